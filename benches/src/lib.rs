@@ -1,0 +1,1 @@
+//! Shared timing for the benches.

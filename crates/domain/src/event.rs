@@ -1,0 +1,433 @@
+//! Events: the facts of the journal, and what they change.
+//!
+//! An event carries facts and hashes; content (log text, prompts, messages, manifests) lies in blobs that can be erased.
+//! [`project`] is the one place that says what an event changes. It is pure, so that the projections can be rebuilt.
+
+use crate::{
+    AgentName, CredentialName, Did, Hash, LeaseId, Oid, OrgName, PatchId, Problem, ProjectName, RevisionId, Rid, RunId, TaskRef, Timestamp,
+    manifest::Class,
+    patch::Verdict,
+    placement::Refusal,
+    role::Role,
+    run::{CheckResult, Question, Reason, Run, RunState},
+    task::Claim,
+    usage::Usage,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+/// The version of events that this build writes.
+pub const VERSION: u16 = 1;
+
+/// A fact: when, by whom, what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// The format's version.
+    pub version: u16,
+    /// When.
+    pub at: Timestamp,
+    /// Who caused it: a member where a person acted, else the device itself.
+    pub actor: Did,
+    /// What.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Body {
+    /// The org was made.
+    OrgCreated {
+        /// Its name.
+        org: OrgName,
+        /// Its repository.
+        rid: Rid,
+        /// Its founder.
+        owner: Did,
+    },
+    /// The orchestrator came up.
+    DeviceStarted {
+        /// Meshwork's version.
+        version: String,
+        /// Whether the demo acts as the member, without a person.
+        #[serde(default)]
+        demo: bool,
+    },
+    /// The orchestrator goes down in order.
+    DeviceStopped,
+    /// A project was added.
+    ProjectAdded {
+        /// Its name.
+        project: ProjectName,
+        /// Its repository.
+        rid: Rid,
+    },
+    /// The merged default branch was pushed to its mirror.
+    MirrorPushed {
+        /// The project.
+        project: ProjectName,
+        /// What was pushed.
+        commit: Oid,
+    },
+    /// Changes made at the mirror came back.
+    MirrorPulled {
+        /// The project.
+        project: ProjectName,
+        /// What came.
+        commit: Oid,
+    },
+    /// A commit of the member changed tasks or features.
+    TasksEdited {
+        /// The project.
+        project: ProjectName,
+        /// The commit.
+        commit: Oid,
+    },
+    /// An agent was added or changed.
+    AgentSet {
+        /// Its name.
+        agent: AgentName,
+        /// The commit in the org repository.
+        commit: Oid,
+    },
+    /// A credential was set. Never its value.
+    CredentialSet {
+        /// Its name.
+        name: CredentialName,
+    },
+    /// A credential was removed.
+    CredentialRemoved {
+        /// Its name.
+        name: CredentialName,
+    },
+    /// A token was made.
+    TokenCreated {
+        /// Its public id.
+        id: String,
+        /// Its role.
+        role: Role,
+    },
+    /// A token was revoked.
+    TokenRevoked {
+        /// Its public id.
+        id: String,
+    },
+    /// A task was claimed by the actor's device for a run; a run was queued.
+    RunQueued {
+        /// The run.
+        run: Box<Run>,
+    },
+    /// A device refused a run.
+    RunRefused {
+        /// The run.
+        run: RunId,
+        /// The device.
+        device: Did,
+        /// Why.
+        reasons: Vec<Refusal>,
+    },
+    /// A device leased a run.
+    RunLeased {
+        /// The run.
+        run: RunId,
+        /// The lease.
+        lease: LeaseId,
+        /// The device.
+        device: Did,
+        /// The lease ends then, unless renewed.
+        until: Timestamp,
+    },
+    /// The runner reported its key, and the requester's device delegated to it.
+    RunDelegated {
+        /// The run.
+        run: RunId,
+        /// The run's key.
+        key: Did,
+        /// Hash of the delegation's envelope, which is a blob.
+        delegation: Hash,
+    },
+    /// A run went on.
+    RunMoved {
+        /// The run.
+        run: RunId,
+        /// To this state.
+        to: RunState,
+        /// Why, where that says something.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+    },
+    /// A run was paused or goes on.
+    RunPaused {
+        /// The run.
+        run: RunId,
+        /// Whether it is paused now.
+        paused: bool,
+    },
+    /// The worktree of a run was saved.
+    RunCheckpointed {
+        /// The run.
+        run: RunId,
+        /// As this commit.
+        commit: Oid,
+    },
+    /// A run's work was made a commit.
+    RunCommitted {
+        /// The run.
+        run: RunId,
+        /// The commit.
+        commit: Oid,
+        /// Its tree, which the runner verified.
+        tree: Oid,
+    },
+    /// A person sent a message to a running agent. Its text is a blob.
+    MessageSent {
+        /// The run.
+        run: RunId,
+        /// The order's number within the run.
+        order: u64,
+        /// The text.
+        text: Hash,
+    },
+    /// The engine asks a person.
+    QuestionAsked {
+        /// The run.
+        run: RunId,
+        /// The question.
+        question: Question,
+    },
+    /// A question was answered, withdrawn, or timed out.
+    QuestionAnswered {
+        /// The run.
+        run: RunId,
+        /// The question's id.
+        question: String,
+        /// The option chosen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        option: Option<String>,
+    },
+    /// The sandbox stopped something.
+    SandboxStopped {
+        /// The run.
+        run: RunId,
+        /// What.
+        what: String,
+    },
+    /// A model was called through the gateway. Never its content.
+    ModelCalled {
+        /// The run.
+        run: RunId,
+        /// The model.
+        model: String,
+        /// The provider's HTTP status.
+        status: u16,
+        /// What it used, from the provider's own usage fields; calls that give none count as none.
+        usage: Usage,
+        /// How long it took.
+        duration_ms: u64,
+    },
+    /// Counting checks ended.
+    ChecksEnded {
+        /// The run whose work they judged.
+        run: RunId,
+        /// Results.
+        checks: Vec<CheckResult>,
+    },
+    /// A run opened a patch, or added a revision to it.
+    PatchPublished {
+        /// The run.
+        run: RunId,
+        /// The patch.
+        patch: PatchId,
+        /// The revision.
+        revision: RevisionId,
+        /// Its commit.
+        commit: Oid,
+    },
+    /// A review was given.
+    PatchReviewed {
+        /// The project.
+        project: ProjectName,
+        /// The patch.
+        patch: PatchId,
+        /// What was said.
+        verdict: Option<Verdict>,
+        /// The task that the patch is for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskRef>,
+    },
+    /// A patch was merged.
+    PatchMerged {
+        /// The project.
+        project: ProjectName,
+        /// The patch.
+        patch: PatchId,
+        /// The commit on the default branch.
+        commit: Oid,
+        /// The task that the patch is for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskRef>,
+    },
+    /// A patch was closed without merging.
+    PatchClosed {
+        /// The project.
+        project: ProjectName,
+        /// The patch.
+        patch: PatchId,
+        /// The task that the patch is for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskRef>,
+    },
+    /// Keys and journal were saved.
+    BackedUp,
+    /// A backup was taken up: the journal goes on as a new incarnation.
+    Restored,
+}
+
+/// The kinds of things that are projected from events.
+pub mod kind {
+    /// A [`crate::run::Run`], by run id.
+    pub const RUN: &str = "run";
+    /// A [`crate::task::Claim`], by the task's full name.
+    pub const CLAIM: &str = "claim";
+    /// A [`crate::Oid`]: what the mirror of a project is known to have, by project.
+    pub const MIRROR: &str = "mirror";
+}
+
+/// One projected thing, as it is after an event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Projected {
+    /// Its kind: one of [`kind`].
+    pub kind: &'static str,
+    /// Its id within the kind.
+    pub id: String,
+    /// Itself.
+    pub value: Value,
+}
+
+/// Reads a projected thing as it was before the event: `get(kind, id)`.
+pub type Before<'a> = &'a mut dyn FnMut(&str, &str) -> Option<Value>;
+
+/// Everything that an event changes. An event about something unknown changes nothing (its beginning may lie in a part
+/// of the journal that is not here).
+pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Problem> {
+    let mut out = Vec::new();
+    match &event.body {
+        Body::RunQueued { run } => {
+            out.push(put(kind::RUN, run.id.as_str(), run)?);
+            if let (Class::Agent, Some(task)) = (run.class, &run.task) {
+                let mut claim = read::<Claim>(before, kind::CLAIM, &task.to_string())?.unwrap_or_else(|| new_claim(task, &run.requester));
+                claim.runs.push(run.id.clone());
+                claim.changes_requested = false;
+                claim.rejected = false;
+                out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
+            }
+        }
+        Body::PatchPublished { run, patch, .. } => {
+            if let Some(task) = read::<Run>(before, kind::RUN, run.as_str())?.and_then(|r| r.task) {
+                out.extend(claim(before, Some(&task), |c| (c.patch, c.changes_requested) = (Some(patch.clone()), false))?);
+            }
+        }
+        Body::PatchReviewed { verdict: Some(verdict), task, .. } => {
+            out.extend(claim(before, task.as_ref(), |c| c.changes_requested = *verdict == Verdict::Reject)?);
+        }
+        Body::PatchMerged { task, .. } => out.extend(claim(before, task.as_ref(), |c| c.merged = true)?),
+        Body::PatchClosed { task, .. } => out.extend(claim(before, task.as_ref(), |c| c.rejected = true)?),
+        Body::MirrorPushed { project, commit } | Body::MirrorPulled { project, commit } => {
+            out.push(put(kind::MIRROR, project.as_str(), commit)?)
+        }
+        _ => {}
+    }
+    if let Some(id) = event.body.run()
+        && let Some(mut run) = read::<Run>(before, kind::RUN, id.as_str())?
+    {
+        change_run(&mut run, event);
+        out.push(put(kind::RUN, id.as_str(), &run)?);
+    }
+    Ok(out)
+}
+
+fn change_run(run: &mut Run, event: &Event) {
+    match &event.body {
+        Body::RunLeased { lease, device, .. } => {
+            run.lease = Some(lease.clone());
+            run.device = Some(device.clone());
+            run.started_at = Some(event.at);
+        }
+        Body::RunDelegated { key, .. } => run.key = Some(key.clone()),
+        Body::RunMoved { to, reason, .. } if run.state.may_become(*to) => {
+            run.state = *to;
+            run.reason = reason.clone();
+            if to.ended() {
+                run.ended_at = Some(event.at);
+                run.paused = false;
+                run.questions.clear();
+            }
+        }
+        Body::RunPaused { paused, .. } => run.paused = *paused,
+        Body::RunCheckpointed { commit, .. } => run.checkpoint = Some(commit.clone()),
+        Body::RunCommitted { commit, .. } => run.commit = Some(commit.clone()),
+        Body::QuestionAsked { question, .. } => run.questions.push(question.clone()),
+        Body::QuestionAnswered { question, .. } => run.questions.retain(|q| q.id != *question),
+        Body::SandboxStopped { what, .. } => run.violations.push(what.clone()),
+        Body::ModelCalled { usage, .. } => run.usage = run.usage.plus(*usage),
+        Body::ChecksEnded { checks, .. } => run.checks.clone_from(checks),
+        Body::PatchPublished { patch, revision, commit, .. } => {
+            run.patch = Some(patch.clone());
+            run.revision = Some(revision.clone());
+            run.commit = Some(commit.clone());
+        }
+        _ => {}
+    }
+}
+
+impl Body {
+    /// The run that an already queued run's event is about.
+    pub fn run(&self) -> Option<&RunId> {
+        match self {
+            Self::RunRefused { run, .. }
+            | Self::RunLeased { run, .. }
+            | Self::RunDelegated { run, .. }
+            | Self::RunMoved { run, .. }
+            | Self::RunPaused { run, .. }
+            | Self::RunCheckpointed { run, .. }
+            | Self::RunCommitted { run, .. }
+            | Self::MessageSent { run, .. }
+            | Self::QuestionAsked { run, .. }
+            | Self::QuestionAnswered { run, .. }
+            | Self::SandboxStopped { run, .. }
+            | Self::ModelCalled { run, .. }
+            | Self::ChecksEnded { run, .. }
+            | Self::PatchPublished { run, .. } => Some(run),
+            _ => None,
+        }
+    }
+}
+
+fn new_claim(task: &TaskRef, device: &Did) -> Claim {
+    Claim {
+        task: task.clone(),
+        device: device.clone(),
+        runs: vec![],
+        patch: None,
+        merged: false,
+        rejected: false,
+        changes_requested: false,
+    }
+}
+
+fn claim(before: Before<'_>, task: Option<&TaskRef>, change: impl FnOnce(&mut Claim)) -> Result<Option<Projected>, Problem> {
+    let Some(task) = task else { return Ok(None) };
+    let Some(mut claim) = read::<Claim>(before, kind::CLAIM, &task.to_string())? else { return Ok(None) };
+    change(&mut claim);
+    put(kind::CLAIM, &task.to_string(), &claim).map(Some)
+}
+
+fn read<T: DeserializeOwned>(before: &mut dyn FnMut(&str, &str) -> Option<Value>, kind: &str, id: &str) -> Result<Option<T>, Problem> {
+    before(kind, id).map(|value| serde_json::from_value(value).map_err(Problem::internal)).transpose()
+}
+
+fn put(kind: &'static str, id: &str, value: &impl Serialize) -> Result<Projected, Problem> {
+    Ok(Projected { kind, id: id.to_owned(), value: serde_json::to_value(value).map_err(Problem::internal)? })
+}

@@ -1,0 +1,144 @@
+//! The merge gate: whether a patch may be merged, and what is missing.
+
+use crate::{
+    Did, RevisionId,
+    patch::{Patch, PatchState, Verdict},
+    run::CheckResult,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What is missing before a patch may be merged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Missing {
+    /// It is not open.
+    NotOpen {
+        /// Its state.
+        state: PatchState,
+    },
+    /// Approvals are missing.
+    Approvals {
+        /// How many there are.
+        have: u32,
+        /// How many are needed.
+        need: u32,
+    },
+    /// Somebody asked for changes.
+    ChangesRequested {
+        /// Who.
+        by: Did,
+    },
+    /// The counting checks did not run on the merge's result.
+    ChecksMissing,
+    /// A check failed.
+    CheckFailed {
+        /// Which.
+        name: String,
+    },
+}
+
+impl Missing {
+    /// In words for a person, with what to do.
+    pub fn text(&self) -> String {
+        match self {
+            Self::NotOpen { state } => format!("The patch is {state:?}, not open."),
+            Self::Approvals { have, need } => {
+                format!("It has {have} of {need} approvals: `meshwork patch review <patch> --accept` gives one.")
+            }
+            Self::ChangesRequested { by } => {
+                format!("{by} asked for changes: run the task again for a new revision, or have the review changed.")
+            }
+            Self::ChecksMissing => "The checks have not run on the result of the merge.".into(),
+            Self::CheckFailed { name } => {
+                format!("The check “{name}” failed on the result of the merge: `meshwork patch show <patch>` has its output.")
+            }
+        }
+    }
+}
+
+/// Everything that is missing; empty when the patch may be merged. Only reviews of the latest revision count, each
+/// person's last one, and never the author's own.
+pub fn missing(patch: &Patch, approvals_needed: u32, checks: Option<&[CheckResult]>) -> Vec<Missing> {
+    let mut found = Vec::new();
+    if patch.state != PatchState::Open {
+        found.push(Missing::NotOpen { state: patch.state });
+    }
+    let verdicts = verdicts(patch);
+    found.extend(verdicts.iter().filter(|(_, v)| **v == Verdict::Reject).map(|(by, _)| Missing::ChangesRequested { by: (*by).clone() }));
+    let accepts = verdicts.values().filter(|v| **v == Verdict::Accept).count();
+    let have = u32::try_from(accepts).unwrap_or(u32::MAX);
+    if have < approvals_needed {
+        found.push(Missing::Approvals { have, need: approvals_needed });
+    }
+    match checks {
+        None => found.push(Missing::ChecksMissing),
+        Some(results) => found.extend(results.iter().filter(|c| !c.passed).map(|c| Missing::CheckFailed { name: c.name.clone() })),
+    }
+    found
+}
+
+/// The verdict of each reviewer of the latest revision.
+pub fn verdicts(patch: &Patch) -> BTreeMap<&Did, Verdict> {
+    let Some(latest) = patch.revisions.last() else { return BTreeMap::new() };
+    let given = latest.reviews.iter().filter(|r| r.by != latest.author);
+    given.filter_map(|r| r.verdict.map(|v| (&r.by, v))).collect()
+}
+
+/// The latest revision's id.
+pub fn latest(patch: &Patch) -> Option<&RevisionId> {
+    patch.revisions.last().map(|r| &r.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patch::{Review, Revision};
+    use crate::{Timestamp, placement::tests::did};
+
+    fn patch(reviews: Vec<(u8, Verdict)>) -> Patch {
+        let oid = |c: &str| c.repeat(40).parse::<crate::Oid>().unwrap_or_else(|p| unreachable!("{p}"));
+        let review =
+            |(by, verdict)| Review { by: did(by), verdict: Some(verdict), summary: String::new(), at: Timestamp(0), comments: vec![] };
+        let revision = Revision {
+            id: "b".repeat(40).parse().unwrap_or_else(|p: crate::Problem| unreachable!("{p}")),
+            author: did(9),
+            head: oid("c"),
+            base: oid("d"),
+            at: Timestamp(0),
+            description: String::new(),
+            reviews: reviews.into_iter().map(review).collect(),
+            comments: vec![],
+        };
+        Patch {
+            id: "b".repeat(40).parse().unwrap_or_else(|p: crate::Problem| unreachable!("{p}")),
+            project: "demo".parse().unwrap_or_else(|p: crate::Problem| unreachable!("{p}")),
+            title: String::new(),
+            description: String::new(),
+            state: PatchState::Open,
+            author: did(9),
+            head: oid("c"),
+            base: oid("d"),
+            merged_as: None,
+            revisions: vec![revision],
+            trace: None,
+        }
+    }
+
+    #[test]
+    fn a_patch_is_merged_when_people_approved_and_checks_are_green() {
+        let green = [CheckResult { name: "t".into(), passed: true, exit_code: Some(0), duration_ms: 1, tail: String::new() }];
+        let red = [CheckResult { passed: false, ..green[0].clone() }];
+        assert_eq!(missing(&patch(vec![(1, Verdict::Accept)]), 1, Some(&green)), []);
+        assert_eq!(missing(&patch(vec![]), 0, Some(&[])), []);
+        assert!(matches!(
+            missing(&patch(vec![(9, Verdict::Accept)]), 1, Some(&green)).as_slice(),
+            [Missing::Approvals { have: 0, need: 1 }]
+        ));
+        assert!(matches!(missing(&patch(vec![(1, Verdict::Reject), (1, Verdict::Accept)]), 1, Some(&green)).as_slice(), []));
+        assert!(matches!(missing(&patch(vec![(1, Verdict::Reject)]), 0, Some(&green)).as_slice(), [Missing::ChangesRequested { .. }]));
+        assert!(matches!(missing(&patch(vec![]), 0, Some(&red)).as_slice(), [Missing::CheckFailed { .. }]));
+        assert!(matches!(missing(&patch(vec![]), 0, None).as_slice(), [Missing::ChecksMissing]));
+    }
+}

@@ -1,0 +1,211 @@
+//! Names and numbers of things. Parsed at the edge, trusted inside.
+
+use crate::problem::{Kind, Problem};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// Makes a text newtype whose value has passed `check`.
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $what:literal, $check:path) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(try_from = "String", into = "String")]
+        #[schemars(with = "String")]
+        pub struct $type(String);
+
+        impl $type {
+            /// The text itself.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl FromStr for $type {
+            type Err = Problem;
+            fn from_str(text: &str) -> Result<Self, Problem> {
+                $check(text).map_err(|why| {
+                    Problem::new(Kind::Invalid, format!("“{}” is not {}.", shown(text), $what)).because(why)
+                })?;
+                Ok(Self(text.to_owned()))
+            }
+        }
+        impl TryFrom<String> for $type {
+            type Error = Problem;
+            fn try_from(text: String) -> Result<Self, Problem> {
+                text.parse()
+            }
+        }
+        impl From<$type> for String {
+            fn from(name: $type) -> String {
+                name.0
+            }
+        }
+    };
+}
+
+/// A text cut to what fits into a sentence, without control characters.
+pub fn shown(text: &str) -> String {
+    let mut clean: String = text.chars().filter(|c| !c.is_control()).take(80).collect();
+    if text.chars().count() > 80 {
+        clean.push('…');
+    }
+    clean
+}
+
+fn slug(text: &str) -> Result<(), &'static str> {
+    let first = text.chars().next().is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let rest = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.'));
+    match (first && rest && !text.contains(".."), text.len() <= 64) {
+        (true, true) => Ok(()),
+        (false, _) => Err("Use lower-case letters, digits, “-”, “_” and “.”, beginning with a letter or digit."),
+        (_, false) => Err("It may have 64 characters at most."),
+    }
+}
+
+fn task_id(text: &str) -> Result<(), &'static str> {
+    let digits = text.strip_prefix('T').unwrap_or_default();
+    let number = digits.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    let valid = (1..=8).contains(&number.len()) && number.chars().all(|c| c.is_ascii_digit()) && digits.len() <= number.len() + 2;
+    if valid { Ok(()) } else { Err("A task is a “T” and digits, as T012 or T012a.") }
+}
+
+fn feature_id(text: &str) -> Result<(), &'static str> {
+    let bad = text.is_empty()
+        || text.len() > 200
+        || text.starts_with('.')
+        || text.contains(['/', '\\', '\0'])
+        || text.chars().any(char::is_control);
+    if bad { Err("A feature is the name of a folder in specs/, as 003-login.") } else { Ok(()) }
+}
+
+fn did(text: &str) -> Result<(), &'static str> {
+    let key = text.strip_prefix("did:key:z6Mk").unwrap_or_default();
+    let valid = key.len() == 44 && key.chars().all(|c| c.is_ascii_alphanumeric());
+    if valid { Ok(()) } else { Err("It must be an Ed25519 key, as did:key:z6Mk…") }
+}
+
+fn rid(text: &str) -> Result<(), &'static str> {
+    let id = text.strip_prefix("rad:z").unwrap_or_default();
+    let valid = (20..=40).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric());
+    if valid { Ok(()) } else { Err("A Radicle repository is named rad:z….") }
+}
+
+fn oid(text: &str) -> Result<(), &'static str> {
+    let valid = (text.len() == 40 || text.len() == 64) && text.chars().all(|c| c.is_ascii_hexdigit() && !c.is_ascii_uppercase());
+    if valid { Ok(()) } else { Err("A git object is named by 40 hexadecimal digits.") }
+}
+
+fn hash(text: &str) -> Result<(), &'static str> {
+    let valid = text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit() && !c.is_ascii_uppercase());
+    if valid { Ok(()) } else { Err("A BLAKE3 hash has 64 hexadecimal digits.") }
+}
+
+fn ulid(text: &str) -> Result<(), &'static str> {
+    if text.len() == 26 && ulid::Ulid::from_string(text).is_ok() { Ok(()) } else { Err("It has 26 letters and digits (a ULID).") }
+}
+
+name!(
+    /// An org's name; also its folder on this machine and its host name before `.localhost`.
+    OrgName, "a name for an org", slug
+);
+name!(
+    /// A project's name within its org.
+    ProjectName, "a name for a project", slug
+);
+name!(
+    /// An agent's name within its org.
+    AgentName, "a name for an agent", slug
+);
+name!(
+    /// A credential's name in this machine's vault.
+    CredentialName, "a name for a credential", slug
+);
+name!(
+    /// A Spec-Kit task: `T012`.
+    TaskId, "a task", task_id
+);
+name!(
+    /// A Spec-Kit feature: its folder's name below `specs/`, as `003-login`.
+    FeatureId, "a feature", feature_id
+);
+name!(
+    /// A key that acts: a member, a device or a run, as `did:key:z6Mk…`.
+    Did, "a did:key", did
+);
+name!(
+    /// A Radicle repository: `rad:z…`.
+    Rid, "a Radicle repository", rid
+);
+name!(
+    /// A git object.
+    Oid, "a git object", oid
+);
+name!(
+    /// A Radicle patch (the id of its collaborative object).
+    PatchId, "a patch", oid
+);
+name!(
+    /// A revision of a Radicle patch.
+    RevisionId, "a revision", oid
+);
+name!(
+    /// A BLAKE3 hash, in hexadecimal: of a blob, a manifest, an event, a spec.
+    Hash, "a hash", hash
+);
+name!(
+    /// One attempt of an agent at a task, or one execution of another workload.
+    RunId, "a run", ulid
+);
+name!(
+    /// The bounded right to run a workload on a device.
+    LeaseId, "a lease", ulid
+);
+
+/// A task in its project: `demo/001-greeting/T001` in writing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct TaskRef {
+    /// The project.
+    pub project: ProjectName,
+    /// The feature that the task belongs to; ids of tasks are unique only within it.
+    pub feature: FeatureId,
+    /// The task.
+    pub task: TaskId,
+}
+
+impl fmt::Display for TaskRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.project, self.feature, self.task)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked_where_they_enter() {
+        for good in ["demo", "a", "my-app.2", "x_1"] {
+            assert!(good.parse::<ProjectName>().is_ok(), "{good}");
+        }
+        for bad in ["", "Demo", "../up", "a/b", "-x", "a..b", &"x".repeat(65)] {
+            assert!(bad.parse::<ProjectName>().is_err(), "{bad}");
+        }
+        for (id, good) in [("T1", true), ("T001", true), ("T012a", true), ("T", false), ("X1", false), ("T001-2", false)] {
+            assert_eq!(id.parse::<TaskId>().is_ok(), good, "{id}");
+        }
+        for bad in ["", "..", "a/b", ".hidden"] {
+            assert!(bad.parse::<FeatureId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_quotes_without_control_characters() {
+        let problem = "a\u{1b}[31m/b".parse::<ProjectName>().err().map(|p| p.to_string());
+        assert!(problem.is_some_and(|p| !p.contains('\u{1b}')));
+    }
+}

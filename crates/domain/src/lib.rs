@@ -1,0 +1,27 @@
+//! Meshwork's ideas as types: who, what, where, and the rules between them.
+//!
+//! No I/O, no clock, no randomness but what is passed in. Everything here is data, or a pure function over data, so that
+//! every rule can be tested with a table. This crate knows nobody; everybody knows it.
+
+pub mod agent;
+pub mod capacity;
+pub mod event;
+pub mod gate;
+pub mod id;
+pub mod lease;
+pub mod limits;
+pub mod manifest;
+pub mod org;
+pub mod patch;
+pub mod placement;
+pub mod problem;
+pub mod project;
+pub mod role;
+pub mod run;
+pub mod task;
+pub mod time;
+pub mod usage;
+
+pub use id::*;
+pub use problem::{Kind, Problem};
+pub use time::Timestamp;

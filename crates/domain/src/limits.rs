@@ -1,0 +1,24 @@
+//! The named limits that several crates share. Reaching one is always visible.
+
+/// How long a lease lasts without a heartbeat, in milliseconds.
+pub const LEASE_MS: u64 = 30 * 60 * 1000;
+/// How many times a task's run is taken up again by itself after it was lost.
+pub const RESUME_ATTEMPTS_MAX: u32 = 3;
+/// How many times failing checks are handed back to the engine within one run.
+pub const FEEDBACK_ROUNDS_MAX: u32 = 2;
+/// The largest manifest that is accepted, in bytes.
+pub const MANIFEST_BYTES_MAX: usize = 256 * 1024;
+/// The longest message that a person can send to an agent, in bytes.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Default wall time of a run, in seconds.
+pub const RUN_WALL_S: u64 = 60 * 60;
+/// Default silence after which a run is ended, in seconds.
+pub const RUN_SILENCE_S: u64 = 10 * 60;
+/// Default time after which unanswered permission requests are denied, in seconds.
+pub const PERMISSION_WAIT_S: u64 = 30 * 60;
+/// How much of a run's log is kept, in bytes; then it says that it was cut.
+pub const RUN_LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// How many patches may wait for review in one project before no new task is started.
+pub const PATCHES_WAITING_MAX: usize = 20;
+/// Default grace that a run gets to be checkpointed, in milliseconds.
+pub const GRACE_MS: u64 = 30_000;

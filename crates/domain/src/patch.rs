@@ -1,0 +1,158 @@
+//! Patches and reviews as people see them. The truth is Radicle's; these are copies for lists and decisions.
+
+use crate::{Did, Oid, PatchId, ProjectName, RevisionId, RunId, TaskRef, Timestamp, run::CheckResult};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The state of a patch, as Radicle says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PatchState {
+    /// Not yet ready.
+    Draft,
+    /// Waits for judgement.
+    Open,
+    /// Closed without merging.
+    Archived,
+    /// In the default branch.
+    Merged,
+}
+
+/// A verdict of a review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Fit to be merged.
+    Accept,
+    /// Changes are requested.
+    Reject,
+    /// Only remarks.
+    Comment,
+}
+
+/// What travels with every patch that a run opens: who did it, for which task, from which spec, and what the checks said.
+/// It lies in the patch's description as a fenced block, so that any Radicle tool carries it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Trace {
+    /// The trace's format.
+    pub version: u16,
+    /// The run that made the revision.
+    pub run: RunId,
+    /// The agent.
+    pub agent: crate::AgentName,
+    /// The engine behind it, with its version where known.
+    pub engine: String,
+    /// The member it acted for.
+    pub member: Did,
+    /// The task.
+    pub task: TaskRef,
+    /// Hash of the spec that it worked from.
+    pub spec_hash: crate::Hash,
+    /// The manifest's hash.
+    pub manifest: crate::Hash,
+    /// The signed delegation of the run's key, a DSSE envelope.
+    pub delegation: serde_json::Value,
+    /// What the checks said about exactly this commit.
+    pub checks: Vec<CheckResult>,
+}
+
+/// A patch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Patch {
+    /// Its id.
+    pub id: PatchId,
+    /// The project.
+    pub project: ProjectName,
+    /// Its title.
+    pub title: String,
+    /// The latest description, without the trace.
+    pub description: String,
+    /// Its state.
+    pub state: PatchState,
+    /// The key that opened it.
+    pub author: Did,
+    /// The commit that it would bring.
+    pub head: Oid,
+    /// The commit that it began from.
+    pub base: Oid,
+    /// The commit on the default branch by which it was merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_as: Option<Oid>,
+    /// Its revisions, oldest first.
+    pub revisions: Vec<Revision>,
+    /// The trace of the latest revision, where a run made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
+}
+
+/// One revision of a patch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Revision {
+    /// Its id.
+    pub id: RevisionId,
+    /// The key that made it.
+    pub author: Did,
+    /// Its commit.
+    pub head: Oid,
+    /// The commit that it began from.
+    pub base: Oid,
+    /// When.
+    pub at: Timestamp,
+    /// Its description.
+    pub description: String,
+    /// Reviews of it.
+    pub reviews: Vec<Review>,
+    /// Comments on it that belong to no review.
+    pub comments: Vec<Comment>,
+}
+
+/// A review of a revision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Review {
+    /// Who.
+    pub by: Did,
+    /// What they say; none while only line comments were made.
+    pub verdict: Option<Verdict>,
+    /// In words.
+    pub summary: String,
+    /// When.
+    pub at: Timestamp,
+    /// Comments, those on lines among them.
+    pub comments: Vec<Comment>,
+}
+
+/// A comment, perhaps on a line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Comment {
+    /// Who.
+    pub by: Did,
+    /// Text.
+    pub body: String,
+    /// When.
+    pub at: Timestamp,
+    /// Where, if on a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<LineRef>,
+}
+
+/// A line of a file in a diff.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LineRef {
+    /// The file, from the repository's root.
+    pub path: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// Which side of the diff.
+    pub side: Side,
+}
+
+/// A side of a diff.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The file as it was.
+    Old,
+    /// The file as the patch makes it.
+    #[default]
+    New,
+}

@@ -1,0 +1,120 @@
+//! Projects: a code repository of an org, and the settings on its canonical branch (`.meshwork/project.toml`).
+
+use crate::{
+    Oid, ProjectName, Rid,
+    capacity::Resources,
+    manifest::{Network, TimeLimits},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A project as the org repository lists it: `projects/<name>.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Project {
+    /// Its name in the org.
+    pub name: ProjectName,
+    /// Its Radicle repository.
+    pub rid: Rid,
+    /// Its default branch.
+    pub branch: String,
+    /// An ordinary git host that gets the merged default branch, and whose changes come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<String>,
+}
+
+/// A project with what its repository says now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProjectView {
+    /// The project.
+    pub project: Project,
+    /// The canonical head of its default branch.
+    pub head: Oid,
+    /// How many features it has.
+    pub features: usize,
+    /// How many open tasks.
+    pub open_tasks: usize,
+    /// How many tasks are done.
+    pub done_tasks: usize,
+}
+
+/// `.meshwork/project.toml` on the canonical branch. All parts may be absent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The checks that a commit must pass. Absent: guessed from the files that are there.
+    pub checks: Option<Vec<Check>>,
+    /// Start a task on top of a dependency's patch that is still in review.
+    pub stack: bool,
+    /// How many approvals a merge needs, beside the person who merges.
+    pub approvals: u32,
+    /// What a run needs.
+    pub resources: Option<Resources>,
+    /// How long a run may take.
+    pub limits: Option<TimeLimits>,
+    /// What runs and checks may reach.
+    pub network: Network,
+    /// Folders of the machine that checks and engines may read, below `/usr`, `/opt` or a toolchain's home.
+    pub toolchains: Vec<String>,
+}
+
+/// One check: a shell command that succeeds or not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// What people call it.
+    pub name: String,
+    /// Given to `sh -c` in the worktree.
+    pub command: String,
+    /// Seconds it may take.
+    #[serde(default = "check_s")]
+    pub timeout_s: u64,
+}
+
+fn check_s() -> u64 {
+    1_200
+}
+
+/// The checks for a tree without settings, from the names of the files at its root.
+pub fn guess_checks(files: &[String]) -> Vec<Check> {
+    let has = |name: &str| files.iter().any(|f| f == name);
+    let check = |name: &str, command: &str| Check { name: name.to_owned(), command: command.to_owned(), timeout_s: check_s() };
+    let mut checks = Vec::new();
+    if has("Cargo.toml") {
+        checks.push(check("cargo test", "cargo test --offline --quiet"));
+    }
+    if has("package.json") {
+        checks.push(check("npm test", "npm test --if-present --silent"));
+    }
+    if has("go.mod") {
+        checks.push(check("go test", "GOFLAGS=-mod=mod GOPROXY=off go test ./..."));
+    }
+    if ["pytest.ini", "pyproject.toml", "setup.cfg", "tox.ini", "conftest.py"].iter().any(|f| has(f)) {
+        checks.push(check("pytest", "python3 -m pytest -q"));
+    }
+    if checks.is_empty() && (has("Makefile") || has("makefile")) {
+        checks.push(check("make test", "make test"));
+    }
+    checks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_are_guessed_from_the_files_at_the_root() {
+        let table: [(&[&str], &[&str]); 5] = [
+            (&["Cargo.toml", "Makefile"], &["cargo test"]),
+            (&["package.json", "pyproject.toml"], &["npm test", "pytest"]),
+            (&["go.mod"], &["go test"]),
+            (&["Makefile"], &["make test"]),
+            (&["README.md"], &[]),
+        ];
+        for (files, expected) in table {
+            let files: Vec<String> = files.iter().map(|f| (*f).to_owned()).collect();
+            let names: Vec<String> = guess_checks(&files).into_iter().map(|c| c.name).collect();
+            assert_eq!(names, expected, "{files:?}");
+        }
+    }
+}

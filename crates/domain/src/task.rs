@@ -1,0 +1,214 @@
+//! Tasks of Spec-Kit features, which may start, and why one waits. Reading the files is the crate `spec`'s.
+
+use crate::{FeatureId, PatchId, RunId, TaskId, TaskRef, run::Reason};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A task as its `tasks.md` says it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Task {
+    /// Its id.
+    pub id: TaskId,
+    /// What is to be done: the line without marks, wrapped lines joined.
+    pub title: String,
+    /// Nested bullets and paragraphs below it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub details: String,
+    /// Whether it is ticked.
+    pub done: bool,
+    /// Marked `[P]`: may go beside others of its phase.
+    pub parallel: bool,
+    /// Its user story, as `US1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub story: Option<String>,
+    /// Further tags in brackets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Heading of its phase; empty when it stands before any.
+    pub phase: String,
+    /// The phase's number in the file, from 0.
+    pub phase_index: usize,
+    /// What must be done before it: from phases, order, and explicit dependency sections.
+    pub depends_on: Vec<TaskId>,
+    /// Its line in the file, from 1.
+    pub line: usize,
+}
+
+/// A feature with its tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Feature {
+    /// Its folder's name.
+    pub id: FeatureId,
+    /// Its title, from `spec.md`, else its id.
+    pub title: String,
+    /// Its tasks, in the order of the file.
+    pub tasks: Vec<Task>,
+    /// What is wrong with its files, one sentence each; such tasks do not start.
+    pub problems: Vec<String>,
+}
+
+/// Where a task is: from its tick, its claim, its runs and its patch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum TaskState {
+    /// May start.
+    Ready,
+    /// Waits for other tasks.
+    Waiting {
+        /// For these.
+        on: Vec<TaskId>,
+    },
+    /// Claimed; its run is not finished.
+    Running {
+        /// The run.
+        run: RunId,
+    },
+    /// Its last run ended without a patch.
+    Failed {
+        /// The run.
+        run: RunId,
+        /// Why.
+        reason: Reason,
+    },
+    /// Its patch waits for judgement.
+    InReview {
+        /// The patch.
+        patch: PatchId,
+    },
+    /// A review asked for changes.
+    ChangesRequested {
+        /// The patch.
+        patch: PatchId,
+    },
+    /// In the default branch, by a patch of ours.
+    Merged {
+        /// The patch.
+        patch: PatchId,
+    },
+    /// Ticked by other ways.
+    Done,
+    /// Its patch was closed without merging.
+    Rejected {
+        /// The patch.
+        patch: PatchId,
+    },
+}
+
+impl TaskState {
+    /// Whether others that depend on it may start.
+    pub fn satisfied(&self, stacked: bool) -> bool {
+        match self {
+            Self::Merged { .. } | Self::Done => true,
+            Self::InReview { .. } => stacked,
+            _ => false,
+        }
+    }
+
+    /// One word for lists.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Waiting { .. } => "waiting",
+            Self::Running { .. } => "running",
+            Self::Failed { .. } => "failed",
+            Self::InReview { .. } => "in review",
+            Self::ChangesRequested { .. } => "changes requested",
+            Self::Merged { .. } => "merged",
+            Self::Done => "done",
+            Self::Rejected { .. } => "rejected",
+        }
+    }
+}
+
+/// A task with where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskView {
+    /// Its full name.
+    pub at: TaskRef,
+    /// What its file says.
+    pub task: Task,
+    /// Where it is.
+    pub state: TaskState,
+}
+
+/// A claim: the device that dispatches a task owns it; only that device changes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Claim {
+    /// The task.
+    pub task: TaskRef,
+    /// The device that owns the claim.
+    pub device: crate::Did,
+    /// The runs at it, oldest first.
+    pub runs: Vec<RunId>,
+    /// The patch, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch: Option<PatchId>,
+    /// Whether the patch was merged by us.
+    #[serde(default)]
+    pub merged: bool,
+    /// Whether the patch was closed without merging.
+    #[serde(default)]
+    pub rejected: bool,
+    /// Whether a review asked for changes since the last revision.
+    #[serde(default)]
+    pub changes_requested: bool,
+}
+
+/// Finds a circle among dependencies, as the ids along it; a task that depends on itself is one too.
+pub fn cycle(tasks: &[Task]) -> Option<Vec<TaskId>> {
+    let edges: BTreeMap<&TaskId, &[TaskId]> = tasks.iter().map(|t| (&t.id, t.depends_on.as_slice())).collect();
+    let mut settled = BTreeSet::new();
+    tasks.iter().find_map(|start| walk(&start.id, &edges, &mut Vec::new(), &mut settled))
+}
+
+fn walk<'a>(
+    at: &'a TaskId,
+    edges: &BTreeMap<&'a TaskId, &'a [TaskId]>,
+    path: &mut Vec<&'a TaskId>,
+    settled: &mut BTreeSet<&'a TaskId>,
+) -> Option<Vec<TaskId>> {
+    if let Some(from) = path.iter().position(|seen| *seen == at) {
+        return Some(path[from..].iter().map(|id| (*id).clone()).chain([at.clone()]).collect());
+    }
+    if !settled.insert(at) {
+        return None;
+    }
+    path.push(at);
+    let found = edges.get(at).and_then(|next| next.iter().find_map(|id| walk(id, edges, path, settled)));
+    path.pop();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> TaskId {
+        text.parse().unwrap_or_else(|problem| unreachable!("{problem}"))
+    }
+
+    fn task(name: &str, on: &[&str]) -> Task {
+        Task {
+            id: id(name),
+            title: String::new(),
+            details: String::new(),
+            done: false,
+            parallel: false,
+            story: None,
+            tags: vec![],
+            phase: String::new(),
+            phase_index: 0,
+            depends_on: on.iter().map(|t| id(t)).collect(),
+            line: 1,
+        }
+    }
+
+    #[test]
+    fn circles_are_found_and_chains_are_not() {
+        assert_eq!(cycle(&[task("T1", &[]), task("T2", &["T1"]), task("T3", &["T1", "T2"])]), None);
+        assert_eq!(cycle(&[task("T1", &["T1"])]), Some(vec![id("T1"), id("T1")]));
+        let circle = cycle(&[task("T1", &["T3"]), task("T2", &["T1"]), task("T3", &["T2"])]);
+        assert_eq!(circle.map(|c| c.len()), Some(4));
+    }
+}
