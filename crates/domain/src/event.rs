@@ -49,7 +49,8 @@ pub enum Body {
     },
     /// The orchestrator came up.
     DeviceStarted {
-        /// Meshwork's version.
+        /// Meshwork's version. In writing it is `meshwork`: `version` is the event's own.
+        #[serde(rename = "meshwork")]
         version: String,
         /// Whether the demo acts as the member, without a person.
         #[serde(default)]
@@ -118,6 +119,20 @@ pub enum Body {
     RunQueued {
         /// The run.
         run: Box<Run>,
+    },
+    /// The requester's device made and signed the manifest of a run.
+    RunPlaced {
+        /// The run.
+        run: RunId,
+        /// The manifest's hash.
+        manifest: Hash,
+        /// The blob that holds its envelope.
+        envelope: Hash,
+        /// The commit that it begins from.
+        base: Oid,
+        /// Hash of the spec that it works from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spec_hash: Option<Hash>,
     },
     /// A device refused a run.
     RunRefused {
@@ -350,6 +365,12 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
 
 fn change_run(run: &mut Run, event: &Event) {
     match &event.body {
+        Body::RunPlaced { manifest, envelope, base, spec_hash, .. } => {
+            run.manifest = Some(manifest.clone());
+            run.envelope = Some(envelope.clone());
+            run.base = Some(base.clone());
+            run.spec_hash.clone_from(spec_hash);
+        }
         Body::RunLeased { lease, device, .. } => {
             run.lease = Some(lease.clone());
             run.device = Some(device.clone());
@@ -386,7 +407,8 @@ impl Body {
     /// The run that an already queued run's event is about.
     pub fn run(&self) -> Option<&RunId> {
         match self {
-            Self::RunRefused { run, .. }
+            Self::RunPlaced { run, .. }
+            | Self::RunRefused { run, .. }
             | Self::RunLeased { run, .. }
             | Self::RunDelegated { run, .. }
             | Self::RunMoved { run, .. }

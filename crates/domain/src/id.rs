@@ -166,6 +166,13 @@ name!(
     LeaseId, "a lease", ulid
 );
 
+impl Hash {
+    /// A hash from its 32 bytes; cannot fail.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
 /// A task in its project: `demo/001-greeting/T001` in writing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct TaskRef {

@@ -1,7 +1,7 @@
 //! Runs: their states, the reasons they end for, what runner and host tell each other.
 
 use crate::{
-    AgentName, Did, Hash, LeaseId, Oid, PatchId, Problem, ProjectName, RevisionId, RunId, TaskRef, Timestamp,
+    AgentName, Did, Hash, LeaseId, Oid, PatchId, Problem, ProjectName, RevisionId, RunId, TaskId, TaskRef, Timestamp,
     agent::{EngineChoice, ModelApi, PermissionMode},
     capacity::Resources,
     manifest::{Class, TimeLimits},
@@ -68,6 +68,26 @@ impl RunState {
 pub enum Reason {
     /// Done as asked.
     Completed,
+    /// Waits until other tasks are done.
+    WaitsFor {
+        /// Which.
+        tasks: Vec<TaskId>,
+    },
+    /// Waits for a device with room.
+    WaitsForRoom {
+        /// What the devices said.
+        message: String,
+    },
+    /// No device will ever take it as it is.
+    Refused {
+        /// What they said.
+        message: String,
+    },
+    /// Too many patches wait for review.
+    ReviewLimit {
+        /// How many wait.
+        waiting: usize,
+    },
     /// The engine changed nothing.
     NothingChanged,
     /// The engine ended with an error.
@@ -152,6 +172,10 @@ impl Reason {
     pub fn text(&self) -> String {
         match self {
             Self::Completed => "Done.".into(),
+            Self::WaitsFor { tasks } => format!("It waits for {}.", tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")),
+            Self::WaitsForRoom { message } => format!("It waits for room: {message}"),
+            Self::Refused { message } => format!("No device takes it as it is: {message}"),
+            Self::ReviewLimit { waiting } => format!("{waiting} patches of this project wait for review; review or merge some, and it starts."),
             Self::NothingChanged => {
                 "The engine ended without changing a file. Read its log, make the task clearer, and run it again.".into()
             }
@@ -236,8 +260,12 @@ pub struct Run {
     /// Which device executes, once leased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Did>,
-    /// The manifest's hash; its envelope is a blob of the same name.
-    pub manifest: Hash,
+    /// Hash of the manifest, once it was made for placing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Hash>,
+    /// The blob that holds the manifest's signed envelope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<Hash>,
     /// Where it is.
     pub state: RunState,
     /// Why it is there, where that says something.
@@ -246,14 +274,18 @@ pub struct Run {
     /// Whether a person paused it.
     #[serde(default)]
     pub paused: bool,
-    /// Commit it began from (agents) or checks (ci).
-    pub base: Oid,
+    /// Commit it began from (agents) or checks (ci); known when it is placed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Oid>,
     /// Hash of the spec it works from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spec_hash: Option<Hash>,
     /// The run that this goes on from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continues: Option<RunId>,
+    /// Whether it does the patch's work anew on the present default branch, because merging it met conflicts.
+    #[serde(default)]
+    pub rebase: bool,
     /// The run whose work this judges.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<RunId>,
@@ -339,12 +371,27 @@ pub struct RunSpec {
     pub home: PathBuf,
     /// Read-only folders of the host that the sandbox shows at the same path (engines, toolchains).
     pub readonly: Vec<PathBuf>,
+    /// The folder that the sandbox shows as the brief.
+    pub brief: Option<PathBuf>,
+    /// Folder for sockets, whose paths must be short.
+    pub sockets: PathBuf,
     /// What is done.
     pub job: RunnerJob,
     /// What it may use of the machine.
     pub resources: Resources,
     /// How long it may take.
     pub limits: TimeLimits,
+}
+
+/// Where a task is ticked off. Engines tick as they like; the runner puts the file right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tick {
+    /// The file, from the worktree's root.
+    pub path: String,
+    /// The task.
+    pub task: TaskId,
+    /// The file as it was when the run began.
+    pub before: String,
 }
 
 /// What a runner does.
@@ -361,12 +408,20 @@ pub enum RunnerJob {
         model: Option<(String, ModelApi)>,
         /// What the engine is asked.
         prompt: String,
+        /// Added to the engine's environment.
+        env: Vec<(String, String)>,
         /// Checks that are run in the engine's sandbox, as feedback to it.
         checks: Vec<Check>,
         /// Who answers its permission requests.
         permissions: PermissionMode,
         /// The engine's own session to go on with, where a checkpoint brought one.
         session: Option<String>,
+        /// The task's mark, which the runner sets when the engine is done.
+        tick: Tick,
+        /// The commit on which the run's own will stand.
+        base: Oid,
+        /// The commit that was laid into the worktree.
+        from: Oid,
     },
     /// Run checks, each in turn, in one fresh sandbox.
     Checks {

@@ -1,6 +1,9 @@
 //! Tasks of Spec-Kit features, which may start, and why one waits. Reading the files is the crate `spec`'s.
 
-use crate::{FeatureId, PatchId, RunId, TaskId, TaskRef, run::Reason};
+use crate::{
+    FeatureId, PatchId, RunId, TaskId, TaskRef,
+    run::{Reason, Run},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -153,6 +156,27 @@ pub struct Claim {
     /// Whether a review asked for changes since the last revision.
     #[serde(default)]
     pub changes_requested: bool,
+}
+
+/// Where a task is, from its tick, its claim and its latest run; without regard to what it depends on.
+pub fn state(task: &Task, claim: Option<&Claim>, latest: Option<&Run>) -> TaskState {
+    let Some(claim) = claim else { return if task.done { TaskState::Done } else { TaskState::Ready } };
+    match (&claim.patch, latest) {
+        (Some(patch), _) if claim.merged => TaskState::Merged { patch: patch.clone() },
+        _ if task.done => TaskState::Done,
+        (_, Some(run)) if !run.state.ended() => TaskState::Running { run: run.id.clone() },
+        (Some(patch), _) if claim.rejected => TaskState::Rejected { patch: patch.clone() },
+        (Some(patch), _) if claim.changes_requested => TaskState::ChangesRequested { patch: patch.clone() },
+        (Some(patch), _) => TaskState::InReview { patch: patch.clone() },
+        (None, Some(run)) => TaskState::Failed { run: run.id.clone(), reason: run.reason.clone().unwrap_or(Reason::Completed) },
+        (None, None) => TaskState::Ready,
+    }
+}
+
+/// The dependencies of a task that are not done yet. With `stacked`, a dependency whose patch is in review will do.
+pub fn waits_for(task: &Task, states: &BTreeMap<TaskId, TaskState>, stacked: bool) -> Vec<TaskId> {
+    let open = |id: &&TaskId| states.get(*id).is_some_and(|s| !s.satisfied(stacked));
+    task.depends_on.iter().filter(open).cloned().collect()
 }
 
 /// Finds a circle among dependencies, as the ids along it; a task that depends on itself is one too.

@@ -1,1 +1,39 @@
-//! placeholder
+//! Radicle in process: the org repository, projects, runs' commits, patches, reviews, the merge, mirrors, and the node.
+//!
+//! One storage and one node on a device carry the refs of the device, its member and its runs. The device's key is the
+//! node's; the member's key signs what the member does; a run's key stays in its runner and is asked through
+//! [`RunSigner`]. Writes are queued per repository and key, because two writers with one key lose objects.
+//!
+//! Everything here blocks: call it from a thread that may wait. It knows nothing of tasks, journals or engines.
+
+mod convert;
+mod diff;
+mod forge;
+mod git;
+mod key;
+mod limits;
+mod merge;
+mod mirror;
+mod node;
+mod org;
+mod patch;
+mod project;
+mod publish;
+mod queue;
+mod repository;
+mod review;
+mod run;
+mod trace;
+mod tree;
+
+pub use diff::{ChangedFile, FileChange};
+pub use forge::Forge;
+pub use key::{RunSigner, commit_payload};
+pub use merge::{MergeResult, Merged, Resolve};
+pub use node::{Health, Node, NodeEvent, NodeEvents, Peer, Received};
+pub use org::OrgState;
+pub use project::{InitProject, Visibility};
+pub use publish::{Publication, Published};
+pub use run::{Checkpoint, PreparedCommit, RunRepo};
+pub use trace::{describe, read_description};
+pub use tree::{BaseTree, Ignore, ImportLimits, Imported, TooLarge, tree_of};

@@ -1,1 +1,23 @@
-//! placeholder
+//! Who acts, and how others can check it: keys, signed envelopes, delegations, tokens, and the vault that keeps credentials.
+//!
+//! Keys, envelopes, delegations and tokens are pure. Only the vault, its key file and backups read and write files. This
+//! crate does not know the journal, Radicle's storage, or how a request travels; where a key lives elsewhere (in a Radicle
+//! keystore, in a runner), signing is a function that the caller passes in.
+
+pub mod backup;
+pub mod canonical;
+pub mod delegation;
+pub mod envelope;
+pub mod key;
+pub mod limits;
+pub mod secret;
+pub mod token;
+pub mod vault;
+
+mod file;
+
+pub use canonical::canonical;
+pub use delegation::Delegation;
+pub use envelope::Envelope;
+pub use key::{Key, did, public_key, verify};
+pub use secret::Secret;

@@ -1,2 +1,42 @@
-//! placeholder
-fn main() {}
+//! `meshwork`: one program for everything. This file only says which part of it was asked for.
+
+mod cli;
+mod client;
+mod demo;
+mod hidden;
+mod log_line;
+mod output;
+mod restore;
+mod up;
+mod verbs;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Inside sandboxes: quick to start, no runtime, no argument parser.
+    let mut args = std::env::args_os();
+    args.next();
+    match args.next().as_deref().and_then(|verb| verb.to_str()) {
+        Some("bridge") => return exit(sandbox::bridge_main(args)),
+        Some("replay") => return exit(engine::replay::replay_main(args.map(|a| a.to_string_lossy().into_owned()))),
+        _ => {}
+    }
+    let cli = cli::Cli::parse();
+    output::log(cli.json);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(up::WORKERS).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output::fail(&domain::Problem::unavailable(format!("The program cannot start its threads: {error}.")), cli.json),
+    };
+    let json = cli.json;
+    let done = runtime.block_on(verbs::run(cli));
+    runtime.shutdown_timeout(up::SHUTDOWN);
+    match done {
+        Ok(code) => code,
+        Err(problem) => output::fail(&problem, json),
+    }
+}
+
+fn exit(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1))
+}

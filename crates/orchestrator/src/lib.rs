@@ -1,1 +1,26 @@
-//! placeholder
+//! The use cases: what happens when somebody does something, and what goes on by itself.
+//!
+//! One file an action; reconcilers that look at the world and bring it one step nearer; placement and admission; the life
+//! of runs, on the host's side and on the runner's; the gateway. It knows the adapters, and neither HTTP routes nor the
+//! command line.
+
+pub mod actions;
+pub mod admission;
+pub mod caller;
+pub mod clock;
+pub mod context;
+pub mod data_dir;
+pub mod dispatch;
+pub mod doctor;
+pub mod gateway;
+pub mod host;
+pub mod lifecycle;
+pub mod limits;
+pub mod machine;
+pub mod mcp;
+pub mod merge;
+pub mod mirror;
+pub mod org;
+pub mod runner;
+pub mod table;
+pub mod tasks;

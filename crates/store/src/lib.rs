@@ -1,1 +1,44 @@
-//! placeholder
+//! What a device remembers of an org: the journal, what is projected from it, blobs, and the logs of runs.
+//!
+//! A [`Store`] is one folder:
+//! - `journal.db`: SQLite (WAL, `synchronous=FULL`): events, signed heads, projections, hashes of API tokens;
+//! - `blobs/xx/<hash>`: content that can be erased, named by its BLAKE3 hash;
+//! - `logs/<run>.jsonl`: what runners told, one line an event of the run;
+//! - `journal.lock`: held by the one process that uses the folder.
+//!
+//! One thread writes. It takes what waits, changes everything in one transaction, signs the head, commits, and only then
+//! answers: who got an answer finds the event again after any crash. Reads have connections of their own and never wait.
+//!
+//! This crate knows what events are and that [`domain::event::project`] says what they change, but not why anybody writes
+//! them. It neither speaks to other devices nor schedules anything.
+
+pub mod blob;
+pub mod chain;
+#[doc(hidden)]
+pub mod fault;
+pub mod follow;
+pub mod limits;
+pub mod run_log;
+pub mod verify;
+
+mod files;
+mod journal;
+mod migrate;
+mod problem;
+mod projector;
+mod read;
+mod rebuild;
+mod session;
+mod token;
+mod writer;
+
+pub use blob::Blobs;
+pub use chain::{Head, Recorded, Seq};
+pub use files::mark_restored;
+pub use follow::Follower;
+pub use journal::{Signer, Store};
+pub use projector::View;
+pub use read::Order;
+pub use rebuild::{Difference, RebuildReport};
+pub use run_log::{LogEntry, LogFollower, RunLog};
+pub use verify::{Bad, VerifyReport};

@@ -1,1 +1,2 @@
-//! placeholder
+//! Starts real things for tests.
+pub mod model;

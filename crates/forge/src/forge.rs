@@ -1,0 +1,169 @@
+//! The forge of one org on this machine: its Radicle home, the keys of device and member, and the turns of writers.
+
+use crate::{
+    convert::{self, Told},
+    key,
+    node::Running,
+    patch::Seen,
+    queue::Queue,
+};
+use domain::{Did, Problem, Rid};
+use radicle::crypto::{PublicKey, Signer as _, SigningKey, signature::Signer as _};
+use radicle::identity::RepoId;
+use radicle::node::{Alias, config::Network, config::PeerConfig};
+use radicle::profile::{Config, Home};
+use radicle::storage::{ReadStorage, WriteStorage, git::Repository};
+use radicle::{Storage, cob, git};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::{fs, io};
+
+/// Radicle for one org on one device. Share it in an `Arc`; every method may be called from any thread.
+pub struct Forge {
+    pub(crate) home: Home,
+    pub(crate) storage: Storage,
+    pub(crate) config: Config,
+    pub(crate) device: SigningKey,
+    pub(crate) member: SigningKey,
+    pub(crate) queue: Queue,
+    pub(crate) running: Mutex<Option<Running>>,
+    pub(crate) seen: Mutex<Seen>,
+}
+
+impl Forge {
+    /// Makes the Radicle home of an org: the device's key and the storage in `home`, the member's key in `member_home`.
+    /// `alias` is what others see beside the device's key. Takes up what an interrupted attempt left.
+    pub fn create(home: &Path, member_home: &Path, alias: &str) -> Result<Self, Problem> {
+        let alias: Alias = alias.parse().map_err(|_| {
+            Problem::invalid(format!("“{}” cannot be an alias in Radicle.", domain::shown(alias)))
+                .next("Use 1 to 32 characters without spaces.")
+        })?;
+        if home.join("config.json").exists() {
+            return Err(Problem::conflict(format!("There is a Radicle home in {} already.", home.display())));
+        }
+        key::private_dir(home)?;
+        key::private_dir(member_home)?;
+        let rad_home = Home::new(home).told(format!("The Radicle home {} could not be made.", home.display()))?;
+        let device = key::create(&rad_home.keys())?;
+        key::create(&member_home.join("keys"))?;
+        let config = offline(Config::new(alias));
+        databases(&rad_home, &config, device.public_key()).told("The databases of Radicle could not be made.")?;
+        // The configuration is written last and at once: a home that has it is complete.
+        let draft = home.join("config.json.new");
+        config.write(&draft).told("The configuration of Radicle could not be written.")?;
+        fs::rename(&draft, rad_home.config()).told("The configuration of Radicle could not be written.")?;
+        Self::open(home, member_home)
+    }
+
+    /// Opens what [`Forge::create`] made.
+    pub fn open(home: &Path, member_home: &Path) -> Result<Self, Problem> {
+        if !home.join("config.json").exists() {
+            return Err(Problem::not_found(format!("There is no Radicle home in {}.", home.display()))
+                .next("Make an org with `meshwork org create`, or join one."));
+        }
+        let home = Home::load(home).told(format!("The Radicle home {} cannot be opened.", home.display()))?;
+        let config = offline(Config::load(&home.config()).told("The configuration of Radicle cannot be read.")?);
+        let device = key::load(&home.keys())?;
+        let member = key::load(&member_home.join("keys"))?;
+        let user = git::UserInfo { alias: config.node.alias.clone(), key: *device.public_key() };
+        let storage = Storage::open(home.storage(), user).told("The storage of Radicle cannot be opened.")?;
+        home.cobs_db_mut().and_then(|mut db| Ok(db.migrate(cob::migrate::ignore)?)).told("The cache of Radicle cannot be opened.")?;
+        let (queue, running, seen) = (Queue::default(), Mutex::default(), Mutex::default());
+        Ok(Self { home, storage, config, device, member, queue, running, seen })
+    }
+
+    /// The device's key; also its Radicle node id.
+    pub fn device(&self) -> Did {
+        convert::did(self.device.public_key())
+    }
+
+    /// The member's key on this device.
+    pub fn member(&self) -> Did {
+        convert::did(self.member.public_key())
+    }
+
+    /// What others see beside the keys.
+    pub fn alias(&self) -> String {
+        self.config.node.alias.to_string()
+    }
+
+    /// Signs with the device's key.
+    pub fn sign_as_device(&self, message: &[u8]) -> [u8; 64] {
+        self.device.sign(message).to_bytes()
+    }
+
+    /// Signs with the member's key: only what the member does.
+    pub fn sign_as_member(&self, message: &[u8]) -> [u8; 64] {
+        self.member.sign(message).to_bytes()
+    }
+
+    /// The private part of the device's key, from which its certificate is made.
+    pub fn device_seed(&self) -> [u8; 32] {
+        *self.device.as_bytes()
+    }
+
+    /// The Radicle home, as `RAD_HOME` of the stock `rad` wants it.
+    pub fn rad_home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The repositories that lie in the storage.
+    pub fn repositories(&self) -> Result<Vec<Rid>, Problem> {
+        let found = fs::read_dir(self.storage.path()).told("The storage of Radicle cannot be read.")?;
+        let names = found.filter_map(Result::ok).filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter_map(|name| RepoId::from_canonical(&name).ok()).map(|id| convert::rid(&id)).collect()
+    }
+
+    /// Where a repository lies in the storage: bare, and written by Radicle only.
+    pub(crate) fn path_of(&self, id: &RepoId) -> PathBuf {
+        self.storage.path_of(id)
+    }
+
+    pub(crate) fn repository(&self, rid: &Rid) -> Result<Repository, Problem> {
+        self.open_repository(convert::repo_id(rid)?)
+    }
+
+    pub(crate) fn open_repository(&self, id: RepoId) -> Result<Repository, Problem> {
+        if !self.path_of(&id).is_dir() {
+            return Err(Problem::not_found(format!("The repository {} is not on this device.", id.urn()))
+                .next("Connect to a device that has it, and clone it."));
+        }
+        self.storage.repository_mut(id).told(format!("The repository {} cannot be opened.", id.urn()))
+    }
+
+    /// Runs `write` as the member in this repository, when it is the member's turn.
+    pub(crate) fn as_member<T>(&self, rid: &Rid, write: impl FnOnce(&Repository) -> Result<T, Problem>) -> Result<T, Problem> {
+        let id = convert::repo_id(rid)?;
+        let written = self.queue.turn(id, *self.member.public_key(), || write(&self.open_repository(id)?))?;
+        self.announce_quietly(rid, &[*self.member.public_key()]);
+        Ok(written)
+    }
+
+    pub(crate) fn device_key(&self) -> &PublicKey {
+        self.device.public_key()
+    }
+
+    pub(crate) fn member_key(&self) -> &PublicKey {
+        self.member.public_key()
+    }
+}
+
+/// A configuration that never speaks to the internet by itself: no seeds, no bootstrap, only peers that we name.
+fn offline(mut config: Config) -> Config {
+    config.preferred_seeds.clear();
+    config.node.network = Network::Test;
+    config.node.peers = PeerConfig::Static;
+    config.node.connect.clear();
+    config
+}
+
+fn databases(home: &Home, config: &Config, key: &PublicKey) -> Result<(), Box<dyn std::error::Error>> {
+    home.policies_mut()?;
+    home.notifications_mut()?;
+    let node = &config.node;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_err(io::Error::other)?;
+    let now = radicle::node::Timestamp::try_from(u64::try_from(now.as_millis())?).map_err(|_| "the clock is far off")?;
+    home.database_mut(node.database)?.init(key, node.features(), &node.alias, &node.user_agent(), now, node.external_addresses.iter())?;
+    home.cobs_db_mut()?.migrate(cob::migrate::ignore)?;
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! The named limits of this crate. Reaching one is an error or a note that says so.
+
+use std::time::Duration;
+
+/// The longest path of a unix socket.
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
+/// How long a node may take to stop.
+pub const NODE_STOP: Duration = Duration::from_secs(20);
+/// How long a connection to a peer may take.
+pub const CONNECT: Duration = Duration::from_secs(10);
+/// How often a session that is being made is looked at.
+pub const SESSION_LOOK: Duration = Duration::from_millis(100);
+/// How long fetching a repository from one peer may take.
+pub const FETCH: Duration = Duration::from_secs(300);
+/// How many keys one announcement names; the newest count. Radicle's own limit is 1,024.
+pub const ANNOUNCED_KEYS_MAX: usize = 512;
+
+/// How many files of a commit are handed out at once.
+pub const FILES_MAX: usize = 20_000;
+/// How many bytes of files are handed out at once.
+pub const FILES_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// The largest file that is handed out or committed by a member.
+pub const READ_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The longest diff that is handed out.
+pub const DIFF_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How many changed files are listed.
+pub const CHANGED_FILES_MAX: usize = 20_000;
+
+/// How many commits of history a run's worktree shows.
+pub const HISTORY_COMMITS: u32 = 50;
+/// How many entries a worktree may have.
+pub const IMPORT_ENTRIES_MAX: usize = 500_000;
+/// The largest file that a run may add or change.
+pub const IMPORT_FILE_BYTES_MAX: u64 = 100 * 1024 * 1024;
+/// How many bytes a run may add or change in all.
+pub const IMPORT_NEW_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// How deep folders may be nested.
+pub const IMPORT_DEPTH_MAX: usize = 128;
+/// The longest path within a worktree.
+pub const PATH_BYTES_MAX: usize = 4096;
+/// The largest ignore file that is heeded.
+pub const IGNORE_BYTES_MAX: u64 = 1024 * 1024;
+/// How many lines of an ignore file are heeded.
+pub const IGNORE_LINES_MAX: usize = 10_000;
+/// How many notes an import makes; then it counts.
+pub const NOTES_MAX: usize = 50;
+
+/// The longest title of a patch, in characters.
+pub const TITLE_CHARS_MAX: usize = 200;
+/// The longest text of a description, comment or review, in bytes.
+pub const TEXT_BYTES_MAX: usize = 256 * 1024;
+/// The longest trace in a description, in bytes; output of checks is cut until it fits.
+pub const TRACE_BYTES_MAX: usize = 128 * 1024;
+/// How many line comments one review brings.
+pub const LINE_COMMENTS_MAX: usize = 200;
+
+/// How long git may take with local work.
+pub const GIT_LOCAL: Duration = Duration::from_secs(600);
+/// How long git may take with another host.
+pub const GIT_REMOTE: Duration = Duration::from_secs(180);
+/// How much of git's output is kept.
+pub const GIT_OUTPUT_BYTES_MAX: u64 = 1024 * 1024;
+/// How often a ref that another writer holds is tried again.
+pub const REF_LOCK_TRIES: u32 = 50;
+/// How long is waited between two of these tries.
+pub const REF_LOCK_WAIT: Duration = Duration::from_millis(20);

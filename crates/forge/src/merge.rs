@@ -1,0 +1,232 @@
+//! Merging: the result is made first, without moving a ref, so that checks can run on it; then a delegate signs it.
+
+use crate::{
+    Forge,
+    convert::{self, Told},
+    patch::missing,
+    repository::{canonical, tree_of},
+    review::known,
+};
+use domain::{Oid, PatchId, Problem, RevisionId, Rid};
+use git2::{Delta, IndexEntry, IndexTime, MergeOptions, Repository as Git};
+use radicle::storage::git::Repository;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Asked for a file that both sides changed: its path, and its content in the common ancestor, on the default branch, and in
+/// the patch. The answer is the merged content; none leaves it to git.
+pub type Resolve<'a> = dyn Fn(&str, Option<&[u8]>, Option<&[u8]>, Option<&[u8]>) -> Option<Vec<u8>> + 'a;
+
+/// What merging a patch would bring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MergeResult {
+    /// The default branch has it.
+    AlreadyMerged,
+    /// It can be merged.
+    Ready {
+        /// The commit that the default branch would get. The same inputs give the same commit.
+        commit: Oid,
+        /// The revision that it merges.
+        revision: RevisionId,
+        /// The head of the default branch on which it was made.
+        onto: Oid,
+    },
+    /// The sides contradict each other: the patch needs a new revision on top of `onto`.
+    Conflict {
+        /// In these files.
+        paths: Vec<String>,
+        /// The head of the default branch.
+        onto: Oid,
+    },
+}
+
+/// A patch that was merged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merged {
+    /// The commit on the default branch.
+    pub commit: Oid,
+    /// Whether it was merged by an earlier call already.
+    pub before: bool,
+}
+
+/// Where both sides' changes are always put together by [`Resolve`].
+const SPECS: &str = "specs/";
+
+impl Forge {
+    /// Merges a revision (the last one, without) into the canonical head, without moving any ref. `resolve` is asked for
+    /// every file below `specs/` that both sides changed, also where git would merge: ticks of neighbouring tasks.
+    pub fn merge_result(
+        &self,
+        rid: &Rid,
+        patch: &PatchId,
+        revision: Option<&RevisionId>,
+        resolve: &Resolve<'_>,
+    ) -> Result<MergeResult, Problem> {
+        let repo = self.repository(rid)?;
+        let found = crate::patch::read(&repo, &convert::object_id(patch)?)?.ok_or_else(|| missing(patch))?;
+        if found.is_merged() {
+            return Ok(MergeResult::AlreadyMerged);
+        }
+        let id = match revision {
+            Some(wanted) => known(&found, wanted)?,
+            None => found.revisions().next_back().ok_or_else(|| missing(patch))?.0,
+        };
+        let theirs = found.revision(&id).ok_or_else(|| missing(patch))?.head().into();
+        let (branch, ours) = canonical(&repo)?;
+        if ours == theirs || repo.backend.graph_descendant_of(ours, theirs).unwrap_or(false) {
+            return Ok(MergeResult::AlreadyMerged);
+        }
+        let message = format!("Merge patch {}: {}\n", &patch.as_str()[..7], found.title());
+        match self.combine(&repo, &branch, ours, theirs, &message, resolve)? {
+            Ok(commit) => {
+                Ok(MergeResult::Ready { commit: convert::oid(commit)?, revision: convert::revision_id(id)?, onto: convert::oid(ours)? })
+            }
+            Err(paths) => Ok(MergeResult::Conflict { paths, onto: convert::oid(ours)? }),
+        }
+    }
+
+    /// The commit that has both sides, or the paths at which they contradict each other.
+    pub(crate) fn combine(
+        &self,
+        repo: &Repository,
+        branch: &str,
+        ours: git2::Oid,
+        theirs: git2::Oid,
+        message: &str,
+        resolve: &Resolve<'_>,
+    ) -> Result<Result<git2::Oid, Vec<String>>, Problem> {
+        let git = &repo.backend;
+        let base = git.merge_base(ours, theirs).map_err(|_| {
+            Problem::conflict(format!("The two sides have no history in common with the branch {branch}."))
+                .next("Make the work anew on top of it.")
+        })?;
+        if base == ours {
+            return Ok(Ok(theirs));
+        }
+        let trees = [tree_of(git, base)?, tree_of(git, ours)?, tree_of(git, theirs)?];
+        let tree = match merge_trees(git, &trees, resolve)? {
+            Ok(tree) => git.find_tree(tree).told("The merged tree cannot be read.")?,
+            Err(paths) => return Ok(Err(paths)),
+        };
+        let what = "The merge commit could not be written.";
+        let parents = [git.find_commit(ours).told(what)?, git.find_commit(theirs).told(what)?];
+        let author = self.author(self.member_key())?;
+        // Dated as its younger parent, so that the same merge is the same commit and its checks stay valid.
+        let when = parents.iter().map(git2::Commit::time).max_by_key(git2::Time::seconds).unwrap_or(author.when());
+        let author = git2::Signature::new(author.name().unwrap_or("meshwork"), author.email().unwrap_or_default(), &when).told(what)?;
+        let parents: Vec<_> = parents.iter().collect();
+        git.commit(None, &author, &author, message, &tree, &parents).told(what).map(Ok)
+    }
+
+    /// Merges a revision as the member: moves the default branch to `commit`, made by [`Forge::merge_result`], and marks the
+    /// patch. Only while the canonical head is still the one that the commit was made on. A call that was interrupted is
+    /// finished by the next.
+    pub fn merge(&self, rid: &Rid, patch: &PatchId, revision: &RevisionId, commit: &Oid) -> Result<Merged, Problem> {
+        self.as_member(rid, |repo| {
+            self.check_delegate(repo)?;
+            let to = convert::git_oid(commit.as_str())?;
+            let found = crate::patch::read(repo, &convert::object_id(patch)?)?.ok_or_else(|| missing(patch))?;
+            let id = known(&found, revision)?;
+            let head: git2::Oid = found.revision(&id).ok_or_else(|| missing(patch))?.head().into();
+            let (branch, now) = canonical(repo)?;
+            let there = now == to || repo.backend.graph_descendant_of(now, to).unwrap_or(false);
+            if found.is_merged() && there {
+                return Ok(Merged { commit: commit.clone(), before: true });
+            }
+            if found.is_archived() {
+                return Err(Problem::conflict(format!("The patch {patch} is closed.")).next("Open it again first."));
+            }
+            if !brings(&repo.backend, to, head)? {
+                return Err(Problem::invalid(format!("The commit {to} does not bring the revision {revision}.")));
+            }
+            if !there {
+                check_onto(&repo.backend, now, to, head)?;
+                self.move_branch(repo, &branch, to)?;
+            }
+            self.change_patch(repo, patch, |own| own.merge(id, to.into()).map(drop).told("The patch could not be marked as merged."))?;
+            Ok(Merged { commit: commit.clone(), before: there })
+        })
+    }
+}
+
+fn brings(git: &Git, commit: git2::Oid, head: git2::Oid) -> Result<bool, Problem> {
+    Ok(commit == head || git.graph_descendant_of(commit, head).told("The merge commit is not on this device.")?)
+}
+
+/// The commit must be made on the present head: fast-forward to the revision itself, or a merge whose first parent is the head.
+fn check_onto(git: &Git, now: git2::Oid, to: git2::Oid, head: git2::Oid) -> Result<(), Problem> {
+    let commit = git.find_commit(to).told("The merge commit is not on this device.")?;
+    let forward = to == head && git.graph_descendant_of(to, now).unwrap_or(false);
+    let parents: Vec<_> = commit.parent_ids().collect();
+    if forward || parents == [now, head] {
+        return Ok(());
+    }
+    Err(Problem::conflict("The default branch has moved on since this merge was made.")
+        .next("Try again: the merge is made and checked anew."))
+}
+
+fn merge_trees(git: &Git, trees: &[git2::Tree<'_>; 3], resolve: &Resolve<'_>) -> Result<Result<git2::Oid, Vec<String>>, Problem> {
+    let what = "The merge could not be made.";
+    let [base, ours, theirs] = trees;
+    let mut index = git.merge_trees(base, ours, theirs, Some(&MergeOptions::new())).told(what)?;
+    let both: BTreeSet<_> = changed_specs(git, base, ours)?.intersection(&changed_specs(git, base, theirs)?).cloned().collect();
+    for path in both {
+        let sides = trees.each_ref().map(|tree| blob(git, tree, &path));
+        let [of_base, of_ours, of_theirs] = sides.each_ref().map(Option::as_deref);
+        if of_ours == of_theirs {
+            continue;
+        }
+        let Some(content) = resolve(&path, of_base, of_ours, of_theirs) else { continue };
+        let oid = git.blob(&content).told(what)?;
+        let mode = [ours, theirs].iter().find_map(|tree| tree.get_path(path.as_ref()).ok()).map_or(0o100_644, |entry| entry.filemode());
+        index.conflict_remove(path.as_ref()).told(what)?;
+        index.add(&entry(&path, oid, mode)).told(what)?;
+    }
+    if index.has_conflicts() {
+        return conflicts(&index).map(Err);
+    }
+    index.write_tree_to(git).told(what).map(Ok)
+}
+
+fn entry(path: &str, id: git2::Oid, mode: i32) -> IndexEntry {
+    let never = IndexTime::new(0, 0);
+    IndexEntry {
+        ctime: never,
+        mtime: never,
+        dev: 0,
+        ino: 0,
+        mode: u32::try_from(mode).unwrap_or(0o100_644),
+        uid: 0,
+        gid: 0,
+        file_size: 0,
+        id,
+        flags: 0,
+        flags_extended: 0,
+        path: path.as_bytes().to_vec(),
+    }
+}
+
+fn changed_specs(git: &Git, from: &git2::Tree<'_>, to: &git2::Tree<'_>) -> Result<BTreeSet<String>, Problem> {
+    let diff = git.diff_tree_to_tree(Some(from), Some(to), Some(git2::DiffOptions::new().pathspec(SPECS).disable_pathspec_match(true)));
+    let diff = diff.told("The changes cannot be listed.")?;
+    let path = |delta: git2::DiffDelta<'_>| {
+        let file = if delta.status() == Delta::Deleted { delta.old_file() } else { delta.new_file() };
+        file.path().and_then(|path| path.to_str()).map(str::to_owned)
+    };
+    Ok(diff.deltas().filter_map(path).collect())
+}
+
+fn blob(git: &Git, tree: &git2::Tree<'_>, path: &str) -> Option<Vec<u8>> {
+    let entry = tree.get_path(path.as_ref()).ok()?;
+    Some(git.find_blob(entry.id()).ok()?.content().to_vec())
+}
+
+fn conflicts(index: &git2::Index) -> Result<Vec<String>, Problem> {
+    let mut paths = BTreeMap::new();
+    for conflict in index.conflicts().told("The conflicts cannot be listed.")? {
+        let conflict = conflict.told("The conflicts cannot be listed.")?;
+        for side in [conflict.our, conflict.their, conflict.ancestor].into_iter().flatten() {
+            paths.insert(String::from_utf8_lossy(&side.path).into_owned(), ());
+        }
+    }
+    Ok(paths.into_keys().collect())
+}

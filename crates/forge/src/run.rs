@@ -1,0 +1,373 @@
+//! What a run needs of git: a plain clone for its engine, the host's own git folder beside it, commits, and checkpoints.
+
+use crate::{
+    Forge, RunSigner,
+    convert::{self, Told},
+    git,
+    key::commit_signature,
+    limits,
+    repository::{canonical, locked_ref, tree_of},
+    tree::{self, BaseTree, ImportLimits, Imported},
+};
+use domain::{Oid, Problem, Rid, RunId};
+use git2::{Delta, FileMode, ObjectType};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+/// The host's own git folder of a run: bare, outside everything that the engine can write. It borrows the objects of the
+/// project's storage and keeps what the run made.
+pub struct RunRepo {
+    path: PathBuf,
+    branch: String,
+}
+
+/// A commit that waits for the run's signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreparedCommit {
+    /// The commit without signature, as git would store it.
+    pub raw: Vec<u8>,
+    /// Its tree, which the runner compares with its own.
+    pub tree: Oid,
+}
+
+/// Saved work of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The commit that holds it.
+    pub commit: Oid,
+    /// The commit that the run began from.
+    pub base: Oid,
+    /// The worktree.
+    pub work: Oid,
+    /// The engine's session files, where there were any.
+    pub session: Option<Oid>,
+}
+
+const CHECKPOINTS: &str = "refs/meshwork/checkpoints";
+const WORK: &str = "work";
+const SESSION: &str = "session";
+
+impl RunRepo {
+    /// Makes the git folder at `path`, or opens it when it is there.
+    pub fn create(path: &Path, forge: &Forge, rid: &Rid) -> Result<Self, Problem> {
+        let storage = forge.repository(rid)?;
+        if !path.join("HEAD").exists() {
+            bare(path, &[&storage.backend.path().join("objects")])?;
+        }
+        Ok(Self { path: path.to_owned(), branch: canonical(&storage)?.0 })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The listing of a commit's tree.
+    pub fn base_tree(&self, commit: &Oid) -> Result<BaseTree, Problem> {
+        BaseTree::of(&self.open()?, commit)
+    }
+
+    /// Reads a worktree as plain files into this git folder; see [`crate::tree_of`].
+    pub fn import(&self, work: &Path, base: &BaseTree, limits: &ImportLimits) -> Result<Imported, Problem> {
+        let repo = self.open()?;
+        let odb = repo.odb().told("The host's git folder cannot be read.")?;
+        tree::import(work, base, limits, &mut tree::Odb(odb))
+    }
+
+    /// A commit by the run, to be signed by it.
+    pub fn prepare_commit(&self, tree: &Oid, parents: &[Oid], author: &str, message: &str) -> Result<PreparedCommit, Problem> {
+        let repo = self.open()?;
+        let what = "The run's commit could not be made.";
+        let author = git2::Signature::now(author, "run@meshwork.invalid").told(what)?;
+        let found = repo.find_tree(convert::git_oid(tree.as_str())?).told(what)?;
+        let parents = parents.iter().map(|p| repo.find_commit(convert::git_oid(p.as_str())?).told(what)).collect::<Result<Vec<_>, _>>()?;
+        let parents: Vec<_> = parents.iter().collect();
+        let raw = repo.commit_create_buffer(&author, &author, message, &found, &parents).told(what)?;
+        Ok(PreparedCommit { raw: raw.to_vec(), tree: tree.clone() })
+    }
+
+    /// Has the run sign a commit, and stores it.
+    pub fn sign_commit(&self, commit: &PreparedCommit, signer: &dyn RunSigner) -> Result<Oid, Problem> {
+        let what = "The run's commit could not be stored.";
+        let signature = commit_signature(signer.key(), &signer.sign_commit(&commit.raw, &commit.tree)?)?;
+        let raw = std::str::from_utf8(&commit.raw).told(what)?;
+        convert::oid(self.open()?.commit_signed(raw, &signature, None).told(what)?)
+    }
+
+    /// [`RunRepo::prepare_commit`] and [`RunRepo::sign_commit`] in one.
+    pub fn commit(&self, tree: &Oid, parents: &[Oid], author: &str, message: &str, signer: &dyn RunSigner) -> Result<Oid, Problem> {
+        self.sign_commit(&self.prepare_commit(tree, parents, author, message)?, signer)
+    }
+
+    /// A plain clone of a commit that lies here or in the project's storage; see [`Forge::checkout`].
+    pub fn checkout(&self, commit: &Oid, into: &Path) -> Result<(), Problem> {
+        checkout(&self.path, &self.branch, commit, into)
+    }
+
+    pub(crate) fn open(&self) -> Result<git2::Repository, Problem> {
+        git2::Repository::open_bare(&self.path).told(format!("The host's git folder {} cannot be opened.", self.path.display()))
+    }
+
+    /// Brings everything that the run made into another repository of ours.
+    pub(crate) fn objects_into(&self, repository: &Path) -> Result<(), Problem> {
+        copy_objects(&self.path.join("objects"), &repository.join("objects")).told("The run's objects could not be copied.")
+    }
+}
+
+impl Forge {
+    /// A plain clone of a commit for an engine: its own `.git` with a piece of history, no remotes, no hooks, nothing borrowed
+    /// and nothing shared with the storage, so that an engine can break only its own. To be made before any engine runs.
+    pub fn checkout(&self, rid: &Rid, commit: &Oid, into: &Path) -> Result<(), Problem> {
+        let repo = self.repository(rid)?;
+        checkout(repo.backend.path(), &canonical(&repo)?.0, commit, into)
+    }
+
+    /// Saves the work of a run beside the storage, where it survives the run's folder. `work` and `session` are trees that
+    /// were imported into `repo`. A later checkpoint of the same run takes the place of the earlier.
+    pub fn checkpoint(
+        &self,
+        rid: &Rid,
+        run: &RunId,
+        repo: &RunRepo,
+        base: &Oid,
+        work: &Oid,
+        session: Option<&Oid>,
+    ) -> Result<Oid, Problem> {
+        let what = "The checkpoint could not be written.";
+        let commit = checkpoint_commit(&repo.open()?, run, base, work, session).told(what)?;
+        self.queue.turn(convert::repo_id(rid)?, *self.device_key(), || {
+            let kept = self.checkpoints(rid)?;
+            repo.objects_into(kept.path())?;
+            let name = format!("{CHECKPOINTS}/{run}");
+            locked_ref(|| kept.reference(&name, commit, true, "checkpoint").map(drop)).told(what)
+        })?;
+        convert::oid(commit)
+    }
+
+    /// The last checkpoint of a run.
+    pub fn checkpoint_of(&self, rid: &Rid, run: &RunId) -> Result<Option<Checkpoint>, Problem> {
+        // Made only when the first checkpoint is written.
+        if !self.checkpoints_path(rid).exists() {
+            return Ok(None);
+        }
+        let kept = self.checkpoints(rid)?;
+        let Ok(commit) = kept.refname_to_id(&format!("{CHECKPOINTS}/{run}")) else { return Ok(None) };
+        read_checkpoint(&kept, commit).map(Some)
+    }
+
+    /// Forgets the checkpoint of a run: when its work is published, or a person said so.
+    pub fn drop_checkpoint(&self, rid: &Rid, run: &RunId) -> Result<(), Problem> {
+        let what = "The checkpoint could not be removed.";
+        self.queue.turn(convert::repo_id(rid)?, *self.device_key(), || {
+            let kept = self.checkpoints(rid)?;
+            if let Ok(mut found) = kept.find_reference(&format!("{CHECKPOINTS}/{run}")) {
+                found.delete().told(what)?;
+            }
+            // With the last checkpoint go the objects of all that were before it.
+            let none_left = kept.references_glob(&format!("{CHECKPOINTS}/*")).told(what)?.next().is_none();
+            if none_left { fs::remove_dir_all(kept.path()).told(what) } else { Ok(()) }
+        })
+    }
+
+    /// Lays saved work into a fresh clone at `into`: git sees it as changes since the run's base. The engine's session files
+    /// go below `session_into`, if asked for.
+    pub fn restore(&self, rid: &Rid, checkpoint: &Oid, into: &Path, session_into: Option<&Path>) -> Result<Checkpoint, Problem> {
+        let kept = self.checkpoints(rid)?;
+        let found = read_checkpoint(&kept, convert::git_oid(checkpoint.as_str())?)?;
+        self.checkout(rid, &found.base, into)?;
+        let base = tree_of(&kept, convert::git_oid(found.base.as_str())?)?;
+        lay(&kept, Some(&base), &found.work, into)?;
+        if let (Some(session), Some(into)) = (&found.session, session_into) {
+            fs::create_dir_all(into).told("The engine's session files could not be laid.")?;
+            lay(&kept, None, session, into)?;
+        }
+        Ok(found)
+    }
+
+    fn checkpoints_path(&self, rid: &Rid) -> PathBuf {
+        self.home.path().join("checkpoints").join(format!("{}.git", rid.as_str().trim_start_matches("rad:")))
+    }
+
+    /// The repository that holds the checkpoints: never announced, and it borrows the objects of the projects.
+    fn checkpoints(&self, rid: &Rid) -> Result<git2::Repository, Problem> {
+        let path = self.checkpoints_path(rid);
+        if !path.join("HEAD").exists() {
+            let storage = self.repository(rid)?.backend.path().join("objects");
+            bare(&path, &[&storage])?;
+        }
+        let what = "The checkpoints cannot be opened.";
+        let repo = git2::Repository::open_bare(&path).told(what)?;
+        let mut config = repo.config().told(what)?;
+        if config.get_bool("core.fsyncObjectFiles").is_err() {
+            // Refs too are on disk before a checkpoint counts; only libgit2 works here, which knows this name.
+            config.set_bool("core.fsyncObjectFiles", true).told(what)?;
+        }
+        Ok(repo)
+    }
+}
+
+/// Makes a bare repository that borrows objects, without hooks.
+fn bare(path: &Path, borrow_from: &[&Path]) -> Result<(), Problem> {
+    let what = format!("The git folder {} could not be made.", path.display());
+    let mut options = git2::RepositoryInitOptions::new();
+    options.bare(true).external_template(false).mkpath(true);
+    // HEAD is what says that it is there, so everything is made elsewhere and moved.
+    let draft = path.with_extension("new");
+    let _ = fs::remove_dir_all(&draft);
+    let repo = git2::Repository::init_opts(&draft, &options).told(what.clone())?;
+    drop(repo);
+    let _ = fs::remove_dir_all(draft.join("hooks"));
+    let mut lines = Vec::new();
+    for from in borrow_from {
+        lines.extend_from_slice(from.canonicalize().told(what.clone())?.as_os_str().as_bytes());
+        lines.push(b'\n');
+    }
+    fs::create_dir_all(draft.join("objects/info")).told(what.clone())?;
+    fs::write(draft.join("objects/info/alternates"), lines).told(what.clone())?;
+    match fs::rename(&draft, path) {
+        Err(_) if path.join("HEAD").exists() => Ok(()),
+        renamed => renamed.told(what),
+    }
+}
+
+fn checkout(from: &Path, branch: &str, commit: &Oid, into: &Path) -> Result<(), Problem> {
+    let what = "The worktree could not be laid.";
+    fs::create_dir_all(into).told(what)?;
+    git::run(into, ["init", "--quiet", "--template=", "--initial-branch", branch, "."], what)?;
+    let depth = format!("--depth={}", limits::HISTORY_COMMITS);
+    let from = from.canonicalize().told(what)?;
+    let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", &depth, "--"].map(OsStr::new);
+    git::run(into, fetch.into_iter().chain([from.as_os_str(), OsStr::new(commit.as_str())]), what)?;
+    git::run(into, ["config", "user.name", "meshwork run"], what)?;
+    git::run(into, ["config", "user.email", "run@meshwork.invalid"], what)?;
+    git::run(into, ["reset", "--quiet", "--hard", commit.as_str()], what)?;
+    Ok(())
+}
+
+fn checkpoint_commit(
+    repo: &git2::Repository,
+    run: &RunId,
+    base: &Oid,
+    work: &Oid,
+    session: Option<&Oid>,
+) -> Result<git2::Oid, git2::Error> {
+    let id = |oid: &Oid| git2::Oid::from_str(oid.as_str());
+    let mut tree = repo.treebuilder(None)?;
+    tree.insert(WORK, id(work)?, FileMode::Tree.into())?;
+    if let Some(session) = session {
+        tree.insert(SESSION, id(session)?, FileMode::Tree.into())?;
+    }
+    let tree = repo.find_tree(tree.write()?)?;
+    let author = git2::Signature::now("meshwork", "checkpoint@meshwork.invalid")?;
+    let base = repo.find_commit(id(base)?)?;
+    repo.commit(None, &author, &author, &format!("Checkpoint of run {run}\n"), &tree, &[&base])
+}
+
+fn read_checkpoint(repo: &git2::Repository, commit: git2::Oid) -> Result<Checkpoint, Problem> {
+    let what = "The checkpoint cannot be read.";
+    let found = repo.find_commit(commit).map_err(|_| Problem::not_found(format!("There is no checkpoint {commit}.")))?;
+    let tree = found.tree().told(what)?;
+    let work = tree.get_name(WORK).ok_or_else(|| Problem::invalid(format!("The commit {commit} is not a checkpoint.")))?.id();
+    let session = tree.get_name(SESSION).map(|entry| convert::oid(entry.id())).transpose()?;
+    Ok(Checkpoint {
+        commit: convert::oid(commit)?,
+        base: convert::oid(found.parent_id(0).told(what)?)?,
+        work: convert::oid(work)?,
+        session,
+    })
+}
+
+/// Makes the files below `dir`, which are those of `from`, those of the tree `to`. Nobody else writes there yet.
+fn lay(repo: &git2::Repository, from: Option<&git2::Tree<'_>>, to: &Oid, dir: &Path) -> Result<(), Problem> {
+    let what = "The saved work could not be laid.";
+    let to = repo.find_tree(convert::git_oid(to.as_str())?).told(what)?;
+    let diff = repo.diff_tree_to_tree(from, Some(&to), None).told(what)?;
+    // What goes away goes first: a folder may have become a link, or a link a folder.
+    for delta in diff.deltas().filter(|d| d.status() != Delta::Added) {
+        if let Some(path) = delta.old_file().path_bytes() {
+            remove(dir, path).told(what)?;
+        }
+    }
+    for delta in diff.deltas().filter(|d| d.status() != Delta::Deleted) {
+        let file = delta.new_file();
+        if let Some(path) = file.path_bytes() {
+            write(repo, dir, path, file.id(), file.mode()).told(what)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove(dir: &Path, path: &[u8]) -> std::io::Result<()> {
+    let file = dir.join(OsStr::from_bytes(path));
+    match fs::symlink_metadata(&file) {
+        // An empty folder stands for a submodule.
+        Ok(found) if found.is_dir() => fs::remove_dir(&file)?,
+        Ok(_) => fs::remove_file(&file)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    // Folders that became empty go too, since git knows none.
+    let mut above = file.parent();
+    while let Some(folder) = above.filter(|folder| *folder != dir) {
+        if fs::remove_dir(folder).is_err() {
+            break;
+        }
+        above = folder.parent();
+    }
+    Ok(())
+}
+
+fn write(repo: &git2::Repository, dir: &Path, path: &[u8], oid: git2::Oid, mode: FileMode) -> Result<(), Box<dyn std::error::Error>> {
+    let file = dir.join(OsStr::from_bytes(path));
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    if mode == FileMode::Commit {
+        return Ok(fs::create_dir_all(&file)?);
+    }
+    let object = repo.find_object(oid, Some(ObjectType::Blob))?;
+    let content = object.as_blob().map(git2::Blob::content).unwrap_or_default();
+    if mode == FileMode::Link {
+        return Ok(symlink(OsStr::from_bytes(content), &file)?);
+    }
+    let bits = if mode == FileMode::BlobExecutable { 0o777 } else { 0o666 };
+    fs::OpenOptions::new().write(true).create_new(true).mode(bits).open(&file)?.write_all(content)?;
+    Ok(())
+}
+
+/// Copies loose objects, each at once and durably. Objects are named by their content, so one that is there is the same.
+fn copy_objects(from: &Path, to: &Path) -> std::io::Result<()> {
+    for folder in fs::read_dir(from)? {
+        let folder = folder?;
+        let name = folder.file_name();
+        if name.len() != 2 || !folder.file_type()?.is_dir() {
+            continue;
+        }
+        let into = to.join(&name);
+        let mut copied = false;
+        for object in fs::read_dir(folder.path())? {
+            let object = object?;
+            let place = into.join(object.file_name());
+            // Names of drafts are longer than those of objects.
+            if object.file_name().len() < 38 || object.file_name().as_bytes().contains(&b'_') || place.exists() {
+                continue;
+            }
+            fs::create_dir_all(&into)?;
+            let draft = into.join(format!("tmp_obj_{}_{}", std::process::id(), object.file_name().to_string_lossy()));
+            fs::copy(object.path(), &draft)?;
+            let file = File::open(&draft)?;
+            file.set_permissions(fs::Permissions::from_mode(0o444))?;
+            file.sync_all()?;
+            fs::rename(&draft, &place)?;
+            copied = true;
+        }
+        if copied {
+            File::open(&into)?.sync_all()?;
+        }
+    }
+    Ok(())
+}

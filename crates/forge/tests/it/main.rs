@@ -1,0 +1,17 @@
+//! The forge with real repositories, real nodes and real git, in temporary folders.
+
+mod flow;
+mod harness;
+mod import;
+mod merging;
+mod mirror;
+mod nodes;
+mod org;
+mod project;
+mod run;
+mod stock;
+
+/// Both are shared between threads by whoever holds them.
+fn shared<T: Send + Sync>() {}
+const _: fn() = shared::<forge::Forge>;
+const _: fn() = shared::<forge::Node>;

@@ -1,0 +1,112 @@
+//! The org repository.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use crate::harness::*;
+use domain::org::{Device as OrgDevice, Member, MemberKey, Org};
+use domain::{Kind, Rid, role::Role};
+use forge::*;
+
+fn org(device: &Device) -> (Org, Member, OrgDevice) {
+    let key = MemberKey { did: device.forge.member(), device: device.forge.device() };
+    (
+        Org { version: 1, name: "acme".parse().unwrap(), threshold: 1 },
+        Member { name: "ada".into(), roles: vec![Role::Owner], keys: vec![key] },
+        OrgDevice { name: "laptop".into(), did: device.forge.device(), owner: "ada".into() },
+    )
+}
+
+fn founded(device: &Device) -> Rid {
+    let (org, ada, laptop) = org(device);
+    device.forge.create_org(&org, &ada, &laptop).unwrap()
+}
+
+fn change(device: &Device, rid: &Rid, path: &str, content: Option<&str>) -> Result<domain::Oid, domain::Problem> {
+    device.forge.change_org(rid, "change\n", &[(path.to_owned(), content.map(|c| c.as_bytes().to_vec()))])
+}
+
+#[test]
+fn an_org_says_who_and_what_belongs_to_it() {
+    let device = Device::new("laptop");
+    let rid = founded(&device);
+    let (org, ada, laptop) = org(&device);
+    let state = device.forge.org_state(&rid).unwrap();
+    assert_eq!((&state.org, &state.members["ada"], &state.devices["laptop"]), (&org, &ada, &laptop));
+    assert_eq!(state.commit, device.forge.head(&rid).unwrap());
+    assert_eq!(state.member_of(&device.forge.member()), Some(&ada));
+    assert_eq!(state.device_of(&device.forge.device()), Some(&laptop));
+    assert_eq!(device.forge.create_org(&org, &ada, &laptop).unwrap(), rid, "asked again, it is the same org");
+
+    let agent = format!("name = \"coder\"\nanswers = \"{}\"\n[engine]\nkind = \"profile\"\nname = \"codex\"\n", device.forge.member());
+    let commit = change(&device, &rid, "agents/coder.toml", Some(&agent)).unwrap();
+    let project = format!("name = \"demo\"\nrid = \"{rid}\"\nbranch = \"main\"\n");
+    change(&device, &rid, "projects/demo.toml", Some(&project)).unwrap();
+    change(&device, &rid, "policy/later.cedar", Some("what later versions put here does not disturb")).unwrap();
+    let state = device.forge.org_state(&rid).unwrap();
+    assert_eq!((state.agents.len(), state.projects.len()), (1, 1));
+    assert_ne!(state.commit, commit);
+    change(&device, &rid, "agents/coder.toml", None).unwrap();
+    assert!(device.forge.org_state(&rid).unwrap().agents.is_empty());
+}
+
+#[test]
+fn changes_that_would_break_the_org_are_refused_with_file_and_line() {
+    let device = Device::new("laptop");
+    let rid = founded(&device);
+    let head = device.forge.head(&rid).unwrap();
+    let stranger = identity::Key::from_seed(&[9; 32]).did();
+    let member = |roles: &str| format!("name = \"bob\"\nroles = [{roles}]\nkeys = []\n");
+    let table = [
+        ("members/bob.toml", Some("name = \"bob\"\nroles = [\"king\"]\nkeys = []\n".to_owned()), "members/bob.toml, line 2"),
+        ("members/bob.toml", Some("name = \"bob\"\n\nkeys = [\n".to_owned()), "members/bob.toml, line"),
+        ("members/eve.toml", Some(member("")), "name and file must be the same"),
+        ("members/bob.toml", Some(format!("{}extra = 1\n", member(""))), "members/bob.toml, line 4"),
+        ("org.toml", None, "org.toml is missing"),
+        ("org.toml", Some("version = 1\nname = \"acme\"\nthreshold = 2\n".to_owned()), "threshold is 2"),
+        ("members/ada.toml", None, "is not a member"),
+        ("devices/laptop.toml", None, "on a device that is not listed"),
+        (
+            "agents/coder.toml",
+            Some(format!("name = \"coder\"\nanswers = \"{stranger}\"\n[engine]\nkind = \"command\"\ncommand = \"true\"\n")),
+            "no member's key",
+        ),
+    ];
+    for (path, content, words) in table {
+        let problem = change(&device, &rid, path, content.as_deref()).unwrap_err();
+        assert!(problem.kind == Kind::Invalid && problem.to_string().contains(words), "{path}: {problem}");
+    }
+    assert_eq!(device.forge.head(&rid).unwrap(), head, "nothing was changed");
+}
+
+#[test]
+fn an_org_of_a_newer_version_says_so() {
+    let device = Device::new("laptop");
+    let rid = founded(&device);
+    let newer = [("org.toml".to_owned(), Some(b"version = 99\nname = \"acme\"\nthreshold = 1\n".to_vec()))];
+    device.forge.commit_files(&rid, "by a newer one\n", &newer, None).unwrap();
+    let problem = device.forge.org_state(&rid).unwrap_err();
+    assert!(problem.kind == Kind::Conflict && problem.to_string().contains("newer"), "{problem}");
+}
+
+#[test]
+fn a_home_is_made_once_survives_a_crash_and_opens_with_the_same_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let (home, member) = (dir.path().join("rad"), dir.path().join("member"));
+    // An attempt that ended between the two files of a key.
+    std::fs::create_dir_all(home.join("keys")).unwrap();
+    std::fs::write(home.join("keys/radicle"), "half").unwrap();
+    let forge = Forge::create(&home, &member, "laptop").unwrap();
+    assert_ne!(forge.device(), forge.member());
+    assert_eq!(Forge::create(&home, &member, "laptop").err().unwrap().kind, Kind::Conflict);
+    let again = Forge::open(&home, &member).unwrap();
+    assert_eq!((again.device(), again.member()), (forge.device(), forge.member()));
+    assert!(identity::verify(&forge.member(), b"x", &again.sign_as_member(b"x")));
+    assert!(identity::verify(&forge.device(), b"x", &again.sign_as_device(b"x")));
+    for key in [home.join("keys/radicle"), member.join("keys/radicle")] {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(key).unwrap().permissions());
+        assert_eq!(mode & 0o077, 0, "only the owner reads a key");
+    }
+    let config = std::fs::read_to_string(home.join("config.json")).unwrap();
+    assert!(!config.contains("radicle.xyz") && !config.contains("iris."), "nothing of the internet: {config}");
+    assert_eq!(Forge::open(&dir.path().join("none"), &member).err().unwrap().kind, Kind::NotFound);
+    assert_eq!(Forge::create(&dir.path().join("bad"), &member, "two words").err().unwrap().kind, Kind::Invalid);
+}

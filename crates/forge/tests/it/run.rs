@@ -1,0 +1,116 @@
+//! Worktrees for engines, and checkpoints.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use crate::harness::*;
+use domain::RunId;
+use forge::*;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+
+fn run_id() -> RunId {
+    "01J00000000000000000000000".parse().unwrap()
+}
+
+/// Every file below a folder.
+fn walk(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() { walk(&entry.path(), found) } else { found.push(entry.path()) }
+    }
+}
+
+#[test]
+fn an_engines_clone_shares_nothing_and_runs_nothing() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n"), ("bin/tool", "#!/bin/sh\n")], &[]);
+    let head = device.forge.commit_files(&rid, "more\n", &[("b.txt".into(), Some(b"b\n".to_vec()))], None).unwrap();
+    let work = device.path("work");
+    device.forge.checkout(&rid, &head, &work).unwrap();
+    assert_eq!(git(&work, &["status", "--porcelain"]), "");
+    assert_eq!(git(&work, &["rev-parse", "HEAD"]), head.as_str());
+    assert_eq!(git(&work, &["branch", "--show-current"]), "main");
+    assert_eq!(git(&work, &["log", "--format=%s"]), "more\nfirst", "an engine sees history");
+    assert_eq!(git(&work, &["remote"]), "");
+    git(&work, &["fsck", "--strict"]);
+    assert!(!work.join(".git/hooks").exists() && !work.join(".git/objects/info/alternates").exists());
+    let mut all = Vec::new();
+    walk(&work, &mut all);
+    let shared: Vec<_> = all.iter().filter(|file| fs::symlink_metadata(file).unwrap().nlink() > 1).collect();
+    assert!(shared.is_empty(), "an engine could write these of the storage: {shared:?}");
+    let storage = device.path("rad").display().to_string();
+    assert!(all.iter().all(|file| !String::from_utf8_lossy(&fs::read(file).unwrap_or_default()).contains(&storage)), "no path leads back");
+}
+
+#[test]
+fn a_commit_that_only_the_run_has_can_be_checked_out_for_its_checks() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
+    let head = device.forge.head(&rid).unwrap();
+    let repo = RunRepo::create(&device.path("host.git"), &device.forge, &rid).unwrap();
+    repo.checkout(&head, &device.path("work")).unwrap();
+    let base = repo.base_tree(&head).unwrap();
+    put(&device.path("work"), "b.txt", "b\n");
+    let tree = repo.import(&device.path("work"), &base, &ImportLimits::default()).unwrap().tree;
+    let commit = repo.commit(&tree, &[head], "coder", "work\n", &RunKey::new()).unwrap();
+    assert!(!device.forge.has_commit(&rid, &commit).unwrap());
+    repo.checkout(&commit, &device.path("checks")).unwrap();
+    assert_eq!(fs::read_to_string(device.path("checks/b.txt")).unwrap(), "b\n");
+    assert_eq!(RunRepo::create(&device.path("host.git"), &device.forge, &rid).unwrap().base_tree(&commit).unwrap().tree().unwrap(), tree);
+}
+
+#[test]
+fn runner_and_host_agree_on_the_hash_each_from_what_it_has() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n"), (".gitignore", "out/\n")], &[]);
+    let head = device.forge.head(&rid).unwrap();
+    let repo = RunRepo::create(&device.path("host.git"), &device.forge, &rid).unwrap();
+    let work = device.path("work");
+    repo.checkout(&head, &work).unwrap();
+    let runners = BaseTree::read(&work.join(".git"), &head).unwrap();
+    put(&work, "out/x", "ignored");
+    put(&work, "new/file", "n");
+    let hosts = repo.base_tree(&head).unwrap();
+    let by_host = repo.import(&work, &hosts, &ImportLimits::default()).unwrap();
+    assert_eq!(tree_of(&work, &runners, &ImportLimits::default()).unwrap(), by_host);
+}
+
+#[test]
+fn a_checkpoint_survives_the_runs_folder_and_comes_back_as_changes() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n"), ("dir/b.txt", "b\n"), ("gone.txt", "g\n"), ("folder/x", "x\n")], &[]);
+    let head = device.forge.head(&rid).unwrap();
+    let dir = device.path("run");
+    let repo = RunRepo::create(&dir.join("host.git"), &device.forge, &rid).unwrap();
+    let work = dir.join("work");
+    repo.checkout(&head, &work).unwrap();
+    let base = repo.base_tree(&head).unwrap();
+    put(&work, "a.txt", "changed\n");
+    put(&work, "new/script.sh", "#!/bin/sh\n");
+    fs::set_permissions(work.join("new/script.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::remove_file(work.join("gone.txt")).unwrap();
+    fs::remove_dir_all(work.join("folder")).unwrap();
+    symlink("/etc", work.join("folder")).unwrap();
+    fs::remove_file(work.join("dir/b.txt")).unwrap();
+    put(&dir.join("home"), "session.json", "{\"turn\": 3}");
+    let imported = repo.import(&work, &base, &ImportLimits::default()).unwrap();
+    let all = ImportLimits { ignore: Ignore::Not, ..ImportLimits::default() };
+    let session = repo.import(&dir.join("home"), &BaseTree::empty().unwrap(), &all).unwrap();
+    let saved = device.forge.checkpoint(&rid, &run_id(), &repo, &head, &imported.tree, Some(&session.tree)).unwrap();
+    fs::remove_dir_all(&dir).unwrap();
+
+    let found = device.forge.checkpoint_of(&rid, &run_id()).unwrap().unwrap();
+    assert_eq!((&found.commit, &found.base, &found.work), (&saved, &head, &imported.tree));
+    let (again, home) = (device.path("again"), device.path("home"));
+    device.forge.restore(&rid, &saved, &again, Some(&home)).unwrap();
+    assert_eq!(fs::read_to_string(home.join("session.json")).unwrap(), "{\"turn\": 3}");
+    assert_eq!(git(&again, &["rev-parse", "HEAD"]), head.as_str());
+    assert!(!again.join("dir").exists(), "folders that became empty are gone");
+    assert_eq!(fs::read_link(again.join("folder")).unwrap(), Path::new("/etc"));
+    assert!(git(&again, &["status", "--porcelain"]).contains("M a.txt"));
+    let repo = RunRepo::create(&device.path("second.git"), &device.forge, &rid).unwrap();
+    let reread = repo.import(&again, &repo.base_tree(&head).unwrap(), &ImportLimits::default()).unwrap();
+    assert_eq!(reread.tree, imported.tree, "what comes back is what was saved");
+
+    device.forge.drop_checkpoint(&rid, &run_id()).unwrap();
+    assert_eq!(device.forge.checkpoint_of(&rid, &run_id()).unwrap(), None);
+}

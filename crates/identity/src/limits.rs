@@ -1,0 +1,38 @@
+//! The named limits of this crate.
+
+/// The largest payload of an envelope, in bytes. A manifest is the largest thing that is signed so.
+pub const ENVELOPE_PAYLOAD_BYTES_MAX: usize = domain::limits::MANIFEST_BYTES_MAX;
+/// The largest envelope as JSON, in bytes: the payload in base64, and the signatures.
+pub const ENVELOPE_JSON_BYTES_MAX: usize = ENVELOPE_PAYLOAD_BYTES_MAX * 4 / 3 + 64 * 1024;
+/// How many signatures one envelope may carry.
+pub const ENVELOPE_SIGNATURES_MAX: usize = 16;
+/// The longest secret of a credential, in bytes.
+pub const SECRET_BYTES_MAX: usize = 64 * 1024;
+/// How many credentials a vault holds.
+pub const CREDENTIALS_MAX: usize = 1_000;
+/// How many scopes one credential has.
+pub const CREDENTIAL_SCOPES_MAX: usize = 100;
+/// The largest vault file that is read, in bytes.
+pub const VAULT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// The largest key file that is read, in bytes.
+pub const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
+/// How long a change of the vault waits for another writer, in milliseconds.
+pub const VAULT_LOCK_WAIT_MS: u64 = 5_000;
+/// How often it looks meanwhile, in milliseconds.
+pub const VAULT_LOCK_LOOK_MS: u64 = 10;
+/// Work factor of passphrases that we set: scrypt with N = 2^17, which takes 128 MiB of memory and some tenths of a second.
+pub const PASSPHRASE_LOG_N: u8 = 17;
+/// The highest work factor that is accepted when something is opened (2^20 takes 1 GiB).
+pub const PASSPHRASE_LOG_N_MAX: u8 = 20;
+/// The shortest passphrase that is taken, in characters.
+pub const PASSPHRASE_CHARS_MIN: usize = 8;
+/// The longest label of a token, in bytes.
+pub const TOKEN_LABEL_BYTES_MAX: usize = 200;
+/// How many files one backup holds.
+pub const BACKUP_FILES_MAX: u64 = 1_000_000;
+/// The largest single file in a backup, in bytes.
+pub const BACKUP_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
+/// The longest path within a backup, in bytes.
+pub const BACKUP_PATH_BYTES_MAX: usize = 1024;
+/// How much of a file is held in memory while a backup is made or taken up, in bytes.
+pub const BACKUP_BUFFER_BYTES: usize = 64 * 1024;

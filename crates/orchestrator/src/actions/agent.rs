@@ -1,0 +1,160 @@
+//! Agents: named workers of the org, in its repository.
+
+use super::{Done, Nothing};
+use crate::{
+    org::Org,
+    table::{Action, Context, Effect, action},
+};
+use domain::{
+    AgentName, CredentialName, Problem,
+    agent::{Agent, EngineChoice, Model, ModelApi, PermissionMode},
+    event::Body,
+    role::Permission,
+    usage::Budget,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+pub(super) fn actions() -> Vec<Action> {
+    use Effect::{Changes, Reads};
+    vec![
+        action("agent.add", Changes, Permission::ManageAgents, "Add an agent, or change one.", add),
+        action("agent.list", Reads, Permission::View, "List the agents.", list),
+        action("agent.remove", Changes, Permission::ManageAgents, "Remove an agent; its runs and patches stay.", remove),
+    ]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Add {
+    /// Its name.
+    name: AgentName,
+    /// `codex`, `copilot`, `opencode`, `claude`, `gemini`; or `acp`, `command`, `replay`.
+    engine: String,
+    /// For `acp` and `command`: what to run. For `replay`: the recording's path, `{task}` for the task's id.
+    #[serde(default)]
+    command: Option<String>,
+    /// The model's name.
+    #[serde(default)]
+    model: Option<String>,
+    /// The model's address, as `https://api.openai.com/v1`.
+    #[serde(default)]
+    base_url: Option<String>,
+    /// Its wire form: `responses`, `chat`, `messages`.
+    #[serde(default)]
+    api: Option<ModelApi>,
+    /// The credential that holds its key.
+    #[serde(default)]
+    credential: Option<CredentialName>,
+    /// Tokens that one run may use.
+    #[serde(default)]
+    tokens: Option<u64>,
+    /// Model calls that one run may make.
+    #[serde(default)]
+    calls: Option<u64>,
+    /// `sandbox`: tools are allowed at once. `ask`: a person answers.
+    #[serde(default)]
+    permissions: Option<PermissionMode>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct AgentView {
+    #[serde(flatten)]
+    agent: Agent,
+    /// What it still needs on this machine, in words.
+    needs: Vec<String>,
+}
+
+async fn add(context: Context, input: Add) -> Result<AgentView, Problem> {
+    let org = context.org()?;
+    let actor = context.actor(&org);
+    let (view, commit) = org
+        .blocking(move |org| {
+            let agent = agent(org, input)?;
+            let text = toml::to_string_pretty(&agent).map_err(Problem::internal)?;
+            let commit = org.forge.change_org(&org.rid, &format!("Set agent {}", agent.name), &[(format!("agents/{}.toml", agent.name), Some(text.into_bytes()))])?;
+            Ok((view(org, agent), commit))
+        })
+        .await?;
+    org.record(&actor, vec![Body::AgentSet { agent: view.agent.name.clone(), commit }]).await?;
+    Ok(view)
+}
+
+fn agent(org: &Org, input: Add) -> Result<Agent, Problem> {
+    let needed = |what: &str| Problem::invalid(format!("An agent with the engine {} needs --command: {what}.", input.engine));
+    let engine = match input.engine.as_str() {
+        "acp" => EngineChoice::Acp { command: input.command.clone().ok_or_else(|| needed("the program that speaks the Agent Client Protocol"))?.split_whitespace().map(str::to_owned).collect() },
+        "command" => EngineChoice::Command { command: input.command.clone().ok_or_else(|| needed("a shell command"))? },
+        "replay" => EngineChoice::Replay { recording: input.command.clone().unwrap_or_else(|| ".meshwork/replay/{task}.jsonl".into()) },
+        name => EngineChoice::Profile { name: engine::profile::find(name)?.name.clone() },
+    };
+    let model = model(&engine, &input)?;
+    let default = Budget::default();
+    Ok(Agent {
+        name: input.name,
+        engine,
+        answers: org.member.clone(),
+        model,
+        budget: Budget { tokens: input.tokens.unwrap_or(default.tokens), calls: input.calls.unwrap_or(default.calls) },
+        permissions: input.permissions.unwrap_or_default(),
+    })
+}
+
+fn model(engine: &EngineChoice, input: &Add) -> Result<Option<Model>, Problem> {
+    let asked = [input.model.is_some(), input.base_url.is_some(), input.credential.is_some()];
+    let coding = matches!(engine, EngineChoice::Profile { .. } | EngineChoice::Acp { .. });
+    match (coding, &input.model, &input.base_url, &input.credential) {
+        (_, Some(name), Some(base_url), Some(credential)) => {
+            let api = input.api.unwrap_or(match engine.label() {
+                "opencode" => ModelApi::Chat,
+                "claude" => ModelApi::Messages,
+                _ => ModelApi::Responses,
+            });
+            Ok(Some(Model { name: name.clone(), base_url: base_url.trim_end_matches('/').to_owned(), api, credential: credential.clone() }))
+        }
+        (false, ..) if !asked.contains(&true) => Ok(None),
+        _ => Err(Problem::invalid("The agent's model is not complete.").because("It takes a model, a base URL and a credential together.").next("Give --model, --base-url and --credential; meshwork credential set stores the key first.")),
+    }
+}
+
+fn view(org: &Org, agent: Agent) -> AgentView {
+    let mut needs = Vec::new();
+    if let EngineChoice::Profile { name } = &agent.engine
+        && engine::installed(name, &org.engines).is_none()
+    {
+        needs.push(format!("The engine is not installed here: meshwork engine install {name}."));
+    }
+    if let Some(model) = &agent.model
+        && org.vault.get(&model.credential).is_err()
+    {
+        needs.push(format!("The credential is not set here: meshwork credential set {}.", model.credential));
+    }
+    AgentView { agent, needs }
+}
+
+async fn list(context: Context, _: Nothing) -> Result<Vec<AgentView>, Problem> {
+    context.org()?.blocking(|org| Ok(org.state()?.agents.into_values().map(|a| view(org, a)).collect())).await
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Remove {
+    name: AgentName,
+}
+
+async fn remove(context: Context, input: Remove) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let actor = context.actor(&org);
+    let name = input.name.clone();
+    let commit = org
+        .blocking(move |org: &Arc<Org>| {
+            if !org.state()?.agents.values().any(|a| a.name == name) {
+                return Err(crate::dispatch::no_agent(&name));
+            }
+            org.forge.change_org(&org.rid, &format!("Remove agent {name}"), &[(format!("agents/{name}.toml"), None)])
+        })
+        .await?;
+    org.record(&actor, vec![Body::AgentSet { agent: input.name.clone(), commit }]).await?;
+    Ok(Done::new(format!("The agent {} is removed.", input.name)))
+}

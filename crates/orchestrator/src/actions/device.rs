@@ -1,0 +1,150 @@
+//! This machine: what it has, what runs on it, what it admits, and giving it back to its owner.
+
+use super::{Done, Nothing};
+use crate::{
+    admission::{self, DeviceLimits},
+    limits,
+    org::Org,
+    table::{Action, Context, Effect, action},
+};
+use domain::{
+    Did, Problem, RunId,
+    capacity::Capacity,
+    event::kind,
+    lease::Admission,
+    limits::GRACE_MS,
+    manifest::Class,
+    role::Permission,
+    run::{Order as RunOrder, Reason, Run, RunState},
+};
+use identity::Envelope;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::{sync::Arc, time::Duration};
+use store::Order;
+
+pub(super) fn actions() -> Vec<Action> {
+    use Effect::{Changes, Reads};
+    vec![
+        action("device.capacity", Reads, Permission::View, "What this machine lends, and what of it is free.", capacity),
+        action("device.pods", Reads, Permission::View, "What runs on this machine now.", pods),
+        action("device.schedule", Changes, Permission::RunTasks, "Ask this machine to run a signed manifest.", schedule),
+        action("device.evict", Changes, Permission::ManageDevice, "Give the machine back: runs are frozen, saved and ended.", evict),
+        action("device.doctor", Reads, Permission::View, "What is missing on this machine, and how to mend it.", doctor),
+    ]
+}
+
+/// A device and its capacity.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Device {
+    /// The device.
+    pub device: Did,
+    /// What it lends to runs of agents.
+    pub capacity: Capacity,
+    /// How limits are enforced here, in words.
+    pub limits: String,
+}
+
+async fn capacity(context: Context, _: Nothing) -> Result<Vec<Device>, Problem> {
+    let tell = |org: &Arc<Org>| {
+        let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+        let capacity = DeviceLimits::of(org).capacity(&runs, Class::Agent);
+        Ok(vec![Device { device: org.device.clone(), capacity, limits: sandbox::limits_in_force() }])
+    };
+    context.org()?.blocking(tell).await
+}
+
+/// Something that runs on a device.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Pod {
+    /// Its run.
+    pub run: RunId,
+    /// Its class.
+    pub class: Class,
+    /// Where it is.
+    pub state: RunState,
+    /// The device.
+    pub device: Option<Did>,
+    /// Whether it is frozen.
+    pub paused: bool,
+}
+
+async fn pods(context: Context, _: Nothing) -> Result<Vec<Pod>, Problem> {
+    let tell = |org: &Arc<Org>| {
+        let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+        let pod = |r: Run| Pod { run: r.id, class: r.class, state: r.state, device: r.device, paused: r.paused };
+        Ok(runs.into_iter().filter(|r| r.state.holds_slot()).map(pod).collect())
+    };
+    context.org()?.blocking(tell).await
+}
+
+/// The body of `POST /schedule`: a manifest in its signed envelope.
+async fn schedule(context: Context, envelope: Envelope) -> Result<Admission, Problem> {
+    let org = context.org()?;
+    let answer = admission::admit(&org, &envelope).await?;
+    if let Admission::Leased { lease } = &answer {
+        let (run, bytes) = (lease.run.clone(), envelope.to_json()?);
+        let placed = org.blocking(move |org| admission::keep_manifest(org, &run, &bytes)).await?;
+        org.record(&org.device, placed).await?;
+        crate::lifecycle::drive(&org, lease.run.clone());
+    }
+    Ok(answer)
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Evict {
+    /// The run; all of agents where nothing is said.
+    #[serde(default)]
+    run: Option<RunId>,
+    /// Why, in words.
+    #[serde(default)]
+    reason: Option<String>,
+    /// Milliseconds until processor and memory must be free; 30 s where nothing is said.
+    #[serde(default)]
+    grace_ms: Option<u64>,
+}
+
+async fn evict(context: Context, input: Evict) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let grace = Duration::from_millis(input.grace_ms.unwrap_or(GRACE_MS));
+    let message = input.reason.unwrap_or_else(|| "The owner wanted the machine back.".into());
+    let chosen: Vec<_> = org.hub.all().into_iter().filter(|l| input.run.as_ref().is_none_or(|r| l.run == *r)).collect();
+    if let (Some(run), true) = (&input.run, chosen.is_empty()) {
+        return Err(Problem::not_found(format!("The run {run} does not run here now.")).next("meshwork run list shows what does."));
+    }
+    let mut ended = Vec::new();
+    for live in &chosen {
+        // Frozen first, so that the processor is free within a second whatever saving takes.
+        let _ = live.order(RunOrder::Pause);
+        let _ = live.order(RunOrder::Stop { reason: Reason::Evicted { message: message.clone() } });
+        ended.push(live.ended.subscribe());
+    }
+    let all = async {
+        for mut end in ended {
+            let _ = end.wait_for(Option::is_some).await;
+        }
+    };
+    if tokio::time::timeout(grace, all).await.is_err() {
+        for live in &chosen {
+            crate::lifecycle::cut_off(&org, &live.run);
+        }
+    }
+    Ok(Done::new(format!("{} runs were evicted; each goes on from its checkpoint when there is room.", chosen.len())))
+}
+
+/// What was looked at on this machine.
+#[derive(Debug, Serialize, JsonSchema)]
+struct FindingView {
+    what: String,
+    ok: bool,
+    detail: String,
+    next: Option<String>,
+}
+
+async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Problem> {
+    let folder = context.machine.data.root().to_owned();
+    crate::org::blocking(move || Ok(crate::doctor::look(&folder))).await.map(|found| {
+        found.into_iter().map(|f| FindingView { what: f.what, ok: f.ok, detail: f.detail, next: f.next }).collect()
+    })
+}

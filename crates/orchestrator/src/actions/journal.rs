@@ -1,0 +1,165 @@
+//! The journal: read, verified, rebuilt, saved.
+
+use super::{Done, Nothing};
+use crate::{
+    data_dir::{make_private, storage},
+    limits,
+    org::Org,
+    table::{Action, Context, Effect, action},
+};
+use domain::{Did, Hash, Problem, event::Body, event::Event, role::Permission};
+use identity::{
+    Secret,
+    backup::{self, Source, To},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{self, File},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+pub(super) fn actions() -> Vec<Action> {
+    use Effect::{Changes, Reads};
+    vec![
+        action("journal.list", Reads, Permission::View, "A page of this device's journal.", list),
+        action("journal.verify", Reads, Permission::View, "Check every link, hash and signature of the journal.", verify),
+        action("journal.rebuild", Changes, Permission::ManageDevice, "Make what is shown anew from the journal.", rebuild),
+        action("backup.create", Changes, Permission::ManageOrg, "Save keys and journal into an encrypted file.", create_backup),
+    ]
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct List {
+    /// Only events after this number.
+    #[serde(default)]
+    after: u64,
+    /// How many at most.
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+/// An event as it stands in the journal.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Entry {
+    seq: u64,
+    incarnation: u64,
+    hash: Hash,
+    event: Event,
+}
+
+async fn list(context: Context, input: List) -> Result<Vec<Entry>, Problem> {
+    let list = move |org: &Arc<Org>| {
+        let events = org.store.events(store::Seq(input.after), input.limit.unwrap_or(limits::LIST_DEFAULT).min(limits::PAGE_MAX))?;
+        Ok(events.into_iter().map(|r| Entry { seq: r.seq.0, incarnation: r.incarnation, hash: r.hash, event: (*r.event).clone() }).collect())
+    };
+    context.org()?.blocking(list).await
+}
+
+/// What a check of the journal found.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Verified {
+    /// Whether all is sound.
+    sound: bool,
+    device: Did,
+    events: u64,
+    signatures: u64,
+    incarnations: u64,
+    /// The first event that is wrong, and why.
+    bad: Option<BadEvent>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct BadEvent {
+    seq: u64,
+    why: String,
+}
+
+async fn verify(context: Context, _: Nothing) -> Result<Verified, Problem> {
+    let verify = |org: &Arc<Org>| {
+        let report = org.store.verify()?;
+        let sound = report.is_sound();
+        let bad = report.bad.map(|b| BadEvent { seq: b.seq.0, why: b.why });
+        Ok(Verified { sound, device: org.device.clone(), events: report.events, signatures: report.signatures, incarnations: report.incarnations, bad })
+    };
+    context.org()?.blocking(verify).await
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Rebuilt {
+    events: u64,
+    /// How many things were not as the journal says.
+    differences: u64,
+}
+
+async fn rebuild(context: Context, _: Nothing) -> Result<Rebuilt, Problem> {
+    let report = context.org()?.store.rebuild().await?;
+    Ok(Rebuilt { events: report.events, differences: report.differences })
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Create {
+    /// The file to write, on this machine. It must not exist.
+    path: PathBuf,
+    /// What opens it again.
+    passphrase: String,
+}
+
+async fn create_backup(context: Context, input: Create) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let actor = context.actor(&org);
+    // Before the copy, so that the backup itself says when it was made.
+    org.record(&actor, vec![Body::BackedUp]).await?;
+    let bytes = org.blocking(move |org| save(org, &input)).await?;
+    Ok(Done::new(format!("Saved {bytes} bytes of keys, journal and repositories, encrypted. Keep the passphrase apart from the file.")))
+}
+
+fn save(org: &Org, input: &Create) -> Result<u64, Problem> {
+    if !input.path.is_absolute() {
+        return Err(Problem::invalid("Give the backup's full path."));
+    }
+    let scratch = org.dir.runs().join("backup");
+    crate::org::fresh_folder(&scratch)?;
+    let result = seal(org, input, &scratch);
+    let _ = fs::remove_dir_all(&scratch);
+    if result.is_err() {
+        let _ = fs::remove_file(input.path.with_extension("part"));
+    }
+    result
+}
+
+fn seal(org: &Org, input: &Create, scratch: &Path) -> Result<u64, Problem> {
+    make_private(scratch)?;
+    let journal = scratch.join("journal.db");
+    org.store.snapshot(&journal)?;
+    let mut sources = vec![Source { path: "store/journal.db".into(), file: journal }];
+    for part in ["org.json", "member", "vault", "radicle", "store"] {
+        add(&org.dir.root, Path::new(part), &mut sources)?;
+    }
+    if input.path.exists() {
+        return Err(Problem::conflict(format!("{} exists already.", input.path.display())).next("Give another name."));
+    }
+    let part = input.path.with_extension("part");
+    let out = File::options().write(true).create(true).truncate(true).mode(0o600).open(&part).map_err(|e| storage(&part, &e))?;
+    let bytes = backup::seal(&out, &To::Passphrase(Secret::new(input.passphrase.clone())), &sources)?;
+    out.sync_all().and_then(|()| fs::rename(&part, &input.path)).map_err(|e| storage(&input.path, &e))?;
+    Ok(bytes)
+}
+
+/// The regular files of a part of the org's folder; live database files are left to the snapshot, sockets and locks are
+/// nothing to keep.
+fn add(root: &Path, below: &Path, sources: &mut Vec<Source>) -> Result<(), Problem> {
+    for entry in ignore::WalkBuilder::new(root.join(below)).standard_filters(false).follow_links(false).build() {
+        let entry = entry.map_err(Problem::internal)?;
+        let path = entry.path().strip_prefix(root).map_err(Problem::internal)?.to_string_lossy().into_owned();
+        let live = path.starts_with("store/journal.db") || path.ends_with(".lock") || path.ends_with("/lock");
+        if entry.file_type().is_some_and(|t| t.is_file()) && !live {
+            sources.push(Source { path, file: entry.path().to_owned() });
+        }
+    }
+    Ok(())
+}

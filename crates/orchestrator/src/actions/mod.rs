@@ -1,0 +1,47 @@
+//! The actions, one file a resource. Each parses nothing and renders nothing: typed input in, typed output out.
+
+mod agent;
+mod credential;
+mod device;
+mod engine;
+mod journal;
+mod org;
+mod patch;
+mod project;
+mod run;
+pub(crate) mod task;
+mod token;
+
+pub use device::{Device, Pod};
+pub use run::LogPage;
+
+use crate::table::Action;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Every action.
+pub(crate) fn all() -> Vec<Action> {
+    let mut all = Vec::new();
+    for part in [org::actions, project::actions, task::actions, run::actions, patch::actions, agent::actions, engine::actions, credential::actions, token::actions, journal::actions, device::actions] {
+        all.extend(part());
+    }
+    all
+}
+
+/// No input.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// Done, with a sentence for the person.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Done {
+    /// What was done.
+    pub message: String,
+}
+
+impl Done {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}

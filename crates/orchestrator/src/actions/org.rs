@@ -1,0 +1,71 @@
+//! The org: made, shown.
+
+use super::Nothing;
+use crate::table::{Action, Context, Effect, action};
+use domain::{
+    Did, OrgName, Problem, Rid,
+    org::{Device, Member},
+    role::Permission,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub(super) fn actions() -> Vec<Action> {
+    vec![
+        action("org.create", Effect::Changes, Permission::ManageOrg, "Make an org, with this machine's member as its owner.", create),
+        action("org.show", Effect::Reads, Permission::View, "Show the org: its members and devices.", show),
+    ]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Create {
+    /// The org's name.
+    name: OrgName,
+    /// What people call its founder; this machine's user name where nothing is said.
+    #[serde(default)]
+    member: Option<String>,
+}
+
+/// An org.
+#[derive(Debug, Serialize, JsonSchema)]
+struct OrgView {
+    name: OrgName,
+    /// Its Radicle repository.
+    rid: Rid,
+    /// This device's key.
+    device: Did,
+    /// This member's key.
+    member: Did,
+    members: Vec<Member>,
+    devices: Vec<Device>,
+    /// Where its Radicle node listens.
+    radicle: Option<String>,
+    /// `RAD_HOME` for the stock `rad`.
+    rad_home: String,
+}
+
+async fn create(context: Context, input: Create) -> Result<OrgView, Problem> {
+    let user = std::env::var("USER").ok().filter(|u| !u.is_empty()).unwrap_or_else(|| "owner".into());
+    let member = input.member.unwrap_or_else(|| crate::org::file_name(&user));
+    context.machine.create(&input.name, &member).await?;
+    show(context, Nothing {}).await
+}
+
+async fn show(context: Context, _: Nothing) -> Result<OrgView, Problem> {
+    let org = context.org()?;
+    org.blocking(|org| {
+        let state = org.state()?;
+        Ok(OrgView {
+            name: org.name.clone(),
+            rid: org.rid.clone(),
+            device: org.device.clone(),
+            member: org.member.clone(),
+            members: state.members.into_values().collect(),
+            devices: state.devices.into_values().collect(),
+            radicle: org.with_node(|node| Ok(node.listen_address().map(|a| a.to_string())))?,
+            rad_home: org.forge.rad_home().display().to_string(),
+        })
+    })
+    .await
+}

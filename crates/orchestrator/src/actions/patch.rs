@@ -1,0 +1,222 @@
+//! Patches: listed, read, judged, merged.
+
+use super::Done;
+use crate::{
+    merge,
+    org::Org,
+    table::{Action, Context, Effect, action},
+    tasks::Board,
+};
+use domain::{
+    Problem, ProjectName,
+    event::Body,
+    gate,
+    patch::{LineRef, Patch, PatchState, Side, Verdict},
+    project::Project,
+    role::Permission,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+pub(super) fn actions() -> Vec<Action> {
+    use Effect::{Changes, Reads};
+    vec![
+        action("patch.list", Reads, Permission::View, "List the patches of a project.", list),
+        action("patch.show", Reads, Permission::View, "Show a patch: revisions, reviews, checks, and what a merge still needs.", show),
+        action("patch.diff", Reads, Permission::View, "The diff of a patch.", diff),
+        action("patch.review", Changes, Permission::Review, "Review a patch: accept it, ask for changes, or comment, also on lines.", review),
+        action("patch.merge", Changes, Permission::Merge, "Merge a patch, once its gate is open.", merge_patch),
+        action("patch.close", Changes, Permission::Merge, "Close a patch without merging it.", close),
+    ]
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct List {
+    #[serde(default)]
+    project: Option<ProjectName>,
+    /// Only those in this state.
+    #[serde(default)]
+    state: Option<PatchState>,
+}
+
+async fn list(context: Context, input: List) -> Result<Vec<Patch>, Problem> {
+    let list = move |org: &Arc<Org>| {
+        let project = org.project(input.project.as_ref())?;
+        let patches = org.forge.patches(&project.rid, &project.name)?;
+        Ok(patches.into_iter().filter(|p| input.state.is_none_or(|s| p.state == s)).collect())
+    };
+    context.org()?.blocking(list).await
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct One {
+    #[serde(default)]
+    project: Option<ProjectName>,
+    /// The patch; the beginning of its id, or its task's id, will do where only one fits.
+    patch: String,
+}
+
+/// Finds a patch by its id, the beginning of it, or its task.
+fn find(org: &Org, project: Option<&ProjectName>, text: &str) -> Result<(Project, Patch), Problem> {
+    let projects = match project {
+        Some(_) => vec![org.project(project)?],
+        None => org.state()?.projects.into_values().collect(),
+    };
+    let mut found = Vec::new();
+    for project in projects {
+        for patch in org.forge.patches(&project.rid, &project.name)? {
+            let of_task = patch.trace.as_ref().is_some_and(|t| t.task.task.as_str() == text);
+            if of_task || (text.len() >= 4 && patch.id.as_str().starts_with(text)) {
+                found.push((project.clone(), patch));
+            }
+        }
+    }
+    // Of a task's several patches the open one is meant.
+    if found.len() > 1 {
+        found.sort_by_key(|(_, p)| p.state != PatchState::Open);
+        let open = found.iter().filter(|(_, p)| p.state == PatchState::Open).count();
+        if open == 1 {
+            found.truncate(1);
+        }
+    }
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err(Problem::not_found(format!("There is no patch “{}”.", domain::shown(text))).next("meshwork patch list shows them.")),
+        _ => Err(Problem::invalid(format!("Several patches fit “{}”.", domain::shown(text))).next("Give more of its id: meshwork patch list.")),
+    }
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Shown {
+    #[serde(flatten)]
+    patch: Patch,
+    /// What a merge still needs, in words; the checks on its result run when it is merged.
+    missing: Vec<String>,
+    /// Files that it changes.
+    files: Vec<FileChange>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct FileChange {
+    path: String,
+    added: usize,
+    removed: usize,
+}
+
+async fn show(context: Context, input: One) -> Result<Shown, Problem> {
+    let show = move |org: &Arc<Org>| {
+        let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
+        let board = Board::read(org, &project)?;
+        let checks = patch.trace.as_ref().map_or(&[][..], |t| &t.checks);
+        let missing = if patch.state == PatchState::Open { gate::missing(&patch, board.settings.approvals, Some(checks)) } else { vec![] };
+        let files = org.forge.changed_files(&project.rid, &patch.base, &patch.head)?;
+        let files = files.into_iter().map(|f| FileChange { path: f.path, added: f.added, removed: f.removed }).collect();
+        Ok(Shown { missing: missing.iter().map(gate::Missing::text).collect(), patch, files })
+    };
+    context.org()?.blocking(show).await
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Diff {
+    /// Unified.
+    diff: String,
+}
+
+async fn diff(context: Context, input: One) -> Result<Diff, Problem> {
+    let diff = move |org: &Arc<Org>| {
+        let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
+        Ok(Diff { diff: org.forge.diff(&project.rid, &patch.base, &patch.head)? })
+    };
+    context.org()?.blocking(diff).await
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ReviewInput {
+    #[serde(default)]
+    project: Option<ProjectName>,
+    patch: String,
+    /// What is said.
+    verdict: Verdict,
+    /// In words.
+    #[serde(default)]
+    summary: String,
+    /// Comments on lines.
+    #[serde(default)]
+    comments: Vec<LineComment>,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct LineComment {
+    path: String,
+    /// From 1.
+    line: u32,
+    /// Which side of the diff.
+    #[serde(default)]
+    side: Side,
+    text: String,
+}
+
+async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let actor = context.actor(&org);
+    if input.verdict != Verdict::Accept && input.summary.trim().is_empty() && input.comments.is_empty() {
+        return Err(Problem::invalid("A review without a word helps nobody.").next("Say what is to change: --message, or --line FILE:LINE:TEXT."));
+    }
+    let verdict = input.verdict;
+    let (project, patch) = org
+        .blocking(move |org| {
+            let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
+            if patch.state != PatchState::Open {
+                return Err(Problem::conflict(format!("The patch {} is {:?}; only open ones are reviewed.", patch.id, patch.state)));
+            }
+            let comments: Vec<(LineRef, String)> = input.comments.iter().map(|c| (LineRef { path: c.path.clone(), line: c.line, side: c.side }, c.text.clone())).collect();
+            let latest = gate::latest(&patch).ok_or_else(|| Problem::internal("a patch without a revision"))?;
+            org.forge.review(&project.rid, &patch.id, latest, input.verdict, &input.summary, &comments)?;
+            Ok((project, patch))
+        })
+        .await?;
+    let task = patch.trace.as_ref().map(|t| t.task.clone());
+    org.record(&actor, vec![Body::PatchReviewed { project: project.name, patch: patch.id.clone(), verdict: Some(verdict), task }]).await?;
+    org.announce(&project.rid, std::slice::from_ref(&org.member));
+    Ok(Done::new(match verdict {
+        Verdict::Accept => format!("Patch {} is accepted. meshwork patch merge merges it.", patch.id),
+        Verdict::Reject => format!("Changes of patch {} are requested. meshwork task run starts the next revision.", patch.id),
+        Verdict::Comment => format!("Commented on patch {}.", patch.id),
+    }))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Merge {
+    #[serde(default)]
+    project: Option<ProjectName>,
+    patch: String,
+}
+
+async fn merge_patch(context: Context, input: Merge) -> Result<merge::Outcome, Problem> {
+    let org = context.org()?;
+    let actor = context.actor(&org);
+    let (project, patch) = org.blocking(move |org| find(org, input.project.as_ref(), &input.patch)).await?;
+    merge::merge(&org, &actor, &project, &patch).await
+}
+
+async fn close(context: Context, input: One) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let actor = context.actor(&org);
+    let (project, patch) = org
+        .blocking(move |org| {
+            let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
+            org.forge.close(&project.rid, &patch.id)?;
+            Ok((project, patch))
+        })
+        .await?;
+    let task = patch.trace.as_ref().map(|t| t.task.clone());
+    org.record(&actor, vec![Body::PatchClosed { project: project.name, patch: patch.id.clone(), task }]).await?;
+    org.announce(&project.rid, std::slice::from_ref(&org.member));
+    Ok(Done::new(format!("Patch {} is closed. Its commits stay in the repository.", patch.id)))
+}

@@ -1,0 +1,278 @@
+//! Projects: added, listed, shared, mirrored.
+
+use super::{Done, Nothing};
+use crate::{
+    mirror,
+    org::Org,
+    table::{Action, Context, Effect, action},
+    tasks::Board,
+};
+use domain::{
+    Did, FeatureId, Problem, ProjectName, Rid,
+    event::Body,
+    project::{Project, ProjectView},
+    role::Permission,
+};
+use forge::Visibility;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::{net::SocketAddr, path::PathBuf};
+
+pub(super) fn actions() -> Vec<Action> {
+    use Effect::{Changes, Reads};
+    vec![
+        action("project.add", Changes, Permission::ManageProjects, "Make a git working copy a project of the org, or clone one by its Radicle id.", add),
+        action("project.list", Reads, Permission::View, "List the projects.", list),
+        action("project.show", Reads, Permission::View, "Show a project: its features, and what is wrong with their files.", show),
+        action("project.share", Changes, Permission::ManageProjects, "Let a Radicle node read a private project.", share),
+        action("project.mirror", Changes, Permission::ManageProjects, "Push the merged default branch to an ordinary git host, and take changes made there.", set_mirror),
+        action("project.sync", Changes, Permission::ManageProjects, "Bring a project and its mirror to the same state now.", sync),
+        action("feature.new", Changes, Permission::EditTasks, "Make a feature with Spec-Kit's own script, as a commit of the member.", feature_new),
+    ]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Add {
+    /// Folder of the git working copy on this machine, or a Radicle id (`rad:z…`).
+    source: String,
+    /// Its name in the org; the folder's name where nothing is said.
+    #[serde(default)]
+    name: Option<ProjectName>,
+    /// Its default branch; the one that is checked out where nothing is said.
+    #[serde(default)]
+    branch: Option<String>,
+    /// Whether everybody may read it.
+    #[serde(default)]
+    public: bool,
+    /// Where to clone from, as `did:key:z6Mk…@host:port`.
+    #[serde(default)]
+    seeds: Vec<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Added {
+    project: Project,
+    /// What the person should know.
+    notices: Vec<String>,
+}
+
+async fn add(context: Context, input: Add) -> Result<Added, Problem> {
+    let org = context.org()?;
+    let actor = context.actor(&org);
+    let added = org.blocking(move |org| if input.source.starts_with("rad:") { cloned(org, &input) } else { taken(org, &input) }).await?;
+    org.record(&actor, vec![Body::ProjectAdded { project: added.project.name.clone(), rid: added.project.rid.clone() }]).await?;
+    Ok(added)
+}
+
+fn taken(org: &Org, input: &Add) -> Result<Added, Problem> {
+    let folder = PathBuf::from(&input.source);
+    if !folder.is_absolute() {
+        return Err(Problem::invalid(format!("“{}” is not an absolute path.", domain::shown(&input.source))).next("Give the working copy's full path."));
+    }
+    let name = match &input.name {
+        Some(name) => name.clone(),
+        None => crate::org::file_name(&folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()).parse()?,
+    };
+    if org.state()?.projects.values().any(|p| p.name == name) {
+        return Err(Problem::conflict(format!("There is a project “{name}” already.")).next("Give another name with --name."));
+    }
+    let visibility = if input.public { Visibility::Public } else { Visibility::Private { allow: vec![org.device.clone()] } };
+    let made = org.forge.init_project(&folder, &name, input.branch.as_deref(), &visibility)?;
+    let project = Project { name, rid: made.rid, branch: made.branch, mirror: None };
+    let mut notices = made.notices;
+    if org.forge.files(&project.rid, &made.head, &["specs/"])?.is_empty() {
+        notices.push("It has no Spec-Kit features yet: meshwork feature new makes one.".into());
+    }
+    write(org, &project, "Add project")?;
+    Ok(Added { project, notices })
+}
+
+fn cloned(org: &Org, input: &Add) -> Result<Added, Problem> {
+    let rid: Rid = input.source.parse()?;
+    let seeds: Vec<(Did, SocketAddr)> = input.seeds.iter().map(|s| seed(s)).collect::<Result<_, _>>()?;
+    org.with_node(|node| org.forge.clone_project(&rid, &seeds, node).map(|_| ()))?;
+    let name = input.name.clone().ok_or_else(|| Problem::invalid("A cloned project needs a name in the org.").next("Give it with --name."))?;
+    let project = Project { name, branch: org.forge.branch(&rid)?, rid, mirror: None };
+    write(org, &project, "Add project")?;
+    Ok(Added { project, notices: vec![] })
+}
+
+fn seed(text: &str) -> Result<(Did, SocketAddr), Problem> {
+    let wrong = || Problem::invalid(format!("“{}” is not a node's address.", domain::shown(text))).next("Give it as did:key:z6Mk…@127.0.0.1:8776.");
+    let (did, address) = text.split_once('@').ok_or_else(wrong)?;
+    Ok((did.parse()?, address.parse().map_err(|_| wrong())?))
+}
+
+fn write(org: &Org, project: &Project, message: &str) -> Result<(), Problem> {
+    let text = toml::to_string_pretty(project).map_err(Problem::internal)?;
+    org.forge.change_org(&org.rid, &format!("{message} {}", project.name), &[(format!("projects/{}.toml", project.name), Some(text.into_bytes()))]).map(|_| ())
+}
+
+async fn list(context: Context, _: Nothing) -> Result<Vec<ProjectView>, Problem> {
+    context.org()?.blocking(|org| org.state()?.projects.values().map(|p| Board::read(org, p).map(|b| view(&b))).collect()).await
+}
+
+fn view(board: &Board) -> ProjectView {
+    let done = board.tasks.iter().filter(|t| t.task.done).count();
+    ProjectView { project: board.project.clone(), head: board.head.clone(), features: board.features.len(), open_tasks: board.tasks.len() - done, done_tasks: done }
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    /// The project; the only one where nothing is said.
+    #[serde(default)]
+    project: Option<ProjectName>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Shown {
+    #[serde(flatten)]
+    view: ProjectView,
+    features: Vec<FeatureView>,
+    checks: Vec<domain::project::Check>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct FeatureView {
+    id: FeatureId,
+    title: String,
+    tasks: usize,
+    done: usize,
+    problems: Vec<String>,
+}
+
+async fn show(context: Context, input: Named) -> Result<Shown, Problem> {
+    let show = move |org: &std::sync::Arc<Org>| {
+        let board = Board::read(org, &org.project(input.project.as_ref())?)?;
+        let feature = |f: &domain::task::Feature| FeatureView {
+            id: f.id.clone(),
+            title: f.title.clone(),
+            tasks: f.tasks.len(),
+            done: f.tasks.iter().filter(|t| t.done).count(),
+            problems: f.problems.clone(),
+        };
+        Ok(Shown { view: view(&board), features: board.features.iter().map(feature).collect(), checks: board.checks(org)? })
+    };
+    context.org()?.blocking(show).await
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Share {
+    /// The project.
+    #[serde(default)]
+    project: Option<ProjectName>,
+    /// Keys of the nodes that may read it.
+    with: Vec<Did>,
+}
+
+async fn share(context: Context, input: Share) -> Result<Done, Problem> {
+    let share = move |org: &std::sync::Arc<Org>| {
+        let project = org.project(input.project.as_ref())?;
+        org.forge.allow(&project.rid, &input.with)?;
+        Ok(Done::new(format!("{} may be read by {} more.", project.name, input.with.len())))
+    };
+    context.org()?.blocking(share).await
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Mirror {
+    /// The project.
+    #[serde(default)]
+    project: Option<ProjectName>,
+    /// The git remote's address; empty to end the mirror.
+    remote: String,
+}
+
+async fn set_mirror(context: Context, input: Mirror) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let remote = (!input.remote.is_empty()).then_some(input.remote);
+    let project = org
+        .blocking(move |org| {
+            let project = Project { mirror: remote, ..org.project(input.project.as_ref())? };
+            write(org, &project, "Mirror project")?;
+            Ok(project)
+        })
+        .await?;
+    if project.mirror.is_none() {
+        return Ok(Done::new(format!("{} is mirrored no more.", project.name)));
+    }
+    mirror::sync(&org, &project).await.map(Done::new)
+}
+
+async fn sync(context: Context, input: Named) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let project = org.blocking(move |org| org.project(input.project.as_ref())).await?;
+    mirror::sync(&org, &project).await.map(Done::new)
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct FeatureNew {
+    /// The project.
+    #[serde(default)]
+    project: Option<ProjectName>,
+    /// A short name, as `login`.
+    name: String,
+    /// What it is to do.
+    #[serde(default)]
+    description: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct FeatureMade {
+    feature: FeatureId,
+    commit: domain::Oid,
+}
+
+async fn feature_new(context: Context, input: FeatureNew) -> Result<FeatureMade, Problem> {
+    let org = context.org()?;
+    let actor = context.actor(&org);
+    let made = org
+        .blocking(move |org| {
+            let project = org.project(input.project.as_ref())?;
+            let head = org.forge.head(&project.rid)?;
+            // A throw-away checkout: the script is the project's own, so it runs nowhere else.
+            let scratch = Scratch::new(org)?;
+            org.forge.checkout(&project.rid, &head, &scratch.0)?;
+            let feature = spec::specify::feature_new(&scratch.0, &input.name, &input.description)?;
+            let changes = folder_files(&scratch.0, &format!("specs/{feature}"))?;
+            let commit = org.forge.commit_files(&project.rid, &format!("Add feature {feature}"), &changes, Some(&head))?;
+            Ok((project, feature, commit))
+        })
+        .await?;
+    org.record(&actor, vec![Body::TasksEdited { project: made.0.name, commit: made.2.clone() }]).await?;
+    Ok(FeatureMade { feature: made.1, commit: made.2 })
+}
+
+/// A folder that goes when it is dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(org: &Org) -> Result<Self, Problem> {
+        let path = org.dir.runs().join(format!("scratch-{}", crate::clock::run_id()));
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The regular files below a folder, as changes for a commit.
+fn folder_files(root: &std::path::Path, below: &str) -> Result<Vec<(String, Option<Vec<u8>>)>, Problem> {
+    let mut found = Vec::new();
+    for entry in ignore::WalkBuilder::new(root.join(below)).standard_filters(false).follow_links(false).build() {
+        let entry = entry.map_err(Problem::internal)?;
+        if entry.file_type().is_some_and(|t| t.is_file()) {
+            let path = entry.path().strip_prefix(root).map_err(Problem::internal)?.to_string_lossy().into_owned();
+            found.push((path, Some(std::fs::read(entry.path()).map_err(|e| crate::data_dir::storage(entry.path(), &e))?)));
+        }
+    }
+    Ok(found)
+}

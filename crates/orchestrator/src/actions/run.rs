@@ -1,0 +1,265 @@
+//! Runs: listed, followed, spoken to, paused, stopped.
+
+use super::Done;
+use crate::{
+    host::Live,
+    limits,
+    org::Org,
+    table::{Action, Context, Effect, action},
+};
+use domain::{
+    Did, Kind, Problem, ProjectName, RunId, Timestamp,
+    event::{Body, kind},
+    limits::MESSAGE_BYTES_MAX,
+    manifest::Class,
+    role::Permission,
+    run::{Order as RunOrder, Reason, Run, RunState},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use store::Order;
+
+pub(super) fn actions() -> Vec<Action> {
+    use Effect::{Changes, Reads};
+    vec![
+        action("run.list", Reads, Permission::View, "List runs, newest first.", list),
+        action("run.show", Reads, Permission::View, "Show a run.", show),
+        action("run.logs", Reads, Permission::View, "A page of a run's log.", logs),
+        action("run.send", Changes, Permission::SteerRuns, "Send a message to a running agent.", send),
+        action("run.answer", Changes, Permission::SteerRuns, "Answer a permission request of an engine.", answer),
+        action("run.pause", Changes, Permission::SteerRuns, "Freeze a run.", pause),
+        action("run.resume", Changes, Permission::SteerRuns, "Let a frozen run go on.", resume),
+        action("run.stop", Changes, Permission::SteerRuns, "End a run; its work stays in a checkpoint.", stop),
+    ]
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct List {
+    #[serde(default)]
+    project: Option<ProjectName>,
+    /// Only those in this state.
+    #[serde(default)]
+    state: Option<RunState>,
+    /// Checks' runs too.
+    #[serde(default)]
+    all: bool,
+    /// How many at most.
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+async fn list(context: Context, input: List) -> Result<Vec<Run>, Problem> {
+    let org = context.org()?;
+    let runs: Vec<Run> = org.blocking(|org| org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)).await?;
+    let wanted = |r: &Run| {
+        input.project.as_ref().is_none_or(|p| r.project == *p) && input.state.is_none_or(|s| r.state == s) && (input.all || r.class == Class::Agent)
+    };
+    Ok(runs.into_iter().filter(wanted).take(input.limit.unwrap_or(limits::LIST_DEFAULT)).collect())
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct One {
+    /// The run; the beginning or end of its id will do where only one fits.
+    run: String,
+}
+
+/// Finds a run by its id, or by a part of it that only one has.
+fn find(org: &Org, text: &str) -> Result<Run, Problem> {
+    if let Ok(id) = text.parse::<RunId>() {
+        let found = org.store.get(kind::RUN, id.as_str())?;
+        return found.ok_or_else(|| Problem::not_found(format!("There is no run {id}.")).next("meshwork run list shows them."));
+    }
+    let part = text.to_ascii_uppercase();
+    let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+    let mut fitting = runs.into_iter().filter(|r| part.len() >= 4 && (r.id.as_str().ends_with(&part) || r.id.as_str().starts_with(&part)));
+    match (fitting.next(), fitting.next()) {
+        (Some(run), None) => Ok(run),
+        (Some(_), Some(_)) => Err(Problem::invalid(format!("Several runs fit “{}”.", domain::shown(text))).next("Give more of its id.")),
+        (None, _) => Err(Problem::not_found(format!("There is no run “{}”.", domain::shown(text))).next("meshwork run list shows them.")),
+    }
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Shown {
+    #[serde(flatten)]
+    run: Run,
+    /// Why it is where it is, in words.
+    why: Option<String>,
+}
+
+async fn show(context: Context, input: One) -> Result<Shown, Problem> {
+    let org = context.org()?;
+    org.blocking(move |org| find(org, &input.run).map(|run| Shown { why: run.reason.as_ref().map(Reason::text), run })).await
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Logs {
+    /// The run.
+    run: String,
+    /// Only what came after this number.
+    #[serde(default)]
+    after: u64,
+    /// How many lines at most.
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+/// A page of a run's log.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LogPage {
+    /// The run.
+    pub run: RunId,
+    /// What was reported, in order.
+    pub lines: Vec<LogLine>,
+    /// Whether nothing will follow.
+    pub ended: bool,
+}
+
+/// A line of a run's log.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LogLine {
+    /// Its number: for asking what comes after.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What: a `RunnerEvent`.
+    pub event: serde_json::Value,
+}
+
+async fn logs(context: Context, input: Logs) -> Result<LogPage, Problem> {
+    let org = context.org()?;
+    org.blocking(move |org| {
+        let run = find(org, &input.run)?;
+        let entries = org.store.run_log(&run.id)?.read(input.after, input.limit.unwrap_or(limits::PAGE_MAX).min(limits::PAGE_MAX))?;
+        let lines: Vec<LogLine> = entries.into_iter().map(|e| LogLine { seq: e.seq, at: e.at, event: e.event }).collect();
+        let last = lines.last().map_or(input.after, |l| l.seq);
+        let ended = run.state.ended() && org.store.run_log(&run.id)?.last_seq() <= last;
+        Ok(LogPage { run: run.id, lines, ended })
+    })
+    .await
+}
+
+/// The live part of a run that has not ended.
+async fn live(org: &Arc<Org>, text: &str) -> Result<(Run, Option<Arc<Live>>), Problem> {
+    let text = text.to_owned();
+    let run = org.blocking(move |org| find(org, &text)).await?;
+    if run.state.ended() {
+        return Err(Problem::conflict(format!("The run {} has ended.", run.id)).next("meshwork task run starts a new one."));
+    }
+    let live = org.hub.get(&run.id);
+    Ok((run, live))
+}
+
+fn not_working(run: &Run) -> Problem {
+    Problem::conflict(format!("The run {} is {:?} and has no engine that listens.", run.id, run.state)).next("Try again once it is working: meshwork run show.")
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Send {
+    /// The run.
+    run: String,
+    /// What to tell the agent.
+    text: String,
+}
+
+async fn send(context: Context, input: Send) -> Result<Done, Problem> {
+    if input.text.len() > MESSAGE_BYTES_MAX {
+        return Err(Problem::new(Kind::Limit, format!("A message may have {MESSAGE_BYTES_MAX} bytes.")).next("Shorten it, or put it in a file of the project."));
+    }
+    if input.text.trim().is_empty() {
+        return Err(Problem::invalid("The message is empty."));
+    }
+    let org = context.org()?;
+    let (run, live) = live(&org, &input.run).await?;
+    let live = live.filter(|_| run.state == RunState::Working && run.class == Class::Agent).ok_or_else(|| not_working(&run))?;
+    let bytes = input.text.clone().into_bytes();
+    let text = org.blocking(move |org| org.store.blobs().put(&bytes)).await?;
+    let (order, done) = live.order(RunOrder::Message { text: input.text });
+    org.record(&context.actor(&org), vec![Body::MessageSent { run: run.id.clone(), order, text }]).await?;
+    match tokio::time::timeout(limits::ORDER_WAIT, done).await {
+        Ok(Ok(answer)) => answer.map(|()| Done::new("The agent gets it when its present turn ends.")),
+        _ => Ok(Done::new("The runner is away; the agent gets the message when it is back.")),
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Answer {
+    /// The run.
+    run: String,
+    /// The question's id; the only open one where nothing is said.
+    #[serde(default)]
+    question: Option<String>,
+    /// The option's id, or `allow` or `deny`.
+    option: String,
+}
+
+async fn answer(context: Context, input: Answer) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let (run, live) = live(&org, &input.run).await?;
+    let live = live.ok_or_else(|| not_working(&run))?;
+    let question = match (&input.question, run.questions.as_slice()) {
+        (Some(id), open) => open.iter().find(|q| q.id == *id),
+        (None, [one]) => Some(one),
+        (None, _) => None,
+    };
+    let question = question.ok_or_else(|| Problem::not_found(format!("The run {} has {} open questions, and this is none of them.", run.id, run.questions.len())).next("meshwork run show lists them."))?;
+    let chosen = question.options.iter().find(|o| o.id == input.option || (input.option == "allow" && o.allows) || (input.option == "deny" && !o.allows));
+    let chosen = chosen.ok_or_else(|| {
+        let ids: Vec<_> = question.options.iter().map(|o| o.id.as_str()).collect();
+        Problem::invalid(format!("“{}” is no answer to it.", domain::shown(&input.option))).next(format!("Answers are: {}.", ids.join(", ")))
+    })?;
+    live.order_and_wait(RunOrder::Answer { question: question.id.clone(), option: chosen.id.clone() }).await?;
+    let body = Body::QuestionAnswered { run: run.id, question: question.id.clone(), option: Some(chosen.id.clone()) };
+    org.record(&context.actor(&org), vec![body]).await?;
+    Ok(Done::new(format!("Answered: {}.", chosen.label)))
+}
+
+async fn pause(context: Context, input: One) -> Result<Done, Problem> {
+    freeze(&context, &input, RunOrder::Pause, "It is frozen.").await
+}
+
+async fn resume(context: Context, input: One) -> Result<Done, Problem> {
+    freeze(&context, &input, RunOrder::Resume, "It goes on.").await
+}
+
+async fn freeze(context: &Context, input: &One, order: RunOrder, said: &str) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let (run, live) = live(&org, &input.run).await?;
+    live.filter(|_| run.state == RunState::Working).ok_or_else(|| not_working(&run))?.order_and_wait(order).await?;
+    Ok(Done::new(said))
+}
+
+async fn stop(context: Context, input: One) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let actor = context.actor(&org);
+    let (run, live) = live(&org, &input.run).await?;
+    end(&org, &actor, &run, live).await
+}
+
+/// Ends a run for a person: a queued one at once, a working one through its runner.
+async fn end(org: &Arc<Org>, by: &Did, run: &Run, live: Option<Arc<Live>>) -> Result<Done, Problem> {
+    let reason = Reason::Stopped { by: by.clone() };
+    match live {
+        Some(live) if run.state == RunState::Working => {
+            live.order_and_wait(RunOrder::Stop { reason }).await?;
+            Ok(Done::new("It is being ended; its work goes into a checkpoint."))
+        }
+        None if matches!(run.state, RunState::Queued | RunState::Placing) => {
+            let (id, event) = (run.id.clone(), org.event(by, Body::RunMoved { run: run.id.clone(), to: RunState::Cancelled, reason: Some(reason) }));
+            let decided = org.store.append_if(move |view| {
+                let now: Option<Run> = view.get(kind::RUN, id.as_str())?;
+                let waiting = now.is_some_and(|r| matches!(r.state, RunState::Queued | RunState::Placing));
+                if waiting { Ok(vec![event]) } else { Err(Problem::conflict("It just started.").next("Stop it again.")) }
+            });
+            decided.await?;
+            Ok(Done::new("It was taken off the queue."))
+        }
+        _ => Err(Problem::conflict(format!("The run {} is {:?}; it ends by itself in a moment.", run.id, run.state))),
+    }
+}

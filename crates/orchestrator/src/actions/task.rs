@@ -1,0 +1,323 @@
+//! Tasks: listed, run, written.
+
+use crate::{
+    admission, clock,
+    dispatch::no_agent,
+    org::Org,
+    table::{Action, Context, Effect, action},
+    tasks::Board,
+};
+use domain::{
+    AgentName, FeatureId, Problem, ProjectName, RunId, TaskId,
+    event::{Body, kind},
+    manifest::Class,
+    role::Permission,
+    run::Run,
+    task::{Claim, TaskState, TaskView, waits_for},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+pub(super) fn actions() -> Vec<Action> {
+    use Effect::{Changes, Reads};
+    vec![
+        action("task.list", Reads, Permission::View, "List the tasks of a project, and where each is.", list),
+        action("task.show", Reads, Permission::View, "Show a task: its details, its runs, and why it waits.", show),
+        action("task.run", Changes, Permission::RunTasks, "Give tasks to an agent: some, or all open ones of a feature.", run),
+        action("task.add", Changes, Permission::EditTasks, "Write a new task, as a commit of the member.", add),
+        action("task.edit", Changes, Permission::EditTasks, "Change what a task says, as a commit of the member.", edit),
+    ]
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    /// The project; the only one where nothing is said.
+    #[serde(default)]
+    project: Option<ProjectName>,
+    /// The feature; all where nothing is said.
+    #[serde(default)]
+    feature: Option<FeatureId>,
+}
+
+async fn list(context: Context, input: Which) -> Result<Vec<TaskView>, Problem> {
+    let list = move |org: &Arc<Org>| {
+        let board = Board::read(org, &org.project(input.project.as_ref())?)?;
+        if let Some(feature) = &input.feature {
+            board.feature(feature)?;
+        }
+        Ok(board.tasks.into_iter().filter(|t| input.feature.as_ref().is_none_or(|f| t.at.feature == *f)).collect())
+    };
+    context.org()?.blocking(list).await
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct One {
+    #[serde(default)]
+    project: Option<ProjectName>,
+    #[serde(default)]
+    feature: Option<FeatureId>,
+    /// The task.
+    task: TaskId,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Shown {
+    #[serde(flatten)]
+    view: TaskView,
+    /// Why it is where it is, in words.
+    why: String,
+    /// Its runs, newest first.
+    runs: Vec<Run>,
+}
+
+async fn show(context: Context, input: One) -> Result<Shown, Problem> {
+    let show = move |org: &Arc<Org>| {
+        let board = Board::read(org, &org.project(input.project.as_ref())?)?;
+        let view = board.task(input.feature.as_ref(), &input.task)?.clone();
+        let claim: Option<Claim> = org.store.get(kind::CLAIM, &view.at.to_string())?;
+        let ids = claim.map(|c| c.runs).unwrap_or_default();
+        let runs: Vec<Run> = ids.iter().rev().filter_map(|id| org.store.get(kind::RUN, id.as_str()).transpose()).collect::<Result<_, _>>()?;
+        Ok(Shown { why: why(&board, &view, &runs), view, runs })
+    };
+    context.org()?.blocking(show).await
+}
+
+fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
+    let problems = board.feature(&view.at.feature).map(|f| f.problems.join(" ")).unwrap_or_default();
+    let on = waits_for(&view.task, &board.states(&view.at.feature), board.settings.stack);
+    let text = match &view.state {
+        TaskState::Ready => "It may start: meshwork task run gives it to an agent.".to_owned(),
+        TaskState::Waiting { .. } => format!("It waits for {}.", on.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")),
+        TaskState::Running { .. } => runs.first().and_then(|r| r.reason.as_ref()).map_or_else(|| "An agent works at it.".to_owned(), domain::run::Reason::text),
+        TaskState::Failed { reason, .. } => reason.text(),
+        TaskState::InReview { patch } => format!("Its patch {patch} waits for a review and a merge."),
+        TaskState::ChangesRequested { .. } => "A review asked for changes: meshwork task run starts the next revision.".to_owned(),
+        TaskState::Merged { patch } => format!("Its patch {patch} is merged."),
+        TaskState::Done => "It is ticked on the default branch.".to_owned(),
+        TaskState::Rejected { .. } => "Its patch was closed: meshwork task run starts anew.".to_owned(),
+    };
+    if problems.is_empty() { text } else { format!("{text} {problems}") }
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RunTasks {
+    #[serde(default)]
+    project: Option<ProjectName>,
+    /// The feature whose tasks are meant.
+    #[serde(default)]
+    feature: Option<FeatureId>,
+    /// The tasks. None: all open ones of the feature, in order, independent ones side by side.
+    #[serde(default)]
+    tasks: Vec<TaskId>,
+    /// The agent; the only one where nothing is said.
+    #[serde(default)]
+    agent: Option<AgentName>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Started {
+    runs: Vec<StartedRun>,
+    /// Tasks that were left out, and why.
+    skipped: Vec<Skipped>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct StartedRun {
+    task: TaskId,
+    run: RunId,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Skipped {
+    task: TaskId,
+    why: String,
+}
+
+async fn run(context: Context, input: RunTasks) -> Result<Started, Problem> {
+    let org = context.org()?;
+    let (actor, asked_one) = (context.actor(&org), input.tasks.len() == 1);
+    let (chosen, agent) = org.blocking(move |org| choose(org, &input)).await?;
+    let mut started = Started { runs: vec![], skipped: vec![] };
+    for (view, rebase) in chosen {
+        match queue(&org, &actor, &view, &agent, rebase).await {
+            Ok(run) => started.runs.push(StartedRun { task: view.at.task, run }),
+            Err(problem) if asked_one => return Err(problem),
+            Err(problem) => started.skipped.push(Skipped { task: view.at.task, why: problem.to_string() }),
+        }
+    }
+    org.wake.notify_one();
+    Ok(started)
+}
+
+fn choose(org: &Org, input: &RunTasks) -> Result<(Vec<(TaskView, bool)>, AgentName), Problem> {
+    let board = Board::read(org, &org.project(input.project.as_ref())?)?;
+    let agents: Vec<AgentName> = org.state()?.agents.into_values().map(|a| a.name).collect();
+    let agent = match (&input.agent, agents.as_slice()) {
+        (Some(name), known) => known.iter().find(|a| *a == name).cloned().ok_or_else(|| no_agent(name))?,
+        (None, [one]) => one.clone(),
+        (None, []) => return Err(Problem::not_found("The org has no agent yet.").next("Make one: meshwork agent add <name> --engine <engine>.")),
+        (None, several) => {
+            let names: Vec<_> = several.iter().map(AgentName::as_str).collect();
+            return Err(Problem::invalid("The org has several agents.").next(format!("Say which with --agent: {}.", names.join(", "))));
+        }
+    };
+    let chosen: Vec<TaskView> = if input.tasks.is_empty() {
+        let feature = the_feature(&board, input.feature.as_ref())?;
+        board.tasks.iter().filter(|t| t.at.feature == feature && open(&t.state)).cloned().collect()
+    } else {
+        input.tasks.iter().map(|id| board.task(input.feature.as_ref(), id).cloned()).collect::<Result<_, _>>()?
+    };
+    for view in &chosen {
+        startable(&board, view)?;
+    }
+    if chosen.is_empty() {
+        return Err(Problem::conflict("The feature has no open task.").next("meshwork task list shows where each is."));
+    }
+    Ok((chosen.into_iter().map(|v| (v, false)).collect(), agent))
+}
+
+fn open(state: &TaskState) -> bool {
+    matches!(state, TaskState::Ready | TaskState::Waiting { .. } | TaskState::Failed { .. } | TaskState::ChangesRequested { .. })
+}
+
+fn the_feature(board: &Board, asked: Option<&FeatureId>) -> Result<FeatureId, Problem> {
+    match (asked, board.features.as_slice()) {
+        (Some(id), _) => board.feature(id).map(|f| f.id.clone()),
+        (None, [one]) => Ok(one.id.clone()),
+        (None, []) => Err(Problem::not_found(format!("The project {} has no Spec-Kit features.", board.project.name)).next("meshwork feature new makes one.")),
+        (None, several) => {
+            let names: Vec<_> = several.iter().map(|f| f.id.as_str()).collect();
+            Err(Problem::invalid("The project has several features.").next(format!("Say which with --feature: {}.", names.join(", "))))
+        }
+    }
+}
+
+/// Broken dependencies never start: they would wait for ever.
+fn startable(board: &Board, view: &TaskView) -> Result<(), Problem> {
+    let feature = board.feature(&view.at.feature)?;
+    match domain::task::cycle(&feature.tasks) {
+        Some(circle) if circle.contains(&view.at.task) => {
+            let path: Vec<_> = circle.iter().map(TaskId::as_str).collect();
+            Err(Problem::conflict(format!("{} waits for itself: {}.", view.at.task, path.join(" → "))).next(format!("Mend the dependencies in specs/{}/tasks.md.", view.at.feature)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Claims a task and queues a run at it, in one transaction: never two at once.
+pub(crate) async fn queue(org: &Arc<Org>, actor: &domain::Did, view: &TaskView, agent: &AgentName, rebase: bool) -> Result<RunId, Problem> {
+    let mut run = admission::new_run(clock::run_id(), Class::Agent, view.at.project.clone(), org.member.clone(), org.device.clone(), clock::now());
+    run.task = Some(view.at.clone());
+    run.agent = Some(agent.clone());
+    run.rebase = rebase;
+    match &view.state {
+        TaskState::Merged { .. } | TaskState::Done => return Err(Problem::conflict(format!("{} is done already.", view.at.task))),
+        TaskState::InReview { patch } if !rebase => {
+            return Err(Problem::conflict(format!("{} is in review already, as patch {patch}.", view.at.task)).next("Merge it, ask for changes, or close it: meshwork patch review."));
+        }
+        TaskState::InReview { patch } | TaskState::ChangesRequested { patch } => run.patch = Some(patch.clone()),
+        TaskState::Failed { run: earlier, .. } => run.continues = Some(earlier.clone()),
+        _ => {}
+    }
+    let (id, at, actor) = (run.id.clone(), view.at.clone(), actor.clone());
+    let event = org.event(&actor, Body::RunQueued { run: Box::new(run) });
+    let decided = org.store.append_if(move |read| {
+        let claim: Option<Claim> = read.get(kind::CLAIM, &at.to_string())?;
+        let latest = claim.as_ref().and_then(|c| c.runs.last()).map(|id| read.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten();
+        if let Some(going) = latest.filter(|r| !r.state.ended()) {
+            return Err(Problem::conflict(format!("{} is being worked at already, by run {}.", at.task, going.id)).next("meshwork run list shows it; meshwork run stop ends it."));
+        }
+        if claim.is_some_and(|c| c.merged) {
+            return Err(Problem::conflict(format!("{} is merged already.", at.task)));
+        }
+        Ok(vec![event])
+    });
+    decided.await?;
+    Ok(id)
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Add {
+    #[serde(default)]
+    project: Option<ProjectName>,
+    #[serde(default)]
+    feature: Option<FeatureId>,
+    /// What is to be done.
+    title: String,
+    /// The phase's heading, or part of it; the last phase where nothing is said.
+    #[serde(default)]
+    phase: Option<String>,
+    /// May go beside others of its phase.
+    #[serde(default)]
+    parallel: bool,
+    /// Its user story, as `US1`.
+    #[serde(default)]
+    story: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Written {
+    task: TaskId,
+    feature: FeatureId,
+    commit: domain::Oid,
+}
+
+async fn add(context: Context, input: Add) -> Result<Written, Problem> {
+    let (project, feature) = (input.project.clone(), input.feature.clone());
+    write(&context, project, feature, None, move |text, _| {
+        let new = spec::NewTask { title: input.title.clone(), phase: input.phase.clone(), parallel: input.parallel, story: input.story.clone(), after: None };
+        spec::add(text, &new)
+    })
+    .await
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Edit {
+    #[serde(default)]
+    project: Option<ProjectName>,
+    #[serde(default)]
+    feature: Option<FeatureId>,
+    /// The task.
+    task: TaskId,
+    /// What it is to say.
+    title: String,
+}
+
+async fn edit(context: Context, input: Edit) -> Result<Written, Problem> {
+    let (project, feature, task) = (input.project.clone(), input.feature.clone(), input.task.clone());
+    write(&context, project, feature, Some(task), move |text, _| Ok((spec::edit(text, &input.task, &input.title)?, input.task.clone()))).await
+}
+
+/// Changes a feature's `tasks.md` on the default branch, as a commit of the member.
+async fn write(
+    context: &Context,
+    project: Option<ProjectName>,
+    feature: Option<FeatureId>,
+    task: Option<TaskId>,
+    change: impl Fn(&[u8], &FeatureId) -> Result<(Vec<u8>, TaskId), Problem> + Send + 'static,
+) -> Result<Written, Problem> {
+    let org = context.org()?;
+    let actor = context.actor(&org);
+    let (project, written) = org
+        .blocking(move |org| {
+            let board = Board::read(org, &org.project(project.as_ref())?)?;
+            let feature = match &task {
+                Some(id) => board.task(feature.as_ref(), id)?.at.feature.clone(),
+                None => the_feature(&board, feature.as_ref())?,
+            };
+            let path = format!("specs/{feature}/tasks.md");
+            let (text, task) = change(board.files.get(&path).map_or(&[][..], Vec::as_slice), &feature)?;
+            let message = format!("{feature}: write task {task}");
+            let commit = org.forge.commit_files(&board.project.rid, &message, &[(path, Some(text))], Some(&board.head))?;
+            Ok((board.project.name, Written { task, feature, commit }))
+        })
+        .await?;
+    org.record(&actor, vec![Body::TasksEdited { project, commit: written.commit.clone() }]).await?;
+    Ok(written)
+}

@@ -1,0 +1,213 @@
+//! Admission: a device decides what runs on it. The one way in, for its own requests and for those of others.
+
+use crate::{clock, limits, org::Org};
+use domain::{
+    Did, Problem, Timestamp,
+    capacity::{Capacity, Resources, Runtime},
+    event::{Body, Event, kind},
+    lease::{Admission, Lease},
+    limits::{LEASE_MS, MANIFEST_BYTES_MAX},
+    manifest::{self, Class, Manifest, Work},
+    placement::{self, Refusal},
+    run::{Run, RunState},
+};
+use identity::envelope::{self, Envelope};
+use std::sync::Arc;
+use store::Order;
+
+/// Verifies a signed manifest, checks membership and room, and reserves in one transaction.
+///
+/// # Errors
+/// When the journal cannot be written. A refusal is not an error.
+pub async fn admit(org: &Arc<Org>, envelope: &Envelope) -> Result<Admission, Problem> {
+    let manifest = match verify(org, envelope).await {
+        Ok(manifest) => manifest,
+        Err(refusal) => return Ok(Admission::Refused { reasons: vec![refusal] }),
+    };
+    reserve(org, envelope, manifest).await
+}
+
+/// The manifest of an envelope, if a device that the org lists signed it, for a member whose role allows it.
+async fn verify(org: &Arc<Org>, envelope: &Envelope) -> Result<Manifest, Refusal> {
+    let refused = |problem: Problem| Refusal::Manifest { message: problem.to_string() };
+    if envelope.payload().len() > MANIFEST_BYTES_MAX {
+        return Err(Refusal::Manifest { message: format!("it has more than {MANIFEST_BYTES_MAX} bytes") });
+    }
+    let state = org.blocking(|org| org.state()).await.map_err(refused)?;
+    let listed = |did: &Did| state.device_of(did).is_some();
+    let (manifest, signer) = envelope::open::<Manifest>(envelope, manifest::PAYLOAD_TYPE, listed).map_err(refused)?;
+    if signer != manifest.requester {
+        return Err(Refusal::Manifest { message: "it was signed by another device than the one that asks".into() });
+    }
+    if manifest.version != manifest::VERSION {
+        return Err(Refusal::Manifest { message: format!("its form is version {}, this device knows {}", manifest.version, manifest::VERSION) });
+    }
+    if manifest.org != org.name {
+        return Err(Refusal::NotAllowed { message: format!("It is for the org {}, this device belongs to {}.", manifest.org, org.name) });
+    }
+    let member = state.members.values().find(|m| m.keys.iter().any(|k| k.did == manifest.member && k.device == manifest.requester));
+    let allowed = member.is_some_and(|m| m.roles.iter().any(|r| r.allows(domain::role::Permission::RunTasks)));
+    if !allowed {
+        return Err(Refusal::NotAllowed { message: "The org lists no such member with a role that may run tasks.".into() });
+    }
+    if clock::now() > manifest.expires {
+        return Err(Refusal::Expired);
+    }
+    Ok(manifest)
+}
+
+/// Looks for room and takes it, atomically: two requests never get the same room.
+async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Result<Admission, Problem> {
+    let hash = envelope::hash(envelope);
+    let now = clock::now();
+    let lease = Lease { id: clock::lease_id(), run: manifest.run.clone(), manifest: hash, device: org.device.clone(), until: now.plus_ms(LEASE_MS) };
+    let (taken, device, closing) = (lease.clone(), org.device.clone(), *org.closing.borrow());
+    let lends = DeviceLimits::of(org);
+    let outcome = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let refusals = outcome.clone();
+    let decided = org.store.append_if(move |view| {
+        let runs: Vec<Run> = view.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+        let known = runs.iter().find(|r| r.id == manifest.run);
+        let mut reasons = placement::refusals(&manifest, &lends.capacity(&runs, manifest.class));
+        if closing {
+            reasons.push(Refusal::Closing);
+        }
+        if known.is_some_and(|r| r.state != RunState::Placing && r.state != RunState::Queued) {
+            reasons.push(Refusal::NotAllowed { message: "This run was leased before.".into() });
+        }
+        if !reasons.is_empty() {
+            *refusals.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = reasons;
+            return Ok(vec![]);
+        }
+        let mut bodies = Vec::new();
+        if known.is_none() {
+            bodies.push(Body::RunQueued { run: Box::new(foreign(&manifest, now)) });
+        }
+        bodies.push(Body::RunLeased { run: taken.run.clone(), lease: taken.id.clone(), device: device.clone(), until: taken.until });
+        bodies.push(Body::RunMoved { run: taken.run.clone(), to: RunState::Starting, reason: None });
+        Ok(bodies.into_iter().map(|body| Event { version: domain::event::VERSION, at: now, actor: device.clone(), body }).collect())
+    });
+    decided.await?;
+    let reasons = std::mem::take(&mut *outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    Ok(if reasons.is_empty() { Admission::Leased { lease } } else { Admission::Refused { reasons } })
+}
+
+/// A run that another device asked for, as far as its manifest tells.
+fn foreign(manifest: &Manifest, now: Timestamp) -> Run {
+    let mut run = new_run(manifest.run.clone(), manifest.class, manifest.work.project().clone(), manifest.member.clone(), manifest.requester.clone(), now);
+    match &manifest.work {
+        Work::Task { task, agent, base, continues, patch, spec_hash, .. } => {
+            run.task = Some(task.clone());
+            run.agent = Some(agent.clone());
+            run.base = Some(base.clone());
+            run.spec_hash = Some(spec_hash.clone());
+            run.continues.clone_from(continues);
+            run.patch.clone_from(patch);
+        }
+        Work::Checks { commit, subject, .. } => {
+            run.base = Some(commit.clone());
+            run.subject.clone_from(subject);
+        }
+    }
+    run
+}
+
+/// A run that was just queued.
+pub fn new_run(id: domain::RunId, class: Class, project: domain::ProjectName, member: Did, requester: Did, queued_at: Timestamp) -> Run {
+    Run {
+        id,
+        class,
+        project,
+        task: None,
+        agent: None,
+        member,
+        requester,
+        device: None,
+        manifest: None,
+        envelope: None,
+        state: RunState::Queued,
+        reason: None,
+        paused: false,
+        base: None,
+        spec_hash: None,
+        continues: None,
+        rebase: false,
+        subject: None,
+        attempt: 0,
+        lease: None,
+        key: None,
+        checkpoint: None,
+        commit: None,
+        patch: None,
+        revision: None,
+        checks: vec![],
+        usage: domain::usage::Usage::default(),
+        questions: vec![],
+        violations: vec![],
+        queued_at,
+        started_at: None,
+        ended_at: None,
+    }
+}
+
+/// What this device lends, before what is taken.
+#[derive(Clone, Debug)]
+pub struct DeviceLimits {
+    total: Resources,
+    slots: u32,
+    works: bool,
+}
+
+impl DeviceLimits {
+    /// Of this machine.
+    pub fn of(org: &Org) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+        let slots = org.options.slots.unwrap_or_else(|| u32::try_from(cores / limits::CORES_PER_SLOT).unwrap_or(1).max(1));
+        let total = Resources { cpu_milli: cores * 1000, memory_bytes: memory_bytes(), disk_bytes: disk_bytes(org), gpus: 0 };
+        Self { total, slots, works: org.sandbox_works }
+    }
+
+    /// What is free beside these runs. Checks have slots of their own, so that a run that waits for its checks can
+    /// never keep them from starting.
+    pub fn capacity(&self, runs: &[Run], class: Class) -> Capacity {
+        let holding = runs.iter().filter(|r| r.state.holds_slot() && (r.class == Class::Ci) == (class == Class::Ci));
+        let taken = u32::try_from(holding.count()).unwrap_or(u32::MAX);
+        Capacity {
+            total: self.total,
+            // A slot's share of cores and memory is enforced by the sandbox; slots bound how many there are.
+            free: self.total,
+            tags: std::collections::BTreeMap::new(),
+            runtimes: if self.works { vec![Runtime::Local] } else { vec![] },
+            classes: vec![Class::Agent, Class::Ci],
+            slots: self.slots,
+            slots_free: self.slots.saturating_sub(taken),
+        }
+    }
+}
+
+/// Memory of the machine, in bytes.
+fn memory_bytes() -> u64 {
+    let info = rustix::system::sysinfo();
+    (info.totalram as u64).saturating_mul(u64::from(info.mem_unit).max(1))
+}
+
+/// Free disk below the org's folder, in bytes.
+fn disk_bytes(org: &Org) -> u64 {
+    rustix::fs::statvfs(&org.dir.root).map_or(0, |s| s.f_bavail.saturating_mul(s.f_frsize))
+}
+
+/// Keeps the manifest of a run that another device asked for. Returns the facts to be journaled.
+///
+/// # Errors
+/// When the disk does not take it.
+pub fn keep_manifest(org: &Org, run: &domain::RunId, envelope: &[u8]) -> Result<Vec<Body>, Problem> {
+    let parsed = Envelope::from_json(envelope)?;
+    let blob = org.store.blobs().put(envelope)?;
+    let state = org.state()?;
+    let (manifest, _) = envelope::open::<Manifest>(&parsed, manifest::PAYLOAD_TYPE, |did| state.device_of(did).is_some())?;
+    let (base, spec_hash) = match manifest.work {
+        Work::Task { base, spec_hash, .. } => (base, Some(spec_hash)),
+        Work::Checks { commit, .. } => (commit, None),
+    };
+    Ok(vec![Body::RunPlaced { run: run.clone(), manifest: envelope::hash(&parsed), envelope: blob, base, spec_hash }])
+}

@@ -1,0 +1,33 @@
+//! Who asks for an action, and with which right.
+
+use domain::{
+    Did, Kind, Problem,
+    role::{Permission, Role},
+};
+
+/// Somebody who signed in, by whichever door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// For whom it acts; recorded as the actor of what it changes.
+    pub member: Option<Did>,
+    /// What it may do.
+    pub role: Role,
+    /// The door: `cli`, `dashboard`, `token:<id>`, `mcp`.
+    pub door: String,
+}
+
+impl Caller {
+    /// Whether the caller may; otherwise the sentence that says which role could.
+    ///
+    /// # Errors
+    /// When the role does not carry the permission.
+    pub fn may(&self, permission: Permission) -> Result<(), Problem> {
+        if self.role.allows(permission) {
+            return Ok(());
+        }
+        let able: Vec<_> = Role::ALL.into_iter().filter(|r| r.allows(permission)).map(|r| format!("{r:?}").to_lowercase()).collect();
+        Err(Problem::new(Kind::Forbidden, format!("Your role ({:?}) may not do this.", self.role))
+            .because(format!("It needs the permission {permission:?}."))
+            .next(format!("Ask somebody who is {}.", able.join(" or "))))
+    }
+}

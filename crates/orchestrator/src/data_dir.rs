@@ -1,0 +1,244 @@
+//! The data folder of a machine: what lies where, who may open it, and the short folder for sockets.
+//!
+//! ```text
+//! <data>/version            format of this folder
+//! <data>/lock               held by the one `meshwork up` of this folder
+//! <data>/up.json            where that one listens, while it runs
+//! <data>/cli.token          what the command line shows it (readable by the owner only, new at every start)
+//! <data>/engines/<name>/    installed coding engines
+//! <data>/orgs/<org>/        one org: radicle/ member/ store/ vault/ runs/ saved.git
+//! ```
+
+use domain::{Kind, OrgName, Problem, RunId};
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{self, DirBuilder, File},
+    io::{ErrorKind, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// The format that this build reads and writes.
+pub const VERSION: u32 = 1;
+
+/// A machine's data folder.
+#[derive(Clone, Debug)]
+pub struct DataDir {
+    root: PathBuf,
+}
+
+/// Where a running `meshwork up` is reached.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UpRecord {
+    /// Its process.
+    pub pid: u32,
+    /// Its address, as `http://127.0.0.1:7420`.
+    pub url: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// Holds the data folder for one process; let go when dropped, also by a crash.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl DataDir {
+    /// Opens the folder, making it when absent.
+    ///
+    /// # Errors
+    /// When it cannot be made, or was written by a newer Meshwork.
+    pub fn open(root: &Path) -> Result<Self, Problem> {
+        make_private(root)?;
+        let root = fs::canonicalize(root).map_err(|e| storage(root, &e))?;
+        let file = root.join("version");
+        match fs::read_to_string(&file) {
+            Ok(text) => check_version(&root, &text)?,
+            Err(e) if e.kind() == ErrorKind::NotFound => write_private(&file, VERSION.to_string().as_bytes())?,
+            Err(e) => return Err(storage(&file, &e)),
+        }
+        Ok(Self { root })
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Takes the folder for this process.
+    ///
+    /// # Errors
+    /// When another process holds it.
+    pub fn lock(&self) -> Result<Lock, Problem> {
+        let path = self.root.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|e| storage(&path, &e))?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            let by = self.up().map(|up| format!(" It runs as process {} at {}.", up.pid, up.url)).unwrap_or_default();
+            Problem::conflict(format!("Another meshwork uses the data folder {}.{by}", self.root.display()))
+                .next("Use that one, stop it first, or give another folder with --data-dir.")
+        })?;
+        Ok(Lock { _file: file })
+    }
+
+    /// The running `meshwork up` of this folder, as far as its record tells.
+    pub fn up(&self) -> Option<UpRecord> {
+        serde_json::from_slice(&fs::read(self.root.join("up.json")).ok()?).ok()
+    }
+
+    /// Writes the record of this process, and the token for the command line.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn announce(&self, up: &UpRecord, token: &str) -> Result<(), Problem> {
+        write_private(&self.root.join("cli.token"), token.as_bytes())?;
+        write_private(&self.root.join("up.json"), &serde_json::to_vec(up).map_err(Problem::internal)?)
+    }
+
+    /// Takes the record away again.
+    pub fn retract(&self) {
+        for name in ["up.json", "cli.token"] {
+            let _ = fs::remove_file(self.root.join(name));
+        }
+    }
+
+    /// The command line's token of the running `meshwork up`.
+    pub fn cli_token(&self) -> Option<String> {
+        fs::read_to_string(self.root.join("cli.token")).ok()
+    }
+
+    /// The folder of installed engines; `MESHWORK_ENGINES` names one that several data folders share.
+    pub fn engines(&self) -> PathBuf {
+        std::env::var_os("MESHWORK_ENGINES").map_or_else(|| self.root.join("engines"), PathBuf::from)
+    }
+
+    /// The orgs that this machine joined.
+    pub fn orgs(&self) -> Vec<OrgName> {
+        let entries = fs::read_dir(self.root.join("orgs")).into_iter().flatten().flatten();
+        let complete = entries.filter(|e| e.path().join("org.json").exists());
+        let mut names: Vec<OrgName> = complete.filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();
+        names.sort();
+        names
+    }
+
+    /// The folder of an org.
+    pub fn org(&self, name: &OrgName) -> OrgDir {
+        OrgDir { root: self.root.join("orgs").join(name.as_str()), sockets: self.sockets() }
+    }
+
+    /// A short folder for sockets, whose paths may have 107 bytes only: below `$XDG_RUNTIME_DIR`, else `/tmp`.
+    pub fn sockets(&self) -> PathBuf {
+        let uid = rustix::process::getuid().as_raw();
+        let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|p| p.as_os_str().len() < 40 && p.is_dir());
+        let base = base.map_or_else(|| PathBuf::from(format!("/tmp/meshwork-{uid}")), |p| p.join("meshwork"));
+        let hash = blake3::hash(self.root.as_os_str().as_encoded_bytes()).to_hex();
+        base.join(&hash.as_str()[..10])
+    }
+}
+
+/// An org's folder.
+#[derive(Clone, Debug)]
+pub struct OrgDir {
+    /// The folder.
+    pub root: PathBuf,
+    /// Where sockets go.
+    pub sockets: PathBuf,
+}
+
+impl OrgDir {
+    /// What the org is, for opening it without its repository: written last, so that a half-made org does not count.
+    pub fn record(&self) -> PathBuf {
+        self.root.join("org.json")
+    }
+    /// The Radicle home: storage, node, the device's key.
+    pub fn radicle(&self) -> PathBuf {
+        self.root.join("radicle")
+    }
+    /// The member's key.
+    pub fn member(&self) -> PathBuf {
+        self.root.join("member")
+    }
+    /// Journal, blobs, logs.
+    pub fn store(&self) -> PathBuf {
+        self.root.join("store")
+    }
+    /// Credentials.
+    pub fn vault(&self) -> PathBuf {
+        self.root.join("vault")
+    }
+    /// One folder a run.
+    pub fn runs(&self) -> PathBuf {
+        self.root.join("runs")
+    }
+    /// The folder of one run.
+    pub fn run(&self, run: &RunId) -> PathBuf {
+        self.runs().join(run.as_str())
+    }
+    /// The git folder that holds checkpoints: it outlives the runs' folders.
+    pub fn saved(&self) -> PathBuf {
+        self.root.join("saved.git")
+    }
+    /// A socket of a run.
+    pub fn run_socket(&self, run: &RunId, name: &str) -> PathBuf {
+        self.sockets.join(format!("{}.{name}", &run.as_str()[10..]))
+    }
+    /// The socket on which runners reach this orchestrator.
+    pub fn host_socket(&self) -> PathBuf {
+        self.sockets.join("host")
+    }
+    /// The Radicle node's control socket; a stock `rad` uses it too.
+    pub fn node_socket(&self) -> PathBuf {
+        self.sockets.join("node")
+    }
+}
+
+fn check_version(root: &Path, text: &str) -> Result<(), Problem> {
+    match text.trim().parse::<u32>() {
+        Ok(VERSION) => Ok(()),
+        Ok(newer) if newer > VERSION => Err(Problem::conflict(format!("The data folder {} was written by a newer Meshwork (format {newer}; this one knows {VERSION}).", root.display()))
+            .next("Install that version or newer. Nothing was changed.")),
+        _ => Err(Problem::conflict(format!("The folder {} is not a Meshwork data folder: its file “version” says “{}”.", root.display(), domain::shown(text)))
+            .next("Give another folder with --data-dir. Nothing was changed.")),
+    }
+}
+
+/// Makes a folder that only its owner can enter, and checks that an existing one is ours.
+///
+/// # Errors
+/// When it cannot be made, or belongs to somebody else.
+pub fn make_private(path: &Path) -> Result<(), Problem> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| storage(path, &e))?;
+    let owner = fs::symlink_metadata(path).map_err(|e| storage(path, &e))?;
+    if owner.uid() != rustix::process::getuid().as_raw() {
+        return Err(Problem::new(Kind::Unavailable, format!("{} belongs to another user.", path.display())).next("Give a folder of your own with --data-dir."));
+    }
+    Ok(())
+}
+
+/// Writes a file that only its owner can read, whole or not at all.
+///
+/// # Errors
+/// When the disk does not take it.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    let temporary = path.with_extension("new");
+    let write = || -> std::io::Result<()> {
+        let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+    };
+    write().map_err(|e| storage(path, &e))
+}
+
+/// What a person is told when a file cannot be read or written.
+pub fn storage(path: &Path, error: &std::io::Error) -> Problem {
+    let next = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "Free some disk space; nothing that was reported as done is lost.",
+        ErrorKind::PermissionDenied => "Give this user the right to it, or another folder with --data-dir.",
+        ErrorKind::ReadOnlyFilesystem => "Give a folder on a disk that can be written with --data-dir.",
+        _ => "See whether the disk and the path are in order.",
+    };
+    Problem::unavailable(format!("{} cannot be used: {error}.", path.display())).next(next)
+}

@@ -1,0 +1,228 @@
+//! The dispatcher: looks at the queued runs and brings each one step nearer. Takes no input, may run at any time.
+
+use crate::{admission, clock, lifecycle, limits, org::Org, tasks::Board};
+use domain::{
+    Problem, RunId,
+    capacity::Resources,
+    event::{Body, kind},
+    lease::Admission,
+    limits::PATCHES_WAITING_MAX,
+    manifest::{self, Class, Manifest, TimeLimits, Work},
+    placement::{self, Candidate, Refusal},
+    run::{Reason, Run, RunState},
+    task::{self, TaskState},
+};
+use identity::envelope;
+use std::{collections::BTreeMap, sync::Arc};
+use store::Order;
+
+/// Runs until the org closes.
+pub async fn dispatch(org: Arc<Org>) {
+    let mut closing = org.closing.subscribe();
+    while !*closing.borrow() {
+        let woken = org.wake.notified();
+        if let Err(problem) = step(&org).await {
+            tracing::error!(%problem, "the dispatcher could not go on; it tries again");
+        }
+        tokio::select! {
+            () = woken => {}
+            () = tokio::time::sleep(limits::RECONCILE_EVERY) => {}
+            _ = closing.wait_for(|c| *c) => return,
+        }
+    }
+}
+
+async fn step(org: &Arc<Org>) -> Result<(), Problem> {
+    let mut runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+    runs.retain(|r| r.requester == org.device && matches!(r.state, RunState::Queued | RunState::Placing));
+    runs.sort_by(|a, b| (b.class, &a.queued_at, &a.id).cmp(&(a.class, &b.queued_at, &b.id)));
+    for run in runs {
+        if *org.closing.borrow() {
+            return Ok(());
+        }
+        if let Err(problem) = place(org, &run).await {
+            tracing::warn!(run = %run.id, %problem, "a run could not be placed");
+            org.record(&org.device, vec![Body::RunMoved { run: run.id.clone(), to: RunState::Failed, reason: Some(Reason::from_problem(&problem)) }]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Tries to place one run; it stays queued, with the reason, while it must wait.
+async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
+    let (name, wanted) = (run.project.clone(), run.clone());
+    let drafted = org.blocking(move |org| {
+        let board = Board::read(org, &org.project(Some(&name))?)?;
+        match hindrance(org, &board, &wanted)? {
+            Some(reason) => Ok(Err(reason)),
+            None => draft(org, &board, &wanted).map(Ok),
+        }
+    });
+    let manifest = match drafted.await? {
+        Ok(manifest) => manifest,
+        Err(reason) => return wait(org, run, reason).await,
+    };
+    let signing = org.forge.clone();
+    let sealed = envelope::seal(&manifest, manifest::PAYLOAD_TYPE, &org.device, move |message| Ok(signing.sign_as_device(message)))?;
+    let bytes = sealed.to_json()?;
+    let blob = org.blocking(move |org| org.store.blobs().put(&bytes)).await?;
+    let (base, spec_hash) = match &manifest.work {
+        Work::Task { base, spec_hash, .. } => (base.clone(), Some(spec_hash.clone())),
+        Work::Checks { commit, .. } => (commit.clone(), None),
+    };
+    let placed = Body::RunPlaced { run: run.id.clone(), manifest: envelope::hash(&sealed), envelope: blob, base, spec_hash };
+    let moved = Body::RunMoved { run: run.id.clone(), to: RunState::Placing, reason: None };
+    org.record(&org.device, vec![placed, moved]).await?;
+    ask(org, run, &manifest, &sealed).await
+}
+
+/// Asks the devices, best first, until one leases.
+async fn ask(org: &Arc<Org>, run: &Run, manifest: &Manifest, sealed: &envelope::Envelope) -> Result<(), Problem> {
+    let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+    let own = Candidate { device: org.device.clone(), capacity: admission::DeviceLimits::of(org).capacity(&runs, manifest.class), has_data: true };
+    let decision = placement::plan(manifest, &[own]);
+    let mut refusals: Vec<Refusal> = decision.verdicts.iter().flat_map(|v| v.refusals.clone()).collect();
+    for device in &decision.order {
+        match admission::admit(org, sealed).await? {
+            Admission::Leased { .. } => {
+                lifecycle::drive(org, run.id.clone());
+                return Ok(());
+            }
+            Admission::Refused { reasons } => {
+                tracing::info!(run = %run.id, %device, "refused");
+                refusals = reasons;
+            }
+        }
+    }
+    let message = refusals.iter().map(Refusal::text).collect::<Vec<_>>().join(" ");
+    if refusals.iter().all(Refusal::passes) {
+        return wait(org, run, Reason::WaitsForRoom { message }).await;
+    }
+    let refused = Body::RunRefused { run: run.id.clone(), device: org.device.clone(), reasons: refusals };
+    let failed = Body::RunMoved { run: run.id.clone(), to: RunState::Failed, reason: Some(Reason::Refused { message }) };
+    org.record(&org.device, vec![refused, failed]).await
+}
+
+/// Notes why a run waits, once for each reason.
+async fn wait(org: &Arc<Org>, run: &Run, reason: Reason) -> Result<(), Problem> {
+    let now: Option<Run> = org.store.get(kind::RUN, run.id.as_str())?;
+    if now.is_some_and(|r| r.state == RunState::Queued && r.reason.as_ref() == Some(&reason)) {
+        return Ok(());
+    }
+    org.record(&org.device, vec![Body::RunMoved { run: run.id.clone(), to: RunState::Queued, reason: Some(reason) }]).await
+}
+
+/// Why a run cannot start yet.
+fn hindrance(org: &Org, board: &Board, run: &Run) -> Result<Option<Reason>, Problem> {
+    let Some(at) = &run.task else { return Ok(None) };
+    let view = board.task(Some(&at.feature), &at.task)?;
+    let on = task::waits_for(&view.task, &board.states(&at.feature), board.settings.stack);
+    if !on.is_empty() {
+        return Ok(Some(Reason::WaitsFor { tasks: on }));
+    }
+    let waiting = board.tasks.iter().filter(|t| matches!(t.state, TaskState::InReview { .. })).count();
+    let same: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+    let earlier = same.iter().any(|r| r.id != run.id && r.task.as_ref() == Some(at) && !r.state.ended() && r.queued_at <= run.queued_at && r.id < run.id);
+    if earlier {
+        return Ok(Some(Reason::WaitsFor { tasks: vec![at.task.clone()] }));
+    }
+    Ok((run.patch.is_none() && waiting >= PATCHES_WAITING_MAX).then_some(Reason::ReviewLimit { waiting }))
+}
+
+/// The manifest of a run, from the project as it stands now.
+fn draft(org: &Org, board: &Board, run: &Run) -> Result<Manifest, Problem> {
+    let work = match (&run.task, &run.base) {
+        (Some(at), _) => {
+            let agent = run.agent.clone().ok_or_else(|| Problem::internal("a task's run without an agent"))?;
+            let spec_hash = spec::spec_hash(&board.files, &at.feature);
+            let base = base(org, board, run)?;
+            Work::Task { repository: board.project.rid.clone(), task: at.clone(), spec_hash, agent, base, continues: run.continues.clone(), patch: run.patch.clone() }
+        }
+        (None, Some(commit)) => Work::Checks {
+            repository: board.project.rid.clone(),
+            project: board.project.name.clone(),
+            commit: commit.clone(),
+            definitions: board.head.clone(),
+            subject: run.subject.clone(),
+        },
+        (None, None) => return Err(Problem::internal("a run without a task or a commit")),
+    };
+    let budget = match &run.agent {
+        Some(name) => org.state()?.agents.into_values().find(|a| a.name == *name).map(|a| a.budget).ok_or_else(|| no_agent(name))?,
+        None => domain::usage::Budget::default(),
+    };
+    let now = clock::now();
+    Ok(Manifest {
+        version: manifest::VERSION,
+        org: org.name.clone(),
+        run: run.id.clone(),
+        requester: org.device.clone(),
+        member: run.member.clone(),
+        at: now,
+        expires: now.plus_ms(limits::MANIFEST_VALID_MS),
+        class: run.class,
+        work,
+        resources: board.settings.resources.unwrap_or(Resources { cpu_milli: limits::RUN_CPU_MILLI, memory_bytes: limits::RUN_MEMORY_BYTES, disk_bytes: limits::RUN_DISK_BYTES, gpus: 0 }),
+        tags: BTreeMap::new(),
+        runtime: None,
+        network: board.settings.network.clone(),
+        limits: time_limits(board, run.class),
+        budget,
+        priority: 0,
+    })
+}
+
+fn time_limits(board: &Board, class: Class) -> TimeLimits {
+    let limits = board.settings.limits.unwrap_or_default();
+    // Checks have a limit each; their run as a whole is bounded by wall time alone.
+    if class == Class::Ci { TimeLimits { silence_s: limits.wall_s, ..limits } } else { limits }
+}
+
+/// What is said when an agent is unknown.
+pub fn no_agent(name: &domain::AgentName) -> Problem {
+    Problem::not_found(format!("There is no agent “{name}”.")).next("meshwork agent list shows them; meshwork agent add makes one.")
+}
+
+/// The commit that a run begins from: for a further revision the patch's own base, except when it is done anew on the
+/// present branch; on top of a dependency's patch where the project stacks; else the canonical head.
+fn base(org: &Org, board: &Board, run: &Run) -> Result<domain::Oid, Problem> {
+    if let (Some(patch), false) = (&run.patch, run.rebase) {
+        return Ok(org.forge.patch(&board.project.rid, &board.project.name, patch)?.base);
+    }
+    let at = run.task.as_ref().ok_or_else(|| Problem::internal("a base without a task"))?;
+    if board.settings.stack {
+        let view = board.task(Some(&at.feature), &at.task)?;
+        let states = board.states(&at.feature);
+        let below = view.task.depends_on.iter().rev().find_map(|id| match states.get(id) {
+            Some(TaskState::InReview { patch }) => Some(patch.clone()),
+            _ => None,
+        });
+        if let Some(patch) = below {
+            return Ok(org.forge.patch(&board.project.rid, &board.project.name, &patch)?.head);
+        }
+    }
+    Ok(board.head.clone())
+}
+
+/// Queues checks of a commit, and waits for their end.
+///
+/// # Errors
+/// When they cannot be queued, or end without results.
+pub async fn check(org: &Arc<Org>, subject: Option<&RunId>, project: &domain::ProjectName, commit: &domain::Oid) -> Result<Run, Problem> {
+    let mut run = admission::new_run(clock::run_id(), Class::Ci, project.clone(), org.member.clone(), org.device.clone(), clock::now());
+    run.subject = subject.cloned();
+    run.base = Some(commit.clone());
+    let id = run.id.clone();
+    let mut events = org.store.subscribe();
+    org.record(&org.device, vec![Body::RunQueued { run: Box::new(run) }]).await?;
+    org.wake.notify_one();
+    loop {
+        if let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())?
+            && run.state.ended()
+        {
+            return Ok(run);
+        }
+        // Lagging behind is no harm: the state is read anew.
+        let _ = events.recv().await;
+    }
+}

@@ -1,0 +1,29 @@
+//! What Meshwork needs of this machine, whether it is there, and how to mend it.
+
+use sandbox::Finding;
+use std::{path::Path, process::Command};
+
+/// Looks at everything.
+pub fn look(data: &Path) -> Vec<Finding> {
+    let mut found = sandbox::doctor(data);
+    found.push(program("git", &["--version"], true, "Install it: apt-get install git."));
+    found.push(program("node", &["--version"], false, "Coding engines need Node 20 or newer; replays and plain commands do not: apt-get install nodejs npm."));
+    found.push(program("npm", &["--version"], false, "`meshwork engine install` needs it: apt-get install npm."));
+    found.push(match spec::specify::Specify::find() {
+        Ok(found) => good("specify", found.program().display().to_string()),
+        Err(problem) => Finding { what: "specify".into(), ok: true, detail: format!("not found; only `specify init` needs it. {problem}"), next: problem.next },
+    });
+    found
+}
+
+fn good(what: &str, detail: String) -> Finding {
+    Finding { what: what.into(), ok: true, detail, next: None }
+}
+
+fn program(name: &str, args: &[&str], needed: bool, next: &str) -> Finding {
+    let output = Command::new(name).args(args).output();
+    match output {
+        Ok(output) if output.status.success() => good(name, String::from_utf8_lossy(&output.stdout).trim().to_owned()),
+        _ => Finding { what: name.into(), ok: !needed, detail: "not found".into(), next: Some(next.into()) },
+    }
+}

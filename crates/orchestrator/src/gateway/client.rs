@@ -1,0 +1,52 @@
+//! The HTTP client towards providers.
+
+use super::limits;
+use domain::{Kind, Problem};
+
+/// A client that follows no redirect (the key would go along), asks for no compression (usage is read from the stream) and
+/// keeps no cookies. Cheap to clone; one serves all runs.
+#[derive(Clone)]
+pub struct Client(pub(super) reqwest::Client);
+
+impl Client {
+    /// Fails where the machine's certificates cannot be read.
+    pub fn new() -> Result<Self, Problem> {
+        // Already installed by somebody else is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(limits::CONNECT_TIMEOUT)
+            .pool_idle_timeout(limits::CONNECTION_IDLE)
+            .pool_max_idle_per_host(limits::CALLS_PARALLEL_MAX)
+            .build()
+            .map(Self)
+            .map_err(|e| {
+                Problem::new(Kind::Unavailable, "The client for model providers cannot be made.")
+                    .because(e.without_url().to_string())
+                    .next("Install the system's certificates (Debian: ca-certificates).")
+            })
+    }
+}
+
+impl Client {
+    /// Asks a provider whether it takes a key: lists its models. Nothing is used up.
+    pub async fn probe(&self, model: &domain::agent::Model, key: identity::Secret) -> Result<String, Problem> {
+        let url = format!("{}/models", model.base_url.trim_end_matches('/'));
+        let key = super::secret::ModelKey::new(key);
+        let request = match model.api {
+            domain::agent::ModelApi::Messages => {
+                self.0.get(&url).header("x-api-key", key.header("")?).header("anthropic-version", "2023-06-01")
+            }
+            _ => self.0.get(&url).header("authorization", key.header("Bearer ")?),
+        };
+        let refused =
+            |why: String| Problem::new(Kind::Unavailable, format!("{url} did not take the credential {}.", model.credential)).because(why);
+        let answer = request.timeout(limits::ANSWER_TIMEOUT).send().await.map_err(|e| refused(e.without_url().to_string()))?;
+        match answer.status() {
+            status if status.is_success() => Ok(format!("{url} takes the credential {}.", model.credential)),
+            status => Err(refused(format!("It answered {status}."))
+                .next("Set it again with `meshwork credential set`, or mend the agent's --base-url.")),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The list of hosts that a run may reach.
+
+use super::super::limits;
+use domain::{Problem, manifest::Network};
+use std::{fmt, net::IpAddr};
+
+/// The port of an entry that names none.
+const DEFAULT_PORT: u16 = 443;
+const HOST_BYTES_MAX: usize = 253;
+
+/// A host and a port, spelled in the one way in which they are compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    /// Lower case, without a last dot or brackets.
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+impl Target {
+    /// None where it is no name and no address.
+    pub(super) fn new(host: &str, port: u16) -> Option<Self> {
+        Some(Self { host: spelled(host)?, port }).filter(|t| t.port != 0)
+    }
+
+    /// The address, where the host is one.
+    pub(super) fn literal(&self) -> Option<IpAddr> {
+        self.host.parse().ok()
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') { write!(f, "[{}]:{}", self.host, self.port) } else { write!(f, "{}:{}", self.host, self.port) }
+    }
+}
+
+/// A manifest's list, parsed.
+pub(in crate::gateway) struct Allow(Vec<Entry>);
+
+struct Entry {
+    target: Target,
+    subdomains: bool,
+}
+
+impl Allow {
+    /// Entries are `host`, `host:port`, `*.host:port`, and addresses, IPv6 ones in brackets.
+    pub(in crate::gateway) fn parse(network: &Network) -> Result<Self, Problem> {
+        if network.allow.len() > limits::ALLOW_MAX {
+            return Err(Problem::invalid(format!("network.allow has more than {} entries.", limits::ALLOW_MAX)));
+        }
+        network.allow.iter().map(|text| Entry::parse(text)).collect::<Result<_, _>>().map(Self)
+    }
+
+    pub(super) fn allows(&self, target: &Target) -> bool {
+        self.0.iter().any(|entry| entry.matches(target))
+    }
+}
+
+impl Entry {
+    fn parse(text: &str) -> Result<Self, Problem> {
+        let (subdomains, rest) = text.strip_prefix("*.").map_or((false, text), |rest| (true, rest));
+        split(rest)
+            .and_then(|(host, port)| Target::new(host, port))
+            .filter(|target| !subdomains || target.literal().is_none())
+            .map(|target| Self { target, subdomains })
+            .ok_or_else(|| {
+                Problem::invalid(format!("“{}” in network.allow is not a host.", domain::id::shown(text)))
+                    .next("Write crates.io:443, *.example.org:443 or [2001:db8::1]:443.")
+            })
+    }
+
+    fn matches(&self, target: &Target) -> bool {
+        if self.target.port != target.port {
+            return false;
+        }
+        if !self.subdomains {
+            return self.target.host == target.host;
+        }
+        target.literal().is_none() && target.host.strip_suffix(&self.target.host).is_some_and(|left| left.len() > 1 && left.ends_with('.'))
+    }
+}
+
+fn split(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => rest.split_once(']')?,
+        None => text.find(':').map_or((text, ""), |at| text.split_at(at)),
+    };
+    match port.strip_prefix(':') {
+        Some(number) if number.bytes().all(|b| b.is_ascii_digit()) => Some((host, number.parse().ok()?)),
+        None if port.is_empty() => Some((host, DEFAULT_PORT)),
+        _ => None,
+    }
+}
+
+/// A host in the one spelling in which hosts are compared.
+fn spelled(host: &str) -> Option<String> {
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Some(address.to_canonical().to_string());
+    }
+    let name = bare.strip_suffix('.').unwrap_or(bare).to_ascii_lowercase();
+    let label = |l: &str| !l.is_empty() && l.len() <= 63 && l.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    (name.len() <= HOST_BYTES_MAX && name.split('.').all(label)).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn allows(list: &[&str], host: &str, port: u16) -> bool {
+        let network = Network { allow: list.iter().map(|s| (*s).to_owned()).collect() };
+        Target::new(host, port).is_some_and(|t| Allow::parse(&network).unwrap().allows(&t))
+    }
+
+    #[test]
+    fn an_entry_allows_exactly_what_it_names() {
+        let list = ["crates.io", "*.example.org:8443", "127.0.0.1:3000", "[2001:db8::1]:443", "Index.Crates.IO.:443"];
+        for (host, port, expected) in [
+            ("crates.io", 443, true),
+            ("CRATES.io.", 443, true),
+            ("crates.io", 80, false),
+            ("crates.io..", 443, false),
+            ("evil-crates.io", 443, false),
+            ("crates.io.evil.com", 443, false),
+            ("a.example.org", 8443, true),
+            ("a.b.example.org", 8443, true),
+            ("example.org", 8443, false),
+            (".example.org", 8443, false),
+            ("badexample.org", 8443, false),
+            ("a.example.org", 443, false),
+            ("127.0.0.1", 3000, true),
+            ("[::ffff:127.0.0.1]", 3000, true),
+            ("127.1", 3000, false),
+            ("2130706433", 3000, false),
+            ("localhost", 3000, false),
+            ("[2001:db8::1]", 443, true),
+            ("[2001:DB8:0::1]", 443, true),
+            ("index.crates.io", 443, true),
+            ("crates.io\0.evil.com", 443, false),
+            ("crates.io", 0, false),
+        ] {
+            assert_eq!(allows(&list, host, port), expected, "{host}:{port}");
+        }
+        assert!(!allows(&[], "crates.io", 443));
+    }
+
+    #[test]
+    fn an_entry_that_would_allow_everything_or_nothing_is_refused() {
+        for bad in [
+            "",
+            "*",
+            "*.",
+            "*:443",
+            "*.10.0.0.1",
+            "a b",
+            "https://x.org",
+            "x.org/path",
+            "x.org:0",
+            "x.org:",
+            "x.org:99999",
+            "a..b",
+            "[::1",
+            "::1",
+            "x:+1",
+        ] {
+            assert!(Allow::parse(&Network { allow: vec![bad.into()] }).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_breaks_the_parser(text in ".{0,40}", host in ".{0,40}", port: u16) {
+            let allow = Allow::parse(&Network { allow: vec![text] });
+            if let (Ok(allow), Some(target)) = (allow, Target::new(&host, port)) {
+                let _ = allow.allows(&target);
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The named limits of the gateway. Reaching one is said to the engine, and kept as the route's last failure.
+
+use std::time::Duration;
+
+/// Calls of one run that are under way at a time; further ones wait.
+pub const CALLS_PARALLEL_MAX: usize = 8;
+/// How long a call waits for its turn.
+pub const CALL_WAIT: Duration = Duration::from_secs(60);
+/// Connections of one run to the gateway at a time, model and egress each; further ones are closed.
+pub const CONNECTIONS_MAX: usize = 64;
+/// The largest request, in bytes: a whole conversation with pictures. The same as Anthropic's own limit.
+pub const REQUEST_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// How long an engine may take to send its request's body.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// The largest answer that does not stream, in bytes.
+pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// The largest error page of a provider that is read, in bytes.
+pub const ERROR_BYTES_MAX: usize = 64 * 1024;
+/// The largest stream of one call, in bytes.
+pub const STREAM_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// The largest single event of a stream that is looked into for usage, in bytes. Larger ones pass uncounted.
+pub const EVENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Chunks of a stream that wait for a slow engine; then the provider is not read on.
+pub const CHUNKS_WAITING_MAX: usize = 4;
+/// Bytes of a request's line and headers.
+pub const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Number of a request's headers.
+pub const HEADERS_MAX: usize = 100;
+/// How long a kept connection may be idle, or take for its headers.
+pub const CONNECTION_IDLE: Duration = Duration::from_secs(300);
+/// How long connecting to a provider or a host may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a provider may think before its first byte. As long as OpenAI's own client waits.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long a stream may be silent, either way.
+pub const STREAM_IDLE: Duration = Duration::from_secs(300);
+/// Words of a provider that are quoted, in characters.
+pub const QUOTE_CHARS_MAX: usize = 300;
+/// How long looking up a name may take.
+pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an egress connection may be idle.
+pub const EGRESS_IDLE: Duration = Duration::from_secs(300);
+/// Bytes of one egress connection, both ways together.
+pub const EGRESS_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
+/// Entries of one allow-list.
+pub const ALLOW_MAX: usize = 256;
+/// Refused targets of one run that are reported, each once.
+pub const REFUSED_REPORTED_MAX: usize = 50;

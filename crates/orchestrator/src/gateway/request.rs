@@ -1,0 +1,182 @@
+//! What an engine asks of the model, held to what it may ask. Every field that is not changed goes on byte for byte and in
+//! its order: a model reads its tools' schemas in the order in which they are written.
+
+use super::{endpoint::Endpoint, refusal::Refusal};
+use domain::agent::ModelApi;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
+use serde_json::{Map, Value, value::RawValue};
+use std::{collections::HashSet, fmt};
+
+/// The body of the call to the provider.
+pub(super) fn prepare(endpoint: Endpoint, api: ModelApi, model: &str, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let fields: Fields<'_> = serde_json::from_slice(body)
+        .map_err(|e| Refusal::bad_request(format!("The request is no JSON object that the gateway can read: {e}.")))?;
+    fields.check_model(model)?;
+    fields.check_reach()?;
+    let mut out = vec![field("model", &json_text(model))];
+    let streams = fields.get("stream").is_some_and(|raw| raw.get() == "true");
+    let count_in_stream = endpoint == Endpoint::Generate && api == ModelApi::Chat && streams;
+    for (name, raw) in &fields.0 {
+        match name.as_str() {
+            "model" => {}
+            "stream_options" if count_in_stream => {}
+            _ => out.push(field(name, raw.get())),
+        }
+    }
+    if count_in_stream {
+        // Without it, Chat Completions streams say nothing of what they used.
+        let mut options: Map<String, Value> =
+            fields.get("stream_options").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        options.insert("include_usage".into(), true.into());
+        out.push(field("stream_options", &Value::Object(options).to_string()));
+    }
+    Ok(format!("{{{}}}", out.join(",")).into_bytes())
+}
+
+/// The fields of a JSON object as they were written.
+struct Fields<'a>(Vec<(String, &'a RawValue)>);
+
+impl Fields<'_> {
+    fn get(&self, name: &str) -> Option<&RawValue> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, raw)| *raw)
+    }
+
+    /// The agent's model or none: then it is put in.
+    fn check_model(&self, allowed: &str) -> Result<(), Refusal> {
+        let Some(raw) = self.get("model") else { return Ok(()) };
+        match serde_json::from_str::<Option<String>>(raw.get()) {
+            Ok(None) => Ok(()),
+            Ok(Some(asked)) if asked == allowed => Ok(()),
+            Ok(Some(asked)) => Err(Refusal::wrong_model(&asked, allowed)),
+            Err(_) => Err(Refusal::bad_request("The model's name must be a text.")),
+        }
+    }
+
+    /// No work that goes on behind the gateway's back: answers that are fetched later are not counted, and tools that the
+    /// provider runs reach hosts that the run's manifest does not allow.
+    fn check_reach(&self) -> Result<(), Refusal> {
+        if self.get("background").is_some_and(|raw| !matches!(raw.get(), "false" | "null")) {
+            return Err(Refusal::bad_request("The gateway lets no calls work in the background: their use could not be counted."));
+        }
+        let servers = self.get("mcp_servers").is_some_and(|raw| !matches!(raw.get(), "[]" | "null"));
+        let tools: Vec<Tool> = self.get("tools").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        match tools.iter().filter_map(|t| t.kind.as_deref()).find(|kind| runs_at_provider(kind)) {
+            Some(kind) => Err(hosted(kind)),
+            None if servers => Err(hosted("mcp_servers")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Tool {
+    #[serde(rename = "type", default)]
+    kind: Option<String>,
+}
+
+/// Tools by which a provider reaches the internet on the engine's behalf.
+fn runs_at_provider(kind: &str) -> bool {
+    kind == "mcp" || kind.starts_with("web_search") || kind.starts_with("web_fetch")
+}
+
+fn hosted(what: &str) -> Refusal {
+    let what = domain::id::shown(what);
+    let text = format!("The provider's own tool “{what}” would reach hosts that this run may not reach. Turn it off in the engine.");
+    Refusal::new(super::refusal::STOP, "hosted_tool_not_allowed", text)
+}
+
+fn field(name: &str, raw: &str) -> String {
+    format!("{}:{raw}", json_text(name))
+}
+
+fn json_text(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Fields<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let (mut fields, mut seen) = (Vec::new(), HashSet::new());
+                while let Some((name, raw)) = map.next_entry::<String, &'de RawValue>()? {
+                    // Two readers may each take another one of them.
+                    if !seen.insert(name.clone()) {
+                        return Err(A::Error::custom("a field is there twice"));
+                    }
+                    fields.push((name, raw));
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    fn prepared(api: ModelApi, body: &str) -> Result<String, (u16, String)> {
+        prepare(Endpoint::Generate, api, "m-1", body.as_bytes())
+            .map(|b| String::from_utf8(b).unwrap())
+            .map_err(|r| (r.status.as_u16(), r.text))
+    }
+
+    #[test]
+    fn what_is_not_changed_goes_on_byte_for_byte_in_its_order() {
+        let body = r#"{"z":1.0,"model":"m-1","tools":[{"type":"function","p":{"b":1,"a":  12345678901234567890123}}],"a":"\u00e9"}"#;
+        let out = prepared(ModelApi::Responses, body).unwrap();
+        assert_eq!(out, r#"{"model":"m-1","z":1.0,"tools":[{"type":"function","p":{"b":1,"a":  12345678901234567890123}}],"a":"\u00e9"}"#);
+    }
+
+    #[test]
+    fn the_model_is_put_in_or_refused() {
+        assert_eq!(prepared(ModelApi::Chat, "{}").unwrap(), r#"{"model":"m-1"}"#);
+        assert_eq!(prepared(ModelApi::Chat, r#"{"model":null}"#).unwrap(), r#"{"model":"m-1"}"#);
+        assert_eq!(prepared(ModelApi::Chat, r#"{"model":"m-\u0031"}"#).unwrap(), r#"{"model":"m-1"}"#);
+        for (body, status) in [
+            (r#"{"model":"gpt-other"}"#, 403),
+            (r#"{"model":["m-1"]}"#, 400),
+            (r#"{"model":"m-1","model":"gpt-other"}"#, 400),
+            (r#"{"mode\u006c":"gpt-other","model":"m-1"}"#, 400),
+            (r#"["m-1"]"#, 400),
+            ("", 400),
+            (r#"{"model":"m-1"} {}"#, 400),
+        ] {
+            assert_eq!(prepared(ModelApi::Responses, body).unwrap_err().0, status, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_chat_stream_is_asked_to_say_its_usage_and_nothing_else_is() {
+        let options = |body: &str, api| serde_json::from_str::<Value>(&prepared(api, body).unwrap()).unwrap()["stream_options"].clone();
+        assert_eq!(options(r#"{"stream":true}"#, ModelApi::Chat), serde_json::json!({"include_usage": true}));
+        let kept = options(r#"{"stream":true,"stream_options":{"include_usage":false,"x":1}}"#, ModelApi::Chat);
+        assert_eq!(kept, serde_json::json!({"include_usage": true, "x": 1}));
+        assert_eq!(options(r#"{"stream":true,"stream_options":7}"#, ModelApi::Chat), serde_json::json!({"include_usage": true}));
+        assert_eq!(options(r#"{"stream":false}"#, ModelApi::Chat), Value::Null);
+        assert_eq!(options(r#"{"stream":true}"#, ModelApi::Messages), Value::Null);
+    }
+
+    #[test]
+    fn nothing_works_behind_the_gateways_back() {
+        for body in [
+            r#"{"background":true}"#,
+            r#"{"tools":[{"type":"function"},{"type":"mcp","server_url":"https://x"}]}"#,
+            r#"{"tools":[{"type":"web_search_20250305"}]}"#,
+            r#"{"mcp_servers":[{"url":"https://x"}]}"#,
+        ] {
+            assert_eq!(prepared(ModelApi::Messages, body).unwrap_err().0, 400, "{body}");
+        }
+        assert!(prepared(ModelApi::Messages, r#"{"background":false,"mcp_servers":[],"tools":[{"name":"x"}]}"#).is_ok());
+    }
+}

@@ -1,0 +1,11 @@
+//! The gateway against a real HTTP server, over a real HTTP connection.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod counting;
+mod egress;
+mod harness;
+mod model;
+mod paths;
+mod secrecy;
+mod streams;
+mod upstream;

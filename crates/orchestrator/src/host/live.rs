@@ -1,0 +1,196 @@
+//! What the orchestrator keeps of one live run: its runner's connection, orders under way, signatures asked for.
+
+use crate::{gateway::Route, limits};
+use domain::{
+    Kind, Problem, RunId,
+    run::{CheckResult, Order, Reason, RunnerEvent},
+};
+use proto::run::{CheckedCommit, HostMessage, Order as WireOrder, SignRequest, host_message, sign_request};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use store::RunLog;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// What a runner is told at the beginning.
+#[derive(Clone, Debug)]
+pub struct Welcome {
+    /// A `domain::run::RunSpec` as JSON.
+    pub spec_json: String,
+    /// The delegation's envelope as JSON.
+    pub delegation_json: String,
+}
+
+/// How the engine's part of a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// Why.
+    pub reason: Reason,
+    /// Results, where the job was checks.
+    pub checks: Vec<CheckResult>,
+}
+
+type Signing = oneshot::Sender<Result<[u8; 64], Problem>>;
+
+/// One live run.
+#[derive(Debug)]
+pub struct Live {
+    /// The run.
+    pub run: RunId,
+    /// The secret that its runner shows.
+    pub token: String,
+    /// Its log on disk.
+    pub log: RunLog,
+    /// How its model traffic and other egress goes.
+    pub route: Arc<Route>,
+    /// What the engine may ask for live, over MCP.
+    pub context: Arc<crate::context::RunContext>,
+    /// The runner's public key, once it reported.
+    pub key: watch::Sender<Option<[u8; 32]>>,
+    /// What the runner is told, once it is prepared.
+    pub welcome: watch::Sender<Option<Welcome>>,
+    /// How many connections the runner has now (0 or 1).
+    pub connected: watch::Sender<bool>,
+    /// How the engine's part ended.
+    pub ended: watch::Sender<Option<Ended>>,
+    /// Reports for the one who drives the run; bounded, so that a slow host holds the engine back.
+    pub reports: mpsc::Sender<RunnerEvent>,
+    state: Mutex<State>,
+    next: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    outgoing: Option<mpsc::Sender<HostMessage>>,
+    orders: BTreeMap<u64, (Order, Option<oneshot::Sender<Result<(), Problem>>>)>,
+    signing: HashMap<u64, Signing>,
+}
+
+impl Live {
+    /// A run whose runner has not reported yet; the receiver brings its reports.
+    pub fn new(run: RunId, token: String, log: RunLog, route: Arc<Route>, context: Arc<crate::context::RunContext>) -> (Arc<Self>, mpsc::Receiver<RunnerEvent>) {
+        let (reports, receiver) = mpsc::channel(limits::UNACKED_MAX);
+        let live = Self {
+            run,
+            token,
+            log,
+            route,
+            context,
+            key: watch::Sender::new(None),
+            welcome: watch::Sender::new(None),
+            connected: watch::Sender::new(false),
+            ended: watch::Sender::new(None),
+            reports,
+            state: Mutex::default(),
+            // Orders of a host that restarted must not look like those of the one before.
+            next: AtomicU64::new(u64::try_from(crate::clock::now().0).unwrap_or(1) << 10),
+        };
+        (Arc::new(live), receiver)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Takes a runner's connection: what is under way is sent again.
+    pub(super) fn attach(&self, outgoing: mpsc::Sender<HostMessage>) {
+        let mut state = self.state();
+        for (id, (order, _)) in &state.orders {
+            let _ = outgoing.try_send(wire(*id, order));
+        }
+        state.outgoing = Some(outgoing);
+        self.connected.send_replace(true);
+    }
+
+    /// The runner's connection is gone; signatures that were asked for will not come.
+    pub(super) fn detach(&self) {
+        let mut state = self.state();
+        state.outgoing = None;
+        state.signing.clear();
+        self.connected.send_replace(false);
+    }
+
+    /// Gives the runner an order. It stays under way until the runner answers, over broken connections too.
+    /// Returns the order's number.
+    pub fn order(&self, order: Order) -> (u64, oneshot::Receiver<Result<(), Problem>>) {
+        let id = self.number();
+        let (done, receiver) = oneshot::channel();
+        let mut state = self.state();
+        if let Some(outgoing) = &state.outgoing {
+            let _ = outgoing.try_send(wire(id, &order));
+        }
+        state.orders.insert(id, (order, Some(done)));
+        (id, receiver)
+    }
+
+    /// Gives an order and waits until it is carried out.
+    ///
+    /// # Errors
+    /// When the runner refuses, or does not answer in time.
+    pub async fn order_and_wait(&self, order: Order) -> Result<(), Problem> {
+        let (id, done) = self.order(order);
+        match tokio::time::timeout(limits::ORDER_WAIT, done).await {
+            Ok(Ok(answer)) => answer,
+            _ => {
+                self.state().orders.remove(&id);
+                Err(Problem::new(Kind::Timeout, "The runner did not answer in time.").next("See `meshwork run show`; if the run hangs, stop it."))
+            }
+        }
+    }
+
+    pub(super) fn replied(&self, id: u64, error: String) {
+        if let Some((_, Some(done))) = self.state().orders.remove(&id) {
+            let _ = done.send(if error.is_empty() { Ok(()) } else { Err(Problem::conflict(error)) });
+        }
+    }
+
+    pub(super) fn signed(&self, id: u64, answer: Result<[u8; 64], Problem>) {
+        if let Some(waiting) = self.state().signing.remove(&id) {
+            let _ = waiting.send(answer);
+        }
+    }
+
+    /// Asks the runner to check a commit's tree against the files, and to sign it; then it signs what belongs to it.
+    ///
+    /// # Errors
+    /// When the runner made another tree of the files, or is away.
+    pub fn sign_commit(&self, commit: CheckedCommit) -> Result<[u8; 64], Problem> {
+        self.ask(sign_request::What::Commit(commit))
+    }
+
+    /// Asks the runner for a signature. Blocks: called from threads that may.
+    ///
+    /// # Errors
+    /// When the runner refuses, or is away.
+    pub fn sign(&self, message: &[u8]) -> Result<[u8; 64], Problem> {
+        self.ask(sign_request::What::Object(message.to_vec()))
+    }
+
+    fn ask(&self, what: sign_request::What) -> Result<[u8; 64], Problem> {
+        let away = || Problem::unavailable("The run's key cannot be reached: its runner is away.");
+        let id = self.number();
+        let (answer, receiver) = oneshot::channel();
+        {
+            let mut state = self.state();
+            let outgoing = state.outgoing.clone().ok_or_else(away)?;
+            state.signing.insert(id, answer);
+            let message = HostMessage { kind: Some(host_message::Kind::Sign(SignRequest { id, what: Some(what) })) };
+            outgoing.try_send(message).map_err(|_| away())?;
+        }
+        let waited = tokio::runtime::Handle::try_current().map_err(Problem::internal)?.block_on(async { tokio::time::timeout(limits::SIGN_WAIT, receiver).await });
+        waited.map_err(|_| Problem::new(Kind::Timeout, "The runner did not sign in time."))?.map_err(|_| away())?
+    }
+}
+
+fn wire(id: u64, order: &Order) -> HostMessage {
+    let json = serde_json::to_string(order).unwrap_or_default();
+    HostMessage { kind: Some(host_message::Kind::Order(WireOrder { id, json })) }
+}

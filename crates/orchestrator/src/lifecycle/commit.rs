@@ -1,0 +1,81 @@
+//! The commit of a run: the host builds it of the worktree, the runner checks the tree and signs. Then it is checked in a
+//! fresh sandbox on a clean clone, which alone counts.
+
+use super::{Drive, Over, publish};
+use crate::{dispatch, host::Live, org::Org, tasks::Board};
+use domain::{
+    Oid, Problem,
+    event::Body,
+    run::{CheckResult, Reason, Run, RunState},
+};
+use forge::{ImportLimits, RunRepo, RunSigner};
+use proto::run::CheckedCommit;
+use std::sync::Arc;
+
+/// Signs by the run's key, which is in its runner.
+pub(super) struct Remote(pub(super) Arc<Live>);
+
+impl RunSigner for Remote {
+    fn key(&self) -> [u8; 32] {
+        (*self.0.key.borrow()).unwrap_or_default()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], Problem> {
+        self.0.sign(message)
+    }
+
+    fn sign_commit(&self, raw: &[u8], tree: &Oid) -> Result<[u8; 64], Problem> {
+        self.0.sign_commit(CheckedCommit { raw: raw.to_vec(), tree: tree.to_string(), oid: String::new() })
+    }
+}
+
+impl Drive {
+    /// Builds the run's commit, or finds the one that was made before a restart.
+    pub(super) async fn commit(&self) -> Result<Oid, Over> {
+        let (run, board, live) = (self.run()?, self.board.clone(), self.live.clone());
+        let made = self.org.blocking(move |org| build(org, &board, &run, live));
+        let made = made.await.map_err(|p| Over::failed(Reason::Forge { message: p.to_string() }))?;
+        let (commit, tree) = made.ok_or_else(|| Over::failed(Reason::NothingChanged))?;
+        self.record(Body::RunCommitted { run: self.id.clone(), commit: commit.clone(), tree }).await?;
+        Ok(commit)
+    }
+
+    /// Has the commit checked. Failing checks do not lose the work: the patch is published with what they said.
+    pub(super) async fn verify(&self, commit: &Oid) -> Result<(), Over> {
+        let judged = dispatch::check(&self.org, Some(&self.id), &self.board.project.name, commit).await?;
+        let checks = match judged.state {
+            RunState::Done => judged.checks,
+            _ => vec![CheckResult {
+                name: "checks".into(),
+                passed: false,
+                exit_code: None,
+                duration_ms: 0,
+                tail: judged.reason.map(|r| r.text()).unwrap_or_default(),
+            }],
+        };
+        self.record(Body::ChecksEnded { run: self.id.clone(), checks }).await?;
+        Ok(())
+    }
+}
+
+/// The commit and its tree; none when nothing was changed.
+fn build(org: &Org, board: &Board, run: &Run, live: Arc<Live>) -> Result<Option<(Oid, Oid)>, Problem> {
+    let folder = org.dir.run(&run.id);
+    let base = run.base.clone().ok_or_else(|| Problem::internal("a run without a base"))?;
+    let (at, agent) = run.task.clone().zip(run.agent.clone()).ok_or_else(|| Problem::internal("an agent's run without a task"))?;
+    let repo = RunRepo::create(&folder.join("repo.git"), &org.forge, &board.project.rid)?;
+    if let Some(commit) = &run.commit
+        && let Ok(tree) = repo.base_tree(commit).and_then(|t| t.tree())
+    {
+        return Ok(Some((commit.clone(), tree)));
+    }
+    let imported = repo.import(&folder.join("work"), &repo.base_tree(&base)?, &ImportLimits::default())?;
+    if !imported.changed {
+        return Ok(None);
+    }
+    let title = board.task(Some(&at.feature), &at.task)?.task.title.clone();
+    let message = publish::commit_message(&at, &title, &imported.notes);
+    let prepared = repo.prepare_commit(&imported.tree, &[base], agent.as_str(), &message)?;
+    let commit = repo.sign_commit(&prepared, &Remote(live))?;
+    Ok(Some((commit, imported.tree)))
+}

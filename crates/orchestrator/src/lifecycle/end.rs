@@ -1,0 +1,124 @@
+//! The end of a run: its work is saved before anything goes, and what can go on is taken up again.
+
+use super::{Drive, Over, runner_process};
+use crate::{admission, clock, org::Org};
+use domain::{
+    Oid, Problem, RunId,
+    event::{Body, kind},
+    limits::RESUME_ATTEMPTS_MAX,
+    manifest::Class,
+    run::{Order, Run, RunState},
+    task::Claim,
+};
+use forge::{ImportLimits, RunRepo, TooLarge};
+use std::{fs, sync::Arc};
+
+/// Ends a run that was driven.
+pub(super) async fn end(drive: Drive, over: Over) {
+    let org = drive.org.clone();
+    if over.to == RunState::Done || drive.live.ended.borrow().is_some() {
+        let _ = tokio::time::timeout(crate::limits::ORDER_WAIT, drive.live.order(Order::Finish).1).await;
+    }
+    org.hub.remove(&drive.id);
+    drop(drive.live);
+    finish(&org, &drive.id, over).await;
+}
+
+/// Ends a run whose runner never came up, or is gone.
+pub(super) async fn end_unstarted(org: &Arc<Org>, run: &RunId, over: Over) {
+    org.hub.remove(run);
+    finish(org, run, over).await;
+}
+
+async fn finish(org: &Arc<Org>, run: &RunId, over: Over) {
+    if let Err(problem) = settle(org, run, over).await {
+        // The journal cannot be written: at the next start the run is found unfinished, and its work is saved then.
+        tracing::error!(%run, %problem, "the end of a run could not be written");
+    }
+    org.wake.notify_one();
+}
+
+async fn settle(org: &Arc<Org>, id: &RunId, over: Over) -> Result<(), Problem> {
+    let run: Run = org.store.get(kind::RUN, id.as_str())?.ok_or_else(|| Problem::internal("a run that ends is unknown"))?;
+    let id = id.clone();
+    let worked = run.clone();
+    let to = over.to;
+    let saved = org
+        .blocking(move |org| {
+            runner_process::kill(&org.dir.run(&id));
+            sandbox::sweep();
+            if to == RunState::Done || worked.class != Class::Agent { Ok(None) } else { save(org, &worked) }
+        })
+        .await;
+    let mut bodies = Vec::new();
+    match saved {
+        Ok(Some(commit)) => bodies.push(Body::RunCheckpointed { run: run.id.clone(), commit }),
+        Ok(None) => {}
+        // The folder stays, so nothing is lost; it is said in the log.
+        Err(problem) => {
+            tracing::error!(run = %run.id, %problem, "the work could not be saved as a checkpoint; it stays in the run's folder");
+            bodies.push(Body::RunMoved { run: run.id.clone(), to, reason: Some(over.reason) });
+            return org.record(&org.device, bodies).await;
+        }
+    }
+    bodies.push(Body::RunMoved { run: run.id.clone(), to, reason: Some(over.reason) });
+    org.record(&org.device, bodies).await?;
+    clean(org, &run.id);
+    if !*org.closing.borrow() {
+        take_up_again(org, &run.id).await?;
+    }
+    Ok(())
+}
+
+/// Saves the worktree of a run as a checkpoint, which outlives the run's folder. What is too large is left out and said.
+pub(super) fn save(org: &Org, run: &Run) -> Result<Option<Oid>, Problem> {
+    let folder = org.dir.run(&run.id);
+    let Some(base) = run.base.as_ref().filter(|_| folder.join("work").exists()) else { return Ok(None) };
+    let rid = org.project(Some(&run.project))?.rid;
+    let repo = RunRepo::create(&folder.join("repo.git"), &org.forge, &rid)?;
+    let limits = ImportLimits { too_large: TooLarge::LeaveOut, ..ImportLimits::default() };
+    let work = repo.import(&folder.join("work"), &repo.base_tree(base)?, &limits)?;
+    for note in &work.notes {
+        tracing::info!(run = %run.id, "{note}");
+    }
+    if !work.changed {
+        return Ok(None);
+    }
+    org.forge.checkpoint(&rid, &run.id, &repo, base, &work.tree, None).map(Some)
+}
+
+/// The worktree and home are in the patch or the checkpoint now; what the run said stays in its log.
+fn clean(org: &Org, run: &RunId) {
+    let folder = org.dir.run(run);
+    if let Err(error) = fs::remove_dir_all(&folder) {
+        tracing::warn!(%run, %error, "a run's folder could not be removed");
+    }
+    for name in ["m", "c", "e"] {
+        let _ = fs::remove_file(org.dir.run_socket(run, name));
+    }
+}
+
+/// A run that was lost or evicted goes on as a new one with a new key, from its last checkpoint; a few times at most.
+pub(super) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Problem> {
+    let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())? else { return Ok(()) };
+    let goes_on = matches!(run.state, RunState::Lost | RunState::Evicted) && run.class == Class::Agent && run.attempt < RESUME_ATTEMPTS_MAX;
+    let Some(task) = run.task.clone().filter(|_| goes_on) else { return Ok(()) };
+    let mut next = admission::new_run(clock::run_id(), Class::Agent, run.project.clone(), run.member.clone(), run.requester.clone(), clock::now());
+    next.task = Some(task.clone());
+    next.agent.clone_from(&run.agent);
+    next.patch.clone_from(&run.patch);
+    next.rebase = run.rebase;
+    next.continues = Some(run.id.clone());
+    // An eviction is nobody's fault: only losses count.
+    next.attempt = run.attempt + u32::from(run.state == RunState::Lost);
+    let (event, last) = (org.event(&org.device, Body::RunQueued { run: Box::new(next) }), run.id.clone());
+    let decided = org.store.append_if(move |view| {
+        let claim: Option<Claim> = view.get(kind::CLAIM, &task.to_string())?;
+        // Somebody started a newer one meanwhile.
+        let newest = claim.as_ref().and_then(|c| c.runs.last()) == Some(&last);
+        Ok(if newest { vec![event] } else { vec![] })
+    });
+    decided.await?;
+    org.wake.notify_one();
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! Preparing: worktree, home, brief; then the runner is welcomed with what it is to do.
+
+use super::{Drive, Over, start};
+use crate::{data_dir::make_private, host::Welcome, org::Org, tasks::Board};
+use domain::{
+    Oid, Problem,
+    agent::{Agent, EngineChoice},
+    event::kind,
+    gate,
+    manifest::Manifest,
+    run::{Run, RunSpec, RunnerJob, Tick},
+};
+use forge::RunRepo;
+use std::{fs, path::Path};
+
+impl Drive {
+    /// Lays everything that the run needs, and tells the runner.
+    pub(super) async fn prepare(&self) -> Result<(), Over> {
+        let (run, board, live) = (self.run()?, self.board.clone(), self.live.clone());
+        let welcome = self.org.blocking(move |org| {
+            let manifest = start::manifest(org, &run)?;
+            let folder = org.dir.run(&run.id);
+            for name in ["home", "brief"] {
+                make_private(&folder.join(name))?;
+            }
+            let job = match &run.task {
+                Some(_) => task_job(org, &board, &run, &live)?,
+                None => checks_job(org, &board, &run)?,
+            };
+            let spec = spec(org, &run, &manifest, job, &board);
+            let json = serde_json::to_string(&spec).map_err(Problem::internal)?;
+            let delegation = fs::read_to_string(folder.join("delegation.json")).unwrap_or_default();
+            crate::data_dir::write_private(&folder.join("welcome.json"), &serde_json::to_vec(&(&json, &delegation)).map_err(Problem::internal)?)?;
+            Ok(Welcome { spec_json: json, delegation_json: delegation })
+        });
+        self.live.welcome.send_replace(Some(welcome.await?));
+        Ok(())
+    }
+}
+
+fn spec(org: &Org, run: &Run, manifest: &Manifest, job: RunnerJob, board: &Board) -> RunSpec {
+    let folder = org.dir.run(&run.id);
+    RunSpec {
+        run: run.id.clone(),
+        class: run.class,
+        task: run.task.clone(),
+        work: folder.join("work"),
+        home: folder.join("home"),
+        brief: Some(folder.join("brief")),
+        sockets: org.dir.sockets.clone(),
+        readonly: toolchains(&board.settings.toolchains),
+        dir: folder,
+        job,
+        resources: manifest.resources,
+        limits: manifest.limits,
+    }
+}
+
+/// Toolchains that the project asks for, as far as they are here; `~` stands for the owner's home. What is not a plain
+/// folder of programs (a home itself, a key folder) is never shown: only names that toolchains are known by.
+fn toolchains(asked: &[String]) -> Vec<std::path::PathBuf> {
+    let home = std::env::var("HOME").unwrap_or_default();
+    let known = [".cargo/bin", ".cargo/registry", ".rustup", ".nvm/versions", ".pyenv", ".local/share/pnpm", "go/pkg/mod", "go/bin"];
+    let allowed = |path: &Path| path.starts_with("/opt") || path.starts_with("/usr/local") || known.iter().any(|k| path.starts_with(Path::new(&home).join(k)));
+    let paths = asked.iter().map(|text| std::path::PathBuf::from(text.replacen('~', &home, 1)));
+    paths.filter_map(|path| fs::canonicalize(path).ok()).filter(|path| allowed(path)).collect()
+}
+
+fn checks_job(org: &Org, board: &Board, run: &Run) -> Result<RunnerJob, Problem> {
+    let commit = run.base.as_ref().ok_or_else(|| Problem::internal("checks without a commit"))?;
+    let work = org.dir.run(&run.id).join("work");
+    // The commit of a run that is not published yet lies in that run's own git folder.
+    let theirs = run.subject.as_ref().map(|subject| org.dir.run(subject).join("repo.git")).filter(|path| path.exists());
+    match theirs {
+        Some(path) if !org.forge.has_commit(&board.project.rid, commit)? => RunRepo::create(&path, &org.forge, &board.project.rid)?.checkout(commit, &work)?,
+        _ => org.forge.checkout(&board.project.rid, commit, &work)?,
+    }
+    Ok(RunnerJob::Checks { checks: board.checks(org)? })
+}
+
+fn task_job(org: &Org, board: &Board, run: &Run, live: &crate::host::Live) -> Result<RunnerJob, Problem> {
+    let at = run.task.as_ref().ok_or_else(|| Problem::internal("a task's run without a task"))?;
+    let name = run.agent.as_ref().ok_or_else(|| Problem::internal("a task's run without an agent"))?;
+    let base = run.base.as_ref().ok_or_else(|| Problem::internal("a placed run without a base"))?;
+    let (agent, folder) = (start::agent(org, name)?, org.dir.run(&run.id));
+    let work = folder.join("work");
+    let from = lay_worktree(org, board, run, base, &work)?;
+    let asked = review_comments(org, board, run)?;
+    let ask = spec::Ask { feature: &at.feature, task: &at.task, engine: agent.engine.label(), folder: "/brief", review: asked.as_deref() };
+    let mut brief = spec::brief(&board.files, &ask)?;
+    brief.prompt.push_str(&circumstances(run));
+    for (path, bytes) in &brief.files {
+        let file = folder.join("brief").join(path);
+        if let Some(parent) = file.parent() {
+            make_private(parent)?;
+        }
+        fs::write(&file, bytes).map_err(|e| crate::data_dir::storage(&file, &e))?;
+    }
+    live.context.set_brief(brief.prompt.clone());
+    let path = format!("specs/{}/tasks.md", at.feature);
+    let before = fs::read(work.join(&path)).unwrap_or_default();
+    Ok(RunnerJob::Agent {
+        engine: resolved(&agent, board, at, &folder)?,
+        engines_dir: org.engines.clone(),
+        model: agent.model.as_ref().map(|m| (m.name.clone(), m.api)),
+        prompt: brief.prompt,
+        env: brief.env,
+        checks: board.checks(org)?,
+        permissions: agent.permissions,
+        session: None,
+        tick: Tick { path, task: at.task.clone(), before: String::from_utf8_lossy(&before).into_owned() },
+        base: base.clone(),
+        from,
+    })
+}
+
+/// What this run has that a first one has not.
+fn circumstances(run: &Run) -> String {
+    let mut text = String::new();
+    if run.rebase {
+        text.push_str("\n\nThe work was done before, but no longer merges with the default branch. The worktree is the present default branch; /brief/previous.diff is the earlier work. Do the task again on top of what is there now.");
+    }
+    if run.continues.is_some() {
+        text.push_str("\n\nAn earlier run of this task ended before it was done. The worktree holds what it left: look at it first, and go on from there.");
+    }
+    text
+}
+
+/// A replay's recording comes from the canonical branch, never from the worktree: it is laid beside the brief.
+fn resolved(agent: &Agent, board: &Board, at: &domain::TaskRef, folder: &Path) -> Result<EngineChoice, Problem> {
+    let EngineChoice::Replay { recording } = &agent.engine else { return Ok(agent.engine.clone()) };
+    let path = recording.replace("{task}", at.task.as_str());
+    let bytes = board.files.get(&path).ok_or_else(|| {
+        Problem::not_found(format!("There is no recording {path} on the default branch.")).next("Add one (docs/guide.md says how they look), or give the task to another agent.")
+    })?;
+    fs::write(folder.join("brief").join("recording.jsonl"), bytes).map_err(Problem::internal)?;
+    Ok(EngineChoice::Replay { recording: "/brief/recording.jsonl".into() })
+}
+
+/// The worktree: the checkpoint that the run goes on from, the patch that gets a further revision, or the base.
+fn lay_worktree(org: &Org, board: &Board, run: &Run, base: &Oid, work: &Path) -> Result<Oid, Problem> {
+    let rid = &board.project.rid;
+    if let Some(earlier) = &run.continues
+        && let Some(earlier) = org.store.get::<Run>(kind::RUN, earlier.as_str())?
+        && let Some(checkpoint) = &earlier.checkpoint
+        && earlier.base.as_ref() == Some(base)
+    {
+        let session = org.dir.run(&run.id).join("home");
+        return org.forge.restore(rid, checkpoint, work, Some(&session)).map(|_| base.clone());
+    }
+    let from = match (&run.patch, run.rebase) {
+        (Some(patch), false) => org.forge.patch(rid, &board.project.name, patch)?.head,
+        (Some(patch), true) => {
+            let earlier = org.forge.patch(rid, &board.project.name, patch)?;
+            let diff = org.forge.diff(rid, &earlier.base, &earlier.head)?;
+            fs::write(org.dir.run(&run.id).join("brief").join("previous.diff"), diff).map_err(Problem::internal)?;
+            base.clone()
+        }
+        (None, _) => base.clone(),
+    };
+    org.forge.checkout(rid, &from, work)?;
+    Ok(from)
+}
+
+/// What reviewers said of the latest revision, where they asked for changes.
+fn review_comments(org: &Org, board: &Board, run: &Run) -> Result<Option<Vec<String>>, Problem> {
+    let Some(patch) = &run.patch else { return Ok(None) };
+    let patch = org.forge.patch(&board.project.rid, &board.project.name, patch)?;
+    let Some(latest) = patch.revisions.iter().find(|r| Some(&r.id) == gate::latest(&patch)) else { return Ok(None) };
+    let mut said = Vec::new();
+    for review in latest.reviews.iter() {
+        if !review.summary.trim().is_empty() {
+            said.push(review.summary.clone());
+        }
+        for comment in &review.comments {
+            let place = comment.line.as_ref().map(|l| format!("{}:{}: ", l.path, l.line)).unwrap_or_default();
+            said.push(format!("{place}{}", comment.body));
+        }
+    }
+    said.extend(latest.comments.iter().map(|c| c.body.clone()));
+    Ok((!said.is_empty()).then_some(said))
+}

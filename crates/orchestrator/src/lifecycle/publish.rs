@@ -1,0 +1,90 @@
+//! Publishing: the patch, signed by the run's key, with the trace of who did it, for what, and what the checks said.
+
+use super::{
+    Drive, Over,
+    commit::Remote,
+    start::{agent, manifest},
+};
+use crate::{org::Org, tasks::Board};
+use domain::{
+    Oid, Problem, TaskRef,
+    event::Body,
+    patch::Trace,
+    run::{Reason, Run},
+};
+use forge::{Publication, Published, RunRepo};
+use std::fs;
+
+/// The form of traces that this build writes.
+const TRACE_VERSION: u16 = 1;
+/// The longest title of a commit or patch.
+const TITLE_CHARS_MAX: usize = 72;
+
+impl Drive {
+    /// Opens the patch, or adds a revision to the one that is continued.
+    pub(super) async fn publish(&self, commit: Oid) -> Result<(), Over> {
+        let (run, board, live, made) = (self.run()?, self.board.clone(), self.live.clone(), commit.clone());
+        let published = self.org.blocking(move |org| open(org, &board, &run, &made, &Remote(live)));
+        let published = published.await.map_err(|p| Over::failed(Reason::Forge { message: p.to_string() }))?;
+        let body = Body::PatchPublished { run: self.id.clone(), patch: published.patch, revision: published.revision, commit };
+        Ok(self.record(body).await?)
+    }
+}
+
+fn open(org: &Org, board: &Board, run: &Run, commit: &Oid, signer: &Remote) -> Result<Published, Problem> {
+    let at = run.task.as_ref().ok_or_else(|| Problem::internal("a patch without a task"))?;
+    let base = run.base.as_ref().ok_or_else(|| Problem::internal("a patch without a base"))?;
+    let repo = RunRepo::create(&org.dir.run(&run.id).join("repo.git"), &org.forge, &board.project.rid)?;
+    let title = title(at, &board.task(Some(&at.feature), &at.task)?.task.title);
+    let description = forge::describe(&words(run), Some(&trace(org, run, at)?))?;
+    let publication = Publication { repo: &repo, commit, base, title: &title, description: &description, existing: run.patch.as_ref() };
+    org.forge.publish(&board.project.rid, signer, &publication)
+}
+
+fn words(run: &Run) -> String {
+    let failed: Vec<_> = run.checks.iter().filter(|c| !c.passed).map(|c| c.name.as_str()).collect();
+    let checks = match (run.checks.len(), failed.as_slice()) {
+        (0, _) => "The project has no checks.".to_owned(),
+        (n, []) => format!("Checks: {n} passed."),
+        (n, failed) => format!("Checks: {} of {n} failed: {}.", failed.len(), failed.join(", ")),
+    };
+    let stopped = if run.violations.is_empty() { String::new() } else { format!("\n\nThe sandbox stopped:\n- {}", run.violations.join("\n- ")) };
+    let agent = run.agent.as_ref().map(ToString::to_string).unwrap_or_default();
+    format!("Made by the agent {agent} in run {}. {checks}{stopped}", run.id)
+}
+
+fn trace(org: &Org, run: &Run, at: &TaskRef) -> Result<Trace, Problem> {
+    let missing = |what: &str| Problem::internal(format!("a published run without {what}"));
+    let name = run.agent.as_ref().ok_or_else(|| missing("an agent"))?;
+    let agent = agent(org, name)?;
+    // The manifest is read again, so that a run whose envelope was tampered with publishes nothing.
+    manifest(org, run)?;
+    let delegation = fs::read(org.dir.run(&run.id).join("delegation.json")).map_err(Problem::internal)?;
+    Ok(Trace {
+        version: TRACE_VERSION,
+        run: run.id.clone(),
+        agent: name.clone(),
+        engine: agent.engine.label().to_owned(),
+        member: run.member.clone(),
+        task: at.clone(),
+        spec_hash: run.spec_hash.clone().ok_or_else(|| missing("a spec"))?,
+        manifest: run.manifest.clone().ok_or_else(|| missing("a manifest"))?,
+        delegation: serde_json::from_slice(&delegation).map_err(Problem::internal)?,
+        checks: run.checks.clone(),
+    })
+}
+
+fn title(at: &TaskRef, title: &str) -> String {
+    let line = format!("{}: {title}", at.task);
+    let clean: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if clean.chars().count() <= TITLE_CHARS_MAX { clean } else { clean.chars().take(TITLE_CHARS_MAX - 1).chain(['…']).collect() }
+}
+
+/// The message of a run's commit.
+pub(super) fn commit_message(at: &TaskRef, text: &str, notes: &[String]) -> String {
+    let mut message = format!("{}\n\n{text}\n\nTask: {at}\n", title(at, text));
+    for note in notes {
+        message.push_str(&format!("\nLeft out or odd: {note}"));
+    }
+    message
+}

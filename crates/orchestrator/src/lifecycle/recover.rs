@@ -1,0 +1,29 @@
+//! After a start: every run that the journal knows as unfinished is found again, or ended with a reason and taken up anew.
+
+use super::end;
+use crate::{limits, org::Org};
+use domain::{
+    Problem,
+    event::kind,
+    run::{Run, RunState},
+};
+use std::sync::Arc;
+use store::Order;
+
+/// Looks at all runs of this device. What waits in the queue is the dispatcher's.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub async fn recover(org: &Arc<Org>) -> Result<(), Problem> {
+    sandbox::sweep();
+    let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+    let (open, ended): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|r| !r.state.ended());
+    for run in open.into_iter().filter(|r| r.state.holds_slot()) {
+        super::resume(org, run);
+    }
+    // A crash between the end of a run and its being taken up again, or an orderly shutdown.
+    for run in ended.into_iter().filter(|r| matches!(r.state, RunState::Lost | RunState::Evicted)) {
+        end::take_up_again(org, &run.id).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! Starting: the runner comes up and reports its key; the requester's device delegates to it. Or, after a restart of the
+//! orchestrator: the runner is found again.
+
+use super::{Drive, Over, runner_process};
+use crate::{
+    clock,
+    context::RunContext,
+    gateway::{self, Call, Parts, Patience, Route},
+    host::{Ended, Live, Welcome},
+    limits,
+    org::{Org, fresh_folder},
+    tasks::Board,
+};
+use domain::{
+    Problem, RunId,
+    agent::Agent,
+    event::{Body, kind},
+    manifest::Manifest,
+    run::{Run, RunSpec, RunState, RunnerEvent, RunnerJob},
+};
+use identity::{
+    delegation::{self, Delegation, Scope},
+    envelope::{self, Envelope},
+};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Starts a leased run: folder, runner, key, delegation.
+pub(super) async fn start(org: &Arc<Org>, id: &RunId) -> Result<Drive, Over> {
+    let run: Run = org.store.get(kind::RUN, id.as_str())?.ok_or_else(|| Problem::internal("a leased run is unknown"))?;
+    let folder = org.dir.run(id);
+    let token = secret()?;
+    let spawned = (folder.clone(), id.clone(), token.clone());
+    let (live, reports, board) = open(org, &run, token).await?;
+    org.hub.insert(live.clone());
+    org.blocking(move |org| {
+        fresh_folder(&spawned.0)?;
+        runner_process::spawn(org, &spawned.1, &spawned.2)
+    })
+    .await?;
+    let drive = Drive { org: org.clone(), id: id.clone(), live, reports, board };
+    drive.delegate(&run).await?;
+    Ok(drive)
+}
+
+/// Finds the runner of a run again after the orchestrator was restarted.
+pub(super) async fn adopt(org: &Arc<Org>, run: &Run) -> Result<Drive, Over> {
+    let folder = org.dir.run(&run.id);
+    let token = std::fs::read_to_string(folder.join("token")).map_err(|_| Over::lost("The orchestrator ended before its runner was started."))?;
+    if !runner_process::alive(&folder) {
+        return Err(Over::lost("The orchestrator was restarted, and the run's runner was gone."));
+    }
+    if run.state < RunState::Working {
+        return Err(Over::lost("The orchestrator was restarted before the run's work began."));
+    }
+    let (live, reports, board) = open(org, run, token).await?;
+    let welcome = std::fs::read(folder.join("welcome.json")).ok().and_then(|b| serde_json::from_slice::<(String, String)>(&b).ok());
+    let (spec_json, delegation_json) = welcome.ok_or_else(|| Over::lost("What its runner was told is not on disk."))?;
+    live.welcome.send_replace(Some(Welcome { spec_json, delegation_json }));
+    live.ended.send_replace(ended_before(&live)?);
+    org.hub.insert(live.clone());
+    let mut connected = live.connected.subscribe();
+    let back = tokio::time::timeout(limits::RUNNER_RETURN_WAIT, async { connected.wait_for(|c| *c).await.is_ok() }).await;
+    if back != Ok(true) {
+        return Err(Over::lost("The orchestrator was restarted, and the run's runner did not come back."));
+    }
+    Ok(Drive { org: org.clone(), id: run.id.clone(), live, reports, board })
+}
+
+/// What the log says of the end of the engine's part.
+fn ended_before(live: &Live) -> Result<Option<Ended>, Problem> {
+    let last = live.log.last_seq();
+    let lines = live.log.read(last.saturating_sub(8), 16)?;
+    Ok(lines.into_iter().rev().find_map(|entry| match entry.parsed() {
+        Some(RunnerEvent::WorkEnded { reason, checks }) => Some(Ended { reason, checks }),
+        _ => None,
+    }))
+}
+
+async fn open(org: &Arc<Org>, run: &Run, token: String) -> Result<(Arc<Live>, mpsc::Receiver<RunnerEvent>, Board), Over> {
+    let wanted = run.clone();
+    let (board, agent, manifest, log) = org
+        .blocking(move |org| {
+            let board = Board::read(org, &org.project(Some(&wanted.project))?)?;
+            let agent = wanted.agent.as_ref().map(|name| agent(org, name)).transpose()?;
+            Ok((board, agent, manifest(org, &wanted)?, org.store.run_log(&wanted.id)?))
+        })
+        .await?;
+    let route = route(org, run, agent.as_ref(), &manifest)?;
+    let context = RunContext::new(board.files.clone());
+    let told = std::fs::read(org.dir.run(&run.id).join("welcome.json")).ok().and_then(|b| serde_json::from_slice::<(String, String)>(&b).ok());
+    if let Some(RunnerJob::Agent { prompt, .. }) = told.and_then(|(spec, _)| serde_json::from_str::<RunSpec>(&spec).ok()).map(|s| s.job) {
+        context.set_brief(prompt);
+    }
+    let (live, reports) = Live::new(run.id.clone(), token, log, route, context);
+    Ok((live, reports, board))
+}
+
+/// An agent by name.
+pub(super) fn agent(org: &Org, name: &domain::AgentName) -> Result<Agent, Problem> {
+    org.state()?.agents.into_values().find(|a| a.name == *name).ok_or_else(|| crate::dispatch::no_agent(name))
+}
+
+/// The manifest that a run was leased for.
+pub(super) fn manifest(org: &Org, run: &Run) -> Result<Manifest, Problem> {
+    let blob = run.envelope.as_ref().ok_or_else(|| Problem::internal("a leased run without a manifest"))?;
+    let bytes = org.store.blobs().get(blob)?.ok_or_else(|| Problem::not_found(format!("The manifest of run {} was erased.", run.id)))?;
+    let envelope = Envelope::from_json(&bytes)?;
+    let state = org.state()?;
+    let (manifest, _) = envelope::open::<Manifest>(&envelope, domain::manifest::PAYLOAD_TYPE, |did| state.device_of(did).is_some())?;
+    Ok(manifest)
+}
+
+fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest) -> Result<Arc<Route>, Problem> {
+    let model = agent.and_then(|a| a.model.clone());
+    let (vault, credential) = (org.vault.clone(), model.as_ref().map(|m| m.credential.clone()));
+    let (project, name) = (run.project.clone(), run.agent.clone());
+    let key = move || {
+        let wanted = credential.as_ref().ok_or_else(|| Problem::conflict("This agent has no model."))?;
+        let found = vault.get(wanted)?;
+        if !found.info.allows(&project, name.as_ref()) {
+            return Err(Problem::new(domain::Kind::Forbidden, format!("The credential {wanted} may not be used in this run.")).next("Its scopes name other projects or agents: meshwork credential list."));
+        }
+        Ok(found.secret)
+    };
+    let (recording, id) = (Arc::downgrade(org), run.id.clone());
+    let record = move |call: Call| {
+        let (org, run) = (recording.upgrade(), id.clone());
+        Box::pin(async move {
+            let org = org.ok_or_else(|| Problem::unavailable("The orchestrator is closing."))?;
+            let body = Body::ModelCalled { run, model: call.model, status: call.status, usage: call.usage, duration_ms: call.duration_ms };
+            org.record(&org.device, vec![body]).await
+        }) as futures::future::BoxFuture<'static, Result<(), Problem>>
+    };
+    let (telling, id) = (Arc::downgrade(org), run.id.clone());
+    let refused = move |what: String| {
+        if let Some(org) = telling.upgrade() {
+            let body = Body::SandboxStopped { run: id.clone(), what };
+            tokio::spawn(async move {
+                if let Err(problem) = org.record(&org.device, vec![body]).await {
+                    tracing::error!(%problem, "a stopped attempt could not be journaled");
+                }
+            });
+        }
+    };
+    Route::new(Parts {
+        run: run.id.clone(),
+        model,
+        budget: manifest.budget,
+        network: manifest.network.clone(),
+        used: run.usage,
+        key: Arc::new(key),
+        record: Arc::new(record),
+        refused: Arc::new(refused),
+        resolver: gateway::system_resolver(),
+        patience: Patience::default(),
+    })
+}
+
+impl Drive {
+    /// Waits for the runner's key, and lets it act for the agent.
+    async fn delegate(&self, run: &Run) -> Result<(), Over> {
+        let mut key = self.live.key.subscribe();
+        let reported = tokio::time::timeout(limits::RUNNER_HELLO_WAIT, async { key.wait_for(Option::is_some).await.ok().and_then(|k| *k) }).await;
+        let public = match reported {
+            Ok(Some(key)) => key,
+            _ => return Err(Over::lost(format!("The runner did not report its key within {} s.{}", limits::RUNNER_HELLO_WAIT.as_secs(), self.runner_said()))),
+        };
+        let key = identity::did(&public);
+        let Some((task, agent)) = run.task.clone().zip(run.agent.clone()) else {
+            let body = Body::RunDelegated { run: self.id.clone(), key, delegation: run.manifest.clone().ok_or_else(|| Problem::internal("a leased run without a manifest"))? };
+            self.record(body).await?;
+            return Ok(self.becomes(RunState::Preparing).await?);
+        };
+        let now = clock::now();
+        let delegation = Delegation {
+            version: delegation::VERSION,
+            org: self.org.name.clone(),
+            run: self.id.clone(),
+            key: key.clone(),
+            agent,
+            member: run.member.clone(),
+            device: self.org.device.clone(),
+            task,
+            manifest: run.manifest.clone().ok_or_else(|| Problem::internal("a leased run without a manifest"))?,
+            scopes: vec![Scope::Publish, Scope::Model, Scope::Context, Scope::Egress],
+            from: now,
+            until: now.plus_ms(delegation_ms(&manifest(&self.org, run)?)),
+        };
+        let org = self.org.clone();
+        let (hash, json) = org
+            .blocking(move |org| {
+                let sealed = delegation.seal(|message| Ok(org.forge.sign_as_device(message)))?;
+                let bytes = sealed.to_json()?;
+                Ok((org.store.blobs().put(&bytes)?, bytes))
+            })
+            .await?;
+        std::fs::write(self.org.dir.run(&self.id).join("delegation.json"), json).map_err(Problem::internal)?;
+        self.record(Body::RunDelegated { run: self.id.clone(), key, delegation: hash }).await?;
+        Ok(self.becomes(RunState::Preparing).await?)
+    }
+
+    /// The end of what the runner printed, where that helps.
+    pub(super) fn runner_said(&self) -> String {
+        let text = std::fs::read_to_string(self.org.dir.run(&self.id).join("runner.log")).unwrap_or_default();
+        text.lines().last().map(|line| format!(" It said: {}", domain::shown(line))).unwrap_or_default()
+    }
+}
+
+/// Long enough for the work, its checks and publishing, and for a lease beyond.
+fn delegation_ms(manifest: &Manifest) -> u64 {
+    manifest.limits.wall_s.saturating_mul(2_000).saturating_add(domain::limits::LEASE_MS)
+}
+
+/// A secret for one run, from the system's randomness.
+pub fn secret() -> Result<String, Problem> {
+    let mut bytes = [0u8; 32];
+    getrandom::fill(&mut bytes).map_err(Problem::internal)?;
+    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+}
+

@@ -1,0 +1,72 @@
+//! Working: the runner's reports become facts, until the engine's part ends, a person stops it, or the runner is lost.
+
+use super::{Drive, Over};
+use crate::{host::Ended, limits};
+use domain::{
+    event::Body,
+    run::{Order, Reason, RunnerEvent},
+};
+
+impl Drive {
+    /// Follows the runner until the engine's part has ended.
+    pub(super) async fn work(&mut self) -> Result<Ended, Over> {
+        let (mut ended, mut connected, mut fatal) = (self.live.ended.subscribe(), self.live.connected.subscribe(), self.live.route.fatal());
+        let mut over_budget = false;
+        loop {
+            let done = ended.borrow_and_update().clone();
+            if let Some(done) = done {
+                self.take_reports().await?;
+                return Ok(self.with_cause(done));
+            }
+            let gone = !*connected.borrow_and_update();
+            tokio::select! {
+                report = self.reports.recv() => if let Some(report) = report { self.report(report).await? },
+                _ = ended.changed() => {}
+                _ = connected.changed() => {}
+                // A runner that is away comes back, or is lost.
+                () = tokio::time::sleep(limits::RUNNER_RETURN_WAIT), if gone => {
+                    let alive = super::runner_process::alive(&self.org.dir.run(&self.id));
+                    let what = if alive { "hangs" } else { "ended" };
+                    return Err(Over::lost(format!("Its runner {what}.{}", self.runner_said())));
+                }
+                _ = fatal.changed(), if !over_budget => {
+                    over_budget = true;
+                    let reason = fatal.borrow_and_update().clone();
+                    if let Some(reason) = reason {
+                        let _ = self.live.order(Order::Stop { reason });
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the runner cannot know: why its model calls failed.
+    fn with_cause(&self, ended: Ended) -> Ended {
+        let unsure = matches!(ended.reason, Reason::EngineFailed { .. } | Reason::ModelFailed { .. } | Reason::EngineProtocol { .. });
+        match self.live.route.last_failure().filter(|_| unsure) {
+            Some(reason) => Ended { reason, ..ended },
+            None => ended,
+        }
+    }
+
+    async fn take_reports(&mut self) -> Result<(), Over> {
+        while let Ok(report) = self.reports.try_recv() {
+            self.report(report).await?;
+        }
+        Ok(())
+    }
+
+    /// Most reports stay in the run's log; some are facts for the journal.
+    async fn report(&self, report: RunnerEvent) -> Result<(), Over> {
+        let run = self.id.clone();
+        let body = match report {
+            RunnerEvent::Asked { question } => Body::QuestionAsked { run, question },
+            RunnerEvent::Answered { id, option } => Body::QuestionAnswered { run, question: id, option },
+            RunnerEvent::Violation { what } => Body::SandboxStopped { run, what },
+            RunnerEvent::Paused => Body::RunPaused { run, paused: true },
+            RunnerEvent::Resumed => Body::RunPaused { run, paused: false },
+            _ => return Ok(()),
+        };
+        Ok(self.record(body).await?)
+    }
+}

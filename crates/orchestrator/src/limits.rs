@@ -1,0 +1,44 @@
+//! The named limits of the orchestrator.
+
+use std::time::Duration;
+
+/// How often reconcilers look by themselves, beside being woken.
+pub const RECONCILE_EVERY: Duration = Duration::from_secs(5);
+/// How long a started runner has to report its key.
+pub const RUNNER_HELLO_WAIT: Duration = Duration::from_secs(20);
+/// How long a runner that is alive has to come back after its host restarted, or its connection broke.
+pub const RUNNER_RETURN_WAIT: Duration = Duration::from_secs(15);
+/// How long a runner looks for its host before it freezes its work and goes.
+pub const HOST_RETURN_WAIT: Duration = Duration::from_secs(120);
+/// The pause between two tries to reach the host.
+pub const RECONNECT_PAUSE: Duration = Duration::from_millis(150);
+/// How long a signature by the run's key may take.
+pub const SIGN_WAIT: Duration = Duration::from_secs(30);
+/// How long the runner may take to carry out an order.
+pub const ORDER_WAIT: Duration = Duration::from_secs(20);
+/// How many reports a runner keeps until they are acknowledged; a full buffer holds the engine back.
+pub const UNACKED_MAX: usize = 4096;
+/// How many reports are written to disk together.
+pub const LOG_BATCH: usize = 256;
+/// How many runs of agents a device executes at once, unless configured: one for each pair of cores.
+pub const CORES_PER_SLOT: u64 = 1;
+/// What a run is given where nothing is said: a core.
+pub const RUN_CPU_MILLI: u64 = 1_000;
+/// What a run is given where nothing is said: 2 GiB of memory.
+pub const RUN_MEMORY_BYTES: u64 = 2 << 30;
+/// What a run is given where nothing is said: 8 GiB of disk.
+pub const RUN_DISK_BYTES: u64 = 8 << 30;
+/// How long a manifest waits for somebody to take it.
+pub const MANIFEST_VALID_MS: u64 = 10 * 60 * 1000;
+/// How many events a page of the journal has at most.
+pub const PAGE_MAX: usize = 1_000;
+/// The longest diff that is handed out, in bytes.
+pub const DIFF_BYTES_MAX: usize = 4 << 20;
+/// How many lists a person sees at once where nothing is said.
+pub const LIST_DEFAULT: usize = 200;
+/// How long `org create`, engines' installs and the like may take, beside their own limits.
+pub const TUNNELS_PER_RUN_MAX: usize = 64;
+/// Bytes of a tunnel that may be under way.
+pub const TUNNEL_CHUNK: usize = 32 * 1024;
+/// How many runs are looked at: those before are history.
+pub const RUNS_MAX: usize = 10_000;

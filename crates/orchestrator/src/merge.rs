@@ -1,0 +1,131 @@
+//! Merging: the gate is judged on the result of the merge, with ticks applied anew; then the member's key moves the
+//! branch. A conflict starts a run that does the work anew on the present branch.
+
+use crate::{
+    actions::task::queue, dispatch, mirror,
+    org::Org,
+    tasks::Board,
+};
+use domain::{
+    Did, Kind, Oid, PatchId, Problem, RunId,
+    event::Body,
+    gate::{self, Missing},
+    patch::Patch,
+    project::Project,
+    run::RunState,
+    task::TaskState,
+};
+use forge::MergeResult;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// What became of a merge.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is in the default branch.
+    Merged {
+        /// The patch.
+        patch: PatchId,
+        /// The commit on the default branch.
+        commit: Oid,
+    },
+    /// It conflicts; a run does the work anew.
+    Rebasing {
+        /// The patch.
+        patch: PatchId,
+        /// Files that conflict.
+        paths: Vec<String>,
+        /// The run.
+        run: RunId,
+    },
+}
+
+/// Merges a patch, if its gate is open.
+///
+/// # Errors
+/// When something is missing, with what to do about it.
+pub async fn merge(org: &Arc<Org>, actor: &Did, project: &Project, patch: &Patch) -> Result<Outcome, Problem> {
+    let _one_at_a_time = org.merging.lock().await;
+    let (named, id) = (project.clone(), patch.id.clone());
+    let (board, patch, result) = org
+        .blocking(move |org| {
+            let board = Board::read(org, &named)?;
+            // Read anew: it may have changed while another merge went on.
+            let patch = org.forge.patch(&named.rid, &named.name, &id)?;
+            // What needs no checks is said before any work is done.
+            refuse(&gate::missing(&patch, board.settings.approvals, Some(&[])))?;
+            let result = org.forge.merge_result(&named.rid, &patch.id, None, &reapply_ticks)?;
+            Ok((board, patch, result))
+        })
+        .await?;
+    let (commit, revision) = match result {
+        MergeResult::AlreadyMerged => return Err(Problem::conflict(format!("The patch {} is in the default branch already.", patch.id))),
+        MergeResult::Conflict { paths, .. } => return rebase(org, actor, &board, &patch, paths).await,
+        MergeResult::Ready { commit, revision, .. } => (commit, revision),
+    };
+    check(org, &board, &patch, &commit).await?;
+    let (rid, id, result) = (project.rid.clone(), patch.id.clone(), commit.clone());
+    org.blocking(move |org| org.forge.merge(&rid, &id, &revision, &result)).await?;
+    let task = patch.trace.as_ref().map(|t| t.task.clone());
+    org.record(actor, vec![Body::PatchMerged { project: project.name.clone(), patch: patch.id.clone(), commit: commit.clone(), task }]).await?;
+    org.announce(&project.rid, std::slice::from_ref(&org.member));
+    org.wake.notify_one();
+    if project.mirror.is_some() {
+        let (org, project) = (org.clone(), project.clone());
+        org.tasks.clone().spawn(async move {
+            if let Err(problem) = mirror::sync(&org, &project).await {
+                tracing::warn!(project = %project.name, %problem, "the mirror was not brought up to date; it is tried again");
+            }
+        });
+    }
+    Ok(Outcome::Merged { patch: patch.id, commit })
+}
+
+/// Checks the result of the merge in a fresh sandbox.
+async fn check(org: &Arc<Org>, board: &Board, patch: &Patch, commit: &Oid) -> Result<(), Problem> {
+    // A fast-forward's result is the very commit that was checked.
+    let known = patch.trace.as_ref().filter(|_| *commit == patch.head).map(|t| t.checks.clone());
+    let subject = patch.trace.as_ref().map(|t| &t.run);
+    let checks = match known {
+        Some(checks) => checks,
+        None => {
+            let judged = dispatch::check(org, subject, &board.project.name, commit).await?;
+            if judged.state != RunState::Done {
+                let why = judged.reason.map(|r| r.text()).unwrap_or_default();
+                return Err(Problem::conflict("The checks on the result of the merge did not end.").because(why).next("Try the merge again."));
+            }
+            judged.checks
+        }
+    };
+    refuse(&gate::missing(patch, board.settings.approvals, Some(&checks)))
+}
+
+fn refuse(missing: &[Missing]) -> Result<(), Problem> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let words: Vec<_> = missing.iter().map(Missing::text).collect();
+    Err(Problem::new(Kind::Conflict, "The patch cannot be merged yet.").because(words.join(" ")))
+}
+
+/// Two patches that tick neighbouring lines do not merge as text: what the patch ticked is ticked anew in the file as it
+/// stands. Where it changed more than ticks there, git decides.
+fn reapply_ticks(path: &str, base: Option<&[u8]>, ours: Option<&[u8]>, theirs: Option<&[u8]>) -> Option<Vec<u8>> {
+    let (base, ours, theirs) = path.ends_with("/tasks.md").then_some((base?, ours?, theirs?))?;
+    let ticked = spec::ticked(base, theirs);
+    let only_ticks = spec::reapply(base, &ticked).text == theirs;
+    only_ticks.then(|| spec::reapply(ours, &ticked).text)
+}
+
+/// Queues a run that does the patch's work anew.
+async fn rebase(org: &Arc<Org>, actor: &Did, board: &Board, patch: &Patch, paths: Vec<String>) -> Result<Outcome, Problem> {
+    let conflict = Problem::conflict(format!("The patch {} conflicts with the default branch in {}.", patch.id, paths.join(", ")));
+    let Some(trace) = &patch.trace else { return Err(conflict.next("Its author must bring it up to date.")) };
+    let mut view = board.task(Some(&trace.task.feature), &trace.task.task)?.clone();
+    view.state = TaskState::InReview { patch: patch.id.clone() };
+    let run = queue(org, actor, &view, &trace.agent, true).await.map_err(|p| conflict.because(p.to_string()))?;
+    org.wake.notify_one();
+    Ok(Outcome::Rebasing { patch: patch.id.clone(), paths, run })
+}

@@ -1,0 +1,296 @@
+//! One org on this machine: its repository, journal, vault, node and live runs, wired together.
+
+use crate::{
+    clock, data_dir,
+    data_dir::{OrgDir, make_private, storage, write_private},
+    dispatch, gateway, host,
+    host::Hub,
+    lifecycle::recover,
+    limits,
+    machine::{Machine, Options},
+};
+use domain::{
+    Did, Kind, OrgName, Problem, Rid,
+    event::{self, Body, Event},
+    org::{Device, Member, MemberKey},
+    project::Project,
+    role::Role,
+};
+use forge::{Forge, Node, OrgState};
+use identity::vault::{Unlock, Vault};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+use store::Store;
+use tokio::sync::{Notify, watch};
+use tokio_util::task::TaskTracker;
+
+/// The port on which Radicle nodes usually listen.
+const RADICLE_PORT: u16 = 8776;
+
+/// One org on this machine.
+pub struct Org {
+    /// Its name.
+    pub name: OrgName,
+    /// Its repository.
+    pub rid: Rid,
+    /// Its folder.
+    pub dir: OrgDir,
+    /// How the orchestrator was started.
+    pub options: Options,
+    /// The folder of installed engines.
+    pub engines: PathBuf,
+    /// This device's key.
+    pub device: Did,
+    /// The member's key on this device.
+    pub member: Did,
+    /// Radicle.
+    pub forge: Arc<Forge>,
+    /// Journal, blobs, logs.
+    pub store: Store,
+    /// Credentials.
+    pub vault: Arc<Vault>,
+    /// Live runs.
+    pub hub: Arc<Hub>,
+    /// For calls to model providers.
+    pub http: gateway::Client,
+    /// Wakes the dispatcher.
+    pub wake: Notify,
+    /// Whether sandboxes work on this machine; `meshwork doctor` says why not.
+    pub sandbox_works: bool,
+    /// Set once the orchestrator closes.
+    pub closing: watch::Sender<bool>,
+    /// Everything that runs for this org, so that closing can wait for it.
+    pub tasks: TaskTracker,
+    /// One merge at a time: each is judged on the result of the one before.
+    pub merging: tokio::sync::Mutex<()>,
+    node: Mutex<Option<Node>>,
+}
+
+impl std::fmt::Debug for Org {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Org").field("name", &self.name).field("rid", &self.rid).finish_non_exhaustive()
+    }
+}
+
+/// `org.json` in the org's folder.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    name: OrgName,
+    rid: Rid,
+}
+
+impl Org {
+    /// Makes an org: keys, the org repository, the vault. The record is written last, so that a half-made org does not
+    /// count and is made anew.
+    ///
+    /// # Errors
+    /// When something cannot be written.
+    pub async fn create(machine: &Arc<Machine>, name: &OrgName, member: &str) -> Result<(), Problem> {
+        check_person(member)?;
+        let (dir, name, member) = (machine.data.org(name), name.clone(), member.to_owned());
+        blocking(move || {
+            if !dir.record().exists() && dir.root.exists() {
+                fs::remove_dir_all(&dir.root).map_err(|e| storage(&dir.root, &e))?;
+            }
+            make_private(&dir.root)?;
+            let forge = Forge::create(&dir.radicle(), &dir.member(), &member)?;
+            let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            let device = Device { name: file_name(&host), did: forge.device(), owner: member.clone() };
+            let founder = Member { name: member, roles: vec![Role::Owner], keys: vec![MemberKey { did: forge.member(), device: forge.device() }] };
+            let org = domain::org::Org { version: domain::org::VERSION, name: name.clone(), threshold: 1 };
+            let rid = forge.create_org(&org, &founder, &device)?;
+            let record = serde_json::to_vec_pretty(&Record { name, rid }).map_err(Problem::internal)?;
+            write_private(&dir.record(), &record)
+        })
+        .await
+    }
+
+    /// Opens the org, starts its node, its dispatcher and the runners' socket, and takes unfinished runs up again.
+    ///
+    /// # Errors
+    /// When a part cannot be opened.
+    pub async fn open(machine: &Arc<Machine>, name: &OrgName) -> Result<Arc<Self>, Problem> {
+        let (dir, options, engines) = (machine.data.org(name), machine.options.clone(), machine.data.engines());
+        let org = blocking(move || Self::parts(dir, options, engines)).await?;
+        let closed = org.closing.subscribe();
+        host::serve(Arc::downgrade(&org), org.hub.clone(), &org.dir.host_socket(), until(closed)).await?;
+        org.record(&org.device, vec![Body::DeviceStarted { version: env!("CARGO_PKG_VERSION").into(), demo: org.options.demo }]).await?;
+        recover::recover(&org).await?;
+        org.tasks.spawn(dispatch::dispatch(org.clone()));
+        Ok(org)
+    }
+
+    fn parts(dir: OrgDir, options: Options, engines: PathBuf) -> Result<Arc<Self>, Problem> {
+        let bytes = fs::read(dir.record()).map_err(|e| storage(&dir.record(), &e))?;
+        let record: Record = serde_json::from_slice(&bytes).map_err(|e| Problem::conflict(format!("{} is damaged: {e}.", dir.record().display())).next("Restore it: meshwork restore <file>."))?;
+        for folder in [&dir.sockets, &dir.runs()] {
+            make_private(folder)?;
+        }
+        let forge = Arc::new(Forge::open(&dir.radicle(), &dir.member())?);
+        let (device, member) = (forge.device(), forge.member());
+        let signing = forge.clone();
+        let signer = store::Signer { device: device.clone(), sign: Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message))) };
+        let store = Store::open(&dir.store(), signer)?;
+        let vault = Arc::new(Vault::open(&dir.vault(), &Unlock::KeyFile)?);
+        let node = start_node(&forge, &dir, &options)?;
+        let org = Self {
+            name: record.name,
+            rid: record.rid,
+            options,
+            engines,
+            device,
+            member,
+            forge,
+            store,
+            vault,
+            hub: Arc::default(),
+            http: gateway::Client::new()?,
+            wake: Notify::new(),
+            sandbox_works: sandbox::doctor(&dir.root).iter().all(|f| f.ok || f.what == "disk"),
+            closing: watch::Sender::new(false),
+            tasks: TaskTracker::new(),
+            merging: tokio::sync::Mutex::default(),
+            node: Mutex::new(Some(node)),
+            dir,
+        };
+        let org = Arc::new(org);
+        if org.store.head()?.seq.0 == 0 {
+            let created = Body::OrgCreated { org: org.name.clone(), rid: org.rid.clone(), owner: org.member.clone() };
+            org.store.append_blocking(vec![org.event(&org.member, created)])?;
+        }
+        Ok(org)
+    }
+
+    /// An event as of now.
+    pub fn event(&self, actor: &Did, body: Body) -> Event {
+        Event { version: event::VERSION, at: clock::now(), actor: actor.clone(), body }
+    }
+
+    /// Writes facts into the journal; they are on disk when this returns.
+    ///
+    /// # Errors
+    /// When the disk does not take them.
+    pub async fn record(&self, actor: &Did, bodies: Vec<Body>) -> Result<(), Problem> {
+        let events = bodies.into_iter().map(|body| self.event(actor, body)).collect();
+        self.store.append(events).await.map(|_| ())
+    }
+
+    /// Does something that blocks (git, Radicle, the disk) on a thread that may.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub async fn blocking<T: Send + 'static>(self: &Arc<Self>, work: impl FnOnce(&Arc<Self>) -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
+        let org = self.clone();
+        blocking(move || work(&org)).await
+    }
+
+    /// What the org repository says.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn state(&self) -> Result<OrgState, Problem> {
+        self.forge.org_state(&self.rid)
+    }
+
+    /// A project of the org; none named: the only one.
+    ///
+    /// # Errors
+    /// When there is none of that name, or several to choose from.
+    pub fn project(&self, name: Option<&domain::ProjectName>) -> Result<Project, Problem> {
+        let projects: Vec<Project> = self.state()?.projects.into_values().collect();
+        let names = projects.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
+        match name {
+            Some(name) => projects.into_iter().find(|p| p.name == *name).ok_or_else(|| {
+                Problem::not_found(format!("There is no project “{name}”.")).next(if names.is_empty() { "Add one: meshwork project add <folder>.".to_owned() } else { format!("There are: {names}.") })
+            }),
+            None if projects.len() == 1 => projects.into_iter().next().ok_or_else(|| Problem::internal("a project vanished")),
+            None if projects.is_empty() => Err(Problem::not_found("The org has no project yet.").next("Add one: meshwork project add <folder>.")),
+            None => Err(Problem::invalid("The org has several projects.").next(format!("Say which with --project: {names}."))),
+        }
+    }
+
+    /// Tells connected nodes what changed; with none connected, Radicle keeps it for later.
+    pub fn announce(&self, rid: &Rid, keys: &[Did]) {
+        if let Err(problem) = self.forge.announce(rid, keys) {
+            tracing::warn!(%rid, %problem, "a change was not announced; nodes fetch it later");
+        }
+    }
+
+    /// Does something with the node.
+    ///
+    /// # Errors
+    /// When it is down, and those of `with`.
+    pub fn with_node<T>(&self, with: impl FnOnce(&Node) -> Result<T, Problem>) -> Result<T, Problem> {
+        let node = self.node.lock().unwrap_or_else(PoisonError::into_inner);
+        with(node.as_ref().ok_or_else(|| Problem::unavailable("The Radicle node is stopped."))?)
+    }
+
+    /// Ends in order: runs are saved, then the node stops. What does not end in time is taken up at the next start.
+    pub async fn close(self: &Arc<Self>) {
+        self.closing.send_replace(true);
+        self.wake.notify_waiters();
+        crate::lifecycle::stop_all(self).await;
+        self.tasks.close();
+        let _ = tokio::time::timeout(limits::RUNNER_RETURN_WAIT, self.tasks.wait()).await;
+        let _ = self.record(&self.device, vec![Body::DeviceStopped]).await;
+        let node = self.node.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let _ = blocking(move || node.map_or(Ok(()), |node| node.stop())).await;
+    }
+}
+
+/// Does something that blocks on a thread that may.
+///
+/// # Errors
+/// Those of `work`.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
+}
+
+/// Starts the node on the address asked for; where none was, on Radicle's usual port, or any if that is taken.
+fn start_node(forge: &Arc<Forge>, dir: &OrgDir, options: &Options) -> Result<Node, Problem> {
+    let socket = dir.node_socket();
+    let _ = fs::remove_file(&socket);
+    match options.radicle_listen {
+        Some(address) => forge.start_node(Some(address), &socket),
+        None => {
+            let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, RADICLE_PORT));
+            let free = std::net::TcpListener::bind(usual).is_ok();
+            forge.start_node(Some(if free { usual } else { SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) }), &socket)
+        }
+    }
+}
+
+async fn until(mut closed: watch::Receiver<bool>) {
+    let _ = closed.wait_for(|c| *c).await;
+}
+
+fn check_person(name: &str) -> Result<(), Problem> {
+    if file_name(name) == name && !name.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::Invalid, format!("“{}” is not a name for a member.", domain::shown(name))).next("Use lower-case letters, digits, “-” and “_”."))
+}
+
+/// A name that can be a file's: lower case, digits, `-`, `_`.
+pub(crate) fn file_name(name: &str) -> String {
+    let keep = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c.to_ascii_lowercase() } else { '-' };
+    let name: String = name.chars().map(keep).take(32).collect();
+    if name.is_empty() { "device".into() } else { name }
+}
+
+/// Makes a folder for something that this process alone uses.
+///
+/// # Errors
+/// When it cannot be made.
+pub(crate) fn fresh_folder(path: &std::path::Path) -> Result<(), Problem> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(storage(path, &e)),
+        _ => {}
+    }
+    data_dir::make_private(path)
+}

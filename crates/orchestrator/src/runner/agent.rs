@@ -1,0 +1,255 @@
+//! An agent's work: the engine's turns, and the project's checks as feedback to it.
+
+use super::{Job, checks, outlet};
+use domain::{
+    limits::{FEEDBACK_ROUNDS_MAX, PERMISSION_WAIT_S},
+    project::Check,
+    run::{CheckResult, Reason, RunnerEvent, RunnerJob, TurnOutcome},
+};
+use engine::{Driver, DriverOrder, Launch, Session, Speaks};
+use sandbox::{Sandbox, Spec};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Component, Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::mpsc;
+
+/// Where the sandbox shows the worktree.
+const WORK: &str = "/work";
+/// Where the sandbox shows the engine's home.
+const HOME: &str = "/home/agent";
+/// How many reports of the engine may wait.
+const REPORTS_MAX: usize = 256;
+
+/// Does the task; the worktree holds what was made, whatever the reason.
+pub(super) async fn work(job: &Arc<Job>, orders: mpsc::Receiver<DriverOrder>) -> Reason {
+    match try_work(job, orders).await {
+        Ok(()) => Reason::Completed,
+        Err(reason) => reason,
+    }
+}
+
+async fn try_work(job: &Arc<Job>, mut orders: mpsc::Receiver<DriverOrder>) -> Result<(), Reason> {
+    let RunnerJob::Agent { prompt, checks, env, .. } = &job.spec.job else { return Ok(()) };
+    let launch = prepare(job)?;
+    let command = Spec {
+        command: launch.command.clone(),
+        env: [launch.env.as_slice(), env, &without_path(job)].concat(),
+        readonly: job.spec.readonly.iter().cloned().chain(same_path(&launch)).collect(),
+        shown: launch.readonly.iter().filter(|s| s.host != s.inside).map(|s| (s.host.clone(), s.inside.clone())).collect(),
+        ..job.sandbox_spec()
+    };
+    let heard = Arc::new(AtomicU64::new(0));
+    let (events, reports) = mpsc::channel(REPORTS_MAX);
+    let relay = tokio::spawn(relay(job.clone(), reports, heard.clone()));
+    let turns = async {
+        let mut engine = Engine::start(job, &launch, command, events).await?;
+        let mut prompt = prompt.clone();
+        for round in 0..=FEEDBACK_ROUNDS_MAX {
+            engine.turn(&prompt, &mut orders).await?;
+            let failed = feedback(job, checks, env).await?;
+            if failed.is_empty() || round == FEEDBACK_ROUNDS_MAX || !engine.listens() {
+                break;
+            }
+            prompt = failed_prompt(&failed);
+        }
+        Ok(())
+    };
+    let outcome = tokio::select! {
+        done = turns => done,
+        reason = silence(job, &heard) => Err(reason),
+    };
+    job.sandboxes.kill().await;
+    let _ = relay.await;
+    outcome
+}
+
+/// The engine's launch, with its home laid.
+fn prepare(job: &Job) -> Result<Launch, Reason> {
+    let RunnerJob::Agent { engine, engines_dir, model, prompt, permissions, .. } = &job.spec.job else {
+        return Err(Reason::Internal { message: "not an agent's job".into() });
+    };
+    let task = job.spec.task.as_ref().map(|t| t.task.as_str());
+    let meshwork = sandbox::bridge_inside();
+    let context = engine::Context {
+        engines_dir,
+        engine_inside: Some(engine::ENGINE_INSIDE),
+        model: model.as_ref().map(|(name, api)| (name.as_str(), *api)),
+        model_port: outlet::PORTS[0].1,
+        context_port: outlet::PORTS[1].1,
+        home: HOME,
+        work: WORK,
+        meshwork: &meshwork,
+        task,
+        prompt,
+        permissions: *permissions,
+    };
+    let launch = engine::launch(engine, &context).map_err(|p| Reason::EngineMissing { message: p.to_string() })?;
+    for (path, bytes) in &launch.home_files {
+        lay(&job.spec.home, path, bytes).map_err(|e| Reason::Storage { message: e.to_string() })?;
+    }
+    Ok(launch)
+}
+
+/// What the launch wants to see at the host's own path; `/usr` is seen anyway.
+fn same_path(launch: &Launch) -> impl Iterator<Item = PathBuf> {
+    launch.readonly.iter().filter(|s| s.host == s.inside && !s.host.starts_with("/usr")).map(|s| s.host.clone())
+}
+
+fn lay(home: &Path, path: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let below = Path::new(path);
+    if below.components().any(|c| !matches!(c, Component::Normal(_))) {
+        return Err(std::io::Error::other(format!("{path} is not below the home")));
+    }
+    let file = home.join(below);
+    if let Some(parent) = file.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::write(&file, bytes)?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600))
+}
+
+/// The proxy's variables; engines bring a `PATH` of their own.
+fn without_path(job: &Job) -> Vec<(String, String)> {
+    job.toolchain_env().into_iter().filter(|(name, _)| name != "PATH").collect()
+}
+
+/// Passes the engine's reports on, and notes that something was heard.
+async fn relay(job: Arc<Job>, mut reports: mpsc::Receiver<RunnerEvent>, heard: Arc<AtomicU64>) {
+    while let Some(event) = reports.recv().await {
+        heard.fetch_add(1, Ordering::Relaxed);
+        job.link.report(event).await;
+    }
+}
+
+/// Returns when nothing was heard for too long; time in which the run was frozen does not count.
+async fn silence(job: &Job, heard: &AtomicU64) -> Reason {
+    let seconds = job.spec.limits.silence_s;
+    loop {
+        let before = heard.load(Ordering::Relaxed);
+        super::sandboxes::running_time(&job.sandboxes, Duration::from_secs(seconds)).await;
+        if heard.load(Ordering::Relaxed) == before && job.sandboxes.checking() == 0 {
+            return Reason::Silent { seconds };
+        }
+    }
+}
+
+/// Runs the checks in a sandbox equal to the engine's. Returns those that failed.
+async fn feedback(job: &Arc<Job>, checks: &[Check], env: &[(String, String)]) -> Result<Vec<CheckResult>, Reason> {
+    let _checking = job.sandboxes.begin_checking();
+    let results = checks::all(job, checks, env).await?;
+    Ok(results.into_iter().filter(|r| !r.passed).collect())
+}
+
+fn failed_prompt(failed: &[CheckResult]) -> String {
+    let mut text = "The project's checks failed. Mend what is wrong, within the task. Output of the failed checks:\n".to_owned();
+    for check in failed {
+        text.push_str(&format!("\n### {}\n{}\n", check.name, check.tail));
+    }
+    text
+}
+
+/// An engine in its sandbox.
+enum Engine {
+    /// One that converses.
+    Acp { driver: Box<Driver>, sandbox: Arc<Sandbox> },
+    /// A plain command, for one turn.
+    Plain { sandbox: Arc<Sandbox>, events: mpsc::Sender<RunnerEvent>, done: bool },
+}
+
+impl Engine {
+    async fn start(job: &Arc<Job>, launch: &Launch, command: Spec, events: mpsc::Sender<RunnerEvent>) -> Result<Self, Reason> {
+        let begun = Instant::now();
+        let sandbox = checks::spawn(job, command).await?;
+        job.link.report(RunnerEvent::SandboxReady { ready_us: sandbox.ready_us(), limits: sandbox.limits().to_owned() }).await;
+        tracing::debug!(elapsed_us = begun.elapsed().as_micros(), "sandbox ready");
+        if launch.speaks == Speaks::Plain {
+            return Ok(Self::Plain { sandbox, events, done: false });
+        }
+        let stdio = sandbox.take_stdio().ok_or_else(|| Reason::Internal { message: "a sandbox without streams".into() })?;
+        let last = tokio::spawn(errors(job.clone(), stdio.stderr));
+        let RunnerJob::Agent { permissions, session, .. } = &job.spec.job else {
+            return Err(Reason::Internal { message: "not an agent's job".into() });
+        };
+        let session = Session {
+            cwd: WORK.into(),
+            mcp_url: Some(format!("http://127.0.0.1:{}/mcp", outlet::PORTS[1].1)),
+            resume: session.clone().filter(|_| launch.resumes),
+            mode: launch.mode.clone(),
+            permissions: *permissions,
+            permission_wait: Duration::from_secs(PERMISSION_WAIT_S),
+            failure: launch.failure.clone(),
+        };
+        match Driver::start(stdio.stdin, stdio.stdout, session, events).await {
+            Ok(driver) => Ok(Self::Acp { driver: Box::new(driver), sandbox }),
+            Err(reason) => {
+                let ended = sandbox.kill().await;
+                let said = last.await.unwrap_or_default();
+                Err(explained(reason, &ended, &said))
+            }
+        }
+    }
+
+    /// Whether a further prompt makes sense.
+    fn listens(&self) -> bool {
+        matches!(self, Self::Acp { .. })
+    }
+
+    async fn turn(&mut self, prompt: &str, orders: &mut mpsc::Receiver<DriverOrder>) -> Result<(), Reason> {
+        match self {
+            Self::Acp { driver, sandbox } => match driver.turn(prompt, orders).await {
+                TurnOutcome::Ended => Ok(()),
+                TurnOutcome::Cancelled => Err(Reason::EngineFailed { message: "It cancelled its turn.".into() }),
+                TurnOutcome::Failed { reason } => Err(limit_of(sandbox).await.unwrap_or(reason)),
+            },
+            Self::Plain { done: true, .. } => Ok(()),
+            Self::Plain { sandbox, events, done } => {
+                *done = true;
+                let stdio = sandbox.take_stdio().ok_or_else(|| Reason::Internal { message: "a sandbox without streams".into() })?;
+                drop(stdio.stdin);
+                let ended = sandbox.clone();
+                let code = async move { ended.wait().await.code };
+                match engine::plain(prompt, stdio.stdout, stdio.stderr, code, events.clone()).await {
+                    TurnOutcome::Ended => Ok(()),
+                    TurnOutcome::Cancelled => Err(Reason::EngineFailed { message: "It was cancelled.".into() }),
+                    TurnOutcome::Failed { reason } => Err(limit_of(sandbox).await.unwrap_or(reason)),
+                }
+            }
+        }
+    }
+}
+
+/// Whether a limit of the sandbox ended the engine: that explains more than a broken pipe does.
+async fn limit_of(sandbox: &Arc<Sandbox>) -> Option<Reason> {
+    let ended = tokio::time::timeout(Duration::from_millis(500), sandbox.wait()).await.ok()?;
+    ended.limit.map(|message| Reason::SandboxLimit { message })
+}
+
+fn explained(reason: Reason, ended: &sandbox::Ended, said: &str) -> Reason {
+    if let Some(message) = &ended.limit {
+        return Reason::SandboxLimit { message: message.clone() };
+    }
+    let last = said.lines().rev().find(|l| !l.trim().is_empty()).map(domain::shown);
+    match (reason, last) {
+        (Reason::EngineProtocol { message }, Some(last)) => Reason::EngineProtocol { message: format!("{message} It said: {last}") },
+        (Reason::EngineFailed { message }, Some(last)) => Reason::EngineFailed { message: format!("{message} It said: {last}") },
+        (reason, _) => reason,
+    }
+}
+
+/// What the engine writes beside the protocol goes to the log. Returns the end of it.
+async fn errors(job: Arc<Job>, mut from: impl tokio::io::AsyncRead + Unpin) -> String {
+    let (mut piece, mut last) = (vec![0; 8 * 1024], String::new());
+    while let Some(count) = tokio::io::AsyncReadExt::read(&mut from, &mut piece).await.ok().filter(|n| *n > 0) {
+        let text = String::from_utf8_lossy(&piece[..count]).into_owned();
+        job.link.report(RunnerEvent::Log { stream: "stderr".into(), text: text.clone() }).await;
+        last = text;
+    }
+    last
+}

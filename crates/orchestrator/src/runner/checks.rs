@@ -1,0 +1,150 @@
+//! Checks: shell commands in a sandbox with the worktree, one after the other.
+
+use super::Job;
+use domain::{
+    Kind, Problem,
+    project::Check,
+    run::{CheckResult, Reason, RunnerEvent},
+};
+use sandbox::{Sandbox, Spec};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    sync::mpsc,
+};
+
+/// How much of a check's output its result keeps: the end.
+const TAIL_BYTES: usize = 16 * 1024;
+/// How much is read at once.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// Runs all checks, also when one fails.
+pub(super) async fn all(job: &Arc<Job>, checks: &[Check], env: &[(String, String)]) -> Result<Vec<CheckResult>, Reason> {
+    let mut results = Vec::new();
+    for check in checks {
+        job.link.report(RunnerEvent::CheckStarted { name: check.name.clone() }).await;
+        let result = one(job, check, env).await?;
+        job.link.report(RunnerEvent::CheckEnded { result: result.clone() }).await;
+        results.push(result);
+    }
+    Ok(results)
+}
+
+async fn one(job: &Arc<Job>, check: &Check, env: &[(String, String)]) -> Result<CheckResult, Reason> {
+    let begun = Instant::now();
+    let command = vec!["sh".into(), "-c".into(), check.command.clone()];
+    let sandbox = spawn(job, Spec { command, env: [env, &job.toolchain_env()].concat(), ..job.sandbox_spec() }).await?;
+    let stdio = sandbox.take_stdio().ok_or_else(|| Reason::Internal { message: "a sandbox without streams".into() })?;
+    drop(stdio.stdin);
+    let (text, mut tail) = mpsc::channel(16);
+    let out = tokio::spawn(read(job.clone(), stdio.stdout, "stdout", text.clone()));
+    let err = tokio::spawn(read(job.clone(), stdio.stderr, "stderr", text));
+    let collect = tokio::spawn(async move {
+        let mut kept = String::new();
+        while let Some(piece) = tail.recv().await {
+            kept.push_str(&piece);
+            while kept.len() > TAIL_BYTES {
+                let cut = kept.char_indices().map(|(at, _)| at).find(|at| kept.len() - at <= TAIL_BYTES).unwrap_or(kept.len());
+                kept.drain(..cut);
+            }
+        }
+        kept
+    });
+    let limit = Duration::from_secs(check.timeout_s);
+    let (ended, timed_out) = tokio::select! {
+        ended = sandbox.wait() => (ended, false),
+        () = super::sandboxes::running_time(&job.sandboxes, limit) => (sandbox.kill().await, true),
+    };
+    let _ = tokio::join!(out, err);
+    let mut tail = collect.await.unwrap_or_default();
+    if timed_out {
+        tail.push_str(&format!("\nIt took longer than {} s and was ended.", check.timeout_s));
+    }
+    if let Some(limit) = &ended.limit {
+        tail.push_str(&format!("\nThe sandbox ended it: {limit}"));
+    }
+    job.sandboxes.remove(&sandbox);
+    let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(CheckResult { name: check.name.clone(), passed: ended.success() && !timed_out, exit_code: ended.code, duration_ms, tail })
+}
+
+async fn read(job: Arc<Job>, mut from: impl AsyncRead + Unpin, stream: &'static str, to: mpsc::Sender<String>) {
+    let mut piece = vec![0; PIECE_BYTES];
+    while let Some(count) = from.read(&mut piece).await.ok().filter(|n| *n > 0) {
+        let text = String::from_utf8_lossy(&piece[..count]).into_owned();
+        job.link.report(RunnerEvent::Log { stream: stream.into(), text: text.clone() }).await;
+        let _ = to.send(text).await;
+    }
+}
+
+/// Starts a sandbox of this run; what it stops is reported.
+pub(super) async fn spawn(job: &Arc<Job>, spec: Spec) -> Result<Arc<Sandbox>, Reason> {
+    let sandbox = Sandbox::spawn(spec).await.map_err(|problem| reason(&problem))?;
+    let sandbox = Arc::new(sandbox);
+    if let Some(mut violations) = sandbox.take_violations() {
+        let job = job.clone();
+        tokio::spawn(async move {
+            while let Some(what) = violations.recv().await {
+                job.link.report(RunnerEvent::Violation { what }).await;
+            }
+        });
+    }
+    job.sandboxes.add(sandbox.clone()).await.map_err(|problem| reason(&problem))?;
+    Ok(sandbox)
+}
+
+fn reason(problem: &Problem) -> Reason {
+    let message = problem.to_string();
+    match problem.kind {
+        Kind::Unavailable | Kind::Timeout => Reason::SandboxUnavailable { message },
+        Kind::NotFound => Reason::EngineMissing { message },
+        _ => Reason::Internal { message },
+    }
+}
+
+impl Job {
+    /// A sandbox with the run's worktree, home and outlets.
+    pub(super) fn sandbox_spec(&self) -> Spec {
+        Spec {
+            command: vec![],
+            env: vec![],
+            work: self.spec.work.clone(),
+            home: self.spec.home.clone(),
+            readonly: self.spec.readonly.clone(),
+            shown: vec![],
+            brief: self.spec.brief.clone(),
+            forwards: self.forwards.clone(),
+            bridge: self.executable.clone(),
+            resources: self.spec.resources,
+            processes_max: 0,
+        }
+    }
+
+    /// Where shown toolchains have their programs; and the proxy by which allowed hosts are reached.
+    pub(super) fn toolchain_env(&self) -> Vec<(String, String)> {
+        let mut path: Vec<String> = Vec::new();
+        let mut env = Vec::new();
+        for folder in &self.spec.readonly {
+            let text = folder.display().to_string();
+            if text.ends_with(".rustup") {
+                env.push(("RUSTUP_HOME".to_owned(), text.clone()));
+            }
+            if text.ends_with("bin") {
+                path.push(text);
+            } else if folder.join("bin").is_dir() {
+                path.push(format!("{text}/bin"));
+            }
+        }
+        path.extend(["/usr/local/bin", "/usr/bin", "/bin"].map(str::to_owned));
+        env.push(("PATH".to_owned(), path.join(":")));
+        let proxy = format!("http://127.0.0.1:{}", super::outlet::PORTS[2].1);
+        for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"] {
+            env.push((name.to_owned(), proxy.clone()));
+        }
+        env.extend(["NO_PROXY", "no_proxy"].map(|name| (name.to_owned(), "127.0.0.1,localhost".to_owned())));
+        env
+    }
+}

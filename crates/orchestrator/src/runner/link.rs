@@ -1,0 +1,253 @@
+//! The runner's connection to its host: reports are kept until they are acknowledged, orders are carried out once, and a
+//! broken connection is made anew.
+
+use crate::{clock, host::VERSION, limits};
+use domain::{
+    Problem, RunId,
+    run::{Order, RunnerEvent},
+};
+use futures::StreamExt;
+use proto::run::{Event, Hello, HostMessage, Reply, RunnerMessage, SignRequest, Signature, Welcome, host_message, run_client::RunClient, runner_message};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, metadata::MetadataValue, transport::Channel};
+
+/// Where the host is, and who we are.
+#[derive(Clone, Debug)]
+pub struct Address {
+    /// The host's socket.
+    pub socket: PathBuf,
+    /// Our run.
+    pub run: RunId,
+    /// The run's secret.
+    pub token: String,
+}
+
+impl Address {
+    /// A client whose calls say who we are.
+    pub async fn client(&self) -> Result<RunClient<Channel>, tonic::transport::Error> {
+        let socket = self.socket.clone();
+        let connect = tower::service_fn(move |_| {
+            let socket = socket.clone();
+            async move { tokio::net::UnixStream::connect(socket).await.map(hyper_util::rt::TokioIo::new) }
+        });
+        let channel = tonic::transport::Endpoint::from_static("http://run.local").connect_with_connector(connect).await?;
+        Ok(RunClient::new(channel))
+    }
+
+    /// A request with the metadata of this run.
+    pub fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        for (name, value) in [("meshwork-run", self.run.as_str()), ("meshwork-token", &self.token)] {
+            if let Ok(value) = MetadataValue::try_from(value) {
+                request.metadata_mut().insert(name, value);
+            }
+        }
+        request
+    }
+}
+
+/// What the host wants of the one who does the work.
+#[derive(Debug)]
+pub enum Wanted {
+    /// An order with its number, and where to say that it is carried out.
+    Order(u64, Order, oneshot::Sender<Result<(), Problem>>),
+    /// A signature.
+    Sign(SignRequest, oneshot::Sender<Result<[u8; 64], Problem>>),
+    /// The host has not been seen for too long.
+    HostGone,
+}
+
+/// The connection. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Link {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    address: Address,
+    key: [u8; 32],
+    buffer: Mutex<Buffer>,
+    room: Notify,
+    wake: Notify,
+    wanted: mpsc::Sender<Wanted>,
+}
+
+#[derive(Debug, Default)]
+struct Buffer {
+    last_seq: u64,
+    unacked: VecDeque<Event>,
+    /// How many of `unacked` were sent on the present connection.
+    sent: usize,
+    /// Answers that the host may not have got; kept by order, so that a repeated order is not carried out twice.
+    answers: BTreeMap<u64, Option<String>>,
+    outbox: VecDeque<RunnerMessage>,
+}
+
+impl Link {
+    /// Connects and stays connected. The receiver brings what the host wants, the last one the welcome.
+    pub fn start(address: Address, key: [u8; 32]) -> (Self, mpsc::Receiver<Wanted>, oneshot::Receiver<Welcome>) {
+        let (wanted, receiver) = mpsc::channel(64);
+        let (welcome, welcomed) = oneshot::channel();
+        let shared = Shared { address, key, buffer: Mutex::default(), room: Notify::new(), wake: Notify::new(), wanted };
+        let link = Self { shared: Arc::new(shared) };
+        tokio::spawn(link.clone().stay_connected(welcome));
+        (link, receiver, welcomed)
+    }
+
+    fn buffer(&self) -> MutexGuard<'_, Buffer> {
+        self.shared.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reports something; waits while too much is not acknowledged.
+    pub async fn report(&self, event: RunnerEvent) {
+        let json = serde_json::to_string(&event).unwrap_or_default();
+        loop {
+            let room = self.shared.room.notified();
+            {
+                let mut buffer = self.buffer();
+                if buffer.unacked.len() < limits::UNACKED_MAX {
+                    buffer.last_seq += 1;
+                    let event = Event { seq: buffer.last_seq, at_ms: clock::now().0, json };
+                    buffer.unacked.push_back(event);
+                    break;
+                }
+            }
+            room.await;
+        }
+        self.shared.wake.notify_one();
+    }
+
+    /// Waits until everything reported is on the host's disk.
+    pub async fn flushed(&self) {
+        loop {
+            let room = self.shared.room.notified();
+            if self.buffer().unacked.is_empty() && self.buffer().outbox.is_empty() {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    async fn stay_connected(self, welcome: oneshot::Sender<Welcome>) {
+        let (mut welcome, mut seen) = (Some(welcome), Instant::now());
+        loop {
+            if self.connect(&mut welcome).await.is_some() {
+                seen = Instant::now();
+            }
+            if seen.elapsed() > limits::HOST_RETURN_WAIT {
+                let _ = self.shared.wanted.send(Wanted::HostGone).await;
+                return;
+            }
+            tokio::time::sleep(limits::RECONNECT_PAUSE).await;
+        }
+    }
+
+    /// One connection, until it ends. `None` when the host could not be reached at all.
+    async fn connect(&self, welcome: &mut Option<oneshot::Sender<Welcome>>) -> Option<()> {
+        let (outgoing, stream) = mpsc::channel::<RunnerMessage>(limits::LOG_BATCH);
+        let last_acked_seq = self.buffer().unacked.front().map_or(self.buffer().last_seq, |e| e.seq - 1);
+        let hello = Hello { version: VERSION, key: self.shared.key.to_vec(), last_acked_seq, pid: std::process::id() };
+        outgoing.send(RunnerMessage { kind: Some(runner_message::Kind::Hello(hello)) }).await.ok()?;
+        let mut client = self.shared.address.client().await.ok()?;
+        let mut incoming = client.attach(self.shared.address.request(ReceiverStream::new(stream))).await.ok()?.into_inner();
+        let Some(Ok(HostMessage { kind: Some(host_message::Kind::Welcome(hail)) })) = incoming.next().await else { return Some(()) };
+        self.acked(hail.last_seen_seq);
+        self.buffer().sent = 0;
+        if let Some(first) = welcome.take() {
+            let _ = first.send(hail);
+        }
+        loop {
+            self.send_pending(&outgoing).await?;
+            tokio::select! {
+                message = incoming.next() => match message {
+                    Some(Ok(HostMessage { kind: Some(kind) })) => self.take(kind),
+                    _ => return Some(()),
+                },
+                () = self.shared.wake.notified() => {}
+            }
+        }
+    }
+
+    async fn send_pending(&self, outgoing: &mpsc::Sender<RunnerMessage>) -> Option<()> {
+        loop {
+            let next = {
+                let mut buffer = self.buffer();
+                if let Some(message) = buffer.outbox.pop_front() {
+                    Some(message)
+                } else if let Some(event) = buffer.unacked.get(buffer.sent).cloned() {
+                    buffer.sent += 1;
+                    Some(RunnerMessage { kind: Some(runner_message::Kind::Event(event)) })
+                } else {
+                    None
+                }
+            };
+            match next {
+                Some(message) => outgoing.send(message).await.ok()?,
+                None => return Some(()),
+            }
+        }
+    }
+
+    fn acked(&self, seq: u64) {
+        let mut buffer = self.buffer();
+        while buffer.unacked.front().is_some_and(|e| e.seq <= seq) {
+            buffer.unacked.pop_front();
+            buffer.sent = buffer.sent.saturating_sub(1);
+        }
+        drop(buffer);
+        self.shared.room.notify_waiters();
+    }
+
+    fn answer(&self, message: runner_message::Kind) {
+        self.buffer().outbox.push_back(RunnerMessage { kind: Some(message) });
+        self.shared.wake.notify_one();
+    }
+
+    fn take(&self, message: host_message::Kind) {
+        match message {
+            host_message::Kind::Ack(ack) => self.acked(ack.seq),
+            host_message::Kind::Order(order) => self.carry_out(order.id, &order.json),
+            host_message::Kind::Sign(request) => {
+                let (link, id, (done, answer)) = (self.clone(), request.id, oneshot::channel());
+                tokio::spawn(async move {
+                    let _ = link.shared.wanted.send(Wanted::Sign(request, done)).await;
+                    let answer = answer.await.unwrap_or_else(|_| Err(Problem::unavailable("the runner is ending")));
+                    let (signature, refused) = answer.map_or_else(|p| (vec![], p.to_string()), |s| (s.to_vec(), String::new()));
+                    link.answer(runner_message::Kind::Signature(Signature { id, signature, refused }));
+                });
+            }
+            host_message::Kind::Welcome(_) => {}
+        }
+    }
+
+    /// Carries an order out once; a repeated one only gets its answer again.
+    fn carry_out(&self, id: u64, json: &str) {
+        if let Some(known) = self.buffer().answers.get(&id).cloned() {
+            return match known {
+                Some(error) => self.answer(runner_message::Kind::Reply(Reply { id, error })),
+                None => (),
+            };
+        }
+        let order = match serde_json::from_str::<Order>(json) {
+            Ok(order) => order,
+            Err(error) => return self.answer(runner_message::Kind::Reply(Reply { id, error: format!("the order is not understood: {error}") })),
+        };
+        self.buffer().answers.insert(id, None);
+        let (link, (done, answer)) = (self.clone(), oneshot::channel());
+        tokio::spawn(async move {
+            let _ = link.shared.wanted.send(Wanted::Order(id, order, done)).await;
+            let answer = answer.await.unwrap_or_else(|_| Err(Problem::unavailable("The run is ending.")));
+            let error = answer.err().map(|p| p.to_string()).unwrap_or_default();
+            link.buffer().answers.insert(id, Some(error.clone()));
+            link.answer(runner_message::Kind::Reply(Reply { id, error }));
+        });
+    }
+}

@@ -1,0 +1,146 @@
+//! The runner: the trusted process next to the engine (`meshwork agent`). It makes the run's key, drives the engine in its
+//! sandbox, reports, carries orders out, and signs what it has checked itself. The key never leaves this process.
+
+mod agent;
+mod checks;
+mod link;
+mod outlet;
+mod sandboxes;
+mod sign;
+mod tick;
+
+use crate::limits;
+use domain::{
+    Problem, RunId,
+    run::{Order, Reason, RunSpec, RunnerEvent, RunnerJob},
+};
+use identity::Key;
+use link::{Address, Link, Wanted};
+use sandboxes::Sandboxes;
+use sign::Signer;
+use std::{path::PathBuf, sync::Arc};
+use tokio::sync::{mpsc, watch};
+
+/// How a runner was started.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The host's socket.
+    pub socket: PathBuf,
+    /// The run.
+    pub run: RunId,
+    /// The file that holds the run's secret.
+    pub token_file: PathBuf,
+    /// This executable: sandboxes show it as their bridge.
+    pub executable: PathBuf,
+}
+
+/// What the job's parts share.
+struct Job {
+    spec: RunSpec,
+    link: Link,
+    sandboxes: Sandboxes,
+    executable: PathBuf,
+    forwards: Vec<sandbox::Forward>,
+    /// Why the job must end; set once.
+    stop: watch::Sender<Option<Reason>>,
+}
+
+/// Runs one run, from its key to its end.
+///
+/// # Errors
+/// When the secret cannot be read, or the host was never reached.
+pub async fn run(start: Start) -> Result<(), Problem> {
+    let token = std::fs::read_to_string(&start.token_file).map_err(|e| crate::data_dir::storage(&start.token_file, &e))?;
+    let key = Arc::new(Key::generate()?);
+    let address = Address { socket: start.socket, run: start.run, token };
+    let (link, wanted, welcome) = Link::start(address.clone(), key.public());
+    let welcome = tokio::time::timeout(limits::HOST_RETURN_WAIT, welcome).await;
+    let Ok(Ok(welcome)) = welcome else { return Err(Problem::unavailable("The host did not say what to do.")) };
+    let spec: RunSpec = serde_json::from_str(&welcome.spec_json).map_err(|e| Problem::invalid(format!("The host's run is not understood: {e}.")))?;
+    let forwards = outlet::open(&address, &spec.sockets)?.into_iter().map(|(port, socket)| sandbox::Forward { port, socket }).collect();
+    let job = Arc::new(Job { link: link.clone(), sandboxes: Sandboxes::default(), executable: start.executable, forwards, stop: watch::Sender::new(None), spec });
+    let (messages, orders) = mpsc::channel(limits::LOG_BATCH);
+    let signer = Signer::new(key, &job.spec);
+    let worker = tokio::spawn(work(job.clone(), orders));
+    attend(&job, wanted, messages, signer).await;
+    worker.abort();
+    job.sandboxes.kill().await;
+    Ok(())
+}
+
+/// Does the job within its wall time, and says how it ended.
+async fn work(job: Arc<Job>, orders: mpsc::Receiver<engine::DriverOrder>) {
+    let wall = std::time::Duration::from_secs(job.spec.limits.wall_s);
+    let mut stop = job.stop.subscribe();
+    let doing = async {
+        match &job.spec.job {
+            RunnerJob::Agent { .. } => (agent::work(&job, orders).await, vec![]),
+            RunnerJob::Checks { checks } => match checks::all(&job, checks, &[]).await {
+                Ok(results) => (Reason::Completed, results),
+                Err(reason) => (reason, vec![]),
+            },
+        }
+    };
+    let (reason, checks) = tokio::select! {
+        done = doing => done,
+        () = sandboxes::running_time(&job.sandboxes, wall) => (Reason::TookTooLong { seconds: job.spec.limits.wall_s }, vec![]),
+        stopped = stop.wait_for(Option::is_some) => {
+            let reason = stopped.ok().and_then(|r| r.clone()).unwrap_or(Reason::Completed);
+            (reason, vec![])
+        }
+    };
+    // Nothing of the engine may be left when the worktree is read.
+    job.sandboxes.kill().await;
+    let reason = job.tick(reason);
+    job.link.report(RunnerEvent::WorkEnded { reason, checks }).await;
+}
+
+/// Carries out what the host wants, until the run is over.
+async fn attend(job: &Arc<Job>, mut wanted: mpsc::Receiver<Wanted>, messages: mpsc::Sender<engine::DriverOrder>, mut signer: Signer) {
+    while let Some(wanted) = wanted.recv().await {
+        match wanted {
+            Wanted::Sign(request, done) => {
+                let _ = done.send(signer.sign(&request));
+            }
+            Wanted::Order(_, Order::Finish, done) => {
+                let _ = done.send(Ok(()));
+                let _ = tokio::time::timeout(limits::ORDER_WAIT, job.link.flushed()).await;
+                return;
+            }
+            Wanted::Order(id, order, done) => {
+                let _ = done.send(carry_out(job, id, order, &messages).await);
+            }
+            // The worktree stays; the next host saves it.
+            Wanted::HostGone => return,
+        }
+    }
+}
+
+async fn carry_out(job: &Arc<Job>, id: u64, order: Order, messages: &mpsc::Sender<engine::DriverOrder>) -> Result<(), Problem> {
+    let busy = || Problem::conflict("The agent has too many messages waiting.").next("Wait until its turn ends.");
+    match order {
+        Order::Message { text } => messages.try_send(engine::DriverOrder::Message { order: id, text }).map_err(|_| busy()),
+        Order::Answer { question, option } => messages.try_send(engine::DriverOrder::Answer { question, option }).map_err(|_| busy()),
+        Order::Pause => {
+            job.sandboxes.freeze().await?;
+            job.link.report(RunnerEvent::Paused).await;
+            Ok(())
+        }
+        Order::Resume => {
+            job.sandboxes.thaw().await?;
+            job.link.report(RunnerEvent::Resumed).await;
+            Ok(())
+        }
+        Order::Stop { reason } => {
+            job.stop.send_if_modified(|stop| {
+                let first = stop.is_none();
+                if first {
+                    *stop = Some(reason);
+                }
+                first
+            });
+            Ok(())
+        }
+        Order::Finish => Ok(()),
+    }
+}

@@ -1,0 +1,120 @@
+//! The table of actions: everything that a person can do, each with its permission and the schema of its input and
+//! output. HTTP, command line, MCP tools and the command bar are four doors to this table.
+
+use crate::{actions, caller::Caller, machine::Machine, org::Org};
+use domain::{Kind, Problem, role::Permission};
+use futures::future::BoxFuture;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+};
+
+/// Whether an action changes something. Those that do are asked before in the command bar, and are `POST` in HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It only tells.
+    Reads,
+    /// It changes something.
+    Changes,
+}
+
+/// What an action gets: the machine, and who asks.
+#[derive(Clone)]
+pub struct Context {
+    /// The machine.
+    pub machine: Arc<Machine>,
+    /// Who asks.
+    pub caller: Caller,
+}
+
+impl Context {
+    /// The org of this machine.
+    ///
+    /// # Errors
+    /// When there is none yet.
+    pub fn org(&self) -> Result<Arc<Org>, Problem> {
+        self.machine.org()
+    }
+
+    /// Who is recorded as the one who acted.
+    pub fn actor(&self, org: &Org) -> domain::Did {
+        self.caller.member.clone().unwrap_or_else(|| org.member.clone())
+    }
+}
+
+type Run = Box<dyn Fn(Context, Value) -> BoxFuture<'static, Result<Value, Problem>> + Send + Sync>;
+type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// One action.
+pub struct Action {
+    /// Its name, as `task.run`.
+    pub name: &'static str,
+    /// What it does, in a sentence.
+    pub summary: &'static str,
+    /// What it needs.
+    pub permission: Permission,
+    /// Whether it changes something.
+    pub effect: Effect,
+    /// The schema of its input.
+    pub input: SchemaOf,
+    /// The schema of its output.
+    pub output: SchemaOf,
+    run: Run,
+}
+
+impl std::fmt::Debug for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Action").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Action {
+    /// Checks the caller's right, reads the input and carries the action out.
+    ///
+    /// # Errors
+    /// When the caller may not, the input is not in order, or the action's own.
+    pub async fn call(&self, context: Context, input: Value) -> Result<Value, Problem> {
+        context.caller.may(self.permission)?;
+        (self.run)(context, input).await
+    }
+
+    /// The input's schema by itself.
+    pub fn input_schema(&self) -> Value {
+        let mut generator = schemars::generate::SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true).into_generator();
+        (self.input)(&mut generator).to_value()
+    }
+}
+
+/// Makes an action from a typed function.
+pub(crate) fn action<I, O, F, R>(name: &'static str, effect: Effect, permission: Permission, summary: &'static str, run: F) -> Action
+where
+    I: DeserializeOwned + JsonSchema + Send + 'static,
+    O: Serialize + JsonSchema,
+    F: Fn(Context, I) -> R + Send + Sync + Copy + 'static,
+    R: Future<Output = Result<O, Problem>> + Send + 'static,
+{
+    let run: Run = Box::new(move |context, input| {
+        Box::pin(async move {
+            let input = serde_json::from_value(input).map_err(|e| Problem::new(Kind::Invalid, format!("The input of {name} is not in order: {e}.")).next(format!("GET /openapi.json says what {name} takes.")))?;
+            serde_json::to_value(run(context, input).await?).map_err(Problem::internal)
+        })
+    });
+    Action { name, summary, permission, effect, input: |g| g.subschema_for::<I>(), output: |g| g.subschema_for::<O>(), run }
+}
+
+/// All actions, in the order of the documentation.
+pub fn table() -> &'static [Action] {
+    static TABLE: OnceLock<Vec<Action>> = OnceLock::new();
+    TABLE.get_or_init(actions::all)
+}
+
+/// The action of this name.
+///
+/// # Errors
+/// When there is none.
+pub fn find(name: &str) -> Result<&'static Action, Problem> {
+    table().iter().find(|a| a.name == name).ok_or_else(|| Problem::not_found(format!("There is no action “{}”.", domain::shown(name))).next("GET /openapi.json lists them."))
+}

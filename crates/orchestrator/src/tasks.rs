@@ -1,0 +1,138 @@
+//! Where every task of a project is: its files on the default branch, put together with claims and runs.
+
+use crate::org::Org;
+use domain::{
+    FeatureId, Oid, Problem, TaskId, TaskRef,
+    event::kind,
+    project::{Project, Settings},
+    run::Run,
+    task::{self, Claim, Feature, TaskState, TaskView},
+};
+use std::collections::BTreeMap;
+
+/// The folder of our own files in a project.
+const OURS: &str = ".meshwork/";
+
+/// A project as it stands on its default branch.
+#[derive(Clone, Debug)]
+pub struct Board {
+    /// The project.
+    pub project: Project,
+    /// The canonical head.
+    pub head: Oid,
+    /// Specification and settings files.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// Its settings.
+    pub settings: Settings,
+    /// Its features.
+    pub features: Vec<Feature>,
+    /// Its tasks, in the order of their files.
+    pub tasks: Vec<TaskView>,
+}
+
+impl Board {
+    /// Reads a project.
+    ///
+    /// # Errors
+    /// When the repository or its settings cannot be read.
+    pub fn read(org: &Org, project: &Project) -> Result<Self, Problem> {
+        let head = org.forge.head(&project.rid)?;
+        let files = org.forge.files(&project.rid, &head, &spec::roots().chain([OURS]).collect::<Vec<_>>())?;
+        let settings = settings(&files)?;
+        let features = spec::features(&files);
+        let mut tasks = Vec::new();
+        for feature in &features {
+            tasks.extend(views(org, project, feature, settings.stack)?);
+        }
+        Ok(Self { project: project.clone(), head, files, settings, features, tasks })
+    }
+
+    /// A feature.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn feature(&self, id: &FeatureId) -> Result<&Feature, Problem> {
+        self.features.iter().find(|f| f.id == *id).ok_or_else(|| {
+            let names: Vec<_> = self.features.iter().map(|f| f.id.as_str()).collect();
+            Problem::not_found(format!("The project {} has no feature “{id}”.", self.project.name)).next(no_features(&names))
+        })
+    }
+
+    /// A task by its id, in this feature or, where it is the only one of that id, in any.
+    ///
+    /// # Errors
+    /// When there is none, or it is not clear which is meant.
+    pub fn task(&self, feature: Option<&FeatureId>, id: &TaskId) -> Result<&TaskView, Problem> {
+        let found: Vec<&TaskView> = self.tasks.iter().filter(|t| t.at.task == *id && feature.is_none_or(|f| t.at.feature == *f)).collect();
+        match found.as_slice() {
+            [one] => Ok(one),
+            [] => {
+                let names: Vec<_> = self.features.iter().map(|f| f.id.as_str()).collect();
+                let next = if names.is_empty() { no_features(&names) } else { "meshwork task list shows what there is.".into() };
+                Err(Problem::not_found(format!("The project {} has no task {id}.", self.project.name)).next(next))
+            }
+            several if several.iter().all(|t| t.at.feature == several[0].at.feature) => {
+                Err(Problem::conflict(format!("Two tasks of {} are called {id}.", several[0].at.feature)).next("Give each its own id in tasks.md."))
+            }
+            several => {
+                let names: Vec<_> = several.iter().map(|t| t.at.feature.as_str()).collect();
+                Err(Problem::invalid(format!("Several features have a task {id}: {}.", names.join(", "))).next("Say which with --feature."))
+            }
+        }
+    }
+
+    /// The states of one feature's tasks.
+    pub fn states(&self, feature: &FeatureId) -> BTreeMap<TaskId, TaskState> {
+        self.tasks.iter().filter(|t| t.at.feature == *feature).map(|t| (t.at.task.clone(), t.state.clone())).collect()
+    }
+
+    /// The checks of the project: those of its settings, else guessed from the files at its root.
+    ///
+    /// # Errors
+    /// When the repository cannot be read.
+    pub fn checks(&self, org: &Org) -> Result<Vec<domain::project::Check>, Problem> {
+        match &self.settings.checks {
+            Some(checks) => Ok(checks.clone()),
+            None => Ok(domain::project::guess_checks(&org.forge.list_root(&self.project.rid, &self.head)?)),
+        }
+    }
+}
+
+fn no_features(names: &[&str]) -> String {
+    if names.is_empty() {
+        "Its default branch has no Spec-Kit features: meshwork feature new makes one, or `specify init` there.".into()
+    } else {
+        format!("There are: {}.", names.join(", "))
+    }
+}
+
+/// The settings on the canonical branch.
+///
+/// # Errors
+/// When `.meshwork/project.toml` is not in order.
+pub fn settings(files: &BTreeMap<String, Vec<u8>>) -> Result<Settings, Problem> {
+    let Some(bytes) = files.get(".meshwork/project.toml") else { return Ok(Settings::default()) };
+    toml::from_str(&String::from_utf8_lossy(bytes))
+        .map_err(|e| Problem::invalid(format!("The file .meshwork/project.toml is not in order: {}", e.to_string().trim())).next("Mend it on the default branch; docs/guide.md lists its keys."))
+}
+
+fn views(org: &Org, project: &Project, feature: &Feature, stack: bool) -> Result<Vec<TaskView>, Problem> {
+    let mut states = BTreeMap::new();
+    for task in &feature.tasks {
+        let at = TaskRef { project: project.name.clone(), feature: feature.id.clone(), task: task.id.clone() };
+        let claim: Option<Claim> = org.store.get(kind::CLAIM, &at.to_string())?;
+        let latest = claim.as_ref().and_then(|c| c.runs.last()).map(|run| org.store.get::<Run>(kind::RUN, run.as_str())).transpose()?.flatten();
+        states.insert(task.id.clone(), task::state(task, claim.as_ref(), latest.as_ref()));
+    }
+    let view = |task: &task::Task| {
+        let at = TaskRef { project: project.name.clone(), feature: feature.id.clone(), task: task.id.clone() };
+        let on = task::waits_for(task, &states, stack);
+        let state = match states.get(&task.id) {
+            Some(TaskState::Ready) if !on.is_empty() => TaskState::Waiting { on },
+            Some(state) => state.clone(),
+            None => TaskState::Ready,
+        };
+        TaskView { at, task: task.clone(), state }
+    };
+    Ok(feature.tasks.iter().map(view).collect())
+}

@@ -1,0 +1,162 @@
+//! What a sandbox sees of the machine, as bubblewrap's arguments.
+
+use crate::{
+    job::socket_inside,
+    limits,
+    spec::{BRIEF, Bounds, HOME, OURS, Spec, WORK},
+};
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::Path,
+    sync::OnceLock,
+};
+
+/// Files of `/etc` that are ours: path and content.
+pub(crate) const ETC: [(&str, &str); 4] = [
+    ("/etc/passwd", "root:x:0:0:root:/root:/usr/sbin/nologin\nagent:x:1000:1000:agent:/home/agent:/bin/sh\n"),
+    ("/etc/group", "root:x:0:\nagent:x:1000:\n"),
+    ("/etc/hosts", "127.0.0.1 localhost meshwork\n::1 localhost\n"),
+    ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n"),
+];
+
+/// What of the host's `/etc` programs need and nobody minds: no keys, no accounts, no name servers.
+const ETC_SHOWN: [&str; 17] = [
+    "/etc/alternatives",
+    "/etc/ca-certificates",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/localtime",
+    "/etc/magic",
+    "/etc/mime.types",
+    "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust/extracted",
+    "/etc/protocols",
+    "/etc/python3",
+    "/etc/services",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+    "/etc/crypto-policies",
+    "/etc/timezone",
+];
+/// The same by how the name begins: some languages keep one folder a version.
+const ETC_SHOWN_PREFIXES: [&str; 3] = ["java-", "python3.", "perl"];
+/// Files of /proc that root's own user id may read even without any capability.
+const PROC_HIDDEN: [&str; 9] = ["kcore", "keys", "key-users", "kpagecount", "kpageflags", "kpagecgroup", "sched_debug", "timer_list", "latency_stats"];
+/// Folders of /proc that are covered for the same reason (bubblewrap itself covers `sys` and others).
+const PROC_COVERED: [&str; 2] = ["acpi", "scsi"];
+
+/// Arguments that follow each other, ended by NUL, as `--args` reads them.
+#[derive(Default)]
+struct Args(Vec<u8>);
+
+impl Args {
+    fn add<T: AsRef<OsStr>>(&mut self, args: impl IntoIterator<Item = T>) {
+        for arg in args {
+            self.0.extend_from_slice(arg.as_ref().as_bytes());
+            self.0.push(0);
+        }
+    }
+
+    fn show(&mut self, from: &Path, to: impl AsRef<OsStr>) {
+        self.add([OsStr::new("--ro-bind"), from.as_os_str(), to.as_ref()]);
+    }
+
+    fn tmpfs(&mut self, path: &str, mode: &str, bytes: u64) {
+        self.add(["--perms", mode, "--size", &bytes.to_string(), "--tmpfs", path]);
+    }
+}
+
+/// Everything that depends on the spec. `etc` are open files with the content of [`ETC`].
+pub(crate) fn arguments(spec: &Spec, bounds: Bounds, etc: &[OwnedFd]) -> Vec<u8> {
+    let mut args = Args(host().clone());
+    for ((path, _), fd) in ETC.iter().zip(etc) {
+        args.add(["--perms", "0444", "--file", &fd.as_raw_fd().to_string(), path]);
+    }
+    let small = limits::SMALL_TMPFS_BYTES_MAX.min(bounds.memory_bytes / 8);
+    args.tmpfs("/dev/shm", "1777", small);
+    args.add(["--remount-ro", "/dev"]);
+    args.tmpfs("/tmp", "1777", limits::TMP_BYTES_MAX.min(bounds.memory_bytes / 4));
+    args.tmpfs("/var/tmp", "1777", small);
+    args.tmpfs("/run", "0755", limits::RUN_BYTES);
+    for path in &spec.readonly {
+        args.show(path, path);
+    }
+    for (host, inside) in &spec.shown {
+        args.show(host, inside);
+    }
+    for forward in &spec.forwards {
+        args.show(&forward.socket, socket_inside(forward.port));
+    }
+    if let Some(brief) = &spec.brief {
+        args.show(brief, BRIEF);
+    }
+    for (from, to) in [(&spec.home, HOME), (&spec.work, WORK)] {
+        args.add([OsStr::new("--bind"), from.as_os_str(), OsStr::new(to)]);
+    }
+    args.add(["--chdir", WORK]);
+    // Last, since bubblewrap's process would run whatever part of this it got if we died in between.
+    args.show(&spec.bridge, bridge_inside());
+    args.add(["--remount-ro", "/"]);
+    args.0
+}
+
+/// Where the bridge's executable is seen inside.
+pub fn bridge_inside() -> String {
+    format!("{OURS}/meshwork")
+}
+
+/// What every sandbox on this machine sees: looked up once.
+pub(crate) fn host() -> &'static Vec<u8> {
+    static HOST: OnceLock<Vec<u8>> = OnceLock::new();
+    HOST.get_or_init(|| {
+        let mut args = Args::default();
+        args.show(Path::new("/usr"), "/usr");
+        for top in ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"] {
+            match (fs::read_link(top), Path::new(top).is_dir()) {
+                (Ok(target), _) => args.add([OsString::from("--symlink"), target.into(), top.into()]),
+                (Err(_), true) => args.show(Path::new(top), top),
+                (Err(_), false) => {}
+            }
+        }
+        etc_of_host(&mut args);
+        args.add(["--proc", "/proc", "--dev", "/dev"]);
+        if rustix::process::geteuid().is_root() {
+            for name in PROC_HIDDEN.iter().map(|n| format!("/proc/{n}")).filter(|p| Path::new(p).exists()) {
+                args.show(Path::new("/dev/null"), name);
+            }
+            for name in PROC_COVERED.iter().map(|n| format!("/proc/{n}")).filter(|p| Path::new(p).is_dir()) {
+                args.add(["--tmpfs", &name, "--remount-ro", &name]);
+            }
+        }
+        args.0
+    })
+}
+
+fn etc_of_host(args: &mut Args) {
+    let fixed = ETC_SHOWN.iter().map(|path| OsString::from(*path));
+    let names = fs::read_dir("/etc").into_iter().flatten().flatten().map(|e| e.file_name());
+    let more = names.filter(|name| ETC_SHOWN_PREFIXES.iter().any(|p| name.as_bytes().starts_with(p.as_bytes())));
+    let more = more.map(|name| Path::new("/etc").join(name).into_os_string());
+    for path in fixed.chain(more).filter(|path| Path::new(path).exists()) {
+        args.show(Path::new(&path), &path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_account_or_name_server_of_the_host_is_shown() {
+        let text = String::from_utf8_lossy(host()).replace('\0', " ");
+        for secret in ["shadow", "/etc/ssl/private", "/etc/passwd", "resolv.conf", "/etc/ssh", "/root", "/sys "] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    }
+}

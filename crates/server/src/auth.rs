@@ -1,0 +1,170 @@
+//! Who is let in: a one-time link and the cookie that it sets, for browsers; tokens, for scripts; the command line's own.
+//!
+//! No request without one is served, loopback included. The cookie is HttpOnly and SameSite=Strict. Requests whose `Host` or
+//! `Origin` is not ours are refused, so that no other page and no rebound name can use a browser that is signed in.
+
+use crate::limits;
+use domain::{Kind, Problem, role::Role};
+use http::{HeaderMap, header};
+use orchestrator::{caller::Caller, clock, machine::Machine};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+/// The cookie's name.
+const COOKIE: &str = "meshwork";
+
+/// Lets people and scripts in.
+#[derive(Debug)]
+pub struct Gate {
+    machine: Arc<Machine>,
+    address: SocketAddr,
+    cli: Hashed,
+    state: Mutex<State>,
+}
+
+/// A secret as it is kept: its hash, compared in constant time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Hashed([u8; 32]);
+
+#[derive(Debug, Default)]
+struct State {
+    links: HashMap<[u8; 32], Instant>,
+    sessions: HashMap<[u8; 32], Instant>,
+}
+
+/// What a one-time link turns into.
+#[derive(Debug)]
+pub struct SignIn {
+    /// The `Set-Cookie` header.
+    pub cookie: String,
+}
+
+impl Gate {
+    /// A gate for the server at this address; `cli` is the command line's token of this start.
+    pub fn new(machine: Arc<Machine>, address: SocketAddr, cli: &str) -> Arc<Self> {
+        Arc::new(Self { machine, address, cli: Hashed(hash(cli)), state: Mutex::default() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new one-time link for a browser.
+    ///
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn link(&self) -> Result<String, Problem> {
+        let secret = secret()?;
+        let mut state = self.state();
+        state.links.retain(|_, made| made.elapsed() < limits::LINK_VALID);
+        if state.links.len() >= limits::LINKS_MAX {
+            state.links.clear();
+        }
+        state.links.insert(hash(&secret), Instant::now());
+        Ok(format!("http://{}/sign-in?code={secret}", self.address))
+    }
+
+    /// Uses a one-time link up.
+    ///
+    /// # Errors
+    /// When it is unknown, used, or too old.
+    pub(crate) fn sign_in(&self, code: &str) -> Result<SignIn, Problem> {
+        let session = secret()?;
+        let mut state = self.state();
+        let made = state.links.remove(&hash(code)).filter(|made| made.elapsed() < limits::LINK_VALID);
+        made.ok_or_else(|| Problem::new(Kind::Unauthenticated, "This link was used before, or is too old.").next("Make a new one: meshwork open."))?;
+        state.sessions.retain(|_, since| since.elapsed() < limits::SESSION_VALID);
+        if state.sessions.len() >= limits::SESSIONS_MAX {
+            return Err(Problem::new(Kind::Limit, "Too many browsers are signed in.").next("Sign one out, or restart meshwork up."));
+        }
+        state.sessions.insert(hash(&session), Instant::now());
+        let cookie = format!("{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}", limits::SESSION_VALID.as_secs());
+        Ok(SignIn { cookie })
+    }
+
+    /// Ends the session of a browser.
+    pub(crate) fn sign_out(&self, headers: &HeaderMap) {
+        if let Some(session) = cookie(headers) {
+            self.state().sessions.remove(&hash(session));
+        }
+    }
+
+    /// Whether a request is meant for this server, and not made by another page.
+    ///
+    /// # Errors
+    /// When its `Host` or `Origin` is somebody else's.
+    pub(crate) fn same_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
+        let port = self.address.port();
+        let ours = |host: &str| {
+            let (name, at) = host.rsplit_once(':').unwrap_or((host, "80"));
+            let known = ["localhost", "127.0.0.1", "[::1]"].contains(&name) || name == self.address.ip().to_string() || name.ends_with(".localhost");
+            known && at == port.to_string()
+        };
+        let foreign = |what: &str| Problem::new(Kind::Forbidden, format!("The request was made for {}, not for this server.", domain::shown(what)));
+        match text(header::HOST) {
+            Some(host) if ours(host) => {}
+            other => return Err(foreign(other.unwrap_or("nobody"))),
+        }
+        match text(header::ORIGIN) {
+            Some(origin) if !origin.strip_prefix("http://").is_some_and(ours) => Err(foreign(origin)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Who makes a request.
+    ///
+    /// # Errors
+    /// When nobody signed in.
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+        match (bearer, cookie(headers)) {
+            (Some(token), _) => self.by_token(token.trim()),
+            (None, Some(session)) => self.by_session(session),
+            (None, None) => Err(stranger()),
+        }
+    }
+
+    fn member(&self) -> Option<domain::Did> {
+        self.machine.org().ok().map(|org| org.member.clone())
+    }
+
+    fn by_session(&self, session: &str) -> Result<Caller, Problem> {
+        let known = self.state().sessions.get(&hash(session)).is_some_and(|since| since.elapsed() < limits::SESSION_VALID);
+        if known { Ok(Caller { member: self.member(), role: Role::Owner, door: "dashboard".into() }) } else { Err(stranger()) }
+    }
+
+    fn by_token(&self, token: &str) -> Result<Caller, Problem> {
+        if Hashed(hash(token)) == self.cli {
+            return Ok(Caller { member: self.member(), role: Role::Owner, door: "cli".into() });
+        }
+        let id = identity::token::id(token).ok_or_else(stranger)?;
+        let org = self.machine.org().map_err(|_| stranger())?;
+        let record = org.store.token(id)?.ok_or_else(stranger)?;
+        record.check(token, clock::now())?;
+        Ok(Caller { member: self.member(), role: record.role, door: format!("token:{id}") })
+    }
+}
+
+fn stranger() -> Problem {
+    Problem::new(Kind::Unauthenticated, "Nobody is signed in.").next("In a browser open the link that `meshwork open` prints; in a script send “Authorization: Bearer <token>” (meshwork token create).")
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';'));
+    all.filter_map(|pair| pair.trim().split_once('=')).find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
+}
+
+/// Kept instead of the secret itself; comparing hashes tells nothing by its timing.
+fn hash(secret: &str) -> [u8; 32] {
+    *blake3::hash(secret.as_bytes()).as_bytes()
+}
+
+/// A secret for a link or a session.
+fn secret() -> Result<String, Problem> {
+    orchestrator::lifecycle::secret()
+}

@@ -1,0 +1,81 @@
+//! Server-sent events: the journal as it grows, and the log of one run. Both resume by `Last-Event-ID`, without gaps.
+
+use crate::{error::Refusal, limits, router::Doors};
+use axum::{
+    extract::{Path, Query, State},
+    http::HeaderMap,
+    response::sse::{Event, KeepAlive, KeepAliveStream, Sse},
+};
+use domain::{Kind, Problem, RunId, role::Permission};
+use futures::StreamExt;
+use serde::Deserialize;
+use std::{convert::Infallible, sync::Arc};
+use store::Seq;
+use tokio::sync::OwnedSemaphorePermit;
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct From {
+    /// Only what came after this number; all where nothing is said, unless the browser resumes.
+    after: Option<u64>,
+}
+
+type Events = Sse<KeepAliveStream<futures::stream::BoxStream<'static, Result<Event, Infallible>>>>;
+
+/// `GET /events`
+pub(crate) async fn journal(State(doors): State<Doors>, Query(from): Query<From>, headers: HeaderMap) -> Result<Events, Refusal> {
+    doors.gate.caller(&headers)?.may(Permission::View)?;
+    let permit = stream(&doors)?;
+    let org = doors.machine.org()?;
+    let after = resume(&headers).or(from.after).map_or_else(|| org.store.head().map(|h| h.seq), |seq| Ok(Seq(seq)))?;
+    let follower = org.store.follow(after);
+    let closing = closing(&org);
+    let events = futures::stream::unfold((follower, permit), |(mut follower, permit)| async move {
+        let recorded = follower.next().await.ok()?;
+        let data = serde_json::to_string(&recorded).unwrap_or_default();
+        Some((Ok(Event::default().id(recorded.seq.to_string()).event("journal").data(data)), (follower, permit)))
+    });
+    Ok(sse(events.take_until(closing).boxed()))
+}
+
+/// `GET /api/v1/run/{run}/log/events`
+pub(crate) async fn log(State(doors): State<Doors>, Path(run): Path<RunId>, Query(from): Query<From>, headers: HeaderMap) -> Result<Events, Refusal> {
+    doors.gate.caller(&headers)?.may(Permission::View)?;
+    let permit = stream(&doors)?;
+    let org = doors.machine.org()?;
+    let known: Option<domain::run::Run> = org.store.get(domain::event::kind::RUN, run.as_str())?;
+    let known = known.ok_or_else(|| Problem::not_found(format!("There is no run {run}.")))?;
+    let log = org.store.run_log(&run)?;
+    if known.state.ended() {
+        log.finish();
+    }
+    let follower = log.follow(resume(&headers).or(from.after).unwrap_or(0));
+    let closing = closing(&org);
+    let events = futures::stream::unfold((follower, permit), |(mut follower, permit)| async move {
+        let entry = follower.next().await.ok().flatten()?;
+        let data = serde_json::to_string(&entry).unwrap_or_default();
+        Some((Ok(Event::default().id(entry.seq.to_string()).event("log").data(data)), (follower, permit)))
+    });
+    Ok(sse(events.take_until(closing).boxed()))
+}
+
+fn sse(events: futures::stream::BoxStream<'static, Result<Event, Infallible>>) -> Events {
+    Sse::new(events).keep_alive(KeepAlive::new().interval(limits::KEEP_ALIVE))
+}
+
+fn stream(doors: &Doors) -> Result<OwnedSemaphorePermit, Problem> {
+    let full = || Problem::new(Kind::Limit, format!("{} event streams are open already.", limits::STREAMS_MAX)).next("Close some tabs.");
+    Arc::clone(&doors.streams).try_acquire_owned().map_err(|_| full())
+}
+
+fn resume(headers: &HeaderMap) -> Option<u64> {
+    headers.get("last-event-id")?.to_str().ok()?.parse().ok()
+}
+
+/// Resolves when the org closes, so that open streams do not keep the server up.
+fn closing(org: &orchestrator::org::Org) -> impl Future<Output = ()> + Send + use<> {
+    let mut closing = org.closing.subscribe();
+    async move {
+        let _ = closing.wait_for(|c| *c).await;
+    }
+}
+

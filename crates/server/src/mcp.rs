@@ -1,0 +1,32 @@
+//! `/mcp`: the table of actions as tools of a Model Context Protocol server, with the caller's own rights.
+
+use crate::{error::Refusal, router::Doors};
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, Request},
+    response::{IntoResponse, Response},
+};
+use orchestrator::{
+    mcp::{ToolServer, tool},
+    table::{self, Context},
+};
+use std::sync::Arc;
+
+/// Serves one request.
+pub(crate) async fn serve(State(doors): State<Doors>, headers: HeaderMap, request: Request<Body>) -> Response {
+    let caller = match doors.gate.caller(&headers) {
+        Ok(caller) => caller,
+        Err(problem) => return Refusal(problem).into_response(),
+    };
+    // Only what the caller may do is shown.
+    let allowed = table::table().iter().filter(|a| caller.role.allows(a.permission));
+    let tools = allowed.map(|a| tool(a.name.replace('.', "_"), a.summary, a.input_schema())).collect();
+    let context = Context { machine: doors.machine, caller };
+    let call = Arc::new(move |name: String, input| {
+        let context = context.clone();
+        Box::pin(async move { table::find(&name.replacen('_', ".", 1))?.call(context, input).await }) as futures::future::BoxFuture<'static, _>
+    });
+    let server = ToolServer { name: "meshwork", instructions: "Meshwork: tasks, runs, patches and agents of this org.".into(), tools: Arc::new(tools), call };
+    server.service().handle(request).await.into_response()
+}

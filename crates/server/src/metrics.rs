@@ -1,0 +1,51 @@
+//! `/metrics`: what there is to count, in the OpenMetrics text form.
+
+use crate::{error::Refusal, router::Doors};
+use axum::{
+    extract::State,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+use domain::{Problem, event::kind, role::Permission, run::Run};
+use orchestrator::limits::RUNS_MAX;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{family::Family, gauge::Gauge},
+    registry::Registry,
+};
+use store::Order;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Labels {
+    class: String,
+    state: String,
+}
+
+/// `GET /metrics`
+pub(crate) async fn metrics(State(doors): State<Doors>, headers: HeaderMap) -> Result<Response, Refusal> {
+    doors.gate.caller(&headers)?.may(Permission::View)?;
+    let org = doors.machine.org()?;
+    let text = org
+        .blocking(|org| {
+            let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, RUNS_MAX)?;
+            let mut registry = Registry::default();
+            let by_state = Family::<Labels, Gauge>::default();
+            let tokens: Gauge = Gauge::default();
+            for run in &runs {
+                let label = |v: serde_json::Value| v.as_str().unwrap_or_default().to_owned();
+                let labels = Labels { class: label(serde_json::json!(run.class)), state: label(serde_json::json!(run.state)) };
+                by_state.get_or_create(&labels).inc();
+                tokens.inc_by(i64::try_from(run.usage.tokens()).unwrap_or(i64::MAX));
+            }
+            let journal: Gauge = Gauge::default();
+            journal.set(i64::try_from(org.store.head()?.seq.0).unwrap_or(i64::MAX));
+            registry.register("meshwork_runs", "Runs by class and state", by_state);
+            registry.register("meshwork_model_tokens", "Tokens that runs used, as their providers count", tokens);
+            registry.register("meshwork_journal_events", "Events in this device's journal", journal);
+            let mut text = String::new();
+            encode(&mut text, &registry).map_err(Problem::internal)?;
+            Ok(text)
+        })
+        .await?;
+    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
+}

@@ -1,0 +1,162 @@
+//! Blobs: content beside the journal, named by its BLAKE3 hash, that can be erased without touching the chain.
+
+use crate::{files, limits, problem};
+use domain::{Hash, Kind, Problem};
+use identity::envelope::hash_bytes;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// The blobs of a store. Calls block on the disk.
+#[derive(Clone, Debug)]
+pub struct Blobs {
+    dir: PathBuf,
+    next: Arc<AtomicU64>,
+}
+
+impl Blobs {
+    /// Opens the folder; what a crash left half written is removed.
+    pub(crate) fn open(dir: PathBuf) -> Result<Self, Problem> {
+        let blobs = Self { dir, next: Arc::default() };
+        let temporary = blobs.temporary();
+        match fs::remove_dir_all(&temporary) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(problem::file("clear", &temporary, &e)),
+            _ => {}
+        }
+        files::make_dir(&blobs.dir)?;
+        files::make_dir(&temporary)?;
+        Ok(blobs)
+    }
+
+    /// Keeps some bytes; they are on disk when this returns. The same bytes are kept once.
+    ///
+    /// # Errors
+    /// When they are more than [`limits::BLOB_BYTES_MAX`], or the disk refuses.
+    pub fn put(&self, bytes: &[u8]) -> Result<Hash, Problem> {
+        if bytes.len() > limits::BLOB_BYTES_MAX {
+            return Err(Problem::new(Kind::Limit, format!("{} bytes are too many to keep.", bytes.len()))
+                .because(format!("One blob may have {}.", limits::BLOB_BYTES_MAX)));
+        }
+        let hash = hash_bytes(bytes);
+        let path = self.path(&hash);
+        files::make_dir(path.parent().unwrap_or(&self.dir))?;
+        let kept = if path.exists() && fs::read(&path).is_ok_and(|found| found == bytes) {
+            // Its name may be not yet durable, if another thread is just writing it.
+            files::sync_parent(&path)
+        } else {
+            let temporary = self.temporary().join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
+            files::write_new(&temporary, &path, bytes)
+        };
+        kept.map_err(|e| problem::file("write", &path, &e))?;
+        Ok(hash)
+    }
+
+    /// The bytes; nothing when they were erased or never there.
+    ///
+    /// # Errors
+    /// When the disk refuses, or the bytes are not those of this name any more.
+    pub fn get(&self, hash: &Hash) -> Result<Option<Vec<u8>>, Problem> {
+        let path = self.path(hash);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(problem::file("read", &path, &e)),
+        };
+        if hash_bytes(&bytes) != *hash {
+            return Err(Problem::unavailable(format!("{} is damaged.", path.display()))
+                .because("Its content does not fit its name.")
+                .next("Put it back from a backup."));
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Whether it is there.
+    pub fn exists(&self, hash: &Hash) -> bool {
+        self.path(hash).is_file()
+    }
+
+    /// Erases it, durably. Erasing what is not there is fine.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn erase(&self, hash: &Hash) -> Result<(), Problem> {
+        let path = self.path(hash);
+        match fs::remove_file(&path).and_then(|()| files::sync_parent(&path)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(problem::file("erase", &path, &e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn path(&self, hash: &Hash) -> PathBuf {
+        // A hash has 64 hexadecimal digits, so it is safe as a name, and its first two spread the files.
+        self.dir.join(&hash.as_str()[..2]).join(hash.as_str())
+    }
+
+    fn temporary(&self) -> PathBuf {
+        self.dir.join("tmp")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn blobs_are_kept_once_found_and_erased() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(dir.path().join("blobs")).unwrap();
+        let hash = blobs.put(b"hello").unwrap();
+        assert_eq!(blobs.put(b"hello").unwrap(), hash);
+        let again = Blobs::open(dir.path().join("blobs")).unwrap();
+        assert_eq!(again.get(&hash).unwrap().as_deref(), Some(&b"hello"[..]));
+        assert_eq!(again.get(&blobs.put(b"").unwrap()).unwrap().as_deref(), Some(&b""[..]));
+        again.erase(&hash).unwrap();
+        again.erase(&hash).unwrap();
+        assert!(!again.exists(&hash));
+        assert_eq!(again.get(&hash).unwrap(), None);
+    }
+
+    #[test]
+    fn damage_is_noticed_and_mended_by_putting_it_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(dir.path().join("blobs")).unwrap();
+        let hash = blobs.put(b"hello").unwrap();
+        fs::write(blobs.path(&hash), b"hellp").unwrap();
+        assert!(blobs.get(&hash).unwrap_err().what.contains("damaged"));
+        blobs.put(b"hello").unwrap();
+        assert!(blobs.get(&hash).is_ok());
+    }
+
+    #[test]
+    fn what_a_crash_left_is_removed_and_sizes_are_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(dir.path().join("blobs")).unwrap();
+        fs::write(blobs.temporary().join("7"), b"half").unwrap();
+        Blobs::open(dir.path().join("blobs")).unwrap();
+        assert_eq!(fs::read_dir(blobs.temporary()).unwrap().count(), 0);
+        assert_eq!(blobs.put(&vec![0; limits::BLOB_BYTES_MAX + 1]).unwrap_err().kind, Kind::Limit);
+    }
+
+    #[test]
+    fn many_threads_may_put_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(dir.path().join("blobs")).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..20u8).for_each(|n| drop(blobs.put(&[n]).unwrap())));
+            }
+        });
+        assert!((0..20u8).all(|n| blobs.get(&hash_bytes(&[n])).unwrap().is_some()));
+    }
+}

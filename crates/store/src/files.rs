@@ -1,0 +1,100 @@
+//! The store's folder: its files' names, durable writes, the lock, and the mark that a restore leaves.
+
+use crate::problem;
+use domain::Problem;
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// The database.
+pub(crate) fn database(dir: &Path) -> PathBuf {
+    dir.join("journal.db")
+}
+
+/// The mark of a restore.
+fn restored(dir: &Path) -> PathBuf {
+    dir.join("restored")
+}
+
+/// Makes a folder that only its owner can enter, durably, unless it is there.
+pub(crate) fn make_dir(dir: &Path) -> Result<(), Problem> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let make = || -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        sync_parent(dir)
+    };
+    make().map_err(|e| problem::file("make the folder", dir, &e))
+}
+
+/// Makes new, renamed and removed names in the folder of `path` durable.
+pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Writes a new file durably, and gives it its name at the end.
+pub(crate) fn write_new(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let written = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(temporary, path)?;
+        sync_parent(path)
+    };
+    written().inspect_err(|_| {
+        // What is half written would only take room on a full disk.
+        let _ = fs::remove_file(temporary);
+    })
+}
+
+/// Makes an empty file that only its owner can read, unless it is there. SQLite gives its companions the same mode.
+pub(crate) fn make_private(path: &Path) -> Result<(), Problem> {
+    let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    made.map(|_| ()).map_err(|e| problem::file("open", path, &e))
+}
+
+/// Takes the folder for this process alone, until the handle is dropped or the process ends in any way.
+pub(crate) fn lock(dir: &Path) -> Result<File, Problem> {
+    let path = dir.join("journal.lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+    let file = file.map_err(|e| problem::file("open", &path, &e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Problem::conflict(format!("Another Meshwork already uses {}.", dir.display()))
+            .next("Use that one, or stop it first, or choose another folder with --data-dir.")),
+        Err(TryLockError::Error(e)) => Err(problem::file("lock", &path, &e)),
+    }
+}
+
+/// Leaves the mark that this folder comes from a backup: the next opening begins a new incarnation, so that what the lost
+/// journal had written after the backup is never contradicted under the same numbers.
+///
+/// # Errors
+/// When the mark cannot be written durably.
+pub fn mark_restored(dir: &Path) -> Result<(), Problem> {
+    let path = restored(dir);
+    let mark = || -> io::Result<()> {
+        File::create(&path)?.sync_all()?;
+        sync_parent(&path)
+    };
+    mark().map_err(|e| problem::file("write", &path, &e))
+}
+
+/// Whether the mark is there.
+pub(crate) fn is_restored(dir: &Path) -> bool {
+    restored(dir).exists()
+}
+
+/// Takes the mark away, once the new incarnation is on disk.
+pub(crate) fn clear_restored(dir: &Path) -> Result<(), Problem> {
+    let path = restored(dir);
+    let clear = || -> io::Result<()> {
+        fs::remove_file(&path)?;
+        sync_parent(&path)
+    };
+    clear().map_err(|e| problem::file("remove", &path, &e))
+}

@@ -1,0 +1,372 @@
+//! [`Store`]: the handle that everybody shares.
+
+use crate::{
+    blob::Blobs,
+    chain::{self, Head, Recorded, Seq},
+    fault::Fault,
+    files,
+    follow::Follower,
+    limits, migrate, problem,
+    projector::View,
+    read::{self, Order, Readers, Tail},
+    rebuild::RebuildReport,
+    run_log::{Logs, RunLog},
+    session::{self, Prepared, Session},
+    token::{self, TokenChange},
+    verify::{self, VerifyReport},
+    writer::{Command, Writer},
+};
+use domain::{
+    Did, Problem, RunId,
+    event::{self, Body, Event},
+};
+use identity::token::Record;
+use serde::de::DeserializeOwned;
+use sqlite::Connection;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    task::{Context, Poll, Wake},
+    thread::{self, JoinHandle, Thread},
+};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+/// Signs in the name of a device.
+pub type Sign = Arc<dyn Fn(&[u8]) -> Result<[u8; 64], Problem> + Send + Sync>;
+
+/// Whose journal it is, and what signs its heads.
+#[derive(Clone)]
+pub struct Signer {
+    /// The device.
+    pub device: Did,
+    /// Signs with its key, wherever that lives. Called once a group of commits, on the writer's thread.
+    pub sign: Sign,
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signer({})", self.device)
+    }
+}
+
+/// What a device remembers of an org. Cheap to clone; the folder is freed when the last clone is dropped
+/// (a [`Follower`] holds one).
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dir: PathBuf,
+    device: Did,
+    readers: Readers,
+    published: broadcast::Sender<Recorded>,
+    blobs: Blobs,
+    logs: Logs,
+    commands: Option<mpsc::Sender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.inner.dir.display())
+    }
+}
+
+impl Store {
+    /// Opens the store in this folder; makes one where there is none. A folder that a restore marked goes on as a new
+    /// incarnation, whose first event is [`Body::Restored`].
+    ///
+    /// # Errors
+    /// When another process uses it, it belongs to another device, was written by a newer Meshwork, is damaged, or the disk
+    /// refuses.
+    pub fn open(dir: &Path, signer: Signer) -> Result<Self, Problem> {
+        Self::open_with_fault(dir, signer, Fault::None)
+    }
+
+    /// Opens the store with something wrong on purpose: for tests.
+    #[doc(hidden)]
+    pub fn open_with_fault(dir: &Path, signer: Signer, fault: Fault) -> Result<Self, Problem> {
+        files::make_dir(dir)?;
+        let lock = files::lock(dir)?;
+        let connection = migrate::open_writer(dir, fault)?;
+        begin(&connection, dir, &signer)?;
+        let (commands, receiver) = mpsc::channel(limits::WRITE_QUEUE);
+        let (published, _) = broadcast::channel(limits::SUBSCRIBER_LAG_MAX);
+        let device = signer.device.clone();
+        let writer = Writer { dir: dir.to_owned(), signer, fault, commands: receiver, published: published.clone(), lock };
+        let blobs = Blobs::open(dir.join("blobs"))?;
+        let logs = Logs::open(dir.join("logs"))?;
+        let thread = thread::Builder::new().name("journal".into()).spawn(move || writer.run(connection)).map_err(Problem::internal)?;
+        let inner = Inner {
+            dir: dir.to_owned(),
+            device,
+            readers: Readers::new(dir.to_owned()),
+            published,
+            blobs,
+            logs,
+            commands: Some(commands),
+            thread: Some(thread),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.inner.dir
+    }
+
+    /// The device whose journal it is.
+    pub fn device(&self) -> &Did {
+        &self.inner.device
+    }
+
+    /// Appends events, all or none, and changes what they change. Answers with the last one's number once they are on disk.
+    /// Events whose answer is not awaited may have been written all the same.
+    ///
+    /// # Errors
+    /// When an event does not fit, or the disk refuses; then nothing was written.
+    pub async fn append(&self, events: Vec<Event>) -> Result<Seq, Problem> {
+        let events = session::prepare(events)?;
+        self.ask(|answer| Command::Append { events, answer }).await
+    }
+
+    /// As [`Store::append`], for threads that may block. Works within and without an async runtime.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn append_blocking(&self, events: Vec<Event>) -> Result<Seq, Problem> {
+        block_on(self.append(events))
+    }
+
+    /// Appends what `decide` wants, given how everything is at that very moment: nobody else writes between its look and
+    /// its events, so this is how claims and leases are taken. It runs on the writer's thread: it must be quick, must not
+    /// wait, and must not use the store but through its view. With no events, nothing is written.
+    ///
+    /// # Errors
+    /// What `decide` refuses with, and as [`Store::append`].
+    pub async fn append_if(
+        &self,
+        decide: impl FnOnce(&mut View<'_>) -> Result<Vec<Event>, Problem> + Send + 'static,
+    ) -> Result<Seq, Problem> {
+        self.ask(|answer| Command::Decide { decide: Box::new(decide), answer }).await
+    }
+
+    /// As [`Store::append_if`], for threads that may block.
+    ///
+    /// # Errors
+    /// As [`Store::append_if`].
+    pub fn append_if_blocking(
+        &self,
+        decide: impl FnOnce(&mut View<'_>) -> Result<Vec<Event>, Problem> + Send + 'static,
+    ) -> Result<Seq, Problem> {
+        block_on(self.append_if(decide))
+    }
+
+    /// One projected thing.
+    ///
+    /// # Errors
+    /// When the database refuses, or it is of another form than `T`.
+    pub fn get<T: DeserializeOwned>(&self, kind: &str, id: &str) -> Result<Option<T>, Problem> {
+        let text = self.inner.readers.with(|c| read::value_text(c, kind, id).map_err(|e| problem::database(&e)))?;
+        text.map(|text| serde_json::from_str(&text).map_err(Problem::internal)).transpose()
+    }
+
+    /// Projected things of one kind, ordered by the events that made them; at most [`limits::READ_MAX`].
+    ///
+    /// # Errors
+    /// When the database refuses, or one is of another form than `T`.
+    pub fn list<T: DeserializeOwned>(&self, kind: &str, order: Order, limit: usize) -> Result<Vec<T>, Problem> {
+        let texts = self.inner.readers.with(|c| read::list_texts(c, "projected", kind, order, limit).map_err(|e| problem::database(&e)))?;
+        texts.iter().map(|text| serde_json::from_str(text).map_err(Problem::internal)).collect()
+    }
+
+    /// Events after `after`, oldest first; at most [`limits::READ_MAX`].
+    ///
+    /// # Errors
+    /// When the database refuses, or an event cannot be read.
+    pub fn events(&self, after: Seq, limit: usize) -> Result<Vec<Recorded>, Problem> {
+        self.inner.readers.with(|c| read::events(c, after, limit))
+    }
+
+    /// The end of the journal.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn head(&self) -> Result<Head, Problem> {
+        let tail = self.inner.readers.with(read::tail)?;
+        tail.ok_or_else(|| Problem::internal("the journal has no incarnation"))?.head()
+    }
+
+    /// Events from now on, after they are on disk. Who lags behind more than [`limits::SUBSCRIBER_LAG_MAX`] is told so, and
+    /// reads what it missed with [`Store::events`]; [`Store::follow`] does that by itself.
+    pub fn subscribe(&self) -> broadcast::Receiver<Recorded> {
+        self.inner.published.subscribe()
+    }
+
+    /// Every event after `after`, without gaps: first from the journal, then as they come.
+    pub fn follow(&self, after: Seq) -> Follower {
+        Follower::new(self.clone(), after)
+    }
+
+    /// Checks every link, hash and signature of every incarnation. Takes long for long journals: call it where blocking is
+    /// allowed.
+    ///
+    /// # Errors
+    /// When the journal cannot be read at all; what is wrong inside is in the report.
+    pub fn verify(&self) -> Result<VerifyReport, Problem> {
+        self.inner.readers.with(|c| verify::verify(c, &self.inner.device))
+    }
+
+    /// Makes the projections anew from the journal, and says what was different. Writes wait meanwhile.
+    ///
+    /// # Errors
+    /// When an event cannot be read or projected, or the disk refuses; then the projections stay as they were.
+    pub async fn rebuild(&self) -> Result<RebuildReport, Problem> {
+        self.ask(|answer| Command::Rebuild { answer }).await
+    }
+
+    /// As [`Store::rebuild`], for threads that may block.
+    ///
+    /// # Errors
+    /// As [`Store::rebuild`].
+    pub fn rebuild_blocking(&self) -> Result<RebuildReport, Problem> {
+        block_on(self.rebuild())
+    }
+
+    /// Writes a consistent copy of the database into a new file, for a backup. Blobs and logs are plain files.
+    ///
+    /// # Errors
+    /// When the file exists, or the disk refuses.
+    pub fn snapshot(&self, to: &Path) -> Result<(), Problem> {
+        if to.exists() {
+            return Err(Problem::conflict(format!("{} exists already.", to.display())));
+        }
+        // A connection of its own: VACUUM INTO is refused on those that only read.
+        let connection = Connection::open_with_flags(files::database(&self.inner.dir), sqlite::OpenFlags::new().with_read_write());
+        migrate::copy_to(&connection.map_err(|e| problem::database(&e))?, to)
+    }
+
+    /// The blobs beside the journal.
+    pub fn blobs(&self) -> &Blobs {
+        &self.inner.blobs
+    }
+
+    /// The log of a run; begins one where there is none. All handles of one run's log are the same log.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn run_log(&self, run: &RunId) -> Result<RunLog, Problem> {
+        self.inner.logs.get(run)
+    }
+
+    /// Keeps a new token's record, together with the event that says so.
+    ///
+    /// # Errors
+    /// As [`Store::append`], and when there are too many.
+    pub async fn insert_token(&self, record: Record, event: Event) -> Result<Seq, Problem> {
+        self.change_tokens(TokenChange::Insert(record), event).await
+    }
+
+    /// Forgets a token, together with the event that says so.
+    ///
+    /// # Errors
+    /// As [`Store::append`], and when there is none with this id.
+    pub async fn revoke_token(&self, id: &str, event: Event) -> Result<Seq, Problem> {
+        self.change_tokens(TokenChange::Revoke(id.to_owned()), event).await
+    }
+
+    /// What is kept of one token.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn token(&self, id: &str) -> Result<Option<Record>, Problem> {
+        self.inner.readers.with(|c| token::record(c, id))
+    }
+
+    /// What is kept of all tokens, oldest first.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn tokens(&self) -> Result<Vec<Record>, Problem> {
+        self.inner.readers.with(token::records)
+    }
+
+    async fn change_tokens(&self, change: TokenChange, event: Event) -> Result<Seq, Problem> {
+        let events = session::prepare(vec![event])?;
+        self.ask(|answer| Command::Tokens { change, events, answer }).await
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<Result<T, Problem>>) -> Command) -> Result<T, Problem> {
+        let (answer, answered) = oneshot::channel();
+        let commands = self.inner.commands.as_ref().ok_or_else(problem::writer_gone)?;
+        commands.send(command(answer)).await.map_err(|_| problem::writer_gone())?;
+        answered.await.map_err(|_| problem::writer_gone())?
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
+            // A panic of the writer was already told to everybody who waited for it.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Makes sure that an incarnation has begun, and a new one after a restore.
+fn begin(connection: &Connection, dir: &Path, signer: &Signer) -> Result<(), Problem> {
+    let found = read::tail(connection)?;
+    if let Some(tail) = &found
+        && tail.device != signer.device
+    {
+        return Err(Problem::conflict(format!("The journal in {} belongs to another device.", dir.display()))
+            .because(format!("It is the journal of {}, and this device is {}.", tail.device, signer.device))
+            .next("Use the data folder of this device, or restore its keys from the same backup."));
+    }
+    let restored = files::is_restored(dir);
+    if found.is_some() && !restored {
+        return Ok(());
+    }
+    let in_transaction = |found: Option<&Tail>| -> Result<(), Problem> {
+        connection.execute("BEGIN IMMEDIATE").map_err(|e| problem::database(&e))?;
+        let tail = Session::begin_incarnation(connection, found, signer)?;
+        let mut session = Session::new(connection, signer, tail).map_err(|e| problem::database(&e))?;
+        session.append(&restored_event(signer, found.is_some())?).map_err(|failure| match failure {
+            crate::projector::Failure::Append(problem) => problem,
+            crate::projector::Failure::Database(error) => problem::database(&error),
+        })?;
+        session.prepare_commit()?;
+        connection.execute("COMMIT").map_err(|e| problem::database(&e))
+    };
+    in_transaction(found.as_ref())?;
+    if restored { files::clear_restored(dir) } else { Ok(()) }
+}
+
+/// The first event of an incarnation that goes on from a backup.
+fn restored_event(signer: &Signer, restored: bool) -> Result<Vec<Prepared>, Problem> {
+    let event = Event { version: event::VERSION, at: chain::now(), actor: signer.device.clone(), body: Body::Restored };
+    session::prepare(if restored { vec![event] } else { vec![] })
+}
+
+/// Waits for a future on this thread, within or without a runtime: what we wait for is done by the writer's thread.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(thread::current())).into();
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The named limits of this crate. Reaching one is visible: as a problem, or as the wait of whoever writes.
+
+/// How many writes wait for the writer before callers wait in turn.
+pub const WRITE_QUEUE: usize = 4_096;
+/// How many events are committed together at most.
+pub const GROUP_EVENTS_MAX: usize = 1_024;
+/// How many events one append may carry.
+pub const APPEND_EVENTS_MAX: usize = 1_024;
+/// The largest event, in bytes of its canonical JSON. Content belongs into blobs.
+pub const EVENT_BYTES_MAX: usize = 256 * 1024;
+/// How many events a subscriber may lag behind before it has to read them from the journal.
+pub const SUBSCRIBER_LAG_MAX: usize = 4_096;
+/// How many projected things the writer keeps in memory between groups.
+pub const PROJECTED_CACHE_MAX: usize = 2_048;
+/// How many idle connections are kept for readers.
+pub const READERS_IDLE_MAX: usize = 4;
+/// How many events or things one read returns at most.
+pub const READ_MAX: usize = 10_000;
+/// How many events a follower takes from the journal at once.
+pub const FOLLOW_BATCH: usize = 256;
+/// How many events are projected between two looks at the disk while projections are rebuilt.
+pub const REBUILD_BATCH: usize = 1_000;
+/// How many differences a rebuild names; the rest is counted.
+pub const DIFFERENCES_MAX: usize = 100;
+/// How long a statement waits for another one of this process, in milliseconds.
+pub const BUSY_MS: usize = 5_000;
+/// After how many pages of 4 KiB the write-ahead log is taken over into the database.
+pub const WAL_PAGES: usize = 4_000;
+/// How large the write-ahead log may stay once it was taken over, in bytes.
+pub const WAL_BYTES_KEPT: u64 = 64 * 1024 * 1024;
+/// The largest blob, in bytes.
+pub const BLOB_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How many API tokens there may be.
+pub const TOKENS_MAX: usize = 1_000;
+/// The largest entry of a run's log, in bytes.
+pub const LOG_ENTRY_BYTES_MAX: usize = 1024 * 1024;
+/// How much of a run's log is kept, in bytes; then output is dropped, and the log says so.
+pub const LOG_BYTES_MAX: u64 = domain::limits::RUN_LOG_BYTES_MAX;
+/// What a full log still has for entries that tell how the run went (not its output), in bytes.
+pub const LOG_RESERVE_BYTES: u64 = 4 * 1024 * 1024;
+/// Between how many bytes of a log its index remembers a place.
+pub const LOG_INDEX_BYTES: u64 = 64 * 1024;
+/// How many entries a follower of a log takes at once.
+pub const LOG_FOLLOW_BATCH: usize = 256;

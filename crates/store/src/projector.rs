@@ -1,0 +1,233 @@
+//! What events change: projections, kept in a table, with the last ones in the writer's memory.
+
+use crate::{limits, problem, read::Order};
+use domain::{
+    Problem,
+    event::{self, Event},
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sqlite::{Connection, State, Statement};
+use std::collections::HashMap;
+
+/// Projects events into a table of one connection. Changes stay in memory until [`Projector::flush`].
+pub(crate) struct Projector<'c> {
+    connection: &'c Connection,
+    table: &'static str,
+    select: Statement<'c>,
+    upsert: Statement<'c>,
+    cache: HashMap<String, Entry>,
+}
+
+/// A projected thing in memory.
+#[derive(Clone, Debug)]
+struct Entry {
+    kind: &'static str,
+    id: String,
+    value: Value,
+    /// The event that changed it first since it is in memory, and the last one.
+    first: u64,
+    last: u64,
+    dirty: bool,
+}
+
+/// What an append that is not yet counted changes.
+#[derive(Default)]
+pub(crate) struct Staged(HashMap<String, Entry>);
+
+/// What can go wrong while projecting: something that concerns one append only, or the database itself.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The append cannot be done; others can.
+    Append(Problem),
+    /// The database refused.
+    Database(sqlite::Error),
+}
+
+impl From<sqlite::Error> for Failure {
+    fn from(error: sqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl<'c> Projector<'c> {
+    /// A projector over this table (`projected`, or the one that a rebuild makes).
+    pub(crate) fn new(connection: &'c Connection, table: &'static str) -> sqlite::Result<Self> {
+        Ok(Self {
+            connection,
+            table,
+            select: connection.prepare(format!("SELECT value FROM {table} WHERE kind=? AND id=?"))?,
+            upsert: connection.prepare(format!(
+                "INSERT INTO {table}(kind, id, value, first_seq, last_seq) VALUES(?, ?, ?, ?, ?)
+                 ON CONFLICT(kind, id) DO UPDATE SET value=excluded.value, last_seq=excluded.last_seq"
+            ))?,
+            cache: HashMap::new(),
+        })
+    }
+
+    /// Projects one event; its changes go into `staged`.
+    pub(crate) fn project(&mut self, event: &Event, seq: u64, staged: &mut Staged) -> Result<(), Failure> {
+        let mut failed = None;
+        let changes = event::project(event, &mut |kind, id| match self.staged_value(staged, kind, id) {
+            Ok(value) => value,
+            Err(error) => {
+                failed = Some(error);
+                None
+            }
+        });
+        if let Some(error) = failed {
+            return Err(Failure::Database(error));
+        }
+        for change in changes.map_err(Failure::Append)? {
+            let key = key(change.kind, &change.id);
+            let entry = Entry { kind: change.kind, id: change.id, value: change.value, first: seq, last: seq, dirty: true };
+            staged.put(key, entry);
+        }
+        Ok(())
+    }
+
+    /// Counts what was staged.
+    pub(crate) fn take(&mut self, staged: Staged) {
+        for (key, entry) in staged.0 {
+            put(&mut self.cache, key, entry);
+        }
+    }
+
+    /// Writes what changed into the table.
+    pub(crate) fn flush(&mut self) -> sqlite::Result<()> {
+        for entry in self.cache.values_mut().filter(|entry| entry.dirty) {
+            self.upsert.reset()?;
+            self.upsert.bind((1, entry.kind))?;
+            self.upsert.bind((2, entry.id.as_str()))?;
+            self.upsert.bind((3, entry.value.to_string().as_str()))?;
+            self.upsert.bind((4, signed(entry.first)))?;
+            self.upsert.bind((5, signed(entry.last)))?;
+            self.upsert.next()?;
+            entry.dirty = false;
+        }
+        // A statement that is not reset keeps its transaction open.
+        self.upsert.reset()
+    }
+
+    /// After a commit: keeps what is in memory for the next group, within its bound.
+    pub(crate) fn settled(&mut self) {
+        if self.cache.len() > limits::PROJECTED_CACHE_MAX {
+            self.cache.clear();
+        }
+    }
+
+    /// After a rollback: forgets what did not happen.
+    pub(crate) fn forget(&mut self) {
+        self.cache.clear();
+    }
+
+    fn staged_value(&mut self, staged: &Staged, kind: &str, id: &str) -> sqlite::Result<Option<Value>> {
+        match staged.0.get(&key(kind, id)) {
+            Some(entry) => Ok(Some(entry.value.clone())),
+            None => self.value(kind, id),
+        }
+    }
+
+    fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Value>> {
+        if let Some(entry) = self.cache.get(&key(kind, id)) {
+            return Ok(Some(entry.value.clone()));
+        }
+        self.select.reset()?;
+        self.select.bind((1, kind))?;
+        self.select.bind((2, id))?;
+        let found = match self.select.next()? {
+            State::Row => Some(parse(&self.select.read::<String, _>(0)?)?),
+            State::Done => None,
+        };
+        self.select.reset()?;
+        Ok(found)
+    }
+}
+
+impl Staged {
+    fn put(&mut self, key: String, entry: Entry) {
+        put(&mut self.0, key, entry);
+    }
+}
+
+fn put(map: &mut HashMap<String, Entry>, key: String, mut entry: Entry) {
+    if let Some(before) = map.get(&key)
+        && before.dirty
+    {
+        entry.first = before.first;
+    }
+    map.insert(key, entry);
+}
+
+/// What an append's condition sees: everything projected, as it is at that very moment. Nobody else writes meanwhile.
+pub struct View<'a> {
+    projector: &'a mut dyn Lookup,
+    failed: Option<sqlite::Error>,
+}
+
+/// Hides the projector's lifetime from callers.
+trait Lookup {
+    fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Value>>;
+    fn list(&mut self, kind: &str, order: Order, limit: usize) -> sqlite::Result<Vec<Value>>;
+}
+
+impl Lookup for Projector<'_> {
+    fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Value>> {
+        Projector::value(self, kind, id)
+    }
+
+    fn list(&mut self, kind: &str, order: Order, limit: usize) -> sqlite::Result<Vec<Value>> {
+        self.flush()?;
+        let texts = crate::read::list_texts(self.connection, self.table, kind, order, limit)?;
+        texts.iter().map(|text| parse(text)).collect()
+    }
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(projector: &'a mut Projector<'_>) -> Self {
+        Self { projector, failed: None }
+    }
+
+    pub(crate) fn failure(&mut self) -> Option<sqlite::Error> {
+        self.failed.take()
+    }
+
+    /// A projected thing as JSON: what [`domain::event::Before`] gives.
+    pub fn value(&mut self, kind: &str, id: &str) -> Option<Value> {
+        self.projector.value(kind, id).unwrap_or_else(|error| {
+            self.failed = Some(error);
+            None
+        })
+    }
+
+    /// A projected thing.
+    ///
+    /// # Errors
+    /// When the database refuses, or it is of another form than `T`.
+    pub fn get<T: DeserializeOwned>(&mut self, kind: &str, id: &str) -> Result<Option<T>, Problem> {
+        let value = self.projector.value(kind, id).map_err(|e| problem::database(&e))?;
+        value.map(|value| serde_json::from_value(value).map_err(Problem::internal)).transpose()
+    }
+
+    /// Projected things of one kind.
+    ///
+    /// # Errors
+    /// When the database refuses, or one is of another form than `T`.
+    pub fn list<T: DeserializeOwned>(&mut self, kind: &str, order: Order, limit: usize) -> Result<Vec<T>, Problem> {
+        let values = self.projector.list(kind, order, limit).map_err(|e| problem::database(&e))?;
+        values.into_iter().map(|value| serde_json::from_value(value).map_err(Problem::internal)).collect()
+    }
+}
+
+/// SQLite's integers are signed; numbers of events never come near their end.
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn key(kind: &str, id: &str) -> String {
+    format!("{kind}\0{id}")
+}
+
+fn parse(text: &str) -> sqlite::Result<Value> {
+    serde_json::from_str(text).map_err(|e| sqlite::Error { code: Some(11), message: Some(format!("a projection is not JSON: {e}")) })
+}

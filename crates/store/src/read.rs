@@ -1,0 +1,184 @@
+//! Reads: each on a connection of its own, so that they never wait for the writer.
+
+use crate::{
+    chain::{self, Digest, Head, Recorded, Seq},
+    limits, migrate, problem,
+    projector::signed,
+};
+use domain::{Problem, event::Event};
+use sqlite::{Connection, State, Statement};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// In which order things come: by the event that made them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The newest first.
+    Newest,
+    /// The oldest first.
+    Oldest,
+}
+
+/// The readers' connections.
+pub(crate) struct Readers {
+    dir: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    pub(crate) fn new(dir: PathBuf) -> Self {
+        Self { dir, idle: Mutex::default() }
+    }
+
+    /// Runs a read on a connection of its own.
+    pub(crate) fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Problem>) -> Result<T, Problem> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => migrate::open_reader(&self.dir).map_err(|e| problem::database(&e))?,
+        };
+        let answer = read(&connection);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // After a failure the connection itself may be what is broken.
+        if answer.is_ok() && idle.len() < limits::READERS_IDLE_MAX {
+            idle.push(connection);
+        }
+        answer
+    }
+}
+
+/// A projected thing, as JSON text.
+pub(crate) fn value_text(connection: &Connection, kind: &str, id: &str) -> sqlite::Result<Option<String>> {
+    let mut statement = connection.prepare("SELECT value FROM projected WHERE kind=? AND id=?")?;
+    statement.bind((1, kind))?;
+    statement.bind((2, id))?;
+    match statement.next()? {
+        State::Row => statement.read(0).map(Some),
+        State::Done => Ok(None),
+    }
+}
+
+/// Projected things of one kind, as JSON text.
+pub(crate) fn list_texts(connection: &Connection, table: &str, kind: &str, order: Order, limit: usize) -> sqlite::Result<Vec<String>> {
+    let direction = match order {
+        Order::Newest => "DESC",
+        Order::Oldest => "ASC",
+    };
+    let sql = format!("SELECT value FROM {table} WHERE kind=? ORDER BY first_seq {direction}, rowid {direction} LIMIT ?");
+    let mut statement = connection.prepare(sql)?;
+    statement.bind((1, kind))?;
+    statement.bind((2, signed(limit.min(limits::READ_MAX) as u64)))?;
+    let mut texts = vec![];
+    while let State::Row = statement.next()? {
+        texts.push(statement.read(0)?);
+    }
+    Ok(texts)
+}
+
+/// Events after `after`, oldest first.
+pub(crate) fn events(connection: &Connection, after: Seq, limit: usize) -> Result<Vec<Recorded>, Problem> {
+    let read = |statement: &mut Statement<'_>| -> sqlite::Result<Vec<Row>> {
+        statement.bind((1, signed(after.0)))?;
+        statement.bind((2, signed(limit.min(limits::READ_MAX) as u64)))?;
+        let mut rows = vec![];
+        while let State::Row = statement.next()? {
+            rows.push(Row::read(statement)?);
+        }
+        Ok(rows)
+    };
+    let rows = connection
+        .prepare("SELECT seq, incarnation, previous, hash, payload FROM event WHERE seq>? ORDER BY seq LIMIT ?")
+        .and_then(|mut statement| read(&mut statement))
+        .map_err(|e| problem::database(&e))?;
+    rows.into_iter().map(Row::recorded).collect()
+}
+
+/// One row of the table of events.
+pub(crate) struct Row {
+    pub(crate) seq: Seq,
+    pub(crate) incarnation: u64,
+    pub(crate) previous: Vec<u8>,
+    pub(crate) hash: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl Row {
+    /// Reads the columns seq, incarnation, previous, hash and payload.
+    pub(crate) fn read(statement: &Statement<'_>) -> sqlite::Result<Self> {
+        Ok(Self {
+            seq: Seq(unsigned(statement.read(0)?)),
+            incarnation: unsigned(statement.read(1)?),
+            previous: statement.read(2)?,
+            hash: statement.read(3)?,
+            payload: statement.read(4)?,
+        })
+    }
+
+    fn recorded(self) -> Result<Recorded, Problem> {
+        let event: Event = serde_json::from_slice(&self.payload).map_err(|e| unreadable(self.seq, &e))?;
+        let hash = Digest::try_from(self.hash.as_slice()).map_err(|e| unreadable(self.seq, &e))?;
+        Ok(Recorded { seq: self.seq, incarnation: self.incarnation, hash: chain::shown(&hash)?, event: Arc::new(event) })
+    }
+}
+
+/// An event of the journal that cannot be read.
+pub(crate) fn unreadable(seq: Seq, why: &dyn std::fmt::Display) -> Problem {
+    Problem::unavailable(format!("Event {seq} of the journal cannot be read."))
+        .because(format!("{why}."))
+        .next("Run `meshwork journal verify`. If it is sound, it was written by a newer Meshwork: update this machine.")
+}
+
+/// Where the journal ends, and how it goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct Tail {
+    pub(crate) device: domain::Did,
+    pub(crate) incarnation: u64,
+    pub(crate) seq: Seq,
+    pub(crate) hash: Digest,
+}
+
+impl Tail {
+    pub(crate) fn head(&self) -> Result<Head, Problem> {
+        Ok(Head { device: self.device.clone(), incarnation: self.incarnation, seq: self.seq, hash: chain::shown(&self.hash)? })
+    }
+}
+
+/// The end of the journal; nothing when no incarnation ever began.
+pub(crate) fn tail(connection: &Connection) -> Result<Option<Tail>, Problem> {
+    let sql = "SELECT number, device, after_seq, after_hash, coalesce((SELECT max(seq) FROM event), 0) FROM incarnation ORDER BY number DESC LIMIT 1";
+    let read = |statement: &mut Statement<'_>| -> sqlite::Result<Option<(i64, String, i64, Vec<u8>, i64)>> {
+        Ok(match statement.next()? {
+            State::Row => Some((statement.read(0)?, statement.read(1)?, statement.read(2)?, statement.read(3)?, statement.read(4)?)),
+            State::Done => None,
+        })
+    };
+    let row = connection.prepare(sql).and_then(|mut statement| read(&mut statement)).map_err(|e| problem::database(&e))?;
+    let Some((incarnation, device, after, after_hash, seq)) = row else { return Ok(None) };
+    let (incarnation, after, seq) = (unsigned(incarnation), Seq(unsigned(after)), Seq(unsigned(seq)));
+    let device: domain::Did = device.parse()?;
+    let hash = if seq > after {
+        hash_of(connection, seq)?
+    } else {
+        let before = Digest::try_from(after_hash.as_slice()).map_err(|e| unreadable(after, &e))?;
+        chain::genesis(&device, incarnation, after, &before)
+    };
+    Ok(Some(Tail { device, incarnation, seq, hash }))
+}
+
+fn hash_of(connection: &Connection, seq: Seq) -> Result<Digest, Problem> {
+    let read = |statement: &mut Statement<'_>| -> sqlite::Result<Vec<u8>> {
+        statement.bind((1, signed(seq.0)))?;
+        statement.next()?;
+        statement.read(0)
+    };
+    let hash = connection.prepare("SELECT hash FROM event WHERE seq=?").and_then(|mut statement| read(&mut statement));
+    let hash = hash.map_err(|e| problem::database(&e))?;
+    Digest::try_from(hash.as_slice()).map_err(|e| unreadable(seq, &e))
+}
+
+/// Numbers of events are never negative; a damaged row reads as 0 and does not verify.
+pub(crate) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,117 @@
+//! Makes the projections anew from the journal, and compares.
+
+use crate::{
+    chain::Seq,
+    limits, problem,
+    projector::{Failure, Projector, Staged},
+    read::{self, unsigned},
+};
+use domain::Problem;
+use serde::Serialize;
+use serde_json::Value;
+use sqlite::{Connection, State};
+
+/// What a rebuild did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RebuildReport {
+    /// Events that were projected.
+    pub events: u64,
+    /// Things that there are now.
+    pub things: u64,
+    /// How many were different before.
+    pub differences: u64,
+    /// The first of them.
+    pub first: Vec<Difference>,
+}
+
+/// A projected thing that was not as the journal says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Its kind.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// As it was; none when it was missing.
+    pub was: Option<Value>,
+    /// As the journal says it is; none when there is no such thing.
+    pub is: Option<Value>,
+}
+
+/// Makes the projections anew, in one transaction.
+pub(crate) fn rebuild(connection: &Connection) -> Result<RebuildReport, Problem> {
+    connection.execute("BEGIN IMMEDIATE").map_err(|e| problem::database(&e))?;
+    let report = in_transaction(connection);
+    let end = if report.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    connection.execute(end).map_err(|e| problem::database(&e))?;
+    report
+}
+
+fn in_transaction(connection: &Connection) -> Result<RebuildReport, Problem> {
+    let execute = |sql: &str| connection.execute(sql).map_err(|e| problem::database(&e));
+    execute(
+        "CREATE TABLE rebuilt(kind TEXT NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL) STRICT;
+         CREATE UNIQUE INDEX rebuilt_by_id ON rebuilt(kind, id);",
+    )?;
+    let mut report = RebuildReport { events: project_all(connection)?, ..RebuildReport::default() };
+    compare(connection, &mut report).map_err(|e| problem::database(&e))?;
+    execute(
+        "DELETE FROM projected;
+         INSERT INTO projected(kind, id, value, first_seq, last_seq) SELECT kind, id, value, first_seq, last_seq FROM rebuilt ORDER BY rowid;
+         DROP TABLE rebuilt;",
+    )?;
+    Ok(report)
+}
+
+fn project_all(connection: &Connection) -> Result<u64, Problem> {
+    let mut projector = Projector::new(connection, "rebuilt").map_err(|e| problem::database(&e))?;
+    let (mut at, mut events) = (Seq(0), 0);
+    loop {
+        let batch = read::events(connection, at, limits::REBUILD_BATCH)?;
+        let Some(last) = batch.last() else { return Ok(events) };
+        at = last.seq;
+        for recorded in &batch {
+            let mut staged = Staged::default();
+            projector.project(&recorded.event, recorded.seq.0, &mut staged).map_err(|failure| match failure {
+                Failure::Append(why) => read::unreadable(recorded.seq, &why),
+                Failure::Database(error) => problem::database(&error),
+            })?;
+            projector.take(staged);
+        }
+        projector.flush().map_err(|e| problem::database(&e))?;
+        projector.settled();
+        events += batch.len() as u64;
+    }
+}
+
+fn compare(connection: &Connection, report: &mut RebuildReport) -> sqlite::Result<()> {
+    let mut rows = connection.prepare(
+        "SELECT r.kind, r.id, p.value, r.value FROM rebuilt r LEFT JOIN projected p ON p.kind=r.kind AND p.id=r.id
+         UNION ALL
+         SELECT p.kind, p.id, p.value, NULL FROM projected p LEFT JOIN rebuilt r ON p.kind=r.kind AND p.id=r.id WHERE r.kind IS NULL",
+    )?;
+    while let State::Row = rows.next()? {
+        let (was, is) = (rows.read::<Option<String>, _>(2)?, rows.read::<Option<String>, _>(3)?);
+        report.things += u64::from(is.is_some());
+        let (was, is) = (was.as_deref().map(parsed), is.as_deref().map(parsed));
+        if was == is {
+            continue;
+        }
+        report.differences += 1;
+        if report.first.len() < limits::DIFFERENCES_MAX {
+            report.first.push(Difference { kind: rows.read(0)?, id: rows.read(1)?, was, is });
+        }
+    }
+    // Numbers of events matter too, for the order of lists.
+    let mut moved = connection.prepare(
+        "SELECT count(*) FROM rebuilt r JOIN projected p ON p.kind=r.kind AND p.id=r.id
+         WHERE p.value=r.value AND (p.first_seq<>r.first_seq OR p.last_seq<>r.last_seq)",
+    )?;
+    moved.next()?;
+    report.differences += unsigned(moved.read(0)?);
+    Ok(())
+}
+
+/// A damaged value is shown as text.
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}

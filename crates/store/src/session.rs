@@ -1,0 +1,202 @@
+//! One transaction after the other on the writer's connection: events into the chain, changes into projections, a signed
+//! head at the end of each group.
+
+use crate::{
+    chain::{self, Digest, Recorded, Seq},
+    journal::Signer,
+    limits, problem,
+    projector::{Failure, Projector, Staged, View, signed},
+    read::Tail,
+    token::TokenChange,
+};
+use domain::{Problem, event::Event};
+use sqlite::{Connection, Statement};
+use std::sync::Arc;
+
+/// An event that is ready to be written: its canonical JSON was made where it came from.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    pub(crate) event: Arc<Event>,
+    pub(crate) payload: String,
+}
+
+/// Makes events ready, and refuses what does not fit.
+pub(crate) fn prepare(events: Vec<Event>) -> Result<Vec<Prepared>, Problem> {
+    if events.len() > limits::APPEND_EVENTS_MAX {
+        return Err(Problem::new(domain::Kind::Limit, format!("{} events at once are too many.", events.len()))
+            .because(format!("{} are written together.", limits::APPEND_EVENTS_MAX)));
+    }
+    events.into_iter().map(prepare_one).collect()
+}
+
+fn prepare_one(event: Event) -> Result<Prepared, Problem> {
+    if event.version != domain::event::VERSION {
+        return Err(Problem::internal(format!("an event of version {} was to be written", event.version)));
+    }
+    let payload = String::from_utf8(identity::canonical(&event)?).map_err(Problem::internal)?;
+    if payload.len() > limits::EVENT_BYTES_MAX {
+        return Err(Problem::new(domain::Kind::Limit, format!("An event of {} bytes is too large.", payload.len()))
+            .because(format!("{} fit; content belongs into blobs.", limits::EVENT_BYTES_MAX)));
+    }
+    Ok(Prepared { event: Arc::new(event), payload })
+}
+
+/// The writer's transactions.
+pub(crate) struct Session<'c> {
+    connection: &'c Connection,
+    signer: &'c Signer,
+    insert_event: Statement<'c>,
+    insert_head: Statement<'c>,
+    projector: Projector<'c>,
+    /// The end of the journal, as the open transaction sees it.
+    tail: Tail,
+    /// As it is on disk.
+    committed: Tail,
+    /// What the open transaction wrote.
+    recorded: Vec<(Seq, Digest, Arc<Event>)>,
+    /// Whether the open transaction changed anything at all.
+    changed: bool,
+}
+
+impl<'c> Session<'c> {
+    pub(crate) fn new(connection: &'c Connection, signer: &'c Signer, tail: Tail) -> sqlite::Result<Self> {
+        Ok(Self {
+            connection,
+            signer,
+            insert_event: connection.prepare("INSERT INTO event(seq, incarnation, previous, hash, payload) VALUES(?, ?, ?, ?, ?)")?,
+            insert_head: connection.prepare("INSERT INTO head(seq, signature) VALUES(?, ?)")?,
+            projector: Projector::new(connection, "projected")?,
+            committed: tail.clone(),
+            tail,
+            recorded: vec![],
+            changed: false,
+        })
+    }
+
+    pub(crate) fn begin(&mut self) -> sqlite::Result<()> {
+        self.connection.execute("BEGIN IMMEDIATE")
+    }
+
+    /// Appends in the open transaction. After a [`Failure::Append`] nothing of it is there, and others can follow.
+    pub(crate) fn append(&mut self, events: &[Prepared]) -> Result<Seq, Failure> {
+        let mut staged = Staged::default();
+        for (seq, prepared) in (self.tail.seq.0 + 1..).zip(events) {
+            self.projector.project(&prepared.event, seq, &mut staged)?;
+        }
+        for prepared in events {
+            self.insert(prepared)?;
+        }
+        self.projector.take(staged);
+        self.changed |= !events.is_empty();
+        Ok(self.tail.seq)
+    }
+
+    /// Appends what `decide` wants, given how everything is at this moment.
+    pub(crate) fn decide(&mut self, decide: impl FnOnce(&mut View<'_>) -> Result<Vec<Event>, Problem>) -> Result<Seq, Failure> {
+        let mut view = View::new(&mut self.projector);
+        let decided = decide(&mut view);
+        if let Some(error) = view.failure() {
+            return Err(Failure::Database(error));
+        }
+        let prepared = decided.and_then(prepare).map_err(Failure::Append)?;
+        self.append(&prepared)
+    }
+
+    /// Changes the table of tokens, together with the events that say so.
+    pub(crate) fn change_tokens(&mut self, change: &TokenChange, events: &[Prepared]) -> Result<Seq, Failure> {
+        change.check(self.connection)?;
+        let seq = self.append(events)?;
+        change.apply(self.connection)?;
+        self.changed = true;
+        Ok(seq)
+    }
+
+    /// All of a commit that can be done before it: projections, and the signed head.
+    pub(crate) fn prepare_commit(&mut self) -> Result<(), Problem> {
+        self.projector.flush().map_err(|e| problem::database(&e))?;
+        if self.tail.seq > self.committed.seq {
+            let message = chain::head_message(&self.tail.device, self.tail.incarnation, self.tail.seq, &self.tail.hash);
+            let signature = (self.signer.sign)(&message)?;
+            self.insert_head(&signature).map_err(|e| problem::database(&e))?;
+        }
+        Ok(())
+    }
+
+    /// The commit itself. After an error the connection is not to be used any more.
+    pub(crate) fn finish_commit(&mut self) -> Result<(), Problem> {
+        let end = if self.changed { "COMMIT" } else { "ROLLBACK" };
+        self.connection.execute(end).map_err(|e| problem::database(&e))?;
+        self.projector.settled();
+        self.committed = self.tail.clone();
+        self.changed = false;
+        Ok(())
+    }
+
+    /// What the last commit brought, for subscribers.
+    pub(crate) fn take_recorded(&mut self) -> impl Iterator<Item = Result<Recorded, Problem>> {
+        let incarnation = self.tail.incarnation;
+        let recorded = std::mem::take(&mut self.recorded).into_iter();
+        recorded.map(move |(seq, hash, event)| Ok(Recorded { seq, incarnation, hash: chain::shown(&hash)?, event }))
+    }
+
+    /// How many events the open transaction has.
+    pub(crate) fn pending(&self) -> usize {
+        self.recorded.len()
+    }
+
+    /// Gives up the open transaction.
+    pub(crate) fn rollback(&mut self) -> sqlite::Result<()> {
+        self.tail = self.committed.clone();
+        self.recorded.clear();
+        self.changed = false;
+        self.projector.forget();
+        self.connection.execute("ROLLBACK")
+    }
+
+    /// Forgets what is in memory of projections, because the table was changed otherwise.
+    pub(crate) fn forget_projections(&mut self) {
+        self.projector.forget();
+    }
+
+    /// Begins the first incarnation, or the next one after a restore.
+    pub(crate) fn begin_incarnation(connection: &Connection, before: Option<&Tail>, signer: &Signer) -> Result<Tail, Problem> {
+        let now = u64::try_from(chain::now().0).unwrap_or(0);
+        let (after, after_hash, incarnation) = match before {
+            Some(tail) => (tail.seq, tail.hash, now.max(tail.incarnation + 1)),
+            None => (Seq(0), Digest::default(), now.max(1)),
+        };
+        let insert = || -> sqlite::Result<()> {
+            let mut statement = connection.prepare("INSERT INTO incarnation(number, device, after_seq, after_hash) VALUES(?, ?, ?, ?)")?;
+            statement.bind((1, signed(incarnation)))?;
+            statement.bind((2, signer.device.as_str()))?;
+            statement.bind((3, signed(after.0)))?;
+            statement.bind((4, &after_hash[..]))?;
+            statement.next().map(|_| ())
+        };
+        insert().map_err(|e| problem::database(&e))?;
+        let hash = chain::genesis(&signer.device, incarnation, after, &after_hash);
+        Ok(Tail { device: signer.device.clone(), incarnation, seq: after, hash })
+    }
+
+    fn insert(&mut self, prepared: &Prepared) -> sqlite::Result<()> {
+        let seq = Seq(self.tail.seq.0 + 1);
+        let hash = chain::event_hash(self.tail.incarnation, seq, &self.tail.hash, prepared.payload.as_bytes());
+        self.insert_event.reset()?;
+        self.insert_event.bind((1, signed(seq.0)))?;
+        self.insert_event.bind((2, signed(self.tail.incarnation)))?;
+        self.insert_event.bind((3, &self.tail.hash[..]))?;
+        self.insert_event.bind((4, &hash[..]))?;
+        self.insert_event.bind((5, prepared.payload.as_str()))?;
+        self.insert_event.next()?;
+        (self.tail.seq, self.tail.hash) = (seq, hash);
+        self.recorded.push((seq, hash, prepared.event.clone()));
+        Ok(())
+    }
+
+    fn insert_head(&mut self, signature: &[u8; 64]) -> sqlite::Result<()> {
+        self.insert_head.reset()?;
+        self.insert_head.bind((1, signed(self.tail.seq.0)))?;
+        self.insert_head.bind((2, &signature[..]))?;
+        self.insert_head.next().map(|_| ())
+    }
+}

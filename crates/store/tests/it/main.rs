@@ -1,0 +1,11 @@
+//! The store as others use it: on a real disk, killed, cut short, and tampered with.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod crash;
+mod disk_full;
+mod journal;
+mod restore;
+mod run_log;
+mod support;
+mod synced;
+mod tamper;

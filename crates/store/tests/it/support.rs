@@ -1,0 +1,124 @@
+//! What the tests share: a device's key, events, children that are this very program.
+
+use domain::{
+    Did, RunId, TaskRef, Timestamp,
+    event::{self, Body, Event},
+    run::Run,
+};
+use identity::Key;
+use serde_json::json;
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+};
+use store::{Signer, Store, fault::Fault};
+
+/// The signer of a device; devices are told apart by a number.
+pub fn signer(device: u8) -> Signer {
+    let key = Key::from_seed(&[device; 32]);
+    Signer { device: key.did(), sign: Arc::new(move |bytes| Ok(key.sign(bytes))) }
+}
+
+pub fn me() -> Did {
+    signer(1).device
+}
+
+pub fn open(dir: &Path) -> Store {
+    Store::open(dir, signer(1)).unwrap()
+}
+
+pub fn open_with(dir: &Path, fault: Fault) -> Store {
+    Store::open_with_fault(dir, signer(1), fault).unwrap()
+}
+
+pub fn event(body: Body) -> Event {
+    Event { version: event::VERSION, at: Timestamp(1_700_000_000_000), actor: me(), body }
+}
+
+/// An event that changes nothing and carries a text.
+pub fn marked(text: &str) -> Event {
+    event(Body::DeviceStarted { version: text.to_owned(), demo: false })
+}
+
+/// The text of such an event.
+pub fn mark(event: &Event) -> Option<&str> {
+    match &event.body {
+        Body::DeviceStarted { version, .. } => Some(version),
+        _ => None,
+    }
+}
+
+pub fn run_id(n: u64) -> RunId {
+    format!("{n:026}").parse().unwrap()
+}
+
+pub fn task(n: u64) -> TaskRef {
+    serde_json::from_value(json!({"project": "demo", "feature": "001-hello", "task": format!("T{n:03}")})).unwrap()
+}
+
+/// A run at a task is queued: makes a run and a claim.
+pub fn queued(run: u64, at: &TaskRef) -> Event {
+    let run: Run = serde_json::from_value(json!({
+        "id": run_id(run), "class": "agent", "project": "demo", "task": at, "agent": "coder",
+        "member": me(), "requester": me(), "state": "queued", "queued_at": 0,
+    }))
+    .unwrap();
+    event(Body::RunQueued { run: Box::new(run) })
+}
+
+/// Something that changes a run.
+pub fn stopped(run: u64, what: &str) -> Event {
+    event(Body::SandboxStopped { run: run_id(run), what: what.to_owned() })
+}
+
+/// Random numbers that can be had again: SplitMix64.
+pub struct Random(pub u64);
+
+impl Random {
+    /// From `STORE_SEED`, else from the clock. Says which.
+    pub fn seeded(test: &str) -> Self {
+        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
+        let seed = std::env::var("STORE_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(clock);
+        println!("{test}: STORE_SEED={seed}");
+        Self(seed)
+    }
+
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % end
+    }
+}
+
+/// A child process that does not outlive its test.
+pub struct Guarded(pub Child);
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The command that runs one ignored test of this program as a child, perhaps through `wrapper`.
+pub fn child(wrapper: &[&str], test: &str) -> Command {
+    let me = std::env::current_exe().unwrap();
+    let mut command = match wrapper.split_first() {
+        Some((first, rest)) => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(me);
+            command
+        }
+        None => Command::new(me),
+    };
+    command.args(["--exact", test, "--ignored", "--nocapture", "--test-threads=1"]).stdin(Stdio::null());
+    command
+}
+
+/// A variable that the parent set; children that are not started by a parent have nothing to do.
+pub fn told(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
