@@ -175,7 +175,9 @@ impl Reason {
             Self::WaitsFor { tasks } => format!("It waits for {}.", tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")),
             Self::WaitsForRoom { message } => format!("It waits for room: {message}"),
             Self::Refused { message } => format!("No device takes it as it is: {message}"),
-            Self::ReviewLimit { waiting } => format!("{waiting} patches of this project wait for review; review or merge some, and it starts."),
+            Self::ReviewLimit { waiting } => {
+                format!("{waiting} patches of this project wait for review; review or merge some, and it starts.")
+            }
             Self::NothingChanged => {
                 "The engine ended without changing a file. Read its log, make the task clearer, and run it again.".into()
             }

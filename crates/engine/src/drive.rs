@@ -335,7 +335,9 @@ async fn open(engine: &Engine, session: &Session) -> Result<Opened, Reason> {
         let loaded = if hello.loads { engine.load(before, &session.cwd, mcp_url).await } else { Err(cannot_load()) };
         match loaded {
             Ok(()) => id = Some(before.clone()),
-            Err(reason) => note = Some(format!("The engine's session could not be taken up again, so a new one begins. {}\n", reason.text())),
+            Err(reason) => {
+                note = Some(format!("The engine's session could not be taken up again, so a new one begins. {}\n", reason.text()))
+            }
         }
     }
     let id = match id {

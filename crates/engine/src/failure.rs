@@ -150,8 +150,14 @@ mod tests {
     #[test]
     fn an_exit_is_told_with_the_last_words() {
         let ended = || Reason::EngineFailed { message: "It ended.".into() };
-        assert!(matches!(explain_exit(ended(), Some(127), "sh: x: not found\n"), Reason::EngineMissing { message } if message.contains("not found")));
-        assert!(matches!(explain_exit(ended(), Some(3), "a\nboom\n\n"), Reason::EngineFailed { message } if message == "It ended. It exited with 3. Its last words: boom."));
-        assert!(matches!(explain_exit(ended(), None, ""), Reason::EngineFailed { message } if message == "It ended. It was ended by a signal."));
+        assert!(
+            matches!(explain_exit(ended(), Some(127), "sh: x: not found\n"), Reason::EngineMissing { message } if message.contains("not found"))
+        );
+        assert!(
+            matches!(explain_exit(ended(), Some(3), "a\nboom\n\n"), Reason::EngineFailed { message } if message == "It ended. It exited with 3. Its last words: boom.")
+        );
+        assert!(
+            matches!(explain_exit(ended(), None, ""), Reason::EngineFailed { message } if message == "It ended. It was ended by a signal.")
+        );
     }
 }

@@ -157,7 +157,9 @@ fn no_node(what: &str) -> Problem {
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Problem {
-    Problem::unavailable(format!("{} cannot be written.", path.display())).because(error.to_string()).next("Check the disk's room and the folder's owner.")
+    Problem::unavailable(format!("{} cannot be written.", path.display()))
+        .because(error.to_string())
+        .next("Check the disk's room and the folder's owner.")
 }
 
 fn fetch(profile: &Profile, folder: &Path, progress: &mut impl FnMut(&str)) -> Result<(), Problem> {
@@ -167,7 +169,7 @@ fn fetch(profile: &Profile, folder: &Path, progress: &mut impl FnMut(&str)) -> R
     let mut command = Command::new("npm");
     // No scripts: what an engine needs besides its files is done by the profile's own steps.
     command.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--omit=dev", "--loglevel=error"]);
-    command.args(["--fetch-retries=2", "--fetch-timeout=60000"]);
+    command.args(["--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000", "--fetch-timeout=60000"]);
     command.arg(format!("{}@{}", npm.package, npm.version)).args(&npm.with).current_dir(folder);
     let seen = |elapsed: Duration| format!("{title}: {} MB after {} s.", size_mb(folder), elapsed.as_secs());
     let ended = run(command, INSTALL_TIME, |elapsed| progress(&seen(elapsed)))?;
@@ -217,7 +219,9 @@ fn prepare(step: &Prepare, folder: &Path) -> Result<(), Problem> {
     let proof = folder.join(filled(&step.proof));
     if !ended.success || !proof.exists() {
         let why = sentence(&format!("{} did not do its part. {}", filled(program), tail(ended.errors.trim(), QUOTE_BYTES_MAX)));
-        return Err(Problem::unavailable("The engine was fetched, but cannot be made ready.").because(why).next("Check that the engine's program runs on this machine."));
+        return Err(Problem::unavailable("The engine was fetched, but cannot be made ready.")
+            .because(why)
+            .next("Check that the engine's program runs on this machine."));
     }
     Ok(())
 }
@@ -257,7 +261,9 @@ fn run_with(mut command: Command, keeps_stdout: bool, limit: Duration, mut tick:
         }
         let elapsed = began.elapsed();
         if elapsed > limit {
-            return Err(Problem::new(domain::Kind::Timeout, format!("`{program}` took longer than {} s.", limit.as_secs())).next("Try again."));
+            return Err(
+                Problem::new(domain::Kind::Timeout, format!("`{program}` took longer than {} s.", limit.as_secs())).next("Try again.")
+            );
         }
         if elapsed >= told + Duration::from_secs(3) {
             told = elapsed;
@@ -285,12 +291,13 @@ impl Drop for Running {
 fn size_mb(folder: &Path) -> u64 {
     fn bytes(folder: &Path) -> u64 {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.map(|entry| match entry.metadata() {
-            Ok(meta) if meta.is_dir() => bytes(&entry.path()),
-            Ok(meta) => meta.len(),
-            Err(_) => 0,
-        })
-        .sum()
+        entries
+            .map(|entry| match entry.metadata() {
+                Ok(meta) if meta.is_dir() => bytes(&entry.path()),
+                Ok(meta) => meta.len(),
+                Err(_) => 0,
+            })
+            .sum()
     }
     bytes(folder) / 1_000_000
 }

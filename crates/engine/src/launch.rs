@@ -103,7 +103,8 @@ pub fn launch(choice: &EngineChoice, context: &Context<'_>) -> Result<Launch, Pr
         EngineChoice::Profile { name } => of_profile(profile::find(name)?, context),
         EngineChoice::Acp { command } => {
             if command.first().is_none_or(String::is_empty) {
-                return Err(Problem::invalid("The agent's engine has an empty command.").next("Name the program that speaks the Agent Client Protocol."));
+                return Err(Problem::invalid("The agent's engine has an empty command.")
+                    .next("Name the program that speaks the Agent Client Protocol."));
             }
             Ok(Launch { env: [base_env(context), general_env(context)].concat(), ..bare(command.clone(), Speaks::Acp) })
         }
@@ -137,7 +138,8 @@ fn bare(command: Vec<String>, speaks: Speaks) -> Launch {
 }
 
 fn base_env(context: &Context<'_>) -> Vec<(String, String)> {
-    let mut env = vec![("HOME", context.home), ("PATH", PATH), ("USER", "agent"), ("SHELL", "/bin/sh"), ("LANG", "C.UTF-8"), ("TERM", "dumb")];
+    let mut env =
+        vec![("HOME", context.home), ("PATH", PATH), ("USER", "agent"), ("SHELL", "/bin/sh"), ("LANG", "C.UTF-8"), ("TERM", "dumb")];
     // Nothing else can be reached, so a proxy would only be in the way.
     env.push(("NO_PROXY", "127.0.0.1,localhost"));
     env.extend(context.task.map(|task| ("MESHWORK_TASK", task)));
@@ -220,7 +222,8 @@ fn ready(profile: &Profile, engines_dir: &Path) -> Result<Installed, Problem> {
 /// The model's name, and how the engine's settings name its wire form.
 fn model<'a>(profile: &Profile, context: &Context<'a>) -> Result<(&'a str, String), Problem> {
     let Some((name, api)) = context.model else {
-        return Err(Problem::invalid(format!("The engine {} needs a model.", profile.name)).next("Give the agent a model: `meshwork agent add --model …`."));
+        return Err(Problem::invalid(format!("The engine {} needs a model.", profile.name))
+            .next("Give the agent a model: `meshwork agent add --model …`."));
     };
     let wire = profile.api.get(&Api::from(api)).ok_or_else(|| {
         let known: Vec<_> = profile.api.keys().map(|api| format!("{api:?}").to_lowercase()).collect();

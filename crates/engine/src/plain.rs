@@ -82,7 +82,9 @@ fn outcome(exit_code: Option<i32>, last: &str) -> TurnOutcome {
     let words = if last.is_empty() { String::new() } else { format!(" Its last words: {last}") };
     let reason = match exit_code {
         Some(0) => return TurnOutcome::Ended,
-        Some(code @ (126 | 127)) => Reason::EngineMissing { message: sentence(&format!("its command was not found or cannot run (exit code {code}).{words}")) },
+        Some(code @ (126 | 127)) => {
+            Reason::EngineMissing { message: sentence(&format!("its command was not found or cannot run (exit code {code}).{words}")) }
+        }
         Some(code) => Reason::EngineFailed { message: sentence(&format!("The command exited with {code}.{words}")) },
         None => Reason::EngineFailed { message: sentence(&format!("The command was ended by a signal.{words}")) },
     };

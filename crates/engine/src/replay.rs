@@ -33,6 +33,7 @@ use crate::limits::RECORDING_BYTES_MAX;
 use domain::{Problem, run::PlanStep};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The name by which a replay introduces itself.
 pub const NAME: &str = "replay";
@@ -121,7 +122,9 @@ struct Header {
 pub fn read(text: &str) -> Result<Vec<Step>, Problem> {
     let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
     let wrong = |number: usize, why: String| {
-        Problem::invalid(format!("Line {} of the recording cannot be read.", number + 1)).because(why).next("Mend that line; the form is described in the user guide.")
+        Problem::invalid(format!("Line {} of the recording cannot be read.", number + 1))
+            .because(why)
+            .next("Mend that line; the form is described in the user guide.")
     };
     match lines.next().map(|(number, line)| (number, serde_json::from_str::<Header>(line))) {
         Some((_, Ok(header))) if header.recording == VERSION => {}
@@ -171,16 +174,26 @@ pub fn replay_main(args: impl IntoIterator<Item = String>) -> i32 {
             return 70;
         }
     };
-    let served = runtime.block_on(crate::acp::agent::serve(Player::new(steps), tokio::io::stdin(), tokio::io::stdout()));
+    let served = runtime.block_on(serve(steps, tokio::io::stdin(), tokio::io::stdout()));
     // Standard input is read by a thread that cannot be interrupted; it need not be waited for.
     runtime.shutdown_background();
     match served {
         Ok(()) => 0,
-        Err(error) => {
-            eprintln!("The replay ended: {error}");
-            1
+        Err(problem) => {
+            eprintln!("{problem}");
+            i32::from(problem.kind.exit_code())
         }
     }
+}
+
+/// Plays a recording for a client until the client closes the pipe.
+pub async fn serve<R, W>(steps: Vec<Step>, stdin: R, stdout: W) -> Result<(), Problem>
+where
+    R: AsyncRead + Send + 'static,
+    W: AsyncWrite + Send + 'static,
+{
+    let served = crate::acp::agent::serve(Player::new(steps), stdin, stdout).await;
+    served.map_err(|error| Problem::unavailable("The replay lost its client.").because(error))
 }
 
 fn usage() -> i32 {

@@ -15,12 +15,14 @@ use support::{real::*, words};
 async fn whole_turn(name: &str, api: ModelApi, plans: bool) {
     let mut engine = start(name, api, PermissionMode::Sandbox).await;
     let plan = if plans { "[[plan]] " } else { "" };
-    let prompt = format!("Do it. {plan}[[write:made.txt=hello]] [[shell:echo from-the-shell > shell.txt]] [[mcp:ctx_lookup]] [[say:All is done.]]");
+    let prompt =
+        format!("Do it. {plan}[[write:made.txt=hello]] [[shell:echo from-the-shell > shell.txt]] [[mcp:ctx_lookup]] [[say:All is done.]]");
     let outcome = engine.turn(&prompt).await;
     let events = engine.so_far();
     let stderr = std::fs::read_to_string(engine.dir.path().join("stderr")).unwrap();
     assert_eq!(outcome, TurnOutcome::Ended, "{events:#?}\n{stderr}\n{:#?}", engine.model.calls());
-    let read = |file: &str| std::fs::read_to_string(engine.work().join(file)).unwrap_or_else(|error| panic!("{file}: {error}\n{events:#?}"));
+    let read =
+        |file: &str| std::fs::read_to_string(engine.work().join(file)).unwrap_or_else(|error| panic!("{file}: {error}\n{events:#?}"));
     assert_eq!(read("made.txt").trim(), "hello");
     assert_eq!(read("shell.txt").trim(), "from-the-shell");
     assert_eq!(engine.context.calls().len(), 1, "{events:#?}");
@@ -56,6 +58,11 @@ async fn opencode_does_a_whole_turn_over_chat_completions() {
     whole_turn("opencode", ModelApi::Chat, false).await;
 }
 
+#[tokio::test]
+async fn opencode_does_a_whole_turn_over_anthropic_messages() {
+    whole_turn("opencode", ModelApi::Messages, false).await;
+}
+
 /// Failures of the model are failures of the turn, although engines like to answer as if all were well. Copilot and opencode
 /// try again for more than a minute after a 429 and a 500, so those are tried through Codex alone.
 async fn failures_are_seen(name: &str, api: ModelApi, failures: &[&str]) {
@@ -73,7 +80,12 @@ async fn failures_are_seen(name: &str, api: ModelApi, failures: &[&str]) {
 
 #[tokio::test]
 async fn failures_of_the_model_are_seen_through_codex() {
-    failures_are_seen("codex", ModelApi::Responses, &["[[fail:401]]", "[[fail:403]]", "[[fail:400]]", "[[fail:500]]", "[[fail:429]]", "[[stop-midstream]]"]).await;
+    failures_are_seen(
+        "codex",
+        ModelApi::Responses,
+        &["[[fail:401]]", "[[fail:403]]", "[[fail:400]]", "[[fail:500]]", "[[fail:429]]", "[[stop-midstream]]"],
+    )
+    .await;
 }
 
 #[tokio::test]

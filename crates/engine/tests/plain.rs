@@ -1,4 +1,4 @@
-//! Plain commands and replays, as real processes.
+//! Plain commands, as real processes, and replays, which really change files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -10,7 +10,10 @@ use domain::{
 use engine::{Context, Driver, DriverOrder, Session, Speaks, launch, limits, plain};
 use std::{path::Path, process::Stdio, time::Duration};
 use support::{rest, words};
-use tokio::sync::mpsc;
+use tokio::{
+    io::{DuplexStream, ReadHalf, WriteHalf},
+    sync::mpsc,
+};
 
 fn context<'a>(dir: &'a Path, meshwork: &'a str) -> Context<'a> {
     Context {
@@ -73,30 +76,24 @@ async fn output_without_end_is_cut_and_the_command_still_ends() {
     assert!(events.iter().any(|event| matches!(event, RunnerEvent::Truncated { dropped_bytes } if *dropped_bytes > 100_000_000)));
 }
 
-/// This crate's example is what the binary's `replay` command is.
-fn replay_program() -> String {
-    let name = if cfg!(windows) { "replay.exe" } else { "replay" };
-    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("debug/examples").join(name).to_str().unwrap().to_owned()
-}
-
 struct Replay {
     driver: Driver,
     events: mpsc::Receiver<RunnerEvent>,
     orders: mpsc::Sender<DriverOrder>,
     received: mpsc::Receiver<DriverOrder>,
-    child: tokio::process::Child,
+    served: tokio::task::JoinHandle<Result<(), domain::Problem>>,
 }
 
 async fn replay(dir: &Path, recording: &str, permissions: PermissionMode) -> Replay {
     std::fs::write(dir.join("T007.jsonl"), recording).unwrap();
-    let program = replay_program();
     let choice = EngineChoice::Replay { recording: "{task}.jsonl".into() };
-    let launch = launch(&choice, &context(dir, &program)).unwrap();
-    // The example takes the arguments after `replay`.
-    assert_eq!(launch.command[1], "replay");
-    let mut starts = tokio::process::Command::new(&launch.command[0]);
-    starts.args(&launch.command[2..]).env_clear().envs(launch.env).kill_on_drop(true);
-    let mut child = starts.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let launch = launch(&choice, &context(dir, "/opt/meshwork")).unwrap();
+    let [program, verb, flag, file] = launch.command.as_slice() else { panic!("{launch:?}") };
+    assert_eq!((program.as_str(), verb.as_str(), flag.as_str()), ("/opt/meshwork", "replay", "--recording"));
+    let steps = engine::replay::load(Path::new(file)).unwrap();
+    let (here, there) = tokio::io::duplex(64 * 1024);
+    let ((stdin, stdout), (agent_in, agent_out)) = (flip(here), tokio::io::split(there));
+    let served = tokio::spawn(engine::replay::serve(steps, agent_in, agent_out));
     let session = Session {
         cwd: dir.to_str().unwrap().into(),
         mcp_url: None,
@@ -107,9 +104,15 @@ async fn replay(dir: &Path, recording: &str, permissions: PermissionMode) -> Rep
         failure: launch.failure,
     };
     let (sender, events) = mpsc::channel(10_000);
-    let driver = Driver::start(child.stdin.take().unwrap(), child.stdout.take().unwrap(), session, sender).await.unwrap();
+    let driver = Driver::start(stdin, stdout, session, sender).await.unwrap();
     let (orders, received) = mpsc::channel(4);
-    Replay { driver, events, orders, received, child }
+    Replay { driver, events, orders, received, served }
+}
+
+/// The client's standard input and output of the agent.
+fn flip(end: DuplexStream) -> (WriteHalf<DuplexStream>, ReadHalf<DuplexStream>) {
+    let (read, write) = tokio::io::split(end);
+    (write, read)
 }
 
 const RECORDING: &str = r#"# For the tests.
@@ -141,10 +144,9 @@ async fn a_replay_says_that_it_is_one_and_really_changes_files() {
     assert!(matches!(outcome, TurnOutcome::Failed { reason: Reason::EngineFailed { .. } }), "{outcome:?}");
     // When all is played it says so.
     assert_eq!(replay.driver.turn("More.", &mut replay.received).await, TurnOutcome::Ended);
-    let Replay { driver, events, mut child, .. } = replay;
+    let Replay { driver, events, served, .. } = replay;
     drop(driver);
-    let status = tokio::time::timeout(Duration::from_secs(20), child.wait()).await.expect("it ends with its pipe").unwrap();
-    assert!(status.success());
+    tokio::time::timeout(Duration::from_secs(20), served).await.expect("it ends with its pipe").unwrap().unwrap();
     let events = rest(events).await;
     assert!(matches!(&events[0], RunnerEvent::EngineReady { replay: true, .. }));
     assert!(words(&events).contains("I write a file.") && words(&events).contains("recording is over"));

@@ -17,6 +17,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The host's own git folder of a run: bare, outside everything that the engine can write. It borrows the objects of the
 /// project's storage and keeps what the run made.
@@ -339,6 +340,8 @@ fn write(repo: &git2::Repository, dir: &Path, path: &[u8], oid: git2::Oid, mode:
     Ok(())
 }
 
+static DRAFTS: AtomicU64 = AtomicU64::new(0);
+
 /// Copies loose objects, each at once and durably. Objects are named by their content, so one that is there is the same.
 fn copy_objects(from: &Path, to: &Path) -> std::io::Result<()> {
     for folder in fs::read_dir(from)? {
@@ -357,7 +360,9 @@ fn copy_objects(from: &Path, to: &Path) -> std::io::Result<()> {
                 continue;
             }
             fs::create_dir_all(&into)?;
-            let draft = into.join(format!("tmp_obj_{}_{}", std::process::id(), object.file_name().to_string_lossy()));
+            // Two runs may bring the same object at once, each by a draft of its own.
+            let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+            let draft = into.join(format!("tmp_obj_{}_{number}", std::process::id()));
             fs::copy(object.path(), &draft)?;
             let file = File::open(&draft)?;
             file.set_permissions(fs::Permissions::from_mode(0o444))?;

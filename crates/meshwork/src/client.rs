@@ -23,7 +23,8 @@ impl Client {
     /// Finds the `meshwork up` of a data folder.
     pub(crate) fn find(root: &Path) -> Result<Self, Problem> {
         let absent = || {
-            Problem::unavailable(format!("No meshwork is running for the data folder {}.", root.display())).next("Start it in another terminal: meshwork up (with the same --data-dir).")
+            Problem::unavailable(format!("No meshwork is running for the data folder {}.", root.display()))
+                .next("Start it in another terminal: meshwork up (with the same --data-dir).")
         };
         if !root.join("version").exists() {
             return Err(absent());
@@ -56,7 +57,8 @@ impl Client {
 
     /// Follows an event stream; `each` says whether to go on.
     pub(crate) async fn follow(&self, path: &str, mut each: impl FnMut(Value) -> bool) -> Result<(), Problem> {
-        let response = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token).send().await.map_err(|e| self.unreachable(&e))?;
+        let response =
+            self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token).send().await.map_err(|e| self.unreachable(&e))?;
         if !response.status().is_success() {
             let body: Value = response.json().await.map_err(|e| self.unreachable(&e))?;
             return Err(serde_json::from_value(body["error"].clone()).unwrap_or_else(|_| Problem::internal(body)));
@@ -78,6 +80,8 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Problem {
-        Problem::new(Kind::Unavailable, format!("meshwork up at {} does not answer.", self.url)).because(format!("{error}.")).next("See whether it still runs; if not, start it again: nothing is lost.")
+        Problem::new(Kind::Unavailable, format!("meshwork up at {} does not answer.", self.url))
+            .because(format!("{error}."))
+            .next("See whether it still runs; if not, start it again: nothing is lost.")
     }
 }

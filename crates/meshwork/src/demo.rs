@@ -34,7 +34,8 @@ struct Demo {
 /// Does the main job, and leaves everything to be looked at.
 pub(crate) async fn run(root: Option<&Path>, args: cli::Demo, json: bool) -> Result<ExitCode, Problem> {
     if !args.yes && !std::io::stdin().is_terminal() {
-        return Err(Problem::invalid("The demo asks before each merge, and nobody can answer here.").next("Give --yes: it then signs as the demo's member, and the journal says so."));
+        return Err(Problem::invalid("The demo asks before each merge, and nobody can answer here.")
+            .next("Give --yes: it then signs as the demo's member, and the journal says so."));
     }
     let root = match root {
         Some(root) => root.to_owned(),
@@ -72,10 +73,16 @@ impl Demo {
         self.client.call("agent.add", json!({"name": "replay", "engine": "replay"})).await?;
         self.tell("An agent that plays recordings. This is a REPLAY: no model is asked. Everything else is real.");
         let started = self.client.call("task.run", json!({"project": "greeter", "agent": "replay"})).await?;
-        self.tell(&format!("{} tasks are given to it, in order; independent ones go side by side.\n", started["runs"].as_array().map_or(0, Vec::len)));
+        self.tell(&format!(
+            "{} tasks are given to it, in order; independent ones go side by side.\n",
+            started["runs"].as_array().map_or(0, Vec::len)
+        ));
         let tasks = self.until_merged().await?;
         let verified = self.client.call("journal.verify", json!({})).await?;
-        self.tell(&format!("\nThe journal: {} events, {} signatures, sound: {}.", verified["events"], verified["signatures"], verified["sound"]));
+        self.tell(&format!(
+            "\nThe journal: {} events, {} signatures, sound: {}.",
+            verified["events"], verified["signatures"], verified["sound"]
+        ));
         Ok((tasks, verified["sound"] == true))
     }
 
@@ -116,12 +123,21 @@ impl Demo {
 
     async fn judge(&self, task: &str, patch: &str) -> Result<(), Problem> {
         let shown = self.client.call("patch.show", json!({"project": "greeter", "patch": patch})).await?;
-        let files: Vec<String> = shown["files"].as_array().into_iter().flatten().map(|f| format!("{} +{} -{}", clean(&at(f, &["path"])), f["added"], f["removed"])).collect();
+        let files: Vec<String> = shown["files"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|f| format!("{} +{} -{}", clean(&at(f, &["path"])), f["added"], f["removed"]))
+            .collect();
         self.tell(&format!("  {task}  patch {}: {}", &patch[..patch.len().min(10)], files.join(", ")));
         if !self.yes && !ask("  Review it as accepted, and merge it? [Y/n] ") {
-            return Err(Problem::conflict("You did not want to merge.").next("Everything is still there: meshwork up with the demo's --data-dir."));
+            return Err(
+                Problem::conflict("You did not want to merge.").next("Everything is still there: meshwork up with the demo's --data-dir.")
+            );
         }
-        self.client.call("patch.review", json!({"project": "greeter", "patch": patch, "verdict": "accept", "summary": "Accepted in the demo."})).await?;
+        self.client
+            .call("patch.review", json!({"project": "greeter", "patch": patch, "verdict": "accept", "summary": "Accepted in the demo."}))
+            .await?;
         let merged = self.client.call("patch.merge", json!({"project": "greeter", "patch": patch})).await?;
         self.tell(&format!("  {task}  {} as {}", at(&merged, &["outcome"]), at(&merged, &["commit"])));
         Ok(())
@@ -160,7 +176,8 @@ fn working_copy(root: &Path, example: Option<&Path>) -> Result<PathBuf, Problem>
         }
         None => EXAMPLE.extract(&folder).map_err(told)?,
     }
-    let author = ["-c", "user.name=you", "-c", "user.email=you@demo.invalid", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"];
+    let author =
+        ["-c", "user.name=you", "-c", "user.email=you@demo.invalid", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"];
     for args in [&["init", "--quiet"][..], &["add", "--all"], &["commit", "--quiet", "--message", "The example, before any agent"]] {
         git_free(Command::new("git").arg("-C").arg(&folder).args(author).args(args), "git")?;
     }
@@ -168,7 +185,9 @@ fn working_copy(root: &Path, example: Option<&Path>) -> Result<PathBuf, Problem>
 }
 
 fn git_free(command: &mut Command, name: &str) -> Result<(), Problem> {
-    let output = command.output().map_err(|e| Problem::unavailable(format!("{name} cannot be started: {e}.")).next("Install it: apt-get install git."))?;
+    let output = command
+        .output()
+        .map_err(|e| Problem::unavailable(format!("{name} cannot be started: {e}.")).next("Install it: apt-get install git."))?;
     if output.status.success() {
         return Ok(());
     }

@@ -14,14 +14,23 @@ pub(crate) fn line(event: &Value) -> Option<String> {
         "turn_ended" => format!("‹ turn {}", text("outcome")),
         "message" => text("text"),
         "thought" => format!("  … {}", text("text")),
-        "plan" => event["steps"].as_array()?.iter().map(|s| format!("  [{}] {}", at(s, &["status"]), clean(&at(s, &["text"])))).collect::<Vec<_>>().join("\n"),
+        "plan" => event["steps"]
+            .as_array()?
+            .iter()
+            .map(|s| format!("  [{}] {}", at(s, &["status"]), clean(&at(s, &["text"]))))
+            .collect::<Vec<_>>()
+            .join("\n"),
         "tool" => format!("  ⚙ {} {}", text("title"), text("status")),
         "log" => text("text"),
         "truncated" => format!("· {} bytes of output were dropped", event["dropped_bytes"]),
         "asked" => format!("? {} (meshwork run answer)", clean(&at(event, &["question", "title"]))),
         "answered" => format!("· answered: {}", text("option")),
         "check_started" => format!("· check “{}” …", text("name")),
-        "check_ended" => format!("· check “{}” {}", clean(&at(event, &["result", "name"])), if event["result"]["passed"] == true { "passed" } else { "FAILED" }),
+        "check_ended" => format!(
+            "· check “{}” {}",
+            clean(&at(event, &["result", "name"])),
+            if event["result"]["passed"] == true { "passed" } else { "FAILED" }
+        ),
         "violation" => format!("! the sandbox stopped: {}", text("what")),
         "paused" => "· frozen".into(),
         "resumed" => "· goes on".into(),

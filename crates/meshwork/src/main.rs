@@ -26,7 +26,9 @@ fn main() -> ExitCode {
     output::log(cli.json);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(up::WORKERS).enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return output::fail(&domain::Problem::unavailable(format!("The program cannot start its threads: {error}.")), cli.json),
+        Err(error) => {
+            return output::fail(&domain::Problem::unavailable(format!("The program cannot start its threads: {error}.")), cli.json);
+        }
     };
     let json = cli.json;
     let done = runtime.block_on(verbs::run(cli));

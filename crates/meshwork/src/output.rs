@@ -7,7 +7,8 @@ use tracing_subscriber::EnvFilter;
 
 /// Sends our own log to standard error.
 pub(crate) fn log(json: bool) {
-    let filter = EnvFilter::try_from_env("MESHWORK_LOG").unwrap_or_else(|_| EnvFilter::new("warn,orchestrator=info,server=info,meshwork=info,store=info,forge=info"));
+    let filter = EnvFilter::try_from_env("MESHWORK_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,orchestrator=info,server=info,meshwork=info,store=info,forge=info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     if json { builder.json().init() } else { builder.with_ansi(std::io::stderr().is_terminal()).init() }
 }
@@ -44,7 +45,8 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let width = |at: usize| rows.iter().map(|r| r[at].chars().count()).chain([headings[at].len()]).max().unwrap_or(0);
     let widths: Vec<usize> = (0..headings.len()).map(width).collect();
     let line = |cells: Vec<&str>| {
-        let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.chars().count()))).collect();
+        let padded: Vec<String> =
+            cells.iter().zip(&widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.chars().count()))).collect();
         padded.join("  ").trim_end().to_owned()
     };
     let body = rows.iter().map(|r| line(r.iter().map(String::as_str).collect()));
@@ -66,6 +68,7 @@ pub(crate) fn at(value: &Value, path: &[&str]) -> String {
     match path.iter().fold(value, |v, key| &v[*key]) {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
+        Value::Object(thing) if thing.contains_key("id") => at(&thing["id"], &[]),
         Value::Array(items) => items.iter().map(|i| i.as_str().map_or_else(|| i.to_string(), str::to_owned)).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }

@@ -17,13 +17,17 @@ pub(crate) fn restore(root: &Path, file: &Path, passphrase: Secret) -> Result<St
     let data = DataDir::open(root)?;
     let _lock = data.lock()?;
     if let Some(org) = data.orgs().first() {
-        return Err(Problem::conflict(format!("The data folder holds the org {org} already.")).next("Restore into another folder with --data-dir; nothing was changed."));
+        return Err(Problem::conflict(format!("The data folder holds the org {org} already."))
+            .next("Restore into another folder with --data-dir; nothing was changed."));
     }
     let scratch = data.root().join("restoring");
     let _ = std::fs::remove_dir_all(&scratch);
     let input = File::open(file).map_err(|e| storage(file, &e))?;
     let unpacked = backup::unpack(input, &backup::With::Passphrase(passphrase), &scratch);
-    let result = unpacked.and_then(|files| place(&data, &scratch).map(|org| format!("{files} files of the org {org} are back. Its journal goes on as a new incarnation: meshwork up.")));
+    let result = unpacked.and_then(|files| {
+        place(&data, &scratch)
+            .map(|org| format!("{files} files of the org {org} are back. Its journal goes on as a new incarnation: meshwork up."))
+    });
     if result.is_err() {
         let _ = std::fs::remove_dir_all(&scratch);
     }

@@ -46,7 +46,13 @@ pub(crate) struct Running {
 }
 
 /// Starts everything.
-pub(crate) async fn start(root: &Path, listen: SocketAddr, radicle_listen: Option<SocketAddr>, slots: Option<u32>, demo: bool) -> Result<Running, Problem> {
+pub(crate) async fn start(
+    root: &Path,
+    listen: SocketAddr,
+    radicle_listen: Option<SocketAddr>,
+    slots: Option<u32>,
+    demo: bool,
+) -> Result<Running, Problem> {
     let data = DataDir::open(root)?;
     let lock = data.lock()?;
     let listener = TcpListener::bind(listen).await.map_err(|e| port(listen, &e))?;
@@ -115,7 +121,9 @@ pub(crate) async fn run(root: &Path, up: cli::Up, json: bool) -> Result<ExitCode
 /// Opens a browser where there is a screen; the link is printed anyway.
 fn browse(link: &str) {
     let screen = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
-    if screen && let Ok(mut child) = Command::new("xdg-open").arg(link).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn() {
+    if screen
+        && let Ok(mut child) = Command::new("xdg-open").arg(link).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+    {
         std::thread::spawn(move || {
             let _ = child.wait();
         });
@@ -124,7 +132,9 @@ fn browse(link: &str) {
 
 fn port(listen: SocketAddr, error: &std::io::Error) -> Problem {
     let next = match error.kind() {
-        ErrorKind::AddrInUse => "Another program, perhaps another meshwork, uses it. Stop that one, or give another address with --listen (port 0 takes a free one).",
+        ErrorKind::AddrInUse => {
+            "Another program, perhaps another meshwork, uses it. Stop that one, or give another address with --listen (port 0 takes a free one)."
+        }
         ErrorKind::PermissionDenied => "Ports below 1024 need rights of their own; give another with --listen.",
         _ => "Give an address of this machine with --listen.",
     };

@@ -104,12 +104,25 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
         Verb::Capacity => {
             let value = client.call("device.capacity", json!({})).await?;
             answer(&value, json, |v| {
-                list(v, "", &[("DEVICE", &["device"]), ("CPU (m)", &["capacity", "total", "cpu_milli"]), ("MEMORY (B)", &["capacity", "total", "memory_bytes"]), ("SLOTS", &["capacity", "slots"]), ("FREE", &["capacity", "slots_free"]), ("LIMITS", &["limits"])])
+                list(
+                    v,
+                    "",
+                    &[
+                        ("DEVICE", &["device"]),
+                        ("CPU (m)", &["capacity", "total", "cpu_milli"]),
+                        ("MEMORY (B)", &["capacity", "total", "memory_bytes"]),
+                        ("SLOTS", &["capacity", "slots"]),
+                        ("FREE", &["capacity", "slots_free"]),
+                        ("LIMITS", &["limits"]),
+                    ],
+                )
             });
         }
         Verb::Pods => {
             let value = client.call("device.pods", json!({})).await?;
-            answer(&value, json, |v| list(v, "Nothing runs.", &[("RUN", &["run"]), ("CLASS", &["class"]), ("STATE", &["state"]), ("PAUSED", &["paused"])]));
+            answer(&value, json, |v| {
+                list(v, "Nothing runs.", &[("RUN", &["run"]), ("CLASS", &["class"]), ("STATE", &["state"]), ("PAUSED", &["paused"])])
+            });
         }
         Verb::Evict(evict) => {
             let value = client.call("device.evict", json!({"run": evict.run, "grace_ms": evict.grace * 1000})).await?;
@@ -145,24 +158,47 @@ async fn projects(client: &Client, project: cli::Project, json: bool) -> Outcome
     let done = |v: &Value| at(v, &["message"]);
     match project {
         cli::Project::Add { source, name, branch, public, seeds } => {
-            let source = if source.starts_with("rad:") { source } else { std::path::absolute(&source).map_err(Problem::internal)?.display().to_string() };
-            let value = client.call("project.add", json!({"source": source, "name": name, "branch": branch, "public": public, "seeds": seeds})).await?;
+            let source = if source.starts_with("rad:") {
+                source
+            } else {
+                std::path::absolute(&source).map_err(Problem::internal)?.display().to_string()
+            };
+            let value = client
+                .call("project.add", json!({"source": source, "name": name, "branch": branch, "public": public, "seeds": seeds}))
+                .await?;
             answer(&value, json, |v| {
-                let notices = v["notices"].as_array().into_iter().flatten().filter_map(Value::as_str).map(|n| format!("\nnote: {n}")).collect::<String>();
+                let notices = v["notices"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .map(|n| format!("\nnote: {n}"))
+                    .collect::<String>();
                 format!("Project {} is added as {}.{notices}", at(v, &["project", "name"]), at(v, &["project", "rid"]))
             });
         }
         cli::Project::List => {
             let value = client.call("project.list", json!({})).await?;
-            let columns: [(&str, &[&str]); 6] = [("PROJECT", &["project", "name"]), ("REPOSITORY", &["project", "rid"]), ("BRANCH", &["project", "branch"]), ("FEATURES", &["features"]), ("OPEN", &["open_tasks"]), ("DONE", &["done_tasks"])];
+            let columns: [(&str, &[&str]); 6] = [
+                ("PROJECT", &["project", "name"]),
+                ("REPOSITORY", &["project", "rid"]),
+                ("BRANCH", &["project", "branch"]),
+                ("FEATURES", &["features"]),
+                ("OPEN", &["open_tasks"]),
+                ("DONE", &["done_tasks"]),
+            ];
             answer(&value, json, |v| list(v, "There is no project yet: meshwork project add <folder>.", &columns));
         }
         cli::Project::Show { project } => {
             let value = client.call("project.show", json!({ "project": project })).await?;
             answer(&value, json, parts);
         }
-        cli::Project::Share { with, at: place } => answer(&client.call("project.share", json!({"project": place.project, "with": with})).await?, json, done),
-        cli::Project::Mirror { remote, at: place } => answer(&client.call("project.mirror", json!({"project": place.project, "remote": remote})).await?, json, done),
+        cli::Project::Share { with, at: place } => {
+            answer(&client.call("project.share", json!({"project": place.project, "with": with})).await?, json, done)
+        }
+        cli::Project::Mirror { remote, at: place } => {
+            answer(&client.call("project.mirror", json!({"project": place.project, "remote": remote})).await?, json, done)
+        }
         cli::Project::Sync(place) => answer(&client.call("project.sync", json!({"project": place.project})).await?, json, done),
     }
     Ok(ExitCode::SUCCESS)
@@ -180,13 +216,25 @@ async fn agents(client: &Client, agent: cli::Agent, json: bool) -> Outcome {
             let input = json!({"name": name, "engine": engine, "command": command, "model": model, "base_url": base_url, "api": api, "credential": credential, "tokens": tokens, "calls": calls, "permissions": permissions});
             let value = client.call("agent.add", input).await?;
             answer(&value, json, |v| {
-                let needs = v["needs"].as_array().into_iter().flatten().filter_map(Value::as_str).map(|n| format!("\nnote: {n}")).collect::<String>();
+                let needs = v["needs"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .map(|n| format!("\nnote: {n}"))
+                    .collect::<String>();
                 format!("The agent {} is set.{needs}", at(v, &["name"]))
             });
         }
         cli::Agent::List => {
             let value = client.call("agent.list", json!({})).await?;
-            let columns: [(&str, &[&str]); 5] = [("AGENT", &["name"]), ("ENGINE", &["engine", "kind"]), ("NAME", &["engine", "name"]), ("MODEL", &["model", "name"]), ("NEEDS", &["needs"])];
+            let columns: [(&str, &[&str]); 5] = [
+                ("AGENT", &["name"]),
+                ("ENGINE", &["engine", "kind"]),
+                ("NAME", &["engine", "name"]),
+                ("MODEL", &["model", "name"]),
+                ("NEEDS", &["needs"]),
+            ];
             answer(&value, json, |v| list(v, "There is no agent yet: meshwork agent add <name> --engine <engine>.", &columns));
         }
         cli::Agent::Remove { name } => answer(&client.call("agent.remove", json!({ "name": name })).await?, json, |v| at(v, &["message"])),
@@ -199,7 +247,13 @@ async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outcome {
     match task {
         cli::Task::List(place) => {
             let value = client.call("task.list", json!({"project": place.at.project, "feature": place.feature})).await?;
-            let columns: [(&str, &[&str]); 5] = [("TASK", &["at", "task"]), ("FEATURE", &["at", "feature"]), ("STATE", &["state", "state"]), ("AFTER", &["task", "depends_on"]), ("TITLE", &["task", "title"])];
+            let columns: [(&str, &[&str]); 5] = [
+                ("TASK", &["at", "task"]),
+                ("FEATURE", &["at", "feature"]),
+                ("STATE", &["state", "state"]),
+                ("AFTER", &["task", "depends_on"]),
+                ("TITLE", &["task", "title"]),
+            ];
             answer(&value, json, |v| list(v, "There are no tasks: meshwork project show says why.", &columns));
         }
         cli::Task::Show { task, at: place } => {
@@ -213,7 +267,12 @@ async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outcome {
                 return wait_for(client, &value, json).await;
             }
             answer(&value, json, |v| {
-                let skipped = v["skipped"].as_array().into_iter().flatten().map(|s| format!("\nnote: {}: {}", at(s, &["task"]), at(s, &["why"]))).collect::<String>();
+                let skipped = v["skipped"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(|s| format!("\nnote: {}: {}", at(s, &["task"]), at(s, &["why"])))
+                    .collect::<String>();
                 list(&v["runs"], "Nothing was started.", &[("TASK", &["task"]), ("RUN", &["run"])]) + &skipped
             });
         }
@@ -223,7 +282,9 @@ async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outcome {
             answer(&value, json, |v| format!("Task {} is written, in commit {}.", at(v, &["task"]), at(v, &["commit"])));
         }
         cli::Task::Edit { task, title, at: place } => {
-            let value = client.call("task.edit", json!({"project": place.at.project, "feature": place.feature, "task": task, "title": title})).await?;
+            let value = client
+                .call("task.edit", json!({"project": place.at.project, "feature": place.feature, "task": task, "title": title}))
+                .await?;
             answer(&value, json, |v| format!("Task {} is written, in commit {}.", at(v, &["task"]), at(v, &["commit"])));
         }
     }
@@ -239,7 +300,11 @@ async fn wait_for(client: &Client, started: &Value, json: bool) -> Outcome {
         let mut open = Vec::new();
         for run in &runs {
             let shown = client.call("run.show", json!({ "run": run })).await?;
-            if ["done", "failed", "cancelled", "evicted", "lost"].contains(&at(&shown, &["state"]).as_str()) { states.push(shown) } else { open.push(run.clone()) }
+            if ["done", "failed", "cancelled", "evicted", "lost"].contains(&at(&shown, &["state"]).as_str()) {
+                states.push(shown)
+            } else {
+                open.push(run.clone())
+            }
         }
         runs = open;
         if !runs.is_empty() {
@@ -253,7 +318,9 @@ async fn wait_for(client: &Client, started: &Value, json: bool) -> Outcome {
         }
     }
     let all_done = states.iter().all(|s| s["state"] == "done");
-    answer(&Value::Array(states), json, |v| list(v, "", &[("TASK", &["task", "task"]), ("RUN", &["id"]), ("STATE", &["state"]), ("PATCH", &["patch"]), ("WHY", &["why"])]));
+    answer(&Value::Array(states), json, |v| {
+        list(v, "", &[("TASK", &["task", "task"]), ("RUN", &["id"]), ("STATE", &["state"]), ("PATCH", &["patch"]), ("WHY", &["why"])])
+    });
     Ok(if all_done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -262,13 +329,22 @@ async fn runs(client: &Client, run: cli::Run, json: bool) -> Outcome {
     match run {
         cli::Run::List { at: place, all, state } => {
             let value = client.call("run.list", json!({"project": place.project, "all": all, "state": state})).await?;
-            let columns: [(&str, &[&str]); 6] = [("RUN", &["id"]), ("CLASS", &["class"]), ("TASK", &["task", "task"]), ("AGENT", &["agent"]), ("STATE", &["state"]), ("REASON", &["reason", "code"])];
+            let columns: [(&str, &[&str]); 6] = [
+                ("RUN", &["id"]),
+                ("CLASS", &["class"]),
+                ("TASK", &["task", "task"]),
+                ("AGENT", &["agent"]),
+                ("STATE", &["state"]),
+                ("REASON", &["reason", "code"]),
+            ];
             answer(&value, json, |v| list(v, "There are no runs yet: meshwork task run.", &columns));
         }
         cli::Run::Show { run } => answer(&client.call("run.show", json!({ "run": run })).await?, json, parts),
         cli::Run::Logs { run, follow } => return logs(client, &run, follow, json).await,
         cli::Run::Send { run, text } => answer(&client.call("run.send", json!({"run": run, "text": text})).await?, json, done),
-        cli::Run::Answer { run, option, question } => answer(&client.call("run.answer", json!({"run": run, "option": option, "question": question})).await?, json, done),
+        cli::Run::Answer { run, option, question } => {
+            answer(&client.call("run.answer", json!({"run": run, "option": option, "question": question})).await?, json, done)
+        }
         cli::Run::Pause { run } => answer(&client.call("run.pause", json!({ "run": run })).await?, json, done),
         cli::Run::Resume { run } => answer(&client.call("run.resume", json!({ "run": run })).await?, json, done),
         cli::Run::Stop { run } => answer(&client.call("run.stop", json!({ "run": run })).await?, json, done),
@@ -313,10 +389,18 @@ async fn patches(client: &Client, patch: cli::Patch, json: bool) -> Outcome {
     match patch {
         cli::Patch::List { at: place, state } => {
             let value = client.call("patch.list", json!({"project": place.project, "state": state})).await?;
-            answer(&value, json, |v| list(v, "There are no patches yet.", &[("PATCH", &["id"]), ("STATE", &["state"]), ("TASK", &["trace", "task", "task"]), ("TITLE", &["title"])]));
+            answer(&value, json, |v| {
+                list(
+                    v,
+                    "There are no patches yet.",
+                    &[("PATCH", &["id"]), ("STATE", &["state"]), ("TASK", &["trace", "task", "task"]), ("TITLE", &["title"])],
+                )
+            });
         }
         cli::Patch::Show(p) => answer(&client.call("patch.show", one(&p)).await?, json, parts),
-        cli::Patch::Diff(p) => answer(&client.call("patch.diff", one(&p)).await?, json, |v| at(v, &["diff"]).lines().map(clean).collect::<Vec<_>>().join("\n")),
+        cli::Patch::Diff(p) => {
+            answer(&client.call("patch.diff", one(&p)).await?, json, |v| at(v, &["diff"]).lines().map(clean).collect::<Vec<_>>().join("\n"))
+        }
         cli::Patch::Review { one: p, accept, reject, message, lines } => {
             let verdict = match (accept, reject) {
                 (true, _) => "accept",
@@ -331,7 +415,11 @@ async fn patches(client: &Client, patch: cli::Patch, json: bool) -> Outcome {
             let value = client.call("patch.merge", one(&p)).await?;
             answer(&value, json, |v| match at(v, &["outcome"]).as_str() {
                 "merged" => format!("Merged, as commit {}.", at(v, &["commit"])),
-                _ => format!("It conflicts in {}. The run {} does the work anew on the present branch; merge it when that is done.", at(v, &["paths"]), at(v, &["run"])),
+                _ => format!(
+                    "It conflicts in {}. The run {} does the work anew on the present branch; merge it when that is done.",
+                    at(v, &["paths"]),
+                    at(v, &["run"])
+                ),
             });
         }
         cli::Patch::Close(p) => answer(&client.call("patch.close", one(&p)).await?, json, |v| at(v, &["message"])),
@@ -357,7 +445,9 @@ async fn credentials(client: &Client, credential: cli::Credential, json: bool) -
         }
         cli::Credential::List => {
             let value = client.call("credential.list", json!({})).await?;
-            answer(&value, json, |v| list(v, "There are no credentials.", &[("NAME", &["name"]), ("KIND", &["kind"]), ("PROVIDER", &["provider"])]));
+            answer(&value, json, |v| {
+                list(v, "There are no credentials.", &[("NAME", &["name"]), ("KIND", &["kind"]), ("PROVIDER", &["provider"])])
+            });
         }
         cli::Credential::Test { name } => {
             let value = client.call("credential.test", json!({ "name": name })).await?;
@@ -389,14 +479,33 @@ async fn journals(client: &Client, journal: cli::Journal, json: bool) -> Outcome
     match journal {
         cli::Journal::List { after, limit } => {
             let value = client.call("journal.list", json!({"after": after, "limit": limit})).await?;
-            answer(&value, json, |v| list(v, "The journal is empty.", &[("SEQ", &["seq"]), ("TYPE", &["event", "type"]), ("RUN", &["event", "run"]), ("TO", &["event", "to"]), ("ACTOR", &["event", "actor"])]));
+            answer(&value, json, |v| {
+                list(
+                    v,
+                    "The journal is empty.",
+                    &[
+                        ("SEQ", &["seq"]),
+                        ("TYPE", &["event", "type"]),
+                        ("RUN", &["event", "run"]),
+                        ("TO", &["event", "to"]),
+                        ("ACTOR", &["event", "actor"]),
+                    ],
+                )
+            });
         }
         cli::Journal::Verify => {
             let value = client.call("journal.verify", json!({})).await?;
             let sound = value["sound"] == true;
             answer(&value, json, |v| match sound {
-                true => format!("The journal is sound: {} events, {} signatures, {} incarnations.", v["events"], v["signatures"], v["incarnations"]),
-                false => format!("The journal is NOT sound: event {}: {}\nRestore a backup (meshwork restore), and keep this data folder for a look at what happened.", v["bad"]["seq"], at(v, &["bad", "why"])),
+                true => format!(
+                    "The journal is sound: {} events, {} signatures, {} incarnations.",
+                    v["events"], v["signatures"], v["incarnations"]
+                ),
+                false => format!(
+                    "The journal is NOT sound: event {}: {}\nRestore a backup (meshwork restore), and keep this data folder for a look at what happened.",
+                    v["bad"]["seq"],
+                    at(v, &["bad", "why"])
+                ),
             });
             return Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
@@ -426,7 +535,11 @@ fn standard_input(what: &str) -> Result<String, Problem> {
         let _hidden = crate::hidden::hide();
         stdin.read_line(&mut text).map_err(Problem::internal)?;
     } else {
-        stdin.lock().take(1 << 20).read_to_string(&mut text).map_err(|e| Problem::invalid(format!("Standard input cannot be read: {e}.")))?;
+        stdin
+            .lock()
+            .take(1 << 20)
+            .read_to_string(&mut text)
+            .map_err(|e| Problem::invalid(format!("Standard input cannot be read: {e}.")))?;
     }
     Ok(text)
 }

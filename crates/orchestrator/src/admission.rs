@@ -40,7 +40,9 @@ async fn verify(org: &Arc<Org>, envelope: &Envelope) -> Result<Manifest, Refusal
         return Err(Refusal::Manifest { message: "it was signed by another device than the one that asks".into() });
     }
     if manifest.version != manifest::VERSION {
-        return Err(Refusal::Manifest { message: format!("its form is version {}, this device knows {}", manifest.version, manifest::VERSION) });
+        return Err(Refusal::Manifest {
+            message: format!("its form is version {}, this device knows {}", manifest.version, manifest::VERSION),
+        });
     }
     if manifest.org != org.name {
         return Err(Refusal::NotAllowed { message: format!("It is for the org {}, this device belongs to {}.", manifest.org, org.name) });
@@ -60,7 +62,13 @@ async fn verify(org: &Arc<Org>, envelope: &Envelope) -> Result<Manifest, Refusal
 async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Result<Admission, Problem> {
     let hash = envelope::hash(envelope);
     let now = clock::now();
-    let lease = Lease { id: clock::lease_id(), run: manifest.run.clone(), manifest: hash, device: org.device.clone(), until: now.plus_ms(LEASE_MS) };
+    let lease = Lease {
+        id: clock::lease_id(),
+        run: manifest.run.clone(),
+        manifest: hash,
+        device: org.device.clone(),
+        until: now.plus_ms(LEASE_MS),
+    };
     let (taken, device, closing) = (lease.clone(), org.device.clone(), *org.closing.borrow());
     let lends = DeviceLimits::of(org);
     let outcome = Arc::new(std::sync::Mutex::new(Vec::new()));
@@ -94,7 +102,14 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
 
 /// A run that another device asked for, as far as its manifest tells.
 fn foreign(manifest: &Manifest, now: Timestamp) -> Run {
-    let mut run = new_run(manifest.run.clone(), manifest.class, manifest.work.project().clone(), manifest.member.clone(), manifest.requester.clone(), now);
+    let mut run = new_run(
+        manifest.run.clone(),
+        manifest.class,
+        manifest.work.project().clone(),
+        manifest.member.clone(),
+        manifest.requester.clone(),
+        now,
+    );
     match &manifest.work {
         Work::Task { task, agent, base, continues, patch, spec_hash, .. } => {
             run.task = Some(task.clone());

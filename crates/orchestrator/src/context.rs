@@ -33,8 +33,16 @@ impl RunContext {
         let told = brief.clone();
         let names: Vec<String> = files.keys().cloned().collect();
         let tools = vec![
-            tool("get_brief", "The task that this run works at: what is asked, the rules, and where the files lie.", json!({"type": "object", "properties": {}})),
-            tool("list_files", "Names of the specification files of this project: constitution, spec, plan, tasks.", json!({"type": "object", "properties": {}})),
+            tool(
+                "get_brief",
+                "The task that this run works at: what is asked, the rules, and where the files lie.",
+                json!({"type": "object", "properties": {}}),
+            ),
+            tool(
+                "list_files",
+                "Names of the specification files of this project: constitution, spec, plan, tasks.",
+                json!({"type": "object", "properties": {}}),
+            ),
             tool(
                 "read_file",
                 "The text of one of the files that list_files names.",
@@ -46,7 +54,12 @@ impl RunContext {
             let answer = answer(&name, &input, &brief, &names, &files);
             Box::pin(async move { answer }) as futures::future::BoxFuture<'static, _>
         });
-        let server = ToolServer { name: "meshwork", instructions: "Context of the task that you work at. Start with get_brief.".into(), tools: Arc::new(tools), call };
+        let server = ToolServer {
+            name: "meshwork",
+            instructions: "Context of the task that you work at. Start with get_brief.".into(),
+            tools: Arc::new(tools),
+            call,
+        };
         Arc::new(Self { service: Serving(server.service()), brief })
     }
 
@@ -64,7 +77,9 @@ fn answer(name: &str, input: &Value, brief: &str, names: &[String], files: &BTre
         "list_files" => Ok(json!(names)),
         "read_file" => {
             let path = input["path"].as_str().unwrap_or_default();
-            let bytes = files.get(path).ok_or_else(|| Problem::not_found(format!("There is no file “{}” here.", domain::shown(path))).next("list_files names them."))?;
+            let bytes = files.get(path).ok_or_else(|| {
+                Problem::not_found(format!("There is no file “{}” here.", domain::shown(path))).next("list_files names them.")
+            })?;
             Ok(Value::String(String::from_utf8_lossy(bytes).into_owned()))
         }
         other => Err(Problem::not_found(format!("There is no tool “{}”.", domain::shown(other)))),

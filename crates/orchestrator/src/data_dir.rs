@@ -196,10 +196,17 @@ impl OrgDir {
 fn check_version(root: &Path, text: &str) -> Result<(), Problem> {
     match text.trim().parse::<u32>() {
         Ok(VERSION) => Ok(()),
-        Ok(newer) if newer > VERSION => Err(Problem::conflict(format!("The data folder {} was written by a newer Meshwork (format {newer}; this one knows {VERSION}).", root.display()))
-            .next("Install that version or newer. Nothing was changed.")),
-        _ => Err(Problem::conflict(format!("The folder {} is not a Meshwork data folder: its file “version” says “{}”.", root.display(), domain::shown(text)))
-            .next("Give another folder with --data-dir. Nothing was changed.")),
+        Ok(newer) if newer > VERSION => Err(Problem::conflict(format!(
+            "The data folder {} was written by a newer Meshwork (format {newer}; this one knows {VERSION}).",
+            root.display()
+        ))
+        .next("Install that version or newer. Nothing was changed.")),
+        _ => Err(Problem::conflict(format!(
+            "The folder {} is not a Meshwork data folder: its file “version” says “{}”.",
+            root.display(),
+            domain::shown(text)
+        ))
+        .next("Give another folder with --data-dir. Nothing was changed.")),
     }
 }
 
@@ -211,7 +218,8 @@ pub fn make_private(path: &Path) -> Result<(), Problem> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| storage(path, &e))?;
     let owner = fs::symlink_metadata(path).map_err(|e| storage(path, &e))?;
     if owner.uid() != rustix::process::getuid().as_raw() {
-        return Err(Problem::new(Kind::Unavailable, format!("{} belongs to another user.", path.display())).next("Give a folder of your own with --data-dir."));
+        return Err(Problem::new(Kind::Unavailable, format!("{} belongs to another user.", path.display()))
+            .next("Give a folder of your own with --data-dir."));
     }
     Ok(())
 }

@@ -42,7 +42,11 @@ async fn step(org: &Arc<Org>) -> Result<(), Problem> {
         }
         if let Err(problem) = place(org, &run).await {
             tracing::warn!(run = %run.id, %problem, "a run could not be placed");
-            org.record(&org.device, vec![Body::RunMoved { run: run.id.clone(), to: RunState::Failed, reason: Some(Reason::from_problem(&problem)) }]).await?;
+            org.record(
+                &org.device,
+                vec![Body::RunMoved { run: run.id.clone(), to: RunState::Failed, reason: Some(Reason::from_problem(&problem)) }],
+            )
+            .await?;
         }
     }
     Ok(())
@@ -79,7 +83,11 @@ async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
 /// Asks the devices, best first, until one leases.
 async fn ask(org: &Arc<Org>, run: &Run, manifest: &Manifest, sealed: &envelope::Envelope) -> Result<(), Problem> {
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-    let own = Candidate { device: org.device.clone(), capacity: admission::DeviceLimits::of(org).capacity(&runs, manifest.class), has_data: true };
+    let own = Candidate {
+        device: org.device.clone(),
+        capacity: admission::DeviceLimits::of(org).capacity(&runs, manifest.class),
+        has_data: true,
+    };
     let decision = placement::plan(manifest, &[own]);
     let mut refusals: Vec<Refusal> = decision.verdicts.iter().flat_map(|v| v.refusals.clone()).collect();
     for device in &decision.order {
@@ -122,7 +130,9 @@ fn hindrance(org: &Org, board: &Board, run: &Run) -> Result<Option<Reason>, Prob
     }
     let waiting = board.tasks.iter().filter(|t| matches!(t.state, TaskState::InReview { .. })).count();
     let same: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-    let earlier = same.iter().any(|r| r.id != run.id && r.task.as_ref() == Some(at) && !r.state.ended() && r.queued_at <= run.queued_at && r.id < run.id);
+    let earlier = same
+        .iter()
+        .any(|r| r.id != run.id && r.task.as_ref() == Some(at) && !r.state.ended() && r.queued_at <= run.queued_at && r.id < run.id);
     if earlier {
         return Ok(Some(Reason::WaitsFor { tasks: vec![at.task.clone()] }));
     }
@@ -136,7 +146,15 @@ fn draft(org: &Org, board: &Board, run: &Run) -> Result<Manifest, Problem> {
             let agent = run.agent.clone().ok_or_else(|| Problem::internal("a task's run without an agent"))?;
             let spec_hash = spec::spec_hash(&board.files, &at.feature);
             let base = base(org, board, run)?;
-            Work::Task { repository: board.project.rid.clone(), task: at.clone(), spec_hash, agent, base, continues: run.continues.clone(), patch: run.patch.clone() }
+            Work::Task {
+                repository: board.project.rid.clone(),
+                task: at.clone(),
+                spec_hash,
+                agent,
+                base,
+                continues: run.continues.clone(),
+                patch: run.patch.clone(),
+            }
         }
         (None, Some(commit)) => Work::Checks {
             repository: board.project.rid.clone(),
@@ -162,7 +180,12 @@ fn draft(org: &Org, board: &Board, run: &Run) -> Result<Manifest, Problem> {
         expires: now.plus_ms(limits::MANIFEST_VALID_MS),
         class: run.class,
         work,
-        resources: board.settings.resources.unwrap_or(Resources { cpu_milli: limits::RUN_CPU_MILLI, memory_bytes: limits::RUN_MEMORY_BYTES, disk_bytes: limits::RUN_DISK_BYTES, gpus: 0 }),
+        resources: board.settings.resources.unwrap_or(Resources {
+            cpu_milli: limits::RUN_CPU_MILLI,
+            memory_bytes: limits::RUN_MEMORY_BYTES,
+            disk_bytes: limits::RUN_DISK_BYTES,
+            gpus: 0,
+        }),
         tags: BTreeMap::new(),
         runtime: None,
         network: board.settings.network.clone(),

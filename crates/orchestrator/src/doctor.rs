@@ -7,11 +7,21 @@ use std::{path::Path, process::Command};
 pub fn look(data: &Path) -> Vec<Finding> {
     let mut found = sandbox::doctor(data);
     found.push(program("git", &["--version"], true, "Install it: apt-get install git."));
-    found.push(program("node", &["--version"], false, "Coding engines need Node 20 or newer; replays and plain commands do not: apt-get install nodejs npm."));
+    found.push(program(
+        "node",
+        &["--version"],
+        false,
+        "Coding engines need Node 20 or newer; replays and plain commands do not: apt-get install nodejs npm.",
+    ));
     found.push(program("npm", &["--version"], false, "`meshwork engine install` needs it: apt-get install npm."));
     found.push(match spec::specify::Specify::find() {
         Ok(found) => good("specify", found.program().display().to_string()),
-        Err(problem) => Finding { what: "specify".into(), ok: true, detail: format!("not found; only `specify init` needs it. {problem}"), next: problem.next },
+        Err(problem) => Finding {
+            what: "specify".into(),
+            ok: true,
+            detail: format!("not found; only `specify init` needs it. {problem}"),
+            next: problem.next,
+        },
     });
     found
 }

@@ -56,7 +56,8 @@ impl Machine {
         let orgs = self.data.orgs();
         if orgs.len() > 1 {
             let names: Vec<_> = orgs.iter().map(OrgName::as_str).collect();
-            return Err(Problem::conflict(format!("The data folder holds several orgs: {}.", names.join(", "))).next("This version serves one org a data folder: give each a folder of its own with --data-dir."));
+            return Err(Problem::conflict(format!("The data folder holds several orgs: {}.", names.join(", ")))
+                .next("This version serves one org a data folder: give each a folder of its own with --data-dir."));
         }
         if let Some(name) = orgs.first() {
             self.serve(Org::open(self, name).await?);
@@ -70,7 +71,8 @@ impl Machine {
     /// When there is one already, or it cannot be made.
     pub async fn create(self: &Arc<Self>, name: &OrgName, member: &str) -> Result<Arc<Org>, Problem> {
         if let Ok(org) = self.org() {
-            return Err(Problem::conflict(format!("This data folder belongs to the org {} already.", org.name)).next("Give another folder with --data-dir for another org."));
+            return Err(Problem::conflict(format!("This data folder belongs to the org {} already.", org.name))
+                .next("Give another folder with --data-dir for another org."));
         }
         Org::create(self, name, member).await?;
         let org = Org::open(self, name).await?;

@@ -1,11 +1,7 @@
 //! Merging: the gate is judged on the result of the merge, with ticks applied anew; then the member's key moves the
 //! branch. A conflict starts a run that does the work anew on the present branch.
 
-use crate::{
-    actions::task::queue, dispatch, mirror,
-    org::Org,
-    tasks::Board,
-};
+use crate::{actions::task::queue, dispatch, mirror, org::Org, tasks::Board};
 use domain::{
     Did, Kind, Oid, PatchId, Problem, RunId,
     event::Body,
@@ -69,7 +65,8 @@ pub async fn merge(org: &Arc<Org>, actor: &Did, project: &Project, patch: &Patch
     let (rid, id, result) = (project.rid.clone(), patch.id.clone(), commit.clone());
     org.blocking(move |org| org.forge.merge(&rid, &id, &revision, &result)).await?;
     let task = patch.trace.as_ref().map(|t| t.task.clone());
-    org.record(actor, vec![Body::PatchMerged { project: project.name.clone(), patch: patch.id.clone(), commit: commit.clone(), task }]).await?;
+    org.record(actor, vec![Body::PatchMerged { project: project.name.clone(), patch: patch.id.clone(), commit: commit.clone(), task }])
+        .await?;
     org.announce(&project.rid, std::slice::from_ref(&org.member));
     org.wake.notify_one();
     if project.mirror.is_some() {
@@ -94,7 +91,9 @@ async fn check(org: &Arc<Org>, board: &Board, patch: &Patch, commit: &Oid) -> Re
             let judged = dispatch::check(org, subject, &board.project.name, commit).await?;
             if judged.state != RunState::Done {
                 let why = judged.reason.map(|r| r.text()).unwrap_or_default();
-                return Err(Problem::conflict("The checks on the result of the merge did not end.").because(why).next("Try the merge again."));
+                return Err(Problem::conflict("The checks on the result of the merge did not end.")
+                    .because(why)
+                    .next("Try the merge again."));
             }
             judged.checks
         }

@@ -101,7 +101,8 @@ impl Org {
             let forge = Forge::create(&dir.radicle(), &dir.member(), &member)?;
             let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
             let device = Device { name: file_name(&host), did: forge.device(), owner: member.clone() };
-            let founder = Member { name: member, roles: vec![Role::Owner], keys: vec![MemberKey { did: forge.member(), device: forge.device() }] };
+            let founder =
+                Member { name: member, roles: vec![Role::Owner], keys: vec![MemberKey { did: forge.member(), device: forge.device() }] };
             let org = domain::org::Org { version: domain::org::VERSION, name: name.clone(), threshold: 1 };
             let rid = forge.create_org(&org, &founder, &device)?;
             let record = serde_json::to_vec_pretty(&Record { name, rid }).map_err(Problem::internal)?;
@@ -127,7 +128,9 @@ impl Org {
 
     fn parts(dir: OrgDir, options: Options, engines: PathBuf) -> Result<Arc<Self>, Problem> {
         let bytes = fs::read(dir.record()).map_err(|e| storage(&dir.record(), &e))?;
-        let record: Record = serde_json::from_slice(&bytes).map_err(|e| Problem::conflict(format!("{} is damaged: {e}.", dir.record().display())).next("Restore it: meshwork restore <file>."))?;
+        let record: Record = serde_json::from_slice(&bytes).map_err(|e| {
+            Problem::conflict(format!("{} is damaged: {e}.", dir.record().display())).next("Restore it: meshwork restore <file>.")
+        })?;
         for folder in [&dir.sockets, &dir.runs()] {
             make_private(folder)?;
         }
@@ -184,7 +187,10 @@ impl Org {
     ///
     /// # Errors
     /// Those of `work`.
-    pub async fn blocking<T: Send + 'static>(self: &Arc<Self>, work: impl FnOnce(&Arc<Self>) -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
+    pub async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Arc<Self>) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
         let org = self.clone();
         blocking(move || work(&org)).await
     }
@@ -206,10 +212,16 @@ impl Org {
         let names = projects.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
         match name {
             Some(name) => projects.into_iter().find(|p| p.name == *name).ok_or_else(|| {
-                Problem::not_found(format!("There is no project “{name}”.")).next(if names.is_empty() { "Add one: meshwork project add <folder>.".to_owned() } else { format!("There are: {names}.") })
+                Problem::not_found(format!("There is no project “{name}”.")).next(if names.is_empty() {
+                    "Add one: meshwork project add <folder>.".to_owned()
+                } else {
+                    format!("There are: {names}.")
+                })
             }),
             None if projects.len() == 1 => projects.into_iter().next().ok_or_else(|| Problem::internal("a project vanished")),
-            None if projects.is_empty() => Err(Problem::not_found("The org has no project yet.").next("Add one: meshwork project add <folder>.")),
+            None if projects.is_empty() => {
+                Err(Problem::not_found("The org has no project yet.").next("Add one: meshwork project add <folder>."))
+            }
             None => Err(Problem::invalid("The org has several projects.").next(format!("Say which with --project: {names}."))),
         }
     }
@@ -273,7 +285,8 @@ fn check_person(name: &str) -> Result<(), Problem> {
     if file_name(name) == name && !name.is_empty() {
         return Ok(());
     }
-    Err(Problem::new(Kind::Invalid, format!("“{}” is not a name for a member.", domain::shown(name))).next("Use lower-case letters, digits, “-” and “_”."))
+    Err(Problem::new(Kind::Invalid, format!("“{}” is not a name for a member.", domain::shown(name)))
+        .next("Use lower-case letters, digits, “-” and “_”."))
 }
 
 /// A name that can be a file's: lower case, digits, `-`, `_`.

@@ -98,7 +98,10 @@ where
 {
     let run: Run = Box::new(move |context, input| {
         Box::pin(async move {
-            let input = serde_json::from_value(input).map_err(|e| Problem::new(Kind::Invalid, format!("The input of {name} is not in order: {e}.")).next(format!("GET /openapi.json says what {name} takes.")))?;
+            let input = serde_json::from_value(input).map_err(|e| {
+                Problem::new(Kind::Invalid, format!("The input of {name} is not in order: {e}."))
+                    .next(format!("GET /openapi.json says what {name} takes."))
+            })?;
             serde_json::to_value(run(context, input).await?).map_err(Problem::internal)
         })
     });
@@ -116,5 +119,8 @@ pub fn table() -> &'static [Action] {
 /// # Errors
 /// When there is none.
 pub fn find(name: &str) -> Result<&'static Action, Problem> {
-    table().iter().find(|a| a.name == name).ok_or_else(|| Problem::not_found(format!("There is no action “{}”.", domain::shown(name))).next("GET /openapi.json lists them."))
+    table()
+        .iter()
+        .find(|a| a.name == name)
+        .ok_or_else(|| Problem::not_found(format!("There is no action “{}”.", domain::shown(name))).next("GET /openapi.json lists them."))
 }

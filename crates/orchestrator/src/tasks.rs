@@ -5,10 +5,10 @@ use domain::{
     FeatureId, Oid, Problem, TaskId, TaskRef,
     event::kind,
     project::{Project, Settings},
-    run::Run,
+    run::{Run, RunState},
     task::{self, Claim, Feature, TaskState, TaskView},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The folder of our own files in a project.
 const OURS: &str = ".meshwork/";
@@ -72,7 +72,8 @@ impl Board {
                 Err(Problem::not_found(format!("The project {} has no task {id}.", self.project.name)).next(next))
             }
             several if several.iter().all(|t| t.at.feature == several[0].at.feature) => {
-                Err(Problem::conflict(format!("Two tasks of {} are called {id}.", several[0].at.feature)).next("Give each its own id in tasks.md."))
+                Err(Problem::conflict(format!("Two tasks of {} are called {id}.", several[0].at.feature))
+                    .next("Give each its own id in tasks.md."))
             }
             several => {
                 let names: Vec<_> = several.iter().map(|t| t.at.feature.as_str()).collect();
@@ -112,16 +113,20 @@ fn no_features(names: &[&str]) -> String {
 /// When `.meshwork/project.toml` is not in order.
 pub fn settings(files: &BTreeMap<String, Vec<u8>>) -> Result<Settings, Problem> {
     let Some(bytes) = files.get(".meshwork/project.toml") else { return Ok(Settings::default()) };
-    toml::from_str(&String::from_utf8_lossy(bytes))
-        .map_err(|e| Problem::invalid(format!("The file .meshwork/project.toml is not in order: {}", e.to_string().trim())).next("Mend it on the default branch; docs/guide.md lists its keys."))
+    toml::from_str(&String::from_utf8_lossy(bytes)).map_err(|e| {
+        Problem::invalid(format!("The file .meshwork/project.toml is not in order: {}", e.to_string().trim()))
+            .next("Mend it on the default branch; docs/guide.md lists its keys.")
+    })
 }
 
 fn views(org: &Org, project: &Project, feature: &Feature, stack: bool) -> Result<Vec<TaskView>, Problem> {
-    let mut states = BTreeMap::new();
+    let (mut states, mut queued) = (BTreeMap::new(), BTreeSet::new());
     for task in &feature.tasks {
         let at = TaskRef { project: project.name.clone(), feature: feature.id.clone(), task: task.id.clone() };
         let claim: Option<Claim> = org.store.get(kind::CLAIM, &at.to_string())?;
-        let latest = claim.as_ref().and_then(|c| c.runs.last()).map(|run| org.store.get::<Run>(kind::RUN, run.as_str())).transpose()?.flatten();
+        let latest =
+            claim.as_ref().and_then(|c| c.runs.last()).map(|run| org.store.get::<Run>(kind::RUN, run.as_str())).transpose()?.flatten();
+        queued.extend(latest.iter().filter(|r| r.state == RunState::Queued).map(|r| r.id.clone()));
         states.insert(task.id.clone(), task::state(task, claim.as_ref(), latest.as_ref()));
     }
     let view = |task: &task::Task| {
@@ -129,6 +134,8 @@ fn views(org: &Org, project: &Project, feature: &Feature, stack: bool) -> Result
         let on = task::waits_for(task, &states, stack);
         let state = match states.get(&task.id) {
             Some(TaskState::Ready) if !on.is_empty() => TaskState::Waiting { on },
+            // Queued, and not its turn yet.
+            Some(TaskState::Running { run }) if !on.is_empty() && queued.contains(run) => TaskState::Waiting { on },
             Some(state) => state.clone(),
             None => TaskState::Ready,
         };

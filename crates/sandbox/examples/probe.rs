@@ -51,7 +51,11 @@ async fn run(bridge: PathBuf, folder: PathBuf, how: &str, command: &[String]) ->
     if how == "freeze" {
         for step in ["frozen", "thawed"] {
             listen().await;
-            if step == "frozen" { sandbox.freeze().await? } else { sandbox.thaw().await? };
+            if step == "frozen" {
+                sandbox.freeze().await?
+            } else {
+                sandbox.thaw().await?
+            };
             say(step);
         }
     }

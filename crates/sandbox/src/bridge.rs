@@ -15,7 +15,7 @@ use crate::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fd::{AsFd, OwnedFd},
-    process::{DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptions},
+    process::{DumpableBehavior, Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, pidfd_open},
 };
 use std::{
     ffi::OsString,
@@ -64,11 +64,12 @@ fn inherited(number: RawFd) -> Option<OwnedFd> {
 
 fn run(control: &OwnedFd, job: OwnedFd) -> io::Result<i32> {
     let job = read_job(job)?;
-    // When the whole machine is short of memory, sandboxes go before the people's own programs.
-    let _ = std::fs::write("/proc/self/oom_score_adj", "500");
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let mut relay = Relay::bind(&job.forwards).map_err(|why| io::Error::new(why.kind(), format!("a port cannot be opened: {why}")))?;
-    control::say(control, &Word::Ready, None)?;
+    // The host gets hold of this very process: a number alone could soon be another's.
+    let me = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
+    control::say(control, &Word::Ready, Some(me.as_fd()))?;
+    drop(me);
 
     bound(&job)?;
     watch(control)?;

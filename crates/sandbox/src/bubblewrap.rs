@@ -29,12 +29,17 @@ pub(crate) fn look() -> Result<(PathBuf, String), Problem> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let fixed = [PathBuf::from("/usr/bin"), PathBuf::from("/usr/local/bin"), PathBuf::from("/bin")];
     // System folders first: what a person's own PATH puts before them is not what the boundary should hang on.
-    let path = fixed.into_iter().chain(std::env::split_paths(&folders).filter(|p| p.is_absolute())).map(|dir| dir.join("bwrap")).find(|p| p.is_file());
+    let path = fixed
+        .into_iter()
+        .chain(std::env::split_paths(&folders).filter(|p| p.is_absolute()))
+        .map(|dir| dir.join("bwrap"))
+        .find(|p| p.is_file());
     let Some(path) = path else {
         return Err(Problem::unavailable("Bubblewrap, which makes the sandbox, is not installed.").next(next));
     };
     let version = ask(&path).ok_or_else(|| {
-        Problem::unavailable(format!("{} does not say its version.", path.display())).next("Install bubblewrap anew from your distribution.")
+        Problem::unavailable(format!("{} does not say its version.", path.display()))
+            .next("Install bubblewrap anew from your distribution.")
     })?;
     match numbers(&version) {
         Some(found) if found >= VERSION_MIN => Ok((path, version)),

@@ -5,8 +5,8 @@ use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     io::{Errno, IoSlice, IoSliceMut},
     net::{
-        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags,
-        SocketType, recvmsg, sendmsg, socketpair, sockopt,
+        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+        SocketFlags, SocketType, recvmsg, sendmsg, socketpair, sockopt,
     },
     process::Pid,
 };
@@ -16,7 +16,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 /// What is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
-    /// Bridge: its ports accept.
+    /// Bridge: its ports accept. A descriptor of its process comes with this.
     Ready,
     /// Bridge: refused system calls are told on the descriptor that comes with this.
     Listener,
@@ -27,9 +27,15 @@ pub(crate) enum Word {
     /// Bridge: the command cannot be run, or the bridge cannot work.
     Failed(String),
     /// Bridge: processes were still there after the end.
-    Left { count: usize, names: String },
+    Left {
+        count: usize,
+        names: String,
+    },
     /// Bridge: the command ended with this code, or by this signal.
-    Ended { code: Option<i32>, signal: Option<i32> },
+    Ended {
+        code: Option<i32>,
+        signal: Option<i32>,
+    },
     /// Host: stop everything but yourself; and let it go on. The bridge says the same when it is done.
     Stop,
     Go,

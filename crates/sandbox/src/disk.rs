@@ -135,7 +135,9 @@ impl Watch {
             return Some(format!("Disk: the limit of {} was reached; it was ended.", shown(self.limit_bytes)));
         }
         let short = grew && free < limits::DISK_RESERVE_BYTES;
-        short.then(|| format!("Disk: less than {} are free on this machine, and it still wrote; it was ended.", shown(limits::DISK_RESERVE_BYTES)))
+        short.then(|| {
+            format!("Disk: less than {} are free on this machine, and it still wrote; it was ended.", shown(limits::DISK_RESERVE_BYTES))
+        })
     }
 }
 

@@ -63,7 +63,10 @@ fn limits_finding() -> Finding {
             what: "limits".into(),
             ok: false,
             detail: format!("{}. {why}", how.words()),
-            next: Some("It works, but limits bind less. Start it as `systemd-run --user --scope -p Delegate=yes meshwork up` for control groups.".into()),
+            next: Some(
+                "It works, but limits bind less. Start it as `systemd-run --user --scope -p Delegate=yes meshwork up` for control groups."
+                    .into(),
+            ),
         },
         Err(problem) => Finding::bad("limits", &problem),
     }

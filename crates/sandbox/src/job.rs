@@ -28,11 +28,15 @@ pub(crate) fn socket_inside(port: u16) -> String {
 impl Job {
     /// The job that a spec asks for. `by_rlimit`: no cgroup holds the limits.
     pub(crate) fn new(spec: &Spec, bounds: Bounds, by_rlimit: bool) -> Self {
-        let defaults =
-            [("HOME", HOME), ("USER", "agent"), ("LOGNAME", "agent"), ("SHELL", "/bin/sh"), ("LANG", "C.UTF-8"), ("TMPDIR", "/tmp"), (
-                "PATH",
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            )];
+        let defaults = [
+            ("HOME", HOME),
+            ("USER", "agent"),
+            ("LOGNAME", "agent"),
+            ("SHELL", "/bin/sh"),
+            ("LANG", "C.UTF-8"),
+            ("TMPDIR", "/tmp"),
+            ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ];
         let given = |name: &str| spec.env.iter().any(|(k, _)| k == name);
         let defaults = defaults.into_iter().filter(|(k, _)| !given(k)).map(|(k, v)| (k.into(), v.into()));
         Self {

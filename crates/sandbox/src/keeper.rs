@@ -48,10 +48,9 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(control: Control, leaf: Option<Arc<Leaf>>, init_pid: Pid) -> io::Result<Self> {
-        let init = pidfd_open(init_pid, PidfdFlags::empty())?;
+    pub(crate) fn new(control: Control, leaf: Option<Arc<Leaf>>, init: OwnedFd, init_pid: Pid) -> Self {
         let (stopped, _) = watch::channel(false);
-        Ok(Self { control, leaf, init, init_pid, doomed: AtomicBool::new(false), limit: Mutex::new(None), stopped })
+        Self { control, leaf, init, init_pid, doomed: AtomicBool::new(false), limit: Mutex::new(None), stopped }
     }
 
     /// Kills everything inside: process 1 takes its whole namespace along. Frozen ones are thawed after the kill.

@@ -32,6 +32,6 @@ pub use bridge::bridge_main;
 pub use cgroup::sweep;
 pub use doctor::{Finding, doctor};
 pub use enforce::limits_in_force;
-pub use sandbox::{Ended, Sandbox, Stdio, prepare};
 pub use mounts::bridge_inside;
+pub use sandbox::{Ended, Sandbox, Stdio, prepare};
 pub use spec::{Forward, Spec};

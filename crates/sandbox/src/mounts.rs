@@ -47,10 +47,8 @@ const ETC_SHOWN: [&str; 17] = [
 /// The same by how the name begins: some languages keep one folder a version.
 const ETC_SHOWN_PREFIXES: [&str; 3] = ["java-", "python3.", "perl"];
 /// Files of /proc that root's own user id may read even without any capability.
-const PROC_HIDDEN: [&str; 9] = ["kcore", "keys", "key-users", "kpagecount", "kpageflags", "kpagecgroup", "sched_debug", "timer_list", "latency_stats"];
-/// Folders of /proc that are covered for the same reason (bubblewrap itself covers `sys` and others).
-const PROC_COVERED: [&str; 2] = ["acpi", "scsi"];
-
+const PROC_HIDDEN: [&str; 9] =
+    ["kcore", "keys", "key-users", "kpagecount", "kpageflags", "kpagecgroup", "sched_debug", "timer_list", "latency_stats"];
 /// Arguments that follow each other, ended by NUL, as `--args` reads them.
 #[derive(Default)]
 struct Args(Vec<u8>);
@@ -130,10 +128,10 @@ pub(crate) fn host() -> &'static Vec<u8> {
             for name in PROC_HIDDEN.iter().map(|n| format!("/proc/{n}")).filter(|p| Path::new(p).exists()) {
                 args.show(Path::new("/dev/null"), name);
             }
-            for name in PROC_COVERED.iter().map(|n| format!("/proc/{n}")).filter(|p| Path::new(p).is_dir()) {
-                args.add(["--tmpfs", &name, "--remount-ro", &name]);
-            }
         }
+        // The kernel lets user id 0 write settings (/proc/sys) without any capability, and where root runs us the user
+        // inside is that one to the kernel. Bubblewrap alone does not keep it from it.
+        args.add(["--remount-ro", "/proc"]);
         args.0
     })
 }

@@ -10,7 +10,10 @@ use crate::{
     stage::{Body, Stage},
 };
 use domain::{Kind, Problem};
-use rustix::process::{Pid, Signal};
+use rustix::{
+    fd::OwnedFd,
+    process::{Pid, Signal},
+};
 use std::{
     collections::BTreeSet,
     io::Read,
@@ -66,7 +69,8 @@ pub struct Sandbox {
 
 /// What is known when the command has started.
 struct Birth {
-    init: Pid,
+    init: OwnedFd,
+    init_pid: Pid,
     ready_us: u64,
 }
 
@@ -118,11 +122,10 @@ impl Sandbox {
             stdout: ChildStdout::from_std(stdout).map_err(Problem::internal)?,
             stderr: ChildStderr::from_std(stderr).map_err(Problem::internal)?,
         };
-        let shared = Arc::new(Shared::new(control, body.leaf.clone(), birth.init).map_err(Problem::internal)?);
+        let shared = Arc::new(Shared::new(control, body.leaf.clone(), birth.init, birth.init_pid));
         let (end, ended) = watch::channel(None);
         let disk = disk::Watch::new(vec![spec.work, spec.home], bounds.disk_bytes);
-        let keeper =
-            Keeper { body, shared: shared.clone(), bounds, disk, violations: tell, ended: end, told: BTreeSet::new(), end: None };
+        let keeper = Keeper { body, shared: shared.clone(), bounds, disk, violations: tell, ended: end, told: BTreeSet::new(), end: None };
         tokio::spawn(keeper.keep());
         Ok(Self {
             shared,
@@ -242,7 +245,7 @@ async fn birth(control: &Control, begun: Instant, tell: &mpsc::Sender<String>, p
         match heard.word {
             Word::Ready => {
                 let ready_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-                birth = heard.pid.map(|init| Birth { init, ready_us });
+                birth = heard.fd.zip(heard.pid).map(|(init, init_pid)| Birth { init, init_pid, ready_us });
             }
             Word::Listener => heard.fd.into_iter().for_each(|fd| refusals::answer(fd, tell.clone())),
             Word::Unwatched => tracing::info!("this kernel does not tell of refused system calls; they are refused all the same"),

@@ -197,12 +197,7 @@ pub(crate) fn load_watch(answer: Answer) -> io::Result<Option<OwnedFd>> {
 
 /// Kills on another architecture's calls; says that the x32 ABI does not exist; leaves the call's number loaded.
 fn prologue() -> Vec<sock_filter> {
-    let mut program = vec![
-        load(4),
-        jump(BPF_JEQ, ARCH, 1, 0),
-        statement(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-        load(0),
-    ];
+    let mut program = vec![load(4), jump(BPF_JEQ, ARCH, 1, 0), statement(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS), load(0)];
     if cfg!(target_arch = "x86_64") {
         program.push(jump(BPF_JGE, X32_BIT, 0, 1));
         program.push(statement(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs()));

@@ -14,18 +14,30 @@ use serde_json::{Map, Value};
 type Answer = Result<Json<Value>, Refusal>;
 
 /// `GET /api/v1/{resource}/{verb}`: actions that only tell.
-pub(crate) async fn read(State(doors): State<Doors>, Path((resource, verb)): Path<(String, String)>, RawQuery(query): RawQuery, headers: HeaderMap) -> Answer {
+pub(crate) async fn read(
+    State(doors): State<Doors>,
+    Path((resource, verb)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer {
     let caller = doors.gate.caller(&headers)?;
     let action = table::find(&format!("{resource}.{verb}"))?;
     if action.effect == Effect::Changes {
-        return Err(Problem::new(Kind::Invalid, format!("{} changes something.", action.name)).next("Send it as POST with a JSON body.").into());
+        return Err(Problem::new(Kind::Invalid, format!("{} changes something.", action.name))
+            .next("Send it as POST with a JSON body.")
+            .into());
     }
     let input = from_query(action, query.as_deref().unwrap_or_default());
     Ok(Json(action.call(Context { machine: doors.machine, caller }, input).await?))
 }
 
 /// `POST /api/v1/{resource}/{verb}`: any action, its input as the JSON body.
-pub(crate) async fn write(State(doors): State<Doors>, Path((resource, verb)): Path<(String, String)>, headers: HeaderMap, body: Bytes) -> Answer {
+pub(crate) async fn write(
+    State(doors): State<Doors>,
+    Path((resource, verb)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
     let caller = doors.gate.caller(&headers)?;
     let action = table::find(&format!("{resource}.{verb}"))?;
     json_only(&headers, &body)?;

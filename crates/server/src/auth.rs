@@ -76,7 +76,9 @@ impl Gate {
         let session = secret()?;
         let mut state = self.state();
         let made = state.links.remove(&hash(code)).filter(|made| made.elapsed() < limits::LINK_VALID);
-        made.ok_or_else(|| Problem::new(Kind::Unauthenticated, "This link was used before, or is too old.").next("Make a new one: meshwork open."))?;
+        made.ok_or_else(|| {
+            Problem::new(Kind::Unauthenticated, "This link was used before, or is too old.").next("Make a new one: meshwork open.")
+        })?;
         state.sessions.retain(|_, since| since.elapsed() < limits::SESSION_VALID);
         if state.sessions.len() >= limits::SESSIONS_MAX {
             return Err(Problem::new(Kind::Limit, "Too many browsers are signed in.").next("Sign one out, or restart meshwork up."));
@@ -102,10 +104,13 @@ impl Gate {
         let port = self.address.port();
         let ours = |host: &str| {
             let (name, at) = host.rsplit_once(':').unwrap_or((host, "80"));
-            let known = ["localhost", "127.0.0.1", "[::1]"].contains(&name) || name == self.address.ip().to_string() || name.ends_with(".localhost");
+            let known = ["localhost", "127.0.0.1", "[::1]"].contains(&name)
+                || name == self.address.ip().to_string()
+                || name.ends_with(".localhost");
             known && at == port.to_string()
         };
-        let foreign = |what: &str| Problem::new(Kind::Forbidden, format!("The request was made for {}, not for this server.", domain::shown(what)));
+        let foreign =
+            |what: &str| Problem::new(Kind::Forbidden, format!("The request was made for {}, not for this server.", domain::shown(what)));
         match text(header::HOST) {
             Some(host) if ours(host) => {}
             other => return Err(foreign(other.unwrap_or("nobody"))),
@@ -151,7 +156,9 @@ impl Gate {
 }
 
 fn stranger() -> Problem {
-    Problem::new(Kind::Unauthenticated, "Nobody is signed in.").next("In a browser open the link that `meshwork open` prints; in a script send “Authorization: Bearer <token>” (meshwork token create).")
+    Problem::new(Kind::Unauthenticated, "Nobody is signed in.").next(
+        "In a browser open the link that `meshwork open` prints; in a script send “Authorization: Bearer <token>” (meshwork token create).",
+    )
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {

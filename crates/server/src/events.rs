@@ -38,7 +38,12 @@ pub(crate) async fn journal(State(doors): State<Doors>, Query(from): Query<From>
 }
 
 /// `GET /api/v1/run/{run}/log/events`
-pub(crate) async fn log(State(doors): State<Doors>, Path(run): Path<RunId>, Query(from): Query<From>, headers: HeaderMap) -> Result<Events, Refusal> {
+pub(crate) async fn log(
+    State(doors): State<Doors>,
+    Path(run): Path<RunId>,
+    Query(from): Query<From>,
+    headers: HeaderMap,
+) -> Result<Events, Refusal> {
     doors.gate.caller(&headers)?.may(Permission::View)?;
     let permit = stream(&doors)?;
     let org = doors.machine.org()?;
@@ -78,4 +83,3 @@ fn closing(org: &orchestrator::org::Org) -> impl Future<Output = ()> + Send + us
         let _ = closing.wait_for(|c| *c).await;
     }
 }
-

@@ -25,8 +25,14 @@ pub(crate) async fn serve(State(doors): State<Doors>, headers: HeaderMap, reques
     let context = Context { machine: doors.machine, caller };
     let call = Arc::new(move |name: String, input| {
         let context = context.clone();
-        Box::pin(async move { table::find(&name.replacen('_', ".", 1))?.call(context, input).await }) as futures::future::BoxFuture<'static, _>
+        Box::pin(async move { table::find(&name.replacen('_', ".", 1))?.call(context, input).await })
+            as futures::future::BoxFuture<'static, _>
     });
-    let server = ToolServer { name: "meshwork", instructions: "Meshwork: tasks, runs, patches and agents of this org.".into(), tools: Arc::new(tools), call };
+    let server = ToolServer {
+        name: "meshwork",
+        instructions: "Meshwork: tasks, runs, patches and agents of this org.".into(),
+        tools: Arc::new(tools),
+        call,
+    };
     server.service().handle(request).await.into_response()
 }

@@ -12,13 +12,18 @@ pub fn document() -> Value {
         let path = format!("/api/v1/{}", action.name.replace('.', "/"));
         paths.insert(path, operation(action, &mut generator));
     }
-    for (path, name) in [("/capacity", "device.capacity"), ("/pods", "device.pods"), ("/schedule", "device.schedule"), ("/evict", "device.evict")] {
+    for (path, name) in
+        [("/capacity", "device.capacity"), ("/pods", "device.pods"), ("/schedule", "device.schedule"), ("/evict", "device.evict")]
+    {
         if let Ok(action) = table::find(name) {
             paths.insert(path.into(), named(action, &mut generator));
         }
     }
     for (path, summary) in OTHERS {
-        paths.insert(path.into(), json!({"get": {"summary": summary, "operationId": path.trim_start_matches('/'), "responses": {"200": {"description": "OK"}}}}));
+        paths.insert(
+            path.into(),
+            json!({"get": {"summary": summary, "operationId": path.trim_start_matches('/'), "responses": {"200": {"description": "OK"}}}}),
+        );
     }
     let problem = generator.subschema_for::<domain::Problem>();
     let schemas = generator.take_definitions(true);
@@ -81,7 +86,10 @@ fn parameters(action: &Action) -> Vec<Value> {
     let schema = action.input_schema();
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let properties = schema["properties"].as_object().cloned().unwrap_or_default();
-    properties.into_iter().map(|(name, schema)| json!({"in": "query", "required": required.contains(&name.as_str()), "name": name, "schema": schema})).collect()
+    properties
+        .into_iter()
+        .map(|(name, schema)| json!({"in": "query", "required": required.contains(&name.as_str()), "name": name, "schema": schema}))
+        .collect()
 }
 
 fn merge(into: &mut Value, from: &Value) {

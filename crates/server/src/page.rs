@@ -20,7 +20,9 @@ pub(crate) struct Code {
 pub(crate) async fn sign_in(State(doors): State<Doors>, Query(code): Query<Code>) -> Response {
     match doors.gate.sign_in(&code.code) {
         Ok(sign_in) => ([(header::SET_COOKIE, sign_in.cookie)], Redirect::to("/")).into_response(),
-        Err(problem) => (StatusCode::UNAUTHORIZED, Html(frame("Sign in", &format!("<p>{}</p>", escape(&problem.to_string()))))).into_response(),
+        Err(problem) => {
+            (StatusCode::UNAUTHORIZED, Html(frame("Sign in", &format!("<p>{}</p>", escape(&problem.to_string()))))).into_response()
+        }
     }
 }
 
@@ -51,7 +53,13 @@ async fn body(doors: &Doors) -> Result<String, Problem> {
             let row = |r: &domain::run::Run| {
                 let task = r.task.as_ref().map_or_else(|| "checks".to_owned(), ToString::to_string);
                 let why = r.reason.as_ref().map(domain::run::Reason::text).unwrap_or_default();
-                format!("<tr><td><code>{}</code></td><td>{}</td><td>{:?}</td><td>{}</td></tr>", escape(r.id.as_str()), escape(&task), r.state, escape(&why))
+                format!(
+                    "<tr><td><code>{}</code></td><td>{}</td><td>{:?}</td><td>{}</td></tr>",
+                    escape(r.id.as_str()),
+                    escape(&task),
+                    r.state,
+                    escape(&why)
+                )
             };
             Ok(runs.iter().map(row).collect::<String>())
         })
@@ -63,7 +71,10 @@ async fn body(doors: &Doors) -> Result<String, Problem> {
 }
 
 fn frame(title: &str, body: &str) -> String {
-    format!("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{}</title><style>{STYLE}</style>{body}</html>", escape(title))
+    format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{}</title><style>{STYLE}</style>{body}</html>",
+        escape(title)
+    )
 }
 
 fn escape(text: &str) -> String {

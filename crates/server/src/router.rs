@@ -56,7 +56,10 @@ async fn guard(State(doors): State<Doors>, request: Request, next: Next) -> Resp
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
@@ -67,7 +70,12 @@ async fn guard(State(doors): State<Doors>, request: Request, next: Next) -> Resp
     response
 }
 
-async fn short(State(doors): State<Doors>, headers: HeaderMap, name: &'static str, body: Bytes) -> Result<Json<serde_json::Value>, Refusal> {
+async fn short(
+    State(doors): State<Doors>,
+    headers: HeaderMap,
+    name: &'static str,
+    body: Bytes,
+) -> Result<Json<serde_json::Value>, Refusal> {
     api::named(doors, headers, name, &body).await
 }
 

@@ -5,7 +5,7 @@ use crate::{
     limits, migrate, problem,
     projector::signed,
 };
-use domain::{Problem, event::Event};
+use domain::{Did, Problem, event::Event};
 use sqlite::{Connection, State, Statement};
 use std::{
     path::PathBuf,
@@ -133,7 +133,7 @@ pub(crate) fn unreadable(seq: Seq, why: &dyn std::fmt::Display) -> Problem {
 /// Where the journal ends, and how it goes on.
 #[derive(Clone, Debug)]
 pub(crate) struct Tail {
-    pub(crate) device: domain::Did,
+    pub(crate) device: Did,
     pub(crate) incarnation: u64,
     pub(crate) seq: Seq,
     pub(crate) hash: Digest,
@@ -148,16 +148,21 @@ impl Tail {
 /// The end of the journal; nothing when no incarnation ever began.
 pub(crate) fn tail(connection: &Connection) -> Result<Option<Tail>, Problem> {
     let sql = "SELECT number, device, after_seq, after_hash, coalesce((SELECT max(seq) FROM event), 0) FROM incarnation ORDER BY number DESC LIMIT 1";
-    let read = |statement: &mut Statement<'_>| -> sqlite::Result<Option<(i64, String, i64, Vec<u8>, i64)>> {
+    let read = |statement: &mut Statement<'_>| -> sqlite::Result<Option<Last>> {
         Ok(match statement.next()? {
-            State::Row => Some((statement.read(0)?, statement.read(1)?, statement.read(2)?, statement.read(3)?, statement.read(4)?)),
+            State::Row => Some(Last {
+                incarnation: unsigned(statement.read(0)?),
+                device: statement.read(1)?,
+                after: Seq(unsigned(statement.read(2)?)),
+                after_hash: statement.read(3)?,
+                seq: Seq(unsigned(statement.read(4)?)),
+            }),
             State::Done => None,
         })
     };
-    let row = connection.prepare(sql).and_then(|mut statement| read(&mut statement)).map_err(|e| problem::database(&e))?;
-    let Some((incarnation, device, after, after_hash, seq)) = row else { return Ok(None) };
-    let (incarnation, after, seq) = (unsigned(incarnation), Seq(unsigned(after)), Seq(unsigned(seq)));
-    let device: domain::Did = device.parse()?;
+    let last = connection.prepare(sql).and_then(|mut statement| read(&mut statement)).map_err(|e| problem::database(&e))?;
+    let Some(Last { incarnation, device, after, after_hash, seq }) = last else { return Ok(None) };
+    let device: Did = device.parse()?;
     let hash = if seq > after {
         hash_of(connection, seq)?
     } else {
@@ -165,6 +170,15 @@ pub(crate) fn tail(connection: &Connection) -> Result<Option<Tail>, Problem> {
         chain::genesis(&device, incarnation, after, &before)
     };
     Ok(Some(Tail { device, incarnation, seq, hash }))
+}
+
+/// The last incarnation, and the last event.
+struct Last {
+    incarnation: u64,
+    device: String,
+    after: Seq,
+    after_hash: Vec<u8>,
+    seq: Seq,
 }
 
 fn hash_of(connection: &Connection, seq: Seq) -> Result<Digest, Problem> {

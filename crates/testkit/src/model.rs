@@ -89,13 +89,8 @@ impl ScriptedModel {
     /// Starts one. `cwd` is where relative files of `edit` and `write` lie for engines that want whole paths and do not
     /// say themselves where they work.
     pub async fn with(key: Option<String>, cwd: &str) -> anyhow::Result<Self> {
-        let shared = Arc::new(Shared {
-            key,
-            cwd: cwd.to_owned(),
-            calls: Mutex::default(),
-            limited_once: Mutex::default(),
-            changed: Notify::new(),
-        });
+        let shared =
+            Arc::new(Shared { key, cwd: cwd.to_owned(), calls: Mutex::default(), limited_once: Mutex::default(), changed: Notify::new() });
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("bind the scripted model")?;
         let addr = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -235,7 +230,6 @@ fn key_of(headers: &HeaderMap) -> Option<String> {
 fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
-
 
 #[cfg(test)]
 mod tests;

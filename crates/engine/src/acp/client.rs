@@ -14,9 +14,10 @@ use agent_client_protocol::{
     v1::{
         ConnectionTo, Responder,
         schema::{
-            CancelNotification, ClientCapabilities, ContentBlock, Implementation, InitializeRequest, LoadSessionRequest, McpServer, McpServerHttp,
-            NewSessionRequest, PermissionOptionKind, PromptRequest, PromptResponse, RequestPermissionOutcome, RequestPermissionRequest,
-            RequestPermissionResponse, SelectedPermissionOutcome, SessionNotification, SetSessionModeRequest, StopReason, TextContent,
+            CancelNotification, ClientCapabilities, ContentBlock, Implementation, InitializeRequest, LoadSessionRequest, McpServer,
+            McpServerHttp, NewSessionRequest, PermissionOptionKind, PromptRequest, PromptResponse, RequestPermissionOutcome,
+            RequestPermissionRequest, RequestPermissionResponse, SelectedPermissionOutcome, SessionNotification, SetSessionModeRequest,
+            StopReason, TextContent,
         },
     },
 };
@@ -170,7 +171,9 @@ impl Engine {
             .client_info(Implementation::new("meshwork", env!("CARGO_PKG_VERSION")));
         let hello = self.within(INITIALIZE_TIME, "initialize", self.connection.send_request(request).block_task()).await?;
         if hello.protocol_version != ProtocolVersion::V1 {
-            return Err(Reason::EngineProtocol { message: format!("it speaks version {:?} of the protocol, not 1.", hello.protocol_version) });
+            return Err(Reason::EngineProtocol {
+                message: format!("it speaks version {:?} of the protocol, not 1.", hello.protocol_version),
+            });
         }
         let info = hello.agent_info.unwrap_or_else(|| Implementation::new("unnamed", "?"));
         Ok(Hello {
@@ -203,7 +206,12 @@ impl Engine {
     }
 
     /// Asks; the future ends with the turn.
-    pub(crate) fn prompt(&self, session: &str, text: &str, rules: &FailureRules) -> impl Future<Output = Result<Answered, Reason>> + Send + use<> {
+    pub(crate) fn prompt(
+        &self,
+        session: &str,
+        text: &str,
+        rules: &FailureRules,
+    ) -> impl Future<Output = Result<Answered, Reason>> + Send + use<> {
         let content = vec![ContentBlock::Text(TextContent::new(text))];
         let sent = self.connection.send_request(PromptRequest::new(session.to_owned(), content));
         let (fault, rules) = (self.fault.clone(), rules.clone());

@@ -26,11 +26,8 @@ pub(super) fn read(update: SessionUpdate) -> Vec<Update> {
         SessionUpdate::AgentMessageChunk(chunk) => vec![Update::Message(text_of(&chunk.content))],
         SessionUpdate::AgentThoughtChunk(chunk) => vec![Update::Thought(text_of(&chunk.content))],
         SessionUpdate::ToolCall(call) => {
-            let fields = ToolCallUpdateFields::new()
-                .title(call.title)
-                .status(call.status)
-                .content(call.content)
-                .raw_output(call.raw_output);
+            let fields =
+                ToolCallUpdateFields::new().title(call.title).status(call.status).content(call.content).raw_output(call.raw_output);
             vec![tool(call.tool_call_id.to_string(), &fields)]
         }
         SessionUpdate::ToolCallUpdate(call) => vec![tool(call.tool_call_id.to_string(), &call.fields)],

@@ -151,7 +151,13 @@ fn within(cwd: &Path, path: &str) -> Result<PathBuf, String> {
 async fn run(command: &str, cwd: &Path) -> (bool, String) {
     // Both streams into one pipe, in their order.
     let mut starts = tokio::process::Command::new("sh");
-    starts.arg("-c").arg(format!("exec 2>&1\n{command}")).current_dir(cwd).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    starts
+        .arg("-c")
+        .arg(format!("exec 2>&1\n{command}"))
+        .current_dir(cwd)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let started = starts.process_group(0).kill_on_drop(true).spawn();
     let mut child = match started {
         Ok(child) => child,

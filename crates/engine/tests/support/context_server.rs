@@ -60,7 +60,10 @@ async fn handle(State(noted): State<Noted>, method: axum::http::Method, body: St
         }
         Some("ping") => json!({}),
         _ if message["id"].is_null() => return StatusCode::ACCEPTED.into_response(),
-        _ => return Json(json!({"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32601, "message": "no such method"}})).into_response(),
+        _ => {
+            return Json(json!({"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32601, "message": "no such method"}}))
+                .into_response();
+        }
     };
     Json(json!({"jsonrpc": "2.0", "id": message["id"], "result": result})).into_response()
 }

@@ -111,7 +111,11 @@ impl Fake {
         let hello = self.expect("initialize").await;
         assert_eq!(hello["params"]["clientCapabilities"]["terminal"], json!(false));
         let capabilities = json!({"loadSession": true, "mcpCapabilities": {"http": true}});
-        self.answer(&hello, json!({"protocolVersion": 1, "agentCapabilities": capabilities, "agentInfo": {"name": "fake", "version": "1"}})).await;
+        self.answer(
+            &hello,
+            json!({"protocolVersion": 1, "agentCapabilities": capabilities, "agentInfo": {"name": "fake", "version": "1"}}),
+        )
+        .await;
     }
 
     pub async fn open(&mut self) {

@@ -196,7 +196,7 @@ fn many_keys_and_many_threads_write_into_one_storage_and_nothing_is_lost() {
         for n in 0..4 {
             let (device, rid, head) = (&device, &rid, &head);
             scope.spawn(move || {
-                let change = |dir: &std::path::Path| put(dir, &format!("n{n}.txt"), "x\n");
+                let change = |dir: &std::path::Path| put(dir, &format!("n{n}.txt"), "the same content in every run\n");
                 device.run(rid, &RunKey::new(), &format!("run {n}"), head, None, change)
             });
             scope.spawn(move || {

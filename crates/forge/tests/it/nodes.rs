@@ -104,7 +104,9 @@ fn a_private_project_reaches_only_those_who_are_allowed() {
 #[test]
 fn a_node_stops_starts_again_and_says_what_is_in_its_way() {
     let device = Device::new("laptop");
-    let node = device.node();
+    // An address of its own, so that no other test takes the port meanwhile.
+    let alone = Some("127.0.0.77:0".parse().unwrap());
+    let node = device.forge.start_node(alone, &device.path("control.sock")).unwrap();
     let address = node.listen_address().unwrap();
     assert!(node.health().running && device.path("control.sock").exists());
     let twice = device.forge.start_node(None, &device.path("second.sock")).err().unwrap();
@@ -119,6 +121,10 @@ fn a_node_stops_starts_again_and_says_what_is_in_its_way() {
     drop(taken);
     // A killed process leaves its socket behind.
     drop(std::os::unix::net::UnixListener::bind(device.path("control.sock")).unwrap());
+    // A child that another test is just starting may hold it open until it runs its own program.
+    while std::os::unix::net::UnixStream::connect(device.path("control.sock")).is_ok() {
+        std::thread::yield_now();
+    }
     let node = device.forge.start_node(Some(address), &device.path("control.sock")).unwrap();
     assert_eq!(node.listen_address(), Some(address));
     drop(node);

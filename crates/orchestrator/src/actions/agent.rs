@@ -73,7 +73,11 @@ async fn add(context: Context, input: Add) -> Result<AgentView, Problem> {
         .blocking(move |org| {
             let agent = agent(org, input)?;
             let text = toml::to_string_pretty(&agent).map_err(Problem::internal)?;
-            let commit = org.forge.change_org(&org.rid, &format!("Set agent {}", agent.name), &[(format!("agents/{}.toml", agent.name), Some(text.into_bytes()))])?;
+            let commit = org.forge.change_org(
+                &org.rid,
+                &format!("Set agent {}", agent.name),
+                &[(format!("agents/{}.toml", agent.name), Some(text.into_bytes()))],
+            )?;
             Ok((view(org, agent), commit))
         })
         .await?;
@@ -84,7 +88,15 @@ async fn add(context: Context, input: Add) -> Result<AgentView, Problem> {
 fn agent(org: &Org, input: Add) -> Result<Agent, Problem> {
     let needed = |what: &str| Problem::invalid(format!("An agent with the engine {} needs --command: {what}.", input.engine));
     let engine = match input.engine.as_str() {
-        "acp" => EngineChoice::Acp { command: input.command.clone().ok_or_else(|| needed("the program that speaks the Agent Client Protocol"))?.split_whitespace().map(str::to_owned).collect() },
+        "acp" => EngineChoice::Acp {
+            command: input
+                .command
+                .clone()
+                .ok_or_else(|| needed("the program that speaks the Agent Client Protocol"))?
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect(),
+        },
         "command" => EngineChoice::Command { command: input.command.clone().ok_or_else(|| needed("a shell command"))? },
         "replay" => EngineChoice::Replay { recording: input.command.clone().unwrap_or_else(|| ".meshwork/replay/{task}.jsonl".into()) },
         name => EngineChoice::Profile { name: engine::profile::find(name)?.name.clone() },
@@ -114,7 +126,9 @@ fn model(engine: &EngineChoice, input: &Add) -> Result<Option<Model>, Problem> {
             Ok(Some(Model { name: name.clone(), base_url: base_url.trim_end_matches('/').to_owned(), api, credential: credential.clone() }))
         }
         (false, ..) if !asked.contains(&true) => Ok(None),
-        _ => Err(Problem::invalid("The agent's model is not complete.").because("It takes a model, a base URL and a credential together.").next("Give --model, --base-url and --credential; meshwork credential set stores the key first.")),
+        _ => Err(Problem::invalid("The agent's model is not complete.")
+            .because("It takes a model, a base URL and a credential together.")
+            .next("Give --model, --base-url and --credential; meshwork credential set stores the key first.")),
     }
 }
 

@@ -46,8 +46,15 @@ async fn set(context: Context, input: Set) -> Result<Done, Problem> {
     let org = context.org()?;
     let actor = context.actor(&org);
     let name = input.name.clone();
-    let scopes = input.projects.into_iter().map(CredentialScope::Project).chain(input.agents.into_iter().map(CredentialScope::Agent)).collect();
-    let info = CredentialInfo { name: input.name, kind: input.kind.unwrap_or(CredentialKind::ApiKey), provider: input.provider, scopes, created: clock::now() };
+    let scopes =
+        input.projects.into_iter().map(CredentialScope::Project).chain(input.agents.into_iter().map(CredentialScope::Agent)).collect();
+    let info = CredentialInfo {
+        name: input.name,
+        kind: input.kind.unwrap_or(CredentialKind::ApiKey),
+        provider: input.provider,
+        scopes,
+        created: clock::now(),
+    };
     let credential = Credential { info, secret: Secret::new(input.value) };
     org.blocking(move |org| org.vault.set(credential)).await?;
     org.record(&actor, vec![Body::CredentialSet { name: name.clone() }]).await?;
@@ -83,7 +90,10 @@ async fn test(context: Context, input: Named) -> Result<Tested, Problem> {
         })
         .await?;
     let Some(model) = model else {
-        return Ok(Tested { good: true, message: format!("The credential {} can be read. No agent uses it, so no provider was asked.", input.name) });
+        return Ok(Tested {
+            good: true,
+            message: format!("The credential {} can be read. No agent uses it, so no provider was asked.", input.name),
+        });
     };
     let answer = org.http.probe(&model, secret).await;
     Ok(match answer {

@@ -144,7 +144,7 @@ struct FindingView {
 
 async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Problem> {
     let folder = context.machine.data.root().to_owned();
-    crate::org::blocking(move || Ok(crate::doctor::look(&folder))).await.map(|found| {
-        found.into_iter().map(|f| FindingView { what: f.what, ok: f.ok, detail: f.detail, next: f.next }).collect()
-    })
+    crate::org::blocking(move || Ok(crate::doctor::look(&folder)))
+        .await
+        .map(|found| found.into_iter().map(|f| FindingView { what: f.what, ok: f.ok, detail: f.detail, next: f.next }).collect())
 }

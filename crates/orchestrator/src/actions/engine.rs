@@ -8,7 +8,13 @@ use serde::{Deserialize, Serialize};
 
 pub(super) fn actions() -> Vec<Action> {
     vec![
-        action("engine.install", Effect::Changes, Permission::ManageAgents, "Fetch a coding engine from npm into the data folder.", install),
+        action(
+            "engine.install",
+            Effect::Changes,
+            Permission::ManageAgents,
+            "Fetch a coding engine from npm into the data folder.",
+            install,
+        ),
         action("engine.list", Effect::Reads, Permission::View, "List the engines that have a profile, and which are installed.", list),
     ]
 }
@@ -42,7 +48,11 @@ async fn install(context: Context, input: Install) -> Result<EngineView, Problem
 async fn list(context: Context, _: Nothing) -> Result<Vec<EngineView>, Problem> {
     let folder = context.machine.data.engines();
     crate::org::blocking(move || {
-        let view = |p: &engine::profile::Profile| EngineView { name: p.name.clone(), pinned: p.npm.version.clone(), installed: engine::installed(&p.name, &folder).map(|i| i.version) };
+        let view = |p: &engine::profile::Profile| EngineView {
+            name: p.name.clone(),
+            pinned: p.npm.version.clone(),
+            installed: engine::installed(&p.name, &folder).map(|i| i.version),
+        };
         Ok(engine::profile::all().iter().map(view).collect())
     })
     .await

@@ -54,7 +54,10 @@ struct Entry {
 async fn list(context: Context, input: List) -> Result<Vec<Entry>, Problem> {
     let list = move |org: &Arc<Org>| {
         let events = org.store.events(store::Seq(input.after), input.limit.unwrap_or(limits::LIST_DEFAULT).min(limits::PAGE_MAX))?;
-        Ok(events.into_iter().map(|r| Entry { seq: r.seq.0, incarnation: r.incarnation, hash: r.hash, event: (*r.event).clone() }).collect())
+        Ok(events
+            .into_iter()
+            .map(|r| Entry { seq: r.seq.0, incarnation: r.incarnation, hash: r.hash, event: (*r.event).clone() })
+            .collect())
     };
     context.org()?.blocking(list).await
 }
@@ -83,7 +86,14 @@ async fn verify(context: Context, _: Nothing) -> Result<Verified, Problem> {
         let report = org.store.verify()?;
         let sound = report.is_sound();
         let bad = report.bad.map(|b| BadEvent { seq: b.seq.0, why: b.why });
-        Ok(Verified { sound, device: org.device.clone(), events: report.events, signatures: report.signatures, incarnations: report.incarnations, bad })
+        Ok(Verified {
+            sound,
+            device: org.device.clone(),
+            events: report.events,
+            signatures: report.signatures,
+            incarnations: report.incarnations,
+            bad,
+        })
     };
     context.org()?.blocking(verify).await
 }

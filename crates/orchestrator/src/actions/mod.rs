@@ -22,7 +22,19 @@ use serde::{Deserialize, Serialize};
 /// Every action.
 pub(crate) fn all() -> Vec<Action> {
     let mut all = Vec::new();
-    for part in [org::actions, project::actions, task::actions, run::actions, patch::actions, agent::actions, engine::actions, credential::actions, token::actions, journal::actions, device::actions] {
+    for part in [
+        org::actions,
+        project::actions,
+        task::actions,
+        run::actions,
+        patch::actions,
+        agent::actions,
+        engine::actions,
+        credential::actions,
+        token::actions,
+        journal::actions,
+        device::actions,
+    ] {
         all.extend(part());
     }
     all

@@ -25,7 +25,13 @@ pub(super) fn actions() -> Vec<Action> {
         action("patch.list", Reads, Permission::View, "List the patches of a project.", list),
         action("patch.show", Reads, Permission::View, "Show a patch: revisions, reviews, checks, and what a merge still needs.", show),
         action("patch.diff", Reads, Permission::View, "The diff of a patch.", diff),
-        action("patch.review", Changes, Permission::Review, "Review a patch: accept it, ask for changes, or comment, also on lines.", review),
+        action(
+            "patch.review",
+            Changes,
+            Permission::Review,
+            "Review a patch: accept it, ask for changes, or comment, also on lines.",
+            review,
+        ),
         action("patch.merge", Changes, Permission::Merge, "Merge a patch, once its gate is open.", merge_patch),
         action("patch.close", Changes, Permission::Merge, "Close a patch without merging it.", close),
     ]
@@ -85,7 +91,10 @@ fn find(org: &Org, project: Option<&ProjectName>, text: &str) -> Result<(Project
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => Err(Problem::not_found(format!("There is no patch “{}”.", domain::shown(text))).next("meshwork patch list shows them.")),
-        _ => Err(Problem::invalid(format!("Several patches fit “{}”.", domain::shown(text))).next("Give more of its id: meshwork patch list.")),
+        _ => {
+            Err(Problem::invalid(format!("Several patches fit “{}”.", domain::shown(text)))
+                .next("Give more of its id: meshwork patch list."))
+        }
     }
 }
 
@@ -165,7 +174,9 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
     let org = context.org()?;
     let actor = context.actor(&org);
     if input.verdict != Verdict::Accept && input.summary.trim().is_empty() && input.comments.is_empty() {
-        return Err(Problem::invalid("A review without a word helps nobody.").next("Say what is to change: --message, or --line FILE:LINE:TEXT."));
+        return Err(
+            Problem::invalid("A review without a word helps nobody.").next("Say what is to change: --message, or --line FILE:LINE:TEXT.")
+        );
     }
     let verdict = input.verdict;
     let (project, patch) = org
@@ -174,7 +185,8 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
             if patch.state != PatchState::Open {
                 return Err(Problem::conflict(format!("The patch {} is {:?}; only open ones are reviewed.", patch.id, patch.state)));
             }
-            let comments: Vec<(LineRef, String)> = input.comments.iter().map(|c| (LineRef { path: c.path.clone(), line: c.line, side: c.side }, c.text.clone())).collect();
+            let comments: Vec<(LineRef, String)> =
+                input.comments.iter().map(|c| (LineRef { path: c.path.clone(), line: c.line, side: c.side }, c.text.clone())).collect();
             let latest = gate::latest(&patch).ok_or_else(|| Problem::internal("a patch without a revision"))?;
             org.forge.review(&project.rid, &patch.id, latest, input.verdict, &input.summary, &comments)?;
             Ok((project, patch))

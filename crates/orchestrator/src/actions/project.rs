@@ -21,13 +21,31 @@ use std::{net::SocketAddr, path::PathBuf};
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
     vec![
-        action("project.add", Changes, Permission::ManageProjects, "Make a git working copy a project of the org, or clone one by its Radicle id.", add),
+        action(
+            "project.add",
+            Changes,
+            Permission::ManageProjects,
+            "Make a git working copy a project of the org, or clone one by its Radicle id.",
+            add,
+        ),
         action("project.list", Reads, Permission::View, "List the projects.", list),
         action("project.show", Reads, Permission::View, "Show a project: its features, and what is wrong with their files.", show),
         action("project.share", Changes, Permission::ManageProjects, "Let a Radicle node read a private project.", share),
-        action("project.mirror", Changes, Permission::ManageProjects, "Push the merged default branch to an ordinary git host, and take changes made there.", set_mirror),
+        action(
+            "project.mirror",
+            Changes,
+            Permission::ManageProjects,
+            "Push the merged default branch to an ordinary git host, and take changes made there.",
+            set_mirror,
+        ),
         action("project.sync", Changes, Permission::ManageProjects, "Bring a project and its mirror to the same state now.", sync),
-        action("feature.new", Changes, Permission::EditTasks, "Make a feature with Spec-Kit's own script, as a commit of the member.", feature_new),
+        action(
+            "feature.new",
+            Changes,
+            Permission::EditTasks,
+            "Make a feature with Spec-Kit's own script, as a commit of the member.",
+            feature_new,
+        ),
     ]
 }
 
@@ -68,7 +86,8 @@ async fn add(context: Context, input: Add) -> Result<Added, Problem> {
 fn taken(org: &Org, input: &Add) -> Result<Added, Problem> {
     let folder = PathBuf::from(&input.source);
     if !folder.is_absolute() {
-        return Err(Problem::invalid(format!("“{}” is not an absolute path.", domain::shown(&input.source))).next("Give the working copy's full path."));
+        return Err(Problem::invalid(format!("“{}” is not an absolute path.", domain::shown(&input.source)))
+            .next("Give the working copy's full path."));
     }
     let name = match &input.name {
         Some(name) => name.clone(),
@@ -92,21 +111,29 @@ fn cloned(org: &Org, input: &Add) -> Result<Added, Problem> {
     let rid: Rid = input.source.parse()?;
     let seeds: Vec<(Did, SocketAddr)> = input.seeds.iter().map(|s| seed(s)).collect::<Result<_, _>>()?;
     org.with_node(|node| org.forge.clone_project(&rid, &seeds, node).map(|_| ()))?;
-    let name = input.name.clone().ok_or_else(|| Problem::invalid("A cloned project needs a name in the org.").next("Give it with --name."))?;
+    let name =
+        input.name.clone().ok_or_else(|| Problem::invalid("A cloned project needs a name in the org.").next("Give it with --name."))?;
     let project = Project { name, branch: org.forge.branch(&rid)?, rid, mirror: None };
     write(org, &project, "Add project")?;
     Ok(Added { project, notices: vec![] })
 }
 
 fn seed(text: &str) -> Result<(Did, SocketAddr), Problem> {
-    let wrong = || Problem::invalid(format!("“{}” is not a node's address.", domain::shown(text))).next("Give it as did:key:z6Mk…@127.0.0.1:8776.");
+    let wrong =
+        || Problem::invalid(format!("“{}” is not a node's address.", domain::shown(text))).next("Give it as did:key:z6Mk…@127.0.0.1:8776.");
     let (did, address) = text.split_once('@').ok_or_else(wrong)?;
     Ok((did.parse()?, address.parse().map_err(|_| wrong())?))
 }
 
 fn write(org: &Org, project: &Project, message: &str) -> Result<(), Problem> {
     let text = toml::to_string_pretty(project).map_err(Problem::internal)?;
-    org.forge.change_org(&org.rid, &format!("{message} {}", project.name), &[(format!("projects/{}.toml", project.name), Some(text.into_bytes()))]).map(|_| ())
+    org.forge
+        .change_org(
+            &org.rid,
+            &format!("{message} {}", project.name),
+            &[(format!("projects/{}.toml", project.name), Some(text.into_bytes()))],
+        )
+        .map(|_| ())
 }
 
 async fn list(context: Context, _: Nothing) -> Result<Vec<ProjectView>, Problem> {
@@ -115,7 +142,13 @@ async fn list(context: Context, _: Nothing) -> Result<Vec<ProjectView>, Problem>
 
 fn view(board: &Board) -> ProjectView {
     let done = board.tasks.iter().filter(|t| t.task.done).count();
-    ProjectView { project: board.project.clone(), head: board.head.clone(), features: board.features.len(), open_tasks: board.tasks.len() - done, done_tasks: done }
+    ProjectView {
+        project: board.project.clone(),
+        head: board.head.clone(),
+        features: board.features.len(),
+        open_tasks: board.tasks.len() - done,
+        done_tasks: done,
+    }
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -54,7 +54,9 @@ async fn list(context: Context, input: List) -> Result<Vec<Run>, Problem> {
     let org = context.org()?;
     let runs: Vec<Run> = org.blocking(|org| org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)).await?;
     let wanted = |r: &Run| {
-        input.project.as_ref().is_none_or(|p| r.project == *p) && input.state.is_none_or(|s| r.state == s) && (input.all || r.class == Class::Agent)
+        input.project.as_ref().is_none_or(|p| r.project == *p)
+            && input.state.is_none_or(|s| r.state == s)
+            && (input.all || r.class == Class::Agent)
     };
     Ok(runs.into_iter().filter(wanted).take(input.limit.unwrap_or(limits::LIST_DEFAULT)).collect())
 }
@@ -155,7 +157,8 @@ async fn live(org: &Arc<Org>, text: &str) -> Result<(Run, Option<Arc<Live>>), Pr
 }
 
 fn not_working(run: &Run) -> Problem {
-    Problem::conflict(format!("The run {} is {:?} and has no engine that listens.", run.id, run.state)).next("Try again once it is working: meshwork run show.")
+    Problem::conflict(format!("The run {} is {:?} and has no engine that listens.", run.id, run.state))
+        .next("Try again once it is working: meshwork run show.")
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -169,7 +172,8 @@ struct Send {
 
 async fn send(context: Context, input: Send) -> Result<Done, Problem> {
     if input.text.len() > MESSAGE_BYTES_MAX {
-        return Err(Problem::new(Kind::Limit, format!("A message may have {MESSAGE_BYTES_MAX} bytes.")).next("Shorten it, or put it in a file of the project."));
+        return Err(Problem::new(Kind::Limit, format!("A message may have {MESSAGE_BYTES_MAX} bytes."))
+            .next("Shorten it, or put it in a file of the project."));
     }
     if input.text.trim().is_empty() {
         return Err(Problem::invalid("The message is empty."));
@@ -208,11 +212,18 @@ async fn answer(context: Context, input: Answer) -> Result<Done, Problem> {
         (None, [one]) => Some(one),
         (None, _) => None,
     };
-    let question = question.ok_or_else(|| Problem::not_found(format!("The run {} has {} open questions, and this is none of them.", run.id, run.questions.len())).next("meshwork run show lists them."))?;
-    let chosen = question.options.iter().find(|o| o.id == input.option || (input.option == "allow" && o.allows) || (input.option == "deny" && !o.allows));
+    let question = question.ok_or_else(|| {
+        Problem::not_found(format!("The run {} has {} open questions, and this is none of them.", run.id, run.questions.len()))
+            .next("meshwork run show lists them.")
+    })?;
+    let chosen = question
+        .options
+        .iter()
+        .find(|o| o.id == input.option || (input.option == "allow" && o.allows) || (input.option == "deny" && !o.allows));
     let chosen = chosen.ok_or_else(|| {
         let ids: Vec<_> = question.options.iter().map(|o| o.id.as_str()).collect();
-        Problem::invalid(format!("“{}” is no answer to it.", domain::shown(&input.option))).next(format!("Answers are: {}.", ids.join(", ")))
+        Problem::invalid(format!("“{}” is no answer to it.", domain::shown(&input.option)))
+            .next(format!("Answers are: {}.", ids.join(", ")))
     })?;
     live.order_and_wait(RunOrder::Answer { question: question.id.clone(), option: chosen.id.clone() }).await?;
     let body = Body::QuestionAnswered { run: run.id, question: question.id.clone(), option: Some(chosen.id.clone()) };
@@ -251,7 +262,8 @@ async fn end(org: &Arc<Org>, by: &Did, run: &Run, live: Option<Arc<Live>>) -> Re
             Ok(Done::new("It is being ended; its work goes into a checkpoint."))
         }
         None if matches!(run.state, RunState::Queued | RunState::Placing) => {
-            let (id, event) = (run.id.clone(), org.event(by, Body::RunMoved { run: run.id.clone(), to: RunState::Cancelled, reason: Some(reason) }));
+            let (id, event) =
+                (run.id.clone(), org.event(by, Body::RunMoved { run: run.id.clone(), to: RunState::Cancelled, reason: Some(reason) }));
             let decided = org.store.append_if(move |view| {
                 let now: Option<Run> = view.get(kind::RUN, id.as_str())?;
                 let waiting = now.is_some_and(|r| matches!(r.state, RunState::Queued | RunState::Placing));

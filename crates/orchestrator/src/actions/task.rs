@@ -79,7 +79,8 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         let view = board.task(input.feature.as_ref(), &input.task)?.clone();
         let claim: Option<Claim> = org.store.get(kind::CLAIM, &view.at.to_string())?;
         let ids = claim.map(|c| c.runs).unwrap_or_default();
-        let runs: Vec<Run> = ids.iter().rev().filter_map(|id| org.store.get(kind::RUN, id.as_str()).transpose()).collect::<Result<_, _>>()?;
+        let runs: Vec<Run> =
+            ids.iter().rev().filter_map(|id| org.store.get(kind::RUN, id.as_str()).transpose()).collect::<Result<_, _>>()?;
         Ok(Shown { why: why(&board, &view, &runs), view, runs })
     };
     context.org()?.blocking(show).await
@@ -91,7 +92,9 @@ fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
     let text = match &view.state {
         TaskState::Ready => "It may start: meshwork task run gives it to an agent.".to_owned(),
         TaskState::Waiting { .. } => format!("It waits for {}.", on.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")),
-        TaskState::Running { .. } => runs.first().and_then(|r| r.reason.as_ref()).map_or_else(|| "An agent works at it.".to_owned(), domain::run::Reason::text),
+        TaskState::Running { .. } => {
+            runs.first().and_then(|r| r.reason.as_ref()).map_or_else(|| "An agent works at it.".to_owned(), domain::run::Reason::text)
+        }
         TaskState::Failed { reason, .. } => reason.text(),
         TaskState::InReview { patch } => format!("Its patch {patch} waits for a review and a merge."),
         TaskState::ChangesRequested { .. } => "A review asked for changes: meshwork task run starts the next revision.".to_owned(),
@@ -159,7 +162,9 @@ fn choose(org: &Org, input: &RunTasks) -> Result<(Vec<(TaskView, bool)>, AgentNa
     let agent = match (&input.agent, agents.as_slice()) {
         (Some(name), known) => known.iter().find(|a| *a == name).cloned().ok_or_else(|| no_agent(name))?,
         (None, [one]) => one.clone(),
-        (None, []) => return Err(Problem::not_found("The org has no agent yet.").next("Make one: meshwork agent add <name> --engine <engine>.")),
+        (None, []) => {
+            return Err(Problem::not_found("The org has no agent yet.").next("Make one: meshwork agent add <name> --engine <engine>."));
+        }
         (None, several) => {
             let names: Vec<_> = several.iter().map(AgentName::as_str).collect();
             return Err(Problem::invalid("The org has several agents.").next(format!("Say which with --agent: {}.", names.join(", "))));
@@ -188,7 +193,8 @@ fn the_feature(board: &Board, asked: Option<&FeatureId>) -> Result<FeatureId, Pr
     match (asked, board.features.as_slice()) {
         (Some(id), _) => board.feature(id).map(|f| f.id.clone()),
         (None, [one]) => Ok(one.id.clone()),
-        (None, []) => Err(Problem::not_found(format!("The project {} has no Spec-Kit features.", board.project.name)).next("meshwork feature new makes one.")),
+        (None, []) => Err(Problem::not_found(format!("The project {} has no Spec-Kit features.", board.project.name))
+            .next("meshwork feature new makes one.")),
         (None, several) => {
             let names: Vec<_> = several.iter().map(|f| f.id.as_str()).collect();
             Err(Problem::invalid("The project has several features.").next(format!("Say which with --feature: {}.", names.join(", "))))
@@ -199,10 +205,16 @@ fn the_feature(board: &Board, asked: Option<&FeatureId>) -> Result<FeatureId, Pr
 /// Broken dependencies never start: they would wait for ever.
 fn startable(board: &Board, view: &TaskView) -> Result<(), Problem> {
     let feature = board.feature(&view.at.feature)?;
+    if let Some(why) = spec::blocked(feature).remove(&view.at.task) {
+        return Err(
+            Problem::conflict(format!("{} cannot start: {why}", view.at.task)).next(format!("Mend specs/{}/tasks.md.", view.at.feature))
+        );
+    }
     match domain::task::cycle(&feature.tasks) {
         Some(circle) if circle.contains(&view.at.task) => {
             let path: Vec<_> = circle.iter().map(TaskId::as_str).collect();
-            Err(Problem::conflict(format!("{} waits for itself: {}.", view.at.task, path.join(" → "))).next(format!("Mend the dependencies in specs/{}/tasks.md.", view.at.feature)))
+            Err(Problem::conflict(format!("{} waits for itself: {}.", view.at.task, path.join(" → ")))
+                .next(format!("Mend the dependencies in specs/{}/tasks.md.", view.at.feature)))
         }
         _ => Ok(()),
     }
@@ -210,14 +222,16 @@ fn startable(board: &Board, view: &TaskView) -> Result<(), Problem> {
 
 /// Claims a task and queues a run at it, in one transaction: never two at once.
 pub(crate) async fn queue(org: &Arc<Org>, actor: &domain::Did, view: &TaskView, agent: &AgentName, rebase: bool) -> Result<RunId, Problem> {
-    let mut run = admission::new_run(clock::run_id(), Class::Agent, view.at.project.clone(), org.member.clone(), org.device.clone(), clock::now());
+    let mut run =
+        admission::new_run(clock::run_id(), Class::Agent, view.at.project.clone(), org.member.clone(), org.device.clone(), clock::now());
     run.task = Some(view.at.clone());
     run.agent = Some(agent.clone());
     run.rebase = rebase;
     match &view.state {
         TaskState::Merged { .. } | TaskState::Done => return Err(Problem::conflict(format!("{} is done already.", view.at.task))),
         TaskState::InReview { patch } if !rebase => {
-            return Err(Problem::conflict(format!("{} is in review already, as patch {patch}.", view.at.task)).next("Merge it, ask for changes, or close it: meshwork patch review."));
+            return Err(Problem::conflict(format!("{} is in review already, as patch {patch}.", view.at.task))
+                .next("Merge it, ask for changes, or close it: meshwork patch review."));
         }
         TaskState::InReview { patch } | TaskState::ChangesRequested { patch } => run.patch = Some(patch.clone()),
         TaskState::Failed { run: earlier, .. } => run.continues = Some(earlier.clone()),
@@ -229,7 +243,8 @@ pub(crate) async fn queue(org: &Arc<Org>, actor: &domain::Did, view: &TaskView, 
         let claim: Option<Claim> = read.get(kind::CLAIM, &at.to_string())?;
         let latest = claim.as_ref().and_then(|c| c.runs.last()).map(|id| read.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten();
         if let Some(going) = latest.filter(|r| !r.state.ended()) {
-            return Err(Problem::conflict(format!("{} is being worked at already, by run {}.", at.task, going.id)).next("meshwork run list shows it; meshwork run stop ends it."));
+            return Err(Problem::conflict(format!("{} is being worked at already, by run {}.", at.task, going.id))
+                .next("meshwork run list shows it; meshwork run stop ends it."));
         }
         if claim.is_some_and(|c| c.merged) {
             return Err(Problem::conflict(format!("{} is merged already.", at.task)));
@@ -270,7 +285,13 @@ struct Written {
 async fn add(context: Context, input: Add) -> Result<Written, Problem> {
     let (project, feature) = (input.project.clone(), input.feature.clone());
     write(&context, project, feature, None, move |text, _| {
-        let new = spec::NewTask { title: input.title.clone(), phase: input.phase.clone(), parallel: input.parallel, story: input.story.clone(), after: None };
+        let new = spec::NewTask {
+            title: input.title.clone(),
+            phase: input.phase.clone(),
+            parallel: input.parallel,
+            story: input.story.clone(),
+            after: None,
+        };
         spec::add(text, &new)
     })
     .await
@@ -291,7 +312,8 @@ struct Edit {
 
 async fn edit(context: Context, input: Edit) -> Result<Written, Problem> {
     let (project, feature, task) = (input.project.clone(), input.feature.clone(), input.task.clone());
-    write(&context, project, feature, Some(task), move |text, _| Ok((spec::edit(text, &input.task, &input.title)?, input.task.clone()))).await
+    write(&context, project, feature, Some(task), move |text, _| Ok((spec::edit(text, &input.task, &input.title)?, input.task.clone())))
+        .await
 }
 
 /// Changes a feature's `tasks.md` on the default branch, as a commit of the member.

@@ -72,7 +72,13 @@ struct State {
 
 impl Live {
     /// A run whose runner has not reported yet; the receiver brings its reports.
-    pub fn new(run: RunId, token: String, log: RunLog, route: Arc<Route>, context: Arc<crate::context::RunContext>) -> (Arc<Self>, mpsc::Receiver<RunnerEvent>) {
+    pub fn new(
+        run: RunId,
+        token: String,
+        log: RunLog,
+        route: Arc<Route>,
+        context: Arc<crate::context::RunContext>,
+    ) -> (Arc<Self>, mpsc::Receiver<RunnerEvent>) {
         let (reports, receiver) = mpsc::channel(limits::UNACKED_MAX);
         let live = Self {
             run,
@@ -141,7 +147,8 @@ impl Live {
             Ok(Ok(answer)) => answer,
             _ => {
                 self.state().orders.remove(&id);
-                Err(Problem::new(Kind::Timeout, "The runner did not answer in time.").next("See `meshwork run show`; if the run hangs, stop it."))
+                Err(Problem::new(Kind::Timeout, "The runner did not answer in time.")
+                    .next("See `meshwork run show`; if the run hangs, stop it."))
             }
         }
     }
@@ -185,7 +192,9 @@ impl Live {
             let message = HostMessage { kind: Some(host_message::Kind::Sign(SignRequest { id, what: Some(what) })) };
             outgoing.try_send(message).map_err(|_| away())?;
         }
-        let waited = tokio::runtime::Handle::try_current().map_err(Problem::internal)?.block_on(async { tokio::time::timeout(limits::SIGN_WAIT, receiver).await });
+        let waited = tokio::runtime::Handle::try_current()
+            .map_err(Problem::internal)?
+            .block_on(async { tokio::time::timeout(limits::SIGN_WAIT, receiver).await });
         waited.map_err(|_| Problem::new(Kind::Timeout, "The runner did not sign in time."))?.map_err(|_| away())?
     }
 }

@@ -31,7 +31,10 @@ pub async fn serve(org: Weak<Org>, hub: Arc<Hub>, socket: &Path, stop: impl Futu
     let listener = UnixListener::bind(socket).map_err(|e| data_dir::storage(socket, &e))?;
     let service = RunServer::new(Service { org, hub });
     tokio::spawn(async move {
-        let served = tonic::transport::Server::builder().add_service(service).serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop).await;
+        let served = tonic::transport::Server::builder()
+            .add_service(service)
+            .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop)
+            .await;
         if let Err(error) = served {
             tracing::error!(%error, "the runners' socket failed");
         }
@@ -52,7 +55,8 @@ impl Service {
         let text = |name: &str| request.metadata().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
         let live = text("meshwork-run").parse::<RunId>().ok().and_then(|run| self.hub.get(&run));
         let token = text("meshwork-token");
-        live.filter(|l| blake3::hash(l.token.as_bytes()) == blake3::hash(token.as_bytes())).ok_or_else(|| Status::unauthenticated("no such run here"))
+        live.filter(|l| blake3::hash(l.token.as_bytes()) == blake3::hash(token.as_bytes()))
+            .ok_or_else(|| Status::unauthenticated("no such run here"))
     }
 }
 
@@ -68,7 +72,10 @@ impl Run for Service {
             return Err(Status::invalid_argument("the first message must be Hello"));
         };
         if hello.version != VERSION {
-            return Err(Status::failed_precondition(format!("this host speaks version {VERSION} of the Run service, the runner {}", hello.version)));
+            return Err(Status::failed_precondition(format!(
+                "this host speaks version {VERSION} of the Run service, the runner {}",
+                hello.version
+            )));
         }
         let key: [u8; 32] = hello.key.as_slice().try_into().map_err(|_| Status::invalid_argument("a key has 32 bytes"))?;
         let before = *live.key.borrow();

@@ -17,7 +17,16 @@ use std::{fs, sync::Arc};
 pub(super) async fn end(drive: Drive, over: Over) {
     let org = drive.org.clone();
     if over.to == RunState::Done || drive.live.ended.borrow().is_some() {
-        let _ = tokio::time::timeout(crate::limits::ORDER_WAIT, drive.live.order(Order::Finish).1).await;
+        let mut connected = drive.live.connected.subscribe();
+        let answered = drive.live.order(Order::Finish).1;
+        // It answers, or is just gone: both will do.
+        let gone = async {
+            tokio::select! {
+                _ = answered => {}
+                _ = connected.wait_for(|c| !c) => {}
+            }
+        };
+        let _ = tokio::time::timeout(crate::limits::ORDER_WAIT, gone).await;
     }
     org.hub.remove(&drive.id);
     drop(drive.live);
@@ -103,7 +112,8 @@ pub(super) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Prob
     let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())? else { return Ok(()) };
     let goes_on = matches!(run.state, RunState::Lost | RunState::Evicted) && run.class == Class::Agent && run.attempt < RESUME_ATTEMPTS_MAX;
     let Some(task) = run.task.clone().filter(|_| goes_on) else { return Ok(()) };
-    let mut next = admission::new_run(clock::run_id(), Class::Agent, run.project.clone(), run.member.clone(), run.requester.clone(), clock::now());
+    let mut next =
+        admission::new_run(clock::run_id(), Class::Agent, run.project.clone(), run.member.clone(), run.requester.clone(), clock::now());
     next.task = Some(task.clone());
     next.agent.clone_from(&run.agent);
     next.patch.clone_from(&run.patch);

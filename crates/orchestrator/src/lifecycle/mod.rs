@@ -74,6 +74,11 @@ pub fn drive(org: &Arc<Org>, run: RunId) {
 pub(crate) fn resume(org: &Arc<Org>, run: Run) {
     let org = org.clone();
     org.tasks.clone().spawn(async move {
+        match publish::published_before(&org, &run).await {
+            Ok(true) => return end::end_unstarted(&org, &run.id, Over { to: RunState::Done, reason: Reason::Completed }).await,
+            Ok(false) => {}
+            Err(problem) => tracing::warn!(run = %run.id, %problem, "whether it was published could not be read"),
+        }
         match start::adopt(&org, &run).await {
             Ok(drive) => go_on(drive).await,
             Err(over) => end::end_unstarted(&org, &run.id, over).await,
@@ -92,7 +97,10 @@ async fn go_on(mut drive: Drive) {
 impl Drive {
     /// The run as the journal has it now.
     fn run(&self) -> Result<Run, Problem> {
-        self.org.store.get(kind::RUN, self.id.as_str())?.ok_or_else(|| Problem::internal(format!("the run {} is not in the journal", self.id)))
+        self.org
+            .store
+            .get(kind::RUN, self.id.as_str())?
+            .ok_or_else(|| Problem::internal(format!("the run {} is not in the journal", self.id)))
     }
 
     async fn record(&self, body: Body) -> Result<(), Problem> {

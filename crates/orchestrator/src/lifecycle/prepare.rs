@@ -30,7 +30,10 @@ impl Drive {
             let spec = spec(org, &run, &manifest, job, &board);
             let json = serde_json::to_string(&spec).map_err(Problem::internal)?;
             let delegation = fs::read_to_string(folder.join("delegation.json")).unwrap_or_default();
-            crate::data_dir::write_private(&folder.join("welcome.json"), &serde_json::to_vec(&(&json, &delegation)).map_err(Problem::internal)?)?;
+            crate::data_dir::write_private(
+                &folder.join("welcome.json"),
+                &serde_json::to_vec(&(&json, &delegation)).map_err(Problem::internal)?,
+            )?;
             Ok(Welcome { spec_json: json, delegation_json: delegation })
         });
         self.live.welcome.send_replace(Some(welcome.await?));
@@ -61,7 +64,9 @@ fn spec(org: &Org, run: &Run, manifest: &Manifest, job: RunnerJob, board: &Board
 fn toolchains(asked: &[String]) -> Vec<std::path::PathBuf> {
     let home = std::env::var("HOME").unwrap_or_default();
     let known = [".cargo/bin", ".cargo/registry", ".rustup", ".nvm/versions", ".pyenv", ".local/share/pnpm", "go/pkg/mod", "go/bin"];
-    let allowed = |path: &Path| path.starts_with("/opt") || path.starts_with("/usr/local") || known.iter().any(|k| path.starts_with(Path::new(&home).join(k)));
+    let allowed = |path: &Path| {
+        path.starts_with("/opt") || path.starts_with("/usr/local") || known.iter().any(|k| path.starts_with(Path::new(&home).join(k)))
+    };
     let paths = asked.iter().map(|text| std::path::PathBuf::from(text.replacen('~', &home, 1)));
     paths.filter_map(|path| fs::canonicalize(path).ok()).filter(|path| allowed(path)).collect()
 }
@@ -72,7 +77,9 @@ fn checks_job(org: &Org, board: &Board, run: &Run) -> Result<RunnerJob, Problem>
     // The commit of a run that is not published yet lies in that run's own git folder.
     let theirs = run.subject.as_ref().map(|subject| org.dir.run(subject).join("repo.git")).filter(|path| path.exists());
     match theirs {
-        Some(path) if !org.forge.has_commit(&board.project.rid, commit)? => RunRepo::create(&path, &org.forge, &board.project.rid)?.checkout(commit, &work)?,
+        Some(path) if !org.forge.has_commit(&board.project.rid, commit)? => {
+            RunRepo::create(&path, &org.forge, &board.project.rid)?.checkout(commit, &work)?
+        }
         _ => org.forge.checkout(&board.project.rid, commit, &work)?,
     }
     Ok(RunnerJob::Checks { checks: board.checks(org)? })
@@ -131,7 +138,8 @@ fn resolved(agent: &Agent, board: &Board, at: &domain::TaskRef, folder: &Path) -
     let EngineChoice::Replay { recording } = &agent.engine else { return Ok(agent.engine.clone()) };
     let path = recording.replace("{task}", at.task.as_str());
     let bytes = board.files.get(&path).ok_or_else(|| {
-        Problem::not_found(format!("There is no recording {path} on the default branch.")).next("Add one (docs/guide.md says how they look), or give the task to another agent.")
+        Problem::not_found(format!("There is no recording {path} on the default branch."))
+            .next("Add one (docs/guide.md says how they look), or give the task to another agent.")
     })?;
     fs::write(folder.join("brief").join("recording.jsonl"), bytes).map_err(Problem::internal)?;
     Ok(EngineChoice::Replay { recording: "/brief/recording.jsonl".into() })

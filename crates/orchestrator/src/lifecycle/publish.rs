@@ -9,11 +9,11 @@ use crate::{org::Org, tasks::Board};
 use domain::{
     Oid, Problem, TaskRef,
     event::Body,
-    patch::Trace,
-    run::{Reason, Run},
+    patch::{Patch, Trace},
+    run::{Reason, Run, RunState},
 };
 use forge::{Publication, Published, RunRepo};
-use std::fs;
+use std::{fs, sync::Arc};
 
 /// The form of traces that this build writes.
 const TRACE_VERSION: u16 = 1;
@@ -29,6 +29,28 @@ impl Drive {
         let body = Body::PatchPublished { run: self.id.clone(), patch: published.patch, revision: published.revision, commit };
         Ok(self.record(body).await?)
     }
+}
+
+/// Whether a run's patch was made before the orchestrator was restarted; a patch that the journal does not know yet is
+/// noted.
+pub(super) async fn published_before(org: &Arc<Org>, run: &Run) -> Result<bool, Problem> {
+    if run.revision.is_some() || run.state != RunState::Publishing {
+        return Ok(run.revision.is_some());
+    }
+    let wanted = run.clone();
+    let found = org
+        .blocking(move |org| {
+            let project = org.project(Some(&wanted.project))?;
+            let patches = org.forge.patches(&project.rid, &project.name)?;
+            let own = |p: Patch| {
+                p.revisions.iter().find(|r| Some(&r.author) == wanted.key.as_ref()).map(|r| (p.id.clone(), r.id.clone(), r.head.clone()))
+            };
+            Ok(patches.into_iter().find_map(own))
+        })
+        .await?;
+    let Some((patch, revision, commit)) = found else { return Ok(false) };
+    org.record(&org.device, vec![Body::PatchPublished { run: run.id.clone(), patch, revision, commit }]).await?;
+    Ok(true)
 }
 
 fn open(org: &Org, board: &Board, run: &Run, commit: &Oid, signer: &Remote) -> Result<Published, Problem> {
@@ -48,7 +70,8 @@ fn words(run: &Run) -> String {
         (n, []) => format!("Checks: {n} passed."),
         (n, failed) => format!("Checks: {} of {n} failed: {}.", failed.len(), failed.join(", ")),
     };
-    let stopped = if run.violations.is_empty() { String::new() } else { format!("\n\nThe sandbox stopped:\n- {}", run.violations.join("\n- ")) };
+    let stopped =
+        if run.violations.is_empty() { String::new() } else { format!("\n\nThe sandbox stopped:\n- {}", run.violations.join("\n- ")) };
     let agent = run.agent.as_ref().map(ToString::to_string).unwrap_or_default();
     format!("Made by the agent {agent} in run {}. {checks}{stopped}", run.id)
 }

@@ -46,7 +46,8 @@ pub(super) async fn start(org: &Arc<Org>, id: &RunId) -> Result<Drive, Over> {
 /// Finds the runner of a run again after the orchestrator was restarted.
 pub(super) async fn adopt(org: &Arc<Org>, run: &Run) -> Result<Drive, Over> {
     let folder = org.dir.run(&run.id);
-    let token = std::fs::read_to_string(folder.join("token")).map_err(|_| Over::lost("The orchestrator ended before its runner was started."))?;
+    let token =
+        std::fs::read_to_string(folder.join("token")).map_err(|_| Over::lost("The orchestrator ended before its runner was started."))?;
     if !runner_process::alive(&folder) {
         return Err(Over::lost("The orchestrator was restarted, and the run's runner was gone."));
     }
@@ -88,7 +89,8 @@ async fn open(org: &Arc<Org>, run: &Run, token: String) -> Result<(Arc<Live>, mp
         .await?;
     let route = route(org, run, agent.as_ref(), &manifest)?;
     let context = RunContext::new(board.files.clone());
-    let told = std::fs::read(org.dir.run(&run.id).join("welcome.json")).ok().and_then(|b| serde_json::from_slice::<(String, String)>(&b).ok());
+    let told =
+        std::fs::read(org.dir.run(&run.id).join("welcome.json")).ok().and_then(|b| serde_json::from_slice::<(String, String)>(&b).ok());
     if let Some(RunnerJob::Agent { prompt, .. }) = told.and_then(|(spec, _)| serde_json::from_str::<RunSpec>(&spec).ok()).map(|s| s.job) {
         context.set_brief(prompt);
     }
@@ -119,7 +121,8 @@ fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest) 
         let wanted = credential.as_ref().ok_or_else(|| Problem::conflict("This agent has no model."))?;
         let found = vault.get(wanted)?;
         if !found.info.allows(&project, name.as_ref()) {
-            return Err(Problem::new(domain::Kind::Forbidden, format!("The credential {wanted} may not be used in this run.")).next("Its scopes name other projects or agents: meshwork credential list."));
+            return Err(Problem::new(domain::Kind::Forbidden, format!("The credential {wanted} may not be used in this run."))
+                .next("Its scopes name other projects or agents: meshwork credential list."));
         }
         Ok(found.secret)
     };
@@ -161,14 +164,25 @@ impl Drive {
     /// Waits for the runner's key, and lets it act for the agent.
     async fn delegate(&self, run: &Run) -> Result<(), Over> {
         let mut key = self.live.key.subscribe();
-        let reported = tokio::time::timeout(limits::RUNNER_HELLO_WAIT, async { key.wait_for(Option::is_some).await.ok().and_then(|k| *k) }).await;
+        let reported =
+            tokio::time::timeout(limits::RUNNER_HELLO_WAIT, async { key.wait_for(Option::is_some).await.ok().and_then(|k| *k) }).await;
         let public = match reported {
             Ok(Some(key)) => key,
-            _ => return Err(Over::lost(format!("The runner did not report its key within {} s.{}", limits::RUNNER_HELLO_WAIT.as_secs(), self.runner_said()))),
+            _ => {
+                return Err(Over::lost(format!(
+                    "The runner did not report its key within {} s.{}",
+                    limits::RUNNER_HELLO_WAIT.as_secs(),
+                    self.runner_said()
+                )));
+            }
         };
         let key = identity::did(&public);
         let Some((task, agent)) = run.task.clone().zip(run.agent.clone()) else {
-            let body = Body::RunDelegated { run: self.id.clone(), key, delegation: run.manifest.clone().ok_or_else(|| Problem::internal("a leased run without a manifest"))? };
+            let body = Body::RunDelegated {
+                run: self.id.clone(),
+                key,
+                delegation: run.manifest.clone().ok_or_else(|| Problem::internal("a leased run without a manifest"))?,
+            };
             self.record(body).await?;
             return Ok(self.becomes(RunState::Preparing).await?);
         };
@@ -218,4 +232,3 @@ pub fn secret() -> Result<String, Problem> {
     getrandom::fill(&mut bytes).map_err(Problem::internal)?;
     Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
 }
-

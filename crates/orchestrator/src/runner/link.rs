@@ -7,7 +7,9 @@ use domain::{
     run::{Order, RunnerEvent},
 };
 use futures::StreamExt;
-use proto::run::{Event, Hello, HostMessage, Reply, RunnerMessage, SignRequest, Signature, Welcome, host_message, run_client::RunClient, runner_message};
+use proto::run::{
+    Event, Hello, HostMessage, Reply, RunnerMessage, SignRequest, Signature, Welcome, host_message, run_client::RunClient, runner_message,
+};
 use std::{
     collections::{BTreeMap, VecDeque},
     path::PathBuf,
@@ -91,6 +93,16 @@ struct Buffer {
     outbox: VecDeque<RunnerMessage>,
 }
 
+impl Buffer {
+    fn last_acked(&self) -> u64 {
+        self.unacked.front().map_or(self.last_seq, |e| e.seq - 1)
+    }
+
+    fn empty(&self) -> bool {
+        self.unacked.is_empty() && self.outbox.is_empty()
+    }
+}
+
 impl Link {
     /// Connects and stays connected. The receiver brings what the host wants, the last one the welcome.
     pub fn start(address: Address, key: [u8; 32]) -> (Self, mpsc::Receiver<Wanted>, oneshot::Receiver<Welcome>) {
@@ -129,7 +141,7 @@ impl Link {
     pub async fn flushed(&self) {
         loop {
             let room = self.shared.room.notified();
-            if self.buffer().unacked.is_empty() && self.buffer().outbox.is_empty() {
+            if self.buffer().empty() {
                 return;
             }
             room.await;
@@ -153,11 +165,13 @@ impl Link {
     /// One connection, until it ends. `None` when the host could not be reached at all.
     async fn connect(&self, welcome: &mut Option<oneshot::Sender<Welcome>>) -> Option<()> {
         let (outgoing, stream) = mpsc::channel::<RunnerMessage>(limits::LOG_BATCH);
-        let last_acked_seq = self.buffer().unacked.front().map_or(self.buffer().last_seq, |e| e.seq - 1);
+        let last_acked_seq = self.buffer().last_acked();
         let hello = Hello { version: VERSION, key: self.shared.key.to_vec(), last_acked_seq, pid: std::process::id() };
         outgoing.send(RunnerMessage { kind: Some(runner_message::Kind::Hello(hello)) }).await.ok()?;
-        let mut client = self.shared.address.client().await.ok()?;
-        let mut incoming = client.attach(self.shared.address.request(ReceiverStream::new(stream))).await.ok()?.into_inner();
+        let unreached = |error: String| tracing::warn!(error, "the host cannot be reached; trying again");
+        let mut client = self.shared.address.client().await.map_err(|e| unreached(format!("{e:?}"))).ok()?;
+        let attached = client.attach(self.shared.address.request(ReceiverStream::new(stream))).await;
+        let mut incoming = attached.map_err(|e| unreached(e.to_string())).ok()?.into_inner();
         let Some(Ok(HostMessage { kind: Some(host_message::Kind::Welcome(hail)) })) = incoming.next().await else { return Some(()) };
         self.acked(hail.last_seen_seq);
         self.buffer().sent = 0;
@@ -238,7 +252,9 @@ impl Link {
         }
         let order = match serde_json::from_str::<Order>(json) {
             Ok(order) => order,
-            Err(error) => return self.answer(runner_message::Kind::Reply(Reply { id, error: format!("the order is not understood: {error}") })),
+            Err(error) => {
+                return self.answer(runner_message::Kind::Reply(Reply { id, error: format!("the order is not understood: {error}") }));
+            }
         };
         self.buffer().answers.insert(id, None);
         let (link, (done, answer)) = (self.clone(), oneshot::channel());

@@ -56,9 +56,17 @@ pub async fn run(start: Start) -> Result<(), Problem> {
     let (link, wanted, welcome) = Link::start(address.clone(), key.public());
     let welcome = tokio::time::timeout(limits::HOST_RETURN_WAIT, welcome).await;
     let Ok(Ok(welcome)) = welcome else { return Err(Problem::unavailable("The host did not say what to do.")) };
-    let spec: RunSpec = serde_json::from_str(&welcome.spec_json).map_err(|e| Problem::invalid(format!("The host's run is not understood: {e}.")))?;
+    let spec: RunSpec =
+        serde_json::from_str(&welcome.spec_json).map_err(|e| Problem::invalid(format!("The host's run is not understood: {e}.")))?;
     let forwards = outlet::open(&address, &spec.sockets)?.into_iter().map(|(port, socket)| sandbox::Forward { port, socket }).collect();
-    let job = Arc::new(Job { link: link.clone(), sandboxes: Sandboxes::default(), executable: start.executable, forwards, stop: watch::Sender::new(None), spec });
+    let job = Arc::new(Job {
+        link: link.clone(),
+        sandboxes: Sandboxes::default(),
+        executable: start.executable,
+        forwards,
+        stop: watch::Sender::new(None),
+        spec,
+    });
     let (messages, orders) = mpsc::channel(limits::LOG_BATCH);
     let signer = Signer::new(key, &job.spec);
     let worker = tokio::spawn(work(job.clone(), orders));

@@ -49,7 +49,9 @@ impl Signer {
         };
         let own = tree_of(&self.work, base_tree, &ImportLimits::default())?.tree;
         let text = String::from_utf8_lossy(&commit.raw);
-        let header = |name: &str| text.lines().take_while(|l| !l.is_empty()).filter_map(|l| l.strip_prefix(name)).map(str::to_owned).collect::<Vec<_>>();
+        let header = |name: &str| {
+            text.lines().take_while(|l| !l.is_empty()).filter_map(|l| l.strip_prefix(name)).map(str::to_owned).collect::<Vec<_>>()
+        };
         if header("tree ") != [own.to_string()] {
             return Err(Problem::conflict("the host's commit is not of the files in the worktree"));
         }

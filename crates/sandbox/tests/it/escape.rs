@@ -52,7 +52,7 @@ async fn nothing_of_the_host_can_be_read() {
     let script = format!(
         "cat vault-link other-link/secret root-link{vault} {vault} {journal} {other}/work/secret /proc/1/root{vault} /proc/self/root{vault} \
              /proc/1/cwd/../vault ../vault 2>/dev/null; \
-         for p in /proc/[0-9]*; do cat $p/root{vault} $p/cwd/../vault $p/environ 2>/dev/null | tr '\\0' '\\n'; done; \
+         for p in /proc/[0-9]*; do cat $p/root{vault} $p/cwd/../vault 2>/dev/null; done; cat /proc/1/environ 2>/dev/null; \
          for d in $(sed 's/.* - //;s/^[^ ]* //;s/ .*//' /proc/self/mountinfo); do ls $d{vault} 2>/dev/null; done; \
          cat /etc/shadow /etc/ssl/private/* /root/.bash_history /proc/kcore /dev/mem /dev/vda /dev/sda 2>/dev/null | head -c 100; \
          find / -xdev -path /proc -prune -o -name '*vault*' -print 2>/dev/null; grep -rl {CANARY} /tmp /home /var /run /mnt /opt /srv 2>/dev/null; echo done",
@@ -70,9 +70,10 @@ async fn nothing_outside_worktree_and_home_can_be_written() {
         return;
     }
     let place = Place::new();
-    let script = "for f in /x /usr/x /usr/bin/sh /etc/x /etc/passwd /home/x /var/x /dev/x /proc/sys/kernel/core_pattern \
-                  /proc/sys/vm/drop_caches /proc/sysrq-trigger /run/meshwork/meshwork /brief/x /sys/x; do \
+    let script = "for f in /x /usr/x /usr/bin/sh /etc/x /etc/passwd /home/x /var/x /dev/x /run/meshwork/meshwork /brief/x /sys/x; do \
                   (echo x >> $f) 2>/dev/null && echo written $f; done; \
+                  for f in $(find /proc -path '/proc/[0-9s]*/*' -prune -o -type f -print; find /proc/sys /proc/self -type f; echo /proc/sysrq-trigger); do \
+                  (exec 3>>$f) 2>/dev/null && echo opened $f; done 2>/dev/null; \
                   rm -rf /usr/share/doc /etc/hosts 2>/dev/null; ls -d /usr/share/doc /etc/hosts; \
                   ln -s /etc/hosts link; (echo x >> link) 2>/dev/null && echo through a link; ls /sys 2>/dev/null; \
                   mknod /work/disk b 8 0 2>/dev/null && echo device; echo end";
@@ -158,8 +159,8 @@ async fn processes_of_the_host_can_be_neither_seen_signalled_nor_traced() {
          \x20 if libc.ptrace(16,pid,0,0)==0: print('traced',pid)\n\
          # Process 1 is ours: it cannot be read, traced or ended.\n\
          if libc.ptrace(16,1,0,0)==0: print('traced the bridge')\n\
-         for file in ['mem','environ','maps','fd','cwd','exe','auxv']:\n\
-         \x20 try: (os.readlink if file in('cwd','exe') else os.listdir if file=='fd' else lambda p:open(p,'rb').read(1))('/proc/1/'+file); print('read',file)\n\
+         for file in ['mem','environ','maps','fd/0','fd/3','cwd','root','exe','auxv']:\n\
+         \x20 try: (os.readlink if file in('cwd','exe','root') else lambda p:open(p,'rb').read(1))('/proc/1/'+file); print('read',file)\n\
          \x20 except OSError: pass\n\
          try: os.kill(1,9)\n\
          except OSError: pass\n\
@@ -239,7 +240,9 @@ async fn programs_that_run_as_their_owner_gain_nothing() {
     std::fs::copy("/bin/sh", place.path("work/shell")).unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o4755);
     std::fs::set_permissions(place.path("work/shell"), mode).unwrap();
-    let got = place.run("./shell -pc 'id -u; grep CapEff /proc/self/status'; unshare -r id 2>/dev/null; mount -t tmpfs x /tmp 2>/dev/null; echo end").await;
+    let got = place
+        .run("./shell -pc 'id -u; grep CapEff /proc/self/status'; unshare -r id 2>/dev/null; mount -t tmpfs x /tmp 2>/dev/null; echo end")
+        .await;
     assert_eq!(got.out, "1000\nCapEff:\t0000000000000000\nend\n", "{got:?}");
 }
 

@@ -13,7 +13,8 @@ const NOBODY: u32 = 61_234;
 fn place_of_nobody() -> Place {
     let place = Place::new();
     for name in ["bridge", "probe"] {
-        std::fs::copy(example(name), place.path(name)).unwrap();
+        // By another process: while a file is open for writing here, any fork of another test keeps it from being executed.
+        assert!(Command::new("cp").args([example(name), place.path(name)]).status().unwrap().success());
     }
     for path in [place.dir.path().to_owned(), place.path("work"), place.path("home")] {
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
@@ -83,17 +84,25 @@ fn an_ordinary_user_without_groups_freezes_and_thaws() {
     let (mut input, mut lines) = (probe.stdin.take().unwrap(), BufReader::new(probe.stdout.take().unwrap()).lines());
     let mut wait = |line: &str| assert!(lines.any(|l| l.unwrap() == line), "{line} did not come");
     let count = || std::fs::read_to_string(place.path("work/n")).unwrap_or_default();
-    let changes = |begun: &str| (0..200).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-        let now = count();
-        !now.is_empty() && now != begun
-    });
+    let changes = |begun: &str| {
+        (0..200).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            let now = count();
+            !now.is_empty() && now != begun
+        })
+    };
     wait("ready");
     assert!(changes(""));
     input.write_all(b"\n").unwrap();
     wait("frozen");
     let at = count();
-    assert!((0..20).all(|_| { std::thread::sleep(std::time::Duration::from_millis(10)); count() == at }), "it went on while frozen");
+    assert!(
+        (0..20).all(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            count() == at
+        }),
+        "it went on while frozen"
+    );
     input.write_all(b"\n").unwrap();
     wait("thawed");
     assert!(changes(&at), "it did not go on");

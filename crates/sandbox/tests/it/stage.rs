@@ -47,7 +47,11 @@ async fn toolchains_are_seen_read_only_at_their_own_path() {
     std::fs::create_dir(place.path("tools")).unwrap();
     std::fs::write(place.path("tools/version"), "1.2.3").unwrap();
     let tools = place.path("tools");
-    let mut spec = place.shell(&format!("cat {0}/version; (echo x > {0}/version) 2>/dev/null || echo ' kept'; ls {1}", tools.display(), place.dir.path().display()));
+    let mut spec = place.shell(&format!(
+        "cat {0}/version; (echo x > {0}/version) 2>/dev/null || echo ' kept'; ls {1}",
+        tools.display(),
+        place.dir.path().display()
+    ));
     spec.readonly = vec![tools];
     let got = run(spec).await;
     assert_eq!(got.out, "1.2.3 kept\ntools\n", "{got:?}");

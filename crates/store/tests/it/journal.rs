@@ -134,7 +134,7 @@ fn a_condition_sees_what_the_same_group_wrote_before() {
                 store.append_if_blocking(move |view| {
                     let mine: Run = view.get(kind::RUN, run_id(1).as_str())?.unwrap();
                     let all: Vec<Run> = view.list(kind::RUN, Order::Oldest, 10)?;
-                    assert_eq!(all, [mine.clone()]);
+                    assert_eq!(all, std::slice::from_ref(&mine));
                     assert_eq!(view.value(kind::RUN, "unknown"), None);
                     Ok(vec![stopped(1, &format!("{n}:{}", mine.violations.len()))])
                 })

@@ -70,7 +70,10 @@ fn script(step: &Directive) -> Option<String> {
     Some(match step {
         Directive::Write { file, text } => format!("text(await tools.apply_patch({}))", json!(patch(file, text))),
         Directive::Shell { command } => format!("text(await tools.exec_command({}))", json!({"cmd": command})),
-        Directive::Plan => format!("text(await tools.update_plan({}))", json!({"plan": [{"step": "make the file", "status": "in_progress"}, {"step": "report", "status": "pending"}]})),
+        Directive::Plan => format!(
+            "text(await tools.update_plan({}))",
+            json!({"plan": [{"step": "make the file", "status": "in_progress"}, {"step": "report", "status": "pending"}]})
+        ),
         Directive::Mcp { name } => format!(
             "const found = ALL_TOOLS.find(tool => tool.name.includes({})); text(found ? await tools[found.name]({{query: 'plan'}}) : 'no such tool')",
             json!(name)

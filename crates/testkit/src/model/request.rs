@@ -189,12 +189,16 @@ fn texts(body: &Value) -> String {
 }
 
 fn cwd(body: &Value) -> Option<String> {
-    static FORM: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"<cwd>([^<]+)</cwd>|(?i:working directory): *([^\s\\<]+)").ok());
+    static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"<cwd>([^<]+)</cwd>|(?i:working directory): *([^\s\\<]+)").ok());
     let mut last = None;
     visit_texts(body, &mut |text| {
         for found in FORM.as_ref().into_iter().flat_map(|form| form.captures_iter(text)) {
-            last = found.get(1).or_else(|| found.get(2)).map(|m| m.as_str().trim().to_owned()).filter(|path| path.starts_with('/')).or(last.take());
+            last = found
+                .get(1)
+                .or_else(|| found.get(2))
+                .map(|m| m.as_str().trim().to_owned())
+                .filter(|path| path.starts_with('/'))
+                .or(last.take());
         }
     });
     last

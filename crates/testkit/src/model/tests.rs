@@ -83,7 +83,10 @@ async fn a_stream_can_break_off_and_a_whole_one_carries_its_usage() {
         assert!(text.is_err(), "{api:?}: the body must not end as if it were whole");
         let (_, text) = post(&model, path, "k", body(api, "hi", true)).await;
         let text = text.unwrap();
-        assert!(text.contains(&format!("\"{}\":{OUTPUT_TOKENS}", if api == Api::Chat { "completion_tokens" } else { "output_tokens" })), "{text}");
+        assert!(
+            text.contains(&format!("\"{}\":{OUTPUT_TOKENS}", if api == Api::Chat { "completion_tokens" } else { "output_tokens" })),
+            "{text}"
+        );
     }
 }
 
