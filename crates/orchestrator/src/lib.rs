@@ -21,6 +21,7 @@ pub mod mcp;
 pub mod merge;
 pub mod mirror;
 pub mod org;
+pub mod provenance;
 pub mod runner;
 pub mod table;
 pub mod tasks;

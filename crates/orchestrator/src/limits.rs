@@ -8,6 +8,8 @@ pub const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 pub const RUNNER_HELLO_WAIT: Duration = Duration::from_secs(20);
 /// How long a runner that is alive has to come back after its host restarted, or its connection broke.
 pub const RUNNER_RETURN_WAIT: Duration = Duration::from_secs(15);
+/// How often it is looked whether a runner that is waited for still lives.
+pub const RUNNER_LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long a runner looks for its host before it freezes its work and goes.
 pub const HOST_RETURN_WAIT: Duration = Duration::from_secs(120);
 /// The pause between two tries to reach the host.

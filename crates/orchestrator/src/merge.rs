@@ -1,14 +1,14 @@
 //! Merging: the gate is judged on the result of the merge, with ticks applied anew; then the member's key moves the
 //! branch. A conflict starts a run that does the work anew on the present branch.
 
-use crate::{actions::task::queue, dispatch, mirror, org::Org, tasks::Board};
+use crate::{actions::task::queue, dispatch, mirror, org::Org, provenance, tasks::Board};
 use domain::{
     Did, Kind, Oid, PatchId, Problem, RunId,
     event::Body,
     gate::{self, Missing},
     patch::Patch,
     project::Project,
-    run::RunState,
+    run::{Run, RunState},
     task::TaskState,
 };
 use forge::MergeResult;
@@ -45,26 +45,28 @@ pub enum Outcome {
 pub async fn merge(org: &Arc<Org>, actor: &Did, project: &Project, patch: &Patch) -> Result<Outcome, Problem> {
     let _one_at_a_time = org.merging.lock().await;
     let (named, id) = (project.clone(), patch.id.clone());
-    let (board, patch, result) = org
+    let (board, patch, result, made_by, task) = org
         .blocking(move |org| {
             let board = Board::read(org, &named)?;
             // Read anew: it may have changed while another merge went on.
-            let patch = org.forge.patch(&named.rid, &named.name, &id)?;
+            let state = org.state()?;
+            let patch = provenance::with_counting_reviews(&state, org.forge.patch(&named.rid, &named.name, &id)?);
+            provenance::known_author(org, &state, &patch)?;
             // What needs no checks is said before any work is done.
             refuse(&gate::missing(&patch, board.settings.approvals, Some(&[])))?;
-            let result = org.forge.merge_result(&named.rid, &patch.id, None, &reapply_ticks)?;
-            Ok((board, patch, result))
+            let result = org.forge.merge_result(&named.rid, &patch.id, gate::latest(&patch), &reapply_ticks)?;
+            let (made_by, task) = (provenance::run_of(org, &patch)?, provenance::task_of(org, &patch)?);
+            Ok((board, patch, result, made_by, task))
         })
         .await?;
     let (commit, revision) = match result {
         MergeResult::AlreadyMerged => return Err(Problem::conflict(format!("The patch {} is in the default branch already.", patch.id))),
-        MergeResult::Conflict { paths, .. } => return rebase(org, actor, &board, &patch, paths).await,
+        MergeResult::Conflict { paths, .. } => return rebase(org, actor, &board, &patch, made_by.as_ref(), paths).await,
         MergeResult::Ready { commit, revision, .. } => (commit, revision),
     };
-    check(org, &board, &patch, &commit).await?;
+    check(org, &board, &patch, made_by.as_ref(), &commit).await?;
     let (rid, id, result) = (project.rid.clone(), patch.id.clone(), commit.clone());
     org.blocking(move |org| org.forge.merge(&rid, &id, &revision, &result)).await?;
-    let task = patch.trace.as_ref().map(|t| t.task.clone());
     org.record(actor, vec![Body::PatchMerged { project: project.name.clone(), patch: patch.id.clone(), commit: commit.clone(), task }])
         .await?;
     org.announce(&project.rid, std::slice::from_ref(&org.member));
@@ -81,10 +83,10 @@ pub async fn merge(org: &Arc<Org>, actor: &Did, project: &Project, patch: &Patch
 }
 
 /// Checks the result of the merge in a fresh sandbox.
-async fn check(org: &Arc<Org>, board: &Board, patch: &Patch, commit: &Oid) -> Result<(), Problem> {
-    // A fast-forward's result is the very commit that was checked.
-    let known = patch.trace.as_ref().filter(|_| *commit == patch.head).map(|t| t.checks.clone());
-    let subject = patch.trace.as_ref().map(|t| &t.run);
+async fn check(org: &Arc<Org>, board: &Board, patch: &Patch, made_by: Option<&Run>, commit: &Oid) -> Result<(), Problem> {
+    // A fast-forward's result is the very commit that was checked, by definitions that are no older than its base.
+    let known = made_by.filter(|r| r.commit.as_ref() == Some(commit)).map(|r| r.checks.clone());
+    let subject = made_by.map(|r| &r.id);
     let checks = match known {
         Some(checks) => checks,
         None => {
@@ -119,12 +121,21 @@ fn reapply_ticks(path: &str, base: Option<&[u8]>, ours: Option<&[u8]>, theirs: O
 }
 
 /// Queues a run that does the patch's work anew.
-async fn rebase(org: &Arc<Org>, actor: &Did, board: &Board, patch: &Patch, paths: Vec<String>) -> Result<Outcome, Problem> {
+async fn rebase(
+    org: &Arc<Org>,
+    actor: &Did,
+    board: &Board,
+    patch: &Patch,
+    made_by: Option<&Run>,
+    paths: Vec<String>,
+) -> Result<Outcome, Problem> {
     let conflict = Problem::conflict(format!("The patch {} conflicts with the default branch in {}.", patch.id, paths.join(", ")));
-    let Some(trace) = &patch.trace else { return Err(conflict.next("Its author must bring it up to date.")) };
-    let mut view = board.task(Some(&trace.task.feature), &trace.task.task)?.clone();
+    let Some((task, agent)) = made_by.and_then(|r| r.task.as_ref().zip(r.agent.as_ref())) else {
+        return Err(conflict.next("Its author must bring it up to date."));
+    };
+    let mut view = board.task(Some(&task.feature), &task.task)?.clone();
     view.state = TaskState::InReview { patch: patch.id.clone() };
-    let run = queue(org, actor, &view, &trace.agent, true).await.map_err(|p| conflict.because(p.to_string()))?;
+    let run = queue(org, actor, &view, agent, true).await.map_err(|p| conflict.because(p.to_string()))?;
     org.wake.notify_one();
     Ok(Outcome::Rebasing { patch: patch.id.clone(), paths, run })
 }

@@ -44,11 +44,11 @@ impl Parents {
 
 /// Our own groups as this process sees them.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Own {
+pub(crate) struct Own {
     /// Version 1: controller to folder.
     one: BTreeMap<String, PathBuf>,
     /// Version 2: the top that we see, and our own folder.
-    two: Option<(PathBuf, PathBuf)>,
+    pub two: Option<(PathBuf, PathBuf)>,
 }
 
 /// Where groups can be made; or why nowhere.
@@ -64,7 +64,7 @@ pub(crate) fn detect() -> Result<Parents, String> {
     trial.map(|()| found).map_err(|why| format!("A control group cannot be made ({why})."))
 }
 
-fn own(cgroup: &str, mountinfo: &str) -> Own {
+pub(crate) fn own(cgroup: &str, mountinfo: &str) -> Own {
     let mut own = Own::default();
     let paths: Vec<(&str, &str)> = cgroup.lines().filter_map(|l| l.split_once(':')?.1.split_once(':')).collect();
     for line in mountinfo.lines() {

@@ -83,9 +83,15 @@ impl Leaf {
         parent.join(&self.name).join(file)
     }
 
-    /// What a process writes "0" to in order to move itself in.
+    /// What a process of one thread writes "0" to in order to move itself in.
     pub(crate) fn entrances(&self) -> io::Result<Vec<File>> {
-        self.folders().iter().map(|dir| File::options().write(true).open(dir.join("cgroup.procs"))).collect()
+        // A thread that moves itself needs no lock over the whole machine, which would take some milliseconds. Version 2
+        // knows threads only in groups of a special kind.
+        let entrance = match self.parents.version {
+            Version::One => "tasks",
+            Version::Two => "cgroup.procs",
+        };
+        self.folders().iter().map(|dir| File::options().write(true).open(dir.join(entrance))).collect()
     }
 
     /// Sets the limits.
@@ -236,4 +242,40 @@ fn optional(path: &Path, value: &str) -> io::Result<()> {
 fn number(path: &Path, key: &str) -> u64 {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.lines().filter_map(|l| l.split_once(' ')).find(|(k, _)| *k == key).and_then(|(_, n)| n.trim().parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::cgroup;
+    use std::{os::unix::process::ExitStatusExt, process::Command};
+
+    /// Freezing, killing and removing need no controller, so version 2 is tried for real also where version 1 has them all.
+    #[test]
+    fn a_group_of_version_2_freezes_kills_and_goes() {
+        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let own = cgroup::own(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
+        let Some(dir) = own.two.map(|(_, dir)| dir).filter(|dir| rustix::fs::access(dir, rustix::fs::Access::WRITE_OK).is_ok()) else {
+            println!("skipped: no cgroup v2 that can be written");
+            return;
+        };
+        let parents = Parents { version: Version::Two, memory: dir.clone(), pids: dir.clone(), freezer: dir, cpu: None };
+        let leaf = Leaf::create(&parents).unwrap();
+        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        fs::write(leaf.folders()[0].join("cgroup.procs"), child.id().to_string()).unwrap();
+        assert_eq!(leaf.processes(), [Pid::from_child(&child)]);
+        leaf.set_frozen(true).unwrap();
+        let until = Instant::now() + Duration::from_secs(5);
+        while !leaf.frozen() {
+            assert!(Instant::now() < until, "not frozen");
+        }
+        assert!(!Leaf::clear(&parents, &leaf.folders()[0]), "a group that somebody cares for is not swept");
+        leaf.strike();
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
+        drop(leaf.remove());
+        let folders = leaf.folders();
+        drop(leaf);
+        assert!(folders.iter().all(|dir| !dir.exists()));
+    }
 }

@@ -15,10 +15,10 @@ pub const PROCESSES_MIN: u32 = 8;
 
 /// Size of `/tmp`, in bytes, where a quarter of the memory limit is not less.
 pub const TMP_BYTES_MAX: u64 = 1 << 30;
-/// Size of `/var/tmp` and `/dev/shm` each, in bytes, where an eighth of the memory limit is not less.
+/// Size of `/dev/shm`, in bytes, where an eighth of the memory limit is not less.
 pub const SMALL_TMPFS_BYTES_MAX: u64 = 256 << 20;
-/// Size of `/run`, in bytes.
-pub const RUN_BYTES: u64 = 4 << 20;
+/// The largest file of the host's `/etc` that is copied into a sandbox, in bytes.
+pub const ETC_FILE_BYTES_MAX: u64 = 256 * 1024;
 
 /// Ports that a sandbox can forward.
 pub const FORWARDS_MAX: usize = 32;

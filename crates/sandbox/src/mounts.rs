@@ -17,38 +17,24 @@ use std::{
 };
 
 /// Files of `/etc` that are ours: path and content.
-pub(crate) const ETC: [(&str, &str); 4] = [
+const ETC: [(&str, &str); 4] = [
     ("/etc/passwd", "root:x:0:0:root:/root:/usr/sbin/nologin\nagent:x:1000:1000:agent:/home/agent:/bin/sh\n"),
     ("/etc/group", "root:x:0:\nagent:x:1000:\n"),
     ("/etc/hosts", "127.0.0.1 localhost meshwork\n::1 localhost\n"),
     ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n"),
 ];
 
-/// What of the host's `/etc` programs need and nobody minds: no keys, no accounts, no name servers.
-const ETC_SHOWN: [&str; 17] = [
-    "/etc/alternatives",
-    "/etc/ca-certificates",
-    "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
-    "/etc/localtime",
-    "/etc/magic",
-    "/etc/mime.types",
-    "/etc/pki/tls/certs",
-    "/etc/pki/ca-trust/extracted",
-    "/etc/protocols",
-    "/etc/python3",
-    "/etc/services",
-    "/etc/ssl/certs",
-    "/etc/ssl/openssl.cnf",
-    "/etc/crypto-policies",
-    "/etc/timezone",
-];
-/// The same by how the name begins: some languages keep one folder a version.
-const ETC_SHOWN_PREFIXES: [&str; 3] = ["java-", "python3.", "perl"];
+/// Small files of the host's `/etc` that programs need and nobody minds; copied, since each mount costs time.
+const ETC_COPIED: [&str; 6] =
+    ["/etc/ld.so.cache", "/etc/localtime", "/etc/timezone", "/etc/protocols", "/etc/services", "/etc/ssl/openssl.cnf"];
+/// Folders of it: no keys, no accounts, no name servers.
+const ETC_SHOWN: [&str; 5] =
+    ["/etc/alternatives", "/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted", "/etc/crypto-policies"];
+/// The same by how the name begins: a folder for each version.
+const ETC_SHOWN_PREFIX: &str = "java-";
 /// Files of /proc that root's own user id may read even without any capability.
-const PROC_HIDDEN: [&str; 9] =
-    ["kcore", "keys", "key-users", "kpagecount", "kpageflags", "kpagecgroup", "sched_debug", "timer_list", "latency_stats"];
+const PROC_HIDDEN: [&str; 5] = ["keys", "kpagecount", "kpageflags", "kpagecgroup", "timer_list"];
+
 /// Arguments that follow each other, ended by NUL, as `--args` reads them.
 #[derive(Default)]
 struct Args(Vec<u8>);
@@ -70,18 +56,17 @@ impl Args {
     }
 }
 
-/// Everything that depends on the spec. `etc` are open files with the content of [`ETC`].
+/// Everything that depends on the spec. `etc` are open files with the content of [`etc`].
 pub(crate) fn arguments(spec: &Spec, bounds: Bounds, etc: &[OwnedFd]) -> Vec<u8> {
     let mut args = Args(host().clone());
-    for ((path, _), fd) in ETC.iter().zip(etc) {
+    for ((path, _), fd) in self::etc().iter().zip(etc) {
         args.add(["--perms", "0444", "--file", &fd.as_raw_fd().to_string(), path]);
     }
     let small = limits::SMALL_TMPFS_BYTES_MAX.min(bounds.memory_bytes / 8);
     args.tmpfs("/dev/shm", "1777", small);
     args.add(["--remount-ro", "/dev"]);
     args.tmpfs("/tmp", "1777", limits::TMP_BYTES_MAX.min(bounds.memory_bytes / 4));
-    args.tmpfs("/var/tmp", "1777", small);
-    args.tmpfs("/run", "0755", limits::RUN_BYTES);
+    args.add(["--symlink", "/tmp", "/var/tmp"]);
     for path in &spec.readonly {
         args.show(path, path);
     }
@@ -139,11 +124,22 @@ pub(crate) fn host() -> &'static Vec<u8> {
 fn etc_of_host(args: &mut Args) {
     let fixed = ETC_SHOWN.iter().map(|path| OsString::from(*path));
     let names = fs::read_dir("/etc").into_iter().flatten().flatten().map(|e| e.file_name());
-    let more = names.filter(|name| ETC_SHOWN_PREFIXES.iter().any(|p| name.as_bytes().starts_with(p.as_bytes())));
+    let more = names.filter(|name| name.as_bytes().starts_with(ETC_SHOWN_PREFIX.as_bytes()));
     let more = more.map(|name| Path::new("/etc").join(name).into_os_string());
-    for path in fixed.chain(more).filter(|path| Path::new(path).exists()) {
+    for path in fixed.chain(more).filter(|path| Path::new(path).is_dir()) {
         args.show(Path::new(&path), &path);
     }
+}
+
+/// Files of `/etc`, path and content: our own, and copies of the host's. Read once.
+pub(crate) fn etc() -> &'static [(&'static str, Vec<u8>)] {
+    static FILES: OnceLock<Vec<(&'static str, Vec<u8>)>> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let own = ETC.iter().map(|(path, text)| (*path, text.as_bytes().to_vec()));
+        let small = |path: &&str| fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() <= limits::ETC_FILE_BYTES_MAX);
+        let copied = ETC_COPIED.into_iter().filter(small).filter_map(|path| Some((path, fs::read(path).ok()?)));
+        own.chain(copied).collect()
+    })
 }
 
 #[cfg(test)]

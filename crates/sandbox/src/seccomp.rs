@@ -316,6 +316,25 @@ mod tests {
         }
     }
 
+    /// On a thread of its own, which the filter stays with.
+    #[test]
+    #[allow(unsafe_code)]
+    fn the_kernel_takes_the_watch_filter_and_refuses_also_where_it_cannot_tell() {
+        std::thread::spawn(|| {
+            // SAFETY: a flag of this thread is set.
+            assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
+            assert!(load_watch(Answer::Silent).is_ok_and(|none| none.is_none()));
+            // SAFETY: refused before it does anything.
+            assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWUTS) }, -1);
+            assert_eq!(io::Error::last_os_error().raw_os_error(), Some(libc::EPERM));
+            let listener = load_watch(Answer::Told);
+            assert!(matches!(listener, Ok(Some(_))));
+            assert!(load_watch(Answer::Told).is_err(), "only one can listen, and then the silent way is taken");
+        })
+        .join()
+        .unwrap_or_else(|_| panic!("see above"));
+    }
+
     #[test]
     fn the_base_filter_is_whole_instructions_and_refuses_in_silence() {
         let bytes = base();

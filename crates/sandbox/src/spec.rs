@@ -106,7 +106,7 @@ impl Spec {
     }
 
     fn check_readonly(&self) -> Result<(), Problem> {
-        if self.readonly.len() > limits::READONLY_MAX {
+        if self.readonly.len() + self.shown.len() > limits::READONLY_MAX {
             return Err(Problem::invalid(format!("A sandbox shows {} read-only folders at most.", limits::READONLY_MAX)));
         }
         for (host, inside) in &self.shown {
@@ -128,7 +128,7 @@ impl Spec {
                     .because("It holds the worktree or the private home itself, and so perhaps those of others."));
             }
             // Mount points are made along this path; where the engine can write it could lay links there.
-            let ours = [WORK, HOME, BRIEF, OURS, "/proc", "/dev", "/sys"];
+            let ours = [WORK, HOME, BRIEF, OURS, SHOWN, "/proc", "/dev", "/sys"];
             if path == Path::new("/") || ours.iter().any(|taken| path.starts_with(taken) || Path::new(taken).starts_with(path)) {
                 return Err(Problem::invalid(format!("{} cannot be shown in the sandbox at that path.", path.display()))
                     .because("The sandbox has something of its own there.")
@@ -187,12 +187,14 @@ mod tests {
         }
     }
 
+    type Change = Box<dyn Fn(&mut Spec)>;
+
     #[test]
     fn what_cannot_work_is_refused_with_the_right_kind() {
         let dir = tempfile::tempdir().unwrap();
         let good = spec(dir.path());
         assert_eq!(good.check(), Ok(()));
-        let table: Vec<(&str, Kind, Box<dyn Fn(&mut Spec)>)> = vec![
+        let table: Vec<(&str, Kind, Change)> = vec![
             ("no command", Kind::Invalid, Box::new(|s| s.command.clear())),
             ("nul in the command", Kind::Invalid, Box::new(|s| s.command.push("a\0b".into()))),
             ("= in a variable", Kind::Invalid, Box::new(|s| s.env.push(("A=B".into(), "c".into())))),

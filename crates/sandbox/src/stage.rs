@@ -129,7 +129,7 @@ fn fork(mut command: Command, leaf: Option<Arc<Leaf>>) -> io::Result<Stage> {
     let (args_inside, args) = pipe_with(PipeFlags::CLOEXEC)?;
     let base = memory("seccomp", &seccomp::base())?;
     let job = memory("job", b"")?;
-    let etc = mounts::ETC.iter().map(|(name, text)| memory(name, text.as_bytes()).map(OwnedFd::from)).collect::<io::Result<Vec<_>>>()?;
+    let etc = mounts::etc().iter().map(|(name, content)| memory(name, content).map(OwnedFd::from)).collect::<io::Result<Vec<_>>>()?;
     let entrances = leaf.as_ref().map(|leaf| leaf.entrances()).transpose()?.unwrap_or_default();
 
     let number = |fd: &dyn AsRawFd| fd.as_raw_fd().to_string();

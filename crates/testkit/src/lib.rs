@@ -1,2 +1,11 @@
-//! Starts real things for tests.
+//! Starts real things for tests: a `meshwork up` on a folder of its own, projects made anew, a scripted model.
 pub mod model;
+mod processes;
+mod repository;
+mod skip;
+mod up;
+
+pub use processes::end_all_of;
+pub use repository::{Repository, git, random_name};
+pub use skip::skip;
+pub use up::{Outcome, Up};

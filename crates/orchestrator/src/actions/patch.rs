@@ -4,6 +4,7 @@ use super::Done;
 use crate::{
     merge,
     org::Org,
+    provenance,
     table::{Action, Context, Effect, action},
     tasks::Board,
 };
@@ -119,8 +120,10 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
     let show = move |org: &Arc<Org>| {
         let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
         let board = Board::read(org, &project)?;
-        let checks = patch.trace.as_ref().map_or(&[][..], |t| &t.checks);
-        let missing = if patch.state == PatchState::Open { gate::missing(&patch, board.settings.approvals, Some(checks)) } else { vec![] };
+        let checks = provenance::run_of(org, &patch)?.map(|r| r.checks).unwrap_or_default();
+        let counted = provenance::with_counting_reviews(&org.state()?, patch.clone());
+        let missing =
+            if patch.state == PatchState::Open { gate::missing(&counted, board.settings.approvals, Some(&checks)) } else { vec![] };
         let files = org.forge.changed_files(&project.rid, &patch.base, &patch.head)?;
         let files = files.into_iter().map(|f| FileChange { path: f.path, added: f.added, removed: f.removed }).collect();
         Ok(Shown { missing: missing.iter().map(gate::Missing::text).collect(), patch, files })
@@ -179,7 +182,7 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
         );
     }
     let verdict = input.verdict;
-    let (project, patch) = org
+    let (project, patch, task) = org
         .blocking(move |org| {
             let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
             if patch.state != PatchState::Open {
@@ -189,10 +192,10 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
                 input.comments.iter().map(|c| (LineRef { path: c.path.clone(), line: c.line, side: c.side }, c.text.clone())).collect();
             let latest = gate::latest(&patch).ok_or_else(|| Problem::internal("a patch without a revision"))?;
             org.forge.review(&project.rid, &patch.id, latest, input.verdict, &input.summary, &comments)?;
-            Ok((project, patch))
+            let task = provenance::task_of(org, &patch)?;
+            Ok((project, patch, task))
         })
         .await?;
-    let task = patch.trace.as_ref().map(|t| t.task.clone());
     org.record(&actor, vec![Body::PatchReviewed { project: project.name, patch: patch.id.clone(), verdict: Some(verdict), task }]).await?;
     org.announce(&project.rid, std::slice::from_ref(&org.member));
     Ok(Done::new(match verdict {
@@ -220,14 +223,14 @@ async fn merge_patch(context: Context, input: Merge) -> Result<merge::Outcome, P
 async fn close(context: Context, input: One) -> Result<Done, Problem> {
     let org = context.org()?;
     let actor = context.actor(&org);
-    let (project, patch) = org
+    let (project, patch, task) = org
         .blocking(move |org| {
             let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
             org.forge.close(&project.rid, &patch.id)?;
-            Ok((project, patch))
+            let task = provenance::task_of(org, &patch)?;
+            Ok((project, patch, task))
         })
         .await?;
-    let task = patch.trace.as_ref().map(|t| t.task.clone());
     org.record(&actor, vec![Body::PatchClosed { project: project.name, patch: patch.id.clone(), task }]).await?;
     org.announce(&project.rid, std::slice::from_ref(&org.member));
     Ok(Done::new(format!("Patch {} is closed. Its commits stay in the repository.", patch.id)))

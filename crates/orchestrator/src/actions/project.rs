@@ -297,8 +297,11 @@ impl Drop for Scratch {
     }
 }
 
+/// A path and what is to be there.
+type Change = (String, Option<Vec<u8>>);
+
 /// The regular files below a folder, as changes for a commit.
-fn folder_files(root: &std::path::Path, below: &str) -> Result<Vec<(String, Option<Vec<u8>>)>, Problem> {
+fn folder_files(root: &std::path::Path, below: &str) -> Result<Vec<Change>, Problem> {
     let mut found = Vec::new();
     for entry in ignore::WalkBuilder::new(root.join(below)).standard_filters(false).follow_links(false).build() {
         let entry = entry.map_err(Problem::internal)?;

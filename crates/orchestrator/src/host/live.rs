@@ -34,6 +34,7 @@ pub struct Ended {
     pub checks: Vec<CheckResult>,
 }
 
+type Answer = oneshot::Sender<Result<(), Problem>>;
 type Signing = oneshot::Sender<Result<[u8; 64], Problem>>;
 
 /// One live run.
@@ -66,7 +67,7 @@ pub struct Live {
 #[derive(Debug, Default)]
 struct State {
     outgoing: Option<mpsc::Sender<HostMessage>>,
-    orders: BTreeMap<u64, (Order, Option<oneshot::Sender<Result<(), Problem>>>)>,
+    orders: BTreeMap<u64, (Order, Answer)>,
     signing: HashMap<u64, Signing>,
 }
 
@@ -117,8 +118,12 @@ impl Live {
     }
 
     /// The runner's connection is gone; signatures that were asked for will not come.
-    pub(super) fn detach(&self) {
+    pub(super) fn detach(&self, outgoing: &mpsc::Sender<HostMessage>) {
         let mut state = self.state();
+        // The runner may have come back before the end of its old connection was noticed.
+        if !state.outgoing.as_ref().is_some_and(|now| now.same_channel(outgoing)) {
+            return;
+        }
         state.outgoing = None;
         state.signing.clear();
         self.connected.send_replace(false);
@@ -133,7 +138,7 @@ impl Live {
         if let Some(outgoing) = &state.outgoing {
             let _ = outgoing.try_send(wire(id, &order));
         }
-        state.orders.insert(id, (order, Some(done)));
+        state.orders.insert(id, (order, done));
         (id, receiver)
     }
 
@@ -154,7 +159,7 @@ impl Live {
     }
 
     pub(super) fn replied(&self, id: u64, error: String) {
-        if let Some((_, Some(done))) = self.state().orders.remove(&id) {
+        if let Some((_, done)) = self.state().orders.remove(&id) {
             let _ = done.send(if error.is_empty() { Ok(()) } else { Err(Problem::conflict(error)) });
         }
     }

@@ -120,7 +120,7 @@ async fn converse(live: Arc<Live>, mut incoming: Streaming<RunnerMessage>, outgo
             break;
         }
     }
-    live.detach();
+    live.detach(&outgoing);
 }
 
 /// Writes reports to disk, acknowledges them, and hands them on.

@@ -8,7 +8,7 @@ use domain::{
     event::kind,
     gate,
     manifest::Manifest,
-    run::{Run, RunSpec, RunnerJob, Tick},
+    run::{AgentJob, Run, RunSpec, RunnerJob, Tick},
 };
 use forge::RunRepo;
 use std::{fs, path::Path};
@@ -106,7 +106,7 @@ fn task_job(org: &Org, board: &Board, run: &Run, live: &crate::host::Live) -> Re
     live.context.set_brief(brief.prompt.clone());
     let path = format!("specs/{}/tasks.md", at.feature);
     let before = fs::read(work.join(&path)).unwrap_or_default();
-    Ok(RunnerJob::Agent {
+    Ok(RunnerJob::Agent(Box::new(AgentJob {
         engine: resolved(&agent, board, at, &folder)?,
         engines_dir: org.engines.clone(),
         model: agent.model.as_ref().map(|m| (m.name.clone(), m.api)),
@@ -118,7 +118,7 @@ fn task_job(org: &Org, board: &Board, run: &Run, live: &crate::host::Live) -> Re
         tick: Tick { path, task: at.task.clone(), before: String::from_utf8_lossy(&before).into_owned() },
         base: base.clone(),
         from,
-    })
+    })))
 }
 
 /// What this run has that a first one has not.

@@ -22,7 +22,7 @@ use identity::{
     delegation::{self, Delegation, Scope},
     envelope::{self, Envelope},
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::mpsc;
 
 /// Starts a leased run: folder, runner, key, delegation.
@@ -59,13 +59,31 @@ pub(super) async fn adopt(org: &Arc<Org>, run: &Run) -> Result<Drive, Over> {
     let (spec_json, delegation_json) = welcome.ok_or_else(|| Over::lost("What its runner was told is not on disk."))?;
     live.welcome.send_replace(Some(Welcome { spec_json, delegation_json }));
     live.ended.send_replace(ended_before(&live)?);
+    // Only the runner that has the run's key is the run's.
+    live.key.send_replace(run.key.as_ref().map(identity::public_key).transpose()?);
     org.hub.insert(live.clone());
     let mut connected = live.connected.subscribe();
-    let back = tokio::time::timeout(limits::RUNNER_RETURN_WAIT, async { connected.wait_for(|c| *c).await.is_ok() }).await;
-    if back != Ok(true) {
+    let back = async { connected.wait_for(|c| *c).await.is_ok() };
+    let back = tokio::time::timeout(limits::RUNNER_RETURN_WAIT, while_alive(&folder, back)).await;
+    if back != Ok(Some(true)) {
         return Err(Over::lost("The orchestrator was restarted, and the run's runner did not come back."));
     }
-    Ok(Drive { org: org.clone(), id: run.id.clone(), live, reports, board })
+    let drive = Drive { org: org.clone(), id: run.id.clone(), live, reports, board };
+    drive.catch_up(run).await?;
+    Ok(drive)
+}
+
+/// Waits for something as long as the run's runner lives; none when it is gone.
+pub(super) async fn while_alive<T>(folder: &std::path::Path, wanted: impl Future<Output = T>) -> Option<T> {
+    let gone = async {
+        while runner_process::alive(folder) {
+            tokio::time::sleep(limits::RUNNER_LOOK_EVERY).await;
+        }
+    };
+    tokio::select! {
+        found = wanted => Some(found),
+        () = gone => None,
+    }
 }
 
 /// What the log says of the end of the engine's part.
@@ -91,8 +109,8 @@ async fn open(org: &Arc<Org>, run: &Run, token: String) -> Result<(Arc<Live>, mp
     let context = RunContext::new(board.files.clone());
     let told =
         std::fs::read(org.dir.run(&run.id).join("welcome.json")).ok().and_then(|b| serde_json::from_slice::<(String, String)>(&b).ok());
-    if let Some(RunnerJob::Agent { prompt, .. }) = told.and_then(|(spec, _)| serde_json::from_str::<RunSpec>(&spec).ok()).map(|s| s.job) {
-        context.set_brief(prompt);
+    if let Some(RunnerJob::Agent(job)) = told.and_then(|(spec, _)| serde_json::from_str::<RunSpec>(&spec).ok()).map(|s| s.job) {
+        context.set_brief(job.prompt);
     }
     let (live, reports) = Live::new(run.id.clone(), token, log, route, context);
     Ok((live, reports, board))
@@ -161,13 +179,43 @@ fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest) 
 }
 
 impl Drive {
+    /// A crash may have come between a report's way to the log and its way to the journal: what the log says of open
+    /// questions and of a pause is made up for.
+    async fn catch_up(&self, run: &Run) -> Result<(), Problem> {
+        let (mut after, mut paused, mut open) = (0, None, BTreeMap::new());
+        loop {
+            let log = self.live.log.clone();
+            let page = crate::org::blocking(move || log.read(after, limits::PAGE_MAX)).await?;
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            for event in page.iter().filter_map(store::LogEntry::parsed) {
+                match event {
+                    RunnerEvent::Asked { question } => drop(open.insert(question.id.clone(), question)),
+                    RunnerEvent::Answered { id, .. } => drop(open.remove(&id)),
+                    RunnerEvent::Paused => paused = Some(true),
+                    RunnerEvent::Resumed => paused = Some(false),
+                    _ => {}
+                }
+            }
+        }
+        let id = || run.id.clone();
+        let known = |id: &String| run.questions.iter().any(|q| q.id == *id);
+        let answered = run.questions.iter().filter(|q| !open.contains_key(&q.id));
+        let mut bodies: Vec<Body> =
+            answered.map(|q| Body::QuestionAnswered { run: id(), question: q.id.clone(), option: None }).collect();
+        bodies.extend(open.iter().filter(|(q, _)| !known(q)).map(|(_, q)| Body::QuestionAsked { run: id(), question: q.clone() }));
+        bodies.extend(paused.filter(|p| *p != run.paused).map(|paused| Body::RunPaused { run: id(), paused }));
+        if bodies.is_empty() { Ok(()) } else { self.org.record(&self.org.device, bodies).await }
+    }
+
     /// Waits for the runner's key, and lets it act for the agent.
     async fn delegate(&self, run: &Run) -> Result<(), Over> {
         let mut key = self.live.key.subscribe();
-        let reported =
-            tokio::time::timeout(limits::RUNNER_HELLO_WAIT, async { key.wait_for(Option::is_some).await.ok().and_then(|k| *k) }).await;
-        let public = match reported {
-            Ok(Some(key)) => key,
+        let reported = async { key.wait_for(Option::is_some).await.ok().and_then(|k| *k) };
+        let folder = self.org.dir.run(&self.id);
+        let public = match tokio::time::timeout(limits::RUNNER_HELLO_WAIT, while_alive(&folder, reported)).await {
+            Ok(Some(Some(key))) => key,
+            Ok(_) => return Err(Over::lost(format!("The runner ended before it reported its key.{}", self.runner_said()))),
             _ => {
                 return Err(Over::lost(format!(
                     "The runner did not report its key within {} s.{}",

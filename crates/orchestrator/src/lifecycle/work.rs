@@ -11,7 +11,7 @@ impl Drive {
     /// Follows the runner until the engine's part has ended.
     pub(super) async fn work(&mut self) -> Result<Ended, Over> {
         let (mut ended, mut connected, mut fatal) = (self.live.ended.subscribe(), self.live.connected.subscribe(), self.live.route.fatal());
-        let mut over_budget = false;
+        let (folder, mut over_budget) = (self.org.dir.run(&self.id), false);
         loop {
             let done = ended.borrow_and_update().clone();
             if let Some(done) = done {
@@ -24,9 +24,8 @@ impl Drive {
                 _ = ended.changed() => {}
                 _ = connected.changed() => {}
                 // A runner that is away comes back, or is lost.
-                () = tokio::time::sleep(limits::RUNNER_RETURN_WAIT), if gone => {
-                    let alive = super::runner_process::alive(&self.org.dir.run(&self.id));
-                    let what = if alive { "hangs" } else { "ended" };
+                waited = super::start::while_alive(&folder, tokio::time::sleep(limits::RUNNER_RETURN_WAIT)), if gone => {
+                    let what = if waited.is_some() { "hangs" } else { "ended" };
                     return Err(Over::lost(format!("Its runner {what}.{}", self.runner_said())));
                 }
                 _ = fatal.changed(), if !over_budget => {

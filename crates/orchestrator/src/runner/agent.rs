@@ -4,7 +4,7 @@ use super::{Job, checks, outlet};
 use domain::{
     limits::{FEEDBACK_ROUNDS_MAX, PERMISSION_WAIT_S},
     project::Check,
-    run::{CheckResult, Reason, RunnerEvent, RunnerJob, TurnOutcome},
+    run::{AgentJob, CheckResult, Reason, RunnerEvent, RunnerJob, TurnOutcome},
 };
 use engine::{Driver, DriverOrder, Launch, Session, Speaks};
 use sandbox::{Sandbox, Spec};
@@ -36,7 +36,8 @@ pub(super) async fn work(job: &Arc<Job>, orders: mpsc::Receiver<DriverOrder>) ->
 }
 
 async fn try_work(job: &Arc<Job>, mut orders: mpsc::Receiver<DriverOrder>) -> Result<(), Reason> {
-    let RunnerJob::Agent { prompt, checks, env, .. } = &job.spec.job else { return Ok(()) };
+    let RunnerJob::Agent(wanted) = &job.spec.job else { return Ok(()) };
+    let AgentJob { prompt, checks, env, .. } = wanted.as_ref();
     let launch = prepare(job)?;
     let command = Spec {
         command: launch.command.clone(),
@@ -72,9 +73,10 @@ async fn try_work(job: &Arc<Job>, mut orders: mpsc::Receiver<DriverOrder>) -> Re
 
 /// The engine's launch, with its home laid.
 fn prepare(job: &Job) -> Result<Launch, Reason> {
-    let RunnerJob::Agent { engine, engines_dir, model, prompt, permissions, .. } = &job.spec.job else {
+    let RunnerJob::Agent(wanted) = &job.spec.job else {
         return Err(Reason::Internal { message: "not an agent's job".into() });
     };
+    let AgentJob { engine, engines_dir, model, prompt, permissions, .. } = wanted.as_ref();
     let task = job.spec.task.as_ref().map(|t| t.task.as_str());
     let meshwork = sandbox::bridge_inside();
     let context = engine::Context {
@@ -174,15 +176,15 @@ impl Engine {
         }
         let stdio = sandbox.take_stdio().ok_or_else(|| Reason::Internal { message: "a sandbox without streams".into() })?;
         let last = tokio::spawn(errors(job.clone(), stdio.stderr));
-        let RunnerJob::Agent { permissions, session, .. } = &job.spec.job else {
+        let RunnerJob::Agent(wanted) = &job.spec.job else {
             return Err(Reason::Internal { message: "not an agent's job".into() });
         };
         let session = Session {
             cwd: WORK.into(),
             mcp_url: Some(format!("http://127.0.0.1:{}/mcp", outlet::PORTS[1].1)),
-            resume: session.clone().filter(|_| launch.resumes),
+            resume: wanted.session.clone().filter(|_| launch.resumes),
             mode: launch.mode.clone(),
-            permissions: *permissions,
+            permissions: wanted.permissions,
             permission_wait: Duration::from_secs(PERMISSION_WAIT_S),
             failure: launch.failure.clone(),
         };

@@ -29,6 +29,8 @@ pub struct Address {
     pub run: RunId,
     /// The run's secret.
     pub token: String,
+    /// The file that holds it. Gone with the run's folder, once the host has ended the run.
+    pub token_file: PathBuf,
 }
 
 impl Address {
@@ -154,7 +156,7 @@ impl Link {
             if self.connect(&mut welcome).await.is_some() {
                 seen = Instant::now();
             }
-            if seen.elapsed() > limits::HOST_RETURN_WAIT {
+            if seen.elapsed() > limits::HOST_RETURN_WAIT || !self.shared.address.token_file.exists() {
                 let _ = self.shared.wanted.send(Wanted::HostGone).await;
                 return;
             }
@@ -245,10 +247,10 @@ impl Link {
     /// Carries an order out once; a repeated one only gets its answer again.
     fn carry_out(&self, id: u64, json: &str) {
         if let Some(known) = self.buffer().answers.get(&id).cloned() {
-            return match known {
-                Some(error) => self.answer(runner_message::Kind::Reply(Reply { id, error })),
-                None => (),
-            };
+            if let Some(error) = known {
+                self.answer(runner_message::Kind::Reply(Reply { id, error }));
+            }
+            return;
         }
         let order = match serde_json::from_str::<Order>(json) {
             Ok(order) => order,

@@ -52,7 +52,7 @@ struct Job {
 pub async fn run(start: Start) -> Result<(), Problem> {
     let token = std::fs::read_to_string(&start.token_file).map_err(|e| crate::data_dir::storage(&start.token_file, &e))?;
     let key = Arc::new(Key::generate()?);
-    let address = Address { socket: start.socket, run: start.run, token };
+    let address = Address { socket: start.socket, run: start.run, token, token_file: start.token_file };
     let (link, wanted, welcome) = Link::start(address.clone(), key.public());
     let welcome = tokio::time::timeout(limits::HOST_RETURN_WAIT, welcome).await;
     let Ok(Ok(welcome)) = welcome else { return Err(Problem::unavailable("The host did not say what to do.")) };
@@ -82,7 +82,7 @@ async fn work(job: Arc<Job>, orders: mpsc::Receiver<engine::DriverOrder>) {
     let mut stop = job.stop.subscribe();
     let doing = async {
         match &job.spec.job {
-            RunnerJob::Agent { .. } => (agent::work(&job, orders).await, vec![]),
+            RunnerJob::Agent(_) => (agent::work(&job, orders).await, vec![]),
             RunnerJob::Checks { checks } => match checks::all(&job, checks, &[]).await {
                 Ok(results) => (Reason::Completed, results),
                 Err(reason) => (reason, vec![]),

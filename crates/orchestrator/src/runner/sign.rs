@@ -28,7 +28,7 @@ impl Signer {
     /// Reads the base from the fresh clone, before any engine has touched it.
     pub(super) fn new(key: Arc<Key>, spec: &RunSpec) -> Self {
         let base = match &spec.job {
-            RunnerJob::Agent { base, .. } => Some(base.clone()),
+            RunnerJob::Agent(job) => Some(job.base.clone()),
             RunnerJob::Checks { .. } => None,
         };
         let tree = base.as_ref().and_then(|base| BaseTree::read(&spec.work.join(".git"), base).ok());

@@ -8,7 +8,8 @@ use std::{fs, path::Path};
 impl Job {
     /// Ticks the task, where the work was done and changed something; says otherwise.
     pub(super) fn tick(&self, reason: Reason) -> Reason {
-        let RunnerJob::Agent { tick, base, from, .. } = &self.spec.job else { return reason };
+        let RunnerJob::Agent(job) = &self.spec.job else { return reason };
+        let (tick, base, from) = (&job.tick, &job.base, &job.from);
         if reason != Reason::Completed {
             return reason;
         }

@@ -312,7 +312,7 @@ async fn a_killed_supervisor_takes_its_sandbox_along_and_the_next_one_sweeps() {
 }
 
 /// Control groups on this machine that a supervisor made.
-pub fn groups_of(pid: u32) -> Vec<String> {
+pub(crate) fn groups_of(pid: u32) -> Vec<String> {
     let output = std::process::Command::new("find").args(["/sys/fs/cgroup", "-name", &format!("meshwork-{pid}-*")]).output().unwrap();
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }

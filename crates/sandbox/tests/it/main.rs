@@ -18,13 +18,13 @@ use std::{
 use tokio::io::AsyncReadExt;
 
 /// A folder for one sandbox, with worktree and home.
-pub struct Place {
+pub(crate) struct Place {
     pub dir: tempfile::TempDir,
 }
 
 /// What came of a command.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     pub out: String,
     pub err: String,
     pub ended: Ended,
@@ -39,7 +39,7 @@ impl Outcome {
 }
 
 /// Whether bubblewrap is here at all; says so when not.
-pub fn here() -> bool {
+pub(crate) fn here() -> bool {
     let found = ["/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap"].iter().any(|p| Path::new(p).exists());
     if !found {
         println!("skipped: bubblewrap is not installed");
@@ -48,7 +48,7 @@ pub fn here() -> bool {
 }
 
 /// An example of this crate, built together with its tests.
-pub fn example(name: &str) -> PathBuf {
+pub(crate) fn example(name: &str) -> PathBuf {
     let deps = std::env::current_exe().unwrap();
     let path = deps.parent().unwrap().parent().unwrap().join("examples").join(name);
     assert!(path.exists(), "{} is missing: `cargo build -p sandbox --examples` makes it", path.display());
@@ -99,13 +99,13 @@ impl Place {
 }
 
 /// Runs a spec to its end.
-pub async fn run(spec: Spec) -> Outcome {
+pub(crate) async fn run(spec: Spec) -> Outcome {
     let sandbox = Sandbox::spawn(spec).await.unwrap();
     finish(&sandbox).await
 }
 
 /// Reads everything and waits for the end.
-pub async fn finish(sandbox: &Sandbox) -> Outcome {
+pub(crate) async fn finish(sandbox: &Sandbox) -> Outcome {
     let mut stdio = sandbox.take_stdio().unwrap();
     drop(stdio.stdin);
     let (mut out, mut err) = (vec![], vec![]);
@@ -117,7 +117,7 @@ pub async fn finish(sandbox: &Sandbox) -> Outcome {
 }
 
 /// Waits for a condition of the world; fails when it does not come.
-pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !condition() {
         assert!(begun.elapsed() < Duration::from_secs(20), "{what} did not come");
@@ -126,7 +126,7 @@ pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Processes of this machine whose command line contains a text.
-pub fn processes_with(text: &str) -> Vec<u32> {
+pub(crate) fn processes_with(text: &str) -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     entries
         .filter_map(|e| e.file_name().to_str()?.parse().ok())

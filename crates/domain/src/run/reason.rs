@@ -1,0 +1,166 @@
+//! Why a run ended, was refused, or waits.
+
+use crate::{Did, Problem, TaskId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Why a run ended, was refused, or waits. Typed for machines, with words for people in [`Reason::text`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Reason {
+    /// Done as asked.
+    Completed,
+    /// Waits until other tasks are done.
+    WaitsFor {
+        /// Which.
+        tasks: Vec<TaskId>,
+    },
+    /// Waits for a device with room.
+    WaitsForRoom {
+        /// What the devices said.
+        message: String,
+    },
+    /// No device will ever take it as it is.
+    Refused {
+        /// What they said.
+        message: String,
+    },
+    /// Too many patches wait for review.
+    ReviewLimit {
+        /// How many wait.
+        waiting: usize,
+    },
+    /// The engine changed nothing.
+    NothingChanged,
+    /// The engine ended with an error.
+    EngineFailed {
+        /// What it said.
+        message: String,
+    },
+    /// The engine is not installed or cannot start.
+    EngineMissing {
+        /// What is missing.
+        message: String,
+    },
+    /// The engine broke the protocol.
+    EngineProtocol {
+        /// How.
+        message: String,
+    },
+    /// The model's provider refused or failed.
+    ModelFailed {
+        /// Its status or words.
+        message: String,
+    },
+    /// Nothing came from the engine for too long.
+    Silent {
+        /// Seconds.
+        seconds: u64,
+    },
+    /// The wall time is over.
+    TookTooLong {
+        /// Seconds.
+        seconds: u64,
+    },
+    /// The budget is spent.
+    BudgetSpent {
+        /// Which limit.
+        message: String,
+    },
+    /// A limit of the sandbox ended it: memory, processes, disk.
+    SandboxLimit {
+        /// Which.
+        message: String,
+    },
+    /// The sandbox cannot work on this machine.
+    SandboxUnavailable {
+        /// Why.
+        message: String,
+    },
+    /// A person stopped it.
+    Stopped {
+        /// Who.
+        by: Did,
+    },
+    /// The owner wanted the machine back, or something more important needed it.
+    Evicted {
+        /// Why.
+        message: String,
+    },
+    /// The runner or the device vanished.
+    Vanished {
+        /// What is known.
+        message: String,
+    },
+    /// Git or Radicle refused.
+    Forge {
+        /// Why.
+        message: String,
+    },
+    /// The disk is full, or the like.
+    Storage {
+        /// Why.
+        message: String,
+    },
+    /// A fault of Meshwork.
+    Internal {
+        /// Cause.
+        message: String,
+    },
+}
+
+impl Reason {
+    /// In words for a person, with what to do next.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Completed => "Done.".into(),
+            Self::WaitsFor { tasks } => format!("It waits for {}.", tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")),
+            Self::WaitsForRoom { message } => format!("It waits for room: {message}"),
+            Self::Refused { message } => format!("No device takes it as it is: {message}"),
+            Self::ReviewLimit { waiting } => {
+                format!("{waiting} patches of this project wait for review; review or merge some, and it starts.")
+            }
+            Self::NothingChanged => {
+                "The engine ended without changing a file. Read its log, make the task clearer, and run it again.".into()
+            }
+            Self::EngineFailed { message } => format!(
+                "The engine ended with an error: {message} Its work so far is in the run's checkpoint; run the task again to go on from there."
+            ),
+            Self::EngineMissing { message } => format!("The engine cannot be started: {message}"),
+            Self::EngineProtocol { message } => format!(
+                "The engine does not speak the Agent Client Protocol as it should: {message} Check the agent's command and version."
+            ),
+            Self::ModelFailed { message } => format!(
+                "The model's provider answered with a failure: {message} Check the credential and the model's address, then run the task again."
+            ),
+            Self::Silent { seconds } => format!(
+                "Nothing came from the engine for {seconds} s, so it was ended. Its work is in the checkpoint; raise limits.silence_s in .meshwork/project.toml if that is normal."
+            ),
+            Self::TookTooLong { seconds } => format!(
+                "It took longer than {seconds} s. Its work is in the checkpoint; run the task again to go on, or raise limits.wall_s."
+            ),
+            Self::BudgetSpent { message } => {
+                format!("Its budget is spent. {message} Raise the agent's budget, then run the task again to go on from the checkpoint.")
+            }
+            Self::SandboxLimit { message } => {
+                format!("A limit of the sandbox ended it: {message} Raise `resources` in .meshwork/project.toml if it needs more.")
+            }
+            Self::SandboxUnavailable { message } => {
+                format!("The sandbox cannot work on this machine: {message} `meshwork doctor` says how to mend it.")
+            }
+            Self::Stopped { by } => format!("Stopped by {by}. Its work is in the checkpoint."),
+            Self::Evicted { message } => format!("Evicted: {message} It goes on from its checkpoint when there is room."),
+            Self::Vanished { message } => format!("It was lost: {message} Its work up to then is in the checkpoint."),
+            Self::Forge { message } => format!("Git or Radicle refused: {message}"),
+            Self::Storage { message } => {
+                format!("Nothing could be written: {message} Free some disk space; nothing that was reported as done is lost.")
+            }
+            Self::Internal { message } => format!("Something in Meshwork went wrong: {message}"),
+        }
+    }
+
+    /// From a problem met on the way.
+    pub fn from_problem(problem: &Problem) -> Self {
+        Self::Internal { message: problem.to_string() }
+    }
+}

@@ -1,0 +1,7 @@
+//! The main job and what may go wrong in it, told with real parts: a real `meshwork up`, Radicle, sandboxes, coding
+//! engines; only the model is scripted.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod demo;
+mod engines;
+mod support;

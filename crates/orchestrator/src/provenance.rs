@@ -1,0 +1,55 @@
+//! Where a patch comes from, by what this device knows itself. What stands in a patch, its trace among it, is its author's
+//! word: anybody who can read a project can write one. So nothing is decided by it.
+
+use crate::{limits, org::Org};
+use domain::{Kind, Problem, TaskRef, event::kind, gate, patch::Patch, role::Permission, run::Run};
+use forge::OrgState;
+use store::Order;
+
+/// The run that made the latest revision, if one of ours did: by its own key, as the journal has it.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn run_of(org: &Org, patch: &Patch) -> Result<Option<Run>, Problem> {
+    let Some(latest) = patch.revisions.last() else { return Ok(None) };
+    let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+    Ok(runs.into_iter().find(|r| {
+        r.revision.as_ref() == Some(&latest.id) && r.key.as_ref() == Some(&latest.author) && r.commit.as_ref() == Some(&latest.head)
+    }))
+}
+
+/// The task that a patch is for, if one of our runs opened or continued it.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn task_of(org: &Org, patch: &Patch) -> Result<Option<TaskRef>, Problem> {
+    let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+    Ok(runs.into_iter().find(|r| r.patch.as_ref() == Some(&patch.id)).and_then(|r| r.task))
+}
+
+/// The patch with only those reviews that count: of members whose role lets them review.
+#[must_use]
+pub fn with_counting_reviews(state: &OrgState, mut patch: Patch) -> Patch {
+    let counts = |key: &domain::Did| state.member_of(key).is_some_and(|m| m.roles.iter().any(|r| r.allows(Permission::Review)));
+    for revision in &mut patch.revisions {
+        revision.reviews.retain(|review| counts(&review.by));
+    }
+    patch
+}
+
+/// Refuses a patch whose latest revision was made by neither a run of ours nor a member of the org.
+///
+/// # Errors
+/// When nobody known made it.
+pub fn known_author(org: &Org, state: &OrgState, patch: &Patch) -> Result<(), Problem> {
+    let latest = patch.revisions.last().filter(|r| Some(&r.id) == gate::latest(patch));
+    let by_member = latest.is_some_and(|r| state.member_of(&r.author).is_some());
+    if by_member || run_of(org, patch)?.is_some() {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Kind::Forbidden,
+        format!("The latest revision of patch {} was made by a key that is neither a member's nor a run's of this org.", patch.id),
+    )
+    .next("Have a member look at it and propose it in their own name."))
+}

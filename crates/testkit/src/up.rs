@@ -1,0 +1,347 @@
+//! A real `meshwork up` on a folder of its own and free ports, with its command line and its HTTP door.
+//!
+//! When it is dropped everything that it started is ended by its id; when its test failed, its log is printed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A harness fails its test.
+
+use crate::processes::end_all_of;
+use futures::StreamExt;
+use reqwest::{Method, Response};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::{
+    fs::{self, File},
+    future::Future,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    process::{Child, Command},
+    time::{Instant, sleep, timeout},
+};
+
+/// How long `up` may take to begin and to end.
+const START_TIME: Duration = Duration::from_secs(60);
+/// How long anything that is waited for may take.
+const WAIT: Duration = Duration::from_secs(120);
+/// The pause between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(40);
+/// How much of the log is printed.
+const LOG_BYTES: usize = 24 * 1024;
+
+/// What a command of the command line gave.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its exit code.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Outcome {
+    /// The last line of standard output as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(self.stdout.lines().last().unwrap_or_default()).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+}
+
+/// A running `meshwork up`.
+#[derive(Debug)]
+pub struct Up {
+    program: PathBuf,
+    child: Option<Child>,
+    url: String,
+    sign_in: String,
+    env: Vec<(String, String)>,
+    http: reqwest::Client,
+    // Removed last.
+    dir: TempDir,
+}
+
+impl Up {
+    /// Starts one in a new folder. `program` is the `meshwork` to start.
+    pub async fn start(program: &str) -> Self {
+        Self::with(program, &[]).await
+    }
+
+    /// Starts one with these environment variables.
+    pub async fn with(program: &str, env: &[(&str, &str)]) -> Self {
+        let mut up = Self::idle(program, env);
+        up.begin().await;
+        up
+    }
+
+    /// Makes the folder and starts nothing.
+    pub fn idle(program: &str, env: &[(&str, &str)]) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let dir = tempfile::Builder::new().prefix("mw-test-").tempdir().unwrap();
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { program: program.into(), child: None, url: String::new(), sign_in: String::new(), env, http, dir }
+    }
+
+    /// Starts `up` on the folder, and waits until it serves.
+    pub async fn begin(&mut self) {
+        assert!(self.child.is_none(), "it runs already");
+        let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
+        let mut command = self.command();
+        command.args(["--json", "up", "--listen", "127.0.0.1:0", "--radicle-listen", "127.0.0.1:0", "--no-open"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        self.child = Some(child);
+        let line = timeout(START_TIME, lines.next_line()).await.expect("up says where it is").unwrap().unwrap_or_default();
+        let said: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("up said “{line}”: {e}"));
+        let text = |name: &str| said[name].as_str().unwrap_or_else(|| panic!("up said {said}")).to_owned();
+        (self.url, self.sign_in) = (text("url"), text("sign_in"));
+    }
+
+    /// Ends `up` as Ctrl-C does, and waits for it.
+    pub async fn end(&mut self) -> i32 {
+        let mut child = self.child.take().expect("it runs");
+        signal(&child, Signal::TERM);
+        let status = timeout(START_TIME, child.wait()).await.expect("up ends when it is told to").unwrap();
+        status.code().unwrap_or(-1)
+    }
+
+    /// Ends `up` as a power cut does.
+    pub async fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        signal(&child, Signal::KILL);
+        child.wait().await.unwrap();
+    }
+
+    /// The folder of the test; the data folder is in it.
+    pub fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// Its log so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.log_file()).unwrap_or_default()).into_owned()
+    }
+
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The one-time link that it printed.
+    pub fn sign_in(&self) -> &str {
+        &self.sign_in
+    }
+
+    /// The command line's own token.
+    pub fn token(&self) -> String {
+        fs::read_to_string(self.data().join("cli.token")).unwrap()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.dir.path().join("up.log")
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("--data-dir").arg(self.data()).current_dir(self.dir.path());
+        // Sockets go there: so they go with the test.
+        let sockets = self.dir.path().join("r");
+        let _ = fs::create_dir_all(&sockets);
+        command.env("XDG_RUNTIME_DIR", sockets).env_remove("MESHWORK_DATA_DIR").env_remove("MESHWORK_LOG");
+        command.envs(self.env.iter().map(|(name, value)| (name, value))).kill_on_drop(true);
+        command
+    }
+
+    /// Runs a verb, with `--json`.
+    pub async fn run(&self, args: &[&str]) -> Outcome {
+        self.run_with(args, "").await
+    }
+
+    /// Runs a verb, with `--json` and this on standard input.
+    pub async fn run_with(&self, args: &[&str], input: &str) -> Outcome {
+        let mut command = self.command();
+        command.arg("--json").args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        let output = timeout(WAIT, child.wait_with_output()).await.unwrap_or_else(|_| panic!("meshwork {args:?} does not end")).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Outcome { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// Runs a verb that must succeed, and gives its answer.
+    pub async fn ok(&self, args: &[&str]) -> Value {
+        let outcome = self.run(args).await;
+        assert_eq!(outcome.code, 0, "meshwork {args:?}: {outcome:?}");
+        outcome.json()
+    }
+
+    /// Runs a verb that must be refused with this exit code, and gives the problem.
+    pub async fn refused(&self, args: &[&str], code: i32) -> Value {
+        let outcome = self.run(args).await;
+        assert_eq!(outcome.code, code, "meshwork {args:?}: {outcome:?}");
+        outcome.json()["error"].clone()
+    }
+
+    /// Sends a request; `token` may be empty.
+    pub async fn request(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Response {
+        let mut request = self.http.request(method, format!("{}{path}", self.url)).timeout(WAIT);
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        request.send().await.unwrap_or_else(|e| panic!("{path}: {e}"))
+    }
+
+    /// A client for requests of any form.
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// Calls an action as the command line does: status and answer.
+    pub async fn call(&self, action: &str, input: Value) -> (u16, Value) {
+        let path = format!("/api/v1/{}", action.replacen('.', "/", 1));
+        let response = self.request(Method::POST, &path, &self.token(), Some(input)).await;
+        (response.status().as_u16(), response.json().await.unwrap_or_default())
+    }
+
+    /// Calls an action that must succeed.
+    pub async fn act(&self, action: &str, input: Value) -> Value {
+        let (status, answer) = self.call(action, input.clone()).await;
+        assert_eq!(status, 200, "{action} {input}: {answer}");
+        answer
+    }
+
+    /// Makes the org.
+    pub async fn org(&self) {
+        self.act("org.create", json!({"name": "crew", "member": "ada"})).await;
+    }
+
+    /// Looks until there is something, and fails with what was seen last.
+    pub async fn until<T, F: Future<Output = Result<T, Value>>>(&self, what: &str, mut look: impl FnMut() -> F) -> T {
+        let deadline = Instant::now() + WAIT;
+        loop {
+            match look().await {
+                Ok(found) => return found,
+                Err(seen) => assert!(Instant::now() < deadline, "{what}: not within {WAIT:?}; last seen: {seen:#}"),
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until a run fits.
+    pub async fn until_run(&self, run: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let fits = &fits;
+        let look = || async move {
+            let seen = self.act("run.show", json!({ "run": run })).await;
+            if fits(&seen) { Ok(seen) } else { Err(seen) }
+        };
+        self.until(what, look).await
+    }
+
+    /// Waits until a run has ended.
+    pub async fn ended(&self, run: &str) -> Value {
+        let ends = ["done", "failed", "cancelled", "evicted", "lost"];
+        self.until_run(run, "the run ends", |seen| ends.contains(&seen["state"].as_str().unwrap_or_default())).await
+    }
+
+    /// Waits until a run is in a state; fails at once when it ended in another.
+    pub async fn in_state(&self, run: &str, state: &str) -> Value {
+        let ends = ["done", "failed", "cancelled", "evicted", "lost"];
+        let seen = self.until_run(run, state, |seen| seen["state"] == state || ends.contains(&seen["state"].as_str().unwrap_or_default())).await;
+        assert_eq!(seen["state"], state, "{seen:#}\n{}", self.run_log(run).await);
+        seen
+    }
+
+    /// A run's log as lines of JSON.
+    pub async fn run_log(&self, run: &str) -> String {
+        let page = self.act("run.logs", json!({ "run": run })).await;
+        page["lines"].as_array().into_iter().flatten().map(|line| format!("{}\n", line["event"])).collect()
+    }
+
+    /// Waits until something is in a run's log.
+    pub async fn until_logged(&self, run: &str, words: &str) {
+        let look = || async move {
+            let log = self.run_log(run).await;
+            if log.contains(words) { Ok(()) } else { Err(Value::String(log)) }
+        };
+        self.until(&format!("“{words}” in the run's log"), look).await;
+    }
+
+    /// Gives a task to an agent, and gives the run's id.
+    pub async fn start_task(&self, task: &str, agent: &str) -> String {
+        let answer = self.ok(&["task", "run", task, "--agent", agent]).await;
+        answer["runs"][0]["run"].as_str().unwrap_or_else(|| panic!("nothing was started: {answer}")).to_owned()
+    }
+
+    /// Gives a task to an agent, waits for the end, and gives the run, which must be done.
+    pub async fn do_task(&self, task: &str, agent: &str) -> Value {
+        let run = self.start_task(task, agent).await;
+        let ended = self.ended(&run).await;
+        assert_eq!(ended["state"], "done", "{ended:#}\n{}", self.run_log(&run).await);
+        ended
+    }
+
+    /// Accepts and merges a patch.
+    pub async fn merge(&self, patch: &str) -> Value {
+        self.ok(&["patch", "review", patch, "--accept", "-m", "Good."]).await;
+        self.ok(&["patch", "merge", patch]).await
+    }
+
+    /// The journal's events after a number.
+    pub async fn journal(&self) -> Vec<Value> {
+        self.act("journal.list", json!({"limit": 1000})).await.as_array().cloned().unwrap_or_default()
+    }
+
+    /// Reads so many server-sent events: the id and data of each.
+    pub async fn events(&self, path: &str, last: Option<&str>, count: usize) -> Vec<(u64, Value)> {
+        let mut request = self.http.get(format!("{}{path}", self.url)).bearer_auth(self.token());
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let mut bytes = request.send().await.unwrap().error_for_status().unwrap().bytes_stream();
+        let (mut pending, mut found) = (String::new(), Vec::new());
+        while found.len() < count {
+            let piece = timeout(WAIT, bytes.next()).await.expect("an event comes").expect("the stream goes on").unwrap();
+            pending.push_str(&String::from_utf8_lossy(&piece));
+            while let Some((event, rest)) = pending.split_once("\n\n").map(|(e, r)| (e.to_owned(), r.to_owned())) {
+                pending = rest;
+                let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+                if let (Some(id), Some(data)) = (field("id:"), field("data:")) {
+                    found.push((id.parse().unwrap(), serde_json::from_str(data).unwrap()));
+                }
+            }
+        }
+        found.truncate(count);
+        found
+    }
+}
+
+fn signal(child: &Child, signal: Signal) {
+    if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let from = (log.len().saturating_sub(LOG_BYTES)..=log.len()).find(|at| log.is_char_boundary(*at)).unwrap_or_default();
+            eprintln!("--- the log of meshwork up in {} ---\n{}", self.dir.path().display(), &log[from..]);
+        }
+        // Killed with its whole folder: the runners outlive `up` by design.
+        end_all_of(self.dir.path());
+    }
+}
