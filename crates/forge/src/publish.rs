@@ -7,7 +7,7 @@ use crate::{
     limits,
     repository::locked_ref,
 };
-use domain::{Oid, PatchId, Problem, RevisionId, Rid};
+use domain::{Did, Oid, PatchId, Problem, RevisionId, Rid};
 use radicle::cob::Title;
 use radicle::cob::patch::{MergeTarget, Patch};
 use radicle::cob::store::access::ReadOnly;
@@ -53,6 +53,35 @@ impl Forge {
         let published = published.map_err(|problem| key.explain(problem))?;
         self.announce_quietly(rid, &[public]);
         Ok(published)
+    }
+
+    /// Removes what a run's key wrote and never signed: its runner died in the midst of [`Forge::publish`], nobody else can
+    /// fetch it, and nobody can finish it. Says whether there was something.
+    pub fn forget_unsigned(&self, rid: &Rid, key: &Did) -> Result<bool, Problem> {
+        let id = convert::repo_id(rid)?;
+        let public = convert::key(key)?;
+        self.queue.turn(id, public, || {
+            if self.signed_refs(rid, key)?.is_some() {
+                return Ok(false);
+            }
+            let what = "What an ended run left unsigned could not be removed.";
+            let repo = self.open_repository(id)?;
+            let patches = own_patches(&repo, &public)?;
+            let pattern = format!("refs/namespaces/{}/refs/*", public.to_human());
+            let found = repo.backend.references_glob(&pattern).told(what)?.collect::<Result<Vec<_>, _>>().told(what)?;
+            let any = !found.is_empty();
+            for mut reference in found {
+                locked_ref(|| reference.delete()).told(what)?;
+            }
+            let mut cache = self.home.patches_mut(&repo, &self.member).told(what)?;
+            for patch in patches {
+                // What is left of a patch that others wrote too is cached anew; one that is gone leaves the cache.
+                if cache.write(&patch).is_err() {
+                    let _ = radicle::cob::cache::Remove::<Patch>::remove(&mut self.home.cobs_db_mut().told(what)?, &patch);
+                }
+            }
+            Ok(any)
+        })
     }
 
     fn publish_as(&self, repo: &Repository, key: &RemoteKey<'_>, public: PublicKey, what: &Publication<'_>) -> Result<Published, Problem> {

@@ -6,7 +6,7 @@ use domain::{
     capacity::Resources,
     event::{Body, kind},
     lease::Admission,
-    limits::PATCHES_WAITING_MAX,
+    limits::{PATCHES_WAITING_MAX, RESUME_ATTEMPTS_MAX},
     manifest::{self, Class, Manifest, TimeLimits, Work},
     placement::{self, Candidate, Refusal},
     run::{Reason, Run, RunState},
@@ -212,6 +212,10 @@ fn base(org: &Org, board: &Board, run: &Run) -> Result<domain::Oid, Problem> {
     if let (Some(patch), false) = (&run.patch, run.rebase) {
         return Ok(org.forge.patch(&board.project.rid, &board.project.name, patch)?.base);
     }
+    // Saved work stands on the commit that it was made from; the merge brings it up to date.
+    if let Some(base) = lifecycle::saved_before(org, run)?.and_then(|earlier| earlier.base) {
+        return Ok(base);
+    }
     let at = run.task.as_ref().ok_or_else(|| Problem::internal("a base without a task"))?;
     if board.settings.stack {
         let view = board.task(Some(&at.feature), &at.task)?;
@@ -227,18 +231,60 @@ fn base(org: &Org, board: &Board, run: &Run) -> Result<domain::Oid, Problem> {
     Ok(board.head.clone())
 }
 
-/// Queues checks of a commit, and waits for their end.
+/// Has a commit checked, and waits for the end. Checks that were begun before a restart are waited for, not begun again;
+/// checks that are lost say nothing about the commit and are made again, a few times at most.
 ///
 /// # Errors
-/// When they cannot be queued, or end without results.
+/// When they cannot be queued.
 pub async fn check(org: &Arc<Org>, subject: Option<&RunId>, project: &domain::ProjectName, commit: &domain::Oid) -> Result<Run, Problem> {
+    let mut attempt = 0;
+    loop {
+        let id = match going_checks(org, subject, project, commit)? {
+            Some(id) => id,
+            None => queue_checks(org, subject, project, commit, attempt).await?,
+        };
+        let judged = until_ended(org, &id).await?;
+        let lost = matches!(judged.state, RunState::Lost | RunState::Evicted);
+        if !lost || judged.attempt >= RESUME_ATTEMPTS_MAX || *org.closing.borrow() {
+            return Ok(judged);
+        }
+        attempt = judged.attempt + 1;
+    }
+}
+
+/// Checks of the same commit for the same run that go on.
+fn going_checks(
+    org: &Org,
+    subject: Option<&RunId>,
+    project: &domain::ProjectName,
+    commit: &domain::Oid,
+) -> Result<Option<RunId>, Problem> {
+    let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+    let same = |r: &&Run| {
+        r.class == Class::Ci && r.subject.as_ref() == subject && r.project == *project && r.base.as_ref() == Some(commit) && !r.state.ended()
+    };
+    Ok(runs.iter().find(same).map(|r| r.id.clone()))
+}
+
+async fn queue_checks(
+    org: &Arc<Org>,
+    subject: Option<&RunId>,
+    project: &domain::ProjectName,
+    commit: &domain::Oid,
+    attempt: u32,
+) -> Result<RunId, Problem> {
     let mut run = admission::new_run(clock::run_id(), Class::Ci, project.clone(), org.member.clone(), org.device.clone(), clock::now());
     run.subject = subject.cloned();
     run.base = Some(commit.clone());
+    run.attempt = attempt;
     let id = run.id.clone();
-    let mut events = org.store.subscribe();
     org.record(&org.device, vec![Body::RunQueued { run: Box::new(run) }]).await?;
     org.wake.notify_one();
+    Ok(id)
+}
+
+async fn until_ended(org: &Org, id: &RunId) -> Result<Run, Problem> {
+    let mut events = org.store.subscribe();
     loop {
         if let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())?
             && run.state.ended()

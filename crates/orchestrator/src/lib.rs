@@ -12,6 +12,7 @@ pub mod context;
 pub mod data_dir;
 pub mod dispatch;
 pub mod doctor;
+pub mod fault;
 pub mod gateway;
 pub mod host;
 pub mod lifecycle;

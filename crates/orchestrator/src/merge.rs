@@ -108,7 +108,9 @@ fn refuse(missing: &[Missing]) -> Result<(), Problem> {
         return Ok(());
     }
     let words: Vec<_> = missing.iter().map(Missing::text).collect();
-    Err(Problem::new(Kind::Conflict, "The patch cannot be merged yet.").because(words.join(" ")))
+    Err(Problem::new(Kind::Conflict, "The patch cannot be merged yet.")
+        .because(words.join(" "))
+        .next("Do what is missing, then merge again; meshwork patch show lists it."))
 }
 
 /// Two patches that tick neighbouring lines do not merge as text: what the patch ticked is ticked anew in the file as it

@@ -3,7 +3,9 @@
 use crate::{
     clock, data_dir,
     data_dir::{OrgDir, make_private, storage, write_private},
-    dispatch, gateway, host,
+    dispatch,
+    fault::Fault,
+    gateway, host,
     host::Hub,
     lifecycle::recover,
     limits,
@@ -138,7 +140,10 @@ impl Org {
         let (device, member) = (forge.device(), forge.member());
         let signing = forge.clone();
         let signer = store::Signer { device: device.clone(), sign: Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message))) };
-        let store = Store::open(&dir.store(), signer)?;
+        let store = match Fault::asked() {
+            Fault::AnswerBeforeCommit => Store::open_with_fault(&dir.store(), signer, store::fault::Fault::AnswerBeforeCommit)?,
+            _ => Store::open(&dir.store(), signer)?,
+        };
         let vault = Arc::new(Vault::open(&dir.vault(), &Unlock::KeyFile)?);
         let node = start_node(&forge, &dir, &options)?;
         let org = Self {

@@ -4,4 +4,6 @@
 
 mod demo;
 mod engines;
+mod steer;
 mod support;
+mod work;

@@ -79,3 +79,25 @@ pub fn clear(problem: &Value, words: &str) {
     assert!(problem["next"].as_str().is_some_and(|next| next.len() > 10), "no next step: {problem:#}");
     assert_ne!(problem["kind"], "internal", "{problem:#}");
 }
+
+/// A project with two independent tasks, and a small agent of the Agent Client Protocol in it.
+pub async fn acp_project(up: &Up, name: &str, settings: &str) -> Repository {
+    let made = Repository::with_tasks(up.folder().join(name), "001-work", "- [ ] T001 [P] One\n- [ ] T002 [P] Two\n", settings);
+    made.write(".tools/agent.py", include_str!("agent.py"));
+    made.commit("The agent");
+    up.ok(&["project", "add", made.path().to_str().unwrap()]).await;
+    made
+}
+
+/// The small agent, in one of its moods.
+pub async fn acp_agent(up: &Up, mood: &str, more: &[&str]) {
+    up.run_with(&["credential", "set", "unused"], "unused").await;
+    let command = format!("python3 .tools/agent.py {mood}");
+    let model = ["--model", "none", "--base-url", "http://127.0.0.1:9/v1", "--credential", "unused"];
+    up.ok(&[&["agent", "add", mood, "--engine", "acp", "--command", &command][..], &model, more].concat()).await;
+}
+
+/// The worktree of a live run, on the host.
+pub fn work(up: &Up, run: &str) -> PathBuf {
+    up.data().join("orgs/crew/runs").join(run).join("work")
+}

@@ -258,6 +258,17 @@ async fn end(org: &Arc<Org>, by: &Did, run: &Run, live: Option<Arc<Live>>) -> Re
     let reason = Reason::Stopped { by: by.clone() };
     match live {
         Some(live) if run.state == RunState::Working => {
+            // Journaled before it is done: should the runner be lost meanwhile, its work is not taken up again.
+            let (id, event) = (
+                run.id.clone(),
+                org.event(by, Body::RunMoved { run: run.id.clone(), to: RunState::Working, reason: Some(reason.clone()) }),
+            );
+            let decided = org.store.append_if(move |view| {
+                let now: Option<Run> = view.get(kind::RUN, id.as_str())?;
+                let working = now.is_some_and(|r| r.state == RunState::Working);
+                if working { Ok(vec![event]) } else { Err(Problem::conflict("Its work just ended.").next("See meshwork run show.")) }
+            });
+            decided.await?;
             live.order_and_wait(RunOrder::Stop { reason }).await?;
             Ok(Done::new("It is being ended; its work goes into a checkpoint."))
         }

@@ -45,6 +45,11 @@ impl Drive {
         let judged = dispatch::check(&self.org, Some(&self.id), &self.board.project.name, commit).await?;
         let checks = match judged.state {
             RunState::Done => judged.checks,
+            // The checks were cut short because everything closes: no verdict about the work.
+            RunState::Evicted | RunState::Lost if *self.org.closing.borrow() => {
+                let message = "The orchestrator was shut down while its checks ran.".into();
+                return Err(Over { to: RunState::Evicted, reason: Reason::Evicted { message } });
+            }
             _ => vec![CheckResult {
                 name: "checks".into(),
                 passed: false,

@@ -1,17 +1,20 @@
 //! The end of a run: its work is saved before anything goes, and what can go on is taken up again.
 
-use super::{Drive, Over, runner_process};
-use crate::{admission, clock, org::Org};
+use super::{Drive, Over, publish, runner_process};
+use crate::{admission, clock, limits, org::Org};
 use domain::{
     Oid, Problem, RunId,
     event::{Body, kind},
     limits::RESUME_ATTEMPTS_MAX,
     manifest::Class,
-    run::{Order, Run, RunState},
+    run::{Order, Reason, Run, RunState},
     task::Claim,
 };
-use forge::{ImportLimits, RunRepo, TooLarge};
+use forge::{BaseTree, Ignore, ImportLimits, RunRepo, TooLarge};
 use std::{fs, sync::Arc};
+
+/// How much of an engine's home is saved with its work.
+const SESSION_BYTES_MAX: u64 = 64 << 20;
 
 /// Ends a run that was driven.
 pub(super) async fn end(drive: Drive, over: Over) {
@@ -49,13 +52,18 @@ async fn finish(org: &Arc<Org>, run: &RunId, over: Over) {
 
 async fn settle(org: &Arc<Org>, id: &RunId, over: Over) -> Result<(), Problem> {
     let run: Run = org.store.get(kind::RUN, id.as_str())?.ok_or_else(|| Problem::internal("a run that ends is unknown"))?;
-    let id = id.clone();
+    let (id, folder) = (id.clone(), org.dir.run(id));
+    org.blocking(move |_| {
+        runner_process::kill(&folder);
+        sandbox::sweep();
+        Ok(())
+    })
+    .await?;
+    let over = corrected(org, &run, over).await?;
     let worked = run.clone();
     let to = over.to;
     let saved = org
         .blocking(move |org| {
-            runner_process::kill(&org.dir.run(&id));
-            sandbox::sweep();
             if to == RunState::Done || worked.class != Class::Agent { Ok(None) } else { save(org, &worked) }
         })
         .await;
@@ -79,10 +87,25 @@ async fn settle(org: &Arc<Org>, id: &RunId, over: Over) -> Result<(), Problem> {
     Ok(())
 }
 
+/// A run that is lost may be over in another way: its patch was out already, or a person had stopped it.
+async fn corrected(org: &Arc<Org>, run: &Run, over: Over) -> Result<Over, Problem> {
+    if over.to != RunState::Done && publish::published_before(org, run).await? {
+        return Ok(Over { to: RunState::Done, reason: Reason::Completed });
+    }
+    match &run.reason {
+        Some(reason @ Reason::Stopped { .. }) if over.to == RunState::Lost => {
+            Ok(Over { to: RunState::Cancelled, reason: reason.clone() })
+        }
+        _ => Ok(over),
+    }
+}
+
 /// Saves the worktree of a run as a checkpoint, which outlives the run's folder. What is too large is left out and said.
 pub(super) fn save(org: &Org, run: &Run) -> Result<Option<Oid>, Problem> {
     let folder = org.dir.run(&run.id);
-    let Some(base) = run.base.as_ref().filter(|_| folder.join("work").exists()) else { return Ok(None) };
+    // A worktree that was not laid whole is no work: what is missing there was deleted by nobody.
+    let laid = folder.join("welcome.json").exists() && folder.join("work").exists();
+    let Some(base) = run.base.as_ref().filter(|_| laid) else { return Ok(None) };
     let rid = org.project(Some(&run.project))?.rid;
     let repo = RunRepo::create(&folder.join("repo.git"), &org.forge, &rid)?;
     let limits = ImportLimits { too_large: TooLarge::LeaveOut, ..ImportLimits::default() };
@@ -93,18 +116,64 @@ pub(super) fn save(org: &Org, run: &Run) -> Result<Option<Oid>, Problem> {
     if !work.changed {
         return Ok(None);
     }
-    org.forge.checkpoint(&rid, &run.id, &repo, base, &work.tree, None).map(Some)
+    let session = repo.import(
+        &folder.join("home"),
+        &BaseTree::empty()?,
+        &ImportLimits { new_bytes: SESSION_BYTES_MAX, ignore: Ignore::Not, ..limits },
+    );
+    // The engine's own session helps, but the work is what counts.
+    let session = session.map_err(|problem| tracing::warn!(run = %run.id, %problem, "the engine's session was not saved")).ok();
+    org.forge.checkpoint(&rid, &run.id, &repo, base, &work.tree, session.map(|s| s.tree).as_ref()).map(Some)
 }
 
 /// The worktree and home are in the patch or the checkpoint now; what the run said stays in its log.
 fn clean(org: &Org, run: &RunId) {
     let folder = org.dir.run(run);
-    if let Err(error) = fs::remove_dir_all(&folder) {
+    if let Err(error) = fs::remove_dir_all(&folder)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
         tracing::warn!(%run, %error, "a run's folder could not be removed");
     }
     for name in ["m", "c", "e"] {
         let _ = fs::remove_file(org.dir.run_socket(run, name));
     }
+}
+
+/// Clears away what an ended run left because the orchestrator died after writing its end; work that could not be saved then
+/// is saved now, or stays.
+pub(super) async fn clear_leftover(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
+    if !org.dir.run(&run.id).exists() {
+        return Ok(());
+    }
+    let worked = run.clone();
+    let saved = org
+        .blocking(move |org| {
+            runner_process::kill(&org.dir.run(&worked.id));
+            let safe = worked.state == RunState::Done || worked.checkpoint.is_some() || worked.class != Class::Agent;
+            if safe { Ok(None) } else { save(org, &worked) }
+        })
+        .await?;
+    if let Some(commit) = saved {
+        org.record(&org.device, vec![Body::RunCheckpointed { run: run.id.clone(), commit }]).await?;
+    }
+    clean(org, &run.id);
+    Ok(())
+}
+
+/// The nearest of the runs that this one goes on from whose work was saved.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn saved_before(org: &Org, run: &Run) -> Result<Option<Run>, Problem> {
+    let mut earlier = run.continues.clone();
+    for _ in 0..limits::CONTINUED_MAX {
+        let Some(found) = earlier.map(|id| org.store.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten() else { break };
+        if found.checkpoint.is_some() && found.rebase == run.rebase {
+            return Ok(Some(found));
+        }
+        earlier = found.continues;
+    }
+    Ok(None)
 }
 
 /// A run that was lost or evicted goes on as a new one with a new key, from its last checkpoint; a few times at most.

@@ -5,6 +5,7 @@ mod commit;
 mod end;
 mod prepare;
 mod publish;
+mod reconcile;
 pub mod recover;
 mod runner_process;
 mod start;
@@ -24,6 +25,7 @@ use domain::{
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
+pub(crate) use end::saved_before;
 pub use start::secret;
 
 /// Everything that the steps of one run share.
@@ -74,10 +76,8 @@ pub fn drive(org: &Arc<Org>, run: RunId) {
 pub(crate) fn resume(org: &Arc<Org>, run: Run) {
     let org = org.clone();
     org.tasks.clone().spawn(async move {
-        match publish::published_before(&org, &run).await {
-            Ok(true) => return end::end_unstarted(&org, &run.id, Over { to: RunState::Done, reason: Reason::Completed }).await,
-            Ok(false) => {}
-            Err(problem) => tracing::warn!(run = %run.id, %problem, "whether it was published could not be read"),
+        if run.revision.is_some() {
+            return end::end_unstarted(&org, &run.id, Over { to: RunState::Done, reason: Reason::Completed }).await;
         }
         match start::adopt(&org, &run).await {
             Ok(drive) => go_on(drive).await,
@@ -89,6 +89,10 @@ pub(crate) fn resume(org: &Arc<Org>, run: Run) {
 async fn go_on(mut drive: Drive) {
     let over = match drive.steps().await {
         Ok(()) => Over { to: RunState::Done, reason: Reason::Completed },
+        // Without its runner nothing can be signed: that is a loss, and no fault of the work.
+        Err(over) if over.to == RunState::Failed && !runner_process::alive(&drive.org.dir.run(&drive.id)) => {
+            Over::lost(format!("Its runner ended. {}", over.reason.text()))
+        }
         Err(over) => over,
     };
     end::end(drive, over).await;
@@ -127,8 +131,11 @@ impl Drive {
 
     /// Checks: their results are the run's result.
     async fn keep_results(&mut self, ended: Ended) -> Result<(), Over> {
-        if ended.reason != Reason::Completed {
-            return Err(Over::failed(ended.reason));
+        match ended.reason {
+            Reason::Completed => {}
+            reason @ Reason::Stopped { .. } => return Err(Over { to: RunState::Cancelled, reason }),
+            reason @ Reason::Evicted { .. } => return Err(Over { to: RunState::Evicted, reason }),
+            reason => return Err(Over::failed(reason)),
         }
         self.record(Body::ChecksEnded { run: self.id.clone(), checks: ended.checks }).await?;
         Ok(())

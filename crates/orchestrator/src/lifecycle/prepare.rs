@@ -1,6 +1,6 @@
 //! Preparing: worktree, home, brief; then the runner is welcomed with what it is to do.
 
-use super::{Drive, Over, start};
+use super::{Drive, Over, end, start};
 use crate::{data_dir::make_private, host::Welcome, org::Org, tasks::Board};
 use domain::{
     Oid, Problem,
@@ -8,10 +8,13 @@ use domain::{
     event::kind,
     gate,
     manifest::Manifest,
-    run::{AgentJob, Run, RunSpec, RunnerJob, Tick},
+    run::{AgentJob, Run, RunSpec, RunnerEvent, RunnerJob, Tick},
 };
 use forge::RunRepo;
 use std::{fs, path::Path};
+
+/// Among how many reports the engine has introduced itself.
+const FIRST_REPORTS: usize = 50;
 
 impl Drive {
     /// Lays everything that the run needs, and tells the runner.
@@ -114,7 +117,7 @@ fn task_job(org: &Org, board: &Board, run: &Run, live: &crate::host::Live) -> Re
         env: brief.env,
         checks: board.checks(org)?,
         permissions: agent.permissions,
-        session: None,
+        session: earlier_session(org, run)?,
         tick: Tick { path, task: at.task.clone(), before: String::from_utf8_lossy(&before).into_owned() },
         base: base.clone(),
         from,
@@ -145,11 +148,20 @@ fn resolved(agent: &Agent, board: &Board, at: &domain::TaskRef, folder: &Path) -
     Ok(EngineChoice::Replay { recording: "/brief/recording.jsonl".into() })
 }
 
+/// The engine's own session of the run that this one goes on from.
+fn earlier_session(org: &Org, run: &Run) -> Result<Option<String>, Problem> {
+    let Some(earlier) = &run.continues else { return Ok(None) };
+    let entries = org.store.run_log(earlier)?.read(0, FIRST_REPORTS)?;
+    Ok(entries.iter().find_map(|entry| match entry.parsed() {
+        Some(RunnerEvent::EngineReady { session, replay: false, .. }) => Some(session),
+        _ => None,
+    }))
+}
+
 /// The worktree: the checkpoint that the run goes on from, the patch that gets a further revision, or the base.
 fn lay_worktree(org: &Org, board: &Board, run: &Run, base: &Oid, work: &Path) -> Result<Oid, Problem> {
     let rid = &board.project.rid;
-    if let Some(earlier) = &run.continues
-        && let Some(earlier) = org.store.get::<Run>(kind::RUN, earlier.as_str())?
+    if let Some(earlier) = end::saved_before(org, run)?
         && let Some(checkpoint) = &earlier.checkpoint
         && earlier.base.as_ref() == Some(base)
     {

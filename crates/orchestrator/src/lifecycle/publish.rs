@@ -31,8 +31,8 @@ impl Drive {
     }
 }
 
-/// Whether a run's patch was made before the orchestrator was restarted; a patch that the journal does not know yet is
-/// noted.
+/// Whether the patch of a run whose runner is gone was published all the same; one that the journal does not know yet is
+/// noted. What the run's key began to write and did not sign can never be finished, so it is removed.
 pub(super) async fn published_before(org: &Arc<Org>, run: &Run) -> Result<bool, Problem> {
     if run.revision.is_some() || run.state != RunState::Publishing {
         return Ok(run.revision.is_some());
@@ -41,6 +41,13 @@ pub(super) async fn published_before(org: &Arc<Org>, run: &Run) -> Result<bool, 
     let found = org
         .blocking(move |org| {
             let project = org.project(Some(&wanted.project))?;
+            let Some(key) = &wanted.key else { return Ok(None) };
+            if org.forge.signed_refs(&project.rid, key)?.is_none() {
+                if org.forge.forget_unsigned(&project.rid, key)? {
+                    tracing::warn!(run = %wanted.id, "it was lost in the midst of publishing; what it had not signed was removed");
+                }
+                return Ok(None);
+            }
             let patches = org.forge.patches(&project.rid, &project.name)?;
             let own = |p: Patch| {
                 p.revisions.iter().find(|r| Some(&r.author) == wanted.key.as_ref()).map(|r| (p.id.clone(), r.id.clone(), r.head.clone()))

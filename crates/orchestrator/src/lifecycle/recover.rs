@@ -1,7 +1,7 @@
 //! After a start: every run that the journal knows as unfinished is found again, or ended with a reason and taken up anew.
 
-use super::end;
-use crate::{limits, org::Org};
+use super::{end, reconcile};
+use crate::{fault::Fault, limits, org::Org};
 use domain::{
     Problem,
     event::kind,
@@ -15,11 +15,21 @@ use store::Order;
 /// # Errors
 /// When the journal cannot be read.
 pub async fn recover(org: &Arc<Org>) -> Result<(), Problem> {
+    if Fault::asked() == Fault::NoRecovery {
+        return Ok(());
+    }
     sandbox::sweep();
+    reconcile::reconcile(org).await;
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
     let (open, ended): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|r| !r.state.ended());
     for run in open.into_iter().filter(|r| r.state.holds_slot()) {
         super::resume(org, run);
+    }
+    // A crash between the end of a run and the clearing of its folder.
+    for run in &ended {
+        if let Err(problem) = end::clear_leftover(org, run).await {
+            tracing::error!(run = %run.id, %problem, "what an ended run left could not be cleared away; it stays in the run's folder");
+        }
     }
     // A crash between the end of a run and its being taken up again, or an orderly shutdown.
     for run in ended.into_iter().filter(|r| matches!(r.state, RunState::Lost | RunState::Evicted)) {

@@ -201,8 +201,7 @@ impl Drive {
         let id = || run.id.clone();
         let known = |id: &String| run.questions.iter().any(|q| q.id == *id);
         let answered = run.questions.iter().filter(|q| !open.contains_key(&q.id));
-        let mut bodies: Vec<Body> =
-            answered.map(|q| Body::QuestionAnswered { run: id(), question: q.id.clone(), option: None }).collect();
+        let mut bodies: Vec<Body> = answered.map(|q| Body::QuestionAnswered { run: id(), question: q.id.clone(), option: None }).collect();
         bodies.extend(open.iter().filter(|(q, _)| !known(q)).map(|(_, q)| Body::QuestionAsked { run: id(), question: q.clone() }));
         bodies.extend(paused.filter(|p| *p != run.paused).map(|paused| Body::RunPaused { run: id(), paused }));
         if bodies.is_empty() { Ok(()) } else { self.org.record(&self.org.device, bodies).await }

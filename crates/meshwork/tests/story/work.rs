@@ -1,0 +1,92 @@
+//! Tasks side by side, conflicts, stacks, red checks: with plain commands as engines.
+
+use crate::support::{PASSES, clear, command_agent, machine, project, published, text};
+use serde_json::{Value, json};
+use testkit::Up;
+
+const LIST: &str = "specs/001-work/tasks.md";
+const TWO: &str = "- [ ] T001 [P] One\n- [ ] T002 [P] Two\n";
+
+/// Starts tasks together, and gives the patch of each when all are done.
+async fn do_both(up: &Up, agent: &str) -> Vec<String> {
+    let started = up.ok(&["task", "run", "T001", "T002", "--agent", agent]).await;
+    let mut patches = Vec::new();
+    for run in started["runs"].as_array().unwrap() {
+        let ended = up.ended(run["run"].as_str().unwrap()).await;
+        assert_eq!(ended["state"], "done", "{ended:#}");
+        patches.push(text(&ended["patch"]));
+    }
+    patches
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_side_by_side_tick_neighbouring_lines_and_both_merge() {
+    let up = machine().await;
+    project(&up, "beside", TWO, PASSES).await;
+    command_agent(&up, "echo", "echo by $MESHWORK_TASK > $MESHWORK_TASK.txt").await;
+    for patch in do_both(&up, "echo").await {
+        assert_eq!(up.merge(&patch).await["outcome"], "merged");
+    }
+    let list = published(&up, "beside", LIST).await;
+    assert!(!list.contains("- [ ]") && list.to_lowercase().matches("- [x]").count() == 2, "{list}");
+    for task in ["T001", "T002"] {
+        assert!(published(&up, "beside", &format!("{task}.txt")).await.contains(task));
+        assert_eq!(up.ok(&["task", "show", task]).await["state"]["state"], "merged");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_conflict_starts_a_run_that_does_the_work_anew_and_then_merges() {
+    let up = machine().await;
+    project(&up, "clash", TWO, PASSES).await;
+    command_agent(&up, "same", "echo by $MESHWORK_TASK > same.txt").await;
+    let patches = do_both(&up, "same").await;
+    assert_eq!(up.merge(&patches[0]).await["outcome"], "merged");
+    let refused = up.merge(&patches[1]).await;
+    assert_eq!((refused["outcome"].as_str(), &refused["paths"]), (Some("rebasing"), &json!(["same.txt"])), "{refused}");
+    let rebase = up.ended(refused["run"].as_str().unwrap()).await;
+    assert_eq!((rebase["state"].as_str(), rebase["patch"].as_str()), (Some("done"), Some(patches[1].as_str())), "{rebase:#}");
+    assert_eq!(up.ok(&["patch", "show", &patches[1]]).await["revisions"].as_array().unwrap().len(), 2);
+    assert_eq!(up.merge(&patches[1]).await["outcome"], "merged");
+    assert!(published(&up, "clash", "same.txt").await.contains("T002"));
+    assert!(!published(&up, "clash", LIST).await.contains("- [ ]"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stacked_task_starts_on_a_patch_that_is_still_in_review() {
+    let up = machine().await;
+    project(&up, "tower", "- [ ] T001 Ground\n- [ ] T002 Upon it\n", &format!("stack = true\n{PASSES}")).await;
+    command_agent(&up, "pile", "cat pile.txt 2>/dev/null > was.txt; echo $MESHWORK_TASK >> pile.txt").await;
+    let patches = do_both(&up, "pile").await;
+    assert_eq!(up.ok(&["task", "show", "T001"]).await["state"]["state"], "in_review", "nobody merged it");
+    let (below, above) = (up.ok(&["patch", "show", &patches[0]]).await, up.ok(&["patch", "show", &patches[1]]).await);
+    assert_eq!(above["base"], below["head"], "it stands on the other");
+    for patch in patches {
+        assert_eq!(up.merge(&patch).await["outcome"], "merged");
+    }
+    assert_eq!(published(&up, "tower", "pile.txt").await.lines().count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_red_check_is_published_with_the_patch_and_refuses_the_merge() {
+    let up = machine().await;
+    let checks = "[[checks]]\nname = \"red\"\ncommand = \"echo it is missing; test -f never.txt\"\ntimeout_s = 30\n";
+    project(&up, "red", TWO, checks).await;
+    command_agent(&up, "echo", "echo x > $MESHWORK_TASK.txt").await;
+    command_agent(&up, "idle", "true").await;
+    let run = up.do_task("T001", "echo").await;
+    let patch = text(&run["patch"]);
+    assert_eq!((&run["checks"][0]["passed"], &run["checks"][0]["name"]), (&Value::Bool(false), &json!("red")));
+    assert!(run["checks"][0]["tail"].as_str().unwrap().contains("it is missing"), "{run:#}");
+    up.ok(&["patch", "review", &patch, "--accept", "-m", "I like it."]).await;
+    let problem = up.refused(&["patch", "merge", &patch], 5).await;
+    assert!(problem["why"].as_str().unwrap().contains("“red” failed"), "{problem}");
+    clear(&problem, "cannot be merged");
+    assert_eq!(up.call("patch.merge", json!({"patch": patch})).await.0, 409);
+    assert!(published(&up, "red", LIST).await.contains("- [ ] T001"), "nothing was merged");
+
+    let idle = up.start_task("T002", "idle").await;
+    let ended = up.ended(&idle).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("failed"), Some("nothing_changed")), "{ended:#}");
+    assert!(ended["why"].as_str().unwrap().contains("make the task clearer"), "{ended:#}");
+}
