@@ -53,7 +53,13 @@ impl Forge {
             (format!("devices/{}.toml", device.name), write(device)?),
         ]);
         validate(&files, None)?;
-        let doc = self.document(org.name.as_str(), BRANCH, &Visibility::Private { allow: vec![] })?;
+        // The description keeps it apart from a project of the same name, which would otherwise be the same document.
+        let doc = self.document(
+            org.name.as_str(),
+            "The org: who belongs to it, and what is agreed.",
+            BRANCH,
+            &Visibility::Private { allow: vec![] },
+        )?;
         let (rid, ..) = self.found(&doc, None, |repo, to| {
             let git = &repo.backend;
             let mut tree = git2::build::TreeUpdateBuilder::new();

@@ -61,7 +61,7 @@ impl Forge {
         if let Some(rid) = rad_remote(&work)? {
             return self.known(&rid, notices);
         }
-        let doc = self.document(name.as_str(), &branch, visibility)?;
+        let doc = self.document(name.as_str(), "", &branch, visibility)?;
         let (rid, head, existed) = self.found(&doc, Some(head), |repo, to| fetch_branch(&work, repo, &branch, to))?;
         self.add_remote(&work, &rid, &branch, head)?;
         Ok(InitProject { head: convert::oid(head)?, rid, branch, existed, notices })
@@ -80,10 +80,10 @@ impl Forge {
     }
 
     /// The identity document of a new repository.
-    pub(crate) fn document(&self, name: &str, branch: &str, visibility: &Visibility) -> Result<Doc, Problem> {
+    pub(crate) fn document(&self, name: &str, description: &str, branch: &str, visibility: &Visibility) -> Result<Doc, Problem> {
         let name = project::ProjectName::from_str(name).told(format!("“{name}” cannot be a name in Radicle."))?;
         let branch_name = RefString::try_from(branch).told(format!("“{branch}” cannot be a branch in Radicle."))?;
-        let project = project::Project::new(name, String::new(), branch_name).map_err(|errors| {
+        let project = project::Project::new(name, description.to_owned(), branch_name).map_err(|errors| {
             Problem::invalid("Radicle refuses this project.")
                 .because(errors.into_iter().map(|e| e.to_string()).collect::<Vec<_>>().join(", "))
         })?;

@@ -52,7 +52,7 @@ async fn finish(org: &Arc<Org>, run: &RunId, over: Over) {
 
 async fn settle(org: &Arc<Org>, id: &RunId, over: Over) -> Result<(), Problem> {
     let run: Run = org.store.get(kind::RUN, id.as_str())?.ok_or_else(|| Problem::internal("a run that ends is unknown"))?;
-    let (id, folder) = (id.clone(), org.dir.run(id));
+    let folder = org.dir.run(id);
     org.blocking(move |_| {
         runner_process::kill(&folder);
         sandbox::sweep();

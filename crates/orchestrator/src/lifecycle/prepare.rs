@@ -5,7 +5,6 @@ use crate::{data_dir::make_private, host::Welcome, org::Org, tasks::Board};
 use domain::{
     Oid, Problem,
     agent::{Agent, EngineChoice},
-    event::kind,
     gate,
     manifest::Manifest,
     run::{AgentJob, Run, RunSpec, RunnerEvent, RunnerJob, Tick},

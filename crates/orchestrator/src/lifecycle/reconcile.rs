@@ -8,6 +8,7 @@ use domain::{
     gate,
     patch::{Patch, PatchState, Verdict},
     project::Project,
+    run::Run,
     task::Claim,
 };
 use forge::MergeResult;
@@ -33,7 +34,10 @@ fn missing(org: &Org, project: &Project) -> Result<Vec<Body>, Problem> {
         let Some(task) = provenance::task_of(org, &patch)? else { continue };
         let Some(claim) = org.store.get::<Claim>(kind::CLAIM, &task.to_string())? else { continue };
         if claim.patch.as_ref() == Some(&patch.id) && !claim.merged {
-            bodies.extend(fact(org, project, finished(org, project, patch)?, task, &claim));
+            let last = claim.runs.last().map(|run| org.store.get::<Run>(kind::RUN, run.as_str())).transpose()?.flatten();
+            // A further run at the task came after what was said of the patch, and settled it.
+            let settled = last.is_none_or(|r| r.revision.is_none());
+            bodies.extend(fact(org, project, finished(org, project, patch)?, task, &claim, settled));
         }
     }
     Ok(bodies)
@@ -50,13 +54,14 @@ fn finished(org: &Org, project: &Project, patch: Patch) -> Result<Patch, Problem
     org.forge.patch(&project.rid, &project.name, &patch.id)
 }
 
-fn fact(org: &Org, project: &Project, patch: Patch, task: TaskRef, claim: &Claim) -> Option<Body> {
+fn fact(org: &Org, project: &Project, patch: Patch, task: TaskRef, claim: &Claim, settled: bool) -> Option<Body> {
     let (id, name) = (patch.id.clone(), project.name.clone());
     match patch.state {
         PatchState::Merged => {
             let commit = patch.merged_as.unwrap_or(patch.head);
             Some(Body::PatchMerged { project: name, patch: id, commit, task: Some(task) })
         }
+        _ if settled => None,
         PatchState::Archived if !claim.rejected => Some(Body::PatchClosed { project: name, patch: id, task: Some(task) }),
         PatchState::Open => {
             let verdict = last_verdict(&patch, &org.member)?;

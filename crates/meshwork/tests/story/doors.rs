@@ -1,0 +1,192 @@
+//! The doors: who is let in, what each role may do, and what comes out.
+
+use crate::support::{PASSES, acp_agent, acp_project, clear, command_agent, machine, project, work};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::{fs, path::PathBuf};
+use testkit::Up;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_get_nothing_at_any_address_but_ok_from_health() {
+    let up = machine().await;
+    let document: Value = up.request(Method::GET, "/openapi.json", &up.token(), None).await.json().await.unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.len() > 45, "the document lists {} addresses", paths.len());
+    let mut asked = 0;
+    for (path, item) in paths.iter().filter(|(path, _)| *path != "/health") {
+        for method in item.as_object().unwrap().keys() {
+            let method: Method = method.to_uppercase().parse().unwrap();
+            for token in ["", "mw_made_up_token", "wrong"] {
+                let response = up.request(method.clone(), path, token, (method == Method::POST).then(|| json!({}))).await;
+                assert_eq!(response.status(), 401, "{method} {path} with “{token}”");
+                clear(&response.json::<Value>().await.unwrap()["error"], "signed in");
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 130, "{asked} requests");
+    for path in ["/mcp", "/api/v1/sign-in/link"] {
+        assert_eq!(up.request(Method::POST, path, "", Some(json!({}))).await.status(), 401, "{path}");
+    }
+    assert_eq!(up.request(Method::GET, "/nowhere", "", None).await.status(), 401);
+    assert_eq!(up.request(Method::GET, "/", "", None).await.status(), 401);
+    let health = up.request(Method::GET, "/health", "", None).await;
+    assert_eq!((health.status().as_u16(), health.text().await.unwrap().as_str()), (200, "ok"));
+    let health: Value = up.request(Method::GET, "/health", &up.token(), None).await.json().await.unwrap();
+    assert_eq!(health["org"], "crew");
+    let metrics = up.request(Method::GET, "/metrics", &up.token(), None).await.text().await.unwrap();
+    assert!(metrics.contains("meshwork_journal_events") && metrics.trim_end().ends_with("# EOF"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_pages_and_rebound_names_are_refused_and_a_link_works_once() {
+    let up = machine().await;
+    let token = up.token();
+    let with = |name: &'static str, value: &str| up.http().get(format!("{}/capacity", up.url())).bearer_auth(&token).header(name, value).send();
+    assert_eq!(with("host", "evil.example").await.unwrap().status(), 403);
+    assert_eq!(with("host", "127.0.0.1:1").await.unwrap().status(), 403);
+    assert_eq!(with("origin", "http://evil.example").await.unwrap().status(), 403);
+    assert_eq!(with("origin", "null").await.unwrap().status(), 403);
+    assert_eq!(with("origin", up.url()).await.unwrap().status(), 200);
+    let form = up.http().post(format!("{}/evict", up.url())).bearer_auth(&token).header("content-type", "text/plain").body("{}");
+    assert_eq!(form.send().await.unwrap().status(), 400, "a form of another page cannot send JSON");
+
+    let first = up.http().get(up.sign_in()).send().await.unwrap();
+    let cookie = first.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(first.status().is_redirection() && cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+    let session = cookie.split(';').next().unwrap();
+    let home = up.http().get(up.url()).header("cookie", session).send().await.unwrap();
+    assert_eq!(home.status(), 200);
+    let again = up.http().get(up.sign_in()).send().await.unwrap();
+    assert_eq!((again.status().as_u16(), again.headers().contains_key("set-cookie")), (401, false));
+    let fresh = up.ok(&["open"]).await;
+    assert!(up.http().get(fresh["url"].as_str().unwrap()).send().await.unwrap().status().is_redirection());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_viewers_token_sees_and_changes_nothing_until_it_is_revoked() {
+    let up = machine().await;
+    let made = up.ok(&["token", "create", "--role", "viewer", "--label", "screen"]).await;
+    let (token, id) = (made["token"].as_str().unwrap(), made["id"].as_str().unwrap());
+    assert_eq!(up.request(Method::GET, "/api/v1/project/list", token, None).await.status(), 200);
+    let document: Value = up.request(Method::GET, "/openapi.json", token, None).await.json().await.unwrap();
+    let mut refused = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        if item["post"]["x-changes"] == true {
+            let response = up.request(Method::POST, path, token, Some(json!({}))).await;
+            assert_eq!(response.status(), 403, "{path}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 25, "{refused} actions change something");
+    assert_eq!(up.request(Method::GET, "/api/v1/credential/list", token, None).await.status(), 403);
+    assert_eq!(up.request(Method::POST, "/api/v1/sign-in/link", token, Some(json!({}))).await.status(), 403);
+    up.ok(&["token", "revoke", id]).await;
+    assert_eq!(up.request(Method::GET, "/api/v1/project/list", token, None).await.status(), 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_resume_without_gaps_and_mcp_calls_an_action() {
+    let up = machine().await;
+    project(&up, "stream", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&up, "echo", "echo hello; echo x > x.txt").await;
+    let run = up.do_task("T001", "echo").await;
+    let journal: Vec<u64> = up.journal().await.iter().map(|entry| entry["seq"].as_u64().unwrap()).collect();
+    assert!(journal.len() > 12, "{journal:?}");
+    let first = up.events("/events?after=0", None, 5).await;
+    let last = first.last().unwrap().0.to_string();
+    let rest = up.events("/events?after=0", Some(&last), journal.len() - 5).await;
+    let seen: Vec<u64> = first.iter().chain(&rest).map(|(id, _)| *id).collect();
+    assert_eq!(seen, journal, "every event once, in order");
+    assert!(rest.iter().all(|(id, data)| data["seq"] == *id && data["event"]["type"].is_string()));
+    let log = up.events(&format!("/api/v1/run/{}/log/events", run["id"].as_str().unwrap()), None, 3).await;
+    let rest = up.events(&format!("/api/v1/run/{}/log/events", run["id"].as_str().unwrap()), Some("2"), 1).await;
+    assert_eq!(rest[0], log[2], "a run's log resumes too");
+
+    let mcp = |method: &str, params: Value| {
+        let request = up.http().post(format!("{}/mcp", up.url())).bearer_auth(up.token());
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        request.header("accept", "application/json, text/event-stream").header("mcp-protocol-version", "2025-06-18").json(&body).send()
+    };
+    let tools: Value = mcp("tools/list", json!({})).await.unwrap().json().await.unwrap();
+    let names: Vec<_> = tools["result"]["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"task_run") && names.contains(&"patch_merge"), "{names:?}");
+    let listed: Value = mcp("tools/call", json!({"name": "task_list", "arguments": {}})).await.unwrap().json().await.unwrap();
+    assert!(listed["result"]["content"][0]["text"].as_str().unwrap().contains("in_review"), "{listed}");
+}
+
+/// The signed manifest of a run, as it lies in the blobs.
+fn envelope(up: &Up, hash: &str) -> Value {
+    let mut folders: Vec<PathBuf> = vec![up.data().join("orgs/crew/store")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.push(entry.path()),
+                false if entry.path().to_string_lossy().replace('/', "").ends_with(hash) => {
+                    return serde_json::from_slice(&fs::read(entry.path()).unwrap()).unwrap();
+                }
+                false => {}
+            }
+        }
+    }
+    panic!("no blob {hash}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tampered_or_repeated_manifest_is_refused_with_its_reason() {
+    let up = machine().await;
+    project(&up, "signed", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&up, "echo", "echo x > x.txt").await;
+    let run = up.do_task("T001", "echo").await;
+    let sealed = envelope(&up, run["envelope"].as_str().unwrap());
+    let before = up.journal().await.len();
+    let schedule = async |body: Value| {
+        let response = up.request(Method::POST, "/schedule", &up.token(), Some(body)).await;
+        (response.status().as_u16(), response.json::<Value>().await.unwrap().to_string())
+    };
+
+    let (status, repeated) = schedule(sealed.clone()).await;
+    assert!(status == 200 && repeated.contains("refused") && repeated.contains("leased before"), "{status} {repeated}");
+    let payload = String::from_utf8(STANDARD.decode(sealed["payload"].as_str().unwrap()).unwrap()).unwrap();
+    let mut greedy = sealed.clone();
+    greedy["payload"] = json!(STANDARD.encode(payload.replacen("\"priority\":0", "\"priority\":9", 1)));
+    assert_ne!(greedy, sealed, "{payload}");
+    let (status, tampered) = schedule(greedy).await;
+    assert!(status == 200 && tampered.contains("refused") && tampered.contains("signature"), "{status} {tampered}");
+    let (status, broken) = schedule(json!({"payload": "%%%", "payloadType": "x", "signatures": []})).await;
+    assert_eq!(status, 400, "{broken}");
+    let (status, _) = schedule(json!({})).await;
+    assert_eq!(status, 400);
+    let runs = up.act("run.list", json!({"all": true})).await;
+    assert_eq!(runs.as_array().unwrap().len(), 2, "the task's run and its checks, nothing else: {runs:#}");
+    assert_eq!(up.journal().await.len(), before, "a refused manifest changes nothing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_evicted_run_is_saved_and_goes_on_by_itself() {
+    let up = machine().await;
+    acp_project(&up, "evicted", PASSES).await;
+    acp_agent(&up, "beat", &[]).await;
+    let run = up.start_task("T001", "beat").await;
+    up.in_state(&run, "working").await;
+    up.until_logged(&run, "working now.").await;
+    fs::write(work(&up, &run).join("half.txt"), "half of it").unwrap();
+    let answer = up.request(Method::POST, "/evict", &up.token(), Some(json!({"reason": "I play a game now."}))).await;
+    assert_eq!(answer.status(), 200);
+    let ended = up.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("evicted"), Some("evicted")), "{ended:#}");
+    assert!(ended["checkpoint"].is_string() && ended["why"].as_str().unwrap().contains("I play a game now."), "{ended:#}");
+
+    let look = || async {
+        let runs = up.act("run.list", json!({})).await;
+        if runs[0]["continues"] == run.as_str() { Ok(runs[0]["id"].as_str().unwrap().to_owned()) } else { Err(runs) }
+    };
+    let next = up.until("a run that goes on", look).await;
+    up.in_state(&next, "working").await;
+    up.until_logged(&next, "working now.").await;
+    assert_eq!(fs::read_to_string(work(&up, &next).join("half.txt")).unwrap(), "half of it");
+    fs::write(work(&up, &next).join("go"), "").unwrap();
+    assert_eq!(up.ended(&next).await["state"], "done");
+    up.refused(&["evict", &run], 4).await;
+}
