@@ -116,7 +116,7 @@ fn in_environment(case: &str, dir: &Path, path: &str) -> String {
 }
 
 #[test]
-#[ignore = "started by other tests, in an environment of its own"]
+#[ignore = "started by the tests above, in an environment of its own"]
 fn child_that_installs() {
     let Some(dir) = std::env::var_os("MESHWORK_TEST_DIR") else { return };
     let problem = install("opencode", Path::new(&dir), |_| {}).unwrap_err();

@@ -253,15 +253,14 @@ pub async fn check(org: &Arc<Org>, subject: Option<&RunId>, project: &domain::Pr
 }
 
 /// Checks of the same commit for the same run that go on.
-fn going_checks(
-    org: &Org,
-    subject: Option<&RunId>,
-    project: &domain::ProjectName,
-    commit: &domain::Oid,
-) -> Result<Option<RunId>, Problem> {
+fn going_checks(org: &Org, subject: Option<&RunId>, project: &domain::ProjectName, commit: &domain::Oid) -> Result<Option<RunId>, Problem> {
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
     let same = |r: &&Run| {
-        r.class == Class::Ci && r.subject.as_ref() == subject && r.project == *project && r.base.as_ref() == Some(commit) && !r.state.ended()
+        r.class == Class::Ci
+            && r.subject.as_ref() == subject
+            && r.project == *project
+            && r.base.as_ref() == Some(commit)
+            && !r.state.ended()
     };
     Ok(runs.iter().find(same).map(|r| r.id.clone()))
 }

@@ -1,6 +1,7 @@
 //! One org on this machine: its repository, journal, vault, node and live runs, wired together.
 
 use crate::{
+    caller::Caller,
     clock, data_dir,
     data_dir::{OrgDir, make_private, storage, write_private},
     dispatch,
@@ -27,6 +28,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
+pub use store::Seq;
 use store::Store;
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
@@ -198,6 +200,25 @@ impl Org {
     ) -> Result<T, Problem> {
         let org = self.clone();
         blocking(move || work(&org)).await
+    }
+
+    /// The newest runs.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn runs(&self, limit: usize) -> Result<Vec<domain::run::Run>, Problem> {
+        self.store.list(domain::event::kind::RUN, store::Order::Newest, limit)
+    }
+
+    /// Who shows this token, if it is one of the org's and still counts.
+    ///
+    /// # Errors
+    /// When it has expired, or is not the one that it claims to be.
+    pub fn caller_by_token(&self, token: &str) -> Result<Option<Caller>, Problem> {
+        let Some(id) = identity::token::id(token) else { return Ok(None) };
+        let Some(record) = self.store.token(id)? else { return Ok(None) };
+        record.check(token, clock::now())?;
+        Ok(Some(Caller { member: Some(self.member.clone()), role: record.role, door: format!("token:{id}") }))
     }
 
     /// What the org repository says.

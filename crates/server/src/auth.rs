@@ -6,7 +6,7 @@
 use crate::limits;
 use domain::{Kind, Problem, role::Role};
 use http::{HeaderMap, header};
-use orchestrator::{caller::Caller, clock, machine::Machine};
+use orchestrator::{caller::Caller, machine::Machine};
 use std::{
     collections::HashMap,
     net::SocketAddr,
@@ -147,11 +147,8 @@ impl Gate {
         if Hashed(hash(token)) == self.cli {
             return Ok(Caller { member: self.member(), role: Role::Owner, door: "cli".into() });
         }
-        let id = identity::token::id(token).ok_or_else(stranger)?;
         let org = self.machine.org().map_err(|_| stranger())?;
-        let record = org.store.token(id)?.ok_or_else(stranger)?;
-        record.check(token, clock::now())?;
-        Ok(Caller { member: self.member(), role: record.role, door: format!("token:{id}") })
+        org.caller_by_token(token)?.ok_or_else(stranger)
     }
 }
 

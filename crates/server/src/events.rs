@@ -10,7 +10,6 @@ use domain::{Kind, Problem, RunId, role::Permission};
 use futures::StreamExt;
 use serde::Deserialize;
 use std::{convert::Infallible, sync::Arc};
-use store::Seq;
 use tokio::sync::OwnedSemaphorePermit;
 
 #[derive(Debug, Default, Deserialize)]
@@ -26,7 +25,7 @@ pub(crate) async fn journal(State(doors): State<Doors>, Query(from): Query<From>
     doors.gate.caller(&headers)?.may(Permission::View)?;
     let permit = stream(&doors)?;
     let org = doors.machine.org()?;
-    let after = resume(&headers).or(from.after).map_or_else(|| org.store.head().map(|h| h.seq), |seq| Ok(Seq(seq)))?;
+    let after = resume(&headers).or(from.after).map_or_else(|| org.store.head().map(|h| h.seq), |seq| Ok(orchestrator::org::Seq(seq)))?;
     let follower = org.store.follow(after);
     let closing = closing(&org);
     let events = futures::stream::unfold((follower, permit), |(mut follower, permit)| async move {

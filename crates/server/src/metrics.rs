@@ -6,14 +6,13 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use domain::{Problem, event::kind, role::Permission, run::Run};
+use domain::{Problem, role::Permission};
 use orchestrator::limits::RUNS_MAX;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{family::Family, gauge::Gauge},
     registry::Registry,
 };
-use store::Order;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Labels {
@@ -27,7 +26,7 @@ pub(crate) async fn metrics(State(doors): State<Doors>, headers: HeaderMap) -> R
     let org = doors.machine.org()?;
     let text = org
         .blocking(|org| {
-            let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, RUNS_MAX)?;
+            let runs = org.runs(RUNS_MAX)?;
             let mut registry = Registry::default();
             let by_state = Family::<Labels, Gauge>::default();
             let tokens: Gauge = Gauge::default();

@@ -49,7 +49,7 @@ async fn body(doors: &Doors) -> Result<String, Problem> {
     };
     let rows = org
         .blocking(|org| {
-            let runs: Vec<domain::run::Run> = org.store.list(domain::event::kind::RUN, store::Order::Newest, 50)?;
+            let runs = org.runs(50)?;
             let row = |r: &domain::run::Run| {
                 let task = r.task.as_ref().map_or_else(|| "checks".to_owned(), ToString::to_string);
                 let why = r.reason.as_ref().map(domain::run::Reason::text).unwrap_or_default();

@@ -26,7 +26,10 @@ async fn the_demo_merges_a_patch_for_every_task_and_its_last_line_says_so() {
     assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
     let journal = up.journal().await;
     let owner = &journal.iter().find(|e| e["event"]["type"] == "org_created").unwrap()["event"]["owner"];
-    assert!(journal.iter().any(|e| e["event"]["type"] == "device_started" && e["event"]["demo"] == true), "the journal says that it was a demo");
+    assert!(
+        journal.iter().any(|e| e["event"]["type"] == "device_started" && e["event"]["demo"] == true),
+        "the journal says that it was a demo"
+    );
     let merges: Vec<_> = journal.iter().filter(|e| e["event"]["type"] == "patch_merged").map(|e| &e["event"]["actor"]).collect();
     assert_eq!(merges, vec![owner; 5], "the demo's member merged");
     let patches = up.act("patch.list", json!({"project": "greeter", "state": "merged"})).await;

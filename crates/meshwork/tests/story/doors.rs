@@ -43,7 +43,8 @@ async fn strangers_get_nothing_at_any_address_but_ok_from_health() {
 async fn other_pages_and_rebound_names_are_refused_and_a_link_works_once() {
     let up = machine().await;
     let token = up.token();
-    let with = |name: &'static str, value: &str| up.http().get(format!("{}/capacity", up.url())).bearer_auth(&token).header(name, value).send();
+    let with =
+        |name: &'static str, value: &str| up.http().get(format!("{}/capacity", up.url())).bearer_auth(&token).header(name, value).send();
     assert_eq!(with("host", "evil.example").await.unwrap().status(), 403);
     assert_eq!(with("host", "127.0.0.1:1").await.unwrap().status(), 403);
     assert_eq!(with("origin", "http://evil.example").await.unwrap().status(), 403);

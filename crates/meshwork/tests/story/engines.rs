@@ -10,8 +10,22 @@ async fn agent(up: &Up, engine: &str, api: &str, model: &ScriptedModel, key: &st
     let set = up.run_with(&["credential", "set", "scripted", "--provider", "tests"], &format!("{key}\n")).await;
     assert_eq!(set.code, 0, "{set:?}");
     let url = model.base_url();
-    up.ok(&["agent", "add", engine, "--engine", engine, "--model", "scripted-1", "--base-url", &url, "--api", api, "--credential", "scripted"])
-        .await;
+    up.ok(&[
+        "agent",
+        "add",
+        engine,
+        "--engine",
+        engine,
+        "--model",
+        "scripted-1",
+        "--base-url",
+        &url,
+        "--api",
+        api,
+        "--credential",
+        "scripted",
+    ])
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -25,7 +39,8 @@ async fn codex_does_a_task_is_reviewed_does_it_again_and_is_merged() {
     agent(&up, "codex", "responses", &model, &key).await;
     let (first, second) = (format!("{word}.txt"), format!("{later}.txt"));
     let checks = format!("[[checks]]\nname = \"word\"\ncommand = \"grep -q {word} {first}\"\ntimeout_s = 30\n");
-    project(&up, &name, &format!("- [ ] T001 Write {first} [[write:{first}={word}]] [[say:Written.]]\n- [ ] T002 Another day\n"), &checks).await;
+    project(&up, &name, &format!("- [ ] T001 Write {first} [[write:{first}={word}]] [[say:Written.]]\n- [ ] T002 Another day\n"), &checks)
+        .await;
 
     let run = up.do_task("T001", "codex").await;
     let patch = text(&run["patch"]);

@@ -2,9 +2,11 @@
 //! engines; only the model is scripted.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bad_input;
 mod demo;
 mod doors;
 mod engines;
+mod keep;
 mod steer;
 mod support;
 mod work;

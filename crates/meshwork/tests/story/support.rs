@@ -10,7 +10,8 @@ pub const PASSES: &str = "[[checks]]\nname = \"there\"\ncommand = \"test -f READ
 
 /// Where engines for tests lie: shared by all tests, kept between runs.
 fn engines() -> PathBuf {
-    let dir = std::env::var_os("MESHWORK_ENGINES").map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("../tools/engines"), PathBuf::from);
+    let dir =
+        std::env::var_os("MESHWORK_ENGINES").map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("../tools/engines"), PathBuf::from);
     std::fs::create_dir_all(&dir).unwrap();
     dir.canonicalize().unwrap()
 }

@@ -62,11 +62,8 @@ async fn settle(org: &Arc<Org>, id: &RunId, over: Over) -> Result<(), Problem> {
     let over = corrected(org, &run, over).await?;
     let worked = run.clone();
     let to = over.to;
-    let saved = org
-        .blocking(move |org| {
-            if to == RunState::Done || worked.class != Class::Agent { Ok(None) } else { save(org, &worked) }
-        })
-        .await;
+    let saved =
+        org.blocking(move |org| if to == RunState::Done || worked.class != Class::Agent { Ok(None) } else { save(org, &worked) }).await;
     let mut bodies = Vec::new();
     match saved {
         Ok(Some(commit)) => bodies.push(Body::RunCheckpointed { run: run.id.clone(), commit }),
@@ -93,9 +90,7 @@ async fn corrected(org: &Arc<Org>, run: &Run, over: Over) -> Result<Over, Proble
         return Ok(Over { to: RunState::Done, reason: Reason::Completed });
     }
     match &run.reason {
-        Some(reason @ Reason::Stopped { .. }) if over.to == RunState::Lost => {
-            Ok(Over { to: RunState::Cancelled, reason: reason.clone() })
-        }
+        Some(reason @ Reason::Stopped { .. }) if over.to == RunState::Lost => Ok(Over { to: RunState::Cancelled, reason: reason.clone() }),
         _ => Ok(over),
     }
 }

@@ -1,0 +1,169 @@
+//! The words for tasks, runs and patches.
+
+use super::InProject;
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+pub(crate) struct InFeature {
+    #[command(flatten)]
+    pub(crate) at: InProject,
+    /// The feature.
+    #[arg(long, short)]
+    pub(crate) feature: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// List the tasks, and where each is.
+    List(InFeature),
+    /// Show a task, and why it is where it is.
+    Show {
+        /// The task.
+        task: String,
+        #[command(flatten)]
+        at: InFeature,
+    },
+    /// Give tasks to an agent; none named: all open ones of the feature.
+    Run {
+        /// The tasks.
+        tasks: Vec<String>,
+        #[command(flatten)]
+        at: InFeature,
+        /// The agent.
+        #[arg(long, short)]
+        agent: Option<String>,
+        /// Follow until all have ended.
+        #[arg(long, short)]
+        wait: bool,
+    },
+    /// Write a new task.
+    Add {
+        /// What is to be done.
+        title: String,
+        #[command(flatten)]
+        at: InFeature,
+        /// The phase's heading, or part of it.
+        #[arg(long)]
+        phase: Option<String>,
+        /// May go beside others of its phase.
+        #[arg(long)]
+        parallel: bool,
+        /// Its user story, as US1.
+        #[arg(long)]
+        story: Option<String>,
+    },
+    /// Change what a task says.
+    Edit {
+        /// The task.
+        task: String,
+        /// What it is to say.
+        title: String,
+        #[command(flatten)]
+        at: InFeature,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Run {
+    /// List runs, newest first.
+    List {
+        #[command(flatten)]
+        at: InProject,
+        /// Checks' runs too.
+        #[arg(long)]
+        all: bool,
+        /// Only those in this state.
+        #[arg(long)]
+        state: Option<String>,
+    },
+    /// Show a run.
+    Show {
+        /// The run, or the end of its id.
+        run: String,
+    },
+    /// Print a run's log.
+    Logs {
+        /// The run.
+        run: String,
+        /// Go on until it ends.
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Send a message to a running agent.
+    Send {
+        /// The run.
+        run: String,
+        /// What to say.
+        text: String,
+    },
+    /// Answer a permission request.
+    Answer {
+        /// The run.
+        run: String,
+        /// allow, deny, or an option's id.
+        option: String,
+        /// The question, where several are open.
+        #[arg(long)]
+        question: Option<String>,
+    },
+    /// Freeze a run.
+    Pause {
+        /// The run.
+        run: String,
+    },
+    /// Let a frozen run go on.
+    Resume {
+        /// The run.
+        run: String,
+    },
+    /// End a run; its work stays in a checkpoint.
+    Stop {
+        /// The run.
+        run: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Patch {
+    /// List the patches.
+    List {
+        #[command(flatten)]
+        at: InProject,
+        /// Only those in this state: draft, open, archived, merged.
+        #[arg(long)]
+        state: Option<String>,
+    },
+    /// Show a patch.
+    Show(OnePatch),
+    /// Print a patch's diff.
+    Diff(OnePatch),
+    /// Review a patch.
+    Review {
+        #[command(flatten)]
+        one: OnePatch,
+        /// It is fit to be merged.
+        #[arg(long, group = "verdict")]
+        accept: bool,
+        /// Changes are needed.
+        #[arg(long, group = "verdict")]
+        reject: bool,
+        /// What you say.
+        #[arg(long, short, default_value = "")]
+        message: String,
+        /// A comment on a line: FILE:LINE:TEXT.
+        #[arg(long = "line", value_name = "FILE:LINE:TEXT")]
+        lines: Vec<String>,
+    },
+    /// Merge a patch, once its gate is open.
+    Merge(OnePatch),
+    /// Close a patch without merging it.
+    Close(OnePatch),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OnePatch {
+    /// The patch: the beginning of its id, or its task's.
+    pub(crate) patch: String,
+    #[command(flatten)]
+    pub(crate) at: InProject,
+}

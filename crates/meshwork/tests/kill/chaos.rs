@@ -1,0 +1,128 @@
+//! Kills: `up`, runners, or both; at chosen events of the journal and at any time; while `up` starts, too.
+
+use crate::{
+    host::{Host, signal},
+    people::People,
+    random::Random,
+};
+use futures::StreamExt;
+use rustix::process::Signal;
+use serde_json::Value;
+use std::{collections::BTreeMap, fmt, time::Duration};
+use tokio::time::{sleep, timeout};
+
+/// The moves of runs that kills aim at: between this one and the next.
+const AIMS: [&str; 9] =
+    ["run_queued", "placing", "starting", "preparing", "working", "verifying", "publishing", "patch_published", "patch_merged"];
+/// How long an aim is waited for.
+const AIM_TIME: Duration = Duration::from_millis(900);
+
+/// What was killed.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub kills: usize,
+    /// How many kills of each kind.
+    pub what: BTreeMap<&'static str, usize>,
+    /// In which states kills of `up` met runs.
+    pub met: BTreeMap<String, usize>,
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} kills: {:?}; runs that they met: {:?}", self.kills, self.what, self.met)
+    }
+}
+
+pub struct Chaos<'a> {
+    host: &'a mut Host,
+    people: &'a People,
+    random: &'a mut Random,
+    tally: Tally,
+}
+
+impl<'a> Chaos<'a> {
+    pub fn new(host: &'a mut Host, people: &'a People, random: &'a mut Random) -> Self {
+        Self { host, people, random, tally: Tally::default() }
+    }
+
+    pub async fn kill(mut self, rounds: usize) -> Tally {
+        while self.tally.kills < rounds {
+            self.moment().await;
+            let (runner, up) = match self.random.below(10) {
+                0..=2 => (true, false),
+                3 => (true, true),
+                _ => (false, true),
+            };
+            if runner {
+                self.runner();
+            }
+            if up {
+                self.up().await;
+            }
+        }
+        self.tally
+    }
+
+    /// Waits for the moment to kill.
+    async fn moment(&mut self) {
+        match self.random.below(10) {
+            0..=1 => sleep(self.random.millis(700)).await,
+            2 => self.people.after_an_answer_or(Duration::from_millis(500)).await,
+            _ => {
+                let aim = *self.random.one_of(&AIMS).unwrap();
+                let _ = timeout(AIM_TIME, self.seen(aim)).await;
+                let after = [0, 0, 3, 15, 60];
+                let after = *self.random.one_of(&after).unwrap();
+                sleep(Duration::from_millis(after)).await;
+            }
+        }
+    }
+
+    /// Returns when the journal has an event of this type, or a run moved to this state.
+    async fn seen(&self, aim: &str) {
+        let Some(response) = self.host.door().follow().await else { return };
+        let (mut bytes, mut pending) = (response.bytes_stream(), Vec::new());
+        while let Some(Ok(piece)) = bytes.next().await {
+            pending.extend_from_slice(&piece);
+            while let Some(end) = pending.iter().position(|b| *b == b'\n') {
+                let line: Vec<u8> = pending.drain(..=end).collect();
+                let data = line.strip_prefix(b"data:").and_then(|d| serde_json::from_slice::<Value>(d).ok());
+                if data.is_some_and(|d| d["event"]["type"] == aim || d["event"]["to"] == aim) {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn count(&mut self, what: &'static str) {
+        self.tally.kills += 1;
+        *self.tally.what.entry(what).or_default() += 1;
+    }
+
+    fn runner(&mut self) {
+        if let Some((_, pid)) = self.random.one_of(&self.host.runners()) {
+            signal(*pid, Signal::KILL);
+            self.count("runner");
+        }
+    }
+
+    async fn up(&mut self) {
+        self.host.kill_up().await;
+        self.count("up");
+        while self.random.below(6) == 0 {
+            self.host.spawn();
+            sleep(self.random.millis(150)).await;
+            self.host.kill_up().await;
+            self.count("up while it starts");
+        }
+        self.host.begin().await;
+        self.note_met().await;
+    }
+
+    /// What the kill met, as the journal had it when `up` came back.
+    async fn note_met(&mut self) {
+        for state in crate::invariants::met(self.host).await {
+            *self.tally.met.entry(state).or_default() += 1;
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Killed with SIGKILL at any moment, `up` and runners: nothing that was answered is lost, nothing is done twice, nothing is
+//! left behind. `KILL_ROUNDS` says how many kills, `KILL_SEED` which ones; the seed is printed.
+//!
+//! SIGKILL takes the process and not the machine, so a missing sync cannot be seen here: the tests of `store` see it. What
+//! is seen are answers before the commit, and runs that nobody looks after; that both would be seen is shown with these
+//! faults put in.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod chaos;
+mod host;
+mod invariants;
+mod people;
+mod random;
+
+use chaos::Chaos;
+use host::Host;
+use people::People;
+use random::Random;
+use std::time::Duration;
+
+/// How many kills where nothing is said.
+const ROUNDS: usize = 220;
+/// How long everything may take to come to rest after the last kill.
+const REST: Duration = Duration::from_secs(120);
+/// How long it is waited for rest where a fault keeps it from coming.
+const NO_REST: Duration = Duration::from_secs(12);
+
+fn rounds() -> usize {
+    std::env::var("KILL_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(ROUNDS)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_doubled_or_left_behind_by_kill_9() {
+    let mut random = Random::seeded();
+    let before = invariants::groups_without_owner();
+    let mut host = Host::founded(&[]).await;
+    let people = People::begin(host.door());
+    let tally = Chaos::new(&mut host, &people, &mut random).kill(rounds()).await;
+    people.start_no_more();
+    let rested = people.until_rest(REST).await;
+    let acknowledged = people.end().await;
+    println!("{tally}\n{acknowledged}");
+    assert!(rested, "not everything came to rest: {:#}", host.open_runs().await);
+    let broken = invariants::broken(&host, &acknowledged).await;
+    assert_eq!(broken, Vec::<String>::new());
+    host.end().await;
+    assert_eq!(invariants::left_behind(&host, &before), Vec::<String>::new());
+    assert!(tally.kills >= rounds());
+    for state in ["queued", "placing", "starting", "preparing", "working", "verifying", "publishing"] {
+        assert!(rounds() < ROUNDS || tally.met.contains_key(state), "no kill met a run that was {state}: {tally}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_noticed_when_nobody_looks_after_runs() {
+    let mut random = Random::seeded();
+    let mut host = Host::founded(&[("MESHWORK_TEST_FAULT", "no-recovery")]).await;
+    let people = People::begin(host.door());
+    Chaos::new(&mut host, &people, &mut random).kill(12).await;
+    people.start_no_more();
+    let rested = people.until_rest(NO_REST).await;
+    let acknowledged = people.end().await;
+    let broken = invariants::broken(&host, &acknowledged).await;
+    println!("noticed: rested {rested}, {broken:#?}");
+    assert!(!rested && broken.iter().any(|b| b.contains("slots")), "{broken:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_noticed_when_answers_come_before_the_commit() {
+    let mut host = Host::founded(&[("MESHWORK_TEST_FAULT", "answer-before-commit")]).await;
+    let people = People::begin(host.door());
+    let mut broken = Vec::new();
+    for round in 0..60 {
+        people.after_an_answer().await;
+        host.kill_up().await;
+        host.begin().await;
+        broken = invariants::lost_answers(&host, &people.acknowledged()).await;
+        if !broken.is_empty() {
+            println!("noticed in round {round}: {broken:?}");
+            break;
+        }
+    }
+    people.end().await;
+    assert!(!broken.is_empty(), "60 kills, and no early answer was noticed");
+}

@@ -1,0 +1,187 @@
+//! What people and engines get wrong: each gives one clear sentence with the next step, the right exit code and HTTP status.
+
+use crate::support::{PASSES, PROGRAM, acp_agent, acp_project, clear, command_agent, have_engine, idle, machine, project, published};
+use serde_json::{Value, json};
+use std::fs;
+use testkit::{Repository, Up, git, model::ScriptedModel, random_name};
+
+/// Adds a folder, which must be refused: with this exit code and the status that says the same.
+async fn add_refused(up: &Up, folder: &std::path::Path, code: i32, status: u16, words: &str) {
+    let path = folder.to_str().unwrap();
+    clear(&up.refused(&["project", "add", path], code).await, words);
+    assert_eq!(up.call("project.add", json!({"source": path})).await.0, status, "{words}");
+    assert_eq!(up.ok(&["project", "list"]).await, json!([]), "nothing was added: {words}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn working_copies_that_are_not_ready_are_refused_or_told_about() {
+    let up = machine().await;
+    let at = |name: &str| up.folder().join(name);
+    fs::create_dir(at("plain")).unwrap();
+    add_refused(&up, &at("plain"), 2, 400, "is not a git repository").await;
+    let empty = Repository::new(at("empty"));
+    add_refused(&up, empty.path(), 2, 400, "has no commits").await;
+    let detached = Repository::with_tasks(at("detached"), "001-work", "- [ ] T001 One\n", PASSES);
+    git(detached.path(), &["checkout", "--quiet", "--detach"]);
+    add_refused(&up, detached.path(), 2, 400, "detached HEAD").await;
+    let problem = up.refused(&["project", "add", "/nowhere/at/all"], 4).await;
+    assert!(problem["what"].as_str().unwrap().contains("There is no folder"), "{problem}");
+
+    let dirty = Repository::with_tasks(at("dirty"), "001-work", "- [ ] T001 One\n", PASSES);
+    dirty.write("README.md", "changed\n");
+    dirty.write("new.txt", "new\n");
+    let added = up.ok(&["project", "add", dirty.path().to_str().unwrap()]).await;
+    assert!(added["notices"].to_string().contains("2 files are not committed"), "{added}");
+    assert_eq!(published(&up, "dirty", "README.md").await, "# A project of a test\n", "what is not committed is not taken");
+
+    let bare = Repository::new(at("bare"));
+    bare.write("README.md", "# No Spec-Kit\n");
+    bare.commit("Begin");
+    let added = up.ok(&["project", "add", bare.path().to_str().unwrap()]).await;
+    assert!(added["notices"].to_string().contains("meshwork feature new"), "{added}");
+    command_agent(&up, "echo", "true").await;
+    clear(&up.refused(&["task", "run", "--project", "bare"], 4).await, "no Spec-Kit features");
+    clear(&up.refused(&["task", "run", "T001"], 2).await, "project");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn broken_task_files_are_told_about_and_their_tasks_do_not_start() {
+    let up = machine().await;
+    command_agent(&up, "echo", "echo x > x.txt").await;
+    let broken = "- [ ] T001 One\n- [ ] T001 Again\n- [ ] T002 Waits (depends on T002)\n- [ ] T003 [P] Round (depends on T004)\n- [ ] T004 [P] And round (depends on T003)\n- [ ] no id\n";
+    let repo = Repository::with_tasks(up.folder().join("broken"), "001-work", broken, PASSES);
+    repo.feature("001-twin", "- [ ] T009 [P] Nine\n");
+    fs::write(repo.path().join("specs/001-twin/plan.md"), b"\xff\xfe not text").unwrap();
+    repo.commit("More");
+    up.ok(&["project", "add", repo.path().to_str().unwrap()]).await;
+    let shown = up.ok(&["project", "show"]).await.to_string();
+    for words in ["T001 more than once", "T002 depend on itself", "in a circle", "no task id", "the same number"] {
+        assert!(shown.contains(words), "“{words}” in {shown}");
+    }
+    for (task, words) in [("T001", "T001"), ("T002", "T002"), ("T003", "T003")] {
+        let problem = up.refused(&["task", "run", task, "--feature", "001-work"], 5).await;
+        clear(&problem, words);
+        assert!(problem["next"].as_str().unwrap().contains("tasks.md"), "{problem}");
+    }
+    assert_eq!(up.call("task.run", json!({"tasks": ["T002"], "feature": "001-work"})).await.0, 409);
+    clear(&up.refused(&["task", "run", "T099"], 4).await, "T099");
+    clear(&up.refused(&["task", "run"], 2).await, "several features");
+    assert_eq!(up.ok(&["run", "list"]).await, json!([]), "nothing was started");
+    let (status, answer) = up.call("task.run", json!({"tasks": 7})).await;
+    assert_eq!(status, 400, "{answer}");
+    clear(&answer["error"], "not in order");
+    clear(&up.refused(&["task", "run", "T009", "--agent", "nobody"], 4).await, "nobody");
+}
+
+/// Runs a task that must fail with this reason, in words with a next step.
+async fn fails(up: &Up, agent: &str, code: &str, words: &str) -> Value {
+    let run = up.start_task("T001", agent).await;
+    let ended = up.ended(&run).await;
+    let log = up.run_log(&run).await;
+    let log = &log[..log.len().min(4000)];
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("failed"), Some(code)), "{agent}: {ended:#}\n{log}");
+    let why = ended["why"].as_str().unwrap();
+    assert!(why.contains(words) && why.ends_with('.'), "{agent}: {why}");
+    ended
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn engines_that_misbehave_end_their_run_with_a_reason() {
+    let none = tempfile::tempdir().unwrap();
+    let mut up = Up::idle(PROGRAM, &[("MESHWORK_ENGINES", none.path().to_str().unwrap())]);
+    up.begin().await;
+    up.org().await;
+    acp_project(&up, "engines", PASSES).await;
+    up.run_with(&["credential", "set", "unused"], "unused").await;
+    let model = ["--model", "none", "--base-url", "http://127.0.0.1:9/v1", "--credential", "unused"];
+    let added = up.ok(&[&["agent", "add", "absent", "--engine", "codex"][..], &model].concat()).await;
+    assert!(added["needs"].to_string().contains("meshwork engine install codex"), "{added}");
+    command_agent(&up, "nothing", "no-such-program-anywhere").await;
+    command_agent(&up, "exits", "echo I give up; exit 3").await;
+    up.ok(&[&["agent", "add", "gone", "--engine", "acp", "--command", "false"][..], &model].concat()).await;
+    acp_agent(&up, "garbage", &[]).await;
+
+    fails(&up, "absent", "engine_missing", "meshwork engine install codex").await;
+    fails(&up, "nothing", "engine_missing", "not found").await;
+    fails(&up, "exits", "engine_failed", "I give up").await;
+    fails(&up, "gone", "engine_failed", "exited with 1").await;
+    fails(&up, "garbage", "engine_protocol", "Agent Client Protocol").await;
+    let state = &up.ok(&["task", "show", "T001"]).await["state"]["state"];
+    assert_eq!(state, "failed", "it may be run again");
+    assert_eq!(up.ok(&["pods"]).await, json!([]), "no slot is held");
+    clear(&up.refused(&["agent", "add", "odd", "--engine", "abacus"], 4).await, "abacus");
+    clear(&up.refused(&["agent", "add", "half", "--engine", "codex", "--model", "m"], 2).await, "not complete");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_writes_a_gigabyte_is_cut_and_its_work_counts() {
+    let up = machine().await;
+    project(&up, "loud", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&up, "loud", "yes 'a line that says nothing, over and over again' | head -c 1073741824; echo x > x.txt").await;
+    let run = up.do_task("T001", "loud").await;
+    let id = run["id"].as_str().unwrap();
+    let look = |page: Value| page["lines"].as_array().unwrap().last().map(|line| line["seq"].clone());
+    let (mut last, mut cut) = (json!(0), false);
+    loop {
+        let page = up.act("run.logs", json!({"run": id, "after": last})).await;
+        cut |= page.to_string().contains("\"truncated\"");
+        match look(page) {
+            Some(seq) => last = seq,
+            None => break,
+        }
+    }
+    assert!(cut, "the log says that it was cut");
+    let logs = up.data().join("orgs/crew/store/logs");
+    let kept: u64 = fs::read_dir(logs).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+    assert!(kept < 200 << 20, "{kept} bytes are kept");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_that_fails_ends_the_run_in_its_own_words() {
+    let key = random_name("sk-real");
+    let model = ScriptedModel::requiring(&key).await.unwrap();
+    let up = machine().await;
+    if !have_engine(&up, "opencode").await {
+        return;
+    }
+    for (name, secret) in [("good", key.as_str()), ("bad", "sk-wrong")] {
+        up.run_with(&["credential", "set", name], secret).await;
+        let url = model.base_url();
+        up.ok(&["agent", "add", name, "--engine", "opencode", "--model", "scripted-1", "--base-url", &url, "--api", "chat", "--credential", name])
+            .await;
+    }
+    let tested = up.run(&["credential", "test", "bad"]).await;
+    assert_eq!((tested.code, &tested.json()["good"]), (1, &json!(false)));
+    assert_eq!(up.ok(&["credential", "test", "good"]).await["good"], true);
+    project(&up, "moody", "- [ ] T001 One [[429-once]] [[write:x.txt=x]]\n", PASSES).await;
+    fails(&up, "bad", "model_failed", "API key").await;
+    let edit = async |title: &str| up.ok(&["task", "edit", "T001", title]).await;
+    for (directive, words) in [("[[fail:401]]", "401"), ("[[fail:400]]", "400")] {
+        edit(&format!("One {directive}")).await;
+        let ended = fails(&up, "good", "model_failed", "credential").await;
+        assert!(ended["why"].as_str().unwrap().contains(words) || ended["why"].as_str().unwrap().contains("Scripted"), "{ended:#}");
+    }
+    edit("One [[429-once]] [[write:x.txt=x]]").await;
+    up.do_task("T001", "good").await;
+    assert!(model.calls().iter().any(|call| call.status == 429), "it was tried again after a limit");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_up_a_port_in_use_and_a_newer_folder_are_refused() {
+    let up = machine().await;
+    clear(&up.refused(&["up", "--listen", "127.0.0.1:0", "--no-open"], 5).await, "Another meshwork uses the data folder");
+    let address = up.url().trim_start_matches("http://").to_owned();
+    let other = idle();
+    clear(&other.refused(&["up", "--listen", &address, "--no-open"], 5).await, "cannot listen on");
+    clear(&other.refused(&["run", "list"], 7).await, "No meshwork is running");
+    fs::write(other.data().join("version"), "99").unwrap();
+    for args in [&["up", "--listen", "127.0.0.1:0", "--no-open"][..], &["run", "list"]] {
+        clear(&other.refused(args, 5).await, "written by a newer Meshwork");
+    }
+    assert_eq!(fs::read_to_string(other.data().join("version")).unwrap(), "99", "nothing was changed");
+    assert_eq!(up.run(&["no-such-verb"]).await.code, 2);
+    clear(&up.refused(&["run", "show", "01ARZ3NDEKTSV4RRFFQ69G5FAV"], 4).await, "There is no run");
+    assert_eq!(up.call("run.show", json!({"run": "01ARZ3NDEKTSV4RRFFQ69G5FAV"})).await.0, 404);
+    assert_eq!(up.call("no.such", json!({})).await.0, 404);
+    assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
+}
