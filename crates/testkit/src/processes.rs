@@ -41,7 +41,8 @@ fn processes_of(folder: &Path) -> Vec<i32> {
     }
     let mut at = 0;
     while let Some(pid) = found.get(at).copied() {
-        let children: Vec<i32> = parents.iter().filter(|(child, parent)| **parent == pid && !found.contains(child)).map(|(c, _)| *c).collect();
+        let children: Vec<i32> =
+            parents.iter().filter(|(child, parent)| **parent == pid && !found.contains(child)).map(|(c, _)| *c).collect();
         found.extend(children);
         at += 1;
     }

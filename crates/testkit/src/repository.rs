@@ -42,7 +42,10 @@ impl Repository {
     /// Writes a feature as Spec-Kit's scripts and templates leave it.
     pub fn feature(&self, feature: &str, tasks: &str) {
         let title = feature.split_once('-').map_or(feature, |(_, name)| name);
-        self.write(&format!("specs/{feature}/spec.md"), &format!("# Feature Specification: {title}\n\n## Requirements\n\n- **FR-001**: It works.\n"));
+        self.write(
+            &format!("specs/{feature}/spec.md"),
+            &format!("# Feature Specification: {title}\n\n## Requirements\n\n- **FR-001**: It works.\n"),
+        );
         self.write(&format!("specs/{feature}/plan.md"), &format!("# Implementation Plan: {title}\n\nPlain files.\n"));
         self.write(&format!("specs/{feature}/tasks.md"), &format!("# Tasks: {title}\n\n## Phase 1: Work\n\n{tasks}"));
     }

@@ -259,7 +259,8 @@ impl Up {
     /// Waits until a run is in a state; fails at once when it ended in another.
     pub async fn in_state(&self, run: &str, state: &str) -> Value {
         let ends = ["done", "failed", "cancelled", "evicted", "lost"];
-        let seen = self.until_run(run, state, |seen| seen["state"] == state || ends.contains(&seen["state"].as_str().unwrap_or_default())).await;
+        let seen =
+            self.until_run(run, state, |seen| seen["state"] == state || ends.contains(&seen["state"].as_str().unwrap_or_default())).await;
         assert_eq!(seen["state"], state, "{seen:#}\n{}", self.run_log(run).await);
         seen
     }

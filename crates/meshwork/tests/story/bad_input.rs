@@ -104,7 +104,7 @@ async fn engines_that_misbehave_end_their_run_with_a_reason() {
     fails(&up, "absent", "engine_missing", "meshwork engine install codex").await;
     fails(&up, "nothing", "engine_missing", "not found").await;
     fails(&up, "exits", "engine_failed", "I give up").await;
-    fails(&up, "gone", "engine_failed", "exited with 1").await;
+    fails(&up, "gone", "engine_failed", "closed its output before it answered").await;
     fails(&up, "garbage", "engine_protocol", "Agent Client Protocol").await;
     let state = &up.ok(&["task", "show", "T001"]).await["state"]["state"];
     assert_eq!(state, "failed", "it may be run again");
@@ -117,7 +117,7 @@ async fn engines_that_misbehave_end_their_run_with_a_reason() {
 async fn an_engine_that_writes_a_gigabyte_is_cut_and_its_work_counts() {
     let up = machine().await;
     project(&up, "loud", "- [ ] T001 One\n", PASSES).await;
-    command_agent(&up, "loud", "yes 'a line that says nothing, over and over again' | head -c 1073741824; echo x > x.txt").await;
+    command_agent(&up, "loud", "head -c 1073741824 /dev/zero | tr '\\0' x; echo x > x.txt").await;
     let run = up.do_task("T001", "loud").await;
     let id = run["id"].as_str().unwrap();
     let look = |page: Value| page["lines"].as_array().unwrap().last().map(|line| line["seq"].clone());
@@ -147,14 +147,28 @@ async fn a_model_that_fails_ends_the_run_in_its_own_words() {
     for (name, secret) in [("good", key.as_str()), ("bad", "sk-wrong")] {
         up.run_with(&["credential", "set", name], secret).await;
         let url = model.base_url();
-        up.ok(&["agent", "add", name, "--engine", "opencode", "--model", "scripted-1", "--base-url", &url, "--api", "chat", "--credential", name])
-            .await;
+        up.ok(&[
+            "agent",
+            "add",
+            name,
+            "--engine",
+            "opencode",
+            "--model",
+            "scripted-1",
+            "--base-url",
+            &url,
+            "--api",
+            "chat",
+            "--credential",
+            name,
+        ])
+        .await;
     }
     let tested = up.run(&["credential", "test", "bad"]).await;
     assert_eq!((tested.code, &tested.json()["good"]), (1, &json!(false)));
     assert_eq!(up.ok(&["credential", "test", "good"]).await["good"], true);
     project(&up, "moody", "- [ ] T001 One [[429-once]] [[write:x.txt=x]]\n", PASSES).await;
-    fails(&up, "bad", "model_failed", "API key").await;
+    fails(&up, "bad", "model_failed", "does not accept the credential “bad” (401)").await;
     let edit = async |title: &str| up.ok(&["task", "edit", "T001", title]).await;
     for (directive, words) in [("[[fail:401]]", "401"), ("[[fail:400]]", "400")] {
         edit(&format!("One {directive}")).await;

@@ -92,7 +92,7 @@ async fn a_credential_is_nowhere_in_plain_text() {
     acp_project(&up, "cage", PASSES).await;
     acp_agent(&up, "beat", &[]).await;
     let model = ["--model", "none", "--base-url", "http://127.0.0.1:9/v1", "--credential", "bird"];
-    let see = "env > seen.txt; cat /proc/self/environ /proc/*/cmdline >> seen.txt 2>/dev/null; find / -xdev -type f -size -2M -path '*orgs*' >> seen.txt 2>/dev/null; true";
+    let see = "env > seen.txt; cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr -c '[:print:]' '\\n' >> seen.txt; true";
     up.ok(&[&["agent", "add", "spy", "--engine", "command", "--command", see][..], &model].concat()).await;
     let live = up.start_task("T002", "beat").await;
     up.in_state(&live, "working").await;

@@ -14,7 +14,7 @@ use std::{
     path::{Component, Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -46,7 +46,7 @@ async fn try_work(job: &Arc<Job>, mut orders: mpsc::Receiver<DriverOrder>) -> Re
         shown: launch.readonly.iter().filter(|s| s.host != s.inside).map(|s| (s.host.clone(), s.inside.clone())).collect(),
         ..job.sandbox_spec()
     };
-    let heard = Arc::new(AtomicU64::new(0));
+    let heard = Arc::new(Heard::default());
     let (events, reports) = mpsc::channel(REPORTS_MAX);
     let relay = tokio::spawn(relay(job.clone(), reports, heard.clone()));
     let turns = async {
@@ -122,21 +122,40 @@ fn without_path(job: &Job) -> Vec<(String, String)> {
     job.toolchain_env().into_iter().filter(|(name, _)| name != "PATH").collect()
 }
 
+/// What was heard of the engine. While it waits for a person's answer, silence is normal.
+#[derive(Debug, Default)]
+struct Heard {
+    reports: AtomicU64,
+    questions: AtomicI64,
+}
+
+impl Heard {
+    fn note(&self, event: &RunnerEvent) {
+        self.reports.fetch_add(1, Ordering::Relaxed);
+        match event {
+            RunnerEvent::Asked { .. } => drop(self.questions.fetch_add(1, Ordering::Relaxed)),
+            RunnerEvent::Answered { .. } => drop(self.questions.fetch_sub(1, Ordering::Relaxed)),
+            _ => {}
+        }
+    }
+}
+
 /// Passes the engine's reports on, and notes that something was heard.
-async fn relay(job: Arc<Job>, mut reports: mpsc::Receiver<RunnerEvent>, heard: Arc<AtomicU64>) {
+async fn relay(job: Arc<Job>, mut reports: mpsc::Receiver<RunnerEvent>, heard: Arc<Heard>) {
     while let Some(event) = reports.recv().await {
-        heard.fetch_add(1, Ordering::Relaxed);
+        heard.note(&event);
         job.link.report(event).await;
     }
 }
 
 /// Returns when nothing was heard for too long; time in which the run was frozen does not count.
-async fn silence(job: &Job, heard: &AtomicU64) -> Reason {
+async fn silence(job: &Job, heard: &Heard) -> Reason {
     let seconds = job.spec.limits.silence_s;
     loop {
-        let before = heard.load(Ordering::Relaxed);
+        let before = heard.reports.load(Ordering::Relaxed);
         super::sandboxes::running_time(&job.sandboxes, Duration::from_secs(seconds)).await;
-        if heard.load(Ordering::Relaxed) == before && job.sandboxes.checking() == 0 {
+        let expected = job.sandboxes.checking() > 0 || heard.questions.load(Ordering::Relaxed) > 0;
+        if heard.reports.load(Ordering::Relaxed) == before && !expected {
             return Reason::Silent { seconds };
         }
     }
@@ -234,14 +253,9 @@ async fn limit_of(sandbox: &Arc<Sandbox>) -> Option<Reason> {
 }
 
 fn explained(reason: Reason, ended: &sandbox::Ended, said: &str) -> Reason {
-    if let Some(message) = &ended.limit {
-        return Reason::SandboxLimit { message: message.clone() };
-    }
-    let last = said.lines().rev().find(|l| !l.trim().is_empty()).map(domain::shown);
-    match (reason, last) {
-        (Reason::EngineProtocol { message }, Some(last)) => Reason::EngineProtocol { message: format!("{message} It said: {last}") },
-        (Reason::EngineFailed { message }, Some(last)) => Reason::EngineFailed { message: format!("{message} It said: {last}") },
-        (reason, _) => reason,
+    match &ended.limit {
+        Some(message) => Reason::SandboxLimit { message: message.clone() },
+        None => engine::explain_exit(reason, ended.code, said),
     }
 }
 
