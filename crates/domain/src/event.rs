@@ -334,17 +334,18 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
             if let (Class::Agent, Some(task)) = (run.class, &run.task) {
                 let mut claim = read::<Claim>(before, kind::CLAIM, &task.to_string())?.unwrap_or_else(|| new_claim(task, &run.requester));
                 claim.runs.push(run.id.clone());
-                claim.changes_requested = false;
-                claim.rejected = false;
                 out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
             }
         }
         Body::PatchPublished { run, patch, .. } => {
             if let Some(task) = read::<Run>(before, kind::RUN, run.as_str())?.and_then(|r| r.task) {
-                out.extend(claim(before, Some(&task), |c| (c.patch, c.changes_requested) = (Some(patch.clone()), false))?);
+                out.extend(claim(before, Some(&task), |c| {
+                    (c.patch, c.changes_requested, c.rejected) = (Some(patch.clone()), false, false);
+                })?);
             }
         }
-        Body::PatchReviewed { verdict: Some(verdict), task, .. } => {
+        // A comment takes no verdict back.
+        Body::PatchReviewed { verdict: Some(verdict @ (Verdict::Accept | Verdict::Reject)), task, .. } => {
             out.extend(claim(before, task.as_ref(), |c| c.changes_requested = *verdict == Verdict::Reject)?);
         }
         Body::PatchMerged { task, .. } => out.extend(claim(before, task.as_ref(), |c| c.merged = true)?),

@@ -52,7 +52,9 @@ impl Missing {
             }
             Self::ChecksMissing => "The checks have not run on the result of the merge.".into(),
             Self::CheckFailed { name } => {
-                format!("The check “{name}” failed on the result of the merge: `meshwork patch show <patch>` has its output.")
+                format!(
+                    "The check “{name}” failed: `meshwork run list --all` names the run that checked it, and `meshwork run logs <run>` has its output."
+                )
             }
         }
     }

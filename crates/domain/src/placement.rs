@@ -87,15 +87,31 @@ impl Refusal {
             Self::Tag { tag, wanted, has: Some(has) } => format!("Its tag {tag} is {has}, and {wanted} was asked for."),
             Self::Tag { tag, wanted, has: None } => format!("It has no tag {tag}:{wanted}."),
             Self::TooSmall { resource, has, wanted } => {
-                format!("It has {has} {resource} in all, and {wanted} were asked for: it will never fit.")
+                let (has, wanted) = (amount(resource, *has), amount(resource, *wanted));
+                format!(
+                    "It has {has} in all, and {wanted} were asked for: it will never fit. Ask for less with `resources` in .meshwork/project.toml."
+                )
             }
-            Self::Busy { resource, free, wanted } => format!("{free} {resource} are free, and {wanted} were asked for."),
+            Self::Busy { resource, free, wanted } => {
+                format!("{} are free, and {} were asked for.", amount(resource, *free), amount(resource, *wanted))
+            }
             Self::NoSlot { slots } => format!("All its {slots} slots are taken."),
             Self::Expired => "The request's time is over; ask again.".into(),
             Self::Manifest { message } => format!("The signed manifest is not in order: {message}"),
             Self::NotAllowed { message } => message.clone(),
             Self::Closing => "It is being shut down or reclaimed by its owner.".into(),
         }
+    }
+}
+
+/// An amount in words: `2.0 GiB of memory`, `1.5 cores`.
+#[allow(clippy::cast_precision_loss)]
+fn amount(resource: &str, value: u64) -> String {
+    match resource {
+        "cpu_milli" => format!("{:.1} cores", value as f64 / 1000.0),
+        "memory_bytes" => format!("{:.1} GiB of memory", value as f64 / f64::from(1 << 30)),
+        "disk_bytes" => format!("{:.1} GiB of disk", value as f64 / f64::from(1 << 30)),
+        other => format!("{value} {other}"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     FeatureId, PatchId, RunId, TaskId, TaskRef,
-    run::{Reason, Run},
+    run::{Reason, Run, RunState},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -165,6 +165,9 @@ pub fn state(task: &Task, claim: Option<&Claim>, latest: Option<&Run>) -> TaskSt
         (Some(patch), _) if claim.merged => TaskState::Merged { patch: patch.clone() },
         _ if task.done => TaskState::Done,
         (_, Some(run)) if !run.state.ended() => TaskState::Running { run: run.id.clone() },
+        (_, Some(run)) if run.state != RunState::Done => {
+            TaskState::Failed { run: run.id.clone(), reason: run.reason.clone().unwrap_or(Reason::Completed) }
+        }
         (Some(patch), _) if claim.rejected => TaskState::Rejected { patch: patch.clone() },
         (Some(patch), _) if claim.changes_requested => TaskState::ChangesRequested { patch: patch.clone() },
         (Some(patch), _) => TaskState::InReview { patch: patch.clone() },

@@ -59,6 +59,8 @@ impl Forge {
             };
             let what = "The review could not be written.";
             let mine = own.revision(&revision).and_then(|r| r.review_by(&member));
+            // A comment takes no verdict back.
+            let verdict = verdict.or_else(|| mine.and_then(|review| review.verdict()));
             let before = mine.map(|review| (review.id(), review.verdict() == verdict && review.summary() == summary));
             let review = match before {
                 Some((id, true)) => id,

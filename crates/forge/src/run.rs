@@ -245,6 +245,11 @@ fn checkout(from: &Path, branch: &str, commit: &Oid, into: &Path) -> Result<(), 
     git::run(into, fetch.into_iter().chain([from.as_os_str(), OsStr::new(commit.as_str())]), what)?;
     git::run(into, ["config", "user.name", "meshwork run"], what)?;
     git::run(into, ["config", "user.email", "run@meshwork.invalid"], what)?;
+    // The files as they are in git, byte for byte: the import takes them as they are too. Whatever the project's own
+    // attributes convert would otherwise come back as changes that nobody made.
+    fs::create_dir_all(into.join(".git/info")).told(what)?;
+    fs::write(into.join(".git/info/attributes"), "* -text -ident -filter -working-tree-encoding\n").told(what)?;
+    git::run(into, ["config", "core.autocrlf", "false"], what)?;
     git::run(into, ["reset", "--quiet", "--hard", commit.as_str()], what)?;
     Ok(())
 }

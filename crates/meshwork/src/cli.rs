@@ -172,6 +172,14 @@ pub(crate) enum Project {
         #[command(flatten)]
         at: InProject,
     },
+    /// Take commits of a working copy (or another git remote) into the default branch.
+    Pull {
+        /// The working copy's folder.
+        #[arg(default_value = ".")]
+        from: String,
+        #[command(flatten)]
+        at: InProject,
+    },
     /// Bring a project and its mirror to the same state now.
     Sync(InProject),
 }

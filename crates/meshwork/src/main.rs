@@ -19,6 +19,7 @@ fn main() -> ExitCode {
     args.next();
     match args.next().as_deref().and_then(|verb| verb.to_str()) {
         Some("bridge") => return exit(sandbox::bridge_main(args)),
+        Some("feature-new") => return exit(feature_new(args)),
         Some("replay") => return exit(engine::replay::replay_main(args.map(|a| a.to_string_lossy().into_owned()))),
         _ => {}
     }
@@ -37,6 +38,16 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(problem) => output::fail(&problem, json),
     }
+}
+
+/// Makes a Spec-Kit feature in the present folder: started by the orchestrator, in a sandbox. Answers as JSON.
+fn feature_new(mut args: impl Iterator<Item = std::ffi::OsString>) -> i32 {
+    let mut next = || args.next().map(|a| a.to_string_lossy().into_owned()).unwrap_or_default();
+    let (name, description) = (next(), next());
+    let made =
+        std::env::current_dir().map_err(domain::Problem::internal).and_then(|at| spec::specify::feature_new(&at, &name, &description));
+    println!("{}", serde_json::to_string(&made).unwrap_or_default());
+    0
 }
 
 fn exit(code: i32) -> ExitCode {

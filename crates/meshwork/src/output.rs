@@ -74,9 +74,10 @@ pub(crate) fn at(value: &Value, path: &[&str]) -> String {
     }
 }
 
-/// Text from repositories and agents, without what would move a terminal's cursor.
+/// Text from repositories and agents, without what would move a terminal's cursor or turn its letters around.
 pub(crate) fn clean(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || *c == '\t').collect()
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
+    text.chars().filter(|c| (!c.is_control() || *c == '\t') && !turns(*c)).collect()
 }
 
 /// An object's parts, one a line.

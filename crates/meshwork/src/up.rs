@@ -53,6 +53,11 @@ pub(crate) async fn start(
     slots: Option<u32>,
     demo: bool,
 ) -> Result<Running, Problem> {
+    if !listen.ip().is_loopback() {
+        return Err(Problem::invalid(format!("{listen} is not an address of this machine alone."))
+            .because("Tokens and sign-ins would go over the network in plain text.")
+            .next("Listen on 127.0.0.1, and forward the port by SSH; serving over the tailnet comes with the mesh."));
+    }
     let data = DataDir::open(root)?;
     let lock = data.lock()?;
     let listener = TcpListener::bind(listen).await.map_err(|e| port(listen, &e))?;

@@ -201,6 +201,11 @@ async fn projects(client: &Client, project: cli::Project, json: bool) -> Outcome
         cli::Project::Mirror { remote, at: place } => {
             answer(&client.call("project.mirror", json!({"project": place.project, "remote": remote})).await?, json, done)
         }
+        cli::Project::Pull { from, at: place } => {
+            let from =
+                if from.contains("://") { from } else { std::path::absolute(&from).map_err(Problem::internal)?.display().to_string() };
+            answer(&client.call("project.pull", json!({"project": place.project, "from": from})).await?, json, done);
+        }
         cli::Project::Sync(place) => answer(&client.call("project.sync", json!({"project": place.project})).await?, json, done),
     }
     Ok(ExitCode::SUCCESS)

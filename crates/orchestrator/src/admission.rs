@@ -182,6 +182,16 @@ impl DeviceLimits {
         Self { total, slots, works: org.sandbox_works }
     }
 
+    /// What is asked for where nothing is said: no more than the machine has.
+    pub fn at_most(&self, usual: Resources) -> Resources {
+        Resources {
+            cpu_milli: usual.cpu_milli.min(self.total.cpu_milli),
+            memory_bytes: usual.memory_bytes.min(self.total.memory_bytes / 2),
+            disk_bytes: usual.disk_bytes.min(self.total.disk_bytes / 2),
+            gpus: usual.gpus,
+        }
+    }
+
     /// What is free beside these runs. Checks have slots of their own, so that a run that waits for its checks can
     /// never keep them from starting.
     pub fn capacity(&self, runs: &[Run], class: Class) -> Capacity {

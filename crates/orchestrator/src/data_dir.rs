@@ -216,12 +216,28 @@ fn check_version(root: &Path, text: &str) -> Result<(), Problem> {
 /// When it cannot be made, or belongs to somebody else.
 pub fn make_private(path: &Path) -> Result<(), Problem> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| storage(path, &e))?;
-    let owner = fs::symlink_metadata(path).map_err(|e| storage(path, &e))?;
+    let owner = fs::metadata(path).map_err(|e| storage(path, &e))?;
     if owner.uid() != rustix::process::getuid().as_raw() {
         return Err(Problem::new(Kind::Unavailable, format!("{} belongs to another user.", path.display()))
             .next("Give a folder of your own with --data-dir."));
     }
     Ok(())
+}
+
+/// As [`make_private`], for a folder in a place that everybody can write: a link in its place is refused, and so is a
+/// folder that others may enter.
+///
+/// # Errors
+/// When somebody else was there first.
+pub fn make_unshared(path: &Path) -> Result<(), Problem> {
+    make_private(path)?;
+    let found = fs::symlink_metadata(path).map_err(|e| storage(path, &e))?;
+    if found.is_dir() && found.uid() == rustix::process::getuid().as_raw() && found.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::Unavailable, format!("{} is not a folder of this user alone.", path.display()))
+        .because("Sockets there could be somebody else's.")
+        .next("Remove it, or set XDG_RUNTIME_DIR to a short folder of your own."))
 }
 
 /// Writes a file that only its owner can read, whole or not at all.

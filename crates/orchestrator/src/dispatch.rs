@@ -64,8 +64,17 @@ async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
     });
     let manifest = match drafted.await? {
         Ok(manifest) => manifest,
+        // Somebody did it meanwhile.
+        Err(Reason::Completed) => {
+            let cancelled = Body::RunMoved { run: run.id.clone(), to: RunState::Cancelled, reason: Some(Reason::Completed) };
+            return org.record(&org.device, vec![cancelled]).await;
+        }
         Err(reason) => return wait(org, run, reason).await,
     };
+    let decision = judge(org, &manifest).await?;
+    if decision.order.is_empty() {
+        return refused(org, run, decision.verdicts.into_iter().flat_map(|v| v.refusals).collect()).await;
+    }
     let signing = org.forge.clone();
     let sealed = envelope::seal(&manifest, manifest::PAYLOAD_TYPE, &org.device, move |message| Ok(signing.sign_as_device(message)))?;
     let bytes = sealed.to_json()?;
@@ -77,19 +86,23 @@ async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
     let placed = Body::RunPlaced { run: run.id.clone(), manifest: envelope::hash(&sealed), envelope: blob, base, spec_hash };
     let moved = Body::RunMoved { run: run.id.clone(), to: RunState::Placing, reason: None };
     org.record(&org.device, vec![placed, moved]).await?;
-    ask(org, run, &manifest, &sealed).await
+    ask(org, run, &decision, &sealed).await
+}
+
+/// What every device would say to a manifest.
+async fn judge(org: &Arc<Org>, manifest: &Manifest) -> Result<placement::Decision, Problem> {
+    let wanted = manifest.clone();
+    org.blocking(move |org| {
+        let runs = org.runs(limits::RUNS_MAX)?;
+        let capacity = admission::DeviceLimits::of(org).capacity(&runs, wanted.class);
+        Ok(placement::plan(&wanted, &[Candidate { device: org.device.clone(), capacity, has_data: true }]))
+    })
+    .await
 }
 
 /// Asks the devices, best first, until one leases.
-async fn ask(org: &Arc<Org>, run: &Run, manifest: &Manifest, sealed: &envelope::Envelope) -> Result<(), Problem> {
-    let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-    let own = Candidate {
-        device: org.device.clone(),
-        capacity: admission::DeviceLimits::of(org).capacity(&runs, manifest.class),
-        has_data: true,
-    };
-    let decision = placement::plan(manifest, &[own]);
-    let mut refusals: Vec<Refusal> = decision.verdicts.iter().flat_map(|v| v.refusals.clone()).collect();
+async fn ask(org: &Arc<Org>, run: &Run, decision: &placement::Decision, sealed: &envelope::Envelope) -> Result<(), Problem> {
+    let mut refusals = Vec::new();
     for device in &decision.order {
         match admission::admit(org, sealed).await? {
             Admission::Leased { .. } => {
@@ -102,6 +115,11 @@ async fn ask(org: &Arc<Org>, run: &Run, manifest: &Manifest, sealed: &envelope::
             }
         }
     }
+    refused(org, run, refusals).await
+}
+
+/// Nobody takes it: it waits where that can help, and fails where it cannot.
+async fn refused(org: &Arc<Org>, run: &Run, refusals: Vec<Refusal>) -> Result<(), Problem> {
     let message = refusals.iter().map(Refusal::text).collect::<Vec<_>>().join(" ");
     if refusals.iter().all(Refusal::passes) {
         return wait(org, run, Reason::WaitsForRoom { message }).await;
@@ -124,6 +142,9 @@ async fn wait(org: &Arc<Org>, run: &Run, reason: Reason) -> Result<(), Problem> 
 fn hindrance(org: &Org, board: &Board, run: &Run) -> Result<Option<Reason>, Problem> {
     let Some(at) = &run.task else { return Ok(None) };
     let view = board.task(Some(&at.feature), &at.task)?;
+    if view.task.done {
+        return Ok(Some(Reason::Completed));
+    }
     let on = task::waits_for(&view.task, &board.states(&at.feature), board.settings.stack);
     if !on.is_empty() {
         return Ok(Some(Reason::WaitsFor { tasks: on }));
@@ -180,11 +201,13 @@ fn draft(org: &Org, board: &Board, run: &Run) -> Result<Manifest, Problem> {
         expires: now.plus_ms(limits::MANIFEST_VALID_MS),
         class: run.class,
         work,
-        resources: board.settings.resources.unwrap_or(Resources {
-            cpu_milli: limits::RUN_CPU_MILLI,
-            memory_bytes: limits::RUN_MEMORY_BYTES,
-            disk_bytes: limits::RUN_DISK_BYTES,
-            gpus: 0,
+        resources: board.settings.resources.unwrap_or_else(|| {
+            admission::DeviceLimits::of(org).at_most(Resources {
+                cpu_milli: limits::RUN_CPU_MILLI,
+                memory_bytes: limits::RUN_MEMORY_BYTES,
+                disk_bytes: limits::RUN_DISK_BYTES,
+                gpus: 0,
+            })
         }),
         tags: BTreeMap::new(),
         runtime: None,

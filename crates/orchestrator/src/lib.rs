@@ -6,6 +6,7 @@
 
 pub mod actions;
 pub mod admission;
+mod below;
 pub mod caller;
 pub mod clock;
 pub mod context;
@@ -26,3 +27,4 @@ pub mod provenance;
 pub mod runner;
 pub mod table;
 pub mod tasks;
+mod toolchains;

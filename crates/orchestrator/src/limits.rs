@@ -12,6 +12,8 @@ pub const RUNNER_RETURN_WAIT: Duration = Duration::from_secs(15);
 pub const RUNNER_LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Through how many runs, each going on from the one before, saved work is looked for.
 pub const CONTINUED_MAX: usize = 64;
+/// How often it is tried to remove a run's folder in which something is still written.
+pub const REMOVE_TRIES: usize = 30;
 /// How long a runner looks for its host before it freezes its work and goes.
 pub const HOST_RETURN_WAIT: Duration = Duration::from_secs(120);
 /// The pause between two tries to reach the host.

@@ -53,7 +53,8 @@ pub async fn merge(org: &Arc<Org>, actor: &Did, project: &Project, patch: &Patch
             let patch = provenance::with_counting_reviews(&state, org.forge.patch(&named.rid, &named.name, &id)?);
             provenance::known_author(org, &state, &patch)?;
             // What needs no checks is said before any work is done.
-            refuse(&gate::missing(&patch, board.settings.approvals, Some(&[])))?;
+            let approvals = approvals(org, &named, &board, &patch)?;
+            refuse(&gate::missing(&patch, approvals, Some(&[])))?;
             let result = org.forge.merge_result(&named.rid, &patch.id, gate::latest(&patch), &reapply_ticks)?;
             let (made_by, task) = (provenance::run_of(org, &patch)?, provenance::task_of(org, &patch)?);
             Ok((board, patch, result, made_by, task))
@@ -85,7 +86,7 @@ pub async fn merge(org: &Arc<Org>, actor: &Did, project: &Project, patch: &Patch
 /// Checks the result of the merge in a fresh sandbox.
 async fn check(org: &Arc<Org>, board: &Board, patch: &Patch, made_by: Option<&Run>, commit: &Oid) -> Result<(), Problem> {
     // A fast-forward's result is the very commit that was checked, by definitions that are no older than its base.
-    let known = made_by.filter(|r| r.commit.as_ref() == Some(commit)).map(|r| r.checks.clone());
+    let known = made_by.filter(|r| r.commit.as_ref() == Some(commit) && r.checks.iter().all(|c| c.passed)).map(|r| r.checks.clone());
     let subject = made_by.map(|r| &r.id);
     let checks = match known {
         Some(checks) => checks,
@@ -101,6 +102,15 @@ async fn check(org: &Arc<Org>, board: &Board, patch: &Patch, made_by: Option<&Ru
         }
     };
     refuse(&gate::missing(patch, board.settings.approvals, Some(&checks)))
+}
+
+/// How many approvals a patch needs. One that changes how the project itself is checked and run needs at least one.
+///
+/// # Errors
+/// When the patch cannot be read.
+pub fn approvals(org: &Org, project: &Project, board: &Board, patch: &Patch) -> Result<u32, Problem> {
+    let rules = provenance::rules_changed(org, project, patch)?;
+    Ok(if rules.is_empty() { board.settings.approvals } else { board.settings.approvals.max(1) })
 }
 
 fn refuse(missing: &[Missing]) -> Result<(), Problem> {

@@ -3,7 +3,7 @@
 use crate::{
     caller::Caller,
     clock, data_dir,
-    data_dir::{OrgDir, make_private, storage, write_private},
+    data_dir::{OrgDir, make_private, make_unshared, storage, write_private},
     dispatch,
     fault::Fault,
     gateway, host,
@@ -135,9 +135,11 @@ impl Org {
         let record: Record = serde_json::from_slice(&bytes).map_err(|e| {
             Problem::conflict(format!("{} is damaged: {e}.", dir.record().display())).next("Restore it: meshwork restore <file>.")
         })?;
-        for folder in [&dir.sockets, &dir.runs()] {
-            make_private(folder)?;
+        // Each part by itself: in a folder that everybody can write, somebody else may have made the first.
+        for folder in [dir.sockets.parent().unwrap_or(&dir.sockets), &dir.sockets] {
+            make_unshared(folder)?;
         }
+        make_private(&dir.runs())?;
         let forge = Arc::new(Forge::open(&dir.radicle(), &dir.member())?);
         let (device, member) = (forge.device(), forge.member());
         let signing = forge.clone();

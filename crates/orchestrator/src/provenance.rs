@@ -2,7 +2,7 @@
 //! word: anybody who can read a project can write one. So nothing is decided by it.
 
 use crate::{limits, org::Org};
-use domain::{Kind, Problem, TaskRef, event::kind, gate, patch::Patch, role::Permission, run::Run};
+use domain::{Kind, Problem, TaskRef, event::kind, gate, patch::Patch, project::Project, role::Permission, run::Run};
 use forge::OrgState;
 use store::Order;
 
@@ -52,4 +52,16 @@ pub fn known_author(org: &Org, state: &OrgState, patch: &Patch) -> Result<(), Pr
         format!("The latest revision of patch {} was made by a key that is neither a member's nor a run's of this org.", patch.id),
     )
     .next("Have a member look at it and propose it in their own name."))
+}
+
+/// Files of a patch that change the rules by which the project's work is done and judged: people should look at them.
+///
+/// # Errors
+/// When the patch cannot be read.
+pub fn rules_changed(org: &Org, project: &Project, patch: &Patch) -> Result<Vec<String>, Problem> {
+    let rule = |path: &str| {
+        path.starts_with(".meshwork/") || path.starts_with(".specify/") || path.ends_with(".gitattributes") || path == ".gitmodules"
+    };
+    let files = org.forge.changed_files(&project.rid, &patch.base, &patch.head)?;
+    Ok(files.into_iter().map(|f| f.path).filter(|path| rule(path)).collect())
 }

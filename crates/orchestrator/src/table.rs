@@ -78,7 +78,8 @@ impl Action {
     /// When the caller may not, the input is not in order, or the action's own.
     pub async fn call(&self, context: Context, input: Value) -> Result<Value, Problem> {
         context.caller.may(self.permission)?;
-        (self.run)(context, input).await
+        // On its own: a caller that goes away does not stop it half-way.
+        tokio::spawn((self.run)(context, input)).await.map_err(Problem::internal)?
     }
 
     /// The input's schema by itself.

@@ -64,7 +64,7 @@ fn inherited(number: RawFd) -> Option<OwnedFd> {
 
 fn run(control: &OwnedFd, job: OwnedFd) -> io::Result<i32> {
     let job = read_job(job)?;
-    let _ = DumpableBehavior::NotDumpable;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let mut relay = Relay::bind(&job.forwards).map_err(|why| io::Error::new(why.kind(), format!("a port cannot be opened: {why}")))?;
     // The host gets hold of this very process: a number alone could soon be another's.
     let me = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;

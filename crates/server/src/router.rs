@@ -53,6 +53,11 @@ async fn guard(State(doors): State<Doors>, request: Request, next: Next) -> Resp
     if let Err(problem) = doors.gate.same_origin(request.headers()) {
         return Refusal(problem).into_response();
     }
+    // Strangers get nothing but these; what they send is not even read.
+    let open = ["/", "/health", "/sign-in"].contains(&request.uri().path());
+    if !open && let Err(problem) = doors.gate.caller(request.headers()) {
+        return Refusal(problem).into_response();
+    }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in [

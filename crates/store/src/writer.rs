@@ -159,6 +159,8 @@ impl Group<'_> {
         }
         if self.fault == Fault::AnswerBeforeCommit {
             send(std::mem::take(&mut answers));
+            // As one who leaves the writing to the system does: it happens a moment later.
+            std::thread::sleep(std::time::Duration::from_millis(5));
         }
         if let Err(problem) = session.finish_commit() {
             return Self::fail(session, answers, &problem, alone);

@@ -23,13 +23,11 @@ pub struct Tally {
     pub kills: usize,
     /// How many kills of each kind.
     pub what: BTreeMap<&'static str, usize>,
-    /// In which states kills of `up` met runs.
-    pub met: BTreeMap<String, usize>,
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} kills: {:?}; runs that they met: {:?}", self.kills, self.what, self.met)
+        write!(f, "{} kills: {:?}", self.kills, self.what)
     }
 }
 
@@ -116,13 +114,5 @@ impl<'a> Chaos<'a> {
             self.count("up while it starts");
         }
         self.host.begin().await;
-        self.note_met().await;
-    }
-
-    /// What the kill met, as the journal had it when `up` came back.
-    async fn note_met(&mut self) {
-        for state in crate::invariants::met(self.host).await {
-            *self.tally.met.entry(state).or_default() += 1;
-        }
     }
 }

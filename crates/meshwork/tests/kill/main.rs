@@ -25,12 +25,16 @@ const REST: Duration = Duration::from_secs(120);
 /// How long it is waited for rest where a fault keeps it from coming.
 const NO_REST: Duration = Duration::from_secs(12);
 
+/// One at a time: each looks at what is left on the machine.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 fn rounds() -> usize {
     std::env::var("KILL_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(ROUNDS)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_doubled_or_left_behind_by_kill_9() {
+    let _alone = ALONE.lock().await;
     let mut random = Random::seeded();
     let before = invariants::groups_without_owner();
     let mut host = Host::founded(&[]).await;
@@ -39,7 +43,8 @@ async fn nothing_is_lost_doubled_or_left_behind_by_kill_9() {
     people.start_no_more();
     let rested = people.until_rest(REST).await;
     let acknowledged = people.end().await;
-    println!("{tally}\n{acknowledged}");
+    let met = invariants::met(&host).await;
+    println!("{tally}\nruns that the ends of `up` met: {met:?}\n{acknowledged}");
     assert!(rested, "not everything came to rest: {:#}", host.open_runs().await);
     let broken = invariants::broken(&host, &acknowledged).await;
     assert_eq!(broken, Vec::<String>::new());
@@ -47,12 +52,13 @@ async fn nothing_is_lost_doubled_or_left_behind_by_kill_9() {
     assert_eq!(invariants::left_behind(&host, &before), Vec::<String>::new());
     assert!(tally.kills >= rounds());
     for state in ["queued", "placing", "starting", "preparing", "working", "verifying", "publishing"] {
-        assert!(rounds() < ROUNDS || tally.met.contains_key(state), "no kill met a run that was {state}: {tally}");
+        assert!(rounds() < ROUNDS || met.contains_key(state), "no kill met a run that was {state}: {met:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_is_noticed_when_nobody_looks_after_runs() {
+    let _alone = ALONE.lock().await;
     let mut random = Random::seeded();
     let mut host = Host::founded(&[("MESHWORK_TEST_FAULT", "no-recovery")]).await;
     let people = People::begin(host.door());
@@ -67,6 +73,7 @@ async fn it_is_noticed_when_nobody_looks_after_runs() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_is_noticed_when_answers_come_before_the_commit() {
+    let _alone = ALONE.lock().await;
     let mut host = Host::founded(&[("MESHWORK_TEST_FAULT", "answer-before-commit")]).await;
     let people = People::begin(host.door());
     let mut broken = Vec::new();

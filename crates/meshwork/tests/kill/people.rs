@@ -141,8 +141,8 @@ impl Shared {
         self.stop_one().await
     }
 
-    fn note(&self, note: impl FnOnce(&mut Acknowledged)) {
-        note(&mut self.acknowledged.lock().unwrap());
+    fn note<T>(&self, note: impl FnOnce(&mut Acknowledged) -> T) {
+        let _ = note(&mut self.acknowledged.lock().unwrap());
     }
 
     fn turn(&self) -> usize {
@@ -157,7 +157,7 @@ impl Shared {
         let (status, answer) = self.door.call("task.run", input).await?;
         if status == 200 {
             let run = answer["runs"][0]["run"].as_str()?.to_owned();
-            self.note(|a| drop(a.runs.insert(run)));
+            self.note(|a| a.runs.insert(run));
             self.answered.notify_one();
         }
         Some(())
@@ -170,7 +170,7 @@ impl Shared {
         if !known && self.turn() % 9 == 0 {
             let input = json!({"patch": patch, "verdict": "reject", "summary": "Once more."});
             if self.door.call("patch.review", input).await?.0 == 200 {
-                self.note(|a| drop(a.rejected.insert(patch)));
+                self.note(|a| a.rejected.insert(patch));
             }
             return Some(());
         }
@@ -180,10 +180,10 @@ impl Shared {
             println!("not accepted: {said}");
             return Some(());
         }
-        self.note(|a| drop(a.accepted.insert(patch.clone())));
+        self.note(|a| a.accepted.insert(patch.clone()));
         let (status, said) = self.door.call("patch.merge", json!({"patch": patch})).await?;
         match said["outcome"].as_str() {
-            Some("merged") => self.note(|a| drop(a.merged.insert(patch))),
+            Some("merged") => self.note(|a| a.merged.insert(patch)),
             Some(_) => {}
             None => println!("not merged: {status} {said}"),
         }
@@ -198,7 +198,7 @@ impl Shared {
         let runs = self.door.ask("run.list", json!({"state": "working"})).await?;
         let run = runs[0]["id"].as_str()?.to_owned();
         if self.door.call("run.stop", json!({"run": run})).await?.0 == 200 {
-            self.note(|a| drop(a.stopped.insert(run)));
+            self.note(|a| a.stopped.insert(run));
         }
         Some(())
     }

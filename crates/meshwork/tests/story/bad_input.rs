@@ -199,3 +199,25 @@ async fn a_second_up_a_port_in_use_and_a_newer_folder_are_refused() {
     assert_eq!(up.call("no.such", json!({})).await.0, 404);
     assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_is_broken_or_breaks_off_ends_the_run_with_a_reason() {
+    let key = random_name("sk-real");
+    let model = ScriptedModel::requiring(&key).await.unwrap();
+    let up = machine().await;
+    if !have_engine(&up, "codex").await {
+        return;
+    }
+    up.run_with(&["credential", "set", "good"], &key).await;
+    let url = model.base_url();
+    let about = ["--model", "scripted-1", "--base-url", &url, "--api", "responses", "--credential", "good"];
+    up.ok(&[&["agent", "add", "codex", "--engine", "codex"][..], &about].concat()).await;
+    project(&up, "broken-off", "- [ ] T001 [P] One [[fail:500]]\n- [ ] T002 [P] Two [[stop-midstream]]\n", PASSES).await;
+    let (broken, off) = (up.start_task("T001", "codex").await, up.start_task("T002", "codex").await);
+    for run in [broken, off] {
+        let ended = up.ended(&run).await;
+        assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("failed"), Some("model_failed")), "{ended:#}");
+        assert!(ended["why"].as_str().unwrap().contains("The model's provider"), "{ended:#}");
+        assert!(ended["patch"].is_null(), "nothing is published");
+    }
+}

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod demo;
+mod disk;
 mod doors;
 mod engines;
 mod keep;

@@ -69,6 +69,10 @@ struct AgentView {
 async fn add(context: Context, input: Add) -> Result<AgentView, Problem> {
     let org = context.org()?;
     let actor = context.actor(&org);
+    if input.credential.is_some() {
+        // Who says where a model is says where its key goes.
+        context.caller.may(Permission::ManageCredentials)?;
+    }
     let (view, commit) = org
         .blocking(move |org| {
             let agent = agent(org, input)?;
@@ -114,9 +118,15 @@ fn agent(org: &Org, input: Add) -> Result<Agent, Problem> {
 }
 
 fn model(engine: &EngineChoice, input: &Add) -> Result<Option<Model>, Problem> {
+    let usual = match engine.label() {
+        "codex" | "copilot" | "opencode" => Some("https://api.openai.com/v1".to_owned()),
+        "claude" => Some("https://api.anthropic.com/v1".to_owned()),
+        _ => None,
+    };
+    let base_url = input.base_url.clone().or(usual);
     let asked = [input.model.is_some(), input.base_url.is_some(), input.credential.is_some()];
-    let coding = matches!(engine, EngineChoice::Profile { .. } | EngineChoice::Acp { .. });
-    match (coding, &input.model, &input.base_url, &input.credential) {
+    let coding = matches!(engine, EngineChoice::Profile { .. });
+    match (coding, &input.model, &base_url, &input.credential) {
         (_, Some(name), Some(base_url), Some(credential)) => {
             let api = input.api.unwrap_or(match engine.label() {
                 "opencode" => ModelApi::Chat,
@@ -127,8 +137,8 @@ fn model(engine: &EngineChoice, input: &Add) -> Result<Option<Model>, Problem> {
         }
         (false, ..) if !asked.contains(&true) => Ok(None),
         _ => Err(Problem::invalid("The agent's model is not complete.")
-            .because("It takes a model, a base URL and a credential together.")
-            .next("Give --model, --base-url and --credential; meshwork credential set stores the key first.")),
+            .because("It takes a model, a credential, and (except for codex, copilot, opencode and claude) a base URL together.")
+            .next("Give --model and --credential, and --base-url as https://models.example.org/v1; meshwork credential set stores the key first.")),
     }
 }
 

@@ -9,12 +9,12 @@ use crate::{
     tasks::Board,
 };
 use domain::{
-    Problem, ProjectName,
+    Kind, Problem, ProjectName,
     event::Body,
     gate,
     patch::{LineRef, Patch, PatchState, Side, Verdict},
     project::Project,
-    role::Permission,
+    role::{Permission, Role},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -105,6 +105,8 @@ struct Shown {
     patch: Patch,
     /// What a merge still needs, in words; the checks on its result run when it is merged.
     missing: Vec<String>,
+    /// Files that change the rules by which the project is checked and run: look at them.
+    rules_changed: Vec<String>,
     /// Files that it changes.
     files: Vec<FileChange>,
 }
@@ -122,11 +124,19 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         let board = Board::read(org, &project)?;
         let checks = provenance::run_of(org, &patch)?.map(|r| r.checks).unwrap_or_default();
         let counted = provenance::with_counting_reviews(&org.state()?, patch.clone());
-        let missing =
-            if patch.state == PatchState::Open { gate::missing(&counted, board.settings.approvals, Some(&checks)) } else { vec![] };
+        let missing = if patch.state == PatchState::Open {
+            gate::missing(&counted, merge::approvals(org, &project, &board, &patch)?, Some(&checks))
+        } else {
+            vec![]
+        };
         let files = org.forge.changed_files(&project.rid, &patch.base, &patch.head)?;
         let files = files.into_iter().map(|f| FileChange { path: f.path, added: f.added, removed: f.removed }).collect();
-        Ok(Shown { missing: missing.iter().map(gate::Missing::text).collect(), patch, files })
+        Ok(Shown {
+            missing: missing.iter().map(gate::Missing::text).collect(),
+            rules_changed: provenance::rules_changed(org, &project, &patch)?,
+            patch,
+            files,
+        })
     };
     context.org()?.blocking(show).await
 }
@@ -180,6 +190,10 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
         return Err(
             Problem::invalid("A review without a word helps nobody.").next("Say what is to change: --message, or --line FILE:LINE:TEXT.")
         );
+    }
+    if context.caller.door.starts_with("token:") && context.caller.role != Role::Owner {
+        return Err(Problem::new(Kind::Forbidden, "A review is signed by the member's own key, and this token is not the member's.")
+            .next("Review it in the dashboard or with the command line; reviewer bots get keys of their own later."));
     }
     let verdict = input.verdict;
     let (project, patch, task) = org

@@ -2,6 +2,7 @@
 
 use super::{Done, Nothing};
 use crate::{
+    data_dir::make_private,
     mirror,
     org::Org,
     table::{Action, Context, Effect, action},
@@ -17,6 +18,7 @@ use forge::Visibility;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, path::PathBuf};
+use tokio::io::AsyncReadExt;
 
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
@@ -37,6 +39,13 @@ pub(super) fn actions() -> Vec<Action> {
             Permission::ManageProjects,
             "Push the merged default branch to an ordinary git host, and take changes made there.",
             set_mirror,
+        ),
+        action(
+            "project.pull",
+            Changes,
+            Permission::ManageProjects,
+            "Take commits of a working copy or another git remote into the default branch.",
+            pull,
         ),
         action("project.sync", Changes, Permission::ManageProjects, "Bring a project and its mirror to the same state now.", sync),
         action(
@@ -93,9 +102,7 @@ fn taken(org: &Org, input: &Add) -> Result<Added, Problem> {
         Some(name) => name.clone(),
         None => crate::org::file_name(&folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()).parse()?,
     };
-    if org.state()?.projects.values().any(|p| p.name == name) {
-        return Err(Problem::conflict(format!("There is a project “{name}” already.")).next("Give another name with --name."));
-    }
+    free(org, &name)?;
     let visibility = if input.public { Visibility::Public } else { Visibility::Private { allow: vec![org.device.clone()] } };
     let made = org.forge.init_project(&folder, &name, input.branch.as_deref(), &visibility)?;
     let project = Project { name, rid: made.rid, branch: made.branch, mirror: None };
@@ -107,8 +114,20 @@ fn taken(org: &Org, input: &Add) -> Result<Added, Problem> {
     Ok(Added { project, notices })
 }
 
+fn free(org: &Org, name: &ProjectName) -> Result<(), Problem> {
+    let taken = org.state()?.projects.values().any(|p| p.name == *name);
+    if taken {
+        Err(Problem::conflict(format!("There is a project “{name}” already.")).next("Give another name with --name."))
+    } else {
+        Ok(())
+    }
+}
+
 fn cloned(org: &Org, input: &Add) -> Result<Added, Problem> {
     let rid: Rid = input.source.parse()?;
+    let name =
+        input.name.clone().ok_or_else(|| Problem::invalid("A cloned project needs a name in the org.").next("Give it with --name."))?;
+    free(org, &name)?;
     let seeds: Vec<(Did, SocketAddr)> = input.seeds.iter().map(|s| seed(s)).collect::<Result<_, _>>()?;
     org.with_node(|node| org.forge.clone_project(&rid, &seeds, node).map(|_| ()))?;
     let name =
@@ -164,6 +183,8 @@ struct Shown {
     #[serde(flatten)]
     view: ProjectView,
     features: Vec<FeatureView>,
+    /// What the person should know of its settings.
+    notices: Vec<String>,
     checks: Vec<domain::project::Check>,
 }
 
@@ -186,7 +207,12 @@ async fn show(context: Context, input: Named) -> Result<Shown, Problem> {
             done: f.tasks.iter().filter(|t| t.done).count(),
             problems: f.problems.clone(),
         };
-        Ok(Shown { view: view(&board), features: board.features.iter().map(feature).collect(), checks: board.checks(org)? })
+        Ok(Shown {
+            view: view(&board),
+            features: board.features.iter().map(feature).collect(),
+            notices: crate::toolchains::shown(&board.settings.toolchains).1,
+            checks: board.checks(org)?,
+        })
     };
     context.org()?.blocking(show).await
 }
@@ -222,6 +248,15 @@ struct Mirror {
 
 async fn set_mirror(context: Context, input: Mirror) -> Result<Done, Problem> {
     let org = context.org()?;
+    let secret = input
+        .remote
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split(['/', '?']).next())
+        .is_some_and(|authority| authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')));
+    if secret {
+        return Err(Problem::invalid("The address holds a password, which every member of the org could read.")
+            .next("Leave it out; git's credential helper or an SSH key gives it."));
+    }
     let remote = (!input.remote.is_empty()).then_some(input.remote);
     let project = org
         .blocking(move |org| {
@@ -234,6 +269,34 @@ async fn set_mirror(context: Context, input: Mirror) -> Result<Done, Problem> {
         return Ok(Done::new(format!("{} is mirrored no more.", project.name)));
     }
     mirror::sync(&org, &project).await.map(Done::new)
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Pull {
+    /// The project.
+    #[serde(default)]
+    project: Option<ProjectName>,
+    /// Folder of a git working copy on this machine, or a git remote's address.
+    from: String,
+}
+
+async fn pull(context: Context, input: Pull) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let actor = context.actor(&org);
+    let _one_at_a_time = org.merging.lock().await;
+    let (project, pulled) = org
+        .blocking(move |org| {
+            let project = org.project(input.project.as_ref())?;
+            let pulled = org.forge.mirror_fetch(&project.rid, &input.from)?;
+            Ok((project, pulled))
+        })
+        .await?;
+    let Some(commit) = pulled else { return Ok(Done::new(format!("{} has all of it already.", project.name))) };
+    org.record(&actor, vec![Body::TasksEdited { project: project.name.clone(), commit: commit.clone() }]).await?;
+    org.announce(&project.rid, std::slice::from_ref(&org.member));
+    org.wake.notify_one();
+    Ok(Done::new(format!("{} is at {commit} now.", project.name)))
 }
 
 async fn sync(context: Context, input: Named) -> Result<Done, Problem> {
@@ -268,11 +331,13 @@ async fn feature_new(context: Context, input: FeatureNew) -> Result<FeatureMade,
         .blocking(move |org| {
             let project = org.project(input.project.as_ref())?;
             let head = org.forge.head(&project.rid)?;
-            // A throw-away checkout: the script is the project's own, so it runs nowhere else.
+            // A throw-away checkout in a sandbox: the script is the project's own, and an agent may have written it.
             let scratch = Scratch::new(org)?;
-            org.forge.checkout(&project.rid, &head, &scratch.0)?;
-            let feature = spec::specify::feature_new(&scratch.0, &input.name, &input.description)?;
-            let changes = folder_files(&scratch.0, &format!("specs/{feature}"))?;
+            let work = scratch.0.join("work");
+            make_private(&scratch.0.join("home"))?;
+            org.forge.checkout(&project.rid, &head, &work)?;
+            let feature = run_script(org, &scratch.0, &input)?;
+            let changes = folder_files(&work, &format!("specs/{feature}"))?;
             let commit = org.forge.commit_files(&project.rid, &format!("Add feature {feature}"), &changes, Some(&head))?;
             Ok((project, feature, commit))
         })
@@ -280,6 +345,45 @@ async fn feature_new(context: Context, input: FeatureNew) -> Result<FeatureMade,
     org.record(&actor, vec![Body::TasksEdited { project: made.0.name, commit: made.2.clone() }]).await?;
     Ok(FeatureMade { feature: made.1, commit: made.2 })
 }
+
+/// Runs Spec-Kit's script in a sandbox without any way out; our own program reads its answer there.
+fn run_script(org: &Org, scratch: &std::path::Path, input: &FeatureNew) -> Result<FeatureId, Problem> {
+    let command = [&sandbox::bridge_inside(), "feature-new", &input.name, &input.description].map(str::to_owned).to_vec();
+    let spec = sandbox::Spec {
+        command,
+        env: vec![],
+        work: scratch.join("work"),
+        home: scratch.join("home"),
+        readonly: vec![],
+        shown: vec![],
+        brief: None,
+        forwards: vec![],
+        bridge: org.options.executable.clone(),
+        resources: domain::capacity::Resources::default(),
+        processes_max: 0,
+    };
+    let output = tokio::runtime::Handle::current().block_on(async {
+        let sandbox = sandbox::Sandbox::spawn(spec).await?;
+        let stdio = sandbox.take_stdio().ok_or_else(|| Problem::internal("a sandbox without streams"))?;
+        let mut output = String::new();
+        let mut answer = stdio.stdout.take(SCRIPT_OUTPUT_BYTES_MAX);
+        let done = tokio::time::timeout(SCRIPT_TIME, answer.read_to_string(&mut output)).await;
+        sandbox.kill().await;
+        done.map_err(|_| Problem::new(domain::Kind::Timeout, "Spec-Kit's script did not end."))?.map_err(Problem::internal)?;
+        Ok::<_, Problem>(output)
+    })?;
+    let answer: Result<FeatureId, Problem> = serde_json::from_str(output.trim()).map_err(|_| {
+        Problem::conflict("Spec-Kit's script gave no answer in its sandbox.")
+            .because(domain::shown(&output))
+            .next("Run it by hand in a working copy, and commit what it makes.")
+    })?;
+    answer
+}
+
+/// How long Spec-Kit's script may take.
+const SCRIPT_TIME: std::time::Duration = std::time::Duration::from_secs(60);
+/// How much it may answer, in bytes.
+const SCRIPT_OUTPUT_BYTES_MAX: u64 = 64 * 1024;
 
 /// A folder that goes when it is dropped.
 struct Scratch(PathBuf);

@@ -237,8 +237,8 @@ pub(crate) async fn queue(org: &Arc<Org>, actor: &domain::Did, view: &TaskView, 
         TaskState::Failed { run: earlier, .. } => run.continues = Some(earlier.clone()),
         _ => {}
     }
-    let (id, at, actor) = (run.id.clone(), view.at.clone(), actor.clone());
-    let event = org.event(&actor, Body::RunQueued { run: Box::new(run) });
+    let (id, at) = (run.id.clone(), view.at.clone());
+    let mut event = org.event(actor, Body::RunQueued { run: Box::new(run.clone()) });
     let decided = org.store.append_if(move |read| {
         let claim: Option<Claim> = read.get(kind::CLAIM, &at.to_string())?;
         let latest = claim.as_ref().and_then(|c| c.runs.last()).map(|id| read.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten();
@@ -246,8 +246,18 @@ pub(crate) async fn queue(org: &Arc<Org>, actor: &domain::Did, view: &TaskView, 
             return Err(Problem::conflict(format!("{} is being worked at already, by run {}.", at.task, going.id))
                 .next("meshwork run list shows it; meshwork run stop ends it."));
         }
-        if claim.is_some_and(|c| c.merged) {
+        if claim.as_ref().is_some_and(|c| c.merged) {
             return Err(Problem::conflict(format!("{} is merged already.", at.task)));
+        }
+        // What a run that ended without a result was to continue, the next one continues.
+        if let Some(earlier) =
+            claim.as_ref().and_then(|c| c.runs.last()).map(|id| read.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten()
+            && run.continues.as_ref() == Some(&earlier.id)
+            && claim.is_some_and(|c| !c.rejected)
+        {
+            run.patch = earlier.patch;
+            run.rebase = earlier.rebase;
+            event.body = Body::RunQueued { run: Box::new(run) };
         }
         Ok(vec![event])
     });

@@ -1,7 +1,7 @@
 //! The end of a run: its work is saved before anything goes, and what can go on is taken up again.
 
 use super::{Drive, Over, publish, runner_process};
-use crate::{admission, clock, limits, org::Org};
+use crate::{admission, clock, data_dir::storage, limits, org::Org};
 use domain::{
     Oid, Problem, RunId,
     event::{Body, kind},
@@ -11,7 +11,7 @@ use domain::{
     task::Claim,
 };
 use forge::{BaseTree, Ignore, ImportLimits, RunRepo, TooLarge};
-use std::{fs, sync::Arc};
+use std::{fs, io::ErrorKind, path::Path, sync::Arc};
 
 /// How much of an engine's home is saved with its work.
 const SESSION_BYTES_MAX: u64 = 64 << 20;
@@ -77,7 +77,8 @@ async fn settle(org: &Arc<Org>, id: &RunId, over: Over) -> Result<(), Problem> {
     }
     bodies.push(Body::RunMoved { run: run.id.clone(), to, reason: Some(over.reason) });
     org.record(&org.device, bodies).await?;
-    clean(org, &run.id);
+    org.store.run_log(&run.id)?.finish();
+    clean(org, &run.id).await;
     if !*org.closing.borrow() {
         take_up_again(org, &run.id).await?;
     }
@@ -122,16 +123,29 @@ pub(super) fn save(org: &Org, run: &Run) -> Result<Option<Oid>, Problem> {
 }
 
 /// The worktree and home are in the patch or the checkpoint now; what the run said stays in its log.
-fn clean(org: &Org, run: &RunId) {
-    let folder = org.dir.run(run);
-    if let Err(error) = fs::remove_dir_all(&folder)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        tracing::warn!(%run, %error, "a run's folder could not be removed");
+async fn clean(org: &Arc<Org>, run: &RunId) {
+    let run = run.clone();
+    let cleaned = org.blocking(move |org| {
+        for name in ["m", "c", "e"] {
+            let _ = fs::remove_file(org.dir.run_socket(&run, name));
+        }
+        remove(&org.dir.run(&run))
+    });
+    if let Err(problem) = cleaned.await {
+        tracing::warn!(%problem, "a run's folder could not be removed; the next start tries again");
     }
-    for name in ["m", "c", "e"] {
-        let _ = fs::remove_file(org.dir.run_socket(run, name));
+}
+
+/// Removes a folder. A git command of an orchestrator that was killed may still write there for a moment.
+fn remove(folder: &Path) -> Result<(), Problem> {
+    for _ in 1..limits::REMOVE_TRIES {
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => std::thread::sleep(limits::RUNNER_LOOK_EVERY),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            removed => return removed.map_err(|e| storage(folder, &e)),
+        }
     }
+    fs::remove_dir_all(folder).map_err(|e| storage(folder, &e))
 }
 
 /// Clears away what an ended run left because the orchestrator died after writing its end; work that could not be saved then
@@ -151,7 +165,7 @@ pub(super) async fn clear_leftover(org: &Arc<Org>, run: &Run) -> Result<(), Prob
     if let Some(commit) = saved {
         org.record(&org.device, vec![Body::RunCheckpointed { run: run.id.clone(), commit }]).await?;
     }
-    clean(org, &run.id);
+    clean(org, &run.id).await;
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use domain::{
     Problem, RunId,
     event::{Body, kind},
     manifest::Class,
-    run::{Order, Reason, Run, RunState, RunnerEvent},
+    run::{CheckResult, Order, Reason, Run, RunState, RunnerEvent},
 };
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -137,7 +137,7 @@ impl Drive {
             reason @ Reason::Evicted { .. } => return Err(Over { to: RunState::Evicted, reason }),
             reason => return Err(Over::failed(reason)),
         }
-        self.record(Body::ChecksEnded { run: self.id.clone(), checks: ended.checks }).await?;
+        self.record(Body::ChecksEnded { run: self.id.clone(), checks: without_output(ended.checks) }).await?;
         Ok(())
     }
 
@@ -159,6 +159,11 @@ impl Drive {
         }
         self.publish(commit).await
     }
+}
+
+/// Results as facts: what the checks printed is content, and stays in the run's log.
+fn without_output(checks: Vec<CheckResult>) -> Vec<CheckResult> {
+    checks.into_iter().map(|check| CheckResult { tail: String::new(), ..check }).collect()
 }
 
 /// Stops every live run, because the orchestrator closes: their work is saved, and goes on at the next start.

@@ -53,24 +53,12 @@ fn spec(org: &Org, run: &Run, manifest: &Manifest, job: RunnerJob, board: &Board
         home: folder.join("home"),
         brief: Some(folder.join("brief")),
         sockets: org.dir.sockets.clone(),
-        readonly: toolchains(&board.settings.toolchains),
+        readonly: crate::toolchains::shown(&board.settings.toolchains).0,
         dir: folder,
         job,
         resources: manifest.resources,
         limits: manifest.limits,
     }
-}
-
-/// Toolchains that the project asks for, as far as they are here; `~` stands for the owner's home. What is not a plain
-/// folder of programs (a home itself, a key folder) is never shown: only names that toolchains are known by.
-fn toolchains(asked: &[String]) -> Vec<std::path::PathBuf> {
-    let home = std::env::var("HOME").unwrap_or_default();
-    let known = [".cargo/bin", ".cargo/registry", ".rustup", ".nvm/versions", ".pyenv", ".local/share/pnpm", "go/pkg/mod", "go/bin"];
-    let allowed = |path: &Path| {
-        path.starts_with("/opt") || path.starts_with("/usr/local") || known.iter().any(|k| path.starts_with(Path::new(&home).join(k)))
-    };
-    let paths = asked.iter().map(|text| std::path::PathBuf::from(text.replacen('~', &home, 1)));
-    paths.filter_map(|path| fs::canonicalize(path).ok()).filter(|path| allowed(path)).collect()
 }
 
 fn checks_job(org: &Org, board: &Board, run: &Run) -> Result<RunnerJob, Problem> {
@@ -107,7 +95,8 @@ fn task_job(org: &Org, board: &Board, run: &Run, live: &crate::host::Live) -> Re
     }
     live.context.set_brief(brief.prompt.clone());
     let path = format!("specs/{}/tasks.md", at.feature);
-    let before = fs::read(work.join(&path)).unwrap_or_default();
+    // From git, never from the worktree: what an earlier engine left there may be a link.
+    let before = org.forge.read(&board.project.rid, &from, &path)?.unwrap_or_default();
     Ok(RunnerJob::Agent(Box::new(AgentJob {
         engine: resolved(&agent, board, at, &folder)?,
         engines_dir: org.engines.clone(),

@@ -22,6 +22,8 @@ pub(super) fn spawn(org: &Org, run: &RunId, token: &str) -> Result<(), Problem> 
         .arg(run.as_str())
         .arg("--token-file")
         .arg(folder.join("token"))
+        .env_clear()
+        .envs(PASSED_ON.iter().filter_map(|name| std::env::var_os(name).map(|value| (*name, value))))
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(errors)
@@ -34,6 +36,10 @@ pub(super) fn spawn(org: &Org, run: &RunId, token: &str) -> Result<(), Problem> 
     reap(child);
     Ok(())
 }
+
+/// What a runner gets of our environment. Keys that happen to be in it are none of its business.
+const PASSED_ON: [&str; 9] =
+    ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_RUNTIME_DIR", "MESHWORK_LOG", "RUST_BACKTRACE", "DBUS_SESSION_BUS_ADDRESS"];
 
 /// Waits for the child on a thread of its own, so that it leaves no zombie.
 fn reap(mut child: std::process::Child) {

@@ -1,6 +1,7 @@
 //! An agent's work: the engine's turns, and the project's checks as feedback to it.
 
 use super::{Job, checks, outlet};
+use crate::below;
 use domain::{
     limits::{FEEDBACK_ROUNDS_MAX, PERMISSION_WAIT_S},
     project::Check,
@@ -9,9 +10,7 @@ use domain::{
 use engine::{Driver, DriverOrder, Launch, Session, Speaks};
 use sandbox::{Sandbox, Spec};
 use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -24,6 +23,8 @@ use tokio::sync::mpsc;
 const WORK: &str = "/work";
 /// Where the sandbox shows the engine's home.
 const HOME: &str = "/home/agent";
+/// The shell's exit code for a command that is not there.
+pub(super) const NOT_FOUND: i32 = 127;
 /// How many reports of the engine may wait.
 const REPORTS_MAX: usize = 256;
 
@@ -41,7 +42,7 @@ async fn try_work(job: &Arc<Job>, mut orders: mpsc::Receiver<DriverOrder>) -> Re
     let launch = prepare(job)?;
     let command = Spec {
         command: launch.command.clone(),
-        env: [launch.env.as_slice(), env, &without_path(job)].concat(),
+        env: environment(job, &launch, env),
         readonly: job.spec.readonly.iter().cloned().chain(same_path(&launch)).collect(),
         shown: launch.readonly.iter().filter(|s| s.host != s.inside).map(|s| (s.host.clone(), s.inside.clone())).collect(),
         ..job.sandbox_spec()
@@ -55,7 +56,9 @@ async fn try_work(job: &Arc<Job>, mut orders: mpsc::Receiver<DriverOrder>) -> Re
         for round in 0..=FEEDBACK_ROUNDS_MAX {
             engine.turn(&prompt, &mut orders).await?;
             let failed = feedback(job, checks, env).await?;
-            if failed.is_empty() || round == FEEDBACK_ROUNDS_MAX || !engine.listens() {
+            // What is not installed no engine can mend.
+            let mendable = failed.iter().any(|check| check.exit_code != Some(NOT_FOUND));
+            if !mendable || round == FEEDBACK_ROUNDS_MAX || !engine.listens() {
                 break;
             }
             prompt = failed_prompt(&failed);
@@ -105,21 +108,19 @@ fn same_path(launch: &Launch) -> impl Iterator<Item = PathBuf> {
 }
 
 fn lay(home: &Path, path: &str, bytes: &[u8]) -> std::io::Result<()> {
-    let below = Path::new(path);
-    if below.components().any(|c| !matches!(c, Component::Normal(_))) {
-        return Err(std::io::Error::other(format!("{path} is not below the home")));
-    }
-    let file = home.join(below);
-    if let Some(parent) = file.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    fs::write(&file, bytes)?;
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600))
+    // A home that an earlier run left may hold links.
+    below::write(home, path, bytes, 0o600).map_err(|e| std::io::Error::other(format!("{path} cannot be laid into the engine's home: {e}")))
 }
 
-/// The proxy's variables; engines bring a `PATH` of their own.
-fn without_path(job: &Job) -> Vec<(String, String)> {
-    job.toolchain_env().into_iter().filter(|(name, _)| name != "PATH").collect()
+/// The engine's environment: its own, the brief's, and the toolchains, whose programs it finds as the checks do.
+fn environment(job: &Job, launch: &Launch, brief: &[(String, String)]) -> Vec<(String, String)> {
+    let (path, others): (Vec<_>, Vec<_>) = job.toolchain_env().into_iter().partition(|(name, _)| name == "PATH");
+    let tools = path.into_iter().map(|(_, value)| value).next().unwrap_or_default();
+    let own = launch.env.iter().map(|(name, value)| match name.as_str() {
+        "PATH" => (name.clone(), format!("{value}:{tools}")),
+        _ => (name.clone(), value.clone()),
+    });
+    own.chain(brief.iter().cloned()).chain(others).collect()
 }
 
 /// What was heard of the engine. While it waits for a person's answer, silence is normal.

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 /// How much of a check's output its result keeps: the end.
-const TAIL_BYTES: usize = 16 * 1024;
+const TAIL_BYTES: usize = 4 * 1024;
 /// How much is read at once.
 const PIECE_BYTES: usize = 16 * 1024;
 
@@ -63,6 +63,9 @@ async fn one(job: &Arc<Job>, check: &Check, env: &[(String, String)]) -> Result<
     if timed_out {
         tail.push_str(&format!("\nIt took longer than {} s and was ended.", check.timeout_s));
     }
+    if ended.code == Some(super::agent::NOT_FOUND) {
+        tail.push_str("\nA program was not found: sandboxes show /usr, and the folders that `toolchains` in .meshwork/project.toml names, as [\"~/.cargo/bin\", \"~/.rustup\"].");
+    }
     if let Some(limit) = &ended.limit {
         tail.push_str(&format!("\nThe sandbox ended it: {limit}"));
     }
@@ -75,8 +78,9 @@ async fn read(job: Arc<Job>, mut from: impl AsyncRead + Unpin, stream: &'static 
     let mut piece = vec![0; PIECE_BYTES];
     while let Some(count) = from.read(&mut piece).await.ok().filter(|n| *n > 0) {
         let text = String::from_utf8_lossy(&piece[..count]).into_owned();
-        job.link.report(RunnerEvent::Log { stream: stream.into(), text: text.clone() }).await;
-        let _ = to.send(text).await;
+        // In the tail control characters would only make it long: JSON writes each with six.
+        let _ = to.send(text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()).await;
+        job.link.report(RunnerEvent::Log { stream: stream.into(), text }).await;
     }
 }
 
@@ -138,7 +142,7 @@ impl Job {
                 path.push(format!("{text}/bin"));
             }
         }
-        path.extend(["/usr/local/bin", "/usr/bin", "/bin"].map(str::to_owned));
+        path.extend(["/usr/local/go/bin", "/usr/local/bin", "/usr/bin", "/bin"].map(str::to_owned));
         env.push(("PATH".to_owned(), path.join(":")));
         let proxy = format!("http://127.0.0.1:{}", super::outlet::PORTS[2].1);
         for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"] {

@@ -41,6 +41,8 @@ struct Job {
     sandboxes: Sandboxes,
     executable: PathBuf,
     forwards: Vec<sandbox::Forward>,
+    /// What the worktree was before the engine.
+    before: Option<tick::Before>,
     /// Why the job must end; set once.
     stop: watch::Sender<Option<Reason>>,
 }
@@ -65,6 +67,7 @@ pub async fn run(start: Start) -> Result<(), Problem> {
         executable: start.executable,
         forwards,
         stop: watch::Sender::new(None),
+        before: tick::Before::read(&spec),
         spec,
     });
     let (messages, orders) = mpsc::channel(limits::LOG_BATCH);

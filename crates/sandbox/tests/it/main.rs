@@ -113,8 +113,11 @@ pub(crate) async fn finish(sandbox: &Sandbox) -> Outcome {
     let mut stdio = sandbox.take_stdio().unwrap();
     drop(stdio.stdin);
     let (mut out, mut err) = (vec![], vec![]);
-    let _ = tokio::join!(stdio.stdout.read_to_end(&mut out), stdio.stderr.read_to_end(&mut err));
-    let ended = sandbox.wait().await;
+    let end = async {
+        let _ = tokio::join!(stdio.stdout.read_to_end(&mut out), stdio.stderr.read_to_end(&mut err));
+        sandbox.wait().await
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(60), end).await.expect("the sandbox did not end");
     let mut channel = sandbox.take_violations().unwrap();
     let violations = std::iter::from_fn(|| channel.try_recv().ok()).collect();
     Outcome { out: String::from_utf8_lossy(&out).into_owned(), err: String::from_utf8_lossy(&err).into_owned(), ended, violations }

@@ -1,0 +1,66 @@
+//! A full disk: said in one sentence, and nothing that was answered is lost.
+
+use crate::support::{PASSES, clear, command_agent, idle, project, started};
+use serde_json::json;
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+use testkit::skip;
+
+/// A small file system of its own; it goes with the test.
+struct Small(tempfile::TempDir);
+
+impl Small {
+    fn mount(bytes: u64) -> Result<Self, String> {
+        let folder = tempfile::Builder::new().prefix("mw-disk-").tempdir().unwrap();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={bytes},mode=700"), "tmpfs"]).arg(folder.path()).output();
+        match mounted {
+            Ok(done) if done.status.success() => Ok(Self(folder)),
+            Ok(done) => Err(String::from_utf8_lossy(&done.stderr).trim().to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        // Lazily: a process that is just ending may still hold it.
+        let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_is_told_and_loses_nothing() {
+    let small = match Small::mount(96 << 20) {
+        Ok(small) => small,
+        Err(why) => return skip("story of a full disk", &format!("no file system could be mounted ({why}); it takes root")),
+    };
+    let up = idle();
+    symlink(small.path(), up.data()).unwrap();
+    let mut up = started(up).await;
+    let needs = "[resources]\ncpu_milli = 500\nmemory_bytes = 268435456\ndisk_bytes = 8388608\ngpus = 0\n";
+    project(&up, "tight", "- [ ] T001 One\n", &format!("{needs}{PASSES}")).await;
+    command_agent(&up, "echo", "echo x > x.txt").await;
+    let before = up.journal().await;
+
+    let filler = small.path().join("filler");
+    assert!(fs::write(&filler, vec![7; 96 << 20]).is_err(), "the disk is full now");
+    let (status, answer) = up.call("token.create", json!({"role": "viewer"})).await;
+    assert_eq!(status, 503, "{answer}");
+    clear(&answer["error"], "disk");
+    let (status, answer) = up.call("task.run", json!({"tasks": ["T001"]})).await;
+    assert_eq!(status, 503, "{answer}");
+    assert_eq!(up.request(reqwest::Method::GET, "/health", "", None).await.status(), 200);
+
+    fs::remove_file(&filler).unwrap();
+    let run = up.do_task("T001", "echo").await;
+    assert!(run["patch"].is_string());
+    up.kill().await;
+    up.begin().await;
+    assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
+    assert_eq!(up.journal().await[..before.len()], before, "what was there is there");
+    assert_eq!(up.ok(&["task", "show", "T001"]).await["state"]["state"], "in_review");
+}
