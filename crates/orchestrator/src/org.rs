@@ -140,6 +140,9 @@ impl Org {
             make_unshared(folder)?;
         }
         make_private(&dir.runs())?;
+        for lock in forge::clear_stale_locks(&dir.radicle()) {
+            tracing::warn!(lock = %lock.display(), "a lock that a killed process left was removed");
+        }
         let forge = Arc::new(Forge::open(&dir.radicle(), &dir.member())?);
         let (device, member) = (forge.device(), forge.member());
         let signing = forge.clone();

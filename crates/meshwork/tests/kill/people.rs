@@ -152,7 +152,7 @@ impl Shared {
     }
 
     async fn start(&self, task: &Value) -> Option<()> {
-        let agent = if self.turn() % 4 == 0 { "tape" } else { "shell" };
+        let agent = if self.turn().is_multiple_of(4) { "tape" } else { "shell" };
         let input = json!({"feature": task["at"]["feature"], "tasks": [task["at"]["task"]], "agent": agent});
         let (status, answer) = self.door.call("task.run", input).await?;
         if status == 200 {
@@ -167,7 +167,7 @@ impl Shared {
     async fn judge(&self, task: &Value) -> Option<()> {
         let patch = task["state"]["patch"].as_str()?.to_owned();
         let known = self.acknowledged.lock().unwrap().rejected.contains(&patch);
-        if !known && self.turn() % 9 == 0 {
+        if !known && self.turn().is_multiple_of(9) {
             let input = json!({"patch": patch, "verdict": "reject", "summary": "Once more."});
             if self.door.call("patch.review", input).await?.0 == 200 {
                 self.note(|a| a.rejected.insert(patch));
@@ -192,7 +192,7 @@ impl Shared {
 
     /// Now and then a working run is stopped.
     async fn stop_one(&self) -> Option<()> {
-        if self.turn() % 40 != 0 || !self.starts.load(Ordering::SeqCst) {
+        if !self.turn().is_multiple_of(40) || !self.starts.load(Ordering::SeqCst) {
             return Some(());
         }
         let runs = self.door.ask("run.list", json!({"state": "working"})).await?;
