@@ -9,6 +9,7 @@
 //! <data>/orgs/<org>/        one org: radicle/ member/ store/ vault/ runs/ saved.git
 //! ```
 
+use crate::limits;
 use domain::{Kind, OrgName, Problem, RunId};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
@@ -74,7 +75,14 @@ impl DataDir {
     pub fn lock(&self) -> Result<Lock, Problem> {
         let path = self.root.join("lock");
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|e| storage(&path, &e))?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        let begun = std::time::Instant::now();
+        let mut taken = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        // A program that a meshwork which just died was starting holds its files for the moment between fork and exec.
+        while taken.is_err() && begun.elapsed() < limits::LOCK_WAIT {
+            std::thread::sleep(limits::LOCK_PAUSE);
+            taken = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        }
+        taken.map_err(|_| {
             let by = self.up().map(|up| format!(" It runs as process {} at {}.", up.pid, up.url)).unwrap_or_default();
             Problem::conflict(format!("Another meshwork uses the data folder {}.{by}", self.root.display()))
                 .next("Use that one, stop it first, or give another folder with --data-dir.")

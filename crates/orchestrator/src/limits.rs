@@ -26,7 +26,7 @@ pub const ORDER_WAIT: Duration = Duration::from_secs(20);
 pub const UNACKED_MAX: usize = 4096;
 /// How many reports are written to disk together.
 pub const LOG_BATCH: usize = 256;
-/// How many runs of agents a device executes at once, unless configured: one for each pair of cores.
+/// How many runs of agents a device executes at once, unless configured: one for each core.
 pub const CORES_PER_SLOT: u64 = 1;
 /// What a run is given where nothing is said: a core.
 pub const RUN_CPU_MILLI: u64 = 1_000;
@@ -42,9 +42,13 @@ pub const PAGE_MAX: usize = 1_000;
 pub const DIFF_BYTES_MAX: usize = 4 << 20;
 /// How many lists a person sees at once where nothing is said.
 pub const LIST_DEFAULT: usize = 200;
-/// How long `org create`, engines' installs and the like may take, beside their own limits.
+/// How many connections out of one run's sandbox there may be at once.
 pub const TUNNELS_PER_RUN_MAX: usize = 64;
 /// Bytes of a tunnel that may be under way.
 pub const TUNNEL_CHUNK: usize = 32 * 1024;
 /// How many runs are looked at: those before are history.
 pub const RUNS_MAX: usize = 10_000;
+/// How long a data folder that seems to be in use is tried again.
+pub const LOCK_WAIT: Duration = Duration::from_secs(1);
+/// The pause between two tries.
+pub const LOCK_PAUSE: Duration = Duration::from_millis(10);

@@ -1,12 +1,13 @@
 //! The store's folder: its files' names, durable writes, the lock, and the mark that a restore leaves.
 
-use crate::problem;
+use crate::{limits, problem};
 use domain::Problem;
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 /// The database.
@@ -62,11 +63,18 @@ pub(crate) fn lock(dir: &Path) -> Result<File, Problem> {
     let path = dir.join("journal.lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
     let file = file.map_err(|e| problem::file("open", &path, &e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Problem::conflict(format!("Another Meshwork already uses {}.", dir.display()))
-            .next("Use that one, or stop it first, or choose another folder with --data-dir.")),
-        Err(TryLockError::Error(e)) => Err(problem::file("lock", &path, &e)),
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // A program that was just started by this process holds our closed files for the moment between fork and exec.
+            Err(TryLockError::WouldBlock) if begun.elapsed() < limits::LOCK_WAIT => std::thread::sleep(limits::LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => {
+                return Err(Problem::conflict(format!("Another Meshwork already uses {}.", dir.display()))
+                    .next("Use that one, or stop it first, or choose another folder with --data-dir."));
+            }
+            Err(TryLockError::Error(e)) => return Err(problem::file("lock", &path, &e)),
+        }
     }
 }
 

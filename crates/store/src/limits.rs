@@ -42,3 +42,8 @@ pub const LOG_RESERVE_BYTES: u64 = 4 * 1024 * 1024;
 pub const LOG_INDEX_BYTES: u64 = 64 * 1024;
 /// How many entries a follower of a log takes at once.
 pub const LOG_FOLLOW_BATCH: usize = 256;
+
+/// How long a folder that seems to be in use is tried again.
+pub const LOCK_WAIT: std::time::Duration = std::time::Duration::from_millis(500);
+/// The pause between two tries.
+pub const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(5);

@@ -63,7 +63,7 @@ pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outco
 async fn wait_for(client: &Client, started: &Value, json: bool) -> Outcome {
     let mut runs: Vec<String> = started["runs"].as_array().into_iter().flatten().map(|r| at(r, &["run"])).collect();
     let mut states = Vec::new();
-    let mut stream_from = 0;
+    let mut stream_from = started["seq"].as_u64().unwrap_or(0);
     while !runs.is_empty() {
         let mut open = Vec::new();
         for run in &runs {
@@ -76,9 +76,8 @@ async fn wait_for(client: &Client, started: &Value, json: bool) -> Outcome {
         }
         runs = open;
         if !runs.is_empty() {
-            let from = if stream_from == 0 { String::new() } else { format!("?after={stream_from}") };
             client
-                .follow(&format!("/events{from}"), |event| {
+                .follow(&format!("/events?after={stream_from}"), |event| {
                     stream_from = event["seq"].as_u64().unwrap_or(stream_from);
                     event["event"]["type"] != "run_moved"
                 })

@@ -12,8 +12,20 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use tokio::time::{sleep, timeout};
 
 /// The moves of runs that kills aim at: between this one and the next.
-const AIMS: [&str; 9] =
-    ["run_queued", "placing", "starting", "preparing", "working", "verifying", "publishing", "patch_published", "patch_merged"];
+const AIMS: [&str; 11] = [
+    "run_queued",
+    "placing",
+    "starting",
+    "preparing",
+    "working",
+    "verifying",
+    "publishing",
+    "patch_published",
+    "patch_merged",
+    // Short ones, which kills at any time would hardly meet.
+    "placing",
+    "publishing",
+];
 /// How long an aim is waited for.
 const AIM_TIME: Duration = Duration::from_millis(900);
 

@@ -123,6 +123,8 @@ struct RunTasks {
 
 #[derive(Debug, Serialize, JsonSchema)]
 struct Started {
+    /// The journal's last event before: what became of the runs comes after it.
+    seq: u64,
     runs: Vec<StartedRun>,
     /// Tasks that were left out, and why.
     skipped: Vec<Skipped>,
@@ -142,9 +144,10 @@ struct Skipped {
 
 async fn run(context: Context, input: RunTasks) -> Result<Started, Problem> {
     let org = context.org()?;
+    let seq = org.store.head()?.seq.0;
     let (actor, asked_one) = (context.actor(&org), input.tasks.len() == 1);
     let (chosen, agent) = org.blocking(move |org| choose(org, &input)).await?;
-    let mut started = Started { runs: vec![], skipped: vec![] };
+    let mut started = Started { seq, runs: vec![], skipped: vec![] };
     for (view, rebase) in chosen {
         match queue(&org, &actor, &view, &agent, rebase).await {
             Ok(run) => started.runs.push(StartedRun { task: view.at.task, run }),

@@ -136,8 +136,33 @@ async fn clean(org: &Arc<Org>, run: &RunId) {
     }
 }
 
-/// Removes a folder. A git command of an orchestrator that was killed may still write there for a moment.
+/// How a folder is called that is being removed: half of one must never be taken for somebody's work.
+const GONE: &str = "gone";
+
+/// Removes the folder of a run.
 fn remove(folder: &Path) -> Result<(), Problem> {
+    let gone = folder.with_extension(GONE);
+    remove_all(&gone)?;
+    match fs::rename(folder, &gone) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(storage(folder, &error)),
+        Ok(()) => remove_all(&gone),
+    }
+}
+
+/// Goes on with removing what a killed orchestrator was removing.
+pub(super) fn remove_the_rest(org: &Org) {
+    for entry in fs::read_dir(org.dir.runs()).into_iter().flatten().flatten() {
+        if entry.path().extension().is_some_and(|end| end == GONE)
+            && let Err(problem) = remove_all(&entry.path())
+        {
+            tracing::warn!(%problem, "a run's folder could not be removed; the next start tries again");
+        }
+    }
+}
+
+/// A git command of an orchestrator that was killed may still write there for a moment.
+fn remove_all(folder: &Path) -> Result<(), Problem> {
     for _ in 1..limits::REMOVE_TRIES {
         match fs::remove_dir_all(folder) {
             Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => std::thread::sleep(limits::RUNNER_LOOK_EVERY),

@@ -26,6 +26,11 @@ pub async fn recover(org: &Arc<Org>) -> Result<(), Problem> {
         super::resume(org, run);
     }
     // A crash between the end of a run and the clearing of its folder.
+    org.blocking(|org| {
+        end::remove_the_rest(org);
+        Ok(())
+    })
+    .await?;
     for run in &ended {
         if let Err(problem) = end::clear_leftover(org, run).await {
             tracing::error!(run = %run.id, %problem, "what an ended run left could not be cleared away; it stays in the run's folder");
