@@ -4,7 +4,7 @@ use super::{Drive, Over, publish, runner_process};
 use crate::{admission, clock, data_dir::storage, limits, org::Org};
 use domain::{
     Oid, Problem, RunId,
-    event::{Body, kind},
+    event::{Body, Event, kind},
     limits::RESUME_ATTEMPTS_MAX,
     manifest::Class,
     run::{Order, Reason, Run, RunState},
@@ -75,14 +75,30 @@ async fn settle(org: &Arc<Org>, id: &RunId, over: Over) -> Result<(), Problem> {
             return org.record(&org.device, bodies).await;
         }
     }
-    bodies.push(Body::RunMoved { run: run.id.clone(), to, reason: Some(over.reason) });
-    org.record(&org.device, bodies).await?;
+    let checkpointed = bodies.into_iter().map(|body| org.event(&org.device, body)).collect();
+    write_end(org, &run.id, checkpointed, Over { to, reason: over.reason }).await?;
     org.store.run_log(&run.id)?.finish();
     clean(org, &run.id).await;
     if !*org.closing.borrow() {
         take_up_again(org, &run.id).await?;
     }
     Ok(())
+}
+
+/// Writes the end of a run. A person's stop that was journaled while the work was being saved still counts.
+async fn write_end(org: &Arc<Org>, id: &RunId, mut events: Vec<Event>, over: Over) -> Result<(), Problem> {
+    let ended = |over: Over| Body::RunMoved { run: id.clone(), to: over.to, reason: Some(over.reason) };
+    let (id, lost) = (id.clone(), over.to == RunState::Lost);
+    let mut last = org.event(&org.device, ended(over));
+    let decided = org.store.append_if(move |view| {
+        let now: Option<Run> = view.get(kind::RUN, id.as_str())?;
+        if let Some(reason @ Reason::Stopped { .. }) = now.and_then(|r| r.reason).filter(|_| lost) {
+            last.body = Body::RunMoved { run: id, to: RunState::Cancelled, reason: Some(reason) };
+        }
+        events.push(last);
+        Ok(events)
+    });
+    decided.await.map(|_| ())
 }
 
 /// A run that is lost may be over in another way: its patch was out already, or a person had stopped it.
