@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::{
+    fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -82,4 +83,17 @@ pub fn percentile(sorted: &[Duration], share: f64) -> Duration {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     let at = (last as f64 * share).round() as usize;
     sorted.get(at).copied().unwrap_or_default()
+}
+
+/// PSS of a process and all below it, in KiB.
+pub fn tree_pss_kib(pid: u32) -> u64 {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    memory_kib(pid, "Pss:") + children.split_whitespace().filter_map(|p| p.parse().ok()).map(tree_pss_kib).sum::<u64>()
+}
+
+/// One line of a process's memory, as `Pss:` or `Anonymous:`, in KiB; 0 when the process is gone.
+pub fn memory_kib(pid: u32, name: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let line = text.lines().find(|l| l.starts_with(name)).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
 }

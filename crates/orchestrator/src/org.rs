@@ -28,7 +28,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
-pub use store::Seq;
+pub use store::{Recorded, Seq};
 use store::Store;
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;

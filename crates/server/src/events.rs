@@ -2,15 +2,19 @@
 
 use crate::{error::Refusal, limits, router::Doors};
 use axum::{
+    body::{Body, Bytes},
     extract::{Path, Query, State},
-    http::HeaderMap,
-    response::sse::{Event, KeepAlive, KeepAliveStream, Sse},
+    http::{HeaderMap, header},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, KeepAliveStream, Sse},
+    },
 };
 use domain::{Kind, Problem, RunId, role::Permission};
 use futures::StreamExt;
 use serde::Deserialize;
 use std::{convert::Infallible, sync::Arc};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct From {
@@ -18,22 +22,25 @@ pub(crate) struct From {
     after: Option<u64>,
 }
 
+/// The log of a run as a stream.
 type Events = Sse<KeepAliveStream<futures::stream::BoxStream<'static, Result<Event, Infallible>>>>;
 
 /// `GET /events`
-pub(crate) async fn journal(State(doors): State<Doors>, Query(from): Query<From>, headers: HeaderMap) -> Result<Events, Refusal> {
+pub(crate) async fn journal(State(doors): State<Doors>, Query(from): Query<From>, headers: HeaderMap) -> Result<Response, Refusal> {
     doors.gate.caller(&headers)?.may(Permission::View)?;
     let permit = stream(&doors)?;
     let org = doors.machine.org()?;
-    let after = resume(&headers).or(from.after).map_or_else(|| org.store.head().map(|h| h.seq), |seq| Ok(orchestrator::org::Seq(seq)))?;
-    let follower = org.store.follow(after);
+    let after = resume(&headers).or(from.after).map_or_else(|| org.store.head().map(|h| h.seq.0), Ok)?;
     let closing = closing(&org);
-    let events = futures::stream::unfold((follower, permit), |(mut follower, permit)| async move {
-        let recorded = follower.next().await.ok()?;
-        let data = serde_json::to_string(&recorded).unwrap_or_default();
-        Some((Ok(Event::default().id(recorded.seq.to_string()).event("journal").data(data)), (follower, permit)))
+    let watcher = doors.fan.watch(&org, after);
+    let texts = futures::stream::unfold((watcher, permit), |(mut watcher, permit)| async move {
+        // A comment now and then shows both sides that the line is alive.
+        let text = timeout(limits::KEEP_ALIVE, watcher.next()).await.unwrap_or(Ok(Bytes::from_static(b":\n\n"))).ok()?;
+        Some((Ok::<_, Infallible>(text), (watcher, permit)))
     });
-    Ok(sse(events.take_until(closing).boxed()))
+    // The first comment goes at once: a browser's stream counts as open when something has arrived.
+    let texts = futures::stream::iter([Ok(Bytes::from_static(b":\n\n"))]).chain(texts);
+    Ok(([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(texts.take_until(closing))).into_response())
 }
 
 /// `GET /api/v1/run/{run}/log/events`

@@ -7,6 +7,7 @@ mod api;
 mod auth;
 mod error;
 mod events;
+mod fan;
 mod limits;
 mod mcp;
 mod metrics;

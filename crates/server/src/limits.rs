@@ -16,3 +16,11 @@ pub(crate) const SESSIONS_MAX: usize = 256;
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How many event streams there may be at once.
 pub(crate) const STREAMS_MAX: usize = 2_000;
+/// Events of the journal that follow each other within this time go out together.
+pub(crate) const JOIN: Duration = Duration::from_millis(50);
+/// From this many bytes on nothing more is joined.
+pub(crate) const FRAME_BYTES_MAX: usize = 64 * 1024;
+/// How many frames a slow watcher may be behind before it reads the journal by itself.
+pub(crate) const FRAMES_BUFFERED: usize = 64;
+/// How many events a watcher that is behind reads at once.
+pub(crate) const CATCH_UP_EVENTS: usize = 64;

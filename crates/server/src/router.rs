@@ -1,6 +1,6 @@
 //! What is served where. Reads as a table of contents.
 
-use crate::{api, auth::Gate, error::Refusal, events, limits, mcp, metrics, openapi, page};
+use crate::{api, auth::Gate, error::Refusal, events, fan::Fan, limits, mcp, metrics, openapi, page};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -21,11 +21,12 @@ pub(crate) struct Doors {
     pub(crate) machine: Arc<Machine>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) fan: Arc<Fan>,
 }
 
 /// All doors over HTTP.
 pub fn router(machine: Arc<Machine>, gate: Arc<Gate>) -> Router {
-    let doors = Doors { machine, gate, streams: Arc::new(Semaphore::new(limits::STREAMS_MAX)) };
+    let doors = Doors { machine, gate, streams: Arc::new(Semaphore::new(limits::STREAMS_MAX)), fan: Arc::default() };
     Router::new()
         .route("/", get(page::home))
         .route("/sign-in", get(page::sign_in))
