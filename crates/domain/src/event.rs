@@ -16,6 +16,7 @@ use crate::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The version of events that this build writes.
 pub const VERSION: u16 = 1;
@@ -260,13 +261,39 @@ pub enum Body {
         /// Its commit.
         commit: Oid,
     },
-    /// A review was given.
+    /// A patch that a run opened got a revision by hand, by the actor.
+    PatchRevised {
+        /// The project.
+        project: ProjectName,
+        /// The patch.
+        patch: PatchId,
+        /// The revision.
+        revision: RevisionId,
+        /// Its commit.
+        commit: Oid,
+        /// The task that the patch is for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskRef>,
+    },
+    /// The actor commented on a patch. The text is Radicle's.
+    PatchCommented {
+        /// The project.
+        project: ProjectName,
+        /// The patch.
+        patch: PatchId,
+        /// The comment's id.
+        comment: Oid,
+        /// The task that the patch is for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskRef>,
+    },
+    /// The actor reviewed a patch.
     PatchReviewed {
         /// The project.
         project: ProjectName,
         /// The patch.
         patch: PatchId,
-        /// What was said.
+        /// What was said; none: what was said counts no more.
         verdict: Option<Verdict>,
         /// The task that the patch is for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -294,6 +321,16 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task: Option<TaskRef>,
     },
+    /// A closed patch was opened again.
+    PatchReopened {
+        /// The project.
+        project: ProjectName,
+        /// The patch.
+        patch: PatchId,
+        /// The task that the patch is for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskRef>,
+    },
     /// Keys and journal were saved.
     BackedUp,
     /// A backup was taken up: the journal goes on as a new incarnation.
@@ -306,6 +343,8 @@ pub mod kind {
     pub const RUN: &str = "run";
     /// A [`crate::task::Claim`], by the task's full name.
     pub const CLAIM: &str = "claim";
+    /// The [`crate::PatchId`] that a comment is on, by the comment's id.
+    pub const COMMENT: &str = "comment";
     /// A [`crate::Oid`]: what the mirror of a project is known to have, by project.
     pub const MIRROR: &str = "mirror";
 }
@@ -337,19 +376,27 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
                 out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
             }
         }
-        Body::PatchPublished { run, patch, .. } => {
+        Body::PatchPublished { run, patch, revision, .. } => {
             if let Some(task) = read::<Run>(before, kind::RUN, run.as_str())?.and_then(|r| r.task) {
                 out.extend(claim(before, Some(&task), |c| {
-                    (c.patch, c.changes_requested, c.rejected) = (Some(patch.clone()), false, false);
+                    (c.patch, c.revision, c.rejected) = (Some(patch.clone()), Some(revision.clone()), false);
+                    c.verdicts.clear();
                 })?);
             }
         }
-        // A comment takes no verdict back.
-        Body::PatchReviewed { verdict: Some(verdict @ (Verdict::Accept | Verdict::Reject)), task, .. } => {
-            out.extend(claim(before, task.as_ref(), |c| c.changes_requested = *verdict == Verdict::Reject)?);
+        Body::PatchRevised { patch, revision, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| {
+            c.revision = Some(revision.clone());
+            c.verdicts.clear();
+        })?),
+        Body::PatchCommented { patch, comment, .. } => out.push(put(kind::COMMENT, comment.as_str(), patch)?),
+        Body::PatchReviewed { patch, verdict, task, .. } => {
+            out.extend(claim_with(before, task.as_ref(), patch, |c| judge(c, &event.actor, *verdict))?);
         }
-        Body::PatchMerged { task, .. } => out.extend(claim(before, task.as_ref(), |c| c.merged = true)?),
-        Body::PatchClosed { task, .. } => out.extend(claim(before, task.as_ref(), |c| c.rejected = true)?),
+        Body::PatchMerged { patch, task, .. } => {
+            out.extend(claim(before, task.as_ref(), |c| (c.patch, c.merged) = (Some(patch.clone()), true))?);
+        }
+        Body::PatchClosed { patch, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| c.rejected = true)?),
+        Body::PatchReopened { patch, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| c.rejected = false)?),
         Body::MirrorPushed { project, commit } | Body::MirrorPulled { project, commit } => {
             out.push(put(kind::MIRROR, project.as_str(), commit)?)
         }
@@ -436,7 +483,23 @@ fn new_claim(task: &TaskRef, device: &Did) -> Claim {
         patch: None,
         merged: false,
         rejected: false,
-        changes_requested: false,
+        revision: None,
+        verdicts: BTreeMap::new(),
+    }
+}
+
+fn judge(claim: &mut Claim, by: &Did, verdict: Option<Verdict>) {
+    match verdict {
+        None => {
+            claim.verdicts.remove(by);
+        }
+        // A comment takes no verdict back.
+        Some(Verdict::Comment) => {
+            claim.verdicts.entry(by.clone()).or_insert(Verdict::Comment);
+        }
+        Some(verdict) => {
+            claim.verdicts.insert(by.clone(), verdict);
+        }
     }
 }
 
@@ -445,6 +508,20 @@ fn claim(before: Before<'_>, task: Option<&TaskRef>, change: impl FnOnce(&mut Cl
     let Some(mut claim) = read::<Claim>(before, kind::CLAIM, &task.to_string())? else { return Ok(None) };
     change(&mut claim);
     put(kind::CLAIM, &task.to_string(), &claim).map(Some)
+}
+
+/// As [`claim`], where this is the claim's patch: of an earlier one nothing counts any more.
+fn claim_with(
+    before: Before<'_>,
+    task: Option<&TaskRef>,
+    patch: &PatchId,
+    change: impl FnOnce(&mut Claim),
+) -> Result<Option<Projected>, Problem> {
+    claim(before, task, |claim| {
+        if claim.patch.as_ref() == Some(patch) {
+            change(claim);
+        }
+    })
 }
 
 fn read<T: DeserializeOwned>(before: &mut dyn FnMut(&str, &str) -> Option<Value>, kind: &str, id: &str) -> Result<Option<T>, Problem> {

@@ -123,6 +123,7 @@ mod tests {
             head: oid("c"),
             base: oid("d"),
             merged_as: None,
+            merged_by: None,
             revisions: vec![revision],
             trace: None,
         }

@@ -78,6 +78,9 @@ pub struct Patch {
     /// The commit on the default branch by which it was merged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_as: Option<Oid>,
+    /// Whose key marked it as merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_by: Option<Did>,
     /// Its revisions, oldest first.
     pub revisions: Vec<Revision>,
     /// The trace of the latest revision, where a run made it.
@@ -124,6 +127,11 @@ pub struct Review {
 /// A comment, perhaps on a line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Comment {
+    /// Its id.
+    pub id: Oid,
+    /// The comment that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Oid>,
     /// Who.
     pub by: Did,
     /// Text.

@@ -1,7 +1,8 @@
 //! Tasks of Spec-Kit features, which may start, and why one waits. Reading the files is the crate `spec`'s.
 
 use crate::{
-    FeatureId, PatchId, RunId, TaskId, TaskRef,
+    Did, FeatureId, PatchId, RevisionId, RunId, TaskId, TaskRef,
+    patch::Verdict,
     run::{Reason, Run, RunState},
 };
 use schemars::JsonSchema;
@@ -141,7 +142,7 @@ pub struct Claim {
     /// The task.
     pub task: TaskRef,
     /// The device that owns the claim.
-    pub device: crate::Did,
+    pub device: Did,
     /// The runs at it, oldest first.
     pub runs: Vec<RunId>,
     /// The patch, once there is one.
@@ -153,9 +154,19 @@ pub struct Claim {
     /// Whether the patch was closed without merging.
     #[serde(default)]
     pub rejected: bool,
-    /// Whether a review asked for changes since the last revision.
-    #[serde(default)]
-    pub changes_requested: bool,
+    /// The patch's latest revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<RevisionId>,
+    /// What the reviewers whose word counts say of that revision.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub verdicts: BTreeMap<Did, Verdict>,
+}
+
+impl Claim {
+    /// Whether a reviewer asked for changes of the latest revision.
+    pub fn changes_requested(&self) -> bool {
+        self.verdicts.values().any(|verdict| *verdict == Verdict::Reject)
+    }
 }
 
 /// Where a task is, from its tick, its claim and its latest run; without regard to what it depends on.
@@ -169,7 +180,7 @@ pub fn state(task: &Task, claim: Option<&Claim>, latest: Option<&Run>) -> TaskSt
             TaskState::Failed { run: run.id.clone(), reason: run.reason.clone().unwrap_or(Reason::Completed) }
         }
         (Some(patch), _) if claim.rejected => TaskState::Rejected { patch: patch.clone() },
-        (Some(patch), _) if claim.changes_requested => TaskState::ChangesRequested { patch: patch.clone() },
+        (Some(patch), _) if claim.changes_requested() => TaskState::ChangesRequested { patch: patch.clone() },
         (Some(patch), _) => TaskState::InReview { patch: patch.clone() },
         (None, Some(run)) => TaskState::Failed { run: run.id.clone(), reason: run.reason.clone().unwrap_or(Reason::Completed) },
         (None, None) => TaskState::Ready,

@@ -7,7 +7,7 @@ use crate::{
     repository::{canonical, tree_of},
     review::known,
 };
-use domain::{Oid, PatchId, Problem, RevisionId, Rid};
+use domain::{Did, Oid, PatchId, Problem, RevisionId, Rid};
 use git2::{Delta, IndexEntry, IndexTime, MergeOptions, Repository as Git};
 use radicle::storage::git::Repository;
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,6 +145,28 @@ impl Forge {
             self.change_patch(repo, patch, |own| own.merge(id, to.into()).map(drop).told("The patch could not be marked as merged."))?;
             Ok(Merged { commit: commit.clone(), before: there })
         })
+    }
+}
+
+impl Forge {
+    /// Whether a commit is in the default branch, and if so, which delegate's own branch brought it there: another's, where
+    /// not only the member's has it.
+    pub fn brought_by(&self, rid: &Rid, commit: &Oid) -> Result<Option<Did>, Problem> {
+        let repo = self.repository(rid)?;
+        let (branch, head) = canonical(&repo)?;
+        let wanted = convert::git_oid(commit.as_str())?;
+        let has = |at: git2::Oid| at == wanted || repo.backend.graph_descendant_of(at, wanted).unwrap_or(false);
+        if !has(head) {
+            return Ok(None);
+        }
+        let member = self.member();
+        let brought = |did: &Did| {
+            let name = convert::key(did).map(|key| format!("refs/namespaces/{}/refs/heads/{branch}", key.to_human()));
+            name.is_ok_and(|name| repo.backend.refname_to_id(&name).is_ok_and(has))
+        };
+        let mut delegates = self.delegates(rid)?;
+        delegates.sort_by_key(|did| *did == member);
+        Ok(Some(delegates.into_iter().find(brought).unwrap_or(member)))
     }
 }
 

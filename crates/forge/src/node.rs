@@ -77,6 +77,13 @@ pub enum NodeEvent {
         /// Whether branches or the identity changed too.
         branches: bool,
     },
+    /// Something on this device changed refs of a repository: the forge itself, or the stock `rad` with this node.
+    Announced {
+        /// The repository.
+        rid: Rid,
+        /// Whose refs.
+        by: Did,
+    },
     /// The canonical head of a branch moved because of what came.
     HeadMoved {
         /// The repository.
@@ -149,6 +156,9 @@ fn translate(event: Event) -> Option<NodeEvent> {
             let patches: BTreeSet<PatchId> = changed.iter().filter_map(|update| patch_of(update)).collect();
             let branches = changed.iter().any(|u| u.name().as_str().contains("/refs/heads/") || u.name().as_str().ends_with("/rad/id"));
             Some(NodeEvent::Fetched { rid: convert::rid(&rid).ok()?, from: convert::did(&remote), patches, branches })
+        }
+        Event::LocalRefsAnnounced { rid, refs, .. } => {
+            Some(NodeEvent::Announced { rid: convert::rid(&rid).ok()?, by: convert::did(&refs.remote) })
         }
         Event::CanonicalRefUpdated { rid, refname, target } => {
             Some(NodeEvent::HeadMoved { rid: convert::rid(&rid).ok()?, name: refname.to_string(), commit: convert::oid(target).ok()? })

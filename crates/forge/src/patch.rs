@@ -116,9 +116,12 @@ fn world(repo: &Repository) -> Result<Arc<Vec<git2::Oid>>, Problem> {
 
 fn translate(id: &ObjectId, patch: &rad::Patch, project: &ProjectName) -> Result<Patch, Problem> {
     let revisions = patch.revisions().map(|(id, revision)| self::revision(id, revision)).collect::<Result<Vec<_>, _>>()?;
-    let (merged_as, merged_revision) = match patch.state() {
-        rad::State::Merged { revision, commit } => (Some(convert::oid(commit)?), Some(convert::revision_id(revision)?)),
-        _ => (None, None),
+    let (merged_as, merged_revision, merged_by) = match patch.state() {
+        rad::State::Merged { revision, commit } => {
+            let by = patch.merges().find(|(_, merge)| merge.commit == *commit).map(|(key, _)| convert::did(key));
+            (Some(convert::oid(commit)?), Some(convert::revision_id(revision)?), by)
+        }
+        _ => (None, None, None),
     };
     // A run that continues another's patch has a key of its own, so the last revision of all counts, not the author's.
     let shown = revisions.iter().find(|r| merged_revision.as_ref() == Some(&r.id)).or(revisions.last());
@@ -134,6 +137,7 @@ fn translate(id: &ObjectId, patch: &rad::Patch, project: &ProjectName) -> Result
         head: shown.head.clone(),
         base: shown.base.clone(),
         merged_as,
+        merged_by,
         trace,
         revisions,
     })
@@ -156,25 +160,31 @@ fn revision(id: rad::RevisionId, revision: &rad::Revision) -> Result<Revision, P
         base: convert::oid(revision.base())?,
         at: timestamp(revision.timestamp()),
         description: revision.description().to_owned(),
-        reviews: revision.reviews().map(|(by, review)| self::review(convert::did(by), review)).collect(),
-        comments: revision.discussion().comments().map(|(_, comment)| comment_of(comment)).collect(),
+        reviews: revision.reviews().map(|(by, review)| self::review(convert::did(by), review)).collect::<Result<_, _>>()?,
+        comments: revision.discussion().comments().map(comment).collect::<Result<_, _>>()?,
     })
 }
 
-fn review(by: Did, review: &rad::Review) -> Review {
+fn review(by: Did, review: &rad::Review) -> Result<Review, Problem> {
     let verdict = match review.verdict() {
         Some(rad::Verdict::Accept) => Some(Verdict::Accept),
         Some(rad::Verdict::Reject) => Some(Verdict::Reject),
         None if review.summary().is_empty() => None,
         None => Some(Verdict::Comment),
     };
-    let comments = review.comments().map(|(_, comment)| comment_of(comment)).collect();
-    Review { by, verdict, summary: review.summary().to_owned(), at: timestamp(review.timestamp()), comments }
+    let comments = review.comments().map(comment).collect::<Result<_, _>>()?;
+    Ok(Review { by, verdict, summary: review.summary().to_owned(), at: timestamp(review.timestamp()), comments })
 }
 
-fn comment_of(comment: &thread::Comment<CodeLocation>) -> Comment {
-    let line = comment.location().and_then(line_ref);
-    Comment { by: convert::did(comment.author()), body: comment.body().to_owned(), at: timestamp(comment.timestamp()), line }
+fn comment((id, comment): (&thread::CommentId, &thread::Comment<CodeLocation>)) -> Result<Comment, Problem> {
+    Ok(Comment {
+        id: convert::oid(id)?,
+        reply_to: comment.reply_to().map(convert::oid).transpose()?,
+        by: convert::did(&comment.author()),
+        body: comment.body().to_owned(),
+        at: timestamp(comment.timestamp()),
+        line: comment.location().and_then(line_ref),
+    })
 }
 
 fn timestamp(at: radicle::cob::Timestamp) -> Timestamp {

@@ -8,11 +8,12 @@ use crate::{
     trace::cut,
 };
 use domain::patch::{LineRef, Verdict};
-use domain::{Kind, Oid, PatchId, Problem, RevisionId, Rid};
+use domain::{Did, Kind, Oid, PatchId, Problem, RevisionId, Rid};
 use radicle::cob::cache::StoreWriter;
 use radicle::cob::patch as rad;
+use radicle::cob::stream::{CobRange, CobStream as _, Stream};
 use radicle::crypto::SigningKey;
-use radicle::storage::git::Repository;
+use radicle::storage::{ReadRepository as _, git::Repository};
 
 /// A patch that the member may change.
 type Own<'a, 'b, 'g> = rad::PatchMut<'a, 'b, 'g, Repository, SigningKey, StoreWriter>;
@@ -119,6 +120,27 @@ impl Forge {
             own.unarchive().told("The patch could not be opened again.")?;
             Ok(())
         })
+    }
+
+    /// Who closed a patch, or opened it again, last; none when nobody ever did.
+    pub fn state_set_by(&self, rid: &Rid, patch: &PatchId) -> Result<Option<Did>, Problem> {
+        let what = "The patch's history cannot be read.";
+        let repo = self.repository(rid)?;
+        let id = convert::object_id(patch)?;
+        let author = crate::patch::read(&repo, &id)?.ok_or_else(|| missing(patch))?.author().public_key().to_owned();
+        let doc = repo.identity_doc().told(what)?;
+        let range = CobRange::new(&rad::TYPENAME, &id);
+        let history: Stream<'_, rad::Action> = Stream::new(&repo.backend, range, rad::TYPENAME.clone());
+        let mut last = None;
+        for change in history.all().told(what)? {
+            let change = change.told(what)?;
+            let of_state = change.actions.iter().any(|action| matches!(action, rad::Action::Lifecycle { .. }));
+            // Radicle heeds nobody else's.
+            if of_state && (change.author == author || doc.is_delegate(&change.author.into())) {
+                last = last.max(Some((change.timestamp, change.author)));
+            }
+        }
+        Ok(last.map(|(_, key)| convert::did(&key)))
     }
 
     /// Changes a patch as the member, in the member's turn.

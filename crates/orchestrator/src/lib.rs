@@ -14,6 +14,7 @@ pub mod data_dir;
 pub mod dispatch;
 pub mod doctor;
 pub mod fault;
+mod follow;
 pub mod gateway;
 pub mod host;
 pub mod lifecycle;

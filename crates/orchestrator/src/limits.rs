@@ -4,6 +4,14 @@ use std::time::Duration;
 
 /// How often reconcilers look by themselves, beside being woken.
 pub const RECONCILE_EVERY: Duration = Duration::from_secs(5);
+/// How often every patch is compared with the journal, beside the node's news.
+pub const FOLLOW_EVERY: Duration = Duration::from_secs(60);
+/// For how long news of the node are gathered before one looks.
+pub const FOLLOW_COALESCE: Duration = Duration::from_millis(150);
+/// How many patches of one project are looked at one by one; with more, all are.
+pub const FOLLOWED_PATCHES_MAX: usize = 64;
+/// How often a claim that changes while it is looked at is looked at again at once.
+pub const RECONCILE_TRIES: usize = 3;
 /// How long a started runner has to report its key.
 pub const RUNNER_HELLO_WAIT: Duration = Duration::from_secs(20);
 /// How long a runner that is alive has to come back after its host restarted, or its connection broke.

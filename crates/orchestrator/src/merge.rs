@@ -1,7 +1,7 @@
 //! Merging: the gate is judged on the result of the merge, with ticks applied anew; then the member's key moves the
 //! branch. A conflict starts a run that does the work anew on the present branch.
 
-use crate::{actions::task::queue, dispatch, mirror, org::Org, provenance, tasks::Board};
+use crate::{actions::task::queue, dispatch, lifecycle::reconcile::tell, mirror, org::Org, provenance, tasks::Board};
 use domain::{
     Did, Kind, Oid, PatchId, Problem, RunId,
     event::Body,
@@ -68,8 +68,7 @@ pub async fn merge(org: &Arc<Org>, actor: &Did, project: &Project, patch: &Patch
     check(org, &board, &patch, made_by.as_ref(), &commit).await?;
     let (rid, id, result) = (project.rid.clone(), patch.id.clone(), commit.clone());
     org.blocking(move |org| org.forge.merge(&rid, &id, &revision, &result)).await?;
-    org.record(actor, vec![Body::PatchMerged { project: project.name.clone(), patch: patch.id.clone(), commit: commit.clone(), task }])
-        .await?;
+    tell(org, actor, Body::PatchMerged { project: project.name.clone(), patch: patch.id.clone(), commit: commit.clone(), task }).await?;
     org.announce(&project.rid, std::slice::from_ref(&org.member));
     org.wake.notify_one();
     if project.mirror.is_some() {

@@ -6,6 +6,7 @@ use crate::{
     data_dir::{OrgDir, make_private, make_unshared, storage, write_private},
     dispatch,
     fault::Fault,
+    follow,
     gateway, host,
     host::Hub,
     lifecycle::recover,
@@ -72,7 +73,7 @@ pub struct Org {
     pub tasks: TaskTracker,
     /// One merge at a time: each is judged on the result of the one before.
     pub merging: tokio::sync::Mutex<()>,
-    node: Mutex<Option<Node>>,
+    node: Mutex<Option<Arc<Node>>>,
 }
 
 impl std::fmt::Debug for Org {
@@ -125,8 +126,10 @@ impl Org {
         let closed = org.closing.subscribe();
         host::serve(Arc::downgrade(&org), org.hub.clone(), &org.dir.host_socket(), until(closed)).await?;
         org.record(&org.device, vec![Body::DeviceStarted { version: env!("CARGO_PKG_VERSION").into(), demo: org.options.demo }]).await?;
+        let changes = follow::listen(&org)?;
         recover::recover(&org).await?;
         org.tasks.spawn(dispatch::dispatch(org.clone()));
+        org.tasks.spawn(follow::follow(org.clone(), changes));
         Ok(org)
     }
 
@@ -170,7 +173,7 @@ impl Org {
             closing: watch::Sender::new(false),
             tasks: TaskTracker::new(),
             merging: tokio::sync::Mutex::default(),
-            node: Mutex::new(Some(node)),
+            node: Mutex::new(Some(Arc::new(node))),
             dir,
         };
         let org = Arc::new(org);
@@ -264,13 +267,13 @@ impl Org {
         }
     }
 
-    /// Does something with the node.
+    /// The node. Nothing is held while it is used: what waits for other nodes must not hold up the rest.
     ///
     /// # Errors
-    /// When it is down, and those of `with`.
-    pub fn with_node<T>(&self, with: impl FnOnce(&Node) -> Result<T, Problem>) -> Result<T, Problem> {
+    /// When it is down.
+    pub fn node(&self) -> Result<Arc<Node>, Problem> {
         let node = self.node.lock().unwrap_or_else(PoisonError::into_inner);
-        with(node.as_ref().ok_or_else(|| Problem::unavailable("The Radicle node is stopped."))?)
+        node.clone().ok_or_else(|| Problem::unavailable("The Radicle node is stopped."))
     }
 
     /// Ends in order: runs are saved, then the node stops. What does not end in time is taken up at the next start.

@@ -91,7 +91,7 @@ async fn health(State(doors): State<Doors>, headers: HeaderMap) -> Response {
         return "ok".into_response();
     }
     let org = doors.machine.org().ok();
-    let node = org.as_ref().and_then(|org| org.with_node(|node| Ok(node.health().running)).ok());
+    let node = org.as_ref().and_then(|org| org.node().ok().map(|node| node.health().running));
     Json(serde_json::json!({
         "status": "ok",
         "version": env!("CARGO_PKG_VERSION"),

@@ -63,7 +63,7 @@ async fn show(context: Context, _: Nothing) -> Result<OrgView, Problem> {
             member: org.member.clone(),
             members: state.members.into_values().collect(),
             devices: state.devices.into_values().collect(),
-            radicle: org.with_node(|node| Ok(node.listen_address().map(|a| a.to_string())))?,
+            radicle: org.node()?.listen_address().map(|a| a.to_string()),
             rad_home: org.forge.rad_home().display().to_string(),
         })
     })

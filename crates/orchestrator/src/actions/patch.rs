@@ -2,6 +2,7 @@
 
 use super::Done;
 use crate::{
+    lifecycle::reconcile::tell,
     merge,
     org::Org,
     provenance,
@@ -210,7 +211,7 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
             Ok((project, patch, task))
         })
         .await?;
-    org.record(&actor, vec![Body::PatchReviewed { project: project.name, patch: patch.id.clone(), verdict: Some(verdict), task }]).await?;
+    tell(&org, &actor, Body::PatchReviewed { project: project.name, patch: patch.id.clone(), verdict: Some(verdict), task }).await?;
     org.announce(&project.rid, std::slice::from_ref(&org.member));
     Ok(Done::new(match verdict {
         Verdict::Accept => format!("Patch {} is accepted. meshwork patch merge merges it.", patch.id),
@@ -245,7 +246,7 @@ async fn close(context: Context, input: One) -> Result<Done, Problem> {
             Ok((project, patch, task))
         })
         .await?;
-    org.record(&actor, vec![Body::PatchClosed { project: project.name, patch: patch.id.clone(), task }]).await?;
+    tell(&org, &actor, Body::PatchClosed { project: project.name, patch: patch.id.clone(), task }).await?;
     org.announce(&project.rid, std::slice::from_ref(&org.member));
     Ok(Done::new(format!("Patch {} is closed. Its commits stay in the repository.", patch.id)))
 }

@@ -129,7 +129,7 @@ fn cloned(org: &Org, input: &Add) -> Result<Added, Problem> {
         input.name.clone().ok_or_else(|| Problem::invalid("A cloned project needs a name in the org.").next("Give it with --name."))?;
     free(org, &name)?;
     let seeds: Vec<(Did, SocketAddr)> = input.seeds.iter().map(|s| seed(s)).collect::<Result<_, _>>()?;
-    org.with_node(|node| org.forge.clone_project(&rid, &seeds, node).map(|_| ()))?;
+    org.forge.clone_project(&rid, &seeds, &*org.node()?)?;
     let name =
         input.name.clone().ok_or_else(|| Problem::invalid("A cloned project needs a name in the org.").next("Give it with --name."))?;
     let project = Project { name, branch: org.forge.branch(&rid)?, rid, mirror: None };

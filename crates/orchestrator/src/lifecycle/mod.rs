@@ -5,7 +5,7 @@ mod commit;
 mod end;
 mod prepare;
 mod publish;
-mod reconcile;
+pub(crate) mod reconcile;
 pub mod recover;
 mod runner_process;
 mod start;

@@ -1,80 +1,214 @@
-//! After a start: what Radicle has and the journal does not know, because a crash came between the two, is noted. Radicle is
-//! the truth about patches; a merge that was interrupted is finished.
+//! Radicle is the truth about patches: what it has and the journal does not know is noted, whoever did it, here or on another
+//! node, with Meshwork or the stock `rad`. A merge that was interrupted is finished. It may run at any time, twice too.
 
-use crate::{org::Org, provenance};
+use crate::{limits, org::Org, provenance};
 use domain::{
-    Did, Problem, TaskRef,
-    event::{Body, kind},
+    Did, PatchId, Problem,
+    event::{Body, Event, kind},
     gate,
     patch::{Patch, PatchState, Verdict},
     project::Project,
     run::Run,
     task::Claim,
 };
-use forge::MergeResult;
-use std::sync::Arc;
+use forge::OrgState;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use store::{Order, View};
 
-/// Brings the journal to what Radicle has. What cannot be read now is tried again at the next start.
-pub(super) async fn reconcile(org: &Arc<Org>) {
-    let found = org.blocking(|org| org.state()?.projects.into_values().map(|p| missing(org, &p)).collect::<Result<Vec<_>, _>>()).await;
-    let written = match found {
-        Ok(bodies) if bodies.iter().all(Vec::is_empty) => return,
-        Ok(bodies) => org.record(&org.member, bodies.concat()).await,
-        Err(problem) => Err(problem),
+/// Which patches of a project are looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Patches {
+    /// All that tasks wait for.
+    All,
+    /// These.
+    These(BTreeSet<PatchId>),
+}
+
+/// Compares every project's patches with the journal. What cannot be read now is tried again later.
+pub(crate) async fn reconcile_all(org: &Arc<Org>) {
+    let projects = org.blocking(|org| Ok(org.state()?.projects.into_values().collect::<Vec<_>>())).await;
+    match projects {
+        Ok(projects) => {
+            for project in projects {
+                reconcile(org, &project, &Patches::All).await;
+            }
+        }
+        Err(problem) => tracing::error!(%problem, "patches and journal could not be compared"),
+    }
+}
+
+/// Compares patches of one project with the journal.
+pub(crate) async fn reconcile(org: &Arc<Org>, project: &Project, which: &Patches) {
+    let claims = match org.store.list::<Claim>(kind::CLAIM, Order::Newest, limits::RUNS_MAX) {
+        Ok(claims) => claims,
+        Err(problem) => return tracing::error!(%problem, "the claims of tasks cannot be read"),
     };
-    if let Err(problem) = written {
-        tracing::error!(%problem, "patches and journal could not be compared");
-    }
-}
-
-/// The facts about a project's patches that the journal lacks.
-fn missing(org: &Org, project: &Project) -> Result<Vec<Body>, Problem> {
-    let mut bodies = Vec::new();
-    for patch in org.forge.patches(&project.rid, &project.name)? {
-        let Some(task) = provenance::task_of(org, &patch)? else { continue };
-        let Some(claim) = org.store.get::<Claim>(kind::CLAIM, &task.to_string())? else { continue };
-        if claim.patch.as_ref() == Some(&patch.id) && !claim.merged {
-            let last = claim.runs.last().map(|run| org.store.get::<Run>(kind::RUN, run.as_str())).transpose()?.flatten();
-            // A further run at the task came after what was said of the patch, and settled it.
-            let settled = last.is_none_or(|r| r.revision.is_none());
-            bodies.extend(fact(org, project, finished(org, project, patch)?, task, &claim, settled));
+    let open = |c: &&Claim| c.task.project == project.name && !c.merged;
+    let wanted = |patch: &PatchId| match which {
+        Patches::All => true,
+        Patches::These(ids) => ids.contains(patch),
+    };
+    for claim in claims.iter().filter(open).filter(|c| c.patch.as_ref().is_some_and(wanted)) {
+        if let Err(problem) = follow_claim(org, project, &claim.task.to_string()).await {
+            tracing::error!(task = %claim.task, %problem, "a task's patch and the journal could not be compared");
         }
     }
-    Ok(bodies)
 }
 
-/// The patch; where its commit came into the default branch, and the mark on the patch is missing, that is made up for.
-fn finished(org: &Org, project: &Project, patch: Patch) -> Result<Patch, Problem> {
-    let (PatchState::Open, Some(latest)) = (patch.state, gate::latest(&patch).cloned()) else { return Ok(patch) };
-    let result = org.forge.merge_result(&project.rid, &patch.id, Some(&latest), &|_, _, _, _| None)?;
-    if result != MergeResult::AlreadyMerged {
-        return Ok(patch);
-    }
-    org.forge.merge(&project.rid, &patch.id, &latest, &patch.head)?;
-    org.forge.patch(&project.rid, &project.name, &patch.id)
-}
-
-fn fact(org: &Org, project: &Project, patch: Patch, task: TaskRef, claim: &Claim, settled: bool) -> Option<Body> {
-    let (id, name) = (patch.id.clone(), project.name.clone());
-    match patch.state {
-        PatchState::Merged => {
-            let commit = patch.merged_as.unwrap_or(patch.head);
-            Some(Body::PatchMerged { project: name, patch: id, commit, task: Some(task) })
+/// Brings one claim to what Radicle says of its patch.
+async fn follow_claim(org: &Arc<Org>, project: &Project, task: &str) -> Result<(), Problem> {
+    for _ in 0..limits::RECONCILE_TRIES {
+        // The claim is read before the patch, so that what is said of it here is never older than what others wrote.
+        let Some(claim) = org.store.get::<Claim>(kind::CLAIM, task)? else { return Ok(()) };
+        let (of, before) = (project.clone(), claim.clone());
+        let events = org.blocking(move |org| news(org, &of, &before)).await?;
+        if events.is_empty() || note(org, claim, events).await? {
+            return Ok(());
         }
-        _ if settled => None,
-        PatchState::Archived if !claim.rejected => Some(Body::PatchClosed { project: name, patch: id, task: Some(task) }),
-        PatchState::Open => {
-            let verdict = last_verdict(&patch, &org.member)?;
-            let changes = verdict == Verdict::Reject;
-            let differs = changes != claim.changes_requested;
-            differs.then_some(Body::PatchReviewed { project: name, patch: id, verdict: Some(verdict), task: Some(task) })
-        }
-        _ => None,
     }
+    Ok(())
 }
 
-/// What this device's member said of the latest revision.
-fn last_verdict(patch: &Patch, member: &Did) -> Option<Verdict> {
-    let latest = patch.revisions.iter().find(|r| Some(&r.id) == gate::latest(patch))?;
-    latest.reviews.iter().rev().find(|r| r.by == *member)?.verdict
+/// Writes what was found, unless the claim changed since; then it is to be looked at anew.
+async fn note(org: &Arc<Org>, claim: Claim, events: Vec<Event>) -> Result<bool, Problem> {
+    let changed = Arc::new(AtomicBool::new(false));
+    let seen = changed.clone();
+    org.store
+        .append_if(move |read| {
+            if read.get::<Claim>(kind::CLAIM, &claim.task.to_string())?.as_ref() != Some(&claim) {
+                seen.store(true, Ordering::Relaxed);
+                return Ok(vec![]);
+            }
+            only_new(read, events)
+        })
+        .await?;
+    Ok(!changed.load(Ordering::Relaxed))
+}
+
+/// Writes what a person did to a patch, unless it was seen in Radicle and noted already.
+///
+/// # Errors
+/// When the disk does not take it.
+pub(crate) async fn tell(org: &Arc<Org>, actor: &Did, body: Body) -> Result<(), Problem> {
+    let event = org.event(actor, body);
+    org.store.append_if(move |read| only_new(read, vec![event])).await.map(drop)
+}
+
+fn only_new(read: &mut View<'_>, events: Vec<Event>) -> Result<Vec<Event>, Problem> {
+    let mut new = Vec::new();
+    for event in events {
+        if is_new(read, &event)? {
+            new.push(event);
+        }
+    }
+    Ok(new)
+}
+
+fn is_new(read: &mut View<'_>, event: &Event) -> Result<bool, Problem> {
+    if let Body::PatchCommented { comment, .. } = &event.body {
+        return Ok(read.get::<PatchId>(kind::COMMENT, comment.as_str())?.is_none());
+    }
+    let (Body::PatchReviewed { patch, task: Some(task), .. }
+    | Body::PatchMerged { patch, task: Some(task), .. }
+    | Body::PatchClosed { patch, task: Some(task), .. }
+    | Body::PatchReopened { patch, task: Some(task), .. }) = &event.body
+    else {
+        return Ok(true);
+    };
+    let Some(claim) = read.get::<Claim>(kind::CLAIM, &task.to_string())?.filter(|c| c.patch.as_ref() == Some(patch)) else {
+        return Ok(true);
+    };
+    Ok(match &event.body {
+        // A further comment is news; the same verdict is not.
+        Body::PatchReviewed { verdict: Some(Verdict::Comment), .. } => true,
+        Body::PatchReviewed { verdict, .. } => claim.verdicts.get(&event.actor) != verdict.as_ref(),
+        Body::PatchMerged { .. } => !claim.merged,
+        Body::PatchClosed { .. } => !claim.rejected,
+        Body::PatchReopened { .. } => claim.rejected,
+        _ => true,
+    })
+}
+
+/// The facts about a claim's patch that the journal lacks, each with who did it.
+fn news(org: &Arc<Org>, project: &Project, claim: &Claim) -> Result<Vec<Event>, Problem> {
+    let Some(id) = &claim.patch else { return Ok(vec![]) };
+    let patch = org.forge.patch(&project.rid, &project.name, id)?;
+    let (state, task) = (org.state()?, Some(claim.task.clone()));
+    let (name, id) = (project.name.clone(), id.clone());
+    let mut events = comments(org, &state, project, claim, &patch)?;
+    if let Some((by, commit)) = merged(org, project, &patch)? {
+        events.push(org.event(&by, Body::PatchMerged { project: name, patch: id, commit, task }));
+        return Ok(events);
+    }
+    let set_by = || org.forge.state_set_by(&project.rid, &patch.id).map(|by| by.unwrap_or_else(|| org.member.clone()));
+    match (patch.state, claim.rejected) {
+        (PatchState::Archived, false) => {
+            events.push(org.event(&set_by()?, Body::PatchClosed { project: name, patch: id, task }));
+            return Ok(events);
+        }
+        (PatchState::Open, true) => events.push(org.event(&set_by()?, Body::PatchReopened { project: name, patch: id, task })),
+        _ => {}
+    }
+    events.extend(reviews(org, &state, project, claim, patch)?);
+    Ok(events)
+}
+
+/// Who merged a patch, and as what; where its commit came into the default branch, and the mark on the patch is missing,
+/// that is made up for.
+fn merged(org: &Org, project: &Project, patch: &Patch) -> Result<Option<(Did, domain::Oid)>, Problem> {
+    if patch.state == PatchState::Merged {
+        let by = patch.merged_by.clone().unwrap_or_else(|| org.member.clone());
+        return Ok(Some((by, patch.merged_as.clone().unwrap_or_else(|| patch.head.clone()))));
+    }
+    let (PatchState::Open, Some(latest)) = (patch.state, gate::latest(patch)) else { return Ok(None) };
+    let Some(by) = org.forge.brought_by(&project.rid, &patch.head)? else { return Ok(None) };
+    if org.forge.delegates(&project.rid)?.contains(&org.member) {
+        org.forge.merge(&project.rid, &patch.id, latest, &patch.head)?;
+    }
+    Ok(Some((by, patch.head.clone())))
+}
+
+/// What reviewers whose word counts say of the latest revision, and the revision itself where it was made by hand.
+fn reviews(org: &Org, state: &OrgState, project: &Project, claim: &Claim, patch: Patch) -> Result<Vec<Event>, Problem> {
+    let Some(latest) = patch.revisions.last().cloned() else { return Ok(vec![]) };
+    let (name, id, task) = (project.name.clone(), patch.id.clone(), Some(claim.task.clone()));
+    let (mut events, mut known) = (Vec::new(), claim.verdicts.clone());
+    if claim.revision.as_ref() != Some(&latest.id) {
+        let last = claim.runs.last().map(|run| org.store.get::<Run>(kind::RUN, run.as_str())).transpose()?.flatten();
+        // A run tells of its own revision when it has ended.
+        if last.is_some_and(|run| run.key.as_ref() == Some(&latest.author) && !run.state.ended()) {
+            return Ok(vec![]);
+        }
+        let (revision, commit) = (latest.id.clone(), latest.head.clone());
+        let body = Body::PatchRevised { project: name.clone(), patch: id.clone(), revision, commit, task: task.clone() };
+        events.push(org.event(&latest.author, body));
+        known.clear();
+    }
+    let patch = provenance::with_counting_reviews(state, patch);
+    let said = gate::verdicts(&patch);
+    let review = |by: &Did, verdict| {
+        org.event(by, Body::PatchReviewed { project: name.clone(), patch: id.clone(), verdict, task: task.clone() })
+    };
+    events.extend(known.iter().filter(|(by, v)| said.get(by) != Some(v)).map(|(by, _)| review(by, None)));
+    events.extend(said.iter().filter(|(by, v)| known.get(**by) != Some(v)).map(|(by, v)| review(by, Some(*v))));
+    Ok(events)
+}
+
+/// Comments of members. Those of strangers are Radicle's to show: they could be without end.
+fn comments(org: &Org, state: &OrgState, project: &Project, claim: &Claim, patch: &Patch) -> Result<Vec<Event>, Problem> {
+    let mut events = Vec::new();
+    for comment in patch.revisions.iter().flat_map(|r| &r.comments).filter(|c| state.member_of(&c.by).is_some()) {
+        if org.store.get::<PatchId>(kind::COMMENT, comment.id.as_str())?.is_none() {
+            let (project, patch, comment_id) = (project.name.clone(), patch.id.clone(), comment.id.clone());
+            let body = Body::PatchCommented { project, patch, comment: comment_id, task: Some(claim.task.clone()) };
+            events.push(org.event(&comment.by, body));
+        }
+    }
+    Ok(events)
 }

@@ -19,7 +19,7 @@ pub async fn recover(org: &Arc<Org>) -> Result<(), Problem> {
         return Ok(());
     }
     sandbox::sweep();
-    reconcile::reconcile(org).await;
+    reconcile::reconcile_all(org).await;
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
     let (open, ended): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|r| !r.state.ended());
     for run in open.into_iter().filter(|r| r.state.holds_slot()) {

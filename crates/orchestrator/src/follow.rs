@@ -1,0 +1,133 @@
+//! Follows Radicle while `up` runs: what another node or another process did to patches and branches moves the tasks at
+//! once. The node's events say where to look; a slow pass over everything makes up for what they missed.
+
+use crate::{
+    lifecycle::reconcile::{self, Patches},
+    limits,
+    org::Org,
+};
+use domain::{PatchId, Problem, Rid};
+use forge::{NodeEvent, NodeEvents, Received};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    thread,
+};
+use tokio::sync::Notify;
+
+/// Where something changed since the last look.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    found: Mutex<Found>,
+    news: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    everywhere: bool,
+    projects: BTreeMap<Rid, Patches>,
+}
+
+impl Changes {
+    fn add(&self, change: impl FnOnce(&mut Found)) {
+        change(&mut self.found.lock().unwrap_or_else(PoisonError::into_inner));
+        self.news.notify_one();
+    }
+
+    fn take(&self) -> Found {
+        mem::take(&mut self.found.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Found {
+    /// Many patches at once are looked at together with all others, so that bursts stay small.
+    fn patches(&mut self, rid: Rid, ids: BTreeSet<PatchId>) {
+        let known = self.projects.entry(rid).or_insert_with(|| Patches::These(BTreeSet::new()));
+        if let Patches::These(all) = known {
+            all.extend(ids);
+            if all.len() > limits::FOLLOWED_PATCHES_MAX {
+                *known = Patches::All;
+            }
+        }
+    }
+
+    fn project(&mut self, rid: Rid) {
+        self.projects.insert(rid, Patches::All);
+    }
+
+    fn note(&mut self, org: &Org, event: NodeEvent) {
+        match event {
+            // Who counts may have changed.
+            NodeEvent::Fetched { rid, .. } | NodeEvent::Announced { rid, .. } if rid == org.rid => self.everywhere = true,
+            NodeEvent::Fetched { rid, patches, branches: false, .. } => self.patches(rid, patches),
+            NodeEvent::Fetched { rid, .. } | NodeEvent::Announced { rid, .. } | NodeEvent::HeadMoved { rid, .. } => self.project(rid),
+            NodeEvent::Synced { .. } | NodeEvent::PeerConnected { .. } | NodeEvent::PeerDisconnected { .. } => {}
+        }
+    }
+}
+
+/// Begins to listen to the node, before anything else looks at what it has.
+///
+/// # Errors
+/// When the node is down, or no thread can be made.
+pub(crate) fn listen(org: &Arc<Org>) -> Result<Arc<Changes>, Problem> {
+    let (changes, heard, weak) = (Arc::new(Changes::default()), org.node()?.events(), Arc::downgrade(org));
+    let told = changes.clone();
+    thread::Builder::new().name("follow".into()).spawn(move || hear(&weak, heard, &told)).map_err(Problem::internal)?;
+    Ok(changes)
+}
+
+/// Ends when the node stops, or the org is gone.
+fn hear(org: &Weak<Org>, mut events: NodeEvents, changes: &Changes) {
+    loop {
+        let received = events.next(limits::FOLLOW_EVERY);
+        let Some(org) = org.upgrade() else { return };
+        match received {
+            Received::Event(event) => changes.add(|found| found.note(&org, event)),
+            Received::Nothing => {}
+            // The node stopped, or this was too slow and missed something.
+            Received::Closed => {
+                let Ok(node) = org.node() else { return };
+                if *org.closing.borrow() || !node.health().running {
+                    return;
+                }
+                events = node.events();
+                changes.add(|found| found.everywhere = true);
+                thread::sleep(limits::FOLLOW_COALESCE);
+            }
+        }
+    }
+}
+
+/// Looks where something changed, until the org closes.
+pub(crate) async fn follow(org: Arc<Org>, changes: Arc<Changes>) {
+    let mut closing = org.closing.subscribe();
+    loop {
+        tokio::select! {
+            () = changes.news.notified() => {}
+            () = tokio::time::sleep(limits::FOLLOW_EVERY) => changes.add(|found| found.everywhere = true),
+            _ = closing.wait_for(|c| *c) => return,
+        }
+        // A fetch or a write comes as a burst of events.
+        tokio::time::sleep(limits::FOLLOW_COALESCE).await;
+        look(&org, changes.take()).await;
+        // A default branch that moved may have freed tasks.
+        org.wake.notify_one();
+    }
+}
+
+async fn look(org: &Arc<Org>, found: Found) {
+    if found.everywhere {
+        return reconcile::reconcile_all(org).await;
+    }
+    let projects = match org.blocking(|org| org.state()).await {
+        Ok(state) => state.projects,
+        Err(problem) => return tracing::error!(%problem, "the org repository cannot be read"),
+    };
+    for project in projects.into_values() {
+        if let Some(which) = found.projects.get(&project.rid) {
+            reconcile::reconcile(org, &project, which).await;
+        }
+    }
+}
