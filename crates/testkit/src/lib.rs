@@ -3,9 +3,11 @@ pub mod model;
 mod processes;
 mod repository;
 mod skip;
+mod stock;
 mod up;
 
 pub use processes::end_all_of;
 pub use repository::{Repository, git, random_name};
 pub use skip::skip;
+pub use stock::Stock;
 pub use up::{Outcome, Up};

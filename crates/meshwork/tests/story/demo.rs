@@ -1,7 +1,8 @@
 //! `meshwork demo --yes --json`.
 
-use crate::support::{idle, published};
+use crate::support::{idle, published, text};
 use serde_json::json;
+use testkit::Stock;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_demo_merges_a_patch_for_every_task_and_its_last_line_says_so() {
@@ -34,4 +35,17 @@ async fn the_demo_merges_a_patch_for_every_task_and_its_last_line_says_so() {
     assert_eq!(merges, vec![owner; 5], "the demo's member merged");
     let patches = up.act("patch.list", json!({"project": "greeter", "state": "merged"})).await;
     assert_eq!(patches.as_array().unwrap().len(), 5);
+
+    let Some(mut stock) = Stock::new("the demo with the stock rad") else { return };
+    up.ok(&["project", "share", &stock.did()]).await;
+    let (org, project) = (up.ok(&["org", "show"]).await, up.ok(&["project", "show"]).await);
+    stock.start(Some((&text(&org["device"]), &text(&org["radicle"]))));
+    let clone = stock.clone(&text(&project["project"]["rid"]), &text(&org["device"]));
+    let listed = stock.rad(&clone, &["patch", "list", "--merged"]);
+    for patch in patches.as_array().unwrap() {
+        let id = text(&patch["id"]);
+        assert!(listed.contains(&id[..7]), "{listed}");
+        stock.rad(&clone, &["patch", "checkout", &id]);
+        assert_eq!(stock.git(&clone, &["rev-parse", "HEAD"]).trim(), text(&patch["head"]));
+    }
 }

@@ -1,7 +1,11 @@
 //! Real coding engines do whole tasks in the sandbox; only the model is scripted.
 
-use crate::support::{PASSES, have_engine, machine, project, published, text};
-use testkit::{Up, model::ScriptedModel, random_name};
+use crate::{
+    stock::{enlist, until_task},
+    support::{PASSES, have_engine, machine, project, published, text},
+};
+use std::{fs, path::PathBuf};
+use testkit::{Stock, Up, model::ScriptedModel, random_name};
 
 /// What engines are shown instead of a key; it must never reach a provider.
 const PLACEHOLDER: &str = engine::PLACEHOLDER_KEY;
@@ -32,9 +36,13 @@ async fn agent(up: &Up, engine: &str, api: &str, model: &ScriptedModel, key: &st
 async fn codex_does_a_task_is_reviewed_does_it_again_and_is_merged() {
     let (name, word, later, key) = (random_name("shop"), random_name("word"), random_name("later"), random_name("sk-real"));
     let model = ScriptedModel::requiring(&key).await.unwrap();
-    let up = machine().await;
+    let mut up = machine().await;
     if !have_engine(&up, "codex").await {
         return;
+    }
+    let mut stock = Stock::new("story of Codex with the stock rad");
+    if let Some(stock) = &stock {
+        enlist(&mut up, &stock.did()).await;
     }
     agent(&up, "codex", "responses", &model, &key).await;
     let (first, second) = (format!("{word}.txt"), format!("{later}.txt"));
@@ -52,6 +60,10 @@ async fn codex_does_a_task_is_reviewed_does_it_again_and_is_merged() {
     let called = journal.iter().filter(|e| e["event"]["type"] == "model_called" && e["event"]["run"] == run["id"]).count();
     assert_eq!(called as u64, calls, "every call is in the journal");
 
+    let far = match &mut stock {
+        Some(stock) => Some(look_from_afar(&up, stock, &name, &patch, &first, &word).await),
+        None => None,
+    };
     let said = format!("Tell it in {second} too [[write:{second}=told]]");
     let review = ["patch", "review", &patch, "--reject", "-m", "Not yet.", "--line", &format!("{first}:1:{said}")];
     up.ok(&review).await;
@@ -73,6 +85,32 @@ async fn codex_does_a_task_is_reviewed_does_it_again_and_is_merged() {
     assert!(list.contains("- [ ] T002"), "{list}");
     assert_eq!(model.keys(), [key].into(), "only the real key reached the provider, never {PLACEHOLDER}");
     assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
+    if let (Some(stock), Some(clone)) = (&stock, &far) {
+        stock.until("the merge is at the stock node", |s| s.rad(clone, &["patch", "list", "--merged"]).contains(&patch[..7]));
+        stock.git(clone, &["pull", "--quiet", "--ff-only", "rad", "main"]);
+        assert_eq!(fs::read_to_string(clone.join(&second)).unwrap().trim(), "told");
+    }
+}
+
+/// A second node with the stock tools lists, shows, checks out and reviews the patch; the task follows.
+async fn look_from_afar(up: &Up, stock: &mut Stock, name: &str, patch: &str, file: &str, word: &str) -> PathBuf {
+    up.ok(&["project", "share", &stock.did()]).await;
+    let org = up.ok(&["org", "show"]).await;
+    let device = text(&org["device"]);
+    stock.start(Some((&device, &text(&org["radicle"]))));
+    let rid = text(&up.ok(&["project", "show"]).await["project"]["rid"]);
+    let clone = stock.clone(&rid, &device);
+    assert!(!clone.join(file).exists());
+    assert!(stock.rad(&clone, &["patch", "list"]).contains(&patch[..7]), "{name}");
+    assert!(stock.rad(&clone, &["patch", "show", patch]).contains("T001"));
+    stock.rad(&clone, &["patch", "checkout", patch]);
+    assert_eq!(fs::read_to_string(clone.join(file)).unwrap().trim(), word);
+    stock.git(&clone, &["checkout", "--quiet", "main"]);
+    stock.rad(&clone, &["patch", "review", patch, "--reject", "--message", "Seen from afar."]);
+    until_task(up, "T001", "changes_requested").await;
+    let journal = up.journal().await;
+    assert!(journal.iter().any(|e| e["event"]["type"] == "patch_reviewed" && e["event"]["actor"] == stock.did()), "who did it");
+    clone
 }
 
 async fn one_task(engine: &str, api: &str) {

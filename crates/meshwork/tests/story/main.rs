@@ -9,5 +9,6 @@ mod doors;
 mod engines;
 mod keep;
 mod steer;
+mod stock;
 mod support;
 mod work;

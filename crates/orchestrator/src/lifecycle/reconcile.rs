@@ -192,9 +192,8 @@ fn reviews(org: &Org, state: &OrgState, project: &Project, claim: &Claim, patch:
     }
     let patch = provenance::with_counting_reviews(state, patch);
     let said = gate::verdicts(&patch);
-    let review = |by: &Did, verdict| {
-        org.event(by, Body::PatchReviewed { project: name.clone(), patch: id.clone(), verdict, task: task.clone() })
-    };
+    let review =
+        |by: &Did, verdict| org.event(by, Body::PatchReviewed { project: name.clone(), patch: id.clone(), verdict, task: task.clone() });
     events.extend(known.iter().filter(|(by, v)| said.get(by) != Some(v)).map(|(by, _)| review(by, None)));
     events.extend(said.iter().filter(|(by, v)| known.get(**by) != Some(v)).map(|(by, v)| review(by, Some(*v))));
     Ok(events)
