@@ -97,11 +97,6 @@ impl Forge {
         self.member.sign(message).to_bytes()
     }
 
-    /// The private part of the device's key, from which its certificate is made.
-    pub fn device_seed(&self) -> [u8; 32] {
-        *self.device.as_bytes()
-    }
-
     /// The Radicle home, as `RAD_HOME` of the stock `rad` wants it.
     pub fn rad_home(&self) -> &Path {
         self.home.path()

@@ -63,6 +63,15 @@ pub(crate) fn list(value: &Value, empty: &str, columns: &[(&str, &[&str])]) -> S
     table(&columns.iter().map(|(h, _)| *h).collect::<Vec<_>>(), &rows)
 }
 
+/// What a person should know besides, one note a line: sentences, or tasks with theirs.
+pub(crate) fn notes(value: &Value) -> String {
+    let note = |n: &Value| match n.as_str() {
+        Some(text) => format!("\nnote: {}", clean(text)),
+        None => format!("\nnote: {}: {}", clean(&at(n, &["task"])), clean(&at(n, &["why"]))),
+    };
+    value.as_array().into_iter().flatten().map(note).collect()
+}
+
 /// The value at a path of keys, as text.
 pub(crate) fn at(value: &Value, path: &[&str]) -> String {
     match path.iter().fold(value, |v, key| &v[*key]) {

@@ -6,7 +6,7 @@ use crate::{
     cli::{self, Cli, Verb},
     client::Client,
     demo,
-    output::{answer, at, list, parts},
+    output::{answer, at, list, notes, parts},
     restore, up,
 };
 use clap::CommandFactory;
@@ -169,14 +169,7 @@ async fn projects(client: &Client, project: cli::Project, json: bool) -> Outcome
                 .call("project.add", json!({"source": source, "name": name, "branch": branch, "public": public, "seeds": seeds}))
                 .await?;
             answer(&value, json, |v| {
-                let notices = v["notices"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .filter_map(Value::as_str)
-                    .map(|n| format!("\nnote: {n}"))
-                    .collect::<String>();
-                format!("Project {} is added as {}.{notices}", at(v, &["project", "name"]), at(v, &["project", "rid"]))
+                format!("Project {} is added as {}.{}", at(v, &["project", "name"]), at(v, &["project", "rid"]), notes(&v["notices"]))
             });
         }
         cli::Project::List => {
@@ -222,16 +215,7 @@ async fn agents(client: &Client, agent: cli::Agent, json: bool) -> Outcome {
             let permissions = ask.then_some("ask");
             let input = json!({"name": name, "engine": engine, "command": command, "model": model, "base_url": base_url, "api": api, "credential": credential, "tokens": tokens, "calls": calls, "permissions": permissions});
             let value = client.call("agent.add", input).await?;
-            answer(&value, json, |v| {
-                let needs = v["needs"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .filter_map(Value::as_str)
-                    .map(|n| format!("\nnote: {n}"))
-                    .collect::<String>();
-                format!("The agent {} is set.{needs}", at(v, &["name"]))
-            });
+            answer(&value, json, |v| format!("The agent {} is set.{}", at(v, &["name"]), notes(&v["needs"])));
         }
         cli::Agent::List => {
             let value = client.call("agent.list", json!({})).await?;

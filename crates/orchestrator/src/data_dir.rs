@@ -6,7 +6,7 @@
 //! <data>/up.json            where that one listens, while it runs
 //! <data>/cli.token          what the command line shows it (readable by the owner only, new at every start)
 //! <data>/engines/<name>/    installed coding engines
-//! <data>/orgs/<org>/        one org: radicle/ member/ store/ vault/ runs/ saved.git
+//! <data>/orgs/<org>/        one org: radicle/ member/ store/ vault/ runs/
 //! ```
 
 use crate::limits;
@@ -182,10 +182,6 @@ impl OrgDir {
     /// The folder of one run.
     pub fn run(&self, run: &RunId) -> PathBuf {
         self.runs().join(run.as_str())
-    }
-    /// The git folder that holds checkpoints: it outlives the runs' folders.
-    pub fn saved(&self) -> PathBuf {
-        self.root.join("saved.git")
     }
     /// A socket of a run.
     pub fn run_socket(&self, run: &RunId, name: &str) -> PathBuf {

@@ -46,8 +46,6 @@ pub const RUN_DISK_BYTES: u64 = 8 << 30;
 pub const MANIFEST_VALID_MS: u64 = 10 * 60 * 1000;
 /// How many events a page of the journal has at most.
 pub const PAGE_MAX: usize = 1_000;
-/// The longest diff that is handed out, in bytes.
-pub const DIFF_BYTES_MAX: usize = 4 << 20;
 /// How many lists a person sees at once where nothing is said.
 pub const LIST_DEFAULT: usize = 200;
 /// How many connections out of one run's sandbox there may be at once.

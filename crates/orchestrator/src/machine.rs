@@ -7,7 +7,6 @@ use std::{
     path::PathBuf,
     sync::{Arc, RwLock},
 };
-use tokio::sync::watch;
 
 /// How the orchestrator was started.
 #[derive(Clone, Debug)]
@@ -30,13 +29,12 @@ pub struct Machine {
     /// How it was started.
     pub options: Options,
     org: RwLock<Option<Arc<Org>>>,
-    ready: watch::Sender<bool>,
 }
 
 impl Machine {
     /// A machine without an org yet.
     pub fn new(data: DataDir, options: Options) -> Arc<Self> {
-        Arc::new(Self { data, options, org: RwLock::new(None), ready: watch::Sender::new(false) })
+        Arc::new(Self { data, options, org: RwLock::new(None) })
     }
 
     /// The org that this machine serves.
@@ -84,7 +82,6 @@ impl Machine {
         if let Ok(mut slot) = self.org.write() {
             *slot = Some(org);
         }
-        self.ready.send_replace(true);
     }
 
     /// Ends everything in order: running work is saved, the node stopped.

@@ -1,12 +1,14 @@
 //! Starts real things for tests: a `meshwork up` on a folder of its own, projects made anew, a scripted model.
 pub mod model;
 mod processes;
+mod random;
 mod repository;
 mod skip;
 mod stock;
 mod up;
 
 pub use processes::end_all_of;
+pub use random::Random;
 pub use repository::{Repository, git, random_name};
 pub use skip::skip;
 pub use stock::Stock;

@@ -30,9 +30,8 @@ use std::{
     collections::HashSet,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 /// Tokens that every call reports as read, cached ones among them.
 pub const INPUT_TOKENS: u64 = 100;
@@ -65,7 +64,6 @@ struct Shared {
     cwd: String,
     calls: Mutex<Vec<Call>>,
     limited_once: Mutex<HashSet<String>>,
-    changed: Notify,
 }
 
 /// The running server. Dropping it stops it.
@@ -89,8 +87,7 @@ impl ScriptedModel {
     /// Starts one. `cwd` is where relative files of `edit` and `write` lie for engines that want whole paths and do not
     /// say themselves where they work.
     pub async fn with(key: Option<String>, cwd: &str) -> anyhow::Result<Self> {
-        let shared =
-            Arc::new(Shared { key, cwd: cwd.to_owned(), calls: Mutex::default(), limited_once: Mutex::default(), changed: Notify::new() });
+        let shared = Arc::new(Shared { key, cwd: cwd.to_owned(), calls: Mutex::default(), limited_once: Mutex::default() });
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("bind the scripted model")?;
         let addr = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -122,22 +119,6 @@ impl ScriptedModel {
     pub fn keys(&self) -> HashSet<String> {
         lock(&self.shared.calls).iter().filter_map(|call| call.key.clone()).collect()
     }
-
-    /// Waits until the calls so far satisfy `enough`; an error after `limit`.
-    pub async fn wait_until(&self, limit: Duration, enough: impl Fn(&[Call]) -> bool) -> anyhow::Result<()> {
-        let wait = async {
-            loop {
-                let changed = self.shared.changed.notified();
-                tokio::pin!(changed);
-                changed.as_mut().enable();
-                if enough(&lock(&self.shared.calls)) {
-                    return;
-                }
-                changed.await;
-            }
-        };
-        tokio::time::timeout(limit, wait).await.with_context(|| format!("the model saw no such call; it saw {:?}", self.calls()))
-    }
 }
 
 impl Drop for ScriptedModel {
@@ -168,7 +149,6 @@ async fn handle(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, hea
         calls.push(call);
     }
     drop(calls);
-    shared.changed.notify_waiters();
     response
 }
 

@@ -35,13 +35,7 @@ pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outco
                 return wait_for(client, &value, json).await;
             }
             answer(&value, json, |v| {
-                let skipped = v["skipped"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .map(|s| format!("\nnote: {}: {}", at(s, &["task"]), at(s, &["why"])))
-                    .collect::<String>();
-                list(&v["runs"], "Nothing was started.", &[("TASK", &["task"]), ("RUN", &["run"])]) + &skipped
+                list(&v["runs"], "Nothing was started.", &[("TASK", &["task"]), ("RUN", &["run"])]) + &output::notes(&v["skipped"])
             });
         }
         cli::Task::Add { title, at: place, phase, parallel, story } => {

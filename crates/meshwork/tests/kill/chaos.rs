@@ -3,12 +3,12 @@
 use crate::{
     host::{Host, signal},
     people::People,
-    random::Random,
 };
 use futures::StreamExt;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt, time::Duration};
+use testkit::Random;
 use tokio::time::{sleep, timeout};
 
 /// The moves of runs that kills aim at: between this one and the next.

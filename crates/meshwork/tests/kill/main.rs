@@ -10,13 +10,12 @@ mod chaos;
 mod host;
 mod invariants;
 mod people;
-mod random;
 
 use chaos::Chaos;
 use host::Host;
 use people::People;
-use random::Random;
 use std::time::Duration;
+use testkit::Random;
 
 /// How many kills where nothing is said.
 const ROUNDS: usize = 220;
@@ -35,7 +34,7 @@ fn rounds() -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_doubled_or_left_behind_by_kill_9() {
     let _alone = ALONE.lock().await;
-    let mut random = Random::seeded();
+    let mut random = Random::seeded("KILL_SEED");
     let before = invariants::groups_without_owner();
     let mut host = Host::founded(&[]).await;
     let people = People::begin(host.door());
@@ -59,7 +58,7 @@ async fn nothing_is_lost_doubled_or_left_behind_by_kill_9() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_is_noticed_when_nobody_looks_after_runs() {
     let _alone = ALONE.lock().await;
-    let mut random = Random::seeded();
+    let mut random = Random::seeded("KILL_SEED");
     let mut host = Host::founded(&[("MESHWORK_TEST_FAULT", "no-recovery")]).await;
     let people = People::begin(host.door());
     Chaos::new(&mut host, &people, &mut random).kill(12).await;

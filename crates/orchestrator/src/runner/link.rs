@@ -96,10 +96,6 @@ struct Buffer {
 }
 
 impl Buffer {
-    fn last_acked(&self) -> u64 {
-        self.unacked.front().map_or(self.last_seq, |e| e.seq - 1)
-    }
-
     fn empty(&self) -> bool {
         self.unacked.is_empty() && self.outbox.is_empty()
     }
@@ -167,8 +163,7 @@ impl Link {
     /// One connection, until it ends. `None` when the host could not be reached at all.
     async fn connect(&self, welcome: &mut Option<oneshot::Sender<Welcome>>) -> Option<()> {
         let (outgoing, stream) = mpsc::channel::<RunnerMessage>(limits::LOG_BATCH);
-        let last_acked_seq = self.buffer().last_acked();
-        let hello = Hello { version: VERSION, key: self.shared.key.to_vec(), last_acked_seq, pid: std::process::id() };
+        let hello = Hello { version: VERSION, key: self.shared.key.to_vec() };
         outgoing.send(RunnerMessage { kind: Some(runner_message::Kind::Hello(hello)) }).await.ok()?;
         let unreached = |error: String| tracing::warn!(error, "the host cannot be reached; trying again");
         let mut client = self.shared.address.client().await.map_err(|e| unreached(format!("{e:?}"))).ok()?;

@@ -12,6 +12,7 @@ use std::{
     process::Stdio,
 };
 use store::{LogEntry, Seq, Store, fault::Fault, limits};
+use testkit::Random;
 
 /// How many writers the child has.
 const WRITERS: u64 = 16;
@@ -26,7 +27,7 @@ struct Heard {
 
 #[test]
 fn every_acknowledged_write_survives_kill_9() {
-    let mut random = Random::seeded("kill -9");
+    let mut random = Random::seeded("STORE_SEED");
     let rounds = told("STORE_KILLS").and_then(|n| n.parse().ok()).unwrap_or(40);
     let dir = tempfile::tempdir().unwrap();
     let mut acknowledged = 0;
@@ -44,7 +45,7 @@ fn every_acknowledged_write_survives_kill_9() {
 
 #[test]
 fn the_test_above_notices_answers_before_the_commit() {
-    let mut random = Random::seeded("early answers");
+    let mut random = Random::seeded("STORE_SEED");
     let dir = tempfile::tempdir().unwrap();
     for round in 0..200 {
         let heard = run_and_kill(dir.path(), &format!("{round}"), Fault::AnswerBeforeCommit, 1 + random.below(100));

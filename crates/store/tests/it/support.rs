@@ -72,27 +72,6 @@ pub fn stopped(run: u64, what: &str) -> Event {
     event(Body::SandboxStopped { run: run_id(run), what: what.to_owned() })
 }
 
-/// Random numbers that can be had again: SplitMix64.
-pub struct Random(pub u64);
-
-impl Random {
-    /// From `STORE_SEED`, else from the clock. Says which.
-    pub fn seeded(test: &str) -> Self {
-        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
-        let seed = std::env::var("STORE_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(clock);
-        println!("{test}: STORE_SEED={seed}");
-        Self(seed)
-    }
-
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
-    }
-}
-
 /// A child process that does not outlive its test.
 pub struct Guarded(pub Child);
 

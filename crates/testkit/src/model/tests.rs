@@ -100,5 +100,5 @@ async fn it_is_gone_when_dropped() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(10), gone).await.unwrap();
 }

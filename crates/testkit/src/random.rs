@@ -1,4 +1,5 @@
 //! Random numbers from a printed seed (SplitMix64), so that a failure can be played again.
+#![allow(clippy::unwrap_used)] // A harness fails its test.
 
 use std::{
     collections::hash_map::RandomState,
@@ -6,16 +7,20 @@ use std::{
     time::Duration,
 };
 
+/// Where random numbers come from.
+#[derive(Debug)]
 pub struct Random(u64);
 
 impl Random {
-    pub fn seeded() -> Self {
-        let given = std::env::var("KILL_SEED").ok().and_then(|seed| seed.parse().ok());
+    /// From the seed in this variable of the environment, else from a new one, which is printed.
+    pub fn seeded(variable: &str) -> Self {
+        let given = std::env::var(variable).ok().and_then(|seed| seed.parse().ok());
         let seed = given.unwrap_or_else(|| RandomState::new().build_hasher().finish());
-        println!("KILL_SEED={seed}");
+        println!("{variable}={seed}");
         Self(seed)
     }
 
+    /// A number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -24,10 +29,12 @@ impl Random {
         (z ^ (z >> 31)) % end
     }
 
+    /// A time below `end` milliseconds.
     pub fn millis(&mut self, end: u64) -> Duration {
         Duration::from_millis(self.below(end))
     }
 
+    /// One of these; none of none.
     pub fn one_of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
         if all.is_empty() { None } else { all.get(usize::try_from(self.below(all.len() as u64)).unwrap()) }
     }
