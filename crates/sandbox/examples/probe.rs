@@ -1,6 +1,6 @@
 //! A supervisor of its own process for the tests of this crate: runs one command in a sandbox and tells what it saw, a
 //! line each. `probe <bridge> <folder> <how> <command>...`; `how`: `run`, `freeze` (reads a line, freezes, reads a line, goes
-//! on), `hold` (says `ready` and waits to be killed), `sweep`.
+//! on), `hold` (says `ready` and waits to be killed), `sweep`, `discard` (prepares a sandbox, reads a line, discards it).
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 use tokio::io::AsyncReadExt;
@@ -9,12 +9,19 @@ use tokio::io::AsyncReadExt;
 async fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [bridge, folder, how, command @ ..] = &args[..] else {
-        eprintln!("usage: probe <bridge> <folder> run|freeze|hold|sweep <command>...");
+        eprintln!("usage: probe <bridge> <folder> run|freeze|hold|sweep|discard <command>...");
         return ExitCode::from(2);
     };
     println!("limits {}", sandbox::limits_in_force());
     if how == "sweep" {
         println!("swept {}", sandbox::sweep());
+        return ExitCode::SUCCESS;
+    }
+    if how == "discard" {
+        let prepared = sandbox::prepare().await;
+        say(if prepared.is_ok() { "prepared" } else { "not prepared" });
+        listen().await;
+        sandbox::discard().await;
         return ExitCode::SUCCESS;
     }
     match run(bridge.into(), folder.into(), how, command).await {

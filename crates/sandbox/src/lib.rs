@@ -33,5 +33,5 @@ pub use cgroup::sweep;
 pub use doctor::{Finding, doctor};
 pub use enforce::limits_in_force;
 pub use mounts::bridge_inside;
-pub use sandbox::{Ended, Sandbox, Stdio, prepare};
+pub use sandbox::{Ended, Sandbox, Stdio, discard, prepare};
 pub use spec::{Forward, Spec};

@@ -86,6 +86,14 @@ pub async fn prepare() -> Result<(), Problem> {
     Ok(())
 }
 
+/// Ends what [`prepare`] made and nobody took: before the program ends, since a static is never dropped.
+pub async fn discard() {
+    let spare = SPARE.lock().unwrap_or_else(|e| e.into_inner()).take();
+    if let Some(stage) = spare {
+        let _ = tokio::task::spawn_blocking(move || drop(stage)).await;
+    }
+}
+
 async fn stage() -> Result<Stage, Problem> {
     let spare = SPARE.lock().unwrap_or_else(|e| e.into_inner()).take();
     match spare.filter(Stage::waits) {

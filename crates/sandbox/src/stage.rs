@@ -87,11 +87,14 @@ impl Stage {
                 Enforcement::Cgroup(parents) => Some(Arc::new(Leaf::create(parents).map_err(|why| no_group(&why))?)),
                 Enforcement::Watched { .. } => None,
             };
-            fork(Command::new(program), leaf).map_err(|why| {
+            let stage = fork(Command::new(program), leaf).map_err(|why| {
                 Problem::unavailable("The sandbox could not be started.")
                     .because(why.to_string())
                     .next("See `meshwork doctor`; the machine may be out of processes, memory or open files.")
-            })
+            })?;
+            // While bubblewrap starts: what the first job would look up otherwise.
+            mounts::host();
+            Ok(stage)
         })
         .await?
     }

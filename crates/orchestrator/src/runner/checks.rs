@@ -88,6 +88,8 @@ async fn read(job: Arc<Job>, mut from: impl AsyncRead + Unpin, stream: &'static 
 pub(super) async fn spawn(job: &Arc<Job>, spec: Spec) -> Result<Arc<Sandbox>, Reason> {
     let sandbox = Sandbox::spawn(spec).await.map_err(|problem| reason(&problem))?;
     let sandbox = Arc::new(sandbox);
+    // The next one, a check's, is prepared while this one works.
+    tokio::spawn(sandbox::prepare());
     if let Some(mut violations) = sandbox.take_violations() {
         let job = job.clone();
         tokio::spawn(async move {

@@ -16,10 +16,11 @@ use domain::{
 };
 use identity::Key;
 use link::{Address, Link, Wanted};
+use proto::run::Welcome;
 use sandboxes::Sandboxes;
 use sign::Signer;
 use std::{path::PathBuf, sync::Arc};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// How a runner was started.
 #[derive(Clone, Debug)]
@@ -56,15 +57,27 @@ pub async fn run(start: Start) -> Result<(), Problem> {
     let key = Arc::new(Key::generate()?);
     let address = Address { socket: start.socket, run: start.run, token, token_file: start.token_file };
     let (link, wanted, welcome) = Link::start(address.clone(), key.public());
+    // While the host lays the worktree. What keeps this machine from having sandboxes is said when one is wanted.
+    let prepared = tokio::spawn(sandbox::prepare());
+    let done = attached(start.executable, &address, key, (link, wanted, welcome)).await;
+    let _ = prepared.await;
+    sandbox::discard().await;
+    done
+}
+
+/// What [`Link::start`] gives.
+type Attached = (Link, mpsc::Receiver<Wanted>, oneshot::Receiver<Welcome>);
+
+async fn attached(executable: PathBuf, address: &Address, key: Arc<Key>, (link, wanted, welcome): Attached) -> Result<(), Problem> {
     let welcome = tokio::time::timeout(limits::HOST_RETURN_WAIT, welcome).await;
     let Ok(Ok(welcome)) = welcome else { return Err(Problem::unavailable("The host did not say what to do.")) };
     let spec: RunSpec =
         serde_json::from_str(&welcome.spec_json).map_err(|e| Problem::invalid(format!("The host's run is not understood: {e}.")))?;
-    let forwards = outlet::open(&address, &spec.sockets)?.into_iter().map(|(port, socket)| sandbox::Forward { port, socket }).collect();
+    let forwards = outlet::open(address, &spec.sockets)?.into_iter().map(|(port, socket)| sandbox::Forward { port, socket }).collect();
     let job = Arc::new(Job {
         link: link.clone(),
         sandboxes: Sandboxes::default(),
-        executable: start.executable,
+        executable,
         forwards,
         stop: watch::Sender::new(None),
         before: tick::Before::read(&spec),

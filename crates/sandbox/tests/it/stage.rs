@@ -23,6 +23,29 @@ async fn prepared_or_not_the_walls_are_the_same() {
     }
 }
 
+/// In a process of its own, since what is prepared is the whole process's.
+#[test]
+fn what_was_prepared_and_not_taken_leaves_nothing() {
+    if !here() {
+        return;
+    }
+    let place = Place::new();
+    let mut supervisor = std::process::Command::new(crate::example("probe"))
+        .args([crate::example("bridge").as_os_str(), place.dir.path().as_os_str(), "discard".as_ref()])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(supervisor.stdout.take().unwrap()));
+    assert!(lines.any(|line| line.unwrap() == "prepared"), "nothing was prepared");
+    if sandbox::limits_in_force().starts_with("cgroup") {
+        assert_ne!(crate::escape::groups_of(supervisor.id()), Vec::<String>::new());
+    }
+    drop(supervisor.stdin.take());
+    assert!(supervisor.wait().unwrap().success());
+    assert_eq!(crate::escape::groups_of(supervisor.id()), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn an_equal_sandbox_runs_checks_beside_the_engine() {
     if !here() {
