@@ -5,11 +5,12 @@
 
 use crate::{
     AgentName, CredentialName, Did, Hash, LeaseId, Oid, OrgName, PatchId, Problem, ProjectName, RevisionId, Rid, RunId, TaskRef, Timestamp,
+    limits::PHASES_MAX,
     manifest::Class,
     patch::Verdict,
     placement::Refusal,
     role::Role,
-    run::{CheckResult, Question, Reason, Run, RunState},
+    run::{CheckResult, Phase, Question, Reason, Run, RunState},
     task::Claim,
     usage::Usage,
 };
@@ -426,6 +427,9 @@ fn change_run(run: &mut Run, event: &Event) {
         }
         Body::RunDelegated { key, .. } => run.key = Some(key.clone()),
         Body::RunMoved { to, reason, .. } if run.state.may_become(*to) => {
+            if run.state != *to && run.phases.len() < PHASES_MAX {
+                run.phases.push(Phase { state: *to, at: event.at });
+            }
             run.state = *to;
             run.reason = reason.clone();
             if to.ended() {

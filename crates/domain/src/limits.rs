@@ -22,3 +22,5 @@ pub const RUN_LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub const PATCHES_WAITING_MAX: usize = 20;
 /// Default grace that a run gets to be checkpointed, in milliseconds.
 pub const GRACE_MS: u64 = 30_000;
+/// How many of its states a run remembers; one that waits for room may enter two of them often.
+pub const PHASES_MAX: usize = 64;

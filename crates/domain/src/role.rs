@@ -79,6 +79,24 @@ pub enum Permission {
     ManageDevice,
 }
 
+impl Permission {
+    /// Every permission.
+    pub const ALL: [Self; 12] = [
+        Self::View,
+        Self::RunTasks,
+        Self::SteerRuns,
+        Self::Review,
+        Self::Merge,
+        Self::EditTasks,
+        Self::ManageProjects,
+        Self::ManageAgents,
+        Self::ManageOrg,
+        Self::ManageCredentials,
+        Self::ManageTokens,
+        Self::ManageDevice,
+    ];
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

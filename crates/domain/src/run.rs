@@ -163,6 +163,9 @@ pub struct Run {
     /// What the sandbox stopped.
     #[serde(default)]
     pub violations: Vec<String>,
+    /// Where it was, and since when; oldest first.
+    #[serde(default)]
+    pub phases: Vec<Phase>,
     /// When it was queued.
     pub queued_at: Timestamp,
     /// When it was leased.
@@ -171,6 +174,15 @@ pub struct Run {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+}
+
+/// A state that a run entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Phase {
+    /// Which.
+    pub state: RunState,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A permission request of an engine.

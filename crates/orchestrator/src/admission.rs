@@ -159,6 +159,7 @@ pub fn new_run(id: domain::RunId, class: Class, project: domain::ProjectName, me
         usage: domain::usage::Usage::default(),
         questions: vec![],
         violations: vec![],
+        phases: vec![],
         queued_at,
         started_at: None,
         ended_at: None,

@@ -28,8 +28,8 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
-pub use store::{Recorded, Seq};
 use store::Store;
+pub use store::{Recorded, Seq};
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 

@@ -30,16 +30,19 @@ pub(crate) async fn journal(State(doors): State<Doors>, Query(from): Query<From>
     doors.gate.caller(&headers)?.may(Permission::View)?;
     let permit = stream(&doors)?;
     let org = doors.machine.org()?;
-    let after = resume(&headers).or(from.after).map_or_else(|| org.store.head().map(|h| h.seq.0), Ok)?;
+    let head = org.store.head()?;
+    let after = resume(&headers).or(from.after).unwrap_or(head.seq.0);
     let closing = closing(&org);
     let watcher = doors.fan.watch(&org, after);
     let texts = futures::stream::unfold((watcher, permit), |(mut watcher, permit)| async move {
-        // A comment now and then shows both sides that the line is alive.
-        let text = timeout(limits::KEEP_ALIVE, watcher.next()).await.unwrap_or(Ok(Bytes::from_static(b":\n\n"))).ok()?;
+        // Now and then an event, which pages see, shows both sides that the line is alive.
+        let text =
+            timeout(limits::KEEP_ALIVE, watcher.next()).await.unwrap_or(Ok(Bytes::from_static(b"event: alive\ndata: 1\n\n"))).ok()?;
         Some((Ok::<_, Infallible>(text), (watcher, permit)))
     });
-    // The first comment goes at once: a browser's stream counts as open when something has arrived.
-    let texts = futures::stream::iter([Ok(Bytes::from_static(b":\n\n"))]).chain(texts);
+    // First where the journal ends now: who is new knows from where on nothing is missed, who was away how much that is.
+    let head = serde_json::json!({ "seq": head.seq, "incarnation": head.incarnation });
+    let texts = futures::stream::iter([Ok(Bytes::from(format!("event: head\ndata: {head}\n\n")))]).chain(texts);
     Ok(([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(texts.take_until(closing))).into_response())
 }
 

@@ -6,7 +6,11 @@ use serde_json::{Map, Value, json};
 
 /// The document.
 pub fn document() -> Value {
-    let mut generator = SchemaSettings::openapi3().into_generator();
+    // What is answered is described as it is written; what is sent stands in each action by itself.
+    let mut settings = SchemaSettings::draft2020_12().for_serialize();
+    settings.definitions_path = "/components/schemas".into();
+    settings.meta_schema = None;
+    let mut generator = settings.into_generator();
     let mut paths = Map::new();
     for action in table::table() {
         let path = format!("/api/v1/{}", action.name.replace('.', "/"));
@@ -50,7 +54,10 @@ const OTHERS: [(&str, &str); 4] = [
 
 fn operation(action: &Action, generator: &mut SchemaGenerator) -> Value {
     let (id, answers) = (action.name.replace('.', "_"), answers(action, generator));
-    let input = (action.input)(generator).to_value();
+    let mut input = action.input_schema();
+    if let Some(input) = input.as_object_mut() {
+        input.remove("$schema");
+    }
     let body = json!({"content": {"application/json": {"schema": input}}});
     let about = json!({"summary": action.summary, "x-permission": action.permission, "x-changes": action.effect == Effect::Changes});
     let mut post = json!({"operationId": id, "requestBody": body, "responses": answers});
@@ -115,5 +122,17 @@ mod tests {
             let name = reference.split('"').next().unwrap();
             assert!(document["components"]["schemas"][name].is_object(), "{name} is referred to and missing");
         }
+    }
+
+    /// The dashboard's client is made from this file: `npm run api` in `dashboard/` writes both anew.
+    #[test]
+    fn the_document_in_the_dashboards_folder_is_fresh() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dashboard/openapi.json");
+        let now = format!("{:#}\n", document());
+        if std::env::var_os("MESHWORK_WRITE_OPENAPI").is_some() {
+            std::fs::write(path, &now).unwrap();
+        }
+        let kept = std::fs::read_to_string(path).unwrap();
+        assert!(kept == now, "dashboard/openapi.json is stale: run `npm run api` in dashboard/, and commit what it changes");
     }
 }

@@ -1,6 +1,6 @@
 //! What is served where. Reads as a table of contents.
 
-use crate::{api, auth::Gate, error::Refusal, events, fan::Fan, limits, mcp, metrics, openapi, page};
+use crate::{api, auth::Gate, dashboard, error::Refusal, events, fan::Fan, limits, mcp, metrics, openapi};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -10,7 +10,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
-use domain::Problem;
 use orchestrator::machine::Machine;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -28,9 +27,9 @@ pub(crate) struct Doors {
 pub fn router(machine: Arc<Machine>, gate: Arc<Gate>) -> Router {
     let doors = Doors { machine, gate, streams: Arc::new(Semaphore::new(limits::STREAMS_MAX)), fan: Arc::default() };
     Router::new()
-        .route("/", get(page::home))
-        .route("/sign-in", get(page::sign_in))
-        .route("/sign-out", post(page::sign_out))
+        .route("/sign-in", get(dashboard::sign_in))
+        .route("/sign-out", post(dashboard::sign_out))
+        .route(dashboard::STYLE_PATH, get(dashboard::style))
         .route("/health", get(health))
         .route("/capacity", get(|s, h| short(s, h, "device.capacity", Bytes::new())))
         .route("/pods", get(|s, h| short(s, h, "device.pods", Bytes::new())))
@@ -43,29 +42,21 @@ pub fn router(machine: Arc<Machine>, gate: Arc<Gate>) -> Router {
         .route("/mcp", any(mcp::serve))
         .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(document))
-        .fallback(unknown)
+        .fallback(dashboard::serve)
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(doors.clone(), guard))
         .with_state(doors)
 }
 
-/// Refuses what another page made a browser send, and says to browsers what our pages may do.
+/// Lets in who may, and says to browsers what our pages may do.
 async fn guard(State(doors): State<Doors>, request: Request, next: Next) -> Response {
-    if let Err(problem) = doors.gate.same_origin(request.headers()) {
-        return Refusal(problem).into_response();
-    }
-    // Strangers get nothing but these; what they send is not even read.
-    let open = ["/", "/health", "/sign-in"].contains(&request.uri().path());
-    if !open && let Err(problem) = doors.gate.caller(request.headers()) {
-        return Refusal(problem).into_response();
-    }
-    let mut response = next.run(request).await;
+    let mut response = match refused(&doors, &request) {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    };
     let headers = response.headers_mut();
     for (name, value) in [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-        ),
+        (header::CONTENT_SECURITY_POLICY, dashboard::CONTENT_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
@@ -74,6 +65,19 @@ async fn guard(State(doors): State<Doors>, request: Request, next: Next) -> Resp
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// What another page made a browser send is refused; strangers get nothing but these, and what they send is not even read.
+fn refused(doors: &Doors, request: &Request) -> Option<Response> {
+    if let Err(problem) = doors.gate.same_origin(request.headers()) {
+        return Some(Refusal(problem).into_response());
+    }
+    if ["/health", "/sign-in", dashboard::STYLE_PATH].contains(&request.uri().path()) {
+        return None;
+    }
+    let problem = doors.gate.caller(request.headers()).err()?;
+    let visit = dashboard::is_visit(request.method(), request.headers());
+    Some(if visit { dashboard::stranger(&problem) } else { Refusal(problem).into_response() })
 }
 
 async fn short(
@@ -110,12 +114,4 @@ async fn link(State(doors): State<Doors>, headers: HeaderMap) -> Result<Json<ser
 async fn document(State(doors): State<Doors>, headers: HeaderMap) -> Result<Json<serde_json::Value>, Refusal> {
     doors.gate.caller(&headers)?;
     Ok(Json(openapi::document()))
-}
-
-async fn unknown(State(doors): State<Doors>, headers: HeaderMap) -> Refusal {
-    // Strangers do not learn what there is.
-    match doors.gate.caller(&headers) {
-        Ok(_) => Refusal(Problem::not_found("There is nothing at this address.").next("GET /openapi.json lists what there is.")),
-        Err(problem) => Refusal(problem),
-    }
 }

@@ -1,6 +1,7 @@
 //! The actions, one file a resource. Each parses nothing and renders nothing: typed input in, typed output out.
 
 mod agent;
+mod attention;
 mod credential;
 mod device;
 mod engine;
@@ -9,6 +10,7 @@ mod org;
 mod patch;
 mod project;
 mod run;
+mod session;
 pub(crate) mod task;
 mod token;
 
@@ -23,6 +25,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) fn all() -> Vec<Action> {
     let mut all = Vec::new();
     for part in [
+        session::actions,
+        attention::actions,
         org::actions,
         project::actions,
         task::actions,

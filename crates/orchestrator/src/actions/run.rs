@@ -26,6 +26,7 @@ pub(super) fn actions() -> Vec<Action> {
         action("run.list", Reads, Permission::View, "List runs, newest first.", list),
         action("run.show", Reads, Permission::View, "Show a run.", show),
         action("run.logs", Reads, Permission::View, "A page of a run's log.", logs),
+        action("run.diff", Reads, Permission::View, "What a run changed: its commit, or the last checkpoint of its files.", diff),
         action("run.send", Changes, Permission::SteerRuns, "Send a message to a running agent.", send),
         action("run.answer", Changes, Permission::SteerRuns, "Answer a permission request of an engine.", answer),
         action("run.pause", Changes, Permission::SteerRuns, "Freeze a run.", pause),
@@ -97,6 +98,27 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
     org.blocking(move |org| find(org, &input.run).map(|run| Shown { why: run.reason.as_ref().map(Reason::text), run })).await
 }
 
+#[derive(Debug, Serialize, JsonSchema)]
+struct Diff {
+    /// Unified; none while nothing was saved yet.
+    diff: Option<String>,
+    /// Whether it is the run's commit, and not a checkpoint on the way.
+    whole: bool,
+}
+
+async fn diff(context: Context, input: One) -> Result<Diff, Problem> {
+    let diff = move |org: &Arc<Org>| {
+        let run = find(org, &input.run)?;
+        let project = org.project(Some(&run.project))?;
+        let diff = match (&run.base, run.commit.as_ref().or(run.checkpoint.as_ref())) {
+            (Some(base), Some(saved)) => Some(org.forge.diff(&project.rid, base, saved)?),
+            _ => None,
+        };
+        Ok(Diff { diff, whole: run.commit.is_some() })
+    };
+    context.org()?.blocking(diff).await
+}
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Logs {
@@ -128,7 +150,8 @@ pub struct LogLine {
     pub seq: u64,
     /// When.
     pub at: Timestamp,
-    /// What: a `RunnerEvent`.
+    /// What.
+    #[schemars(with = "domain::run::RunnerEvent")]
     pub event: serde_json::Value,
 }
 

@@ -1,0 +1,105 @@
+//! What waits for a person: questions of engines, patches to judge, work that failed.
+
+use super::Nothing;
+use crate::{
+    limits,
+    org::Org,
+    provenance,
+    table::{Action, Context, Effect, action},
+    tasks::Board,
+};
+use domain::{
+    AgentName, PatchId, Problem, ProjectName, RunId, TaskRef, Timestamp,
+    event::kind,
+    gate,
+    patch::{Patch, PatchState, Verdict},
+    role::Permission,
+    run::{Question, Run},
+    task::TaskState,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::{collections::BTreeMap, sync::Arc};
+use store::Order;
+
+pub(super) fn actions() -> Vec<Action> {
+    vec![action("attention.list", Effect::Reads, Permission::View, "What waits for a person, the longest waiting first.", list)]
+}
+
+/// Something that waits for a person.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Item {
+    /// Since when.
+    since: Timestamp,
+    /// In which project.
+    project: ProjectName,
+    /// The task that it is about.
+    task: Option<TaskRef>,
+    /// The task's or the patch's title.
+    title: String,
+    /// What.
+    #[serde(flatten)]
+    what: What,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum What {
+    /// An engine asks for permission.
+    Question { run: RunId, agent: Option<AgentName>, question: Question },
+    /// A patch waits for a review or a merge.
+    Review { patch: PatchId },
+    /// Changes were requested; a further run would make them.
+    ChangesRequested { patch: PatchId },
+    /// The last run at a task ended without a patch.
+    Failed { run: RunId, why: String },
+}
+
+async fn list(context: Context, _: Nothing) -> Result<Vec<Item>, Problem> {
+    let list = |org: &Arc<Org>| {
+        let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+        let mut items = Vec::new();
+        for project in org.state()?.projects.values() {
+            let board = Board::read(org, project)?;
+            let titles: BTreeMap<&TaskRef, &str> = board.tasks.iter().map(|t| (&t.at, t.task.title.as_str())).collect();
+            items.extend(runs.iter().filter(|r| r.project == project.name && !r.state.ended()).flat_map(|r| questions(r, &titles)));
+            items.extend(board.tasks.iter().filter_map(|t| failed(&t.at, &t.task.title, &t.state, &runs)));
+            for patch in org.forge.patches(&project.rid, &project.name)? {
+                if patch.state == PatchState::Open {
+                    let task = runs.iter().find(|r| r.patch.as_ref() == Some(&patch.id)).and_then(|r| r.task.clone());
+                    items.push(open(provenance::with_counting_reviews(&org.state()?, patch), task));
+                }
+            }
+        }
+        items.sort_by_key(|i| i.since);
+        Ok(items)
+    };
+    context.org()?.blocking(list).await
+}
+
+fn questions(run: &Run, titles: &BTreeMap<&TaskRef, &str>) -> Vec<Item> {
+    let title = run.task.as_ref().and_then(|t| titles.get(t)).copied().unwrap_or_default();
+    let item = |question: &Question| Item {
+        since: run.started_at.unwrap_or(run.queued_at),
+        project: run.project.clone(),
+        task: run.task.clone(),
+        title: title.to_owned(),
+        what: What::Question { run: run.id.clone(), agent: run.agent.clone(), question: question.clone() },
+    };
+    run.questions.iter().map(item).collect()
+}
+
+fn failed(at: &TaskRef, title: &str, state: &TaskState, runs: &[Run]) -> Option<Item> {
+    let TaskState::Failed { run, reason } = state else { return None };
+    let since = runs.iter().find(|r| r.id == *run).map(|r| r.ended_at.unwrap_or(r.queued_at)).unwrap_or_default();
+    let what = What::Failed { run: run.clone(), why: reason.text() };
+    Some(Item { since, project: at.project.clone(), task: Some(at.clone()), title: title.to_owned(), what })
+}
+
+fn open(patch: Patch, task: Option<TaskRef>) -> Item {
+    let rejected = gate::verdicts(&patch).values().any(|v| *v == Verdict::Reject);
+    let reviews = patch.revisions.last().into_iter().flat_map(|r| &r.reviews).map(|r| r.at);
+    let since = patch.revisions.last().map(|r| r.at).into_iter().chain(reviews).max().unwrap_or_default();
+    let what = if rejected { What::ChangesRequested { patch: patch.id } } else { What::Review { patch: patch.id } };
+    Item { since, project: patch.project, task, title: patch.title, what }
+}

@@ -1,0 +1,4449 @@
+// Made from openapi.json by `npm run api`; not to be edited.
+export interface paths {
+    "/api/v1/session/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who the caller is, and what they may do. */
+        get: operations["session_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/org/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make an org, with this machine's member as its owner. */
+        post: operations["org_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/org/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the org: its members and devices. */
+        get: operations["org_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/project/add": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a git working copy a project of the org, or clone one by its Radicle id. */
+        post: operations["project_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/project/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the projects. */
+        get: operations["project_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/project/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a project: its features, and what is wrong with their files. */
+        get: operations["project_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/project/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a Radicle node read a private project. */
+        post: operations["project_share"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/project/mirror": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Push the merged default branch to an ordinary git host, and take changes made there. */
+        post: operations["project_mirror"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/project/pull": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take commits of a working copy or another git remote into the default branch. */
+        post: operations["project_pull"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/project/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring a project and its mirror to the same state now. */
+        post: operations["project_sync"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/feature/new": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a feature with Spec-Kit's own script, as a commit of the member. */
+        post: operations["feature_new"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/task/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the tasks of a project, and where each is. */
+        get: operations["task_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/task/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a task: its details, its runs, and why it waits. */
+        get: operations["task_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/task/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give tasks to an agent: some, or all open ones of a feature. */
+        post: operations["task_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/task/add": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write a new task, as a commit of the member. */
+        post: operations["task_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/task/edit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change what a task says, as a commit of the member. */
+        post: operations["task_edit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/run/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List runs, newest first. */
+        get: operations["run_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/run/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a run. */
+        get: operations["run_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/run/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of a run's log. */
+        get: operations["run_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/run/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a message to a running agent. */
+        post: operations["run_send"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/run/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answer a permission request of an engine. */
+        post: operations["run_answer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/run/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Freeze a run. */
+        post: operations["run_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/run/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a frozen run go on. */
+        post: operations["run_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/run/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a run; its work stays in a checkpoint. */
+        post: operations["run_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patch/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the patches of a project. */
+        get: operations["patch_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patch/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a patch: revisions, reviews, checks, and what a merge still needs. */
+        get: operations["patch_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patch/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The diff of a patch. */
+        get: operations["patch_diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patch/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Review a patch: accept it, ask for changes, or comment, also on lines. */
+        post: operations["patch_review"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patch/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Merge a patch, once its gate is open. */
+        post: operations["patch_merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patch/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Close a patch without merging it. */
+        post: operations["patch_close"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agent/add": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add an agent, or change one. */
+        post: operations["agent_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agent/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the agents. */
+        get: operations["agent_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agent/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove an agent; its runs and patches stay. */
+        post: operations["agent_remove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/engine/install": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fetch a coding engine from npm into the data folder. */
+        post: operations["engine_install"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/engine/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the engines that have a profile, and which are installed. */
+        get: operations["engine_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/credential/set": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep a credential in this machine's vault. */
+        post: operations["credential_set"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/credential/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the names of the credentials. */
+        get: operations["credential_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/credential/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Ask the provider whether a credential is good. */
+        get: operations["credential_test"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/credential/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Forget a credential. */
+        post: operations["credential_remove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/token/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a token for scripts; it is shown once. */
+        post: operations["token_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/token/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the tokens, without their secrets. */
+        get: operations["token_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/token/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Revoke a token; it counts no more at once. */
+        post: operations["token_revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journal/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of this device's journal. */
+        get: operations["journal_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journal/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Check every link, hash and signature of the journal. */
+        get: operations["journal_verify"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journal/rebuild": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make what is shown anew from the journal. */
+        post: operations["journal_rebuild"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/backup/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Save keys and journal into an encrypted file. */
+        post: operations["backup_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device/capacity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What this machine lends, and what of it is free. */
+        get: operations["device_capacity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device/pods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What runs on this machine now. */
+        get: operations["device_pods"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device/schedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask this machine to run a signed manifest. */
+        post: operations["device_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device/evict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give the machine back: runs are frozen, saved and ended. */
+        post: operations["device_evict"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is missing on this machine, and how to mend it. */
+        get: operations["device_doctor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/capacity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What this machine lends, and what of it is free. */
+        get: operations["device_capacity_short"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/pods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What runs on this machine now. */
+        get: operations["device_pods_short"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/schedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask this machine to run a signed manifest. */
+        post: operations["device_schedule_short"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/evict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give the machine back: runs are frozen, saved and ended. */
+        post: operations["device_evict_short"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** “ok” when the server answers; more for those who signed in. */
+        get: operations["health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The journal as server-sent events; resumes by Last-Event-ID. */
+        get: operations["events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Metrics in the OpenMetrics text form. */
+        get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This document. */
+        get: operations["openapi.json"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description The caller, as this machine sees them. */
+        Session: {
+            /** @description The org that this machine serves; none before one is made. */
+            org: components["schemas"]["OrgName"] | null;
+            /** @description This device's key. */
+            device: components["schemas"]["Did"] | null;
+            /** @description The caller's key. */
+            member: components["schemas"]["Did"] | null;
+            /** @description What people call them. */
+            name: string | null;
+            /** @description What they are in the org. */
+            role: components["schemas"]["Role"];
+            /** @description What that allows. */
+            permissions: components["schemas"]["Permission"][];
+            /** @description Meshwork's version. */
+            version: string;
+        };
+        /** @description An org's name; also its folder on this machine and its host name before `.localhost`. */
+        OrgName: string;
+        /** @description A key that acts: a member, a device or a run, as `did:key:z6Mk…`. */
+        Did: string;
+        /** @description What a member, a token or an agent is in an org. */
+        Role: "owner" | "maintainer" | "developer" | "viewer" | "reviewer-bot" | "agent";
+        /** @description What an action needs. One word a sort of action, so that policies stay readable. */
+        Permission: "view" | "run_tasks" | "steer_runs" | "review" | "merge" | "edit_tasks" | "manage_projects" | "manage_agents" | "manage_org" | "manage_credentials" | "manage_tokens" | "manage_device";
+        /** @description An org. */
+        OrgView: {
+            name: components["schemas"]["OrgName"];
+            /** @description Its Radicle repository. */
+            rid: components["schemas"]["Rid"];
+            /** @description This device's key. */
+            device: components["schemas"]["Did"];
+            /** @description This member's key. */
+            member: components["schemas"]["Did"];
+            members: components["schemas"]["Member"][];
+            devices: components["schemas"]["Device"][];
+            /** @description Where its Radicle node listens. */
+            radicle: string | null;
+            /** @description `RAD_HOME` for the stock `rad`. */
+            rad_home: string;
+        };
+        /** @description A Radicle repository: `rad:z…`. */
+        Rid: string;
+        /** @description `members/<name>.toml`: a person. One key lives in one storage, so a member has one key per device. */
+        Member: {
+            /** @description What people call them; also the file's name. */
+            name: string;
+            /** @description Their roles. */
+            roles: components["schemas"]["Role"][];
+            /** @description Their keys, one per device. */
+            keys: components["schemas"]["MemberKey"][];
+        };
+        /** @description One key of a member. */
+        MemberKey: {
+            /** @description The key. */
+            did: components["schemas"]["Did"];
+            /** @description The device on which it lives. */
+            device: components["schemas"]["Did"];
+        };
+        /** @description `devices/<name>.toml`: a machine that runs the orchestrator. */
+        Device: {
+            /** @description What people call it; also the file's name. */
+            name: string;
+            /** @description Its key; also its Radicle node id. */
+            did: components["schemas"]["Did"];
+            /** @description The member who owns it, by name. */
+            owner: string;
+        };
+        Added: {
+            project: components["schemas"]["Project"];
+            /** @description What the person should know. */
+            notices: string[];
+        };
+        /** @description A project as the org repository lists it: `projects/<name>.toml`. */
+        Project: {
+            /** @description Its name in the org. */
+            name: components["schemas"]["ProjectName"];
+            /** @description Its Radicle repository. */
+            rid: components["schemas"]["Rid"];
+            /** @description Its default branch. */
+            branch: string;
+            /** @description An ordinary git host that gets the merged default branch, and whose changes come back. */
+            mirror?: string | null;
+        };
+        /** @description A project's name within its org. */
+        ProjectName: string;
+        /** @description A project with what its repository says now. */
+        ProjectView: {
+            /** @description The project. */
+            project: components["schemas"]["Project"];
+            /** @description The canonical head of its default branch. */
+            head: components["schemas"]["Oid"];
+            /**
+             * Format: uint
+             * @description How many features it has.
+             */
+            features: number;
+            /**
+             * Format: uint
+             * @description How many open tasks.
+             */
+            open_tasks: number;
+            /**
+             * Format: uint
+             * @description How many tasks are done.
+             */
+            done_tasks: number;
+        };
+        /** @description A git object. */
+        Oid: string;
+        /** @description A project with what its repository says now. */
+        Shown: {
+            /** @description The project. */
+            project: components["schemas"]["Project"];
+            /** @description The canonical head of its default branch. */
+            head: components["schemas"]["Oid"];
+            features: components["schemas"]["FeatureView"][];
+            /**
+             * Format: uint
+             * @description How many open tasks.
+             */
+            open_tasks: number;
+            /**
+             * Format: uint
+             * @description How many tasks are done.
+             */
+            done_tasks: number;
+            /** @description What the person should know of its settings. */
+            notices: string[];
+            checks: components["schemas"]["Check"][];
+        };
+        FeatureView: {
+            id: components["schemas"]["FeatureId"];
+            title: string;
+            /** Format: uint */
+            tasks: number;
+            /** Format: uint */
+            done: number;
+            problems: string[];
+        };
+        /** @description A Spec-Kit feature: its folder's name below `specs/`, as `003-login`. */
+        FeatureId: string;
+        /** @description One check: a shell command that succeeds or not. */
+        Check: {
+            /** @description What people call it. */
+            name: string;
+            /** @description Given to `sh -c` in the worktree. */
+            command: string;
+            /**
+             * Format: uint64
+             * @description Seconds it may take.
+             * @default 1200
+             */
+            timeout_s: number;
+        };
+        /** @description Done, with a sentence for the person. */
+        Done: {
+            /** @description What was done. */
+            message: string;
+        };
+        FeatureMade: {
+            feature: components["schemas"]["FeatureId"];
+            commit: components["schemas"]["Oid"];
+        };
+        /** @description A task with where it is. */
+        TaskView: {
+            /** @description Its full name. */
+            at: components["schemas"]["TaskRef"];
+            /** @description What its file says. */
+            task: components["schemas"]["Task"];
+            /** @description Where it is. */
+            state: components["schemas"]["TaskState"];
+        };
+        /** @description A task in its project: `demo/001-greeting/T001` in writing. */
+        TaskRef: {
+            /** @description The project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description The feature that the task belongs to; ids of tasks are unique only within it. */
+            feature: components["schemas"]["FeatureId"];
+            /** @description The task. */
+            task: components["schemas"]["TaskId"];
+        };
+        /** @description A Spec-Kit task: `T012`. */
+        TaskId: string;
+        /** @description A task as its `tasks.md` says it. */
+        Task: {
+            /** @description Its id. */
+            id: components["schemas"]["TaskId"];
+            /** @description What is to be done: the line without marks, wrapped lines joined. */
+            title: string;
+            /** @description Nested bullets and paragraphs below it. */
+            details?: string;
+            /** @description Whether it is ticked. */
+            done: boolean;
+            /** @description Marked `[P]`: may go beside others of its phase. */
+            parallel: boolean;
+            /** @description Its user story, as `US1`. */
+            story?: string | null;
+            /** @description Further tags in brackets. */
+            tags?: string[];
+            /** @description Heading of its phase; empty when it stands before any. */
+            phase: string;
+            /**
+             * Format: uint
+             * @description The phase's number in the file, from 0.
+             */
+            phase_index: number;
+            /** @description What must be done before it: from phases, order, and explicit dependency sections. */
+            depends_on: components["schemas"]["TaskId"][];
+            /**
+             * Format: uint
+             * @description Its line in the file, from 1.
+             */
+            line: number;
+        };
+        /** @description Where a task is: from its tick, its claim, its runs and its patch. */
+        TaskState: {
+            /** @constant */
+            state: "ready";
+        } | {
+            /** @constant */
+            state: "waiting";
+            /** @description For these. */
+            on: components["schemas"]["TaskId"][];
+        } | {
+            /** @constant */
+            state: "running";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+        } | {
+            /** @constant */
+            state: "failed";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description Why. */
+            reason: components["schemas"]["Reason"];
+        } | {
+            /** @constant */
+            state: "in_review";
+            /** @description The patch. */
+            patch: components["schemas"]["PatchId"];
+        } | {
+            /** @constant */
+            state: "changes_requested";
+            /** @description The patch. */
+            patch: components["schemas"]["PatchId"];
+        } | {
+            /** @constant */
+            state: "merged";
+            /** @description The patch. */
+            patch: components["schemas"]["PatchId"];
+        } | {
+            /** @constant */
+            state: "done";
+        } | {
+            /** @constant */
+            state: "rejected";
+            /** @description The patch. */
+            patch: components["schemas"]["PatchId"];
+        };
+        /** @description One attempt of an agent at a task, or one execution of another workload. */
+        RunId: string;
+        /** @description Why a run ended, was refused, or waits. Typed for machines, with words for people in [`Reason::text`]. */
+        Reason: {
+            /** @constant */
+            code: "completed";
+        } | {
+            /** @constant */
+            code: "waits_for";
+            /** @description Which. */
+            tasks: components["schemas"]["TaskId"][];
+        } | {
+            /** @constant */
+            code: "waits_for_room";
+            /** @description What the devices said. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "refused";
+            /** @description What they said. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "review_limit";
+            /**
+             * Format: uint
+             * @description How many wait.
+             */
+            waiting: number;
+        } | {
+            /** @constant */
+            code: "nothing_changed";
+        } | {
+            /** @constant */
+            code: "engine_failed";
+            /** @description What it said. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "engine_missing";
+            /** @description What is missing. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "engine_protocol";
+            /** @description How. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "model_failed";
+            /** @description Its status or words. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "silent";
+            /**
+             * Format: uint64
+             * @description Seconds.
+             */
+            seconds: number;
+        } | {
+            /** @constant */
+            code: "took_too_long";
+            /**
+             * Format: uint64
+             * @description Seconds.
+             */
+            seconds: number;
+        } | {
+            /** @constant */
+            code: "budget_spent";
+            /** @description Which limit. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "sandbox_limit";
+            /** @description Which. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "sandbox_unavailable";
+            /** @description Why. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "stopped";
+            /** @description Who. */
+            by: components["schemas"]["Did"];
+        } | {
+            /** @constant */
+            code: "evicted";
+            /** @description Why. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "vanished";
+            /** @description What is known. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "forge";
+            /** @description Why. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "storage";
+            /** @description Why. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "internal";
+            /** @description Cause. */
+            message: string;
+        };
+        /** @description A Radicle patch (the id of its collaborative object). */
+        PatchId: string;
+        /** @description A task with where it is. */
+        Shown2: {
+            /** @description Its full name. */
+            at: components["schemas"]["TaskRef"];
+            /** @description What its file says. */
+            task: components["schemas"]["Task"];
+            /** @description Where it is. */
+            state: components["schemas"]["TaskState"];
+            /** @description Why it is where it is, in words. */
+            why: string;
+            /** @description Its runs, newest first. */
+            runs: components["schemas"]["Run"][];
+        };
+        /** @description A run as everybody sees it: projected from events. */
+        Run: {
+            /** @description Its id. */
+            id: components["schemas"]["RunId"];
+            /** @description The class of workload. */
+            class: components["schemas"]["Class"];
+            /** @description Its project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description Its task, for agents' runs. */
+            task?: components["schemas"]["TaskRef"] | null;
+            /** @description Its agent. */
+            agent?: components["schemas"]["AgentName"] | null;
+            /** @description For whom. */
+            member: components["schemas"]["Did"];
+            /** @description Which device asked. */
+            requester: components["schemas"]["Did"];
+            /** @description Which device executes, once leased. */
+            device?: components["schemas"]["Did"] | null;
+            /** @description Hash of the manifest, once it was made for placing. */
+            manifest?: components["schemas"]["Hash"] | null;
+            /** @description The blob that holds the manifest's signed envelope. */
+            envelope?: components["schemas"]["Hash"] | null;
+            /** @description Where it is. */
+            state: components["schemas"]["RunState"];
+            /** @description Why it is there, where that says something. */
+            reason?: components["schemas"]["Reason"] | null;
+            /**
+             * @description Whether a person paused it.
+             * @default false
+             */
+            paused: boolean;
+            /** @description Commit it began from (agents) or checks (ci); known when it is placed. */
+            base?: components["schemas"]["Oid"] | null;
+            /** @description Hash of the spec it works from. */
+            spec_hash?: components["schemas"]["Hash"] | null;
+            /** @description The run that this goes on from. */
+            continues?: components["schemas"]["RunId"] | null;
+            /**
+             * @description Whether it does the patch's work anew on the present default branch, because merging it met conflicts.
+             * @default false
+             */
+            rebase: boolean;
+            /** @description The run whose work this judges. */
+            subject?: components["schemas"]["RunId"] | null;
+            /**
+             * Format: uint32
+             * @description How often this task was taken up by itself after a loss.
+             * @default 0
+             */
+            attempt: number;
+            /** @description Its lease. */
+            lease?: components["schemas"]["LeaseId"] | null;
+            /** @description Its key, once born. */
+            key?: components["schemas"]["Did"] | null;
+            /** @description The last checkpoint of its worktree. */
+            checkpoint?: components["schemas"]["Oid"] | null;
+            /** @description The commit that it made. */
+            commit?: components["schemas"]["Oid"] | null;
+            /** @description The patch that it opened or continued. */
+            patch?: components["schemas"]["PatchId"] | null;
+            /** @description The revision that it made. */
+            revision?: components["schemas"]["RevisionId"] | null;
+            /**
+             * @description What the counting checks said.
+             * @default []
+             */
+            checks: components["schemas"]["CheckResult"][];
+            /**
+             * @description What it used of its model.
+             * @default {
+             *       "calls": 0,
+             *       "input_tokens": 0,
+             *       "cached_tokens": 0,
+             *       "output_tokens": 0
+             *     }
+             */
+            usage: components["schemas"]["Usage"];
+            /**
+             * @description Questions of the engine that wait for a person.
+             * @default []
+             */
+            questions: components["schemas"]["Question"][];
+            /**
+             * @description What the sandbox stopped.
+             * @default []
+             */
+            violations: string[];
+            /** @description When it was queued. */
+            queued_at: components["schemas"]["Timestamp"];
+            /** @description When it was leased. */
+            started_at?: components["schemas"]["Timestamp"] | null;
+            /** @description When it ended. */
+            ended_at?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description The class of a workload. */
+        Class: "agent" | "ci" | "job" | "docs" | "scan" | "service";
+        /** @description An agent's name within its org. */
+        AgentName: string;
+        /** @description A BLAKE3 hash, in hexadecimal: of a blob, a manifest, an event, a spec. */
+        Hash: string;
+        /** @description Where a run is. */
+        RunState: "queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost";
+        /** @description The bounded right to run a workload on a device. */
+        LeaseId: string;
+        /** @description A revision of a Radicle patch. */
+        RevisionId: string;
+        /** @description The result of one check. */
+        CheckResult: {
+            /** @description Which. */
+            name: string;
+            /** @description Whether it succeeded. */
+            passed: boolean;
+            /**
+             * Format: int32
+             * @description Its exit code; none when it was ended by a signal or a limit.
+             */
+            exit_code?: number | null;
+            /**
+             * Format: uint64
+             * @description How long it took, in milliseconds.
+             */
+            duration_ms: number;
+            /** @description The end of its output. */
+            tail?: string;
+        };
+        /** @description Tokens as the provider's own usage fields count them. */
+        Usage: {
+            /**
+             * Format: uint64
+             * @description Calls that reached the provider.
+             */
+            calls: number;
+            /**
+             * Format: uint64
+             * @description Tokens read, cached ones among them.
+             */
+            input_tokens: number;
+            /**
+             * Format: uint64
+             * @description Tokens read from the provider's cache.
+             */
+            cached_tokens: number;
+            /**
+             * Format: uint64
+             * @description Tokens written, reasoning among them.
+             */
+            output_tokens: number;
+        };
+        /** @description A permission request of an engine. */
+        Question: {
+            /** @description Its id within the run. */
+            id: string;
+            /** @description What the engine wants to do. */
+            title: string;
+            /** @description The answers that it offers. */
+            options: components["schemas"]["Choice"][];
+        };
+        /** @description One answer to a question. */
+        Choice: {
+            /** @description Its id. */
+            id: string;
+            /** @description In words. */
+            label: string;
+            /** @description Whether it allows. */
+            allows: boolean;
+        };
+        /**
+         * Format: int64
+         * @description A moment: milliseconds since the Unix epoch.
+         */
+        Timestamp: number;
+        Started: {
+            /**
+             * Format: uint64
+             * @description The journal's last event before: what became of the runs comes after it.
+             */
+            seq: number;
+            runs: components["schemas"]["StartedRun"][];
+            /** @description Tasks that were left out, and why. */
+            skipped: components["schemas"]["Skipped"][];
+        };
+        StartedRun: {
+            task: components["schemas"]["TaskId"];
+            run: components["schemas"]["RunId"];
+        };
+        Skipped: {
+            task: components["schemas"]["TaskId"];
+            why: string;
+        };
+        Written: {
+            task: components["schemas"]["TaskId"];
+            feature: components["schemas"]["FeatureId"];
+            commit: components["schemas"]["Oid"];
+        };
+        /** @description A run as everybody sees it: projected from events. */
+        Shown3: {
+            /** @description Its id. */
+            id: components["schemas"]["RunId"];
+            /** @description The class of workload. */
+            class: components["schemas"]["Class"];
+            /** @description Its project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description Its task, for agents' runs. */
+            task?: components["schemas"]["TaskRef"] | null;
+            /** @description Its agent. */
+            agent?: components["schemas"]["AgentName"] | null;
+            /** @description For whom. */
+            member: components["schemas"]["Did"];
+            /** @description Which device asked. */
+            requester: components["schemas"]["Did"];
+            /** @description Which device executes, once leased. */
+            device?: components["schemas"]["Did"] | null;
+            /** @description Hash of the manifest, once it was made for placing. */
+            manifest?: components["schemas"]["Hash"] | null;
+            /** @description The blob that holds the manifest's signed envelope. */
+            envelope?: components["schemas"]["Hash"] | null;
+            /** @description Where it is. */
+            state: components["schemas"]["RunState"];
+            /** @description Why it is there, where that says something. */
+            reason?: components["schemas"]["Reason"] | null;
+            /**
+             * @description Whether a person paused it.
+             * @default false
+             */
+            paused: boolean;
+            /** @description Commit it began from (agents) or checks (ci); known when it is placed. */
+            base?: components["schemas"]["Oid"] | null;
+            /** @description Hash of the spec it works from. */
+            spec_hash?: components["schemas"]["Hash"] | null;
+            /** @description The run that this goes on from. */
+            continues?: components["schemas"]["RunId"] | null;
+            /**
+             * @description Whether it does the patch's work anew on the present default branch, because merging it met conflicts.
+             * @default false
+             */
+            rebase: boolean;
+            /** @description The run whose work this judges. */
+            subject?: components["schemas"]["RunId"] | null;
+            /**
+             * Format: uint32
+             * @description How often this task was taken up by itself after a loss.
+             * @default 0
+             */
+            attempt: number;
+            /** @description Its lease. */
+            lease?: components["schemas"]["LeaseId"] | null;
+            /** @description Its key, once born. */
+            key?: components["schemas"]["Did"] | null;
+            /** @description The last checkpoint of its worktree. */
+            checkpoint?: components["schemas"]["Oid"] | null;
+            /** @description The commit that it made. */
+            commit?: components["schemas"]["Oid"] | null;
+            /** @description The patch that it opened or continued. */
+            patch?: components["schemas"]["PatchId"] | null;
+            /** @description The revision that it made. */
+            revision?: components["schemas"]["RevisionId"] | null;
+            /**
+             * @description What the counting checks said.
+             * @default []
+             */
+            checks: components["schemas"]["CheckResult"][];
+            /**
+             * @description What it used of its model.
+             * @default {
+             *       "calls": 0,
+             *       "input_tokens": 0,
+             *       "cached_tokens": 0,
+             *       "output_tokens": 0
+             *     }
+             */
+            usage: components["schemas"]["Usage"];
+            /**
+             * @description Questions of the engine that wait for a person.
+             * @default []
+             */
+            questions: components["schemas"]["Question"][];
+            /**
+             * @description What the sandbox stopped.
+             * @default []
+             */
+            violations: string[];
+            /** @description When it was queued. */
+            queued_at: components["schemas"]["Timestamp"];
+            /** @description When it was leased. */
+            started_at?: components["schemas"]["Timestamp"] | null;
+            /** @description When it ended. */
+            ended_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Why it is where it is, in words. */
+            why: string | null;
+        };
+        /** @description A page of a run's log. */
+        LogPage: {
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description What was reported, in order. */
+            lines: components["schemas"]["LogLine"][];
+            /** @description Whether nothing will follow. */
+            ended: boolean;
+        };
+        /** @description A line of a run's log. */
+        LogLine: {
+            /**
+             * Format: uint64
+             * @description Its number: for asking what comes after.
+             */
+            seq: number;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description What. */
+            event: components["schemas"]["RunnerEvent"];
+        };
+        /** @description What a runner reports while a run goes on. Content: it lies in the run's log, not in the journal. */
+        RunnerEvent: {
+            /** @constant */
+            type: "sandbox_ready";
+            /**
+             * Format: uint64
+             * @description Microseconds from spawn until the bridge accepted.
+             */
+            ready_us: number;
+            /** @description How its limits are enforced, as `cgroup v1`. */
+            limits: string;
+        } | {
+            /** @constant */
+            type: "engine_ready";
+            /** @description Its name and version. */
+            name: string;
+            /** @description Its session's id. */
+            session: string;
+            /** @description Whether this is a replay of a recording. */
+            replay: boolean;
+        } | {
+            /** @constant */
+            type: "turn_started";
+            /**
+             * Format: uint32
+             * @description Counts from 1.
+             */
+            turn: number;
+            /** @description What was asked, in short. */
+            prompt: string;
+        } | ({
+            /** @constant */
+            type: "turn_ended";
+        } & ({
+            /** @constant */
+            outcome: "ended";
+        } | {
+            /** @constant */
+            outcome: "cancelled";
+        } | {
+            /** @constant */
+            outcome: "failed";
+            /** @description Why. */
+            reason: components["schemas"]["Reason"];
+        })) | {
+            /** @constant */
+            type: "message";
+            /** @description A piece of it. */
+            text: string;
+        } | {
+            /** @constant */
+            type: "thought";
+            /** @description A piece of it. */
+            text: string;
+        } | {
+            /** @constant */
+            type: "plan";
+            /** @description Its steps. */
+            steps: components["schemas"]["PlanStep"][];
+        } | {
+            /** @constant */
+            type: "tool";
+            /** @description The call's id. */
+            id: string;
+            /** @description In words; empty when unchanged. */
+            title: string;
+            /** @description `pending`, `in_progress`, `completed`, `failed`; empty when unchanged. */
+            status: string;
+            /** @description Its output, cut. */
+            output?: string;
+        } | {
+            /** @constant */
+            type: "log";
+            /** @description `stdout`, `stderr` or `runner`. */
+            stream: string;
+            /** @description Text, perhaps with ANSI colours. */
+            text: string;
+        } | {
+            /** @constant */
+            type: "truncated";
+            /**
+             * Format: uint64
+             * @description How many bytes were dropped.
+             */
+            dropped_bytes: number;
+        } | {
+            /** @constant */
+            type: "context";
+            /**
+             * Format: uint64
+             * @description Tokens in use.
+             */
+            used: number;
+            /**
+             * Format: uint64
+             * @description Tokens there are.
+             */
+            size: number;
+        } | {
+            /** @constant */
+            type: "asked";
+            /** @description The question. */
+            question: components["schemas"]["Question"];
+        } | {
+            /** @constant */
+            type: "answered";
+            /** @description Its id. */
+            id: string;
+            /** @description The option chosen; none when it was withdrawn or timed out. */
+            option: string | null;
+        } | {
+            /** @constant */
+            type: "check_started";
+            /** @description Which. */
+            name: string;
+        } | {
+            /** @constant */
+            type: "check_ended";
+            /** @description How. */
+            result: components["schemas"]["CheckResult"];
+        } | {
+            /** @constant */
+            type: "violation";
+            /** @description What, in words. */
+            what: string;
+        } | {
+            /** @constant */
+            type: "paused";
+        } | {
+            /** @constant */
+            type: "resumed";
+        } | {
+            /** @constant */
+            type: "message_delivered";
+            /**
+             * Format: uint64
+             * @description The order's id.
+             */
+            order: number;
+        } | {
+            /** @constant */
+            type: "work_ended";
+            /** @description Why. */
+            reason: components["schemas"]["Reason"];
+            /** @description Results of the checks, where the job was checks. */
+            checks: components["schemas"]["CheckResult"][];
+        };
+        /** @description A step of an engine's plan. */
+        PlanStep: {
+            /** @description What. */
+            text: string;
+            /** @description `pending`, `in_progress` or `completed`. */
+            status: string;
+        };
+        /** @description A patch. */
+        Patch: {
+            /** @description Its id. */
+            id: components["schemas"]["PatchId"];
+            /** @description The project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description Its title. */
+            title: string;
+            /** @description The latest description, without the trace. */
+            description: string;
+            /** @description Its state. */
+            state: components["schemas"]["PatchState"];
+            /** @description The key that opened it. */
+            author: components["schemas"]["Did"];
+            /** @description The commit that it would bring. */
+            head: components["schemas"]["Oid"];
+            /** @description The commit that it began from. */
+            base: components["schemas"]["Oid"];
+            /** @description The commit on the default branch by which it was merged. */
+            merged_as?: components["schemas"]["Oid"] | null;
+            /** @description Its revisions, oldest first. */
+            revisions: components["schemas"]["Revision"][];
+            /** @description The trace of the latest revision, where a run made it. */
+            trace?: components["schemas"]["Trace"] | null;
+        };
+        /** @description The state of a patch, as Radicle says it. */
+        PatchState: "draft" | "open" | "archived" | "merged";
+        /** @description One revision of a patch. */
+        Revision: {
+            /** @description Its id. */
+            id: components["schemas"]["RevisionId"];
+            /** @description The key that made it. */
+            author: components["schemas"]["Did"];
+            /** @description Its commit. */
+            head: components["schemas"]["Oid"];
+            /** @description The commit that it began from. */
+            base: components["schemas"]["Oid"];
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Its description. */
+            description: string;
+            /** @description Reviews of it. */
+            reviews: components["schemas"]["Review"][];
+            /** @description Comments on it that belong to no review. */
+            comments: components["schemas"]["Comment"][];
+        };
+        /** @description A review of a revision. */
+        Review: {
+            /** @description Who. */
+            by: components["schemas"]["Did"];
+            /** @description What they say; none while only line comments were made. */
+            verdict: components["schemas"]["Verdict"] | null;
+            /** @description In words. */
+            summary: string;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Comments, those on lines among them. */
+            comments: components["schemas"]["Comment"][];
+        };
+        /** @description A verdict of a review. */
+        Verdict: "accept" | "reject" | "comment";
+        /** @description A comment, perhaps on a line. */
+        Comment: {
+            /** @description Who. */
+            by: components["schemas"]["Did"];
+            /** @description Text. */
+            body: string;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Where, if on a line. */
+            line?: components["schemas"]["LineRef"] | null;
+        };
+        /** @description A line of a file in a diff. */
+        LineRef: {
+            /** @description The file, from the repository's root. */
+            path: string;
+            /**
+             * Format: uint32
+             * @description The line, from 1.
+             */
+            line: number;
+            /** @description Which side of the diff. */
+            side: components["schemas"]["Side"];
+        };
+        /** @description A side of a diff. */
+        Side: "old" | "new";
+        /**
+         * @description What travels with every patch that a run opens: who did it, for which task, from which spec, and what the checks said.
+         *     It lies in the patch's description as a fenced block, so that any Radicle tool carries it.
+         */
+        Trace: {
+            /**
+             * Format: uint16
+             * @description The trace's format.
+             */
+            version: number;
+            /** @description The run that made the revision. */
+            run: components["schemas"]["RunId"];
+            /** @description The agent. */
+            agent: components["schemas"]["AgentName"];
+            /** @description The engine behind it, with its version where known. */
+            engine: string;
+            /** @description The member it acted for. */
+            member: components["schemas"]["Did"];
+            /** @description The task. */
+            task: components["schemas"]["TaskRef"];
+            /** @description Hash of the spec that it worked from. */
+            spec_hash: components["schemas"]["Hash"];
+            /** @description The manifest's hash. */
+            manifest: components["schemas"]["Hash"];
+            /** @description The signed delegation of the run's key, a DSSE envelope. */
+            delegation: unknown;
+            /** @description What the checks said about exactly this commit. */
+            checks: components["schemas"]["CheckResult"][];
+        };
+        /** @description A patch. */
+        Shown4: {
+            /** @description Its id. */
+            id: components["schemas"]["PatchId"];
+            /** @description The project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description Its title. */
+            title: string;
+            /** @description The latest description, without the trace. */
+            description: string;
+            /** @description Its state. */
+            state: components["schemas"]["PatchState"];
+            /** @description The key that opened it. */
+            author: components["schemas"]["Did"];
+            /** @description The commit that it would bring. */
+            head: components["schemas"]["Oid"];
+            /** @description The commit that it began from. */
+            base: components["schemas"]["Oid"];
+            /** @description The commit on the default branch by which it was merged. */
+            merged_as?: components["schemas"]["Oid"] | null;
+            /** @description Its revisions, oldest first. */
+            revisions: components["schemas"]["Revision"][];
+            /** @description The trace of the latest revision, where a run made it. */
+            trace?: components["schemas"]["Trace"] | null;
+            /** @description What a merge still needs, in words; the checks on its result run when it is merged. */
+            missing: string[];
+            /** @description Files that change the rules by which the project is checked and run: look at them. */
+            rules_changed: string[];
+            /** @description Files that it changes. */
+            files: components["schemas"]["FileChange"][];
+        };
+        FileChange: {
+            path: string;
+            /** Format: uint */
+            added: number;
+            /** Format: uint */
+            removed: number;
+        };
+        Diff: {
+            /** @description Unified. */
+            diff: string;
+        };
+        /** @description What became of a merge. */
+        Outcome: {
+            /** @constant */
+            outcome: "merged";
+            /** @description The patch. */
+            patch: components["schemas"]["PatchId"];
+            /** @description The commit on the default branch. */
+            commit: components["schemas"]["Oid"];
+        } | {
+            /** @constant */
+            outcome: "rebasing";
+            /** @description The patch. */
+            patch: components["schemas"]["PatchId"];
+            /** @description Files that conflict. */
+            paths: string[];
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+        };
+        /** @description An agent of an org. */
+        AgentView: {
+            /** @description Its name within the org. */
+            name: components["schemas"]["AgentName"];
+            /** @description What drives it. */
+            engine: components["schemas"]["EngineChoice"];
+            /** @description The member who answers for it. */
+            answers: components["schemas"]["Did"];
+            /** @description Where its model is, unless its engine needs none. */
+            model?: components["schemas"]["Model"] | null;
+            /**
+             * @description What one run may cost.
+             * @default {
+             *       "tokens": 20000000,
+             *       "calls": 2000
+             *     }
+             */
+            budget: components["schemas"]["Budget"];
+            /**
+             * @description Whether tool calls that its engine asks about are allowed at once, or wait for a person.
+             * @default sandbox
+             */
+            permissions: components["schemas"]["PermissionMode"];
+            /** @description What it still needs on this machine, in words. */
+            needs: string[];
+        };
+        /** @description The coding CLI that an agent drives. */
+        EngineChoice: {
+            /** @constant */
+            kind: "profile";
+            /** @description The profile's name. */
+            name: string;
+        } | {
+            /** @constant */
+            kind: "acp";
+            /** @description Program and arguments, as seen in the sandbox. */
+            command: string[];
+        } | {
+            /** @constant */
+            kind: "command";
+            /** @description Given to `sh -c` in the worktree; the task's id is in `MESHWORK_TASK`, the prompt in the file `MESHWORK_PROMPT`. */
+            command: string;
+        } | {
+            /** @constant */
+            kind: "replay";
+            /** @description The recording's path within the project's canonical branch; `{task}` stands for the task's id. */
+            recording: string;
+        };
+        /** @description Where a model is reached, and what is asked of it. The key itself is in the vault of the member's own machine. */
+        Model: {
+            /** @description The model's name as its provider says it. */
+            name: string;
+            /** @description The provider's base address, up to and without `/chat/completions` and the like, as `https://api.openai.com/v1`. */
+            base_url: string;
+            /** @description Which wire form it speaks. */
+            api: components["schemas"]["ModelApi"];
+            /** @description The credential in the vault that holds its key. */
+            credential: components["schemas"]["CredentialName"];
+        };
+        /** @description The wire form of a model provider. */
+        ModelApi: "responses" | "chat" | "messages";
+        /** @description A credential's name in this machine's vault. */
+        CredentialName: string;
+        /** @description What one run may use. Enforced by the gateway before it forwards a call. */
+        Budget: {
+            /**
+             * Format: uint64
+             * @description Tokens read and written.
+             * @default 20000000
+             */
+            tokens: number;
+            /**
+             * Format: uint64
+             * @description Calls to the model.
+             * @default 2000
+             */
+            calls: number;
+        };
+        /** @description Who answers when an engine asks whether it may use a tool. Our sandbox is the boundary, so the default allows. */
+        PermissionMode: "sandbox" | "ask";
+        EngineView: {
+            name: string;
+            /** @description The version that the profile pins. */
+            pinned: string;
+            /** @description The version that is installed here. */
+            installed: string | null;
+        };
+        /** @description What may be seen of a credential. */
+        CredentialInfo: {
+            /** @description Its name in this vault. */
+            name: components["schemas"]["CredentialName"];
+            /** @description Its sort. */
+            kind: components["schemas"]["CredentialKind"];
+            /** @description Whose it is, as `openai` or `github`: a hint for people. */
+            provider?: string | null;
+            /** @description Where it may be used. */
+            scopes?: components["schemas"]["CredentialScope"][];
+            /** @description When it was set. */
+            created: components["schemas"]["Timestamp"];
+        };
+        /** @description What sort of credential it is. */
+        CredentialKind: "api-key" | "token" | "login" | "generic";
+        /** @description Where a credential may be used. None at all: in every run of the member. */
+        CredentialScope: {
+            project: components["schemas"]["ProjectName"];
+        } | {
+            agent: components["schemas"]["AgentName"];
+        };
+        Tested: {
+            /** @description Whether the provider took it. */
+            good: boolean;
+            /** @description What was found, in words. */
+            message: string;
+        };
+        Created: {
+            /** @description Its public id. */
+            id: string;
+            /** @description The token: keep it now, it is not shown again. */
+            token: string;
+            role: components["schemas"]["Role"];
+        };
+        TokenView: {
+            id: string;
+            role: components["schemas"]["Role"];
+            label: string;
+            created: components["schemas"]["Timestamp"];
+            expires: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description An event as it stands in the journal. */
+        Entry: {
+            /** Format: uint64 */
+            seq: number;
+            /** Format: uint64 */
+            incarnation: number;
+            hash: components["schemas"]["Hash"];
+            event: components["schemas"]["Event"];
+        };
+        /** @description A fact: when, by whom, what. */
+        Event: {
+            /**
+             * Format: uint16
+             * @description The format's version.
+             */
+            version: number;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Who caused it: a member where a person acted, else the device itself. */
+            actor: components["schemas"]["Did"];
+        } & ({
+            /** @constant */
+            type: "org_created";
+            /** @description Its name. */
+            org: components["schemas"]["OrgName"];
+            /** @description Its repository. */
+            rid: components["schemas"]["Rid"];
+            /** @description Its founder. */
+            owner: components["schemas"]["Did"];
+        } | {
+            /** @constant */
+            type: "device_started";
+            /** @description Meshwork's version. In writing it is `meshwork`: `version` is the event's own. */
+            meshwork: string;
+            /**
+             * @description Whether the demo acts as the member, without a person.
+             * @default false
+             */
+            demo: boolean;
+        } | {
+            /** @constant */
+            type: "device_stopped";
+        } | {
+            /** @constant */
+            type: "project_added";
+            /** @description Its name. */
+            project: components["schemas"]["ProjectName"];
+            /** @description Its repository. */
+            rid: components["schemas"]["Rid"];
+        } | {
+            /** @constant */
+            type: "mirror_pushed";
+            /** @description The project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description What was pushed. */
+            commit: components["schemas"]["Oid"];
+        } | {
+            /** @constant */
+            type: "mirror_pulled";
+            /** @description The project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description What came. */
+            commit: components["schemas"]["Oid"];
+        } | {
+            /** @constant */
+            type: "tasks_edited";
+            /** @description The project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description The commit. */
+            commit: components["schemas"]["Oid"];
+        } | {
+            /** @constant */
+            type: "agent_set";
+            /** @description Its name. */
+            agent: components["schemas"]["AgentName"];
+            /** @description The commit in the org repository. */
+            commit: components["schemas"]["Oid"];
+        } | {
+            /** @constant */
+            type: "credential_set";
+            /** @description Its name. */
+            name: components["schemas"]["CredentialName"];
+        } | {
+            /** @constant */
+            type: "credential_removed";
+            /** @description Its name. */
+            name: components["schemas"]["CredentialName"];
+        } | {
+            /** @constant */
+            type: "token_created";
+            /** @description Its public id. */
+            id: string;
+            /** @description Its role. */
+            role: components["schemas"]["Role"];
+        } | {
+            /** @constant */
+            type: "token_revoked";
+            /** @description Its public id. */
+            id: string;
+        } | {
+            /** @constant */
+            type: "run_queued";
+            /** @description The run. */
+            run: components["schemas"]["Run"];
+        } | {
+            /** @constant */
+            type: "run_placed";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description The manifest's hash. */
+            manifest: components["schemas"]["Hash"];
+            /** @description The blob that holds its envelope. */
+            envelope: components["schemas"]["Hash"];
+            /** @description The commit that it begins from. */
+            base: components["schemas"]["Oid"];
+            /** @description Hash of the spec that it works from. */
+            spec_hash?: components["schemas"]["Hash"] | null;
+        } | {
+            /** @constant */
+            type: "run_refused";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description The device. */
+            device: components["schemas"]["Did"];
+            /** @description Why. */
+            reasons: components["schemas"]["Refusal"][];
+        } | {
+            /** @constant */
+            type: "run_leased";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description The lease. */
+            lease: components["schemas"]["LeaseId"];
+            /** @description The device. */
+            device: components["schemas"]["Did"];
+            /** @description The lease ends then, unless renewed. */
+            until: components["schemas"]["Timestamp"];
+        } | {
+            /** @constant */
+            type: "run_delegated";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description The run's key. */
+            key: components["schemas"]["Did"];
+            /** @description Hash of the delegation's envelope, which is a blob. */
+            delegation: components["schemas"]["Hash"];
+        } | {
+            /** @constant */
+            type: "run_moved";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description To this state. */
+            to: components["schemas"]["RunState"];
+            /** @description Why, where that says something. */
+            reason?: components["schemas"]["Reason"] | null;
+        } | {
+            /** @constant */
+            type: "run_paused";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description Whether it is paused now. */
+            paused: boolean;
+        } | {
+            /** @constant */
+            type: "run_checkpointed";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description As this commit. */
+            commit: components["schemas"]["Oid"];
+        } | {
+            /** @constant */
+            type: "run_committed";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description The commit. */
+            commit: components["schemas"]["Oid"];
+            /** @description Its tree, which the runner verified. */
+            tree: components["schemas"]["Oid"];
+        } | {
+            /** @constant */
+            type: "message_sent";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /**
+             * Format: uint64
+             * @description The order's number within the run.
+             */
+            order: number;
+            /** @description The text. */
+            text: components["schemas"]["Hash"];
+        } | {
+            /** @constant */
+            type: "question_asked";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description The question. */
+            question: components["schemas"]["Question"];
+        } | {
+            /** @constant */
+            type: "question_answered";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description The question's id. */
+            question: string;
+            /** @description The option chosen. */
+            option?: string | null;
+        } | {
+            /** @constant */
+            type: "sandbox_stopped";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description What. */
+            what: string;
+        } | {
+            /** @constant */
+            type: "model_called";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description The model. */
+            model: string;
+            /**
+             * Format: uint16
+             * @description The provider's HTTP status.
+             */
+            status: number;
+            /** @description What it used, from the provider's own usage fields; calls that give none count as none. */
+            usage: components["schemas"]["Usage"];
+            /**
+             * Format: uint64
+             * @description How long it took.
+             */
+            duration_ms: number;
+        } | {
+            /** @constant */
+            type: "checks_ended";
+            /** @description The run whose work they judged. */
+            run: components["schemas"]["RunId"];
+            /** @description Results. */
+            checks: components["schemas"]["CheckResult"][];
+        } | {
+            /** @constant */
+            type: "patch_published";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description The patch. */
+            patch: components["schemas"]["PatchId"];
+            /** @description The revision. */
+            revision: components["schemas"]["RevisionId"];
+            /** @description Its commit. */
+            commit: components["schemas"]["Oid"];
+        } | {
+            /** @constant */
+            type: "patch_reviewed";
+            /** @description The project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description The patch. */
+            patch: components["schemas"]["PatchId"];
+            /** @description What was said. */
+            verdict: components["schemas"]["Verdict"] | null;
+            /** @description The task that the patch is for. */
+            task?: components["schemas"]["TaskRef"] | null;
+        } | {
+            /** @constant */
+            type: "patch_merged";
+            /** @description The project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description The patch. */
+            patch: components["schemas"]["PatchId"];
+            /** @description The commit on the default branch. */
+            commit: components["schemas"]["Oid"];
+            /** @description The task that the patch is for. */
+            task?: components["schemas"]["TaskRef"] | null;
+        } | {
+            /** @constant */
+            type: "patch_closed";
+            /** @description The project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description The patch. */
+            patch: components["schemas"]["PatchId"];
+            /** @description The task that the patch is for. */
+            task?: components["schemas"]["TaskRef"] | null;
+        } | {
+            /** @constant */
+            type: "backed_up";
+        } | {
+            /** @constant */
+            type: "restored";
+        });
+        /** @description Why a device does not run a workload. */
+        Refusal: {
+            /** @constant */
+            code: "class";
+            /** @description The class. */
+            class: components["schemas"]["Class"];
+        } | {
+            /** @constant */
+            code: "runtime";
+            /** @description What was asked for; none means any. */
+            wanted: components["schemas"]["Runtime"] | null;
+        } | {
+            /** @constant */
+            code: "tag";
+            /** @description The tag. */
+            tag: string;
+            /** @description The value asked for. */
+            wanted: string;
+            /** @description The value there. */
+            has: string | null;
+        } | {
+            /** @constant */
+            code: "too_small";
+            /** @description Of what. */
+            resource: string;
+            /**
+             * Format: uint64
+             * @description What it has in all.
+             */
+            has: number;
+            /**
+             * Format: uint64
+             * @description What was asked.
+             */
+            wanted: number;
+        } | {
+            /** @constant */
+            code: "busy";
+            /** @description Of what. */
+            resource: string;
+            /**
+             * Format: uint64
+             * @description What is free.
+             */
+            free: number;
+            /**
+             * Format: uint64
+             * @description What was asked.
+             */
+            wanted: number;
+        } | {
+            /** @constant */
+            code: "no_slot";
+            /**
+             * Format: uint32
+             * @description How many it has.
+             */
+            slots: number;
+        } | {
+            /** @constant */
+            code: "expired";
+        } | {
+            /** @constant */
+            code: "manifest";
+            /** @description Why. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "not_allowed";
+            /** @description Why. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "closing";
+        };
+        /** @description Where a device runs things. */
+        Runtime: "local" | "kubernetes";
+        /** @description What a check of the journal found. */
+        Verified: {
+            /** @description Whether all is sound. */
+            sound: boolean;
+            device: components["schemas"]["Did"];
+            /** Format: uint64 */
+            events: number;
+            /** Format: uint64 */
+            signatures: number;
+            /** Format: uint64 */
+            incarnations: number;
+            /** @description The first event that is wrong, and why. */
+            bad: components["schemas"]["BadEvent"] | null;
+        };
+        BadEvent: {
+            /** Format: uint64 */
+            seq: number;
+            why: string;
+        };
+        Rebuilt: {
+            /** Format: uint64 */
+            events: number;
+            /**
+             * Format: uint64
+             * @description How many things were not as the journal says.
+             */
+            differences: number;
+        };
+        /** @description A device and its capacity. */
+        Device2: {
+            /** @description The device. */
+            device: components["schemas"]["Did"];
+            /** @description What it lends to runs of agents. */
+            capacity: components["schemas"]["Capacity"];
+            /** @description How limits are enforced here, in words. */
+            limits: string;
+        };
+        /** @description A device's announcement of itself: a hint; its own admission decides. */
+        Capacity: {
+            /** @description Everything that the device lends to the mesh. */
+            total: components["schemas"]["Resources"];
+            /** @description What is not reserved by a lease now. */
+            free: components["schemas"]["Resources"];
+            /** @description Tags, as `gpu:true` or `region:ap-southeast-2`. */
+            tags: {
+                [key: string]: string;
+            };
+            /** @description Where it can run things; a runtime that cannot work here is absent. */
+            runtimes: components["schemas"]["Runtime"][];
+            /** @description Classes that it accepts. */
+            classes: components["schemas"]["Class"][];
+            /**
+             * Format: uint32
+             * @description How many runs it executes at once at most.
+             */
+            slots: number;
+            /**
+             * Format: uint32
+             * @description How many of those are free now.
+             */
+            slots_free: number;
+        };
+        /** @description An amount of a machine. */
+        Resources: {
+            /**
+             * Format: uint64
+             * @description Thousandths of a processor core.
+             * @default 0
+             */
+            cpu_milli: number;
+            /**
+             * Format: uint64
+             * @description Memory, in bytes.
+             * @default 0
+             */
+            memory_bytes: number;
+            /**
+             * Format: uint64
+             * @description Disk, in bytes.
+             * @default 0
+             */
+            disk_bytes: number;
+            /**
+             * Format: uint32
+             * @description Whole GPUs.
+             * @default 0
+             */
+            gpus: number;
+        };
+        /** @description Something that runs on a device. */
+        Pod: {
+            /** @description Its run. */
+            run: components["schemas"]["RunId"];
+            /** @description Its class. */
+            class: components["schemas"]["Class"];
+            /** @description Where it is. */
+            state: components["schemas"]["RunState"];
+            /** @description The device. */
+            device: components["schemas"]["Did"] | null;
+            /** @description Whether it is frozen. */
+            paused: boolean;
+        };
+        /** @description What `POST /schedule` answers. */
+        Admission: {
+            /** @constant */
+            answer: "leased";
+            /** @description The lease. */
+            lease: components["schemas"]["Lease"];
+        } | {
+            /** @constant */
+            answer: "refused";
+            /** @description Why; never empty. */
+            reasons: components["schemas"]["Refusal"][];
+        };
+        /** @description The bounded right to run one workload on one device. Renewed by heartbeat. */
+        Lease: {
+            /** @description Its id. */
+            id: components["schemas"]["LeaseId"];
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description The manifest that was admitted. */
+            manifest: components["schemas"]["Hash"];
+            /** @description The device that executes. */
+            device: components["schemas"]["Did"];
+            /** @description Ends then, unless renewed. */
+            until: components["schemas"]["Timestamp"];
+        };
+        /** @description What was looked at on this machine. */
+        FindingView: {
+            what: string;
+            ok: boolean;
+            detail: string;
+            next: string | null;
+        };
+        /** @description One problem, in words for a person. The cause for the log is kept apart and never shown to others. */
+        Problem: {
+            /** @description The sort of problem. */
+            kind: components["schemas"]["Kind"];
+            /** @description What happened: one sentence. */
+            what: string;
+            /** @description Why, where that adds something. */
+            why?: string | null;
+            /** @description What to do next, where there is something. */
+            next?: string | null;
+        };
+        /** @description What sort of problem it is. Decides the HTTP status and the exit code; stable names for scripts. */
+        Kind: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "limit" | "unavailable" | "timeout" | "internal";
+    };
+    responses: {
+        /** @description What happened, why, and what to do. */
+        Problem: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error: components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    session_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    org_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The org's name. */
+                    name: string;
+                    /**
+                     * @description What people call its founder; this machine's user name where nothing is said.
+                     * @default null
+                     */
+                    member?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrgView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    org_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrgView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    project_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Folder of the git working copy on this machine, or a Radicle id (`rad:z…`). */
+                    source: string;
+                    /**
+                     * @description Its name in the org; the folder's name where nothing is said.
+                     * @default null
+                     */
+                    name?: string | null;
+                    /**
+                     * @description Its default branch; the one that is checked out where nothing is said.
+                     * @default null
+                     */
+                    branch?: string | null;
+                    /**
+                     * @description Whether everybody may read it.
+                     * @default false
+                     */
+                    public?: boolean;
+                    /**
+                     * @description Where to clone from, as `did:key:z6Mk…@host:port`.
+                     * @default []
+                     */
+                    seeds?: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Added"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    project_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectView"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    project_show: {
+        parameters: {
+            query?: {
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shown"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    project_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The project.
+                     * @default null
+                     */
+                    project?: string | null;
+                    /** @description Keys of the nodes that may read it. */
+                    with: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    project_mirror: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The project.
+                     * @default null
+                     */
+                    project?: string | null;
+                    /** @description The git remote's address; empty to end the mirror. */
+                    remote: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    project_pull: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The project.
+                     * @default null
+                     */
+                    project?: string | null;
+                    /** @description Folder of a git working copy on this machine, or a git remote's address. */
+                    from: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    project_sync: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The project; the only one where nothing is said.
+                     * @default null
+                     */
+                    project?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    feature_new: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The project.
+                     * @default null
+                     */
+                    project?: string | null;
+                    /** @description A short name, as `login`. */
+                    name: string;
+                    /**
+                     * @description What it is to do.
+                     * @default
+                     */
+                    description?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureMade"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    task_list: {
+        parameters: {
+            query?: {
+                project?: string | null;
+                feature?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskView"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    task_show: {
+        parameters: {
+            query: {
+                project?: string | null;
+                feature?: string | null;
+                task: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shown2"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    task_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description A project's name within its org.
+                     * @default null
+                     */
+                    project?: string | null;
+                    /**
+                     * @description The feature whose tasks are meant.
+                     * @default null
+                     */
+                    feature?: string | null;
+                    /**
+                     * @description The tasks. None: all open ones of the feature, in order, independent ones side by side.
+                     * @default []
+                     */
+                    tasks?: string[];
+                    /**
+                     * @description The agent; the only one where nothing is said.
+                     * @default null
+                     */
+                    agent?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Started"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    task_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description A project's name within its org.
+                     * @default null
+                     */
+                    project?: string | null;
+                    /**
+                     * @description A Spec-Kit feature: its folder's name below `specs/`, as `003-login`.
+                     * @default null
+                     */
+                    feature?: string | null;
+                    /** @description What is to be done. */
+                    title: string;
+                    /**
+                     * @description The phase's heading, or part of it; the last phase where nothing is said.
+                     * @default null
+                     */
+                    phase?: string | null;
+                    /**
+                     * @description May go beside others of its phase.
+                     * @default false
+                     */
+                    parallel?: boolean;
+                    /**
+                     * @description Its user story, as `US1`.
+                     * @default null
+                     */
+                    story?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Written"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    task_edit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description A project's name within its org.
+                     * @default null
+                     */
+                    project?: string | null;
+                    /**
+                     * @description A Spec-Kit feature: its folder's name below `specs/`, as `003-login`.
+                     * @default null
+                     */
+                    feature?: string | null;
+                    /** @description The task. */
+                    task: string;
+                    /** @description What it is to say. */
+                    title: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Written"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    run_list: {
+        parameters: {
+            query?: {
+                project?: string | null;
+                state?: ("queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost") | null;
+                all?: boolean;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    run_show: {
+        parameters: {
+            query: {
+                run: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shown3"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    run_logs: {
+        parameters: {
+            query: {
+                run: string;
+                after?: number;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    run_send: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The run. */
+                    run: string;
+                    /** @description What to tell the agent. */
+                    text: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    run_answer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The run. */
+                    run: string;
+                    /**
+                     * @description The question's id; the only open one where nothing is said.
+                     * @default null
+                     */
+                    question?: string | null;
+                    /** @description The option's id, or `allow` or `deny`. */
+                    option: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    run_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The run; the beginning or end of its id will do where only one fits. */
+                    run: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    run_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The run; the beginning or end of its id will do where only one fits. */
+                    run: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    run_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The run; the beginning or end of its id will do where only one fits. */
+                    run: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patch_list: {
+        parameters: {
+            query?: {
+                project?: string | null;
+                state?: ("draft" | "open" | "archived" | "merged") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Patch"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patch_show: {
+        parameters: {
+            query: {
+                project?: string | null;
+                patch: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shown4"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patch_diff: {
+        parameters: {
+            query: {
+                project?: string | null;
+                patch: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diff"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patch_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description A project's name within its org.
+                     * @default null
+                     */
+                    project?: string | null;
+                    patch: string;
+                    /** @description What is said. */
+                    verdict: "accept" | "reject" | "comment";
+                    /**
+                     * @description In words.
+                     * @default
+                     */
+                    summary?: string;
+                    /** @description Comments on lines. */
+                    comments?: {
+                        path: string;
+                        /**
+                         * Format: uint32
+                         * @description From 1.
+                         */
+                        line: number;
+                        /**
+                         * @description Which side of the diff.
+                         * @default new
+                         */
+                        side?: "old" | "new";
+                        text: string;
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patch_merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description A project's name within its org.
+                     * @default null
+                     */
+                    project?: string | null;
+                    patch: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outcome"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patch_close: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description A project's name within its org.
+                     * @default null
+                     */
+                    project?: string | null;
+                    /** @description The patch; the beginning of its id, or its task's id, will do where only one fits. */
+                    patch: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    agent_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Its name. */
+                    name: string;
+                    /** @description `codex`, `copilot`, `opencode`, `claude`, `gemini`; or `acp`, `command`, `replay`. */
+                    engine: string;
+                    /**
+                     * @description For `acp` and `command`: what to run. For `replay`: the recording's path, `{task}` for the task's id.
+                     * @default null
+                     */
+                    command?: string | null;
+                    /**
+                     * @description The model's name.
+                     * @default null
+                     */
+                    model?: string | null;
+                    /**
+                     * @description The model's address, as `https://api.openai.com/v1`.
+                     * @default null
+                     */
+                    base_url?: string | null;
+                    /**
+                     * @description Its wire form: `responses`, `chat`, `messages`.
+                     * @default null
+                     */
+                    api?: ("responses" | "chat" | "messages") | null;
+                    /**
+                     * @description The credential that holds its key.
+                     * @default null
+                     */
+                    credential?: string | null;
+                    /**
+                     * Format: uint64
+                     * @description Tokens that one run may use.
+                     * @default null
+                     */
+                    tokens?: number | null;
+                    /**
+                     * Format: uint64
+                     * @description Model calls that one run may make.
+                     * @default null
+                     */
+                    calls?: number | null;
+                    /**
+                     * @description `sandbox`: tools are allowed at once. `ask`: a person answers.
+                     * @default null
+                     */
+                    permissions?: ("sandbox" | "ask") | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    agent_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentView"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    agent_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description An agent's name within its org. */
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    engine_install: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description `codex`, `copilot`, `opencode`, … */
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EngineView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    engine_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EngineView"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    credential_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description A credential's name in this machine's vault. */
+                    name: string;
+                    /** @description The secret. */
+                    value: string;
+                    /** @default null */
+                    kind?: ("api-key" | "token" | "login" | "generic") | null;
+                    /**
+                     * @description Whose it is, as `openai`.
+                     * @default null
+                     */
+                    provider?: string | null;
+                    /**
+                     * @description Only in runs of these projects.
+                     * @default []
+                     */
+                    projects?: string[];
+                    /**
+                     * @description Only in runs of these agents.
+                     * @default []
+                     */
+                    agents?: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    credential_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialInfo"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    credential_test: {
+        parameters: {
+            query: {
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tested"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    credential_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description A credential's name in this machine's vault. */
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    token_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description What it may do. */
+                    role: "owner" | "maintainer" | "developer" | "viewer" | "reviewer-bot" | "agent";
+                    /**
+                     * @description What it is for.
+                     * @default
+                     */
+                    label?: string;
+                    /**
+                     * Format: uint32
+                     * @description Days until it counts no more; for ever where nothing is said.
+                     * @default null
+                     */
+                    days?: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Created"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    token_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenView"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    token_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Its public id. */
+                    id: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    journal_list: {
+        parameters: {
+            query?: {
+                after?: number;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Entry"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    journal_verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verified"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    journal_rebuild: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rebuilt"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    backup_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The file to write, on this machine. It must not exist. */
+                    path: string;
+                    /** @description What opens it again. */
+                    passphrase: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    device_capacity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device2"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    device_pods: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pod"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    device_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The statement: canonical JSON, in base64 on the wire. */
+                    payload: string;
+                    /** @description What sort of statement it is: a media type with a version. */
+                    payloadType: string;
+                    /** @description Who signed it. */
+                    signatures: {
+                        /** @description The key that signed. */
+                        keyid: string;
+                        /** @description Its signature over the pre-authentication encoding; base64 on the wire. */
+                        sig: string;
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Admission"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    device_evict: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The run; all of agents where nothing is said.
+                     * @default null
+                     */
+                    run?: string | null;
+                    /**
+                     * @description Why, in words.
+                     * @default null
+                     */
+                    reason?: string | null;
+                    /**
+                     * Format: uint64
+                     * @description Milliseconds until processor and memory must be free; 30 s where nothing is said.
+                     * @default null
+                     */
+                    grace_ms?: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    device_doctor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingView"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    device_capacity_short: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device2"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    device_pods_short: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pod"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    device_schedule_short: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The statement: canonical JSON, in base64 on the wire. */
+                    payload: string;
+                    /** @description What sort of statement it is: a media type with a version. */
+                    payloadType: string;
+                    /** @description Who signed it. */
+                    signatures: {
+                        /** @description The key that signed. */
+                        keyid: string;
+                        /** @description Its signature over the pre-authentication encoding; base64 on the wire. */
+                        sig: string;
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Admission"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    device_evict_short: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The run; all of agents where nothing is said.
+                     * @default null
+                     */
+                    run?: string | null;
+                    /**
+                     * @description Why, in words.
+                     * @default null
+                     */
+                    reason?: string | null;
+                    /**
+                     * Format: uint64
+                     * @description Milliseconds until processor and memory must be free; 30 s where nothing is said.
+                     * @default null
+                     */
+                    grace_ms?: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+}
