@@ -43,10 +43,11 @@ fn files(dir: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     let Ok(entries) = fs::read_dir(dir) else { return Ok(()) };
     for entry in entries {
         let path = entry?.path();
-        if path.is_dir() {
-            files(&path, found)?;
-        } else if !path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.')) {
-            found.push(path);
+        let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
+        match (hidden, path.is_dir()) {
+            (true, _) => {}
+            (false, true) => files(&path, found)?,
+            (false, false) => found.push(path),
         }
     }
     Ok(())

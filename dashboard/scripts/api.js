@@ -18,7 +18,10 @@ export async function generated() {
 function actions(document) {
   const lines = Object.entries(document.paths).flatMap(([path, item]) => {
     const operation = item.post ?? item.get;
-    const name = path.match(/^\/api\/v1\/([\w-]+)\/([\w-]+)$/)?.slice(1).join(".");
+    const name = path
+      .match(/^\/api\/v1\/([\w-]+)\/([\w-]+)$/)
+      ?.slice(1)
+      .join(".");
     if (!name || !operation?.["x-permission"]) return [];
     const { summary, "x-permission": permission, "x-changes": changes } = operation;
     return [`  ${JSON.stringify(name)}: ${JSON.stringify({ summary, permission, changes })},\n`];

@@ -1,6 +1,7 @@
 // Made from openapi.json by `npm run api`; not to be edited.
 export const actions = {
   "session.show": {"summary":"Who the caller is, and what they may do.","permission":"view","changes":false},
+  "attention.list": {"summary":"What waits for a person, the longest waiting first.","permission":"view","changes":false},
   "org.create": {"summary":"Make an org, with this machine's member as its owner.","permission":"manage_org","changes":true},
   "org.show": {"summary":"Show the org: its members and devices.","permission":"view","changes":false},
   "project.add": {"summary":"Make a git working copy a project of the org, or clone one by its Radicle id.","permission":"manage_projects","changes":true},
@@ -19,6 +20,7 @@ export const actions = {
   "run.list": {"summary":"List runs, newest first.","permission":"view","changes":false},
   "run.show": {"summary":"Show a run.","permission":"view","changes":false},
   "run.logs": {"summary":"A page of a run's log.","permission":"view","changes":false},
+  "run.diff": {"summary":"What a run changed: its commit, or the last checkpoint of its files.","permission":"view","changes":false},
   "run.send": {"summary":"Send a message to a running agent.","permission":"steer_runs","changes":true},
   "run.answer": {"summary":"Answer a permission request of an engine.","permission":"steer_runs","changes":true},
   "run.pause": {"summary":"Freeze a run.","permission":"steer_runs","changes":true},

@@ -17,6 +17,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/attention/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What waits for a person, the longest waiting first. */
+        get: operations["attention_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/org/create": {
         parameters: {
             query?: never;
@@ -315,6 +332,23 @@ export interface paths {
         };
         /** A page of a run's log. */
         get: operations["run_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/run/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a run changed: its commit, or the last checkpoint of its files. */
+        get: operations["run_diff"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1032,6 +1066,80 @@ export interface components {
         Role: "owner" | "maintainer" | "developer" | "viewer" | "reviewer-bot" | "agent";
         /** @description What an action needs. One word a sort of action, so that policies stay readable. */
         Permission: "view" | "run_tasks" | "steer_runs" | "review" | "merge" | "edit_tasks" | "manage_projects" | "manage_agents" | "manage_org" | "manage_credentials" | "manage_tokens" | "manage_device";
+        /** @description Something that waits for a person. */
+        Item: {
+            /** @description Since when. */
+            since: components["schemas"]["Timestamp"];
+            /** @description In which project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description The task that it is about. */
+            task: components["schemas"]["TaskRef"] | null;
+            /** @description The task's or the patch's title. */
+            title: string;
+        } & ({
+            /** @constant */
+            kind: "question";
+            run: components["schemas"]["RunId"];
+            agent: components["schemas"]["AgentName"] | null;
+            question: components["schemas"]["Question"];
+        } | {
+            /** @constant */
+            kind: "review";
+            patch: components["schemas"]["PatchId"];
+        } | {
+            /** @constant */
+            kind: "changes_requested";
+            patch: components["schemas"]["PatchId"];
+        } | {
+            /** @constant */
+            kind: "failed";
+            run: components["schemas"]["RunId"];
+            why: string;
+        });
+        /**
+         * Format: int64
+         * @description A moment: milliseconds since the Unix epoch.
+         */
+        Timestamp: number;
+        /** @description A project's name within its org. */
+        ProjectName: string;
+        /** @description A task in its project: `demo/001-greeting/T001` in writing. */
+        TaskRef: {
+            /** @description The project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description The feature that the task belongs to; ids of tasks are unique only within it. */
+            feature: components["schemas"]["FeatureId"];
+            /** @description The task. */
+            task: components["schemas"]["TaskId"];
+        };
+        /** @description A Spec-Kit feature: its folder's name below `specs/`, as `003-login`. */
+        FeatureId: string;
+        /** @description A Spec-Kit task: `T012`. */
+        TaskId: string;
+        /** @description One attempt of an agent at a task, or one execution of another workload. */
+        RunId: string;
+        /** @description An agent's name within its org. */
+        AgentName: string;
+        /** @description A permission request of an engine. */
+        Question: {
+            /** @description Its id within the run. */
+            id: string;
+            /** @description What the engine wants to do. */
+            title: string;
+            /** @description The answers that it offers. */
+            options: components["schemas"]["Choice"][];
+        };
+        /** @description One answer to a question. */
+        Choice: {
+            /** @description Its id. */
+            id: string;
+            /** @description In words. */
+            label: string;
+            /** @description Whether it allows. */
+            allows: boolean;
+        };
+        /** @description A Radicle patch (the id of its collaborative object). */
+        PatchId: string;
         /** @description An org. */
         OrgView: {
             name: components["schemas"]["OrgName"];
@@ -1091,8 +1199,6 @@ export interface components {
             /** @description An ordinary git host that gets the merged default branch, and whose changes come back. */
             mirror?: string | null;
         };
-        /** @description A project's name within its org. */
-        ProjectName: string;
         /** @description A project with what its repository says now. */
         ProjectView: {
             /** @description The project. */
@@ -1147,8 +1253,6 @@ export interface components {
             done: number;
             problems: string[];
         };
-        /** @description A Spec-Kit feature: its folder's name below `specs/`, as `003-login`. */
-        FeatureId: string;
         /** @description One check: a shell command that succeeds or not. */
         Check: {
             /** @description What people call it. */
@@ -1180,17 +1284,6 @@ export interface components {
             /** @description Where it is. */
             state: components["schemas"]["TaskState"];
         };
-        /** @description A task in its project: `demo/001-greeting/T001` in writing. */
-        TaskRef: {
-            /** @description The project. */
-            project: components["schemas"]["ProjectName"];
-            /** @description The feature that the task belongs to; ids of tasks are unique only within it. */
-            feature: components["schemas"]["FeatureId"];
-            /** @description The task. */
-            task: components["schemas"]["TaskId"];
-        };
-        /** @description A Spec-Kit task: `T012`. */
-        TaskId: string;
         /** @description A task as its `tasks.md` says it. */
         Task: {
             /** @description Its id. */
@@ -1267,8 +1360,6 @@ export interface components {
             /** @description The patch. */
             patch: components["schemas"]["PatchId"];
         };
-        /** @description One attempt of an agent at a task, or one execution of another workload. */
-        RunId: string;
         /** @description Why a run ended, was refused, or waits. Typed for machines, with words for people in [`Reason::text`]. */
         Reason: {
             /** @constant */
@@ -1381,8 +1472,6 @@ export interface components {
             /** @description Cause. */
             message: string;
         };
-        /** @description A Radicle patch (the id of its collaborative object). */
-        PatchId: string;
         /** @description A task with where it is. */
         Shown2: {
             /** @description Its full name. */
@@ -1483,6 +1572,11 @@ export interface components {
              * @default []
              */
             violations: string[];
+            /**
+             * @description Where it was, and since when; oldest first.
+             * @default []
+             */
+            phases: components["schemas"]["Phase"][];
             /** @description When it was queued. */
             queued_at: components["schemas"]["Timestamp"];
             /** @description When it was leased. */
@@ -1492,8 +1586,6 @@ export interface components {
         };
         /** @description The class of a workload. */
         Class: "agent" | "ci" | "job" | "docs" | "scan" | "service";
-        /** @description An agent's name within its org. */
-        AgentName: string;
         /** @description A BLAKE3 hash, in hexadecimal: of a blob, a manifest, an event, a spec. */
         Hash: string;
         /** @description Where a run is. */
@@ -1544,29 +1636,13 @@ export interface components {
              */
             output_tokens: number;
         };
-        /** @description A permission request of an engine. */
-        Question: {
-            /** @description Its id within the run. */
-            id: string;
-            /** @description What the engine wants to do. */
-            title: string;
-            /** @description The answers that it offers. */
-            options: components["schemas"]["Choice"][];
+        /** @description A state that a run entered. */
+        Phase: {
+            /** @description Which. */
+            state: components["schemas"]["RunState"];
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
         };
-        /** @description One answer to a question. */
-        Choice: {
-            /** @description Its id. */
-            id: string;
-            /** @description In words. */
-            label: string;
-            /** @description Whether it allows. */
-            allows: boolean;
-        };
-        /**
-         * Format: int64
-         * @description A moment: milliseconds since the Unix epoch.
-         */
-        Timestamp: number;
         Started: {
             /**
              * Format: uint64
@@ -1677,6 +1753,11 @@ export interface components {
              * @default []
              */
             violations: string[];
+            /**
+             * @description Where it was, and since when; oldest first.
+             * @default []
+             */
+            phases: components["schemas"]["Phase"][];
             /** @description When it was queued. */
             queued_at: components["schemas"]["Timestamp"];
             /** @description When it was leased. */
@@ -1861,6 +1942,12 @@ export interface components {
             /** @description `pending`, `in_progress` or `completed`. */
             status: string;
         };
+        Diff: {
+            /** @description Unified; none while nothing was saved yet. */
+            diff: string | null;
+            /** @description Whether it is the run's commit, and not a checkpoint on the way. */
+            whole: boolean;
+        };
         /** @description A patch. */
         Patch: {
             /** @description Its id. */
@@ -2014,7 +2101,7 @@ export interface components {
             /** Format: uint */
             removed: number;
         };
-        Diff: {
+        Diff2: {
             /** @description Unified. */
             diff: string;
         };
@@ -2718,6 +2805,27 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    attention_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Item"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     org_create: {
         parameters: {
             query?: never;
@@ -3294,6 +3402,29 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    run_diff: {
+        parameters: {
+            query: {
+                run: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diff"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     run_send: {
         parameters: {
             query?: never;
@@ -3509,7 +3640,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Diff"];
+                    "application/json": components["schemas"]["Diff2"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -1,0 +1,111 @@
+// Around every page: navigation, connection, the command bar, keys, and what is announced.
+import { Link, Outlet, useRouterState } from "@tanstack/react-router";
+import { Command, Network } from "lucide-react";
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { useSession } from "../api/query";
+import { useConnection, useLive } from "../live/live";
+import { LIVE_REGION } from "../ui/announce";
+import { Badge } from "../ui/Badge";
+import { Toasts } from "../ui/Toasts";
+import { clock } from "../ui/words";
+import css from "./Frame.module.css";
+import { Help } from "./Help";
+import { useKeys } from "./keys";
+import { places } from "./nav";
+import { Person } from "./Person";
+
+const CommandBar = lazy(() => import("./CommandBar"));
+
+export function Frame() {
+  useLive();
+  const [commands, setCommands] = useState(false);
+  const [help, setHelp] = useState(false);
+  const openCommands = useCallback(() => setCommands(true), []);
+  const openHelp = useCallback(() => setHelp(true), []);
+  useKeys({ openCommands, openHelp });
+  return (
+    <div className={css.frame}>
+      <a className={css.skip} href="#main">
+        Skip to the page
+      </a>
+      <Side />
+      <header className={css.top}>
+        <button type="button" className={css.search} onClick={openCommands} aria-keyshortcuts="Control+K">
+          <Command size={14} aria-hidden />
+          <span className="clip">Find or do anything</span>
+          <kbd>Ctrl K</kbd>
+        </button>
+        <Connection />
+        <Person openHelp={openHelp} />
+      </header>
+      <Stale />
+      <Main />
+      <div id={LIVE_REGION} className="hidden" aria-live="polite" />
+      <Toasts />
+      <Help open={help} onClose={() => setHelp(false)} />
+      {commands && (
+        <Suspense>
+          <CommandBar onClose={() => setCommands(false)} />
+        </Suspense>
+      )}
+    </div>
+  );
+}
+
+function Side() {
+  const { data } = useSession();
+  return (
+    <nav className={css.side} aria-label="Pages">
+      <div className={css.org} title={data?.org ?? undefined}>
+        <Network size={17} aria-hidden />
+        <span className="clip">{data?.org}</span>
+      </div>
+      {places.map(({ to, title, icon: Icon, key }) => (
+        <Link key={to} to={to} className={css.place} activeOptions={{ exact: to === "/" }} title={`${title} (g ${key})`}>
+          <Icon size={16} aria-hidden />
+          {title}
+        </Link>
+      ))}
+    </nav>
+  );
+}
+
+/** The focus goes to the new page, so that the keyboard begins there. */
+function Main() {
+  const path = useRouterState({ select: (state) => state.resolvedLocation?.pathname });
+  const main = useRef<HTMLElement>(null);
+  const first = useRef(true);
+  useEffect(() => {
+    if (!first.current) main.current?.focus({ preventScroll: true });
+    first.current = path === undefined;
+  }, [path]);
+  return (
+    <main id="main" ref={main} tabIndex={-1} className={css.main}>
+      <Outlet />
+    </main>
+  );
+}
+
+function Connection() {
+  const { state } = useConnection();
+  const word = {
+    connecting: { text: "Connecting", tone: "none" },
+    live: { text: "Live", tone: "good" },
+    lost: { text: "Not live", tone: "bad" },
+  } as const;
+  return (
+    <span className={css.connection} role="status">
+      <Badge word={word[state]} />
+    </span>
+  );
+}
+
+function Stale() {
+  const connection = useConnection();
+  if (connection.state !== "lost") return null;
+  return (
+    <p className={css.stale} role="alert">
+      The connection is lost. What you see is as of <b className="number">{clock(connection.asOf)}</b>; it goes on by itself.
+    </p>
+  );
+}

@@ -1,0 +1,35 @@
+// What `?` shows.
+import { Dialog } from "../ui/Dialog";
+import ui from "../ui/ui.module.css";
+import css from "./Help.module.css";
+import { places } from "./nav";
+
+const keys: [string, string][] = [
+  ["Ctrl K", "Find or do anything"],
+  ["j  k", "Next, previous row of a list"],
+  ["Enter", "Open the row"],
+  ["/", "Search on this page"],
+  ["?", "This list"],
+  ["Esc", "Close what is on top"],
+];
+
+export function Help({ open, onClose }: { open: boolean; onClose: () => void }) {
+  return (
+    <Dialog title="Keyboard shortcuts" open={open} onClose={onClose}>
+      <dl className={css.keys}>
+        {[...keys, ...places.map(({ key, title }): [string, string] => [`g  ${key}`, `Go to ${title}`])].map(([key, what]) => (
+          <div key={key}>
+            <dt>
+              {key.split("  ").map((part) => (
+                <kbd key={part} className={ui.kbd}>
+                  {part}
+                </kbd>
+              ))}
+            </dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+    </Dialog>
+  );
+}

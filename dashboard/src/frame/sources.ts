@@ -1,0 +1,73 @@
+// Everything that the command bar finds. A page that brings things to find adds its source here.
+import { useQueries } from "@tanstack/react-query";
+import { useRouter } from "@tanstack/react-router";
+import { useMemo } from "react";
+import { read, useRead } from "../api/query";
+import { runWord, shortRun, taskWords } from "../ui/words";
+import { places } from "./nav";
+import type { Found } from "./rank";
+import { setTheme } from "./theme";
+
+export function useFindable(): Found[] {
+  const { navigate } = useRouter();
+  const { data: runs = [] } = useRead("run.list", { all: true });
+  const { data: projects = [] } = useRead("project.list", {});
+  const { data: agents = [] } = useRead("agent.list", {});
+  const names = projects.map((p) => p.project.name);
+  const boards = useQueries({ queries: names.map((project) => read("task.list", { project })) });
+  const tasks = useMemo(() => boards.flatMap((b) => b.data ?? []), [boards]);
+
+  return useMemo(() => {
+    const found: Found[] = places.map((p) => ({
+      id: p.to,
+      kind: "Page",
+      title: p.title,
+      hint: `g ${p.key}`,
+      go: () => void navigate({ to: p.to }),
+    }));
+    const board = (search: { project: string; feature?: string; task?: string }) => () => void navigate({ to: "/tasks", search });
+    for (const name of names) found.push({ id: `project ${name}`, kind: "Project", title: name, go: board({ project: name }) });
+    const features = new Set<string>();
+    for (const { at, task, state } of tasks) {
+      const where = `${at.project} ${at.feature}`;
+      if (!features.has(where)) {
+        features.add(where);
+        found.push({
+          id: `feature ${where}`,
+          kind: "Feature",
+          title: at.feature,
+          hint: at.project,
+          go: board({ project: at.project, feature: at.feature }),
+        });
+      }
+      found.push({
+        id: `task ${where} ${at.task}`,
+        kind: "Task",
+        title: `${at.task} ${task.title}`,
+        hint: `${taskWords[state.state].text} · ${at.feature}`,
+        go: board({ project: at.project, feature: at.feature, task: at.task }),
+      });
+    }
+    for (const run of runs) {
+      found.push({
+        id: `run ${run.id}`,
+        kind: run.class === "agent" ? "Run" : "Check",
+        title: `${run.task?.task ?? "Checks"} · run ${shortRun(run.id)}`,
+        hint: [runWord(run).text, run.agent, run.project].filter(Boolean).join(" · "),
+        go: () => void navigate({ to: "/runs/$run", params: { run: run.id } }),
+      });
+    }
+    for (const { name, engine } of agents) {
+      found.push({ id: `agent ${name}`, kind: "Agent", title: name, hint: engine.kind, go: () => void navigate({ to: "/runs" }) });
+    }
+    for (const theme of ["system", "light", "dark"] as const) {
+      found.push({
+        id: `look ${theme}`,
+        kind: "Look",
+        title: theme === "system" ? "Look as the system" : `Look ${theme}`,
+        go: () => setTheme(theme),
+      });
+    }
+    return found;
+  }, [runs, names, tasks, agents, navigate]);
+}

@@ -1,0 +1,71 @@
+// Keeps the query cache in step with the journal, and says whether it is.
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useSyncExternalStore } from "react";
+import { connect } from "./connection";
+import { Refresher } from "./refresher";
+import type { JournalEntry } from "./stream";
+import { touched } from "./touched";
+
+/** `connecting` only at first; `lost` since the moment of which everything shown is. */
+export type Connection = { state: "connecting" | "live" } | { state: "lost"; asOf: number };
+
+let connection: Connection = { state: "connecting" };
+const watchers = new Set<() => void>();
+const listeners = new Set<(entries: JournalEntry[]) => void>();
+
+function set(next: Connection): void {
+  if (next.state === connection.state) return;
+  connection = next;
+  for (const watcher of watchers) watcher();
+}
+
+export function useConnection(): Connection {
+  return useSyncExternalStore(
+    (watcher) => {
+      watchers.add(watcher);
+      return () => watchers.delete(watcher);
+    },
+    () => connection,
+  );
+}
+
+/** Hears every event as it comes, beside the query cache: for notifications and the like. */
+export function onEvents(listener: (entries: JournalEntry[]) => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Used once, by the frame. */
+export function useLive(): void {
+  const client = useQueryClient();
+  useEffect(() => {
+    const refresher = new Refresher(client);
+    const { hurry, end } = connect((heard) => {
+      if (heard.kind === "hello") {
+        // What was read before this moment may have missed an event.
+        if (heard.live) refresher.touchEverything();
+        set(heard.live ? { state: "live" } : connection);
+        return;
+      }
+      if (heard.kind === "live") {
+        if (heard.live && connection.state === "connecting") refresher.touchEverything();
+        // What was asked for in between was refused by nobody: ask again.
+        if (heard.live) void client.refetchQueries({ predicate: (query) => query.state.status === "error" });
+        set(heard.live ? { state: "live" } : { state: "lost", asOf: heard.at });
+      }
+      if (heard.kind === "reset") refresher.touchEverything();
+      if (heard.kind === "events") {
+        refresher.touch(heard.entries.flatMap((entry) => touched(entry.event)));
+        for (const listener of listeners) listener(heard.entries);
+      }
+    });
+    const look = () => document.visibilityState === "visible" && connection.state === "lost" && hurry();
+    window.addEventListener("online", hurry);
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      window.removeEventListener("online", hurry);
+      document.removeEventListener("visibilitychange", look);
+      end();
+    };
+  }, [client]);
+}

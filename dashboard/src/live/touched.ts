@@ -1,0 +1,94 @@
+// Which reads an event makes stale. Pure: a new event or action gets its line here.
+import type { ActionName } from "../api/call";
+import type { JournalEntry } from "./stream";
+
+/** A read that an event touched; with `run`, only where the read is about this run (or about none in particular). */
+export interface Touch {
+  action: ActionName;
+  run?: string;
+}
+
+type Body = JournalEntry["event"];
+
+const all = (...actions: ActionName[]): Touch[] => actions.map((action) => ({ action }));
+
+export function touched(event: Body): Touch[] {
+  return [...all("journal.list"), ...byKind(event)];
+}
+
+function byKind(event: Body): Touch[] {
+  switch (event.type) {
+    case "run_queued":
+      return [...all("run.list", "task.list", "task.show", "attention.list"), ...run(event.run.id)];
+    case "run_moved":
+      return [
+        ...all("task.list", "task.show", "attention.list", "device.capacity", "device.pods"),
+        ...run(event.run),
+        { action: "run.diff", run: event.run },
+      ];
+    case "run_leased":
+      return [...all("device.capacity", "device.pods"), ...run(event.run)];
+    case "run_paused":
+      return [...all("device.pods"), ...run(event.run)];
+    case "question_asked":
+    case "question_answered":
+      return [...all("attention.list"), ...run(event.run)];
+    case "run_checkpointed":
+    case "run_committed":
+      return [...run(event.run), { action: "run.diff", run: event.run }];
+    case "checks_ended":
+      return [...all("patch.show"), ...run(event.run)];
+    case "patch_published":
+      return [...all("patch.list", "patch.show", "patch.diff", "task.list", "task.show", "attention.list"), ...run(event.run)];
+    case "run_placed":
+    case "run_refused":
+    case "run_delegated":
+    case "message_sent":
+    case "sandbox_stopped":
+    case "model_called":
+      return run(event.run);
+    case "patch_reviewed":
+    case "patch_merged":
+    case "patch_closed":
+      return all("patch.list", "patch.show", "patch.diff", "task.list", "task.show", "project.list", "project.show", "attention.list");
+    case "tasks_edited":
+    case "mirror_pulled":
+    case "project_added":
+      return all("project.list", "project.show", "task.list", "task.show", "attention.list");
+    case "mirror_pushed":
+      return all("project.list", "project.show");
+    case "agent_set":
+      return all("agent.list");
+    case "credential_set":
+    case "credential_removed":
+      return all("credential.list", "agent.list");
+    case "token_created":
+    case "token_revoked":
+      return all("token.list");
+    case "org_created":
+      return all("session.show", "org.show");
+    case "device_started":
+    case "device_stopped":
+    case "backed_up":
+    case "restored":
+      return all("org.show");
+    default:
+      return everything(event);
+  }
+}
+
+const run = (id: string): Touch[] => [{ action: "run.list" }, { action: "run.show", run: id }];
+
+/** An event of a kind that this page does not know: it may have touched anything. */
+function everything(_: never): Touch[] {
+  return all("org.show", "project.list", "task.list", "run.list", "patch.list", "agent.list", "attention.list");
+}
+
+/** Whether a read, by its key in the query cache, is among those touched. */
+export function isTouched(key: readonly unknown[], touches: Iterable<Touch>): boolean {
+  const [action, input] = key as [string, { run?: string } | undefined];
+  for (const touch of touches) {
+    if (touch.action === action && (!touch.run || !input?.run || touch.run === input.run)) return true;
+  }
+  return false;
+}

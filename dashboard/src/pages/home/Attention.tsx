@@ -1,0 +1,112 @@
+// What waits for a person, each with the deed that ends the waiting.
+import { Link } from "@tanstack/react-router";
+import type { Output } from "../../api/call";
+import { useAct, useMay } from "../../api/query";
+import { Badge } from "../../ui/Badge";
+import { Button } from "../../ui/Button";
+import { Empty } from "../../ui/State";
+import { Ago } from "../../ui/Time";
+import ui from "../../ui/ui.module.css";
+import type { Word } from "../../ui/words";
+import css from "./Home.module.css";
+
+type Item = Output<"attention.list">[number];
+type Of<K extends Item["kind"]> = Extract<Item, { kind: K }>;
+
+const words: Record<Item["kind"], Word> = {
+  question: { text: "Asks", tone: "warn" },
+  review: { text: "To review", tone: "violet" },
+  changes_requested: { text: "Changes requested", tone: "warn" },
+  failed: { text: "Failed", tone: "bad" },
+};
+
+export function Attention({ items }: { items: Item[] }) {
+  if (items.length === 0)
+    return <Empty title="Nothing waits for you">Questions of agents, patches to review and failed work come here.</Empty>;
+  return (
+    <div className={ui.rows}>
+      {items.map((item) => (
+        <div key={keyOf(item)} className={`${ui.row} ${css.item}`}>
+          <div className={css.what}>
+            <span>
+              <Badge word={words[item.kind]} /> <Ago at={item.since} />
+            </span>
+            <Title item={item} />
+            <Body item={item} />
+          </div>
+          <Deeds item={item} />
+        </div>
+      ))}
+    </div>
+  );
+}
+
+const keyOf = (item: Item): string =>
+  `${item.kind} ${"patch" in item ? item.patch : item.run} ${item.kind === "question" ? item.question.id : ""}`;
+
+function Title({ item }: { item: Item }) {
+  const name = `${item.task?.task ?? ""} ${item.title}`.trim();
+  if ("run" in item) {
+    return (
+      <Link to="/runs/$run" params={{ run: item.run }} className={css.title} data-row>
+        {name}
+      </Link>
+    );
+  }
+  const { project, feature, task } = item.task ?? { project: item.project };
+  return (
+    <Link to="/tasks" search={{ project, feature, task }} className={css.title} data-row>
+      {name}
+    </Link>
+  );
+}
+
+function Body({ item }: { item: Item }) {
+  if (item.kind === "failed") return <span className={`${css.why} muted`}>{item.why}</span>;
+  if (item.kind !== "question") return null;
+  return (
+    <span className={css.why}>
+      {item.agent} asks: <code>{item.question.title}</code>
+    </span>
+  );
+}
+
+function Deeds({ item }: { item: Item }) {
+  if (item.kind === "question") return <Answer item={item} />;
+  if (item.kind === "failed" || item.kind === "changes_requested") return <RunAgain item={item} />;
+  return null;
+}
+
+function Answer({ item }: { item: Of<"question"> }) {
+  const may = useMay("run.answer");
+  const answer = useAct("run.answer");
+  if (!may) return null;
+  return (
+    <div className={css.buttons}>
+      {item.question.options.map(({ id, label, allows }) => (
+        <Button
+          key={id}
+          tone={allows ? "primary" : undefined}
+          busy={answer.isPending}
+          onClick={() => answer.mutate({ run: item.run, question: item.question.id, option: id })}
+        >
+          {label}
+        </Button>
+      ))}
+    </div>
+  );
+}
+
+function RunAgain({ item }: { item: Of<"failed"> | Of<"changes_requested"> }) {
+  const may = useMay("task.run");
+  const run = useAct("task.run");
+  if (!may || !item.task) return null;
+  const { project, feature, task } = item.task;
+  return (
+    <div className={css.buttons}>
+      <Button busy={run.isPending} onClick={() => run.mutate({ project, feature, tasks: [task] })}>
+        Run again
+      </Button>
+    </div>
+  );
+}

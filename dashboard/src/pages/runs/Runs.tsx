@@ -1,0 +1,62 @@
+// All runs, newest first.
+import { getRouteApi, Link } from "@tanstack/react-router";
+import type { Schemas } from "../../api/call";
+import { useRead } from "../../api/query";
+import { Page } from "../../ui/Page";
+import { RunRow } from "../../ui/RunRow";
+import { Empty, Loaded } from "../../ui/State";
+import ui from "../../ui/ui.module.css";
+import { ended } from "../../ui/words";
+
+const route = getRouteApi("/runs");
+
+const filters: { key: string | undefined; title: string; keep: (run: Schemas["Run"]) => boolean }[] = [
+  { key: undefined, title: "All", keep: () => true },
+  { key: "going", title: "Going on", keep: (run) => !ended(run.state) },
+  { key: "failed", title: "Failed", keep: (run) => ["failed", "lost", "evicted"].includes(run.state) },
+  { key: "done", title: "Done", keep: (run) => run.state === "done" },
+];
+
+export default function Runs() {
+  const { state, all } = route.useSearch();
+  const navigate = route.useNavigate();
+  const runs = useRead("run.list", { all: all ?? false, limit: 1_000 });
+  const keep = (filters.find((f) => f.key === state) ?? filters[0])?.keep ?? (() => true);
+  return (
+    <Page
+      title="Runs"
+      actions={
+        <label>
+          <input
+            type="checkbox"
+            checked={all ?? false}
+            onChange={(event) => void navigate({ search: { state, all: event.target.checked || undefined } })}
+          />{" "}
+          Checks too
+        </label>
+      }
+    >
+      <nav className={ui.tabs} aria-label="Which runs">
+        {filters.map(({ key, title }) => (
+          <Link key={title} to="/runs" search={{ state: key, all }} className={ui.tab} data-active={key === state || undefined}>
+            {title}
+          </Link>
+        ))}
+      </nav>
+      <Loaded query={runs} rows={8}>
+        {(list) => {
+          const shown = list.filter(keep);
+          if (shown.length === 0)
+            return <Empty title={state ? "No run is like that" : "Nothing ran yet"}>Runs begin on the tasks page.</Empty>;
+          return (
+            <div className={ui.rows}>
+              {shown.map((run) => (
+                <RunRow key={run.id} run={run} />
+              ))}
+            </div>
+          );
+        }}
+      </Loaded>
+    </Page>
+  );
+}

@@ -1,0 +1,83 @@
+// What is shown where. Reads as a table of contents; each page is a chunk of its own.
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { problemOf } from "./api/call";
+import { Frame } from "./frame/Frame";
+import { Page } from "./ui/Page";
+import { Loading, ProblemView } from "./ui/State";
+
+const root = createRootRoute({ component: Frame });
+const getParentRoute = () => root;
+
+const one = <K extends string>(value: unknown, known: readonly K[]): K | undefined => known.find((k) => k === value);
+const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+
+// What stands in an address after the `?`.
+interface TaskSearch {
+  project?: string;
+  feature?: string;
+  view?: (typeof taskViews)[number];
+  task?: string;
+}
+interface RunsSearch {
+  state?: string;
+  all?: true;
+}
+interface RunSearch {
+  tab?: (typeof runTabs)[number];
+}
+
+export const runTabs = ["log", "changes", "about"] as const;
+export const taskViews = ["board", "graph"] as const;
+
+const routes = [
+  createRoute({ getParentRoute, path: "/", component: lazyRouteComponent(() => import("./pages/home/Home")) }),
+  createRoute({
+    getParentRoute,
+    path: "/tasks",
+    component: lazyRouteComponent(() => import("./pages/tasks/Tasks")),
+    validateSearch: (search): TaskSearch => ({
+      project: text(search.project),
+      feature: text(search.feature),
+      view: one(search.view, taskViews),
+      task: text(search.task),
+    }),
+  }),
+  createRoute({
+    getParentRoute,
+    path: "/runs",
+    component: lazyRouteComponent(() => import("./pages/runs/Runs")),
+    validateSearch: (search): RunsSearch => ({ state: text(search.state), all: search.all === true || undefined }),
+  }),
+  createRoute({
+    getParentRoute,
+    path: "/runs/$run",
+    component: lazyRouteComponent(() => import("./pages/run/RunPage")),
+    validateSearch: (search): RunSearch => ({ tab: one(search.tab, runTabs) }),
+  }),
+] as const;
+
+export const router = createRouter({
+  routeTree: root.addChildren(routes),
+  defaultPreload: "intent",
+  defaultPendingComponent: () => (
+    <Page title="Loading">
+      <Loading />
+    </Page>
+  ),
+  defaultErrorComponent: ({ error, reset }) => (
+    <Page title="This page cannot be shown">
+      <ProblemView problem={problemOf(error)} retry={reset} />
+    </Page>
+  ),
+  defaultNotFoundComponent: () => (
+    <Page title="Nothing here">
+      <ProblemView problem={{ kind: "not_found", what: "There is no page at this address.", next: "Ctrl K finds what there is." }} />
+    </Page>
+  ),
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,41 @@
+// Short words about what was done, or could not be done.
+import { Toast } from "@base-ui/react/toast";
+import { X } from "lucide-react";
+import css from "./Toasts.module.css";
+
+interface Note {
+  tone: "good" | "bad";
+  title: string;
+  text?: string;
+}
+
+const manager = Toast.createToastManager();
+
+export function notify({ tone, title, text }: Note): void {
+  const timeout = tone === "bad" ? 12_000 : 5_000;
+  manager.add({ title, description: text, type: tone, timeout, priority: tone === "bad" ? "high" : "low" });
+}
+
+export function Toasts() {
+  return (
+    <Toast.Provider toastManager={manager} limit={4}>
+      <Toast.Portal>
+        <Toast.Viewport className={css.viewport}>
+          <List />
+        </Toast.Viewport>
+      </Toast.Portal>
+    </Toast.Provider>
+  );
+}
+
+function List() {
+  return Toast.useToastManager().toasts.map((toast) => (
+    <Toast.Root key={toast.id} toast={toast} className={css.toast}>
+      <Toast.Title className={css.title} />
+      <Toast.Description className={css.text} />
+      <Toast.Close className={css.close} aria-label="Dismiss">
+        <X size={14} />
+      </Toast.Close>
+    </Toast.Root>
+  ));
+}

@@ -1,0 +1,102 @@
+// The program's states in words and tones: the same word for the same thing everywhere.
+import type { Schemas } from "../api/call";
+
+export type Tone = "good" | "bad" | "warn" | "run" | "violet" | "none";
+export interface Word {
+  text: string;
+  tone: Tone;
+  /** Something goes on. */
+  live?: boolean;
+}
+
+const runs: Record<Schemas["RunState"], Word> = {
+  queued: { text: "Queued", tone: "none" },
+  placing: { text: "Placing", tone: "none" },
+  starting: { text: "Starting", tone: "run", live: true },
+  preparing: { text: "Preparing", tone: "run", live: true },
+  working: { text: "Working", tone: "run", live: true },
+  verifying: { text: "Verifying", tone: "run", live: true },
+  publishing: { text: "Publishing", tone: "run", live: true },
+  done: { text: "Done", tone: "good" },
+  failed: { text: "Failed", tone: "bad" },
+  cancelled: { text: "Cancelled", tone: "none" },
+  evicted: { text: "Evicted", tone: "warn" },
+  lost: { text: "Lost", tone: "bad" },
+};
+
+export function runWord(run: Pick<Schemas["Run"], "state" | "paused" | "questions">): Word {
+  if (run.questions.length > 0) return { text: "Asks", tone: "warn", live: true };
+  if (run.paused) return { text: "Paused", tone: "warn" };
+  return runs[run.state];
+}
+
+export const stateWord = (state: Schemas["RunState"]): Word => runs[state];
+
+export const ended = (state: Schemas["RunState"]): boolean => ["done", "failed", "cancelled", "evicted", "lost"].includes(state);
+
+export type TaskStateName = Schemas["TaskState"]["state"];
+
+export const taskWords: Record<TaskStateName, Word> = {
+  ready: { text: "Ready", tone: "none" },
+  waiting: { text: "Waiting", tone: "none" },
+  running: { text: "Running", tone: "run", live: true },
+  failed: { text: "Failed", tone: "bad" },
+  in_review: { text: "In review", tone: "violet" },
+  changes_requested: { text: "Changes requested", tone: "warn" },
+  merged: { text: "Merged", tone: "good" },
+  done: { text: "Done", tone: "good" },
+  rejected: { text: "Rejected", tone: "bad" },
+};
+
+export const patchWords: Record<Schemas["PatchState"], Word> = {
+  draft: { text: "Draft", tone: "none" },
+  open: { text: "Open", tone: "violet" },
+  archived: { text: "Closed", tone: "none" },
+  merged: { text: "Merged", tone: "good" },
+};
+
+const units: [number, string][] = [
+  [86_400, "d"],
+  [3_600, "h"],
+  [60, "min"],
+];
+
+/** A span as people say it: `850 ms`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
+export function span(ms: number): string {
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
+  const seconds = Math.floor(ms / 1_000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h ${Math.floor((seconds % 3_600) / 60)} min`;
+  return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3_600)} h`;
+}
+
+/** How long ago: `now`, `12 s ago`, `3 h ago`. */
+export function ago(at: number, now: number): string {
+  const seconds = Math.floor((now - at) / 1_000);
+  if (seconds < 5) return "now";
+  for (const [size, unit] of units) if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
+  return `${seconds} s ago`;
+}
+
+export const clock = (at: number): string => new Date(at).toLocaleTimeString(undefined, { hour12: false });
+
+/** `1.2k`, `3.4M`: for tokens. */
+export function count(n: number): string {
+  if (n < 1_000) return String(n);
+  if (n < 1_000_000) return `${(n / 1_000).toFixed(n < 10_000 ? 1 : 0)}k`;
+  return `${(n / 1_000_000).toFixed(1)}M`;
+}
+
+export function bytes(n: number): string {
+  if (n < 1 << 20) return `${Math.round(n / 1024)} KiB`;
+  if (n < 2 ** 30) return `${Math.round(n / 2 ** 20)} MiB`;
+  return `${(n / 2 ** 30).toFixed(n < 10 * 2 ** 30 ? 1 : 0)} GiB`;
+}
+
+/** The end of a run's id tells it apart; keys and commits by their beginning. */
+export const shortRun = (id: string): string => id.slice(-6);
+export const shortOid = (id: string): string => id.slice(0, 8);
+export const shortDid = (did: string): string => `${did.replace("did:key:", "").slice(0, 12)}…`;
+
+export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
