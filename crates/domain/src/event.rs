@@ -9,6 +9,7 @@ use crate::{
     manifest::Class,
     patch::Verdict,
     placement::Refusal,
+    project::MirrorState,
     role::Role,
     run::{CheckResult, Phase, Question, Reason, Run, RunState},
     task::Claim,
@@ -80,6 +81,20 @@ pub enum Body {
         project: ProjectName,
         /// What came.
         commit: Oid,
+    },
+    /// The mirror was reached, and has the default branch as it is here.
+    MirrorReached {
+        /// The project.
+        project: ProjectName,
+        /// Where it is.
+        commit: Oid,
+    },
+    /// The mirror could not be brought up to date. It is tried again; the next failure is told only when it is another.
+    MirrorFailed {
+        /// The project.
+        project: ProjectName,
+        /// Why, in words.
+        why: String,
     },
     /// A commit of the member changed tasks or features.
     TasksEdited {
@@ -346,7 +361,7 @@ pub mod kind {
     pub const CLAIM: &str = "claim";
     /// The [`crate::PatchId`] that a comment is on, by the comment's id.
     pub const COMMENT: &str = "comment";
-    /// A [`crate::Oid`]: what the mirror of a project is known to have, by project.
+    /// A [`crate::project::MirrorState`], by project.
     pub const MIRROR: &str = "mirror";
 }
 
@@ -398,8 +413,14 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         }
         Body::PatchClosed { patch, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| c.rejected = true)?),
         Body::PatchReopened { patch, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| c.rejected = false)?),
-        Body::MirrorPushed { project, commit } | Body::MirrorPulled { project, commit } => {
-            out.push(put(kind::MIRROR, project.as_str(), commit)?)
+        Body::MirrorPushed { project, commit } | Body::MirrorPulled { project, commit } | Body::MirrorReached { project, commit } => {
+            let state = MirrorState { commit: Some(commit.clone()), at: event.at, problem: None };
+            out.push(put(kind::MIRROR, project.as_str(), &state)?);
+        }
+        Body::MirrorFailed { project, why } => {
+            let commit = read::<MirrorState>(before, kind::MIRROR, project.as_str())?.and_then(|m| m.commit);
+            let state = MirrorState { commit, at: event.at, problem: Some(why.clone()) };
+            out.push(put(kind::MIRROR, project.as_str(), &state)?);
         }
         _ => {}
     }

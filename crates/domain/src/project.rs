@@ -1,7 +1,7 @@
 //! Projects: a code repository of an org, and the settings on its canonical branch (`.meshwork/project.toml`).
 
 use crate::{
-    Oid, ProjectName, Rid,
+    Oid, ProjectName, Rid, Timestamp,
     capacity::Resources,
     manifest::{Network, TimeLimits},
 };
@@ -21,6 +21,19 @@ pub struct Project {
     /// An ordinary git host that gets the merged default branch, and whose changes come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror: Option<String>,
+}
+
+/// How it is with a project's mirror.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MirrorState {
+    /// Where its branch was when it was last reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Oid>,
+    /// Since when this is so.
+    pub at: Timestamp,
+    /// Why it cannot be brought up to date, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// A project with what its repository says now.

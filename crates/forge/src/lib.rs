@@ -32,6 +32,7 @@ pub use forge::Forge;
 pub use key::{RunSigner, commit_payload};
 pub use locks::clear_stale_locks;
 pub use merge::{MergeResult, Merged, Resolve};
+pub use mirror::AtMirror;
 pub use node::{Health, Node, NodeEvent, NodeEvents, Peer, Received};
 pub use org::OrgState;
 pub use project::{InitProject, Visibility};

@@ -12,6 +12,10 @@ pub const FOLLOW_COALESCE: Duration = Duration::from_millis(150);
 pub const FOLLOWED_PATCHES_MAX: usize = 64;
 /// How often a claim that changes while it is looked at is looked at again at once.
 pub const RECONCILE_TRIES: usize = 3;
+/// How often changes made at mirrors are looked for.
+pub const MIRROR_EVERY: Duration = Duration::from_secs(30);
+/// How long a mirror that fails again and again is left alone at most.
+pub const MIRROR_BACKOFF_MAX: Duration = Duration::from_secs(30 * 60);
 /// How long a started runner has to report its key.
 pub const RUNNER_HELLO_WAIT: Duration = Duration::from_secs(20);
 /// How long a runner that is alive has to come back after its host restarted, or its connection broke.

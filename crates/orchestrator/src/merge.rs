@@ -1,7 +1,7 @@
 //! Merging: the gate is judged on the result of the merge, with ticks applied anew; then the member's key moves the
 //! branch. A conflict starts a run that does the work anew on the present branch.
 
-use crate::{actions::task::queue, dispatch, lifecycle::reconcile::tell, mirror, org::Org, provenance, tasks::Board};
+use crate::{actions::task::queue, dispatch, lifecycle::reconcile::tell, org::Org, provenance, tasks::Board};
 use domain::{
     Did, Kind, Oid, PatchId, Problem, RunId,
     event::Body,
@@ -71,14 +71,7 @@ pub async fn merge(org: &Arc<Org>, actor: &Did, project: &Project, patch: &Patch
     tell(org, actor, Body::PatchMerged { project: project.name.clone(), patch: patch.id.clone(), commit: commit.clone(), task }).await?;
     org.announce(&project.rid, std::slice::from_ref(&org.member));
     org.wake.notify_one();
-    if project.mirror.is_some() {
-        let (org, project) = (org.clone(), project.clone());
-        org.tasks.clone().spawn(async move {
-            if let Err(problem) = mirror::sync(&org, &project).await {
-                tracing::warn!(project = %project.name, %problem, "the mirror was not brought up to date; it is tried again");
-            }
-        });
-    }
+    org.mirrors.notify_one();
     Ok(Outcome::Merged { patch: patch.id, commit })
 }
 

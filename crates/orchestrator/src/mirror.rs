@@ -1,34 +1,116 @@
-//! Mirrors: the merged default branch goes to an ordinary git host, and changes made there come back.
+//! Mirrors: the merged default branch goes to an ordinary git host, and changes made there come back, both by themselves.
 
-use crate::org::Org;
-use domain::{Oid, Problem, event::Body, project::Project};
-use std::sync::Arc;
+use crate::{limits, org::Org};
+use domain::{
+    Oid, Problem, ProjectName,
+    event::{Body, kind},
+    project::{MirrorState, Project},
+};
+use futures::future::join_all;
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::time::Instant;
 
 /// Takes what is new at the mirror, then pushes the default branch there. Returns what was done, in words.
 ///
 /// # Errors
-/// When the remote cannot be reached, or both sides changed the same lines.
+/// When the remote cannot be reached, holds another repository, or both sides changed the same lines.
 pub async fn sync(org: &Arc<Org>, project: &Project) -> Result<String, Problem> {
     let Some(remote) = project.mirror.clone() else {
         return Err(Problem::conflict(format!("{} has no mirror.", project.name)).next("Set one: meshwork project mirror <git remote>."));
     };
-    let _one_at_a_time = org.merging.lock().await;
-    let rid = project.rid.clone();
-    let (pulled, head): (Option<Oid>, Oid) = org
-        .blocking(move |org| {
-            let pulled = org.forge.mirror_fetch(&rid, &remote)?;
-            Ok((pulled, org.forge.mirror_push(&rid, &remote)?))
-        })
-        .await?;
     let name = project.name.clone();
+    let (pulled, at_mirror) = take(org, project, &remote).await?;
+    let (rid, known) = (project.rid.clone(), org.store.get::<MirrorState>(kind::MIRROR, name.as_str())?);
     if let Some(commit) = pulled.clone() {
         org.record(&org.member, vec![Body::MirrorPulled { project: name.clone(), commit }]).await?;
         org.announce(&project.rid, std::slice::from_ref(&org.member));
         org.wake.notify_one();
     }
-    org.record(&org.member, vec![Body::MirrorPushed { project: name.clone(), commit: head.clone() }]).await?;
+    let pushing = at_mirror.clone();
+    let head: Oid = org
+        .blocking(move |org| {
+            let head = org.forge.head(&rid)?;
+            if pushing.as_ref() == Some(&head) { Ok(head) } else { org.forge.mirror_push(&rid, &remote) }
+        })
+        .await?;
+    if at_mirror.as_ref() != Some(&head) {
+        org.record(&org.member, vec![Body::MirrorPushed { project: name.clone(), commit: head.clone() }]).await?;
+    } else if pulled.is_none() && known.is_none_or(|k| k.problem.is_some() || k.commit.as_ref() != Some(&head)) {
+        org.record(&org.device, vec![Body::MirrorReached { project: name.clone(), commit: head.clone() }]).await?;
+    }
     Ok(match pulled {
         Some(commit) => format!("{name}: {commit} came from the mirror; both are at {head}."),
         None => format!("{name}: the mirror is at {head}."),
     })
+}
+
+/// Takes the default branch of another git host into the project's. What came, and where the branch is there. Only bringing
+/// in what came excludes merges; a host that does not answer holds nobody up.
+///
+/// # Errors
+/// As [`sync`].
+pub(crate) async fn take(org: &Arc<Org>, project: &Project, remote: &str) -> Result<(Option<Oid>, Option<Oid>), Problem> {
+    let (rid, from) = (project.rid.clone(), remote.to_owned());
+    let found = org.blocking(move |org| org.forge.mirror_fetch(&rid, &from)).await?;
+    let (rid, head) = (project.rid.clone(), found.head.clone());
+    let _one_at_a_time = org.merging.lock().await;
+    Ok((org.blocking(move |org| org.forge.mirror_bring(&rid, &found)).await?, head))
+}
+
+/// When a mirror is tried again.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    failures: u32,
+    due: Instant,
+}
+
+/// Keeps every mirror up to date until the org closes: now and then, and at once after a merge.
+pub(crate) async fn keep(org: Arc<Org>) {
+    let mut closing = org.closing.subscribe();
+    let mut turns = BTreeMap::new();
+    loop {
+        let all = tokio::select! {
+            () = org.mirrors.notified() => true,
+            () = tokio::time::sleep(limits::MIRROR_EVERY) => false,
+            _ = closing.wait_for(|c| *c) => return,
+        };
+        tokio::select! {
+            () = round(&org, &mut turns, all) => {}
+            _ = closing.wait_for(|c| *c) => return,
+        }
+    }
+}
+
+async fn round(org: &Arc<Org>, turns: &mut BTreeMap<ProjectName, Turn>, all: bool) {
+    let projects = match org.blocking(|org| org.state()).await {
+        Ok(state) => state.projects,
+        Err(problem) => return tracing::error!(%problem, "the org repository cannot be read"),
+    };
+    let now = Instant::now();
+    turns.retain(|name, _| projects.values().any(|p| p.name == *name && p.mirror.is_some()));
+    let due = |p: &Project| p.mirror.is_some() && (all || turns.get(&p.name).is_none_or(|turn| turn.due <= now));
+    let due: Vec<Project> = projects.into_values().filter(due).collect();
+    let outcomes = join_all(due.iter().map(|project| tried(org, project))).await;
+    for (project, good) in due.into_iter().zip(outcomes) {
+        let failures = if good { 0 } else { turns.get(&project.name).map_or(0, |t| t.failures).saturating_add(1) };
+        let wait = limits::MIRROR_EVERY.saturating_mul(2u32.saturating_pow(failures)).min(limits::MIRROR_BACKOFF_MAX);
+        // Looked at by period: what is due within half of one is due now.
+        let due = Instant::now() + wait - limits::MIRROR_EVERY / 2;
+        turns.insert(project.name, Turn { failures, due });
+    }
+}
+
+/// Syncs one; a failure is told once, and again when it is another.
+async fn tried(org: &Arc<Org>, project: &Project) -> bool {
+    let Err(problem) = sync(org, project).await else { return true };
+    let why = problem.to_string();
+    let known = org.store.get::<MirrorState>(kind::MIRROR, project.name.as_str()).ok().flatten();
+    if known.and_then(|k| k.problem).as_deref() != Some(&why) {
+        tracing::warn!(project = %project.name, %problem, "the mirror was not brought up to date; it is tried again");
+        let told = org.record(&org.device, vec![Body::MirrorFailed { project: project.name.clone(), why }]).await;
+        if let Err(problem) = told {
+            tracing::error!(%problem, "the failure could not be noted");
+        }
+    }
+    false
 }

@@ -11,6 +11,7 @@ use crate::{
     lifecycle::recover,
     limits,
     machine::{Machine, Options},
+    mirror,
 };
 use domain::{
     Did, Kind, OrgName, Problem, Rid,
@@ -64,6 +65,8 @@ pub struct Org {
     pub http: gateway::Client,
     /// Wakes the dispatcher.
     pub wake: Notify,
+    /// Wakes what keeps the mirrors up to date.
+    pub mirrors: Notify,
     /// Whether sandboxes work on this machine; `meshwork doctor` says why not.
     pub sandbox_works: bool,
     /// Set once the orchestrator closes.
@@ -128,6 +131,7 @@ impl Org {
         let changes = follow::listen(&org)?;
         recover::recover(&org).await?;
         org.tasks.spawn(dispatch::dispatch(org.clone()));
+        org.tasks.spawn(mirror::keep(org.clone()));
         org.tasks.spawn(follow::follow(org.clone(), changes));
         Ok(org)
     }
@@ -168,6 +172,7 @@ impl Org {
             hub: Arc::default(),
             http: gateway::Client::new()?,
             wake: Notify::new(),
+            mirrors: Notify::new(),
             sandbox_works: sandbox::doctor(&dir.root).iter().all(|f| f.ok || f.what == "disk"),
             closing: watch::Sender::new(false),
             tasks: TaskTracker::new(),

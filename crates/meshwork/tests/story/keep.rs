@@ -45,7 +45,7 @@ async fn a_backup_becomes_a_machine_again_and_goes_on_as_a_new_incarnation() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn merges_reach_the_mirror_and_its_changes_come_back() {
     let up = machine().await;
-    project(&up, "mirrored", "- [ ] T001 [P] One\n", PASSES).await;
+    project(&up, "mirrored", "- [ ] T001 [P] One\n- [ ] T002 [P] Two\n", PASSES).await;
     command_agent(&up, "echo", "echo x > $MESHWORK_TASK.txt").await;
     let host = up.folder().join("host.git");
     fs::create_dir(&host).unwrap();
@@ -65,8 +65,36 @@ async fn merges_reach_the_mirror_and_its_changes_come_back() {
     git(&clone, &["add", "--all"]);
     git(&clone, &["commit", "--quiet", "-m", "From outside"]);
     git(&clone, &["push", "--quiet"]);
-    up.ok(&["project", "sync"]).await;
+    let back = git(&clone, &["rev-parse", "HEAD"]);
+    let look = || async {
+        let head = up.ok(&["project", "show"]).await["head"].clone();
+        if head == back.trim() { Ok(()) } else { Err(head) }
+    };
+    up.until("what was pushed to the mirror comes back by itself", look).await;
     assert_eq!(published(&up, "mirrored", "from-outside.txt").await, "hello");
+
+    // A host that is away: told, and tried again; nothing else is held up.
+    let away = up.folder().join("away.git");
+    fs::rename(&host, &away).unwrap();
+    let run = up.do_task("T002", "echo").await;
+    let merged = up.merge(&text(&run["patch"])).await;
+    let look = || async {
+        let shown = up.ok(&["project", "show"]).await;
+        if shown["mirror"]["problem"].is_string() { Ok(shown) } else { Err(shown) }
+    };
+    let shown = up.until("the failure is shown", look).await;
+    assert!(shown["notices"].to_string().contains("The mirror is not up to date"), "{shown:#}");
+    fs::rename(&away, &host).unwrap();
+    up.ok(&["project", "sync"]).await;
+    assert_eq!(merged["commit"], git(&host, &["rev-parse", "main"]).trim());
+    let shown = up.ok(&["project", "show"]).await;
+    assert!(shown["mirror"]["problem"].is_null() && shown["mirror"]["commit"] == merged["commit"], "{shown:#}");
+    assert_eq!(up.journal().await.iter().filter(|e| e["event"]["type"] == "mirror_failed").count(), 1);
+
+    // Another repository is no mirror, and the one that there is stays.
+    let other = Repository::with_tasks(up.folder().join("other"), "001-work", "- [ ] T001 Other\n", PASSES);
+    clear(&up.refused(&["project", "mirror", other.path().to_str().unwrap()], 5).await, "another repository");
+    assert_eq!(up.ok(&["project", "show"]).await["project"]["mirror"], host.to_str().unwrap());
     for bad in ["ext::sh -c true", "--upload-pack=true"] {
         clear(&up.refused(&["call", "project.mirror", &json!({"remote": bad}).to_string()], 2).await, "not the address");
     }

@@ -10,8 +10,8 @@ use crate::{
 };
 use domain::{
     Did, FeatureId, Problem, ProjectName, Rid,
-    event::Body,
-    project::{Project, ProjectView},
+    event::{Body, kind},
+    project::{MirrorState, Project, ProjectView},
     role::Permission,
 };
 use forge::Visibility;
@@ -183,8 +183,11 @@ struct Shown {
     #[serde(flatten)]
     view: ProjectView,
     features: Vec<FeatureView>,
-    /// What the person should know of its settings.
+    /// What the person should know of its settings and its mirror.
     notices: Vec<String>,
+    /// How it is with its mirror.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mirror: Option<MirrorState>,
     checks: Vec<domain::project::Check>,
 }
 
@@ -207,10 +210,16 @@ async fn show(context: Context, input: Named) -> Result<Shown, Problem> {
             done: f.tasks.iter().filter(|t| t.done).count(),
             problems: f.problems.clone(),
         };
+        let mirror = match &board.project.mirror {
+            Some(_) => org.store.get::<MirrorState>(kind::MIRROR, board.project.name.as_str())?,
+            None => None,
+        };
+        let failing = mirror.as_ref().and_then(|m| m.problem.as_ref()).map(|why| format!("The mirror is not up to date: {why}"));
         Ok(Shown {
             view: view(&board),
             features: board.features.iter().map(feature).collect(),
-            notices: crate::toolchains::shown(&board.settings.toolchains).1,
+            notices: crate::toolchains::shown(&board.settings.toolchains).1.into_iter().chain(failing).collect(),
+            mirror,
             checks: board.checks(org)?,
         })
     };
@@ -258,17 +267,14 @@ async fn set_mirror(context: Context, input: Mirror) -> Result<Done, Problem> {
             .next("Leave it out; git's credential helper or an SSH key gives it."));
     }
     let remote = (!input.remote.is_empty()).then_some(input.remote);
-    let project = org
-        .blocking(move |org| {
-            let project = Project { mirror: remote, ..org.project(input.project.as_ref())? };
-            write(org, &project, "Mirror project")?;
-            Ok(project)
-        })
-        .await?;
-    if project.mirror.is_none() {
-        return Ok(Done::new(format!("{} is mirrored no more.", project.name)));
-    }
-    mirror::sync(&org, &project).await.map(Done::new)
+    let project = org.blocking(move |org| Ok(Project { mirror: remote, ..org.project(input.project.as_ref())? })).await?;
+    // One that cannot be mirrored to is not written down.
+    let done = match project.mirror {
+        Some(_) => mirror::sync(&org, &project).await?,
+        None => format!("{} is mirrored no more.", project.name),
+    };
+    org.blocking(move |org| write(org, &project, "Mirror project")).await?;
+    Ok(Done::new(done))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -284,14 +290,8 @@ struct Pull {
 async fn pull(context: Context, input: Pull) -> Result<Done, Problem> {
     let org = context.org()?;
     let actor = context.actor(&org);
-    let _one_at_a_time = org.merging.lock().await;
-    let (project, pulled) = org
-        .blocking(move |org| {
-            let project = org.project(input.project.as_ref())?;
-            let pulled = org.forge.mirror_fetch(&project.rid, &input.from)?;
-            Ok((project, pulled))
-        })
-        .await?;
+    let project = org.blocking(move |org| org.project(input.project.as_ref())).await?;
+    let (pulled, _) = mirror::take(&org, &project, &input.from).await?;
     let Some(commit) = pulled else { return Ok(Done::new(format!("{} has all of it already.", project.name))) };
     org.record(&actor, vec![Body::TasksEdited { project: project.name.clone(), commit: commit.clone() }]).await?;
     org.announce(&project.rid, std::slice::from_ref(&org.member));
