@@ -68,6 +68,13 @@ pub enum Body {
         /// Its repository.
         rid: Rid,
     },
+    /// A node is asked for a repository that is to be cloned.
+    ProjectFetching {
+        /// The repository.
+        rid: Rid,
+        /// The node.
+        from: Did,
+    },
     /// The merged default branch was pushed to its mirror.
     MirrorPushed {
         /// The project.

@@ -164,19 +164,15 @@ impl Forge {
         Ok(())
     }
 
-    /// Clones a repository from the first of these nodes that has it. The node must run.
-    pub fn clone_project(&self, rid: &Rid, from: &[(Did, SocketAddr)], node: &crate::Node) -> Result<Oid, Problem> {
+    /// Clones a repository from a node: at this address, or one that is connected. The node must run. It waits as long as the
+    /// other takes, within the limits of a connection and a fetch.
+    pub fn clone_project(&self, rid: &Rid, from: &Did, address: Option<SocketAddr>, node: &crate::Node) -> Result<Oid, Problem> {
         self.seed(rid)?;
-        let mut reasons = Vec::new();
-        for (did, address) in from {
-            match node.connect(did, *address).and_then(|()| self.fetch(rid, did)).and_then(|()| self.head(rid)) {
-                Ok(head) => return Ok(head),
-                Err(problem) => reasons.push(format!("{did}: {problem}")),
-            }
+        if let Some(address) = address {
+            node.connect(from, address)?;
         }
-        Err(Problem::unavailable(format!("No node gave the repository {rid}."))
-            .because(reasons.join(" "))
-            .next("Connect to a node that has it; if it is private, its delegates must allow this device first."))
+        self.fetch(rid, from)?;
+        self.head(rid)
     }
 
     /// Fetches everything of a repository from a connected node.

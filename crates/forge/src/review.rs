@@ -115,7 +115,10 @@ impl Forge {
     pub fn reopen(&self, rid: &Rid, patch: &PatchId) -> Result<(), Problem> {
         self.with_patch(rid, patch, |own| {
             if own.is_merged() {
-                return Err(Problem::conflict(format!("The patch {patch} is merged already.")));
+                return Err(Problem::conflict(format!("The patch {patch} is merged already.")).next("A new patch can change it back."));
+            }
+            if !own.is_archived() {
+                return Err(Problem::conflict(format!("The patch {patch} is not closed.")).next("meshwork patch list shows which are."));
             }
             own.unarchive().told("The patch could not be opened again.")?;
             Ok(())
@@ -176,5 +179,5 @@ pub(crate) fn known(own: &rad::Patch, revision: &RevisionId) -> Result<rad::Revi
 
 fn text(body: &str, empty: &str) -> Result<String, Problem> {
     let body = cut(body.trim(), limits::TEXT_BYTES_MAX);
-    if body.is_empty() { Err(Problem::invalid(empty)) } else { Ok(body) }
+    if body.is_empty() { Err(Problem::invalid(empty).next("Say it with --message, or leave it.")) } else { Ok(body) }
 }

@@ -9,6 +9,7 @@ pub mod admission;
 mod below;
 pub mod caller;
 pub mod clock;
+mod cloning;
 pub mod context;
 pub mod data_dir;
 pub mod dispatch;

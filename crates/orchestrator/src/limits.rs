@@ -16,6 +16,10 @@ pub const RECONCILE_TRIES: usize = 3;
 pub const MIRROR_EVERY: Duration = Duration::from_secs(30);
 /// How long a mirror that fails again and again is left alone at most.
 pub const MIRROR_BACKOFF_MAX: Duration = Duration::from_secs(30 * 60);
+/// How long one node may take to give a repository: a little more than a connection and a fetch may.
+pub const CLONE_WAIT: Duration = Duration::from_secs(330);
+/// How many nodes are asked for a repository.
+pub const CLONE_NODES_MAX: usize = 16;
 /// How long a started runner has to report its key.
 pub const RUNNER_HELLO_WAIT: Duration = Duration::from_secs(20);
 /// How long a runner that is alive has to come back after its host restarted, or its connection broke.

@@ -14,7 +14,7 @@ fn the_whole_flow_between_two_devices() {
     let head = ada.forge.head(&rid).unwrap();
     let (at_ada, at_bob) = (ada.node(), bob.node());
     let address = at_ada.listen_address().unwrap();
-    let cloned = bob.forge.clone_project(&rid, &[(ada.forge.device(), address)], &at_bob).unwrap();
+    let cloned = bob.forge.clone_project(&rid, &ada.forge.device(), Some(address), &at_bob).unwrap();
     assert_eq!(cloned, head);
 
     // A run at Ada's: Bob's node is told which patch changed, and has it.
@@ -67,7 +67,7 @@ fn what_several_runs_wrote_while_nobody_was_connected_arrives_later() {
     let head = ada.forge.head(&rid).unwrap();
     let (at_ada, at_bob) = (ada.node(), bob.node());
     let address = at_ada.listen_address().unwrap();
-    bob.forge.clone_project(&rid, &[(ada.forge.device(), address)], &at_bob).unwrap();
+    bob.forge.clone_project(&rid, &ada.forge.device(), Some(address), &at_bob).unwrap();
     at_bob.stop().unwrap();
     // Three keys write one after the other; only the last announcement is kept for those who were away.
     let runs: Vec<_> =
@@ -93,12 +93,12 @@ fn a_private_project_reaches_only_those_who_are_allowed() {
     let (ada, bob) = (Device::new("ada"), Device::new("bob"));
     let rid = ada.project("demo", &[("a.txt", "one\n")], &[]);
     let (at_ada, at_bob) = (ada.node(), bob.node());
-    let from = [(ada.forge.device(), at_ada.listen_address().unwrap())];
-    let problem = bob.forge.clone_project(&rid, &from, &at_bob).unwrap_err();
+    let (from, address) = (ada.forge.device(), at_ada.listen_address());
+    let problem = bob.forge.clone_project(&rid, &from, address, &at_bob).unwrap_err();
     assert_eq!(problem.kind, Kind::Unavailable);
     ada.forge.allow(&rid, &[bob.forge.device()]).unwrap();
     ada.forge.allow(&rid, &[bob.forge.device()]).unwrap();
-    assert_eq!(bob.forge.clone_project(&rid, &from, &at_bob).unwrap(), ada.forge.head(&rid).unwrap());
+    assert_eq!(bob.forge.clone_project(&rid, &from, address, &at_bob).unwrap(), ada.forge.head(&rid).unwrap());
 }
 
 #[test]

@@ -154,10 +154,23 @@ pub(crate) enum Patch {
         #[arg(long = "line", value_name = "FILE:LINE:TEXT")]
         lines: Vec<String>,
     },
+    /// Comment on a patch, or answer a comment.
+    Comment {
+        #[command(flatten)]
+        one: OnePatch,
+        /// What you say.
+        #[arg(long, short)]
+        message: String,
+        /// The comment that it answers: its id, or the beginning of it.
+        #[arg(long, value_name = "COMMENT")]
+        reply_to: Option<String>,
+    },
     /// Merge a patch, once its gate is open.
     Merge(OnePatch),
     /// Close a patch without merging it.
     Close(OnePatch),
+    /// Open a closed patch again.
+    Reopen(OnePatch),
 }
 
 #[derive(Debug, Args)]

@@ -172,6 +172,11 @@ pub(super) async fn patches(client: &Client, patch: cli::Patch, json: bool) -> O
             let input = json!({"project": p.at.project, "patch": p.patch, "verdict": verdict, "summary": message, "comments": comments});
             answer(&client.call("patch.review", input).await?, json, |v| at(v, &["message"]));
         }
+        cli::Patch::Comment { one: p, message, reply_to } => {
+            let input = json!({"project": p.at.project, "patch": p.patch, "body": message, "reply_to": reply_to});
+            let value = client.call("patch.comment", input).await?;
+            answer(&value, json, |v| format!("Commented on patch {}, as {}.", at(v, &["patch"]), at(v, &["comment"])));
+        }
         cli::Patch::Merge(p) => {
             let value = client.call("patch.merge", one(&p)).await?;
             answer(&value, json, |v| match at(v, &["outcome"]).as_str() {
@@ -184,6 +189,7 @@ pub(super) async fn patches(client: &Client, patch: cli::Patch, json: bool) -> O
             });
         }
         cli::Patch::Close(p) => answer(&client.call("patch.close", one(&p)).await?, json, |v| at(v, &["message"])),
+        cli::Patch::Reopen(p) => answer(&client.call("patch.reopen", one(&p)).await?, json, |v| at(v, &["message"])),
     }
     Ok(ExitCode::SUCCESS)
 }

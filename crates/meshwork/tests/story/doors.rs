@@ -191,3 +191,33 @@ async fn an_evicted_run_is_saved_and_goes_on_by_itself() {
     assert_eq!(up.ended(&next).await["state"], "done");
     up.refused(&["evict", &run], 4).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_answers_while_a_clone_waits_for_a_node_that_says_nothing() {
+    let up = machine().await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = identity::Key::generate().unwrap().did();
+    let seed = format!("{nobody}@{}", silent.local_addr().unwrap());
+    let clone = up.call("project.add", json!({"source": "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5", "name": "far", "seeds": [seed]}));
+    let meanwhile = async {
+        let (_connection, _) = silent.accept().await.unwrap();
+        let begun = std::time::Instant::now();
+        let health = up.request(Method::GET, "/health", &up.token(), None).await;
+        assert_eq!(health.json::<Value>().await.unwrap()["radicle_node"], true);
+        up.ok(&["org", "show"]).await;
+        let journal = up.journal().await;
+        assert!(journal.iter().any(|e| e["event"]["type"] == "project_fetching" && e["event"]["from"] == nobody.as_str()), "{journal:#?}");
+        (begun.elapsed(), _connection)
+    };
+    let mut clone = std::pin::pin!(clone);
+    let took = tokio::select! {
+        ended = &mut clone => panic!("the clone did not wait: {ended:?}"),
+        (took, _connection) = meanwhile => took,
+    };
+    assert!(took < std::time::Duration::from_secs(5), "{took:?}");
+    let (status, problem) = clone.await;
+    assert_eq!(status, 503, "{problem}");
+    clear(&problem["error"], "No node gave the repository");
+    let (_, problem) = up.call("project.add", json!({"source": "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5", "name": "far"})).await;
+    assert!(problem.to_string().contains("No other node is connected."), "{problem}");
+}

@@ -92,3 +92,38 @@ async fn a_red_check_is_published_with_the_patch_and_refuses_the_merge() {
     assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("failed"), Some("nothing_changed")), "{ended:#}");
     assert!(ended["why"].as_str().unwrap().contains("make the task clearer"), "{ended:#}");
 }
+
+async fn state(up: &Up, task: &str) -> Value {
+    up.act("task.show", json!({ "task": task })).await["state"]["state"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn patches_are_talked_about_closed_and_opened_again_and_the_task_follows() {
+    let up = machine().await;
+    project(&up, "talk", TWO, PASSES).await;
+    command_agent(&up, "echo", "echo x > $MESHWORK_TASK.txt").await;
+    let patch = text(&up.do_task("T001", "echo").await["patch"]);
+    let first = text(&up.ok(&["patch", "comment", &patch, "-m", "Why x?"]).await["comment"]);
+    let second = text(&up.act("patch.comment", json!({"patch": patch, "body": "Why not?", "reply_to": &first[..8]})).await["comment"]);
+    let shown = up.ok(&["patch", "show", &patch]).await;
+    let comments = shown["revisions"][0]["comments"].as_array().unwrap();
+    let said: Vec<_> = comments.iter().map(|c| (c["id"].as_str(), c["body"].as_str(), c["reply_to"].as_str())).collect();
+    let expected = [(Some(first.as_str()), Some("Why x?"), None), (Some(second.as_str()), Some("Why not?"), Some(first.as_str()))];
+    assert_eq!(said, expected, "{shown:#}");
+    clear(&up.refused(&["patch", "comment", &patch, "-m", " "], 2).await, "some words");
+    clear(&up.refused(&["patch", "comment", &patch, "-m", "To whom?", "--reply-to", "abcdef"], 4).await, "no comment");
+    assert_eq!(state(&up, "T001").await, "in_review", "words alone judge nothing");
+
+    clear(&up.refused(&["patch", "reopen", &patch], 5).await, "not closed");
+    up.ok(&["patch", "close", &patch]).await;
+    assert_eq!(state(&up, "T001").await, "rejected");
+    up.ok(&["patch", "reopen", &patch]).await;
+    assert_eq!(state(&up, "T001").await, "in_review");
+    assert_eq!(up.merge(&patch).await["outcome"], "merged");
+    clear(&up.refused(&["patch", "reopen", &patch], 5).await, "merged already");
+    // Seen in Radicle too, and noted once only.
+    let journal = up.journal().await;
+    for (kind, times) in [("patch_commented", 2), ("patch_closed", 1), ("patch_reopened", 1), ("patch_reviewed", 1), ("patch_merged", 1)] {
+        assert_eq!(journal.iter().filter(|e| e["event"]["type"] == kind).count(), times, "{kind}");
+    }
+}

@@ -10,7 +10,7 @@ use crate::{
     tasks::Board,
 };
 use domain::{
-    Kind, Problem, ProjectName,
+    Kind, Oid, PatchId, Problem, ProjectName, RevisionId,
     event::Body,
     gate,
     patch::{LineRef, Patch, PatchState, Side, Verdict},
@@ -34,8 +34,10 @@ pub(super) fn actions() -> Vec<Action> {
             "Review a patch: accept it, ask for changes, or comment, also on lines.",
             review,
         ),
+        action("patch.comment", Changes, Permission::Review, "Comment on a patch, or answer a comment.", comment),
         action("patch.merge", Changes, Permission::Merge, "Merge a patch, once its gate is open.", merge_patch),
         action("patch.close", Changes, Permission::Merge, "Close a patch without merging it.", close),
+        action("patch.reopen", Changes, Permission::Merge, "Open a closed patch again.", reopen),
     ]
 }
 
@@ -192,10 +194,7 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
             Problem::invalid("A review without a word helps nobody.").next("Say what is to change: --message, or --line FILE:LINE:TEXT.")
         );
     }
-    if context.caller.door.starts_with("token:") && context.caller.role != Role::Owner {
-        return Err(Problem::new(Kind::Forbidden, "A review is signed by the member's own key, and this token is not the member's.")
-            .next("Review it in the dashboard or with the command line; reviewer bots get keys of their own later."));
-    }
+    in_own_name(&context)?;
     let verdict = input.verdict;
     let (project, patch, task) = org
         .blocking(move |org| {
@@ -220,15 +219,72 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
     }))
 }
 
+/// What is said is signed by the member's own key.
+fn in_own_name(context: &Context) -> Result<(), Problem> {
+    if context.caller.door.starts_with("token:") && context.caller.role != Role::Owner {
+        return Err(Problem::new(Kind::Forbidden, "This would be signed by the member's own key, and this token is not the member's.")
+            .next("Do it in the dashboard or with the command line; reviewer bots get keys of their own later."));
+    }
+    Ok(())
+}
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Merge {
+struct CommentInput {
     #[serde(default)]
     project: Option<ProjectName>,
     patch: String,
+    /// What you say.
+    body: String,
+    /// The comment that it answers: its id, as patch.show gives it, or the beginning.
+    #[serde(default)]
+    reply_to: Option<String>,
 }
 
-async fn merge_patch(context: Context, input: Merge) -> Result<merge::Outcome, Problem> {
+#[derive(Debug, Serialize, JsonSchema)]
+struct Commented {
+    patch: PatchId,
+    /// The comment's id.
+    comment: Oid,
+}
+
+async fn comment(context: Context, input: CommentInput) -> Result<Commented, Problem> {
+    let org = context.org()?;
+    let actor = context.actor(&org);
+    in_own_name(&context)?;
+    let (project, patch, id, task) = org
+        .blocking(move |org| {
+            let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
+            let answered = input.reply_to.as_deref().map(|text| find_comment(&patch, text)).transpose()?;
+            // An answer stands where the comment is, also when the patch went on.
+            let (revision, reply_to) = match &answered {
+                Some((revision, comment)) => (revision, Some(comment)),
+                None => (gate::latest(&patch).ok_or_else(|| Problem::internal("a patch without a revision"))?, None),
+            };
+            let id = org.forge.comment(&project.rid, &patch.id, revision, &input.body, reply_to)?;
+            let task = provenance::task_of(org, &patch)?;
+            Ok((project, patch, id, task))
+        })
+        .await?;
+    let body = Body::PatchCommented { project: project.name, patch: patch.id.clone(), comment: id.clone(), task };
+    tell(&org, &actor, body).await?;
+    org.announce(&project.rid, std::slice::from_ref(&org.member));
+    Ok(Commented { patch: patch.id, comment: id })
+}
+
+/// A comment of a patch by its id, or the beginning of it.
+fn find_comment(patch: &Patch, text: &str) -> Result<(RevisionId, Oid), Problem> {
+    let all = patch.revisions.iter().flat_map(|r| r.comments.iter().map(move |c| (&r.id, &c.id)));
+    let found: Vec<_> = all.filter(|(_, id)| text.len() >= 4 && id.as_str().starts_with(text)).collect();
+    match found.as_slice() {
+        [(revision, id)] => Ok(((*revision).clone(), (*id).clone())),
+        [] => Err(Problem::not_found(format!("The patch {} has no comment “{}”.", patch.id, domain::shown(text)))
+            .next("meshwork patch show lists the comments with their ids.")),
+        _ => Err(Problem::invalid(format!("Several comments fit “{}”.", domain::shown(text))).next("Give more of its id.")),
+    }
+}
+
+async fn merge_patch(context: Context, input: One) -> Result<merge::Outcome, Problem> {
     let org = context.org()?;
     let actor = context.actor(&org);
     let (project, patch) = org.blocking(move |org| find(org, input.project.as_ref(), &input.patch)).await?;
@@ -249,4 +305,20 @@ async fn close(context: Context, input: One) -> Result<Done, Problem> {
     tell(&org, &actor, Body::PatchClosed { project: project.name, patch: patch.id.clone(), task }).await?;
     org.announce(&project.rid, std::slice::from_ref(&org.member));
     Ok(Done::new(format!("Patch {} is closed. Its commits stay in the repository.", patch.id)))
+}
+
+async fn reopen(context: Context, input: One) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let actor = context.actor(&org);
+    let (project, patch, task) = org
+        .blocking(move |org| {
+            let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
+            org.forge.reopen(&project.rid, &patch.id)?;
+            let task = provenance::task_of(org, &patch)?;
+            Ok((project, patch, task))
+        })
+        .await?;
+    tell(&org, &actor, Body::PatchReopened { project: project.name, patch: patch.id.clone(), task }).await?;
+    org.announce(&project.rid, std::slice::from_ref(&org.member));
+    Ok(Done::new(format!("Patch {} is open again.", patch.id)))
 }

@@ -2,6 +2,7 @@
 
 use super::{Done, Nothing};
 use crate::{
+    cloning,
     data_dir::make_private,
     mirror,
     org::Org,
@@ -17,7 +18,7 @@ use domain::{
 use forge::Visibility;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{net::SocketAddr, path::PathBuf};
+use std::{path::PathBuf, sync::Arc};
 use tokio::io::AsyncReadExt;
 
 pub(super) fn actions() -> Vec<Action> {
@@ -72,7 +73,7 @@ struct Add {
     /// Whether everybody may read it.
     #[serde(default)]
     public: bool,
-    /// Where to clone from, as `did:key:z6Mk…@host:port`.
+    /// Where to clone from, as `did:key:z6Mk…@host:port`, one after the other; the connected nodes where nothing is said.
     #[serde(default)]
     seeds: Vec<String>,
 }
@@ -87,7 +88,11 @@ struct Added {
 async fn add(context: Context, input: Add) -> Result<Added, Problem> {
     let org = context.org()?;
     let actor = context.actor(&org);
-    let added = org.blocking(move |org| if input.source.starts_with("rad:") { cloned(org, &input) } else { taken(org, &input) }).await?;
+    let added = if input.source.starts_with("rad:") {
+        cloned(&org, &actor, input).await?
+    } else {
+        org.blocking(move |org| taken(org, &input)).await?
+    };
     org.record(&actor, vec![Body::ProjectAdded { project: added.project.name.clone(), rid: added.project.rid.clone() }]).await?;
     Ok(added)
 }
@@ -123,25 +128,20 @@ fn free(org: &Org, name: &ProjectName) -> Result<(), Problem> {
     }
 }
 
-fn cloned(org: &Org, input: &Add) -> Result<Added, Problem> {
+async fn cloned(org: &Arc<Org>, actor: &Did, input: Add) -> Result<Added, Problem> {
     let rid: Rid = input.source.parse()?;
-    let name =
-        input.name.clone().ok_or_else(|| Problem::invalid("A cloned project needs a name in the org.").next("Give it with --name."))?;
-    free(org, &name)?;
-    let seeds: Vec<(Did, SocketAddr)> = input.seeds.iter().map(|s| seed(s)).collect::<Result<_, _>>()?;
-    org.forge.clone_project(&rid, &seeds, &*org.node()?)?;
-    let name =
-        input.name.clone().ok_or_else(|| Problem::invalid("A cloned project needs a name in the org.").next("Give it with --name."))?;
-    let project = Project { name, branch: org.forge.branch(&rid)?, rid, mirror: None };
-    write(org, &project, "Add project")?;
+    let name = input.name.ok_or_else(|| Problem::invalid("A cloned project needs a name in the org.").next("Give it with --name."))?;
+    let wanted = name.clone();
+    org.blocking(move |org| free(org, &wanted)).await?;
+    cloning::fetch(org, actor, &rid, &input.seeds).await?;
+    let project = org
+        .blocking(move |org| {
+            let project = Project { name, branch: org.forge.branch(&rid)?, rid, mirror: None };
+            write(org, &project, "Add project")?;
+            Ok(project)
+        })
+        .await?;
     Ok(Added { project, notices: vec![] })
-}
-
-fn seed(text: &str) -> Result<(Did, SocketAddr), Problem> {
-    let wrong =
-        || Problem::invalid(format!("“{}” is not a node's address.", domain::shown(text))).next("Give it as did:key:z6Mk…@127.0.0.1:8776.");
-    let (did, address) = text.split_once('@').ok_or_else(wrong)?;
-    Ok((did.parse()?, address.parse().map_err(|_| wrong())?))
 }
 
 fn write(org: &Org, project: &Project, message: &str) -> Result<(), Problem> {
@@ -201,7 +201,7 @@ struct FeatureView {
 }
 
 async fn show(context: Context, input: Named) -> Result<Shown, Problem> {
-    let show = move |org: &std::sync::Arc<Org>| {
+    let show = move |org: &Arc<Org>| {
         let board = Board::read(org, &org.project(input.project.as_ref())?)?;
         let feature = |f: &domain::task::Feature| FeatureView {
             id: f.id.clone(),
@@ -237,7 +237,7 @@ struct Share {
 }
 
 async fn share(context: Context, input: Share) -> Result<Done, Problem> {
-    let share = move |org: &std::sync::Arc<Org>| {
+    let share = move |org: &Arc<Org>| {
         let project = org.project(input.project.as_ref())?;
         org.forge.allow(&project.rid, &input.with)?;
         Ok(Done::new(format!("{} may be read by {} more.", project.name, input.with.len())))

@@ -100,7 +100,9 @@ fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
         TaskState::ChangesRequested { .. } => "A review asked for changes: meshwork task run starts the next revision.".to_owned(),
         TaskState::Merged { patch } => format!("Its patch {patch} is merged."),
         TaskState::Done => "It is ticked on the default branch.".to_owned(),
-        TaskState::Rejected { .. } => "Its patch was closed: meshwork task run starts anew.".to_owned(),
+        TaskState::Rejected { .. } => {
+            "Its patch was closed: meshwork task run starts anew, meshwork patch reopen takes that back.".to_owned()
+        }
     };
     if problems.is_empty() { text } else { format!("{text} {problems}") }
 }
