@@ -20,11 +20,17 @@ use std::{fs, io};
 
 /// Radicle for one org on one device. Share it in an `Arc`; every method may be called from any thread.
 pub struct Forge {
+    /// The org's own folder: the device's key, checkpoints.
+    pub(crate) own: PathBuf,
+    /// The Radicle home: that folder too, or a person's profile.
     pub(crate) home: Home,
+    pub(crate) in_profile: bool,
     pub(crate) storage: Storage,
     pub(crate) config: Config,
     pub(crate) device: SigningKey,
     pub(crate) member: SigningKey,
+    /// The node's: the device's, or that of a person's profile.
+    pub(crate) node: SigningKey,
     pub(crate) queue: Queue,
     pub(crate) running: Mutex<Option<Running>>,
     pub(crate) seen: Mutex<Seen>,
@@ -61,18 +67,35 @@ impl Forge {
             return Err(Problem::not_found(format!("There is no Radicle home in {}.", home.display()))
                 .next("Make an org with `meshwork org create`, or join one."));
         }
-        let home = Home::load(home).told(format!("The Radicle home {} cannot be opened.", home.display()))?;
-        let config = offline(Config::load(&home.config()).told("The configuration of Radicle cannot be read.")?);
-        let device = key::load(&home.keys())?;
+        let rad_home = Home::load(home).told(format!("The Radicle home {} cannot be opened.", home.display()))?;
+        let config = offline(Config::load(&rad_home.config()).told("The configuration of Radicle cannot be read.")?);
+        let device = key::load(&rad_home.keys())?;
         let member = key::load(&member_home.join("keys"))?;
-        let user = git::UserInfo { alias: config.node.alias.clone(), key: *device.public_key() };
+        Self::assemble(home, rad_home, config, device.clone(), member, device, false)
+    }
+
+    pub(crate) fn assemble(
+        own: &Path,
+        home: Home,
+        config: Config,
+        device: SigningKey,
+        member: SigningKey,
+        node: SigningKey,
+        in_profile: bool,
+    ) -> Result<Self, Problem> {
+        let user = git::UserInfo { alias: config.node.alias.clone(), key: *node.public_key() };
         let storage = Storage::open(home.storage(), user).told("The storage of Radicle cannot be opened.")?;
         home.cobs_db_mut().and_then(|mut db| Ok(db.migrate(cob::migrate::ignore)?)).told("The cache of Radicle cannot be opened.")?;
         let (queue, running, seen) = (Queue::default(), Mutex::default(), Mutex::default());
-        Ok(Self { home, storage, config, device, member, queue, running, seen })
+        Ok(Self { own: own.to_owned(), home, in_profile, storage, config, device, member, node, queue, running, seen })
     }
 
-    /// The device's key; also its Radicle node id.
+    /// The Radicle node's id.
+    pub fn node_id(&self) -> Did {
+        convert::did(self.node.public_key())
+    }
+
+    /// The device's key; also its Radicle node id, unless a person's profile is used.
     pub fn device(&self) -> Did {
         convert::did(self.device.public_key())
     }
@@ -136,6 +159,10 @@ impl Forge {
 
     pub(crate) fn device_key(&self) -> &PublicKey {
         self.device.public_key()
+    }
+
+    pub(crate) fn node_key(&self) -> &PublicKey {
+        self.node.public_key()
     }
 
     pub(crate) fn member_key(&self) -> &PublicKey {

@@ -184,10 +184,14 @@ impl Forge {
         if lock(&self.running).is_some() {
             return Err(Problem::conflict("The Radicle node runs already."));
         }
-        clear_socket(control_socket)?;
+        self.free_socket(control_socket)?;
         let (signals, received) = mpsc::sync_channel(1);
         let (home, config) = (self.home.clone(), self.config.node.clone());
-        let runtime = Runtime::init(home, config, control_socket.to_owned(), listen.into_iter().collect(), received, self.device.clone())
+        let on = match listen {
+            None if self.in_profile => config.listen.clone(),
+            asked => asked.into_iter().collect(),
+        };
+        let runtime = Runtime::init(home, config, control_socket.to_owned(), on, received, self.node.clone())
             .map_err(|error| not_started(error, listen))?;
         let handle = runtime.handle.clone();
         let address = runtime.local_addrs.first().copied();
@@ -197,7 +201,8 @@ impl Forge {
         };
         let join = thread::Builder::new().name("radicle".into()).spawn(run).told("No thread could be made for the Radicle node.")?;
         *lock(&self.running) = Some(handle.clone());
-        for rid in self.repositories()? {
+        // A profile holds repositories that are none of ours.
+        for rid in if self.in_profile { vec![] } else { self.repositories()? } {
             self.announce_quietly(&rid, &[]);
         }
         let thread = Mutex::new(Some(Thread { join, ended }));
@@ -267,8 +272,13 @@ fn announced(repo: &Repository, first: &[PublicKey]) -> Result<Vec<PublicKey>, P
     Ok(keys)
 }
 
+/// Whether a node answers on this socket.
+pub(crate) fn is_listening(socket: &Path) -> bool {
+    UnixStream::connect(socket).is_ok()
+}
+
 /// Takes away a socket that nobody listens on: a killed process leaves one.
-fn clear_socket(socket: &Path) -> Result<(), Problem> {
+pub(crate) fn clear_socket(socket: &Path) -> Result<(), Problem> {
     let bytes = socket.as_os_str().len();
     if bytes > limits::SOCKET_PATH_BYTES_MAX {
         return Err(Problem::invalid(format!("The path of the socket {} is too long.", socket.display()))

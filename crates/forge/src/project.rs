@@ -89,8 +89,8 @@ impl Forge {
         })?;
         let visibility = match visibility {
             Visibility::Public => identity::Visibility::Public,
-            // Other nodes speak of a private repository only to node ids that it lists, and ours is the device's.
-            Visibility::Private { allow } => identity::Visibility::private(dids(allow)?.into_iter().chain([self.device_key().into()])),
+            // Other nodes speak of a private repository only to node ids that it lists, and ours is the node's.
+            Visibility::Private { allow } => identity::Visibility::private(dids(allow)?.into_iter().chain([self.node_key().into()])),
         };
         Ok(Doc::initial(project, self.member_key().into(), visibility))
     }
@@ -155,8 +155,8 @@ impl Forge {
     /// Gives a working copy the remote `rad`, and a tracking ref as if it had been fetched.
     fn add_remote(&self, work: &git2::Repository, rid: &Rid, branch: &str, head: git2::Oid) -> Result<(), Problem> {
         let url = radicle::git::Url::from(convert::repo_id(rid)?);
-        // The stock `rad` with this Radicle home pushes as the device.
-        let push = url.clone().with_namespace(*self.device_key());
+        // The stock `rad` with this Radicle home pushes with the node's key.
+        let push = url.clone().with_namespace(*self.node_key());
         radicle::git::configure_remote(work, "rad", &url, &push).told("The remote “rad” could not be added to the working copy.")?;
         if let Err(error) = work.reference(&format!("refs/remotes/rad/{branch}"), head, true, "meshwork") {
             tracing::debug!(%error, "the tracking ref of rad could not be set");

@@ -190,7 +190,7 @@ impl Forge {
     }
 
     fn checkpoints_path(&self, rid: &Rid) -> PathBuf {
-        self.home.path().join("checkpoints").join(format!("{}.git", rid.as_str().trim_start_matches("rad:")))
+        self.own.join("checkpoints").join(format!("{}.git", rid.as_str().trim_start_matches("rad:")))
     }
 
     /// The repository that holds the checkpoints: never announced, and it borrows the objects of the projects.

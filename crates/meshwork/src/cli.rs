@@ -118,6 +118,10 @@ pub(crate) enum Org {
         /// What people call its founder.
         #[arg(long)]
         member: Option<String>,
+        /// An existing Radicle profile (what RAD_HOME names): its key, storage and node are used in place. A passphrase
+        /// comes from RAD_PASSPHRASE or is asked for, and is kept encrypted.
+        #[arg(long, value_name = "DIR")]
+        rad_home: Option<PathBuf>,
     },
     /// Show the org.
     Show,

@@ -149,7 +149,12 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
 
 async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome {
     let value = match org {
-        cli::Org::Create { name, member } => client.call("org.create", json!({"name": name, "member": member})).await?,
+        cli::Org::Create { name, member, rad_home } => {
+            let rad_home = rad_home.map(std::path::absolute).transpose().map_err(Problem::internal)?;
+            let passphrase = rad_home.as_deref().map(profile_passphrase).transpose()?.flatten();
+            let secret = passphrase.as_ref().map(Secret::expose);
+            client.call("org.create", json!({"name": name, "member": member, "rad_home": rad_home, "passphrase": secret})).await?
+        }
         cli::Org::Show => client.call("org.show", json!({})).await?,
     };
     answer(&value, json, parts);
@@ -314,6 +319,20 @@ async fn journals(client: &Client, journal: cli::Journal, json: bool) -> Outcome
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The passphrase of a Radicle profile that is protected: from the environment, else from the person, if one is there.
+fn profile_passphrase(home: &Path) -> Result<Option<Secret>, Problem> {
+    if !forge::is_protected(home)? {
+        return Ok(None);
+    }
+    match std::env::var("RAD_PASSPHRASE") {
+        Ok(text) => Ok(Some(Secret::new(text))),
+        Err(_) if !std::io::stdin().is_terminal() => Ok(None),
+        Err(_) => {
+            standard_input("the passphrase of your Radicle key").map(|t| Some(Secret::new(t.trim_end_matches(['\r', '\n']).to_owned())))
+        }
+    }
 }
 
 fn passphrase(file: Option<&Path>) -> Result<Secret, Problem> {

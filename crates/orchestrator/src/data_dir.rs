@@ -159,13 +159,17 @@ impl OrgDir {
     pub fn record(&self) -> PathBuf {
         self.root.join("org.json")
     }
-    /// The Radicle home: storage, node, the device's key.
+    /// The device's key and checkpoints; also the Radicle home, with storage and node, unless a person's profile is used.
     pub fn radicle(&self) -> PathBuf {
         self.root.join("radicle")
     }
     /// The member's key.
     pub fn member(&self) -> PathBuf {
         self.root.join("member")
+    }
+    /// The passphrase of the person's Radicle profile, encrypted: a vault of its own, which no run can reach.
+    pub fn profile(&self) -> PathBuf {
+        self.root.join("profile")
     }
     /// Journal, blobs, logs.
     pub fn store(&self) -> PathBuf {

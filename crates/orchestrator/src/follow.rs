@@ -1,18 +1,20 @@
 //! Follows Radicle while `up` runs: what another node or another process did to patches and branches moves the tasks at
-//! once. The node's events say where to look; a slow pass over everything makes up for what they missed.
+//! once. The node's events say where to look, and so do the refs of this node's own keys, which the stock `rad` writes by itself;
+//! a slow pass over everything makes up for what was missed.
 
 use crate::{
     lifecycle::reconcile::{self, Patches},
     limits,
     org::Org,
 };
-use domain::{PatchId, Problem, Rid};
+use domain::{Oid, PatchId, Problem, Rid};
 use forge::{NodeEvent, NodeEvents, Received};
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
     sync::{Arc, Mutex, PoisonError, Weak},
     thread,
+    time::Instant,
 };
 use tokio::sync::Notify;
 
@@ -103,17 +105,49 @@ fn hear(org: &Weak<Org>, mut events: NodeEvents, changes: &Changes) {
 /// Looks where something changed, until the org closes.
 pub(crate) async fn follow(org: Arc<Org>, changes: Arc<Changes>) {
     let mut closing = org.closing.subscribe();
+    let (mut known, mut whole) = (Signed::new(), Instant::now());
     loop {
-        tokio::select! {
-            () = changes.news.notified() => {}
-            () = tokio::time::sleep(limits::FOLLOW_EVERY) => changes.add(|found| found.everywhere = true),
+        let told = tokio::select! {
+            () = changes.news.notified() => true,
+            () = tokio::time::sleep(limits::FOLLOW_LOOK_EVERY) => false,
             _ = closing.wait_for(|c| *c) => return,
+        };
+        if whole.elapsed() >= limits::FOLLOW_EVERY {
+            whole = Instant::now();
+            changes.add(|found| found.everywhere = true);
+        }
+        if !told {
+            known = look_here(&org, known, &changes).await;
+            continue;
         }
         // A fetch or a write comes as a burst of events.
         tokio::time::sleep(limits::FOLLOW_COALESCE).await;
         look(&org, changes.take()).await;
         // A default branch that moved may have freed tasks.
         org.wake.notify_one();
+    }
+}
+
+/// Where the refs of this node's keys are, by project.
+type Signed = BTreeMap<Rid, Vec<Option<Oid>>>;
+
+/// The stock `rad` on this machine tells the node nothing while no other node wants to know: so its refs are looked at.
+async fn look_here(org: &Arc<Org>, known: Signed, changes: &Changes) -> Signed {
+    let look = |org: &Arc<Org>| {
+        let keys = BTreeSet::from([org.forge.node_id(), org.member.clone()]);
+        let of = |rid: &Rid| keys.iter().map(|key| org.forge.signed_refs(rid, key)).collect::<Result<Vec<_>, _>>();
+        org.state()?.projects.into_values().map(|p| Ok((p.rid.clone(), of(&p.rid)?))).collect::<Result<Signed, Problem>>()
+    };
+    match org.blocking(look).await {
+        Ok(now) => {
+            let moved = now.iter().filter(|(rid, at)| known.get(*rid).is_some_and(|before| before != *at));
+            moved.for_each(|(rid, _)| changes.add(|found| found.project(rid.clone())));
+            now
+        }
+        Err(problem) => {
+            tracing::warn!(%problem, "the refs of this device cannot be read");
+            known
+        }
     }
 }
 

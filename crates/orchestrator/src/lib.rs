@@ -25,6 +25,7 @@ pub mod mcp;
 pub mod merge;
 pub mod mirror;
 pub mod org;
+pub mod profile;
 pub mod provenance;
 pub mod runner;
 pub mod table;

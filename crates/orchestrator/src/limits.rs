@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 /// How often every patch is compared with the journal, beside the node's news.
 pub const FOLLOW_EVERY: Duration = Duration::from_secs(60);
+/// How often it is looked whether another process on this machine wrote with the node's keys.
+pub const FOLLOW_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// For how long news of the node are gathered before one looks.
 pub const FOLLOW_COALESCE: Duration = Duration::from_millis(150);
 /// How many patches of one project are looked at one by one; with more, all are.

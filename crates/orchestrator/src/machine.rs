@@ -1,6 +1,6 @@
 //! One machine: its data folder, the org that it serves, and what does not belong to any org.
 
-use crate::{data_dir::DataDir, org::Org};
+use crate::{data_dir::DataDir, org::Org, profile::Profile};
 use domain::{OrgName, Problem};
 use std::{
     net::SocketAddr,
@@ -63,16 +63,16 @@ impl Machine {
         Ok(())
     }
 
-    /// Makes an org with this machine's member as its owner, and serves it.
+    /// Makes an org with this machine's member as its owner, perhaps in a person's Radicle profile, and serves it.
     ///
     /// # Errors
     /// When there is one already, or it cannot be made.
-    pub async fn create(self: &Arc<Self>, name: &OrgName, member: &str) -> Result<Arc<Org>, Problem> {
+    pub async fn create(self: &Arc<Self>, name: &OrgName, member: &str, profile: Option<Profile>) -> Result<Arc<Org>, Problem> {
         if let Ok(org) = self.org() {
             return Err(Problem::conflict(format!("This data folder belongs to the org {} already.", org.name))
                 .next("Give another folder with --data-dir for another org."));
         }
-        Org::create(self, name, member).await?;
+        Org::create(self, name, member, profile).await?;
         let org = Org::open(self, name).await?;
         self.serve(org.clone());
         Ok(org)

@@ -12,6 +12,7 @@ use crate::{
     limits,
     machine::{Machine, Options},
     mirror,
+    profile::{self, Profile},
 };
 use domain::{
     Did, Kind, OrgName, Problem, Rid,
@@ -89,15 +90,18 @@ impl std::fmt::Debug for Org {
 struct Record {
     name: OrgName,
     rid: Rid,
+    /// The person's Radicle profile that it is in; none: it has a Radicle home of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rad_home: Option<PathBuf>,
 }
 
 impl Org {
-    /// Makes an org: keys, the org repository, the vault. The record is written last, so that a half-made org does not
+    /// Makes an org: keys, or those of a person's profile, the org repository, the vault. The record is written last, so that a half-made org does not
     /// count and is made anew.
     ///
     /// # Errors
     /// When something cannot be written.
-    pub async fn create(machine: &Arc<Machine>, name: &OrgName, member: &str) -> Result<(), Problem> {
+    pub async fn create(machine: &Arc<Machine>, name: &OrgName, member: &str, profile: Option<Profile>) -> Result<(), Problem> {
         check_person(member)?;
         let (dir, name, member) = (machine.data.org(name), name.clone(), member.to_owned());
         blocking(move || {
@@ -105,14 +109,22 @@ impl Org {
                 fs::remove_dir_all(&dir.root).map_err(|e| storage(&dir.root, &e))?;
             }
             make_private(&dir.root)?;
-            let forge = Forge::create(&dir.radicle(), &dir.member(), &member)?;
+            let rad_home = profile.as_ref().map(|profile| profile.home.clone());
+            let forge = match profile {
+                Some(profile) => profile::create(&dir, profile)?,
+                None => Forge::create(&dir.radicle(), &dir.member(), &member)?,
+            };
             let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
             let device = Device { name: file_name(&host), did: forge.device(), owner: member.clone() };
             let founder =
                 Member { name: member, roles: vec![Role::Owner], keys: vec![MemberKey { did: forge.member(), device: forge.device() }] };
             let org = domain::org::Org { version: domain::org::VERSION, name: name.clone(), threshold: 1 };
             let rid = forge.create_org(&org, &founder, &device)?;
-            let record = serde_json::to_vec_pretty(&Record { name, rid }).map_err(Problem::internal)?;
+            if forge.org_state(&rid)?.device_of(&forge.device()).is_none() {
+                return Err(Problem::conflict("This Radicle profile holds an org of this name already, made from another data folder.")
+                    .next("Use that data folder, restore it from a backup, or give the org another name."));
+            }
+            let record = serde_json::to_vec_pretty(&Record { name, rid, rad_home }).map_err(Problem::internal)?;
             write_private(&dir.record(), &record)
         })
         .await
@@ -149,7 +161,7 @@ impl Org {
         for lock in forge::clear_stale_locks(&dir.radicle()) {
             tracing::warn!(lock = %lock.display(), "a lock that a killed process left was removed");
         }
-        let forge = Arc::new(Forge::open(&dir.radicle(), &dir.member())?);
+        let forge = Arc::new(profile::open(&dir, record.rad_home.as_deref())?);
         let (device, member) = (forge.device(), forge.member());
         let signing = forge.clone();
         let signer = store::Signer { device: device.clone(), sign: Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message))) };
@@ -181,6 +193,11 @@ impl Org {
             dir,
         };
         let org = Arc::new(org);
+        if org.forge.in_profile() {
+            // What was written while no node ran; of a home of its own the node tells everything.
+            let ours = org.state()?.projects.into_values().map(|p| p.rid);
+            std::iter::once(org.rid.clone()).chain(ours).for_each(|rid| org.announce(&rid, &[]));
+        }
         if org.store.head()?.seq.0 == 0 {
             let created = Body::OrgCreated { org: org.name.clone(), rid: org.rid.clone(), owner: org.member.clone() };
             org.store.append_blocking(vec![org.event(&org.member, created)])?;
@@ -301,8 +318,12 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Proble
     tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
 }
 
-/// Starts the node on the address asked for; where none was, on Radicle's usual port, or any if that is taken.
+/// Starts the node on the address asked for; where none was, on those of the person's profile, else on Radicle's usual port,
+/// or any if that is taken.
 fn start_node(forge: &Arc<Forge>, dir: &OrgDir, options: &Options) -> Result<Node, Problem> {
+    if forge.in_profile() {
+        return forge.start_node(options.radicle_listen, &forge.stock_socket());
+    }
     let socket = dir.node_socket();
     let _ = fs::remove_file(&socket);
     match options.radicle_listen {

@@ -46,6 +46,7 @@ impl Stock {
         let dir = tempfile::Builder::new().prefix("mw-stock-").tempdir().unwrap();
         let stock = Self { tools: tools.canonicalize().unwrap(), node: None, passphrase: passphrase.to_owned(), dir };
         stock.rad(stock.folder(), &["auth", "--alias", "stock"]);
+        stock.configure(&[], &[]);
         Some(stock)
     }
 
@@ -110,14 +111,7 @@ impl Stock {
         // Radicle takes no port 0 from a file, so a free one is looked up.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let connect: Vec<String> = peer.iter().map(|(did, at)| format!("{}@{at}", nid(did))).collect();
-        let config = self.home().join("config.json");
-        let mut json: Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
-        json["preferredSeeds"] = json!([]);
-        json["node"]["connect"] = json!(connect);
-        json["node"]["network"] = "test".into();
-        json["node"]["peers"] = json!({"type": "static"});
-        json["node"]["listen"] = json!([address]);
-        fs::write(&config, json.to_string()).unwrap();
+        self.configure(&connect, &[address]);
         let log = fs::File::create(self.folder().join("node.log")).unwrap();
         let mut node = self.command(self.folder(), "radicle-node");
         self.node = Some(node.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
@@ -125,6 +119,26 @@ impl Stock {
             stock.command(stock.folder(), "rad").args(["node", "status", "--only", "nid"]).output().is_ok_and(|o| o.status.success())
         });
         address
+    }
+
+    /// Ends the node.
+    pub fn stop(&mut self) {
+        if let Some(mut node) = self.node.take() {
+            let _ = node.kill();
+            let _ = node.wait();
+        }
+    }
+
+    /// Nobody is spoken to but whom the test names.
+    fn configure(&self, connect: &[String], listen: &[SocketAddr]) {
+        let config = self.home().join("config.json");
+        let mut json: Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
+        json["preferredSeeds"] = json!([]);
+        json["node"]["connect"] = json!(connect);
+        json["node"]["network"] = "test".into();
+        json["node"]["peers"] = json!({"type": "static"});
+        json["node"]["listen"] = json!(listen);
+        fs::write(&config, json.to_string()).unwrap();
     }
 
     /// Clones a repository from a node that is connected, and gives the working copy.
@@ -165,9 +179,6 @@ fn nid(did: &str) -> &str {
 
 impl Drop for Stock {
     fn drop(&mut self) {
-        if let Some(node) = &mut self.node {
-            let _ = node.kill();
-            let _ = node.wait();
-        }
+        self.stop();
     }
 }

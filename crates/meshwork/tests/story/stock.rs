@@ -1,6 +1,6 @@
 //! Somebody on another node, with the stock `rad` and `radicle-node`: what they do moves our tasks at once.
 
-use crate::support::{PASSES, command_agent, machine, text};
+use crate::support::{PASSES, PROGRAM, clear, command_agent, idle, machine, project, text};
 use domain::{
     Did,
     org::{Device, Member, MemberKey},
@@ -124,4 +124,64 @@ async fn what_a_delegate_does_with_stock_tools_on_another_node_moves_the_tasks_a
     until_task(&up, "T003", "in_review").await;
     assert_eq!(events_of(&up, "patch_reviewed", &by).await.len(), 2);
     assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
+}
+
+/// Runs a verb as somebody who has this passphrase in the environment.
+fn create_with(stock: &Stock, up: &Up, passphrase: &str) -> (i32, Value) {
+    let home = stock.home();
+    let args = ["--json", "org", "create", "crew", "--member", "ada", "--rad-home", home.to_str().unwrap()];
+    let mut command = std::process::Command::new(PROGRAM);
+    command.arg("--data-dir").arg(up.data()).args(args).env("RAD_PASSPHRASE", passphrase).stdin(std::process::Stdio::null());
+    let output = command.output().unwrap();
+    (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_org_lives_in_a_persons_existing_profile_whose_stock_rad_works_on() {
+    let Some(mut stock) = Stock::with_passphrase("an org in a profile of the stock rad", "open sesame") else { return };
+    let (by, home) = (stock.did(), stock.home());
+    let mut up = idle();
+    up.begin().await;
+    let create = ["org", "create", "crew", "--member", "ada", "--rad-home", home.to_str().unwrap()];
+    clear(&up.refused(&create, 3).await, "protected by a passphrase");
+    clear(&create_with(&stock, &up, "wrong").1["error"], "does not open the key");
+    clear(&up.refused(&["org", "create", "crew", "--rad-home", up.folder().to_str().unwrap()], 4).await, "no Radicle profile");
+    stock.start(None);
+    let (code, refused) = create_with(&stock, &up, "open sesame");
+    assert_eq!(code, 5, "{refused}");
+    clear(&refused["error"], "node runs on the profile");
+    stock.stop();
+    let (code, org) = create_with(&stock, &up, "open sesame");
+    assert_eq!(code, 0, "{org}");
+    assert_eq!((&org["member"], &org["node"], org["rad_home"].as_str()), (&json!(by), &json!(by), home.to_str()));
+    let own = up.data().join("orgs/crew");
+    assert!(!own.join("radicle/storage").exists() && !own.join("member").exists(), "never both");
+
+    // The person's own `rad`, beside `up`, on the one profile: it speaks to our node, and the task follows.
+    let work = project(&up, "mine", THREE, PASSES).await;
+    command_agent(&up, "echo", "echo by $MESHWORK_TASK > $MESHWORK_TASK.txt").await;
+    let patches = do_all(&up, &["T001", "T002"], "echo").await;
+    assert!(stock.rad(work.path(), &["patch", "list"]).contains(&patches[0][..7]));
+    stock.rad(work.path(), &["patch", "review", &patches[1], "--reject", "--message", "By hand."]);
+    let begun = std::time::Instant::now();
+    until_task(&up, "T002", "changes_requested").await;
+    stock.merge(work.path(), &patches[0]);
+    until_task(&up, "T001", "merged").await;
+    assert!(begun.elapsed() < std::time::Duration::from_secs(45), "at once, and not by the slow pass: {:?}", begun.elapsed());
+    assert_eq!(events_of(&up, "patch_merged", &by).await.len(), 1);
+
+    // An unattended restart opens the key; a foreign node is still respected.
+    up.end().await;
+    stock.start(None);
+    clear(&up.refused(&["up", "--listen", "127.0.0.1:0", "--no-open"], 5).await, "node runs on the profile");
+    stock.stop();
+    up.begin().await;
+    let merged = up.merge(&text(&up.do_task("T003", "echo").await["patch"])).await;
+    assert_eq!(stock.git(work.path(), &["ls-remote", "rad", "refs/heads/main"]).split('\t').next(), merged["commit"].as_str());
+    assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
+    let saved = own.join("profile");
+    let clear_text = std::fs::read_dir(&saved)
+        .unwrap()
+        .any(|file| std::fs::read(file.unwrap().path()).is_ok_and(|bytes| bytes.windows(11).any(|part| part == b"open sesame")));
+    assert!(saved.exists() && !clear_text, "the passphrase is encrypted");
 }

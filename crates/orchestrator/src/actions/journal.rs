@@ -125,7 +125,14 @@ async fn create_backup(context: Context, input: Create) -> Result<Done, Problem>
     // Before the copy, so that the backup itself says when it was made.
     org.record(&actor, vec![Body::BackedUp]).await?;
     let bytes = org.blocking(move |org| save(org, &input)).await?;
-    Ok(Done::new(format!("Saved {bytes} bytes of keys, journal and repositories, encrypted. Keep the passphrase apart from the file.")))
+    let outside = if org.forge.in_profile() {
+        format!(" Your Radicle profile {} is not in it: save that too.", org.forge.rad_home().display())
+    } else {
+        String::new()
+    };
+    Ok(Done::new(format!(
+        "Saved {bytes} bytes of keys, journal and repositories, encrypted. Keep the passphrase apart from the file.{outside}"
+    )))
 }
 
 fn save(org: &Org, input: &Create) -> Result<u64, Problem> {
@@ -147,7 +154,8 @@ fn seal(org: &Org, input: &Create, scratch: &Path) -> Result<u64, Problem> {
     let journal = scratch.join("journal.db");
     org.store.snapshot(&journal)?;
     let mut sources = vec![Source { path: "store/journal.db".into(), file: journal }];
-    for part in ["org.json", "member", "vault", "radicle", "store"] {
+    let parts = ["org.json", "member", "vault", "profile", "radicle", "store"];
+    for part in parts.into_iter().filter(|part| org.dir.root.join(part).exists()) {
         add(&org.dir.root, Path::new(part), &mut sources)?;
     }
     if input.path.exists() {

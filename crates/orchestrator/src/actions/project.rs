@@ -108,7 +108,7 @@ fn taken(org: &Org, input: &Add) -> Result<Added, Problem> {
         None => crate::org::file_name(&folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()).parse()?,
     };
     free(org, &name)?;
-    let visibility = if input.public { Visibility::Public } else { Visibility::Private { allow: vec![org.device.clone()] } };
+    let visibility = if input.public { Visibility::Public } else { Visibility::Private { allow: vec![] } };
     let made = org.forge.init_project(&folder, &name, input.branch.as_deref(), &visibility)?;
     let project = Project { name, rid: made.rid, branch: made.branch, mirror: None };
     let mut notices = made.notices;
