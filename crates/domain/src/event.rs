@@ -1,24 +1,23 @@
 //! Events: the facts of the journal, and what they change.
 //!
 //! An event carries facts and hashes; content (log text, prompts, messages, manifests) lies in blobs that can be erased.
-//! [`project`] is the one place that says what an event changes. It is pure, so that the projections can be rebuilt.
+//! [`project`] (`event/projection.rs`) is the one place that says what an event changes. It is pure, so that the projections can be rebuilt.
+
+mod projection;
+
+pub use projection::{Before, Projected, project};
 
 use crate::{
-    AgentName, CredentialName, Did, Hash, LeaseId, Oid, OrgName, PatchId, Problem, ProjectName, RevisionId, Rid, RunId, TaskRef, Timestamp,
-    limits::PHASES_MAX,
-    manifest::Class,
+    AgentName, CredentialName, Did, Hash, LeaseId, Oid, OrgName, PatchId, ProjectName, RevisionId, Rid, RunId, TaskRef, Timestamp,
+    capacity::Resources,
     patch::Verdict,
     placement::Refusal,
-    project::MirrorState,
     role::Role,
-    run::{CheckResult, Phase, Question, Reason, Run, RunState},
-    task::Claim,
+    run::{CheckResult, LeftOut, Question, Reason, Run, RunState},
     usage::Usage,
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
 
 /// The version of events that this build writes.
 pub const VERSION: u16 = 1;
@@ -177,6 +176,29 @@ pub enum Body {
         device: Did,
         /// The lease ends then, unless renewed.
         until: Timestamp,
+        /// What of the device is reserved for it.
+        reserved: Resources,
+    },
+    /// The runner was heard of: the lease goes on.
+    LeaseRenewed {
+        /// The run.
+        run: RunId,
+        /// It ends then, unless renewed.
+        until: Timestamp,
+    },
+    /// A person, or the device's owner, asked for the end of a run; it ends once its work is saved.
+    RunEndAsked {
+        /// The run.
+        run: RunId,
+        /// Why.
+        reason: Reason,
+    },
+    /// A run that had not ended, and that nothing drove any more, was taken up.
+    RunRecovered {
+        /// The run.
+        run: RunId,
+        /// What is known of how that came.
+        message: String,
     },
     /// The runner reported its key, and the requester's device delegated to it.
     RunDelegated {
@@ -219,6 +241,28 @@ pub enum Body {
         commit: Oid,
         /// Its tree, which the runner verified.
         tree: Oid,
+        /// What was left out of it, or is odd, in words.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notes: Vec<String>,
+    },
+    /// A checkpoint was removed: its work is in a patch, or merged.
+    CheckpointDropped {
+        /// The run that it was of.
+        run: RunId,
+    },
+    /// Files of a run are in neither commit nor checkpoint; its folder is kept aside.
+    WorkKept {
+        /// The run.
+        run: RunId,
+        /// What was left out.
+        left_out: LeftOut,
+    },
+    /// A folder that was kept aside was removed.
+    WorkDropped {
+        /// The run.
+        run: RunId,
+        /// Why.
+        why: String,
     },
     /// A person sent a message to a running agent. Its text is a blob.
     MessageSent {
@@ -228,6 +272,22 @@ pub enum Body {
         order: u64,
         /// The text.
         text: Hash,
+    },
+    /// The agent got a message.
+    MessageDelivered {
+        /// The run.
+        run: RunId,
+        /// The order's number within the run.
+        order: u64,
+    },
+    /// The agent will not get a message.
+    MessageRefused {
+        /// The run.
+        run: RunId,
+        /// The order's number within the run.
+        order: u64,
+        /// Why.
+        why: String,
     },
     /// The engine asks a person.
     QuestionAsked {
@@ -364,123 +424,14 @@ pub enum Body {
 pub mod kind {
     /// A [`crate::run::Run`], by run id.
     pub const RUN: &str = "run";
+    /// The [`crate::RunId`] of a run that has not ended, by itself: these are few, however long the history is.
+    pub const ACTIVE: &str = "active";
     /// A [`crate::task::Claim`], by the task's full name.
     pub const CLAIM: &str = "claim";
     /// The [`crate::PatchId`] that a comment is on, by the comment's id.
     pub const COMMENT: &str = "comment";
     /// A [`crate::project::MirrorState`], by project.
     pub const MIRROR: &str = "mirror";
-}
-
-/// One projected thing, as it is after an event.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Projected {
-    /// Its kind: one of [`kind`].
-    pub kind: &'static str,
-    /// Its id within the kind.
-    pub id: String,
-    /// Itself.
-    pub value: Value,
-}
-
-/// Reads a projected thing as it was before the event: `get(kind, id)`.
-pub type Before<'a> = &'a mut dyn FnMut(&str, &str) -> Option<Value>;
-
-/// Everything that an event changes. An event about something unknown changes nothing (its beginning may lie in a part
-/// of the journal that is not here).
-pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Problem> {
-    let mut out = Vec::new();
-    match &event.body {
-        Body::RunQueued { run } => {
-            out.push(put(kind::RUN, run.id.as_str(), run)?);
-            if let (Class::Agent, Some(task)) = (run.class, &run.task) {
-                let mut claim = read::<Claim>(before, kind::CLAIM, &task.to_string())?.unwrap_or_else(|| new_claim(task, &run.requester));
-                claim.runs.push(run.id.clone());
-                out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
-            }
-        }
-        Body::PatchPublished { run, patch, revision, .. } => {
-            if let Some(task) = read::<Run>(before, kind::RUN, run.as_str())?.and_then(|r| r.task) {
-                out.extend(claim(before, Some(&task), |c| {
-                    (c.patch, c.revision, c.rejected) = (Some(patch.clone()), Some(revision.clone()), false);
-                    c.verdicts.clear();
-                })?);
-            }
-        }
-        Body::PatchRevised { patch, revision, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| {
-            c.revision = Some(revision.clone());
-            c.verdicts.clear();
-        })?),
-        Body::PatchCommented { patch, comment, .. } => out.push(put(kind::COMMENT, comment.as_str(), patch)?),
-        Body::PatchReviewed { patch, verdict, task, .. } => {
-            out.extend(claim_with(before, task.as_ref(), patch, |c| judge(c, &event.actor, *verdict))?);
-        }
-        Body::PatchMerged { patch, task, .. } => {
-            out.extend(claim(before, task.as_ref(), |c| (c.patch, c.merged) = (Some(patch.clone()), true))?);
-        }
-        Body::PatchClosed { patch, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| c.rejected = true)?),
-        Body::PatchReopened { patch, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| c.rejected = false)?),
-        Body::MirrorPushed { project, commit } | Body::MirrorPulled { project, commit } | Body::MirrorReached { project, commit } => {
-            let state = MirrorState { commit: Some(commit.clone()), at: event.at, problem: None };
-            out.push(put(kind::MIRROR, project.as_str(), &state)?);
-        }
-        Body::MirrorFailed { project, why } => {
-            let commit = read::<MirrorState>(before, kind::MIRROR, project.as_str())?.and_then(|m| m.commit);
-            let state = MirrorState { commit, at: event.at, problem: Some(why.clone()) };
-            out.push(put(kind::MIRROR, project.as_str(), &state)?);
-        }
-        _ => {}
-    }
-    if let Some(id) = event.body.run()
-        && let Some(mut run) = read::<Run>(before, kind::RUN, id.as_str())?
-    {
-        change_run(&mut run, event);
-        out.push(put(kind::RUN, id.as_str(), &run)?);
-    }
-    Ok(out)
-}
-
-fn change_run(run: &mut Run, event: &Event) {
-    match &event.body {
-        Body::RunPlaced { manifest, envelope, base, spec_hash, .. } => {
-            run.manifest = Some(manifest.clone());
-            run.envelope = Some(envelope.clone());
-            run.base = Some(base.clone());
-            run.spec_hash.clone_from(spec_hash);
-        }
-        Body::RunLeased { lease, device, .. } => {
-            run.lease = Some(lease.clone());
-            run.device = Some(device.clone());
-            run.started_at = Some(event.at);
-        }
-        Body::RunDelegated { key, .. } => run.key = Some(key.clone()),
-        Body::RunMoved { to, reason, .. } if run.state.may_become(*to) => {
-            if run.state != *to && run.phases.len() < PHASES_MAX {
-                run.phases.push(Phase { state: *to, at: event.at });
-            }
-            run.state = *to;
-            run.reason = reason.clone();
-            if to.ended() {
-                run.ended_at = Some(event.at);
-                run.paused = false;
-                run.questions.clear();
-            }
-        }
-        Body::RunPaused { paused, .. } => run.paused = *paused,
-        Body::RunCheckpointed { commit, .. } => run.checkpoint = Some(commit.clone()),
-        Body::RunCommitted { commit, .. } => run.commit = Some(commit.clone()),
-        Body::QuestionAsked { question, .. } => run.questions.push(question.clone()),
-        Body::QuestionAnswered { question, .. } => run.questions.retain(|q| q.id != *question),
-        Body::SandboxStopped { what, .. } => run.violations.push(what.clone()),
-        Body::ModelCalled { usage, .. } => run.usage = run.usage.plus(*usage),
-        Body::ChecksEnded { checks, .. } => run.checks.clone_from(checks),
-        Body::PatchPublished { patch, revision, commit, .. } => {
-            run.patch = Some(patch.clone());
-            run.revision = Some(revision.clone());
-            run.commit = Some(commit.clone());
-        }
-        _ => {}
-    }
 }
 
 impl Body {
@@ -490,6 +441,14 @@ impl Body {
             Self::RunPlaced { run, .. }
             | Self::RunRefused { run, .. }
             | Self::RunLeased { run, .. }
+            | Self::LeaseRenewed { run, .. }
+            | Self::RunEndAsked { run, .. }
+            | Self::RunRecovered { run, .. }
+            | Self::CheckpointDropped { run, .. }
+            | Self::WorkKept { run, .. }
+            | Self::WorkDropped { run, .. }
+            | Self::MessageDelivered { run, .. }
+            | Self::MessageRefused { run, .. }
             | Self::RunDelegated { run, .. }
             | Self::RunMoved { run, .. }
             | Self::RunPaused { run, .. }
@@ -505,61 +464,4 @@ impl Body {
             _ => None,
         }
     }
-}
-
-fn new_claim(task: &TaskRef, device: &Did) -> Claim {
-    Claim {
-        task: task.clone(),
-        device: device.clone(),
-        runs: vec![],
-        patch: None,
-        merged: false,
-        rejected: false,
-        revision: None,
-        verdicts: BTreeMap::new(),
-    }
-}
-
-fn judge(claim: &mut Claim, by: &Did, verdict: Option<Verdict>) {
-    match verdict {
-        None => {
-            claim.verdicts.remove(by);
-        }
-        // A comment takes no verdict back.
-        Some(Verdict::Comment) => {
-            claim.verdicts.entry(by.clone()).or_insert(Verdict::Comment);
-        }
-        Some(verdict) => {
-            claim.verdicts.insert(by.clone(), verdict);
-        }
-    }
-}
-
-fn claim(before: Before<'_>, task: Option<&TaskRef>, change: impl FnOnce(&mut Claim)) -> Result<Option<Projected>, Problem> {
-    let Some(task) = task else { return Ok(None) };
-    let Some(mut claim) = read::<Claim>(before, kind::CLAIM, &task.to_string())? else { return Ok(None) };
-    change(&mut claim);
-    put(kind::CLAIM, &task.to_string(), &claim).map(Some)
-}
-
-/// As [`claim`], where this is the claim's patch: of an earlier one nothing counts any more.
-fn claim_with(
-    before: Before<'_>,
-    task: Option<&TaskRef>,
-    patch: &PatchId,
-    change: impl FnOnce(&mut Claim),
-) -> Result<Option<Projected>, Problem> {
-    claim(before, task, |claim| {
-        if claim.patch.as_ref() == Some(patch) {
-            change(claim);
-        }
-    })
-}
-
-fn read<T: DeserializeOwned>(before: &mut dyn FnMut(&str, &str) -> Option<Value>, kind: &str, id: &str) -> Result<Option<T>, Problem> {
-    before(kind, id).map(|value| serde_json::from_value(value).map_err(Problem::internal)).transpose()
-}
-
-fn put(kind: &'static str, id: &str, value: &impl Serialize) -> Result<Projected, Problem> {
-    Ok(Projected { kind, id: id.to_owned(), value: serde_json::to_value(value).map_err(Problem::internal)? })
 }

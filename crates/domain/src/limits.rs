@@ -24,3 +24,13 @@ pub const PATCHES_WAITING_MAX: usize = 20;
 pub const GRACE_MS: u64 = 30_000;
 /// How many of its states a run remembers; one that waits for room may enter two of them often.
 pub const PHASES_MAX: usize = 64;
+/// How many messages that an agent did not get yet are listed with a run; what is beyond is counted.
+pub const MESSAGES_KEPT_MAX: usize = 64;
+/// How many open questions are listed with a run; what is beyond is counted.
+pub const QUESTIONS_OPEN_MAX: usize = 64;
+/// How many things that the sandbox stopped are listed with a run; what is beyond is counted.
+pub const VIOLATIONS_KEPT_MAX: usize = 64;
+/// How many files that were left out are listed with a run; what is beyond is counted.
+pub const LEFT_OUT_MAX: usize = 50;
+/// How often a run that something passing keeps from starting is tried before it fails.
+pub const START_TRIES_MAX: u32 = 8;

@@ -94,6 +94,11 @@ impl Problem {
         self
     }
 
+    /// Whether waiting can help: a full disk, a lock, a host that is away. What a person must change does not pass.
+    pub fn passes(&self) -> bool {
+        matches!(self.kind, Kind::Unavailable | Kind::Timeout | Kind::Internal)
+    }
+
     /// Something named does not exist.
     pub fn not_found(what: impl Into<String>) -> Self {
         Self::new(Kind::NotFound, what)

@@ -7,7 +7,8 @@ pub use reason::Reason;
 pub use runner::{AgentJob, Order, PlanStep, RunSpec, RunnerEvent, RunnerJob, Tick, TurnOutcome};
 
 use crate::{
-    AgentName, Did, Hash, LeaseId, Oid, PatchId, ProjectName, RevisionId, RunId, TaskRef, Timestamp, manifest::Class, usage::Usage,
+    AgentName, Did, Hash, LeaseId, Oid, PatchId, ProjectName, RevisionId, RunId, TaskRef, Timestamp, capacity::Resources, manifest::Class,
+    usage::Usage,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,12 +54,24 @@ impl RunState {
         (Self::Starting..=Self::Publishing).contains(&self)
     }
 
+    /// Whether it has no device yet.
+    pub fn waits(self) -> bool {
+        self <= Self::Placing
+    }
+
+    /// Whether its engine, or its checks, may use processor and memory.
+    pub fn computes(self) -> bool {
+        (Self::Starting..=Self::Working).contains(&self)
+    }
+
     /// Whether `next` may follow. A state may be entered again (after a restart); nothing leaves an end.
     pub fn may_become(self, next: Self) -> bool {
         if self.ended() {
             return false;
         }
-        next >= self || (self == Self::Verifying && next == Self::Working) || (self == Self::Placing && next == Self::Queued)
+        // What could not be begun waits again.
+        let waits_again = next == Self::Queued && self <= Self::Preparing;
+        next >= self || waits_again || (self == Self::Verifying && next == Self::Working)
     }
 }
 
@@ -136,6 +149,21 @@ pub struct Run {
     /// Its lease.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<LeaseId>,
+    /// The lease ends then, unless its runner is heard of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_until: Option<Timestamp>,
+    /// What of its device is reserved for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Resources>,
+    /// Why it is to end, where somebody asked for that; it ends once its work is saved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Reason>,
+    /// How often it was put back into the queue because something that passes kept it from starting.
+    #[serde(default)]
+    pub tries: u32,
+    /// How often it was found without anything that drove it, and taken up.
+    #[serde(default)]
+    pub recovered: u32,
     /// Its key, once born.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Did>,
@@ -145,6 +173,12 @@ pub struct Run {
     /// The commit that it made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<Oid>,
+    /// What was left out of its commit, or is odd there, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Files that are in neither commit nor checkpoint: its folder is kept aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<LeftOut>,
     /// The patch that it opened or continued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patch: Option<PatchId>,
@@ -160,9 +194,21 @@ pub struct Run {
     /// Questions of the engine that wait for a person.
     #[serde(default)]
     pub questions: Vec<Question>,
+    /// How many more there were than are listed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub questions_more: u64,
+    /// Messages of people that the agent did not get, or not yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<Message>,
+    /// How many more there were than are listed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub messages_more: u64,
     /// What the sandbox stopped.
     #[serde(default)]
     pub violations: Vec<String>,
+    /// How many more there were than are listed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub violations_more: u64,
     /// Where it was, and since when; oldest first.
     #[serde(default)]
     pub phases: Vec<Phase>,
@@ -183,6 +229,48 @@ pub struct Phase {
     pub state: RunState,
     /// When.
     pub at: Timestamp,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde wants it.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// A message of a person to an agent. Its text is a blob.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Message {
+    /// The order's number within the run.
+    pub order: u64,
+    /// Who sent it.
+    pub by: Did,
+    /// When.
+    pub at: Timestamp,
+    /// The text.
+    pub text: Hash,
+    /// Why the agent will not get it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// Files that are in no commit: ignored, too large, unreadable, or of a kind that git does not know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LeftOut {
+    /// Which, with the reason where it is not that they are ignored.
+    pub files: Vec<String>,
+    /// How many more.
+    pub more: u64,
+}
+
+impl LeftOut {
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Adds one, within the bound.
+    pub fn add(&mut self, file: String) {
+        if self.files.len() < crate::limits::LEFT_OUT_MAX { self.files.push(file) } else { self.more += 1 }
+    }
 }
 
 /// A permission request of an engine.
@@ -221,6 +309,8 @@ mod tests {
             (S::Verifying, S::Working, true),
             (S::Working, S::Lost, true),
             (S::Working, S::Preparing, false),
+            (S::Preparing, S::Queued, true),
+            (S::Working, S::Queued, false),
             (S::Done, S::Failed, false),
             (S::Lost, S::Working, false),
         ];

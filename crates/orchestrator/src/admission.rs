@@ -74,13 +74,17 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
     let outcome = Arc::new(std::sync::Mutex::new(Vec::new()));
     let refusals = outcome.clone();
     let decided = org.store.append_if(move |view| {
-        let runs: Vec<Run> = view.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-        let known = runs.iter().find(|r| r.id == manifest.run);
+        let ids: Vec<domain::RunId> = view.list(kind::ACTIVE, Order::Oldest, limits::RUNS_MAX)?;
+        let mut runs: Vec<Run> = Vec::with_capacity(ids.len());
+        for id in &ids {
+            runs.extend(view.get(kind::RUN, id.as_str())?);
+        }
+        let known: Option<Run> = view.get(kind::RUN, manifest.run.as_str())?;
         let mut reasons = placement::refusals(&manifest, &lends.capacity(&runs, manifest.class));
         if closing {
             reasons.push(Refusal::Closing);
         }
-        if known.is_some_and(|r| r.state != RunState::Placing && r.state != RunState::Queued) {
+        if known.as_ref().is_some_and(|r| !r.state.waits()) {
             reasons.push(Refusal::NotAllowed { message: "This run was leased before.".into() });
         }
         if !reasons.is_empty() {
@@ -91,7 +95,13 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
         if known.is_none() {
             bodies.push(Body::RunQueued { run: Box::new(foreign(&manifest, now)) });
         }
-        bodies.push(Body::RunLeased { run: taken.run.clone(), lease: taken.id.clone(), device: device.clone(), until: taken.until });
+        bodies.push(Body::RunLeased {
+            run: taken.run.clone(),
+            lease: taken.id.clone(),
+            device: device.clone(),
+            until: taken.until,
+            reserved: manifest.resources,
+        });
         bodies.push(Body::RunMoved { run: taken.run.clone(), to: RunState::Starting, reason: None });
         Ok(bodies.into_iter().map(|body| Event { version: domain::event::VERSION, at: now, actor: device.clone(), body }).collect())
     });
@@ -150,6 +160,17 @@ pub fn new_run(id: domain::RunId, class: Class, project: domain::ProjectName, me
         subject: None,
         attempt: 0,
         lease: None,
+        lease_until: None,
+        reserved: None,
+        ending: None,
+        tries: 0,
+        recovered: 0,
+        notes: vec![],
+        kept: None,
+        messages: vec![],
+        messages_more: 0,
+        questions_more: 0,
+        violations_more: 0,
         key: None,
         checkpoint: None,
         commit: None,

@@ -1,6 +1,6 @@
 //! The dispatcher: looks at the queued runs and brings each one step nearer. Takes no input, may run at any time.
 
-use crate::{admission, clock, lifecycle, limits, org::Org, tasks::Board};
+use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, tasks::Board};
 use domain::{
     Problem, RunId,
     capacity::Resources,
@@ -13,8 +13,13 @@ use domain::{
     task::{self, TaskState},
 };
 use identity::envelope;
-use std::{collections::BTreeMap, sync::Arc};
-use store::Order;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// Runs until the org closes.
 pub async fn dispatch(org: Arc<Org>) {
@@ -33,8 +38,11 @@ pub async fn dispatch(org: Arc<Org>) {
 }
 
 async fn step(org: &Arc<Org>) -> Result<(), Problem> {
-    let mut runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-    runs.retain(|r| r.requester == org.device && matches!(r.state, RunState::Queued | RunState::Placing));
+    let mut runs = org.blocking(|org| org.active_runs()).await?;
+    if Fault::asked() != Fault::NoRecovery {
+        lifecycle::adrift::take_up(org, &runs).await;
+    }
+    runs.retain(|r| r.requester == org.device && r.state.waits());
     runs.sort_by(|a, b| (b.class, &a.queued_at, &a.id).cmp(&(a.class, &b.queued_at, &b.id)));
     for run in runs {
         if *org.closing.borrow() {
@@ -42,11 +50,7 @@ async fn step(org: &Arc<Org>) -> Result<(), Problem> {
         }
         if let Err(problem) = place(org, &run).await {
             tracing::warn!(run = %run.id, %problem, "a run could not be placed");
-            org.record(
-                &org.device,
-                vec![Body::RunMoved { run: run.id.clone(), to: RunState::Failed, reason: Some(Reason::from_problem(&problem)) }],
-            )
-            .await?;
+            move_waiting(org, &run.id, vec![], RunState::Failed, Some(Reason::from_problem(&problem))).await?;
         }
     }
     Ok(())
@@ -66,8 +70,7 @@ async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
         Ok(manifest) => manifest,
         // Somebody did it meanwhile.
         Err(Reason::Completed) => {
-            let cancelled = Body::RunMoved { run: run.id.clone(), to: RunState::Cancelled, reason: Some(Reason::Completed) };
-            return org.record(&org.device, vec![cancelled]).await;
+            return move_waiting(org, &run.id, vec![], RunState::Cancelled, Some(Reason::Completed)).await.map(drop);
         }
         Err(reason) => return wait(org, run, reason).await,
     };
@@ -84,8 +87,10 @@ async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
         Work::Checks { commit, .. } => (commit.clone(), None),
     };
     let placed = Body::RunPlaced { run: run.id.clone(), manifest: envelope::hash(&sealed), envelope: blob, base, spec_hash };
-    let moved = Body::RunMoved { run: run.id.clone(), to: RunState::Placing, reason: None };
-    org.record(&org.device, vec![placed, moved]).await?;
+    if !move_waiting(org, &run.id, vec![placed], RunState::Placing, None).await? {
+        return Ok(());
+    }
+    crate::fault::held(org, RunState::Placing).await;
     ask(org, run, &decision, &sealed).await
 }
 
@@ -93,7 +98,7 @@ async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
 async fn judge(org: &Arc<Org>, manifest: &Manifest) -> Result<placement::Decision, Problem> {
     let wanted = manifest.clone();
     org.blocking(move |org| {
-        let runs = org.runs(limits::RUNS_MAX)?;
+        let runs = org.active_runs()?;
         let capacity = admission::DeviceLimits::of(org).capacity(&runs, wanted.class);
         Ok(placement::plan(&wanted, &[Candidate { device: org.device.clone(), capacity, has_data: true }]))
     })
@@ -125,8 +130,22 @@ async fn refused(org: &Arc<Org>, run: &Run, refusals: Vec<Refusal>) -> Result<()
         return wait(org, run, Reason::WaitsForRoom { message }).await;
     }
     let refused = Body::RunRefused { run: run.id.clone(), device: org.device.clone(), reasons: refusals };
-    let failed = Body::RunMoved { run: run.id.clone(), to: RunState::Failed, reason: Some(Reason::Refused { message }) };
-    org.record(&org.device, vec![refused, failed]).await
+    move_waiting(org, &run.id, vec![refused], RunState::Failed, Some(Reason::Refused { message })).await.map(drop)
+}
+
+/// Moves a run that has no device yet; says whether it still had none.
+async fn move_waiting(org: &Arc<Org>, id: &RunId, mut bodies: Vec<Body>, to: RunState, reason: Option<Reason>) -> Result<bool, Problem> {
+    bodies.push(Body::RunMoved { run: id.clone(), to, reason });
+    let events: Vec<_> = bodies.into_iter().map(|body| org.event(&org.device, body)).collect();
+    let (id, waited) = (id.clone(), Arc::new(AtomicBool::new(false)));
+    let found = waited.clone();
+    let decided = org.store.append_if(move |view| {
+        let waits = view.get::<Run>(kind::RUN, id.as_str())?.is_some_and(|r| r.state.waits());
+        found.store(waits, Ordering::Relaxed);
+        Ok(if waits { events } else { vec![] })
+    });
+    decided.await?;
+    Ok(waited.load(Ordering::Relaxed))
 }
 
 /// Notes why a run waits, once for each reason.
@@ -135,7 +154,7 @@ async fn wait(org: &Arc<Org>, run: &Run, reason: Reason) -> Result<(), Problem> 
     if now.is_some_and(|r| r.state == RunState::Queued && r.reason.as_ref() == Some(&reason)) {
         return Ok(());
     }
-    org.record(&org.device, vec![Body::RunMoved { run: run.id.clone(), to: RunState::Queued, reason: Some(reason) }]).await
+    move_waiting(org, &run.id, vec![], RunState::Queued, Some(reason)).await.map(drop)
 }
 
 /// Why a run cannot start yet.
@@ -150,10 +169,8 @@ fn hindrance(org: &Org, board: &Board, run: &Run) -> Result<Option<Reason>, Prob
         return Ok(Some(Reason::WaitsFor { tasks: on }));
     }
     let waiting = board.tasks.iter().filter(|t| matches!(t.state, TaskState::InReview { .. })).count();
-    let same: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-    let earlier = same
-        .iter()
-        .any(|r| r.id != run.id && r.task.as_ref() == Some(at) && !r.state.ended() && r.queued_at <= run.queued_at && r.id < run.id);
+    let before = |r: &Run| r.task.as_ref() == Some(at) && r.queued_at <= run.queued_at && r.id < run.id;
+    let earlier = org.active_runs()?.iter().any(before);
     if earlier {
         return Ok(Some(Reason::WaitsFor { tasks: vec![at.task.clone()] }));
     }
@@ -276,16 +293,14 @@ pub async fn check(org: &Arc<Org>, subject: Option<&RunId>, project: &domain::Pr
 }
 
 /// Checks of the same commit for the same run that go on.
-fn going_checks(org: &Org, subject: Option<&RunId>, project: &domain::ProjectName, commit: &domain::Oid) -> Result<Option<RunId>, Problem> {
-    let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-    let same = |r: &&Run| {
-        r.class == Class::Ci
-            && r.subject.as_ref() == subject
-            && r.project == *project
-            && r.base.as_ref() == Some(commit)
-            && !r.state.ended()
-    };
-    Ok(runs.iter().find(same).map(|r| r.id.clone()))
+pub(crate) fn going_checks(
+    org: &Org,
+    subject: Option<&RunId>,
+    project: &domain::ProjectName,
+    commit: &domain::Oid,
+) -> Result<Option<RunId>, Problem> {
+    let same = |r: &&Run| r.class == Class::Ci && r.subject.as_ref() == subject && r.project == *project && r.base.as_ref() == Some(commit);
+    Ok(org.active_runs()?.iter().find(same).map(|r| r.id.clone()))
 }
 
 async fn queue_checks(
@@ -305,7 +320,8 @@ async fn queue_checks(
     Ok(id)
 }
 
-async fn until_ended(org: &Org, id: &RunId) -> Result<Run, Problem> {
+/// Waits until a run has ended.
+pub(crate) async fn until_ended(org: &Org, id: &RunId) -> Result<Run, Problem> {
     let mut events = org.store.subscribe();
     loop {
         if let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())?

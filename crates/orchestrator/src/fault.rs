@@ -1,7 +1,45 @@
 //! Faults that tests put in on purpose, to show that they would be noticed. Builds for use know none of them.
 
+use crate::{limits, org::Org};
+use domain::{Problem, run::RunState};
+use std::sync::atomic::{AtomicU32, Ordering};
+
 /// The variable that names the fault.
 pub const VARIABLE: &str = "MESHWORK_TEST_FAULT";
+
+/// How often an end cannot be written.
+const UNWRITTEN: u32 = 2;
+
+static COUNTED: AtomicU32 = AtomicU32::new(0);
+
+/// Ends what calls it, once, where that was asked for.
+pub fn dies_once() {
+    if Fault::asked() == Fault::DriveDies && COUNTED.fetch_add(1, Ordering::Relaxed) == 0 {
+        std::panic::resume_unwind(Box::new("a fault that a test put in"));
+    }
+}
+
+/// Waits for as long as a test holds runs that are in this state, by a file in the org's folder.
+pub async fn held(org: &Org, state: RunState) {
+    if !cfg!(debug_assertions) {
+        return;
+    }
+    let file = org.dir.root.join(format!("hold-{state:?}").to_lowercase());
+    while file.exists() {
+        tokio::time::sleep(limits::RUNNER_LOOK_EVERY).await;
+    }
+}
+
+/// Fails a few times, where that was asked for.
+///
+/// # Errors
+/// Then.
+pub fn end_unwritten() -> Result<(), Problem> {
+    if Fault::asked() == Fault::EndUnwritten && COUNTED.fetch_add(1, Ordering::Relaxed) < UNWRITTEN {
+        return Err(Problem::unavailable("A test keeps this from being written."));
+    }
+    Ok(())
+}
 
 /// What is done wrongly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +50,10 @@ pub enum Fault {
     AnswerBeforeCommit,
     /// Nobody looks after a start at runs that were under way.
     NoRecovery,
+    /// What drives the first run that works ends in the midst of it.
+    DriveDies,
+    /// The first ends of runs cannot be written.
+    EndUnwritten,
 }
 
 impl Fault {
@@ -23,6 +65,8 @@ impl Fault {
         match std::env::var(VARIABLE).as_deref() {
             Ok("answer-before-commit") => Self::AnswerBeforeCommit,
             Ok("no-recovery") => Self::NoRecovery,
+            Ok("drive-dies") => Self::DriveDies,
+            Ok("end-unwritten") => Self::EndUnwritten,
             _ => Self::None,
         }
     }

@@ -68,3 +68,15 @@ pub const RUNS_MAX: usize = 10_000;
 pub const LOCK_WAIT: Duration = Duration::from_secs(1);
 /// The pause between two tries.
 pub const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// The pause before a run that nothing drives is taken up; it doubles each time.
+pub const ADRIFT_PAUSE: Duration = Duration::from_secs(2);
+/// The longest such pause.
+pub const ADRIFT_PAUSE_MAX: Duration = Duration::from_secs(300);
+/// How often a run that nothing drives is taken up before it is ended as it is, with its folder kept.
+pub const RECOVERIES_MAX: u32 = 5;
+/// How long a runner may take to end its work when it was told to; then its process is ended.
+pub const STOP_WAIT: Duration = Duration::from_secs(30);
+/// How long a run waits for a journal that cannot be written.
+pub const JOURNAL_WAIT_MAX: Duration = Duration::from_secs(300);
+/// The pause between two tries to write it.
+pub const JOURNAL_PAUSE: Duration = Duration::from_secs(1);

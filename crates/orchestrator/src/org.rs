@@ -8,18 +8,19 @@ use crate::{
     fault::Fault,
     follow, gateway, host,
     host::Hub,
-    lifecycle::recover,
+    lifecycle::{Driven, recover},
     limits,
     machine::{Machine, Options},
     mirror,
     profile::{self, Profile},
 };
 use domain::{
-    Did, Kind, OrgName, Problem, Rid,
-    event::{self, Body, Event},
+    Did, Kind, OrgName, Problem, Rid, RunId,
+    event::{self, Body, Event, kind},
     org::{Device, Member, MemberKey},
     project::Project,
     role::Role,
+    run::Run,
 };
 use forge::{Forge, Node, OrgState};
 use identity::vault::{Unlock, Vault};
@@ -62,6 +63,8 @@ pub struct Org {
     pub vault: Arc<Vault>,
     /// Live runs.
     pub hub: Arc<Hub>,
+    /// Which runs are driven.
+    pub driven: Arc<Driven>,
     /// For calls to model providers.
     pub http: gateway::Client,
     /// Wakes the dispatcher.
@@ -182,6 +185,7 @@ impl Org {
             store,
             vault,
             hub: Arc::default(),
+            driven: Arc::default(),
             http: gateway::Client::new()?,
             wake: Notify::new(),
             mirrors: Notify::new(),
@@ -235,8 +239,19 @@ impl Org {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn runs(&self, limit: usize) -> Result<Vec<domain::run::Run>, Problem> {
+    pub fn runs(&self, limit: usize) -> Result<Vec<Run>, Problem> {
         self.store.list(domain::event::kind::RUN, store::Order::Newest, limit)
+    }
+
+    /// The runs that have not ended, oldest first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn active_runs(&self) -> Result<Vec<Run>, Problem> {
+        let ids: Vec<RunId> = self.store.list(kind::ACTIVE, store::Order::Oldest, limits::RUNS_MAX)?;
+        let found = ids.iter().filter_map(|id| self.store.get::<Run>(kind::RUN, id.as_str()).transpose());
+        // One that ended meanwhile is none.
+        found.filter(|run| !run.as_ref().is_ok_and(|r| r.state.ended())).collect()
     }
 
     /// Who shows this token, if it is one of the org's and still counts.
@@ -301,7 +316,7 @@ impl Org {
     pub async fn close(self: &Arc<Self>) {
         self.closing.send_replace(true);
         self.wake.notify_waiters();
-        crate::lifecycle::stop_all(self).await;
+        crate::lifecycle::stop_all(self);
         self.tasks.close();
         let _ = tokio::time::timeout(limits::RUNNER_RETURN_WAIT, self.tasks.wait()).await;
         let _ = self.record(&self.device, vec![Body::DeviceStopped]).await;

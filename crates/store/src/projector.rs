@@ -16,6 +16,7 @@ pub(crate) struct Projector<'c> {
     table: &'static str,
     select: Statement<'c>,
     upsert: Statement<'c>,
+    delete: Statement<'c>,
     cache: HashMap<String, Entry>,
 }
 
@@ -29,6 +30,13 @@ struct Entry {
     first: u64,
     last: u64,
     dirty: bool,
+}
+
+impl Entry {
+    /// Its value, unless it is no more.
+    fn there(&self) -> Option<Value> {
+        Some(&self.value).filter(|value| !value.is_null()).cloned()
+    }
 }
 
 /// What an append that is not yet counted changes.
@@ -61,6 +69,7 @@ impl<'c> Projector<'c> {
                 "INSERT INTO {table}(kind, id, value, first_seq, last_seq) VALUES(?, ?, ?, ?, ?)
                  ON CONFLICT(kind, id) DO UPDATE SET value=excluded.value, last_seq=excluded.last_seq"
             ))?,
+            delete: connection.prepare(format!("DELETE FROM {table} WHERE kind=? AND id=?"))?,
             cache: HashMap::new(),
         })
     }
@@ -96,6 +105,14 @@ impl<'c> Projector<'c> {
     /// Writes what changed into the table.
     pub(crate) fn flush(&mut self) -> sqlite::Result<()> {
         for entry in self.cache.values_mut().filter(|entry| entry.dirty) {
+            entry.dirty = false;
+            if entry.value.is_null() {
+                self.delete.reset()?;
+                self.delete.bind((1, entry.kind))?;
+                self.delete.bind((2, entry.id.as_str()))?;
+                self.delete.next()?;
+                continue;
+            }
             self.upsert.reset()?;
             self.upsert.bind((1, entry.kind))?;
             self.upsert.bind((2, entry.id.as_str()))?;
@@ -103,9 +120,9 @@ impl<'c> Projector<'c> {
             self.upsert.bind((4, signed(entry.first)))?;
             self.upsert.bind((5, signed(entry.last)))?;
             self.upsert.next()?;
-            entry.dirty = false;
         }
         // A statement that is not reset keeps its transaction open.
+        self.delete.reset()?;
         self.upsert.reset()
     }
 
@@ -123,14 +140,14 @@ impl<'c> Projector<'c> {
 
     fn staged_value(&mut self, staged: &Staged, kind: &str, id: &str) -> sqlite::Result<Option<Value>> {
         match staged.0.get(&key(kind, id)) {
-            Some(entry) => Ok(Some(entry.value.clone())),
+            Some(entry) => Ok(entry.there()),
             None => self.value(kind, id),
         }
     }
 
     fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Value>> {
         if let Some(entry) = self.cache.get(&key(kind, id)) {
-            return Ok(Some(entry.value.clone()));
+            return Ok(entry.there());
         }
         self.select.reset()?;
         self.select.bind((1, kind))?;

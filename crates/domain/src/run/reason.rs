@@ -1,6 +1,7 @@
 //! Why a run ended, was refused, or waits.
 
-use crate::{Did, Problem, TaskId};
+use crate::limits::START_TRIES_MAX;
+use crate::{Did, Problem, TaskId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,15 @@ pub enum Reason {
     WaitsForRoom {
         /// What the devices said.
         message: String,
+    },
+    /// Something that passes kept it from starting: it is tried again.
+    TriesAgain {
+        /// What.
+        message: String,
+        /// How often that happened.
+        tries: u32,
+        /// Not before this.
+        at: Timestamp,
     },
     /// No device will ever take it as it is.
     Refused {
@@ -92,6 +102,11 @@ pub enum Reason {
         /// What is known.
         message: String,
     },
+    /// The runner lives, and was not heard of for too long.
+    RunnerSilent {
+        /// Seconds.
+        seconds: u64,
+    },
     /// Git or Radicle refused.
     Forge {
         /// Why.
@@ -116,6 +131,9 @@ impl Reason {
             Self::Completed => "Done.".into(),
             Self::WaitsFor { tasks } => format!("It waits for {}.", tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")),
             Self::WaitsForRoom { message } => format!("It waits for room: {message}"),
+            Self::TriesAgain { message, tries, .. } => {
+                format!("It could not start yet, and is tried again (tried {tries} of {START_TRIES_MAX} times): {message}")
+            }
             Self::Refused { message } => format!("No device takes it as it is: {message}"),
             Self::ReviewLimit { waiting } => {
                 format!("{waiting} patches of this project wait for review; review or merge some, and it starts.")
@@ -151,6 +169,11 @@ impl Reason {
             Self::Stopped { by } => format!("Stopped by {by}. Its work is in the checkpoint."),
             Self::Evicted { message } => format!("Evicted: {message} It goes on from its checkpoint when there is room."),
             Self::Vanished { message } => format!("It was lost: {message} Its work up to then is in the checkpoint."),
+            Self::RunnerSilent { seconds } => {
+                format!(
+                    "Its runner was not heard of for {seconds} s though its process lived, so it was ended. Its work is in the checkpoint."
+                )
+            }
             Self::Forge { message } => format!("Git or Radicle refused: {message}"),
             Self::Storage { message } => {
                 format!("Nothing could be written: {message} Free some disk space; nothing that was reported as done is lost.")

@@ -1,6 +1,6 @@
 //! A full disk: said in one sentence, and nothing that was answered is lost.
 
-use crate::support::{PASSES, clear, command_agent, idle, project, started};
+use crate::support::{PASSES, acp_agent, acp_project, clear, command_agent, idle, project, started, text, work};
 use serde_json::json;
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 use testkit::skip;
@@ -63,4 +63,45 @@ async fn a_full_disk_is_told_and_loses_nothing() {
     assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
     assert_eq!(up.journal().await[..before.len()], before, "what was there is there");
     assert_eq!(up.ok(&["task", "show", "T001"]).await["state"]["state"], "in_review");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_ends_while_the_disk_is_full_ends_once_there_is_room_and_its_work_is_there() {
+    let small = match Small::mount(96 << 20) {
+        Ok(small) => small,
+        Err(why) => return skip("story of a run on a full disk", &format!("no file system could be mounted ({why}); it takes root")),
+    };
+    let up = idle();
+    symlink(small.path(), up.data()).unwrap();
+    let up = started(up).await;
+    let needs = "[resources]\ncpu_milli = 500\nmemory_bytes = 268435456\ndisk_bytes = 8388608\ngpus = 0\n";
+    acp_project(&up, "tight", &format!("{needs}{PASSES}")).await;
+    acp_agent(&up, "hang", &[]).await;
+    let run = up.start_task("T001", "hang").await;
+    up.until_logged(&run, "turn_started").await;
+    fs::write(work(&up, &run).join("half.txt"), "half of it").unwrap();
+
+    let pid = fs::read_to_string(up.data().join("orgs/crew/runs").join(&run).join("runner.pid")).unwrap();
+    let filler = small.path().join("filler");
+    assert!(fs::write(&filler, vec![7; 96 << 20]).is_err(), "the disk is full now");
+    // The watchdog over the disk may have ended it by itself.
+    let _ = Command::new("kill").args(["-KILL", pid.split_whitespace().next().unwrap()]).status();
+    let look = || async { if up.log().contains("it is tried again") { Ok(()) } else { Err(json!(up.log())) } };
+    up.until("something about it cannot be written", look).await;
+
+    fs::remove_file(&filler).unwrap();
+    let ended = up.ended(&run).await;
+    let (state, code) = (ended["state"].as_str().unwrap(), ended["reason"]["code"].as_str().unwrap());
+    assert!([("failed", "sandbox_limit"), ("lost", "vanished")].contains(&(state, code)), "{ended:#}");
+    assert!(ended["checkpoint"].is_string(), "{ended:#}");
+    let look = || async {
+        let runs = up.act("run.list", json!({})).await;
+        let next = runs.as_array().unwrap().iter().find(|r| r["continues"] == *run).map(|r| text(&r["id"]));
+        next.ok_or(runs)
+    };
+    let next = if state == "lost" { up.until("a run goes on from it", look).await } else { up.start_task("T001", "hang").await };
+    up.until_logged(&next, "turn_started").await;
+    assert_eq!(fs::read_to_string(work(&up, &next).join("half.txt")).unwrap(), "half of it");
+    up.ok(&["run", "stop", &next]).await;
+    assert_eq!(up.ended(&next).await["state"], "cancelled");
 }

@@ -6,6 +6,7 @@ mod bad_input;
 mod demo;
 mod disk;
 mod doors;
+mod ends;
 mod engines;
 mod keep;
 mod steer;

@@ -1,15 +1,9 @@
 //! Steering runs: messages, pause, stop, answers; and what ends one by itself.
 
-use crate::support::{PASSES, acp_agent, acp_project, have_engine, machine, published, text, work};
+use crate::support::{PASSES, acp_agent, acp_project, beat, have_engine, machine, published, text, work};
 use serde_json::json;
 use std::fs;
-use testkit::{Up, model::ScriptedModel, random_name};
-
-async fn beat(up: &Up, run: &str) -> u64 {
-    let file = work(up, run).join("beat");
-    let look = || async { fs::read_to_string(&file).ok().and_then(|text| text.parse().ok()).ok_or(json!("no beat")) };
-    up.until("the agent's beat", look).await
-}
+use testkit::{model::ScriptedModel, random_name};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_is_paused_goes_on_gets_a_message_and_does_as_it_says() {

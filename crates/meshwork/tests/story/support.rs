@@ -33,6 +33,41 @@ pub fn idle() -> Up {
     Up::idle(PROGRAM, &[("MESHWORK_ENGINES", engines().to_str().unwrap())])
 }
 
+/// A machine, running, in which something is wrong on purpose.
+pub async fn faulty(fault: &str) -> Up {
+    started(Up::idle(PROGRAM, &[("MESHWORK_ENGINES", engines().to_str().unwrap()), ("MESHWORK_TEST_FAULT", fault)])).await
+}
+
+/// While it lives, runs that come into this state are held there.
+pub struct Held(PathBuf);
+
+impl Held {
+    pub fn new(up: &Up, state: &str) -> Self {
+        let file = up.data().join("orgs/crew").join(format!("hold-{state}"));
+        std::fs::write(&file, "").unwrap();
+        Self(file)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// The beat of the small agent; waits for the first.
+pub async fn beat(up: &Up, run: &str) -> u64 {
+    let file = work(up, run).join("beat");
+    let look = || async { std::fs::read_to_string(&file).ok().and_then(|text| text.parse().ok()).ok_or(json!("no beat")) };
+    up.until("the agent's beat", look).await
+}
+
+/// The events of the journal of one type that are about a run.
+pub async fn events_of(up: &Up, run: &str, kind: &str) -> Vec<Value> {
+    let about = |entry: &Value| entry["event"]["type"] == kind && entry["event"]["run"] == run;
+    up.journal().await.into_iter().filter(about).map(|entry| entry["event"].clone()).collect()
+}
+
 /// A project with these tasks and settings, added to the org.
 pub async fn project(up: &Up, name: &str, tasks: &str, settings: &str) -> Repository {
     let made = Repository::with_tasks(up.folder().join(name), "001-work", tasks, settings);

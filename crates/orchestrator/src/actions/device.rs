@@ -3,25 +3,24 @@
 use super::{Done, Nothing};
 use crate::{
     admission::{self, DeviceLimits},
-    limits,
+    dispatch,
+    lifecycle::{self, Asked},
     org::Org,
     table::{Action, Context, Effect, action},
 };
 use domain::{
-    Did, Problem, RunId,
+    Did, Kind, Problem, RunId,
     capacity::Capacity,
-    event::kind,
     lease::Admission,
     limits::GRACE_MS,
     manifest::Class,
     role::Permission,
-    run::{Order as RunOrder, Reason, Run, RunState},
+    run::{Reason, Run, RunState},
 };
 use identity::Envelope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
-use store::Order;
 
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
@@ -47,7 +46,7 @@ pub struct Device {
 
 async fn capacity(context: Context, _: Nothing) -> Result<Vec<Device>, Problem> {
     let tell = |org: &Arc<Org>| {
-        let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+        let runs = org.active_runs()?;
         let capacity = DeviceLimits::of(org).capacity(&runs, Class::Agent);
         Ok(vec![Device { device: org.device.clone(), capacity, limits: sandbox::limits_in_force() }])
     };
@@ -71,7 +70,7 @@ pub struct Pod {
 
 async fn pods(context: Context, _: Nothing) -> Result<Vec<Pod>, Problem> {
     let tell = |org: &Arc<Org>| {
-        let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+        let runs = org.active_runs()?;
         let pod = |r: Run| Pod { run: r.id, class: r.class, state: r.state, device: r.device, paused: r.paused };
         Ok(runs.into_iter().filter(|r| r.state.holds_slot()).map(pod).collect())
     };
@@ -86,7 +85,7 @@ async fn schedule(context: Context, envelope: Envelope) -> Result<Admission, Pro
         let (run, bytes) = (lease.run.clone(), envelope.to_json()?);
         let placed = org.blocking(move |org| admission::keep_manifest(org, &run, &bytes)).await?;
         org.record(&org.device, placed).await?;
-        crate::lifecycle::drive(&org, lease.run.clone());
+        lifecycle::drive(&org, lease.run.clone());
     }
     Ok(answer)
 }
@@ -94,7 +93,7 @@ async fn schedule(context: Context, envelope: Envelope) -> Result<Admission, Pro
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Evict {
-    /// The run; all of agents where nothing is said.
+    /// The run; all that run here where nothing is said.
     #[serde(default)]
     run: Option<RunId>,
     /// Why, in words.
@@ -109,28 +108,43 @@ async fn evict(context: Context, input: Evict) -> Result<Done, Problem> {
     let org = context.org()?;
     let grace = Duration::from_millis(input.grace_ms.unwrap_or(GRACE_MS));
     let message = input.reason.unwrap_or_else(|| "The owner wanted the machine back.".into());
-    let chosen: Vec<_> = org.hub.all().into_iter().filter(|l| input.run.as_ref().is_none_or(|r| l.run == *r)).collect();
+    let here = |r: &Run| r.state.holds_slot() && r.device.as_ref() == Some(&org.device);
+    let chosen: Vec<RunId> = org.blocking(|org| org.active_runs()).await?.into_iter().filter(here).map(|r| r.id).collect();
+    let chosen: Vec<RunId> = chosen.into_iter().filter(|id| input.run.as_ref().is_none_or(|r| r == id)).collect();
     if let (Some(run), true) = (&input.run, chosen.is_empty()) {
         return Err(Problem::not_found(format!("The run {run} does not run here now.")).next("meshwork run list shows what does."));
     }
-    let mut ended = Vec::new();
-    for live in &chosen {
-        // Frozen first, so that the processor is free within a second whatever saving takes.
-        let _ = live.order(RunOrder::Pause);
-        let _ = live.order(RunOrder::Stop { reason: Reason::Evicted { message: message.clone() } });
-        ended.push(live.ended.subscribe());
-    }
-    let all = async {
-        for mut end in ended {
-            let _ = end.wait_for(Option::is_some).await;
+    let (by, mut evicted, mut publishing) = (context.actor(&org), Vec::new(), 0);
+    for id in &chosen {
+        match lifecycle::ask_to_end(&org, &by, id, Reason::Evicted { message: message.clone() }).await {
+            Ok(Asked::Publishing) => publishing += 1,
+            Ok(_) => evicted.push(id.clone()),
+            // It ended by itself meanwhile.
+            Err(problem) if problem.kind == Kind::Conflict => {}
+            Err(problem) => return Err(problem),
         }
-    };
+    }
+    let all = futures::future::join_all(evicted.iter().map(|id| no_longer_computes(&org, id)));
     if tokio::time::timeout(grace, all).await.is_err() {
-        for live in &chosen {
-            crate::lifecycle::cut_off(&org, &live.run);
-        }
+        evicted.iter().for_each(|id| lifecycle::cut_off(&org, id));
     }
-    Ok(Done::new(format!("{} runs were evicted; each goes on from its checkpoint when there is room.", chosen.len())))
+    let published = if publishing == 0 { String::new() } else { format!(" {publishing} are being published, and end in a moment.") };
+    Ok(Done::new(format!("{} runs were evicted; each goes on from its checkpoint when there is room.{published}", evicted.len())))
+}
+
+/// Returns when nothing of a run uses processor or memory any more.
+async fn no_longer_computes(org: &Arc<Org>, id: &RunId) {
+    let ended = dispatch::until_ended(org, id);
+    match org.hub.get(id) {
+        Some(live) => {
+            let mut engine = live.ended.subscribe();
+            tokio::select! {
+                _ = ended => {}
+                _ = engine.wait_for(Option::is_some) => {}
+            }
+        }
+        None => drop(ended.await),
+    }
 }
 
 /// What was looked at on this machine.

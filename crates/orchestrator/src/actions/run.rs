@@ -2,13 +2,15 @@
 
 use super::Done;
 use crate::{
+    dispatch,
     host::Live,
+    lifecycle::{self, Asked},
     limits,
     org::Org,
     table::{Action, Context, Effect, action},
 };
 use domain::{
-    Did, Kind, Problem, ProjectName, RunId, Timestamp,
+    Kind, Problem, ProjectName, RunId, Timestamp,
     event::{Body, kind},
     limits::MESSAGE_BYTES_MAX,
     manifest::Class,
@@ -180,7 +182,7 @@ async fn live(org: &Arc<Org>, text: &str) -> Result<(Run, Option<Arc<Live>>), Pr
 }
 
 fn not_working(run: &Run) -> Problem {
-    Problem::conflict(format!("The run {} is {:?} and has no engine that listens.", run.id, run.state))
+    Problem::conflict(format!("The run {} is {} and has no engine that listens.", run.id, word(run.state)))
         .next("Try again once it is working: meshwork run show.")
 }
 
@@ -264,48 +266,36 @@ async fn resume(context: Context, input: One) -> Result<Done, Problem> {
 
 async fn freeze(context: &Context, input: &One, order: RunOrder, said: &str) -> Result<Done, Problem> {
     let org = context.org()?;
-    let (run, live) = live(&org, &input.run).await?;
-    live.filter(|_| run.state == RunState::Working).ok_or_else(|| not_working(&run))?.order_and_wait(order).await?;
+    let (mut run, mut live) = live(&org, &input.run).await?;
+    if run.state == RunState::Verifying
+        && let Some(commit) = &run.commit
+        && let Some(checks) = dispatch::going_checks(&org, Some(&run.id), &run.project, commit)?
+    {
+        // Its engine has ended; what computes is its checks.
+        (run, live) = self::live(&org, checks.as_str()).await?;
+    }
+    let live = live.filter(|_| run.state == RunState::Working).ok_or_else(|| {
+        Problem::conflict(format!("The run {} is {}: nothing of it computes that could be frozen.", run.id, word(run.state)))
+            .next("meshwork run stop ends it; pause it once it is working.")
+    })?;
+    live.order_and_wait(order).await?;
     Ok(Done::new(said))
+}
+
+/// A state as it is called everywhere.
+fn word(state: RunState) -> String {
+    serde_json::to_value(state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 async fn stop(context: Context, input: One) -> Result<Done, Problem> {
     let org = context.org()?;
-    let actor = context.actor(&org);
-    let (run, live) = live(&org, &input.run).await?;
-    end(&org, &actor, &run, live).await
-}
-
-/// Ends a run for a person: a queued one at once, a working one through its runner.
-async fn end(org: &Arc<Org>, by: &Did, run: &Run, live: Option<Arc<Live>>) -> Result<Done, Problem> {
-    let reason = Reason::Stopped { by: by.clone() };
-    match live {
-        Some(live) if run.state == RunState::Working => {
-            // Journaled before it is done: should the runner be lost meanwhile, its work is not taken up again.
-            let (id, event) = (
-                run.id.clone(),
-                org.event(by, Body::RunMoved { run: run.id.clone(), to: RunState::Working, reason: Some(reason.clone()) }),
-            );
-            let decided = org.store.append_if(move |view| {
-                let now: Option<Run> = view.get(kind::RUN, id.as_str())?;
-                let working = now.is_some_and(|r| r.state == RunState::Working);
-                if working { Ok(vec![event]) } else { Err(Problem::conflict("Its work just ended.").next("See meshwork run show.")) }
-            });
-            decided.await?;
-            live.order_and_wait(RunOrder::Stop { reason }).await?;
-            Ok(Done::new("It is being ended; its work goes into a checkpoint."))
+    let by = context.actor(&org);
+    let (run, _) = live(&org, &input.run).await?;
+    Ok(Done::new(match lifecycle::ask_to_end(&org, &by, &run.id, Reason::Stopped { by: by.clone() }).await? {
+        Asked::Dequeued => "It was taken off the queue.",
+        Asked::Ending => "It is being ended; its work goes into a checkpoint.",
+        Asked::Publishing => {
+            "Its patch is being published, which is past stopping: it ends as done. Close the patch if you do not want it."
         }
-        None if matches!(run.state, RunState::Queued | RunState::Placing) => {
-            let (id, event) =
-                (run.id.clone(), org.event(by, Body::RunMoved { run: run.id.clone(), to: RunState::Cancelled, reason: Some(reason) }));
-            let decided = org.store.append_if(move |view| {
-                let now: Option<Run> = view.get(kind::RUN, id.as_str())?;
-                let waiting = now.is_some_and(|r| matches!(r.state, RunState::Queued | RunState::Placing));
-                if waiting { Ok(vec![event]) } else { Err(Problem::conflict("It just started.").next("Stop it again.")) }
-            });
-            decided.await?;
-            Ok(Done::new("It was taken off the queue."))
-        }
-        _ => Err(Problem::conflict(format!("The run {} is {:?}; it ends by itself in a moment.", run.id, run.state))),
-    }
+    }))
 }

@@ -15,6 +15,7 @@ use std::{
 };
 use store::RunLog;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 /// What a runner is told at the beginning.
 #[derive(Clone, Debug)]
@@ -62,6 +63,8 @@ pub struct Live {
     pub reports: mpsc::Sender<RunnerEvent>,
     state: Mutex<State>,
     next: AtomicU64,
+    /// Cancelled when nobody drives the run any more: its runner must come back to whoever takes it up.
+    pub(super) over: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -93,6 +96,7 @@ impl Live {
             ended: watch::Sender::new(None),
             reports,
             state: Mutex::default(),
+            over: CancellationToken::new(),
             // Orders of a host that restarted must not look like those of the one before.
             next: AtomicU64::new(u64::try_from(crate::clock::now().0).unwrap_or(1) << 10),
         };
@@ -103,7 +107,8 @@ impl Live {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn number(&self) -> u64 {
+    /// A number for an order or a question to the runner.
+    pub fn number(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
@@ -133,13 +138,19 @@ impl Live {
     /// Returns the order's number.
     pub fn order(&self, order: Order) -> (u64, oneshot::Receiver<Result<(), Problem>>) {
         let id = self.number();
+        (id, self.order_as(id, order))
+    }
+
+    /// As [`Live::order`], with a number that was given to it before; the runner carries an order out once, however often it
+    /// comes.
+    pub fn order_as(&self, id: u64, order: Order) -> oneshot::Receiver<Result<(), Problem>> {
         let (done, receiver) = oneshot::channel();
         let mut state = self.state();
         if let Some(outgoing) = &state.outgoing {
             let _ = outgoing.try_send(wire(id, &order));
         }
         state.orders.insert(id, (order, done));
-        (id, receiver)
+        receiver
     }
 
     /// Gives an order and waits until it is carried out.

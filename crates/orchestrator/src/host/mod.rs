@@ -27,12 +27,14 @@ impl Hub {
 
     /// Makes a run known to the service.
     pub fn insert(&self, live: Arc<Live>) {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(live.run.clone(), live);
+        let before = self.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(live.run.clone(), live);
+        before.inspect(|live| live.over.cancel());
     }
 
     /// Forgets a run; its runner is turned away from then on.
     pub fn remove(&self, run: &RunId) {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
+        let before = self.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
+        before.inspect(|live| live.over.cancel());
     }
 
     /// All live runs.

@@ -105,6 +105,7 @@ async fn converse(live: Arc<Live>, mut incoming: Streaming<RunnerMessage>, outgo
         tokio::select! {
             changed = prepared.changed() => if changed.is_err() { return },
             gone = incoming.next() => if !matches!(gone, Some(Ok(_))) { return },
+            () = live.over.cancelled() => return,
         }
     };
     let last_seen_seq = live.log.last_seq();
@@ -114,7 +115,7 @@ async fn converse(live: Arc<Live>, mut incoming: Streaming<RunnerMessage>, outgo
     }
     live.attach(outgoing.clone());
     let mut batches = incoming.ready_chunks(limits::LOG_BATCH);
-    while let Some(batch) = batches.next().await {
+    while let Some(Some(batch)) = live.over.run_until_cancelled(batches.next()).await {
         let messages: Vec<RunnerMessage> = batch.into_iter().map_while(Result::ok).collect();
         if messages.is_empty() || take(&live, messages, &outgoing).await.is_none() {
             break;

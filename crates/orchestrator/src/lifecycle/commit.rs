@@ -35,21 +35,23 @@ impl Drive {
         let (run, board, live) = (self.run()?, self.board.clone(), self.live.clone());
         let made = self.org.blocking(move |org| build(org, &board, &run, live));
         let made = made.await.map_err(|p| Over::failed(Reason::Forge { message: p.to_string() }))?;
-        let (commit, tree) = made.ok_or_else(|| Over::failed(Reason::NothingChanged))?;
-        self.record(Body::RunCommitted { run: self.id.clone(), commit: commit.clone(), tree }).await?;
+        let (commit, tree, notes) = made.ok_or_else(|| Over::failed(Reason::NothingChanged))?;
+        self.record(Body::RunCommitted { run: self.id.clone(), commit: commit.clone(), tree, notes }).await?;
         Ok(commit)
     }
 
     /// Has the commit checked. Failing checks do not lose the work: the patch is published with what they said.
     pub(super) async fn verify(&self, commit: &Oid) -> Result<(), Over> {
-        let judged = dispatch::check(&self.org, Some(&self.id), &self.board.project.name, commit).await?;
+        let checked = async { Ok(dispatch::check(&self.org, Some(&self.id), &self.board.project.name, commit).await?) };
+        let judged = self.or_asked(checked).await;
+        if let Err(over) = &judged {
+            self.end_checks(commit, over).await;
+        }
+        let judged = judged?;
+        // Checks that were cut short because everything closes are no verdict about the work.
+        self.unless_asked()?;
         let checks = match judged.state {
             RunState::Done => judged.checks,
-            // The checks were cut short because everything closes: no verdict about the work.
-            RunState::Evicted | RunState::Lost if *self.org.closing.borrow() => {
-                let message = "The orchestrator was shut down while its checks ran.".into();
-                return Err(Over { to: RunState::Evicted, reason: Reason::Evicted { message } });
-            }
             _ => vec![CheckResult {
                 name: "checks".into(),
                 passed: false,
@@ -63,8 +65,8 @@ impl Drive {
     }
 }
 
-/// The commit and its tree; none when nothing was changed.
-fn build(org: &Org, board: &Board, run: &Run, live: Arc<Live>) -> Result<Option<(Oid, Oid)>, Problem> {
+/// The commit, its tree, and what is odd about it; none when nothing was changed.
+fn build(org: &Org, board: &Board, run: &Run, live: Arc<Live>) -> Result<Option<(Oid, Oid, Vec<String>)>, Problem> {
     let folder = org.dir.run(&run.id);
     let base = run.base.clone().ok_or_else(|| Problem::internal("a run without a base"))?;
     let (at, agent) = run.task.clone().zip(run.agent.clone()).ok_or_else(|| Problem::internal("an agent's run without a task"))?;
@@ -72,7 +74,7 @@ fn build(org: &Org, board: &Board, run: &Run, live: Arc<Live>) -> Result<Option<
     if let Some(commit) = &run.commit
         && let Ok(tree) = repo.base_tree(commit).and_then(|t| t.tree())
     {
-        return Ok(Some((commit.clone(), tree)));
+        return Ok(Some((commit.clone(), tree, run.notes.clone())));
     }
     let imported = repo.import(&folder.join("work"), &repo.base_tree(&base)?, &ImportLimits::default())?;
     if !imported.changed {
@@ -82,5 +84,5 @@ fn build(org: &Org, board: &Board, run: &Run, live: Arc<Live>) -> Result<Option<
     let message = publish::commit_message(&at, &title, &imported.notes);
     let prepared = repo.prepare_commit(&imported.tree, &[base], agent.as_str(), &message)?;
     let commit = repo.sign_commit(&prepared, &Remote(live))?;
-    Ok(Some((commit, imported.tree)))
+    Ok(Some((commit, imported.tree, imported.notes)))
 }

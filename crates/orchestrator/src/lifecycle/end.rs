@@ -43,11 +43,28 @@ pub(super) async fn end_unstarted(org: &Arc<Org>, run: &RunId, over: Over) {
 }
 
 async fn finish(org: &Arc<Org>, run: &RunId, over: Over) {
-    if let Err(problem) = settle(org, run, over).await {
-        // The journal cannot be written: at the next start the run is found unfinished, and its work is saved then.
-        tracing::error!(%run, %problem, "the end of a run could not be written");
+    if let Err(problem) = settle(org, run, over.clone()).await {
+        tracing::error!(%run, %problem, "the end of a run could not be written; it is tried again");
+        let message = format!("Its end could not be written: {problem}");
+        match org.store.get::<Run>(kind::RUN, run.as_str()) {
+            Ok(Some(run)) => org.driven.later(&run, Some(over), message),
+            // The journal cannot even be read: the run is found when it can be.
+            _ => tracing::error!(%run, "a run cannot be read"),
+        }
     }
-    org.wake.notify_one();
+}
+
+/// Ends a run that could not be ended in order: as it is, with its folder left where it is.
+pub(super) async fn give_up(org: &Arc<Org>, run: Run, message: &str) -> Result<(), Problem> {
+    let folder = org.dir.run(&run.id);
+    org.blocking(move |_| {
+        runner_process::kill(&folder);
+        Ok(())
+    })
+    .await?;
+    write_end(org, &run.id, vec![], Over::given_up(message)).await?;
+    org.driven.settled(&run.id);
+    Ok(())
 }
 
 async fn settle(org: &Arc<Org>, id: &RunId, over: Over) -> Result<(), Problem> {
@@ -59,24 +76,15 @@ async fn settle(org: &Arc<Org>, id: &RunId, over: Over) -> Result<(), Problem> {
         Ok(())
     })
     .await?;
-    let over = corrected(org, &run, over).await?;
+    crate::fault::end_unwritten()?;
+    let published = over.to != RunState::Done && publish::published_before(org, &run).await?;
+    let over = if published { Over { to: RunState::Done, reason: Reason::Completed } } else { over };
     let worked = run.clone();
     let to = over.to;
     let saved =
         org.blocking(move |org| if to == RunState::Done || worked.class != Class::Agent { Ok(None) } else { save(org, &worked) }).await;
-    let mut bodies = Vec::new();
-    match saved {
-        Ok(Some(commit)) => bodies.push(Body::RunCheckpointed { run: run.id.clone(), commit }),
-        Ok(None) => {}
-        // The folder stays, so nothing is lost; it is said in the log.
-        Err(problem) => {
-            tracing::error!(run = %run.id, %problem, "the work could not be saved as a checkpoint; it stays in the run's folder");
-            bodies.push(Body::RunMoved { run: run.id.clone(), to, reason: Some(over.reason) });
-            return org.record(&org.device, bodies).await;
-        }
-    }
-    let checkpointed = bodies.into_iter().map(|body| org.event(&org.device, body)).collect();
-    write_end(org, &run.id, checkpointed, Over { to, reason: over.reason }).await?;
+    let checkpointed = saved?.map(|commit| org.event(&org.device, Body::RunCheckpointed { run: run.id.clone(), commit }));
+    write_end(org, &run.id, checkpointed.into_iter().collect(), over).await?;
     org.store.run_log(&run.id)?.finish();
     clean(org, &run.id).await;
     if !*org.closing.borrow() {
@@ -85,31 +93,24 @@ async fn settle(org: &Arc<Org>, id: &RunId, over: Over) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Writes the end of a run. A person's stop that was journaled while the work was being saved still counts.
+/// Writes the end of a run. What was asked for while its work was being saved still counts: a run that a person stopped is
+/// cancelled, unless it was done; one that was lost while it was evicted is evicted.
 async fn write_end(org: &Arc<Org>, id: &RunId, mut events: Vec<Event>, over: Over) -> Result<(), Problem> {
-    let ended = |over: Over| Body::RunMoved { run: id.clone(), to: over.to, reason: Some(over.reason) };
-    let (id, lost) = (id.clone(), over.to == RunState::Lost);
-    let mut last = org.event(&org.device, ended(over));
+    let (run, id) = (id.clone(), id.clone());
+    let mut last = org.event(&org.device, Body::RunMoved { run: id.clone(), to: over.to, reason: Some(over.reason) });
     let decided = org.store.append_if(move |view| {
-        let now: Option<Run> = view.get(kind::RUN, id.as_str())?;
-        if let Some(reason @ Reason::Stopped { .. }) = now.and_then(|r| r.reason).filter(|_| lost) {
-            last.body = Body::RunMoved { run: id, to: RunState::Cancelled, reason: Some(reason) };
+        let Some(now) = view.get::<Run>(kind::RUN, id.as_str())?.filter(|r| !r.state.ended()) else { return Ok(vec![]) };
+        let asked = now.ending.map(Over::because).filter(|asked| match asked.to {
+            RunState::Cancelled => over.to != RunState::Done,
+            _ => over.to == RunState::Lost,
+        });
+        if let Some(asked) = asked {
+            last.body = Body::RunMoved { run, to: asked.to, reason: Some(asked.reason) };
         }
         events.push(last);
         Ok(events)
     });
     decided.await.map(|_| ())
-}
-
-/// A run that is lost may be over in another way: its patch was out already, or a person had stopped it.
-async fn corrected(org: &Arc<Org>, run: &Run, over: Over) -> Result<Over, Problem> {
-    if over.to != RunState::Done && publish::published_before(org, run).await? {
-        return Ok(Over { to: RunState::Done, reason: Reason::Completed });
-    }
-    match &run.reason {
-        Some(reason @ Reason::Stopped { .. }) if over.to == RunState::Lost => Ok(Over { to: RunState::Cancelled, reason: reason.clone() }),
-        _ => Ok(over),
-    }
 }
 
 /// Saves the worktree of a run as a checkpoint, which outlives the run's folder. What is too large is left out and said.

@@ -1,7 +1,10 @@
 //! A run's life on this device, from its lease to its end. One task drives one run; each step may be entered again after
 //! a restart, because the journal says where the run was and the files say what was done.
 
+pub(crate) mod adrift;
+mod asked;
 mod commit;
+mod driven;
 mod end;
 mod prepare;
 mod publish;
@@ -13,6 +16,7 @@ mod work;
 
 use crate::{
     host::{Ended, Live},
+    limits,
     org::Org,
     tasks::Board,
 };
@@ -20,11 +24,13 @@ use domain::{
     Problem, RunId,
     event::{Body, kind},
     manifest::Class,
-    run::{CheckResult, Order, Reason, Run, RunState, RunnerEvent},
+    run::{CheckResult, Reason, Run, RunState, RunnerEvent},
 };
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
+pub(crate) use asked::{Asked, ask_to_end};
+pub use driven::Driven;
 pub(crate) use end::saved_before;
 pub use start::secret;
 
@@ -35,10 +41,12 @@ pub(crate) struct Drive {
     live: Arc<Live>,
     reports: mpsc::Receiver<RunnerEvent>,
     board: Board,
+    /// Why it is to end, once somebody asked for that.
+    end: watch::Receiver<Option<Reason>>,
 }
 
 /// Why a run does not go on: the state in which it ends.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Over {
     to: RunState,
     reason: Reason,
@@ -47,6 +55,16 @@ pub(crate) struct Over {
 impl Over {
     fn failed(reason: Reason) -> Self {
         Self { to: RunState::Failed, reason }
+    }
+
+    /// The end for this reason.
+    fn because(reason: Reason) -> Self {
+        let to = match &reason {
+            Reason::Stopped { .. } => RunState::Cancelled,
+            Reason::Evicted { .. } => RunState::Evicted,
+            _ => RunState::Failed,
+        };
+        Self { to, reason }
     }
 
     fn lost(message: impl Into<String>) -> Self {
@@ -62,27 +80,47 @@ impl From<Problem> for Over {
 
 /// Drives a leased run until it ends.
 pub fn drive(org: &Arc<Org>, run: RunId) {
-    let org = org.clone();
-    org.tasks.clone().spawn(async move {
-        let started = match start::start(&org, &run).await {
-            Ok(drive) => drive,
-            Err(over) => return end::end_unstarted(&org, &run, over).await,
-        };
-        go_on(started).await;
+    spawn(org, run, |org, id, end| async move {
+        match start::start(&org, &id, end).await {
+            Ok(drive) => go_on(drive).await,
+            Err(over) => end::end_unstarted(&org, &id, over).await,
+        }
     });
 }
 
 /// Takes a run up whose runner may still be there.
 pub(crate) fn resume(org: &Arc<Org>, run: Run) {
-    let org = org.clone();
-    org.tasks.clone().spawn(async move {
+    spawn(org, run.id.clone(), |org, id, end| async move {
         if run.revision.is_some() {
-            return end::end_unstarted(&org, &run.id, Over { to: RunState::Done, reason: Reason::Completed }).await;
+            return end::end_unstarted(&org, &id, Over { to: RunState::Done, reason: Reason::Completed }).await;
         }
-        match start::adopt(&org, &run).await {
+        match start::adopt(&org, &run, end).await {
             Ok(drive) => go_on(drive).await,
-            Err(over) => end::end_unstarted(&org, &run.id, over).await,
+            Err(over) => end::end_unstarted(&org, &id, over).await,
         }
+    });
+}
+
+/// Ends a run whose end could not be written before.
+fn finish_again(org: &Arc<Org>, run: Run, over: Over) {
+    spawn(org, run.id, |org, id, _| async move { end::end_unstarted(&org, &id, over).await });
+}
+
+/// Does something with a run that nothing else drives meanwhile.
+fn spawn<F>(org: &Arc<Org>, id: RunId, steps: impl FnOnce(Arc<Org>, RunId, watch::Receiver<Option<Reason>>) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let Some((guard, end)) = org.driven.begin(&id) else { return };
+    // Whoever asked before found nothing that drives it; whoever asks from now on tells this.
+    if let Ok(Some(Run { ending: Some(reason), .. })) = org.store.get::<Run>(kind::RUN, id.as_str()) {
+        org.driven.end(&id, &reason);
+    }
+    let (steps, waking) = (steps(org.clone(), id, end), org.clone());
+    org.tasks.spawn(async move {
+        let _guard = guard;
+        steps.await;
+        waking.wake.notify_one();
     });
 }
 
@@ -107,8 +145,18 @@ impl Drive {
             .ok_or_else(|| Problem::internal(format!("the run {} is not in the journal", self.id)))
     }
 
+    /// Journals a fact. A disk that is full for a while is no fault of the run: it is waited for, within a limit.
     async fn record(&self, body: Body) -> Result<(), Problem> {
-        self.org.record(&self.org.device, vec![body]).await
+        let begun = std::time::Instant::now();
+        loop {
+            match self.org.record(&self.org.device, vec![body.clone()]).await {
+                Err(problem) if problem.passes() && begun.elapsed() < limits::JOURNAL_WAIT_MAX && !*self.org.closing.borrow() => {
+                    tracing::warn!(run = %self.id, %problem, "a fact about a run could not be journaled; it is tried again");
+                    tokio::time::sleep(limits::JOURNAL_PAUSE).await;
+                }
+                done => return done,
+            }
+        }
     }
 
     async fn becomes(&self, to: RunState) -> Result<(), Problem> {
@@ -120,8 +168,10 @@ impl Drive {
         let run = self.run()?;
         if run.state <= RunState::Preparing {
             self.prepare().await?;
+            self.unless_asked()?;
             self.becomes(RunState::Working).await?;
         }
+        crate::fault::dies_once();
         let ended = self.work().await?;
         match run.class {
             Class::Ci => self.keep_results(ended).await,
@@ -131,33 +181,32 @@ impl Drive {
 
     /// Checks: their results are the run's result.
     async fn keep_results(&mut self, ended: Ended) -> Result<(), Over> {
-        match ended.reason {
-            Reason::Completed => {}
-            reason @ Reason::Stopped { .. } => return Err(Over { to: RunState::Cancelled, reason }),
-            reason @ Reason::Evicted { .. } => return Err(Over { to: RunState::Evicted, reason }),
-            reason => return Err(Over::failed(reason)),
-        }
+        completed(&ended)?;
         self.record(Body::ChecksEnded { run: self.id.clone(), checks: without_output(ended.checks) }).await?;
         Ok(())
     }
 
     /// An agent's work: made a commit, checked, published.
     async fn hand_in(&mut self, ended: Ended) -> Result<(), Over> {
-        match ended.reason {
-            Reason::Completed => {}
-            reason @ Reason::Stopped { .. } => return Err(Over { to: RunState::Cancelled, reason }),
-            reason @ Reason::Evicted { .. } => return Err(Over { to: RunState::Evicted, reason }),
-            reason => return Err(Over::failed(reason)),
-        }
+        completed(&ended)?;
         if self.run()?.state < RunState::Publishing {
+            self.unless_asked()?;
             self.becomes(RunState::Verifying).await?;
         }
         let commit = self.commit().await?;
         if self.run()?.state < RunState::Publishing {
             self.verify(&commit).await?;
-            self.becomes(RunState::Publishing).await?;
+            self.begin_publishing().await?;
         }
         self.publish(commit).await
+    }
+}
+
+/// Whether the engine's part, or the checks, ended by themselves.
+fn completed(ended: &Ended) -> Result<(), Over> {
+    match &ended.reason {
+        Reason::Completed => Ok(()),
+        reason => Err(Over::because(reason.clone())),
     }
 }
 
@@ -166,12 +215,9 @@ fn without_output(checks: Vec<CheckResult>) -> Vec<CheckResult> {
     checks.into_iter().map(|check| CheckResult { tail: String::new(), ..check }).collect()
 }
 
-/// Stops every live run, because the orchestrator closes: their work is saved, and goes on at the next start.
-pub async fn stop_all(org: &Arc<Org>) {
-    for live in org.hub.all() {
-        let reason = Reason::Evicted { message: "The orchestrator was shut down.".into() };
-        let _ = live.order(Order::Stop { reason });
-    }
+/// Stops every run, because the orchestrator closes: their work is saved, and goes on at the next start.
+pub fn stop_all(org: &Org) {
+    org.driven.end_all(&Reason::Evicted { message: "The orchestrator was shut down.".into() });
 }
 
 /// Ends a run's runner at once: the grace is over. Its work is saved from the files.

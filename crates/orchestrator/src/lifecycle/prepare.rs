@@ -7,7 +7,7 @@ use domain::{
     agent::{Agent, EngineChoice},
     gate,
     manifest::Manifest,
-    run::{AgentJob, Run, RunSpec, RunnerEvent, RunnerJob, Tick},
+    run::{AgentJob, Run, RunSpec, RunState, RunnerEvent, RunnerJob, Tick},
 };
 use forge::RunRepo;
 use std::{fs, path::Path};
@@ -38,7 +38,10 @@ impl Drive {
             )?;
             Ok(Welcome { spec_json: json, delegation_json: delegation })
         });
-        self.live.welcome.send_replace(Some(welcome.await?));
+        let welcome = welcome.await?;
+        crate::fault::held(&self.org, RunState::Preparing).await;
+        self.unless_asked()?;
+        self.live.welcome.send_replace(Some(welcome));
         Ok(())
     }
 }

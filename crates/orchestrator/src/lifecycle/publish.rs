@@ -23,6 +23,7 @@ const TITLE_CHARS_MAX: usize = 72;
 impl Drive {
     /// Opens the patch, or adds a revision to the one that is continued.
     pub(super) async fn publish(&self, commit: Oid) -> Result<(), Over> {
+        crate::fault::held(&self.org, RunState::Publishing).await;
         let (run, board, live, made) = (self.run()?, self.board.clone(), self.live.clone(), commit.clone());
         let published = self.org.blocking(move |org| open(org, &board, &run, &made, &Remote(live)));
         let published = published.await.map_err(|p| Over::failed(Reason::Forge { message: p.to_string() }))?;
@@ -77,10 +78,15 @@ fn words(run: &Run) -> String {
         (n, []) => format!("Checks: {n} passed."),
         (n, failed) => format!("Checks: {} of {n} failed: {}.", failed.len(), failed.join(", ")),
     };
-    let stopped =
-        if run.violations.is_empty() { String::new() } else { format!("\n\nThe sandbox stopped:\n- {}", run.violations.join("\n- ")) };
+    let list = |heading: &str, lines: &[String], more: u64| match (lines, more) {
+        ([], _) => String::new(),
+        (lines, 0) => format!("\n\n{heading}:\n- {}", lines.join("\n- ")),
+        (lines, more) => format!("\n\n{heading}:\n- {}\n- and {more} more", lines.join("\n- ")),
+    };
+    let stopped = list("The sandbox stopped", &run.violations, run.violations_more);
+    let odd = list("Left out of the commit, or odd in it", &run.notes, 0);
     let agent = run.agent.as_ref().map(ToString::to_string).unwrap_or_default();
-    format!("Made by the agent {agent} in run {}. {checks}{stopped}", run.id)
+    format!("Made by the agent {agent} in run {}. {checks}{stopped}{odd}", run.id)
 }
 
 fn trace(org: &Org, run: &Run, at: &TaskRef) -> Result<Trace, Problem> {

@@ -16,35 +16,40 @@ use domain::{
     agent::Agent,
     event::{Body, kind},
     manifest::Manifest,
-    run::{Run, RunSpec, RunState, RunnerEvent, RunnerJob},
+    run::{Reason, Run, RunSpec, RunState, RunnerEvent, RunnerJob},
 };
 use identity::{
     delegation::{self, Delegation, Scope},
     envelope::{self, Envelope},
 };
 use std::{collections::BTreeMap, sync::Arc};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+
+/// Tells why a run is to end, once somebody asks for that.
+type Ending = watch::Receiver<Option<Reason>>;
 
 /// Starts a leased run: folder, runner, key, delegation.
-pub(super) async fn start(org: &Arc<Org>, id: &RunId) -> Result<Drive, Over> {
+pub(super) async fn start(org: &Arc<Org>, id: &RunId, end: Ending) -> Result<Drive, Over> {
     let run: Run = org.store.get(kind::RUN, id.as_str())?.ok_or_else(|| Problem::internal("a leased run is unknown"))?;
     let folder = org.dir.run(id);
     let token = secret()?;
     let spawned = (folder.clone(), id.clone(), token.clone());
     let (live, reports, board) = open(org, &run, token).await?;
     org.hub.insert(live.clone());
+    let drive = Drive { org: org.clone(), id: id.clone(), live, reports, board, end };
+    crate::fault::held(org, RunState::Starting).await;
+    drive.unless_asked()?;
     org.blocking(move |org| {
         fresh_folder(&spawned.0)?;
         runner_process::spawn(org, &spawned.1, &spawned.2)
     })
     .await?;
-    let drive = Drive { org: org.clone(), id: id.clone(), live, reports, board };
     drive.delegate(&run).await?;
     Ok(drive)
 }
 
 /// Finds the runner of a run again after the orchestrator was restarted.
-pub(super) async fn adopt(org: &Arc<Org>, run: &Run) -> Result<Drive, Over> {
+pub(super) async fn adopt(org: &Arc<Org>, run: &Run, end: Ending) -> Result<Drive, Over> {
     let folder = org.dir.run(&run.id);
     let token =
         std::fs::read_to_string(folder.join("token")).map_err(|_| Over::lost("The orchestrator ended before its runner was started."))?;
@@ -68,7 +73,7 @@ pub(super) async fn adopt(org: &Arc<Org>, run: &Run) -> Result<Drive, Over> {
     if back != Ok(Some(true)) {
         return Err(Over::lost("The orchestrator was restarted, and the run's runner did not come back."));
     }
-    let drive = Drive { org: org.clone(), id: run.id.clone(), live, reports, board };
+    let drive = Drive { org: org.clone(), id: run.id.clone(), live, reports, board, end };
     drive.catch_up(run).await?;
     Ok(drive)
 }
@@ -212,7 +217,8 @@ impl Drive {
         let mut key = self.live.key.subscribe();
         let reported = async { key.wait_for(Option::is_some).await.ok().and_then(|k| *k) };
         let folder = self.org.dir.run(&self.id);
-        let public = match tokio::time::timeout(limits::RUNNER_HELLO_WAIT, while_alive(&folder, reported)).await {
+        let waited = self.or_asked(async { Ok(tokio::time::timeout(limits::RUNNER_HELLO_WAIT, while_alive(&folder, reported)).await) });
+        let public = match waited.await? {
             Ok(Some(Some(key))) => key,
             Ok(_) => return Err(Over::lost(format!("The runner ended before it reported its key.{}", self.runner_said()))),
             _ => {

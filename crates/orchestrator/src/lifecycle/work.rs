@@ -1,17 +1,17 @@
 //! Working: the runner's reports become facts, until the engine's part ends, a person stops it, or the runner is lost.
 
-use super::{Drive, Over};
+use super::{Drive, Over, asked::asked};
 use crate::{host::Ended, limits};
 use domain::{
     event::Body,
-    run::{Order, Reason, RunnerEvent},
+    run::{Order, Reason, RunState, RunnerEvent},
 };
 
 impl Drive {
     /// Follows the runner until the engine's part has ended.
     pub(super) async fn work(&mut self) -> Result<Ended, Over> {
         let (mut ended, mut connected, mut fatal) = (self.live.ended.subscribe(), self.live.connected.subscribe(), self.live.route.fatal());
-        let (folder, mut over_budget) = (self.org.dir.run(&self.id), false);
+        let (folder, mut over_budget, mut told) = (self.org.dir.run(&self.id), false, None);
         loop {
             let done = ended.borrow_and_update().clone();
             if let Some(done) = done {
@@ -20,6 +20,12 @@ impl Drive {
             }
             let gone = !*connected.borrow_and_update();
             tokio::select! {
+                over = asked(self.end.clone()), if told.is_none() => {
+                    self.tell_to_end(&over);
+                    told = Some((over, tokio::time::Instant::now() + limits::STOP_WAIT));
+                }
+                // A runner that does not end its work when it is told to is ended itself.
+                over = too_late(&told), if told.is_some() => return Err(over),
                 report = self.reports.recv() => if let Some(report) = report { self.report(report).await? },
                 _ = ended.changed() => {}
                 _ = connected.changed() => {}
@@ -37,6 +43,14 @@ impl Drive {
                 }
             }
         }
+    }
+
+    /// Frozen first where the machine is wanted back, so that the processor is free at once whatever saving takes.
+    fn tell_to_end(&self, over: &Over) {
+        if over.to == RunState::Evicted {
+            let _ = self.live.order(Order::Pause);
+        }
+        let _ = self.live.order(Order::Stop { reason: over.reason.clone() });
     }
 
     /// What the runner cannot know: why its model calls failed.
@@ -67,5 +81,16 @@ impl Drive {
             _ => return Ok(()),
         };
         Ok(self.record(body).await?)
+    }
+}
+
+/// Returns the end that a runner was told of, when it did not come in time.
+async fn too_late(told: &Option<(Over, tokio::time::Instant)>) -> Over {
+    match told {
+        Some((over, until)) => {
+            tokio::time::sleep_until(*until).await;
+            over.clone()
+        }
+        None => std::future::pending().await,
     }
 }

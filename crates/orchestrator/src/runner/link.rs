@@ -253,14 +253,46 @@ impl Link {
                 return self.answer(runner_message::Kind::Reply(Reply { id, error: format!("the order is not understood: {error}") }));
             }
         };
-        self.buffer().answers.insert(id, None);
         let (link, (done, answer)) = (self.clone(), oneshot::channel());
+        // Handed on here and not in a task of its own: orders are carried out in the order in which they were given.
+        if self.shared.wanted.try_send(Wanted::Order(id, order, done)).is_err() {
+            let error = "The runner has too many orders waiting, or is ending.".to_owned();
+            return self.answer(runner_message::Kind::Reply(Reply { id, error }));
+        }
+        self.buffer().answers.insert(id, None);
         tokio::spawn(async move {
-            let _ = link.shared.wanted.send(Wanted::Order(id, order, done)).await;
             let answer = answer.await.unwrap_or_else(|_| Err(Problem::unavailable("The run is ending.")));
             let error = answer.err().map(|p| p.to_string()).unwrap_or_default();
             link.buffer().answers.insert(id, Some(error.clone()));
             link.answer(runner_message::Kind::Reply(Reply { id, error }));
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn orders_are_handed_on_in_the_order_in_which_they_come_and_once_each() {
+        let address = Address {
+            socket: "nowhere".into(),
+            run: "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}")),
+            token: String::new(),
+            token_file: "nowhere".into(),
+        };
+        let (wanted, mut receiver) = mpsc::channel(64);
+        let (room, wake) = (Notify::new(), Notify::new());
+        let link = Link { shared: Arc::new(Shared { address, key: [0; 32], buffer: Mutex::default(), room, wake, wanted }) };
+        for id in 0..60 {
+            let order = if id % 2 == 0 { r#"{"order":"pause"}"# } else { r#"{"order":"resume"}"# };
+            link.carry_out(id, order);
+            link.carry_out(id, order);
+        }
+        for expected in 0..60 {
+            let Some(Wanted::Order(id, order, _)) = receiver.recv().await else { unreachable!("an order") };
+            assert_eq!((id, order == Order::Pause), (expected, expected % 2 == 0));
+        }
+        assert!(receiver.try_recv().is_err());
     }
 }

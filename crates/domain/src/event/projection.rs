@@ -1,0 +1,217 @@
+//! What events change: the one place that says so. Pure, so that the projections can be rebuilt.
+
+use super::{Body, Event, kind};
+use crate::{
+    Did, PatchId, Problem, TaskRef,
+    limits::{MESSAGES_KEPT_MAX, PHASES_MAX, QUESTIONS_OPEN_MAX, VIOLATIONS_KEPT_MAX},
+    manifest::Class,
+    patch::Verdict,
+    project::MirrorState,
+    run::{Message, Phase, Reason, Run, RunState},
+    task::Claim,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// One projected thing, as it is after an event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Projected {
+    /// Its kind: one of [`kind`].
+    pub kind: &'static str,
+    /// Its id within the kind.
+    pub id: String,
+    /// Itself; null when it is no more.
+    pub value: Value,
+}
+
+/// Reads a projected thing as it was before the event: `get(kind, id)`.
+pub type Before<'a> = &'a mut dyn FnMut(&str, &str) -> Option<Value>;
+
+/// Everything that an event changes. An event about something unknown changes nothing (its beginning may lie in a part
+/// of the journal that is not here).
+pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Problem> {
+    let mut out = Vec::new();
+    match &event.body {
+        Body::RunQueued { run } => {
+            out.push(put(kind::RUN, run.id.as_str(), run)?);
+            out.push(put(kind::ACTIVE, run.id.as_str(), &run.id)?);
+            if let (Class::Agent, Some(task)) = (run.class, &run.task) {
+                let mut claim = read::<Claim>(before, kind::CLAIM, &task.to_string())?.unwrap_or_else(|| new_claim(task, &run.requester));
+                claim.runs.push(run.id.clone());
+                out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
+            }
+        }
+        Body::PatchPublished { run, patch, revision, .. } => {
+            if let Some(task) = read::<Run>(before, kind::RUN, run.as_str())?.and_then(|r| r.task) {
+                out.extend(claim(before, Some(&task), |c| {
+                    (c.patch, c.revision, c.rejected) = (Some(patch.clone()), Some(revision.clone()), false);
+                    c.verdicts.clear();
+                })?);
+            }
+        }
+        Body::PatchRevised { patch, revision, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| {
+            c.revision = Some(revision.clone());
+            c.verdicts.clear();
+        })?),
+        Body::PatchCommented { patch, comment, .. } => out.push(put(kind::COMMENT, comment.as_str(), patch)?),
+        Body::PatchReviewed { patch, verdict, task, .. } => {
+            out.extend(claim_with(before, task.as_ref(), patch, |c| judge(c, &event.actor, *verdict))?);
+        }
+        Body::PatchMerged { patch, task, .. } => {
+            out.extend(claim(before, task.as_ref(), |c| (c.patch, c.merged) = (Some(patch.clone()), true))?);
+        }
+        Body::PatchClosed { patch, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| c.rejected = true)?),
+        Body::PatchReopened { patch, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| c.rejected = false)?),
+        Body::MirrorPushed { project, commit } | Body::MirrorPulled { project, commit } | Body::MirrorReached { project, commit } => {
+            let state = MirrorState { commit: Some(commit.clone()), at: event.at, problem: None };
+            out.push(put(kind::MIRROR, project.as_str(), &state)?);
+        }
+        Body::MirrorFailed { project, why } => {
+            let commit = read::<MirrorState>(before, kind::MIRROR, project.as_str())?.and_then(|m| m.commit);
+            let state = MirrorState { commit, at: event.at, problem: Some(why.clone()) };
+            out.push(put(kind::MIRROR, project.as_str(), &state)?);
+        }
+        _ => {}
+    }
+    if let Some(id) = event.body.run()
+        && let Some(mut run) = read::<Run>(before, kind::RUN, id.as_str())?
+    {
+        let ended = run.state.ended();
+        change_run(&mut run, event);
+        out.push(put(kind::RUN, id.as_str(), &run)?);
+        if run.state.ended() && !ended {
+            out.push(Projected { kind: kind::ACTIVE, id: id.to_string(), value: Value::Null });
+        }
+    }
+    Ok(out)
+}
+
+fn change_run(run: &mut Run, event: &Event) {
+    match &event.body {
+        Body::RunPlaced { manifest, envelope, base, spec_hash, .. } => {
+            run.manifest = Some(manifest.clone());
+            run.envelope = Some(envelope.clone());
+            run.base = Some(base.clone());
+            run.spec_hash.clone_from(spec_hash);
+        }
+        Body::RunLeased { lease, device, until, reserved, .. } => {
+            run.lease = Some(lease.clone());
+            run.lease_until = Some(*until);
+            run.reserved = Some(*reserved);
+            run.device = Some(device.clone());
+            run.started_at = Some(event.at);
+        }
+        Body::LeaseRenewed { until, .. } => run.lease_until = Some(*until),
+        // A person's word stands, whatever the device wants later.
+        Body::RunEndAsked { reason, .. } if !matches!(run.ending, Some(Reason::Stopped { .. })) => run.ending = Some(reason.clone()),
+        Body::RunRecovered { .. } => run.recovered += 1,
+        Body::RunDelegated { key, .. } => run.key = Some(key.clone()),
+        Body::RunMoved { to, reason, .. } if run.state.may_become(*to) => {
+            if run.state != *to && run.phases.len() < PHASES_MAX {
+                run.phases.push(Phase { state: *to, at: event.at });
+            }
+            run.state = *to;
+            run.reason = reason.clone();
+            if *to == RunState::Queued {
+                run.tries += u32::from(matches!(reason, Some(Reason::TriesAgain { .. })));
+                (run.lease, run.lease_until, run.reserved, run.device, run.key, run.started_at) = (None, None, None, None, None, None);
+            }
+            if to.ended() {
+                run.ended_at = Some(event.at);
+                run.paused = false;
+                run.questions.clear();
+            }
+        }
+        Body::RunPaused { paused, .. } => run.paused = *paused,
+        Body::RunCheckpointed { commit, .. } => run.checkpoint = Some(commit.clone()),
+        Body::CheckpointDropped { .. } => run.checkpoint = None,
+        Body::RunCommitted { commit, notes, .. } => {
+            run.commit = Some(commit.clone());
+            run.notes.clone_from(notes);
+        }
+        Body::WorkKept { left_out, .. } => run.kept = Some(left_out.clone()),
+        Body::WorkDropped { .. } => run.kept = None,
+        Body::MessageSent { order, text, .. } => {
+            let message = Message { order: *order, by: event.actor.clone(), at: event.at, text: text.clone(), why: None };
+            push(&mut run.messages, message, MESSAGES_KEPT_MAX, &mut run.messages_more);
+        }
+        Body::MessageDelivered { order, .. } => run.messages.retain(|m| m.order != *order),
+        Body::MessageRefused { order, why, .. } => {
+            run.messages.iter_mut().filter(|m| m.order == *order).for_each(|m| m.why = Some(why.clone()));
+        }
+        Body::QuestionAsked { question, .. } => push(&mut run.questions, question.clone(), QUESTIONS_OPEN_MAX, &mut run.questions_more),
+        Body::QuestionAnswered { question, .. } => run.questions.retain(|q| q.id != *question),
+        Body::SandboxStopped { what, .. } => push(&mut run.violations, what.clone(), VIOLATIONS_KEPT_MAX, &mut run.violations_more),
+        Body::ModelCalled { usage, .. } => run.usage = run.usage.plus(*usage),
+        Body::ChecksEnded { checks, .. } => run.checks.clone_from(checks),
+        Body::PatchPublished { patch, revision, commit, .. } => {
+            run.patch = Some(patch.clone());
+            run.revision = Some(revision.clone());
+            run.commit = Some(commit.clone());
+        }
+        _ => {}
+    }
+}
+
+/// Adds to a list that has a bound; what is beyond it is counted.
+fn push<T>(list: &mut Vec<T>, one: T, max: usize, more: &mut u64) {
+    if list.len() < max { list.push(one) } else { *more += 1 }
+}
+
+fn new_claim(task: &TaskRef, device: &Did) -> Claim {
+    Claim {
+        task: task.clone(),
+        device: device.clone(),
+        runs: vec![],
+        patch: None,
+        merged: false,
+        rejected: false,
+        revision: None,
+        verdicts: BTreeMap::new(),
+    }
+}
+
+fn judge(claim: &mut Claim, by: &Did, verdict: Option<Verdict>) {
+    match verdict {
+        None => {
+            claim.verdicts.remove(by);
+        }
+        // A comment takes no verdict back.
+        Some(Verdict::Comment) => {
+            claim.verdicts.entry(by.clone()).or_insert(Verdict::Comment);
+        }
+        Some(verdict) => {
+            claim.verdicts.insert(by.clone(), verdict);
+        }
+    }
+}
+
+fn claim(before: Before<'_>, task: Option<&TaskRef>, change: impl FnOnce(&mut Claim)) -> Result<Option<Projected>, Problem> {
+    let Some(task) = task else { return Ok(None) };
+    let Some(mut claim) = read::<Claim>(before, kind::CLAIM, &task.to_string())? else { return Ok(None) };
+    change(&mut claim);
+    put(kind::CLAIM, &task.to_string(), &claim).map(Some)
+}
+
+/// As [`claim`], where this is the claim's patch: of an earlier one nothing counts any more.
+fn claim_with(
+    before: Before<'_>,
+    task: Option<&TaskRef>,
+    patch: &PatchId,
+    change: impl FnOnce(&mut Claim),
+) -> Result<Option<Projected>, Problem> {
+    claim(before, task, |claim| {
+        if claim.patch.as_ref() == Some(patch) {
+            change(claim);
+        }
+    })
+}
+
+fn read<T: DeserializeOwned>(before: &mut dyn FnMut(&str, &str) -> Option<Value>, kind: &str, id: &str) -> Result<Option<T>, Problem> {
+    before(kind, id).map(|value| serde_json::from_value(value).map_err(Problem::internal)).transpose()
+}
+
+fn put(kind: &'static str, id: &str, value: &impl Serialize) -> Result<Projected, Problem> {
+    Ok(Projected { kind, id: id.to_owned(), value: serde_json::to_value(value).map_err(Problem::internal)? })
+}

@@ -1,0 +1,124 @@
+//! How runs end: by a person's or the owner's wish in every state, and also when what drove them broke.
+
+use crate::support::{Held, PASSES, acp_agent, acp_project, beat, command_agent, events_of, faulty, machine, project, text, work};
+use serde_json::{Value, json};
+use std::fs;
+use testkit::{Repository, Up};
+
+/// Quick as feedback, where the engine left a file that is ignored; long on a clean clone, which has none.
+const LONG: &str = "[[checks]]\nname = \"long\"\ncommand = \"test -f quick || sleep 100\"\ntimeout_s = 120\n";
+const LEAVES_QUICK: &str = "touch quick; echo $MESHWORK_TASK > $MESHWORK_TASK.txt";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_whose_drive_broke_is_taken_up_without_a_restart() {
+    let up = faulty("drive-dies").await;
+    acp_project(&up, "broken", PASSES).await;
+    acp_agent(&up, "beat", &[]).await;
+    let run = up.start_task("T001", "beat").await;
+    let before = beat(&up, &run).await;
+    let look = || async { events_of(&up, &run, "run_recovered").await.first().cloned().ok_or(json!("not taken up")) };
+    let told = up.until("it is taken up", look).await;
+    assert!(told["message"].as_str().unwrap().contains("drove it"), "{told}");
+    let look = || async { if beat(&up, &run).await > before { Ok(()) } else { Err(json!(before)) } };
+    up.until("the same agent goes on", look).await;
+    fs::write(work(&up, &run).join("go"), "").unwrap();
+    let ended = up.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), &ended["recovered"]), (Some("done"), &json!(1)), "{ended:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_that_could_not_be_written_is_written_later() {
+    let up = faulty("end-unwritten").await;
+    project(&up, "late", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&up, "no", "echo half > half.txt; exit 3").await;
+    let run = up.start_task("T001", "no").await;
+    let ended = up.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("failed"), Some("engine_failed")), "{ended:#}");
+    assert!(ended["checkpoint"].is_string(), "{ended:#}");
+    let told = events_of(&up, &run, "run_recovered").await;
+    assert!(told.len() == 2 && told[0]["message"].as_str().unwrap().contains("could not be written"), "{told:#?}");
+    assert_eq!(up.ok(&["capacity"]).await[0]["capacity"]["slots_free"], up.ok(&["capacity"]).await[0]["capacity"]["slots"]);
+}
+
+/// A run that is stopped while it is held in this state.
+async fn stopped_in(up: &Up, task: &str, state: &str) -> (Value, Value) {
+    let held = Held::new(up, state);
+    let run = up.start_task(task, "echo").await;
+    up.in_state(&run, state).await;
+    let said = up.ok(&["run", "stop", &run]).await;
+    drop(held);
+    (up.ended(&run).await, said)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_stopped_in_every_state_before_it_is_published() {
+    let up = machine().await;
+    let tasks = "- [ ] T001 [P] One\n- [ ] T002 [P] Two\n- [ ] T003 [P] Three\n- [ ] T004 [P] Four\n";
+    project(&up, "stops", tasks, PASSES).await;
+    command_agent(&up, "echo", "echo $MESHWORK_TASK > $MESHWORK_TASK.txt").await;
+    for (task, state) in [("T001", "placing"), ("T002", "starting"), ("T003", "preparing")] {
+        let (ended, said) = stopped_in(&up, task, state).await;
+        assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("cancelled"), Some("stopped")), "{state}: {ended:#}");
+        assert!(ended["reason"]["by"].as_str().unwrap().starts_with("did:key:"), "{ended:#}");
+        assert!(ended["patch"].is_null() && said["message"].is_string(), "{state}: {ended:#}");
+        assert!(!work(&up, &text(&ended["id"])).exists(), "{state}: nothing is left");
+    }
+    let (ended, said) = stopped_in(&up, "T004", "publishing").await;
+    assert_eq!(ended["state"], "done", "{ended:#}");
+    assert!(said["message"].as_str().unwrap().contains("past stopping"), "{said}");
+    assert!(up.ok(&["pods"]).await.as_array().unwrap().is_empty());
+    assert_eq!(up.do_task("T002", "echo").await["state"], "done", "a stopped task can be run again");
+}
+
+/// A run whose checks go on for long, with these checks' run.
+async fn checked_for_long(up: &Up, task: &str) -> (String, String) {
+    let run = up.start_task(task, "quick").await;
+    up.in_state(&run, "verifying").await;
+    let look = || async {
+        let runs = up.act("run.list", json!({"all": true, "state": "working"})).await;
+        let checks = runs.as_array().unwrap().iter().find(|r| r["class"] == "ci" && r["subject"] == *run);
+        checks.map(|r| text(&r["id"])).ok_or(runs.clone())
+    };
+    let checks = up.until("its checks run", look).await;
+    (run, checks)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_it_is_checked_a_run_is_paused_stopped_or_evicted_and_its_checks_with_it() {
+    let up = machine().await;
+    let tasks = "- [ ] T001 [P] One\n- [ ] T002 [P] Two\n- [ ] T003 [P] Three\n";
+    let made = Repository::with_tasks(up.folder().join("checked"), "001-work", tasks, LONG);
+    made.write(".gitignore", "quick\n");
+    made.commit("Ignore");
+    up.ok(&["project", "add", made.path().to_str().unwrap()]).await;
+    command_agent(&up, "quick", LEAVES_QUICK).await;
+
+    let (run, checks) = checked_for_long(&up, "T001").await;
+    up.ok(&["run", "pause", &run]).await;
+    up.until_run(&checks, "the checks are frozen", |seen| seen["paused"] == true).await;
+    up.ok(&["run", "stop", &run]).await;
+    let (ended, its) = (up.ended(&run).await, up.ended(&checks).await);
+    assert_eq!((&ended["state"], &its["state"]), (&json!("cancelled"), &json!("cancelled")), "{ended:#} {its:#}");
+    assert!(ended["checkpoint"].is_string() && ended["patch"].is_null(), "{ended:#}");
+
+    // The checks alone: no verdict is no success, and the work is published all the same.
+    let (run, checks) = checked_for_long(&up, "T002").await;
+    up.ok(&["run", "stop", &checks]).await;
+    let ended = up.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), &ended["checks"][0]["passed"]), (Some("done"), &json!(false)), "{ended:#}");
+    assert_eq!(up.ended(&checks).await["state"], "cancelled");
+
+    let (run, checks) = checked_for_long(&up, "T003").await;
+    up.ok(&["evict", &run]).await;
+    let (ended, its) = (up.ended(&run).await, up.ended(&checks).await);
+    assert_eq!((&ended["state"], &its["state"]), (&json!("evicted"), &json!("evicted")), "{ended:#} {its:#}");
+    assert!(ended["checkpoint"].is_string(), "{ended:#}");
+    let look = || async {
+        let runs = up.act("run.list", json!({})).await;
+        let next = runs.as_array().unwrap().iter().find(|r| r["continues"] == *run).map(|r| text(&r["id"]));
+        next.ok_or(runs)
+    };
+    let next = up.until("a run goes on from it", look).await;
+    up.ok(&["run", "stop", &next]).await;
+    assert_eq!(up.ended(&next).await["state"], "cancelled");
+}
