@@ -15,7 +15,7 @@ pub(crate) use object::{Objects, Odb};
 pub(crate) use walk::is_git_name;
 
 use crate::{convert, limits};
-use domain::{Oid, Problem};
+use domain::{Oid, Problem, run::LeftOut};
 use std::path::Path;
 
 /// What an import does with a file that is too large or cannot be read.
@@ -76,6 +76,8 @@ pub struct Imported {
     pub files: usize,
     /// What was left out or is odd: sentences. The same for the same files.
     pub notes: Vec<String>,
+    /// What is in the worktree and not in the tree, ignored files too.
+    pub left_out: LeftOut,
 }
 
 /// The hash of the tree that `work` would be as a commit on top of `base`. Writes nothing anywhere.
@@ -86,5 +88,11 @@ pub fn tree_of(work: &Path, base: &BaseTree, limits: &ImportLimits) -> Result<Im
 /// As [`tree_of`]; what is new goes into `objects`.
 pub(crate) fn import(work: &Path, base: &BaseTree, limits: &ImportLimits, objects: &mut dyn Objects) -> Result<Imported, Problem> {
     let walked = walk::walk(work, base, limits, objects)?;
-    Ok(Imported { tree: convert::oid(walked.tree)?, changed: walked.tree != base.tree, files: walked.files, notes: walked.notes })
+    Ok(Imported {
+        tree: convert::oid(walked.tree)?,
+        changed: walked.tree != base.tree,
+        files: walked.files,
+        notes: walked.notes,
+        left_out: walked.left_out,
+    })
 }

@@ -187,6 +187,10 @@ impl OrgDir {
     pub fn run(&self, run: &RunId) -> PathBuf {
         self.runs().join(run.as_str())
     }
+    /// Folders of ended runs that hold files which are in no commit.
+    pub fn kept(&self) -> PathBuf {
+        self.root.join("kept")
+    }
     /// A socket of a run.
     pub fn run_socket(&self, run: &RunId, name: &str) -> PathBuf {
         self.sockets.join(format!("{}.{name}", &run.as_str()[10..]))

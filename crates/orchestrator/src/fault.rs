@@ -54,6 +54,8 @@ pub enum Fault {
     DriveDies,
     /// The first ends of runs cannot be written.
     EndUnwritten,
+    /// Messages to agents are journaled, and not given to runners.
+    MessageNotGiven,
 }
 
 impl Fault {
@@ -66,6 +68,7 @@ impl Fault {
             Ok("answer-before-commit") => Self::AnswerBeforeCommit,
             Ok("no-recovery") => Self::NoRecovery,
             Ok("drive-dies") => Self::DriveDies,
+            Ok("message-not-given") => Self::MessageNotGiven,
             Ok("end-unwritten") => Self::EndUnwritten,
             _ => Self::None,
         }

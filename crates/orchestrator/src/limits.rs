@@ -80,3 +80,7 @@ pub const STOP_WAIT: Duration = Duration::from_secs(30);
 pub const JOURNAL_WAIT_MAX: Duration = Duration::from_secs(300);
 /// The pause between two tries to write it.
 pub const JOURNAL_PAUSE: Duration = Duration::from_secs(1);
+/// How many folders of runs are kept because files of them are in no commit.
+pub const KEPT_MAX: usize = 10;
+/// How large they may be in all; the newest is kept whatever its size.
+pub const KEPT_BYTES_MAX: u64 = 4 << 30;

@@ -41,6 +41,16 @@ pub struct RunSpec {
     pub limits: TimeLimits,
 }
 
+impl RunSpec {
+    /// Whether what works cannot be spoken to.
+    pub fn reads_no_messages(&self) -> bool {
+        match &self.job {
+            RunnerJob::Agent(job) => matches!(job.engine, EngineChoice::Command { .. }),
+            RunnerJob::Checks { .. } => true,
+        }
+    }
+}
+
 /// Where a task is ticked off. Engines tick as they like; the runner puts the file right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tick {

@@ -7,7 +7,7 @@ use super::{
     object::{self, FOLDER, Objects, TreeEntry},
 };
 use crate::{convert::Told, limits};
-use domain::{Kind, Problem};
+use domain::{Kind, Problem, run::LeftOut};
 use git2::ObjectType;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat, statat};
 use rustix::io::Errno;
@@ -25,13 +25,25 @@ pub(super) struct Walked {
     pub(super) tree: git2::Oid,
     pub(super) files: usize,
     pub(super) notes: Vec<String>,
+    pub(super) left_out: LeftOut,
 }
 
 pub(super) fn walk(work: &Path, base: &BaseTree, limits: &ImportLimits, objects: &mut dyn Objects) -> Result<Walked, Problem> {
     let what = || format!("The worktree {} cannot be read.", work.display());
     let root = openat(CWD, work, FOLDER_FLAGS, Mode::empty()).told(what())?;
     let device = fstat(&root).told(what())?.st_dev;
-    let mut walk = Walk { base, limits, objects, device, entries: 0, files: 0, new_bytes: 0, by_base: 0, notes: Notes::default() };
+    let mut walk = Walk {
+        base,
+        limits,
+        objects,
+        device,
+        entries: 0,
+        files: 0,
+        new_bytes: 0,
+        by_base: 0,
+        notes: Notes::default(),
+        left_out: LeftOut::default(),
+    };
     let top = walk.folder(&Folder { fd: root, path: Vec::new(), depth: 0, above: None, inside_ignored: false })?;
     let tree = match top {
         Some(tree) => tree,
@@ -41,7 +53,7 @@ pub(super) fn walk(work: &Path, base: &BaseTree, limits: &ImportLimits, objects:
         let text = format!("{} new files or folders are left out because the base's .gitignore says so.", walk.by_base);
         walk.notes.add(text);
     }
-    Ok(Walked { tree, files: walk.files, notes: walk.notes.end() })
+    Ok(Walked { tree, files: walk.files, notes: walk.notes.end(), left_out: walk.left_out })
 }
 
 const FOLDER_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -60,6 +72,7 @@ struct Walk<'a> {
     /// How much only the base's rules ignored.
     by_base: usize,
     notes: Notes,
+    left_out: LeftOut,
 }
 
 /// A folder that is open.
@@ -138,7 +151,7 @@ impl Walk<'_> {
         if is_git_name(&name) {
             // The worktree's own `.git` is none of our business; any other would be a repository within.
             if !(dir.path.is_empty() && name == b".git") {
-                self.notes.add(format!("{} is left out: it would belong to a repository within the worktree.", shown(&path)));
+                self.leave_out(format!("{} is left out: it would belong to a repository within the worktree.", shown(&path)));
             }
             return Ok(None);
         }
@@ -146,7 +159,7 @@ impl Walk<'_> {
             return Ok(None);
         }
         if path.len() > limits::PATH_BYTES_MAX {
-            self.notes.add(format!("{} is left out: its path is too long.", shown(&path)));
+            self.leave_out(format!("{} is left out: its path is too long.", shown(&path)));
             return Ok(None);
         }
         let stat = match statat(&dir.fd, &name[..], AtFlags::SYMLINK_NOFOLLOW) {
@@ -160,7 +173,7 @@ impl Walk<'_> {
             FileType::Symlink if self.counts(dir, rules, &path, false) => self.link(dir, name, &path),
             FileType::RegularFile | FileType::Symlink => Ok(None),
             other => {
-                self.notes.add(format!("{} is left out: it is {}.", shown(&path), kind(other)));
+                self.leave_out(format!("{} is left out: it is {}.", shown(&path), kind(other)));
                 Ok(None)
             }
         }
@@ -171,17 +184,21 @@ impl Walk<'_> {
         if self.limits.ignore == Ignore::Not || (!is_dir && self.base.entries.contains_key(path)) {
             return true;
         }
-        if dir.inside_ignored {
-            return false;
+        let ignored = if dir.inside_ignored { Ignored::Yes } else { rules.ignored(path, is_dir) };
+        if ignored == Ignored::ByBase {
+            self.by_base += 1;
         }
-        match rules.ignored(path, is_dir) {
-            Ignored::No => true,
-            Ignored::Yes => false,
-            Ignored::ByBase => {
-                self.by_base += 1;
-                false
-            }
+        // Of a folder that is ignored and holds files of the base, the files that are new are told by themselves.
+        if ignored != Ignored::No && !(is_dir && self.base.has_below(path)) {
+            self.left_out.add(format!("{}{}", shown(path), if is_dir { "/" } else { "" }));
         }
+        ignored == Ignored::No
+    }
+
+    /// Notes something that is in the worktree and not in the tree.
+    fn leave_out(&mut self, note: String) {
+        self.left_out.add(note.clone());
+        self.notes.add(note);
     }
 
     fn subfolder(&mut self, dir: &Folder<'_>, rules: &Rules<'_>, name: Vec<u8>, path: Vec<u8>) -> Result<Option<TreeEntry>, Problem> {
@@ -201,7 +218,7 @@ impl Walk<'_> {
             Err(error) => return self.unreadable(&path, &error.into()),
         };
         if fstat(&fd).told("The worktree cannot be read.")?.st_dev != self.device {
-            self.notes.add(format!("{} is left out: it is another file system.", shown(&path)));
+            self.leave_out(format!("{} is left out: it is another file system.", shown(&path)));
             return Ok(None);
         }
         let below = Folder { fd, path, depth: dir.depth + 1, above: Some(rules), inside_ignored: !counts };
@@ -269,7 +286,7 @@ impl Walk<'_> {
             Err(error) => return self.unreadable(path, &error.into()),
         };
         if name.eq_ignore_ascii_case(b".gitmodules") {
-            self.notes.add(format!("{} is left out: git refuses it as a link.", shown(path)));
+            self.leave_out(format!("{} is left out: git refuses it as a link.", shown(path)));
             return Ok(None);
         }
         if leaves(&dir.path, &target) {
@@ -282,13 +299,13 @@ impl Walk<'_> {
     }
 
     fn moved<T>(&mut self, path: &[u8]) -> Option<T> {
-        self.notes.add(format!("{} changed its kind while it was read, and is left out.", shown(path)));
+        self.leave_out(format!("{} changed its kind while it was read, and is left out.", shown(path)));
         None
     }
 
     fn unreadable<T>(&mut self, path: &[u8], error: &io::Error) -> Result<Option<T>, Problem> {
         if self.limits.too_large == TooLarge::LeaveOut {
-            self.notes.add(format!("{} is left out: {error}.", shown(path)));
+            self.leave_out(format!("{} is left out: {error}.", shown(path)));
             return Ok(None);
         }
         Err(Problem::conflict(format!("{} in the worktree cannot be read.", shown(path)))
@@ -299,7 +316,7 @@ impl Walk<'_> {
     fn too_large<T>(&mut self, path: &[u8], size: u64) -> Result<Option<T>, Problem> {
         let what = format!("{} has {}; a file may have {}.", shown(path), mib(size), mib(self.limits.file_bytes));
         if self.limits.too_large == TooLarge::LeaveOut {
-            self.notes.add(format!("{what} It is left out."));
+            self.leave_out(format!("{what} It is left out."));
             return Ok(None);
         }
         Err(Problem::new(Kind::Limit, what).next("Remove it, or list it in .gitignore."))

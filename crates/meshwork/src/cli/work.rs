@@ -116,6 +116,13 @@ pub(crate) enum Run {
         /// The run.
         run: String,
     },
+    /// List folders of runs that are kept because files of them are in no commit.
+    Kept,
+    /// Remove the folder that is kept of a run.
+    Drop {
+        /// The run.
+        run: String,
+    },
     /// End a run; its work stays in a checkpoint.
     Stop {
         /// The run.

@@ -2,7 +2,20 @@
 
 use crate::support::{PASSES, acp_agent, acp_project, clear, command_agent, idle, project, started, text, work};
 use serde_json::json;
-use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+use std::{
+    fs::{self, File},
+    io::Write,
+    os::unix::fs::symlink,
+    path::Path,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::channel,
+    },
+    thread::{JoinHandle, sleep, spawn},
+    time::Duration,
+};
 use testkit::skip;
 
 /// A small file system of its own; it goes with the test.
@@ -29,6 +42,38 @@ impl Drop for Small {
     fn drop(&mut self) {
         // Lazily: a process that is just ending may still hold it.
         let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
+    }
+}
+
+/// Fills a file system, and takes what becomes free there, until it is dropped.
+struct Filler {
+    ends: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Filler {
+    fn begin(folder: &Path) -> Self {
+        let (path, ends, (full, filled)) = (folder.join("filler"), Arc::new(AtomicBool::new(false)), channel());
+        let over = ends.clone();
+        let thread = spawn(move || {
+            let mut file = File::create(&path).unwrap();
+            while !over.load(Ordering::SeqCst) {
+                if file.write_all(&[7; 1 << 16]).is_err() {
+                    let _ = full.send(());
+                    sleep(Duration::from_millis(1));
+                }
+            }
+            fs::remove_file(path).unwrap();
+        });
+        filled.recv().unwrap();
+        Self { ends, thread: Some(thread) }
+    }
+}
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::SeqCst);
+        self.thread.take().map(JoinHandle::join);
     }
 }
 
@@ -82,14 +127,14 @@ async fn a_run_that_ends_while_the_disk_is_full_ends_once_there_is_room_and_its_
     fs::write(work(&up, &run).join("half.txt"), "half of it").unwrap();
 
     let pid = fs::read_to_string(up.data().join("orgs/crew/runs").join(&run).join("runner.pid")).unwrap();
-    let filler = small.path().join("filler");
-    assert!(fs::write(&filler, vec![7; 96 << 20]).is_err(), "the disk is full now");
+    let filler = Filler::begin(small.path());
     // The watchdog over the disk may have ended it by itself.
     let _ = Command::new("kill").args(["-KILL", pid.split_whitespace().next().unwrap()]).status();
-    let look = || async { if up.log().contains("it is tried again") { Ok(()) } else { Err(json!(up.log())) } };
+    let look =
+        || async { if up.log().contains("it is tried again") { Ok(()) } else { Err(up.act("run.show", json!({ "run": run })).await) } };
     up.until("something about it cannot be written", look).await;
 
-    fs::remove_file(&filler).unwrap();
+    drop(filler);
     let ended = up.ended(&run).await;
     let (state, code) = (ended["state"].as_str().unwrap(), ended["reason"]["code"].as_str().unwrap());
     assert!([("failed", "sandbox_limit"), ("lost", "vanished")].contains(&(state, code)), "{ended:#}");

@@ -9,6 +9,7 @@ mod doors;
 mod ends;
 mod engines;
 mod keep;
+mod lost;
 mod steer;
 mod stock;
 mod support;

@@ -3,23 +3,25 @@
 use super::Done;
 use crate::{
     dispatch,
+    fault::Fault,
     host::Live,
-    lifecycle::{self, Asked},
+    lifecycle::{self, Asked, message_text},
     limits,
     org::Org,
     table::{Action, Context, Effect, action},
 };
 use domain::{
-    Kind, Problem, ProjectName, RunId, Timestamp,
+    Kind, Problem, ProjectName, RunId, TaskRef, Timestamp,
+    agent::EngineChoice,
     event::{Body, kind},
     limits::MESSAGE_BYTES_MAX,
     manifest::Class,
     role::Permission,
-    run::{Order as RunOrder, Reason, Run, RunState},
+    run::{LeftOut, Order as RunOrder, Reason, Run, RunState},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 use store::Order;
 
 pub(super) fn actions() -> Vec<Action> {
@@ -33,6 +35,8 @@ pub(super) fn actions() -> Vec<Action> {
         action("run.answer", Changes, Permission::SteerRuns, "Answer a permission request of an engine.", answer),
         action("run.pause", Changes, Permission::SteerRuns, "Freeze a run.", pause),
         action("run.resume", Changes, Permission::SteerRuns, "Let a frozen run go on.", resume),
+        action("run.kept", Reads, Permission::View, "List folders of runs that hold files which are in no commit.", kept),
+        action("run.drop", Changes, Permission::SteerRuns, "Remove the folder that is kept of a run.", drop_kept),
         action("run.stop", Changes, Permission::SteerRuns, "End a run; its work stays in a checkpoint.", stop),
     ]
 }
@@ -93,11 +97,33 @@ struct Shown {
     run: Run,
     /// Why it is where it is, in words.
     why: Option<String>,
+    /// Where the folder lies that is kept because files of it are in no commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_in: Option<PathBuf>,
+    /// Messages of people that its agent did not get, or not yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    undelivered: Vec<Undelivered>,
+}
+
+/// A message that an agent did not get, or not yet.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Undelivered {
+    /// What it says.
+    text: String,
+    /// Why the agent will not get it, where that is known.
+    why: Option<String>,
 }
 
 async fn show(context: Context, input: One) -> Result<Shown, Problem> {
     let org = context.org()?;
-    org.blocking(move |org| find(org, &input.run).map(|run| Shown { why: run.reason.as_ref().map(Reason::text), run })).await
+    let tell = move |org: &Arc<Org>| {
+        let run = find(org, &input.run)?;
+        let late = || run.state.ended().then(|| "The run ended before.".to_owned());
+        let undelivered = run.messages.iter().map(|m| Ok(Undelivered { text: message_text(org, m)?, why: m.why.clone().or_else(late) }));
+        let undelivered = undelivered.collect::<Result<_, Problem>>()?;
+        Ok(Shown { why: run.reason.as_ref().map(Reason::text), kept_in: lifecycle::kept::place(org, &run), undelivered, run })
+    };
+    org.blocking(tell).await
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -205,14 +231,36 @@ async fn send(context: Context, input: Send) -> Result<Done, Problem> {
     }
     let org = context.org()?;
     let (run, live) = live(&org, &input.run).await?;
+    if run.state > RunState::Working {
+        return Err(Problem::conflict(format!("It came too late: the work of run {} is {} already.", run.id, word(run.state)))
+            .next("Say it in a review of its patch: meshwork patch review."));
+    }
     let live = live.filter(|_| run.state == RunState::Working && run.class == Class::Agent).ok_or_else(|| not_working(&run))?;
-    let bytes = input.text.clone().into_bytes();
-    let text = org.blocking(move |org| org.store.blobs().put(&bytes)).await?;
-    let (order, done) = live.order(RunOrder::Message { text: input.text });
+    let (name, bytes) = (run.agent.clone(), input.text.clone().into_bytes());
+    let text = org.blocking(move |org| {
+        let agent = org.state()?.agents.into_values().find(|a| Some(&a.name) == name.as_ref());
+        if agent.is_some_and(|a| matches!(a.engine, EngineChoice::Command { .. })) {
+            return Err(crate::runner::no_reader());
+        }
+        org.store.blobs().put(&bytes)
+    });
+    let text = text.await?;
+    // Journaled before it is given: should the orchestrator die in between, it is given after its restart.
+    let order = live.number();
     org.record(&context.actor(&org), vec![Body::MessageSent { run: run.id.clone(), order, text }]).await?;
-    match tokio::time::timeout(limits::ORDER_WAIT, done).await {
-        Ok(Ok(answer)) => answer.map(|()| Done::new("The agent gets it when its present turn ends.")),
-        _ => Ok(Done::new("The runner is away; the agent gets the message when it is back.")),
+    if Fault::asked() == Fault::MessageNotGiven {
+        return Ok(Done::new("It is journaled."));
+    }
+    match tokio::time::timeout(limits::ORDER_WAIT, live.order_as(order, RunOrder::Message { text: input.text })).await {
+        Ok(Ok(Ok(()))) => Ok(Done::new("The agent gets it when its present turn ends.")),
+        Ok(Ok(Err(problem))) => {
+            let refused = Body::MessageRefused { run: run.id, order, why: problem.to_string() };
+            org.record(&org.device, vec![refused]).await?;
+            Err(problem)
+        }
+        _ => {
+            Ok(Done::new("The runner is away; the agent gets the message when it is back, and meshwork run show says so if it never does."))
+        }
     }
 }
 
@@ -250,9 +298,8 @@ async fn answer(context: Context, input: Answer) -> Result<Done, Problem> {
         Problem::invalid(format!("“{}” is no answer to it.", domain::shown(&input.option)))
             .next(format!("Answers are: {}.", ids.join(", ")))
     })?;
-    live.order_and_wait(RunOrder::Answer { question: question.id.clone(), option: chosen.id.clone() }).await?;
-    let body = Body::QuestionAnswered { run: run.id, question: question.id.clone(), option: Some(chosen.id.clone()) };
-    org.record(&context.actor(&org), vec![body]).await?;
+    // Journaled once, when the runner says that the engine has it.
+    live.answer(context.actor(&org), question.id.clone(), chosen.id.clone()).await?;
     Ok(Done::new(format!("Answered: {}.", chosen.label)))
 }
 
@@ -298,4 +345,38 @@ async fn stop(context: Context, input: One) -> Result<Done, Problem> {
             "Its patch is being published, which is past stopping: it ends as done. Close the patch if you do not want it."
         }
     }))
+}
+
+/// A folder of a run that is kept.
+#[derive(Debug, Serialize, JsonSchema)]
+struct KeptView {
+    /// The run.
+    run: RunId,
+    /// Its task.
+    task: Option<TaskRef>,
+    /// Where it lies.
+    path: PathBuf,
+    /// How large it is.
+    bytes: u64,
+    /// What is in no commit.
+    left_out: Option<LeftOut>,
+}
+
+async fn kept(context: Context, _: super::Nothing) -> Result<Vec<KeptView>, Problem> {
+    let tell = |org: &Arc<Org>| {
+        let view = |one: lifecycle::kept::Kept| {
+            let run: Option<Run> = org.store.get(kind::RUN, one.run.as_str())?;
+            let (task, left_out) = run.map_or((None, None), |r| (r.task, r.kept));
+            Ok(KeptView { run: one.run, task, path: one.path, bytes: one.bytes, left_out })
+        };
+        lifecycle::kept::list(org).into_iter().map(view).collect()
+    };
+    context.org()?.blocking(tell).await
+}
+
+async fn drop_kept(context: Context, input: One) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let run = org.blocking(move |org| find(org, &input.run)).await?;
+    lifecycle::kept::drop_kept(&org, &context.actor(&org), &run.id, "A person said so.".into()).await?;
+    Ok(Done::new("It is removed."))
 }

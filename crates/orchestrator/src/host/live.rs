@@ -2,7 +2,7 @@
 
 use crate::{gateway::Route, limits};
 use domain::{
-    Kind, Problem, RunId,
+    Did, Kind, Problem, RunId,
     run::{CheckResult, Order, Reason, RunnerEvent},
 };
 use proto::run::{CheckedCommit, HostMessage, Order as WireOrder, SignRequest, host_message, sign_request};
@@ -72,6 +72,8 @@ struct State {
     outgoing: Option<mpsc::Sender<HostMessage>>,
     orders: BTreeMap<u64, (Order, Answer)>,
     signing: HashMap<u64, Signing>,
+    /// Who answers a question, until the runner says that it is answered.
+    answering: HashMap<String, Did>,
 }
 
 impl Live {
@@ -167,6 +169,20 @@ impl Live {
                     .next("See `meshwork run show`; if the run hangs, stop it."))
             }
         }
+    }
+
+    /// Gives the engine a person's answer, and waits until the runner has it.
+    ///
+    /// # Errors
+    /// When the runner refuses, or does not answer in time.
+    pub async fn answer(&self, by: Did, question: String, option: String) -> Result<(), Problem> {
+        self.state().answering.insert(question.clone(), by);
+        self.order_and_wait(Order::Answer { question, option }).await
+    }
+
+    /// The person who answered a question, if one did.
+    pub fn answered_by(&self, question: &str) -> Option<Did> {
+        self.state().answering.remove(question)
     }
 
     pub(super) fn replied(&self, id: u64, error: String) {

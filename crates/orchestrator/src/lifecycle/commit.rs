@@ -1,7 +1,7 @@
 //! The commit of a run: the host builds it of the worktree, the runner checks the tree and signs. Then it is checked in a
 //! fresh sandbox on a clean clone, which alone counts.
 
-use super::{Drive, Over, publish};
+use super::{Drive, Over, kept, publish};
 use crate::{dispatch, host::Live, org::Org, tasks::Board};
 use domain::{
     Oid, Problem,
@@ -77,6 +77,7 @@ fn build(org: &Org, board: &Board, run: &Run, live: Arc<Live>) -> Result<Option<
         return Ok(Some((commit.clone(), tree, run.notes.clone())));
     }
     let imported = repo.import(&folder.join("work"), &repo.base_tree(&base)?, &ImportLimits::default())?;
+    kept::note(&folder, &imported.left_out)?;
     if !imported.changed {
         return Ok(None);
     }

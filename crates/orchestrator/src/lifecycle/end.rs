@@ -1,13 +1,13 @@
 //! The end of a run: its work is saved before anything goes, and what can go on is taken up again.
 
-use super::{Drive, Over, publish, runner_process};
+use super::{Drive, Over, kept, publish, runner_process};
 use crate::{admission, clock, data_dir::storage, limits, org::Org};
 use domain::{
     Oid, Problem, RunId,
     event::{Body, Event, kind},
     limits::RESUME_ATTEMPTS_MAX,
     manifest::Class,
-    run::{Order, Reason, Run, RunState},
+    run::{LeftOut, Order, Reason, Run, RunState},
     task::Claim,
 };
 use forge::{BaseTree, Ignore, ImportLimits, RunRepo, TooLarge};
@@ -79,12 +79,10 @@ async fn settle(org: &Arc<Org>, id: &RunId, over: Over) -> Result<(), Problem> {
     crate::fault::end_unwritten()?;
     let published = over.to != RunState::Done && publish::published_before(org, &run).await?;
     let over = if published { Over { to: RunState::Done, reason: Reason::Completed } } else { over };
-    let worked = run.clone();
-    let to = over.to;
-    let saved =
-        org.blocking(move |org| if to == RunState::Done || worked.class != Class::Agent { Ok(None) } else { save(org, &worked) }).await;
-    let checkpointed = saved?.map(|commit| org.event(&org.device, Body::RunCheckpointed { run: run.id.clone(), commit }));
-    write_end(org, &run.id, checkpointed.into_iter().collect(), over).await?;
+    let (worked, to) = (run.clone(), over.to);
+    let saved = org.blocking(move |org| safe(org, &worked, to)).await?;
+    let facts = saved.facts(&run.id).into_iter().map(|body| org.event(&org.device, body)).collect();
+    write_end(org, &run.id, facts, over).await?;
     org.store.run_log(&run.id)?.finish();
     clean(org, &run.id).await;
     if !*org.closing.borrow() {
@@ -113,21 +111,52 @@ async fn write_end(org: &Arc<Org>, id: &RunId, mut events: Vec<Event>, over: Ove
     decided.await.map(|_| ())
 }
 
-/// Saves the worktree of a run as a checkpoint, which outlives the run's folder. What is too large is left out and said.
-pub(super) fn save(org: &Org, run: &Run) -> Result<Option<Oid>, Problem> {
+/// What was made of a run's files.
+#[derive(Default)]
+struct Saved {
+    checkpoint: Option<Oid>,
+    left_out: LeftOut,
+}
+
+impl Saved {
+    fn facts(self, run: &RunId) -> Vec<Body> {
+        let checkpointed = self.checkpoint.map(|commit| Body::RunCheckpointed { run: run.clone(), commit });
+        let kept = (!self.left_out.is_empty()).then(|| Body::WorkKept { run: run.clone(), left_out: self.left_out });
+        checkpointed.into_iter().chain(kept).collect()
+    }
+}
+
+/// Makes the work of a run that ends safe. Where files of it are in no commit, it says which.
+fn safe(org: &Org, run: &Run, to: RunState) -> Result<Saved, Problem> {
+    if run.class != Class::Agent {
+        return Ok(Saved::default());
+    }
+    if to == RunState::Done {
+        return Ok(Saved { checkpoint: None, left_out: kept::noted(&org.dir.run(&run.id)) });
+    }
+    match save(org, run) {
+        // What waiting does not mend: the files are kept as they are.
+        Err(problem) if !problem.passes() => {
+            let left_out = LeftOut { files: vec![format!("everything: {problem}")], more: 0 };
+            Ok(Saved { checkpoint: None, left_out })
+        }
+        saved => saved,
+    }
+}
+
+/// Saves the worktree of a run as a checkpoint, which outlives the run's folder.
+fn save(org: &Org, run: &Run) -> Result<Saved, Problem> {
     let folder = org.dir.run(&run.id);
     // A worktree that was not laid whole is no work: what is missing there was deleted by nobody.
     let laid = folder.join("welcome.json").exists() && folder.join("work").exists();
-    let Some(base) = run.base.as_ref().filter(|_| laid) else { return Ok(None) };
+    let Some(base) = run.base.as_ref().filter(|_| laid) else { return Ok(Saved::default()) };
     let rid = org.project(Some(&run.project))?.rid;
     let repo = RunRepo::create(&folder.join("repo.git"), &org.forge, &rid)?;
     let limits = ImportLimits { too_large: TooLarge::LeaveOut, ..ImportLimits::default() };
     let work = repo.import(&folder.join("work"), &repo.base_tree(base)?, &limits)?;
-    for note in &work.notes {
-        tracing::info!(run = %run.id, "{note}");
-    }
+    let mut left_out = work.left_out;
     if !work.changed {
-        return Ok(None);
+        return Ok(Saved { checkpoint: None, left_out });
     }
     let session = repo.import(
         &folder.join("home"),
@@ -135,12 +164,20 @@ pub(super) fn save(org: &Org, run: &Run) -> Result<Option<Oid>, Problem> {
         &ImportLimits { new_bytes: SESSION_BYTES_MAX, ignore: Ignore::Not, ..limits },
     );
     // The engine's own session helps, but the work is what counts.
-    let session = session.map_err(|problem| tracing::warn!(run = %run.id, %problem, "the engine's session was not saved")).ok();
-    org.forge.checkpoint(&rid, &run.id, &repo, base, &work.tree, session.map(|s| s.tree).as_ref()).map(Some)
+    let session = session.map_err(|problem| left_out.add(format!("the engine's own session: {problem}"))).ok();
+    let checkpoint = org.forge.checkpoint(&rid, &run.id, &repo, base, &work.tree, session.map(|s| s.tree).as_ref())?;
+    Ok(Saved { checkpoint: Some(checkpoint), left_out })
 }
 
 /// The worktree and home are in the patch or the checkpoint now; what the run said stays in its log.
 async fn clean(org: &Arc<Org>, run: &RunId) {
+    let kept = match kept::wanted(org, run) {
+        Ok(true) => kept::keep(org, run).await,
+        other => other.map(drop),
+    };
+    if let Err(problem) = kept {
+        return tracing::error!(%run, %problem, "a run's folder could not be kept aside; it stays where it is until the next start");
+    }
     let run = run.clone();
     let cleaned = org.blocking(move |org| {
         for name in ["m", "c", "e"] {
@@ -156,8 +193,8 @@ async fn clean(org: &Arc<Org>, run: &RunId) {
 /// How a folder is called that is being removed: half of one must never be taken for somebody's work.
 const GONE: &str = "gone";
 
-/// Removes the folder of a run.
-fn remove(folder: &Path) -> Result<(), Problem> {
+/// Removes a folder of a run, whole or not at all.
+pub(super) fn remove(folder: &Path) -> Result<(), Problem> {
     let gone = folder.with_extension(GONE);
     remove_all(&gone)?;
     match fs::rename(folder, &gone) {
@@ -169,7 +206,8 @@ fn remove(folder: &Path) -> Result<(), Problem> {
 
 /// Goes on with removing what a killed orchestrator was removing.
 pub(super) fn remove_the_rest(org: &Org) {
-    for entry in fs::read_dir(org.dir.runs()).into_iter().flatten().flatten() {
+    let folders = [org.dir.runs(), org.dir.kept()].into_iter().flat_map(|dir| fs::read_dir(dir).into_iter().flatten().flatten());
+    for entry in folders {
         if entry.path().extension().is_some_and(|end| end == GONE)
             && let Err(problem) = remove_all(&entry.path())
         {
@@ -200,12 +238,13 @@ pub(super) async fn clear_leftover(org: &Arc<Org>, run: &Run) -> Result<(), Prob
     let saved = org
         .blocking(move |org| {
             runner_process::kill(&org.dir.run(&worked.id));
-            let safe = worked.state == RunState::Done || worked.checkpoint.is_some() || worked.class != Class::Agent;
-            if safe { Ok(None) } else { save(org, &worked) }
+            let known = worked.state == RunState::Done || worked.checkpoint.is_some() || worked.kept.is_some();
+            if known { Ok(Saved::default()) } else { safe(org, &worked, worked.state) }
         })
         .await?;
-    if let Some(commit) = saved {
-        org.record(&org.device, vec![Body::RunCheckpointed { run: run.id.clone(), commit }]).await?;
+    let facts = saved.facts(&run.id);
+    if !facts.is_empty() {
+        org.record(&org.device, facts).await?;
     }
     clean(org, &run.id).await;
     Ok(())

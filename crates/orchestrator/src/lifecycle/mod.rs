@@ -6,6 +6,8 @@ mod asked;
 mod commit;
 mod driven;
 mod end;
+pub(crate) mod kept;
+mod messages;
 mod prepare;
 mod publish;
 pub(crate) mod reconcile;
@@ -21,7 +23,7 @@ use crate::{
     tasks::Board,
 };
 use domain::{
-    Problem, RunId,
+    Did, Problem, RunId,
     event::{Body, kind},
     manifest::Class,
     run::{CheckResult, Reason, Run, RunState, RunnerEvent},
@@ -32,6 +34,7 @@ use tokio::sync::{mpsc, watch};
 pub(crate) use asked::{Asked, ask_to_end};
 pub use driven::Driven;
 pub(crate) use end::saved_before;
+pub(crate) use messages::text as message_text;
 pub use start::secret;
 
 /// Everything that the steps of one run share.
@@ -147,9 +150,13 @@ impl Drive {
 
     /// Journals a fact. A disk that is full for a while is no fault of the run: it is waited for, within a limit.
     async fn record(&self, body: Body) -> Result<(), Problem> {
+        self.record_as(&self.org.device, body).await
+    }
+
+    async fn record_as(&self, actor: &Did, body: Body) -> Result<(), Problem> {
         let begun = std::time::Instant::now();
         loop {
-            match self.org.record(&self.org.device, vec![body.clone()]).await {
+            match self.org.record(actor, vec![body.clone()]).await {
                 Err(problem) if problem.passes() && begun.elapsed() < limits::JOURNAL_WAIT_MAX && !*self.org.closing.borrow() => {
                     tracing::warn!(run = %self.id, %problem, "a fact about a run could not be journaled; it is tried again");
                     tokio::time::sleep(limits::JOURNAL_PAUSE).await;

@@ -1,6 +1,6 @@
 //! Preparing: worktree, home, brief; then the runner is welcomed with what it is to do.
 
-use super::{Drive, Over, end, start};
+use super::{Drive, Over, end, messages, start};
 use crate::{data_dir::make_private, host::Welcome, org::Org, tasks::Board};
 use domain::{
     Oid, Problem,
@@ -10,7 +10,7 @@ use domain::{
     run::{AgentJob, Run, RunSpec, RunState, RunnerEvent, RunnerJob, Tick},
 };
 use forge::RunRepo;
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 /// Among how many reports the engine has introduced itself.
 const FIRST_REPORTS: usize = 50;
@@ -78,7 +78,7 @@ fn checks_job(org: &Org, board: &Board, run: &Run) -> Result<RunnerJob, Problem>
     Ok(RunnerJob::Checks { checks: board.checks(org)? })
 }
 
-fn task_job(org: &Org, board: &Board, run: &Run, live: &crate::host::Live) -> Result<RunnerJob, Problem> {
+fn task_job(org: &Arc<Org>, board: &Board, run: &Run, live: &crate::host::Live) -> Result<RunnerJob, Problem> {
     let at = run.task.as_ref().ok_or_else(|| Problem::internal("a task's run without a task"))?;
     let name = run.agent.as_ref().ok_or_else(|| Problem::internal("a task's run without an agent"))?;
     let base = run.base.as_ref().ok_or_else(|| Problem::internal("a placed run without a base"))?;
@@ -89,6 +89,7 @@ fn task_job(org: &Org, board: &Board, run: &Run, live: &crate::host::Live) -> Re
     let ask = spec::Ask { feature: &at.feature, task: &at.task, engine: agent.engine.label(), folder: "/brief", review: asked.as_deref() };
     let mut brief = spec::brief(&board.files, &ask)?;
     brief.prompt.push_str(&circumstances(run));
+    brief.prompt.push_str(&messages::handed_on(org, run)?);
     for (path, bytes) in &brief.files {
         let file = folder.join("brief").join(path);
         if let Some(parent) = file.parent() {

@@ -1,7 +1,7 @@
 //! Starting: the runner comes up and reports its key; the requester's device delegates to it. Or, after a restart of the
 //! orchestrator: the runner is found again.
 
-use super::{Drive, Over, runner_process};
+use super::{Drive, Over, messages, runner_process};
 use crate::{
     clock,
     context::RunContext,
@@ -22,7 +22,10 @@ use identity::{
     delegation::{self, Delegation, Scope},
     envelope::{self, Envelope},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use tokio::sync::{mpsc, watch};
 
 /// Tells why a run is to end, once somebody asks for that.
@@ -66,6 +69,8 @@ pub(super) async fn adopt(org: &Arc<Org>, run: &Run, end: Ending) -> Result<Driv
     live.ended.send_replace(ended_before(&live)?);
     // Only the runner that has the run's key is the run's.
     live.key.send_replace(run.key.as_ref().map(identity::public_key).transpose()?);
+    // Before the runner is back: so it gets these first.
+    messages::send_again(org, run, &live)?;
     org.hub.insert(live.clone());
     let mut connected = live.connected.subscribe();
     let back = async { connected.wait_for(|c| *c).await.is_ok() };
@@ -185,9 +190,9 @@ fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest) 
 
 impl Drive {
     /// A crash may have come between a report's way to the log and its way to the journal: what the log says of open
-    /// questions and of a pause is made up for.
+    /// questions, messages and of a pause is made up for.
     async fn catch_up(&self, run: &Run) -> Result<(), Problem> {
-        let (mut after, mut paused, mut open) = (0, None, BTreeMap::new());
+        let (mut after, mut paused, mut open, mut delivered) = (0, None, BTreeMap::new(), BTreeSet::new());
         loop {
             let log = self.live.log.clone();
             let page = crate::org::blocking(move || log.read(after, limits::PAGE_MAX)).await?;
@@ -197,6 +202,7 @@ impl Drive {
                 match event {
                     RunnerEvent::Asked { question } => drop(open.insert(question.id.clone(), question)),
                     RunnerEvent::Answered { id, .. } => drop(open.remove(&id)),
+                    RunnerEvent::MessageDelivered { order } => drop(delivered.insert(order)),
                     RunnerEvent::Paused => paused = Some(true),
                     RunnerEvent::Resumed => paused = Some(false),
                     _ => {}
@@ -209,6 +215,8 @@ impl Drive {
         let mut bodies: Vec<Body> = answered.map(|q| Body::QuestionAnswered { run: id(), question: q.id.clone(), option: None }).collect();
         bodies.extend(open.iter().filter(|(q, _)| !known(q)).map(|(_, q)| Body::QuestionAsked { run: id(), question: q.clone() }));
         bodies.extend(paused.filter(|p| *p != run.paused).map(|paused| Body::RunPaused { run: id(), paused }));
+        let pending = run.messages.iter().filter(|m| delivered.contains(&m.order));
+        bodies.extend(pending.map(|m| Body::MessageDelivered { run: id(), order: m.order }));
         if bodies.is_empty() { Ok(()) } else { self.org.record(&self.org.device, bodies).await }
     }
 

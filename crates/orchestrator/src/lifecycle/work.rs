@@ -74,7 +74,11 @@ impl Drive {
         let run = self.id.clone();
         let body = match report {
             RunnerEvent::Asked { question } => Body::QuestionAsked { run, question },
-            RunnerEvent::Answered { id, option } => Body::QuestionAnswered { run, question: id, option },
+            RunnerEvent::Answered { id, option } => {
+                let by = self.live.answered_by(&id).unwrap_or_else(|| self.org.device.clone());
+                return Ok(self.record_as(&by, Body::QuestionAnswered { run, question: id, option }).await?);
+            }
+            RunnerEvent::MessageDelivered { order } => Body::MessageDelivered { run, order },
             RunnerEvent::Violation { what } => Body::SandboxStopped { run, what },
             RunnerEvent::Paused => Body::RunPaused { run, paused: true },
             RunnerEvent::Resumed => Body::RunPaused { run, paused: false },

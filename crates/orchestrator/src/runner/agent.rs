@@ -53,17 +53,30 @@ async fn try_work(job: &Arc<Job>, mut orders: mpsc::Receiver<DriverOrder>) -> Re
     let turns = async {
         let mut engine = Engine::start(job, &launch, command, events).await?;
         let mut prompt = prompt.clone();
-        for round in 0..=FEEDBACK_ROUNDS_MAX {
+        let mut round = 0;
+        loop {
             engine.turn(&prompt, &mut orders).await?;
             let failed = feedback(job, checks, env).await?;
             // What is not installed no engine can mend.
             let mendable = failed.iter().any(|check| check.exit_code != Some(NOT_FOUND));
-            if !mendable || round == FEEDBACK_ROUNDS_MAX || !engine.listens() {
-                break;
+            let again = mendable && round < FEEDBACK_ROUNDS_MAX && engine.listens();
+            let mut said = messages(&mut orders);
+            if said.is_empty() && !again {
+                // From here on whoever writes is told that it is too late.
+                orders.close();
+                said = messages(&mut orders);
+                if said.is_empty() {
+                    return Ok(());
+                }
             }
-            prompt = failed_prompt(&failed);
+            round += u32::from(again);
+            let mut parts: Vec<String> = again.then(|| failed_prompt(&failed)).into_iter().collect();
+            for (order, text) in said {
+                job.link.report(RunnerEvent::MessageDelivered { order }).await;
+                parts.push(text);
+            }
+            prompt = parts.join("\n\n");
         }
-        Ok(())
     };
     let outcome = tokio::select! {
         done = turns => done,
@@ -72,6 +85,17 @@ async fn try_work(job: &Arc<Job>, mut orders: mpsc::Receiver<DriverOrder>) -> Re
     job.sandboxes.kill().await;
     let _ = relay.await;
     outcome
+}
+
+/// Messages of people that came between two turns. Answers that came then are to questions that were withdrawn.
+fn messages(orders: &mut mpsc::Receiver<DriverOrder>) -> Vec<(u64, String)> {
+    let mut found = Vec::new();
+    while let Ok(order) = orders.try_recv() {
+        if let DriverOrder::Message { order, text } = order {
+            found.push((order, text));
+        }
+    }
+    found
 }
 
 /// The engine's launch, with its home laid.

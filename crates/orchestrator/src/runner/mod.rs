@@ -20,7 +20,10 @@ use proto::run::Welcome;
 use sandboxes::Sandboxes;
 use sign::Signer;
 use std::{path::PathBuf, sync::Arc};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot, watch,
+};
 
 /// How a runner was started.
 #[derive(Clone, Debug)]
@@ -140,11 +143,22 @@ async fn attend(job: &Arc<Job>, mut wanted: mpsc::Receiver<Wanted>, messages: mp
     }
 }
 
+/// Why a message is refused whose agent could never read it.
+pub(crate) fn no_reader() -> Problem {
+    Problem::conflict("Its agent is a plain command, which reads no messages.").next("Stop the run, say it in the task, and run it again.")
+}
+
 async fn carry_out(job: &Arc<Job>, id: u64, order: Order, messages: &mpsc::Sender<engine::DriverOrder>) -> Result<(), Problem> {
-    let busy = || Problem::conflict("The agent has too many messages waiting.").next("Wait until its turn ends.");
+    let refused = |error| match error {
+        TrySendError::Full(_) => Problem::conflict("The agent has too many messages waiting.").next("Wait until its turn ends."),
+        TrySendError::Closed(_) => {
+            Problem::conflict("It came too late: the agent's work is over.").next("Say it in a review of its patch, or run the task again.")
+        }
+    };
     match order {
-        Order::Message { text } => messages.try_send(engine::DriverOrder::Message { order: id, text }).map_err(|_| busy()),
-        Order::Answer { question, option } => messages.try_send(engine::DriverOrder::Answer { question, option }).map_err(|_| busy()),
+        Order::Message { .. } if job.spec.reads_no_messages() => Err(no_reader()),
+        Order::Message { text } => messages.try_send(engine::DriverOrder::Message { order: id, text }).map_err(refused),
+        Order::Answer { question, option } => messages.try_send(engine::DriverOrder::Answer { question, option }).map_err(refused),
         Order::Pause => {
             job.sandboxes.freeze().await?;
             job.link.report(RunnerEvent::Paused).await;
