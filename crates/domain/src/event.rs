@@ -156,6 +156,9 @@ pub enum Body {
         /// Hash of the spec that it works from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         spec_hash: Option<Hash>,
+        /// The run whose saved work it begins with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<RunId>,
     },
     /// A device refused a run.
     RunRefused {

@@ -137,6 +137,9 @@ pub struct Run {
     /// The run that this goes on from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continues: Option<RunId>,
+    /// The run whose saved work it begins with; known when it is placed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<RunId>,
     /// Whether it does the patch's work anew on the present default branch, because merging it met conflicts.
     #[serde(default)]
     pub rebase: bool,

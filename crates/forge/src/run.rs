@@ -160,10 +160,25 @@ impl Forge {
         read_checkpoint(&kept, commit).map(Some)
     }
 
+    /// The runs that have a checkpoint.
+    pub fn checkpointed(&self, rid: &Rid) -> Result<Vec<RunId>, Problem> {
+        if !self.checkpoints_path(rid).exists() {
+            return Ok(Vec::new());
+        }
+        let what = "The checkpoints cannot be listed.";
+        let kept = self.checkpoints(rid)?;
+        let references = kept.references_glob(&format!("{CHECKPOINTS}/*")).told(what)?;
+        let run = |name: &str| name.rsplit('/').next().and_then(|id| id.parse().ok());
+        Ok(references.filter_map(|found| found.ok().and_then(|f| f.name().ok().and_then(run))).collect())
+    }
+
     /// Forgets the checkpoint of a run: when its work is published, or a person said so.
     pub fn drop_checkpoint(&self, rid: &Rid, run: &RunId) -> Result<(), Problem> {
         let what = "The checkpoint could not be removed.";
         self.queue.turn(convert::repo_id(rid)?, *self.device_key(), || {
+            if !self.checkpoints_path(rid).exists() {
+                return Ok(());
+            }
             let kept = self.checkpoints(rid)?;
             if let Ok(mut found) = kept.find_reference(&format!("{CHECKPOINTS}/{run}")) {
                 found.delete().told(what)?;

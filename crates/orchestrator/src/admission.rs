@@ -6,7 +6,7 @@ use domain::{
     capacity::{Capacity, Resources, Runtime},
     event::{Body, Event, kind},
     lease::{Admission, Lease},
-    limits::{LEASE_MS, MANIFEST_BYTES_MAX},
+    limits::MANIFEST_BYTES_MAX,
     manifest::{self, Class, Manifest, Work},
     placement::{self, Refusal},
     run::{Run, RunState},
@@ -67,7 +67,7 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
         run: manifest.run.clone(),
         manifest: hash,
         device: org.device.clone(),
-        until: now.plus_ms(LEASE_MS),
+        until: now.plus_ms(crate::fault::lease_ms()),
     };
     let (taken, device, closing) = (lease.clone(), org.device.clone(), *org.closing.borrow());
     let lends = DeviceLimits::of(org);
@@ -156,6 +156,7 @@ pub fn new_run(id: domain::RunId, class: Class, project: domain::ProjectName, me
         base: None,
         spec_hash: None,
         continues: None,
+        from: None,
         rebase: false,
         subject: None,
         attempt: 0,
@@ -191,6 +192,8 @@ pub fn new_run(id: domain::RunId, class: Class, project: domain::ProjectName, me
 #[derive(Clone, Debug)]
 pub struct DeviceLimits {
     total: Resources,
+    /// Disk that nothing uses now.
+    disk_left_bytes: u64,
     slots: u32,
     works: bool,
 }
@@ -200,29 +203,36 @@ impl DeviceLimits {
     pub fn of(org: &Org) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
         let slots = org.options.slots.unwrap_or_else(|| u32::try_from(cores / limits::CORES_PER_SLOT).unwrap_or(1).max(1));
-        let total = Resources { cpu_milli: cores * 1000, memory_bytes: memory_bytes(), disk_bytes: disk_bytes(org), gpus: 0 };
-        Self { total, slots, works: org.sandbox_works }
+        let (disk_bytes, disk_left_bytes) = disk_bytes(org);
+        let total = Resources { cpu_milli: cores * 1000, memory_bytes: memory_bytes(), disk_bytes, gpus: 0 };
+        Self { total, disk_left_bytes, slots, works: org.sandbox_works }
     }
 
-    /// What is asked for where nothing is said: no more than the machine has.
+    /// What is asked for where nothing is said: at most so much that all slots, and checks beside them, fit on the machine.
     pub fn at_most(&self, usual: Resources) -> Resources {
+        let share = |all: u64| all / (u64::from(self.slots) + 1);
         Resources {
             cpu_milli: usual.cpu_milli.min(self.total.cpu_milli),
-            memory_bytes: usual.memory_bytes.min(self.total.memory_bytes / 2),
-            disk_bytes: usual.disk_bytes.min(self.total.disk_bytes / 2),
+            memory_bytes: usual.memory_bytes.min(share(self.total.memory_bytes)),
+            disk_bytes: usual.disk_bytes.min(share(self.disk_left_bytes).max(limits::RUN_DISK_BYTES_MIN)),
             gpus: usual.gpus,
         }
     }
 
-    /// What is free beside these runs. Checks have slots of their own, so that a run that waits for its checks can
-    /// never keep them from starting.
+    /// What is free beside these runs. Checks have slots and processors of their own, and a run that waits for its checks holds
+    /// neither memory nor disk any more: so it can never keep them from starting.
     pub fn capacity(&self, runs: &[Run], class: Class) -> Capacity {
-        let holding = runs.iter().filter(|r| r.state.holds_slot() && (r.class == Class::Ci) == (class == Class::Ci));
-        let taken = u32::try_from(holding.count()).unwrap_or(u32::MAX);
+        let same_lane = |r: &&Run| (r.class == Class::Ci) == (class == Class::Ci);
+        let holding = runs.iter().filter(|r| r.state.holds_slot());
+        let taken = u32::try_from(holding.filter(same_lane).count()).unwrap_or(u32::MAX);
+        let computing = runs.iter().filter(|r| r.state.computes());
+        let reserved = computing.fold(Resources::default(), |sum, run| {
+            let wanted = run.reserved.unwrap_or_default();
+            sum.plus(if same_lane(&run) { wanted } else { Resources { cpu_milli: 0, ..wanted } })
+        });
         Capacity {
             total: self.total,
-            // A slot's share of cores and memory is enforced by the sandbox; slots bound how many there are.
-            free: self.total,
+            free: Resources { disk_bytes: self.disk_left_bytes, ..self.total }.minus(reserved),
             tags: std::collections::BTreeMap::new(),
             runtimes: if self.works { vec![Runtime::Local] } else { vec![] },
             classes: vec![Class::Agent, Class::Ci],
@@ -238,9 +248,10 @@ fn memory_bytes() -> u64 {
     (info.totalram as u64).saturating_mul(u64::from(info.mem_unit).max(1))
 }
 
-/// Free disk below the org's folder, in bytes.
-fn disk_bytes(org: &Org) -> u64 {
-    rustix::fs::statvfs(&org.dir.root).map_or(0, |s| s.f_bavail.saturating_mul(s.f_frsize))
+/// The disk below the org's folder: all of it, and what of it nothing uses, in bytes.
+fn disk_bytes(org: &Org) -> (u64, u64) {
+    let found = rustix::fs::statvfs(&org.dir.root);
+    found.map_or((0, 0), |s| (s.f_blocks.saturating_mul(s.f_frsize), s.f_bavail.saturating_mul(s.f_frsize)))
 }
 
 /// Keeps the manifest of a run that another device asked for. Returns the facts to be journaled.
@@ -256,5 +267,40 @@ pub fn keep_manifest(org: &Org, run: &domain::RunId, envelope: &[u8]) -> Result<
         Work::Task { base, spec_hash, .. } => (base, Some(spec_hash)),
         Work::Checks { commit, .. } => (commit, None),
     };
-    Ok(vec![Body::RunPlaced { run: run.clone(), manifest: envelope::hash(&parsed), envelope: blob, base, spec_hash }])
+    let known: Option<Run> = org.store.get(kind::RUN, run.as_str())?;
+    let from = known.map(|known| crate::lifecycle::to_begin_with(org, &known, &base)).transpose()?.flatten();
+    Ok(vec![Body::RunPlaced { run: run.clone(), manifest: envelope::hash(&parsed), envelope: blob, base, spec_hash, from }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(class: Class, state: RunState, memory_bytes: u64) -> Run {
+        let did: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let project = "demo".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let reserved = Some(Resources { cpu_milli: 1_000, memory_bytes, disk_bytes: 10, gpus: 0 });
+        Run { state, reserved, ..new_run(id, class, project, did.clone(), did, Timestamp(0)) }
+    }
+
+    #[test]
+    fn what_computes_is_reserved_and_what_waits_for_its_checks_is_not() {
+        let total = Resources { cpu_milli: 4_000, memory_bytes: 100, disk_bytes: 1_000, gpus: 0 };
+        let lends = DeviceLimits { total, disk_left_bytes: 500, slots: 2, works: true };
+        let runs = [
+            run(Class::Agent, RunState::Working, 30),
+            run(Class::Agent, RunState::Verifying, 30),
+            run(Class::Ci, RunState::Preparing, 20),
+            run(Class::Agent, RunState::Queued, 30),
+        ];
+        let agents = lends.capacity(&runs, Class::Agent);
+        assert_eq!((agents.total, agents.slots_free), (total, 0));
+        assert_eq!(agents.free, Resources { cpu_milli: 3_000, memory_bytes: 50, disk_bytes: 480, gpus: 0 });
+        let checks = lends.capacity(&runs, Class::Ci);
+        assert_eq!((checks.free.cpu_milli, checks.free.memory_bytes, checks.slots_free), (3_000, 50, 1));
+        let usual = Resources { cpu_milli: 9_000, memory_bytes: 90, disk_bytes: 1 << 40, gpus: 0 };
+        let asked = lends.at_most(usual);
+        assert_eq!((asked.cpu_milli, asked.memory_bytes, asked.disk_bytes), (4_000, 33, limits::RUN_DISK_BYTES_MIN));
+    }
 }

@@ -6,7 +6,7 @@ use domain::{
     capacity::Resources,
     event::{Body, kind},
     lease::Admission,
-    limits::{PATCHES_WAITING_MAX, RESUME_ATTEMPTS_MAX},
+    limits::{PATCHES_WAITING_MAX, RESUME_ATTEMPTS_MAX, START_TRIES_MAX},
     manifest::{self, Class, Manifest, TimeLimits, Work},
     placement::{self, Candidate, Refusal},
     run::{Reason, Run, RunState},
@@ -42,7 +42,10 @@ async fn step(org: &Arc<Org>) -> Result<(), Problem> {
     if Fault::asked() != Fault::NoRecovery {
         lifecycle::adrift::take_up(org, &runs).await;
     }
-    runs.retain(|r| r.requester == org.device && r.state.waits());
+    lifecycle::look_after(org, &runs).await;
+    let now = clock::now();
+    let later = |r: &Run| matches!(r.reason, Some(Reason::TriesAgain { at, .. }) if at > now);
+    runs.retain(|r| r.requester == org.device && r.state.waits() && !later(r));
     runs.sort_by(|a, b| (b.class, &a.queued_at, &a.id).cmp(&(a.class, &b.queued_at, &b.id)));
     for run in runs {
         if *org.closing.borrow() {
@@ -50,10 +53,21 @@ async fn step(org: &Arc<Org>) -> Result<(), Problem> {
         }
         if let Err(problem) = place(org, &run).await {
             tracing::warn!(run = %run.id, %problem, "a run could not be placed");
-            move_waiting(org, &run.id, vec![], RunState::Failed, Some(Reason::from_problem(&problem))).await?;
+            let (to, reason) = if problem.passes() && run.tries < START_TRIES_MAX {
+                (RunState::Queued, tries_again(&run, problem.to_string()))
+            } else {
+                (RunState::Failed, Reason::from_problem(&problem))
+            };
+            move_waiting(org, &run.id, vec![], to, Some(reason)).await?;
         }
     }
     Ok(())
+}
+
+/// Why a run waits that something passing kept from starting: the pause doubles each time.
+pub(crate) fn tries_again(run: &Run, message: String) -> Reason {
+    let pause_ms = limits::START_PAUSE_MS.saturating_mul(1 << run.tries.min(16)).min(limits::START_PAUSE_MAX_MS);
+    Reason::TriesAgain { message, tries: run.tries + 1, at: clock::now().plus_ms(pause_ms) }
 }
 
 /// Tries to place one run; it stays queued, with the reason, while it must wait.
@@ -86,7 +100,8 @@ async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
         Work::Task { base, spec_hash, .. } => (base.clone(), Some(spec_hash.clone())),
         Work::Checks { commit, .. } => (commit.clone(), None),
     };
-    let placed = Body::RunPlaced { run: run.id.clone(), manifest: envelope::hash(&sealed), envelope: blob, base, spec_hash };
+    let from = lifecycle::to_begin_with(org, run, &base)?;
+    let placed = Body::RunPlaced { run: run.id.clone(), manifest: envelope::hash(&sealed), envelope: blob, base, spec_hash, from };
     if !move_waiting(org, &run.id, vec![placed], RunState::Placing, None).await? {
         return Ok(());
     }

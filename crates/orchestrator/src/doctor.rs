@@ -1,5 +1,7 @@
 //! What Meshwork needs of this machine, whether it is there, and how to mend it.
 
+use crate::{lifecycle, org::Org};
+use domain::Problem;
 use sandbox::Finding;
 use std::{path::Path, process::Command};
 
@@ -24,6 +26,22 @@ pub fn look(data: &Path) -> Vec<Finding> {
         },
     });
     found
+}
+
+/// What is kept of runs: checkpoints until their work is published, and folders with files that are in no commit.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn kept(org: &Org) -> Result<Finding, Problem> {
+    let mut checkpoints = 0;
+    for project in org.state()?.projects.into_values() {
+        checkpoints += org.forge.checkpointed(&project.rid)?.len();
+    }
+    let folders = lifecycle::kept::list(org);
+    let mib = folders.iter().map(|f| f.bytes).sum::<u64>() >> 20;
+    let detail = format!("{checkpoints} checkpoints, and {} folders of runs with {mib} MiB", folders.len());
+    let next = (!folders.is_empty()).then(|| "meshwork run kept lists the folders; meshwork run drop removes one.".to_owned());
+    Ok(Finding { what: "kept work".into(), ok: true, detail, next })
 }
 
 fn good(what: &str, detail: String) -> Finding {

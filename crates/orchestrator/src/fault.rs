@@ -10,7 +10,15 @@ pub const VARIABLE: &str = "MESHWORK_TEST_FAULT";
 /// How often an end cannot be written.
 const UNWRITTEN: u32 = 2;
 
+/// How long a short lease lasts: longer than the pause between heartbeats.
+const SHORT_LEASE_MS: u64 = 8_000;
+
 static COUNTED: AtomicU32 = AtomicU32::new(0);
+
+/// How long a lease lasts without a heartbeat.
+pub fn lease_ms() -> u64 {
+    if Fault::asked() == Fault::ShortLease { SHORT_LEASE_MS } else { domain::limits::LEASE_MS }
+}
 
 /// Ends what calls it, once, where that was asked for.
 pub fn dies_once() {
@@ -56,6 +64,8 @@ pub enum Fault {
     EndUnwritten,
     /// Messages to agents are journaled, and not given to runners.
     MessageNotGiven,
+    /// Leases last for seconds only.
+    ShortLease,
 }
 
 impl Fault {
@@ -69,6 +79,7 @@ impl Fault {
             Ok("no-recovery") => Self::NoRecovery,
             Ok("drive-dies") => Self::DriveDies,
             Ok("message-not-given") => Self::MessageNotGiven,
+            Ok("short-lease") => Self::ShortLease,
             Ok("end-unwritten") => Self::EndUnwritten,
             _ => Self::None,
         }

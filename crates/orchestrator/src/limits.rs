@@ -84,3 +84,11 @@ pub const JOURNAL_PAUSE: Duration = Duration::from_secs(1);
 pub const KEPT_MAX: usize = 10;
 /// How large they may be in all; the newest is kept whatever its size.
 pub const KEPT_BYTES_MAX: u64 = 4 << 30;
+/// The pause before a run that something passing kept from starting is tried again; it doubles each time.
+pub const START_PAUSE_MS: u64 = 5_000;
+/// The longest such pause.
+pub const START_PAUSE_MAX_MS: u64 = 300_000;
+/// How often a runner says that it is there.
+pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
+/// What a run is given at least, however full the disk is: then it waits for room.
+pub const RUN_DISK_BYTES_MIN: u64 = 64 << 20;

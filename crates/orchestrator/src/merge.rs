@@ -1,7 +1,14 @@
 //! Merging: the gate is judged on the result of the merge, with ticks applied anew; then the member's key moves the
 //! branch. A conflict starts a run that does the work anew on the present branch.
 
-use crate::{actions::task::queue, dispatch, lifecycle::reconcile::tell, org::Org, provenance, tasks::Board};
+use crate::{
+    actions::task::queue,
+    dispatch,
+    lifecycle::{drop_merged, reconcile::tell},
+    org::Org,
+    provenance,
+    tasks::Board,
+};
 use domain::{
     Did, Kind, Oid, PatchId, Problem, RunId,
     event::Body,
@@ -68,7 +75,11 @@ pub async fn merge(org: &Arc<Org>, actor: &Did, project: &Project, patch: &Patch
     check(org, &board, &patch, made_by.as_ref(), &commit).await?;
     let (rid, id, result) = (project.rid.clone(), patch.id.clone(), commit.clone());
     org.blocking(move |org| org.forge.merge(&rid, &id, &revision, &result)).await?;
-    tell(org, actor, Body::PatchMerged { project: project.name.clone(), patch: patch.id.clone(), commit: commit.clone(), task }).await?;
+    let merged = Body::PatchMerged { project: project.name.clone(), patch: patch.id.clone(), commit: commit.clone(), task: task.clone() };
+    tell(org, actor, merged).await?;
+    if let Some(task) = &task {
+        drop_merged(org, task).await;
+    }
     org.announce(&project.rid, std::slice::from_ref(&org.member));
     org.wake.notify_one();
     org.mirrors.notify_one();

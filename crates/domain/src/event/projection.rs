@@ -89,7 +89,8 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
 
 fn change_run(run: &mut Run, event: &Event) {
     match &event.body {
-        Body::RunPlaced { manifest, envelope, base, spec_hash, .. } => {
+        Body::RunPlaced { manifest, envelope, base, spec_hash, from, .. } => {
+            run.from.clone_from(from);
             run.manifest = Some(manifest.clone());
             run.envelope = Some(envelope.clone());
             run.base = Some(base.clone());

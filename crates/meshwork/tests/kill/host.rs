@@ -27,7 +27,7 @@ const TASKS: usize = 8;
 const SETTINGS: &str =
     "approvals = 1\n[[checks]]\nname = \"there\"\ncommand = \"ls out/*.b\"\ntimeout_s = 30\n[limits]\nsilence_s = 60\nwall_s = 120\n";
 /// Works for a while that depends on the task; the first half of the work is not done again by a later run.
-const COMMAND: &str = "mkdir -p out && t=$MESHWORK_TASK && if [ ! -f out/$t.a ]; then od -An -N8 -tx8 /dev/urandom > out/$t.a; fi && sleep 0.$(( (1${t#T} * 37) % 60 + 10 )) && cp out/$t.a out/$t.b && od -An -N8 -tx8 /dev/urandom > out/$t.c";
+const COMMAND: &str = "mkdir -p out && t=$MESHWORK_TASK && if [ ! -f out/$t.a ]; then od -An -N8 -tx8 /dev/urandom > out/$t.a; echo made $(cat out/$t.a); fi && sleep 0.$(( (1${t#T} * 37) % 60 + 10 )) && cp out/$t.a out/$t.b && od -An -N8 -tx8 /dev/urandom > out/$t.c";
 const RECORDING: &str = "{\"recording\": 1}\n{\"message\": \"working\"}\n{\"run\": \"mkdir -p out; [ -f out/TASK.a ] || od -An -N8 -tx8 /dev/urandom > out/TASK.a\"}\n{\"pause_ms\": 250}\n{\"run\": \"cp out/TASK.a out/TASK.b; od -An -N8 -tx8 /dev/urandom > out/TASK.c\"}\n{\"end\": \"end_turn\"}\n";
 
 /// Where `up` answers now; everybody who talks to it shares this.

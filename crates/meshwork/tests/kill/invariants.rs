@@ -233,24 +233,35 @@ fn losses_have_reasons_and_go_on(world: &World, broken: &mut Vec<String>) {
     }
 }
 
-/// The first half of a task's work is a random word, written once: with a later run it is the same, if that went on from what
-/// was saved.
+/// The first half of a task's work is a random word, written and told once. Checkpoints go once their work is published, so what
+/// counts is what was told: a run that goes on from another has the same word, through however many runs.
 fn work_went_on_from_checkpoints(host: &Host, world: &World, broken: &mut Vec<String>) {
-    let saved: Vec<PathBuf> =
-        fs::read_dir(host.org_folder().join("radicle/checkpoints")).into_iter().flatten().flatten().map(|e| e.path()).collect();
     let storage = storage(host);
-    let word = |repos: &[PathBuf], commit: &Value, path: &str| {
+    let word = |commit: &Value, path: &str| {
         let name = format!("{}:{path}", commit.as_str()?);
-        repos.iter().find_map(|repo| git(repo, &["show", &name]))
+        let found = storage.iter().find_map(|repo| git(repo, &["show", &name]))?;
+        Some(String::from_utf8_lossy(&found).trim().to_owned())
     };
     for run in world.agents().filter(|r| r["state"] == "done") {
-        let Some(earlier) = world.runs.get(run["continues"].as_str().unwrap_or_default()) else { continue };
-        let path = format!("out/{}.a", text(&run["task"]["task"]));
-        let Some(before) = word(&saved, &earlier["checkpoint"], &format!("work/{path}")) else { continue };
-        if word(&storage, &run["commit"], &path).as_ref() != Some(&before) {
-            broken.push(format!("the run {} did not go on from the checkpoint of {}", run["id"], earlier["id"]));
+        let (mut earlier, path) = (&run["continues"], format!("out/{}.a", text(&run["task"]["task"])));
+        while let Some(before) = earlier.as_str().and_then(|id| world.runs.get(id)) {
+            if let Some(told) = told_word(host, before)
+                && before["base"] == run["base"]
+                && word(&run["commit"], &path).as_ref() != Some(&told)
+            {
+                broken.push(format!("the run {} did not go on from the work of {}", run["id"], before["id"]));
+            }
+            earlier = &before["continues"];
         }
     }
+}
+
+/// The word that a run said it wrote.
+fn told_word(host: &Host, run: &Value) -> Option<String> {
+    let log = fs::read_to_string(host.org_folder().join("store/logs").join(format!("{}.jsonl", text(&run["id"])))).ok()?;
+    let line = log.lines().find(|line| line.contains("made "))?;
+    let from = line.find("made ")? + "made ".len();
+    Some(line[from..].chars().take_while(char::is_ascii_hexdigit).collect())
 }
 
 fn git(repo: &PathBuf, args: &[&str]) -> Option<Vec<u8>> {

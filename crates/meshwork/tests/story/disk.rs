@@ -57,6 +57,7 @@ impl Filler {
         let over = ends.clone();
         let thread = spawn(move || {
             let mut file = File::create(&path).unwrap();
+            while file.write_all(&[7; 1 << 20]).is_ok() {}
             while !over.load(Ordering::SeqCst) {
                 if file.write_all(&[7; 1 << 16]).is_err() {
                     let _ = full.send(());
@@ -112,7 +113,7 @@ async fn a_full_disk_is_told_and_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_ends_while_the_disk_is_full_ends_once_there_is_room_and_its_work_is_there() {
-    let small = match Small::mount(96 << 20) {
+    let small = match Small::mount(640 << 20) {
         Ok(small) => small,
         Err(why) => return skip("story of a run on a full disk", &format!("no file system could be mounted ({why}); it takes root")),
     };

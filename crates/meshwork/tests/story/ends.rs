@@ -2,7 +2,7 @@
 
 use crate::support::{Held, PASSES, acp_agent, acp_project, beat, command_agent, events_of, faulty, machine, project, text, work};
 use serde_json::{Value, json};
-use std::fs;
+use std::{fs, process::Command};
 use testkit::{Repository, Up};
 
 /// Quick as feedback, where the engine left a file that is ignored; long on a clean clone, which has none.
@@ -121,4 +121,81 @@ async fn while_it_is_checked_a_run_is_paused_stopped_or_evicted_and_its_checks_w
     let next = up.until("a run goes on from it", look).await;
     up.ok(&["run", "stop", &next]).await;
     assert_eq!(up.ended(&next).await["state"], "cancelled");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_passes_keeps_a_run_queued_with_its_reason_until_it_is_over() {
+    let up = machine().await;
+    project(&up, "passing", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&up, "echo", "echo x > x.txt").await;
+    let runs = up.data().join("orgs/crew/runs");
+    fs::remove_dir(&runs).unwrap();
+    fs::write(&runs, "in the way").unwrap();
+    let run = up.start_task("T001", "echo").await;
+    let seen = up.until_run(&run, "it waits", |seen| seen["reason"]["code"] == "tries_again").await;
+    assert_eq!((seen["state"].as_str(), &seen["tries"]), (Some("queued"), &json!(1)), "{seen:#}");
+    assert!(seen["why"].as_str().unwrap().contains("tried 1 of 8 times") && seen["device"].is_null(), "{seen:#}");
+    assert_eq!(up.ok(&["capacity"]).await[0]["capacity"]["slots_free"], up.ok(&["capacity"]).await[0]["capacity"]["slots"]);
+    fs::remove_file(&runs).unwrap();
+    fs::create_dir(&runs).unwrap();
+    assert_eq!(up.ended(&run).await["state"], "done");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_goes_on_while_the_runner_is_heard_of_and_ends_when_it_is_silent() {
+    let up = faulty("short-lease").await;
+    acp_project(&up, "leased", PASSES).await;
+    acp_agent(&up, "beat", &[]).await;
+    let run = up.start_task("T001", "beat").await;
+    beat(&up, &run).await;
+    fs::write(work(&up, &run).join("half.txt"), "half of it").unwrap();
+    let renewed = || async { if events_of(&up, &run, "lease_renewed").await.len() < 2 { Err(json!("not yet")) } else { Ok(()) } };
+    up.until("its lease is renewed", renewed).await;
+    assert_eq!(up.ok(&["run", "show", &run]).await["state"], "working");
+
+    let pid = fs::read_to_string(up.data().join("orgs/crew/runs").join(&run).join("runner.pid")).unwrap();
+    let pid = pid.split_whitespace().next().unwrap();
+    assert!(Command::new("kill").args(["-STOP", pid]).status().unwrap().success());
+    let ended = up.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("lost"), Some("runner_silent")), "{ended:#}");
+    assert!(ended["checkpoint"].is_string(), "{ended:#}");
+    let look = || async {
+        let runs = up.act("run.list", json!({})).await;
+        let next = runs.as_array().unwrap().iter().find(|r| r["continues"] == *run).map(|r| text(&r["id"]));
+        next.ok_or(runs)
+    };
+    let next = up.until("a run goes on from it", look).await;
+    beat(&up, &next).await;
+    assert_eq!(fs::read_to_string(work(&up, &next).join("half.txt")).unwrap(), "half of it");
+    fs::write(work(&up, &next).join("go"), "").unwrap();
+    assert_eq!(up.ended(&next).await["state"], "done");
+
+    // Its work is in a patch now: the checkpoint is not needed any more.
+    up.until_run(&run, "its checkpoint is dropped", |seen| seen["checkpoint"].is_null()).await;
+    assert!(!up.data().join("orgs/crew/radicle/checkpoints").read_dir().unwrap().any(|_| true));
+    let found = up.ok(&["doctor"]).await;
+    assert!(found.to_string().contains("0 checkpoints"), "{found:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_runs_ask_for_is_reserved_and_what_does_not_fit_waits_in_numbers() {
+    let up = machine().await;
+    let total = up.ok(&["capacity"]).await[0]["capacity"]["total"].clone();
+    let memory = total["memory_bytes"].as_u64().unwrap() * 3 / 5;
+    let asks = format!("[resources]\ncpu_milli = 100\nmemory_bytes = {memory}\ndisk_bytes = 1000000\ngpus = 0\n{PASSES}");
+    acp_project(&up, "hungry", &asks).await;
+    acp_agent(&up, "beat", &[]).await;
+    let run = up.start_task("T001", "beat").await;
+    beat(&up, &run).await;
+    let capacity = up.ok(&["capacity"]).await[0]["capacity"].clone();
+    assert_eq!(capacity["free"]["memory_bytes"].as_u64().unwrap(), total["memory_bytes"].as_u64().unwrap() - memory, "{capacity:#}");
+    assert_eq!(capacity["free"]["cpu_milli"].as_u64().unwrap(), total["cpu_milli"].as_u64().unwrap() - 100);
+    let other = up.start_task("T002", "beat").await;
+    let seen = up.until_run(&other, "it waits", |seen| seen["reason"]["code"] == "waits_for_room").await;
+    assert!(seen["why"].as_str().unwrap().contains("GiB of memory are free, and"), "{seen:#}");
+    fs::write(work(&up, &run).join("go"), "").unwrap();
+    assert_eq!(up.ended(&run).await["state"], "done", "its checks fit although they ask for the same");
+    beat(&up, &other).await;
+    fs::write(work(&up, &other).join("go"), "").unwrap();
+    assert_eq!(up.ended(&other).await["state"], "done");
 }

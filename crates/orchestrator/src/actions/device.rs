@@ -157,8 +157,14 @@ struct FindingView {
 }
 
 async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Problem> {
-    let folder = context.machine.data.root().to_owned();
-    crate::org::blocking(move || Ok(crate::doctor::look(&folder)))
-        .await
-        .map(|found| found.into_iter().map(|f| FindingView { what: f.what, ok: f.ok, detail: f.detail, next: f.next }).collect())
+    let (folder, org) = (context.machine.data.root().to_owned(), context.org().ok());
+    let found = crate::org::blocking(move || {
+        let mut found = crate::doctor::look(&folder);
+        if let Some(org) = org {
+            found.push(crate::doctor::kept(&org)?);
+        }
+        Ok(found)
+    });
+    let view = |f: sandbox::Finding| FindingView { what: f.what, ok: f.ok, detail: f.detail, next: f.next };
+    Ok(found.await?.into_iter().map(view).collect())
 }

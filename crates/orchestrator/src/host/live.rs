@@ -12,6 +12,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 use store::RunLog;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -74,6 +75,8 @@ struct State {
     signing: HashMap<u64, Signing>,
     /// Who answers a question, until the runner says that it is answered.
     answering: HashMap<String, Did>,
+    /// When the runner was heard of.
+    heard: Option<Instant>,
 }
 
 impl Live {
@@ -114,6 +117,16 @@ impl Live {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Notes that the runner was heard of.
+    pub(super) fn hear(&self) {
+        self.state().heard = Some(Instant::now());
+    }
+
+    /// How long ago the runner was heard of; none when it never was.
+    pub fn silent_for(&self) -> Option<Duration> {
+        self.state().heard.map(|at| at.elapsed())
+    }
+
     /// Takes a runner's connection: what is under way is sent again.
     pub(super) fn attach(&self, outgoing: mpsc::Sender<HostMessage>) {
         let mut state = self.state();
@@ -121,6 +134,7 @@ impl Live {
             let _ = outgoing.try_send(wire(*id, order));
         }
         state.outgoing = Some(outgoing);
+        state.heard = Some(Instant::now());
         self.connected.send_replace(true);
     }
 

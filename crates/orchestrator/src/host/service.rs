@@ -117,6 +117,7 @@ async fn converse(live: Arc<Live>, mut incoming: Streaming<RunnerMessage>, outgo
     let mut batches = incoming.ready_chunks(limits::LOG_BATCH);
     while let Some(Some(batch)) = live.over.run_until_cancelled(batches.next()).await {
         let messages: Vec<RunnerMessage> = batch.into_iter().map_while(Result::ok).collect();
+        live.hear();
         if messages.is_empty() || take(&live, messages, &outgoing).await.is_none() {
             break;
         }
@@ -139,6 +140,7 @@ async fn take(live: &Arc<Live>, messages: Vec<RunnerMessage>, outgoing: &mpsc::S
                 live.signed(signature.id, if signature.refused.is_empty() { signed.map_err(|_| refused) } else { Err(refused) });
             }
             runner_message::Kind::Reply(reply) => live.replied(reply.id, reply.error),
+            runner_message::Kind::Beat(_) => {}
             runner_message::Kind::Hello(_) => return None,
         }
     }

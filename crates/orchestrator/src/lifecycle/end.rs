@@ -1,17 +1,25 @@
 //! The end of a run: its work is saved before anything goes, and what can go on is taken up again.
 
-use super::{Drive, Over, kept, publish, runner_process};
-use crate::{admission, clock, data_dir::storage, limits, org::Org};
+use super::{Drive, Over, checkpoints, kept, publish, runner_process};
+use crate::{admission, clock, data_dir::storage, dispatch, limits, org::Org};
 use domain::{
     Oid, Problem, RunId,
     event::{Body, Event, kind},
-    limits::RESUME_ATTEMPTS_MAX,
+    limits::{RESUME_ATTEMPTS_MAX, START_TRIES_MAX},
     manifest::Class,
     run::{LeftOut, Order, Reason, Run, RunState},
     task::Claim,
 };
 use forge::{BaseTree, Ignore, ImportLimits, RunRepo, TooLarge};
-use std::{fs, io::ErrorKind, path::Path, sync::Arc};
+use std::{
+    fs,
+    io::ErrorKind,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// How much of an engine's home is saved with its work.
 const SESSION_BYTES_MAX: u64 = 64 << 20;
@@ -78,17 +86,46 @@ async fn settle(org: &Arc<Org>, id: &RunId, over: Over) -> Result<(), Problem> {
     .await?;
     crate::fault::end_unwritten()?;
     let published = over.to != RunState::Done && publish::published_before(org, &run).await?;
-    let over = if published { Over { to: RunState::Done, reason: Reason::Completed } } else { over };
+    let over = if published { Over::done() } else { over };
+    if over.passes && wait_again(org, &run, &over).await? {
+        return Ok(());
+    }
     let (worked, to) = (run.clone(), over.to);
     let saved = org.blocking(move |org| safe(org, &worked, to)).await?;
     let facts = saved.facts(&run.id).into_iter().map(|body| org.event(&org.device, body)).collect();
     write_end(org, &run.id, facts, over).await?;
     org.store.run_log(&run.id)?.finish();
     clean(org, &run.id).await;
+    checkpoints::prune(org, &run.id).await;
     if !*org.closing.borrow() {
         take_up_again(org, &run.id).await?;
     }
     Ok(())
+}
+
+/// Puts a run back into the queue that something passing kept from being begun; says whether it did.
+async fn wait_again(org: &Arc<Org>, run: &Run, over: &Over) -> Result<bool, Problem> {
+    let begun = !matches!(run.state, RunState::Starting | RunState::Preparing);
+    if begun || run.requester != org.device || run.tries >= START_TRIES_MAX || *org.closing.borrow() {
+        return Ok(false);
+    }
+    let message = match &over.reason {
+        Reason::Internal { message } => message.clone(),
+        other => other.text(),
+    };
+    clean(org, &run.id).await;
+    let reason = dispatch::tries_again(run, message);
+    let back = org.event(&org.device, Body::RunMoved { run: run.id.clone(), to: RunState::Queued, reason: Some(reason) });
+    let (id, moved) = (run.id.clone(), Arc::new(AtomicBool::new(false)));
+    let found = moved.clone();
+    let decided = org.store.append_if(move |view| {
+        // Whoever wants its end meanwhile gets it.
+        let goes_on = view.get::<Run>(kind::RUN, id.as_str())?.is_some_and(|r| r.ending.is_none());
+        found.store(goes_on, Ordering::Relaxed);
+        Ok(if goes_on { vec![back] } else { vec![] })
+    });
+    decided.await?;
+    Ok(moved.load(Ordering::Relaxed))
 }
 
 /// Writes the end of a run. What was asked for while its work was being saved still counts: a run that a person stopped is
@@ -264,6 +301,23 @@ pub(crate) fn saved_before(org: &Org, run: &Run) -> Result<Option<Run>, Problem>
         earlier = found.continues;
     }
     Ok(None)
+}
+
+/// The run whose saved work one begins with that stands on this commit.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn to_begin_with(org: &Org, run: &Run, base: &Oid) -> Result<Option<RunId>, Problem> {
+    Ok(saved_before(org, run)?.filter(|earlier| earlier.base.as_ref() == Some(base)).map(|earlier| earlier.id))
+}
+
+/// The run whose saved work this one began with, if that is still there.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(super) fn begun_from(org: &Org, run: &Run) -> Result<Option<Run>, Problem> {
+    let found = run.from.as_ref().map(|id| org.store.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten();
+    Ok(found.filter(|earlier| earlier.checkpoint.is_some()))
 }
 
 /// A run that was lost or evicted goes on as a new one with a new key, from its last checkpoint; a few times at most.

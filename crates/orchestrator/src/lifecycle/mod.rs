@@ -3,10 +3,12 @@
 
 pub(crate) mod adrift;
 mod asked;
+mod checkpoints;
 mod commit;
 mod driven;
 mod end;
 pub(crate) mod kept;
+mod lease;
 mod messages;
 mod prepare;
 mod publish;
@@ -32,8 +34,10 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 pub(crate) use asked::{Asked, ask_to_end};
+pub(crate) use checkpoints::drop_merged;
 pub use driven::Driven;
-pub(crate) use end::saved_before;
+pub(crate) use end::{saved_before, to_begin_with};
+pub(crate) use lease::look_after;
 pub(crate) use messages::text as message_text;
 pub use start::secret;
 
@@ -53,11 +57,17 @@ pub(crate) struct Drive {
 pub(crate) struct Over {
     to: RunState,
     reason: Reason,
+    /// Whether waiting can help: a run that was not begun goes back into the queue then.
+    passes: bool,
 }
 
 impl Over {
+    fn done() -> Self {
+        Self { to: RunState::Done, reason: Reason::Completed, passes: false }
+    }
+
     fn failed(reason: Reason) -> Self {
-        Self { to: RunState::Failed, reason }
+        Self { to: RunState::Failed, reason, passes: false }
     }
 
     /// The end for this reason.
@@ -65,19 +75,20 @@ impl Over {
         let to = match &reason {
             Reason::Stopped { .. } => RunState::Cancelled,
             Reason::Evicted { .. } => RunState::Evicted,
+            Reason::RunnerSilent { .. } => RunState::Lost,
             _ => RunState::Failed,
         };
-        Self { to, reason }
+        Self { to, reason, passes: false }
     }
 
     fn lost(message: impl Into<String>) -> Self {
-        Self { to: RunState::Lost, reason: Reason::Vanished { message: message.into() } }
+        Self { to: RunState::Lost, reason: Reason::Vanished { message: message.into() }, passes: false }
     }
 }
 
 impl From<Problem> for Over {
     fn from(problem: Problem) -> Self {
-        Self::failed(Reason::from_problem(&problem))
+        Self { passes: problem.passes(), ..Self::failed(Reason::from_problem(&problem)) }
     }
 }
 
@@ -95,7 +106,7 @@ pub fn drive(org: &Arc<Org>, run: RunId) {
 pub(crate) fn resume(org: &Arc<Org>, run: Run) {
     spawn(org, run.id.clone(), |org, id, end| async move {
         if run.revision.is_some() {
-            return end::end_unstarted(&org, &id, Over { to: RunState::Done, reason: Reason::Completed }).await;
+            return end::end_unstarted(&org, &id, Over::done()).await;
         }
         match start::adopt(&org, &run, end).await {
             Ok(drive) => go_on(drive).await,
@@ -129,9 +140,9 @@ where
 
 async fn go_on(mut drive: Drive) {
     let over = match drive.steps().await {
-        Ok(()) => Over { to: RunState::Done, reason: Reason::Completed },
+        Ok(()) => Over::done(),
         // Without its runner nothing can be signed: that is a loss, and no fault of the work.
-        Err(over) if over.to == RunState::Failed && !runner_process::alive(&drive.org.dir.run(&drive.id)) => {
+        Err(over) if over.to == RunState::Failed && !over.passes && !runner_process::alive(&drive.org.dir.run(&drive.id)) => {
             Over::lost(format!("Its runner ended. {}", over.reason.text()))
         }
         Err(over) => over,

@@ -153,9 +153,8 @@ fn earlier_session(org: &Org, run: &Run) -> Result<Option<String>, Problem> {
 /// The worktree: the checkpoint that the run goes on from, the patch that gets a further revision, or the base.
 fn lay_worktree(org: &Org, board: &Board, run: &Run, base: &Oid, work: &Path) -> Result<Oid, Problem> {
     let rid = &board.project.rid;
-    if let Some(earlier) = end::saved_before(org, run)?
+    if let Some(earlier) = end::begun_from(org, run)?
         && let Some(checkpoint) = &earlier.checkpoint
-        && earlier.base.as_ref() == Some(base)
     {
         let session = org.dir.run(&run.id).join("home");
         return org.forge.restore(rid, checkpoint, work, Some(&session)).map(|_| base.clone());

@@ -1,6 +1,6 @@
 //! After a start: every run that the journal knows as unfinished is found again, or ended with a reason and taken up anew.
 
-use super::{end, reconcile};
+use super::{checkpoints, end, reconcile};
 use crate::{fault::Fault, limits, org::Org};
 use domain::{
     Problem,
@@ -36,6 +36,7 @@ pub async fn recover(org: &Arc<Org>) -> Result<(), Problem> {
             tracing::error!(run = %run.id, %problem, "what an ended run left could not be cleared away; it stays in the run's folder");
         }
     }
+    checkpoints::sweep(org, &ended).await;
     // A crash between the end of a run and its being taken up again, or an orderly shutdown.
     for run in ended.into_iter().filter(|r| matches!(r.state, RunState::Lost | RunState::Evicted)) {
         end::take_up_again(org, &run.id).await?;

@@ -21,6 +21,9 @@ impl Drive {
             let gone = !*connected.borrow_and_update();
             tokio::select! {
                 over = asked(self.end.clone()), if told.is_none() => {
+                    if over.to == RunState::Lost {
+                        return Err(over);
+                    }
                     self.tell_to_end(&over);
                     told = Some((over, tokio::time::Instant::now() + limits::STOP_WAIT));
                 }

@@ -8,7 +8,8 @@ use domain::{
 };
 use futures::StreamExt;
 use proto::run::{
-    Event, Hello, HostMessage, Reply, RunnerMessage, SignRequest, Signature, Welcome, host_message, run_client::RunClient, runner_message,
+    Beat, Event, Hello, HostMessage, Reply, RunnerMessage, SignRequest, Signature, Welcome, host_message, run_client::RunClient,
+    runner_message,
 };
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -175,9 +176,11 @@ impl Link {
         if let Some(first) = welcome.take() {
             let _ = first.send(hail);
         }
+        let mut beat = tokio::time::interval(limits::HEARTBEAT_EVERY);
         loop {
             self.send_pending(&outgoing).await?;
             tokio::select! {
+                _ = beat.tick() => outgoing.send(RunnerMessage { kind: Some(runner_message::Kind::Beat(Beat {})) }).await.ok()?,
                 message = incoming.next() => match message {
                     Some(Ok(HostMessage { kind: Some(kind) })) => self.take(kind),
                     _ => return Some(()),
