@@ -29,7 +29,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Verb::Up(args) => return up::run(&root, args, json).await,
         Verb::Demo(args) => return demo::run(asked.as_deref(), args, json).await,
         Verb::Agent(agent) if matches!(*agent, cli::Agent::Run(_)) => return runner(*agent).await,
-        Verb::Doctor => return doctor(&root, json),
+        Verb::Doctor => return doctor(&root, json).await,
         Verb::Restore(args) => {
             let text = restore::restore(&root, &args.file, passphrase(args.passphrase_file.as_deref())?)?;
             answer(&json!({ "message": text }), json, |v| at(v, &["message"]));
@@ -60,16 +60,22 @@ async fn runner(agent: cli::Agent) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn doctor(root: &Path, json: bool) -> Outcome {
+/// What is looked at here, and what a running `meshwork up` knows beside.
+async fn doctor(root: &Path, json: bool) -> Outcome {
     let found = orchestrator::doctor::look(root);
     let well = found.iter().all(|f| f.ok);
-    let value: Vec<Value> = found.iter().map(|f| json!({"what": f.what, "ok": f.ok, "detail": f.detail, "next": f.next})).collect();
-    answer(&Value::Array(value), json, |_| {
-        let line = |f: &sandbox::Finding| {
-            let next = f.next.as_ref().map(|n| format!("\n      {n}")).unwrap_or_default();
-            format!("{}  {}: {}{next}", if f.ok { "ok " } else { "BAD" }, f.what, f.detail)
+    let mut all: Vec<Value> = found.iter().map(|f| json!({"what": f.what, "ok": f.ok, "detail": f.detail, "next": f.next})).collect();
+    if let Ok(client) = Client::find(root)
+        && let Ok(Value::Array(known)) = client.call("device.doctor", json!({})).await
+    {
+        all.extend(known.into_iter().filter(|f| !found.iter().any(|mine| f["what"] == mine.what)));
+    }
+    answer(&Value::Array(all), json, |all| {
+        let line = |f: &Value| {
+            let next = f["next"].as_str().map(|n| format!("\n      {n}")).unwrap_or_default();
+            format!("{}  {}: {}{next}", if f["ok"] == true { "ok " } else { "BAD" }, at(f, &["what"]), at(f, &["detail"]))
         };
-        found.iter().map(line).collect::<Vec<_>>().join("\n")
+        all.as_array().into_iter().flatten().map(line).collect::<Vec<_>>().join("\n")
     });
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(Kind::Unavailable.exit_code()) })
 }

@@ -216,3 +216,31 @@ fn read<T: DeserializeOwned>(before: &mut dyn FnMut(&str, &str) -> Option<Value>
 fn put(kind: &'static str, id: &str, value: &impl Serialize) -> Result<Projected, Problem> {
     Ok(Projected { kind, id: id.to_owned(), value: serde_json::to_value(value).map_err(Problem::internal)? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn lists_of_a_run_have_a_bound_and_count_what_is_beyond() {
+        let did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp";
+        let run = json!({
+            "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "class": "agent", "project": "demo", "member": did, "requester": did,
+            "state": "working", "queued_at": 0,
+        });
+        let mut run: Run = serde_json::from_value(run).unwrap_or_else(|e| unreachable!("{e}"));
+        let event = |body| Event { version: 1, at: crate::Timestamp(0), actor: run.member.clone(), body };
+        let id = run.id.clone();
+        let events: Vec<Event> = (0..VIOLATIONS_KEPT_MAX + 5)
+            .map(|n| event(Body::SandboxStopped { run: id.clone(), what: n.to_string() }))
+            .chain((0..QUESTIONS_OPEN_MAX + 1).map(|n| {
+                let question = crate::run::Question { id: n.to_string(), title: String::new(), options: vec![] };
+                event(Body::QuestionAsked { run: id.clone(), question })
+            }))
+            .collect();
+        events.iter().for_each(|event| change_run(&mut run, event));
+        assert_eq!((run.violations.len(), run.violations_more), (VIOLATIONS_KEPT_MAX, 5));
+        assert_eq!((run.questions.len(), run.questions_more), (QUESTIONS_OPEN_MAX, 1));
+    }
+}

@@ -2,6 +2,7 @@
 
 use crate::{
     host::{Host, signal},
+    invariants,
     people::People,
 };
 use futures::StreamExt;
@@ -29,6 +30,10 @@ const AIMS: [&str; 11] = [
 /// How long an aim is waited for.
 const AIM_TIME: Duration = Duration::from_millis(900);
 
+/// How often it is tried to meet a run in a certain state, and how long each try may take.
+const MEET_TRIES: usize = 8;
+const MEET_TIME: Duration = Duration::from_secs(20);
+
 /// What was killed.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -55,7 +60,7 @@ impl<'a> Chaos<'a> {
         Self { host, people, random, tally: Tally::default() }
     }
 
-    pub async fn kill(mut self, rounds: usize) -> Tally {
+    pub async fn kill(&mut self, rounds: usize) {
         while self.tally.kills < rounds {
             self.moment().await;
             let (runner, up) = match self.random.below(10) {
@@ -70,6 +75,22 @@ impl<'a> Chaos<'a> {
                 self.up().await;
             }
         }
+    }
+
+    /// Kills until the end of `up` has met a run in each of these states: on a busy machine chance alone may not.
+    pub async fn meet(&mut self, states: &[&str]) {
+        for state in states {
+            for _ in 0..MEET_TRIES {
+                if invariants::met(self.host).await.contains_key(*state) {
+                    break;
+                }
+                let _ = timeout(MEET_TIME, self.seen(state)).await;
+                self.up().await;
+            }
+        }
+    }
+
+    pub fn end(self) -> Tally {
         self.tally
     }
 

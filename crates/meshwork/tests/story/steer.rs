@@ -1,6 +1,6 @@
 //! Steering runs: messages, pause, stop, answers; and what ends one by itself.
 
-use crate::support::{PASSES, acp_agent, acp_project, beat, have_engine, machine, published, text, work};
+use crate::support::{PASSES, acp_agent, acp_project, beat, events_of, have_engine, machine, published, text, work};
 use serde_json::json;
 use std::fs;
 use testkit::{model::ScriptedModel, random_name};
@@ -72,6 +72,8 @@ async fn a_person_answers_what_an_engine_asks() {
     up.ok(&["run", "answer", &run, "deny"]).await;
     let ended = up.ended(&run).await;
     assert_eq!(ended["questions"], json!([]));
+    let answered = events_of(&up, &run, "question_answered").await;
+    assert_eq!((answered.len(), &answered[0]["option"]), (1, &json!("no")), "journaled once: {answered:#?}");
     up.merge(&text(&ended["patch"])).await;
     assert_eq!(published(&up, "asked", "answer.txt").await, "no");
 }
