@@ -16,6 +16,7 @@ interface TaskSearch {
   project?: string;
   feature?: string;
   view?: (typeof taskViews)[number];
+  /** `feature/T004`: the task that is opened beside the board. */
   task?: string;
 }
 interface RunsSearch {

@@ -1968,6 +1968,8 @@ export interface components {
             base: components["schemas"]["Oid"];
             /** @description The commit on the default branch by which it was merged. */
             merged_as?: components["schemas"]["Oid"] | null;
+            /** @description Whose key marked it as merged. */
+            merged_by?: components["schemas"]["Did"] | null;
             /** @description Its revisions, oldest first. */
             revisions: components["schemas"]["Revision"][];
             /** @description The trace of the latest revision, where a run made it. */
@@ -2011,6 +2013,10 @@ export interface components {
         Verdict: "accept" | "reject" | "comment";
         /** @description A comment, perhaps on a line. */
         Comment: {
+            /** @description Its id. */
+            id: components["schemas"]["Oid"];
+            /** @description The comment that it answers. */
+            reply_to?: components["schemas"]["Oid"] | null;
             /** @description Who. */
             by: components["schemas"]["Did"];
             /** @description Text. */
@@ -2083,6 +2089,8 @@ export interface components {
             base: components["schemas"]["Oid"];
             /** @description The commit on the default branch by which it was merged. */
             merged_as?: components["schemas"]["Oid"] | null;
+            /** @description Whose key marked it as merged. */
+            merged_by?: components["schemas"]["Did"] | null;
             /** @description Its revisions, oldest first. */
             revisions: components["schemas"]["Revision"][];
             /** @description The trace of the latest revision, where a run made it. */
@@ -2503,12 +2511,36 @@ export interface components {
             commit: components["schemas"]["Oid"];
         } | {
             /** @constant */
+            type: "patch_revised";
+            /** @description The project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description The patch. */
+            patch: components["schemas"]["PatchId"];
+            /** @description The revision. */
+            revision: components["schemas"]["RevisionId"];
+            /** @description Its commit. */
+            commit: components["schemas"]["Oid"];
+            /** @description The task that the patch is for. */
+            task?: components["schemas"]["TaskRef"] | null;
+        } | {
+            /** @constant */
+            type: "patch_commented";
+            /** @description The project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description The patch. */
+            patch: components["schemas"]["PatchId"];
+            /** @description The comment's id. */
+            comment: components["schemas"]["Oid"];
+            /** @description The task that the patch is for. */
+            task?: components["schemas"]["TaskRef"] | null;
+        } | {
+            /** @constant */
             type: "patch_reviewed";
             /** @description The project. */
             project: components["schemas"]["ProjectName"];
             /** @description The patch. */
             patch: components["schemas"]["PatchId"];
-            /** @description What was said. */
+            /** @description What was said; none: what was said counts no more. */
             verdict: components["schemas"]["Verdict"] | null;
             /** @description The task that the patch is for. */
             task?: components["schemas"]["TaskRef"] | null;
@@ -2526,6 +2558,15 @@ export interface components {
         } | {
             /** @constant */
             type: "patch_closed";
+            /** @description The project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description The patch. */
+            patch: components["schemas"]["PatchId"];
+            /** @description The task that the patch is for. */
+            task?: components["schemas"]["TaskRef"] | null;
+        } | {
+            /** @constant */
+            type: "patch_reopened";
             /** @description The project. */
             project: components["schemas"]["ProjectName"];
             /** @description The patch. */

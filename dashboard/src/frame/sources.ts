@@ -3,6 +3,7 @@ import { useQueries } from "@tanstack/react-query";
 import { useRouter } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { read, useRead } from "../api/query";
+import { taskLink } from "../ui/links";
 import { runWord, shortRun, taskWords } from "../ui/words";
 import { places } from "./nav";
 import type { Found } from "./rank";
@@ -25,7 +26,7 @@ export function useFindable(): Found[] {
       hint: `g ${p.key}`,
       go: () => void navigate({ to: p.to }),
     }));
-    const board = (search: { project: string; feature?: string; task?: string }) => () => void navigate({ to: "/tasks", search });
+    const board = (search: { project: string; feature?: string }) => () => void navigate({ to: "/tasks", search });
     for (const name of names) found.push({ id: `project ${name}`, kind: "Project", title: name, go: board({ project: name }) });
     const features = new Set<string>();
     for (const { at, task, state } of tasks) {
@@ -45,7 +46,7 @@ export function useFindable(): Found[] {
         kind: "Task",
         title: `${at.task} ${task.title}`,
         hint: `${taskWords[state.state].text} · ${at.feature}`,
-        go: board({ project: at.project, feature: at.feature, task: at.task }),
+        go: () => void navigate(taskLink(at)),
       });
     }
     for (const run of runs) {

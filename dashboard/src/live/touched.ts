@@ -48,6 +48,9 @@ function byKind(event: Body): Touch[] {
     case "model_called":
       return run(event.run);
     case "patch_reviewed":
+    case "patch_revised":
+    case "patch_commented":
+    case "patch_reopened":
     case "patch_merged":
     case "patch_closed":
       return all("patch.list", "patch.show", "patch.diff", "task.list", "task.show", "project.list", "project.show", "attention.list");

@@ -7,23 +7,28 @@ interface Props {
   title: string;
   /** Stands before the title: a state, a way back. */
   before?: ReactNode;
+  /** Stands after the title, and is cut where there is no room. */
+  after?: ReactNode;
   /** Stands at the right: buttons, filters. */
   actions?: ReactNode;
   /** Uses the whole width. */
   full?: boolean;
+  /** Uses the whole window; its parts scroll by themselves. */
+  fill?: boolean;
   children: ReactNode;
 }
 
-export function Page({ title, before, actions, full, children }: Props) {
+export function Page({ title, before, after, actions, full, fill, children }: Props) {
   useEffect(() => {
     document.title = `${title} · Meshwork`;
     announce(title);
   }, [title]);
   return (
-    <div className={css.page} data-full={full}>
+    <div className={css.page} data-full={full || fill} data-fill={fill}>
       <header className={css.head}>
         {before}
         <h1>{title}</h1>
+        {after}
         <span className={css.spring} />
         {actions}
       </header>

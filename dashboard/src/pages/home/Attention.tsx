@@ -4,6 +4,7 @@ import type { Output } from "../../api/call";
 import { useAct, useMay } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
+import { taskLink } from "../../ui/links";
 import { Empty } from "../../ui/State";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
@@ -53,9 +54,8 @@ function Title({ item }: { item: Item }) {
       </Link>
     );
   }
-  const { project, feature, task } = item.task ?? { project: item.project };
   return (
-    <Link to="/tasks" search={{ project, feature, task }} className={css.title} data-row>
+    <Link {...taskLink(item.task ?? { project: item.project })} className={css.title} data-row>
       {name}
     </Link>
   );

@@ -1,20 +1,92 @@
-// One run: where it is, what the agent does, what it changed.
-import { getRouteApi } from "@tanstack/react-router";
+// One run: where it is, what the agent does, what it changed. A person can speak to it, answer it, pause and stop it.
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
+import type { Output, Schemas } from "../../api/call";
 import { useRead } from "../../api/query";
+import { runTabs } from "../../router";
 import { Badge } from "../../ui/Badge";
+import { taskLink } from "../../ui/links";
 import { Page } from "../../ui/Page";
-import { Loaded } from "../../ui/State";
-import { runWord, shortRun } from "../../ui/words";
+import { Loaded, Loading } from "../../ui/State";
+import { Tabs } from "../../ui/Tabs";
+import { ended, runWord, shortRun } from "../../ui/words";
+import { About } from "./About";
+import { LogView } from "./LogView";
+import { Message } from "./Message";
+import { Questions } from "./Questions";
+import css from "./Run.module.css";
+import { Side } from "./Side";
+import { Stages } from "./Stages";
+import { Steer } from "./Steer";
+import { useTranscript } from "./useTranscript";
 
 const route = getRouteApi("/runs/$run");
+const Changes = lazy(() => import("./Changes"));
+const titles = { log: "Log", changes: "Changes", about: "About" };
+
+export type ShownRun = Output<"run.show">;
 
 export default function RunPage() {
-  const { run } = route.useParams();
-  const query = useRead("run.show", { run });
-  const title = `${query.data?.task?.task ?? "Checks"} · run ${shortRun(run)}`;
+  const { run: id } = route.useParams();
+  const query = useRead("run.show", { run: id });
+  const run = query.data;
   return (
-    <Page title={title} before={query.data && <Badge word={runWord(query.data)} />}>
-      <Loaded query={query}>{(shown) => <p>{shown.why}</p>}</Loaded>
+    <Page
+      title={`${run?.task?.task ?? (run ? "Checks" : "Run")} · ${shortRun(id)}`}
+      before={run && <Badge word={runWord(run)} />}
+      after={run?.task && <TaskTitle at={run.task} />}
+      actions={run && <Steer run={run} />}
+      fill
+    >
+      <Loaded query={query}>{(shown) => <Body key={shown.id} run={shown} />}</Loaded>
     </Page>
+  );
+}
+
+function TaskTitle({ at }: { at: Schemas["TaskRef"] }) {
+  const { data } = useRead("task.show", { project: at.project, feature: at.feature, task: at.task });
+  return (
+    <Link {...taskLink(at)} className="link clip" title={data?.task.title}>
+      {data?.task.title ?? at.task}
+    </Link>
+  );
+}
+
+function Body({ run }: { run: ShownRun }) {
+  const { tab = "log" } = route.useSearch();
+  const navigate = route.useNavigate();
+  const followed = useTranscript(run.id);
+  return (
+    <>
+      <div className={css.top}>
+        <Stages run={run} />
+        {run.why && run.state !== "done" && (
+          <p className={css.why} data-bad={["failed", "lost"].includes(run.state) || undefined}>
+            {run.why}
+          </p>
+        )}
+        <Questions run={run} />
+      </div>
+      <div className={css.columns}>
+        <div className={css.tabs}>
+          <Tabs
+            label="About this run"
+            tabs={runTabs.map((key) => ({ key, title: titles[key] }))}
+            value={tab}
+            onChange={(next) => void navigate({ search: { tab: next === "log" ? undefined : next }, replace: true })}
+          >
+            {tab === "log" && <LogView followed={followed} />}
+            {tab === "changes" && (
+              <Suspense fallback={<Loading />}>
+                <Changes run={run} />
+              </Suspense>
+            )}
+            {tab === "about" && <About run={run} />}
+          </Tabs>
+          {tab === "log" && run.class === "agent" && !ended(run.state) && <Message run={run} />}
+        </div>
+        <Side run={run} followed={followed} />
+      </div>
+    </>
   );
 }

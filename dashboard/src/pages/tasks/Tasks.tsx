@@ -1,36 +1,161 @@
-// The tasks of a project.
+// The tasks of a project: a board by state, or the dependencies of a feature; and beside them the one that was opened.
 import { getRouteApi } from "@tanstack/react-router";
+import { lazy, Suspense, useDeferredValue, useMemo, useState } from "react";
+import type { Output } from "../../api/call";
 import { useRead } from "../../api/query";
-import { Badge } from "../../ui/Badge";
+import { taskViews } from "../../router";
 import { Page } from "../../ui/Page";
-import { Empty, Loaded } from "../../ui/State";
+import { Empty, Loaded, Loading } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
-import { taskWords } from "../../ui/words";
+import { Board } from "./Board";
+import { matching, nameOf, type TaskView } from "./board";
+import { RunFeature } from "./RunFeature";
+import { TaskPanel } from "./TaskPanel";
+import css from "./Tasks.module.css";
 
 const route = getRouteApi("/tasks");
+const Graph = lazy(() => import("./Graph"));
+const titles = { board: "Board", graph: "Graph" };
 
 export default function Tasks() {
-  const search = route.useSearch();
   const projects = useRead("project.list", {});
-  const project = search.project ?? projects.data?.[0]?.project.name;
-  const tasks = useRead("task.list", { project }, { enabled: !!project });
+  const { project } = route.useSearch();
+  const name = project ?? projects.data?.[0]?.project.name;
   return (
-    <Page title="Tasks">
-      <Loaded query={tasks}>
-        {(list) =>
-          list.length === 0 ? (
-            <Empty title="No tasks yet" />
+    <Page title="Tasks" actions={name && <Choices project={name} names={projects.data?.map((p) => p.project.name) ?? [name]} />} fill>
+      <Loaded query={projects}>
+        {() =>
+          name ? (
+            <Project key={name} name={name} />
           ) : (
-            <div className={ui.rows}>
-              {list.map(({ at, task, state }) => (
-                <div key={`${at.feature} ${at.task}`} className={ui.row}>
-                  <Badge word={taskWords[state.state]} /> {task.id} {task.title}
-                </div>
-              ))}
-            </div>
+            <Empty title="The org has no project yet">
+              A git working copy becomes one: <code>meshwork project add PATH</code>.
+            </Empty>
           )
         }
       </Loaded>
     </Page>
+  );
+}
+
+function Choices({ project, names }: { project: string; names: string[] }) {
+  const { feature, view = "board" } = route.useSearch();
+  const navigate = route.useNavigate();
+  const shown = useRead("project.show", { project });
+  const features = shown.data?.features ?? [];
+  return (
+    <div className={css.choices}>
+      {names.length > 1 && (
+        <select
+          className={ui.input}
+          aria-label="Project"
+          value={project}
+          onChange={(event) => void navigate({ search: { project: event.target.value } })}
+        >
+          {names.map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      )}
+      <select
+        className={ui.input}
+        aria-label="Feature"
+        value={feature ?? ""}
+        onChange={(event) =>
+          void navigate({ search: (before) => ({ ...before, feature: event.target.value || undefined, task: undefined }) })
+        }
+      >
+        <option value="">All features</option>
+        {features.map(({ id, done, tasks }) => (
+          <option key={id} value={id}>
+            {id} ({done}/{tasks})
+          </option>
+        ))}
+      </select>
+      <fieldset className={css.views}>
+        <legend className="hidden">How</legend>
+        {taskViews.map((key) => (
+          <button
+            key={key}
+            type="button"
+            aria-pressed={key === view}
+            onClick={() => void navigate({ search: (before) => ({ ...before, view: key === "board" ? undefined : key }) })}
+          >
+            {titles[key]}
+          </button>
+        ))}
+      </fieldset>
+      <RunFeature project={project} feature={feature ?? (features.length === 1 ? features[0]?.id : undefined)} />
+    </div>
+  );
+}
+
+function Project({ name }: { name: string }) {
+  const { feature } = route.useSearch();
+  const tasks = useRead("task.list", { project: name, feature });
+  const shown = useRead("project.show", { project: name });
+  return (
+    <>
+      <Problems features={shown.data?.features ?? []} only={feature} />
+      <Loaded query={tasks} rows={8}>
+        {(list) =>
+          list.length === 0 ? (
+            <Empty title="No tasks here yet">
+              Spec-Kit writes them to <code>specs/…/tasks.md</code> of the project's default branch; <code>meshwork feature new</code>{" "}
+              begins a feature.
+            </Empty>
+          ) : (
+            <List tasks={list} />
+          )
+        }
+      </Loaded>
+    </>
+  );
+}
+
+/** What is wrong with the files: such tasks do not start. */
+function Problems({ features, only }: { features: Output<"project.show">["features"]; only?: string }) {
+  const problems = features.filter((f) => !only || f.id === only).flatMap((f) => f.problems.map((what) => `${f.id}: ${what}`));
+  if (problems.length === 0) return null;
+  return (
+    <ul className={css.problems} aria-label="What is wrong with the files">
+      {problems.map((what) => (
+        <li key={what}>{what}</li>
+      ))}
+    </ul>
+  );
+}
+
+function List({ tasks }: { tasks: TaskView[] }) {
+  const { view = "board", task } = route.useSearch();
+  const navigate = route.useNavigate();
+  const [query, setQuery] = useState("");
+  const sought = useDeferredValue(query);
+  const shown = useMemo(() => matching(tasks, sought), [tasks, sought]);
+  const open = (at: TaskView["at"]) =>
+    void navigate({ search: (before) => ({ ...before, task: nameOf(at) }), replace: task !== undefined });
+  const chosen = tasks.find((t) => nameOf(t.at) === task);
+  const close = () => void navigate({ search: ({ task: _, ...rest }) => rest, replace: true });
+  return (
+    <div className={css.body}>
+      <div className={css.left}>
+        <input
+          type="search"
+          className={`${ui.input} ${css.filter}`}
+          placeholder="Filter tasks"
+          aria-label="Filter tasks"
+          value={query}
+          onChange={(event) => setQuery(event.target.value)}
+        />
+        {view === "board" ? (
+          <Board tasks={shown} chosen={chosen} onOpen={open} />
+        ) : (
+          <Suspense fallback={<Loading />}>
+            <Graph tasks={shown} chosen={chosen} onOpen={open} />
+          </Suspense>
+        )}
+      </div>
+      {chosen && <TaskPanel at={chosen.at} onClose={close} onOpen={open} />}
+    </div>
   );
 }

@@ -1,0 +1,71 @@
+// Every fact of a run: names, keys, commits, times; and the runs that belong to it.
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { useRead } from "../../api/query";
+import { taskLink } from "../../ui/links";
+import { Section } from "../../ui/Page";
+import { RunRow } from "../../ui/RunRow";
+import ui from "../../ui/ui.module.css";
+import css from "./Run.module.css";
+import type { ShownRun } from "./RunPage";
+
+export function About({ run }: { run: ShownRun }) {
+  const { data: all = [] } = useRead("run.list", { all: true });
+  const related = all.filter(
+    (r) => r.id !== run.id && (r.subject === run.id || r.id === run.subject || r.id === run.continues || r.continues === run.id),
+  );
+  const time = (at: number | null | undefined) => (at ? new Date(at).toLocaleString() : undefined);
+  const task = run.task;
+  const facts: [string, ReactNode][] = [
+    ["Run", run.id],
+    [
+      "Task",
+      task && (
+        <Link {...taskLink(task)} className="link">
+          {task.project} / {task.feature} / {task.task}
+        </Link>
+      ),
+    ],
+    ["Project", run.project],
+    ["Class", run.class],
+    ["Queued", time(run.queued_at)],
+    ["Started", time(run.started_at)],
+    ["Ended", time(run.ended_at)],
+    ["Attempt", run.attempt > 0 && `${run.attempt + 1}, taken up by itself after a loss`],
+    ["For", run.member],
+    ["Asked by device", run.requester],
+    ["Executed by device", run.device],
+    ["Lease", run.lease],
+    ["Key of the run", run.key],
+    ["Manifest", run.manifest],
+    ["Specification", run.spec_hash],
+    ["Begins from", run.base],
+    ["Checkpoint", run.checkpoint],
+    ["Commit", run.commit],
+    ["Patch", run.patch],
+    ["Revision", run.revision],
+  ];
+  return (
+    <div className={css.scroll}>
+      <dl className={css.facts}>
+        {facts
+          .filter(([, value]) => value)
+          .map(([name, value]) => (
+            <div key={name}>
+              <dt className="muted">{name}</dt>
+              <dd className="mono">{value}</dd>
+            </div>
+          ))}
+      </dl>
+      {related.length > 0 && (
+        <Section title="Belongs to it">
+          <div className={ui.rows}>
+            {related.map((other) => (
+              <RunRow key={other.id} run={other} />
+            ))}
+          </div>
+        </Section>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,199 @@
+// The log: only what is on screen is drawn, so that 100,000 lines scroll like ten. At its end it follows what comes.
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { ArrowDown, ChevronDown, ChevronUp } from "lucide-react";
+import { memo, type ReactNode, useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { pieces, plain } from "../../ui/ansi";
+import { Button, IconButton } from "../../ui/Button";
+import { Empty, Loading, ProblemView } from "../../ui/State";
+import ui from "../../ui/ui.module.css";
+import { clock, plural } from "../../ui/words";
+import css from "./LogView.module.css";
+import type { Line, LineKind, Transcript } from "./transcript";
+import type { Followed } from "./useTranscript";
+
+const LINE_PX = 20;
+/** So near to the end, the view sticks to it. */
+const END_PX = 30;
+
+const shows: Record<string, (kind: LineKind) => boolean> = {
+  All: () => true,
+  Agent: (kind) => kind === "message" || kind === "thought",
+  Tools: (kind) => kind === "tool",
+  Output: (kind) => kind === "output" || kind === "check",
+  Problems: (kind) => kind === "bad",
+};
+
+export function LogView({ followed }: { followed: Followed }) {
+  const { transcript, version, complete, problem } = followed;
+  const [kind, setKind] = useState("All");
+  const [query, setQuery] = useState("");
+  const [at, setAt] = useState(0);
+  const sought = useDeferredValue(query.toLowerCase());
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the transcript grows in place; its version says when
+  const lines = useMemo(
+    () => (kind === "All" ? transcript.lines : transcript.lines.filter((l) => shows[kind]?.(l.kind))),
+    [transcript, version, kind],
+  );
+  // biome-ignore lint/correctness/useExhaustiveDependencies: as above
+  const hits = useMemo(() => find(lines, sought), [lines, sought, version]);
+  const hit = hits[Math.min(at, hits.length - 1)];
+  const step = (by: number) => setAt((Math.min(at, hits.length - 1) + by + hits.length) % Math.max(hits.length, 1));
+
+  if (problem) return <ProblemView problem={problem} />;
+  return (
+    <div className={css.log}>
+      <div className={css.bar}>
+        <input
+          type="search"
+          className={ui.input}
+          placeholder="Search the log"
+          aria-label="Search the log"
+          value={query}
+          onChange={(event) => {
+            setQuery(event.target.value);
+            setAt(0);
+          }}
+          onKeyDown={(event) => event.key === "Enter" && step(event.shiftKey ? -1 : 1)}
+        />
+        {sought && (
+          <span className={css.hits}>
+            <span className="muted number" role="status">
+              {hits.length === 0 ? "Not found" : `${Math.min(at, hits.length - 1) + 1} of ${hits.length}`}
+            </span>
+            <IconButton label="Previous match" onClick={() => step(-1)} disabled={hits.length === 0}>
+              <ChevronUp size={15} />
+            </IconButton>
+            <IconButton label="Next match" onClick={() => step(1)} disabled={hits.length === 0}>
+              <ChevronDown size={15} />
+            </IconButton>
+          </span>
+        )}
+        <fieldset className={css.kinds}>
+          <legend className="hidden">Which lines</legend>
+          {Object.keys(shows).map((name) => (
+            <button key={name} type="button" aria-pressed={name === kind} onClick={() => setKind(name)}>
+              {name}
+            </button>
+          ))}
+        </fieldset>
+        <span className={`${css.count} muted number`}>{plural(lines.length, "line")}</span>
+      </div>
+      {lines.length === 0 && (complete ? <Empty title="Nothing to read here" /> : <Loading />)}
+      {lines.length > 0 && <Lines transcript={transcript} version={version} lines={lines} sought={sought} hit={hit} />}
+    </div>
+  );
+}
+
+function find(lines: readonly Line[], sought: string): number[] {
+  if (!sought) return [];
+  const found: number[] = [];
+  for (const [index, line] of lines.entries()) if (plain(line.text).toLowerCase().includes(sought)) found.push(index);
+  return found;
+}
+
+interface LinesProps {
+  transcript: Transcript;
+  version: number;
+  lines: readonly Line[];
+  sought: string;
+  hit: number | undefined;
+}
+
+function Lines({ transcript, version, lines, sought, hit }: LinesProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const [following, setFollowing] = useState(true);
+  const view = useVirtualizer({ count: lines.length, getScrollElement: () => box.current, estimateSize: () => LINE_PX, overscan: 30 });
+  const total = view.getTotalSize();
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: after every arrival, and when lines turn out taller than guessed
+  useLayoutEffect(() => {
+    if (following && box.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [version, total, following, lines.length]);
+  useEffect(() => {
+    if (hit === undefined) return;
+    setFollowing(false);
+    view.scrollToIndex(hit, { align: "center" });
+  }, [hit, view]);
+
+  const scrolled = () => {
+    const { scrollTop, clientHeight, scrollHeight } = box.current as HTMLDivElement;
+    setFollowing(scrollTop + clientHeight >= scrollHeight - END_PX);
+  };
+  return (
+    <div className={css.frame}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reached by the keyboard */}
+      <div ref={box} className={css.box} onScroll={scrolled} role="log" aria-label="Log" aria-live="off" tabIndex={0}>
+        <div className={css.all} style={{ height: total }}>
+          {view.getVirtualItems().map(({ index, start, key }) => {
+            const line = lines[index] as Line;
+            const status = line.kind === "tool" && line.tool ? transcript.tools.get(line.tool)?.status : undefined;
+            return (
+              <div
+                key={key}
+                data-index={index}
+                ref={view.measureElement}
+                className={css.place}
+                style={{ transform: `translateY(${start}px)` }}
+              >
+                <Row line={line} text={line.text} status={status} sought={sought} current={index === hit} />
+              </div>
+            );
+          })}
+        </div>
+      </div>
+      {!following && (
+        <Button className={css.follow} onClick={() => setFollowing(true)}>
+          <ArrowDown size={14} aria-hidden /> To the end
+        </Button>
+      )}
+    </div>
+  );
+}
+
+interface RowProps {
+  line: Line;
+  /** Beside the line, because an open line grows in place. */
+  text: string;
+  status: string | undefined;
+  sought: string;
+  current: boolean;
+}
+
+const Row = memo(function Row({ line, text, status, sought, current }: RowProps) {
+  return (
+    <div className={css.row} data-kind={line.kind} data-status={status} data-current={current || undefined}>
+      <time className={css.time}>{clock(line.at)}</time>
+      <span className={css.text}>
+        {sought ? <Marked text={plain(text)} sought={sought} /> : <Coloured text={text} />}
+        {status && status !== "completed" && <i className={css.status}> {status.replaceAll("_", " ")}</i>}
+      </span>
+    </div>
+  );
+});
+
+function Coloured({ text }: { text: string }): ReactNode {
+  const parts = pieces(text);
+  if (parts.length === 1 && parts[0] && !parts[0].fg && !parts[0].bg && !parts[0].bold) return parts[0].text;
+  return parts.map(({ text, fg, bg, bold, dim, italic, underline }, at) => {
+    const rgb = (colour: string | undefined) => (colour?.includes(",") ? `rgb(${colour})` : undefined);
+    const marks = [bold && "b", dim && "d", italic && "i", underline && "u"].filter(Boolean).join(" ");
+    return (
+      // biome-ignore lint/suspicious/noArrayIndexKey: pieces of one text have no other name
+      <span key={at} data-fg={fg} data-bg={bg} data-marks={marks || undefined} style={{ color: rgb(fg), background: rgb(bg) }}>
+        {text}
+      </span>
+    );
+  });
+}
+
+function Marked({ text, sought }: { text: string; sought: string }): ReactNode {
+  const parts: ReactNode[] = [];
+  const lower = text.toLowerCase();
+  let from = 0;
+  for (let at = lower.indexOf(sought); at >= 0; at = lower.indexOf(sought, from)) {
+    parts.push(text.slice(from, at), <mark key={at}>{text.slice(at, at + sought.length)}</mark>);
+    from = at + sought.length;
+  }
+  return [...parts, text.slice(from)];
+}

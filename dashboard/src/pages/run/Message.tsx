@@ -1,0 +1,42 @@
+// A message to the agent while it works.
+import { SendHorizontal } from "lucide-react";
+import { type FormEvent, type KeyboardEvent, useState } from "react";
+import { useAct, useMay } from "../../api/query";
+import { Button } from "../../ui/Button";
+import ui from "../../ui/ui.module.css";
+import css from "./Run.module.css";
+import type { ShownRun } from "./RunPage";
+
+export function Message({ run }: { run: ShownRun }) {
+  const [text, setText] = useState("");
+  const send = useAct("run.send", { done: () => setText("") });
+  const may = useMay("run.send");
+  const ready = run.state === "working";
+  if (!may) return null;
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (text.trim() !== "" && ready) send.mutate({ run: run.id, text });
+  };
+  const press = (event: KeyboardEvent) => {
+    if (event.key === "Enter" && !event.shiftKey) submit(event);
+  };
+  return (
+    <form className={css.message} onSubmit={submit}>
+      <textarea
+        className={ui.input}
+        rows={2}
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+        onKeyDown={press}
+        aria-label="Message to the agent"
+        placeholder={
+          ready ? `Tell ${run.agent ?? "the agent"} something; it gets it when its present turn ends` : "It listens once it is working"
+        }
+        disabled={!ready}
+      />
+      <Button type="submit" tone="primary" busy={send.isPending} disabled={!ready || text.trim() === ""}>
+        <SendHorizontal size={14} aria-hidden /> Send
+      </Button>
+    </form>
+  );
+}

@@ -1,0 +1,105 @@
+// Beside the log: the plan, what was used, the checks, and where it runs.
+import { CircleCheck, CircleDot, Circle as Empty } from "lucide-react";
+import { useRead } from "../../api/query";
+import { Badge } from "../../ui/Badge";
+import { Section } from "../../ui/Page";
+import { count, span } from "../../ui/words";
+import css from "./Run.module.css";
+import type { ShownRun } from "./RunPage";
+import type { Transcript } from "./transcript";
+import type { Followed } from "./useTranscript";
+
+export function Side({ run, followed: { transcript } }: { run: ShownRun; followed: Followed }) {
+  return (
+    <aside className={css.side} aria-label="Facts">
+      {transcript.plan.length > 0 && <Plan steps={transcript.plan} />}
+      {run.checks.length > 0 && (
+        <Section title="Checks">
+          {run.checks.map((check) => (
+            <span key={check.name} className={css.fact}>
+              <Badge word={check.passed ? { text: check.name, tone: "good" } : { text: `${check.name} failed`, tone: "bad" }} />
+              <span className="muted number">{span(check.duration_ms)}</span>
+            </span>
+          ))}
+        </Section>
+      )}
+      {run.violations.length > 0 && (
+        <Section title="Stopped by the sandbox" note={run.violations.length}>
+          {run.violations.map((what) => (
+            <code key={what}>{what}</code>
+          ))}
+        </Section>
+      )}
+      <Usage run={run} transcript={transcript} />
+      <Where run={run} transcript={transcript} />
+    </aside>
+  );
+}
+
+const icons: Record<string, typeof Empty> = { completed: CircleCheck, in_progress: CircleDot };
+
+function Plan({ steps }: { steps: Transcript["plan"] }) {
+  const done = steps.filter((step) => step.status === "completed").length;
+  return (
+    <Section title="Plan" note={`${done} of ${steps.length}`}>
+      <ul className={css.plan}>
+        {steps.map((step) => {
+          const Icon = icons[step.status] ?? Empty;
+          return (
+            <li key={step.text} data-status={step.status}>
+              <Icon size={14} aria-label={step.status.replaceAll("_", " ")} /> <span>{step.text}</span>
+            </li>
+          );
+        })}
+      </ul>
+    </Section>
+  );
+}
+
+function Usage({ run: { usage, agent }, transcript: { context, tools } }: { run: ShownRun; transcript: Transcript }) {
+  const { data: agents = [] } = useRead("agent.list", {});
+  const budget = agents.find((a) => a.name === agent)?.budget;
+  const used = usage.input_tokens + usage.output_tokens;
+  return (
+    <Section title="Used">
+      {usage.calls === 0 && <span className="muted">No model call went through the gateway.</span>}
+      {usage.calls > 0 && (
+        <>
+          <Fact name="Model calls" value={`${usage.calls}${budget ? ` of ${count(budget.calls)}` : ""}`} />
+          <Fact name="Tokens" value={`${count(used)}${budget ? ` of ${count(budget.tokens)}` : ""}`} />
+          <Fact name="read" value={`${count(usage.input_tokens)}, ${count(usage.cached_tokens)} cached`} />
+          <Fact name="written" value={count(usage.output_tokens)} />
+        </>
+      )}
+      {context && <Fact name="Context window" value={`${count(context.used)} of ${count(context.size)}`} />}
+      {tools.size > 0 && <Fact name="Tool calls" value={String(tools.size)} />}
+    </Section>
+  );
+}
+
+function Where({ run, transcript: { engine, sandbox } }: { run: ShownRun; transcript: Transcript }) {
+  const { data: org } = useRead("org.show", {});
+  const name = (did: string | null | undefined) => org?.devices.find((d) => d.did === did)?.name ?? did?.slice(8, 20);
+  return (
+    <Section title="Where">
+      {run.device ? (
+        <Fact name="Device" value={`${name(run.device)}${run.device === org?.device ? " (this one)" : ""}`} />
+      ) : (
+        <span className="muted">No device took it yet.</span>
+      )}
+      {run.requester !== run.device && <Fact name="Asked for by" value={name(run.requester) ?? ""} />}
+      {run.agent && <Fact name="Agent" value={run.agent} />}
+      {engine && <Fact name="Engine" value={`${engine.name}${engine.replay ? " (replay)" : ""}`} />}
+      {sandbox && <Fact name="Limits" value={sandbox.limits} />}
+    </Section>
+  );
+}
+
+export function Fact({ name, value }: { name: string; value: string }) {
+  return (
+    <span className={css.fact}>
+      <span className="muted">{name}</span>
+      <span className="number">{value}</span>
+    </span>
+  );
+}

@@ -1,0 +1,58 @@
+// Pause, resume, stop; and run again once it ended without a patch.
+import { Pause, Play, RotateCcw, Square } from "lucide-react";
+import { useState } from "react";
+import { useAct, useMay } from "../../api/query";
+import { Button } from "../../ui/Button";
+import { Ask } from "../../ui/Dialog";
+import { ended } from "../../ui/words";
+import type { ShownRun } from "./RunPage";
+
+export function Steer({ run }: { run: ShownRun }) {
+  const may = useMay("run.stop");
+  const mayRun = useMay("task.run");
+  const [asking, setAsking] = useState(false);
+  const pause = useAct("run.pause");
+  const resume = useAct("run.resume");
+  const stop = useAct("run.stop");
+  const again = useAct("task.run");
+  const which = { run: run.id };
+
+  if (ended(run.state)) {
+    const task = run.task;
+    if (!mayRun || !task || run.state === "done") return null;
+    const { project, feature, task: id } = task;
+    return (
+      <Button busy={again.isPending} onClick={() => again.mutate({ project, feature, tasks: [id], agent: run.agent })}>
+        <RotateCcw size={14} aria-hidden /> Run again
+      </Button>
+    );
+  }
+  if (!may) return null;
+  return (
+    <>
+      {run.state === "working" &&
+        (run.paused ? (
+          <Button busy={resume.isPending} onClick={() => resume.mutate(which)}>
+            <Play size={14} aria-hidden /> Resume
+          </Button>
+        ) : (
+          <Button busy={pause.isPending} onClick={() => pause.mutate(which)}>
+            <Pause size={14} aria-hidden /> Pause
+          </Button>
+        ))}
+      {["queued", "placing", "working"].includes(run.state) && (
+        <Button tone="danger" busy={stop.isPending} onClick={() => setAsking(true)}>
+          <Square size={13} aria-hidden /> Stop
+        </Button>
+      )}
+      <Ask
+        open={asking}
+        onClose={() => setAsking(false)}
+        title="Stop this run?"
+        text="Its files are kept in a checkpoint; a further run at the task goes on from there."
+        deed="Stop it"
+        onYes={() => stop.mutate(which)}
+      />
+    </>
+  );
+}

@@ -1,0 +1,84 @@
+// The board. Each column draws only what is on screen, so 2,000 tasks are as quick as twenty.
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { memo, useRef } from "react";
+import { Badge } from "../../ui/Badge";
+import { taskWords } from "../../ui/words";
+import { board, type Column, keyOf, type TaskView } from "./board";
+import css from "./Tasks.module.css";
+
+interface Props {
+  tasks: TaskView[];
+  chosen: TaskView | undefined;
+  onOpen: (at: TaskView["at"]) => void;
+}
+
+const CARD_PX = 84;
+
+export function Board({ tasks, ...rest }: Props) {
+  return (
+    <div className={css.board}>
+      {board(tasks).map((column) => (
+        <ColumnView key={column.title} column={column} {...rest} />
+      ))}
+    </div>
+  );
+}
+
+function ColumnView({ column: { title, tasks }, chosen, onOpen }: Omit<Props, "tasks"> & { column: Column }) {
+  const box = useRef<HTMLDivElement>(null);
+  const view = useVirtualizer({
+    count: tasks.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => CARD_PX,
+    getItemKey: (index) => keyOf(tasks[index] as TaskView),
+    overscan: 8,
+    gap: 6,
+  });
+  return (
+    <section className={css.column} aria-label={`${title}: ${tasks.length}`} data-empty={tasks.length === 0 || undefined}>
+      <h2>
+        {title} <span className="muted number">{tasks.length}</span>
+      </h2>
+      <div ref={box} className={css.cards}>
+        <div className={css.all} style={{ height: view.getTotalSize() }}>
+          {view.getVirtualItems().map(({ index, start, key }) => {
+            const task = tasks[index] as TaskView;
+            return (
+              <div
+                key={key}
+                data-index={index}
+                ref={view.measureElement}
+                className={css.place}
+                style={{ transform: `translateY(${start}px)` }}
+              >
+                <Card task={task} chosen={task === chosen} onOpen={onOpen} />
+              </div>
+            );
+          })}
+        </div>
+      </div>
+    </section>
+  );
+}
+
+const Card = memo(function Card({
+  task: { at, task, state },
+  chosen,
+  onOpen,
+}: {
+  task: TaskView;
+  chosen: boolean;
+  onOpen: Props["onOpen"];
+}) {
+  return (
+    <button type="button" className={css.card} aria-current={chosen || undefined} onClick={() => onOpen(at)} data-row>
+      <span className={css.cardHead}>
+        <b>{task.id}</b>
+        {task.story && <span className="muted">{task.story}</span>}
+        <Badge word={taskWords[state.state]} />
+      </span>
+      <span className={css.cardTitle}>{task.title}</span>
+      {state.state === "waiting" && <span className={`${css.on} muted`}>for {state.on.join(", ")}</span>}
+    </button>
+  );
+});

@@ -1,0 +1,89 @@
+// The dependencies of the tasks, drawn from left to right.
+import { Background, Controls, type Edge, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow } from "@xyflow/react";
+import "@xyflow/react/dist/style.css";
+import { useMemo } from "react";
+import { Badge } from "../../ui/Badge";
+import { Empty } from "../../ui/State";
+import { taskWords } from "../../ui/words";
+import { keyOf, type TaskView } from "./board";
+import { edges, NODE, places } from "./graph";
+import css from "./Tasks.module.css";
+
+interface Props {
+  tasks: TaskView[];
+  chosen: TaskView | undefined;
+  onOpen: (at: TaskView["at"]) => void;
+}
+
+type TaskNode = Node<{ task: TaskView }, "task">;
+const nodeTypes = { task: TaskBox };
+/** Above this the drawing says nothing any more, and takes long. */
+const TASKS_MAX = 600;
+
+export default function Graph({ tasks, chosen, onOpen }: Props) {
+  const features = useMemo(() => new Set(tasks.map((t) => t.at.feature)), [tasks]);
+  // Only the shape decides where things stand: a state that changes moves nothing.
+  const shape = tasks.map((t) => `${t.task.id}<${t.task.depends_on.join()}`).join(" ");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: see above
+  const drawn = useMemo(() => {
+    if (features.size !== 1 || tasks.length > TASKS_MAX) return undefined;
+    const lines = edges(tasks);
+    return { lines, at: places(tasks, lines) };
+  }, [shape, features.size]);
+  if (!drawn) {
+    return features.size > 1 ? (
+      <Empty title="Choose a feature">The graph shows the tasks of one feature; the list is above.</Empty>
+    ) : (
+      <Empty title="Too many tasks to draw">Filter them: up to {TASKS_MAX} are drawn.</Empty>
+    );
+  }
+  const nodes: TaskNode[] = tasks.map((task) => ({
+    id: task.task.id,
+    type: "task",
+    position: drawn.at.get(task.task.id) ?? { x: 0, y: 0 },
+    data: { task },
+    selected: chosen !== undefined && keyOf(task) === keyOf(chosen),
+    ariaLabel: `${task.task.id} ${task.task.title}, ${taskWords[task.state.state].text}`,
+    ...NODE,
+  }));
+  const lines: Edge[] = drawn.lines.map(({ from, to }) => ({
+    id: `${from} ${to}`,
+    source: from,
+    target: to,
+    focusable: false,
+    markerEnd: { type: MarkerType.ArrowClosed },
+  }));
+  return (
+    <div className={css.graph}>
+      <ReactFlow
+        nodes={nodes}
+        edges={lines}
+        nodeTypes={nodeTypes}
+        onNodeClick={(_, { data }) => onOpen(data.task.at)}
+        nodesDraggable={false}
+        nodesConnectable={false}
+        onlyRenderVisibleElements
+        fitView
+        fitViewOptions={{ maxZoom: 1 }}
+        minZoom={0.1}
+      >
+        <Background />
+        <Controls showInteractive={false} />
+      </ReactFlow>
+    </div>
+  );
+}
+
+function TaskBox({ data: { task }, selected }: NodeProps<TaskNode>) {
+  return (
+    <div className={css.node} data-chosen={selected || undefined}>
+      <Handle type="target" position={Position.Left} className={css.handle} />
+      <span className={css.cardHead}>
+        <b>{task.task.id}</b>
+        <Badge word={taskWords[task.state.state]} />
+      </span>
+      <span className="clip">{task.task.title}</span>
+      <Handle type="source" position={Position.Right} className={css.handle} />
+    </div>
+  );
+}

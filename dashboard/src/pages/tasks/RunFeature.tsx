@@ -1,0 +1,46 @@
+// Gives all open tasks of a feature to an agent.
+import { Play } from "lucide-react";
+import { useState } from "react";
+import { useAct, useMay, useRead } from "../../api/query";
+import { Button } from "../../ui/Button";
+import { Dialog } from "../../ui/Dialog";
+import { notify } from "../../ui/Toasts";
+import ui from "../../ui/ui.module.css";
+import { plural } from "../../ui/words";
+import { useAgentChoice } from "./AgentChoice";
+import { open } from "./board";
+
+export function RunFeature({ project, feature }: { project: string; feature: string | undefined }) {
+  const may = useMay("task.run");
+  const [asking, setAsking] = useState(false);
+  const { agent, field } = useAgentChoice();
+  const tasks = useRead("task.list", { project, feature }, { enabled: !!feature });
+  const run = useAct("task.run", {
+    done: ({ runs, skipped }) => {
+      setAsking(false);
+      notify({ tone: "good", title: `${plural(runs.length, "run")} queued`, text: skipped.map((s) => `${s.task}: ${s.why}`).join(" ") });
+    },
+  });
+  const count = tasks.data?.filter((t) => open(t.state.state)).length ?? 0;
+  if (!may || !feature || count === 0) return null;
+  return (
+    <>
+      <Button tone="primary" onClick={() => setAsking(true)}>
+        <Play size={14} aria-hidden /> Run feature
+      </Button>
+      <Dialog title={`Run ${feature}?`} open={asking} onClose={() => setAsking(false)}>
+        <p className="muted">
+          {plural(count, "open task")} go to the agent in their order; independent ones go side by side as there is room.
+        </p>
+        <p className={ui.head}>
+          {field}
+          <span className={ui.spring} />
+          <Button onClick={() => setAsking(false)}>Cancel</Button>
+          <Button tone="primary" busy={run.isPending} onClick={() => run.mutate({ project, feature, agent })}>
+            Run {plural(count, "task")}
+          </Button>
+        </p>
+      </Dialog>
+    </>
+  );
+}

@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { board, matching, type TaskView } from "./board";
+import { edges, places } from "./graph";
+
+function task(id: string, state: TaskView["state"], depends_on: string[] = [], title = ""): TaskView {
+  const at = { project: "p", feature: "001-f", task: id };
+  return {
+    at,
+    state,
+    task: {
+      id,
+      title,
+      details: "",
+      done: false,
+      parallel: false,
+      story: null,
+      tags: [],
+      phase: "Setup",
+      phase_index: 0,
+      depends_on,
+      line: 1,
+    },
+  };
+}
+const ready = { state: "ready" } as const;
+
+describe("the board", () => {
+  it("puts every task into exactly one column", () => {
+    const states: TaskView["state"][] = [
+      ready,
+      { state: "waiting", on: ["T001"] },
+      { state: "running", run: "r" },
+      { state: "failed", run: "r", reason: { code: "nothing_changed" } },
+      { state: "in_review", patch: "p" },
+      { state: "changes_requested", patch: "p" },
+      { state: "merged", patch: "p" },
+      { state: "done" },
+      { state: "rejected", patch: "p" },
+    ];
+    const columns = board(states.map((state, at) => task(`T00${at}`, state)));
+    expect(columns.map((c) => [c.title, c.tasks.length])).toEqual([
+      ["Waiting", 1],
+      ["Ready", 1],
+      ["Running", 1],
+      ["Needs you", 4],
+      ["Done", 2],
+    ]);
+  });
+
+  it("finds tasks by all words", () => {
+    const tasks = [task("T001", ready, [], "Add login form"), task("T002", ready, [], "Add logout")];
+    expect(matching(tasks, "add FORM").map((t) => t.task.id)).toEqual(["T001"]);
+    expect(matching(tasks, "").length).toBe(2);
+  });
+});
+
+describe("the graph", () => {
+  it("leaves out what follows from other edges, and what is not there", () => {
+    const tasks = [task("A", ready), task("B", ready, ["A"]), task("C", ready, ["A", "B", "gone", "C"])];
+    expect(edges(tasks)).toEqual([
+      { from: "A", to: "B" },
+      { from: "B", to: "C" },
+    ]);
+  });
+
+  it("survives a circle, and places every task apart from the others", () => {
+    const tasks = [task("A", ready, ["B"]), task("B", ready, ["A"]), task("C", ready)];
+    const at = places(tasks, edges(tasks));
+    expect(new Set([...at.values()].map(({ x, y }) => `${x} ${y}`)).size).toBe(3);
+  });
+});
