@@ -106,6 +106,7 @@ async fn ours(bridge: &Path, dir: &Path, prepared: bool) -> Result<u64> {
         home,
         readonly: vec![],
         shown: vec![],
+        caches: None,
         brief: None,
         forwards: vec![Forward { port: 8080, socket }],
         bridge: bridge.to_owned(),

@@ -94,13 +94,17 @@ pub fn guess_checks(files: &[String]) -> Vec<Check> {
     let check = |name: &str, command: &str| Check { name: name.to_owned(), command: command.to_owned(), timeout_s: check_s() };
     let mut checks = Vec::new();
     if has("Cargo.toml") {
-        checks.push(check("cargo test", "cargo test --offline --quiet"));
+        checks.push(check("cargo test", "cargo test --quiet"));
     }
     if has("package.json") {
-        checks.push(check("npm test", "npm test --if-present --silent"));
+        let test = "npm test --if-present --silent";
+        // Only where what is installed cannot become a part of the work.
+        let install = "test -d node_modules || ! git check-ignore -q node_modules || npm ci --ignore-scripts --no-audit --no-fund --silent";
+        let command = if has("package-lock.json") { format!("{install}; {test}") } else { test.to_owned() };
+        checks.push(check("npm test", &command));
     }
     if has("go.mod") {
-        checks.push(check("go test", "GOFLAGS=-mod=mod GOPROXY=off go test ./..."));
+        checks.push(check("go test", "go test ./..."));
     }
     if ["pytest.ini", "pyproject.toml", "setup.cfg", "tox.ini", "conftest.py"].iter().any(|f| has(f)) {
         checks.push(check("pytest", "python3 -m pytest -q"));

@@ -4,7 +4,7 @@ mod reason;
 mod runner;
 
 pub use reason::Reason;
-pub use runner::{AgentJob, Order, PlanStep, RunSpec, RunnerEvent, RunnerJob, Tick, TurnOutcome};
+pub use runner::{AgentJob, Order, PlanStep, RunSpec, RunnerEvent, RunnerJob, Tick, Tools, TurnOutcome};
 
 use crate::{
     AgentName, Did, Hash, LeaseId, Oid, PatchId, ProjectName, RevisionId, RunId, TaskRef, Timestamp, capacity::Resources, manifest::Class,

@@ -30,4 +30,4 @@ pub mod provenance;
 pub mod runner;
 pub mod table;
 pub mod tasks;
-mod toolchains;
+mod tools;

@@ -41,6 +41,7 @@ async fn run(bridge: PathBuf, folder: PathBuf, how: &str, command: &[String]) ->
         home: folder.join("home"),
         readonly: vec![],
         shown: vec![],
+        caches: None,
         brief: None,
         forwards: vec![],
         bridge,

@@ -34,4 +34,4 @@ pub use doctor::{Finding, doctor};
 pub use enforce::limits_in_force;
 pub use mounts::bridge_inside;
 pub use sandbox::{Ended, Sandbox, Stdio, discard, prepare};
-pub use spec::{Forward, Spec};
+pub use spec::{CACHES, Forward, Spec, can_show};

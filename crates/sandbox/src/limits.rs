@@ -17,6 +17,8 @@ pub const PROCESSES_MIN: u32 = 8;
 pub const TMP_BYTES_MAX: u64 = 1 << 30;
 /// Size of `/dev/shm`, in bytes, where an eighth of the memory limit is not less.
 pub const SMALL_TMPFS_BYTES_MAX: u64 = 256 << 20;
+/// Size of a folder that is seen empty, in bytes.
+pub const EMPTY_BYTES_MAX: u64 = 4_096;
 /// The largest file of the host's `/etc` that is copied into a sandbox, in bytes.
 pub const ETC_FILE_BYTES_MAX: u64 = 256 * 1024;
 

@@ -3,7 +3,7 @@
 use crate::{
     job::socket_inside,
     limits,
-    spec::{BRIEF, Bounds, HOME, OURS, Spec, WORK},
+    spec::{BRIEF, Bounds, CACHES, HOME, OURS, Spec, WORK},
 };
 use std::{
     ffi::{OsStr, OsString},
@@ -32,6 +32,8 @@ const ETC_SHOWN: [&str; 5] =
     ["/etc/alternatives", "/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted", "/etc/crypto-policies"];
 /// The same by how the name begins: a folder for each version.
 const ETC_SHOWN_PREFIX: &str = "java-";
+/// Folders of `/usr` that hold a machine's settings and state, and so perhaps keys: seen empty.
+const USR_HIDDEN: [&str; 3] = ["/usr/etc", "/usr/local/etc", "/usr/local/var"];
 /// Files of /proc that root's own user id may read even without any capability.
 const PROC_HIDDEN: [&str; 5] = ["keys", "kpagecount", "kpageflags", "kpagecgroup", "timer_list"];
 
@@ -79,7 +81,7 @@ pub(crate) fn arguments(spec: &Spec, bounds: Bounds, etc: &[OwnedFd]) -> Vec<u8>
     if let Some(brief) = &spec.brief {
         args.show(brief, BRIEF);
     }
-    for (from, to) in [(&spec.home, HOME), (&spec.work, WORK)] {
+    for (from, to) in [(&spec.home, HOME), (&spec.work, WORK)].into_iter().chain(spec.caches.iter().map(|dir| (dir, CACHES))) {
         args.add([OsStr::new("--bind"), from.as_os_str(), OsStr::new(to)]);
     }
     args.add(["--chdir", WORK]);
@@ -100,6 +102,10 @@ pub(crate) fn host() -> &'static Vec<u8> {
     HOST.get_or_init(|| {
         let mut args = Args::default();
         args.show(Path::new("/usr"), "/usr");
+        for path in USR_HIDDEN.into_iter().filter(|path| fs::symlink_metadata(path).is_ok_and(|m| m.is_dir())) {
+            args.tmpfs(path, "0755", limits::EMPTY_BYTES_MAX);
+            args.add(["--remount-ro", path]);
+        }
         for top in ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"] {
             match (fs::read_link(top), Path::new(top).is_dir()) {
                 (Ok(target), _) => args.add([OsString::from("--symlink"), target.into(), top.into()]),

@@ -132,7 +132,7 @@ impl Sandbox {
         };
         let shared = Arc::new(Shared::new(control, body.leaf.clone(), birth.init, birth.init_pid));
         let (end, ended) = watch::channel(None);
-        let disk = disk::Watch::new(vec![spec.work, spec.home], bounds.disk_bytes);
+        let disk = disk::Watch::new([spec.work, spec.home].into_iter().chain(spec.caches).collect(), bounds.disk_bytes);
         let keeper = Keeper { body, shared: shared.clone(), bounds, disk, violations: tell, ended: end, told: BTreeSet::new(), end: None };
         tokio::spawn(keeper.keep());
         Ok(Self {

@@ -16,6 +16,8 @@ pub(crate) const HOME: &str = "/home/agent";
 pub(crate) const BRIEF: &str = "/brief";
 /// Below which folders are seen at another path than on the host.
 pub(crate) const SHOWN: &str = "/opt/meshwork";
+/// Where the folder for caches is seen inside.
+pub const CACHES: &str = "/opt/meshwork/caches";
 /// Where our own executable and the forwarded sockets are seen inside.
 pub(crate) const OURS: &str = "/run/meshwork";
 
@@ -43,6 +45,8 @@ pub struct Spec {
     pub readonly: Vec<PathBuf>,
     /// Folders that are seen elsewhere, read-only: where on the host, and below `/opt/meshwork` inside.
     pub shown: Vec<(PathBuf, PathBuf)>,
+    /// A folder that is seen at [`CACHES`], writable: what package managers fetch and unpack.
+    pub caches: Option<PathBuf>,
     /// A folder that is seen at `/brief`, read-only.
     pub brief: Option<PathBuf>,
     /// Loopback ports that lead to sockets of the host.
@@ -94,7 +98,7 @@ impl Spec {
         if texts.map(|t| t.len() + 1).sum::<usize>() > limits::JOB_BYTES_MAX {
             return Err(Problem::invalid(format!("Command and environment are longer than {} bytes.", limits::JOB_BYTES_MAX)));
         }
-        let folders = [Some(&self.work), Some(&self.home), self.brief.as_ref()];
+        let folders = [Some(&self.work), Some(&self.home), self.brief.as_ref(), self.caches.as_ref()];
         for path in folders.into_iter().flatten() {
             absolute(path)?;
             if !path.is_dir() {
@@ -112,7 +116,7 @@ impl Spec {
         for (host, inside) in &self.shown {
             absolute(host)?;
             absolute(inside)?;
-            if !inside.starts_with(SHOWN) || !host.exists() {
+            if !inside.starts_with(SHOWN) || inside.starts_with(CACHES) || !host.exists() {
                 return Err(Problem::not_found(format!("{} cannot be shown in the sandbox as {}.", host.display(), inside.display())));
             }
         }
@@ -127,9 +131,7 @@ impl Spec {
                 return Err(Problem::invalid(format!("{} cannot be shown in the sandbox.", path.display()))
                     .because("It holds the worktree or the private home itself, and so perhaps those of others."));
             }
-            // Mount points are made along this path; where the engine can write it could lay links there.
-            let ours = [WORK, HOME, BRIEF, OURS, SHOWN, "/proc", "/dev", "/sys"];
-            if path == Path::new("/") || ours.iter().any(|taken| path.starts_with(taken) || Path::new(taken).starts_with(path)) {
+            if !can_show(path) {
                 return Err(Problem::invalid(format!("{} cannot be shown in the sandbox at that path.", path.display()))
                     .because("The sandbox has something of its own there.")
                     .next("Move it to another folder (the data folder, for engines) and try again."));
@@ -157,6 +159,13 @@ impl Spec {
     }
 }
 
+/// Whether the sandbox can show something of the host at this path: it has nothing of its own there.
+pub fn can_show(path: &Path) -> bool {
+    // Mount points are made along this path; where the engine can write it could lay links there.
+    let ours = [WORK, HOME, BRIEF, OURS, SHOWN, "/proc", "/dev", "/sys"];
+    path != Path::new("/") && !ours.iter().any(|taken| path.starts_with(taken) || Path::new(taken).starts_with(path))
+}
+
 fn absolute(path: &Path) -> Result<(), Problem> {
     let plain = path.is_absolute() && !path.components().any(|c| c == Component::ParentDir) && !path.as_os_str().as_bytes().contains(&0);
     if plain { Ok(()) } else { Err(Problem::invalid(format!("{} is not an absolute path.", path.display()))) }
@@ -179,6 +188,7 @@ mod tests {
             home,
             readonly: vec![],
             shown: vec![],
+            caches: None,
             brief: None,
             forwards: vec![],
             bridge: "/bin/sh".into(),

@@ -16,6 +16,8 @@ use std::{
 
 /// The environment variable that names the program, for those who have it in no folder of `PATH`.
 pub const PROGRAM_VARIABLE: &str = "MESHWORK_SPECIFY";
+/// Folders of the home in which it usually is.
+const USUAL: [&str; 2] = [".local/bin", ".cache/meshwork/tools/specify/bin"];
 const SCRIPT: &str = ".specify/scripts/bash/create-new-feature.sh";
 const INSTALL: &str = "Install it with `pipx install specify-cli` or `uv tool install specify-cli`, or name it in MESHWORK_SPECIFY.";
 
@@ -26,12 +28,16 @@ pub struct Specify {
 }
 
 impl Specify {
-    /// Finds it: `$MESHWORK_SPECIFY`, else in `PATH`.
+    /// Finds it: `$MESHWORK_SPECIFY`, else in `PATH`, else where pipx, uv and `./dev` put it.
     ///
     /// # Errors
     /// It is not there; says how to install it.
     pub fn find() -> Result<Self, Problem> {
-        Self::find_in(env::var_os(PROGRAM_VARIABLE).map(PathBuf::from), env::var_os("PATH").unwrap_or_default().as_ref())
+        let home = env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        let path = env::var_os("PATH").unwrap_or_default();
+        let folders = env::split_paths(&path).chain(USUAL.into_iter().map(|folder| home.join(folder)));
+        let path = env::join_paths(folders).map_err(Problem::internal)?;
+        Self::find_in(env::var_os(PROGRAM_VARIABLE).map(PathBuf::from), path.as_ref())
     }
 
     /// Finds it at `named`, else in these folders, separated as in `PATH`.

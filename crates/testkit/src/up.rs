@@ -84,6 +84,13 @@ impl Up {
         Self { program: program.into(), child: None, url: String::new(), sign_in: String::new(), env, http, dir }
     }
 
+    /// Sets a variable of its environment; an empty one counts as not set.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Starts `up` on the folder, and waits until it serves.
     pub async fn begin(&mut self) {
         assert!(self.child.is_none(), "it runs already");

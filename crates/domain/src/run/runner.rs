@@ -27,8 +27,8 @@ pub struct RunSpec {
     pub work: PathBuf,
     /// The engine's private home.
     pub home: PathBuf,
-    /// Read-only folders of the host that the sandbox shows at the same path (engines, toolchains).
-    pub readonly: Vec<PathBuf>,
+    /// Programs and caches of the machine that the sandbox shows.
+    pub tools: Tools,
     /// The folder that the sandbox shows as the brief.
     pub brief: Option<PathBuf>,
     /// Folder for sockets, whose paths must be short.
@@ -49,6 +49,19 @@ impl RunSpec {
             RunnerJob::Checks { .. } => true,
         }
     }
+}
+
+/// Programs of the machine, and what it has fetched already, as a run's sandboxes show them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tools {
+    /// Files and folders that are seen read-only at the same path.
+    pub readonly: Vec<PathBuf>,
+    /// Those that are seen read-only elsewhere: where on the host, and where inside.
+    pub shown: Vec<(PathBuf, PathBuf)>,
+    /// A folder of this run that package managers write to.
+    pub caches: PathBuf,
+    /// Variables that say where all these are; `PATH` among them.
+    pub env: Vec<(String, String)>,
 }
 
 /// Where a task is ticked off. Engines tick as they like; the runner puts the file right.

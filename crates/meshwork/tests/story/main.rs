@@ -13,4 +13,5 @@ mod lost;
 mod steer;
 mod stock;
 mod support;
+mod tools;
 mod work;

@@ -218,7 +218,7 @@ async fn show(context: Context, input: Named) -> Result<Shown, Problem> {
         Ok(Shown {
             view: view(&board),
             features: board.features.iter().map(feature).collect(),
-            notices: crate::toolchains::shown(&board.settings.toolchains).1.into_iter().chain(failing).collect(),
+            notices: crate::tools::left_out(&board.settings.toolchains).into_iter().chain(failing).collect(),
             mirror,
             checks: board.checks(org)?,
         })
@@ -356,6 +356,7 @@ fn run_script(org: &Org, scratch: &std::path::Path, input: &FeatureNew) -> Resul
         home: scratch.join("home"),
         readonly: vec![],
         shown: vec![],
+        caches: None,
         brief: None,
         forwards: vec![],
         bridge: org.options.executable.clone(),

@@ -29,7 +29,7 @@ impl Drive {
                 Some(_) => task_job(org, &board, &run, &live)?,
                 None => checks_job(org, &board, &run)?,
             };
-            let spec = spec(org, &run, &manifest, job, &board);
+            let spec = spec(org, &run, &manifest, job, &board)?;
             let json = serde_json::to_string(&spec).map_err(Problem::internal)?;
             let delegation = fs::read_to_string(folder.join("delegation.json")).unwrap_or_default();
             crate::data_dir::write_private(
@@ -46,9 +46,9 @@ impl Drive {
     }
 }
 
-fn spec(org: &Org, run: &Run, manifest: &Manifest, job: RunnerJob, board: &Board) -> RunSpec {
+fn spec(org: &Org, run: &Run, manifest: &Manifest, job: RunnerJob, board: &Board) -> Result<RunSpec, Problem> {
     let folder = org.dir.run(&run.id);
-    RunSpec {
+    Ok(RunSpec {
         run: run.id.clone(),
         class: run.class,
         task: run.task.clone(),
@@ -56,12 +56,12 @@ fn spec(org: &Org, run: &Run, manifest: &Manifest, job: RunnerJob, board: &Board
         home: folder.join("home"),
         brief: Some(folder.join("brief")),
         sockets: org.dir.sockets.clone(),
-        readonly: crate::toolchains::shown(&board.settings.toolchains).0,
+        tools: crate::tools::lay(&board.settings.toolchains, &manifest.network, &folder)?,
         dir: folder,
         job,
         resources: manifest.resources,
         limits: manifest.limits,
-    }
+    })
 }
 
 fn checks_job(org: &Org, board: &Board, run: &Run) -> Result<RunnerJob, Problem> {

@@ -43,8 +43,8 @@ async fn try_work(job: &Arc<Job>, mut orders: mpsc::Receiver<DriverOrder>) -> Re
     let command = Spec {
         command: launch.command.clone(),
         env: environment(job, &launch, env),
-        readonly: job.spec.readonly.iter().cloned().chain(same_path(&launch)).collect(),
-        shown: launch.readonly.iter().filter(|s| s.host != s.inside).map(|s| (s.host.clone(), s.inside.clone())).collect(),
+        readonly: job.spec.tools.readonly.iter().cloned().chain(same_path(&launch)).collect(),
+        shown: [&job.spec.tools.shown[..], &elsewhere(&launch)].concat(),
         ..job.sandbox_spec()
     };
     let heard = Arc::new(Heard::default());
@@ -131,6 +131,10 @@ fn same_path(launch: &Launch) -> impl Iterator<Item = PathBuf> {
     launch.readonly.iter().filter(|s| s.host == s.inside && !s.host.starts_with("/usr")).map(|s| s.host.clone())
 }
 
+fn elsewhere(launch: &Launch) -> Vec<(PathBuf, PathBuf)> {
+    launch.readonly.iter().filter(|s| s.host != s.inside).map(|s| (s.host.clone(), s.inside.clone())).collect()
+}
+
 fn lay(home: &Path, path: &str, bytes: &[u8]) -> std::io::Result<()> {
     // A home that an earlier run left may hold links.
     below::write(home, path, bytes, 0o600).map_err(|e| std::io::Error::other(format!("{path} cannot be laid into the engine's home: {e}")))
@@ -138,7 +142,7 @@ fn lay(home: &Path, path: &str, bytes: &[u8]) -> std::io::Result<()> {
 
 /// The engine's environment: its own, the brief's, and the toolchains, whose programs it finds as the checks do.
 fn environment(job: &Job, launch: &Launch, brief: &[(String, String)]) -> Vec<(String, String)> {
-    let (path, others): (Vec<_>, Vec<_>) = job.toolchain_env().into_iter().partition(|(name, _)| name == "PATH");
+    let (path, others): (Vec<_>, Vec<_>) = job.tools_env().into_iter().partition(|(name, _)| name == "PATH");
     let tools = path.into_iter().map(|(_, value)| value).next().unwrap_or_default();
     let own = launch.env.iter().map(|(name, value)| match name.as_str() {
         "PATH" => (name.clone(), format!("{value}:{tools}")),

@@ -18,6 +18,8 @@ use tokio::{
 
 /// How much of a check's output its result keeps: the end.
 const TAIL_BYTES: usize = 4 * 1024;
+/// What is said where packages are missing.
+const PACKAGES_MISSING: &str = "\nPackages that the project needs are not there: sandboxes have no network, and see what was fetched on this machine already. Fetch them once by hand in a working copy (cargo fetch, go mod download, npm ci), install Python packages below /usr, or name the hosts to fetch from in .meshwork/project.toml: [network] allow = [\"packages.example.org:443\"].";
 /// How much is read at once.
 const PIECE_BYTES: usize = 16 * 1024;
 
@@ -36,7 +38,7 @@ pub(super) async fn all(job: &Arc<Job>, checks: &[Check], env: &[(String, String
 async fn one(job: &Arc<Job>, check: &Check, env: &[(String, String)]) -> Result<CheckResult, Reason> {
     let begun = Instant::now();
     let command = vec!["sh".into(), "-c".into(), check.command.clone()];
-    let sandbox = spawn(job, Spec { command, env: [env, &job.toolchain_env()].concat(), ..job.sandbox_spec() }).await?;
+    let sandbox = spawn(job, Spec { command, env: [env, &job.tools_env()].concat(), ..job.sandbox_spec() }).await?;
     let stdio = sandbox.take_stdio().ok_or_else(|| Reason::Internal { message: "a sandbox without streams".into() })?;
     drop(stdio.stdin);
     let (text, mut tail) = mpsc::channel(16);
@@ -66,12 +68,39 @@ async fn one(job: &Arc<Job>, check: &Check, env: &[(String, String)]) -> Result<
     if ended.code == Some(super::agent::NOT_FOUND) {
         tail.push_str("\nA program was not found: sandboxes show /usr, and the folders that `toolchains` in .meshwork/project.toml names, as [\"~/.cargo/bin\", \"~/.rustup\"].");
     }
+    if !ended.success() && lacks_packages(&tail) {
+        tail.push_str(PACKAGES_MISSING);
+    }
     if let Some(limit) = &ended.limit {
         tail.push_str(&format!("\nThe sandbox ended it: {limit}"));
     }
     job.sandboxes.remove(&sandbox);
     let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(CheckResult { name: check.name.clone(), passed: ended.success() && !timed_out, exit_code: ended.code, duration_ms, tail })
+}
+
+/// Whether a package manager complains that it cannot fetch.
+fn lacks_packages(output: &str) -> bool {
+    const SIGNS: [&str; 13] = [
+        // cargo
+        "in offline mode",
+        "--offline was specified",
+        "no matching package named",
+        "failed to download",
+        // go
+        "disabled by GOPROXY=off",
+        "file:///opt/meshwork/host/go",
+        "no required module provides package",
+        "missing go.sum entry",
+        // npm, node
+        "ENOTCACHED",
+        "Cannot find module '",
+        "Cannot find package '",
+        // python
+        "ModuleNotFoundError: No module named",
+        "/python3: No module named",
+    ];
+    SIGNS.iter().any(|sign| output.contains(sign))
 }
 
 async fn read(job: Arc<Job>, mut from: impl AsyncRead + Unpin, stream: &'static str, to: mpsc::Sender<String>) {
@@ -119,8 +148,9 @@ impl Job {
             env: vec![],
             work: self.spec.work.clone(),
             home: self.spec.home.clone(),
-            readonly: self.spec.readonly.clone(),
-            shown: vec![],
+            readonly: self.spec.tools.readonly.clone(),
+            shown: self.spec.tools.shown.clone(),
+            caches: Some(self.spec.tools.caches.clone()),
             brief: self.spec.brief.clone(),
             forwards: self.forwards.clone(),
             bridge: self.executable.clone(),
@@ -129,23 +159,9 @@ impl Job {
         }
     }
 
-    /// Where shown toolchains have their programs; and the proxy by which allowed hosts are reached.
-    pub(super) fn toolchain_env(&self) -> Vec<(String, String)> {
-        let mut path: Vec<String> = Vec::new();
-        let mut env = Vec::new();
-        for folder in &self.spec.readonly {
-            let text = folder.display().to_string();
-            if text.ends_with(".rustup") {
-                env.push(("RUSTUP_HOME".to_owned(), text.clone()));
-            }
-            if text.ends_with("bin") {
-                path.push(text);
-            } else if folder.join("bin").is_dir() {
-                path.push(format!("{text}/bin"));
-            }
-        }
-        path.extend(["/usr/local/go/bin", "/usr/local/bin", "/usr/bin", "/bin"].map(str::to_owned));
-        env.push(("PATH".to_owned(), path.join(":")));
+    /// Where the machine's programs and caches are; and the proxy by which allowed hosts are reached.
+    pub(super) fn tools_env(&self) -> Vec<(String, String)> {
+        let mut env = self.spec.tools.env.clone();
         let proxy = format!("http://127.0.0.1:{}", super::outlet::PORTS[2].1);
         for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"] {
             env.push((name.to_owned(), proxy.clone()));

@@ -88,6 +88,7 @@ impl Place {
             home: self.path("home"),
             readonly: vec![],
             shown: vec![],
+            caches: None,
             brief: None,
             forwards: vec![],
             bridge: example("bridge"),

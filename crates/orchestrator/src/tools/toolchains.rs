@@ -11,16 +11,19 @@ const IN_HOME: [&str; 8] =
 /// Shown where a project asks for nothing.
 const USUAL: [&str; 2] = ["~/.cargo/bin", "~/.rustup"];
 
-/// The folders to show, and what was left out and why. `~` stands for the owner's home.
-pub(crate) fn shown(asked: &[String]) -> (Vec<PathBuf>, Vec<String>) {
-    let home = std::env::var("HOME").unwrap_or_default();
+/// The folders to show that a project asks for, and what was left out and why. `~` stands for the owner's home.
+pub(super) fn shown(asked: &[String]) -> (Vec<PathBuf>, Vec<String>) {
+    let home = super::home().display().to_string();
     let (mut shown, mut left_out) = (Vec::new(), Vec::new());
     if asked.is_empty() {
-        shown.extend(USUAL.iter().filter_map(|text| fs::canonicalize(text.replacen('~', &home, 1)).ok()));
+        shown.extend(
+            USUAL.iter().filter_map(|text| fs::canonicalize(text.replacen('~', &home, 1)).ok().filter(|path| sandbox::can_show(path))),
+        );
         return (shown, left_out);
     }
     for text in asked {
         match fs::canonicalize(text.replacen('~', &home, 1)) {
+            Ok(path) if !sandbox::can_show(&path) => left_out.push(format!("The toolchain {text} is left out: the sandbox has something of its own there.")),
             Ok(path) if allowed(&path, &home) => shown.push(path),
             Ok(_) => left_out.push(format!(
                 "The toolchain {text} is left out: it may hold more than programs. Folders below /opt and /usr/local are shown, and of a home {}.",
