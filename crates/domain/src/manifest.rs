@@ -130,7 +130,7 @@ impl Work {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
-    /// Hosts that may be reached through the gateway, as `crates.io:443`; a leading `*.` matches any subdomain.
+    /// Hosts that may be reached through the gateway, as `packages.example.org:443`; a leading `*.` matches any subdomain.
     pub allow: Vec<String>,
 }
 

@@ -42,6 +42,8 @@ pub const SIGN_WAIT: Duration = Duration::from_secs(30);
 pub const ORDER_WAIT: Duration = Duration::from_secs(20);
 /// How many reports a runner keeps until they are acknowledged; a full buffer holds the engine back.
 pub const UNACKED_MAX: usize = 4096;
+/// The largest report that a runner sends, in bytes: less than what a log and the journal take in one piece.
+pub const REPORT_BYTES_MAX: usize = 192 * 1024;
 /// How many reports are written to disk together.
 pub const LOG_BATCH: usize = 256;
 /// How many runs of agents a device executes at once, unless configured: one for each core.

@@ -149,7 +149,7 @@ impl Reason {
                 "The engine does not speak the Agent Client Protocol as it should: {message} Check the agent's command and version."
             ),
             Self::ModelFailed { message } => format!(
-                "The model's provider answered with a failure: {message} Check the credential and the model's address, then run the task again."
+                "The model's provider answered with a failure: {message} When that is mended, run the task again to go on from the checkpoint."
             ),
             Self::Silent { seconds } => format!(
                 "Nothing came from the engine for {seconds} s, so it was ended. Its work is in the checkpoint; raise limits.silence_s in .meshwork/project.toml if that is normal."
@@ -179,6 +179,17 @@ impl Reason {
                 format!("Nothing could be written: {message} Free some disk space; nothing that was reported as done is lost.")
             }
             Self::Internal { message } => format!("Something in Meshwork went wrong: {message}"),
+        }
+    }
+
+    /// What a person can do about a provider's answer with this status.
+    pub fn model_advice(status: u16) -> &'static str {
+        match status {
+            401 | 403 => "Check the credential: `meshwork credential test` asks the provider.",
+            404 => "Check the agent's model name and address.",
+            408 | 500..=599 => "That is the provider's own trouble: wait a while, or use another.",
+            429 => "It limits how much it is asked, or the account's quota is spent: wait, or raise the limit there.",
+            _ => "Check that the model's name, its address and its wire form (--api) fit this provider.",
         }
     }
 

@@ -214,6 +214,10 @@ async fn a_provider_that_is_broken_or_breaks_off_ends_the_run_with_a_reason() {
     up.ok(&[&["agent", "add", "codex", "--engine", "codex"][..], &about].concat()).await;
     project(&up, "broken-off", "- [ ] T001 [P] One [[fail:500]]\n- [ ] T002 [P] Two [[stop-midstream]]\n", PASSES).await;
     let (broken, off) = (up.start_task("T001", "codex").await, up.start_task("T002", "codex").await);
+    let why = up.ended(&broken).await["why"].as_str().unwrap().to_owned();
+    assert!(why.contains("provider's own trouble") && !why.contains("credential"), "{why}");
+    let removed = up.ok(&["credential", "remove", "good"]).await;
+    assert!(removed["message"].as_str().unwrap_or_default().contains("codex"), "who used it is said: {removed}");
     for run in [broken, off] {
         let ended = up.ended(&run).await;
         assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("failed"), Some("model_failed")), "{ended:#}");

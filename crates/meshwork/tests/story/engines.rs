@@ -59,6 +59,8 @@ async fn codex_does_a_task_is_reviewed_does_it_again_and_is_merged() {
     let journal = up.journal().await;
     let called = journal.iter().filter(|e| e["event"]["type"] == "model_called" && e["event"]["run"] == run["id"]).count();
     assert_eq!(called as u64, calls, "every call is in the journal");
+    let stopped: Vec<_> = journal.iter().filter(|e| e["event"]["type"] == "sandbox_stopped").collect();
+    assert!(stopped.is_empty(), "it tried nothing that is not allowed: {stopped:#?}");
 
     let far = match &mut stock {
         Some(stock) => Some(look_from_afar(&up, stock, &name, &patch, &first, &word).await),

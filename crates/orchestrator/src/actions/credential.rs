@@ -106,7 +106,19 @@ async fn remove(context: Context, input: Named) -> Result<Done, Problem> {
     let org = context.org()?;
     let actor = context.actor(&org);
     let name = input.name.clone();
-    org.blocking(move |org| org.vault.remove(&name)).await?;
+    let users = org
+        .blocking(move |org| {
+            org.vault.remove(&name)?;
+            let agents = org.state()?.agents.into_values();
+            Ok(agents.filter(|a| a.model.as_ref().is_some_and(|m| m.credential == name)).map(|a| a.name.to_string()).collect::<Vec<_>>())
+        })
+        .await?;
     org.record(&actor, vec![Body::CredentialRemoved { name: input.name.clone() }]).await?;
-    Ok(Done::new(format!("The credential {} is forgotten.", input.name)))
+    let forgotten = format!("The credential {} is forgotten.", input.name);
+    Ok(Done::new(match users.as_slice() {
+        [] => forgotten,
+        users => {
+            format!("{forgotten} These agents still name it, and cannot reach their model until it is set again: {}.", users.join(", "))
+        }
+    }))
 }

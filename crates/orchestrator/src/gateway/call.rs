@@ -109,7 +109,8 @@ impl UnderWay {
             _ => (format!("answers {status}: {said}"), false),
         };
         let text = format!("{} {text}", self.provider());
-        let reason = Reason::ModelFailed { message: text.clone() };
+        let end = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+        let reason = Reason::ModelFailed { message: format!("{text}{end} {}", Reason::model_advice(status.as_u16())) };
         // Counting tokens is an extra that not every key may do.
         if ends_run && self.endpoint == Endpoint::Generate {
             self.route.end_run(reason);

@@ -1,7 +1,7 @@
 //! The HTTP client towards providers.
 
 use super::limits;
-use domain::{Kind, Problem};
+use domain::{Kind, Problem, run::Reason};
 
 /// A client that follows no redirect (the key would go along), asks for no compression (usage is read from the stream) and
 /// keeps no cookies. Cheap to clone; one serves all runs.
@@ -45,8 +45,7 @@ impl Client {
         let answer = request.timeout(limits::ANSWER_TIMEOUT).send().await.map_err(|e| refused(e.without_url().to_string()))?;
         match answer.status() {
             status if status.is_success() => Ok(format!("{url} takes the credential {}.", model.credential)),
-            status => Err(refused(format!("It answered {status}."))
-                .next("Set it again with `meshwork credential set`, or mend the agent's --base-url.")),
+            status => Err(refused(format!("It answered {status}.")).next(Reason::model_advice(status.as_u16()))),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The runner's connection to its host: reports are kept until they are acknowledged, orders are carried out once, and a
 //! broken connection is made anew.
 
+use super::report;
 use crate::{clock, host::VERSION, limits};
 use domain::{
     Problem, RunId,
@@ -119,7 +120,7 @@ impl Link {
 
     /// Reports something; waits while too much is not acknowledged.
     pub async fn report(&self, event: RunnerEvent) {
-        let json = serde_json::to_string(&event).unwrap_or_default();
+        let json = report::encode(&event);
         loop {
             let room = self.shared.room.notified();
             {

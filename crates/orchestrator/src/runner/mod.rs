@@ -5,6 +5,7 @@ mod agent;
 mod checks;
 mod link;
 mod outlet;
+mod report;
 mod sandboxes;
 mod sign;
 mod tick;

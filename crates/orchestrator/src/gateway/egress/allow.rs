@@ -65,7 +65,7 @@ impl Entry {
             .map(|target| Self { target, subdomains })
             .ok_or_else(|| {
                 Problem::invalid(format!("“{}” in network.allow is not a host.", domain::id::shown(text)))
-                    .next("Write crates.io:443, *.example.org:443 or [2001:db8::1]:443.")
+                    .next("Write packages.example.org:443, *.example.org:443 or [2001:db8::1]:443.")
             })
     }
 
@@ -116,14 +116,14 @@ mod tests {
 
     #[test]
     fn an_entry_allows_exactly_what_it_names() {
-        let list = ["crates.io", "*.example.org:8443", "127.0.0.1:3000", "[2001:db8::1]:443", "Index.Crates.IO.:443"];
+        let list = ["example.net", "*.example.org:8443", "127.0.0.1:3000", "[2001:db8::1]:443", "Index.Example.NET.:443"];
         for (host, port, expected) in [
-            ("crates.io", 443, true),
-            ("CRATES.io.", 443, true),
-            ("crates.io", 80, false),
-            ("crates.io..", 443, false),
-            ("evil-crates.io", 443, false),
-            ("crates.io.evil.com", 443, false),
+            ("example.net", 443, true),
+            ("EXAMPLE.net.", 443, true),
+            ("example.net", 80, false),
+            ("example.net..", 443, false),
+            ("evil-example.net", 443, false),
+            ("example.net.evil.com", 443, false),
             ("a.example.org", 8443, true),
             ("a.b.example.org", 8443, true),
             ("example.org", 8443, false),
@@ -137,13 +137,13 @@ mod tests {
             ("localhost", 3000, false),
             ("[2001:db8::1]", 443, true),
             ("[2001:DB8:0::1]", 443, true),
-            ("index.crates.io", 443, true),
-            ("crates.io\0.evil.com", 443, false),
-            ("crates.io", 0, false),
+            ("index.example.net", 443, true),
+            ("example.net\0.evil.com", 443, false),
+            ("example.net", 0, false),
         ] {
             assert_eq!(allows(&list, host, port), expected, "{host}:{port}");
         }
-        assert!(!allows(&[], "crates.io", 443));
+        assert!(!allows(&[], "example.net", 443));
     }
 
     #[test]

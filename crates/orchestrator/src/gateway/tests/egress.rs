@@ -98,14 +98,14 @@ async fn a_plain_request_goes_to_an_allowed_host_without_what_belongs_to_the_pro
 async fn everything_else_is_refused_in_words_and_reported_once() {
     let upstream = Upstream::start(|_| json(200, "secret of the host")).await;
     let port = upstream.address.port();
-    let (bench, looked_up) = bench(&["crates.io".into(), format!("*.example.org:{port}"), format!("127.0.0.2:{port}")], &["127.0.0.1"]);
+    let (bench, looked_up) = bench(&["example.net".into(), format!("*.example.org:{port}"), format!("127.0.0.2:{port}")], &["127.0.0.1"]);
     for target in [
         format!("127.0.0.1:{port}"),
         format!("localhost:{port}"),
         format!("[::1]:{port}"),
         format!("example.org:{port}"),
-        "crates.io:80".into(),
-        "crates.io.evil.org:443".into(),
+        "example.net:80".into(),
+        "example.net.evil.org:443".into(),
         "169.254.169.254:80".into(),
     ] {
         for _ in 0..2 {
@@ -116,7 +116,7 @@ async fn everything_else_is_refused_in_words_and_reported_once() {
     }
     let said = say(
         bench.raw_egress(),
-        format!("GET http://127.0.0.1:{port}/ HTTP/1.1\r\nhost: crates.io\r\nconnection: close\r\n\r\n").as_bytes(),
+        format!("GET http://127.0.0.1:{port}/ HTTP/1.1\r\nhost: example.net\r\nconnection: close\r\n\r\n").as_bytes(),
     )
     .await;
     assert_eq!(status(&said), "403");

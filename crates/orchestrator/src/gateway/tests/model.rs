@@ -223,6 +223,7 @@ async fn a_busy_or_broken_provider_is_passed_on_as_it_is() {
         assert_eq!(answer.json()["error"]["message"], "slow  down\n please");
         let Some(Reason::ModelFailed { message }) = bench.route.last_failure() else { panic!() };
         assert!(message.contains(&status.to_string()) && message.contains("slow down please"), "{message}");
+        assert!(message.contains("wait") && !message.contains("credential"), "the key is not what is wrong: {message}");
         assert_eq!(*bench.route.fatal().borrow(), None);
         assert_eq!(bench.calls()[0].status, status);
     }
