@@ -1,8 +1,8 @@
 //! How long it takes until a local sandbox is ready, from the call of `spawn` until its bridge accepts, beside bubblewrap
 //! alone in the same run.
 //!
-//! `sandbox_ready [bridge] [spawns]`; the bridge is an executable with the verb `bridge` (or `MESHWORK_BIN`). Prints a table
-//! and, as its last line, one JSON object. Exit code 1 when the wanted figure is missed.
+//! `sandbox_ready [bridge] [spawns]`; the bridge is an executable with the verb `bridge`, else `MESHWORK_BIN` or the `meshwork`
+//! beside this program. Prints a table and, as its last line, one JSON object. Exit code 1 when the wanted figure is missed.
 
 use anyhow::{Context, Result, bail};
 use sandbox::{Forward, Sandbox, Spec};
@@ -52,7 +52,7 @@ impl Times {
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     let mut args = std::env::args().skip(1);
-    let bridge = args.next().or_else(|| std::env::var("MESHWORK_BIN").ok()).context("usage: sandbox_ready <bridge> [spawns]")?;
+    let bridge = args.next().map_or_else(benches::meshwork, |path| Ok(path.into()))?;
     let spawns: usize = args.next().map_or(Ok(SPAWNS_DEFAULT), |n| n.parse())?;
     if spawns < 200 {
         bail!("at least 200 spawns are wanted for a 99th percentile");
