@@ -8,7 +8,7 @@ use domain::{
     run::{PlanStep, Reason, RunnerEvent, TurnOutcome},
 };
 use engine::{DriverOrder, FailureRules, limits};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 use support::{fake::*, rest, words};
 
@@ -24,6 +24,14 @@ fn protocol(reason: &Reason) -> &str {
         Reason::EngineProtocol { message } => message,
         other => panic!("{other:?}"),
     }
+}
+
+/// One turn to its end, and what was reported of it.
+async fn one_turn(end: tokio::io::DuplexStream) -> (TurnOutcome, Vec<RunnerEvent>) {
+    let (mut driver, events, _orders, mut received) = start(end, session()).await.open();
+    let outcome = driver.turn("Do it.", &mut received).await;
+    drop(driver);
+    (outcome, rest(events).await)
 }
 
 #[tokio::test]
@@ -92,13 +100,7 @@ async fn an_engine_that_ends_in_the_middle_of_a_turn_has_failed() {
         fake.say("half a wo").await;
         drop(fake);
     };
-    let drives = async {
-        let (mut driver, events, _orders, mut received) = start(end, session()).await.open();
-        let outcome = driver.turn("Do it.", &mut received).await;
-        drop(driver);
-        (outcome, rest(events).await)
-    };
-    let ((), (outcome, events)) = tokio::join!(plays, drives);
+    let ((), (outcome, events)) = tokio::join!(plays, one_turn(end));
     assert!(matches!(failed(outcome), Reason::EngineFailed { .. }));
     assert_eq!(words(&events), "half a wo");
 }
@@ -120,61 +122,39 @@ async fn warnings_before_the_protocol_are_shown_and_do_no_harm() {
         fake.end(&prompt).await;
         fake
     };
-    let drives = async {
-        let (mut driver, events, _orders, mut received) = start(end, session()).await.open();
-        let outcome = driver.turn("Do it.", &mut received).await;
-        drop(driver);
-        (outcome, rest(events).await)
-    };
-    let (_fake, (outcome, events)) = tokio::join!(plays, drives);
+    let (_fake, (outcome, events)) = tokio::join!(plays, one_turn(end));
     assert_eq!(outcome, TurnOutcome::Ended);
     assert!(matches!(&events[0], RunnerEvent::Log { stream, text } if stream == "stdout" && text.contains("something is old")));
 }
 
 /// Ways to break the protocol instead of answering a prompt.
-async fn broken(writes: impl AsyncFnOnce(&mut Fake)) -> (Reason, Vec<RunnerEvent>) {
+async fn broken(writes: impl AsyncFnOnce(&mut Fake, &Value)) -> (Reason, Vec<RunnerEvent>) {
     let (mut fake, end) = pipe();
     let plays = async {
         fake.open().await;
-        fake.expect("session/prompt").await;
-        writes(&mut fake).await;
+        let prompt = fake.expect("session/prompt").await;
+        writes(&mut fake, &prompt).await;
         fake
     };
-    let drives = async {
-        let (mut driver, events, _orders, mut received) = start(end, session()).await.open();
-        let outcome = driver.turn("Do it.", &mut received).await;
-        drop(driver);
-        (failed(outcome), rest(events).await)
-    };
-    tokio::join!(plays, drives).1
+    let (_fake, (outcome, events)) = tokio::join!(plays, one_turn(end));
+    (failed(outcome), events)
 }
 
 #[tokio::test]
 async fn broken_json_is_a_broken_protocol() {
-    let (reason, _) = broken(async |fake| fake.write("{\"jsonrpc\":\"2.0\",\"id\":3,\"resu\n").await).await;
+    let (reason, _) = broken(async |fake, _| fake.write("{\"jsonrpc\":\"2.0\",\"id\":3,\"resu\n").await).await;
     assert!(protocol(&reason).contains("no JSON"), "{reason:?}");
 }
 
 #[tokio::test]
 async fn a_response_of_the_wrong_form_is_no_success() {
-    let (mut fake, end) = pipe();
-    let plays = async {
-        fake.open().await;
-        let prompt = fake.expect("session/prompt").await;
-        fake.answer(&prompt, json!({"stopReason": 7})).await;
-        fake
-    };
-    let drives = async {
-        let (mut driver, _events, _orders, mut received) = start(end, session()).await.open();
-        failed(driver.turn("Do it.", &mut received).await)
-    };
-    let reason = tokio::join!(plays, drives).1;
+    let (reason, _) = broken(async |fake, prompt| fake.answer(prompt, json!({"stopReason": 7})).await).await;
     assert!(matches!(reason, Reason::EngineProtocol { .. } | Reason::EngineFailed { .. }), "{reason:?}");
 }
 
 #[tokio::test]
 async fn a_line_without_end_is_a_broken_protocol() {
-    let (reason, _) = broken(async |fake| {
+    let (reason, _) = broken(async |fake, _| {
         fake.write("{\"jsonrpc\":\"").await;
         let piece = "x".repeat(1 << 20);
         for _ in 0..=limits::LINE_BYTES_MAX >> 20 {
@@ -187,7 +167,7 @@ async fn a_line_without_end_is_a_broken_protocol() {
 
 #[tokio::test]
 async fn a_gigabyte_of_garbage_is_cut_off_early() {
-    let (reason, events) = broken(async |fake| {
+    let (reason, events) = broken(async |fake, _| {
         let piece = "garbage ".repeat(1 << 13) + "\n";
         for written in 0..(1_u64 << 30) / piece.len() as u64 {
             if tokio::io::AsyncWriteExt::write_all(&mut fake.out, piece.as_bytes()).await.is_err() {
@@ -216,13 +196,7 @@ async fn words_without_end_are_cut_in_the_log_and_the_turn_goes_on() {
         fake.end(&prompt).await;
         fake
     };
-    let drives = async {
-        let (mut driver, events, _orders, mut received) = start(end, session()).await.open();
-        let outcome = driver.turn("Do it.", &mut received).await;
-        drop(driver);
-        (outcome, rest(events).await)
-    };
-    let (_fake, (outcome, events)) = tokio::join!(plays, drives);
+    let (_fake, (outcome, events)) = tokio::join!(plays, one_turn(end));
     assert_eq!(outcome, TurnOutcome::Ended);
     assert!(words(&events).len() as u64 <= limits::LOG_BYTES_MAX);
     assert!(events.iter().any(|event| matches!(event, RunnerEvent::Truncated { dropped_bytes } if *dropped_bytes > 16 << 20)));
