@@ -94,3 +94,18 @@ fn doctor_says_what_is_here() {
     assert!(findings[0].ok && findings[1].ok, "{findings:?}");
     assert!(!sandbox::limits_in_force().is_empty());
 }
+
+/// What is there on the host (keys of a registry in `/usr/local/etc/npmrc`, say) is not there inside.
+#[tokio::test]
+async fn settings_of_the_machine_below_usr_are_seen_empty() {
+    if !here() {
+        return;
+    }
+    let place = Place::new();
+    let got = place
+        .run(
+            "for d in /usr/etc /usr/local/etc /usr/local/var; do ls -A $d; touch $d/x && echo written; done 2>/dev/null; ls /usr | head -1",
+        )
+        .await;
+    assert!(got.ended.success() && got.out.lines().count() == 1, "{got:?}");
+}
