@@ -417,6 +417,22 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task: Option<TaskRef>,
     },
+    /// The command bar's model was set, or taken away.
+    CommandModelSet {
+        /// The model and its budget. Never a key.
+        settings: crate::command::Settings,
+    },
+    /// The command bar's model was called through the gateway. Never its content.
+    CommandModelCalled {
+        /// The model.
+        model: String,
+        /// The provider's HTTP status.
+        status: u16,
+        /// What it used.
+        usage: Usage,
+        /// How long it took.
+        duration_ms: u64,
+    },
     /// Keys and journal were saved.
     BackedUp,
     /// A backup was taken up: the journal goes on as a new incarnation.
@@ -435,6 +451,125 @@ pub mod kind {
     pub const COMMENT: &str = "comment";
     /// A [`crate::project::MirrorState`], by project.
     pub const MIRROR: &str = "mirror";
+    /// The command bar's [`crate::command::Settings`], and its [`crate::usage::Usage`] by [`crate::command::day`].
+    pub const COMMAND: &str = "command";
+}
+
+/// One projected thing, as it is after an event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Projected {
+    /// Its kind: one of [`kind`].
+    pub kind: &'static str,
+    /// Its id within the kind.
+    pub id: String,
+    /// Itself.
+    pub value: Value,
+}
+
+/// Reads a projected thing as it was before the event: `get(kind, id)`.
+pub type Before<'a> = &'a mut dyn FnMut(&str, &str) -> Option<Value>;
+
+/// Everything that an event changes. An event about something unknown changes nothing (its beginning may lie in a part
+/// of the journal that is not here).
+pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Problem> {
+    let mut out = Vec::new();
+    match &event.body {
+        Body::RunQueued { run } => {
+            out.push(put(kind::RUN, run.id.as_str(), run)?);
+            if let (Class::Agent, Some(task)) = (run.class, &run.task) {
+                let mut claim = read::<Claim>(before, kind::CLAIM, &task.to_string())?.unwrap_or_else(|| new_claim(task, &run.requester));
+                claim.runs.push(run.id.clone());
+                out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
+            }
+        }
+        Body::PatchPublished { run, patch, revision, .. } => {
+            if let Some(task) = read::<Run>(before, kind::RUN, run.as_str())?.and_then(|r| r.task) {
+                out.extend(claim(before, Some(&task), |c| {
+                    (c.patch, c.revision, c.rejected) = (Some(patch.clone()), Some(revision.clone()), false);
+                    c.verdicts.clear();
+                })?);
+            }
+        }
+        Body::PatchRevised { patch, revision, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| {
+            c.revision = Some(revision.clone());
+            c.verdicts.clear();
+        })?),
+        Body::PatchCommented { patch, comment, .. } => out.push(put(kind::COMMENT, comment.as_str(), patch)?),
+        Body::PatchReviewed { patch, verdict, task, .. } => {
+            out.extend(claim_with(before, task.as_ref(), patch, |c| judge(c, &event.actor, *verdict))?);
+        }
+        Body::PatchMerged { patch, task, .. } => {
+            out.extend(claim(before, task.as_ref(), |c| (c.patch, c.merged) = (Some(patch.clone()), true))?);
+        }
+        Body::PatchClosed { patch, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| c.rejected = true)?),
+        Body::PatchReopened { patch, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| c.rejected = false)?),
+        Body::MirrorPushed { project, commit } | Body::MirrorPulled { project, commit } | Body::MirrorReached { project, commit } => {
+            let state = MirrorState { commit: Some(commit.clone()), at: event.at, problem: None };
+            out.push(put(kind::MIRROR, project.as_str(), &state)?);
+        }
+        Body::MirrorFailed { project, why } => {
+            let commit = read::<MirrorState>(before, kind::MIRROR, project.as_str())?.and_then(|m| m.commit);
+            let state = MirrorState { commit, at: event.at, problem: Some(why.clone()) };
+            out.push(put(kind::MIRROR, project.as_str(), &state)?);
+        }
+        Body::CommandModelSet { settings } => out.push(put(kind::COMMAND, crate::command::SETTINGS, settings)?),
+        Body::CommandModelCalled { usage, .. } => {
+            let day = crate::command::day(event.at);
+            let before = read::<Usage>(before, kind::COMMAND, &day)?.unwrap_or_default();
+            out.push(put(kind::COMMAND, &day, &before.plus(*usage))?);
+        }
+        _ => {}
+    }
+    if let Some(id) = event.body.run()
+        && let Some(mut run) = read::<Run>(before, kind::RUN, id.as_str())?
+    {
+        change_run(&mut run, event);
+        out.push(put(kind::RUN, id.as_str(), &run)?);
+    }
+    Ok(out)
+}
+
+fn change_run(run: &mut Run, event: &Event) {
+    match &event.body {
+        Body::RunPlaced { manifest, envelope, base, spec_hash, .. } => {
+            run.manifest = Some(manifest.clone());
+            run.envelope = Some(envelope.clone());
+            run.base = Some(base.clone());
+            run.spec_hash.clone_from(spec_hash);
+        }
+        Body::RunLeased { lease, device, .. } => {
+            run.lease = Some(lease.clone());
+            run.device = Some(device.clone());
+            run.started_at = Some(event.at);
+        }
+        Body::RunDelegated { key, .. } => run.key = Some(key.clone()),
+        Body::RunMoved { to, reason, .. } if run.state.may_become(*to) => {
+            if run.state != *to && run.phases.len() < PHASES_MAX {
+                run.phases.push(Phase { state: *to, at: event.at });
+            }
+            run.state = *to;
+            run.reason = reason.clone();
+            if to.ended() {
+                run.ended_at = Some(event.at);
+                run.paused = false;
+                run.questions.clear();
+            }
+        }
+        Body::RunPaused { paused, .. } => run.paused = *paused,
+        Body::RunCheckpointed { commit, .. } => run.checkpoint = Some(commit.clone()),
+        Body::RunCommitted { commit, .. } => run.commit = Some(commit.clone()),
+        Body::QuestionAsked { question, .. } => run.questions.push(question.clone()),
+        Body::QuestionAnswered { question, .. } => run.questions.retain(|q| q.id != *question),
+        Body::SandboxStopped { what, .. } => run.violations.push(what.clone()),
+        Body::ModelCalled { usage, .. } => run.usage = run.usage.plus(*usage),
+        Body::ChecksEnded { checks, .. } => run.checks.clone_from(checks),
+        Body::PatchPublished { patch, revision, commit, .. } => {
+            run.patch = Some(patch.clone());
+            run.revision = Some(revision.clone());
+            run.commit = Some(commit.clone());
+        }
+        _ => {}
+    }
 }
 
 impl Body {

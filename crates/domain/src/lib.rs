@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod capacity;
+pub mod command;
 pub mod event;
 pub mod gate;
 pub mod id;

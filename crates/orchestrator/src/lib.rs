@@ -10,6 +10,7 @@ mod below;
 pub mod caller;
 pub mod clock;
 mod cloning;
+pub mod command;
 pub mod context;
 pub mod data_dir;
 pub mod dispatch;

@@ -2,7 +2,7 @@
 
 use crate::{
     caller::Caller,
-    clock, data_dir,
+    clock, command, data_dir,
     data_dir::{OrgDir, make_private, make_unshared, storage, write_private},
     dispatch,
     fault::Fault,
@@ -67,6 +67,8 @@ pub struct Org {
     pub driven: Arc<Driven>,
     /// For calls to model providers.
     pub http: gateway::Client,
+    /// The command bar's conversations.
+    pub desk: command::Desk,
     /// Wakes the dispatcher.
     pub wake: Notify,
     /// Wakes what keeps the mirrors up to date.
@@ -187,6 +189,7 @@ impl Org {
             hub: Arc::default(),
             driven: Arc::default(),
             http: gateway::Client::new()?,
+            desk: command::Desk::default(),
             wake: Notify::new(),
             mirrors: Notify::new(),
             sandbox_works: sandbox::doctor(&dir.root).iter().all(|f| f.ok || f.what == "disk"),

@@ -2,6 +2,7 @@
 
 mod agent;
 mod attention;
+mod command;
 mod credential;
 mod device;
 mod engine;
@@ -38,6 +39,7 @@ pub(crate) fn all() -> Vec<Action> {
         token::actions,
         journal::actions,
         device::actions,
+        command::actions,
     ] {
         all.extend(part());
     }

@@ -79,6 +79,14 @@ pub(super) fn base_url(model: &Model) -> Result<Url, Problem> {
     }
 }
 
+/// Whether a model's address can be used.
+///
+/// # Errors
+/// When it is none, or the key could be read on the way.
+pub fn check_address(model: &Model) -> Result<(), Problem> {
+    base_url(model).map(|_| ())
+}
+
 /// A host of one's own machine or network: an address that is not public, or a name without a dot.
 fn is_near(host: &str) -> bool {
     match host.trim_matches(['[', ']']).parse::<IpAddr>() {

@@ -1,0 +1,225 @@
+//! Sentences that want something changed: which actions they come to. Nothing is done here.
+
+use super::{
+    answer::{Choice, listed, short_patch, short_run},
+    pattern::Slot,
+    plan::{Plan, Planned},
+    resolve::{Asked, InFeature, Place, Trouble},
+};
+use domain::{Problem, patch::Verdict, run::{Run, RunState}, task::TaskView};
+use serde_json::{Value, json};
+
+/// Give tasks to an agent.
+pub(super) fn run(asked: &Asked<'_>) -> Planned {
+    let tasks = asked.tasks()?;
+    if let Some(place) = asked.place()? {
+        placed_here(asked, &place)?;
+    }
+    let agent = match (asked.agent()?, asked.world.agents.as_slice()) {
+        (Some(agent), _) => Some(agent),
+        (None, several) if several.len() > 1 => {
+            let choice = |a: &domain::AgentName| Choice { sentence: format!("{} with {a}", asked.text.all.trim_end_matches(['.', '!', '?', ' '])), label: format!("with {a}") };
+            return Err(Trouble::Which("Which agent is to do it?".into(), several.iter().map(choice).collect()));
+        }
+        (None, _) => None,
+    };
+    let mut groups: Vec<(InFeature, Vec<&TaskView>)> = Vec::new();
+    for task in tasks {
+        let key = (task.at.project.clone(), task.at.feature.clone());
+        match groups.iter_mut().find(|(at, _)| *at == key) {
+            Some((_, group)) => group.push(task),
+            None => groups.push((key, vec![task])),
+        }
+    }
+    let change = |((project, feature), tasks): ((domain::ProjectName, domain::FeatureId), Vec<&TaskView>)| {
+        let ids: Vec<_> = tasks.iter().map(|t| &t.at.task).collect();
+        ("task.run", json!({"project": project, "feature": feature, "tasks": ids, "agent": agent}))
+    };
+    Plan::changes("Give tasks to an agent.", groups.into_iter().map(change).collect())
+}
+
+/// The place that a sentence names must be this device: others are not there yet.
+fn placed_here(asked: &Asked<'_>, place: &Place) -> Result<(), Problem> {
+    let world = asked.world;
+    match place {
+        Place::Device(did) if world.here.as_ref() == Some(did) => Ok(()),
+        Place::Device(did) => Err(Problem::conflict(format!("Runs cannot be sent to {} yet.", world.device_name(did)))
+            .because("This version places runs on the device that is asked.")
+            .next("Say it without the place, or on that device.")),
+        Place::Tags(tags) => {
+            let missing: Vec<String> = tags.iter().filter(|(tag, value)| world.tags.get(tag) != Some(value)).map(|(t, v)| format!("{t}:{v}")).collect();
+            if missing.is_empty() {
+                return Ok(());
+            }
+            let has: Vec<String> = world.tags.iter().map(|(tag, value)| format!("{tag}:{value}")).collect();
+            Err(Problem::conflict(format!("No machine with {} can be asked.", listed(&missing)))
+                .because(format!(
+                    "This version places runs on this device only, and it has {}.",
+                    if has.is_empty() { "no tags".into() } else { format!("the tags {}", has.join(", ")) }
+                ))
+                .next("Say it without the machines to run it here."))
+        }
+    }
+}
+
+/// End runs.
+pub(super) fn stop(asked: &Asked<'_>) -> Planned {
+    steer(asked, "run.stop", "end", |r| !r.state.ended())
+}
+
+/// Freeze runs.
+pub(super) fn pause(asked: &Asked<'_>) -> Planned {
+    steer(asked, "run.pause", "pause", |r| r.state == RunState::Working && !r.paused)
+}
+
+/// Let runs go on.
+pub(super) fn resume(asked: &Asked<'_>) -> Planned {
+    steer(asked, "run.resume", "resume", |r| r.paused && !r.state.ended())
+}
+
+/// Give the machine back.
+pub(super) fn evict(asked: &Asked<'_>) -> Planned {
+    let here = asked.world.here.as_ref();
+    steer(asked, "device.evict", "evict", |r| r.state.holds_slot() && r.device.as_ref() == here)
+}
+
+fn steer(asked: &Asked<'_>, action: &'static str, verb: &str, fits: impl Fn(&Run) -> bool) -> Planned {
+    let place = asked.place()?;
+    if let Some(Place::Tags(_)) = place {
+        return Err(Problem::invalid("Runs are named by their device here, not by tags.").next("Say “on” and the device's name.").into());
+    }
+    let on = |r: &Run| !matches!(&place, Some(Place::Device(did)) if r.device.as_ref() != Some(did));
+    let runs = if asked.fit.piece(Slot::Runs).is_some() { asked.runs()? } else { asked.world.live().collect() };
+    let named = runs.len();
+    let chosen: Vec<&Run> = runs.iter().filter(|r| fits(r) && on(r)).copied().collect();
+    if chosen.is_empty() {
+        let where_ = match &place {
+            Some(Place::Device(did)) => format!(" on {}", asked.world.device_name(did)),
+            _ => String::new(),
+        };
+        let which = match runs.as_slice() {
+            [one] => format!("The run {} is {}{}.", short_run(one), super::answer::state(one), if one.paused { " and paused" } else { "" }),
+            _ if named == 0 => "Nothing runs now.".into(),
+            _ => format!("None of those {named} runs is in a state for it."),
+        };
+        return Err(Problem::conflict(format!("There is nothing to {verb}{where_}.")).because(which).next("“what is running?” tells what there is.").into());
+    }
+    let input = |r: &Run| if action == "device.evict" { json!({"run": r.id}) } else { json!({"run": r.id}) };
+    Plan::changes(format!("{} runs.", super::answer::capital(verb)), chosen.into_iter().map(|r| (action, input(r))).collect())
+}
+
+/// Tell a running agent something.
+pub(super) fn send(asked: &Asked<'_>) -> Planned {
+    let run = asked.run()?.ok_or_else(|| Problem::invalid("It is not said to which run.").next("As: send to run 1AB2CD: mind the gap."))?;
+    let text = asked.free_text().ok_or_else(|| Problem::invalid("The message is missing.").next("Write it behind a colon: send to run 1AB2CD: mind the gap."))?;
+    Plan::changes("Tell a running agent something.", vec![("run.send", json!({"run": run.id, "text": text}))])
+}
+
+/// Allow what an engine asks.
+pub(super) fn allow(asked: &Asked<'_>) -> Planned {
+    answer(asked, "allow")
+}
+
+/// Deny what an engine asks.
+pub(super) fn deny(asked: &Asked<'_>) -> Planned {
+    answer(asked, "deny")
+}
+
+fn answer(asked: &Asked<'_>, option: &str) -> Planned {
+    let asking: Vec<&Run> = asked.world.live().filter(|r| !r.questions.is_empty()).collect();
+    let run = match (asked.run()?, asking.as_slice()) {
+        (Some(run), _) => run,
+        (None, [one]) => one,
+        (None, []) => return Err(Problem::conflict("No run asks anything now.").next("“what needs me” tells what waits.").into()),
+        (None, several) => {
+            let choice = |r: &&Run| Choice { sentence: format!("{option} run {}", r.id), label: format!("{}: {}", short_run(r), domain::shown(&r.questions[0].title)) };
+            return Err(Trouble::Which("Which run is meant?".into(), several.iter().map(choice).collect()));
+        }
+    };
+    if run.questions.is_empty() {
+        return Err(Problem::conflict(format!("The run {} asks nothing now.", short_run(run))).next("“what needs me” tells what waits.").into());
+    }
+    let changes = run.questions.iter().map(|q| ("run.answer", json!({"run": run.id, "question": q.id, "option": option}))).collect();
+    Plan::changes("Answer what an engine asks.", changes)
+}
+
+/// Merge a patch.
+pub(super) fn merge(asked: &Asked<'_>) -> Planned {
+    let patch = asked.patch()?;
+    Plan::changes("Merge a patch.", vec![("patch.merge", json!({"project": patch.project, "patch": patch.id}))])
+}
+
+/// Close a patch.
+pub(super) fn close(asked: &Asked<'_>) -> Planned {
+    let patch = asked.patch()?;
+    Plan::changes("Close a patch.", vec![("patch.close", json!({"project": patch.project, "patch": patch.id}))])
+}
+
+/// Accept a patch.
+pub(super) fn accept(asked: &Asked<'_>) -> Planned {
+    review(asked, Verdict::Accept)
+}
+
+/// Ask for changes.
+pub(super) fn reject(asked: &Asked<'_>) -> Planned {
+    review(asked, Verdict::Reject)
+}
+
+/// Comment on a patch.
+pub(super) fn comment(asked: &Asked<'_>) -> Planned {
+    review(asked, Verdict::Comment)
+}
+
+fn review(asked: &Asked<'_>, verdict: Verdict) -> Planned {
+    let patch = asked.patch()?;
+    let text = asked.free_text().unwrap_or_default();
+    if text.is_empty() && verdict != Verdict::Accept {
+        return Err(Problem::invalid("A review without a word helps nobody.")
+            .next(format!("Write it behind a colon: request changes on patch {}: …", short_patch(patch)))
+            .into());
+    }
+    Plan::changes("Review a patch.", vec![("patch.review", json!({"project": patch.project, "patch": patch.id, "verdict": verdict, "summary": text}))])
+}
+
+/// Write a new task.
+pub(super) fn add(asked: &Asked<'_>) -> Planned {
+    let title = asked.free_text().ok_or_else(|| Problem::invalid("What the task is to say is missing.").next("As: add task to feature 001: greet people by name."))?;
+    let (project, feature) = match (asked.feature()?, asked.world.features.as_slice()) {
+        (Some(found), _) => found,
+        (None, [(project, id, _)]) => (project.clone(), id.clone()),
+        (None, []) => return Err(Problem::not_found("There is no feature yet.").next("meshwork feature new makes one.").into()),
+        (None, several) => {
+            let choice = |(project, id, _): &(_, domain::FeatureId, String)| Choice { sentence: format!("add task to {id}: {title}"), label: format!("{id} of {}", domain::ProjectName::as_str(project)) };
+            return Err(Trouble::Which("To which feature?".into(), several.iter().map(choice).collect()));
+        }
+    };
+    Plan::changes("Write a new task.", vec![("task.add", json!({"project": project, "feature": feature, "title": title}))])
+}
+
+/// Change what a task says.
+pub(super) fn edit(asked: &Asked<'_>) -> Planned {
+    let tasks = asked.tasks()?;
+    let title = asked.free_text().ok_or_else(|| Problem::invalid("What the task is to say is missing.").next("As: edit T004: greet people by name."))?;
+    let [task] = tasks.as_slice() else { return Err(Problem::invalid("One task is written at a time.").next("Name one.").into()) };
+    let input = json!({"project": task.at.project, "feature": task.at.feature, "task": task.at.task, "title": title});
+    Plan::changes("Change what a task says.", vec![("task.edit", input)])
+}
+
+/// Undo what was done last.
+pub(super) fn undo(_: &Asked<'_>) -> Planned {
+    Ok(Plan { said: "Undo what was done last.".into(), undo: true, ..Plan::default() })
+}
+
+/// Roles: understood, and not there.
+pub(super) fn role(asked: &Asked<'_>) -> Planned {
+    let who = domain::shown(asked.said(Slot::Member).unwrap_or_default());
+    Err(Problem::conflict(format!("The role of {who} cannot be changed here."))
+        .because("This version has no action that changes members or their roles.")
+        .next("“show members” tells who is who.")
+        .into())
+}
+
+/// An input's text.
+pub(super) fn text<'v>(input: &'v Value, name: &str) -> &'v str {
+    input[name].as_str().unwrap_or_default()
+}

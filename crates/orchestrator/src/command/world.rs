@@ -1,0 +1,129 @@
+//! What there is to speak of: everything that the caller may see, read through the table of actions like by anybody else.
+
+use crate::{
+    limits::{LIST_DEFAULT, RUNS_MAX},
+    table::{self, Context},
+};
+use domain::{
+    AgentName, Did, FeatureId, Problem, ProjectName, RunId, TaskRef,
+    gate,
+    org::{Device, Member},
+    patch::{Patch, PatchState, Verdict},
+    run::Run,
+    task::{TaskState, TaskView},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// What there is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct World {
+    pub(super) projects: Vec<ProjectName>,
+    pub(super) features: Vec<(ProjectName, FeatureId, String)>,
+    pub(super) tasks: Vec<TaskView>,
+    /// Newest first.
+    pub(super) runs: Vec<Run>,
+    pub(super) patches: Vec<Patch>,
+    pub(super) agents: Vec<AgentName>,
+    pub(super) devices: Vec<Device>,
+    pub(super) members: Vec<Member>,
+    /// The device that answers.
+    pub(super) here: Option<Did>,
+    /// Its tags.
+    pub(super) tags: BTreeMap<String, String>,
+    /// What could not be read.
+    pub(super) problems: Vec<Problem>,
+}
+
+impl World {
+    /// Reads it. What cannot be read is told in `problems`, and the rest is there all the same.
+    pub(super) async fn read(context: &Context) -> Self {
+        let mut world = Self::default();
+        let org = world.ask(context, "org.show", json!({})).await;
+        world.devices = part(&org["devices"]);
+        world.members = part(&org["members"]);
+        world.here = part(&org["device"]);
+        let capacity = world.ask(context, "device.capacity", json!({})).await;
+        world.tags = part(&capacity[0]["capacity"]["tags"]);
+        let agents = world.ask(context, "agent.list", json!({})).await;
+        world.agents = agents.as_array().into_iter().flatten().map(|a| part::<Option<AgentName>>(&a["name"])).flatten().collect();
+        world.runs = part(&world.ask(context, "run.list", json!({"limit": RUNS_MAX})).await);
+        let projects = world.ask(context, "project.list", json!({})).await;
+        world.projects = projects.as_array().into_iter().flatten().filter_map(|p| part::<Option<ProjectName>>(&p["project"]["name"])).collect();
+        for project in world.projects.clone() {
+            let shown = world.ask(context, "project.show", json!({"project": project})).await;
+            for feature in shown["features"].as_array().into_iter().flatten() {
+                if let Some(id) = part::<Option<FeatureId>>(&feature["id"]) {
+                    world.features.push((project.clone(), id, feature["title"].as_str().unwrap_or_default().to_owned()));
+                }
+            }
+            let tasks = world.ask(context, "task.list", json!({"project": project})).await;
+            world.tasks.extend(part::<Vec<TaskView>>(&tasks));
+            let patches = world.ask(context, "patch.list", json!({"project": project})).await;
+            world.patches.extend(part::<Vec<Patch>>(&patches));
+        }
+        world
+    }
+
+    async fn ask(&mut self, context: &Context, action: &str, input: Value) -> Value {
+        let answer = match table::find(action) {
+            Ok(action) => action.call(context.clone(), input).await,
+            Err(problem) => Err(problem),
+        };
+        answer.unwrap_or_else(|problem| {
+            if !self.problems.contains(&problem) && self.problems.len() < LIST_DEFAULT {
+                self.problems.push(problem);
+            }
+            Value::Null
+        })
+    }
+
+    pub(super) fn run(&self, id: &RunId) -> Option<&Run> {
+        self.runs.iter().find(|r| r.id == *id)
+    }
+
+    pub(super) fn task(&self, at: &TaskRef) -> Option<&TaskView> {
+        self.tasks.iter().find(|t| t.at == *at)
+    }
+
+    /// Runs that have not ended, newest first.
+    pub(super) fn live(&self) -> impl Iterator<Item = &Run> {
+        self.runs.iter().filter(|r| !r.state.ended())
+    }
+
+    /// What a device is called.
+    pub(super) fn device_name(&self, did: &Did) -> String {
+        self.devices.iter().find(|d| d.did == *did).map_or_else(|| did.to_string(), |d| d.name.clone())
+    }
+
+    /// Open patches whose latest revision nobody judged.
+    pub(super) fn waiting_patches(&self) -> impl Iterator<Item = &Patch> {
+        self.patches.iter().filter(|p| p.state == PatchState::Open && !judged(p))
+    }
+
+    /// Open patches that were accepted, and by nobody refused.
+    pub(super) fn accepted_patches(&self) -> impl Iterator<Item = &Patch> {
+        self.patches.iter().filter(|p| p.state == PatchState::Open && verdicts(p).any(|v| v == Verdict::Accept) && !verdicts(p).any(|v| v == Verdict::Reject))
+    }
+
+    /// Whether a task may be given to an agent.
+    pub(super) fn may_run(view: &TaskView) -> bool {
+        use TaskState as S;
+        matches!(view.state, S::Ready | S::Waiting { .. } | S::Failed { .. } | S::ChangesRequested { .. } | S::Rejected { .. })
+    }
+}
+
+fn verdicts(patch: &Patch) -> impl Iterator<Item = Verdict> {
+    let latest = gate::latest(patch).cloned();
+    patch.revisions.iter().filter(move |r| Some(&r.id) == latest.as_ref()).flat_map(|r| &r.reviews).filter_map(|r| r.verdict)
+}
+
+fn judged(patch: &Patch) -> bool {
+    verdicts(patch).any(|v| v != Verdict::Comment)
+}
+
+/// A part of an answer; nothing where it is absent or of another form.
+fn part<T: DeserializeOwned + Default>(value: &Value) -> T {
+    serde_json::from_value(value.clone()).unwrap_or_default()
+}
