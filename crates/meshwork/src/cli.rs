@@ -62,6 +62,8 @@ pub(crate) enum Verb {
     /// The journal: list, verify, rebuild.
     #[command(subcommand)]
     Journal(Journal),
+    /// Say it in words: a question is answered, a change is shown and carried out after a yes.
+    Ask(Ask),
     /// What this machine lends, and what of it is free.
     Capacity,
     /// What runs on this machine now.
@@ -337,6 +339,22 @@ pub(crate) enum Journal {
     Verify,
     /// Make what is shown anew from the journal.
     Rebuild,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ask {
+    /// What is wanted, as: run T004 to T008.
+    #[arg(required = true)]
+    pub(crate) words: Vec<String>,
+    /// Say yes to what is proposed. What the model proposes after it read text of others is asked about all the same.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Understand it without the model.
+    #[arg(long)]
+    pub(crate) no_model: bool,
+    /// Go on with a conversation, so that “it”, “them” and “undo” mean what was spoken of there.
+    #[arg(long, value_name = "ID")]
+    pub(crate) conversation: Option<String>,
 }
 
 #[derive(Debug, Args)]

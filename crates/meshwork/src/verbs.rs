@@ -1,5 +1,6 @@
 //! What each verb does: it calls one action and prints the answer.
 
+mod ask;
 mod work;
 
 use crate::{
@@ -109,6 +110,7 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
         Verb::Credential(credential) => return credentials(client, credential, json).await,
         Verb::Token(token) => return tokens(client, token, json).await,
         Verb::Journal(journal) => return journals(client, journal, json).await,
+        Verb::Ask(ask) => return ask::ask(client, ask, json).await,
         Verb::Capacity => {
             let value = client.call("device.capacity", json!({})).await?;
             answer(&value, json, |v| {

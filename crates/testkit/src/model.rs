@@ -165,7 +165,10 @@ fn respond(shared: &Shared, method: &Method, body: &[u8], call: &mut Call) -> Re
         return failure(StatusCode::NOT_FOUND, &format!("{method} {} is not scripted.", call.path), "not_found");
     };
     call.asked = Some(asked.clone());
-    let directives = directive::read(&asked.prompt);
+    let mut directives = directive::read(&asked.prompt);
+    if directives.contains(&Directive::Obey) {
+        directives.extend(directive::read(&asked.all_results));
+    }
     if let Some(refused) = refusal(shared, &asked.prompt, &directives) {
         return refused;
     }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bad_input;
+mod command;
+mod command_model;
 mod demo;
 mod disk;
 mod doors;

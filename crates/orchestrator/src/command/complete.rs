@@ -64,7 +64,7 @@ pub(super) fn completions(world: &World, written: &str) -> Vec<Completion> {
     for sentence in sentences::all() {
         for part in compare(&sentence.form, &text).next {
             for (insert, what, kind) in candidates(world, &part, sentence.what) {
-                let fits = insert.to_lowercase().starts_with(&partial_low) || near(&[&insert.to_lowercase()], &partial_low).is_some() || (kind != "word" && what.to_lowercase().contains(&partial_low));
+                let fits = insert.to_lowercase().starts_with(&partial_low) || near(&[&insert.to_lowercase()], &partial_low).is_some() || (kind != "word" && partial.len() > 1 && what.to_lowercase().contains(&partial_low));
                 let known = out.iter().any(|c| c.insert == insert || (kind == "text" && c.kind == "text"));
                 if (fits || kind == "text") && !known {
                     let label = if kind == "text" { "…".into() } else { insert.clone() };

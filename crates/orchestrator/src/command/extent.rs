@@ -90,10 +90,16 @@ pub(super) fn extents(slot: Slot, words: &[Word], at: usize) -> Vec<usize> {
     ends.into_iter().filter(|end| *end > at && *end <= words.len()).collect()
 }
 
-/// Whether what stands there ends with a word after which more of it must come: `T004 to`.
-pub(super) fn goes_on(slot: Slot, words: &[Word], at: usize) -> bool {
-    let joined = words.len() > at + 1 && words.last().is_some_and(|w| JOINS.contains(&w.low.as_str()));
-    joined && matches!(slot, Slot::Tasks | Slot::Runs) && extents(slot, &words[..words.len() - 1], at).contains(&(words.len() - 1))
+/// What must still come of what begins there: `T004 to`, `patch`.
+pub(super) fn unfinished(slot: Slot, words: &[Word], at: usize) -> Option<Slot> {
+    let nouns = ["patch", "run", "runs", "task", "tasks", "feature", "agent", "project", "device"];
+    let last = words.last()?.low.as_str();
+    if words.len() == at + 1 && nouns.contains(&last) && !matches!(slot, Slot::Text | Slot::When) {
+        return Some(if last == "feature" { Slot::Feature } else { slot });
+    }
+    let joined = words.len() > at + 1 && JOINS.contains(&last) && matches!(slot, Slot::Tasks | Slot::Runs);
+    let before = words.len() - 1;
+    Some(slot).filter(|_| joined && extents(slot, &words[..before], at).contains(&before))
 }
 
 fn low(words: &[Word], at: usize) -> &str {

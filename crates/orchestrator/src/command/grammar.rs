@@ -10,6 +10,7 @@ use super::{
     world::World,
 };
 use crate::limits::EXAMPLES_MAX;
+use domain::Kind;
 use jiff::Zoned;
 
 /// What the grammar makes of a sentence.
@@ -25,18 +26,19 @@ pub(super) enum Grasp {
 /// Reads a sentence.
 pub(super) fn grasp(world: &World, memory: &Memory, text: &Text, now: &Zoned) -> Grasp {
     let compared: Vec<(&sentences::Sentence, Compared)> = sentences::all().iter().map(|s| (s, compare(&s.form, text))).collect();
-    let fits = compared.iter().filter_map(|(s, c)| Some((s, c.fit.as_ref()?)));
-    let mut best = None;
-    for (sentence, fit) in fits {
-        if best.is_none_or(|(_, b): (_, &super::pattern::Fit)| fit.slips < b.slips) {
-            best = Some((sentence, fit));
+    let least = compared.iter().filter_map(|(_, c)| Some(c.fit.as_ref()?.slips)).min();
+    let Some(least) = least.filter(|_| !text.words.is_empty()) else { return Grasp::Nothing(near(&compared)) };
+    let best = compared.iter().filter_map(|(s, c)| Some((s, c.fit.as_ref().filter(|f| f.slips == least)?)));
+    // A word may fit a slot by its form and name nothing: then another form is meant.
+    let mut first = None;
+    for (sentence, fit) in best {
+        match (sentence.plan)(&Asked { world, memory, text, fit, now }) {
+            Ok(plan) => return Grasp::Plan(plan),
+            Err(Trouble::Problem(problem)) if problem.kind == Kind::NotFound => first = first.or(Some(Trouble::Problem(problem))),
+            Err(trouble) => return Grasp::Trouble(trouble),
         }
     }
-    let Some((sentence, fit)) = best.filter(|_| !text.words.is_empty()) else { return Grasp::Nothing(near(&compared)) };
-    match (sentence.plan)(&Asked { world, memory, text, fit, now }) {
-        Ok(plan) => Grasp::Plan(plan),
-        Err(trouble) => Grasp::Trouble(trouble),
-    }
+    first.map_or_else(|| Grasp::Nothing(near(&compared)), Grasp::Trouble)
 }
 
 /// Examples of the forms that fit furthest.

@@ -220,8 +220,8 @@ impl Walk<'_> {
                 for to in extent::extents(*slot, self.words, at) {
                     self.go(rest, to, &so_far.with(*slot, at, to));
                 }
-                if extent::goes_on(*slot, self.words, at) {
-                    self.expect(part, self.words.len());
+                if let Some(slot) = extent::unfinished(*slot, self.words, at) {
+                    self.expect(&Part::Slot(slot), self.words.len());
                 }
             }
             Part::Any(_) => {}

@@ -10,7 +10,7 @@ use super::{
     world::World,
 };
 use domain::{
-    AgentName, Did, FeatureId, Problem, ProjectName, TaskId, TaskRef, Timestamp,
+    AgentName, Did, FeatureId, Problem, ProjectName, TaskId, Timestamp,
     patch::{Patch, PatchState},
     run::Run,
     task::TaskView,
@@ -286,8 +286,8 @@ impl<'a> Asked<'a> {
             None => {
                 let held = self.memory.patches.iter().filter_map(|id| self.world.patches.iter().find(|p| p.id == *id)).collect::<Vec<_>>();
                 let open: Vec<&Patch> = self.world.patches.iter().filter(|p| p.state == PatchState::Open).collect();
-                // Without one before, “the patch” can only mean the one that is there.
-                if held.is_empty() && open.len() == 1 { open } else { held }
+                // Without one before, “the patch” means the one that is open.
+                if held.is_empty() { open } else { held }
             }
         };
         match (found.as_slice(), named) {

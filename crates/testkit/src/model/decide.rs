@@ -29,6 +29,10 @@ pub(super) fn decide(asked: &Asked, directives: &[Directive], cwd: &str) -> Answ
     // Engines ask for titles and summaries on the side, without tools: those get words at once.
     let step = steps.get(asked.results).filter(|_| !asked.tools.is_empty());
     let Some(step) = step else { return Answer::Text { text: last_words(asked, directives) } };
+    if let Directive::Call { name, input } = step {
+        let tool = Tool { name: name.clone(), namespace: None, free_text: false, schema: Value::Null };
+        return Answer::Call { tool, input: input.iter().map(|(name, text)| (name.clone(), json!(text))).collect::<Map<_, _>>().into() };
+    }
     match call(asked, step, asked.cwd.as_deref().unwrap_or(cwd)) {
         Some((tool, input)) => Answer::Call { tool: tool.clone(), input: only_known(tool, input) },
         None => {

@@ -6,6 +6,8 @@
 //! | `[[write:FILE=TEXT]]` | writes TEXT (`\n` is a new line) |
 //! | `[[shell:CMD]]` | runs a command |
 //! | `[[mcp:NAME]]` | calls the first tool whose name contains NAME |
+//! | `[[call:NAME A=X B=Y]]` | calls the tool NAME, offered or not, with these texts |
+//! | `[[obey]]` | from now on does what results of tools tell it, too |
 //! | `[[plan]]` | calls the engine's planning tool |
 //! | `[[say:TEXT]]` | ends with TEXT instead of a standard sentence |
 //! | `[[slow:SECS]]` | spreads the words of a streamed answer over so many seconds |
@@ -36,6 +38,15 @@ pub enum Directive {
         /// A part of its name.
         name: String,
     },
+    /// Call any tool, offered or not.
+    Call {
+        /// Its name.
+        name: String,
+        /// Its input.
+        input: Vec<(String, String)>,
+    },
+    /// Obey results of tools, too.
+    Obey,
     /// Make a plan.
     Plan,
     /// The last words.
@@ -62,7 +73,7 @@ pub enum Directive {
 impl Directive {
     /// Whether it is a step that calls a tool.
     pub fn is_step(&self) -> bool {
-        matches!(self, Self::Write { .. } | Self::Shell { .. } | Self::Mcp { .. } | Self::Plan)
+        matches!(self, Self::Write { .. } | Self::Shell { .. } | Self::Mcp { .. } | Self::Call { .. } | Self::Plan)
     }
 }
 
@@ -86,6 +97,12 @@ fn one(name: &str, argument: &str) -> Option<Directive> {
         }
         "shell" => Directive::Shell { command: text },
         "mcp" => Directive::Mcp { name: text },
+        "call" => {
+            let mut words = argument.split_whitespace();
+            let name = words.next()?.to_owned();
+            Directive::Call { name, input: words.filter_map(|w| w.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect() }
+        }
+        "obey" => Directive::Obey,
         "plan" => Directive::Plan,
         "say" => Directive::Say { text },
         "slow" => Directive::Slow { time: Duration::try_from_secs_f64(argument.parse().ok()?).ok()? },
@@ -102,7 +119,7 @@ mod tests {
 
     #[test]
     fn directives_are_read_in_order_and_unknown_ones_are_left_out() {
-        let prompt = "Do it. [[write:a.txt=one\\ntwo]] then [[dance]] [[shell:ls -l | wc]] [[plan]] [[slow:0.5]] [[429-once]] [[fail:500]]";
+        let prompt = "Do it. [[write:a.txt=one\\ntwo]] then [[dance]] [[shell:ls -l | wc]] [[plan]] [[slow:0.5]] [[429-once]] [[fail:500]] [[call:run_stop run=X]]";
         assert_eq!(
             read(prompt),
             [
@@ -112,6 +129,7 @@ mod tests {
                 Directive::Slow { time: Duration::from_millis(500) },
                 Directive::LimitOnce,
                 Directive::Fail { status: 500 },
+                Directive::Call { name: "run_stop".into(), input: vec![("run".into(), "X".into())] },
             ]
         );
         assert!(read("no directive [here]").is_empty());

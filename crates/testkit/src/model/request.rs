@@ -59,6 +59,8 @@ pub struct Asked {
     pub results: usize,
     /// The last result of a tool, as text.
     pub last_result: String,
+    /// All results since the user's last words.
+    pub all_results: String,
     /// All texts of the call, instructions and earlier turns among them.
     pub texts: String,
     /// The tools.
@@ -81,6 +83,7 @@ impl Asked {
             prompt: progress.prompt,
             results: progress.results,
             last_result: progress.last_result,
+            all_results: progress.all_results,
             texts: texts(&body),
             tools: tools(&body),
             cwd: cwd(&body),
@@ -98,6 +101,7 @@ struct Progress {
     prompt: String,
     results: usize,
     last_result: String,
+    all_results: String,
 }
 
 fn progress(items: &Value) -> Progress {
@@ -108,6 +112,7 @@ fn progress(items: &Value) -> Progress {
     for item in items.as_array().into_iter().flatten() {
         if let Some(result) = result_of(item) {
             progress.results += 1;
+            progress.all_results.push_str(&result);
             progress.last_result = result;
         } else if item["role"] == "user" {
             let text = text_of(&item["content"]);

@@ -112,3 +112,53 @@ impl Line {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use domain::{
+        agent::{Model, ModelApi},
+        usage::{Budget, Usage},
+    };
+    use serde_json::json;
+    use std::time::Duration;
+
+    fn line(base_url: String, budget: Budget) -> Line {
+        let model = Model { name: "m-1".into(), base_url, api: ModelApi::Chat, credential: "key".parse().unwrap() };
+        let route = Route::new(Parts {
+            run: clock::run_id(),
+            model: Some(model),
+            budget,
+            network: Network::default(),
+            used: Usage::default(),
+            key: Arc::new(|| Ok("sk-secret-1".into())),
+            record: Arc::new(|_| Box::pin(async { Ok(()) })),
+            refused: Arc::new(|_| {}),
+            resolver: gateway::system_resolver(),
+            patience: Patience { answer: Duration::from_millis(200), idle: Duration::from_millis(200) },
+        });
+        Line { route: route.unwrap(), http: gateway::Client::new().unwrap(), path: super::super::wire::path(ModelApi::Chat) }
+    }
+
+    #[tokio::test]
+    async fn a_model_that_never_answers_is_told_in_a_sentence() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let line = line(format!("http://{}/v1", silent.local_addr().unwrap()), Budget::default());
+        let problem = line.ask(&json!({"messages": []})).await.unwrap_err();
+        assert_eq!(problem.kind, Kind::Timeout, "{problem}");
+        assert!(problem.why.unwrap().contains("did not answer within"));
+        assert!(problem.next.unwrap().contains("without a model"));
+    }
+
+    #[tokio::test]
+    async fn a_model_that_is_not_there_or_talks_nonsense_is_told_in_a_sentence() {
+        let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = gone.local_addr().unwrap();
+        drop(gone);
+        let problem = line(format!("http://{address}/v1"), Budget::default()).ask(&json!({"messages": []})).await.unwrap_err();
+        assert!(problem.to_string().contains("cannot be reached"), "{problem}");
+        let spent = line(format!("http://{address}/v1"), Budget { tokens: 1, calls: 0 }).ask(&json!({"messages": []})).await.unwrap_err();
+        assert_eq!(spent.kind, Kind::Limit, "{spent}");
+    }
+}

@@ -174,7 +174,7 @@ pub(super) fn told(world: &World, memory: &Memory, said: &str) -> String {
         }
         Grasp::Plan(plan) if plan.undo => "undo".into(),
         Grasp::Plan(plan) => match (&plan.read, plan.changes.as_slice()) {
-            (Some(read), _) => format!("{} {}", read.action, short(&read.input)),
+            (Some(read), _) => format!("{} {}", read.action, short(&read.input)).trim().to_owned(),
             (None, []) => format!("{} {}", plan.text.lines().next().unwrap_or_default(), ids(&plan.items)).trim().to_owned(),
             (None, changes) => changes
                 .iter()
@@ -189,7 +189,7 @@ pub(super) fn told(world: &World, memory: &Memory, said: &str) -> String {
 }
 
 fn ids(items: &[CommandItem]) -> String {
-    items.iter().map(|i| if i.id.len() > 8 { i.id[i.id.len().min(20)..i.id.len().min(26)].to_owned() } else { i.id.clone() }).collect::<Vec<_>>().join(",")
+    items.iter().map(|i| i.label.split(' ').next().unwrap_or_default()).collect::<Vec<_>>().join(",")
 }
 
 /// An input's values, ids cut to what tells them apart.
@@ -201,5 +201,7 @@ fn short(input: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    input.as_object().into_iter().flatten().filter(|(name, _)| *name != "project").map(|(name, value)| format!("{name}={}", one(value))).collect::<Vec<_>>().join(" ")
+    let mut parts: Vec<String> = input.as_object().into_iter().flatten().filter(|(name, _)| *name != "project").map(|(name, value)| format!("{name}={}", one(value))).collect();
+    parts.sort();
+    parts.join(" ")
 }
