@@ -1,10 +1,6 @@
 //! The command bar's settings, and how its use is counted: by the day.
 
-use crate::{
-    Timestamp,
-    agent::Model,
-    usage::Budget,
-};
+use crate::{Timestamp, agent::Model, usage::Budget};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

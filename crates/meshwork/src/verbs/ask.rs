@@ -15,7 +15,8 @@ use std::{
 
 pub(super) async fn ask(client: &Client, ask: cli::Ask, json: bool) -> Outcome {
     let with = ask.no_model.then_some("grammar");
-    let answer = client.call("command.understand", json!({"text": ask.words.join(" "), "with": with, "conversation": ask.conversation})).await?;
+    let answer =
+        client.call("command.understand", json!({"text": ask.words.join(" "), "with": with, "conversation": ask.conversation})).await?;
     if !json {
         tell(&answer);
     }

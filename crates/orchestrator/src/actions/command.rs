@@ -15,11 +15,29 @@ const YES: Permission = Permission::Review;
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
     vec![
-        action("command.complete", Reads, Permission::View, "What could come next in a sentence, and which things hold its words.", complete),
-        action("command.understand", Reads, Permission::View, "Understand a sentence: answer it, or propose changes. Nothing is changed.", understand),
+        action(
+            "command.complete",
+            Reads,
+            Permission::View,
+            "What could come next in a sentence, and which things hold its words.",
+            complete,
+        ),
+        action(
+            "command.understand",
+            Reads,
+            Permission::View,
+            "Understand a sentence: answer it, or propose changes. Nothing is changed.",
+            understand,
+        ),
         action("command.run", Changes, YES, "Carry out what was proposed and said yes to, once.", run),
         action("command.undo", Changes, YES, "Take back what was carried out, where that can be.", undo),
-        action("command.settings", Reads, Permission::View, "The command bar's model, its budget of the day, and what is used of it.", settings),
+        action(
+            "command.settings",
+            Reads,
+            Permission::View,
+            "The command bar's model, its budget of the day, and what is used of it.",
+            settings,
+        ),
         action("command.model", Changes, Permission::ManageCredentials, "Set the command bar's model, or take it away.", set_model),
     ]
 }

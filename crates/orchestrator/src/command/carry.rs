@@ -106,8 +106,9 @@ fn words(action: &str, output: &Value) -> String {
         "task.run" => {
             let queued = output["runs"].as_array().map_or(0, Vec::len);
             let skipped = output["skipped"].as_array().into_iter().flatten();
-            let skipped: String =
-                skipped.map(|s| format!("\n{} was left out: {}", s["task"].as_str().unwrap_or_default(), s["why"].as_str().unwrap_or_default())).collect();
+            let skipped: String = skipped
+                .map(|s| format!("\n{} was left out: {}", s["task"].as_str().unwrap_or_default(), s["why"].as_str().unwrap_or_default()))
+                .collect();
             format!("{} {} queued.{skipped}", super::answer::capital(&count(queued, "run")), if queued == 1 { "is" } else { "are" })
         }
         "task.add" | "task.edit" => format!("{} is written, in commit {}.", text("task"), text("commit")),

@@ -6,7 +6,12 @@ use super::{
     plan::{Plan, Planned},
     resolve::{Asked, InFeature, Place, Trouble},
 };
-use domain::{Problem, patch::Verdict, run::{Run, RunState}, task::TaskView};
+use domain::{
+    Problem,
+    patch::Verdict,
+    run::{Run, RunState},
+    task::TaskView,
+};
 use serde_json::{Value, json};
 
 /// Give tasks to an agent.
@@ -18,7 +23,10 @@ pub(super) fn run(asked: &Asked<'_>) -> Planned {
     let agent = match (asked.agent()?, asked.world.agents.as_slice()) {
         (Some(agent), _) => Some(agent),
         (None, several) if several.len() > 1 => {
-            let choice = |a: &domain::AgentName| Choice { sentence: format!("{} with {a}", asked.text.all.trim_end_matches(['.', '!', '?', ' '])), label: format!("with {a}") };
+            let choice = |a: &domain::AgentName| Choice {
+                sentence: format!("{} with {a}", asked.text.all.trim_end_matches(['.', '!', '?', ' '])),
+                label: format!("with {a}"),
+            };
             return Err(Trouble::Which("Which agent is to do it?".into(), several.iter().map(choice).collect()));
         }
         (None, _) => None,
@@ -47,7 +55,8 @@ fn placed_here(asked: &Asked<'_>, place: &Place) -> Result<(), Problem> {
             .because("This version places runs on the device that is asked.")
             .next("Say it without the place, or on that device.")),
         Place::Tags(tags) => {
-            let missing: Vec<String> = tags.iter().filter(|(tag, value)| world.tags.get(tag) != Some(value)).map(|(t, v)| format!("{t}:{v}")).collect();
+            let missing: Vec<String> =
+                tags.iter().filter(|(tag, value)| world.tags.get(tag) != Some(value)).map(|(t, v)| format!("{t}:{v}")).collect();
             if missing.is_empty() {
                 return Ok(());
             }
@@ -102,7 +111,10 @@ fn steer(asked: &Asked<'_>, action: &'static str, verb: &str, fits: impl Fn(&Run
             _ if named == 0 => "Nothing runs now.".into(),
             _ => format!("None of those {named} runs is in a state for it."),
         };
-        return Err(Problem::conflict(format!("There is nothing to {verb}{where_}.")).because(which).next("“what is running?” tells what there is.").into());
+        return Err(Problem::conflict(format!("There is nothing to {verb}{where_}."))
+            .because(which)
+            .next("“what is running?” tells what there is.")
+            .into());
     }
     let input = |r: &Run| if action == "device.evict" { json!({"run": r.id}) } else { json!({"run": r.id}) };
     Plan::changes(format!("{} runs.", super::answer::capital(verb)), chosen.into_iter().map(|r| (action, input(r))).collect())
@@ -111,7 +123,9 @@ fn steer(asked: &Asked<'_>, action: &'static str, verb: &str, fits: impl Fn(&Run
 /// Tell a running agent something.
 pub(super) fn send(asked: &Asked<'_>) -> Planned {
     let run = asked.run()?.ok_or_else(|| Problem::invalid("It is not said to which run.").next("As: send to run 1AB2CD: mind the gap."))?;
-    let text = asked.free_text().ok_or_else(|| Problem::invalid("The message is missing.").next("Write it behind a colon: send to run 1AB2CD: mind the gap."))?;
+    let text = asked
+        .free_text()
+        .ok_or_else(|| Problem::invalid("The message is missing.").next("Write it behind a colon: send to run 1AB2CD: mind the gap."))?;
     Plan::changes("Tell a running agent something.", vec![("run.send", json!({"run": run.id, "text": text}))])
 }
 
@@ -132,12 +146,17 @@ fn answer(asked: &Asked<'_>, option: &str) -> Planned {
         (None, [one]) => one,
         (None, []) => return Err(Problem::conflict("No run asks anything now.").next("“what needs me” tells what waits.").into()),
         (None, several) => {
-            let choice = |r: &&Run| Choice { sentence: format!("{option} run {}", r.id), label: format!("{}: {}", short_run(r), domain::shown(&r.questions[0].title)) };
+            let choice = |r: &&Run| Choice {
+                sentence: format!("{option} run {}", r.id),
+                label: format!("{}: {}", short_run(r), domain::shown(&r.questions[0].title)),
+            };
             return Err(Trouble::Which("Which run is meant?".into(), several.iter().map(choice).collect()));
         }
     };
     if run.questions.is_empty() {
-        return Err(Problem::conflict(format!("The run {} asks nothing now.", short_run(run))).next("“what needs me” tells what waits.").into());
+        return Err(Problem::conflict(format!("The run {} asks nothing now.", short_run(run)))
+            .next("“what needs me” tells what waits.")
+            .into());
     }
     let changes = run.questions.iter().map(|q| ("run.answer", json!({"run": run.id, "question": q.id, "option": option}))).collect();
     Plan::changes("Answer what an engine asks.", changes)
@@ -178,18 +197,26 @@ fn review(asked: &Asked<'_>, verdict: Verdict) -> Planned {
             .next(format!("Write it behind a colon: request changes on patch {}: …", short_patch(patch)))
             .into());
     }
-    Plan::changes("Review a patch.", vec![("patch.review", json!({"project": patch.project, "patch": patch.id, "verdict": verdict, "summary": text}))])
+    Plan::changes(
+        "Review a patch.",
+        vec![("patch.review", json!({"project": patch.project, "patch": patch.id, "verdict": verdict, "summary": text}))],
+    )
 }
 
 /// Write a new task.
 pub(super) fn add(asked: &Asked<'_>) -> Planned {
-    let title = asked.free_text().ok_or_else(|| Problem::invalid("What the task is to say is missing.").next("As: add task to feature 001: greet people by name."))?;
+    let title = asked.free_text().ok_or_else(|| {
+        Problem::invalid("What the task is to say is missing.").next("As: add task to feature 001: greet people by name.")
+    })?;
     let (project, feature) = match (asked.feature()?, asked.world.features.as_slice()) {
         (Some(found), _) => found,
         (None, [(project, id, _)]) => (project.clone(), id.clone()),
         (None, []) => return Err(Problem::not_found("There is no feature yet.").next("meshwork feature new makes one.").into()),
         (None, several) => {
-            let choice = |(project, id, _): &(_, domain::FeatureId, String)| Choice { sentence: format!("add task to {id}: {title}"), label: format!("{id} of {}", domain::ProjectName::as_str(project)) };
+            let choice = |(project, id, _): &(_, domain::FeatureId, String)| Choice {
+                sentence: format!("add task to {id}: {title}"),
+                label: format!("{id} of {}", domain::ProjectName::as_str(project)),
+            };
             return Err(Trouble::Which("To which feature?".into(), several.iter().map(choice).collect()));
         }
     };
@@ -199,7 +226,9 @@ pub(super) fn add(asked: &Asked<'_>) -> Planned {
 /// Change what a task says.
 pub(super) fn edit(asked: &Asked<'_>) -> Planned {
     let tasks = asked.tasks()?;
-    let title = asked.free_text().ok_or_else(|| Problem::invalid("What the task is to say is missing.").next("As: edit T004: greet people by name."))?;
+    let title = asked
+        .free_text()
+        .ok_or_else(|| Problem::invalid("What the task is to say is missing.").next("As: edit T004: greet people by name."))?;
     let [task] = tasks.as_slice() else { return Err(Problem::invalid("One task is written at a time.").next("Name one.").into()) };
     let input = json!({"project": task.at.project, "feature": task.at.feature, "task": task.at.task, "title": title});
     Plan::changes("Change what a task says.", vec![("task.edit", input)])

@@ -18,11 +18,12 @@ use std::sync::Arc;
 /// Completes a sentence at the cursor, which counts UTF-16 code units.
 pub(crate) async fn complete(context: Context, text: &str, cursor: Option<usize>) -> Result<Completions, Problem> {
     let (org, now) = (context.org()?, clock::now());
-    let world = match org.desk.seen(&context.caller, now) {
+    let seq = org.store.head()?.seq;
+    let world = match org.desk.seen(&context.caller, seq, now) {
         Some(world) => world,
         None => {
             let world = Arc::new(World::read(&context).await);
-            org.desk.keep(&context.caller, now, world.clone());
+            org.desk.keep(&context.caller, seq, now, world.clone());
             world
         }
     };
@@ -49,7 +50,8 @@ fn units(text: &str) -> usize {
 }
 
 pub(super) fn completions(world: &World, written: &str) -> Vec<Completion> {
-    let begun = written.rfind(|c: char| c.is_whitespace() || c == ',').map_or(0, |at| at + written[at..].chars().next().map_or(1, char::len_utf8));
+    let begun =
+        written.rfind(|c: char| c.is_whitespace() || c == ',').map_or(0, |at| at + written[at..].chars().next().map_or(1, char::len_utf8));
     let (before, partial) = written.split_at(begun);
     let (from, to) = (units(before), units(written));
     let text = Text::read(before);
@@ -57,14 +59,23 @@ pub(super) fn completions(world: &World, written: &str) -> Vec<Completion> {
     if before.trim().is_empty() {
         let low = partial.to_lowercase();
         let begins = sentences::all().iter().filter(|s| !s.example.is_empty() && s.example.to_lowercase().starts_with(&low));
-        let whole = |s: &sentences::Sentence| Completion { from, to, insert: s.example.trim_end_matches('…').into(), label: s.example.into(), what: s.what.into(), kind: "sentence".into() };
+        let whole = |s: &sentences::Sentence| Completion {
+            from,
+            to,
+            insert: s.example.trim_end_matches('…').into(),
+            label: s.example.into(),
+            what: s.what.into(),
+            kind: "sentence".into(),
+        };
         out.extend(begins.map(whole));
     }
     let partial_low = partial.to_lowercase();
     for sentence in sentences::all() {
         for part in compare(&sentence.form, &text).next {
             for (insert, what, kind) in candidates(world, &part, sentence.what) {
-                let fits = insert.to_lowercase().starts_with(&partial_low) || near(&[&insert.to_lowercase()], &partial_low).is_some() || (kind != "word" && partial.len() > 1 && what.to_lowercase().contains(&partial_low));
+                let fits = insert.to_lowercase().starts_with(&partial_low)
+                    || near(&[&insert.to_lowercase()], &partial_low).is_some()
+                    || (kind != "word" && partial.len() > 1 && what.to_lowercase().contains(&partial_low));
                 let known = out.iter().any(|c| c.insert == insert || (kind == "text" && c.kind == "text"));
                 if (fits || kind == "text") && !known {
                     let label = if kind == "text" { "…".into() } else { insert.clone() };
@@ -94,7 +105,9 @@ fn candidates(world: &World, part: &Part, what: &str) -> Vec<(String, String, &'
             Slot::Feature => features(world).collect(),
             Slot::Agent => world.agents.iter().map(|a| (a.to_string(), "agent".into(), "agent")).collect(),
             Slot::Place => world.devices.iter().map(|d| (d.name.clone(), format!("device of {}", d.owner), "device")).collect(),
-            Slot::Runs => [("everything".to_owned(), "all runs that have not ended".to_owned(), "word")].into_iter().chain(runs(world)).collect(),
+            Slot::Runs => {
+                [("everything".to_owned(), "all runs that have not ended".to_owned(), "word")].into_iter().chain(runs(world)).collect()
+            }
             Slot::Run => runs(world).collect(),
             Slot::Patch => patches(world).collect(),
             Slot::Member => world.members.iter().map(|m| (m.name.clone(), "member".into(), "word")).collect(),
@@ -102,7 +115,10 @@ fn candidates(world: &World, part: &Part, what: &str) -> Vec<(String, String, &'
             Slot::RunState => states(&super::extent::RUN_STATES),
             Slot::PatchState => states(&super::extent::PATCH_STATES),
             Slot::TaskState => states(&super::extent::TASK_STATES),
-            Slot::When => ["today", "yesterday", "this week", "last week", "2 hours ago"].iter().map(|w| ((*w).to_owned(), "since then".into(), "time")).collect(),
+            Slot::When => ["today", "yesterday", "this week", "last week", "2 hours ago"]
+                .iter()
+                .map(|w| ((*w).to_owned(), "since then".into(), "time"))
+                .collect(),
             Slot::Text => vec![(String::new(), "write what it is to say".into(), "text")],
             Slot::Tail => vec![(String::new(), "a colon, and the text behind it".into(), "text")],
         },
@@ -118,7 +134,11 @@ type Candidates<'w> = Box<dyn Iterator<Item = (String, String, &'static str)> + 
 fn tasks(world: &World) -> Candidates<'_> {
     // Open ones first.
     let (open, rest): (Vec<_>, Vec<_>) = world.tasks.iter().partition(|t| World::may_run(t));
-    Box::new(open.into_iter().chain(rest).map(|t| (t.at.task.to_string(), format!("{} ({})", domain::shown(&t.task.title), t.state.label()), "task")))
+    Box::new(
+        open.into_iter()
+            .chain(rest)
+            .map(|t| (t.at.task.to_string(), format!("{} ({})", domain::shown(&t.task.title), t.state.label()), "task")),
+    )
 }
 
 fn features(world: &World) -> Candidates<'_> {
@@ -127,7 +147,9 @@ fn features(world: &World) -> Candidates<'_> {
 
 fn runs(world: &World) -> Candidates<'_> {
     let (live, ended): (Vec<_>, Vec<_>) = world.runs.iter().take(crate::limits::LIST_DEFAULT).partition(|r| !r.state.ended());
-    Box::new(live.into_iter().chain(ended).map(|r| (short_run(r).to_owned(), format!("{} ({})", CommandItem::run(r).label, state(r)), "run")))
+    Box::new(
+        live.into_iter().chain(ended).map(|r| (short_run(r).to_owned(), format!("{} ({})", CommandItem::run(r).label, state(r)), "run")),
+    )
 }
 
 fn patches(world: &World) -> Candidates<'_> {
@@ -151,7 +173,13 @@ pub(super) fn found(world: &World, text: &str) -> Vec<CommandItem> {
     let runs = world.runs.iter().map(CommandItem::run);
     let projects = world.projects.iter().map(|p| CommandItem::named(ItemKind::Project, p.as_str(), "project"));
     let devices = world.devices.iter().map(|d| CommandItem::named(ItemKind::Device, &d.name, "device"));
-    let all = tasks.chain(patches).chain(world.features.iter().map(feature)).chain(projects).chain(world.agents.iter().map(CommandItem::agent)).chain(devices).chain(runs);
+    let all = tasks
+        .chain(patches)
+        .chain(world.features.iter().map(feature))
+        .chain(projects)
+        .chain(world.agents.iter().map(CommandItem::agent))
+        .chain(devices)
+        .chain(runs);
     let fits = |item: &CommandItem| {
         let text = format!("{:?} {} {} {}", item.kind, item.id, item.label, item.detail).to_lowercase();
         words.iter().all(|word| text.contains(word.as_str()))

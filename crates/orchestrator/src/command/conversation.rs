@@ -1,14 +1,8 @@
 //! Conversations as they are held between a sentence and its yes: each bound to its caller, bounded, and forgotten after a
 //! while or by a restart. Proposals lie here, so that a yes is to exactly what was shown, and counts once.
 
-use super::{
-    answer::Proposal,
-    memory::Memory,
-    propose::Draft,
-    undo::Step,
-    world::World,
-};
-use crate::{caller::Caller, limits};
+use super::{answer::Proposal, memory::Memory, propose::Draft, undo::Step, world::World};
+use crate::{caller::Caller, limits, org::Seq};
 use domain::{Kind, Problem, Timestamp};
 use std::{
     collections::{HashMap, VecDeque},
@@ -19,7 +13,7 @@ use std::{
 #[derive(Debug, Default)]
 pub struct Desk {
     held: Mutex<HashMap<String, Entry>>,
-    seen: Mutex<Option<(Caller, Timestamp, Arc<World>)>>,
+    seen: Mutex<Option<Seen>>,
 }
 
 #[derive(Debug)]
@@ -102,16 +96,26 @@ impl Desk {
         Ok(entry.conversation.clone())
     }
 
-    /// What there is, as it was read a moment ago for this caller.
-    pub(super) fn seen(&self, caller: &Caller, now: Timestamp) -> Option<Arc<World>> {
+    /// What there is, as it was read a moment ago for this caller, where nothing was journaled since.
+    pub(super) fn seen(&self, caller: &Caller, seq: Seq, now: Timestamp) -> Option<Arc<World>> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.as_ref().filter(|(by, at, _)| by == caller && now.since_ms(*at) < limits::WORLD_KEPT_MS).map(|(_, _, world)| world.clone())
+        let fresh = |s: &&Seen| s.caller == *caller && s.seq == seq && now.since_ms(s.at) < limits::WORLD_KEPT_MS;
+        seen.as_ref().filter(fresh).map(|s| s.world.clone())
     }
 
     /// Keeps what there is for the next key press.
-    pub(super) fn keep(&self, caller: &Caller, now: Timestamp, world: Arc<World>) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some((caller.clone(), now, world));
+    pub(super) fn keep(&self, caller: &Caller, seq: Seq, at: Timestamp, world: Arc<World>) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(Seen { caller: caller.clone(), seq, at, world });
     }
+}
+
+/// What there was for a caller.
+#[derive(Debug)]
+struct Seen {
+    caller: Caller,
+    seq: Seq,
+    at: Timestamp,
+    world: Arc<World>,
 }
 
 fn drop_oldest(held: &mut HashMap<String, Entry>, max: usize, counts: impl Fn(&Entry) -> bool) {
@@ -150,7 +154,9 @@ impl Conversation {
         for (at, id) in ids.iter().enumerate() {
             let held = self.held(id)?;
             if held.state != State::Waits || ids[..at].contains(id) {
-                return Err(Problem::conflict(format!("“{}” was carried out already.", held.shown.sentence)).next("Say it again to do it again."));
+                return Err(
+                    Problem::conflict(format!("“{}” was carried out already.", held.shown.sentence)).next("Say it again to do it again.")
+                );
             }
             if now > held.shown.until {
                 return Err(Problem::conflict(format!("“{}” was proposed too long ago.", held.shown.sentence)).next("Say it again."));
@@ -213,7 +219,8 @@ impl Conversation {
 
     fn held(&self, id: &str) -> Result<&Held, Problem> {
         self.proposals.iter().find(|h| h.shown.id == id).ok_or_else(|| {
-            Problem::new(Kind::NotFound, format!("There is no proposal “{}” in this conversation.", domain::shown(id))).next("Say it again.")
+            Problem::new(Kind::NotFound, format!("There is no proposal “{}” in this conversation.", domain::shown(id)))
+                .next("Say it again.")
         })
     }
 }

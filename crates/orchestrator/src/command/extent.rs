@@ -223,7 +223,10 @@ fn state(words: &[Word], at: usize, states: &[(&str, &[&str])]) -> Vec<usize> {
 }
 
 /// The states that a word stands for.
-pub(super) fn states_of(low: &str, states: &'static [(&'static str, &'static [&'static str])]) -> Option<(&'static str, &'static [&'static str])> {
+pub(super) fn states_of(
+    low: &str,
+    states: &'static [(&'static str, &'static [&'static str])],
+) -> Option<(&'static str, &'static [&'static str])> {
     let exact = states.iter().find(|(word, _)| *word == low);
     exact.or_else(|| states.iter().find(|(word, _)| near(&[word], low).is_some())).copied()
 }

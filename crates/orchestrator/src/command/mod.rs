@@ -30,7 +30,8 @@ mod world;
 mod tests;
 
 pub use answer::{
-    By, Choice, CommandAnswer, CommandEffect, CommandItem, CommandResult, CommandResults, Completion, Completions, ItemKind, Looked, Proposal,
+    By, Choice, CommandAnswer, CommandEffect, CommandItem, CommandResult, CommandResults, Completion, Completions, ItemKind, Looked,
+    Proposal,
 };
 pub(crate) use carry::{run, undo};
 pub(crate) use complete::complete;

@@ -18,8 +18,18 @@ use serde_json::{Value, json};
 
 /// Changes that can be proposed. Whatever else changes something has its own page and its own words.
 pub(super) const PROPOSABLE: [&str; 12] = [
-    "task.run", "task.add", "task.edit", "run.send", "run.answer", "run.pause", "run.resume", "run.stop", "patch.review", "patch.merge",
-    "patch.close", "device.evict",
+    "task.run",
+    "task.add",
+    "task.edit",
+    "run.send",
+    "run.answer",
+    "run.pause",
+    "run.resume",
+    "run.stop",
+    "patch.review",
+    "patch.merge",
+    "patch.close",
+    "device.evict",
 ];
 
 /// What must still be as it was shown when the yes comes.
@@ -74,7 +84,9 @@ fn only(action: &Action, input: &Value, known: &[&str]) -> Result<(), Problem> {
 
 fn feature(world: &World, input: &Value) -> Result<(domain::ProjectName, domain::FeatureId), Problem> {
     let (project, id) = (text(input, "project"), text(input, "feature"));
-    let fits = |(p, f, _): &&(domain::ProjectName, domain::FeatureId, String)| (project.is_empty() || p.as_str() == project) && (id.is_empty() || f.as_str() == id);
+    let fits = |(p, f, _): &&(domain::ProjectName, domain::FeatureId, String)| {
+        (project.is_empty() || p.as_str() == project) && (id.is_empty() || f.as_str() == id)
+    };
     let found: Vec<_> = world.features.iter().filter(fits).collect();
     match found.as_slice() {
         [(project, feature, _)] => Ok((project.clone(), feature.clone())),
@@ -89,7 +101,9 @@ fn feature(world: &World, input: &Value) -> Result<(domain::ProjectName, domain:
 fn task<'w>(world: &'w World, input: &Value, id: &str) -> Result<&'w TaskView, Problem> {
     let (project, feature) = (text(input, "project"), text(input, "feature"));
     let fits = |t: &&TaskView| {
-        t.at.task.as_str() == id && (project.is_empty() || t.at.project.as_str() == project) && (feature.is_empty() || t.at.feature.as_str() == feature)
+        t.at.task.as_str() == id
+            && (project.is_empty() || t.at.project.as_str() == project)
+            && (feature.is_empty() || t.at.feature.as_str() == feature)
     };
     match world.tasks.iter().filter(fits).collect::<Vec<_>>().as_slice() {
         [one] => Ok(one),
@@ -124,7 +138,9 @@ fn run_tasks(world: &World, action: &'static Action, input: &Value) -> Result<Dr
     }
     let agent = agent(world, text(input, "agent"))?;
     let waits = |t: &&TaskView| match &t.state {
-        TaskState::Waiting { on } => Some(format!("{} waits for {} first.", t.at.task, listed(&on.iter().map(TaskId::to_string).collect::<Vec<_>>()))),
+        TaskState::Waiting { on } => {
+            Some(format!("{} waits for {} first.", t.at.task, listed(&on.iter().map(TaskId::to_string).collect::<Vec<_>>())))
+        }
         _ => None,
     };
     let notes = go.iter().filter_map(waits).chain(stay.iter().map(left_out)).collect();
@@ -146,8 +162,13 @@ fn agent(world: &World, asked: &str) -> Result<domain::AgentName, Problem> {
         (Some(found), _) => Ok(found.clone()),
         (None, [one]) if asked.is_empty() => Ok(one.clone()),
         (None, []) => Err(Problem::not_found("The org has no agent yet.").next("Make one: meshwork agent add <name> --engine <engine>.")),
-        (None, _) if asked.is_empty() => Err(Problem::invalid("The org has several agents.").next(format!("Say which: {}.", listed(&names)))),
-        (None, _) => Err(Problem::not_found(format!("There is no agent “{}”.", domain::shown(asked))).next(format!("There are: {}.", listed(&names)))),
+        (None, _) if asked.is_empty() => {
+            Err(Problem::invalid("The org has several agents.").next(format!("Say which: {}.", listed(&names))))
+        }
+        (None, _) => {
+            Err(Problem::not_found(format!("There is no agent “{}”.", domain::shown(asked)))
+                .next(format!("There are: {}.", listed(&names))))
+        }
     }
 }
 
@@ -214,7 +235,8 @@ fn run_of<'w>(world: &'w World, input: &Value) -> Result<&'w Run, Problem> {
 fn steer(world: &World, action: &'static Action, input: &Value) -> Result<Draft, Problem> {
     let run = run_of(world, input)?;
     if run.state.ended() {
-        return Err(Problem::conflict(format!("The run {} has ended: it is {}.", short_run(run), state(run))).next("“run” and its task starts a new one."));
+        return Err(Problem::conflict(format!("The run {} has ended: it is {}.", short_run(run), state(run)))
+            .next("“run” and its task starts a new one."));
     }
     let name = CommandItem::run(run).label;
     let just_run = json!({"run": run.id});
@@ -222,7 +244,10 @@ fn steer(world: &World, action: &'static Action, input: &Value) -> Result<Draft,
         "run.stop" => {
             only(action, input, &["run"])?;
             let back = match (&run.task, &run.agent) {
-                (Some(at), Some(agent)) => Back::RunAgain { input: json!({"project": at.project, "feature": at.feature, "tasks": [at.task], "agent": agent}), task: at.task.to_string() },
+                (Some(at), Some(agent)) => Back::RunAgain {
+                    input: json!({"project": at.project, "feature": at.feature, "tasks": [at.task], "agent": agent}),
+                    task: at.task.to_string(),
+                },
                 _ => Back::None,
             };
             (just_run, format!("End the run {name}."), back, vec!["Its work so far stays in a checkpoint.".to_owned()])
@@ -263,10 +288,16 @@ fn answer(action: &Action, run: &Run, name: &str, input: &Value) -> Result<(Valu
     };
     let option = text(input, "option");
     let chosen = question.options.iter().find(|o| o.id == option || (option == "allow" && o.allows) || (option == "deny" && !o.allows));
-    let chosen = chosen.ok_or_else(|| Problem::invalid(format!("“{}” is no answer to it.", domain::shown(option))).next("Say allow or deny."))?;
+    let chosen =
+        chosen.ok_or_else(|| Problem::invalid(format!("“{}” is no answer to it.", domain::shown(option))).next("Say allow or deny."))?;
     let verb = if chosen.allows { "Allow" } else { "Deny" };
     let sentence = format!("{verb} what the run {name} asks: {}.", domain::shown(&question.title));
-    Ok((json!({"run": run.id, "question": question.id, "option": chosen.id}), sentence, Back::None, vec![format!("The answer: {}.", domain::shown(&chosen.label))]))
+    Ok((
+        json!({"run": run.id, "question": question.id, "option": chosen.id}),
+        sentence,
+        Back::None,
+        vec![format!("The answer: {}.", domain::shown(&chosen.label))],
+    ))
 }
 
 fn evict(world: &World, action: &'static Action, input: &Value) -> Result<Vec<Draft>, Problem> {
@@ -338,7 +369,9 @@ fn patch(world: &World, action: &'static Action, input: &Value) -> Result<Draft,
             if let Some(comments) = input["comments"].as_array().filter(|c| !c.is_empty()) {
                 let seen = |c: &Value| json!({"path": plain(text(c, "path")), "line": c["line"], "side": if text(c, "side") == "old" { "old" } else { "new" }, "text": plain(text(c, "text"))});
                 let comments: Vec<Value> = comments.iter().map(seen).collect();
-                notes.extend(comments.iter().map(|c| format!("{}:{} ({} side): {}", text(c, "path"), c["line"], text(c, "side"), text(c, "text"))));
+                notes.extend(
+                    comments.iter().map(|c| format!("{}:{} ({} side): {}", text(c, "path"), c["line"], text(c, "side"), text(c, "text"))),
+                );
                 made["comments"] = json!(comments);
             }
             let said = if summary.is_empty() { String::new() } else { format!(": “{summary}”") };
@@ -346,7 +379,11 @@ fn patch(world: &World, action: &'static Action, input: &Value) -> Result<Draft,
                 "accept" => format!("Accept the patch {label}{said}."),
                 "reject" => format!("Ask for changes of the patch {label}{said}."),
                 "comment" => format!("Comment on the patch {label}{said}."),
-                other => return Err(Problem::invalid(format!("“{}” is no verdict.", domain::shown(other))).next("Say accept, reject or comment.")),
+                other => {
+                    return Err(
+                        Problem::invalid(format!("“{}” is no verdict.", domain::shown(other))).next("Say accept, reject or comment.")
+                    );
+                }
             }
         }
     };

@@ -58,7 +58,8 @@ fn show_patch(patch: &Patch) -> Read {
         tell: |_, shown| {
             let patch: Option<Patch> = serde_json::from_value(shown.clone()).ok();
             let missing: Vec<&str> = shown["missing"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            let head = patch.as_ref().map(|p| format!("{} is {}.", CommandItem::patch(p).label, CommandItem::patch(p).detail)).unwrap_or_default();
+            let head =
+                patch.as_ref().map(|p| format!("{} is {}.", CommandItem::patch(p).label, CommandItem::patch(p).detail)).unwrap_or_default();
             let open = patch.as_ref().is_some_and(|p| p.state == PatchState::Open);
             let text = match missing.as_slice() {
                 [] if open => format!("{head} Nothing is missing: it may be merged once its checks pass on the result."),
@@ -86,7 +87,10 @@ fn about_named(asked: &Asked<'_>, item: CommandItem) -> Planned {
         _ => r.device.as_ref().is_some_and(|d| asked.world.device_name(d) == item.id),
     });
     let runs: Vec<CommandItem> = runs.map(CommandItem::run).collect();
-    let text = lines(format!("{}: {} that {} not ended.", item.label, count(runs.len(), "run"), if runs.len() == 1 { "has" } else { "have" }), &runs);
+    let text = lines(
+        format!("{}: {} that {} not ended.", item.label, count(runs.len(), "run"), if runs.len() == 1 { "has" } else { "have" }),
+        &runs,
+    );
     let said = format!("What there is about {}.", item.label);
     Plan::tells(said, "run.list", text, std::iter::once(item).chain(runs).collect())
 }
@@ -136,7 +140,9 @@ pub(super) fn patches(asked: &Asked<'_>) -> Planned {
     let wanted = asked.said(Slot::PatchState).and_then(|w| states_of(&w.to_lowercase(), &PATCH_STATES));
     let found: Vec<&Patch> = match wanted {
         None | Some((_, ["unreviewed"])) => return waiting(asked),
-        Some((_, states)) => asked.world.patches.iter().filter(|p| states.contains(&format!("{:?}", p.state).to_lowercase().as_str())).collect(),
+        Some((_, states)) => {
+            asked.world.patches.iter().filter(|p| states.contains(&format!("{:?}", p.state).to_lowercase().as_str())).collect()
+        }
     };
     let items: Vec<CommandItem> = found.into_iter().map(CommandItem::patch).collect();
     let sort = wanted.map(|(word, _)| word).unwrap_or_default();
@@ -166,7 +172,8 @@ pub(super) fn tasks(asked: &Asked<'_>) -> Planned {
     let wanted = asked.said(Slot::TaskState).and_then(|w| states_of(&w.to_lowercase(), &TASK_STATES));
     let feature = asked.feature()?;
     let fits = |t: &&TaskView| {
-        feature.as_ref().is_none_or(|(p, f)| t.at.project == *p && t.at.feature == *f) && wanted.is_none_or(|(_, l)| l.contains(&t.state.label()))
+        feature.as_ref().is_none_or(|(p, f)| t.at.project == *p && t.at.feature == *f)
+            && wanted.is_none_or(|(_, l)| l.contains(&t.state.label()))
     };
     let items: Vec<CommandItem> = asked.world.tasks.iter().filter(fits).map(CommandItem::task).collect();
     let sort = wanted.map(|(word, _)| format!("{word} ")).unwrap_or_default();
@@ -189,12 +196,24 @@ pub(super) fn names(asked: &Asked<'_>) -> Planned {
             };
             ("feature", "project.show", world.features.iter().map(item).collect())
         }
-        Some('p') => ("project", "project.list", world.projects.iter().map(|p| CommandItem::named(ItemKind::Project, p.as_str(), "project")).collect()),
+        Some('p') => (
+            "project",
+            "project.list",
+            world.projects.iter().map(|p| CommandItem::named(ItemKind::Project, p.as_str(), "project")).collect(),
+        ),
         Some('m') if said.starts_with("me") => {
-            let names: Vec<String> = world.members.iter().map(|m| format!("{} ({})", m.name, m.roles.iter().map(|r| format!("{r:?}").to_lowercase()).collect::<Vec<_>>().join(", "))).collect();
+            let names: Vec<String> = world
+                .members
+                .iter()
+                .map(|m| format!("{} ({})", m.name, m.roles.iter().map(|r| format!("{r:?}").to_lowercase()).collect::<Vec<_>>().join(", ")))
+                .collect();
             return Plan::tells("Members.", "org.show", format!("{}: {}.", capital(&count(names.len(), "member")), listed(&names)), vec![]);
         }
-        _ => ("device", "org.show", world.devices.iter().map(|d| CommandItem::named(ItemKind::Device, &d.name, &format!("of {}", d.owner))).collect()),
+        _ => (
+            "device",
+            "org.show",
+            world.devices.iter().map(|d| CommandItem::named(ItemKind::Device, &d.name, &format!("of {}", d.owner))).collect(),
+        ),
     };
     Plan::tells(format!("{}s.", capital(noun)), action, lines(capital(&format!("{}.", count(items.len(), noun))), &items), items)
 }
@@ -212,7 +231,11 @@ pub(super) fn needs(asked: &Asked<'_>) -> Planned {
         _ => None,
     });
     let items: Vec<CommandItem> = asks.chain(reviews).chain(merges).chain(failed).collect();
-    let head = if items.is_empty() { "Nothing needs you now.".into() } else { format!("{} you.", if items.len() == 1 { "1 thing needs".into() } else { format!("{} things need", items.len()) }) };
+    let head = if items.is_empty() {
+        "Nothing needs you now.".into()
+    } else {
+        format!("{} you.", if items.len() == 1 { "1 thing needs".into() } else { format!("{} things need", items.len()) })
+    };
     Plan::tells("What needs you: questions, reviews, merges, failures.", "run.list", lines(head, &items), items)
 }
 
@@ -230,8 +253,14 @@ pub(super) fn capacity(_: &Asked<'_>) -> Planned {
                 let (free, total) = (&c["free"], &c["total"]);
                 format!(
                     "{name}: {} of {} slots free; {} of {} cores, {} of {} GiB of memory, {} of {} GiB of disk.",
-                    c["slots_free"], c["slots"], cores(&free["cpu_milli"]), cores(&total["cpu_milli"]), gib(&free["memory_bytes"]),
-                    gib(&total["memory_bytes"]), gib(&free["disk_bytes"]), gib(&total["disk_bytes"])
+                    c["slots_free"],
+                    c["slots"],
+                    cores(&free["cpu_milli"]),
+                    cores(&total["cpu_milli"]),
+                    gib(&free["memory_bytes"]),
+                    gib(&total["memory_bytes"]),
+                    gib(&free["disk_bytes"]),
+                    gib(&total["disk_bytes"])
                 )
             };
             let text = devices.as_array().into_iter().flatten().map(line).collect::<Vec<_>>().join("\n");
@@ -268,7 +297,16 @@ pub(super) fn doctor(_: &Asked<'_>) -> Planned {
         sentence: "Looked at this machine.".into(),
         tell: |_, found| {
             let bad = found.as_array().into_iter().flatten().filter(|f| f["ok"] == false);
-            let bad: Vec<String> = bad.map(|f| format!("{}: {} {}", f["what"].as_str().unwrap_or_default(), f["detail"].as_str().unwrap_or_default(), f["next"].as_str().unwrap_or_default())).collect();
+            let bad: Vec<String> = bad
+                .map(|f| {
+                    format!(
+                        "{}: {} {}",
+                        f["what"].as_str().unwrap_or_default(),
+                        f["detail"].as_str().unwrap_or_default(),
+                        f["next"].as_str().unwrap_or_default()
+                    )
+                })
+                .collect();
             (if bad.is_empty() { "Nothing is missing on this machine.".into() } else { bad.join("\n") }, vec![])
         },
     };

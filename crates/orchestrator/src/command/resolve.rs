@@ -87,8 +87,10 @@ impl<'a> Asked<'a> {
     }
 
     fn which<T>(&self, what: &str, piece: Piece, fitting: &[(String, String)]) -> Result<T, Trouble> {
-        let choices =
-            fitting.iter().take(crate::limits::CHOICES_MAX).map(|(new, label)| Choice { sentence: self.instead(piece, new), label: label.clone() });
+        let choices = fitting
+            .iter()
+            .take(crate::limits::CHOICES_MAX)
+            .map(|(new, label)| Choice { sentence: self.instead(piece, new), label: label.clone() });
         Err(Trouble::Which(format!("Which {what} is meant?"), choices.collect()))
     }
 
@@ -169,7 +171,11 @@ impl<'a> Asked<'a> {
     fn remembered_tasks(&self) -> Result<Vec<&'a TaskView>, Trouble> {
         let of_runs = self.memory.runs.iter().filter_map(|id| self.world.run(id)?.task.clone());
         let tasks = self.memory.tasks.clone();
-        let mut wanted = if self.memory.last == Some(ItemKind::Run) { first_some([of_runs.collect(), tasks]) } else { first_some([tasks, of_runs.collect()]) };
+        let mut wanted = if self.memory.last == Some(ItemKind::Run) {
+            first_some([of_runs.collect(), tasks])
+        } else {
+            first_some([tasks, of_runs.collect()])
+        };
         wanted.sort();
         wanted.dedup();
         let found: Vec<_> = wanted.iter().filter_map(|at| self.world.task(at)).collect();
@@ -192,8 +198,10 @@ impl<'a> Asked<'a> {
             0 => Err(self.no_tasks(words, feature).into()),
             _ => {
                 let said = self.text.between(piece.from, piece.to);
-                let fitting: Vec<_> =
-                    found.iter().map(|((project, id), tasks)| (format!("{said} of {id}"), format!("{project}: {}", tasks[0].task.title))).collect();
+                let fitting: Vec<_> = found
+                    .iter()
+                    .map(|((project, id), tasks)| (format!("{said} of {id}"), format!("{project}: {}", tasks[0].task.title)))
+                    .collect();
                 self.which("feature", piece, &fitting)
             }
         }
@@ -202,7 +210,8 @@ impl<'a> Asked<'a> {
     fn no_tasks(&self, words: &[&Word], feature: Option<&InFeature>) -> Problem {
         let raw: Vec<_> = words.iter().filter(|w| is_task(&w.low)).map(|w| domain::shown(&w.raw)).collect();
         let of = feature.map_or_else(|| "No feature has".to_owned(), |(_, id)| format!("{id} has not"));
-        let ranges: Vec<_> = self.world.features.iter().filter_map(|(_, id, _)| self.range_of(id)).take(crate::limits::CHOICES_MAX).collect();
+        let ranges: Vec<_> =
+            self.world.features.iter().filter_map(|(_, id, _)| self.range_of(id)).take(crate::limits::CHOICES_MAX).collect();
         let next = if ranges.is_empty() { "There are no tasks yet.".into() } else { format!("There are: {}.", ranges.join("; ")) };
         Problem::not_found(format!("{of} the tasks {} together.", listed(&raw))).next(next)
     }
@@ -255,7 +264,12 @@ impl<'a> Asked<'a> {
 
     fn run_called(&self, word: &Word, piece: Option<Piece>) -> Result<&'a Run, Trouble> {
         let part = word.raw.to_ascii_uppercase();
-        let by_id: Vec<&Run> = self.world.runs.iter().filter(|r| part.len() >= 4 && (r.id.as_str().starts_with(&part) || r.id.as_str().ends_with(&part))).collect();
+        let by_id: Vec<&Run> = self
+            .world
+            .runs
+            .iter()
+            .filter(|r| part.len() >= 4 && (r.id.as_str().starts_with(&part) || r.id.as_str().ends_with(&part)))
+            .collect();
         let of_task = |r: &&Run| r.task.as_ref().is_some_and(|t| same_task(&t.task, &word.low));
         let mut by_task: Vec<&Run> = self.world.runs.iter().filter(of_task).collect();
         // A task's newest run is meant, in each feature.
@@ -268,11 +282,15 @@ impl<'a> Asked<'a> {
         });
         match (first_some([by_id, by_task]).as_slice(), piece) {
             ([one], _) => Ok(one),
-            ([], _) => Err(Problem::not_found(format!("There is no run “{}”.", domain::shown(&word.raw))).next("“show runs” lists them.").into()),
+            ([], _) => {
+                Err(Problem::not_found(format!("There is no run “{}”.", domain::shown(&word.raw))).next("“show runs” lists them.").into())
+            }
             (several, Some(piece)) => self.which("run", piece, &several.iter().map(|r| run_choice(r)).collect::<Vec<_>>()),
             (several, None) => {
                 let ids: Vec<_> = several.iter().map(|r| r.id.to_string()).collect();
-                Err(Problem::invalid(format!("Several runs fit “{}”.", domain::shown(&word.raw))).next(format!("Give more of its id: {}.", listed(&ids))).into())
+                Err(Problem::invalid(format!("Several runs fit “{}”.", domain::shown(&word.raw)))
+                    .next(format!("Give more of its id: {}.", listed(&ids)))
+                    .into())
             }
         }
     }
@@ -292,9 +310,9 @@ impl<'a> Asked<'a> {
         };
         match (found.as_slice(), named) {
             ([one], _) => Ok(one),
-            ([], Some(word)) => {
-                Err(Problem::not_found(format!("There is no patch “{}”.", domain::shown(&word.raw))).next("“show patches” lists them.").into())
-            }
+            ([], Some(word)) => Err(Problem::not_found(format!("There is no patch “{}”.", domain::shown(&word.raw)))
+                .next("“show patches” lists them.")
+                .into()),
             ([], None) => Err(nothing_before("patch")),
             (several, _) => {
                 let names: Vec<_> = several.iter().map(|p| (format!("patch {}", p.id), CommandItem::patch(p).label)).collect();
@@ -322,7 +340,9 @@ impl<'a> Asked<'a> {
         let wants = |kind: &str| noun.is_empty() || noun == kind;
         if wants("task") && is_task(&word.low) {
             let feature = self.feature()?;
-            let here = |t: &&TaskView| same_task(&t.at.task, &word.low) && feature.as_ref().is_none_or(|(p, f)| t.at.project == *p && t.at.feature == *f);
+            let here = |t: &&TaskView| {
+                same_task(&t.at.task, &word.low) && feature.as_ref().is_none_or(|(p, f)| t.at.project == *p && t.at.feature == *f)
+            };
             found.extend(self.world.tasks.iter().filter(here).map(|t| (Thing::Task(t), format!("task {} of {}", t.at.task, t.at.feature))));
         }
         if found.is_empty() && wants("patch") && (is_patch(&word.low) || noun == "patch") {
@@ -340,9 +360,13 @@ impl<'a> Asked<'a> {
         }
         match found.len() {
             1 => Ok(found.remove(0).0),
-            0 => Err(Problem::not_found(format!("There is no {} “{}”.", if noun.is_empty() { "task, run, patch, feature or agent" } else { noun }, domain::shown(&word.raw)))
-                .next("Press Ctrl-K and write a part of its name, or “show tasks”, “show runs”, “show patches”.")
-                .into()),
+            0 => Err(Problem::not_found(format!(
+                "There is no {} “{}”.",
+                if noun.is_empty() { "task, run, patch, feature or agent" } else { noun },
+                domain::shown(&word.raw)
+            ))
+            .next("Press Ctrl-K and write a part of its name, or “show tasks”, “show runs”, “show patches”.")
+            .into()),
             _ => {
                 let names: Vec<_> = found.iter().map(|(thing, new)| (new.clone(), thing.label())).collect();
                 self.which("one", piece, &names)
@@ -382,10 +406,18 @@ impl<'a> Asked<'a> {
             found.extend(world.agents.iter().filter(|a| a.as_str() == word).map(CommandItem::agent));
         }
         if noun.is_empty() || noun == "project" {
-            found.extend(world.projects.iter().filter(|p| p.as_str() == word).map(|p| CommandItem::named(ItemKind::Project, p.as_str(), "project")));
+            found.extend(
+                world.projects.iter().filter(|p| p.as_str() == word).map(|p| CommandItem::named(ItemKind::Project, p.as_str(), "project")),
+            );
         }
         if noun.is_empty() || noun == "device" {
-            found.extend(world.devices.iter().filter(|d| d.name.to_lowercase() == word).map(|d| CommandItem::named(ItemKind::Device, &d.name, "device")));
+            found.extend(
+                world
+                    .devices
+                    .iter()
+                    .filter(|d| d.name.to_lowercase() == word)
+                    .map(|d| CommandItem::named(ItemKind::Device, &d.name, "device")),
+            );
         }
         found
     }
@@ -441,7 +473,10 @@ fn run_choice(run: &Run) -> (String, String) {
 }
 
 fn nothing_before(what: &str) -> Trouble {
-    Problem::invalid(format!("It is not clear which {what} is meant.")).because("None was spoken of before in this conversation.").next("Name it by its id.").into()
+    Problem::invalid(format!("It is not clear which {what} is meant."))
+        .because("None was spoken of before in this conversation.")
+        .next("Name it by its id.")
+        .into()
 }
 
 fn unknown(kind: &str, word: &str, names: &[String]) -> Problem {

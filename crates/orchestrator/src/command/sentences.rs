@@ -28,12 +28,27 @@ const ROWS: &[Row] = &[
     ("what|who needs|wants [attention] [from]", "what needs me", "questions, reviews, merges and failures that wait for you", q::needs),
     ("what should|must|to do [next]", "", "", q::needs),
     ("what waiting|waits for", "", "", q::needs),
-    ("run|start|do|execute|retry|rerun {tasks} [again] [of|in|from {feature}] [with|by|using {agent}] [on|at {place}]", "run T004 to T008", "gives tasks to an agent", c::run),
-    ("run|start|do|execute {tasks} in|of feature {feature} [with|by|using {agent}] [on|at {place}]", "run feature 001", "gives all open tasks of a feature to an agent", c::run),
+    (
+        "run|start|do|execute|retry|rerun {tasks} [again] [of|in|from {feature}] [with|by|using {agent}] [on|at {place}]",
+        "run T004 to T008",
+        "gives tasks to an agent",
+        c::run,
+    ),
+    (
+        "run|start|do|execute {tasks} in|of feature {feature} [with|by|using {agent}] [on|at {place}]",
+        "run feature 001",
+        "gives all open tasks of a feature to an agent",
+        c::run,
+    ),
     ("give|assign|hand {tasks} [of|in {feature}] to {agent}", "", "", c::run),
     ("give|grant {member} {role} [role]", "", "", c::role),
     ("make {member} {role}", "", "", c::role),
-    ("why|where [does|do|doesn't] {thing} [of|in {feature}] [not] [still] [waiting|wait|waits|stuck|blocked|started|start|running|run|fail|failed|failing|stopped|stop|done|finished|merged]", "why is T012 waiting?", "where a task, run or patch stands, and why", q::why),
+    (
+        "why|where [does|do|doesn't] {thing} [of|in {feature}] [not] [still] [waiting|wait|waits|stuck|blocked|started|start|running|run|fail|failed|failing|stopped|stop|done|finished|merged]",
+        "why is T012 waiting?",
+        "where a task, run or patch stands, and why",
+        q::why,
+    ),
     ("what [happened|happens|wrong] [to|with] {thing} [of|in {feature}] [waiting|wait|waits|doing] [for|on]", "", "", q::why),
     ("show|open|describe|status [status] [of|for] {thing} [of|in {feature}]", "show T004", "where something stands", q::why),
     ("stop|end|cancel|kill|abort {runs} [on|at {place}]", "stop everything", "ends runs; their work stays in checkpoints", c::stop),
@@ -42,21 +57,46 @@ const ROWS: &[Row] = &[
     ("evict {runs} [on|from {place}]", "evict everything", "gives this machine back: runs are saved and go on later", c::evict),
     ("evict|reclaim|free|give machine [back]", "", "", c::evict),
     ("give back machine", "", "", c::evict),
-    ("show|list|find|get|which|display [all] {run-state} runs [since|from|after|within|in|of {when}] [{when}] [by|of {agent}]", "show failed runs since yesterday", "runs by their state and time", q::runs),
-    ("show|list|find|get|which|display [all] runs [since|from|after|within|in|of {when}] [{when}] [by|of {agent}]", "show runs today", "runs since a moment", q::runs),
+    (
+        "show|list|find|get|which|display [all] {run-state} runs [since|from|after|within|in|of {when}] [{when}] [by|of {agent}]",
+        "show failed runs since yesterday",
+        "runs by their state and time",
+        q::runs,
+    ),
+    (
+        "show|list|find|get|which|display [all] runs [since|from|after|within|in|of {when}] [{when}] [by|of {agent}]",
+        "show runs today",
+        "runs since a moment",
+        q::runs,
+    ),
     ("which runs {run-state} [since|from|after|within|in {when}] [{when}]", "", "", q::runs),
     ("what|which failed|failing|broke [since|from|after|within|in {when}] [{when}]", "", "", q::failures),
     ("what|who runs|running|working|run [on|at {place}]", "what is running?", "runs that have not ended", q::running),
-    ("show|list|which|what|find [all] [{patch-state}] patches|reviews waiting|wait|waits|need|needing|ready|to [that] [for] [review|reviews|reviewed|merge] [a]", "show patches waiting for review", "patches that nobody judged yet", q::waiting),
+    (
+        "show|list|which|what|find [all] [{patch-state}] patches|reviews waiting|wait|waits|need|needing|ready|to [that] [for] [review|reviews|reviewed|merge] [a]",
+        "show patches waiting for review",
+        "patches that nobody judged yet",
+        q::waiting,
+    ),
     ("show|list|which|what|find [all] {patch-state} patches", "show open patches", "patches by their state", q::patches),
     ("show|list|find [all] patches", "", "", q::all_patches),
     ("show|list|which|what|find [all] {task-state} tasks [of|in|from {feature}]", "show open tasks", "tasks by their state", q::tasks),
     ("show|list|which|what|find [all] tasks [of|in|from {feature}]", "", "", q::tasks),
-    ("show|list|which|what|who [all] agents|features|projects|devices|machines|members", "show agents", "agents, features, projects, devices or members", q::names),
+    (
+        "show|list|which|what|who [all] agents|features|projects|devices|machines|members",
+        "show agents",
+        "agents, features, projects, devices or members",
+        q::names,
+    ),
     ("merge|land|ship {patch}", "merge patch 1a2b3c4d", "merges a patch, once its gate is open", c::merge),
     ("accept|approve {patch} [{tail}]", "accept patch 1a2b3c4d", "a review that accepts", c::accept),
     ("review|comment [on] {patch} {tail}", "comment on patch 1a2b3c4d: …", "a review without a verdict", c::comment),
-    ("request|ask|demand|want [for] changes|change [on|of|for|in|to] {patch} [{tail}]", "request changes on patch 1a2b3c4d: …", "a review that asks for changes", c::reject),
+    (
+        "request|ask|demand|want [for] changes|change [on|of|for|in|to] {patch} [{tail}]",
+        "request changes on patch 1a2b3c4d: …",
+        "a review that asks for changes",
+        c::reject,
+    ),
     ("reject|refuse {patch} [{tail}]", "", "", c::reject),
     ("close|archive {patch}", "close patch 1a2b3c4d", "closes a patch without merging it", c::close),
     ("send|message|tell|say|write [message] [to] {run} {tail}", "send to run 1AB2CD: …", "a message to a running agent", c::send),
@@ -70,7 +110,7 @@ const ROWS: &[Row] = &[
     ("edit|change|rename|reword {task} [of|in {feature}] to {text}", "", "", c::edit),
     ("capacity", "capacity", "what this machine lends, and what of it is free", q::capacity),
     ("how much|many|what room|capacity|space|slots|free [free] [left]", "", "", q::capacity),
-    ("show capacity", "", "", q::capacity),
+    ("show|what capacity|free|available [here|left]", "", "", q::capacity),
     ("verify|check journal|chain|everything", "verify the journal", "checks every link, hash and signature", q::verify),
     ("journal sound|good|intact", "", "", q::verify),
     ("doctor", "doctor", "what is missing on this machine", q::doctor),
@@ -83,5 +123,7 @@ const ROWS: &[Row] = &[
 /// Every form, in the order in which they are tried.
 pub(super) fn all() -> &'static [Sentence] {
     static ALL: OnceLock<Vec<Sentence>> = OnceLock::new();
-    ALL.get_or_init(|| ROWS.iter().map(|(written, example, what, plan)| Sentence { form: form(written), example, what, plan: *plan }).collect())
+    ALL.get_or_init(|| {
+        ROWS.iter().map(|(written, example, what, plan)| Sentence { form: form(written), example, what, plan: *plan }).collect()
+    })
 }

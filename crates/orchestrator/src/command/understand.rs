@@ -19,7 +19,6 @@ use crate::{
 use domain::{Kind, Problem};
 use jiff::Zoned;
 use serde_json::Value;
-use std::sync::Arc;
 
 /// Who is to understand it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
@@ -32,15 +31,19 @@ pub enum With {
 }
 
 /// Understands a sentence.
-pub(crate) async fn understand(context: Context, conversation: Option<String>, said: &str, with: Option<With>) -> Result<CommandAnswer, Problem> {
+pub(crate) async fn understand(
+    context: Context,
+    conversation: Option<String>,
+    said: &str,
+    with: Option<With>,
+) -> Result<CommandAnswer, Problem> {
     if said.len() > limits::SENTENCE_BYTES_MAX {
         return Err(Problem::new(Kind::Limit, format!("A sentence may have {} bytes.", limits::SENTENCE_BYTES_MAX)).next("Say it shorter."));
     }
     let org = context.org()?;
     let (id, shared) = org.desk.open(conversation.as_deref(), &context.caller, clock::now())?;
     let mut held = shared.lock().await;
-    let world = Arc::new(World::read(&context).await);
-    org.desk.keep(&context.caller, clock::now(), world.clone());
+    let world = World::read(&context).await;
     let text = Text::read(said);
     let mut answer = empty(id, &held);
     let grasped = if with == Some(With::Model) { Grasp::Nothing(vec![]) } else { grasp(&world, &held.memory, &text, &Zoned::now()) };

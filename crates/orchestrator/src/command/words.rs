@@ -2,9 +2,52 @@
 
 /// Words that say nothing of what is wanted.
 const FILLERS: [&str; 46] = [
-    "please", "kindly", "the", "a", "an", "hey", "hi", "just", "could", "can", "would", "will", "you", "i", "we", "want", "like", "me", "my",
-    "our", "us", "now", "currently", "let", "lets", "let's", "ok", "okay", "also", "then", "so", "is", "are", "was", "were", "does", "did",
-    "has", "have", "been", "be", "there", "right", "i'd", "i'll", "meshwork",
+    "please",
+    "kindly",
+    "the",
+    "a",
+    "an",
+    "hey",
+    "hi",
+    "just",
+    "could",
+    "can",
+    "would",
+    "will",
+    "you",
+    "i",
+    "we",
+    "want",
+    "like",
+    "me",
+    "my",
+    "our",
+    "us",
+    "now",
+    "currently",
+    "let",
+    "lets",
+    "let's",
+    "ok",
+    "okay",
+    "also",
+    "then",
+    "so",
+    "is",
+    "are",
+    "was",
+    "were",
+    "does",
+    "did",
+    "has",
+    "have",
+    "been",
+    "be",
+    "there",
+    "right",
+    "i'd",
+    "i'll",
+    "meshwork",
 ];
 
 /// A word of a sentence.
@@ -106,7 +149,10 @@ fn range(raw: &str) -> Option<(&str, &str)> {
 pub(super) fn is_task(word: &str) -> bool {
     let digits = word.strip_prefix(['t', 'T']).unwrap_or(word).trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let suffix = word.len() - digits.len() - usize::from(word.starts_with(['t', 'T']));
-    (1..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && suffix <= 2 && (digits.len() <= 4 || word.len() > digits.len())
+    (1..=8).contains(&digits.len())
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && suffix <= 2
+        && (digits.len() <= 4 || word.len() > digits.len())
 }
 
 /// How many letters have to be changed to make one of these words of it; none where it is too far from all. Digits are no
@@ -144,16 +190,24 @@ mod tests {
 
     #[test]
     fn small_slips_are_forgiven_and_other_words_are_not() {
-        for (word, slip, found) in
-            [("merge", "mrege", true), ("stop", "stpo", true), ("stop", "show", false), ("run", "rnu", false), ("capacity", "capasitty", true), ("laptop-3", "laptop-9", false), ("laptop-3", "latpop-3", true)]
-        {
+        for (word, slip, found) in [
+            ("merge", "mrege", true),
+            ("stop", "stpo", true),
+            ("stop", "show", false),
+            ("run", "rnu", false),
+            ("capacity", "capasitty", true),
+            ("laptop-3", "laptop-9", false),
+            ("laptop-3", "latpop-3", true),
+        ] {
             assert_eq!(near(&[word], slip).is_some(), found, "{slip}");
         }
     }
 
     #[test]
     fn tasks_are_told_from_other_numbers() {
-        for (word, task) in [("T012", true), ("t1", true), ("12", true), ("T012a", true), ("20260501", false), ("01JABC", false), ("T", false)] {
+        for (word, task) in
+            [("T012", true), ("t1", true), ("12", true), ("T012a", true), ("20260501", false), ("01JABC", false), ("T", false)]
+        {
             assert_eq!(is_task(word), task, "{word}");
         }
     }

@@ -5,8 +5,7 @@ use crate::{
     table::{self, Context},
 };
 use domain::{
-    AgentName, Did, FeatureId, Problem, ProjectName, RunId, TaskRef,
-    gate,
+    AgentName, Did, FeatureId, Problem, ProjectName, RunId, TaskRef, gate,
     org::{Device, Member},
     patch::{Patch, PatchState, Verdict},
     run::Run,
@@ -50,7 +49,8 @@ impl World {
         world.agents = agents.as_array().into_iter().flatten().map(|a| part::<Option<AgentName>>(&a["name"])).flatten().collect();
         world.runs = part(&world.ask(context, "run.list", json!({"limit": RUNS_MAX})).await);
         let projects = world.ask(context, "project.list", json!({})).await;
-        world.projects = projects.as_array().into_iter().flatten().filter_map(|p| part::<Option<ProjectName>>(&p["project"]["name"])).collect();
+        world.projects =
+            projects.as_array().into_iter().flatten().filter_map(|p| part::<Option<ProjectName>>(&p["project"]["name"])).collect();
         for project in world.projects.clone() {
             let shown = world.ask(context, "project.show", json!({"project": project})).await;
             for feature in shown["features"].as_array().into_iter().flatten() {
@@ -104,7 +104,9 @@ impl World {
 
     /// Open patches that were accepted, and by nobody refused.
     pub(super) fn accepted_patches(&self) -> impl Iterator<Item = &Patch> {
-        self.patches.iter().filter(|p| p.state == PatchState::Open && verdicts(p).any(|v| v == Verdict::Accept) && !verdicts(p).any(|v| v == Verdict::Reject))
+        self.patches.iter().filter(|p| {
+            p.state == PatchState::Open && verdicts(p).any(|v| v == Verdict::Accept) && !verdicts(p).any(|v| v == Verdict::Reject)
+        })
     }
 
     /// Whether a task may be given to an agent.

@@ -27,7 +27,7 @@ mod sse;
 mod tests;
 
 pub use client::Client;
-pub use endpoint::check_address;
 pub use egress::{Resolver, serve_egress, system_resolver};
+pub use endpoint::check_address;
 pub use model::serve_model;
 pub use route::{Call, KeySource, Parts, Patience, Recorder, Refused, Route};

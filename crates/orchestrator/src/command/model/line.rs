@@ -39,7 +39,8 @@ impl Line {
             let org = recording.upgrade();
             Box::pin(async move {
                 let org = org.ok_or_else(|| Problem::unavailable("The orchestrator is closing."))?;
-                let body = Body::CommandModelCalled { model: call.model, status: call.status, usage: call.usage, duration_ms: call.duration_ms };
+                let body =
+                    Body::CommandModelCalled { model: call.model, status: call.status, usage: call.usage, duration_ms: call.duration_ms };
                 org.record(&org.device, vec![body]).await
             }) as futures::future::BoxFuture<'static, Result<(), Problem>>
         };

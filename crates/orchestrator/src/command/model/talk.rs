@@ -78,7 +78,11 @@ impl Talk<'_> {
             }
             let mut told = Vec::new();
             for (at, call) in heard.calls.iter().enumerate() {
-                let text = if at < limits::MODEL_CALLS_MAX { self.tool(call).await } else { "Too many calls at once: this one was left out.".into() };
+                let text = if at < limits::MODEL_CALLS_MAX {
+                    self.tool(call).await
+                } else {
+                    "Too many calls at once: this one was left out.".into()
+                };
                 told.push((call.id.clone(), text));
             }
             parts.extend([Part::Called(heard), Part::Told(told)]);
@@ -86,7 +90,8 @@ impl Talk<'_> {
         // What it proposed so far stays: each is shown and asked about like any other.
         self.ends(said, "");
         self.answer.problems.push(
-            Problem::new(Kind::Limit, format!("The model looked {} times and came to no answer.", limits::MODEL_ROUNDS_MAX)).next("Ask for less at once."),
+            Problem::new(Kind::Limit, format!("The model looked {} times and came to no answer.", limits::MODEL_ROUNDS_MAX))
+                .next("Ask for less at once."),
         );
         Ok(())
     }
@@ -114,7 +119,11 @@ impl Talk<'_> {
     async fn read(&mut self, action: &'static Action, asked: &ToolCall) -> String {
         let input = if asked.input.is_null() { json!({}) } else { asked.input.clone() };
         self.held.untrusted |= tools::tells_of_others(action);
-        self.answer.looked.push(Looked { action: action.name.into(), input: input.clone(), sentence: format!("Looked: {}", action.summary) });
+        self.answer.looked.push(Looked {
+            action: action.name.into(),
+            input: input.clone(),
+            sentence: format!("Looked: {}", action.summary),
+        });
         match call(self.context, action.name, input).await {
             Ok(value) => {
                 let text = value.to_string();

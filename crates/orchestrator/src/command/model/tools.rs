@@ -1,10 +1,7 @@
 //! Which actions the model is offered: reads that the caller may do, and changes that can be shown exactly, as proposals.
 //! Keys, tokens, the org itself, and the command bar's own actions are never among them.
 
-use super::{
-    super::propose::PROPOSABLE,
-    wire::Tool,
-};
+use super::{super::propose::PROPOSABLE, wire::Tool};
 use crate::{
     caller::Caller,
     table::{self, Action, Effect},

@@ -88,7 +88,8 @@ fn chat(part: &Part) -> Vec<Value> {
         Part::Person(text) => vec![json!({"role": "user", "content": text})],
         Part::Model(text) => vec![json!({"role": "assistant", "content": text})],
         Part::Called(said) => {
-            let call = |c: &ToolCall| json!({"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.input.to_string()}});
+            let call =
+                |c: &ToolCall| json!({"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.input.to_string()}});
             vec![json!({"role": "assistant", "content": said.text, "tool_calls": said.calls.iter().map(call).collect::<Vec<_>>()})]
         }
         Part::Told(results) => results.iter().map(|(id, text)| json!({"role": "tool", "tool_call_id": id, "content": text})).collect(),
@@ -101,7 +102,8 @@ pub(super) fn read(api: ModelApi, answer: &Value) -> Option<Said> {
         ModelApi::Messages => {
             let blocks = answer["content"].as_array()?;
             let text = blocks.iter().filter_map(|b| b["text"].as_str()).collect::<Vec<_>>().join("\n");
-            let call = |b: &Value| Some(ToolCall { id: b["id"].as_str()?.into(), name: b["name"].as_str()?.into(), input: b["input"].clone() });
+            let call =
+                |b: &Value| Some(ToolCall { id: b["id"].as_str()?.into(), name: b["name"].as_str()?.into(), input: b["input"].clone() });
             Some(Said { text, calls: blocks.iter().filter(|b| b["type"] == "tool_use").filter_map(call).collect() })
         }
         ModelApi::Chat | ModelApi::Responses => {
@@ -139,7 +141,10 @@ mod tests {
         assert_eq!(chat["messages"][3], json!({"role": "tool", "tool_call_id": "1", "content": "[]"}));
         let messages = body(&model(ModelApi::Messages), "be short", &parts, &tools);
         assert_eq!(messages["system"], "be short");
-        assert_eq!(messages["messages"][1]["content"][1], json!({"type": "tool_use", "id": "1", "name": "run_list", "input": {"all": true}}));
+        assert_eq!(
+            messages["messages"][1]["content"][1],
+            json!({"type": "tool_use", "id": "1", "name": "run_list", "input": {"all": true}})
+        );
         assert_eq!(messages["messages"][2]["content"][0]["tool_use_id"], "1");
 
         let said = Said { text: "wait".into(), calls: vec![call] };

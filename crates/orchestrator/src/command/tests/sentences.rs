@@ -80,8 +80,14 @@ fn where_several_fit_whole_sentences_are_offered() {
     assert_eq!(told(&world, &Memory::default(), chosen), "task.show feature=002-report task=T001");
     world.agents.push("fixer".parse().unwrap());
     assert_eq!(told(&world, &Memory::default(), "run T004."), "Which agent is to do it? run T004 with builder | run T004 with fixer");
-    assert_eq!(told(&world, &Memory::default(), "edit T001: new"), "Which feature is meant? edit T001 of 001-login: new | edit T001 of 002-report: new");
-    assert_eq!(told(&world, &Memory::default(), "add task: Say goodbye"), "To which feature? add task to 001-login: Say goodbye | add task to 002-report: Say goodbye");
+    assert_eq!(
+        told(&world, &Memory::default(), "edit T001: new"),
+        "Which feature is meant? edit T001 of 001-login: new | edit T001 of 002-report: new"
+    );
+    assert_eq!(
+        told(&world, &Memory::default(), "add task: Say goodbye"),
+        "To which feature? add task to 001-login: Say goodbye | add task to 002-report: Say goodbye"
+    );
 }
 
 #[test]
@@ -127,7 +133,10 @@ fn patches_are_judged() {
         ("review patch 1a2b: why?", "patch.review patch=1a2b summary=why? verdict=comment"),
         ("comment on 1a2b3c: see line 3: it leaks", "patch.review patch=1a2b summary=see line 3: it leaks verdict=comment"),
         ("close patch beef", "patch.close patch=beef"),
-        ("merge the patch", "Which patch is meant? merge the patch 1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d | merge the patch beef3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"),
+        (
+            "merge the patch",
+            "Which patch is meant? merge the patch 1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d | merge the patch beef3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d",
+        ),
     ]);
 }
 
@@ -150,7 +159,10 @@ fn questions_are_answered() {
         ("why is T012 waiting?", "task.show feature=002-report task=T012"),
         ("what is T012 waiting for", "task.show feature=002-report task=T012"),
         ("why doesn't T012 run", "task.show feature=002-report task=T012"),
-        ("why did run FAX004 fail?", "The run FAX004 · T003 of 001-login by builder is failed. Nothing came from the engine for 9 s, so it was ended. Its work is in the checkpoint; raise limits.silence_s in .meshwork/project.toml if that is normal. FAX004"),
+        (
+            "why did run FAX004 fail?",
+            "The run FAX004 · T003 of 001-login by builder is failed. Nothing came from the engine for 9 s, so it was ended. Its work is in the checkpoint; raise limits.silence_s in .meshwork/project.toml if that is normal. FAX004",
+        ),
         ("show failed runs since yesterday", "1 failed run since 2026-05-05 00:00. FAX004"),
         ("show failed runs", "1 failed run. FAX004"),
         ("list the failing runs of today", "No failing runs since 2026-05-06 00:00."),

@@ -201,7 +201,13 @@ fn short(input: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let mut parts: Vec<String> = input.as_object().into_iter().flatten().filter(|(name, _)| *name != "project").map(|(name, value)| format!("{name}={}", one(value))).collect();
+    let mut parts: Vec<String> = input
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| *name != "project")
+        .map(|(name, value)| format!("{name}={}", one(value)))
+        .collect();
     parts.sort();
     parts.join(" ")
 }
