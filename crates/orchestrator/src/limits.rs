@@ -121,7 +121,9 @@ pub const CONVERSATIONS_MAX: usize = 512;
 /// How many turns of a conversation the model is told.
 pub const TURNS_KEPT_MAX: usize = 12;
 /// How long what there is is kept for the next key press, in milliseconds.
-pub const WORLD_KEPT_MS: u64 = 5_000;
+pub const WORLD_KEPT_MS: u64 = 2_000;
+/// How many runs, the newest first, sentences can be about.
+pub const RUNS_SPOKEN_OF_MAX: usize = 2_000;
 /// How often the command bar's model may look before it answers.
 pub const MODEL_ROUNDS_MAX: usize = 8;
 /// How many tools it may call at once.

@@ -36,6 +36,7 @@ pub(crate) async fn run(context: Context, conversation: &str, ids: &[String], kn
         }
         results.push(result);
     }
+    org.desk.forget();
     Ok(CommandResults { results })
 }
 
@@ -53,6 +54,7 @@ pub(crate) async fn undo(context: Context, conversation: &str, id: &str) -> Resu
         }
         results.push(result);
     }
+    org.desk.forget();
     if !left.is_empty() {
         // What did not work may be tried again.
         shared.lock().await.done(id, left);

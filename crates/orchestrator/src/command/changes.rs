@@ -116,8 +116,7 @@ fn steer(asked: &Asked<'_>, action: &'static str, verb: &str, fits: impl Fn(&Run
             .next("“what is running?” tells what there is.")
             .into());
     }
-    let input = |r: &Run| if action == "device.evict" { json!({"run": r.id}) } else { json!({"run": r.id}) };
-    Plan::changes(format!("{} runs.", super::answer::capital(verb)), chosen.into_iter().map(|r| (action, input(r))).collect())
+    Plan::changes(format!("{} runs.", super::answer::capital(verb)), chosen.into_iter().map(|r| (action, json!({"run": r.id}))).collect())
 }
 
 /// Tell a running agent something.

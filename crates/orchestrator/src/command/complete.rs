@@ -18,12 +18,11 @@ use std::sync::Arc;
 /// Completes a sentence at the cursor, which counts UTF-16 code units.
 pub(crate) async fn complete(context: Context, text: &str, cursor: Option<usize>) -> Result<Completions, Problem> {
     let (org, now) = (context.org()?, clock::now());
-    let seq = org.store.head()?.seq;
-    let world = match org.desk.seen(&context.caller, seq, now) {
+    let world = match org.desk.seen(&context.caller, now) {
         Some(world) => world,
         None => {
             let world = Arc::new(World::read(&context).await);
-            org.desk.keep(&context.caller, seq, now, world.clone());
+            org.desk.keep(&context.caller, now, world.clone());
             world
         }
     };

@@ -2,7 +2,7 @@
 //! while or by a restart. Proposals lie here, so that a yes is to exactly what was shown, and counts once.
 
 use super::{answer::Proposal, memory::Memory, propose::Draft, undo::Step, world::World};
-use crate::{caller::Caller, limits, org::Seq};
+use crate::{caller::Caller, limits};
 use domain::{Kind, Problem, Timestamp};
 use std::{
     collections::{HashMap, VecDeque},
@@ -72,7 +72,7 @@ impl Desk {
         }
         let id = format!("c_{}", crate::lifecycle::secret()?.get(..32).unwrap_or_default());
         let mut held = self.held();
-        held.retain(|_, e| now.since_ms(e.touched) < limits::CONVERSATION_KEPT_MS);
+        held.retain(|_, e| now < e.touched.plus_ms(limits::CONVERSATION_KEPT_MS));
         drop_oldest(&mut held, limits::CONVERSATIONS_OF_ONE_MAX, |e| e.caller == *caller);
         drop_oldest(&mut held, limits::CONVERSATIONS_MAX, |_| true);
         let conversation = Shared::default();
@@ -86,7 +86,7 @@ impl Desk {
     /// When there is none, or it is another caller's: nobody learns which.
     pub(super) fn find(&self, id: &str, caller: &Caller, now: Timestamp) -> Result<Shared, Problem> {
         let mut held = self.held();
-        let entry = held.get_mut(id).filter(|e| e.caller == *caller && now.since_ms(e.touched) < limits::CONVERSATION_KEPT_MS);
+        let entry = held.get_mut(id).filter(|e| e.caller == *caller && now < e.touched.plus_ms(limits::CONVERSATION_KEPT_MS));
         let entry = entry.ok_or_else(|| {
             Problem::not_found("This conversation is not held any more.")
                 .because("Conversations end after an hour of silence, and with a restart.")
@@ -96,16 +96,21 @@ impl Desk {
         Ok(entry.conversation.clone())
     }
 
-    /// What there is, as it was read a moment ago for this caller, where nothing was journaled since.
-    pub(super) fn seen(&self, caller: &Caller, seq: Seq, now: Timestamp) -> Option<Arc<World>> {
+    /// What there is, as it was read a moment ago for this caller.
+    pub(super) fn seen(&self, caller: &Caller, now: Timestamp) -> Option<Arc<World>> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = |s: &&Seen| s.caller == *caller && s.seq == seq && now.since_ms(s.at) < limits::WORLD_KEPT_MS;
+        let fresh = |s: &&Seen| s.caller == *caller && now < s.at.plus_ms(limits::WORLD_KEPT_MS);
         seen.as_ref().filter(fresh).map(|s| s.world.clone())
     }
 
     /// Keeps what there is for the next key press.
-    pub(super) fn keep(&self, caller: &Caller, seq: Seq, at: Timestamp, world: Arc<World>) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(Seen { caller: caller.clone(), seq, at, world });
+    pub(super) fn keep(&self, caller: &Caller, at: Timestamp, world: Arc<World>) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(Seen { caller: caller.clone(), at, world });
+    }
+
+    /// Something was changed: what there is is read anew.
+    pub(super) fn forget(&self) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -113,7 +118,6 @@ impl Desk {
 #[derive(Debug)]
 struct Seen {
     caller: Caller,
-    seq: Seq,
     at: Timestamp,
     world: Arc<World>,
 }

@@ -16,7 +16,7 @@ use jiff::Zoned;
 /// What the grammar makes of a sentence.
 pub(super) enum Grasp {
     /// It is understood.
-    Plan(Plan),
+    Plan(Box<Plan>),
     /// It fits a form, and cannot be done as it is.
     Trouble(Trouble),
     /// It fits none; these come nearest.
@@ -33,7 +33,7 @@ pub(super) fn grasp(world: &World, memory: &Memory, text: &Text, now: &Zoned) ->
     let mut first = None;
     for (sentence, fit) in best {
         match (sentence.plan)(&Asked { world, memory, text, fit, now }) {
-            Ok(plan) => return Grasp::Plan(plan),
+            Ok(plan) => return Grasp::Plan(Box::new(plan)),
             Err(Trouble::Problem(problem)) if problem.kind == Kind::NotFound => first = first.or(Some(Trouble::Problem(problem))),
             Err(trouble) => return Grasp::Trouble(trouble),
         }

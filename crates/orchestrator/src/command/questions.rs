@@ -126,7 +126,9 @@ fn told_runs(asked: &Asked<'_>, word: Option<&str>) -> Planned {
     let sort = wanted.map_or(String::new(), |(word, _)| format!("{word} "));
     let by = agent.map(|a| format!(" by {a}")).unwrap_or_default();
     let from = since.map(|at| format!(" since {}", when::shown(at, asked.now))).unwrap_or_default();
-    let head = capital(&format!("{}{by}{from}.", count(items.len(), &format!("{sort}run"))));
+    let max = crate::limits::RUNS_SPOKEN_OF_MAX;
+    let cut = if asked.world.runs.len() < max { String::new() } else { format!(" Only the newest {max} runs were looked at.") };
+    let head = capital(&format!("{}{by}{from}.{cut}", count(items.len(), &format!("{sort}run"))));
     Plan::tells(capital(&format!("{sort}runs{by}{from}.")), "run.list", lines(head, &items), items)
 }
 

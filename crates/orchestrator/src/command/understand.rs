@@ -67,7 +67,10 @@ pub(crate) async fn understand(
     if answer.by == By::Grammar {
         held.remember(said, "(Answered without a model.)");
     }
-    held.memory.note(&answer.items);
+    // What a model proposes after it read text of others is nothing that “it” may stand for.
+    if answer.by != By::Model || !held.untrusted {
+        held.memory.note(&answer.items);
+    }
     answer.untrusted = held.untrusted;
     Ok(answer)
 }
@@ -91,7 +94,7 @@ fn empty(conversation: String, held: &Conversation) -> CommandAnswer {
 /// What the grammar alone makes of it.
 async fn fall_back(context: &Context, world: &World, held: &mut Conversation, grasped: Grasp, answer: &mut CommandAnswer) {
     match grasped {
-        Grasp::Plan(plan) => carry_plan(context, world, held, plan, answer).await,
+        Grasp::Plan(plan) => carry_plan(context, world, held, *plan, answer).await,
         Grasp::Trouble(Trouble::Problem(problem)) => {
             answer.by = By::Grammar;
             answer.problems.push(problem);

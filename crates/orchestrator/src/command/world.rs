@@ -1,7 +1,7 @@
 //! What there is to speak of: everything that the caller may see, read through the table of actions like by anybody else.
 
 use crate::{
-    limits::{LIST_DEFAULT, RUNS_MAX},
+    limits::{LIST_DEFAULT, RUNS_SPOKEN_OF_MAX},
     table::{self, Context},
 };
 use domain::{
@@ -46,8 +46,8 @@ impl World {
         let capacity = world.ask(context, "device.capacity", json!({})).await;
         world.tags = part(&capacity[0]["capacity"]["tags"]);
         let agents = world.ask(context, "agent.list", json!({})).await;
-        world.agents = agents.as_array().into_iter().flatten().map(|a| part::<Option<AgentName>>(&a["name"])).flatten().collect();
-        world.runs = part(&world.ask(context, "run.list", json!({"limit": RUNS_MAX})).await);
+        world.agents = agents.as_array().into_iter().flatten().filter_map(|a| part::<Option<AgentName>>(&a["name"])).collect();
+        world.runs = part(&world.ask(context, "run.list", json!({"limit": RUNS_SPOKEN_OF_MAX})).await);
         let projects = world.ask(context, "project.list", json!({})).await;
         world.projects =
             projects.as_array().into_iter().flatten().filter_map(|p| part::<Option<ProjectName>>(&p["project"]["name"])).collect();

@@ -101,6 +101,7 @@ fn patch(id: &str, title: &str, state: PatchState, verdicts: &[Verdict]) -> Patc
         head: oid.clone(),
         base: oid,
         merged_as: None,
+        merged_by: None,
         revisions: vec![revision],
         trace: None,
     }
@@ -155,7 +156,7 @@ pub(super) fn understood(world: &World, memory: &Memory, said: &str) -> Grasp {
 
 pub(super) fn plan(world: &World, said: &str) -> Plan {
     match understood(world, &Memory::default(), said) {
-        Grasp::Plan(plan) => plan,
+        Grasp::Plan(plan) => *plan,
         _ => panic!("“{said}” is not understood"),
     }
 }
