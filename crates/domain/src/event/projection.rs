@@ -9,6 +9,7 @@ use crate::{
     project::MirrorState,
     run::{Message, Phase, Reason, Run, RunState},
     task::Claim,
+    usage::Usage,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -71,6 +72,12 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
             let commit = read::<MirrorState>(before, kind::MIRROR, project.as_str())?.and_then(|m| m.commit);
             let state = MirrorState { commit, at: event.at, problem: Some(why.clone()) };
             out.push(put(kind::MIRROR, project.as_str(), &state)?);
+        }
+        Body::CommandModelSet { settings } => out.push(put(kind::COMMAND, crate::command::SETTINGS, settings)?),
+        Body::CommandModelCalled { usage, .. } => {
+            let day = crate::command::day(event.at);
+            let before = read::<Usage>(before, kind::COMMAND, &day)?.unwrap_or_default();
+            out.push(put(kind::COMMAND, &day, &before.plus(*usage))?);
         }
         _ => {}
     }
