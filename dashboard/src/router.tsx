@@ -23,6 +23,9 @@ interface RunsSearch {
   state?: string;
   all?: true;
 }
+interface JournalSearch {
+  text?: string;
+}
 interface RunSearch {
   tab?: (typeof runTabs)[number];
 }
@@ -55,6 +58,18 @@ const routes = [
     component: lazyRouteComponent(() => import("./pages/run/RunPage")),
     validateSearch: (search): RunSearch => ({ tab: one(search.tab, runTabs) }),
   }),
+  createRoute({ getParentRoute, path: "/projects", component: lazyRouteComponent(() => import("./pages/projects/Projects")) }),
+  createRoute({ getParentRoute, path: "/mesh", component: lazyRouteComponent(() => import("./pages/mesh/Mesh")) }),
+  createRoute({ getParentRoute, path: "/agents", component: lazyRouteComponent(() => import("./pages/agents/Agents")) }),
+  createRoute({ getParentRoute, path: "/members", component: lazyRouteComponent(() => import("./pages/members/Members")) }),
+  createRoute({
+    getParentRoute,
+    path: "/journal",
+    component: lazyRouteComponent(() => import("./pages/journal/Journal")),
+    validateSearch: (search): JournalSearch => ({ text: text(search.text) }),
+  }),
+  createRoute({ getParentRoute, path: "/credentials", component: lazyRouteComponent(() => import("./pages/credentials/Credentials")) }),
+  createRoute({ getParentRoute, path: "/settings", component: lazyRouteComponent(() => import("./pages/settings/Settings")) }),
 ] as const;
 
 export const router = createRouter({

@@ -140,3 +140,7 @@ pub const MODEL_TOKENS_MAX: u64 = 4_096;
 pub const MODEL_ANSWER_WAIT: Duration = Duration::from_secs(60);
 /// How long it may take for one sentence.
 pub const MODEL_TALK_WAIT: Duration = Duration::from_secs(150);
+/// How many events one search of the journal looks at before it says where to go on.
+pub const JOURNAL_SEARCHED_MAX: u64 = 20_000;
+/// How many of them it reads at once.
+pub(crate) const JOURNAL_SEARCH_STEP: u64 = 500;

@@ -11,13 +11,15 @@ import { clock } from "../ui/words";
 import css from "./Frame.module.css";
 import { Help } from "./Help";
 import { useKeys } from "./keys";
-import { places } from "./nav";
+import { usePlaces } from "./nav";
+import { useNotifications } from "./notifications";
 import { Person } from "./Person";
 
 const CommandBar = lazy(() => import("./CommandBar"));
 
 export function Frame() {
   useLive();
+  useNotifications();
   const [commands, setCommands] = useState(false);
   const [help, setHelp] = useState(false);
   const openCommands = useCallback(() => setCommands(true), []);
@@ -54,6 +56,7 @@ export function Frame() {
 
 function Side() {
   const { data } = useSession();
+  const places = usePlaces();
   return (
     <nav className={css.side} aria-label="Pages">
       <div className={css.org} title={data?.org ?? undefined}>

@@ -2,7 +2,7 @@
 import { Dialog } from "../ui/Dialog";
 import ui from "../ui/ui.module.css";
 import css from "./Help.module.css";
-import { places } from "./nav";
+import { usePlaces } from "./nav";
 
 const keys: [string, string][] = [
   ["Ctrl K", "Find or do anything"],
@@ -14,6 +14,7 @@ const keys: [string, string][] = [
 ];
 
 export function Help({ open, onClose }: { open: boolean; onClose: () => void }) {
+  const places = usePlaces();
   return (
     <Dialog title="Keyboard shortcuts" open={open} onClose={onClose}>
       <dl className={css.keys}>

@@ -5,12 +5,13 @@ import { useMemo } from "react";
 import { read, useRead } from "../api/query";
 import { taskLink } from "../ui/links";
 import { runWord, shortRun, taskWords } from "../ui/words";
-import { places } from "./nav";
+import { usePlaces } from "./nav";
 import type { Found } from "./rank";
 import { setTheme } from "./theme";
 
 export function useFindable(): Found[] {
   const { navigate } = useRouter();
+  const places = usePlaces();
   const { data: runs = [] } = useRead("run.list", { all: true });
   const { data: projects = [] } = useRead("project.list", {});
   const { data: agents = [] } = useRead("agent.list", {});
@@ -59,7 +60,7 @@ export function useFindable(): Found[] {
       });
     }
     for (const { name, engine } of agents) {
-      found.push({ id: `agent ${name}`, kind: "Agent", title: name, hint: engine.kind, go: () => void navigate({ to: "/runs" }) });
+      found.push({ id: `agent ${name}`, kind: "Agent", title: name, hint: engine.kind, go: () => void navigate({ to: "/agents" }) });
     }
     for (const theme of ["system", "light", "dark"] as const) {
       found.push({
@@ -70,5 +71,5 @@ export function useFindable(): Found[] {
       });
     }
     return found;
-  }, [runs, names, tasks, agents, navigate]);
+  }, [places, runs, names, tasks, agents, navigate]);
 }

@@ -25,6 +25,7 @@ pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
     vec![
         action("journal.list", Reads, Permission::View, "A page of this device's journal.", list),
+        action("journal.search", Reads, Permission::View, "Find events in this device's journal, newest first.", search),
         action("journal.verify", Reads, Permission::View, "Check every link, hash and signature of the journal.", verify),
         action("journal.rebuild", Changes, Permission::ManageDevice, "Make what is shown anew from the journal.", rebuild),
         action("backup.create", Changes, Permission::ManageOrg, "Save keys and journal into an encrypted file.", create_backup),
@@ -54,12 +55,71 @@ struct Entry {
 async fn list(context: Context, input: List) -> Result<Vec<Entry>, Problem> {
     let list = move |org: &Arc<Org>| {
         let events = org.store.events(store::Seq(input.after), input.limit.unwrap_or(limits::LIST_DEFAULT).min(limits::PAGE_MAX))?;
-        Ok(events
-            .into_iter()
-            .map(|r| Entry { seq: r.seq.0, incarnation: r.incarnation, hash: r.hash, event: (*r.event).clone() })
-            .collect())
+        Ok(events.into_iter().map(Entry::from).collect())
     };
     context.org()?.blocking(list).await
+}
+
+impl From<store::Recorded> for Entry {
+    fn from(r: store::Recorded) -> Self {
+        Self { seq: r.seq.0, incarnation: r.incarnation, hash: r.hash, event: (*r.event).clone() }
+    }
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Search {
+    /// Words that all stand in the event, in either case; every event where nothing is said.
+    #[serde(default)]
+    text: String,
+    /// Only events before this number; from the end where nothing is said.
+    #[serde(default)]
+    before: Option<u64>,
+    /// How many at most.
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+/// What a search found, newest first.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Finds {
+    entries: Vec<Entry>,
+    /// Say this as `before` to go on with older events; nothing where the beginning was reached.
+    older: Option<u64>,
+}
+
+async fn search(context: Context, input: Search) -> Result<Finds, Problem> {
+    let words: Vec<String> = input.text.split_whitespace().map(str::to_lowercase).collect();
+    let limit = input.limit.unwrap_or(limits::LIST_DEFAULT).clamp(1, limits::PAGE_MAX);
+    let find = move |org: &Arc<Org>| {
+        let mut before = input.before.unwrap_or(u64::MAX).min(org.store.head()?.seq.0 + 1);
+        let stop = before.saturating_sub(limits::JOURNAL_SEARCHED_MAX);
+        let mut entries = vec![];
+        while before > 1 && before > stop {
+            let after = before.saturating_sub(limits::JOURNAL_SEARCH_STEP).max(1) - 1;
+            let span = usize::try_from(before - 1 - after).unwrap_or(usize::MAX);
+            for recorded in org.store.events(store::Seq(after), span)?.into_iter().rev() {
+                before = recorded.seq.0;
+                if holds(&recorded.event, &words)? {
+                    entries.push(Entry::from(recorded));
+                }
+                if entries.len() == limit {
+                    return Ok(Finds { entries, older: (before > 1).then_some(before) });
+                }
+            }
+        }
+        Ok(Finds { entries, older: (before > 1).then_some(before) })
+    };
+    context.org()?.blocking(find).await
+}
+
+/// Whether all words stand in the event as it is written.
+fn holds(event: &Event, words: &[String]) -> Result<bool, Problem> {
+    if words.is_empty() {
+        return Ok(true);
+    }
+    let text = serde_json::to_string(event).map_err(Problem::internal)?.to_lowercase();
+    Ok(words.iter().all(|word| text.contains(word)))
 }
 
 /// What a check of the journal found.

@@ -1,0 +1,160 @@
+// Credentials: names of what this machine's vault keeps. A secret goes in, and never comes out again.
+import { Plus } from "lucide-react";
+import { useState } from "react";
+import type { Output, Schemas } from "../../api/call";
+import { call, problemOf } from "../../api/call";
+import { useAct, useMay, useRead } from "../../api/query";
+import { Button } from "../../ui/Button";
+import { Ask, Dialog } from "../../ui/Dialog";
+import { Choice, Field, Form } from "../../ui/Form";
+import { Page } from "../../ui/Page";
+import { Empty, Loaded } from "../../ui/State";
+import { Table } from "../../ui/Table";
+import { Ago } from "../../ui/Time";
+import { notify } from "../../ui/Toasts";
+
+type Credential = Output<"credential.list">[number];
+
+const kinds: { key: Schemas["CredentialKind"]; title: string }[] = [
+  { key: "api-key", title: "key of a model provider" },
+  { key: "token", title: "token of a git host or a service" },
+  { key: "login", title: "login of an engine" },
+  { key: "generic", title: "anything else" },
+];
+
+export default function Credentials() {
+  const credentials = useRead("credential.list", {});
+  const may = useMay("credential.set");
+  const [adds, setAdds] = useState(false);
+  return (
+    <Page
+      title="Credentials"
+      actions={
+        may && (
+          <Button tone="primary" onClick={() => setAdds(true)}>
+            <Plus size={14} aria-hidden /> Add a credential
+          </Button>
+        )
+      }
+    >
+      <p className="muted">They are kept encrypted on this machine. No run, no log and no page ever gets one to see.</p>
+      <Loaded query={credentials} rows={3}>
+        {(list) =>
+          list.length === 0 ? (
+            <Empty title="No credentials yet">An agent with a model needs its provider's key here.</Empty>
+          ) : (
+            <List credentials={list} />
+          )
+        }
+      </Loaded>
+      {adds && (
+        <Dialog title="Add a credential" open onClose={() => setAdds(false)}>
+          <Add onClose={() => setAdds(false)} />
+        </Dialog>
+      )}
+    </Page>
+  );
+}
+
+function List({ credentials }: { credentials: Credential[] }) {
+  const remove = useAct("credential.remove");
+  const may = useMay("credential.remove");
+  const [asks, setAsks] = useState<string>();
+  return (
+    <>
+      <Table
+        label="Credentials"
+        rows={credentials}
+        keyOf={({ name }) => name}
+        columns={[
+          { title: "Name", cell: ({ name }) => <b>{name}</b> },
+          { title: "What it is", cell: ({ kind }) => kinds.find(({ key }) => key === kind)?.title },
+          { title: "Whose", cell: ({ provider }) => provider ?? <span className="muted">not said</span> },
+          { title: "Used in", cell: ({ scopes }) => where(scopes ?? []) },
+          { title: "Set", cell: ({ created }) => <Ago at={created} /> },
+          {
+            title: "Change",
+            end: true,
+            cell: ({ name }) =>
+              may && (
+                <>
+                  <Test name={name} />{" "}
+                  <Button tone="danger" onClick={() => setAsks(name)}>
+                    Remove {name}
+                  </Button>
+                </>
+              ),
+          },
+        ]}
+      />
+      <Ask
+        title={`Remove ${asks}?`}
+        text="Agents that use it cannot reach their model any more. The secret is forgotten."
+        deed="Remove it"
+        open={asks !== undefined}
+        onClose={() => setAsks(undefined)}
+        onYes={() => asks && remove.mutate({ name: asks })}
+      />
+    </>
+  );
+}
+
+export function where(scopes: Schemas["CredentialScope"][]): string {
+  if (scopes.length === 0) return "every run of yours";
+  return scopes.map((scope) => ("project" in scope ? `project ${scope.project}` : `agent ${scope.agent}`)).join(", ");
+}
+
+/** Asks the provider. It is a read that costs a call, so only a press does it. */
+function Test({ name }: { name: string }) {
+  const [busy, setBusy] = useState(false);
+  const test = async () => {
+    setBusy(true);
+    try {
+      const { good, message } = await call("credential.test", { name });
+      notify({ tone: good ? "good" : "bad", title: message });
+    } catch (error) {
+      const { what, why, next } = problemOf(error);
+      notify({ tone: "bad", title: what, text: [why, next].filter(Boolean).join(" ") });
+    }
+    setBusy(false);
+  };
+  return (
+    <Button busy={busy} onClick={() => void test()}>
+      Test {name}
+    </Button>
+  );
+}
+
+function Add({ onClose }: { onClose: () => void }) {
+  const [name, setName] = useState("");
+  const [value, setValue] = useState("");
+  const [provider, setProvider] = useState("");
+  const [agents, setAgents] = useState("");
+  const [kind, setKind] = useState<Schemas["CredentialKind"]>("api-key");
+  const set = useAct("credential.set", { done: onClose });
+  const send = () =>
+    set.mutate({
+      name: name.trim(),
+      value,
+      kind,
+      provider: provider.trim() || null,
+      agents: agents.split(/[\s,]+/).filter(Boolean),
+      projects: [],
+    });
+  return (
+    <Form deed="Keep it" busy={set.isPending} disabled={!name.trim() || !value} onSend={send} onClose={onClose}>
+      <Field label="Name" value={name} placeholder="openai" onChange={(event) => setName(event.target.value)} />
+      <Field
+        label="Secret"
+        type="password"
+        value={value}
+        autoComplete="new-password"
+        hint="It is not shown again."
+        onChange={(event) => setValue(event.target.value)}
+      />
+      <Choice label="What it is" options={kinds} value={kind} onChange={setKind} />
+      <Field label="Whose" value={provider} placeholder="openai" onChange={(event) => setProvider(event.target.value)} />
+      <Field label="Only for these agents" value={agents} hint="Every run of yours where nothing is said." onChange={(event) => setAgents(event.target.value)} />
+    </Form>
+  );
+}

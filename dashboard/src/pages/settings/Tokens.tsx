@@ -1,0 +1,121 @@
+// Tokens for scripts: each with a role; shown once, when made.
+import { useState } from "react";
+import type { Output, Schemas } from "../../api/call";
+import { useAct, useRead } from "../../api/query";
+import { Button } from "../../ui/Button";
+import { Ask, Dialog } from "../../ui/Dialog";
+import { Choice, Field, Form } from "../../ui/Form";
+import { Section } from "../../ui/Page";
+import { Empty, Loaded } from "../../ui/State";
+import { Table } from "../../ui/Table";
+import { Ago } from "../../ui/Time";
+import ui from "../../ui/ui.module.css";
+import css from "./Settings.module.css";
+
+type Token = Output<"token.list">[number];
+
+export function Tokens() {
+  const tokens = useRead("token.list", {});
+  const revoke = useAct("token.revoke");
+  const [open, setOpen] = useState<"make" | Token>();
+  const close = () => setOpen(undefined);
+  return (
+    <Section title="Tokens for scripts" note={<Button onClick={() => setOpen("make")}>Make a token</Button>}>
+      <Loaded query={tokens} rows={2}>
+        {(list) => <List tokens={list} revoke={setOpen} />}
+      </Loaded>
+      {open === "make" && (
+        <Dialog title="Make a token" open onClose={close}>
+          <Make onClose={close} />
+        </Dialog>
+      )}
+      {typeof open === "object" && (
+        <Ask
+          title={`Revoke ${open.label || open.id}?`}
+          text="It counts no more at once. Scripts that use it are refused."
+          deed="Revoke it"
+          open
+          onClose={close}
+          onYes={() => revoke.mutate({ id: open.id })}
+        />
+      )}
+    </Section>
+  );
+}
+
+function List({ tokens, revoke }: { tokens: Token[]; revoke: (token: Token) => void }) {
+  if (tokens.length === 0) return <Empty title="No tokens">A script shows one as “Authorization: Bearer …”.</Empty>;
+  return (
+    <Table
+      label="Tokens"
+      rows={tokens}
+      keyOf={({ id }) => id}
+      columns={[
+        { title: "Token", cell: ({ id, label }) => label || <code>{id}</code> },
+        { title: "Role", cell: ({ role }) => role },
+        { title: "Made", cell: ({ created }) => <Ago at={created} /> },
+        { title: "Counts until", cell: ({ expires }) => (expires ? new Date(expires).toLocaleDateString() : "it is revoked") },
+        {
+          title: "Change",
+          end: true,
+          cell: (token) => (
+            <Button tone="danger" onClick={() => revoke(token)}>
+              Revoke {token.label || token.id}
+            </Button>
+          ),
+        },
+      ]}
+    />
+  );
+}
+
+const roles: { key: Schemas["Role"]; title: string }[] = [
+  { key: "viewer", title: "viewer: sees" },
+  { key: "developer", title: "developer: runs tasks" },
+  { key: "maintainer", title: "maintainer: keeps projects, merges" },
+  { key: "owner", title: "owner: everything that you may" },
+];
+
+function Make({ onClose }: { onClose: () => void }) {
+  const [label, setLabel] = useState("");
+  const [days, setDays] = useState("");
+  const [role, setRole] = useState<Schemas["Role"]>("viewer");
+  const create = useAct("token.create", { quiet: true });
+  if (create.data) return <Made token={create.data.token} onClose={onClose} />;
+  return (
+    <Form
+      deed="Make it"
+      busy={create.isPending}
+      onSend={() => create.mutate({ role, label: label.trim(), days: days ? Number(days) : null })}
+      onClose={onClose}
+    >
+      <Field label="What it is for" value={label} onChange={(event) => setLabel(event.target.value)} />
+      <Choice label="Role" options={roles} value={role} onChange={setRole} />
+      <Field
+        label="Days until it counts no more"
+        inputMode="numeric"
+        pattern="[0-9]*"
+        value={days}
+        hint="Until it is revoked where nothing is said."
+        onChange={(event) => setDays(event.target.value)}
+      />
+    </Form>
+  );
+}
+
+function Made({ token, onClose }: { token: string; onClose: () => void }) {
+  return (
+    <>
+      <p>Keep it now: it is not shown again.</p>
+      <p>
+        <code className={css.secret}>{token}</code>
+      </p>
+      <p className={ui.head}>
+        <span className={ui.spring} />
+        <Button tone="primary" onClick={onClose}>
+          I have kept it
+        </Button>
+      </p>
+    </>
+  );
+}

@@ -1,0 +1,78 @@
+// The webhook: what waits for a person is also posted to an address.
+import { useState } from "react";
+import { useAct, useRead } from "../../api/query";
+import { Badge } from "../../ui/Badge";
+import { Button } from "../../ui/Button";
+import { Dialog } from "../../ui/Dialog";
+import { Field, Form } from "../../ui/Form";
+import { Section } from "../../ui/Page";
+import { Loaded } from "../../ui/State";
+import { Ago } from "../../ui/Time";
+import ui from "../../ui/ui.module.css";
+import css from "./Settings.module.css";
+
+export function Webhook() {
+  const hook = useRead("webhook.show", {});
+  const again = () => void hook.refetch();
+  const set = useAct("webhook.set", { done: again });
+  const test = useAct("webhook.test", { done: again });
+  const [open, setOpen] = useState(false);
+  return (
+    <Section title="Webhook">
+      <Loaded query={hook} rows={1}>
+        {({ host, last }) => (
+          <div className={`${ui.card} ${css.card}`}>
+            <p className={css.line}>
+              <span>{host ? `What waits for a person is posted to ${host}.` : "What waits for a person can be posted to an address, as JSON."}</span>
+              <span>
+                {host && (
+                  <>
+                    <Button busy={test.isPending} onClick={() => test.mutate({})}>
+                      Send a test
+                    </Button>{" "}
+                    <Button tone="danger" busy={set.isPending} onClick={() => set.mutate({ url: "" })}>
+                      Remove the webhook
+                    </Button>{" "}
+                  </>
+                )}
+                <Button onClick={() => setOpen(true)}>{host ? "Change the webhook" : "Set a webhook"}</Button>
+              </span>
+            </p>
+            {last && (
+              <p>
+                <Badge word={last.good ? { text: "Taken", tone: "good" } : { text: "Not taken", tone: "bad" }} /> <Ago at={last.at} /> {last.text}
+              </p>
+            )}
+          </div>
+        )}
+      </Loaded>
+      {open && (
+        <Dialog title="Webhook" open onClose={() => setOpen(false)}>
+          <Address
+            onClose={() => {
+              setOpen(false);
+              again();
+            }}
+          />
+        </Dialog>
+      )}
+    </Section>
+  );
+}
+
+function Address({ onClose }: { onClose: () => void }) {
+  const [url, setUrl] = useState("");
+  const set = useAct("webhook.set", { done: onClose });
+  return (
+    <Form deed="Set" busy={set.isPending} disabled={!url.trim()} onSend={() => set.mutate({ url: url.trim() })} onClose={onClose}>
+      <Field
+        label="Address"
+        type="url"
+        value={url}
+        placeholder="https://chat.example.org/hooks/…"
+        hint="Kept encrypted: whoever has it can post there. It is not shown again."
+        onChange={(event) => setUrl(event.target.value)}
+      />
+    </Form>
+  );
+}
