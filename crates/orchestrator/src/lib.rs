@@ -32,3 +32,5 @@ pub mod runner;
 pub mod table;
 pub mod tasks;
 mod tools;
+mod toolchains;
+pub mod webhook;

@@ -144,3 +144,7 @@ pub const MODEL_TALK_WAIT: Duration = Duration::from_secs(150);
 pub const JOURNAL_SEARCHED_MAX: u64 = 20_000;
 /// How many of them it reads at once.
 pub(crate) const JOURNAL_SEARCH_STEP: u64 = 500;
+/// How long the webhook's host may take.
+pub(crate) const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
+/// When a message of the webhook that was not taken is sent again.
+pub(crate) const WEBHOOK_AGAIN_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];

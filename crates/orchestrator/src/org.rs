@@ -13,6 +13,7 @@ use crate::{
     machine::{Machine, Options},
     mirror,
     profile::{self, Profile},
+    webhook,
 };
 use domain::{
     Did, Kind, OrgName, Problem, Rid, RunId,
@@ -81,6 +82,8 @@ pub struct Org {
     pub tasks: TaskTracker,
     /// One merge at a time: each is judged on the result of the one before.
     pub merging: tokio::sync::Mutex<()>,
+    /// What is remembered of the webhook.
+    pub webhook: webhook::Webhook,
     node: Mutex<Option<Arc<Node>>>,
 }
 
@@ -148,6 +151,7 @@ impl Org {
         let changes = follow::listen(&org)?;
         recover::recover(&org).await?;
         org.tasks.spawn(dispatch::dispatch(org.clone()));
+        org.tasks.spawn(webhook::follow(org.clone()));
         org.tasks.spawn(mirror::keep(org.clone()));
         org.tasks.spawn(follow::follow(org.clone(), changes));
         Ok(org)
@@ -196,6 +200,7 @@ impl Org {
             closing: watch::Sender::new(false),
             tasks: TaskTracker::new(),
             merging: tokio::sync::Mutex::default(),
+            webhook: webhook::Webhook::default(),
             node: Mutex::new(Some(Arc::new(node))),
             dir,
         };

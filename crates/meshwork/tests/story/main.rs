@@ -16,4 +16,5 @@ mod steer;
 mod stock;
 mod support;
 mod tools;
+mod webhook;
 mod work;

@@ -28,9 +28,9 @@ pub(super) fn actions() -> Vec<Action> {
 
 /// Something that waits for a person.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Item {
+pub(crate) struct Item {
     /// Since when.
-    since: Timestamp,
+    pub(crate) since: Timestamp,
     /// In which project.
     project: ProjectName,
     /// The task that it is about.
@@ -55,26 +55,56 @@ enum What {
     Failed { run: RunId, why: String },
 }
 
+impl Item {
+    /// Tells it apart from all others, also from the same thing waiting again later.
+    pub(crate) fn key(&self) -> String {
+        let what = match &self.what {
+            What::Question { run, question, .. } => format!("question {run} {}", question.id),
+            What::Review { patch } => format!("review {patch}"),
+            What::ChangesRequested { patch } => format!("changes {patch}"),
+            What::Failed { run, .. } => format!("failed {run}"),
+        };
+        format!("{what} {}", self.since.0)
+    }
+
+    /// In one sentence.
+    pub(crate) fn sentence(&self) -> String {
+        let name = self.task.as_ref().map_or_else(String::new, |t| format!("{} ", t.task));
+        let name = format!("{name}{} ({})", self.title, self.project);
+        match &self.what {
+            What::Question { question, .. } => format!("An agent asks: {}. {name}", question.title),
+            What::Review { .. } => format!("A patch waits for a review: {name}"),
+            What::ChangesRequested { .. } => format!("Changes were requested: {name}"),
+            What::Failed { why, .. } => format!("A run failed: {name}: {why}"),
+        }
+    }
+}
+
 async fn list(context: Context, _: Nothing) -> Result<Vec<Item>, Problem> {
-    let list = |org: &Arc<Org>| {
-        let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-        let mut items = Vec::new();
-        for project in org.state()?.projects.values() {
-            let board = Board::read(org, project)?;
-            let titles: BTreeMap<&TaskRef, &str> = board.tasks.iter().map(|t| (&t.at, t.task.title.as_str())).collect();
-            items.extend(runs.iter().filter(|r| r.project == project.name && !r.state.ended()).flat_map(|r| questions(r, &titles)));
-            items.extend(board.tasks.iter().filter_map(|t| failed(&t.at, &t.task.title, &t.state, &runs)));
-            for patch in org.forge.patches(&project.rid, &project.name)? {
-                if patch.state == PatchState::Open {
-                    let task = runs.iter().find(|r| r.patch.as_ref() == Some(&patch.id)).and_then(|r| r.task.clone());
-                    items.push(open(provenance::with_counting_reviews(&org.state()?, patch), task));
-                }
+    context.org()?.blocking(items).await
+}
+
+/// What waits now, the longest waiting first.
+///
+/// # Errors
+/// When the journal or a project cannot be read.
+pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
+    let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+    let mut items = Vec::new();
+    for project in org.state()?.projects.values() {
+        let board = Board::read(org, project)?;
+        let titles: BTreeMap<&TaskRef, &str> = board.tasks.iter().map(|t| (&t.at, t.task.title.as_str())).collect();
+        items.extend(runs.iter().filter(|r| r.project == project.name && !r.state.ended()).flat_map(|r| questions(r, &titles)));
+        items.extend(board.tasks.iter().filter_map(|t| failed(&t.at, &t.task.title, &t.state, &runs)));
+        for patch in org.forge.patches(&project.rid, &project.name)? {
+            if patch.state == PatchState::Open {
+                let task = runs.iter().find(|r| r.patch.as_ref() == Some(&patch.id)).and_then(|r| r.task.clone());
+                items.push(open(provenance::with_counting_reviews(&org.state()?, patch), task));
             }
         }
-        items.sort_by_key(|i| i.since);
-        Ok(items)
-    };
-    context.org()?.blocking(list).await
+    }
+    items.sort_by_key(|i| i.since);
+    Ok(items)
 }
 
 fn questions(run: &Run, titles: &BTreeMap<&TaskRef, &str>) -> Vec<Item> {

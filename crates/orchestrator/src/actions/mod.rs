@@ -3,6 +3,7 @@
 mod agent;
 mod attention;
 mod command;
+pub(crate) mod attention;
 mod credential;
 mod device;
 mod engine;
@@ -14,6 +15,7 @@ mod run;
 mod session;
 pub(crate) mod task;
 mod token;
+mod webhook;
 
 pub use device::{Device, Pod};
 pub use run::LogPage;
@@ -37,6 +39,7 @@ pub(crate) fn all() -> Vec<Action> {
         engine::actions,
         credential::actions,
         token::actions,
+        webhook::actions,
         journal::actions,
         device::actions,
         command::actions,

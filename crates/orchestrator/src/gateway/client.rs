@@ -6,7 +6,7 @@ use domain::{Kind, Problem, run::Reason};
 /// A client that follows no redirect (the key would go along), asks for no compression (usage is read from the stream) and
 /// keeps no cookies. Cheap to clone; one serves all runs.
 #[derive(Clone)]
-pub struct Client(pub(super) reqwest::Client);
+pub struct Client(pub(crate) reqwest::Client);
 
 impl Client {
     /// Fails where the machine's certificates cannot be read.
