@@ -32,5 +32,4 @@ pub mod runner;
 pub mod table;
 pub mod tasks;
 mod tools;
-mod toolchains;
 pub mod webhook;

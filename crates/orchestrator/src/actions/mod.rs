@@ -1,9 +1,8 @@
 //! The actions, one file a resource. Each parses nothing and renders nothing: typed input in, typed output out.
 
 mod agent;
-mod attention;
-mod command;
 pub(crate) mod attention;
+mod command;
 mod credential;
 mod device;
 mod engine;
