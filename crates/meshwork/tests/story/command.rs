@@ -32,6 +32,8 @@ async fn the_main_job_is_done_in_words() {
     assert_eq!(up.ended(&run).await["state"], "done");
     let waiting = up.ok(&["ask", "show patches waiting for review"]).await;
     assert_eq!(waiting["items"][0]["kind"], "patch", "{waiting:#}");
+    let needs = up.ok(&["ask", "what needs me?"]).await;
+    assert_eq!((&needs["items"][0]["kind"], &needs["items"][0]["detail"]), (&json!("patch"), &json!("waits for a review")), "{needs:#}");
     let why = up.ok(&["ask", "why is T002 waiting?"]).await;
     assert!(text(&why["text"]).starts_with("T002 is waiting. It waits for T001."), "{why:#}");
     assert_eq!(up.ok(&["ask", "--yes", "accept T001: Good."]).await["results"][0]["done"], true);

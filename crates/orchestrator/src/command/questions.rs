@@ -7,12 +7,13 @@ use super::{
     plan::{Plan, Planned, Read},
     resolve::{Asked, Thing},
     when,
+    world::World,
 };
 use domain::{
     Timestamp,
     patch::{Patch, PatchState},
     run::Run,
-    task::{TaskState, TaskView},
+    task::TaskView,
 };
 use serde_json::{Value, json};
 
@@ -220,25 +221,42 @@ pub(super) fn names(asked: &Asked<'_>) -> Planned {
     Plan::tells(format!("{}s.", capital(noun)), action, lines(capital(&format!("{}.", count(items.len(), noun))), &items), items)
 }
 
-/// What waits for a person: questions, reviews, merges, failures.
-pub(super) fn needs(asked: &Asked<'_>) -> Planned {
-    let world = asked.world;
-    let asks = world.live().filter(|r| !r.questions.is_empty());
-    let asks = asks.map(|r| CommandItem::run(r).with_detail(&format!("asks: {}", domain::shown(&r.questions[0].title))));
-    let reviews = world.waiting_patches().map(|p| CommandItem::patch(p).with_detail("waits for a review"));
-    let merges = world.accepted_patches().map(|p| CommandItem::patch(p).with_detail("is accepted, and waits to be merged"));
-    let failed = world.tasks.iter().filter_map(|t| match &t.state {
-        TaskState::Failed { reason, .. } => Some(CommandItem::task(t).with_detail(&format!("failed: {}", domain::shown(&reason.text())))),
-        TaskState::ChangesRequested { .. } => Some(CommandItem::task(t).with_detail("changes were requested: run it again")),
-        _ => None,
-    });
-    let items: Vec<CommandItem> = asks.chain(reviews).chain(merges).chain(failed).collect();
-    let head = if items.is_empty() {
-        "Nothing needs you now.".into()
-    } else {
-        format!("{} you.", if items.len() == 1 { "1 thing needs".into() } else { format!("{} things need", items.len()) })
+/// What waits for a person.
+pub(super) fn needs(_: &Asked<'_>) -> Planned {
+    let read = Read {
+        action: "attention.list",
+        input: json!({}),
+        sentence: "Looked at what waits for a person.".into(),
+        tell: |world, waiting| {
+            let items: Vec<CommandItem> = waiting.as_array().into_iter().flatten().filter_map(|w| waits_for_person(world, w)).collect();
+            let head = match items.len() {
+                0 => "Nothing needs you now.".into(),
+                1 => "1 thing needs you.".into(),
+                n => format!("{n} things need you."),
+            };
+            (lines(head, &items), items)
+        },
     };
-    Plan::tells("What needs you: questions, reviews, merges, failures.", "run.list", lines(head, &items), items)
+    Plan::reads("What needs you: questions, reviews, merges, failures.", read)
+}
+
+fn waits_for_person(world: &World, waiting: &Value) -> Option<CommandItem> {
+    let run = || world.runs.iter().find(|r| waiting["run"] == json!(r.id)).map(CommandItem::run);
+    let task = || world.tasks.iter().find(|t| waiting["task"] == json!(t.at)).map(CommandItem::task);
+    let patch = || world.patches.iter().find(|p| waiting["patch"] == json!(p.id));
+    let words = |value: &Value| domain::shown(value.as_str().unwrap_or_default());
+    match waiting["kind"].as_str()? {
+        "question" => Some(run()?.with_detail(&format!("asks: {}", words(&waiting["question"]["title"])))),
+        "review" => {
+            let patch = patch()?;
+            let detail = if World::is_accepted(patch) { "is accepted, and waits to be merged" } else { "waits for a review" };
+            Some(CommandItem::patch(patch).with_detail(detail))
+        }
+        "changes_requested" => {
+            Some(task().or_else(|| patch().map(CommandItem::patch))?.with_detail("changes were requested: run it again"))
+        }
+        _ => Some(task()?.with_detail(&format!("failed: {}", words(&waiting["why"])))),
+    }
 }
 
 /// What is free.

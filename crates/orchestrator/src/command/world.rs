@@ -102,11 +102,9 @@ impl World {
         self.patches.iter().filter(|p| p.state == PatchState::Open && !judged(p))
     }
 
-    /// Open patches that were accepted, and by nobody refused.
-    pub(super) fn accepted_patches(&self) -> impl Iterator<Item = &Patch> {
-        self.patches.iter().filter(|p| {
-            p.state == PatchState::Open && verdicts(p).any(|v| v == Verdict::Accept) && !verdicts(p).any(|v| v == Verdict::Reject)
-        })
+    /// Whether a patch was accepted, and by nobody refused.
+    pub(super) fn is_accepted(patch: &Patch) -> bool {
+        verdicts(patch).any(|v| v == Verdict::Accept) && !verdicts(patch).any(|v| v == Verdict::Reject)
     }
 
     /// Whether a task may be given to an agent.

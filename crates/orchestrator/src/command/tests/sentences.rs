@@ -177,7 +177,7 @@ fn questions_are_answered() {
         ("show open tasks of 002", "2 open tasks of 002-report. T001,T012"),
         ("show agents", "1 agent. builder"),
         ("show members", "1 member: ada (owner)."),
-        ("what needs me", "4 things need you. ASK002,1a2b3c4d,beef3c4d,T003"),
+        ("what needs me", "attention.list"),
         ("capacity", "device.capacity"),
         ("how much room is free?", "device.capacity"),
         ("verify the journal", "journal.verify"),
