@@ -180,7 +180,7 @@ fn comment((id, comment): (&thread::CommentId, &thread::Comment<CodeLocation>)) 
     Ok(Comment {
         id: convert::oid(id)?,
         reply_to: comment.reply_to().map(convert::oid).transpose()?,
-        by: convert::did(&comment.author()),
+        by: convert::did(comment.author()),
         body: comment.body().to_owned(),
         at: timestamp(comment.timestamp()),
         line: comment.location().and_then(line_ref),
