@@ -68,7 +68,14 @@ async fn follow_claim(org: &Arc<Org>, project: &Project, task: &str) -> Result<(
         let Some(claim) = org.store.get::<Claim>(kind::CLAIM, task)? else { return Ok(()) };
         let (of, before) = (project.clone(), claim.clone());
         let events = org.blocking(move |org| news(org, &of, &before)).await?;
-        if events.is_empty() || note(org, claim, events).await? {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let (at, merged) = (claim.task.clone(), events.iter().any(|e| matches!(e.body, Body::PatchMerged { .. })));
+        if note(org, claim, events).await? {
+            if merged {
+                super::drop_merged(org, &at).await;
+            }
             return Ok(());
         }
     }
