@@ -9,6 +9,7 @@ pub use projection::{Before, Projected, project};
 
 use crate::{
     AgentName, CredentialName, Did, Hash, LeaseId, Oid, OrgName, PatchId, ProjectName, RevisionId, Rid, RunId, TaskRef, Timestamp,
+    actor::Via,
     capacity::Resources,
     patch::Verdict,
     placement::Refusal,
@@ -31,6 +32,9 @@ pub struct Event {
     pub at: Timestamp,
     /// Who caused it: a member where a person acted, else the device itself.
     pub actor: Did,
+    /// By which door they came in; none for what a device did by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Via>,
     /// What.
     #[serde(flatten)]
     pub body: Body,

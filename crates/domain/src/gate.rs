@@ -1,4 +1,9 @@
 //! The merge gate: whether a patch may be merged, and what is missing.
+//!
+//! An approval is a signed accept of the latest revision by a member who may review and did not make that revision. A run
+//! signs its work with a key of its own, so the member for whom it worked may approve it, and so may the one who merges: in
+//! an org of one person nobody else could. Each member counts once, whatever keys they sign with; so a project that wants
+//! a second person says `approvals = 2`.
 
 use crate::{
     Did, RevisionId,
@@ -79,6 +84,19 @@ pub fn missing(patch: &Patch, approvals_needed: u32, checks: Option<&[CheckResul
         Some(results) => found.extend(results.iter().filter(|c| !c.passed).map(|c| Missing::CheckFailed { name: c.name.clone() })),
     }
     found
+}
+
+/// Why a gate is open, in words: who approved, and which checks passed.
+pub fn met(patch: &Patch, approvals_needed: u32, checks: &[CheckResult]) -> String {
+    let by: Vec<_> = verdicts(patch).into_iter().filter(|(_, v)| *v == Verdict::Accept).map(|(by, _)| by.as_str()).collect();
+    let approved = match (by.as_slice(), approvals_needed) {
+        ([], _) => "no approval is needed".to_owned(),
+        (_, 0) => format!("approved by {} (none needed)", by.join(", ")),
+        (_, need) => format!("approved by {} ({} of {need} needed)", by.join(", "), by.len()),
+    };
+    let names: Vec<_> = checks.iter().map(|c| format!("“{}”", c.name)).collect();
+    let checked = if names.is_empty() { "the project has no checks".to_owned() } else { format!("{} passed", names.join(", ")) };
+    format!("{approved}; {checked}")
 }
 
 /// The verdict of each reviewer of the latest revision.

@@ -3,9 +3,11 @@
 //! No I/O, no clock, no randomness but what is passed in. Everything here is data, or a pure function over data, so that
 //! every rule can be tested with a table. This crate knows nobody; everybody knows it.
 
+pub mod actor;
 pub mod agent;
 pub mod capacity;
 pub mod command;
+pub mod diff;
 pub mod event;
 pub mod gate;
 pub mod id;

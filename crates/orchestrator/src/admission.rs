@@ -103,7 +103,10 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
             reserved: manifest.resources,
         });
         bodies.push(Body::RunMoved { run: taken.run.clone(), to: RunState::Starting, reason: None });
-        Ok(bodies.into_iter().map(|body| Event { version: domain::event::VERSION, at: now, actor: device.clone(), body }).collect())
+        Ok(bodies
+            .into_iter()
+            .map(|body| Event { version: domain::event::VERSION, at: now, actor: device.clone(), via: None, body })
+            .collect())
     });
     decided.await?;
     let reasons = std::mem::take(&mut *outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner));

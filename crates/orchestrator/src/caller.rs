@@ -2,6 +2,7 @@
 
 use domain::{
     Did, Kind, Problem,
+    actor::{Door, Via},
     role::{Permission, Role},
 };
 
@@ -12,11 +13,16 @@ pub struct Caller {
     pub member: Option<Did>,
     /// What it may do.
     pub role: Role,
-    /// The door: `cli`, `dashboard`, `token:<id>`, `mcp`.
-    pub door: String,
+    /// By which door it came in; recorded too.
+    pub via: Via,
 }
 
 impl Caller {
+    /// Whether it is a person at the command line: hints then name its commands.
+    pub fn by_hand(&self) -> bool {
+        self.via.door == Door::Cli
+    }
+
     /// Whether the caller may; otherwise the sentence that says which role could.
     ///
     /// # Errors
@@ -25,8 +31,8 @@ impl Caller {
         if self.role.allows(permission) {
             return Ok(());
         }
-        let able: Vec<_> = Role::ALL.into_iter().filter(|r| r.allows(permission)).map(|r| format!("{r:?}").to_lowercase()).collect();
-        Err(Problem::new(Kind::Forbidden, format!("Your role ({:?}) may not do this.", self.role))
+        let able: Vec<_> = Role::ALL.into_iter().filter(|r| r.allows(permission)).map(Role::name).collect();
+        Err(Problem::new(Kind::Forbidden, format!("Your role ({}) may not do this.", self.role.name()))
             .because(format!("It needs the permission {permission:?}."))
             .next(format!("Ask somebody who is {}.", able.join(" or "))))
     }

@@ -24,6 +24,7 @@ pub mod limits;
 pub mod machine;
 pub mod mcp;
 pub mod merge;
+pub mod merging;
 pub mod mirror;
 pub mod org;
 pub mod profile;

@@ -5,17 +5,19 @@ use crate::{
     actions::task::queue,
     dispatch,
     lifecycle::{drop_merged, reconcile::tell},
+    merging::Change,
     org::Org,
     provenance,
     tasks::Board,
 };
 use domain::{
-    Did, Kind, Oid, PatchId, Problem, RunId,
+    Kind, Oid, PatchId, Problem, RunId,
+    actor::Actor,
     event::Body,
     gate::{self, Missing},
-    patch::Patch,
+    patch::{Patch, PatchState},
     project::Project,
-    run::{Run, RunState},
+    run::{CheckResult, Run, RunState},
     task::TaskState,
 };
 use forge::MergeResult;
@@ -33,6 +35,8 @@ pub enum Outcome {
         patch: PatchId,
         /// The commit on the default branch.
         commit: Oid,
+        /// Why its gate was open, in words.
+        gate: String,
     },
     /// It conflicts; a run does the work anew.
     Rebasing {
@@ -49,22 +53,23 @@ pub enum Outcome {
 ///
 /// # Errors
 /// When something is missing, with what to do about it.
-pub async fn merge(org: &Arc<Org>, actor: &Did, project: &Project, patch: &Patch) -> Result<Outcome, Problem> {
-    let _one_at_a_time = org.merging.lock().await;
+pub async fn merge(org: &Arc<Org>, actor: &Actor, project: &Project, patch: &Patch) -> Result<Outcome, Problem> {
+    let _one_at_a_time = org.merging.turn(&project.name, Change::Merge(patch.id.clone())).await;
     let (named, id) = (project.clone(), patch.id.clone());
-    let (board, patch, result, made_by, task) = org
+    let (board, patch, result, made_by, task, approvals) = org
         .blocking(move |org| {
             let board = Board::read(org, &named)?;
             // Read anew: it may have changed while another merge went on.
             let state = org.state()?;
-            let patch = provenance::with_counting_reviews(&state, org.forge.patch(&named.rid, &named.name, &id)?);
+            let patch = org.forge.patch(&named.rid, &named.name, &id)?;
             provenance::known_author(org, &state, &patch)?;
+            let (task, made_by) = (provenance::task_of(org, &patch)?, provenance::run_of(org, &patch)?);
+            let patch = provenance::with_counting_reviews(&state, patch);
             // What needs no checks is said before any work is done.
             let approvals = approvals(org, &named, &board, &patch)?;
             refuse(&gate::missing(&patch, approvals, Some(&[])))?;
             let result = org.forge.merge_result(&named.rid, &patch.id, gate::latest(&patch), &reapply_ticks)?;
-            let (made_by, task) = (provenance::run_of(org, &patch)?, provenance::task_of(org, &patch)?);
-            Ok((board, patch, result, made_by, task))
+            Ok((board, patch, result, made_by, task, approvals))
         })
         .await?;
     let (commit, revision) = match result {
@@ -72,7 +77,8 @@ pub async fn merge(org: &Arc<Org>, actor: &Did, project: &Project, patch: &Patch
         MergeResult::Conflict { paths, .. } => return rebase(org, actor, &board, &patch, made_by.as_ref(), paths).await,
         MergeResult::Ready { commit, revision, .. } => (commit, revision),
     };
-    check(org, &board, &patch, made_by.as_ref(), &commit).await?;
+    let checks = check(org, &board, made_by.as_ref(), &commit).await?;
+    refuse(&gate::missing(&patch, approvals, Some(&checks)))?;
     let (rid, id, result) = (project.rid.clone(), patch.id.clone(), commit.clone());
     org.blocking(move |org| org.forge.merge(&rid, &id, &revision, &result)).await?;
     let merged = Body::PatchMerged { project: project.name.clone(), patch: patch.id.clone(), commit: commit.clone(), task: task.clone() };
@@ -83,28 +89,54 @@ pub async fn merge(org: &Arc<Org>, actor: &Did, project: &Project, patch: &Patch
     org.announce(&project.rid, std::slice::from_ref(&org.member));
     org.wake.notify_one();
     org.mirrors.notify_one();
-    Ok(Outcome::Merged { patch: patch.id, commit })
+    let gate = format!("Its gate was open: {} on the result of the merge.", gate::met(&patch, approvals, &checks));
+    Ok(Outcome::Merged { patch: patch.id, commit, gate })
 }
 
 /// Checks the result of the merge in a fresh sandbox.
-async fn check(org: &Arc<Org>, board: &Board, patch: &Patch, made_by: Option<&Run>, commit: &Oid) -> Result<(), Problem> {
+async fn check(org: &Arc<Org>, board: &Board, made_by: Option<&Run>, commit: &Oid) -> Result<Vec<CheckResult>, Problem> {
     // A fast-forward's result is the very commit that was checked, by definitions that are no older than its base.
     let known = made_by.filter(|r| r.commit.as_ref() == Some(commit) && r.checks.iter().all(|c| c.passed)).map(|r| r.checks.clone());
     let subject = made_by.map(|r| &r.id);
-    let checks = match known {
-        Some(checks) => checks,
-        None => {
-            let judged = dispatch::check(org, subject, &board.project.name, commit).await?;
-            if judged.state != RunState::Done {
-                let why = judged.reason.map(|r| r.text()).unwrap_or_default();
-                return Err(Problem::conflict("The checks on the result of the merge did not end.")
-                    .because(why)
-                    .next("Try the merge again."));
-            }
-            judged.checks
-        }
+    if let Some(checks) = known {
+        return Ok(checks);
+    }
+    let judged = dispatch::check(org, subject, &board.project.name, commit).await?;
+    if judged.state != RunState::Done {
+        let why = judged.reason.map(|r| r.text()).unwrap_or_default();
+        return Err(Problem::conflict("The checks on the result of the merge did not end.").because(why).next("Try the merge again."));
+    }
+    Ok(judged.checks)
+}
+
+/// The gate of a patch as it stands, before a merge is tried.
+#[derive(Debug)]
+pub struct Gate {
+    /// What is missing.
+    pub missing: Vec<Missing>,
+    /// Its state in words, a sentence each; none for a patch that is not open.
+    pub words: Vec<String>,
+}
+
+/// Looks at a patch's gate. The checks are those on its own commit; a merge makes them again on its result.
+///
+/// # Errors
+/// When the patch or the project's settings cannot be read.
+pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem> {
+    if patch.state != PatchState::Open {
+        return Ok(Gate { missing: vec![], words: vec![] });
+    }
+    let board = Board::read(org, project)?;
+    let checks = provenance::run_of(org, patch)?.map(|r| r.checks).unwrap_or_default();
+    let needed = approvals(org, project, &board, patch)?;
+    let counted = provenance::with_counting_reviews(&org.state()?, patch.clone());
+    let missing = gate::missing(&counted, needed, Some(&checks));
+    let mut words = match missing.is_empty() {
+        true => vec![format!("The gate is open: {}. meshwork patch merge {} merges it.", gate::met(&counted, needed, &checks), patch.id)],
+        false => std::iter::once("The gate is shut.".to_owned()).chain(missing.iter().map(Missing::text)).collect(),
     };
-    refuse(&gate::missing(patch, board.settings.approvals, Some(&checks)))
+    words.extend(org.merging.state(&project.name, &patch.id));
+    Ok(Gate { missing, words })
 }
 
 /// How many approvals a patch needs. One that changes how the project itself is checked and run needs at least one.
@@ -138,7 +170,7 @@ fn reapply_ticks(path: &str, base: Option<&[u8]>, ours: Option<&[u8]>, theirs: O
 /// Queues a run that does the patch's work anew.
 async fn rebase(
     org: &Arc<Org>,
-    actor: &Did,
+    actor: &Actor,
     board: &Board,
     patch: &Patch,
     made_by: Option<&Run>,

@@ -1,6 +1,6 @@
 //! Mirrors: the merged default branch goes to an ordinary git host, and changes made there come back, both by themselves.
 
-use crate::{limits, org::Org};
+use crate::{limits, merging::Change, org::Org};
 use domain::{
     Oid, Problem, ProjectName,
     event::{Body, kind},
@@ -53,7 +53,7 @@ pub(crate) async fn take(org: &Arc<Org>, project: &Project, remote: &str) -> Res
     let (rid, from) = (project.rid.clone(), remote.to_owned());
     let found = org.blocking(move |org| org.forge.mirror_fetch(&rid, &from)).await?;
     let (rid, head) = (project.rid.clone(), found.head.clone());
-    let _one_at_a_time = org.merging.lock().await;
+    let _one_at_a_time = org.merging.turn(&project.name, Change::Take).await;
     Ok((org.blocking(move |org| org.forge.mirror_bring(&rid, &found)).await?, head))
 }
 

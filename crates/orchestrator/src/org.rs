@@ -11,12 +11,14 @@ use crate::{
     lifecycle::{Driven, recover},
     limits,
     machine::{Machine, Options},
+    merging::Merging,
     mirror,
     profile::{self, Profile},
     webhook,
 };
 use domain::{
     Did, Kind, OrgName, Problem, Rid, RunId,
+    actor::{Actor, Door, Via},
     event::{self, Body, Event, kind},
     org::{Device, Member, MemberKey},
     project::Project,
@@ -80,8 +82,8 @@ pub struct Org {
     pub closing: watch::Sender<bool>,
     /// Everything that runs for this org, so that closing can wait for it.
     pub tasks: TaskTracker,
-    /// One merge at a time: each is judged on the result of the one before.
-    pub merging: tokio::sync::Mutex<()>,
+    /// Who changes which project's default branch now.
+    pub merging: Merging,
     /// What is remembered of the webhook.
     pub webhook: webhook::Webhook,
     node: Mutex<Option<Arc<Node>>>,
@@ -199,7 +201,7 @@ impl Org {
             sandbox_works: sandbox::doctor(&dir.root).iter().all(|f| f.ok || f.what == "disk"),
             closing: watch::Sender::new(false),
             tasks: TaskTracker::new(),
-            merging: tokio::sync::Mutex::default(),
+            merging: Merging::default(),
             webhook: webhook::Webhook::default(),
             node: Mutex::new(Some(Arc::new(node))),
             dir,
@@ -218,16 +220,18 @@ impl Org {
     }
 
     /// An event as of now.
-    pub fn event(&self, actor: &Did, body: Body) -> Event {
-        Event { version: event::VERSION, at: clock::now(), actor: actor.clone(), body }
+    pub fn event(&self, actor: impl Into<Actor>, body: Body) -> Event {
+        let Actor { did, via } = actor.into();
+        Event { version: event::VERSION, at: clock::now(), actor: did, via, body }
     }
 
     /// Writes facts into the journal; they are on disk when this returns.
     ///
     /// # Errors
     /// When the disk does not take them.
-    pub async fn record(&self, actor: &Did, bodies: Vec<Body>) -> Result<(), Problem> {
-        let events = bodies.into_iter().map(|body| self.event(actor, body)).collect();
+    pub async fn record(&self, actor: impl Into<Actor>, bodies: Vec<Body>) -> Result<(), Problem> {
+        let actor = actor.into();
+        let events = bodies.into_iter().map(|body| self.event(&actor, body)).collect();
         self.store.append(events).await.map(|_| ())
     }
 
@@ -270,7 +274,7 @@ impl Org {
         let Some(id) = identity::token::id(token) else { return Ok(None) };
         let Some(record) = self.store.token(id)? else { return Ok(None) };
         record.check(token, clock::now())?;
-        Ok(Some(Caller { member: Some(self.member.clone()), role: record.role, door: format!("token:{id}") }))
+        Ok(Some(Caller { member: Some(self.member.clone()), role: record.role, via: Via { door: Door::Http, token: Some(id.to_owned()) } }))
     }
 
     /// What the org repository says.

@@ -27,12 +27,22 @@ pub fn task_of(org: &Org, patch: &Patch) -> Result<Option<TaskRef>, Problem> {
     Ok(runs.into_iter().find(|r| r.patch.as_ref() == Some(&patch.id)).and_then(|r| r.task))
 }
 
-/// The patch with only those reviews that count: of members whose role lets them review.
+/// The patch as the gate counts it: with only the reviews of members whose role lets them review, and each member under
+/// one key, whichever of theirs they signed with.
 #[must_use]
 pub fn with_counting_reviews(state: &OrgState, mut patch: Patch) -> Patch {
-    let counts = |key: &domain::Did| state.member_of(key).is_some_and(|m| m.roles.iter().any(|r| r.allows(Permission::Review)));
+    let person = |key: &mut domain::Did| match state.member_of(key) {
+        Some(member) => {
+            if let Some(first) = member.keys.first() {
+                *key = first.did.clone();
+            }
+            member.roles.iter().any(|r| r.allows(Permission::Review))
+        }
+        None => false,
+    };
     for revision in &mut patch.revisions {
-        revision.reviews.retain(|review| counts(&review.by));
+        revision.reviews.retain_mut(|review| person(&mut review.by));
+        person(&mut revision.author);
     }
     patch
 }

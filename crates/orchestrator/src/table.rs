@@ -2,7 +2,7 @@
 //! output. HTTP, command line, MCP tools and the command bar are four doors to this table.
 
 use crate::{actions, caller::Caller, machine::Machine, org::Org};
-use domain::{Kind, Problem, role::Permission};
+use domain::{Kind, Problem, actor::Actor, role::Permission};
 use futures::future::BoxFuture;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, de::DeserializeOwned};
@@ -40,8 +40,8 @@ impl Context {
     }
 
     /// Who is recorded as the one who acted.
-    pub fn actor(&self, org: &Org) -> domain::Did {
-        self.caller.member.clone().unwrap_or_else(|| org.member.clone())
+    pub fn actor(&self, org: &Org) -> Actor {
+        Actor { did: self.caller.member.clone().unwrap_or_else(|| org.member.clone()), via: Some(self.caller.via.clone()) }
     }
 }
 
@@ -99,9 +99,13 @@ where
 {
     let run: Run = Box::new(move |context, input| {
         Box::pin(async move {
+            let by_hand = context.caller.by_hand();
             let input = serde_json::from_value(input).map_err(|e| {
-                Problem::new(Kind::Invalid, format!("The input of {name} is not in order: {e}."))
-                    .next(format!("GET /openapi.json says what {name} takes."))
+                let next = match by_hand {
+                    true => format!("meshwork {} --help says what it takes.", name.replace('.', " ")),
+                    false => format!("GET /openapi.json says what {name} takes."),
+                };
+                Problem::new(Kind::Invalid, format!("The input of {name} is not in order: {e}.")).next(next)
             })?;
             serde_json::to_value(run(context, input).await?).map_err(Problem::internal)
         })
@@ -120,8 +124,15 @@ pub fn table() -> &'static [Action] {
 /// # Errors
 /// When there is none.
 pub fn find(name: &str) -> Result<&'static Action, Problem> {
-    table()
-        .iter()
-        .find(|a| a.name == name)
-        .ok_or_else(|| Problem::not_found(format!("There is no action “{}”.", domain::shown(name))).next("GET /openapi.json lists them."))
+    table().iter().find(|a| a.name == name).ok_or_else(|| {
+        let of = name.split('.').next().unwrap_or_default();
+        let same: Vec<_> = table().iter().map(|a| a.name).filter(|n| n.split('.').next() == Some(of)).collect();
+        let mut resources: Vec<_> = table().iter().filter_map(|a| a.name.split('.').next()).collect();
+        resources.dedup();
+        let next = match same.is_empty() {
+            true => format!("Actions are of: {}; as task.run.", resources.join(", ")),
+            false => format!("There are: {}.", same.join(", ")),
+        };
+        Problem::not_found(format!("There is no action “{}”.", domain::shown(name))).next(next)
+    })
 }

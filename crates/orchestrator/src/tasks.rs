@@ -58,6 +58,28 @@ impl Board {
         })
     }
 
+    /// The feature that a person named: by its whole name, its number alone (`1` or `001` for `001-login`), or its name
+    /// without the number.
+    ///
+    /// # Errors
+    /// When there is none, or several fit.
+    pub fn named_feature(&self, text: &FeatureId) -> Result<&Feature, Problem> {
+        let short = |f: &&Feature| {
+            let (number, name) = f.id.as_str().split_once('-').unwrap_or((f.id.as_str(), ""));
+            name == text.as_str() || matches!((number.parse::<u64>(), text.as_str().parse::<u64>()), (Ok(a), Ok(b)) if a == b)
+        };
+        let exact = self.features.iter().find(|f| f.id == *text);
+        match (exact, self.features.iter().filter(short).collect::<Vec<_>>().as_slice()) {
+            (Some(feature), _) => Ok(feature),
+            (None, [one]) => Ok(one),
+            (None, []) => self.feature(text),
+            (None, several) => {
+                let names: Vec<_> = several.iter().map(|f| f.id.as_str()).collect();
+                Err(Problem::invalid(format!("Several features fit “{text}”.")).next(format!("Say which: {}.", names.join(", "))))
+            }
+        }
+    }
+
     /// A task by its id, in this feature or, where it is the only one of that id, in any.
     ///
     /// # Errors

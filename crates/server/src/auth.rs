@@ -4,7 +4,11 @@
 //! `Origin` is not ours are refused, so that no other page and no rebound name can use a browser that is signed in.
 
 use crate::limits;
-use domain::{Kind, Problem, role::Role};
+use domain::{
+    Kind, Problem,
+    actor::{Door, Via},
+    role::Role,
+};
 use http::{HeaderMap, header};
 use orchestrator::{caller::Caller, machine::Machine};
 use std::{
@@ -140,12 +144,16 @@ impl Gate {
 
     fn by_session(&self, session: &str) -> Result<Caller, Problem> {
         let known = self.state().sessions.get(&hash(session)).is_some_and(|since| since.elapsed() < limits::SESSION_VALID);
-        if known { Ok(Caller { member: self.member(), role: Role::Owner, door: "dashboard".into() }) } else { Err(stranger()) }
+        if known {
+            Ok(Caller { member: self.member(), role: Role::Owner, via: Via { door: Door::Dashboard, token: None } })
+        } else {
+            Err(stranger())
+        }
     }
 
     fn by_token(&self, token: &str) -> Result<Caller, Problem> {
         if Hashed(hash(token)) == self.cli {
-            return Ok(Caller { member: self.member(), role: Role::Owner, door: "cli".into() });
+            return Ok(Caller { member: self.member(), role: Role::Owner, via: Via { door: Door::Cli, token: None } });
         }
         let org = self.machine.org().map_err(|_| stranger())?;
         org.caller_by_token(token)?.ok_or_else(stranger)

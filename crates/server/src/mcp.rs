@@ -7,7 +7,9 @@ use axum::{
     http::{HeaderMap, Request},
     response::{IntoResponse, Response},
 };
+use domain::actor::{Door, Via};
 use orchestrator::{
+    caller::Caller,
     mcp::{ToolServer, tool},
     table::{self, Context},
 };
@@ -16,7 +18,7 @@ use std::sync::Arc;
 /// Serves one request.
 pub(crate) async fn serve(State(doors): State<Doors>, headers: HeaderMap, request: Request<Body>) -> Response {
     let caller = match doors.gate.caller(&headers) {
-        Ok(caller) => caller,
+        Ok(caller) => Caller { via: Via { door: Door::Mcp, ..caller.via }, ..caller },
         Err(problem) => return Refusal(problem).into_response(),
     };
     // Only what the caller may do is shown.

@@ -9,7 +9,7 @@ use crate::{
     table::{Action, Context, Effect, action},
 };
 use domain::{
-    Did, Kind, Problem, RunId,
+    AgentName, Did, Kind, Problem, ProjectName, RunId, TaskRef, Timestamp,
     capacity::Capacity,
     lease::Admission,
     limits::GRACE_MS,
@@ -60,18 +60,36 @@ pub struct Pod {
     pub run: RunId,
     /// Its class.
     pub class: Class,
+    /// Its project.
+    pub project: ProjectName,
+    /// Its task, for agents' runs.
+    pub task: Option<TaskRef>,
+    /// Its agent.
+    pub agent: Option<AgentName>,
     /// Where it is.
     pub state: RunState,
     /// The device.
     pub device: Option<Did>,
     /// Whether it is frozen.
     pub paused: bool,
+    /// When it was leased.
+    pub started_at: Option<Timestamp>,
 }
 
 async fn pods(context: Context, _: Nothing) -> Result<Vec<Pod>, Problem> {
     let tell = |org: &Arc<Org>| {
         let runs = org.active_runs()?;
-        let pod = |r: Run| Pod { run: r.id, class: r.class, state: r.state, device: r.device, paused: r.paused };
+        let pod = |r: Run| Pod {
+            run: r.id,
+            class: r.class,
+            project: r.project,
+            task: r.task,
+            agent: r.agent,
+            state: r.state,
+            device: r.device,
+            paused: r.paused,
+            started_at: r.started_at,
+        };
         Ok(runs.into_iter().filter(|r| r.state.holds_slot()).map(pod).collect())
     };
     context.org()?.blocking(tell).await
@@ -93,9 +111,9 @@ async fn schedule(context: Context, envelope: Envelope) -> Result<Admission, Pro
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Evict {
-    /// The run; all that run here where nothing is said.
+    /// The run, or a part of its id; all that run here where nothing is said.
     #[serde(default)]
-    run: Option<RunId>,
+    run: Option<String>,
     /// Why, in words.
     #[serde(default)]
     reason: Option<String>,
@@ -108,10 +126,14 @@ async fn evict(context: Context, input: Evict) -> Result<Done, Problem> {
     let org = context.org()?;
     let grace = Duration::from_millis(input.grace_ms.unwrap_or(GRACE_MS));
     let message = input.reason.unwrap_or_else(|| "The owner wanted the machine back.".into());
+    let run = match input.run {
+        Some(text) => Some(org.blocking(move |org| super::run::find(org, &text)).await?.id),
+        None => None,
+    };
     let here = |r: &Run| r.state.holds_slot() && r.device.as_ref() == Some(&org.device);
     let chosen: Vec<RunId> = org.blocking(|org| org.active_runs()).await?.into_iter().filter(here).map(|r| r.id).collect();
-    let chosen: Vec<RunId> = chosen.into_iter().filter(|id| input.run.as_ref().is_none_or(|r| r == id)).collect();
-    if let (Some(run), true) = (&input.run, chosen.is_empty()) {
+    let chosen: Vec<RunId> = chosen.into_iter().filter(|id| run.as_ref().is_none_or(|r| r == id)).collect();
+    if let (Some(run), true) = (&run, chosen.is_empty()) {
         return Err(Problem::not_found(format!("The run {run} does not run here now.")).next("meshwork run list shows what does."));
     }
     let (by, mut evicted, mut publishing) = (context.actor(&org), Vec::new(), 0);

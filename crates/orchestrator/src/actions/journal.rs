@@ -35,9 +35,9 @@ pub(super) fn actions() -> Vec<Action> {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct List {
-    /// Only events after this number.
+    /// Only events after this number; the newest where nothing is said.
     #[serde(default)]
-    after: u64,
+    after: Option<u64>,
     /// How many at most.
     #[serde(default)]
     limit: Option<usize>,
@@ -54,7 +54,9 @@ struct Entry {
 
 async fn list(context: Context, input: List) -> Result<Vec<Entry>, Problem> {
     let list = move |org: &Arc<Org>| {
-        let events = org.store.events(store::Seq(input.after), input.limit.unwrap_or(limits::LIST_DEFAULT).min(limits::PAGE_MAX))?;
+        let limit = input.limit.unwrap_or(limits::LIST_DEFAULT).min(limits::PAGE_MAX);
+        let newest = || org.store.head().map(|head| head.seq.0.saturating_sub(limit as u64));
+        let events = org.store.events(store::Seq(input.after.map_or_else(newest, Ok)?), limit)?;
         Ok(events.into_iter().map(Entry::from).collect())
     };
     context.org()?.blocking(list).await

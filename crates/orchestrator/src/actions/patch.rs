@@ -7,10 +7,9 @@ use crate::{
     org::Org,
     provenance,
     table::{Action, Context, Effect, action},
-    tasks::Board,
 };
 use domain::{
-    Kind, Oid, PatchId, Problem, ProjectName, RevisionId,
+    Kind, Oid, PatchId, Problem, ProjectName, RevisionId, diff,
     event::Body,
     gate,
     patch::{LineRef, Patch, PatchState, Side, Verdict},
@@ -69,7 +68,10 @@ struct One {
     patch: String,
 }
 
-/// Finds a patch by its id, the beginning of it, or its task.
+/// How many letters a part of an id needs.
+const PART_MIN: usize = 4;
+
+/// Finds a patch by its id, the beginning of it, or its task; of several that fit, the only open one.
 fn find(org: &Org, project: Option<&ProjectName>, text: &str) -> Result<(Project, Patch), Problem> {
     let projects = match project {
         Some(_) => vec![org.project(project)?],
@@ -79,25 +81,22 @@ fn find(org: &Org, project: Option<&ProjectName>, text: &str) -> Result<(Project
     for project in projects {
         for patch in org.forge.patches(&project.rid, &project.name)? {
             let of_task = patch.trace.as_ref().is_some_and(|t| t.task.task.as_str() == text);
-            if of_task || (text.len() >= 4 && patch.id.as_str().starts_with(text)) {
+            if of_task || (text.len() >= PART_MIN && patch.id.as_str().starts_with(text)) {
                 found.push((project.clone(), patch));
             }
         }
     }
-    // Of a task's several patches the open one is meant.
-    if found.len() > 1 {
-        found.sort_by_key(|(_, p)| p.state != PatchState::Open);
-        let open = found.iter().filter(|(_, p)| p.state == PatchState::Open).count();
-        if open == 1 {
-            found.truncate(1);
-        }
-    }
-    match found.len() {
-        1 => Ok(found.remove(0)),
-        0 => Err(Problem::not_found(format!("There is no patch “{}”.", domain::shown(text))).next("meshwork patch list shows them.")),
-        _ => {
-            Err(Problem::invalid(format!("Several patches fit “{}”.", domain::shown(text)))
-                .next("Give more of its id: meshwork patch list."))
+    found.sort_by_key(|(_, p)| p.state != PatchState::Open);
+    let open = found.iter().filter(|(_, p)| p.state == PatchState::Open).count();
+    match (found.len(), open) {
+        (1, _) | (_, 1) => Ok(found.remove(0)),
+        (0, _) => Err(Problem::not_found(format!("There is no patch “{}”.", domain::shown(text))).next("meshwork patch list shows them.")),
+        (count, _) => {
+            let about =
+                |(project, p): &(Project, Patch)| format!("{} ({}, {}, {:?})", p.id, project.name, domain::shown(&p.title), p.state);
+            let some: Vec<_> = found.iter().take(NAMED_MAX).map(about).collect();
+            Err(Problem::invalid(format!("{count} patches fit “{}”.", domain::shown(text)))
+                .next(format!("Give more of an id, or --project: {}.", some.join("; "))))
         }
     }
 }
@@ -108,6 +107,10 @@ struct Shown {
     patch: Patch,
     /// What a merge still needs, in words; the checks on its result run when it is merged.
     missing: Vec<String>,
+    /// The state of its gate in words; none for a patch that is not open.
+    gate: Vec<String>,
+    /// Where its merge is, while somebody merges it.
+    merging: Option<String>,
     /// Files that change the rules by which the project is checked and run: look at them.
     rules_changed: Vec<String>,
     /// Files that it changes.
@@ -124,18 +127,13 @@ struct FileChange {
 async fn show(context: Context, input: One) -> Result<Shown, Problem> {
     let show = move |org: &Arc<Org>| {
         let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
-        let board = Board::read(org, &project)?;
-        let checks = provenance::run_of(org, &patch)?.map(|r| r.checks).unwrap_or_default();
-        let counted = provenance::with_counting_reviews(&org.state()?, patch.clone());
-        let missing = if patch.state == PatchState::Open {
-            gate::missing(&counted, merge::approvals(org, &project, &board, &patch)?, Some(&checks))
-        } else {
-            vec![]
-        };
+        let gate = merge::gate(org, &project, &patch)?;
         let files = org.forge.changed_files(&project.rid, &patch.base, &patch.head)?;
         let files = files.into_iter().map(|f| FileChange { path: f.path, added: f.added, removed: f.removed }).collect();
         Ok(Shown {
-            missing: missing.iter().map(gate::Missing::text).collect(),
+            missing: gate.missing.iter().map(gate::Missing::text).collect(),
+            gate: gate.words,
+            merging: org.merging.state(&project.name, &patch.id),
             rules_changed: provenance::rules_changed(org, &project, &patch)?,
             patch,
             files,
@@ -196,7 +194,7 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
     }
     in_own_name(&context)?;
     let verdict = input.verdict;
-    let (project, patch, task) = org
+    let (project, patch, task, gate) = org
         .blocking(move |org| {
             let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
             if patch.state != PatchState::Open {
@@ -204,29 +202,55 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
             }
             let comments: Vec<(LineRef, String)> =
                 input.comments.iter().map(|c| (LineRef { path: c.path.clone(), line: c.line, side: c.side }, c.text.clone())).collect();
+            in_patch(org, &project, &patch, &comments)?;
             let latest = gate::latest(&patch).ok_or_else(|| Problem::internal("a patch without a revision"))?;
             org.forge.review(&project.rid, &patch.id, latest, input.verdict, &input.summary, &comments)?;
             let task = provenance::task_of(org, &patch)?;
-            Ok((project, patch, task))
+            let gate = merge::gate(org, &project, &org.forge.patch(&project.rid, &project.name, &patch.id)?)?.words.join(" ");
+            Ok((project, patch, task, gate))
         })
         .await?;
     tell(&org, &actor, Body::PatchReviewed { project: project.name, patch: patch.id.clone(), verdict: Some(verdict), task }).await?;
     org.announce(&project.rid, std::slice::from_ref(&org.member));
     Ok(Done::new(match verdict {
-        Verdict::Accept => format!("Patch {} is accepted. meshwork patch merge merges it.", patch.id),
+        Verdict::Accept => format!("Patch {} is accepted. {gate}", patch.id),
         Verdict::Reject => format!("Changes of patch {} are requested. meshwork task run starts the next revision.", patch.id),
-        Verdict::Comment => format!("Commented on patch {}.", patch.id),
+        Verdict::Comment => format!("Commented on patch {}. {gate}", patch.id),
     }))
 }
 
 /// What is said is signed by the member's own key.
 fn in_own_name(context: &Context) -> Result<(), Problem> {
-    if context.caller.door.starts_with("token:") && context.caller.role != Role::Owner {
+    if context.caller.via.token.is_some() && context.caller.role != Role::Owner {
         return Err(Problem::new(Kind::Forbidden, "This would be signed by the member's own key, and this token is not the member's.")
             .next("Do it in the dashboard or with the command line; reviewer bots get keys of their own later."));
     }
     Ok(())
 }
+
+/// Comments on lines must be about lines that the patch's diff shows: elsewhere nobody would see them.
+fn in_patch(org: &Org, project: &Project, patch: &Patch, comments: &[(LineRef, String)]) -> Result<(), Problem> {
+    if comments.is_empty() {
+        return Ok(());
+    }
+    let files = org.forge.changed_files(&project.rid, &patch.base, &patch.head)?;
+    let text = org.forge.diff(&project.rid, &patch.base, &patch.head)?;
+    for (at, _) in comments {
+        if !files.iter().any(|f| f.path == at.path || f.from.as_ref() == Some(&at.path)) {
+            let names: Vec<_> = files.iter().take(NAMED_MAX).map(|f| f.path.as_str()).collect();
+            return Err(Problem::invalid(format!("The patch does not change the file “{}”.", domain::shown(&at.path)))
+                .next(format!("It changes {}: meshwork patch diff shows all.", names.join(", "))));
+        }
+        if !diff::shows(&text, at) {
+            return Err(Problem::invalid(format!("Line {} of {} is not in the patch.", at.line, domain::shown(&at.path)))
+                .next("Comment on a line that meshwork patch diff shows, or put it into --message."));
+        }
+    }
+    Ok(())
+}
+
+/// How many files or patches a refusal names.
+const NAMED_MAX: usize = 10;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

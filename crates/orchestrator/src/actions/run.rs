@@ -75,19 +75,34 @@ struct One {
     run: String,
 }
 
-/// Finds a run by its id, or by a part of it that only one has.
-fn find(org: &Org, text: &str) -> Result<Run, Problem> {
+/// How many letters a part of an id needs.
+const PART_MIN: usize = 4;
+
+/// Finds a run by its id, or by a part of it that only one has. Runs of checks, which lists do not show unasked, make no
+/// part ambiguous.
+pub(super) fn find(org: &Org, text: &str) -> Result<Run, Problem> {
+    let none = |text: &str| Problem::not_found(format!("There is no run {}.", domain::shown(text))).next("meshwork run list shows them.");
     if let Ok(id) = text.parse::<RunId>() {
-        let found = org.store.get(kind::RUN, id.as_str())?;
-        return found.ok_or_else(|| Problem::not_found(format!("There is no run {id}.")).next("meshwork run list shows them."));
+        return org.store.get(kind::RUN, id.as_str())?.ok_or_else(|| none(text));
     }
     let part = text.to_ascii_uppercase();
+    if part.len() < PART_MIN {
+        return Err(Problem::invalid(format!("“{}” is too short for a run's id.", domain::shown(text)))
+            .next(format!("Give {PART_MIN} letters of its beginning or end at least: meshwork run list.")));
+    }
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-    let mut fitting = runs.into_iter().filter(|r| part.len() >= 4 && (r.id.as_str().ends_with(&part) || r.id.as_str().starts_with(&part)));
-    match (fitting.next(), fitting.next()) {
-        (Some(run), None) => Ok(run),
-        (Some(_), Some(_)) => Err(Problem::invalid(format!("Several runs fit “{}”.", domain::shown(text))).next("Give more of its id.")),
-        (None, _) => Err(Problem::not_found(format!("There is no run “{}”.", domain::shown(text))).next("meshwork run list shows them.")),
+    let fits = |r: &Run| r.id.as_str().ends_with(&part) || r.id.as_str().starts_with(&part);
+    let (shown, hidden): (Vec<Run>, Vec<Run>) = runs.into_iter().filter(fits).partition(|r| r.class == Class::Agent);
+    let mut fitting = if shown.is_empty() { hidden } else { shown };
+    match fitting.len() {
+        1 => Ok(fitting.remove(0)),
+        0 => Err(none(text)),
+        count => {
+            let about = |r: &Run| format!("{} ({})", r.id, r.task.as_ref().map_or("checks".into(), |t| t.task.to_string()));
+            let some: Vec<_> = fitting.iter().take(8).map(about).collect();
+            Err(Problem::invalid(format!("{count} runs fit “{}”.", domain::shown(text)))
+                .next(format!("Give more of its id, from the end: {}.", some.join(", "))))
+        }
     }
 }
 
@@ -247,7 +262,7 @@ async fn send(context: Context, input: Send) -> Result<Done, Problem> {
     let text = text.await?;
     // Journaled before it is given: should the orchestrator die in between, it is given after its restart.
     let order = live.number();
-    org.record(&context.actor(&org), vec![Body::MessageSent { run: run.id.clone(), order, text }]).await?;
+    org.record(context.actor(&org), vec![Body::MessageSent { run: run.id.clone(), order, text }]).await?;
     if Fault::asked() == Fault::MessageNotGiven {
         return Ok(Done::new("It is journaled."));
     }
@@ -338,7 +353,7 @@ async fn stop(context: Context, input: One) -> Result<Done, Problem> {
     let org = context.org()?;
     let by = context.actor(&org);
     let (run, _) = live(&org, &input.run).await?;
-    Ok(Done::new(match lifecycle::ask_to_end(&org, &by, &run.id, Reason::Stopped { by: by.clone() }).await? {
+    Ok(Done::new(match lifecycle::ask_to_end(&org, &by, &run.id, Reason::Stopped { by: by.did.clone() }).await? {
         Asked::Dequeued => "It was taken off the queue.",
         Asked::Ending => "It is being ended; its work goes into a checkpoint.",
         Asked::Publishing => {

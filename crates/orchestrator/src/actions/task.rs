@@ -9,11 +9,12 @@ use crate::{
 };
 use domain::{
     AgentName, FeatureId, Problem, ProjectName, RunId, TaskId,
+    actor::Actor,
     event::{Body, kind},
     manifest::Class,
     role::Permission,
     run::Run,
-    task::{Claim, TaskState, TaskView, waits_for},
+    task::{Claim, Feature, Task, TaskState, TaskView, waits_for},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,10 +45,8 @@ struct Which {
 async fn list(context: Context, input: Which) -> Result<Vec<TaskView>, Problem> {
     let list = move |org: &Arc<Org>| {
         let board = Board::read(org, &org.project(input.project.as_ref())?)?;
-        if let Some(feature) = &input.feature {
-            board.feature(feature)?;
-        }
-        Ok(board.tasks.into_iter().filter(|t| input.feature.as_ref().is_none_or(|f| t.at.feature == *f)).collect())
+        let feature = named(&board, input.feature.as_ref())?;
+        Ok(board.tasks.into_iter().filter(|t| feature.as_ref().is_none_or(|f| t.at.feature == *f)).collect())
     };
     context.org()?.blocking(list).await
 }
@@ -76,7 +75,7 @@ struct Shown {
 async fn show(context: Context, input: One) -> Result<Shown, Problem> {
     let show = move |org: &Arc<Org>| {
         let board = Board::read(org, &org.project(input.project.as_ref())?)?;
-        let view = board.task(input.feature.as_ref(), &input.task)?.clone();
+        let view = board.task(named(&board, input.feature.as_ref())?.as_ref(), &input.task)?.clone();
         let claim: Option<Claim> = org.store.get(kind::CLAIM, &view.at.to_string())?;
         let ids = claim.map(|c| c.runs).unwrap_or_default();
         let runs: Vec<Run> =
@@ -147,21 +146,43 @@ struct Skipped {
 async fn run(context: Context, input: RunTasks) -> Result<Started, Problem> {
     let org = context.org()?;
     let seq = org.store.head()?.seq.0;
-    let (actor, asked_one) = (context.actor(&org), input.tasks.len() == 1);
-    let (chosen, agent) = org.blocking(move |org| choose(org, &input)).await?;
-    let mut started = Started { seq, runs: vec![], skipped: vec![] };
-    for (view, rebase) in chosen {
-        match queue(&org, &actor, &view, &agent, rebase).await {
-            Ok(run) => started.runs.push(StartedRun { task: view.at.task, run }),
-            Err(problem) if asked_one => return Err(problem),
-            Err(problem) => started.skipped.push(Skipped { task: view.at.task, why: problem.to_string() }),
+    let actor = context.actor(&org);
+    let Chosen { can, mut cannot, agent } = org.blocking(move |org| choose(org, &input)).await?;
+    let mut runs = Vec::new();
+    for view in can {
+        match queue(&org, &actor, &view, &agent, false).await {
+            Ok(run) => runs.push(StartedRun { task: view.at.task, run }),
+            Err(problem) => cannot.push((view.at.task, problem)),
         }
     }
     org.wake.notify_one();
-    Ok(started)
+    if runs.is_empty() {
+        return Err(nothing_started(cannot));
+    }
+    let skipped = cannot.into_iter().map(|(task, problem)| Skipped { task, why: problem.to_string() }).collect();
+    Ok(Started { seq, runs, skipped })
 }
 
-fn choose(org: &Org, input: &RunTasks) -> Result<(Vec<(TaskView, bool)>, AgentName), Problem> {
+/// What is said when none of the tasks could be started.
+fn nothing_started(mut cannot: Vec<(TaskId, Problem)>) -> Problem {
+    match cannot.len() {
+        0 => Problem::conflict("The feature has no open task.").next("meshwork task list shows where each is."),
+        1 => cannot.remove(0).1,
+        _ => {
+            let each: Vec<_> = cannot.iter().map(|(task, problem)| format!("{task}: {problem}")).collect();
+            Problem::conflict("None of the tasks can start.").because(each.join(" ")).next("Mend what is named, then run them again.")
+        }
+    }
+}
+
+/// Tasks that may be queued, and those that may not, with why.
+struct Chosen {
+    can: Vec<TaskView>,
+    cannot: Vec<(TaskId, Problem)>,
+    agent: AgentName,
+}
+
+fn choose(org: &Org, input: &RunTasks) -> Result<Chosen, Problem> {
     let board = Board::read(org, &org.project(input.project.as_ref())?)?;
     let agents: Vec<AgentName> = org.state()?.agents.into_values().map(|a| a.name).collect();
     let agent = match (&input.agent, agents.as_slice()) {
@@ -175,23 +196,30 @@ fn choose(org: &Org, input: &RunTasks) -> Result<(Vec<(TaskView, bool)>, AgentNa
             return Err(Problem::invalid("The org has several agents.").next(format!("Say which with --agent: {}.", names.join(", "))));
         }
     };
+    let feature = named(&board, input.feature.as_ref())?;
     let chosen: Vec<TaskView> = if input.tasks.is_empty() {
-        let feature = the_feature(&board, input.feature.as_ref())?;
+        let feature = the_feature(&board, feature.as_ref())?;
         board.tasks.iter().filter(|t| t.at.feature == feature && open(&t.state)).cloned().collect()
     } else {
-        input.tasks.iter().map(|id| board.task(input.feature.as_ref(), id).cloned()).collect::<Result<_, _>>()?
+        input.tasks.iter().map(|id| board.task(feature.as_ref(), id).cloned()).collect::<Result<_, _>>()?
     };
-    for view in &chosen {
-        startable(&board, view)?;
+    let (mut can, mut cannot) = (Vec::new(), Vec::new());
+    for view in chosen {
+        match startable(&board, &view) {
+            Ok(()) => can.push(view),
+            Err(problem) => cannot.push((view.at.task, problem)),
+        }
     }
-    if chosen.is_empty() {
-        return Err(Problem::conflict("The feature has no open task.").next("meshwork task list shows where each is."));
-    }
-    Ok((chosen.into_iter().map(|v| (v, false)).collect(), agent))
+    Ok(Chosen { can, cannot, agent })
 }
 
 fn open(state: &TaskState) -> bool {
     matches!(state, TaskState::Ready | TaskState::Waiting { .. } | TaskState::Failed { .. } | TaskState::ChangesRequested { .. })
+}
+
+/// The full name of the feature that was named, if one was.
+fn named(board: &Board, asked: Option<&FeatureId>) -> Result<Option<FeatureId>, Problem> {
+    asked.map(|text| board.named_feature(text).map(|f| f.id.clone())).transpose()
 }
 
 fn the_feature(board: &Board, asked: Option<&FeatureId>) -> Result<FeatureId, Problem> {
@@ -207,26 +235,37 @@ fn the_feature(board: &Board, asked: Option<&FeatureId>) -> Result<FeatureId, Pr
     }
 }
 
-/// Broken dependencies never start: they would wait for ever.
+/// Broken dependencies never start, nor what waits for such: they would wait for ever.
 fn startable(board: &Board, view: &TaskView) -> Result<(), Problem> {
     let feature = board.feature(&view.at.feature)?;
-    if let Some(why) = spec::blocked(feature).remove(&view.at.task) {
-        return Err(
-            Problem::conflict(format!("{} cannot start: {why}", view.at.task)).next(format!("Mend specs/{}/tasks.md.", view.at.feature))
-        );
+    let blocked = spec::blocked(feature);
+    let next = format!("Mend specs/{}/tasks.md.", view.at.feature);
+    if let Some(why) = blocked.get(&view.at.task) {
+        return Err(Problem::conflict(format!("{} cannot start: {why}", view.at.task)).next(next));
     }
-    match domain::task::cycle(&feature.tasks) {
-        Some(circle) if circle.contains(&view.at.task) => {
-            let path: Vec<_> = circle.iter().map(TaskId::as_str).collect();
-            Err(Problem::conflict(format!("{} waits for itself: {}.", view.at.task, path.join(" → ")))
-                .next(format!("Mend the dependencies in specs/{}/tasks.md.", view.at.feature)))
-        }
-        _ => Ok(()),
+    match below(feature, &view.at.task).into_iter().find(|t| !t.done && blocked.contains_key(&t.id)) {
+        Some(stuck) => Err(Problem::conflict(format!("{} waits for {}, which cannot start.", view.at.task, stuck.id)).next(next)),
+        None => Ok(()),
     }
 }
 
+/// All that a task waits for, directly and by way of others.
+fn below<'f>(feature: &'f Feature, task: &TaskId) -> Vec<&'f Task> {
+    let (mut found, mut look): (Vec<&Task>, Vec<&TaskId>) = (vec![], vec![task]);
+    while let Some(id) = look.pop() {
+        let of = feature.tasks.iter().filter(|t| t.id == *id).flat_map(|t| &t.depends_on);
+        for next in of.filter_map(|id| feature.tasks.iter().find(|t| t.id == *id)) {
+            if !found.iter().any(|t| t.id == next.id) {
+                found.push(next);
+                look.push(&next.id);
+            }
+        }
+    }
+    found
+}
+
 /// Claims a task and queues a run at it, in one transaction: never two at once.
-pub(crate) async fn queue(org: &Arc<Org>, actor: &domain::Did, view: &TaskView, agent: &AgentName, rebase: bool) -> Result<RunId, Problem> {
+pub(crate) async fn queue(org: &Arc<Org>, actor: &Actor, view: &TaskView, agent: &AgentName, rebase: bool) -> Result<RunId, Problem> {
     let mut run =
         admission::new_run(clock::run_id(), Class::Agent, view.at.project.clone(), org.member.clone(), org.device.clone(), clock::now());
     run.task = Some(view.at.clone());
@@ -344,6 +383,7 @@ async fn write(
     let (project, written) = org
         .blocking(move |org| {
             let board = Board::read(org, &org.project(project.as_ref())?)?;
+            let feature = named(&board, feature.as_ref())?;
             let feature = match &task {
                 Some(id) => board.task(feature.as_ref(), id)?.at.feature.clone(),
                 None => the_feature(&board, feature.as_ref())?,

@@ -49,7 +49,7 @@ async fn create(context: Context, input: Create) -> Result<Created, Problem> {
     let now = clock::now();
     let expires = input.days.map(|d| now.plus_ms(u64::from(d) * 24 * 60 * 60 * 1000));
     let (secret, record) = identity::token::create(input.role, &input.label, now, expires)?;
-    let event = org.event(&context.actor(&org), Body::TokenCreated { id: record.id.clone(), role: record.role });
+    let event = org.event(context.actor(&org), Body::TokenCreated { id: record.id.clone(), role: record.role });
     let id = record.id.clone();
     org.store.insert_token(record, event).await?;
     Ok(Created { id, token: secret.expose().to_owned(), role: input.role })
@@ -78,7 +78,7 @@ struct Revoke {
 
 async fn revoke(context: Context, input: Revoke) -> Result<Done, Problem> {
     let org = context.org()?;
-    let event = org.event(&context.actor(&org), Body::TokenRevoked { id: input.id.clone() });
+    let event = org.event(context.actor(&org), Body::TokenRevoked { id: input.id.clone() });
     org.store.revoke_token(&input.id, event).await?;
     Ok(Done::new(format!("The token {} is revoked.", input.id)))
 }

@@ -2,7 +2,8 @@
 
 use crate::{gateway::Route, limits};
 use domain::{
-    Did, Kind, Problem, RunId,
+    Kind, Problem, RunId,
+    actor::Actor,
     run::{CheckResult, Order, Reason, RunnerEvent},
 };
 use proto::run::{CheckedCommit, HostMessage, Order as WireOrder, SignRequest, host_message, sign_request};
@@ -74,7 +75,7 @@ struct State {
     orders: BTreeMap<u64, (Order, Answer)>,
     signing: HashMap<u64, Signing>,
     /// Who answers a question, until the runner says that it is answered.
-    answering: HashMap<String, Did>,
+    answering: HashMap<String, Actor>,
     /// When the runner was heard of.
     heard: Option<Instant>,
 }
@@ -189,13 +190,13 @@ impl Live {
     ///
     /// # Errors
     /// When the runner refuses, or does not answer in time.
-    pub async fn answer(&self, by: Did, question: String, option: String) -> Result<(), Problem> {
+    pub async fn answer(&self, by: Actor, question: String, option: String) -> Result<(), Problem> {
         self.state().answering.insert(question.clone(), by);
         self.order_and_wait(Order::Answer { question, option }).await
     }
 
     /// The person who answered a question, if one did.
-    pub fn answered_by(&self, question: &str) -> Option<Did> {
+    pub fn answered_by(&self, question: &str) -> Option<Actor> {
         self.state().answering.remove(question)
     }
 

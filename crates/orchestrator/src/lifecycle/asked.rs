@@ -4,7 +4,8 @@
 use super::{Drive, Over};
 use crate::{dispatch, org::Org};
 use domain::{
-    Did, Problem, RunId,
+    Problem, RunId,
+    actor::Actor,
     event::{Body, kind},
     run::{Reason, Run, RunState},
 };
@@ -26,7 +27,7 @@ pub(crate) enum Asked {
 ///
 /// # Errors
 /// When it has ended already, or the journal cannot be written.
-pub(crate) async fn ask_to_end(org: &Arc<Org>, by: &Did, id: &RunId, reason: Reason) -> Result<Asked, Problem> {
+pub(crate) async fn ask_to_end(org: &Arc<Org>, by: &Actor, id: &RunId, reason: Reason) -> Result<Asked, Problem> {
     let (run, why, seen) = (id.clone(), reason.clone(), Arc::new(Mutex::new(Asked::Ending)));
     let over = Over::because(reason.clone());
     let off_the_queue = org.event(by, Body::RunMoved { run: id.clone(), to: over.to, reason: Some(reason.clone()) });
@@ -102,7 +103,7 @@ impl Drive {
     pub(super) async fn end_checks(&self, commit: &domain::Oid, over: &Over) {
         let going = dispatch::going_checks(&self.org, Some(&self.id), &self.board.project.name, commit);
         let ended = match going {
-            Ok(Some(checks)) => ask_to_end(&self.org, &self.org.device, &checks, over.reason.clone()).await.map(drop),
+            Ok(Some(checks)) => ask_to_end(&self.org, &Actor::from(&self.org.device), &checks, over.reason.clone()).await.map(drop),
             other => other.map(drop),
         };
         if let Err(problem) = ended {

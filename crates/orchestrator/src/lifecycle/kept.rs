@@ -8,7 +8,8 @@ use crate::{
     org::Org,
 };
 use domain::{
-    Did, Problem, RunId,
+    Problem, RunId,
+    actor::Actor,
     event::{Body, kind},
     run::{LeftOut, Run},
 };
@@ -64,7 +65,7 @@ pub(super) async fn keep(org: &Arc<Org>, run: &RunId) -> Result<(), Problem> {
         .await?;
     for old in beyond {
         let why = format!("No more than {} folders of {} GiB in all are kept.", limits::KEPT_MAX, limits::KEPT_BYTES_MAX >> 30);
-        drop_kept(org, &org.device, &old, why).await?;
+        drop_kept(org, &Actor::from(&org.device), &old, why).await?;
     }
     Ok(())
 }
@@ -98,7 +99,7 @@ fn beyond_the_bound(mut kept: Vec<Kept>) -> Vec<RunId> {
 ///
 /// # Errors
 /// When nothing is, or the disk refuses.
-pub(crate) async fn drop_kept(org: &Arc<Org>, by: &Did, run: &RunId, why: String) -> Result<(), Problem> {
+pub(crate) async fn drop_kept(org: &Arc<Org>, by: &Actor, run: &RunId, why: String) -> Result<(), Problem> {
     let wanted = run.clone();
     org.blocking(move |org| {
         let folder = org.dir.kept().join(wanted.as_str());

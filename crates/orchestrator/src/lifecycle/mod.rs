@@ -25,7 +25,8 @@ use crate::{
     tasks::Board,
 };
 use domain::{
-    Did, Problem, RunId,
+    Problem, RunId,
+    actor::Actor,
     event::{Body, kind},
     manifest::Class,
     run::{CheckResult, Reason, Run, RunState, RunnerEvent},
@@ -161,10 +162,10 @@ impl Drive {
 
     /// Journals a fact. A disk that is full for a while is no fault of the run: it is waited for, within a limit.
     async fn record(&self, body: Body) -> Result<(), Problem> {
-        self.record_as(&self.org.device, body).await
+        self.record_as(&Actor::from(&self.org.device), body).await
     }
 
-    async fn record_as(&self, actor: &Did, body: Body) -> Result<(), Problem> {
+    async fn record_as(&self, actor: &Actor, body: Body) -> Result<(), Problem> {
         let begun = std::time::Instant::now();
         loop {
             match self.org.record(actor, vec![body.clone()]).await {

@@ -4,6 +4,7 @@
 use crate::{limits, org::Org, provenance};
 use domain::{
     Did, PatchId, Problem,
+    actor::Actor,
     event::{Body, Event, kind},
     gate,
     patch::{Patch, PatchState, Verdict},
@@ -102,7 +103,7 @@ async fn note(org: &Arc<Org>, claim: Claim, events: Vec<Event>) -> Result<bool, 
 ///
 /// # Errors
 /// When the disk does not take it.
-pub(crate) async fn tell(org: &Arc<Org>, actor: &Did, body: Body) -> Result<(), Problem> {
+pub(crate) async fn tell(org: &Arc<Org>, actor: &Actor, body: Body) -> Result<(), Problem> {
     let event = org.event(actor, body);
     org.store.append_if(move |read| only_new(read, vec![event])).await.map(drop)
 }
