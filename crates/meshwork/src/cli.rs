@@ -328,9 +328,9 @@ pub(crate) enum Token {
 pub(crate) enum Journal {
     /// List events.
     List {
-        /// Only those after this number.
-        #[arg(long, default_value_t = 0)]
-        after: u64,
+        /// Only those after this number; the newest where nothing is said.
+        #[arg(long)]
+        after: Option<u64>,
         /// How many at most.
         #[arg(long)]
         limit: Option<usize>,

@@ -4,7 +4,8 @@
 use crate::{
     cli,
     client::Client,
-    output::{at, clean, say},
+    output::{at, say},
+    text::clean,
     up,
 };
 use domain::{Problem, limits::RUN_WALL_S};

@@ -6,7 +6,11 @@ mod demo;
 mod hidden;
 mod log_line;
 mod output;
+mod pager;
+mod paint;
 mod restore;
+mod show;
+mod text;
 mod up;
 mod verbs;
 
@@ -23,7 +27,10 @@ fn main() -> ExitCode {
         Some("replay") => return exit(engine::replay::replay_main(args.map(|a| a.to_string_lossy().into_owned()))),
         _ => {}
     }
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
     output::log(cli.json);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(up::WORKERS).enable_all().build() {
         Ok(runtime) => runtime,
@@ -38,6 +45,19 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(problem) => output::fail(&problem, json),
     }
+}
+
+/// Says what is wrong with the command line, or the help that was asked for; to scripts in JSON too.
+fn usage(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().any(|a| a == "--json");
+    if !json || !error.use_stderr() {
+        let _ = error.print();
+        return exit(error.exit_code());
+    }
+    let text = error.to_string();
+    let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let problem = domain::Problem::invalid(format!("{what}.")).next("meshwork --help lists the commands; --help after one, its options.");
+    output::fail(&problem, true)
 }
 
 /// Makes a Spec-Kit feature in the present folder: started by the orchestrator, in a sandbox. Answers as JSON.

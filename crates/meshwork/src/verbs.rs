@@ -7,11 +7,13 @@ use crate::{
     cli::{self, Cli, Verb},
     client::Client,
     demo,
-    output::{answer, at, list, notes, parts},
-    restore, up,
+    output::{self, answer, at, notes},
+    restore,
+    show::{self, Names},
+    up,
 };
 use clap::CommandFactory;
-use domain::{Kind, Problem};
+use domain::{Kind, Problem, role::Role};
 use identity::Secret;
 use serde_json::{Value, json};
 use std::{
@@ -71,13 +73,7 @@ async fn doctor(root: &Path, json: bool) -> Outcome {
     {
         all.extend(known.into_iter().filter(|f| !found.iter().any(|mine| f["what"] == mine.what)));
     }
-    answer(&Value::Array(all), json, |all| {
-        let line = |f: &Value| {
-            let next = f["next"].as_str().map(|n| format!("\n      {n}")).unwrap_or_default();
-            format!("{}  {}: {}{next}", if f["ok"] == true { "ok " } else { "BAD" }, at(f, &["what"]), at(f, &["detail"]))
-        };
-        all.as_array().into_iter().flatten().map(line).collect::<Vec<_>>().join("\n")
-    });
+    answer(&Value::Array(all), json, show::findings);
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(Kind::Unavailable.exit_code()) })
 }
 
@@ -102,7 +98,7 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
         }
         Verb::Engine(cli::Engine::List) => {
             let value = client.call("engine.list", json!({})).await?;
-            answer(&value, json, |v| list(v, "", &[("ENGINE", &["name"]), ("PINNED", &["pinned"]), ("INSTALLED", &["installed"])]));
+            answer(&value, json, show::engines);
         }
         Verb::Task(task) => return work::tasks(client, task, json).await,
         Verb::Run(run) => return work::runs(client, run, json).await,
@@ -112,27 +108,12 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
         Verb::Journal(journal) => return journals(client, journal, json).await,
         Verb::Ask(ask) => return ask::ask(client, ask, json).await,
         Verb::Capacity => {
-            let value = client.call("device.capacity", json!({})).await?;
-            answer(&value, json, |v| {
-                list(
-                    v,
-                    "",
-                    &[
-                        ("DEVICE", &["device"]),
-                        ("CPU (m)", &["capacity", "total", "cpu_milli"]),
-                        ("MEMORY (B)", &["capacity", "total", "memory_bytes"]),
-                        ("SLOTS", &["capacity", "slots"]),
-                        ("FREE", &["capacity", "slots_free"]),
-                        ("LIMITS", &["limits"]),
-                    ],
-                )
-            });
+            let (value, names) = both(client, "device.capacity", json!({}), json).await?;
+            output::show(&value, json, |v| show::capacity(v, &names))?;
         }
         Verb::Pods => {
-            let value = client.call("device.pods", json!({})).await?;
-            answer(&value, json, |v| {
-                list(v, "Nothing runs.", &[("RUN", &["run"]), ("CLASS", &["class"]), ("STATE", &["state"]), ("PAUSED", &["paused"])])
-            });
+            let (value, names) = both(client, "device.pods", json!({}), json).await?;
+            output::show(&value, json, |v| show::pods(v, &names))?;
         }
         Verb::Evict(evict) => {
             let value = client.call("device.evict", json!({"run": evict.run, "grace_ms": evict.grace * 1000})).await?;
@@ -155,6 +136,13 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Calls an action; for people also asks whom the keys in its answer belong to.
+async fn both(client: &Client, action: &str, input: Value, json: bool) -> Result<(Value, Names), Problem> {
+    let value = client.call(action, input).await?;
+    let names = if json { Names::default() } else { Names::ask(client).await };
+    Ok((value, names))
+}
+
 async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome {
     let value = match org {
         cli::Org::Create { name, member, rad_home } => {
@@ -165,7 +153,7 @@ async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome {
         }
         cli::Org::Show => client.call("org.show", json!({})).await?,
     };
-    answer(&value, json, parts);
+    output::show(&value, json, show::org)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -187,19 +175,11 @@ async fn projects(client: &Client, project: cli::Project, json: bool) -> Outcome
         }
         cli::Project::List => {
             let value = client.call("project.list", json!({})).await?;
-            let columns: [(&str, &[&str]); 6] = [
-                ("PROJECT", &["project", "name"]),
-                ("REPOSITORY", &["project", "rid"]),
-                ("BRANCH", &["project", "branch"]),
-                ("FEATURES", &["features"]),
-                ("OPEN", &["open_tasks"]),
-                ("DONE", &["done_tasks"]),
-            ];
-            answer(&value, json, |v| list(v, "There is no project yet: meshwork project add <folder>.", &columns));
+            output::show(&value, json, show::projects)?;
         }
         cli::Project::Show { project } => {
             let value = client.call("project.show", json!({ "project": project })).await?;
-            answer(&value, json, parts);
+            output::show(&value, json, show::project)?;
         }
         cli::Project::Share { with, at: place } => {
             answer(&client.call("project.share", json!({"project": place.project, "with": with})).await?, json, done)
@@ -232,14 +212,7 @@ async fn agents(client: &Client, agent: cli::Agent, json: bool) -> Outcome {
         }
         cli::Agent::List => {
             let value = client.call("agent.list", json!({})).await?;
-            let columns: [(&str, &[&str]); 5] = [
-                ("AGENT", &["name"]),
-                ("ENGINE", &["engine", "kind"]),
-                ("NAME", &["engine", "name"]),
-                ("MODEL", &["model", "name"]),
-                ("NEEDS", &["needs"]),
-            ];
-            answer(&value, json, |v| list(v, "There is no agent yet: meshwork agent add <name> --engine <engine>.", &columns));
+            output::show(&value, json, show::agents)?;
         }
         cli::Agent::Remove { name } => answer(&client.call("agent.remove", json!({ "name": name })).await?, json, |v| at(v, &["message"])),
         cli::Agent::Run(_) => {}
@@ -257,9 +230,7 @@ async fn credentials(client: &Client, credential: cli::Credential, json: bool) -
         }
         cli::Credential::List => {
             let value = client.call("credential.list", json!({})).await?;
-            answer(&value, json, |v| {
-                list(v, "There are no credentials.", &[("NAME", &["name"]), ("KIND", &["kind"]), ("PROVIDER", &["provider"])])
-            });
+            output::show(&value, json, show::credentials)?;
         }
         cli::Credential::Test { name } => {
             let value = client.call("credential.test", json!({ "name": name })).await?;
@@ -275,12 +246,13 @@ async fn credentials(client: &Client, credential: cli::Credential, json: bool) -
 async fn tokens(client: &Client, token: cli::Token, json: bool) -> Outcome {
     match token {
         cli::Token::Create { role, label, days } => {
+            let role: Role = role.parse()?;
             let value = client.call("token.create", json!({"role": role, "label": label, "days": days})).await?;
             answer(&value, json, |v| at(v, &["token"]));
         }
         cli::Token::List => {
             let value = client.call("token.list", json!({})).await?;
-            answer(&value, json, |v| list(v, "There are no tokens.", &[("ID", &["id"]), ("ROLE", &["role"]), ("LABEL", &["label"])]));
+            output::show(&value, json, show::tokens)?;
         }
         cli::Token::Revoke { id } => answer(&client.call("token.revoke", json!({ "id": id })).await?, json, |v| at(v, &["message"])),
     }
@@ -290,20 +262,8 @@ async fn tokens(client: &Client, token: cli::Token, json: bool) -> Outcome {
 async fn journals(client: &Client, journal: cli::Journal, json: bool) -> Outcome {
     match journal {
         cli::Journal::List { after, limit } => {
-            let value = client.call("journal.list", json!({"after": after, "limit": limit})).await?;
-            answer(&value, json, |v| {
-                list(
-                    v,
-                    "The journal is empty.",
-                    &[
-                        ("SEQ", &["seq"]),
-                        ("TYPE", &["event", "type"]),
-                        ("RUN", &["event", "run"]),
-                        ("TO", &["event", "to"]),
-                        ("ACTOR", &["event", "actor"]),
-                    ],
-                )
-            });
+            let (value, names) = both(client, "journal.list", json!({"after": after, "limit": limit}), json).await?;
+            output::show(&value, json, |v| show::events(v, &names))?;
         }
         cli::Journal::Verify => {
             let value = client.call("journal.verify", json!({})).await?;

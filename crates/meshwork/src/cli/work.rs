@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 pub(crate) struct InFeature {
     #[command(flatten)]
     pub(crate) at: InProject,
-    /// The feature.
+    /// The feature: its name, or its number alone.
     #[arg(long, short)]
     pub(crate) feature: Option<String>,
 }
@@ -78,7 +78,7 @@ pub(crate) enum Run {
     },
     /// Show a run.
     Show {
-        /// The run, or the end of its id.
+        /// The run: its id, or the end of it.
         run: String,
     },
     /// Print a run's log.

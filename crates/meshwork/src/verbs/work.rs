@@ -1,32 +1,29 @@
 //! Tasks, runs and patches: the verbs of the daily work.
 
-use super::Outcome;
+use super::{Outcome, both};
 use crate::{
     cli,
     client::Client,
     log_line,
-    output::{self, answer, at, clean, list, parts},
+    output::{self, answer, at},
+    pager,
+    show::{self, Names},
+    text::clean,
 };
 use domain::Problem;
 use serde_json::{Value, json};
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outcome {
     match task {
         cli::Task::List(place) => {
             let value = client.call("task.list", json!({"project": place.at.project, "feature": place.feature})).await?;
-            let columns: [(&str, &[&str]); 5] = [
-                ("TASK", &["at", "task"]),
-                ("FEATURE", &["at", "feature"]),
-                ("STATE", &["state", "state"]),
-                ("AFTER", &["task", "depends_on"]),
-                ("TITLE", &["task", "title"]),
-            ];
-            answer(&value, json, |v| list(v, "There are no tasks: meshwork project show says why.", &columns));
+            output::show(&value, json, show::tasks)?;
         }
         cli::Task::Show { task, at: place } => {
-            let value = client.call("task.show", json!({"project": place.at.project, "feature": place.feature, "task": task})).await?;
-            answer(&value, json, parts);
+            let input = json!({"project": place.at.project, "feature": place.feature, "task": task});
+            let (value, names) = both(client, "task.show", input, json).await?;
+            output::show(&value, json, |v| show::task(v, &names))?;
         }
         cli::Task::Run { tasks, at: place, agent, wait } => {
             let input = json!({"project": place.at.project, "feature": place.feature, "tasks": tasks, "agent": agent});
@@ -34,9 +31,8 @@ pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outco
             if wait {
                 return wait_for(client, &value, json).await;
             }
-            answer(&value, json, |v| {
-                list(&v["runs"], "Nothing was started.", &[("TASK", &["task"]), ("RUN", &["run"])]) + &output::notes(&v["skipped"])
-            });
+            answer(&value, json, show::started);
+            return Ok(whole(&value));
         }
         cli::Task::Add { title, at: place, phase, parallel, story } => {
             let input = json!({"project": place.at.project, "feature": place.feature, "title": title, "phase": phase, "parallel": parallel, "story": story});
@@ -51,6 +47,11 @@ pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outco
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Success when everything that was asked for was started.
+fn whole(started: &Value) -> ExitCode {
+    if started["skipped"].as_array().is_none_or(Vec::is_empty) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Follows the journal until the runs have ended; the exit code says whether all are done.
@@ -79,10 +80,8 @@ async fn wait_for(client: &Client, started: &Value, json: bool) -> Outcome {
         }
     }
     let all_done = states.iter().all(|s| s["state"] == "done");
-    answer(&Value::Array(states), json, |v| {
-        list(v, "", &[("TASK", &["task", "task"]), ("RUN", &["id"]), ("STATE", &["state"]), ("PATCH", &["patch"]), ("WHY", &["why"])])
-    });
-    Ok(if all_done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    output::show(&Value::Array(states), json, |v| Ok(show::waited(v)? + &output::notes(&started["skipped"])))?;
+    Ok(if all_done { whole(started) } else { ExitCode::FAILURE })
 }
 
 pub(super) async fn runs(client: &Client, run: cli::Run, json: bool) -> Outcome {
@@ -90,17 +89,12 @@ pub(super) async fn runs(client: &Client, run: cli::Run, json: bool) -> Outcome 
     match run {
         cli::Run::List { at: place, all, state } => {
             let value = client.call("run.list", json!({"project": place.project, "all": all, "state": state})).await?;
-            let columns: [(&str, &[&str]); 6] = [
-                ("RUN", &["id"]),
-                ("CLASS", &["class"]),
-                ("TASK", &["task", "task"]),
-                ("AGENT", &["agent"]),
-                ("STATE", &["state"]),
-                ("REASON", &["reason", "code"]),
-            ];
-            answer(&value, json, |v| list(v, "There are no runs yet: meshwork task run.", &columns));
+            output::show(&value, json, |v| show::runs(v, all))?;
         }
-        cli::Run::Show { run } => answer(&client.call("run.show", json!({ "run": run })).await?, json, parts),
+        cli::Run::Show { run } => {
+            let (value, names) = both(client, "run.show", json!({ "run": run }), json).await?;
+            output::show(&value, json, |v| show::run(v, &names))?;
+        }
         cli::Run::Logs { run, follow } => return logs(client, &run, follow, json).await,
         cli::Run::Send { run, text } => answer(&client.call("run.send", json!({"run": run, "text": text})).await?, json, done),
         cli::Run::Answer { run, option, question } => {
@@ -156,18 +150,20 @@ pub(super) async fn patches(client: &Client, patch: cli::Patch, json: bool) -> O
     let one = |p: &cli::OnePatch| json!({"project": p.at.project, "patch": p.patch});
     match patch {
         cli::Patch::List { at: place, state } => {
-            let value = client.call("patch.list", json!({"project": place.project, "state": state})).await?;
-            answer(&value, json, |v| {
-                list(
-                    v,
-                    "There are no patches yet.",
-                    &[("PATCH", &["id"]), ("STATE", &["state"]), ("TASK", &["trace", "task", "task"]), ("TITLE", &["title"])],
-                )
-            });
+            let (value, names) = both(client, "patch.list", json!({"project": place.project, "state": state}), json).await?;
+            output::show(&value, json, |v| show::patches(v, &names))?;
         }
-        cli::Patch::Show(p) => answer(&client.call("patch.show", one(&p)).await?, json, parts),
+        cli::Patch::Show(p) => {
+            let (value, names) = both(client, "patch.show", one(&p), json).await?;
+            output::show(&value, json, |v| show::patch(v, &names))?;
+        }
         cli::Patch::Diff(p) => {
-            answer(&client.call("patch.diff", one(&p)).await?, json, |v| at(v, &["diff"]).lines().map(clean).collect::<Vec<_>>().join("\n"))
+            let value = client.call("patch.diff", one(&p)).await?;
+            if json {
+                output::say(&value.to_string());
+            } else {
+                pager::page(&pager::diff(&at(&value, &["diff"])));
+            }
         }
         cli::Patch::Review { one: p, accept, reject, message, lines } => {
             let verdict = match (accept, reject) {
@@ -185,20 +181,37 @@ pub(super) async fn patches(client: &Client, patch: cli::Patch, json: bool) -> O
             answer(&value, json, |v| format!("Commented on patch {}, as {}.", at(v, &["patch"]), at(v, &["comment"])));
         }
         cli::Patch::Merge(p) => {
-            let value = client.call("patch.merge", one(&p)).await?;
-            answer(&value, json, |v| match at(v, &["outcome"]).as_str() {
-                "merged" => format!("Merged, as commit {}.", at(v, &["commit"])),
-                _ => format!(
-                    "It conflicts in {}. The run {} does the work anew on the present branch; merge it when that is done.",
-                    at(v, &["paths"]),
-                    at(v, &["run"])
-                ),
-            });
+            let value = merge(client, one(&p), json).await?;
+            let names = if json { Names::default() } else { Names::ask(client).await };
+            answer(&value, json, |v| show::merged(v, &names));
         }
         cli::Patch::Close(p) => answer(&client.call("patch.close", one(&p)).await?, json, |v| at(v, &["message"])),
         cli::Patch::Reopen(p) => answer(&client.call("patch.reopen", one(&p)).await?, json, |v| at(v, &["message"])),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How long a merge may take before it is said where it is, and how often then.
+const MERGE_LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Merges, and says meanwhile what it waits for: other merges of the project, checks.
+async fn merge(client: &Client, patch: Value, json: bool) -> Result<Value, Problem> {
+    let mut merged = std::pin::pin!(client.call("patch.merge", patch.clone()));
+    let mut told = String::new();
+    loop {
+        tokio::select! {
+            done = &mut merged => return done,
+            () = tokio::time::sleep(MERGE_LOOK_EVERY) => {}
+        }
+        if json {
+            continue;
+        }
+        let state = client.call("patch.show", patch.clone()).await.map(|shown| clean(&at(&shown, &["merging"]))).unwrap_or_default();
+        if !state.is_empty() && state != told {
+            eprintln!("{state}");
+            told = state;
+        }
+    }
 }
 
 fn line_comment(text: &str) -> Result<Value, Problem> {

@@ -78,7 +78,7 @@ impl Drive {
         let body = match report {
             RunnerEvent::Asked { question } => Body::QuestionAsked { run, question },
             RunnerEvent::Answered { id, option } => {
-                let by = self.live.answered_by(&id).unwrap_or_else(|| self.org.device.clone());
+                let by = self.live.answered_by(&id).unwrap_or_else(|| Actor::from(&self.org.device));
                 return Ok(self.record_as(&by, Body::QuestionAnswered { run, question: id, option }).await?);
             }
             RunnerEvent::MessageDelivered { order } => Body::MessageDelivered { run, order },

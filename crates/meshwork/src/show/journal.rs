@@ -1,0 +1,60 @@
+//! The journal, for people.
+
+use super::{Names, typed_at};
+use crate::{
+    output::at,
+    paint::{cell, table},
+    text::{self, ago, clean},
+};
+use domain::{Did, Problem, Timestamp};
+use serde_json::Value;
+
+/// A page of events, oldest first.
+pub(crate) fn events(value: &Value, names: &Names) -> Result<String, Problem> {
+    let now = text::now();
+    let mut rows = Vec::new();
+    for entry in value.as_array().into_iter().flatten() {
+        let event = &entry["event"];
+        let (when, who): (Timestamp, Did) = (typed_at(event, "at")?, typed_at(event, "actor")?);
+        rows.push(vec![
+            cell(entry["seq"].to_string()),
+            cell(ago(when, now)),
+            cell(at(event, &["type"]).replace('_', " ")),
+            cell(about(event)),
+            cell(names.of(&who)),
+            cell(door(&event["via"])),
+            cell(detail(event)),
+        ]);
+    }
+    Ok(match rows.is_empty() {
+        true => "There are no such events.".into(),
+        false => table(&["EVENT", "WHEN", "WHAT", "ABOUT", "WHO", "BY WAY OF", "MORE"], &rows),
+    })
+}
+
+/// What an event is about: a run, a patch, a task, or something with a name.
+fn about(event: &Value) -> String {
+    let run = event["run"].as_str().or_else(|| event["run"]["id"].as_str());
+    match (run, event["patch"].as_str()) {
+        (Some(run), _) => format!("run {}", text::run(run)),
+        (None, Some(patch)) => format!("patch {}", text::oid(patch)),
+        _ => ["project", "agent", "name", "org", "id"].iter().find_map(|key| event[*key].as_str()).map(clean).unwrap_or_default(),
+    }
+}
+
+/// What else an event says, in short.
+fn detail(event: &Value) -> String {
+    let to = event["to"].as_str().map(|to| format!("{to} {}", at(event, &["reason", "code"])));
+    let commit = || event["commit"].as_str().map(text::oid);
+    let other = || ["verdict", "option", "what", "model", "role"].iter().find_map(|key| event[*key].as_str()).map(str::to_owned);
+    let task = || event["run"]["task"]["task"].as_str().map(str::to_owned);
+    clean(&to.or_else(task).or_else(other).or_else(commit).unwrap_or_default().replace('_', " "))
+}
+
+/// The door by which somebody came in, and the token that they showed.
+fn door(via: &Value) -> String {
+    match via["token"].as_str() {
+        Some(token) => clean(&format!("{}, token {token}", at(via, &["door"]))),
+        None => at(via, &["door"]),
+    }
+}

@@ -1,0 +1,76 @@
+//! What people see of each resource; scripts get JSON. One file a resource, as everywhere.
+
+mod agent;
+mod journal;
+mod machine;
+mod org;
+mod patch;
+mod project;
+mod run;
+mod task;
+
+pub(crate) use agent::{agents, credentials, engines, tokens};
+pub(crate) use journal::events;
+pub(crate) use machine::{capacity, findings, pods};
+pub(crate) use org::org;
+pub(crate) use patch::{merged, patch, patches};
+pub(crate) use project::{project, projects};
+pub(crate) use run::{run, runs, waited};
+pub(crate) use task::{started, task, tasks};
+
+use crate::{client::Client, text};
+use domain::{Did, Problem};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Reads an answer as what it is; server and command line are one program.
+fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, Problem> {
+    serde_json::from_value(value.clone()).map_err(Problem::internal)
+}
+
+/// A part of an answer.
+fn typed_at<T: DeserializeOwned>(value: &Value, key: &str) -> Result<T, Problem> {
+    typed(&value[key])
+}
+
+/// Whom keys belong to, in the org's words.
+#[derive(Debug, Default)]
+pub(crate) struct Names(BTreeMap<String, String>);
+
+impl Names {
+    /// Asks who is who; without an org nobody is.
+    pub(crate) async fn ask(client: &Client) -> Self {
+        let org = client.call("org.show", json!({})).await.unwrap_or_default();
+        let list = |key: &str| org[key].as_array().cloned().unwrap_or_default();
+        let mut names = BTreeMap::new();
+        let mut add = |key: &Value, name: &Value| {
+            if let (Some(key), Some(name)) = (key.as_str(), name.as_str()) {
+                names.insert(key.to_owned(), text::clean(name));
+            }
+        };
+        for device in list("devices") {
+            add(&device["did"], &device["name"]);
+        }
+        for member in list("members") {
+            for key in member["keys"].as_array().into_iter().flatten() {
+                add(&key["did"], &member["name"]);
+            }
+        }
+        Self(names)
+    }
+
+    /// The name of a key's owner, else the key in short.
+    fn of(&self, key: &Did) -> String {
+        let short = || {
+            let id = key.as_str().trim_start_matches("did:key:");
+            format!("{}…{}", id.get(..6).unwrap_or(id), id.get(id.len().saturating_sub(4)..).unwrap_or_default())
+        };
+        self.0.get(key.as_str()).cloned().unwrap_or_else(short)
+    }
+
+    /// A sentence in which keys are replaced by names.
+    fn within(&self, sentence: &str) -> String {
+        self.0.iter().fold(sentence.to_owned(), |text, (key, name)| text.replace(key, name))
+    }
+}

@@ -1,0 +1,131 @@
+//! Patches, for people.
+
+use super::{Names, run, typed};
+use crate::{
+    output::at,
+    paint::{Sheet, Tone, cell, paint, table, toned},
+    text::{self, ago, clean, clean_lines},
+};
+use domain::{
+    Problem,
+    patch::{Comment, Patch, PatchState, Review, Revision, Verdict},
+};
+use serde_json::Value;
+
+/// A list of patches.
+pub(crate) fn patches(value: &Value, names: &Names) -> Result<String, Problem> {
+    let mut patches: Vec<Patch> = typed(value)?;
+    patches.sort_by_key(|p| std::cmp::Reverse(p.revisions.last().map(|r| r.at)));
+    let now = text::now();
+    let row = |p: &Patch| {
+        let task = p.trace.as_ref().map(|t| t.task.task.to_string()).unwrap_or_default();
+        let changed = p.revisions.last().map(|r| ago(r.at, now)).unwrap_or_default();
+        vec![
+            cell(text::oid(p.id.as_str())),
+            toned(tone(p.state), word(p.state)),
+            cell(task),
+            cell(by(p, names)),
+            cell(changed),
+            cell(clean(&p.title)),
+        ]
+    };
+    let rows: Vec<_> = patches.iter().map(row).collect();
+    Ok(match rows.is_empty() {
+        true => "There are no such patches.".into(),
+        false => table(&["PATCH", "STATE", "TASK", "BY", "CHANGED", "TITLE"], &rows),
+    })
+}
+
+/// One patch.
+pub(crate) fn patch(value: &Value, names: &Names) -> Result<String, Problem> {
+    let patch: Patch = typed(value)?;
+    let now = text::now();
+    let words = |key: &str| value[key].as_array().into_iter().flatten().filter_map(Value::as_str).map(clean).collect::<Vec<_>>();
+    let files = value["files"].as_array().into_iter().flatten().map(|f| {
+        let count = |key: &str, mark: &str| format!("{mark}{}", f[key]);
+        vec![cell(clean(&at(f, &["path"]))), toned(Tone::Good, count("added", "+")), toned(Tone::Bad, count("removed", "-"))]
+    });
+    let trace = patch.trace.as_ref();
+    let merge: Vec<String> = match patch.state {
+        PatchState::Open => words("gate").into_iter().map(|w| names.within(&w)).collect(),
+        _ => vec![],
+    };
+    let revisions: Vec<String> = patch.revisions.iter().enumerate().flat_map(|(n, r)| revision(n + 1, r, names)).collect();
+    let sheet = Sheet::new(clean(&patch.title))
+        .part("state", paint(tone(patch.state), word(patch.state)))
+        .part("patch", patch.id.as_str())
+        .part("project", patch.project.as_str())
+        .part("task", trace.map(|t| t.task.to_string()).unwrap_or_default())
+        .part("by", by(&patch, names))
+        .part("run", trace.map(|t| text::run(t.run.as_str())).unwrap_or_default())
+        .part("commit", format!("{} on {}", text::oid(patch.head.as_str()), text::oid(patch.base.as_str())))
+        .part("merged as", patch.merged_as.as_ref().map(|o| text::oid(o.as_str())).unwrap_or_default())
+        .part("changed", patch.revisions.last().map(|r| ago(r.at, now)).unwrap_or_default())
+        .section("Description", clean_lines(&patch.description))
+        .section("Files", table(&["FILE", "CAME", "WENT"], &files.collect::<Vec<_>>()))
+        .section("Look at these: they change how the project is checked and run", words("rules_changed").join("\n"))
+        .section("Checks on its commit", trace.map(|t| run::checks(&t.checks)).unwrap_or_default())
+        .section("Reviews", revisions.join("\n"))
+        .section("Merging", merge.join("\n"));
+    Ok(sheet.text())
+}
+
+/// What a merge did.
+pub(crate) fn merged(value: &Value, names: &Names) -> String {
+    match at(value, &["outcome"]).as_str() {
+        "merged" => format!("Merged, as commit {}. {}", text::oid(&at(value, &["commit"])), names.within(&clean(&at(value, &["gate"])))),
+        _ => format!(
+            "It conflicts in {}. The run {} does the work anew on the present branch; merge it when that is done.",
+            clean(&at(value, &["paths"])),
+            text::run(&at(value, &["run"]))
+        ),
+    }
+}
+
+/// What was said about a revision.
+fn revision(number: usize, revision: &Revision, names: &Names) -> Vec<String> {
+    let now = text::now();
+    let said = |c: &Comment| {
+        let place = c.line.as_ref().map(|l| format!("{}:{}: ", clean(&l.path), l.line)).unwrap_or_default();
+        format!("    {}{}", paint(Tone::Busy, &place), clean_lines(&c.body).replace('\n', "\n    "))
+    };
+    let review = |r: &Review| {
+        let (verdict, tone) = match r.verdict {
+            Some(Verdict::Accept) => ("accepts it", Tone::Good),
+            Some(Verdict::Reject) => ("asks for changes", Tone::Bad),
+            _ => ("comments", Tone::Plain),
+        };
+        let mut lines = vec![format!("{} {} ({}, revision {number})", names.of(&r.by), paint(tone, verdict), ago(r.at, now))];
+        if !r.summary.trim().is_empty() {
+            lines.push(format!("    {}", clean_lines(&r.summary).replace('\n', "\n    ")));
+        }
+        lines.extend(r.comments.iter().map(said));
+        lines
+    };
+    let comment = |c: &Comment| vec![format!("{} ({}, revision {number})", names.of(&c.by), ago(c.at, now)), said(c)];
+    revision.reviews.iter().flat_map(review).chain(revision.comments.iter().flat_map(comment)).collect()
+}
+
+fn by(patch: &Patch, names: &Names) -> String {
+    match &patch.trace {
+        Some(trace) => format!("{} for {}", trace.agent, names.of(&trace.member)),
+        None => names.of(&patch.author),
+    }
+}
+
+fn word(state: PatchState) -> &'static str {
+    match state {
+        PatchState::Draft => "draft",
+        PatchState::Open => "open",
+        PatchState::Archived => "closed",
+        PatchState::Merged => "merged",
+    }
+}
+
+fn tone(state: PatchState) -> Tone {
+    match state {
+        PatchState::Open => Tone::Waits,
+        PatchState::Merged => Tone::Good,
+        PatchState::Draft | PatchState::Archived => Tone::Quiet,
+    }
+}

@@ -1,0 +1,58 @@
+//! Projects, for people.
+
+use super::{typed, typed_at};
+use crate::{
+    output::{at, notes},
+    paint::{Sheet, Tone, cell, table, toned},
+    text::{self, clean},
+};
+use domain::{
+    Problem,
+    project::{Check, ProjectView},
+};
+use serde_json::Value;
+
+/// A list of projects.
+pub(crate) fn projects(value: &Value) -> Result<String, Problem> {
+    let projects: Vec<ProjectView> = typed(value)?;
+    let row = |p: &ProjectView| {
+        vec![
+            cell(p.project.name.as_str()),
+            cell(clean(&p.project.branch)),
+            cell(p.features.to_string()),
+            cell(p.open_tasks.to_string()),
+            cell(p.done_tasks.to_string()),
+            cell(p.project.rid.as_str()),
+        ]
+    };
+    let rows: Vec<_> = projects.iter().map(row).collect();
+    Ok(match rows.is_empty() {
+        true => "There is no project yet: meshwork project add <folder>.".into(),
+        false => table(&["PROJECT", "BRANCH", "FEATURES", "OPEN", "DONE", "REPOSITORY"], &rows),
+    })
+}
+
+/// One project.
+pub(crate) fn project(value: &Value) -> Result<String, Problem> {
+    let (project, head) = (typed_at::<domain::project::Project>(value, "project")?, at(value, &["head"]));
+    let checks: Vec<Check> = typed_at(value, "checks")?;
+    let features = value["features"].as_array().cloned().unwrap_or_default();
+    let feature = |f: &Value| {
+        let (done, all) = (f["done"].as_u64().unwrap_or(0), f["tasks"].as_u64().unwrap_or(0));
+        let tone = if done == all { Tone::Good } else { Tone::Plain };
+        vec![cell(clean(&at(f, &["id"]))), toned(tone, format!("{done} of {all}")), cell(clean(&at(f, &["title"])))]
+    };
+    let wrong = features.iter().flat_map(|f| {
+        let id = clean(&at(f, &["id"]));
+        f["problems"].as_array().into_iter().flatten().map(move |p| format!("{id}: {}", clean(&at(p, &[])))).collect::<Vec<_>>()
+    });
+    let check = |c: &Check| vec![cell(clean(&c.name)), cell(text::span(c.timeout_s * 1000)), cell(clean(&c.command))];
+    let sheet = Sheet::new(format!("Project {}", project.name))
+        .part("repository", project.rid.as_str())
+        .part("branch", format!("{} at {}", clean(&project.branch), text::oid(&head)))
+        .part("mirror", project.mirror.as_deref().map(clean).unwrap_or_default())
+        .section("Features", table(&["FEATURE", "DONE", "TITLE"], &features.iter().map(feature).collect::<Vec<_>>()))
+        .section("What is wrong with their files", wrong.collect::<Vec<_>>().join("\n"))
+        .section("Checks", table(&["CHECK", "AT MOST", "COMMAND"], &checks.iter().map(check).collect::<Vec<_>>()));
+    Ok(sheet.text() + &notes(&value["notices"]))
+}

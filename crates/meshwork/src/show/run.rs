@@ -1,0 +1,152 @@
+//! Runs, for people.
+
+use super::{Names, typed};
+use crate::{
+    paint::{Cell, Sheet, Tone, cell, paint, table, toned},
+    text::{self, ago, clean, span},
+};
+use domain::{
+    Problem, Timestamp,
+    manifest::Class,
+    run::{CheckResult, Reason, Run, RunState},
+};
+use serde_json::Value;
+
+/// A list of runs.
+pub(crate) fn runs(value: &Value, all: bool) -> Result<String, Problem> {
+    let runs: Vec<Run> = typed(value)?;
+    let now = text::now();
+    let row = |r: &Run| {
+        let mut row = vec![cell(text::run(r.id.as_str())), cell(about(r)), state(r), cell(ago(r.queued_at, now)), cell(took(r, now))];
+        if all {
+            row.insert(1, cell(class(r.class)));
+        }
+        row.push(cell(why(r)));
+        row
+    };
+    let rows: Vec<_> = runs.iter().map(row).collect();
+    let headings: &[&str] = match all {
+        true => &["RUN", "CLASS", "TASK", "STATE", "BEGAN", "TOOK", "WHY"],
+        false => &["RUN", "TASK", "STATE", "BEGAN", "TOOK", "WHY"],
+    };
+    Ok(if rows.is_empty() { "There are no such runs: meshwork task run starts one.".into() } else { table(headings, &rows) })
+}
+
+/// Runs that were waited for.
+pub(crate) fn waited(value: &Value) -> Result<String, Problem> {
+    let runs: Vec<Run> = typed(value)?;
+    let row = |r: &Run| {
+        let patch = r.patch.as_ref().map(|p| text::oid(p.as_str())).unwrap_or_default();
+        vec![cell(about(r)), cell(text::run(r.id.as_str())), state(r), cell(patch), cell(why(r))]
+    };
+    Ok(table(&["TASK", "RUN", "STATE", "PATCH", "WHY"], &runs.iter().map(row).collect::<Vec<_>>()))
+}
+
+/// One run.
+pub(crate) fn run(value: &Value, names: &Names) -> Result<String, Problem> {
+    let run: Run = typed(value)?;
+    let now = text::now();
+    let lit = |cell: Cell| table(&[""], &[vec![cell]]).trim_start().to_owned();
+    let short = |oid: &Option<domain::Oid>| oid.as_ref().map(|o| text::oid(o.as_str())).unwrap_or_default();
+    let usage = match run.usage.calls {
+        0 => String::new(),
+        calls => format!(
+            "{} model calls, {} tokens in ({} cached), {} out",
+            text::number(calls),
+            text::number(run.usage.input_tokens),
+            text::number(run.usage.cached_tokens),
+            text::number(run.usage.output_tokens)
+        ),
+    };
+    let questions: Vec<_> = run
+        .questions
+        .iter()
+        .map(|q| {
+            let answers: Vec<_> = q.options.iter().map(|o| clean(&o.id)).collect();
+            format!("{}\n  meshwork run answer {} allow|deny   ({})", clean(&q.title), text::run(run.id.as_str()), answers.join(", "))
+        })
+        .collect();
+    let judges = run.subject.as_ref().map(|s| format!("the work of run {}", text::run(s.as_str()))).unwrap_or_default();
+    let sheet = Sheet::new(format!("Run {}", run.id))
+        .part("state", lit(state(&run)))
+        .part("why", names.within(&clean(value["why"].as_str().unwrap_or_default())))
+        .part("task", run.task.as_ref().map(ToString::to_string).unwrap_or_default())
+        .part("checks", judges)
+        .part("project", run.project.as_str())
+        .part("agent", run.agent.as_ref().map(|a| a.as_str().to_owned()).unwrap_or_default())
+        .part("for", names.of(&run.member))
+        .part("on", run.device.as_ref().map(|d| names.of(d)).unwrap_or_default())
+        .part("queued", ago(run.queued_at, now))
+        .part("took", took(&run, now))
+        .part("goes on from", run.continues.as_ref().map(|r| text::run(r.as_str())).unwrap_or_default())
+        .part("base", short(&run.base))
+        .part("checkpoint", short(&run.checkpoint))
+        .part("commit", short(&run.commit))
+        .part("patch", run.patch.as_ref().map(|p| text::oid(p.as_str())).unwrap_or_default())
+        .part("used", usage)
+        .section("It asks", questions.join("\n"))
+        .section("Checks that count", checks(&run.checks))
+        .section("The sandbox stopped", run.violations.iter().map(|v| clean(v)).collect::<Vec<_>>().join("\n"));
+    Ok(sheet.text())
+}
+
+/// Results of checks; the end of the output of those that failed.
+pub(super) fn checks(results: &[CheckResult]) -> String {
+    let row = |c: &CheckResult| {
+        let verdict = if c.passed { toned(Tone::Good, "passed") } else { toned(Tone::Bad, "FAILED") };
+        vec![cell(clean(&c.name)), verdict, cell(span(c.duration_ms))]
+    };
+    let mut out = table(&["CHECK", "RESULT", "TOOK"], &results.iter().map(row).collect::<Vec<_>>());
+    for check in results.iter().filter(|c| !c.passed && !c.tail.is_empty()) {
+        out.push_str(&format!(
+            "\n{}\n{}",
+            paint(Tone::Quiet, &format!("the end of {}:", clean(&check.name))),
+            text::clean_lines(&check.tail)
+        ));
+    }
+    out
+}
+
+/// Where a run is: also what the states do not say by themselves, that it is frozen or asks somebody.
+pub(super) fn state(run: &Run) -> Cell {
+    let word = match run.state {
+        _ if run.paused => return toned(Tone::Waits, "paused"),
+        _ if !run.questions.is_empty() => return toned(Tone::Waits, "asks you"),
+        state => format!("{state:?}").to_lowercase(),
+    };
+    let tone = match run.state {
+        RunState::Done => Tone::Good,
+        RunState::Failed | RunState::Lost => Tone::Bad,
+        RunState::Cancelled | RunState::Evicted => Tone::Quiet,
+        RunState::Queued | RunState::Placing => Tone::Plain,
+        _ => Tone::Busy,
+    };
+    toned(tone, word)
+}
+
+/// What it is for: its task and agent, or checks.
+fn about(run: &Run) -> String {
+    match (&run.task, &run.agent) {
+        (Some(task), Some(agent)) => format!("{} by {agent}", task.task),
+        (Some(task), None) => task.task.to_string(),
+        _ => format!("checks of {}", run.project),
+    }
+}
+
+pub(super) fn class(class: Class) -> String {
+    format!("{class:?}").to_lowercase()
+}
+
+/// How long it took, or takes.
+pub(super) fn took(run: &Run, now: Timestamp) -> String {
+    let Some(started) = run.started_at else { return String::new() };
+    span(u64::try_from(run.ended_at.unwrap_or(now).0.saturating_sub(started.0)).unwrap_or(0))
+}
+
+fn why(run: &Run) -> String {
+    match (run.questions.first(), &run.reason) {
+        (Some(question), _) => format!("{} (meshwork run answer)", clean(&question.title)),
+        (None, Some(Reason::Completed) | None) => String::new(),
+        (None, Some(reason)) => clean(&reason.text()),
+    }
+}

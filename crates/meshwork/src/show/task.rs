@@ -1,0 +1,82 @@
+//! Tasks, for people.
+
+use super::{Names, run, typed, typed_at};
+use crate::{
+    output::notes,
+    paint::{Sheet, Tone, cell, table, toned},
+    text::{self, ago, clean},
+};
+use domain::{
+    Problem, TaskId,
+    run::Run,
+    task::{TaskState, TaskView},
+};
+use serde_json::Value;
+
+/// A list of tasks.
+pub(crate) fn tasks(value: &Value) -> Result<String, Problem> {
+    let tasks: Vec<TaskView> = typed(value)?;
+    let row = |t: &TaskView| {
+        let by = match &t.state {
+            TaskState::Running { run } | TaskState::Failed { run, .. } => format!("run {}", text::run(run.as_str())),
+            TaskState::InReview { patch } | TaskState::ChangesRequested { patch } => format!("patch {}", text::oid(patch.as_str())),
+            _ => String::new(),
+        };
+        let after = if t.task.done { String::new() } else { ids(&t.task.depends_on) };
+        let state = toned(tone(&t.state), t.state.label());
+        vec![cell(t.at.task.as_str()), cell(t.at.feature.as_str()), state, cell(after), cell(by), cell(clean(&t.task.title))]
+    };
+    let rows: Vec<_> = tasks.iter().map(row).collect();
+    Ok(match rows.is_empty() {
+        true => "There are no tasks: meshwork project show says why.".into(),
+        false => table(&["TASK", "FEATURE", "STATE", "AFTER", "AT", "TITLE"], &rows),
+    })
+}
+
+/// One task.
+pub(crate) fn task(value: &Value, names: &Names) -> Result<String, Problem> {
+    let view: TaskView = typed(value)?;
+    let runs: Vec<Run> = typed_at(value, "runs")?;
+    let now = text::now();
+    let row = |r: &Run| {
+        let why = r.reason.as_ref().map(|w| names.within(&clean(&w.text()))).unwrap_or_default();
+        let agent = r.agent.as_ref().map(|a| a.as_str().to_owned()).unwrap_or_default();
+        vec![cell(text::run(r.id.as_str())), cell(agent), run::state(r), cell(ago(r.queued_at, now)), cell(run::took(r, now)), cell(why)]
+    };
+    let runs = table(&["RUN", "AGENT", "STATE", "BEGAN", "TOOK", "WHY"], &runs.iter().map(row).collect::<Vec<_>>());
+    let sheet = Sheet::new(format!("{} {}", view.at.task, clean(&view.task.title)))
+        .part("state", crate::paint::paint(tone(&view.state), view.state.label()))
+        .part("why", names.within(&clean(value["why"].as_str().unwrap_or_default())))
+        .part("in", format!("{} {}", view.at.project, view.at.feature))
+        .part("phase", clean(&view.task.phase))
+        .part("story", view.task.story.as_deref().map(clean).unwrap_or_default())
+        .part("after", ids(&view.task.depends_on))
+        .part("line", format!("specs/{}/tasks.md:{}", view.at.feature, view.task.line))
+        .section("Details", text::clean_lines(&view.task.details))
+        .section("Runs", runs);
+    Ok(sheet.text())
+}
+
+/// What was started, and what could not be.
+pub(crate) fn started(value: &Value) -> String {
+    let text = |v: &Value| v.as_str().map(str::to_owned).unwrap_or_default();
+    let runs = value["runs"].as_array().into_iter().flatten();
+    let rows: Vec<_> = runs.map(|r| vec![cell(text(&r["task"])), cell(text::run(&text(&r["run"])))]).collect();
+    let table = if rows.is_empty() { "Nothing was started.".into() } else { table(&["TASK", "RUN"], &rows) };
+    table + &notes(&value["skipped"])
+}
+
+fn ids(ids: &[TaskId]) -> String {
+    ids.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn tone(state: &TaskState) -> Tone {
+    match state {
+        TaskState::Ready => Tone::Plain,
+        TaskState::Waiting { .. } | TaskState::Rejected { .. } => Tone::Quiet,
+        TaskState::Running { .. } => Tone::Busy,
+        TaskState::Failed { .. } => Tone::Bad,
+        TaskState::InReview { .. } | TaskState::ChangesRequested { .. } => Tone::Waits,
+        TaskState::Merged { .. } | TaskState::Done => Tone::Good,
+    }
+}
