@@ -42,6 +42,8 @@ pub fn with_counting_reviews(state: &OrgState, mut patch: Patch) -> Patch {
     };
     for revision in &mut patch.revisions {
         revision.reviews.retain_mut(|review| person(&mut review.by));
+        // The last word of each person counts.
+        revision.reviews.sort_by_key(|review| review.at);
         person(&mut revision.author);
     }
     patch
@@ -74,4 +76,73 @@ pub fn rules_changed(org: &Org, project: &Project, patch: &Patch) -> Result<Vec<
     };
     let files = org.forge.changed_files(&project.rid, &patch.base, &patch.head)?;
     Ok(files.into_iter().map(|f| f.path).filter(|path| rule(path)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use domain::{
+        Did, Timestamp,
+        org::{self, Member, MemberKey},
+        patch::{PatchState, Review, Revision, Verdict},
+        role::Role,
+    };
+
+    fn key(seed: u8) -> Did {
+        identity::Key::from_seed(&[seed; 32]).did()
+    }
+
+    fn member(name: &str, role: Role, keys: &[u8]) -> (String, Member) {
+        let keys = keys.iter().map(|k| MemberKey { did: key(*k), device: key(99) }).collect();
+        (name.into(), Member { name: name.into(), roles: vec![role], keys })
+    }
+
+    #[test]
+    fn each_person_who_may_review_counts_once_whatever_keys_they_have() {
+        let org = org::Org { version: org::VERSION, name: "crew".parse().unwrap(), threshold: 1 };
+        let members = [member("ada", Role::Owner, &[1, 2]), member("bo", Role::Developer, &[3]), member("eve", Role::Viewer, &[4])];
+        let commit = "c".repeat(40).parse().unwrap();
+        let (devices, agents, projects) = Default::default();
+        let state = OrgState { org, members: members.into(), devices, agents, projects, commit };
+        let approvals = |author: u8, by: &[u8]| {
+            let accept =
+                |k: &u8| Review { by: key(*k), verdict: Some(Verdict::Accept), summary: String::new(), at: Timestamp(0), comments: vec![] };
+            let revision = Revision {
+                id: "a".repeat(40).parse().unwrap(),
+                author: key(author),
+                head: "b".repeat(40).parse().unwrap(),
+                base: "c".repeat(40).parse().unwrap(),
+                at: Timestamp(0),
+                description: String::new(),
+                reviews: by.iter().map(accept).collect(),
+                comments: vec![],
+            };
+            let patch = Patch {
+                id: "a".repeat(40).parse().unwrap(),
+                project: "demo".parse().unwrap(),
+                title: String::new(),
+                description: String::new(),
+                state: PatchState::Open,
+                author: key(author),
+                head: revision.head.clone(),
+                base: revision.base.clone(),
+                merged_as: None,
+                revisions: vec![revision],
+                trace: None,
+            };
+            gate::verdicts(&with_counting_reviews(&state, patch)).len()
+        };
+        let table: [(u8, &[u8], usize); 5] = [
+            (50, &[1], 1),
+            (50, &[1, 2], 1),
+            (50, &[1, 2, 3], 2),
+            (50, &[4, 60], 0),
+            // Who made the revision with one key does not approve it with another.
+            (1, &[2, 3], 1),
+        ];
+        for (author, by, expected) in table {
+            assert_eq!(approvals(author, by), expected, "{author} {by:?}");
+        }
+    }
 }
