@@ -106,7 +106,7 @@ pub(crate) async fn run(root: &Path, up: cli::Up, json: bool) -> Result<ExitCode
         }
     }
     if !up.no_open && !json {
-        browse(&link);
+        browse(&running.machine.data.sign_in_page(&link)?);
     }
     let [Ok(interrupt), Ok(terminate), Ok(hangup)] = &mut ends else {
         return Err(Problem::unavailable("Signals cannot be listened to."));
@@ -123,11 +123,11 @@ pub(crate) async fn run(root: &Path, up: cli::Up, json: bool) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens a browser where there is a screen; the link is printed anyway.
-fn browse(link: &str) {
+/// Opens a browser on the page that signs it in, where there is a screen; the link is printed anyway.
+fn browse(page: &Path) {
     let screen = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
     if screen
-        && let Ok(mut child) = Command::new("xdg-open").arg(link).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+        && let Ok(mut child) = Command::new("xdg-open").arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
     {
         std::thread::spawn(move || {
             let _ = child.wait();

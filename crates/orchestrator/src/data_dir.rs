@@ -5,6 +5,7 @@
 //! <data>/lock               held by the one `meshwork up` of this folder
 //! <data>/up.json            where that one listens, while it runs
 //! <data>/cli.token          what the command line shows it (readable by the owner only, new at every start)
+//! <data>/sign-in.html       sends the browser that `up` opens to its one-time link (readable by the owner only)
 //! <data>/engines/<name>/    installed coding engines
 //! <data>/orgs/<org>/        one org: radicle/ member/ store/ vault/ runs/
 //! ```
@@ -104,9 +105,23 @@ impl DataDir {
         write_private(&self.root.join("up.json"), &serde_json::to_vec(up).map_err(Problem::internal)?)
     }
 
+    /// Writes a page that sends a browser to this link, for starting the browser: every user of the machine sees a program's
+    /// arguments, but only the owner can read this file.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn sign_in_page(&self, link: &str) -> Result<PathBuf, Problem> {
+        let path = self.root.join("sign-in.html");
+        let page = format!(
+            "<!doctype html><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0;url={link}\"><title>Meshwork</title>\n"
+        );
+        write_private(&path, page.as_bytes())?;
+        Ok(path)
+    }
+
     /// Takes the record away again.
     pub fn retract(&self) {
-        for name in ["up.json", "cli.token"] {
+        for name in ["up.json", "cli.token", "sign-in.html"] {
             let _ = fs::remove_file(self.root.join(name));
         }
     }

@@ -1,7 +1,8 @@
 //! Who is let in: a one-time link and the cookie that it sets, for browsers; tokens, for scripts; the command line's own.
 //!
 //! No request without one is served, loopback included. The cookie is HttpOnly and SameSite=Strict. Requests whose `Host` or
-//! `Origin` is not ours are refused, so that no other page and no rebound name can use a browser that is signed in.
+//! `Origin` is not ours are refused, and changes that another page began, so that no other page and no rebound name can use
+//! a browser that is signed in.
 
 use crate::limits;
 use domain::{
@@ -9,7 +10,7 @@ use domain::{
     actor::{Door, Via},
     role::Role,
 };
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 use orchestrator::{caller::Caller, machine::Machine};
 use std::{
     collections::HashMap,
@@ -102,8 +103,9 @@ impl Gate {
     /// Whether a request is meant for this server, and not made by another page.
     ///
     /// # Errors
-    /// When its `Host` or `Origin` is somebody else's.
-    pub(crate) fn same_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    /// When its `Host` or `Origin` is somebody else's, or it changes something and the browser says that another page made
+    /// it (`Sec-Fetch-Site`, <https://www.w3.org/TR/fetch-metadata/>).
+    pub(crate) fn same_origin(&self, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
         let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
         let port = self.address.port();
         let ours = |host: &str| {
@@ -118,6 +120,10 @@ impl Gate {
         match text(header::HOST) {
             Some(host) if ours(host) => {}
             other => return Err(foreign(other.unwrap_or("nobody"))),
+        }
+        if !method.is_safe() && elsewhere(headers) {
+            return Err(Problem::new(Kind::Forbidden, "Another page made the browser send this request.")
+                .next("Do it in the dashboard or with the command line; scripts send a token, and no Sec-Fetch-Site."));
         }
         match text(header::ORIGIN) {
             Some(origin) if !origin.strip_prefix("http://").is_some_and(ours) => Err(foreign(origin)),
@@ -158,6 +164,11 @@ impl Gate {
         let org = self.machine.org().map_err(|_| stranger())?;
         org.caller_by_token(token)?.ok_or_else(stranger)
     }
+}
+
+/// Whether the browser says that a page of another site, or of another server on this machine, began it.
+pub(crate) fn elsewhere(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site")
 }
 
 fn stranger() -> Problem {

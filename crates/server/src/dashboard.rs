@@ -3,7 +3,7 @@
 //! Files below `/assets/` carry a hash in their name and are kept by browsers for good; the rest is asked for anew each time. An
 //! address that is nobody's else belongs to the page, which finds its way by itself.
 
-use crate::{error::Refusal, router::Doors};
+use crate::{auth::elsewhere, error::Refusal, router::Doors};
 use axum::{
     body::Body,
     extract::{Query, State},
@@ -39,8 +39,13 @@ pub(crate) struct Code {
 }
 
 /// `GET /sign-in?code=…`: a one-time link.
-pub(crate) async fn sign_in(State(doors): State<Doors>, Query(code): Query<Code>) -> Response {
+pub(crate) async fn sign_in(State(doors): State<Doors>, Query(code): Query<Code>, headers: HeaderMap) -> Response {
     match doors.gate.sign_in(&code.code) {
+        // Browsers send a strict cookie along a redirect only when no other page began the journey; a page of ours begins anew.
+        Ok(sign_in) if elsewhere(&headers) => {
+            let onwards = "<h1>Signed in</h1><p><a href=\"/\">Go on</a></p><meta http-equiv=\"refresh\" content=\"0;url=/\">";
+            ([(header::SET_COOKIE, sign_in.cookie)], frame("Signed in · Meshwork", onwards)).into_response()
+        }
         Ok(sign_in) => ([(header::SET_COOKIE, sign_in.cookie)], Redirect::to("/")).into_response(),
         Err(problem) => stranger(&problem),
     }

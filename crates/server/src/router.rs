@@ -69,7 +69,7 @@ async fn guard(State(doors): State<Doors>, request: Request, next: Next) -> Resp
 
 /// What another page made a browser send is refused; strangers get nothing but these, and what they send is not even read.
 fn refused(doors: &Doors, request: &Request) -> Option<Response> {
-    if let Err(problem) = doors.gate.same_origin(request.headers()) {
+    if let Err(problem) = doors.gate.same_origin(request.method(), request.headers()) {
         return Some(Refusal(problem).into_response());
     }
     if ["/health", "/sign-in", dashboard::STYLE_PATH].contains(&request.uri().path()) {
