@@ -1,4 +1,5 @@
-//! Faults that tests put in on purpose, to show that they would be noticed. Builds for use know none of them.
+//! Faults that tests put in on purpose, to show that they would be noticed. Only builds with the feature `faults` know them:
+//! those of the tests.
 
 use crate::{limits, org::Org};
 use domain::{Problem, run::RunState};
@@ -69,9 +70,9 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The fault that was asked for; in builds without debug assertions always none.
+    /// The fault that was asked for; in builds without the feature `faults` always none.
     pub fn asked() -> Self {
-        if !cfg!(debug_assertions) {
+        if !cfg!(feature = "faults") {
             return Self::None;
         }
         match std::env::var(VARIABLE).as_deref() {

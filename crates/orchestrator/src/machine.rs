@@ -29,12 +29,14 @@ pub struct Machine {
     /// How it was started.
     pub options: Options,
     org: RwLock<Option<Arc<Org>>>,
+    /// Held while an org is made: one at a time.
+    creating: tokio::sync::Mutex<()>,
 }
 
 impl Machine {
     /// A machine without an org yet.
     pub fn new(data: DataDir, options: Options) -> Arc<Self> {
-        Arc::new(Self { data, options, org: RwLock::new(None) })
+        Arc::new(Self { data, options, org: RwLock::new(None), creating: tokio::sync::Mutex::default() })
     }
 
     /// The org that this machine serves.
@@ -68,6 +70,7 @@ impl Machine {
     /// # Errors
     /// When there is one already, or it cannot be made.
     pub async fn create(self: &Arc<Self>, name: &OrgName, member: &str, profile: Option<Profile>) -> Result<Arc<Org>, Problem> {
+        let _alone = self.creating.lock().await;
         if let Ok(org) = self.org() {
             return Err(Problem::conflict(format!("This data folder belongs to the org {} already.", org.name))
                 .next("Give another folder with --data-dir for another org."));

@@ -115,9 +115,7 @@ impl Org {
         check_person(member)?;
         let (dir, name, member) = (machine.data.org(name), name.clone(), member.to_owned());
         blocking(move || {
-            if !dir.record().exists() && dir.root.exists() {
-                fs::remove_dir_all(&dir.root).map_err(|e| storage(&dir.root, &e))?;
-            }
+            clear_half_made(&dir)?;
             make_private(&dir.root)?;
             let rad_home = profile.as_ref().map(|profile| profile.home.clone());
             let forge = match profile {
@@ -335,6 +333,24 @@ impl Org {
         let node = self.node.lock().unwrap_or_else(PoisonError::into_inner).take();
         let _ = blocking(move || node.map_or(Ok(()), |node| node.stop())).await;
     }
+}
+
+/// Removes what a creation that was cut off left: keys and a repository that nobody used. An org that was in use has a
+/// journal or a vault, and stays.
+fn clear_half_made(dir: &OrgDir) -> Result<(), Problem> {
+    let root = dir.root.display();
+    if dir.record().exists() {
+        return Err(Problem::conflict(format!("The org in {root} was made before, and is not open.")).next("Start meshwork up again."));
+    }
+    if [dir.store(), dir.vault()].iter().any(|part| part.exists()) {
+        return Err(Problem::conflict(format!("{root} holds an org's journal or keys, but not its org.json."))
+            .because("Making an org there would remove them.")
+            .next("Restore a backup into another data folder (meshwork restore), or move that folder away first."));
+    }
+    if dir.root.exists() {
+        fs::remove_dir_all(&dir.root).map_err(|e| storage(&dir.root, &e))?;
+    }
+    Ok(())
 }
 
 /// Does something that blocks on a thread that may.

@@ -175,14 +175,29 @@ impl Up {
     /// Runs a verb, with `--json` and this on standard input.
     pub async fn run_with(&self, args: &[&str], input: &str) -> Outcome {
         let mut command = self.command();
-        command.arg("--json").args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let _ = stdin.write_all(input.as_bytes()).await;
-        drop(stdin);
-        let output = timeout(WAIT, child.wait_with_output()).await.unwrap_or_else(|_| panic!("meshwork {args:?} does not end")).unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Outcome { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+        command.arg("--json").args(args);
+        finish(command, args, input).await
+    }
+
+    /// Runs a verb as a person does, who reads what it says.
+    pub async fn told(&self, args: &[&str]) -> Outcome {
+        let mut command = self.command();
+        command.args(args);
+        finish(command, args, "").await
+    }
+
+    /// Runs a verb as a person does at a terminal, with these variables too; its output is what the terminal gets. The
+    /// terminal is made by `script` (util-linux).
+    pub async fn on_terminal(&self, env: &[(&str, &str)], args: &[&str]) -> Outcome {
+        let plain = self.command();
+        let words = std::iter::once(plain.as_std().get_program()).chain(plain.as_std().get_args());
+        let words: Vec<_> = words.map(|w| w.to_string_lossy().into_owned()).chain(args.iter().map(|a| (*a).to_owned())).collect();
+        assert!(words.iter().all(|w| !w.contains(['\'', ' '])), "{words:?}");
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"]).current_dir(self.dir.path()).kill_on_drop(true);
+        command.env("TERM", "xterm").env_remove("NO_COLOR").env_remove("PAGER").env_remove("LESS").env_remove("MESHWORK_DATA_DIR");
+        command.envs(env.iter().copied());
+        finish(command, args, "").await
     }
 
     /// Runs a verb that must succeed, and gives its answer.
@@ -334,6 +349,16 @@ impl Up {
         found.truncate(count);
         found
     }
+}
+
+async fn finish(mut command: Command, args: &[&str], input: &str) -> Outcome {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let _ = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
+    let output = timeout(WAIT, child.wait_with_output()).await.unwrap_or_else(|_| panic!("meshwork {args:?} does not end")).unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Outcome { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
 fn signal(child: &Child, signal: Signal) {

@@ -1,6 +1,6 @@
 //! The doors: who is let in, what each role may do, and what comes out.
 
-use crate::support::{PASSES, acp_agent, acp_project, clear, command_agent, machine, project, work};
+use crate::support::{PASSES, acp_agent, acp_project, clear, command_agent, idle, machine, project, work};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -50,6 +50,11 @@ async fn other_pages_and_rebound_names_are_refused_and_a_link_works_once() {
     assert_eq!(with("origin", "http://evil.example").await.unwrap().status(), 403);
     assert_eq!(with("origin", "null").await.unwrap().status(), 403);
     assert_eq!(with("origin", up.url()).await.unwrap().status(), 200);
+    for (site, status) in [("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)] {
+        let change = up.http().post(format!("{}/evict", up.url())).bearer_auth(&token).header("sec-fetch-site", site).json(&json!({}));
+        assert_eq!(change.send().await.unwrap().status(), status, "a change that {site} began");
+        assert_eq!(with("sec-fetch-site", site).await.unwrap().status(), 200, "reading changes nothing");
+    }
     let form = up.http().post(format!("{}/evict", up.url())).bearer_auth(&token).header("content-type", "text/plain").body("{}");
     assert_eq!(form.send().await.unwrap().status(), 400, "a form of another page cannot send JSON");
 
@@ -115,6 +120,37 @@ async fn events_resume_without_gaps_and_mcp_calls_an_action() {
     assert!(names.contains(&"task_run") && names.contains(&"patch_merge"), "{names:?}");
     let listed: Value = mcp("tools/call", json!({"name": "task_list", "arguments": {}})).await.unwrap().json().await.unwrap();
     assert!(listed["result"]["content"][0]["text"].as_str().unwrap().contains("in_review"), "{listed}");
+
+    let made = up.ok(&["token", "create", "--role", "owner"]).await;
+    let (token, id) = (made["token"].as_str().unwrap(), &made["id"]);
+    let removed = |agent: &str| json!({ "name": agent });
+    let over_http = up.request(Method::POST, "/api/v1/agent/remove", token, Some(removed("echo"))).await;
+    assert_eq!(over_http.status(), 200);
+    command_agent(&up, "echo", "true").await;
+    mcp("tools/call", json!({"name": "agent_remove", "arguments": removed("echo")})).await.unwrap().error_for_status().unwrap();
+    let journal = up.journal().await;
+    let doors: Vec<&Value> = journal.iter().filter(|e| e["event"]["type"] == "agent_set").map(|e| &e["event"]["via"]).collect();
+    assert_eq!(doors, [&json!({"door": "cli"}), &json!({"door": "http", "token": id}), &json!({"door": "cli"}), &json!({"door": "mcp"})]);
+    let alone = journal.iter().find(|e| e["event"]["type"] == "run_leased").unwrap();
+    assert_eq!(alone["event"]["via"], Value::Null, "what the device does by itself came by no door");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_org_is_made_once_and_never_over_another_ones_journal() {
+    let mut up = idle();
+    up.begin().await;
+    let journal = up.data().join("orgs/crew/store/journal.db");
+    fs::create_dir_all(journal.parent().unwrap()).unwrap();
+    fs::write(&journal, "somebody's work").unwrap();
+    clear(&up.refused(&["org", "create", "crew"], 5).await, "journal or keys");
+    assert_eq!(fs::read_to_string(&journal).unwrap(), "somebody's work");
+    fs::remove_dir_all(up.data().join("orgs/crew/store")).unwrap();
+    let make = || up.call("org.create", json!({"name": "crew", "member": "ada"}));
+    let (one, two) = tokio::join!(make(), make());
+    let mut made = [one.0, two.0];
+    made.sort_unstable();
+    assert_eq!(made, [200, 409], "{} {}", one.1, two.1);
+    assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
 }
 
 /// The signed manifest of a run, as it lies in the blobs.

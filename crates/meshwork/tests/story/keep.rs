@@ -16,9 +16,15 @@ async fn a_backup_becomes_a_machine_again_and_goes_on_as_a_new_incarnation() {
     let file = up.folder().join("saved.mwb");
     let file = file.to_str().unwrap();
     assert_eq!(up.run_with(&["backup", file], "short").await.code, 2, "a passphrase has a least length");
+    let mine = up.folder().join("saved.part");
+    fs::write(&mine, "mine").unwrap();
     let saved = up.run_with(&["backup", file], "correct horse battery").await;
     assert_eq!(saved.code, 0, "{saved:?}");
     assert_eq!(up.run_with(&["backup", file], "correct horse battery").await.code, 5, "nothing is written over");
+    assert_eq!(fs::read_to_string(&mine).unwrap(), "mine", "nothing beside it is touched");
+    let left: Vec<_> =
+        fs::read_dir(up.folder()).unwrap().map(|e| e.unwrap().file_name()).filter(|n| n.to_string_lossy().contains("saved.mwb")).collect();
+    assert_eq!(left, ["saved.mwb"]);
     let before = up.journal().await;
     up.end().await;
 

@@ -2,7 +2,8 @@
 
 use super::{Done, Nothing};
 use crate::{
-    data_dir::{make_private, storage},
+    clock,
+    data_dir::storage,
     limits,
     org::Org,
     table::{Action, Context, Effect, action},
@@ -12,13 +13,17 @@ use identity::{
     Secret,
     backup::{self, Source, To},
 };
+use rustix::{
+    fs::{CWD, RenameFlags, renameat_with},
+    io::Errno,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 pub(super) fn actions() -> Vec<Action> {
@@ -201,18 +206,17 @@ fn save(org: &Org, input: &Create) -> Result<u64, Problem> {
     if !input.path.is_absolute() {
         return Err(Problem::invalid("Give the backup's full path."));
     }
+    // One at a time: they share the folder for the copy of the journal.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.try_lock().map_err(|_| Problem::conflict("Another backup is being made.").next("Try again when it is done."))?;
     let scratch = org.dir.runs().join("backup");
     crate::org::fresh_folder(&scratch)?;
     let result = seal(org, input, &scratch);
     let _ = fs::remove_dir_all(&scratch);
-    if result.is_err() {
-        let _ = fs::remove_file(input.path.with_extension("part"));
-    }
     result
 }
 
 fn seal(org: &Org, input: &Create, scratch: &Path) -> Result<u64, Problem> {
-    make_private(scratch)?;
     let journal = scratch.join("journal.db");
     org.store.snapshot(&journal)?;
     let mut sources = vec![Source { path: "store/journal.db".into(), file: journal }];
@@ -223,11 +227,25 @@ fn seal(org: &Org, input: &Create, scratch: &Path) -> Result<u64, Problem> {
     if input.path.exists() {
         return Err(Problem::conflict(format!("{} exists already.", input.path.display())).next("Give another name."));
     }
-    let part = input.path.with_extension("part");
-    let out = File::options().write(true).create(true).truncate(true).mode(0o600).open(&part).map_err(|e| storage(&part, &e))?;
-    let bytes = backup::seal(&out, &To::Passphrase(Secret::new(input.passphrase.clone())), &sources)?;
-    out.sync_all().and_then(|()| fs::rename(&part, &input.path)).map_err(|e| storage(&input.path, &e))?;
-    Ok(bytes)
+    // A name of our own, made anew: nothing that a person has there is touched.
+    let mut part = input.path.clone().into_os_string();
+    part.push(format!(".{}.part", clock::run_id()));
+    let part = PathBuf::from(part);
+    let out = File::options().write(true).create_new(true).mode(0o600).open(&part).map_err(|e| storage(&part, &e))?;
+    let sealed = backup::seal(&out, &To::Passphrase(Secret::new(input.passphrase.clone())), &sources)
+        .and_then(|bytes| out.sync_all().and_then(|()| put(&part, &input.path)).map(|()| bytes).map_err(|e| storage(&input.path, &e)));
+    if sealed.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    sealed
+}
+
+/// Gives a file its name, unless something came to be there meanwhile. File systems that cannot promise that take it as it is.
+fn put(part: &Path, path: &Path) -> std::io::Result<()> {
+    match renameat_with(CWD, part, CWD, path, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) if !path.exists() => fs::rename(part, path),
+        done => done.map_err(Into::into),
+    }
 }
 
 /// The regular files of a part of the org's folder; live database files are left to the snapshot, sockets and locks are

@@ -3,6 +3,7 @@
 use super::{Drive, Over, asked::asked};
 use crate::{host::Ended, limits};
 use domain::{
+    actor::Actor,
     event::Body,
     run::{Order, Reason, RunState, RunnerEvent},
 };
