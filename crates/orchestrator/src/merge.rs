@@ -64,7 +64,7 @@ pub async fn merge(org: &Arc<Org>, actor: &Actor, project: &Project, patch: &Pat
             let patch = org.forge.patch(&named.rid, &named.name, &id)?;
             provenance::known_author(org, &state, &patch)?;
             let (task, made_by) = (provenance::task_of(org, &patch)?, provenance::run_of(org, &patch)?);
-            let patch = provenance::with_counting_reviews(&state, patch);
+            let patch = provenance::by_person(&state, patch);
             // What needs no checks is said before any work is done.
             let approvals = approvals(org, &named, &board, &patch)?;
             refuse(&gate::missing(&patch, approvals, Some(&[])))?;
@@ -80,9 +80,11 @@ pub async fn merge(org: &Arc<Org>, actor: &Actor, project: &Project, patch: &Pat
     let checks = check(org, &board, made_by.as_ref(), &commit).await?;
     refuse(&gate::missing(&patch, approvals, Some(&checks)))?;
     let (rid, id, result) = (project.rid.clone(), patch.id.clone(), commit.clone());
+    let telling = org.telling.read().await;
     org.blocking(move |org| org.forge.merge(&rid, &id, &revision, &result)).await?;
     let merged = Body::PatchMerged { project: project.name.clone(), patch: patch.id.clone(), commit: commit.clone(), task: task.clone() };
     tell(org, actor, merged).await?;
+    drop(telling);
     if let Some(task) = &task {
         drop_merged(org, task).await;
     }
@@ -129,7 +131,7 @@ pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem
     let board = Board::read(org, project)?;
     let checks = provenance::run_of(org, patch)?.map(|r| r.checks).unwrap_or_default();
     let needed = approvals(org, project, &board, patch)?;
-    let counted = provenance::with_counting_reviews(&org.state()?, patch.clone());
+    let counted = provenance::by_person(&org.state()?, patch.clone());
     let missing = gate::missing(&counted, needed, Some(&checks));
     let mut words = match missing.is_empty() {
         true => vec![format!("The gate is open: {}. meshwork patch merge {} merges it.", gate::met(&counted, needed, &checks), patch.id)],

@@ -86,6 +86,9 @@ pub struct Org {
     pub merging: Merging,
     /// What is remembered of the webhook.
     pub webhook: webhook::Webhook,
+    /// Held by whoever acts on a patch until the journal has it, so that what is seen of it in Radicle meanwhile is not noted
+    /// first, without the door by which they came in.
+    pub telling: tokio::sync::RwLock<()>,
     node: Mutex<Option<Arc<Node>>>,
 }
 
@@ -201,6 +204,7 @@ impl Org {
             tasks: TaskTracker::new(),
             merging: Merging::default(),
             webhook: webhook::Webhook::default(),
+            telling: tokio::sync::RwLock::default(),
             node: Mutex::new(Some(Arc::new(node))),
             dir,
         };

@@ -27,24 +27,31 @@ pub fn task_of(org: &Org, patch: &Patch) -> Result<Option<TaskRef>, Problem> {
     Ok(runs.into_iter().find(|r| r.patch.as_ref() == Some(&patch.id)).and_then(|r| r.task))
 }
 
-/// The patch as the gate counts it: with only the reviews of members whose role lets them review, and each member under
-/// one key, whichever of theirs they signed with.
+/// The patch with only those reviews that count: of members whose role lets them review.
 #[must_use]
 pub fn with_counting_reviews(state: &OrgState, mut patch: Patch) -> Patch {
-    let person = |key: &mut domain::Did| match state.member_of(key) {
-        Some(member) => {
-            if let Some(first) = member.keys.first() {
-                *key = first.did.clone();
-            }
-            member.roles.iter().any(|r| r.allows(Permission::Review))
-        }
-        None => false,
-    };
+    let counts = |key: &domain::Did| state.member_of(key).is_some_and(|m| m.roles.iter().any(|r| r.allows(Permission::Review)));
     for revision in &mut patch.revisions {
-        revision.reviews.retain_mut(|review| person(&mut review.by));
+        revision.reviews.retain(|review| counts(&review.by));
+    }
+    patch
+}
+
+/// The patch as its gate counts it: with only the reviews that count, and each member under one key, whichever of theirs
+/// they signed with.
+#[must_use]
+pub fn by_person(state: &OrgState, patch: Patch) -> Patch {
+    let person = |key: &mut domain::Did| {
+        if let Some(first) = state.member_of(key).and_then(|m| m.keys.first()) {
+            *key = first.did.clone();
+        }
+    };
+    let mut patch = with_counting_reviews(state, patch);
+    for revision in &mut patch.revisions {
+        person(&mut revision.author);
+        revision.reviews.iter_mut().for_each(|review| person(&mut review.by));
         // The last word of each person counts.
         revision.reviews.sort_by_key(|review| review.at);
-        person(&mut revision.author);
     }
     patch
 }
@@ -131,7 +138,7 @@ mod tests {
                 revisions: vec![revision],
                 trace: None,
             };
-            gate::verdicts(&with_counting_reviews(&state, patch)).len()
+            gate::verdicts(&by_person(&state, patch)).len()
         };
         let table: [(u8, &[u8], usize); 5] = [
             (50, &[1], 1),

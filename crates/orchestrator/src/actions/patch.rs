@@ -194,6 +194,7 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
     }
     in_own_name(&context)?;
     let verdict = input.verdict;
+    let _telling = org.telling.read().await;
     let (project, patch, task, gate) = org
         .blocking(move |org| {
             let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
@@ -318,6 +319,7 @@ async fn merge_patch(context: Context, input: One) -> Result<merge::Outcome, Pro
 async fn close(context: Context, input: One) -> Result<Done, Problem> {
     let org = context.org()?;
     let actor = context.actor(&org);
+    let _telling = org.telling.read().await;
     let (project, patch, task) = org
         .blocking(move |org| {
             let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;

@@ -64,6 +64,7 @@ pub(crate) async fn reconcile(org: &Arc<Org>, project: &Project, which: &Patches
 
 /// Brings one claim to what Radicle says of its patch.
 async fn follow_claim(org: &Arc<Org>, project: &Project, task: &str) -> Result<(), Problem> {
+    let _all_is_told = org.telling.write().await;
     for _ in 0..limits::RECONCILE_TRIES {
         // The claim is read before the patch, so that what is said of it here is never older than what others wrote.
         let Some(claim) = org.store.get::<Claim>(kind::CLAIM, task)? else { return Ok(()) };
