@@ -20,6 +20,9 @@ async fn a_run_is_paused_goes_on_gets_a_message_and_does_as_it_says() {
     for _ in 0..10 {
         assert_eq!(up.ok(&["pods"]).await[0]["paused"], true);
     }
+    for verb in [&["run", "list"][..], &["pods"]] {
+        assert!(up.told(verb).await.stdout.contains("paused"), "{verb:?}");
+    }
     assert_eq!(beat(&up, &run).await, frozen, "a frozen agent does nothing");
     up.ok(&["run", "resume", &run]).await;
     let look = || async { if beat(&up, &run).await > frozen { Ok(()) } else { Err(json!(frozen)) } };
@@ -67,6 +70,9 @@ async fn a_person_answers_what_an_engine_asks() {
     let run = up.start_task("T001", "ask").await;
     let seen = up.until_run(&run, "it asks", |seen| seen["questions"][0].is_object()).await;
     assert_eq!(seen["questions"][0]["title"], "write answer.txt", "{seen:#}");
+    let listed = up.told(&["run", "list"]).await.stdout;
+    assert!(listed.contains("asks you") && listed.contains("write answer.txt (meshwork run answer)"), "{listed}");
+    assert!(up.told(&["run", "show", &run]).await.stdout.contains(&format!("meshwork run answer {}", &run[18..])));
     let problem = up.refused(&["run", "answer", &run, "perhaps"], 2).await;
     assert!(problem["next"].as_str().unwrap().contains("yes, no"), "{problem}");
     up.ok(&["run", "answer", &run, "deny"]).await;
