@@ -1,7 +1,7 @@
 //! Cloning a repository from other nodes. It waits for the network, and nobody else waits for it.
 
 use crate::{limits, org::Org};
-use domain::{Did, Kind, Problem, Rid, event::Body};
+use domain::{Did, Kind, Problem, Rid, actor::Actor, event::Body};
 use std::{net::SocketAddr, sync::Arc};
 
 /// A node that may have the repository.
@@ -17,7 +17,7 @@ struct Source {
 ///
 /// # Errors
 /// When no node gives it in time.
-pub(crate) async fn fetch(org: &Arc<Org>, actor: &Did, rid: &Rid, seeds: &[String]) -> Result<(), Problem> {
+pub(crate) async fn fetch(org: &Arc<Org>, actor: &Actor, rid: &Rid, seeds: &[String]) -> Result<(), Problem> {
     let mut reasons = Vec::new();
     for source in sources(org, seeds).await?.into_iter().take(limits::CLONE_NODES_MAX) {
         org.record(actor, vec![Body::ProjectFetching { rid: rid.clone(), from: source.did.clone() }]).await?;

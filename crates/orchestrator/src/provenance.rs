@@ -135,6 +135,7 @@ mod tests {
                 head: revision.head.clone(),
                 base: revision.base.clone(),
                 merged_as: None,
+                merged_by: None,
                 revisions: vec![revision],
                 trace: None,
             };

@@ -87,7 +87,8 @@ fn revision(number: usize, revision: &Revision, names: &Names) -> Vec<String> {
     let now = text::now();
     let said = |c: &Comment| {
         let place = c.line.as_ref().map(|l| format!("{}:{}: ", clean(&l.path), l.line)).unwrap_or_default();
-        format!("    {}{}", paint(Tone::Busy, &place), clean_lines(&c.body).replace('\n', "\n    "))
+        let id = paint(Tone::Quiet, &format!("{} ", text::oid(c.id.as_str())));
+        format!("    {id}{}{}", paint(Tone::Busy, &place), clean_lines(&c.body).replace('\n', "\n    "))
     };
     let review = |r: &Review| {
         let (verdict, tone) = match r.verdict {

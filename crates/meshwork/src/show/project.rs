@@ -8,7 +8,7 @@ use crate::{
 };
 use domain::{
     Problem,
-    project::{Check, ProjectView},
+    project::{Check, MirrorState, ProjectView},
 };
 use serde_json::Value;
 
@@ -47,10 +47,13 @@ pub(crate) fn project(value: &Value) -> Result<String, Problem> {
         f["problems"].as_array().into_iter().flatten().map(move |p| format!("{id}: {}", clean(&at(p, &[])))).collect::<Vec<_>>()
     });
     let check = |c: &Check| vec![cell(clean(&c.name)), cell(text::span(c.timeout_s * 1000)), cell(clean(&c.command))];
+    let state: Option<MirrorState> = typed_at(value, "mirror")?;
+    let reached = state.and_then(|s| s.commit.map(|c| format!(" at {}, {}", text::oid(c.as_str()), text::ago(s.at, text::now()))));
+    let mirror = project.mirror.as_deref().map(|m| clean(m) + &reached.unwrap_or_default()).unwrap_or_default();
     let sheet = Sheet::new(format!("Project {}", project.name))
         .part("repository", project.rid.as_str())
         .part("branch", format!("{} at {}", clean(&project.branch), text::oid(&head)))
-        .part("mirror", project.mirror.as_deref().map(clean).unwrap_or_default())
+        .part("mirror", mirror)
         .section("Features", table(&["FEATURE", "DONE", "TITLE"], &features.iter().map(feature).collect::<Vec<_>>()))
         .section("What is wrong with their files", wrong.collect::<Vec<_>>().join("\n"))
         .section("Checks", table(&["CHECK", "AT MOST", "COMMAND"], &checks.iter().map(check).collect::<Vec<_>>()));

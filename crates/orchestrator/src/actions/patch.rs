@@ -277,6 +277,7 @@ async fn comment(context: Context, input: CommentInput) -> Result<Commented, Pro
     let org = context.org()?;
     let actor = context.actor(&org);
     in_own_name(&context)?;
+    let _telling = org.telling.read().await;
     let (project, patch, id, task) = org
         .blocking(move |org| {
             let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
@@ -336,6 +337,7 @@ async fn close(context: Context, input: One) -> Result<Done, Problem> {
 async fn reopen(context: Context, input: One) -> Result<Done, Problem> {
     let org = context.org()?;
     let actor = context.actor(&org);
+    let _telling = org.telling.read().await;
     let (project, patch, task) = org
         .blocking(move |org| {
             let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;

@@ -11,6 +11,7 @@ use crate::{
 };
 use domain::{
     Did, FeatureId, Problem, ProjectName, Rid,
+    actor::Actor,
     event::{Body, kind},
     project::{MirrorState, Project, ProjectView},
     role::Permission,
@@ -128,7 +129,7 @@ fn free(org: &Org, name: &ProjectName) -> Result<(), Problem> {
     }
 }
 
-async fn cloned(org: &Arc<Org>, actor: &Did, input: Add) -> Result<Added, Problem> {
+async fn cloned(org: &Arc<Org>, actor: &Actor, input: Add) -> Result<Added, Problem> {
     let rid: Rid = input.source.parse()?;
     let name = input.name.ok_or_else(|| Problem::invalid("A cloned project needs a name in the org.").next("Give it with --name."))?;
     let wanted = name.clone();
