@@ -15,7 +15,7 @@ pub(crate) use machine::{capacity, findings, pods};
 pub(crate) use org::org;
 pub(crate) use patch::{merged, patch, patches};
 pub(crate) use project::{project, projects};
-pub(crate) use run::{run, runs, waited};
+pub(crate) use run::{kept, run, runs, waited};
 pub(crate) use task::{started, task, tasks};
 
 use crate::{client::Client, text};

@@ -2,6 +2,7 @@
 
 use super::{Names, typed};
 use crate::{
+    output::at,
     paint::{Cell, Sheet, Tone, cell, paint, table, toned},
     text::{self, ago, clean, span},
 };
@@ -40,6 +41,19 @@ pub(crate) fn waited(value: &Value) -> Result<String, Problem> {
         vec![cell(about(r)), cell(text::run(r.id.as_str())), state(r), cell(patch), cell(why(r))]
     };
     Ok(table(&["TASK", "RUN", "STATE", "PATCH", "WHY"], &runs.iter().map(row).collect::<Vec<_>>()))
+}
+
+/// Folders of runs that are kept.
+pub(crate) fn kept(value: &Value) -> String {
+    let row = |k: &Value| {
+        let size = text::size(k["bytes"].as_u64().unwrap_or(0));
+        vec![cell(text::run(&at(k, &["run"]))), cell(at(k, &["task", "task"])), cell(size), cell(clean(&at(k, &["path"])))]
+    };
+    let rows: Vec<_> = value.as_array().into_iter().flatten().map(row).collect();
+    match rows.is_empty() {
+        true => "Nothing is kept: all that runs made is in commits and checkpoints.".into(),
+        false => table(&["RUN", "TASK", "SIZE", "FOLDER"], &rows),
+    }
 }
 
 /// One run.
@@ -85,9 +99,33 @@ pub(crate) fn run(value: &Value, names: &Names) -> Result<String, Problem> {
         .part("patch", run.patch.as_ref().map(|p| text::oid(p.as_str())).unwrap_or_default())
         .part("used", usage)
         .section("It asks", questions.join("\n"))
+        .section("Messages that the agent did not get", undelivered(value))
+        .section("What its commit does not say", run.notes.iter().map(|n| clean(n)).collect::<Vec<_>>().join("\n"))
+        .section("In no commit", left_out(&run, value))
         .section("Checks that count", checks(&run.checks))
         .section("The sandbox stopped", run.violations.iter().map(|v| clean(v)).collect::<Vec<_>>().join("\n"));
     Ok(sheet.text())
+}
+
+fn undelivered(value: &Value) -> String {
+    let message = |m: &Value| {
+        let why = m["why"].as_str().map(|w| format!(" ({})", clean(w))).unwrap_or_default();
+        format!("“{}”{why}", clean(&at(m, &["text"])))
+    };
+    value["undelivered"].as_array().into_iter().flatten().map(message).collect::<Vec<_>>().join("\n")
+}
+
+/// Files that are in no commit, and where they are kept.
+fn left_out(run: &Run, value: &Value) -> String {
+    let Some(left) = &run.kept else { return String::new() };
+    let mut lines: Vec<String> = left.files.iter().map(|f| clean(f)).collect();
+    if left.more > 0 {
+        lines.push(format!("and {} more", text::number(left.more)));
+    }
+    if let Some(folder) = value["kept_in"].as_str() {
+        lines.push(format!("kept in {}; meshwork run drop {} removes it", clean(folder), text::run(run.id.as_str())));
+    }
+    lines.join("\n")
 }
 
 /// Results of checks; the end of the output of those that failed.

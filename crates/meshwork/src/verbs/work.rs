@@ -104,9 +104,7 @@ pub(super) async fn runs(client: &Client, run: cli::Run, json: bool) -> Outcome 
         cli::Run::Resume { run } => answer(&client.call("run.resume", json!({ "run": run })).await?, json, done),
         cli::Run::Kept => {
             let value = client.call("run.kept", json!({})).await?;
-            let columns: [(&str, &[&str]); 4] =
-                [("RUN", &["run"]), ("TASK", &["task", "task"]), ("BYTES", &["bytes"]), ("FOLDER", &["path"])];
-            answer(&value, json, |v| list(v, "Nothing is kept: all that runs made is in commits and checkpoints.", &columns));
+            answer(&value, json, show::kept);
         }
         cli::Run::Drop { run } => answer(&client.call("run.drop", json!({ "run": run })).await?, json, done),
         cli::Run::Stop { run } => answer(&client.call("run.stop", json!({ "run": run })).await?, json, done),
