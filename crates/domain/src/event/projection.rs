@@ -237,7 +237,7 @@ mod tests {
             "state": "working", "queued_at": 0,
         });
         let mut run: Run = serde_json::from_value(run).unwrap_or_else(|e| unreachable!("{e}"));
-        let event = |body| Event { version: 1, at: crate::Timestamp(0), actor: run.member.clone(), body };
+        let event = |body| Event { version: 1, at: crate::Timestamp(0), actor: run.member.clone(), via: None, body };
         let id = run.id.clone();
         let events: Vec<Event> = (0..VIOLATIONS_KEPT_MAX + 5)
             .map(|n| event(Body::SandboxStopped { run: id.clone(), what: n.to_string() }))

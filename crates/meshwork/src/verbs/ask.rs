@@ -4,7 +4,8 @@ use super::Outcome;
 use crate::{
     cli,
     client::Client,
-    output::{at, clean, say},
+    output::{at, say},
+    text::clean,
 };
 use domain::{Kind, Problem};
 use serde_json::{Value, json};

@@ -2,7 +2,8 @@
 
 use crate::{clock, gateway, org::Org};
 use domain::{
-    Did, Problem, Timestamp,
+    Problem, Timestamp,
+    actor::Actor,
     agent::{Model, ModelApi},
     command,
     event::{Body, kind},
@@ -54,7 +55,7 @@ pub(crate) async fn shown(org: &Arc<Org>) -> Result<Shown, Problem> {
 }
 
 /// Sets the model, or none.
-pub(crate) async fn set(org: &Arc<Org>, by: &Did, model: Option<Model>, budget: Option<Budget>) -> Result<(), Problem> {
+pub(crate) async fn set(org: &Arc<Org>, by: &Actor, model: Option<Model>, budget: Option<Budget>) -> Result<(), Problem> {
     if let Some(model) = &model {
         if model.api == ModelApi::Responses {
             return Err(Problem::invalid("The command bar speaks Chat Completions or Messages.").next("Give `api` as chat or messages."));

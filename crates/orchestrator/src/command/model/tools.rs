@@ -45,10 +45,13 @@ pub(super) fn tells_of_others(action: &Action) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::role::Role;
+    use domain::{
+        actor::{Door, Via},
+        role::Role,
+    };
 
     fn names(role: Role) -> Vec<&'static str> {
-        offered(&Caller { member: None, role, door: "cli".into() }).iter().map(|a| a.name).collect()
+        offered(&Caller { member: None, role, via: Via { door: Door::Cli, token: None } }).iter().map(|a| a.name).collect()
     }
 
     #[test]

@@ -6,13 +6,21 @@ use crate::{
     command::conversation::{Conversation, Desk, Knowingly},
     limits,
 };
-use domain::{Kind, Timestamp, role::Role};
+use domain::{
+    Kind, Timestamp,
+    actor::{Door, Via},
+    role::Role,
+};
 use serde_json::json;
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
-fn caller(door: &str) -> Caller {
-    Caller { member: None, role: Role::Owner, door: door.into() }
+fn caller(door: Door, token: Option<&str>) -> Caller {
+    Caller { member: None, role: Role::Owner, via: Via { door, token: token.map(str::to_owned) } }
+}
+
+fn cli() -> Caller {
+    caller(Door::Cli, None)
 }
 
 fn ids(of: &[&str]) -> Vec<String> {
@@ -74,26 +82,26 @@ fn what_was_done_is_taken_back_once() {
 #[test]
 fn a_conversation_is_its_callers_alone_and_ends_with_silence() {
     let desk = Desk::default();
-    let (id, _) = desk.open(None, &caller("cli"), NOW).unwrap();
-    assert!(desk.find(&id, &caller("cli"), NOW).is_ok());
-    assert_eq!(desk.find(&id, &caller("token:abc"), NOW).unwrap_err().kind, Kind::NotFound);
-    let lower = Caller { role: Role::Viewer, ..caller("cli") };
+    let (id, _) = desk.open(None, &cli(), NOW).unwrap();
+    assert!(desk.find(&id, &cli(), NOW).is_ok());
+    assert_eq!(desk.find(&id, &caller(Door::Http, Some("abc")), NOW).unwrap_err().kind, Kind::NotFound);
+    let lower = Caller { role: Role::Viewer, ..cli() };
     assert_eq!(desk.find(&id, &lower, NOW).unwrap_err().kind, Kind::NotFound);
-    assert_ne!(desk.open(Some(&id), &caller("token:abc"), NOW).unwrap().0, id);
-    assert_eq!(desk.open(Some(&id), &caller("cli"), NOW).unwrap().0, id);
-    assert!(desk.find(&id, &caller("cli"), NOW.plus_ms(limits::CONVERSATION_KEPT_MS)).is_err());
+    assert_ne!(desk.open(Some(&id), &caller(Door::Http, Some("abc")), NOW).unwrap().0, id);
+    assert_eq!(desk.open(Some(&id), &cli(), NOW).unwrap().0, id);
+    assert!(desk.find(&id, &cli(), NOW.plus_ms(limits::CONVERSATION_KEPT_MS)).is_err());
 }
 
 #[test]
 fn conversations_and_proposals_are_bounded() {
     let desk = Desk::default();
-    let (first, _) = desk.open(None, &caller("cli"), NOW).unwrap();
-    let (other, _) = desk.open(None, &caller("dashboard"), NOW).unwrap();
+    let (first, _) = desk.open(None, &cli(), NOW).unwrap();
+    let (other, _) = desk.open(None, &caller(Door::Dashboard, None), NOW).unwrap();
     for n in 1..=limits::CONVERSATIONS_OF_ONE_MAX as u64 {
-        desk.open(None, &caller("cli"), NOW.plus_ms(n)).unwrap();
+        desk.open(None, &cli(), NOW.plus_ms(n)).unwrap();
     }
-    assert!(desk.find(&first, &caller("cli"), NOW).is_err(), "the oldest is forgotten");
-    assert!(desk.find(&other, &caller("dashboard"), NOW).is_ok(), "others lose nothing by it");
+    assert!(desk.find(&first, &cli(), NOW).is_err(), "the oldest is forgotten");
+    assert!(desk.find(&other, &caller(Door::Dashboard, None), NOW).is_ok(), "others lose nothing by it");
     let mut held = Conversation::default();
     let draft = drafts(&world(), "stop run WRK001").remove(0);
     for _ in 0..=limits::PROPOSALS_HELD_MAX {
