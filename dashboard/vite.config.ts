@@ -12,8 +12,8 @@ function compressed(): Plugin {
   return {
     name: "compressed",
     apply: "build",
-    async closeBundle() {
-      for (const entry of await readdir("dist", { recursive: true, withFileTypes: true })) {
+    async writeBundle({ dir = "dist" }) {
+      for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
         if (!/\.(js|css|html|svg)$/.test(entry.name)) continue;
         const path = join(entry.parentPath, entry.name);
         const bytes = await readFile(path);

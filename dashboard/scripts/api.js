@@ -5,7 +5,6 @@ import openapiTS, { astToString } from "openapi-typescript";
 
 const root = new URL("..", import.meta.url);
 
-/** Every generated file's text, by its path from here. @returns {Promise<Record<string, string>>} */
 export async function generated() {
   const text = await readFile(new URL("openapi.json", root), "utf8");
   const note = "// Made from openapi.json by `npm run api`; not to be edited.\n";
