@@ -46,7 +46,8 @@ const keyOf = (item: Item): string =>
   `${item.kind} ${"patch" in item ? item.patch : item.run} ${item.kind === "question" ? item.question.id : ""}`;
 
 function Title({ item }: { item: Item }) {
-  const name = `${item.task?.task ?? ""} ${item.title}`.trim();
+  // A patch's title begins with its task already.
+  const name = "patch" in item ? item.title : `${item.task?.task ?? ""} ${item.title}`;
   if ("run" in item) {
     return (
       <Link to="/runs/$run" params={{ run: item.run }} className={css.title} data-row>

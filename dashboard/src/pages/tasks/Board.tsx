@@ -2,12 +2,14 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useRef } from "react";
 import { Badge } from "../../ui/Badge";
-import { taskWords } from "../../ui/words";
-import { board, type Column, keyOf, type TaskView } from "./board";
+import type { Word } from "../../ui/words";
+import { board, type Column, keyOf, type TaskView, wordOf } from "./board";
 import css from "./Tasks.module.css";
 
 interface Props {
   tasks: TaskView[];
+  /** Tasks with a run that has not ended. */
+  going: ReadonlySet<string>;
   chosen: TaskView | undefined;
   onOpen: (at: TaskView["at"]) => void;
 }
@@ -24,7 +26,7 @@ export function Board({ tasks, ...rest }: Props) {
   );
 }
 
-function ColumnView({ column: { title, tasks }, chosen, onOpen }: Omit<Props, "tasks"> & { column: Column }) {
+function ColumnView({ column: { title, tasks }, going, chosen, onOpen }: Omit<Props, "tasks"> & { column: Column }) {
   const box = useRef<HTMLDivElement>(null);
   const view = useVirtualizer({
     count: tasks.length,
@@ -51,7 +53,7 @@ function ColumnView({ column: { title, tasks }, chosen, onOpen }: Omit<Props, "t
                 className={css.place}
                 style={{ transform: `translateY(${start}px)` }}
               >
-                <Card task={task} chosen={task === chosen} onOpen={onOpen} />
+                <Card task={task} word={wordOf(task, going)} chosen={task === chosen} onOpen={onOpen} />
               </div>
             );
           })}
@@ -61,21 +63,20 @@ function ColumnView({ column: { title, tasks }, chosen, onOpen }: Omit<Props, "t
   );
 }
 
-const Card = memo(function Card({
-  task: { at, task, state },
-  chosen,
-  onOpen,
-}: {
+interface CardProps {
   task: TaskView;
+  word: Word;
   chosen: boolean;
   onOpen: Props["onOpen"];
-}) {
+}
+
+const Card = memo(function Card({ task: { at, task, state }, word, chosen, onOpen }: CardProps) {
   return (
     <button type="button" className={css.card} aria-current={chosen || undefined} onClick={() => onOpen(at)} data-row>
       <span className={css.cardHead}>
         <b>{task.id}</b>
         {task.story && <span className="muted">{task.story}</span>}
-        <Badge word={taskWords[state.state]} />
+        <Badge word={word} />
       </span>
       <span className={css.cardTitle}>{task.title}</span>
       {state.state === "waiting" && <span className={`${css.on} muted`}>for {state.on.join(", ")}</span>}

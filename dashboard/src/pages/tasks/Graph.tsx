@@ -4,23 +4,24 @@ import "@xyflow/react/dist/style.css";
 import { useMemo } from "react";
 import { Badge } from "../../ui/Badge";
 import { Empty } from "../../ui/State";
-import { taskWords } from "../../ui/words";
-import { keyOf, type TaskView } from "./board";
+import type { Word } from "../../ui/words";
+import { keyOf, type TaskView, wordOf } from "./board";
 import { edges, NODE, places } from "./graph";
 import css from "./Tasks.module.css";
 
 interface Props {
   tasks: TaskView[];
+  going: ReadonlySet<string>;
   chosen: TaskView | undefined;
   onOpen: (at: TaskView["at"]) => void;
 }
 
-type TaskNode = Node<{ task: TaskView }, "task">;
+type TaskNode = Node<{ task: TaskView; word: Word }, "task">;
 const nodeTypes = { task: TaskBox };
 /** Above this the drawing says nothing any more, and takes long. */
 const TASKS_MAX = 600;
 
-export default function Graph({ tasks, chosen, onOpen }: Props) {
+export default function Graph({ tasks, going, chosen, onOpen }: Props) {
   const features = useMemo(() => new Set(tasks.map((t) => t.at.feature)), [tasks]);
   // Only the shape decides where things stand: a state that changes moves nothing.
   const shape = tasks.map((t) => `${t.task.id}<${t.task.depends_on.join()}`).join(" ");
@@ -41,9 +42,9 @@ export default function Graph({ tasks, chosen, onOpen }: Props) {
     id: task.task.id,
     type: "task",
     position: drawn.at.get(task.task.id) ?? { x: 0, y: 0 },
-    data: { task },
+    data: { task, word: wordOf(task, going) },
     selected: chosen !== undefined && keyOf(task) === keyOf(chosen),
-    ariaLabel: `${task.task.id} ${task.task.title}, ${taskWords[task.state.state].text}`,
+    ariaLabel: `${task.task.id} ${task.task.title}, ${wordOf(task, going).text}`,
     ...NODE,
   }));
   const lines: Edge[] = drawn.lines.map(({ from, to }) => ({
@@ -74,13 +75,13 @@ export default function Graph({ tasks, chosen, onOpen }: Props) {
   );
 }
 
-function TaskBox({ data: { task }, selected }: NodeProps<TaskNode>) {
+function TaskBox({ data: { task, word }, selected }: NodeProps<TaskNode>) {
   return (
     <div className={css.node} data-chosen={selected || undefined}>
       <Handle type="target" position={Position.Left} className={css.handle} />
       <span className={css.cardHead}>
         <b>{task.task.id}</b>
-        <Badge word={taskWords[task.state.state]} />
+        <Badge word={word} />
       </span>
       <span className="clip">{task.task.title}</span>
       <Handle type="source" position={Position.Right} className={css.handle} />

@@ -8,7 +8,8 @@ import { notify } from "../../ui/Toasts";
 import ui from "../../ui/ui.module.css";
 import { plural } from "../../ui/words";
 import { useAgentChoice } from "./AgentChoice";
-import { open } from "./board";
+import { nameOf, open } from "./board";
+import { useGoing } from "./useGoing";
 
 export function RunFeature({ project, feature }: { project: string; feature: string | undefined }) {
   const may = useMay("task.run");
@@ -21,7 +22,8 @@ export function RunFeature({ project, feature }: { project: string; feature: str
       notify({ tone: "good", title: `${plural(runs.length, "run")} queued`, text: skipped.map((s) => `${s.task}: ${s.why}`).join(" ") });
     },
   });
-  const count = tasks.data?.filter((t) => open(t.state.state)).length ?? 0;
+  const going = useGoing(project);
+  const count = tasks.data?.filter((t) => open(t.state.state) && !going.has(nameOf(t.at))).length ?? 0;
   if (!may || !feature || count === 0) return null;
   return (
     <>

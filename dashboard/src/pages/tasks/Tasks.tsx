@@ -12,6 +12,7 @@ import { matching, nameOf, type TaskView } from "./board";
 import { RunFeature } from "./RunFeature";
 import { TaskPanel } from "./TaskPanel";
 import css from "./Tasks.module.css";
+import { useGoing } from "./useGoing";
 
 const route = getRouteApi("/tasks");
 const Graph = lazy(() => import("./Graph"));
@@ -105,7 +106,7 @@ function Project({ name }: { name: string }) {
               begins a feature.
             </Empty>
           ) : (
-            <List tasks={list} />
+            <List project={name} tasks={list} />
           )
         }
       </Loaded>
@@ -126,9 +127,10 @@ function Problems({ features, only }: { features: Output<"project.show">["featur
   );
 }
 
-function List({ tasks }: { tasks: TaskView[] }) {
+function List({ project, tasks }: { project: string; tasks: TaskView[] }) {
   const { view = "board", task } = route.useSearch();
   const navigate = route.useNavigate();
+  const going = useGoing(project);
   const [query, setQuery] = useState("");
   const sought = useDeferredValue(query);
   const shown = useMemo(() => matching(tasks, sought), [tasks, sought]);
@@ -148,10 +150,10 @@ function List({ tasks }: { tasks: TaskView[] }) {
           onChange={(event) => setQuery(event.target.value)}
         />
         {view === "board" ? (
-          <Board tasks={shown} chosen={chosen} onOpen={open} />
+          <Board tasks={shown} going={going} chosen={chosen} onOpen={open} />
         ) : (
           <Suspense fallback={<Loading />}>
-            <Graph tasks={shown} chosen={chosen} onOpen={open} />
+            <Graph tasks={shown} going={going} chosen={chosen} onOpen={open} />
           </Suspense>
         )}
       </div>

@@ -1,6 +1,6 @@
 // The board: tasks by where they are. Pure.
 import type { Schemas } from "../../api/call";
-import type { TaskStateName } from "../../ui/words";
+import { type TaskStateName, taskWords, type Word } from "../../ui/words";
 
 export type TaskView = Schemas["TaskView"];
 
@@ -36,6 +36,11 @@ export const runnable = (state: TaskStateName): boolean => ["ready", "waiting", 
 
 /** What a whole feature's run would start. */
 export const open = (state: TaskStateName): boolean => ["ready", "waiting", "failed", "changes_requested"].includes(state);
+
+/** Where a task is, in a word; one that waits with a run in the queue says so. */
+export function wordOf({ at, state }: TaskView, going: ReadonlySet<string>): Word {
+  return state.state === "waiting" && going.has(nameOf(at)) ? { text: "Queued", tone: "none" } : taskWords[state.state];
+}
 
 /** As it stands in the address. */
 export const nameOf = (at: TaskView["at"]): string => `${at.feature}/${at.task}`;
