@@ -9,6 +9,7 @@ const root = createRootRoute({ component: Frame });
 const getParentRoute = () => root;
 
 const one = <K extends string>(value: unknown, known: readonly K[]): K | undefined => known.find((k) => k === value);
+const number = (value: unknown): number | undefined => (Number.isInteger(value) && Number(value) > 0 ? Number(value) : undefined);
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 
 // What stands in an address after the `?`.
@@ -30,6 +31,22 @@ interface RunSearch {
   tab?: (typeof runTabs)[number];
 }
 
+interface PatchesSearch {
+  state?: (typeof patchStates)[number];
+  project?: string;
+}
+interface PatchSearch {
+  project?: string;
+  tab?: (typeof patchTabs)[number];
+  /** Which revision, and since which, from 1. */
+  rev?: number;
+  since?: number;
+  /** A line: `new:12:src/main.rs`. */
+  at?: string;
+}
+
+export const patchStates = ["waits", "open", "merged", "closed", "all"] as const;
+export const patchTabs = ["overview", "changes"] as const;
 export const runTabs = ["log", "changes", "about"] as const;
 export const taskViews = ["board", "graph"] as const;
 
@@ -70,6 +87,24 @@ const routes = [
   }),
   createRoute({ getParentRoute, path: "/credentials", component: lazyRouteComponent(() => import("./pages/credentials/Credentials")) }),
   createRoute({ getParentRoute, path: "/settings", component: lazyRouteComponent(() => import("./pages/settings/Settings")) }),
+  createRoute({
+    getParentRoute,
+    path: "/patches",
+    component: lazyRouteComponent(() => import("./pages/patches/Patches")),
+    validateSearch: (search): PatchesSearch => ({ state: one(search.state, patchStates), project: text(search.project) }),
+  }),
+  createRoute({
+    getParentRoute,
+    path: "/patches/$patch",
+    component: lazyRouteComponent(() => import("./pages/patch/PatchPage")),
+    validateSearch: (search): PatchSearch => ({
+      project: text(search.project),
+      tab: one(search.tab, patchTabs),
+      rev: number(search.rev),
+      since: number(search.since),
+      at: text(search.at),
+    }),
+  }),
 ] as const;
 
 export const router = createRouter({

@@ -4,6 +4,7 @@ import {
   BookOpenText,
   Bot,
   FolderGit2,
+  GitPullRequest,
   House,
   KeyRound,
   ListTodo,
@@ -16,7 +17,7 @@ import type { ActionName } from "../api/call";
 import { allows, useSession } from "../api/query";
 
 export interface Place {
-  to: "/" | "/tasks" | "/runs" | "/projects" | "/mesh" | "/agents" | "/members" | "/journal" | "/credentials" | "/settings";
+  to: "/" | "/tasks" | "/patches" | "/runs" | "/projects" | "/mesh" | "/agents" | "/members" | "/journal" | "/credentials" | "/settings";
   title: string;
   key: string;
   icon: LucideIcon;
@@ -27,6 +28,7 @@ export interface Place {
 export const places: Place[] = [
   { to: "/", title: "Home", key: "h", icon: House },
   { to: "/tasks", title: "Tasks", key: "t", icon: ListTodo },
+  { to: "/patches", title: "Patches", key: "p", icon: GitPullRequest },
   { to: "/runs", title: "Runs", key: "r", icon: Activity },
   { to: "/projects", title: "Projects", key: "o", icon: FolderGit2 },
   { to: "/mesh", title: "Mesh", key: "m", icon: Server },

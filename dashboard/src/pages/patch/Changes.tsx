@@ -1,0 +1,178 @@
+// What the patch changes: any revision, or what changed between two, with the comments on its lines.
+import { getRouteApi } from "@tanstack/react-router";
+import { lazy, Suspense, useCallback, useMemo, useState } from "react";
+import { problemOf } from "../../api/call";
+import { useMay } from "../../api/query";
+import { type LineRef, readRef } from "../../ui/diff/anchor";
+import type { Note } from "../../ui/diff/DiffView";
+import { Empty, Loading, ProblemView } from "../../ui/State";
+import { clock } from "../../ui/words";
+import { compare } from "./compare";
+import { type RevisionDiff, useDiff, whyNot } from "./diffs";
+import type { Revision, Shown } from "./facts";
+import { Draft, LineNote } from "./LineNote";
+import css from "./Patch.module.css";
+import { begin, usePending } from "./pending";
+
+const DiffView = lazy(() => import("../../ui/diff/DiffView"));
+const route = getRouteApi("/patches/$patch");
+
+/** `seen` is the newest revision that the reader knows of. */
+export function Changes({ patch, seen }: { patch: Shown; seen: Revision }) {
+  const { rev, since } = route.useSearch();
+  const newest = patch.revisions.indexOf(seen) + 1;
+  const shown = patch.revisions[(rev ?? newest) - 1] ?? seen;
+  const before = since && since < (rev ?? newest) ? patch.revisions[since - 1] : undefined;
+  const diff = useDiff(patch, shown, before && !whyNot(before, shown) ? before : undefined);
+  const tools = <Choice patch={patch} newest={newest} />;
+  if (before && whyNot(before, shown)) return <Instead tools={tools} title="These two cannot be compared" text={whyNot(before, shown)} />;
+  if (diff.error) {
+    return (
+      <>
+        <div className={css.tools}>{tools}</div>
+        <ProblemView problem={problemOf(diff.error)} retry={diff.retry} />
+      </>
+    );
+  }
+  if (!diff.now || (before && !diff.before)) return <Loading rows={12} />;
+  if (before && (diff.now.cut || diff.before?.cut)) {
+    return <Instead tools={tools} title="These two cannot be compared" text="Their diffs are too long to be read whole." />;
+  }
+  return (
+    <Lines
+      key={`${shown.id} ${before?.id}`}
+      patch={patch}
+      shown={shown}
+      current={shown.id === seen.id}
+      now={diff.now}
+      before={before && diff.before}
+      tools={tools}
+    />
+  );
+}
+
+function Instead({ tools, title, text }: { tools: React.ReactNode; title: string; text?: string }) {
+  return (
+    <>
+      <div className={css.tools}>{tools}</div>
+      <Empty title={title}>{text}</Empty>
+    </>
+  );
+}
+
+interface LinesProps {
+  patch: Shown;
+  shown: Revision;
+  /** Whether it is the newest that the reader knows of: comments are written there. */
+  current: boolean;
+  now: RevisionDiff;
+  before?: RevisionDiff;
+  tools: React.ReactNode;
+}
+
+function Lines({ patch, shown, current, now, before, tools }: LinesProps) {
+  const start = route.useSearch({ select: (search) => search.at });
+  const at = useMemo(() => readRef(start), [start]);
+  const may = useMay("patch.review");
+  const [begun, setBegun] = useState<string>();
+  const files = useMemo(() => (before ? compare(before.files, now.files) : now.files), [now, before]);
+  const judged = !before && current && patch.state === "open" && may;
+  const notes = useNotes(patch, shown, before !== undefined, judged, begun);
+  const { id } = patch;
+  const revision = shown.id;
+  const onLine = useCallback(
+    (line: LineRef, quote: string) => {
+      const comment = begin(id, revision, line, quote);
+      setBegun(comment);
+      // It may have been open already.
+      document.getElementById(comment)?.focus();
+    },
+    [id, revision],
+  );
+  if (files.length === 0) {
+    return <Instead tools={tools} title="Nothing differs" text={before ? "Both revisions have the same files." : "It changes no file."} />;
+  }
+  return (
+    <>
+      {now.cut && <p className={css.warning}>The diff is {now.cut.replace(/^cut here: the diff is /, "")}, and is shown up to there.</p>}
+      <Suspense fallback={<Loading rows={12} />}>
+        <DiffView
+          files={files}
+          notes={notes}
+          onLine={judged ? onLine : undefined}
+          at={at}
+          tools={
+            <>
+              {tools}
+              <span className="muted">{hint(judged, may && patch.state === "open")}</span>
+            </>
+          }
+        />
+      </Suspense>
+    </>
+  );
+}
+
+function hint(judged: boolean, may: boolean): string {
+  if (judged) return "A line’s number begins a comment on it. n and p go from file to file.";
+  return may ? "Comments are written on the latest revision, since the beginning." : "n and p go from file to file.";
+}
+
+/** Comments on the lines that are shown, and those that are being written. In a comparison the older side is another revision's. */
+function useNotes(patch: Shown, shown: Revision, compared: boolean, judged: boolean, begun: string | undefined): Note[] {
+  const pending = usePending(patch.id);
+  return useMemo(() => {
+    const said = shown.reviews
+      .flatMap((review) => review.comments)
+      .concat(shown.comments)
+      .flatMap((comment) => (comment.line && !(compared && comment.line.side === "old") ? [{ comment, at: comment.line }] : []))
+      .map(({ comment, at }) => ({ at, node: <LineNote key={`${comment.by} ${comment.at} ${comment.body}`} comment={comment} /> }));
+    const mine = judged && pending.revision === shown.id ? pending.comments.filter((one) => !one.lost) : [];
+    return [
+      ...said,
+      ...mine.map((one) => ({ at: one, node: <Draft key={one.id} patch={patch.id} comment={one} begun={one.id === begun} /> })),
+    ];
+  }, [patch.id, shown, compared, judged, pending, begun]);
+}
+
+/** Which revision is shown, and compared with what. */
+function Choice({ patch, newest }: { patch: Shown; newest: number }) {
+  const { rev, since } = route.useSearch();
+  const navigate = route.useNavigate();
+  const shown = rev ?? newest;
+  const numbers = Array.from({ length: newest }, (_, at) => at + 1);
+  if (newest < 2) return null;
+  const show = (to: number) =>
+    void navigate({
+      search: (old) => ({ ...old, at: undefined, rev: to === newest ? undefined : to, since: since && since < to ? since : undefined }),
+    });
+  const against = (to: number) => void navigate({ search: (old) => ({ ...old, at: undefined, since: to || undefined }) });
+  return (
+    <span className={css.choice}>
+      <label>
+        Show{" "}
+        <select value={shown} onChange={(event) => show(Number(event.target.value))}>
+          {numbers.toReversed().map((one) => (
+            <option key={one} value={one}>
+              Revision {one}, {clock(patch.revisions[one - 1]?.at ?? 0)}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        since{" "}
+        <select value={since ?? 0} onChange={(event) => against(Number(event.target.value))}>
+          <option value={0}>the beginning</option>
+          {numbers
+            .filter((one) => one < shown)
+            .toReversed()
+            .map((one) => (
+              <option key={one} value={one}>
+                Revision {one}
+              </option>
+            ))}
+        </select>
+      </label>
+    </span>
+  );
+}

@@ -1,0 +1,117 @@
+// The merge gate in words: what is there, and what is missing.
+import { Link } from "@tanstack/react-router";
+import { CircleAlert, CircleCheck, CircleX } from "lucide-react";
+import type { ReactNode } from "react";
+import { useAct, useMay } from "../../api/query";
+import { Badge } from "../../ui/Badge";
+import { Button } from "../../ui/Button";
+import { Section } from "../../ui/Page";
+import ui from "../../ui/ui.module.css";
+import { useWho } from "../../ui/Who";
+import { ended, plural, runWord, shortOid, shortRun } from "../../ui/words";
+import { forPage, type Run, type Shown, verdicts } from "./facts";
+import css from "./Patch.module.css";
+
+interface Props {
+  patch: Shown;
+  run: Run | undefined;
+  runs: Run[] | undefined;
+}
+
+export function Gate({ patch, run, runs }: Props) {
+  const note = patch.state !== "open" ? undefined : patch.missing.length === 0 ? "open" : "shut";
+  return (
+    <Section title="Merge gate" note={note}>
+      <div className={`${ui.card} ${css.card}`}>
+        <Words patch={patch} run={run} />
+        {patch.state === "open" && <Next patch={patch} run={run} runs={runs} />}
+      </div>
+    </Section>
+  );
+}
+
+/** Requested changes are made by a further run. */
+function Next({ patch, run, runs }: Props) {
+  const may = useMay("task.run");
+  const again = useAct("task.run");
+  const going = runs?.find((one) => one.patch === patch.id && !ended(one.state));
+  if (going) {
+    return (
+      <p className={css.judging}>
+        <Badge word={runWord(going)} />
+        <span>
+          <Link to="/runs/$run" params={{ run: going.id }} className="link">
+            Run {shortRun(going.id)}
+          </Link>{" "}
+          makes a new revision.
+        </span>
+      </p>
+    );
+  }
+  const task = run?.task;
+  if (!may || !task || !verdicts(patch).some((review) => review.verdict === "reject")) return null;
+  return (
+    <p>
+      <Button busy={again.isPending} onClick={() => again.mutate({ project: task.project, feature: task.feature, tasks: [task.task] })}>
+        Run {task.task} again
+      </Button>
+    </p>
+  );
+}
+
+function Words({ patch, run }: Omit<Props, "runs">) {
+  if (patch.state === "merged") {
+    return (
+      <Line good>
+        Merged
+        {patch.merged_as && (
+          <>
+            {" "}
+            as <code title={patch.merged_as}>{shortOid(patch.merged_as)}</code>
+          </>
+        )}
+        .
+      </Line>
+    );
+  }
+  if (patch.state === "archived") return <span className="muted">Closed without merging. Its commits stay in the repository.</span>;
+  if (patch.state === "draft") return <span className="muted">A draft: its author does not want it judged yet.</span>;
+  return <GateWords patch={patch} run={run} />;
+}
+
+/** For an open patch. */
+export function GateWords({ patch, run }: { patch: Shown; run?: Run }) {
+  const who = useWho();
+  const accepted = verdicts(patch).filter((review) => review.verdict === "accept");
+  const checks = run?.checks ?? [];
+  const named = (sentence: string) => sentence.replace(/did:key:\w+/g, (did) => who(did).name);
+  return (
+    <>
+      {patch.missing.map((sentence) => (
+        <Line key={sentence}>{named(forPage(sentence))}</Line>
+      ))}
+      {accepted.length > 0 && <Line good>Accepted by {accepted.map((review) => who(review.by).name).join(", ")}.</Line>}
+      {checks.length > 0 && checks.every((check) => check.passed) && (
+        <Line good>{plural(checks.length, "check")} passed on this very commit.</Line>
+      )}
+      {patch.missing.length === 0 && (
+        <p className="muted">Nothing is missing. Where the branch went on meanwhile, the checks run once more on the merged result.</p>
+      )}
+      {patch.rules_changed.length > 0 && (
+        <p className={css.warning}>
+          <CircleAlert size={15} aria-hidden /> It changes the rules by which the project is checked and run:{" "}
+          {patch.rules_changed.join(", ")}. Look at them; such a patch needs one approval at least.
+        </p>
+      )}
+    </>
+  );
+}
+
+function Line({ good, children }: { good?: boolean; children: ReactNode }) {
+  return (
+    <p className={css.line} data-good={good}>
+      {good ? <CircleCheck size={15} aria-label="Met:" /> : <CircleX size={15} aria-label="Missing:" />}
+      <span>{children}</span>
+    </p>
+  );
+}

@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { bareTitle, changedAt, described, forPage, makerOf, type Patch, type Review, type Run, standing, waitsFor } from "./facts";
+
+const review = (by: string, verdict: Review["verdict"], at = 5): Review => ({ by, verdict, summary: "", at, comments: [] });
+
+function patch(reviews: Review[], more: Partial<Patch> = {}): Patch {
+  const revision = { id: "r2", author: "run key", head: "h2", base: "b", at: 2, description: "", reviews, comments: [] };
+  const earlier = { ...revision, id: "r1", head: "h1", at: 1, reviews: [review("ada", "reject", 1)] };
+  return {
+    id: "p",
+    project: "demo",
+    title: "T001: Greet",
+    description: "",
+    state: "open",
+    author: "run key",
+    head: "h2",
+    base: "b",
+    revisions: [earlier, revision],
+    ...more,
+  };
+}
+
+test("an open patch stands as the latest revision was judged, by others than its author", () => {
+  expect(standing(patch([])).text).toBe("Open");
+  expect(standing(patch([review("ada", "comment")])).text).toBe("Open");
+  expect(standing(patch([review("run key", "accept")])).text).toBe("Open");
+  expect(standing(patch([review("ada", "accept")])).text).toBe("Accepted");
+  expect(standing(patch([review("ada", "accept"), review("bob", "reject")])).text).toBe("Changes requested");
+  expect(standing(patch([review("ada", "reject"), review("ada", "accept")])).text).toBe("Accepted");
+  expect(standing(patch([review("ada", "reject")], { state: "merged" })).text).toBe("Merged");
+});
+
+test("a patch waits for whoever may take its next step", () => {
+  const ada = { key: "ada", reviews: true, merges: true };
+  expect(waitsFor(patch([]), ada)).toBe(true);
+  expect(waitsFor(patch([]), { ...ada, reviews: false })).toBe(false);
+  expect(waitsFor(patch([review("ada", "accept")]), { ...ada, merges: false })).toBe(false);
+  expect(waitsFor(patch([review("ada", "accept")]), ada)).toBe(true);
+  expect(waitsFor(patch([review("bob", "accept")]), { ...ada, merges: false })).toBe(true);
+  expect(waitsFor(patch([review("bob", "reject")]), ada)).toBe(false);
+  expect(waitsFor(patch([], { state: "archived" }), ada)).toBe(false);
+});
+
+test("a revision's run is known by its key, not by what the patch says", () => {
+  const run = { id: "x", revision: "r2", key: "run key", commit: "h2" } as Run;
+  const latest = patch([]).revisions[1];
+  expect(makerOf(latest, [run])).toBe(run);
+  expect(makerOf(latest, [{ ...run, key: "another" }])).toBeUndefined();
+  expect(makerOf(latest, [{ ...run, commit: "h1" }])).toBeUndefined();
+  expect(makerOf(latest, undefined)).toBeUndefined();
+});
+
+test("texts are shown without what is there for machines or terminals", () => {
+  expect(described('Made by x.\n\n```meshwork-trace\n{\n "a": 1\n}\n```\n')).toBe("Made by x.");
+  expect(described("Plain ```code``` stays.")).toBe("Plain ```code``` stays.");
+  expect(forPage("It has 0 of 1 approvals: `meshwork patch review <patch> --accept` gives one.")).toBe("It has 0 of 1 approvals.");
+  expect(forPage("The checks have not run.")).toBe("The checks have not run.");
+  expect(bareTitle({ title: "T001: Greet", trace: { task: { task: "T001" } } as Patch["trace"] })).toBe("Greet");
+  expect(bareTitle({ title: "T001: Greet" })).toBe("T001: Greet");
+  expect(changedAt(patch([review("ada", null, 9)]))).toBe(9);
+});

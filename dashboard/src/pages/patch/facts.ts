@@ -1,0 +1,60 @@
+// What the facts of a patch mean. Pure.
+import type { Output, Schemas } from "../../api/call";
+import { patchWords, type Word } from "../../ui/words";
+
+export type Patch = Schemas["Patch"];
+export type Shown = Output<"patch.show">;
+export type Revision = Schemas["Revision"];
+export type Review = Schemas["Review"];
+export type Run = Schemas["Run"];
+
+export const latest = (patch: Pick<Patch, "revisions">): Revision | undefined => patch.revisions.at(-1);
+
+/** What each reviewer says of the latest revision; its author's own word does not count. */
+export function verdicts(patch: Pick<Patch, "revisions">): (Review & { verdict: "accept" | "reject" })[] {
+  const revision = latest(patch);
+  const judges = (review: Review): review is Review & { verdict: "accept" | "reject" } =>
+    review.by !== revision?.author && (review.verdict === "accept" || review.verdict === "reject");
+  const last = new Map(revision?.reviews.filter(judges).map((review) => [review.by, review]));
+  return [...last.values()];
+}
+
+/** Where a patch is, in a word: an open one by what was said of it. */
+export function standing(patch: Patch): Word {
+  if (patch.state !== "open") return patchWords[patch.state];
+  const said = verdicts(patch);
+  if (said.some((review) => review.verdict === "reject")) return { text: "Changes requested", tone: "warn" };
+  if (said.length > 0) return { text: "Accepted", tone: "good" };
+  return patchWords.open;
+}
+
+/** Whether a patch waits for this person: for a review, or, once accepted, for the merge. */
+export function waitsFor(patch: Patch, me: { key: string | null; reviews: boolean; merges: boolean }): boolean {
+  if (patch.state !== "open") return false;
+  const said = verdicts(patch);
+  if (said.some((review) => review.verdict === "reject")) return false;
+  if (said.length > 0 && me.merges) return true;
+  return me.reviews && latest(patch)?.author !== me.key && !said.some((review) => review.by === me.key);
+}
+
+/** When something last happened to a patch. */
+export function changedAt(patch: Patch): number {
+  const revision = latest(patch);
+  const moments = revision ? [revision, ...revision.reviews, ...revision.comments].map((one) => one.at) : [];
+  return Math.max(0, ...moments);
+}
+
+/** The run of this org that made a revision: by its own key, not by what the patch says of itself. */
+export function makerOf(revision: Revision | undefined, runs: readonly Run[] | undefined): Run | undefined {
+  return runs?.find((run) => run.revision === revision?.id && run.key === revision?.author && run.commit === revision?.head);
+}
+
+/** A revision's description without the block that machines read. */
+export const described = (text: string): string => text.replace(/\n*```meshwork-trace\n[\s\S]*?\n```\s*/g, "\n").trim();
+
+/** The title without its task's id, which stands beside it. */
+export const bareTitle = (patch: Pick<Patch, "title" | "trace">): string =>
+  patch.trace ? patch.title.replace(new RegExp(`^${patch.trace.task.task}:? +`), "") : patch.title;
+
+/** The program's sentence without the command that a person at a terminal would give. */
+export const forPage = (sentence: string): string => sentence.replace(/: `meshwork .*$/s, ".");

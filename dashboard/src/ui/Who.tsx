@@ -1,0 +1,31 @@
+// A key, by the name of the member or device that it belongs to.
+import { useRead } from "../api/query";
+import { shortDid } from "./words";
+
+export interface Known {
+  name: string;
+  /** A member whose reviews count, and not a stranger's key. */
+  member: boolean;
+  bot: boolean;
+}
+
+/** Names keys; one that nobody in the org has keeps its own, shortened. */
+export function useWho(): (did: string) => Known {
+  const { data } = useRead("org.show", {});
+  return (did) => {
+    const member = data?.members.find((one) => one.keys.some((key) => key.did === did));
+    if (member) return { name: member.name, member: true, bot: member.roles.includes("reviewer-bot") };
+    const device = data?.devices.find((one) => one.did === did);
+    return { name: device?.name ?? shortDid(did), member: false, bot: false };
+  };
+}
+
+export function Who({ did }: { did: string }) {
+  const { name, bot } = useWho()(did);
+  return (
+    <span title={did}>
+      <b>{name}</b>
+      {bot && <span className="muted"> (bot)</span>}
+    </span>
+  );
+}
