@@ -3,7 +3,7 @@ import { Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { Command, Network } from "lucide-react";
 import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
 import { useSession } from "../api/query";
-import { useConnection, useLive } from "../live/live";
+import { useConnection, useLive, useReady } from "../live/live";
 import { LIVE_REGION } from "../ui/announce";
 import { Badge } from "../ui/Badge";
 import { Toasts } from "../ui/Toasts";
@@ -78,13 +78,14 @@ function Main() {
   const path = useRouterState({ select: (state) => state.resolvedLocation?.pathname });
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
+  const ready = useReady();
   useEffect(() => {
     if (!first.current) main.current?.focus({ preventScroll: true });
     first.current = path === undefined;
   }, [path]);
   return (
     <main id="main" ref={main} tabIndex={-1} className={css.main}>
-      <Outlet />
+      {ready && <Outlet />}
     </main>
   );
 }

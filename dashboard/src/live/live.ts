@@ -1,6 +1,6 @@
 // Keeps the query cache in step with the journal, and says whether it is.
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useSyncExternalStore } from "react";
+import { useEffect, useState, useSyncExternalStore } from "react";
 import { connect } from "./connection";
 import { Refresher } from "./refresher";
 import type { JournalEntry } from "./stream";
@@ -27,6 +27,20 @@ export function useConnection(): Connection {
     },
     () => connection,
   );
+}
+
+/** How long a page waits for the live connection before it reads without. */
+const PATIENCE_MS = 1_000;
+
+/** Whether pages may read: what is read before the connection stands would have to be read again once it does. */
+export function useReady(): boolean {
+  const { state } = useConnection();
+  const [waited, setWaited] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setWaited(true), PATIENCE_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return waited || state !== "connecting";
 }
 
 /** Hears every event as it comes, beside the query cache: for notifications and the like. */

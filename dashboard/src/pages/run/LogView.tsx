@@ -1,7 +1,7 @@
 // The log: only what is on screen is drawn, so that 100,000 lines scroll like ten. At its end it follows what comes.
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ChevronDown, ChevronUp } from "lucide-react";
-import { memo, type ReactNode, useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { memo, type ReactNode, type RefObject, useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { pieces, plain } from "../../ui/ansi";
 import { Button, IconButton } from "../../ui/Button";
 import { Empty, Loading, ProblemView } from "../../ui/State";
@@ -12,6 +12,9 @@ import type { Line, LineKind, Transcript } from "./transcript";
 import type { Followed } from "./useTranscript";
 
 const LINE_PX = 20;
+/** A wide letter, and what stands before a line. */
+const LETTER_PX = 9;
+const TIME_PX = 104;
 /** So near to the end, the view sticks to it. */
 const END_PX = 30;
 
@@ -85,6 +88,17 @@ export function LogView({ followed }: { followed: Followed }) {
   );
 }
 
+/** How many letters surely fit into one line: only longer ones must be measured. */
+function useColumns(box: RefObject<HTMLElement | null>): number {
+  const [columns, setColumns] = useState(0);
+  useEffect(() => {
+    const look = new ResizeObserver(([entry]) => entry && setColumns(Math.floor((entry.contentRect.width - TIME_PX) / LETTER_PX)));
+    if (box.current) look.observe(box.current);
+    return () => look.disconnect();
+  }, [box]);
+  return columns;
+}
+
 function find(lines: readonly Line[], sought: string): number[] {
   if (!sought) return [];
   const found: number[] = [];
@@ -103,7 +117,8 @@ interface LinesProps {
 function Lines({ transcript, version, lines, sought, hit }: LinesProps) {
   const box = useRef<HTMLDivElement>(null);
   const [following, setFollowing] = useState(true);
-  const view = useVirtualizer({ count: lines.length, getScrollElement: () => box.current, estimateSize: () => LINE_PX, overscan: 30 });
+  const columns = useColumns(box);
+  const view = useVirtualizer({ count: lines.length, getScrollElement: () => box.current, estimateSize: () => LINE_PX, overscan: 12 });
   const total = view.getTotalSize();
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: after every arrival, and when lines turn out taller than guessed
@@ -132,7 +147,7 @@ function Lines({ transcript, version, lines, sought, hit }: LinesProps) {
               <div
                 key={key}
                 data-index={index}
-                ref={view.measureElement}
+                ref={line.text.length > columns ? view.measureElement : undefined}
                 className={css.place}
                 style={{ transform: `translateY(${start}px)` }}
               >
