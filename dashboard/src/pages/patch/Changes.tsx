@@ -9,7 +9,7 @@ import { Empty, Loading, ProblemView } from "../../ui/State";
 import { clock } from "../../ui/words";
 import { compare } from "./compare";
 import { type RevisionDiff, useDiff, whyNot } from "./diffs";
-import type { Revision, Shown } from "./facts";
+import { commentsOf, lineOf, type Revision, type Shown } from "./facts";
 import { Draft, LineNote } from "./LineNote";
 import css from "./Patch.module.css";
 import { begin, usePending } from "./pending";
@@ -122,17 +122,17 @@ function hint(judged: boolean, may: boolean): string {
 function useNotes(patch: Shown, shown: Revision, compared: boolean, judged: boolean, begun: string | undefined): Note[] {
   const pending = usePending(patch.id);
   return useMemo(() => {
-    const said = shown.reviews
-      .flatMap((review) => review.comments)
-      .concat(shown.comments)
-      .flatMap((comment) => (comment.line && !(compared && comment.line.side === "old") ? [{ comment, at: comment.line }] : []))
-      .map(({ comment, at }) => ({ at, node: <LineNote key={`${comment.by} ${comment.at} ${comment.body}`} comment={comment} /> }));
+    const all = commentsOf(shown);
+    const said = all.flatMap((comment) => {
+      const at = lineOf(comment, all);
+      return at && !(compared && at.side === "old") ? [{ at, node: <LineNote key={comment.id} patch={patch} comment={comment} /> }] : [];
+    });
     const mine = judged && pending.revision === shown.id ? pending.comments.filter((one) => !one.lost) : [];
     return [
       ...said,
       ...mine.map((one) => ({ at: one, node: <Draft key={one.id} patch={patch.id} comment={one} begun={one.id === begun} /> })),
     ];
-  }, [patch.id, shown, compared, judged, pending, begun]);
+  }, [patch, shown, compared, judged, pending, begun]);
 }
 
 /** Which revision is shown, and compared with what. */

@@ -1,13 +1,17 @@
 // What the checks said about exactly this commit, with the end of what they printed.
 import { Link } from "@tanstack/react-router";
 import { CircleCheck, CircleX } from "lucide-react";
-import type { Schemas } from "../../api/call";
+import { useState } from "react";
+import { problemOf, type Schemas } from "../../api/call";
+import { plain } from "../../ui/ansi";
 import { Badge } from "../../ui/Badge";
 import { Section } from "../../ui/Page";
+import { Loading } from "../../ui/State";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
-import { plural, runWord, shortRun, span } from "../../ui/words";
+import { ended, plural, runWord, shortRun, span } from "../../ui/words";
 import { latest, type Revision, type Run, type Shown } from "./facts";
+import { useOutputs } from "./output";
 import css from "./Patch.module.css";
 
 interface Props {
@@ -18,7 +22,8 @@ interface Props {
 }
 
 export function Checks({ patch, revision, run, runs }: Props) {
-  const judging = runs?.filter((one) => one.class === "ci" && one.subject === run?.id && run) ?? [];
+  const judging = runs?.filter((one) => one.class === "ci" && run && one.subject === run.id) ?? [];
+  const own = judging.find((one) => one.base === revision.head && ended(one.state));
   const told = !run && revision.id === latest(patch)?.id ? (patch.trace?.checks ?? []) : [];
   const checks = run?.checks ?? told;
   const failed = checks.filter((check) => !check.passed).length;
@@ -27,29 +32,42 @@ export function Checks({ patch, revision, run, runs }: Props) {
     <Section title="Checks" note={note}>
       <div className={`${ui.card} ${css.card}`}>
         {checks.map((check) => (
-          <Check key={check.name} check={check} />
+          <Check key={`${own?.id} ${check.name}`} check={check} run={own} />
         ))}
         {told.length > 0 && (
           <p className="muted">So says the patch itself. No run of this org made it, so the checks run again when it is merged.</p>
         )}
         {checks.length === 0 && judging.length === 0 && <span className="muted">None have run on this commit yet.</span>}
         {judging.map((one) => (
-          <p key={one.id} className={css.judging}>
-            <Badge word={runWord(one)} />
-            <Link to="/runs/$run" params={{ run: one.id }} className="link">
-              in run {shortRun(one.id)}
-            </Link>
-            <span className={css.spring} />
-            <Ago at={one.ended_at ?? one.started_at ?? one.queued_at} />
-          </p>
+          <Judging key={one.id} run={one} merged={one.base !== revision.head} />
         ))}
       </div>
     </Section>
   );
 }
 
-function Check({ check }: { check: Schemas["CheckResult"] }) {
-  const { name, passed, tail, exit_code, duration_ms } = check;
+/** A run of the checks: on the commit itself, or on what a merge would make of it. */
+function Judging({ run, merged }: { run: Run; merged: boolean }) {
+  return (
+    <p className={css.judging}>
+      {!ended(run.state) && <Badge word={runWord(run)} />}
+      <span>
+        {merged ? "On the result of a merge" : "Checked"} in{" "}
+        <Link to="/runs/$run" params={{ run: run.id }} className="link">
+          run {shortRun(run.id)}
+        </Link>
+      </span>
+      <span className={css.spring} />
+      <Ago at={run.ended_at ?? run.started_at ?? run.queued_at} />
+    </p>
+  );
+}
+
+function Check({ check, run }: { check: Schemas["CheckResult"]; run: Run | undefined }) {
+  const { name, passed, exit_code, duration_ms } = check;
+  const [open, setOpen] = useState(!passed);
+  const outputs = useOutputs(run?.id, open && !check.tail);
+  const text = check.tail || outputs.data?.[name];
   return (
     <div className={css.check}>
       <p className={css.line} data-good={passed}>
@@ -60,13 +78,18 @@ function Check({ check }: { check: Schemas["CheckResult"] }) {
           {!passed && (exit_code == null ? ", ended by a limit or a signal" : `, exit code ${exit_code}`)}
         </span>
       </p>
-      {tail && (
-        <details open={!passed}>
+      {(run || check.tail) && (
+        <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
           <summary>The end of its output</summary>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-          <pre className={css.output} tabIndex={0}>
-            {tail}
-          </pre>
+          {open && text !== undefined && (
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+            <pre className={css.output} tabIndex={0}>
+              {plain(text).trimEnd() || "It printed nothing."}
+            </pre>
+          )}
+          {open && outputs.isLoading && <Loading rows={2} />}
+          {open && outputs.error && <p className="muted">{problemOf(outputs.error).what}</p>}
+          {open && outputs.data && text === undefined && <p className="muted">It is in the run’s log.</p>}
         </details>
       )}
     </div>

@@ -10,7 +10,7 @@ import { useLater } from "./later";
 export function CloseButton({ patch }: { patch: Shown }) {
   const [asked, setAsked] = useState(false);
   const may = useMay("patch.close");
-  const close = useAct("patch.close", { quiet: true });
+  const close = useAct("patch.close", { quiet: true, done: () => notify({ tone: "good", title: "The patch is closed." }) });
   if (!may) return null;
   return (
     <>
@@ -23,12 +23,7 @@ export function CloseButton({ patch }: { patch: Shown }) {
         deed="Close the patch"
         open={asked}
         onClose={() => setAsked(false)}
-        onYes={() =>
-          close.mutate(
-            { project: patch.project, patch: patch.id },
-            { onSuccess: () => notify({ tone: "good", title: "The patch is closed." }) },
-          )
-        }
+        onYes={() => close.mutate({ project: patch.project, patch: patch.id })}
       />
     </>
   );

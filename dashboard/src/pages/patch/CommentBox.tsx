@@ -1,35 +1,64 @@
-// A remark on the patch, without a verdict; kept in this browser until it is sent.
-import { useId, useState } from "react";
+// A remark on the patch, or an answer to one, without a verdict; kept in this browser until it is sent.
+import { useEffect, useId, useRef, useState } from "react";
 import { Button } from "../../ui/Button";
 import ui from "../../ui/ui.module.css";
-import type { Shown } from "./facts";
+import type { Comment, Shown } from "./facts";
 import { useLater } from "./later";
 import css from "./Patch.module.css";
 
-export function CommentBox({ patch }: { patch: Shown }) {
-  const key = `meshwork.comment.${patch.id}`;
-  const field = useId();
+interface Props {
+  patch: Shown;
+  /** The comment that it answers. */
+  to?: Comment;
+  onDone?: () => void;
+}
+
+const keyOf = ({ patch, to }: Props): string => `meshwork.comment.${patch.id}${to ? `.${to.id}` : ""}`;
+
+export function CommentBox({ patch, to, onDone }: Props) {
+  const key = keyOf({ patch, to });
+  const id = useId();
+  const field = useRef<HTMLTextAreaElement>(null);
   const [text, setText] = useState(() => localStorage.getItem(key) ?? "");
   const put = (next: string) => {
     setText(next);
     if (next) localStorage.setItem(key, next);
     else localStorage.removeItem(key);
   };
-  const comment = useLater("patch.comment", () => put(""));
+  const comment = useLater("patch.comment", () => {
+    put("");
+    onDone?.();
+  });
+  useEffect(() => {
+    if (to) field.current?.focus();
+  }, [to]);
   if (!comment) return null;
+  const send = () => comment.go({ project: patch.project, patch: patch.id, body: text.trim(), reply_to: to?.id });
   return (
     <div className={css.form}>
-      <label htmlFor={field}>Your comment</label>
-      <textarea id={field} rows={3} className={ui.input} value={text} onChange={(event) => put(event.target.value)} />
+      <label htmlFor={id}>{to ? "Your answer" : "Your comment"}</label>
+      <textarea id={id} ref={field} rows={3} className={ui.input} value={text} onChange={(event) => put(event.target.value)} />
       <p className={css.buttons}>
-        <Button
-          busy={comment.busy}
-          disabled={!text.trim()}
-          onClick={() => comment.go({ project: patch.project, patch: patch.id, body: text.trim() })}
-        >
-          Send comment
+        <Button busy={comment.busy} disabled={!text.trim()} onClick={send}>
+          {to ? "Send answer" : "Send comment"}
         </Button>
+        {to && <Button onClick={onDone}>Cancel</Button>}
       </p>
     </div>
+  );
+}
+
+/** Opens an answer to a comment; one that was begun is open already. */
+export function AnswerButton({ patch, to }: { patch: Shown; to: Comment }) {
+  const [open, setOpen] = useState(() => localStorage.getItem(keyOf({ patch, to })) !== null);
+  const may = useLater("patch.comment");
+  if (!may) return null;
+  if (open) return <CommentBox patch={patch} to={to} onDone={() => setOpen(false)} />;
+  return (
+    <p>
+      <Button tone="plain" onClick={() => setOpen(true)}>
+        Answer
+      </Button>
+    </p>
   );
 }

@@ -7,7 +7,7 @@ import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import { Section } from "../../ui/Page";
 import ui from "../../ui/ui.module.css";
-import { useWho } from "../../ui/Who";
+import { useWho, Who } from "../../ui/Who";
 import { ended, plural, runWord, shortOid, shortRun } from "../../ui/words";
 import { forPage, type Run, type Shown, verdicts } from "./facts";
 import css from "./Patch.module.css";
@@ -64,6 +64,12 @@ function Words({ patch, run }: Omit<Props, "runs">) {
     return (
       <Line good>
         Merged
+        {patch.merged_by && (
+          <>
+            {" "}
+            by <Who did={patch.merged_by} />
+          </>
+        )}
         {patch.merged_as && (
           <>
             {" "}

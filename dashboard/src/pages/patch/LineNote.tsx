@@ -1,20 +1,22 @@
 // What stands under a line: what was said there, and what the reader is writing.
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
-import type { Schemas } from "../../api/call";
 import { Button } from "../../ui/Button";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { Who } from "../../ui/Who";
+import { AnswerButton } from "./CommentBox";
+import type { Comment, Shown } from "./facts";
 import css from "./Patch.module.css";
 import { discard, edit, finish, type PendingComment, write } from "./pending";
 
-export function LineNote({ comment }: { comment: Schemas["Comment"] }) {
+export function LineNote({ patch, comment }: { patch: Shown; comment: Comment }) {
   return (
-    <article className={css.note} aria-label="Comment">
+    <article className={css.note} aria-label={comment.reply_to ? "Answer" : "Comment"}>
       <header>
-        <Who did={comment.by} /> <Ago at={comment.at} />
+        <Who did={comment.by} /> {comment.reply_to && <span className="muted">answered</span>} <Ago at={comment.at} />
       </header>
       <p className={css.said}>{comment.body}</p>
+      <AnswerButton patch={patch} to={comment} />
     </article>
   );
 }

@@ -7,7 +7,7 @@ import { Dialog } from "../../ui/Dialog";
 import { ProblemView } from "../../ui/State";
 import { notify } from "../../ui/Toasts";
 import { shortOid, shortRun } from "../../ui/words";
-import { latest, type Revision, type Shown } from "./facts";
+import { latest, type Revision, type Run, type Shown } from "./facts";
 import { GateWords } from "./Gate";
 import { Newer } from "./Newer";
 import css from "./Patch.module.css";
@@ -16,11 +16,12 @@ import { useUnchanged } from "./unchanged";
 interface Props {
   patch: Shown;
   seen: Revision;
+  run: Run | undefined;
   onClose: () => void;
   catchUp: () => void;
 }
 
-export function MergeDialog({ patch, seen, onClose, catchUp }: Props) {
+export function MergeDialog({ patch, seen, run, onClose, catchUp }: Props) {
   const projects = useRead("project.list", {});
   const branch = projects.data?.find((one) => one.project.name === patch.project)?.project.branch;
   const unchanged = useUnchanged(patch, seen);
@@ -41,7 +42,7 @@ export function MergeDialog({ patch, seen, onClose, catchUp }: Props) {
         {behind && <Newer number={patch.revisions.length} onShow={catchUp} />}
         <p className="clip">{patch.title}</p>
         {patch.missing.length > 0 && <p>It cannot be merged yet:</p>}
-        <GateWords patch={patch} />
+        <GateWords patch={patch} run={run} />
         {merge.error && <ProblemView problem={problemOf(merge.error)} />}
         {merge.isPending && <p role="status">Merging. Where the checks have to run on the result, this takes as long as they do.</p>}
         <p className={css.buttons}>

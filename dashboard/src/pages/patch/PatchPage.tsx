@@ -10,7 +10,7 @@ import { Tabs } from "../../ui/Tabs";
 import { Changes } from "./Changes";
 import { CloseButton, ReopenButton } from "./Close";
 import { RUNS_MAX, useCarried } from "./diffs";
-import { bareTitle, latest, makerOf, type Revision, type Shown, standing } from "./facts";
+import { bareTitle, latest, makerOf, type Revision, type Run, type Shown, standing } from "./facts";
 import { MergeDialog } from "./MergeDialog";
 import { Newer } from "./Newer";
 import { Overview } from "./Overview";
@@ -55,7 +55,7 @@ function Opened({ patch, last }: { patch: Shown; last: Revision }) {
     <Page full title={`${patch.trace ? `${patch.trace.task.task} ` : ""}${bareTitle(patch)}`} before={<Badge word={standing(patch)} />}>
       <div className={css.under}>
         <Summary patch={patch} run={run} />
-        <Deeds patch={patch} seen={revision} catchUp={catchUp} />
+        <Deeds patch={patch} seen={revision} run={run} catchUp={catchUp} />
       </div>
       <Tabs
         label="Parts of the patch"
@@ -82,10 +82,11 @@ function Opened({ patch, last }: { patch: Shown; last: Revision }) {
 interface DeedsProps {
   patch: Shown;
   seen: Revision;
+  run: Run | undefined;
   catchUp: () => void;
 }
 
-function Deeds({ patch, seen, catchUp }: DeedsProps) {
+function Deeds({ patch, seen, run, catchUp }: DeedsProps) {
   const [open, setOpen] = useState<"review" | "merge">();
   const count = written(usePending(patch.id)).length;
   const mayReview = useMay("patch.review");
@@ -116,7 +117,7 @@ function Deeds({ patch, seen, catchUp }: DeedsProps) {
         </Button>
       )}
       {open === "review" && <ReviewDialog patch={patch} seen={seen} onClose={close} catchUp={show} />}
-      {open === "merge" && <MergeDialog patch={patch} seen={seen} onClose={close} catchUp={show} />}
+      {open === "merge" && <MergeDialog patch={patch} seen={seen} run={run} onClose={close} catchUp={show} />}
     </span>
   );
 }

@@ -13,7 +13,9 @@ import css from "./Patch.module.css";
 import { discard, forget, type PendingComment, summarize, toSend, usePending, written } from "./pending";
 import { useUnchanged } from "./unchanged";
 
-const told: Record<Schemas["Verdict"], string> = {
+type Verdict = Schemas["Verdict"];
+
+const told: Record<Verdict, string> = {
   accept: "You accepted the patch.",
   reject: "You requested changes.",
   comment: "Your comments are sent.",
@@ -34,7 +36,9 @@ export function ReviewDialog({ patch, seen, onClose, catchUp }: Props) {
   const earlier = seen.reviews.findLast((review) => review.by === session?.member);
   const [summary, setSummary] = useState(pending.summary || (earlier?.summary ?? ""));
   const [wordless, setWordless] = useState(false);
+  const [given, setGiven] = useState<Verdict>("comment");
   const sent = () => {
+    notify({ tone: "good", title: told[given] });
     forget(patch.id);
     onClose();
   };
@@ -45,16 +49,14 @@ export function ReviewDialog({ patch, seen, onClose, catchUp }: Props) {
   // The comments still have to find their lines in this revision.
   const early = comments.length > 0 && pending.revision !== seen.id;
 
-  const send = async (verdict: Schemas["Verdict"]) => {
+  const send = async (verdict: Verdict) => {
     const words = toSend({ ...pending, summary });
     const empty = words.summary === "" && words.comments?.length === 0;
     setWordless(verdict !== "accept" && empty);
     if (verdict !== "accept" && empty) return;
     if (!(await unchanged())) return;
-    review.mutate(
-      { project: patch.project, patch: patch.id, verdict, ...words },
-      { onSuccess: () => notify({ tone: "good", title: told[verdict] }) },
-    );
+    setGiven(verdict);
+    review.mutate({ project: patch.project, patch: patch.id, verdict, ...words });
   };
 
   return (

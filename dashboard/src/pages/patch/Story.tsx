@@ -1,17 +1,16 @@
 // Revisions, reviews and comments, oldest first.
 import { Link } from "@tanstack/react-router";
 import { GitCommitHorizontal, MessageSquare } from "lucide-react";
-import type { Schemas } from "../../api/call";
 import { Badge } from "../../ui/Badge";
 import { writeRef } from "../../ui/diff/anchor";
 import { Ago } from "../../ui/Time";
 import { Who } from "../../ui/Who";
 import { shortOid, shortRun } from "../../ui/words";
-import { makerOf, type Review, type Revision, type Run, type Shown } from "./facts";
+import { AnswerButton } from "./CommentBox";
+import { type Comment, commentsOf, lineOf, makerOf, type Review, type Revision, type Run, type Shown } from "./facts";
 import css from "./Patch.module.css";
 import { verdictWord } from "./words";
 
-type Comment = Schemas["Comment"];
 type Happened = { at: number; number: number } & ({ revision: Revision } | { review: Review } | { comment: Comment });
 
 function told(patch: Shown): Happened[] {
@@ -31,7 +30,7 @@ export function Story({ patch, runs }: { patch: Shown; runs: Run[] | undefined }
     <ol className={css.story}>
       {told(patch).map((one) => {
         if ("revision" in one) return <Came key={one.revision.id} {...one} patch={patch} runs={runs} />;
-        const key = "review" in one ? `review ${one.number} ${one.review.by}` : `comment ${one.at} ${one.comment.body}`;
+        const key = "review" in one ? `review ${one.number} ${one.review.by}` : one.comment.id;
         return (
           <li key={key} className={css.event}>
             {"review" in one ? <Reviewed patch={patch} {...one} /> : <Said patch={patch} {...one} />}
@@ -91,7 +90,7 @@ function Reviewed({ review, number, patch }: { review: Review; number: number; p
       </p>
       {review.summary && <p className={css.said}>{review.summary}</p>}
       {review.comments.map((comment) => (
-        <OnLine key={`${comment.at} ${comment.body}`} comment={comment} number={number} patch={patch} />
+        <OnLine key={comment.id} comment={comment} number={number} patch={patch} />
       ))}
     </>
   );
@@ -103,7 +102,10 @@ function Said({ comment, number, patch }: { comment: Comment; number: number; pa
       <p className={css.eventHead}>
         <MessageSquare size={15} aria-hidden />
         <span>
-          <Who did={comment.by} /> <span className="muted">commented on revision {number}</span>
+          <Who did={comment.by} />{" "}
+          <span className="muted">
+            {comment.reply_to ? "answered" : "commented"} on revision {number}
+          </span>
         </span>
         <Ago at={comment.at} />
       </p>
@@ -113,7 +115,8 @@ function Said({ comment, number, patch }: { comment: Comment; number: number; pa
 }
 
 function OnLine({ comment, number, patch }: { comment: Comment; number: number; patch: Shown }) {
-  const { line, body } = comment;
+  const revision = patch.revisions[number - 1];
+  const line = revision && lineOf(comment, commentsOf(revision));
   const search = line && {
     project: patch.project,
     tab: "changes" as const,
@@ -128,7 +131,8 @@ function OnLine({ comment, number, patch }: { comment: Comment; number: number; 
           {line.side === "old" && " (as it was)"}
         </Link>
       )}
-      <p className={css.said}>{body}</p>
+      <p className={css.said}>{comment.body}</p>
+      <AnswerButton patch={patch} to={comment} />
     </div>
   );
 }

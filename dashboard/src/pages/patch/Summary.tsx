@@ -1,5 +1,6 @@
 // The lines under the title: for which task, by whom, in which run, since when.
 import { Link } from "@tanstack/react-router";
+import { taskLink } from "../../ui/links";
 import { Ago } from "../../ui/Time";
 import { Who } from "../../ui/Who";
 import { plural, shortOid, shortRun } from "../../ui/words";
@@ -25,7 +26,7 @@ export function Summary({ patch, run }: { patch: Shown; run: Run | undefined }) 
       {task && (
         <span>
           Task{" "}
-          <Link to="/tasks" search={task} className="link">
+          <Link {...taskLink(task)} className="link">
             {task.task} of {task.feature}
           </Link>
         </span>

@@ -58,3 +58,20 @@ export const bareTitle = (patch: Pick<Patch, "title" | "trace">): string =>
 
 /** The program's sentence without the command that a person at a terminal would give. */
 export const forPage = (sentence: string): string => sentence.replace(/: `meshwork .*$/s, ".");
+
+export type Comment = Schemas["Comment"];
+
+/** All that was said of a revision, on lines and besides, oldest first. */
+export const commentsOf = (revision: Revision): Comment[] =>
+  [...revision.reviews.flatMap((review) => review.comments), ...revision.comments].sort((a, b) => a.at - b.at);
+
+/** The line that a comment is about: its own, or that of the comment it answers. */
+export function lineOf(comment: Comment, all: readonly Comment[]): Schemas["LineRef"] | undefined {
+  let at: Comment | undefined = comment;
+  for (let steps = 0; at && steps < all.length; steps += 1) {
+    if (at.line) return at.line;
+    const { reply_to }: Comment = at;
+    at = reply_to ? all.find((one) => one.id === reply_to) : undefined;
+  }
+  return undefined;
+}

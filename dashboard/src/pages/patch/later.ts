@@ -9,5 +9,8 @@ export function useLater(name: "patch.comment" | "patch.reopen", done?: () => vo
   const may = useMay(action);
   const act = useAct(action, { done });
   if (!known || !may) return undefined;
-  return { busy: act.isPending, go: (input: { project: string; patch: string; body?: string }) => act.mutate(input as never) };
+  return {
+    busy: act.isPending,
+    go: (input: { project: string; patch: string; body?: string; reply_to?: string }) => act.mutate(input as never),
+  };
 }

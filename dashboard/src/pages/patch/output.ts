@@ -1,0 +1,28 @@
+// What checks printed: its end stands in the log of the run that did them.
+import { useQuery } from "@tanstack/react-query";
+import { call } from "../../api/call";
+
+/** A longer log is looked through no further. */
+const PAGES_MAX = 200;
+
+/** The end of each check's output, by the check's name. */
+async function outputs(run: string, signal: AbortSignal): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  let after = 0;
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const { lines, ended } = await call("run.logs", { run, after }, signal);
+    for (const { event } of lines) if (event.type === "check_ended") found[event.result.name] = event.result.tail ?? "";
+    after = lines.at(-1)?.seq ?? after;
+    if (ended || lines.length === 0) break;
+  }
+  return found;
+}
+
+/** Read only once it is wanted. */
+export function useOutputs(run: string | undefined, wanted: boolean) {
+  return useQuery({
+    queryKey: ["check outputs", run],
+    queryFn: ({ signal }) => outputs(run ?? "", signal),
+    enabled: wanted && run !== undefined,
+  });
+}
