@@ -89,6 +89,8 @@ pub enum Work {
         task: TaskRef,
         /// BLAKE3 over the feature's spec, plan and tasks and the constitution, as they stood.
         spec_hash: Hash,
+        /// The commit of the canonical branch where they stood so.
+        definitions: Oid,
         /// The agent.
         agent: AgentName,
         /// The commit to begin from.

@@ -1,10 +1,13 @@
-//! Delegations: the requester's device lets a run's key act for an agent at a task, for some time, with some scopes.
+//! Delegations: the requester's device lets a run's key do one manifest's work, for some time, with some scopes.
 //!
 //! The delegation travels with every patch that the run opens, so that anyone can trace: patch -> run -> agent -> member ->
-//! task -> manifest (and by it the hash of the spec).
+//! task -> manifest (and by it the hash of the spec). Who starts the work checks it first: see [`Delegation::accept`].
 
-use crate::{Envelope, envelope};
-use domain::{AgentName, Did, Hash, Kind, OrgName, Problem, RunId, TaskRef, Timestamp};
+use crate::{Envelope, envelope, manifest};
+use domain::{
+    AgentName, Did, Hash, Kind, Oid, OrgName, Problem, ProjectName, RunId, TaskRef, Timestamp,
+    manifest::{Manifest, Work},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +16,7 @@ pub const VERSION: u16 = 1;
 /// The DSSE payload type of a delegation.
 pub const PAYLOAD_TYPE: &str = "application/vnd.meshwork.delegation.v1+json";
 
-/// The statement: this key acts for this agent.
+/// The statement: this key does this work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Delegation {
@@ -25,14 +28,12 @@ pub struct Delegation {
     pub run: RunId,
     /// The run's key, born in its runner.
     pub key: Did,
-    /// The agent that it acts for.
-    pub agent: AgentName,
     /// The member who answers for what it does.
     pub member: Did,
     /// The requester's device, which signs.
     pub device: Did,
-    /// The task.
-    pub task: TaskRef,
+    /// What it acts for.
+    pub purpose: Purpose,
     /// The manifest that the run executes.
     pub manifest: Hash,
     /// What the key may do; nothing else.
@@ -43,12 +44,52 @@ pub struct Delegation {
     pub until: Timestamp,
 }
 
+/// What a run's key acts for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Purpose {
+    /// An agent, at a task.
+    Task {
+        /// The agent.
+        agent: AgentName,
+        /// The task.
+        task: TaskRef,
+    },
+    /// The checks of a project, on one commit.
+    Checks {
+        /// The project.
+        project: ProjectName,
+        /// The commit.
+        commit: Oid,
+    },
+}
+
+impl Purpose {
+    /// What a manifest's work is for.
+    pub fn of(work: &Work) -> Self {
+        match work {
+            Work::Task { agent, task, .. } => Self::Task { agent: agent.clone(), task: task.clone() },
+            Work::Checks { project, commit, .. } => Self::Checks { project: project.clone(), commit: commit.clone() },
+        }
+    }
+
+    /// What a key needs for it, and no more.
+    pub fn scopes(&self) -> Vec<Scope> {
+        match self {
+            Self::Task { .. } => vec![Scope::Publish, Scope::Model, Scope::Context, Scope::Egress],
+            Self::Checks { .. } => vec![Scope::Attest, Scope::Egress],
+        }
+    }
+}
+
 /// One thing that a run's key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Sign commits, and open or continue the task's patch.
     Publish,
+    /// Sign what the checks said.
+    Attest,
     /// Call the agent's model through the gateway.
     Model,
     /// Read the group's context.
@@ -58,6 +99,54 @@ pub enum Scope {
 }
 
 impl Delegation {
+    /// Lets `key` do the work of a manifest, with just the scopes that this work needs.
+    pub fn of(manifest: &Manifest, hash: Hash, key: Did, from: Timestamp, until: Timestamp) -> Self {
+        let purpose = Purpose::of(&manifest.work);
+        Self {
+            version: VERSION,
+            org: manifest.org.clone(),
+            run: manifest.run.clone(),
+            key,
+            member: manifest.member.clone(),
+            device: manifest.requester.clone(),
+            scopes: purpose.scopes(),
+            purpose,
+            manifest: hash,
+            from,
+            until,
+        }
+    }
+
+    /// What a runner checks before anything starts: that the device that asked for the work signed both, and that they are
+    /// for exactly this run, this key and this moment. Whether the org lists that device is checked at admission.
+    pub fn accept(delegation: &Envelope, asked: &Envelope, run: &RunId, key: &Did, at: Timestamp) -> Result<(Self, Manifest), Problem> {
+        let (manifest, device) = manifest::open(asked, |_| true)?;
+        let delegation = Self::open(delegation, at, |signer| *signer == device)?;
+        delegation.fits(&manifest, &envelope::hash(asked))?;
+        for (what, own) in [("run", delegation.run == *run), ("key", delegation.key == *key)] {
+            if !own {
+                return Err(other(what));
+            }
+        }
+        if let Some(scope) = delegation.purpose.scopes().into_iter().find(|scope| !delegation.allows(*scope)) {
+            return Err(Problem::new(Kind::Forbidden, format!("The delegation lacks the scope {scope:?}, which the work needs.")));
+        }
+        Ok((delegation, manifest))
+    }
+
+    /// Refuses a manifest that is not the one for which this was signed.
+    pub fn fits(&self, manifest: &Manifest, hash: &Hash) -> Result<(), Problem> {
+        let same = [
+            ("manifest", self.manifest == *hash),
+            ("org", self.org == manifest.org),
+            ("run", self.run == manifest.run),
+            ("member", self.member == manifest.member),
+            ("device", self.device == manifest.requester),
+            ("work", self.purpose == Purpose::of(&manifest.work)),
+        ];
+        same.into_iter().find(|(_, same)| !same).map_or(Ok(()), |(what, _)| Err(other(what)))
+    }
+
     /// Signs it by the requester's device.
     pub fn seal(&self, sign: impl FnOnce(&[u8]) -> Result<[u8; 64], Problem>) -> Result<Envelope, Problem> {
         self.check_form()?;
@@ -106,65 +195,9 @@ impl Delegation {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::Key;
-
-    fn key(n: u8) -> Key {
-        Key::from_seed(&[n; 32])
-    }
-
-    fn delegation() -> Delegation {
-        Delegation {
-            version: VERSION,
-            org: "acme".parse().unwrap(),
-            run: "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-            key: key(3).did(),
-            agent: "coder".parse().unwrap(),
-            member: key(2).did(),
-            device: key(1).did(),
-            task: TaskRef { project: "demo".parse().unwrap(), feature: "001-hello".parse().unwrap(), task: "T001".parse().unwrap() },
-            manifest: envelope::hash_bytes(b"manifest"),
-            scopes: vec![Scope::Publish, Scope::Model],
-            from: Timestamp(1_000),
-            until: Timestamp(2_000),
-        }
-    }
-
-    fn sealed(delegation: &Delegation) -> Envelope {
-        delegation.seal(|bytes| Ok(key(1).sign(bytes))).unwrap()
-    }
-
-    #[test]
-    fn it_holds_in_its_time_and_for_listed_devices_only() {
-        let envelope = sealed(&delegation());
-        let listed = |did: &Did| *did == key(1).did();
-        for (at, holds) in [(999, false), (1_000, true), (1_999, true), (2_000, false)] {
-            assert_eq!(Delegation::open(&envelope, Timestamp(at), listed).is_ok(), holds, "{at}");
-        }
-        assert_eq!(Delegation::read(&envelope, listed).unwrap(), delegation());
-        assert!(Delegation::read(&envelope, |_| false).is_err());
-        assert!(delegation().allows(Scope::Publish) && !delegation().allows(Scope::Egress));
-    }
-
-    #[test]
-    fn a_listed_device_cannot_delegate_in_the_name_of_another() {
-        let envelope = envelope::seal(&delegation(), PAYLOAD_TYPE, &key(4).did(), |bytes| Ok(key(4).sign(bytes))).unwrap();
-        assert_eq!(Delegation::read(&envelope, |_| true).unwrap_err().kind, Kind::Forbidden);
-    }
-
-    #[test]
-    fn malformed_ones_are_neither_signed_nor_read() {
-        let forms: [fn(&mut Delegation); 4] =
-            [|d| d.version = 2, |d| d.until = d.from, |d| d.key = d.device.clone(), |d| d.key = d.member.clone()];
-        for spoil in forms {
-            let mut bad = delegation();
-            spoil(&mut bad);
-            assert!(bad.seal(|bytes| Ok(key(1).sign(bytes))).is_err());
-            let envelope = envelope::seal(&bad, PAYLOAD_TYPE, &key(1).did(), |bytes| Ok(key(1).sign(bytes))).unwrap();
-            assert!(Delegation::read(&envelope, |_| true).is_err());
-        }
-    }
+fn other(what: &str) -> Problem {
+    Problem::new(Kind::Forbidden, format!("The delegation is for another {what}."))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,17 @@
-//! Who acts, and how others can check it: keys, signed envelopes, delegations, tokens, and the vault that keeps credentials.
+//! Who acts, and how others can check it: keys, signed envelopes, delegations, results of checks, tokens, and the vault that keeps credentials.
 //!
-//! Keys, envelopes, delegations and tokens are pure. Only the vault, its key file and backups read and write files. This
+//! Keys, envelopes, manifests, delegations, results and tokens are pure. Only the vault, its key file and backups read and write files. This
 //! crate does not know the journal, Radicle's storage, or how a request travels; where a key lives elsewhere (in a Radicle
 //! keystore, in a runner), signing is a function that the caller passes in.
 
 pub mod backup;
 pub mod canonical;
+pub mod checked;
 pub mod delegation;
 pub mod envelope;
 pub mod key;
 pub mod limits;
+pub mod manifest;
 pub mod secret;
 pub mod token;
 pub mod vault;
@@ -17,6 +19,7 @@ pub mod vault;
 mod file;
 
 pub use canonical::canonical;
+pub use checked::Checked;
 pub use delegation::Delegation;
 pub use envelope::Envelope;
 pub use key::{Key, did, public_key, verify};
