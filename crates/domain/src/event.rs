@@ -339,6 +339,9 @@ pub enum Body {
         run: RunId,
         /// Results.
         checks: Vec<CheckResult>,
+        /// The blob that holds them as the `ci` run signed them; none where it did not come to an end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed: Option<Hash>,
     },
     /// A run opened a patch, or added a revision to it.
     PatchPublished {

@@ -119,6 +119,13 @@ pub enum Work {
 }
 
 impl Work {
+    /// The commit of the canonical branch whose files say what is to be done.
+    pub fn definitions(&self) -> &Oid {
+        match self {
+            Self::Task { definitions, .. } | Self::Checks { definitions, .. } => definitions,
+        }
+    }
+
     /// The project that it belongs to.
     pub fn project(&self) -> &ProjectName {
         match self {

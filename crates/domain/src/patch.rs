@@ -50,10 +50,24 @@ pub struct Trace {
     pub spec_hash: crate::Hash,
     /// The manifest's hash.
     pub manifest: crate::Hash,
+    /// The signed manifest, a DSSE envelope: what was asked, for which spec, by which device.
+    pub asked: serde_json::Value,
     /// The signed delegation of the run's key, a DSSE envelope.
     pub delegation: serde_json::Value,
+    /// The results of the checks as their own run signed them; none where it did not come to an end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judged>,
     /// What the checks said about exactly this commit.
     pub checks: Vec<CheckResult>,
+}
+
+/// Signed results of checks, with what lets anyone verify them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Judged {
+    /// The signed delegation of the `ci` run's key, a DSSE envelope.
+    pub delegation: serde_json::Value,
+    /// The signed results, a DSSE envelope.
+    pub results: serde_json::Value,
 }
 
 /// A patch.

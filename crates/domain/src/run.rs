@@ -170,6 +170,9 @@ pub struct Run {
     /// Its key, once born.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Did>,
+    /// The blob that holds the delegation of its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegation: Option<Hash>,
     /// The last checkpoint of its worktree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<Oid>,
@@ -191,6 +194,9 @@ pub struct Run {
     /// What the counting checks said.
     #[serde(default)]
     pub checks: Vec<CheckResult>,
+    /// The blob that holds these results as the `ci` run signed them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<Hash>,
     /// What it used of its model.
     #[serde(default)]
     pub usage: Usage,

@@ -70,6 +70,8 @@ mod tests {
             task: domain::TaskRef { project: "demo".parse().unwrap(), feature: "001-x".parse().unwrap(), task: "T001".parse().unwrap() },
             spec_hash: "0".repeat(64).parse().unwrap(),
             manifest: "1".repeat(64).parse().unwrap(),
+            asked: serde_json::json!({"payload": "e30="}),
+            judged: None,
             delegation: serde_json::json!({"payload": "```\n"}),
             checks: vec![CheckResult { name: "test".into(), passed: true, exit_code: Some(0), duration_ms: 1, tail: tail.into() }],
         }

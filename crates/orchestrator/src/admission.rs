@@ -6,8 +6,7 @@ use domain::{
     capacity::{Capacity, Resources, Runtime},
     event::{Body, Event, kind},
     lease::{Admission, Lease},
-    limits::MANIFEST_BYTES_MAX,
-    manifest::{self, Class, Manifest, Work},
+    manifest::{Class, Manifest, Work},
     placement::{self, Refusal},
     run::{Run, RunState},
 };
@@ -30,20 +29,8 @@ pub async fn admit(org: &Arc<Org>, envelope: &Envelope) -> Result<Admission, Pro
 /// The manifest of an envelope, if a device that the org lists signed it, for a member whose role allows it.
 async fn verify(org: &Arc<Org>, envelope: &Envelope) -> Result<Manifest, Refusal> {
     let refused = |problem: Problem| Refusal::Manifest { message: problem.to_string() };
-    if envelope.payload().len() > MANIFEST_BYTES_MAX {
-        return Err(Refusal::Manifest { message: format!("it has more than {MANIFEST_BYTES_MAX} bytes") });
-    }
     let state = org.blocking(|org| org.state()).await.map_err(refused)?;
-    let listed = |did: &Did| state.device_of(did).is_some();
-    let (manifest, signer) = envelope::open::<Manifest>(envelope, manifest::PAYLOAD_TYPE, listed).map_err(refused)?;
-    if signer != manifest.requester {
-        return Err(Refusal::Manifest { message: "it was signed by another device than the one that asks".into() });
-    }
-    if manifest.version != manifest::VERSION {
-        return Err(Refusal::Manifest {
-            message: format!("its form is version {}, this device knows {}", manifest.version, manifest::VERSION),
-        });
-    }
+    let (manifest, _) = identity::manifest::open(envelope, |did| state.device_of(did).is_some()).map_err(refused)?;
     if manifest.org != org.name {
         return Err(Refusal::NotAllowed { message: format!("It is for the org {}, this device belongs to {}.", manifest.org, org.name) });
     }
@@ -83,6 +70,9 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
         let mut reasons = placement::refusals(&manifest, &lends.capacity(&runs, manifest.class));
         if closing {
             reasons.push(Refusal::Closing);
+        }
+        if known.as_ref().is_some_and(|r| r.manifest.as_ref() != Some(&taken.manifest)) {
+            reasons.push(Refusal::NotAllowed { message: "This run was placed with another manifest.".into() });
         }
         if known.as_ref().is_some_and(|r| !r.state.waits()) {
             reasons.push(Refusal::NotAllowed { message: "This run was leased before.".into() });
@@ -176,11 +166,13 @@ pub fn new_run(id: domain::RunId, class: Class, project: domain::ProjectName, me
         questions_more: 0,
         violations_more: 0,
         key: None,
+        delegation: None,
         checkpoint: None,
         commit: None,
         patch: None,
         revision: None,
         checks: vec![],
+        checked: None,
         usage: domain::usage::Usage::default(),
         questions: vec![],
         violations: vec![],
@@ -265,7 +257,7 @@ pub fn keep_manifest(org: &Org, run: &domain::RunId, envelope: &[u8]) -> Result<
     let parsed = Envelope::from_json(envelope)?;
     let blob = org.store.blobs().put(envelope)?;
     let state = org.state()?;
-    let (manifest, _) = envelope::open::<Manifest>(&parsed, manifest::PAYLOAD_TYPE, |did| state.device_of(did).is_some())?;
+    let (manifest, _) = identity::manifest::open(&parsed, |did| state.device_of(did).is_some())?;
     let (base, spec_hash) = match manifest.work {
         Work::Task { base, spec_hash, .. } => (base, Some(spec_hash)),
         Work::Checks { commit, .. } => (commit, None),

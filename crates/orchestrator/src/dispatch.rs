@@ -203,6 +203,7 @@ fn draft(org: &Org, board: &Board, run: &Run) -> Result<Manifest, Problem> {
                 repository: board.project.rid.clone(),
                 task: at.clone(),
                 spec_hash,
+                definitions: board.head.clone(),
                 agent,
                 base,
                 continues: run.continues.clone(),

@@ -2,8 +2,18 @@
 //! word: anybody who can read a project can write one. So nothing is decided by it.
 
 use crate::{limits, org::Org};
-use domain::{Kind, Problem, TaskRef, event::kind, gate, patch::Patch, project::Project, role::Permission, run::Run};
+use domain::{
+    Kind, Problem, TaskRef,
+    event::kind,
+    gate,
+    patch::{Judged, Patch},
+    project::Project,
+    role::Permission,
+    run::Run,
+};
 use forge::OrgState;
+use identity::{Checked, Envelope};
+use serde_json::Value;
 use store::Order;
 
 /// The run that made the latest revision, if one of ours did: by its own key, as the journal has it.
@@ -25,6 +35,24 @@ pub fn run_of(org: &Org, patch: &Patch) -> Result<Option<Run>, Problem> {
 pub fn task_of(org: &Org, patch: &Patch) -> Result<Option<TaskRef>, Problem> {
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
     Ok(runs.into_iter().find(|r| r.patch.as_ref() == Some(&patch.id)).and_then(|r| r.task))
+}
+
+/// The signed results of the checks on a run's work, and the delegation by which they count, as this device keeps them.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn judged(org: &Org, run: &Run) -> Result<Option<Judged>, Problem> {
+    let blob = |hash: &domain::Hash| -> Result<Option<Value>, Problem> {
+        let bytes = org.store.blobs().get(hash)?;
+        bytes.map(|bytes| serde_json::from_slice(&bytes).map_err(Problem::internal)).transpose()
+    };
+    let Some(results) = run.checked.as_ref().map(blob).transpose()?.flatten() else { return Ok(None) };
+    let envelope: Envelope = serde_json::from_value(results.clone()).map_err(Problem::internal)?;
+    // Only to find the delegation: whoever uses the results verifies them by it.
+    let said: Checked = serde_json::from_slice(envelope.payload()).map_err(Problem::internal)?;
+    let by: Option<Run> = org.store.get(kind::RUN, said.run.as_str())?;
+    let delegation = by.and_then(|by| by.delegation).as_ref().map(blob).transpose()?.flatten();
+    Ok(delegation.map(|delegation| Judged { delegation, results }))
 }
 
 /// The patch with only those reviews that count: of members whose role lets them review.

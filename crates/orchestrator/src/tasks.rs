@@ -36,7 +36,14 @@ impl Board {
     /// # Errors
     /// When the repository or its settings cannot be read.
     pub fn read(org: &Org, project: &Project) -> Result<Self, Problem> {
-        let head = org.forge.head(&project.rid)?;
+        Self::read_at(org, project, org.forge.head(&project.rid)?)
+    }
+
+    /// Reads a project as its files stood at a commit of the canonical branch.
+    ///
+    /// # Errors
+    /// When the repository or its settings cannot be read.
+    pub fn read_at(org: &Org, project: &Project, head: Oid) -> Result<Self, Problem> {
         let files = org.forge.files(&project.rid, &head, &spec::roots().chain([OURS]).collect::<Vec<_>>())?;
         let settings = settings(&files)?;
         let features = spec::features(&files);

@@ -114,7 +114,10 @@ fn change_run(run: &mut Run, event: &Event) {
         // A person's word stands, whatever the device wants later.
         Body::RunEndAsked { reason, .. } if !matches!(run.ending, Some(Reason::Stopped { .. })) => run.ending = Some(reason.clone()),
         Body::RunRecovered { .. } => run.recovered += 1,
-        Body::RunDelegated { key, .. } => run.key = Some(key.clone()),
+        Body::RunDelegated { key, delegation, .. } => {
+            run.key = Some(key.clone());
+            run.delegation = Some(delegation.clone());
+        }
         Body::RunMoved { to, reason, .. } if run.state.may_become(*to) => {
             if run.state != *to && run.phases.len() < PHASES_MAX {
                 run.phases.push(Phase { state: *to, at: event.at });
@@ -152,7 +155,10 @@ fn change_run(run: &mut Run, event: &Event) {
         Body::QuestionAnswered { question, .. } => run.questions.retain(|q| q.id != *question),
         Body::SandboxStopped { what, .. } => push(&mut run.violations, what.clone(), VIOLATIONS_KEPT_MAX, &mut run.violations_more),
         Body::ModelCalled { usage, .. } => run.usage = run.usage.plus(*usage),
-        Body::ChecksEnded { checks, .. } => run.checks.clone_from(checks),
+        Body::ChecksEnded { checks, signed, .. } => {
+            run.checks.clone_from(checks);
+            run.checked.clone_from(signed);
+        }
         Body::PatchPublished { patch, revision, commit, .. } => {
             run.patch = Some(patch.clone());
             run.revision = Some(revision.clone());

@@ -254,6 +254,11 @@ pub enum RunnerEvent {
         /// The order's id.
         order: u64,
     },
+    /// The run's key signed what the checks said.
+    ChecksSigned {
+        /// The signed envelope.
+        envelope: serde_json::Value,
+    },
     /// The engine's part is over; the sandbox's processes are gone. Then the runner waits to sign.
     WorkEnded {
         /// Why.

@@ -7,6 +7,7 @@ use domain::{
     run::{CheckResult, Order, Reason, RunnerEvent},
 };
 use proto::run::{CheckedCommit, HostMessage, Order as WireOrder, SignRequest, host_message, sign_request};
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
@@ -20,12 +21,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 /// What a runner is told at the beginning.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Welcome {
     /// A `domain::run::RunSpec` as JSON.
     pub spec_json: String,
     /// The delegation's envelope as JSON.
     pub delegation_json: String,
+    /// The envelope of the manifest that it is for, as JSON.
+    pub manifest_json: String,
 }
 
 /// How the engine's part of a run ended.

@@ -1,6 +1,6 @@
 //! The `Run` service over a unix socket: every runner of the org speaks to this one.
 
-use super::{Ended, Hub, Live, tunnel};
+use super::{Ended, Hub, Live, Welcome, tunnel};
 use crate::{data_dir, limits, org::Org};
 use domain::{Problem, RunId, Timestamp, run::RunnerEvent};
 use futures::{Stream, StreamExt};
@@ -109,7 +109,8 @@ async fn converse(live: Arc<Live>, mut incoming: Streaming<RunnerMessage>, outgo
         }
     };
     let last_seen_seq = live.log.last_seq();
-    let message = WireWelcome { version: VERSION, spec_json: welcome.spec_json, delegation_json: welcome.delegation_json, last_seen_seq };
+    let Welcome { spec_json, delegation_json, manifest_json } = welcome;
+    let message = WireWelcome { version: VERSION, spec_json, delegation_json, manifest_json, last_seen_seq };
     if outgoing.send(HostMessage { kind: Some(host_message::Kind::Welcome(message)) }).await.is_err() {
         return;
     }

@@ -1,16 +1,21 @@
 //! The commit of a run: the host builds it of the worktree, the runner checks the tree and signs. Then it is checked in a
 //! fresh sandbox on a clean clone, which alone counts.
 
-use super::{Drive, Over, kept, publish};
+use super::{Drive, Over, kept, publish, start};
 use crate::{dispatch, host::Live, org::Org, tasks::Board};
 use domain::{
-    Oid, Problem,
+    Hash, Kind, Oid, Problem,
     event::Body,
-    run::{CheckResult, Reason, Run, RunState},
+    run::{CheckResult, Reason, Run, RunState, RunnerEvent},
 };
 use forge::{ImportLimits, RunRepo, RunSigner};
+use identity::{Checked, Delegation, Envelope, checked};
 use proto::run::CheckedCommit;
 use std::sync::Arc;
+use store::RunLog;
+
+/// Among how many of the last reports of a runner the signed results are.
+const LAST_REPORTS: u64 = 8;
 
 /// Signs by the run's key, which is in its runner.
 pub(super) struct Remote(pub(super) Arc<Live>);
@@ -50,6 +55,7 @@ impl Drive {
         let judged = judged?;
         // Checks that were cut short because everything closes are no verdict about the work.
         self.unless_asked()?;
+        let signed = judged.checked.clone().filter(|_| judged.state == RunState::Done);
         let checks = match judged.state {
             RunState::Done => judged.checks,
             _ => vec![CheckResult {
@@ -60,9 +66,28 @@ impl Drive {
                 tail: judged.reason.map(|r| r.text()).unwrap_or_default(),
             }],
         };
-        self.record(Body::ChecksEnded { run: self.id.clone(), checks }).await?;
+        self.record(Body::ChecksEnded { run: self.id.clone(), checks, signed }).await?;
         Ok(())
     }
+}
+
+/// Keeps the results of a `ci` run as its key signed them, once they are seen to be its own. They are the last but one of
+/// what its runner reported, and so found again after a restart.
+pub(super) fn signed_results(org: &Org, run: &Run, log: &RunLog, results: &[CheckResult]) -> Result<Hash, Problem> {
+    let missing = |what: &str| Problem::internal(format!("checks ended without {what}"));
+    let delegation = start::sealed(org, run.delegation.as_ref().ok_or_else(|| missing("a delegation"))?)?;
+    let delegation = Delegation::read(&delegation, |device| *device == run.requester)?;
+    let reports = log.read(log.last_seq().saturating_sub(LAST_REPORTS), LAST_REPORTS as usize)?;
+    let envelope = reports.iter().rev().find_map(|report| match report.parsed() {
+        Some(RunnerEvent::ChecksSigned { envelope }) => serde_json::from_value::<Envelope>(envelope).ok(),
+        _ => None,
+    });
+    let envelope = envelope.ok_or_else(|| missing("a signature"))?;
+    let signed = Checked::read(&envelope, &delegation)?;
+    if Some(&signed.commit) != run.base.as_ref() || signed.results != checked::without_output(results) {
+        return Err(Problem::new(Kind::Forbidden, "What the run's key signed is not what its checks said."));
+    }
+    org.store.blobs().put(&envelope.to_json()?)
 }
 
 /// The commit, its tree, and what is odd about it; none when nothing was changed.

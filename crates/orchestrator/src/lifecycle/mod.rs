@@ -29,8 +29,9 @@ use domain::{
     actor::Actor,
     event::{Body, kind},
     manifest::Class,
-    run::{CheckResult, Reason, Run, RunState, RunnerEvent},
+    run::{Reason, Run, RunState, RunnerEvent},
 };
+use identity::checked;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -201,7 +202,11 @@ impl Drive {
     /// Checks: their results are the run's result.
     async fn keep_results(&mut self, ended: Ended) -> Result<(), Over> {
         completed(&ended)?;
-        self.record(Body::ChecksEnded { run: self.id.clone(), checks: without_output(ended.checks) }).await?;
+        let run = self.run()?;
+        let (log, made) = (self.live.log.clone(), ended.checks.clone());
+        let signed = self.org.blocking(move |org| commit::signed_results(org, &run, &log, &made)).await?;
+        let checks = checked::without_output(&ended.checks);
+        self.record(Body::ChecksEnded { run: self.id.clone(), checks, signed: Some(signed) }).await?;
         Ok(())
     }
 
@@ -227,11 +232,6 @@ fn completed(ended: &Ended) -> Result<(), Over> {
         Reason::Completed => Ok(()),
         reason => Err(Over::because(reason.clone())),
     }
-}
-
-/// Results as facts: what the checks printed is content, and stays in the run's log.
-fn without_output(checks: Vec<CheckResult>) -> Vec<CheckResult> {
-    checks.into_iter().map(|check| CheckResult { tail: String::new(), ..check }).collect()
 }
 
 /// Stops every run, because the orchestrator closes: their work is saved, and goes on at the next start.

@@ -10,6 +10,7 @@ use domain::{
     run::{AgentJob, Run, RunSpec, RunState, RunnerEvent, RunnerJob, Tick},
 };
 use forge::RunRepo;
+use identity::Envelope;
 use std::{fs, path::Path, sync::Arc};
 
 /// Among how many reports the engine has introduced itself.
@@ -20,7 +21,7 @@ impl Drive {
     pub(super) async fn prepare(&self) -> Result<(), Over> {
         let (run, board, live) = (self.run()?, self.board.clone(), self.live.clone());
         let welcome = self.org.blocking(move |org| {
-            let manifest = start::manifest(org, &run)?;
+            let (manifest, envelope) = start::manifest(org, &run)?;
             let folder = org.dir.run(&run.id);
             for name in ["home", "brief"] {
                 make_private(&folder.join(name))?;
@@ -30,13 +31,15 @@ impl Drive {
                 None => checks_job(org, &board, &run)?,
             };
             let spec = spec(org, &run, &manifest, job, &board)?;
-            let json = serde_json::to_string(&spec).map_err(Problem::internal)?;
-            let delegation = fs::read_to_string(folder.join("delegation.json")).unwrap_or_default();
-            crate::data_dir::write_private(
-                &folder.join("welcome.json"),
-                &serde_json::to_vec(&(&json, &delegation)).map_err(Problem::internal)?,
-            )?;
-            Ok(Welcome { spec_json: json, delegation_json: delegation })
+            let delegation = run.delegation.as_ref().ok_or_else(|| Problem::internal("a run is prepared before its key is delegated"))?;
+            let text = |envelope: &Envelope| serde_json::to_string(envelope).map_err(Problem::internal);
+            let told = Welcome {
+                spec_json: serde_json::to_string(&spec).map_err(Problem::internal)?,
+                delegation_json: text(&start::sealed(org, delegation)?)?,
+                manifest_json: text(&envelope)?,
+            };
+            crate::data_dir::write_private(&folder.join("welcome.json"), &serde_json::to_vec(&told).map_err(Problem::internal)?)?;
+            Ok(told)
         });
         let welcome = welcome.await?;
         crate::fault::held(&self.org, RunState::Preparing).await;

@@ -3,9 +3,9 @@
 use super::{
     Drive, Over,
     commit::Remote,
-    start::{agent, manifest},
+    start::{agent, manifest, sealed},
 };
-use crate::{org::Org, tasks::Board};
+use crate::{org::Org, provenance, tasks::Board};
 use domain::{
     Oid, Problem, TaskRef,
     event::Body,
@@ -13,7 +13,9 @@ use domain::{
     run::{Reason, Run, RunState},
 };
 use forge::{Publication, Published, RunRepo};
-use std::{fs, sync::Arc};
+use identity::{Delegation, Envelope};
+use serde_json::Value;
+use std::sync::Arc;
 
 /// The form of traces that this build writes.
 const TRACE_VERSION: u16 = 1;
@@ -93,9 +95,10 @@ fn trace(org: &Org, run: &Run, at: &TaskRef) -> Result<Trace, Problem> {
     let missing = |what: &str| Problem::internal(format!("a published run without {what}"));
     let name = run.agent.as_ref().ok_or_else(|| missing("an agent"))?;
     let agent = agent(org, name)?;
-    // The manifest is read again, so that a run whose envelope was tampered with publishes nothing.
-    manifest(org, run)?;
-    let delegation = fs::read(org.dir.run(&run.id).join("delegation.json")).map_err(Problem::internal)?;
+    // Read again, so that a run whose envelopes were tampered with publishes nothing.
+    let (_, asked) = manifest(org, run)?;
+    let delegation = sealed(org, run.delegation.as_ref().ok_or_else(|| missing("a delegation"))?)?;
+    Delegation::read(&delegation, |device| *device == run.requester)?;
     Ok(Trace {
         version: TRACE_VERSION,
         run: run.id.clone(),
@@ -105,9 +108,15 @@ fn trace(org: &Org, run: &Run, at: &TaskRef) -> Result<Trace, Problem> {
         task: at.clone(),
         spec_hash: run.spec_hash.clone().ok_or_else(|| missing("a spec"))?,
         manifest: run.manifest.clone().ok_or_else(|| missing("a manifest"))?,
-        delegation: serde_json::from_slice(&delegation).map_err(Problem::internal)?,
+        asked: json(&asked)?,
+        delegation: json(&delegation)?,
+        judged: provenance::judged(org, run)?,
         checks: run.checks.clone(),
     })
+}
+
+fn json(envelope: &Envelope) -> Result<Value, Problem> {
+    serde_json::to_value(envelope).map_err(Problem::internal)
 }
 
 fn title(at: &TaskRef, title: &str) -> String {

@@ -12,18 +12,19 @@ use crate::{
     tasks::Board,
 };
 use domain::{
-    Problem, RunId,
+    Did, Hash, Kind, Problem, RunId,
     agent::Agent,
     event::{Body, kind},
     manifest::Manifest,
     run::{Reason, Run, RunSpec, RunState, RunnerEvent, RunnerJob},
 };
 use identity::{
-    delegation::{self, Delegation, Scope},
+    Delegation,
     envelope::{self, Envelope},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     sync::Arc,
 };
 use tokio::sync::{mpsc, watch};
@@ -63,9 +64,8 @@ pub(super) async fn adopt(org: &Arc<Org>, run: &Run, end: Ending) -> Result<Driv
         return Err(Over::lost("The orchestrator was restarted before the run's work began."));
     }
     let (live, reports, board) = open(org, run, token).await?;
-    let welcome = std::fs::read(folder.join("welcome.json")).ok().and_then(|b| serde_json::from_slice::<(String, String)>(&b).ok());
-    let (spec_json, delegation_json) = welcome.ok_or_else(|| Over::lost("What its runner was told is not on disk."))?;
-    live.welcome.send_replace(Some(Welcome { spec_json, delegation_json }));
+    let told = told(&folder).ok_or_else(|| Over::lost("What its runner was told is not on disk."))?;
+    live.welcome.send_replace(Some(told));
     live.ended.send_replace(ended_before(&live)?);
     // Only the runner that has the run's key is the run's.
     live.key.send_replace(run.key.as_ref().map(identity::public_key).transpose()?);
@@ -84,7 +84,7 @@ pub(super) async fn adopt(org: &Arc<Org>, run: &Run, end: Ending) -> Result<Driv
 }
 
 /// Waits for something as long as the run's runner lives; none when it is gone.
-pub(super) async fn while_alive<T>(folder: &std::path::Path, wanted: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn while_alive<T>(folder: &Path, wanted: impl Future<Output = T>) -> Option<T> {
     let gone = async {
         while runner_process::alive(folder) {
             tokio::time::sleep(limits::RUNNER_LOOK_EVERY).await;
@@ -110,20 +110,25 @@ async fn open(org: &Arc<Org>, run: &Run, token: String) -> Result<(Arc<Live>, mp
     let wanted = run.clone();
     let (board, agent, manifest, log) = org
         .blocking(move |org| {
-            let board = Board::read(org, &org.project(Some(&wanted.project))?)?;
+            let (manifest, _) = manifest(org, &wanted)?;
+            let board = Board::read_at(org, &org.project(Some(&wanted.project))?, manifest.work.definitions().clone())?;
             let agent = wanted.agent.as_ref().map(|name| agent(org, name)).transpose()?;
-            Ok((board, agent, manifest(org, &wanted)?, org.store.run_log(&wanted.id)?))
+            Ok((board, agent, manifest, org.store.run_log(&wanted.id)?))
         })
         .await?;
     let route = route(org, run, agent.as_ref(), &manifest)?;
     let context = RunContext::new(board.files.clone());
-    let told =
-        std::fs::read(org.dir.run(&run.id).join("welcome.json")).ok().and_then(|b| serde_json::from_slice::<(String, String)>(&b).ok());
-    if let Some(RunnerJob::Agent(job)) = told.and_then(|(spec, _)| serde_json::from_str::<RunSpec>(&spec).ok()).map(|s| s.job) {
+    let told = told(&org.dir.run(&run.id)).and_then(|told| serde_json::from_str::<RunSpec>(&told.spec_json).ok());
+    if let Some(RunnerJob::Agent(job)) = told.map(|spec| spec.job) {
         context.set_brief(job.prompt);
     }
     let (live, reports) = Live::new(run.id.clone(), token, log, route, context);
     Ok((live, reports, board))
+}
+
+/// What the runner of a run was told, if it was.
+fn told(folder: &Path) -> Option<Welcome> {
+    serde_json::from_slice(&std::fs::read(folder.join("welcome.json")).ok()?).ok()
 }
 
 /// An agent by name.
@@ -131,14 +136,25 @@ pub(super) fn agent(org: &Org, name: &domain::AgentName) -> Result<Agent, Proble
     org.state()?.agents.into_values().find(|a| a.name == *name).ok_or_else(|| crate::dispatch::no_agent(name))
 }
 
-/// The manifest that a run was leased for.
-pub(super) fn manifest(org: &Org, run: &Run) -> Result<Manifest, Problem> {
+/// The manifest that a run was leased for, and its envelope.
+pub(super) fn manifest(org: &Org, run: &Run) -> Result<(Manifest, Envelope), Problem> {
     let blob = run.envelope.as_ref().ok_or_else(|| Problem::internal("a leased run without a manifest"))?;
-    let bytes = org.store.blobs().get(blob)?.ok_or_else(|| Problem::not_found(format!("The manifest of run {} was erased.", run.id)))?;
-    let envelope = Envelope::from_json(&bytes)?;
+    let envelope = sealed(org, blob)?;
     let state = org.state()?;
-    let (manifest, _) = envelope::open::<Manifest>(&envelope, domain::manifest::PAYLOAD_TYPE, |did| state.device_of(did).is_some())?;
-    Ok(manifest)
+    let (manifest, _) = identity::manifest::open(&envelope, |did| state.device_of(did).is_some())?;
+    if run.manifest.as_ref() != Some(&envelope::hash(&envelope)) || manifest.run != run.id {
+        return Err(Problem::new(
+            Kind::Forbidden,
+            format!("The manifest that is kept of run {} is not the one it was placed with.", run.id),
+        ));
+    }
+    Ok((manifest, envelope))
+}
+
+/// An envelope that is kept as a blob.
+pub(super) fn sealed(org: &Org, blob: &Hash) -> Result<Envelope, Problem> {
+    let bytes = org.store.blobs().get(blob)?;
+    Envelope::from_json(&bytes.ok_or_else(|| Problem::not_found(format!("What was signed as {blob} was erased.")))?)
 }
 
 fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest) -> Result<Arc<Route>, Problem> {
@@ -149,7 +165,7 @@ fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest) 
         let wanted = credential.as_ref().ok_or_else(|| Problem::conflict("This agent has no model."))?;
         let found = vault.get(wanted)?;
         if !found.info.allows(&project, name.as_ref()) {
-            return Err(Problem::new(domain::Kind::Forbidden, format!("The credential {wanted} may not be used in this run."))
+            return Err(Problem::new(Kind::Forbidden, format!("The credential {wanted} may not be used in this run."))
                 .next("Its scopes name other projects or agents: meshwork credential list."));
         }
         Ok(found.secret)
@@ -238,40 +254,10 @@ impl Drive {
             }
         };
         let key = identity::did(&public);
-        let Some((task, agent)) = run.task.clone().zip(run.agent.clone()) else {
-            let body = Body::RunDelegated {
-                run: self.id.clone(),
-                key,
-                delegation: run.manifest.clone().ok_or_else(|| Problem::internal("a leased run without a manifest"))?,
-            };
-            self.record(body).await?;
-            return Ok(self.becomes(RunState::Preparing).await?);
-        };
-        let now = clock::now();
-        let delegation = Delegation {
-            version: delegation::VERSION,
-            org: self.org.name.clone(),
-            run: self.id.clone(),
-            key: key.clone(),
-            agent,
-            member: run.member.clone(),
-            device: self.org.device.clone(),
-            task,
-            manifest: run.manifest.clone().ok_or_else(|| Problem::internal("a leased run without a manifest"))?,
-            scopes: vec![Scope::Publish, Scope::Model, Scope::Context, Scope::Egress],
-            from: now,
-            until: now.plus_ms(delegation_ms(&manifest(&self.org, run)?)),
-        };
-        let org = self.org.clone();
-        let (hash, json) = org
-            .blocking(move |org| {
-                let sealed = delegation.seal(|message| Ok(org.forge.sign_as_device(message)))?;
-                let bytes = sealed.to_json()?;
-                Ok((org.store.blobs().put(&bytes)?, bytes))
-            })
-            .await?;
-        std::fs::write(self.org.dir.run(&self.id).join("delegation.json"), json).map_err(Problem::internal)?;
-        self.record(Body::RunDelegated { run: self.id.clone(), key, delegation: hash }).await?;
+        let run = run.clone();
+        let own = key.clone();
+        let delegated = self.org.blocking(move |org| delegated(org, &run, own)).await?;
+        self.record(Body::RunDelegated { run: self.id.clone(), key, delegation: delegated }).await?;
         Ok(self.becomes(RunState::Preparing).await?)
     }
 
@@ -280,6 +266,19 @@ impl Drive {
         let text = std::fs::read_to_string(self.org.dir.run(&self.id).join("runner.log")).unwrap_or_default();
         text.lines().last().map(|line| format!(" It said: {}", domain::shown(line))).unwrap_or_default()
     }
+}
+
+/// Signs the delegation of a run's key, and keeps it as a blob.
+fn delegated(org: &Org, run: &Run, key: Did) -> Result<Hash, Problem> {
+    let (manifest, envelope) = manifest(org, run)?;
+    if manifest.requester != org.device {
+        return Err(Problem::new(Kind::Forbidden, "This device cannot delegate for work that another device asks for.")
+            .because(format!("The run's key needs the signature of {}.", manifest.requester)));
+    }
+    let now = clock::now();
+    let delegation = Delegation::of(&manifest, envelope::hash(&envelope), key, now, now.plus_ms(delegation_ms(&manifest)));
+    let sealed = delegation.seal(|message| Ok(org.forge.sign_as_device(message)))?;
+    org.store.blobs().put(&sealed.to_json()?)
 }
 
 /// Long enough for the work, its checks and publishing, and for a lease beyond.

@@ -4,6 +4,7 @@
 mod agent;
 mod checks;
 mod link;
+mod mandate;
 mod outlet;
 mod report;
 mod sandboxes;
@@ -13,10 +14,11 @@ mod tick;
 use crate::limits;
 use domain::{
     Problem, RunId,
-    run::{Order, Reason, RunSpec, RunnerEvent, RunnerJob},
+    run::{CheckResult, Order, Reason, RunSpec, RunnerEvent, RunnerJob},
 };
 use identity::Key;
 use link::{Address, Link, Wanted};
+use mandate::Mandate;
 use proto::run::Welcome;
 use sandboxes::Sandboxes;
 use sign::Signer;
@@ -77,6 +79,13 @@ async fn attached(executable: PathBuf, address: &Address, key: Arc<Key>, (link, 
     let Ok(Ok(welcome)) = welcome else { return Err(Problem::unavailable("The host did not say what to do.")) };
     let spec: RunSpec =
         serde_json::from_str(&welcome.spec_json).map_err(|e| Problem::invalid(format!("The host's run is not understood: {e}.")))?;
+    let mandate = match Mandate::verify(&welcome, &spec, &address.run, &key.did()) {
+        Ok(mandate) => Arc::new(mandate),
+        Err(problem) => {
+            decline(&link, wanted, &problem).await;
+            return Ok(());
+        }
+    };
     let forwards = outlet::open(address, &spec.sockets)?.into_iter().map(|(port, socket)| sandbox::Forward { port, socket }).collect();
     let job = Arc::new(Job {
         link: link.clone(),
@@ -88,16 +97,34 @@ async fn attached(executable: PathBuf, address: &Address, key: Arc<Key>, (link, 
         spec,
     });
     let (messages, orders) = mpsc::channel(limits::LOG_BATCH);
-    let signer = Signer::new(key, &job.spec);
-    let worker = tokio::spawn(work(job.clone(), orders));
+    let signer = Signer::new(key.clone(), mandate.clone(), &job.spec);
+    let worker = tokio::spawn(work(job.clone(), orders, key, mandate));
     attend(&job, wanted, messages, signer).await;
     worker.abort();
     job.sandboxes.kill().await;
     Ok(())
 }
 
+/// Without a mandate nothing is started and nothing is signed.
+async fn decline(link: &Link, mut wanted: mpsc::Receiver<Wanted>, problem: &Problem) {
+    let reason = Reason::Refused { message: format!("Its runner refused: {problem}") };
+    link.report(RunnerEvent::WorkEnded { reason, checks: vec![] }).await;
+    while let Some(wanted) = wanted.recv().await {
+        match wanted {
+            Wanted::Sign(_, done) => drop(done.send(Err(problem.clone()))),
+            Wanted::Order(_, Order::Finish, done) => {
+                let _ = done.send(Ok(()));
+                let _ = tokio::time::timeout(limits::ORDER_WAIT, link.flushed()).await;
+                return;
+            }
+            Wanted::Order(_, _, done) => drop(done.send(Err(problem.clone()))),
+            Wanted::HostGone => return,
+        }
+    }
+}
+
 /// Does the job within its wall time, and says how it ended.
-async fn work(job: Arc<Job>, orders: mpsc::Receiver<engine::DriverOrder>) {
+async fn work(job: Arc<Job>, orders: mpsc::Receiver<engine::DriverOrder>, key: Arc<Key>, mandate: Arc<Mandate>) {
     let wall = std::time::Duration::from_secs(job.spec.limits.wall_s);
     let mut stop = job.stop.subscribe();
     let doing = async {
@@ -119,8 +146,23 @@ async fn work(job: Arc<Job>, orders: mpsc::Receiver<engine::DriverOrder>) {
     };
     // Nothing of the engine may be left when the worktree is read.
     job.sandboxes.kill().await;
-    let reason = job.tick(reason);
+    let reason = attest(&job, job.tick(reason), &checks, &key, &mandate).await;
     job.link.report(RunnerEvent::WorkEnded { reason, checks }).await;
+}
+
+/// Has the run's key say what the checks said, where they came to an end.
+async fn attest(job: &Job, reason: Reason, checks: &[CheckResult], key: &Key, mandate: &Mandate) -> Reason {
+    if reason != Reason::Completed || !matches!(job.spec.job, RunnerJob::Checks { .. }) {
+        return reason;
+    }
+    let signed = mandate.attest(key, checks).and_then(|envelope| serde_json::to_value(&envelope).map_err(Problem::internal));
+    match signed {
+        Ok(envelope) => {
+            job.link.report(RunnerEvent::ChecksSigned { envelope }).await;
+            reason
+        }
+        Err(problem) => Reason::from_problem(&problem),
+    }
 }
 
 /// Carries out what the host wants, until the run is over.

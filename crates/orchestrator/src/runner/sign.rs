@@ -1,12 +1,13 @@
-//! Signing: the runner signs a commit only when it made the same tree of the files itself, and Radicle's objects only after
-//! it agreed to a commit.
+//! Signing: the runner signs within its delegation only; a commit only when it made the same tree of the files itself, and
+//! Radicle's objects only after it agreed to a commit.
 
+use super::mandate::Mandate;
 use domain::{
     Oid, Problem,
     run::{RunSpec, RunnerJob},
 };
 use forge::{BaseTree, ImportLimits, commit_payload, tree_of};
-use identity::Key;
+use identity::{Key, delegation::Scope};
 use proto::run::{CheckedCommit, SignRequest, sign_request};
 use std::{path::PathBuf, sync::Arc};
 
@@ -16,6 +17,7 @@ const OBJECTS_MAX: u32 = 64;
 /// Signs for one run.
 pub(super) struct Signer {
     key: Arc<Key>,
+    mandate: Arc<Mandate>,
     work: PathBuf,
     /// The files that the run began from; none where it may not publish.
     base: Option<Oid>,
@@ -26,16 +28,17 @@ pub(super) struct Signer {
 
 impl Signer {
     /// Reads the base from the fresh clone, before any engine has touched it.
-    pub(super) fn new(key: Arc<Key>, spec: &RunSpec) -> Self {
+    pub(super) fn new(key: Arc<Key>, mandate: Arc<Mandate>, spec: &RunSpec) -> Self {
         let base = match &spec.job {
             RunnerJob::Agent(job) => Some(job.base.clone()),
             RunnerJob::Checks { .. } => None,
         };
         let tree = base.as_ref().and_then(|base| BaseTree::read(&spec.work.join(".git"), base).ok());
-        Self { key, work: spec.work.clone(), base, tree, agreed: false, signed: 0 }
+        Self { key, mandate, work: spec.work.clone(), base, tree, agreed: false, signed: 0 }
     }
 
     pub(super) fn sign(&mut self, request: &SignRequest) -> Result<[u8; 64], Problem> {
+        self.mandate.allows(Scope::Publish)?;
         match &request.what {
             Some(sign_request::What::Commit(commit)) => self.commit(commit),
             Some(sign_request::What::Object(object)) => self.object(object),
