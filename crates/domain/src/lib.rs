@@ -23,6 +23,7 @@ pub mod role;
 pub mod run;
 pub mod task;
 pub mod time;
+pub mod trace;
 pub mod usage;
 
 pub use id::*;

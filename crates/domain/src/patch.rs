@@ -48,6 +48,8 @@ pub struct Trace {
     pub task: TaskRef,
     /// Hash of the spec that it worked from.
     pub spec_hash: crate::Hash,
+    /// The commit of the canonical branch where that spec stood.
+    pub definitions: Oid,
     /// The manifest's hash.
     pub manifest: crate::Hash,
     /// The signed manifest, a DSSE envelope: what was asked, for which spec, by which device.

@@ -51,6 +51,8 @@ pub const TITLE_CHARS_MAX: usize = 200;
 pub const TEXT_BYTES_MAX: usize = 256 * 1024;
 /// The longest trace in a description, in bytes; output of checks is cut until it fits.
 pub const TRACE_BYTES_MAX: usize = 128 * 1024;
+/// How many entries of one patch are looked at.
+pub const PATCH_ENTRIES_MAX: usize = 50_000;
 /// How many line comments one review brings.
 pub const LINE_COMMENTS_MAX: usize = 200;
 

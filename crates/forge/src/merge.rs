@@ -186,7 +186,11 @@ fn check_onto(git: &Git, now: git2::Oid, to: git2::Oid, head: git2::Oid) -> Resu
         .next("Try again: the merge is made and checked anew."))
 }
 
-fn merge_trees(git: &Git, trees: &[git2::Tree<'_>; 3], resolve: &Resolve<'_>) -> Result<Result<git2::Oid, Vec<String>>, Problem> {
+pub(crate) fn merge_trees(
+    git: &Git,
+    trees: &[git2::Tree<'_>; 3],
+    resolve: &Resolve<'_>,
+) -> Result<Result<git2::Oid, Vec<String>>, Problem> {
     let what = "The merge could not be made.";
     let [base, ours, theirs] = trees;
     let mut index = git.merge_trees(base, ours, theirs, Some(&MergeOptions::new())).told(what)?;

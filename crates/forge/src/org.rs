@@ -77,7 +77,11 @@ impl Forge {
 
     /// What the org repository says at its canonical head, checked.
     pub fn org_state(&self, rid: &Rid) -> Result<OrgState, Problem> {
-        let head = self.head(rid)?;
+        self.org_state_at(rid, self.head(rid)?)
+    }
+
+    /// What the org repository says at a commit, checked.
+    pub fn org_state_at(&self, rid: &Rid, head: Oid) -> Result<OrgState, Problem> {
         let files = self.files(rid, &head, &["org.toml", "members/", "devices/", "agents/", "projects/"])?;
         validate(&files, Some(head))
     }

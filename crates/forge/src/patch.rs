@@ -91,7 +91,7 @@ pub(crate) fn read(repo: &Repository, id: &ObjectId) -> Result<Option<rad::Patch
 }
 
 /// The refs of all patches, or of one, over all keys.
-fn tips(repo: &Repository, only: Option<&ObjectId>) -> Result<BTreeMap<ObjectId, Vec<git2::Oid>>, Problem> {
+pub(crate) fn tips(repo: &Repository, only: Option<&ObjectId>) -> Result<BTreeMap<ObjectId, Vec<git2::Oid>>, Problem> {
     let what = "The patches cannot be listed.";
     let last = only.map_or_else(|| "*".to_owned(), ToString::to_string);
     let pattern = format!("refs/namespaces/*/refs/cobs/{}/{last}", *rad::TYPENAME);

@@ -69,6 +69,7 @@ mod tests {
             member: "did:key:z6MktWkM9vcfysWFq1c2aaLjJ6j4PYYg93TLPswR4qtuoAeT".parse().unwrap(),
             task: domain::TaskRef { project: "demo".parse().unwrap(), feature: "001-x".parse().unwrap(), task: "T001".parse().unwrap() },
             spec_hash: "0".repeat(64).parse().unwrap(),
+            definitions: "2".repeat(40).parse().unwrap(),
             manifest: "1".repeat(64).parse().unwrap(),
             asked: serde_json::json!({"payload": "e30="}),
             judged: None,

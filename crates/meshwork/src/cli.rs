@@ -53,6 +53,8 @@ pub(crate) enum Verb {
     /// Patches: list, read, review, merge.
     #[command(subcommand)]
     Patch(Patch),
+    /// Trace a patch, commit or run back to who asked for it, each link checked.
+    Trace(Trace),
     /// Credentials, encrypted on this machine.
     #[command(subcommand)]
     Credential(Credential),
@@ -373,6 +375,14 @@ pub(crate) struct Backup {
     /// A file with the passphrase; else it is read from standard input.
     #[arg(long)]
     pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// A patch, a commit or a run: the beginning of its id.
+    pub(crate) what: String,
+    #[command(flatten)]
+    pub(crate) at: InProject,
 }
 
 #[derive(Debug, Args)]

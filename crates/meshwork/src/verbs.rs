@@ -1,6 +1,7 @@
 //! What each verb does: it calls one action and prints the answer.
 
 mod ask;
+mod trace;
 mod work;
 
 use crate::{
@@ -103,6 +104,7 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
         Verb::Task(task) => return work::tasks(client, task, json).await,
         Verb::Run(run) => return work::runs(client, run, json).await,
         Verb::Patch(patch) => return work::patches(client, patch, json).await,
+        Verb::Trace(args) => return trace::show(client, args, json).await,
         Verb::Credential(credential) => return credentials(client, credential, json).await,
         Verb::Token(token) => return tokens(client, token, json).await,
         Verb::Journal(journal) => return journals(client, journal, json).await,

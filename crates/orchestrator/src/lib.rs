@@ -33,4 +33,5 @@ pub mod runner;
 pub mod table;
 pub mod tasks;
 mod tools;
+pub mod trace;
 pub mod webhook;

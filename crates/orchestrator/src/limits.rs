@@ -58,6 +58,8 @@ pub const RUN_DISK_BYTES: u64 = 8 << 30;
 pub const MANIFEST_VALID_MS: u64 = 10 * 60 * 1000;
 /// How many events a page of the journal has at most.
 pub const PAGE_MAX: usize = 1_000;
+/// Through how many pages of the journal a trace looks.
+pub const TRACED_PAGES_MAX: usize = 2_000;
 /// How many lists a person sees at once where nothing is said.
 pub const LIST_DEFAULT: usize = 200;
 /// How many connections out of one run's sandbox there may be at once.

@@ -9,6 +9,7 @@ use crate::{
     org::Org,
     provenance,
     tasks::Board,
+    trace,
 };
 use domain::{
     Kind, Oid, PatchId, Problem, RunId,
@@ -79,9 +80,14 @@ pub async fn merge(org: &Arc<Org>, actor: &Actor, project: &Project, patch: &Pat
     };
     let checks = check(org, &board, made_by.as_ref(), &commit).await?;
     refuse(&gate::missing(&patch, approvals, Some(&checks)))?;
-    let (rid, id, result) = (project.rid.clone(), patch.id.clone(), commit.clone());
+    let (named, own, result) = (project.clone(), patch.clone(), commit.clone());
     let telling = org.telling.read().await;
-    org.blocking(move |org| org.forge.merge(&rid, &id, &revision, &result)).await?;
+    org.blocking(move |org| {
+        org.forge.merge(&named.rid, &own.id, &revision, &result)?;
+        trace::carry_checks(org, &named, &own, &revision, &result);
+        Ok(())
+    })
+    .await?;
     let merged = Body::PatchMerged { project: project.name.clone(), patch: patch.id.clone(), commit: commit.clone(), task: task.clone() };
     tell(org, actor, merged).await?;
     drop(telling);
@@ -162,7 +168,7 @@ fn refuse(missing: &[Missing]) -> Result<(), Problem> {
 
 /// Two patches that tick neighbouring lines do not merge as text: what the patch ticked is ticked anew in the file as it
 /// stands. Where it changed more than ticks there, git decides.
-fn reapply_ticks(path: &str, base: Option<&[u8]>, ours: Option<&[u8]>, theirs: Option<&[u8]>) -> Option<Vec<u8>> {
+pub(crate) fn reapply_ticks(path: &str, base: Option<&[u8]>, ours: Option<&[u8]>, theirs: Option<&[u8]>) -> Option<Vec<u8>> {
     let (base, ours, theirs) = path.ends_with("/tasks.md").then_some((base?, ours?, theirs?))?;
     let ticked = spec::ticked(base, theirs);
     let only_ticks = spec::reapply(base, &ticked).text == theirs;

@@ -1,20 +1,24 @@
 //! Where a patch comes from, by what this device knows itself. What stands in a patch, its trace among it, is its author's
 //! word: anybody who can read a project can write one. So nothing is decided by it.
 
-use crate::{limits, org::Org};
+use crate::{lifecycle, limits, org::Org};
 use domain::{
-    Kind, Problem, TaskRef,
+    Hash, Kind, Oid, Problem, TaskRef,
     event::kind,
     gate,
-    patch::{Judged, Patch},
+    manifest::{Class, Work},
+    patch::{Judged, Patch, Trace},
     project::Project,
     role::Permission,
-    run::Run,
+    run::{Run, RunState},
 };
 use forge::OrgState;
-use identity::{Checked, Envelope};
+use identity::{Checked, Delegation, Envelope, envelope};
 use serde_json::Value;
 use store::Order;
+
+/// The form of traces that this build writes.
+const TRACE_VERSION: u16 = 1;
 
 /// The run that made the latest revision, if one of ours did: by its own key, as the journal has it.
 ///
@@ -37,12 +41,52 @@ pub fn task_of(org: &Org, patch: &Patch) -> Result<Option<TaskRef>, Problem> {
     Ok(runs.into_iter().find(|r| r.patch.as_ref() == Some(&patch.id)).and_then(|r| r.task))
 }
 
+/// What travels with the patch of a run. Its envelopes are read and verified again, so that a run whose own were tampered
+/// with publishes nothing.
+///
+/// # Errors
+/// When something is missing, or does not verify.
+pub fn trace(org: &Org, run: &Run) -> Result<Trace, Problem> {
+    let missing = |what: &str| Problem::conflict(format!("The run {} has no {what}.", run.id));
+    let (manifest, asked) = lifecycle::manifest(org, run)?;
+    let delegation = lifecycle::sealed(org, run.delegation.as_ref().ok_or_else(|| missing("delegation"))?)?;
+    Delegation::read(&delegation, |device| *device == run.requester)?.fits(&manifest, &envelope::hash(&asked))?;
+    let Work::Task { task, agent, spec_hash, definitions, .. } = manifest.work else { return Err(missing("task")) };
+    let known = org.state()?.agents.into_values().find(|known| known.name == agent);
+    let json = |envelope: &Envelope| serde_json::to_value(envelope).map_err(Problem::internal);
+    Ok(Trace {
+        version: TRACE_VERSION,
+        run: run.id.clone(),
+        agent,
+        engine: known.map(|known| known.engine.label().to_owned()).unwrap_or_default(),
+        member: run.member.clone(),
+        task,
+        spec_hash,
+        definitions,
+        manifest: envelope::hash(&asked),
+        asked: json(&asked)?,
+        delegation: json(&delegation)?,
+        judged: judged(org, run)?,
+        checks: run.checks.clone(),
+    })
+}
+
+/// The signed results of the checks on a commit, by the newest `ci` run that this device knows of.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn judged_commit(org: &Org, commit: &Oid) -> Result<Option<Judged>, Problem> {
+    let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+    let made = |r: &&Run| r.class == Class::Ci && r.base.as_ref() == Some(commit) && r.state == RunState::Done;
+    runs.iter().find(made).map_or(Ok(None), |run| judged(org, run))
+}
+
 /// The signed results of the checks on a run's work, and the delegation by which they count, as this device keeps them.
 ///
 /// # Errors
 /// When they cannot be read.
 pub fn judged(org: &Org, run: &Run) -> Result<Option<Judged>, Problem> {
-    let blob = |hash: &domain::Hash| -> Result<Option<Value>, Problem> {
+    let blob = |hash: &Hash| -> Result<Option<Value>, Problem> {
         let bytes = org.store.blobs().get(hash)?;
         bytes.map(|bytes| serde_json::from_slice(&bytes).map_err(Problem::internal)).transpose()
     };

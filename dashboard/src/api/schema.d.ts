@@ -425,6 +425,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/run/kept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List folders of runs that hold files which are in no commit. */
+        get: operations["run_kept"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/run/drop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove the folder that is kept of a run. */
+        post: operations["run_drop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/run/stop": {
         parameters: {
             query?: never;
@@ -510,6 +544,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/patch/comment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Comment on a patch, or answer a comment. */
+        post: operations["patch_comment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/patch/merge": {
         parameters: {
             query?: never;
@@ -538,6 +589,23 @@ export interface paths {
         put?: never;
         /** Close a patch without merging it. */
         post: operations["patch_close"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patch/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Open a closed patch again. */
+        post: operations["patch_reopen"];
         delete?: never;
         options?: never;
         head?: never;
@@ -748,6 +816,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/webhook/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where what waits for a person is posted to, and how that last went. */
+        get: operations["webhook_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook/set": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Post what waits for a person to an address. */
+        post: operations["webhook_set"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Post a test to the webhook. */
+        post: operations["webhook_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/journal/list": {
         parameters: {
             query?: never;
@@ -757,6 +876,23 @@ export interface paths {
         };
         /** A page of this device's journal. */
         get: operations["journal_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journal/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find events in this device's journal, newest first. */
+        get: operations["journal_search"];
         put?: never;
         post?: never;
         delete?: never;
@@ -895,6 +1031,108 @@ export interface paths {
         get: operations["device_doctor"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/command/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What could come next in a sentence, and which things hold its words. */
+        get: operations["command_complete"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/command/understand": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Understand a sentence: answer it, or propose changes. Nothing is changed. */
+        get: operations["command_understand"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/command/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Carry out what was proposed and said yes to, once. */
+        post: operations["command_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/command/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take back what was carried out, where that can be. */
+        post: operations["command_undo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/command/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The command bar's model, its budget of the day, and what is used of it. */
+        get: operations["command_settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/command/model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set the command bar's model, or take it away. */
+        post: operations["command_model"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1151,6 +1389,8 @@ export interface components {
             member: components["schemas"]["Did"];
             members: components["schemas"]["Member"][];
             devices: components["schemas"]["Device"][];
+            /** @description Its Radicle node's id: this device's key, or that of the person's profile. */
+            node: components["schemas"]["Did"];
             /** @description Where its Radicle node listens. */
             radicle: string | null;
             /** @description `RAD_HOME` for the stock `rad`. */
@@ -1240,8 +1480,10 @@ export interface components {
              * @description How many tasks are done.
              */
             done_tasks: number;
-            /** @description What the person should know of its settings. */
+            /** @description What the person should know of its settings and its mirror. */
             notices: string[];
+            /** @description How it is with its mirror. */
+            mirror?: components["schemas"]["MirrorState"] | null;
             checks: components["schemas"]["Check"][];
         };
         FeatureView: {
@@ -1252,6 +1494,15 @@ export interface components {
             /** Format: uint */
             done: number;
             problems: string[];
+        };
+        /** @description How it is with a project's mirror. */
+        MirrorState: {
+            /** @description Where its branch was when it was last reached. */
+            commit?: components["schemas"]["Oid"] | null;
+            /** @description Since when this is so. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Why it cannot be brought up to date, in words. */
+            problem?: string | null;
         };
         /** @description One check: a shell command that succeeds or not. */
         Check: {
@@ -1376,6 +1627,18 @@ export interface components {
             message: string;
         } | {
             /** @constant */
+            code: "tries_again";
+            /** @description What. */
+            message: string;
+            /**
+             * Format: uint32
+             * @description How often that happened.
+             */
+            tries: number;
+            /** @description Not before this. */
+            at: components["schemas"]["Timestamp"];
+        } | {
+            /** @constant */
             code: "refused";
             /** @description What they said. */
             message: string;
@@ -1458,6 +1721,14 @@ export interface components {
             message: string;
         } | {
             /** @constant */
+            code: "runner_silent";
+            /**
+             * Format: uint64
+             * @description Seconds.
+             */
+            seconds: number;
+        } | {
+            /** @constant */
             code: "forge";
             /** @description Why. */
             message: string;
@@ -1522,6 +1793,8 @@ export interface components {
             spec_hash?: components["schemas"]["Hash"] | null;
             /** @description The run that this goes on from. */
             continues?: components["schemas"]["RunId"] | null;
+            /** @description The run whose saved work it begins with; known when it is placed. */
+            from?: components["schemas"]["RunId"] | null;
             /**
              * @description Whether it does the patch's work anew on the present default branch, because merging it met conflicts.
              * @default false
@@ -1537,12 +1810,34 @@ export interface components {
             attempt: number;
             /** @description Its lease. */
             lease?: components["schemas"]["LeaseId"] | null;
+            /** @description The lease ends then, unless its runner is heard of. */
+            lease_until?: components["schemas"]["Timestamp"] | null;
+            /** @description What of its device is reserved for it. */
+            reserved?: components["schemas"]["Resources"] | null;
+            /** @description Why it is to end, where somebody asked for that; it ends once its work is saved. */
+            ending?: components["schemas"]["Reason"] | null;
+            /**
+             * Format: uint32
+             * @description How often it was put back into the queue because something that passes kept it from starting.
+             * @default 0
+             */
+            tries: number;
+            /**
+             * Format: uint32
+             * @description How often it was found without anything that drove it, and taken up.
+             * @default 0
+             */
+            recovered: number;
             /** @description Its key, once born. */
             key?: components["schemas"]["Did"] | null;
             /** @description The last checkpoint of its worktree. */
             checkpoint?: components["schemas"]["Oid"] | null;
             /** @description The commit that it made. */
             commit?: components["schemas"]["Oid"] | null;
+            /** @description What was left out of its commit, or is odd there, in words. */
+            notes?: string[];
+            /** @description Files that are in neither commit nor checkpoint: its folder is kept aside. */
+            kept?: components["schemas"]["LeftOut"] | null;
             /** @description The patch that it opened or continued. */
             patch?: components["schemas"]["PatchId"] | null;
             /** @description The revision that it made. */
@@ -1568,10 +1863,27 @@ export interface components {
              */
             questions: components["schemas"]["Question"][];
             /**
+             * Format: uint64
+             * @description How many more there were than are listed.
+             */
+            questions_more?: number;
+            /** @description Messages of people that the agent did not get, or not yet. */
+            messages?: components["schemas"]["Message"][];
+            /**
+             * Format: uint64
+             * @description How many more there were than are listed.
+             */
+            messages_more?: number;
+            /**
              * @description What the sandbox stopped.
              * @default []
              */
             violations: string[];
+            /**
+             * Format: uint64
+             * @description How many more there were than are listed.
+             */
+            violations_more?: number;
             /**
              * @description Where it was, and since when; oldest first.
              * @default []
@@ -1592,6 +1904,43 @@ export interface components {
         RunState: "queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost";
         /** @description The bounded right to run a workload on a device. */
         LeaseId: string;
+        /** @description An amount of a machine. */
+        Resources: {
+            /**
+             * Format: uint64
+             * @description Thousandths of a processor core.
+             * @default 0
+             */
+            cpu_milli: number;
+            /**
+             * Format: uint64
+             * @description Memory, in bytes.
+             * @default 0
+             */
+            memory_bytes: number;
+            /**
+             * Format: uint64
+             * @description Disk, in bytes.
+             * @default 0
+             */
+            disk_bytes: number;
+            /**
+             * Format: uint32
+             * @description Whole GPUs.
+             * @default 0
+             */
+            gpus: number;
+        };
+        /** @description Files that are in no commit: ignored, too large, unreadable, or of a kind that git does not know. */
+        LeftOut: {
+            /** @description Which, with the reason where it is not that they are ignored. */
+            files: string[];
+            /**
+             * Format: uint64
+             * @description How many more.
+             */
+            more: number;
+        };
         /** @description A revision of a Radicle patch. */
         RevisionId: string;
         /** @description The result of one check. */
@@ -1635,6 +1984,22 @@ export interface components {
              * @description Tokens written, reasoning among them.
              */
             output_tokens: number;
+        };
+        /** @description A message of a person to an agent. Its text is a blob. */
+        Message: {
+            /**
+             * Format: uint64
+             * @description The order's number within the run.
+             */
+            order: number;
+            /** @description Who sent it. */
+            by: components["schemas"]["Did"];
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description The text. */
+            text: components["schemas"]["Hash"];
+            /** @description Why the agent will not get it. */
+            why?: string | null;
         };
         /** @description A state that a run entered. */
         Phase: {
@@ -1703,6 +2068,8 @@ export interface components {
             spec_hash?: components["schemas"]["Hash"] | null;
             /** @description The run that this goes on from. */
             continues?: components["schemas"]["RunId"] | null;
+            /** @description The run whose saved work it begins with; known when it is placed. */
+            from?: components["schemas"]["RunId"] | null;
             /**
              * @description Whether it does the patch's work anew on the present default branch, because merging it met conflicts.
              * @default false
@@ -1718,12 +2085,34 @@ export interface components {
             attempt: number;
             /** @description Its lease. */
             lease?: components["schemas"]["LeaseId"] | null;
+            /** @description The lease ends then, unless its runner is heard of. */
+            lease_until?: components["schemas"]["Timestamp"] | null;
+            /** @description What of its device is reserved for it. */
+            reserved?: components["schemas"]["Resources"] | null;
+            /** @description Why it is to end, where somebody asked for that; it ends once its work is saved. */
+            ending?: components["schemas"]["Reason"] | null;
+            /**
+             * Format: uint32
+             * @description How often it was put back into the queue because something that passes kept it from starting.
+             * @default 0
+             */
+            tries: number;
+            /**
+             * Format: uint32
+             * @description How often it was found without anything that drove it, and taken up.
+             * @default 0
+             */
+            recovered: number;
             /** @description Its key, once born. */
             key?: components["schemas"]["Did"] | null;
             /** @description The last checkpoint of its worktree. */
             checkpoint?: components["schemas"]["Oid"] | null;
             /** @description The commit that it made. */
             commit?: components["schemas"]["Oid"] | null;
+            /** @description What was left out of its commit, or is odd there, in words. */
+            notes?: string[];
+            /** @description Files that are in neither commit nor checkpoint: its folder is kept aside. */
+            kept?: components["schemas"]["LeftOut"] | null;
             /** @description The patch that it opened or continued. */
             patch?: components["schemas"]["PatchId"] | null;
             /** @description The revision that it made. */
@@ -1749,10 +2138,27 @@ export interface components {
              */
             questions: components["schemas"]["Question"][];
             /**
+             * Format: uint64
+             * @description How many more there were than are listed.
+             */
+            questions_more?: number;
+            /** @description Messages of people that the agent did not get, or not yet. */
+            messages?: components["schemas"]["Message"][];
+            /**
+             * Format: uint64
+             * @description How many more there were than are listed.
+             */
+            messages_more?: number;
+            /**
              * @description What the sandbox stopped.
              * @default []
              */
             violations: string[];
+            /**
+             * Format: uint64
+             * @description How many more there were than are listed.
+             */
+            violations_more?: number;
             /**
              * @description Where it was, and since when; oldest first.
              * @default []
@@ -1765,6 +2171,17 @@ export interface components {
             /** @description When it ended. */
             ended_at?: components["schemas"]["Timestamp"] | null;
             /** @description Why it is where it is, in words. */
+            why: string | null;
+            /** @description Where the folder lies that is kept because files of it are in no commit. */
+            kept_in?: string | null;
+            /** @description Messages of people that its agent did not get, or not yet. */
+            undelivered?: components["schemas"]["Undelivered"][];
+        };
+        /** @description A message that an agent did not get, or not yet. */
+        Undelivered: {
+            /** @description What it says. */
+            text: string;
+            /** @description Why the agent will not get it, where that is known. */
             why: string | null;
         };
         /** @description A page of a run's log. */
@@ -1948,6 +2365,22 @@ export interface components {
             /** @description Whether it is the run's commit, and not a checkpoint on the way. */
             whole: boolean;
         };
+        /** @description A folder of a run that is kept. */
+        KeptView: {
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description Its task. */
+            task: components["schemas"]["TaskRef"] | null;
+            /** @description Where it lies. */
+            path: string;
+            /**
+             * Format: uint64
+             * @description How large it is.
+             */
+            bytes: number;
+            /** @description What is in no commit. */
+            left_out: components["schemas"]["LeftOut"] | null;
+        };
         /** @description A patch. */
         Patch: {
             /** @description Its id. */
@@ -2097,6 +2530,10 @@ export interface components {
             trace?: components["schemas"]["Trace"] | null;
             /** @description What a merge still needs, in words; the checks on its result run when it is merged. */
             missing: string[];
+            /** @description The state of its gate in words; none for a patch that is not open. */
+            gate: string[];
+            /** @description Where its merge is, while somebody merges it. */
+            merging: string | null;
             /** @description Files that change the rules by which the project is checked and run: look at them. */
             rules_changed: string[];
             /** @description Files that it changes. */
@@ -2113,6 +2550,11 @@ export interface components {
             /** @description Unified. */
             diff: string;
         };
+        Commented: {
+            patch: components["schemas"]["PatchId"];
+            /** @description The comment's id. */
+            comment: components["schemas"]["Oid"];
+        };
         /** @description What became of a merge. */
         Outcome: {
             /** @constant */
@@ -2121,6 +2563,8 @@ export interface components {
             patch: components["schemas"]["PatchId"];
             /** @description The commit on the default branch. */
             commit: components["schemas"]["Oid"];
+            /** @description Why its gate was open, in words. */
+            gate: string;
         } | {
             /** @constant */
             outcome: "rebasing";
@@ -2259,6 +2703,22 @@ export interface components {
             created: components["schemas"]["Timestamp"];
             expires: components["schemas"]["Timestamp"] | null;
         };
+        /** @description The webhook; its address is not shown, since whoever has it can post there. */
+        Shown5: {
+            /** @description The address's host; nothing where none is set. */
+            host: string | null;
+            /** @description How the last delivery since the start went. */
+            last: components["schemas"]["Delivery"] | null;
+        };
+        /** @description How the last delivery went. */
+        Delivery: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Whether it was taken. */
+            good: boolean;
+            /** @description What was delivered, or why it was not taken. */
+            text: string;
+        };
         /** @description An event as it stands in the journal. */
         Entry: {
             /** Format: uint64 */
@@ -2279,6 +2739,8 @@ export interface components {
             at: components["schemas"]["Timestamp"];
             /** @description Who caused it: a member where a person acted, else the device itself. */
             actor: components["schemas"]["Did"];
+            /** @description By which door they came in; none for what a device did by itself. */
+            via?: components["schemas"]["Via"] | null;
         } & ({
             /** @constant */
             type: "org_created";
@@ -2310,6 +2772,13 @@ export interface components {
             rid: components["schemas"]["Rid"];
         } | {
             /** @constant */
+            type: "project_fetching";
+            /** @description The repository. */
+            rid: components["schemas"]["Rid"];
+            /** @description The node. */
+            from: components["schemas"]["Did"];
+        } | {
+            /** @constant */
             type: "mirror_pushed";
             /** @description The project. */
             project: components["schemas"]["ProjectName"];
@@ -2322,6 +2791,20 @@ export interface components {
             project: components["schemas"]["ProjectName"];
             /** @description What came. */
             commit: components["schemas"]["Oid"];
+        } | {
+            /** @constant */
+            type: "mirror_reached";
+            /** @description The project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description Where it is. */
+            commit: components["schemas"]["Oid"];
+        } | {
+            /** @constant */
+            type: "mirror_failed";
+            /** @description The project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description Why, in words. */
+            why: string;
         } | {
             /** @constant */
             type: "tasks_edited";
@@ -2376,6 +2859,8 @@ export interface components {
             base: components["schemas"]["Oid"];
             /** @description Hash of the spec that it works from. */
             spec_hash?: components["schemas"]["Hash"] | null;
+            /** @description The run whose saved work it begins with. */
+            from?: components["schemas"]["RunId"] | null;
         } | {
             /** @constant */
             type: "run_refused";
@@ -2396,6 +2881,29 @@ export interface components {
             device: components["schemas"]["Did"];
             /** @description The lease ends then, unless renewed. */
             until: components["schemas"]["Timestamp"];
+            /** @description What of the device is reserved for it. */
+            reserved: components["schemas"]["Resources"];
+        } | {
+            /** @constant */
+            type: "lease_renewed";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description It ends then, unless renewed. */
+            until: components["schemas"]["Timestamp"];
+        } | {
+            /** @constant */
+            type: "run_end_asked";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description Why. */
+            reason: components["schemas"]["Reason"];
+        } | {
+            /** @constant */
+            type: "run_recovered";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description What is known of how that came. */
+            message: string;
         } | {
             /** @constant */
             type: "run_delegated";
@@ -2437,6 +2945,27 @@ export interface components {
             commit: components["schemas"]["Oid"];
             /** @description Its tree, which the runner verified. */
             tree: components["schemas"]["Oid"];
+            /** @description What was left out of it, or is odd, in words. */
+            notes?: string[];
+        } | {
+            /** @constant */
+            type: "checkpoint_dropped";
+            /** @description The run that it was of. */
+            run: components["schemas"]["RunId"];
+        } | {
+            /** @constant */
+            type: "work_kept";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description What was left out. */
+            left_out: components["schemas"]["LeftOut"];
+        } | {
+            /** @constant */
+            type: "work_dropped";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description Why. */
+            why: string;
         } | {
             /** @constant */
             type: "message_sent";
@@ -2449,6 +2978,28 @@ export interface components {
             order: number;
             /** @description The text. */
             text: components["schemas"]["Hash"];
+        } | {
+            /** @constant */
+            type: "message_delivered";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /**
+             * Format: uint64
+             * @description The order's number within the run.
+             */
+            order: number;
+        } | {
+            /** @constant */
+            type: "message_refused";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /**
+             * Format: uint64
+             * @description The order's number within the run.
+             */
+            order: number;
+            /** @description Why. */
+            why: string;
         } | {
             /** @constant */
             type: "question_asked";
@@ -2575,11 +3126,42 @@ export interface components {
             task?: components["schemas"]["TaskRef"] | null;
         } | {
             /** @constant */
+            type: "command_model_set";
+            /** @description The model and its budget. Never a key. */
+            settings: components["schemas"]["Settings"];
+        } | {
+            /** @constant */
+            type: "command_model_called";
+            /** @description The model. */
+            model: string;
+            /**
+             * Format: uint16
+             * @description The provider's HTTP status.
+             */
+            status: number;
+            /** @description What it used. */
+            usage: components["schemas"]["Usage"];
+            /**
+             * Format: uint64
+             * @description How long it took.
+             */
+            duration_ms: number;
+        } | {
+            /** @constant */
             type: "backed_up";
         } | {
             /** @constant */
             type: "restored";
         });
+        /** @description The way by which somebody acted. */
+        Via: {
+            /** @description The door. */
+            door: components["schemas"]["Door"];
+            /** @description The public id of the token that was shown, where one of the org's was. */
+            token?: string | null;
+        };
+        /** @description A door to the table of actions. */
+        Door: "cli" | "dashboard" | "http" | "mcp";
         /** @description Why a device does not run a workload. */
         Refusal: {
             /** @constant */
@@ -2657,6 +3239,22 @@ export interface components {
         };
         /** @description Where a device runs things. */
         Runtime: "local" | "kubernetes";
+        /** @description The model that the command bar may ask, and what it may use in a day. */
+        Settings: {
+            /** @description The model; none where there is none. */
+            model?: components["schemas"]["Model"] | null;
+            /** @description What it may use in a day (UTC). */
+            budget: components["schemas"]["Budget"];
+        };
+        /** @description What a search found, newest first. */
+        Finds: {
+            entries: components["schemas"]["Entry"][];
+            /**
+             * Format: uint64
+             * @description Say this as `before` to go on with older events; nothing where the beginning was reached.
+             */
+            older: number | null;
+        };
         /** @description What a check of the journal found. */
         Verified: {
             /** @description Whether all is sound. */
@@ -2719,45 +3317,26 @@ export interface components {
              */
             slots_free: number;
         };
-        /** @description An amount of a machine. */
-        Resources: {
-            /**
-             * Format: uint64
-             * @description Thousandths of a processor core.
-             * @default 0
-             */
-            cpu_milli: number;
-            /**
-             * Format: uint64
-             * @description Memory, in bytes.
-             * @default 0
-             */
-            memory_bytes: number;
-            /**
-             * Format: uint64
-             * @description Disk, in bytes.
-             * @default 0
-             */
-            disk_bytes: number;
-            /**
-             * Format: uint32
-             * @description Whole GPUs.
-             * @default 0
-             */
-            gpus: number;
-        };
         /** @description Something that runs on a device. */
         Pod: {
             /** @description Its run. */
             run: components["schemas"]["RunId"];
             /** @description Its class. */
             class: components["schemas"]["Class"];
+            /** @description Its project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description Its task, for agents' runs. */
+            task: components["schemas"]["TaskRef"] | null;
+            /** @description Its agent. */
+            agent: components["schemas"]["AgentName"] | null;
             /** @description Where it is. */
             state: components["schemas"]["RunState"];
             /** @description The device. */
             device: components["schemas"]["Did"] | null;
             /** @description Whether it is frozen. */
             paused: boolean;
+            /** @description When it was leased. */
+            started_at: components["schemas"]["Timestamp"] | null;
         };
         /** @description What `POST /schedule` answers. */
         Admission: {
@@ -2791,6 +3370,120 @@ export interface components {
             detail: string;
             next: string | null;
         };
+        /** @description What could come next while a sentence is written. */
+        Completions: {
+            /** @description The best first. */
+            completions: components["schemas"]["Completion"][];
+            /** @description Things whose name or title holds the words so far. */
+            found: components["schemas"]["CommandItem"][];
+        };
+        /** @description One completion. Positions count UTF-16 code units, as browsers do. */
+        Completion: {
+            /**
+             * Format: uint
+             * @description What is replaced, from here …
+             */
+            from: number;
+            /**
+             * Format: uint
+             * @description … to here.
+             */
+            to: number;
+            /** @description By this. */
+            insert: string;
+            /** @description As it is shown. */
+            label: string;
+            /** @description What it stands for. */
+            what: string;
+            /** @description `sentence`, `word`, `task`, `feature`, `run`, `patch`, `agent`, `device`, `project`, `time`, `text`. */
+            kind: string;
+        };
+        /** @description A thing that an answer is about, with what a link to it needs. */
+        CommandItem: {
+            /** @description What it is. */
+            kind: components["schemas"]["ItemKind"];
+            /** @description Its id or name. */
+            id: string;
+            /** @description Its project. */
+            project: components["schemas"]["ProjectName"] | null;
+            /** @description Its feature. */
+            feature: components["schemas"]["FeatureId"] | null;
+            /** @description What people call it. */
+            label: string;
+            /** @description Where it stands, in a few words. */
+            detail: string;
+        };
+        /** @description Sorts of things that an answer is about. */
+        ItemKind: "run" | "task" | "patch" | "feature" | "project" | "agent" | "device";
+        /** @description What came of a sentence. Nothing was changed by it. */
+        CommandAnswer: {
+            /** @description The conversation, for the next sentence. */
+            conversation: string;
+            /** @description Who understood it. */
+            by: components["schemas"]["By"];
+            /** @description What was understood, in words. */
+            understood: string | null;
+            /** @description The answer in words, perhaps several lines; empty where there is none. */
+            text: string;
+            /** @description What was looked at for it. */
+            looked: components["schemas"]["Looked"][];
+            /** @description What the answer is about. */
+            items: components["schemas"]["CommandItem"][];
+            /** @description Changes that wait for a yes. */
+            proposals: components["schemas"]["Proposal"][];
+            /** @description What cannot be done, and why. */
+            problems: components["schemas"]["Problem"][];
+            /** @description Where several things fit: sentences to choose from. */
+            choices: components["schemas"]["Choice2"][];
+            /** @description Where it was not understood: sentences that would be. */
+            examples: string[];
+            /** @description Whether the model read text of repositories, logs or notes in this conversation. */
+            untrusted: boolean;
+        };
+        /** @description Who understood a sentence. */
+        By: "grammar" | "model" | "nobody";
+        /** @description A read that was carried out. */
+        Looked: {
+            /** @description The action. */
+            action: string;
+            /** @description Its input. */
+            input: unknown;
+            /** @description In words. */
+            sentence: string;
+        };
+        /** @description A change that waits for a yes. */
+        Proposal: {
+            /** @description Its id in the conversation. */
+            id: string;
+            /** @description The action. */
+            action: string;
+            /** @description Its input, with nothing left open. */
+            input: unknown;
+            /** @description What it would do, in words. */
+            sentence: string;
+            /** @description On what. */
+            effect: components["schemas"]["CommandEffect"];
+            /** @description How it could be undone, in words; none where it cannot. */
+            undo: string | null;
+            /** @description Proposed by the model after it had read text of repositories, logs or notes: look twice. */
+            untrusted: boolean;
+            /** @description Until when a yes counts. */
+            until: components["schemas"]["Timestamp"];
+        };
+        /** @description On what a change would act. */
+        CommandEffect: {
+            /**
+             * Format: uint
+             * @description How many.
+             */
+            count: number;
+            /** @description Of what: `task`, `run`, `patch`. */
+            of: string;
+            /** @description Which. */
+            names: string[];
+            /** @description What else is to be known. */
+            notes: string[];
+        };
         /** @description One problem, in words for a person. The cause for the log is kept apart and never shown to others. */
         Problem: {
             /** @description The sort of problem. */
@@ -2804,6 +3497,48 @@ export interface components {
         };
         /** @description What sort of problem it is. Decides the HTTP status and the exit code; stable names for scripts. */
         Kind: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "limit" | "unavailable" | "timeout" | "internal";
+        /** @description A sentence to choose. */
+        Choice2: {
+            /** @description The whole sentence. */
+            sentence: string;
+            /** @description What it would be about. */
+            label: string;
+        };
+        /** @description What came of several. */
+        CommandResults: {
+            /** @description In their order. */
+            results: components["schemas"]["CommandResult"][];
+        };
+        /** @description What came of a yes. */
+        CommandResult: {
+            /** @description The proposal. */
+            proposal: string;
+            /** @description The action. */
+            action: string;
+            /** @description What was to be done, in words. */
+            sentence: string;
+            /** @description Whether it was done. */
+            done: boolean;
+            /** @description What came of it, in words. */
+            text: string;
+            /** @description Why it was not done. */
+            problem: components["schemas"]["Problem"] | null;
+            /** @description What it is about. */
+            items: components["schemas"]["CommandItem"][];
+            /** @description The action's own output. */
+            output: unknown;
+            /** @description How it can be undone now, in words. */
+            undo: string | null;
+        };
+        /** @description The settings as they are shown. */
+        Shown6: {
+            /** @description The model; none where there is none. */
+            model: components["schemas"]["Model"] | null;
+            /** @description What it may use in a day (UTC). */
+            budget: components["schemas"]["Budget"];
+            /** @description What it used today. */
+            used: components["schemas"]["Usage"];
+        };
     };
     responses: {
         /** @description What happened, why, and what to do. */
@@ -2884,6 +3619,17 @@ export interface operations {
                      * @default null
                      */
                     member?: string | null;
+                    /**
+                     * @description The full path of a person's existing Radicle profile: its key, storage and node are used in place.
+                     * @default null
+                     */
+                    rad_home?: string | null;
+                    /**
+                     * @description What the profile's key is protected by; `RAD_PASSPHRASE` of the orchestrator where nothing is said. It is kept
+                     *     encrypted.
+                     * @default null
+                     */
+                    passphrase?: string | null;
                 };
             };
         };
@@ -2949,7 +3695,7 @@ export interface operations {
                      */
                     public?: boolean;
                     /**
-                     * @description Where to clone from, as `did:key:z6Mk…@host:port`.
+                     * @description Where to clone from, as `did:key:z6Mk…@host:port`, one after the other; the connected nodes where nothing is said.
                      * @default []
                      */
                     seeds?: string[];
@@ -3587,6 +4333,55 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    run_kept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptView"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    run_drop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The run; the beginning or end of its id will do where only one fits. */
+                    run: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     run_stop: {
         parameters: {
             query?: never;
@@ -3741,6 +4536,45 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    patch_comment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description A project's name within its org.
+                     * @default null
+                     */
+                    project?: string | null;
+                    patch: string;
+                    /** @description What you say. */
+                    body: string;
+                    /**
+                     * @description The comment that it answers: its id, as patch.show gives it, or the beginning.
+                     * @default null
+                     */
+                    reply_to?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Commented"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     patch_merge: {
         parameters: {
             query?: never;
@@ -3756,6 +4590,7 @@ export interface operations {
                      * @default null
                      */
                     project?: string | null;
+                    /** @description The patch; the beginning of its id, or its task's id, will do where only one fits. */
                     patch: string;
                 };
             };
@@ -3774,6 +4609,39 @@ export interface operations {
         };
     };
     patch_close: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description A project's name within its org.
+                     * @default null
+                     */
+                    project?: string | null;
+                    /** @description The patch; the beginning of its id, or its task's id, will do where only one fits. */
+                    patch: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patch_reopen: {
         parameters: {
             query?: never;
             header?: never;
@@ -4183,10 +5051,84 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    webhook_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shown5"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    webhook_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The address, as `https://host/path`; empty to have none. */
+                    url: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    webhook_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     journal_list: {
         parameters: {
             query?: {
-                after?: number;
+                after?: number | null;
                 limit?: number | null;
             };
             header?: never;
@@ -4202,6 +5144,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Entry"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    journal_search: {
+        parameters: {
+            query?: {
+                text?: string;
+                before?: number | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finds"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -4373,7 +5340,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The run; all of agents where nothing is said.
+                     * @description The run, or a part of its id; all that run here where nothing is said.
                      * @default null
                      */
                     run?: string | null;
@@ -4420,6 +5387,196 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FindingView"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    command_complete: {
+        parameters: {
+            query: {
+                text: string;
+                cursor?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Completions"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    command_understand: {
+        parameters: {
+            query: {
+                text: string;
+                conversation?: string | null;
+                with?: ("grammar" | "model") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    command_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The conversation. */
+                    conversation: string;
+                    /** @description The proposals that were said yes to, in their order. */
+                    proposals: string[];
+                    /**
+                     * @description Whether the person was told that a proposal came after text of others was read, and says yes all the same.
+                     * @default false
+                     */
+                    knowingly?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandResults"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    command_undo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The conversation. */
+                    conversation: string;
+                    /** @description What was carried out. */
+                    proposal: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandResults"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    command_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shown6"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    command_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The model; none takes it away. */
+                    model?: {
+                        /** @description The model's name as its provider says it. */
+                        name: string;
+                        /** @description The provider's base address, up to and without `/chat/completions` and the like, as `https://api.openai.com/v1`. */
+                        base_url: string;
+                        /** @description Which wire form it speaks. */
+                        api: "responses" | "chat" | "messages";
+                        /** @description The credential in the vault that holds its key. */
+                        credential: string;
+                    } | null;
+                    /**
+                     * @description What it may use in a day (UTC); as it was where nothing is said.
+                     * @default null
+                     */
+                    budget?: {
+                        /**
+                         * Format: uint64
+                         * @description Tokens read and written.
+                         * @default 20000000
+                         */
+                        tokens?: number;
+                        /**
+                         * Format: uint64
+                         * @description Calls to the model.
+                         * @default 2000
+                         */
+                        calls?: number;
+                    } | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -4515,7 +5672,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The run; all of agents where nothing is said.
+                     * @description The run, or a part of its id; all that run here where nothing is said.
                      * @default null
                      */
                     run?: string | null;

@@ -158,7 +158,7 @@ pub fn trace() -> Trace {
         "version": 1, "run": "01J00000000000000000000000", "agent": "coder", "engine": "replay",
         "member": "did:key:z6MktWkM9vcfysWFq1c2aaLjJ6j4PYYg93TLPswR4qtuoAeT",
         "task": {"project": "demo", "feature": "001-x", "task": "T001"},
-        "spec_hash": "0".repeat(64), "manifest": "1".repeat(64), "asked": {"payload": "e30="}, "delegation": {"payload": "e30="}, "checks": []
+        "spec_hash": "0".repeat(64), "definitions": "2".repeat(40), "manifest": "1".repeat(64), "asked": {"payload": "e30="}, "delegation": {"payload": "e30="}, "checks": []
     }))
     .unwrap()
 }

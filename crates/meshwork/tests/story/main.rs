@@ -17,5 +17,6 @@ mod steer;
 mod stock;
 mod support;
 mod tools;
+mod trace;
 mod webhook;
 mod work;

@@ -14,6 +14,7 @@ mod run;
 mod session;
 pub(crate) mod task;
 mod token;
+mod trace;
 mod webhook;
 
 pub use device::{Device, Pod};
@@ -38,6 +39,7 @@ pub(crate) fn all() -> Vec<Action> {
         engine::actions,
         credential::actions,
         token::actions,
+        trace::actions,
         webhook::actions,
         journal::actions,
         device::actions,

@@ -42,6 +42,7 @@ pub(crate) use end::{saved_before, to_begin_with};
 pub(crate) use lease::look_after;
 pub(crate) use messages::text as message_text;
 pub use start::secret;
+pub(crate) use start::{manifest, sealed};
 
 /// Everything that the steps of one run share.
 pub(crate) struct Drive {

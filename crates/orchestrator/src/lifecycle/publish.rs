@@ -1,24 +1,16 @@
 //! Publishing: the patch, signed by the run's key, with the trace of who did it, for what, and what the checks said.
 
-use super::{
-    Drive, Over,
-    commit::Remote,
-    start::{agent, manifest, sealed},
-};
+use super::{Drive, Over, commit::Remote};
 use crate::{org::Org, provenance, tasks::Board};
 use domain::{
     Oid, Problem, TaskRef,
     event::Body,
-    patch::{Patch, Trace},
+    patch::Patch,
     run::{Reason, Run, RunState},
 };
 use forge::{Publication, Published, RunRepo};
-use identity::{Delegation, Envelope};
-use serde_json::Value;
 use std::sync::Arc;
 
-/// The form of traces that this build writes.
-const TRACE_VERSION: u16 = 1;
 /// The longest title of a commit or patch.
 const TITLE_CHARS_MAX: usize = 72;
 
@@ -68,7 +60,7 @@ fn open(org: &Org, board: &Board, run: &Run, commit: &Oid, signer: &Remote) -> R
     let base = run.base.as_ref().ok_or_else(|| Problem::internal("a patch without a base"))?;
     let repo = RunRepo::create(&org.dir.run(&run.id).join("repo.git"), &org.forge, &board.project.rid)?;
     let title = title(at, &board.task(Some(&at.feature), &at.task)?.task.title);
-    let description = forge::describe(&words(run), Some(&trace(org, run, at)?))?;
+    let description = forge::describe(&words(run), Some(&provenance::trace(org, run)?))?;
     let publication = Publication { repo: &repo, commit, base, title: &title, description: &description, existing: run.patch.as_ref() };
     org.forge.publish(&board.project.rid, signer, &publication)
 }
@@ -89,34 +81,6 @@ fn words(run: &Run) -> String {
     let odd = list("Left out of the commit, or odd in it", &run.notes, 0);
     let agent = run.agent.as_ref().map(ToString::to_string).unwrap_or_default();
     format!("Made by the agent {agent} in run {}. {checks}{stopped}{odd}", run.id)
-}
-
-fn trace(org: &Org, run: &Run, at: &TaskRef) -> Result<Trace, Problem> {
-    let missing = |what: &str| Problem::internal(format!("a published run without {what}"));
-    let name = run.agent.as_ref().ok_or_else(|| missing("an agent"))?;
-    let agent = agent(org, name)?;
-    // Read again, so that a run whose envelopes were tampered with publishes nothing.
-    let (_, asked) = manifest(org, run)?;
-    let delegation = sealed(org, run.delegation.as_ref().ok_or_else(|| missing("a delegation"))?)?;
-    Delegation::read(&delegation, |device| *device == run.requester)?;
-    Ok(Trace {
-        version: TRACE_VERSION,
-        run: run.id.clone(),
-        agent: name.clone(),
-        engine: agent.engine.label().to_owned(),
-        member: run.member.clone(),
-        task: at.clone(),
-        spec_hash: run.spec_hash.clone().ok_or_else(|| missing("a spec"))?,
-        manifest: run.manifest.clone().ok_or_else(|| missing("a manifest"))?,
-        asked: json(&asked)?,
-        delegation: json(&delegation)?,
-        judged: provenance::judged(org, run)?,
-        checks: run.checks.clone(),
-    })
-}
-
-fn json(envelope: &Envelope) -> Result<Value, Problem> {
-    serde_json::to_value(envelope).map_err(Problem::internal)
 }
 
 fn title(at: &TaskRef, title: &str) -> String {

@@ -137,7 +137,7 @@ pub(super) fn agent(org: &Org, name: &domain::AgentName) -> Result<Agent, Proble
 }
 
 /// The manifest that a run was leased for, and its envelope.
-pub(super) fn manifest(org: &Org, run: &Run) -> Result<(Manifest, Envelope), Problem> {
+pub(crate) fn manifest(org: &Org, run: &Run) -> Result<(Manifest, Envelope), Problem> {
     let blob = run.envelope.as_ref().ok_or_else(|| Problem::internal("a leased run without a manifest"))?;
     let envelope = sealed(org, blob)?;
     let state = org.state()?;
@@ -152,7 +152,7 @@ pub(super) fn manifest(org: &Org, run: &Run) -> Result<(Manifest, Envelope), Pro
 }
 
 /// An envelope that is kept as a blob.
-pub(super) fn sealed(org: &Org, blob: &Hash) -> Result<Envelope, Problem> {
+pub(crate) fn sealed(org: &Org, blob: &Hash) -> Result<Envelope, Problem> {
     let bytes = org.store.blobs().get(blob)?;
     Envelope::from_json(&bytes.ok_or_else(|| Problem::not_found(format!("What was signed as {blob} was erased.")))?)
 }

@@ -1,0 +1,173 @@
+//! What a chain rests on, gathered from the repositories; nothing is believed yet.
+
+use super::merged;
+use crate::{limits, org::Org};
+use domain::{
+    Hash, Kind, Oid, OrgName, Problem, RevisionId, Timestamp,
+    event::{Body, kind},
+    patch::{Judged, Patch, Revision, Trace},
+    project::Project,
+    run::Run,
+};
+use forge::{CommitProof, OrgState, PatchEntry, Voucher};
+use store::Seq;
+
+/// Everything that the links are judged by.
+#[derive(Clone, Debug)]
+pub(super) struct Evidence {
+    /// The org of this device.
+    pub(super) org: OrgName,
+    /// What the org repository says now.
+    pub(super) now: OrgState,
+    /// What it said when the run's key was delegated.
+    pub(super) then: Option<OrgState>,
+    /// The project.
+    pub(super) project: Project,
+    /// What the patch, or this device's journal, says of the run.
+    pub(super) claims: Option<Trace>,
+    /// The patch and its revision, where the work was published.
+    pub(super) published: Option<Published>,
+    /// The spec, where it can be read.
+    pub(super) spec: Option<Spec>,
+    /// How it was merged, if it was.
+    pub(super) merge: Option<Merge>,
+    /// What this device's journal knows.
+    pub(super) journal: Journal,
+}
+
+/// A published revision.
+#[derive(Clone, Debug)]
+pub(super) struct Published {
+    pub(super) patch: Patch,
+    pub(super) revision: Revision,
+    /// The commit of the revision.
+    pub(super) commit: CommitProof,
+    /// Every entry of the patch.
+    pub(super) entries: Vec<PatchEntry>,
+}
+
+/// The spec that the run says it worked from, and the one in force later.
+#[derive(Clone, Debug)]
+pub(super) struct Spec {
+    /// The hash of the spec at the commit that the run names.
+    pub(super) hash: Hash,
+    /// Whether that commit is in the default branch.
+    pub(super) in_branch: bool,
+    /// Whether the task was there.
+    pub(super) task: bool,
+    /// The spec on which the work was merged; on the default branch where it is not merged.
+    pub(super) later: Option<(Oid, Hash)>,
+}
+
+/// A merge.
+#[derive(Clone, Debug)]
+pub(super) struct Merge {
+    /// The commit on the default branch.
+    pub(super) commit: CommitProof,
+    /// The entry of the patch that says so.
+    pub(super) entry: PatchEntry,
+    /// Whether the default branch has it.
+    pub(super) in_branch: bool,
+    /// Whether it is the work itself, or a merge of just this with the branch before.
+    pub(super) brings: bool,
+    /// Whether its content is what merging gives; none where it is the work itself.
+    pub(super) same_tree: Option<bool>,
+    /// Whose signed branches have it.
+    pub(super) vouchers: Vec<Voucher>,
+    /// How many it takes.
+    pub(super) threshold: usize,
+    /// How many approvals the project asked for.
+    pub(super) approvals: u32,
+    /// What is told of its checks, where it is not the work itself.
+    pub(super) judged: Vec<Judged>,
+}
+
+/// What the journal adds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Journal {
+    /// The run.
+    pub(super) run: Option<Run>,
+    /// Number and type of events about it and its patch.
+    pub(super) events: Vec<(u64, &'static str)>,
+}
+
+impl Evidence {
+    /// Of a revision of a patch.
+    pub(super) fn of_revision(org: &Org, project: Project, patch: Box<Patch>, revision: &RevisionId) -> Result<Self, Problem> {
+        let revision = patch.revisions.iter().find(|r| r.id == *revision).cloned();
+        let revision = revision.ok_or_else(|| Problem::not_found("The patch has no such revision."))?;
+        let claims = forge::read_description(&revision.description).1;
+        let entries = org.forge.patch_entries(&project.rid, &patch.id)?;
+        let commit = org.forge.commit_proof(&project.rid, &revision.head)?;
+        let run = claims.as_ref().map(|claims| org.store.get(kind::RUN, claims.run.as_str())).transpose()?.flatten();
+        let merge = merged::read(org, &project, &patch, &revision, &entries)?;
+        let mut evidence = Self::begin(org, project, claims, revision.at)?;
+        let later = merge.as_ref().map(|merge| merge.commit.parents.first().cloned().unwrap_or_else(|| merge.commit.id.clone()));
+        evidence.spec = spec_seen(org, &evidence, later.map_or_else(|| org.forge.head(&evidence.project.rid), Ok)?)?;
+        evidence.journal = Journal { run, events: events(org, evidence.claims.as_ref(), Some(&patch))? };
+        evidence.merge = merge;
+        evidence.published = Some(Published { patch: *patch, revision, commit, entries });
+        Ok(evidence)
+    }
+
+    /// Of a run that published nothing, as this device knows it.
+    pub(super) fn of_run(org: &Org, project: Project, claims: Trace, run: &Run) -> Result<Self, Problem> {
+        let mut evidence = Self::begin(org, project, Some(claims), run.started_at.unwrap_or(run.queued_at))?;
+        evidence.spec = spec_seen(org, &evidence, org.forge.head(&evidence.project.rid)?)?;
+        evidence.journal = Journal { run: Some(run.clone()), events: events(org, evidence.claims.as_ref(), None)? };
+        Ok(evidence)
+    }
+
+    fn begin(org: &Org, project: Project, claims: Option<Trace>, at: Timestamp) -> Result<Self, Problem> {
+        Ok(Self {
+            org: org.name.clone(),
+            now: org.state()?,
+            then: org.forge.org_state_then(&org.rid, at).ok(),
+            project,
+            claims,
+            published: None,
+            spec: None,
+            merge: None,
+            journal: Journal::default(),
+        })
+    }
+}
+
+fn spec_seen(org: &Org, evidence: &Evidence, later: Oid) -> Result<Option<Spec>, Problem> {
+    let (Some(claims), rid) = (&evidence.claims, &evidence.project.rid) else { return Ok(None) };
+    if !org.forge.has_commit(rid, &claims.definitions)? {
+        return Ok(None);
+    }
+    let files = |commit: &Oid| org.forge.files(rid, commit, &spec::roots().collect::<Vec<_>>());
+    let (feature, then) = (&claims.task.feature, files(&claims.definitions)?);
+    let task = spec::features(&then).iter().any(|f| f.id == *feature && f.tasks.iter().any(|t| t.id == claims.task.task));
+    let hash = spec::spec_hash(&files(&later)?, feature);
+    Ok(Some(Spec {
+        hash: spec::spec_hash(&then, feature),
+        in_branch: org.forge.contains(rid, &org.forge.head(rid)?, &claims.definitions)?,
+        task,
+        later: Some((later, hash)),
+    }))
+}
+
+/// Number and type of the events about a run and its patch.
+fn events(org: &Org, claims: Option<&Trace>, patch: Option<&Patch>) -> Result<Vec<(u64, &'static str)>, Problem> {
+    let (mut found, mut after) = (Vec::new(), Seq(0));
+    for _ in 0..limits::TRACED_PAGES_MAX {
+        let page = org.store.events(after, limits::PAGE_MAX)?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after = last.seq;
+        let name = |body: &Body| match body {
+            Body::PatchReviewed { patch: of, .. } if Some(of) == patch.map(|p| &p.id) => Some("patch_reviewed"),
+            Body::PatchMerged { patch: of, .. } if Some(of) == patch.map(|p| &p.id) => Some("patch_merged"),
+            body if body.run().is_none() || body.run() != claims.map(|claims| &claims.run) => None,
+            Body::RunPlaced { .. } => Some("run_placed"),
+            Body::RunDelegated { .. } => Some("run_delegated"),
+            Body::ChecksEnded { .. } => Some("checks_ended"),
+            Body::PatchPublished { .. } => Some("patch_published"),
+            _ => None,
+        };
+        found.extend(page.iter().filter_map(|recorded| name(&recorded.event.body).map(|name| (recorded.seq.0, name))));
+    }
+    Err(Problem::new(Kind::Limit, "The journal is too long to be searched for this."))
+}
