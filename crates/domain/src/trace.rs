@@ -174,7 +174,7 @@ impl How {
     /// In words.
     pub fn text(&self) -> String {
         match self {
-            Self::Signature { of, key } => format!("{of} is signed by {key}"),
+            Self::Signature { of, key } => format!("{of} is signed by {}…", &key.as_str()[..22]),
             Self::Hash { of, hash } => format!("{of} hashes to {}…", &hash.as_str()[..12]),
             Self::Listed { file, commit } => format!("the org repository has {file} at {}", &commit.as_str()[..12]),
             Self::Journal { seq, event } => format!("journal {seq}: {event}"),
