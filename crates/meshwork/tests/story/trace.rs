@@ -1,9 +1,10 @@
 //! Who made it, for whom, from which task: the chain behind merged work, and what breaks it.
 
+use crate::stock::enlist;
 use crate::support::{PASSES, command_agent, machine, project, storage, text};
 use serde_json::Value;
 use std::{collections::BTreeMap, process::Command};
-use testkit::{Up, git};
+use testkit::{Repository, Stock, Up, git};
 
 /// The links of a trace, as pairs of step and verdict.
 fn links(chain: &Value) -> Vec<(String, String)> {
@@ -73,6 +74,34 @@ async fn merged_work_is_traced_to_who_asked_for_it_and_a_forged_review_breaks_ju
     forge_review(&up, &text(&runs[1]["patch"]));
     let chain = traced(&up, &merge, 1).await;
     assert_eq!(broken(&chain), ["review"], "{chain:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_patch_by_the_stock_rad_is_told_as_a_persons_or_an_unknown_keys() {
+    let Some(mut stock) = Stock::new("trace of a patch by the stock rad") else { return };
+    let by = stock.did();
+    let work = Repository::with_tasks(stock.folder().join("theirs"), "001-work", "- [ ] T001 One\n", PASSES);
+    let rid = stock.init(work.path(), "theirs");
+    let address = stock.start(None);
+    let mut up = machine().await;
+    up.ok(&["project", "add", &rid, "--name", "theirs", "--seed", &format!("{by}@{address}")]).await;
+    work.write("by-hand.txt", "by hand");
+    work.commit("By hand");
+    stock.git(work.path(), &["push", "rad", "HEAD:refs/patches"]);
+    let list = || async {
+        let seen = up.ok(&["patch", "list"]).await;
+        seen[0]["id"].as_str().map(str::to_owned).ok_or(seen)
+    };
+    let patch = up.until("the patch came", list).await;
+    let why = |chain: &Value| {
+        assert_eq!(broken(chain), ["run"], "{chain:#}");
+        chain["links"].as_array().unwrap().iter().find(|l| l["step"] == "run").map(|l| text(&l["verdict"]["why"])).unwrap()
+    };
+    let stranger = why(&traced(&up, &patch, 1).await);
+    assert!(stranger.contains("by the unknown key") && stranger.contains(&by), "{stranger}");
+    enlist(&mut up, &by).await;
+    let member = why(&traced(&up, &patch, 1).await);
+    assert!(member.contains("by a person, the member stock"), "{member}");
 }
 
 /// Changes the review of a patch in the storage and keeps its signature, with every later entry laid on top again.
