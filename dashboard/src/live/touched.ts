@@ -27,6 +27,7 @@ function byKind(event: Body): Touch[] {
         { action: "run.diff", run: event.run },
       ];
     case "run_leased":
+    case "run_recovered":
       return [...all("device.capacity", "device.pods"), ...run(event.run)];
     case "run_paused":
       return [...all("device.pods"), ...run(event.run)];
@@ -43,7 +44,14 @@ function byKind(event: Body): Touch[] {
     case "run_placed":
     case "run_refused":
     case "run_delegated":
+    case "run_end_asked":
+    case "lease_renewed":
+    case "checkpoint_dropped":
+    case "work_kept":
+    case "work_dropped":
     case "message_sent":
+    case "message_delivered":
+    case "message_refused":
     case "sandbox_stopped":
     case "model_called":
       return run(event.run);
@@ -59,12 +67,19 @@ function byKind(event: Body): Touch[] {
     case "project_added":
       return all("project.list", "project.show", "task.list", "task.show", "attention.list");
     case "mirror_pushed":
+    case "mirror_reached":
+    case "mirror_failed":
       return all("project.list", "project.show");
     case "agent_set":
       return all("agent.list");
     case "credential_set":
     case "credential_removed":
-      return all("credential.list", "agent.list");
+      return all("credential.list", "agent.list", "webhook.show");
+    case "project_fetching":
+      return all("project.list");
+    case "command_model_set":
+    case "command_model_called":
+      return all("command.settings");
     case "token_created":
     case "token_revoked":
       return all("token.list");
