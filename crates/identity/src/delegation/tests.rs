@@ -110,12 +110,13 @@ fn a_runner_accepts_what_is_for_it_and_nothing_else() {
     let more = asked(&Manifest { priority: 9, ..manifest() });
     assert!(accepted(&good, &more).unwrap_err().what.contains("another manifest"));
 
-    let spoils: [(&str, fn(&mut Delegation)); 5] = [
+    type Spoil = fn(&mut Delegation);
+    let spoils: [(&str, Spoil); 5] = [
         ("another org", |d| d.org = "other".parse().unwrap()),
         ("another run", |d| d.run = "01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap()),
         ("another member", |d| d.member = key(6).did()),
         ("another work", |d| d.purpose = Purpose::Checks { project: "demo".parse().unwrap(), commit: "1".repeat(40).parse().unwrap() }),
-        ("lacks the scope", |d| drop(d.scopes.pop())),
+        ("lacks the scope", |d| d.scopes.truncate(d.scopes.len() - 1)),
     ];
     for (words, spoil) in spoils {
         let mut bad = delegation();

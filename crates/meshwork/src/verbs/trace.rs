@@ -1,11 +1,7 @@
 //! The chain behind something, one link below the other.
 
 use super::Outcome;
-use crate::{
-    cli,
-    client::Client,
-    output::{answer, clean},
-};
+use crate::{cli, client::Client, output::answer, text::clean};
 use domain::{
     Problem,
     trace::{Chain, Verdict},

@@ -86,7 +86,12 @@ export function AgentForm({ agent, onClose }: { agent: Output<"agent.list">[numb
         value={draft.calls}
         onChange={(event) => set({ calls: event.target.value })}
       />
-      <Choice label="Tools that the engine asks about" options={modes} value={draft.permissions} onChange={(permissions) => set({ permissions })} />
+      <Choice
+        label="Tools that the engine asks about"
+        options={modes}
+        value={draft.permissions}
+        onChange={(permissions) => set({ permissions })}
+      />
     </Form>
   );
 }

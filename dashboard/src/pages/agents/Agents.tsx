@@ -39,7 +39,11 @@ export default function Agents() {
           list.length === 0 ? (
             <Empty title="No agents yet">An agent is a coding engine with a model and a budget. Tasks are given to it.</Empty>
           ) : (
-            <List agents={list} edit={may ? (agent) => setOpen({ form: agent }) : undefined} remove={(agent) => setOpen({ remove: agent })} />
+            <List
+              agents={list}
+              edit={may ? (agent) => setOpen({ form: agent }) : undefined}
+              remove={(agent) => setOpen({ remove: agent })}
+            />
           )
         }
       </Loaded>

@@ -154,7 +154,12 @@ function Add({ onClose }: { onClose: () => void }) {
       />
       <Choice label="What it is" options={kinds} value={kind} onChange={setKind} />
       <Field label="Whose" value={provider} placeholder="openai" onChange={(event) => setProvider(event.target.value)} />
-      <Field label="Only for these agents" value={agents} hint="Every run of yours where nothing is said." onChange={(event) => setAgents(event.target.value)} />
+      <Field
+        label="Only for these agents"
+        value={agents}
+        hint="Every run of yours where nothing is said."
+        onChange={(event) => setAgents(event.target.value)}
+      />
     </Form>
   );
 }

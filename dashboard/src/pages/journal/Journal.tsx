@@ -43,7 +43,9 @@ export default function Journal() {
       />
       {found.isPending && <Loading rows={8} />}
       {found.error && <ProblemView problem={problemOf(found.error)} retry={() => void found.refetch()} />}
-      {found.data && entries.length === 0 && !found.hasNextPage && <Empty title={text ? "No event is like that" : "Nothing happened yet"} />}
+      {found.data && entries.length === 0 && !found.hasNextPage && (
+        <Empty title={text ? "No event is like that" : "Nothing happened yet"} />
+      )}
       {entries.length > 0 && (
         <div className={ui.rows}>
           {entries.map((entry) => (

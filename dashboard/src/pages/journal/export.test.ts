@@ -6,6 +6,9 @@ test("every event is exported once, page after page", async () => {
   const page = async (after: number) => all.filter((e) => e.seq > after).slice(0, 2) as never;
   let text = "";
   for await (const part of lines(page)) text += part;
-  const seqs = text.trimEnd().split("\n").map((line) => JSON.parse(line).seq);
+  const seqs = text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line).seq);
   expect(seqs).toEqual([1, 2, 3, 4, 5]);
 });

@@ -61,7 +61,10 @@ function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
           title: "Free cores",
           cell: ({ capacity: { free, total } }) => <Part free={free.cpu_milli} of={total.cpu_milli} text={(n) => String(n / 1_000)} />,
         },
-        { title: "Free memory", cell: ({ capacity: { free, total } }) => <Part free={free.memory_bytes} of={total.memory_bytes} text={bytes} /> },
+        {
+          title: "Free memory",
+          cell: ({ capacity: { free, total } }) => <Part free={free.memory_bytes} of={total.memory_bytes} text={bytes} />,
+        },
         { title: "Free disk", cell: ({ capacity: { free, total } }) => <Part free={free.disk_bytes} of={total.disk_bytes} text={bytes} /> },
         { title: "GPUs", cell: ({ capacity: { total } }) => total.gpus },
         { title: "Takes", cell: ({ capacity }) => <span title={capacity.runtimes.join(", ")}>{capacity.classes.join(", ")}</span> },

@@ -167,7 +167,12 @@ function Add({ onClose }: { onClose: () => void }) {
       />
       <Field label="Name" value={name} hint="The folder's name where nothing is said." onChange={(event) => setName(event.target.value)} />
       {source.startsWith("rad:") && (
-        <Field label="Where to clone from" value={seeds} hint="did:key:z6Mk…@host:port" onChange={(event) => setSeeds(event.target.value)} />
+        <Field
+          label="Where to clone from"
+          value={seeds}
+          hint="did:key:z6Mk…@host:port"
+          onChange={(event) => setSeeds(event.target.value)}
+        />
       )}
       <label>
         <input type="checkbox" checked={isPublic} onChange={(event) => setPublic(event.target.checked)} /> Everybody may read it

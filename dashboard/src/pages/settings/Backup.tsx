@@ -33,7 +33,12 @@ export function Backup() {
             onSend={() => create.mutate({ path: path.trim(), passphrase })}
             onClose={close}
           >
-            <Field label="File" value={path} hint="On this machine; it must not exist yet." onChange={(event) => setPath(event.target.value)} />
+            <Field
+              label="File"
+              value={path}
+              hint="On this machine; it must not exist yet."
+              onChange={(event) => setPath(event.target.value)}
+            />
             <Field
               label="Passphrase"
               type="password"

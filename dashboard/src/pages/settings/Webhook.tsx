@@ -23,7 +23,9 @@ export function Webhook() {
         {({ host, last }) => (
           <div className={`${ui.card} ${css.card}`}>
             <p className={css.line}>
-              <span>{host ? `What waits for a person is posted to ${host}.` : "What waits for a person can be posted to an address, as JSON."}</span>
+              <span>
+                {host ? `What waits for a person is posted to ${host}.` : "What waits for a person can be posted to an address, as JSON."}
+              </span>
               <span>
                 {host && (
                   <>
@@ -40,7 +42,8 @@ export function Webhook() {
             </p>
             {last && (
               <p>
-                <Badge word={last.good ? { text: "Taken", tone: "good" } : { text: "Not taken", tone: "bad" }} /> <Ago at={last.at} /> {last.text}
+                <Badge word={last.good ? { text: "Taken", tone: "good" } : { text: "Not taken", tone: "bad" }} /> <Ago at={last.at} />{" "}
+                {last.text}
               </p>
             )}
           </div>

@@ -32,7 +32,7 @@ fn spec(manifest: &Manifest) -> RunSpec {
         dir: "/d".into(),
         work: "/d/work".into(),
         home: "/d/home".into(),
-        readonly: vec![],
+        tools: domain::run::Tools::default(),
         brief: None,
         sockets: "/s".into(),
         job: RunnerJob::Checks { checks: vec![] },
