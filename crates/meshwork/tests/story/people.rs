@@ -33,7 +33,7 @@ async fn people_read_tables_and_type_parts_of_ids() {
         (&["patch", "show", &patch[..6]], &["Files", "T001.txt", "The gate is open", "“there” passed"]),
         (&["patch", "diff", "T001"], &["+++ b/T001.txt", "+x"]),
         (&["agent", "list"], &["AGENT", "20,000,000 tokens", "ready"]),
-        (&["credential", "list"], &["openai", "everywhere", "now"]),
+        (&["credential", "list"], &["openai", "everywhere", "SET"]),
         (&["capacity"], &["runs at once", "core", "GiB"]),
         (&["pods"], &["Nothing runs."]),
         (&["journal", "list", "--limit", "400"], &["BY WAY OF", "run queued", "ada", "cli"]),
