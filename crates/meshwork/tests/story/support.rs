@@ -58,7 +58,13 @@ impl Drop for Held {
 /// The beat of the small agent; waits for the first.
 pub async fn beat(up: &Up, run: &str) -> u64 {
     let file = work(up, run).join("beat");
-    let look = || async { std::fs::read_to_string(&file).ok().and_then(|text| text.parse().ok()).ok_or(json!("no beat")) };
+    let look = || async {
+        let found = std::fs::read_to_string(&file).ok().and_then(|text| text.parse().ok());
+        match found {
+            Some(beat) => Ok(beat),
+            None => Err(up.act("run.show", json!({ "run": run })).await),
+        }
+    };
     up.until("the agent's beat", look).await
 }
 
