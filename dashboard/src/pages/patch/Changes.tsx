@@ -6,7 +6,6 @@ import { useMay } from "../../api/query";
 import { type LineRef, readRef } from "../../ui/diff/anchor";
 import type { Note } from "../../ui/diff/DiffView";
 import { Empty, Loading, ProblemView } from "../../ui/State";
-import { clock } from "../../ui/words";
 import { compare } from "./compare";
 import { type RevisionDiff, useDiff, whyNot } from "./diffs";
 import { commentsOf, lineOf, type Revision, type Shown } from "./facts";
@@ -24,7 +23,7 @@ export function Changes({ patch, seen }: { patch: Shown; seen: Revision }) {
   const shown = patch.revisions[(rev ?? newest) - 1] ?? seen;
   const before = since && since < (rev ?? newest) ? patch.revisions[since - 1] : undefined;
   const diff = useDiff(patch, shown, before && !whyNot(before, shown) ? before : undefined);
-  const tools = <Choice patch={patch} newest={newest} />;
+  const tools = <Choice newest={newest} />;
   if (before && whyNot(before, shown)) return <Instead tools={tools} title="These two cannot be compared" text={whyNot(before, shown)} />;
   if (diff.error) {
     return (
@@ -104,7 +103,7 @@ function Lines({ patch, shown, current, now, before, tools }: LinesProps) {
           tools={
             <>
               {tools}
-              <span className="muted">{hint(judged, may && patch.state === "open")}</span>
+              <span className="muted clip">{hint(judged, may && patch.state === "open")}</span>
             </>
           }
         />
@@ -122,10 +121,11 @@ function hint(judged: boolean, may: boolean): string {
 function useNotes(patch: Shown, shown: Revision, compared: boolean, judged: boolean, begun: string | undefined): Note[] {
   const pending = usePending(patch.id);
   return useMemo(() => {
-    const all = commentsOf(shown);
-    const said = all.flatMap((comment) => {
-      const at = lineOf(comment, all);
-      return at && !(compared && at.side === "old") ? [{ at, node: <LineNote key={comment.id} patch={patch} comment={comment} /> }] : [];
+    const said = commentsOf(shown).flatMap((comment) => {
+      const at = lineOf(comment, shown);
+      return at && !(compared && at.side === "old")
+        ? [{ at, node: <LineNote key={comment.id} patch={patch} revision={shown} comment={comment} /> }]
+        : [];
     });
     const mine = judged && pending.revision === shown.id ? pending.comments.filter((one) => !one.lost) : [];
     return [
@@ -136,7 +136,7 @@ function useNotes(patch: Shown, shown: Revision, compared: boolean, judged: bool
 }
 
 /** Which revision is shown, and compared with what. */
-function Choice({ patch, newest }: { patch: Shown; newest: number }) {
+function Choice({ newest }: { newest: number }) {
   const { rev, since } = route.useSearch();
   const navigate = route.useNavigate();
   const shown = rev ?? newest;
@@ -154,7 +154,7 @@ function Choice({ patch, newest }: { patch: Shown; newest: number }) {
         <select value={shown} onChange={(event) => show(Number(event.target.value))}>
           {numbers.toReversed().map((one) => (
             <option key={one} value={one}>
-              Revision {one}, {clock(patch.revisions[one - 1]?.at ?? 0)}
+              Revision {one}
             </option>
           ))}
         </select>

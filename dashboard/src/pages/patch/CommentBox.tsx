@@ -52,7 +52,8 @@ export function CommentBox({ patch, to, onDone }: Props) {
 export function AnswerButton({ patch, to }: { patch: Shown; to: Comment }) {
   const [open, setOpen] = useState(() => localStorage.getItem(keyOf({ patch, to })) !== null);
   const may = useLater("patch.comment");
-  if (!may) return null;
+  // The program takes answers to comments on a revision, and none to those that came with a review.
+  if (!may || !patch.revisions.some((revision) => revision.comments.some((one) => one.id === to.id))) return null;
   if (open) return <CommentBox patch={patch} to={to} onDone={() => setOpen(false)} />;
   return (
     <p>

@@ -5,15 +5,16 @@ import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { Who } from "../../ui/Who";
 import { AnswerButton } from "./CommentBox";
-import type { Comment, Shown } from "./facts";
+import { answered, type Comment, type Revision, type Shown } from "./facts";
 import css from "./Patch.module.css";
 import { discard, edit, finish, type PendingComment, write } from "./pending";
 
-export function LineNote({ patch, comment }: { patch: Shown; comment: Comment }) {
+export function LineNote({ patch, revision, comment }: { patch: Shown; revision: Revision; comment: Comment }) {
+  const answer = answered(comment, revision) !== undefined;
   return (
-    <article className={css.note} aria-label={comment.reply_to ? "Answer" : "Comment"}>
+    <article className={css.note} aria-label={answer ? "Answer" : "Comment"}>
       <header>
-        <Who did={comment.by} /> {comment.reply_to && <span className="muted">answered</span>} <Ago at={comment.at} />
+        <Who did={comment.by} /> {answer && <span className="muted">answered</span>} <Ago at={comment.at} />
       </header>
       <p className={css.said}>{comment.body}</p>
       <AnswerButton patch={patch} to={comment} />

@@ -1,5 +1,4 @@
-// Says that a newer revision has come, and shows it once the reader wants it. On the page it stands at the window's lower edge, so that
-// nothing moves under the reader's eyes.
+// Says that a newer revision has come, and shows it once the reader wants it.
 import { Button } from "../../ui/Button";
 import css from "./Patch.module.css";
 

@@ -74,7 +74,11 @@ function Opened({ patch, last }: { patch: Shown; last: Revision }) {
           )}
         </div>
       </Tabs>
-      {revision.id !== last.id && <Newer number={patch.revisions.length} onShow={catchUp} />}
+      {revision.id !== last.id && (
+        <div className={css.float}>
+          <Newer number={patch.revisions.length} onShow={catchUp} />
+        </div>
+      )}
     </Page>
   );
 }

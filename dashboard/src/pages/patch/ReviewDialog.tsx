@@ -122,7 +122,7 @@ function Written({ patch, comment }: { patch: string; comment: PendingComment })
       <p className={css.said}>{comment.text}</p>
       <Button
         tone="danger"
-        aria-label={`Delete the comment on ${comment.path}, line ${comment.line}`}
+        aria-label={`Delete what is on ${comment.path}, line ${comment.line}`}
         onClick={() => discard(patch, comment.id)}
       >
         Delete

@@ -7,7 +7,7 @@ import { Ago } from "../../ui/Time";
 import { Who } from "../../ui/Who";
 import { shortOid, shortRun } from "../../ui/words";
 import { AnswerButton } from "./CommentBox";
-import { type Comment, commentsOf, lineOf, makerOf, type Review, type Revision, type Run, type Shown } from "./facts";
+import { answered, type Comment, lineOf, makerOf, type Review, type Revision, type Run, type Shown } from "./facts";
 import css from "./Patch.module.css";
 import { verdictWord } from "./words";
 
@@ -97,6 +97,8 @@ function Reviewed({ review, number, patch }: { review: Review; number: number; p
 }
 
 function Said({ comment, number, patch }: { comment: Comment; number: number; patch: Shown }) {
+  const revision = patch.revisions[number - 1];
+  const to = revision && answered(comment, revision);
   return (
     <>
       <p className={css.eventHead}>
@@ -104,7 +106,7 @@ function Said({ comment, number, patch }: { comment: Comment; number: number; pa
         <span>
           <Who did={comment.by} />{" "}
           <span className="muted">
-            {comment.reply_to ? "answered" : "commented"} on revision {number}
+            {to ? "answered" : "commented"} on revision {number}
           </span>
         </span>
         <Ago at={comment.at} />
@@ -116,7 +118,7 @@ function Said({ comment, number, patch }: { comment: Comment; number: number; pa
 
 function OnLine({ comment, number, patch }: { comment: Comment; number: number; patch: Shown }) {
   const revision = patch.revisions[number - 1];
-  const line = revision && lineOf(comment, commentsOf(revision));
+  const line = revision && lineOf(comment, revision);
   const search = line && {
     project: patch.project,
     tab: "changes" as const,

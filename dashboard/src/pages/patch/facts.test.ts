@@ -1,5 +1,19 @@
 import { expect, test } from "vitest";
-import { bareTitle, changedAt, described, forPage, makerOf, type Patch, type Review, type Run, standing, waitsFor } from "./facts";
+import {
+  answered,
+  bareTitle,
+  type Comment,
+  changedAt,
+  described,
+  forPage,
+  lineOf,
+  makerOf,
+  type Patch,
+  type Review,
+  type Run,
+  standing,
+  waitsFor,
+} from "./facts";
 
 const review = (by: string, verdict: Review["verdict"], at = 5): Review => ({ by, verdict, summary: "", at, comments: [] });
 
@@ -58,4 +72,27 @@ test("texts are shown without what is there for machines or terminals", () => {
   expect(bareTitle({ title: "T001: Greet", trace: { task: { task: "T001" } } as Patch["trace"] })).toBe("Greet");
   expect(bareTitle({ title: "T001: Greet" })).toBe("T001: Greet");
   expect(changedAt(patch([review("ada", null, 9)]))).toBe(9);
+});
+
+test("an answer is about the line of what it answers; a plain comment hangs on the first and is none", () => {
+  const at = { path: "x", line: 3, side: "new" as const };
+  const say = (id: string, reply_to?: string, line?: Comment["line"]): Comment => ({ id, reply_to, line, by: "ada", body: id, at: 1 });
+  const [first, plain, onLine, answer, further, lost] = [
+    say("first"),
+    say("plain", "first"),
+    say("onLine", "first", at),
+    say("answer", "onLine"),
+    say("further", "answer"),
+    say("lost", "nowhere"),
+  ] as [Comment, Comment, Comment, Comment, Comment, Comment];
+  const revision = { ...patch([]).revisions[0], comments: [first, plain, onLine, answer, further, lost] } as Patch["revisions"][0];
+  expect(revision.comments.map((one) => answered(one, revision)?.id)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    "onLine",
+    "answer",
+    undefined,
+  ]);
+  expect(revision.comments.map((one) => lineOf(one, revision)?.line)).toEqual([undefined, undefined, 3, 3, 3, undefined]);
 });

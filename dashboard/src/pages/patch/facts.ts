@@ -65,13 +65,18 @@ export type Comment = Schemas["Comment"];
 export const commentsOf = (revision: Revision): Comment[] =>
   [...revision.reviews.flatMap((review) => review.comments), ...revision.comments].sort((a, b) => a.at - b.at);
 
+/** The comment that one answers. Radicle hangs every plain comment on the first one: that is no answer. */
+export function answered(comment: Comment, revision: Revision): Comment | undefined {
+  const to = comment.reply_to;
+  return to && to !== revision.comments[0]?.id ? commentsOf(revision).find((one) => one.id === to) : undefined;
+}
+
 /** The line that a comment is about: its own, or that of the comment it answers. */
-export function lineOf(comment: Comment, all: readonly Comment[]): Schemas["LineRef"] | undefined {
-  let at: Comment | undefined = comment;
-  for (let steps = 0; at && steps < all.length; steps += 1) {
+export function lineOf(comment: Comment, revision: Revision): Schemas["LineRef"] | undefined {
+  const seen = new Set<Comment>();
+  for (let at: Comment | undefined = comment; at && !seen.has(at); at = answered(at, revision)) {
     if (at.line) return at.line;
-    const { reply_to }: Comment = at;
-    at = reply_to ? all.find((one) => one.id === reply_to) : undefined;
+    seen.add(at);
   }
   return undefined;
 }
