@@ -48,6 +48,7 @@ export const actions = {
   "token.create": {"summary":"Make a token for scripts; it is shown once.","permission":"manage_tokens","changes":true},
   "token.list": {"summary":"List the tokens, without their secrets.","permission":"manage_tokens","changes":false},
   "token.revoke": {"summary":"Revoke a token; it counts no more at once.","permission":"manage_tokens","changes":true},
+  "trace.show": {"summary":"Trace a patch, commit or run back to who asked for it, and check each link.","permission":"view","changes":false},
   "webhook.show": {"summary":"Where what waits for a person is posted to, and how that last went.","permission":"manage_credentials","changes":false},
   "webhook.set": {"summary":"Post what waits for a person to an address.","permission":"manage_credentials","changes":true},
   "webhook.test": {"summary":"Post a test to the webhook.","permission":"manage_credentials","changes":true},

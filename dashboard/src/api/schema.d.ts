@@ -816,6 +816,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/trace/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Trace a patch, commit or run back to who asked for it, and check each link. */
+        get: operations["trace_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/webhook/show": {
         parameters: {
             query?: never;
@@ -1830,6 +1847,8 @@ export interface components {
             recovered: number;
             /** @description Its key, once born. */
             key?: components["schemas"]["Did"] | null;
+            /** @description The blob that holds the delegation of its key. */
+            delegation?: components["schemas"]["Hash"] | null;
             /** @description The last checkpoint of its worktree. */
             checkpoint?: components["schemas"]["Oid"] | null;
             /** @description The commit that it made. */
@@ -1847,6 +1866,8 @@ export interface components {
              * @default []
              */
             checks: components["schemas"]["CheckResult"][];
+            /** @description The blob that holds these results as the `ci` run signed them. */
+            checked?: components["schemas"]["Hash"] | null;
             /**
              * @description What it used of its model.
              * @default {
@@ -2105,6 +2126,8 @@ export interface components {
             recovered: number;
             /** @description Its key, once born. */
             key?: components["schemas"]["Did"] | null;
+            /** @description The blob that holds the delegation of its key. */
+            delegation?: components["schemas"]["Hash"] | null;
             /** @description The last checkpoint of its worktree. */
             checkpoint?: components["schemas"]["Oid"] | null;
             /** @description The commit that it made. */
@@ -2122,6 +2145,8 @@ export interface components {
              * @default []
              */
             checks: components["schemas"]["CheckResult"][];
+            /** @description The blob that holds these results as the `ci` run signed them. */
+            checked?: components["schemas"]["Hash"] | null;
             /**
              * @description What it used of its model.
              * @default {
@@ -2346,6 +2371,11 @@ export interface components {
             order: number;
         } | {
             /** @constant */
+            type: "checks_signed";
+            /** @description The signed envelope. */
+            envelope: unknown;
+        } | {
+            /** @constant */
             type: "work_ended";
             /** @description Why. */
             reason: components["schemas"]["Reason"];
@@ -2495,12 +2525,25 @@ export interface components {
             task: components["schemas"]["TaskRef"];
             /** @description Hash of the spec that it worked from. */
             spec_hash: components["schemas"]["Hash"];
+            /** @description The commit of the canonical branch where that spec stood. */
+            definitions: components["schemas"]["Oid"];
             /** @description The manifest's hash. */
             manifest: components["schemas"]["Hash"];
+            /** @description The signed manifest, a DSSE envelope: what was asked, for which spec, by which device. */
+            asked: unknown;
             /** @description The signed delegation of the run's key, a DSSE envelope. */
             delegation: unknown;
+            /** @description The results of the checks as their own run signed them; none where it did not come to an end. */
+            judged?: components["schemas"]["Judged"] | null;
             /** @description What the checks said about exactly this commit. */
             checks: components["schemas"]["CheckResult"][];
+        };
+        /** @description Signed results of checks, with what lets anyone verify them. */
+        Judged: {
+            /** @description The signed delegation of the `ci` run's key, a DSSE envelope. */
+            delegation: unknown;
+            /** @description The signed results, a DSSE envelope. */
+            results: unknown;
         };
         /** @description A patch. */
         Shown4: {
@@ -2702,6 +2745,83 @@ export interface components {
             label: string;
             created: components["schemas"]["Timestamp"];
             expires: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description A chain, from the work to where it was asked for and to where it was merged. */
+        Chain: {
+            /** @description What was asked about, in words. */
+            about: string;
+            /** @description The project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description The links, in order. */
+            links: components["schemas"]["Link"][];
+            /** @description Whether every link is verified. */
+            verified: boolean;
+        };
+        /** @description One link. */
+        Link: {
+            /** @description Which. */
+            step: components["schemas"]["Step"];
+            /** @description What it is: an id, a name. */
+            what: string;
+            /** @description How it was checked; empty where it could not be. */
+            how: components["schemas"]["How"][];
+            /** @description What came out. */
+            verdict: components["schemas"]["Verdict2"];
+        };
+        /** @description Which link of a chain. */
+        Step: "commit" | "patch" | "revision" | "run" | "key" | "delegation" | "agent" | "member" | "device" | "task" | "spec" | "checks" | "review" | "merge" | "merge_checks";
+        /** @description One way in which a link was checked. */
+        How: {
+            /** @constant */
+            by: "signature";
+            /** @description Of what. */
+            of: string;
+            /** @description With this key. */
+            key: components["schemas"]["Did"];
+        } | {
+            /** @constant */
+            by: "hash";
+            /** @description Of what. */
+            of: string;
+            /** @description It must be this. */
+            hash: components["schemas"]["Hash"];
+        } | {
+            /** @constant */
+            by: "listed";
+            /** @description As what. */
+            file: string;
+            /** @description At this commit of it. */
+            commit: components["schemas"]["Oid"];
+        } | {
+            /** @constant */
+            by: "journal";
+            /**
+             * Format: uint64
+             * @description The event's number.
+             */
+            seq: number;
+            /** @description Its type. */
+            event: string;
+        } | {
+            /** @constant */
+            by: "git";
+            /** @description What. */
+            says: string;
+        };
+        /** @description What came of checking a link. */
+        Verdict2: {
+            /** @constant */
+            verdict: "verified";
+        } | {
+            /** @constant */
+            verdict: "not_verified";
+            /** @description Why, in words. */
+            why: string;
+        } | {
+            /** @constant */
+            verdict: "unknown";
+            /** @description What is missing. */
+            why: string;
         };
         /** @description The webhook; its address is not shown, since whoever has it can post there. */
         Shown5: {
@@ -3049,6 +3169,8 @@ export interface components {
             run: components["schemas"]["RunId"];
             /** @description Results. */
             checks: components["schemas"]["CheckResult"][];
+            /** @description The blob that holds them as the `ci` run signed them; none where it did not come to an end. */
+            signed?: components["schemas"]["Hash"] | null;
         } | {
             /** @constant */
             type: "patch_published";
@@ -5046,6 +5168,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    trace_show: {
+        parameters: {
+            query: {
+                project?: string | null;
+                what: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Chain"];
                 };
             };
             default: components["responses"]["Problem"];

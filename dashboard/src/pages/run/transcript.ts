@@ -151,6 +151,8 @@ function said(event: Plain): [LineKind, string] {
       return ["note", "Goes on."];
     case "message_delivered":
       return ["note", "Your message was handed to the agent."];
+    case "checks_signed":
+      return ["note", "The run signed what the checks found."];
     case "work_ended":
       return ["note", `The work ended: ${reason(event.reason)}`];
   }
