@@ -170,9 +170,9 @@ async fn a_model_that_fails_ends_the_run_in_its_own_words() {
     project(&up, "moody", "- [ ] T001 One [[429-once]] [[write:x.txt=x]]\n", PASSES).await;
     fails(&up, "bad", "model_failed", "does not accept the credential “bad” (401)").await;
     let edit = async |title: &str| up.ok(&["task", "edit", "T001", title]).await;
-    for (directive, words) in [("[[fail:401]]", "401"), ("[[fail:400]]", "400")] {
+    for (directive, words, advice) in [("[[fail:401]]", "401", "credential"), ("[[fail:400]]", "400", "wire form")] {
         edit(&format!("One {directive}")).await;
-        let ended = fails(&up, "good", "model_failed", "credential").await;
+        let ended = fails(&up, "good", "model_failed", advice).await;
         assert!(ended["why"].as_str().unwrap().contains(words) || ended["why"].as_str().unwrap().contains("Scripted"), "{ended:#}");
     }
     edit("One [[429-once]] [[write:x.txt=x]]").await;
