@@ -1,5 +1,11 @@
 use crate::support::*;
-use domain::{Kind, Problem, Timestamp, event::kind, role::Role, run::Run, task::Claim};
+use domain::{
+    Kind, Problem, Timestamp,
+    event::{Body, kind},
+    role::Role,
+    run::{Run, RunState},
+    task::Claim,
+};
 use std::{
     collections::BTreeSet,
     sync::{
@@ -199,7 +205,7 @@ fn a_rebuild_says_what_was_different_and_mends_it() {
         store.append_blocking(vec![queued(n, &task(n % 3)), stopped(n, "x")]).unwrap();
     }
     let sound = store.rebuild_blocking().unwrap();
-    assert_eq!((sound.events, sound.things, sound.differences), (58, 32, 0), "{sound:?}");
+    assert_eq!((sound.events, sound.things, sound.differences), (58, 61, 0), "{sound:?}");
     let runs = |store: &Store| store.list::<Run>(kind::RUN, Order::Newest, 100).unwrap();
     let before = runs(&store);
     drop(store);
@@ -207,8 +213,8 @@ fn a_rebuild_says_what_was_different_and_mends_it() {
     let database = sqlite::open(dir.path().join("journal.db")).unwrap();
     database
         .execute(format!(
-            "DELETE FROM projected WHERE id='{}'; UPDATE projected SET value='{{}}' WHERE id='{}';
-             INSERT INTO projected VALUES('run', 'ghost', '{{}}', 1, 1); UPDATE projected SET first_seq=0 WHERE id='{}';",
+            "DELETE FROM projected WHERE kind='run' AND id='{}'; UPDATE projected SET value='{{}}' WHERE kind='run' AND id='{}';
+             INSERT INTO projected VALUES('run', 'ghost', '{{}}', 1, 1); UPDATE projected SET first_seq=0 WHERE kind='run' AND id='{}';",
             run_id(3),
             run_id(4),
             run_id(5)
@@ -225,6 +231,31 @@ fn a_rebuild_says_what_was_different_and_mends_it() {
     assert_eq!(store.rebuild_blocking().unwrap().differences, 0);
     store.append_blocking(vec![stopped(4, "y")]).unwrap();
     assert_eq!(store.get::<Run>(kind::RUN, run_id(4).as_str()).unwrap().unwrap().violations, ["x", "y"]);
+}
+
+#[test]
+fn a_thing_that_is_no_more_is_gone_at_once_and_after_a_rebuild() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let active = |store: &Store| store.list::<domain::RunId>(kind::ACTIVE, Order::Oldest, 10).unwrap();
+    store.append_blocking(vec![queued(1, &task(1)), queued(2, &task(2))]).unwrap();
+    assert_eq!(active(&store), [run_id(1), run_id(2)]);
+    let ended = Body::RunMoved { run: run_id(1), to: RunState::Cancelled, reason: None };
+    store
+        .append_if_blocking(move |view| {
+            assert_eq!(view.list::<domain::RunId>(kind::ACTIVE, Order::Oldest, 10)?.len(), 2);
+            Ok(vec![event(ended)])
+        })
+        .unwrap();
+    assert_eq!(active(&store), [run_id(2)]);
+    let seen = store.append_if_blocking(|view| {
+        assert_eq!(view.value(kind::ACTIVE, run_id(1).as_str()), None);
+        assert_eq!(view.list::<domain::RunId>(kind::ACTIVE, Order::Oldest, 10)?, [run_id(2)]);
+        Ok(vec![])
+    });
+    seen.unwrap();
+    assert_eq!(store.rebuild_blocking().unwrap().differences, 0);
+    assert_eq!(active(&store), [run_id(2)]);
 }
 
 #[tokio::test]
