@@ -14,7 +14,7 @@ use domain::{
     gate,
     patch::{Patch, PatchState, Verdict},
     role::Permission,
-    run::{Question, Run},
+    run::{Question, Reason, Run},
     task::TaskState,
 };
 use schemars::JsonSchema;
@@ -121,6 +121,10 @@ fn questions(run: &Run, titles: &BTreeMap<&TaskRef, &str>) -> Vec<Item> {
 
 fn failed(at: &TaskRef, title: &str, state: &TaskState, runs: &[Run]) -> Option<Item> {
     let TaskState::Failed { run, reason } = state else { return None };
+    // Who stopped it knows.
+    if matches!(reason, Reason::Stopped { .. }) {
+        return None;
+    }
     let since = runs.iter().find(|r| r.id == *run).map(|r| r.ended_at.unwrap_or(r.queued_at)).unwrap_or_default();
     let what = What::Failed { run: run.clone(), why: reason.text() };
     Some(Item { since, project: at.project.clone(), task: Some(at.clone()), title: title.to_owned(), what })
