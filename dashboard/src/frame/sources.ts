@@ -4,7 +4,7 @@ import { useRouter } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { read, useRead } from "../api/query";
 import { taskLink } from "../ui/links";
-import { runWord, shortRun, taskWords } from "../ui/words";
+import { patchWords, runWord, shortOid, shortRun, taskWords } from "../ui/words";
 import { usePlaces } from "./nav";
 import type { Found } from "./rank";
 import { setTheme } from "./theme";
@@ -17,6 +17,8 @@ export function useFindable(): Found[] {
   const { data: agents = [] } = useRead("agent.list", {});
   const names = projects.map((p) => p.project.name);
   const boards = useQueries({ queries: names.map((project) => read("task.list", { project })) });
+  const lists = useQueries({ queries: names.map((project) => read("patch.list", { project })) });
+  const patches = useMemo(() => lists.flatMap((l) => l.data ?? []), [lists]);
   const tasks = useMemo(() => boards.flatMap((b) => b.data ?? []), [boards]);
 
   return useMemo(() => {
@@ -48,6 +50,15 @@ export function useFindable(): Found[] {
         title: `${at.task} ${task.title}`,
         hint: `${taskWords[state.state].text} · ${at.feature}`,
         go: () => void navigate(taskLink(at)),
+      });
+    }
+    for (const { id, title, state, project } of patches) {
+      found.push({
+        id: `patch ${id}`,
+        kind: "Patch",
+        title,
+        hint: `${patchWords[state].text} · ${shortOid(id)}`,
+        go: () => void navigate({ to: "/patches/$patch", params: { patch: id }, search: { project } }),
       });
     }
     for (const run of runs) {

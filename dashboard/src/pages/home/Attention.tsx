@@ -4,7 +4,6 @@ import type { Output } from "../../api/call";
 import { useAct, useMay } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
-import { taskLink } from "../../ui/links";
 import { Empty } from "../../ui/State";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
@@ -56,7 +55,7 @@ function Title({ item }: { item: Item }) {
     );
   }
   return (
-    <Link {...taskLink(item.task ?? { project: item.project })} className={css.title} data-row>
+    <Link to="/patches/$patch" params={{ patch: item.patch }} className={css.title} data-row>
       {name}
     </Link>
   );

@@ -42,7 +42,14 @@ export function About({ run }: { run: ShownRun }) {
     ["Begins from", run.base],
     ["Checkpoint", run.checkpoint],
     ["Commit", run.commit],
-    ["Patch", run.patch],
+    [
+      "Patch",
+      run.patch && (
+        <Link to="/patches/$patch" params={{ patch: run.patch }} className="link">
+          {run.patch}
+        </Link>
+      ),
+    ],
     ["Revision", run.revision],
   ];
   return (

@@ -9,7 +9,7 @@ import { taskLink } from "../../ui/links";
 import { Page } from "../../ui/Page";
 import { Loaded, Loading } from "../../ui/State";
 import { Tabs } from "../../ui/Tabs";
-import { ended, runWord, shortRun } from "../../ui/words";
+import { runWord, shortRun } from "../../ui/words";
 import { About } from "./About";
 import { LogView } from "./LogView";
 import { Message } from "./Message";
@@ -23,6 +23,9 @@ import { useTranscript } from "./useTranscript";
 const route = getRouteApi("/runs/$run");
 const Changes = lazy(() => import("./Changes"));
 const titles = { log: "Log", changes: "Changes", about: "About" };
+
+/** The agent's part is over. */
+const done: ShownRun["state"][] = ["verifying", "publishing", "done", "failed", "cancelled", "evicted", "lost"];
 
 export type ShownRun = Output<"run.show">;
 
@@ -83,7 +86,7 @@ function Body({ run }: { run: ShownRun }) {
             )}
             {tab === "about" && <About run={run} />}
           </Tabs>
-          {tab === "log" && run.class === "agent" && !ended(run.state) && <Message run={run} />}
+          {tab === "log" && run.class === "agent" && !done.includes(run.state) && <Message run={run} />}
         </div>
         <Side run={run} followed={followed} />
       </div>

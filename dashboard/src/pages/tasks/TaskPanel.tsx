@@ -10,7 +10,7 @@ import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
-import { ended, runWord, shortRun, taskWords } from "../../ui/words";
+import { ended, runWord, shortOid, shortRun, taskWords } from "../../ui/words";
 import { useAgentChoice } from "./AgentChoice";
 import { runnable, type TaskView } from "./board";
 import css from "./Tasks.module.css";
@@ -50,6 +50,13 @@ function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"
       <Badge word={taskWords[state.state]} />
       <p className={css.panelTitle}>{task.title}</p>
       <p className="muted">{why}</p>
+      {"patch" in state && (
+        <p>
+          <Link to="/patches/$patch" params={{ patch: state.patch }} className="link" data-row>
+            Its patch {shortOid(state.patch)}
+          </Link>
+        </p>
+      )}
       {!runs.some((run) => !ended(run.state)) && <Run at={at} state={state.state} />}
       {task.details && <p className={css.details}>{task.details}</p>}
       {task.depends_on.length > 0 && (
