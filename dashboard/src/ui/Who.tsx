@@ -20,6 +20,10 @@ export function useWho(): (did: string) => Known {
   };
 }
 
+/** A sentence of the program with names where it has keys. */
+export const withNames = (sentence: string, who: (did: string) => Known): string =>
+  sentence.replace(/did:key:\w+/g, (did) => who(did).name);
+
 export function Who({ did }: { did: string }) {
   const { name, bot } = useWho()(did);
   return (

@@ -5,7 +5,6 @@ import { Button } from "../../ui/Button";
 import { Ask } from "../../ui/Dialog";
 import { notify } from "../../ui/Toasts";
 import type { Shown } from "./facts";
-import { useLater } from "./later";
 
 export function CloseButton({ patch }: { patch: Shown }) {
   const [asked, setAsked] = useState(false);
@@ -30,10 +29,11 @@ export function CloseButton({ patch }: { patch: Shown }) {
 }
 
 export function ReopenButton({ patch }: { patch: Shown }) {
-  const reopen = useLater("patch.reopen");
-  if (!reopen) return null;
+  const may = useMay("patch.reopen");
+  const reopen = useAct("patch.reopen", { quiet: true, done: () => notify({ tone: "good", title: "The patch is open again." }) });
+  if (!may) return null;
   return (
-    <Button busy={reopen.busy} onClick={() => reopen.go({ project: patch.project, patch: patch.id })}>
+    <Button busy={reopen.isPending} onClick={() => reopen.mutate({ project: patch.project, patch: patch.id })}>
       Open again
     </Button>
   );

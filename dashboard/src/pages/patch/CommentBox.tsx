@@ -1,9 +1,9 @@
 // A remark on the patch, or an answer to one, without a verdict; kept in this browser until it is sent.
 import { useEffect, useId, useRef, useState } from "react";
+import { useAct, useMay } from "../../api/query";
 import { Button } from "../../ui/Button";
 import ui from "../../ui/ui.module.css";
 import type { Comment, Shown } from "./facts";
-import { useLater } from "./later";
 import css from "./Patch.module.css";
 
 interface Props {
@@ -25,21 +25,23 @@ export function CommentBox({ patch, to, onDone }: Props) {
     if (next) localStorage.setItem(key, next);
     else localStorage.removeItem(key);
   };
-  const comment = useLater("patch.comment", () => {
+  const sent = () => {
     put("");
     onDone?.();
-  });
+  };
+  const may = useMay("patch.comment");
+  const comment = useAct("patch.comment", { done: sent });
   useEffect(() => {
     if (to) field.current?.focus();
   }, [to]);
-  if (!comment) return null;
-  const send = () => comment.go({ project: patch.project, patch: patch.id, body: text.trim(), reply_to: to?.id });
+  if (!may) return null;
+  const send = () => comment.mutate({ project: patch.project, patch: patch.id, body: text.trim(), reply_to: to?.id });
   return (
     <div className={css.form}>
       <label htmlFor={id}>{to ? "Your answer" : "Your comment"}</label>
       <textarea id={id} ref={field} rows={3} className={ui.input} value={text} onChange={(event) => put(event.target.value)} />
       <p className={css.buttons}>
-        <Button busy={comment.busy} disabled={!text.trim()} onClick={send}>
+        <Button busy={comment.isPending} disabled={!text.trim()} onClick={send}>
           {to ? "Send answer" : "Send comment"}
         </Button>
         {to && <Button onClick={onDone}>Cancel</Button>}
@@ -51,7 +53,7 @@ export function CommentBox({ patch, to, onDone }: Props) {
 /** Opens an answer to a comment; one that was begun is open already. */
 export function AnswerButton({ patch, to }: { patch: Shown; to: Comment }) {
   const [open, setOpen] = useState(() => localStorage.getItem(keyOf({ patch, to })) !== null);
-  const may = useLater("patch.comment");
+  const may = useMay("patch.comment");
   // The program takes answers to comments on a revision, and none to those that came with a review.
   if (!may || !patch.revisions.some((revision) => revision.comments.some((one) => one.id === to.id))) return null;
   if (open) return <CommentBox patch={patch} to={to} onDone={() => setOpen(false)} />;

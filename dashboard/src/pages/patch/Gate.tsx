@@ -7,7 +7,7 @@ import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import { Section } from "../../ui/Page";
 import ui from "../../ui/ui.module.css";
-import { useWho, Who } from "../../ui/Who";
+import { useWho, Who, withNames } from "../../ui/Who";
 import { ended, plural, runWord, shortOid, shortRun } from "../../ui/words";
 import { forPage, type Run, type Shown, verdicts } from "./facts";
 import css from "./Patch.module.css";
@@ -90,9 +90,15 @@ export function GateWords({ patch, run }: { patch: Shown; run?: Run }) {
   const who = useWho();
   const accepted = verdicts(patch).filter((review) => review.verdict === "accept");
   const checks = run?.checks ?? [];
-  const named = (sentence: string) => sentence.replace(/did:key:\w+/g, (did) => who(did).name);
+  const named = (sentence: string) => withNames(sentence, who);
   return (
     <>
+      {patch.merging && (
+        <p className={css.judging}>
+          <Badge word={{ text: "Merging", tone: "run", live: true }} />
+          <span>{named(forPage(patch.merging))}</span>
+        </p>
+      )}
       {patch.missing.map((sentence) => (
         <Line key={sentence}>{named(forPage(sentence))}</Line>
       ))}
@@ -100,7 +106,7 @@ export function GateWords({ patch, run }: { patch: Shown; run?: Run }) {
       {checks.length > 0 && checks.every((check) => check.passed) && (
         <Line good>{plural(checks.length, "check")} passed on this very commit.</Line>
       )}
-      {patch.missing.length === 0 && (
+      {patch.missing.length === 0 && !patch.merging && (
         <p className="muted">Nothing is missing. Where the branch went on meanwhile, the checks run once more on the merged result.</p>
       )}
       {patch.rules_changed.length > 0 && (

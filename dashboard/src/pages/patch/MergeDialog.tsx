@@ -6,6 +6,7 @@ import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { ProblemView } from "../../ui/State";
 import { notify } from "../../ui/Toasts";
+import { useWho, withNames } from "../../ui/Who";
 import { shortOid, shortRun } from "../../ui/words";
 import { latest, type Revision, type Run, type Shown } from "./facts";
 import { GateWords } from "./Gate";
@@ -22,12 +23,17 @@ interface Props {
 }
 
 export function MergeDialog({ patch, seen, run, onClose, catchUp }: Props) {
+  const who = useWho();
   const projects = useRead("project.list", {});
   const branch = projects.data?.find((one) => one.project.name === patch.project)?.project.branch;
   const unchanged = useUnchanged(patch, seen);
   const done = (outcome: Output<"patch.merge">) => {
     if (outcome.outcome !== "merged") return;
-    notify({ tone: "good", title: `Merged into ${branch ?? "the default branch"} as ${shortOid(outcome.commit)}.` });
+    notify({
+      tone: "good",
+      title: `Merged into ${branch ?? "the default branch"} as ${shortOid(outcome.commit)}.`,
+      text: withNames(outcome.gate, who),
+    });
     onClose();
   };
   const merge = useAct("patch.merge", { done });
@@ -48,7 +54,12 @@ export function MergeDialog({ patch, seen, run, onClose, catchUp }: Props) {
         <p className={css.buttons}>
           <span className={css.spring} />
           <Button onClick={onClose}>{merge.isPending ? "Close" : "Cancel"}</Button>
-          <Button tone="primary" busy={merge.isPending} disabled={behind || patch.missing.length > 0} onClick={() => void yes()}>
+          <Button
+            tone="primary"
+            busy={merge.isPending}
+            disabled={behind || patch.missing.length > 0 || patch.merging !== null}
+            onClick={() => void yes()}
+          >
             Merge
           </Button>
         </p>

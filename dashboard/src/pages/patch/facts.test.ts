@@ -68,6 +68,9 @@ test("texts are shown without what is there for machines or terminals", () => {
   expect(described('Made by x.\n\n```meshwork-trace\n{\n "a": 1\n}\n```\n')).toBe("Made by x.");
   expect(described("Plain ```code``` stays.")).toBe("Plain ```code``` stays.");
   expect(forPage("It has 0 of 1 approvals: `meshwork patch review <patch> --accept` gives one.")).toBe("It has 0 of 1 approvals.");
+  expect(forPage("It is being merged: the checks run on the result (meshwork run list --all shows them).")).toBe(
+    "It is being merged: the checks run on the result.",
+  );
   expect(forPage("The checks have not run.")).toBe("The checks have not run.");
   expect(bareTitle({ title: "T001: Greet", trace: { task: { task: "T001" } } as Patch["trace"] })).toBe("Greet");
   expect(bareTitle({ title: "T001: Greet" })).toBe("T001: Greet");

@@ -57,7 +57,7 @@ export const bareTitle = (patch: Pick<Patch, "title" | "trace">): string =>
   patch.trace ? patch.title.replace(new RegExp(`^${patch.trace.task.task}:? +`), "") : patch.title;
 
 /** The program's sentence without the command that a person at a terminal would give. */
-export const forPage = (sentence: string): string => sentence.replace(/: `meshwork .*$/s, ".");
+export const forPage = (sentence: string): string => sentence.replace(/: `meshwork .*$/s, ".").replace(/ \(meshwork [^)]*\)/g, "");
 
 export type Comment = Schemas["Comment"];
 
