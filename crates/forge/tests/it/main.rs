@@ -8,6 +8,7 @@ mod mirror;
 mod nodes;
 mod org;
 mod project;
+mod proof;
 mod run;
 mod stock;
 
