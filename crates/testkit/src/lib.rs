@@ -1,4 +1,5 @@
 //! Starts real things for tests: a `meshwork up` on a folder of its own, projects made anew, a scripted model.
+mod last;
 pub mod model;
 mod processes;
 mod random;
@@ -7,6 +8,7 @@ mod skip;
 mod stock;
 mod up;
 
+pub use last::fails_at_the_end;
 pub use processes::end_all_of;
 pub use random::Random;
 pub use repository::{Repository, git, random_name};

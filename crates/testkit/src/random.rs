@@ -9,21 +9,30 @@ use std::{
 
 /// Where random numbers come from.
 #[derive(Debug)]
-pub struct Random(u64);
+pub struct Random {
+    state: u64,
+    seed: String,
+}
 
 impl Random {
     /// From the seed in this variable of the environment, else from a new one, which is printed.
     pub fn seeded(variable: &str) -> Self {
         let given = std::env::var(variable).ok().and_then(|seed| seed.parse().ok());
         let seed = given.unwrap_or_else(|| RandomState::new().build_hasher().finish());
-        println!("{variable}={seed}");
-        Self(seed)
+        let named = format!("{variable}={seed}");
+        println!("{named}");
+        Self { state: seed, seed: named }
+    }
+
+    /// The seed as it was printed: a variable of the environment that gives the same numbers again.
+    pub fn seed(&self) -> String {
+        self.seed.clone()
     }
 
     /// A number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)) % end

@@ -15,14 +15,16 @@ use chaos::Chaos;
 use host::Host;
 use people::People;
 use std::time::Duration;
-use testkit::Random;
+use testkit::{Random, fails_at_the_end};
 
 /// How many kills where nothing is said.
 const ROUNDS: usize = 220;
 /// The states in which a kill must have met a run.
 const STATES: [&str; 7] = ["queued", "placing", "starting", "preparing", "working", "verifying", "publishing"];
-/// How long everything may take to come to rest after the last kill.
-const REST: Duration = Duration::from_secs(120);
+/// How long after the last kill nothing may come to an end, while not everything is at rest.
+const STILL: Duration = Duration::from_secs(120);
+/// How long everything may take to come to rest.
+const REST: Duration = Duration::from_secs(900);
 /// How long it is waited for rest where a fault keeps it from coming.
 const NO_REST: Duration = Duration::from_secs(12);
 
@@ -36,7 +38,12 @@ fn rounds() -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_doubled_or_left_behind_by_kill_9() {
     let _alone = ALONE.lock().await;
-    let mut random = Random::seeded("KILL_SEED");
+    let random = Random::seeded("KILL_SEED");
+    let seed = format!("{} KILL_ROUNDS={}", random.seed(), rounds());
+    fails_at_the_end(&seed, nothing_is_lost(random)).await;
+}
+
+async fn nothing_is_lost(mut random: Random) {
     let before = invariants::groups_without_owner();
     let mut host = Host::founded(&[]).await;
     let people = People::begin(host.door());
@@ -47,7 +54,7 @@ async fn nothing_is_lost_doubled_or_left_behind_by_kill_9() {
     }
     let tally = chaos.end();
     people.start_no_more();
-    let rested = people.until_rest(REST).await;
+    let rested = people.until_rest(STILL, REST).await;
     let acknowledged = people.end().await;
     let met = invariants::met(&host).await;
     println!("{tally}\nruns that the ends of `up` met: {met:?}\n{acknowledged}");
@@ -65,12 +72,17 @@ async fn nothing_is_lost_doubled_or_left_behind_by_kill_9() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_is_noticed_when_nobody_looks_after_runs() {
     let _alone = ALONE.lock().await;
-    let mut random = Random::seeded("KILL_SEED");
+    let random = Random::seeded("KILL_SEED");
+    let seed = random.seed();
+    fails_at_the_end(&seed, nobody_looks_after_runs(random)).await;
+}
+
+async fn nobody_looks_after_runs(mut random: Random) {
     let mut host = Host::founded(&[("MESHWORK_TEST_FAULT", "no-recovery")]).await;
     let people = People::begin(host.door());
     Chaos::new(&mut host, &people, &mut random).kill(12).await;
     people.start_no_more();
-    let rested = people.until_rest(NO_REST).await;
+    let rested = people.until_rest(NO_REST, NO_REST).await;
     let acknowledged = people.end().await;
     let broken = invariants::broken(&host, &acknowledged).await;
     println!("noticed: rested {rested}, {broken:#?}");
@@ -80,6 +92,10 @@ async fn it_is_noticed_when_nobody_looks_after_runs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_is_noticed_when_answers_come_before_the_commit() {
     let _alone = ALONE.lock().await;
+    fails_at_the_end("Without a seed", answers_come_before_the_commit()).await;
+}
+
+async fn answers_come_before_the_commit() {
     let mut host = Host::founded(&[("MESHWORK_TEST_FAULT", "answer-before-commit")]).await;
     let people = People::begin(host.door());
     let mut broken = Vec::new();

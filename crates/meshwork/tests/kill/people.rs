@@ -22,6 +22,17 @@ const OPEN_MAX: usize = 8;
 /// The pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(60);
 
+/// The pause between two looks whether all is at rest: they take of the processor that the work needs.
+const REST_LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How far all is from rest.
+struct Rest {
+    /// Runs that have not ended, and tasks that wait.
+    open: usize,
+    /// Runs that have ended, and tasks that are merged.
+    done: usize,
+}
+
 /// What was answered.
 #[derive(Clone, Debug, Default)]
 pub struct Acknowledged {
@@ -90,14 +101,18 @@ impl People {
         self.shared.starts.store(false, Ordering::SeqCst);
     }
 
-    /// Waits until nothing is under way, and no patch waits.
-    pub async fn until_rest(&self, time: Duration) -> bool {
-        let deadline = Instant::now() + time;
-        while Instant::now() < deadline {
-            if self.shared.rests().await == Some(true) {
-                return true;
+    /// Waits until nothing is under way, and no patch waits. It is given up when no run ended and nothing was merged for the
+    /// time `still`, and at `most`: how long the work itself takes depends on what else the machine does.
+    pub async fn until_rest(&self, still: Duration, most: Duration) -> bool {
+        let begun = Instant::now();
+        let (mut moved, mut seen) = (begun, 0);
+        while moved.elapsed() < still && begun.elapsed() < most {
+            match self.shared.rest().await {
+                Some(Rest { open: 0, .. }) => return true,
+                Some(Rest { done, .. }) if done > seen => (moved, seen) = (Instant::now(), done),
+                _ => {}
             }
-            sleep(LOOK_EVERY).await;
+            sleep(REST_LOOK_EVERY).await;
         }
         false
     }
@@ -203,13 +218,14 @@ impl Shared {
         Some(())
     }
 
-    async fn rests(&self) -> Option<bool> {
+    async fn rest(&self) -> Option<Rest> {
         let runs = self.door.ask("run.list", json!({"all": true, "limit": 10_000})).await?;
-        let runs_rest = runs.as_array()?.iter().all(|r| ended(r["state"].as_str().unwrap_or_default()));
         let tasks = self.door.ask("task.list", json!({})).await?;
-        let waiting = |t: &Value| ["in_review", "changes_requested", "running"].contains(&t["state"]["state"].as_str().unwrap_or_default());
-        let tasks = tasks.as_array()?;
+        let (runs, tasks) = (runs.as_array()?, tasks.as_array()?);
         assert!(tasks.len() >= FEATURES, "tasks are gone");
-        Some(runs_rest && !tasks.iter().any(waiting))
+        let over = runs.iter().filter(|r| ended(r["state"].as_str().unwrap_or_default())).count();
+        let are = |states: &[&str]| tasks.iter().filter(|t| states.contains(&t["state"]["state"].as_str().unwrap_or_default())).count();
+        let waiting = are(&["in_review", "changes_requested", "running"]);
+        Some(Rest { open: runs.len() - over + waiting, done: over + are(&["merged"]) })
     }
 }

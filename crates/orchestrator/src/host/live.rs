@@ -131,6 +131,11 @@ impl Live {
         self.state().heard.map(|at| at.elapsed())
     }
 
+    /// Whether the runner has no connection now, or the one it has is closing.
+    pub fn away(&self) -> bool {
+        self.state().outgoing.as_ref().is_none_or(mpsc::Sender::is_closed)
+    }
+
     /// Takes a runner's connection: what is under way is sent again.
     pub(super) fn attach(&self, outgoing: mpsc::Sender<HostMessage>) {
         let mut state = self.state();

@@ -145,7 +145,7 @@ async fn go_on(mut drive: Drive) {
     let over = match drive.steps().await {
         Ok(()) => Over::done(),
         // Without its runner nothing can be signed: that is a loss, and no fault of the work.
-        Err(over) if over.to == RunState::Failed && !over.passes && !runner_process::alive(&drive.org.dir.run(&drive.id)) => {
+        Err(over) if over.to == RunState::Failed && !over.passes && drive.runner_gone().await => {
             Over::lost(format!("Its runner ended. {}", over.reason.text()))
         }
         Err(over) => over,
@@ -160,6 +160,27 @@ impl Drive {
             .store
             .get(kind::RUN, self.id.as_str())?
             .ok_or_else(|| Problem::internal(format!("the run {} is not in the journal", self.id)))
+    }
+
+    /// Whether the runner is no more. One that dies lets go of its connection a moment before its process is gone, so what looks
+    /// alive and is away gets the time to come back.
+    async fn runner_gone(&self) -> bool {
+        let folder = self.org.dir.run(&self.id);
+        let known = self.live.welcome.borrow().is_some();
+        if !known || !self.live.away() {
+            return !runner_process::alive(&folder);
+        }
+        let mut connected = self.live.connected.subscribe();
+        let back = async {
+            while self.live.away() {
+                if connected.changed().await.is_err() {
+                    return false;
+                }
+            }
+            true
+        };
+        let back = tokio::time::timeout(limits::RUNNER_RETURN_WAIT, start::while_alive(&folder, back)).await;
+        back != Ok(Some(true))
     }
 
     /// Journals a fact. A disk that is full for a while is no fault of the run: it is waited for, within a limit.

@@ -72,11 +72,14 @@ fn checks_job(org: &Org, board: &Board, run: &Run) -> Result<RunnerJob, Problem>
     let work = org.dir.run(&run.id).join("work");
     // The commit of a run that is not published yet lies in that run's own git folder.
     let theirs = run.subject.as_ref().map(|subject| org.dir.run(subject).join("repo.git")).filter(|path| path.exists());
-    match theirs {
-        Some(path) if !org.forge.has_commit(&board.project.rid, commit)? => {
-            RunRepo::create(&path, &org.forge, &board.project.rid)?.checkout(commit, &work)?
+    match (org.forge.has_commit(&board.project.rid, commit)?, theirs) {
+        (true, _) => org.forge.checkout(&board.project.rid, commit, &work)?,
+        (false, Some(path)) => RunRepo::create(&path, &org.forge, &board.project.rid)?.checkout(commit, &work)?,
+        // Nobody waits for these checks any more, and no waiting brings the commit back.
+        (false, None) => {
+            return Err(Problem::not_found(format!("The commit {commit} is not there any more: the run that made it has ended."))
+                .next("The run that goes on from it has its own commit checked."));
         }
-        _ => org.forge.checkout(&board.project.rid, commit, &work)?,
     }
     Ok(RunnerJob::Checks { checks: board.checks(org)? })
 }

@@ -37,7 +37,8 @@ fn set(tools: &mut Tools, name: &str, value: impl Into<String>) {
     tools.env.push((name.into(), value.into()));
 }
 
-/// Cargo's home of its own: the index and the packages are links, sources are unpacked anew. Cargo may add packages.
+/// Cargo's home of its own: the index and the packages are links, sources are unpacked anew. With a network cargo may add
+/// packages, so that each is a link of its own; without one a single link does: hundreds of them cost each run seconds on a busy disk.
 fn cargo(tools: &mut Tools, offline: bool) -> io::Result<()> {
     let (host, own) = (folder("CARGO_HOME", ".cargo"), tools.caches.join("cargo"));
     fs::create_dir_all(own.join("registry"))?;
@@ -46,7 +47,10 @@ fn cargo(tools: &mut Tools, offline: bool) -> io::Result<()> {
     }
     let packages = host.join("registry/cache");
     if let Some(inside) = shown(tools, packages.clone(), "cargo/cache") {
-        for registry in names(&packages) {
+        if offline {
+            symlink(&inside, own.join("registry/cache"))?;
+        }
+        for registry in names(&packages).into_iter().filter(|_| !offline) {
             let (from, to) = (packages.join(&registry), own.join("registry/cache").join(&registry));
             fs::create_dir_all(&to)?;
             for package in names(&from).into_iter().take(LINKS_MAX) {
