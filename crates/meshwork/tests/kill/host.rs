@@ -3,10 +3,11 @@
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     path::{Path, PathBuf},
     process::Stdio,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 use tempfile::TempDir;
@@ -14,7 +15,7 @@ use testkit::{Repository, end_all_of};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 /// How long `up` may take to begin or end.
@@ -63,8 +64,13 @@ impl Door {
     }
 }
 
+/// How often it is looked which runners there are.
+const RUNNERS_EVERY: Duration = Duration::from_millis(20);
+
 pub struct Host {
     child: Option<Child>,
+    /// The process ids of every `up` and every runner so far.
+    pids: Arc<Mutex<BTreeSet<i32>>>,
     door: Door,
     env: Vec<(String, String)>,
     dir: TempDir,
@@ -77,7 +83,8 @@ impl Host {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let dir = tempfile::Builder::new().prefix("mw-kill-").tempdir().unwrap();
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut host = Self { child: None, door: Door { http, at: Arc::default() }, env, dir };
+        let mut host = Self { child: None, pids: Arc::default(), door: Door { http, at: Arc::default() }, env, dir };
+        tokio::spawn(note_runners(host.org_folder().join("runs"), Arc::downgrade(&host.pids)));
         host.begin().await;
         let project = host.project();
         host.must("org.create", json!({"name": "crew", "member": "ada"})).await;
@@ -145,7 +152,9 @@ impl Host {
         command.env("XDG_RUNTIME_DIR", sockets).env_remove("MESHWORK_DATA_DIR");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
-        self.child = Some(command.spawn().unwrap());
+        let child = command.spawn().unwrap();
+        self.pids.lock().unwrap().insert(child.id().unwrap().cast_signed());
+        self.child = Some(child);
     }
 
     /// Kills `up`, and waits for its end.
@@ -169,8 +178,7 @@ impl Host {
     pub fn runners(&self) -> Vec<(String, i32)> {
         let folders = fs::read_dir(self.org_folder().join("runs")).into_iter().flatten().flatten();
         let runner = |folder: fs::DirEntry| {
-            let text = fs::read_to_string(folder.path().join("runner.pid")).ok()?;
-            let pid: i32 = text.split_whitespace().next()?.parse().ok()?;
+            let pid = noted_runner(&folder.path())?;
             let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
             // Not another process that got the number since.
             String::from_utf8_lossy(&line).contains("mw-kill-").then_some((folder.file_name().into_string().ok()?, pid))
@@ -178,11 +186,31 @@ impl Host {
         folders.filter_map(runner).collect()
     }
 
+    /// Whether this was the process id of an `up` or a runner of ours.
+    pub fn had(&self, pid: i32) -> bool {
+        self.pids.lock().unwrap().contains(&pid)
+    }
+
     /// All runs that have not ended.
     pub async fn open_runs(&self) -> Value {
         let runs = self.door.ask("run.list", json!({"all": true, "limit": 10_000})).await.unwrap_or_default();
         let open = |run: &&Value| !ended(run["state"].as_str().unwrap_or_default());
         runs.as_array().into_iter().flatten().filter(open).cloned().collect()
+    }
+}
+
+/// The process id of the runner of the run with this folder.
+fn noted_runner(folder: &Path) -> Option<i32> {
+    fs::read_to_string(folder.join("runner.pid")).ok()?.split_whitespace().next()?.parse().ok()
+}
+
+/// Notes the runners for as long as somebody wants to know.
+async fn note_runners(runs: PathBuf, pids: Weak<Mutex<BTreeSet<i32>>>) {
+    while let Some(pids) = pids.upgrade() {
+        let folders = fs::read_dir(&runs).into_iter().flatten().flatten();
+        pids.lock().unwrap().extend(folders.filter_map(|folder| noted_runner(&folder.path())));
+        drop(pids);
+        sleep(RUNNERS_EVERY).await;
     }
 }
 

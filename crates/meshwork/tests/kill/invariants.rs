@@ -269,21 +269,21 @@ fn git(repo: &PathBuf, args: &[&str]) -> Option<Vec<u8>> {
     output.status.success().then_some(output.stdout)
 }
 
-/// Control groups of sandboxes whose runner is gone.
-pub fn groups_without_owner() -> BTreeSet<String> {
+/// Control groups of sandboxes of ours whose runner is gone. Others work on this machine too.
+fn groups_without_owner(host: &Host) -> BTreeSet<String> {
     let root = PathBuf::from("/sys/fs/cgroup");
     let below =
         |dir: &PathBuf| fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).filter(|p| p.is_dir()).collect::<Vec<_>>();
     let all = below(&root).into_iter().flat_map(|dir| below(&dir).into_iter().chain([dir]).collect::<Vec<_>>());
     let orphan = |dir: &PathBuf| {
-        let pid = dir.file_name()?.to_str()?.strip_prefix("meshwork-")?.split('-').next()?;
-        (!PathBuf::from(format!("/proc/{pid}")).exists()).then(|| dir.display().to_string())
+        let pid: i32 = dir.file_name()?.to_str()?.strip_prefix("meshwork-")?.split('-').next()?.parse().ok()?;
+        (host.had(pid) && !PathBuf::from(format!("/proc/{pid}")).exists()).then(|| dir.display().to_string())
     };
     all.filter_map(|dir| orphan(&dir)).collect()
 }
 
 /// What is left after `up` ended: processes, folders of runs, sockets, control groups.
-pub fn left_behind(host: &Host, groups_before: &BTreeSet<String>) -> Vec<String> {
+pub fn left_behind(host: &Host) -> Vec<String> {
     let mut left = Vec::new();
     let needle = host.folder().to_string_lossy().into_owned();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
@@ -302,6 +302,6 @@ pub fn left_behind(host: &Host, groups_before: &BTreeSet<String>) -> Vec<String>
         .flat_map(|d| fs::read_dir(d.path()).into_iter().flatten().flatten());
     let of_runs = sockets.filter(|s| s.path().extension().is_some_and(|e| ["m", "c", "e"].contains(&e.to_str().unwrap_or_default())));
     left.extend(of_runs.map(|s| format!("socket {}", s.path().display())));
-    left.extend(groups_without_owner().difference(groups_before).map(|g| format!("control group {g}")));
+    left.extend(groups_without_owner(host).into_iter().map(|g| format!("control group {g}")));
     left
 }
