@@ -15,7 +15,7 @@ import { usePlaces } from "./nav";
 import { useNotifications } from "./notifications";
 import { Person } from "./Person";
 
-const CommandBar = lazy(() => import("./CommandBar"));
+const CommandBar = lazy(() => import("./command/CommandBar"));
 
 export function Frame() {
   useLive();

@@ -46,7 +46,9 @@ export function Person({ openHelp }: { openHelp: () => void }) {
   );
 }
 
-async function signOut(): Promise<void> {
+/** Signs this browser out, and forgets what its tabs remember of who was here. */
+export async function signOut(): Promise<void> {
+  sessionStorage.clear();
   await fetch("/sign-out", { method: "POST", redirect: "manual" });
   location.assign("/");
 }

@@ -82,5 +82,5 @@ export function useFindable(): Found[] {
       });
     }
     return found;
-  }, [places, runs, names, tasks, agents, navigate]);
+  }, [places, runs, names, tasks, patches, agents, navigate]);
 }
