@@ -13,7 +13,7 @@ type Body = JournalEntry["event"];
 const all = (...actions: ActionName[]): Touch[] => actions.map((action) => ({ action }));
 
 export function touched(event: Body): Touch[] {
-  return [...all("journal.list"), ...byKind(event)];
+  return [...all("journal.list", "journal.search"), ...byKind(event)];
 }
 
 function byKind(event: Body): Touch[] {

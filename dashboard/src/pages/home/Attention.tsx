@@ -7,6 +7,7 @@ import { Button } from "../../ui/Button";
 import { Empty } from "../../ui/State";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
+import { useWho, withNames } from "../../ui/Who";
 import type { Word } from "../../ui/words";
 import css from "./Home.module.css";
 
@@ -62,7 +63,8 @@ function Title({ item }: { item: Item }) {
 }
 
 function Body({ item }: { item: Item }) {
-  if (item.kind === "failed") return <span className={`${css.why} muted`}>{item.why}</span>;
+  const who = useWho();
+  if (item.kind === "failed") return <span className={`${css.why} muted`}>{withNames(item.why, who)}</span>;
   if (item.kind !== "question") return null;
   return (
     <span className={css.why}>

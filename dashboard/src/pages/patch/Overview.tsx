@@ -7,6 +7,7 @@ import { Gate } from "./Gate";
 import css from "./Patch.module.css";
 import { Reviewers } from "./Reviewers";
 import { Story } from "./Story";
+import { Trace } from "./Trace";
 import { Unsent } from "./Unsent";
 
 interface Props {
@@ -32,6 +33,7 @@ export function Overview({ patch, revision, run, runs }: Props) {
         <Gate patch={patch} run={run} runs={runs} />
         <Reviewers patch={patch} />
         <Checks revision={revision} patch={patch} run={run} runs={runs} />
+        <Trace patch={patch} />
       </aside>
     </div>
   );

@@ -114,10 +114,43 @@ function Deeds({ project }: { project: View["project"] }) {
           Sync {project.name}
         </Button>
       )}{" "}
-      <Button onClick={() => setMirrors(true)}>{project.mirror ? "Change the mirror" : "Mirror"}</Button>
+      <Pull project={project} /> <Button onClick={() => setMirrors(true)}>{project.mirror ? "Change the mirror" : "Mirror"}</Button>
       {mirrors && (
         <Dialog title={`Mirror of ${project.name}`} open onClose={() => setMirrors(false)}>
           <Mirror project={project} onClose={() => setMirrors(false)} />
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+/** Takes over commits that were made in a working copy of this machine. */
+function Pull({ project }: { project: View["project"] }) {
+  const may = useMay("project.pull");
+  const [open, setOpen] = useState(false);
+  const [from, setFrom] = useState("");
+  const pull = useAct("project.pull", { done: () => setOpen(false) });
+  if (!may) return null;
+  return (
+    <>
+      <Button onClick={() => setOpen(true)}>Pull</Button>
+      {open && (
+        <Dialog title={`Pull into ${project.name}`} open onClose={() => setOpen(false)}>
+          <Form
+            deed="Pull"
+            busy={pull.isPending}
+            disabled={from.trim() === ""}
+            onSend={() => pull.mutate({ project: project.name, from: from.trim() })}
+            onClose={() => setOpen(false)}
+          >
+            <Field
+              label="Working copy"
+              value={from}
+              placeholder="/home/you/code"
+              hint="Its folder on this machine: what it has on its branch is taken over."
+              onChange={(event) => setFrom(event.target.value)}
+            />
+          </Form>
         </Dialog>
       )}
     </>

@@ -9,6 +9,7 @@ import { taskLink } from "../../ui/links";
 import { Page } from "../../ui/Page";
 import { Loaded, Loading } from "../../ui/State";
 import { Tabs } from "../../ui/Tabs";
+import { useWho, withNames } from "../../ui/Who";
 import { runWord, shortRun } from "../../ui/words";
 import { About } from "./About";
 import { LogView } from "./LogView";
@@ -59,13 +60,14 @@ function Body({ run }: { run: ShownRun }) {
   const { tab = "log" } = route.useSearch();
   const navigate = route.useNavigate();
   const followed = useTranscript(run.id);
+  const who = useWho();
   return (
     <>
       <div className={css.top}>
         <Stages run={run} />
         {run.why && run.state !== "done" && (
           <p className={css.why} data-bad={["failed", "lost"].includes(run.state) || undefined}>
-            {run.why}
+            {withNames(run.why, who)}
           </p>
         )}
         <Questions run={run} />

@@ -3,7 +3,8 @@ import { CircleCheck, CircleDot, Circle as Empty } from "lucide-react";
 import { useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Section } from "../../ui/Page";
-import { count, span } from "../../ui/words";
+import { bytes, count, ended, plural, span } from "../../ui/words";
+import { Kept, Undelivered } from "./Left";
 import css from "./Run.module.css";
 import type { ShownRun } from "./RunPage";
 import type { Transcript } from "./transcript";
@@ -30,6 +31,8 @@ export function Side({ run, followed: { transcript } }: { run: ShownRun; followe
           ))}
         </Section>
       )}
+      <Undelivered run={run} />
+      <Kept run={run} />
       <Usage run={run} transcript={transcript} />
       <Where run={run} transcript={transcript} />
     </aside>
@@ -85,8 +88,15 @@ function Where({ run, transcript: { engine, sandbox } }: { run: ShownRun; transc
       {run.device ? (
         <Fact name="Device" value={`${name(run.device)}${run.device === org?.device ? " (this one)" : ""}`} />
       ) : (
-        <span className="muted">No device took it yet.</span>
+        <span className="muted">No device took it{ended(run.state) ? "." : ` yet. ${run.why ?? ""}`}</span>
       )}
+      {run.device && (
+        <Fact
+          name="Why there"
+          value={run.requester === run.device ? "asked for there, and it had room" : "it had room and what was asked"}
+        />
+      )}
+      {run.reserved && <Fact name="Kept free for it" value={roomOf(run.reserved)} />}
       {run.requester !== run.device && <Fact name="Asked for by" value={name(run.requester) ?? ""} />}
       {run.agent && <Fact name="Agent" value={run.agent} />}
       {engine && <Fact name="Engine" value={`${engine.name}${engine.replay ? " (replay)" : ""}`} />}
@@ -94,6 +104,11 @@ function Where({ run, transcript: { engine, sandbox } }: { run: ShownRun; transc
     </Section>
   );
 }
+
+const roomOf = ({ cpu_milli, memory_bytes, disk_bytes, gpus }: NonNullable<ShownRun["reserved"]>): string =>
+  [plural(cpu_milli / 1_000, "core"), `${bytes(memory_bytes)} memory`, `${bytes(disk_bytes)} disk`, gpus > 0 && plural(gpus, "GPU")]
+    .filter(Boolean)
+    .join(", ");
 
 export function Fact({ name, value }: { name: string; value: string }) {
   return (

@@ -7,6 +7,7 @@ import { Choice } from "../../ui/Form";
 import { Page, Section } from "../../ui/Page";
 import ui from "../../ui/ui.module.css";
 import { Backup } from "./Backup";
+import { BarModel } from "./BarModel";
 import css from "./Settings.module.css";
 import { Tokens } from "./Tokens";
 import { Webhook } from "./Webhook";
@@ -24,6 +25,7 @@ export default function Settings() {
           <Notifications />
         </div>
       </Section>
+      <BarModel />
       {webhook && <Webhook />}
       {tokens && <Tokens />}
       {backup && <Backup />}

@@ -10,10 +10,12 @@ import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
+import { useWho, withNames } from "../../ui/Who";
 import { ended, runWord, shortOid, shortRun, taskWords } from "../../ui/words";
 import { useAgentChoice } from "./AgentChoice";
 import { runnable, type TaskView } from "./board";
 import css from "./Tasks.module.css";
+import { EditTask } from "./Write";
 
 interface Props {
   at: TaskView["at"];
@@ -43,13 +45,14 @@ export function TaskPanel({ at, onClose, onOpen }: Props) {
 }
 
 function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"task.show">; onOpen: Props["onOpen"] }) {
+  const who = useWho();
   const waits = state.state === "waiting" ? state.on : [];
   const others = task.depends_on.filter((id) => !waits.includes(id));
   return (
     <div className={css.panelBody}>
       <Badge word={taskWords[state.state]} />
       <p className={css.panelTitle}>{task.title}</p>
-      <p className="muted">{why}</p>
+      <p className="muted">{withNames(why, who)}</p>
       {"patch" in state && (
         <p>
           <Link to="/patches/$patch" params={{ patch: state.patch }} className="link" data-row>
@@ -58,6 +61,11 @@ function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"
         </p>
       )}
       {!runs.some((run) => !ended(run.state)) && <Run at={at} state={state.state} />}
+      {!task.done && !runs.some((run) => !ended(run.state)) && (
+        <p>
+          <EditTask at={at} title={task.title} />
+        </p>
+      )}
       {task.details && <p className={css.details}>{task.details}</p>}
       {task.depends_on.length > 0 && (
         <Section title="Depends on">

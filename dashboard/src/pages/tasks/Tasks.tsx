@@ -13,6 +13,7 @@ import { RunFeature } from "./RunFeature";
 import { TaskPanel } from "./TaskPanel";
 import css from "./Tasks.module.css";
 import { useGoing } from "./useGoing";
+import { Write } from "./Write";
 
 const route = getRouteApi("/tasks");
 const Graph = lazy(() => import("./Graph"));
@@ -86,6 +87,7 @@ function Choices({ project, names }: { project: string; names: string[] }) {
           </button>
         ))}
       </fieldset>
+      <Write project={project} feature={feature} />
       <RunFeature project={project} feature={feature ?? (features.length === 1 ? features[0]?.id : undefined)} />
     </div>
   );

@@ -1,0 +1,134 @@
+// Writing tasks: a new feature, a new task, another title. Each is a commit of the member on the project's default branch.
+import { Plus } from "lucide-react";
+import { useState } from "react";
+import { useAct, useMay, useRead } from "../../api/query";
+import { Button } from "../../ui/Button";
+import { Dialog } from "../../ui/Dialog";
+import { Choice, Field, Form } from "../../ui/Form";
+import { notify } from "../../ui/Toasts";
+import type { TaskView } from "./board";
+
+/** The buttons above the board. */
+export function Write({ project, feature }: { project: string; feature?: string }) {
+  const task = useMay("task.add");
+  const begin = useMay("feature.new");
+  const [open, setOpen] = useState<"task" | "feature">();
+  const close = () => setOpen(undefined);
+  return (
+    <>
+      {begin && <Button onClick={() => setOpen("feature")}>New feature</Button>}
+      {task && (
+        <Button onClick={() => setOpen("task")}>
+          <Plus size={14} aria-hidden /> Add a task
+        </Button>
+      )}
+      {open === "task" && (
+        <Dialog title={`Add a task to ${project}`} open onClose={close}>
+          <AddTask project={project} feature={feature} onClose={close} />
+        </Dialog>
+      )}
+      {open === "feature" && (
+        <Dialog title={`New feature of ${project}`} open onClose={close}>
+          <NewFeature project={project} onClose={close} />
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+function AddTask({ project, feature, onClose }: { project: string; feature?: string; onClose: () => void }) {
+  const shown = useRead("project.show", { project });
+  const features = shown.data?.features ?? [];
+  const [of, setOf] = useState(feature ?? "");
+  const [title, setTitle] = useState("");
+  const chosen = of || (features.at(-1)?.id ?? "");
+  const add = useAct("task.add", {
+    done: (written) => {
+      notify({ tone: "good", title: `${written.task} is written.` });
+      onClose();
+    },
+  });
+  return (
+    <Form
+      deed="Add it"
+      busy={add.isPending}
+      disabled={title.trim() === "" || chosen === ""}
+      onSend={() => add.mutate({ project, feature: chosen, title: title.trim() })}
+      onClose={onClose}
+    >
+      <Choice label="Feature" options={features.map(({ id }) => ({ key: id, title: id }))} value={chosen} onChange={setOf} />
+      <Field
+        label="What is to be done"
+        value={title}
+        hint="It is written to the end of the feature’s tasks.md."
+        onChange={(event) => setTitle(event.target.value)}
+      />
+    </Form>
+  );
+}
+
+function NewFeature({ project, onClose }: { project: string; onClose: () => void }) {
+  const [name, setName] = useState("");
+  const [description, setDescription] = useState("");
+  const make = useAct("feature.new", {
+    done: ({ feature }) => {
+      notify({ tone: "good", title: `The feature ${feature} is begun.` });
+      onClose();
+    },
+  });
+  return (
+    <Form
+      deed="Begin it"
+      busy={make.isPending}
+      disabled={name.trim() === ""}
+      onSend={() => make.mutate({ project, name: name.trim(), description: description.trim() })}
+      onClose={onClose}
+    >
+      <Field label="Name" value={name} placeholder="user login" onChange={(event) => setName(event.target.value)} />
+      <Field
+        label="What it is for"
+        value={description}
+        hint="Spec-Kit’s own script makes its folder below specs; spec, plan and tasks are written there."
+        onChange={(event) => setDescription(event.target.value)}
+      />
+    </Form>
+  );
+}
+
+/** Changes what one task says. */
+export function EditTask({ at, title }: { at: TaskView["at"]; title: string }) {
+  const may = useMay("task.edit");
+  const [open, setOpen] = useState(false);
+  if (!may) return null;
+  return (
+    <>
+      <Button onClick={() => setOpen(true)}>Change its words</Button>
+      {open && (
+        <Dialog title={`What ${at.task} says`} open onClose={() => setOpen(false)}>
+          <Words at={at} title={title} onClose={() => setOpen(false)} />
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+function Words({ at: { project, feature, task }, title, onClose }: { at: TaskView["at"]; title: string; onClose: () => void }) {
+  const [text, setText] = useState(title);
+  const edit = useAct("task.edit", {
+    done: () => {
+      notify({ tone: "good", title: `${task} is written anew.` });
+      onClose();
+    },
+  });
+  return (
+    <Form
+      deed="Write it"
+      busy={edit.isPending}
+      disabled={text.trim() === "" || text.trim() === title}
+      onSend={() => edit.mutate({ project, feature, task, title: text.trim() })}
+      onClose={onClose}
+    >
+      <Field label="What is to be done" value={text} onChange={(event) => setText(event.target.value)} />
+    </Form>
+  );
+}
