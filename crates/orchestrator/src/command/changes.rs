@@ -213,7 +213,7 @@ pub(super) fn add(asked: &Asked<'_>) -> Planned {
         (None, []) => return Err(Problem::not_found("There is no feature yet.").next("meshwork feature new makes one.").into()),
         (None, several) => {
             let choice = |(project, id, _): &(_, domain::FeatureId, String)| Choice {
-                sentence: format!("add task to {id}: {title}"),
+                sentence: format!("add task to {}: {title}", asked.name_of(project, id)),
                 label: format!("{id} of {}", domain::ProjectName::as_str(project)),
             };
             return Err(Trouble::Which("To which feature?".into(), several.iter().map(choice).collect()));

@@ -7,7 +7,7 @@ mod thing;
 pub(super) use thing::Thing;
 
 use super::{
-    answer::{Choice, listed},
+    answer::Choice,
     memory::Memory,
     pattern::{Fit, Piece, Slot},
     when,
@@ -107,28 +107,37 @@ impl<'a> Asked<'a> {
         self.feature_called(words.last().map_or("", |w| w.low.as_str()), piece).map(Some)
     }
 
+    /// A feature by its name or number, by its project's name before it (`shop/001`), or by that of its project alone.
     fn feature_called(&self, word: &str, piece: Piece) -> Result<InFeature, Trouble> {
-        let all = &self.world.features;
+        let (within, word) = word.split_once('/').map_or((None, word), |(project, feature)| (Some(project), feature));
+        let here = |f: &&(ProjectName, FeatureId, String)| within.is_none_or(|name| f.0.as_str().to_lowercase() == name);
+        let all: Vec<_> = self.world.features.iter().filter(here).collect();
         let number = |text: &str| text.split('-').next().and_then(|n| n.parse::<u64>().ok());
         let exact = all.iter().filter(|(_, id, _)| id.as_str().to_lowercase() == word);
         let numbered = all.iter().filter(|(_, id, _)| word.parse::<u64>().is_ok_and(|n| number(id.as_str()) == Some(n)));
         let begins = all.iter().filter(|(_, id, _)| id.as_str().to_lowercase().starts_with(word));
         let holds = all.iter().filter(|(_, id, _)| word.len() >= 3 && id.as_str().to_lowercase().contains(word));
+        let of_project = all.iter().filter(|(project, ..)| within.is_none() && project.as_str().to_lowercase() == word);
         let slips = all.iter().filter(|(_, id, _)| near(&[&id.as_str().to_lowercase()], word).is_some());
-        match first_some([exact.collect(), numbered.collect(), begins.collect(), holds.collect(), slips.collect()]).as_slice() {
+        let ways = [exact.collect(), numbered.collect(), of_project.collect(), begins.collect(), holds.collect(), slips.collect()];
+        match first_some::<&&(ProjectName, FeatureId, String), 6>(ways).as_slice() {
             [(project, id, _)] => Ok((project.clone(), id.clone())),
-            [] => Err(unknown("feature", word, &all.iter().map(|(_, id, _)| id.to_string()).collect::<Vec<_>>()).into()),
-            several if several.iter().all(|(_, id, _)| *id == several[0].1) => {
-                let names: Vec<_> = several.iter().map(|(project, ..)| project.to_string()).collect();
-                Err(Problem::invalid(format!("Several projects have the feature {}: {}.", several[0].1, listed(&names)))
-                    .next("Name the task's project on the command line: meshwork task run --project.")
-                    .into())
+            [] => {
+                let names: Vec<_> = self.world.features.iter().map(|(project, id, _)| self.name_of(project, id)).collect();
+                Err(unknown("feature", word, &names).into())
             }
             several => {
-                let names: Vec<_> = several.iter().map(|(project, id, title)| (id.to_string(), format!("{project}: {title}"))).collect();
-                self.which("feature", piece, &names)
+                let name =
+                    |(project, id, title): &&&(ProjectName, FeatureId, String)| (self.name_of(project, id), format!("{project}: {title}"));
+                self.which("feature", piece, &several.iter().map(name).collect::<Vec<_>>())
             }
         }
+    }
+
+    /// What names a feature: with its project, where another project has one of this name too.
+    pub(super) fn name_of(&self, project: &ProjectName, feature: &FeatureId) -> String {
+        let elsewhere = self.world.features.iter().any(|(p, id, _)| p != project && id == feature);
+        if elsewhere { format!("{project}/{feature}") } else { feature.to_string() }
     }
 
     /// Where something is to be; none where nothing is said.

@@ -74,7 +74,9 @@ impl<'a> Asked<'a> {
                 let said = self.text.between(piece.from, piece.to);
                 let fitting: Vec<_> = found
                     .iter()
-                    .map(|((project, id), tasks)| (format!("{said} of {id}"), format!("{project}: {}", tasks[0].task.title)))
+                    .map(|((project, id), tasks)| {
+                        (format!("{said} of {}", self.name_of(project, id)), format!("{project}: {}", tasks[0].task.title))
+                    })
                     .collect();
                 self.which("feature", piece, &fitting)
             }

@@ -35,7 +35,8 @@ impl<'a> Asked<'a> {
             let here = |t: &&TaskView| {
                 same_task(&t.at.task, &word.low) && feature.as_ref().is_none_or(|(p, f)| t.at.project == *p && t.at.feature == *f)
             };
-            found.extend(self.world.tasks.iter().filter(here).map(|t| (Thing::Task(t), format!("task {} of {}", t.at.task, t.at.feature))));
+            let name = |t: &TaskView| format!("task {} of {}", t.at.task, self.name_of(&t.at.project, &t.at.feature));
+            found.extend(self.world.tasks.iter().filter(here).map(|t| (Thing::Task(t), name(t))));
         }
         if found.is_empty() && wants("patch") && (is_patch(&word.low) || noun == "patch") {
             found.extend(self.patches_called(&word.low).into_iter().map(|p| (Thing::Patch(p), format!("patch {}", p.id))));
@@ -60,7 +61,7 @@ impl<'a> Asked<'a> {
             .next("Press Ctrl-K and write a part of its name, or “show tasks”, “show runs”, “show patches”.")
             .into()),
             _ => {
-                let names: Vec<_> = found.iter().map(|(thing, new)| (new.clone(), thing.label())).collect();
+                let names: Vec<_> = found.iter().map(|(thing, new)| (new.clone(), thing.label(self))).collect();
                 self.which("one", piece, &names)
             }
         }
@@ -79,7 +80,7 @@ impl<'a> Asked<'a> {
         match held.len() {
             1 => Ok(held.remove(0)),
             0 => Err(nothing_before(if noun.is_empty() { "thing" } else { noun })),
-            _ => self.which("one", piece, &held.iter().map(|t| (t.reference(), t.label())).collect::<Vec<_>>()),
+            _ => self.which("one", piece, &held.iter().map(|t| (t.reference(self), t.label(self))).collect::<Vec<_>>()),
         }
     }
 
@@ -116,18 +117,18 @@ impl<'a> Asked<'a> {
 }
 
 impl Thing<'_> {
-    fn label(&self) -> String {
+    fn label(&self, asked: &Asked<'_>) -> String {
         match self {
-            Self::Task(t) => CommandItem::task(t).label,
+            Self::Task(t) => format!("{} ({})", CommandItem::task(t).label, asked.name_of(&t.at.project, &t.at.feature)),
             Self::Run(r) => CommandItem::run(r).label,
             Self::Patch(p) => CommandItem::patch(p).label,
             Self::Named(item) => format!("{:?} {}", item.kind, item.label).to_lowercase(),
         }
     }
 
-    fn reference(&self) -> String {
+    fn reference(&self, asked: &Asked<'_>) -> String {
         match self {
-            Self::Task(t) => format!("task {} of {}", t.at.task, t.at.feature),
+            Self::Task(t) => format!("task {} of {}", t.at.task, asked.name_of(&t.at.project, &t.at.feature)),
             Self::Run(r) => format!("run {}", r.id),
             Self::Patch(p) => format!("patch {}", p.id),
             Self::Named(item) => item.id.clone(),

@@ -257,3 +257,25 @@ fn what_cannot_be_told_exactly_is_not_proposed() {
     assert_eq!(hidden[0].input["text"], "goon", "what is not seen is not sent");
     assert!(hidden[0].sentence.contains("goon"));
 }
+
+#[test]
+fn features_of_one_name_in_two_projects_are_told_apart_by_their_project() {
+    let mut world = world();
+    let mut other: domain::task::TaskView = world.tasks[3].clone();
+    other.at.project = "shop".parse().unwrap();
+    world.tasks.push(other);
+    world.projects.push("shop".parse().unwrap());
+    world.features.push(("shop".parse().unwrap(), "001-login".parse().unwrap(), "Signing in".into()));
+    let told = |said: &str| told(&world, &Memory::default(), said);
+    assert_eq!(told("run T004"), "Which feature is meant? run T004 of demo/001-login | run T004 of shop/001-login");
+    assert_eq!(told("run T004 of 001"), "Which feature is meant? run T004 of demo/001-login | run T004 of shop/001-login");
+    assert_eq!(
+        told("why is T004 waiting?"),
+        "Which one is meant? why is task T004 of demo/001-login waiting? | why is task T004 of shop/001-login waiting?"
+    );
+    let project = |said: &str| plan(&world, said).changes[0].1["project"].as_str().unwrap().to_owned();
+    assert_eq!(project("run T004 of shop/001-login"), "shop");
+    assert_eq!(project("run T004 of shop"), "shop");
+    assert_eq!(project("run T004 of demo/001"), "demo");
+    assert_eq!(plan(&world, "why is task T004 of shop/001-login waiting?").read.unwrap().input["project"], "shop");
+}
