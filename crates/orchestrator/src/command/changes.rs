@@ -196,10 +196,21 @@ fn review(asked: &Asked<'_>, verdict: Verdict) -> Planned {
             .next(format!("Write it behind a colon: request changes on patch {}: …", short_patch(patch)))
             .into());
     }
-    Plan::changes(
-        "Review a patch.",
-        vec![("patch.review", json!({"project": patch.project, "patch": patch.id, "verdict": verdict, "summary": text}))],
-    )
+    let mut input = json!({"project": patch.project, "patch": patch.id, "verdict": verdict, "summary": text});
+    if let Some((path, line, words)) = on_a_line(&text) {
+        input["summary"] = json!("");
+        input["comments"] = json!([{"path": path, "line": line, "text": words}]);
+    }
+    Plan::changes("Review a patch.", vec![("patch.review", input)])
+}
+
+/// Words about a line, as `src/main.rs:12: use a map`: file, line, and what is said there.
+fn on_a_line(text: &str) -> Option<(&str, u32, &str)> {
+    let (place, words) = text.split_once(": ")?;
+    let (path, line) = place.rsplit_once(':')?;
+    let line = line.parse().ok().filter(|line| *line > 0)?;
+    let fits = !path.is_empty() && !path.contains(char::is_whitespace) && !words.trim().is_empty();
+    fits.then(|| (path, line, words.trim()))
 }
 
 /// Write a new task.

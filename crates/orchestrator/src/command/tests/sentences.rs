@@ -141,6 +141,18 @@ fn patches_are_judged() {
 }
 
 #[test]
+fn a_review_may_be_about_a_line() {
+    let world = world();
+    let input = |said: &str| plan(&world, said).changes[0].1.clone();
+    let found = input("request changes on patch 1a2b: src/main.rs:12: Use a map: it is shorter.");
+    assert_eq!(found["comments"], json!([{"path": "src/main.rs", "line": 12, "text": "Use a map: it is shorter."}]));
+    assert_eq!((&found["summary"], &found["verdict"]), (&json!(""), &json!("reject")));
+    for said in ["see line 3: it leaks", "main.rs:0: no", "main.rs:x: no", ":3: no", "main.rs:3:"] {
+        assert_eq!(input(&format!("comment on 1a2b3c: {said}"))["comments"], json!(null), "{said}");
+    }
+}
+
+#[test]
 fn tasks_are_written() {
     let say = "task.add feature=001-login title=Say goodbye to the person";
     all(&[
