@@ -26,10 +26,15 @@ use tokio::{
     net::TcpStream,
     sync::broadcast,
     task::JoinSet,
+    time::timeout,
 };
 use tokio_stream::wrappers::BroadcastStream;
 
 const PER_SECOND: u64 = 200;
+/// With what a stream of events begins: `/events` says first where the journal ends.
+const FIRST_LINE: &str = "event: head";
+/// How long a stream may take to open.
+const OPEN_TIME: Duration = Duration::from_secs(20);
 
 /// What a round told.
 struct Told {
@@ -143,8 +148,12 @@ async fn watch(
         let mut line = TcpStream::connect(address).await?;
         line.write_all(format!("GET /events HTTP/1.1\r\n{head}\r\n").as_bytes()).await?;
         let mut lines = BufReader::with_capacity(2048, line).lines();
-        // The first comment of the stream: from here on nothing is missed.
-        while lines.next_line().await?.context("the stream ended")? != ":" {}
+        // What a stream begins with: from here on nothing is missed.
+        let opened = async {
+            while lines.next_line().await?.context("the stream ended")? != FIRST_LINE {}
+            anyhow::Ok(())
+        };
+        timeout(OPEN_TIME, opened).await.with_context(|| format!("no stream began with “{FIRST_LINE}” within {OPEN_TIME:?}"))??;
         all.spawn(async move {
             let (mut took, mut last) = (Vec::with_capacity(usize::try_from(count)?), None);
             while (took.len() as u64) < count {
@@ -204,7 +213,7 @@ async fn peer() -> Result<()> {
     let from = sender.clone();
     let events = move || {
         let texts = BroadcastStream::new(from.subscribe()).map(|text| Ok::<_, Infallible>(text.unwrap_or_default()));
-        let open = futures::stream::iter([Ok(Bytes::from_static(b":\n\n"))]);
+        let open = futures::stream::iter([Ok(Bytes::from_static(b"event: head\ndata: 0\n\n"))]);
         std::future::ready(Body::from_stream(open.chain(texts)))
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
