@@ -1,5 +1,6 @@
 // One run: where it is, what the agent does, what it changed. A person can speak to it, answer it, pause and stop it.
 import { getRouteApi, Link } from "@tanstack/react-router";
+import { GitPullRequest } from "lucide-react";
 import { lazy, Suspense } from "react";
 import type { Output, Schemas } from "../../api/call";
 import { useRead } from "../../api/query";
@@ -9,8 +10,9 @@ import { taskLink } from "../../ui/links";
 import { Page } from "../../ui/Page";
 import { Loaded, Loading } from "../../ui/State";
 import { Tabs } from "../../ui/Tabs";
+import ui from "../../ui/ui.module.css";
 import { useWho, withNames } from "../../ui/Who";
-import { runWord, shortRun } from "../../ui/words";
+import { runWord, shortOid, shortRun } from "../../ui/words";
 import { About } from "./About";
 import { LogView } from "./LogView";
 import { Message } from "./Message";
@@ -39,11 +41,27 @@ export default function RunPage() {
       title={`${run?.task?.task ?? (run ? "Checks" : "Run")} · ${shortRun(id)}`}
       before={run && <Badge word={runWord(run)} />}
       after={run?.task && <TaskTitle at={run.task} />}
-      actions={run && <Steer run={run} />}
+      actions={
+        run && (
+          <>
+            {run.patch && <PatchLink patch={run.patch} project={run.project} />}
+            <Steer run={run} />
+          </>
+        )
+      }
       fill
     >
       <Loaded query={query}>{(shown) => <Body key={shown.id} run={shown} />}</Loaded>
     </Page>
+  );
+}
+
+/** Where it goes on once the run has published. */
+function PatchLink({ patch, project }: { patch: string; project?: string | null }) {
+  return (
+    <Link to="/patches/$patch" params={{ patch }} search={{ project: project ?? undefined }} className={ui.button}>
+      <GitPullRequest size={14} aria-hidden /> Patch {shortOid(patch)}
+    </Link>
   );
 }
 
@@ -66,9 +84,10 @@ function Body({ run }: { run: ShownRun }) {
       <div className={css.top}>
         <Stages run={run} />
         {run.why && run.state !== "done" && (
-          <p className={css.why} data-bad={["failed", "lost"].includes(run.state) || undefined}>
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: a long one scrolls, and the keyboard must reach it
+          <section className={css.why} data-bad={["failed", "lost"].includes(run.state) || undefined} aria-label="Why" tabIndex={0}>
             {withNames(run.why, who)}
-          </p>
+          </section>
         )}
         <Questions run={run} />
       </div>

@@ -59,8 +59,8 @@ function List({ tokens, revoke }: { tokens: Token[]; revoke: (token: Token) => v
           title: "Change",
           end: true,
           cell: (token) => (
-            <Button tone="danger" onClick={() => revoke(token)}>
-              Revoke {token.label || token.id}
+            <Button tone="danger" aria-label={`Revoke ${token.label || token.id}`} onClick={() => revoke(token)}>
+              Revoke
             </Button>
           ),
         },
