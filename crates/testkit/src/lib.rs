@@ -1,4 +1,6 @@
-//! Starts real things for tests: a `meshwork up` on a folder of its own, projects made anew, a scripted model.
+//! Starts real things for tests: a `meshwork up` on a folder of its own, projects made anew, a scripted model, a
+//! browser.
+mod browser;
 mod last;
 pub mod model;
 mod processes;
@@ -8,6 +10,7 @@ mod skip;
 mod stock;
 mod up;
 
+pub use browser::Browser;
 pub use last::fails_at_the_end;
 pub use processes::end_all_of;
 pub use random::Random;

@@ -22,6 +22,8 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+/// Whatever port is free.
+const ANY_PORT: &str = "127.0.0.1:0";
 /// How long `up` may take to begin and to end.
 const START_TIME: Duration = Duration::from_secs(60);
 /// How long anything that is waited for may take.
@@ -56,6 +58,7 @@ pub struct Up {
     child: Option<Child>,
     url: String,
     sign_in: String,
+    listen: String,
     env: Vec<(String, String)>,
     http: reqwest::Client,
     // Removed last.
@@ -81,7 +84,7 @@ impl Up {
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let dir = tempfile::Builder::new().prefix("mw-test-").tempdir().unwrap();
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { program: program.into(), child: None, url: String::new(), sign_in: String::new(), env, http, dir }
+        Self { program: program.into(), child: None, url: String::new(), sign_in: String::new(), listen: ANY_PORT.into(), env, http, dir }
     }
 
     /// Sets a variable of its environment; an empty one counts as not set.
@@ -96,7 +99,7 @@ impl Up {
         assert!(self.child.is_none(), "it runs already");
         let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
         let mut command = self.command();
-        command.args(["--json", "up", "--listen", "127.0.0.1:0", "--radicle-listen", "127.0.0.1:0", "--no-open"]);
+        command.args(["--json", "up", "--listen", &self.listen, "--radicle-listen", "127.0.0.1:0", "--no-open"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -105,6 +108,11 @@ impl Up {
         let said: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("up said “{line}”: {e}"));
         let text = |name: &str| said[name].as_str().unwrap_or_else(|| panic!("up said {said}")).to_owned();
         (self.url, self.sign_in) = (text("url"), text("sign_in"));
+    }
+
+    /// From now on it begins at the address that it has now: for pages that are open.
+    pub fn keep_address(&mut self) {
+        self.listen = self.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
     }
 
     /// Ends `up` as Ctrl-C does, and waits for it.
