@@ -12,6 +12,7 @@ mod ends;
 mod engines;
 mod keep;
 mod lost;
+mod orgs;
 mod people;
 mod steer;
 mod stock;

@@ -1,0 +1,278 @@
+//! `meshwork up` of a machine that is in several orgs: starts a process for each, starts it again when it ends, and passes HTTP on
+//! to them. It opens no org itself: no Radicle, no journal, no keys.
+
+use super::{Ends, REQUESTS_END, bind, browse, org::Word, record};
+use crate::{cli, output};
+use domain::{OrgName, Problem};
+use orchestrator::{
+    data_dir::{DataDir, Shape, write_private},
+    lifecycle,
+    machine::{Machine, Options, State},
+};
+use rustix::process::{Pid, Signal, kill_process};
+use server::{Gate, Switch, org_url};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{ExitCode, ExitStatus, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+/// The pause before an org's process that ended is started again; it doubles each time.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The longest such pause.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// A process that stayed up for so long begins anew with the shortest.
+const STEADY: Duration = Duration::from_secs(60);
+/// How long an org's process may take to end in order; then it is killed, and its runs are found again at the next start.
+const END_WAIT: Duration = Duration::from_secs(45);
+
+/// How long the last word of a process that ended is waited for.
+const LAST_WORD: Duration = Duration::from_millis(200);
+
+/// What every org's process is started with.
+#[derive(Debug)]
+struct Start {
+    data: DataDir,
+    executable: PathBuf,
+    address: SocketAddr,
+    slots: Option<u32>,
+    json: bool,
+    switch: Arc<Switch>,
+    stopping: watch::Sender<bool>,
+}
+
+/// Runs until a signal.
+pub(super) async fn run(root: &Path, up: cli::Up, json: bool, mut ends: Ends) -> Result<ExitCode, Problem> {
+    let data = DataDir::open(root)?;
+    let begun = begin(data.clone(), &up, json).await;
+    if begun.is_err() && up.resumed.is_some() {
+        data.retract();
+    }
+    let Begun { start, server, mut orgs, _lock } = begun?;
+    loop {
+        tokio::select! {
+            () = ends.any() => break,
+            () = start.switch.look.notified() => if let Err(problem) = start_new(&start, &mut orgs, None) {
+                tracing::error!(%problem, "the process of a new org could not be started");
+            },
+            Some(_) = orgs.join_next() => {}
+        }
+    }
+    if !json {
+        output::say("Stopping: running work is being saved.");
+    }
+    data.retract();
+    start.stopping.send_replace(true);
+    while orgs.join_next().await.is_some() {}
+    server.abort();
+    let _ = timeout(REQUESTS_END, server).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Begun {
+    start: Arc<Start>,
+    server: tokio::task::JoinHandle<()>,
+    orgs: JoinSet<()>,
+    _lock: orchestrator::data_dir::Lock,
+}
+
+async fn begin(data: DataDir, up: &cli::Up, json: bool) -> Result<Begun, Problem> {
+    let lock = data.lock()?;
+    let (listener, address) = bind(up.resumed.unwrap_or(up.listen)).await?;
+    let executable = std::env::current_exe().map_err(Problem::internal)?;
+    let options = Options { executable: executable.clone(), radicle_listen: None, demo: false, slots: up.slots, only: None };
+    let machine = Machine::new(data.clone(), options);
+    let token = lifecycle::secret()?;
+    let gate = Gate::new(machine.clone(), address, &token);
+    let switch = Arc::new(Switch::new(data.clone(), address));
+    let start = Start {
+        data: data.clone(),
+        executable,
+        address,
+        slots: up.slots,
+        json,
+        switch: switch.clone(),
+        stopping: watch::Sender::new(false),
+    };
+    let (start, mut orgs) = (Arc::new(start), JoinSet::new());
+    start_new(&start, &mut orgs, up.radicle_listen)?;
+    let router = server::several(machine, gate.clone(), switch);
+    let server = tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the HTTP server ended");
+        }
+    });
+    let url = format!("http://{address}");
+    data.announce(&record(&url, Shape::Supervisor), &token)?;
+    if up.resumed.is_none() {
+        greet(&data, &gate, &url, address, up, json)?;
+    }
+    Ok(Begun { start, server, orgs, _lock: lock })
+}
+
+/// Says where everything is.
+fn greet(data: &DataDir, gate: &Gate, url: &str, address: SocketAddr, up: &cli::Up, json: bool) -> Result<(), Problem> {
+    let link = gate.link()?;
+    let orgs = data.orgs();
+    if json {
+        let orgs: Vec<_> = orgs.iter().map(|org| serde_json::json!({"name": org, "url": org_url(org, address)})).collect();
+        output::say(&serde_json::json!({"url": url, "sign_in": link, "data_dir": data.root(), "orgs": orgs}).to_string());
+        return Ok(());
+    }
+    let lines: String = orgs.iter().map(|org| format!("  {org}: {}\n", org_url(org, address))).collect();
+    output::say(&format!(
+        "Meshwork is up at {url}, with {} orgs:\n{lines}Sign a browser in, once, with {link}\nStop it with Ctrl-C.",
+        orgs.len()
+    ));
+    if !up.no_open {
+        browse(&data.sign_in_page(&link)?);
+    }
+    Ok(())
+}
+
+/// Starts a process for each org that has none. The Radicle address that was asked for is that of the org that was there first; the
+/// others take a free port of the same address.
+fn start_new(start: &Arc<Start>, orgs: &mut JoinSet<()>, radicle: Option<SocketAddr>) -> Result<(), Problem> {
+    let mut asked = radicle;
+    for org in start.data.orgs_by_age() {
+        let token = lifecycle::secret()?;
+        if !start.switch.add(&org, token.clone()) {
+            continue;
+        }
+        write_private(&start.data.org(&org).cli_token(), token.as_bytes())?;
+        let listen = asked.take().or_else(|| radicle.map(|address| SocketAddr::new(address.ip(), 0)));
+        let start = start.clone();
+        orgs.spawn(async move { start.keep_up(&org, listen).await });
+    }
+    Ok(())
+}
+
+impl Start {
+    /// Keeps an org's process up, until the machine leaves the org or everything stops.
+    async fn keep_up(&self, org: &OrgName, radicle: Option<SocketAddr>) {
+        let (mut tries, mut stopping) = (0, self.stopping.subscribe());
+        loop {
+            self.switch.becomes(org, State::Starting);
+            let begun = Instant::now();
+            let why = match self.command(org, radicle).spawn() {
+                Ok(child) => self.watch(org, child).await,
+                Err(error) => format!("{} cannot be started: {error}", self.executable.display()),
+            };
+            if *stopping.borrow() {
+                return;
+            }
+            if !self.data.orgs().contains(org) {
+                tracing::info!(%org, "the machine left the org");
+                return self.switch.forget(org);
+            }
+            tries = if begun.elapsed() >= STEADY { 1 } else { tries + 1 };
+            let pause = pause(tries);
+            tracing::error!(%org, why, pause_s = pause.as_secs(), "the org's process ended; it is started again");
+            self.switch.becomes(org, State::Down { why, tries, pause_s: pause.as_secs() });
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = stopped(&mut stopping) => return,
+            }
+        }
+    }
+
+    fn command(&self, org: &OrgName, radicle: Option<SocketAddr>) -> Command {
+        let mut command = Command::new(&self.executable);
+        command.arg("--data-dir").arg(self.data.root()).args(["--org", org.as_str()]);
+        if self.json {
+            command.arg("--json");
+        }
+        command.args(["org-process", "--http", &self.address.to_string()]);
+        for (name, value) in [("--radicle-listen", radicle.map(|a| a.to_string())), ("--slots", self.slots.map(|n| n.to_string()))] {
+            command.args(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+        }
+        // A group of its own: Ctrl-C is meant for the supervisor, which then ends all in order.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+        command
+    }
+
+    /// Follows an org's process to its end, and says how it ended. Its standard input is held until then: when this process
+    /// dies, that ends, and so does the other.
+    async fn watch(&self, org: &OrgName, mut child: Child) -> String {
+        let (_line, mut said) = (child.stdin.take(), child.stdout.take().map(|out| BufReader::new(out).lines()));
+        let (mut stopping, mut told, mut because) = (self.stopping.subscribe(), false, None);
+        loop {
+            tokio::select! {
+                word = next(&mut said) => match word {
+                    Word::Serves => self.switch.becomes(org, State::Up),
+                    Word::Another => self.switch.look.notify_one(),
+                    Word::Ends(problem) => because = Some(problem.what),
+                },
+                ended = child.wait() => {
+                    if because.is_none() && let Ok(Word::Ends(problem)) = timeout(LAST_WORD, next(&mut said)).await {
+                        because = Some(problem.what);
+                    }
+                    return because.unwrap_or_else(|| ended.map_or_else(|e| e.to_string(), how));
+                }
+                () = stopped(&mut stopping), if !told => {
+                    told = true;
+                    signal(&child, Signal::TERM);
+                }
+                () = sleep(END_WAIT), if told => signal(&child, Signal::KILL),
+            }
+        }
+    }
+}
+
+/// The next that an org's process tells; it never comes when it tells nothing more.
+async fn next(said: &mut Option<Lines<BufReader<ChildStdout>>>) -> Word {
+    while let Some(lines) = said {
+        match lines.next_line().await {
+            Ok(Some(line)) => {
+                if let Ok(word) = serde_json::from_str(&line) {
+                    return word;
+                }
+            }
+            _ => *said = None,
+        }
+    }
+    std::future::pending().await
+}
+
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|s| *s).await;
+}
+
+fn pause(tries: u32) -> Duration {
+    PAUSE.saturating_mul(1 << (tries.max(1) - 1).min(16)).min(PAUSE_MAX)
+}
+
+fn signal(child: &Child, signal: Signal) {
+    if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// How a process ended, in words.
+fn how(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("its process was ended by signal {signal}"),
+        (None, code) => format!("its process ended with exit code {}", code.unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_doubles_up_to_a_limit() {
+        let pauses: Vec<u64> = [1, 2, 3, 6, 7, 40].into_iter().map(|tries| pause(tries).as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 32, 60, 60]);
+    }
+}

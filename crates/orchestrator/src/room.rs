@@ -1,0 +1,184 @@
+//! The machine's room, which all its orgs share: what each takes stands in a file of its own (`orgs/<org>/taken.json`), written
+//! before the lease is journaled, and read under one lock of the machine (`<data>/room.lock`) by whoever admits.
+//!
+//! So two orgs never get the same room, and nothing has to run for that but the two. What an org's process held when it died
+//! stays taken until a process of that org has read its journal again. There is no fsync: a power cut ends the runs too.
+
+use crate::{
+    data_dir::{DataDir, storage},
+    limits,
+};
+use domain::{OrgName, Problem, capacity::Taken};
+use rustix::fs::{FlockOperation, flock};
+use std::{
+    fs::File,
+    io::ErrorKind,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
+
+/// One org's share in the machine's room.
+#[derive(Debug)]
+pub struct Room {
+    data: DataDir,
+    org: OrgName,
+    lock: File,
+    own: File,
+    path: PathBuf,
+    /// What the file says.
+    told: Mutex<Option<Taken>>,
+}
+
+/// The right to take room, held by one process of the machine at a time.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    room: &'a Room,
+    /// What other orgs take.
+    pub others: Taken,
+}
+
+impl Room {
+    /// Opens an org's share. What it took before it was last ended stays until [`Room::tell`].
+    ///
+    /// # Errors
+    /// When its files cannot be opened.
+    pub fn open(data: &DataDir, org: &OrgName) -> Result<Self, Problem> {
+        let open = |path: &Path| {
+            let file = File::options().create(true).truncate(false).read(true).write(true).mode(0o600).open(path);
+            file.map_err(|e| storage(path, &e))
+        };
+        let path = data.org(org).taken();
+        let (lock, own) = (open(&data.room_lock())?, open(&path)?);
+        Ok(Self { data: data.clone(), org: org.clone(), lock, own, path, told: Mutex::default() })
+    }
+
+    /// What other orgs of the machine take now.
+    ///
+    /// # Errors
+    /// When one has not told yet what it takes.
+    pub fn others(&self) -> Result<Taken, Problem> {
+        let others = self.data.orgs().into_iter().filter(|org| *org != self.org);
+        others.map(|org| read(&self.data.org(&org).taken())).try_fold(Taken::default(), |sum, taken| Ok(sum.plus(taken?)))
+    }
+
+    /// Waits for its turn, and looks what is taken.
+    ///
+    /// # Errors
+    /// When the turn does not come in time, or another org has not told yet what it takes: waiting helps.
+    pub fn turn(&self) -> Result<Turn<'_>, Problem> {
+        let begun = Instant::now();
+        while flock(&self.lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            if begun.elapsed() > limits::ROOM_WAIT {
+                return Err(Problem::unavailable("Another org of this machine is taking room, and does not come to an end."));
+            }
+            std::thread::sleep(limits::ROOM_PAUSE);
+        }
+        // From here on the lock is let go when the turn is dropped, also on a mistake.
+        let mut turn = Turn { room: self, others: Taken::default() };
+        turn.others = self.others()?;
+        Ok(turn)
+    }
+
+    /// Says what the org takes now. Whoever takes more says it within its [`Turn`]; giving back needs none.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn tell(&self, taken: Taken) -> Result<(), Problem> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told == Some(taken) {
+            return Ok(());
+        }
+        let bytes = serde_json::to_vec(&taken).map_err(Problem::internal)?;
+        // In this order a reader finds the whole of the one or of the other, perhaps with a rest behind it.
+        let written = self.own.write_all_at(&bytes, 0).and_then(|()| self.own.set_len(bytes.len() as u64));
+        written.map_err(|e| storage(&self.path, &e))?;
+        *told = Some(taken);
+        Ok(())
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let _ = flock(&self.room.lock, FlockOperation::Unlock);
+    }
+}
+
+/// What an org takes, as its file says.
+fn read(path: &Path) -> Result<Taken, Problem> {
+    let unknown = || {
+        Problem::unavailable("Another org of this machine has not told yet what of the machine it uses.")
+            .next("Wait until it has started; meshwork org list says how it does.")
+    };
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Err(unknown()),
+        Err(e) => return Err(storage(path, &e)),
+    };
+    let first = serde_json::Deserializer::from_slice(&text).into_iter::<Taken>().next();
+    first.and_then(Result::ok).ok_or_else(unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use domain::{
+        capacity::{Lane, Resources},
+        manifest::Class,
+        run::RunState,
+    };
+
+    fn two() -> (tempfile::TempDir, Room, Room) {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(folder.path()).unwrap();
+        let room = |name: &str| {
+            let name = name.parse().unwrap();
+            std::fs::create_dir_all(data.org(&name).root).unwrap();
+            std::fs::write(data.org(&name).record(), "{}").unwrap();
+            Room::open(&data, &name).unwrap()
+        };
+        let (acme, beta) = (room("acme"), room("beta"));
+        (folder, acme, beta)
+    }
+
+    fn working(memory_bytes: u64) -> Taken {
+        Taken::default().with(Class::Agent, RunState::Working, Resources { cpu_milli: 1000, memory_bytes, disk_bytes: 1, gpus: 0 })
+    }
+
+    #[test]
+    fn nothing_is_admitted_before_every_org_said_what_it_takes() {
+        let (_folder, acme, beta) = two();
+        assert!(acme.turn().unwrap_err().passes());
+        beta.tell(working(7)).unwrap();
+        assert_eq!(acme.turn().unwrap().others, working(7));
+        // Its process died: what it took stays taken.
+        drop(beta);
+        assert_eq!(acme.turn().unwrap().others.beside(Class::Agent), Lane { slots: 1, reserved: working(7).work.reserved });
+    }
+
+    #[test]
+    fn one_at_a_time_takes_room_and_a_shorter_text_is_read_too() {
+        let (_folder, acme, beta) = two();
+        acme.tell(working(1 << 40)).unwrap();
+        beta.tell(Taken::default()).unwrap();
+        let turn = acme.turn().unwrap();
+        assert!(beta.turn().unwrap_err().passes(), "it is acme's turn");
+        drop(turn);
+        acme.tell(working(1)).unwrap();
+        std::fs::OpenOptions::new().append(true).open(&acme.path).unwrap().write_at(b"}rest", 200).unwrap();
+        assert_eq!(beta.turn().unwrap().others, working(1));
+        acme.tell(Taken::default()).unwrap();
+        assert_eq!(beta.turn().unwrap().others, Taken::default());
+    }
+
+    #[test]
+    fn checks_and_work_have_slots_of_their_own_and_share_memory() {
+        let both = working(30).with(Class::Ci, RunState::Preparing, Resources { cpu_milli: 500, memory_bytes: 20, disk_bytes: 1, gpus: 0 });
+        let both = both.with(Class::Agent, RunState::Verifying, Resources { cpu_milli: 1000, memory_bytes: 99, disk_bytes: 9, gpus: 0 });
+        let found = both.beside(Class::Ci);
+        assert_eq!((found.slots, found.reserved.cpu_milli, found.reserved.memory_bytes), (1, 500, 50));
+        assert_eq!((both.beside(Class::Agent).slots, both.beside(Class::Job).reserved.cpu_milli), (2, 1000));
+    }
+}
