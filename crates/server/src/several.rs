@@ -104,7 +104,8 @@ async fn page(State(front): State<Front>) -> Response {
         }
     };
     let lines: String = front.switch.joined().into_iter().map(line).collect();
-    let body = format!("<h1>Orgs of this machine</h1><p>Each is a world of its own, and opens at an address of its own.</p><ul>{lines}</ul>");
+    let body =
+        format!("<h1>Orgs of this machine</h1><p>Each is a world of its own, and opens at an address of its own.</p><ul>{lines}</ul>");
     frame("Orgs · Meshwork", &body).into_response()
 }
 

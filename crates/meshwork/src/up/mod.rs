@@ -157,8 +157,7 @@ async fn become_supervisor(running: &Running) -> Problem {
     let _ = tokio::time::timeout(REQUESTS_END, ended).await;
     let address = running.url.trim_start_matches("http://");
     // Everything but standard input and output is closed with the old program; its runners go on, and are found again.
-    let error =
-        Command::new(&running.machine.options.executable).args(std::env::args_os().skip(1)).args(["--resumed", address]).exec();
+    let error = Command::new(&running.machine.options.executable).args(std::env::args_os().skip(1)).args(["--resumed", address]).exec();
     Problem::unavailable(format!("The program could not be started anew for several orgs: {error}."))
         .next("Nothing is lost: start meshwork up again.")
 }

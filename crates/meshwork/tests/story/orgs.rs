@@ -204,7 +204,7 @@ async fn what_dies_takes_nothing_else_with_it() {
 async fn two_orgs_never_get_the_same_room() {
     let up = machine().await;
     let total = up.ok(&["capacity"]).await[0]["capacity"]["total"]["memory_bytes"].as_u64().unwrap();
-    let most = format!("{PASSES}[resources]\ncpu_milli = 100\nmemory_bytes = {}\ndisk_bytes = 1000000\n", total / 10 * 6);
+    let most = format!("{PASSES}[resources]\ncpu_milli = 500\nmemory_bytes = {}\ndisk_bytes = 200000000\n", total / 10 * 6);
     acp_project(&up, "large", &most).await;
     acp_agent(&up, "beat", &[]).await;
     let run = up.start_task("T001", "beat").await;
