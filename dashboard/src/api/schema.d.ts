@@ -51,6 +51,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/org/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The orgs of this machine, as far as the caller may know of them. */
+        get: operations["org_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/org/show": {
         parameters: {
             query?: never;
@@ -1440,6 +1457,34 @@ export interface components {
             /** @description The member who owns it, by name. */
             owner: string;
         };
+        /** @description An org of the machine, and how it does. */
+        Joined: {
+            /** @description Its name. */
+            name: components["schemas"]["OrgName"];
+            /** @description Its address for browsers. */
+            url?: string | null;
+        } & ({
+            /** @constant */
+            state: "starting";
+        } | {
+            /** @constant */
+            state: "up";
+        } | {
+            /** @constant */
+            state: "down";
+            /** @description How it ended. */
+            why: string;
+            /**
+             * Format: uint32
+             * @description How often in a row it did not stay up.
+             */
+            tries: number;
+            /**
+             * Format: uint64
+             * @description Seconds between its end and its next start.
+             */
+            pause_s: number;
+        });
         Added: {
             project: components["schemas"]["Project"];
             /** @description What the person should know. */
@@ -3344,6 +3389,16 @@ export interface components {
             slots: number;
         } | {
             /** @constant */
+            code: "other_orgs";
+            /** @description What they use. */
+            taken: components["schemas"]["Lane"];
+        } | {
+            /** @constant */
+            code: "not_known";
+            /** @description Why. */
+            message: string;
+        } | {
+            /** @constant */
             code: "expired";
         } | {
             /** @constant */
@@ -3361,6 +3416,25 @@ export interface components {
         };
         /** @description Where a device runs things. */
         Runtime: "local" | "kubernetes";
+        /** @description What runs of one kind take of a machine. */
+        Lane: {
+            /**
+             * Format: uint32
+             * @description Slots that they hold.
+             * @default 0
+             */
+            slots: number;
+            /**
+             * @description What is reserved for those that compute.
+             * @default {
+             *       "cpu_milli": 0,
+             *       "memory_bytes": 0,
+             *       "disk_bytes": 0,
+             *       "gpus": 0
+             *     }
+             */
+            reserved: components["schemas"]["Resources"];
+        };
         /** @description The model that the command bar may ask, and what it may use in a day. */
         Settings: {
             /** @description The model; none where there is none. */
@@ -3438,6 +3512,8 @@ export interface components {
              * @description How many of those are free now.
              */
             slots_free: number;
+            /** @description What of it other orgs of the same machine use now; which ones, and for what, is not told. */
+            others?: components["schemas"]["Lane"];
         };
         /** @description Something that runs on a device. */
         Pod: {
@@ -3763,6 +3839,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OrgView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    org_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Joined"][];
                 };
             };
             default: components["responses"]["Problem"];
