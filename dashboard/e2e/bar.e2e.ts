@@ -1,8 +1,7 @@
 // The main job once more, with nothing but the command bar: every step is a sentence, a yes, or a thing that the bar found.
 import type { Page } from "playwright-core";
 import { it } from "vitest";
-import { enter } from "./keys";
-import { facts, onStage, RUN_MS, there, title } from "./stage";
+import { facts, onStage, RUN_MS, there, title, until } from "./stage";
 
 const { task = "T001", file = "", printed = "", remark = "" } = facts;
 
@@ -11,9 +10,9 @@ async function say(page: Page, sentence: string) {
   const bar = page.getByRole("dialog", { name: "Command bar" });
   if ((await bar.count()) === 0) await page.keyboard.press("Control+k");
   await there(bar);
-  await page.keyboard.type(sentence);
-  await there(bar.getByRole("option", { name: `“${sentence}”` }));
-  await page.keyboard.press("Enter");
+  const field = bar.getByRole("combobox", { name: "Find or do anything" });
+  await field.pressSequentially(sentence);
+  await field.press("Enter");
   return bar.getByRole("article", { name: `You said: ${sentence}` }).last();
 }
 
@@ -29,9 +28,11 @@ async function have(page: Page, sentence: string) {
 
 /** Goes to what a sentence found. */
 async function goTo(page: Page, sentence: string, name: RegExp): Promise<void> {
-  const answer = await say(page, sentence);
-  await there(answer.getByRole("link", { name }));
-  await enter(page, "link", name);
+  const link = (await say(page, sentence)).getByRole("link", { name }).first();
+  await there(link);
+  const to = new URL((await link.getAttribute("href")) ?? "", page.url()).pathname;
+  await link.press("Enter");
+  await until(`the page of ${to}`, async () => new URL(page.url()).pathname === to);
 }
 
 it("a task is run, watched, reviewed, done again and merged by the command bar alone", () =>

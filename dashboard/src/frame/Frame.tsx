@@ -80,7 +80,8 @@ function Main() {
   const first = useRef(true);
   const ready = useReady();
   useEffect(() => {
-    if (!first.current) main.current?.focus({ preventScroll: true });
+    // Not away from a dialog that was opened meanwhile: words that are being typed would be lost.
+    if (!first.current && !document.querySelector("[role=dialog]")) main.current?.focus({ preventScroll: true });
     first.current = path === undefined;
   }, [path]);
   return (
