@@ -58,6 +58,7 @@ pub(crate) async fn start(
             .because("Tokens and sign-ins would go over the network in plain text.")
             .next("Listen on 127.0.0.1, and forward the port by SSH; serving over the tailnet comes with the mesh."));
     }
+    no_image_of_memory();
     let data = DataDir::open(root)?;
     let lock = data.lock()?;
     let listener = TcpListener::bind(listen).await.map_err(|e| port(listen, &e))?;
@@ -80,6 +81,14 @@ pub(crate) async fn start(
     let url = format!("http://{address}");
     machine.data.announce(&UpRecord { pid: std::process::id(), url: url.clone(), version: env!("CARGO_PKG_VERSION").into() }, &token)?;
     Ok(Running { machine, url, token, gate, stop, server, _lock: lock })
+}
+
+/// A crash leaves no image of this process's memory, nor of those that it starts: there are keys in it.
+fn no_image_of_memory() {
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Core, none) {
+        tracing::warn!(%error, "images of memory after a crash cannot be turned off");
+    }
 }
 
 impl Running {

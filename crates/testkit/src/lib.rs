@@ -1,4 +1,6 @@
 //! Starts real things for tests: a `meshwork up` on a folder of its own, projects made anew, a scripted model.
+pub mod canary;
+mod login;
 pub mod model;
 mod processes;
 mod random;
@@ -7,7 +9,8 @@ mod skip;
 mod stock;
 mod up;
 
-pub use processes::end_all_of;
+pub use login::TokenServer;
+pub use processes::{descendants, end_all_of};
 pub use random::Random;
 pub use repository::{Repository, git, random_name};
 pub use skip::skip;

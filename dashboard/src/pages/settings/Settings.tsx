@@ -8,6 +8,7 @@ import { Page, Section } from "../../ui/Page";
 import ui from "../../ui/ui.module.css";
 import { Backup } from "./Backup";
 import css from "./Settings.module.css";
+import { Quotas } from "./Quotas";
 import { Tokens } from "./Tokens";
 import { Webhook } from "./Webhook";
 
@@ -24,6 +25,7 @@ export default function Settings() {
           <Notifications />
         </div>
       </Section>
+      <Quotas />
       {webhook && <Webhook />}
       {tokens && <Tokens />}
       {backup && <Backup />}
