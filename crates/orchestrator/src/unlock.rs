@@ -83,7 +83,7 @@ fn protected(dir: &Path) -> Result<bool, Problem> {
 }
 
 fn passphrase(dir: &Path) -> Result<Secret, Problem> {
-    if let Some(path) = std::env::var_os(PASSPHRASE_FILE) {
+    if let Some(path) = std::env::var_os(PASSPHRASE_FILE).filter(|path| !path.is_empty()) {
         let path = Path::new(&path);
         let mut text = String::new();
         let read = File::open(path).and_then(|file| file.take(PASSPHRASE_BYTES_MAX).read_to_string(&mut text));

@@ -11,7 +11,14 @@ test("an agent goes through the form unchanged", () => {
     needs: [],
     used: { calls: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0 },
   };
-  expect(inputOf(draftOf(agent))).toMatchObject({ name: "cleaner", engine: "command", command: "npx prettier -w .", tokens: 5, calls: 2, money: "1.50" });
+  expect(inputOf(draftOf(agent))).toMatchObject({
+    name: "cleaner",
+    engine: "command",
+    command: "npx prettier -w .",
+    tokens: 5,
+    calls: 2,
+    money: "1.50",
+  });
   expect(engineText(agent.engine)).toBe("command: npx prettier -w .");
 });
 

@@ -125,7 +125,8 @@ function What({ kind, login }: Credential) {
 
 /** A login is a whole file; a kind that is not for models says so. */
 const hints: Partial<Record<Schemas["CredentialKind"], string>> = {
-  login: "The content of the file that the engine wrote when you signed in (~/.codex/auth.json), or GitHub's token. Only the gateway uses it.",
+  login:
+    "The content of the file that the engine wrote when you signed in (~/.codex/auth.json), or GitHub's token. Only the gateway uses it.",
   "git-host": "Say whose it is as the host's name: github.com.",
 };
 

@@ -7,8 +7,8 @@ import { Choice } from "../../ui/Form";
 import { Page, Section } from "../../ui/Page";
 import ui from "../../ui/ui.module.css";
 import { Backup } from "./Backup";
-import css from "./Settings.module.css";
 import { Quotas } from "./Quotas";
+import css from "./Settings.module.css";
 import { Tokens } from "./Tokens";
 import { Webhook } from "./Webhook";
 
