@@ -206,7 +206,7 @@ fn change(device: &Did, writer: u64) -> Event {
 }
 
 fn usage() -> Usage {
-    Usage { calls: 1, input_tokens: 12_000, cached_tokens: 8_000, output_tokens: 900 }
+    Usage { calls: 1, input_tokens: 12_000, cached_tokens: 8_000, output_tokens: 900, ..Usage::default() }
 }
 
 fn run(n: u64) -> RunId {

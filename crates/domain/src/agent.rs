@@ -1,6 +1,6 @@
 //! Agents: a named worker of an org, its engine and its settings. Lives in the org repository as `agents/<name>.toml`.
 
-use crate::{AgentName, CredentialName, Did, usage::Budget};
+use crate::{AgentName, CredentialName, Did, quota::Price, usage::Budget};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,9 @@ pub struct Model {
     pub api: ModelApi,
     /// The credential in the vault that holds its key.
     pub credential: CredentialName,
+    /// What it costs; where nothing is said, as the org's `quotas.toml` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
 }
 
 /// The wire form of a model provider.
@@ -87,6 +90,8 @@ pub enum ModelApi {
     Chat,
     /// Anthropic Messages.
     Messages,
+    /// Google Gemini (`generateContent`).
+    Gemini,
 }
 
 /// Who answers when an engine asks whether it may use a tool. Our sandbox is the boundary, so the default allows.

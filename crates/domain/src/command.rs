@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What its model may use in a day where nothing is said.
-pub const BUDGET: Budget = Budget { tokens: 1_000_000, calls: 500 };
+pub const BUDGET: Budget = Budget { tokens: 1_000_000, calls: 500, money: None };
 /// Where the settings lie among what is projected of the command bar.
 pub const SETTINGS: &str = "settings";
 

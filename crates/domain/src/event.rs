@@ -3,9 +3,10 @@
 //! An event carries facts and hashes; content (log text, prompts, messages, manifests) lies in blobs that can be erased.
 //! [`project`] (`event/projection.rs`) is the one place that says what an event changes. It is pure, so that the projections can be rebuilt.
 
+pub mod kind;
 mod projection;
 
-pub use projection::{Before, Projected, project};
+pub use projection::{Before, Projected, project, spent_id};
 
 use crate::{
     AgentName, CredentialName, Did, Hash, LeaseId, Oid, OrgName, PatchId, ProjectName, RevisionId, Rid, RunId, TaskRef, Timestamp,
@@ -117,6 +118,11 @@ pub enum Body {
     AgentSet {
         /// Its name.
         agent: AgentName,
+        /// The commit in the org repository.
+        commit: Oid,
+    },
+    /// Quotas of the org were changed.
+    QuotasSet {
         /// The commit in the org repository.
         commit: Oid,
     },
@@ -332,6 +338,9 @@ pub enum Body {
         usage: Usage,
         /// How long it took.
         duration_ms: u64,
+        /// The blobs of the request and the answer, where the org wants them kept.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        content: Vec<Hash>,
     },
     /// Counting checks ended.
     ChecksEnded {
@@ -444,22 +453,6 @@ pub enum Body {
     BackedUp,
     /// A backup was taken up: the journal goes on as a new incarnation.
     Restored,
-}
-
-/// The kinds of things that are projected from events.
-pub mod kind {
-    /// A [`crate::run::Run`], by run id.
-    pub const RUN: &str = "run";
-    /// The [`crate::RunId`] of a run that has not ended, by itself: these are few, however long the history is.
-    pub const ACTIVE: &str = "active";
-    /// A [`crate::task::Claim`], by the task's full name.
-    pub const CLAIM: &str = "claim";
-    /// The [`crate::PatchId`] that a comment is on, by the comment's id.
-    pub const COMMENT: &str = "comment";
-    /// A [`crate::project::MirrorState`], by project.
-    pub const MIRROR: &str = "mirror";
-    /// The command bar's [`crate::command::Settings`], and its [`crate::usage::Usage`] by [`crate::command::day`].
-    pub const COMMAND: &str = "command";
 }
 
 impl Body {

@@ -1,5 +1,6 @@
 //! What a run used of a model, and what it may use.
 
+use crate::money::Money;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +13,22 @@ pub struct Usage {
     pub input_tokens: u64,
     /// Tokens read from the provider's cache.
     pub cached_tokens: u64,
+    /// Tokens written into the provider's cache, where it counts them; they are among the read ones.
+    #[serde(default, skip_serializing_if = "none")]
+    pub cache_written_tokens: u64,
     /// Tokens written, reasoning among them.
     pub output_tokens: u64,
+    /// What it cost, as far as prices are known.
+    #[serde(default, skip_serializing_if = "Money::is_zero")]
+    pub cost: Money,
+    /// Calls whose price nobody knows: their cost is not nothing, it is unknown.
+    #[serde(default, skip_serializing_if = "none")]
+    pub unpriced_calls: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde wants it.
+fn none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Usage {
@@ -24,7 +39,24 @@ impl Usage {
             calls: self.calls.saturating_add(other.calls),
             input_tokens: self.input_tokens.saturating_add(other.input_tokens),
             cached_tokens: self.cached_tokens.saturating_add(other.cached_tokens),
+            cache_written_tokens: self.cache_written_tokens.saturating_add(other.cache_written_tokens),
             output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            cost: self.cost.plus(other.cost),
+            unpriced_calls: self.unpriced_calls.saturating_add(other.unpriced_calls),
+        }
+    }
+
+    /// What is left of it without the other.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        Self {
+            calls: self.calls.saturating_sub(other.calls),
+            input_tokens: self.input_tokens.saturating_sub(other.input_tokens),
+            cached_tokens: self.cached_tokens.saturating_sub(other.cached_tokens),
+            cache_written_tokens: self.cache_written_tokens.saturating_sub(other.cache_written_tokens),
+            output_tokens: self.output_tokens.saturating_sub(other.output_tokens),
+            cost: self.cost.minus(other.cost),
+            unpriced_calls: self.unpriced_calls.saturating_sub(other.unpriced_calls),
         }
     }
 
@@ -34,7 +66,7 @@ impl Usage {
     }
 }
 
-/// What one run may use. Enforced by the gateway before it forwards a call.
+/// What one run may use, or everything of a period. Enforced by the gateway before it forwards a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
@@ -42,24 +74,45 @@ pub struct Budget {
     pub tokens: u64,
     /// Calls to the model.
     pub calls: u64,
+    /// Money, in the currency of the org's prices. With it, a model whose price nobody knows is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub money: Option<Money>,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { tokens: 20_000_000, calls: 2_000 }
+        Self { tokens: 20_000_000, calls: 2_000, money: None }
     }
 }
 
 impl Budget {
-    /// Whether `used` leaves room for one more call; otherwise the sentence that says which limit was reached.
-    pub fn allows(self, used: Usage) -> Result<(), String> {
+    /// Whether there is room for a call that uses `call` at the most, where `used` is spent or promised to calls under way;
+    /// otherwise the sentence that says which limit is in the way. `whose` begins it: “The run”.
+    pub fn allows(self, whose: &str, used: Usage, call: Usage) -> Result<(), String> {
+        let after = used.plus(call);
+        if used.calls >= self.calls || after.calls > self.calls {
+            return Err(format!("{whose} made {} of its {} model calls.", used.calls, self.calls));
+        }
         if used.tokens() >= self.tokens {
-            return Err(format!("The run used {} of its {} tokens.", used.tokens(), self.tokens));
+            return Err(format!("{whose} used {} of its {} tokens.", used.tokens(), self.tokens));
         }
-        if used.calls >= self.calls {
-            return Err(format!("The run made {} of its {} model calls.", used.calls, self.calls));
+        if after.tokens() > self.tokens {
+            let (used, most) = (used.tokens(), call.tokens());
+            return Err(format!("{whose} used {used} of its {} tokens, and the next call may use {most}.", self.tokens));
         }
-        Ok(())
+        match self.money {
+            Some(_) if call.unpriced_calls > 0 => Err(format!(
+                "{whose} has a budget of money, and the price of this model is not known. Set it in quotas.toml (meshwork quota price)."
+            )),
+            Some(_) if used.unpriced_calls > 0 => {
+                Err(format!("{whose} has a budget of money, and made {} calls of a price that is not known.", used.unpriced_calls))
+            }
+            Some(money) if used.cost >= money => Err(format!("{whose} spent {} of its {money}.", used.cost)),
+            Some(money) if after.cost > money => {
+                Err(format!("{whose} spent {} of its {money}, and the next call may cost {}.", used.cost, call.cost))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -67,11 +120,29 @@ impl Budget {
 mod tests {
     use super::*;
 
+    fn call(tokens: u64, micros: u64) -> Usage {
+        Usage { calls: 1, input_tokens: tokens, cost: Money::from_micros(micros), ..Usage::default() }
+    }
+
     #[test]
-    fn a_budget_is_spent_when_one_of_its_limits_is_reached() {
-        let budget = Budget { tokens: 100, calls: 2 };
-        assert!(budget.allows(Usage { calls: 1, input_tokens: 50, cached_tokens: 50, output_tokens: 49 }).is_ok());
-        assert!(budget.allows(Usage { calls: 1, input_tokens: 60, cached_tokens: 0, output_tokens: 40 }).is_err());
-        assert!(budget.allows(Usage { calls: 2, ..Usage::default() }).is_err());
+    fn a_budget_is_spent_when_the_next_call_could_reach_beyond_one_of_its_limits() {
+        let budget = Budget { tokens: 100, calls: 2, money: Some(Money::from_micros(50)) };
+        let used = Usage { calls: 1, input_tokens: 50, output_tokens: 40, cost: Money::from_micros(30), ..Usage::default() };
+        assert_eq!(budget.allows("It", used, call(10, 20)), Ok(()));
+        for (next, words) in
+            [(call(11, 1), "may use 11"), (call(1, 21), "may cost"), (Usage { calls: 2, ..Usage::default() }, "model calls")]
+        {
+            assert!(budget.allows("It", used, next).is_err_and(|e| e.contains(words)), "{words}");
+        }
+        assert!(budget.allows("It", Usage { calls: 2, ..Usage::default() }, call(1, 1)).is_err());
+    }
+
+    #[test]
+    fn an_unknown_price_is_not_nothing() {
+        let unknown = Usage { calls: 1, unpriced_calls: 1, ..Usage::default() };
+        let money = Budget { money: Some(Money::MAX), ..Budget::default() };
+        assert!(money.allows("It", Usage::default(), unknown).is_err_and(|e| e.contains("not known")));
+        assert!(money.allows("It", unknown, call(1, 1)).is_err_and(|e| e.contains("not known")));
+        assert_eq!(Budget::default().allows("It", unknown, unknown), Ok(()));
     }
 }

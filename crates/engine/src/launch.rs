@@ -152,6 +152,7 @@ fn general_env(context: &Context<'_>) -> Vec<(String, String)> {
     let root = format!("http://127.0.0.1:{}", context.model_port);
     let provider = match api {
         ModelApi::Messages => [("ANTHROPIC_BASE_URL", root), ("ANTHROPIC_API_KEY", PLACEHOLDER_KEY.into())],
+        ModelApi::Gemini => [("GOOGLE_GEMINI_BASE_URL", root), ("GEMINI_API_KEY", PLACEHOLDER_KEY.into())],
         ModelApi::Responses | ModelApi::Chat => [("OPENAI_BASE_URL", format!("{root}/v1")), ("OPENAI_API_KEY", PLACEHOLDER_KEY.into())],
     };
     let more = [("MESHWORK_MODEL", model.to_owned()), ("MESHWORK_CONTEXT_URL", context.mcp_url())];

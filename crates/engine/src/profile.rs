@@ -57,7 +57,7 @@ pub enum Api {
     Chat,
     /// Anthropic Messages.
     Messages,
-    /// Google's Gemini, which no agent's model can have yet.
+    /// Google's Gemini.
     Gemini,
 }
 
@@ -67,6 +67,7 @@ impl From<ModelApi> for Api {
             ModelApi::Responses => Self::Responses,
             ModelApi::Chat => Self::Chat,
             ModelApi::Messages => Self::Messages,
+            ModelApi::Gemini => Self::Gemini,
         }
     }
 }

@@ -23,6 +23,7 @@ mod project;
 mod proof;
 mod publish;
 mod queue;
+mod quotas;
 mod repository;
 mod review;
 mod run;

@@ -1,10 +1,11 @@
 //! The org repository: a private Radicle repository whose files say who and what belongs to the org.
 
-use crate::{Forge, Visibility, convert::Told};
+use crate::{Forge, Visibility, convert::Told, quotas};
 use domain::{
     Did, Oid, Problem, Rid, agent,
     org::{Device, Member, Org, VERSION},
     project::Project,
+    quota::Quotas,
     role::Role,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -28,6 +29,8 @@ pub struct OrgState {
     pub agents: BTreeMap<String, agent::Agent>,
     /// `projects/`, by name.
     pub projects: BTreeMap<String, Project>,
+    /// `quotas.toml`.
+    pub quotas: Quotas,
     /// The commit that says so.
     pub commit: Oid,
 }
@@ -82,7 +85,7 @@ impl Forge {
 
     /// What the org repository says at a commit, checked.
     pub fn org_state_at(&self, rid: &Rid, head: Oid) -> Result<OrgState, Problem> {
-        let files = self.files(rid, &head, &["org.toml", "members/", "devices/", "agents/", "projects/"])?;
+        let files = self.files(rid, &head, &["org.toml", "members/", "devices/", "agents/", "projects/", quotas::FILE])?;
         validate(&files, Some(head))
     }
 
@@ -121,6 +124,7 @@ fn validate(files: &BTreeMap<String, Vec<u8>>, commit: Option<Oid>) -> Result<Or
     let devices = folder(files, "devices", |d: &Device| d.name.clone(), &mut wrong);
     let agents = folder(files, "agents", |a: &agent::Agent| a.name.to_string(), &mut wrong);
     let projects = folder(files, "projects", |p: &Project| p.name.to_string(), &mut wrong);
+    let quotas = quotas::read(files, &mut wrong);
     if let Some(org) = &org
         && org.version > VERSION
     {
@@ -129,8 +133,9 @@ fn validate(files: &BTreeMap<String, Vec<u8>>, commit: Option<Oid>) -> Result<Or
     }
     if let (Some(org), true) = (org, wrong.is_empty()) {
         let zero = "0".repeat(40).parse()?;
-        let state = OrgState { org, members, devices, agents, projects, commit: commit.unwrap_or(zero) };
+        let state = OrgState { org, members, devices, agents, projects, quotas, commit: commit.unwrap_or(zero) };
         relations(&state, &mut wrong);
+        quotas::relations(&state, files, &mut wrong);
         if wrong.is_empty() {
             return Ok(state);
         }
@@ -162,7 +167,7 @@ fn folder<T: DeserializeOwned>(
     found
 }
 
-fn parse<T: DeserializeOwned>(path: &str, content: &[u8], wrong: &mut Vec<String>) -> Option<T> {
+pub(crate) fn parse<T: DeserializeOwned>(path: &str, content: &[u8], wrong: &mut Vec<String>) -> Option<T> {
     let text = match std::str::from_utf8(content) {
         Ok(text) => text,
         Err(error) => {
@@ -182,6 +187,11 @@ fn parse<T: DeserializeOwned>(path: &str, content: &[u8], wrong: &mut Vec<String
 
 fn line_at(content: &[u8], at: usize) -> usize {
     content.iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// The first line that has this word; the first of all where none has.
+pub(crate) fn line_of(content: &[u8], word: &str) -> usize {
+    String::from_utf8_lossy(content).lines().position(|line| line.contains(word)).unwrap_or(0) + 1
 }
 
 /// What must hold between the files.

@@ -45,8 +45,14 @@ pub enum Unlock {
 pub enum CredentialKind {
     /// A key of a model provider.
     ApiKey,
-    /// A token: of a git host, of a service.
+    /// A token of a service.
     Token,
+    /// What a git host takes: a token, or `user:password`. Its provider is the host's name.
+    GitHost,
+    /// The passphrase of a Radicle key.
+    RadiclePassphrase,
+    /// What opens a vault of Obsidian: a sync token, or a path's password.
+    Obsidian,
     /// A login of an engine: the file that it made when a person signed in.
     Login,
     /// Anything else.
@@ -148,6 +154,22 @@ impl Vault {
             credentials.sort_by(|a, b| a.info.name.cmp(&b.info.name));
             Ok(())
         })
+    }
+
+    /// Puts a new secret into the place of this old one, in one step; whether that was still there. Nothing else of the
+    /// credential changes.
+    pub fn replace_secret(&self, name: &CredentialName, old: &Secret, new: Secret) -> Result<bool, Problem> {
+        let mut replaced = false;
+        self.change(|credentials| {
+            let found = credentials.iter_mut().find(|c| c.info.name == *name).ok_or_else(|| unknown(name))?;
+            if found.secret == *old {
+                check(&Credential { info: found.info.clone(), secret: new.clone() })?;
+                found.secret = new;
+                replaced = true;
+            }
+            Ok(())
+        })?;
+        Ok(replaced)
     }
 
     /// A credential with its secret.

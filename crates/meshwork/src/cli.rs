@@ -1,5 +1,6 @@
 //! The command line's words. What they do is in `verbs`.
 
+pub(crate) mod quota;
 mod work;
 
 pub(crate) use work::{OnePatch, Patch, Run, Task};
@@ -61,6 +62,9 @@ pub(crate) enum Verb {
     /// Credentials, encrypted on this machine.
     #[command(subcommand)]
     Credential(Credential),
+    /// What models cost, and how much of them may be used.
+    #[command(subcommand)]
+    Quota(quota::Quota),
     /// Tokens for scripts.
     #[command(subcommand)]
     Token(Token),
@@ -260,6 +264,9 @@ pub(crate) enum Agent {
         /// Model calls that one run may make.
         #[arg(long)]
         calls: Option<u64>,
+        /// Money that one run may cost, as 2.50.
+        #[arg(long)]
+        money: Option<String>,
         /// A person answers the engine's permission requests.
         #[arg(long)]
         ask: bool,
@@ -284,6 +291,8 @@ pub(crate) enum Api {
     Chat,
     /// Anthropic Messages.
     Messages,
+    /// Google Gemini.
+    Gemini,
 }
 
 #[derive(Debug, Subcommand)]
@@ -297,13 +306,51 @@ pub(crate) enum Engine {
     List,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protection {
+    /// The key file alone, which only its owner can read.
+    KeyFile,
+    /// A passphrase of yours.
+    Passphrase,
+    /// A passphrase in the system's keyring.
+    Keyring,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum CredentialKind {
+    /// A key of a model provider.
+    ApiKey,
+    /// A token of a service.
+    Token,
+    /// A login of Codex, Copilot or any OAuth provider: the file that was written at signing in.
+    Login,
+    /// A token of a git host.
+    GitHost,
+    /// The passphrase of a Radicle key.
+    RadiclePassphrase,
+    /// What opens a vault of Obsidian.
+    Obsidian,
+    /// Anything else.
+    Generic,
+}
+
+impl CredentialKind {
+    /// As the action names it.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Credential {
     /// Keep a credential; its value comes from standard input, or is asked for.
     Set {
         /// Its name.
         name: String,
-        /// Whose it is, as openai.
+        /// What it is.
+        #[arg(long, value_enum)]
+        kind: Option<CredentialKind>,
+        /// Whose it is, as openai; of a git host its name, as github.com.
         #[arg(long)]
         provider: Option<String>,
         /// Only in runs of these projects.
@@ -315,6 +362,12 @@ pub(crate) enum Credential {
     },
     /// List the names.
     List,
+    /// Say what unlocks the vault when Meshwork starts; a passphrase comes from standard input, or is asked for.
+    Protect {
+        /// What unlocks it.
+        #[arg(value_enum)]
+        by: Protection,
+    },
     /// Ask the provider whether it is good.
     Test {
         /// Its name.

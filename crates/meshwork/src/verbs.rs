@@ -1,6 +1,7 @@
 //! What each verb does: it calls one action and prints the answer.
 
 mod ask;
+mod quota;
 mod trace;
 mod work;
 
@@ -117,6 +118,7 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
         Verb::Patch(patch) => return work::patches(client, patch, json).await,
         Verb::Trace(args) => return trace::show(client, args, json).await,
         Verb::Credential(credential) => return credentials(client, credential, json).await,
+        Verb::Quota(verb) => return quota::quota(client, verb, json).await,
         Verb::Token(token) => return tokens(client, token, json).await,
         Verb::Journal(journal) => return journals(client, journal, json).await,
         Verb::Ask(ask) => return ask::ask(client, ask, json).await,
@@ -217,14 +219,15 @@ async fn projects(client: &Client, project: cli::Project, json: bool) -> Outcome
 
 async fn agents(client: &Client, agent: cli::Agent, json: bool) -> Outcome {
     match agent {
-        cli::Agent::Add { name, engine, command, model, base_url, api, credential, tokens, calls, ask } => {
+        cli::Agent::Add { name, engine, command, model, base_url, api, credential, tokens, calls, money, ask } => {
             let api = api.map(|a| match a {
                 cli::Api::Responses => "responses",
                 cli::Api::Chat => "chat",
                 cli::Api::Messages => "messages",
+                cli::Api::Gemini => "gemini",
             });
             let permissions = ask.then_some("ask");
-            let input = json!({"name": name, "engine": engine, "command": command, "model": model, "base_url": base_url, "api": api, "credential": credential, "tokens": tokens, "calls": calls, "permissions": permissions});
+            let input = json!({"name": name, "engine": engine, "command": command, "model": model, "base_url": base_url, "api": api, "credential": credential, "tokens": tokens, "calls": calls, "money": money, "permissions": permissions});
             let value = client.call("agent.add", input).await?;
             answer(&value, json, |v| format!("The agent {} is set.{}", at(v, &["name"]), notes(&v["needs"])));
         }
@@ -241,14 +244,27 @@ async fn agents(client: &Client, agent: cli::Agent, json: bool) -> Outcome {
 async fn credentials(client: &Client, credential: cli::Credential, json: bool) -> Outcome {
     let done = |v: &Value| at(v, &["message"]);
     match credential {
-        cli::Credential::Set { name, provider, projects, agents } => {
+        cli::Credential::Set { name, kind, provider, projects, agents } => {
+            let kind = kind.map(cli::CredentialKind::name);
             let value = Secret::new(standard_input("the credential's value")?.trim_end_matches(['\r', '\n']).to_owned());
-            let input = json!({"name": name, "value": value.expose(), "provider": provider, "projects": projects, "agents": agents});
+            let input =
+                json!({"name": name, "value": value.expose(), "kind": kind, "provider": provider, "projects": projects, "agents": agents});
             answer(&client.call("credential.set", input).await?, json, done);
         }
         cli::Credential::List => {
             let value = client.call("credential.list", json!({})).await?;
             output::show(&value, json, show::credentials)?;
+        }
+        cli::Credential::Protect { by } => {
+            let asked = (by == cli::Protection::Passphrase).then(|| standard_input("the vault's passphrase")).transpose()?;
+            let secret = asked.map(|text| Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()));
+            let by = match by {
+                cli::Protection::KeyFile => "key-file",
+                cli::Protection::Passphrase => "passphrase",
+                cli::Protection::Keyring => "keyring",
+            };
+            let input = json!({"by": by, "passphrase": secret.as_ref().map(Secret::expose)});
+            answer(&client.call("credential.protect", input).await?, json, done);
         }
         cli::Credential::Test { name } => {
             let value = client.call("credential.test", json!({ "name": name })).await?;

@@ -28,7 +28,7 @@ use domain::{
     run::Run,
 };
 use forge::{Forge, Node, OrgState};
-use identity::vault::{Unlock, Vault};
+use identity::vault::Vault;
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
@@ -72,6 +72,10 @@ pub struct Org {
     pub driven: Arc<Driven>,
     /// For calls to model providers.
     pub http: gateway::Client,
+    /// What calls under way hold of the budgets that runs share.
+    pub ledger: Arc<gateway::Ledger>,
+    /// The one who renews logins.
+    pub logins: gateway::Logins,
     /// The command bar's conversations.
     pub desk: command::Desk,
     /// Wakes the dispatcher.
@@ -217,7 +221,7 @@ impl Org {
             Fault::AnswerBeforeCommit => Store::open_with_fault(&dir.store(), signer, store::fault::Fault::AnswerBeforeCommit)?,
             _ => Store::open(&dir.store(), signer)?,
         };
-        let vault = Arc::new(Vault::open(&dir.vault(), &Unlock::KeyFile)?);
+        let vault = Arc::new(crate::unlock::open(&dir.vault())?);
         let node = start_node(&forge, &dir, &options)?;
         let org = Self {
             name: record.name,
@@ -227,11 +231,13 @@ impl Org {
             device,
             member,
             forge,
+            ledger: crate::quotas::ledger(&store),
             store,
             vault,
             hub: Arc::default(),
             driven: Arc::default(),
             http: gateway::Client::new()?,
+            logins: gateway::Logins::default(),
             desk: command::Desk::default(),
             wake: Notify::new(),
             mirrors: Notify::new(),

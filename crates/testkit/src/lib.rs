@@ -1,7 +1,9 @@
 //! Starts real things for tests: a `meshwork up` on a folder of its own, projects made anew, a scripted model, a
 //! browser.
 mod browser;
+pub mod canary;
 mod last;
+mod login;
 pub mod model;
 mod processes;
 mod random;
@@ -12,7 +14,8 @@ mod up;
 
 pub use browser::Browser;
 pub use last::fails_at_the_end;
-pub use processes::end_all_of;
+pub use login::TokenServer;
+pub use processes::{descendants, end_all_of};
 pub use random::Random;
 pub use repository::{Repository, git, random_name};
 pub use skip::skip;

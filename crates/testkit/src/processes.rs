@@ -49,6 +49,19 @@ fn processes_of(folder: &Path) -> Vec<i32> {
     found
 }
 
+/// Ids of the living processes that descend from one, and its own.
+pub fn descendants(of: i32) -> Vec<i32> {
+    let ids = fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|e| e.file_name().to_str()?.parse::<i32>().ok());
+    let parents: BTreeMap<i32, i32> =
+        ids.filter_map(|pid| status(pid).filter(|(_, alive)| *alive).map(|(parent, _)| (pid, parent))).collect();
+    let (mut found, mut at) = (vec![of], 0);
+    while let Some(pid) = found.get(at).copied() {
+        found.extend(parents.iter().filter(|(_, parent)| **parent == pid).map(|(child, _)| *child));
+        at += 1;
+    }
+    found
+}
+
 /// The parent of a process, and whether it lives: one that only waits to be collected does not.
 fn status(pid: i32) -> Option<(i32, bool)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -765,6 +765,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/credential/protect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what unlocks the vault when Meshwork starts. */
+        post: operations["credential_protect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/credential/remove": {
         parameters: {
             query?: never;
@@ -776,6 +793,74 @@ export interface paths {
         put?: never;
         /** Forget a credential. */
         post: operations["credential_remove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quota/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What models cost, what may be used of them, and what was used. */
+        get: operations["quota_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quota/set": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set how much the org, a member or an agent may use in a day or a month. */
+        post: operations["quota_set"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quota/price": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set what a model costs. */
+        post: operations["quota_price"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quota/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set which models may be used, and whether content is kept. */
+        post: operations["quota_rules"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2047,10 +2132,24 @@ export interface components {
             cached_tokens: number;
             /**
              * Format: uint64
+             * @description Tokens written into the provider's cache, where it counts them; they are among the read ones.
+             */
+            cache_written_tokens?: number;
+            /**
+             * Format: uint64
              * @description Tokens written, reasoning among them.
              */
             output_tokens: number;
+            /** @description What it cost, as far as prices are known. */
+            cost?: components["schemas"]["Money"];
+            /**
+             * Format: uint64
+             * @description Calls whose price nobody knows: their cost is not nothing, it is unknown.
+             */
+            unpriced_calls?: number;
         };
+        /** @description An amount of money, never negative. Written as a decimal text, as `"12.50"`: neither TOML's nor JSON's numbers are exact. */
+        Money: string;
         /** @description A message of a person to an agent. Its text is a blob. */
         Message: {
             /**
@@ -2242,10 +2341,29 @@ export interface components {
             ended_at?: components["schemas"]["Timestamp"] | null;
             /** @description Why it is where it is, in words. */
             why: string | null;
+            /** @description What it may use of its model, as its manifest says. */
+            budget?: components["schemas"]["Budget"] | null;
             /** @description Where the folder lies that is kept because files of it are in no commit. */
             kept_in?: string | null;
             /** @description Messages of people that its agent did not get, or not yet. */
             undelivered?: components["schemas"]["Undelivered"][];
+        };
+        /** @description What one run may use, or everything of a period. Enforced by the gateway before it forwards a call. */
+        Budget: {
+            /**
+             * Format: uint64
+             * @description Tokens read and written.
+             * @default 20000000
+             */
+            tokens: number;
+            /**
+             * Format: uint64
+             * @description Calls to the model.
+             * @default 2000
+             */
+            calls: number;
+            /** @description Money, in the currency of the org's prices. With it, a model whose price nobody knows is refused. */
+            money?: components["schemas"]["Money"] | null;
         };
         /** @description A message that an agent did not get, or not yet. */
         Undelivered: {
@@ -2688,6 +2806,8 @@ export interface components {
             permissions: components["schemas"]["PermissionMode"];
             /** @description What it still needs on this machine, in words. */
             needs: string[];
+            /** @description What its runs used this month by this device's gateway. */
+            used: components["schemas"]["Usage"];
         };
         /** @description The coding CLI that an agent drives. */
         EngineChoice: {
@@ -2721,25 +2841,23 @@ export interface components {
             api: components["schemas"]["ModelApi"];
             /** @description The credential in the vault that holds its key. */
             credential: components["schemas"]["CredentialName"];
+            /** @description What it costs; where nothing is said, as the org's `quotas.toml` says. */
+            price?: components["schemas"]["Price"] | null;
         };
         /** @description The wire form of a model provider. */
-        ModelApi: "responses" | "chat" | "messages";
+        ModelApi: "responses" | "chat" | "messages" | "gemini";
         /** @description A credential's name in this machine's vault. */
         CredentialName: string;
-        /** @description What one run may use. Enforced by the gateway before it forwards a call. */
-        Budget: {
-            /**
-             * Format: uint64
-             * @description Tokens read and written.
-             * @default 20000000
-             */
-            tokens: number;
-            /**
-             * Format: uint64
-             * @description Calls to the model.
-             * @default 2000
-             */
-            calls: number;
+        /** @description What a model costs, for a million tokens each. */
+        Price: {
+            /** @description Tokens read. */
+            input: components["schemas"]["Money"];
+            /** @description Tokens read from the provider's cache; as `input` where nothing is said. */
+            cached_input?: components["schemas"]["Money"] | null;
+            /** @description Tokens written into the provider's cache; a quarter more than `input` where nothing is said, as Anthropic has it. */
+            cache_write?: components["schemas"]["Money"] | null;
+            /** @description Tokens written. */
+            output: components["schemas"]["Money"];
         };
         /** @description Who answers when an engine asks whether it may use a tool. Our sandbox is the boundary, so the default allows. */
         PermissionMode: "sandbox" | "ask";
@@ -2750,8 +2868,8 @@ export interface components {
             /** @description The version that is installed here. */
             installed: string | null;
         };
-        /** @description What may be seen of a credential. */
-        CredentialInfo: {
+        /** @description What may be seen of a credential, and how it stands. */
+        CredentialView: {
             /** @description Its name in this vault. */
             name: components["schemas"]["CredentialName"];
             /** @description Its sort. */
@@ -2762,20 +2880,141 @@ export interface components {
             scopes?: components["schemas"]["CredentialScope"][];
             /** @description When it was set. */
             created: components["schemas"]["Timestamp"];
+            /** @description Of a login: how it stands. */
+            login?: components["schemas"]["LoginStatus"] | null;
         };
         /** @description What sort of credential it is. */
-        CredentialKind: "api-key" | "token" | "login" | "generic";
+        CredentialKind: "api-key" | "token" | "git-host" | "radicle-passphrase" | "obsidian" | "login" | "generic";
         /** @description Where a credential may be used. None at all: in every run of the member. */
         CredentialScope: {
             project: components["schemas"]["ProjectName"];
         } | {
             agent: components["schemas"]["AgentName"];
         };
+        /** @description How a login stands. */
+        LoginStatus: {
+            /** @description What sort it is, in words; or why it cannot be used. */
+            what: string;
+            /** @description Whether it can be read. */
+            good: boolean;
+            /** @description Until when its access lasts; it is renewed before. None: its provider is asked at the next use. */
+            until: components["schemas"]["Timestamp"] | null;
+        };
         Tested: {
             /** @description Whether the provider took it. */
             good: boolean;
             /** @description What was found, in words. */
             message: string;
+        };
+        Shown5: {
+            /** @description `quotas.toml` of the org. */
+            quotas: components["schemas"]["Quotas"];
+            /** @description What was used on this device, and of which limits. */
+            used: components["schemas"]["QuotaUse"][];
+        };
+        /** @description What the org says of models and their use. Nothing said: any model, no limit but each run's own. */
+        Quotas: {
+            /**
+             * Format: uint16
+             * @description The file's version.
+             */
+            version: number;
+            /**
+             * @description Whether requests and answers of model calls are kept, as blobs that can be erased. Otherwise nothing of them is.
+             * @default false
+             */
+            keep_content: boolean;
+            /** @description The models that may be used: names, or beginnings of names with `*` at the end. None named: any. */
+            models?: string[];
+            /** @description What all may use together. */
+            org?: components["schemas"]["Quota"] | null;
+            /** @description What the runs of a member may use, by the member's name. */
+            members?: {
+                [key: string]: components["schemas"]["Quota"];
+            };
+            /** @description What the runs of an agent may use. */
+            agents?: {
+                [key: string]: components["schemas"]["Quota"];
+            };
+            /**
+             * @description Hundredths of every quota that a device's gateway may spend, by the device's name. None named: equal parts. Each
+             *     gateway keeps to its own part, so that no two overspend while they cannot talk.
+             */
+            shares?: {
+                [key: string]: number;
+            };
+            /** @description What models cost. The first that fits counts. */
+            price?: components["schemas"]["PriceOf"][];
+        };
+        /** @description How much may be used in a period. */
+        Quota: {
+            /**
+             * @description The period.
+             * @default month
+             */
+            period: components["schemas"]["Period"];
+            /**
+             * Format: uint64
+             * @description Tokens read and written.
+             */
+            tokens?: number | null;
+            /**
+             * Format: uint64
+             * @description Calls to models.
+             */
+            calls?: number | null;
+            /** @description Money, in the currency of the prices. */
+            money?: components["schemas"]["Money"] | null;
+        };
+        /** @description For how long a quota lasts; then it begins anew (UTC). */
+        Period: "day" | "month";
+        /** @description The price of one model, or of several whose names begin alike. */
+        PriceOf: {
+            /** @description The model's name, or its beginning with `*` at the end. */
+            model: string;
+            /** @description Only at this host, as `api.openai.com`. */
+            host?: string | null;
+            /** @description What a million tokens read cost. */
+            input: components["schemas"]["Money"];
+            /** @description Those from the provider's cache. */
+            cached_input?: components["schemas"]["Money"] | null;
+            /** @description Those written into the provider's cache. */
+            cache_write?: components["schemas"]["Money"] | null;
+            /** @description What a million tokens written cost. */
+            output: components["schemas"]["Money"];
+        };
+        /** @description One budget and what was used of it, for people. */
+        QuotaUse: {
+            /** @description `org`, a member's or an agent's name. */
+            whose: string;
+            /** @description What it belongs to: `org`, `member` or `agent`. */
+            of: string;
+            /** @description The period. */
+            period: components["schemas"]["Period"];
+            /** @description What this device's gateway may use in it: its part of the quota; no limit where it is null. */
+            limit: components["schemas"]["Limit"] | null;
+            /** @description What its gateway used in it. */
+            used: components["schemas"]["Usage"];
+        };
+        /** @description The limits of a quota, as they are on this device. */
+        Limit: {
+            /**
+             * Format: uint64
+             * @description Tokens.
+             */
+            tokens: number | null;
+            /**
+             * Format: uint64
+             * @description Calls.
+             */
+            calls: number | null;
+            /** @description Money. */
+            money: components["schemas"]["Money"] | null;
+            /**
+             * Format: uint8
+             * @description The part of the whole, in hundredths, that this device may spend.
+             */
+            percent: number;
         };
         Created: {
             /** @description Its public id. */
@@ -2869,7 +3108,7 @@ export interface components {
             why: string;
         };
         /** @description The webhook; its address is not shown, since whoever has it can post there. */
-        Shown5: {
+        Shown6: {
             /** @description The address's host; nothing where none is set. */
             host: string | null;
             /** @description How the last delivery since the start went. */
@@ -2982,6 +3221,11 @@ export interface components {
             type: "agent_set";
             /** @description Its name. */
             agent: components["schemas"]["AgentName"];
+            /** @description The commit in the org repository. */
+            commit: components["schemas"]["Oid"];
+        } | {
+            /** @constant */
+            type: "quotas_set";
             /** @description The commit in the org repository. */
             commit: components["schemas"]["Oid"];
         } | {
@@ -3207,6 +3451,8 @@ export interface components {
              * @description How long it took.
              */
             duration_ms: number;
+            /** @description The blobs of the request and the answer, where the org wants them kept. */
+            content?: components["schemas"]["Hash"][];
         } | {
             /** @constant */
             type: "checks_ended";
@@ -3729,7 +3975,7 @@ export interface components {
             undo: string | null;
         };
         /** @description The settings as they are shown. */
-        Shown6: {
+        Shown7: {
             /** @description The model; none where there is none. */
             model: components["schemas"]["Model"] | null;
             /** @description What it may use in a day (UTC). */
@@ -4923,10 +5169,10 @@ export interface operations {
                      */
                     base_url?: string | null;
                     /**
-                     * @description Its wire form: `responses`, `chat`, `messages`.
+                     * @description Its wire form: `responses`, `chat`, `messages`, `gemini`.
                      * @default null
                      */
-                    api?: ("responses" | "chat" | "messages") | null;
+                    api?: ("responses" | "chat" | "messages" | "gemini") | null;
                     /**
                      * @description The credential that holds its key.
                      * @default null
@@ -4944,6 +5190,25 @@ export interface operations {
                      * @default null
                      */
                     calls?: number | null;
+                    /**
+                     * @description Money that one run may cost, as `2.50`, in the currency of the org's prices.
+                     * @default null
+                     */
+                    money?: string | null;
+                    /**
+                     * @description What the model costs, where `quotas.toml` does not say it or it is another here.
+                     * @default null
+                     */
+                    price?: {
+                        /** @description Tokens read. */
+                        input: string;
+                        /** @description Tokens read from the provider's cache; as `input` where nothing is said. */
+                        cached_input?: string | null;
+                        /** @description Tokens written into the provider's cache; a quarter more than `input` where nothing is said, as Anthropic has it. */
+                        cache_write?: string | null;
+                        /** @description Tokens written. */
+                        output: string;
+                    } | null;
                     /**
                      * @description `sandbox`: tools are allowed at once. `ask`: a person answers.
                      * @default null
@@ -5078,7 +5343,7 @@ export interface operations {
                     /** @description The secret. */
                     value: string;
                     /** @default null */
-                    kind?: ("api-key" | "token" | "login" | "generic") | null;
+                    kind?: ("api-key" | "token" | "git-host" | "radicle-passphrase" | "obsidian" | "login" | "generic") | null;
                     /**
                      * @description Whose it is, as `openai`.
                      * @default null
@@ -5125,7 +5390,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CredentialInfo"][];
+                    "application/json": components["schemas"]["CredentialView"][];
                 };
             };
             default: components["responses"]["Problem"];
@@ -5154,6 +5419,39 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    credential_protect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description What unlocks it. */
+                    by: "key-file" | "passphrase" | "keyring";
+                    /**
+                     * @description The passphrase, where it is one.
+                     * @default null
+                     */
+                    passphrase?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     credential_remove: {
         parameters: {
             query?: never;
@@ -5166,6 +5464,174 @@ export interface operations {
                 "application/json": {
                     /** @description A credential's name in this machine's vault. */
                     name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    quota_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shown5"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    quota_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description A member's name.
+                     * @default null
+                     */
+                    member?: string | null;
+                    /**
+                     * @description An agent's name.
+                     * @default null
+                     */
+                    agent?: string | null;
+                    /**
+                     * @description `day` or `month`.
+                     * @default month
+                     */
+                    period?: "day" | "month";
+                    /**
+                     * Format: uint64
+                     * @description Tokens read and written.
+                     * @default null
+                     */
+                    tokens?: number | null;
+                    /**
+                     * Format: uint64
+                     * @description Calls to models.
+                     * @default null
+                     */
+                    calls?: number | null;
+                    /**
+                     * @description Money, as `25.00`, in the currency of the prices. With it, models whose price is not known are refused.
+                     * @default null
+                     */
+                    money?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    quota_price: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The model's name, or its beginning with `*` at the end. */
+                    model: string;
+                    /**
+                     * @description Only at this host.
+                     * @default null
+                     */
+                    host?: string | null;
+                    /**
+                     * @description A million tokens read, as `1.25`. Without `input` and `output` the price is taken away.
+                     * @default null
+                     */
+                    input?: string | null;
+                    /**
+                     * @description A million tokens from the provider's cache.
+                     * @default null
+                     */
+                    cached_input?: string | null;
+                    /**
+                     * @description A million tokens into the provider's cache.
+                     * @default null
+                     */
+                    cache_write?: string | null;
+                    /**
+                     * @description A million tokens written.
+                     * @default null
+                     */
+                    output?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    quota_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Models that may be used: names, or beginnings with `*` at the end; none of them: any.
+                     * @default null
+                     */
+                    models?: string[] | null;
+                    /**
+                     * @description Whether requests and answers are kept, as blobs that can be erased.
+                     * @default null
+                     */
+                    keep_content?: boolean | null;
                 };
             };
         };
@@ -5309,7 +5775,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Shown5"];
+                    "application/json": components["schemas"]["Shown6"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -5764,7 +6230,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Shown6"];
+                    "application/json": components["schemas"]["Shown7"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -5787,9 +6253,20 @@ export interface operations {
                         /** @description The provider's base address, up to and without `/chat/completions` and the like, as `https://api.openai.com/v1`. */
                         base_url: string;
                         /** @description Which wire form it speaks. */
-                        api: "responses" | "chat" | "messages";
+                        api: "responses" | "chat" | "messages" | "gemini";
                         /** @description The credential in the vault that holds its key. */
                         credential: string;
+                        /** @description What it costs; where nothing is said, as the org's `quotas.toml` says. */
+                        price?: {
+                            /** @description Tokens read. */
+                            input: string;
+                            /** @description Tokens read from the provider's cache; as `input` where nothing is said. */
+                            cached_input?: string | null;
+                            /** @description Tokens written into the provider's cache; a quarter more than `input` where nothing is said, as Anthropic has it. */
+                            cache_write?: string | null;
+                            /** @description Tokens written. */
+                            output: string;
+                        } | null;
                     } | null;
                     /**
                      * @description What it may use in a day (UTC); as it was where nothing is said.
@@ -5808,6 +6285,8 @@ export interface operations {
                          * @default 2000
                          */
                         calls?: number;
+                        /** @description Money, in the currency of the org's prices. With it, a model whose price nobody knows is refused. */
+                        money?: string | null;
                     } | null;
                 };
             };

@@ -71,7 +71,9 @@ function byKind(event: Body): Touch[] {
     case "mirror_failed":
       return all("project.list", "project.show");
     case "agent_set":
-      return all("agent.list");
+      return all("agent.list", "quota.show");
+    case "quotas_set":
+      return all("quota.show", "agent.list");
     case "credential_set":
     case "credential_removed":
       return all("credential.list", "agent.list", "webhook.show");

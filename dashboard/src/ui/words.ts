@@ -106,3 +106,11 @@ export const shortOid = (id: string): string => id.slice(0, 8);
 export const shortDid = (did: string): string => `${did.replace("did:key:", "").slice(0, 12)}…`;
 
 export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
+
+/** Tokens and money of model calls. A price that nobody knows is said, never taken for nothing. */
+export function spent({ calls, input_tokens, output_tokens, cost, unpriced_calls = 0 }: Schemas["Usage"]): string {
+  if (calls === 0) return "nothing";
+  const money = cost ? `, ${cost} of money` : "";
+  const unknown = unpriced_calls > 0 ? `, ${count(unpriced_calls)} calls of unknown price` : "";
+  return `${count(input_tokens + output_tokens)} tokens in ${count(calls)} calls${money}${unknown}`;
+}

@@ -7,6 +7,7 @@ use crate::{
     manifest::Class,
     patch::Verdict,
     project::MirrorState,
+    quota::Period,
     run::{Message, Phase, Reason, Run, RunState},
     task::Claim,
     usage::Usage,
@@ -76,8 +77,16 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         Body::CommandModelSet { settings } => out.push(put(kind::COMMAND, crate::command::SETTINGS, settings)?),
         Body::CommandModelCalled { usage, .. } => {
             let day = crate::command::day(event.at);
-            let before = read::<Usage>(before, kind::COMMAND, &day)?.unwrap_or_default();
-            out.push(put(kind::COMMAND, &day, &before.plus(*usage))?);
+            let before_day = read::<Usage>(before, kind::COMMAND, &day)?.unwrap_or_default();
+            out.push(put(kind::COMMAND, &day, &before_day.plus(*usage))?);
+            out.extend(spent(before, event, &["org".to_owned()], *usage)?);
+        }
+        Body::ModelCalled { run, usage, .. } => {
+            if let Some(run) = read::<Run>(before, kind::RUN, run.as_str())? {
+                let agent = run.agent.iter().map(|agent| format!("agent/{agent}"));
+                let whose: Vec<String> = ["org".to_owned(), format!("member/{}", run.member)].into_iter().chain(agent).collect();
+                out.extend(spent(before, event, &whose, *usage)?);
+            }
         }
         _ => {}
     }
@@ -90,6 +99,21 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         if run.state.ended() && !ended {
             out.push(Projected { kind: kind::ACTIVE, id: id.to_string(), value: Value::Null });
         }
+    }
+    Ok(out)
+}
+
+/// The id of what somebody used in a period: `whose` is `org`, `member/<did>` or `agent/<name>`, the period as it is written.
+pub fn spent_id(whose: &str, period: &str) -> String {
+    format!("{whose}/{period}")
+}
+
+/// Adds a call to what each used in the day and the month.
+fn spent(before: Before<'_>, event: &Event, whose: &[String], usage: Usage) -> Result<Vec<Projected>, Problem> {
+    let mut out = vec![];
+    for id in whose.iter().flat_map(|who| Period::ALL.map(|period| spent_id(who, &period.key(event.at)))) {
+        let so_far = read::<Usage>(before, kind::SPENT, &id)?.unwrap_or_default();
+        out.push(put(kind::SPENT, &id, &so_far.plus(usage))?);
     }
     Ok(out)
 }

@@ -287,6 +287,7 @@ fn answered(response: PromptResponse) -> Answered {
         input_tokens: usage.input_tokens,
         cached_tokens: usage.cached_read_tokens.unwrap_or_default(),
         output_tokens: usage.output_tokens,
+        ..domain::usage::Usage::default()
     });
     Answered { stop, meta: response.meta.map(Value::Object).unwrap_or_default(), usage }
 }

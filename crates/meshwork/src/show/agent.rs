@@ -21,11 +21,14 @@ pub(crate) fn agents(value: &Value) -> Result<String, Problem> {
     let mut lines = Vec::new();
     for item in rows(value) {
         let mut known = item.clone();
-        known.as_object_mut().map(|agent| agent.remove("needs"));
+        if let Some(agent) = known.as_object_mut() {
+            agent.retain(|name, _| name != "needs" && name != "used");
+        }
         let agent: Agent = typed(&known)?;
         let model = agent.model.as_ref().map(|m| format!("{} ({})", clean(&m.name), m.credential)).unwrap_or_default();
         let asks = if agent.permissions == PermissionMode::Ask { "you" } else { "nobody" };
-        let budget = format!("{} tokens, {} calls", number(agent.budget.tokens), number(agent.budget.calls));
+        let money = agent.budget.money.map(|money| format!(", {money} of money")).unwrap_or_default();
+        let budget = format!("{} tokens, {} calls{money}", number(agent.budget.tokens), number(agent.budget.calls));
         let needs: Vec<_> = rows(&item["needs"]).filter_map(Value::as_str).map(clean).collect();
         let ready = if needs.is_empty() { toned(Tone::Good, "ready") } else { toned(Tone::Bad, needs.join(" ")) };
         lines.push(vec![cell(agent.name.as_str()), cell(clean(agent.engine.label())), cell(model), cell(budget), cell(asks), ready]);
@@ -57,6 +60,11 @@ pub(crate) fn credentials(value: &Value) -> Result<String, Problem> {
         let only = if scopes.is_empty() { "everywhere".into() } else { scopes.join(", ") };
         let set = ago(typed_at::<Timestamp>(item, "created")?, now);
         let kind = at(item, &["kind"]).replace(['_', '-'], " ");
+        let kind = match (item["login"]["good"].as_bool(), typed_at::<Option<Timestamp>>(&item["login"], "until")) {
+            (Some(true), Ok(Some(until))) => format!("{kind} ({}, {})", at(item, &["login", "what"]), ago(until, now)),
+            (Some(_), _) => format!("{kind} ({})", at(item, &["login", "what"])),
+            _ => kind,
+        };
         lines.push(vec![cell(at(item, &["name"])), cell(kind), cell(clean(&at(item, &["provider"]))), cell(only), cell(set)]);
     }
     Ok(match lines.is_empty() {

@@ -6,6 +6,7 @@ mod machine;
 mod org;
 mod patch;
 mod project;
+mod quota;
 mod run;
 mod task;
 
@@ -15,6 +16,7 @@ pub(crate) use machine::{capacity, findings, pods};
 pub(crate) use org::{org, orgs};
 pub(crate) use patch::{merged, patch, patches};
 pub(crate) use project::{project, projects};
+pub(crate) use quota::quotas;
 pub(crate) use run::{kept, run, runs, waited};
 pub(crate) use task::{started, task, tasks};
 

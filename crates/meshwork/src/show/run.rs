@@ -10,6 +10,7 @@ use domain::{
     Problem, Timestamp,
     manifest::Class,
     run::{CheckResult, Reason, Run, RunState},
+    usage::Budget,
 };
 use serde_json::Value;
 
@@ -62,16 +63,7 @@ pub(crate) fn run(value: &Value, names: &Names) -> Result<String, Problem> {
     let now = text::now();
     let lit = |cell: Cell| table(&[""], &[vec![cell]]).trim_start().to_owned();
     let short = |oid: &Option<domain::Oid>| oid.as_ref().map(|o| text::oid(o.as_str())).unwrap_or_default();
-    let usage = match run.usage.calls {
-        0 => String::new(),
-        calls => format!(
-            "{} model calls, {} tokens in ({} cached), {} out",
-            text::number(calls),
-            text::number(run.usage.input_tokens),
-            text::number(run.usage.cached_tokens),
-            text::number(run.usage.output_tokens)
-        ),
-    };
+    let budget: Option<Budget> = typed(&value["budget"])?;
     let questions: Vec<_> = run
         .questions
         .iter()
@@ -97,7 +89,8 @@ pub(crate) fn run(value: &Value, names: &Names) -> Result<String, Problem> {
         .part("checkpoint", short(&run.checkpoint))
         .part("commit", short(&run.commit))
         .part("patch", run.patch.as_ref().map(|p| text::oid(p.as_str())).unwrap_or_default())
-        .part("used", usage)
+        .part("used", used(&run))
+        .part("of", budget.filter(|_| run.usage.calls > 0).map(of).unwrap_or_default())
         .section("It asks", questions.join("\n"))
         .section("Messages that the agent did not get", undelivered(value))
         .section("What its commit does not say", run.notes.iter().map(|n| clean(n)).collect::<Vec<_>>().join("\n"))
@@ -105,6 +98,31 @@ pub(crate) fn run(value: &Value, names: &Names) -> Result<String, Problem> {
         .section("Checks that count", checks(&run.checks))
         .section("The sandbox stopped", run.violations.iter().map(|v| clean(v)).collect::<Vec<_>>().join("\n"));
     Ok(sheet.text())
+}
+
+fn used(run: &Run) -> String {
+    let usage = &run.usage;
+    if usage.calls == 0 {
+        return String::new();
+    }
+    let cost = match (usage.unpriced_calls, usage.cost.is_zero()) {
+        (0, false) => format!(", {} of money", usage.cost),
+        (0, true) => String::new(),
+        (calls, true) => format!(", {calls} calls of a price that is not known"),
+        (calls, false) => format!(", {} of money and {calls} calls of a price that is not known", usage.cost),
+    };
+    format!(
+        "{} model calls, {} tokens in ({} cached), {} out{cost}",
+        text::number(usage.calls),
+        text::number(usage.input_tokens),
+        text::number(usage.cached_tokens),
+        text::number(usage.output_tokens)
+    )
+}
+
+fn of(budget: Budget) -> String {
+    let money = budget.money.map(|money| format!(", {money} of money")).unwrap_or_default();
+    format!("{} calls, {} tokens{money}", text::number(budget.calls), text::number(budget.tokens))
 }
 
 fn undelivered(value: &Value) -> String {

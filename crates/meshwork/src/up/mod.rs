@@ -66,6 +66,7 @@ pub(crate) async fn start(
     slots: Option<u32>,
     demo: bool,
 ) -> Result<Running, Problem> {
+    no_image_of_memory();
     let data = DataDir::open(root)?;
     let lock = data.lock()?;
     let (listener, address) = bind(listen).await?;
@@ -103,6 +104,14 @@ async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), Problem> 
     let listener = TcpListener::bind(listen).await.map_err(|e| port(listen, &e))?;
     let address = listener.local_addr().map_err(Problem::internal)?;
     Ok((listener, address))
+}
+
+/// A crash leaves no image of this process's memory, nor of those that it starts: there are keys in it.
+fn no_image_of_memory() {
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Core, none) {
+        tracing::warn!(%error, "images of memory after a crash cannot be turned off");
+    }
 }
 
 impl Running {

@@ -52,6 +52,7 @@ struct Start {
 
 /// Runs until a signal.
 pub(super) async fn run(root: &Path, up: cli::Up, json: bool, mut ends: Ends) -> Result<ExitCode, Problem> {
+    super::no_image_of_memory();
     let data = DataDir::open(root)?;
     let begun = begin(data.clone(), &up, json).await;
     if begun.is_err() && up.resumed.is_some() {

@@ -9,8 +9,10 @@ use domain::{
     AgentName, CredentialName, Problem,
     agent::{Agent, EngineChoice, Model, ModelApi, PermissionMode},
     event::Body,
+    money::Money,
+    quota::Price,
     role::Permission,
-    usage::Budget,
+    usage::{Budget, Usage},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,7 +43,7 @@ struct Add {
     /// The model's address, as `https://api.openai.com/v1`.
     #[serde(default)]
     base_url: Option<String>,
-    /// Its wire form: `responses`, `chat`, `messages`.
+    /// Its wire form: `responses`, `chat`, `messages`, `gemini`.
     #[serde(default)]
     api: Option<ModelApi>,
     /// The credential that holds its key.
@@ -53,6 +55,12 @@ struct Add {
     /// Model calls that one run may make.
     #[serde(default)]
     calls: Option<u64>,
+    /// Money that one run may cost, as `2.50`, in the currency of the org's prices.
+    #[serde(default)]
+    money: Option<Money>,
+    /// What the model costs, where `quotas.toml` does not say it or it is another here.
+    #[serde(default)]
+    price: Option<Price>,
     /// `sandbox`: tools are allowed at once. `ask`: a person answers.
     #[serde(default)]
     permissions: Option<PermissionMode>,
@@ -64,6 +72,8 @@ struct AgentView {
     agent: Agent,
     /// What it still needs on this machine, in words.
     needs: Vec<String>,
+    /// What its runs used this month by this device's gateway.
+    used: Usage,
 }
 
 async fn add(context: Context, input: Add) -> Result<AgentView, Problem> {
@@ -112,7 +122,7 @@ fn agent(org: &Org, input: Add) -> Result<Agent, Problem> {
         engine,
         answers: org.member.clone(),
         model,
-        budget: Budget { tokens: input.tokens.unwrap_or(default.tokens), calls: input.calls.unwrap_or(default.calls) },
+        budget: Budget { tokens: input.tokens.unwrap_or(default.tokens), calls: input.calls.unwrap_or(default.calls), money: input.money },
         permissions: input.permissions.unwrap_or_default(),
     })
 }
@@ -121,6 +131,7 @@ fn model(engine: &EngineChoice, input: &Add) -> Result<Option<Model>, Problem> {
     let usual = match engine.label() {
         "codex" | "copilot" | "opencode" => Some("https://api.openai.com/v1".to_owned()),
         "claude" => Some("https://api.anthropic.com/v1".to_owned()),
+        "gemini" => Some("https://generativelanguage.googleapis.com/v1beta".to_owned()),
         _ => None,
     };
     let base_url = input.base_url.clone().or(usual);
@@ -131,19 +142,27 @@ fn model(engine: &EngineChoice, input: &Add) -> Result<Option<Model>, Problem> {
             let api = input.api.unwrap_or(match engine.label() {
                 "opencode" => ModelApi::Chat,
                 "claude" => ModelApi::Messages,
+                "gemini" => ModelApi::Gemini,
                 _ => ModelApi::Responses,
             });
-            Ok(Some(Model { name: name.clone(), base_url: base_url.trim_end_matches('/').to_owned(), api, credential: credential.clone() }))
+            let base_url = base_url.trim_end_matches('/').to_owned();
+            Ok(Some(Model { name: name.clone(), base_url, api, credential: credential.clone(), price: input.price }))
         }
         (false, ..) if !asked.contains(&true) => Ok(None),
         _ => Err(Problem::invalid("The agent's model is not complete.")
-            .because("It takes a model, a credential, and (except for codex, copilot, opencode and claude) a base URL together.")
+            .because("It takes a model, a credential, and (except for codex, copilot, opencode, claude and gemini) a base URL together.")
             .next("Give --model and --credential, and --base-url as https://models.example.org/v1; meshwork credential set stores the key first.")),
     }
 }
 
 fn view(org: &Org, agent: Agent) -> AgentView {
     let mut needs = Vec::new();
+    if agent.budget.money.is_some()
+        && let Some(model) = &agent.model
+        && !crate::quotas::priced(org, model)
+    {
+        needs.push(format!("It has a budget of money, and nobody says what {} costs: meshwork quota price.", model.name));
+    }
     if let EngineChoice::Profile { name } = &agent.engine
         && engine::installed(name, &org.engines).is_none()
     {
@@ -154,7 +173,8 @@ fn view(org: &Org, agent: Agent) -> AgentView {
     {
         needs.push(format!("The credential is not set here: meshwork credential set {}.", model.credential));
     }
-    AgentView { agent, needs }
+    let used = crate::quotas::used_by(org, &agent.name).unwrap_or_default();
+    AgentView { agent, needs, used }
 }
 
 async fn list(context: Context, _: Nothing) -> Result<Vec<AgentView>, Problem> {

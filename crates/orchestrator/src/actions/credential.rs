@@ -3,7 +3,9 @@
 use super::{Done, Nothing};
 use crate::{
     clock,
+    credentials::{self, LoginStatus},
     table::{Action, Context, Effect, action},
+    unlock::{self, Protection},
 };
 use domain::{AgentName, CredentialName, Problem, ProjectName, event::Body, role::Permission};
 use identity::{
@@ -19,6 +21,7 @@ pub(super) fn actions() -> Vec<Action> {
         action("credential.set", Changes, Permission::ManageCredentials, "Keep a credential in this machine's vault.", set),
         action("credential.list", Reads, Permission::ManageCredentials, "List the names of the credentials.", list),
         action("credential.test", Reads, Permission::ManageCredentials, "Ask the provider whether a credential is good.", test),
+        action("credential.protect", Changes, Permission::ManageCredentials, "Say what unlocks the vault when Meshwork starts.", protect),
         action("credential.remove", Changes, Permission::ManageCredentials, "Forget a credential.", remove),
     ]
 }
@@ -55,14 +58,43 @@ async fn set(context: Context, input: Set) -> Result<Done, Problem> {
         scopes,
         created: clock::now(),
     };
-    let credential = Credential { info, secret: Secret::new(input.value) };
+    let secret = Secret::new(input.value);
+    if info.kind == CredentialKind::Login {
+        // Said now rather than in the middle of a run.
+        let status = credentials::login_status(&secret);
+        if !status.good {
+            return Err(
+                Problem::invalid(status.what).next("Give the file that the engine wrote when you signed in: codex login, or copilot.")
+            );
+        }
+    }
+    let credential = Credential { info, secret };
     org.blocking(move |org| org.vault.set(credential)).await?;
     org.record(&actor, vec![Body::CredentialSet { name: name.clone() }]).await?;
     Ok(Done::new(format!("The credential {name} is set. It is encrypted on this machine, and never leaves it but to its provider.")))
 }
 
-async fn list(context: Context, _: Nothing) -> Result<Vec<CredentialInfo>, Problem> {
-    context.org()?.blocking(|org| org.vault.list()).await
+/// What may be seen of a credential, and how it stands.
+#[derive(Serialize, JsonSchema)]
+struct CredentialView {
+    #[serde(flatten)]
+    info: CredentialInfo,
+    /// Of a login: how it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<LoginStatus>,
+}
+
+async fn list(context: Context, _: Nothing) -> Result<Vec<CredentialView>, Problem> {
+    let view = |org: &std::sync::Arc<crate::org::Org>| {
+        let login = |info: &CredentialInfo| -> Result<Option<LoginStatus>, Problem> {
+            if info.kind != CredentialKind::Login {
+                return Ok(None);
+            }
+            Ok(Some(credentials::login_status(&org.vault.get(&info.name)?.secret)))
+        };
+        org.vault.list()?.into_iter().map(|info| Ok(CredentialView { login: login(&info)?, info })).collect()
+    };
+    context.org()?.blocking(view).await
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -82,24 +114,57 @@ struct Tested {
 async fn test(context: Context, input: Named) -> Result<Tested, Problem> {
     let org = context.org()?;
     let wanted = input.name.clone();
-    let (secret, model) = org
+    let (found, model) = org
         .blocking(move |org| {
-            let secret = org.vault.get(&wanted)?.secret;
+            let found = org.vault.get(&wanted)?;
             let model = org.state()?.agents.into_values().filter_map(|a| a.model).find(|m| m.credential == wanted);
-            Ok((secret, model))
+            Ok((found, model))
         })
         .await?;
+    let secret = match found.info.kind {
+        // The way of every call: renewed where its time is over.
+        CredentialKind::Login => match org.logins.grant(&org.vault, &org.http, &input.name, None).await {
+            Ok(granted) => granted.key,
+            Err(problem) => return Ok(Tested { good: false, message: problem.to_string() }),
+        },
+        CredentialKind::GitHost => return Ok(tested(org.http.probe_git(&input.name, found.info.provider.as_deref(), &found.secret).await)),
+        _ => found.secret,
+    };
     let Some(model) = model else {
         return Ok(Tested {
             good: true,
             message: format!("The credential {} can be read. No agent uses it, so no provider was asked.", input.name),
         });
     };
-    let answer = org.http.probe(&model, secret).await;
-    Ok(match answer {
+    Ok(tested(org.http.probe(&model, secret).await))
+}
+
+fn tested(answer: Result<String, Problem>) -> Tested {
+    match answer {
         Ok(message) => Tested { good: true, message },
         Err(problem) => Tested { good: false, message: problem.to_string() },
-    })
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Protect {
+    /// What unlocks it.
+    by: Protection,
+    /// The passphrase, where it is one.
+    #[serde(default)]
+    passphrase: Option<String>,
+}
+
+async fn protect(context: Context, input: Protect) -> Result<Done, Problem> {
+    let by = input.by;
+    let passphrase = input.passphrase.map(Secret::new);
+    context.org()?.blocking(move |org| unlock::protect(&org.vault, &org.dir.vault(), by, passphrase)).await?;
+    Ok(Done::new(match by {
+        Protection::KeyFile => "The vault opens by its key file, which only this user can read.",
+        Protection::Passphrase => "The vault opens by this passphrase: start Meshwork with MESHWORK_VAULT_PASSPHRASE_FILE.",
+        Protection::Keyring => "The vault opens by a passphrase in the system's keyring.",
+    }))
 }
 
 async fn remove(context: Context, input: Named) -> Result<Done, Problem> {

@@ -10,6 +10,7 @@ mod journal;
 mod org;
 mod patch;
 mod project;
+mod quota;
 mod run;
 mod session;
 pub(crate) mod task;
@@ -38,6 +39,7 @@ pub(crate) fn all() -> Vec<Action> {
         agent::actions,
         engine::actions,
         credential::actions,
+        quota::actions,
         token::actions,
         trace::actions,
         webhook::actions,

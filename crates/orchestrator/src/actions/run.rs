@@ -112,6 +112,9 @@ struct Shown {
     run: Run,
     /// Why it is where it is, in words.
     why: Option<String>,
+    /// What it may use of its model, as its manifest says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget: Option<domain::usage::Budget>,
     /// Where the folder lies that is kept because files of it are in no commit.
     #[serde(skip_serializing_if = "Option::is_none")]
     kept_in: Option<PathBuf>,
@@ -136,7 +139,8 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         let late = || run.state.ended().then(|| "The run ended before.".to_owned());
         let undelivered = run.messages.iter().map(|m| Ok(Undelivered { text: message_text(org, m)?, why: m.why.clone().or_else(late) }));
         let undelivered = undelivered.collect::<Result<_, Problem>>()?;
-        Ok(Shown { why: run.reason.as_ref().map(Reason::text), kept_in: lifecycle::kept::place(org, &run), undelivered, run })
+        let budget = run.envelope.is_some().then(|| lifecycle::manifest(org, &run).ok().map(|(manifest, _)| manifest.budget)).flatten();
+        Ok(Shown { budget, why: run.reason.as_ref().map(Reason::text), kept_in: lifecycle::kept::place(org, &run), undelivered, run })
     };
     org.blocking(tell).await
 }

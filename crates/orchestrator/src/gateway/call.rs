@@ -4,17 +4,25 @@
 //! cannot begin its next call on tokens that are not yet counted, and a crash forgets none that the engine saw end.
 
 use super::{
+    Client,
     count::{self, Tally},
     endpoint::Endpoint,
     headers, limits,
     redact::{Redactor, mask},
     refusal::{Body, Broken, Refusal, STOP, full},
-    route::{Route, Ticket},
-    secret::ModelKey,
+    retry,
+    route::{Route, Settled, Ticket},
+    secret::Access,
 };
 use bytes::{Bytes, BytesMut};
-use domain::{Problem, agent::Model, run::Reason, usage::Usage};
-use http::{Response, StatusCode, header};
+use domain::{
+    Problem,
+    agent::{Model, ModelApi},
+    money::Money,
+    run::Reason,
+    usage::Usage,
+};
+use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use std::{error::Error, sync::Arc, time::Duration};
@@ -28,51 +36,122 @@ use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 pub(super) struct Outgoing {
     pub(super) ticket: Ticket,
     pub(super) slot: OwnedSemaphorePermit,
-    pub(super) key: Arc<ModelKey>,
+    pub(super) access: Access,
     pub(super) model: Model,
     pub(super) endpoint: Endpoint,
-    pub(super) request: reqwest::RequestBuilder,
+    pub(super) letter: Letter,
+    /// Whether its content is kept.
+    pub(super) keep: bool,
+}
+
+/// What is sent, as often as it takes.
+pub(super) struct Letter {
+    pub(super) client: Client,
+    pub(super) url: reqwest::Url,
+    /// As the engine sent them.
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Letter {
+    async fn send(&self, api: ModelApi, access: &Access) -> Result<reqwest::Response, reqwest::Error> {
+        // That they can be made was seen before; without the key the provider says no.
+        let headers = headers::to_provider(&self.headers, api, access).unwrap_or_default();
+        self.client.0.post(self.url.clone()).headers(headers).body(self.body.clone()).send().await
+    }
 }
 
 /// A call that is under way.
 struct UnderWay {
     ticket: Ticket,
     _slot: OwnedSemaphorePermit,
-    key: Arc<ModelKey>,
+    access: Arc<Access>,
     model: Model,
     endpoint: Endpoint,
     route: Arc<Route>,
+    /// The request, where the call's content is kept.
+    kept: Option<Bytes>,
 }
 
 type Tell = oneshot::Sender<Response<Body>>;
 
 /// One call that reached the provider and of which no more is known.
-const ONE_CALL: Usage = Usage { calls: 1, input_tokens: 0, cached_tokens: 0, output_tokens: 0 };
+const ONE_CALL: Usage =
+    Usage { calls: 1, input_tokens: 0, cached_tokens: 0, cache_written_tokens: 0, output_tokens: 0, cost: Money::ZERO, unpriced_calls: 0 };
 
 impl Outgoing {
     /// Carries it out and tells the answer. Where nobody waits for the answer any more, breaks it off.
     pub(super) async fn run(self, mut tell: Tell) {
         let route = Arc::clone(self.ticket.route());
-        let mut call = UnderWay { ticket: self.ticket, _slot: self.slot, key: self.key, model: self.model, endpoint: self.endpoint, route };
-        call.ticket.sending();
-        let patience = call.route.patience.answer;
-        let answered = tokio::select! {
-            biased;
-            answered = timeout(patience, self.request.send()) => answered,
-            () = tell.closed() => return call.settle(0, ONE_CALL).await.unwrap_or_default(),
-        };
-        let response = match answered {
-            Ok(Ok(response)) => return call.answered(response, tell).await,
-            Ok(Err(e)) if e.is_connect() => call.unreachable(e),
-            Ok(Err(e)) => call.lost(StatusCode::BAD_GATEWAY, &format!("The connection broke before it answered: {}", cause(e))).await,
-            Err(_) => call.lost(StatusCode::GATEWAY_TIMEOUT, &format!("It did not answer within {} s.", patience.as_secs_f32())).await,
+        let kept = self.keep.then(|| self.letter.body.clone());
+        let (letter, access) = (self.letter, Arc::new(self.access));
+        let mut call = UnderWay { ticket: self.ticket, _slot: self.slot, access, model: self.model, endpoint: self.endpoint, route, kept };
+        let patience = call.route.patience;
+        let mut again = Again { left: patience.retry, tries: 1, renewed: false };
+        let response = loop {
+            call.ticket.sending();
+            let answered = tokio::select! {
+                biased;
+                answered = timeout(patience.answer, letter.send(call.model.api, &call.access)) => answered,
+                () = tell.closed() => return call.settle(0, ONE_CALL, false, vec![]).await.unwrap_or_default(),
+            };
+            match answered {
+                Ok(Ok(response)) => match call.put_off(&mut again, &response).await {
+                    Ok(Some(wait)) => tokio::select! {
+                        () = tokio::time::sleep(wait) => {}
+                        // Nothing is under way now: every attempt is in the journal.
+                        () = tell.closed() => return call.ticket.not_sent(),
+                    },
+                    Ok(None) => return call.answered(response, tell).await,
+                    Err(refusal) => break refusal.response(call.model.api),
+                },
+                Ok(Err(e)) if e.is_connect() => break call.unreachable(e),
+                Ok(Err(e)) => {
+                    break call.lost(StatusCode::BAD_GATEWAY, &format!("The connection broke before it answered: {}", cause(e))).await;
+                }
+                Err(_) => {
+                    break call
+                        .lost(StatusCode::GATEWAY_TIMEOUT, &format!("It did not answer within {} s.", patience.answer.as_secs_f32()))
+                        .await;
+                }
+            }
         };
         // Nobody there any more to be told.
         let _ = tell.send(response);
     }
 }
 
+/// What is left of a call's patience.
+struct Again {
+    left: Duration,
+    tries: u32,
+    renewed: bool,
+}
+
 impl UnderWay {
+    /// How long to wait before the call is sent again, if it is: the provider said when, or did not take a login's access,
+    /// which is then renewed once. The attempt is journaled.
+    async fn put_off(&mut self, again: &mut Again, response: &reqwest::Response) -> Result<Option<Duration>, Refusal> {
+        let status = response.status();
+        if again.tries >= limits::TRIES_MAX {
+            return Ok(None);
+        }
+        let renews = status == StatusCode::UNAUTHORIZED && self.access.renewable && !again.renewed;
+        let wait = if renews { Some(Duration::ZERO) } else { retry::wait(status, response.headers(), crate::clock::now()) };
+        let Some(wait) = wait.filter(|wait| renews || *wait <= again.left) else { return Ok(None) };
+        let room = self.ticket.put_off(&self.model.name, status.as_u16()).await;
+        if !room.map_err(|problem| Refusal::stop("not_journaled", &problem))? {
+            return Err(Refusal::new(STOP, "budget_spent", "The run's budget has no room to send the call again."));
+        }
+        if renews {
+            self.access = Arc::new(self.route.key(Some(self.access.key.secret())).await?);
+            again.renewed = true;
+        }
+        again.left = again.left.saturating_sub(wait);
+        again.tries += 1;
+        Ok(Some(wait))
+    }
+
     async fn answered(self, provider: reqwest::Response, tell: Tell) {
         let status = provider.status();
         let kind = provider.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -92,12 +171,12 @@ impl UnderWay {
     /// A status that says no.
     async fn refused(self, provider: reqwest::Response) -> Response<Body> {
         let status = provider.status();
-        let headers = headers::to_engine(provider.headers(), &self.key);
+        let headers = headers::to_engine(provider.headers(), &self.access);
         let body = match collect(provider, limits::ERROR_BYTES_MAX, self.route.patience.idle).await {
             Collected::Whole(body) | Collected::TooLarge(body) => body,
             Collected::Broken(_) => Bytes::new(),
         };
-        let body = Bytes::from(mask(&body, self.key.bytes()));
+        let body = Bytes::from(mask(&body, self.access.key.bytes()));
         let said = quoted(&count::error_words(&body));
         let name = self.model.credential.clone();
         let (text, ends_run) = match status.as_u16() {
@@ -112,13 +191,13 @@ impl UnderWay {
         let end = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
         let reason = Reason::ModelFailed { message: format!("{text}{end} {}", Reason::model_advice(status.as_u16())) };
         // Counting tokens is an extra that not every key may do.
-        if ends_run && self.endpoint == Endpoint::Generate {
+        if ends_run && self.endpoint.generates() {
             self.route.end_run(reason);
         } else {
             self.route.failed(reason);
         }
         let api = self.model.api;
-        if let Err(problem) = self.settle(status.as_u16(), ONE_CALL).await {
+        if let Err(problem) = self.settle(status.as_u16(), ONE_CALL, false, vec![]).await {
             return Refusal::stop("not_journaled", &problem).response(api);
         }
         if ends_run {
@@ -133,7 +212,7 @@ impl UnderWay {
     /// An answer that is all there before the engine gets it.
     async fn whole(self, provider: reqwest::Response) -> Response<Body> {
         let status = provider.status();
-        let headers = headers::to_engine(provider.headers(), &self.key);
+        let headers = headers::to_engine(provider.headers(), &self.access);
         let body = match collect(provider, limits::ANSWER_BYTES_MAX, self.route.patience.idle).await {
             Collected::Whole(body) => body,
             Collected::TooLarge(_) => {
@@ -143,15 +222,19 @@ impl UnderWay {
             Collected::Broken(why) => return self.failed(status, &why).await,
         };
         let mut tally = Tally::new(self.model.api);
-        if self.endpoint == Endpoint::Generate {
+        if self.endpoint.generates() {
             tally.whole(&body);
         }
         self.conclude(&tally);
-        let (api, key) = (self.model.api, Arc::clone(&self.key));
-        if let Err(problem) = self.settle(status.as_u16(), tally.usage()).await {
+        let (api, access) = (self.model.api, Arc::clone(&self.access));
+        let masked = Bytes::from(mask(&body, access.key.bytes()));
+        // Counting tokens costs none.
+        let told = tally.told() || !self.endpoint.generates();
+        let content = self.content(&masked);
+        if let Err(problem) = self.settle(status.as_u16(), tally.usage(), told, content).await {
             return Refusal::stop("not_journaled", &problem).response(api);
         }
-        let mut response = Response::new(full(mask(&body, key.bytes())));
+        let mut response = Response::new(full(masked));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         response
@@ -162,12 +245,11 @@ impl UnderWay {
         let (send, chunks) = mpsc::channel(limits::CHUNKS_WAITING_MAX);
         let body = StreamBody::new(ReceiverStream::new(chunks).map(|chunk: Result<Bytes, Broken>| chunk.map(Frame::data)));
         let mut response = Response::new(BodyExt::boxed_unsync(body));
-        *response.headers_mut() = headers::to_engine(provider.headers(), &self.key);
+        *response.headers_mut() = headers::to_engine(provider.headers(), &self.access);
         // Should nobody wait any more, the channel is closed, which the pump sees at once.
         let _ = tell.send(response);
-        Pump { redactor: Redactor::new(Arc::clone(&self.key)), tally: Tally::new(self.model.api), bytes: 0, call: Some(self), send }
-            .run(provider)
-            .await;
+        let redactor = Redactor::new(Arc::clone(&self.access));
+        Pump { redactor, tally: Tally::new(self.model.api), bytes: 0, said: BytesMut::new(), call: Some(self), send }.run(provider).await;
     }
 
     /// Notes whether what came was an answer.
@@ -179,7 +261,7 @@ impl UnderWay {
     }
 
     fn quoted(&self, words: &str) -> String {
-        quoted(&String::from_utf8_lossy(&mask(words.as_bytes(), self.key.bytes())))
+        quoted(&String::from_utf8_lossy(&mask(words.as_bytes(), self.access.key.bytes())))
     }
 
     /// The provider could not be reached: nothing to count.
@@ -206,7 +288,7 @@ impl UnderWay {
 
     async fn settle_and_refuse(self, status: u16, refusal: Refusal) -> Response<Body> {
         let api = self.model.api;
-        match self.settle(status, ONE_CALL).await {
+        match self.settle(status, ONE_CALL, false, vec![]).await {
             Ok(()) => refusal.response(api),
             Err(problem) => Refusal::stop("not_journaled", &problem).response(api),
         }
@@ -216,8 +298,13 @@ impl UnderWay {
         self.route.failed(Reason::ModelFailed { message: format!("{} failed. {why}", self.provider()) });
     }
 
-    async fn settle(self, status: u16, usage: Usage) -> Result<(), Problem> {
-        self.ticket.settle(&self.model.name, status, usage).await
+    async fn settle(self, status: u16, usage: Usage, told: bool, content: Vec<Bytes>) -> Result<(), Problem> {
+        self.ticket.settle(&self.model.name, Settled { status, usage, told, content }).await
+    }
+
+    /// Request and answer, where they are kept.
+    fn content(&self, answer: &Bytes) -> Vec<Bytes> {
+        self.kept.iter().flat_map(|request| [request.clone(), answer.clone()]).collect()
     }
 
     fn provider(&self) -> String {
@@ -234,6 +321,8 @@ struct Pump {
     redactor: Redactor,
     send: mpsc::Sender<Result<Bytes, Broken>>,
     bytes: u64,
+    /// What the engine got, where the call's content is kept.
+    said: BytesMut,
 }
 
 /// How a stream ended.
@@ -293,10 +382,15 @@ impl Pump {
     async fn pass(&mut self, chunk: Bytes) -> Result<Bytes, Problem> {
         self.bytes = self.bytes.saturating_add(chunk.len() as u64);
         self.tally.chunk(&chunk);
+        let out = self.redactor.push(chunk);
+        let keeps = self.call.as_ref().is_some_and(|call| call.kept.is_some());
+        if keeps && self.said.len() + out.len() <= limits::ANSWER_BYTES_MAX {
+            self.said.extend_from_slice(&out);
+        }
         if self.tally.ended() {
             self.settle().await?;
         }
-        Ok(self.redactor.push(chunk))
+        Ok(out)
     }
 
     async fn ended(&mut self, idle: Duration) -> Result<End, Problem> {
@@ -320,7 +414,8 @@ impl Pump {
         if self.tally.ended() {
             call.conclude(&self.tally);
         }
-        call.settle(StatusCode::OK.as_u16(), self.tally.usage()).await
+        let content = call.content(&self.said.split().freeze());
+        call.settle(StatusCode::OK.as_u16(), self.tally.usage(), self.tally.told() && self.tally.ended(), content).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads from a provider's answer what the call used, whether it came to its end, and whether it failed on the way.
 //!
 //! Sources: OpenAI's "Streaming events" of the Responses API and "The chat completion chunk object"; Anthropic's
-//! "Streaming Messages". What cannot be read counts as nothing: the call itself is always counted.
+//! "Streaming Messages"; Google's "GenerateContentResponse". What cannot be read counts as nothing: the call itself is always counted.
 
 use super::{
     limits,
@@ -34,6 +34,10 @@ struct Tokens {
     cache_written: u64,
     cache_read: u64,
     output: u64,
+    /// Gemini tells apart what it thought, and what its tools brought.
+    thought: u64,
+    tools: u64,
+    told: bool,
 }
 
 impl Tally {
@@ -57,8 +61,8 @@ impl Tally {
     /// A whole answer that did not stream.
     pub(super) fn whole(&mut self, body: &[u8]) {
         if let Ok(said) = serde_json::from_slice::<Said>(body) {
-            self.state.tokens.take(self.api, said.usage.as_ref());
-            if said.status.as_deref() == Some("failed") || said.choices.is_none() && said.error.is_some() {
+            self.state.tokens.take(self.api, said.usage.as_ref().or(said.usage_metadata.as_ref()));
+            if said.status.as_deref() == Some("failed") || said.choices.is_none() && said.candidates.is_none() && said.error.is_some() {
                 self.state.failure = Some(words(said.error.as_ref()));
             }
         }
@@ -81,8 +85,21 @@ impl Tally {
         let input_tokens = match self.api {
             ModelApi::Messages => t.input.saturating_add(t.cache_written).saturating_add(t.cache_read),
             ModelApi::Responses | ModelApi::Chat => t.input,
+            ModelApi::Gemini => t.input.saturating_add(t.tools),
         };
-        Usage { calls: 1, input_tokens, cached_tokens: t.cache_read, output_tokens: t.output }
+        Usage {
+            calls: 1,
+            input_tokens,
+            cached_tokens: t.cache_read,
+            cache_written_tokens: t.cache_written,
+            output_tokens: t.output.saturating_add(t.thought),
+            ..Usage::default()
+        }
+    }
+
+    /// Whether the provider told what was used.
+    pub(super) fn told(&self) -> bool {
+        self.state.tokens.told
     }
 }
 
@@ -103,6 +120,16 @@ struct Said {
     response: Option<Inner>,
     #[serde(default)]
     message: Option<Value>,
+    #[serde(rename = "usageMetadata", default)]
+    usage_metadata: Option<Value>,
+    #[serde(default)]
+    candidates: Option<Vec<Candidate>>,
+}
+
+#[derive(Deserialize)]
+struct Candidate {
+    #[serde(rename = "finishReason", default)]
+    finish_reason: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -137,7 +164,10 @@ impl State {
         let kind = said.kind.as_ref().and_then(Value::as_str).unwrap_or(event.name);
         self.ended |= ends(api, kind);
         self.finished |= said.choices.iter().flatten().any(|c| c.finish_reason.is_some());
-        self.tokens.take(api, said.usage.as_ref());
+        self.finished |= said.candidates.iter().flatten().any(|c| c.finish_reason.is_some());
+        self.tokens.take(api, said.usage.as_ref().or(said.usage_metadata.as_ref()));
+        // Gemini says nothing after its last piece, which tells both.
+        self.ended |= api == ModelApi::Gemini && self.finished && said.usage_metadata.is_some();
         if let Some(inner) = &said.response {
             self.tokens.take(api, inner.usage.as_ref());
         }
@@ -146,7 +176,7 @@ impl State {
         }
         if kind == "response.failed" {
             self.failure = Some(words(said.response.as_ref().and_then(|r| r.error.as_ref())));
-        } else if kind == "error" || (api == ModelApi::Chat && said.error.is_some()) {
+        } else if kind == "error" || (matches!(api, ModelApi::Chat | ModelApi::Gemini) && said.error.is_some()) {
             self.failure = Some(words(said.error.as_ref().or(said.message.as_ref())));
             self.ended = true;
         }
@@ -157,7 +187,7 @@ fn ends(api: ModelApi, kind: &str) -> bool {
     match api {
         ModelApi::Responses => matches!(kind, "response.completed" | "response.incomplete" | "response.failed"),
         ModelApi::Messages => kind == "message_stop",
-        ModelApi::Chat => false,
+        ModelApi::Chat | ModelApi::Gemini => false,
     }
 }
 
@@ -165,9 +195,10 @@ impl Tokens {
     /// Later figures take the place of earlier ones: where a stream tells several, they are sums up to then.
     fn take(&mut self, api: ModelApi, usage: Option<&Value>) {
         let Some(usage) = usage else { return };
-        let set = |into: &mut u64, path: &str| {
+        let mut told = false;
+        let mut set = |into: &mut u64, path: &str| {
             if let Some(n) = usage.pointer(path).and_then(Value::as_u64) {
-                *into = n;
+                (*into, told) = (n, true);
             }
         };
         match api {
@@ -187,7 +218,15 @@ impl Tokens {
                 set(&mut self.cache_read, "/cache_read_input_tokens");
                 set(&mut self.output, "/output_tokens");
             }
+            ModelApi::Gemini => {
+                set(&mut self.input, "/promptTokenCount");
+                set(&mut self.tools, "/toolUsePromptTokenCount");
+                set(&mut self.cache_read, "/cachedContentTokenCount");
+                set(&mut self.output, "/candidatesTokenCount");
+                set(&mut self.thought, "/thoughtsTokenCount");
+            }
         }
+        self.told |= told;
     }
 }
 

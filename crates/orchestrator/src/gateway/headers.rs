@@ -1,7 +1,7 @@
 //! Which headers pass the gateway. Both lists name what is kept; everything else stays behind: keys, cookies,
 //! hop-by-hop headers, whatever somebody may think of.
 
-use super::{redact, secret::ModelKey};
+use super::{redact, secret::Access};
 use domain::{Problem, agent::ModelApi};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -21,7 +21,8 @@ const RESPONSE_KEPT: [&str; 8] = [
 const RESPONSE_KEPT_PREFIXES: [&str; 2] = ["x-ratelimit-", "anthropic-ratelimit-"];
 
 /// The headers of the call to the provider, with the real key.
-pub(super) fn to_provider(from_engine: &HeaderMap, api: ModelApi, key: &ModelKey) -> Result<HeaderMap, Problem> {
+pub(super) fn to_provider(from_engine: &HeaderMap, api: ModelApi, access: &Access) -> Result<HeaderMap, Problem> {
+    let key = &access.key;
     let mut headers = HeaderMap::new();
     for name in REQUEST_KEPT {
         // Only the first of several: two of one name are a way to be read differently by two readers.
@@ -39,12 +40,17 @@ pub(super) fn to_provider(from_engine: &HeaderMap, api: ModelApi, key: &ModelKey
             headers.insert("x-api-key", key.header("")?);
             headers.entry("anthropic-version").or_insert(HeaderValue::from_static("2023-06-01"));
         }
+        ModelApi::Gemini => {
+            headers.insert("x-goog-api-key", key.header("")?);
+        }
     }
+    headers.extend(access.headers.clone());
     Ok(headers)
 }
 
 /// The headers of the answer to the engine.
-pub(super) fn to_engine(from_provider: &HeaderMap, key: &ModelKey) -> HeaderMap {
+pub(super) fn to_engine(from_provider: &HeaderMap, access: &Access) -> HeaderMap {
+    let key = &access.key;
     let kept = |name: &str| RESPONSE_KEPT.contains(&name) || RESPONSE_KEPT_PREFIXES.iter().any(|p| name.starts_with(p));
     from_provider
         .iter()

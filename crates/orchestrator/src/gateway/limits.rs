@@ -46,3 +46,21 @@ pub const EGRESS_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
 pub const ALLOW_MAX: usize = 256;
 /// Refused targets of one run that are reported, each once.
 pub const REFUSED_REPORTED_MAX: usize = 50;
+/// Tokens that a provider adds to a request by itself: roles, tools' frames.
+pub const PROMPT_OVERHEAD_TOKENS: u64 = 1024;
+/// The largest context of a model, in tokens. What a request names but does not hold counts as this much.
+pub const CONTEXT_TOKENS_MAX: u64 = 2_000_000;
+/// Tokens that a model may write where the request names no limit.
+pub const OUTPUT_TOKENS_MAX: u64 = 128_000;
+/// How often a call is sent again because the provider says so, or because its login was renewed.
+pub const TRIES_MAX: u32 = 4;
+/// How long a call waits in all because the provider says so; a longer wait is left to the engine.
+pub const RETRY_WAIT: Duration = Duration::from_secs(60);
+/// How long before its end a login's access is renewed, in milliseconds.
+pub const LOGIN_RENEW_MS: i64 = 5 * 60 * 1000;
+/// The largest answer of a login's provider, in bytes.
+pub const LOGIN_ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// How long a login's provider may take.
+pub const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// The pause before a call is sent again where the provider says that it should, and not when.
+pub const RETRY_PAUSE: Duration = Duration::from_secs(1);

@@ -4,7 +4,7 @@ use super::{
     call,
     client::Client,
     endpoint::Endpoint,
-    headers, limits,
+    headers, ledger, limits,
     refusal::{Body, Refusal, STOP, respond},
     request,
     route::Route,
@@ -70,21 +70,28 @@ async fn answer(request: Request<Incoming>, route: &Arc<Route>, client: &Client)
 
 async fn handle(request: Request<Incoming>, route: &Arc<Route>, client: &Client) -> Result<Response<Body>, Refusal> {
     let (model, base) = route.model().ok_or_else(|| Refusal::new(STOP, "no_model", "This agent has no model."))?;
-    let endpoint = Endpoint::of(model.api, request.method(), request.uri())?;
+    let endpoint = Endpoint::of(model, request.method(), request.uri())?;
     if endpoint == Endpoint::Models {
         return Ok(models(model));
+    }
+    let rules = route.rules().await?;
+    if let Some(why) = &rules.forbidden {
+        route.end_run(Reason::ModelFailed { message: why.clone() });
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "model_not_allowed", why));
     }
     let slot = route.slot().await?;
     let (head, body) = request.into_parts();
     let body = read(&head.headers, body).await?;
-    let body = request::prepare(endpoint, model.api, &model.name, &body).inspect_err(|refusal| {
+    let prepared = request::prepare(endpoint, model.api, &model.name, &body).inspect_err(|refusal| {
         route.failed(Reason::ModelFailed { message: refusal.text.clone() });
     })?;
-    let ticket = route.admit().await?;
-    let key = Arc::new(route.key()?);
-    let headers = headers::to_provider(&head.headers, model.api, &key).map_err(|problem| unusable_key(route, model, &problem))?;
-    let request = client.0.post(endpoint.url(base, model.api)).headers(headers).body(body);
-    let call = call::Outgoing { ticket, slot, key, model: model.clone(), endpoint, request };
+    let most = ledger::at_most(prepared.input_tokens, prepared.output_tokens, rules.price.as_ref());
+    let ticket = route.admit(most, &rules).await?;
+    let access = route.key(None).await?;
+    // Looked at before anything is sent: an odd key is said at once.
+    headers::to_provider(&head.headers, model.api, &access).map_err(|problem| unusable_key(route, model, &problem))?;
+    let letter = call::Letter { client: client.clone(), url: endpoint.url(base, model), headers: head.headers, body: prepared.body.into() };
+    let call = call::Outgoing { ticket, slot, access, model: model.clone(), endpoint, letter, keep: rules.keep_content };
     // A task of its own: the call is counted to its end even where the engine goes away.
     let (tell, told) = oneshot::channel();
     tokio::spawn(call.run(tell));
@@ -115,13 +122,16 @@ fn unusable_key(route: &Route, model: &Model, problem: &Problem) -> Refusal {
     Refusal::new(STOP, "no_credential", message)
 }
 
-/// The one model that there is, in a form that both OpenAI's and Anthropic's clients read.
+/// The one model that there is, in a form that OpenAI's, Anthropic's and Google's clients read.
 fn models(model: &Model) -> Response<Body> {
     let name = &model.name;
     let one = serde_json::json!({
         "id": name, "object": "model", "type": "model", "display_name": name, "owned_by": "meshwork",
         "created": 0, "created_at": "1970-01-01T00:00:00Z",
     });
-    let list = serde_json::json!({"object": "list", "data": [one], "first_id": name, "last_id": name, "has_more": false});
+    let gemini =
+        serde_json::json!({"name": format!("models/{name}"), "displayName": name, "supportedGenerationMethods": ["generateContent"]});
+    let list =
+        serde_json::json!({"object": "list", "data": [one], "models": [gemini], "first_id": name, "last_id": name, "has_more": false});
     respond(StatusCode::OK, "application/json", list.to_string())
 }

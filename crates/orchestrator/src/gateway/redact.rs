@@ -1,6 +1,6 @@
 //! Takes the key out of what a provider says, should it echo it: the sandbox must not learn it.
 
-use super::secret::ModelKey;
+use super::secret::Access;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ const MASK: &[u8] = b"[key]";
 
 /// Masks one key in a stream of chunks. Holds bytes back only while they could be the key's beginning.
 pub(super) struct Redactor {
-    key: Arc<ModelKey>,
+    access: Arc<Access>,
     held: Vec<u8>,
 }
 
 impl Redactor {
-    pub(super) fn new(key: Arc<ModelKey>) -> Self {
-        Self { key, held: Vec::new() }
+    pub(super) fn new(access: Arc<Access>) -> Self {
+        Self { access, held: Vec::new() }
     }
 
     /// The part of what came so far that may go on.
     pub(super) fn push(&mut self, chunk: Bytes) -> Bytes {
-        let key = self.key.bytes();
+        let key = self.access.key.bytes();
         if self.held.is_empty() && find(&chunk, key).is_none() && beginning_at_end(&chunk, key) == 0 {
             return chunk;
         }

@@ -71,6 +71,9 @@ impl Refusal {
         };
         let error = match api {
             ModelApi::Messages => json!({"type": "error", "error": {"type": kind, "message": self.text}}),
+            ModelApi::Gemini => {
+                json!({"error": {"code": self.status.as_u16(), "message": self.text, "status": gemini_status(self.status)}})
+            }
             ModelApi::Responses | ModelApi::Chat => {
                 json!({"error": {"message": self.text, "type": kind, "param": null, "code": self.code}})
             }
@@ -81,6 +84,17 @@ impl Refusal {
     /// As a plain line, for engines' package managers behind the egress proxy.
     pub(super) fn plain(&self) -> Response<Body> {
         respond(self.status, "text/plain; charset=utf-8", format!("meshwork: {}\n", self.text))
+    }
+}
+
+/// Google's word for a status (`google.rpc.Code`).
+fn gemini_status(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        429 => "RESOURCE_EXHAUSTED",
+        500.. => "UNAVAILABLE",
+        _ => "INVALID_ARGUMENT",
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an engine asks of the model, held to what it may ask. Every field that is not changed goes on byte for byte and in
 //! its order: a model reads its tools' schemas in the order in which they are written.
 
-use super::{endpoint::Endpoint, refusal::Refusal};
+use super::{endpoint::Endpoint, ledger, limits, refusal::Refusal};
 use domain::agent::ModelApi;
 use serde::{
     Deserialize, Deserializer,
@@ -10,13 +10,27 @@ use serde::{
 use serde_json::{Map, Value, value::RawValue};
 use std::{collections::HashSet, fmt};
 
-/// The body of the call to the provider.
-pub(super) fn prepare(endpoint: Endpoint, api: ModelApi, model: &str, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+/// A call that may be sent, and what it may use at the most.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// The body of the call to the provider.
+    pub(super) body: Vec<u8>,
+    /// Tokens that it makes the model read.
+    pub(super) input_tokens: u64,
+    /// Tokens that the model may write.
+    pub(super) output_tokens: u64,
+}
+
+/// What goes on to the provider.
+pub(super) fn prepare(endpoint: Endpoint, api: ModelApi, model: &str, body: &[u8]) -> Result<Prepared, Refusal> {
     let fields: Fields<'_> = serde_json::from_slice(body)
         .map_err(|e| Refusal::bad_request(format!("The request is no JSON object that the gateway can read: {e}.")))?;
     fields.check_model(model)?;
     fields.check_reach()?;
-    let mut out = vec![field("model", &json_text(model))];
+    let output_tokens = if endpoint.generates() { fields.output_at_most() } else { 0 };
+    let refers = fields.refers_elsewhere(body);
+    // Gemini has the model's name in its path.
+    let mut out = if api == ModelApi::Gemini { vec![] } else { vec![field("model", &json_text(model))] };
     let streams = fields.get("stream").is_some_and(|raw| raw.get() == "true");
     let count_in_stream = endpoint == Endpoint::Generate && api == ModelApi::Chat && streams;
     for (name, raw) in &fields.0 {
@@ -33,8 +47,18 @@ pub(super) fn prepare(endpoint: Endpoint, api: ModelApi, model: &str, body: &[u8
         options.insert("include_usage".into(), true.into());
         out.push(field("stream_options", &Value::Object(options).to_string()));
     }
-    Ok(format!("{{{}}}", out.join(",")).into_bytes())
+    let body = format!("{{{}}}", out.join(",")).into_bytes();
+    let input_tokens = if endpoint.generates() { ledger::input_at_most(body.len(), refers) } else { 0 };
+    Ok(Prepared { body, input_tokens, output_tokens })
 }
+
+/// Where requests say how much the model may write.
+const OUTPUT_LIMITS: [&str; 3] = ["max_output_tokens", "max_completion_tokens", "max_tokens"];
+/// Words of a request that has content which lies elsewhere.
+const ELSEWHERE: [&[u8]; 8] =
+    [b"item_reference", b"file_id", b"file_url", b"file_uri", b"fileUri", b"image_url", b"\"type\":\"url\"", b"\"type\": \"url\""];
+/// Fields that build on what is kept at the provider.
+const KEPT_THERE: [&str; 4] = ["previous_response_id", "conversation", "prompt", "cachedContent"];
 
 /// The fields of a JSON object as they were written.
 struct Fields<'a>(Vec<(String, &'a RawValue)>);
@@ -42,6 +66,27 @@ struct Fields<'a>(Vec<(String, &'a RawValue)>);
 impl Fields<'_> {
     fn get(&self, name: &str) -> Option<&RawValue> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, raw)| *raw)
+    }
+
+    /// Tokens that the model may write, all its answers together.
+    fn output_at_most(&self) -> u64 {
+        #[derive(Default, Deserialize)]
+        #[serde(rename_all = "camelCase", default)]
+        struct Generation {
+            max_output_tokens: Option<u64>,
+            candidate_count: Option<u64>,
+        }
+        let number = |name: &str| self.get(name).and_then(|raw| serde_json::from_str::<u64>(raw.get()).ok());
+        let gemini: Generation = self.get("generationConfig").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let one = OUTPUT_LIMITS.iter().filter_map(|name| number(name)).chain(gemini.max_output_tokens).max();
+        let answers = number("n").into_iter().chain(gemini.candidate_count).max().unwrap_or(1).max(1);
+        one.unwrap_or(limits::OUTPUT_TOKENS_MAX).saturating_mul(answers)
+    }
+
+    /// Whether the model may read what is not in the request itself.
+    fn refers_elsewhere(&self, body: &[u8]) -> bool {
+        let kept = KEPT_THERE.iter().any(|name| self.get(name).is_some_and(|raw| raw.get() != "null"));
+        kept || ELSEWHERE.iter().any(|word| super::redact::find(body, word).is_some())
     }
 
     /// The agent's model or none: then it is put in.
@@ -62,6 +107,9 @@ impl Fields<'_> {
             return Err(Refusal::bad_request("The gateway lets no calls work in the background: their use could not be counted."));
         }
         let servers = self.get("mcp_servers").is_some_and(|raw| !matches!(raw.get(), "[]" | "null"));
+        if let Some(kind) = self.get("tools").and_then(|raw| hosted_by_google(raw.get())) {
+            return Err(hosted(kind));
+        }
         let tools: Vec<Tool> = self.get("tools").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
         match tools.iter().filter_map(|t| t.kind.as_deref()).find(|kind| runs_at_provider(kind)) {
             Some(kind) => Err(hosted(kind)),
@@ -80,6 +128,14 @@ struct Tool {
 /// Tools by which a provider reaches the internet on the engine's behalf.
 fn runs_at_provider(kind: &str) -> bool {
     kind == "mcp" || kind.starts_with("web_search") || kind.starts_with("web_fetch")
+}
+
+/// Gemini names such tools by their field.
+fn hosted_by_google(tools: &str) -> Option<&'static str> {
+    let tools: Vec<Map<String, Value>> = serde_json::from_str(tools).ok()?;
+    ["googleSearch", "google_search", "googleSearchRetrieval", "google_search_retrieval", "urlContext", "url_context"]
+        .into_iter()
+        .find(|name| tools.iter().any(|tool| tool.contains_key(*name)))
 }
 
 fn hosted(what: &str) -> Refusal {
@@ -127,7 +183,7 @@ mod tests {
 
     fn prepared(api: ModelApi, body: &str) -> Result<String, (u16, String)> {
         prepare(Endpoint::Generate, api, "m-1", body.as_bytes())
-            .map(|b| String::from_utf8(b).unwrap())
+            .map(|p| String::from_utf8(p.body).unwrap())
             .map_err(|r| (r.status.as_u16(), r.text))
     }
 
@@ -165,6 +221,28 @@ mod tests {
         assert_eq!(options(r#"{"stream":true,"stream_options":7}"#, ModelApi::Chat), serde_json::json!({"include_usage": true}));
         assert_eq!(options(r#"{"stream":false}"#, ModelApi::Chat), Value::Null);
         assert_eq!(options(r#"{"stream":true}"#, ModelApi::Messages), Value::Null);
+    }
+
+    #[test]
+    fn what_a_call_may_use_is_never_less_than_what_it_says() {
+        let most = |api, body: &str| {
+            let p = prepare(Endpoint::Generate, api, "m-1", body.as_bytes()).unwrap();
+            (p.input_tokens, p.output_tokens)
+        };
+        let (read, written) = most(ModelApi::Chat, r#"{"max_tokens":7,"max_completion_tokens":9,"n":2,"messages":[]}"#);
+        assert!(read >= limits::PROMPT_OVERHEAD_TOKENS + 40 && read < 2_000, "{read}");
+        assert_eq!(written, 18);
+        assert_eq!(most(ModelApi::Responses, "{}").1, limits::OUTPUT_TOKENS_MAX);
+        assert_eq!(most(ModelApi::Gemini, r#"{"generationConfig":{"maxOutputTokens":5,"candidateCount":3}}"#).1, 15);
+        for far in [
+            r#"{"previous_response_id":"r"}"#,
+            r#"{"input":[{"type":"item_reference","id":"x"}]}"#,
+            r#"{"input":[{"file_url":"https://x"}]}"#,
+        ] {
+            assert_eq!(most(ModelApi::Responses, far).0, limits::CONTEXT_TOKENS_MAX, "{far}");
+        }
+        assert!(prepared(ModelApi::Gemini, r#"{"tools":[{"googleSearch":{}}]}"#).is_err());
+        assert_eq!(prepared(ModelApi::Gemini, r#"{"contents":[]}"#).unwrap(), r#"{"contents":[]}"#);
     }
 
     #[test]

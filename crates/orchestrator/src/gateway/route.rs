@@ -2,14 +2,19 @@
 
 use super::{
     egress::{Allow, Resolver},
-    endpoint, limits,
+    endpoint,
+    ledger::{Held, Ledger, NotHeld},
+    limits,
     refusal::{Refusal, STOP},
-    secret::ModelKey,
+    rules::{RuleSource, Rules},
+    secret::{Access, KeySource},
 };
+use bytes::Bytes;
 use domain::{
     Problem, RunId,
     agent::Model,
     manifest::Network,
+    quota::Price,
     run::Reason,
     usage::{Budget, Usage},
 };
@@ -25,8 +30,6 @@ use std::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// Fetches the credential of the run's model from the vault, anew for each call: a changed key counts at once.
-pub type KeySource = Arc<dyn Fn() -> Result<Secret, Problem> + Send + Sync>;
 /// Journals a call. The engine sees the end of the call, and the next one is let through, only after it returned.
 pub type Recorder = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<(), Problem>> + Send + Sync>;
 /// Told of what the egress proxy refused, in words, each target once.
@@ -43,6 +46,8 @@ pub struct Call {
     pub usage: Usage,
     /// From its sending to its end, in milliseconds.
     pub duration_ms: u64,
+    /// Request and answer, where the org wants them kept.
+    pub content: Vec<Bytes>,
 }
 
 /// How long a route waits for others.
@@ -52,11 +57,13 @@ pub struct Patience {
     pub answer: Duration,
     /// For the next chunk of a stream, from the provider or to the engine.
     pub idle: Duration,
+    /// In all, for a provider that says when a call may be sent again.
+    pub retry: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { answer: limits::ANSWER_TIMEOUT, idle: limits::STREAM_IDLE }
+        Self { answer: limits::ANSWER_TIMEOUT, idle: limits::STREAM_IDLE, retry: limits::RETRY_WAIT }
     }
 }
 
@@ -74,6 +81,10 @@ pub struct Parts {
     pub used: Usage,
     /// Where the key comes from.
     pub key: KeySource,
+    /// What the org says of such calls.
+    pub rules: RuleSource,
+    /// The budgets that runs share.
+    pub ledger: Arc<Ledger>,
     /// Where calls are journaled.
     pub record: Recorder,
     /// Who is told of refused targets.
@@ -91,6 +102,8 @@ pub struct Route {
     budget: Budget,
     pub(super) allow: Allow,
     key: KeySource,
+    rules: RuleSource,
+    ledger: Arc<Ledger>,
     record: Recorder,
     refused: Refused,
     pub(super) resolver: Resolver,
@@ -106,7 +119,8 @@ pub struct Route {
 #[derive(Default)]
 struct Book {
     used: Usage,
-    under_way: u64,
+    /// What calls under way may still use.
+    held: Usage,
     last_failure: Option<Reason>,
     reported: BTreeSet<String>,
 }
@@ -121,6 +135,8 @@ impl Route {
             budget: parts.budget,
             allow: Allow::parse(&parts.network)?,
             key: parts.key,
+            rules: parts.rules,
+            ledger: parts.ledger,
             record: parts.record,
             refused: parts.refused,
             resolver: parts.resolver,
@@ -174,27 +190,69 @@ impl Route {
         }
     }
 
-    /// Lets a call through, if the budget has room for it and all earlier ones are journaled.
-    pub(super) async fn admit(self: &Arc<Self>) -> Result<Ticket, Refusal> {
+    /// Lets a call through that uses `call` at the most, if the budgets have room for it and all earlier ones are journaled.
+    /// Where only calls under way are in its way, it waits for them.
+    pub(super) async fn admit(self: &Arc<Self>, call: Usage, rules: &Rules) -> Result<Ticket, Refusal> {
+        let waits = async {
+            loop {
+                let mut freed = self.ledger.freed();
+                if let Some(ticket) = self.try_admit(call, rules).await? {
+                    return Ok(ticket);
+                }
+                // The ledger lives as long as this route: it is there to tell.
+                let _ = freed.changed().await;
+            }
+        };
+        let late = |_| {
+            let text = "Calls under way hold what is left of the budget. They did not end in time.";
+            Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "budget_held", text))
+        };
+        tokio::time::timeout(limits::CALL_WAIT, waits).await.unwrap_or_else(late)
+    }
+
+    async fn try_admit(self: &Arc<Self>, call: Usage, rules: &Rules) -> Result<Option<Ticket>, Refusal> {
         let _all_journaled = self.journaling.lock().await;
         if let Some(reason @ Reason::Storage { .. }) = &*self.fatal.borrow() {
             return Err(Refusal::new(STOP, "not_journaled", reason.text()));
         }
         let mut book = self.book();
-        let expected = book.used.plus(Usage { calls: book.under_way, ..Usage::default() });
-        if let Err(message) = self.budget.allows(expected) {
+        if let Err(message) = self.budget.allows("The run", book.used.plus(book.held), call) {
+            let busy = self.budget.allows("The run", book.used, call).is_ok();
             drop(book);
-            let text = format!("The run's budget is spent. {message}");
-            self.end_run(Reason::BudgetSpent { message });
-            return Err(Refusal::new(STOP, "budget_spent", text));
+            return if busy { Ok(None) } else { Err(self.spent("The run's budget is spent.", message)) };
         }
-        book.under_way += 1;
-        Ok(Ticket { route: Arc::clone(self), sent: None })
+        let shared = match self.ledger.hold(&rules.lines, call) {
+            Ok(held) => held,
+            Err(NotHeld::Busy) => return Ok(None),
+            Err(NotHeld::Spent(message)) => {
+                drop(book);
+                return Err(self.spent("A budget that the run shares is spent.", message));
+            }
+            Err(NotHeld::Unreadable(problem)) => return Err(Refusal::stop("no_budget", &problem)),
+        };
+        book.held = book.held.plus(call);
+        Ok(Some(Ticket { route: Arc::clone(self), sent: None, call, price: rules.price, _shared: shared }))
     }
 
-    /// The key, from the vault.
-    pub(super) fn key(&self) -> Result<ModelKey, Refusal> {
-        (self.key)().map(ModelKey::new).map_err(|problem| {
+    fn spent(&self, what: &str, message: String) -> Refusal {
+        let text = format!("{what} {message}");
+        self.end_run(Reason::BudgetSpent { message });
+        Refusal::new(STOP, "budget_spent", text)
+    }
+
+    /// What the org says of such a call now.
+    pub(super) async fn rules(&self) -> Result<Rules, Refusal> {
+        let source = Arc::clone(&self.rules);
+        let read = tokio::task::spawn_blocking(move || source()).await.map_err(Problem::internal).and_then(|read| read);
+        read.map_err(|problem| {
+            self.failed(Reason::ModelFailed { message: problem.to_string() });
+            Refusal::stop("no_rules", &problem)
+        })
+    }
+
+    /// The key, from the vault; a new one where the provider refused `refused`.
+    pub(super) async fn key(&self, refused: Option<Secret>) -> Result<Access, Refusal> {
+        (self.key)(refused).await.map(Access::from).map_err(|problem| {
             self.end_run(Reason::ModelFailed { message: problem.to_string() });
             Refusal::stop("no_credential", &problem)
         })
@@ -237,6 +295,11 @@ impl Route {
         }
     }
 
+    fn add(&self, usage: Usage) {
+        let mut book = self.book();
+        book.used = book.used.plus(usage);
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         // The book is whole after every line that changes it.
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
@@ -253,6 +316,19 @@ impl fmt::Debug for Route {
 pub(super) struct Ticket {
     route: Arc<Route>,
     sent: Option<Instant>,
+    /// What it may use at the most.
+    call: Usage,
+    price: Option<Price>,
+    _shared: Held,
+}
+
+/// How a call ended, for the books.
+pub(super) struct Settled {
+    pub(super) status: u16,
+    pub(super) usage: Usage,
+    /// Whether the provider told what was used. Where it worked and did not tell, it may cost as much as was held for it.
+    pub(super) told: bool,
+    pub(super) content: Vec<Bytes>,
 }
 
 impl Ticket {
@@ -270,30 +346,60 @@ impl Ticket {
         self.sent = None;
     }
 
-    /// Counts and journals the call.
-    pub(super) async fn settle(mut self, model: &str, status: u16, usage: Usage) -> Result<(), Problem> {
-        let duration_ms = self.sent.take().map_or(0, |at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX));
+    /// Counts and journals an attempt that the provider put off; the call itself goes on, if the run's budget has room for one
+    /// more.
+    pub(super) async fn put_off(&mut self, model: &str, status: u16) -> Result<bool, Problem> {
+        let duration_ms = self.duration_ms();
+        let attempt = Usage { calls: 1, ..Usage::default() };
         let route = Arc::clone(&self.route);
         let _journaling = route.journaling.lock().await;
-        {
-            let mut book = route.book();
-            book.used = book.used.plus(usage);
-        }
+        route.add(attempt);
+        (route.record)(Call { model: model.to_owned(), status, usage: attempt, duration_ms, content: vec![] }).await?;
+        let book = route.book();
+        Ok(route.budget.allows("The run", book.used.plus(book.held.minus(self.call)), self.call).is_ok())
+    }
+
+    /// Counts and journals the call.
+    pub(super) async fn settle(mut self, model: &str, settled: Settled) -> Result<(), Problem> {
+        let duration_ms = self.duration_ms();
+        let usage = self.priced(&settled);
+        let route = Arc::clone(&self.route);
+        let _journaling = route.journaling.lock().await;
+        route.add(usage);
+        let call = Call { model: model.to_owned(), status: settled.status, usage, duration_ms, content: settled.content };
+        // What it holds is given back only once the journal tells what it used.
+        let recorded = (route.record)(call).await;
         drop(self);
-        let call = Call { model: model.to_owned(), status, usage, duration_ms };
-        (route.record)(call).await.inspect_err(|problem| {
+        recorded.inspect_err(|problem| {
             route.end_run(Reason::Storage { message: format!("a model call could not be journaled. {problem}") });
         })
+    }
+
+    fn priced(&self, settled: &Settled) -> Usage {
+        let usage = settled.usage;
+        let worked = (200..300).contains(&settled.status) || settled.status == 0;
+        match &self.price {
+            _ if usage.calls == 0 || (!worked && !settled.told) => usage,
+            Some(price) if settled.told => Usage { cost: price.of(&usage), ..usage },
+            Some(_) => Usage { cost: self.call.cost, ..usage },
+            None => Usage { unpriced_calls: usage.calls, ..usage },
+        }
+    }
+
+    fn duration_ms(&mut self) -> u64 {
+        self.sent.take().map_or(0, |at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut book = self.route.book();
-        book.under_way = book.under_way.saturating_sub(1);
+        book.held = book.held.minus(self.call);
         if self.sent.is_some() {
             // Sent and never settled: the process goes down, or its task was ended.
             book.used.calls = book.used.calls.saturating_add(1);
         }
+        drop(book);
+        self.route.ledger.tell_freed();
     }
 }

@@ -5,10 +5,12 @@ use super::{Drive, Over, messages, runner_process};
 use crate::{
     clock,
     context::RunContext,
+    credentials,
     gateway::{self, Call, Parts, Patience, Route},
     host::{Ended, Live, Welcome},
     limits,
     org::{Org, fresh_folder},
+    quotas::{self, Spender},
     tasks::Board,
 };
 use domain::{
@@ -159,23 +161,23 @@ pub(crate) fn sealed(org: &Org, blob: &Hash) -> Result<Envelope, Problem> {
 
 fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest) -> Result<Arc<Route>, Problem> {
     let model = agent.and_then(|a| a.model.clone());
-    let (vault, credential) = (org.vault.clone(), model.as_ref().map(|m| m.credential.clone()));
     let (project, name) = (run.project.clone(), run.agent.clone());
-    let key = move || {
-        let wanted = credential.as_ref().ok_or_else(|| Problem::conflict("This agent has no model."))?;
-        let found = vault.get(wanted)?;
-        if !found.info.allows(&project, name.as_ref()) {
-            return Err(Problem::new(Kind::Forbidden, format!("The credential {wanted} may not be used in this run."))
-                .next("Its scopes name other projects or agents: meshwork credential list."));
+    let key = credentials::key_source(org, model.as_ref(), move |info| {
+        if info.allows(&project, name.as_ref()) {
+            return Ok(());
         }
-        Ok(found.secret)
-    };
+        Err(Problem::new(Kind::Forbidden, format!("The credential {} may not be used in this run.", info.name))
+            .next("Its scopes name other projects or agents: meshwork credential list."))
+    });
+    let rules = quotas::rule_source(org, model.clone(), Spender { member: Some(run.member.clone()), agent: run.agent.clone() });
     let (recording, id) = (Arc::downgrade(org), run.id.clone());
     let record = move |call: Call| {
         let (org, run) = (recording.upgrade(), id.clone());
         Box::pin(async move {
             let org = org.ok_or_else(|| Problem::unavailable("The orchestrator is closing."))?;
-            let body = Body::ModelCalled { run, model: call.model, status: call.status, usage: call.usage, duration_ms: call.duration_ms };
+            let Call { model, status, usage, duration_ms, content } = call;
+            let content = quotas::keep(&org, content).await?;
+            let body = Body::ModelCalled { run, model, status, usage, duration_ms, content };
             org.record(&org.device, vec![body]).await
         }) as futures::future::BoxFuture<'static, Result<(), Problem>>
     };
@@ -196,7 +198,9 @@ fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest) 
         budget: manifest.budget,
         network: manifest.network.clone(),
         used: run.usage,
-        key: Arc::new(key),
+        key,
+        rules,
+        ledger: org.ledger.clone(),
         record: Arc::new(record),
         refused: Arc::new(refused),
         resolver: gateway::system_resolver(),

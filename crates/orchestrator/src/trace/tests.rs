@@ -170,6 +170,7 @@ fn state() -> OrgState {
         devices: of(json!({"laptop": {"name": "laptop", "did": did(DEVICE), "owner": "ada"}})),
         agents: of(json!({"coder": {"name": "coder", "engine": {"kind": "replay", "recording": "x"}, "answers": did(MEMBER)}})),
         projects: of(json!({})),
+        quotas: domain::quota::Quotas::default(),
         commit: oid(7),
     }
 }

@@ -15,6 +15,7 @@ const apis = [
   { key: "responses", title: "OpenAI Responses" },
   { key: "chat", title: "OpenAI Chat Completions" },
   { key: "messages", title: "Anthropic Messages" },
+  { key: "gemini", title: "Google Gemini" },
 ] as const;
 const modes = [
   { key: "sandbox", title: "allowed: the sandbox is the boundary" },
@@ -85,6 +86,14 @@ export function AgentForm({ agent, onClose }: { agent: Output<"agent.list">[numb
         pattern="[0-9]*"
         value={draft.calls}
         onChange={(event) => set({ calls: event.target.value })}
+      />
+      <Field
+        label="Money that a run may cost"
+        inputMode="decimal"
+        placeholder="2.50"
+        value={draft.money}
+        hint="With it, a model of which nobody knows the price is refused."
+        onChange={(event) => set({ money: event.target.value })}
       />
       <Choice
         label="Tools that the engine asks about"

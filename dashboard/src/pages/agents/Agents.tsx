@@ -9,7 +9,7 @@ import { Ask, Dialog } from "../../ui/Dialog";
 import { Page, Section } from "../../ui/Page";
 import { Empty, Loaded } from "../../ui/State";
 import { Table } from "../../ui/Table";
-import { count } from "../../ui/words";
+import { count, spent } from "../../ui/words";
 import { AgentForm } from "./AgentForm";
 import css from "./Agents.module.css";
 import { engineText } from "./engine";
@@ -79,8 +79,10 @@ function List({ agents, edit, remove }: { agents: Agent[]; edit?: (agent: Agent)
         { title: "Model", cell: (agent) => (agent.model ? <Model {...agent.model} /> : <span className="muted">needs none</span>) },
         {
           title: "A run may use",
-          cell: ({ budget }) => `${count(budget.tokens)} tokens, ${count(budget.calls)} calls`,
+          cell: ({ budget }) =>
+            `${count(budget.tokens)} tokens, ${count(budget.calls)} calls${budget.money ? `, ${budget.money} of money` : ""}`,
         },
+        { title: "Used this month", cell: ({ used }) => spent(used) },
         { title: "Tools", cell: (agent) => (agent.permissions === "ask" ? "ask a person" : "allowed in the sandbox") },
         { title: "Here", cell: ({ needs }) => <Needs needs={needs} /> },
         {

@@ -6,11 +6,19 @@ test("an agent goes through the form unchanged", () => {
     name: "cleaner",
     engine: { kind: "command" as const, command: "npx prettier -w ." },
     answers: "did:key:z6Mk",
-    budget: { tokens: 5, calls: 2 },
+    budget: { tokens: 5, calls: 2, money: "1.50" },
     permissions: "ask" as const,
     needs: [],
+    used: { calls: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0 },
   };
-  expect(inputOf(draftOf(agent))).toMatchObject({ name: "cleaner", engine: "command", command: "npx prettier -w .", tokens: 5, calls: 2 });
+  expect(inputOf(draftOf(agent))).toMatchObject({
+    name: "cleaner",
+    engine: "command",
+    command: "npx prettier -w .",
+    tokens: 5,
+    calls: 2,
+    money: "1.50",
+  });
   expect(engineText(agent.engine)).toBe("command: npx prettier -w .");
 });
 

@@ -25,6 +25,9 @@ export interface Draft {
   credential: string;
   tokens: string;
   calls: string;
+  money: string;
+  /** Not shown in the form, and kept. */
+  price: Schemas["Price"] | null;
   permissions: Schemas["PermissionMode"];
 }
 
@@ -38,6 +41,8 @@ export const fresh: Draft = {
   credential: "",
   tokens: "",
   calls: "",
+  money: "",
+  price: null,
   permissions: "sandbox",
 };
 
@@ -56,6 +61,8 @@ export function draftOf({ name, engine, model, budget, permissions }: Schemas["A
     credential: model?.credential ?? "",
     tokens: String(budget.tokens),
     calls: String(budget.calls),
+    money: budget.money ?? "",
+    price: model?.price ?? null,
     permissions,
   };
 }
@@ -76,5 +83,7 @@ export function inputOf(draft: Draft): Input<"agent.add"> {
     credential: model ? text(draft.credential) : null,
     tokens: number(draft.tokens),
     calls: number(draft.calls),
+    money: text(draft.money),
+    price: model ? draft.price : null,
   };
 }

@@ -4,6 +4,7 @@ import { useState } from "react";
 import type { Output, Schemas } from "../../api/call";
 import { call, problemOf } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
+import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import { Ask, Dialog } from "../../ui/Dialog";
 import { Choice, Field, Form } from "../../ui/Form";
@@ -17,8 +18,11 @@ type Credential = Output<"credential.list">[number];
 
 const kinds: { key: Schemas["CredentialKind"]; title: string }[] = [
   { key: "api-key", title: "key of a model provider" },
-  { key: "token", title: "token of a git host or a service" },
   { key: "login", title: "login of an engine" },
+  { key: "git-host", title: "token of a git host" },
+  { key: "token", title: "token of a service" },
+  { key: "radicle-passphrase", title: "passphrase of a Radicle key" },
+  { key: "obsidian", title: "key of an Obsidian vault" },
   { key: "generic", title: "anything else" },
 ];
 
@@ -68,7 +72,7 @@ function List({ credentials }: { credentials: Credential[] }) {
         keyOf={({ name }) => name}
         columns={[
           { title: "Name", cell: ({ name }) => <b>{name}</b> },
-          { title: "What it is", cell: ({ kind }) => kinds.find(({ key }) => key === kind)?.title },
+          { title: "What it is", cell: (credential) => <What {...credential} /> },
           { title: "Whose", cell: ({ provider }) => provider ?? <span className="muted">not said</span> },
           { title: "Used in", cell: ({ scopes }) => where(scopes ?? []) },
           { title: "Set", cell: ({ created }) => <Ago at={created} /> },
@@ -98,6 +102,33 @@ function List({ credentials }: { credentials: Credential[] }) {
     </>
   );
 }
+
+/** Its kind; of a login also how it stands. */
+function What({ kind, login }: Credential) {
+  const title = kinds.find(({ key }) => key === kind)?.title;
+  if (!login) return title;
+  return (
+    <>
+      {title} <Badge word={login.good ? { text: "Renewed by the gateway", tone: "good" } : { text: "Cannot be used", tone: "bad" }} />
+      <br />
+      <span className="muted">
+        {login.what}
+        {login.until && (
+          <>
+            , its access ends <Ago at={login.until} />
+          </>
+        )}
+      </span>
+    </>
+  );
+}
+
+/** A login is a whole file; a kind that is not for models says so. */
+const hints: Partial<Record<Schemas["CredentialKind"], string>> = {
+  login:
+    "The content of the file that the engine wrote when you signed in (~/.codex/auth.json), or GitHub's token. Only the gateway uses it.",
+  "git-host": "Say whose it is as the host's name: github.com.",
+};
 
 export function where(scopes: Schemas["CredentialScope"][]): string {
   if (scopes.length === 0) return "every run of yours";
@@ -130,6 +161,7 @@ function Add({ onClose }: { onClose: () => void }) {
   const [value, setValue] = useState("");
   const [provider, setProvider] = useState("");
   const [agents, setAgents] = useState("");
+  const [projects, setProjects] = useState("");
   const [kind, setKind] = useState<Schemas["CredentialKind"]>("api-key");
   const set = useAct("credential.set", { done: onClose });
   const send = () =>
@@ -138,8 +170,8 @@ function Add({ onClose }: { onClose: () => void }) {
       value,
       kind,
       provider: provider.trim() || null,
-      agents: agents.split(/[\s,]+/).filter(Boolean),
-      projects: [],
+      agents: words(agents),
+      projects: words(projects),
     });
   return (
     <Form deed="Keep it" busy={set.isPending} disabled={!name.trim() || !value} onSend={send} onClose={onClose}>
@@ -149,7 +181,7 @@ function Add({ onClose }: { onClose: () => void }) {
         type="password"
         value={value}
         autoComplete="new-password"
-        hint="It is not shown again."
+        hint={["It is not shown again.", hints[kind]].filter(Boolean).join(" ")}
         onChange={(event) => setValue(event.target.value)}
       />
       <Choice label="What it is" options={kinds} value={kind} onChange={setKind} />
@@ -160,6 +192,9 @@ function Add({ onClose }: { onClose: () => void }) {
         hint="Every run of yours where nothing is said."
         onChange={(event) => setAgents(event.target.value)}
       />
+      <Field label="Only for these projects" value={projects} onChange={(event) => setProjects(event.target.value)} />
     </Form>
   );
 }
+
+const words = (text: string) => text.split(/[\s,]+/).filter(Boolean);

@@ -59,9 +59,7 @@ function Plan({ steps }: { steps: Transcript["plan"] }) {
   );
 }
 
-function Usage({ run: { usage, agent }, transcript: { context, tools } }: { run: ShownRun; transcript: Transcript }) {
-  const { data: agents = [] } = useRead("agent.list", {});
-  const budget = agents.find((a) => a.name === agent)?.budget;
+function Usage({ run: { usage, budget }, transcript: { context, tools } }: { run: ShownRun; transcript: Transcript }) {
   const used = usage.input_tokens + usage.output_tokens;
   return (
     <Section title="Used">
@@ -72,6 +70,10 @@ function Usage({ run: { usage, agent }, transcript: { context, tools } }: { run:
           <Fact name="Tokens" value={`${count(used)}${budget ? ` of ${count(budget.tokens)}` : ""}`} />
           <Fact name="read" value={`${count(usage.input_tokens)}, ${count(usage.cached_tokens)} cached`} />
           <Fact name="written" value={count(usage.output_tokens)} />
+          {(usage.cost || budget?.money) && (
+            <Fact name="Money" value={`${usage.cost ?? "0.00"}${budget?.money ? ` of ${budget.money}` : ""}`} />
+          )}
+          {(usage.unpriced_calls ?? 0) > 0 && <Fact name="Calls of unknown price" value={count(usage.unpriced_calls ?? 0)} />}
         </>
       )}
       {context && <Fact name="Context window" value={`${count(context.used)} of ${count(context.size)}`} />}

@@ -8,6 +8,7 @@ import { Page, Section } from "../../ui/Page";
 import ui from "../../ui/ui.module.css";
 import { Backup } from "./Backup";
 import { BarModel } from "./BarModel";
+import { Quotas } from "./Quotas";
 import css from "./Settings.module.css";
 import { Tokens } from "./Tokens";
 import { Webhook } from "./Webhook";
@@ -26,6 +27,7 @@ export default function Settings() {
         </div>
       </Section>
       <BarModel />
+      <Quotas />
       {webhook && <Webhook />}
       {tokens && <Tokens />}
       {backup && <Backup />}

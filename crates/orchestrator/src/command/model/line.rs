@@ -3,10 +3,11 @@
 
 use super::{settings, settings::Settings};
 use crate::{
-    clock,
+    clock, credentials,
     gateway::{self, Call, Parts, Patience, Route},
     limits,
     org::Org,
+    quotas,
 };
 use bytes::Bytes;
 use domain::{Kind, Problem, event::Body, manifest::Network, run::Reason};
@@ -25,15 +26,13 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn open(org: &Arc<Org>, settings: &Settings, patience: Patience) -> Result<Self, Problem> {
-        let (vault, credential) = (org.vault.clone(), settings.model.credential.clone());
-        let key = move || {
-            let found = vault.get(&credential)?;
-            if found.info.scopes.is_empty() {
-                return Ok(found.secret);
+        let key = credentials::key_source(org, Some(&settings.model), |info| {
+            if info.scopes.is_empty() {
+                return Ok(());
             }
-            Err(Problem::new(Kind::Forbidden, format!("The credential {credential} is for runs of certain projects or agents only."))
-                .next("Set one without scopes for the command bar: meshwork credential set."))
-        };
+            let what = format!("The credential {} is for runs of certain projects or agents only.", info.name);
+            Err(Problem::new(Kind::Forbidden, what).next("Set one without scopes for the command bar: meshwork credential set."))
+        });
         let recording = Arc::downgrade(org);
         let record = move |call: Call| {
             let org = recording.upgrade();
@@ -50,7 +49,9 @@ impl Line {
             budget: settings.budget,
             network: Network::default(),
             used: settings::used(org, clock::now())?,
-            key: Arc::new(key),
+            key,
+            rules: quotas::rule_source(org, Some(settings.model.clone()), quotas::Spender::default()),
+            ledger: org.ledger.clone(),
             record: Arc::new(record),
             refused: Arc::new(|_| {}),
             resolver: gateway::system_resolver(),
@@ -126,18 +127,20 @@ mod tests {
     use std::time::Duration;
 
     fn line(base_url: String, budget: Budget) -> Line {
-        let model = Model { name: "m-1".into(), base_url, api: ModelApi::Chat, credential: "key".parse().unwrap() };
+        let model = Model { name: "m-1".into(), base_url, api: ModelApi::Chat, credential: "key".parse().unwrap(), price: None };
         let route = Route::new(Parts {
             run: clock::run_id(),
             model: Some(model),
             budget,
             network: Network::default(),
             used: Usage::default(),
-            key: Arc::new(|| Ok("sk-secret-1".into())),
+            key: gateway::plain_key(|| Ok("sk-secret-1".into())),
+            rules: Arc::new(|| Ok(gateway::Rules::default())),
+            ledger: gateway::Ledger::new(Arc::new(|_| Ok(Usage::default()))),
             record: Arc::new(|_| Box::pin(async { Ok(()) })),
             refused: Arc::new(|_| {}),
             resolver: gateway::system_resolver(),
-            patience: Patience { answer: Duration::from_millis(200), idle: Duration::from_millis(200) },
+            patience: Patience { answer: Duration::from_millis(200), idle: Duration::from_millis(200), retry: Duration::ZERO },
         });
         Line { route: route.unwrap(), http: gateway::Client::new().unwrap(), path: super::super::wire::path(ModelApi::Chat) }
     }
@@ -159,7 +162,10 @@ mod tests {
         drop(gone);
         let problem = line(format!("http://{address}/v1"), Budget::default()).ask(&json!({"messages": []})).await.unwrap_err();
         assert!(problem.to_string().contains("cannot be reached"), "{problem}");
-        let spent = line(format!("http://{address}/v1"), Budget { tokens: 1, calls: 0 }).ask(&json!({"messages": []})).await.unwrap_err();
+        let spent = line(format!("http://{address}/v1"), Budget { tokens: 1, calls: 0, money: None })
+            .ask(&json!({"messages": []}))
+            .await
+            .unwrap_err();
         assert_eq!(spent.kind, Kind::Limit, "{spent}");
     }
 }

@@ -57,7 +57,7 @@ pub(crate) async fn shown(org: &Arc<Org>) -> Result<Shown, Problem> {
 /// Sets the model, or none.
 pub(crate) async fn set(org: &Arc<Org>, by: &Actor, model: Option<Model>, budget: Option<Budget>) -> Result<(), Problem> {
     if let Some(model) = &model {
-        if model.api == ModelApi::Responses {
+        if matches!(model.api, ModelApi::Responses | ModelApi::Gemini) {
             return Err(Problem::invalid("The command bar speaks Chat Completions or Messages.").next("Give `api` as chat or messages."));
         }
         gateway::check_address(model)?;

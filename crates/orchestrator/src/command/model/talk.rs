@@ -39,7 +39,7 @@ pub(in crate::command) async fn talk(
     answer: &mut CommandAnswer,
 ) -> Result<(), Problem> {
     let org = context.org()?;
-    let patience = Patience { answer: limits::MODEL_ANSWER_WAIT, idle: limits::MODEL_ANSWER_WAIT };
+    let patience = Patience { answer: limits::MODEL_ANSWER_WAIT, idle: limits::MODEL_ANSWER_WAIT, ..Patience::default() };
     let line = Line::open(&org, settings, patience)?;
     let mut talk = Talk { context, held, world, answer, offered: tools::offered(&context.caller) };
     let told = tokio::time::timeout(limits::MODEL_TALK_WAIT, talk.go(&line, settings, said)).await;

@@ -44,7 +44,7 @@ pub(super) struct Tool {
 pub(super) fn path(api: ModelApi) -> &'static str {
     match api {
         ModelApi::Messages => "/v1/messages",
-        ModelApi::Chat | ModelApi::Responses => "/v1/chat/completions",
+        ModelApi::Chat | ModelApi::Responses | ModelApi::Gemini => "/v1/chat/completions",
     }
 }
 
@@ -56,7 +56,7 @@ pub(super) fn body(model: &Model, instructions: &str, parts: &[Part], tools: &[T
             "messages": parts.iter().map(message).collect::<Vec<_>>(),
             "tools": tools.iter().map(|t| json!({"name": t.name, "description": t.about, "input_schema": t.schema})).collect::<Vec<_>>(),
         }),
-        ModelApi::Chat | ModelApi::Responses => {
+        ModelApi::Chat | ModelApi::Responses | ModelApi::Gemini => {
             let system = json!({"role": "system", "content": instructions});
             let tool = |t: &Tool| json!({"type": "function", "function": {"name": t.name, "description": t.about, "parameters": t.schema}});
             json!({
@@ -106,7 +106,7 @@ pub(super) fn read(api: ModelApi, answer: &Value) -> Option<Said> {
                 |b: &Value| Some(ToolCall { id: b["id"].as_str()?.into(), name: b["name"].as_str()?.into(), input: b["input"].clone() });
             Some(Said { text, calls: blocks.iter().filter(|b| b["type"] == "tool_use").filter_map(call).collect() })
         }
-        ModelApi::Chat | ModelApi::Responses => {
+        ModelApi::Chat | ModelApi::Responses | ModelApi::Gemini => {
             let message = answer["choices"][0].get("message")?;
             let call = |c: &Value| {
                 // Arguments that are no JSON are told as such by the tool.
@@ -134,7 +134,8 @@ mod tests {
             Part::Told(vec![("1".into(), "[]".into())]),
             Part::Model("none".into()),
         ];
-        let model = |api| Model { name: "m".into(), base_url: "https://m.example/v1".into(), api, credential: "k".parse().unwrap() };
+        let model =
+            |api| Model { name: "m".into(), base_url: "https://m.example/v1".into(), api, credential: "k".parse().unwrap(), price: None };
         let tools = [Tool { name: "run_list".into(), about: "Runs.".into(), schema: json!({"type": "object"}) }];
         let chat = body(&model(ModelApi::Chat), "be short", &parts, &tools);
         assert_eq!(chat["messages"][2]["tool_calls"][0]["function"]["arguments"], r#"{"all":true}"#);

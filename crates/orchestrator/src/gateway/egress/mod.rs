@@ -2,7 +2,9 @@
 //!
 //! It takes `CONNECT host:port` and requests with a whole address (`GET http://host/…`). Names are looked up here, outside
 //! the sandbox, and the address that was checked is the one that is connected to, so that a name cannot lead into the
-//! member's own network. What happens within a tunnel it does not see.
+//! member's own network. What happens within a tunnel it does not see:
+//! entries with a method or a path are for plain requests only. A name is looked up only once the list allows it, so that no
+//! look-up carries anything out.
 
 mod address;
 mod allow;
@@ -78,7 +80,7 @@ async fn answer(request: Request<Incoming>, route: &Arc<Route>, tunnel: &Tunnel)
 async fn handle(request: Request<Incoming>, route: &Arc<Route>, tunnel: &Tunnel) -> Result<Response<Body>, Refusal> {
     if request.method() == Method::CONNECT {
         let target = target(request.uri(), None)?;
-        let stream = connect(route, &target).await?;
+        let stream = connect(route, &target, route.allow.allows(&target)).await?;
         let carried = tokio::spawn(watched::tunnel(hyper::upgrade::on(request), stream));
         *tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some(AbortOnDropHandle::new(carried));
         return Ok(Response::new(super::refusal::full("")));
@@ -86,7 +88,8 @@ async fn handle(request: Request<Incoming>, route: &Arc<Route>, tunnel: &Tunnel)
     match request.uri().scheme_str() {
         Some("http") => {
             let target = target(request.uri(), Some(80))?;
-            let stream = connect(route, &target).await?;
+            let allowed = route.allow.allows_asking(&target, request.method(), request.uri());
+            let stream = connect(route, &target, allowed).await?;
             forward::forward(request, stream).await
         }
         Some(_) => Err(Refusal::bad_request("The egress proxy takes https only as a tunnel (CONNECT).")),
@@ -104,12 +107,15 @@ fn target(uri: &Uri, default_port: Option<u16>) -> Result<Target, Refusal> {
 }
 
 /// Checks the name, then the addresses that it leads to, and connects to one that was checked.
-async fn connect(route: &Route, target: &Target) -> Result<TcpStream, Refusal> {
+async fn connect(route: &Route, target: &Target, allowed: bool) -> Result<TcpStream, Refusal> {
     let deny = |why: &str| {
         route.report(&target.to_string(), why);
         Refusal::new(StatusCode::FORBIDDEN, "not_allowed", format!("{target} was refused: {why}"))
     };
-    if !route.allow.allows(target) {
+    if !allowed && route.allow.knows(target) {
+        return Err(deny("the run's list (network.allow of the project) lets it be asked for other things only, over plain http."));
+    }
+    if !allowed {
         return Err(deny("it is not on the run's list of allowed hosts (network.allow of the project)."));
     }
     let addresses = match target.literal() {

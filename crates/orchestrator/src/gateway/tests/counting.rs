@@ -4,7 +4,11 @@ use super::{
     harness::KEY,
     streams::{USED, forms},
 };
-use crate::gateway::{count::Tally, redact::Redactor, secret::ModelKey};
+use crate::gateway::{
+    count::Tally,
+    redact::Redactor,
+    secret::{Access, Granted},
+};
 use bytes::Bytes;
 use domain::agent::ModelApi;
 use proptest::prelude::*;
@@ -86,7 +90,7 @@ proptest! {
     #[test]
     fn the_key_never_comes_out(texts in prop::collection::vec("(sk-|s|sk-canary|[a-z ]{0,5}|sk-canary-7f3b1d9e5)", 1..6), cut in 1usize..9) {
         let whole = texts.join(KEY);
-        let mut redactor = Redactor::new(Arc::new(ModelKey::new(KEY.into())));
+        let mut redactor = Redactor::new(Arc::new(Access::from(Granted::from(identity::Secret::from(KEY)))));
         let mut out = Vec::new();
         for piece in whole.as_bytes().chunks(cut) {
             out.extend_from_slice(&redactor.push(Bytes::copy_from_slice(piece)));

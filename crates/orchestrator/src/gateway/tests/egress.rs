@@ -218,3 +218,24 @@ async fn inside_a_namespace() {
     host.await.unwrap();
     assert_eq!(looked_up.load(Ordering::SeqCst), 1, "looked up once: what was checked is what was connected to");
 }
+
+#[tokio::test]
+async fn only_what_the_list_lets_be_asked_reaches_a_host_over_plain_http() {
+    let upstream = super::upstream::Upstream::start(|_| super::upstream::json(200, "{}")).await;
+    let host = upstream.address;
+    let (bench, _) = bench(&[format!("GET http://{host}/simple/")], &[]);
+    let ask =
+        |line: &str| say(bench.raw_egress(), format!("{line} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").into_bytes().leak());
+    assert_eq!(status(&ask(&format!("GET http://{host}/simple/flask/?v=1")).await), "200");
+    for line in [
+        format!("POST http://{host}/simple/flask/"),
+        format!("GET http://{host}/upload"),
+        format!("GET http://{host}/simple/%2e%2e/upload"),
+        format!("CONNECT {host}"),
+    ] {
+        let said = ask(&line).await;
+        assert!(status(&said) == "403" && said.contains("other things only"), "{line}: {said}");
+    }
+    assert_eq!(upstream.seen().len(), 1);
+    assert_eq!(upstream.seen()[0].path, "/simple/flask/?v=1");
+}

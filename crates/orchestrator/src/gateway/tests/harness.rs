@@ -6,6 +6,8 @@ use domain::{
     Problem,
     agent::{Model, ModelApi},
     manifest::Network,
+    money::Money,
+    quota::Price,
     usage::{Budget, Usage},
 };
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -22,6 +24,9 @@ pub(super) const KEY: &str = "sk-canary-7f3b1d9e5a";
 pub(super) const PLACEHOLDER: &str = "meshwork-placeholder";
 pub(super) const MODEL: &str = "scripted-1";
 
+/// The price of the scripted model.
+pub(super) const FREE: Price = Price { input: Money::ZERO, cached_input: None, cache_write: None, output: Money::ZERO };
+
 pub(super) struct Bench {
     pub(super) route: Arc<Route>,
     pub(super) calls: Arc<Mutex<Vec<Call>>>,
@@ -32,15 +37,17 @@ pub(super) struct Bench {
 pub(super) fn parts(api: ModelApi, base_url: &str) -> Parts {
     Parts {
         run: "01J9ZQ3V7M8N4K2X6T5R1W0YBC".parse().unwrap(),
-        model: Some(Model { name: MODEL.into(), base_url: base_url.into(), api, credential: "main".parse().unwrap() }),
+        model: Some(Model { name: MODEL.into(), base_url: base_url.into(), api, credential: "main".parse().unwrap(), price: None }),
         budget: Budget::default(),
         network: Network::default(),
         used: Usage::default(),
-        key: Arc::new(|| Ok(KEY.into())),
+        key: plain_key(|| Ok(KEY.into())),
+        rules: Arc::new(|| Ok(Rules { price: Some(FREE), ..Rules::default() })),
+        ledger: Ledger::new(Arc::new(|_| Ok(Usage::default()))),
         record: Arc::new(|_| Box::pin(async { Ok(()) })),
         refused: Arc::new(|_| ()),
         resolver: system_resolver(),
-        patience: Patience::default(),
+        patience: Patience { retry: Duration::ZERO, ..Patience::default() },
     }
 }
 

@@ -7,5 +7,6 @@ mod harness;
 mod model;
 mod paths;
 mod secrecy;
+mod spending;
 mod streams;
 mod upstream;

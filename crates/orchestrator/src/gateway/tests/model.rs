@@ -4,10 +4,11 @@ use super::{
     harness::{Bench, KEY, MODEL, PLACEHOLDER, parts, post, storage_problem},
     upstream::{Upstream, json},
 };
-use crate::gateway::Patience;
+use crate::gateway::{Patience, plain_key};
 use domain::{
     Problem,
     agent::ModelApi,
+    money::Money,
     run::Reason,
     usage::{Budget, Usage},
 };
@@ -20,9 +21,17 @@ use tokio::{net::TcpListener, sync::Notify};
 const RESPONSES: &str = r#"{"id":"r","status":"completed","error":null,"usage":{"input_tokens":100,"input_tokens_details":{"cached_tokens":40},"output_tokens":20}}"#;
 const CHAT: &str = r#"{"choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":100,"completion_tokens":20,"prompt_tokens_details":{"cached_tokens":40}}}"#;
 const MESSAGES: &str =
-    r#"{"type":"message","usage":{"input_tokens":50,"cache_creation_input_tokens":10,"cache_read_input_tokens":40,"output_tokens":20}}"#;
+    r#"{"type":"message","usage":{"input_tokens":60,"cache_creation_input_tokens":0,"cache_read_input_tokens":40,"output_tokens":20}}"#;
 
-const USED: Usage = Usage { calls: 1, input_tokens: 100, cached_tokens: 40, output_tokens: 20 };
+const USED: Usage = Usage {
+    calls: 1,
+    input_tokens: 100,
+    cached_tokens: 40,
+    output_tokens: 20,
+    cache_written_tokens: 0,
+    cost: Money::ZERO,
+    unpriced_calls: 0,
+};
 
 #[tokio::test]
 async fn the_key_goes_out_and_the_placeholder_stays_in_every_wire_form() {
@@ -108,12 +117,15 @@ async fn another_model_is_refused_in_the_providers_form() {
     assert!(upstream.seen().is_empty());
 }
 
+/// A call that may use 1,100 tokens or so at the most; it uses 120.
+const SMALL: &str = r#"{"max_output_tokens":20}"#;
+
 #[tokio::test]
 async fn a_spent_budget_stops_the_run_before_the_provider_is_asked() {
     for (budget, used, calls_left) in [
-        (Budget { tokens: 1_000_000, calls: 3 }, Usage { calls: 1, ..Usage::default() }, 2),
-        (Budget { tokens: 240, calls: 100 }, Usage::default(), 2),
-        (Budget { tokens: 240, calls: 100 }, Usage { calls: 1, input_tokens: 240, ..Usage::default() }, 0),
+        (Budget { tokens: 1_000_000, calls: 3, money: None }, Usage { calls: 1, ..Usage::default() }, 2),
+        (Budget { tokens: 1_300, calls: 100, money: None }, Usage::default(), 2),
+        (Budget { tokens: 1_300, calls: 100, money: None }, Usage { calls: 1, input_tokens: 1_300, ..Usage::default() }, 0),
     ] {
         let upstream = Upstream::start(|_| json(200, RESPONSES)).await;
         let mut parts = parts(ModelApi::Responses, &upstream.base_url());
@@ -121,10 +133,10 @@ async fn a_spent_budget_stops_the_run_before_the_provider_is_asked() {
         let bench = Bench::with(parts);
         let fatal = bench.route.fatal();
         for _ in 0..calls_left {
-            assert_eq!(bench.post("/responses", "{}").await.status, 200);
+            assert_eq!(bench.post("/responses", SMALL).await.status, 200);
             assert_eq!(*fatal.borrow(), None);
         }
-        let answer = bench.post("/responses", "{}").await;
+        let answer = bench.post("/responses", SMALL).await;
         assert_eq!((answer.status.as_u16(), answer.json()["error"]["code"].as_str()), (400, Some("budget_spent")));
         assert!(matches!(&*fatal.borrow(), Some(Reason::BudgetSpent { .. })));
         assert!(matches!(bench.route.last_failure(), Some(Reason::BudgetSpent { .. })));
@@ -306,14 +318,14 @@ async fn a_missing_or_odd_credential_is_said_without_its_value() {
     let upstream = Upstream::start(|_| json(200, "{}")).await;
     for key in ["", "two words", "line\nbreak", "schlüssel"] {
         let mut parts = parts(ModelApi::Responses, &upstream.base_url());
-        parts.key = Arc::new(move || Ok(key.into()));
+        parts.key = plain_key(move || Ok(key.into()));
         let bench = Bench::with(parts);
         let answer = bench.post("/responses", "{}").await;
         assert_eq!((answer.status.as_u16(), answer.json()["error"]["code"].as_str()), (400, Some("no_credential")), "{key:?}");
         assert!(answer.body.contains("main") && (key.is_empty() || !answer.body.contains(key)));
     }
     let mut parts = parts(ModelApi::Responses, &upstream.base_url());
-    parts.key = Arc::new(|| Err(Problem::not_found("There is no credential “main”.")));
+    parts.key = plain_key(|| Err(Problem::not_found("There is no credential “main”.")));
     let bench = Bench::with(parts);
     assert_eq!(bench.post("/responses", "{}").await.status, 400);
     assert!(matches!(&*bench.route.fatal().borrow(), Some(Reason::ModelFailed { message }) if message.contains("“main”")));
@@ -325,7 +337,7 @@ async fn a_missing_or_odd_credential_is_said_without_its_value() {
 async fn an_editors_last_newline_is_no_part_of_the_key() {
     let upstream = Upstream::start(|_| json(200, "{}")).await;
     let mut parts = parts(ModelApi::Responses, &upstream.base_url());
-    parts.key = Arc::new(|| Ok(format!("{KEY}\n").into()));
+    parts.key = plain_key(|| Ok(format!("{KEY}\n").into()));
     assert_eq!(Bench::with(parts).post("/responses", "{}").await.status, 200);
     assert_eq!(upstream.seen()[0].headers["authorization"], format!("Bearer {KEY}"));
 }

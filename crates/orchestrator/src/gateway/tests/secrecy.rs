@@ -57,11 +57,12 @@ async fn the_search_for_the_key() {
         response
     };
     let mut out = String::new();
-    for api in [ModelApi::Responses, ModelApi::Chat, ModelApi::Messages] {
+    for api in [ModelApi::Responses, ModelApi::Chat, ModelApi::Messages, ModelApi::Gemini] {
         let path = match api {
             ModelApi::Responses => "/responses",
             ModelApi::Chat => "/chat/completions",
             ModelApi::Messages => "/messages",
+            ModelApi::Gemini => "/models/scripted-1:generateContent",
         };
         for status in [200, 302, 400, 401, 403, 404, 429, 500] {
             let upstream = Upstream::start(move |_| echo(status)).await;

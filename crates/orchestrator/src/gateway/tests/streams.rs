@@ -6,7 +6,7 @@ use super::{
 };
 use crate::gateway::Patience;
 use bytes::Bytes;
-use domain::{agent::ModelApi, run::Reason, usage::Usage};
+use domain::{agent::ModelApi, money::Money, run::Reason, usage::Usage};
 use futures::StreamExt as _;
 use http_body_util::BodyExt as _;
 use std::{
@@ -32,7 +32,7 @@ pub(super) const CHAT: &str = concat!(
     "data: [DONE]\n\n",
 );
 pub(super) const MESSAGES: &str = concat!(
-    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":50,\"cache_creation_input_tokens\":10,",
+    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":60,\"cache_creation_input_tokens\":0,",
     "\"cache_read_input_tokens\":40,\"output_tokens\":1}}}\n\n",
     "event: ping\ndata: {\"type\":\"ping\"}\n\n",
     "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"hi\"}}\n\n",
@@ -40,13 +40,28 @@ pub(super) const MESSAGES: &str = concat!(
     "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
 );
 
-pub(super) const USED: Usage = Usage { calls: 1, input_tokens: 100, cached_tokens: 40, output_tokens: 20 };
+pub(super) const GEMINI: &str = concat!(
+    "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"hi\"}]}}],\"usageMetadata\":{\"promptTokenCount\":100}}\n\n",
+    "data: {\"candidates\":[{\"content\":{},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":90,\"toolUsePromptTokenCount\":10,",
+    "\"cachedContentTokenCount\":40,\"candidatesTokenCount\":15,\"thoughtsTokenCount\":5}}\n\n",
+);
 
-pub(super) fn forms() -> [(ModelApi, &'static str, &'static str); 3] {
+pub(super) const USED: Usage = Usage {
+    calls: 1,
+    input_tokens: 100,
+    cached_tokens: 40,
+    output_tokens: 20,
+    cache_written_tokens: 0,
+    cost: Money::ZERO,
+    unpriced_calls: 0,
+};
+
+pub(super) fn forms() -> [(ModelApi, &'static str, &'static str); 4] {
     [
         (ModelApi::Responses, "/v1/responses", RESPONSES),
         (ModelApi::Chat, "/v1/chat/completions", CHAT),
         (ModelApi::Messages, "/v1/messages", MESSAGES),
+        (ModelApi::Gemini, "/v1beta/models/scripted-1:streamGenerateContent?alt=sse", GEMINI),
     ]
 }
 
@@ -134,7 +149,7 @@ async fn a_stream_that_stops_in_its_middle_is_counted_as_far_as_known_and_breaks
         drop(feed);
         assert!(body.frame().await.unwrap().is_err(), "the engine must not take it for a whole answer");
         let call = &bench.journaled(1).await[0];
-        assert_eq!(call.usage, Usage { calls: 1, input_tokens: 100, cached_tokens: 40, output_tokens: 1 });
+        assert_eq!(call.usage, Usage { calls: 1, input_tokens: 100, cached_tokens: 40, output_tokens: 1, ..call.usage });
         let Some(Reason::ModelFailed { message }) = bench.route.last_failure() else { panic!() };
         assert!(message.contains("broke off"), "{message}");
     }

@@ -1,0 +1,21 @@
+//! What the org says of the model calls of one run at this moment: price, allowed models, shared budgets.
+
+use super::ledger::Line;
+use domain::{Problem, quota::Price};
+use std::sync::Arc;
+
+/// What counts for one call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// What the model costs; none: nobody knows.
+    pub price: Option<Price>,
+    /// Why the org does not let this model be used, if so.
+    pub forbidden: Option<String>,
+    /// The shared budgets that the call must fit.
+    pub lines: Vec<Line>,
+    /// Whether the call's content is kept.
+    pub keep_content: bool,
+}
+
+/// Says what counts now. Asked anew for each call: what the org changes counts at once. May block.
+pub type RuleSource = Arc<dyn Fn() -> Result<Rules, Problem> + Send + Sync>;
