@@ -14,6 +14,7 @@ pub mod key;
 pub mod limits;
 pub mod manifest;
 pub mod secret;
+pub mod ticket;
 pub mod token;
 pub mod vault;
 

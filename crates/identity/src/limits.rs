@@ -26,6 +26,8 @@ pub const PASSPHRASE_LOG_N: u8 = 17;
 pub const PASSPHRASE_LOG_N_MAX: u8 = 20;
 /// The shortest passphrase that is taken, in characters.
 pub const PASSPHRASE_CHARS_MIN: usize = 8;
+/// The longest ticket in writing, in bytes.
+pub const TICKET_BYTES_MAX: usize = 8 * 1024;
 /// The longest label of a token, in bytes.
 pub const TOKEN_LABEL_BYTES_MAX: usize = 200;
 /// How many files one backup holds.

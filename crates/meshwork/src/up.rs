@@ -50,6 +50,7 @@ pub(crate) async fn start(
     root: &Path,
     listen: SocketAddr,
     radicle_listen: Option<SocketAddr>,
+    join_listen: Option<SocketAddr>,
     slots: Option<u32>,
     demo: bool,
 ) -> Result<Running, Problem> {
@@ -63,7 +64,7 @@ pub(crate) async fn start(
     let listener = TcpListener::bind(listen).await.map_err(|e| port(listen, &e))?;
     let address = listener.local_addr().map_err(Problem::internal)?;
     let executable = std::env::current_exe().map_err(Problem::internal)?;
-    let machine = Machine::new(data, Options { executable, radicle_listen, demo, slots });
+    let machine = Machine::new(data, Options { executable, radicle_listen, join_listen, demo, slots });
     let token = lifecycle::secret()?;
     let gate = Gate::new(machine.clone(), address, &token);
     machine.open().await?;
@@ -95,7 +96,7 @@ impl Running {
 /// Runs until a signal.
 pub(crate) async fn run(root: &Path, up: cli::Up, json: bool) -> Result<ExitCode, Problem> {
     let mut ends = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
-    let running = start(root, up.listen, up.radicle_listen, up.slots, false).await?;
+    let running = start(root, up.listen, up.radicle_listen, up.join_listen, up.slots, false).await?;
     let link = running.gate.link()?;
     if json {
         output::say(&serde_json::json!({"url": running.url, "sign_in": link, "data_dir": running.machine.data.root()}).to_string());

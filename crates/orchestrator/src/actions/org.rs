@@ -1,13 +1,13 @@
-//! The org: made, shown.
+//! The org: made, listed, shown, left.
 
-use super::Nothing;
+use super::{Done, Nothing};
 use crate::{
     profile::Profile,
     table::{Action, Context, Effect, action},
 };
 use domain::{
     Did, OrgName, Problem, Rid,
-    org::{Device, Member},
+    org::{Device, Member, Revocation},
     role::Permission,
 };
 use identity::Secret;
@@ -18,6 +18,8 @@ use std::path::PathBuf;
 pub(super) fn actions() -> Vec<Action> {
     vec![
         action("org.create", Effect::Changes, Permission::ManageOrg, "Make an org, with this machine's member as its owner.", create),
+        action("org.list", Effect::Reads, Permission::View, "List the orgs of this data folder, and one that is being joined.", list),
+        action("org.leave", Effect::Changes, Permission::ManageDevice, "Leave the org; its folder is kept aside.", leave),
         action("org.show", Effect::Reads, Permission::View, "Show the org: its members and devices.", show),
     ]
 }
@@ -57,14 +59,45 @@ struct OrgView {
     radicle: Option<String>,
     /// `RAD_HOME` for the stock `rad`.
     rad_home: String,
+    /// How many owners must sign a change of the org.
+    threshold: u32,
+    /// Keys that count no more: lost, stolen or misused.
+    revoked: Vec<Revocation>,
+    /// Keys that merely ended.
+    ended: Vec<Revocation>,
+    /// Why the newest commit of the org repository does not count, where it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<Problem>,
 }
 
 async fn create(context: Context, input: Create) -> Result<OrgView, Problem> {
-    let user = std::env::var("USER").ok().filter(|u| !u.is_empty()).unwrap_or_else(|| "owner".into());
-    let member = input.member.unwrap_or_else(|| crate::org::file_name(&user));
+    let member = input.member.unwrap_or_else(user_name);
     let profile = input.rad_home.map(|home| Profile { home, passphrase: input.passphrase.map(Secret::new) });
     context.machine.create(&input.name, &member, profile).await?;
     show(context, Nothing {}).await
+}
+
+/// What this machine's user is called.
+pub(super) fn user_name() -> String {
+    let user = std::env::var("USER").ok().filter(|u| !u.is_empty()).unwrap_or_else(|| "owner".into());
+    crate::org::file_name(&user)
+}
+
+/// An org of this data folder.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ListedOrg {
+    name: OrgName,
+    /// Whether it is open here; else it is being joined.
+    open: bool,
+}
+
+async fn list(context: Context, _: Nothing) -> Result<Vec<ListedOrg>, Problem> {
+    let here = context.machine.data.orgs().into_iter().map(|name| ListedOrg { name, open: true });
+    Ok(here.chain(context.machine.data.joining().map(|name| ListedOrg { name, open: false })).collect())
+}
+
+async fn leave(context: Context, _: Nothing) -> Result<Done, Problem> {
+    crate::leave::leave(&context).await.map(Done::new)
 }
 
 async fn show(context: Context, _: Nothing) -> Result<OrgView, Problem> {
@@ -78,6 +111,10 @@ async fn show(context: Context, _: Nothing) -> Result<OrgView, Problem> {
             member: org.member.clone(),
             members: state.members.into_values().collect(),
             devices: state.devices.into_values().collect(),
+            threshold: state.org.threshold,
+            revoked: state.revoked,
+            ended: state.ended,
+            refused: state.refused.map(|r| r.problem),
             node: org.forge.node_id(),
             radicle: org.node()?.listen_address().map(|a| a.to_string()),
             rad_home: org.forge.rad_home().display().to_string(),

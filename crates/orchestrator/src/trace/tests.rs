@@ -170,7 +170,10 @@ fn state() -> OrgState {
         devices: of(json!({"laptop": {"name": "laptop", "did": did(DEVICE), "owner": "ada"}})),
         agents: of(json!({"coder": {"name": "coder", "engine": {"kind": "replay", "recording": "x"}, "answers": did(MEMBER)}})),
         projects: of(json!({})),
+        revoked: vec![],
+        ended: vec![],
         commit: oid(7),
+        refused: None,
     }
 }
 
