@@ -166,15 +166,17 @@ impl Ticket {
     pub fn check(&self) -> Result<(), Problem> {
         let wrong = |why: &str| Err(Problem::invalid("The ticket is not in order.").because(why).next("Ask for another one."));
         match self {
-            Self { version, .. } if *version != VERSION => Err(Problem::conflict(format!(
-                "The ticket is of version {version}; this Meshwork knows version {VERSION}."
-            ))
-            .next("Use the same version of Meshwork as the one who invites.")),
+            Self { version, .. } if *version != VERSION => {
+                Err(Problem::conflict(format!("The ticket is of version {version}; this Meshwork knows version {VERSION}."))
+                    .next("Use the same version of Meshwork as the one who invites."))
+            }
             Self { uses: 0, .. } => wrong("Nobody may use it."),
             Self { knock, .. } if knock.is_empty() => wrong("It does not say where to knock."),
             Self { knock, radicle, .. } if knock.len().max(radicle.len()) > ADDRESSES_MAX => wrong("It names too many addresses."),
             Self { knock, radicle, .. } if !knock.iter().chain(radicle).all(|a| is_address(a)) => wrong("An address in it is none."),
-            Self { admits: Admits::Member { role: Role::Agent | Role::ReviewerBot }, .. } => wrong("Its role is for agents, not for people."),
+            Self { admits: Admits::Member { role: Role::Agent | Role::ReviewerBot }, .. } => {
+                wrong("Its role is for agents, not for people.")
+            }
             _ => Ok(()),
         }
     }
@@ -194,7 +196,9 @@ impl Knock {
             }
             Self { device, member, .. } if device == member => wrong("Device and member have one key."),
             Self { addresses, radicle, .. } if addresses.len().max(radicle.len()) > ADDRESSES_MAX => wrong("It names too many addresses."),
-            Self { addresses, radicle, .. } if !addresses.iter().chain(radicle).all(|a| is_address(a)) => wrong("An address in it is none."),
+            Self { addresses, radicle, .. } if !addresses.iter().chain(radicle).all(|a| is_address(a)) => {
+                wrong("An address in it is none.")
+            }
             _ => Ok(()),
         }
     }

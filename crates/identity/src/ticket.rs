@@ -30,7 +30,9 @@ pub fn write(ticket: &Ticket, sign: impl FnOnce(&[u8]) -> [u8; 64]) -> Result<St
 /// # Errors
 /// When it is none, was changed, or its parts are not in order.
 pub fn read(text: &str) -> Result<Ticket, Problem> {
-    let broken = |why: &str| Problem::invalid("This is not a ticket.").because(why.to_owned()).next("Copy the whole word that `meshwork org invite` printed.");
+    let broken = |why: &str| {
+        Problem::invalid("This is not a ticket.").because(why.to_owned()).next("Copy the whole word that `meshwork org invite` printed.")
+    };
     let text = text.trim();
     if text.len() > limits::TICKET_BYTES_MAX {
         return Err(broken("It is too long."));

@@ -17,6 +17,10 @@ struct Known {
     blocked: BTreeSet<Did>,
     dialled: BTreeMap<Did, Instant>,
     said: BTreeMap<String, String>,
+    /// Whether something waits for another device's signature.
+    unsettled: bool,
+    /// When the org repository was last fetched, by device.
+    fetched: BTreeMap<Did, Instant>,
 }
 
 /// Looks at each change of the org and now and then, until the org closes.
@@ -60,7 +64,10 @@ fn look(org: &Arc<Org>, mut known: Known) -> Known {
     if let Some(refused) = &state.refused {
         known.note("the newest commit of the org repository", Err(refused.problem.clone()));
     }
-    let charter = org.forge.keep_org_charter(&org.rid).map(|charter| org_changed(org, charter));
+    let charter = org.forge.keep_org_charter(&org.rid);
+    let waits = |proposals: Vec<forge::Proposal>| !proposals.is_empty();
+    known.unsettled = !matches!(charter, Ok(Charter::InStep)) || org.forge.proposals(&org.rid).is_ok_and(waits);
+    let charter = charter.map(|charter| org_changed(org, charter));
     known.note("the org repository's readers and owners", charter);
     let here = org.forge.repositories().unwrap_or_default();
     for project in state.projects.values().filter(|p| here.contains(&p.rid)) {
@@ -105,7 +112,11 @@ fn connect(org: &Org, node: &Node, state: &OrgState, here: &[Rid], known: &mut K
                 known.dialled.entry(device.did.clone()).or_insert_with(Instant::now);
                 continue;
             }
-            // What was missed while there was no connection.
+        }
+        // What was missed while there was no connection, or because an announcement was lost.
+        let again = if known.unsettled { limits::ORG_FETCH_UNSETTLED } else { limits::ORG_FETCH_EVERY };
+        if fresh || known.fetched.get(&device.did).is_none_or(|at| at.elapsed() >= again) {
+            known.fetched.insert(device.did.clone(), Instant::now());
             if let Err(problem) = node.fetch(&org.rid, &device.did) {
                 tracing::debug!(%problem, device = %device.name, "the org repository was not fetched");
             }

@@ -172,3 +172,7 @@ pub const KEEP_EVERY: Duration = Duration::from_secs(5);
 pub const DIAL_PAUSE: Duration = Duration::from_secs(10);
 /// How long somebody who leaves waits until another device has heard of it.
 pub const FAREWELL_WAIT: Duration = Duration::from_secs(10);
+/// How often the org repository is fetched from a connected device, beside its announcements.
+pub const ORG_FETCH_EVERY: Duration = Duration::from_secs(60);
+/// As before, while a change of the org waits for others' signatures.
+pub const ORG_FETCH_UNSETTLED: Duration = Duration::from_secs(4);

@@ -1,6 +1,11 @@
 //! One machine: its data folder, the org that it serves, and what does not belong to any org.
 
-use crate::{data_dir::DataDir, join::{Joining, Status}, org::Org, profile::Profile};
+use crate::{
+    data_dir::DataDir,
+    join::{Joining, Status},
+    org::Org,
+    profile::Profile,
+};
 use domain::{OrgName, Problem};
 use std::{
     net::SocketAddr,
@@ -48,7 +53,10 @@ impl Machine {
     /// When it joined none yet.
     pub fn org(&self) -> Result<Arc<Org>, Problem> {
         let org = self.org.read().ok().and_then(|o| o.clone());
-        org.ok_or_else(|| Problem::conflict("This machine belongs to no org yet.").next("Make one: meshwork org create <name>; or join one: meshwork join <ticket>."))
+        org.ok_or_else(|| {
+            Problem::conflict("This machine belongs to no org yet.")
+                .next("Make one: meshwork org create <name>; or join one: meshwork join <ticket>.")
+        })
     }
 
     /// The org that this machine is joining, or tried to join last.

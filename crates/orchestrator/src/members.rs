@@ -136,7 +136,11 @@ pub fn set_device(state: &OrgState, name: &str, change: DeviceChange) -> Result<
     device.addresses = change.addresses.unwrap_or(device.addresses);
     device.radicle = change.radicle.unwrap_or(device.radicle);
     for (tag, value) in change.tags {
-        if value.is_empty() { device.tags.remove(&tag) } else { device.tags.insert(tag, value) };
+        if value.is_empty() {
+            device.tags.remove(&tag)
+        } else {
+            device.tags.insert(tag, value)
+        };
     }
     let mut files = vec![];
     if let Some(to) = change.name.filter(|to| to != name) {
@@ -223,9 +227,10 @@ fn parted(state: &OrgState, gone: Vec<(Did, KeyKind)>, how: &Parting) -> Result<
 /// When there is none of that name.
 pub fn member_of<'a>(state: &'a OrgState, name: &str) -> Result<&'a Member, Problem> {
     let names = state.members.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-    state.members.get(name).ok_or_else(|| {
-        Problem::not_found(format!("There is no member “{}”.", domain::shown(name))).next(format!("There are: {names}."))
-    })
+    state
+        .members
+        .get(name)
+        .ok_or_else(|| Problem::not_found(format!("There is no member “{}”.", domain::shown(name))).next(format!("There are: {names}.")))
 }
 
 /// A device, by name.
@@ -234,9 +239,10 @@ pub fn member_of<'a>(state: &'a OrgState, name: &str) -> Result<&'a Member, Prob
 /// When there is none of that name.
 pub fn device_of<'a>(state: &'a OrgState, name: &str) -> Result<&'a Device, Problem> {
     let names = state.devices.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-    state.devices.get(name).ok_or_else(|| {
-        Problem::not_found(format!("There is no device “{}”.", domain::shown(name))).next(format!("There are: {names}."))
-    })
+    state
+        .devices
+        .get(name)
+        .ok_or_else(|| Problem::not_found(format!("There is no device “{}”.", domain::shown(name))).next(format!("There are: {names}.")))
 }
 
 fn taken(what: &str, name: &str) -> Problem {

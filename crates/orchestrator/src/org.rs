@@ -329,7 +329,12 @@ impl Org {
     pub fn look_at_head(&self) {
         match self.forge.org_head(&self.rid) {
             Ok(now) => {
-                self.head.send_if_modified(|head| *head != now && { *head = now; true });
+                self.head.send_if_modified(|head| {
+                    *head != now && {
+                        *head = now;
+                        true
+                    }
+                });
             }
             Err(problem) => tracing::error!(%problem, "the head of the org repository cannot be read"),
         }

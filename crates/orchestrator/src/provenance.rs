@@ -183,7 +183,8 @@ mod tests {
         let members = [member("ada", Role::Owner, &[1, 2]), member("bo", Role::Developer, &[3]), member("eve", Role::Viewer, &[4])];
         let commit = "c".repeat(40).parse().unwrap();
         let (devices, agents, projects) = Default::default();
-        let state = OrgState { org, members: members.into(), devices, agents, projects, commit, revoked: vec![], ended: vec![], refused: None };
+        let state =
+            OrgState { org, members: members.into(), devices, agents, projects, commit, revoked: vec![], ended: vec![], refused: None };
         let approvals = |author: u8, by: &[u8]| {
             let accept =
                 |k: &u8| Review { by: key(*k), verdict: Some(Verdict::Accept), summary: String::new(), at: Timestamp(0), comments: vec![] };

@@ -225,7 +225,11 @@ fn claim_with(
     })
 }
 
-pub(super) fn read<T: DeserializeOwned>(before: &mut dyn FnMut(&str, &str) -> Option<Value>, kind: &str, id: &str) -> Result<Option<T>, Problem> {
+pub(super) fn read<T: DeserializeOwned>(
+    before: &mut dyn FnMut(&str, &str) -> Option<Value>,
+    kind: &str,
+    id: &str,
+) -> Result<Option<T>, Problem> {
     before(kind, id).map(|value| serde_json::from_value(value).map_err(Problem::internal)).transpose()
 }
 

@@ -4,7 +4,10 @@
 //! document that follows from what is in force, and nothing else: it adds no decision of its own. While two of them propose it at
 //! once, the one whose revision has the greater name takes it back.
 
-use super::{OrgState, head::{contains, tip}};
+use super::{
+    OrgState,
+    head::{contains, tip},
+};
 use crate::{
     Forge,
     convert::{self, Told},

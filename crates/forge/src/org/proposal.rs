@@ -1,7 +1,11 @@
 //! Changes of the org: in force at once where one owner suffices, else a proposal, which is a Radicle patch of the org repository
 //! that owners approve by signed reviews. Which of the approved ones comes into force is for `settle`.
 
-use super::{BRANCH, files::validate, head::{agreed, contains}};
+use super::{
+    BRANCH,
+    files::validate,
+    head::{agreed, contains},
+};
 use crate::{
     Forge,
     convert::{self, Told},
@@ -96,16 +100,25 @@ impl Forge {
     pub fn change_org(&self, rid: &Rid, message: &str, changes: &[(String, Option<Vec<u8>>)]) -> Result<Oid, Problem> {
         match self.change_or_propose(rid, message, changes)? {
             Changed::InForce(commit) => Ok(commit),
-            Changed::Proposed(id) => Err(Problem::conflict(format!("The change waits for the org's owners, as the proposal {}.", short(&id)))
-                .because("This member's signature alone does not bring it into force.")
-                .next(format!("It counts once enough owners approve it: meshwork org approve {}.", short(&id)))),
+            Changed::Proposed(id) => {
+                Err(Problem::conflict(format!("The change waits for the org's owners, as the proposal {}.", short(&id)))
+                    .because("This member's signature alone does not bring it into force.")
+                    .next(format!("It counts once enough owners approve it: meshwork org approve {}.", short(&id))))
+            }
         }
     }
 
     /// Opens a patch of the org repository. To be called in the member's turn.
     pub(super) fn propose(&self, repo: &Repository, message: &str, base: git2::Oid, commit: git2::Oid) -> Result<PatchId, Problem> {
         let mut patches = self.home.patches_mut(repo, &self.member).told("The proposals cannot be opened.")?;
-        let made = patches.create(title(message)?, "", rad::MergeTarget::default(), radicle::git::Oid::from(base), radicle::git::Oid::from(commit), &[]);
+        let made = patches.create(
+            title(message)?,
+            "",
+            rad::MergeTarget::default(),
+            radicle::git::Oid::from(base),
+            radicle::git::Oid::from(commit),
+            &[],
+        );
         let id = made.told("The proposal could not be opened.")?.id;
         self.carry(repo, &id, commit)?;
         convert::patch_id(id)

@@ -78,7 +78,8 @@ impl Forge {
             return self.vote(repo, head);
         }
         let about = repo.backend.find_commit(mine).ok().and_then(|c| c.summary().ok().flatten().map(str::to_owned)).unwrap_or_default();
-        let made = self.combine(repo, BRANCH, head, mine, &format!("{about}\n\nMade at the same time as another change.\n"), &|_, _, _, _| None)?;
+        let made =
+            self.combine(repo, BRANCH, head, mine, &format!("{about}\n\nMade at the same time as another change.\n"), &|_, _, _, _| None)?;
         match made {
             Ok(commit) if self.org_state_at(rid, convert::oid(commit)?).is_ok() => self.vote(repo, commit),
             _ => {

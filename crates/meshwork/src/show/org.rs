@@ -32,7 +32,11 @@ pub(crate) fn org(value: &Value) -> Result<String, Problem> {
         .section("Members", table(&["NAME", "ROLES", "KEYS"], &members.iter().map(member).collect::<Vec<_>>()))
         .section("Devices", table(&["NAME", "OWNER", "KEY", "TAGS"], &devices.iter().map(device).collect::<Vec<_>>()));
     let refused = value["refused"].is_object().then(|| {
-        format!("\nThe newest commit of the org repository does not count, the one before is in force.\n{} {}", at(value, &["refused", "what"]), at(value, &["refused", "why"]))
+        format!(
+            "\nThe newest commit of the org repository does not count, the one before is in force.\n{} {}",
+            at(value, &["refused", "what"]),
+            at(value, &["refused", "why"])
+        )
     });
     Ok(format!("{}{}", sheet.text(), refused.map(|text| clean_lines(&text)).unwrap_or_default()))
 }
@@ -136,7 +140,9 @@ pub(crate) fn joining(value: &Value) -> String {
     let problem = problem.map(|text| clean(&text)).unwrap_or_default();
     match at(value, &["state"]).as_str() {
         "knocking" => format!("Knocking at {org}.{problem}"),
-        "waiting" => format!("Waiting for the owners of {org}. {} This device's key: {}.", clean(&at(value, &["why"])), at(value, &["device"])),
+        "waiting" => {
+            format!("Waiting for the owners of {org}. {} This device's key: {}.", clean(&at(value, &["why"])), at(value, &["device"]))
+        }
         "fetching" => format!("The owners approved. Fetching the org's repository.{problem}"),
         "joined" => format!("This machine belongs to {org} now."),
         _ => format!("Joining {org} was refused."),

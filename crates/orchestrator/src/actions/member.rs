@@ -244,7 +244,11 @@ struct Remove {
 impl Remove {
     fn parting(&self) -> Parting {
         let why = self.why.clone();
-        if self.lost { Parting::Revoked(why.unwrap_or_else(|| "lost".into())) } else { Parting::Ended(why.unwrap_or_else(|| "removed".into())) }
+        if self.lost {
+            Parting::Revoked(why.unwrap_or_else(|| "lost".into()))
+        } else {
+            Parting::Ended(why.unwrap_or_else(|| "removed".into()))
+        }
     }
 }
 

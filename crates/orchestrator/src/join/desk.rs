@@ -18,7 +18,14 @@ use store::Order;
 ///
 /// # Errors
 /// When the port cannot be opened, or a part is not in order.
-pub async fn invite(org: &Arc<Org>, by: Actor, admits: Admits, valid_ms: u64, uses: u32, at: Vec<String>) -> Result<(Ticket, String), Problem> {
+pub async fn invite(
+    org: &Arc<Org>,
+    by: Actor,
+    admits: Admits,
+    valid_ms: u64,
+    uses: u32,
+    at: Vec<String>,
+) -> Result<(Ticket, String), Problem> {
     if invites(org)?.iter().filter(|i| is_open(i, clock::now())).count() >= limits::INVITES_OPEN_MAX {
         return Err(Problem::new(Kind::Limit, format!("There are {} open invitations already.", limits::INVITES_OPEN_MAX))
             .next("Take some back: meshwork org invites, meshwork org uninvite <id>."));
@@ -114,7 +121,8 @@ pub(super) fn answer(org: &Org, request: &KnockRequest) -> Result<Answer, Proble
     if let Admits::Member { .. } = ticket.admits
         && state.members.contains_key(&knock.name)
     {
-        let problem = Problem::conflict(format!("The org has a member “{}” already.", knock.name)).next("Take another name: meshwork join --name <name>.");
+        let problem = Problem::conflict(format!("The org has a member “{}” already.", knock.name))
+            .next("Take another name: meshwork join --name <name>.");
         return Ok(Answer::Refused { problem });
     }
     match note(org, &knock, &ticket) {

@@ -111,7 +111,8 @@ impl Joining {
     pub async fn resume(machine: &Arc<Machine>, name: &OrgName) -> Result<Arc<Self>, Problem> {
         let file = machine.data.org(name).joining();
         let bytes = fs::read(&file).map_err(|e| storage(&file, &e))?;
-        let damaged = |e: serde_json::Error| Problem::conflict(format!("{} is damaged: {e}.", file.display())).next("Remove it, and join again.");
+        let damaged =
+            |e: serde_json::Error| Problem::conflict(format!("{} is damaged: {e}.", file.display())).next("Remove it, and join again.");
         let record: Record = serde_json::from_slice(&bytes).map_err(damaged)?;
         let ticket = ticket::read(&record.ticket)?;
         Self::go_on(machine, record, ticket).await
@@ -264,7 +265,8 @@ impl Work {
             }
             fetched?;
             let state = forge.org_state(&ticket.rid)?;
-            let listed = state.org.name == ticket.org && state.device_of(&forge.device()).is_some() && state.member_of(&forge.member()).is_some();
+            let listed =
+                state.org.name == ticket.org && state.device_of(&forge.device()).is_some() && state.member_of(&forge.member()).is_some();
             listed.then_some(()).ok_or_else(|| Problem::unavailable("The org's repository that was fetched does not list this device yet."))
         })
         .await

@@ -8,11 +8,7 @@ use proto::join::KnockRequest;
 const TYPE: &str = "application/vnd.meshwork.knock.v1+json";
 
 /// Signs a knock with both keys.
-pub(super) fn seal(
-    knock: &Knock,
-    device: impl Fn(&[u8]) -> [u8; 64],
-    member: impl Fn(&[u8]) -> [u8; 64],
-) -> Result<KnockRequest, Problem> {
+pub(super) fn seal(knock: &Knock, device: impl Fn(&[u8]) -> [u8; 64], member: impl Fn(&[u8]) -> [u8; 64]) -> Result<KnockRequest, Problem> {
     let by_device = envelope::seal(knock, TYPE, &knock.device, |message| Ok(device(message)))?;
     let by_member = envelope::seal(knock, TYPE, &knock.member, |message| Ok(member(message)))?;
     Ok(KnockRequest { version: super::VERSION, by_device_json: by_device.to_json()?, by_member_json: by_member.to_json()? })
@@ -21,8 +17,12 @@ pub(super) fn seal(
 /// Reads a knock that both its keys signed.
 pub(super) fn open(request: &KnockRequest) -> Result<Knock, Problem> {
     if request.version != super::VERSION {
-        return Err(Problem::conflict(format!("The other side speaks version {} of joining; this one {}.", request.version, super::VERSION))
-            .next("Use the same version of Meshwork on both machines."));
+        return Err(Problem::conflict(format!(
+            "The other side speaks version {} of joining; this one {}.",
+            request.version,
+            super::VERSION
+        ))
+        .next("Use the same version of Meshwork on both machines."));
     }
     let (by_device, by_member) = (Envelope::from_json(&request.by_device_json)?, Envelope::from_json(&request.by_member_json)?);
     let (knock, device): (Knock, _) = envelope::open(&by_device, TYPE, |_| true)?;
