@@ -22,13 +22,30 @@ export function Invite({ onClose }: { onClose: () => void }) {
     <Dialog title="Invite somebody" open onClose={onClose}>
       {invite.data ? (
         <>
-          <p>Hand this ticket to the one who is to join, and to nobody else. They run “meshwork join” with it; then an owner lets them in here.</p>
-          <textarea className={css.ticket} aria-label="Ticket" readOnly rows={6} value={invite.data.ticket} onFocus={(event) => event.target.select()} />
+          <p>
+            Hand this ticket to the one who is to join, and to nobody else. They run “meshwork join” with it; then an owner lets them in
+            here.
+          </p>
+          <textarea
+            className={css.ticket}
+            aria-label="Ticket"
+            readOnly
+            rows={6}
+            value={invite.data.ticket}
+            onFocus={(event) => event.target.select()}
+          />
         </>
       ) : (
         <Form deed="Make a ticket" busy={invite.isPending} disabled={!(Number(uses) >= 1)} onSend={send} onClose={onClose}>
           <Choice label="As" options={ROLES} value={as} onChange={setAs} />
-          <Field label="How many devices" hint="It counts for three days." type="number" min={1} value={uses} onChange={(event) => setUses(event.target.value)} />
+          <Field
+            label="How many devices"
+            hint="It counts for three days."
+            type="number"
+            min={1}
+            value={uses}
+            onChange={(event) => setUses(event.target.value)}
+          />
         </Form>
       )}
     </Dialog>

@@ -106,7 +106,10 @@ function Devices({ org }: { org: Org }) {
   );
 }
 
-const tags = (all: Record<string, string> | undefined) => Object.entries(all ?? {}).map(([name, value]) => `${name}=${value}`).join(", ");
+const tags = (all: Record<string, string> | undefined) =>
+  Object.entries(all ?? {})
+    .map(([name, value]) => `${name}=${value}`)
+    .join(", ");
 
 function People({ org }: { org: Org }) {
   const { data: me } = useSession();
@@ -115,43 +118,43 @@ function People({ org }: { org: Org }) {
   const [gone, setGone] = useState<string>();
   return (
     <>
-    <Table
-      label="Members"
-      rows={org.members}
-      keyOf={(member) => member.name}
-      columns={[
-        {
-          title: "Member",
-          cell: (member) => (
-            <>
-              <b>{member.name}</b> {member.name === me?.name && <span className="muted">you</span>}
-            </>
-          ),
-        },
-        { title: "Roles", cell: (member) => member.roles.join(", ") },
-        {
-          title: "Keys",
-          cell: (member) => (
-            <span className={css.keys}>
-              {member.keys.map(({ did }) => (
-                <Key key={did} did={did} own={did === org.member} />
-              ))}
-            </span>
-          ),
-        },
-        {
-          title: "Change",
-          end: true,
-          cell: (member) =>
-            may &&
-            !member.keys.some(({ did }) => did === org.member) && (
-              <IconButton label={`Remove ${member.name}`} onClick={() => setGone(member.name)}>
-                <Trash2 size={14} aria-hidden />
-              </IconButton>
+      <Table
+        label="Members"
+        rows={org.members}
+        keyOf={(member) => member.name}
+        columns={[
+          {
+            title: "Member",
+            cell: (member) => (
+              <>
+                <b>{member.name}</b> {member.name === me?.name && <span className="muted">you</span>}
+              </>
             ),
-        },
-      ]}
-    />
+          },
+          { title: "Roles", cell: (member) => member.roles.join(", ") },
+          {
+            title: "Keys",
+            cell: (member) => (
+              <span className={css.keys}>
+                {member.keys.map(({ did }) => (
+                  <Key key={did} did={did} own={did === org.member} />
+                ))}
+              </span>
+            ),
+          },
+          {
+            title: "Change",
+            end: true,
+            cell: (member) =>
+              may &&
+              !member.keys.some(({ did }) => did === org.member) && (
+                <IconButton label={`Remove ${member.name}`} onClick={() => setGone(member.name)}>
+                  <Trash2 size={14} aria-hidden />
+                </IconButton>
+              ),
+          },
+        ]}
+      />
       {gone && (
         <Ask
           title={`Remove ${gone}?`}

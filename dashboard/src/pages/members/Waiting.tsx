@@ -45,7 +45,10 @@ export function Joiners() {
                     ) : (
                       may && (
                         <>
-                          <Button busy={approve.isPending && approve.variables.what === joiner.device} onClick={() => approve.mutate({ what: joiner.device })}>
+                          <Button
+                            busy={approve.isPending && approve.variables.what === joiner.device}
+                            onClick={() => approve.mutate({ what: joiner.device })}
+                          >
                             Let {joiner.name} in
                           </Button>{" "}
                           <Button onClick={() => decline(joiner)}>Decline {joiner.name}</Button>
@@ -91,7 +94,8 @@ export function Proposals() {
                 { title: "By", cell: (proposal) => proposal.by },
                 {
                   title: "Approved",
-                  cell: (proposal) => `${proposal.approved.length} of ${proposal.needed}${proposal.approved.length > 0 ? ": " : ""}${proposal.approved.join(", ")}`,
+                  cell: (proposal) =>
+                    `${proposal.approved.length} of ${proposal.needed}${proposal.approved.length > 0 ? ": " : ""}${proposal.approved.join(", ")}`,
                 },
                 {
                   title: "Decide",
@@ -100,7 +104,10 @@ export function Proposals() {
                     may && (
                       <>
                         {proposal.yours && (
-                          <Button busy={approve.isPending && approve.variables.what === proposal.id} onClick={() => approve.mutate({ what: proposal.id })}>
+                          <Button
+                            busy={approve.isPending && approve.variables.what === proposal.id}
+                            onClick={() => approve.mutate({ what: proposal.id })}
+                          >
                             Approve “{proposal.title}”
                           </Button>
                         )}{" "}
