@@ -46,7 +46,9 @@ impl Crew {
         let crew = Self { rid, owners, nodes };
         for n in 1..names.len() {
             crew.change(0, &format!("Take {} in", names[n]), &listed(names[n], &crew.owners[n], &[Role::Owner])).unwrap();
-            crew.forge(0).keep_org_charter(&crew.rid).unwrap();
+            // A majority of the owners lets somebody read.
+            let device = crew.forge(n).device();
+            crew.until("the newcomer may read", |crew| crew.document(0).to_string().contains(device.as_str()));
             crew.connect(n);
             let (first, address) = (crew.forge(0).device(), crew.nodes[0].listen_address());
             crew.forge(n).clone_project(&crew.rid, &first, address, &crew.nodes[n]).unwrap();
@@ -92,11 +94,15 @@ impl Crew {
         (0..self.owners.len()).filter(|n| self.forge(*n).repositories().unwrap().contains(&self.rid)).collect()
     }
 
+    /// The identity document at a device.
+    fn document(&self, n: usize) -> serde_json::Value {
+        let path = self.owners[n].path("rad").join("storage").join(self.rid.as_str().trim_start_matches("rad:"));
+        serde_json::from_str(&git(&path, &["show", "refs/rad/id:embeds/radicle.json"])).unwrap()
+    }
+
     /// How many must sign, as Radicle enforces it at a device.
     fn enforced(&self, n: usize) -> u64 {
-        let path = self.owners[n].path("rad").join("storage").join(self.rid.as_str().trim_start_matches("rad:"));
-        let document: serde_json::Value = serde_json::from_str(&git(&path, &["show", "refs/rad/id:embeds/radicle.json"])).unwrap();
-        document["threshold"].as_u64().unwrap()
+        self.document(n)["threshold"].as_u64().unwrap()
     }
 
     fn has(&self, n: usize, name: &str) -> bool {
