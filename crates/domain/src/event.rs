@@ -3,15 +3,19 @@
 //! An event carries facts and hashes; content (log text, prompts, messages, manifests) lies in blobs that can be erased.
 //! [`project`] (`event/projection.rs`) is the one place that says what an event changes. It is pure, so that the projections can be rebuilt.
 
+mod about;
+mod fact;
+mod joining;
 pub mod kind;
 mod projection;
 
+pub use fact::{Event, VERSION};
 pub use projection::{Before, Projected, project, spent_id};
 
 use crate::{
     AgentName, CredentialName, Did, Hash, LeaseId, Oid, OrgName, PatchId, ProjectName, RevisionId, Rid, RunId, TaskRef, Timestamp,
-    actor::Via,
     capacity::Resources,
+    join::{JoinerState, Knock, Ticket},
     patch::Verdict,
     placement::Refusal,
     role::Role,
@@ -20,26 +24,6 @@ use crate::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// The version of events that this build writes.
-pub const VERSION: u16 = 1;
-
-/// A fact: when, by whom, what.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Event {
-    /// The format's version.
-    pub version: u16,
-    /// When.
-    pub at: Timestamp,
-    /// Who caused it: a member where a person acted, else the device itself.
-    pub actor: Did,
-    /// By which door they came in; none for what a device did by itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub via: Option<Via>,
-    /// What.
-    #[serde(flatten)]
-    pub body: Body,
-}
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +38,15 @@ pub enum Body {
         /// Its founder.
         owner: Did,
     },
+    /// This device joined the org.
+    OrgJoined {
+        /// Its name.
+        org: OrgName,
+        /// Its repository.
+        rid: Rid,
+        /// The invitation.
+        invite: String,
+    },
     /// The orchestrator came up.
     DeviceStarted {
         /// Meshwork's version. In writing it is `meshwork`: `version` is the event's own.
@@ -65,6 +58,59 @@ pub enum Body {
     },
     /// The orchestrator goes down in order.
     DeviceStopped,
+    /// A change of the org was signed here: it is in force, or proposed.
+    OrgChanged {
+        /// What it does, in words.
+        what: String,
+        /// The commit, where it is in force.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commit: Option<Oid>,
+        /// The proposal, where it waits for owners.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposal: Option<PatchId>,
+    },
+    /// Another commit of the org repository is in force, by whomever.
+    OrgMoved {
+        /// The commit.
+        commit: Oid,
+    },
+    /// A proposal was approved here.
+    ProposalApproved {
+        /// The proposal.
+        proposal: PatchId,
+        /// The commit, where that brought it into force.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commit: Option<Oid>,
+    },
+    /// A proposal was rejected here.
+    ProposalRejected {
+        /// The proposal.
+        proposal: PatchId,
+    },
+    /// Somebody was invited.
+    Invited {
+        /// The ticket.
+        ticket: Box<Ticket>,
+    },
+    /// An invitation was taken back.
+    InviteWithdrawn {
+        /// Its id.
+        invite: String,
+    },
+    /// A device knocked with a ticket, which is used up by one.
+    Knocked {
+        /// The invitation.
+        invite: String,
+        /// What it said.
+        knock: Box<Knock>,
+    },
+    /// It was decided about somebody who knocked.
+    JoinerDecided {
+        /// Their device.
+        device: Did,
+        /// How.
+        state: JoinerState,
+    },
     /// A project was added.
     ProjectAdded {
         /// Its name.
@@ -453,36 +499,4 @@ pub enum Body {
     BackedUp,
     /// A backup was taken up: the journal goes on as a new incarnation.
     Restored,
-}
-
-impl Body {
-    /// The run that an already queued run's event is about.
-    pub fn run(&self) -> Option<&RunId> {
-        match self {
-            Self::RunPlaced { run, .. }
-            | Self::RunRefused { run, .. }
-            | Self::RunLeased { run, .. }
-            | Self::LeaseRenewed { run, .. }
-            | Self::RunEndAsked { run, .. }
-            | Self::RunRecovered { run, .. }
-            | Self::CheckpointDropped { run, .. }
-            | Self::WorkKept { run, .. }
-            | Self::WorkDropped { run, .. }
-            | Self::MessageDelivered { run, .. }
-            | Self::MessageRefused { run, .. }
-            | Self::RunDelegated { run, .. }
-            | Self::RunMoved { run, .. }
-            | Self::RunPaused { run, .. }
-            | Self::RunCheckpointed { run, .. }
-            | Self::RunCommitted { run, .. }
-            | Self::MessageSent { run, .. }
-            | Self::QuestionAsked { run, .. }
-            | Self::QuestionAnswered { run, .. }
-            | Self::SandboxStopped { run, .. }
-            | Self::ModelCalled { run, .. }
-            | Self::ChecksEnded { run, .. }
-            | Self::PatchPublished { run, .. } => Some(run),
-            _ => None,
-        }
-    }
 }

@@ -11,6 +11,7 @@ pub mod diff;
 pub mod event;
 pub mod gate;
 pub mod id;
+pub mod join;
 pub mod lease;
 pub mod limits;
 pub mod manifest;

@@ -1,8 +1,9 @@
 //! The org repository's files, as types. Every device reads the same signed state, offline too.
 
-use crate::{Did, OrgName, role::Role};
+use crate::{Did, OrgName, Timestamp, role::Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The version of the org repository's files that this build writes.
 pub const VERSION: u16 = 1;
@@ -51,4 +52,59 @@ pub struct Device {
     pub did: Did,
     /// The member who owns it, by name.
     pub owner: String,
+    /// Where its mesh port is reached, as `host:port`; the first that answers is taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<String>,
+    /// Where its Radicle node is reached, as `host:port`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub radicle: Vec<String>,
+    /// What the org promises others about it, as `region = "ap-southeast-2"` or `compliance = "restricted"`. What the device
+    /// says about itself is not here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Device {
+    /// A device that promises nothing and of which no address is known.
+    pub fn new(name: impl Into<String>, did: Did, owner: impl Into<String>) -> Self {
+        Self { name: name.into(), did, owner: owner.into(), addresses: vec![], radicle: vec![], tags: BTreeMap::new() }
+    }
+}
+
+/// `revoked.toml`: keys that count nowhere any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Revoked {
+    /// Lost, stolen or misused keys: nothing of them is taken or given any more. The oldest first.
+    #[serde(default)]
+    pub revoked: Vec<Revocation>,
+    /// Keys that merely ended: what they made stays.
+    #[serde(default)]
+    pub ended: Vec<Revocation>,
+}
+
+/// One key that counts no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Revocation {
+    /// The key.
+    pub did: Did,
+    /// Whose it was.
+    pub kind: KeyKind,
+    /// When it was revoked.
+    pub at: Timestamp,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// Whose key it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyKind {
+    /// A member's, on one device.
+    Member,
+    /// A device's.
+    Device,
+    /// A run's.
+    Run,
 }

@@ -34,6 +34,7 @@ pub struct Forge {
     pub(crate) queue: Queue,
     pub(crate) running: Mutex<Option<Running>>,
     pub(crate) seen: Mutex<Seen>,
+    pub(crate) org_read: Mutex<crate::org::Read>,
 }
 
 impl Forge {
@@ -86,8 +87,8 @@ impl Forge {
         let user = git::UserInfo { alias: config.node.alias.clone(), key: *node.public_key() };
         let storage = Storage::open(home.storage(), user).told("The storage of Radicle cannot be opened.")?;
         home.cobs_db_mut().and_then(|mut db| Ok(db.migrate(cob::migrate::ignore)?)).told("The cache of Radicle cannot be opened.")?;
-        let (queue, running, seen) = (Queue::default(), Mutex::default(), Mutex::default());
-        Ok(Self { own: own.to_owned(), home, in_profile, storage, config, device, member, node, queue, running, seen })
+        let (queue, running, seen, org_read) = (Queue::default(), Mutex::default(), Mutex::default(), Mutex::default());
+        Ok(Self { own: own.to_owned(), home, in_profile, storage, config, device, member, node, queue, running, seen, org_read })
     }
 
     /// The Radicle node's id.

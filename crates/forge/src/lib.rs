@@ -37,7 +37,7 @@ pub use locks::clear_stale_locks;
 pub use merge::{MergeResult, Merged, Resolve};
 pub use mirror::AtMirror;
 pub use node::{Health, Node, NodeEvent, NodeEvents, Peer, Received};
-pub use org::OrgState;
+pub use org::{Changed, Charter, OrgState, Proposal, Refused, Standing};
 pub use profile::is_protected;
 pub use project::{InitProject, Visibility};
 pub use proof::{CommitProof, CommitSignature, PatchEntry, Voucher};

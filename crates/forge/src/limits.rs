@@ -15,6 +15,13 @@ pub const FETCH: Duration = Duration::from_secs(300);
 /// How many keys one announcement names; the newest count. Radicle's own limit is 1,024.
 pub const ANNOUNCED_KEYS_MAX: usize = 512;
 
+/// How many owners of an org count.
+pub const OWNERS_MAX: usize = 32;
+/// How many proposals of changes of the org are looked at.
+pub const PROPOSALS_MAX: usize = 200;
+/// Behind how many signed commits with mistakes the last org without any is looked for.
+pub const ORG_REFUSED_MAX: usize = 1_000;
+
 /// How many files of a commit are handed out at once.
 pub const FILES_MAX: usize = 20_000;
 /// How many bytes of files are handed out at once.

@@ -1,20 +1,33 @@
 //! The org repository: a private Radicle repository whose files say who and what belongs to the org.
 
-use crate::{Forge, Visibility, convert::Told, quotas};
+mod charter;
+mod files;
+mod head;
+mod proposal;
+mod settle;
+
+pub use charter::Charter;
+pub use proposal::{Changed, Proposal, Standing};
+
+use crate::{
+    Forge, Visibility,
+    convert::{self, Told},
+    limits,
+    queue::lock,
+};
 use domain::{
-    Did, Oid, Problem, Rid, agent,
-    org::{Device, Member, Org, VERSION},
+    Did, Kind, Oid, Problem, Rid, agent,
+    org::{Device, Member, Org, Revocation},
     project::Project,
     quota::Quotas,
     role::Role,
 };
-use serde::{Serialize, de::DeserializeOwned};
-use std::collections::{BTreeMap, BTreeSet};
+pub(crate) use files::{line_of, parse};
+use files::{READ, validate, write};
+use std::collections::BTreeMap;
 
 /// The branch of the org repository.
 const BRANCH: &str = "main";
-/// How many mistakes one answer names.
-const MISTAKES_SHOWN: usize = 5;
 
 /// What the org repository says at a commit.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,8 +44,23 @@ pub struct OrgState {
     pub projects: BTreeMap<String, Project>,
     /// `quotas.toml`.
     pub quotas: Quotas,
+    /// `revoked.toml`: keys of which nothing is taken any more. None of them is listed as a member's or a device's.
+    pub revoked: Vec<Revocation>,
+    /// `revoked.toml`: keys that merely ended, none of them listed either.
+    pub ended: Vec<Revocation>,
     /// The commit that says so.
     pub commit: Oid,
+    /// What was signed after that commit and does not count, because it has mistakes.
+    pub refused: Option<Refused>,
+}
+
+/// A commit that the owners signed, and that does not count.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refused {
+    /// The commit.
+    pub commit: Oid,
+    /// What is wrong with it.
+    pub problem: Problem,
 }
 
 impl OrgState {
@@ -45,7 +73,27 @@ impl OrgState {
     pub fn device_of(&self, key: &Did) -> Option<&Device> {
         self.devices.values().find(|device| device.did == *key)
     }
+
+    /// Whether a key counts no more: revoked, or ended.
+    pub fn is_gone(&self, key: &Did) -> bool {
+        self.revoked.iter().chain(&self.ended).any(|gone| gone.did == *key)
+    }
+
+    /// The keys with which owners sign changes of the org: the first of each, so that the threshold counts persons.
+    pub fn owner_keys(&self) -> Vec<Did> {
+        let owners = self.members.values().filter(|member| member.roles.contains(&Role::Owner));
+        owners.filter_map(|owner| owner.keys.first()).map(|key| key.did.clone()).collect()
+    }
+
+    /// Who may read what is the org's alone: its devices, and its members' keys, which are nodes where a person's Radicle profile is used.
+    pub fn readers(&self) -> Vec<Did> {
+        let members = self.members.values().flat_map(|member| member.keys.iter().map(|key| &key.did));
+        self.devices.values().map(|device| &device.did).chain(members).cloned().collect()
+    }
 }
+
+/// What was read last, by what it was read from.
+pub(crate) type Read = Option<(Rid, Oid, OrgState)>;
 
 impl Forge {
     /// Makes the org repository: private, with the member as its delegate, and with the founder's member and device files.
@@ -78,158 +126,41 @@ impl Forge {
         Ok(rid)
     }
 
-    /// What the org repository says at its canonical head, checked.
+    /// What the org repository says at its head, checked. What has mistakes there does not count: then the last state
+    /// before it without any is in force, and says what was refused.
     pub fn org_state(&self, rid: &Rid) -> Result<OrgState, Problem> {
-        self.org_state_at(rid, self.head(rid)?)
+        let head = self.org_head(rid)?;
+        if let Some((of, at, state)) = &*lock(&self.org_read)
+            && (of, at) == (rid, &head)
+        {
+            return Ok(state.clone());
+        }
+        let state = self.last_valid(rid, &head)?;
+        *lock(&self.org_read) = Some((rid.clone(), head, state.clone()));
+        Ok(state)
+    }
+
+    fn last_valid(&self, rid: &Rid, head: &Oid) -> Result<OrgState, Problem> {
+        let problem = match self.org_state_at(rid, head.clone()) {
+            Err(problem) if problem.kind == Kind::Invalid => problem,
+            // Of a newer version: an older state of it must not be acted upon.
+            other => return other,
+        };
+        let repo = self.repository(rid)?;
+        let mut at = repo.backend.find_commit(convert::git_oid(head.as_str())?).told("The org repository cannot be read.")?;
+        for _ in 0..limits::ORG_REFUSED_MAX {
+            let Ok(before) = at.parent(0) else { break };
+            if let Ok(state) = self.org_state_at(rid, convert::oid(before.id())?) {
+                return Ok(OrgState { refused: Some(Refused { commit: head.clone(), problem }), ..state });
+            }
+            at = before;
+        }
+        Err(problem)
     }
 
     /// What the org repository says at a commit, checked.
     pub fn org_state_at(&self, rid: &Rid, head: Oid) -> Result<OrgState, Problem> {
-        let files = self.files(rid, &head, &["org.toml", "members/", "devices/", "agents/", "projects/", quotas::FILE])?;
+        let files = self.files(rid, &head, &READ)?;
         validate(&files, Some(head))
-    }
-
-    /// Changes files of the org repository by a commit of the member, if the org stays whole with them. A value of none
-    /// removes the file.
-    pub fn change_org(&self, rid: &Rid, message: &str, changes: &[(String, Option<Vec<u8>>)]) -> Result<Oid, Problem> {
-        let head = self.head(rid)?;
-        let mut files = self.files(rid, &head, &[""])?;
-        for (path, content) in changes {
-            match content {
-                Some(content) => files.insert(path.clone(), content.clone()),
-                None => files.remove(path),
-            };
-        }
-        validate(&files, Some(head.clone()))?;
-        self.commit_files(rid, message, changes, Some(&head))
-    }
-}
-
-/// A file of the org repository as TOML.
-pub(crate) fn write(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
-    toml::to_string_pretty(value).map(String::into_bytes).map_err(Problem::internal)
-}
-
-/// Reads and checks all files together, and names every mistake with file and line.
-fn validate(files: &BTreeMap<String, Vec<u8>>, commit: Option<Oid>) -> Result<OrgState, Problem> {
-    let mut wrong = Vec::new();
-    let org: Option<Org> = match files.get("org.toml") {
-        Some(content) => parse("org.toml", content, &mut wrong),
-        None => {
-            wrong.push("org.toml is missing.".to_owned());
-            None
-        }
-    };
-    let members = folder(files, "members", |m: &Member| m.name.clone(), &mut wrong);
-    let devices = folder(files, "devices", |d: &Device| d.name.clone(), &mut wrong);
-    let agents = folder(files, "agents", |a: &agent::Agent| a.name.to_string(), &mut wrong);
-    let projects = folder(files, "projects", |p: &Project| p.name.to_string(), &mut wrong);
-    let quotas = quotas::read(files, &mut wrong);
-    if let Some(org) = &org
-        && org.version > VERSION
-    {
-        return Err(Problem::conflict(format!("The org's files are of version {}, newer than this Meshwork.", org.version))
-            .next("Install a newer Meshwork on this device."));
-    }
-    if let (Some(org), true) = (org, wrong.is_empty()) {
-        let zero = "0".repeat(40).parse()?;
-        let state = OrgState { org, members, devices, agents, projects, quotas, commit: commit.unwrap_or(zero) };
-        relations(&state, &mut wrong);
-        quotas::relations(&state, files, &mut wrong);
-        if wrong.is_empty() {
-            return Ok(state);
-        }
-    }
-    let more = wrong.len().saturating_sub(MISTAKES_SHOWN);
-    wrong.truncate(MISTAKES_SHOWN);
-    if more > 0 {
-        wrong.push(format!("And {more} more."));
-    }
-    Err(Problem::invalid("The org repository has mistakes.").because(wrong.join(" ")).next("Mend these files; nothing was changed."))
-}
-
-/// All files of one folder: each is named after what it holds.
-fn folder<T: DeserializeOwned>(
-    files: &BTreeMap<String, Vec<u8>>,
-    dir: &str,
-    name: impl Fn(&T) -> String,
-    wrong: &mut Vec<String>,
-) -> BTreeMap<String, T> {
-    let mut found = BTreeMap::new();
-    for (path, content) in files {
-        let Some(stem) = path.strip_prefix(dir).and_then(|p| p.strip_prefix('/')).and_then(|p| p.strip_suffix(".toml")) else { continue };
-        let Some(value) = parse::<T>(path, content, wrong) else { continue };
-        if name(&value) != stem {
-            wrong.push(format!("{path} names “{}”; name and file must be the same.", domain::shown(&name(&value))));
-        }
-        found.insert(stem.to_owned(), value);
-    }
-    found
-}
-
-pub(crate) fn parse<T: DeserializeOwned>(path: &str, content: &[u8], wrong: &mut Vec<String>) -> Option<T> {
-    let text = match std::str::from_utf8(content) {
-        Ok(text) => text,
-        Err(error) => {
-            wrong.push(format!("{path}, line {}: it is not Unicode.", line_at(content, error.valid_up_to())));
-            return None;
-        }
-    };
-    match toml::from_str(text) {
-        Ok(value) => Some(value),
-        Err(error) => {
-            let line = error.span().map_or(1, |span| line_at(content, span.start));
-            wrong.push(format!("{path}, line {line}: {}.", domain::shown(error.message().trim_end_matches('.'))));
-            None
-        }
-    }
-}
-
-fn line_at(content: &[u8], at: usize) -> usize {
-    content.iter().take(at).filter(|byte| **byte == b'\n').count() + 1
-}
-
-/// The first line that has this word; the first of all where none has.
-pub(crate) fn line_of(content: &[u8], word: &str) -> usize {
-    String::from_utf8_lossy(content).lines().position(|line| line.contains(word)).unwrap_or(0) + 1
-}
-
-/// What must hold between the files.
-fn relations(state: &OrgState, wrong: &mut Vec<String>) {
-    let devices: BTreeSet<&Did> = state.devices.values().map(|d| &d.did).collect();
-    let mut keys = BTreeSet::new();
-    for (name, member) in &state.members {
-        for key in &member.keys {
-            if !devices.contains(&key.device) {
-                wrong.push(format!("members/{name}.toml: its key {} is on a device that is not listed.", key.did));
-            }
-            if devices.contains(&key.did) || !keys.insert(&key.did) {
-                wrong.push(format!("members/{name}.toml: the key {} is listed twice.", key.did));
-            }
-        }
-    }
-    if devices.len() != state.devices.len() {
-        wrong.push("devices/: two devices have one key.".to_owned());
-    }
-    for (name, device) in &state.devices {
-        if !state.members.contains_key(&device.owner) {
-            wrong.push(format!("devices/{name}.toml: its owner “{}” is not a member.", domain::shown(&device.owner)));
-        }
-    }
-    for (name, agent) in &state.agents {
-        if !keys.contains(&agent.answers) {
-            wrong.push(format!("agents/{name}.toml: {} answers for it, but is no member's key.", agent.answers));
-        }
-    }
-    let rids: BTreeSet<_> = state.projects.values().map(|p| &p.rid).collect();
-    if rids.len() != state.projects.len() {
-        wrong.push("projects/: two projects have one repository.".to_owned());
-    }
-    let owners = state.members.values().filter(|m| m.roles.contains(&Role::Owner)).count();
-    let threshold = usize::try_from(state.org.threshold).unwrap_or(usize::MAX);
-    if owners == 0 {
-        wrong.push("members/: nobody is an owner.".to_owned());
-    } else if threshold == 0 || threshold > owners {
-        wrong.push(format!("org.toml: the threshold is {threshold}, and there are {owners} owners."));
     }
 }

@@ -183,7 +183,7 @@ fn own_patches(repo: &Repository, key: &PublicKey) -> Result<Vec<radicle::cob::O
 }
 
 /// A title in one line, within its limit.
-fn title(text: &str) -> Result<Title, Problem> {
+pub(crate) fn title(text: &str) -> Result<Title, Problem> {
     let line: String =
         text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).take(limits::TITLE_CHARS_MAX).collect();
     Title::new(&line).map_err(|_| Problem::invalid("A patch needs a title."))

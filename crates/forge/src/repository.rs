@@ -79,7 +79,7 @@ impl Forge {
     }
 
     /// A commit of the member on top of `parent`, or `parent` itself where nothing changes; no ref is moved.
-    fn member_commit(
+    pub(crate) fn member_commit(
         &self,
         repo: &Repository,
         parent: git2::Oid,

@@ -1,11 +1,12 @@
-//! Who acts, and how others can check it: keys, signed envelopes, delegations, results of checks, tokens, and the vault that keeps credentials.
+//! Who acts, and how others can check it: keys, certificates, signed envelopes, delegations, results of checks, tokens, and the vault that keeps credentials.
 //!
-//! Keys, envelopes, manifests, delegations, results and tokens are pure. Only the vault, its key file and backups read and write files. This
+//! Keys, certificates, envelopes, manifests, delegations, results and tokens are pure. Only the vault, its key file and backups read and write files. This
 //! crate does not know the journal, Radicle's storage, or how a request travels; where a key lives elsewhere (in a Radicle
 //! keystore, in a runner), signing is a function that the caller passes in.
 
 pub mod backup;
 pub mod canonical;
+pub mod certificate;
 pub mod checked;
 pub mod delegation;
 pub mod envelope;
@@ -13,6 +14,7 @@ pub mod key;
 pub mod limits;
 pub mod manifest;
 pub mod secret;
+pub mod ticket;
 pub mod token;
 pub mod vault;
 

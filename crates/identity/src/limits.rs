@@ -26,6 +26,8 @@ pub const PASSPHRASE_LOG_N: u8 = 17;
 pub const PASSPHRASE_LOG_N_MAX: u8 = 20;
 /// The shortest passphrase that is taken, in characters.
 pub const PASSPHRASE_CHARS_MIN: usize = 8;
+/// The longest ticket in writing, in bytes.
+pub const TICKET_BYTES_MAX: usize = 8 * 1024;
 /// The longest label of a token, in bytes.
 pub const TOKEN_LABEL_BYTES_MAX: usize = 200;
 /// How many files one backup holds.
@@ -36,3 +38,11 @@ pub const BACKUP_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 pub const BACKUP_PATH_BYTES_MAX: usize = 1024;
 /// How much of a file is held in memory while a backup is made or taken up, in bytes.
 pub const BACKUP_BUFFER_BYTES: usize = 64 * 1024;
+/// For how long a device's certificate holds, in milliseconds; it is renewed at half of that.
+pub const DEVICE_CERTIFICATE_MS: u64 = 24 * 60 * 60 * 1000;
+/// For how long a run's certificate holds, in milliseconds; it is renewed at half of that.
+pub const RUN_CERTIFICATE_MS: u64 = 10 * 60 * 1000;
+/// By how much the clocks of two devices may differ, in milliseconds.
+pub const CLOCKS_DIFFER_MS: u64 = 2 * 60 * 1000;
+/// The largest certificate that is read, in bytes. Ours have some hundred.
+pub const CERTIFICATE_BYTES_MAX: usize = 4 * 1024;

@@ -1,8 +1,10 @@
 //! The command line's words. What they do is in `verbs`.
 
+mod people;
 pub(crate) mod quota;
 mod work;
 
+pub(crate) use people::{Join, Org};
 pub(crate) use work::{OnePatch, Patch, Run, Task};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -33,9 +35,11 @@ pub(crate) enum Verb {
     Open,
     /// Do the main job on the example: tasks in, merged patches out.
     Demo(Demo),
-    /// Orgs: make one, list those of this machine, show one.
+    /// Orgs: make one, list those of this machine, show one; invite, approve, remove, leave.
     #[command(subcommand)]
     Org(Org),
+    /// Join an org with a ticket.
+    Join(Join),
     /// Projects: add, list, show, share, mirror.
     #[command(subcommand)]
     Project(Project),
@@ -105,6 +109,10 @@ pub(crate) struct Up {
     /// Where the Radicle node listens; the usual port, or a free one, where nothing is said.
     #[arg(long, value_name = "ADDR")]
     pub(crate) radicle_listen: Option<SocketAddr>,
+    /// Where those who were invited knock; it is open only while there are invitations. Port 7423, or a free one, on this machine
+    /// alone, where nothing is said.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) join_listen: Option<SocketAddr>,
     /// Do not open a browser.
     #[arg(long)]
     pub(crate) no_open: bool,
@@ -137,26 +145,6 @@ pub(crate) struct Demo {
     /// The example project; the one that comes with the program where nothing is said.
     #[arg(long, value_name = "DIR")]
     pub(crate) example: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Org {
-    /// Make an org, with this machine's member as its owner.
-    Create {
-        /// Its name.
-        name: String,
-        /// What people call its founder.
-        #[arg(long)]
-        member: Option<String>,
-        /// An existing Radicle profile (what RAD_HOME names): its key, storage and node are used in place. A passphrase
-        /// comes from RAD_PASSPHRASE or is asked for, and is kept encrypted.
-        #[arg(long, value_name = "DIR")]
-        rad_home: Option<PathBuf>,
-    },
-    /// List the orgs of this machine, and how each does.
-    List,
-    /// Show the org.
-    Show,
 }
 
 #[derive(Debug, Args)]

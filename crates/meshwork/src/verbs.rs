@@ -1,6 +1,7 @@
 //! What each verb does: it calls one action and prints the answer.
 
 mod ask;
+mod people;
 mod quota;
 mod trace;
 mod work;
@@ -98,7 +99,8 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
             let value = client.post("/api/v1/sign-in/link", json!({})).await?;
             answer(&value, json, |v| at(v, &["url"]));
         }
-        Verb::Org(org) => return orgs(client, org, json).await,
+        Verb::Org(org) => return people::orgs(client, org, json).await,
+        Verb::Join(args) => return people::join(client, args, json).await,
         Verb::Project(project) => return projects(client, project, json).await,
         Verb::Feature(cli::Feature::New { name, description, at: place }) => {
             let value = client.call("feature.new", json!({"project": place.project, "name": name, "description": description})).await?;
@@ -156,25 +158,6 @@ async fn both(client: &Client, action: &str, input: Value, json: bool) -> Result
     let value = client.call(action, input).await?;
     let names = if json { Names::default() } else { Names::ask(client).await };
     Ok((value, names))
-}
-
-async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome {
-    let value = match org {
-        cli::Org::Create { name, member, rad_home } => {
-            let rad_home = rad_home.map(std::path::absolute).transpose().map_err(Problem::internal)?;
-            let passphrase = rad_home.as_deref().map(profile_passphrase).transpose()?.flatten();
-            let secret = passphrase.as_ref().map(Secret::expose);
-            client.call("org.create", json!({"name": name, "member": member, "rad_home": rad_home, "passphrase": secret})).await?
-        }
-        cli::Org::List => {
-            let value = client.call("org.list", json!({})).await?;
-            output::show(&value, json, show::orgs)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        cli::Org::Show => client.call("org.show", json!({})).await?,
-    };
-    output::show(&value, json, show::org)?;
-    Ok(ExitCode::SUCCESS)
 }
 
 async fn projects(client: &Client, project: cli::Project, json: bool) -> Outcome {

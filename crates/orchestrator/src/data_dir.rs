@@ -180,6 +180,18 @@ impl DataDir {
         orgs
     }
 
+    /// The org that this machine is joining.
+    pub fn joining(&self) -> Option<OrgName> {
+        let entries = fs::read_dir(self.root.join("orgs")).into_iter().flatten().flatten();
+        let mut begun = entries.filter(|e| e.path().join("join.json").exists() && !e.path().join("org.json").exists());
+        begun.find_map(|e| e.file_name().to_str()?.parse().ok())
+    }
+
+    /// Where the folders of orgs go that this machine left.
+    pub fn left(&self) -> PathBuf {
+        self.root.join("left")
+    }
+
     /// The org of this name.
     ///
     /// # Errors
@@ -260,6 +272,18 @@ impl OrgDir {
     /// Where the org's own process serves HTTP.
     pub fn http_socket(&self) -> PathBuf {
         self.sockets.join("http")
+    }
+    /// The ticket with which this machine is joining the org, until it has.
+    pub fn joining(&self) -> PathBuf {
+        self.root.join("join.json")
+    }
+    /// Where the Join port was the last time.
+    pub fn join_address(&self) -> PathBuf {
+        self.root.join("join.address")
+    }
+    /// Where the Radicle node was the last time.
+    pub fn radicle_address(&self) -> PathBuf {
+        self.root.join("radicle.address")
     }
     /// The device's key and checkpoints; also the Radicle home, with storage and node, unless a person's profile is used.
     pub fn radicle(&self) -> PathBuf {

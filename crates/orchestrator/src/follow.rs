@@ -61,7 +61,10 @@ impl Found {
     fn note(&mut self, org: &Org, event: NodeEvent) {
         match event {
             // Who counts may have changed.
-            NodeEvent::Fetched { rid, .. } | NodeEvent::Announced { rid, .. } if rid == org.rid => self.everywhere = true,
+            NodeEvent::Fetched { rid, .. } | NodeEvent::Announced { rid, .. } | NodeEvent::HeadMoved { rid, .. } if rid == org.rid => {
+                org.look_at_head();
+                self.everywhere = true;
+            }
             NodeEvent::Fetched { rid, patches, branches: false, .. } => self.patches(rid, patches),
             NodeEvent::Fetched { rid, .. } | NodeEvent::Announced { rid, .. } | NodeEvent::HeadMoved { rid, .. } => self.project(rid),
             NodeEvent::Synced { .. } | NodeEvent::PeerConnected { .. } | NodeEvent::PeerDisconnected { .. } => {}
@@ -134,6 +137,7 @@ type Signed = BTreeMap<Rid, Vec<Option<Oid>>>;
 /// The stock `rad` on this machine tells the node nothing while no other node wants to know: so its refs are looked at.
 async fn look_here(org: &Arc<Org>, known: Signed, changes: &Changes) -> Signed {
     let look = |org: &Arc<Org>| {
+        org.look_at_head();
         let keys = BTreeSet::from([org.forge.node_id(), org.member.clone()]);
         let of = |rid: &Rid| keys.iter().map(|key| org.forge.signed_refs(rid, key)).collect::<Result<Vec<_>, _>>();
         org.state()?.projects.into_values().map(|p| Ok((p.rid.clone(), of(&p.rid)?))).collect::<Result<Signed, Problem>>()

@@ -156,3 +156,29 @@ pub(crate) const JOURNAL_SEARCH_STEP: u64 = 500;
 pub(crate) const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
 /// When a message of the webhook that was not taken is sent again.
 pub(crate) const WEBHOOK_AGAIN_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
+/// How many invitations may be open at once.
+pub const INVITES_OPEN_MAX: usize = 200;
+/// How many invitations, and how many who knocked, are looked at.
+pub const INVITES_MAX: usize = 2_000;
+/// For how long a ticket counts where nothing is said, in milliseconds: three days.
+pub const INVITE_VALID_MS: u64 = 3 * 24 * 60 * 60 * 1000;
+/// How many strangers may be connected to the Join port at once.
+pub const JOIN_CONNECTIONS_MAX: usize = 32;
+/// How long one of them may take for anything.
+pub const JOIN_WAIT: Duration = Duration::from_secs(10);
+/// The largest knock, in bytes.
+pub const KNOCK_BYTES_MAX: usize = 64 * 1024;
+/// The pause between two knocks; it doubles while nobody answers.
+pub const KNOCK_PAUSE: Duration = Duration::from_millis(500);
+/// The longest such pause.
+pub const KNOCK_PAUSE_MAX: Duration = Duration::from_secs(15);
+/// How often it is looked whether repositories and connections are as the org says, beside news.
+pub const KEEP_EVERY: Duration = Duration::from_secs(5);
+/// How long a device that could not be reached is left alone.
+pub const DIAL_PAUSE: Duration = Duration::from_secs(10);
+/// How long somebody who leaves waits until another device has heard of it.
+pub const FAREWELL_WAIT: Duration = Duration::from_secs(10);
+/// How often the org repository is fetched from a connected device, beside its announcements.
+pub const ORG_FETCH_EVERY: Duration = Duration::from_secs(60);
+/// As before, while a change of the org waits for others' signatures.
+pub const ORG_FETCH_UNSETTLED: Duration = Duration::from_secs(4);

@@ -2,7 +2,12 @@
 //!
 //! A process serves one org. With several on the machine each has a process of its own, below a supervisor (`meshwork up`).
 
-use crate::{data_dir::DataDir, org::Org, profile::Profile};
+use crate::{
+    data_dir::DataDir,
+    join::{Joining, Status},
+    org::Org,
+    profile::Profile,
+};
 use domain::{OrgName, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,6 +27,8 @@ pub struct Options {
     pub radicle_listen: Option<SocketAddr>,
     /// Whether the demo acts as the member; the journal says so.
     pub demo: bool,
+    /// Where the Join port listens; none: the usual port if free, else any.
+    pub join_listen: Option<SocketAddr>,
     /// How many agents' runs at once; none: by cores.
     pub slots: Option<u32>,
     /// The org that this process is for, where each has one of its own.
@@ -68,6 +75,7 @@ pub struct Machine {
     /// How it was started.
     pub options: Options,
     org: RwLock<Option<Arc<Org>>>,
+    joining: RwLock<Option<Arc<Joining>>>,
     /// Held while an org is made: one at a time.
     creating: tokio::sync::Mutex<()>,
     /// Told when an org was made or joined that this process does not serve.
@@ -77,7 +85,8 @@ pub struct Machine {
 impl Machine {
     /// A machine without an org yet.
     pub fn new(data: DataDir, options: Options) -> Arc<Self> {
-        Arc::new(Self { data, options, org: RwLock::new(None), creating: tokio::sync::Mutex::default(), another: Notify::new() })
+        let (org, joining, creating) = (RwLock::new(None), RwLock::new(None), tokio::sync::Mutex::default());
+        Arc::new(Self { data, options, org, joining, creating, another: Notify::new() })
     }
 
     /// The org that this machine serves.
@@ -86,7 +95,64 @@ impl Machine {
     /// When it joined none yet.
     pub fn org(&self) -> Result<Arc<Org>, Problem> {
         let org = self.org.read().ok().and_then(|o| o.clone());
-        org.ok_or_else(|| Problem::conflict("This machine belongs to no org yet.").next("Make one: meshwork org create <name>."))
+        org.ok_or_else(|| {
+            Problem::conflict("This machine belongs to no org yet.")
+                .next("Make one: meshwork org create <name>; or join one: meshwork join <ticket>.")
+        })
+    }
+
+    /// The org that this machine is joining, or tried to join last.
+    pub fn joining(&self) -> Option<Arc<Joining>> {
+        self.joining.read().ok().and_then(|j| j.clone())
+    }
+
+    /// Begins to join an org with a ticket; what an earlier attempt left is given up.
+    ///
+    /// # Errors
+    /// When this data folder belongs to an org already, or the ticket is not in order.
+    pub async fn join(self: &Arc<Self>, ticket: &str, name: &str, device_name: &str) -> Result<Arc<Joining>, Problem> {
+        let _alone = self.creating.lock().await;
+        self.none_yet()?;
+        if let Some(before) = self.joining()
+            && !matches!(&*before.status.borrow(), Status::Refused { .. })
+        {
+            return Err(Problem::conflict(format!("This machine is joining the org {} already.", before.org))
+                .next("meshwork join shows how it stands; meshwork org leave gives it up."));
+        }
+        let joining = Joining::begin(self, ticket, name, device_name).await?;
+        self.set_joining(Some(joining.clone()));
+        Ok(joining)
+    }
+
+    /// Opens an org that this machine has just joined.
+    pub(crate) async fn open_joined(self: &Arc<Self>, name: &OrgName) -> Result<(), Problem> {
+        self.serve(Org::open(self, name).await?);
+        Ok(())
+    }
+
+    /// Gives up joining an org.
+    pub(crate) fn give_up(&self) -> Option<Arc<Joining>> {
+        let before = self.joining.write().ok().and_then(|mut slot| slot.take());
+        before.inspect(|joining| joining.stop())
+    }
+
+    /// Serves the org no more, and hands it over.
+    pub(crate) fn dismiss(&self) -> Option<Arc<Org>> {
+        self.org.write().ok().and_then(|mut slot| slot.take())
+    }
+
+    fn set_joining(&self, joining: Option<Arc<Joining>>) {
+        if let Ok(mut slot) = self.joining.write() {
+            *slot = joining;
+        }
+    }
+
+    fn none_yet(&self) -> Result<(), Problem> {
+        match self.org() {
+            Ok(org) => Err(Problem::conflict(format!("This data folder belongs to the org {} already.", org.name))
+                .next("Give another folder with --data-dir for another org.")),
+            Err(_) => Ok(()),
+        }
     }
 
     /// The orgs that this process knows of: its own.
@@ -111,6 +177,8 @@ impl Machine {
         }
         if let Some(name) = orgs.first() {
             self.serve(Org::open(self, name).await?);
+        } else if let Some(name) = self.data.joining() {
+            self.set_joining(Some(Joining::resume(self, &name).await?));
         }
         Ok(())
     }
@@ -124,6 +192,10 @@ impl Machine {
         if self.data.orgs().contains(name) {
             return Err(Problem::conflict(format!("This machine is in the org {name} already."))
                 .next("Give the new org another name, or another folder with --data-dir."));
+        }
+        if let Some(joining) = self.joining().filter(|j| j.org == *name) {
+            return Err(Problem::conflict(format!("This machine is joining an org {} already.", joining.org))
+                .next("Give it up first: meshwork org leave; or take another name."));
         }
         Org::create(self, name, member, profile).await?;
         self.take_in(name).await
@@ -155,6 +227,9 @@ impl Machine {
 
     /// Ends everything in order: running work is saved, the node stopped.
     pub async fn close(&self) {
+        if let Some(joining) = self.joining() {
+            joining.stop();
+        }
         if let Ok(org) = self.org() {
             org.close().await;
         }

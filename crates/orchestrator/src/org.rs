@@ -9,6 +9,7 @@ use crate::{
     fault::Fault,
     follow, gateway, host,
     host::Hub,
+    join, keep,
     lifecycle::{Driven, recover},
     limits,
     machine::{Machine, Options},
@@ -19,7 +20,7 @@ use crate::{
     webhook,
 };
 use domain::{
-    Did, Kind, OrgName, Problem, Rid, RunId,
+    Did, Kind, Oid, OrgName, Problem, Rid, RunId,
     actor::{Actor, Door, Via},
     event::{self, Body, Event, kind},
     org::{Device, Member, MemberKey},
@@ -97,6 +98,12 @@ pub struct Org {
     pub telling: tokio::sync::RwLock<()>,
     /// Its share in the machine's room.
     pub room: Arc<Room>,
+    /// The commit of the org repository that is in force; whoever acts by [`Org::state`] waits here for the next.
+    pub head: watch::Sender<Oid>,
+    /// Wakes what keeps repositories and connections as the org says.
+    pub kept: Notify,
+    /// Where the Join port is, while it is open.
+    pub join_port: tokio::sync::Mutex<Option<SocketAddr>>,
     node: Mutex<Option<Arc<Node>>>,
     _lock: Lock,
 }
@@ -107,11 +114,28 @@ impl std::fmt::Debug for Org {
     }
 }
 
+/// How an org came to this machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "origin", rename_all = "snake_case")]
+pub enum Origin {
+    /// It was made here.
+    #[default]
+    Founded,
+    /// It was joined.
+    Joined {
+        /// The invitation.
+        invite: String,
+    },
+}
+
 /// `org.json` in the org's folder.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     name: OrgName,
     rid: Rid,
+    /// How it came here.
+    #[serde(default)]
+    origin: Origin,
     /// The person's Radicle profile that it is in; none: it has a Radicle home of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rad_home: Option<PathBuf>,
@@ -155,8 +179,7 @@ impl Org {
                 Some(profile) => profile::create(&dir, profile)?,
                 None => Forge::create(&dir.radicle(), &dir.member(), &member)?,
             };
-            let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-            let device = Device { name: file_name(&host), did: forge.device(), owner: member.clone() };
+            let device = Device::new(host_name(), forge.device(), &member);
             let founder =
                 Member { name: member, roles: vec![Role::Owner], keys: vec![MemberKey { did: forge.member(), device: forge.device() }] };
             let org = domain::org::Org { version: domain::org::VERSION, name: name.clone(), threshold: 1 };
@@ -165,8 +188,7 @@ impl Org {
                 return Err(Problem::conflict("This Radicle profile holds an org of this name already, made from another data folder.")
                     .next("Use that data folder, restore it from a backup, or give the org another name."));
             }
-            let record = serde_json::to_vec_pretty(&Record { name, rid, rad_home }).map_err(Problem::internal)?;
-            write_private(&dir.record(), &record)
+            Self::register(&dir, name, rid, rad_home, Origin::Founded)
         })
         .await
     }
@@ -181,6 +203,15 @@ impl Org {
         Ok((profile::open(&dir, record.rad_home.as_deref())?, record.rid))
     }
 
+    /// Notes that the org belongs to this machine from now on.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub(crate) fn register(dir: &OrgDir, name: OrgName, rid: Rid, rad_home: Option<PathBuf>, origin: Origin) -> Result<(), Problem> {
+        let record = serde_json::to_vec_pretty(&Record { name, rid, origin, rad_home }).map_err(Problem::internal)?;
+        write_private(&dir.record(), &record)
+    }
+
     /// Opens the org, starts its node, its dispatcher and the runners' socket, and takes unfinished runs up again.
     ///
     /// # Errors
@@ -193,10 +224,12 @@ impl Org {
         host::serve(Arc::downgrade(&org), org.hub.clone(), &org.dir.host_socket(), until(closed)).await?;
         org.record(&org.device, vec![Body::DeviceStarted { version: env!("CARGO_PKG_VERSION").into(), demo: org.options.demo }]).await?;
         let changes = follow::listen(&org)?;
+        join::keep_open(&org).await?;
         recover::recover(&org).await?;
         org.tasks.spawn(dispatch::dispatch(org.clone()));
         org.tasks.spawn(webhook::follow(org.clone()));
         org.tasks.spawn(mirror::keep(org.clone()));
+        org.tasks.spawn(keep::keep(org.clone()));
         org.tasks.spawn(follow::follow(org.clone(), changes));
         Ok(org)
     }
@@ -205,10 +238,7 @@ impl Org {
         let (dir, engines) = (data.org(name), data.engines());
         let lock = dir.lock()?;
         let record = Record::read(&dir)?;
-        // Each part by itself: in a folder that everybody can write, somebody else may have made the first.
-        for folder in [dir.sockets.parent().unwrap_or(&dir.sockets), &dir.sockets] {
-            make_unshared(folder)?;
-        }
+        make_sockets(&dir)?;
         make_private(&dir.runs())?;
         for lock in forge::clear_stale_locks(&dir.radicle()) {
             tracing::warn!(lock = %lock.display(), "a lock that a killed process left was removed");
@@ -223,6 +253,7 @@ impl Org {
         };
         let vault = Arc::new(crate::unlock::open(&dir.vault())?);
         let node = start_node(&forge, &dir, &options)?;
+        let head = watch::Sender::new(forge.org_head(&record.rid)?);
         let org = Self {
             name: record.name,
             rid: record.rid,
@@ -248,6 +279,9 @@ impl Org {
             webhook: webhook::Webhook::default(),
             telling: tokio::sync::RwLock::default(),
             room: Arc::new(Room::open(data, name)?),
+            head,
+            kept: Notify::new(),
+            join_port: tokio::sync::Mutex::default(),
             node: Mutex::new(Some(Arc::new(node))),
             _lock: lock,
             dir,
@@ -259,8 +293,12 @@ impl Org {
             std::iter::once(org.rid.clone()).chain(ours).for_each(|rid| org.announce(&rid, &[]));
         }
         if org.store.head()?.seq.0 == 0 {
-            let created = Body::OrgCreated { org: org.name.clone(), rid: org.rid.clone(), owner: org.member.clone() };
-            org.store.append_blocking(vec![org.event(&org.member, created)])?;
+            let (name, rid) = (org.name.clone(), org.rid.clone());
+            let begun = match record.origin {
+                Origin::Founded => Body::OrgCreated { org: name, rid, owner: org.member.clone() },
+                Origin::Joined { invite } => Body::OrgJoined { org: name, rid, invite },
+            };
+            org.store.append_blocking(vec![org.event(&org.member, begun)])?;
         }
         Ok(org)
     }
@@ -331,6 +369,21 @@ impl Org {
         self.forge.org_state(&self.rid)
     }
 
+    /// Looks whether another commit of the org repository is in force, and tells those who wait on [`Org::head`].
+    pub fn look_at_head(&self) {
+        match self.forge.org_head(&self.rid) {
+            Ok(now) => {
+                self.head.send_if_modified(|head| {
+                    *head != now && {
+                        *head = now;
+                        true
+                    }
+                });
+            }
+            Err(problem) => tracing::error!(%problem, "the head of the org repository cannot be read"),
+        }
+    }
+
     /// A project of the org; none named: the only one.
     ///
     /// # Errors
@@ -388,7 +441,7 @@ impl Org {
 
 /// Removes what a creation that was cut off left: keys and a repository that nobody used. An org that was in use has a
 /// journal or a vault, and stays.
-fn clear_half_made(dir: &OrgDir) -> Result<(), Problem> {
+pub(crate) fn clear_half_made(dir: &OrgDir) -> Result<(), Problem> {
     let root = dir.root.display();
     if dir.record().exists() {
         return Err(Problem::conflict(format!("The org in {root} was made before, and is not open.")).next("Start meshwork up again."));
@@ -412,38 +465,50 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Proble
     tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
 }
 
+/// Makes the folder for an org's sockets.
+pub(crate) fn make_sockets(dir: &OrgDir) -> Result<(), Problem> {
+    // Each part by itself: in a folder that everybody can write, somebody else may have made the first.
+    [dir.sockets.parent().unwrap_or(&dir.sockets), &dir.sockets].into_iter().try_for_each(make_unshared)
+}
+
 /// Starts the node on the address asked for; where none was, on those of the person's profile, else on Radicle's usual port,
-/// or any if that is taken.
-fn start_node(forge: &Arc<Forge>, dir: &OrgDir, options: &Options) -> Result<Node, Problem> {
+/// or any if that is taken. Where any port will do, it is the one of the last time, so that others find the node again.
+pub(crate) fn start_node(forge: &Arc<Forge>, dir: &OrgDir, options: &Options) -> Result<Node, Problem> {
     if forge.in_profile() {
         return forge.start_node(options.radicle_listen, &forge.stock_socket());
     }
     let socket = dir.node_socket();
     let _ = fs::remove_file(&socket);
-    match options.radicle_listen {
-        Some(address) => forge.start_node(Some(address), &socket),
-        None => {
-            let any = || forge.start_node(Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), &socket);
-            let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, RADICLE_PORT));
-            match std::net::TcpListener::bind(usual) {
-                // Another org of this machine may be looking at the same moment.
-                Ok(free) => (drop(free), forge.start_node(Some(usual), &socket).or_else(|_| any())).1,
-                Err(_) => any(),
-            }
-        }
+    let free = |address: &SocketAddr| std::net::TcpListener::bind(address).is_ok();
+    let before: Option<SocketAddr> = fs::read_to_string(dir.radicle_address()).ok().and_then(|text| text.parse().ok());
+    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, RADICLE_PORT));
+    let address = match options.radicle_listen {
+        Some(asked) if asked.port() != 0 => asked,
+        Some(asked) => before.filter(|b| b.ip() == asked.ip() && free(b)).unwrap_or(asked),
+        None => before.filter(free).or(Some(usual).filter(free)).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+    };
+    let node = forge.start_node(Some(address), &socket)?;
+    if let Some(at) = node.listen_address() {
+        write_private(&dir.radicle_address(), at.to_string().as_bytes())?;
     }
+    Ok(node)
 }
 
 async fn until(mut closed: watch::Receiver<bool>) {
     let _ = closed.wait_for(|c| *c).await;
 }
 
-fn check_person(name: &str) -> Result<(), Problem> {
+pub(crate) fn check_person(name: &str) -> Result<(), Problem> {
     if file_name(name) == name && !name.is_empty() {
         return Ok(());
     }
     Err(Problem::new(Kind::Invalid, format!("“{}” is not a name for a member.", domain::shown(name)))
         .next("Use lower-case letters, digits, “-” and “_”."))
+}
+
+/// What this machine is called.
+pub(crate) fn host_name() -> String {
+    file_name(&rustix::system::uname().nodename().to_string_lossy())
 }
 
 /// A name that can be a file's: lower case, digits, `-`, `_`.

@@ -183,7 +183,9 @@ mod tests {
         let members = [member("ada", Role::Owner, &[1, 2]), member("bo", Role::Developer, &[3]), member("eve", Role::Viewer, &[4])];
         let commit = "c".repeat(40).parse().unwrap();
         let (devices, agents, projects, quotas) = Default::default();
-        let state = OrgState { org, members: members.into(), devices, agents, projects, quotas, commit };
+        let members = members.into();
+        let (revoked, ended) = (vec![], vec![]);
+        let state = OrgState { org, members, devices, agents, projects, quotas, commit, revoked, ended, refused: None };
         let approvals = |author: u8, by: &[u8]| {
             let accept =
                 |k: &u8| Review { by: key(*k), verdict: Some(Verdict::Accept), summary: String::new(), at: Timestamp(0), comments: vec![] };

@@ -77,6 +77,18 @@ function byKind(event: Body): Touch[] {
     case "credential_set":
     case "credential_removed":
       return all("credential.list", "agent.list", "webhook.show");
+    case "org_changed":
+    case "org_moved":
+    case "proposal_approved":
+    case "proposal_rejected":
+      return all("org.show", "org.proposals", "org.joiners", "agent.list", "project.list", "session.show");
+    case "invited":
+    case "invite_withdrawn":
+    case "knocked":
+    case "joiner_decided":
+      return all("org.invites", "org.joiners");
+    case "org_joined":
+      return all("org.show", "session.show");
     case "project_fetching":
       return all("project.list");
     case "command_model_set":

@@ -10,6 +10,10 @@ pub const CLAIM: &str = "claim";
 pub const COMMENT: &str = "comment";
 /// A [`crate::project::MirrorState`], by project.
 pub const MIRROR: &str = "mirror";
+/// A [`crate::join::Invite`], by its id.
+pub const INVITE: &str = "invite";
+/// A [`crate::join::Joiner`], by the device's key.
+pub const JOINER: &str = "joiner";
 /// The command bar's [`crate::command::Settings`], and its [`crate::usage::Usage`] by [`crate::command::day`].
 pub const COMMAND: &str = "command";
 /// [`crate::usage::Usage`] of a period, by [`crate::event::spent_id`].

@@ -1,6 +1,6 @@
 //! What events change: the one place that says so. Pure, so that the projections can be rebuilt.
 
-use super::{Body, Event, kind};
+use super::{Body, Event, joining, kind};
 use crate::{
     Did, PatchId, Problem, TaskRef,
     limits::{MESSAGES_KEPT_MAX, PHASES_MAX, QUESTIONS_OPEN_MAX, VIOLATIONS_KEPT_MAX},
@@ -73,6 +73,9 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
             let commit = read::<MirrorState>(before, kind::MIRROR, project.as_str())?.and_then(|m| m.commit);
             let state = MirrorState { commit, at: event.at, problem: Some(why.clone()) };
             out.push(put(kind::MIRROR, project.as_str(), &state)?);
+        }
+        Body::Invited { .. } | Body::InviteWithdrawn { .. } | Body::Knocked { .. } | Body::JoinerDecided { .. } => {
+            out.extend(joining::project(event, before)?);
         }
         Body::CommandModelSet { settings } => out.push(put(kind::COMMAND, crate::command::SETTINGS, settings)?),
         Body::CommandModelCalled { usage, .. } => {
@@ -246,11 +249,15 @@ fn claim_with(
     })
 }
 
-fn read<T: DeserializeOwned>(before: &mut dyn FnMut(&str, &str) -> Option<Value>, kind: &str, id: &str) -> Result<Option<T>, Problem> {
+pub(super) fn read<T: DeserializeOwned>(
+    before: &mut dyn FnMut(&str, &str) -> Option<Value>,
+    kind: &str,
+    id: &str,
+) -> Result<Option<T>, Problem> {
     before(kind, id).map(|value| serde_json::from_value(value).map_err(Problem::internal)).transpose()
 }
 
-fn put(kind: &'static str, id: &str, value: &impl Serialize) -> Result<Projected, Problem> {
+pub(super) fn put(kind: &'static str, id: &str, value: &impl Serialize) -> Result<Projected, Problem> {
     Ok(Projected { kind, id: id.to_owned(), value: serde_json::to_value(value).map_err(Problem::internal)? })
 }
 

@@ -7,6 +7,7 @@ mod merging;
 mod mirror;
 mod nodes;
 mod org;
+mod owners;
 mod project;
 mod proof;
 mod run;

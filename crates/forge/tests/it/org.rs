@@ -11,7 +11,7 @@ fn org(device: &Device) -> (Org, Member, OrgDevice) {
     (
         Org { version: 1, name: "acme".parse().unwrap(), threshold: 1 },
         Member { name: "ada".into(), roles: vec![Role::Owner], keys: vec![key] },
-        OrgDevice { name: "laptop".into(), did: device.forge.device(), owner: "ada".into() },
+        OrgDevice::new("laptop", device.forge.device(), "ada"),
     )
 }
 

@@ -4,10 +4,11 @@ use super::typed_at;
 use crate::{
     output::at,
     paint::{Sheet, Tone, cell, table, toned},
-    text::clean,
+    text::{ago, clean, clean_lines, now},
 };
 use domain::{
-    Problem,
+    Problem, Timestamp,
+    join::Admits,
     org::{Device, Member},
 };
 use orchestrator::machine::{Joined, State};
@@ -40,12 +41,120 @@ pub(crate) fn org(value: &Value) -> Result<String, Problem> {
         let keys: Vec<_> = m.keys.iter().map(|k| k.did.as_str()).collect();
         vec![cell(clean(&m.name)), cell(roles.join(", ")), cell(keys.join(", "))]
     };
-    let device = |d: &Device| vec![cell(clean(&d.name)), cell(clean(&d.owner)), cell(d.did.as_str())];
+    let device = |d: &Device| {
+        let tags: Vec<_> = d.tags.iter().map(|(name, value)| format!("{}={}", clean(name), clean(value))).collect();
+        vec![cell(clean(&d.name)), cell(clean(&d.owner)), cell(d.did.as_str()), cell(tags.join(" "))]
+    };
     let sheet = Sheet::new(format!("Org {}", at(value, &["name"])))
         .part("repository", at(value, &["rid"]))
         .part("node", at(value, &["radicle"]))
         .part("RAD_HOME", at(value, &["rad_home"]))
         .section("Members", table(&["NAME", "ROLES", "KEYS"], &members.iter().map(member).collect::<Vec<_>>()))
-        .section("Devices", table(&["NAME", "OWNER", "KEY"], &devices.iter().map(device).collect::<Vec<_>>()));
-    Ok(sheet.text())
+        .section("Devices", table(&["NAME", "OWNER", "KEY", "TAGS"], &devices.iter().map(device).collect::<Vec<_>>()));
+    let refused = value["refused"].is_object().then(|| {
+        format!(
+            "\nThe newest commit of the org repository does not count, the one before is in force.\n{} {}",
+            at(value, &["refused", "what"]),
+            at(value, &["refused", "why"])
+        )
+    });
+    Ok(format!("{}{}", sheet.text(), refused.map(|text| clean_lines(&text)).unwrap_or_default()))
+}
+
+fn rows(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn admits(value: &Value) -> String {
+    serde_json::from_value::<Admits>(value["admits"].clone()).map(|a| clean(&a.text())).unwrap_or_default()
+}
+
+fn when(value: &Value) -> String {
+    ago(Timestamp(value["at"].as_i64().unwrap_or_default()), now())
+}
+
+fn list(items: &Value) -> String {
+    rows(items).filter_map(Value::as_str).map(clean).collect::<Vec<_>>().join(", ")
+}
+
+/// A ticket that was just made.
+pub(crate) fn ticket(value: &Value) -> String {
+    let until = Timestamp(value["expires"].as_i64().unwrap_or_default()).rfc3339();
+    format!(
+        "This ticket lets {} device{} join as {}, until {until}. Whoever has it can knock at {}; an owner still has to approve.\n\n{}\n\nOn the other machine: meshwork up, then meshwork join <ticket>.",
+        value["uses"],
+        if value["uses"] == 1 { "" } else { "s" },
+        admits(value),
+        list(&value["knock"]),
+        at(value, &["ticket"])
+    )
+}
+
+/// The invitations.
+pub(crate) fn invites(value: &Value) -> String {
+    let line = |i: &Value| {
+        let used = format!("{} of {}", rows(&i["used"]).count(), i["uses"]);
+        let open = if i["open"] == true { toned(Tone::Good, "open") } else { cell("closed") };
+        let until = Timestamp(i["expires"].as_i64().unwrap_or_default()).rfc3339();
+        vec![cell(at(i, &["id"])), open, cell(admits(i)), cell(used), cell(until)]
+    };
+    let lines: Vec<_> = rows(value).map(line).collect();
+    match lines.is_empty() {
+        true => "Nobody was invited from here: meshwork org invite.".into(),
+        false => table(&["INVITATION", "STATE", "AS", "USED", "UNTIL"], &lines),
+    }
+}
+
+/// Those who knocked.
+pub(crate) fn joiners(value: &Value) -> String {
+    let line = |j: &Value| {
+        let state = match at(j, &["state"]).as_str() {
+            "waiting" => toned(Tone::Waits, "waits for an owner"),
+            "proposed" => toned(Tone::Waits, "waits for more owners"),
+            "approved" => toned(Tone::Good, "let in"),
+            _ => cell("declined"),
+        };
+        let names = [cell(clean(&at(j, &["name"]))), cell(clean(&at(j, &["device_name"])))];
+        names.into_iter().chain([state, cell(admits(j)), cell(when(j)), cell(at(j, &["device"]))]).collect::<Vec<_>>()
+    };
+    let lines: Vec<_> = rows(value).map(line).collect();
+    match lines.is_empty() {
+        true => "Nobody has knocked here.".into(),
+        false => table(&["WHO", "DEVICE", "STATE", "AS", "KNOCKED", "KEY"], &lines),
+    }
+}
+
+/// What waits for owners.
+pub(crate) fn proposals(value: &Value) -> String {
+    let line = |p: &Value| {
+        let id: String = at(p, &["id"]).chars().take(10).collect();
+        let approved = format!("{} of {}: {}", rows(&p["approved"]).count(), p["needed"], list(&p["approved"]));
+        let note = match (p["problem"].as_str(), p["yours"] == true) {
+            (Some(problem), _) => toned(Tone::Bad, clean(problem)),
+            (None, true) => toned(Tone::Waits, "waits for you"),
+            (None, false) => cell(""),
+        };
+        vec![cell(id), cell(clean(&at(p, &["title"]))), cell(clean(&at(p, &["by"]))), cell(approved), cell(when(p)), note]
+    };
+    let lines: Vec<_> = rows(value).map(line).collect();
+    match lines.is_empty() {
+        true => "Nothing waits for the owners.".into(),
+        false => table(&["PROPOSAL", "WHAT", "BY", "APPROVED", "CHANGED", "NOTE"], &lines),
+    }
+}
+
+/// How it stands with joining.
+pub(crate) fn joining(value: &Value) -> String {
+    let org = at(value, &["org"]);
+    let problem = value["problem"].is_object().then(|| format!(" {} {}", at(value, &["problem", "what"]), at(value, &["problem", "why"])));
+    let problem = problem.map(|text| clean(&text)).unwrap_or_default();
+    match at(value, &["state"]).as_str() {
+        "knocking" => format!("Knocking at {org}.{problem}"),
+        "waiting" => {
+            format!("Waiting for the owners of {org}. {} This device's key: {}.", clean(&at(value, &["why"])), at(value, &["device"]))
+        }
+        "fetching" => format!("The owners approved. Fetching the org's repository.{problem}"),
+        "joined" => format!("This machine belongs to {org} now."),
+        _ => format!("Joining {org} was refused."),
+    }
 }

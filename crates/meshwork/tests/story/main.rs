@@ -11,6 +11,7 @@ mod disk;
 mod doors;
 mod ends;
 mod engines;
+mod joining;
 mod keep;
 mod lost;
 mod orgs;

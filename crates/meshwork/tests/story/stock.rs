@@ -39,7 +39,7 @@ pub async fn enlist(up: &mut Up, did: &str) {
     up.end().await;
     let (forge, rid) = owner(up);
     let key: Did = did.parse().unwrap();
-    let device = Device { name: "far".into(), did: identity::Key::generate().unwrap().did(), owner: "stock".into() };
+    let device = Device::new("far", identity::Key::generate().unwrap().did(), "stock");
     let keys = vec![MemberKey { did: key, device: device.did.clone() }];
     let member = Member { name: "stock".into(), roles: vec![Role::Developer], keys };
     let file = |value: String| Some(value.into_bytes());

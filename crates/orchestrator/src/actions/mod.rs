@@ -6,7 +6,9 @@ mod command;
 mod credential;
 mod device;
 mod engine;
+mod join;
 mod journal;
+mod member;
 mod org;
 mod patch;
 mod project;
@@ -32,6 +34,8 @@ pub(crate) fn all() -> Vec<Action> {
         session::actions,
         attention::actions,
         org::actions,
+        join::actions,
+        member::actions,
         project::actions,
         task::actions,
         run::actions,

@@ -1,6 +1,6 @@
-//! The org: made, shown.
+//! The org: made, listed, shown, left.
 
-use super::Nothing;
+use super::{Done, Nothing};
 use crate::{
     machine::Joined,
     org::Org,
@@ -9,7 +9,7 @@ use crate::{
 };
 use domain::{
     Did, OrgName, Problem, Rid,
-    org::{Device, Member},
+    org::{Device, Member, Revocation},
     role::Permission,
 };
 use forge::Forge;
@@ -22,6 +22,7 @@ pub(super) fn actions() -> Vec<Action> {
     vec![
         action("org.create", Effect::Changes, Permission::ManageOrg, "Make an org, with this machine's member as its owner.", create),
         action("org.list", Effect::Reads, Permission::View, "The orgs of this machine, as far as the caller may know of them.", list),
+        action("org.leave", Effect::Changes, Permission::ManageDevice, "Leave the org; its folder is kept aside.", leave),
         action("org.show", Effect::Reads, Permission::View, "Show the org: its members and devices.", show),
     ]
 }
@@ -61,11 +62,19 @@ struct OrgView {
     radicle: Option<String>,
     /// `RAD_HOME` for the stock `rad`.
     rad_home: String,
+    /// How many owners must sign a change of the org.
+    threshold: u32,
+    /// Keys that count no more: lost, stolen or misused.
+    revoked: Vec<Revocation>,
+    /// Keys that merely ended.
+    ended: Vec<Revocation>,
+    /// Why the newest commit of the org repository does not count, where it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<Problem>,
 }
 
 async fn create(context: Context, input: Create) -> Result<OrgView, Problem> {
-    let user = std::env::var("USER").ok().filter(|u| !u.is_empty()).unwrap_or_else(|| "owner".into());
-    let member = input.member.unwrap_or_else(|| crate::org::file_name(&user));
+    let member = input.member.unwrap_or_else(user_name);
     let profile = input.rad_home.map(|home| Profile { home, passphrase: input.passphrase.map(Secret::new) });
     match context.machine.create(&input.name, &member, profile).await? {
         Some(_) => show(context, Nothing {}).await,
@@ -79,6 +88,16 @@ async fn create(context: Context, input: Create) -> Result<OrgView, Problem> {
             .await
         }
     }
+}
+
+/// What this machine's user is called.
+pub(super) fn user_name() -> String {
+    let user = std::env::var("USER").ok().filter(|u| !u.is_empty()).unwrap_or_else(|| "owner".into());
+    crate::org::file_name(&user)
+}
+
+async fn leave(context: Context, _: Nothing) -> Result<Done, Problem> {
+    crate::leave::leave(&context).await.map(Done::new)
 }
 
 async fn show(context: Context, _: Nothing) -> Result<OrgView, Problem> {
@@ -95,6 +114,10 @@ fn view(name: OrgName, rid: Rid, forge: &Forge, listens: Option<SocketAddr>) -> 
         member: forge.member(),
         members: state.members.into_values().collect(),
         devices: state.devices.into_values().collect(),
+        threshold: state.org.threshold,
+        revoked: state.revoked,
+        ended: state.ended,
+        refused: state.refused.map(|r| r.problem),
         node: forge.node_id(),
         radicle: listens.map(|a| a.to_string()),
         rad_home: forge.rad_home().display().to_string(),

@@ -171,7 +171,10 @@ fn state() -> OrgState {
         agents: of(json!({"coder": {"name": "coder", "engine": {"kind": "replay", "recording": "x"}, "answers": did(MEMBER)}})),
         projects: of(json!({})),
         quotas: domain::quota::Quotas::default(),
+        revoked: vec![],
+        ended: vec![],
         commit: oid(7),
+        refused: None,
     }
 }
 

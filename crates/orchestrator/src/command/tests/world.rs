@@ -128,7 +128,7 @@ pub(super) fn world() -> World {
     paused.paused = true;
     let mut failed = run(RUN_FAILED, &tasks[2], RunState::Failed, 20);
     failed.reason = Some(Reason::Silent { seconds: 9 });
-    let device = |name: &str, letter| Device { name: name.into(), did: did(letter), owner: "ada".into() };
+    let device = |name: &str, letter| Device::new(name, did(letter), "ada");
     World {
         projects: vec!["demo".parse().unwrap()],
         features: [("001-login", "Signing in"), ("002-report", "Reports")]

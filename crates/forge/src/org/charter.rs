@@ -1,0 +1,133 @@
+//! Identity documents of repositories, kept in step with the org: who signs, how many must, and who may read.
+//!
+//! Radicle wants a majority of the present delegates for every change of one. So each delegate's device makes or accepts exactly the
+//! document that follows from what is in force, and nothing else: it adds no decision of its own. While two of them propose it at
+//! once, the one whose revision has the greater name takes it back.
+
+use super::{
+    OrgState,
+    head::{contains, tip},
+};
+use crate::{
+    Forge,
+    convert::{self, Told},
+    repository::locked_ref,
+};
+use domain::{Did, Problem, Rid};
+use radicle::cob::{Title, identity::Identity};
+use radicle::identity::{self, Doc, Visibility};
+use radicle::storage::{ReadRepository, SignRepository, WriteRepository, git::Repository};
+use std::collections::BTreeSet;
+
+/// How a repository's identity document stands to what the org says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charter {
+    /// It says the same.
+    InStep,
+    /// It was changed now.
+    Changed,
+    /// It waits for the signatures of other delegates.
+    Waits,
+    /// This member is no delegate; others will change it.
+    NotOurs,
+}
+
+impl Forge {
+    /// Brings the org repository's identity document in step: owners are its delegates, the threshold is theirs, devices read it.
+    pub fn keep_org_charter(&self, rid: &Rid) -> Result<Charter, Problem> {
+        let state = self.org_state(rid)?;
+        self.keep(rid, |repo, doc| org_doc(repo, &state, doc))
+    }
+
+    /// Brings a project's identity document in step: devices of the org read it where it is private, and keys that count no more neither
+    /// read nor sign. Whom it was shared with by hand stays.
+    pub fn keep_project_charter(&self, rid: &Rid, state: &OrgState) -> Result<Charter, Problem> {
+        self.keep(rid, |_, doc| project_doc(state, doc))
+    }
+
+    fn keep(&self, rid: &Rid, wanted: impl Fn(&Repository, &Doc) -> Result<Doc, Problem>) -> Result<Charter, Problem> {
+        let look = self.repository(rid)?;
+        let what = format!("The identity of {rid} cannot be read.");
+        let doc = look.identity_doc().told(what)?;
+        if wanted(&look, &doc.doc)? == doc.doc {
+            return Ok(Charter::InStep);
+        }
+        if !doc.is_delegate(&self.member_key().into()) {
+            return Ok(Charter::NotOurs);
+        }
+        self.as_member(rid, |repo| self.amend(repo, rid, &wanted))
+    }
+
+    fn amend(&self, repo: &Repository, rid: &Rid, wanted: impl Fn(&Repository, &Doc) -> Result<Doc, Problem>) -> Result<Charter, Problem> {
+        let what = format!("The identity of {rid} could not be changed.");
+        let me = identity::Did::from(self.member_key());
+        let mut identity = Identity::load_mut(repo, &self.member).told(what.clone())?;
+        let doc = wanted(repo, identity.doc())?;
+        let (current, before) = (identity.current().id, identity.doc().clone());
+        if doc == before {
+            return Ok(Charter::InStep);
+        }
+        let open: Vec<_> = identity.revisions().filter(|r| r.is_active() && r.parent == Some(current)).cloned().collect();
+        let chosen = open.iter().filter(|r| r.doc == doc).map(|r| r.id).min();
+        let mine = open.iter().find(|r| r.accepted().any(|did| did == me));
+        match (chosen, mine) {
+            (Some(chosen), Some(mine)) if mine.id == chosen => return Ok(Charter::Waits),
+            // One delegate stands behind one revision at a time.
+            (_, Some(mine)) if *mine.author.id() == me => drop(identity.redact(mine.id).told(what.clone())?),
+            (_, Some(mine)) => drop(identity.reject(mine.id).told(what.clone())?),
+            _ => {}
+        }
+        match chosen {
+            Some(revision) => drop(identity.accept(&revision).told(what.clone())?),
+            None => {
+                let title = Title::new("Follow the org").map_err(Problem::internal)?;
+                identity.update(title, "", &doc).told(what.clone())?;
+            }
+        }
+        let now = identity.doc().clone();
+        locked_ref(|| repo.set_identity_head().map_err(|e| git2::Error::from_str(&e.to_string()))).told(what.clone())?;
+        repo.sign_refs(&self.member).told(what)?;
+        if let Err(error) = repo.set_default_branch_to_canonical_head() {
+            tracing::debug!(%error, "Radicle finds no canonical head yet");
+        }
+        Ok(if now == doc { Charter::Changed } else { Charter::Waits })
+    }
+}
+
+fn org_doc(repo: &Repository, state: &OrgState, doc: &Doc) -> Result<Doc, Problem> {
+    let owners: BTreeSet<identity::Did> = dids(&state.owner_keys())?;
+    let commit = convert::git_oid(state.commit.as_str())?;
+    // A new owner counts once their key has signed what is in force: before that, nothing would have enough signatures.
+    let signed = |did: &identity::Did| tip(repo, did.as_key()).is_some_and(|at| contains(&repo.backend, at, commit));
+    let stay: Vec<_> = doc.delegates().iter().filter(|did| owners.contains(did)).copied().collect();
+    let come = owners.iter().filter(|did| !stay.contains(did) && signed(did)).copied();
+    let delegates: Vec<_> = stay.iter().copied().chain(come).collect();
+    if delegates.is_empty() {
+        // Those who leave stay until one who comes has signed.
+        return Ok(doc.clone());
+    }
+    let mut raw = doc.clone().edit();
+    raw.threshold = usize::try_from(state.org.threshold).unwrap_or(usize::MAX).clamp(1, delegates.len());
+    raw.delegates = delegates;
+    raw.visibility = Visibility::private(dids(&state.readers())?);
+    raw.verified().told("The org repository's identity would not be in order.")
+}
+
+fn project_doc(state: &OrgState, doc: &Doc) -> Result<Doc, Problem> {
+    let gone = |did: &identity::Did| state.is_gone(&convert::did(did));
+    let mut raw = doc.clone().edit();
+    if let Visibility::Private { allow } = &mut raw.visibility {
+        allow.extend(dids(&state.readers())?);
+        allow.retain(|did| !gone(did));
+    }
+    let stay: Vec<_> = raw.delegates.iter().filter(|did| !gone(did)).copied().collect();
+    if !stay.is_empty() {
+        raw.threshold = raw.threshold.clamp(1, stay.len());
+        raw.delegates = stay;
+    }
+    raw.verified().told("The project's identity would not be in order.")
+}
+
+fn dids(list: &[Did]) -> Result<BTreeSet<identity::Did>, Problem> {
+    list.iter().map(|did| convert::key(did).map(identity::Did::from)).collect()
+}

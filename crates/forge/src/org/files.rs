@@ -1,0 +1,162 @@
+//! The files of the org repository: read and checked together; every mistake is named with file and line.
+
+use super::OrgState;
+use crate::quotas;
+use domain::{
+    Did, Oid, Problem, agent,
+    org::{Device, Member, Org, Revoked, VERSION},
+    project::Project,
+    role::Role,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many mistakes one answer names.
+const MISTAKES_SHOWN: usize = 5;
+/// What of the repository is read: everything else is left alone.
+pub(super) const READ: [&str; 7] = ["org.toml", "revoked.toml", "members/", "devices/", "agents/", "projects/", quotas::FILE];
+
+/// A file of the org repository as TOML.
+pub(super) fn write(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
+    toml::to_string_pretty(value).map(String::into_bytes).map_err(Problem::internal)
+}
+
+/// Reads and checks all files together, and names every mistake with file and line.
+pub(super) fn validate(files: &BTreeMap<String, Vec<u8>>, commit: Option<Oid>) -> Result<OrgState, Problem> {
+    let mut wrong = Vec::new();
+    let org: Option<Org> = match files.get("org.toml") {
+        Some(content) => parse("org.toml", content, &mut wrong),
+        None => {
+            wrong.push("org.toml is missing.".to_owned());
+            None
+        }
+    };
+    let members = folder(files, "members", |m: &Member| m.name.clone(), &mut wrong);
+    let devices = folder(files, "devices", |d: &Device| d.name.clone(), &mut wrong);
+    let agents = folder(files, "agents", |a: &agent::Agent| a.name.to_string(), &mut wrong);
+    let projects = folder(files, "projects", |p: &Project| p.name.to_string(), &mut wrong);
+    let revoked = files.get("revoked.toml").and_then(|content| parse::<Revoked>("revoked.toml", content, &mut wrong));
+    let Revoked { revoked, ended } = revoked.unwrap_or_default();
+    let quotas = quotas::read(files, &mut wrong);
+    if let Some(org) = &org
+        && org.version > VERSION
+    {
+        return Err(Problem::conflict(format!("The org's files are of version {}, newer than this Meshwork.", org.version))
+            .next("Install a newer Meshwork on this device."));
+    }
+    if let (Some(org), true) = (org, wrong.is_empty()) {
+        let zero = "0".repeat(40).parse()?;
+        let commit = commit.unwrap_or(zero);
+        let state = OrgState { org, members, devices, agents, projects, quotas, revoked, ended, commit, refused: None };
+        relations(&state, &mut wrong);
+        quotas::relations(&state, files, &mut wrong);
+        if wrong.is_empty() {
+            return Ok(state);
+        }
+    }
+    let more = wrong.len().saturating_sub(MISTAKES_SHOWN);
+    wrong.truncate(MISTAKES_SHOWN);
+    if more > 0 {
+        wrong.push(format!("And {more} more."));
+    }
+    Err(Problem::invalid("The org repository has mistakes.").because(wrong.join(" ")).next("Mend these files; nothing was changed."))
+}
+
+/// All files of one folder: each is named after what it holds.
+fn folder<T: DeserializeOwned>(
+    files: &BTreeMap<String, Vec<u8>>,
+    dir: &str,
+    name: impl Fn(&T) -> String,
+    wrong: &mut Vec<String>,
+) -> BTreeMap<String, T> {
+    let mut found = BTreeMap::new();
+    for (path, content) in files {
+        let Some(stem) = path.strip_prefix(dir).and_then(|p| p.strip_prefix('/')).and_then(|p| p.strip_suffix(".toml")) else { continue };
+        let Some(value) = parse::<T>(path, content, wrong) else { continue };
+        if name(&value) != stem {
+            wrong.push(format!("{path} names “{}”; name and file must be the same.", domain::shown(&name(&value))));
+        }
+        found.insert(stem.to_owned(), value);
+    }
+    found
+}
+
+pub(crate) fn parse<T: DeserializeOwned>(path: &str, content: &[u8], wrong: &mut Vec<String>) -> Option<T> {
+    let text = match std::str::from_utf8(content) {
+        Ok(text) => text,
+        Err(error) => {
+            wrong.push(format!("{path}, line {}: it is not Unicode.", line_at(content, error.valid_up_to())));
+            return None;
+        }
+    };
+    match toml::from_str(text) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let line = error.span().map_or(1, |span| line_at(content, span.start));
+            wrong.push(format!("{path}, line {line}: {}.", domain::shown(error.message().trim_end_matches('.'))));
+            None
+        }
+    }
+}
+
+fn line_at(content: &[u8], at: usize) -> usize {
+    content.iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// The first line that has this word; the first of all where none has.
+pub(crate) fn line_of(content: &[u8], word: &str) -> usize {
+    String::from_utf8_lossy(content).lines().position(|line| line.contains(word)).unwrap_or(0) + 1
+}
+
+/// What must hold between the files.
+fn relations(state: &OrgState, wrong: &mut Vec<String>) {
+    let devices: BTreeSet<&Did> = state.devices.values().map(|d| &d.did).collect();
+    let mut keys = BTreeSet::new();
+    for (name, member) in &state.members {
+        for key in &member.keys {
+            if !devices.contains(&key.device) {
+                wrong.push(format!("members/{name}.toml: its key {} is on a device that is not listed.", key.did));
+            }
+            if devices.contains(&key.did) || !keys.insert(&key.did) {
+                wrong.push(format!("members/{name}.toml: the key {} is listed twice.", key.did));
+            }
+        }
+    }
+    if devices.len() != state.devices.len() {
+        wrong.push("devices/: two devices have one key.".to_owned());
+    }
+    for (name, device) in &state.devices {
+        if !state.members.contains_key(&device.owner) {
+            wrong.push(format!("devices/{name}.toml: its owner “{}” is not a member.", domain::shown(&device.owner)));
+        }
+    }
+    for (name, agent) in &state.agents {
+        if !keys.contains(&agent.answers) {
+            wrong.push(format!("agents/{name}.toml: {} answers for it, but is no member's key.", agent.answers));
+        }
+    }
+    revoked(state, wrong);
+    let rids: BTreeSet<_> = state.projects.values().map(|p| &p.rid).collect();
+    if rids.len() != state.projects.len() {
+        wrong.push("projects/: two projects have one repository.".to_owned());
+    }
+    let owners = state.members.values().filter(|m| m.roles.contains(&Role::Owner)).count();
+    let threshold = usize::try_from(state.org.threshold).unwrap_or(usize::MAX);
+    if owners == 0 {
+        wrong.push("members/: nobody is an owner.".to_owned());
+    } else if threshold == 0 || threshold > owners {
+        wrong.push(format!("org.toml: the threshold is {threshold}, and there are {owners} owners."));
+    }
+}
+
+/// A revoked key counts nowhere, so nothing may name it.
+fn revoked(state: &OrgState, wrong: &mut Vec<String>) {
+    for gone in state.revoked.iter().chain(&state.ended) {
+        let member = state.members.values().find(|m| m.keys.iter().any(|k| k.did == gone.did));
+        let device = state.devices.values().find(|d| d.did == gone.did);
+        let at = member.map(|m| format!("members/{}.toml", m.name)).or_else(|| device.map(|d| format!("devices/{}.toml", d.name)));
+        if let Some(file) = at {
+            wrong.push(format!("{file}: the key {} counts no more (revoked.toml).", gone.did));
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Changes of the org: in force at once where one owner suffices, else a proposal, which is a Radicle patch of the org repository
+//! that owners approve by signed reviews. Which of the approved ones comes into force is for `settle`.
+
+use super::{
+    BRANCH,
+    files::validate,
+    head::{agreed, contains},
+};
+use crate::{
+    Forge,
+    convert::{self, Told},
+    limits,
+    patch::missing,
+    publish::title,
+    repository::locked_ref,
+};
+use domain::{Did, Kind, Oid, PatchId, Problem, Rid, Timestamp, patch};
+use radicle::cob::{ObjectId, patch as rad};
+use radicle::git::refs;
+use radicle::storage::{ReadRepository, SignRepository, git::Repository};
+use std::collections::BTreeSet;
+
+/// The name under which the org repository's patches are read.
+pub(super) const NAME: &str = "org";
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// It is in force, as this commit.
+    InForce(Oid),
+    /// It waits for owners.
+    Proposed(PatchId),
+}
+
+/// A change that waits for owners.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proposal {
+    /// The patch.
+    pub id: PatchId,
+    /// What it does, in words of who proposed it.
+    pub title: String,
+    /// Who proposed it.
+    pub author: Did,
+    /// When it was last changed.
+    pub at: Timestamp,
+    /// The files that it changes.
+    pub files: Vec<String>,
+    /// The owners' keys that approved it as it is now.
+    pub approved: Vec<Did>,
+    /// How many approvals bring it into force.
+    pub needed: usize,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+/// How a proposal stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Standing {
+    /// It comes into force with enough approvals.
+    Waits,
+    /// The org has changed since: approving it makes it anew on top, and then counts.
+    Behind,
+    /// It contradicts what is in force by now, in these files.
+    Conflicts(Vec<String>),
+    /// The org would not be whole with it.
+    Invalid(Problem),
+}
+
+impl Forge {
+    /// Changes files of the org repository; a value of none removes the file. In force at once where this member's signature
+    /// suffices, else proposed. The org must be whole with it.
+    pub fn change_or_propose(&self, rid: &Rid, message: &str, changes: &[(String, Option<Vec<u8>>)]) -> Result<Changed, Problem> {
+        self.as_member(rid, |repo| {
+            self.settle_in_turn(repo, rid)?;
+            let head = agreed(repo)?;
+            let at = convert::oid(head)?;
+            let mut files = self.files(rid, &at, &[""])?;
+            for (path, content) in changes {
+                match content {
+                    Some(content) => files.insert(path.clone(), content.clone()),
+                    None => files.remove(path),
+                };
+            }
+            validate(&files, Some(at.clone()))?;
+            let commit = self.member_commit(repo, head, message, changes)?;
+            if commit == head {
+                return Ok(Changed::InForce(at));
+            }
+            let doc = repo.identity_doc().told("The identity of the org repository cannot be read.")?;
+            if doc.threshold() == 1 && doc.is_delegate(&self.member_key().into()) {
+                self.vote(repo, commit)?;
+                return convert::oid(commit).map(Changed::InForce);
+            }
+            self.propose(repo, message, head, commit).map(Changed::Proposed)
+        })
+    }
+
+    /// As [`Forge::change_or_propose`], for changes that are of no use until they are in force: one that waits for owners is told
+    /// as a problem, with its proposal.
+    pub fn change_org(&self, rid: &Rid, message: &str, changes: &[(String, Option<Vec<u8>>)]) -> Result<Oid, Problem> {
+        match self.change_or_propose(rid, message, changes)? {
+            Changed::InForce(commit) => Ok(commit),
+            Changed::Proposed(id) => {
+                Err(Problem::conflict(format!("The change waits for the org's owners, as the proposal {}.", short(&id)))
+                    .because("This member's signature alone does not bring it into force.")
+                    .next(format!("It counts once enough owners approve it: meshwork org approve {}.", short(&id))))
+            }
+        }
+    }
+
+    /// Opens a patch of the org repository. To be called in the member's turn.
+    pub(super) fn propose(&self, repo: &Repository, message: &str, base: git2::Oid, commit: git2::Oid) -> Result<PatchId, Problem> {
+        let mut patches = self.home.patches_mut(repo, &self.member).told("The proposals cannot be opened.")?;
+        let made = patches.create(
+            title(message)?,
+            "",
+            rad::MergeTarget::default(),
+            radicle::git::Oid::from(base),
+            radicle::git::Oid::from(commit),
+            &[],
+        );
+        let id = made.told("The proposal could not be opened.")?.id;
+        self.carry(repo, &id, commit)?;
+        convert::patch_id(id)
+    }
+
+    /// Lets others fetch a revision's commit, and signs. To be called in the member's turn.
+    fn carry(&self, repo: &Repository, id: &ObjectId, commit: git2::Oid) -> Result<(), Problem> {
+        let name = refs::patch(id).with_namespace(self.member_key().into());
+        locked_ref(|| repo.backend.reference(name.as_str(), commit, true, "meshwork")).told("The proposal's branch could not be set.")?;
+        repo.sign_refs(&self.member).told("The member's refs could not be signed.")?;
+        Ok(())
+    }
+
+    /// The proposals that are open, oldest first.
+    pub fn proposals(&self, rid: &Rid) -> Result<Vec<Proposal>, Problem> {
+        let repo = self.repository(rid)?;
+        let head = agreed(&repo)?;
+        let open = self.patches(rid, &NAME.parse()?)?.into_iter().filter(|p| p.state == patch::PatchState::Open);
+        open.take(limits::PROPOSALS_MAX).filter_map(|p| self.proposal(rid, &repo, head, &p).transpose()).collect()
+    }
+
+    /// None where everything that it brings is in force.
+    fn proposal(&self, rid: &Rid, repo: &Repository, head: git2::Oid, patch: &patch::Patch) -> Result<Option<Proposal>, Problem> {
+        let Some(last) = patch.revisions.last() else { return Ok(None) };
+        let commit = convert::git_oid(last.head.as_str())?;
+        if contains(&repo.backend, head, commit) {
+            return Ok(None);
+        }
+        let doc = repo.identity_doc().told("The identity of the org repository cannot be read.")?;
+        let standing = if contains(&repo.backend, commit, head) {
+            self.org_state_at(rid, last.head.clone()).map_or_else(Standing::Invalid, |_| Standing::Waits)
+        } else {
+            match self.combine(repo, BRANCH, head, commit, "look", &|_, _, _, _| None)? {
+                Ok(merged) => self.org_state_at(rid, convert::oid(merged)?).map_or_else(Standing::Invalid, |_| Standing::Behind),
+                Err(paths) => Standing::Conflicts(paths),
+            }
+        };
+        let changed = self.changed_files(rid, &last.base, &last.head).unwrap_or_default();
+        Ok(Some(Proposal {
+            id: patch.id.clone(),
+            title: patch.title.clone(),
+            author: patch.author.clone(),
+            at: last.at,
+            files: changed.into_iter().map(|file| file.path).collect(),
+            approved: approvals(&doc, last),
+            needed: doc.threshold(),
+            standing,
+        }))
+    }
+
+    /// Approves a proposal as this owner. What is behind the org is made anew on top first, and needs everybody's approval anew.
+    /// Answers with the commit, where that brought it into force.
+    pub fn approve(&self, rid: &Rid, id: &PatchId) -> Result<Option<Oid>, Problem> {
+        self.as_member(rid, |repo| {
+            self.check_owner(repo)?;
+            self.settle_in_turn(repo, rid)?;
+            let head = agreed(repo)?;
+            let object = convert::object_id(id)?;
+            let found = crate::patch::read(repo, &object)?.ok_or_else(|| missing(id))?;
+            if !found.is_open() {
+                return Err(Problem::conflict(format!("The proposal {} is {}.", short(id), found.state())));
+            }
+            let (revision, last) = found.revisions().next_back().ok_or_else(|| missing(id))?;
+            let theirs: git2::Oid = last.head().into();
+            let commit = self.on_top(rid, repo, head, theirs, found.title())?;
+            let revision = if commit == theirs { revision } else { self.made_anew(repo, id, head, commit)? };
+            self.change_patch(repo, id, |own| {
+                let what = "The approval could not be written.";
+                match own.revision(&revision).and_then(|r| r.review_by(self.member_key())).map(|r| (r.id(), r.verdict())) {
+                    Some((_, Some(rad::Verdict::Accept))) => {}
+                    Some((review, _)) => drop(own.review_edit(review, Some(rad::Verdict::Accept), String::new(), vec![], []).told(what)?),
+                    None => drop(own.review(revision, Some(rad::Verdict::Accept), None, vec![]).told(what)?),
+                }
+                Ok(())
+            })?;
+            self.settle_in_turn(repo, rid)?;
+            let now = agreed(repo)?;
+            contains(&repo.backend, now, commit).then(|| convert::oid(now)).transpose()
+        })
+    }
+
+    /// A proposal's commit, or one that brings it on top of the head; with it the org must be whole.
+    fn on_top(&self, rid: &Rid, repo: &Repository, head: git2::Oid, theirs: git2::Oid, about: &str) -> Result<git2::Oid, Problem> {
+        let commit = if contains(&repo.backend, theirs, head) {
+            theirs
+        } else {
+            let merged = self.combine(repo, BRANCH, head, theirs, &format!("{about}\n"), &|_, _, _, _| None)?;
+            merged.map_err(|paths| {
+                Problem::conflict("The proposal contradicts what is in force by now.")
+                    .because(format!("Both changed {}.", paths.join(", ")))
+                    .next("Reject it, and let it be made anew.")
+            })?
+        };
+        self.org_state_at(rid, convert::oid(commit)?)?;
+        Ok(commit)
+    }
+
+    fn made_anew(&self, repo: &Repository, id: &PatchId, base: git2::Oid, commit: git2::Oid) -> Result<rad::RevisionId, Problem> {
+        let revision = self.change_patch(repo, id, |own| {
+            own.update("Made anew on top of what is in force.", base, commit).told("The proposal could not be made anew.")
+        })?;
+        self.carry(repo, &convert::object_id(id)?, commit)?;
+        Ok(revision)
+    }
+
+    /// Closes a proposal: its author and the owners may.
+    pub fn reject(&self, rid: &Rid, id: &PatchId) -> Result<(), Problem> {
+        let found = crate::patch::read(&self.repository(rid)?, &convert::object_id(id)?)?.ok_or_else(|| missing(id))?;
+        if !found.is_open() {
+            return Err(Problem::conflict(format!("The proposal {} is {}.", short(id), found.state())));
+        }
+        if found.author().public_key() != self.member_key() {
+            self.check_owner(&self.repository(rid)?)?;
+        }
+        self.close(rid, id)
+    }
+
+    fn check_owner(&self, repo: &Repository) -> Result<(), Problem> {
+        let doc = repo.identity_doc().told("The identity of the org repository cannot be read.")?;
+        if doc.is_delegate(&self.member_key().into()) {
+            return Ok(());
+        }
+        Err(Problem::new(Kind::Forbidden, "The key on this device does not sign changes of the org.")
+            .because("An owner's first key does, on the device where it lives.")
+            .next("Do it on that device, or ask an owner."))
+    }
+}
+
+/// The delegates that approved a revision; who made it, if one of them, among them.
+pub(super) fn approvals(doc: &radicle::identity::Doc, revision: &patch::Revision) -> Vec<Did> {
+    let accepted = revision.reviews.iter().filter(|r| r.verdict == Some(patch::Verdict::Accept)).map(|r| &r.by);
+    let all: BTreeSet<&Did> = accepted.chain([&revision.author]).collect();
+    let counts = |did: &&&Did| convert::key(did).is_ok_and(|key| doc.is_delegate(&key.into()));
+    all.iter().filter(counts).map(|did| (*did).clone()).collect()
+}
+
+fn short(id: &PatchId) -> String {
+    id.as_str().chars().take(10).collect()
+}

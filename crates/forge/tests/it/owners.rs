@@ -1,0 +1,245 @@
+//! An org with several owners: who signs, what waits, and that nothing freezes it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use crate::harness::*;
+use domain::org::{Device as OrgDevice, Member, MemberKey, Org};
+use domain::{Did, Kind, Oid, PatchId, Rid, role::Role};
+use forge::*;
+
+/// Owners with running nodes that are connected to the first's, and their org.
+struct Crew {
+    rid: Rid,
+    owners: Vec<Device>,
+    nodes: Vec<Node>,
+}
+
+fn member(name: &str, device: &Device, roles: &[Role]) -> Member {
+    Member { name: name.into(), roles: roles.to_vec(), keys: vec![MemberKey { did: device.forge.member(), device: device.forge.device() }] }
+}
+
+fn text(value: &impl serde::Serialize) -> Option<Vec<u8>> {
+    Some(toml::to_string_pretty(value).unwrap().into_bytes())
+}
+
+fn listed(name: &str, device: &Device, roles: &[Role]) -> Vec<(String, Option<Vec<u8>>)> {
+    let at = OrgDevice::new(format!("{name}-laptop"), device.forge.device(), name);
+    vec![(format!("members/{name}.toml"), text(&member(name, device, roles))), (format!("devices/{name}-laptop.toml"), text(&at))]
+}
+
+fn threshold(owners: u32) -> Vec<(String, Option<Vec<u8>>)> {
+    vec![("org.toml".into(), text(&Org { version: 1, name: "acme".parse().unwrap(), threshold: owners }))]
+}
+
+fn note(name: &str, words: &str) -> Vec<(String, Option<Vec<u8>>)> {
+    vec![(format!("policy/{name}.cedar"), Some(words.as_bytes().to_vec()))]
+}
+
+impl Crew {
+    /// Everybody becomes an owner, one after the other, over the wire.
+    fn of(names: &[&str]) -> Self {
+        let owners: Vec<Device> = names.iter().map(|name| Device::new(name)).collect();
+        let founder = member(names[0], &owners[0], &[Role::Owner]);
+        let at = OrgDevice::new(format!("{}-laptop", names[0]), owners[0].forge.device(), names[0]);
+        let org = Org { version: 1, name: "acme".parse().unwrap(), threshold: 1 };
+        let rid = owners[0].forge.create_org(&org, &founder, &at).unwrap();
+        let nodes: Vec<Node> = owners.iter().map(Device::node).collect();
+        let crew = Self { rid, owners, nodes };
+        for n in 1..names.len() {
+            crew.change(0, &format!("Take {} in", names[n]), &listed(names[n], &crew.owners[n], &[Role::Owner])).unwrap();
+            // A majority of the owners lets somebody read.
+            let device = crew.forge(n).device();
+            crew.until("the newcomer may read", |crew| crew.document(0).to_string().contains(device.as_str()));
+            crew.connect(n);
+            let (first, address) = (crew.forge(0).device(), crew.nodes[0].listen_address());
+            crew.forge(n).clone_project(&crew.rid, &first, address, &crew.nodes[n]).unwrap();
+            crew.until(&format!("{} signs", names[n]), |crew| crew.forge(0).delegates(&crew.rid).unwrap().len() == n + 1);
+            crew.until("all see it", |crew| crew.agree());
+        }
+        crew
+    }
+
+    fn connect(&self, n: usize) {
+        self.nodes[n].connect(&self.forge(0).device(), self.nodes[0].listen_address().unwrap()).unwrap();
+    }
+
+    fn forge(&self, n: usize) -> &Forge {
+        &self.owners[n].forge
+    }
+
+    fn key(&self, n: usize) -> Did {
+        self.forge(n).member()
+    }
+
+    fn change(&self, n: usize, what: &str, files: &[(String, Option<Vec<u8>>)]) -> Result<Changed, domain::Problem> {
+        self.forge(n).change_or_propose(&self.rid, what, files)
+    }
+
+    fn proposed(&self, n: usize, what: &str, files: &[(String, Option<Vec<u8>>)]) -> PatchId {
+        match self.change(n, what, files).unwrap() {
+            Changed::Proposed(id) => id,
+            Changed::InForce(commit) => panic!("{what} is in force at once, as {commit}"),
+        }
+    }
+
+    fn head(&self, n: usize) -> Oid {
+        self.forge(n).org_head(&self.rid).unwrap()
+    }
+
+    fn agree(&self) -> bool {
+        self.here().into_iter().all(|n| self.head(n) == self.head(0))
+    }
+
+    /// Those who have the org repository already.
+    fn here(&self) -> Vec<usize> {
+        (0..self.owners.len()).filter(|n| self.forge(*n).repositories().unwrap().contains(&self.rid)).collect()
+    }
+
+    /// The identity document at a device.
+    fn document(&self, n: usize) -> serde_json::Value {
+        let path = self.owners[n].path("rad").join("storage").join(self.rid.as_str().trim_start_matches("rad:"));
+        serde_json::from_str(&git(&path, &["show", "refs/rad/id:embeds/radicle.json"])).unwrap()
+    }
+
+    /// How many must sign, as Radicle enforces it at a device.
+    fn enforced(&self, n: usize) -> u64 {
+        self.document(n)["threshold"].as_u64().unwrap()
+    }
+
+    fn has(&self, n: usize, name: &str) -> bool {
+        self.forge(n).read(&self.rid, &self.head(n), &format!("policy/{name}.cedar")).unwrap().is_some()
+    }
+
+    /// Does what each device does by itself, until something holds.
+    fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let events = self.nodes[0].events();
+        until(&events, what, || {
+            for n in self.here() {
+                self.forge(n).settle_org(&self.rid).unwrap();
+                self.forge(n).keep_org_charter(&self.rid).unwrap();
+                // As devices do now and then: an announcement may be lost.
+                if n > 0 {
+                    let _ = self.nodes[n].fetch(&self.rid, &self.forge(0).device());
+                    let _ = self.nodes[0].fetch(&self.rid, &self.forge(n).device());
+                }
+            }
+            holds(self)
+        });
+    }
+}
+
+#[test]
+fn below_the_threshold_a_change_waits_until_enough_owners_approve_it() {
+    let crew = Crew::of(&["ada", "bob"]);
+    crew.change(0, "Two sign", &threshold(2)).unwrap();
+    crew.until("Radicle itself enforces it", |crew| crew.enforced(0) == 2 && crew.enforced(1) == 2 && crew.agree());
+
+    let id = crew.proposed(0, "A rule", &note("rule", "permit();"));
+    assert!(!crew.has(0, "rule"), "one signature is not enough");
+    crew.until("Bob sees it", |crew| crew.forge(1).proposals(&crew.rid).unwrap().iter().any(|p| p.id == id));
+    let seen = crew.forge(1).proposals(&crew.rid).unwrap().into_iter().find(|p| p.id == id).unwrap();
+    assert_eq!((seen.title.as_str(), seen.needed, seen.approved, seen.standing), ("A rule", 2, vec![crew.key(0)], Standing::Waits));
+    assert_eq!(seen.files, ["policy/rule.cedar"]);
+    crew.forge(1).approve(&crew.rid, &id).unwrap();
+    crew.until("it is in force everywhere", |crew| crew.has(0, "rule") && crew.has(1, "rule") && crew.agree());
+    crew.until("it waits no more", |crew| crew.forge(1).proposals(&crew.rid).unwrap().iter().all(|p| p.id != id));
+
+    // A change by hand, past all of this: one signature moves nothing.
+    let before = crew.head(1);
+    let by_hand = [("org.toml".to_owned(), Some(b"version = 1\nname = \"acme\"\nthreshold = 1\n".to_vec()))];
+    let _ = crew.forge(0).commit_files(&crew.rid, "By hand\n", &by_hand, None);
+    crew.until("nothing of it is in force", |crew| crew.agree());
+    assert_eq!((crew.head(1), crew.forge(1).org_state(&crew.rid).unwrap().org.threshold), (before, 2));
+}
+
+#[test]
+fn two_proposals_at_once_come_into_force_one_after_the_other() {
+    let crew = Crew::of(&["ada", "bob"]);
+    crew.change(0, "Two sign", &threshold(2)).unwrap();
+    crew.until("the threshold is two", |crew| crew.enforced(0) == 2 && crew.enforced(1) == 2 && crew.agree());
+    let (a, b) = (crew.proposed(0, "A", &note("a", "1")), crew.proposed(1, "B", &note("b", "2")));
+    crew.until("both see both", |crew| {
+        (0..2).all(|n| [&a, &b].iter().all(|id| crew.forge(n).proposals(&crew.rid).unwrap().iter().any(|p| p.id == **id)))
+    });
+    // Crosswise and without a look at each other: each votes for the other's first.
+    crew.forge(0).approve(&crew.rid, &b).unwrap();
+    crew.forge(1).approve(&crew.rid, &a).unwrap();
+    crew.until("one is in force", |crew| crew.agree() && (crew.has(0, "a") || crew.has(0, "b")));
+    let left = if crew.has(0, "a") { &b } else { &a };
+    // The other was overtaken: it is made anew by the next approval, and approved again.
+    crew.until("the rest is behind", |crew| {
+        crew.forge(0).proposals(&crew.rid).unwrap().iter().any(|p| p.id == *left && p.standing == Standing::Behind)
+    });
+    crew.forge(0).approve(&crew.rid, left).unwrap();
+    crew.until("it reaches the other", |crew| {
+        crew.forge(1).proposals(&crew.rid).unwrap().iter().any(|p| p.id == *left && p.standing == Standing::Waits)
+    });
+    crew.forge(1).approve(&crew.rid, left).unwrap();
+    crew.until("both are in force", |crew| crew.agree() && (0..2).all(|n| crew.has(n, "a") && crew.has(n, "b")));
+}
+
+#[test]
+fn two_owners_who_change_the_org_at_once_do_not_freeze_it() {
+    let crew = Crew::of(&["ada", "bob", "cid"]);
+    for round in 0..2 {
+        // Nobody hears of anybody.
+        for n in 1..3 {
+            crew.nodes[0].disconnect(&crew.forge(n).device()).unwrap();
+        }
+        for n in 0..3 {
+            let made = crew.change(n, "Alone", &note(&format!("{round}-{n}"), "x")).unwrap();
+            assert!(matches!(made, Changed::InForce(_)), "at a threshold of one it counts at once where it was made");
+        }
+        (1..3).for_each(|n| crew.connect(n));
+        crew.until("all have all", |crew| crew.agree() && (0..3).all(|n| (0..3).all(|m| crew.has(n, &format!("{round}-{m}")))));
+    }
+    // Both wrote one file: one counts, the other waits for a person, and the org goes on.
+    for n in 1..3 {
+        crew.nodes[0].disconnect(&crew.forge(n).device()).unwrap();
+    }
+    crew.change(0, "Hers", &note("same", "hers")).unwrap();
+    crew.change(1, "His", &note("same", "his")).unwrap();
+    (1..3).for_each(|n| crew.connect(n));
+    crew.until("one of them counts everywhere", |crew| {
+        crew.agree() && crew.forge(2).proposals(&crew.rid).unwrap().iter().any(|p| matches!(p.standing, Standing::Conflicts(_)))
+    });
+    assert!(matches!(crew.change(2, "Goes on", &note("after", "x")).unwrap(), Changed::InForce(_)));
+    crew.until("it goes on", |crew| crew.agree() && crew.has(0, "after"));
+}
+
+#[test]
+fn an_owner_who_is_removed_signs_nothing_any_more() {
+    let crew = Crew::of(&["ada", "bob"]);
+    let mut files = vec![("members/bob.toml".to_owned(), None), ("devices/bob-laptop.toml".to_owned(), None)];
+    let gone = |did: Did, kind: &str| format!("[[ended]]\ndid = \"{did}\"\nkind = \"{kind}\"\nat = 1\nwhy = \"left\"\n");
+    let both = gone(crew.key(1), "member") + &gone(crew.forge(1).device(), "device");
+    files.push(("revoked.toml".into(), Some(both.into_bytes())));
+    crew.change(0, "Remove bob", &files).unwrap();
+    crew.until("one delegate is left", |crew| crew.forge(0).delegates(&crew.rid).unwrap() == [crew.key(0)]);
+    let refused = crew.forge(1).change_or_propose(&crew.rid, "Still here", &note("late", "x"));
+    assert!(!matches!(refused, Ok(Changed::InForce(_))), "{refused:?}");
+    crew.change(0, "On her own", &note("own", "x")).unwrap();
+    assert!(crew.has(0, "own") && !crew.has(0, "late"));
+    // A key that ended is listed by nobody again.
+    let again = crew.change(0, "Bob again", &listed("bob", &crew.owners[1], &[Role::Viewer])).unwrap_err();
+    assert!(again.kind == Kind::Invalid && again.to_string().contains("counts no more"), "{again}");
+}
+
+#[test]
+fn what_does_not_fit_is_not_in_force_and_the_state_before_it_is() {
+    let device = Device::new("ada");
+    let at = OrgDevice::new("laptop", device.forge.device(), "ada");
+    let org = Org { version: 1, name: "acme".parse().unwrap(), threshold: 1 };
+    let rid = device.forge.create_org(&org, &member("ada", &device, &[Role::Owner]), &at).unwrap();
+    let good = device.forge.org_state(&rid).unwrap();
+    let broken = [("members/eve.toml".to_owned(), Some(b"name = \"eve\"\nroles = [\"king\"]\nkeys = []\n".to_vec()))];
+    let head = device.forge.commit_files(&rid, "By hand\n", &broken, None).unwrap();
+    let state = device.forge.org_state(&rid).unwrap();
+    let refused = state.refused.clone().unwrap();
+    assert_eq!((refused.commit, &state.members, &state.commit), (head, &good.members, &good.commit));
+    assert!(refused.problem.to_string().contains("members/eve.toml, line 2"), "{}", refused.problem);
+    // Nothing else can be changed on top of it until it is mended.
+    let other = device.forge.change_org(&rid, "More", &note("more", "x")).unwrap_err();
+    assert!(other.to_string().contains("members/eve.toml"), "{other}");
+    device.forge.change_org(&rid, "Mend", &[("members/eve.toml".to_owned(), None)]).unwrap();
+    assert_eq!(device.forge.org_state(&rid).unwrap().refused, None);
+}

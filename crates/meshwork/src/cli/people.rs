@@ -1,0 +1,143 @@
+//! The words about the org: who belongs to it, who is invited, what waits for its owners.
+
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct Join {
+    /// The ticket that you were given; none: show how it stands.
+    pub(crate) ticket: Option<String>,
+    /// What people are to call you.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// What people are to call this device.
+    #[arg(long)]
+    pub(crate) device: Option<String>,
+    /// Do not wait for the owners.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Org {
+    /// Make an org, with this machine's member as its owner.
+    Create {
+        /// Its name.
+        name: String,
+        /// What people call its founder.
+        #[arg(long)]
+        member: Option<String>,
+        /// An existing Radicle profile (what RAD_HOME names): its key, storage and node are used in place. A passphrase
+        /// comes from RAD_PASSPHRASE or is asked for, and is kept encrypted.
+        #[arg(long, value_name = "DIR")]
+        rad_home: Option<PathBuf>,
+    },
+    /// Show the org.
+    Show,
+    /// List the orgs of this data folder.
+    List,
+    /// Leave the org; its folder is kept aside.
+    Leave,
+    /// Invite somebody: prints a ticket.
+    Invite(Invite),
+    /// List the invitations that this device made.
+    Invites,
+    /// Take an invitation back.
+    Uninvite {
+        /// Its id, or the end of it.
+        invite: String,
+    },
+    /// List those who knocked at this device.
+    Joiners,
+    /// List the changes that wait for owners.
+    Proposals,
+    /// Approve a change of the org, or let somebody in who knocked here.
+    Approve {
+        /// A proposal's id, or who waits: their name, their device's, or its key.
+        what: String,
+    },
+    /// Reject a change of the org, or decline somebody who knocked here.
+    Reject {
+        /// A proposal's id, or who waits.
+        what: String,
+        /// Why.
+        #[arg(long)]
+        why: Option<String>,
+    },
+    /// Say how many owners must sign a change.
+    Threshold {
+        /// How many.
+        owners: u32,
+    },
+    /// Give a member roles, and take some from them.
+    Role {
+        /// The member.
+        member: String,
+        /// Roles that they get.
+        #[arg(long, required_unless_present = "take")]
+        give: Vec<String>,
+        /// Roles that they lose.
+        #[arg(long)]
+        take: Vec<String>,
+    },
+    /// Rename a member, or a device.
+    Rename {
+        /// The name so far.
+        name: String,
+        /// The new name.
+        to: String,
+        /// It is a device.
+        #[arg(long)]
+        device: bool,
+    },
+    /// Remove a member with their devices, or a device.
+    Remove {
+        /// The name.
+        name: String,
+        /// It is a device.
+        #[arg(long)]
+        device: bool,
+        /// Its keys were lost or stolen: nothing of them is taken any more, not even what they made before.
+        #[arg(long)]
+        lost: bool,
+        /// Why, for the org's records.
+        #[arg(long)]
+        why: Option<String>,
+    },
+    /// Say where a device is, and what the org promises about it.
+    Device {
+        /// The device.
+        name: String,
+        /// Where its mesh port is reached.
+        #[arg(long = "address", value_name = "HOST:PORT")]
+        addresses: Vec<String>,
+        /// Where its Radicle node is reached.
+        #[arg(long, value_name = "HOST:PORT")]
+        radicle: Vec<String>,
+        /// A promise, as region=ap-southeast-2; an empty value takes it back.
+        #[arg(long = "tag", value_name = "NAME=VALUE")]
+        tags: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Invite {
+    /// The role of a new member: owner, maintainer, developer, viewer. Developer where nothing is said.
+    #[arg(long, conflicts_with_all = ["member", "device"])]
+    pub(crate) role: Option<String>,
+    /// Instead of a new member: one more device of this one; “me” for yourself.
+    #[arg(long, conflicts_with = "device")]
+    pub(crate) member: Option<String>,
+    /// One more device of yourself.
+    #[arg(long)]
+    pub(crate) device: bool,
+    /// Hours until the ticket counts no more; three days where nothing is said.
+    #[arg(long)]
+    pub(crate) hours: Option<u32>,
+    /// How many devices may join with it; one where nothing is said.
+    #[arg(long)]
+    pub(crate) uses: Option<u32>,
+    /// Where the Join port of this device is reached from outside; where it listens, where nothing is said.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) at: Vec<String>,
+}

@@ -1,0 +1,104 @@
+//! The verbs about the org: who belongs to it, who is invited, what waits for its owners.
+
+use super::{Outcome, profile_passphrase};
+use crate::{
+    cli,
+    client::Client,
+    output::{self, answer, at, say},
+    show,
+};
+use domain::{Kind, Problem};
+use identity::Secret;
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+/// How often it is asked how joining stands.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+
+pub(super) async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome {
+    let done = |v: &Value| at(v, &["message"]);
+    match org {
+        cli::Org::Create { name, member, rad_home } => {
+            let rad_home = rad_home.map(std::path::absolute).transpose().map_err(Problem::internal)?;
+            let passphrase = rad_home.as_deref().map(profile_passphrase).transpose()?.flatten();
+            let secret = passphrase.as_ref().map(Secret::expose);
+            let input = json!({"name": name, "member": member, "rad_home": rad_home, "passphrase": secret});
+            output::show(&client.call("org.create", input).await?, json, show::org)?;
+        }
+        cli::Org::Show => output::show(&client.call("org.show", json!({})).await?, json, show::org)?,
+        cli::Org::List => output::show(&client.call("org.list", json!({})).await?, json, show::orgs)?,
+        cli::Org::Leave => answer(&client.call("org.leave", json!({})).await?, json, done),
+        cli::Org::Invite(args) => {
+            let member = args.member.or_else(|| args.device.then(|| "me".into()));
+            let input = json!({"role": args.role, "member": member, "hours": args.hours, "uses": args.uses, "at": args.at});
+            answer(&client.call("org.invite", input).await?, json, show::ticket);
+        }
+        cli::Org::Invites => answer(&client.call("org.invites", json!({})).await?, json, show::invites),
+        cli::Org::Uninvite { invite } => answer(&client.call("org.uninvite", json!({ "invite": invite })).await?, json, done),
+        cli::Org::Joiners => answer(&client.call("org.joiners", json!({})).await?, json, show::joiners),
+        cli::Org::Proposals => answer(&client.call("org.proposals", json!({})).await?, json, show::proposals),
+        cli::Org::Approve { what } => answer(&client.call("org.approve", json!({ "what": what })).await?, json, done),
+        cli::Org::Reject { what, why } => answer(&client.call("org.reject", json!({"what": what, "why": why})).await?, json, done),
+        cli::Org::Threshold { owners } => answer(&client.call("org.threshold", json!({ "owners": owners })).await?, json, done),
+        cli::Org::Role { member, give, take } => {
+            answer(&client.call("member.roles", json!({"member": member, "give": give, "take": take})).await?, json, done);
+        }
+        cli::Org::Rename { name, to, device: true } => {
+            answer(&client.call("device.change", json!({"device": name, "name": to})).await?, json, done);
+        }
+        cli::Org::Rename { name, to, device: false } => {
+            answer(&client.call("member.rename", json!({"member": name, "name": to})).await?, json, done);
+        }
+        cli::Org::Remove { name, device, lost, why } => {
+            let action = if device { "device.remove" } else { "member.remove" };
+            answer(&client.call(action, json!({"name": name, "lost": lost, "why": why})).await?, json, done);
+        }
+        cli::Org::Device { name, addresses, radicle, tags } => {
+            let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
+            let tags = tags.iter().map(|tag| tag.split_once('=').ok_or(tag)).collect::<Result<BTreeMap<_, _>, _>>();
+            let tags = tags.map_err(|tag| {
+                Problem::invalid(format!("“{}” is not a tag.", domain::shown(tag))).next("Write it as region=ap-southeast-2.")
+            })?;
+            let input = json!({"device": name, "addresses": some(addresses), "radicle": some(radicle), "tags": tags});
+            answer(&client.call("device.change", input).await?, json, done);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Joins an org, and waits until it is open here.
+pub(super) async fn join(client: &Client, args: cli::Join, json: bool) -> Outcome {
+    let mut value = match args.ticket {
+        Some(ticket) => client.call("org.join", json!({"ticket": ticket, "name": args.name, "device": args.device})).await?,
+        None => client.call("org.joining", json!({})).await?,
+    };
+    let (mut said, begun) = (String::new(), Instant::now());
+    loop {
+        let text = show::joining(&value);
+        if !json && text != said {
+            say(&text);
+        }
+        said = text;
+        match value["state"].as_str().unwrap_or_default() {
+            "refused" => {
+                let problem = serde_json::from_value(value["problem"].clone());
+                return Err(problem.unwrap_or_else(|_| Problem::new(Kind::Forbidden, "Joining was refused.")));
+            }
+            // The issuer is given a moment to answer, so that what is printed says more than that it was asked.
+            "knocking" if args.no_wait && begun.elapsed() < Duration::from_secs(3) => {}
+            "joined" => break,
+            _ if args.no_wait => break,
+            _ => {}
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+        value = client.call("org.joining", json!({})).await?;
+    }
+    if json {
+        say(&value.to_string());
+    }
+    Ok(ExitCode::SUCCESS)
+}

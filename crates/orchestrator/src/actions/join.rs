@@ -1,0 +1,252 @@
+//! Joining: invitations and those who knocked, at the issuer; knocking, at the one who joins.
+
+use super::{Done, Nothing};
+use crate::{
+    clock,
+    join::{Status, desk},
+    limits, members,
+    org::Org,
+    table::{Action, Context, Effect, action},
+};
+use domain::{
+    Did, OrgName, Problem, Timestamp,
+    event::Body,
+    join::{Admits, Joiner, JoinerState},
+    role::{Permission, Role},
+};
+use forge::Changed;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+pub(super) fn actions() -> Vec<Action> {
+    use Effect::{Changes, Reads};
+    vec![
+        action("org.invite", Changes, Permission::ManageOrg, "Invite somebody, or one more device: makes a ticket.", invite),
+        action("org.invites", Reads, Permission::ManageOrg, "List the invitations that this device made.", invites),
+        action("org.uninvite", Changes, Permission::ManageOrg, "Take an invitation back; it counts no more.", uninvite),
+        action("org.joiners", Reads, Permission::View, "List those who knocked at this device.", joiners),
+        action("org.join", Changes, Permission::ManageOrg, "Join an org with a ticket: knocks, and waits for its owners.", join),
+        action("org.joining", Reads, Permission::View, "Show how it stands with joining.", joining),
+    ]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct InviteInput {
+    /// The role of a new member; developer where nothing is said.
+    #[serde(default)]
+    role: Option<Role>,
+    /// Instead of a new member: one more device of this one; `me` for the member here.
+    #[serde(default)]
+    member: Option<String>,
+    /// Hours until the ticket counts no more; three days where nothing is said.
+    #[serde(default)]
+    hours: Option<u32>,
+    /// How many devices may join with it; one where nothing is said.
+    #[serde(default)]
+    uses: Option<u32>,
+    /// Where the Join port of this device is reached, as `host:port`; where it listens, where nothing is said.
+    #[serde(default)]
+    at: Vec<String>,
+}
+
+/// An invitation.
+#[derive(Debug, Serialize, JsonSchema)]
+struct InviteView {
+    /// Its id.
+    id: String,
+    /// The ticket: hand it to the one who is to join, and to nobody else.
+    ticket: String,
+    /// As what it lets somebody join.
+    admits: Admits,
+    /// It counts until then.
+    expires: Timestamp,
+    /// How many may join with it.
+    uses: u32,
+    /// The devices that used it.
+    used: Vec<Did>,
+    /// Whether somebody may still come with it.
+    open: bool,
+    /// Where they knock.
+    knock: Vec<String>,
+}
+
+async fn invite(context: Context, input: InviteInput) -> Result<InviteView, Problem> {
+    let org = context.org()?;
+    let admits = match (input.role, input.member) {
+        (Some(_), Some(_)) => {
+            return Err(Problem::invalid("A device of a member has the member's roles.").next("Give either a role or a member."));
+        }
+        (role, None) => Admits::Member { role: role.unwrap_or(Role::Developer) },
+        (None, Some(member)) => Admits::Device { member: org.blocking(move |org| person(org, &member)).await? },
+    };
+    let valid = input.hours.map_or(limits::INVITE_VALID_MS, |hours| u64::from(hours) * 60 * 60 * 1000);
+    let (ticket, text) = desk::invite(&org, context.actor(&org), admits, valid, input.uses.unwrap_or(1), input.at).await?;
+    Ok(InviteView {
+        id: ticket.id,
+        ticket: text,
+        admits: ticket.admits,
+        expires: ticket.expires,
+        uses: ticket.uses,
+        used: vec![],
+        open: true,
+        knock: ticket.knock,
+    })
+}
+
+/// A member by name; `me` is the one here.
+fn person(org: &Org, name: &str) -> Result<String, Problem> {
+    let state = org.state()?;
+    if name == "me" {
+        let me = state.member_of(&org.member).map(|m| m.name.clone());
+        return me.ok_or_else(|| Problem::not_found("The member on this device is not listed in the org."));
+    }
+    members::member_of(&state, name).map(|m| m.name.clone())
+}
+
+async fn invites(context: Context, _: Nothing) -> Result<Vec<InviteView>, Problem> {
+    let now = clock::now();
+    let tell = move |org: &Arc<Org>| {
+        desk::invites(org)?
+            .into_iter()
+            .map(|invite| {
+                Ok(InviteView {
+                    open: desk::is_open(&invite, now),
+                    ticket: desk::write(org, &invite.ticket)?,
+                    id: invite.ticket.id,
+                    admits: invite.ticket.admits,
+                    expires: invite.ticket.expires,
+                    uses: invite.ticket.uses,
+                    used: invite.used,
+                    knock: invite.ticket.knock,
+                })
+            })
+            .collect::<Result<Vec<_>, Problem>>()
+    };
+    context.org()?.blocking(tell).await
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Uninvite {
+    /// Its id, or the end of it.
+    invite: String,
+}
+
+async fn uninvite(context: Context, input: Uninvite) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let wanted = input.invite.to_uppercase();
+    let all = org.blocking(|org| desk::invites(org)).await?;
+    let mut found = all.into_iter().filter(|i| wanted.len() >= 4 && i.ticket.id.ends_with(&wanted));
+    let (Some(invite), None) = (found.next(), found.next()) else {
+        return Err(Problem::not_found(format!("“{}” names no invitation, or several.", domain::shown(&input.invite)))
+            .next("meshwork org invites lists them."));
+    };
+    org.record(context.actor(&org), vec![Body::InviteWithdrawn { invite: invite.ticket.id.clone() }]).await?;
+    Ok(Done::new("The invitation counts no more; those who knocked with it still wait."))
+}
+
+/// Somebody who knocked.
+#[derive(Debug, Serialize, JsonSchema)]
+struct JoinerView {
+    /// The person's name, or the member's whose device it is.
+    name: String,
+    device_name: String,
+    /// The device's key.
+    device: Did,
+    /// The member's key on it.
+    member: Did,
+    /// As what they want to join.
+    admits: Admits,
+    /// When they knocked first.
+    at: Timestamp,
+    /// How it stands.
+    #[serde(flatten)]
+    state: JoinerState,
+}
+
+async fn joiners(context: Context, _: Nothing) -> Result<Vec<JoinerView>, Problem> {
+    let tell = |org: &Arc<Org>| {
+        let state = org.state()?;
+        let view = |j: Joiner| JoinerView {
+            name: match &j.admits {
+                Admits::Member { .. } => j.knock.name,
+                Admits::Device { member } => member.clone(),
+            },
+            // Other owners may have brought it into force.
+            state: if state.device_of(&j.knock.device).is_some() { JoinerState::Approved } else { j.state },
+            device_name: j.knock.device_name,
+            device: j.knock.device,
+            member: j.knock.member,
+            admits: j.admits,
+            at: j.at,
+        };
+        Ok(desk::joiners(org)?.into_iter().map(view).collect())
+    };
+    context.org()?.blocking(tell).await
+}
+
+/// Approves somebody who knocked here.
+pub(super) async fn approve(context: &Context, joiner: Joiner) -> Result<Changed, Problem> {
+    let org = context.org()?;
+    let what = format!("Take in {} on {}: {}", joiner.knock.name, joiner.knock.device_name, joiner.admits.text());
+    let (device, actor) = (joiner.knock.device.clone(), context.actor(&org));
+    let changed = members::change(&org, &actor, what, move |_, state| members::admit(state, &joiner)).await?;
+    let state = match &changed {
+        Changed::InForce(_) => JoinerState::Approved,
+        Changed::Proposed(proposal) => JoinerState::Proposed { proposal: proposal.clone() },
+    };
+    org.record(&actor, vec![Body::JoinerDecided { device, state }]).await?;
+    Ok(changed)
+}
+
+/// Declines somebody who knocked here.
+pub(super) async fn decline(context: &Context, joiner: Joiner, why: Option<String>) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let why = domain::shown(&why.unwrap_or_else(|| "No reason was given.".into()));
+    let body = Body::JoinerDecided { device: joiner.knock.device, state: JoinerState::Declined { why } };
+    org.record(context.actor(&org), vec![body]).await?;
+    Ok(Done::new(format!("{} is told that they are not let in.", joiner.knock.name)))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Join {
+    /// The ticket.
+    ticket: String,
+    /// What people are to call the one who joins; this machine's user name where nothing is said.
+    #[serde(default)]
+    name: Option<String>,
+    /// What people are to call this device; its host name where nothing is said.
+    #[serde(default)]
+    device: Option<String>,
+}
+
+/// How it stands with joining.
+#[derive(Debug, Serialize, JsonSchema)]
+struct JoiningView {
+    /// The org.
+    org: OrgName,
+    /// This device's key: what the owners see of it.
+    device: Did,
+    #[serde(flatten)]
+    status: Status,
+}
+
+async fn join(context: Context, input: Join) -> Result<JoiningView, Problem> {
+    let name = input.name.unwrap_or_else(super::org::user_name);
+    let device = input.device.unwrap_or_else(crate::org::host_name);
+    let joining = context.machine.join(&input.ticket, &name, &device).await?;
+    let status = joining.status.borrow().clone();
+    Ok(JoiningView { org: joining.org.clone(), device: joining.device.clone(), status })
+}
+
+async fn joining(context: Context, _: Nothing) -> Result<JoiningView, Problem> {
+    if let Some(joining) = context.machine.joining() {
+        let status = joining.status.borrow().clone();
+        return Ok(JoiningView { org: joining.org.clone(), device: joining.device.clone(), status });
+    }
+    let org = context.org()?;
+    Ok(JoiningView { org: org.name.clone(), device: org.device.clone(), status: Status::Joined })
+}

@@ -1,0 +1,303 @@
+//! Members and devices of the org, and changes that wait for its owners.
+
+use super::{Done, Nothing, join};
+use crate::{
+    join::desk,
+    members::{self, DeviceChange, Parting},
+    org::Org,
+    table::{Action, Context, Effect, action},
+};
+use domain::{
+    Kind, Oid, PatchId, Problem, Timestamp,
+    event::Body,
+    role::{Permission, Role},
+};
+use forge::{Changed, Proposal, Standing};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, sync::Arc};
+
+pub(super) fn actions() -> Vec<Action> {
+    use Effect::{Changes, Reads};
+    use Permission::{ManageOrg, View};
+    vec![
+        action("org.proposals", Reads, View, "List the changes of the org that wait for owners.", proposals),
+        action("org.approve", Changes, ManageOrg, "Approve a change of the org, or let somebody in who knocked here.", approve),
+        action("org.reject", Changes, ManageOrg, "Reject a change of the org, or decline somebody who knocked here.", reject),
+        action("org.threshold", Changes, ManageOrg, "Say how many owners must sign a change of the org.", threshold),
+        action("member.roles", Changes, ManageOrg, "Give a member roles, and take some from them.", roles),
+        action("member.rename", Changes, ManageOrg, "Rename a member.", rename),
+        action("member.remove", Changes, ManageOrg, "Remove a member, with their keys and devices.", remove),
+        action("device.change", Changes, ManageOrg, "Rename a device, or say where it is and what the org promises about it.", device),
+        action("device.remove", Changes, ManageOrg, "Remove a device, with the member's key on it.", remove_device),
+    ]
+}
+
+/// What became of a change of the org.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Outcome {
+    /// In words.
+    message: String,
+    /// The commit, where it is in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<Oid>,
+    /// The proposal, where it waits for other owners.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposal: Option<PatchId>,
+}
+
+impl Outcome {
+    fn of(changed: Changed, done: impl Into<String>) -> Self {
+        match changed {
+            Changed::InForce(commit) => Self { message: done.into(), commit: Some(commit), proposal: None },
+            Changed::Proposed(id) => Self {
+                message: format!("Proposed. It counts once enough owners approve it: meshwork org approve {}.", short(&id)),
+                commit: None,
+                proposal: Some(id),
+            },
+        }
+    }
+}
+
+fn short(id: &PatchId) -> &str {
+    id.as_str().get(..10).unwrap_or(id.as_str())
+}
+
+/// A change that waits.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ProposalView {
+    id: PatchId,
+    title: String,
+    /// Who proposed it: a member's name, or a key.
+    by: String,
+    at: Timestamp,
+    /// The files of the org repository that it changes.
+    files: Vec<String>,
+    /// The owners who approved.
+    approved: Vec<String>,
+    /// How many must.
+    needed: usize,
+    /// Whether it counts once enough approve it; else why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+    /// Whether the owner here has still to decide.
+    yours: bool,
+}
+
+async fn proposals(context: Context, _: Nothing) -> Result<Vec<ProposalView>, Problem> {
+    let tell = |org: &Arc<Org>| {
+        let state = org.state()?;
+        let name = |did: &domain::Did| state.member_of(did).map_or_else(|| did.to_string(), |m| m.name.clone());
+        let owner = state.owner_keys().contains(&org.member);
+        let view = |p: Proposal| ProposalView {
+            by: name(&p.author),
+            yours: owner && !p.approved.contains(&org.member) && matches!(p.standing, Standing::Waits | Standing::Behind),
+            approved: p.approved.iter().map(name).collect(),
+            problem: match p.standing {
+                Standing::Waits => None,
+                Standing::Behind => Some("The org has changed since: the next approval makes it anew, and all approve again.".into()),
+                Standing::Conflicts(paths) => Some(format!("It contradicts what is in force by now: {}.", paths.join(", "))),
+                Standing::Invalid(problem) => Some(problem.to_string()),
+            },
+            id: p.id,
+            title: p.title,
+            at: p.at,
+            files: p.files,
+            needed: p.needed,
+        };
+        Ok(org.forge.proposals(&org.rid)?.into_iter().map(view).collect())
+    };
+    context.org()?.blocking(tell).await
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    /// A proposal's id or its beginning; or somebody who waits: their name, their device's, or its key.
+    what: String,
+    /// Why, for a rejection.
+    #[serde(default)]
+    why: Option<String>,
+}
+
+/// A proposal, by the beginning of its id.
+fn proposal(org: &Org, text: &str) -> Result<Option<PatchId>, Problem> {
+    let mut found = org.forge.proposals(&org.rid)?.into_iter().filter(|p| text.len() >= 4 && p.id.as_str().starts_with(text));
+    match (found.next(), found.next()) {
+        (Some(_), Some(_)) => Err(Problem::invalid(format!("“{text}” names several proposals.")).next("Give more of the id.")),
+        (one, _) => Ok(one.map(|p| p.id)),
+    }
+}
+
+async fn approve(context: Context, input: Which) -> Result<Outcome, Problem> {
+    let org = context.org()?;
+    let what = input.what;
+    let wanted = what.clone();
+    let Some(id) = org.blocking(move |org| proposal(org, &wanted)).await? else {
+        let joiner = org.blocking(move |org| desk::joiner(org, &what)).await?;
+        let name = joiner.knock.name.clone();
+        let changed = join::approve(&context, joiner).await?;
+        return Ok(Outcome::of(changed, format!("{name} is let in; their machine learns of it by itself.")));
+    };
+    let approving = id.clone();
+    let commit = org.blocking(move |org| org.forge.approve(&org.rid, &approving)).await?;
+    org.look_at_head();
+    org.kept.notify_one();
+    org.record(context.actor(&org), vec![Body::ProposalApproved { proposal: id.clone(), commit: commit.clone() }]).await?;
+    Ok(match commit {
+        Some(commit) => Outcome { message: "Approved, and in force.".into(), commit: Some(commit), proposal: None },
+        None => Outcome { message: "Approved; it waits for other owners.".into(), commit: None, proposal: Some(id) },
+    })
+}
+
+async fn reject(context: Context, input: Which) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let wanted = input.what.clone();
+    let Some(id) = org.blocking(move |org| proposal(org, &wanted)).await? else {
+        let joiner = org.blocking(move |org| desk::joiner(org, &input.what)).await?;
+        return join::decline(&context, joiner, input.why).await;
+    };
+    let rejecting = id.clone();
+    org.blocking(move |org| org.forge.reject(&org.rid, &rejecting)).await?;
+    org.record(context.actor(&org), vec![Body::ProposalRejected { proposal: id.clone() }]).await?;
+    Ok(Done::new(format!("The proposal {} is closed.", short(&id))))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Threshold {
+    /// How many.
+    owners: u32,
+}
+
+async fn threshold(context: Context, input: Threshold) -> Result<Outcome, Problem> {
+    let org = context.org()?;
+    let set = move |_: &Org, state: &forge::OrgState| {
+        let changed = domain::org::Org { threshold: input.owners, ..state.org.clone() };
+        let text = toml::to_string_pretty(&changed).map_err(Problem::internal)?;
+        Ok(vec![("org.toml".to_owned(), Some(text.into_bytes()))])
+    };
+    let changed = members::change(&org, &context.actor(&org), format!("Let {} owners sign changes", input.owners), set).await?;
+    Ok(Outcome::of(changed, format!("{} owners must sign changes of the org from now on.", input.owners)))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Roles {
+    /// The member.
+    member: String,
+    /// Roles that they get.
+    #[serde(default)]
+    give: Vec<Role>,
+    /// Roles that they lose.
+    #[serde(default)]
+    take: Vec<Role>,
+}
+
+async fn roles(context: Context, input: Roles) -> Result<Outcome, Problem> {
+    let org = context.org()?;
+    let words = |sign: &str, roles: &[Role]| roles.iter().map(|r| format!(" {sign}{}", r.name())).collect::<String>();
+    let what = format!("Set roles of {}:{}{}", domain::shown(&input.member), words("+", &input.give), words("-", &input.take));
+    let name = input.member.clone();
+    let set = move |_: &Org, state: &forge::OrgState| {
+        let mut roles = members::member_of(state, &input.member)?.roles.clone();
+        roles.retain(|role| !input.take.contains(role));
+        roles.extend(input.give.iter().copied());
+        roles.sort_unstable();
+        roles.dedup();
+        members::set_roles(state, &input.member, roles)
+    };
+    let changed = members::change(&org, &context.actor(&org), what, set).await?;
+    Ok(Outcome::of(changed, format!("The roles of {name} are set.")))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Rename {
+    /// The member.
+    member: String,
+    /// The new name.
+    name: String,
+}
+
+async fn rename(context: Context, input: Rename) -> Result<Outcome, Problem> {
+    let org = context.org()?;
+    let what = format!("Rename {} to {}", domain::shown(&input.member), domain::shown(&input.name));
+    let done = format!("{} is called {} now.", input.member, input.name);
+    let set = move |_: &Org, state: &forge::OrgState| members::rename_member(state, &input.member, &input.name);
+    Ok(Outcome::of(members::change(&org, &context.actor(&org), what, set).await?, done))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Remove {
+    /// Who or what.
+    name: String,
+    /// Keys were lost or stolen: nothing of them is taken any more, not even what they made before.
+    #[serde(default)]
+    lost: bool,
+    /// Why, for the org's records.
+    #[serde(default)]
+    why: Option<String>,
+}
+
+impl Remove {
+    fn parting(&self) -> Parting {
+        let why = self.why.clone();
+        if self.lost {
+            Parting::Revoked(why.unwrap_or_else(|| "lost".into()))
+        } else {
+            Parting::Ended(why.unwrap_or_else(|| "removed".into()))
+        }
+    }
+}
+
+async fn remove(context: Context, input: Remove) -> Result<Outcome, Problem> {
+    let org = context.org()?;
+    let (what, done) = (format!("Remove {}", domain::shown(&input.name)), format!("{} belongs to the org no more.", input.name));
+    let set = move |org: &Org, state: &forge::OrgState| {
+        let me = members::member_of(state, &input.name)?.keys.iter().any(|key| key.did == org.member);
+        if me { Err(oneself()) } else { members::remove_member(state, &input.name, &input.parting()) }
+    };
+    Ok(Outcome::of(members::change(&org, &context.actor(&org), what, set).await?, done))
+}
+
+async fn remove_device(context: Context, input: Remove) -> Result<Outcome, Problem> {
+    let org = context.org()?;
+    let (what, done) = (format!("Remove the device {}", domain::shown(&input.name)), format!("{} belongs to the org no more.", input.name));
+    let set = move |_: &Org, state: &forge::OrgState| members::remove_device(state, &input.name, &input.parting());
+    Ok(Outcome::of(members::change(&org, &context.actor(&org), what, set).await?, done))
+}
+
+fn oneself() -> Problem {
+    Problem::new(Kind::Conflict, "That is the member here.").next("Leave the org instead: meshwork org leave.")
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct DeviceInput {
+    /// The device.
+    device: String,
+    /// Its new name.
+    #[serde(default)]
+    name: Option<String>,
+    /// Where its mesh port is reached, as `host:port`.
+    #[serde(default)]
+    addresses: Option<Vec<String>>,
+    /// Where its Radicle node is reached, as `host:port`.
+    #[serde(default)]
+    radicle: Option<Vec<String>>,
+    /// What the org promises about it, as `region`; an empty value takes a promise back.
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+}
+
+async fn device(context: Context, input: DeviceInput) -> Result<Outcome, Problem> {
+    let org = context.org()?;
+    let (what, done) = (format!("Change the device {}", domain::shown(&input.device)), format!("The device {} is changed.", input.device));
+    let set = move |_: &Org, state: &forge::OrgState| {
+        let change = DeviceChange { name: input.name, addresses: input.addresses, radicle: input.radicle, tags: input.tags };
+        members::set_device(state, &input.device, change)
+    };
+    Ok(Outcome::of(members::change(&org, &context.actor(&org), what, set).await?, done))
+}

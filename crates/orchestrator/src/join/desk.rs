@@ -1,0 +1,172 @@
+//! The issuer's desk: invitations are written, and those who knock are noted. The journal counts the uses, in the same step in
+//! which it notes who used one, so that neither a crash nor two knocks at once let in one too many.
+
+use super::knock;
+use crate::{clock, limits, org::Org};
+use domain::{
+    Kind, Problem, Timestamp,
+    actor::Actor,
+    event::{Body, kind},
+    join::{Admits, Answer, Invite, Joiner, JoinerState, Knock, Ticket, VERSION},
+};
+use identity::ticket;
+use proto::join::KnockRequest;
+use std::sync::Arc;
+use store::Order;
+
+/// Invites: notes it, opens the Join port, and gives the ticket as it is sent.
+///
+/// # Errors
+/// When the port cannot be opened, or a part is not in order.
+pub async fn invite(
+    org: &Arc<Org>,
+    by: Actor,
+    admits: Admits,
+    valid_ms: u64,
+    uses: u32,
+    at: Vec<String>,
+) -> Result<(Ticket, String), Problem> {
+    if invites(org)?.iter().filter(|i| is_open(i, clock::now())).count() >= limits::INVITES_OPEN_MAX {
+        return Err(Problem::new(Kind::Limit, format!("There are {} open invitations already.", limits::INVITES_OPEN_MAX))
+            .next("Take some back: meshwork org invites, meshwork org uninvite <id>."));
+    }
+    let listens = super::door::open(org).await?;
+    let radicle = org.node()?.listen_address().map(|a| a.to_string());
+    let ticket = Ticket {
+        version: VERSION,
+        id: clock::run_id().to_string(),
+        org: org.name.clone(),
+        rid: org.rid.clone(),
+        admits,
+        expires: clock::now().plus_ms(valid_ms),
+        uses,
+        knock: if at.is_empty() { vec![listens.to_string()] } else { at },
+        issuer: org.device.clone(),
+        radicle: radicle.into_iter().collect(),
+    };
+    let text = write(org, &ticket)?;
+    org.record(by, vec![Body::Invited { ticket: Box::new(ticket.clone()) }]).await?;
+    Ok((ticket, text))
+}
+
+/// A ticket as it is sent. The same each time.
+///
+/// # Errors
+/// When a part of it is not in order.
+pub fn write(org: &Org, ticket: &Ticket) -> Result<String, Problem> {
+    ticket::write(ticket, |message| org.forge.sign_as_device(message))
+}
+
+/// The invitations that this device made, the newest first.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn invites(org: &Org) -> Result<Vec<Invite>, Problem> {
+    org.store.list(kind::INVITE, Order::Newest, limits::INVITES_MAX)
+}
+
+/// Whether somebody may still come with it, or waits who came.
+pub fn is_open(invite: &Invite, now: Timestamp) -> bool {
+    let left = usize::try_from(invite.ticket.uses).is_ok_and(|uses| invite.used.len() < uses);
+    !invite.withdrawn && invite.ticket.expires > now && left
+}
+
+/// Those who knocked here, the newest first.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn joiners(org: &Org) -> Result<Vec<Joiner>, Problem> {
+    org.store.list(kind::JOINER, Order::Newest, limits::INVITES_MAX)
+}
+
+/// The one who knocked and is meant: by the person's name, the device's, or the beginning of its key.
+///
+/// # Errors
+/// When nobody or several are.
+pub fn joiner(org: &Org, text: &str) -> Result<Joiner, Problem> {
+    let key = text.trim_start_matches("did:key:");
+    let meant = |j: &Joiner| {
+        let did = j.knock.device.as_str().trim_start_matches("did:key:");
+        j.knock.name == text || j.knock.device_name == text || (key.len() >= 6 && did.starts_with(key))
+    };
+    let waiting = |j: &Joiner| matches!(j.state, JoinerState::Waiting | JoinerState::Proposed { .. });
+    let mut found: Vec<Joiner> = joiners(org)?.into_iter().filter(|j| waiting(j) && meant(j)).collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(one), true) => Ok(one),
+        (Some(_), false) => Err(Problem::invalid(format!("Several who wait are called “{}”.", domain::shown(text)))
+            .next("Name the device's key: meshwork org joiners.")),
+        (None, _) => Err(Problem::not_found(format!("Nobody who waits here is called “{}”.", domain::shown(text)))
+            .next("meshwork org joiners lists who waits; those who knocked at another device wait there.")),
+    }
+}
+
+/// Answers somebody who knocks.
+pub(super) fn answer(org: &Org, request: &KnockRequest) -> Result<Answer, Problem> {
+    let said = match knock::open(request).and_then(|said| known(org, &said).map(|ticket| (said, ticket))) {
+        Ok(known) => known,
+        Err(problem) => return Ok(Answer::Refused { problem }),
+    };
+    let (knock, ticket) = said;
+    let state = org.state()?;
+    if state.is_gone(&knock.device) || state.is_gone(&knock.member) {
+        let problem = Problem::new(Kind::Forbidden, "This device was removed from the org.").next("Join with a new ticket and new keys.");
+        return Ok(Answer::Refused { problem });
+    }
+    if state.device_of(&knock.device).is_some()
+        && let Some(member) = state.member_of(&knock.member)
+    {
+        let radicle = org.node()?.listen_address().map(|a| a.to_string());
+        return Ok(Answer::Listed { member: member.name.clone(), radicle: radicle.into_iter().collect() });
+    }
+    if let Admits::Member { .. } = ticket.admits
+        && state.members.contains_key(&knock.name)
+    {
+        let problem = Problem::conflict(format!("The org has a member “{}” already.", knock.name))
+            .next("Take another name: meshwork join --name <name>.");
+        return Ok(Answer::Refused { problem });
+    }
+    match note(org, &knock, &ticket) {
+        Ok(()) => {}
+        Err(problem) if problem.passes() => return Err(problem),
+        Err(problem) => return Ok(Answer::Refused { problem }),
+    }
+    let joiner = org.store.get::<Joiner>(kind::JOINER, knock.device.as_str())?;
+    Ok(match joiner.map(|j| j.state) {
+        Some(JoinerState::Declined { why }) => {
+            let problem = Problem::new(Kind::Forbidden, "The owners declined.").because(why).next("Ask them, and for another ticket.");
+            Answer::Refused { problem }
+        }
+        Some(JoinerState::Proposed { .. }) => Answer::Waits { why: "It waits for more owners to approve.".into() },
+        _ => Answer::Waits { why: "It waits for an owner to approve.".into() },
+    })
+}
+
+/// The ticket, if this device made it for this org.
+fn known(org: &Org, knock: &Knock) -> Result<Ticket, Problem> {
+    let ticket = ticket::read(&knock.ticket)?;
+    if ticket.issuer != org.device || ticket.rid != org.rid {
+        return Err(Problem::new(Kind::Forbidden, "This ticket was not made here.").next("Knock at the device that made it."));
+    }
+    Ok(ticket)
+}
+
+/// Notes a knock, and uses the ticket up by one, in one step. The same device again changes nothing.
+fn note(org: &Org, knock: &Knock, ticket: &Ticket) -> Result<(), Problem> {
+    let now = clock::now();
+    let event = org.event(&org.device, Body::Knocked { invite: ticket.id.clone(), knock: Box::new(knock.clone()) });
+    let (knock, ticket) = (knock.clone(), ticket.clone());
+    let decide = move |view: &mut store::View<'_>| {
+        let invite: Option<Invite> = view.get(kind::INVITE, &ticket.id)?;
+        let invite = invite.filter(|invite| invite.ticket == ticket);
+        let unknown = || Problem::new(Kind::Forbidden, "This ticket is not known here any more.").next("Ask for another one.");
+        invite.ok_or_else(unknown)?.admits(&knock.device, now)?;
+        match view.get::<Joiner>(kind::JOINER, knock.device.as_str())? {
+            Some(known) if known.invite == ticket.id && known.knock.member == knock.member => Ok(vec![]),
+            Some(known) if known.knock.member != knock.member => {
+                Err(Problem::new(Kind::Forbidden, "This device knocked before with another member's key.").next("Join with new keys."))
+            }
+            _ => Ok(vec![event]),
+        }
+    };
+    org.store.append_if_blocking(decide).map(drop)
+}

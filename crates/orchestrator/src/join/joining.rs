@@ -1,0 +1,284 @@
+//! At the joiner: keys are made, the issuer is knocked at until the org lists this device, then its repository is fetched and the
+//! org is opened. What is done so far lies in `join.json`, so that a restart goes on.
+
+use super::{door::strange, knock, tls};
+use crate::{
+    clock, data_dir,
+    data_dir::{OrgDir, storage, write_private},
+    limits,
+    machine::Machine,
+    org::{self, Org, Origin},
+};
+use domain::{
+    Did, Kind, OrgName, Problem,
+    join::{Answer, Knock, Ticket, VERSION},
+};
+use forge::{Forge, Node};
+use identity::ticket;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::{fs, net::SocketAddr, sync::Arc};
+use tokio::{net::lookup_host, sync::watch};
+
+/// How it stands with joining.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Status {
+    /// The issuer is being reached.
+    Knocking {
+        /// Why it was not reached so far.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        problem: Option<Problem>,
+    },
+    /// The owners have to decide.
+    Waiting {
+        /// What is waited for, in words.
+        why: String,
+    },
+    /// The org lists this device, and its repository is being fetched.
+    Fetching {
+        /// Why it was not fetched so far.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        problem: Option<Problem>,
+    },
+    /// The org is open here.
+    Joined,
+    /// It was refused.
+    Refused {
+        /// Why.
+        problem: Problem,
+    },
+}
+
+/// An org that this machine is joining.
+#[derive(Debug)]
+pub struct Joining {
+    /// The org.
+    pub org: OrgName,
+    /// This device's key.
+    pub device: Did,
+    /// How it stands.
+    pub status: watch::Sender<Status>,
+    stop: watch::Sender<bool>,
+}
+
+/// `join.json` in the org's folder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Record {
+    ticket: String,
+    name: String,
+    device_name: String,
+}
+
+/// Everything that joining needs.
+struct Work {
+    machine: Arc<Machine>,
+    dir: OrgDir,
+    record: Record,
+    ticket: Ticket,
+    forge: Arc<Forge>,
+    node: Arc<Node>,
+    joining: Arc<Joining>,
+}
+
+impl Joining {
+    /// Makes keys for an org and begins to knock.
+    ///
+    /// # Errors
+    /// When the ticket is none, or has expired, or the keys cannot be made.
+    pub async fn begin(machine: &Arc<Machine>, text: &str, name: &str, device_name: &str) -> Result<Arc<Self>, Problem> {
+        let ticket = ticket::read(text)?;
+        if ticket.expires <= clock::now() {
+            return Err(Problem::new(Kind::Forbidden, "The ticket has expired.").next("Ask for another one."));
+        }
+        org::check_person(name)?;
+        let record = Record { ticket: text.trim().to_owned(), name: name.to_owned(), device_name: org::file_name(device_name) };
+        let (dir, made) = (machine.data.org(&ticket.org), record.clone());
+        org::blocking(move || {
+            org::clear_half_made(&dir)?;
+            data_dir::make_private(&dir.root)?;
+            Forge::create(&dir.radicle(), &dir.member(), &made.name)?;
+            write_private(&dir.joining(), &serde_json::to_vec_pretty(&made).map_err(Problem::internal)?)
+        })
+        .await?;
+        Self::go_on(machine, record, ticket).await
+    }
+
+    /// Goes on with what an earlier `up` began, if there is something.
+    ///
+    /// # Errors
+    /// When what was begun is damaged.
+    pub async fn resume(machine: &Arc<Machine>, name: &OrgName) -> Result<Arc<Self>, Problem> {
+        let file = machine.data.org(name).joining();
+        let bytes = fs::read(&file).map_err(|e| storage(&file, &e))?;
+        let damaged =
+            |e: serde_json::Error| Problem::conflict(format!("{} is damaged: {e}.", file.display())).next("Remove it, and join again.");
+        let record: Record = serde_json::from_slice(&bytes).map_err(damaged)?;
+        let ticket = ticket::read(&record.ticket)?;
+        Self::go_on(machine, record, ticket).await
+    }
+
+    async fn go_on(machine: &Arc<Machine>, record: Record, ticket: Ticket) -> Result<Arc<Self>, Problem> {
+        let (dir, options) = (machine.data.org(&ticket.org), machine.options.clone());
+        let opened = org::blocking({
+            let dir = dir.clone();
+            move || {
+                org::make_sockets(&dir)?;
+                let forge = Arc::new(Forge::open(&dir.radicle(), &dir.member())?);
+                let node = Arc::new(org::start_node(&forge, &dir, &options)?);
+                Ok((forge, node))
+            }
+        });
+        let (forge, node) = opened.await?;
+        let joining = Arc::new(Self {
+            org: ticket.org.clone(),
+            device: forge.device(),
+            status: watch::Sender::new(Status::Knocking { problem: None }),
+            stop: watch::Sender::new(false),
+        });
+        let work = Work { machine: machine.clone(), dir, record, ticket, forge, node, joining: joining.clone() };
+        tokio::spawn(work.run());
+        Ok(joining)
+    }
+
+    /// Ends the knocking; what was begun stays for the next start.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+}
+
+impl Work {
+    async fn run(self) {
+        let mut stop = self.joining.stop.subscribe();
+        let stopped = async {
+            let _ = stop.wait_for(|s| *s).await;
+        };
+        let joined = tokio::select! {
+            joined = self.until_listed() => Some(joined),
+            () = stopped => None,
+        };
+        let Some(joined) = joined else { return self.close().await };
+        let result = match joined {
+            Ok(()) => self.open_org().await,
+            Err(problem) => Err(problem),
+        };
+        match result {
+            Ok(()) => self.joining.status.send_replace(Status::Joined),
+            Err(problem) => {
+                self.close().await;
+                self.joining.status.send_replace(Status::Refused { problem })
+            }
+        };
+    }
+
+    async fn close(&self) {
+        let node = self.node.clone();
+        let _ = org::blocking(move || node.stop()).await;
+    }
+
+    /// Knocks until the org lists this device and its repository is here. Only a refusal ends it otherwise.
+    async fn until_listed(&self) -> Result<(), Problem> {
+        let mut pause = limits::KNOCK_PAUSE;
+        loop {
+            let known = match self.knock().await {
+                Ok(Answer::Waits { why }) => {
+                    self.joining.status.send_replace(Status::Waiting { why });
+                    pause = limits::KNOCK_PAUSE;
+                    false
+                }
+                Ok(Answer::Refused { problem }) => return Err(problem),
+                Ok(Answer::Listed { radicle, .. }) => match self.fetch(&radicle).await {
+                    Ok(()) => true,
+                    Err(problem) => {
+                        self.joining.status.send_replace(Status::Fetching { problem: Some(problem) });
+                        false
+                    }
+                },
+                Err(problem) => {
+                    self.joining.status.send_if_modified(|status| {
+                        // Who waits goes on waiting; that the issuer is away is told only where nothing better is known.
+                        let unheard = matches!(status, Status::Knocking { .. });
+                        if unheard {
+                            *status = Status::Knocking { problem: Some(problem.clone()) };
+                        }
+                        unheard
+                    });
+                    pause = (pause * 2).min(limits::KNOCK_PAUSE_MAX);
+                    false
+                }
+            };
+            if known {
+                return Ok(());
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn knock(&self) -> Result<Answer, Problem> {
+        let radicle = self.node.listen_address().map(|a| a.to_string());
+        let knock = Knock {
+            version: VERSION,
+            ticket: self.record.ticket.clone(),
+            name: self.record.name.clone(),
+            device_name: self.record.device_name.clone(),
+            device: self.forge.device(),
+            member: self.forge.member(),
+            addresses: vec![],
+            radicle: radicle.into_iter().collect(),
+            at: clock::now(),
+        };
+        let request = knock::seal(&knock, |m| self.forge.sign_as_device(m), |m| self.forge.sign_as_member(m))?;
+        let tls = tls::client(&self.ticket.org, &self.forge, &self.ticket.issuer)?;
+        let mut last = Problem::internal("a ticket without addresses");
+        for address in &self.ticket.knock {
+            match tls::knock(address, tls.clone(), request.clone(), limits::JOIN_WAIT).await {
+                Ok(answer) if answer.version == super::VERSION => return serde_json::from_str(&answer.answer_json).map_err(strange),
+                Ok(answer) => return Err(strange(format!("It speaks version {}.", answer.version))),
+                Err(problem) => last = problem,
+            }
+        }
+        Err(last)
+    }
+
+    /// Fetches the org repository from the issuer, and sees whether it lists this device.
+    async fn fetch(&self, radicle: &[String]) -> Result<(), Problem> {
+        self.joining.status.send_if_modified(|status| {
+            let new = !matches!(status, Status::Fetching { .. });
+            if new {
+                *status = Status::Fetching { problem: None };
+            }
+            new
+        });
+        let mut addresses: Vec<SocketAddr> = vec![];
+        for address in radicle.iter().chain(&self.ticket.radicle) {
+            addresses.extend(lookup_host(address).await.into_iter().flatten());
+        }
+        let (forge, node, ticket) = (self.forge.clone(), self.node.clone(), self.ticket.clone());
+        org::blocking(move || {
+            let away = || Problem::unavailable("The Radicle node of the one who invited has no address.");
+            let mut fetched = Err(away());
+            for address in addresses {
+                fetched = forge.clone_project(&ticket.rid, &ticket.issuer, Some(address), &node);
+                if fetched.is_ok() {
+                    break;
+                }
+            }
+            fetched?;
+            let state = forge.org_state(&ticket.rid)?;
+            let listed =
+                state.org.name == ticket.org && state.device_of(&forge.device()).is_some() && state.member_of(&forge.member()).is_some();
+            listed.then_some(()).ok_or_else(|| Problem::unavailable("The org's repository that was fetched does not list this device yet."))
+        })
+        .await
+    }
+
+    async fn open_org(&self) -> Result<(), Problem> {
+        self.close().await;
+        let origin = Origin::Joined { invite: self.ticket.id.clone() };
+        let (dir, name, rid) = (self.dir.clone(), self.ticket.org.clone(), self.ticket.rid.clone());
+        org::blocking(move || Org::register(&dir, name, rid, None, origin)).await?;
+        self.machine.open_joined(&self.ticket.org).await?;
+        let _ = fs::remove_file(self.dir.joining());
+        Ok(())
+    }
+}

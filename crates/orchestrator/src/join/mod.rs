@@ -1,0 +1,14 @@
+//! Joining an org. At the issuer: invitations, the Join port, and who knocked ([`desk`], `door`). At the joiner: knocking, waiting, and
+//! opening the org once it lists this device ([`Joining`]). Only the owners let in; a ticket lets one knock.
+
+pub mod desk;
+mod door;
+mod joining;
+mod knock;
+mod tls;
+
+pub(crate) use door::keep_open;
+pub use joining::{Joining, Status};
+
+/// The version of the Join service that this build speaks.
+pub const VERSION: u32 = 1;

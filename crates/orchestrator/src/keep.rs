@@ -1,0 +1,152 @@
+//! Keeps what follows from the org repository as it says: this owner's branch, who may read and sign each repository, which keys are
+//! blocked, which repositories are here, and connections to the other devices' Radicle nodes. Takes no input, and may run twice.
+
+use crate::{limits, org::Org};
+use domain::{Did, Problem, Rid, event::Body};
+use forge::{Charter, Node, OrgState};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::ToSocketAddrs,
+    sync::Arc,
+    time::Instant,
+};
+
+/// What was done already, so that it is not done at every look.
+#[derive(Default)]
+struct Known {
+    blocked: BTreeSet<Did>,
+    dialled: BTreeMap<Did, Instant>,
+    said: BTreeMap<String, String>,
+    /// Whether something waits for another device's signature.
+    unsettled: bool,
+    /// When the org repository was last fetched, by device.
+    fetched: BTreeMap<Did, Instant>,
+}
+
+/// Looks at each change of the org and now and then, until the org closes.
+pub(crate) async fn keep(org: Arc<Org>) {
+    let (mut closing, mut head) = (org.closing.subscribe(), org.head.subscribe());
+    let (mut known, mut moved) = (Known::default(), head.borrow().clone());
+    loop {
+        let now = head.borrow_and_update().clone();
+        if moved != now {
+            moved = now;
+            let told = org.record(&org.device, vec![Body::OrgMoved { commit: moved.clone() }]).await;
+            known.note("the journal", told);
+        }
+        known = match org.blocking(move |org| Ok(look(org, known))).await {
+            Ok(known) => known,
+            Err(problem) => {
+                tracing::error!(%problem, "the org repository could not be followed");
+                Known::default()
+            }
+        };
+        tokio::select! {
+            _ = head.changed() => {}
+            () = org.kept.notified() => {}
+            () = tokio::time::sleep(limits::KEEP_EVERY) => {}
+            _ = closing.wait_for(|c| *c) => return,
+        }
+    }
+}
+
+fn look(org: &Arc<Org>, mut known: Known) -> Known {
+    let settled = org.forge.settle_org(&org.rid).map(drop);
+    known.note("the owner's branch", settled);
+    org.look_at_head();
+    let state = match org.state() {
+        Ok(state) => state,
+        Err(problem) => {
+            known.note("the org repository", Err(problem));
+            return known;
+        }
+    };
+    if let Some(refused) = &state.refused {
+        known.note("the newest commit of the org repository", Err(refused.problem.clone()));
+    }
+    let charter = org.forge.keep_org_charter(&org.rid);
+    let waits = |proposals: Vec<forge::Proposal>| !proposals.is_empty();
+    known.unsettled = !matches!(charter, Ok(Charter::InStep)) || org.forge.proposals(&org.rid).is_ok_and(waits);
+    let charter = charter.map(|charter| org_changed(org, charter));
+    known.note("the org repository's readers and owners", charter);
+    let here = org.forge.repositories().unwrap_or_default();
+    for project in state.projects.values().filter(|p| here.contains(&p.rid)) {
+        let kept = org.forge.keep_project_charter(&project.rid, &state).map(drop);
+        known.note(&format!("the readers of {}", project.name), kept);
+    }
+    if let Ok(node) = org.node() {
+        block(&node, &state, &mut known);
+        connect(org, &node, &state, &here, &mut known);
+    }
+    known
+}
+
+/// A new owner's signature may have become enough.
+fn org_changed(org: &Org, charter: Charter) {
+    if charter == Charter::Changed {
+        org.look_at_head();
+    }
+}
+
+/// Of a revoked key nothing is taken any more.
+fn block(node: &Node, state: &OrgState, known: &mut Known) {
+    for gone in &state.revoked {
+        if !known.blocked.contains(&gone.did) {
+            let done = node.block(&gone.did);
+            if done.is_ok() {
+                known.blocked.insert(gone.did.clone());
+            }
+            known.note("a revoked key", done);
+        }
+    }
+}
+
+/// Connects to the devices that the org lists, and fetches what is not here.
+fn connect(org: &Org, node: &Node, state: &OrgState, here: &[Rid], known: &mut Known) {
+    let connected: BTreeSet<Did> = node.health().peers.into_iter().filter(|p| p.connected).map(|p| p.did).collect();
+    known.dialled.retain(|_, at| at.elapsed() < limits::DIAL_PAUSE);
+    for device in state.devices.values().filter(|d| d.did != org.device) {
+        let fresh = !connected.contains(&device.did);
+        if fresh {
+            if known.dialled.contains_key(&device.did) || !dial(node, &device.did, &device.radicle) {
+                known.dialled.entry(device.did.clone()).or_insert_with(Instant::now);
+                continue;
+            }
+        }
+        // What was missed while there was no connection, or because an announcement was lost.
+        let again = if known.unsettled { limits::ORG_FETCH_UNSETTLED } else { limits::ORG_FETCH_EVERY };
+        if fresh || known.fetched.get(&device.did).is_none_or(|at| at.elapsed() >= again) {
+            known.fetched.insert(device.did.clone(), Instant::now());
+            if let Err(problem) = node.fetch(&org.rid, &device.did) {
+                tracing::debug!(%problem, device = %device.name, "the org repository was not fetched");
+            }
+            org.look_at_head();
+        }
+        for project in state.projects.values().filter(|p| !here.contains(&p.rid)) {
+            if org.forge.clone_project(&project.rid, &device.did, None, node).is_ok() {
+                tracing::info!(project = %project.name, from = %device.name, "the project is here now");
+                org.wake.notify_one();
+            }
+        }
+    }
+}
+
+fn dial(node: &Node, did: &Did, addresses: &[String]) -> bool {
+    let found = addresses.iter().filter_map(|address| address.to_socket_addrs().ok()).flatten();
+    found.into_iter().any(|address| node.connect(did, address).is_ok())
+}
+
+impl Known {
+    /// Tells a problem once, until it is another.
+    fn note(&mut self, of: &str, done: Result<(), Problem>) {
+        match done {
+            Ok(()) => drop(self.said.remove(of)),
+            Err(problem) => {
+                let text = problem.to_string();
+                if self.said.insert(of.to_owned(), text.clone()).as_ref() != Some(&text) {
+                    tracing::warn!(%problem, "{of} could not be brought in step with the org; it is tried again");
+                }
+            }
+        }
+    }
+}

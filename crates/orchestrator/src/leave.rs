@@ -1,0 +1,102 @@
+//! Leaving an org: said to the others, then its folder is moved aside. Nothing is deleted: what was not published is still there.
+
+use crate::{
+    clock, data_dir,
+    data_dir::storage,
+    limits,
+    machine::Machine,
+    members::{self, Parting},
+    org::Org,
+    table::Context,
+};
+use domain::{OrgName, Problem, role::Role};
+use forge::{Changed, NodeEvent, OrgState, Received};
+use std::{fs, path::PathBuf, sync::Arc, time::Instant};
+
+/// Leaves the org of this machine, or gives up joining one. Answers in words.
+pub(crate) async fn leave(context: &Context) -> Result<String, Problem> {
+    let machine = &context.machine;
+    let Ok(org) = context.org() else { return give_up(machine) };
+    let state = org.blocking(|org| org.state()).await?;
+    let said = match farewell(&org, &state)? {
+        None => "Nobody else belongs to it".to_owned(),
+        Some(device_only) => {
+            let name = org.name.clone();
+            let set = move |org: &Org, state: &OrgState| {
+                let how = Parting::Ended("left".into());
+                let device = state.device_of(&org.device).map(|d| d.name.clone()).unwrap_or_default();
+                let member = state.member_of(&org.member).map(|m| m.name.clone()).unwrap_or_default();
+                if device_only { members::remove_device(state, &device, &how) } else { members::remove_member(state, &member, &how) }
+            };
+            let changed = members::change(&org, &context.actor(&org), format!("Leave {name}"), set).await?;
+            tell(&org, changed).await?
+        }
+    };
+    machine.dismiss();
+    org.close().await;
+    let kept = aside(machine, &org.name)?;
+    Ok(format!("This machine has left {}. {said}. What was here is kept in {}.", org.name, kept.display()))
+}
+
+/// Whether only this device leaves, where the member has others; none: there is nobody to tell.
+fn farewell(org: &Org, state: &OrgState) -> Result<Option<bool>, Problem> {
+    let Some(member) = state.member_of(&org.member) else { return Ok(None) };
+    if state.devices.len() < 2 {
+        return Ok(None);
+    }
+    let owners = state.members.values().filter(|m| m.roles.contains(&Role::Owner)).count();
+    let alone = member.roles.contains(&Role::Owner) && owners == 1;
+    if alone && member.keys.first().is_some_and(|key| key.did == org.member) {
+        return Err(Problem::conflict("This is the key of the org's only owner: without it nobody could change the org any more.")
+            .next("Make somebody else an owner first: meshwork org role <member> --give owner."));
+    }
+    Ok(Some(member.keys.len() > 1))
+}
+
+/// Waits a moment until another device has it.
+async fn tell(org: &Arc<Org>, changed: Changed) -> Result<String, Problem> {
+    let heard = org
+        .blocking(|org| {
+            let events = org.node()?.events();
+            // An owner who leaves signs what follows from it too.
+            if let Err(problem) = org.forge.keep_org_charter(&org.rid) {
+                tracing::warn!(%problem, "the org's owners could not be brought in step");
+            }
+            org.announce(&org.rid, &[]);
+            let end = Instant::now() + limits::FAREWELL_WAIT;
+            while Instant::now() < end {
+                match events.next(limits::FAREWELL_WAIT) {
+                    Received::Event(NodeEvent::Synced { rid, .. }) if rid == org.rid => return Ok(true),
+                    Received::Closed => break,
+                    _ => {}
+                }
+            }
+            Ok(false)
+        })
+        .await?;
+    Ok(match (heard, changed) {
+        (true, Changed::InForce(_)) => "The others know",
+        (true, Changed::Proposed(_)) => "The owners know, and have to take the keys off the list",
+        (false, _) => "No other device could be told; ask an owner to remove this one",
+    }
+    .to_owned())
+}
+
+fn give_up(machine: &Machine) -> Result<String, Problem> {
+    let begun = machine.data.joining();
+    let joining = machine.give_up();
+    let Some(name) = begun.or_else(|| joining.map(|j| j.org.clone())) else {
+        return Err(Problem::conflict("This machine belongs to no org.").next("There is nothing to leave."));
+    };
+    let kept = aside(machine, &name)?;
+    Ok(format!("Joining {name} is given up. What was here is kept in {}.", kept.display()))
+}
+
+/// Moves an org's folder aside.
+fn aside(machine: &Machine, name: &OrgName) -> Result<PathBuf, Problem> {
+    let (from, left) = (machine.data.org(name).root, machine.data.left());
+    data_dir::make_private(&left)?;
+    let to = left.join(format!("{name}-{}", clock::run_id()));
+    fs::rename(&from, &to).map_err(|e| storage(&from, &e))?;
+    Ok(to)
+}

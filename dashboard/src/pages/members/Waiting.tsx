@@ -1,0 +1,135 @@
+// What waits for the owners: people and devices that knocked here, and changes of the org that need more signatures.
+import { useState } from "react";
+import type { Output } from "../../api/call";
+import { useAct, useMay, useRead } from "../../api/query";
+import { Badge } from "../../ui/Badge";
+import { Button } from "../../ui/Button";
+import { Ask } from "../../ui/Dialog";
+import { Section } from "../../ui/Page";
+import { Loaded } from "../../ui/State";
+import { Table } from "../../ui/Table";
+import { shortDid } from "../../ui/words";
+
+type Joiner = Output<"org.joiners">[number];
+type Proposal = Output<"org.proposals">[number];
+
+export function Joiners() {
+  const joiners = useRead("org.joiners", {});
+  const may = useMay("org.approve");
+  const approve = useAct("org.approve");
+  const reject = useAct("org.reject");
+  const [declined, decline] = useState<Joiner>();
+  const waits = (joiner: Joiner) => joiner.state === "waiting" || joiner.state === "proposed";
+  return (
+    <Loaded query={joiners} rows={1}>
+      {(all) => {
+        const list = all.filter(waits);
+        if (list.length === 0) return null;
+        return (
+          <Section title="Waiting to be let in">
+            <Table
+              label="Waiting to be let in"
+              rows={list}
+              keyOf={(joiner) => joiner.device}
+              columns={[
+                { title: "Who", cell: (joiner) => <b>{joiner.name}</b> },
+                { title: "Device", cell: (joiner) => joiner.device_name },
+                { title: "As", cell: (joiner) => ("role" in joiner.admits ? joiner.admits.role : `a device of ${joiner.admits.member}`) },
+                { title: "Key", cell: (joiner) => <code title={joiner.device}>{shortDid(joiner.device)}</code> },
+                {
+                  title: "Decide",
+                  end: true,
+                  cell: (joiner) =>
+                    joiner.state === "proposed" ? (
+                      <Badge word={{ text: "Waits for more owners", tone: "warn" }} />
+                    ) : (
+                      may && (
+                        <>
+                          <Button
+                            busy={approve.isPending && approve.variables.what === joiner.device}
+                            onClick={() => approve.mutate({ what: joiner.device })}
+                          >
+                            Let {joiner.name} in
+                          </Button>{" "}
+                          <Button onClick={() => decline(joiner)}>Decline {joiner.name}</Button>
+                        </>
+                      )
+                    ),
+                },
+              ]}
+            />
+            {declined && (
+              <Ask
+                title={`Decline ${declined.name}?`}
+                text="They are told, and need another ticket to ask again."
+                deed={`Decline ${declined.name}`}
+                open
+                onClose={() => decline(undefined)}
+                onYes={() => reject.mutate({ what: declined.device })}
+              />
+            )}
+          </Section>
+        );
+      }}
+    </Loaded>
+  );
+}
+
+export function Proposals() {
+  const proposals = useRead("org.proposals", {});
+  const may = useMay("org.approve");
+  const approve = useAct("org.approve");
+  const reject = useAct("org.reject");
+  return (
+    <Loaded query={proposals} rows={1}>
+      {(list) =>
+        list.length > 0 && (
+          <Section title="Changes that wait for owners">
+            <Table
+              label="Changes that wait for owners"
+              rows={list}
+              keyOf={(proposal) => proposal.id}
+              columns={[
+                { title: "Change", cell: (proposal) => <Change proposal={proposal} /> },
+                { title: "By", cell: (proposal) => proposal.by },
+                {
+                  title: "Approved",
+                  cell: (proposal) =>
+                    `${proposal.approved.length} of ${proposal.needed}${proposal.approved.length > 0 ? ": " : ""}${proposal.approved.join(", ")}`,
+                },
+                {
+                  title: "Decide",
+                  end: true,
+                  cell: (proposal) =>
+                    may && (
+                      <>
+                        {proposal.yours && (
+                          <Button
+                            busy={approve.isPending && approve.variables.what === proposal.id}
+                            onClick={() => approve.mutate({ what: proposal.id })}
+                          >
+                            Approve “{proposal.title}”
+                          </Button>
+                        )}{" "}
+                        <Button onClick={() => reject.mutate({ what: proposal.id })}>Reject “{proposal.title}”</Button>
+                      </>
+                    ),
+                },
+              ]}
+            />
+          </Section>
+        )
+      }
+    </Loaded>
+  );
+}
+
+function Change({ proposal }: { proposal: Proposal }) {
+  return (
+    <>
+      <b>{proposal.title}</b>
+      <div className="muted">{proposal.files.join(", ")}</div>
+      {proposal.problem && <div className="muted">{proposal.problem}</div>}
+    </>
+  );
+}
