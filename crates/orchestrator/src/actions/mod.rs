@@ -10,7 +10,7 @@ mod join;
 mod journal;
 mod member;
 mod org;
-mod patch;
+pub(crate) mod patch;
 mod project;
 mod quota;
 mod run;

@@ -9,6 +9,7 @@ import ui from "../../ui/ui.module.css";
 import { Backup } from "./Backup";
 import { BarModel } from "./BarModel";
 import { Quotas } from "./Quotas";
+import { Browsers } from "./Browsers";
 import css from "./Settings.module.css";
 import { Tokens } from "./Tokens";
 import { Webhook } from "./Webhook";
@@ -17,6 +18,7 @@ export default function Settings() {
   const { data: session } = useSession();
   const webhook = useMay("webhook.set");
   const tokens = useMay("token.list");
+  const browsers = useMay("session.list");
   const backup = useMay("backup.create");
   return (
     <Page title="Settings">
@@ -28,6 +30,7 @@ export default function Settings() {
       </Section>
       <BarModel />
       <Quotas />
+      {browsers && <Browsers />}
       {webhook && <Webhook />}
       {tokens && <Tokens />}
       {backup && <Backup />}
