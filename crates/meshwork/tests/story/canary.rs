@@ -120,7 +120,7 @@ async fn a_secret_of_every_kind_is_nowhere_after_a_whole_run() {
     // What an engine can find is spread by its own shell, the decoy with it.
     let see = "(env; cat /proc/*/environ /proc/*/cmdline) 2>/dev/null | tr -c '[:print:]' '\\n' > seen.txt; true";
     let tasks = format!(
-        "- [ ] T001 Look around for {decoy} [[shell:{see}]] [[write:found.txt={decoy}]] [[say:Seen {decoy}.]]\n\
+        "- [ ] T001 [P] Look around for {decoy} [[shell:{see}]] [[write:found.txt={decoy}]] [[say:Seen {decoy}.]]\n\
          - [ ] T002 [P] Wait with {decoy} [[slow:60]] [[say:{}]]\n",
         "word ".repeat(60)
     );
