@@ -127,6 +127,7 @@ impl Running {
 
 /// Runs until a signal.
 pub(crate) async fn run(root: &Path, up: cli::Up, json: bool) -> Result<ExitCode, Problem> {
+    no_image_of_memory();
     let mut ends = Ends::new()?;
     if DataDir::open(root)?.orgs().len() > 1 {
         return supervisor::run(root, up, json, ends).await;

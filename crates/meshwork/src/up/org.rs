@@ -41,6 +41,7 @@ impl Word {
 /// Serves one org until a signal, or until the supervisor is gone.
 pub(crate) async fn run(root: &Path, org: &str, args: cli::OrgProcess) -> Result<ExitCode, Problem> {
     go_with_the_supervisor();
+    super::no_image_of_memory();
     let mut ends = Ends::new()?;
     match serve(root, org.parse()?, args, &mut ends).await {
         Ok(()) => Ok(ExitCode::SUCCESS),
