@@ -2,7 +2,7 @@
 //!
 //! What is looked at is first shown to be searchable: a decoy that the run itself spreads is found in each place.
 
-use crate::support::{PASSES, have_engine, machine, project, storage, text, work};
+use crate::support::{PASSES, have_engine, idle, project, started, storage, text, work};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::{fs, path::Path, process::Stdio, time::Duration};
@@ -24,7 +24,11 @@ impl Secrets {
     }
 
     fn search(&self) -> Search {
-        Search::new(&self.0.iter().map(|(name, secret)| (*name, secret.as_str())).collect::<Vec<_>>())
+        self.search_with(&[])
+    }
+
+    fn search_with(&self, more: &[(&str, &str)]) -> Search {
+        Search::new(&self.0.iter().map(|(name, secret)| (*name, secret.as_str())).chain(more.iter().copied()).collect::<Vec<_>>())
     }
 
     async fn keep_in(&self, up: &Up, provider: &TokenServer) {
@@ -106,7 +110,8 @@ async fn a_secret_of_every_kind_is_nowhere_after_a_whole_run() {
     let (secrets, decoy) = (Secrets::new(), random_name("decoy-of-the-test"));
     let provider = TokenServer::start().await.unwrap();
     let model = ScriptedModel::requiring(secrets.of("api-key")).await.unwrap();
-    let mut up = machine().await;
+    // Everything that the program can say about itself is looked at too.
+    let mut up = started(idle().set("MESHWORK_LOG", "trace")).await;
     if !have_engine(&up, "codex").await {
         return;
     }
@@ -121,7 +126,7 @@ async fn a_secret_of_every_kind_is_nowhere_after_a_whole_run() {
     let see = "(env; cat /proc/*/environ /proc/*/cmdline) 2>/dev/null | tr -c '[:print:]' '\\n' > seen.txt; true";
     let tasks = format!(
         "- [ ] T001 [P] Look around for {decoy} [[shell:{see}]] [[write:found.txt={decoy}]] [[say:Seen {decoy}.]]\n\
-         - [ ] T002 [P] Wait with {decoy} [[slow:60]] [[say:{}]]\n",
+         - [ ] T002 [P] Wait with {decoy} [[slow:200]] [[say:{}]]\n",
         "word ".repeat(60)
     );
     project(&up, &name, &tasks, PASSES).await;
@@ -134,15 +139,14 @@ async fn a_secret_of_every_kind_is_nowhere_after_a_whole_run() {
     let live = up.start_task("T002", "bird").await;
     let look = || async { if model.calls().iter().any(|c| c.answer.is_some()) { Ok(()) } else { Err(json!("no call yet")) } };
     up.until("the engine waits for its model", look).await;
-    let mut decoys = Search::new(&[("decoy", &decoy)]);
-    assert!(alive(&mut decoys, &up, &live) >= 3, "runner, sandbox and engine");
-    for place in ["memory of process", "environ", "cmdline"] {
-        assert!(place != "memory of process" || decoys.found().iter().any(|s| s.place.contains(place)), "{place}: {:?}", decoys.found());
-    }
-    assert!(decoys.looked_bytes("a process of the run: memory") > 20_000_000, "the engine's memory was looked at");
-    let mut search = secrets.search();
-    alive(&mut search, &up, &live);
-    nowhere(&search, "while the engine lives");
+    // Held, so that it stays as it is while it is looked at.
+    up.ok(&["run", "pause", &live]).await;
+    let mut search = secrets.search_with(&[("decoy", &decoy)]);
+    assert!(alive(&mut search, &up, &live) >= 3, "runner, sandbox and engine");
+    let (decoys, others): (Vec<_>, Vec<_>) = search.found().iter().partition(|s| s.secret == "decoy");
+    assert!(decoys.iter().any(|s| s.place.contains("memory of process")), "{decoys:?}");
+    assert!(search.looked_bytes("a process of the run: memory") > 20_000_000, "the engine's memory was looked at");
+    assert!(others.is_empty() && search.unreadable().is_empty(), "while the engine lives: {others:#?} {:#?}", search.unreadable());
     up.ok(&["run", "stop", &live]).await;
     up.ended(&live).await;
 
@@ -163,7 +167,7 @@ async fn a_secret_of_every_kind_is_nowhere_after_a_whole_run() {
 
     let id = text(&run["id"]);
     // The search finds what was spread, in every place and packing that there is by itself.
-    decoys.clear();
+    let mut decoys = Search::new(&[("decoy", &decoy)]);
     on_disk(&mut decoys, &up, &[]);
     answers(&mut decoys, &up, &id, &patch).await;
     for (place, packed) in

@@ -1,25 +1,27 @@
 //! What is packed within bytes: gzip (RFC 1952), zlib (RFC 1950), zstd (RFC 8878), wherever it begins.
 
 use miniz_oxide::inflate::{self, core::inflate_flags};
-use std::io::Read as _;
+use regex::bytes::Regex;
+use std::{io::Read as _, sync::LazyLock};
 
 /// How much of one packed thing is looked at.
 const UNPACKED_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// What is smaller than this holds no secret.
 const UNPACKED_BYTES_MIN: usize = 8;
 
+/// How each begins; of zlib the usual window and every level.
+static BEGINS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?-u:\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]|\x28\xb5\x2f\xfd)").unwrap_or_else(|e| unreachable!("{e}")));
+
 /// Everything that could be unpacked, with how it was packed. What breaks off is looked at as far as it goes.
 pub(super) fn unpacked(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let mut found = vec![];
-    for at in 0..bytes.len().saturating_sub(3) {
-        let rest = &bytes[at..];
+    for begin in BEGINS.find_iter(bytes) {
+        let rest = &bytes[begin.start()..];
         let inside = match rest[..2] {
-            [0x1f, 0x8b] if rest[2] == 8 => gzip(rest).map(|inside| ("gzip", inside)),
-            // RFC 1950: the first two bytes are a multiple of 31.
-            [0x78, flags] if (0x7800 + u16::from(flags)) % 31 == 0 && flags & 0x20 == 0 => {
-                Some(("zlib", inflated(rest, inflate_flags::TINFL_FLAG_PARSE_ZLIB_HEADER)))
-            }
-            [0x28, 0xb5] if rest.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) => Some(("zstd", zstd(rest))),
+            [0x1f, 0x8b] => gzip(rest).map(|inside| ("gzip", inside)),
+            [0x78, _] => Some(("zlib", inflated(rest, inflate_flags::TINFL_FLAG_PARSE_ZLIB_HEADER))),
+            [0x28, 0xb5] => Some(("zstd", zstd(rest))),
             _ => None,
         };
         found.extend(inside.filter(|(_, inside)| inside.len() >= UNPACKED_BYTES_MIN));
