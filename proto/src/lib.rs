@@ -10,3 +10,8 @@ pub mod join {
 pub mod run {
     tonic::include_proto!("meshwork.run.v1");
 }
+
+/// Devices of an org (`mesh.proto`).
+pub mod mesh {
+    tonic::include_proto!("meshwork.mesh.v1");
+}

@@ -189,7 +189,7 @@ fn device() -> Did {
 }
 
 fn event(device: &Did, body: Body) -> Event {
-    Event { version: event::VERSION, at: Timestamp(1_700_000_000_000), actor: device.clone(), via: None, body }
+    Event { version: event::VERSION, at: Timestamp(1_700_000_000_000), actor: device.clone(), via: None, told: None, body }
 }
 
 /// Something to note that changes nothing.

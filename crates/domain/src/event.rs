@@ -9,7 +9,7 @@ mod joining;
 pub mod kind;
 mod projection;
 
-pub use fact::{Event, VERSION};
+pub use fact::{Event, Told, VERSION};
 pub use projection::{Before, Projected, project, spent_id};
 
 use crate::{

@@ -76,6 +76,11 @@ pub enum Refusal {
         /// Why.
         message: String,
     },
+    /// The engine that the agent drives is not installed there.
+    Engine {
+        /// Which.
+        engine: String,
+    },
     /// The device is being reclaimed or shut down.
     Closing,
 }
@@ -114,6 +119,9 @@ impl Refusal {
             Self::Expired => "The request's time is over; ask again.".into(),
             Self::Manifest { message } => format!("The signed manifest is not in order: {message}"),
             Self::NotAllowed { message } | Self::NotKnown { message } => message.clone(),
+            Self::Engine { engine } => {
+                format!("The engine {engine} is not installed there; `meshwork engine install {engine}` on that device fetches it.")
+            }
             Self::Closing => "It is being shut down or reclaimed by its owner.".into(),
         }
     }

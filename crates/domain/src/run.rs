@@ -4,11 +4,11 @@ mod reason;
 mod runner;
 
 pub use reason::Reason;
-pub use runner::{AgentJob, Order, PlanStep, RunSpec, RunnerEvent, RunnerJob, Tick, Tools, TurnOutcome};
+pub use runner::{AgentJob, Order, PlanStep, RunSpec, RunnerEvent, RunnerJob, Tick, Tools, TurnOutcome, Wish};
 
 use crate::{
-    AgentName, Did, Hash, LeaseId, Oid, PatchId, ProjectName, RevisionId, RunId, TaskRef, Timestamp, capacity::Resources, manifest::Class,
-    usage::Usage,
+    AgentName, Did, Hash, LeaseId, Oid, PatchId, ProjectName, RevisionId, RunId, TaskRef, Timestamp, capacity::Resources, event::Told,
+    manifest::Class, usage::Usage,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -111,6 +111,12 @@ pub struct Run {
     pub member: Did,
     /// Which device asked.
     pub requester: Did,
+    /// Which device was asked for, where the person named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<Did>,
+    /// What the device that executes it told last, where that is another: as of then everything here is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
     /// Which device executes, once leased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Did>,
@@ -229,6 +235,14 @@ pub struct Run {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+}
+
+impl Run {
+    /// The other device that executes it, or is asked to, for this one that asks.
+    pub fn elsewhere(&self, here: &Did) -> Option<&Did> {
+        let there = self.device.as_ref().or(self.on.as_ref())?;
+        (self.requester == *here && there != here).then_some(there)
+    }
 }
 
 /// A state that a run entered.

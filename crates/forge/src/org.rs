@@ -22,8 +22,8 @@ use domain::{
     quota::Quotas,
     role::Role,
 };
-pub(crate) use files::{line_of, parse};
 use files::{READ, validate, write};
+pub(crate) use files::{line_of, parse};
 use std::collections::BTreeMap;
 
 /// The branch of the org repository.

@@ -61,6 +61,9 @@ pub(crate) enum Verb {
     /// Patches: list, read, review, merge.
     #[command(subcommand)]
     Patch(Patch),
+    /// Devices of the org: list them, and whether each can be reached.
+    #[command(subcommand)]
+    Device(Device),
     /// Trace a patch, commit or run back to who asked for it, each link checked.
     Trace(Trace),
     /// Credentials, encrypted on this machine.
@@ -113,6 +116,9 @@ pub(crate) struct Up {
     /// alone, where nothing is said.
     #[arg(long, value_name = "ADDR")]
     pub(crate) join_listen: Option<SocketAddr>,
+    /// Where other devices of the org are accepted; the usual port of loopback, or a free one, where nothing is said.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) mesh_listen: Option<SocketAddr>,
     /// Do not open a browser.
     #[arg(long)]
     pub(crate) no_open: bool,
@@ -135,6 +141,12 @@ pub(crate) struct OrgProcess {
     /// As of `up`.
     #[arg(long)]
     pub(crate) slots: Option<u32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Device {
+    /// List the devices.
+    List,
 }
 
 #[derive(Debug, Args)]

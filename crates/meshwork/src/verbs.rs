@@ -124,6 +124,10 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
         Verb::Token(token) => return tokens(client, token, json).await,
         Verb::Journal(journal) => return journals(client, journal, json).await,
         Verb::Ask(ask) => return ask::ask(client, ask, json).await,
+        Verb::Device(cli::Device::List) => {
+            let value = client.call("device.list", json!({})).await?;
+            output::show(&value, json, show::devices)?;
+        }
         Verb::Capacity => {
             let (value, names) = both(client, "device.capacity", json!({}), json).await?;
             output::show(&value, json, |v| show::capacity(v, &names))?;

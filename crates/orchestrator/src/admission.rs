@@ -67,7 +67,7 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
             runs.extend(view.get(kind::RUN, id.as_str())?);
         }
         let known: Option<Run> = view.get(kind::RUN, manifest.run.as_str())?;
-        let own = Taken::by(&runs);
+        let own = Taken::by(&on(runs, &device));
         let turn = match room.turn() {
             Ok(turn) => turn,
             Err(problem) if problem.passes() => {
@@ -107,7 +107,7 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
         bodies.push(Body::RunMoved { run: taken.run.clone(), to: RunState::Starting, reason: None });
         Ok(bodies
             .into_iter()
-            .map(|body| Event { version: domain::event::VERSION, at: now, actor: device.clone(), via: None, body })
+            .map(|body| Event { version: domain::event::VERSION, at: now, actor: device.clone(), via: None, told: None, body })
             .collect())
     });
     decided.await?;
@@ -152,6 +152,8 @@ pub fn new_run(id: domain::RunId, class: Class, project: domain::ProjectName, me
         agent: None,
         member,
         requester,
+        on: None,
+        told: None,
         device: None,
         manifest: None,
         envelope: None,
@@ -242,17 +244,23 @@ impl DeviceLimits {
     }
 }
 
+/// Of these runs those that are, or may be, on this device; others take nothing of it.
+pub(crate) fn on(runs: Vec<Run>, device: &Did) -> Vec<Run> {
+    runs.into_iter().filter(|r| r.device.as_ref().is_none_or(|there| there == device)).collect()
+}
+
 /// Says to the other orgs of the machine what this one takes now.
 ///
 /// # Errors
 /// When the journal cannot be read, or the room's file not be written.
 pub async fn tell_room(org: &Org) -> Result<(), Problem> {
-    let room = org.room.clone();
+    let (room, device) = (org.room.clone(), org.device.clone());
     let told = org.store.append_if(move |view| {
         let ids: Vec<domain::RunId> = view.list(kind::ACTIVE, Order::Oldest, limits::RUNS_MAX)?;
         let mut taken = Taken::default();
         for id in &ids {
-            taken = taken.plus(Taken::by(&view.get::<Run>(kind::RUN, id.as_str())?));
+            let run: Option<Run> = view.get(kind::RUN, id.as_str())?;
+            taken = taken.plus(Taken::by(&on(run.into_iter().collect(), &device)));
         }
         room.tell(taken).map(|()| vec![])
     });

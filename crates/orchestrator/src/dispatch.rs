@@ -1,8 +1,8 @@
 //! The dispatcher: looks at the queued runs and brings each one step nearer. Takes no input, may run at any time.
 
-use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, tasks::Board};
+use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, remote, tasks::Board};
 use domain::{
-    Problem, RunId,
+    Did, Problem, RunId,
     capacity::{Resources, Taken},
     event::{Body, kind},
     lease::Admission,
@@ -73,6 +73,16 @@ pub(crate) fn tries_again(run: &Run, message: String) -> Reason {
 
 /// Tries to place one run; it stays queued, with the reason, while it must wait.
 async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
+    let there = run.elsewhere(&org.device).cloned();
+    if let Some(device) = &there {
+        if org.remote.busy(&run.id) {
+            return Ok(());
+        }
+        if let Some(sealed) = asked_before(org, run)? {
+            remote::ask(org, &run.id, device, sealed);
+            return Ok(());
+        }
+    }
     let (name, wanted) = (run.project.clone(), run.clone());
     let drafted = org.blocking(move |org| {
         let board = Board::read(org, &org.project(Some(&name))?)?;
@@ -87,11 +97,15 @@ async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
         Err(Reason::Completed) => {
             return move_waiting(org, &run.id, vec![], RunState::Cancelled, Some(Reason::Completed)).await.map(drop);
         }
-        Err(reason) => return wait(org, run, reason).await,
+        Err(reason) => return wait(org, &run.id, reason).await,
     };
-    let decision = judge(org, &manifest).await?;
-    if decision.order.is_empty() {
-        return refused(org, run, decision.verdicts.into_iter().flat_map(|v| v.refusals).collect()).await;
+    // Of another device nothing is known beforehand: it answers for itself.
+    let decision = match there {
+        Some(_) => None,
+        None => Some(judge(org, &manifest).await?),
+    };
+    if let Some(decision) = decision.as_ref().filter(|d| d.order.is_empty()) {
+        return refused(org, &run.id, &org.device, decision.verdicts.iter().flat_map(|v| v.refusals.clone()).collect()).await;
     }
     let signing = org.forge.clone();
     let sealed = envelope::seal(&manifest, manifest::PAYLOAD_TYPE, &org.device, move |message| Ok(signing.sign_as_device(message)))?;
@@ -107,14 +121,53 @@ async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
         return Ok(());
     }
     crate::fault::held(org, RunState::Placing).await;
-    ask(org, run, &decision, &sealed).await
+    match (decision, there) {
+        (Some(decision), _) => ask(org, run, &decision, &sealed).await,
+        (None, Some(device)) => {
+            remote::ask(org, &run.id, &device, sealed);
+            Ok(())
+        }
+        (None, None) => Ok(()),
+    }
+}
+
+/// What another device was sent of a run, and did not answer: the very same is sent again while it counts, since it may have arrived.
+fn asked_before(org: &Org, run: &Run) -> Result<Option<envelope::Envelope>, Problem> {
+    if run.state != RunState::Placing || run.envelope.is_none() {
+        return Ok(None);
+    }
+    let (manifest, sealed) = lifecycle::manifest(org, run)?;
+    Ok((clock::now() < manifest.expires).then_some(sealed))
+}
+
+/// Notes that another device refused a run.
+pub(crate) async fn refused_elsewhere(org: &Arc<Org>, run: &RunId, device: &Did, reasons: Vec<Refusal>) -> Result<(), Problem> {
+    refused(org, run, device, reasons).await
+}
+
+/// Notes, once, why another device did not answer; it is asked again.
+pub(crate) async fn unanswered(org: &Arc<Org>, id: &RunId, problem: &Problem) -> Result<(), Problem> {
+    if !problem.passes() {
+        return move_waiting(org, id, vec![], RunState::Failed, Some(Reason::Refused { message: problem.to_string() })).await.map(drop);
+    }
+    let reason = Some(Reason::WaitsForDevice { message: problem.to_string() });
+    let now: Option<Run> = org.store.get(kind::RUN, id.as_str())?;
+    if now.is_some_and(|r| r.reason == reason) {
+        return Ok(());
+    }
+    move_waiting(org, id, vec![], RunState::Placing, reason).await.map(drop)
+}
+
+/// Has the dispatcher look again.
+pub(crate) fn wake(org: &Org) {
+    org.wake.notify_one();
 }
 
 /// What every device would say to a manifest.
 async fn judge(org: &Arc<Org>, manifest: &Manifest) -> Result<placement::Decision, Problem> {
     let wanted = manifest.clone();
     org.blocking(move |org| {
-        let runs = org.active_runs()?;
+        let runs = admission::on(org.active_runs()?, &org.device);
         // What other orgs take matters when it is admitted; where they have not told yet, it is that which refuses.
         let others = org.room.others().unwrap_or_default();
         let capacity = admission::DeviceLimits::of(org).capacity(Taken::by(&runs), others, wanted.class);
@@ -138,17 +191,17 @@ async fn ask(org: &Arc<Org>, run: &Run, decision: &placement::Decision, sealed: 
             }
         }
     }
-    refused(org, run, refusals).await
+    refused(org, &run.id, &org.device, refusals).await
 }
 
 /// Nobody takes it: it waits where that can help, and fails where it cannot.
-async fn refused(org: &Arc<Org>, run: &Run, refusals: Vec<Refusal>) -> Result<(), Problem> {
+async fn refused(org: &Arc<Org>, run: &RunId, device: &Did, refusals: Vec<Refusal>) -> Result<(), Problem> {
     let message = refusals.iter().map(Refusal::text).collect::<Vec<_>>().join(" ");
     if refusals.iter().all(Refusal::passes) {
         return wait(org, run, Reason::WaitsForRoom { message }).await;
     }
-    let refused = Body::RunRefused { run: run.id.clone(), device: org.device.clone(), reasons: refusals };
-    move_waiting(org, &run.id, vec![refused], RunState::Failed, Some(Reason::Refused { message })).await.map(drop)
+    let refused = Body::RunRefused { run: run.clone(), device: device.clone(), reasons: refusals };
+    move_waiting(org, run, vec![refused], RunState::Failed, Some(Reason::Refused { message })).await.map(drop)
 }
 
 /// Moves a run that has no device yet; says whether it still had none.
@@ -167,12 +220,12 @@ async fn move_waiting(org: &Arc<Org>, id: &RunId, mut bodies: Vec<Body>, to: Run
 }
 
 /// Notes why a run waits, once for each reason.
-async fn wait(org: &Arc<Org>, run: &Run, reason: Reason) -> Result<(), Problem> {
-    let now: Option<Run> = org.store.get(kind::RUN, run.id.as_str())?;
+async fn wait(org: &Arc<Org>, run: &RunId, reason: Reason) -> Result<(), Problem> {
+    let now: Option<Run> = org.store.get(kind::RUN, run.as_str())?;
     if now.is_some_and(|r| r.state == RunState::Queued && r.reason.as_ref() == Some(&reason)) {
         return Ok(());
     }
-    move_waiting(org, &run.id, vec![], RunState::Queued, Some(reason)).await.map(drop)
+    move_waiting(org, run, vec![], RunState::Queued, Some(reason)).await.map(drop)
 }
 
 /// Why a run cannot start yet.

@@ -184,3 +184,37 @@ pub const FAREWELL_WAIT: Duration = Duration::from_secs(10);
 pub const ORG_FETCH_EVERY: Duration = Duration::from_secs(60);
 /// As before, while a change of the org waits for others' signatures.
 pub const ORG_FETCH_UNSETTLED: Duration = Duration::from_secs(4);
+/// How long a device may take to answer a signed manifest.
+pub(crate) const SCHEDULE_WAIT: Duration = Duration::from_secs(30);
+/// How long the device that asked for a run may be away when its delegation is needed.
+pub(crate) const DELEGATION_WAIT: Duration = Duration::from_secs(60);
+/// The pause before another device is called again; it doubles each time where it is followed.
+pub(crate) const REMOTE_PAUSE: Duration = Duration::from_millis(250);
+/// The longest such pause.
+pub(crate) const REMOTE_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How often the executor of a run says that it is there, when there is nothing to tell.
+pub(crate) const WATCH_BEAT: Duration = Duration::from_secs(5);
+/// For how long nothing may be heard on a connection before it is made anew.
+pub(crate) const WATCH_SILENCE: Duration = Duration::from_secs(20);
+/// How many facts wait for a slow reader on another device.
+pub(crate) const FACTS_AHEAD_MAX: usize = 256;
+/// How many packets of log lines wait for a slow reader on another device.
+pub(crate) const LOG_AHEAD_MAX: usize = 8;
+/// How many chunks of a tunnel wait for a slow reader on another device.
+pub(crate) const TUNNEL_CHUNKS_AHEAD: usize = 4;
+/// How long the executor of a run may take for a person's wish: longer than its runner may.
+pub(crate) const WISH_WAIT: Duration = Duration::from_secs(30);
+/// How long a device may take to say that it is there.
+pub(crate) const PROBE_WAIT: Duration = Duration::from_secs(3);
+/// How often it is looked who belongs to the org; who does not any more is cut off within that.
+pub(crate) const MEMBERS_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often Radicle nodes of other devices that are not connected are called.
+pub(crate) const NEIGHBOURS_EVERY: Duration = Duration::from_secs(5);
+/// In how many rounds once a device calls one whose turn it would be.
+pub(crate) const NEIGHBOURS_OTHER_ROUNDS: u32 = 4;
+/// How often a repository is fetched from another device before that is given up for the moment.
+pub(crate) const FETCH_TRIES: usize = 4;
+/// How often it is looked for a patch that another device published before its connection is made anew.
+pub(crate) const PATCH_LOOKS: usize = 20;
+/// How long a gateway may be away before a run that needs it is frozen.
+pub(crate) const GATEWAY_GRACE: Duration = Duration::from_secs(2);

@@ -25,6 +25,8 @@ pub struct Options {
     pub executable: PathBuf,
     /// Where the Radicle node listens; none: a port of the default if free, else any.
     pub radicle_listen: Option<SocketAddr>,
+    /// Where other devices of the org are accepted; none: the usual port of loopback if free, else any.
+    pub mesh_listen: Option<SocketAddr>,
     /// Whether the demo acts as the member; the journal says so.
     pub demo: bool,
     /// Where the Join port listens; none: the usual port if free, else any.

@@ -105,7 +105,9 @@ pub async fn merge(org: &Arc<Org>, actor: &Actor, project: &Project, patch: &Pat
 /// Checks the result of the merge in a fresh sandbox.
 async fn check(org: &Arc<Org>, board: &Board, made_by: Option<&Run>, commit: &Oid) -> Result<Vec<CheckResult>, Problem> {
     // A fast-forward's result is the very commit that was checked, by definitions that are no older than its base.
-    let known = made_by.filter(|r| r.commit.as_ref() == Some(commit) && r.checks.iter().all(|c| c.passed)).map(|r| r.checks.clone());
+    // What another device says that its checks said is that device's word: here they are made anew.
+    let known = made_by.filter(|r| r.commit.as_ref() == Some(commit) && r.checks.iter().all(|c| c.passed));
+    let known = known.filter(|r| r.device.as_ref() == Some(&org.device)).map(|r| r.checks.clone());
     let subject = made_by.map(|r| &r.id);
     if let Some(checks) = known {
         return Ok(checks);
@@ -191,7 +193,8 @@ async fn rebase(
     };
     let mut view = board.task(Some(&task.feature), &task.task)?.clone();
     view.state = TaskState::InReview { patch: patch.id.clone() };
-    let run = queue(org, actor, &view, agent, true).await.map_err(|p| conflict.because(p.to_string()))?;
+    let run =
+        queue(org, actor, &view, agent, made_by.and_then(|r| r.on.as_ref()), true).await.map_err(|p| conflict.because(p.to_string()))?;
     org.wake.notify_one();
     Ok(Outcome::Rebasing { patch: patch.id.clone(), paths, run })
 }

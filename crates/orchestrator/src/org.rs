@@ -16,6 +16,7 @@ use crate::{
     merging::Merging,
     mirror,
     profile::{self, Profile},
+    remote::{self, Remote},
     room::Room,
     webhook,
 };
@@ -106,6 +107,8 @@ pub struct Org {
     pub kept: Notify,
     /// Where the Join port is, while it is open.
     pub join_port: tokio::sync::Mutex<Option<SocketAddr>>,
+    /// The other devices of the org.
+    pub remote: Remote,
     node: Mutex<Option<Arc<Node>>>,
     _lock: Lock,
 }
@@ -227,12 +230,16 @@ impl Org {
         org.record(&org.device, vec![Body::DeviceStarted { version: env!("CARGO_PKG_VERSION").into(), demo: org.options.demo }]).await?;
         let changes = follow::listen(&org)?;
         join::keep_open(&org).await?;
+        remote::open(&org).await?;
         recover::recover(&org).await?;
+        remote::follow_all(&org)?;
         org.tasks.spawn(dispatch::dispatch(org.clone()));
         org.tasks.spawn(webhook::follow(org.clone()));
         org.tasks.spawn(mirror::keep(org.clone()));
         org.tasks.spawn(keep::keep(org.clone()));
         org.tasks.spawn(follow::follow(org.clone(), changes));
+        org.tasks.spawn(remote::keep(org.clone()));
+        org.tasks.spawn(remote::keep_connected(org.clone()));
         Ok(org)
     }
 
@@ -256,6 +263,10 @@ impl Org {
         let vault = Arc::new(crate::unlock::open(&dir.vault())?);
         let node = start_node(&forge, &dir, &options)?;
         let head = watch::Sender::new(forge.org_head(&record.rid)?);
+        let signing = forge.clone();
+        let sign: identity::certificate::Sign = Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message)));
+        let devices = forge.org_state(&record.rid)?.devices.into_values().map(|d| d.did).collect();
+        let remote = Remote::new(&record.name, &device, sign, devices);
         let org = Self {
             name: record.name,
             rid: record.rid,
@@ -285,6 +296,7 @@ impl Org {
             head,
             kept: Notify::new(),
             join_port: tokio::sync::Mutex::default(),
+            remote,
             node: Mutex::new(Some(Arc::new(node))),
             _lock: lock,
             dir,
@@ -309,7 +321,7 @@ impl Org {
     /// An event as of now.
     pub fn event(&self, actor: impl Into<Actor>, body: Body) -> Event {
         let Actor { did, via } = actor.into();
-        Event { version: event::VERSION, at: clock::now(), actor: did, via, body }
+        Event { version: event::VERSION, at: clock::now(), actor: did, via, told: None, body }
     }
 
     /// Writes facts into the journal; they are on disk when this returns.
@@ -438,6 +450,7 @@ impl Org {
         if let Err(problem) = admission::tell_room(self).await {
             tracing::warn!(%problem, "what runs gave back is known to other orgs only after the next start");
         }
+        self.remote.over.cancel();
         let node = self.node.lock().unwrap_or_else(PoisonError::into_inner).take();
         let _ = blocking(move || node.map_or(Ok(()), |node| node.stop())).await;
     }

@@ -381,7 +381,8 @@ fn begin(connection: &Connection, dir: &Path, signer: &Signer) -> Result<(), Pro
 
 /// The first event of an incarnation that goes on from a backup.
 fn restored_event(signer: &Signer, restored: bool) -> Result<Vec<Prepared>, Problem> {
-    let event = Event { version: event::VERSION, at: chain::now(), actor: signer.device.clone(), via: None, body: Body::Restored };
+    let event =
+        Event { version: event::VERSION, at: chain::now(), actor: signer.device.clone(), via: None, told: None, body: Body::Restored };
     session::prepare(if restored { vec![event] } else { vec![] })
 }
 

@@ -291,6 +291,8 @@ impl Batch {
             self.say_dropped(state)?;
         }
         self.push(state, entry.seq, &line);
+        // A copy of a log that was full: what follows has gaps there, and here too.
+        self.truncated |= entry.event.get("type").and_then(Value::as_str) == Some("truncated");
         Ok(())
     }
 

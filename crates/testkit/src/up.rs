@@ -60,6 +60,8 @@ pub struct Up {
     sign_in: String,
     listen: String,
     env: Vec<(String, String)>,
+    /// Where the Radicle node and other devices are listened to.
+    others_at: [String; 2],
     http: reqwest::Client,
     // Removed last.
     dir: TempDir,
@@ -84,7 +86,17 @@ impl Up {
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let dir = tempfile::Builder::new().prefix("mw-test-").tempdir().unwrap();
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { program: program.into(), child: None, url: String::new(), sign_in: String::new(), listen: ANY_PORT.into(), env, http, dir }
+        Self {
+            program: program.into(),
+            child: None,
+            url: String::new(),
+            sign_in: String::new(),
+            listen: ANY_PORT.into(),
+            env,
+            others_at: [ANY_PORT, ANY_PORT].map(str::to_owned),
+            http,
+            dir,
+        }
     }
 
     /// Sets a variable of its environment; an empty one counts as not set.
@@ -94,12 +106,20 @@ impl Up {
         self
     }
 
+    /// Has the Radicle node and the port for other devices listen at these addresses.
+    #[must_use]
+    pub fn listening(mut self, radicle: &str, mesh: &str) -> Self {
+        self.others_at = [radicle, mesh].map(str::to_owned);
+        self
+    }
+
     /// Starts `up` on the folder, and waits until it serves.
     pub async fn begin(&mut self) {
         assert!(self.child.is_none(), "it runs already");
         let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
         let mut command = self.command();
-        command.args(["--json", "up", "--listen", &self.listen, "--radicle-listen", "127.0.0.1:0", "--no-open"]);
+        let [radicle, mesh] = &self.others_at;
+        command.args(["--json", "up", "--listen", &self.listen, "--radicle-listen", radicle, "--mesh-listen", mesh, "--no-open"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

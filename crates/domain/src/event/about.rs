@@ -1,4 +1,4 @@
-//! Which run an event is about.
+//! Which run an event is about, and who may tell it.
 
 use super::Body;
 use crate::RunId;
@@ -32,5 +32,37 @@ impl Body {
             | Self::PatchPublished { run, .. } => Some(run),
             _ => None,
         }
+    }
+
+    /// Whether the device that executes a run may tell this of it to the one that asked for it. What the requester decides itself
+    /// (that it is queued and placed, which key it delegates to, what its gateway counts) is none of it.
+    pub fn of_executor(&self) -> bool {
+        matches!(
+            self,
+            Self::RunLeased { .. }
+                | Self::LeaseRenewed { .. }
+                | Self::RunEndAsked { .. }
+                | Self::RunRecovered { .. }
+                | Self::RunMoved { .. }
+                | Self::RunPaused { .. }
+                | Self::RunCheckpointed { .. }
+                | Self::CheckpointDropped { .. }
+                | Self::RunCommitted { .. }
+                | Self::WorkKept { .. }
+                | Self::WorkDropped { .. }
+                | Self::MessageSent { .. }
+                | Self::MessageDelivered { .. }
+                | Self::MessageRefused { .. }
+                | Self::QuestionAsked { .. }
+                | Self::QuestionAnswered { .. }
+                | Self::SandboxStopped { .. }
+                | Self::ChecksEnded { .. }
+                | Self::PatchPublished { .. }
+        )
+    }
+
+    /// Whether it is about a run of checks that the executor itself asks for, on the work of the run that it executes.
+    pub fn of_checks(&self) -> bool {
+        self.of_executor() || matches!(self, Self::RunQueued { .. } | Self::RunPlaced { .. } | Self::RunDelegated { .. })
     }
 }

@@ -20,7 +20,21 @@ pub struct Event {
     /// By which door they came in; none for what a device did by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Via>,
+    /// Which other device told this of a run that it executes for us; none: this device's own fact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
     /// What.
     #[serde(flatten)]
     pub body: Body,
+}
+
+/// Where a fact comes from that another device told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Told {
+    /// The device, which executes the run.
+    pub device: Did,
+    /// The fact's number in that device's journal.
+    pub seq: u64,
+    /// When it was heard here, by this device's clock.
+    pub heard_at: Timestamp,
 }

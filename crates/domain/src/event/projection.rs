@@ -122,6 +122,9 @@ fn spent(before: Before<'_>, event: &Event, whose: &[String], usage: Usage) -> R
 }
 
 fn change_run(run: &mut Run, event: &Event) {
+    if event.told.is_some() {
+        run.told.clone_from(&event.told);
+    }
     match &event.body {
         Body::RunPlaced { manifest, envelope, base, spec_hash, from, .. } => {
             run.from.clone_from(from);
@@ -154,6 +157,7 @@ fn change_run(run: &mut Run, event: &Event) {
             if *to == RunState::Queued {
                 run.tries += u32::from(matches!(reason, Some(Reason::TriesAgain { .. })));
                 (run.lease, run.lease_until, run.reserved, run.device, run.key, run.started_at) = (None, None, None, None, None, None);
+                run.told = None;
             }
             if to.ended() {
                 run.ended_at = Some(event.at);
@@ -274,7 +278,7 @@ mod tests {
             "state": "working", "queued_at": 0,
         });
         let mut run: Run = serde_json::from_value(run).unwrap_or_else(|e| unreachable!("{e}"));
-        let event = |body| Event { version: 1, at: crate::Timestamp(0), actor: run.member.clone(), via: None, body };
+        let event = |body| Event { version: 1, at: crate::Timestamp(0), actor: run.member.clone(), via: None, told: None, body };
         let id = run.id.clone();
         let events: Vec<Event> = (0..VIOLATIONS_KEPT_MAX + 5)
             .map(|n| event(Body::SandboxStopped { run: id.clone(), what: n.to_string() }))

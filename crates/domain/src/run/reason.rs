@@ -30,6 +30,16 @@ pub enum Reason {
         /// Not before this.
         at: Timestamp,
     },
+    /// The device that was asked for cannot be reached: it is tried again.
+    WaitsForDevice {
+        /// What is known.
+        message: String,
+    },
+    /// It needs its requester's gateway, which cannot be reached: it is frozen, its work is saved, and it goes on when that is back.
+    WaitsForGateway {
+        /// The requester's device.
+        device: Did,
+    },
     /// No device will ever take it as it is.
     Refused {
         /// What they said.
@@ -133,6 +143,10 @@ impl Reason {
             Self::WaitsForRoom { message } => format!("It waits for room: {message}"),
             Self::TriesAgain { message, tries, .. } => {
                 format!("It could not start yet, and is tried again (tried {tries} of {START_TRIES_MAX} times): {message}")
+            }
+            Self::WaitsForDevice { message } => format!("It waits for the device that was asked for: {message}"),
+            Self::WaitsForGateway { device } => {
+                format!("It is frozen, its work is saved, and it waits for the gateway of {device}, which cannot be reached now.")
             }
             Self::Refused { message } => format!("No device takes it as it is: {message}"),
             Self::ReviewLimit { waiting } => {

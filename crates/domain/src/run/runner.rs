@@ -268,6 +268,33 @@ pub enum RunnerEvent {
     },
 }
 
+/// What a person wants of a run, as it goes to the device that executes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "wish", rename_all = "snake_case")]
+pub enum Wish {
+    /// That the agent gets a message.
+    Message {
+        /// The text.
+        text: String,
+    },
+    /// That a question is answered.
+    Answer {
+        /// The question's id; the only open one where nothing is said.
+        question: Option<String>,
+        /// The option's id, or `allow` or `deny`.
+        option: String,
+    },
+    /// That it is frozen.
+    Pause,
+    /// That it goes on.
+    Resume,
+    /// That it ends.
+    End {
+        /// Why.
+        reason: Reason,
+    },
+}
+
 /// What the host orders a runner to do. Carried out once each, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "order", rename_all = "snake_case")]

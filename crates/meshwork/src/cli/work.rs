@@ -32,6 +32,9 @@ pub(crate) enum Task {
         /// The agent.
         #[arg(long, short)]
         agent: Option<String>,
+        /// The device that is to execute them; this one where nothing is said.
+        #[arg(long, value_name = "DEVICE")]
+        on: Option<String>,
         /// Follow until all have ended.
         #[arg(long, short)]
         wait: bool,

@@ -13,6 +13,30 @@ use domain::{
 };
 use serde_json::Value;
 
+/// The org's devices, and whether each can be reached.
+pub(crate) fn devices(value: &Value) -> Result<String, Problem> {
+    let now = text::now();
+    let mut rows = Vec::new();
+    for device in value.as_array().into_iter().flatten() {
+        let heard: Option<Timestamp> = typed_at(device, "heard_at")?;
+        let (tone, reach) = match (device["here"] == true, device["reachable"] == true) {
+            (true, _) => (Tone::Good, "this device".to_owned()),
+            (_, true) => (Tone::Good, "reachable".to_owned()),
+            _ => (Tone::Bad, heard.map_or_else(|| "not reachable".into(), |at| format!("not reachable; heard {}", ago(at, now)))),
+        };
+        let addresses: Vec<String> = typed_at(device, "addresses")?;
+        rows.push(vec![
+            cell(clean(&at(device, &["name"]))),
+            cell(clean(&at(device, &["owner"]))),
+            toned(tone, reach),
+            cell(at(device, &["runs"])),
+            cell(clean(&addresses.join(", "))),
+            cell(clean(&at(device, &["problem"]))),
+        ]);
+    }
+    Ok(table(&["DEVICE", "OWNER", "STATE", "RUNS", "ADDRESS", ""], &rows))
+}
+
 /// What each device has and what of it is free.
 pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> {
     let mut sheets = Vec::new();

@@ -12,7 +12,7 @@ mod task;
 
 pub(crate) use agent::{agents, credentials, engines, tokens};
 pub(crate) use journal::events;
-pub(crate) use machine::{capacity, findings, pods};
+pub(crate) use machine::{capacity, devices, findings, pods};
 pub(crate) use org::{invites, joiners, joining, org, orgs, proposals, ticket};
 pub(crate) use patch::{merged, patch, patches};
 pub(crate) use project::{project, projects};

@@ -64,6 +64,7 @@ pub(crate) async fn start(
     listen: SocketAddr,
     radicle_listen: Option<SocketAddr>,
     join_listen: Option<SocketAddr>,
+    mesh_listen: Option<SocketAddr>,
     slots: Option<u32>,
     demo: bool,
 ) -> Result<Running, Problem> {
@@ -72,7 +73,7 @@ pub(crate) async fn start(
     let lock = data.lock()?;
     let (listener, address) = bind(listen).await?;
     let executable = std::env::current_exe().map_err(Problem::internal)?;
-    let machine = Machine::new(data, Options { executable, radicle_listen, join_listen, demo, slots, only: None });
+    let machine = Machine::new(data, Options { executable, radicle_listen, join_listen, mesh_listen, demo, slots, only: None });
     let token = lifecycle::secret()?;
     let gate = Gate::new(machine.clone(), address, &token);
     machine.open().await?;
@@ -132,7 +133,7 @@ pub(crate) async fn run(root: &Path, up: cli::Up, json: bool) -> Result<ExitCode
     if DataDir::open(root)?.orgs().len() > 1 {
         return supervisor::run(root, up, json, ends).await;
     }
-    let running = start(root, up.listen, up.radicle_listen, up.join_listen, up.slots, false).await?;
+    let running = start(root, up.listen, up.radicle_listen, up.join_listen, up.mesh_listen, up.slots, false).await?;
     let link = running.gate.link()?;
     if json {
         output::say(&serde_json::json!({"url": running.url, "sign_in": link, "data_dir": running.machine.data.root()}).to_string());

@@ -90,7 +90,15 @@ async fn begin(data: DataDir, up: &cli::Up, json: bool) -> Result<Begun, Problem
     let lock = data.lock()?;
     let (listener, address) = bind(up.resumed.unwrap_or(up.listen)).await?;
     let executable = std::env::current_exe().map_err(Problem::internal)?;
-    let options = Options { executable: executable.clone(), radicle_listen: None, demo: false, slots: up.slots, only: None };
+    let options = Options {
+        executable: executable.clone(),
+        radicle_listen: None,
+        join_listen: None,
+        mesh_listen: None,
+        demo: false,
+        slots: up.slots,
+        only: None,
+    };
     let machine = Machine::new(data.clone(), options);
     let token = lifecycle::secret()?;
     let gate = Gate::new(machine.clone(), address, &token);

@@ -25,8 +25,8 @@ pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outco
             let (value, names) = both(client, "task.show", input, json).await?;
             output::show(&value, json, |v| show::task(v, &names))?;
         }
-        cli::Task::Run { tasks, at: place, agent, wait } => {
-            let input = json!({"project": place.at.project, "feature": place.feature, "tasks": tasks, "agent": agent});
+        cli::Task::Run { tasks, at: place, agent, on, wait } => {
+            let input = json!({"project": place.at.project, "feature": place.feature, "tasks": tasks, "agent": agent, "on": on});
             let value = client.call("task.run", input).await?;
             if wait {
                 return wait_for(client, &value, json).await;

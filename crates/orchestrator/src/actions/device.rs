@@ -6,6 +6,7 @@ use crate::{
     dispatch,
     lifecycle::{self, Asked},
     org::Org,
+    remote::{self, Reach},
     table::{Action, Context, Effect, action},
 };
 use domain::{
@@ -25,12 +26,49 @@ use std::{sync::Arc, time::Duration};
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
     vec![
+        action("device.list", Reads, Permission::View, "List the org's devices, and whether each can be reached now.", list),
         action("device.capacity", Reads, Permission::View, "What this machine lends, and what of it is free.", capacity),
         action("device.pods", Reads, Permission::View, "What runs on this machine now.", pods),
         action("device.schedule", Changes, Permission::RunTasks, "Ask this machine to run a signed manifest.", schedule),
         action("device.evict", Changes, Permission::ManageDevice, "Give the machine back: runs are frozen, saved and ended.", evict),
         action("device.doctor", Reads, Permission::View, "What is missing on this machine, and how to mend it.", doctor),
     ]
+}
+
+/// A device of the org, as this one sees it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct DeviceView {
+    /// What people call it.
+    pub name: String,
+    /// Its key.
+    pub did: Did,
+    /// The member who owns it.
+    pub owner: String,
+    /// Whether it is this device.
+    pub here: bool,
+    /// Where other devices reach it.
+    pub addresses: Vec<String>,
+    /// How it was reached just now.
+    #[serde(flatten)]
+    pub reach: Reach,
+    /// How many runs it executes for this device.
+    pub runs: usize,
+}
+
+async fn list(context: Context, _: Nothing) -> Result<Vec<DeviceView>, Problem> {
+    let org = context.org()?;
+    let (devices, runs) = org.blocking(|org| Ok((org.state()?.devices, org.active_runs()?))).await?;
+    let view = |device: domain::org::Device| {
+        let (org, runs) = (&org, &runs);
+        async move {
+            let here = device.did == org.device;
+            let reach = if here { Reach { reachable: true, ..Reach::default() } } else { remote::probe(org, &device.did).await };
+            let there = |r: &&Run| r.state.holds_slot() && r.device.as_ref() == Some(&device.did);
+            let runs = runs.iter().filter(there).count();
+            DeviceView { name: device.name, did: device.did, owner: device.owner, here, addresses: device.addresses, reach, runs }
+        }
+    };
+    Ok(futures::future::join_all(devices.into_values().map(view)).await)
 }
 
 /// A device and its capacity.
@@ -46,7 +84,7 @@ pub struct Device {
 
 async fn capacity(context: Context, _: Nothing) -> Result<Vec<Device>, Problem> {
     let tell = |org: &Arc<Org>| {
-        let runs = org.active_runs()?;
+        let runs = admission::on(org.active_runs()?, &org.device);
         // What an org takes that has not told yet is not known; admission waits for it.
         let others = org.room.others().unwrap_or_default();
         let capacity = DeviceLimits::of(org).capacity(Taken::by(&runs), others, Class::Agent);
@@ -92,7 +130,8 @@ async fn pods(context: Context, _: Nothing) -> Result<Vec<Pod>, Problem> {
             paused: r.paused,
             started_at: r.started_at,
         };
-        Ok(runs.into_iter().filter(|r| r.state.holds_slot()).map(pod).collect())
+        let here = |r: &Run| r.state.holds_slot() && r.device.as_ref() == Some(&org.device);
+        Ok(runs.into_iter().filter(here).map(pod).collect())
     };
     context.org()?.blocking(tell).await
 }

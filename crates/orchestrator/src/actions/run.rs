@@ -2,22 +2,18 @@
 
 use super::Done;
 use crate::{
-    dispatch,
-    fault::Fault,
-    host::Live,
-    lifecycle::{self, Asked, message_text},
+    lifecycle::{self, message_text},
     limits,
     org::Org,
+    steer,
     table::{Action, Context, Effect, action},
 };
 use domain::{
-    Kind, Problem, ProjectName, RunId, TaskRef, Timestamp,
-    agent::EngineChoice,
-    event::{Body, kind},
-    limits::MESSAGE_BYTES_MAX,
+    Problem, ProjectName, RunId, TaskRef, Timestamp,
+    event::kind,
     manifest::Class,
     role::Permission,
-    run::{LeftOut, Order as RunOrder, Reason, Run, RunState},
+    run::{LeftOut, Reason, Run, RunState, Wish},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -215,22 +211,6 @@ async fn logs(context: Context, input: Logs) -> Result<LogPage, Problem> {
     .await
 }
 
-/// The live part of a run that has not ended.
-async fn live(org: &Arc<Org>, text: &str) -> Result<(Run, Option<Arc<Live>>), Problem> {
-    let text = text.to_owned();
-    let run = org.blocking(move |org| find(org, &text)).await?;
-    if run.state.ended() {
-        return Err(Problem::conflict(format!("The run {} has ended.", run.id)).next("meshwork task run starts a new one."));
-    }
-    let live = org.hub.get(&run.id);
-    Ok((run, live))
-}
-
-fn not_working(run: &Run) -> Problem {
-    Problem::conflict(format!("The run {} is {} and has no engine that listens.", run.id, word(run.state)))
-        .next("Try again once it is working: meshwork run show.")
-}
-
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Send {
@@ -241,46 +221,7 @@ struct Send {
 }
 
 async fn send(context: Context, input: Send) -> Result<Done, Problem> {
-    if input.text.len() > MESSAGE_BYTES_MAX {
-        return Err(Problem::new(Kind::Limit, format!("A message may have {MESSAGE_BYTES_MAX} bytes."))
-            .next("Shorten it, or put it in a file of the project."));
-    }
-    if input.text.trim().is_empty() {
-        return Err(Problem::invalid("The message is empty."));
-    }
-    let org = context.org()?;
-    let (run, live) = live(&org, &input.run).await?;
-    if run.state > RunState::Working {
-        return Err(Problem::conflict(format!("It came too late: the work of run {} is {} already.", run.id, word(run.state)))
-            .next("Say it in a review of its patch: meshwork patch review."));
-    }
-    let live = live.filter(|_| run.state == RunState::Working && run.class == Class::Agent).ok_or_else(|| not_working(&run))?;
-    let (name, bytes) = (run.agent.clone(), input.text.clone().into_bytes());
-    let text = org.blocking(move |org| {
-        let agent = org.state()?.agents.into_values().find(|a| Some(&a.name) == name.as_ref());
-        if agent.is_some_and(|a| matches!(a.engine, EngineChoice::Command { .. })) {
-            return Err(crate::runner::no_reader());
-        }
-        org.store.blobs().put(&bytes)
-    });
-    let text = text.await?;
-    // Journaled before it is given: should the orchestrator die in between, it is given after its restart.
-    let order = live.number();
-    org.record(context.actor(&org), vec![Body::MessageSent { run: run.id.clone(), order, text }]).await?;
-    if Fault::asked() == Fault::MessageNotGiven {
-        return Ok(Done::new("It is journaled."));
-    }
-    match tokio::time::timeout(limits::ORDER_WAIT, live.order_as(order, RunOrder::Message { text: input.text })).await {
-        Ok(Ok(Ok(()))) => Ok(Done::new("The agent gets it when its present turn ends.")),
-        Ok(Ok(Err(problem))) => {
-            let refused = Body::MessageRefused { run: run.id, order, why: problem.to_string() };
-            org.record(&org.device, vec![refused]).await?;
-            Err(problem)
-        }
-        _ => {
-            Ok(Done::new("The runner is away; the agent gets the message when it is back, and meshwork run show says so if it never does."))
-        }
-    }
+    carry(context, input.run, Wish::Message { text: input.text }).await
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -296,74 +237,27 @@ struct Answer {
 }
 
 async fn answer(context: Context, input: Answer) -> Result<Done, Problem> {
-    let org = context.org()?;
-    let (run, live) = live(&org, &input.run).await?;
-    let live = live.ok_or_else(|| not_working(&run))?;
-    let question = match (&input.question, run.questions.as_slice()) {
-        (Some(id), open) => open.iter().find(|q| q.id == *id),
-        (None, [one]) => Some(one),
-        (None, _) => None,
-    };
-    let question = question.ok_or_else(|| {
-        Problem::not_found(format!("The run {} has {} open questions, and this is none of them.", run.id, run.questions.len()))
-            .next("meshwork run show lists them.")
-    })?;
-    let chosen = question
-        .options
-        .iter()
-        .find(|o| o.id == input.option || (input.option == "allow" && o.allows) || (input.option == "deny" && !o.allows));
-    let chosen = chosen.ok_or_else(|| {
-        let ids: Vec<_> = question.options.iter().map(|o| o.id.as_str()).collect();
-        Problem::invalid(format!("“{}” is no answer to it.", domain::shown(&input.option)))
-            .next(format!("Answers are: {}.", ids.join(", ")))
-    })?;
-    // Journaled once, when the runner says that the engine has it.
-    live.answer(context.actor(&org), question.id.clone(), chosen.id.clone()).await?;
-    Ok(Done::new(format!("Answered: {}.", chosen.label)))
+    carry(context, input.run, Wish::Answer { question: input.question, option: input.option }).await
 }
 
 async fn pause(context: Context, input: One) -> Result<Done, Problem> {
-    freeze(&context, &input, RunOrder::Pause, "It is frozen.").await
+    carry(context, input.run, Wish::Pause).await
 }
 
 async fn resume(context: Context, input: One) -> Result<Done, Problem> {
-    freeze(&context, &input, RunOrder::Resume, "It goes on.").await
-}
-
-async fn freeze(context: &Context, input: &One, order: RunOrder, said: &str) -> Result<Done, Problem> {
-    let org = context.org()?;
-    let (mut run, mut live) = live(&org, &input.run).await?;
-    if run.state == RunState::Verifying
-        && let Some(commit) = &run.commit
-        && let Some(checks) = dispatch::going_checks(&org, Some(&run.id), &run.project, commit)?
-    {
-        // Its engine has ended; what computes is its checks.
-        (run, live) = self::live(&org, checks.as_str()).await?;
-    }
-    let live = live.filter(|_| run.state == RunState::Working).ok_or_else(|| {
-        Problem::conflict(format!("The run {} is {}: nothing of it computes that could be frozen.", run.id, word(run.state)))
-            .next("meshwork run stop ends it; pause it once it is working.")
-    })?;
-    live.order_and_wait(order).await?;
-    Ok(Done::new(said))
-}
-
-/// A state as it is called everywhere.
-fn word(state: RunState) -> String {
-    serde_json::to_value(state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+    carry(context, input.run, Wish::Resume).await
 }
 
 async fn stop(context: Context, input: One) -> Result<Done, Problem> {
+    let reason = steer::stopped(&context.actor(&*context.org()?));
+    carry(context, input.run, Wish::End { reason }).await
+}
+
+/// Carries out what a person wants of a run, wherever it is executed.
+async fn carry(context: Context, run: String, wish: Wish) -> Result<Done, Problem> {
     let org = context.org()?;
-    let by = context.actor(&org);
-    let (run, _) = live(&org, &input.run).await?;
-    Ok(Done::new(match lifecycle::ask_to_end(&org, &by, &run.id, Reason::Stopped { by: by.did.clone() }).await? {
-        Asked::Dequeued => "It was taken off the queue.",
-        Asked::Ending => "It is being ended; its work goes into a checkpoint.",
-        Asked::Publishing => {
-            "Its patch is being published, which is past stopping: it ends as done. Close the patch if you do not want it."
-        }
-    }))
+    let run = org.blocking(move |org| find(org, &run)).await?;
+    Ok(Done::new(steer::carry(&org, &context.actor(&org), run, wish).await?))
 }
 
 /// A folder of a run that is kept.

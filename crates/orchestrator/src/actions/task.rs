@@ -8,7 +8,7 @@ use crate::{
     tasks::Board,
 };
 use domain::{
-    AgentName, FeatureId, Problem, ProjectName, RunId, TaskId,
+    AgentName, Did, FeatureId, Problem, ProjectName, RunId, TaskId,
     actor::Actor,
     event::{Body, kind},
     manifest::Class,
@@ -120,6 +120,9 @@ struct RunTasks {
     /// The agent; the only one where nothing is said.
     #[serde(default)]
     agent: Option<AgentName>,
+    /// The device that is to execute them, by its name or key; this one where nothing is said.
+    #[serde(default)]
+    on: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -147,10 +150,10 @@ async fn run(context: Context, input: RunTasks) -> Result<Started, Problem> {
     let org = context.org()?;
     let seq = org.store.head()?.seq.0;
     let actor = context.actor(&org);
-    let Chosen { can, mut cannot, agent } = org.blocking(move |org| choose(org, &input)).await?;
+    let Chosen { can, mut cannot, agent, on } = org.blocking(move |org| choose(org, &input)).await?;
     let mut runs = Vec::new();
     for view in can {
-        match queue(&org, &actor, &view, &agent, false).await {
+        match queue(&org, &actor, &view, &agent, on.as_ref(), false).await {
             Ok(run) => runs.push(StartedRun { task: view.at.task, run }),
             Err(problem) => cannot.push((view.at.task, problem)),
         }
@@ -180,6 +183,7 @@ struct Chosen {
     can: Vec<TaskView>,
     cannot: Vec<(TaskId, Problem)>,
     agent: AgentName,
+    on: Option<Did>,
 }
 
 fn choose(org: &Org, input: &RunTasks) -> Result<Chosen, Problem> {
@@ -210,7 +214,17 @@ fn choose(org: &Org, input: &RunTasks) -> Result<Chosen, Problem> {
             Err(problem) => cannot.push((view.at.task, problem)),
         }
     }
-    Ok(Chosen { can, cannot, agent })
+    Ok(Chosen { can, cannot, agent, on: input.on.as_deref().map(|text| device(org, text)).transpose()? })
+}
+
+/// The device that a person named.
+fn device(org: &Org, text: &str) -> Result<Did, Problem> {
+    let devices = org.state()?.devices;
+    let found = devices.values().find(|d| d.name == text || d.did.as_str() == text);
+    found.map(|d| d.did.clone()).ok_or_else(|| {
+        let names: Vec<_> = devices.values().map(|d| d.name.as_str()).collect();
+        Problem::not_found(format!("The org has no device “{}”.", domain::shown(text))).next(format!("There are: {}.", names.join(", ")))
+    })
 }
 
 fn open(state: &TaskState) -> bool {
@@ -265,12 +279,20 @@ fn below<'f>(feature: &'f Feature, task: &TaskId) -> Vec<&'f Task> {
 }
 
 /// Claims a task and queues a run at it, in one transaction: never two at once.
-pub(crate) async fn queue(org: &Arc<Org>, actor: &Actor, view: &TaskView, agent: &AgentName, rebase: bool) -> Result<RunId, Problem> {
+pub(crate) async fn queue(
+    org: &Arc<Org>,
+    actor: &Actor,
+    view: &TaskView,
+    agent: &AgentName,
+    on: Option<&Did>,
+    rebase: bool,
+) -> Result<RunId, Problem> {
     let mut run =
         admission::new_run(clock::run_id(), Class::Agent, view.at.project.clone(), org.member.clone(), org.device.clone(), clock::now());
     run.task = Some(view.at.clone());
     run.agent = Some(agent.clone());
     run.rebase = rebase;
+    run.on = on.filter(|did| **did != org.device).cloned();
     match &view.state {
         TaskState::Merged { .. } | TaskState::Done => return Err(Problem::conflict(format!("{} is done already.", view.at.task))),
         TaskState::InReview { patch } if !rebase => {

@@ -54,6 +54,8 @@ pub struct Live {
     pub log: RunLog,
     /// How its model traffic and other egress goes.
     pub route: Arc<Route>,
+    /// The gateway of the device that asked for it, where that is another: then its traffic goes there.
+    pub away: Option<Arc<crate::remote::Away>>,
     /// What the engine may ask for live, over MCP.
     pub context: Arc<crate::context::RunContext>,
     /// The runner's public key, once it reported.
@@ -90,6 +92,7 @@ impl Live {
         token: String,
         log: RunLog,
         route: Arc<Route>,
+        away: Option<Arc<crate::remote::Away>>,
         context: Arc<crate::context::RunContext>,
     ) -> (Arc<Self>, mpsc::Receiver<RunnerEvent>) {
         let (reports, receiver) = mpsc::channel(limits::UNACKED_MAX);
@@ -98,6 +101,7 @@ impl Live {
             token,
             log,
             route,
+            away,
             context,
             key: watch::Sender::new(None),
             welcome: watch::Sender::new(None),

@@ -16,6 +16,9 @@ type Out = Pin<Box<dyn Stream<Item = Result<Chunk, Status>> + Send>>;
 /// Opens one stream: its first chunk names the target.
 pub(super) async fn open(org: &Arc<Org>, live: Arc<Live>, mut incoming: Streaming<Chunk>) -> Result<Response<Out>, Status> {
     let first = incoming.next().await.ok_or_else(|| Status::invalid_argument("the first chunk names the target"))??;
+    if let (Some(away), "model" | "egress") = (&live.away, first.target.as_str()) {
+        return crate::remote::outward(away.clone(), first, incoming).await.map(Response::new);
+    }
     let (near, far) = tokio::io::duplex(limits::TUNNEL_CHUNK);
     let io = Both { near, rest: first.data };
     match first.target.as_str() {

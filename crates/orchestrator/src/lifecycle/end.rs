@@ -150,8 +150,8 @@ async fn write_end(org: &Arc<Org>, id: &RunId, mut events: Vec<Event>, over: Ove
 
 /// What was made of a run's files.
 #[derive(Default)]
-struct Saved {
-    checkpoint: Option<Oid>,
+pub(super) struct Saved {
+    pub(super) checkpoint: Option<Oid>,
     left_out: LeftOut,
 }
 
@@ -182,7 +182,7 @@ fn safe(org: &Org, run: &Run, to: RunState) -> Result<Saved, Problem> {
 }
 
 /// Saves the worktree of a run as a checkpoint, which outlives the run's folder.
-fn save(org: &Org, run: &Run) -> Result<Saved, Problem> {
+pub(super) fn save(org: &Org, run: &Run) -> Result<Saved, Problem> {
     let folder = org.dir.run(&run.id);
     // A worktree that was not laid whole is no work: what is missing there was deleted by nobody.
     let laid = folder.join("welcome.json").exists() && folder.join("work").exists();
@@ -295,7 +295,9 @@ pub(crate) fn saved_before(org: &Org, run: &Run) -> Result<Option<Run>, Problem>
     let mut earlier = run.continues.clone();
     for _ in 0..limits::CONTINUED_MAX {
         let Some(found) = earlier.map(|id| org.store.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten() else { break };
-        if found.checkpoint.is_some() && found.rebase == run.rebase {
+        // A checkpoint lies on the device that made it.
+        let there = run.device.as_ref().or(run.on.as_ref()).unwrap_or(&org.device);
+        if found.checkpoint.is_some() && found.rebase == run.rebase && found.device.as_ref() == Some(there) {
             return Ok(Some(found));
         }
         earlier = found.continues;
@@ -321,14 +323,16 @@ pub(super) fn begun_from(org: &Org, run: &Run) -> Result<Option<Run>, Problem> {
 }
 
 /// A run that was lost or evicted goes on as a new one with a new key, from its last checkpoint; a few times at most.
-pub(super) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Problem> {
+pub(crate) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Problem> {
     let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())? else { return Ok(()) };
-    let goes_on = matches!(run.state, RunState::Lost | RunState::Evicted) && run.class == Class::Agent && run.attempt < RESUME_ATTEMPTS_MAX;
+    let ours = run.class == Class::Agent && run.requester == org.device;
+    let goes_on = matches!(run.state, RunState::Lost | RunState::Evicted) && ours && run.attempt < RESUME_ATTEMPTS_MAX;
     let Some(task) = run.task.clone().filter(|_| goes_on) else { return Ok(()) };
     let mut next =
         admission::new_run(clock::run_id(), Class::Agent, run.project.clone(), run.member.clone(), run.requester.clone(), clock::now());
     next.task = Some(task.clone());
     next.agent.clone_from(&run.agent);
+    next.on.clone_from(&run.on);
     next.patch.clone_from(&run.patch);
     next.rebase = run.rebase;
     next.continues = Some(run.id.clone());

@@ -16,6 +16,7 @@ pub(crate) mod reconcile;
 pub mod recover;
 mod runner_process;
 mod start;
+mod waiting;
 mod work;
 
 use crate::{
@@ -38,11 +39,11 @@ use tokio::sync::{mpsc, watch};
 pub(crate) use asked::{Asked, ask_to_end};
 pub(crate) use checkpoints::drop_merged;
 pub use driven::Driven;
-pub(crate) use end::{saved_before, to_begin_with};
+pub(crate) use end::{saved_before, take_up_again, to_begin_with};
 pub(crate) use lease::look_after;
 pub(crate) use messages::text as message_text;
 pub use start::secret;
-pub(crate) use start::{manifest, sealed};
+pub(crate) use start::{delegated, gateway_of, manifest, sealed};
 
 /// Everything that the steps of one run share.
 pub(crate) struct Drive {

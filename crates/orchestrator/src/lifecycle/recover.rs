@@ -22,7 +22,7 @@ pub async fn recover(org: &Arc<Org>) -> Result<(), Problem> {
     reconcile::reconcile_all(org).await;
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
     let (open, ended): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|r| !r.state.ended());
-    for run in open.into_iter().filter(|r| r.state.holds_slot()) {
+    for run in open.into_iter().filter(|r| r.state.holds_slot() && r.device.as_ref() == Some(&org.device)) {
         super::resume(org, run);
     }
     // A crash between the end of a run and the clearing of its folder.
@@ -38,7 +38,7 @@ pub async fn recover(org: &Arc<Org>) -> Result<(), Problem> {
     }
     checkpoints::sweep(org, &ended).await;
     // A crash between the end of a run and its being taken up again, or an orderly shutdown.
-    for run in ended.into_iter().filter(|r| matches!(r.state, RunState::Lost | RunState::Evicted)) {
+    for run in ended.into_iter().filter(|r| matches!(r.state, RunState::Lost | RunState::Evicted) && r.requester == org.device) {
         end::take_up_again(org, &run.id).await?;
     }
     Ok(())

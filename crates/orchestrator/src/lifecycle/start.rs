@@ -11,6 +11,7 @@ use crate::{
     limits,
     org::{Org, fresh_folder},
     quotas::{self, Spender},
+    remote,
     tasks::Board,
 };
 use domain::{
@@ -39,6 +40,9 @@ pub(super) async fn start(org: &Arc<Org>, id: &RunId, end: Ending) -> Result<Dri
     let run: Run = org.store.get(kind::RUN, id.as_str())?.ok_or_else(|| Problem::internal("a leased run is unknown"))?;
     let folder = org.dir.run(id);
     let token = secret()?;
+    if run.requester != org.device {
+        remote::bring(org, &run).await?;
+    }
     let spawned = (folder.clone(), id.clone(), token.clone());
     let (live, reports, board) = open(org, &run, token).await?;
     org.hub.insert(live.clone());
@@ -118,13 +122,16 @@ async fn open(org: &Arc<Org>, run: &Run, token: String) -> Result<(Arc<Live>, mp
             Ok((board, agent, manifest, org.store.run_log(&wanted.id)?))
         })
         .await?;
-    let route = route(org, run, agent.as_ref(), &manifest)?;
+    let foreign = run.requester != org.device;
+    // What another device asked for goes to the gateway there: nothing of it needs a key of ours.
+    let route = route(org, run, agent.as_ref().filter(|_| !foreign), &manifest)?;
+    let away = foreign.then(|| remote::Away::new(org, &run.id, &run.requester)).transpose()?;
     let context = RunContext::new(board.files.clone());
     let told = told(&org.dir.run(&run.id)).and_then(|told| serde_json::from_str::<RunSpec>(&told.spec_json).ok());
     if let Some(RunnerJob::Agent(job)) = told.map(|spec| spec.job) {
         context.set_brief(job.prompt);
     }
-    let (live, reports) = Live::new(run.id.clone(), token, log, route, context);
+    let (live, reports) = Live::new(run.id.clone(), token, log, route, away, context);
     Ok((live, reports, board))
 }
 
@@ -260,7 +267,11 @@ impl Drive {
         let key = identity::did(&public);
         let run = run.clone();
         let own = key.clone();
-        let delegated = self.org.blocking(move |org| delegated(org, &run, own)).await?;
+        let delegated = if run.requester == self.org.device {
+            self.org.blocking(move |org| delegated(org, &run, own)).await?
+        } else {
+            self.or_asked(async { Ok(remote::delegation(&self.org, &run, &own).await?) }).await?
+        };
         self.record(Body::RunDelegated { run: self.id.clone(), key, delegation: delegated }).await?;
         Ok(self.becomes(RunState::Preparing).await?)
     }
@@ -272,15 +283,25 @@ impl Drive {
     }
 }
 
+/// The gateway of a run that another device executes for this one.
+pub(crate) fn gateway_of(org: &Arc<Org>, run: &Run) -> Result<Arc<Route>, Problem> {
+    let (manifest, _) = manifest(org, run)?;
+    let agent = run.agent.as_ref().map(|name| agent(org, name)).transpose()?;
+    route(org, run, agent.as_ref(), &manifest)
+}
+
 /// Signs the delegation of a run's key, and keeps it as a blob.
-fn delegated(org: &Org, run: &Run, key: Did) -> Result<Hash, Problem> {
+pub(crate) fn delegated(org: &Org, run: &Run, key: Did) -> Result<Hash, Problem> {
     let (manifest, envelope) = manifest(org, run)?;
     if manifest.requester != org.device {
         return Err(Problem::new(Kind::Forbidden, "This device cannot delegate for work that another device asks for.")
             .because(format!("The run's key needs the signature of {}.", manifest.requester)));
     }
     let now = clock::now();
-    let delegation = Delegation::of(&manifest, envelope::hash(&envelope), key, now, now.plus_ms(delegation_ms(&manifest)));
+    // The clock of another device that executes it may be behind.
+    let behind_ms = if run.elsewhere(&org.device).is_some() { identity::limits::CLOCKS_DIFFER_MS } else { 0 };
+    let from = domain::Timestamp(now.0.saturating_sub(i64::try_from(behind_ms).unwrap_or(0)));
+    let delegation = Delegation::of(&manifest, envelope::hash(&envelope), key, from, now.plus_ms(delegation_ms(&manifest)));
     let sealed = delegation.seal(|message| Ok(org.forge.sign_as_device(message)))?;
     org.store.blobs().put(&sealed.to_json()?)
 }

@@ -1,6 +1,6 @@
 //! Working: the runner's reports become facts, until the engine's part ends, a person stops it, or the runner is lost.
 
-use super::{Drive, Over, asked::asked};
+use super::{Drive, Over, asked::asked, waiting::gateway_missing};
 use crate::{host::Ended, limits};
 use domain::{
     actor::Actor,
@@ -13,6 +13,7 @@ impl Drive {
     pub(super) async fn work(&mut self) -> Result<Ended, Over> {
         let (mut ended, mut connected, mut fatal) = (self.live.ended.subscribe(), self.live.connected.subscribe(), self.live.route.fatal());
         let (folder, mut over_budget, mut told) = (self.org.dir.run(&self.id), false, None);
+        let mut missing = std::pin::pin!(gateway_missing(self.org.clone(), self.id.clone(), self.live.clone()));
         loop {
             let done = ended.borrow_and_update().clone();
             if let Some(done) = done {
@@ -25,6 +26,10 @@ impl Drive {
                     if over.to == RunState::Lost {
                         return Err(over);
                     }
+                    self.tell_to_end(&over);
+                    told = Some((over, tokio::time::Instant::now() + limits::STOP_WAIT));
+                }
+                over = &mut missing, if told.is_none() => {
                     self.tell_to_end(&over);
                     told = Some((over, tokio::time::Instant::now() + limits::STOP_WAIT));
                 }

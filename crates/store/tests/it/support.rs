@@ -33,7 +33,7 @@ pub fn open_with(dir: &Path, fault: Fault) -> Store {
 }
 
 pub fn event(body: Body) -> Event {
-    Event { version: event::VERSION, at: Timestamp(1_700_000_000_000), actor: me(), via: None, body }
+    Event { version: event::VERSION, at: Timestamp(1_700_000_000_000), actor: me(), via: None, told: None, body }
 }
 
 /// An event that changes nothing and carries a text.

@@ -1,0 +1,20 @@
+//! Devices of one org speak to each other: gRPC over mTLS, with certificates that each made from its own key.
+//!
+//! This crate carries: it accepts connections and makes them, knows whose each is, and cuts off those of a device that does not
+//! belong to the org any more. It knows neither the org repository (whom to accept is asked of the caller) nor what the
+//! methods of the service do.
+
+mod connection;
+mod limits;
+mod live;
+mod network;
+mod problem;
+mod server;
+mod version;
+
+pub use connection::{Connection, Peer};
+pub use live::Connections;
+pub use network::{Network, RunChannel};
+pub use problem::{problem, status};
+pub use server::serve;
+pub use version::{OLDEST, VERSION, understood};

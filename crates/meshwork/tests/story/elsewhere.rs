@@ -1,0 +1,176 @@
+//! A task that one device asks for is done on another: real devices, real Radicle, a real engine; only the model is scripted.
+
+use crate::{
+    support::{PASSES, acp_agent, acp_project, beat, command_agent, events_of, have_engine, project, published, text, work},
+    two::{BOBS, Two},
+};
+use serde_json::json;
+use std::{fs, path::Path, time::Duration};
+use testkit::{model::ScriptedModel, random_name};
+use tokio::time::Instant;
+
+/// Whether some bytes stand in any file below a folder.
+fn holds(folder: &Path, needle: &[u8]) -> Option<std::path::PathBuf> {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (path, kind) = (entry.path(), entry.file_type().unwrap());
+        if kind.is_dir() {
+            if let Some(found) = holds(&path, needle) {
+                return Some(found);
+            }
+        } else if kind.is_file() && fs::read(&path).is_ok_and(|bytes| bytes.windows(needle.len()).any(|w| w == needle)) {
+            return Some(path);
+        }
+    }
+    None
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_is_done_on_another_device_with_a_key_that_never_comes_there() {
+    let (key, word) = (random_name("sk-real"), random_name("word"));
+    let model = ScriptedModel::requiring(&key).await.unwrap();
+    let two = Two::start().await;
+    if !have_engine(&two.ada, "codex").await {
+        return;
+    }
+    two.ada.run_with(&["credential", "set", "scripted"], &key).await;
+    let url = model.base_url();
+    let about = ["--model", "scripted-1", "--base-url", &url, "--api", "responses", "--credential", "scripted"];
+    two.ada.ok(&[&["agent", "add", "codex", "--engine", "codex"][..], &about].concat()).await;
+    let task = format!("- [ ] T001 Write it [[write:{word}.txt={word}]] [[say:Written.]]\n");
+    project(&two.ada, "far", &task, PASSES).await;
+    two.share().await;
+
+    let run = two.start_task("T001", "codex").await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!(ended["state"], "done", "{ended:#}\n{}\n{}", two.ada.run_log(&run).await, two.bob.log());
+    assert_eq!(ended["device"], two.bob_device.as_str());
+    assert_eq!(ended["told"]["device"], two.bob_device.as_str());
+    assert_eq!(ended["checks"][0]["passed"], true, "{ended:#}");
+    assert!(ended["usage"]["calls"].as_u64().unwrap() >= 2, "counted by Ada's gateway: {ended:#}");
+    assert!(two.ada.run_log(&run).await.contains("Written."), "the log is with Ada");
+    assert_eq!(two.ada.ok(&["task", "show", "T001"]).await["state"]["state"], "in_review");
+    assert_eq!(two.bob.act("run.show", json!({ "run": run })).await["state"], "done");
+
+    two.ada.merge(&text(&ended["patch"])).await;
+    assert_eq!(published(&two.ada, "far", &format!("{word}.txt")).await.trim(), word);
+    assert_eq!(model.keys(), [key.clone()].into(), "only the real key reached the provider");
+    let trace = two.ada.ok(&["trace", &run]).await;
+    assert!(trace["links"].as_array().unwrap().iter().all(|link| link["verdict"]["verdict"] != "broken"), "{trace:#}");
+
+    // The search finds what is there; the key is with Ada's test only in the model's own memory, and nowhere at Bob's.
+    assert!(holds(&two.bob.data(), word.as_bytes()).is_some() || holds(&two.bob.data(), run.as_bytes()).is_some(), "the search works");
+    assert_eq!(holds(two.bob.folder(), key.as_bytes()), None);
+    for up in [&two.ada, &two.bob] {
+        assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_elsewhere_is_spoken_to_paused_and_stopped_from_the_device_that_asked() {
+    let two = Two::start().await;
+    acp_project(&two.ada, "steered", PASSES).await;
+    acp_agent(&two.ada, "beat", &[]).await;
+    two.share().await;
+    let run = two.start_task("T001", "beat").await;
+    two.ada.in_state(&run, "working").await;
+    beat(&two.bob, &run).await;
+    two.ada.until_logged(&run, "working now.").await;
+
+    two.ada.ok(&["run", "pause", &run]).await;
+    two.ada.until_run(&run, "it is paused", |seen| seen["paused"] == true).await;
+    let frozen = beat(&two.bob, &run).await;
+    two.ada.ok(&["run", "resume", &run]).await;
+    let look = || async { if beat(&two.bob, &run).await > frozen { Ok(()) } else { Err(json!(frozen)) } };
+    two.ada.until("it goes on", look).await;
+
+    two.ada.ok(&["run", "send", &run, "Mind the gap."]).await;
+    fs::write(work(&two.bob, &run).join("go"), "").unwrap();
+    let ended = two.ada.ended(&run).await;
+    assert_eq!(ended["state"], "done", "{ended:#}\n{}", two.bob.log());
+    assert_eq!(events_of(&two.ada, &run, "message_delivered").await.len(), 1);
+    two.ada.merge(&text(&ended["patch"])).await;
+    assert_eq!(published(&two.ada, "steered", "message.txt").await, "Mind the gap.");
+
+    let second = two.start_task("T002", "beat").await;
+    two.ada.in_state(&second, "working").await;
+    beat(&two.bob, &second).await;
+    two.ada.ok(&["run", "stop", &second]).await;
+    let ended = two.ada.ended(&second).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("cancelled"), Some("stopped")), "{ended:#}");
+    assert!(ended["checkpoint"].is_string(), "{ended:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_device_is_cut_off_within_seconds_and_takes_nothing_more() {
+    let two = Two::start().await;
+    project(&two.ada, "gone", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&two.ada, "sh", "echo done > done.txt").await;
+    two.share().await;
+    two.remove_bob().await;
+    let removed = Instant::now();
+    // Ada's device lists it no more; Bob's own device, which did not hear of it, does not reach hers.
+    let look = || async {
+        let seen = two.bob.act("device.list", json!({})).await;
+        let ada = seen.as_array().unwrap().iter().find(|d| d["here"] != true).cloned();
+        match ada {
+            Some(ada) if ada["reachable"] == true => Err(ada),
+            _ => Ok(()),
+        }
+    };
+    two.bob.until("Bob's device is cut off", look).await;
+    assert!(removed.elapsed() < Duration::from_secs(5), "{:?}", removed.elapsed());
+    let problem = two.ada.refused(&["task", "run", "T001", "--agent", "sh", "--on", BOBS], 4).await;
+    assert!(problem["what"].as_str().unwrap().contains(BOBS), "{problem}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_goes_on_while_the_device_that_asked_is_away_and_is_followed_again() {
+    let mut two = Two::start().await;
+    acp_project(&two.ada, "resumed", PASSES).await;
+    acp_agent(&two.ada, "beat", &[]).await;
+    two.share().await;
+    let run = two.start_task("T001", "beat").await;
+    two.ada.in_state(&run, "working").await;
+    beat(&two.bob, &run).await;
+    two.ada.kill().await;
+    let before = beat(&two.bob, &run).await;
+    let look = || async { if beat(&two.bob, &run).await > before { Ok(()) } else { Err(json!(before)) } };
+    two.bob.until("it goes on", look).await;
+    fs::write(work(&two.bob, &run).join("go"), "").unwrap();
+    two.bob.ended(&run).await;
+    two.ada.begin().await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!(ended["state"], "done", "{ended:#}");
+    assert!(two.ada.run_log(&run).await.contains("working now."));
+    two.ada.merge(&text(&ended["patch"])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_needs_its_gateway_while_that_is_away_is_frozen_saved_and_goes_on() {
+    let (key, word) = (random_name("sk-real"), random_name("word"));
+    let model = ScriptedModel::requiring(&key).await.unwrap();
+    let mut two = Two::start().await;
+    if !have_engine(&two.ada, "codex").await {
+        return;
+    }
+    two.ada.run_with(&["credential", "set", "scripted"], &key).await;
+    let url = model.base_url();
+    let about = ["--model", "scripted-1", "--base-url", &url, "--api", "responses", "--credential", "scripted"];
+    two.ada.ok(&[&["agent", "add", "codex", "--engine", "codex"][..], &about].concat()).await;
+    let task = format!("- [ ] T001 Write it [[write:{word}.txt={word}]] [[say:Written.]]\n");
+    project(&two.ada, "away", &task, PASSES).await;
+    two.share().await;
+    // Held before the engine starts: so its first call comes while Ada is away.
+    let held = crate::support::Held::new(&two.bob, "preparing");
+    let run = two.start_task("T001", "codex").await;
+    two.ada.in_state(&run, "preparing").await;
+    two.ada.kill().await;
+    drop(held);
+    let waits = |seen: &serde_json::Value| seen["reason"]["code"] == "waits_for_gateway" && seen["paused"] == true;
+    two.bob.until_run(&run, "it waits for the gateway", waits).await;
+    two.ada.begin().await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!(ended["state"], "done", "{ended:#}\n{}\n{}", two.ada.run_log(&run).await, two.bob.log());
+    two.ada.merge(&text(&ended["patch"])).await;
+    assert_eq!(published(&two.ada, "away", &format!("{word}.txt")).await.trim(), word);
+}

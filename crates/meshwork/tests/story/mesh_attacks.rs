@@ -1,0 +1,135 @@
+//! Attacks on the port for other devices: by whoever has no certificate, by another org's device, by a listed device that asks for what
+//! is not its own, with runs' certificates of other runs, with manifests that were changed or are not the caller's.
+
+use crate::{
+    support::{PASSES, command_agent, project},
+    two::{Two, org},
+};
+use domain::{Did, Problem};
+use forge::Forge;
+use identity::{Key, certificate::Sign};
+use mesh::{Network, VERSION, problem};
+use proto::mesh::{
+    DelegateRequest, LogRequest, OrderRequest, ProbeRequest, ResultRequest, ScheduleRequest, TunnelChunk, WatchRequest,
+    mesh_client::MeshClient,
+};
+use serde_json::json;
+use std::sync::Arc;
+use testkit::Up;
+use tonic::transport::Channel;
+
+/// Somebody who calls, with this key, as a device of this org.
+fn caller(org: &str, did: Did, sign: Sign) -> Arc<Network> {
+    Arc::new(Network::new(org.parse().unwrap(), did, sign, Arc::new(now), Arc::new(|_| true)))
+}
+
+fn now() -> domain::Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    domain::Timestamp(i64::try_from(since.as_millis()).unwrap())
+}
+
+fn stranger(org: &str) -> Arc<Network> {
+    let key = Arc::new(Key::generate().unwrap());
+    caller(org, key.did(), Arc::new(move |message| Ok(key.sign(message))))
+}
+
+/// What each method answers to a caller, by the method's name.
+async fn every(mut client: MeshClient<Channel>, run: &str, manifest: &[u8]) -> Vec<(&'static str, Result<(), Problem>)> {
+    let run = run.to_owned();
+    let key = Key::generate().unwrap().did().to_string();
+    let told = |answer: Result<(), tonic::Status>| answer.map_err(|status| problem(&status));
+    let version = VERSION;
+    let wish_json = json!({"wish": "pause"}).to_string();
+    let chunk = TunnelChunk { version, target: "model".into(), data: vec![] };
+    let mut all = vec![("probe", told(client.probe(ProbeRequest { version, without_radicle_session: false }).await.map(drop)))];
+    let scheduled = client.schedule(ScheduleRequest { version, manifest_json: manifest.to_vec() }).await;
+    // A refusal is an answer too, and no lease.
+    let leased = scheduled.and_then(|reply| {
+        let answer = reply.into_inner().admission_json;
+        if answer.contains("\"leased\"") { Ok(()) } else { Err(tonic::Status::permission_denied(answer)) }
+    });
+    all.push(("schedule", told(leased)));
+    all.push(("delegate", told(client.delegate(DelegateRequest { version, run: run.clone(), key }).await.map(drop))));
+    all.push(("watch", told(client.watch(WatchRequest { version, run: run.clone(), after_seq: 0 }).await.map(drop))));
+    all.push(("log", told(client.log(LogRequest { version, run: run.clone(), after_seq: 0 }).await.map(drop))));
+    all.push(("order", told(client.order(OrderRequest { version, run: run.clone(), by: String::new(), wish_json }).await.map(drop))));
+    all.push(("tunnel", told(client.tunnel(tokio_stream::iter([chunk])).await.map(drop))));
+    all.push(("result", told(client.result(ResultRequest { version, run }).await.map(drop))));
+    all
+}
+
+fn all_refused(answers: &[(&str, Result<(), Problem>)], but: &[&str]) {
+    for (method, answer) in answers {
+        assert_eq!(answer.is_ok(), but.contains(method), "{method}: {answer:?}");
+    }
+    assert_eq!(answers.len(), 8, "every method is tried");
+}
+
+/// The signed manifest of a run, as it lies with its requester.
+async fn manifest(up: &Up, run: &str) -> Vec<u8> {
+    let envelope = up.act("run.show", json!({ "run": run })).await["envelope"].as_str().unwrap().to_owned();
+    let blobs = org(up).store().join("blobs");
+    let found = walk(&blobs).into_iter().find(|path| path.file_name().unwrap().to_string_lossy().ends_with(&envelope[2..]));
+    std::fs::read(found.expect("the manifest is kept")).unwrap()
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_gets_through_the_port_for_other_devices_to_what_is_not_theirs() {
+    let mut two = Two::start().await;
+    project(&two.ada, "guarded", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&two.ada, "sleeper", "sleep 60").await;
+    let run = two.ada.start_task("T001", "sleeper").await;
+    two.ada.in_state(&run, "working").await;
+    let asked = manifest(&two.ada, &run).await;
+    let listed = two.ada.act("device.list", json!({})).await;
+    let ada = listed.as_array().unwrap().iter().find(|d| d["here"] == true).cloned().unwrap();
+    let (did, addresses): (Did, Vec<String>) =
+        (ada["did"].as_str().unwrap().parse().unwrap(), serde_json::from_value(ada["addresses"].clone()).unwrap());
+
+    // Without a certificate: the handshake ends, whatever would be called.
+    let bare = tokio::net::TcpStream::connect(&addresses[0]).await.unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let plain = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let plain = plain.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    let tls = tokio_rustls::TlsConnector::from(Arc::new(plain)).connect("meshwork".try_into().unwrap(), bare).await;
+    assert!(tls.is_err());
+
+    // Strangers, in the org's name and in another's.
+    for name in ["crew", "theirs"] {
+        let answers = every(stranger(name).device(&did, &addresses).unwrap(), &run, &asked).await;
+        all_refused(&answers, &[]);
+    }
+
+    // A listed device: it may look whether Ada is there, and no more. Her own manifest, brought by it, gets nothing.
+    two.bob.end().await;
+    let dir = org(&two.bob);
+    let forge = Arc::new(Forge::open(&dir.radicle(), &dir.member()).unwrap());
+    let signing = forge.clone();
+    let bob = caller("crew", forge.device(), Arc::new(move |message| Ok(signing.sign_as_device(message))));
+    all_refused(&every(bob.device(&did, &addresses).unwrap(), &run, &asked).await, &["probe"]);
+    // With one changed byte it is nobody's.
+    let mut changed = asked.clone();
+    let at = changed.len() / 2;
+    changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+    all_refused(&every(bob.device(&did, &addresses).unwrap(), &run, &changed).await, &["probe"]);
+    // A run's certificate of a run that it does not execute reaches no gateway, and nothing else.
+    let of_run = bob.run(&run.parse().unwrap(), &did, addresses.clone());
+    all_refused(&every(of_run.client().unwrap(), &run, &asked).await, &[]);
+    // Its own org's device with another org's name.
+    let signing = forge.clone();
+    let other = caller("theirs", forge.device(), Arc::new(move |message| Ok(signing.sign_as_device(message))));
+    all_refused(&every(other.device(&did, &addresses).unwrap(), &run, &asked).await, &[]);
+
+    // Removed: not even that.
+    two.remove_bob().await;
+    let gone = || async {
+        let answers = every(bob.device(&did, &addresses).unwrap(), &run, &asked).await;
+        if answers.iter().all(|(_, answer)| answer.is_err()) { Ok(()) } else { Err(json!(format!("{answers:?}"))) }
+    };
+    two.ada.until("the removed device is cut off", gone).await;
+}

@@ -1,0 +1,63 @@
+//! Who may call what: decided anew for every call, by the key of the caller's certificate and the org repository.
+
+use crate::org::Org;
+use domain::{Did, Kind, Problem, RunId, event::kind, run::Run};
+use identity::certificate::Subject;
+use mesh::Peer;
+use std::time::Duration;
+use tonic::Request;
+
+/// The device that calls.
+///
+/// # Errors
+/// When a run calls, or nobody that is known.
+pub(super) fn device<T>(org: &Org, request: &Request<T>) -> Result<Did, Problem> {
+    match peer(org, request)?.subject {
+        Subject::Device { did, .. } => Ok(did),
+        Subject::Run { .. } => Err(Problem::new(Kind::Forbidden, "A run may only reach its gateway.")),
+    }
+}
+
+/// The run that calls, and the device that vouches for it. Its certificate is renewed; so must its connection be.
+///
+/// # Errors
+/// When a device calls, or the certificate is too old.
+pub(super) fn run<T>(org: &Org, request: &Request<T>) -> Result<(RunId, Did), Problem> {
+    let peer = peer(org, request)?;
+    if peer.since.elapsed() > Duration::from_millis(identity::limits::RUN_CERTIFICATE_MS) {
+        return Err(Problem::new(Kind::Unauthenticated, "The run's certificate is too old for this connection.").next("Connect anew."));
+    }
+    match peer.subject {
+        Subject::Run { run, issuer, .. } => Ok((run, issuer)),
+        Subject::Device { .. } => Err(Problem::new(Kind::Forbidden, "Only a run may use a gateway, with a certificate of its own.")),
+    }
+}
+
+fn peer<T>(org: &Org, request: &Request<T>) -> Result<Peer, Problem> {
+    let unknown = || Problem::new(Kind::Unauthenticated, "No device of this org calls.");
+    let peer = request.extensions().get::<Peer>().cloned().ok_or_else(unknown)?;
+    let listed = *peer.subject.org() == org.name && org.state()?.device_of(peer.subject.device()).is_some();
+    if listed { Ok(peer) } else { Err(unknown()) }
+}
+
+/// A run that this device executes for the caller. One of somebody else and one that there is not look the same.
+///
+/// # Errors
+/// When it is none.
+pub(super) fn executed_for(org: &Org, run: &str, caller: &Did) -> Result<Run, Problem> {
+    find(org, run, |r| r.requester == *caller && r.device.as_ref() == Some(&org.device))
+}
+
+/// A run that this device asked the caller for.
+///
+/// # Errors
+/// When it is none.
+pub(super) fn asked_of(org: &Org, run: &str, caller: &Did) -> Result<Run, Problem> {
+    find(org, run, |r| r.elsewhere(&org.device) == Some(caller))
+}
+
+fn find(org: &Org, run: &str, fits: impl Fn(&Run) -> bool) -> Result<Run, Problem> {
+    let none = || Problem::not_found("There is no such run between these devices.");
+    let id: RunId = run.parse().map_err(|_| none())?;
+    org.store.get::<Run>(kind::RUN, id.as_str())?.filter(fits).ok_or_else(none)
+}

@@ -1,0 +1,165 @@
+//! What the executor tells of a run: its facts and its log, from a number on, as they come. A slow reader holds only its own
+//! stream back.
+
+use crate::{limits, org::Org};
+use domain::{
+    Problem, RunId,
+    event::{Body, Event, kind},
+    manifest::Class,
+    run::Run,
+};
+use futures::{FutureExt, Stream};
+use mesh::{VERSION, status};
+use proto::mesh::{Fact, LogLine, LogLines, ResultReply};
+use std::{collections::BTreeMap, pin::Pin, sync::Arc};
+use store::{LogEntry, Seq};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+type Out<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// The facts about a run, and about the checks on its work, after a number of the journal. Ends with the run.
+pub(super) fn watch(org: &Arc<Org>, run: RunId, after: u64) -> Out<Fact> {
+    let (told, stream) = mpsc::channel(limits::FACTS_AHEAD_MAX);
+    let org = org.clone();
+    tokio::spawn(async move {
+        if let Err(problem) = tell(&org, &run, after, &told).await {
+            let _ = told.send(Err(status(problem))).await;
+        }
+    });
+    Box::pin(ReceiverStream::new(stream))
+}
+
+async fn tell(org: &Arc<Org>, run: &RunId, after: u64, told: &mpsc::Sender<Result<Fact, Status>>) -> Result<(), Problem> {
+    let (mut follower, mut checks) = (org.store.follow(Seq(after)), BTreeMap::new());
+    loop {
+        let next = tokio::select! {
+            next = tokio::time::timeout(limits::WATCH_BEAT, follower.next()) => next,
+            () = told.closed() => return Ok(()),
+        };
+        let (seq, event) = match next {
+            Ok(recorded) => {
+                let recorded = recorded?;
+                (recorded.seq.0, recorded.event)
+            }
+            Err(_) => {
+                // It is there, and that is all there is to say; of a run that ended nothing follows.
+                let fact = Fact { version: VERSION, seq: follower.at().0, event_json: String::new() };
+                if told.send(Ok(fact)).await.is_err() || over(org, run)? {
+                    return Ok(());
+                }
+                continue;
+            }
+        };
+        if !about(org, run, &event, &mut checks)? {
+            continue;
+        }
+        if matches!(event.body, Body::PatchPublished { .. }) {
+            announce(org, run).await;
+        }
+        let event_json = serde_json::to_string(&*event).map_err(Problem::internal)?;
+        if told.send(Ok(Fact { version: VERSION, seq, event_json })).await.is_err() {
+            return Ok(());
+        }
+        if matches!(&event.body, Body::RunMoved { run: moved, to, .. } if moved == run && to.ended()) {
+            return Ok(());
+        }
+    }
+}
+
+/// Has the requester's Radicle node told of the patch anew: it may not have been connected when it was published.
+async fn announce(org: &Arc<Org>, run: &RunId) {
+    let run = run.clone();
+    let announced = org.blocking(move |org| {
+        let Some(Run { key: Some(key), project, .. }) = org.store.get::<Run>(kind::RUN, run.as_str())? else { return Ok(()) };
+        org.forge.announce(&org.project(Some(&project))?.rid, &[key])
+    });
+    if let Err(problem) = announced.await {
+        tracing::warn!(%problem, "a patch was not announced anew");
+    }
+}
+
+fn over(org: &Org, run: &RunId) -> Result<bool, Problem> {
+    Ok(org.store.get::<Run>(kind::RUN, run.as_str())?.is_none_or(|r| r.state.ended()))
+}
+
+/// Whether an event is a fact that the requester is told. `checks` remembers which runs judge the run's work.
+fn about(org: &Org, run: &RunId, event: &Event, checks: &mut BTreeMap<RunId, bool>) -> Result<bool, Problem> {
+    if event.told.is_some() {
+        return Ok(false);
+    }
+    let other = match &event.body {
+        Body::RunQueued { run: queued } => &queued.id,
+        body => match body.run() {
+            Some(own) if own == run => return Ok(body.of_executor()),
+            Some(other) => other,
+            None => return Ok(false),
+        },
+    };
+    let judges = match checks.get(other) {
+        Some(known) => *known,
+        None => {
+            let found: Option<Run> = org.store.get(kind::RUN, other.as_str())?;
+            let judges = found.is_some_and(|r| r.class == Class::Ci && r.subject.as_ref() == Some(run) && r.requester == org.device);
+            checks.insert(other.clone(), judges);
+            judges
+        }
+    };
+    Ok(judges && event.body.of_checks())
+}
+
+/// The lines of a run's log after a number. Ends when nothing will follow.
+pub(super) fn log(org: &Arc<Org>, run: RunId, after: u64) -> Result<Out<LogLines>, Problem> {
+    let log = org.store.run_log(&run)?;
+    let (told, stream) = mpsc::channel(limits::LOG_AHEAD_MAX);
+    let org = org.clone();
+    tokio::spawn(async move {
+        let mut follower = log.follow(after);
+        loop {
+            let first = tokio::select! {
+                first = tokio::time::timeout(limits::WATCH_BEAT, follower.next()) => first,
+                () = told.closed() => return,
+            };
+            let first = match first {
+                Ok(Ok(Some(entry))) => entry,
+                Ok(Ok(None)) => return,
+                Ok(Err(problem)) => return drop(told.send(Err(status(problem))).await),
+                // After a restart nobody says that the log of an ended run is finished.
+                Err(_) if over(&org, &run).unwrap_or(true) && follower.at() >= log.last_seq() => return,
+                Err(_) => continue,
+            };
+            let mut lines = vec![line(first)];
+            while lines.len() < limits::LOG_BATCH
+                && let Some(Ok(Some(entry))) = follower.next().now_or_never()
+            {
+                lines.push(line(entry));
+            }
+            if told.send(Ok(LogLines { version: VERSION, lines })).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(Box::pin(ReceiverStream::new(stream)))
+}
+
+fn line(entry: LogEntry) -> LogLine {
+    LogLine { seq: entry.seq, at_ms: entry.at.0, event_json: entry.event.to_string() }
+}
+
+/// What a run came to: itself, and what its facts name only by a hash.
+pub(super) async fn result(org: &Arc<Org>, run: Run) -> Result<ResultReply, Problem> {
+    org.blocking(move |org| {
+        let judged = crate::provenance::judged(org, &run)?;
+        let json = |value: &serde_json::Value| -> Result<Vec<u8>, Problem> {
+            identity::Envelope::from_json(&serde_json::to_vec(value).map_err(Problem::internal)?)?.to_json()
+        };
+        Ok(ResultReply {
+            version: VERSION,
+            run_json: serde_json::to_string(&run).map_err(Problem::internal)?,
+            checked_json: judged.as_ref().map(|j| json(&j.results)).transpose()?.unwrap_or_default(),
+            checked_delegation_json: judged.as_ref().map(|j| json(&j.delegation)).transpose()?.unwrap_or_default(),
+        })
+    })
+    .await
+}

@@ -1,0 +1,173 @@
+//! Following a run that another device executes for us: its facts into the journal, its log into the log. A connection that broke is
+//! made again and goes on where it was; a device that cannot be reached for longer than the lease has lost the run.
+
+use super::{client, hear, lock, reached, wish};
+use crate::{clock, dispatch, lifecycle, limits, org::Org};
+use domain::{
+    Did, Problem, RunId, Timestamp,
+    event::{Body, kind},
+    run::{Reason, Run, RunState},
+};
+use futures::StreamExt;
+use mesh::{VERSION, problem};
+use proto::mesh::{LogRequest, WatchRequest};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use store::LogEntry;
+
+/// When the executor was heard of last.
+struct Heard(Mutex<Instant>);
+
+impl Heard {
+    fn now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn ago(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+}
+
+/// Follows all runs that others execute for us: after a start.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn follow_all(org: &Arc<Org>) -> Result<(), Problem> {
+    for run in org.active_runs()? {
+        if let (Some(told), Some(device)) = (&run.told, run.elsewhere(&org.device)) {
+            follow(org, &run.id, device, told.seq);
+        }
+    }
+    Ok(())
+}
+
+/// Follows a run on another device until it has ended. `after` is the number of that device's journal after which its facts come.
+pub(crate) fn follow(org: &Arc<Org>, run: &RunId, device: &Did, after: u64) {
+    if !lock(&org.remote.following).insert(run.clone()) {
+        return;
+    }
+    let (following, run, device) = (org.clone(), run.clone(), device.clone());
+    org.tasks.spawn(async move {
+        let mut closing = following.closing.subscribe();
+        tokio::select! {
+            () = until_ended(&following, &run, &device, after) => {}
+            _ = closing.wait_for(|c| *c) => {}
+        }
+        lock(&following.remote.following).remove(&run);
+        lock(&following.remote.routes).remove(&run);
+        following.wake.notify_one();
+    });
+}
+
+async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
+    let (mut pause, mut heard) = (limits::REMOTE_PAUSE, None);
+    loop {
+        let Ok(Some(run)) = org.store.get::<Run>(kind::RUN, id.as_str()) else { return };
+        if run.state.ended() {
+            return ended(org, id).await;
+        }
+        let heard = heard.get_or_insert_with(|| Heard(Mutex::new(heard_before(&run))));
+        let after = run.told.as_ref().map_or(first, |told| told.seq);
+        let begun = Instant::now();
+        match once(org, &run, device, after, heard).await {
+            Ok(()) => pause = limits::REMOTE_PAUSE,
+            Err(problem) => {
+                tracing::warn!(run = %id, %device, %problem, "a run elsewhere cannot be followed now; it is tried again");
+                reached(org, device, Err(&problem));
+                if heard.ago() > lease() && problem.passes() {
+                    lost(org, id, device, heard.ago()).await;
+                }
+            }
+        }
+        if begun.elapsed() > limits::REMOTE_PAUSE_MAX {
+            pause = limits::REMOTE_PAUSE;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX);
+    }
+}
+
+fn lease() -> Duration {
+    Duration::from_millis(crate::fault::lease_ms())
+}
+
+/// Before this process began: by what is in the journal.
+fn heard_before(run: &Run) -> Instant {
+    let at = run.told.as_ref().map_or(run.queued_at, |told| told.heard_at);
+    let ago = u64::try_from(clock::now().0.saturating_sub(at.0)).unwrap_or(0);
+    Instant::now().checked_sub(Duration::from_millis(ago)).unwrap_or_else(Instant::now)
+}
+
+/// Follows over one connection, until the run has ended or the connection breaks.
+async fn once(org: &Arc<Org>, run: &Run, device: &Did, after: u64, heard: &Heard) -> Result<(), Problem> {
+    if let Some(reason) = run.ending.clone() {
+        // Whoever asked for the end may have done so while the device was away.
+        wish::end(org, run, device, reason).await?;
+    }
+    let facts = facts(org, run, device, after, heard);
+    let log = log(org, run, device);
+    futures::future::try_join(facts, log).await.map(drop)
+}
+
+async fn facts(org: &Arc<Org>, run: &Run, device: &Did, after_seq: u64, heard: &Heard) -> Result<(), Problem> {
+    let request = WatchRequest { version: VERSION, run: run.id.to_string(), after_seq };
+    let mut stream = client(org, device)?.watch(request).await.map_err(|s| problem(&s))?.into_inner();
+    reached(org, device, Ok(()));
+    loop {
+        let next = tokio::time::timeout(limits::WATCH_SILENCE, stream.next()).await;
+        let Some(fact) = next.map_err(|_| Problem::unavailable("Nothing was heard of the device."))? else { return Ok(()) };
+        let fact = fact.map_err(|s| problem(&s))?;
+        heard.now();
+        if !fact.event_json.is_empty() {
+            hear::fact(org, &run.id, device, fact).await?;
+        }
+    }
+}
+
+async fn log(org: &Arc<Org>, run: &Run, device: &Did) -> Result<(), Problem> {
+    let log = org.store.run_log(&run.id)?;
+    let request = LogRequest { version: VERSION, run: run.id.to_string(), after_seq: log.last_seq() };
+    let mut stream = client(org, device)?.log(request).await.map_err(|s| problem(&s))?.into_inner();
+    while let Some(lines) = stream.next().await {
+        let lines = lines.map_err(|s| problem(&s))?.lines.into_iter();
+        let entry = |line: proto::mesh::LogLine| {
+            let event = serde_json::from_str(&line.event_json).map_err(|_| Problem::invalid("The device sent a line that is none."))?;
+            Ok(LogEntry { seq: line.seq, at: Timestamp(line.at_ms), event })
+        };
+        let entries = lines.map(entry).collect::<Result<Vec<_>, Problem>>()?;
+        let into = log.clone();
+        // Written before the next is read: a slow disk here holds the executor's stream back, not its run.
+        crate::org::blocking(move || into.append(&entries).map(drop)).await?;
+    }
+    log.finish();
+    Ok(())
+}
+
+/// The run has ended: what follows from it here.
+async fn ended(org: &Arc<Org>, id: &RunId) {
+    if let Ok(log) = org.store.run_log(id) {
+        log.finish();
+    }
+    if !*org.closing.borrow()
+        && let Err(problem) = lifecycle::take_up_again(org, id).await
+    {
+        tracing::error!(run = %id, %problem, "a run that ended elsewhere could not be taken up again");
+    }
+}
+
+/// Its device cannot be reached, and its lease is over: whatever it still does there, here it is lost.
+async fn lost(org: &Arc<Org>, id: &RunId, device: &Did, silent: Duration) {
+    let message = format!("Its device {device} was not heard of for {} s, longer than its lease, and cannot be reached.", silent.as_secs());
+    let moved = org.event(&org.device, Body::RunMoved { run: id.clone(), to: RunState::Lost, reason: Some(Reason::Vanished { message }) });
+    let run = id.clone();
+    let decided = org.store.append_if(move |view| {
+        let open = view.get::<Run>(kind::RUN, run.as_str())?.is_some_and(|r| !r.state.ended());
+        Ok(if open { vec![moved] } else { vec![] })
+    });
+    if let Err(problem) = decided.await {
+        tracing::error!(run = %id, %problem, "a lost run could not be noted; it is tried again");
+    }
+    dispatch::wake(org);
+}

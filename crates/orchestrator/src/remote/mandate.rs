@@ -1,0 +1,71 @@
+//! The delegation of a run's key, across devices: the executor reports the key, the requester's device signs.
+
+use super::client;
+use crate::{clock, lifecycle, limits, org::Org};
+use domain::{
+    Did, Hash, Kind, Problem,
+    event::{Body, kind},
+    run::Run,
+};
+use identity::{Delegation, Envelope};
+use mesh::{VERSION, problem};
+use proto::mesh::DelegateRequest;
+use std::{sync::Arc, time::Instant};
+
+/// Gets the delegation of a run's key from the device that asked for the run, checks it, and keeps it as a blob.
+///
+/// # Errors
+/// When that device refuses, or cannot be reached for a while.
+pub(crate) async fn delegation(org: &Arc<Org>, run: &Run, key: &Did) -> Result<Hash, Problem> {
+    let begun = Instant::now();
+    let bytes = loop {
+        match asked(org, run, key).await {
+            Ok(bytes) => break bytes,
+            Err(problem) if problem.passes() && begun.elapsed() < limits::DELEGATION_WAIT => {
+                tokio::time::sleep(limits::REMOTE_PAUSE).await;
+            }
+            Err(problem) => return Err(problem),
+        }
+    };
+    let (run, key) = (run.clone(), key.clone());
+    org.blocking(move |org| {
+        let (_, asked) = lifecycle::manifest(org, &run)?;
+        let sealed = Envelope::from_json(&bytes)?;
+        Delegation::accept(&sealed, &asked, &run.id, &key, clock::now())?;
+        org.store.blobs().put(&sealed.to_json()?)
+    })
+    .await
+}
+
+async fn asked(org: &Org, run: &Run, key: &Did) -> Result<Vec<u8>, Problem> {
+    let request = DelegateRequest { version: VERSION, run: run.id.to_string(), key: key.to_string() };
+    let reply = client(org, &run.requester)?.delegate(request).await.map_err(|s| problem(&s))?;
+    Ok(reply.into_inner().delegation_json)
+}
+
+/// Signs the delegation of a run's key, once: a run has one key.
+pub(super) async fn delegate(org: &Arc<Org>, run: Run, key: &str) -> Result<Vec<u8>, Problem> {
+    let key: Did = key.parse()?;
+    identity::public_key(&key)?;
+    let over = || Problem::new(Kind::Forbidden, format!("The run {} is over, or has another key.", run.id));
+    let kept = match (&run.key, &run.delegation) {
+        _ if run.state.ended() || run.ending.is_some() => return Err(over()),
+        (Some(known), Some(delegation)) if *known == key => delegation.clone(),
+        (Some(_), _) => return Err(over()),
+        _ => {
+            let (own, wanted) = (run.clone(), key.clone());
+            let delegation = org.blocking(move |org| lifecycle::delegated(org, &own, wanted)).await?;
+            let event = org.event(&org.device, Body::RunDelegated { run: run.id.clone(), key, delegation: delegation.clone() });
+            let (id, refusal) = (run.id.clone(), over());
+            let decided = org.store.append_if(move |view| {
+                let now: Option<Run> = view.get(kind::RUN, id.as_str())?;
+                let free = now.is_some_and(|r| r.key.is_none() && !r.state.ended() && r.ending.is_none());
+                if free { Ok(vec![event]) } else { Err(refusal) }
+            });
+            decided.await?;
+            delegation
+        }
+    };
+    let bytes = org.blocking(move |org| org.store.blobs().get(&kept)).await?;
+    bytes.ok_or_else(|| Problem::not_found("The delegation was erased."))
+}

@@ -1,0 +1,100 @@
+//! Follows the org repository for what concerns connections: who does not belong to the org any more is cut off, this device's own
+//! addresses are kept in its file, and the Radicle nodes of the org's devices are connected.
+
+use super::bring;
+use crate::{limits, org::Org};
+use domain::{Did, Oid, Problem, org::Device};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError},
+};
+
+/// Follows the org repository until the org closes.
+pub(crate) async fn keep(org: Arc<Org>) {
+    let (mut closing, mut moved) = (org.closing.subscribe(), org.head.subscribe());
+    let mut head = None;
+    loop {
+        moved.mark_unchanged();
+        match look(&org, head.clone()).await {
+            Ok(now) => head = now,
+            Err(problem) => tracing::error!(%problem, "who belongs to the org cannot be read; those known last stay"),
+        }
+        tokio::select! {
+            _ = moved.changed() => {}
+            () = tokio::time::sleep(limits::MEMBERS_LOOK_EVERY) => {}
+            _ = closing.wait_for(|c| *c) => return,
+        }
+    }
+}
+
+/// Keeps the Radicle nodes of the org's devices connected until the org closes. By itself: one that is far away holds up nothing else.
+pub(crate) async fn keep_connected(org: Arc<Org>) {
+    let mut closing = org.closing.subscribe();
+    for round in 0_u32.. {
+        tokio::select! {
+            met = neighbours(&org, round) => if let Err(problem) = met {
+                tracing::debug!(%problem, "neighbours are not connected");
+            },
+            _ = closing.wait_for(|c| *c) => return,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(limits::NEIGHBOURS_EVERY) => {}
+            _ = closing.wait_for(|c| *c) => return,
+        }
+    }
+}
+
+/// Acts on the org repository, where its head moved since.
+async fn look(org: &Arc<Org>, before: Option<Oid>) -> Result<Option<Oid>, Problem> {
+    org.blocking(move |org| {
+        let head = org.forge.org_head(&org.rid)?;
+        if before.as_ref() == Some(&head) {
+            return Ok(before);
+        }
+        let state = org.state()?;
+        let listed: BTreeSet<Did> = state.devices.values().map(|d| d.did.clone()).collect();
+        *org.remote.known.write().unwrap_or_else(PoisonError::into_inner) = listed.clone();
+        let cut = org.remote.network.connections().cut_unless(|subject| listed.contains(subject.device()));
+        if cut > 0 {
+            tracing::warn!(cut, "connections of devices that do not belong to the org any more were cut");
+        }
+        // What cannot be published now is published with the next change.
+        if let Err(problem) = publish(org, state.devices.values().find(|d| d.did == org.device), listed.len()) {
+            tracing::warn!(%problem, "this device's addresses could not be written into the org repository");
+        }
+        Ok(Some(head))
+    })
+    .await
+}
+
+/// Keeps this device's addresses in its file, where there are others to read them and its member may change the org.
+fn publish(org: &Org, own: Option<&Device>, devices: usize) -> Result<(), Problem> {
+    let Some(own) = own.filter(|_| devices > 1) else { return Ok(()) };
+    let usable = |address: Option<std::net::SocketAddr>| address.filter(|a| !a.ip().is_unspecified()).map(|a| a.to_string());
+    let now = Device {
+        addresses: usable(org.remote.address()).map_or_else(|| own.addresses.clone(), |address| vec![address]),
+        radicle: usable(org.node()?.listen_address()).map_or_else(|| own.radicle.clone(), |address| vec![address]),
+        ..own.clone()
+    };
+    if now == *own || !org.forge.delegates(&org.rid)?.contains(&org.member) {
+        return Ok(());
+    }
+    let text = toml::to_string_pretty(&now).map_err(Problem::internal)?;
+    let file = (format!("devices/{}.toml", now.name), Some(text.into_bytes()));
+    org.forge.change_org(&org.rid, &format!("Addresses of {}", now.name), &[file])?;
+    org.announce(&org.rid, std::slice::from_ref(&org.member));
+    Ok(())
+}
+
+/// Connects the Radicle nodes that `keep` could not, because the other side believes in a session from before.
+async fn neighbours(org: &Arc<Org>, round: u32) -> Result<(), Problem> {
+    let devices = org.blocking(|org| Ok(org.state()?.devices)).await?;
+    // Of two, the one with the smaller key calls; the other only now and then.
+    let turn = |did: &Did| org.device < *did || round.is_multiple_of(limits::NEIGHBOURS_OTHER_ROUNDS);
+    for device in devices.into_values().filter(|d| d.did != org.device && !d.radicle.is_empty() && turn(&d.did)) {
+        if let Err(problem) = bring::session(org, &device).await {
+            tracing::debug!(device = device.name, %problem, "its Radicle node is not connected");
+        }
+    }
+    Ok(())
+}

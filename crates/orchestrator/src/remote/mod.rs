@@ -1,0 +1,121 @@
+//! Runs that one device asks for and another executes. The requester owns the task's claim, signs manifest and delegation, and lets
+//! the run's model traffic through its own gateway; the executor owns run and lease, and tells the requester every fact about
+//! them, which the requester's journal keeps as told (`domain::event::Told`).
+//!
+//! Asking: `ask` (schedule), `follow` (watch and log), `wish` (orders), `gateway` (the run's traffic comes back).
+//! Executing: `service` takes the calls of others, `bring` fetches the repository, `mandate` gets the delegation, `facts` tells.
+
+mod ask;
+mod authority;
+mod bring;
+mod facts;
+mod follow;
+mod gateway;
+mod hear;
+mod mandate;
+mod members;
+mod port;
+mod reach;
+mod service;
+mod take;
+mod wish;
+
+pub(crate) use ask::ask;
+pub(crate) use bring::bring;
+pub(crate) use follow::{follow, follow_all};
+pub use gateway::Away;
+pub(crate) use gateway::outward;
+pub(crate) use mandate::delegation;
+pub(crate) use members::{keep, keep_connected};
+pub(crate) use port::open;
+pub use reach::Reach;
+pub(crate) use reach::{probe, reached};
+pub(crate) use wish::{end_elsewhere, wish};
+
+use crate::{clock, gateway::Route, org::Org};
+use domain::{Did, OrgName, Problem, RunId, org::Device};
+use identity::certificate::{Accept, Subject};
+use mesh::Network;
+use proto::mesh::mesh_client::MeshClient;
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock},
+};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+
+/// The devices that belong to the org now.
+type Known = Arc<RwLock<BTreeSet<Did>>>;
+
+/// What a device needs to work together with the others of its org.
+pub struct Remote {
+    network: Arc<Network>,
+    known: Known,
+    address: OnceLock<SocketAddr>,
+    /// The gateways of runs that others execute for us.
+    routes: Mutex<HashMap<RunId, Arc<Route>>>,
+    /// Runs that a device is being asked for.
+    asking: Mutex<HashSet<RunId>>,
+    /// Runs elsewhere that are followed.
+    following: Mutex<HashSet<RunId>>,
+    /// What is known of how others are reached.
+    reach: Mutex<HashMap<Did, Reach>>,
+    /// Cancelled when everything that others should hear was told.
+    pub(crate) over: CancellationToken,
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Remote({:?})", self.network)
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Remote {
+    /// For a device of an org, whose key `sign` signs with. `devices` are those that belong to the org at the start.
+    pub(crate) fn new(name: &OrgName, device: &Did, sign: identity::certificate::Sign, devices: BTreeSet<Did>) -> Self {
+        let known: Known = Arc::new(RwLock::new(devices));
+        let (seen, own) = (known.clone(), name.clone());
+        let accept: Accept = Arc::new(move |subject: &Subject| {
+            *subject.org() == own && seen.read().unwrap_or_else(PoisonError::into_inner).contains(subject.device())
+        });
+        let network = Arc::new(Network::new(name.clone(), device.clone(), sign, Arc::new(clock::now), accept));
+        Self {
+            network,
+            known,
+            address: OnceLock::new(),
+            routes: Mutex::default(),
+            asking: Mutex::default(),
+            following: Mutex::default(),
+            reach: Mutex::default(),
+            over: CancellationToken::new(),
+        }
+    }
+
+    /// Where this device accepts the others.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address.get().copied()
+    }
+}
+
+/// A device of the org.
+///
+/// # Errors
+/// When the org does not list it.
+pub(crate) fn device(org: &Org, did: &Did) -> Result<Device, Problem> {
+    let listed = org.state()?.device_of(did).cloned();
+    listed.ok_or_else(|| {
+        Problem::new(domain::Kind::Forbidden, format!("The device {did} does not belong to the org."))
+            .next("meshwork device list shows those that do.")
+    })
+}
+
+/// The service of another device.
+pub(crate) fn client(org: &Org, did: &Did) -> Result<MeshClient<Channel>, Problem> {
+    org.remote.network.device(did, &device(org, did)?.addresses)
+}

@@ -1,0 +1,67 @@
+//! Whether other devices can be reached: what is known, and looking now.
+
+use super::{client, lock};
+use crate::{clock, limits, org::Org};
+use domain::{Did, Kind, Problem, Timestamp};
+use mesh::{OLDEST, VERSION, understood};
+use proto::mesh::ProbeRequest;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// How a device was reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Reach {
+    /// Whether it answered the last time.
+    pub reachable: bool,
+    /// When it answered last, since this process began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heard_at: Option<Timestamp>,
+    /// Why it did not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// Notes whether a device was reached.
+pub(crate) fn reached(org: &Org, device: &Did, outcome: Result<(), &Problem>) -> Reach {
+    let mut all = lock(&org.remote.reach);
+    let reach = all.entry(device.clone()).or_default();
+    match outcome {
+        Ok(()) => *reach = Reach { reachable: true, heard_at: Some(clock::now()), problem: None },
+        Err(problem) => (reach.reachable, reach.problem) = (false, Some(problem.to_string())),
+    }
+    reach.clone()
+}
+
+/// Asks a device whether it is there, and speaks a version that works with ours.
+pub(crate) async fn probe(org: &Arc<Org>, device: &Did) -> Reach {
+    let outcome = ask(org, device).await;
+    reached(org, device, outcome.as_ref().map(|()| ()))
+}
+
+/// Tells a device that there is no session between the Radicle nodes. Where it cannot be told, connecting finds out.
+pub(super) async fn without_session(org: &Arc<Org>, device: &Did) {
+    let request = ProbeRequest { version: VERSION, without_radicle_session: true };
+    if let Ok(mut client) = client(org, device) {
+        let _ = tokio::time::timeout(limits::PROBE_WAIT, client.probe(request)).await;
+    }
+}
+
+async fn ask(org: &Arc<Org>, device: &Did) -> Result<(), Problem> {
+    let mut client = client(org, device)?;
+    let late = |_| Problem::new(Kind::Timeout, "It did not answer in time.");
+    let asked = tokio::time::timeout(limits::PROBE_WAIT, client.probe(ProbeRequest { version: VERSION, without_radicle_session: false }))
+        .await
+        .map_err(late)?;
+    let reply = asked.map_err(|s| mesh::problem(&s))?.into_inner();
+    understood(reply.version)?;
+    if reply.oldest > VERSION {
+        return Err(Problem::new(
+            Kind::Conflict,
+            format!("It understands version {} of the protocol and newer; this is {VERSION}.", reply.oldest),
+        )
+        .because(format!("This device understands {OLDEST} and newer."))
+        .next("Install a newer Meshwork here."));
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! The service `Mesh`: parses, asks who calls, calls one function, renders.
+
+use super::{authority, facts, gateway, mandate, take, wish};
+use crate::{clock, org::Org};
+use domain::{Did, Problem, run::Wish};
+use futures::Stream;
+use mesh::{OLDEST, VERSION, status, understood};
+use proto::mesh::{
+    DelegateReply, DelegateRequest, Fact, LogLines, LogRequest, OrderReply, OrderRequest, ProbeReply, ProbeRequest, ResultReply,
+    ResultRequest, ScheduleReply, ScheduleRequest, TunnelChunk, WatchRequest,
+    mesh_server::{Mesh, MeshServer},
+};
+use std::{
+    pin::Pin,
+    sync::{Arc, Weak},
+};
+use tonic::{Request, Response, Status, Streaming};
+
+/// The service of an org's device.
+pub(super) fn server(org: &Arc<Org>) -> MeshServer<Service> {
+    MeshServer::new(Service { org: Arc::downgrade(org) })
+}
+
+pub(super) struct Service {
+    org: Weak<Org>,
+}
+
+type Out<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+type Answer<T> = Result<Response<T>, Status>;
+
+impl Service {
+    fn org(&self) -> Result<Arc<Org>, Status> {
+        self.org.upgrade().ok_or_else(|| Status::unavailable("the device is closing"))
+    }
+}
+
+/// Ends the session with the caller's Radicle node, in which this one still believes.
+async fn end_stale_session(org: &Arc<Org>, caller: Did) {
+    if let Err(problem) = org.blocking(move |org| org.node()?.disconnect(&caller)).await {
+        tracing::debug!(%problem, "a session from before could not be ended");
+    }
+}
+
+fn answer<T>(done: Result<T, Problem>) -> Answer<T> {
+    done.map(Response::new).map_err(status)
+}
+
+#[tonic::async_trait]
+impl Mesh for Service {
+    type WatchStream = Out<Fact>;
+    type LogStream = Out<LogLines>;
+    type TunnelStream = Out<TunnelChunk>;
+
+    async fn probe(&self, request: Request<ProbeRequest>) -> Answer<ProbeReply> {
+        let org = self.org()?;
+        let caller = authority::device(&org, &request).map_err(status)?;
+        if request.into_inner().without_radicle_session {
+            end_stale_session(&org, caller).await;
+        }
+        // Whoever is too old learns it from the answer.
+        answer(Ok(ProbeReply { version: VERSION, oldest: OLDEST, at_ms: clock::now().0 }))
+    }
+
+    async fn schedule(&self, request: Request<ScheduleRequest>) -> Answer<ScheduleReply> {
+        let org = self.org()?;
+        let caller = authority::device(&org, &request).map_err(status)?;
+        let asked = request.into_inner();
+        understood(asked.version).map_err(status)?;
+        answer(take::take(&org, &caller, &asked.manifest_json).await)
+    }
+
+    async fn delegate(&self, request: Request<DelegateRequest>) -> Answer<DelegateReply> {
+        let org = self.org()?;
+        let caller = authority::device(&org, &request).map_err(status)?;
+        let asked = request.into_inner();
+        understood(asked.version).map_err(status)?;
+        let run = authority::asked_of(&org, &asked.run, &caller).map_err(status)?;
+        let delegation_json = mandate::delegate(&org, run, &asked.key).await;
+        answer(delegation_json.map(|delegation_json| DelegateReply { version: VERSION, delegation_json }))
+    }
+
+    async fn watch(&self, request: Request<WatchRequest>) -> Answer<Self::WatchStream> {
+        let org = self.org()?;
+        let caller = authority::device(&org, &request).map_err(status)?;
+        let asked = request.into_inner();
+        understood(asked.version).map_err(status)?;
+        let run = authority::executed_for(&org, &asked.run, &caller).map_err(status)?;
+        Ok(Response::new(facts::watch(&org, run.id, asked.after_seq)))
+    }
+
+    async fn log(&self, request: Request<LogRequest>) -> Answer<Self::LogStream> {
+        let org = self.org()?;
+        let caller = authority::device(&org, &request).map_err(status)?;
+        let asked = request.into_inner();
+        understood(asked.version).map_err(status)?;
+        let run = authority::executed_for(&org, &asked.run, &caller).map_err(status)?;
+        facts::log(&org, run.id, asked.after_seq).map(Response::new).map_err(status)
+    }
+
+    async fn order(&self, request: Request<OrderRequest>) -> Answer<OrderReply> {
+        let org = self.org()?;
+        let caller = authority::device(&org, &request).map_err(status)?;
+        let asked = request.into_inner();
+        understood(asked.version).map_err(status)?;
+        let run = authority::executed_for(&org, &asked.run, &caller).map_err(status)?;
+        let wish: Wish = serde_json::from_str(&asked.wish_json)
+            .map_err(|e| status(Problem::invalid("The order is not understood here.").because(format!("{e}."))))?;
+        let said = wish::take(&org, &caller, &asked.by, run, wish).await;
+        answer(said.map(|said| OrderReply { version: VERSION, said }))
+    }
+
+    async fn tunnel(&self, request: Request<Streaming<TunnelChunk>>) -> Answer<Self::TunnelStream> {
+        let org = self.org()?;
+        let (run, device) = authority::run(&org, &request).map_err(status)?;
+        let run = authority::asked_of(&org, run.as_str(), &device).map_err(status)?;
+        gateway::inward(&org, run, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn result(&self, request: Request<ResultRequest>) -> Answer<ResultReply> {
+        let org = self.org()?;
+        let caller = authority::device(&org, &request).map_err(status)?;
+        let asked = request.into_inner();
+        understood(asked.version).map_err(status)?;
+        let run = authority::executed_for(&org, &asked.run, &caller).map_err(status)?;
+        answer(facts::result(&org, run).await)
+    }
+}

@@ -1,0 +1,71 @@
+//! What people want of a run that another device executes: carried there, and taken here.
+
+use super::client;
+use crate::{limits, org::Org, steer};
+use domain::{
+    Did, Kind, Problem,
+    actor::Actor,
+    role::Permission,
+    run::{Reason, Run, Wish},
+};
+use mesh::{VERSION, problem};
+use proto::mesh::OrderRequest;
+use std::sync::Arc;
+
+/// Carries a wish to the device that executes a run; says what came of it.
+///
+/// # Errors
+/// When that device cannot be reached, or refuses.
+pub(crate) async fn wish(org: &Arc<Org>, run: &Run, device: &Did, by: &Did, wish: &Wish) -> Result<String, Problem> {
+    let by = if *by == org.device { String::new() } else { by.to_string() };
+    let wish_json = serde_json::to_string(wish).map_err(Problem::internal)?;
+    let request = OrderRequest { version: VERSION, run: run.id.to_string(), by, wish_json };
+    let mut client = client(org, device)?;
+    match tokio::time::timeout(limits::WISH_WAIT, client.order(request)).await {
+        Ok(Ok(reply)) => Ok(reply.into_inner().said),
+        Ok(Err(refused)) => Err(problem(&refused)),
+        Err(_) => Err(Problem::new(Kind::Timeout, "The device that executes the run did not answer in time.")
+            .next("It may have been heard all the same: meshwork run show says what became of it.")),
+    }
+}
+
+/// Carries the wish that a run ends.
+pub(super) async fn end(org: &Arc<Org>, run: &Run, device: &Did, reason: Reason) -> Result<(), Problem> {
+    let by = match &reason {
+        Reason::Stopped { by } => by.clone(),
+        _ => org.device.clone(),
+    };
+    match wish(org, run, device, &by, &Wish::End { reason }).await {
+        // It ended meanwhile.
+        Err(problem) if problem.kind == Kind::Conflict || problem.kind == Kind::NotFound => Ok(()),
+        done => done.map(drop),
+    }
+}
+
+/// As [`end`], in the background: what cannot be carried there now is carried when the device is reached again.
+pub(crate) fn end_elsewhere(org: &Arc<Org>, run: &Run, device: &Did, reason: Reason) {
+    let (org, run, device) = (org.clone(), run.clone(), device.clone());
+    tokio::spawn(async move {
+        if let Err(problem) = end(&org, &run, &device, reason).await {
+            tracing::warn!(run = %run.id, %problem, "the end of a run could not be asked for yet");
+        }
+    });
+}
+
+/// Takes a wish about a run that this device executes for `caller`, in the name of a member who has a key there and may steer runs.
+pub(super) async fn take(org: &Arc<Org>, caller: &Did, by: &str, run: Run, wish: Wish) -> Result<String, Problem> {
+    let actor = if by.is_empty() { Actor::from(caller) } else { member(org, caller, by)? };
+    steer::here(org, &actor, run, wish).await
+}
+
+fn member(org: &Org, caller: &Did, by: &str) -> Result<Actor, Problem> {
+    let by: Did = by.parse()?;
+    let state = org.state()?;
+    let member = state.members.values().find(|m| m.keys.iter().any(|k| k.did == by && k.device == *caller));
+    let may = member.is_some_and(|m| m.roles.iter().any(|role| role.allows(Permission::SteerRuns)));
+    if may {
+        Ok(Actor::from(&by))
+    } else {
+        Err(Problem::new(Kind::Forbidden, "The org lists no such member on that device who may steer runs."))
+    }
+}

@@ -1,0 +1,175 @@
+//! Steering a run: what a person wants of it is carried to the device that executes it, and carried out there.
+
+use crate::{
+    dispatch,
+    fault::Fault,
+    host::Live,
+    lifecycle::{self, Asked},
+    limits,
+    org::Org,
+    remote,
+};
+use domain::{
+    Kind, Problem,
+    actor::Actor,
+    agent::EngineChoice,
+    event::{Body, kind},
+    limits::MESSAGE_BYTES_MAX,
+    manifest::Class,
+    run::{Order, Reason, Run, RunState, Wish},
+};
+use std::sync::Arc;
+
+/// Carries out what somebody wants of a run, here or on the device that executes it for us. Says what came of it.
+///
+/// # Errors
+/// When it has ended, does not listen, or that device cannot be reached.
+pub(crate) async fn carry(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> Result<String, Problem> {
+    let Some(device) = run.elsewhere(&org.device).filter(|_| !run.state.ended()).cloned() else {
+        return here(org, by, run, wish).await;
+    };
+    match wish {
+        // Journaled first: so it stands, however long the device is away.
+        Wish::End { reason } => {
+            let asked = lifecycle::ask_to_end(org, by, &run.id, reason.clone()).await?;
+            remote::end_elsewhere(org, &run, &device, reason);
+            Ok(ending(asked))
+        }
+        // Placed there, and nothing of it is known yet.
+        _ if run.device.is_none() => Err(not_working(&run)),
+        wish => {
+            if let Wish::Message { text } = &wish {
+                check(text)?;
+                let bytes = text.clone().into_bytes();
+                org.blocking(move |org| org.store.blobs().put(&bytes)).await?;
+            }
+            remote::wish(org, &run, &device, &by.did, &wish).await
+        }
+    }
+}
+
+/// Carries it out on this device, which executes the run.
+///
+/// # Errors
+/// When the run has ended, or does not listen.
+pub(crate) async fn here(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> Result<String, Problem> {
+    if run.state.ended() {
+        return Err(Problem::conflict(format!("The run {} has ended.", run.id)).next("meshwork task run starts a new one."));
+    }
+    match wish {
+        Wish::Message { text } => message(org, by, run, text).await,
+        Wish::Answer { question, option } => answer(org, by, &run, question, &option).await,
+        Wish::Pause => freeze(org, run, Order::Pause, "It is frozen.").await,
+        Wish::Resume => freeze(org, run, Order::Resume, "It goes on.").await,
+        Wish::End { reason } => lifecycle::ask_to_end(org, by, &run.id, reason).await.map(ending),
+    }
+}
+
+fn ending(asked: Asked) -> String {
+    match asked {
+        Asked::Dequeued => "It was taken off the queue.",
+        Asked::Ending => "It is being ended; its work goes into a checkpoint.",
+        Asked::Publishing => {
+            "Its patch is being published, which is past stopping: it ends as done. Close the patch if you do not want it."
+        }
+    }
+    .to_owned()
+}
+
+fn not_working(run: &Run) -> Problem {
+    Problem::conflict(format!("The run {} is {} and has no engine that listens.", run.id, word(run.state)))
+        .next("Try again once it is working: meshwork run show.")
+}
+
+fn check(text: &str) -> Result<(), Problem> {
+    if text.len() > MESSAGE_BYTES_MAX {
+        return Err(Problem::new(Kind::Limit, format!("A message may have {MESSAGE_BYTES_MAX} bytes."))
+            .next("Shorten it, or put it in a file of the project."));
+    }
+    if text.trim().is_empty() {
+        return Err(Problem::invalid("The message is empty."));
+    }
+    Ok(())
+}
+
+async fn message(org: &Arc<Org>, by: &Actor, run: Run, text: String) -> Result<String, Problem> {
+    check(&text)?;
+    if run.state > RunState::Working {
+        return Err(Problem::conflict(format!("It came too late: the work of run {} is {} already.", run.id, word(run.state)))
+            .next("Say it in a review of its patch: meshwork patch review."));
+    }
+    let listens = run.state == RunState::Working && run.class == Class::Agent;
+    let live = org.hub.get(&run.id).filter(|_| listens).ok_or_else(|| not_working(&run))?;
+    let (name, bytes) = (run.agent.clone(), text.clone().into_bytes());
+    let kept = org.blocking(move |org| {
+        let agent = org.state()?.agents.into_values().find(|a| Some(&a.name) == name.as_ref());
+        if agent.is_some_and(|a| matches!(a.engine, EngineChoice::Command { .. })) {
+            return Err(crate::runner::no_reader());
+        }
+        org.store.blobs().put(&bytes)
+    });
+    // Journaled before it is given: should the orchestrator die in between, it is given after its restart.
+    let (order, kept) = (live.number(), kept.await?);
+    org.record(by, vec![Body::MessageSent { run: run.id.clone(), order, text: kept }]).await?;
+    if Fault::asked() == Fault::MessageNotGiven {
+        return Ok("It is journaled.".into());
+    }
+    match tokio::time::timeout(limits::ORDER_WAIT, live.order_as(order, Order::Message { text })).await {
+        Ok(Ok(Ok(()))) => Ok("The agent gets it when its present turn ends.".into()),
+        Ok(Ok(Err(problem))) => {
+            let refused = Body::MessageRefused { run: run.id, order, why: problem.to_string() };
+            org.record(&org.device, vec![refused]).await?;
+            Err(problem)
+        }
+        _ => Ok("The runner is away; the agent gets the message when it is back, and meshwork run show says so if it never does.".into()),
+    }
+}
+
+async fn answer(org: &Arc<Org>, by: &Actor, run: &Run, asked: Option<String>, option: &str) -> Result<String, Problem> {
+    let live = org.hub.get(&run.id).ok_or_else(|| not_working(run))?;
+    let question = match (&asked, run.questions.as_slice()) {
+        (Some(id), open) => open.iter().find(|q| q.id == *id),
+        (None, [one]) => Some(one),
+        (None, _) => None,
+    };
+    let question = question.ok_or_else(|| {
+        Problem::not_found(format!("The run {} has {} open questions, and this is none of them.", run.id, run.questions.len()))
+            .next("meshwork run show lists them.")
+    })?;
+    let chosen = question.options.iter().find(|o| o.id == option || (option == "allow" && o.allows) || (option == "deny" && !o.allows));
+    let chosen = chosen.ok_or_else(|| {
+        let ids: Vec<_> = question.options.iter().map(|o| o.id.as_str()).collect();
+        Problem::invalid(format!("“{}” is no answer to it.", domain::shown(option))).next(format!("Answers are: {}.", ids.join(", ")))
+    })?;
+    // Journaled once, when the runner says that the engine has it.
+    live.answer(by.clone(), question.id.clone(), chosen.id.clone()).await?;
+    Ok(format!("Answered: {}.", chosen.label))
+}
+
+async fn freeze(org: &Arc<Org>, run: Run, order: Order, said: &str) -> Result<String, Problem> {
+    let (mut run, mut live): (Run, Option<Arc<Live>>) = (run.clone(), org.hub.get(&run.id));
+    if run.state == RunState::Verifying
+        && let Some(commit) = &run.commit
+        && let Some(checks) = dispatch::going_checks(org, Some(&run.id), &run.project, commit)?
+        && let Some(judging) = org.store.get::<Run>(kind::RUN, checks.as_str())?
+    {
+        // Its engine has ended; what computes is its checks.
+        (live, run) = (org.hub.get(&judging.id), judging);
+    }
+    let live = live.filter(|_| run.state == RunState::Working).ok_or_else(|| {
+        Problem::conflict(format!("The run {} is {}: nothing of it computes that could be frozen.", run.id, word(run.state)))
+            .next("meshwork run stop ends it; pause it once it is working.")
+    })?;
+    live.order_and_wait(order).await?;
+    Ok(said.to_owned())
+}
+
+/// A state as it is called everywhere.
+fn word(state: RunState) -> String {
+    serde_json::to_value(state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Why a person who stops a run does so.
+pub(crate) fn stopped(by: &Actor) -> Reason {
+    Reason::Stopped { by: by.did.clone() }
+}
