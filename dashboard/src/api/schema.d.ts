@@ -119,6 +119,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/org/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Leave the org; its folder is kept aside. */
+        post: operations["org_leave"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/org/show": {
         parameters: {
             query?: never;
@@ -130,6 +147,261 @@ export interface paths {
         get: operations["org_show"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/org/invite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Invite somebody, or one more device: makes a ticket. */
+        post: operations["org_invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/org/invites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the invitations that this device made. */
+        get: operations["org_invites"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/org/uninvite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an invitation back; it counts no more. */
+        post: operations["org_uninvite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/org/joiners": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List those who knocked at this device. */
+        get: operations["org_joiners"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/org/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Join an org with a ticket: knocks, and waits for its owners. */
+        post: operations["org_join"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/org/joining": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how it stands with joining. */
+        get: operations["org_joining"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/org/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the changes of the org that wait for owners. */
+        get: operations["org_proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/org/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approve a change of the org, or let somebody in who knocked here. */
+        post: operations["org_approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/org/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reject a change of the org, or decline somebody who knocked here. */
+        post: operations["org_reject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/org/threshold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say how many owners must sign a change of the org. */
+        post: operations["org_threshold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/member/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a member roles, and take some from them. */
+        post: operations["member_roles"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/member/rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rename a member. */
+        post: operations["member_rename"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/member/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove a member, with their keys and devices. */
+        post: operations["member_remove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rename a device, or say where it is and what the org promises about it. */
+        post: operations["device_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove a device, with the member's key on it. */
+        post: operations["device_remove"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1122,6 +1394,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/device/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the org's devices, and whether each can be reached now. */
+        get: operations["device_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/device/capacity": {
         parameters: {
             query?: never;
@@ -1583,6 +1872,17 @@ export interface components {
             radicle: string | null;
             /** @description `RAD_HOME` for the stock `rad`. */
             rad_home: string;
+            /**
+             * Format: uint32
+             * @description How many owners must sign a change of the org.
+             */
+            threshold: number;
+            /** @description Keys that count no more: lost, stolen or misused. */
+            revoked: components["schemas"]["Revocation"][];
+            /** @description Keys that merely ended. */
+            ended: components["schemas"]["Revocation"][];
+            /** @description Why the newest commit of the org repository does not count, where it does not. */
+            refused?: components["schemas"]["Problem"] | null;
         };
         /** @description A Radicle repository: `rad:z…`. */
         Rid: string;
@@ -1610,7 +1910,44 @@ export interface components {
             did: components["schemas"]["Did"];
             /** @description The member who owns it, by name. */
             owner: string;
+            /** @description Where its mesh port is reached, as `host:port`; the first that answers is taken. */
+            addresses?: string[];
+            /** @description Where its Radicle node is reached, as `host:port`. */
+            radicle?: string[];
+            /**
+             * @description What the org promises others about it, as `region = "ap-southeast-2"` or `compliance = "restricted"`. What the device
+             *     says about itself is not here.
+             */
+            tags?: {
+                [key: string]: string;
+            };
         };
+        /** @description One key that counts no more. */
+        Revocation: {
+            /** @description The key. */
+            did: components["schemas"]["Did"];
+            /** @description Whose it was. */
+            kind: components["schemas"]["KeyKind"];
+            /** @description When it was revoked. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Why, in words. */
+            why: string;
+        };
+        /** @description Whose key it is. */
+        KeyKind: "member" | "device" | "run";
+        /** @description One problem, in words for a person. The cause for the log is kept apart and never shown to others. */
+        Problem: {
+            /** @description The sort of problem. */
+            kind: components["schemas"]["Kind"];
+            /** @description What happened: one sentence. */
+            what: string;
+            /** @description Why, where that adds something. */
+            why?: string | null;
+            /** @description What to do next, where there is something. */
+            next?: string | null;
+        };
+        /** @description What sort of problem it is. Decides the HTTP status and the exit code; stable names for scripts. */
+        Kind: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "limit" | "unavailable" | "timeout" | "internal";
         /** @description An org of the machine, and how it does. */
         Joined: {
             /** @description Its name. */
@@ -1639,6 +1976,132 @@ export interface components {
              */
             pause_s: number;
         });
+        /** @description An invitation. */
+        InviteView: {
+            /** @description Its id. */
+            id: string;
+            /** @description The ticket: hand it to the one who is to join, and to nobody else. */
+            ticket: string;
+            /** @description As what it lets somebody join. */
+            admits: components["schemas"]["Admits"];
+            /** @description It counts until then. */
+            expires: components["schemas"]["Timestamp"];
+            /**
+             * Format: uint32
+             * @description How many may join with it.
+             */
+            uses: number;
+            /** @description The devices that used it. */
+            used: components["schemas"]["Did"][];
+            /** @description Whether somebody may still come with it. */
+            open: boolean;
+            /** @description Where they knock. */
+            knock: string[];
+        };
+        /** @description As what a ticket lets somebody join. */
+        Admits: {
+            /** @constant */
+            as: "member";
+            /** @description In this role. */
+            role: components["schemas"]["Role"];
+        } | {
+            /** @constant */
+            as: "device";
+            /** @description The member, by name. */
+            member: string;
+        };
+        /** @description Somebody who knocked. */
+        JoinerView: {
+            /** @description The person's name, or the member's whose device it is. */
+            name: string;
+            device_name: string;
+            /** @description The device's key. */
+            device: components["schemas"]["Did"];
+            /** @description The member's key on it. */
+            member: components["schemas"]["Did"];
+            /** @description As what they want to join. */
+            admits: components["schemas"]["Admits"];
+            /** @description When they knocked first. */
+            at: components["schemas"]["Timestamp"];
+        } & ({
+            /** @constant */
+            state: "waiting";
+        } | {
+            /** @constant */
+            state: "proposed";
+            /** @description The proposal. */
+            proposal: components["schemas"]["PatchId"];
+        } | {
+            /** @constant */
+            state: "approved";
+        } | {
+            /** @constant */
+            state: "declined";
+            /** @description Why. */
+            why: string;
+        });
+        /** @description How it stands with joining. */
+        JoiningView: {
+            /** @description The org. */
+            org: components["schemas"]["OrgName"];
+            /** @description This device's key: what the owners see of it. */
+            device: components["schemas"]["Did"];
+        } & ({
+            /** @constant */
+            state: "knocking";
+            /** @description Why it was not reached so far. */
+            problem?: components["schemas"]["Problem"] | null;
+        } | {
+            /** @constant */
+            state: "waiting";
+            /** @description What is waited for, in words. */
+            why: string;
+        } | {
+            /** @constant */
+            state: "fetching";
+            /** @description Why it was not fetched so far. */
+            problem?: components["schemas"]["Problem"] | null;
+        } | {
+            /** @constant */
+            state: "joined";
+        } | {
+            /** @constant */
+            state: "refused";
+            /** @description Why. */
+            problem: components["schemas"]["Problem"];
+        });
+        /** @description A change that waits. */
+        ProposalView: {
+            id: components["schemas"]["PatchId"];
+            title: string;
+            /** @description Who proposed it: a member's name, or a key. */
+            by: string;
+            at: components["schemas"]["Timestamp"];
+            /** @description The files of the org repository that it changes. */
+            files: string[];
+            /** @description The owners who approved. */
+            approved: string[];
+            /**
+             * Format: uint
+             * @description How many must.
+             */
+            needed: number;
+            /** @description Whether it counts once enough approve it; else why not. */
+            problem?: string | null;
+            /** @description Whether the owner here has still to decide. */
+            yours: boolean;
+        };
+        /** @description What became of a change of the org. */
+        Outcome: {
+            /** @description In words. */
+            message: string;
+            /** @description The commit, where it is in force. */
+            commit?: components["schemas"]["Oid"] | null;
+            /** @description The proposal, where it waits for other owners. */
+            proposal?: components["schemas"]["PatchId"] | null;
+        };
+        /** @description A git object. */
+        Oid: string;
         Added: {
             project: components["schemas"]["Project"];
             /** @description What the person should know. */
@@ -1677,8 +2140,6 @@ export interface components {
              */
             done_tasks: number;
         };
-        /** @description A git object. */
-        Oid: string;
         /** @description A project with what its repository says now. */
         Shown: {
             /** @description The project. */
@@ -1850,6 +2311,16 @@ export interface components {
             at: components["schemas"]["Timestamp"];
         } | {
             /** @constant */
+            code: "waits_for_device";
+            /** @description What is known. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "waits_for_gateway";
+            /** @description The requester's device. */
+            device: components["schemas"]["Did"];
+        } | {
+            /** @constant */
             code: "refused";
             /** @description What they said. */
             message: string;
@@ -1983,6 +2454,10 @@ export interface components {
             member: components["schemas"]["Did"];
             /** @description Which device asked. */
             requester: components["schemas"]["Did"];
+            /** @description Which device was asked for, where the person named one. */
+            on?: components["schemas"]["Did"] | null;
+            /** @description What the device that executes it told last, where that is another: as of then everything here is known. */
+            told?: components["schemas"]["Told"] | null;
             /** @description Which device executes, once leased. */
             device?: components["schemas"]["Did"] | null;
             /** @description Hash of the manifest, once it was made for placing. */
@@ -2113,6 +2588,18 @@ export interface components {
         };
         /** @description The class of a workload. */
         Class: "agent" | "ci" | "job" | "docs" | "scan" | "service";
+        /** @description Where a fact comes from that another device told. */
+        Told: {
+            /** @description The device, which executes the run. */
+            device: components["schemas"]["Did"];
+            /**
+             * Format: uint64
+             * @description The fact's number in that device's journal.
+             */
+            seq: number;
+            /** @description When it was heard here, by this device's clock. */
+            heard_at: components["schemas"]["Timestamp"];
+        };
         /** @description A BLAKE3 hash, in hexadecimal: of a blob, a manifest, an event, a spec. */
         Hash: string;
         /** @description Where a run is. */
@@ -2276,6 +2763,10 @@ export interface components {
             member: components["schemas"]["Did"];
             /** @description Which device asked. */
             requester: components["schemas"]["Did"];
+            /** @description Which device was asked for, where the person named one. */
+            on?: components["schemas"]["Did"] | null;
+            /** @description What the device that executes it told last, where that is another: as of then everything here is known. */
+            told?: components["schemas"]["Told"] | null;
             /** @description Which device executes, once leased. */
             device?: components["schemas"]["Did"] | null;
             /** @description Hash of the manifest, once it was made for placing. */
@@ -2832,7 +3323,7 @@ export interface components {
             comment: components["schemas"]["Oid"];
         };
         /** @description What became of a merge. */
-        Outcome: {
+        Outcome2: {
             /** @constant */
             outcome: "merged";
             /** @description The patch. */
@@ -3215,6 +3706,8 @@ export interface components {
             actor: components["schemas"]["Did"];
             /** @description By which door they came in; none for what a device did by itself. */
             via?: components["schemas"]["Via"] | null;
+            /** @description Which other device told this of a run that it executes for us; none: this device's own fact. */
+            told?: components["schemas"]["Told"] | null;
         } & ({
             /** @constant */
             type: "org_created";
@@ -3224,6 +3717,15 @@ export interface components {
             rid: components["schemas"]["Rid"];
             /** @description Its founder. */
             owner: components["schemas"]["Did"];
+        } | {
+            /** @constant */
+            type: "org_joined";
+            /** @description Its name. */
+            org: components["schemas"]["OrgName"];
+            /** @description Its repository. */
+            rid: components["schemas"]["Rid"];
+            /** @description The invitation. */
+            invite: string;
         } | {
             /** @constant */
             type: "device_started";
@@ -3237,6 +3739,56 @@ export interface components {
         } | {
             /** @constant */
             type: "device_stopped";
+        } | {
+            /** @constant */
+            type: "org_changed";
+            /** @description What it does, in words. */
+            what: string;
+            /** @description The commit, where it is in force. */
+            commit?: components["schemas"]["Oid"] | null;
+            /** @description The proposal, where it waits for owners. */
+            proposal?: components["schemas"]["PatchId"] | null;
+        } | {
+            /** @constant */
+            type: "org_moved";
+            /** @description The commit. */
+            commit: components["schemas"]["Oid"];
+        } | {
+            /** @constant */
+            type: "proposal_approved";
+            /** @description The proposal. */
+            proposal: components["schemas"]["PatchId"];
+            /** @description The commit, where that brought it into force. */
+            commit?: components["schemas"]["Oid"] | null;
+        } | {
+            /** @constant */
+            type: "proposal_rejected";
+            /** @description The proposal. */
+            proposal: components["schemas"]["PatchId"];
+        } | {
+            /** @constant */
+            type: "invited";
+            /** @description The ticket. */
+            ticket: components["schemas"]["Ticket"];
+        } | {
+            /** @constant */
+            type: "invite_withdrawn";
+            /** @description Its id. */
+            invite: string;
+        } | {
+            /** @constant */
+            type: "knocked";
+            /** @description The invitation. */
+            invite: string;
+            /** @description What it said. */
+            knock: components["schemas"]["Knock"];
+        } | {
+            /** @constant */
+            type: "joiner_decided";
+            /** @description Their device. */
+            device: components["schemas"]["Did"];
+            /** @description How. */
+            state: components["schemas"]["JoinerState"];
         } | {
             /** @constant */
             type: "project_added";
@@ -3655,6 +4207,77 @@ export interface components {
         };
         /** @description A door to the table of actions. */
         Door: "cli" | "dashboard" | "http" | "mcp";
+        /** @description What somebody holds who was invited. Signed by the device that made it; see `identity::ticket` for its written form. */
+        Ticket: {
+            /**
+             * Format: uint16
+             * @description The format's version.
+             */
+            version: number;
+            /** @description Its id: a ULID. */
+            id: string;
+            /** @description The org. */
+            org: components["schemas"]["OrgName"];
+            /** @description The org's repository. */
+            rid: components["schemas"]["Rid"];
+            /** @description As what it lets somebody join. */
+            admits: components["schemas"]["Admits"];
+            /** @description It counts until this moment. */
+            expires: components["schemas"]["Timestamp"];
+            /**
+             * Format: uint32
+             * @description How many devices may join with it.
+             */
+            uses: number;
+            /** @description Where the issuer's Join port is, as `host:port`; the first that answers is taken. */
+            knock: string[];
+            /** @description The issuing device's key: whoever answers at that port must have it. */
+            issuer: components["schemas"]["Did"];
+            /** @description Where the issuer's Radicle node is, as `host:port`. */
+            radicle: string[];
+        };
+        /** @description What somebody says who knocks. Signed by the device's key and by the member's. */
+        Knock: {
+            /**
+             * Format: uint16
+             * @description The format's version.
+             */
+            version: number;
+            /** @description The ticket, as it was written. */
+            ticket: string;
+            /** @description What the person wants to be called; of a device of a member it says nothing. */
+            name: string;
+            /** @description What the device is called. */
+            device_name: string;
+            /** @description The device's key; also its Radicle node's. */
+            device: components["schemas"]["Did"];
+            /** @description The member's key on that device. */
+            member: components["schemas"]["Did"];
+            /** @description Where its mesh port is reached, as `host:port`. */
+            addresses: string[];
+            /** @description Where its Radicle node is reached, as `host:port`. */
+            radicle: string[];
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+        };
+        /** @description How it stands with somebody who knocked. */
+        JoinerState: {
+            /** @constant */
+            state: "waiting";
+        } | {
+            /** @constant */
+            state: "proposed";
+            /** @description The proposal. */
+            proposal: components["schemas"]["PatchId"];
+        } | {
+            /** @constant */
+            state: "approved";
+        } | {
+            /** @constant */
+            state: "declined";
+            /** @description Why. */
+            why: string;
+        };
         /** @description Why a device does not run a workload. */
         Refusal: {
             /** @constant */
@@ -3738,6 +4361,11 @@ export interface components {
             message: string;
         } | {
             /** @constant */
+            code: "engine";
+            /** @description Which. */
+            engine: string;
+        } | {
+            /** @constant */
             code: "closing";
         };
         /** @description Where a device runs things. */
@@ -3804,6 +4432,30 @@ export interface components {
              * @description How many things were not as the journal says.
              */
             differences: number;
+        };
+        /** @description A device of the org, as this one sees it. */
+        DeviceView: {
+            /** @description What people call it. */
+            name: string;
+            /** @description Its key. */
+            did: components["schemas"]["Did"];
+            /** @description The member who owns it. */
+            owner: string;
+            /** @description Whether it is this device. */
+            here: boolean;
+            /** @description Where other devices reach it. */
+            addresses: string[];
+            /** @description Whether it answered the last time. */
+            reachable: boolean;
+            /** @description When it answered last, since this process began. */
+            heard_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Why it did not answer. */
+            problem?: string | null;
+            /**
+             * Format: uint
+             * @description How many runs it executes for this device.
+             */
+            runs: number;
         };
         /** @description A device and its capacity. */
         Device2: {
@@ -4008,19 +4660,6 @@ export interface components {
             /** @description What else is to be known. */
             notes: string[];
         };
-        /** @description One problem, in words for a person. The cause for the log is kept apart and never shown to others. */
-        Problem: {
-            /** @description The sort of problem. */
-            kind: components["schemas"]["Kind"];
-            /** @description What happened: one sentence. */
-            what: string;
-            /** @description Why, where that adds something. */
-            why?: string | null;
-            /** @description What to do next, where there is something. */
-            next?: string | null;
-        };
-        /** @description What sort of problem it is. Decides the HTTP status and the exit code; stable names for scripts. */
-        Kind: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "limit" | "unavailable" | "timeout" | "internal";
         /** @description A sentence to choose. */
         Choice2: {
             /** @description The whole sentence. */
@@ -4265,6 +4904,31 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    org_leave: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     org_show: {
         parameters: {
             query?: never;
@@ -4281,6 +4945,500 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OrgView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    org_invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The role of a new member; developer where nothing is said.
+                     * @default null
+                     */
+                    role?: ("owner" | "maintainer" | "developer" | "viewer" | "reviewer-bot" | "agent") | null;
+                    /**
+                     * @description Instead of a new member: one more device of this one; `me` for the member here.
+                     * @default null
+                     */
+                    member?: string | null;
+                    /**
+                     * Format: uint32
+                     * @description Hours until the ticket counts no more; three days where nothing is said.
+                     * @default null
+                     */
+                    hours?: number | null;
+                    /**
+                     * Format: uint32
+                     * @description How many devices may join with it; one where nothing is said.
+                     * @default null
+                     */
+                    uses?: number | null;
+                    /**
+                     * @description Where the Join port of this device is reached, as `host:port`; where it listens, where nothing is said.
+                     * @default []
+                     */
+                    at?: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InviteView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    org_invites: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InviteView"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    org_uninvite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Its id, or the end of it. */
+                    invite: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    org_joiners: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinerView"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    org_join: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The ticket. */
+                    ticket: string;
+                    /**
+                     * @description What people are to call the one who joins; this machine's user name where nothing is said.
+                     * @default null
+                     */
+                    name?: string | null;
+                    /**
+                     * @description What people are to call this device; its host name where nothing is said.
+                     * @default null
+                     */
+                    device?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoiningView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    org_joining: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoiningView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    org_proposals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    org_approve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description A proposal's id or its beginning; or somebody who waits: their name, their device's, or its key. */
+                    what: string;
+                    /**
+                     * @description Why, for a rejection.
+                     * @default null
+                     */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outcome"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    org_reject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description A proposal's id or its beginning; or somebody who waits: their name, their device's, or its key. */
+                    what: string;
+                    /**
+                     * @description Why, for a rejection.
+                     * @default null
+                     */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    org_threshold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: uint32
+                     * @description How many.
+                     */
+                    owners: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outcome"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    member_roles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The member. */
+                    member: string;
+                    /**
+                     * @description Roles that they get.
+                     * @default []
+                     */
+                    give?: ("owner" | "maintainer" | "developer" | "viewer" | "reviewer-bot" | "agent")[];
+                    /**
+                     * @description Roles that they lose.
+                     * @default []
+                     */
+                    take?: ("owner" | "maintainer" | "developer" | "viewer" | "reviewer-bot" | "agent")[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outcome"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    member_rename: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The member. */
+                    member: string;
+                    /** @description The new name. */
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outcome"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    member_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Who or what. */
+                    name: string;
+                    /**
+                     * @description Keys were lost or stolen: nothing of them is taken any more, not even what they made before.
+                     * @default false
+                     */
+                    lost?: boolean;
+                    /**
+                     * @description Why, for the org's records.
+                     * @default null
+                     */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outcome"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    device_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The device. */
+                    device: string;
+                    /**
+                     * @description Its new name.
+                     * @default null
+                     */
+                    name?: string | null;
+                    /**
+                     * @description Where its mesh port is reached, as `host:port`.
+                     * @default null
+                     */
+                    addresses?: string[] | null;
+                    /**
+                     * @description Where its Radicle node is reached, as `host:port`.
+                     * @default null
+                     */
+                    radicle?: string[] | null;
+                    /**
+                     * @description What the org promises about it, as `region`; an empty value takes a promise back.
+                     * @default {}
+                     */
+                    tags?: {
+                        [key: string]: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outcome"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    device_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Who or what. */
+                    name: string;
+                    /**
+                     * @description Keys were lost or stolen: nothing of them is taken any more, not even what they made before.
+                     * @default false
+                     */
+                    lost?: boolean;
+                    /**
+                     * @description Why, for the org's records.
+                     * @default null
+                     */
+                    why?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outcome"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -4625,6 +5783,11 @@ export interface operations {
                      * @default null
                      */
                     agent?: string | null;
+                    /**
+                     * @description The device that is to execute them, by its name or key; this one where nothing is said.
+                     * @default null
+                     */
+                    on?: string | null;
                 };
             };
         };
@@ -5232,7 +6395,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Outcome"];
+                    "application/json": components["schemas"]["Outcome2"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -6119,6 +7282,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    device_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceView"][];
                 };
             };
             default: components["responses"]["Problem"];
