@@ -285,6 +285,10 @@ impl OrgDir {
     pub fn radicle_address(&self) -> PathBuf {
         self.root.join("radicle.address")
     }
+    /// Where other devices of the org are accepted, or were the last time.
+    pub fn mesh_address(&self) -> PathBuf {
+        self.root.join("mesh.address")
+    }
     /// The device's key and checkpoints; also the Radicle home, with storage and node, unless a person's profile is used.
     pub fn radicle(&self) -> PathBuf {
         self.root.join("radicle")

@@ -93,7 +93,7 @@ async fn a_run_elsewhere_is_spoken_to_paused_and_stopped_from_the_device_that_as
 
     let second = two.start_task("T002", "beat").await;
     two.ada.in_state(&second, "working").await;
-    beat(&two.bob, &second).await;
+    two.ada.until_logged(&second, "working now.").await;
     two.ada.ok(&["run", "stop", &second]).await;
     let ended = two.ada.ended(&second).await;
     assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("cancelled"), Some("stopped")), "{ended:#}");
@@ -173,4 +173,30 @@ async fn a_run_that_needs_its_gateway_while_that_is_away_is_frozen_saved_and_goe
     assert_eq!(ended["state"], "done", "{ended:#}\n{}\n{}", two.ada.run_log(&run).await, two.bob.log());
     two.ada.merge(&text(&ended["patch"])).await;
     assert_eq!(published(&two.ada, "away", &format!("{word}.txt")).await.trim(), word);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_that_disappears_has_lost_its_run_once_the_lease_is_over_and_the_next_waits_for_it() {
+    let mut two = Two::with("short-lease").await;
+    acp_project(&two.ada, "vanished", PASSES).await;
+    acp_agent(&two.ada, "beat", &[]).await;
+    two.share().await;
+    let run = two.start_task("T001", "beat").await;
+    two.ada.in_state(&run, "working").await;
+    beat(&two.bob, &run).await;
+    two.bob.kill().await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("lost"), Some("vanished")), "{ended:#}");
+    let look = || async {
+        let shown = two.ada.ok(&["task", "show", "T001"]).await;
+        let next = text(&shown["runs"][0]["id"]);
+        if next == run { Err(shown) } else { Ok(next) }
+    };
+    let next = two.ada.until("its task is placed again", look).await;
+    two.ada.until_run(&next, "it waits for the device", |seen| seen["reason"]["code"] == "waits_for_device").await;
+    two.bob.begin().await;
+    two.ada.in_state(&next, "working").await;
+    assert_eq!(two.ada.act("run.show", json!({ "run": next })).await["continues"], run.as_str());
+    fs::write(work(&two.bob, &next).join("go"), "").unwrap();
+    assert_eq!(two.ada.ended(&next).await["state"], "done");
 }

@@ -1,15 +1,11 @@
 //! Two devices of one org on loopback: Ada's, who founded it, and Bob's.
 
 use crate::support::idle;
-use domain::{
-    Did, OrgName, Rid,
-    org::{Device, Member, MemberKey},
-    role::Role,
-};
+use domain::{Did, OrgName, Rid};
 use forge::Forge;
-use orchestrator::data_dir::{DataDir, OrgDir, make_private, write_private};
+use orchestrator::data_dir::{DataDir, OrgDir};
 use serde_json::json;
-use std::{net::TcpListener, sync::Arc};
+use std::net::TcpListener;
 use testkit::Up;
 
 /// How Bob's device is called.
@@ -37,10 +33,12 @@ pub fn org(up: &Up) -> OrgDir {
 impl Two {
     /// Both, up and in touch.
     pub async fn start() -> Self {
-        let (mut ada, bob, bob_device, rid) = Self::founded().await;
-        let mut bob = bob;
-        ada.begin().await;
-        bob.begin().await;
+        Self::with("").await
+    }
+
+    /// Both, with something wrong in them on purpose.
+    pub async fn with(fault: &str) -> Self {
+        let (ada, bob, bob_device, rid) = Self::founded(fault).await;
         let two = Self { ada, bob, bob_device, rid };
         two.in_touch().await;
         two
@@ -57,44 +55,29 @@ impl Two {
         }
     }
 
-    async fn founded() -> (Up, Up, Did, Rid) {
-        let (at_ada, at_bob) = ([free(), free()], [free(), free()]);
-        let mut ada = idle().listening(&at_ada[0], &at_ada[1]);
+    async fn founded(fault: &str) -> (Up, Up, Did, Rid) {
+        let idle = || idle().set("MESHWORK_TEST_FAULT", fault);
+        let mut ada = idle().listening(&free(), &free());
         ada.begin().await;
         ada.org().await;
-        ada.end().await;
-        let bob = idle().listening(&at_bob[0], &at_bob[1]);
-        let (hers, his) = (org(&ada), org(&bob));
-        make_private(&his.root).unwrap();
-        let bob_forge = Arc::new(Forge::create(&his.radicle(), &his.member(), "bob").unwrap());
-        let ada_forge = Arc::new(Forge::open(&hers.radicle(), &hers.member()).unwrap());
-        let record: serde_json::Value = serde_json::from_slice(&std::fs::read(hers.record()).unwrap()).unwrap();
-        let rid: Rid = record["rid"].as_str().unwrap().parse().unwrap();
-
-        // What joining does: the files of the org repository, and the right to read it.
-        let device =
-            Device { addresses: vec![at_bob[1].clone()], radicle: vec![at_bob[0].clone()], ..Device::new(BOBS, bob_forge.device(), "bob") };
-        let keys = vec![MemberKey { did: bob_forge.member(), device: bob_forge.device() }];
-        let member = Member { name: "bob".into(), roles: vec![Role::Developer], keys };
-        let own = ada_forge.org_state(&rid).unwrap().device_of(&ada_forge.device()).unwrap().clone();
-        let own = Device { addresses: vec![at_ada[1].clone()], radicle: vec![at_ada[0].clone()], ..own };
-        let file = |name: String, text: String| (name, Some(text.into_bytes()));
-        let changes = [
-            file("members/bob.toml".into(), toml::to_string(&member).unwrap()),
-            file(format!("devices/{BOBS}.toml"), toml::to_string(&device).unwrap()),
-            file(format!("devices/{}.toml", own.name), toml::to_string(&own).unwrap()),
-        ];
-        ada_forge.change_org(&rid, "Bob joins", &changes).unwrap();
-        ada_forge.allow(&rid, &[bob_forge.device()]).unwrap();
-        let any = Some("127.0.0.1:0".parse().unwrap());
-        let at_ada = ada_forge.start_node(any, &ada.folder().join("a.sock")).unwrap();
-        let at_bob = bob_forge.start_node(any, &bob.folder().join("b.sock")).unwrap();
-        bob_forge.clone_project(&rid, &ada_forge.device(), at_ada.listen_address(), &at_bob).unwrap();
-        at_ada.stop().unwrap();
-        at_bob.stop().unwrap();
-        write_private(&his.record(), &serde_json::to_vec(&json!({"name": "crew", "rid": rid})).unwrap()).unwrap();
-        let bob_device = bob_forge.device();
-        (ada, bob, bob_device, rid)
+        let ticket = ada.ok(&["org", "invite", "--role", "developer"]).await["ticket"].as_str().unwrap().to_owned();
+        let mut bob = idle().listening(&free(), &free());
+        bob.begin().await;
+        bob.ok(&["join", &ticket, "--name", "bob", "--device", BOBS, "--no-wait"]).await;
+        let joining = || async {
+            let seen = bob.act("org.joining", json!({})).await;
+            if seen["state"] == "waiting" { Ok(()) } else { Err(seen) }
+        };
+        bob.until("Bob waits", joining).await;
+        ada.ok(&["org", "approve", "bob"]).await;
+        let joined = || async {
+            let seen = bob.act("org.joining", json!({})).await;
+            if seen["state"] == "joined" { Ok(()) } else { Err(seen) }
+        };
+        bob.until("Bob belongs to the org", joined).await;
+        let shown = bob.ok(&["org", "show"]).await;
+        let text = |name: &str| shown[name].as_str().unwrap_or_else(|| panic!("{shown}")).to_owned();
+        (ada, bob, text("device").parse().unwrap(), text("rid").parse().unwrap())
     }
 
     /// Lets Bob's device read Ada's only project.

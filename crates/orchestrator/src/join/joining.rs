@@ -8,6 +8,7 @@ use crate::{
     limits,
     machine::Machine,
     org::{self, Org, Origin},
+    remote,
 };
 use domain::{
     Did, Kind, OrgName, Problem,
@@ -78,6 +79,8 @@ struct Work {
     ticket: Ticket,
     forge: Arc<Forge>,
     node: Arc<Node>,
+    /// Where other devices of the org will be accepted.
+    address: Option<SocketAddr>,
     joining: Arc<Joining>,
 }
 
@@ -126,17 +129,19 @@ impl Joining {
                 org::make_sockets(&dir)?;
                 let forge = Arc::new(Forge::open(&dir.radicle(), &dir.member())?);
                 let node = Arc::new(org::start_node(&forge, &dir, &options)?);
-                Ok((forge, node))
+                let address = remote::choose(&dir, options.mesh_listen)?;
+                Ok((forge, node, address))
             }
         });
-        let (forge, node) = opened.await?;
+        let (forge, node, address) = opened.await?;
+        let address = Some(address).filter(|a| a.port() != 0 && !a.ip().is_unspecified());
         let joining = Arc::new(Self {
             org: ticket.org.clone(),
             device: forge.device(),
             status: watch::Sender::new(Status::Knocking { problem: None }),
             stop: watch::Sender::new(false),
         });
-        let work = Work { machine: machine.clone(), dir, record, ticket, forge, node, joining: joining.clone() };
+        let work = Work { machine: machine.clone(), dir, record, ticket, forge, node, address, joining: joining.clone() };
         tokio::spawn(work.run());
         Ok(joining)
     }
@@ -223,7 +228,7 @@ impl Work {
             device_name: self.record.device_name.clone(),
             device: self.forge.device(),
             member: self.forge.member(),
-            addresses: vec![],
+            addresses: self.address.iter().map(ToString::to_string).collect(),
             radicle: radicle.into_iter().collect(),
             at: clock::now(),
         };

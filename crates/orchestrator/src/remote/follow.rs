@@ -78,6 +78,7 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
                 reached(org, device, Err(&problem));
                 if heard.ago() > lease() && problem.passes() {
                     lost(org, id, device, heard.ago()).await;
+                    continue;
                 }
             }
         }

@@ -58,8 +58,10 @@ async fn look(org: &Arc<Org>, before: Option<Oid>) -> Result<Option<Oid>, Proble
         if cut > 0 {
             tracing::warn!(cut, "connections of devices that do not belong to the org any more were cut");
         }
-        // What cannot be published now is published with the next change.
-        if let Err(problem) = publish(org, state.devices.values().find(|d| d.did == org.device), listed.len()) {
+        // Where one owner's signature is enough; else every restart would make a proposal. What cannot be published now is
+        // published with the next change.
+        let alone = state.org.threshold == 1;
+        if alone && let Err(problem) = publish(org, state.devices.values().find(|d| d.did == org.device), listed.len()) {
             tracing::warn!(%problem, "this device's addresses could not be written into the org repository");
         }
         Ok(Some(head))

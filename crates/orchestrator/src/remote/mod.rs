@@ -27,7 +27,7 @@ pub use gateway::Away;
 pub(crate) use gateway::outward;
 pub(crate) use mandate::delegation;
 pub(crate) use members::{keep, keep_connected};
-pub(crate) use port::open;
+pub(crate) use port::{choose, open};
 pub use reach::Reach;
 pub(crate) use reach::{probe, reached};
 pub(crate) use wish::{end_elsewhere, wish};

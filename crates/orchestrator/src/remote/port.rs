@@ -1,9 +1,13 @@
 //! The port at which this device accepts the others of its org.
 
 use super::service;
-use crate::org::Org;
+use crate::{
+    data_dir::{OrgDir, write_private},
+    org::Org,
+};
 use domain::{Kind, Problem};
 use std::{
+    fs,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
 };
@@ -12,12 +16,14 @@ use tokio::net::TcpListener;
 /// The port on which devices usually accept each other.
 const PORT: u16 = 7421;
 
-/// Starts to accept other devices: at the address that was asked for, else at the usual port of loopback, or any if that is taken.
+/// Starts to accept other devices.
 ///
 /// # Errors
-/// When the address that was asked for cannot be used.
+/// When the address cannot be used.
 pub(crate) async fn open(org: &Arc<Org>) -> Result<(), Problem> {
-    let listener = listener(org.options.mesh_listen).await?;
+    let (dir, asked) = (org.dir.clone(), org.options.mesh_listen);
+    let wanted = crate::org::blocking(move || choose(&dir, asked)).await?;
+    let listener = TcpListener::bind(wanted).await.map_err(|e| refused(wanted, &e))?;
     let address = listener.local_addr().map_err(Problem::internal)?;
     let _ = org.remote.address.set(address);
     let remote = &org.remote;
@@ -35,15 +41,34 @@ pub(crate) async fn open(org: &Arc<Org>) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn listener(asked: Option<SocketAddr>) -> Result<TcpListener, Problem> {
-    if let Some(address) = asked {
-        return TcpListener::bind(address).await.map_err(|e| {
-            Problem::new(Kind::Conflict, format!("Other devices cannot be accepted at {address}: {e}."))
-                .next("Give another address of this machine with --mesh-listen (port 0 takes a free one).")
-        });
+/// The address at which this device accepts others: the one that was asked for, else that of the last time, else the usual port of
+/// loopback, else any. It is kept, so that others find the device there after a restart, and one who joins can tell it beforehand.
+///
+/// # Errors
+/// When it cannot be kept.
+pub(crate) fn choose(dir: &OrgDir, asked: Option<SocketAddr>) -> Result<SocketAddr, Problem> {
+    let before: Option<SocketAddr> = fs::read_to_string(dir.mesh_address()).ok().and_then(|text| text.parse().ok());
+    let address = match asked {
+        Some(address) if address.port() != 0 => address,
+        Some(any) => before.filter(|at| at.ip() == any.ip()).and_then(free).or_else(|| free(any)).unwrap_or(any),
+        None => {
+            let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
+            let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            before.and_then(free).or_else(|| free(usual)).or_else(|| free(any)).unwrap_or(any)
+        }
+    };
+    if before != Some(address) && address.port() != 0 {
+        write_private(&dir.mesh_address(), address.to_string().as_bytes())?;
     }
-    if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, PORT)).await {
-        return Ok(listener);
-    }
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Problem::internal)
+    Ok(address)
+}
+
+/// The address, with a port, if nobody listens there.
+fn free(address: SocketAddr) -> Option<SocketAddr> {
+    std::net::TcpListener::bind(address).ok()?.local_addr().ok()
+}
+
+fn refused(address: SocketAddr, error: &std::io::Error) -> Problem {
+    Problem::new(Kind::Conflict, format!("Other devices cannot be accepted at {address}: {error}."))
+        .next("Give another address of this machine with --mesh-listen (port 0 takes a free one).")
 }

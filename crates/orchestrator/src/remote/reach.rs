@@ -36,7 +36,7 @@ pub(crate) fn reached(org: &Org, device: &Did, outcome: Result<(), &Problem>) ->
 /// Asks a device whether it is there, and speaks a version that works with ours.
 pub(crate) async fn probe(org: &Arc<Org>, device: &Did) -> Reach {
     let outcome = ask(org, device).await;
-    reached(org, device, outcome.as_ref().map(|()| ()))
+    reached(org, device, outcome.as_ref().copied())
 }
 
 /// Tells a device that there is no session between the Radicle nodes. Where it cannot be told, connecting finds out.
