@@ -86,7 +86,7 @@ async fn answers(search: &mut Search, up: &Up, run: &str, patch: &str) {
 
 /// Looks at every process of a run: its runner, its sandbox, its engine, with their memory.
 fn alive(search: &mut Search, up: &Up, run: &str) -> usize {
-    search.folder("the run's folder", &work(up, run).parent().unwrap().to_owned());
+    search.folder("the run's folder", work(up, run).parent().unwrap());
     let pids: Vec<i32> = fs::read_dir("/proc")
         .unwrap()
         .filter_map(|e| e.unwrap().file_name().to_str()?.parse().ok())

@@ -69,13 +69,9 @@ impl Ledger {
             // Read while nobody else can hold or give back: a call gives back only once the journal has it.
             let spent = (self.spent)(&line.id).map_err(NotHeld::Unreadable)?;
             let promised = held.get(&line.id).copied().unwrap_or_default();
-            if let Err(message) = line.budget.allows(&line.whose, spent.plus(promised), call) {
-                // What is spent for good is said at once, whichever other budget is only busy.
-                if line.budget.allows(&line.whose, spent, call).is_err() {
-                    return Err(NotHeld::Spent(message));
-                }
-                busy = true;
-            }
+            // What is spent for good is said at once, whichever other budget is only busy.
+            line.budget.allows(&line.whose, spent, call).map_err(NotHeld::Spent)?;
+            busy |= line.budget.allows(&line.whose, spent.plus(promised), call).is_err();
         }
         if busy {
             return Err(NotHeld::Busy);

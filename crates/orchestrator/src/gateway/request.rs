@@ -230,7 +230,7 @@ mod tests {
             (p.input_tokens, p.output_tokens)
         };
         let (read, written) = most(ModelApi::Chat, r#"{"max_tokens":7,"max_completion_tokens":9,"n":2,"messages":[]}"#);
-        assert!(read >= limits::PROMPT_OVERHEAD_TOKENS + 40 && read < 2_000, "{read}");
+        assert!((limits::PROMPT_OVERHEAD_TOKENS + 40..2_000).contains(&read), "{read}");
         assert_eq!(written, 18);
         assert_eq!(most(ModelApi::Responses, "{}").1, limits::OUTPUT_TOKENS_MAX);
         assert_eq!(most(ModelApi::Gemini, r#"{"generationConfig":{"maxOutputTokens":5,"candidateCount":3}}"#).1, 15);

@@ -216,10 +216,12 @@ impl Route {
             return Err(Refusal::new(STOP, "not_journaled", reason.text()));
         }
         let mut book = self.book();
-        if let Err(message) = self.budget.allows("The run", book.used.plus(book.held), call) {
-            let busy = self.budget.allows("The run", book.used, call).is_ok();
+        if let Err(message) = self.budget.allows("The run", book.used, call) {
             drop(book);
-            return if busy { Ok(None) } else { Err(self.spent("The run's budget is spent.", message)) };
+            return Err(self.spent("The run's budget is spent.", message));
+        }
+        if self.budget.allows("The run", book.used.plus(book.held), call).is_err() {
+            return Ok(None);
         }
         let shared = match self.ledger.hold(&rules.lines, call) {
             Ok(held) => held,

