@@ -194,15 +194,17 @@ fn event(device: &Did, body: Body) -> Event {
 
 /// Something to note that changes nothing.
 fn fact(device: &Did, writer: u64) -> Event {
-    event(
-        device,
-        Body::ModelCalled { run: run(1_000_000 + writer), model: "example-large".into(), status: 200, usage: usage(), duration_ms: 1200 },
-    )
+    event(device, called(1_000_000 + writer))
 }
 
 /// The same about a run that is there: what it used changes.
 fn change(device: &Did, writer: u64) -> Event {
-    event(device, Body::ModelCalled { run: run(writer), model: "example-large".into(), status: 200, usage: usage(), duration_ms: 1200 })
+    event(device, called(writer))
+}
+
+fn called(number: u64) -> Body {
+    let (model, content) = ("example-large".into(), Vec::new());
+    Body::ModelCalled { run: run(number), model, status: 200, usage: usage(), duration_ms: 1200, content }
 }
 
 fn usage() -> Usage {

@@ -32,6 +32,7 @@ pub mod members;
 pub mod merge;
 pub mod merging;
 pub mod mirror;
+mod names;
 pub mod org;
 pub mod profile;
 pub mod provenance;

@@ -97,7 +97,7 @@ pub fn set_roles(state: &OrgState, name: &str, roles: Vec<Role>) -> Result<Files
 /// # Errors
 /// When there is no such member, or the name is taken.
 pub fn rename_member(state: &OrgState, name: &str, to: &str) -> Result<Files, Problem> {
-    crate::org::check_person(to)?;
+    crate::names::check_person(to)?;
     let member = Member { name: to.to_owned(), ..member_of(state, name)?.clone() };
     if state.members.contains_key(to) {
         return Err(taken("member", to));
@@ -144,7 +144,7 @@ pub fn set_device(state: &OrgState, name: &str, change: DeviceChange) -> Result<
     }
     let mut files = vec![];
     if let Some(to) = change.name.filter(|to| to != name) {
-        crate::org::check_person(&to)?;
+        crate::names::check_person(&to)?;
         if state.devices.contains_key(&to) {
             return Err(taken("device", &to));
         }

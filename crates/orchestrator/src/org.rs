@@ -1,5 +1,7 @@
 //! One org on this machine: its repository, journal, vault, node and live runs, wired together.
 
+mod record;
+
 use crate::{
     admission,
     caller::Caller,
@@ -14,7 +16,7 @@ use crate::{
     limits,
     machine::{Machine, Options},
     merging::Merging,
-    mirror,
+    mirror, names,
     profile::{self, Profile},
     remote::{self, Remote},
     room::Room,
@@ -31,14 +33,16 @@ use domain::{
 };
 use forge::{Forge, Node, OrgState};
 use identity::vault::Vault;
-use serde::{Deserialize, Serialize};
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
+pub(crate) use record::clear_half_made;
+use record::{Record, unused};
 use store::Store;
+pub use record::Origin;
 pub use store::{Recorded, Seq};
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
@@ -119,53 +123,6 @@ impl std::fmt::Debug for Org {
     }
 }
 
-/// How an org came to this machine.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "origin", rename_all = "snake_case")]
-pub enum Origin {
-    /// It was made here.
-    #[default]
-    Founded,
-    /// It was joined.
-    Joined {
-        /// The invitation.
-        invite: String,
-    },
-}
-
-/// `org.json` in the org's folder.
-#[derive(Debug, Serialize, Deserialize)]
-struct Record {
-    name: OrgName,
-    rid: Rid,
-    /// How it came here.
-    #[serde(default)]
-    origin: Origin,
-    /// The person's Radicle profile that it is in; none: it has a Radicle home of its own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    rad_home: Option<PathBuf>,
-}
-
-impl Record {
-    fn read(dir: &OrgDir) -> Result<Self, Problem> {
-        let bytes = fs::read(dir.record()).map_err(|e| storage(&dir.record(), &e))?;
-        serde_json::from_slice(&bytes).map_err(|e| {
-            Problem::conflict(format!("{} is damaged: {e}.", dir.record().display())).next("Restore it: meshwork restore <file>.")
-        })
-    }
-}
-
-/// A profile has one node, and a process of an org runs it: so a second org of this machine cannot use it.
-fn unused(data: &DataDir, profile: Option<&Profile>) -> Result<(), Problem> {
-    let Some(profile) = profile else { return Ok(()) };
-    let same = |org: &OrgName| Record::read(&data.org(org)).is_ok_and(|r| r.rad_home.as_ref() == Some(&profile.home));
-    match data.orgs().into_iter().find(same) {
-        None => Ok(()),
-        Some(org) => Err(Problem::conflict(format!("The org {org} of this machine uses this Radicle profile."))
-            .next("Give another profile with --rad-home, or none: then the org gets keys and a node of its own.")),
-    }
-}
-
 impl Org {
     /// Makes an org: keys, or those of a person's profile, the org repository, the vault. The record is written last, so that a half-made org does not
     /// count and is made anew.
@@ -173,7 +130,7 @@ impl Org {
     /// # Errors
     /// When something cannot be written.
     pub async fn create(machine: &Arc<Machine>, name: &OrgName, member: &str, profile: Option<Profile>) -> Result<(), Problem> {
-        check_person(member)?;
+        names::check_person(member)?;
         let (data, dir, name, member) = (machine.data.clone(), machine.data.org(name), name.clone(), member.to_owned());
         blocking(move || {
             unused(&data, profile.as_ref())?;
@@ -184,7 +141,7 @@ impl Org {
                 Some(profile) => profile::create(&dir, profile)?,
                 None => Forge::create(&dir.radicle(), &dir.member(), &member)?,
             };
-            let device = Device::new(host_name(), forge.device(), &member);
+            let device = Device::new(names::host_name(), forge.device(), &member);
             let founder =
                 Member { name: member, roles: vec![Role::Owner], keys: vec![MemberKey { did: forge.member(), device: forge.device() }] };
             let org = domain::org::Org { version: domain::org::VERSION, name: name.clone(), threshold: 1 };
@@ -456,24 +413,6 @@ impl Org {
     }
 }
 
-/// Removes what a creation that was cut off left: keys and a repository that nobody used. An org that was in use has a
-/// journal or a vault, and stays.
-pub(crate) fn clear_half_made(dir: &OrgDir) -> Result<(), Problem> {
-    let root = dir.root.display();
-    if dir.record().exists() {
-        return Err(Problem::conflict(format!("The org in {root} was made before, and is not open.")).next("Start meshwork up again."));
-    }
-    if [dir.store(), dir.vault()].iter().any(|part| part.exists()) {
-        return Err(Problem::conflict(format!("{root} holds an org's journal or keys, but not its org.json."))
-            .because("Making an org there would remove them.")
-            .next("Restore a backup into another data folder (meshwork restore), or move that folder away first."));
-    }
-    if dir.root.exists() {
-        fs::remove_dir_all(&dir.root).map_err(|e| storage(&dir.root, &e))?;
-    }
-    Ok(())
-}
-
 /// Does something that blocks on a thread that may.
 ///
 /// # Errors
@@ -513,26 +452,6 @@ pub(crate) fn start_node(forge: &Arc<Forge>, dir: &OrgDir, options: &Options) ->
 
 async fn until(mut closed: watch::Receiver<bool>) {
     let _ = closed.wait_for(|c| *c).await;
-}
-
-pub(crate) fn check_person(name: &str) -> Result<(), Problem> {
-    if file_name(name) == name && !name.is_empty() {
-        return Ok(());
-    }
-    Err(Problem::new(Kind::Invalid, format!("“{}” is not a name for a member.", domain::shown(name)))
-        .next("Use lower-case letters, digits, “-” and “_”."))
-}
-
-/// What this machine is called.
-pub(crate) fn host_name() -> String {
-    file_name(&rustix::system::uname().nodename().to_string_lossy())
-}
-
-/// A name that can be a file's: lower case, digits, `-`, `_`.
-pub(crate) fn file_name(name: &str) -> String {
-    let keep = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c.to_ascii_lowercase() } else { '-' };
-    let name: String = name.chars().map(keep).take(32).collect();
-    if name.is_empty() { "device".into() } else { name }
 }
 
 /// Makes a folder for something that this process alone uses.

@@ -43,6 +43,9 @@ const REQUESTS_END: Duration = Duration::from_secs(3);
 /// The pause between two looks whether they have.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
+/// In this time a signal that was caught has been told to whoever waits for it.
+const SIGNAL_SEEN: Duration = Duration::from_millis(50);
+
 /// A running `up`.
 #[derive(Debug)]
 pub(crate) struct Running {
@@ -148,7 +151,7 @@ pub(crate) async fn run(root: &Path, up: cli::Up, json: bool) -> Result<ExitCode
     }
     let problem = tokio::select! {
         () = ends.any() => None,
-        () = running.machine.another.notified() => Some(become_supervisor(&running).await),
+        problem = become_supervisor(&running) => Some(problem),
     };
     if !json {
         output::say("Stopping: running work is being saved.");
@@ -157,8 +160,10 @@ pub(crate) async fn run(root: &Path, up: cli::Up, json: bool) -> Result<ExitCode
     problem.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
-/// Another org was made: the same process becomes the supervisor of both. Comes back only with what went wrong.
+/// Once another org was made, the same process becomes the supervisor of both. Comes back only with what went wrong. A signal
+/// that comes meanwhile is seen by whoever waits beside it.
 async fn become_supervisor(running: &Running) -> Problem {
+    running.machine.another.notified().await;
     tracing::info!("this machine is in several orgs now; each gets a process of its own");
     running.stop.send_replace(true);
     let ended = async {
@@ -168,10 +173,22 @@ async fn become_supervisor(running: &Running) -> Problem {
     };
     let _ = tokio::time::timeout(REQUESTS_END, ended).await;
     let address = running.url.trim_start_matches("http://");
+    end_at_signals();
+    tokio::time::sleep(SIGNAL_SEEN).await;
     // Everything but standard input and output is closed with the old program; its runners go on, and are found again.
     let error = Command::new(&running.machine.options.executable).args(std::env::args_os().skip(1)).args(["--resumed", address]).exec();
     Problem::unavailable(format!("The program could not be started anew for several orgs: {error}."))
         .next("Nothing is lost: start meshwork up again.")
+}
+
+/// From now on the signals that end `up` end it at once, as a crash would: those that nobody reads any more, because the program is
+/// being replaced, would be lost otherwise.
+#[allow(unsafe_code)]
+fn end_at_signals() {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: the default disposition runs no code of this process.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
 }
 
 /// The signals that end `up`.

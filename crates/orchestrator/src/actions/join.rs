@@ -236,7 +236,7 @@ struct JoiningView {
 
 async fn join(context: Context, input: Join) -> Result<JoiningView, Problem> {
     let name = input.name.unwrap_or_else(super::org::user_name);
-    let device = input.device.unwrap_or_else(crate::org::host_name);
+    let device = input.device.unwrap_or_else(crate::names::host_name);
     let joining = context.machine.join(&input.ticket, &name, &device).await?;
     let status = joining.status.borrow().clone();
     Ok(JoiningView { org: joining.org.clone(), device: joining.device.clone(), status })

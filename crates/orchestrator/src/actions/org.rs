@@ -93,7 +93,7 @@ async fn create(context: Context, input: Create) -> Result<OrgView, Problem> {
 /// What this machine's user is called.
 pub(super) fn user_name() -> String {
     let user = std::env::var("USER").ok().filter(|u| !u.is_empty()).unwrap_or_else(|| "owner".into());
-    crate::org::file_name(&user)
+    crate::names::file_name(&user)
 }
 
 async fn leave(context: Context, _: Nothing) -> Result<Done, Problem> {

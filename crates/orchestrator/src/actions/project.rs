@@ -106,7 +106,7 @@ fn taken(org: &Org, input: &Add) -> Result<Added, Problem> {
     }
     let name = match &input.name {
         Some(name) => name.clone(),
-        None => crate::org::file_name(&folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()).parse()?,
+        None => crate::names::file_name(&folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()).parse()?,
     };
     free(org, &name)?;
     let visibility = if input.public { Visibility::Public } else { Visibility::Private { allow: vec![] } };

@@ -94,8 +94,8 @@ impl Joining {
         if ticket.expires <= clock::now() {
             return Err(Problem::new(Kind::Forbidden, "The ticket has expired.").next("Ask for another one."));
         }
-        org::check_person(name)?;
-        let record = Record { ticket: text.trim().to_owned(), name: name.to_owned(), device_name: org::file_name(device_name) };
+        crate::names::check_person(name)?;
+        let record = Record { ticket: text.trim().to_owned(), name: name.to_owned(), device_name: crate::names::file_name(device_name) };
         let (dir, made) = (machine.data.org(&ticket.org), record.clone());
         org::blocking(move || {
             org::clear_half_made(&dir)?;

@@ -1,0 +1,24 @@
+//! Names of people and machines that can be a file's.
+
+use domain::{Kind, Problem};
+
+/// Refuses a name that is none for a member.
+pub(crate) fn check_person(name: &str) -> Result<(), Problem> {
+    if file_name(name) == name && !name.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::Invalid, format!("“{}” is not a name for a member.", domain::shown(name)))
+        .next("Use lower-case letters, digits, “-” and “_”."))
+}
+
+/// What this machine is called.
+pub(crate) fn host_name() -> String {
+    file_name(&rustix::system::uname().nodename().to_string_lossy())
+}
+
+/// A name that can be a file's: lower case, digits, `-`, `_`.
+pub(crate) fn file_name(name: &str) -> String {
+    let keep = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c.to_ascii_lowercase() } else { '-' };
+    let name: String = name.chars().map(keep).take(32).collect();
+    if name.is_empty() { "device".into() } else { name }
+}
