@@ -23,7 +23,7 @@ use crate::{
     webhook,
 };
 use domain::{
-    Did, Kind, Oid, OrgName, Problem, Rid, RunId,
+    Did, Oid, OrgName, Problem, Rid, RunId,
     actor::{Actor, Door, Via},
     event::{self, Body, Event, kind},
     org::{Device, Member, MemberKey},
