@@ -137,6 +137,7 @@ impl Forge {
             let branch = doc.project().told(what)?.default_branch().to_string();
             let head = fill(&repo, &format!("refs/namespaces/{}/refs/heads/{branch}", self.member_key().to_human()))?;
             repo.set_remote_identity_root_to(self.member_key(), identity).told(what)?;
+            self.plain_identity(&repo, identity).told(what)?;
             repo.set_identity_head_to(identity).told(what)?;
             repo.set_canonical_symbolic_refs("found").told(what)?;
             repo.sign_refs(&self.member).told(what)?;
@@ -150,6 +151,16 @@ impl Forge {
             tracing::warn!(%error, "an unfinished repository could not be removed");
         }
         made
+    }
+
+    /// Radicle makes `rad/id` of whoever founds a repository a symbolic ref, and refuses to fetch where it finds one in a namespace that
+    /// is not its node's own. The member's is none, so there it becomes a ref like those of everybody else.
+    fn plain_identity(&self, repo: &Repository, identity: radicle::git::Oid) -> Result<(), git2::Error> {
+        if self.member_key() == self.node_key() {
+            return Ok(());
+        }
+        let name = radicle::git::refs::storage::id(self.member_key());
+        repo.backend.reference(name.as_str(), identity.into(), true, "meshwork").map(drop)
     }
 
     /// Gives a working copy the remote `rad`, and a tracking ref as if it had been fetched.

@@ -62,6 +62,19 @@ impl Crew {
         self.nodes[n].connect(&self.forge(0).device(), self.nodes[0].listen_address().unwrap()).unwrap();
     }
 
+    /// Both fetch from each other.
+    fn exchange(&self, n: usize) -> Result<(), domain::Problem> {
+        self.nodes[n].fetch(&self.rid, &self.forge(0).device())?;
+        self.nodes[0].fetch(&self.rid, &self.forge(n).device())
+    }
+
+    /// As devices do that are not connected: a session in which only one of them believes is ended.
+    fn meet_anew(&self, n: usize) {
+        let _ = self.nodes[0].disconnect(&self.forge(n).device());
+        let _ = self.nodes[n].disconnect(&self.forge(0).device());
+        let _ = self.nodes[n].connect(&self.forge(0).device(), self.nodes[0].listen_address().unwrap());
+    }
+
     fn forge(&self, n: usize) -> &Forge {
         &self.owners[n].forge
     }
@@ -117,9 +130,8 @@ impl Crew {
                 self.forge(n).settle_org(&self.rid).unwrap();
                 self.forge(n).keep_org_charter(&self.rid).unwrap();
                 // As devices do now and then: an announcement may be lost.
-                if n > 0 {
-                    let _ = self.nodes[n].fetch(&self.rid, &self.forge(0).device());
-                    let _ = self.nodes[0].fetch(&self.rid, &self.forge(n).device());
+                if n > 0 && self.exchange(n).is_err() {
+                    self.meet_anew(n);
                 }
             }
             holds(self)
