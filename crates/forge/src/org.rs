@@ -98,6 +98,7 @@ impl Forge {
             };
         }
         validate(&files, Some(head.clone()))?;
+        self.org_check.get().map_or(Ok(()), |check| check(&files))?;
         self.commit_files(rid, message, changes, Some(&head))
     }
 }

@@ -1,6 +1,7 @@
 //! What each verb does: it calls one action and prints the answer.
 
 mod ask;
+mod policy;
 mod trace;
 mod work;
 
@@ -107,6 +108,7 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
         Verb::Trace(args) => return trace::show(client, args, json).await,
         Verb::Credential(credential) => return credentials(client, credential, json).await,
         Verb::Token(token) => return tokens(client, token, json).await,
+        Verb::Policy(asked) => return policy::policy(client, asked, json).await,
         Verb::Journal(journal) => return journals(client, journal, json).await,
         Verb::Ask(ask) => return ask::ask(client, ask, json).await,
         Verb::Capacity => {

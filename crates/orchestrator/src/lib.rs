@@ -29,6 +29,7 @@ pub mod mirror;
 pub mod org;
 pub mod profile;
 pub mod provenance;
+pub mod rights;
 pub mod runner;
 pub mod table;
 pub mod tasks;

@@ -14,6 +14,7 @@ use crate::{
     merging::Merging,
     mirror,
     profile::{self, Profile},
+    rights::{self, Rights},
     webhook,
 };
 use domain::{
@@ -89,6 +90,8 @@ pub struct Org {
     /// Held by whoever acts on a patch until the journal has it, so that what is seen of it in Radicle meanwhile is not noted
     /// first, without the door by which they came in.
     pub telling: tokio::sync::RwLock<()>,
+    /// Who may do what, as it was read last.
+    pub(crate) rights: Mutex<Option<Arc<Rights>>>,
     node: Mutex<Option<Arc<Node>>>,
 }
 
@@ -131,9 +134,14 @@ impl Org {
                 Member { name: member, roles: vec![Role::Owner], keys: vec![MemberKey { did: forge.member(), device: forge.device() }] };
             let org = domain::org::Org { version: domain::org::VERSION, name: name.clone(), threshold: 1 };
             let rid = forge.create_org(&org, &founder, &device)?;
-            if forge.org_state(&rid)?.device_of(&forge.device()).is_none() {
+            let state = forge.org_state(&rid)?;
+            if state.device_of(&forge.device()).is_none() {
                 return Err(Problem::conflict("This Radicle profile holds an org of this name already, made from another data folder.")
                     .next("Use that data folder, restore it from a backup, or give the org another name."));
+            }
+            if forge.files(&rid, &state.commit, &[policy::FOLDER])?.is_empty() {
+                let usual: Vec<_> = policy::files().into_iter().map(|(path, text)| (path, Some(text.into_bytes()))).collect();
+                forge.change_org(&rid, "Write the policy", &usual)?;
             }
             let record = serde_json::to_vec_pretty(&Record { name, rid, rad_home }).map_err(Problem::internal)?;
             write_private(&dir.record(), &record)
@@ -174,6 +182,7 @@ impl Org {
             tracing::warn!(lock = %lock.display(), "a lock that a killed process left was removed");
         }
         let forge = Arc::new(profile::open(&dir, record.rad_home.as_deref())?);
+        forge.check_org_with(rights::check_files);
         let (device, member) = (forge.device(), forge.member());
         let signing = forge.clone();
         let signer = store::Signer { device: device.clone(), sign: Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message))) };
@@ -205,6 +214,7 @@ impl Org {
             merging: Merging::default(),
             webhook: webhook::Webhook::default(),
             telling: tokio::sync::RwLock::default(),
+            rights: Mutex::default(),
             node: Mutex::new(Some(Arc::new(node))),
             dir,
         };

@@ -13,6 +13,7 @@ mod engines;
 mod keep;
 mod lost;
 mod people;
+mod rights;
 mod steer;
 mod stock;
 mod support;

@@ -9,6 +9,7 @@ mod engine;
 mod journal;
 mod org;
 mod patch;
+mod policy;
 mod project;
 mod run;
 mod session;
@@ -19,6 +20,7 @@ mod webhook;
 
 pub use device::{Device, Pod};
 pub use run::LogPage;
+pub(crate) use {patch::find as find_patch, run::find as find_run};
 
 use crate::table::Action;
 use schemars::JsonSchema;
@@ -39,6 +41,7 @@ pub(crate) fn all() -> Vec<Action> {
         engine::actions,
         credential::actions,
         token::actions,
+        policy::actions,
         trace::actions,
         webhook::actions,
         journal::actions,
