@@ -1,4 +1,4 @@
-//! The policies that an org begins with, one file a role, and the built-in rules beneath every org's own.
+//! The policies that an org begins with, a file for each role and one for everybody, and the built-in rules beneath every org's own.
 
 use crate::schema::group;
 use domain::role::{Permission, Role};

@@ -81,7 +81,9 @@ async fn member(org: &Arc<Org>, caller: &Did, by: &str, run: &Run, action: &'sta
         if decided.allowed {
             return Ok(());
         }
-        Err(Problem::new(Kind::Forbidden, format!("The member may not do this: {action}.")).because(decided.why))
+        Err(Problem::new(Kind::Forbidden, format!("The member may not do this: {action}."))
+            .because(decided.why)
+            .next(format!("`meshwork policy explain me {action}` says which rule decides.")))
     });
     allowed.await.map(|()| actor)
 }

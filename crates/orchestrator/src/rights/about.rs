@@ -10,16 +10,17 @@ use serde_json::Value;
 pub(super) fn subject(action: &str) -> Option<Subject> {
     Some(match action {
         // These tell of the whole org: of every project.
-        "attention.list" | "command.complete" | "command.understand" | "journal.list" | "journal.search" => Subject::Everything,
+        "attention.list" | "journal.list" | "journal.search" => Subject::Everything,
         "device.list" | "org.approve" | "org.invite" | "org.invites" | "org.joiners" | "org.proposals" | "org.reject" | "org.show"
         | "org.threshold" | "org.uninvite" | "policy.check" | "policy.explain" | "policy.set" | "policy.show" | "quota.price"
         | "quota.rules" | "quota.set" | "quota.show" => Subject::Org,
-        // What lies on this machine or runs here, who is let in to it, and which orgs it belongs to.
-        "backup.create" | "command.model" | "command.run" | "command.settings" | "command.undo" | "device.capacity" | "device.change"
-        | "device.doctor" | "device.evict" | "device.pods" | "device.remove" | "device.schedule" | "engine.install" | "engine.list"
-        | "journal.rebuild" | "journal.verify" | "org.create" | "org.join" | "org.joining" | "org.leave" | "org.list" | "session.end"
-        | "session.end_all" | "session.list" | "session.show" | "token.create" | "token.list" | "token.revoke" | "webhook.set"
-        | "webhook.show" | "webhook.test" => Subject::Device,
+        // What lies on this machine or runs here, who is let in to it, and which orgs it belongs to. The command bar sees and does
+        // nothing but by other actions, each of which is asked about by itself.
+        "backup.create" | "command.complete" | "command.model" | "command.run" | "command.settings" | "command.undo"
+        | "command.understand" | "device.capacity" | "device.change" | "device.doctor" | "device.evict" | "device.pods"
+        | "device.remove" | "device.schedule" | "engine.install" | "engine.list" | "journal.rebuild" | "journal.verify" | "org.create"
+        | "org.join" | "org.joining" | "org.leave" | "org.list" | "session.end" | "session.end_all" | "session.list" | "session.show"
+        | "token.create" | "token.list" | "token.revoke" | "webhook.set" | "webhook.show" | "webhook.test" => Subject::Device,
         "credential.list" | "credential.protect" | "credential.remove" | "credential.set" | "credential.test" => Subject::Credential,
         "agent.add" | "agent.list" | "agent.remove" => Subject::Agent,
         "member.remove" | "member.rename" | "member.roles" => Subject::Member,
