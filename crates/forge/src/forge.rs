@@ -14,8 +14,9 @@ use radicle::node::{Alias, config::Network, config::PeerConfig};
 use radicle::profile::{Config, Home};
 use radicle::storage::{ReadStorage, WriteStorage, git::Repository};
 use radicle::{Storage, cob, git};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::{fs, io};
 
 /// Radicle for one org on one device. Share it in an `Arc`; every method may be called from any thread.
@@ -35,9 +36,19 @@ pub struct Forge {
     pub(crate) running: Mutex<Option<Running>>,
     pub(crate) seen: Mutex<Seen>,
     pub(crate) org_read: Mutex<crate::org::Read>,
+    /// What else must hold of the org's files.
+    pub(crate) org_check: OnceLock<OrgCheck>,
 }
 
+/// Says what is wrong with the org repository's files, beyond what forge knows of them.
+pub type OrgCheck = fn(&BTreeMap<String, Vec<u8>>) -> Result<(), Problem>;
+
 impl Forge {
+    /// From now on changes of an org must pass this too.
+    pub fn check_org_with(&self, check: OrgCheck) {
+        self.org_check.get_or_init(|| check);
+    }
+
     /// Makes the Radicle home of an org: the device's key and the storage in `home`, the member's key in `member_home`.
     /// `alias` is what others see beside the device's key. Takes up what an interrupted attempt left.
     pub fn create(home: &Path, member_home: &Path, alias: &str) -> Result<Self, Problem> {
@@ -88,7 +99,21 @@ impl Forge {
         let storage = Storage::open(home.storage(), user).told("The storage of Radicle cannot be opened.")?;
         home.cobs_db_mut().and_then(|mut db| Ok(db.migrate(cob::migrate::ignore)?)).told("The cache of Radicle cannot be opened.")?;
         let (queue, running, seen, org_read) = (Queue::default(), Mutex::default(), Mutex::default(), Mutex::default());
-        Ok(Self { own: own.to_owned(), home, in_profile, storage, config, device, member, node, queue, running, seen, org_read })
+        Ok(Self {
+            own: own.to_owned(),
+            home,
+            in_profile,
+            storage,
+            config,
+            device,
+            member,
+            node,
+            queue,
+            running,
+            seen,
+            org_read,
+            org_check: OnceLock::new(),
+        })
     }
 
     /// The Radicle node's id.

@@ -31,7 +31,7 @@ mod trace;
 mod tree;
 
 pub use diff::{ChangedFile, FileChange};
-pub use forge::Forge;
+pub use forge::{Forge, OrgCheck};
 pub use key::{RunSigner, commit_payload};
 pub use locks::clear_stale_locks;
 pub use merge::{MergeResult, Merged, Resolve};

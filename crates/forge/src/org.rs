@@ -22,7 +22,7 @@ use domain::{
     quota::Quotas,
     role::Role,
 };
-use files::{READ, validate, write};
+use files::{POLICY, READ, validate, write};
 pub(crate) use files::{line_of, parse};
 use std::collections::BTreeMap;
 
@@ -158,9 +158,28 @@ impl Forge {
         Err(problem)
     }
 
-    /// What the org repository says at a commit, checked.
+    /// What the org repository says at a commit, checked. Mistakes of its policy do not keep it from counting: what it says of
+    /// members and devices must be heard also by who cannot read a rule of it, and whoever asks such a policy is refused.
     pub fn org_state_at(&self, rid: &Rid, head: Oid) -> Result<OrgState, Problem> {
         let files = self.files(rid, &head, &READ)?;
         validate(&files, Some(head))
+    }
+
+    /// As [`Forge::org_state_at`], for a change that is to come into force upon `head`: its policy must be in order too.
+    fn org_whole_at(&self, rid: &Rid, head: git2::Oid, commit: Oid) -> Result<OrgState, Problem> {
+        let files = self.files(rid, &commit, &[READ.as_slice(), &[POLICY]].concat())?;
+        self.org_whole(rid, head, &files, commit)
+    }
+
+    /// Reads and checks the org's files together. Policies that are in force already are not judged again: who takes a lost device
+    /// out need not mend them first.
+    fn org_whole(&self, rid: &Rid, head: git2::Oid, files: &BTreeMap<String, Vec<u8>>, commit: Oid) -> Result<OrgState, Problem> {
+        let state = validate(files, Some(commit))?;
+        let before = self.files(rid, &convert::oid(head)?, &[POLICY])?;
+        let same = files.iter().filter(|(path, _)| path.starts_with(POLICY)).eq(&before);
+        if let (false, Some(check)) = (same, self.org_check.get()) {
+            check(files)?;
+        }
+        Ok(state)
     }
 }

@@ -1,10 +1,12 @@
 //! The command line's words. What they do is in `verbs`.
 
 mod people;
+mod policy;
 pub(crate) mod quota;
 mod work;
 
 pub(crate) use people::{Join, Org};
+pub(crate) use policy::Policy;
 pub(crate) use work::{OnePatch, Patch, Run, Task};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -75,6 +77,9 @@ pub(crate) enum Verb {
     /// Tokens for scripts.
     #[command(subcommand)]
     Token(Token),
+    /// Who may what: show, explain, check, set the org's policy.
+    #[command(subcommand)]
+    Policy(Policy),
     /// The journal: list, verify, rebuild.
     #[command(subcommand)]
     Journal(Journal),

@@ -2,6 +2,7 @@
 
 mod ask;
 mod people;
+mod policy;
 mod quota;
 mod trace;
 mod work;
@@ -122,6 +123,7 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
         Verb::Credential(credential) => return credentials(client, credential, json).await,
         Verb::Quota(verb) => return quota::quota(client, verb, json).await,
         Verb::Token(token) => return tokens(client, token, json).await,
+        Verb::Policy(asked) => return policy::policy(client, asked, json).await,
         Verb::Journal(journal) => return journals(client, journal, json).await,
         Verb::Ask(ask) => return ask::ask(client, ask, json).await,
         Verb::Device(cli::Device::List) => {

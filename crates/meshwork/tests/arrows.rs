@@ -10,10 +10,11 @@ use std::{
 };
 
 /// Whom each crate may know of ours. A new crate gets its line here, on purpose.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("proto", &[]),
     ("identity", &["domain"]),
+    ("policy", &["domain"]),
     ("store", &["domain", "identity"]),
     ("forge", &["domain", "identity"]),
     ("spec", &["domain", "identity"]),
@@ -22,7 +23,10 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("sandbox", &["domain", "identity"]),
     ("cluster", &["domain", "identity", "proto"]),
     ("mesh", &["domain", "identity", "proto"]),
-    ("orchestrator", &["domain", "identity", "proto", "store", "forge", "spec", "memory", "engine", "sandbox", "cluster", "mesh"]),
+    (
+        "orchestrator",
+        &["domain", "identity", "proto", "policy", "store", "forge", "spec", "memory", "engine", "sandbox", "cluster", "mesh"],
+    ),
     ("server", &["domain", "orchestrator"]),
     ("meshwork", &["*"]),
     ("testkit", &["domain", "identity", "proto"]),

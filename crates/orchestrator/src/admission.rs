@@ -1,6 +1,10 @@
 //! Admission: a device decides what runs on it. The one way in, for its own requests and for those of others.
 
-use crate::{clock, limits, org::Org};
+use crate::{
+    clock, limits,
+    org::Org,
+    rights::{self, Rights},
+};
 use domain::{
     Did, Problem, Timestamp,
     capacity::{Capacity, Resources, Runtime, Taken},
@@ -11,6 +15,7 @@ use domain::{
     run::{Run, RunState},
 };
 use identity::envelope::{self, Envelope};
+use policy::{Principal, Resource};
 use std::sync::Arc;
 use store::Order;
 
@@ -29,20 +34,44 @@ pub async fn admit(org: &Arc<Org>, envelope: &Envelope) -> Result<Admission, Pro
 /// The manifest of an envelope, if a device that the org lists signed it, for a member whose role allows it.
 async fn verify(org: &Arc<Org>, envelope: &Envelope) -> Result<Manifest, Refusal> {
     let refused = |problem: Problem| Refusal::Manifest { message: problem.to_string() };
-    let state = org.blocking(|org| org.state()).await.map_err(refused)?;
+    let rights = org.blocking(|org| org.rights()).await.map_err(refused)?;
+    let state = &rights.state;
     let (manifest, _) = identity::manifest::open(envelope, |did| state.device_of(did).is_some()).map_err(refused)?;
     if manifest.org != org.name {
         return Err(Refusal::NotAllowed { message: format!("It is for the org {}, this device belongs to {}.", manifest.org, org.name) });
     }
     let member = state.members.values().find(|m| m.keys.iter().any(|k| k.did == manifest.member && k.device == manifest.requester));
-    let allowed = member.is_some_and(|m| m.roles.iter().any(|r| r.allows(domain::role::Permission::RunTasks)));
-    if !allowed {
-        return Err(Refusal::NotAllowed { message: "The org lists no such member with a role that may run tasks.".into() });
-    }
+    let Some(member) = member else {
+        return Err(Refusal::NotAllowed { message: "The org lists no such member with a key on that device.".into() });
+    };
+    allowed(org, &rights, member, &manifest).map_err(|why| Refusal::NotAllowed { message: why })?;
     if clock::now() > manifest.expires {
         return Err(Refusal::Expired);
     }
     Ok(manifest)
+}
+
+/// What the org's policy says to this work: whether its member may have it done, and on this device, and its agent may do it.
+fn allowed(org: &Org, rights: &Rights, member: &domain::org::Member, manifest: &Manifest) -> Result<(), String> {
+    let project = manifest.work.project().to_string();
+    let mut asked = vec![("The member", rights::person(member), "device.schedule", rights::here(org, &rights.state))];
+    match &manifest.work {
+        Work::Task { task, agent, .. } => {
+            let listed = rights.state.agents.values().find(|known| known.name == *agent);
+            let answers = listed.and_then(|known| rights.state.member_of(&known.answers)).map_or_else(String::new, |m| m.name.clone());
+            let resource = Resource::Task(task.task.to_string(), project);
+            asked.push(("The member", rights::person(member), "task.run", resource.clone()));
+            asked.push(("The agent", Principal::Agent { name: agent.to_string(), answers }, "task.show", resource));
+        }
+        Work::Checks { .. } => asked.push(("The member", rights::person(member), "task.run", Resource::Project(project))),
+    }
+    for (who, principal, action, resource) in asked {
+        let decided = rights.decide(&principal, action, &resource).map_err(|problem| problem.to_string())?;
+        if !decided.allowed {
+            return Err(format!("{who} may not by the org's policy ({action}): {}", decided.why));
+        }
+    }
+    Ok(())
 }
 
 /// Looks for room and takes it, atomically: two requests never get the same room.

@@ -1,9 +1,9 @@
-//! Who asks for an action, and with which right.
+//! Who asks for an action. What they may do is decided by the org's policy: `rights`.
 
 use domain::{
-    Did, Kind, Problem,
+    Did,
     actor::{Door, Via},
-    role::{Permission, Role},
+    role::Role,
 };
 
 /// Somebody who signed in, by whichever door.
@@ -11,7 +11,7 @@ use domain::{
 pub struct Caller {
     /// For whom it acts; recorded as the actor of what it changes.
     pub member: Option<Did>,
-    /// What it may do.
+    /// What a token was made as; of who sits at the machine the org repository says it, once there is one.
     pub role: Role,
     /// By which door it came in; recorded too.
     pub via: Via,
@@ -23,19 +23,5 @@ impl Caller {
     /// Whether it is a person at the command line: hints then name its commands.
     pub fn by_hand(&self) -> bool {
         self.via.door == Door::Cli
-    }
-
-    /// Whether the caller may; otherwise the sentence that says which role could.
-    ///
-    /// # Errors
-    /// When the role does not carry the permission.
-    pub fn may(&self, permission: Permission) -> Result<(), Problem> {
-        if self.role.allows(permission) {
-            return Ok(());
-        }
-        let able: Vec<_> = Role::ALL.into_iter().filter(|r| r.allows(permission)).map(Role::name).collect();
-        Err(Problem::new(Kind::Forbidden, format!("Your role ({}) may not do this.", self.role.name()))
-            .because(format!("It needs the permission {permission:?}."))
-            .next(format!("Ask somebody who is {}.", able.join(" or "))))
     }
 }

@@ -38,6 +38,7 @@ pub mod profile;
 pub mod provenance;
 mod quotas;
 pub mod remote;
+pub mod rights;
 pub mod room;
 pub mod runner;
 mod steer;

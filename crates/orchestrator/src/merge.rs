@@ -66,7 +66,7 @@ pub async fn merge(org: &Arc<Org>, actor: &Actor, project: &Project, patch: &Pat
             newest(&patch, expected.as_deref())?;
             provenance::known_author(org, &state, &patch)?;
             let (task, made_by) = (provenance::task_of(org, &patch)?, provenance::run_of(org, &patch)?);
-            let patch = provenance::by_person(&state, patch);
+            let patch = provenance::by_person(&*org.rights()?, patch);
             // What needs no checks is said before any work is done.
             let approvals = approvals(org, &named, &board, &patch)?;
             refuse(&gate::missing(&patch, approvals, Some(&[])))?;
@@ -140,7 +140,7 @@ pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem
     let board = Board::read(org, project)?;
     let checks = provenance::run_of(org, patch)?.map(|r| r.checks).unwrap_or_default();
     let needed = approvals(org, project, &board, patch)?;
-    let counted = provenance::by_person(&org.state()?, patch.clone());
+    let counted = provenance::by_person(&*org.rights()?, patch.clone());
     let missing = gate::missing(&counted, needed, Some(&checks));
     let mut words = match missing.is_empty() {
         true => vec![format!("The gate is open: {}. meshwork patch merge {} merges it.", gate::met(&counted, needed, &checks), patch.id)],

@@ -19,6 +19,7 @@ use crate::{
     mirror, names,
     profile::{self, Profile},
     remote::{self, Remote},
+    rights::{self, Rights},
     room::Room,
     webhook,
 };
@@ -113,6 +114,8 @@ pub struct Org {
     pub join_port: tokio::sync::Mutex<Option<SocketAddr>>,
     /// The other devices of the org.
     pub remote: Remote,
+    /// Who may do what, as it was read last.
+    pub(crate) rights: Mutex<Option<Arc<Rights>>>,
     node: Mutex<Option<Arc<Node>>>,
     _lock: Lock,
 }
@@ -146,9 +149,14 @@ impl Org {
                 Member { name: member, roles: vec![Role::Owner], keys: vec![MemberKey { did: forge.member(), device: forge.device() }] };
             let org = domain::org::Org { version: domain::org::VERSION, name: name.clone(), threshold: 1 };
             let rid = forge.create_org(&org, &founder, &device)?;
-            if forge.org_state(&rid)?.device_of(&forge.device()).is_none() {
+            let state = forge.org_state(&rid)?;
+            if state.device_of(&forge.device()).is_none() {
                 return Err(Problem::conflict("This Radicle profile holds an org of this name already, made from another data folder.")
                     .next("Use that data folder, restore it from a backup, or give the org another name."));
+            }
+            if forge.files(&rid, &state.commit, &[policy::FOLDER])?.is_empty() {
+                let usual: Vec<_> = policy::files().into_iter().map(|(path, text)| (path, Some(text.into_bytes()))).collect();
+                forge.change_org(&rid, "Write the policy", &usual)?;
             }
             Self::register(&dir, name, rid, rad_home, Origin::Founded)
         })
@@ -210,6 +218,7 @@ impl Org {
             tracing::warn!(lock = %lock.display(), "a lock that a killed process left was removed");
         }
         let forge = Arc::new(profile::open(&dir, record.rad_home.as_deref())?);
+        forge.check_org_with(rights::check_files);
         let (device, member) = (forge.device(), forge.member());
         let signing = forge.clone();
         let signer = store::Signer { device: device.clone(), sign: Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message))) };
@@ -254,6 +263,7 @@ impl Org {
             kept: Notify::new(),
             join_port: tokio::sync::Mutex::default(),
             remote,
+            rights: Mutex::default(),
             node: Mutex::new(Some(Arc::new(node))),
             _lock: lock,
             dir,

@@ -1,7 +1,7 @@
 //! Where a patch comes from, by what this device knows itself. What stands in a patch, its trace among it, is its author's
 //! word: anybody who can read a project can write one. So nothing is decided by it.
 
-use crate::{lifecycle, limits, org::Org};
+use crate::{lifecycle, limits, org::Org, rights::Rights};
 use domain::{
     Hash, Kind, Oid, Problem, TaskRef,
     event::kind,
@@ -9,11 +9,11 @@ use domain::{
     manifest::{Class, Work},
     patch::{Judged, Patch, Trace},
     project::Project,
-    role::Permission,
     run::{Run, RunState},
 };
 use forge::OrgState;
 use identity::{Checked, Delegation, Envelope, envelope};
+use policy::Resource;
 use serde_json::Value;
 use store::Order;
 
@@ -99,10 +99,11 @@ pub fn judged(org: &Org, run: &Run) -> Result<Option<Judged>, Problem> {
     Ok(delegation.map(|delegation| Judged { delegation, results }))
 }
 
-/// The patch with only those reviews that count: of members whose role lets them review.
+/// The patch with only those reviews that count: of members whom the org's policy lets review it.
 #[must_use]
-pub fn with_counting_reviews(state: &OrgState, mut patch: Patch) -> Patch {
-    let counts = |key: &domain::Did| state.member_of(key).is_some_and(|m| m.roles.iter().any(|r| r.allows(Permission::Review)));
+pub fn with_counting_reviews(rights: &Rights, mut patch: Patch) -> Patch {
+    let about = Resource::Patch(patch.id.to_string(), patch.project.to_string());
+    let counts = |key: &domain::Did| rights.state.member_of(key).is_some_and(|m| rights.member_may(m, "patch.review", &about));
     for revision in &mut patch.revisions {
         revision.reviews.retain(|review| counts(&review.by));
     }
@@ -112,13 +113,13 @@ pub fn with_counting_reviews(state: &OrgState, mut patch: Patch) -> Patch {
 /// The patch as its gate counts it: with only the reviews that count, and each member under one key, whichever of theirs
 /// they signed with.
 #[must_use]
-pub fn by_person(state: &OrgState, patch: Patch) -> Patch {
+pub fn by_person(rights: &Rights, patch: Patch) -> Patch {
     let person = |key: &mut domain::Did| {
-        if let Some(first) = state.member_of(key).and_then(|m| m.keys.first()) {
+        if let Some(first) = rights.state.member_of(key).and_then(|m| m.keys.first()) {
             *key = first.did.clone();
         }
     };
-    let mut patch = with_counting_reviews(state, patch);
+    let mut patch = with_counting_reviews(rights, patch);
     for revision in &mut patch.revisions {
         person(&mut revision.author);
         revision.reviews.iter_mut().for_each(|review| person(&mut review.by));
@@ -186,6 +187,8 @@ mod tests {
         let members = members.into();
         let (revoked, ended) = (vec![], vec![]);
         let state = OrgState { org, members, devices, agents, projects, quotas, commit, revoked, ended, refused: None };
+        let rules = policy::Rules::new(crate::rights::scheme().unwrap(), &std::collections::BTreeMap::new()).unwrap();
+        let rights = Rights { state, rules: rules.into() };
         let approvals = |author: u8, by: &[u8]| {
             let accept =
                 |k: &u8| Review { by: key(*k), verdict: Some(Verdict::Accept), summary: String::new(), at: Timestamp(0), comments: vec![] };
@@ -213,7 +216,7 @@ mod tests {
                 revisions: vec![revision],
                 trace: None,
             };
-            gate::verdicts(&by_person(&state, patch)).len()
+            gate::verdicts(&by_person(&rights, patch)).len()
         };
         let table: [(u8, &[u8], usize); 5] = [
             (50, &[1], 1),

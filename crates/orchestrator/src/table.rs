@@ -1,7 +1,7 @@
 //! The table of actions: everything that a person can do, each with its permission and the schema of its input and
 //! output. HTTP, command line, MCP tools and the command bar are four doors to this table.
 
-use crate::{actions, caller::Caller, machine::Machine, org::Org};
+use crate::{actions, caller::Caller, machine::Machine, org::Org, rights};
 use domain::{Kind, Problem, actor::Actor, role::Permission};
 use futures::future::BoxFuture;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -37,6 +37,14 @@ impl Context {
     /// When there is none yet.
     pub fn org(&self) -> Result<Arc<Org>, Problem> {
         self.machine.org()
+    }
+
+    /// Refuses what the caller may not do, by an action's name.
+    ///
+    /// # Errors
+    /// When they may not.
+    pub async fn may(&self, action: &str, input: &Value) -> Result<(), Problem> {
+        rights::check(&self.machine, &self.caller, find(action)?, input).await
     }
 
     /// Who is recorded as the one who acted.
@@ -76,8 +84,8 @@ impl Action {
     ///
     /// # Errors
     /// When the caller may not, the input is not in order, or the action's own.
-    pub async fn call(&self, context: Context, input: Value) -> Result<Value, Problem> {
-        context.caller.may(self.permission)?;
+    pub async fn call(&'static self, context: Context, input: Value) -> Result<Value, Problem> {
+        rights::check(&context.machine, &context.caller, self, &input).await?;
         // On its own: a caller that goes away does not stop it half-way.
         tokio::spawn((self.run)(context, input)).await.map_err(Problem::internal)?
     }

@@ -10,7 +10,7 @@ use axum::{
         sse::{Event, KeepAlive, KeepAliveStream, Sse},
     },
 };
-use domain::{Kind, Problem, RunId, role::Permission};
+use domain::{Kind, Problem, RunId};
 use futures::StreamExt;
 use serde::Deserialize;
 use std::{convert::Infallible, sync::Arc};
@@ -27,7 +27,7 @@ type Events = Sse<KeepAliveStream<futures::stream::BoxStream<'static, Result<Eve
 
 /// `GET /events`
 pub(crate) async fn journal(State(doors): State<Doors>, Query(from): Query<From>, headers: HeaderMap) -> Result<Response, Refusal> {
-    doors.gate.caller(&headers)?.may(Permission::View)?;
+    orchestrator::rights::check_named(&doors.machine, &doors.gate.caller(&headers)?, "journal.list").await?;
     let permit = stream(&doors)?;
     let org = doors.machine.org()?;
     let head = org.store.head()?;
@@ -53,7 +53,13 @@ pub(crate) async fn log(
     Query(from): Query<From>,
     headers: HeaderMap,
 ) -> Result<Events, Refusal> {
-    doors.gate.caller(&headers)?.may(Permission::View)?;
+    orchestrator::rights::check(
+        &doors.machine,
+        &doors.gate.caller(&headers)?,
+        orchestrator::table::find("run.logs")?,
+        &serde_json::json!({ "run": run }),
+    )
+    .await?;
     let permit = stream(&doors)?;
     let org = doors.machine.org()?;
     let known: Option<domain::run::Run> = org.store.get(domain::event::kind::RUN, run.as_str())?;

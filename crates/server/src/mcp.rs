@@ -11,6 +11,7 @@ use domain::actor::{Door, Via};
 use orchestrator::{
     caller::Caller,
     mcp::{ToolServer, tool},
+    rights,
     table::{self, Context},
 };
 use std::sync::Arc;
@@ -22,7 +23,11 @@ pub(crate) async fn serve(State(doors): State<Doors>, headers: HeaderMap, reques
         Err(problem) => return Refusal(problem).into_response(),
     };
     // Only what the caller may do is shown.
-    let allowed = table::table().iter().filter(|a| caller.role.allows(a.permission));
+    let able = match rights::able(&doors.machine, &caller).await {
+        Ok(able) => able,
+        Err(problem) => return Refusal(problem).into_response(),
+    };
+    let allowed = table::table().iter().filter(|a| able.contains(&a.name));
     let tools = allowed.map(|a| tool(a.name.replace('.', "_"), a.summary, a.input_schema())).collect();
     let context = Context { machine: doors.machine, caller };
     let call = Arc::new(move |name: String, input| {

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use domain::{Problem, role::Permission};
+use domain::Problem;
 use orchestrator::limits::RUNS_MAX;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -22,7 +22,7 @@ struct Labels {
 
 /// `GET /metrics`
 pub(crate) async fn metrics(State(doors): State<Doors>, headers: HeaderMap) -> Result<Response, Refusal> {
-    doors.gate.caller(&headers)?.may(Permission::View)?;
+    orchestrator::rights::check_named(&doors.machine, &doors.gate.caller(&headers)?, "device.capacity").await?;
     let org = doors.machine.org()?;
     let text = org
         .blocking(|org| {

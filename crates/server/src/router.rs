@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
-use orchestrator::machine::Machine;
+use orchestrator::{machine::Machine, rights};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -114,7 +114,7 @@ async fn health(State(doors): State<Doors>, headers: HeaderMap) -> Response {
 }
 
 pub(crate) async fn link(State(doors): State<Doors>, headers: HeaderMap) -> Result<Json<serde_json::Value>, Refusal> {
-    doors.gate.caller(&headers)?.may(domain::role::Permission::ManageTokens)?;
+    rights::check_named(&doors.machine, &doors.gate.caller(&headers)?, "token.create").await?;
     Ok(Json(serde_json::json!({ "url": doors.gate.link()? })))
 }
 

@@ -21,8 +21,11 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use domain::{Problem, role::Permission};
-use orchestrator::machine::{self, Machine};
+use domain::Problem;
+use orchestrator::{
+    machine::{self, Machine},
+    rights,
+};
 use prometheus_client::{
     encoding::text::encode,
     metrics::{family::Family, gauge::Gauge},
@@ -123,7 +126,8 @@ async fn enter(State(front): State<Front>, Path(org): Path<String>, headers: Hea
 
 /// Another org: made by the process of any, which hands it over; it then gets one of its own.
 async fn anew(State(front): State<Front>, headers: HeaderMap, request: Request) -> Result<Response, Refusal> {
-    front.doors.gate.caller(&headers)?.may(Permission::ManageOrg)?;
+    let action = if request.uri().path().ends_with("/join") { "org.join" } else { "org.create" };
+    rights::check_named(&front.doors.machine, &front.doors.gate.caller(&headers)?, action).await?;
     let (org, place) = front.switch.any().ok_or_else(|| {
         Problem::unavailable("No org of this machine runs now, and one of them has to make the new one.")
             .next("meshwork org list says how they do.")

@@ -1241,6 +1241,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/policy/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the org's policy: its files, and who may what by it. */
+        get: operations["policy_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policy/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Say whether somebody may do an action, and which rule decides. */
+        get: operations["policy_explain"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policy/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Check files of policies, or those of the org; nothing is changed. */
+        get: operations["policy_check"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policy/set": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set a file of the org's policy, or remove it. */
+        post: operations["policy_set"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/trace/show": {
         parameters: {
             query?: never;
@@ -3590,6 +3658,76 @@ export interface components {
             label: string;
             created: components["schemas"]["Timestamp"];
             expires: components["schemas"]["Timestamp"] | null;
+        };
+        Shown5: {
+            /** @description The commit of the org repository. */
+            commit: components["schemas"]["Oid"];
+            files: components["schemas"]["File"][];
+            /** @description What is wrong with them; while there is something, only the built-in rules count. */
+            mistakes: components["schemas"]["Mistake"][];
+            /** @description What each role may. */
+            roles: components["schemas"]["May"][];
+            /** @description What each member may. */
+            members: components["schemas"]["May"][];
+        };
+        /** @description A file of the policy. */
+        File: {
+            /** @description Its path, as `policy/team.cedar`. */
+            path: string;
+            /** @description What stands in it. */
+            text: string;
+        };
+        /** @description A mistake in a file of policies. */
+        Mistake: {
+            /** @description The file's path in the org repository. */
+            file: string;
+            /**
+             * Format: uint
+             * @description From 1.
+             */
+            line: number;
+            /** @description What is wrong. */
+            message: string;
+        };
+        /** @description Who may what. */
+        May: {
+            /** @description A member's or a role's name. */
+            who: string;
+            /** @description What they may in the org as a whole. */
+            permissions: components["schemas"]["Permission"][];
+        };
+        /** @description Whether somebody may, and why. */
+        Explained: {
+            who: string;
+            action: string;
+            /** @description The permission that the action is in the group of. */
+            permission: components["schemas"]["Permission"];
+            /** @description Whether it is allowed. */
+            allowed: boolean;
+            /** @description The rules that decided; none where no rule allows it. */
+            rules: components["schemas"]["Rule"][];
+            /** @description In words. */
+            why: string;
+        };
+        /** @description A rule that decided. */
+        Rule: {
+            /** @description The file that it stands in, or `built in`. */
+            file: string;
+            /** @description Its `@id`, or its place in the file. */
+            id: string;
+            /** @description Its `@says`. */
+            says?: string | null;
+        };
+        Checked: {
+            /**
+             * Format: uint
+             * @description How many files were looked at.
+             */
+            files: number;
+            /** @description What is wrong, with file and line. */
+            mistakes: components["schemas"]["Mistake"][];
+            /** @description What policies may speak of, in Cedar's own form. */
+            schema: string;
         };
         /** @description A chain, from the work to where it was asked for and to where it was merged. */
         Chain: {
@@ -7048,6 +7186,114 @@ export interface operations {
                 "application/json": {
                     /** @description Its public id. */
                     id: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    policy_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shown5"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    policy_explain: {
+        parameters: {
+            query: {
+                who: string;
+                action: string;
+                project?: string | null;
+                what?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explained"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    policy_check: {
+        parameters: {
+            query?: {
+                files?: {
+                    /** @description Its path, as `policy/team.cedar`. */
+                    path: string;
+                    /** @description What stands in it. */
+                    text: string;
+                }[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checked"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    policy_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The file's name, as `team.cedar`. */
+                    name: string;
+                    /**
+                     * @description What is to stand in it; nothing removes it.
+                     * @default null
+                     */
+                    text?: string | null;
                 };
             };
         };

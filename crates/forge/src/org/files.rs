@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const MISTAKES_SHOWN: usize = 5;
 /// What of the repository is read: everything else is left alone.
 pub(super) const READ: [&str; 7] = ["org.toml", "revoked.toml", "members/", "devices/", "agents/", "projects/", quotas::FILE];
+/// Where its policies are: they are read by others, and checked by whom [`crate::Forge::check_org_with`] was given.
+pub(super) const POLICY: &str = "policy/";
 
 /// A file of the org repository as TOML.
 pub(super) fn write(value: &impl Serialize) -> Result<Vec<u8>, Problem> {

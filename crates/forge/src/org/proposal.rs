@@ -3,7 +3,6 @@
 
 use super::{
     BRANCH,
-    files::validate,
     head::{agreed, contains},
 };
 use crate::{
@@ -81,7 +80,7 @@ impl Forge {
                     None => files.remove(path),
                 };
             }
-            validate(&files, Some(at.clone()))?;
+            self.org_whole(rid, head, &files, at.clone())?;
             let commit = self.member_commit(repo, head, message, changes)?;
             if commit == head {
                 return Ok(Changed::InForce(at));
@@ -149,10 +148,10 @@ impl Forge {
         }
         let doc = repo.identity_doc().told("The identity of the org repository cannot be read.")?;
         let standing = if contains(&repo.backend, commit, head) {
-            self.org_state_at(rid, last.head.clone()).map_or_else(Standing::Invalid, |_| Standing::Waits)
+            self.org_whole_at(rid, head, last.head.clone()).map_or_else(Standing::Invalid, |_| Standing::Waits)
         } else {
             match self.combine(repo, BRANCH, head, commit, "look", &|_, _, _, _| None)? {
-                Ok(merged) => self.org_state_at(rid, convert::oid(merged)?).map_or_else(Standing::Invalid, |_| Standing::Behind),
+                Ok(merged) => self.org_whole_at(rid, head, convert::oid(merged)?).map_or_else(Standing::Invalid, |_| Standing::Behind),
                 Err(paths) => Standing::Conflicts(paths),
             }
         };
@@ -212,7 +211,7 @@ impl Forge {
                     .next("Reject it, and let it be made anew.")
             })?
         };
-        self.org_state_at(rid, convert::oid(commit)?)?;
+        self.org_whole_at(rid, head, convert::oid(commit)?)?;
         Ok(commit)
     }
 

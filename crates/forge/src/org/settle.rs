@@ -81,7 +81,7 @@ impl Forge {
         let made =
             self.combine(repo, BRANCH, head, mine, &format!("{about}\n\nMade at the same time as another change.\n"), &|_, _, _, _| None)?;
         match made {
-            Ok(commit) if self.org_state_at(rid, convert::oid(commit)?).is_ok() => self.vote(repo, commit),
+            Ok(commit) if self.org_whole_at(rid, head, convert::oid(commit)?).is_ok() => self.vote(repo, commit),
             _ => {
                 // Nothing is lost: it waits as a proposal for somebody who looks at both.
                 self.propose(repo, &about, head, mine)?;
@@ -99,7 +99,7 @@ impl Forge {
             // Who made it approves of it; but alone nobody signs what they only proposed.
             && (doc.threshold() > 1 || last.reviews.iter().any(|r| r.by == self.member() && r.verdict == Some(patch::Verdict::Accept)))
             && convert::git_oid(last.head.as_str()).is_ok_and(|c| c != head && contains(&repo.backend, c, head))
-            && self.org_state_at(rid, last.head.clone()).is_ok()
+            && self.org_whole_at(rid, head, last.head.clone()).is_ok()
     }
 
     /// Notes in a proposal that it is in force, as Radicle wants it.

@@ -255,3 +255,27 @@ fn what_does_not_fit_is_not_in_force_and_the_state_before_it_is() {
     device.forge.change_org(&rid, "Mend", &[("members/eve.toml".to_owned(), None)]).unwrap();
     assert_eq!(device.forge.org_state(&rid).unwrap().refused, None);
 }
+
+/// Stands for whoever knows what policies are.
+fn no_nonsense(files: &std::collections::BTreeMap<String, Vec<u8>>) -> Result<(), domain::Problem> {
+    let wrong = files.iter().find(|(path, content)| path.starts_with("policy/") && content.starts_with(b"nonsense"));
+    wrong.map_or(Ok(()), |(path, _)| Err(domain::Problem::invalid(format!("{path}, line 1: nonsense."))))
+}
+
+#[test]
+fn a_policy_with_mistakes_is_not_taken_and_hides_nothing_else_of_the_org() {
+    let (device, bob) = (Device::new("ada"), Device::new("bob"));
+    device.forge.check_org_with(no_nonsense);
+    let at = OrgDevice::new("laptop", device.forge.device(), "ada");
+    let org = Org { version: 1, name: "acme".parse().unwrap(), threshold: 1 };
+    let rid = device.forge.create_org(&org, &member("ada", &device, &[Role::Owner]), &at).unwrap();
+    let refused = device.forge.change_org(&rid, "Rules", &note("team", "nonsense")).unwrap_err();
+    assert!(refused.to_string().contains("policy/team.cedar, line 1"), "{refused}");
+    // By hand it gets in all the same. Then members are still let in and taken out.
+    device.forge.commit_files(&rid, "By hand\n", &note("team", "nonsense"), None).unwrap();
+    device.forge.change_org(&rid, "Take bob in", &listed("bob", &bob, &[Role::Viewer])).unwrap();
+    let state = device.forge.org_state(&rid).unwrap();
+    assert!(state.refused.is_none() && state.members.contains_key("bob"), "{state:?}");
+    device.forge.change_org(&rid, "More", &note("more", "nonsense")).unwrap_err();
+    device.forge.change_org(&rid, "Mend", &note("team", "sense")).unwrap();
+}

@@ -18,6 +18,7 @@ mod lost;
 mod mesh_attacks;
 mod orgs;
 mod people;
+mod rights;
 mod steer;
 mod stock;
 mod support;

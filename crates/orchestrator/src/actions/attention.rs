@@ -99,7 +99,7 @@ pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
         for patch in org.forge.patches(&project.rid, &project.name)? {
             if patch.state == PatchState::Open {
                 let task = runs.iter().find(|r| r.patch.as_ref() == Some(&patch.id)).and_then(|r| r.task.clone());
-                items.push(open(provenance::with_counting_reviews(&org.state()?, patch), task));
+                items.push(open(provenance::with_counting_reviews(&*org.rights()?, patch), task));
             }
         }
     }

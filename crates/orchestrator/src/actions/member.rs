@@ -35,7 +35,7 @@ pub(super) fn actions() -> Vec<Action> {
 
 /// What became of a change of the org.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Outcome {
+pub(super) struct Outcome {
     /// In words.
     message: String,
     /// The commit, where it is in force.
@@ -47,7 +47,7 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn of(changed: Changed, done: impl Into<String>) -> Self {
+    pub(super) fn of(changed: Changed, done: impl Into<String>) -> Self {
         match changed {
             Changed::InForce(commit) => Self { message: done.into(), commit: Some(commit), proposal: None },
             Changed::Proposed(id) => Self {

@@ -11,6 +11,7 @@ mod journal;
 mod member;
 mod org;
 pub(crate) mod patch;
+mod policy;
 mod project;
 mod quota;
 mod run;
@@ -22,6 +23,7 @@ mod webhook;
 
 pub use device::{Device, Pod};
 pub use run::LogPage;
+pub(crate) use {patch::find as find_patch, run::find as find_run};
 
 use crate::table::Action;
 use schemars::JsonSchema;
@@ -45,6 +47,7 @@ pub(crate) fn all() -> Vec<Action> {
         credential::actions,
         quota::actions,
         token::actions,
+        policy::actions,
         trace::actions,
         webhook::actions,
         journal::actions,

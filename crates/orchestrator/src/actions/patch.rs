@@ -74,7 +74,7 @@ struct One {
 const PART_MIN: usize = 4;
 
 /// Finds a patch by its id, the beginning of it, or its task; of several that fit, the only open one.
-fn find(org: &Org, project: Option<&ProjectName>, text: &str) -> Result<(Project, Patch), Problem> {
+pub(crate) fn find(org: &Org, project: Option<&ProjectName>, text: &str) -> Result<(Project, Patch), Problem> {
     let projects = match project {
         Some(_) => vec![org.project(project)?],
         None => org.state()?.projects.into_values().collect(),

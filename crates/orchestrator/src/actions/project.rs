@@ -132,6 +132,11 @@ fn free(org: &Org, name: &ProjectName) -> Result<(), Problem> {
 async fn cloned(org: &Arc<Org>, actor: &Actor, input: Add) -> Result<Added, Problem> {
     let rid: Rid = input.source.parse()?;
     let name = input.name.ok_or_else(|| Problem::invalid("A cloned project needs a name in the org.").next("Give it with --name."))?;
+    if rid == org.rid {
+        return Err(Problem::invalid("This is the org's own repository.")
+            .because("Agents work on projects, and nobody but its owners changes the org.")
+            .next("Change the org by its own actions, as meshwork policy set; meshwork org show shows it."));
+    }
     let wanted = name.clone();
     org.blocking(move |org| free(org, &wanted)).await?;
     cloning::fetch(org, actor, &rid, &input.seeds).await?;

@@ -76,7 +76,7 @@ const PART_MIN: usize = 4;
 
 /// Finds a run by its id, or by a part of it that only one has. Runs of checks, which lists do not show unasked, make no
 /// part ambiguous.
-pub(super) fn find(org: &Org, text: &str) -> Result<Run, Problem> {
+pub(crate) fn find(org: &Org, text: &str) -> Result<Run, Problem> {
     let none = |text: &str| Problem::not_found(format!("There is no run {}.", domain::shown(text))).next("meshwork run list shows them.");
     if let Ok(id) = text.parse::<RunId>() {
         return org.store.get(kind::RUN, id.as_str())?.ok_or_else(|| none(text));

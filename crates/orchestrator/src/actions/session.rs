@@ -43,7 +43,7 @@ struct Session {
 
 async fn show(context: Context, _: Nothing) -> Result<Session, Problem> {
     let (caller, org) = (context.caller.clone(), context.org().ok());
-    let (member, role) = (caller.member, caller.role);
+    let (member, role) = (caller.member.clone(), caller.role);
     let mut session = Session {
         org: org.as_ref().map(|o| o.name.clone()),
         device: org.as_ref().map(|o| o.device.clone()),
@@ -53,8 +53,14 @@ async fn show(context: Context, _: Nothing) -> Result<Session, Problem> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         member: member.clone(),
     };
-    if let (Some(org), Some(member)) = (org, member) {
-        session.name = org.blocking(move |org| Ok(org.state()?.member_of(&member).map(|m| m.name.clone()))).await?;
+    if let Some(org) = org {
+        (session.role, session.permissions, session.name) = org
+            .blocking(move |org| {
+                let rights = org.rights()?;
+                let name = member.and_then(|member| rights.state.member_of(&member).map(|m| m.name.clone()));
+                Ok((rights.role(&caller), rights.permissions(org, &rights.principal(&caller)), name))
+            })
+            .await?;
     }
     Ok(session)
 }

@@ -135,7 +135,7 @@ async fn carry_plan(context: &Context, world: &World, held: &mut Conversation, p
         }
     }
     for (action, input) in changes {
-        match drafts(context, world, action, &input) {
+        match drafts(context, world, action, &input).await {
             Ok(drafts) => drafts.into_iter().for_each(|draft| offer(held, draft, false, answer)),
             Err(problem) if !answer.problems.contains(&problem) => answer.problems.push(problem),
             Err(_) => {}
@@ -149,8 +149,8 @@ async fn carry_plan(context: &Context, world: &World, held: &mut Conversation, p
 }
 
 /// What an action would do, where the caller may do it.
-pub(super) fn drafts(context: &Context, world: &World, action: &str, input: &Value) -> Result<Vec<Draft>, Problem> {
-    context.caller.may(table::find(action)?.permission)?;
+pub(super) async fn drafts(context: &Context, world: &World, action: &str, input: &Value) -> Result<Vec<Draft>, Problem> {
+    context.may(action, input).await?;
     propose(world, action, input)
 }
 

@@ -42,3 +42,6 @@ impl Hub {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -164,7 +164,7 @@ fn news(org: &Arc<Org>, project: &Project, claim: &Claim) -> Result<Vec<Event>, 
         (PatchState::Open, true) => events.push(org.event(&set_by()?, Body::PatchReopened { project: name, patch: id, task })),
         _ => {}
     }
-    events.extend(reviews(org, &state, project, claim, patch)?);
+    events.extend(reviews(org, project, claim, patch)?);
     Ok(events)
 }
 
@@ -184,7 +184,7 @@ fn merged(org: &Org, project: &Project, patch: &Patch) -> Result<Option<(Did, do
 }
 
 /// What reviewers whose word counts say of the latest revision, and the revision itself where it was made by hand.
-fn reviews(org: &Org, state: &OrgState, project: &Project, claim: &Claim, patch: Patch) -> Result<Vec<Event>, Problem> {
+fn reviews(org: &Org, project: &Project, claim: &Claim, patch: Patch) -> Result<Vec<Event>, Problem> {
     let Some(latest) = patch.revisions.last().cloned() else { return Ok(vec![]) };
     let (name, id, task) = (project.name.clone(), patch.id.clone(), Some(claim.task.clone()));
     let (mut events, mut known) = (Vec::new(), claim.verdicts.clone());
@@ -199,7 +199,7 @@ fn reviews(org: &Org, state: &OrgState, project: &Project, claim: &Claim, patch:
         events.push(org.event(&latest.author, body));
         known.clear();
     }
-    let patch = provenance::with_counting_reviews(state, patch);
+    let patch = provenance::with_counting_reviews(&*org.rights()?, patch);
     let said = gate::verdicts(&patch);
     let review =
         |by: &Did, verdict| org.event(by, Body::PatchReviewed { project: name.clone(), patch: id.clone(), verdict, task: task.clone() });

@@ -1,15 +1,15 @@
 //! What people want of a run that another device executes: carried there, and taken here.
 
 use super::client;
-use crate::{limits, org::Org, steer};
+use crate::{limits, org::Org, rights, steer};
 use domain::{
     Did, Kind, Problem,
     actor::Actor,
-    role::Permission,
     run::{Reason, Run, Wish},
 };
 use mesh::{VERSION, problem};
 use proto::mesh::OrderRequest;
+use serde_json::json;
 use std::sync::Arc;
 
 /// Carries a wish to the device that executes a run; says what came of it.
@@ -52,20 +52,38 @@ pub(crate) fn end_elsewhere(org: &Arc<Org>, run: &Run, device: &Did, reason: Rea
     });
 }
 
-/// Takes a wish about a run that this device executes for `caller`, in the name of a member who has a key there and may steer runs.
+/// Takes a wish about a run that this device executes for `caller`, in the name of a member who has a key there and may do so.
 pub(super) async fn take(org: &Arc<Org>, caller: &Did, by: &str, run: Run, wish: Wish) -> Result<String, Problem> {
-    let actor = if by.is_empty() { Actor::from(caller) } else { member(org, caller, by)? };
+    let actor = if by.is_empty() { Actor::from(caller) } else { member(org, caller, by, &run, action(&wish)).await? };
     steer::here(org, &actor, run, wish).await
 }
 
-fn member(org: &Org, caller: &Did, by: &str) -> Result<Actor, Problem> {
-    let by: Did = by.parse()?;
-    let state = org.state()?;
-    let member = state.members.values().find(|m| m.keys.iter().any(|k| k.did == by && k.device == *caller));
-    let may = member.is_some_and(|m| m.roles.iter().any(|role| role.allows(Permission::SteerRuns)));
-    if may {
-        Ok(Actor::from(&by))
-    } else {
-        Err(Problem::new(Kind::Forbidden, "The org lists no such member on that device who may steer runs."))
+/// The action by which a person wishes so.
+fn action(wish: &Wish) -> &'static str {
+    match wish {
+        Wish::Message { .. } => "run.send",
+        Wish::Answer { .. } => "run.answer",
+        Wish::Pause => "run.pause",
+        Wish::Resume => "run.resume",
+        Wish::End { .. } => "run.stop",
     }
+}
+
+async fn member(org: &Arc<Org>, caller: &Did, by: &str, run: &Run, action: &'static str) -> Result<Actor, Problem> {
+    let (by, caller, about) = (by.parse::<Did>()?, caller.clone(), json!({ "run": run.id }));
+    let actor = Actor::from(&by);
+    let allowed = org.blocking(move |org| {
+        let rights = org.rights()?;
+        let known = rights.state.members.values().find(|m| m.keys.iter().any(|k| k.did == by && k.device == caller));
+        let none = || Problem::new(Kind::Forbidden, "The org lists no such member on that device.");
+        let resources = rights::about(org, &rights.state, action, &about);
+        let decided = rights.decide_all(&rights::person(known.ok_or_else(none)?), action, &resources)?;
+        if decided.allowed {
+            return Ok(());
+        }
+        Err(Problem::new(Kind::Forbidden, format!("The member may not do this: {action}."))
+            .because(decided.why)
+            .next(format!("`meshwork policy explain me {action}` says which rule decides.")))
+    });
+    allowed.await.map(|()| actor)
 }

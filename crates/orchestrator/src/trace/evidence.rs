@@ -1,7 +1,7 @@
 //! What a chain rests on, gathered from the repositories; nothing is believed yet.
 
 use super::merged;
-use crate::{limits, org::Org};
+use crate::{limits, org::Org, rights::Rights};
 use domain::{
     Hash, Kind, Oid, OrgName, Problem, RevisionId, Timestamp,
     event::{Body, kind},
@@ -9,7 +9,8 @@ use domain::{
     project::Project,
     run::Run,
 };
-use forge::{CommitProof, OrgState, PatchEntry, Voucher};
+use forge::{CommitProof, PatchEntry, Voucher};
+use policy::Resource;
 use store::Seq;
 
 /// Everything that the links are judged by.
@@ -17,10 +18,10 @@ use store::Seq;
 pub(super) struct Evidence {
     /// The org of this device.
     pub(super) org: OrgName,
-    /// What the org repository says now.
-    pub(super) now: OrgState,
+    /// What the org repository says now, its policy too.
+    pub(super) now: Rights,
     /// What it said when the run's key was delegated.
-    pub(super) then: Option<OrgState>,
+    pub(super) then: Option<Rights>,
     /// The project.
     pub(super) project: Project,
     /// What the patch, or this device's journal, says of the run.
@@ -44,6 +45,13 @@ pub(super) struct Published {
     pub(super) commit: CommitProof,
     /// Every entry of the patch.
     pub(super) entries: Vec<PatchEntry>,
+}
+
+impl Published {
+    /// The patch, as policies see it.
+    pub(super) fn about(&self) -> Resource {
+        Resource::Patch(self.patch.id.to_string(), self.patch.project.to_string())
+    }
 }
 
 /// The spec that the run says it worked from, and the one in force later.
@@ -121,8 +129,8 @@ impl Evidence {
     fn begin(org: &Org, project: Project, claims: Option<Trace>, at: Timestamp) -> Result<Self, Problem> {
         Ok(Self {
             org: org.name.clone(),
-            now: org.state()?,
-            then: org.forge.org_state_then(&org.rid, at).ok(),
+            now: org.rights()?.as_ref().clone(),
+            then: org.forge.org_state_then(&org.rid, at).and_then(|state| Rights::at(org, state)).ok(),
             project,
             claims,
             published: None,

@@ -4,20 +4,21 @@ use super::{
     evidence::{Evidence, Merge, Published},
     short,
 };
+use crate::rights::Rights;
 use domain::{
     Did, Oid, Timestamp,
     manifest::{Manifest, Work},
     patch::{Judged, Trace},
-    role::Permission,
     run::CheckResult,
     trace::{How, Link, Step, Verdict},
 };
-use forge::{CommitSignature, OrgState, PatchEntry};
+use forge::{CommitSignature, PatchEntry};
 use identity::{
     Checked, Delegation, Envelope, checked,
     delegation::{Purpose, Scope},
     envelope,
 };
+use policy::Resource;
 use serde_json::Value;
 
 /// The links, in order.
@@ -121,8 +122,8 @@ impl Case {
 
 impl Evidence {
     /// Looks something up in the org repository: as it is now; for what was merged, as it was when the run began.
-    fn listed<T>(&self, what: &str, find: impl Fn(&OrgState) -> Option<(T, String)>) -> Result<(T, How), String> {
-        let look = |state: &OrgState| find(state).map(|(thing, file)| (thing, How::Listed { file, commit: state.commit.clone() }));
+    fn listed<T>(&self, what: &str, find: impl Fn(&Rights) -> Option<(T, String)>) -> Result<(T, How), String> {
+        let look = |at: &Rights| find(at).map(|(thing, file)| (thing, How::Listed { file, commit: at.state.commit.clone() }));
         let then = self.then.as_ref().and_then(look);
         match (look(&self.now), then) {
             (Some(found), _) => Ok(found),
@@ -133,16 +134,16 @@ impl Evidence {
     }
 
     fn device(&self, key: &Did) -> Result<(String, How), String> {
-        let find = |state: &OrgState| state.device_of(key).map(|d| (d.name.clone(), format!("devices/{}.toml", d.name)));
+        let find = |at: &Rights| at.state.device_of(key).map(|d| (d.name.clone(), format!("devices/{}.toml", d.name)));
         self.listed(&format!("the device {key}"), find)
     }
 
-    fn member(&self, key: &Did, may: Permission) -> Result<(String, How), String> {
-        let find = |state: &OrgState| {
-            let member = state.member_of(key)?;
-            member.roles.iter().any(|role| role.allows(may)).then(|| (member.name.clone(), format!("members/{}.toml", member.name)))
+    fn member(&self, key: &Did, action: &str, about: &Resource) -> Result<(String, How), String> {
+        let find = |at: &Rights| {
+            let member = at.state.member_of(key).filter(|member| at.member_may(member, action, about))?;
+            Some((member.name.clone(), format!("members/{}.toml", member.name)))
         };
-        self.listed(&format!("a member with the key {key} and such a role"), find)
+        self.listed(&format!("a member with the key {key} whom its policy lets do {action}"), find)
     }
 
     fn journal(&self, event: &'static str) -> Option<How> {
@@ -282,8 +283,8 @@ fn agent(e: &Evidence, claims: &Trace, said: &Said) -> Link {
     };
     let found = said.of_both(|m| purpose(Purpose::of(&m.work)), |d| purpose(d.purpose.clone()));
     agreed(&mut case, said, "agent", &claims.agent, found);
-    let find = |state: &OrgState| {
-        let (file, _) = state.agents.iter().find(|(_, agent)| agent.name == claims.agent)?;
+    let find = |at: &Rights| {
+        let (file, _) = at.state.agents.iter().find(|(_, agent)| agent.name == claims.agent)?;
         Some(((), format!("agents/{file}.toml")))
     };
     case.listed(e.listed(&format!("the agent {}", claims.agent), find));
@@ -294,7 +295,8 @@ fn member(e: &Evidence, claims: &Trace, said: &Said) -> Link {
     let mut case = Case::default();
     let found = said.of_both(|m| Some(m.member.clone()), |d| Some(d.member.clone()));
     agreed(&mut case, said, "member", &claims.member, found);
-    let name = case.listed(e.member(&claims.member, Permission::RunTasks)).unwrap_or_else(|| "unknown".to_owned());
+    let task = Resource::Task(claims.task.task.to_string(), e.project.name.to_string());
+    let name = case.listed(e.member(&claims.member, "task.run", &task)).unwrap_or_else(|| "unknown".to_owned());
     case.link(Step::Member, format!("{name} {}", claims.member))
 }
 
@@ -308,8 +310,8 @@ fn device(e: &Evidence, said: &Said) -> Link {
     agreed(&mut case, said, "device", &own, found);
     let name = case.listed(e.device(&own)).unwrap_or_else(|| "unknown".to_owned());
     let member = said.of_both(|m| Some(m.member.clone()), |d| Some(d.member.clone()));
-    let of_member = |state: &OrgState| {
-        let holder = state.members.values().find(|m| m.keys.iter().any(|k| k.device == own && member.contains(&k.did)))?;
+    let of_member = |at: &Rights| {
+        let holder = at.state.members.values().find(|m| m.keys.iter().any(|k| k.device == own && member.contains(&k.did)))?;
         Some(((), format!("its key of {} in members/{}.toml", holder.name, holder.name)))
     };
     case.listed(e.listed("a key of that member on it", of_member));
@@ -401,7 +403,7 @@ fn outcome(results: &[CheckResult]) -> String {
 
 fn not_by_a_run(e: &Evidence, published: &Published) -> Link {
     let author = &published.revision.author;
-    let who = match e.member(author, Permission::View) {
+    let who = match e.member(author, "patch.show", &published.about()) {
         Ok((name, _)) => format!("by a person, the member {name}"),
         Err(_) => format!("by the unknown key {author}"),
     };
@@ -416,7 +418,7 @@ fn reviews(e: &Evidence, published: &Published) -> Vec<Link> {
         let mut case = Case::default();
         let verdict = verdict(published, entry);
         signed(&mut case, Some(entry), "the review");
-        let member = e.member(&entry.by, Permission::Review);
+        let member = e.member(&entry.by, "patch.review", &published.about());
         // What others say counts for nothing, and against nothing.
         if member.is_err() && entry.fits {
             continue;
@@ -453,7 +455,7 @@ fn verdict(published: &Published, review: &PatchEntry) -> &'static str {
 fn merged(e: &Evidence, published: &Published, merge: &Merge) -> Vec<Link> {
     let mut case = Case::default();
     signed(&mut case, Some(&merge.entry), "the merge");
-    let name = case.listed(e.member(&merge.entry.by, Permission::Merge)).unwrap_or_else(|| merge.entry.by.to_string());
+    let name = case.listed(e.member(&merge.entry.by, "patch.merge", &published.about())).unwrap_or_else(|| merge.entry.by.to_string());
     let id = short(merge.commit.id.as_str());
     case.check(merge.in_branch, "the default branch does not have it");
     case.check(merge.brings, "it is neither the work itself nor a merge of just this work with the branch before");

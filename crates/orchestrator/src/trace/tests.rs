@@ -5,6 +5,7 @@ use super::{
     evidence::{Evidence, Journal, Merge, Published, Spec},
     judge,
 };
+use crate::rights::Rights;
 use domain::{
     Did, Oid, Timestamp,
     manifest::{Manifest, PAYLOAD_TYPE},
@@ -21,6 +22,10 @@ use identity::{
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 const DEVICE: u8 = 1;
 const MEMBER: u8 = 2;
@@ -132,7 +137,7 @@ fn evidence(sound: &Sound) -> Evidence {
     };
     Evidence {
         org: "acme".parse().unwrap(),
-        now: state(),
+        now: rights(),
         then: None,
         project: of(json!({"name": "demo", "rid": "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5", "branch": "main"})),
         claims: Some(claims),
@@ -161,6 +166,13 @@ fn evidence(sound: &Sound) -> Evidence {
         }),
         journal: Journal::default(),
     }
+}
+
+/// With the policy that an org begins with.
+fn rights() -> Rights {
+    static USUAL: OnceLock<Arc<policy::Rules>> = OnceLock::new();
+    let rules = USUAL.get_or_init(|| policy::Rules::new(crate::rights::scheme().unwrap(), &BTreeMap::new()).unwrap().into());
+    Rights { state: state(), rules: rules.clone() }
 }
 
 fn state() -> OrgState {
@@ -253,7 +265,7 @@ fn a_run_of_another_org_or_with_another_manifest_fails_alone() {
 
 #[test]
 fn what_the_org_does_not_list_fails_alone() {
-    only(Step::Agent, "does not list the agent coder", untouched, |e| e.now.agents.clear());
+    only(Step::Agent, "does not list the agent coder", untouched, |e| e.now.state.agents.clear());
     only(Step::Task, "task that was asked", untouched, |e| {
         let claims = e.claims.as_mut().unwrap();
         claims.task.task = "T002".parse().unwrap();
@@ -261,6 +273,7 @@ fn what_the_org_does_not_list_fails_alone() {
     only(Step::Task, "it is not in specs/001-x/tasks.md", untouched, |e| e.spec.as_mut().unwrap().task = false);
     only(Step::Member, "member that was asked", untouched, |e| {
         e.now
+            .state
             .members
             .insert("bob".into(), of(json!({"name": "bob", "roles": ["owner"], "keys": [{"did": did(8), "device": did(DEVICE)}]})));
         e.claims.as_mut().unwrap().member = did(8);
@@ -268,9 +281,28 @@ fn what_the_org_does_not_list_fails_alone() {
 }
 
 #[test]
+fn what_the_policy_does_not_let_them_do_fails_alone() {
+    let but_owners = "forbid (principal, action, resource) unless { principal in Role::\"owner\" };";
+    let forbidding = |rule: &str| {
+        let all = "permit (principal, action, resource);\n";
+        let files = BTreeMap::from([("policy/team.cedar".to_owned(), format!("{all}{rule}").into_bytes())]);
+        Rights { rules: policy::Rules::new(crate::rights::scheme().unwrap(), &files).unwrap().into(), ..rights() }
+    };
+    let mut e = evidence(&sound());
+    e.now = forbidding(but_owners);
+    assert_eq!(broken(&judge::links(&e)), []);
+    only(Step::Merge, "patch.merge", untouched, |e| {
+        e.now = forbidding("forbid (principal, action == Action::\"patch.merge\", resource in Project::\"demo\");");
+    });
+    only(Step::Member, "task.run", untouched, |e| {
+        e.now = forbidding("forbid (principal, action == Action::\"task.run\", resource in Project::\"demo\");");
+    });
+}
+
+#[test]
 fn one_who_left_still_counts_for_what_was_merged_and_for_nothing_else() {
     let mut left = evidence(&sound());
-    (left.then, left.now.agents) = (Some(state()), Default::default());
+    (left.then, left.now.state.agents) = (Some(rights()), Default::default());
     assert_eq!(broken(&judge::links(&left)), []);
     left.merge = None;
     assert_eq!(broken(&judge::links(&left)).into_iter().map(|(step, _)| step).collect::<Vec<_>>(), [Step::Agent]);

@@ -41,7 +41,7 @@ pub(in crate::command) async fn talk(
     let org = context.org()?;
     let patience = Patience { answer: limits::MODEL_ANSWER_WAIT, idle: limits::MODEL_ANSWER_WAIT, ..Patience::default() };
     let line = Line::open(&org, settings, patience)?;
-    let mut talk = Talk { context, held, world, answer, offered: tools::offered(&context.caller) };
+    let mut talk = Talk { context, held, world, answer, offered: tools::offered(context).await? };
     let told = tokio::time::timeout(limits::MODEL_TALK_WAIT, talk.go(&line, settings, said)).await;
     told.unwrap_or_else(|_| {
         Err(Problem::new(Kind::Timeout, format!("The model took longer than {} s.", limits::MODEL_TALK_WAIT.as_secs()))
@@ -112,7 +112,7 @@ impl Talk<'_> {
         };
         match action.effect {
             Effect::Reads => self.read(action, asked).await,
-            Effect::Changes => self.propose(action, asked),
+            Effect::Changes => self.propose(action, asked).await,
         }
     }
 
@@ -136,8 +136,8 @@ impl Talk<'_> {
         }
     }
 
-    fn propose(&mut self, action: &'static Action, asked: &ToolCall) -> String {
-        let drafts = match drafts(self.context, self.world, action.name, &asked.input) {
+    async fn propose(&mut self, action: &'static Action, asked: &ToolCall) -> String {
+        let drafts = match drafts(self.context, self.world, action.name, &asked.input).await {
             Ok(drafts) => drafts,
             Err(problem) => {
                 self.answer.problems.push(problem.clone());

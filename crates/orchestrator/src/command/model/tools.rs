@@ -3,17 +3,21 @@
 
 use super::{super::propose::PROPOSABLE, wire::Tool};
 use crate::{
-    caller::Caller,
-    table::{self, Action, Effect},
+    rights,
+    table::{self, Action, Context, Effect},
 };
-use domain::role::Permission;
+use domain::{Problem, role::Permission};
 
 /// Reads whose answers hold no text of others: figures of this machine.
 const OWN_FIGURES: [&str; 3] = ["device.capacity", "device.pods", "journal.verify"];
 
 /// The actions that are offered to the model for this caller.
-pub(super) fn offered(caller: &Caller) -> Vec<&'static Action> {
-    table::table().iter().filter(|a| may_be_offered(a) && caller.may(a.permission).is_ok()).collect()
+pub(super) async fn offered(context: &Context) -> Result<Vec<&'static Action>, Problem> {
+    Ok(of(&rights::able(&context.machine, &context.caller).await?))
+}
+
+fn of(able: &[&str]) -> Vec<&'static Action> {
+    table::table().iter().filter(|a| may_be_offered(a) && able.contains(&a.name)).collect()
 }
 
 fn may_be_offered(action: &Action) -> bool {
@@ -45,13 +49,11 @@ pub(super) fn tells_of_others(action: &Action) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{
-        actor::{Door, Via},
-        role::Role,
-    };
+    use domain::role::Role;
 
     fn names(role: Role) -> Vec<&'static str> {
-        offered(&Caller { member: None, role, via: Via { door: Door::Cli, token: None }, browser: None }).iter().map(|a| a.name).collect()
+        let able: Vec<_> = table::table().iter().filter(|a| role.allows(a.permission)).map(|a| a.name).collect();
+        of(&able).iter().map(|a| a.name).collect()
     }
 
     #[test]
