@@ -230,8 +230,12 @@ async fn two_orgs_never_get_the_same_room() {
     assert_eq!(capacity["others"]["reserved"]["memory_bytes"], json!(total / 10 * 6), "{capacity}");
 
     // Its process dies: what its run holds stays taken.
-    kill_process(Pid::from_raw(process_of(&up, "crew").unwrap()).unwrap(), Signal::KILL).unwrap();
+    let crew = process_of(&up, "crew").unwrap();
+    kill_process(Pid::from_raw(crew).unwrap(), Signal::KILL).unwrap();
     assert_eq!(show().await["state"], "queued");
+    // Until the supervisor has seen it, the list says that the old one serves.
+    let again = || async { if process_of(&up, "crew").is_some_and(|pid| pid != crew) { Ok(()) } else { Err(json!(crew)) } };
+    up.until("it has a process again", again).await;
     all_up(&up).await;
     assert_eq!(show().await["state"], "queued");
     finish(&up, &run).await;
