@@ -1,6 +1,6 @@
 //! The dispatcher: looks at the queued runs and brings each one step nearer. Takes no input, may run at any time.
 
-use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, remote, tasks::Board};
+use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, remote, stops, tasks::Board};
 use domain::{
     Did, Problem, RunId,
     capacity::{Resources, Taken},
@@ -230,6 +230,9 @@ async fn wait(org: &Arc<Org>, run: &RunId, reason: Reason) -> Result<(), Problem
 
 /// Why a run cannot start yet.
 fn hindrance(org: &Org, board: &Board, run: &Run) -> Result<Option<Reason>, Problem> {
+    if let Some(stop) = stops::halting(org, run) {
+        return Ok(Some(lifecycle::waiting::halt(&stop)));
+    }
     let Some(at) = &run.task else { return Ok(None) };
     let view = board.task(Some(&at.feature), &at.task)?;
     if view.task.done {

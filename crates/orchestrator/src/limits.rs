@@ -218,3 +218,10 @@ pub(crate) const FETCH_TRIES: usize = 4;
 pub(crate) const PATCH_LOOKS: usize = 20;
 /// How long a gateway may be away before a run that needs it is frozen.
 pub(crate) const GATEWAY_GRACE: Duration = Duration::from_secs(2);
+
+/// How many stop orders are remembered, the newest.
+pub(crate) const STOPS_MAX: usize = 1_000;
+/// The longest id of a stop order, in bytes.
+pub(crate) const STOP_ID_BYTES_MAX: usize = 26;
+/// The pause before devices that have not heard a stop order are told again.
+pub(crate) const STOPS_AGAIN: Duration = Duration::from_secs(2);

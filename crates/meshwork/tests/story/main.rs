@@ -12,6 +12,7 @@ mod doors;
 mod elsewhere;
 mod ends;
 mod engines;
+mod halted;
 mod joining;
 mod keep;
 mod lost;
