@@ -20,6 +20,7 @@ mod orgs;
 mod people;
 mod steer;
 mod stock;
+mod strangers;
 mod support;
 mod tools;
 mod trace;
