@@ -1,6 +1,6 @@
 //! The dispatcher: looks at the queued runs and brings each one step nearer. Takes no input, may run at any time.
 
-use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, remote, stops, tasks::Board};
+use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, provenance, remote, stops, tasks::Board};
 use domain::{
     Did, Problem, RunId,
     capacity::{Resources, Taken},
@@ -325,7 +325,7 @@ pub fn no_agent(name: &domain::AgentName) -> Problem {
 /// present branch; on top of a dependency's patch where the project stacks; else the canonical head.
 fn base(org: &Org, board: &Board, run: &Run) -> Result<domain::Oid, Problem> {
     if let (Some(patch), false) = (&run.patch, run.rebase) {
-        return Ok(org.forge.patch(&board.project.rid, &board.project.name, patch)?.base);
+        return Ok(provenance::known_patch(org, &board.project, patch)?.base);
     }
     // Saved work stands on the commit that it was made from; the merge brings it up to date.
     if let Some(base) = lifecycle::saved_before(org, run)?.and_then(|earlier| earlier.base) {
@@ -340,7 +340,7 @@ fn base(org: &Org, board: &Board, run: &Run) -> Result<domain::Oid, Problem> {
             _ => None,
         });
         if let Some(patch) = below {
-            return Ok(org.forge.patch(&board.project.rid, &board.project.name, &patch)?.head);
+            return Ok(provenance::known_patch(org, &board.project, &patch)?.head);
         }
     }
     Ok(board.head.clone())

@@ -22,6 +22,7 @@ mod people;
 mod rights;
 mod steer;
 mod stock;
+mod strangers;
 mod support;
 mod tools;
 mod trace;
