@@ -3,7 +3,7 @@
 use crate::{
     Forge,
     convert::{self, Told},
-    git, limits,
+    durable, git, limits,
     repository::{canonical, locked_ref},
 };
 use domain::{Did, Oid, Problem, ProjectName, Rid};
@@ -149,7 +149,7 @@ impl Forge {
         {
             tracing::warn!(%error, "an unfinished repository could not be removed");
         }
-        made
+        made.and_then(|head| durable::sync_made(repo.path()).map(|()| head))
     }
 
     /// Gives a working copy the remote `rad`, and a tracking ref as if it had been fetched.
