@@ -1,6 +1,6 @@
 //! The sandboxes of a run: the engine's, and those of its checks. They are frozen, thawed and killed together.
 
-use domain::Problem;
+use domain::{Kind, Problem};
 use sandbox::Sandbox;
 use std::{
     sync::{
@@ -45,7 +45,7 @@ impl Sandboxes {
     /// Adds one; when the run is frozen it is frozen at once.
     pub(super) async fn add(&self, sandbox: Arc<Sandbox>) -> Result<(), Problem> {
         self.alive.lock().unwrap_or_else(PoisonError::into_inner).push(sandbox.clone());
-        if *self.frozen.borrow() { sandbox.freeze().await } else { Ok(()) }
+        if *self.frozen.borrow() { unless_ended(sandbox.freeze().await) } else { Ok(()) }
     }
 
     /// Forgets one that ended.
@@ -53,22 +53,26 @@ impl Sandboxes {
         self.alive.lock().unwrap_or_else(PoisonError::into_inner).retain(|s| !Arc::ptr_eq(s, sandbox));
     }
 
-    /// Freezes all.
+    /// Freezes all, or none: a run that is half frozen would run without its time being counted.
     pub(super) async fn freeze(&self) -> Result<(), Problem> {
         self.frozen.send_replace(true);
         for sandbox in self.all() {
-            sandbox.freeze().await?;
+            if let Err(problem) = unless_ended(sandbox.freeze().await) {
+                let _ = self.thaw().await;
+                return Err(problem);
+            }
         }
         Ok(())
     }
 
-    /// Lets all go on.
+    /// Lets all go on. Time counts again also where one could not be thawed.
     pub(super) async fn thaw(&self) -> Result<(), Problem> {
+        let mut thawed = Ok(());
         for sandbox in self.all() {
-            sandbox.thaw().await?;
+            thawed = thawed.and(unless_ended(sandbox.thaw().await));
         }
         self.frozen.send_replace(false);
-        Ok(())
+        thawed
     }
 
     /// Notes that checks run.
@@ -94,6 +98,12 @@ impl Sandboxes {
         }
         self.alive.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
+}
+
+/// A sandbox that has ended already, as a plain command's while its work is checked, is neither in the way of freezing nor of
+/// thawing.
+fn unless_ended(done: Result<(), Problem>) -> Result<(), Problem> {
+    done.or_else(|problem| if problem.kind == Kind::Conflict { Ok(()) } else { Err(problem) })
 }
 
 /// Returns after this much time in which the run was not frozen.
