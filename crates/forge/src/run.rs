@@ -266,7 +266,7 @@ fn borrow(path: &Path, from: &Path) -> std::io::Result<()> {
         return Ok(());
     }
     fs::create_dir_all(&info)?;
-    let draft = info.join(format!("alternates.{}", DRAFTS.fetch_add(1, Ordering::Relaxed)));
+    let draft = info.join(format!("tmp_alternates_{}", DRAFTS.fetch_add(1, Ordering::Relaxed)));
     fs::write(&draft, line)?;
     fs::rename(&draft, &place)
 }
