@@ -34,6 +34,8 @@ pub const RUNNER_LOOK_EVERY: Duration = Duration::from_millis(100);
 pub const CONTINUED_MAX: usize = 64;
 /// How often it is tried to remove a run's folder in which something is still written.
 pub const REMOVE_TRIES: usize = 30;
+/// How long a runner that was killed may take to be gone, in seconds.
+pub const RUNNER_DIES_WAIT_S: i64 = 10;
 /// How long a runner looks for its host before it freezes its work and goes.
 pub const HOST_RETURN_WAIT: Duration = Duration::from_secs(120);
 /// The pause between two tries to reach the host.

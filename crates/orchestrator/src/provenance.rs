@@ -210,7 +210,7 @@ mod tests {
     }
 
     /// Ada owns it with the keys 1 and 2, Bo develops with 3, Eve looks on with 4.
-    fn crew() -> OrgState {
+    fn crew() -> Rights {
         let org = org::Org { version: org::VERSION, name: "crew".parse().unwrap(), threshold: 1 };
         let members = [member("ada", Role::Owner, &[1, 2]), member("bo", Role::Developer, &[3]), member("eve", Role::Viewer, &[4])];
         let commit = "c".repeat(40).parse().unwrap();

@@ -94,7 +94,7 @@ impl Mesh for Service {
         let asked = request.into_inner();
         understood(asked.version).map_err(status)?;
         let run = authority::executed_for(&org, &asked.run, &caller).map_err(status)?;
-        facts::log(&org, run.id, asked.after_seq).map(Response::new).map_err(status)
+        facts::log(&org, run.id, asked.after_seq).await.map(Response::new).map_err(status)
     }
 
     async fn order(&self, request: Request<OrderRequest>) -> Answer<OrderReply> {
