@@ -8,24 +8,6 @@ use std::fs;
 use testkit::{Repository, model::ScriptedModel, random_name};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_plain_commands_run_is_paused_while_its_own_checks_go_on() {
-    let up = machine().await;
-    // The first to check is the runner itself, beside the sandbox of the command that has ended.
-    let waits = "[[checks]]\nname = \"waits\"\ncommand = \"touch checking; while ! test -f open; do sleep 0.05; done\"\ntimeout_s = 60\n";
-    project(&up, "held", "- [ ] T001 One\n", waits).await;
-    command_agent(&up, "echo", "echo x > x.txt").await;
-    let run = up.start_task("T001", "echo").await;
-    let checking = work(&up, &run).join("checking");
-    up.until("its work is checked", || async { if checking.exists() { Ok(()) } else { Err(json!("not yet")) } }).await;
-    up.ok(&["run", "pause", &run]).await;
-    up.until_run(&run, "it is paused", |seen| seen["paused"] == true).await;
-    fs::write(work(&up, &run).join("open"), "").unwrap();
-    up.ok(&["run", "resume", &run]).await;
-    let ended = up.ended(&run).await;
-    assert_eq!(ended["state"], "done", "{ended:#}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_is_paused_goes_on_gets_a_message_and_does_as_it_says() {
     let up = machine().await;
     acp_project(&up, "steered", PASSES).await;
