@@ -9,7 +9,7 @@ use domain::{
     Did, RunId, Timestamp,
     event::{self, Body, Event, kind},
     run::Run,
-    usage::Usage,
+    usage::{ModelCall, Usage},
 };
 use identity::Key;
 use serde_json::json;
@@ -203,8 +203,8 @@ fn change(device: &Did, writer: u64) -> Event {
 }
 
 fn called(number: u64) -> Body {
-    let (model, content) = ("example-large".into(), Vec::new());
-    Body::ModelCalled { run: run(number), model, status: 200, usage: usage(), duration_ms: 1200, content }
+    let call = ModelCall { model: "example-large".into(), status: 200, usage: usage(), duration_ms: 1200 };
+    Body::ModelCalled { run: run(number), call, content: vec![] }
 }
 
 fn usage() -> Usage {

@@ -23,6 +23,8 @@ pub enum Missing {
         /// Its state.
         state: PatchState,
     },
+    /// It stands on work that is not in the default branch yet, and would bring it along.
+    Unmerged,
     /// Approvals are missing.
     Approvals {
         /// How many there are.
@@ -49,6 +51,9 @@ impl Missing {
     pub fn text(&self) -> String {
         match self {
             Self::NotOpen { state } => format!("The patch is {state:?}, not open."),
+            Self::Unmerged => {
+                "The patch stands on work that is not merged yet: merge that first, or close this one and run its task again.".into()
+            }
             Self::Approvals { have, need } => {
                 format!("It has {have} of {need} approvals: `meshwork patch review <patch> --accept` gives one.")
             }

@@ -24,6 +24,7 @@ pub mod project;
 pub mod quota;
 pub mod role;
 pub mod run;
+pub mod stop;
 pub mod task;
 pub mod time;
 pub mod trace;

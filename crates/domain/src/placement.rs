@@ -76,6 +76,11 @@ pub enum Refusal {
         /// Why.
         message: String,
     },
+    /// A stop order halts it.
+    Halted {
+        /// Which, and why.
+        message: String,
+    },
     /// The engine that the agent drives is not installed there.
     Engine {
         /// Which.
@@ -88,7 +93,10 @@ pub enum Refusal {
 impl Refusal {
     /// Whether waiting can help.
     pub fn passes(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::NoSlot { .. } | Self::OtherOrgs { .. } | Self::NotKnown { .. } | Self::Closing)
+        matches!(
+            self,
+            Self::Busy { .. } | Self::NoSlot { .. } | Self::OtherOrgs { .. } | Self::NotKnown { .. } | Self::Halted { .. } | Self::Closing
+        )
     }
 
     /// In words for a person.
@@ -118,7 +126,7 @@ impl Refusal {
             ),
             Self::Expired => "The request's time is over; ask again.".into(),
             Self::Manifest { message } => format!("The signed manifest is not in order: {message}"),
-            Self::NotAllowed { message } | Self::NotKnown { message } => message.clone(),
+            Self::NotAllowed { message } | Self::NotKnown { message } | Self::Halted { message } => message.clone(),
             Self::Engine { engine } => {
                 format!("The engine {engine} is not installed there; `meshwork engine install {engine}` on that device fetches it.")
             }

@@ -26,6 +26,19 @@ pub struct Usage {
     pub unpriced_calls: u64,
 }
 
+/// One call of a model, without its content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ModelCall {
+    /// The model.
+    pub model: String,
+    /// The provider's HTTP status.
+    pub status: u16,
+    /// What it used, from the provider's own usage fields; calls that give none count as none.
+    pub usage: Usage,
+    /// How long it took.
+    pub duration_ms: u64,
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref)] // As serde wants it.
 fn none(count: &u64) -> bool {
     *count == 0

@@ -46,8 +46,7 @@ pub enum FileChange {
 impl Forge {
     /// The difference of two commits as a unified diff. What is longer than its limit ends with a line that says so.
     pub fn diff(&self, rid: &Rid, from: &Oid, to: &Oid) -> Result<String, Problem> {
-        let repo = self.repository(rid)?;
-        print(&between(&repo.backend, from, to)?)
+        commits(&self.repository(rid)?.backend, from, to)
     }
 
     /// The difference of two works, each a commit and the commit that it began from, as if the first had begun where the second
@@ -60,7 +59,7 @@ impl Forge {
         git.odb().and_then(|odb| odb.add_new_mempack_backend(i32::MAX).map(drop)).told(what)?;
         let tree = |oid: &Oid| tree_of(git, convert::git_oid(oid.as_str())?);
         match merge_trees(git, &[tree(from.0)?, tree(to.0)?, tree(from.1)?], resolve)? {
-            Ok(laid) => print(&trees(git, &git.find_tree(laid).told(what)?, &tree(to.1)?)?).map(Some),
+            Ok(laid) => trees(git, &git.find_tree(laid).told(what)?, &tree(to.1)?).map(Some),
             Err(_) => Ok(None),
         }
     }
@@ -78,6 +77,16 @@ impl Forge {
         }
         (0..count).map(|at| changed(&diff, at)).collect()
     }
+}
+
+/// The difference of two commits of a repository as a unified diff.
+pub(crate) fn commits(git: &git2::Repository, from: &Oid, to: &Oid) -> Result<String, Problem> {
+    print(&between(git, from, to)?)
+}
+
+/// The difference of two trees of a repository as a unified diff.
+pub(crate) fn trees<'r>(git: &'r git2::Repository, from: &git2::Tree<'r>, to: &git2::Tree<'r>) -> Result<String, Problem> {
+    print(&compare(git, from, to)?)
 }
 
 /// As a unified diff. What is longer than its limit ends with a line that says so.
@@ -104,10 +113,10 @@ fn print(diff: &Diff<'_>) -> Result<String, Problem> {
 fn between<'r>(git: &'r git2::Repository, from: &Oid, to: &Oid) -> Result<Diff<'r>, Problem> {
     let from = tree_of(git, convert::git_oid(from.as_str())?)?;
     let to = tree_of(git, convert::git_oid(to.as_str())?)?;
-    trees(git, &from, &to)
+    compare(git, &from, &to)
 }
 
-fn trees<'r>(git: &'r git2::Repository, from: &git2::Tree<'r>, to: &git2::Tree<'r>) -> Result<Diff<'r>, Problem> {
+fn compare<'r>(git: &'r git2::Repository, from: &git2::Tree<'r>, to: &git2::Tree<'r>) -> Result<Diff<'r>, Problem> {
     let what = "The diff could not be made.";
     let mut options = DiffOptions::new();
     options.max_size(i64::try_from(limits::DIFF_BYTES_MAX).unwrap_or(i64::MAX));

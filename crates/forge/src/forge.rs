@@ -2,7 +2,7 @@
 
 use crate::{
     convert::{self, Told},
-    key,
+    durable, key,
     node::Running,
     patch::Seen,
     queue::Queue,
@@ -27,6 +27,8 @@ pub struct Forge {
     pub(crate) home: Home,
     pub(crate) in_profile: bool,
     pub(crate) storage: Storage,
+    /// What tells libgit2 to sync; see [`durable::make_durable`].
+    pub(crate) durable: PathBuf,
     pub(crate) config: Config,
     pub(crate) device: SigningKey,
     pub(crate) member: SigningKey,
@@ -98,12 +100,14 @@ impl Forge {
         let user = git::UserInfo { alias: config.node.alias.clone(), key: *node.public_key() };
         let storage = Storage::open(home.storage(), user).told("The storage of Radicle cannot be opened.")?;
         home.cobs_db_mut().and_then(|mut db| Ok(db.migrate(cob::migrate::ignore)?)).told("The cache of Radicle cannot be opened.")?;
+        let durable = durable::prepare(own)?;
         let (queue, running, seen, org_read) = (Queue::default(), Mutex::default(), Mutex::default(), Mutex::default());
         Ok(Self {
             own: own.to_owned(),
             home,
             in_profile,
             storage,
+            durable,
             config,
             device,
             member,
@@ -172,7 +176,9 @@ impl Forge {
             return Err(Problem::not_found(format!("The repository {} is not on this device.", id.urn()))
                 .next("Connect to a device that has it, and clone it."));
         }
-        self.storage.repository_mut(id).told(format!("The repository {} cannot be opened.", id.urn()))
+        let repo = self.storage.repository_mut(id).told(format!("The repository {} cannot be opened.", id.urn()))?;
+        durable::make_durable(&repo.backend, &self.durable)?;
+        Ok(repo)
     }
 
     /// Runs `write` as the member in this repository, when it is the member's turn.

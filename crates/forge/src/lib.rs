@@ -8,6 +8,7 @@
 
 mod convert;
 mod diff;
+mod durable;
 mod forge;
 mod git;
 mod key;

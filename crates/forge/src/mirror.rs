@@ -3,6 +3,7 @@
 use crate::{
     Forge,
     convert::{self, Told},
+    durable,
     git::{self, Config},
     limits,
     repository::{canonical, locked_ref},
@@ -133,7 +134,8 @@ fn fetch(repo: &Repository, remote: &str, branch: &str) -> Result<Fetched, Probl
     getrandom::fill(&mut nonce).told("The system gives no randomness.")?;
     let name = format!("{FETCHED}/{:016x}", u64::from_be_bytes(nonce));
     let spec = format!("+refs/heads/{branch}:{name}");
-    let args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--", remote, &spec];
+    let args =
+        ["-c", durable::GIT, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--", remote, &spec];
     let fetched = remote_git(repo.backend.path(), &args)?;
     if !fetched.status.success() {
         return Err(unreachable(remote, &fetched.stderr));

@@ -3,7 +3,7 @@
 use crate::{
     Forge,
     convert::{self, Told},
-    git, limits,
+    durable, git, limits,
     repository::{canonical, locked_ref},
 };
 use domain::{Did, Oid, Problem, ProjectName, Rid};
@@ -150,7 +150,7 @@ impl Forge {
         {
             tracing::warn!(%error, "an unfinished repository could not be removed");
         }
-        made
+        made.and_then(|head| durable::sync_made(repo.path()).map(|()| head))
     }
 
     /// Radicle makes `rad/id` of whoever founds a repository a symbolic ref, and refuses to fetch where it finds one in a namespace that

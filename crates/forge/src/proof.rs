@@ -145,6 +145,16 @@ impl Forge {
         Ok(head == commit || repo.backend.graph_descendant_of(head, commit).unwrap_or(false))
     }
 
+    /// Where the histories of two commits part; none where they have nothing in common.
+    pub fn parts_at(&self, rid: &Rid, one: &Oid, other: &Oid) -> Result<Option<Oid>, Problem> {
+        let repo = self.repository(rid)?;
+        match repo.backend.merge_base(convert::git_oid(one.as_str())?, convert::git_oid(other.as_str())?) {
+            Ok(base) => convert::oid(base).map(Some),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error).told("The history of the two commits cannot be read."),
+        }
+    }
+
     /// The delegates whose signed refs have a commit in the default branch, and how many of them it takes.
     pub fn vouchers(&self, rid: &Rid, commit: &Oid) -> Result<(Vec<Voucher>, usize), Problem> {
         let repo = self.repository(rid)?;

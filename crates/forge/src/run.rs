@@ -3,6 +3,8 @@
 use crate::{
     Forge, RunSigner,
     convert::{self, Told},
+    diff,
+    durable::make_durable,
     git,
     key::commit_signature,
     limits,
@@ -14,7 +16,7 @@ use git2::{Delta, FileMode, ObjectType};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,9 +58,7 @@ impl RunRepo {
     /// Makes the git folder at `path`, or opens it when it is there.
     pub fn create(path: &Path, forge: &Forge, rid: &Rid) -> Result<Self, Problem> {
         let storage = forge.repository(rid)?;
-        if !path.join("HEAD").exists() {
-            bare(path, &[&storage.backend.path().join("objects")])?;
-        }
+        bare(path, &storage.backend.path().join("objects"))?;
         Ok(Self { path: path.to_owned(), branch: canonical(&storage)?.0 })
     }
 
@@ -107,6 +107,11 @@ impl RunRepo {
     /// A plain clone of a commit that lies here or in the project's storage; see [`Forge::checkout`].
     pub fn checkout(&self, commit: &Oid, into: &Path) -> Result<(), Problem> {
         checkout(&self.path, &self.branch, commit, into)
+    }
+
+    /// The difference of two commits that lie here or in the project's storage; see [`Forge::diff`].
+    pub fn diff(&self, from: &Oid, to: &Oid) -> Result<String, Problem> {
+        diff::commits(&self.open()?, from, to)
     }
 
     pub(crate) fn open(&self) -> Result<git2::Repository, Problem> {
@@ -160,6 +165,18 @@ impl Forge {
         read_checkpoint(&kept, commit).map(Some)
     }
 
+    /// What saved work changed since the commit that its run began from; see [`Forge::diff`].
+    pub fn diff_checkpoint(&self, rid: &Rid, checkpoint: &Oid) -> Result<String, Problem> {
+        if !self.checkpoints_path(rid).exists() {
+            return Err(no_checkpoint(checkpoint));
+        }
+        let kept = self.checkpoints(rid)?;
+        let found = read_checkpoint(&kept, convert::git_oid(checkpoint.as_str())?)?;
+        let base = tree_of(&kept, convert::git_oid(found.base.as_str())?)?;
+        let work = kept.find_tree(convert::git_oid(found.work.as_str())?).told("The saved work cannot be read.")?;
+        diff::trees(&kept, &base, &work)
+    }
+
     /// The runs that have a checkpoint.
     pub fn checkpointed(&self, rid: &Rid) -> Result<Vec<RunId>, Problem> {
         if !self.checkpoints_path(rid).exists() {
@@ -211,24 +228,19 @@ impl Forge {
     /// The repository that holds the checkpoints: never announced, and it borrows the objects of the projects.
     fn checkpoints(&self, rid: &Rid) -> Result<git2::Repository, Problem> {
         let path = self.checkpoints_path(rid);
-        if !path.join("HEAD").exists() {
-            let storage = self.repository(rid)?.backend.path().join("objects");
-            bare(&path, &[&storage])?;
-        }
-        let what = "The checkpoints cannot be opened.";
-        let repo = git2::Repository::open_bare(&path).told(what)?;
-        let mut config = repo.config().told(what)?;
-        if config.get_bool("core.fsyncObjectFiles").is_err() {
-            // Refs too are on disk before a checkpoint counts; only libgit2 works here, which knows this name.
-            config.set_bool("core.fsyncObjectFiles", true).told(what)?;
-        }
+        bare(&path, &self.repository(rid)?.backend.path().join("objects"))?;
+        let repo = git2::Repository::open_bare(&path).told("The checkpoints cannot be opened.")?;
+        make_durable(&repo, &self.durable)?;
         Ok(repo)
     }
 }
 
-/// Makes a bare repository that borrows objects, without hooks.
-fn bare(path: &Path, borrow_from: &[&Path]) -> Result<(), Problem> {
+/// Makes a bare repository that borrows objects, without hooks. Where it is there, it borrows them from now on.
+fn bare(path: &Path, from: &Path) -> Result<(), Problem> {
     let what = format!("The git folder {} could not be made.", path.display());
+    if path.join("HEAD").exists() {
+        return borrow(path, from).told(what);
+    }
     let mut options = git2::RepositoryInitOptions::new();
     options.bare(true).external_template(false).mkpath(true);
     // HEAD is what says that it is there, so everything is made elsewhere and moved.
@@ -237,17 +249,26 @@ fn bare(path: &Path, borrow_from: &[&Path]) -> Result<(), Problem> {
     let repo = git2::Repository::init_opts(&draft, &options).told(what.clone())?;
     drop(repo);
     let _ = fs::remove_dir_all(draft.join("hooks"));
-    let mut lines = Vec::new();
-    for from in borrow_from {
-        lines.extend_from_slice(from.canonicalize().told(what.clone())?.as_os_str().as_bytes());
-        lines.push(b'\n');
-    }
-    fs::create_dir_all(draft.join("objects/info")).told(what.clone())?;
-    fs::write(draft.join("objects/info/alternates"), lines).told(what.clone())?;
+    borrow(&draft, from).told(what.clone())?;
     match fs::rename(&draft, path) {
         Err(_) if path.join("HEAD").exists() => Ok(()),
         renamed => renamed.told(what),
     }
+}
+
+/// Says in a git folder of ours where the objects lie that it borrows. They lie elsewhere after a restore into another folder.
+fn borrow(path: &Path, from: &Path) -> std::io::Result<()> {
+    let mut line = from.canonicalize()?.into_os_string().into_vec();
+    line.push(b'\n');
+    let info = path.join("objects/info");
+    let place = info.join("alternates");
+    if fs::read(&place).is_ok_and(|there| there == line) {
+        return Ok(());
+    }
+    fs::create_dir_all(&info)?;
+    let draft = info.join(format!("tmp_alternates_{}", DRAFTS.fetch_add(1, Ordering::Relaxed)));
+    fs::write(&draft, line)?;
+    fs::rename(&draft, &place)
 }
 
 fn checkout(from: &Path, branch: &str, commit: &Oid, into: &Path) -> Result<(), Problem> {
@@ -290,7 +311,7 @@ fn checkpoint_commit(
 
 fn read_checkpoint(repo: &git2::Repository, commit: git2::Oid) -> Result<Checkpoint, Problem> {
     let what = "The checkpoint cannot be read.";
-    let found = repo.find_commit(commit).map_err(|_| Problem::not_found(format!("There is no checkpoint {commit}.")))?;
+    let found = repo.find_commit(commit).map_err(|_| no_checkpoint(&commit))?;
     let tree = found.tree().told(what)?;
     let work = tree.get_name(WORK).ok_or_else(|| Problem::invalid(format!("The commit {commit} is not a checkpoint.")))?.id();
     let session = tree.get_name(SESSION).map(|entry| convert::oid(entry.id())).transpose()?;
@@ -300,6 +321,10 @@ fn read_checkpoint(repo: &git2::Repository, commit: git2::Oid) -> Result<Checkpo
         work: convert::oid(work)?,
         session,
     })
+}
+
+fn no_checkpoint(commit: &dyn std::fmt::Display) -> Problem {
+    Problem::not_found(format!("The checkpoint {commit} is not on this device."))
 }
 
 /// Makes the files below `dir`, which are those of `from`, those of the tree `to`. Nobody else writes there yet.

@@ -3,10 +3,12 @@
 mod people;
 mod policy;
 pub(crate) mod quota;
+mod stop;
 mod work;
 
 pub(crate) use people::{Join, Org};
 pub(crate) use policy::Policy;
+pub(crate) use stop::Stop;
 pub(crate) use work::{OnePatch, Patch, Run, Task};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -80,6 +82,9 @@ pub(crate) enum Verb {
     /// Who may what: show, explain, check, set the org's policy.
     #[command(subcommand)]
     Policy(Policy),
+    /// Stop orders: halt an agent, a member, a device or everything, everywhere; lift that again.
+    #[command(subcommand)]
+    Stop(Stop),
     /// The journal: list, verify, rebuild.
     #[command(subcommand)]
     Journal(Journal),

@@ -60,7 +60,8 @@ impl Client {
                     None => (None, data.cli_token()),
                 },
             };
-            match token {
+            // A record that outlived its process says nothing about who listens there now.
+            match token.filter(|_| data.held()) {
                 Some(token) => return Self::of(up.url, token, named.as_ref()),
                 // Its program starts anew, or the org's process does: a matter of moments, while it lives.
                 None if lives(up.pid) && Instant::now() < until => tokio::time::sleep(CHANGE_PAUSE).await,

@@ -4,6 +4,7 @@ mod ask;
 mod people;
 mod policy;
 mod quota;
+mod stop;
 mod trace;
 mod work;
 
@@ -123,6 +124,7 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
         Verb::Credential(credential) => return credentials(client, credential, json).await,
         Verb::Quota(verb) => return quota::quota(client, verb, json).await,
         Verb::Token(token) => return tokens(client, token, json).await,
+        Verb::Stop(asked) => return stop::stop(client, asked, json).await,
         Verb::Policy(asked) => return policy::policy(client, asked, json).await,
         Verb::Journal(journal) => return journals(client, journal, json).await,
         Verb::Ask(ask) => return ask::ask(client, ask, json).await,

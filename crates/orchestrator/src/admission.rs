@@ -87,6 +87,7 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
     };
     let (taken, device, closing) = (lease.clone(), org.device.clone(), *org.closing.borrow());
     let lends = DeviceLimits::of(org);
+    let halted = halted(org, &manifest, now);
     let outcome = Arc::new(std::sync::Mutex::new(Vec::new()));
     let (refusals, room) = (outcome.clone(), org.room.clone());
     let decided = org.store.append_if(move |view| {
@@ -110,6 +111,7 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
         if closing {
             reasons.push(Refusal::Closing);
         }
+        reasons.extend(halted.clone());
         if known.as_ref().is_some_and(|r| r.manifest.as_ref() != Some(&taken.manifest)) {
             reasons.push(Refusal::NotAllowed { message: "This run was placed with another manifest.".into() });
         }
@@ -142,6 +144,12 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
     decided.await?;
     let reasons = std::mem::take(&mut *outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     Ok(if reasons.is_empty() { Admission::Leased { lease } } else { Admission::Refused { reasons } })
+}
+
+/// The stop order that halts what a manifest asks for, if there is one.
+fn halted(org: &Org, manifest: &Manifest, now: Timestamp) -> Option<Refusal> {
+    let stop = stops::halting(org, &Run { device: Some(org.device.clone()), ..foreign(manifest, now) })?;
+    Some(Refusal::Halted { message: format!("A stop order halts {}. {}", stop.order.scope.text(), stops::why(&stop)) })
 }
 
 /// A run that another device asked for, as far as its manifest tells.

@@ -101,6 +101,13 @@ impl DataDir {
         })
     }
 
+    /// Whether a process holds the folder. Where none does, its record and its token were left by one that died, and whoever
+    /// listens at the address by now is somebody else.
+    pub fn held(&self) -> bool {
+        // Shared, so that several who look do not see each other; let go at once. Who takes the folder now tries again.
+        File::open(self.root.join("lock")).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
+    }
+
     /// Held by the org that takes room of the machine now.
     pub(crate) fn room_lock(&self) -> PathBuf {
         self.root.join("room.lock")

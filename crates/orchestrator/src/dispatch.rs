@@ -1,6 +1,6 @@
 //! The dispatcher: looks at the queued runs and brings each one step nearer. Takes no input, may run at any time.
 
-use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, remote, tasks::Board};
+use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, provenance, remote, stops, tasks::Board};
 use domain::{
     Did, Problem, RunId,
     capacity::{Resources, Taken},
@@ -230,6 +230,9 @@ async fn wait(org: &Arc<Org>, run: &RunId, reason: Reason) -> Result<(), Problem
 
 /// Why a run cannot start yet.
 fn hindrance(org: &Org, board: &Board, run: &Run) -> Result<Option<Reason>, Problem> {
+    if let Some(stop) = stops::halting(org, run) {
+        return Ok(Some(lifecycle::waiting::halt(&stop)));
+    }
     let Some(at) = &run.task else { return Ok(None) };
     let view = board.task(Some(&at.feature), &at.task)?;
     if view.task.done {
@@ -322,7 +325,7 @@ pub fn no_agent(name: &domain::AgentName) -> Problem {
 /// present branch; on top of a dependency's patch where the project stacks; else the canonical head.
 fn base(org: &Org, board: &Board, run: &Run) -> Result<domain::Oid, Problem> {
     if let (Some(patch), false) = (&run.patch, run.rebase) {
-        return Ok(org.forge.patch(&board.project.rid, &board.project.name, patch)?.base);
+        return Ok(provenance::known_patch(org, &board.project, patch)?.base);
     }
     // Saved work stands on the commit that it was made from; the merge brings it up to date.
     if let Some(base) = lifecycle::saved_before(org, run)?.and_then(|earlier| earlier.base) {
@@ -337,7 +340,7 @@ fn base(org: &Org, board: &Board, run: &Run) -> Result<domain::Oid, Problem> {
             _ => None,
         });
         if let Some(patch) = below {
-            return Ok(org.forge.patch(&board.project.rid, &board.project.name, &patch)?.head);
+            return Ok(provenance::known_patch(org, &board.project, &patch)?.head);
         }
     }
     Ok(board.head.clone())

@@ -42,6 +42,7 @@ pub mod rights;
 pub mod room;
 pub mod runner;
 mod steer;
+mod stops;
 pub mod table;
 pub mod tasks;
 mod tools;

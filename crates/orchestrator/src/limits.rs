@@ -34,6 +34,8 @@ pub const RUNNER_LOOK_EVERY: Duration = Duration::from_millis(100);
 pub const CONTINUED_MAX: usize = 64;
 /// How often it is tried to remove a run's folder in which something is still written.
 pub const REMOVE_TRIES: usize = 30;
+/// How long a runner that was killed may take to be gone, in seconds.
+pub const RUNNER_DIES_WAIT_S: i64 = 10;
 /// How long a runner looks for its host before it freezes its work and goes.
 pub const HOST_RETURN_WAIT: Duration = Duration::from_secs(120);
 /// The pause between two tries to reach the host.
@@ -218,3 +220,10 @@ pub(crate) const FETCH_TRIES: usize = 4;
 pub(crate) const PATCH_LOOKS: usize = 20;
 /// How long a gateway may be away before a run that needs it is frozen.
 pub(crate) const GATEWAY_GRACE: Duration = Duration::from_secs(2);
+
+/// How many stop orders are remembered, the newest.
+pub(crate) const STOPS_MAX: usize = 1_000;
+/// The longest id of a stop order, in bytes.
+pub(crate) const STOP_ID_BYTES_MAX: usize = 26;
+/// The pause before devices that have not heard a stop order are told again.
+pub(crate) const STOPS_AGAIN: Duration = Duration::from_secs(2);

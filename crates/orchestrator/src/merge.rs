@@ -69,7 +69,7 @@ pub async fn merge(org: &Arc<Org>, actor: &Actor, project: &Project, patch: &Pat
             let patch = provenance::by_person(&*org.rights()?, patch);
             // What needs no checks is said before any work is done.
             let approvals = approvals(org, &named, &board, &patch)?;
-            refuse(&gate::missing(&patch, approvals, Some(&[])))?;
+            refuse(&missing(org, &named, &board, &patch, approvals, &[])?)?;
             let result = org.forge.merge_result(&named.rid, &patch.id, gate::latest(&patch), &reapply_ticks)?;
             Ok((board, patch, result, made_by, task, approvals))
         })
@@ -80,15 +80,16 @@ pub async fn merge(org: &Arc<Org>, actor: &Actor, project: &Project, patch: &Pat
         MergeResult::Ready { commit, revision, .. } => (commit, revision),
     };
     let checks = check(org, &board, made_by.as_ref(), &commit).await?;
-    refuse(&gate::missing(&patch, approvals, Some(&checks)))?;
-    let (named, own, result) = (project.clone(), patch.clone(), commit.clone());
+    let (named, results, result) = (project.clone(), checks.clone(), commit.clone());
     let telling = org.telling.read().await;
-    org.blocking(move |org| {
-        org.forge.merge(&named.rid, &own.id, &revision, &result)?;
-        trace::carry_checks(org, &named, &own, &revision, &result);
-        Ok(())
-    })
-    .await?;
+    let patch = org
+        .blocking(move |org| {
+            let patch = judged_anew(org, &named, &board, &patch, approvals, &results)?;
+            org.forge.merge(&named.rid, &patch.id, &revision, &result)?;
+            trace::carry_checks(org, &named, &patch, &revision, &result);
+            Ok(patch)
+        })
+        .await?;
     let merged = Body::PatchMerged { project: project.name.clone(), patch: patch.id.clone(), commit: commit.clone(), task: task.clone() };
     tell(org, actor, merged).await?;
     drop(telling);
@@ -100,6 +101,42 @@ pub async fn merge(org: &Arc<Org>, actor: &Actor, project: &Project, patch: &Pat
     org.mirrors.notify_one();
     let gate = format!("Its gate was open: {} on the result of the merge.", gate::met(&patch, approvals, &checks));
     Ok(Outcome::Merged { patch: patch.id, commit, gate })
+}
+
+/// The patch as it stands after its checks, which may have taken an hour: meanwhile somebody may have asked for changes, or made
+/// a further revision.
+fn judged_anew(
+    org: &Org,
+    project: &Project,
+    board: &Board,
+    judged: &Patch,
+    approvals: u32,
+    checks: &[CheckResult],
+) -> Result<Patch, Problem> {
+    let now = org.forge.patch(&project.rid, &project.name, &judged.id)?;
+    if gate::latest(&now) != gate::latest(judged) {
+        return Err(Problem::conflict("A newer revision has come while this one was checked. Nothing was merged.")
+            .next("Look at it, and merge again."));
+    }
+    let now = provenance::by_person(&*org.rights()?, now);
+    refuse(&missing(org, project, board, &now, approvals, checks)?)?;
+    Ok(now)
+}
+
+/// Everything that is missing: what the patch itself tells, and whether it brings along what nobody judged.
+fn missing(
+    org: &Org,
+    project: &Project,
+    board: &Board,
+    patch: &Patch,
+    approvals: u32,
+    checks: &[CheckResult],
+) -> Result<Vec<Missing>, Problem> {
+    let mut found = gate::missing(patch, approvals, Some(checks));
+    if !org.forge.contains(&project.rid, &board.head, &patch.base)? {
+        found.insert(0, Missing::Unmerged);
+    }
+    Ok(found)
 }
 
 /// Checks the result of the merge in a fresh sandbox.
@@ -141,7 +178,7 @@ pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem
     let checks = provenance::run_of(org, patch)?.map(|r| r.checks).unwrap_or_default();
     let needed = approvals(org, project, &board, patch)?;
     let counted = provenance::by_person(&*org.rights()?, patch.clone());
-    let missing = gate::missing(&counted, needed, Some(&checks));
+    let missing = missing(org, project, &board, &counted, needed, &checks)?;
     let mut words = match missing.is_empty() {
         true => vec![format!("The gate is open: {}. meshwork patch merge {} merges it.", gate::met(&counted, needed, &checks), patch.id)],
         false => std::iter::once("The gate is shut.".to_owned()).chain(missing.iter().map(Missing::text)).collect(),
@@ -155,7 +192,11 @@ pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem
 /// # Errors
 /// When the patch cannot be read.
 pub fn approvals(org: &Org, project: &Project, board: &Board, patch: &Patch) -> Result<u32, Problem> {
-    let rules = provenance::rules_changed(org, project, patch)?;
+    let mut rules = provenance::rules_changed(org, project, patch)?;
+    // A revision says itself where it begins. What a merge brings in begins where the two histories part.
+    if let Some(base) = org.forge.parts_at(&project.rid, &board.head, &patch.head)?.filter(|base| *base != patch.base) {
+        rules.extend(provenance::rules_changed(org, project, &Patch { base, ..patch.clone() })?);
+    }
     Ok(if rules.is_empty() { board.settings.approvals } else { board.settings.approvals.max(1) })
 }
 

@@ -21,7 +21,7 @@ use crate::{
     remote::{self, Remote},
     rights::{self, Rights},
     room::Room,
-    webhook,
+    stops, webhook,
 };
 use domain::{
     Did, Oid, OrgName, Problem, Rid, RunId,
@@ -34,16 +34,16 @@ use domain::{
 };
 use forge::{Forge, Node, OrgState};
 use identity::vault::Vault;
+pub use record::Origin;
+pub(crate) use record::clear_half_made;
+use record::{Record, unused};
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
-pub(crate) use record::clear_half_made;
-use record::{Record, unused};
 use store::Store;
-pub use record::Origin;
 pub use store::{Recorded, Seq};
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
@@ -112,6 +112,8 @@ pub struct Org {
     pub kept: Notify,
     /// Where the Join port is, while it is open.
     pub join_port: tokio::sync::Mutex<Option<SocketAddr>>,
+    /// The stop orders that count.
+    pub(crate) stops: stops::InForce,
     /// The other devices of the org.
     pub remote: Remote,
     /// Who may do what, as it was read last.
@@ -203,6 +205,7 @@ impl Org {
         org.tasks.spawn(mirror::keep(org.clone()));
         org.tasks.spawn(keep::keep(org.clone()));
         org.tasks.spawn(follow::follow(org.clone(), changes));
+        org.tasks.spawn(stops::carry(org.clone()));
         org.tasks.spawn(remote::keep(org.clone()));
         org.tasks.spawn(remote::keep_connected(org.clone()));
         Ok(org)
@@ -242,6 +245,7 @@ impl Org {
             member,
             forge,
             ledger: crate::quotas::ledger(&store),
+            stops: stops::begin(&store)?,
             store,
             vault,
             hub: Arc::default(),

@@ -1,7 +1,7 @@
 //! The table of actions: everything that a person can do, each with its permission and the schema of its input and
 //! output. HTTP, command line, MCP tools and the command bar are four doors to this table.
 
-use crate::{actions, caller::Caller, machine::Machine, org::Org, rights};
+use crate::{actions, caller::Caller, machine::Machine, org::Org, rights, stops};
 use domain::{Kind, Problem, actor::Actor, role::Permission};
 use futures::future::BoxFuture;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -86,8 +86,17 @@ impl Action {
     /// When the caller may not, the input is not in order, or the action's own.
     pub async fn call(&'static self, context: Context, input: Value) -> Result<Value, Problem> {
         rights::check(&context.machine, &context.caller, self, &input).await?;
+        self.unless_halted(&context)?;
         // On its own: a caller that goes away does not stop it half-way.
         tokio::spawn((self.run)(context, input)).await.map_err(Problem::internal)?
+    }
+
+    /// A member whom a stop order halts changes nothing, but may see, and lift it where they may.
+    fn unless_halted(&self, context: &Context) -> Result<(), Problem> {
+        match (context.machine.org(), &context.caller.member) {
+            (Ok(org), Some(member)) if self.effect == Effect::Changes && self.name != "stop.lift" => stops::refuse_halted(&org, member),
+            _ => Ok(()),
+        }
     }
 
     /// The input's schema by itself.

@@ -48,8 +48,8 @@ const EVERYBODY: &str = r#"// What everybody may, whatever their roles. Who is n
 permit (principal is Member, action == Action::"member.rename", resource is Member) when { resource == principal };
 
 @id("own-devices")
-@says("Members may change and take out their own devices.")
-permit (principal is Member, action in [Action::"device.change", Action::"device.remove"], resource is Device) when { resource.owner == principal };
+@says("Members may change, halt and take out their own devices.")
+permit (principal is Member, action in [Action::"device.change", Action::"device.remove", Action::"stop.order", Action::"stop.lift"], resource is Device) when { resource.owner == principal };
 "#;
 
 fn file(role: Role) -> String {

@@ -39,6 +39,8 @@ pub enum Subject {
     Device,
     /// A credential of a device.
     Credential,
+    /// An agent, a member or a device that is halted.
+    Stop,
 }
 
 impl Subject {
@@ -54,6 +56,7 @@ impl Subject {
             Self::Agent => &["Org", "Agent"],
             Self::Device => &["Org", "Device"],
             Self::Credential => &["Org", "Device", "Credential"],
+            Self::Stop => &["Org", "Agent", "Member", "Device"],
         }
     }
 

@@ -257,8 +257,7 @@ mod tests {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let own = cgroup::own(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
         let Some(dir) = own.two.map(|(_, dir)| dir).filter(|dir| rustix::fs::access(dir, rustix::fs::Access::WRITE_OK).is_ok()) else {
-            println!("skipped: no cgroup v2 that can be written");
-            return;
+            return testkit::skip("sandbox: a group of version 2", "no cgroup v2 can be written");
         };
         let parents = Parents { version: Version::Two, memory: dir.clone(), pids: dir.clone(), freezer: dir, cpu: None };
         let leaf = Leaf::create(&parents).unwrap();

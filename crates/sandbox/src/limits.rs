@@ -52,6 +52,8 @@ pub const DISK_COUNT_REST: u32 = 10;
 pub const DISK_RESERVE_BYTES: u64 = 256 << 20;
 /// Folders inside each other that the disk count follows; deeper ones end the sandbox.
 pub const DISK_DEPTH_MAX: usize = 256;
+/// Counts of the disk in a row that may meet a folder whose mode hides what it holds; then the sandbox is ended.
+pub const DISK_HIDDEN_COUNTS_MAX: u32 = 3;
 /// What an empty file counts, in bytes, so that millions of them are not free.
 pub const INODE_BYTES: u64 = 1_024;
 

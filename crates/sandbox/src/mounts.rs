@@ -33,7 +33,7 @@ const ETC_SHOWN: [&str; 5] =
 /// The same by how the name begins: a folder for each version.
 const ETC_SHOWN_PREFIX: &str = "java-";
 /// Folders of `/usr` that hold a machine's settings and state, and so perhaps keys: seen empty.
-const USR_HIDDEN: [&str; 3] = ["/usr/etc", "/usr/local/etc", "/usr/local/var"];
+pub(crate) const USR_HIDDEN: [&str; 3] = ["/usr/etc", "/usr/local/etc", "/usr/local/var"];
 /// Files of /proc that root's own user id may read even without any capability.
 const PROC_HIDDEN: [&str; 5] = ["keys", "kpagecount", "kpageflags", "kpagecgroup", "timer_list"];
 

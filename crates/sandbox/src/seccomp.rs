@@ -30,7 +30,11 @@ const SYS_OPEN_TREE_ATTR: i64 = 467;
 /// Flags of clone(2) and unshare(2) that make a namespace. CLONE_NEWTIME shares its bit with clone's signal number.
 const NEW_NAMESPACES: u32 = 0x7e02_0000;
 const NEW_TIME: u32 = 0x80;
-const SET_USER_ID: u32 = 0o4000;
+/// Mode bits by which a file runs as its owner or its group.
+const SET_ID: u32 = 0o6000;
+/// Flags of open(2) by which it makes a file: only then its mode means something. O_TMPFILE holds O_DIRECTORY too, which by
+/// itself makes nothing.
+const MAKES_A_FILE: u32 = (libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY)).unsigned_abs();
 const TIOCSTI: u32 = 0x5412;
 const TIOCLINUX: u32 = 0x541c;
 
@@ -42,6 +46,8 @@ enum When {
     Has(u32, u32),
     /// The argument is this.
     Is(u32, u32),
+    /// The first argument has flags of open(2) by which a file is made, and the second a mode that runs as its owner or group.
+    Makes(u32, u32),
     /// socket(2) of a family other than UNIX, INET, INET6 and NETLINK with the protocol ROUTE: others (VSOCK among
     /// them) are not bound to the network namespace.
     OddSocket,
@@ -103,20 +109,31 @@ const WATCHED: &[Watched] = &[
     #[cfg(target_arch = "x86_64")]
     watched(libc::SYS_ioperm, When::Always, "reach the hardware"),
     #[cfg(target_arch = "x86_64")]
-    watched(libc::SYS_chmod, When::Has(1, SET_USER_ID), SETUID),
-    watched(libc::SYS_fchmod, When::Has(1, SET_USER_ID), SETUID),
-    watched(libc::SYS_fchmodat, When::Has(2, SET_USER_ID), SETUID),
-    watched(libc::SYS_fchmodat2, When::Has(2, SET_USER_ID), SETUID),
+    watched(libc::SYS_chmod, When::Has(1, SET_ID), SETID),
+    watched(libc::SYS_fchmod, When::Has(1, SET_ID), SETID),
+    watched(libc::SYS_fchmodat, When::Has(2, SET_ID), SETID),
+    watched(libc::SYS_fchmodat2, When::Has(2, SET_ID), SETID),
+    // The older names of these calls are not there on aarch64. mkdir(2) takes no such bits.
+    #[cfg(target_arch = "x86_64")]
+    watched(libc::SYS_open, When::Makes(1, 2), SETID),
+    #[cfg(target_arch = "x86_64")]
+    watched(libc::SYS_creat, When::Has(1, SET_ID), SETID),
+    watched(libc::SYS_openat, When::Makes(2, 3), SETID),
+    #[cfg(target_arch = "x86_64")]
+    watched(libc::SYS_mknod, When::Has(1, SET_ID), SETID),
+    watched(libc::SYS_mknodat, When::Has(2, SET_ID), SETID),
     watched(libc::SYS_ioctl, When::Is(1, TIOCSTI), "type into a terminal"),
     watched(libc::SYS_ioctl, When::Is(1, TIOCLINUX), "type into a terminal"),
     watched(libc::SYS_socket, When::OddSocket, "open a socket that is not bound to its own network"),
 ];
-const SETUID: &str = "make a file that runs as its owner";
+const SETID: &str = "make a file that runs as its owner or group";
 
 /// What honest programs probe, and take a no for.
 const SILENT: &[(i64, i32)] = &[
     // Its flags lie in memory where a filter cannot see them; C libraries then use clone.
     (libc::SYS_clone3, libc::ENOSYS),
+    // So does its mode; programs then use openat.
+    (libc::SYS_openat2, libc::ENOSYS),
     (libc::SYS_io_uring_setup, libc::ENOSYS),
     (libc::SYS_io_uring_enter, libc::ENOSYS),
     (libc::SYS_io_uring_register, libc::ENOSYS),
@@ -213,6 +230,9 @@ fn rule(program: &mut Vec<sock_filter>, call: i64, when: When, action: u32) {
         When::Has(arg, mask) => vec![load(low(arg)), jump(BPF_JSET, mask, 0, 1), act, load(0)],
         // The kernel looks at the low 32 bits only, and so do we.
         When::Is(arg, value) => vec![load(low(arg)), jump(BPF_JEQ, value, 0, 1), act, load(0)],
+        When::Makes(flags, mode) => {
+            vec![load(low(flags)), jump(BPF_JSET, MAKES_A_FILE, 0, 3), load(low(mode)), jump(BPF_JSET, SET_ID, 0, 1), act, load(0)]
+        }
         When::OddSocket => vec![
             load(low(0)),
             jump(BPF_JEQ, libc::AF_UNIX.unsigned_abs(), 6, 0),
@@ -283,6 +303,7 @@ mod tests {
     fn calls_are_judged_by_their_arguments() {
         let program = watch(Answer::Told);
         let (told, allow) = (SECCOMP_RET_USER_NOTIF, SECCOMP_RET_ALLOW);
+        let (folder, nameless) = (u64::from(libc::O_DIRECTORY.unsigned_abs()), u64::from((libc::O_TMPFILE | libc::O_RDWR).unsigned_abs()));
         let table: &[(&str, i64, [u64; 6], u32)] = &[
             ("read", libc::SYS_read, [0; 6], allow),
             ("mount", libc::SYS_mount, [0; 6], told),
@@ -294,6 +315,16 @@ mod tests {
             ("unshare of the network", libc::SYS_unshare, [0x4000_0000, 0, 0, 0, 0, 0], told),
             ("chmod 755", libc::SYS_fchmodat, [0, 0, 0o755, 0, 0, 0], allow),
             ("chmod 4755", libc::SYS_fchmodat, [0, 0, 0o4755, 0, 0, 0], told),
+            ("chmod 2755", libc::SYS_fchmod, [0, 0o2755, 0, 0, 0, 0], told),
+            ("chmod 1777", libc::SYS_fchmod, [0, 0o1777, 0, 0, 0, 0], allow),
+            ("opening with a mode that means nothing", libc::SYS_openat, [0, 0, 0o2000000, 0o6755, 0, 0], allow),
+            ("opening a folder with such a mode", libc::SYS_openat, [0, 0, folder, 0o6755, 0, 0], allow),
+            ("making a file", libc::SYS_openat, [0, 0, 0o102, 0o100_666, 0, 0], allow),
+            ("making a file that is set-user-id", libc::SYS_openat, [0, 0, 0o102, 0o4755, 0, 0], told),
+            ("making a file that is set-group-id", libc::SYS_openat, [0, 0, 0o102, 0o2755, 0, 0], told),
+            ("a file without a name that is set-user-id", libc::SYS_openat, [0, 0, nameless, 0o4755, 0, 0], told),
+            ("a pipe", libc::SYS_mknodat, [0, 0, 0o10_644, 0, 0, 0], allow),
+            ("a node that is set-user-id", libc::SYS_mknodat, [0, 0, 0o104_755, 0, 0, 0], told),
             ("TIOCSTI with junk above", libc::SYS_ioctl, [0, 0xdead_0000_5412, 0, 0, 0, 0], told),
             ("TIOCLINUX", libc::SYS_ioctl, [0, 0x541c, 0, 0, 0, 0], told),
             ("TCGETS", libc::SYS_ioctl, [0, 0x5401, 0, 0, 0, 0], allow),
@@ -310,6 +341,17 @@ mod tests {
             assert_eq!(run(&program, ARCH, *call, *args), *expected, "{name}");
         }
         assert_eq!(run(&program, 0x4000_0003, 11, [0; 6]), SECCOMP_RET_KILL_PROCESS, "a 32-bit call");
+        #[cfg(target_arch = "x86_64")]
+        for (name, call, args, expected) in [
+            ("open", libc::SYS_open, [0, 0o102, 0o644, 0, 0, 0], allow),
+            ("open to read", libc::SYS_open, [0, 0, 0o6755, 0, 0, 0], allow),
+            ("open that makes a set-user-id file", libc::SYS_open, [0, 0o102, 0o4755, 0, 0, 0], told),
+            ("creat", libc::SYS_creat, [0, 0o644, 0o6755, 0, 0, 0], allow),
+            ("creat of a set-group-id file", libc::SYS_creat, [0, 0o2755, 0, 0, 0, 0], told),
+            ("mknod of a set-user-id file", libc::SYS_mknod, [0, 0o104_755, 0, 0, 0, 0], told),
+        ] {
+            assert_eq!(run(&program, ARCH, call, args), expected, "{name}");
+        }
         if cfg!(target_arch = "x86_64") {
             let x32 = run(&program, ARCH, i64::from(X32_BIT) | libc::SYS_mount, [0; 6]);
             assert_eq!(x32, SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs());
@@ -344,6 +386,7 @@ mod tests {
         program.push(statement(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
         assert_eq!(bytes.len(), program.len() * 8);
         assert_eq!(run(&program, ARCH, libc::SYS_clone3, [0; 6]), SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs());
+        assert_eq!(run(&program, ARCH, libc::SYS_openat2, [0; 6]), SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs());
         assert_eq!(run(&program, ARCH, libc::SYS_execve, [0; 6]), SECCOMP_RET_ALLOW);
     }
 }

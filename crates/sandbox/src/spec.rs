@@ -1,6 +1,6 @@
 //! What a sandbox is made of, as its caller says it; checked before anything is started.
 
-use crate::limits;
+use crate::{limits, mounts::USR_HIDDEN};
 use domain::{Problem, capacity::Resources};
 use std::{
     collections::BTreeSet,
@@ -133,7 +133,7 @@ impl Spec {
             }
             if !can_show(path) {
                 return Err(Problem::invalid(format!("{} cannot be shown in the sandbox at that path.", path.display()))
-                    .because("The sandbox has something of its own there.")
+                    .because("The sandbox has something of its own there, or hides what is there.")
                     .next("Move it to another folder (the data folder, for engines) and try again."));
             }
         }
@@ -159,11 +159,12 @@ impl Spec {
     }
 }
 
-/// Whether the sandbox can show something of the host at this path: it has nothing of its own there.
+/// Whether the sandbox can show something of the host at this path: it has nothing of its own there, and hides nothing there.
 pub fn can_show(path: &Path) -> bool {
     // Mount points are made along this path; where the engine can write it could lay links there.
     let ours = [WORK, HOME, BRIEF, OURS, SHOWN, "/proc", "/dev", "/sys"];
-    path != Path::new("/") && !ours.iter().any(|taken| path.starts_with(taken) || Path::new(taken).starts_with(path))
+    let mut taken = ours.iter().chain(&USR_HIDDEN);
+    path != Path::new("/") && !taken.any(|taken| path.starts_with(taken) || Path::new(taken).starts_with(path))
 }
 
 fn absolute(path: &Path) -> Result<(), Problem> {
@@ -223,6 +224,16 @@ mod tests {
             let mut spec = good.clone();
             change(&mut spec);
             assert_eq!(spec.check().err().map(|p| p.kind), Some(kind), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_hidden_of_usr_is_shown_neither_by_itself_nor_with_what_holds_it() {
+        for hidden in ["/usr", "/usr/local", "/usr/local/etc", "/usr/local/etc/ssl", "/usr/etc", "/usr/local/var/lib"] {
+            assert!(!can_show(Path::new(hidden)), "{hidden}");
+        }
+        for shown in ["/usr/local/go", "/usr/local/bin", "/usr/share/node", "/opt/etc"] {
+            assert!(can_show(Path::new(shown)), "{shown}");
         }
     }
 

@@ -14,7 +14,10 @@ use domain::{Kind, Problem, RunId};
 use futures::StreamExt;
 use serde::Deserialize;
 use std::{convert::Infallible, sync::Arc};
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, watch},
+    time::timeout,
+};
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct From {
@@ -64,7 +67,7 @@ pub(crate) async fn log(
     let org = doors.machine.org()?;
     let known: Option<domain::run::Run> = org.store.get(domain::event::kind::RUN, run.as_str())?;
     let known = known.ok_or_else(|| Problem::not_found(format!("There is no run {run}.")))?;
-    let log = org.store.run_log(&run)?;
+    let log = org.blocking(move |org| org.store.run_log(&run)).await?;
     if known.state.ended() {
         log.finish();
     }
@@ -91,15 +94,48 @@ fn resume(headers: &HeaderMap) -> Option<u64> {
     headers.get("last-event-id")?.to_str().ok()?.parse().ok()
 }
 
+/// Resolves when whoever watches is not known any more. It is looked whenever somebody is shut out, and now and then: nobody says
+/// that the time of a token or a session is over.
+async fn stranger(mut shut_out: watch::Receiver<()>, known: impl Fn() -> bool) {
+    loop {
+        let told = timeout(limits::KEEP_ALIVE, shut_out.changed()).await;
+        if matches!(told, Ok(Err(_))) || !known() {
+            return;
+        }
+    }
+}
+
 /// Resolves when the org closes, so that open streams do not keep the server up; and when whoever watches was signed out, or their
-/// token revoked.
+/// token was revoked or is over.
 fn closing(org: &orchestrator::org::Org, doors: &Doors, headers: HeaderMap) -> impl Future<Output = ()> + Send + use<> {
-    let (mut closing, mut shut_out, gate) = (org.closing.subscribe(), org.shut_out.subscribe(), doors.gate.clone());
-    let stranger = async move { while shut_out.changed().await.is_ok() && gate.caller(&headers).is_ok() {} };
+    let (mut closing, gate) = (org.closing.subscribe(), doors.gate.clone());
+    let stranger = stranger(org.shut_out.subscribe(), move || gate.caller(&headers).is_ok());
     async move {
         tokio::select! {
             _ = closing.wait_for(|c| *c) => {}
             () = stranger => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_when_the_time_of_its_token_is_over_though_nobody_was_shut_out() {
+        let (tell, told) = watch::channel(());
+        let looks = AtomicUsize::new(0);
+        let begun = tokio::time::Instant::now();
+        stranger(told, || looks.fetch_add(1, Ordering::Relaxed) < 2).await;
+        assert_eq!(looks.load(Ordering::Relaxed), 3);
+        assert!(begun.elapsed() >= limits::KEEP_ALIVE * 3, "it looks now and then, not all the time");
+        // Who was shut out is seen at once.
+        let told = tell.subscribe();
+        tell.send_replace(());
+        let begun = tokio::time::Instant::now();
+        stranger(told, || false).await;
+        assert!(begun.elapsed() < limits::KEEP_ALIVE);
     }
 }

@@ -61,8 +61,11 @@ impl LogEntry {
 /// The logs of a store, by run; handles of one run share one log.
 pub(crate) struct Logs {
     dir: PathBuf,
-    open: Mutex<HashMap<RunId, Weak<Inner>>>,
+    open: Mutex<HashMap<RunId, Arc<Place>>>,
 }
+
+/// Where the log of one run is held while somebody has a handle: opened by one, while the logs of others go on.
+type Place = Mutex<Weak<Inner>>;
 
 impl Logs {
     pub(crate) fn open(dir: PathBuf) -> Result<Self, Problem> {
@@ -71,15 +74,28 @@ impl Logs {
     }
 
     pub(crate) fn get(&self, run: &RunId) -> Result<RunLog, Problem> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(inner) = open.get(run).and_then(Weak::upgrade) {
+        let place = self.place(run);
+        let mut place = held(&place);
+        if let Some(inner) = place.upgrade() {
             return Ok(RunLog(inner));
         }
-        open.retain(|_, log| log.strong_count() > 0);
         let log = RunLog::open(self.dir.join(format!("{run}.jsonl")))?;
-        open.insert(run.clone(), Arc::downgrade(&log.0));
+        *place = Arc::downgrade(&log.0);
         Ok(log)
     }
+
+    fn place(&self, run: &RunId) -> Arc<Place> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if !open.contains_key(run) {
+            // Whoever is just opening a log holds its place too.
+            open.retain(|_, place| Arc::strong_count(place) > 1 || held(place).strong_count() > 0);
+        }
+        open.entry(run.clone()).or_default().clone()
+    }
+}
+
+fn held(place: &Place) -> MutexGuard<'_, Weak<Inner>> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The log of one run. Cheap to clone. Calls that are not `async` block on the disk.
@@ -112,7 +128,7 @@ struct State {
     dropped_bytes: u64,
     /// The number and moment of the last dropped entry.
     dropped_at: (u64, Timestamp),
-    /// Whether the file's end is unknown, after the disk refused.
+    /// Whether there may be more in the file, after the disk refused.
     torn: bool,
 }
 
@@ -151,8 +167,10 @@ impl RunLog {
     pub fn append(&self, entries: &[LogEntry]) -> Result<u64, Problem> {
         let mut state = self.state();
         if state.torn {
-            let again = state.file.try_clone().and_then(scan::scan);
-            *state = again.map_err(|e| problem::file("read", &self.0.path, &e))?;
+            // What was written may be there to read, and yet never come to disk: it is cut off and written again.
+            let cut = state.file.set_len(state.bytes).and_then(|()| state.file.sync_all());
+            cut.map_err(|e| problem::file("write", &self.0.path, &e))?;
+            state.torn = false;
         }
         let added = Batch::new(&state, entries)?;
         if !added.bytes.is_empty() {
@@ -230,7 +248,9 @@ impl LogFollower {
             }
             let end = *self.end.borrow_and_update();
             if end.seq > self.at {
-                self.backlog = self.log.read(self.at, limits::LOG_FOLLOW_BATCH)?.into();
+                let (log, after) = (self.log.clone(), self.at);
+                let read = tokio::task::spawn_blocking(move || log.read(after, limits::LOG_FOLLOW_BATCH));
+                self.backlog = read.await.map_err(Problem::internal)??.into();
                 if self.backlog.is_empty() {
                     // The last entries were dropped by a full log.
                     self.at = end.seq;
@@ -354,4 +374,45 @@ fn read_lines(path: &Path, from: u64, to: u64, after: u64, limit: usize) -> io::
         }
     }
     Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn said(seq: u64, text: &str) -> LogEntry {
+        LogEntry::new(seq, Timestamp(1), &RunnerEvent::Message { text: text.to_owned() }).unwrap()
+    }
+
+    #[test]
+    fn what_was_written_and_not_synced_is_written_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = Logs::open(dir.path().join("logs")).unwrap();
+        let log = logs.get(&"01J00000000000000000000000".parse().unwrap()).unwrap();
+        log.append(&[said(1, "synced")]).unwrap();
+        // As after a write that succeeded, and a sync that did not.
+        let mut state = log.state();
+        state.file.write_all(&line(&said(2, "only in memory")).unwrap()).unwrap();
+        state.torn = true;
+        drop(state);
+        assert_eq!(log.append(&[said(2, "written again"), said(3, "next")]).unwrap(), 3);
+        assert_eq!(log.read(0, 9).unwrap(), [said(1, "synced"), said(2, "written again"), said(3, "next")]);
+    }
+
+    #[test]
+    fn a_log_that_is_being_opened_is_in_nobody_elses_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = Logs::open(dir.path().join("logs")).unwrap();
+        let (large, other): (RunId, RunId) = ("01J00000000000000000000000".parse().unwrap(), "01J00000000000000000000001".parse().unwrap());
+        let place = logs.place(&large);
+        let opening = held(&place);
+        let log = logs.get(&other).unwrap();
+        assert!(Arc::ptr_eq(&log.0, &logs.get(&other).unwrap().0), "handles of one run share one log");
+        drop(opening);
+        drop((place, log));
+        logs.get(&large).unwrap();
+        assert_eq!(logs.place(&other).lock().unwrap().strong_count(), 0);
+        assert!(logs.open.lock().unwrap().len() <= 2);
+    }
 }

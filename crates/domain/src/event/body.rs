@@ -8,7 +8,8 @@ use crate::{
     placement::Refusal,
     role::Role,
     run::{CheckResult, LeftOut, Question, Reason, Run, RunState},
-    usage::Usage,
+    stop,
+    usage::ModelCall,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,15 @@ pub enum Body {
         device: Did,
         /// How.
         state: JoinerState,
+    },
+    /// A stop order was given, or lifted.
+    StopOrdered {
+        /// What was signed.
+        order: Box<stop::Order>,
+        /// The member's key that signed.
+        by: Did,
+        /// The blob that holds the signed envelope.
+        envelope: Hash,
     },
     /// A project was added.
     ProjectAdded {
@@ -374,14 +384,9 @@ pub enum Body {
     ModelCalled {
         /// The run.
         run: RunId,
-        /// The model.
-        model: String,
-        /// The provider's HTTP status.
-        status: u16,
-        /// What it used, from the provider's own usage fields; calls that give none count as none.
-        usage: Usage,
-        /// How long it took.
-        duration_ms: u64,
+        /// The call.
+        #[serde(flatten)]
+        call: ModelCall,
         /// The blobs of the request and the answer, where the org wants them kept.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         content: Vec<Hash>,
@@ -483,16 +488,7 @@ pub enum Body {
         settings: crate::command::Settings,
     },
     /// The command bar's model was called through the gateway. Never its content.
-    CommandModelCalled {
-        /// The model.
-        model: String,
-        /// The provider's HTTP status.
-        status: u16,
-        /// What it used.
-        usage: Usage,
-        /// How long it took.
-        duration_ms: u64,
-    },
+    CommandModelCalled(ModelCall),
     /// Keys and journal were saved.
     BackedUp,
     /// A backup was taken up: the journal goes on as a new incarnation.

@@ -14,6 +14,8 @@ pub const MIRROR: &str = "mirror";
 pub const INVITE: &str = "invite";
 /// A [`crate::join::Joiner`], by the device's key.
 pub const JOINER: &str = "joiner";
+/// A [`crate::stop::Stop`], by its id.
+pub const STOP: &str = "stop";
 /// The command bar's [`crate::command::Settings`], and its [`crate::usage::Usage`] by [`crate::command::day`].
 pub const COMMAND: &str = "command";
 /// [`crate::usage::Usage`] of a period, by [`crate::event::spent_id`].

@@ -2,13 +2,14 @@
 
 use super::{Body, Event, joining, kind};
 use crate::{
-    Did, PatchId, Problem, TaskRef,
+    Did, Hash, PatchId, Problem, TaskRef,
     limits::{MESSAGES_KEPT_MAX, PHASES_MAX, QUESTIONS_OPEN_MAX, VIOLATIONS_KEPT_MAX},
     manifest::Class,
     patch::Verdict,
     project::MirrorState,
     quota::Period,
     run::{Message, Phase, Reason, Run, RunState},
+    stop::{Order, Stop},
     task::Claim,
     usage::Usage,
 };
@@ -77,18 +78,19 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         Body::Invited { .. } | Body::InviteWithdrawn { .. } | Body::Knocked { .. } | Body::JoinerDecided { .. } => {
             out.extend(joining::project(event, before)?);
         }
+        Body::StopOrdered { order, by, envelope } => out.extend(stop(before, order, by, envelope)?),
         Body::CommandModelSet { settings } => out.push(put(kind::COMMAND, crate::command::SETTINGS, settings)?),
-        Body::CommandModelCalled { usage, .. } => {
+        Body::CommandModelCalled(call) => {
             let day = crate::command::day(event.at);
             let before_day = read::<Usage>(before, kind::COMMAND, &day)?.unwrap_or_default();
-            out.push(put(kind::COMMAND, &day, &before_day.plus(*usage))?);
-            out.extend(spent(before, event, &["org".to_owned()], *usage)?);
+            out.push(put(kind::COMMAND, &day, &before_day.plus(call.usage))?);
+            out.extend(spent(before, event, &["org".to_owned()], call.usage)?);
         }
-        Body::ModelCalled { run, usage, .. } => {
+        Body::ModelCalled { run, call, .. } => {
             if let Some(run) = read::<Run>(before, kind::RUN, run.as_str())? {
                 let agent = run.agent.iter().map(|agent| format!("agent/{agent}"));
                 let whose: Vec<String> = ["org".to_owned(), format!("member/{}", run.member)].into_iter().chain(agent).collect();
-                out.extend(spent(before, event, &whose, *usage)?);
+                out.extend(spent(before, event, &whose, call.usage)?);
             }
         }
         _ => {}
@@ -104,6 +106,20 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         }
     }
     Ok(out)
+}
+
+/// An order counts until it is lifted, once and for all; whichever of the two is heard first.
+fn stop(before: Before<'_>, order: &Order, by: &Did, envelope: &Hash) -> Result<Option<Projected>, Problem> {
+    let known = read::<Stop>(before, kind::STOP, &order.id)?;
+    if known.as_ref().is_some_and(|stop| !stop.in_force() || !order.lifts) {
+        return Ok(None);
+    }
+    let given = || Stop { order: order.clone(), by: by.clone(), envelope: envelope.clone(), lifted_by: None, lifted_at: None };
+    let mut stop = known.unwrap_or_else(given);
+    if order.lifts {
+        (stop.envelope, stop.lifted_by, stop.lifted_at) = (envelope.clone(), Some(by.clone()), Some(order.at));
+    }
+    put(kind::STOP, &order.id, &stop).map(Some)
 }
 
 /// The id of what somebody used in a period: `whose` is `org`, `member/<did>` or `agent/<name>`, the period as it is written.
@@ -185,7 +201,7 @@ fn change_run(run: &mut Run, event: &Event) {
         Body::QuestionAsked { question, .. } => push(&mut run.questions, question.clone(), QUESTIONS_OPEN_MAX, &mut run.questions_more),
         Body::QuestionAnswered { question, .. } => run.questions.retain(|q| q.id != *question),
         Body::SandboxStopped { what, .. } => push(&mut run.violations, what.clone(), VIOLATIONS_KEPT_MAX, &mut run.violations_more),
-        Body::ModelCalled { usage, .. } => run.usage = run.usage.plus(*usage),
+        Body::ModelCalled { call, .. } => run.usage = run.usage.plus(call.usage),
         Body::ChecksEnded { checks, signed, .. } => {
             run.checks.clone_from(checks);
             run.checked.clone_from(signed);

@@ -40,6 +40,15 @@ pub enum Reason {
         /// The requester's device.
         device: Did,
     },
+    /// A stop order halts it: it is frozen, its work is saved, and it goes on when that is lifted.
+    Halted {
+        /// Who gave the order.
+        by: Did,
+        /// What it halts, in words.
+        what: String,
+        /// Why, in words of who gave it.
+        why: String,
+    },
     /// No device will ever take it as it is.
     Refused {
         /// What they said.
@@ -147,6 +156,11 @@ impl Reason {
             Self::WaitsForDevice { message } => format!("It waits for the device that was asked for: {message}"),
             Self::WaitsForGateway { device } => {
                 format!("It is frozen, its work is saved, and it waits for the gateway of {device}, which cannot be reached now.")
+            }
+            Self::Halted { by, what, why } => {
+                format!(
+                    "It waits, with its work saved, until the stop order for {what} is lifted (meshwork stop list). {by} ordered it: {why}"
+                )
             }
             Self::Refused { message } => format!("No device takes it as it is: {message}"),
             Self::ReviewLimit { waiting } => {

@@ -56,6 +56,7 @@ fn every_entry_of_a_patch_is_told_with_its_key_and_merging_anew_gives_the_same()
 
     let (vouchers, threshold) = device.forge.vouchers(&rid, &commit).unwrap();
     assert_eq!((vouchers, threshold), (vec![Voucher { by: device.forge.member(), head: commit.clone() }], 1));
+    assert_eq!(device.forge.parts_at(&rid, &onto, &work.commit).unwrap(), Some(ours));
     let anew = device.forge.merged_tree(&rid, &onto, &work.commit, &|_, _, _, _| None).unwrap();
     assert_eq!(anew, Some(device.forge.tree(&rid, &commit).unwrap()));
     assert_eq!(device.forge.commit_proof(&rid, &commit).unwrap().parents, [onto, work.commit]);

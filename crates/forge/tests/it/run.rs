@@ -114,3 +114,49 @@ fn a_checkpoint_survives_the_runs_folder_and_comes_back_as_changes() {
     device.forge.drop_checkpoint(&rid, &run_id()).unwrap();
     assert_eq!(device.forge.checkpoint_of(&rid, &run_id()).unwrap(), None);
 }
+
+#[test]
+fn saved_work_comes_back_also_where_the_folder_lies_elsewhere_now() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
+    let head = device.forge.head(&rid).unwrap();
+    let repo = RunRepo::create(&device.path("host.git"), &device.forge, &rid).unwrap();
+    let work = device.path("work");
+    repo.checkout(&head, &work).unwrap();
+    put(&work, "a.txt", "changed\n");
+    let imported = repo.import(&work, &repo.base_tree(&head).unwrap(), &ImportLimits::default()).unwrap();
+    let saved = device.forge.checkpoint(&rid, &run_id(), &repo, &head, &imported.tree, None).unwrap();
+    let Device { dir, forge } = device;
+    drop(forge);
+    let restored = dir.path().join("restored");
+    fs::create_dir(&restored).unwrap();
+    for name in ["rad", "member"] {
+        fs::rename(dir.path().join(name), restored.join(name)).unwrap();
+    }
+    let forge = Forge::open(&restored.join("rad"), &restored.join("member")).unwrap();
+    let again = dir.path().join("again");
+    forge.restore(&rid, &saved, &again, None).unwrap();
+    assert_eq!(fs::read_to_string(again.join("a.txt")).unwrap(), "changed\n");
+    let repo = RunRepo::create(&dir.path().join("host.git"), &forge, &rid).unwrap();
+    assert_eq!(repo.diff(&head, &head).unwrap(), "");
+}
+
+#[test]
+fn what_a_run_changed_is_shown_before_it_is_published() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
+    let head = device.forge.head(&rid).unwrap();
+    let repo = RunRepo::create(&device.path("host.git"), &device.forge, &rid).unwrap();
+    let work = device.path("work");
+    repo.checkout(&head, &work).unwrap();
+    put(&work, "a.txt", "changed\n");
+    let imported = repo.import(&work, &repo.base_tree(&head).unwrap(), &ImportLimits::default()).unwrap();
+    let saved = device.forge.checkpoint(&rid, &run_id(), &repo, &head, &imported.tree, Some(&imported.tree)).unwrap();
+    assert!(device.forge.diff(&rid, &head, &saved).is_err(), "it lies beside the storage");
+    let diff = device.forge.diff_checkpoint(&rid, &saved).unwrap();
+    assert!(diff.contains("+++ b/a.txt") && diff.contains("\n+changed\n") && !diff.contains("session"), "{diff}");
+    let commit = repo.commit(&imported.tree, std::slice::from_ref(&head), "coder", "Work\n", &RunKey::new()).unwrap();
+    assert_eq!(repo.diff(&head, &commit).unwrap(), diff);
+    device.forge.drop_checkpoint(&rid, &run_id()).unwrap();
+    assert_eq!(device.forge.diff_checkpoint(&rid, &saved).unwrap_err().kind, domain::Kind::NotFound);
+}

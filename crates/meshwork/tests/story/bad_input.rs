@@ -201,6 +201,19 @@ async fn a_second_up_a_port_in_use_and_a_newer_folder_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_crash_whoever_took_the_port_does_not_get_the_token() {
+    let mut up = machine().await;
+    let address = up.url().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    up.kill().await;
+    assert!(up.data().join("up.json").exists() && up.data().join("cli.token").exists(), "a crash leaves both");
+    let listener = tokio::net::TcpListener::bind(&address).await.unwrap();
+    let asked = tokio::spawn(async move { listener.accept().await.map(drop) });
+    clear(&up.refused(&["run", "list"], 7).await, "No meshwork is running");
+    assert!(!asked.is_finished(), "nobody came to it");
+    asked.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_provider_that_is_broken_or_breaks_off_ends_the_run_with_a_reason() {
     let key = random_name("sk-real");
     let model = ScriptedModel::requiring(&key).await.unwrap();

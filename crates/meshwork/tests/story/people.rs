@@ -160,6 +160,26 @@ async fn merges_of_two_projects_go_side_by_side_and_those_of_one_wait_and_say_so
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_for_changes_while_a_merge_is_checked_is_heard() {
+    let up = machine().await;
+    command_agent(&up, "echo", "echo x > $MESHWORK_TASK.txt").await;
+    let made = half_merged(&up, "heard").await;
+    let patch = text(&made["patches"][1]);
+    let says_no = async {
+        let look = || async {
+            let runs = up.act("run.list", json!({"all": true, "state": "working"})).await;
+            if runs.as_array().unwrap().is_empty() { Err(runs) } else { Ok(()) }
+        };
+        up.until("the result is checked", look).await;
+        up.ok(&["patch", "review", &patch, "--reject", "-m", "Stop."]).await;
+    };
+    let ((status, answer), ()) = tokio::join!(up.call("patch.merge", json!({"patch": patch})), says_no);
+    assert_eq!(status, 409, "{answer}");
+    assert!(answer.to_string().contains("asked for changes"), "{answer}");
+    assert_eq!(up.ok(&["patch", "show", &patch]).await["state"], "open");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_browser_is_sent_to_its_link_by_a_file_that_only_the_owner_reads() {
     let up = idle();
     let bin = up.folder().join("bin");

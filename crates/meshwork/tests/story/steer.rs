@@ -1,9 +1,11 @@
 //! Steering runs: messages, pause, stop, answers; and what ends one by itself.
 
-use crate::support::{PASSES, acp_agent, acp_project, beat, events_of, have_engine, machine, published, text, work};
+use crate::support::{
+    PASSES, acp_agent, acp_project, beat, command_agent, events_of, have_engine, machine, project, published, text, work,
+};
 use serde_json::json;
 use std::fs;
-use testkit::{model::ScriptedModel, random_name};
+use testkit::{Repository, model::ScriptedModel, random_name};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_is_paused_goes_on_gets_a_message_and_does_as_it_says() {
@@ -38,6 +40,39 @@ async fn a_run_is_paused_goes_on_gets_a_message_and_does_as_it_says() {
     assert!(problem["what"].as_str().unwrap().contains("has ended"), "{problem}");
 }
 
+/// As feedback goes on until somebody says so, and passes at once on a clean clone.
+const WAITS: &str = "[[checks]]\nname = \"waits\"\ntimeout_s = 120\n\
+                     command = \"test ! -f beat || while ! test -f go; do echo again >> beat; sleep 0.05; done\"\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plain_command_that_has_ended_is_paused_while_its_work_is_checked() {
+    let up = machine().await;
+    let made = Repository::with_tasks(up.folder().join("waits"), "001-work", "- [ ] T001 One\n", WAITS);
+    made.write(".gitignore", "beat\ngo\n");
+    made.commit("Ignore");
+    up.ok(&["project", "add", made.path().to_str().unwrap()]).await;
+    command_agent(&up, "plain", "touch beat; echo x > x.txt").await;
+    let run = up.start_task("T001", "plain").await;
+    let beat = work(&up, &run).join("beat");
+    let beats = || fs::metadata(&beat).map_or(0, |file| file.len());
+    let look = || async { if beats() > 0 { Ok(()) } else { Err(json!("no beat")) } };
+    up.until("it is checked", look).await;
+
+    up.ok(&["run", "pause", &run]).await;
+    up.until_run(&run, "it is paused", |seen| seen["paused"] == true).await;
+    let frozen = beats();
+    for _ in 0..10 {
+        assert_eq!(up.ok(&["pods"]).await[0]["paused"], true);
+    }
+    assert_eq!(beats(), frozen, "its checks stand still");
+    up.ok(&["run", "resume", &run]).await;
+    let look = || async { if beats() > frozen { Ok(()) } else { Err(json!(frozen)) } };
+    up.until("its checks go on", look).await;
+    fs::write(work(&up, &run).join("go"), "").unwrap();
+    let ended = up.ended(&run).await;
+    assert_eq!(ended["state"], "done", "{ended:#}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stopped_run_keeps_its_work_and_the_next_goes_on_from_it() {
     let up = machine().await;
@@ -51,6 +86,8 @@ async fn a_stopped_run_keeps_its_work_and_the_next_goes_on_from_it() {
     let ended = up.ended(&run).await;
     assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("cancelled"), Some("stopped")), "{ended:#}");
     assert!(ended["checkpoint"].is_string(), "{ended:#}");
+    let saved = up.act("run.diff", json!({"run": run})).await;
+    assert!(text(&saved["diff"]).contains("half of it") && saved["whole"] == false, "{saved}");
     let look = || async { if work(&up, &run).exists() { Err(json!("it is there")) } else { Ok(()) } };
     up.until("its folder is gone", look).await;
 

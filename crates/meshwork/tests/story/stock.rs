@@ -28,7 +28,7 @@ async fn events_of(up: &Up, kind: &str, by: &str) -> Vec<Value> {
 }
 
 /// The stopped machine's forge: an owner's hand on the org repository.
-fn owner(up: &Up) -> (forge::Forge, domain::Rid) {
+pub fn owner(up: &Up) -> (forge::Forge, domain::Rid) {
     let org = up.data().join("orgs/crew");
     let record: Value = serde_json::from_slice(&std::fs::read(org.join("org.json")).unwrap()).unwrap();
     (forge::Forge::open(&org.join("radicle"), &org.join("member")).unwrap(), text(&record["rid"]).parse().unwrap())

@@ -77,6 +77,9 @@ async fn a_stacked_task_starts_on_a_patch_that_is_still_in_review() {
     assert_eq!(up.ok(&["task", "show", "T001"]).await["state"]["state"], "in_review", "nobody merged it");
     let (below, above) = (up.ok(&["patch", "show", &patches[0]]).await, up.ok(&["patch", "show", &patches[1]]).await);
     assert_eq!(above["base"], below["head"], "it stands on the other");
+    assert!(above["missing"].to_string().contains("not merged yet"), "{above:#}");
+    let problem = up.refused(&["patch", "merge", &patches[1]], 5).await;
+    assert!(problem.to_string().contains("stands on work that is not merged yet"), "it would bring the other along: {problem}");
     for patch in patches {
         assert_eq!(up.merge(&patch).await["outcome"], "merged");
     }

@@ -26,6 +26,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+mod sources;
+
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
     vec![
@@ -220,10 +222,7 @@ fn seal(org: &Org, input: &Create, scratch: &Path) -> Result<u64, Problem> {
     let journal = scratch.join("journal.db");
     org.store.snapshot(&journal)?;
     let mut sources = vec![Source { path: "store/journal.db".into(), file: journal }];
-    let parts = ["org.json", "member", "vault", "profile", "radicle", "store"];
-    for part in parts.into_iter().filter(|part| org.dir.root.join(part).exists()) {
-        add(&org.dir.root, Path::new(part), &mut sources)?;
-    }
+    sources.extend(sources::gather(&org.dir.root, scratch)?);
     if input.path.exists() {
         return Err(Problem::conflict(format!("{} exists already.", input.path.display())).next("Give another name."));
     }
@@ -246,18 +245,4 @@ fn put(part: &Path, path: &Path) -> std::io::Result<()> {
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) if !path.exists() => fs::rename(part, path),
         done => done.map_err(Into::into),
     }
-}
-
-/// The regular files of a part of the org's folder; live database files are left to the snapshot, sockets and locks are
-/// nothing to keep.
-fn add(root: &Path, below: &Path, sources: &mut Vec<Source>) -> Result<(), Problem> {
-    for entry in ignore::WalkBuilder::new(root.join(below)).standard_filters(false).follow_links(false).build() {
-        let entry = entry.map_err(Problem::internal)?;
-        let path = entry.path().strip_prefix(root).map_err(Problem::internal)?.to_string_lossy().into_owned();
-        let live = path.starts_with("store/journal.db") || path.ends_with(".lock") || path.ends_with("/lock");
-        if entry.file_type().is_some_and(|t| t.is_file()) && !live {
-            sources.push(Source { path, file: entry.path().to_owned() });
-        }
-    }
-    Ok(())
 }

@@ -16,6 +16,7 @@ mod project;
 mod quota;
 mod run;
 mod session;
+mod stop;
 pub(crate) mod task;
 mod token;
 mod trace;
@@ -46,6 +47,7 @@ pub(crate) fn all() -> Vec<Action> {
         engine::actions,
         credential::actions,
         quota::actions,
+        stop::actions,
         token::actions,
         policy::actions,
         trace::actions,

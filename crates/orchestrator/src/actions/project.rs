@@ -19,7 +19,10 @@ use domain::{
 use forge::Visibility;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio::io::AsyncReadExt;
 
 pub(super) fn actions() -> Vec<Action> {
@@ -263,15 +266,7 @@ struct Mirror {
 
 async fn set_mirror(context: Context, input: Mirror) -> Result<Done, Problem> {
     let org = context.org()?;
-    let secret = input
-        .remote
-        .split_once("://")
-        .and_then(|(_, rest)| rest.split(['/', '?']).next())
-        .is_some_and(|authority| authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')));
-    if secret {
-        return Err(Problem::invalid("The address holds a password, which every member of the org could read.")
-            .next("Leave it out; git's credential helper or an SSH key gives it."));
-    }
+    without_secret(&input.remote)?;
     let remote = (!input.remote.is_empty()).then_some(input.remote);
     let project = org.blocking(move |org| Ok(Project { mirror: remote, ..org.project(input.project.as_ref())? })).await?;
     // One that cannot be mirrored to is not written down.
@@ -281,6 +276,20 @@ async fn set_mirror(context: Context, input: Mirror) -> Result<Done, Problem> {
     };
     org.blocking(move |org| write(org, &project, "Mirror project")).await?;
     Ok(Done::new(done))
+}
+
+/// Refuses a git remote's address that holds a password or a token. Over HTTP a token is often the whole name before the `@`.
+fn without_secret(remote: &str) -> Result<(), Problem> {
+    let Some((scheme, rest)) = remote.split_once("://") else { return Ok(()) };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let Some((user, _)) = authority.rsplit_once('@') else { return Ok(()) };
+    let over_http = ["http", "https"].iter().any(|http| scheme.eq_ignore_ascii_case(http));
+    if !over_http && !user.contains(':') {
+        return Ok(());
+    }
+    Err(Problem::invalid("The address holds a password or a token, which others could read.")
+        .because("A mirror's address is seen by every member of the org.")
+        .next("Leave out what stands before the @; git's credential helper or an SSH key gives it."))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -296,6 +305,7 @@ struct Pull {
 async fn pull(context: Context, input: Pull) -> Result<Done, Problem> {
     let org = context.org()?;
     let actor = context.actor(&org);
+    without_secret(&input.from)?;
     let project = org.blocking(move |org| org.project(input.project.as_ref())).await?;
     let (pulled, _) = mirror::take(&org, &project, &input.from).await?;
     let Some(commit) = pulled else { return Ok(Done::new(format!("{} has all of it already.", project.name))) };
@@ -353,7 +363,7 @@ async fn feature_new(context: Context, input: FeatureNew) -> Result<FeatureMade,
 }
 
 /// Runs Spec-Kit's script in a sandbox without any way out; our own program reads its answer there.
-fn run_script(org: &Org, scratch: &std::path::Path, input: &FeatureNew) -> Result<FeatureId, Problem> {
+fn run_script(org: &Org, scratch: &Path, input: &FeatureNew) -> Result<FeatureId, Problem> {
     let command = [&sandbox::bridge_inside(), "feature-new", &input.name, &input.description].map(str::to_owned).to_vec();
     let spec = sandbox::Spec {
         command,
@@ -411,15 +421,103 @@ impl Drop for Scratch {
 /// A path and what is to be there.
 type Change = (String, Option<Vec<u8>>);
 
-/// The regular files below a folder, as changes for a commit.
-fn folder_files(root: &std::path::Path, below: &str) -> Result<Vec<Change>, Problem> {
-    let mut found = Vec::new();
+/// How large the files of a new feature may be, all together, in bytes.
+const FEATURE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// The regular files below a folder, as changes for a commit. A script laid them that may be hostile: no link is followed.
+fn folder_files(root: &Path, below: &str) -> Result<Vec<Change>, Problem> {
+    real_folders(root, below)?;
+    let (mut found, mut left_bytes) = (Vec::new(), FEATURE_BYTES_MAX);
     for entry in ignore::WalkBuilder::new(root.join(below)).standard_filters(false).follow_links(false).build() {
         let entry = entry.map_err(Problem::internal)?;
-        if entry.file_type().is_some_and(|t| t.is_file()) {
-            let path = entry.path().strip_prefix(root).map_err(Problem::internal)?.to_string_lossy().into_owned();
-            found.push((path, Some(std::fs::read(entry.path()).map_err(|e| crate::data_dir::storage(entry.path(), &e))?)));
+        if !entry.file_type().is_some_and(|t| t.is_file()) {
+            continue;
         }
+        let path = entry.path().strip_prefix(root).map_err(Problem::internal)?.to_string_lossy().into_owned();
+        let bytes = crate::below::read(root, &path, left_bytes).ok().flatten().ok_or_else(|| unreadable(&path))?;
+        left_bytes = left_bytes.saturating_sub(bytes.len() as u64);
+        found.push((path, Some(bytes)));
     }
     Ok(found)
+}
+
+/// Refuses a link, or anything else, in the place of a folder: a walk follows the link that it begins at.
+fn real_folders(root: &Path, below: &str) -> Result<(), Problem> {
+    let mut at = root.to_owned();
+    for part in below.split('/') {
+        at.push(part);
+        if !std::fs::symlink_metadata(&at).is_ok_and(|found| found.is_dir()) {
+            return Err(Problem::conflict("Spec-Kit's script left something else than a folder.")
+                .because(format!("It named {below}, and {part} is no folder of the worktree."))
+                .next("Run it by hand in a working copy, and commit what it makes."));
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(path: &str) -> Problem {
+    let most_mib = FEATURE_BYTES_MAX / (1024 * 1024);
+    Problem::conflict(format!("Spec-Kit's script left a file that cannot be taken: {}.", domain::shown(path)))
+        .because(format!("It is no plain file, or the feature's files are larger than {most_mib} MiB together."))
+        .next("Run it by hand in a working copy, and commit what it makes.")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn only_files_that_lie_in_the_worktree_itself_become_a_feature() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, keys) = (dir.path().join("work"), dir.path().join("keys"));
+        for folder in [&root.join("specs/001-good/more"), &keys] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        std::fs::write(keys.join("id_ed25519"), "secret").unwrap();
+        std::fs::write(root.join("specs/001-good/spec.md"), "It works.").unwrap();
+        std::fs::write(root.join("specs/001-good/more/notes.md"), "More.").unwrap();
+        symlink(&keys, root.join("specs/001-good/keys")).unwrap();
+        symlink(keys.join("id_ed25519"), root.join("specs/001-good/key")).unwrap();
+        let mut found: Vec<_> = folder_files(&root, "specs/001-good").unwrap().into_iter().map(|(path, _)| path).collect();
+        found.sort();
+        assert_eq!(found, ["specs/001-good/more/notes.md", "specs/001-good/spec.md"]);
+
+        symlink(&keys, root.join("specs/009-x")).unwrap();
+        std::fs::write(root.join("specs/010-file"), "no folder").unwrap();
+        for odd in ["specs/009-x", "specs/010-file", "specs/011-absent"] {
+            assert_eq!(folder_files(&root, odd).unwrap_err().kind, domain::Kind::Conflict, "{odd}");
+        }
+        std::fs::rename(root.join("specs"), root.join("real")).unwrap();
+        symlink(root.join("real"), root.join("specs")).unwrap();
+        assert!(folder_files(&root, "specs/001-good").is_err(), "a link on the way");
+    }
+
+    #[test]
+    fn a_feature_larger_than_its_limit_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("specs/001-large")).unwrap();
+        for name in ["a", "b"] {
+            let file = std::fs::File::create(dir.path().join("specs/001-large").join(name)).unwrap();
+            file.set_len(FEATURE_BYTES_MAX / 2 + 1).unwrap();
+        }
+        assert_eq!(folder_files(dir.path(), "specs/001-large").unwrap_err().kind, domain::Kind::Conflict);
+    }
+
+    #[test]
+    fn an_address_with_a_password_or_a_token_is_refused() {
+        for secret in [
+            "https://ghp_token@github.com/x",
+            "HTTPS://ghp_token@github.com/x",
+            "http://me:password@example.org/x",
+            "https://token@example.org?x",
+            "ssh://me:password@example.org/x",
+        ] {
+            assert!(without_secret(secret).is_err(), "{secret}");
+        }
+        for plain in ["", "/home/me/x", "https://example.org/x@y", "ssh://git@example.org/x", "git@example.org:x", "file:///srv/x@y"] {
+            assert!(without_secret(plain).is_ok(), "{plain}");
+        }
+    }
 }

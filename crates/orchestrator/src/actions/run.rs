@@ -9,12 +9,13 @@ use crate::{
     table::{Action, Context, Effect, action},
 };
 use domain::{
-    Problem, ProjectName, RunId, TaskRef, Timestamp,
+    Kind, Problem, ProjectName, Rid, RunId, TaskRef, Timestamp,
     event::kind,
     manifest::Class,
     role::Permission,
     run::{LeftOut, Reason, Run, RunState, Wish},
 };
+use forge::RunRepo;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, sync::Arc};
@@ -152,14 +153,28 @@ struct Diff {
 async fn diff(context: Context, input: One) -> Result<Diff, Problem> {
     let diff = move |org: &Arc<Org>| {
         let run = find(org, &input.run)?;
-        let project = org.project(Some(&run.project))?;
-        let diff = match (&run.base, run.commit.as_ref().or(run.checkpoint.as_ref())) {
-            (Some(base), Some(saved)) => Some(org.forge.diff(&project.rid, base, saved)?),
-            _ => None,
-        };
-        Ok(Diff { diff, whole: run.commit.is_some() })
+        let rid = org.project(Some(&run.project))?.rid;
+        if let Some(diff) = diff_of_commit(org, &run, &rid)? {
+            return Ok(Diff { diff: Some(diff), whole: true });
+        }
+        let diff = run.checkpoint.as_ref().map(|saved| org.forge.diff_checkpoint(&rid, saved)).transpose()?;
+        Ok(Diff { diff, whole: false })
     };
     context.org()?.blocking(diff).await
+}
+
+/// What a run's commit changes. Until it is published the commit lies in the run's own git folder alone; where that went, its
+/// work is in the checkpoint, if there is one.
+fn diff_of_commit(org: &Org, run: &Run, rid: &Rid) -> Result<Option<String>, Problem> {
+    let (Some(base), Some(commit)) = (&run.base, &run.commit) else { return Ok(None) };
+    let own = org.dir.run(&run.id).join("repo.git");
+    if !org.forge.has_commit(rid, commit)? && own.exists() {
+        return RunRepo::create(&own, &org.forge, rid)?.diff(base, commit).map(Some);
+    }
+    match org.forge.diff(rid, base, commit) {
+        Err(problem) if problem.kind == Kind::NotFound && run.checkpoint.is_some() => Ok(None),
+        told => told.map(Some),
+    }
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

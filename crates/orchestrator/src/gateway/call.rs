@@ -69,6 +69,8 @@ struct UnderWay {
     model: Model,
     endpoint: Endpoint,
     route: Arc<Route>,
+    /// The request's body.
+    sent_bytes: u64,
     /// The request, where the call's content is kept.
     kept: Option<Bytes>,
 }
@@ -83,9 +85,10 @@ impl Outgoing {
     /// Carries it out and tells the answer. Where nobody waits for the answer any more, breaks it off.
     pub(super) async fn run(self, mut tell: Tell) {
         let route = Arc::clone(self.ticket.route());
-        let kept = self.keep.then(|| self.letter.body.clone());
+        let (kept, sent_bytes) = (self.keep.then(|| self.letter.body.clone()), self.letter.body.len() as u64);
         let (letter, access) = (self.letter, Arc::new(self.access));
-        let mut call = UnderWay { ticket: self.ticket, _slot: self.slot, access, model: self.model, endpoint: self.endpoint, route, kept };
+        let (model, endpoint) = (self.model, self.endpoint);
+        let mut call = UnderWay { ticket: self.ticket, _slot: self.slot, access, model, endpoint, route, sent_bytes, kept };
         let patience = call.route.patience;
         let mut again = Again { left: patience.retry, tries: 1, renewed: false };
         let response = loop {
@@ -93,7 +96,7 @@ impl Outgoing {
             let answered = tokio::select! {
                 biased;
                 answered = timeout(patience.answer, letter.send(call.model.api, &call.access)) => answered,
-                () = tell.closed() => return call.settle(0, ONE_CALL, false, vec![]).await.unwrap_or_default(),
+                () = tell.closed() => return call.left().await,
             };
             match answered {
                 Ok(Ok(response)) => match call.put_off(&mut again, &response).await {
@@ -150,6 +153,13 @@ impl UnderWay {
         again.left = again.left.saturating_sub(wait);
         again.tries += 1;
         Ok(Some(wait))
+    }
+
+    /// Nobody waited for the answer.
+    async fn left(self) {
+        let used = self.ticket.estimated(ONE_CALL, self.sent_bytes, 0);
+        // Not journaled: that ends the run.
+        let _ = self.settle(0, used, false, vec![]).await;
     }
 
     async fn answered(self, provider: reqwest::Response, tell: Tell) {
@@ -411,11 +421,16 @@ impl Pump {
     /// Counts and journals the call, once.
     async fn settle(&mut self) -> Result<(), Problem> {
         let Some(call) = self.call.take() else { return Ok(()) };
-        if self.tally.ended() {
+        let ended = self.tally.ended();
+        let mut used = self.tally.usage();
+        if ended {
             call.conclude(&self.tally);
+        } else {
+            // Figures come last: leaving just before them must not be free.
+            used = call.ticket.estimated(used, call.sent_bytes, self.bytes);
         }
         let content = call.content(&self.said.split().freeze());
-        call.settle(StatusCode::OK.as_u16(), self.tally.usage(), self.tally.told() && self.tally.ended(), content).await
+        call.settle(StatusCode::OK.as_u16(), used, self.tally.told() && ended, content).await
     }
 }
 

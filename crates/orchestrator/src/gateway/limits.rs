@@ -46,6 +46,8 @@ pub const EGRESS_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
 pub const ALLOW_MAX: usize = 256;
 /// Refused targets of one run that are reported, each once.
 pub const REFUSED_REPORTED_MAX: usize = 50;
+/// Bytes that count as a token where the provider did not tell: about what a token of text and code is.
+pub const BYTES_PER_TOKEN: u64 = 4;
 /// Tokens that a provider adds to a request by itself: roles, tools' frames.
 pub const PROMPT_OVERHEAD_TOKENS: u64 = 1024;
 /// The largest context of a model, in tokens. What a request names but does not hold counts as this much.

@@ -5,7 +5,7 @@ use super::{endpoint::Endpoint, ledger, limits, refusal::Refusal};
 use domain::agent::ModelApi;
 use serde::{
     Deserialize, Deserializer,
-    de::{Error as _, MapAccess, Visitor},
+    de::{Error as _, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value, value::RawValue};
 use std::{collections::HashSet, fmt};
@@ -23,8 +23,9 @@ pub(super) struct Prepared {
 
 /// What goes on to the provider.
 pub(super) fn prepare(endpoint: Endpoint, api: ModelApi, model: &str, body: &[u8]) -> Result<Prepared, Refusal> {
-    let fields: Fields<'_> = serde_json::from_slice(body)
-        .map_err(|e| Refusal::bad_request(format!("The request is no JSON object that the gateway can read: {e}.")))?;
+    let unreadable = |e: serde_json::Error| Refusal::bad_request(format!("The request is no JSON object that the gateway can read: {e}."));
+    let Unambiguous = serde_json::from_slice(body).map_err(unreadable)?;
+    let fields: Fields<'_> = serde_json::from_slice(body).map_err(unreadable)?;
     fields.check_model(model)?;
     fields.check_reach()?;
     let output_tokens = if endpoint.generates() { fields.output_at_most() } else { 0 };
@@ -110,12 +111,24 @@ impl Fields<'_> {
         if let Some(kind) = self.get("tools").and_then(|raw| hosted_by_google(raw.get())) {
             return Err(hosted(kind));
         }
-        let tools: Vec<Tool> = self.get("tools").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        // Chat asks for a search without naming a tool.
+        if self.get("web_search_options").is_some_and(|raw| raw.get() != "null") {
+            return Err(hosted("web_search_options"));
+        }
+        let tools = self.tools()?;
         match tools.iter().filter_map(|t| t.kind.as_deref()).find(|kind| runs_at_provider(kind)) {
             Some(kind) => Err(hosted(kind)),
             None if servers => Err(hosted("mcp_servers")),
             None => Ok(()),
         }
+    }
+
+    /// Its tools. What cannot be read here the provider may read in its own way, so it is refused.
+    fn tools(&self) -> Result<Vec<Tool>, Refusal> {
+        let Some(raw) = self.get("tools") else { return Ok(vec![]) };
+        let tools: Option<Vec<Tool>> =
+            serde_json::from_str(raw.get()).map_err(|e| Refusal::bad_request(format!("The request's tools cannot be read: {e}.")))?;
+        Ok(tools.unwrap_or_default())
     }
 }
 
@@ -161,18 +174,62 @@ impl<'de> Deserialize<'de> for Fields<'de> {
                 f.write_str("an object")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let (mut fields, mut seen) = (Vec::new(), HashSet::new());
-                while let Some((name, raw)) = map.next_entry::<String, &'de RawValue>()? {
-                    // Two readers may each take another one of them.
-                    if !seen.insert(name.clone()) {
-                        return Err(A::Error::custom("a field is there twice"));
-                    }
-                    fields.push((name, raw));
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry::<String, &'de RawValue>()? {
+                    fields.push(field);
                 }
                 Ok(Fields(fields))
             }
         }
         deserializer.deserialize_map(Read)
+    }
+}
+
+/// Any JSON value in which no object has a field twice, however deep: two readers may each take another one of them.
+struct Unambiguous;
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Unambiguous;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+            fn visit_unit<E>(self) -> Result<Unambiguous, E> {
+                Ok(Unambiguous)
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Unambiguous, E> {
+                Ok(Unambiguous)
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Unambiguous, E> {
+                Ok(Unambiguous)
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Unambiguous, E> {
+                Ok(Unambiguous)
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Unambiguous, E> {
+                Ok(Unambiguous)
+            }
+            fn visit_str<E>(self, _: &str) -> Result<Unambiguous, E> {
+                Ok(Unambiguous)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Unambiguous, A::Error> {
+                while items.next_element::<Unambiguous>()?.is_some() {}
+                Ok(Unambiguous)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Unambiguous, A::Error> {
+                let mut seen = HashSet::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if !seen.insert(name) {
+                        return Err(A::Error::custom("a field is there twice"));
+                    }
+                    map.next_value::<Unambiguous>()?;
+                }
+                Ok(Unambiguous)
+            }
+        }
+        deserializer.deserialize_any(Read)
     }
 }
 
@@ -252,9 +309,30 @@ mod tests {
             r#"{"tools":[{"type":"function"},{"type":"mcp","server_url":"https://x"}]}"#,
             r#"{"tools":[{"type":"web_search_20250305"}]}"#,
             r#"{"mcp_servers":[{"url":"https://x"}]}"#,
+            r#"{"web_search_options":{}}"#,
+            r#"{"tools":[{"type":"function","type":"web_search"}]}"#,
+            r#"{"tools":[{"type":"web_search","type":"function"}]}"#,
+            r#"{"tools":{"type":"web_search"}}"#,
+            r#"{"tools":[{"type":["web_search"]}]}"#,
+            r#"{"tools":["web_search"]}"#,
         ] {
             assert_eq!(prepared(ModelApi::Messages, body).unwrap_err().0, 400, "{body}");
         }
         assert!(prepared(ModelApi::Messages, r#"{"background":false,"mcp_servers":[],"tools":[{"name":"x"}]}"#).is_ok());
+        assert!(prepared(ModelApi::Chat, r#"{"tools":null,"web_search_options":null}"#).is_ok());
+    }
+
+    #[test]
+    fn a_field_that_is_there_twice_is_refused_however_deep_it_is() {
+        for body in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"generationConfig":{"candidateCount":1,"candidateCount":8}}"#,
+            r#"{"input":[[{"x":{"type":"text","t\u0079pe":"file"}}]]}"#,
+        ] {
+            let (status, text) = prepared(ModelApi::Gemini, body).unwrap_err();
+            assert!(status == 400 && text.contains("twice"), "{body}: {text}");
+        }
+        let alike = r#"{"a":{"b":1,"c":[null,true,-2,3.5,"d"]},"b":{"b":1}}"#;
+        assert_eq!(prepared(ModelApi::Gemini, alike).unwrap(), alike);
     }
 }

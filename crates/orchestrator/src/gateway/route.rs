@@ -334,6 +334,15 @@ pub(super) struct Settled {
 }
 
 impl Ticket {
+    /// What a call used that was broken off before the provider told all: as far as it told, else a token for each few bytes
+    /// that were sent, and at least one for each few that came. Never more than was held for it.
+    pub(super) fn estimated(&self, told: Usage, sent_bytes: u64, came_bytes: u64) -> Usage {
+        let sent = (sent_bytes / limits::BYTES_PER_TOKEN).min(self.call.input_tokens);
+        let came = (came_bytes / limits::BYTES_PER_TOKEN).min(self.call.output_tokens);
+        let input_tokens = if told.input_tokens == 0 { sent } else { told.input_tokens };
+        Usage { input_tokens, output_tokens: told.output_tokens.max(came), ..told }
+    }
+
     pub(super) fn route(&self) -> &Arc<Route> {
         &self.route
     }

@@ -6,6 +6,7 @@ use domain::{
     actor::Actor,
     run::{CheckResult, Order, Reason, RunnerEvent},
 };
+use identity::Secret;
 use proto::run::{CheckedCommit, HostMessage, Order as WireOrder, SignRequest, host_message, sign_request};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -49,7 +50,7 @@ pub struct Live {
     /// The run.
     pub run: RunId,
     /// The secret that its runner shows.
-    pub token: String,
+    pub token: Secret,
     /// Its log on disk.
     pub log: RunLog,
     /// How its model traffic and other egress goes.
@@ -98,7 +99,7 @@ impl Live {
         let (reports, receiver) = mpsc::channel(limits::UNACKED_MAX);
         let live = Self {
             run,
-            token,
+            token: Secret::new(token),
             log,
             route,
             away,

@@ -55,7 +55,7 @@ impl Service {
         let text = |name: &str| request.metadata().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
         let live = text("meshwork-run").parse::<RunId>().ok().and_then(|run| self.hub.get(&run));
         let token = text("meshwork-token");
-        live.filter(|l| blake3::hash(l.token.as_bytes()) == blake3::hash(token.as_bytes()))
+        live.filter(|l| blake3::hash(l.token.expose().as_bytes()) == blake3::hash(token.as_bytes()))
             .ok_or_else(|| Status::unauthenticated("no such run here"))
     }
 }

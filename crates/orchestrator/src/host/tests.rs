@@ -7,7 +7,7 @@ use tonic::{Code, Request, Status, transport::Channel};
 
 /// Every method of the gRPC services, and whom it lets in. Whoever adds one says so here, and tries it: those of `Run` below,
 /// those of `Mesh` and `Join` in the stories `mesh_attacks` and `joining`.
-const METHODS: [(&str, &str, &str); 11] = [
+const METHODS: [(&str, &str, &str); 12] = [
     ("join.proto", "Knock", "anybody with a ticket that counts"),
     ("mesh.proto", "Delegate", "the device that executes the run for this one"),
     ("mesh.proto", "Log", "the device that asked for the run"),
@@ -15,6 +15,7 @@ const METHODS: [(&str, &str, &str); 11] = [
     ("mesh.proto", "Probe", "the org's devices"),
     ("mesh.proto", "Result", "the device that asked for the run"),
     ("mesh.proto", "Schedule", "the org's devices, each in its own name; admission asks the policy"),
+    ("mesh.proto", "Stop", "any device of the org brings it; it counts by the signature of a member who may"),
     ("mesh.proto", "Tunnel", "a run that this device asked for, by its certificate"),
     ("mesh.proto", "Watch", "the device that asked for the run"),
     ("run.proto", "Attach", "the runner of a live run, by that run's secret"),

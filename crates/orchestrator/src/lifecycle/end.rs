@@ -14,6 +14,7 @@ use forge::{BaseTree, Ignore, ImportLimits, RunRepo, TooLarge};
 use std::{
     fs,
     io::ErrorKind,
+    os::unix::fs::PermissionsExt,
     path::Path,
     sync::{
         Arc,
@@ -94,7 +95,8 @@ async fn settle(org: &Arc<Org>, id: &RunId, over: Over) -> Result<(), Problem> {
     let saved = org.blocking(move |org| safe(org, &worked, to)).await?;
     let facts = saved.facts(&run.id).into_iter().map(|body| org.event(&org.device, body)).collect();
     write_end(org, &run.id, facts, over).await?;
-    org.store.run_log(&run.id)?.finish();
+    let logged = run.id.clone();
+    org.blocking(move |org| org.store.run_log(&logged).map(|log| log.finish())).await?;
     clean(org, &run.id).await;
     checkpoints::prune(org, &run.id).await;
     if !*org.closing.borrow() {
@@ -229,6 +231,10 @@ async fn clean(org: &Arc<Org>, run: &RunId) {
 
 /// How a folder is called that is being removed: half of one must never be taken for somebody's work.
 const GONE: &str = "gone";
+/// How the names of folders begin in which an action lets a project's own script work.
+const SCRATCH: &str = "scratch-";
+/// The folder of a backup that is being made.
+const BACKUP: &str = "backup";
 
 /// Removes a folder of a run, whole or not at all.
 pub(super) fn remove(folder: &Path) -> Result<(), Problem> {
@@ -241,16 +247,23 @@ pub(super) fn remove(folder: &Path) -> Result<(), Problem> {
     }
 }
 
-/// Goes on with removing what a killed orchestrator was removing.
+/// Goes on with removing what a killed orchestrator was removing, and removes what only it had a use for. To be called before
+/// anything new is begun.
 pub(super) fn remove_the_rest(org: &Org) {
     let folders = [org.dir.runs(), org.dir.kept()].into_iter().flat_map(|dir| fs::read_dir(dir).into_iter().flatten().flatten());
     for entry in folders {
-        if entry.path().extension().is_some_and(|end| end == GONE)
+        if is_rest(&entry.path())
             && let Err(problem) = remove_all(&entry.path())
         {
-            tracing::warn!(%problem, "a run's folder could not be removed; the next start tries again");
+            tracing::warn!(%problem, "a folder could not be removed; the next start tries again");
         }
     }
+}
+
+/// Whether a folder is half removed, or belonged to an action of an orchestrator that is gone.
+fn is_rest(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    folder.extension().is_some_and(|end| end == GONE) || name.starts_with(SCRATCH) || name == BACKUP
 }
 
 /// A git command of an orchestrator that was killed may still write there for a moment.
@@ -259,10 +272,28 @@ fn remove_all(folder: &Path) -> Result<(), Problem> {
         match fs::remove_dir_all(folder) {
             Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => std::thread::sleep(limits::RUNNER_LOOK_EVERY),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                open_up(folder);
+                return fs::remove_dir_all(folder).map_err(|e| storage(folder, &e));
+            }
             removed => return removed.map_err(|e| storage(folder, &e)),
         }
     }
     fs::remove_dir_all(folder).map_err(|e| storage(folder, &e))
+}
+
+/// Lets us into every folder below: what an engine made may have any mode. Nothing of it runs any more, so that no folder
+/// becomes a link meanwhile; links that it left are not followed.
+fn open_up(folder: &Path) {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(found) = fs::symlink_metadata(&folder) else { continue };
+        if !found.is_dir() {
+            continue;
+        }
+        let _ = fs::set_permissions(&folder, fs::Permissions::from_mode(found.permissions().mode() | 0o700));
+        folders.extend(fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()));
+    }
 }
 
 /// Clears away what an ended run left because the orchestrator died after writing its end; work that could not be saved then
@@ -348,4 +379,41 @@ pub(crate) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Prob
     decided.await?;
     org.wake.notify_one();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// To root every mode is as good as another.
+    #[test]
+    fn folders_of_any_mode_are_removed_and_links_lead_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let (folder, outside) = (dir.path().join("run"), dir.path().join("outside"));
+        fs::create_dir(&outside).unwrap();
+        fs::set_permissions(&outside, fs::Permissions::from_mode(0o500)).unwrap();
+        let mut made = vec![];
+        for (name, mode) in [("closed", 0), ("readable", 0o555), ("hidden", 0o300)] {
+            let inner = folder.join(name).join("inner");
+            fs::create_dir_all(&inner).unwrap();
+            fs::write(inner.join("file"), name).unwrap();
+            std::os::unix::fs::symlink(&outside, inner.join("link")).unwrap();
+            made.extend([(inner, mode), (folder.join(name), mode)]);
+        }
+        for (path, mode) in made {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        remove(&folder).unwrap();
+        assert!(!folder.exists() && !folder.with_extension(GONE).exists());
+        assert_eq!(fs::metadata(&outside).unwrap().permissions().mode() & 0o777, 0o500);
+    }
+
+    #[test]
+    fn what_a_killed_orchestrator_left_is_told_from_the_folders_of_runs() {
+        for name in ["01J00000000000000000000000.gone", "scratch-01J00000000000000000000000", "backup"] {
+            assert!(is_rest(Path::new("runs").join(name).as_path()), "{name}");
+        }
+        assert!(!is_rest(Path::new("runs/01J00000000000000000000000")));
+    }
 }

@@ -16,7 +16,7 @@ pub(crate) mod reconcile;
 pub mod recover;
 mod runner_process;
 mod start;
-mod waiting;
+pub(crate) mod waiting;
 mod work;
 
 use crate::{
@@ -243,6 +243,7 @@ impl Drive {
         let commit = self.commit().await?;
         if self.run()?.state < RunState::Publishing {
             self.verify(&commit).await?;
+            self.unless_halted().await?;
             self.begin_publishing().await?;
         }
         self.publish(commit).await

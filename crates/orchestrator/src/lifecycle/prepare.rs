@@ -1,12 +1,12 @@
 //! Preparing: worktree, home, brief; then the runner is welcomed with what it is to do.
 
 use super::{Drive, Over, end, messages, start};
-use crate::{data_dir::make_private, host::Welcome, org::Org, tasks::Board};
+use crate::{data_dir::make_private, host::Welcome, org::Org, provenance, tasks::Board};
 use domain::{
-    Oid, Problem,
+    Oid, PatchId, Problem,
     agent::{Agent, EngineChoice},
-    gate,
     manifest::Manifest,
+    patch::Patch,
     run::{AgentJob, Run, RunSpec, RunState, RunnerEvent, RunnerJob, Tick},
 };
 use forge::RunRepo;
@@ -166,9 +166,9 @@ fn lay_worktree(org: &Org, board: &Board, run: &Run, base: &Oid, work: &Path) ->
         return org.forge.restore(rid, checkpoint, work, Some(&session)).map(|_| base.clone());
     }
     let from = match (&run.patch, run.rebase) {
-        (Some(patch), false) => org.forge.patch(rid, &board.project.name, patch)?.head,
+        (Some(patch), false) => continued(org, board, run, patch)?.head,
         (Some(patch), true) => {
-            let earlier = org.forge.patch(rid, &board.project.name, patch)?;
+            let earlier = continued(org, board, run, patch)?;
             let diff = org.forge.diff(rid, &earlier.base, &earlier.head)?;
             fs::write(org.dir.run(&run.id).join("brief").join("previous.diff"), diff).map_err(Problem::internal)?;
             base.clone()
@@ -179,21 +179,18 @@ fn lay_worktree(org: &Org, board: &Board, run: &Run, base: &Oid, work: &Path) ->
     Ok(from)
 }
 
-/// What reviewers said of the latest revision, where they asked for changes.
+/// The patch that a run continues. Who made it is judged where the run was asked for: only that device knows its own runs.
+fn continued(org: &Org, board: &Board, run: &Run, patch: &PatchId) -> Result<Patch, Problem> {
+    match run.requester == org.device {
+        true => provenance::known_patch(org, &board.project, patch),
+        false => org.forge.patch(&board.project.rid, &board.project.name, patch),
+    }
+}
+
+/// What members said of the latest revision, where they asked for changes.
 fn review_comments(org: &Org, board: &Board, run: &Run) -> Result<Option<Vec<String>>, Problem> {
     let Some(patch) = &run.patch else { return Ok(None) };
     let patch = org.forge.patch(&board.project.rid, &board.project.name, patch)?;
-    let Some(latest) = patch.revisions.iter().find(|r| Some(&r.id) == gate::latest(&patch)) else { return Ok(None) };
-    let mut said = Vec::new();
-    for review in latest.reviews.iter() {
-        if !review.summary.trim().is_empty() {
-            said.push(review.summary.clone());
-        }
-        for comment in &review.comments {
-            let place = comment.line.as_ref().map(|l| format!("{}:{}: ", l.path, l.line)).unwrap_or_default();
-            said.push(format!("{place}{}", comment.body));
-        }
-    }
-    said.extend(latest.comments.iter().map(|c| c.body.clone()));
+    let said = provenance::said(&*org.rights()?, patch);
     Ok((!said.is_empty()).then_some(said))
 }

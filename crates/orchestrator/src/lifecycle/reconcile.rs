@@ -151,7 +151,7 @@ fn news(org: &Arc<Org>, project: &Project, claim: &Claim) -> Result<Vec<Event>, 
     let (state, task) = (org.state()?, Some(claim.task.clone()));
     let (name, id) = (project.name.clone(), id.clone());
     let mut events = comments(org, &state, project, claim, &patch)?;
-    if let Some((by, commit)) = merged(org, project, &patch)? {
+    if let Some((by, commit)) = merged(org, &state, project, &patch)? {
         events.push(org.event(&by, Body::PatchMerged { project: name, patch: id, commit, task }));
         return Ok(events);
     }
@@ -169,14 +169,17 @@ fn news(org: &Arc<Org>, project: &Project, claim: &Claim) -> Result<Vec<Event>, 
 }
 
 /// Who merged a patch, and as what; where its commit came into the default branch, and the mark on the patch is missing,
-/// that is made up for.
-fn merged(org: &Org, project: &Project, patch: &Patch) -> Result<Option<(Did, domain::Oid)>, Problem> {
+/// that is made up for. Anybody can add a revision that is in the branch already: it brought nothing, and merges nothing.
+fn merged(org: &Org, state: &OrgState, project: &Project, patch: &Patch) -> Result<Option<(Did, domain::Oid)>, Problem> {
     if patch.state == PatchState::Merged {
         let by = patch.merged_by.clone().unwrap_or_else(|| org.member.clone());
         return Ok(Some((by, patch.merged_as.clone().unwrap_or_else(|| patch.head.clone()))));
     }
     let (PatchState::Open, Some(latest)) = (patch.state, gate::latest(patch)) else { return Ok(None) };
     let Some(by) = org.forge.brought_by(&project.rid, &patch.head)? else { return Ok(None) };
+    if provenance::known_author(org, state, patch).is_err() || org.forge.contains(&project.rid, &patch.base, &patch.head)? {
+        return Ok(None);
+    }
     if org.forge.delegates(&project.rid)?.contains(&org.member) {
         org.forge.merge(&project.rid, &patch.id, latest, &patch.head)?;
     }

@@ -1,7 +1,12 @@
 //! The runner's process: started apart from the orchestrator, so that it outlives a crash of it, and found again.
 
-use crate::{data_dir::write_private, org::Org};
+use crate::{data_dir::write_private, limits, org::Org};
 use domain::{Problem, RunId};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::{Errno, retry_on_intr},
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+};
 use std::{
     fs::{self, File},
     os::unix::process::CommandExt,
@@ -84,15 +89,55 @@ pub(super) fn alive(folder: &Path) -> bool {
     Identity::read(folder).is_some_and(Identity::alive)
 }
 
-/// Ends the run's runner at once, if it is still there. Its sandbox dies with it.
+/// Ends the run's runner at once, if it is still there, and waits within a limit until it is gone. Its sandbox dies with it.
 pub(super) fn kill(folder: &Path) {
     if let Some(identity) = Identity::read(folder)
-        && identity.alive()
-        && let Some(pid) = i32::try_from(identity.pid).ok().and_then(rustix::process::Pid::from_raw)
+        && let Err(error) = end(identity).or_else(gone)
     {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        while identity.alive() {
-            std::thread::yield_now();
-        }
+        tracing::warn!(pid = identity.pid, %error, "a runner could not be ended");
+    }
+}
+
+/// By a handle of the process: its number alone may be another's by the time that the signal is sent.
+fn end(identity: Identity) -> Result<(), Errno> {
+    let Some(pid) = i32::try_from(identity.pid).ok().and_then(Pid::from_raw) else { return Ok(()) };
+    let process = pidfd_open(pid, PidfdFlags::empty())?;
+    if !identity.alive() {
+        return Ok(());
+    }
+    pidfd_send_signal(&process, Signal::KILL)?;
+    let limit = Timespec { tv_sec: limits::RUNNER_DIES_WAIT_S, tv_nsec: 0 };
+    let mut ended = [PollFd::new(&process, PollFlags::IN)];
+    let found = retry_on_intr(|| poll(&mut ended, Some(&limit)))?;
+    if found == 0 { Err(Errno::TIMEDOUT) } else { Ok(()) }
+}
+
+/// What is not there need not be ended.
+fn gone(error: Errno) -> Result<(), Errno> {
+    if error == Errno::SRCH { Ok(()) } else { Err(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn the_runner_is_ended_and_nobody_who_has_its_number_since() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        let runner = Identity::of(child.id()).unwrap();
+        let note = |identity: Identity| fs::write(folder.path().join("runner.pid"), identity.to_text()).unwrap();
+        note(Identity { started: runner.started - 1, ..runner });
+        kill(folder.path());
+        assert!(runner.alive() && child.try_wait().unwrap().is_none());
+        note(runner);
+        kill(folder.path());
+        assert!(!runner.alive());
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+        // Once it is gone altogether there is nothing to do.
+        kill(folder.path());
+        assert_eq!(end(runner).or_else(gone), Ok(()));
     }
 }

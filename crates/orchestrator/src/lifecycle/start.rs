@@ -20,6 +20,7 @@ use domain::{
     event::{Body, kind},
     manifest::Manifest,
     run::{Reason, Run, RunSpec, RunState, RunnerEvent, RunnerJob},
+    usage::ModelCall,
 };
 use identity::{
     Delegation,
@@ -184,7 +185,7 @@ fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest) 
             let org = org.ok_or_else(|| Problem::unavailable("The orchestrator is closing."))?;
             let Call { model, status, usage, duration_ms, content } = call;
             let content = quotas::keep(&org, content).await?;
-            let body = Body::ModelCalled { run, model, status, usage, duration_ms, content };
+            let body = Body::ModelCalled { run, call: ModelCall { model, status, usage, duration_ms }, content };
             org.record(&org.device, vec![body]).await
         }) as futures::future::BoxFuture<'static, Result<(), Problem>>
     };

@@ -1,6 +1,6 @@
 //! Working: the runner's reports become facts, until the engine's part ends, a person stops it, or the runner is lost.
 
-use super::{Drive, Over, asked::asked, waiting::gateway_missing};
+use super::{Drive, Over, asked::asked, waiting::held};
 use crate::{host::Ended, limits};
 use domain::{
     actor::Actor,
@@ -13,7 +13,7 @@ impl Drive {
     pub(super) async fn work(&mut self) -> Result<Ended, Over> {
         let (mut ended, mut connected, mut fatal) = (self.live.ended.subscribe(), self.live.connected.subscribe(), self.live.route.fatal());
         let (folder, mut over_budget, mut told) = (self.org.dir.run(&self.id), false, None);
-        let mut missing = std::pin::pin!(gateway_missing(self.org.clone(), self.id.clone(), self.live.clone()));
+        let mut held = std::pin::pin!(held(self.org.clone(), self.id.clone(), self.live.clone()));
         loop {
             let done = ended.borrow_and_update().clone();
             if let Some(done) = done {
@@ -29,7 +29,7 @@ impl Drive {
                     self.tell_to_end(&over);
                     told = Some((over, tokio::time::Instant::now() + limits::STOP_WAIT));
                 }
-                over = &mut missing, if told.is_none() => {
+                over = &mut held, if told.is_none() => {
                     self.tell_to_end(&over);
                     told = Some((over, tokio::time::Instant::now() + limits::STOP_WAIT));
                 }

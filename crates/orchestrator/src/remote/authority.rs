@@ -1,5 +1,6 @@
 //! Who may call what: decided anew for every call, by the key of the caller's certificate and the org repository.
 
+use super::halt::{refuse_device, refuse_run};
 use crate::org::Org;
 use domain::{Did, Kind, Problem, RunId, event::kind, run::Run};
 use identity::certificate::Subject;
@@ -10,8 +11,18 @@ use tonic::Request;
 /// The device that calls.
 ///
 /// # Errors
-/// When a run calls, or nobody that is known.
+/// When a run calls, nobody that is known, or one that a stop order halts.
 pub(super) fn device<T>(org: &Org, request: &Request<T>) -> Result<Did, Problem> {
+    let did = even_halted(org, request)?;
+    refuse_device(org, &did)?;
+    Ok(did)
+}
+
+/// The device that calls, also where a stop order halts it: it may hear of that, and be heard.
+///
+/// # Errors
+/// As [`device`].
+pub(super) fn even_halted<T>(org: &Org, request: &Request<T>) -> Result<Did, Problem> {
     match peer(org, request)?.subject {
         Subject::Device { did, .. } => Ok(did),
         Subject::Run { .. } => Err(Problem::new(Kind::Forbidden, "A run may only reach its gateway.")),
@@ -53,7 +64,9 @@ pub(super) fn executed_for(org: &Org, run: &str, caller: &Did) -> Result<Run, Pr
 /// # Errors
 /// When it is none.
 pub(super) fn asked_of(org: &Org, run: &str, caller: &Did) -> Result<Run, Problem> {
-    find(org, run, |r| r.elsewhere(&org.device) == Some(caller))
+    let run = find(org, run, |r| r.elsewhere(&org.device) == Some(caller))?;
+    refuse_run(org, &run)?;
+    Ok(run)
 }
 
 fn find(org: &Org, run: &str, fits: impl Fn(&Run) -> bool) -> Result<Run, Problem> {

@@ -110,8 +110,9 @@ fn about(org: &Org, run: &RunId, event: &Event, checks: &mut BTreeMap<RunId, boo
 }
 
 /// The lines of a run's log after a number. Ends when nothing will follow.
-pub(super) fn log(org: &Arc<Org>, run: RunId, after: u64) -> Result<Out<LogLines>, Problem> {
-    let log = org.store.run_log(&run)?;
+pub(super) async fn log(org: &Arc<Org>, run: RunId, after: u64) -> Result<Out<LogLines>, Problem> {
+    let wanted = run.clone();
+    let log = org.blocking(move |org| org.store.run_log(&wanted)).await?;
     let (told, stream) = mpsc::channel(limits::LOG_AHEAD_MAX);
     let org = org.clone();
     tokio::spawn(async move {

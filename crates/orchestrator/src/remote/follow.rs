@@ -128,7 +128,8 @@ async fn facts(org: &Arc<Org>, run: &Run, device: &Did, after_seq: u64, heard: &
 }
 
 async fn log(org: &Arc<Org>, run: &Run, device: &Did) -> Result<(), Problem> {
-    let log = org.store.run_log(&run.id)?;
+    let id = run.id.clone();
+    let log = org.blocking(move |org| org.store.run_log(&id)).await?;
     let request = LogRequest { version: VERSION, run: run.id.to_string(), after_seq: log.last_seq() };
     let mut stream = client(org, device)?.log(request).await.map_err(|s| problem(&s))?.into_inner();
     while let Some(lines) = stream.next().await {
@@ -148,7 +149,8 @@ async fn log(org: &Arc<Org>, run: &Run, device: &Did) -> Result<(), Problem> {
 
 /// The run has ended: what follows from it here.
 async fn ended(org: &Arc<Org>, id: &RunId) {
-    if let Ok(log) = org.store.run_log(id) {
+    let run = id.clone();
+    if let Ok(log) = org.blocking(move |org| org.store.run_log(&run)).await {
         log.finish();
     }
     if !*org.closing.borrow()

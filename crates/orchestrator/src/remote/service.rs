@@ -1,13 +1,13 @@
 //! The service `Mesh`: parses, asks who calls, calls one function, renders.
 
 use super::{authority, facts, gateway, mandate, take, wish};
-use crate::{clock, org::Org};
+use crate::{clock, org::Org, stops};
 use domain::{Did, Problem, run::Wish};
 use futures::Stream;
 use mesh::{OLDEST, VERSION, status, understood};
 use proto::mesh::{
     DelegateReply, DelegateRequest, Fact, LogLines, LogRequest, OrderReply, OrderRequest, ProbeReply, ProbeRequest, ResultReply,
-    ResultRequest, ScheduleReply, ScheduleRequest, TunnelChunk, WatchRequest,
+    ResultRequest, ScheduleReply, ScheduleRequest, StopReply, StopRequest, TunnelChunk, WatchRequest,
     mesh_server::{Mesh, MeshServer},
 };
 use std::{
@@ -53,7 +53,7 @@ impl Mesh for Service {
 
     async fn probe(&self, request: Request<ProbeRequest>) -> Answer<ProbeReply> {
         let org = self.org()?;
-        let caller = authority::device(&org, &request).map_err(status)?;
+        let caller = authority::even_halted(&org, &request).map_err(status)?;
         if request.into_inner().without_radicle_session {
             end_stale_session(&org, caller).await;
         }
@@ -94,7 +94,7 @@ impl Mesh for Service {
         let asked = request.into_inner();
         understood(asked.version).map_err(status)?;
         let run = authority::executed_for(&org, &asked.run, &caller).map_err(status)?;
-        facts::log(&org, run.id, asked.after_seq).map(Response::new).map_err(status)
+        facts::log(&org, run.id, asked.after_seq).await.map(Response::new).map_err(status)
     }
 
     async fn order(&self, request: Request<OrderRequest>) -> Answer<OrderReply> {
@@ -107,6 +107,14 @@ impl Mesh for Service {
             .map_err(|e| status(Problem::invalid("The order is not understood here.").because(format!("{e}."))))?;
         let said = wish::take(&org, &caller, &asked.by, run, wish).await;
         answer(said.map(|said| OrderReply { version: VERSION, said }))
+    }
+
+    async fn stop(&self, request: Request<StopRequest>) -> Answer<StopReply> {
+        let org = self.org()?;
+        authority::even_halted(&org, &request).map_err(status)?;
+        let asked = request.into_inner();
+        understood(asked.version).map_err(status)?;
+        answer(stops::hear(&org, &asked.envelope_json).await.map(|()| StopReply { version: VERSION }))
     }
 
     async fn tunnel(&self, request: Request<Streaming<TunnelChunk>>) -> Answer<Self::TunnelStream> {

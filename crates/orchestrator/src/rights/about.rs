@@ -1,7 +1,7 @@
 //! What an action is about: the things that its input can mean. Where several can be meant, all are judged, so that saying
 //! less never opens more.
 
-use crate::{actions, org::Org};
+use crate::{actions, org::Org, stops};
 use forge::OrgState;
 use policy::{Resource, Subject};
 use serde_json::Value;
@@ -13,7 +13,7 @@ pub(super) fn subject(action: &str) -> Option<Subject> {
         "attention.list" | "journal.list" | "journal.search" => Subject::Everything,
         "device.list" | "org.approve" | "org.invite" | "org.invites" | "org.joiners" | "org.proposals" | "org.reject" | "org.show"
         | "org.threshold" | "org.uninvite" | "policy.check" | "policy.explain" | "policy.set" | "policy.show" | "quota.price"
-        | "quota.rules" | "quota.set" | "quota.show" => Subject::Org,
+        | "quota.rules" | "quota.set" | "quota.show" | "stop.list" => Subject::Org,
         // What lies on this machine or runs here, who is let in to it, and which orgs it belongs to. The command bar sees and does
         // nothing but by other actions, each of which is asked about by itself.
         "backup.create" | "command.complete" | "command.model" | "command.run" | "command.settings" | "command.undo"
@@ -23,6 +23,7 @@ pub(super) fn subject(action: &str) -> Option<Subject> {
         | "token.create" | "token.list" | "token.revoke" | "webhook.set" | "webhook.show" | "webhook.test" => Subject::Device,
         "credential.list" | "credential.protect" | "credential.remove" | "credential.set" | "credential.test" => Subject::Credential,
         "agent.add" | "agent.list" | "agent.remove" => Subject::Agent,
+        "stop.order" | "stop.lift" => Subject::Stop,
         "member.remove" | "member.rename" | "member.roles" => Subject::Member,
         "project.add" | "project.list" | "project.mirror" | "project.pull" | "project.share" | "project.show" | "project.sync"
         | "trace.show" => Subject::Project,
@@ -58,6 +59,7 @@ pub(crate) fn about(org: &Org, state: &OrgState, action: &str, input: &Value) ->
             (Resource::Device(on, owner), Some(name)) => vec![Resource::Credential(name.to_owned(), on, owner)],
             (here, _) => vec![here],
         },
+        Subject::Stop => vec![stop(org, state, input)],
         Subject::Agent => or_org(text("name").map(|name| Resource::Agent(name.to_owned()))),
         Subject::Member => or_org(text("member").or_else(|| text("name")).map(|name| Resource::Member(name.to_owned()))),
         Subject::Run => match text("run").map(|run| actions::find_run(org, run)) {
@@ -71,6 +73,16 @@ pub(crate) fn about(org: &Org, state: &OrgState, action: &str, input: &Value) ->
         Subject::Patch => patches(org, state, text("project"), text("patch")),
         Subject::Project => in_all(text("project").or_else(|| text("name"))).or_org(),
     }
+}
+
+/// What a stop order halts that is given or lifted; where that is not known, the org.
+fn stop(org: &Org, state: &OrgState, input: &Value) -> Resource {
+    let text = |field: &str| input[field].as_str().filter(|text| !text.is_empty());
+    let known = text("id").and_then(|id| stops::find(org, id).ok()).map(|stop| stops::resource(state, &stop.order.scope));
+    let agent = || text("agent").map(|name| Resource::Agent(name.to_owned()));
+    let member = || text("member").map(|name| Resource::Member(name.to_owned()));
+    let device = || text("device").and_then(|name| device(state, name));
+    known.or_else(agent).or_else(member).or_else(device).unwrap_or(Resource::Org)
 }
 
 /// The device here. Where the org does not list it, not yet or no more, it is still that of whoever sits at it.

@@ -8,6 +8,7 @@ use domain::{
     run::{Order, RunnerEvent},
 };
 use futures::StreamExt;
+use identity::Secret;
 use proto::run::{
     Beat, Event, Hello, HostMessage, Reply, RunnerMessage, SignRequest, Signature, Welcome, host_message, run_client::RunClient,
     runner_message,
@@ -30,7 +31,7 @@ pub struct Address {
     /// Our run.
     pub run: RunId,
     /// The run's secret.
-    pub token: String,
+    pub token: Secret,
     /// The file that holds it. Gone with the run's folder, once the host has ended the run.
     pub token_file: PathBuf,
 }
@@ -50,7 +51,7 @@ impl Address {
     /// A request with the metadata of this run.
     pub fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        for (name, value) in [("meshwork-run", self.run.as_str()), ("meshwork-token", &self.token)] {
+        for (name, value) in [("meshwork-run", self.run.as_str()), ("meshwork-token", self.token.expose())] {
             if let Ok(value) = MetadataValue::try_from(value) {
                 request.metadata_mut().insert(name, value);
             }
@@ -282,9 +283,10 @@ mod tests {
         let address = Address {
             socket: "nowhere".into(),
             run: "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}")),
-            token: String::new(),
+            token: Secret::from("mw-run-secret"),
             token_file: "nowhere".into(),
         };
+        assert!(!format!("{address:?}").contains("mw-run"), "the secret is not for the log");
         let (wanted, mut receiver) = mpsc::channel(64);
         let (room, wake) = (Notify::new(), Notify::new());
         let link = Link { shared: Arc::new(Shared { address, key: [0; 32], buffer: Mutex::default(), room, wake, wanted }) };

@@ -61,7 +61,7 @@ struct Job {
 pub async fn run(start: Start) -> Result<(), Problem> {
     let token = std::fs::read_to_string(&start.token_file).map_err(|e| crate::data_dir::storage(&start.token_file, &e))?;
     let key = Arc::new(Key::generate()?);
-    let address = Address { socket: start.socket, run: start.run, token, token_file: start.token_file };
+    let address = Address { socket: start.socket, run: start.run, token: token.into(), token_file: start.token_file };
     let (link, wanted, welcome) = Link::start(address.clone(), key.public());
     // While the host lays the worktree. What keeps this machine from having sandboxes is said when one is wanted.
     let prepared = tokio::spawn(sandbox::prepare());

@@ -1,6 +1,6 @@
 //! The sandboxes of a run: the engine's, and those of its checks. They are frozen, thawed and killed together.
 
-use domain::Problem;
+use domain::{Kind, Problem};
 use sandbox::Sandbox;
 use std::{
     sync::{
@@ -45,7 +45,7 @@ impl Sandboxes {
     /// Adds one; when the run is frozen it is frozen at once.
     pub(super) async fn add(&self, sandbox: Arc<Sandbox>) -> Result<(), Problem> {
         self.alive.lock().unwrap_or_else(PoisonError::into_inner).push(sandbox.clone());
-        if *self.frozen.borrow() { sandbox.freeze().await } else { Ok(()) }
+        if *self.frozen.borrow() { unless_ended(sandbox.freeze().await) } else { Ok(()) }
     }
 
     /// Forgets one that ended.
@@ -53,22 +53,28 @@ impl Sandboxes {
         self.alive.lock().unwrap_or_else(PoisonError::into_inner).retain(|s| !Arc::ptr_eq(s, sandbox));
     }
 
-    /// Freezes all.
+    /// Freezes all, or none: where one cannot be frozen, all go on.
     pub(super) async fn freeze(&self) -> Result<(), Problem> {
         self.frozen.send_replace(true);
         for sandbox in self.all() {
-            sandbox.freeze().await?;
+            if let Err(problem) = unless_ended(sandbox.freeze().await) {
+                if let Err(also) = self.thaw().await {
+                    tracing::warn!(problem = %also, "a sandbox could not be thawed again");
+                }
+                return Err(problem);
+            }
         }
         Ok(())
     }
 
-    /// Lets all go on.
+    /// Lets all go on. Also where one cannot be thawed the run's time counts again: others of it may work.
     pub(super) async fn thaw(&self) -> Result<(), Problem> {
+        let mut done = Ok(());
         for sandbox in self.all() {
-            sandbox.thaw().await?;
+            done = done.and(unless_ended(sandbox.thaw().await));
         }
         self.frozen.send_replace(false);
-        Ok(())
+        done
     }
 
     /// Notes that checks run.
@@ -94,6 +100,11 @@ impl Sandboxes {
         }
         self.alive.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
+}
+
+/// What has ended needs neither: a plain command's sandbox is kept here while its work is checked.
+fn unless_ended(outcome: Result<(), Problem>) -> Result<(), Problem> {
+    outcome.or_else(|problem| if problem.kind == Kind::Conflict { Ok(()) } else { Err(problem) })
 }
 
 /// Returns after this much time in which the run was not frozen.

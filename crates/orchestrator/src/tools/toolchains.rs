@@ -23,7 +23,7 @@ pub(super) fn shown(asked: &[String]) -> (Vec<PathBuf>, Vec<String>) {
     }
     for text in asked {
         match fs::canonicalize(text.replacen('~', &home, 1)) {
-            Ok(path) if !sandbox::can_show(&path) => left_out.push(format!("The toolchain {text} is left out: the sandbox has something of its own there.")),
+            Ok(path) if !sandbox::can_show(&path) => left_out.push(format!("The toolchain {text} is left out: the sandbox has something of its own there, or hides what is there.")),
             Ok(path) if allowed(&path, &home) => shown.push(path),
             Ok(_) => left_out.push(format!(
                 "The toolchain {text} is left out: it may hold more than programs. Folders below /opt and /usr/local are shown, and of a home {}.",

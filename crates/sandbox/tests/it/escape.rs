@@ -212,6 +212,13 @@ async fn attempts_at_the_kernel_are_refused_and_told() {
          try: os.chmod('tool',0o4755); print('setuid file')\n\
          except OSError: pass\n\
          os.chmod('tool',0o755)\n\
+         attempt('open of a setuid file',libc.open(b'made',os.O_CREAT|os.O_WRONLY,0o4755))\n\
+         attempt('a nameless setuid file',libc.open(b'.',os.O_TMPFILE|os.O_RDWR,0o4755))\n\
+         attempt('creat of a setgid file',libc.creat(b'made',0o2755))\n\
+         attempt('mknod of a setuid file',libc.mknod(b'made',0o104755,0))\n\
+         attempt('openat2',libc.syscall(437,-100,b'tool',ctypes.create_string_buffer(24),24))\n\
+         os.close(os.open('plain',os.O_CREAT|os.O_WRONLY,0o755))\n\
+         os.mkfifo('pipe',0o644)\n\
          print('end')";
     let got = run(place.python(script)).await;
     assert_eq!(got.out, "end\n", "{got:?}");
@@ -223,11 +230,13 @@ async fn attempts_at_the_kernel_are_refused_and_told() {
         "reboot the machine",
         "set the clock",
         "type into a terminal",
-        "make a file that runs as its owner",
+        "make a file that runs as its owner or group",
     ] {
         assert!(got.told(&format!("” tried to {attempt}; it was refused.")), "{attempt}: {got:?}");
     }
     assert_eq!(std::fs::metadata(place.path("work/tool")).unwrap().mode() & 0o7000, 0);
+    assert!(!place.path("work/made").exists());
+    assert!(place.path("work/plain").is_file());
 }
 
 #[tokio::test]

@@ -92,8 +92,7 @@ async fn one_file_cannot_be_larger_than_the_limit() {
 #[tokio::test]
 async fn processor_time_is_bounded() {
     if !here() || !sandbox::limits_in_force().contains("cpu,") {
-        println!("skipped: processor time is not limited here");
-        return;
+        return testkit::skip("sandbox: processor time", "it is not limited here");
     }
     let place = Place::new();
     let mut spec = place.python("import time\ne=time.time()+2\nwhile time.time()<e: pass\nprint(time.process_time())");

@@ -42,7 +42,7 @@ impl Outcome {
 pub(crate) fn here() -> bool {
     let found = ["/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap"].iter().any(|p| Path::new(p).exists());
     if !found {
-        println!("skipped: bubblewrap is not installed");
+        testkit::skip("sandbox", "bubblewrap is not installed");
     }
     found
 }

@@ -35,7 +35,7 @@ fn as_nobody(place: &Place, how: &str, script: &str) -> Command {
 fn can_change_user() -> bool {
     let root = rustix_is_root();
     if !root {
-        println!("skipped: only root can become another user; the other tests run as an ordinary user here");
+        testkit::skip("sandbox: other users", "only root can become another user; the other tests run as an ordinary user here");
     }
     root && here()
 }
@@ -56,8 +56,7 @@ fn an_ordinary_user_without_groups_is_bounded_by_rlimits_and_a_watchdog() {
     let run = |script: &str| out(&as_nobody(&place_of_nobody(), "run", script).output().unwrap());
     let honest = run("id -u; echo x > f && cat f; cat /etc/shadow 2>/dev/null; unshare -r id 2>/dev/null; echo end");
     if honest.contains("cgroup v") {
-        println!("skipped: ordinary users have control groups here");
-        return;
+        return testkit::skip("sandbox: an ordinary user without groups", "ordinary users have control groups here");
     }
     assert!(honest.starts_with("limits rlimits and a watchdog"), "{honest}");
     assert!(honest.contains("out 1000\nout x\nout end\n") && honest.contains("tried to make or enter a namespace"), "{honest}");

@@ -10,7 +10,7 @@ use crate::{
     quotas,
 };
 use bytes::Bytes;
-use domain::{Kind, Problem, event::Body, manifest::Network, run::Reason};
+use domain::{Kind, Problem, event::Body, manifest::Network, run::Reason, usage::ModelCall};
 use http::{Request, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
@@ -38,8 +38,8 @@ impl Line {
             let org = recording.upgrade();
             Box::pin(async move {
                 let org = org.ok_or_else(|| Problem::unavailable("The orchestrator is closing."))?;
-                let body =
-                    Body::CommandModelCalled { model: call.model, status: call.status, usage: call.usage, duration_ms: call.duration_ms };
+                let Call { model, status, usage, duration_ms, .. } = call;
+                let body = Body::CommandModelCalled(ModelCall { model, status, usage, duration_ms });
                 org.record(&org.device, vec![body]).await
             }) as futures::future::BoxFuture<'static, Result<(), Problem>>
         };

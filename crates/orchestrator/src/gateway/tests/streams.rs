@@ -4,7 +4,7 @@ use super::{
     harness::{Bench, KEY, parts, post, until},
     upstream::{Upstream, events, fed, once},
 };
-use crate::gateway::Patience;
+use crate::gateway::{Patience, limits};
 use bytes::Bytes;
 use domain::{agent::ModelApi, money::Money, run::Reason, usage::Usage};
 use futures::StreamExt as _;
@@ -149,7 +149,8 @@ async fn a_stream_that_stops_in_its_middle_is_counted_as_far_as_known_and_breaks
         drop(feed);
         assert!(body.frame().await.unwrap().is_err(), "the engine must not take it for a whole answer");
         let call = &bench.journaled(1).await[0];
-        assert_eq!(call.usage, Usage { calls: 1, input_tokens: 100, cached_tokens: 40, output_tokens: 1, ..call.usage });
+        let output_tokens = begin.len() as u64 / limits::BYTES_PER_TOKEN;
+        assert_eq!(call.usage, Usage { calls: 1, input_tokens: 100, cached_tokens: 40, output_tokens, ..call.usage });
         let Some(Reason::ModelFailed { message }) = bench.route.last_failure() else { panic!() };
         assert!(message.contains("broke off"), "{message}");
     }
@@ -215,6 +216,25 @@ async fn an_engine_that_leaves_in_mid_stream_is_counted_and_the_provider_is_let_
     drop(body);
     assert_eq!(bench.journaled(1).await[0].usage.input_tokens, 100);
     until(|| feed.is_closed() || feed.send(Ok(Bytes::from_static(b": more\n\n"))).is_err()).await;
+}
+
+#[tokio::test]
+async fn an_engine_that_leaves_before_the_figures_is_counted_by_what_went_through() {
+    for (api, path, text) in forms() {
+        let (feed, response) = fed();
+        let upstream = Upstream::start(once(response)).await;
+        let bench = Bench::new(api, &upstream);
+        let said = "x".repeat(4_000);
+        let mut body = bench.send(post(path, &format!(r#"{{"stream":true,"said":"{said}"}}"#))).await.into_body();
+        let first = text.split_inclusive("\n\n").next().unwrap();
+        feed.send(Ok(Bytes::from(first))).unwrap();
+        body.frame().await.unwrap().unwrap();
+        drop(body);
+        let used = bench.journaled(1).await[0].usage;
+        let least = if matches!(api, ModelApi::Responses | ModelApi::Chat) { 1_000 } else { 100 };
+        assert!((least..1_100).contains(&used.input_tokens), "{api:?}: {used:?}");
+        assert!(used.output_tokens >= first.len() as u64 / limits::BYTES_PER_TOKEN, "{api:?}: {used:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,78 @@
+//! Stop orders: what an owner halts is frozen on every device, with its work saved, until the order is lifted.
+
+use crate::{
+    support::{PASSES, acp_agent, acp_project, beat, text, work},
+    two::{BOBS, Two},
+};
+use serde_json::{Value, json};
+use std::{fs, time::Duration};
+use tokio::time::Instant;
+
+fn halted(seen: &Value) -> bool {
+    seen["reason"]["code"] == "halted" && seen["paused"] == true && seen["checkpoint"].is_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_is_halted_everywhere_and_goes_on_when_the_order_is_lifted() {
+    let two = Two::start().await;
+    acp_project(&two.ada, "halted", PASSES).await;
+    acp_agent(&two.ada, "beat", &[]).await;
+    two.share().await;
+    let run = two.start_task("T001", "beat").await;
+    two.ada.in_state(&run, "working").await;
+    beat(&two.bob, &run).await;
+
+    let stop = two.ada.ok(&["stop", "order", "--agent", "beat", "--why", "It deletes tests."]).await;
+    let given = Instant::now();
+    two.bob.until_run(&run, "it is frozen at Bob's", |seen| seen["reason"]["code"] == "halted" && seen["paused"] == true).await;
+    assert!(given.elapsed() < Duration::from_secs(5), "{:?}", given.elapsed());
+    two.bob.until_run(&run, "its work is saved", halted).await;
+    let frozen = beat(&two.bob, &run).await;
+    let seen = two.ada.until_run(&run, "Ada sees why", |seen| seen["reason"]["code"] == "halted").await;
+    assert_eq!(seen["reason"]["why"], "It deletes tests.");
+    // Another run of it does not begin.
+    let second = text(&two.ada.ok(&["task", "run", "T002", "--agent", "beat"]).await["runs"][0]["id"]);
+    two.ada.until_run(&second, "it waits", |seen| seen["state"] == "queued" && seen["reason"]["code"] == "halted").await;
+    // Bob, who may not give such an order, does not lift it either; and his device remembers it.
+    two.bob.refused(&["stop", "lift", &text(&stop["order"]["id"])], 3).await;
+    assert_eq!(two.bob.ok(&["stop", "list"]).await[0]["order"]["why"], "It deletes tests.");
+    assert_eq!(beat(&two.bob, &run).await, frozen, "nothing of it computes");
+
+    two.ada.ok(&["stop", "lift", &text(&stop["order"]["id"])]).await;
+    let look = || async { if beat(&two.bob, &run).await > frozen { Ok(()) } else { Err(json!(frozen)) } };
+    two.ada.until("it goes on", look).await;
+    fs::write(work(&two.bob, &run).join("go"), "").unwrap();
+    assert_eq!(two.ada.ended(&run).await["state"], "done", "{}", two.bob.log());
+    two.ada.in_state(&second, "working").await;
+    two.ada.ok(&["run", "stop", &second]).await;
+    two.ada.ended(&second).await;
+    for up in [&two.ada, &two.bob] {
+        assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_halted_device_changes_nothing_and_hears_of_the_end_also_after_a_restart() {
+    let mut two = Two::start().await;
+    acp_project(&two.ada, "device", PASSES).await;
+    acp_agent(&two.ada, "beat", &[]).await;
+    two.share().await;
+    let run = two.start_task("T001", "beat").await;
+    two.ada.in_state(&run, "working").await;
+    beat(&two.bob, &run).await;
+    // While Bob's device is down it is ordered; it hears of it when it is back, and does not go on before.
+    two.bob.kill().await;
+    let stop = two.ada.ok(&["stop", "order", "--device", BOBS, "--why", "It was lost."]).await;
+    two.bob.begin().await;
+    two.bob.until_run(&run, "it is frozen", halted).await;
+    let problem = two.bob.refused(&["task", "run", "T002", "--agent", "beat"], 3).await;
+    assert!(problem["why"].as_str().unwrap().contains("It was lost."), "{problem}");
+    // Known there by itself, without anybody's help.
+    two.bob.kill().await;
+    two.bob.begin().await;
+    two.bob.until_run(&run, "it is frozen still", halted).await;
+    two.ada.ok(&["stop", "lift", &text(&stop["order"]["id"])]).await;
+    two.bob.until_run(&run, "it goes on", |seen| seen["state"] == "working" && seen["paused"] == false).await;
+    fs::write(work(&two.bob, &run).join("go"), "").unwrap();
+    assert_eq!(two.ada.ended(&run).await["state"], "done", "{}", two.bob.log());
+}

@@ -1,0 +1,58 @@
+//! Stop orders between devices: carried over, and who is halted by one is cut off.
+
+use super::client;
+use crate::{limits, org::Org, stops};
+use domain::{Did, Kind, Problem, event::kind, run::Run};
+use identity::certificate::Subject;
+use mesh::{VERSION, problem};
+use proto::mesh::StopRequest;
+use std::sync::Arc;
+
+/// Brings a device the signed envelope of a stop order, or of its lifting.
+///
+/// # Errors
+/// When it cannot be reached, or refuses.
+pub(crate) async fn tell_stop(org: &Arc<Org>, device: &Did, envelope_json: Vec<u8>) -> Result<(), Problem> {
+    let mut client = client(org, device)?;
+    match tokio::time::timeout(limits::PROBE_WAIT, client.stop(StopRequest { version: VERSION, envelope_json })).await {
+        Ok(done) => done.map(drop).map_err(|refused| problem(&refused)),
+        Err(_) => Err(Problem::new(Kind::Timeout, "The device did not answer in time.")),
+    }
+}
+
+/// Cuts the connections of devices and runs that stop orders halt.
+pub(crate) fn cut_halted(org: &Org) {
+    let stays = |subject: &Subject| match subject {
+        Subject::Device { did, .. } => stops::halted_device(org, did).is_none(),
+        Subject::Run { run, .. } => {
+            let run: Option<Run> = org.store.get(kind::RUN, run.as_str()).ok().flatten();
+            run.is_none_or(|run| stops::halting(org, &run).is_none())
+        }
+    };
+    let cut = org.remote.network.connections().cut_unless(stays);
+    if cut > 0 {
+        tracing::warn!(cut, "connections were cut because of a stop order");
+    }
+}
+
+/// Refuses a device that a stop order halts.
+///
+/// # Errors
+/// When one does.
+pub(super) fn refuse_device(org: &Org, did: &Did) -> Result<(), Problem> {
+    stops::halted_device(org, did).map_or(Ok(()), |stop| Err(halted(&stop)))
+}
+
+/// Refuses a run that a stop order halts: it waits until that is lifted.
+///
+/// # Errors
+/// When one does.
+pub(super) fn refuse_run(org: &Org, run: &Run) -> Result<(), Problem> {
+    stops::halting(org, run).map_or(Ok(()), |stop| Err(halted(&stop)))
+}
+
+fn halted(stop: &domain::stop::Stop) -> Problem {
+    Problem::unavailable(format!("A stop order halts {}.", stop.order.scope.text()))
+        .because(stops::why(stop))
+        .next("It goes on when the order is lifted: meshwork stop list.")
+}
