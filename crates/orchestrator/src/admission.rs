@@ -4,6 +4,7 @@ use crate::{
     clock, limits,
     org::Org,
     rights::{self, Rights},
+    stops,
 };
 use domain::{
     Did, Problem, Timestamp,

@@ -1190,6 +1190,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stop/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List stop orders, the newest first. */
+        get: operations["stop_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stop/order": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Halt an agent, a member, a device or the whole org everywhere, until that is lifted. */
+        post: operations["stop_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stop/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lift a stop order: what it halted goes on. */
+        post: operations["stop_lift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/token/create": {
         parameters: {
             query?: never;
@@ -2387,6 +2438,15 @@ export interface components {
             code: "waits_for_gateway";
             /** @description The requester's device. */
             device: components["schemas"]["Did"];
+        } | {
+            /** @constant */
+            code: "halted";
+            /** @description Who gave the order. */
+            by: components["schemas"]["Did"];
+            /** @description What it halts, in words. */
+            what: string;
+            /** @description Why, in words of who gave it. */
+            why: string;
         } | {
             /** @constant */
             code: "refused";
@@ -3645,6 +3705,63 @@ export interface components {
              */
             percent: number;
         };
+        /** @description An order, as a device knows it. */
+        Stop: {
+            /** @description The order. */
+            order: components["schemas"]["Order"];
+            /** @description The member's key that signed it. */
+            by: components["schemas"]["Did"];
+            /** @description The blob that holds the signed envelope which counts now: of the order, or of its lifting. */
+            envelope: components["schemas"]["Hash"];
+            /** @description The member's key that lifted it, once it is. */
+            lifted_by?: components["schemas"]["Did"] | null;
+            /** @description When it was lifted. */
+            lifted_at?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description What is signed: an order, or that it is lifted. */
+        Order: {
+            /**
+             * Format: uint16
+             * @description The format's version.
+             */
+            version: number;
+            /** @description The order's id: a ULID. Its lifting has the same. */
+            id: string;
+            /** @description The org. */
+            org: components["schemas"]["OrgName"];
+            /** @description What it halts. */
+            scope: components["schemas"]["Scope"];
+            /** @description Why, in words of who gave it. */
+            why: string;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Whether this lifts it. */
+            lifts: boolean;
+        };
+        /** @description What an order halts. */
+        Scope: {
+            /** @constant */
+            what: "agent";
+            /** @description Its name. */
+            name: components["schemas"]["AgentName"];
+        } | {
+            /** @constant */
+            what: "member";
+            /** @description Their name when it was ordered. */
+            name: string;
+            /** @description Their keys then: these are what counts. */
+            keys: components["schemas"]["Did"][];
+        } | {
+            /** @constant */
+            what: "device";
+            /** @description Its name when it was ordered. */
+            name: string;
+            /** @description Its key: that is what counts. */
+            device: components["schemas"]["Did"];
+        } | {
+            /** @constant */
+            what: "org";
+        };
         Created: {
             /** @description Its public id. */
             id: string;
@@ -3659,7 +3776,7 @@ export interface components {
             created: components["schemas"]["Timestamp"];
             expires: components["schemas"]["Timestamp"] | null;
         };
-        Shown5: {
+        Shown6: {
             /** @description The commit of the org repository. */
             commit: components["schemas"]["Oid"];
             files: components["schemas"]["File"][];
@@ -3693,7 +3810,7 @@ export interface components {
         May: {
             /** @description A member's or a role's name. */
             who: string;
-            /** @description What they may in the org as a whole. */
+            /** @description What they may in the org as a whole, and with the device here. */
             permissions: components["schemas"]["Permission"][];
         };
         /** @description Whether somebody may, and why. */
@@ -3807,7 +3924,7 @@ export interface components {
             why: string;
         };
         /** @description The webhook; its address is not shown, since whoever has it can post there. */
-        Shown6: {
+        Shown7: {
             /** @description The address's host; nothing where none is set. */
             host: string | null;
             /** @description How the last delivery since the start went. */
@@ -3927,6 +4044,15 @@ export interface components {
             device: components["schemas"]["Did"];
             /** @description How. */
             state: components["schemas"]["JoinerState"];
+        } | {
+            /** @constant */
+            type: "stop_ordered";
+            /** @description What was signed. */
+            order: components["schemas"]["Order"];
+            /** @description The member's key that signed. */
+            by: components["schemas"]["Did"];
+            /** @description The blob that holds the signed envelope. */
+            envelope: components["schemas"]["Hash"];
         } | {
             /** @constant */
             type: "project_added";
@@ -4312,24 +4438,7 @@ export interface components {
             type: "command_model_set";
             /** @description The model and its budget. Never a key. */
             settings: components["schemas"]["Settings"];
-        } | {
-            /** @constant */
-            type: "command_model_called";
-            /** @description The model. */
-            model: string;
-            /**
-             * Format: uint16
-             * @description The provider's HTTP status.
-             */
-            status: number;
-            /** @description What it used. */
-            usage: components["schemas"]["Usage"];
-            /**
-             * Format: uint64
-             * @description How long it took.
-             */
-            duration_ms: number;
-        } | {
+        } | components["schemas"]["ModelCall"] | {
             /** @constant */
             type: "backed_up";
         } | {
@@ -4499,6 +4608,11 @@ export interface components {
             message: string;
         } | {
             /** @constant */
+            code: "halted";
+            /** @description Which, and why. */
+            message: string;
+        } | {
+            /** @constant */
             code: "engine";
             /** @description Which. */
             engine: string;
@@ -4533,6 +4647,23 @@ export interface components {
             model?: components["schemas"]["Model"] | null;
             /** @description What it may use in a day (UTC). */
             budget: components["schemas"]["Budget"];
+        };
+        /** @description One call of a model, without its content. */
+        ModelCall: {
+            /** @description The model. */
+            model: string;
+            /**
+             * Format: uint16
+             * @description The provider's HTTP status.
+             */
+            status: number;
+            /** @description What it used, from the provider's own usage fields; calls that give none count as none. */
+            usage: components["schemas"]["Usage"];
+            /**
+             * Format: uint64
+             * @description How long it took.
+             */
+            duration_ms: number;
         };
         /** @description What a search found, newest first. */
         Finds: {
@@ -4832,7 +4963,7 @@ export interface components {
             undo: string | null;
         };
         /** @description The settings as they are shown. */
-        Shown7: {
+        Shown8: {
             /** @description The model; none where there is none. */
             model: components["schemas"]["Model"] | null;
             /** @description What it may use in a day (UTC). */
@@ -7114,6 +7245,103 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    stop_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stop"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    stop_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description An agent's runs.
+                     * @default null
+                     */
+                    agent?: string | null;
+                    /**
+                     * @description A member's runs, by name.
+                     * @default null
+                     */
+                    member?: string | null;
+                    /**
+                     * @description A device, by name: what it executes and what it asks for.
+                     * @default null
+                     */
+                    device?: string | null;
+                    /**
+                     * @description The whole org.
+                     * @default false
+                     */
+                    org?: boolean;
+                    /** @description Why: everybody who waits is shown it. */
+                    why: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stop"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    stop_lift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The order's id, or its beginning. */
+                    id: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     token_create: {
         parameters: {
             query?: never;
@@ -7217,7 +7445,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Shown5"];
+                    "application/json": components["schemas"]["Shown6"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -7304,7 +7532,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Done"];
+                    "application/json": components["schemas"]["Outcome"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -7349,7 +7577,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Shown6"];
+                    "application/json": components["schemas"]["Shown7"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -7825,7 +8053,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Shown7"];
+                    "application/json": components["schemas"]["Shown8"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -1,8 +1,6 @@
 //! Steering runs: messages, pause, stop, answers; and what ends one by itself.
 
-use crate::support::{
-    PASSES, acp_agent, acp_project, beat, command_agent, events_of, have_engine, machine, project, published, text, work,
-};
+use crate::support::{PASSES, acp_agent, acp_project, beat, command_agent, events_of, have_engine, machine, published, text, work};
 use serde_json::json;
 use std::fs;
 use testkit::{Repository, model::ScriptedModel, random_name};
