@@ -488,7 +488,11 @@ pub enum Body {
         settings: crate::command::Settings,
     },
     /// The command bar's model was called through the gateway. Never its content.
-    CommandModelCalled(ModelCall),
+    CommandModelCalled {
+        /// The call.
+        #[serde(flatten)]
+        call: ModelCall,
+    },
     /// Keys and journal were saved.
     BackedUp,
     /// A backup was taken up: the journal goes on as a new incarnation.
