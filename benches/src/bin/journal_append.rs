@@ -204,7 +204,7 @@ fn change(device: &Did, writer: u64) -> Event {
 
 fn called(number: u64) -> Body {
     let call = ModelCall { model: "example-large".into(), status: 200, usage: usage(), duration_ms: 1200 };
-    Body::ModelCalled { run: run(number), call, content: vec![] }
+    Body::ModelCalled { run: run(number), call, content: vec![], standby: None }
 }
 
 fn usage() -> Usage {

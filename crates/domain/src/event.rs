@@ -12,4 +12,4 @@ mod projection;
 
 pub use body::Body;
 pub use fact::{Event, Told, VERSION};
-pub use projection::{Before, Projected, project, spent_id};
+pub use projection::{Before, Projected, project, spent_by_run, spent_id};

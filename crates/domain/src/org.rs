@@ -28,8 +28,18 @@ pub struct Member {
     pub name: String,
     /// Their roles.
     pub roles: Vec<Role>,
+    /// The device of theirs, by its key, through which their runs elsewhere reach a model while the device that asked for them is away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby: Option<Did>,
     /// Their keys, one per device.
     pub keys: Vec<MemberKey>,
+}
+
+impl Member {
+    /// Whether the member has a key on a device.
+    pub fn has_key_on(&self, device: &Did) -> bool {
+        self.keys.iter().any(|key| key.device == *device)
+    }
 }
 
 /// One key of a member.

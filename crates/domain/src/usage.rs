@@ -1,6 +1,6 @@
 //! What a run used of a model, and what it may use.
 
-use crate::money::Money;
+use crate::{AgentName, Did, money::Money};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,16 @@ pub struct ModelCall {
     pub usage: Usage,
     /// How long it took.
     pub duration_ms: u64,
+}
+
+/// For whom a call of a run was made of which the journal says nothing else: at a standby device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ForWhom {
+    /// The member, by their key on the device that made the call.
+    pub member: Did,
+    /// The agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentName>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // As serde wants it.

@@ -32,6 +32,9 @@ pub struct Delegation {
     pub member: Did,
     /// The requester's device, which signs.
     pub device: Did,
+    /// The device that executes it, where that is another: the one that a standby device answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executor: Option<Did>,
     /// What it acts for.
     pub purpose: Purpose,
     /// The manifest that the run executes.
@@ -99,7 +102,7 @@ pub enum Scope {
 }
 
 impl Delegation {
-    /// Lets `key` do the work of a manifest, with just the scopes that this work needs.
+    /// Lets `key` do the work of a manifest, with just the scopes that this work needs, on the requester's own device.
     pub fn of(manifest: &Manifest, hash: Hash, key: Did, from: Timestamp, until: Timestamp) -> Self {
         let purpose = Purpose::of(&manifest.work);
         Self {
@@ -109,6 +112,7 @@ impl Delegation {
             key,
             member: manifest.member.clone(),
             device: manifest.requester.clone(),
+            executor: None,
             scopes: purpose.scopes(),
             purpose,
             manifest: hash,

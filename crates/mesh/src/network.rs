@@ -85,7 +85,7 @@ impl Network {
         Ok(MeshClient::new(channel))
     }
 
-    /// The way of a run that this device executes to its requester's gateway.
+    /// The way of a run that this device executes to a gateway: its requester's, or that of the standby device.
     pub fn run(self: &Arc<Self>, run: &RunId, requester: &Did, addresses: Vec<String>) -> RunChannel {
         let own = Own::run(self.org.clone(), run.clone(), self.device.clone(), self.sign.clone(), self.clock.clone());
         RunChannel { network: self.clone(), own, requester: requester.clone(), addresses, now: Mutex::default() }

@@ -12,9 +12,11 @@ use domain::{
     event::{Body, Event, kind},
     lease::{Admission, Lease},
     manifest::{Class, Manifest, Work},
+    org::Member,
     placement::{self, Refusal},
     run::{Run, RunState},
 };
+use forge::OrgState;
 use identity::envelope::{self, Envelope};
 use policy::{Principal, Resource};
 use std::sync::Arc;
@@ -41,8 +43,7 @@ async fn verify(org: &Arc<Org>, envelope: &Envelope) -> Result<Manifest, Refusal
     if manifest.org != org.name {
         return Err(Refusal::NotAllowed { message: format!("It is for the org {}, this device belongs to {}.", manifest.org, org.name) });
     }
-    let member = state.members.values().find(|m| m.keys.iter().any(|k| k.did == manifest.member && k.device == manifest.requester));
-    let Some(member) = member else {
+    let Some(member) = asking(state, &manifest) else {
         return Err(Refusal::NotAllowed { message: "The org lists no such member with a key on that device.".into() });
     };
     allowed(org, &rights, member, &manifest).map_err(|why| Refusal::NotAllowed { message: why })?;
@@ -52,27 +53,36 @@ async fn verify(org: &Arc<Org>, envelope: &Envelope) -> Result<Manifest, Refusal
     Ok(manifest)
 }
 
+/// The member for whom a manifest asks: with a key on the device that signed it.
+pub(crate) fn asking<'a>(state: &'a OrgState, manifest: &Manifest) -> Option<&'a Member> {
+    state.members.values().find(|m| m.keys.iter().any(|k| k.did == manifest.member && k.device == manifest.requester))
+}
+
 /// What the org's policy says to this work: whether its member may have it done, and on this device, and its agent may do it.
-fn allowed(org: &Org, rights: &Rights, member: &domain::org::Member, manifest: &Manifest) -> Result<(), String> {
-    let project = manifest.work.project().to_string();
-    let mut asked = vec![("The member", rights::person(member), "device.schedule", rights::here(org, &rights.state))];
-    match &manifest.work {
-        Work::Task { task, agent, .. } => {
-            let listed = rights.state.agents.values().find(|known| known.name == *agent);
-            let answers = listed.and_then(|known| rights.state.member_of(&known.answers)).map_or_else(String::new, |m| m.name.clone());
-            let resource = Resource::Task(task.task.to_string(), project);
-            asked.push(("The member", rights::person(member), "task.run", resource.clone()));
-            asked.push(("The agent", Principal::Agent { name: agent.to_string(), answers }, "task.show", resource));
-        }
-        Work::Checks { .. } => asked.push(("The member", rights::person(member), "task.run", Resource::Project(project))),
+fn allowed(org: &Org, rights: &Rights, member: &Member, manifest: &Manifest) -> Result<(), String> {
+    may(rights, "The member", &rights::person(member), "device.schedule", &rights::here(org, &rights.state))?;
+    work_allowed(rights, member, manifest)
+}
+
+/// The same, wherever it is done.
+pub(crate) fn work_allowed(rights: &Rights, member: &Member, manifest: &Manifest) -> Result<(), String> {
+    let (project, person) = (manifest.work.project().to_string(), rights::person(member));
+    let Work::Task { task, agent, .. } = &manifest.work else {
+        return may(rights, "The member", &person, "task.run", &Resource::Project(project));
+    };
+    let listed = rights.state.agents.values().find(|known| known.name == *agent);
+    let answers = listed.and_then(|known| rights.state.member_of(&known.answers)).map_or_else(String::new, |m| m.name.clone());
+    let resource = Resource::Task(task.task.to_string(), project);
+    may(rights, "The member", &person, "task.run", &resource)?;
+    may(rights, "The agent", &Principal::Agent { name: agent.to_string(), answers }, "task.show", &resource)
+}
+
+fn may(rights: &Rights, who: &str, principal: &Principal, action: &str, resource: &Resource) -> Result<(), String> {
+    let decided = rights.decide(principal, action, resource).map_err(|problem| problem.to_string())?;
+    if decided.allowed {
+        return Ok(());
     }
-    for (who, principal, action, resource) in asked {
-        let decided = rights.decide(&principal, action, &resource).map_err(|problem| problem.to_string())?;
-        if !decided.allowed {
-            return Err(format!("{who} may not by the org's policy ({action}): {}", decided.why));
-        }
-    }
-    Ok(())
+    Err(format!("{who} may not by the org's policy ({action}): {}", decided.why))
 }
 
 /// Looks for room and takes it, atomically: two requests never get the same room.
@@ -154,7 +164,7 @@ fn halted(org: &Org, manifest: &Manifest, now: Timestamp) -> Option<Refusal> {
 }
 
 /// A run that another device asked for, as far as its manifest tells.
-fn foreign(manifest: &Manifest, now: Timestamp) -> Run {
+pub(crate) fn foreign(manifest: &Manifest, now: Timestamp) -> Run {
     let mut run = new_run(
         manifest.run.clone(),
         manifest.class,

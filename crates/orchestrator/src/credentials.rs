@@ -4,7 +4,7 @@ use crate::{
     gateway::{KeySource, Login},
     org::Org,
 };
-use domain::{Kind, Problem, Timestamp, agent::Model};
+use domain::{AgentName, Kind, Problem, ProjectName, Timestamp, agent::Model};
 use identity::{
     Secret,
     vault::{CredentialInfo, CredentialKind},
@@ -35,6 +35,28 @@ pub(crate) fn key_source(
             }
         })
     })
+}
+
+/// Refuses a run for which a credential is not meant.
+///
+/// # Errors
+/// Then.
+pub(crate) fn for_run(info: &CredentialInfo, project: &ProjectName, agent: Option<&AgentName>) -> Result<(), Problem> {
+    if info.allows(project, agent) {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::Forbidden, format!("The credential {} may not be used in this run.", info.name))
+        .next("Its scopes name other projects or agents: meshwork credential list."))
+}
+
+/// Refuses a run whose model cannot be called from here.
+///
+/// # Errors
+/// When the credential that the model asks for is not here, or not meant for this run.
+pub(crate) fn here(org: &Org, model: &Model, project: &ProjectName, agent: Option<&AgentName>) -> Result<(), Problem> {
+    let found = org.vault.get(&model.credential)?;
+    for_run(&found.info, project, agent)?;
+    opens_models(&found.info)
 }
 
 /// What is kept for something else never goes to a model's provider.

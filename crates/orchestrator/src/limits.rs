@@ -220,6 +220,10 @@ pub(crate) const FETCH_TRIES: usize = 4;
 pub(crate) const PATCH_LOOKS: usize = 20;
 /// How long a gateway may be away before a run that needs it is frozen.
 pub(crate) const GATEWAY_GRACE: Duration = Duration::from_secs(2);
+/// How long a standby device that did not take a run's traffic is left alone.
+pub(crate) const STANDBY_PAUSE: Duration = Duration::from_secs(5);
+/// For how many runs at once a device stands in.
+pub(crate) const STANDBY_RUNS_MAX: usize = 256;
 
 /// How many stop orders are remembered, the newest.
 pub(crate) const STOPS_MAX: usize = 1_000;

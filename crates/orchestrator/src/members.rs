@@ -67,7 +67,7 @@ pub fn admit(state: &OrgState, joiner: &Joiner) -> Result<Files, Problem> {
                 return Err(Problem::conflict(format!("The org has a member “{}” already.", knock.name))
                     .next("Decline this one, and ask them to join under another name."));
             }
-            Member { name: knock.name.clone(), roles: vec![*role], keys: vec![key] }
+            Member { name: knock.name.clone(), roles: vec![*role], standby: None, keys: vec![key] }
         }
         Admits::Device { member } => {
             let mut member = member_of(state, member)?.clone();
@@ -107,6 +107,20 @@ pub fn rename_member(state: &OrgState, name: &str, to: &str) -> Result<Files, Pr
         files.push(file(device_path(&device.name), &Device { owner: to.to_owned(), ..device.clone() })?);
     }
     Ok(files)
+}
+
+/// Names the device of a member through which their runs elsewhere reach a model while the one that asked is away; none: no more.
+///
+/// # Errors
+/// When there is no such member or device, or the member has no key on it.
+pub fn set_standby(state: &OrgState, name: &str, device: Option<&str>) -> Result<Files, Problem> {
+    let member = member_of(state, name)?;
+    let standby = device.map(|device| device_of(state, device)).transpose()?.map(|device| device.did.clone());
+    if standby.as_ref().is_some_and(|did| !member.has_key_on(did)) {
+        return Err(Problem::invalid(format!("{} has no key on this device.", domain::shown(name)))
+            .next("A standby device is one of the member's own: meshwork org invite --device lets one more join."));
+    }
+    Ok(vec![file(member_path(name), &Member { standby, ..member.clone() })?])
 }
 
 /// What is to change in a device.
@@ -167,7 +181,9 @@ pub fn remove_device(state: &OrgState, name: &str, how: &Parting) -> Result<File
         let (on_it, rest): (Vec<MemberKey>, _) = member.keys.iter().cloned().partition(|key| key.device == device.did);
         if !on_it.is_empty() {
             gone.extend(on_it.into_iter().map(|key| (key.did, KeyKind::Member)));
-            files.push(file(member_path(&member.name), &Member { keys: rest, ..member.clone() })?);
+            let standby = member.standby.clone().filter(|did| *did != device.did);
+            let left = Member { keys: rest, standby, ..member.clone() };
+            files.push(file(member_path(&member.name), &left)?);
         }
     }
     files.push(parted(state, gone, how)?);

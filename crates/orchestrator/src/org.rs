@@ -147,8 +147,8 @@ impl Org {
                 None => Forge::create(&dir.radicle(), &dir.member(), &member)?,
             };
             let device = Device::new(names::host_name(), forge.device(), &member);
-            let founder =
-                Member { name: member, roles: vec![Role::Owner], keys: vec![MemberKey { did: forge.member(), device: forge.device() }] };
+            let key = MemberKey { did: forge.member(), device: forge.device() };
+            let founder = Member { name: member, roles: vec![Role::Owner], standby: None, keys: vec![key] };
             let org = domain::org::Org { version: domain::org::VERSION, name: name.clone(), threshold: 1 };
             let rid = forge.create_org(&org, &founder, &device)?;
             let state = forge.org_state(&rid)?;

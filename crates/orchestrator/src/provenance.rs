@@ -206,7 +206,7 @@ mod tests {
 
     fn member(name: &str, role: Role, keys: &[u8]) -> (String, Member) {
         let keys = keys.iter().map(|k| MemberKey { did: key(*k), device: key(99) }).collect();
-        (name.into(), Member { name: name.into(), roles: vec![role], keys })
+        (name.into(), Member { name: name.into(), roles: vec![role], standby: None, keys })
     }
 
     /// Ada owns it with the keys 1 and 2, Bo develops with 3, Eve looks on with 4.

@@ -44,8 +44,8 @@ pub fn files() -> BTreeMap<String, String> {
 /// What members may beside their roles. What is not an owner's is a proposal, which counts once owners sign it.
 const EVERYBODY: &str = r#"// What everybody may, whatever their roles. Who is no owner only proposes it: it counts once owners sign it.
 @id("oneself")
-@says("Members may rename themselves.")
-permit (principal is Member, action == Action::"member.rename", resource is Member) when { resource == principal };
+@says("Members may rename themselves, and say which of their devices stands in for the others.")
+permit (principal is Member, action in [Action::"member.rename", Action::"member.standby"], resource is Member) when { resource == principal };
 
 @id("own-devices")
 @says("Members may change, halt and take out their own devices.")

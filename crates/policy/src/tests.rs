@@ -4,7 +4,7 @@ use domain::role::{Permission, Role};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
 
-const ACTIONS: [(&str, Permission, Subject); 20] = [
+const ACTIONS: [(&str, Permission, Subject); 21] = [
     ("project.show", Permission::View, Subject::Project),
     ("task.run", Permission::RunTasks, Subject::Task),
     ("run.stop", Permission::SteerRuns, Subject::Run),
@@ -24,6 +24,7 @@ const ACTIONS: [(&str, Permission, Subject); 20] = [
     ("device.remove", Permission::ManageOrg, Subject::Device),
     ("member.roles", Permission::ManageOrg, Subject::Member),
     ("member.rename", Permission::ManageOrg, Subject::Member),
+    ("member.standby", Permission::ManageOrg, Subject::Member),
     ("member.remove", Permission::ManageOrg, Subject::Member),
 ];
 
@@ -131,6 +132,8 @@ fn members_propose_what_concerns_themselves_and_nothing_of_others() {
     for (action, resource, expected) in [
         ("member.rename", someone("bob"), true),
         ("member.rename", someone("ada"), false),
+        ("member.standby", someone("bob"), true),
+        ("member.standby", someone("ada"), false),
         ("member.roles", someone("bob"), false),
         ("device.change", device("bob"), true),
         ("device.remove", device("ada"), false),

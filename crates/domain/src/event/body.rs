@@ -9,7 +9,7 @@ use crate::{
     role::Role,
     run::{CheckResult, LeftOut, Question, Reason, Run, RunState},
     stop,
-    usage::ModelCall,
+    usage::{ForWhom, ModelCall},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -390,6 +390,9 @@ pub enum Body {
         /// The blobs of the request and the answer, where the org wants them kept.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         content: Vec<Hash>,
+        /// At a standby device, whose journal does not know the run: for whom.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        standby: Option<ForWhom>,
     },
     /// Counting checks ended.
     ChecksEnded {

@@ -18,5 +18,5 @@ pub const JOINER: &str = "joiner";
 pub const STOP: &str = "stop";
 /// The command bar's [`crate::command::Settings`], and its [`crate::usage::Usage`] by [`crate::command::day`].
 pub const COMMAND: &str = "command";
-/// [`crate::usage::Usage`] of a period, by [`crate::event::spent_id`].
+/// [`crate::usage::Usage`] of a period, by [`crate::event::spent_id`]; of a run at a standby device, by [`crate::event::spent_by_run`].
 pub const SPENT: &str = "spent";

@@ -2,7 +2,7 @@
 
 use super::{Body, Event, joining, kind};
 use crate::{
-    Did, Hash, PatchId, Problem, TaskRef,
+    AgentName, Did, Hash, PatchId, Problem, RunId, TaskRef,
     limits::{MESSAGES_KEPT_MAX, PHASES_MAX, QUESTIONS_OPEN_MAX, VIOLATIONS_KEPT_MAX},
     manifest::Class,
     patch::Verdict,
@@ -86,11 +86,15 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
             out.push(put(kind::COMMAND, &day, &before_day.plus(call.usage))?);
             out.extend(spent(before, event, &["org".to_owned()], call.usage)?);
         }
+        Body::ModelCalled { run, call, standby: Some(whom), .. } => {
+            let id = spent_by_run(run);
+            let so_far = read::<Usage>(before, kind::SPENT, &id)?.unwrap_or_default();
+            out.push(put(kind::SPENT, &id, &so_far.plus(call.usage))?);
+            out.extend(spent(before, event, &whose(&whom.member, whom.agent.as_ref()), call.usage)?);
+        }
         Body::ModelCalled { run, call, .. } => {
             if let Some(run) = read::<Run>(before, kind::RUN, run.as_str())? {
-                let agent = run.agent.iter().map(|agent| format!("agent/{agent}"));
-                let whose: Vec<String> = ["org".to_owned(), format!("member/{}", run.member)].into_iter().chain(agent).collect();
-                out.extend(spent(before, event, &whose, call.usage)?);
+                out.extend(spent(before, event, &whose(&run.member, run.agent.as_ref()), call.usage)?);
             }
         }
         _ => {}
@@ -125,6 +129,17 @@ fn stop(before: Before<'_>, order: &Order, by: &Did, envelope: &Hash) -> Result<
 /// The id of what somebody used in a period: `whose` is `org`, `member/<did>` or `agent/<name>`, the period as it is written.
 pub fn spent_id(whose: &str, period: &str) -> String {
     format!("{whose}/{period}")
+}
+
+/// The id of what a run used through this device as its member's standby device, whenever that was.
+pub fn spent_by_run(run: &RunId) -> String {
+    format!("run/{run}")
+}
+
+/// Whose budgets a run's call counts in.
+fn whose(member: &Did, agent: Option<&AgentName>) -> Vec<String> {
+    let agent = agent.map(|agent| format!("agent/{agent}"));
+    ["org".to_owned(), format!("member/{member}")].into_iter().chain(agent).collect()
 }
 
 /// Adds a call to what each used in the day and the month.

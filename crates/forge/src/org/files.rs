@@ -51,6 +51,7 @@ pub(super) fn validate(files: &BTreeMap<String, Vec<u8>>, commit: Option<Oid>) -
         let commit = commit.unwrap_or(zero);
         let state = OrgState { org, members, devices, agents, projects, quotas, revoked, ended, commit, refused: None };
         relations(&state, &mut wrong);
+        standbys(&state, files, &mut wrong);
         quotas::relations(&state, files, &mut wrong);
         if wrong.is_empty() {
             return Ok(state);
@@ -148,6 +149,16 @@ fn relations(state: &OrgState, wrong: &mut Vec<String>) {
         wrong.push("members/: nobody is an owner.".to_owned());
     } else if threshold == 0 || threshold > owners {
         wrong.push(format!("org.toml: the threshold is {threshold}, and there are {owners} owners."));
+    }
+}
+
+/// A member's standby device is one of theirs.
+fn standbys(state: &OrgState, files: &BTreeMap<String, Vec<u8>>, wrong: &mut Vec<String>) {
+    for (name, member) in &state.members {
+        let Some(standby) = member.standby.as_ref().filter(|did| !member.has_key_on(did)) else { continue };
+        let path = format!("members/{name}.toml");
+        let line = files.get(&path).map_or(1, |content| line_of(content, standby.as_str()));
+        wrong.push(format!("{path}, line {line}: the standby device {standby} is none on which this member has a key."));
     }
 }
 

@@ -10,7 +10,7 @@ fn org(device: &Device) -> (Org, Member, OrgDevice) {
     let key = MemberKey { did: device.forge.member(), device: device.forge.device() };
     (
         Org { version: 1, name: "acme".parse().unwrap(), threshold: 1 },
-        Member { name: "ada".into(), roles: vec![Role::Owner], keys: vec![key] },
+        Member { name: "ada".into(), roles: vec![Role::Owner], standby: None, keys: vec![key] },
         OrgDevice::new("laptop", device.forge.device(), "ada"),
     )
 }
@@ -55,11 +55,15 @@ fn changes_that_would_break_the_org_are_refused_with_file_and_line() {
     let head = device.forge.head(&rid).unwrap();
     let stranger = identity::Key::from_seed(&[9; 32]).did();
     let member = |roles: &str| format!("name = \"bob\"\nroles = [{roles}]\nkeys = []\n");
+    let (key, here) = (device.forge.member(), device.forge.device());
+    let standby =
+        format!("name = \"ada\"\nroles = [\"owner\"]\nstandby = \"{stranger}\"\n[[keys]]\ndid = \"{key}\"\ndevice = \"{here}\"\n");
     let table = [
         ("members/bob.toml", Some("name = \"bob\"\nroles = [\"king\"]\nkeys = []\n".to_owned()), "members/bob.toml, line 2"),
         ("members/bob.toml", Some("name = \"bob\"\n\nkeys = [\n".to_owned()), "members/bob.toml, line"),
         ("members/eve.toml", Some(member("")), "name and file must be the same"),
         ("members/bob.toml", Some(format!("{}extra = 1\n", member(""))), "members/bob.toml, line 4"),
+        ("members/ada.toml", Some(standby), "members/ada.toml, line 3: the standby device"),
         ("org.toml", None, "org.toml is missing"),
         ("org.toml", Some("version = 1\nname = \"acme\"\nthreshold = 2\n".to_owned()), "threshold is 2"),
         ("members/ada.toml", None, "is not a member"),

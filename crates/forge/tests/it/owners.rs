@@ -14,7 +14,8 @@ struct Crew {
 }
 
 fn member(name: &str, device: &Device, roles: &[Role]) -> Member {
-    Member { name: name.into(), roles: roles.to_vec(), keys: vec![MemberKey { did: device.forge.member(), device: device.forge.device() }] }
+    let key = MemberKey { did: device.forge.member(), device: device.forge.device() };
+    Member { name: name.into(), roles: roles.to_vec(), standby: None, keys: vec![key] }
 }
 
 fn text(value: &impl serde::Serialize) -> Option<Vec<u8>> {

@@ -90,6 +90,14 @@ pub(crate) enum Org {
         #[arg(long)]
         device: bool,
     },
+    /// Name the device of yours through which your runs elsewhere reach a model while the one that asked for them is away.
+    Standby {
+        /// The device; “none” takes it back.
+        device: String,
+        /// Another member than yourself.
+        #[arg(long)]
+        member: Option<String>,
+    },
     /// Remove a member with their devices, or a device.
     Remove {
         /// The name.

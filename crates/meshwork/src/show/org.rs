@@ -39,7 +39,9 @@ pub(crate) fn org(value: &Value) -> Result<String, Problem> {
     let member = |m: &Member| {
         let roles: Vec<_> = m.roles.iter().map(|r| r.name()).collect();
         let keys: Vec<_> = m.keys.iter().map(|k| k.did.as_str()).collect();
-        vec![cell(clean(&m.name)), cell(roles.join(", ")), cell(keys.join(", "))]
+        let standby = m.standby.as_ref().and_then(|did| devices.iter().find(|d| d.did == *did));
+        let standby = standby.map(|d| clean(&d.name)).unwrap_or_default();
+        vec![cell(clean(&m.name)), cell(roles.join(", ")), cell(standby), cell(keys.join(", "))]
     };
     let device = |d: &Device| {
         let tags: Vec<_> = d.tags.iter().map(|(name, value)| format!("{}={}", clean(name), clean(value))).collect();
@@ -49,7 +51,7 @@ pub(crate) fn org(value: &Value) -> Result<String, Problem> {
         .part("repository", at(value, &["rid"]))
         .part("node", at(value, &["radicle"]))
         .part("RAD_HOME", at(value, &["rad_home"]))
-        .section("Members", table(&["NAME", "ROLES", "KEYS"], &members.iter().map(member).collect::<Vec<_>>()))
+        .section("Members", table(&["NAME", "ROLES", "STANDBY", "KEYS"], &members.iter().map(member).collect::<Vec<_>>()))
         .section("Devices", table(&["NAME", "OWNER", "KEY", "TAGS"], &devices.iter().map(device).collect::<Vec<_>>()));
     let refused = value["refused"].is_object().then(|| {
         format!(

@@ -53,6 +53,14 @@ pub(super) async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome 
         cli::Org::Rename { name, to, device: false } => {
             answer(&client.call("member.rename", json!({"member": name, "name": to})).await?, json, done);
         }
+        cli::Org::Standby { device, member } => {
+            let member = match member {
+                Some(member) => member,
+                None => own_name(client).await?,
+            };
+            let device = (device != "none").then_some(device);
+            answer(&client.call("member.standby", json!({"member": member, "device": device})).await?, json, done);
+        }
         cli::Org::Remove { name, device, lost, why } => {
             let action = if device { "device.remove" } else { "member.remove" };
             answer(&client.call(action, json!({"name": name, "lost": lost, "why": why})).await?, json, done);
@@ -68,6 +76,16 @@ pub(super) async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome 
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the member here is called in the org.
+async fn own_name(client: &Client) -> Result<String, Problem> {
+    let org = client.call("org.show", json!({})).await?;
+    let own = |member: &&Value| member["keys"].as_array().into_iter().flatten().any(|key| key["did"] == org["member"]);
+    let found = org["members"].as_array().into_iter().flatten().find(own);
+    found.map(|member| at(member, &["name"])).ok_or_else(|| {
+        Problem::not_found("The org does not list the member of this device.").next("Name one with --member; meshwork org show lists them.")
+    })
 }
 
 /// Joins an org, and waits until it is open here.

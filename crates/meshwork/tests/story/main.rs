@@ -20,6 +20,7 @@ mod mesh_attacks;
 mod orgs;
 mod people;
 mod rights;
+mod standby;
 mod steer;
 mod stock;
 mod strangers;

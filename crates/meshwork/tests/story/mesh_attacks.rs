@@ -40,7 +40,7 @@ async fn every(mut client: MeshClient<Channel>, run: &str, manifest: &[u8]) -> V
     let told = |answer: Result<(), tonic::Status>| answer.map_err(|status| problem(&status));
     let version = VERSION;
     let wish_json = json!({"wish": "pause"}).to_string();
-    let chunk = TunnelChunk { version, target: "model".into(), data: vec![] };
+    let chunk = TunnelChunk { version, target: "model".into(), ..TunnelChunk::default() };
     let mut all = vec![("probe", told(client.probe(ProbeRequest { version, without_radicle_session: false }).await.map(drop)))];
     let scheduled = client.schedule(ScheduleRequest { version, manifest_json: manifest.to_vec() }).await;
     // A refusal is an answer too, and no lease.

@@ -41,7 +41,7 @@ pub async fn enlist(up: &mut Up, did: &str) {
     let key: Did = did.parse().unwrap();
     let device = Device::new("far", identity::Key::generate().unwrap().did(), "stock");
     let keys = vec![MemberKey { did: key, device: device.did.clone() }];
-    let member = Member { name: "stock".into(), roles: vec![Role::Developer], keys };
+    let member = Member { name: "stock".into(), roles: vec![Role::Developer], standby: None, keys };
     let file = |value: String| Some(value.into_bytes());
     let changes = [
         ("members/stock.toml".to_owned(), file(toml::to_string(&member).unwrap())),

@@ -20,7 +20,7 @@ pub struct Two {
 }
 
 /// A port that nobody uses now.
-fn free() -> String {
+pub fn free() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }

@@ -27,6 +27,7 @@ pub(super) fn actions() -> Vec<Action> {
         action("org.threshold", Changes, ManageOrg, "Say how many owners must sign a change of the org.", threshold),
         action("member.roles", Changes, ManageOrg, "Give a member roles, and take some from them.", roles),
         action("member.rename", Changes, ManageOrg, "Rename a member.", rename),
+        action("member.standby", Changes, ManageOrg, "Name the device that stands in for a member's others while they are away.", standby),
         action("member.remove", Changes, ManageOrg, "Remove a member, with their keys and devices.", remove),
         action("device.change", Changes, ManageOrg, "Rename a device, or say where it is and what the org promises about it.", device),
         action("device.remove", Changes, ManageOrg, "Remove a device, with the member's key on it.", remove_device),
@@ -225,6 +226,29 @@ async fn rename(context: Context, input: Rename) -> Result<Outcome, Problem> {
     let what = format!("Rename {} to {}", domain::shown(&input.member), domain::shown(&input.name));
     let done = format!("{} is called {} now.", input.member, input.name);
     let set = move |_: &Org, state: &forge::OrgState| members::rename_member(state, &input.member, &input.name);
+    Ok(Outcome::of(members::change(&org, &context.actor(&org), what, set).await?, done))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct StandbyInput {
+    /// The member.
+    member: String,
+    /// A device of theirs; null: none any more.
+    #[serde(default)]
+    device: Option<String>,
+}
+
+async fn standby(context: Context, input: StandbyInput) -> Result<Outcome, Problem> {
+    let org = context.org()?;
+    let name = domain::shown(&input.member);
+    let (what, done) = match input.device.as_deref().map(domain::shown) {
+        Some(device) => {
+            (format!("Let {device} stand in for {name}"), format!("{device} stands in while another device of {name} is away."))
+        }
+        None => (format!("Let no device stand in for {name}"), format!("No device stands in for those of {name} any more.")),
+    };
+    let set = move |_: &Org, state: &forge::OrgState| members::set_standby(state, &input.member, input.device.as_deref());
     Ok(Outcome::of(members::change(&org, &context.actor(&org), what, set).await?, done))
 }
 

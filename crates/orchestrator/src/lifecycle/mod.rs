@@ -43,7 +43,7 @@ pub(crate) use end::{saved_before, take_up_again, to_begin_with};
 pub(crate) use lease::look_after;
 pub(crate) use messages::text as message_text;
 pub use start::secret;
-pub(crate) use start::{delegated, gateway_of, manifest, sealed};
+pub(crate) use start::{delegated, delegation_ms, gateway_of, manifest, sealed, standby_gateway};
 
 /// Everything that the steps of one run share.
 pub(crate) struct Drive {

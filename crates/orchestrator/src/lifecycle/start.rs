@@ -20,7 +20,7 @@ use domain::{
     event::{Body, kind},
     manifest::Manifest,
     run::{Reason, Run, RunSpec, RunState, RunnerEvent, RunnerJob},
-    usage::ModelCall,
+    usage::{ForWhom, ModelCall},
 };
 use identity::{
     Delegation,
@@ -125,8 +125,8 @@ async fn open(org: &Arc<Org>, run: &Run, token: String) -> Result<(Arc<Live>, mp
         .await?;
     let foreign = run.requester != org.device;
     // What another device asked for goes to the gateway there: nothing of it needs a key of ours.
-    let route = route(org, run, agent.as_ref().filter(|_| !foreign), &manifest)?;
-    let away = foreign.then(|| remote::Away::new(org, &run.id, &run.requester)).transpose()?;
+    let route = route(org, run, agent.as_ref().filter(|_| !foreign), &manifest, None)?;
+    let away = foreign.then(|| remote::Away::new(org, run)).transpose()?;
     let context = RunContext::new(board.files.clone());
     let told = told(&org.dir.run(&run.id)).and_then(|told| serde_json::from_str::<RunSpec>(&told.spec_json).ok());
     if let Some(RunnerJob::Agent(job)) = told.map(|spec| spec.job) {
@@ -167,25 +167,21 @@ pub(crate) fn sealed(org: &Org, blob: &Hash) -> Result<Envelope, Problem> {
     Envelope::from_json(&bytes.ok_or_else(|| Problem::not_found(format!("What was signed as {blob} was erased.")))?)
 }
 
-fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest) -> Result<Arc<Route>, Problem> {
+/// A run's gateway. `standby` says whose books it goes into where the journal here does not know the run.
+fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest, standby: Option<ForWhom>) -> Result<Arc<Route>, Problem> {
     let model = agent.and_then(|a| a.model.clone());
     let (project, name) = (run.project.clone(), run.agent.clone());
-    let key = credentials::key_source(org, model.as_ref(), move |info| {
-        if info.allows(&project, name.as_ref()) {
-            return Ok(());
-        }
-        Err(Problem::new(Kind::Forbidden, format!("The credential {} may not be used in this run.", info.name))
-            .next("Its scopes name other projects or agents: meshwork credential list."))
-    });
-    let rules = quotas::rule_source(org, model.clone(), Spender { member: Some(run.member.clone()), agent: run.agent.clone() });
+    let key = credentials::key_source(org, model.as_ref(), move |info| credentials::for_run(info, &project, name.as_ref()));
+    let member = standby.as_ref().map_or(&run.member, |whom| &whom.member).clone();
+    let rules = quotas::rule_source(org, model.clone(), Spender { member: Some(member), agent: run.agent.clone() });
     let (recording, id) = (Arc::downgrade(org), run.id.clone());
     let record = move |call: Call| {
-        let (org, run) = (recording.upgrade(), id.clone());
+        let (org, run, standby) = (recording.upgrade(), id.clone(), standby.clone());
         Box::pin(async move {
             let org = org.ok_or_else(|| Problem::unavailable("The orchestrator is closing."))?;
             let Call { model, status, usage, duration_ms, content } = call;
             let content = quotas::keep(&org, content).await?;
-            let body = Body::ModelCalled { run, call: ModelCall { model, status, usage, duration_ms }, content };
+            let body = Body::ModelCalled { run, call: ModelCall { model, status, usage, duration_ms }, content, standby };
             org.record(&org.device, vec![body]).await
         }) as futures::future::BoxFuture<'static, Result<(), Problem>>
     };
@@ -288,7 +284,14 @@ impl Drive {
 pub(crate) fn gateway_of(org: &Arc<Org>, run: &Run) -> Result<Arc<Route>, Problem> {
     let (manifest, _) = manifest(org, run)?;
     let agent = run.agent.as_ref().map(|name| agent(org, name)).transpose()?;
-    route(org, run, agent.as_ref(), &manifest)
+    route(org, run, agent.as_ref(), &manifest, None)
+}
+
+/// The gateway, with this device's own credential, of a run that another device of the member asked for and a third one executes.
+pub(crate) fn standby_gateway(org: &Arc<Org>, run: &Run, manifest: &Manifest) -> Result<Arc<Route>, Problem> {
+    let agent = run.agent.as_ref().map(|name| agent(org, name)).transpose()?;
+    let whom = ForWhom { member: org.member.clone(), agent: run.agent.clone() };
+    route(org, run, agent.as_ref(), manifest, Some(whom))
 }
 
 /// Signs the delegation of a run's key, and keeps it as a blob.
@@ -302,13 +305,16 @@ pub(crate) fn delegated(org: &Org, run: &Run, key: Did) -> Result<Hash, Problem>
     // The clock of another device that executes it may be behind.
     let behind_ms = if run.elsewhere(&org.device).is_some() { identity::limits::CLOCKS_DIFFER_MS } else { 0 };
     let from = domain::Timestamp(now.0.saturating_sub(i64::try_from(behind_ms).unwrap_or(0)));
-    let delegation = Delegation::of(&manifest, envelope::hash(&envelope), key, from, now.plus_ms(delegation_ms(&manifest)));
+    let delegation = Delegation {
+        executor: run.elsewhere(&org.device).cloned(),
+        ..Delegation::of(&manifest, envelope::hash(&envelope), key, from, now.plus_ms(delegation_ms(&manifest)))
+    };
     let sealed = delegation.seal(|message| Ok(org.forge.sign_as_device(message)))?;
     org.store.blobs().put(&sealed.to_json()?)
 }
 
 /// Long enough for the work, its checks and publishing, and for a lease beyond.
-fn delegation_ms(manifest: &Manifest) -> u64 {
+pub(crate) fn delegation_ms(manifest: &Manifest) -> u64 {
     manifest.limits.wall_s.saturating_mul(2_000).saturating_add(domain::limits::LEASE_MS)
 }
 

@@ -1,6 +1,6 @@
 //! Stop orders between devices: carried over, and who is halted by one is cut off.
 
-use super::client;
+use super::{client, standby};
 use crate::{limits, org::Org, stops};
 use domain::{Did, Kind, Problem, event::kind, run::Run};
 use identity::certificate::Subject;
@@ -25,8 +25,8 @@ pub(crate) fn cut_halted(org: &Org) {
     let stays = |subject: &Subject| match subject {
         Subject::Device { did, .. } => stops::halted_device(org, did).is_none(),
         Subject::Run { run, .. } => {
-            let run: Option<Run> = org.store.get(kind::RUN, run.as_str()).ok().flatten();
-            run.is_none_or(|run| stops::halting(org, &run).is_none())
+            let known: Option<Run> = org.store.get(kind::RUN, run.as_str()).ok().flatten();
+            known.is_none_or(|run| stops::halting(org, &run).is_none()) && !standby::halted(org, run)
         }
     };
     let cut = org.remote.network.connections().cut_unless(stays);

@@ -3,10 +3,12 @@
 //! them, which the requester's journal keeps as told (`domain::event::Told`).
 //!
 //! Asking: `ask` (schedule), `follow` (watch and log), `wish` (orders), `gateway` (the run's traffic comes back).
-//! Executing: `service` takes the calls of others, `bring` fetches the repository, `mandate` gets the delegation, `facts` tells.
+//! Executing: `service` takes the calls of others, `bring` fetches the repository, `mandate` gets the delegation, `facts` tells,
+//! `away` finds the run's gateway. Standing in for another device of the member: `standby`.
 
 mod ask;
 mod authority;
+mod away;
 mod bring;
 mod facts;
 mod follow;
@@ -18,13 +20,14 @@ mod members;
 mod port;
 mod reach;
 mod service;
+mod standby;
 mod take;
 mod wish;
 
 pub(crate) use ask::ask;
+pub use away::Away;
 pub(crate) use bring::bring;
 pub(crate) use follow::{follow, follow_all};
-pub use gateway::Away;
 pub(crate) use gateway::outward;
 pub(crate) use halt::{cut_halted, tell_stop};
 pub(crate) use mandate::delegation;
@@ -58,6 +61,8 @@ pub struct Remote {
     address: OnceLock<SocketAddr>,
     /// The gateways of runs that others execute for us.
     routes: Mutex<HashMap<RunId, Arc<Route>>>,
+    /// Runs that another device of the member asked for, and for which this one stands in.
+    served: Mutex<HashMap<RunId, standby::Served>>,
     /// Runs that a device is being asked for.
     asking: Mutex<HashSet<RunId>>,
     /// Runs elsewhere that are followed.
@@ -92,6 +97,7 @@ impl Remote {
             known,
             address: OnceLock::new(),
             routes: Mutex::default(),
+            served: Mutex::default(),
             asking: Mutex::default(),
             following: Mutex::default(),
             reach: Mutex::default(),

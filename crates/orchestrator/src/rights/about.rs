@@ -24,7 +24,7 @@ pub(super) fn subject(action: &str) -> Option<Subject> {
         "credential.list" | "credential.protect" | "credential.remove" | "credential.set" | "credential.test" => Subject::Credential,
         "agent.add" | "agent.list" | "agent.remove" => Subject::Agent,
         "stop.order" | "stop.lift" => Subject::Stop,
-        "member.remove" | "member.rename" | "member.roles" => Subject::Member,
+        "member.remove" | "member.rename" | "member.roles" | "member.standby" => Subject::Member,
         "project.add" | "project.list" | "project.mirror" | "project.pull" | "project.share" | "project.show" | "project.sync"
         | "trace.show" => Subject::Project,
         "feature.new" | "task.add" | "task.edit" | "task.list" | "task.run" | "task.show" => Subject::Task,

@@ -142,7 +142,7 @@ pub(super) fn world() -> World {
         ],
         agents: vec!["builder".parse().unwrap()],
         devices: vec![device("home", 'h'), device("laptop-3", 'l')],
-        members: vec![Member { name: "ada".into(), roles: vec![Role::Owner], keys: vec![] }],
+        members: vec![Member { name: "ada".into(), roles: vec![Role::Owner], standby: None, keys: vec![] }],
         here: Some(did('h')),
         tags: Default::default(),
         problems: vec![],
