@@ -354,3 +354,21 @@ fn standard_input(what: &str) -> Result<String, Problem> {
     }
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic)]
+    use super::*;
+    use orchestrator::table;
+
+    #[test]
+    fn every_command_that_a_refusal_names_is_there() {
+        for action in table::table() {
+            let Some(words) = table::command(action.name) else { continue };
+            let mut at = Cli::command();
+            for word in words.split(' ') {
+                at = at.find_subcommand(word).unwrap_or_else(|| panic!("{}: meshwork {words}", action.name)).clone();
+            }
+        }
+    }
+}
