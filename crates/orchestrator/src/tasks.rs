@@ -116,6 +116,20 @@ impl Board {
         self.tasks.iter().filter(|t| t.at.feature == *feature).map(|t| (t.at.task.clone(), t.state.clone())).collect()
     }
 
+    /// What a task waits for, with what a person can do about it; none where no other task holds it.
+    pub fn waits(&self, view: &TaskView) -> Option<String> {
+        let states = self.states(&view.at.feature);
+        let on = task::waits_for(&view.task, &states, self.settings.stack);
+        let reviewed = |id: &&TaskId| matches!(states.get(*id), Some(TaskState::InReview { .. }));
+        let reviewed: Vec<TaskId> = on.iter().filter(reviewed).cloned().collect();
+        let next = match (reviewed.first(), self.settings.stack) {
+            (Some(first), _) => format!(" A person must review and merge {}: meshwork patch show {first}.", task::named(&reviewed)),
+            (None, true) => String::new(),
+            (None, false) => " It starts once a person has merged that.".to_owned(),
+        };
+        (!on.is_empty()).then(|| format!("It waits for {}.{next}", task::named(&on)))
+    }
+
     /// The checks of the project: those of its settings, else guessed from the files at its root.
     ///
     /// # Errors
@@ -164,7 +178,7 @@ fn views(org: &Org, project: &Project, feature: &Feature, stack: bool) -> Result
         let state = match states.get(&task.id) {
             Some(TaskState::Ready) if !on.is_empty() => TaskState::Waiting { on },
             // Queued, and not its turn yet.
-            Some(TaskState::Running { run }) if !on.is_empty() && queued.contains(run) => TaskState::Waiting { on },
+            Some(TaskState::Running { run, .. }) if !on.is_empty() && queued.contains(run) => TaskState::Waiting { on },
             Some(state) => state.clone(),
             None => TaskState::Ready,
         };

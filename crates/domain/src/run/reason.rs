@@ -148,7 +148,7 @@ impl Reason {
     pub fn text(&self) -> String {
         match self {
             Self::Completed => "Done.".into(),
-            Self::WaitsFor { tasks } => format!("It waits for {}.", tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")),
+            Self::WaitsFor { tasks } => format!("It waits for {}.", crate::task::named(tasks)),
             Self::WaitsForRoom { message } => format!("It waits for room: {message}"),
             Self::TriesAgain { message, tries, .. } => {
                 format!("It could not start yet, and is tried again (tried {tries} of {START_TRIES_MAX} times): {message}")

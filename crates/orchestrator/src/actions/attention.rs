@@ -2,7 +2,7 @@
 
 use super::Nothing;
 use crate::{
-    limits,
+    limits, names,
     org::Org,
     provenance,
     table::{Action, Context, Effect, action},
@@ -104,6 +104,12 @@ pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
         }
     }
     items.sort_by_key(|i| i.since);
+    let state = org.state()?;
+    for item in &mut items {
+        if let What::Failed { why, .. } = &mut item.what {
+            *why = names::within(&state, why);
+        }
+    }
     Ok(items)
 }
 
