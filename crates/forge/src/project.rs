@@ -260,7 +260,8 @@ fn open_working_copy(path: &Path) -> Result<git2::Repository, Problem> {
 fn not_a_repository(path: &Path) -> Problem {
     let shown = path.display();
     if !path.is_dir() {
-        return Problem::not_found(format!("There is no folder {shown}."));
+        return Problem::not_found(format!("There is no folder {shown}."))
+            .next("Check the path; a project is made of a folder with a git repository.");
     }
     let problem = Problem::invalid(format!("{shown} is not a git repository."));
     match git2::Repository::discover(path).ok().as_ref().and_then(|around| around.workdir()) {

@@ -102,7 +102,7 @@ impl Forge {
     pub fn close(&self, rid: &Rid, patch: &PatchId) -> Result<(), Problem> {
         self.with_patch(rid, patch, |own| {
             if own.is_merged() {
-                return Err(Problem::conflict(format!("The patch {patch} is merged already.")));
+                return Err(Problem::conflict(format!("The patch {patch} is merged already.")).next("A new patch can change it back."));
             }
             if !own.is_archived() {
                 own.archive().told("The patch could not be closed.")?;
