@@ -25,7 +25,7 @@ async fn working_copies_that_are_not_ready_are_refused_or_told_about() {
     git(detached.path(), &["checkout", "--quiet", "--detach"]);
     add_refused(&up, detached.path(), 2, 400, "detached HEAD").await;
     let problem = up.refused(&["project", "add", "/nowhere/at/all"], 4).await;
-    assert!(problem["what"].as_str().unwrap().contains("There is no folder"), "{problem}");
+    clear(&problem, "There is no folder");
 
     let dirty = Repository::with_tasks(at("dirty"), "001-work", "- [ ] T001 One\n", PASSES);
     dirty.write("README.md", "changed\n");
@@ -42,6 +42,19 @@ async fn working_copies_that_are_not_ready_are_refused_or_told_about() {
     command_agent(&up, "echo", "true").await;
     clear(&up.refused(&["task", "run", "--project", "bare"], 4).await, "no Spec-Kit features");
     clear(&up.refused(&["task", "run", "T001"], 2).await, "project");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_project_whose_settings_have_a_mistake_is_added_and_shown_with_it() {
+    let up = machine().await;
+    let broken = Repository::with_tasks(up.folder().join("broken"), "001-work", "- [ ] T001 One\n", "approvals = many\n");
+    let added = up.ok(&["project", "add", broken.path().to_str().unwrap()]).await;
+    let shown = up.ok(&["project", "show"]).await;
+    for told in [&added["notices"], &shown["notices"]] {
+        assert!(told.to_string().contains("project.toml is not in order. Line 1: "), "{told}");
+    }
+    assert_eq!((shown["open_tasks"].as_u64(), up.ok(&["project", "list"]).await[0]["open_tasks"].as_u64()), (Some(1), Some(1)));
+    clear(&up.refused(&["task", "list"], 2).await, "project.toml is not in order");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -111,6 +124,10 @@ async fn engines_that_misbehave_end_their_run_with_a_reason() {
     assert_eq!(up.ok(&["pods"]).await, json!([]), "no slot is held");
     clear(&up.refused(&["agent", "add", "odd", "--engine", "abacus"], 4).await, "abacus");
     clear(&up.refused(&["agent", "add", "half", "--engine", "codex", "--model", "m"], 2).await, "not complete");
+    clear(&up.refused(&["agent", "add", "tape", "--engine", "replay", "--command", "/nonexist"], 2).await, "no recording");
+    clear(&up.refused(&["agent", "add", "open", "--engine", "acp", "--command", "echo 'open"], 2).await, "into words");
+    let tape = up.ok(&["agent", "add", "tape", "--engine", "replay"]).await;
+    assert!(tape["needs"].to_string().contains("No project has a recording"), "{tape}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
