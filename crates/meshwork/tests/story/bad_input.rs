@@ -110,12 +110,16 @@ async fn engines_that_misbehave_end_their_run_with_a_reason() {
     let added = up.ok(&[&["agent", "add", "absent", "--engine", "codex"][..], &model].concat()).await;
     assert!(added["needs"].to_string().contains("meshwork engine install codex"), "{added}");
     command_agent(&up, "nothing", "no-such-program-anywhere").await;
+    up.ok(&["agent", "add", "nowhere", "--engine", "acp", "--command", "no-such-program-anywhere"]).await;
+    up.ok(&["agent", "add", "tapeless", "--engine", "replay"]).await;
     command_agent(&up, "exits", "echo I give up; exit 3").await;
     up.ok(&[&["agent", "add", "gone", "--engine", "acp", "--command", "false"][..], &model].concat()).await;
     acp_agent(&up, "garbage", &[]).await;
 
     fails(&up, "absent", "engine_missing", "meshwork engine install codex").await;
-    fails(&up, "nothing", "engine_missing", "not found").await;
+    fails(&up, "nothing", "engine_missing", "Check the agent's command").await;
+    fails(&up, "nowhere", "engine_missing", "Check the agent's command").await;
+    fails(&up, "tapeless", "hindered", "It could not go on: There is no recording").await;
     fails(&up, "exits", "engine_failed", "I give up").await;
     fails(&up, "gone", "engine_failed", "closed its output before it answered").await;
     fails(&up, "garbage", "engine_protocol", "Agent Client Protocol").await;
@@ -211,6 +215,14 @@ async fn a_second_up_a_port_in_use_and_a_newer_folder_are_refused() {
     }
     assert_eq!(fs::read_to_string(other.data().join("version")).unwrap(), "99", "nothing was changed");
     assert_eq!(up.run(&["no-such-verb"]).await.code, 2);
+    let file = other.folder().join("a-file");
+    fs::write(&file, "secret word").unwrap();
+    let (file, nowhere) = (file.to_str().unwrap(), "/nowhere/at/all");
+    for args in [["backup", nowhere, "--passphrase-file", nowhere], ["backup", nowhere, "--passphrase-file", file]] {
+        clear(&up.refused(&args, 7).await, "There is no folder /nowhere/at.");
+    }
+    clear(&idle().refused(&["restore", nowhere, "--passphrase-file", file], 7).await, "There is no folder /nowhere/at.");
+    clear(&up.run_with(&["backup", "/tmp/short"], "short").await.json()["error"], "fewer than 8");
     clear(&up.refused(&["run", "show", "01ARZ3NDEKTSV4RRFFQ69G5FAV"], 4).await, "There is no run");
     assert_eq!(up.call("run.show", json!({"run": "01ARZ3NDEKTSV4RRFFQ69G5FAV"})).await.0, 404);
     assert_eq!(up.call("no.such", json!({})).await.0, 404);

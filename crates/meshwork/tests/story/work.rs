@@ -110,6 +110,10 @@ async fn a_red_check_is_published_with_the_patch_and_refuses_the_merge() {
     let ended = up.ended(&idle).await;
     assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("failed"), Some("nothing_changed")), "{ended:#}");
     assert!(ended["why"].as_str().unwrap().contains("make the task clearer"), "{ended:#}");
+    command_agent(&up, "ticks", &format!("sed -i 's/- \\[ \\]/- [x]/' {LIST}")).await;
+    let ended = up.ended(&up.start_task("T002", "ticks").await).await;
+    assert_eq!(ended["reason"]["code"], "nothing_changed", "{ended:#}");
+    assert!(ended["why"].as_str().unwrap().contains("was put back"), "{ended:#}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
