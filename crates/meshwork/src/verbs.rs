@@ -152,7 +152,10 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
         }
         Verb::Call(args) => {
             let text = if args.input == "-" { standard_input("JSON")? } else { args.input };
-            let input = serde_json::from_str(&text).map_err(|e| Problem::invalid(format!("The input is not JSON: {e}.")))?;
+            let input = serde_json::from_str(&text).map_err(|e| {
+                Problem::invalid(format!("The input is not JSON: {e}."))
+                    .next("Give an object in quotes of the shell, or - for standard input.")
+            })?;
             let value = client.call(&args.action, input).await?;
             answer(&value, json, |v| serde_json::to_string_pretty(v).unwrap_or_default());
         }
@@ -360,7 +363,7 @@ fn standard_input(what: &str) -> Result<String, Problem> {
             .lock()
             .take(1 << 20)
             .read_to_string(&mut text)
-            .map_err(|e| Problem::invalid(format!("Standard input cannot be read: {e}.")))?;
+            .map_err(|e| Problem::invalid(format!("Standard input cannot be read: {e}.")).next("Give a text file there."))?;
     }
     Ok(text)
 }

@@ -267,8 +267,9 @@ async fn rebase(
     };
     let mut view = board.task(Some(&task.feature), &task.task)?.clone();
     view.state = TaskState::InReview { patch: patch.id.clone() };
-    let run =
-        queue(org, actor, &view, agent, made_by.and_then(|r| r.on.as_ref()), true).await.map_err(|p| conflict.because(p.to_string()))?;
+    let run = queue(org, actor, &view, agent, made_by.and_then(|r| r.on.as_ref()), true)
+        .await
+        .map_err(|p| conflict.because(p.to_string()).next("Mend that, then merge again."))?;
     org.wake.notify_one();
     Ok(Outcome::Rebasing { patch: patch.id.clone(), paths, run })
 }

@@ -397,7 +397,11 @@ fn run_script(org: &Org, scratch: &Path, input: &FeatureNew) -> Result<FeatureId
         let mut answer = stdio.stdout.take(SCRIPT_OUTPUT_BYTES_MAX);
         let done = tokio::time::timeout(SCRIPT_TIME, answer.read_to_string(&mut output)).await;
         sandbox.kill().await;
-        done.map_err(|_| Problem::new(domain::Kind::Timeout, "Spec-Kit's script did not end."))?.map_err(Problem::internal)?;
+        done.map_err(|_| {
+            Problem::new(domain::Kind::Timeout, "Spec-Kit's script did not end.")
+                .next("Run it by hand in a working copy, and commit what it makes.")
+        })?
+        .map_err(Problem::internal)?;
         Ok::<_, Problem>(output)
     })?;
     let answer: Result<FeatureId, Problem> = serde_json::from_str(output.trim()).map_err(|_| {
