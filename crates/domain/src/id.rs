@@ -29,7 +29,7 @@ macro_rules! name {
             type Err = Problem;
             fn from_str(text: &str) -> Result<Self, Problem> {
                 $check(text).map_err(|why| {
-                    Problem::new(Kind::Invalid, format!("“{}” is not {}.", shown(text), $what)).because(why)
+                    Problem::new(Kind::Invalid, format!("“{}” is not {}.", shown(text), $what)).because(why).next("Give one of that form.")
                 })?;
                 Ok(Self(text.to_owned()))
             }

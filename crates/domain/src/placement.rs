@@ -135,15 +135,21 @@ impl Refusal {
     }
 }
 
-/// An amount in words: `2.0 GiB of memory`, `1.5 cores`.
+/// An amount in words: `2.0 GiB of memory`, `60 MiB of disk`, `1.5 cores`.
 #[allow(clippy::cast_precision_loss)]
 fn amount(resource: &str, value: u64) -> String {
     match resource {
         "cpu_milli" => format!("{:.1} cores", value as f64 / 1000.0),
-        "memory_bytes" => format!("{:.1} GiB of memory", value as f64 / f64::from(1 << 30)),
-        "disk_bytes" => format!("{:.1} GiB of disk", value as f64 / f64::from(1 << 30)),
+        "memory_bytes" => format!("{} of memory", size(value)),
+        "disk_bytes" => format!("{} of disk", size(value)),
         other => format!("{value} {other}"),
     }
+}
+
+/// Bytes with a unit that suits them.
+#[allow(clippy::cast_precision_loss)]
+fn size(bytes: u64) -> String {
+    if bytes < 1 << 30 { format!("{} MiB", bytes >> 20) } else { format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)) }
 }
 
 /// A device as the planner knows it.
@@ -235,6 +241,12 @@ pub(crate) mod tests {
     use super::*;
     use crate::manifest::{Network, TimeLimits, VERSION, Work};
     use crate::{Timestamp, usage::Budget};
+
+    #[test]
+    fn amounts_have_a_unit_that_suits_them() {
+        let words = [("disk_bytes", 60 << 20), ("memory_bytes", 3 << 29), ("cpu_milli", 1500)].map(|(name, value)| amount(name, value));
+        assert_eq!(words, ["60 MiB of disk", "1.5 GiB of memory", "1.5 cores"]);
+    }
 
     pub(crate) fn did(n: u8) -> Did {
         let tail = "A".repeat(43) + &char::from(b'A' + n).to_string();

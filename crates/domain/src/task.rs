@@ -67,6 +67,9 @@ pub enum TaskState {
     Running {
         /// The run.
         run: RunId,
+        /// Why its run is in the queue, and cannot start yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waits: Option<Reason>,
     },
     /// Its last run ended without a patch.
     Failed {
@@ -114,6 +117,7 @@ impl TaskState {
         match self {
             Self::Ready => "ready",
             Self::Waiting { .. } => "waiting",
+            Self::Running { waits: Some(_), .. } => "queued",
             Self::Running { .. } => "running",
             Self::Failed { .. } => "failed",
             Self::InReview { .. } => "in review",
@@ -175,7 +179,9 @@ pub fn state(task: &Task, claim: Option<&Claim>, latest: Option<&Run>) -> TaskSt
     match (&claim.patch, latest) {
         (Some(patch), _) if claim.merged => TaskState::Merged { patch: patch.clone() },
         _ if task.done => TaskState::Done,
-        (_, Some(run)) if !run.state.ended() => TaskState::Running { run: run.id.clone() },
+        (_, Some(run)) if !run.state.ended() => {
+            TaskState::Running { run: run.id.clone(), waits: run.reason.clone().filter(|_| run.state.waits()) }
+        }
         (_, Some(run)) if run.state != RunState::Done => {
             TaskState::Failed { run: run.id.clone(), reason: run.reason.clone().unwrap_or(Reason::Completed) }
         }
@@ -191,6 +197,17 @@ pub fn state(task: &Task, claim: Option<&Claim>, latest: Option<&Run>) -> TaskSt
 pub fn waits_for(task: &Task, states: &BTreeMap<TaskId, TaskState>, stacked: bool) -> Vec<TaskId> {
     let open = |id: &&TaskId| states.get(*id).is_some_and(|s| !s.satisfied(stacked));
     task.depends_on.iter().filter(open).cloned().collect()
+}
+
+/// How many tasks a sentence or a line of a table names.
+const NAMED_MAX: usize = 6;
+
+/// Tasks in a sentence: by their ids, or where there are many, how many.
+pub fn named(ids: &[TaskId]) -> String {
+    if ids.len() > NAMED_MAX {
+        return format!("{} tasks", ids.len());
+    }
+    ids.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// Finds a circle among dependencies, as the ids along it; a task that depends on itself is one too.
@@ -239,6 +256,46 @@ mod tests {
             phase_index: 0,
             depends_on: on.iter().map(|t| id(t)).collect(),
             line: 1,
+        }
+    }
+
+    #[test]
+    fn many_tasks_are_named_by_their_number() {
+        let ids: Vec<TaskId> = (1..=60).map(|n| id(&format!("T{n:03}"))).collect();
+        assert_eq!((named(&ids[..2]).as_str(), named(&ids).as_str()), ("T001, T002", "60 tasks"));
+    }
+
+    #[test]
+    fn a_task_whose_run_cannot_start_yet_is_queued_and_not_running() {
+        let did = crate::placement::tests::did(0);
+        let at = TaskRef {
+            project: "demo".parse().unwrap_or_else(|p: crate::Problem| unreachable!("{p}")),
+            feature: "001-work".parse().unwrap_or_else(|p: crate::Problem| unreachable!("{p}")),
+            task: id("T001"),
+        };
+        let claim = Claim {
+            task: at,
+            device: did.clone(),
+            runs: vec![],
+            patch: None,
+            merged: false,
+            rejected: false,
+            revision: None,
+            verdicts: BTreeMap::new(),
+        };
+        for (state, label) in [(RunState::Queued, "queued"), (RunState::Working, "running")] {
+            let run = serde_json::json!({
+                "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+                "class": crate::manifest::Class::Agent,
+                "project": "demo",
+                "member": did,
+                "requester": did,
+                "state": state,
+                "reason": Reason::ReviewLimit { waiting: 20 },
+                "queued_at": crate::Timestamp(0),
+            });
+            let run: Run = serde_json::from_value(run).unwrap_or_else(|e| unreachable!("{e}"));
+            assert_eq!(super::state(&task("T001", &[]), Some(&claim), Some(&run)).label(), label);
         }
     }
 

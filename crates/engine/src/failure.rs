@@ -91,12 +91,16 @@ impl FailureRules {
     }
 }
 
+/// What can be done where a command is not there.
+pub(crate) const MISSING_NEXT: &str = " Check the agent's command (meshwork agent add changes it), and that its programs are installed where the sandbox sees them: in /usr, or in a folder of `toolchains` in .meshwork/project.toml.";
+
 /// The exit of an engine's process, added to the reason that the driver found: the driver sees only that the pipe closed.
 pub fn explain_exit(reason: Reason, exit_code: Option<i32>, stderr: &str) -> Reason {
     let last = stderr.lines().rev().find(|line| !line.trim().is_empty()).map(str::trim).unwrap_or_default();
     match (reason, exit_code) {
         (Reason::EngineFailed { message } | Reason::EngineProtocol { message }, Some(code @ (126 | 127))) => Reason::EngineMissing {
-            message: sentence(&format!("its command ended with {code}, which says that it was not found or cannot run: {last} {message}")),
+            message: sentence(&format!("its command ended with {code}, which says that it was not found or cannot run: {last} {message}"))
+                + MISSING_NEXT,
         },
         (Reason::EngineFailed { message }, code) => {
             let exit = match code {
@@ -151,7 +155,7 @@ mod tests {
     fn an_exit_is_told_with_the_last_words() {
         let ended = || Reason::EngineFailed { message: "It ended.".into() };
         assert!(
-            matches!(explain_exit(ended(), Some(127), "sh: x: not found\n"), Reason::EngineMissing { message } if message.contains("not found"))
+            matches!(explain_exit(ended(), Some(127), "sh: x: not found\n"), Reason::EngineMissing { message } if message.contains("not found") && message.ends_with(MISSING_NEXT))
         );
         assert!(
             matches!(explain_exit(ended(), Some(3), "a\nboom\n\n"), Reason::EngineFailed { message } if message == "It ended. It exited with 3. Its last words: boom.")

@@ -2,7 +2,7 @@
 
 use crate::{
     batch::{Batch, Voice},
-    failure::sentence,
+    failure::{MISSING_NEXT, sentence},
     limits::{PLAIN_LINE_BYTES_MAX, QUOTE_BYTES_MAX, tail},
     line::{Line, Lines},
 };
@@ -83,7 +83,8 @@ fn outcome(exit_code: Option<i32>, last: &str) -> TurnOutcome {
     let reason = match exit_code {
         Some(0) => return TurnOutcome::Ended,
         Some(code @ (126 | 127)) => {
-            Reason::EngineMissing { message: sentence(&format!("its command was not found or cannot run (exit code {code}).{words}")) }
+            let message = sentence(&format!("its command was not found or cannot run (exit code {code}).{words}"));
+            Reason::EngineMissing { message: message + MISSING_NEXT }
         }
         Some(code) => Reason::EngineFailed { message: sentence(&format!("The command exited with {code}.{words}")) },
         None => Reason::EngineFailed { message: sentence(&format!("The command was ended by a signal.{words}")) },

@@ -165,6 +165,14 @@ fn shown(remote: &str) -> String {
 }
 
 fn unreachable(remote: &str, stderr: &str) -> Problem {
+    let next = "Name a git working copy on this machine, or a git remote's address.";
+    let local = Path::new(remote).is_absolute();
+    if local && !Path::new(remote).exists() {
+        return Problem::not_found(format!("There is no folder {}.", shown(remote))).next(next);
+    }
+    if local && stderr.contains("does not appear to be a git repository") {
+        return Problem::invalid(format!("{} is not a git repository.", shown(remote))).next(next);
+    }
     Problem::unavailable(format!("{} did not answer as it should.", shown(remote)))
         .because(git::last_words(stderr))
         .next("Check the address, the network, and that git can sign in there without asking.")

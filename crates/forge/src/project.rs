@@ -86,6 +86,7 @@ impl Forge {
         let project = project::Project::new(name, description.to_owned(), branch_name).map_err(|errors| {
             Problem::invalid("Radicle refuses this project.")
                 .because(errors.into_iter().map(|e| e.to_string()).collect::<Vec<_>>().join(", "))
+                .next("Give another name or branch: --name, --branch.")
         })?;
         let visibility = match visibility {
             Visibility::Public => identity::Visibility::Public,
@@ -245,7 +246,9 @@ fn open_working_copy(path: &Path) -> Result<git2::Repository, Problem> {
         ErrorCode::Owner => Problem::invalid(format!("The working copy {shown} belongs to another user.")).next(format!(
             "Change its owner, or run as its owner; git itself asks for `git config --global --add safe.directory {shown}`."
         )),
-        _ => Problem::invalid(format!("The working copy {shown} cannot be opened.")).because(error.message().to_owned()),
+        _ => Problem::invalid(format!("The working copy {shown} cannot be opened."))
+            .because(error.message().to_owned())
+            .next("See what `git status` says there, and mend that first."),
     })?;
     if work.is_bare() {
         return Err(Problem::invalid(format!("{shown} is a bare repository, without files.")).next("Clone it with git, and add the clone."));
@@ -260,7 +263,8 @@ fn open_working_copy(path: &Path) -> Result<git2::Repository, Problem> {
 fn not_a_repository(path: &Path) -> Problem {
     let shown = path.display();
     if !path.is_dir() {
-        return Problem::not_found(format!("There is no folder {shown}."));
+        return Problem::not_found(format!("There is no folder {shown}."))
+            .next("Check the path; a project is made of a folder with a git repository.");
     }
     let problem = Problem::invalid(format!("{shown} is not a git repository."));
     match git2::Repository::discover(path).ok().as_ref().and_then(|around| around.workdir()) {
@@ -283,13 +287,18 @@ fn branch_of(work: &git2::Repository, wanted: Option<&str>) -> Result<(String, g
     }
     let head = work.head().map_err(|error| match error.code() {
         ErrorCode::UnbornBranch | ErrorCode::NotFound => none(),
-        _ => Problem::invalid("The repository's HEAD cannot be read.").because(error.message().to_owned()),
+        _ => Problem::invalid("The repository's HEAD cannot be read.")
+            .because(error.message().to_owned())
+            .next("See what `git status` says there, and mend that first."),
     })?;
     if work.head_detached().unwrap_or(false) {
         return Err(Problem::invalid("No branch is checked out (detached HEAD).")
             .next("Check out the branch that shall be the default, or name one with `--branch`."));
     }
-    let name = head.shorthand().map_err(|_| Problem::invalid("The branch's name is not Unicode."))?.to_owned();
+    let name = head
+        .shorthand()
+        .map_err(|_| Problem::invalid("The branch's name is not Unicode.").next("Rename it with `git branch -m`, and try again."))?
+        .to_owned();
     let at = head.target().ok_or_else(none)?;
     Ok((name, at))
 }

@@ -258,7 +258,8 @@ fn changed_tree(git: &git2::Repository, base: &git2::Tree<'_>, changes: &[(Strin
 pub(crate) fn check_path(path: &str) -> Result<(), Problem> {
     let odd = |part: &str| matches!(part, "" | "." | "..") || crate::tree::is_git_name(part.as_bytes()) || part.contains('\0');
     if path.len() > limits::PATH_BYTES_MAX || path.split('/').any(odd) {
-        return Err(Problem::invalid(format!("“{}” is not a path within the repository.", domain::shown(path))));
+        return Err(Problem::invalid(format!("“{}” is not a path within the repository.", domain::shown(path)))
+            .next("Give it from the root of the repository on, as src/main.rs."));
     }
     Ok(())
 }

@@ -44,7 +44,8 @@ impl Forge {
         lines: &[(LineRef, String)],
     ) -> Result<(), Problem> {
         if lines.len() > limits::LINE_COMMENTS_MAX {
-            return Err(Problem::new(Kind::Limit, format!("A review may bring {} comments on lines at most.", limits::LINE_COMMENTS_MAX)));
+            return Err(Problem::new(Kind::Limit, format!("A review may bring {} comments on lines at most.", limits::LINE_COMMENTS_MAX))
+                .next("Send the rest with a second review."));
         }
         let summary = cut(summary.trim(), limits::TEXT_BYTES_MAX);
         if verdict == Verdict::Comment && summary.is_empty() && lines.is_empty() {
@@ -102,7 +103,7 @@ impl Forge {
     pub fn close(&self, rid: &Rid, patch: &PatchId) -> Result<(), Problem> {
         self.with_patch(rid, patch, |own| {
             if own.is_merged() {
-                return Err(Problem::conflict(format!("The patch {patch} is merged already.")));
+                return Err(Problem::conflict(format!("The patch {patch} is merged already.")).next("A new patch can change it back."));
             }
             if !own.is_archived() {
                 own.archive().told("The patch could not be closed.")?;
@@ -174,7 +175,9 @@ impl Forge {
 /// A revision of this patch.
 pub(crate) fn known(own: &rad::Patch, revision: &RevisionId) -> Result<rad::RevisionId, Problem> {
     let id = rad::RevisionId::from(radicle::git::Oid::from(convert::git_oid(revision.as_str())?));
-    own.revision(&id).map(|_| id).ok_or_else(|| Problem::not_found(format!("The patch has no revision {revision}.")))
+    own.revision(&id).map(|_| id).ok_or_else(|| {
+        Problem::not_found(format!("The patch has no revision {revision}.")).next("meshwork patch show lists the revisions.")
+    })
 }
 
 fn text(body: &str, empty: &str) -> Result<String, Problem> {

@@ -129,9 +129,12 @@ pub fn unpack(input: impl Read, with: &With, into: &Path) -> Result<u64, Problem
             file::sync_parent(&target)?;
             Ok(copied)
         };
-        match write(bytes).map_err(|e| file::failed("restore", &target, &e))? {
-            copied if copied == length => Ok(()),
-            _ => Err(damaged(&"it ends early")),
+        match write(bytes) {
+            Ok(copied) if copied == length => Ok(()),
+            Ok(_) => Err(damaged(&"it ends early")),
+            // So says the backup that is read, and no disk that is written.
+            Err(e) if matches!(e.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => Err(damaged(&e)),
+            Err(e) => Err(file::failed("restore", &target, &e)),
         }
     })
 }
@@ -237,7 +240,7 @@ fn unwritable(error: &io::Error) -> Problem {
     let problem = Problem::unavailable("The backup cannot be written.").because(format!("{error}."));
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => problem.next("Make room, or write it elsewhere."),
-        _ => problem,
+        _ => problem.next("See whether the disk is in order, or write it elsewhere."),
     }
 }
 

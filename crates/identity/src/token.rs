@@ -33,10 +33,11 @@ pub struct Record {
 pub fn create(role: Role, label: &str, now: Timestamp, expires: Option<Timestamp>) -> Result<(Secret, Record), Problem> {
     if label.len() > limits::TOKEN_LABEL_BYTES_MAX || label.chars().any(char::is_control) {
         return Err(Problem::invalid(format!("The label “{}” does not fit.", domain::shown(label)))
-            .because(format!("It may have {} bytes, in one line.", limits::TOKEN_LABEL_BYTES_MAX)));
+            .because(format!("It may have {} bytes, in one line.", limits::TOKEN_LABEL_BYTES_MAX))
+            .next("Give a shorter one, or none."));
     }
     if expires.is_some_and(|at| at <= now) {
-        return Err(Problem::invalid("The token would be over before it begins."));
+        return Err(Problem::invalid("The token would be over before it begins.").next("Give it a day at least."));
     }
     let mut random = Zeroizing::new([0u8; 40]);
     getrandom::fill(&mut *random).map_err(|e| Problem::unavailable("The system gives no randomness.").because(e.to_string()))?;

@@ -306,19 +306,22 @@ fn unknown(name: &CredentialName) -> Problem {
 fn check(credential: &Credential) -> Result<(), Problem> {
     let length = credential.secret.expose().len();
     if length == 0 {
-        return Err(Problem::invalid("The secret is empty."));
+        return Err(Problem::invalid("The secret is empty.").next("Give it on standard input: meshwork credential set NAME < FILE."));
     }
     if length > limits::SECRET_BYTES_MAX {
-        return Err(
-            Problem::new(Kind::Limit, format!("The secret has {length} bytes.")).because(format!("{} fit.", limits::SECRET_BYTES_MAX))
-        );
+        return Err(Problem::new(Kind::Limit, format!("The secret has {length} bytes."))
+            .because(format!("{} fit.", limits::SECRET_BYTES_MAX))
+            .next("Look whether it is the file that was meant."));
     }
     let provider = credential.info.provider.as_deref().unwrap_or_default();
     if provider.len() > 64 || provider.chars().any(char::is_control) {
-        return Err(Problem::invalid(format!("“{}” is not a provider's name.", domain::shown(provider))));
+        return Err(
+            Problem::invalid(format!("“{}” is not a provider's name.", domain::shown(provider))).next("Give a short one, as openai.")
+        );
     }
     if credential.info.scopes.len() > limits::CREDENTIAL_SCOPES_MAX {
-        return Err(Problem::new(Kind::Limit, format!("A credential has {} scopes at most.", limits::CREDENTIAL_SCOPES_MAX)));
+        return Err(Problem::new(Kind::Limit, format!("A credential has {} scopes at most.", limits::CREDENTIAL_SCOPES_MAX))
+            .next("Name fewer projects and agents, or none for all."));
     }
     Ok(())
 }

@@ -253,7 +253,8 @@ pub(crate) enum Agent {
         /// codex, copilot, opencode, claude, gemini; or acp, command, replay.
         #[arg(long)]
         engine: String,
-        /// For acp and command: what to run. For replay: the recording's path.
+        /// For command: a line for the shell. For acp: a program and its arguments, split as a shell does, but run without one.
+        /// For replay: the recording's path in the project.
         #[arg(long)]
         command: Option<String>,
         /// The model's name.

@@ -122,8 +122,14 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Problem {
+        tracing::debug!(%error, "a request failed");
+        let why = match error {
+            e if e.is_connect() => "Nobody listens there any more.",
+            e if e.is_timeout() => "The answer did not come in time.",
+            _ => "The connection broke off before the whole answer came.",
+        };
         Problem::new(Kind::Unavailable, format!("meshwork up at {} does not answer.", self.url))
-            .because(format!("{error}."))
+            .because(why)
             .next("See whether it still runs; if not, start it again: nothing is lost.")
     }
 }

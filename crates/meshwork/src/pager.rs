@@ -10,9 +10,13 @@ use std::{
     process::{Command, Stdio},
 };
 
+/// What is used where nothing is said: it quits where the text fits on the screen, shows colours, and what was shown stays,
+/// whatever `$LESS` says.
+const PAGER: &str = "less -FRX";
+
 /// Prints a text through `$PAGER` (`less` where nothing is said) on a terminal; plainly elsewhere, or where there is no pager.
 pub(crate) fn page(text: &str) {
-    let pager = std::env::var("PAGER").unwrap_or_else(|_| "less".into());
+    let pager = std::env::var("PAGER").unwrap_or_else(|_| PAGER.into());
     if !std::io::stdout().is_terminal() || pager.trim().is_empty() || pager.trim() == "cat" {
         return say(text);
     }

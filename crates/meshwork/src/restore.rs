@@ -31,8 +31,11 @@ pub(crate) fn restore(root: &Path, file: &Path, passphrase: Secret) -> Result<St
 }
 
 fn place(data: &DataDir, scratch: &Path) -> Result<domain::OrgName, Problem> {
-    let record = std::fs::read(scratch.join("org.json")).map_err(|_| Problem::invalid("The backup holds no org."))?;
-    let org = serde_json::from_slice::<Record>(&record).map_err(|e| Problem::invalid(format!("The backup's org is damaged: {e}.")))?.name;
+    let record = std::fs::read(scratch.join("org.json"))
+        .map_err(|_| Problem::invalid("The backup holds no org.").next("Name a file that meshwork backup made."))?;
+    let org = serde_json::from_slice::<Record>(&record)
+        .map_err(|e| Problem::invalid(format!("The backup's org is damaged: {e}.")).next("Use another copy of it."))?
+        .name;
     if data.orgs().contains(&org) {
         return Err(Problem::conflict(format!("The data folder holds the org {org} already."))
             .next("Restore into another folder with --data-dir; nothing was changed."));

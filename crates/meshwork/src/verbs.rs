@@ -40,7 +40,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Verb::Agent(agent) if matches!(*agent, cli::Agent::Run(_)) => return runner(*agent).await,
         Verb::Doctor => return doctor(&root, cli.org.as_deref(), json).await,
         Verb::Restore(args) => {
-            let text = restore::restore(&root, &args.file, passphrase(args.passphrase_file.as_deref())?)?;
+            let text = restore::restore(&root, &args.file, Secret::new(passphrase(args.passphrase_file.as_deref())?))?;
             answer(&json!({ "message": text }), json, |v| at(v, &["message"]));
             return Ok(ExitCode::SUCCESS);
         }
@@ -146,13 +146,16 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
         }
         Verb::Backup(backup) => {
             let file = std::path::absolute(&backup.file).map_err(Problem::internal)?;
-            let secret = passphrase(backup.passphrase_file.as_deref())?;
+            let secret = new_passphrase(backup.passphrase_file.as_deref())?;
             let value = client.call("backup.create", json!({"path": file, "passphrase": secret.expose()})).await?;
             answer(&value, json, done);
         }
         Verb::Call(args) => {
             let text = if args.input == "-" { standard_input("JSON")? } else { args.input };
-            let input = serde_json::from_str(&text).map_err(|e| Problem::invalid(format!("The input is not JSON: {e}.")))?;
+            let input = serde_json::from_str(&text).map_err(|e| {
+                Problem::invalid(format!("The input is not JSON: {e}."))
+                    .next("Give an object in quotes of the shell, or - for standard input.")
+            })?;
             let value = client.call(&args.action, input).await?;
             answer(&value, json, |v| serde_json::to_string_pretty(v).unwrap_or_default());
         }
@@ -328,13 +331,23 @@ fn profile_passphrase(home: &Path) -> Result<Option<Secret>, Problem> {
     }
 }
 
-fn passphrase(file: Option<&Path>) -> Result<Secret, Problem> {
+/// The passphrase of a backup.
+fn passphrase(file: Option<&Path>) -> Result<String, Problem> {
     let text = match file {
         Some(file) => std::fs::read_to_string(file).map_err(|e| orchestrator::data_dir::storage(file, &e))?,
         None => standard_input("the passphrase")?,
     };
-    let text = text.trim_end_matches(['\r', '\n']).to_owned();
-    if text.len() < 8 { Err(Problem::invalid("The passphrase has fewer than 8 characters.")) } else { Ok(Secret::new(text)) }
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// One for a backup that is to be made.
+fn new_passphrase(file: Option<&Path>) -> Result<Secret, Problem> {
+    let text = passphrase(file)?;
+    if text.len() >= 8 {
+        return Ok(Secret::new(text));
+    }
+    Err(Problem::invalid("The passphrase has fewer than 8 characters.")
+        .next("Give a longer one, on standard input or in the file that --passphrase-file names."))
 }
 
 /// Reads standard input; from a terminal one line, after saying what is wanted, and without showing it.
@@ -350,7 +363,25 @@ fn standard_input(what: &str) -> Result<String, Problem> {
             .lock()
             .take(1 << 20)
             .read_to_string(&mut text)
-            .map_err(|e| Problem::invalid(format!("Standard input cannot be read: {e}.")))?;
+            .map_err(|e| Problem::invalid(format!("Standard input cannot be read: {e}.")).next("Give a text file there."))?;
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic)]
+    use super::*;
+    use orchestrator::table;
+
+    #[test]
+    fn every_command_that_a_refusal_names_is_there() {
+        for action in table::table() {
+            let Some(words) = table::command(action.name) else { continue };
+            let mut at = Cli::command();
+            for word in words.split(' ') {
+                at = at.find_subcommand(word).unwrap_or_else(|| panic!("{}: meshwork {words}", action.name)).clone();
+            }
+        }
+    }
 }

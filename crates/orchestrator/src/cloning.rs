@@ -37,7 +37,9 @@ async fn fetch_from(org: &Arc<Org>, rid: &Rid, source: Source) -> Result<(), Pro
     let mut closing = org.closing.subscribe();
     tokio::select! {
         fetched = tokio::time::timeout(limits::CLONE_WAIT, fetched) => {
-            fetched.map_err(|_| Problem::new(Kind::Timeout, "The node did not give it in time."))?
+            fetched.map_err(|_| {
+                Problem::new(Kind::Timeout, "The node did not give it in time.").next("Try again, or name another node with --seed.")
+            })?
         }
         _ = closing.wait_for(|c| *c) => Err(Problem::unavailable("Meshwork is being stopped.")),
     }

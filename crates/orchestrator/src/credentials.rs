@@ -24,7 +24,9 @@ pub(crate) fn key_source(
         let (org, wanted, allows) = (org.upgrade(), wanted.clone(), Arc::clone(&allows));
         Box::pin(async move {
             let org = org.ok_or_else(|| Problem::unavailable("The orchestrator is closing."))?;
-            let name = wanted.ok_or_else(|| Problem::conflict("This agent has no model."))?;
+            let name = wanted.ok_or_else(|| {
+                Problem::conflict("This agent has no model.").next("Give it one: meshwork agent add NAME --model MODEL --credential NAME.")
+            })?;
             let looked_up = name.clone();
             let found = org.blocking(move |org| org.vault.get(&looked_up)).await?;
             allows(&found.info)?;

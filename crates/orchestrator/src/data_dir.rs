@@ -364,7 +364,8 @@ fn check_version(root: &Path, text: &str) -> Result<(), Problem> {
 /// # Errors
 /// When it cannot be made, or belongs to somebody else.
 pub fn make_private(path: &Path) -> Result<(), Problem> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| storage(path, &e))?;
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|e| if path.exists() && !path.is_dir() { no_folder(path) } else { storage(path, &e) })?;
     let owner = fs::metadata(path).map_err(|e| storage(path, &e))?;
     if owner.uid() != rustix::process::getuid().as_raw() {
         return Err(Problem::new(Kind::Unavailable, format!("{} belongs to another user.", path.display()))
@@ -411,7 +412,40 @@ pub fn storage(path: &Path, error: &std::io::Error) -> Problem {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "Free some disk space; nothing that was reported as done is lost.",
         ErrorKind::PermissionDenied => "Give this user the right to it, or another folder with --data-dir.",
         ErrorKind::ReadOnlyFilesystem => "Give a folder on a disk that can be written with --data-dir.",
+        ErrorKind::NotADirectory => return no_folder(path),
+        ErrorKind::NotFound => return absent(path),
+        ErrorKind::IsADirectory => "It is a folder: name a file.",
         _ => "See whether the disk and the path are in order.",
     };
     Problem::unavailable(format!("{} cannot be used: {error}.", path.display())).next(next)
+}
+
+fn no_folder(path: &Path) -> Problem {
+    Problem::unavailable(format!("{} is not a folder, or lies below a file.", path.display()))
+        .next("Name a folder, or one that is to be made.")
+}
+
+fn absent(path: &Path) -> Problem {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty() && !above.exists());
+    let what =
+        above.map_or_else(|| format!("There is no file {}.", path.display()), |above| format!("There is no folder {}.", above.display()));
+    Problem::unavailable(what).next("Check the path; a folder for it must be there.")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn paths_that_are_not_there_or_of_another_kind_are_called_that() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, absent) = (dir.path().join("file"), dir.path().join("absent"));
+        fs::write(&file, "").unwrap();
+        let read = |path: &Path| storage(path, &fs::read(path).unwrap_err()).what;
+        assert_eq!(read(&absent), format!("There is no file {}.", absent.display()));
+        assert_eq!(read(&absent.join("file")), format!("There is no folder {}.", absent.display()));
+        assert!(read(&file.join("below")).contains("is not a folder, or lies below a file"));
+        assert!(make_private(&file).unwrap_err().what.contains("is not a folder"));
+    }
 }

@@ -6,6 +6,7 @@ use crate::{
     dispatch,
     lifecycle::{drop_merged, reconcile::tell},
     merging::Change,
+    names,
     org::Org,
     provenance,
     tasks::Board,
@@ -21,7 +22,7 @@ use domain::{
     run::{CheckResult, Run, RunState},
     task::TaskState,
 };
-use forge::MergeResult;
+use forge::{MergeResult, OrgState};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
@@ -38,6 +39,8 @@ pub enum Outcome {
         commit: Oid,
         /// Why its gate was open, in words.
         gate: String,
+        /// The command that brings it into a working copy.
+        pull: String,
     },
     /// It conflicts; a run does the work anew.
     Rebasing {
@@ -69,25 +72,29 @@ pub async fn merge(org: &Arc<Org>, actor: &Actor, project: &Project, patch: &Pat
             let patch = provenance::by_person(&*org.rights()?, patch);
             // What needs no checks is said before any work is done.
             let approvals = approvals(org, &named, &board, &patch)?;
-            refuse(&missing(org, &named, &board, &patch, approvals, &[])?)?;
+            refuse(&state, &patch, &missing(org, &named, &board, &patch, approvals, &[])?)?;
             let result = org.forge.merge_result(&named.rid, &patch.id, gate::latest(&patch), &reapply_ticks)?;
             Ok((board, patch, result, made_by, task, approvals))
         })
         .await?;
     let (commit, revision) = match result {
-        MergeResult::AlreadyMerged => return Err(Problem::conflict(format!("The patch {} is in the default branch already.", patch.id))),
+        MergeResult::AlreadyMerged => {
+            return Err(Problem::conflict(format!("The patch {} is in the default branch already.", patch.id))
+                .next("Nothing is left to be merged: meshwork patch close closes it."));
+        }
         MergeResult::Conflict { paths, .. } => return rebase(org, actor, &board, &patch, made_by.as_ref(), paths).await,
         MergeResult::Ready { commit, revision, .. } => (commit, revision),
     };
     let checks = check(org, &board, made_by.as_ref(), &commit).await?;
-    let (named, results, result) = (project.clone(), checks.clone(), commit.clone());
+    let (named, results, result) = (project.clone(), checks, commit.clone());
     let telling = org.telling.read().await;
-    let patch = org
+    let (patch, gate, pull) = org
         .blocking(move |org| {
             let patch = judged_anew(org, &named, &board, &patch, approvals, &results)?;
+            let met = names::within(&org.state()?, &gate::met(&patch, approvals, &results));
             org.forge.merge(&named.rid, &patch.id, &revision, &result)?;
             trace::carry_checks(org, &named, &patch, &revision, &result);
-            Ok(patch)
+            Ok((patch, format!("Its gate was open: {met} on the result of the merge."), pull(org, &named)))
         })
         .await?;
     let merged = Body::PatchMerged { project: project.name.clone(), patch: patch.id.clone(), commit: commit.clone(), task: task.clone() };
@@ -99,8 +106,13 @@ pub async fn merge(org: &Arc<Org>, actor: &Actor, project: &Project, patch: &Pat
     org.announce(&project.rid, std::slice::from_ref(&org.member));
     org.wake.notify_one();
     org.mirrors.notify_one();
-    let gate = format!("Its gate was open: {} on the result of the merge.", gate::met(&patch, approvals, &checks));
-    Ok(Outcome::Merged { patch: patch.id, commit, gate })
+    Ok(Outcome::Merged { patch: patch.id, commit, gate, pull })
+}
+
+/// The command that brings the default branch into a working copy, with git alone.
+fn pull(org: &Org, project: &Project) -> String {
+    let storage = org.forge.rad_home().join("storage").join(project.rid.as_str().trim_start_matches("rad:"));
+    format!("git pull {} {}", shell_words::quote(&storage.to_string_lossy()), shell_words::quote(&project.branch))
 }
 
 /// The patch as it stands after its checks, which may have taken an hour: meanwhile somebody may have asked for changes, or made
@@ -119,7 +131,7 @@ fn judged_anew(
             .next("Look at it, and merge again."));
     }
     let now = provenance::by_person(&*org.rights()?, now);
-    refuse(&missing(org, project, board, &now, approvals, checks)?)?;
+    refuse(&org.state()?, &now, &missing(org, project, board, &now, approvals, checks)?)?;
     Ok(now)
 }
 
@@ -183,6 +195,10 @@ pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem
         true => vec![format!("The gate is open: {}. meshwork patch merge {} merges it.", gate::met(&counted, needed, &checks), patch.id)],
         false => std::iter::once("The gate is shut.".to_owned()).chain(missing.iter().map(Missing::text)).collect(),
     };
+    let state = org.state()?;
+    for sentence in &mut words {
+        *sentence = names::within(&state, sentence);
+    }
     words.extend(org.merging.state(&project.name, &patch.id));
     Ok(Gate { missing, words })
 }
@@ -200,14 +216,31 @@ pub fn approvals(org: &Org, project: &Project, board: &Board, patch: &Patch) -> 
     Ok(if rules.is_empty() { board.settings.approvals } else { board.settings.approvals.max(1) })
 }
 
-fn refuse(missing: &[Missing]) -> Result<(), Problem> {
+fn refuse(state: &OrgState, patch: &Patch, missing: &[Missing]) -> Result<(), Problem> {
+    if patch.state != PatchState::Open {
+        return Err(not_open(patch));
+    }
     if missing.is_empty() {
         return Ok(());
     }
-    let words: Vec<_> = missing.iter().map(Missing::text).collect();
+    let words: Vec<_> = missing.iter().map(|one| names::within(state, &one.text())).collect();
     Err(Problem::new(Kind::Conflict, "The patch cannot be merged yet.")
         .because(words.join(" "))
         .next("Do what is missing, then merge again; meshwork patch show lists it."))
+}
+
+/// What is said of a patch that is not open, and so neither reviewed nor merged.
+pub(crate) fn not_open(patch: &Patch) -> Problem {
+    let id = &patch.id;
+    match patch.state {
+        PatchState::Merged => Problem::conflict(format!("The patch {id} is merged already."))
+            .next("Nothing is left to do with it; what is to be changed after it is a task of its own: meshwork task add."),
+        PatchState::Archived => {
+            Problem::conflict(format!("The patch {id} is closed.")).next(format!("Open it again first: meshwork patch reopen {id}."))
+        }
+        PatchState::Draft | PatchState::Open => Problem::conflict(format!("The patch {id} is a draft."))
+            .next(format!("Its author must say that it is ready: rad patch ready {id}.")),
+    }
 }
 
 /// Two patches that tick neighbouring lines do not merge as text: what the patch ticked is ticked anew in the file as it
@@ -234,8 +267,9 @@ async fn rebase(
     };
     let mut view = board.task(Some(&task.feature), &task.task)?.clone();
     view.state = TaskState::InReview { patch: patch.id.clone() };
-    let run =
-        queue(org, actor, &view, agent, made_by.and_then(|r| r.on.as_ref()), true).await.map_err(|p| conflict.because(p.to_string()))?;
+    let run = queue(org, actor, &view, agent, made_by.and_then(|r| r.on.as_ref()), true)
+        .await
+        .map_err(|p| conflict.because(p.to_string()).next("Mend that, then merge again."))?;
     org.wake.notify_one();
     Ok(Outcome::Rebasing { patch: patch.id.clone(), paths, run })
 }

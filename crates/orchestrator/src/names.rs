@@ -1,6 +1,7 @@
 //! Names of people and machines that can be a file's.
 
 use domain::{Kind, Problem};
+use forge::OrgState;
 
 /// Refuses a name that is none for a member.
 pub(crate) fn check_person(name: &str) -> Result<(), Problem> {
@@ -9,6 +10,16 @@ pub(crate) fn check_person(name: &str) -> Result<(), Problem> {
     }
     Err(Problem::new(Kind::Invalid, format!("“{}” is not a name for a member.", domain::shown(name)))
         .next("Use lower-case letters, digits, “-” and “_”."))
+}
+
+/// A sentence in which members and devices are called by their names, and not by their keys.
+pub(crate) fn within(state: &OrgState, sentence: &str) -> String {
+    if !sentence.contains("did:key:") {
+        return sentence.to_owned();
+    }
+    let members = state.members.values().flat_map(|member| member.keys.iter().map(move |key| (&key.did, &member.name)));
+    let devices = state.devices.values().map(|device| (&device.did, &device.name));
+    members.chain(devices).fold(sentence.to_owned(), |text, (key, name)| text.replace(key.as_str(), name))
 }
 
 /// What this machine is called.

@@ -407,7 +407,9 @@ impl Org {
     /// When it is down.
     pub fn node(&self) -> Result<Arc<Node>, Problem> {
         let node = self.node.lock().unwrap_or_else(PoisonError::into_inner);
-        node.clone().ok_or_else(|| Problem::unavailable("The Radicle node is stopped."))
+        node.clone().ok_or_else(|| {
+            Problem::unavailable("The Radicle node is stopped.").next("It is started again by itself; if not, start meshwork up again.")
+        })
     }
 
     /// Ends in order: runs are saved, then the node stops. What does not end in time is taken up at the next start.

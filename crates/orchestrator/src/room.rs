@@ -71,7 +71,8 @@ impl Room {
         let begun = Instant::now();
         while flock(&self.lock, FlockOperation::NonBlockingLockExclusive).is_err() {
             if begun.elapsed() > limits::ROOM_WAIT {
-                return Err(Problem::unavailable("Another org of this machine is taking room, and does not come to an end."));
+                return Err(Problem::unavailable("Another org of this machine is taking room, and does not come to an end.")
+                    .next("meshwork org list says how the orgs do."));
             }
             std::thread::sleep(limits::ROOM_PAUSE);
         }

@@ -87,7 +87,7 @@ fn check(text: &str) -> Result<(), Problem> {
             .next("Shorten it, or put it in a file of the project."));
     }
     if text.trim().is_empty() {
-        return Err(Problem::invalid("The message is empty."));
+        return Err(Problem::invalid("The message is empty.").next("Say what the agent is to know."));
     }
     Ok(())
 }

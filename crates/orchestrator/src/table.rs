@@ -1,8 +1,12 @@
 //! The table of actions: everything that a person can do, each with its permission and the schema of its input and
 //! output. HTTP, command line, MCP tools and the command bar are four doors to this table.
 
+mod hints;
+
+pub use hints::command;
+
 use crate::{actions, caller::Caller, machine::Machine, org::Org, rights, stops};
-use domain::{Kind, Problem, actor::Actor, role::Permission};
+use domain::{Problem, actor::Actor, role::Permission};
 use futures::future::BoxFuture;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, de::DeserializeOwned};
@@ -87,8 +91,10 @@ impl Action {
     pub async fn call(&'static self, context: Context, input: Value) -> Result<Value, Problem> {
         rights::check(&context.machine, &context.caller, self, &input).await?;
         self.unless_halted(&context)?;
+        let by_hand = context.caller.by_hand();
         // On its own: a caller that goes away does not stop it half-way.
-        tokio::spawn((self.run)(context, input)).await.map_err(Problem::internal)?
+        let done = tokio::spawn((self.run)(context, input)).await.map_err(Problem::internal)?;
+        done.map_err(|problem| if by_hand { problem } else { hints::for_scripts(problem, &self.input_schema()) })
     }
 
     /// A member whom a stop order halts changes nothing, but may see, and lift it where they may.
@@ -117,13 +123,7 @@ where
     let run: Run = Box::new(move |context, input| {
         Box::pin(async move {
             let by_hand = context.caller.by_hand();
-            let input = serde_json::from_value(input).map_err(|e| {
-                let next = match by_hand {
-                    true => format!("meshwork {} --help says what it takes.", name.replace('.', " ")),
-                    false => format!("GET /openapi.json says what {name} takes."),
-                };
-                Problem::new(Kind::Invalid, format!("The input of {name} is not in order: {e}.")).next(next)
-            })?;
+            let input = serde_json::from_value(input).map_err(|e| hints::not_in_order(name, by_hand, &e))?;
             serde_json::to_value(run(context, input).await?).map_err(Problem::internal)
         })
     });

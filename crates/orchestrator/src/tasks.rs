@@ -44,14 +44,31 @@ impl Board {
     /// # Errors
     /// When the repository or its settings cannot be read.
     pub fn read_at(org: &Org, project: &Project, head: Oid) -> Result<Self, Problem> {
-        let files = org.forge.files(&project.rid, &head, &spec::roots().chain([OURS]).collect::<Vec<_>>())?;
-        let settings = settings(&files)?;
+        let (board, mistake) = Self::look_at(org, project, head)?;
+        mistake.map_or(Ok(board), Err)
+    }
+
+    /// Looks at a project also where its settings have a mistake: then it comes without them, and with the mistake. To be shown,
+    /// and nothing else.
+    ///
+    /// # Errors
+    /// When the repository cannot be read.
+    pub fn look(org: &Org, project: &Project) -> Result<(Self, Option<Problem>), Problem> {
+        Self::look_at(org, project, org.forge.head(&project.rid)?)
+    }
+
+    fn look_at(org: &Org, project: &Project, head: Oid) -> Result<(Self, Option<Problem>), Problem> {
+        let files = org.forge.files(&project.rid, &head, &roots())?;
+        let (settings, mistake) = match settings(&files) {
+            Ok(settings) => (settings, None),
+            Err(problem) => (Settings::default(), Some(problem)),
+        };
         let features = spec::features(&files);
         let mut tasks = Vec::new();
         for feature in &features {
             tasks.extend(views(org, project, feature, settings.stack)?);
         }
-        Ok(Self { project: project.clone(), head, files, settings, features, tasks })
+        Ok((Self { project: project.clone(), head, files, settings, features, tasks }, mistake))
     }
 
     /// A feature.
@@ -116,6 +133,20 @@ impl Board {
         self.tasks.iter().filter(|t| t.at.feature == *feature).map(|t| (t.at.task.clone(), t.state.clone())).collect()
     }
 
+    /// What a task waits for, with what a person can do about it; none where no other task holds it.
+    pub fn waits(&self, view: &TaskView) -> Option<String> {
+        let states = self.states(&view.at.feature);
+        let on = task::waits_for(&view.task, &states, self.settings.stack);
+        let reviewed = |id: &&TaskId| matches!(states.get(*id), Some(TaskState::InReview { .. }));
+        let reviewed: Vec<TaskId> = on.iter().filter(reviewed).cloned().collect();
+        let next = match (reviewed.first(), self.settings.stack) {
+            (Some(first), _) => format!(" A person must review and merge {}: meshwork patch show {first}.", task::named(&reviewed)),
+            (None, true) => String::new(),
+            (None, false) => " It starts once a person has merged that.".to_owned(),
+        };
+        (!on.is_empty()).then(|| format!("It waits for {}.{next}", task::named(&on)))
+    }
+
     /// The checks of the project: those of its settings, else guessed from the files at its root.
     ///
     /// # Errors
@@ -142,10 +173,19 @@ fn no_features(names: &[&str]) -> String {
 /// When `.meshwork/project.toml` is not in order.
 pub fn settings(files: &BTreeMap<String, Vec<u8>>) -> Result<Settings, Problem> {
     let Some(bytes) = files.get(".meshwork/project.toml") else { return Ok(Settings::default()) };
-    toml::from_str(&String::from_utf8_lossy(bytes)).map_err(|e| {
-        Problem::invalid(format!("The file .meshwork/project.toml is not in order: {}", e.to_string().trim()))
-            .next("Mend it on the default branch; docs/guide.md lists its keys.")
+    let text = String::from_utf8_lossy(bytes);
+    toml::from_str(&text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+        Problem::invalid("The file .meshwork/project.toml is not in order.")
+            .because(format!("Line {}: {}.", before.matches('\n').count() + 1, domain::shown(message.trim_end_matches('.'))))
+            .next("Mend it in a working copy, commit it, and take it in: meshwork project pull.")
     })
+}
+
+/// What is read of a project: its specifications, and our own files.
+pub(crate) fn roots() -> Vec<&'static str> {
+    spec::roots().chain([OURS]).collect()
 }
 
 fn views(org: &Org, project: &Project, feature: &Feature, stack: bool) -> Result<Vec<TaskView>, Problem> {
@@ -164,11 +204,26 @@ fn views(org: &Org, project: &Project, feature: &Feature, stack: bool) -> Result
         let state = match states.get(&task.id) {
             Some(TaskState::Ready) if !on.is_empty() => TaskState::Waiting { on },
             // Queued, and not its turn yet.
-            Some(TaskState::Running { run }) if !on.is_empty() && queued.contains(run) => TaskState::Waiting { on },
+            Some(TaskState::Running { run, .. }) if !on.is_empty() && queued.contains(run) => TaskState::Waiting { on },
             Some(state) => state.clone(),
             None => TaskState::Ready,
         };
         TaskView { at, task: task.clone(), state }
     };
     Ok(feature.tasks.iter().map(view).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_mistake_in_the_settings_is_one_sentence_with_its_line() {
+        let of = |text: &str| settings(&BTreeMap::from([(".meshwork/project.toml".to_owned(), text.as_bytes().to_vec())]));
+        assert!(of("stack = true\n").unwrap().stack);
+        let problem = of("stack = true\napprovals = many\n").unwrap_err();
+        let why = problem.why.unwrap();
+        assert!(why.starts_with("Line 2: ") && why.ends_with('.') && !why.contains(['|', '\n']), "{why}");
+    }
 }

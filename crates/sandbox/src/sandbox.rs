@@ -259,9 +259,9 @@ async fn birth(control: &Control, begun: Instant, tell: &mpsc::Sender<String>, p
             Word::Unwatched => tracing::info!("this kernel does not tell of refused system calls; they are refused all the same"),
             Word::Started => return Ok(birth),
             Word::Failed(why) if birth.is_some() => {
-                return Err(Problem::unavailable(format!("“{}” cannot be started in the sandbox.", domain::shown(program)))
+                return Err(Problem::not_found(format!("“{}” cannot be started in the sandbox.", domain::shown(program)))
                     .because(why)
-                    .next("Check that it is installed where the sandbox sees it: in /usr, or in a folder that is given to it."));
+                    .next("Check the agent's command (meshwork agent list), and that it is installed where the sandbox sees it: in /usr, or in a folder of `toolchains` in .meshwork/project.toml."));
             }
             Word::Failed(why) => return Err(Problem::unavailable("The bridge of the sandbox cannot work.").because(why)),
             _ => {}

@@ -64,7 +64,13 @@ fn parse(body: &[u8]) -> Result<Value, Problem> {
     if body.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
-    serde_json::from_slice(body).map_err(|e| Problem::invalid(format!("The body is not JSON: {e}.")))
+    let next = "Send the action's input as a JSON object, {} where there is none; GET /openapi.json says what each takes.";
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(input)) => Ok(Value::Object(input)),
+        // A list would be taken for the input's fields in their order.
+        Ok(_) => Err(Problem::invalid("The body must be an object.").next(next)),
+        Err(error) => Err(Problem::invalid("The body is not JSON.").because(format!("{error}.")).next(next)),
+    }
 }
 
 /// Query parameters as the action's input: numbers and booleans where its schema says so, lists by repeating.
@@ -121,6 +127,18 @@ fn decode(text: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_body_is_an_object_and_nothing_else() {
+        assert_eq!(parse(b"").unwrap(), serde_json::json!({}));
+        assert_eq!(parse(b"{\"run\": \"01ABC\"}").unwrap(), serde_json::json!({"run": "01ABC"}));
+        for (body, words) in
+            [("[]", "an object"), ("[\"p1\", null]", "an object"), ("null", "an object"), ("7", "an object"), ("{", "not JSON")]
+        {
+            let problem = parse(body.as_bytes()).unwrap_err();
+            assert!(problem.what.contains(words) && problem.next.is_some(), "{body}: {problem}");
+        }
+    }
 
     #[test]
     fn a_query_becomes_typed_input() {

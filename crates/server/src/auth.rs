@@ -133,8 +133,10 @@ impl Gate {
     /// it (`Sec-Fetch-Site`, <https://www.w3.org/TR/fetch-metadata/>).
     pub(crate) fn same_origin(&self, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
         let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
-        let foreign =
-            |what: &str| Problem::new(Kind::Forbidden, format!("The request was made for {}, not for this server.", domain::shown(what)));
+        let foreign = |what: &str| {
+            Problem::new(Kind::Forbidden, format!("The request was made for {}, not for this server.", domain::shown(what)))
+                .next(format!("Send it to {}, with that as its Host, and with no other Origin.", self.url()))
+        };
         let host = text(header::HOST).unwrap_or("nobody");
         if !self.ours(host, headers) {
             return Err(foreign(host));
@@ -178,7 +180,7 @@ impl Gate {
         match (bearer, cookie(headers)) {
             (Some(token), _) => self.by_token(token.trim()),
             (None, Some(session)) => self.by_session(session),
-            (None, None) => Err(stranger()),
+            (None, None) => Err(stranger("Nobody is signed in.")),
         }
     }
 
@@ -196,7 +198,7 @@ impl Gate {
             let via = Via { door: Door::Dashboard, token: None };
             return Ok(Caller { member: self.member(), role: Role::Owner, via, browser: None });
         }
-        Err(stranger())
+        Err(stranger("This browser is signed in no more, or elsewhere."))
     }
 
     fn by_token(&self, token: &str) -> Result<Caller, Problem> {
@@ -204,8 +206,9 @@ impl Gate {
             let via = Via { door: Door::Cli, token: None };
             return Ok(Caller { member: self.member(), role: Role::Owner, via, browser: None });
         }
-        let org = self.machine.org().map_err(|_| stranger())?;
-        org.caller_by_token(token)?.ok_or_else(stranger)
+        let unknown = || stranger("This token is unknown here, or counts no more.");
+        let org = self.machine.org().map_err(|_| unknown())?;
+        org.caller_by_token(token)?.ok_or_else(unknown)
     }
 }
 
@@ -224,8 +227,8 @@ pub(crate) fn elsewhere(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site")
 }
 
-fn stranger() -> Problem {
-    Problem::new(Kind::Unauthenticated, "Nobody is signed in.").next(
+fn stranger(what: &str) -> Problem {
+    Problem::new(Kind::Unauthenticated, what).next(
         "In a browser open the link that `meshwork open` prints; in a script send “Authorization: Bearer <token>” (meshwork token create).",
     )
 }

@@ -1,8 +1,10 @@
 //! Problems as HTTP answers: the status says the kind, the body the words.
 
+use crate::limits;
 use axum::{
     Json,
-    http::{StatusCode, header},
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use domain::{Kind, Problem};
@@ -26,8 +28,51 @@ impl IntoResponse for Refusal {
         let status = StatusCode::from_u16(problem.kind.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(serde_json::json!({ "error": problem }))).into_response();
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+/// Puts words into the refusals that are made below the handlers; status and headers stay.
+pub(crate) fn in_words(response: Response) -> Response {
+    let Some(problem) = words(response.status()) else { return response };
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Response::from_parts(parts, Body::from(serde_json::json!({ "error": problem }).to_string()))
+}
+
+fn words(status: StatusCode) -> Option<Problem> {
+    match status {
+        StatusCode::METHOD_NOT_ALLOWED => Some(
+            Problem::invalid("This address does not take this method.")
+                .next("The header Allow names those that it takes; GET /openapi.json lists all."),
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(
+            Problem::new(Kind::Limit, format!("The body is larger than {} MiB.", limits::BODY_BYTES_MAX >> 20))
+                .next("Send less at once; large files belong into the project's repository."),
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn refusals_made_below_the_handlers_have_words() {
+        for (status, kind) in [(StatusCode::METHOD_NOT_ALLOWED, Kind::Invalid), (StatusCode::PAYLOAD_TOO_LARGE, Kind::Limit)] {
+            let response = in_words((status, [(header::ALLOW, "GET")], "plain").into_response());
+            assert_eq!((response.status(), response.headers()[header::ALLOW].to_str().unwrap()), (status, "GET"));
+            assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
+            let bytes = axum::body::to_bytes(response.into_body(), 4096).await.unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+            let problem: Problem = serde_json::from_value(body["error"].clone()).unwrap();
+            assert!(problem.kind == kind && problem.next.is_some(), "{problem}");
+        }
+        assert_eq!(in_words(StatusCode::OK.into_response()).status(), StatusCode::OK);
     }
 }

@@ -66,7 +66,7 @@ pub(crate) async fn log(
     let permit = stream(&doors)?;
     let org = doors.machine.org()?;
     let known: Option<domain::run::Run> = org.store.get(domain::event::kind::RUN, run.as_str())?;
-    let known = known.ok_or_else(|| Problem::not_found(format!("There is no run {run}.")))?;
+    let known = known.ok_or_else(|| Problem::not_found(format!("There is no run {run}.")).next("meshwork run list shows them."))?;
     let log = org.blocking(move |org| org.store.run_log(&run)).await?;
     if known.state.ended() {
         log.finish();

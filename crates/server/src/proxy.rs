@@ -47,7 +47,9 @@ async fn sent(place: &Place, request: Request) -> Result<Response, Problem> {
 fn onward(request: Request) -> Result<Request, Problem> {
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    parts.uri = path.parse::<Uri>().map_err(|_| Problem::invalid("The address is not well formed."))?;
+    parts.uri = path
+        .parse::<Uri>()
+        .map_err(|_| Problem::invalid("The address is not well formed.").next("GET /openapi.json lists what there is."))?;
     parts.version = Version::HTTP_11;
     without_hop(&mut parts.headers);
     Ok(Request::from_parts(parts, body))

@@ -1,6 +1,14 @@
 //! What is served where. Reads as a table of contents.
 
-use crate::{api, auth::Gate, dashboard, error::Refusal, events, fan::Fan, limits, mcp, metrics, openapi};
+use crate::{
+    api,
+    auth::Gate,
+    dashboard,
+    error::{Refusal, in_words},
+    events,
+    fan::Fan,
+    limits, mcp, metrics, openapi,
+};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -59,7 +67,7 @@ impl Doors {
 pub(crate) async fn guard(State(doors): State<Doors>, request: Request, next: Next) -> Response {
     let mut response = match refused(&doors, &request) {
         Some(refusal) => refusal,
-        None => next.run(request).await,
+        None => in_words(next.run(request).await),
     };
     let headers = response.headers_mut();
     for (name, value) in [

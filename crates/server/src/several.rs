@@ -120,7 +120,9 @@ async fn enter(State(front): State<Front>, Path(org): Path<String>, headers: Hea
     let answer = proxy::pass_on(&place, as_owner(&place, &org, request)?).await;
     let bytes = to_bytes(answer.into_body(), limits::ANSWER_BYTES_MAX).await.map_err(Problem::internal)?;
     let answer: Value = serde_json::from_slice(&bytes).map_err(Problem::internal)?;
-    let link = answer["url"].as_str().ok_or_else(|| Problem::unavailable(format!("The org {org} gives no link now.")))?;
+    let link = answer["url"].as_str().ok_or_else(|| {
+        Problem::unavailable(format!("The org {org} gives no link now.")).next("Try again in a moment; meshwork org list says how it does.")
+    })?;
     Ok(Redirect::to(link))
 }
 

@@ -88,7 +88,7 @@ impl Switch {
         match found {
             Ok(Some(place)) if place.state == State::Up => Ok(place),
             Ok(Some(Place { state: State::Down { why, pause_s, .. }, .. })) => {
-                Err(Problem::unavailable(format!("The org {name} does not run now: {why}."))
+                Err(Problem::unavailable(format!("The org {name} does not run now: {}.", why.trim_end_matches('.')))
                     .next(format!("It is started again within {pause_s} s; meshwork org list says how it does.")))
             }
             _ => Err(Problem::new(Kind::Timeout, format!("The org {name} is still starting.")).next("Try again in a moment.")),

@@ -117,7 +117,8 @@ pub fn feature_new(checkout: &Path, name: &str, description: &str) -> Result<Fea
     let name = checked_name(name)?;
     let description = if description.trim().is_empty() { name } else { description.trim() };
     if description.chars().count() > DESCRIPTION_CHARS_MAX {
-        return Err(Problem::invalid(format!("A feature's description has at most {DESCRIPTION_CHARS_MAX} characters.")));
+        return Err(Problem::invalid(format!("A feature's description has at most {DESCRIPTION_CHARS_MAX} characters."))
+            .next("Give a short one, and write the rest into its spec.md."));
     }
     script_there(checkout)?;
     // A description that begins with a dash would be taken for an option; the script trims the space.
@@ -127,7 +128,9 @@ pub fn feature_new(checkout: &Path, name: &str, description: &str) -> Result<Fea
     environment(&mut command, checkout);
     let ended = process::run(&mut command, SCRIPT_S).map_err(|failed| failed.problem("Spec-Kit's `create-new-feature.sh`"))?;
     if !ended.status.success() {
-        return Err(Problem::new(Kind::Conflict, "Spec-Kit could not make the feature.").because(last_words(&ended)));
+        return Err(Problem::new(Kind::Conflict, "Spec-Kit could not make the feature.")
+            .because(last_words(&ended))
+            .next("Mend what it says, or run it by hand in a working copy, and commit what it makes."));
     }
     made(checkout, &ended.stdout)
 }

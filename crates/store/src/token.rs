@@ -64,7 +64,8 @@ impl TokenChange {
             Self::Revoke(sort, ids) => {
                 for id in ids {
                     if get(connection, *sort, id)?.is_none() {
-                        let problem = Problem::not_found(format!("There is no {} “{}”.", sort.table(), domain::shown(id)));
+                        let problem = Problem::not_found(format!("There is no {} “{}”.", sort.table(), domain::shown(id)))
+                            .next("Give the id as the list has it.");
                         return Err(Failure::Append(problem));
                     }
                 }

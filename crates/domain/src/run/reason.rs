@@ -1,7 +1,7 @@
 //! Why a run ended, was refused, or waits.
 
 use crate::limits::START_TRIES_MAX;
-use crate::{Did, Problem, TaskId, Timestamp};
+use crate::{Did, Kind, Problem, TaskId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +60,11 @@ pub enum Reason {
         waiting: usize,
     },
     /// The engine changed nothing.
-    NothingChanged,
+    NothingChanged {
+        /// The list of tasks, where it changed that alone: it was put back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        put_back: Option<String>,
+    },
     /// The engine ended with an error.
     EngineFailed {
         /// What it said.
@@ -136,6 +140,11 @@ pub enum Reason {
         /// Why.
         message: String,
     },
+    /// Something that people set is missing or wrong.
+    Hindered {
+        /// What, and what to do.
+        message: String,
+    },
     /// A fault of Meshwork.
     Internal {
         /// Cause.
@@ -148,7 +157,7 @@ impl Reason {
     pub fn text(&self) -> String {
         match self {
             Self::Completed => "Done.".into(),
-            Self::WaitsFor { tasks } => format!("It waits for {}.", tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")),
+            Self::WaitsFor { tasks } => format!("It waits for {}.", crate::task::named(tasks)),
             Self::WaitsForRoom { message } => format!("It waits for room: {message}"),
             Self::TriesAgain { message, tries, .. } => {
                 format!("It could not start yet, and is tried again (tried {tries} of {START_TRIES_MAX} times): {message}")
@@ -166,9 +175,12 @@ impl Reason {
             Self::ReviewLimit { waiting } => {
                 format!("{waiting} patches of this project wait for review; review or merge some, and it starts.")
             }
-            Self::NothingChanged => {
+            Self::NothingChanged { put_back: None } => {
                 "The engine ended without changing a file. Read its log, make the task clearer, and run it again.".into()
             }
+            Self::NothingChanged { put_back: Some(path) } => format!(
+                "The engine changed nothing but {path}, and that was put back: people say there what is to be done, and it is ticked when the work is. Read its log, make the task clearer, and run it again."
+            ),
             Self::EngineFailed { message } => format!(
                 "The engine ended with an error: {message} Its work so far is in the run's checkpoint; run the task again to go on from there."
             ),
@@ -206,6 +218,7 @@ impl Reason {
             Self::Storage { message } => {
                 format!("Nothing could be written: {message} Free some disk space; nothing that was reported as done is lost.")
             }
+            Self::Hindered { message } => format!("It could not go on: {message}"),
             Self::Internal { message } => format!("Something in Meshwork went wrong: {message}"),
         }
     }
@@ -223,6 +236,30 @@ impl Reason {
 
     /// From a problem met on the way.
     pub fn from_problem(problem: &Problem) -> Self {
-        Self::Internal { message: problem.to_string() }
+        let message = problem.to_string();
+        match problem.kind {
+            Kind::Unavailable | Kind::Timeout | Kind::Internal => Self::Internal { message },
+            _ => Self::Hindered { message },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_set_is_no_fault_of_meshwork() {
+        let missing = Reason::from_problem(&Problem::not_found("There is no recording.").next("Add one."));
+        assert_eq!(missing.text(), "It could not go on: There is no recording. Add one.");
+        assert!(Reason::from_problem(&Problem::internal("odd")).text().starts_with("Something in Meshwork"));
+    }
+
+    #[test]
+    fn who_changed_nothing_but_the_list_is_told_so_and_older_journals_are_read() {
+        let before: Option<Reason> = serde_json::from_str(r#"{"code":"nothing_changed"}"#).ok();
+        assert_eq!(before, Some(Reason::NothingChanged { put_back: None }));
+        let list = Reason::NothingChanged { put_back: Some("specs/001-work/tasks.md".into()) };
+        assert!(list.text().contains("nothing but specs/001-work/tasks.md, and that was put back"));
     }
 }

@@ -178,7 +178,8 @@ impl Forge {
             let object = convert::object_id(id)?;
             let found = crate::patch::read(repo, &object)?.ok_or_else(|| missing(id))?;
             if !found.is_open() {
-                return Err(Problem::conflict(format!("The proposal {} is {}.", short(id), found.state())));
+                return Err(Problem::conflict(format!("The proposal {} is {}.", short(id), found.state()))
+                    .next("meshwork org proposals lists those that wait."));
             }
             let (revision, last) = found.revisions().next_back().ok_or_else(|| missing(id))?;
             let theirs: git2::Oid = last.head().into();
@@ -227,7 +228,8 @@ impl Forge {
     pub fn reject(&self, rid: &Rid, id: &PatchId) -> Result<(), Problem> {
         let found = crate::patch::read(&self.repository(rid)?, &convert::object_id(id)?)?.ok_or_else(|| missing(id))?;
         if !found.is_open() {
-            return Err(Problem::conflict(format!("The proposal {} is {}.", short(id), found.state())));
+            return Err(Problem::conflict(format!("The proposal {} is {}.", short(id), found.state()))
+                .next("meshwork org proposals lists those that wait."));
         }
         if found.author().public_key() != self.member_key() {
             self.check_owner(&self.repository(rid)?)?;

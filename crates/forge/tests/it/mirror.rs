@@ -104,7 +104,10 @@ fn addresses_that_run_commands_or_lead_nowhere_are_refused() {
     }
     let nowhere = device.path("nowhere.git");
     let problem = device.forge.mirror_push(&rid, nowhere.to_str().unwrap()).unwrap_err();
-    assert_eq!(problem.kind, Kind::Unavailable);
+    assert!(problem.kind == Kind::NotFound && problem.what.contains("no folder"), "{problem}");
+    std::fs::create_dir(&nowhere).unwrap();
+    let problem = device.forge.mirror_fetch(&rid, nowhere.to_str().unwrap()).unwrap_err();
+    assert!(problem.kind == Kind::Invalid && problem.what.contains("not a git repository"), "{problem}");
     let secret = device.forge.mirror_fetch(&rid, "http://joe:s3cret@127.0.0.1:9/x.git").unwrap_err();
     assert!(!secret.to_string().contains("s3cret"), "{secret}");
 }

@@ -87,6 +87,11 @@ fn what_is_no_backup_or_half_of_one_is_refused() {
     for cut in [0, 100, 300, 70_000, bytes.len() - 1] {
         assert!(opened(&bytes[..cut], &with).is_err(), "{cut}");
     }
+    let dir = tempfile::tempdir().unwrap();
+    for cut in [70_000, bytes.len() - 1] {
+        let problem = unpack(&bytes[..cut], &with, &dir.path().join(cut.to_string())).unwrap_err();
+        assert!(problem.what.contains("damaged") && problem.next.is_some(), "{cut}: {problem}");
+    }
     let To::Recipient(text) = &to else { unreachable!() };
     let other = age::encrypt(&text.parse::<x25519::Recipient>().unwrap(), b"MESHWORK-BACKUP-2\n and so on").unwrap();
     assert!(opened(&other, &with).unwrap_err().next.unwrap().contains("update"));

@@ -57,9 +57,9 @@ pub(super) fn write(path: &Path, key: &x25519::Identity, unlock: &Unlock) -> Res
 /// Refuses a passphrase that is too short to protect anything.
 pub(crate) fn check_passphrase(passphrase: &Secret) -> Result<(), Problem> {
     if passphrase.expose().chars().count() < limits::PASSPHRASE_CHARS_MIN {
-        return Err(
-            Problem::invalid("The passphrase is too short.").because(format!("It needs {} characters.", limits::PASSPHRASE_CHARS_MIN))
-        );
+        return Err(Problem::invalid("The passphrase is too short.")
+            .because(format!("It needs {} characters.", limits::PASSPHRASE_CHARS_MIN))
+            .next("Give a longer one."));
     }
     Ok(())
 }

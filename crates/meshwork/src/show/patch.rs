@@ -73,7 +73,12 @@ pub(crate) fn patch(value: &Value, names: &Names) -> Result<String, Problem> {
 /// What a merge did.
 pub(crate) fn merged(value: &Value, names: &Names) -> String {
     match at(value, &["outcome"]).as_str() {
-        "merged" => format!("Merged, as commit {}. {}", text::oid(&at(value, &["commit"])), names.within(&clean(&at(value, &["gate"])))),
+        "merged" => format!(
+            "Merged, as commit {}. {}\nInto a working copy it comes with: {}",
+            text::oid(&at(value, &["commit"])),
+            names.within(&clean(&at(value, &["gate"]))),
+            clean(&at(value, &["pull"]))
+        ),
         _ => format!(
             "It conflicts in {}. The run {} does the work anew on the present branch; merge it when that is done.",
             clean(&at(value, &["paths"])),

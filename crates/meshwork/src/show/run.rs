@@ -18,15 +18,15 @@ use serde_json::Value;
 pub(crate) fn runs(value: &Value, all: bool) -> Result<String, Problem> {
     let runs: Vec<Run> = typed(value)?;
     let now = text::now();
-    let row = |r: &Run| {
+    let row = |(r, item): (&Run, &Value)| {
         let mut row = vec![cell(text::run(r.id.as_str())), cell(about(r)), state(r), cell(ago(r.queued_at, now)), cell(took(r, now))];
         if all {
             row.insert(1, cell(class(r.class)));
         }
-        row.push(cell(why(r)));
+        row.push(cell(why(r, item)));
         row
     };
-    let rows: Vec<_> = runs.iter().map(row).collect();
+    let rows: Vec<_> = runs.iter().zip(value.as_array().into_iter().flatten()).map(row).collect();
     let headings: &[&str] = match all {
         true => &["RUN", "CLASS", "TASK", "STATE", "BEGAN", "TOOK", "WHY"],
         false => &["RUN", "TASK", "STATE", "BEGAN", "TOOK", "WHY"],
@@ -37,11 +37,12 @@ pub(crate) fn runs(value: &Value, all: bool) -> Result<String, Problem> {
 /// Runs that were waited for.
 pub(crate) fn waited(value: &Value) -> Result<String, Problem> {
     let runs: Vec<Run> = typed(value)?;
-    let row = |r: &Run| {
+    let row = |(r, item): (&Run, &Value)| {
         let patch = r.patch.as_ref().map(|p| text::oid(p.as_str())).unwrap_or_default();
-        vec![cell(about(r)), cell(text::run(r.id.as_str())), state(r), cell(patch), cell(why(r))]
+        vec![cell(about(r)), cell(text::run(r.id.as_str())), state(r), cell(patch), cell(why(r, item))]
     };
-    Ok(table(&["TASK", "RUN", "STATE", "PATCH", "WHY"], &runs.iter().map(row).collect::<Vec<_>>()))
+    let rows: Vec<_> = runs.iter().zip(value.as_array().into_iter().flatten()).map(row).collect();
+    Ok(table(&["TASK", "RUN", "STATE", "PATCH", "WHY"], &rows))
 }
 
 /// Folders of runs that are kept.
@@ -200,10 +201,11 @@ pub(super) fn took(run: &Run, now: Timestamp) -> String {
     span(u64::try_from(run.ended_at.unwrap_or(now).0.saturating_sub(started.0)).unwrap_or(0))
 }
 
-fn why(run: &Run) -> String {
+/// Why it is where it is: in the words of the answer, which has names.
+fn why(run: &Run, item: &Value) -> String {
     match (run.questions.first(), &run.reason) {
         (Some(question), _) => format!("{} (meshwork run answer)", clean(&question.title)),
         (None, Some(Reason::Completed) | None) => String::new(),
-        (None, Some(reason)) => clean(&reason.text()),
+        (None, Some(reason)) => item["why"].as_str().map_or_else(|| clean(&reason.text()), clean),
     }
 }

@@ -9,28 +9,40 @@ use crate::{
 use domain::{
     Problem, TaskId,
     run::Run,
-    task::{TaskState, TaskView},
+    task::{TaskState, TaskView, named},
 };
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A list of tasks.
 pub(crate) fn tasks(value: &Value) -> Result<String, Problem> {
     let tasks: Vec<TaskView> = typed(value)?;
     let row = |t: &TaskView| {
         let by = match &t.state {
-            TaskState::Running { run } | TaskState::Failed { run, .. } => format!("run {}", text::run(run.as_str())),
+            TaskState::Running { run, .. } | TaskState::Failed { run, .. } => format!("run {}", text::run(run.as_str())),
             TaskState::InReview { patch } | TaskState::ChangesRequested { patch } => format!("patch {}", text::oid(patch.as_str())),
             _ => String::new(),
         };
-        let after = if t.task.done { String::new() } else { ids(&t.task.depends_on) };
+        let after = if t.task.done { String::new() } else { named(&t.task.depends_on) };
         let state = toned(tone(&t.state), t.state.label());
         vec![cell(t.at.task.as_str()), cell(t.at.feature.as_str()), state, cell(after), cell(by), cell(clean(&t.task.title))]
     };
     let rows: Vec<_> = tasks.iter().map(row).collect();
     Ok(match rows.is_empty() {
         true => "There are no tasks: meshwork project show says why.".into(),
-        false => table(&["TASK", "FEATURE", "STATE", "AFTER", "AT", "TITLE"], &rows),
+        false => table(&["TASK", "FEATURE", "STATE", "AFTER", "AT", "TITLE"], &rows) + &queued(&tasks),
     })
+}
+
+/// Why runs in the queue do not start: each reason once, with the tasks that it keeps.
+fn queued(tasks: &[TaskView]) -> String {
+    let mut kept: BTreeMap<String, Vec<TaskId>> = BTreeMap::new();
+    for view in tasks {
+        if let TaskState::Running { waits: Some(reason), .. } = &view.state {
+            kept.entry(clean(&reason.text())).or_default().push(view.at.task.clone());
+        }
+    }
+    kept.iter().map(|(why, ids)| format!("\nnote: {}: {why}", named(ids))).collect()
 }
 
 /// One task.
@@ -63,7 +75,7 @@ pub(crate) fn started(value: &Value) -> String {
     let runs = value["runs"].as_array().into_iter().flatten();
     let rows: Vec<_> = runs.map(|r| vec![cell(text(&r["task"])), cell(text::run(&text(&r["run"])))]).collect();
     let table = if rows.is_empty() { "Nothing was started.".into() } else { table(&["TASK", "RUN"], &rows) };
-    table + &notes(&value["skipped"])
+    table + &notes(&value["skipped"]) + &notes(&value["notices"])
 }
 
 fn ids(ids: &[TaskId]) -> String {
@@ -73,7 +85,7 @@ fn ids(ids: &[TaskId]) -> String {
 fn tone(state: &TaskState) -> Tone {
     match state {
         TaskState::Ready => Tone::Plain,
-        TaskState::Waiting { .. } | TaskState::Rejected { .. } => Tone::Quiet,
+        TaskState::Waiting { .. } | TaskState::Running { waits: Some(_), .. } | TaskState::Rejected { .. } => Tone::Quiet,
         TaskState::Running { .. } => Tone::Busy,
         TaskState::Failed { .. } => Tone::Bad,
         TaskState::InReview { .. } | TaskState::ChangesRequested { .. } => Tone::Waits,

@@ -104,7 +104,9 @@ pub(super) async fn join(client: &Client, args: cli::Join, json: bool) -> Outcom
         match value["state"].as_str().unwrap_or_default() {
             "refused" => {
                 let problem = serde_json::from_value(value["problem"].clone());
-                return Err(problem.unwrap_or_else(|_| Problem::new(Kind::Forbidden, "Joining was refused.")));
+                return Err(problem.unwrap_or_else(|_| {
+                    Problem::new(Kind::Forbidden, "Joining was refused.").next("Ask who invited you, or for another ticket.")
+                }));
             }
             // The issuer is given a moment to answer, so that what is printed says more than that it was asked.
             "knocking" if args.no_wait && begun.elapsed() < Duration::from_secs(3) => {}

@@ -12,7 +12,7 @@ use crate::{
 };
 use domain::Problem;
 use serde_json::{Value, json};
-use std::{process::ExitCode, time::Duration};
+use std::{collections::BTreeSet, process::ExitCode, time::Duration};
 
 pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outcome {
     match task {
@@ -59,6 +59,7 @@ async fn wait_for(client: &Client, started: &Value, json: bool) -> Outcome {
     let mut runs: Vec<String> = started["runs"].as_array().into_iter().flatten().map(|r| at(r, &["run"])).collect();
     let mut states = Vec::new();
     let mut stream_from = started["seq"].as_u64().unwrap_or(0);
+    let mut told = BTreeSet::new();
     while !runs.is_empty() {
         let mut open = Vec::new();
         for run in &runs {
@@ -66,6 +67,7 @@ async fn wait_for(client: &Client, started: &Value, json: bool) -> Outcome {
             if ["done", "failed", "cancelled", "evicted", "lost"].contains(&at(&shown, &["state"]).as_str()) {
                 states.push(shown)
             } else {
+                say_why_it_waits(&shown, json, &mut told);
                 open.push(run.clone())
             }
         }
@@ -82,6 +84,14 @@ async fn wait_for(client: &Client, started: &Value, json: bool) -> Outcome {
     let all_done = states.iter().all(|s| s["state"] == "done");
     output::show(&Value::Array(states), json, |v| Ok(show::waited(v)? + &output::notes(&started["skipped"])))?;
     Ok(if all_done { whole(started) } else { ExitCode::FAILURE })
+}
+
+/// Says once for what a run in the queue waits, so that nobody waits for it without knowing.
+fn say_why_it_waits(run: &Value, json: bool, told: &mut BTreeSet<String>) {
+    let why = format!("{}: {}", clean(&at(run, &["task", "task"])), clean(&at(run, &["why"])));
+    if !json && run["state"] == "queued" && run["why"].is_string() && told.insert(why.clone()) {
+        eprintln!("{why}");
+    }
 }
 
 pub(super) async fn runs(client: &Client, run: cli::Run, json: bool) -> Outcome {

@@ -25,7 +25,7 @@ async fn working_copies_that_are_not_ready_are_refused_or_told_about() {
     git(detached.path(), &["checkout", "--quiet", "--detach"]);
     add_refused(&up, detached.path(), 2, 400, "detached HEAD").await;
     let problem = up.refused(&["project", "add", "/nowhere/at/all"], 4).await;
-    assert!(problem["what"].as_str().unwrap().contains("There is no folder"), "{problem}");
+    clear(&problem, "There is no folder");
 
     let dirty = Repository::with_tasks(at("dirty"), "001-work", "- [ ] T001 One\n", PASSES);
     dirty.write("README.md", "changed\n");
@@ -42,6 +42,19 @@ async fn working_copies_that_are_not_ready_are_refused_or_told_about() {
     command_agent(&up, "echo", "true").await;
     clear(&up.refused(&["task", "run", "--project", "bare"], 4).await, "no Spec-Kit features");
     clear(&up.refused(&["task", "run", "T001"], 2).await, "project");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_project_whose_settings_have_a_mistake_is_added_and_shown_with_it() {
+    let up = machine().await;
+    let broken = Repository::with_tasks(up.folder().join("broken"), "001-work", "- [ ] T001 One\n", "approvals = many\n");
+    let added = up.ok(&["project", "add", broken.path().to_str().unwrap()]).await;
+    let shown = up.ok(&["project", "show"]).await;
+    for told in [&added["notices"], &shown["notices"]] {
+        assert!(told.to_string().contains("project.toml is not in order. Line 1: "), "{told}");
+    }
+    assert_eq!((shown["open_tasks"].as_u64(), up.ok(&["project", "list"]).await[0]["open_tasks"].as_u64()), (Some(1), Some(1)));
+    clear(&up.refused(&["task", "list"], 2).await, "project.toml is not in order");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -97,12 +110,16 @@ async fn engines_that_misbehave_end_their_run_with_a_reason() {
     let added = up.ok(&[&["agent", "add", "absent", "--engine", "codex"][..], &model].concat()).await;
     assert!(added["needs"].to_string().contains("meshwork engine install codex"), "{added}");
     command_agent(&up, "nothing", "no-such-program-anywhere").await;
+    up.ok(&["agent", "add", "nowhere", "--engine", "acp", "--command", "no-such-program-anywhere"]).await;
+    up.ok(&["agent", "add", "tapeless", "--engine", "replay"]).await;
     command_agent(&up, "exits", "echo I give up; exit 3").await;
     up.ok(&[&["agent", "add", "gone", "--engine", "acp", "--command", "false"][..], &model].concat()).await;
     acp_agent(&up, "garbage", &[]).await;
 
     fails(&up, "absent", "engine_missing", "meshwork engine install codex").await;
-    fails(&up, "nothing", "engine_missing", "not found").await;
+    fails(&up, "nothing", "engine_missing", "Check the agent's command").await;
+    fails(&up, "nowhere", "engine_missing", "Check the agent's command").await;
+    fails(&up, "tapeless", "hindered", "It could not go on: There is no recording").await;
     fails(&up, "exits", "engine_failed", "I give up").await;
     fails(&up, "gone", "engine_failed", "closed its output before it answered").await;
     fails(&up, "garbage", "engine_protocol", "Agent Client Protocol").await;
@@ -111,6 +128,10 @@ async fn engines_that_misbehave_end_their_run_with_a_reason() {
     assert_eq!(up.ok(&["pods"]).await, json!([]), "no slot is held");
     clear(&up.refused(&["agent", "add", "odd", "--engine", "abacus"], 4).await, "abacus");
     clear(&up.refused(&["agent", "add", "half", "--engine", "codex", "--model", "m"], 2).await, "not complete");
+    clear(&up.refused(&["agent", "add", "tape", "--engine", "replay", "--command", "/nonexist"], 2).await, "no recording");
+    clear(&up.refused(&["agent", "add", "open", "--engine", "acp", "--command", "echo 'open"], 2).await, "into words");
+    let tape = up.ok(&["agent", "add", "tape", "--engine", "replay"]).await;
+    assert!(tape["needs"].to_string().contains("No project has a recording"), "{tape}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -194,6 +215,14 @@ async fn a_second_up_a_port_in_use_and_a_newer_folder_are_refused() {
     }
     assert_eq!(fs::read_to_string(other.data().join("version")).unwrap(), "99", "nothing was changed");
     assert_eq!(up.run(&["no-such-verb"]).await.code, 2);
+    let file = other.folder().join("a-file");
+    fs::write(&file, "secret word").unwrap();
+    let (file, nowhere) = (file.to_str().unwrap(), "/nowhere/at/all");
+    for args in [["backup", nowhere, "--passphrase-file", nowhere], ["backup", nowhere, "--passphrase-file", file]] {
+        clear(&up.refused(&args, 7).await, "There is no folder /nowhere/at.");
+    }
+    clear(&idle().refused(&["restore", nowhere, "--passphrase-file", file], 7).await, "There is no folder /nowhere/at.");
+    clear(&up.run_with(&["backup", "/tmp/short"], "short").await.json()["error"], "fewer than 8");
     clear(&up.refused(&["run", "show", "01ARZ3NDEKTSV4RRFFQ69G5FAV"], 4).await, "There is no run");
     assert_eq!(up.call("run.show", json!({"run": "01ARZ3NDEKTSV4RRFFQ69G5FAV"})).await.0, 404);
     assert_eq!(up.call("no.such", json!({})).await.0, 404);

@@ -20,7 +20,8 @@ async fn strangers_get_nothing_at_any_address_but_ok_from_health() {
             for token in ["", "mw_made_up_token", "wrong"] {
                 let response = up.request(method.clone(), path, token, (method == Method::POST).then(|| json!({}))).await;
                 assert_eq!(response.status(), 401, "{method} {path} with “{token}”");
-                clear(&response.json::<Value>().await.unwrap()["error"], "signed in");
+                let words = if token.is_empty() { "Nobody is signed in." } else { "This token is unknown here" };
+                clear(&response.json::<Value>().await.unwrap()["error"], words);
                 asked += 1;
             }
         }
@@ -45,7 +46,9 @@ async fn other_pages_and_rebound_names_are_refused_and_a_link_works_once() {
     let token = up.token();
     let with =
         |name: &'static str, value: &str| up.http().get(format!("{}/capacity", up.url())).bearer_auth(&token).header(name, value).send();
-    assert_eq!(with("host", "evil.example").await.unwrap().status(), 403);
+    let evil = with("host", "evil.example").await.unwrap();
+    assert_eq!(evil.status(), 403);
+    clear(&evil.json::<Value>().await.unwrap()["error"], "not for this server");
     assert_eq!(with("host", "127.0.0.1:1").await.unwrap().status(), 403);
     assert_eq!(with("origin", "http://evil.example").await.unwrap().status(), 403);
     assert_eq!(with("origin", "null").await.unwrap().status(), 403);
@@ -57,6 +60,17 @@ async fn other_pages_and_rebound_names_are_refused_and_a_link_works_once() {
     }
     let form = up.http().post(format!("{}/evict", up.url())).bearer_auth(&token).header("content-type", "text/plain").body("{}");
     assert_eq!(form.send().await.unwrap().status(), 400, "a form of another page cannot send JSON");
+    for (path, body, words) in [("/evict", json!([]), "must be an object"), ("/schedule", json!({"odd": 1}), "GET /openapi.json")] {
+        let refused = up.request(Method::POST, path, &token, Some(body)).await;
+        assert_eq!(refused.status(), 400, "{path}");
+        clear(&refused.json::<Value>().await.unwrap()["error"], words);
+    }
+    let large = up.request(Method::POST, "/evict", &token, Some(json!({"reason": "x".repeat(1 << 20)}))).await;
+    assert_eq!(large.status(), 413);
+    clear(&large.json::<Value>().await.unwrap()["error"], "larger than 1 MiB");
+    let method = up.request(Method::DELETE, "/capacity", &token, None).await;
+    assert!(method.status() == 405 && method.headers().contains_key("allow"), "{method:?}");
+    clear(&method.json::<Value>().await.unwrap()["error"], "this method");
 
     let first = up.http().get(up.sign_in()).send().await.unwrap();
     let cookie = first.headers()["set-cookie"].to_str().unwrap().to_owned();

@@ -3,7 +3,7 @@
 use crate::support::{PASSES, clear, command_agent, idle, machine, project, text};
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::PermissionsExt, process::Stdio};
-use testkit::{Repository, Up, skip};
+use testkit::{Repository, Up, git, skip};
 
 /// What a person reads; it must succeed.
 async fn read(up: &Up, args: &[&str]) -> String {
@@ -105,9 +105,16 @@ async fn a_comment_is_on_a_line_of_the_patch_and_reviews_and_merges_tell_of_the_
     assert!(read(&up, &["patch", "show", &patch]).await.contains("x.txt:1: Why x?"));
     clear(&up.refused(&["patch", "merge", &patch], 5).await, "0 of 1 approvals");
     let said = read(&up, &["patch", "review", &patch, "--accept"]).await;
-    assert!(said.contains("The gate is open: approved by did:key:") && said.contains("(1 of 1 needed)"), "{said}");
+    assert!(said.contains("The gate is open: approved by ada") && said.contains("(1 of 1 needed)"), "{said}");
     let merged = read(&up, &["patch", "merge", &patch]).await;
     assert!(merged.contains("Merged, as commit") && merged.contains("approved by ada (1 of 1 needed); “there” passed"), "{merged}");
+    let pull: Vec<&str> = merged.lines().find_map(|line| line.split_once("comes with: git ")).unwrap().1.split(' ').collect();
+    git(&up.folder().join("gated"), &pull);
+    assert!(up.folder().join("gated/x.txt").exists(), "what the answer says brings the result: {merged}");
+    for verb in ["merge", "review", "close"] {
+        let more: &[&str] = if verb == "review" { &["--accept"] } else { &[] };
+        clear(&up.refused(&[&["patch", verb, &patch][..], more].concat(), 5).await, "is merged already");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -110,6 +110,27 @@ async fn a_red_check_is_published_with_the_patch_and_refuses_the_merge() {
     let ended = up.ended(&idle).await;
     assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("failed"), Some("nothing_changed")), "{ended:#}");
     assert!(ended["why"].as_str().unwrap().contains("make the task clearer"), "{ended:#}");
+    command_agent(&up, "ticks", &format!("sed -i 's/- \\[ \\]/- [x]/' {LIST}")).await;
+    let ended = up.ended(&up.start_task("T002", "ticks").await).await;
+    assert_eq!(ended["reason"]["code"], "nothing_changed", "{ended:#}");
+    assert!(ended["why"].as_str().unwrap().contains("was put back"), "{ended:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_runs_a_task_that_needs_a_merge_first_is_told_so() {
+    let up = machine().await;
+    project(&up, "held", "- [ ] T001 One\n- [ ] T002 Two\n", PASSES).await;
+    command_agent(&up, "echo", "echo x > $MESHWORK_TASK.txt").await;
+    let started = up.ok(&["task", "run", "T001", "T002"]).await;
+    let notices = started["notices"].to_string();
+    assert!(notices.contains("T002: It waits for T001. It starts once a person has merged that."), "{started}");
+    let (first, second) = (text(&started["runs"][0]["run"]), text(&started["runs"][1]["run"]));
+    let patch = text(&up.ended(&first).await["patch"]);
+    let told = |seen: &Value| seen["why"].as_str().is_some_and(|why| why.contains("A person must review and merge T001"));
+    up.until_run(&second, "it says for whom it waits", told).await;
+    up.merge(&patch).await;
+    assert_eq!(up.ended(&second).await["state"], "done", "then it goes");
+    clear(&up.refused(&["task", "run", "T001"], 5).await, "T001 is done already.");
 }
 
 async fn state(up: &Up, task: &str) -> Value {

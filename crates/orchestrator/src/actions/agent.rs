@@ -4,6 +4,7 @@ use super::{Done, Nothing};
 use crate::{
     org::Org,
     table::{Action, Context, Effect, action},
+    tasks,
 };
 use domain::{
     AgentName, CredentialName, Problem,
@@ -34,7 +35,8 @@ struct Add {
     name: AgentName,
     /// `codex`, `copilot`, `opencode`, `claude`, `gemini`; or `acp`, `command`, `replay`.
     engine: String,
-    /// For `acp` and `command`: what to run. For `replay`: the recording's path, `{task}` for the task's id.
+    /// For `command`: a line for the shell. For `acp`: a program and its arguments, in words as a shell splits them, quotes and
+    /// all, but run without one. For `replay`: the recording's path in the project, `{task}` for the task's id.
     #[serde(default)]
     command: Option<String>,
     /// The model's name.
@@ -100,19 +102,15 @@ async fn add(context: Context, input: Add) -> Result<AgentView, Problem> {
 }
 
 fn agent(org: &Org, input: Add) -> Result<Agent, Problem> {
-    let needed = |what: &str| Problem::invalid(format!("An agent with the engine {} needs --command: {what}.", input.engine));
+    let command = |what: &str| {
+        input.command.as_deref().filter(|command| !command.trim().is_empty()).ok_or_else(|| {
+            Problem::invalid(format!("An agent with the engine {} needs a command.", input.engine)).next(format!("Give --command: {what}."))
+        })
+    };
     let engine = match input.engine.as_str() {
-        "acp" => EngineChoice::Acp {
-            command: input
-                .command
-                .clone()
-                .ok_or_else(|| needed("the program that speaks the Agent Client Protocol"))?
-                .split_whitespace()
-                .map(str::to_owned)
-                .collect(),
-        },
-        "command" => EngineChoice::Command { command: input.command.clone().ok_or_else(|| needed("a shell command"))? },
-        "replay" => EngineChoice::Replay { recording: input.command.clone().unwrap_or_else(|| ".meshwork/replay/{task}.jsonl".into()) },
+        "acp" => EngineChoice::Acp { command: words(command("the program that speaks the Agent Client Protocol, and its arguments")?)? },
+        "command" => EngineChoice::Command { command: command("a line for the shell")?.to_owned() },
+        "replay" => EngineChoice::Replay { recording: recording(input.command.as_deref())? },
         name => EngineChoice::Profile { name: engine::profile::find(name)?.name.clone() },
     };
     let model = model(&engine, &input)?;
@@ -125,6 +123,40 @@ fn agent(org: &Org, input: Add) -> Result<Agent, Problem> {
         budget: Budget { tokens: input.tokens.unwrap_or(default.tokens), calls: input.calls.unwrap_or(default.calls), money: input.money },
         permissions: input.permissions.unwrap_or_default(),
     })
+}
+
+/// A command in words, as a shell splits it; nothing of it is run by one.
+fn words(command: &str) -> Result<Vec<String>, Problem> {
+    let next = "Close every quote, as for a shell; a word with spaces is put in quotes.";
+    shell_words::split(command)
+        .map_err(|error| Problem::invalid("The agent's command cannot be split into words.").because(format!("{error}.")).next(next))
+}
+
+/// The path of a replay's recordings: of a project's files only specifications and our own are read.
+fn recording(asked: Option<&str>) -> Result<String, Problem> {
+    let path = asked.unwrap_or(".meshwork/replay/{task}.jsonl");
+    let read = tasks::roots().iter().any(|root| path.strip_prefix(root.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/')));
+    if read && !path.split('/').any(|part| part == "..") {
+        return Ok(path.to_owned());
+    }
+    Err(Problem::invalid(format!("There can be no recording at “{}”.", domain::shown(path)))
+        .because("A replay's recording is a file of the project, below .meshwork/ on its default branch.")
+        .next("Give its path there with --command, as .meshwork/replay/{task}.jsonl; {task} stands for the task's id."))
+}
+
+/// Whether a project has a recording at this path, for one of its tasks at least.
+fn recorded(org: &Org, recording: &str) -> Result<bool, Problem> {
+    let fits = |path: &String| match recording.split_once("{task}") {
+        Some((before, after)) => path.starts_with(before) && path.ends_with(after),
+        None => path == recording,
+    };
+    for project in org.state()?.projects.values() {
+        let files = org.forge.files(&project.rid, &org.forge.head(&project.rid)?, &tasks::roots())?;
+        if files.keys().any(fits) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn model(engine: &EngineChoice, input: &Add) -> Result<Option<Model>, Problem> {
@@ -168,6 +200,11 @@ fn view(org: &Org, agent: Agent) -> AgentView {
     {
         needs.push(format!("The engine is not installed here: meshwork engine install {name}."));
     }
+    if let EngineChoice::Replay { recording } = &agent.engine
+        && !recorded(org, recording).unwrap_or(false)
+    {
+        needs.push(format!("No project has a recording {recording} on its default branch: commit one, then meshwork project pull."));
+    }
     if let Some(model) = &agent.model
         && org.vault.get(&model.credential).is_err()
     {
@@ -201,4 +238,30 @@ async fn remove(context: Context, input: Remove) -> Result<Done, Problem> {
         .await?;
     org.record(&actor, vec![Body::AgentSet { agent: input.name.clone(), commit }]).await?;
     Ok(Done::new(format!("The agent {} is removed.", input.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_command_is_split_as_a_shell_does() {
+        assert_eq!(
+            words("python3 'my agent.py' --mood \"very good\" a\\ b").unwrap(),
+            ["python3", "my agent.py", "--mood", "very good", "a b"]
+        );
+        let problem = words("echo 'open").unwrap_err();
+        assert!(problem.next.is_some(), "{problem}");
+    }
+
+    #[test]
+    fn a_recording_is_a_file_of_the_project_that_is_read() {
+        for good in [None, Some(".meshwork/tape.jsonl"), Some("specs/{task}.jsonl")] {
+            assert!(recording(good).is_ok(), "{good:?}");
+        }
+        for bad in ["/nonexist", "tape.jsonl", ".meshwork/../tape", ".meshworked/tape", ""] {
+            assert!(recording(Some(bad)).unwrap_err().next.is_some(), "{bad}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::Nothing;
 use crate::{
-    limits,
+    limits, names,
     org::Org,
     provenance,
     table::{Action, Context, Effect, action},
@@ -92,7 +92,8 @@ pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
     let mut items = Vec::new();
     for project in org.state()?.projects.values() {
-        let board = Board::read(org, project)?;
+        // A mistake in one project's settings hides nothing of the others.
+        let (board, _) = Board::look(org, project)?;
         let titles: BTreeMap<&TaskRef, &str> = board.tasks.iter().map(|t| (&t.at, t.task.title.as_str())).collect();
         items.extend(runs.iter().filter(|r| r.project == project.name && !r.state.ended()).flat_map(|r| questions(r, &titles)));
         items.extend(board.tasks.iter().filter_map(|t| failed(&t.at, &t.task.title, &t.state, &runs)));
@@ -104,6 +105,12 @@ pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
         }
     }
     items.sort_by_key(|i| i.since);
+    let state = org.state()?;
+    for item in &mut items {
+        if let What::Failed { why, .. } = &mut item.what {
+            *why = names::within(&state, why);
+        }
+    }
     Ok(items)
 }
 

@@ -100,7 +100,10 @@ fn person(org: &Org, name: &str) -> Result<String, Problem> {
     let state = org.state()?;
     if name == "me" {
         let me = state.member_of(&org.member).map(|m| m.name.clone());
-        return me.ok_or_else(|| Problem::not_found("The member on this device is not listed in the org."));
+        return me.ok_or_else(|| {
+            Problem::not_found("The member on this device is not listed in the org.")
+                .next("meshwork org show lists the members: name one of them.")
+        });
     }
     members::member_of(&state, name).map(|m| m.name.clone())
 }

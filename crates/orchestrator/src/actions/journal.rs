@@ -206,7 +206,7 @@ async fn create_backup(context: Context, input: Create) -> Result<Done, Problem>
 
 fn save(org: &Org, input: &Create) -> Result<u64, Problem> {
     if !input.path.is_absolute() {
-        return Err(Problem::invalid("Give the backup's full path."));
+        return Err(Problem::invalid("The backup's path is not a full one.").next("Give it from the root on, as /home/me/org.backup."));
     }
     // One at a time: they share the folder for the copy of the journal.
     static ALONE: Mutex<()> = Mutex::new(());
@@ -230,7 +230,7 @@ fn seal(org: &Org, input: &Create, scratch: &Path) -> Result<u64, Problem> {
     let mut part = input.path.clone().into_os_string();
     part.push(format!(".{}.part", clock::run_id()));
     let part = PathBuf::from(part);
-    let out = File::options().write(true).create_new(true).mode(0o600).open(&part).map_err(|e| storage(&part, &e))?;
+    let out = File::options().write(true).create_new(true).mode(0o600).open(&part).map_err(|e| storage(&input.path, &e))?;
     let sealed = backup::seal(&out, &To::Passphrase(Secret::new(input.passphrase.clone())), &sources)
         .and_then(|bytes| out.sync_all().and_then(|()| put(&part, &input.path)).map(|()| bytes).map_err(|e| storage(&input.path, &e)));
     if sealed.is_err() {

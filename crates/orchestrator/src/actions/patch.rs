@@ -5,7 +5,7 @@ pub(crate) mod revision;
 use super::Done;
 use crate::{
     lifecycle::reconcile::tell,
-    merge,
+    merge, names,
     org::Org,
     provenance,
     table::{Action, Context, Effect, action},
@@ -132,8 +132,9 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         let gate = merge::gate(org, &project, &patch)?;
         let files = org.forge.changed_files(&project.rid, &patch.base, &patch.head)?;
         let files = files.into_iter().map(|f| FileChange { path: f.path, added: f.added, removed: f.removed }).collect();
+        let state = org.state()?;
         Ok(Shown {
-            missing: gate.missing.iter().map(gate::Missing::text).collect(),
+            missing: gate.missing.iter().map(|one| names::within(&state, &one.text())).collect(),
             gate: gate.words,
             merging: org.merging.state(&project.name, &patch.id),
             rules_changed: provenance::rules_changed(org, &project, &patch)?,
@@ -190,7 +191,7 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
         .blocking(move |org| {
             let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
             if patch.state != PatchState::Open {
-                return Err(Problem::conflict(format!("The patch {} is {:?}; only open ones are reviewed.", patch.id, patch.state)));
+                return Err(merge::not_open(&patch));
             }
             let comments: Vec<(LineRef, String)> =
                 input.comments.iter().map(|c| (LineRef { path: c.path.clone(), line: c.line, side: c.side }, c.text.clone())).collect();

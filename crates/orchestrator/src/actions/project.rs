@@ -7,7 +7,7 @@ use crate::{
     mirror,
     org::Org,
     table::{Action, Context, Effect, action},
-    tasks::Board,
+    tasks::{self, Board},
 };
 use domain::{
     Did, FeatureId, Problem, ProjectName, Rid,
@@ -119,8 +119,15 @@ fn taken(org: &Org, input: &Add) -> Result<Added, Problem> {
     if org.forge.files(&project.rid, &made.head, &["specs/"])?.is_empty() {
         notices.push("It has no Spec-Kit features yet: meshwork feature new makes one.".into());
     }
+    notices.extend(mistake(org, &project)?);
     write(org, &project, "Add project")?;
     Ok(Added { project, notices })
+}
+
+/// What is wrong with a project's settings, for who adds it: its tasks cannot be run until that is mended.
+fn mistake(org: &Org, project: &Project) -> Result<Option<String>, Problem> {
+    let files = org.forge.files(&project.rid, &org.forge.head(&project.rid)?, &tasks::roots())?;
+    Ok(tasks::settings(&files).err().map(|problem| problem.to_string()))
 }
 
 fn free(org: &Org, name: &ProjectName) -> Result<(), Problem> {
@@ -143,14 +150,13 @@ async fn cloned(org: &Arc<Org>, actor: &Actor, input: Add) -> Result<Added, Prob
     let wanted = name.clone();
     org.blocking(move |org| free(org, &wanted)).await?;
     cloning::fetch(org, actor, &rid, &input.seeds).await?;
-    let project = org
-        .blocking(move |org| {
-            let project = Project { name, branch: org.forge.branch(&rid)?, rid, mirror: None };
-            write(org, &project, "Add project")?;
-            Ok(project)
-        })
-        .await?;
-    Ok(Added { project, notices: vec![] })
+    org.blocking(move |org| {
+        let project = Project { name, branch: org.forge.branch(&rid)?, rid, mirror: None };
+        let notices = mistake(org, &project)?.into_iter().collect();
+        write(org, &project, "Add project")?;
+        Ok(Added { project, notices })
+    })
+    .await
 }
 
 fn write(org: &Org, project: &Project, message: &str) -> Result<(), Problem> {
@@ -165,7 +171,7 @@ fn write(org: &Org, project: &Project, message: &str) -> Result<(), Problem> {
 }
 
 async fn list(context: Context, _: Nothing) -> Result<Vec<ProjectView>, Problem> {
-    context.org()?.blocking(|org| org.state()?.projects.values().map(|p| Board::read(org, p).map(|b| view(&b))).collect()).await
+    context.org()?.blocking(|org| org.state()?.projects.values().map(|p| Board::look(org, p).map(|(b, _)| view(&b))).collect()).await
 }
 
 fn view(board: &Board) -> ProjectView {
@@ -211,7 +217,7 @@ struct FeatureView {
 
 async fn show(context: Context, input: Named) -> Result<Shown, Problem> {
     let show = move |org: &Arc<Org>| {
-        let board = Board::read(org, &org.project(input.project.as_ref())?)?;
+        let (board, mistake) = Board::look(org, &org.project(input.project.as_ref())?)?;
         let feature = |f: &domain::task::Feature| FeatureView {
             id: f.id.clone(),
             title: f.title.clone(),
@@ -227,9 +233,14 @@ async fn show(context: Context, input: Named) -> Result<Shown, Problem> {
         Ok(Shown {
             view: view(&board),
             features: board.features.iter().map(feature).collect(),
-            notices: crate::tools::left_out(&board.settings.toolchains).into_iter().chain(failing).collect(),
+            // What is guessed without the settings would not be true.
+            checks: if mistake.is_some() { vec![] } else { board.checks(org)? },
+            notices: crate::tools::left_out(&board.settings.toolchains)
+                .into_iter()
+                .chain(failing)
+                .chain(mistake.map(|problem| problem.to_string()))
+                .collect(),
             mirror,
-            checks: board.checks(org)?,
         })
     };
     context.org()?.blocking(show).await
@@ -386,7 +397,11 @@ fn run_script(org: &Org, scratch: &Path, input: &FeatureNew) -> Result<FeatureId
         let mut answer = stdio.stdout.take(SCRIPT_OUTPUT_BYTES_MAX);
         let done = tokio::time::timeout(SCRIPT_TIME, answer.read_to_string(&mut output)).await;
         sandbox.kill().await;
-        done.map_err(|_| Problem::new(domain::Kind::Timeout, "Spec-Kit's script did not end."))?.map_err(Problem::internal)?;
+        done.map_err(|_| {
+            Problem::new(domain::Kind::Timeout, "Spec-Kit's script did not end.")
+                .next("Run it by hand in a working copy, and commit what it makes.")
+        })?
+        .map_err(Problem::internal)?;
         Ok::<_, Problem>(output)
     })?;
     let answer: Result<FeatureId, Problem> = serde_json::from_str(output.trim()).map_err(|_| {

@@ -3,10 +3,11 @@
 use super::Done;
 use crate::{
     lifecycle::{self, message_text},
-    limits,
+    limits, names,
     org::Org,
     steer,
     table::{Action, Context, Effect, action},
+    tasks::Board,
 };
 use domain::{
     Kind, Problem, ProjectName, Rid, RunId, TaskRef, Timestamp,
@@ -54,15 +55,28 @@ struct List {
     limit: Option<usize>,
 }
 
-async fn list(context: Context, input: List) -> Result<Vec<Run>, Problem> {
+/// A run in a list.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Listed {
+    #[serde(flatten)]
+    run: Run,
+    /// Why it is where it is, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
     let org = context.org()?;
-    let runs: Vec<Run> = org.blocking(|org| org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)).await?;
+    let told = |org: &Arc<Org>| Ok((org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?, org.state()?));
+    let (runs, state): (Vec<Run>, forge::OrgState) = org.blocking(told).await?;
     let wanted = |r: &Run| {
         input.project.as_ref().is_none_or(|p| r.project == *p)
             && input.state.is_none_or(|s| r.state == s)
             && (input.all || r.class == Class::Agent)
     };
-    Ok(runs.into_iter().filter(wanted).take(input.limit.unwrap_or(limits::LIST_DEFAULT)).collect())
+    let why = |r: &Run| r.reason.as_ref().map(|reason| names::within(&state, &reason.text()));
+    let chosen = runs.into_iter().filter(wanted).take(input.limit.unwrap_or(limits::LIST_DEFAULT));
+    Ok(chosen.map(|run| Listed { why: why(&run), run }).collect())
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -137,9 +151,21 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         let undelivered = run.messages.iter().map(|m| Ok(Undelivered { text: message_text(org, m)?, why: m.why.clone().or_else(late) }));
         let undelivered = undelivered.collect::<Result<_, Problem>>()?;
         let budget = run.envelope.is_some().then(|| lifecycle::manifest(org, &run).ok().map(|(manifest, _)| manifest.budget)).flatten();
-        Ok(Shown { budget, why: run.reason.as_ref().map(Reason::text), kept_in: lifecycle::kept::place(org, &run), undelivered, run })
+        Ok(Shown { budget, why: why(org, &run)?, kept_in: lifecycle::kept::place(org, &run), undelivered, run })
     };
     org.blocking(tell).await
+}
+
+/// Why a run is where it is; of one that waits for other tasks also what a person can do about it.
+fn why(org: &Org, run: &Run) -> Result<Option<String>, Problem> {
+    let Some(reason) = &run.reason else { return Ok(None) };
+    let waits = || {
+        let at = run.task.as_ref()?;
+        let board = Board::read(org, &org.project(Some(&run.project)).ok()?).ok()?;
+        board.waits(board.task(Some(&at.feature), &at.task).ok()?)
+    };
+    let more = matches!(reason, Reason::WaitsFor { .. }).then(waits).flatten();
+    Ok(Some(names::within(&org.state()?, &more.unwrap_or_else(|| reason.text()))))
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -66,7 +66,9 @@ async fn order(context: Context, wanted: Wanted) -> Result<Stop, Problem> {
     let org = context.org()?;
     let why = wanted.why.trim().to_owned();
     if why.is_empty() || why.len() > WHY_BYTES_MAX {
-        return Err(Problem::invalid(format!("A stop order says why, in at most {WHY_BYTES_MAX} bytes.")));
+        return Err(
+            Problem::invalid(format!("A stop order says why, in at most {WHY_BYTES_MAX} bytes.")).next("Give a short reason: --why.")
+        );
     }
     let scope = org.blocking(move |org| scope(org, &wanted)).await?;
     stops::give(&org, &context.actor(&org), scope, why).await

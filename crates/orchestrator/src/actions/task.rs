@@ -3,6 +3,7 @@
 use crate::{
     admission, clock,
     dispatch::no_agent,
+    names,
     org::Org,
     table::{Action, Context, Effect, action},
     tasks::Board,
@@ -11,10 +12,11 @@ use domain::{
     AgentName, Did, FeatureId, Problem, ProjectName, RunId, TaskId,
     actor::Actor,
     event::{Body, kind},
+    limits::PATCHES_WAITING_MAX,
     manifest::Class,
     role::Permission,
-    run::Run,
-    task::{Claim, Feature, Task, TaskState, TaskView, waits_for},
+    run::{Reason, Run},
+    task::{Claim, Feature, Task, TaskState, TaskView},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -80,19 +82,18 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         let ids = claim.map(|c| c.runs).unwrap_or_default();
         let runs: Vec<Run> =
             ids.iter().rev().filter_map(|id| org.store.get(kind::RUN, id.as_str()).transpose()).collect::<Result<_, _>>()?;
-        Ok(Shown { why: why(&board, &view, &runs), view, runs })
+        Ok(Shown { why: names::within(&org.state()?, &why(&board, &view, &runs)), view, runs })
     };
     context.org()?.blocking(show).await
 }
 
 fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
     let problems = board.feature(&view.at.feature).map(|f| f.problems.join(" ")).unwrap_or_default();
-    let on = waits_for(&view.task, &board.states(&view.at.feature), board.settings.stack);
     let text = match &view.state {
         TaskState::Ready => "It may start: meshwork task run gives it to an agent.".to_owned(),
-        TaskState::Waiting { .. } => format!("It waits for {}.", on.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")),
+        TaskState::Waiting { .. } => board.waits(view).unwrap_or_else(|| "It waits for another task.".to_owned()),
         TaskState::Running { .. } => {
-            runs.first().and_then(|r| r.reason.as_ref()).map_or_else(|| "An agent works at it.".to_owned(), domain::run::Reason::text)
+            runs.first().and_then(|r| r.reason.as_ref()).map_or_else(|| "An agent works at it.".to_owned(), Reason::text)
         }
         TaskState::Failed { reason, .. } => reason.text(),
         TaskState::InReview { patch } => format!("Its patch {patch} waits for a review and a merge."),
@@ -132,6 +133,8 @@ struct Started {
     runs: Vec<StartedRun>,
     /// Tasks that were left out, and why.
     skipped: Vec<Skipped>,
+    /// What keeps some of them from starting at once, a sentence each.
+    notices: Vec<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -150,7 +153,7 @@ async fn run(context: Context, input: RunTasks) -> Result<Started, Problem> {
     let org = context.org()?;
     let seq = org.store.head()?.seq.0;
     let actor = context.actor(&org);
-    let Chosen { can, mut cannot, agent, on } = org.blocking(move |org| choose(org, &input)).await?;
+    let Chosen { can, mut cannot, agent, on, notices } = org.blocking(move |org| choose(org, &input)).await?;
     let mut runs = Vec::new();
     for view in can {
         match queue(&org, &actor, &view, &agent, on.as_ref(), false).await {
@@ -163,7 +166,7 @@ async fn run(context: Context, input: RunTasks) -> Result<Started, Problem> {
         return Err(nothing_started(cannot));
     }
     let skipped = cannot.into_iter().map(|(task, problem)| Skipped { task, why: problem.to_string() }).collect();
-    Ok(Started { seq, runs, skipped })
+    Ok(Started { seq, runs, skipped, notices })
 }
 
 /// What is said when none of the tasks could be started.
@@ -184,6 +187,7 @@ struct Chosen {
     cannot: Vec<(TaskId, Problem)>,
     agent: AgentName,
     on: Option<Did>,
+    notices: Vec<String>,
 }
 
 fn choose(org: &Org, input: &RunTasks) -> Result<Chosen, Problem> {
@@ -214,7 +218,25 @@ fn choose(org: &Org, input: &RunTasks) -> Result<Chosen, Problem> {
             Err(problem) => cannot.push((view.at.task, problem)),
         }
     }
-    Ok(Chosen { can, cannot, agent, on: input.on.as_deref().map(|text| device(org, text)).transpose()? })
+    let notices = held_back(&board, &can);
+    Ok(Chosen { can, cannot, agent, on: input.on.as_deref().map(|text| device(org, text)).transpose()?, notices })
+}
+
+/// Of how many tasks it is said one by one what they wait for.
+const HELD_NAMED_MAX: usize = 3;
+
+/// What keeps tasks that are queued now from starting at once: others that they wait for, and patches that nobody reviews.
+fn held_back(board: &Board, queued: &[TaskView]) -> Vec<String> {
+    let mut told: Vec<String> = queued.iter().filter_map(|view| board.waits(view).map(|why| format!("{}: {why}", view.at.task))).collect();
+    if told.len() > HELD_NAMED_MAX {
+        told = vec![format!("{} of them wait for others, which a person must review and merge: meshwork task list.", told.len())];
+    }
+    let waiting = board.tasks.iter().filter(|t| matches!(t.state, TaskState::InReview { .. })).count();
+    let new = queued.iter().any(|t| !matches!(t.state, TaskState::ChangesRequested { .. }));
+    if new && waiting >= PATCHES_WAITING_MAX {
+        told.push(Reason::ReviewLimit { waiting }.text());
+    }
+    told
 }
 
 /// The device that a person named.
@@ -294,7 +316,7 @@ pub(crate) async fn queue(
     run.rebase = rebase;
     run.on = on.filter(|did| **did != org.device).cloned();
     match &view.state {
-        TaskState::Merged { .. } | TaskState::Done => return Err(Problem::conflict(format!("{} is done already.", view.at.task))),
+        TaskState::Merged { .. } | TaskState::Done => return Err(done_already(&view.at.task, "done")),
         TaskState::InReview { patch } if !rebase => {
             return Err(Problem::conflict(format!("{} is in review already, as patch {patch}.", view.at.task))
                 .next("Merge it, ask for changes, or close it: meshwork patch review."));
@@ -313,7 +335,7 @@ pub(crate) async fn queue(
                 .next("meshwork run list shows it; meshwork run stop ends it."));
         }
         if claim.as_ref().is_some_and(|c| c.merged) {
-            return Err(Problem::conflict(format!("{} is merged already.", at.task)));
+            return Err(done_already(&at.task, "merged"));
         }
         // What a run that ended without a result was to continue, the next one continues.
         if let Some(earlier) =
@@ -329,6 +351,11 @@ pub(crate) async fn queue(
     });
     decided.await?;
     Ok(id)
+}
+
+fn done_already(task: &TaskId, how: &str) -> Problem {
+    Problem::conflict(format!("{task} is {how} already."))
+        .next("meshwork task list shows what is open; for more work at it write a new task: meshwork task add.")
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

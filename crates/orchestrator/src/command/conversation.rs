@@ -199,9 +199,12 @@ impl Conversation {
                 held.state = State::Undone;
                 Ok(steps)
             }
-            State::Undone => Err(Problem::conflict(format!("“{}” was undone already.", held.shown.sentence))),
-            State::Done(_) => Err(Problem::conflict(format!("“{}” cannot be undone.", held.shown.sentence))),
-            _ => Err(Problem::conflict(format!("“{}” was not carried out.", held.shown.sentence))),
+            State::Undone => Err(Problem::conflict(format!("“{}” was undone already.", held.shown.sentence))
+                .next("Ask for it anew, if it is to be done again.")),
+            State::Done(_) => {
+                Err(Problem::conflict(format!("“{}” cannot be undone.", held.shown.sentence)).next("Say what is to be changed instead."))
+            }
+            _ => Err(Problem::conflict(format!("“{}” was not carried out.", held.shown.sentence)).next("There is nothing to undo.")),
         }
     }
 

@@ -49,7 +49,7 @@ pub(super) const TASK_STATES: [(&str, &[&str]); 11] = [
     ("ready", &["ready"]),
     ("waiting", &["waiting"]),
     ("blocked", &["waiting"]),
-    ("running", &["running"]),
+    ("running", &["running", "queued"]),
     ("failed", &["failed"]),
     ("failing", &["failed"]),
     ("merged", &["merged"]),

@@ -76,7 +76,8 @@ pub(super) fn propose(world: &World, action: &str, input: &Value) -> Result<Vec<
 fn only(action: &Action, input: &Value, known: &[&str]) -> Result<(), Problem> {
     let unknown = input.as_object().into_iter().flatten().find(|(name, value)| !known.contains(&name.as_str()) && !value.is_null());
     match unknown {
-        Some((name, _)) => Err(Problem::invalid(format!("{} takes no “{}” here.", action.name, domain::shown(name)))),
+        Some((name, _)) => Err(Problem::invalid(format!("{} takes no “{}” here.", action.name, domain::shown(name)))
+            .next("Do it by its own command: meshwork --help.")),
         None if input.is_object() => Ok(()),
         None => Err(Problem::invalid(format!("The input of {} is no object.", action.name))),
     }
@@ -124,7 +125,8 @@ fn run_tasks(world: &World, action: &'static Action, input: &Value) -> Result<Dr
         None => feature(world, input)?,
     };
     if named.iter().any(|t| t.at.project != project || t.at.feature != feature) {
-        return Err(Problem::invalid("Tasks of several features are run one feature at a time."));
+        return Err(Problem::invalid("Tasks of several features are run one feature at a time.")
+            .next("Name the tasks of one feature, then those of the next."));
     }
     if ids.is_empty() {
         let open = |t: &&TaskView| World::may_run(t) && !matches!(t.state, TaskState::Rejected { .. });
@@ -219,7 +221,7 @@ fn edit_task(world: &World, action: &'static Action, input: &Value) -> Result<Dr
 /// A text that must be there, without what would not be seen when it is shown: a yes is to what was shown.
 fn filled(input: &Value, name: &str) -> Result<String, Problem> {
     let found = plain(text(input, name)).trim().to_owned();
-    if found.is_empty() { Err(Problem::invalid(format!("The {name} is missing."))) } else { Ok(found) }
+    if found.is_empty() { Err(Problem::invalid(format!("The {name} is missing.")).next("Say it in the sentence.")) } else { Ok(found) }
 }
 
 fn run_of<'w>(world: &'w World, input: &Value) -> Result<&'w Run, Problem> {
@@ -307,7 +309,7 @@ fn evict(world: &World, action: &'static Action, input: &Value) -> Result<Vec<Dr
         _ => vec![run_of(world, input)?],
     };
     if chosen.is_empty() {
-        return Err(Problem::conflict("Nothing runs on this machine now."));
+        return Err(Problem::conflict("Nothing runs on this machine now.").next("“show runs” tells what there is."));
     }
     let draft = |run: &Run| {
         let mut made = json!({"run": run.id});

@@ -131,7 +131,9 @@ async fn carry_plan(context: &Context, world: &World, held: &mut Conversation, p
     if plan.undo {
         match held.last_done() {
             Some(steps) => changes = steps.iter().map(|s| (s.action, s.input.clone())).collect(),
-            None => answer.problems.push(Problem::conflict("Nothing was done in this conversation that could be undone.")),
+            None => answer.problems.push(
+                Problem::conflict("Nothing was done in this conversation that could be undone.").next("Say what is to be changed instead."),
+            ),
         }
     }
     for (action, input) in changes {

@@ -40,7 +40,7 @@ impl Drive {
         let (run, board, live) = (self.run()?, self.board.clone(), self.live.clone());
         let made = self.org.blocking(move |org| build(org, &board, &run, live));
         let made = made.await.map_err(|p| Over::failed(Reason::Forge { message: p.to_string() }))?;
-        let (commit, tree, notes) = made.ok_or_else(|| Over::failed(Reason::NothingChanged))?;
+        let (commit, tree, notes) = made.ok_or_else(|| Over::failed(Reason::NothingChanged { put_back: None }))?;
         self.record(Body::RunCommitted { run: self.id.clone(), commit: commit.clone(), tree, notes }).await?;
         Ok(commit)
     }

@@ -140,7 +140,7 @@ fn resolved(agent: &Agent, board: &Board, at: &domain::TaskRef, folder: &Path) -
     let path = recording.replace("{task}", at.task.as_str());
     let bytes = board.files.get(&path).ok_or_else(|| {
         Problem::not_found(format!("There is no recording {path} on the default branch."))
-            .next("Add one (docs/guide.md says how they look), or give the task to another agent.")
+            .next("Commit one in a working copy and take it in (meshwork project pull), or give the task to another agent.")
     })?;
     fs::write(folder.join("brief").join("recording.jsonl"), bytes).map_err(Problem::internal)?;
     Ok(EngineChoice::Replay { recording: "/brief/recording.jsonl".into() })

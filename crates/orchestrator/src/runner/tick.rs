@@ -48,10 +48,11 @@ impl Job {
         if let Err(error) = below::write(work, &tick.path, text, 0o644) {
             return odd(error);
         }
+        let touched = own.as_deref() != Some(text);
         let edited = own.is_some_and(|own| spec::reapply(text, &spec::ticked(text, &own)).text != own);
         let now = self.before.as_ref().and_then(|before| Some((before, tree_of(work, &before.base, &ImportLimits::default()).ok()?)));
         if now.is_some_and(|(before, now)| now.tree == before.from) {
-            return Reason::NothingChanged;
+            return Reason::NothingChanged { put_back: touched.then(|| tick.path.clone()) };
         }
         match spec::tick(text, &tick.task).map(|ticked| below::write(work, &tick.path, &ticked, 0o644)) {
             Ok(Ok(())) if edited => tracing::warn!(path = tick.path, "what the engine changed in its plan was put back"),

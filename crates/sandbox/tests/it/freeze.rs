@@ -124,7 +124,7 @@ async fn what_cannot_be_started_says_why() {
     }
     let place = Place::new();
     let missing = Sandbox::spawn(place.spec(&["no-such-engine", "--acp"])).await.unwrap_err();
-    assert_eq!(missing.kind, Kind::Unavailable);
+    assert_eq!(missing.kind, Kind::NotFound, "the sandbox itself works");
     assert_eq!(missing.what, "“no-such-engine” cannot be started in the sandbox.");
     assert!(missing.next.is_some());
 

@@ -37,9 +37,10 @@ export const runnable = (state: TaskStateName): boolean => ["ready", "waiting", 
 /** What a whole feature's run would start. */
 export const open = (state: TaskStateName): boolean => ["ready", "waiting", "failed", "changes_requested"].includes(state);
 
-/** Where a task is, in a word; one that waits with a run in the queue says so. */
+/** Where a task is, in a word; one whose run is in the queue and cannot start yet says so. */
 export function wordOf({ at, state }: TaskView, going: ReadonlySet<string>): Word {
-  return state.state === "waiting" && going.has(nameOf(at)) ? { text: "Queued", tone: "none" } : taskWords[state.state];
+  const held = state.state === "running" && "waits" in state && state.waits != null;
+  return held || (state.state === "waiting" && going.has(nameOf(at))) ? { text: "Queued", tone: "none" } : taskWords[state.state];
 }
 
 /** As it stands in the address. */

@@ -111,7 +111,7 @@ pub(super) fn world() -> World {
     let failed: domain::RunId = RUN_FAILED.parse().unwrap();
     let tasks = vec![
         task("001-login", "T001", "Make the skeleton", TaskState::Done),
-        task("001-login", "T002", "Add the form", TaskState::Running { run: RUN_WORKING.parse().unwrap() }),
+        task("001-login", "T002", "Add the form", TaskState::Running { run: RUN_WORKING.parse().unwrap(), waits: None }),
         task("001-login", "T003", "Check the password", TaskState::Failed { run: failed, reason: Reason::Silent { seconds: 9 } }),
         task("001-login", "T004", "Remember the person", TaskState::Ready),
         task("001-login", "T005", "Log out", TaskState::Waiting { on: vec!["T004".parse().unwrap()] }),
