@@ -245,6 +245,23 @@ impl Run {
     }
 }
 
+/// How a run was placed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Placed {
+    /// The manifest's hash.
+    pub manifest: Hash,
+    /// The blob that holds its envelope.
+    pub envelope: Hash,
+    /// The commit that it begins from.
+    pub base: Oid,
+    /// Hash of the spec that it works from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec_hash: Option<Hash>,
+    /// The run whose saved work it begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<RunId>,
+}
+
 /// A state that a run entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Phase {

@@ -14,7 +14,7 @@ use domain::{
     manifest::{Class, Manifest, Work},
     org::Member,
     placement::{self, Refusal},
-    run::{Run, RunState},
+    run::{Placed, Run, RunState},
 };
 use forge::OrgState;
 use identity::envelope::{self, Envelope};
@@ -342,7 +342,8 @@ pub fn keep_manifest(org: &Org, run: &domain::RunId, envelope: &[u8]) -> Result<
     };
     let known: Option<Run> = org.store.get(kind::RUN, run.as_str())?;
     let from = known.map(|known| crate::lifecycle::to_begin_with(org, &known, &base)).transpose()?.flatten();
-    Ok(vec![Body::RunPlaced { run: run.clone(), manifest: envelope::hash(&parsed), envelope: blob, base, spec_hash, from }])
+    let placed = Placed { manifest: envelope::hash(&parsed), envelope: blob, base, spec_hash, from };
+    Ok(vec![Body::RunPlaced { run: run.clone(), placed }])
 }
 
 #[cfg(test)]

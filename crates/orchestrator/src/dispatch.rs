@@ -9,7 +9,7 @@ use domain::{
     limits::{PATCHES_WAITING_MAX, RESUME_ATTEMPTS_MAX, START_TRIES_MAX},
     manifest::{self, Class, Manifest, TimeLimits, Work},
     placement::{self, Candidate, Refusal},
-    run::{Reason, Run, RunState},
+    run::{Placed, Reason, Run, RunState},
     task::{self, TaskState},
 };
 use identity::envelope;
@@ -116,7 +116,8 @@ async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
         Work::Checks { commit, .. } => (commit.clone(), None),
     };
     let from = lifecycle::to_begin_with(org, run, &base)?;
-    let placed = Body::RunPlaced { run: run.id.clone(), manifest: envelope::hash(&sealed), envelope: blob, base, spec_hash, from };
+    let placed = Placed { manifest: envelope::hash(&sealed), envelope: blob, base, spec_hash, from };
+    let placed = Body::RunPlaced { run: run.id.clone(), placed };
     if !move_waiting(org, &run.id, vec![placed], RunState::Placing, None).await? {
         return Ok(());
     }

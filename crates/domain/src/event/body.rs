@@ -7,7 +7,7 @@ use crate::{
     patch::Verdict,
     placement::Refusal,
     role::Role,
-    run::{CheckResult, LeftOut, Question, Reason, Run, RunState},
+    run::{CheckResult, LeftOut, Placed, Question, Reason, Run, RunState},
     stop,
     usage::{ForWhom, ModelCall},
 };
@@ -211,18 +211,9 @@ pub enum Body {
     RunPlaced {
         /// The run.
         run: RunId,
-        /// The manifest's hash.
-        manifest: Hash,
-        /// The blob that holds its envelope.
-        envelope: Hash,
-        /// The commit that it begins from.
-        base: Oid,
-        /// Hash of the spec that it works from.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        spec_hash: Option<Hash>,
-        /// The run whose saved work it begins with.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        from: Option<RunId>,
+        /// What was signed, and what it begins from.
+        #[serde(flatten)]
+        placed: Placed,
     },
     /// A device refused a run.
     RunRefused {

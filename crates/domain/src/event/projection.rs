@@ -157,12 +157,12 @@ fn change_run(run: &mut Run, event: &Event) {
         run.told.clone_from(&event.told);
     }
     match &event.body {
-        Body::RunPlaced { manifest, envelope, base, spec_hash, from, .. } => {
-            run.from.clone_from(from);
-            run.manifest = Some(manifest.clone());
-            run.envelope = Some(envelope.clone());
-            run.base = Some(base.clone());
-            run.spec_hash.clone_from(spec_hash);
+        Body::RunPlaced { placed, .. } => {
+            run.from.clone_from(&placed.from);
+            run.manifest = Some(placed.manifest.clone());
+            run.envelope = Some(placed.envelope.clone());
+            run.base = Some(placed.base.clone());
+            run.spec_hash.clone_from(&placed.spec_hash);
         }
         Body::RunLeased { lease, device, until, reserved, .. } => {
             run.lease = Some(lease.clone());
