@@ -167,7 +167,8 @@ impl Reason {
                 format!("{waiting} patches of this project wait for review; review or merge some, and it starts.")
             }
             Self::NothingChanged => {
-                "The engine ended without changing a file. Read its log, make the task clearer, and run it again.".into()
+                "The engine ended without changing a file that goes into a commit. Read its log, make the task clearer, and run it again."
+                    .into()
             }
             Self::EngineFailed { message } => format!(
                 "The engine ended with an error: {message} Its work so far is in the run's checkpoint; run the task again to go on from there."
