@@ -44,6 +44,11 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
             answer(&json!({ "message": text }), json, |v| at(v, &["message"]));
             return Ok(ExitCode::SUCCESS);
         }
+        Verb::Journal(cli::Journal::AcceptLoss) => {
+            let text = restore::accept_loss(&root, cli.org.as_deref())?;
+            answer(&json!({ "message": text }), json, |v| at(v, &["message"]));
+            return Ok(ExitCode::SUCCESS);
+        }
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "meshwork", &mut std::io::stdout());
             return Ok(ExitCode::SUCCESS);
@@ -310,6 +315,7 @@ async fn journals(client: &Client, journal: cli::Journal, json: bool) -> Outcome
             let value = client.call("journal.rebuild", json!({})).await?;
             answer(&value, json, |v| format!("Made anew from {} events; {} things were different.", v["events"], v["differences"]));
         }
+        cli::Journal::AcceptLoss => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,12 +1,14 @@
 //! Checks the journal: every link, every hash, every signature, over all incarnations.
 //!
 //! What this finds: any changed, removed, added or moved event, head or incarnation, down to one bit. What a journal alone
-//! cannot show is that its whole end was cut off at an earlier signed head; the copies that other devices hold show it.
+//! cannot show is that its whole end was cut off at an earlier signed head; its remembered head shows that, but for the last
+//! moments, and so do the copies that other devices hold.
 
 use crate::{
     chain::{self, Digest, Seq},
     problem,
     read::{Row, unsigned},
+    remembered::Remembered,
 };
 use domain::{Did, Problem, event::Event};
 use serde::Serialize;
@@ -57,17 +59,18 @@ fn bad<T>(seq: Seq, why: impl Into<String>) -> Result<T, Stop> {
     Err(Stop::Bad(Bad { seq, why: why.into() }))
 }
 
-/// Checks the whole journal of this device.
-pub(crate) fn verify(connection: &Connection, device: &Did) -> Result<VerifyReport, Problem> {
+/// Checks the whole journal of this device. The remembered head must have been read before.
+pub(crate) fn verify(connection: &Connection, device: &Did, remembered: Option<&Remembered>) -> Result<VerifyReport, Problem> {
     let mut report = VerifyReport::default();
     // One transaction, so that events, heads and incarnations are of one moment.
     connection.execute("BEGIN").map_err(|e| problem::database(&e))?;
     let checked = Check::new(connection, device).and_then(|mut check| check.run(&mut report));
+    let lost = remembered.map_or(Ok(None), |head| head.lost(connection));
     let ended = connection.execute("ROLLBACK");
     match checked {
         Err(Stop::Bad(bad)) => report.bad = Some(bad),
         Err(Stop::Database(error)) => return Err(problem::database(&error)),
-        Ok(()) => {}
+        Ok(()) => report.bad = lost?.map(|lost| Bad { seq: lost.at(), why: lost.text() }),
     }
     ended.map_err(|e| problem::database(&e))?;
     Ok(report)
