@@ -298,17 +298,7 @@ async fn journals(client: &Client, journal: cli::Journal, json: bool) -> Outcome
         cli::Journal::Verify => {
             let value = client.call("journal.verify", json!({})).await?;
             let sound = value["sound"] == true;
-            answer(&value, json, |v| match sound {
-                true => format!(
-                    "The journal is sound: {} events, {} signatures, {} incarnations.",
-                    v["events"], v["signatures"], v["incarnations"]
-                ),
-                false => format!(
-                    "The journal is NOT sound: event {}: {}\nRestore a backup (meshwork restore), and keep this data folder for a look at what happened.",
-                    v["bad"]["seq"],
-                    at(v, &["bad", "why"])
-                ),
-            });
+            answer(&value, json, show::verified);
             return Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         cli::Journal::Rebuild => {

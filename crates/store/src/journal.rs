@@ -216,7 +216,7 @@ impl Store {
         Follower::new(self.clone(), after)
     }
 
-    /// Checks every link, hash and signature of every incarnation. Takes long for long journals: call it where blocking is
+    /// Checks every link, hash and signature of every incarnation, and the blobs that events name. Takes long for long journals: call it where blocking is
     /// allowed.
     ///
     /// # Errors
@@ -224,7 +224,7 @@ impl Store {
     pub fn verify(&self) -> Result<VerifyReport, Problem> {
         // Read before the journal, which only grows.
         let remembered = Remembered::read(&self.inner.dir, &self.inner.device);
-        self.inner.readers.with(|c| verify::verify(c, &self.inner.device, remembered.as_ref()))
+        self.inner.readers.with(|c| verify::verify(c, &self.inner.device, remembered.as_ref(), &self.inner.blobs))
     }
 
     /// Makes the projections anew from the journal, and says what was different. Writes wait meanwhile.

@@ -22,6 +22,8 @@ pub const FOLLOW_BATCH: usize = 256;
 pub const REBUILD_BATCH: usize = 1_000;
 /// How many differences a rebuild names; the rest is counted.
 pub const DIFFERENCES_MAX: usize = 100;
+/// How many blobs that are not as they should be a check names; the rest is counted.
+pub const BAD_BLOBS_MAX: usize = 100;
 /// How long a statement waits for another one of this process, in milliseconds.
 pub const BUSY_MS: usize = 5_000;
 /// After how many pages of 4 KiB the write-ahead log is taken over into the database.

@@ -1418,7 +1418,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Check every link, hash and signature of the journal. */
+        /** Check every link, hash and signature of the journal, and its blobs. */
         get: operations["journal_verify"];
         put?: never;
         post?: never;
@@ -4556,9 +4556,30 @@ export interface components {
             incarnations: number;
             /** @description The first event that is wrong, and why. */
             bad: components["schemas"]["BadEvent"] | null;
+            /**
+             * Format: uint64
+             * @description How many blobs beside the journal are as the events say that name them.
+             */
+            blobs: number;
+            /** @description The first blobs that are missing or altered, and were not erased. */
+            bad_blobs: components["schemas"]["BadBlob"][];
+            /**
+             * Format: uint64
+             * @description How many more.
+             */
+            more_bad_blobs: number;
         };
         BadEvent: {
             /** Format: uint64 */
+            seq: number;
+            why: string;
+        };
+        BadBlob: {
+            hash: components["schemas"]["Hash"];
+            /**
+             * Format: uint64
+             * @description The event that names it.
+             */
             seq: number;
             why: string;
         };
