@@ -46,7 +46,7 @@ impl Board {
     pub fn read_at(org: &Org, project: &Project, head: Oid) -> Result<Self, Problem> {
         let files = org.forge.files(&project.rid, &head, &spec::roots().chain([OURS]).collect::<Vec<_>>())?;
         let settings = settings(&files)?;
-        let features = spec::features(&files);
+        let features = spec::features_with_links(&files, &org.forge.links(&project.rid, &head, &["specs/"])?);
         let mut tasks = Vec::new();
         for feature in &features {
             tasks.extend(views(org, project, feature, settings.stack)?);
