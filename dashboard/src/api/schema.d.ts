@@ -2397,7 +2397,7 @@ export interface components {
             code: "review_limit";
             /**
              * Format: uint
-             * @description How many wait.
+             * @description How many waited when that was noted.
              */
             waiting: number;
         } | {
