@@ -41,6 +41,12 @@ impl Forge {
         files(&self.repository(rid)?.backend, convert::git_oid(commit.as_str())?, prefixes)
     }
 
+    /// The paths of a commit that begin with one of the prefixes and are neither files nor folders: links and submodules. A bounded
+    /// number of them.
+    pub fn links(&self, rid: &Rid, commit: &Oid, prefixes: &[&str]) -> Result<Vec<String>, Problem> {
+        links(&self.repository(rid)?.backend, convert::git_oid(commit.as_str())?, prefixes)
+    }
+
     /// The names at the root of a commit's tree, folders among them.
     pub fn list_root(&self, rid: &Rid, commit: &Oid) -> Result<Vec<String>, Problem> {
         let repo = self.repository(rid)?;
@@ -193,9 +199,7 @@ fn files(git: &git2::Repository, commit: git2::Oid, prefixes: &[&str]) -> Result
     let walked = tree.walk(TreeWalkMode::PreOrder, |dir, entry| {
         let Some(path) = entry.name().ok().map(|name| format!("{dir}{name}")) else { return TreeWalkResult::Skip };
         if entry.kind() == Some(ObjectType::Tree) {
-            let below = format!("{path}/");
-            let leads = prefixes.iter().any(|p| below.starts_with(p) || p.starts_with(&below));
-            return if leads { TreeWalkResult::Ok } else { TreeWalkResult::Skip };
+            return if leads(prefixes, &path) { TreeWalkResult::Ok } else { TreeWalkResult::Skip };
         }
         if !is_file(entry.filemode()) || !prefixes.iter().any(|p| path.starts_with(p)) {
             return TreeWalkResult::Ok;
@@ -215,6 +219,27 @@ fn files(git: &git2::Repository, commit: git2::Oid, prefixes: &[&str]) -> Result
         Some(problem) => Err(problem),
         None => walked.told("The commit's tree cannot be read.").map(|()| found),
     }
+}
+
+fn links(git: &git2::Repository, commit: git2::Oid, prefixes: &[&str]) -> Result<Vec<String>, Problem> {
+    let mut found = Vec::new();
+    let walked = tree_of(git, commit)?.walk(TreeWalkMode::PreOrder, |dir, entry| {
+        let Some(path) = entry.name().ok().map(|name| format!("{dir}{name}")) else { return TreeWalkResult::Skip };
+        if entry.kind() == Some(ObjectType::Tree) {
+            return if leads(prefixes, &path) { TreeWalkResult::Ok } else { TreeWalkResult::Skip };
+        }
+        if !is_file(entry.filemode()) && found.len() < limits::FILES_MAX && prefixes.iter().any(|p| path.starts_with(p)) {
+            found.push(path);
+        }
+        TreeWalkResult::Ok
+    });
+    walked.told("The commit's tree cannot be read.").map(|()| found)
+}
+
+/// Whether a folder can hold something that begins with one of the prefixes.
+fn leads(prefixes: &[&str], folder: &str) -> bool {
+    let below = format!("{folder}/");
+    prefixes.iter().any(|p| below.starts_with(p) || p.starts_with(&below))
 }
 
 fn take(git: &git2::Repository, blob: git2::Oid, path: &str, count: usize, bytes: &mut usize) -> Result<Vec<u8>, Problem> {

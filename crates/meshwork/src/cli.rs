@@ -85,7 +85,7 @@ pub(crate) enum Verb {
     /// Stop orders: halt an agent, a member, a device or everything, everywhere; lift that again.
     #[command(subcommand)]
     Stop(Stop),
-    /// The journal: list, verify, rebuild.
+    /// The journal: list, verify, rebuild, go on after a loss.
     #[command(subcommand)]
     Journal(Journal),
     /// Say it in words: a question is answered, a change is shown and carried out after a yes.
@@ -425,10 +425,12 @@ pub(crate) enum Journal {
         #[arg(long)]
         limit: Option<usize>,
     },
-    /// Check every link, hash and signature.
+    /// Check every link, hash and signature, and the blobs beside it.
     Verify,
     /// Make what is shown anew from the journal.
     Rebuild,
+    /// Go on without the events that a damaged journal lost, as a new incarnation. `meshwork up` must not run.
+    AcceptLoss,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,5 @@
-//! `meshwork restore`: a backup becomes an org of a data folder again, as a new incarnation of its journal.
+//! `meshwork restore`: a backup becomes an org of a data folder again, as a new incarnation of its journal. `meshwork journal
+//! accept-loss`: a journal that lost events goes on without them, likewise.
 
 use domain::Problem;
 use identity::{Secret, backup};
@@ -28,6 +29,31 @@ pub(crate) fn restore(root: &Path, file: &Path, passphrase: Secret) -> Result<St
         let _ = std::fs::remove_dir_all(&scratch);
     }
     result
+}
+
+/// Has the journal of an org go on without the events that it lost.
+pub(crate) fn accept_loss(root: &Path, org: Option<&str>) -> Result<String, Problem> {
+    let data = DataDir::open(root)?;
+    let _lock = data.lock()?;
+    let org = chosen(&data, org)?;
+    let dir = data.org(&org);
+    let _served = dir.lock()?;
+    store::accept_loss(&dir.store())?;
+    Ok(format!(
+        "The org {org} goes on without what its journal lost, as a new incarnation: meshwork up. Runs whose end was lost are taken up \
+         again; stop those that were done: meshwork run stop."
+    ))
+}
+
+/// The org that is meant: the one that is named, else the only one.
+fn chosen(data: &DataDir, org: Option<&str>) -> Result<domain::OrgName, Problem> {
+    let mut orgs = data.orgs();
+    match (org, orgs.pop()) {
+        (Some(name), _) => data.known(name),
+        (None, Some(only)) if orgs.is_empty() => Ok(only),
+        (None, Some(_)) => Err(Problem::invalid("This machine is in several orgs.").next("Say which: --org NAME.")),
+        (None, None) => Err(Problem::not_found("This machine is in no org yet.").next("Give its data folder with --data-dir.")),
+    }
 }
 
 fn place(data: &DataDir, scratch: &Path) -> Result<domain::OrgName, Problem> {

@@ -44,6 +44,11 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
             answer(&json!({ "message": text }), json, |v| at(v, &["message"]));
             return Ok(ExitCode::SUCCESS);
         }
+        Verb::Journal(cli::Journal::AcceptLoss) => {
+            let text = restore::accept_loss(&root, cli.org.as_deref())?;
+            answer(&json!({ "message": text }), json, |v| at(v, &["message"]));
+            return Ok(ExitCode::SUCCESS);
+        }
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "meshwork", &mut std::io::stdout());
             return Ok(ExitCode::SUCCESS);
@@ -296,23 +301,14 @@ async fn journals(client: &Client, journal: cli::Journal, json: bool) -> Outcome
         cli::Journal::Verify => {
             let value = client.call("journal.verify", json!({})).await?;
             let sound = value["sound"] == true;
-            answer(&value, json, |v| match sound {
-                true => format!(
-                    "The journal is sound: {} events, {} signatures, {} incarnations.",
-                    v["events"], v["signatures"], v["incarnations"]
-                ),
-                false => format!(
-                    "The journal is NOT sound: event {}: {}\nRestore a backup (meshwork restore), and keep this data folder for a look at what happened.",
-                    v["bad"]["seq"],
-                    at(v, &["bad", "why"])
-                ),
-            });
+            answer(&value, json, show::verified);
             return Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         cli::Journal::Rebuild => {
             let value = client.call("journal.rebuild", json!({})).await?;
             answer(&value, json, |v| format!("Made anew from {} events; {} things were different.", v["events"], v["differences"]));
         }
+        cli::Journal::AcceptLoss => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -220,10 +220,10 @@ async fn move_waiting(org: &Arc<Org>, id: &RunId, mut bodies: Vec<Body>, to: Run
     Ok(waited.load(Ordering::Relaxed))
 }
 
-/// Notes why a run waits, once for each reason.
+/// Notes why a run waits, once while the reason stays.
 async fn wait(org: &Arc<Org>, run: &RunId, reason: Reason) -> Result<(), Problem> {
     let now: Option<Run> = org.store.get(kind::RUN, run.as_str())?;
-    if now.is_some_and(|r| r.state == RunState::Queued && r.reason.as_ref() == Some(&reason)) {
+    if now.is_some_and(|r| r.state == RunState::Queued && r.reason.is_some_and(|before| reason.still(&before))) {
         return Ok(());
     }
     move_waiting(org, run, vec![], RunState::Queued, Some(reason)).await.map(drop)

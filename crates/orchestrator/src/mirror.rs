@@ -19,6 +19,7 @@ pub async fn sync(org: &Arc<Org>, project: &Project) -> Result<String, Problem> 
         return Err(Problem::conflict(format!("{} has no mirror.", project.name)).next("Set one: meshwork project mirror <git remote>."));
     };
     let name = project.name.clone();
+    let _one_at_a_time = org.mirroring.turn(&name, Change::Take).await;
     let (pulled, at_mirror) = take(org, project, &remote).await?;
     let (rid, known) = (project.rid.clone(), org.store.get::<MirrorState>(kind::MIRROR, name.as_str())?);
     if let Some(commit) = pulled.clone() {

@@ -99,6 +99,8 @@ pub struct Org {
     pub tasks: TaskTracker,
     /// Who changes which project's default branch now.
     pub merging: Merging,
+    /// Who speaks with which project's mirror now: two at once would push past each other.
+    pub mirroring: Merging,
     /// What is remembered of the webhook.
     pub webhook: webhook::Webhook,
     /// Held by whoever acts on a patch until the journal has it, so that what is seen of it in Radicle meanwhile is not noted
@@ -260,6 +262,7 @@ impl Org {
             closing: watch::Sender::new(false),
             tasks: TaskTracker::new(),
             merging: Merging::default(),
+            mirroring: Merging::default(),
             webhook: webhook::Webhook::default(),
             telling: tokio::sync::RwLock::default(),
             room: Arc::new(Room::open(data, name)?),

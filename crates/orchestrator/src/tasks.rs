@@ -63,7 +63,7 @@ impl Board {
             Ok(settings) => (settings, None),
             Err(problem) => (Settings::default(), Some(problem)),
         };
-        let features = spec::features(&files);
+        let features = spec::features_with_links(&files, &org.forge.links(&project.rid, &head, &["specs/"])?);
         let mut tasks = Vec::new();
         for feature in &features {
             tasks.extend(views(org, project, feature, settings.stack)?);

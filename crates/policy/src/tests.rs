@@ -22,6 +22,8 @@ const ACTIONS: [(&str, Permission, Subject); 21] = [
     ("device.evict", Permission::ManageDevice, Subject::Device),
     ("device.change", Permission::ManageOrg, Subject::Device),
     ("device.remove", Permission::ManageOrg, Subject::Device),
+    ("stop.order", Permission::ManageOrg, Subject::Stop),
+    ("stop.lift", Permission::ManageOrg, Subject::Stop),
     ("member.roles", Permission::ManageOrg, Subject::Member),
     ("member.rename", Permission::ManageOrg, Subject::Member),
     ("member.standby", Permission::ManageOrg, Subject::Member),

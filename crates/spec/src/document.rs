@@ -21,6 +21,8 @@ pub(crate) struct Document {
     pub boxes_only: Vec<usize>,
     /// List items that begin with an id but have no box.
     pub ids_only: Vec<(usize, TaskId)>,
+    /// Lines with a box and an id that are no list items.
+    pub no_bullets: Vec<(usize, TaskId)>,
 }
 
 /// A task with its places in the file.
@@ -183,6 +185,11 @@ impl Reader<'_> {
             Read::Task(head) => return self.task(i, line, *head),
             Read::BoxOnly if !self.open.iter().any(|(open, _)| *open < indent) => self.document.boxes_only.push(i + 1),
             Read::IdOnly(id) if !self.open.iter().any(|(open, _)| *open < indent) => self.document.ids_only.push((i + 1, id)),
+            // It is nobody's title: a person meant it as a task.
+            Read::NoBullet(id) => {
+                self.in_title = false;
+                self.document.no_bullets.push((i + 1, id));
+            }
             _ => {}
         }
         if self.in_title && goes_on(text) && self.open.last().is_some_and(|(open, _)| indent > *open || indent == 0) {

@@ -136,7 +136,8 @@ fn story(text: &str) -> Result<String, Problem> {
 /// The number after the highest that the file has or speaks of, as wide as the file's ids are.
 fn free(document: &Document) -> Result<TaskId, Problem> {
     let written = depend::written(document);
-    let spoken = written.iter().flat_map(|e| [&e.task, &e.needs]).chain(document.ids_only.iter().map(|(_, id)| id));
+    let nearly = document.ids_only.iter().chain(&document.no_bullets).map(|(_, id)| id);
+    let spoken = written.iter().flat_map(|e| [&e.task, &e.needs]).chain(nearly);
     let highest = document.items.iter().map(|i| &i.head.id).chain(spoken).map(number).max().unwrap_or(0);
     let width = document.items.last().map_or(3, |item| item.head.id.as_str().chars().filter(char::is_ascii_digit).count());
     format!("T{:0width$}", highest + 1).parse()

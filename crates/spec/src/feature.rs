@@ -18,7 +18,21 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Every feature below `specs/`: each folder with a `spec.md`, `plan.md` or `tasks.md`. Never fails: what is wrong is said in
 /// [`Feature::problems`].
 pub fn features(files: &Files) -> Vec<Feature> {
-    let mut features: Vec<Feature> = ids(files).into_iter().map(|id| feature(files, id)).collect();
+    features_with_links(files, &[])
+}
+
+/// As [`features`], where these paths of the tree are links or submodules: no link is followed, and a feature whose files are
+/// among them is listed and says so.
+pub fn features_with_links(files: &Files, links: &[String]) -> Vec<Feature> {
+    let link_of = |link: &String| id_of(link).or_else(|| folder_of(link));
+    let ids: BTreeSet<FeatureId> = files.keys().filter_map(|path| id_of(path)).chain(links.iter().filter_map(link_of)).collect();
+    let mut features: Vec<Feature> = ids.into_iter().map(|id| feature(files, id)).collect();
+    for link in links {
+        let id = link_of(link);
+        if let Some(feature) = features.iter_mut().find(|f| id.as_ref() == Some(&f.id)) {
+            feature.problems.push(format!("{link} is a link or a submodule, which is not read; put what it leads to in its place."));
+        }
+    }
     same_numbers(&mut features);
     features
 }
@@ -62,12 +76,15 @@ pub(crate) fn path(feature: &FeatureId, file: &str) -> String {
     format!("specs/{feature}/{file}")
 }
 
-fn ids(files: &Files) -> BTreeSet<FeatureId> {
-    let folder = |path: &String| {
-        let (folder, file) = path.strip_prefix("specs/")?.split_once('/')?;
-        matches!(file, "spec.md" | "plan.md" | "tasks.md").then(|| folder.parse().ok()).flatten()
-    };
-    files.keys().filter_map(folder).collect()
+/// The feature that has this file.
+fn id_of(path: &str) -> Option<FeatureId> {
+    let (folder, file) = path.strip_prefix("specs/")?.split_once('/')?;
+    matches!(file, "spec.md" | "plan.md" | "tasks.md").then(|| folder.parse().ok()).flatten()
+}
+
+/// The feature whose folder this is.
+fn folder_of(path: &str) -> Option<FeatureId> {
+    path.strip_prefix("specs/")?.parse().ok()
 }
 
 fn feature(files: &Files, id: FeatureId) -> Feature {

@@ -31,7 +31,7 @@ mod words;
 
 pub use brief::{Ask, Brief, brief};
 pub use edit::{NewTask, add, edit};
-pub use feature::{blocked, features};
+pub use feature::{blocked, features, features_with_links};
 pub use hash::spec_hash;
 pub use tick::{Reapplied, reapply, tick, ticked};
 

@@ -76,6 +76,9 @@ fn no_ids(path: &str, document: &Document) -> Vec<String> {
     for (line, id) in document.ids_only.iter().filter(|(_, id)| !known.contains(id)) {
         told.push(format!("{path}:{line} looks like the task {id} but has no box “[ ]”; it is left as it is."));
     }
+    for (line, id) in &document.no_bullets {
+        told.push(format!("{path}:{line} looks like the task {id} but does not begin with “- ” before its box; it is left as it is."));
+    }
     told
 }
 

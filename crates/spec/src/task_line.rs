@@ -61,13 +61,15 @@ pub(crate) enum Read {
     BoxOnly,
     /// A list item that begins with an id, but has no box that can be ticked.
     IdOnly(TaskId),
+    /// A box and an id, but no bullet with a space behind it, so that Markdown sees no list item.
+    NoBullet(TaskId),
     /// Something else.
     No,
 }
 
 /// Reads a line.
 pub(crate) fn read(text: &str) -> Read {
-    let Some(lead) = bullet(text) else { return Read::No };
+    let Some(lead) = bullet(text) else { return without_bullet(text).map_or(Read::No, Read::NoBullet) };
     let body = &text[lead..];
     let Some((mark, after)) = checkbox(text, lead) else {
         let empty_box = body.starts_with("[]");
@@ -90,6 +92,14 @@ pub(crate) fn read(text: &str) -> Read {
         emphasis_open: head.emphasis_open,
         title: after + head.length,
     }))
+}
+
+/// The task that a line would be with a bullet, or with a space behind its bullet.
+fn without_bullet(text: &str) -> Option<TaskId> {
+    let body = text.trim_start_matches([' ', '\t']);
+    let bare = body.strip_prefix(['-', '*', '+']).unwrap_or(body);
+    let (_, after) = checkbox(text, text.len() - bare.len())?;
+    head(&text[after..]).map(|head| head.id)
 }
 
 /// The box at `at`, and where the text behind it begins.
@@ -320,7 +330,11 @@ mod tests {
             ("- [P] T001 no box", id("T001")),
             ("- [x](link) text", Read::No),
             ("- [Setup](#setup)", Read::No),
-            ("-[ ] T001 no bullet", Read::No),
+            ("-[ ] T001 no space", Read::NoBullet("T001".parse().unwrap())),
+            ("  [x] **T001** no bullet", Read::NoBullet("T001".parse().unwrap())),
+            ("-[ ] no id", Read::No),
+            ("[P] T001 a tag", Read::No),
+            ("[T001] a tag", Read::No),
             ("T001 bare", Read::No),
             ("text", Read::No),
         ];

@@ -186,6 +186,28 @@ fn features_without_tasks_and_with_one_number_are_listed() {
 }
 
 #[test]
+fn what_is_nearly_a_task_is_told_and_no_part_of_another() {
+    let text = "- [?] T003 odd mark\n-[ ] T004 no space\n[ ] T005 no bullet\n- [] T006 empty box\n- [ ] T007 last\n  [x] T008 within\n";
+    let feature = one(text);
+    let titles: Vec<(&str, &str)> = feature.tasks.iter().map(|t| (t.id.as_str(), t.title.as_str())).collect();
+    assert_eq!(titles, [("T003", "odd mark"), ("T007", "last")]);
+    for (line, id) in [(1, "T003"), (2, "T004"), (3, "T005"), (4, "T006"), (6, "T008")] {
+        let place = format!("specs/001-x/tasks.md:{line} ");
+        let told = feature.problems.iter().filter(|p| p.starts_with(&place) && p.contains(id)).count();
+        assert_eq!(told, 1, "{id}: {:?}", feature.problems);
+    }
+}
+
+#[test]
+fn a_feature_whose_files_are_links_is_listed_and_says_so() {
+    let links = ["specs/001-a/tasks.md", "specs/002-b", "specs/003-c/notes.md", "specs/004-d/deep/tasks.md", "other"].map(str::to_owned);
+    let found = spec::features_with_links(&files(&[("specs/001-a/spec.md", "# A\n"), ("specs/005-e/spec.md", "# E\n")]), &links);
+    let told: Vec<(&str, usize)> = found.iter().map(|f| (f.id.as_str(), f.problems.len())).collect();
+    assert_eq!(told, [("001-a", 1), ("002-b", 1), ("005-e", 0)]);
+    assert!(found[0].problems[0].starts_with("specs/001-a/tasks.md is a link"), "{:?}", found[0].problems);
+}
+
+#[test]
 fn tasks_that_cannot_start_are_named_with_the_reason() {
     let feature = one(include_str!("cases/broken.md"));
     let blocked = spec::blocked(&feature);

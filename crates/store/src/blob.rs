@@ -1,4 +1,5 @@
-//! Blobs: content beside the journal, named by its BLAKE3 hash, that can be erased without touching the chain.
+//! Blobs: content beside the journal, named by its BLAKE3 hash, that can be erased without touching the chain. A mark is left in the
+//! place of one that was erased, so that it is told from one that was lost.
 
 use crate::{files, limits, problem};
 use domain::{Hash, Kind, Problem};
@@ -17,6 +18,19 @@ use std::{
 pub struct Blobs {
     dir: PathBuf,
     next: Arc<AtomicU64>,
+}
+
+/// How it is with a blob that an event names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// It is there, as it was put.
+    Whole,
+    /// It was erased on purpose.
+    Erased,
+    /// It is not there.
+    Missing,
+    /// It is not as it was put, or cannot be read: why.
+    Altered(String),
 }
 
 impl Blobs {
@@ -53,7 +67,10 @@ impl Blobs {
             files::write_new(&temporary, &path, bytes)
         };
         kept.map_err(|e| problem::file("write", &path, &e))?;
-        Ok(hash)
+        match fs::remove_file(self.mark(&hash)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(problem::file("write", &path, &e)),
+            _ => Ok(hash),
+        }
     }
 
     /// The bytes; nothing when they were erased or never there.
@@ -75,21 +92,34 @@ impl Blobs {
         Ok(Some(bytes))
     }
 
+    /// How it is with a blob: reads all of it.
+    pub(crate) fn look(&self, hash: &Hash) -> Look {
+        match self.get(hash) {
+            Ok(Some(_)) => Look::Whole,
+            Ok(None) if self.mark(hash).exists() => Look::Erased,
+            Ok(None) => Look::Missing,
+            Err(problem) => Look::Altered(problem.why.unwrap_or(problem.what)),
+        }
+    }
+
     /// Whether it is there.
     pub fn exists(&self, hash: &Hash) -> bool {
         self.path(hash).is_file()
     }
 
-    /// Erases it, durably. Erasing what is not there is fine.
+    /// Erases it, durably, and leaves a mark that says so. Erasing what is not there is fine.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn erase(&self, hash: &Hash) -> Result<(), Problem> {
         let path = self.path(hash);
-        match fs::remove_file(&path).and_then(|()| files::sync_parent(&path)) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(problem::file("erase", &path, &e)),
-            _ => Ok(()),
-        }
+        files::make_dir(path.parent().unwrap_or(&self.dir))?;
+        files::make_private(&self.mark(hash))?;
+        let erased = match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => files::sync_parent(&path),
+        };
+        erased.map_err(|e| problem::file("erase", &path, &e))
     }
 
     /// The folder.
@@ -100,6 +130,11 @@ impl Blobs {
     fn path(&self, hash: &Hash) -> PathBuf {
         // A hash has 64 hexadecimal digits, so it is safe as a name, and its first two spread the files.
         self.dir.join(&hash.as_str()[..2]).join(hash.as_str())
+    }
+
+    /// Says that the blob was erased: an empty file.
+    fn mark(&self, hash: &Hash) -> PathBuf {
+        self.path(hash).with_extension("erased")
     }
 
     fn temporary(&self) -> PathBuf {
@@ -121,10 +156,16 @@ mod tests {
         let again = Blobs::open(dir.path().join("blobs")).unwrap();
         assert_eq!(again.get(&hash).unwrap().as_deref(), Some(&b"hello"[..]));
         assert_eq!(again.get(&blobs.put(b"").unwrap()).unwrap().as_deref(), Some(&b""[..]));
+        assert_eq!(again.look(&hash), Look::Whole);
         again.erase(&hash).unwrap();
         again.erase(&hash).unwrap();
         assert!(!again.exists(&hash));
         assert_eq!(again.get(&hash).unwrap(), None);
+        assert_eq!(again.look(&hash), Look::Erased);
+        // What is put again is there again, and missing if it goes in another way.
+        again.put(b"hello").unwrap();
+        fs::remove_file(again.path(&hash)).unwrap();
+        assert_eq!(again.look(&hash), Look::Missing);
     }
 
     #[test]
@@ -134,6 +175,7 @@ mod tests {
         let hash = blobs.put(b"hello").unwrap();
         fs::write(blobs.path(&hash), b"hellp").unwrap();
         assert!(blobs.get(&hash).unwrap_err().what.contains("damaged"));
+        assert!(matches!(blobs.look(&hash), Look::Altered(why) if why.contains("does not fit")));
         blobs.put(b"hello").unwrap();
         assert!(blobs.get(&hash).is_ok());
     }

@@ -15,6 +15,16 @@ pub(crate) fn database(dir: &Path) -> PathBuf {
     dir.join("journal.db")
 }
 
+/// The remembered head.
+pub(crate) fn remembered(dir: &Path) -> PathBuf {
+    dir.join("journal.head")
+}
+
+/// The write-ahead log, and the name under which one is kept whose journal is not whole.
+pub(crate) fn log(dir: &Path) -> (PathBuf, PathBuf) {
+    (dir.join("journal.db-wal"), dir.join("journal.db-wal.damaged"))
+}
+
 /// The mark of a restore.
 fn restored(dir: &Path) -> PathBuf {
     dir.join("restored")

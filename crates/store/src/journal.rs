@@ -6,13 +6,17 @@ use crate::{
     fault::Fault,
     files,
     follow::Follower,
-    limits, migrate, problem,
+    limits, migrate,
+    park::block_on,
+    problem,
     projector::View,
     read::{self, Order, Readers, Tail},
     rebuild::RebuildReport,
+    remembered::{self, Remembered},
     run_log::{Logs, RunLog},
     session::{self, Prepared, Session},
     token::{self, Sort, TokenChange},
+    upkeep::{self, Upkeep},
     verify::{self, VerifyReport},
     writer::{Command, Writer},
 };
@@ -27,8 +31,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
-    task::{Context, Poll, Wake},
-    thread::{self, JoinHandle, Thread},
+    thread::{self, JoinHandle},
 };
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -79,8 +82,8 @@ impl Store {
     /// incarnation, whose first event is [`Body::Restored`].
     ///
     /// # Errors
-    /// When another process uses it, it belongs to another device, was written by a newer Meshwork, is damaged, or the disk
-    /// refuses.
+    /// When another process uses it, it belongs to another device, was written by a newer Meshwork, is damaged, lost events that
+    /// its remembered head names (see [`crate::accept_loss`]), or the disk refuses.
     pub fn open(dir: &Path, signer: Signer) -> Result<Self, Problem> {
         Self::open_with_fault(dir, signer, Fault::None)
     }
@@ -92,10 +95,13 @@ impl Store {
         let lock = files::lock(dir)?;
         let connection = migrate::open_writer(dir, fault)?;
         begin(&connection, dir, &signer)?;
+        // What a crash left in the log is safe in the database before anything is built on it.
+        upkeep::checkpoint(&connection, "TRUNCATE");
         let (commands, receiver) = mpsc::channel(limits::WRITE_QUEUE);
         let (published, _) = broadcast::channel(limits::SUBSCRIBER_LAG_MAX);
         let device = signer.device.clone();
-        let writer = Writer { dir: dir.to_owned(), signer, fault, commands: receiver, published: published.clone(), lock };
+        let upkeep = Upkeep::new(dir, &signer);
+        let writer = Writer { dir: dir.to_owned(), signer, fault, commands: receiver, published: published.clone(), upkeep, lock };
         let blobs = Blobs::open(dir.join("blobs"))?;
         let logs = Logs::open(dir.join("logs"))?;
         let thread = thread::Builder::new().name("journal".into()).spawn(move || writer.run(connection)).map_err(Problem::internal)?;
@@ -210,13 +216,15 @@ impl Store {
         Follower::new(self.clone(), after)
     }
 
-    /// Checks every link, hash and signature of every incarnation. Takes long for long journals: call it where blocking is
+    /// Checks every link, hash and signature of every incarnation, and the blobs that events name. Takes long for long journals: call it where blocking is
     /// allowed.
     ///
     /// # Errors
     /// When the journal cannot be read at all; what is wrong inside is in the report.
     pub fn verify(&self) -> Result<VerifyReport, Problem> {
-        self.inner.readers.with(|c| verify::verify(c, &self.inner.device))
+        // Read before the journal, which only grows.
+        let remembered = Remembered::read(&self.inner.dir, &self.inner.device);
+        self.inner.readers.with(|c| verify::verify(c, &self.inner.device, remembered.as_ref(), &self.inner.blobs))
     }
 
     /// Makes the projections anew from the journal, and says what was different. Writes wait meanwhile.
@@ -350,7 +358,7 @@ impl Drop for Inner {
     }
 }
 
-/// Makes sure that an incarnation has begun, and a new one after a restore.
+/// Makes sure that nothing is missing and that an incarnation has begun, and a new one after a restore.
 fn begin(connection: &Connection, dir: &Path, signer: &Signer) -> Result<(), Problem> {
     let found = read::tail(connection)?;
     if let Some(tail) = &found
@@ -361,10 +369,13 @@ fn begin(connection: &Connection, dir: &Path, signer: &Signer) -> Result<(), Pro
             .next("Use the data folder of this device, or restore its keys from the same backup."));
     }
     let restored = files::is_restored(dir);
+    if !restored {
+        remembered::check(dir, connection, &signer.device)?;
+    }
     if found.is_some() && !restored {
         return Ok(());
     }
-    let in_transaction = |found: Option<&Tail>| -> Result<(), Problem> {
+    let in_transaction = |found: Option<&Tail>| -> Result<Tail, Problem> {
         connection.execute("BEGIN IMMEDIATE").map_err(|e| problem::database(&e))?;
         let tail = Session::begin_incarnation(connection, found, signer)?;
         let mut session = Session::new(connection, signer, tail).map_err(|e| problem::database(&e))?;
@@ -373,9 +384,12 @@ fn begin(connection: &Connection, dir: &Path, signer: &Signer) -> Result<(), Pro
             crate::projector::Failure::Database(error) => problem::database(&error),
         })?;
         session.prepare_commit()?;
-        connection.execute("COMMIT").map_err(|e| problem::database(&e))
+        connection.execute("COMMIT").map_err(|e| problem::database(&e))?;
+        Ok(session.tail().clone())
     };
-    in_transaction(found.as_ref())?;
+    let tail = in_transaction(found.as_ref())?;
+    // Before the mark goes: what the lost journal is remembered by counts no more.
+    remembered::write(dir, signer, &tail)?;
     if restored { files::clear_restored(dir) } else { Ok(()) }
 }
 
@@ -384,22 +398,4 @@ fn restored_event(signer: &Signer, restored: bool) -> Result<Vec<Prepared>, Prob
     let event =
         Event { version: event::VERSION, at: chain::now(), actor: signer.device.clone(), via: None, told: None, body: Body::Restored };
     session::prepare(if restored { vec![event] } else { vec![] })
-}
-
-/// Waits for a future on this thread, within or without a runtime: what we wait for is done by the writer's thread.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Arc::new(Unpark(thread::current())).into();
-    let mut future = std::pin::pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => thread::park(),
-        }
-    }
 }

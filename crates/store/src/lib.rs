@@ -2,7 +2,8 @@
 //!
 //! A [`Store`] is one folder:
 //! - `journal.db`: SQLite (WAL, `synchronous=FULL`): events, signed heads, projections, hashes of API tokens and of browsers' sessions;
-//! - `blobs/xx/<hash>`: content that can be erased, named by its BLAKE3 hash;
+//! - `journal.head`: a recent signed head, by which a journal that lost its end is told from a whole one;
+//! - `blobs/xx/<hash>`: content that can be erased, named by its BLAKE3 hash; `<hash>.erased` where one was;
 //! - `logs/<run>.jsonl`: what runners told, one line an event of the run;
 //! - `journal.lock`: held by the one process that uses the folder.
 //!
@@ -24,12 +25,15 @@ pub mod verify;
 mod files;
 mod journal;
 mod migrate;
+mod park;
 mod problem;
 mod projector;
 mod read;
 mod rebuild;
+mod remembered;
 mod session;
 mod token;
+mod upkeep;
 mod writer;
 
 pub use blob::Blobs;
@@ -40,5 +44,6 @@ pub use journal::{Signer, Store};
 pub use projector::View;
 pub use read::Order;
 pub use rebuild::{Difference, RebuildReport};
+pub use remembered::accept_loss;
 pub use run_log::{LogEntry, LogFollower, RunLog};
-pub use verify::{Bad, VerifyReport};
+pub use verify::{Bad, BadBlob, VerifyReport};

@@ -22,12 +22,18 @@ pub const FOLLOW_BATCH: usize = 256;
 pub const REBUILD_BATCH: usize = 1_000;
 /// How many differences a rebuild names; the rest is counted.
 pub const DIFFERENCES_MAX: usize = 100;
+/// How many blobs that are not as they should be a check names; the rest is counted.
+pub const BAD_BLOBS_MAX: usize = 100;
 /// How long a statement waits for another one of this process, in milliseconds.
 pub const BUSY_MS: usize = 5_000;
 /// After how many pages of 4 KiB the write-ahead log is taken over into the database.
 pub const WAL_PAGES: usize = 4_000;
 /// How large the write-ahead log may stay once it was taken over, in bytes.
 pub const WAL_BYTES_KEPT: u64 = 64 * 1024 * 1024;
+/// How often the write-ahead log is taken over at the latest, however little is in it.
+pub const CHECKPOINT_PAUSE: std::time::Duration = std::time::Duration::from_secs(5);
+/// How often the head is remembered outside of the database at the most.
+pub const HEAD_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 /// The largest blob, in bytes.
 pub const BLOB_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How many API tokens there may be.

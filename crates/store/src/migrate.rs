@@ -3,7 +3,7 @@
 //! `PRAGMA user_version` holds the form's version. Each step brings it one version further; before the first step of an
 //! older journal a copy of it is laid beside it. A newer one is left alone.
 
-use crate::{fault::Fault, files, limits, problem};
+use crate::{fault::Fault, files, limits, problem, remembered};
 use domain::Problem;
 use sqlite::{Connection, OpenFlags};
 use std::{fs::File, path::Path};
@@ -91,6 +91,8 @@ fn migrate(connection: &Connection, dir: &Path, steps: &[&str]) -> Result<(), Pr
     }
     if found > 0 {
         copy_before(connection, dir, found)?;
+    } else {
+        remembered::none_before(dir)?;
     }
     let all = steps[found..].concat();
     let sql = format!("BEGIN IMMEDIATE; {all} PRAGMA user_version={newest}; COMMIT;");

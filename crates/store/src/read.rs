@@ -192,6 +192,23 @@ fn hash_of(connection: &Connection, seq: Seq) -> Result<Digest, Problem> {
     Digest::try_from(hash.as_slice()).map_err(|e| unreadable(seq, &e))
 }
 
+/// The incarnation and the hash of an event; nothing when there is none of this number.
+pub(crate) fn link(connection: &Connection, seq: Seq) -> sqlite::Result<Option<(u64, Vec<u8>)>> {
+    let mut statement = connection.prepare("SELECT incarnation, hash FROM event WHERE seq=?")?;
+    statement.bind((1, signed(seq.0)))?;
+    Ok(match statement.next()? {
+        State::Row => Some((unsigned(statement.read(0)?), statement.read(1)?)),
+        State::Done => None,
+    })
+}
+
+/// The number of the last event; 0 when there is none.
+pub(crate) fn last(connection: &Connection) -> sqlite::Result<Seq> {
+    let mut statement = connection.prepare("SELECT coalesce(max(seq), 0) FROM event")?;
+    statement.next()?;
+    Ok(Seq(unsigned(statement.read(0)?)))
+}
+
 /// Numbers of events are never negative; a damaged row reads as 0 and does not verify.
 pub(crate) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)

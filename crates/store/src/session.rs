@@ -139,6 +139,16 @@ impl<'c> Session<'c> {
         recorded.map(move |(seq, hash, event)| Ok(Recorded { seq, incarnation, hash: chain::shown(&hash)?, event }))
     }
 
+    /// The end of the journal, as it is on disk.
+    pub(crate) fn committed(&self) -> &Tail {
+        &self.committed
+    }
+
+    /// The end of the journal, as the open transaction sees it.
+    pub(crate) fn tail(&self) -> &Tail {
+        &self.tail
+    }
+
     /// How many events the open transaction has.
     pub(crate) fn pending(&self) -> usize {
         self.recorded.len()

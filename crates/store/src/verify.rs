@@ -1,14 +1,17 @@
-//! Checks the journal: every link, every hash, every signature, over all incarnations.
+//! Checks the journal: every link, every hash, every signature, over all incarnations; and the blobs beside it that events name.
 //!
 //! What this finds: any changed, removed, added or moved event, head or incarnation, down to one bit. What a journal alone
-//! cannot show is that its whole end was cut off at an earlier signed head; the copies that other devices hold show it.
+//! cannot show is that its whole end was cut off at an earlier signed head; its remembered head shows that, but for the last
+//! moments, and so do the copies that other devices hold.
 
 use crate::{
+    blob::{Blobs, Look},
     chain::{self, Digest, Seq},
-    problem,
+    limits, problem,
     read::{Row, unsigned},
+    remembered::Remembered,
 };
-use domain::{Did, Problem, event::Event};
+use domain::{Did, Hash, Problem, event::Event};
 use serde::Serialize;
 use sqlite::{Connection, State, Statement};
 
@@ -23,12 +26,18 @@ pub struct VerifyReport {
     pub incarnations: u64,
     /// The first thing that is wrong.
     pub bad: Option<Bad>,
+    /// Blobs that are as the events say which name them.
+    pub blobs: u64,
+    /// Blobs that are not, and were not erased; at most [`limits::BAD_BLOBS_MAX`].
+    pub bad_blobs: Vec<BadBlob>,
+    /// How many more.
+    pub more_bad_blobs: u64,
 }
 
 impl VerifyReport {
     /// Whether nothing is wrong.
     pub fn is_sound(&self) -> bool {
-        self.bad.is_none()
+        self.bad.is_none() && self.bad_blobs.is_empty()
     }
 }
 
@@ -38,6 +47,17 @@ pub struct Bad {
     /// At this event.
     pub seq: Seq,
     /// What, in words.
+    pub why: String,
+}
+
+/// A blob that is missing or altered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BadBlob {
+    /// Its name.
+    pub hash: Hash,
+    /// The event that names it.
+    pub seq: Seq,
+    /// What is wrong, in words.
     pub why: String,
 }
 
@@ -57,17 +77,23 @@ fn bad<T>(seq: Seq, why: impl Into<String>) -> Result<T, Stop> {
     Err(Stop::Bad(Bad { seq, why: why.into() }))
 }
 
-/// Checks the whole journal of this device.
-pub(crate) fn verify(connection: &Connection, device: &Did) -> Result<VerifyReport, Problem> {
+/// Checks the whole journal of this device, and its blobs. The remembered head must have been read before.
+pub(crate) fn verify(
+    connection: &Connection,
+    device: &Did,
+    remembered: Option<&Remembered>,
+    blobs: &Blobs,
+) -> Result<VerifyReport, Problem> {
     let mut report = VerifyReport::default();
     // One transaction, so that events, heads and incarnations are of one moment.
     connection.execute("BEGIN").map_err(|e| problem::database(&e))?;
-    let checked = Check::new(connection, device).and_then(|mut check| check.run(&mut report));
+    let checked = Check::new(connection, device, blobs).and_then(|mut check| check.run(&mut report));
+    let lost = remembered.map_or(Ok(None), |head| head.lost(connection));
     let ended = connection.execute("ROLLBACK");
     match checked {
         Err(Stop::Bad(bad)) => report.bad = Some(bad),
         Err(Stop::Database(error)) => return Err(problem::database(&error)),
-        Ok(()) => {}
+        Ok(()) => report.bad = lost?.map(|lost| Bad { seq: lost.at(), why: lost.text() }),
     }
     ended.map_err(|e| problem::database(&e))?;
     Ok(report)
@@ -82,6 +108,7 @@ struct Incarnation {
 
 struct Check<'c> {
     device: &'c Did,
+    blobs: &'c Blobs,
     events: Statement<'c>,
     heads: Statement<'c>,
     /// Those that have not begun yet, the next one last.
@@ -94,7 +121,7 @@ struct Check<'c> {
 }
 
 impl<'c> Check<'c> {
-    fn new(connection: &'c Connection, device: &'c Did) -> Result<Self, Stop> {
+    fn new(connection: &'c Connection, device: &'c Did, blobs: &'c Blobs) -> Result<Self, Stop> {
         let mut rows = connection.prepare("SELECT number, device, after_seq, after_hash FROM incarnation ORDER BY number DESC")?;
         let mut incarnations = vec![];
         while let State::Row = rows.next()? {
@@ -103,6 +130,7 @@ impl<'c> Check<'c> {
         }
         Ok(Self {
             device,
+            blobs,
             events: connection.prepare("SELECT seq, incarnation, previous, hash, payload FROM event ORDER BY seq")?,
             heads: connection.prepare("SELECT seq, signature FROM head ORDER BY seq")?,
             incarnations,
@@ -118,7 +146,8 @@ impl<'c> Check<'c> {
         self.begin_incarnations(report)?;
         while let State::Row = self.events.next()? {
             let row = Row::read(&self.events)?;
-            self.event(&row)?;
+            let event = self.event(&row)?;
+            self.look_at_blobs(&event, report);
             if let Some((at, signature)) = &head {
                 if *at < self.seq {
                     return bad(*at, "a head is signed for an event that is not there");
@@ -167,7 +196,29 @@ impl<'c> Check<'c> {
         Ok(())
     }
 
-    fn event(&mut self, row: &Row) -> Result<(), Stop> {
+    /// Looks at the blobs that the event just passed names. What is wrong with one does not end the check.
+    fn look_at_blobs(&self, event: &Event, report: &mut VerifyReport) {
+        for hash in event.body.blobs() {
+            let why = match self.blobs.look(hash) {
+                Look::Whole => {
+                    report.blobs += 1;
+                    continue;
+                }
+                Look::Erased => continue,
+                // What another device told of may lie there alone.
+                Look::Missing if event.told.is_some() => continue,
+                Look::Missing => "It is missing.".to_owned(),
+                Look::Altered(why) => why,
+            };
+            if report.bad_blobs.len() < limits::BAD_BLOBS_MAX {
+                report.bad_blobs.push(BadBlob { hash: hash.clone(), seq: self.seq, why });
+            } else {
+                report.more_bad_blobs += 1;
+            }
+        }
+    }
+
+    fn event(&mut self, row: &Row) -> Result<Event, Stop> {
         let expected = Seq(self.seq.0 + 1);
         if row.seq != expected {
             return bad(expected, format!("it is missing; the next event is {}", row.seq));
@@ -184,12 +235,13 @@ impl<'c> Check<'c> {
         if !identity::canonical::is_canonical(&row.payload) {
             return bad(row.seq, "its content is not canonical JSON");
         }
-        if let Err(error) = serde_json::from_slice::<Event>(&row.payload) {
-            return bad(row.seq, format!("it cannot be read (it may come from a newer Meshwork): {error}"));
-        }
+        let event = match serde_json::from_slice::<Event>(&row.payload) {
+            Ok(event) => event,
+            Err(error) => return bad(row.seq, format!("it cannot be read (it may come from a newer Meshwork): {error}")),
+        };
         self.seq = row.seq;
         self.hash.copy_from_slice(&row.hash);
-        Ok(())
+        Ok(event)
     }
 
     fn head(&mut self, signature: &[u8]) -> Result<(), Stop> {

@@ -14,6 +14,7 @@ use crate::{
     rebuild::{self, RebuildReport},
     session::{Prepared, Session},
     token::TokenChange,
+    upkeep::Upkeep,
 };
 use domain::{Problem, event::Event};
 use sqlite::{Connection, State};
@@ -40,6 +41,8 @@ pub(crate) struct Writer {
     pub(crate) fault: Fault,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) published: broadcast::Sender<Recorded>,
+    /// What is done between groups.
+    pub(crate) upkeep: Upkeep,
     /// Held as long as the thread lives.
     pub(crate) lock: File,
 }
@@ -115,9 +118,13 @@ impl Writer {
                     Err(()) => return Ended::Broken,
                 }
             }
-            match self.commands.blocking_recv() {
+            self.upkeep.committed(session.committed(), connection);
+            match self.upkeep.wait(&mut self.commands, connection) {
                 Some(command) => next = command,
-                None => return Ended::Closed,
+                None => {
+                    self.upkeep.end(connection);
+                    return Ended::Closed;
+                }
             }
         }
     }

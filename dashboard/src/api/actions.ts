@@ -86,7 +86,7 @@ export const actions = {
   "webhook.test": {"summary":"Post a test to the webhook.","permission":"manage_credentials","changes":true},
   "journal.list": {"summary":"A page of this device's journal.","permission":"view","changes":false},
   "journal.search": {"summary":"Find events in this device's journal, newest first.","permission":"view","changes":false},
-  "journal.verify": {"summary":"Check every link, hash and signature of the journal.","permission":"view","changes":false},
+  "journal.verify": {"summary":"Check every link, hash and signature of the journal, and its blobs.","permission":"view","changes":false},
   "journal.rebuild": {"summary":"Make what is shown anew from the journal.","permission":"manage_device","changes":true},
   "backup.create": {"summary":"Save keys and journal into an encrypted file.","permission":"manage_org","changes":true},
   "device.list": {"summary":"List the org's devices, and whether each can be reached now.","permission":"view","changes":false},

@@ -1469,7 +1469,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Check every link, hash and signature of the journal. */
+        /** Check every link, hash and signature of the journal, and its blobs. */
         get: operations["journal_verify"];
         put?: never;
         post?: never;
@@ -2457,7 +2457,7 @@ export interface components {
             code: "review_limit";
             /**
              * Format: uint
-             * @description How many wait.
+             * @description How many waited when that was noted.
              */
             waiting: number;
         } | {
@@ -4687,9 +4687,30 @@ export interface components {
             incarnations: number;
             /** @description The first event that is wrong, and why. */
             bad: components["schemas"]["BadEvent"] | null;
+            /**
+             * Format: uint64
+             * @description How many blobs beside the journal are as the events say that name them.
+             */
+            blobs: number;
+            /** @description The first blobs that are missing or altered, and were not erased. */
+            bad_blobs: components["schemas"]["BadBlob"][];
+            /**
+             * Format: uint64
+             * @description How many more.
+             */
+            more_bad_blobs: number;
         };
         BadEvent: {
             /** Format: uint64 */
+            seq: number;
+            why: string;
+        };
+        BadBlob: {
+            hash: components["schemas"]["Hash"];
+            /**
+             * Format: uint64
+             * @description The event that names it.
+             */
             seq: number;
             why: string;
         };

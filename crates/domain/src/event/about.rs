@@ -1,7 +1,7 @@
-//! Which run an event is about, and who may tell it.
+//! Which run an event is about, which blobs it names, and who may tell it.
 
 use super::Body;
-use crate::RunId;
+use crate::{Hash, RunId};
 
 impl Body {
     /// The run that an already queued run's event is about.
@@ -31,6 +31,18 @@ impl Body {
             | Self::ChecksEnded { run, .. }
             | Self::PatchPublished { run, .. } => Some(run),
             _ => None,
+        }
+    }
+
+    /// The blobs beside the journal that this event names.
+    pub fn blobs(&self) -> Vec<&Hash> {
+        match self {
+            Self::RunPlaced { envelope, .. } | Self::StopOrdered { envelope, .. } => vec![envelope],
+            Self::RunDelegated { delegation, .. } => vec![delegation],
+            Self::MessageSent { text, .. } => vec![text],
+            Self::ModelCalled { content, .. } => content.iter().collect(),
+            Self::ChecksEnded { signed, .. } => signed.iter().collect(),
+            _ => vec![],
         }
     }
 

@@ -1,6 +1,6 @@
 //! Why a run ended, was refused, or waits.
 
-use crate::limits::START_TRIES_MAX;
+use crate::limits::{PATCHES_WAITING_MAX, START_TRIES_MAX};
 use crate::{Did, Kind, Problem, TaskId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,7 @@ pub enum Reason {
     },
     /// Too many patches wait for review.
     ReviewLimit {
-        /// How many wait.
+        /// How many waited when that was noted.
         waiting: usize,
     },
     /// The engine changed nothing.
@@ -172,11 +172,13 @@ impl Reason {
                 )
             }
             Self::Refused { message } => format!("No device takes it as it is: {message}"),
-            Self::ReviewLimit { waiting } => {
-                format!("{waiting} patches of this project wait for review; review or merge some, and it starts.")
+            // Not how many waited once: that changes with each merge, and is not noted anew.
+            Self::ReviewLimit { .. } => {
+                format!("{PATCHES_WAITING_MAX} patches or more of this project wait for review; review or merge some, and it starts.")
             }
             Self::NothingChanged { put_back: None } => {
-                "The engine ended without changing a file. Read its log, make the task clearer, and run it again.".into()
+                "The engine ended without changing a file that goes into a commit. Read its log, make the task clearer, and run it again."
+                    .into()
             }
             Self::NothingChanged { put_back: Some(path) } => format!(
                 "The engine changed nothing but {path}, and that was put back: people say there what is to be done, and it is ticked when the work is. Read its log, make the task clearer, and run it again."
@@ -223,6 +225,14 @@ impl Reason {
         }
     }
 
+    /// Whether a run waits for the same, whatever the count: then it is not noted anew.
+    pub fn still(&self, before: &Self) -> bool {
+        match (self, before) {
+            (Self::ReviewLimit { .. }, Self::ReviewLimit { .. }) => true,
+            _ => self == before,
+        }
+    }
+
     /// What a person can do about a provider's answer with this status.
     pub fn model_advice(status: u16) -> &'static str {
         match status {
@@ -261,5 +271,15 @@ mod tests {
         assert_eq!(before, Some(Reason::NothingChanged { put_back: None }));
         let list = Reason::NothingChanged { put_back: Some("specs/001-work/tasks.md".into()) };
         assert!(list.text().contains("nothing but specs/001-work/tasks.md, and that was put back"));
+    }
+
+    #[test]
+    fn a_count_that_changes_is_no_other_reason_to_wait() {
+        let limit = |waiting| Reason::ReviewLimit { waiting };
+        let room = |message: &str| Reason::WaitsForRoom { message: message.into() };
+        assert!(limit(22).still(&limit(21)));
+        assert_eq!(limit(22).text(), limit(21).text());
+        assert!(room("a").still(&room("a")) && !room("a").still(&room("b")));
+        assert!(!limit(22).still(&room("a")) && !room("a").still(&limit(22)));
     }
 }

@@ -156,7 +156,7 @@ impl Walk<'_> {
             return Ok(None);
         }
         if self.base.entries.get(&path).is_some_and(|entry| entry.mode == GITLINK) {
-            return Ok(None);
+            return self.submodule(dir, &name, &path);
         }
         if path.len() > limits::PATH_BYTES_MAX {
             self.leave_out(format!("{} is left out: its path is too long.", shown(&path)));
@@ -176,6 +176,23 @@ impl Walk<'_> {
                 self.leave_out(format!("{} is left out: it is {}.", shown(&path), kind(other)));
                 Ok(None)
             }
+        }
+    }
+
+    /// What stands where the base has a submodule. The submodule stays as it is, so that all but an empty folder is left out.
+    fn submodule(&mut self, dir: &Folder<'_>, name: &[u8], path: &[u8]) -> Result<Option<TreeEntry>, Problem> {
+        let empty = openat(&dir.fd, name, FOLDER_FLAGS, Mode::empty()).and_then(|fd| is_empty(&fd));
+        match empty {
+            Ok(true) | Err(Errno::NOENT) => Ok(None),
+            Ok(false) => {
+                self.leave_out(format!("{}/ is left out: it is a submodule, whose files belong to another repository.", shown(path)));
+                Ok(None)
+            }
+            Err(Errno::LOOP | Errno::NOTDIR) => {
+                self.leave_out(format!("{} is left out: it stands in the place of a submodule, which stays.", shown(path)));
+                Ok(None)
+            }
+            Err(error) => self.unreadable(path, &error.into()),
         }
     }
 
@@ -363,6 +380,16 @@ impl Notes {
         }
         self.kept
     }
+}
+
+/// Whether a folder has nothing in it.
+fn is_empty(folder: &OwnedFd) -> rustix::io::Result<bool> {
+    for entry in Dir::read_from(folder)? {
+        if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn shown(path: &[u8]) -> String {

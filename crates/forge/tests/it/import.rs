@@ -252,11 +252,29 @@ fn submodules_of_the_base_stay_as_they_are() {
     git(&work, &["commit", "--quiet", "--message=module"]);
     let head: Oid = git(&work, &["rev-parse", "HEAD"]).parse().unwrap();
     let ground = Ground { base: BaseTree::read(&work.join(".git"), &head).unwrap(), ..ground };
+    let untouched = |ground: &Ground| !ground.tree().changed && ground.tree().left_out.is_empty();
+    fs::create_dir(work.join("vendor")).unwrap();
+    assert!(untouched(&ground), "without its folder: {:?}", ground.tree());
     fs::create_dir_all(work.join("vendor/lib")).unwrap();
-    assert!(!ground.tree().changed);
+    assert!(untouched(&ground), "with an empty one: {:?}", ground.tree());
+
+    // Whatever an engine puts there is in no commit, so it is named, and the folder is kept.
     put(&work, "vendor/lib/file", "an engine put this here");
     put(&work, "vendor/lib/.git/HEAD", "x");
-    assert!(!ground.tree().changed);
+    assert_named(&ground.tree(), "vendor/lib/ is left out: it is a submodule");
+    fs::remove_dir_all(work.join("vendor/lib")).unwrap();
+    symlink("/etc/passwd", work.join("vendor/lib")).unwrap();
+    assert_named(&ground.tree(), "vendor/lib is left out: it stands in the place of a submodule");
+    fs::remove_file(work.join("vendor/lib")).unwrap();
+    put(&work, "vendor/lib", "a file");
+    assert_named(&ground.tree(), "vendor/lib is left out: it stands in the place of a submodule");
+}
+
+/// That nothing changed, and exactly one thing was left out, as a note says too.
+fn assert_named(imported: &Imported, note: &str) {
+    assert!(!imported.changed, "{imported:?}");
+    let named = |list: &[String]| list.len() == 1 && list[0].starts_with(note);
+    assert!(named(&imported.notes) && named(&imported.left_out.files), "{imported:?}");
 }
 
 #[test]

@@ -35,6 +35,21 @@ fn a_working_copy_becomes_a_project_and_gets_nothing_but_a_remote() {
 }
 
 #[test]
+fn links_of_a_commit_are_named_and_never_read() {
+    let device = Device::new("laptop");
+    let work = device.path("copy");
+    fs::create_dir_all(work.join("specs/001-a")).unwrap();
+    std::os::unix::fs::symlink("../002-b/tasks.md", work.join("specs/001-a/tasks.md")).unwrap();
+    std::os::unix::fs::symlink("specs", work.join("other")).unwrap();
+    working_copy(&work, &[("specs/002-b/tasks.md", "b\n")]);
+    let made = add(&device, "copy").unwrap();
+    assert_eq!(device.forge.links(&made.rid, &made.head, &["specs/"]).unwrap(), ["specs/001-a/tasks.md"]);
+    assert_eq!(device.forge.links(&made.rid, &made.head, &[""]).unwrap(), ["other", "specs/001-a/tasks.md"]);
+    let read = device.forge.files(&made.rid, &made.head, &["specs/"]).unwrap();
+    assert_eq!(read.keys().collect::<Vec<_>>(), ["specs/002-b/tasks.md"]);
+}
+
+#[test]
 fn an_interrupted_attempt_is_taken_up_and_another_repository_of_the_name_is_not_mixed_in() {
     let device = Device::new("laptop");
     working_copy(&device.path("copy"), &[("a.txt", "a\n")]);

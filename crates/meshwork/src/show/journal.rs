@@ -32,6 +32,28 @@ pub(crate) fn events(value: &Value, names: &Names) -> Result<String, Problem> {
     })
 }
 
+/// What a check of the journal found.
+pub(crate) fn verified(value: &Value) -> String {
+    if value["sound"] == true {
+        return format!(
+            "The journal is sound: {} events, {} signatures, {} incarnations, {} blobs.",
+            value["events"], value["signatures"], value["incarnations"], value["blobs"]
+        );
+    }
+    let mut lines = vec!["The journal is NOT sound.".to_owned()];
+    if !value["bad"].is_null() {
+        lines.push(format!("Event {}: {}.", value["bad"]["seq"], clean(&at(value, &["bad", "why"]))));
+    }
+    for blob in value["bad_blobs"].as_array().into_iter().flatten() {
+        lines.push(format!("Blob {} of event {}: {}", clean(&at(blob, &["hash"])), blob["seq"], clean(&at(blob, &["why"]))));
+    }
+    if let Some(more) = value["more_bad_blobs"].as_u64().filter(|more| *more > 0) {
+        lines.push(format!("And {more} more blobs."));
+    }
+    lines.push("Restore a backup (meshwork restore), and keep this data folder for a look at what happened.".to_owned());
+    lines.join("\n")
+}
+
 /// What an event is about: a run, a patch, a task, or something with a name.
 fn about(event: &Value) -> String {
     let run = event["run"].as_str().or_else(|| event["run"]["id"].as_str());

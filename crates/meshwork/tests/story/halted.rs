@@ -31,7 +31,7 @@ async fn an_agent_is_halted_everywhere_and_goes_on_when_the_order_is_lifted() {
     let seen = two.ada.until_run(&run, "Ada sees why", |seen| seen["reason"]["code"] == "halted").await;
     assert_eq!(seen["reason"]["why"], "It deletes tests.");
     // Another run of it does not begin.
-    let second = text(&two.ada.ok(&["task", "run", "T002", "--agent", "beat"]).await["runs"][0]["id"]);
+    let second = text(&two.ada.ok(&["task", "run", "T002", "--agent", "beat"]).await["runs"][0]["run"]);
     two.ada.until_run(&second, "it waits", |seen| seen["state"] == "queued" && seen["reason"]["code"] == "halted").await;
     // Bob, who may not give such an order, does not lift it either; and his device remembers it.
     two.bob.refused(&["stop", "lift", &text(&stop["order"]["id"])], 3).await;

@@ -49,6 +49,34 @@ async fn a_backup_becomes_a_machine_again_and_goes_on_as_a_new_incarnation() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_that_lost_events_is_not_gone_on_with_until_a_person_says_so() {
+    let mut up = machine().await;
+    let store = up.data().join("orgs/crew/store");
+    let names = ["journal.db", "journal.db-wal"];
+    up.end().await;
+    clear(&up.refused(&["journal", "accept-loss"], 5).await, "Nothing is known to be missing");
+    let earlier = names.map(|name| fs::read(store.join(name)).ok());
+    up.begin().await;
+    up.end().await;
+    let _ = fs::remove_file(store.join("journal.db-shm"));
+    for (name, bytes) in names.iter().zip(earlier) {
+        match bytes {
+            Some(bytes) => fs::write(store.join(name), bytes).unwrap(),
+            None => drop(fs::remove_file(store.join(name))),
+        }
+    }
+
+    for _ in 0..2 {
+        clear(&up.refused(&["up", "--listen", "127.0.0.1:0", "--no-open"], 5).await, "missing: the journal was damaged");
+    }
+    let said = up.ok(&["journal", "accept-loss"]).await;
+    assert!(text(&said["message"]).contains("new incarnation"), "{said}");
+    up.begin().await;
+    let verified = up.ok(&["journal", "verify"]).await;
+    assert_eq!((&verified["sound"], &verified["incarnations"]), (&json!(true), &json!(2)), "{verified}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn merges_reach_the_mirror_and_its_changes_come_back() {
     let up = machine().await;
     project(&up, "mirrored", "- [ ] T001 [P] One\n- [ ] T002 [P] Two\n", PASSES).await;

@@ -33,7 +33,7 @@ pub(super) fn actions() -> Vec<Action> {
     vec![
         action("journal.list", Reads, Permission::View, "A page of this device's journal.", list),
         action("journal.search", Reads, Permission::View, "Find events in this device's journal, newest first.", search),
-        action("journal.verify", Reads, Permission::View, "Check every link, hash and signature of the journal.", verify),
+        action("journal.verify", Reads, Permission::View, "Check every link, hash and signature of the journal, and its blobs.", verify),
         action("journal.rebuild", Changes, Permission::ManageDevice, "Make what is shown anew from the journal.", rebuild),
         action("backup.create", Changes, Permission::ManageOrg, "Save keys and journal into an encrypted file.", create_backup),
     ]
@@ -142,10 +142,24 @@ struct Verified {
     incarnations: u64,
     /// The first event that is wrong, and why.
     bad: Option<BadEvent>,
+    /// How many blobs beside the journal are as the events say that name them.
+    blobs: u64,
+    /// The first blobs that are missing or altered, and were not erased.
+    bad_blobs: Vec<BadBlob>,
+    /// How many more.
+    more_bad_blobs: u64,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 struct BadEvent {
+    seq: u64,
+    why: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct BadBlob {
+    hash: Hash,
+    /// The event that names it.
     seq: u64,
     why: String,
 }
@@ -162,6 +176,9 @@ async fn verify(context: Context, _: Nothing) -> Result<Verified, Problem> {
             signatures: report.signatures,
             incarnations: report.incarnations,
             bad,
+            blobs: report.blobs,
+            bad_blobs: report.bad_blobs.into_iter().map(|b| BadBlob { hash: b.hash, seq: b.seq.0, why: b.why }).collect(),
+            more_bad_blobs: report.more_bad_blobs,
         })
     };
     context.org()?.blocking(verify).await

@@ -295,13 +295,15 @@ pub(super) fn verify(_: &Asked<'_>) -> Planned {
     let read = Read {
         action: "journal.verify",
         input: json!({}),
-        sentence: "Checked every link, hash and signature.".into(),
+        sentence: "Checked every link, hash, signature and blob.".into(),
         tell: |_, report| {
             let text = if report["sound"] == true {
                 format!("The journal is sound: {} events, {} signatures.", report["events"], report["signatures"])
             } else {
-                let why = report["bad"]["why"].as_str().unwrap_or("it does not say why");
-                format!("The journal is NOT sound: event {} is wrong: {why}", report["bad"]["seq"])
+                match report["bad"]["why"].as_str() {
+                    Some(why) => format!("The journal is NOT sound: event {} is wrong: {why}", report["bad"]["seq"]),
+                    None => "Blobs beside the journal are missing or altered: meshwork journal verify names them.".to_owned(),
+                }
             };
             (text, vec![])
         },

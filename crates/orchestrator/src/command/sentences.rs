@@ -111,7 +111,7 @@ const ROWS: &[Row] = &[
     ("capacity", "capacity", "what this machine lends, and what of it is free", q::capacity),
     ("how much|many|what room|capacity|space|slots|free [free] [left]", "", "", q::capacity),
     ("show|what capacity|free|available [here|left]", "", "", q::capacity),
-    ("verify|check journal|chain|everything", "verify the journal", "checks every link, hash and signature", q::verify),
+    ("verify|check journal|chain|everything", "verify the journal", "checks every link, hash, signature and blob", q::verify),
     ("journal sound|good|intact", "", "", q::verify),
     ("doctor", "doctor", "what is missing on this machine", q::doctor),
     ("what missing [here|on] [this] [machine]", "", "", q::doctor),

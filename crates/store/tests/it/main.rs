@@ -4,6 +4,7 @@
 mod crash;
 mod disk_full;
 mod journal;
+mod loss;
 mod restore;
 mod run_log;
 mod support;

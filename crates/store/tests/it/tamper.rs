@@ -1,6 +1,10 @@
 use crate::support::*;
+use domain::{
+    Hash, Timestamp,
+    event::{Body, Event, Told},
+};
 use sqlite::{Connection, State};
-use std::path::Path;
+use std::{fs, path::Path};
 use store::{Bad, Seq, mark_restored};
 use testkit::Random;
 
@@ -21,11 +25,12 @@ fn journal(dir: &Path) {
     assert!(store.verify().unwrap().is_sound());
 }
 
-/// What a check says after somebody changed the file.
+/// What a check of the chain alone says after somebody changed the file.
 fn after(tamper: impl FnOnce(&Connection)) -> Option<Bad> {
     let dir = tempfile::tempdir().unwrap();
     journal(dir.path());
     tamper(&sqlite::open(dir.path().join("journal.db")).unwrap());
+    fs::remove_file(dir.path().join("journal.head")).unwrap();
     open(dir.path()).verify().unwrap().bad
 }
 
@@ -128,4 +133,32 @@ fn a_journal_written_anew_by_somebody_else_is_refused() {
     assert_bad(bad, 1, "another device", "first incarnation");
     database.execute(format!("UPDATE incarnation SET device='{other}'")).unwrap();
     assert!(store::Store::open(dir.path(), signer(1)).unwrap_err().what.contains("another device"));
+}
+
+#[test]
+fn blobs_that_events_name_are_looked_at_and_erased_ones_are_not_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let kept: Vec<Hash> =
+        ["whole", "altered", "missing", "erased", "theirs"].iter().map(|text| store.blobs().put(text.as_bytes()).unwrap()).collect();
+    let naming = |order: u64, text: &Hash| event(Body::MessageSent { run: run_id(1), order, text: text.clone() });
+    let mut events: Vec<Event> = (1..).zip(&kept).map(|(order, text)| naming(order, text)).collect();
+    // What another device told of lies there.
+    events[4].told = Some(Told { device: signer(2).device, seq: 7, heard_at: Timestamp(1) });
+    store.append_blocking(events).unwrap();
+    let report = store.verify().unwrap();
+    assert!(report.is_sound(), "{report:?}");
+    assert_eq!(report.blobs, 5);
+
+    let file = |hash: &Hash| store.blobs().dir().join(&hash.as_str()[..2]).join(hash.as_str());
+    fs::write(file(&kept[1]), "ALTERED").unwrap();
+    fs::remove_file(file(&kept[2])).unwrap();
+    store.blobs().erase(&kept[3]).unwrap();
+    fs::remove_file(file(&kept[4])).unwrap();
+    let report = store.verify().unwrap();
+    assert!(!report.is_sound() && report.bad.is_none(), "{report:?}");
+    assert_eq!((report.blobs, report.more_bad_blobs), (1, 0));
+    let bad: Vec<_> = report.bad_blobs.iter().map(|bad| (bad.seq, &bad.hash)).collect();
+    assert_eq!(bad, [(Seq(2), &kept[1]), (Seq(3), &kept[2])]);
+    assert!(report.bad_blobs[0].why.contains("does not fit") && report.bad_blobs[1].why.contains("missing"), "{report:?}");
 }

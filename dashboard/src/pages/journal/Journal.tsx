@@ -111,14 +111,17 @@ function Deeds() {
 }
 
 async function verify(): Promise<void> {
-  const { sound, events, signatures, incarnations, bad } = await call("journal.verify", {});
+  const { sound, events, signatures, incarnations, bad, blobs, bad_blobs, more_bad_blobs } = await call("journal.verify", {});
   if (sound) {
     notify({
       tone: "good",
       title: "The journal is sound.",
-      text: `${events} events, ${signatures} signatures, ${incarnations} incarnations: every link, hash and signature is right.`,
+      text: `${events} events, ${signatures} signatures, ${incarnations} incarnations, ${blobs} blobs: every link, hash and signature is right.`,
     });
+  } else if (bad) {
+    notify({ tone: "bad", title: `Event ${bad.seq} is not sound.`, text: bad.why });
   } else {
-    notify({ tone: "bad", title: `Event ${bad?.seq ?? "?"} is not sound.`, text: bad?.why });
+    const text = bad_blobs.slice(0, 3).map((one) => `Event ${one.seq} names ${one.hash}. ${one.why}`);
+    notify({ tone: "bad", title: `${bad_blobs.length + more_bad_blobs} blobs are missing or altered.`, text: text.join(" ") });
   }
 }

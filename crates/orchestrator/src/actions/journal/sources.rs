@@ -51,10 +51,11 @@ fn is_object(path: &str) -> bool {
     path.starts_with("radicle/") && path.split('/').nth(3) == Some("objects")
 }
 
-/// Live database files are left to the snapshot; locks and drafts are nothing to keep, and may be gone when they are read.
+/// Live database files are left to the snapshot, of which the remembered head may be ahead; locks and drafts are nothing to keep, and may be gone when they are read.
 fn passes(path: &str) -> bool {
     let draft = |part: &str| ["tmp_", ".tmp", "pack_git2_"].iter().any(|begin| part.starts_with(begin)) || part.ends_with(".keep");
     path.starts_with("store/journal.db")
+        || path.starts_with("store/journal.head")
         || path.starts_with("store/blobs/tmp/")
         || path.ends_with(".lock")
         || path.ends_with("/lock")
@@ -100,6 +101,7 @@ mod tests {
             "radicle/storage/z1/objects/tmp_objdir-incoming/ab/cd",
             "store/blobs/tmp/7",
             "store/journal.db-wal",
+            "store/journal.head",
             "store/lock",
         ];
         for path in kept.iter().chain(&left_out) {
