@@ -4,7 +4,7 @@ use domain::role::{Permission, Role};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
 
-const ACTIONS: [(&str, Permission, Subject); 21] = [
+const ACTIONS: [(&str, Permission, Subject); 23] = [
     ("project.show", Permission::View, Subject::Project),
     ("task.run", Permission::RunTasks, Subject::Task),
     ("run.stop", Permission::SteerRuns, Subject::Run),
