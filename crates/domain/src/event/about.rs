@@ -37,7 +37,8 @@ impl Body {
     /// The blobs beside the journal that this event names.
     pub fn blobs(&self) -> Vec<&Hash> {
         match self {
-            Self::RunPlaced { envelope, .. } | Self::StopOrdered { envelope, .. } => vec![envelope],
+            Self::RunPlaced { placed, .. } => vec![&placed.envelope],
+            Self::StopOrdered { envelope, .. } => vec![envelope],
             Self::RunDelegated { delegation, .. } => vec![delegation],
             Self::MessageSent { text, .. } => vec![text],
             Self::ModelCalled { content, .. } => content.iter().collect(),
