@@ -476,6 +476,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/project/gate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let only one device move a project's default branch, or open it again. */
+        post: operations["project_gate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/project/mirror": {
         parameters: {
             query?: never;
@@ -2185,6 +2202,8 @@ export interface components {
             branch: string;
             /** @description An ordinary git host that gets the merged default branch, and whose changes come back. */
             mirror?: string | null;
+            /** @description The devices, by their keys, that alone move its default branch; without any it is not gated. One at the most for now. */
+            gates?: components["schemas"]["Did"][];
         };
         /** @description A project with what its repository says now. */
         ProjectView: {
@@ -2227,6 +2246,8 @@ export interface components {
             done_tasks: number;
             /** @description What the person should know of its settings and its mirror. */
             notices: string[];
+            /** @description Its gate, where it is gated. */
+            gate?: components["schemas"]["GateView"] | null;
             /** @description How it is with its mirror. */
             mirror?: components["schemas"]["MirrorState"] | null;
             checks: components["schemas"]["Check"][];
@@ -2239,6 +2260,15 @@ export interface components {
             /** Format: uint */
             done: number;
             problems: string[];
+        };
+        /** @description The gate of a project, as people see it. */
+        GateView: {
+            /** @description How the device is called. */
+            device: string;
+            /** @description Its key. */
+            did: components["schemas"]["Did"];
+            /** @description Whether the repository itself lets nobody else move the default branch by now. */
+            in_force: boolean;
         };
         /** @description How it is with a project's mirror. */
         MirrorState: {
@@ -3536,10 +3566,15 @@ export interface components {
             message: string;
         };
         Shown5: {
-            /** @description `quotas.toml` of the org. */
-            quotas: components["schemas"]["Quotas"];
-            /** @description What was used on this device, and of which limits. */
-            used: components["schemas"]["QuotaUse"][];
+            /** @description The commit of the org repository. */
+            commit: components["schemas"]["Oid"];
+            files: components["schemas"]["File"][];
+            /** @description What is wrong with them; while there is something, only the built-in rules count. */
+            mistakes: components["schemas"]["Mistake"][];
+            /** @description What each role may. */
+            roles: components["schemas"]["May"][];
+            /** @description What each member may. */
+            members: components["schemas"]["May"][];
         };
         /** @description What the org says of models and their use. Nothing said: any model, no limit but each run's own. */
         Quotas: {
@@ -3658,17 +3693,6 @@ export interface components {
             label: string;
             created: components["schemas"]["Timestamp"];
             expires: components["schemas"]["Timestamp"] | null;
-        };
-        Shown5: {
-            /** @description The commit of the org repository. */
-            commit: components["schemas"]["Oid"];
-            files: components["schemas"]["File"][];
-            /** @description What is wrong with them; while there is something, only the built-in rules count. */
-            mistakes: components["schemas"]["Mistake"][];
-            /** @description What each role may. */
-            roles: components["schemas"]["May"][];
-            /** @description What each member may. */
-            members: components["schemas"]["May"][];
         };
         /** @description A file of the policy. */
         File: {
@@ -5702,6 +5726,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    project_gate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The project; the only one where nothing is said.
+                     * @default null
+                     */
+                    project?: string | null;
+                    /**
+                     * @description The device that alone is to move the default branch, by its name; none opens the project again.
+                     * @default null
+                     */
+                    device?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outcome"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -51,6 +51,7 @@ pub(super) fn validate(files: &BTreeMap<String, Vec<u8>>, commit: Option<Oid>) -
         let commit = commit.unwrap_or(zero);
         let state = OrgState { org, members, devices, agents, projects, quotas, revoked, ended, commit, refused: None };
         relations(&state, &mut wrong);
+        gates(&state, files, &mut wrong);
         quotas::relations(&state, files, &mut wrong);
         if wrong.is_empty() {
             return Ok(state);
@@ -148,6 +149,20 @@ fn relations(state: &OrgState, wrong: &mut Vec<String>) {
         wrong.push("members/: nobody is an owner.".to_owned());
     } else if threshold == 0 || threshold > owners {
         wrong.push(format!("org.toml: the threshold is {threshold}, and there are {owners} owners."));
+    }
+}
+
+/// The gate of a project is one device of the org.
+fn gates(state: &OrgState, files: &BTreeMap<String, Vec<u8>>, wrong: &mut Vec<String>) {
+    for (name, project) in &state.projects {
+        let path = format!("projects/{name}.toml");
+        let line = files.get(&path).map_or(1, |content| line_of(content, "gates"));
+        if project.gates.len() > 1 {
+            wrong.push(format!("{path}, line {line}: it has {} gates; one is what a project can have.", project.gates.len()));
+        }
+        for gate in project.gates.iter().filter(|gate| state.device_of(gate).is_none()) {
+            wrong.push(format!("{path}, line {line}: its gate {gate} is not a device of the org."));
+        }
     }
 }
 
