@@ -15,6 +15,7 @@ pub mod join;
 pub mod lease;
 pub mod limits;
 pub mod manifest;
+pub mod merge;
 pub mod money;
 pub mod org;
 pub mod patch;

@@ -1,7 +1,7 @@
 //! Projects: a code repository of an org, and the settings on its canonical branch (`.meshwork/project.toml`).
 
 use crate::{
-    Oid, ProjectName, Rid, Timestamp,
+    Did, Oid, ProjectName, Rid, Timestamp,
     capacity::Resources,
     manifest::{Network, TimeLimits},
 };
@@ -21,6 +21,16 @@ pub struct Project {
     /// An ordinary git host that gets the merged default branch, and whose changes come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror: Option<String>,
+    /// The devices, by their keys, that alone move its default branch; without any it is not gated. One at the most for now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Did>,
+}
+
+impl Project {
+    /// The device that alone moves its default branch; none: it is not gated.
+    pub fn gate(&self) -> Option<&Did> {
+        self.gates.first()
+    }
 }
 
 /// How it is with a project's mirror.

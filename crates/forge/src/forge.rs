@@ -183,9 +183,30 @@ impl Forge {
 
     /// Runs `write` as the member in this repository, when it is the member's turn.
     pub(crate) fn as_member<T>(&self, rid: &Rid, write: impl FnOnce(&Repository) -> Result<T, Problem>) -> Result<T, Problem> {
-        let id = convert::repo_id(rid)?;
-        let written = self.queue.turn(id, *self.member.public_key(), || write(&self.open_repository(id)?))?;
-        self.announce_quietly(rid, &[*self.member.public_key()]);
+        self.as_key(rid, &self.member, write)
+    }
+
+    /// Runs `write` with that key of this device which may move the repository's default branch, when it is its turn: the member's in
+    /// most, the device's where it is the gate.
+    pub(crate) fn as_delegate<T>(
+        &self,
+        rid: &Rid,
+        write: impl FnOnce(&Repository, &SigningKey) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let key = self.delegate_key(&self.repository(rid)?)?;
+        self.as_key(rid, key, |repo| write(repo, key))
+    }
+
+    /// Runs `write` with a key in this repository, when it is that key's turn.
+    pub(crate) fn as_key<T>(
+        &self,
+        rid: &Rid,
+        key: &SigningKey,
+        write: impl FnOnce(&Repository) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let (id, public) = (convert::repo_id(rid)?, *key.public_key());
+        let written = self.queue.turn(id, public, || write(&self.open_repository(id)?))?;
+        self.announce_quietly(rid, &[public]);
         Ok(written)
     }
 

@@ -4,7 +4,7 @@ use crate::{
     Forge,
     convert::{self, Told},
     patch::missing,
-    repository::{canonical, tree_of},
+    repository::{canonical, move_branch, own_branch, tree_of},
     review::known,
 };
 use domain::{Did, Oid, PatchId, Problem, RevisionId, Rid};
@@ -117,12 +117,11 @@ impl Forge {
         git.commit(None, &author, &author, message, &tree, &parents).told(what).map(Ok)
     }
 
-    /// Merges a revision as the member: moves the default branch to `commit`, made by [`Forge::merge_result`], and marks the
+    /// Merges a revision, as the member or, where it is the gate, as the device: moves the default branch to `commit`, made by [`Forge::merge_result`], and marks the
     /// patch. Only while the canonical head is still the one that the commit was made on. A call that was interrupted is
     /// finished by the next.
     pub fn merge(&self, rid: &Rid, patch: &PatchId, revision: &RevisionId, commit: &Oid) -> Result<Merged, Problem> {
-        self.as_member(rid, |repo| {
-            self.check_delegate(repo)?;
+        self.as_delegate(rid, |repo, key| {
             let to = convert::git_oid(commit.as_str())?;
             let found = crate::patch::read(repo, &convert::object_id(patch)?)?.ok_or_else(|| missing(patch))?;
             let id = known(&found, revision)?;
@@ -140,9 +139,10 @@ impl Forge {
             }
             if !there {
                 check_onto(&repo.backend, now, to, head)?;
-                self.move_branch(repo, &branch, to)?;
+                move_branch(repo, key, &branch, to)?;
             }
-            self.change_patch(repo, patch, |own| own.merge(id, to.into()).map(drop).told("The patch could not be marked as merged."))?;
+            let what = "The patch could not be marked as merged.";
+            self.change_patch(repo, key, patch, |own| own.merge(id, to.into()).map(drop).told(what))?;
             Ok(Merged { commit: commit.clone(), before: there })
         })
     }
@@ -161,7 +161,7 @@ impl Forge {
         }
         let member = self.member();
         let brought = |did: &Did| {
-            let name = convert::key(did).map(|key| format!("refs/namespaces/{}/refs/heads/{branch}", key.to_human()));
+            let name = convert::key(did).map(|key| own_branch(&key, &branch));
             name.is_ok_and(|name| repo.backend.refname_to_id(&name).is_ok_and(has))
         };
         let mut delegates = self.delegates(rid)?;

@@ -6,9 +6,10 @@ use crate::{
     durable,
     git::{self, Config},
     limits,
-    repository::{canonical, locked_ref},
+    repository::{canonical, locked_ref, move_branch},
 };
 use domain::{Oid, Problem, Rid};
+use radicle::crypto::SigningKey;
 use radicle::storage::git::Repository;
 use std::path::Path;
 
@@ -91,21 +92,20 @@ impl Forge {
     /// and do not contradict each other. None when there is nothing new.
     pub fn mirror_bring(&self, rid: &Rid, found: &AtMirror) -> Result<Option<Oid>, Problem> {
         let Some(news) = &found.news else { return Ok(None) };
-        self.as_member(rid, |repo| {
-            self.check_delegate(repo)?;
+        self.as_delegate(rid, |repo, key| {
             let (branch, ours) = canonical(repo)?;
-            self.bring(repo, &branch, ours, news.commit)
+            self.bring(repo, key, &branch, ours, news.commit)
         })
     }
 
-    fn bring(&self, repo: &Repository, branch: &str, ours: git2::Oid, theirs: git2::Oid) -> Result<Option<Oid>, Problem> {
+    fn bring(&self, repo: &Repository, key: &SigningKey, branch: &str, ours: git2::Oid, theirs: git2::Oid) -> Result<Option<Oid>, Problem> {
         if ours == theirs || repo.backend.graph_descendant_of(ours, theirs).unwrap_or(false) {
             return Ok(None);
         }
         let message = format!("Merge changes of the mirror's {branch}\n");
         match self.combine(repo, branch, ours, theirs, &message, &|_, _, _, _| None)? {
             Ok(commit) => {
-                self.move_branch(repo, branch, commit)?;
+                move_branch(repo, key, branch, commit)?;
                 convert::oid(commit).map(Some)
             }
             Err(paths) => Err(Problem::conflict("The mirror's changes contradict those made here.")

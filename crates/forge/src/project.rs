@@ -200,10 +200,9 @@ impl Forge {
     /// Lets these keys read a private repository too. Nothing happens where they may already.
     pub fn allow(&self, rid: &Rid, readers: &[Did]) -> Result<(), Problem> {
         let readers = dids(readers)?;
-        self.as_member(rid, |repo| {
-            self.check_delegate(repo)?;
+        self.as_delegate(rid, |repo, key| {
             let what = format!("The identity of {rid} could not be changed.");
-            let mut identity = Identity::load_mut(repo, &self.member).told(what.clone())?;
+            let mut identity = Identity::load_mut(repo, key).told(what.clone())?;
             if readers.iter().all(|did| identity.doc().is_visible_to(did)) {
                 return Ok(());
             }
@@ -215,7 +214,7 @@ impl Forge {
             let title = Title::new("Allow more readers").map_err(Problem::internal)?;
             identity.update(title, "", &doc).told(what.clone())?;
             locked_ref(|| repo.set_identity_head().map_err(|e| git2::Error::from_str(&e.to_string()))).told(what.clone())?;
-            repo.sign_refs(&self.member).told(what)?;
+            repo.sign_refs(key).told(what)?;
             Ok(())
         })
     }

@@ -7,7 +7,9 @@ use crate::{
 };
 use domain::{Did, Kind, Oid, Problem, Rid};
 use git2::{ErrorCode, FileMode, ObjectType, TreeWalkMode, TreeWalkResult};
+use radicle::crypto::{PublicKey, Signer as _, SigningKey};
 use radicle::git::refs::storage as refs;
+use radicle::identity::Doc;
 use radicle::storage::{ReadRepository, SignRepository, WriteRepository, git::Repository};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -61,7 +63,7 @@ impl Forge {
         read(&repo.backend, &tree, path)
     }
 
-    /// Makes a commit of the member on the default branch: each path gets its new content, or is removed. Nothing is done
+    /// Makes a commit on the default branch, in the member's name: each path gets its new content, or is removed. Nothing is done
     /// when the canonical head is no longer `expected_head`. Changes that change nothing make no commit; the answer is then
     /// the head.
     pub fn commit_files(
@@ -71,14 +73,14 @@ impl Forge {
         changes: &[(String, Option<Vec<u8>>)],
         expected_head: Option<&Oid>,
     ) -> Result<Oid, Problem> {
-        self.as_member(rid, |repo| {
+        self.as_delegate(rid, |repo, key| {
             let (branch, head) = canonical(repo)?;
             if expected_head.is_some_and(|expected| expected.as_str() != head.to_string()) {
                 return Err(Problem::conflict("The default branch has moved on meanwhile.").next("Look at it anew, and try again."));
             }
             let commit = self.member_commit(repo, head, message, changes)?;
             if commit != head {
-                self.move_branch(repo, &branch, commit)?;
+                move_branch(repo, key, &branch, commit)?;
             }
             convert::oid(commit)
         })
@@ -105,41 +107,19 @@ impl Forge {
     }
 
     /// Who a commit by this key names as its author, now.
-    pub(crate) fn author(&self, key: &radicle::crypto::PublicKey) -> Result<git2::Signature<'static>, Problem> {
+    pub(crate) fn author(&self, key: &PublicKey) -> Result<git2::Signature<'static>, Problem> {
         let alias = self.alias();
         git2::Signature::now(&alias, &format!("{alias}@{}", key.to_human())).map_err(Problem::internal)
     }
 
-    /// Sets the member's own branch, signs the member's refs, and lets the canonical head follow. To be called in the
-    /// member's turn.
-    pub(crate) fn move_branch(&self, repo: &Repository, branch: &str, to: git2::Oid) -> Result<(), Problem> {
-        self.check_delegate(repo)?;
-        let name = format!("refs/namespaces/{}/refs/heads/{branch}", self.member_key().to_human());
-        locked_ref(|| repo.backend.reference(&name, to, true, "meshwork")).told("The member's branch could not be moved.")?;
-        self.settle(repo, to)
+    /// The key of this device that is a delegate of the repository: the member's, else the device's.
+    pub(crate) fn delegate_key(&self, repo: &Repository) -> Result<&SigningKey, Problem> {
+        self.key_in(&document(repo)?).ok_or_else(no_delegate)
     }
 
-    /// Signs the member's refs and moves the canonical head to `to`, unless other delegates must sign first.
-    pub(crate) fn settle(&self, repo: &Repository, to: git2::Oid) -> Result<(), Problem> {
-        repo.sign_refs(&self.member).told("The member's refs could not be signed.")?;
-        locked_ref(|| repo.set_default_branch_to_canonical_head().map_err(|e| git2::Error::from_str(&e.to_string())))
-            .told("The default branch could not be moved.")?;
-        if canonical(repo)?.1 == to {
-            return Ok(());
-        }
-        Err(Problem::conflict("The default branch has not moved yet.")
-            .because("The project needs the signatures of more delegates.")
-            .next("It moves when enough of them have signed the same commit."))
-    }
-
-    pub(crate) fn check_delegate(&self, repo: &Repository) -> Result<(), Problem> {
-        let doc = repo.identity_doc().told("The repository's identity cannot be read.")?;
-        if doc.is_delegate(&self.member_key().into()) {
-            return Ok(());
-        }
-        Err(Problem::new(Kind::Forbidden, "The member is not a delegate of this repository.")
-            .because("Only its delegates move its default branch.")
-            .next("Ask one of them to do it, or to make this member a delegate."))
+    /// The key of this device that an identity document has as a delegate.
+    pub(crate) fn key_in(&self, doc: &Doc) -> Option<&SigningKey> {
+        [&self.member, &self.device].into_iter().find(|key| doc.is_delegate(&key.public_key().into()))
     }
 
     /// The commit of a key's signed refs, as nodes announce it.
@@ -150,6 +130,45 @@ impl Forge {
             Err(error) => Err(error).told("Signed refs could not be read."),
         }
     }
+}
+
+/// Sets a delegate's own branch, signs its refs, and lets the canonical head follow, unless other delegates must sign first. To be
+/// called in that key's turn.
+pub(crate) fn move_branch(repo: &Repository, key: &SigningKey, branch: &str, to: git2::Oid) -> Result<(), Problem> {
+    if !document(repo)?.is_delegate(&key.public_key().into()) {
+        return Err(no_delegate());
+    }
+    set_own_branch(repo, key, branch, to)?;
+    locked_ref(|| repo.set_default_branch_to_canonical_head().map_err(|e| git2::Error::from_str(&e.to_string())))
+        .told("The default branch could not be moved.")?;
+    if canonical(repo)?.1 == to {
+        return Ok(());
+    }
+    Err(Problem::conflict("The default branch has not moved yet.")
+        .because("The project needs the signatures of more delegates.")
+        .next("It moves when enough of them have signed the same commit."))
+}
+
+/// Sets a key's own branch, and signs its refs. To be called in that key's turn.
+pub(crate) fn set_own_branch(repo: &Repository, key: &SigningKey, branch: &str, to: git2::Oid) -> Result<(), Problem> {
+    let name = own_branch(key.public_key(), branch);
+    locked_ref(|| repo.backend.reference(&name, to, true, "meshwork")).told("The branch could not be moved.")?;
+    repo.sign_refs(key).map(drop).told("The refs of the key could not be signed.")
+}
+
+/// Where a key has its own branch of this name.
+pub(crate) fn own_branch(key: &PublicKey, branch: &str) -> String {
+    format!("refs/namespaces/{}/refs/heads/{branch}", key.to_human())
+}
+
+fn document(repo: &Repository) -> Result<Doc, Problem> {
+    Ok(repo.identity_doc().told("The repository's identity cannot be read.")?.doc)
+}
+
+fn no_delegate() -> Problem {
+    Problem::new(Kind::Forbidden, "The member is not a delegate of this repository.")
+        .because("Only its delegates move its default branch.")
+        .next("Ask one of them to do it, or to make this member a delegate.")
 }
 
 /// The default branch and its canonical head.

@@ -101,7 +101,7 @@ impl Forge {
 
     /// Closes a patch without merging it. Its author and the delegates may.
     pub fn close(&self, rid: &Rid, patch: &PatchId) -> Result<(), Problem> {
-        self.with_patch(rid, patch, |own| {
+        self.decide_patch(rid, patch, |own| {
             if own.is_merged() {
                 return Err(Problem::conflict(format!("The patch {patch} is merged already.")).next("A new patch can change it back."));
             }
@@ -114,7 +114,7 @@ impl Forge {
 
     /// Opens a closed patch again.
     pub fn reopen(&self, rid: &Rid, patch: &PatchId) -> Result<(), Problem> {
-        self.with_patch(rid, patch, |own| {
+        self.decide_patch(rid, patch, |own| {
             if own.is_merged() {
                 return Err(Problem::conflict(format!("The patch {patch} is merged already.")).next("A new patch can change it back."));
             }
@@ -154,18 +154,30 @@ impl Forge {
         patch: &PatchId,
         change: impl FnOnce(&mut Own<'_, '_, '_>) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        self.as_member(rid, |repo| self.change_patch(repo, patch, change))
+        self.as_member(rid, |repo| self.change_patch(repo, &self.member, patch, change))
     }
 
-    /// As [`Forge::with_patch`], where it is the member's turn already.
+    /// Changes a patch in a way that its author and the delegates may: with the key of this device that is a delegate, else the member's.
+    fn decide_patch(
+        &self,
+        rid: &Rid,
+        patch: &PatchId,
+        change: impl FnOnce(&mut Own<'_, '_, '_>) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        let key = self.delegate_key(&self.repository(rid)?).unwrap_or(&self.member);
+        self.as_key(rid, key, |repo| self.change_patch(repo, key, patch, change))
+    }
+
+    /// Changes a patch with this key, whose turn it is already.
     pub(crate) fn change_patch<T>(
         &self,
         repo: &Repository,
+        key: &SigningKey,
         patch: &PatchId,
         change: impl FnOnce(&mut Own<'_, '_, '_>) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
         let id = convert::object_id(patch)?;
-        let mut patches = self.home.patches_mut(repo, &self.member).told("The patches cannot be opened.")?;
+        let mut patches = self.home.patches_mut(repo, key).told("The patches cannot be opened.")?;
         // The cache follows other nodes' news a moment late, so the truth is read first.
         patches.write(&id).map_err(|_| missing(patch))?;
         change(&mut patches.get_mut(&id).map_err(|_| missing(patch))?)

@@ -2,12 +2,14 @@
 
 mod people;
 mod policy;
+mod project;
 pub(crate) mod quota;
 mod stop;
 mod work;
 
 pub(crate) use people::{Join, Org};
 pub(crate) use policy::Policy;
+pub(crate) use project::{Feature, Project};
 pub(crate) use stop::Stop;
 pub(crate) use work::{OnePatch, Patch, Run, Task};
 
@@ -174,74 +176,6 @@ pub(crate) struct InProject {
     /// The project; the only one where nothing is said.
     #[arg(long, short)]
     pub(crate) project: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Project {
-    /// Make a git working copy a project, or clone one by its Radicle id.
-    Add {
-        /// Its folder, or rad:z….
-        #[arg(default_value = ".")]
-        source: String,
-        /// Its name in the org.
-        #[arg(long)]
-        name: Option<String>,
-        /// Its default branch.
-        #[arg(long)]
-        branch: Option<String>,
-        /// Everybody may read it.
-        #[arg(long)]
-        public: bool,
-        /// Where to clone from: did:key:…@host:port.
-        #[arg(long = "seed")]
-        seeds: Vec<String>,
-    },
-    /// List the projects.
-    List,
-    /// Show a project.
-    Show {
-        /// The project.
-        project: Option<String>,
-    },
-    /// Let a Radicle node read a private project.
-    Share {
-        /// Keys of the nodes.
-        #[arg(required = true)]
-        with: Vec<String>,
-        #[command(flatten)]
-        at: InProject,
-    },
-    /// Push the merged default branch to an ordinary git host, and take changes made there.
-    Mirror {
-        /// The remote's address; an empty one ends the mirror.
-        remote: String,
-        #[command(flatten)]
-        at: InProject,
-    },
-    /// Take commits of a working copy (or another git remote) into the default branch.
-    Pull {
-        /// The working copy's folder.
-        #[arg(default_value = ".")]
-        from: String,
-        #[command(flatten)]
-        at: InProject,
-    },
-    /// Bring a project and its mirror to the same state now.
-    Sync(InProject),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Feature {
-    /// Make a feature with Spec-Kit's own script.
-    New {
-        /// A short name.
-        name: String,
-        /// What it is to do.
-        #[arg(default_value = "")]
-        description: String,
-        #[command(flatten)]
-        at: InProject,
-    },
 }
 
 #[derive(Debug, Subcommand)]

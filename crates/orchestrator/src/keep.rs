@@ -71,8 +71,8 @@ fn look(org: &Arc<Org>, mut known: Known) -> Known {
     known.note("the org repository's readers and owners", charter);
     let here = org.forge.repositories().unwrap_or_default();
     for project in state.projects.values().filter(|p| here.contains(&p.rid)) {
-        let kept = org.forge.keep_project_charter(&project.rid, &state).map(drop);
-        known.note(&format!("the readers of {}", project.name), kept);
+        let kept = org.forge.keep_project_charter(project, &state).map(drop);
+        known.note(&format!("the readers and delegates of {}", project.name), kept);
     }
     if let Ok(node) = org.node() {
         block(&node, &state, &mut known);

@@ -19,6 +19,7 @@ pub mod dispatch;
 pub mod doctor;
 pub mod fault;
 mod follow;
+mod gated;
 pub mod gateway;
 pub mod host;
 pub mod join;

@@ -206,6 +206,8 @@ pub(crate) const LOG_AHEAD_MAX: usize = 8;
 pub(crate) const TUNNEL_CHUNKS_AHEAD: usize = 4;
 /// How long the executor of a run may take for a person's wish: longer than its runner may.
 pub(crate) const WISH_WAIT: Duration = Duration::from_secs(30);
+/// How long a gate may take for a merge, with its checks.
+pub(crate) const GATE_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
 /// How long a device may take to say that it is there.
 pub(crate) const PROBE_WAIT: Duration = Duration::from_secs(3);
 /// How often it is looked who belongs to the org; who does not any more is cut off within that.

@@ -1,5 +1,5 @@
 //! Merging: the gate is judged on the result of the merge, with ticks applied anew; then the member's key moves the
-//! branch. A conflict starts a run that does the work anew on the present branch.
+//! branch, or that of the device which is the project's gate. A conflict starts a run that does the work anew on the present branch.
 
 use crate::{
     actions::{patch::revision::newest, task::queue},
@@ -23,12 +23,13 @@ use domain::{
     task::TaskState,
 };
 use forge::{MergeResult, OrgState};
+use identity::Envelope;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What became of a merge.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// It is in the default branch.
@@ -53,11 +54,19 @@ pub enum Outcome {
     },
 }
 
-/// Merges a patch, if its gate is open; where a revision is expected, only while that is the latest.
+/// Merges a patch, if its gate is open; where a revision is expected, only while that is the latest. In a gated project `wish` is what
+/// a member signed who wants it, which the patch carries from then on.
 ///
 /// # Errors
 /// When something is missing, with what to do about it.
-pub async fn merge(org: &Arc<Org>, actor: &Actor, project: &Project, patch: &Patch, expected: Option<&str>) -> Result<Outcome, Problem> {
+pub async fn merge(
+    org: &Arc<Org>,
+    actor: &Actor,
+    project: &Project,
+    patch: &Patch,
+    expected: Option<&str>,
+    wish: Option<Envelope>,
+) -> Result<Outcome, Problem> {
     let _one_at_a_time = org.merging.turn(&project.name, Change::Merge(patch.id.clone())).await;
     let (named, id, expected) = (project.clone(), patch.id.clone(), expected.map(str::to_owned));
     let (board, patch, result, made_by, task, approvals) = org
@@ -82,7 +91,11 @@ pub async fn merge(org: &Arc<Org>, actor: &Actor, project: &Project, patch: &Pat
             return Err(Problem::conflict(format!("The patch {} is in the default branch already.", patch.id))
                 .next("Nothing is left to be merged: meshwork patch close closes it."));
         }
-        MergeResult::Conflict { paths, .. } => return rebase(org, actor, &board, &patch, made_by.as_ref(), paths).await,
+        MergeResult::Conflict { paths, .. } => {
+            // Work that another device asks for is made anew there.
+            let made_by = made_by.as_ref().filter(|_| actor.did == org.member);
+            return rebase(org, actor, &board, &patch, made_by, paths).await;
+        }
         MergeResult::Ready { commit, revision, .. } => (commit, revision),
     };
     let checks = check(org, &board, made_by.as_ref(), &commit).await?;
@@ -92,6 +105,9 @@ pub async fn merge(org: &Arc<Org>, actor: &Actor, project: &Project, patch: &Pat
         .blocking(move |org| {
             let patch = judged_anew(org, &named, &board, &patch, approvals, &results)?;
             let met = names::within(&org.state()?, &gate::met(&patch, approvals, &results));
+            if let Some(wish) = &wish {
+                trace::carry_wish(org, &named, &patch, &revision, wish)?;
+            }
             org.forge.merge(&named.rid, &patch.id, &revision, &result)?;
             trace::carry_checks(org, &named, &patch, &revision, &result);
             Ok((patch, format!("Its gate was open: {met} on the result of the merge."), pull(org, &named)))
@@ -203,7 +219,8 @@ pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem
     Ok(Gate { missing, words })
 }
 
-/// How many approvals a patch needs. One that changes how the project itself is checked and run needs at least one.
+/// How many approvals a patch needs. One that changes how the project itself is checked and run needs at least one, and so does each
+/// of a gated project.
 ///
 /// # Errors
 /// When the patch cannot be read.
@@ -213,7 +230,8 @@ pub fn approvals(org: &Org, project: &Project, board: &Board, patch: &Patch) -> 
     if let Some(base) = org.forge.parts_at(&project.rid, &board.head, &patch.head)?.filter(|base| *base != patch.base) {
         rules.extend(provenance::rules_changed(org, project, &Patch { base, ..patch.clone() })?);
     }
-    Ok(if rules.is_empty() { board.settings.approvals } else { board.settings.approvals.max(1) })
+    let at_least = u32::from(!rules.is_empty() || project.gate().is_some());
+    Ok(board.settings.approvals.max(at_least))
 }
 
 fn refuse(state: &OrgState, patch: &Patch, missing: &[Missing]) -> Result<(), Problem> {

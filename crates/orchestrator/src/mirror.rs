@@ -1,6 +1,6 @@
 //! Mirrors: the merged default branch goes to an ordinary git host, and changes made there come back, both by themselves.
 
-use crate::{limits, merging::Change, org::Org};
+use crate::{gated, limits, merging::Change, org::Org};
 use domain::{
     Oid, Problem, ProjectName,
     event::{Body, kind},
@@ -51,6 +51,8 @@ pub async fn sync(org: &Arc<Org>, project: &Project) -> Result<String, Problem> 
 /// # Errors
 /// As [`sync`].
 pub(crate) async fn take(org: &Arc<Org>, project: &Project, remote: &str) -> Result<(Option<Oid>, Option<Oid>), Problem> {
+    let named = project.clone();
+    org.blocking(move |org| gated::here(org, &named)).await?;
     let (rid, from) = (project.rid.clone(), remote.to_owned());
     let found = org.blocking(move |org| org.forge.mirror_fetch(&rid, &from)).await?;
     let (rid, head) = (project.rid.clone(), found.head.clone());
@@ -89,7 +91,9 @@ async fn round(org: &Arc<Org>, turns: &mut BTreeMap<ProjectName, Turn>, all: boo
     };
     let now = Instant::now();
     turns.retain(|name, _| projects.values().any(|p| p.name == *name && p.mirror.is_some()));
-    let due = |p: &Project| p.mirror.is_some() && (all || turns.get(&p.name).is_none_or(|turn| turn.due <= now));
+    // Of a gated project the gate alone keeps the mirror.
+    let ours = |p: &Project| p.mirror.is_some() && p.gate().is_none_or(|gate| *gate == org.device);
+    let due = |p: &Project| ours(p) && (all || turns.get(&p.name).is_none_or(|turn| turn.due <= now));
     let due: Vec<Project> = projects.into_values().filter(due).collect();
     let outcomes = join_all(due.iter().map(|project| tried(org, project))).await;
     for (project, good) in due.into_iter().zip(outcomes) {

@@ -1,7 +1,7 @@
 //! Where a patch comes from, by what this device knows itself. What stands in a patch, its trace among it, is its author's
 //! word: anybody who can read a project can write one. So nothing is decided by it.
 
-use crate::{lifecycle, limits, org::Org, rights::Rights};
+use crate::{lifecycle, limits, org::Org, rights::Rights, trace};
 use domain::{
     Hash, Kind, Oid, PatchId, Problem, TaskRef,
     event::kind,
@@ -129,7 +129,7 @@ pub fn by_person(rights: &Rights, patch: Patch) -> Patch {
     patch
 }
 
-/// Refuses a patch whose latest revision was made by neither a run of ours nor a member of the org.
+/// Refuses a patch whose latest revision was made by neither a run of ours nor a member of the org; at a gate, by no run of the org.
 ///
 /// # Errors
 /// When nobody known made it.
@@ -137,6 +137,13 @@ pub fn known_author(org: &Org, state: &OrgState, patch: &Patch) -> Result<(), Pr
     let latest = patch.revisions.last().filter(|r| Some(&r.id) == gate::latest(patch));
     let by_member = latest.is_some_and(|r| state.member_of(&r.author).is_some());
     if by_member || run_of(org, patch)?.is_some() {
+        return Ok(());
+    }
+    // A gate merges what runs of other devices made, of which its journal knows nothing: by what those devices signed.
+    let gated = state.projects.get(patch.project.as_str()).filter(|project| project.gate() == Some(&org.device));
+    if let Some(project) = gated
+        && trace::made_by_a_run(org, project, patch)?
+    {
         return Ok(());
     }
     Err(Problem::new(

@@ -28,6 +28,7 @@ export const actions = {
   "project.list": {"summary":"List the projects.","permission":"view","changes":false},
   "project.show": {"summary":"Show a project: its features, and what is wrong with their files.","permission":"view","changes":false},
   "project.share": {"summary":"Let a Radicle node read a private project.","permission":"manage_projects","changes":true},
+  "project.gate": {"summary":"Let only one device move a project's default branch, or open it again.","permission":"manage_projects","changes":true},
   "project.mirror": {"summary":"Push the merged default branch to an ordinary git host, and take changes made there.","permission":"manage_projects","changes":true},
   "project.pull": {"summary":"Take commits of a working copy or another git remote into the default branch.","permission":"manage_projects","changes":true},
   "project.sync": {"summary":"Bring a project and its mirror to the same state now.","permission":"manage_projects","changes":true},

@@ -476,6 +476,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/project/gate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let only one device move a project's default branch, or open it again. */
+        post: operations["project_gate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/project/mirror": {
         parameters: {
             query?: never;
@@ -1190,57 +1207,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/stop/list": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List stop orders, the newest first. */
-        get: operations["stop_list"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/stop/order": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Halt an agent, a member, a device or the whole org everywhere, until that is lifted. */
-        post: operations["stop_order"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/stop/lift": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Lift a stop order: what it halted goes on. */
-        post: operations["stop_lift"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/token/create": {
         parameters: {
             query?: never;
@@ -1469,7 +1435,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Check every link, hash and signature of the journal, and its blobs. */
+        /** Check every link, hash and signature of the journal. */
         get: operations["journal_verify"];
         put?: never;
         post?: never;
@@ -2236,6 +2202,8 @@ export interface components {
             branch: string;
             /** @description An ordinary git host that gets the merged default branch, and whose changes come back. */
             mirror?: string | null;
+            /** @description The devices, by their keys, that alone move its default branch; without any it is not gated. One at the most for now. */
+            gates?: components["schemas"]["Did"][];
         };
         /** @description A project with what its repository says now. */
         ProjectView: {
@@ -2278,6 +2246,8 @@ export interface components {
             done_tasks: number;
             /** @description What the person should know of its settings and its mirror. */
             notices: string[];
+            /** @description Its gate, where it is gated. */
+            gate?: components["schemas"]["GateView"] | null;
             /** @description How it is with its mirror. */
             mirror?: components["schemas"]["MirrorState"] | null;
             checks: components["schemas"]["Check"][];
@@ -2290,6 +2260,15 @@ export interface components {
             /** Format: uint */
             done: number;
             problems: string[];
+        };
+        /** @description The gate of a project, as people see it. */
+        GateView: {
+            /** @description How the device is called. */
+            device: string;
+            /** @description Its key. */
+            did: components["schemas"]["Did"];
+            /** @description Whether the repository itself lets nobody else move the default branch by now. */
+            in_force: boolean;
         };
         /** @description How it is with a project's mirror. */
         MirrorState: {
@@ -2440,15 +2419,6 @@ export interface components {
             device: components["schemas"]["Did"];
         } | {
             /** @constant */
-            code: "halted";
-            /** @description Who gave the order. */
-            by: components["schemas"]["Did"];
-            /** @description What it halts, in words. */
-            what: string;
-            /** @description Why, in words of who gave it. */
-            why: string;
-        } | {
-            /** @constant */
             code: "refused";
             /** @description What they said. */
             message: string;
@@ -2457,7 +2427,7 @@ export interface components {
             code: "review_limit";
             /**
              * Format: uint
-             * @description How many waited when that was noted.
+             * @description How many wait.
              */
             waiting: number;
         } | {
@@ -3596,10 +3566,15 @@ export interface components {
             message: string;
         };
         Shown5: {
-            /** @description `quotas.toml` of the org. */
-            quotas: components["schemas"]["Quotas"];
-            /** @description What was used on this device, and of which limits. */
-            used: components["schemas"]["QuotaUse"][];
+            /** @description The commit of the org repository. */
+            commit: components["schemas"]["Oid"];
+            files: components["schemas"]["File"][];
+            /** @description What is wrong with them; while there is something, only the built-in rules count. */
+            mistakes: components["schemas"]["Mistake"][];
+            /** @description What each role may. */
+            roles: components["schemas"]["May"][];
+            /** @description What each member may. */
+            members: components["schemas"]["May"][];
         };
         /** @description What the org says of models and their use. Nothing said: any model, no limit but each run's own. */
         Quotas: {
@@ -3705,63 +3680,6 @@ export interface components {
              */
             percent: number;
         };
-        /** @description An order, as a device knows it. */
-        Stop: {
-            /** @description The order. */
-            order: components["schemas"]["Order"];
-            /** @description The member's key that signed it. */
-            by: components["schemas"]["Did"];
-            /** @description The blob that holds the signed envelope which counts now: of the order, or of its lifting. */
-            envelope: components["schemas"]["Hash"];
-            /** @description The member's key that lifted it, once it is. */
-            lifted_by?: components["schemas"]["Did"] | null;
-            /** @description When it was lifted. */
-            lifted_at?: components["schemas"]["Timestamp"] | null;
-        };
-        /** @description What is signed: an order, or that it is lifted. */
-        Order: {
-            /**
-             * Format: uint16
-             * @description The format's version.
-             */
-            version: number;
-            /** @description The order's id: a ULID. Its lifting has the same. */
-            id: string;
-            /** @description The org. */
-            org: components["schemas"]["OrgName"];
-            /** @description What it halts. */
-            scope: components["schemas"]["Scope"];
-            /** @description Why, in words of who gave it. */
-            why: string;
-            /** @description When. */
-            at: components["schemas"]["Timestamp"];
-            /** @description Whether this lifts it. */
-            lifts: boolean;
-        };
-        /** @description What an order halts. */
-        Scope: {
-            /** @constant */
-            what: "agent";
-            /** @description Its name. */
-            name: components["schemas"]["AgentName"];
-        } | {
-            /** @constant */
-            what: "member";
-            /** @description Their name when it was ordered. */
-            name: string;
-            /** @description Their keys then: these are what counts. */
-            keys: components["schemas"]["Did"][];
-        } | {
-            /** @constant */
-            what: "device";
-            /** @description Its name when it was ordered. */
-            name: string;
-            /** @description Its key: that is what counts. */
-            device: components["schemas"]["Did"];
-        } | {
-            /** @constant */
-            what: "org";
-        };
         Created: {
             /** @description Its public id. */
             id: string;
@@ -3775,17 +3693,6 @@ export interface components {
             label: string;
             created: components["schemas"]["Timestamp"];
             expires: components["schemas"]["Timestamp"] | null;
-        };
-        Shown6: {
-            /** @description The commit of the org repository. */
-            commit: components["schemas"]["Oid"];
-            files: components["schemas"]["File"][];
-            /** @description What is wrong with them; while there is something, only the built-in rules count. */
-            mistakes: components["schemas"]["Mistake"][];
-            /** @description What each role may. */
-            roles: components["schemas"]["May"][];
-            /** @description What each member may. */
-            members: components["schemas"]["May"][];
         };
         /** @description A file of the policy. */
         File: {
@@ -3810,7 +3717,7 @@ export interface components {
         May: {
             /** @description A member's or a role's name. */
             who: string;
-            /** @description What they may in the org as a whole, and with the device here. */
+            /** @description What they may in the org as a whole. */
             permissions: components["schemas"]["Permission"][];
         };
         /** @description Whether somebody may, and why. */
@@ -3924,7 +3831,7 @@ export interface components {
             why: string;
         };
         /** @description The webhook; its address is not shown, since whoever has it can post there. */
-        Shown7: {
+        Shown6: {
             /** @description The address's host; nothing where none is set. */
             host: string | null;
             /** @description How the last delivery since the start went. */
@@ -4044,15 +3951,6 @@ export interface components {
             device: components["schemas"]["Did"];
             /** @description How. */
             state: components["schemas"]["JoinerState"];
-        } | {
-            /** @constant */
-            type: "stop_ordered";
-            /** @description What was signed. */
-            order: components["schemas"]["Order"];
-            /** @description The member's key that signed. */
-            by: components["schemas"]["Did"];
-            /** @description The blob that holds the signed envelope. */
-            envelope: components["schemas"]["Hash"];
         } | {
             /** @constant */
             type: "project_added";
@@ -4438,7 +4336,24 @@ export interface components {
             type: "command_model_set";
             /** @description The model and its budget. Never a key. */
             settings: components["schemas"]["Settings"];
-        } | components["schemas"]["ModelCall"] | {
+        } | {
+            /** @constant */
+            type: "command_model_called";
+            /** @description The model. */
+            model: string;
+            /**
+             * Format: uint16
+             * @description The provider's HTTP status.
+             */
+            status: number;
+            /** @description What it used. */
+            usage: components["schemas"]["Usage"];
+            /**
+             * Format: uint64
+             * @description How long it took.
+             */
+            duration_ms: number;
+        } | {
             /** @constant */
             type: "backed_up";
         } | {
@@ -4608,11 +4523,6 @@ export interface components {
             message: string;
         } | {
             /** @constant */
-            code: "halted";
-            /** @description Which, and why. */
-            message: string;
-        } | {
-            /** @constant */
             code: "engine";
             /** @description Which. */
             engine: string;
@@ -4648,23 +4558,6 @@ export interface components {
             /** @description What it may use in a day (UTC). */
             budget: components["schemas"]["Budget"];
         };
-        /** @description One call of a model, without its content. */
-        ModelCall: {
-            /** @description The model. */
-            model: string;
-            /**
-             * Format: uint16
-             * @description The provider's HTTP status.
-             */
-            status: number;
-            /** @description What it used, from the provider's own usage fields; calls that give none count as none. */
-            usage: components["schemas"]["Usage"];
-            /**
-             * Format: uint64
-             * @description How long it took.
-             */
-            duration_ms: number;
-        };
         /** @description What a search found, newest first. */
         Finds: {
             entries: components["schemas"]["Entry"][];
@@ -4687,30 +4580,9 @@ export interface components {
             incarnations: number;
             /** @description The first event that is wrong, and why. */
             bad: components["schemas"]["BadEvent"] | null;
-            /**
-             * Format: uint64
-             * @description How many blobs beside the journal are as the events say that name them.
-             */
-            blobs: number;
-            /** @description The first blobs that are missing or altered, and were not erased. */
-            bad_blobs: components["schemas"]["BadBlob"][];
-            /**
-             * Format: uint64
-             * @description How many more.
-             */
-            more_bad_blobs: number;
         };
         BadEvent: {
             /** Format: uint64 */
-            seq: number;
-            why: string;
-        };
-        BadBlob: {
-            hash: components["schemas"]["Hash"];
-            /**
-             * Format: uint64
-             * @description The event that names it.
-             */
             seq: number;
             why: string;
         };
@@ -4984,7 +4856,7 @@ export interface components {
             undo: string | null;
         };
         /** @description The settings as they are shown. */
-        Shown8: {
+        Shown7: {
             /** @description The model; none where there is none. */
             model: components["schemas"]["Model"] | null;
             /** @description What it may use in a day (UTC). */
@@ -5854,6 +5726,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    project_gate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The project; the only one where nothing is said.
+                     * @default null
+                     */
+                    project?: string | null;
+                    /**
+                     * @description The device that alone is to move the default branch, by its name; none opens the project again.
+                     * @default null
+                     */
+                    device?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outcome"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -7266,103 +7174,6 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    stop_list: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Stop"][];
-                };
-            };
-            default: components["responses"]["Problem"];
-        };
-    };
-    stop_order: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": {
-                    /**
-                     * @description An agent's runs.
-                     * @default null
-                     */
-                    agent?: string | null;
-                    /**
-                     * @description A member's runs, by name.
-                     * @default null
-                     */
-                    member?: string | null;
-                    /**
-                     * @description A device, by name: what it executes and what it asks for.
-                     * @default null
-                     */
-                    device?: string | null;
-                    /**
-                     * @description The whole org.
-                     * @default false
-                     */
-                    org?: boolean;
-                    /** @description Why: everybody who waits is shown it. */
-                    why: string;
-                };
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Stop"];
-                };
-            };
-            default: components["responses"]["Problem"];
-        };
-    };
-    stop_lift: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": {
-                    /** @description The order's id, or its beginning. */
-                    id: string;
-                };
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Done"];
-                };
-            };
-            default: components["responses"]["Problem"];
-        };
-    };
     token_create: {
         parameters: {
             query?: never;
@@ -7466,7 +7277,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Shown6"];
+                    "application/json": components["schemas"]["Shown5"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -7553,7 +7364,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Outcome"];
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -7598,7 +7409,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Shown7"];
+                    "application/json": components["schemas"]["Shown6"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -8074,7 +7885,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Shown8"];
+                    "application/json": components["schemas"]["Shown7"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -11,10 +11,11 @@ use super::{
 use crate::{
     Forge,
     convert::{self, Told},
-    repository::locked_ref,
+    repository::{canonical, locked_ref, own_branch, set_own_branch},
 };
-use domain::{Did, Problem, Rid};
+use domain::{Did, Problem, Rid, project::Project};
 use radicle::cob::{Title, identity::Identity};
+use radicle::crypto::{PublicKey, Signer as _, SigningKey};
 use radicle::identity::{self, Doc, Visibility};
 use radicle::storage::{ReadRepository, SignRepository, WriteRepository, git::Repository};
 use std::collections::BTreeSet;
@@ -28,7 +29,7 @@ pub enum Charter {
     Changed,
     /// It waits for the signatures of other delegates.
     Waits,
-    /// This member is no delegate; others will change it.
+    /// No key of this device is a delegate; others will change it.
     NotOurs,
 }
 
@@ -39,10 +40,29 @@ impl Forge {
         self.keep(rid, |repo, doc| org_doc(repo, &state, doc))
     }
 
-    /// Brings a project's identity document in step: devices of the org read it where it is private, and keys that count no more neither
-    /// read nor sign. Whom it was shared with by hand stays.
-    pub fn keep_project_charter(&self, rid: &Rid, state: &OrgState) -> Result<Charter, Problem> {
-        self.keep(rid, |_, doc| project_doc(state, doc))
+    /// Brings a project's identity document in step: devices of the org read it where it is private, keys that count no more neither
+    /// read nor sign, and the gate of a gated project alone signs. Whom it was shared with by hand stays.
+    pub fn keep_project_charter(&self, project: &Project, state: &OrgState) -> Result<Charter, Problem> {
+        self.stand_by(project, state)?;
+        self.keep(&project.rid, |repo, doc| project_doc(repo, project, state, doc))
+    }
+
+    /// Has those keys of this device that are to become delegates of a project sign its default branch as it is now: before that they
+    /// do not count, or it would have no head.
+    fn stand_by(&self, project: &Project, state: &OrgState) -> Result<(), Problem> {
+        let look = self.repository(&project.rid)?;
+        let doc = look.identity_doc().told(format!("The identity of {} cannot be read.", project.rid))?;
+        let Some(coming) = coming(&look, project, state, &doc.doc)? else { return Ok(()) };
+        for key in [&self.member, &self.device] {
+            let did = identity::Did::from(key.public_key());
+            if coming.delegates.contains(&did) && !doc.is_delegate(&did) && !stands(&look, key.public_key())? {
+                self.as_key(&project.rid, key, |repo| {
+                    let (branch, head) = canonical(repo)?;
+                    set_own_branch(repo, key, &branch, head)
+                })?;
+            }
+        }
+        Ok(())
     }
 
     fn keep(&self, rid: &Rid, wanted: impl Fn(&Repository, &Doc) -> Result<Doc, Problem>) -> Result<Charter, Problem> {
@@ -52,46 +72,49 @@ impl Forge {
         if wanted(&look, &doc.doc)? == doc.doc {
             return Ok(Charter::InStep);
         }
-        if !doc.is_delegate(&self.member_key().into()) {
-            return Ok(Charter::NotOurs);
-        }
-        self.as_member(rid, |repo| self.amend(repo, rid, &wanted))
+        let Some(key) = self.key_in(&doc.doc) else { return Ok(Charter::NotOurs) };
+        self.as_key(rid, key, |repo| amend(repo, key, rid, &wanted))
     }
+}
 
-    fn amend(&self, repo: &Repository, rid: &Rid, wanted: impl Fn(&Repository, &Doc) -> Result<Doc, Problem>) -> Result<Charter, Problem> {
-        let what = format!("The identity of {rid} could not be changed.");
-        let me = identity::Did::from(self.member_key());
-        let mut identity = Identity::load_mut(repo, &self.member).told(what.clone())?;
-        let doc = wanted(repo, identity.doc())?;
-        let (current, before) = (identity.current().id, identity.doc().clone());
-        if doc == before {
-            return Ok(Charter::InStep);
-        }
-        let open: Vec<_> = identity.revisions().filter(|r| r.is_active() && r.parent == Some(current)).cloned().collect();
-        let chosen = open.iter().filter(|r| r.doc == doc).map(|r| r.id).min();
-        let mine = open.iter().find(|r| r.accepted().any(|did| did == me));
-        match (chosen, mine) {
-            (Some(chosen), Some(mine)) if mine.id == chosen => return Ok(Charter::Waits),
-            // One delegate stands behind one revision at a time.
-            (_, Some(mine)) if *mine.author.id() == me => drop(identity.redact(mine.id).told(what.clone())?),
-            (_, Some(mine)) => drop(identity.reject(mine.id).told(what.clone())?),
-            _ => {}
-        }
-        match chosen {
-            Some(revision) => drop(identity.accept(&revision).told(what.clone())?),
-            None => {
-                let title = Title::new("Follow the org").map_err(Problem::internal)?;
-                identity.update(title, "", &doc).told(what.clone())?;
-            }
-        }
-        let now = identity.doc().clone();
-        locked_ref(|| repo.set_identity_head().map_err(|e| git2::Error::from_str(&e.to_string()))).told(what.clone())?;
-        repo.sign_refs(&self.member).told(what)?;
-        if let Err(error) = repo.set_default_branch_to_canonical_head() {
-            tracing::debug!(%error, "Radicle finds no canonical head yet");
-        }
-        Ok(if now == doc { Charter::Changed } else { Charter::Waits })
+fn amend(
+    repo: &Repository,
+    key: &SigningKey,
+    rid: &Rid,
+    wanted: impl Fn(&Repository, &Doc) -> Result<Doc, Problem>,
+) -> Result<Charter, Problem> {
+    let what = format!("The identity of {rid} could not be changed.");
+    let me = identity::Did::from(key.public_key());
+    let mut identity = Identity::load_mut(repo, key).told(what.clone())?;
+    let doc = wanted(repo, identity.doc())?;
+    let (current, before) = (identity.current().id, identity.doc().clone());
+    if doc == before {
+        return Ok(Charter::InStep);
     }
+    let open: Vec<_> = identity.revisions().filter(|r| r.is_active() && r.parent == Some(current)).cloned().collect();
+    let chosen = open.iter().filter(|r| r.doc == doc).map(|r| r.id).min();
+    let mine = open.iter().find(|r| r.accepted().any(|did| did == me));
+    match (chosen, mine) {
+        (Some(chosen), Some(mine)) if mine.id == chosen => return Ok(Charter::Waits),
+        // One delegate stands behind one revision at a time.
+        (_, Some(mine)) if *mine.author.id() == me => drop(identity.redact(mine.id).told(what.clone())?),
+        (_, Some(mine)) => drop(identity.reject(mine.id).told(what.clone())?),
+        _ => {}
+    }
+    match chosen {
+        Some(revision) => drop(identity.accept(&revision).told(what.clone())?),
+        None => {
+            let title = Title::new("Follow the org").map_err(Problem::internal)?;
+            identity.update(title, "", &doc).told(what.clone())?;
+        }
+    }
+    let now = identity.doc().clone();
+    locked_ref(|| repo.set_identity_head().map_err(|e| git2::Error::from_str(&e.to_string()))).told(what.clone())?;
+    repo.sign_refs(key).told(what)?;
+    if let Err(error) = repo.set_default_branch_to_canonical_head() {
+        tracing::debug!(%error, "Radicle finds no canonical head yet");
+    }
+    Ok(if now == doc { Charter::Changed } else { Charter::Waits })
 }
 
 fn org_doc(repo: &Repository, state: &OrgState, doc: &Doc) -> Result<Doc, Problem> {
@@ -113,7 +136,50 @@ fn org_doc(repo: &Repository, state: &OrgState, doc: &Doc) -> Result<Doc, Proble
     raw.verified().told("The org repository's identity would not be in order.")
 }
 
-fn project_doc(state: &OrgState, doc: &Doc) -> Result<Doc, Problem> {
+/// Who are to be a project's delegates, all at once.
+struct Coming {
+    delegates: Vec<identity::Did>,
+    threshold: usize,
+}
+
+/// The delegates that a project is to have: its gate, or those from before it was gated. None: those that it has.
+fn coming(repo: &Repository, project: &Project, state: &OrgState, doc: &Doc) -> Result<Option<Coming>, Problem> {
+    if let Some(gate) = project.gate() {
+        return Ok(Some(Coming { delegates: vec![convert::key(gate)?.into()], threshold: 1 }));
+    }
+    if !is_gated(state, doc) { Ok(None) } else { before_gate(repo, state).map(Some) }
+}
+
+/// Whether devices move the default branch.
+fn is_gated(state: &OrgState, doc: &Doc) -> bool {
+    doc.delegates().iter().any(|did| state.device_of(&convert::did(did)).is_some())
+}
+
+/// Those members whose keys were delegates before the project was gated; an owner where none of them is left.
+fn before_gate(repo: &Repository, state: &OrgState) -> Result<Coming, Problem> {
+    let identity = Identity::load(repo).told("The history of the project's identity cannot be read.")?;
+    let mut at = identity.current();
+    while is_gated(state, &at.doc) {
+        let Some(before) = at.parent.and_then(|parent| identity.revision(&parent)) else { break };
+        at = before;
+    }
+    let member = |did: &&identity::Did| state.member_of(&convert::did(did)).is_some();
+    let delegates: Vec<_> = at.doc.delegates().iter().filter(member).copied().collect();
+    if !delegates.is_empty() {
+        let threshold = at.doc.threshold().clamp(1, delegates.len());
+        return Ok(Coming { delegates, threshold });
+    }
+    let owner = state.owner_keys().first().map(convert::key).transpose()?;
+    Ok(Coming { delegates: owner.into_iter().map(identity::Did::from).collect(), threshold: 1 })
+}
+
+/// Whether a key's own default branch is where the canonical one is.
+fn stands(repo: &Repository, key: &PublicKey) -> Result<bool, Problem> {
+    let (branch, head) = canonical(repo)?;
+    Ok(repo.backend.refname_to_id(&own_branch(key, &branch)).is_ok_and(|at| at == head))
+}
+
+fn project_doc(repo: &Repository, project: &Project, state: &OrgState, doc: &Doc) -> Result<Doc, Problem> {
     let gone = |did: &identity::Did| state.is_gone(&convert::did(did));
     let mut raw = doc.clone().edit();
     if let Visibility::Private { allow } = &mut raw.visibility {
@@ -121,7 +187,16 @@ fn project_doc(state: &OrgState, doc: &Doc) -> Result<Doc, Problem> {
         allow.retain(|did| !gone(did));
     }
     let stay: Vec<_> = raw.delegates.iter().filter(|did| !gone(did)).copied().collect();
-    if !stay.is_empty() {
+    if let Some(coming) = coming(repo, project, state, doc)? {
+        let mut all = !coming.delegates.is_empty();
+        for did in &coming.delegates {
+            all = all && stands(repo, did.as_key())?;
+        }
+        // Until all of them have signed the branch as it is, those that there are stay: it is never without a head.
+        if all {
+            (raw.delegates, raw.threshold) = (coming.delegates, coming.threshold);
+        }
+    } else if !stay.is_empty() {
         raw.threshold = raw.threshold.clamp(1, stay.len());
         raw.delegates = stay;
     }

@@ -52,6 +52,7 @@ pub(super) fn validate(files: &BTreeMap<String, Vec<u8>>, commit: Option<Oid>) -
         let state = OrgState { org, members, devices, agents, projects, quotas, revoked, ended, commit, refused: None };
         relations(&state, &mut wrong);
         standbys(&state, files, &mut wrong);
+        gates(&state, files, &mut wrong);
         quotas::relations(&state, files, &mut wrong);
         if wrong.is_empty() {
             return Ok(state);
@@ -159,6 +160,20 @@ fn standbys(state: &OrgState, files: &BTreeMap<String, Vec<u8>>, wrong: &mut Vec
         let path = format!("members/{name}.toml");
         let line = files.get(&path).map_or(1, |content| line_of(content, standby.as_str()));
         wrong.push(format!("{path}, line {line}: the standby device {standby} is none on which this member has a key."));
+    }
+}
+
+/// The gate of a project is one device of the org.
+fn gates(state: &OrgState, files: &BTreeMap<String, Vec<u8>>, wrong: &mut Vec<String>) {
+    for (name, project) in &state.projects {
+        let path = format!("projects/{name}.toml");
+        let line = files.get(&path).map_or(1, |content| line_of(content, "gates"));
+        if project.gates.len() > 1 {
+            wrong.push(format!("{path}, line {line}: it has {} gates; one is what a project can have.", project.gates.len()));
+        }
+        for gate in project.gates.iter().filter(|gate| state.device_of(gate).is_none()) {
+            wrong.push(format!("{path}, line {line}: its gate {gate} is not a device of the org."));
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     Forge,
     convert::{self, Told},
     limits,
-    repository::canonical,
+    repository::{canonical, own_branch},
 };
 use domain::{Oid, Problem, Rid};
 use git2::Oid as Commit;
@@ -36,7 +36,7 @@ pub(super) fn agreed(repo: &Repository) -> Result<Commit, Problem> {
 
 /// Where a key's own branch is.
 pub(super) fn tip(repo: &Repository, key: &PublicKey) -> Option<Commit> {
-    repo.backend.refname_to_id(&format!("refs/namespaces/{}/refs/heads/{BRANCH}", key.to_human())).ok()
+    repo.backend.refname_to_id(&own_branch(key, BRANCH)).ok()
 }
 
 /// Whether a commit is another, or comes after it.

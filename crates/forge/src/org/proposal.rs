@@ -185,7 +185,7 @@ impl Forge {
             let theirs: git2::Oid = last.head().into();
             let commit = self.on_top(rid, repo, head, theirs, found.title())?;
             let revision = if commit == theirs { revision } else { self.made_anew(repo, id, head, commit)? };
-            self.change_patch(repo, id, |own| {
+            self.change_patch(repo, &self.member, id, |own| {
                 let what = "The approval could not be written.";
                 match own.revision(&revision).and_then(|r| r.review_by(self.member_key())).map(|r| (r.id(), r.verdict())) {
                     Some((_, Some(rad::Verdict::Accept))) => {}
@@ -217,7 +217,7 @@ impl Forge {
     }
 
     fn made_anew(&self, repo: &Repository, id: &PatchId, base: git2::Oid, commit: git2::Oid) -> Result<rad::RevisionId, Problem> {
-        let revision = self.change_patch(repo, id, |own| {
+        let revision = self.change_patch(repo, &self.member, id, |own| {
             own.update("Made anew on top of what is in force.", base, commit).told("The proposal could not be made anew.")
         })?;
         self.carry(repo, &convert::object_id(id)?, commit)?;

@@ -10,11 +10,11 @@ use super::{
 use crate::{
     Forge,
     convert::{self, Told},
-    repository::locked_ref,
+    repository::set_own_branch,
 };
 use domain::{PatchId, Problem, Rid, patch};
 use radicle::identity::Doc;
-use radicle::storage::{ReadRepository, SignRepository, WriteRepository, git::Repository};
+use radicle::storage::{ReadRepository, WriteRepository, git::Repository};
 
 impl Forge {
     /// Lets this member's branch of the org repository follow, if they are an owner. Says whether something was signed.
@@ -111,7 +111,7 @@ impl Forge {
         }
         let id: PatchId = patch.id.clone();
         let revision = convert::rad_oid(&last.id.as_str().parse()?)?;
-        self.change_patch(repo, &id, |own| {
+        self.change_patch(repo, &self.member, &id, |own| {
             if own.merges().any(|(by, _)| by == self.member_key()) {
                 return Ok(());
             }
@@ -121,9 +121,7 @@ impl Forge {
 
     /// Moves this member's branch, and signs. The canonical head of Radicle follows where Radicle finds one.
     pub(super) fn vote(&self, repo: &Repository, to: git2::Oid) -> Result<(), Problem> {
-        let name = format!("refs/namespaces/{}/refs/heads/{BRANCH}", self.member_key().to_human());
-        locked_ref(|| repo.backend.reference(&name, to, true, "meshwork")).told("The member's branch could not be moved.")?;
-        repo.sign_refs(&self.member).told("The member's refs could not be signed.")?;
+        set_own_branch(repo, &self.member, BRANCH, to)?;
         if let Err(error) = repo.set_default_branch_to_canonical_head() {
             tracing::debug!(%error, "Radicle finds no canonical head yet");
         }

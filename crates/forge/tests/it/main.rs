@@ -1,6 +1,7 @@
 //! The forge with real repositories, real nodes and real git, in temporary folders.
 
 mod flow;
+mod gated;
 mod harness;
 mod import;
 mod merging;

@@ -50,9 +50,16 @@ pub(crate) fn project(value: &Value) -> Result<String, Problem> {
     let state: Option<MirrorState> = typed_at(value, "mirror")?;
     let reached = state.and_then(|s| s.commit.map(|c| format!(" at {}, {}", text::oid(c.as_str()), text::ago(s.at, text::now()))));
     let mirror = project.mirror.as_deref().map(|m| clean(m) + &reached.unwrap_or_default()).unwrap_or_default();
+    let gate = &value["gate"];
+    let gate = match (gate["device"].as_str(), gate["in_force"].as_bool()) {
+        (None, _) => String::new(),
+        (Some(device), Some(true)) => format!("only {} moves the branch", clean(device)),
+        (Some(device), _) => format!("{}, not in force yet", clean(device)),
+    };
     let sheet = Sheet::new(format!("Project {}", project.name))
         .part("repository", project.rid.as_str())
         .part("branch", format!("{} at {}", clean(&project.branch), text::oid(&head)))
+        .part("gate", gate)
         .part("mirror", mirror)
         .section("Features", table(&["FEATURE", "DONE", "TITLE"], &features.iter().map(feature).collect::<Vec<_>>()))
         .section("What is wrong with their files", wrong.collect::<Vec<_>>().join("\n"))

@@ -12,6 +12,7 @@ mod doors;
 mod elsewhere;
 mod ends;
 mod engines;
+mod gated;
 mod halted;
 mod joining;
 mod keep;

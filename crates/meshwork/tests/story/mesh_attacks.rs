@@ -10,7 +10,7 @@ use forge::Forge;
 use identity::{Key, certificate::Sign};
 use mesh::{Network, VERSION, problem};
 use proto::mesh::{
-    DelegateRequest, LogRequest, OrderRequest, ProbeRequest, ResultRequest, ScheduleRequest, TunnelChunk, WatchRequest,
+    DelegateRequest, LogRequest, MergeRequest, OrderRequest, ProbeRequest, ResultRequest, ScheduleRequest, TunnelChunk, WatchRequest,
     mesh_client::MeshClient,
 };
 use serde_json::json;
@@ -53,6 +53,7 @@ async fn every(mut client: MeshClient<Channel>, run: &str, manifest: &[u8]) -> V
     all.push(("watch", told(client.watch(WatchRequest { version, run: run.clone(), after_seq: 0 }).await.map(drop))));
     all.push(("log", told(client.log(LogRequest { version, run: run.clone(), after_seq: 0 }).await.map(drop))));
     all.push(("order", told(client.order(OrderRequest { version, run: run.clone(), by: String::new(), wish_json }).await.map(drop))));
+    all.push(("merge", told(client.merge(MergeRequest { version, envelope_json: manifest.to_vec() }).await.map(drop))));
     all.push(("tunnel", told(client.tunnel(tokio_stream::iter([chunk])).await.map(drop))));
     all.push(("result", told(client.result(ResultRequest { version, run }).await.map(drop))));
     all
@@ -62,7 +63,7 @@ fn all_refused(answers: &[(&str, Result<(), Problem>)], but: &[&str]) {
     for (method, answer) in answers {
         assert_eq!(answer.is_ok(), but.contains(method), "{method}: {answer:?}");
     }
-    assert_eq!(answers.len(), 8, "every method is tried");
+    assert_eq!(answers.len(), 9, "every method is tried");
 }
 
 /// The signed manifest of a run, as it lies with its requester.

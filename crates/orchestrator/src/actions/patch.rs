@@ -4,10 +4,11 @@ pub(crate) mod revision;
 
 use super::Done;
 use crate::{
+    gated,
     lifecycle::reconcile::tell,
     merge, names,
     org::Org,
-    provenance,
+    provenance, remote,
     table::{Action, Context, Effect, action},
 };
 use domain::{
@@ -317,7 +318,15 @@ async fn merge_patch(context: Context, input: MergeInput) -> Result<merge::Outco
     let org = context.org()?;
     let actor = context.actor(&org);
     let (project, patch) = org.blocking(move |org| find(org, input.project.as_ref(), &input.patch)).await?;
-    merge::merge(&org, &actor, &project, &patch, input.revision.as_deref()).await
+    match project.gate().cloned() {
+        Some(gate) => remote::merge(&org, &actor, &project, &gate, &patch, input.revision.as_deref()).await,
+        None => merge::merge(&org, &actor, &project, &patch, input.revision.as_deref(), None).await,
+    }
+}
+
+/// Radicle lets a patch's author and the project's delegates close it; in a gated project that is the gate alone.
+fn decides(org: &Org, project: &Project, patch: &Patch) -> Result<(), Problem> {
+    if patch.author == org.member { Ok(()) } else { gated::signs(org, project) }
 }
 
 async fn close(context: Context, input: One) -> Result<Done, Problem> {
@@ -327,6 +336,7 @@ async fn close(context: Context, input: One) -> Result<Done, Problem> {
     let (project, patch, task) = org
         .blocking(move |org| {
             let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
+            decides(org, &project, &patch)?;
             org.forge.close(&project.rid, &patch.id)?;
             let task = provenance::task_of(org, &patch)?;
             Ok((project, patch, task))
@@ -344,6 +354,7 @@ async fn reopen(context: Context, input: One) -> Result<Done, Problem> {
     let (project, patch, task) = org
         .blocking(move |org| {
             let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
+            decides(org, &project, &patch)?;
             org.forge.reopen(&project.rid, &patch.id)?;
             let task = provenance::task_of(org, &patch)?;
             Ok((project, patch, task))

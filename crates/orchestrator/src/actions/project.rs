@@ -1,10 +1,12 @@
 //! Projects: added, listed, shared, mirrored.
 
+mod gate;
+
 use super::{Done, Nothing};
 use crate::{
     cloning,
     data_dir::make_private,
-    mirror,
+    gated, mirror,
     org::Org,
     table::{Action, Context, Effect, action},
     tasks::{self, Board},
@@ -38,6 +40,13 @@ pub(super) fn actions() -> Vec<Action> {
         action("project.list", Reads, Permission::View, "List the projects.", list),
         action("project.show", Reads, Permission::View, "Show a project: its features, and what is wrong with their files.", show),
         action("project.share", Changes, Permission::ManageProjects, "Let a Radicle node read a private project.", share),
+        action(
+            "project.gate",
+            Changes,
+            Permission::ManageProjects,
+            "Let only one device move a project's default branch, or open it again.",
+            gate::set,
+        ),
         action(
             "project.mirror",
             Changes,
@@ -114,7 +123,7 @@ fn taken(org: &Org, input: &Add) -> Result<Added, Problem> {
     free(org, &name)?;
     let visibility = if input.public { Visibility::Public } else { Visibility::Private { allow: vec![] } };
     let made = org.forge.init_project(&folder, &name, input.branch.as_deref(), &visibility)?;
-    let project = Project { name, rid: made.rid, branch: made.branch, mirror: None };
+    let project = Project { name, rid: made.rid, branch: made.branch, mirror: None, gates: vec![] };
     let mut notices = made.notices;
     if org.forge.files(&project.rid, &made.head, &["specs/"])?.is_empty() {
         notices.push("It has no Spec-Kit features yet: meshwork feature new makes one.".into());
@@ -151,7 +160,7 @@ async fn cloned(org: &Arc<Org>, actor: &Actor, input: Add) -> Result<Added, Prob
     org.blocking(move |org| free(org, &wanted)).await?;
     cloning::fetch(org, actor, &rid, &input.seeds).await?;
     org.blocking(move |org| {
-        let project = Project { name, branch: org.forge.branch(&rid)?, rid, mirror: None };
+        let project = Project { name, branch: org.forge.branch(&rid)?, rid, mirror: None, gates: vec![] };
         let notices = mistake(org, &project)?.into_iter().collect();
         write(org, &project, "Add project")?;
         Ok(Added { project, notices })
@@ -200,6 +209,9 @@ struct Shown {
     features: Vec<FeatureView>,
     /// What the person should know of its settings and its mirror.
     notices: Vec<String>,
+    /// Its gate, where it is gated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gate: Option<gate::GateView>,
     /// How it is with its mirror.
     #[serde(skip_serializing_if = "Option::is_none")]
     mirror: Option<MirrorState>,
@@ -233,6 +245,7 @@ async fn show(context: Context, input: Named) -> Result<Shown, Problem> {
         Ok(Shown {
             view: view(&board),
             features: board.features.iter().map(feature).collect(),
+            gate: gate::view(org, &board.project)?,
             // What is guessed without the settings would not be true.
             checks: if mistake.is_some() { vec![] } else { board.checks(org)? },
             notices: crate::tools::left_out(&board.settings.toolchains)
@@ -259,6 +272,7 @@ struct Share {
 async fn share(context: Context, input: Share) -> Result<Done, Problem> {
     let share = move |org: &Arc<Org>| {
         let project = org.project(input.project.as_ref())?;
+        gated::signs(org, &project)?;
         org.forge.allow(&project.rid, &input.with)?;
         Ok(Done::new(format!("{} may be read by {} more.", project.name, input.with.len())))
     };
@@ -357,6 +371,7 @@ async fn feature_new(context: Context, input: FeatureNew) -> Result<FeatureMade,
     let made = org
         .blocking(move |org| {
             let project = org.project(input.project.as_ref())?;
+            gated::here(org, &project)?;
             let head = org.forge.head(&project.rid)?;
             // A throw-away checkout in a sandbox: the script is the project's own, and an agent may have written it.
             let scratch = Scratch::new(org)?;

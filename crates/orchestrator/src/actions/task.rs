@@ -3,7 +3,7 @@
 use crate::{
     admission, clock,
     dispatch::no_agent,
-    names,
+    gated, names,
     org::Org,
     table::{Action, Context, Effect, action},
     tasks::Board,
@@ -431,7 +431,9 @@ async fn write(
     let actor = context.actor(&org);
     let (project, written) = org
         .blocking(move |org| {
-            let board = Board::read(org, &org.project(project.as_ref())?)?;
+            let project = org.project(project.as_ref())?;
+            gated::here(org, &project)?;
+            let board = Board::read(org, &project)?;
             let feature = named(&board, feature.as_ref())?;
             let feature = match &task {
                 Some(id) => board.task(feature.as_ref(), id)?.at.feature.clone(),

@@ -1,7 +1,7 @@
 //! Radicle is the truth about patches: what it has and the journal does not know is noted, whoever did it, here or on another
 //! node, with Meshwork or the stock `rad`. A merge that was interrupted is finished. It may run at any time, twice too.
 
-use crate::{limits, org::Org, provenance};
+use crate::{limits, org::Org, provenance, trace};
 use domain::{
     Did, PatchId, Problem,
     actor::Actor,
@@ -173,6 +173,8 @@ fn news(org: &Arc<Org>, project: &Project, claim: &Claim) -> Result<Vec<Event>, 
 fn merged(org: &Org, state: &OrgState, project: &Project, patch: &Patch) -> Result<Option<(Did, domain::Oid)>, Problem> {
     if patch.state == PatchState::Merged {
         let by = patch.merged_by.clone().unwrap_or_else(|| org.member.clone());
+        // A gate merges for whoever asked it to.
+        let by = state.device_of(&by).and_then(|_| trace::asked_by(state, patch)).unwrap_or(by);
         return Ok(Some((by, patch.merged_as.clone().unwrap_or_else(|| patch.head.clone()))));
     }
     let (PatchState::Open, Some(latest)) = (patch.state, gate::latest(patch)) else { return Ok(None) };
@@ -180,7 +182,7 @@ fn merged(org: &Org, state: &OrgState, project: &Project, patch: &Patch) -> Resu
     if provenance::known_author(org, state, patch).is_err() || org.forge.contains(&project.rid, &patch.base, &patch.head)? {
         return Ok(None);
     }
-    if org.forge.delegates(&project.rid)?.contains(&org.member) {
+    if org.forge.delegates(&project.rid)?.iter().any(|did| *did == org.member || *did == org.device) {
         org.forge.merge(&project.rid, &patch.id, latest, &patch.head)?;
     }
     Ok(Some((by, patch.head.clone())))

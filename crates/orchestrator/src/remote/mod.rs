@@ -2,7 +2,8 @@
 //! the run's model traffic through its own gateway; the executor owns run and lease, and tells the requester every fact about
 //! them, which the requester's journal keeps as told (`domain::event::Told`).
 //!
-//! Asking: `ask` (schedule), `follow` (watch and log), `wish` (orders), `gateway` (the run's traffic comes back).
+//! Asking: `ask` (schedule), `follow` (watch and log), `wish` (orders), `gateway` (the run's traffic comes back),
+//! `merge` (what a gate is to merge).
 //! Executing: `service` takes the calls of others, `bring` fetches the repository, `mandate` gets the delegation, `facts` tells,
 //! `away` finds the run's gateway. Standing in for another device of the member: `standby`.
 
@@ -17,6 +18,7 @@ mod halt;
 mod hear;
 mod mandate;
 mod members;
+mod merge;
 mod port;
 mod reach;
 mod service;
@@ -32,6 +34,7 @@ pub(crate) use gateway::outward;
 pub(crate) use halt::{cut_halted, tell_stop};
 pub(crate) use mandate::delegation;
 pub(crate) use members::{keep, keep_connected};
+pub(crate) use merge::merge;
 pub(crate) use port::{choose, open};
 pub use reach::Reach;
 pub(crate) use reach::{probe, reached};

@@ -1,13 +1,13 @@
 //! The service `Mesh`: parses, asks who calls, calls one function, renders.
 
-use super::{authority, facts, gateway, mandate, standby, take, wish};
+use super::{authority, facts, gateway, mandate, merge, standby, take, wish};
 use crate::{clock, org::Org, stops};
 use domain::{Did, Kind, Problem, run::Wish};
 use futures::Stream;
 use mesh::{OLDEST, VERSION, status, understood};
 use proto::mesh::{
-    DelegateReply, DelegateRequest, Fact, LogLines, LogRequest, OrderReply, OrderRequest, ProbeReply, ProbeRequest, ResultReply,
-    ResultRequest, ScheduleReply, ScheduleRequest, StopReply, StopRequest, TunnelChunk, WatchRequest,
+    DelegateReply, DelegateRequest, Fact, LogLines, LogRequest, MergeReply, MergeRequest, OrderReply, OrderRequest, ProbeReply,
+    ProbeRequest, ResultReply, ResultRequest, ScheduleReply, ScheduleRequest, StopReply, StopRequest, TunnelChunk, WatchRequest,
     mesh_server::{Mesh, MeshServer},
 };
 use std::{
@@ -107,6 +107,15 @@ impl Mesh for Service {
             .map_err(|e| status(Problem::invalid("The order is not understood here.").because(format!("{e}."))))?;
         let said = wish::take(&org, &caller, &asked.by, run, wish).await;
         answer(said.map(|said| OrderReply { version: VERSION, said }))
+    }
+
+    async fn merge(&self, request: Request<MergeRequest>) -> Answer<MergeReply> {
+        let org = self.org()?;
+        let caller = authority::device(&org, &request).map_err(status)?;
+        let asked = request.into_inner();
+        understood(asked.version).map_err(status)?;
+        let outcome_json = merge::hear(&org, caller, &asked.envelope_json).await;
+        answer(outcome_json.map(|outcome_json| MergeReply { version: VERSION, outcome_json }))
     }
 
     async fn stop(&self, request: Request<StopRequest>) -> Answer<StopReply> {

@@ -25,8 +25,8 @@ pub(super) fn subject(action: &str) -> Option<Subject> {
         "agent.add" | "agent.list" | "agent.remove" => Subject::Agent,
         "stop.order" | "stop.lift" => Subject::Stop,
         "member.remove" | "member.rename" | "member.roles" | "member.standby" => Subject::Member,
-        "project.add" | "project.list" | "project.mirror" | "project.pull" | "project.share" | "project.show" | "project.sync"
-        | "trace.show" => Subject::Project,
+        "project.add" | "project.gate" | "project.list" | "project.mirror" | "project.pull" | "project.share" | "project.show"
+        | "project.sync" | "trace.show" => Subject::Project,
         "feature.new" | "task.add" | "task.edit" | "task.list" | "task.run" | "task.show" => Subject::Task,
         "run.answer" | "run.diff" | "run.drop" | "run.kept" | "run.list" | "run.logs" | "run.pause" | "run.resume" | "run.send"
         | "run.show" | "run.stop" => Subject::Run,

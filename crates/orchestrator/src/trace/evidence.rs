@@ -10,6 +10,7 @@ use domain::{
     run::Run,
 };
 use forge::{CommitProof, PatchEntry, Voucher};
+use identity::Envelope;
 use policy::Resource;
 use store::Seq;
 
@@ -88,6 +89,19 @@ pub(super) struct Merge {
     pub(super) approvals: u32,
     /// What is told of its checks, where it is not the work itself.
     pub(super) judged: Vec<Judged>,
+    /// The gate that merged it, where the project was gated.
+    pub(super) gate: Option<Gate>,
+}
+
+/// A gate that merged something.
+#[derive(Clone, Debug)]
+pub(super) struct Gate {
+    /// The file of the org repository that lists it.
+    pub(super) file: String,
+    /// At this commit.
+    pub(super) commit: Oid,
+    /// What members are said to have signed who asked for the merge.
+    pub(super) wishes: Vec<Envelope>,
 }
 
 /// What the journal adds.

@@ -1,7 +1,9 @@
 //! The links of a chain, each judged by itself: one that was tampered with fails alone, and says why.
 
+mod merge;
+
 use super::{
-    evidence::{Evidence, Merge, Published},
+    evidence::{Evidence, Published},
     short,
 };
 use crate::rights::Rights;
@@ -38,7 +40,7 @@ pub(super) fn links(e: &Evidence) -> Vec<Link> {
     }
     if let Some(published) = &e.published {
         links.extend(reviews(e, published));
-        links.extend(e.merge.iter().flat_map(|merge| merged(e, published, merge)));
+        links.extend(e.merge.iter().flat_map(|merge| merge::merged(e, published, merge)));
     }
     links
 }
@@ -450,48 +452,4 @@ fn verdict(published: &Published, review: &PatchEntry) -> &'static str {
         Some("reject") => "changes requested",
         _ => "commented",
     }
-}
-
-fn merged(e: &Evidence, published: &Published, merge: &Merge) -> Vec<Link> {
-    let mut case = Case::default();
-    signed(&mut case, Some(&merge.entry), "the merge");
-    let name = case.listed(e.member(&merge.entry.by, "patch.merge", &published.about())).unwrap_or_else(|| merge.entry.by.to_string());
-    let id = short(merge.commit.id.as_str());
-    case.check(merge.in_branch, "the default branch does not have it");
-    case.check(merge.brings, "it is neither the work itself nor a merge of just this work with the branch before");
-    match merge.same_tree {
-        Some(same) => {
-            case.check(same, "merging gives other files: something was changed in the merge itself");
-            case.by(same.then(|| How::Git { says: "the merge made anew, ticks too, gives the same files".into() }));
-        }
-        None => case.by([How::Git { says: "it is the revision's commit itself".into() }]),
-    }
-    let count = merge.vouchers.len();
-    case.check(count >= merge.threshold, format!("{count} of {} delegates' signed branches have it", merge.threshold));
-    case.by(merge.vouchers.iter().map(|v| How::Signature { of: "a branch that has it".into(), key: v.by.clone() }));
-    case.by(e.journal("patch_merged"));
-    let mut links = vec![case.link(Step::Merge, format!("{id} by {name}"))];
-    if merge.commit.id != published.revision.head {
-        links.push(merge_checks(e, merge));
-    }
-    links
-}
-
-fn merge_checks(e: &Evidence, merge: &Merge) -> Link {
-    let mut failed = None;
-    for judged in &merge.judged {
-        let mut case = Case::default();
-        match judge(e, &mut case, judged, &merge.commit.id) {
-            Ok(results) => {
-                case.check(results.iter().all(|r| r.passed), "it was merged although a check failed");
-                return case.link(Step::MergeChecks, outcome(&results));
-            }
-            Err(why) => failed = failed.or(Some(why)),
-        }
-    }
-    let verdict = match failed {
-        Some(why) => Verdict::NotVerified { why },
-        None => Verdict::Unknown { why: "their results are neither in the patch nor in this device's journal".into() },
-    };
-    Link { step: Step::MergeChecks, what: "none".into(), how: vec![], verdict }
 }

@@ -1,15 +1,18 @@
-//! How a revision was merged; and the results of the checks on the merge, which travel as a comment of the member who
-//! merged, because the patch itself was written before.
+//! How a revision was merged; and what travels as comments, because the patch itself was written before: the results of the checks on
+//! the merge, and, where a gate merged, the wish of the member who asked for it.
 
-use super::evidence::Merge;
+use super::evidence::{Gate, Merge};
 use crate::{merge::reapply_ticks, org::Org, provenance, tasks};
 use domain::{
-    Oid, Problem, RevisionId,
+    Did, Oid, OrgName, Problem, RevisionId,
+    merge::{MergeWish, PAYLOAD_TYPE},
     patch::{Judged, Patch, Revision},
     project::Project,
 };
-use forge::PatchEntry;
+use forge::{OrgState, PatchEntry};
+use identity::{Envelope, envelope};
 
+const WISH_OPEN: &str = "```meshwork-merge\n";
 const OPEN: &str = "```meshwork-judged\n";
 const CLOSE: &str = "\n```";
 
@@ -27,6 +30,50 @@ pub(crate) fn carry_checks(org: &Org, project: &Project, patch: &Patch, revision
     if let Err(problem) = written {
         tracing::warn!(patch = %patch.id, %problem, "the results of the merge's checks could not be written into the patch");
     }
+}
+
+/// Writes into a patch who asked the gate to merge it, as they signed it.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn carry_wish(org: &Org, project: &Project, patch: &Patch, revision: &RevisionId, wish: &Envelope) -> Result<(), Problem> {
+    let json = serde_json::to_string_pretty(wish).map_err(Problem::internal)?;
+    let text = format!("A member asks the gate to merge this.\n\n{WISH_OPEN}{json}{CLOSE}\n");
+    org.forge.comment(&project.rid, &patch.id, revision, &text, None).map(drop)
+}
+
+/// The signed wishes to merge that a revision's comments carry; nothing of them is verified.
+fn wishes(revision: &Revision) -> impl Iterator<Item = Envelope> {
+    revision.comments.iter().filter_map(|comment| {
+        let (_, json) = comment.body.split_once(WISH_OPEN)?;
+        Envelope::from_json(json.split_once(CLOSE)?.0.as_bytes()).ok()
+    })
+}
+
+/// Who signed a wish, if it is for this revision.
+pub(super) fn signer(wish: &Envelope, org: &OrgName, patch: &Patch, revision: &RevisionId) -> Option<Did> {
+    let (wish, by) = envelope::open::<MergeWish>(wish, PAYLOAD_TYPE, |_| true).ok()?;
+    let fits = wish.org == *org && wish.project == patch.project && wish.patch == patch.id && wish.revision == *revision;
+    fits.then_some(by)
+}
+
+/// The member who asked a gate to merge a patch, by what they signed.
+pub(crate) fn asked_by(state: &OrgState, patch: &Patch) -> Option<Did> {
+    let asked = |revision: &Revision| -> Vec<Did> {
+        wishes(revision).filter_map(|wish| signer(&wish, &state.org.name, patch, &revision.id)).collect()
+    };
+    patch.revisions.iter().rev().flat_map(asked).find(|by| state.member_of(by).is_some())
+}
+
+/// The gate that made an entry of a patch: listed as the project's at that time, or now.
+fn gate(org: &Org, project: &Project, revision: &Revision, entry: &PatchEntry) -> Result<Option<Gate>, Problem> {
+    let then = org.forge.org_state_then(&org.rid, entry.at).ok();
+    let lists = |state: &OrgState| {
+        let listed = state.projects.values().find(|p| p.rid == project.rid && p.gates.contains(&entry.by))?;
+        Some((format!("projects/{}.toml", listed.name), state.commit.clone()))
+    };
+    let found = then.iter().chain([&org.state()?]).find_map(lists);
+    Ok(found.map(|(file, commit)| Gate { file, commit, wishes: wishes(revision).collect() }))
 }
 
 /// The results that a comment carries.
@@ -72,6 +119,7 @@ pub(super) fn read(
             provenance::judged_commit(org, &commit.id)?.into_iter().chain(told).collect()
         }
     };
+    let gate = gate(org, project, revision, &entry)?;
     Ok(Some(Merge {
         brings: itself || onto.is_some(),
         same_tree: same_tree.transpose()?,
@@ -79,8 +127,9 @@ pub(super) fn read(
         entry,
         vouchers,
         threshold,
-        approvals: if rules.is_empty() { approvals } else { approvals.max(1) },
+        approvals: approvals.max(u32::from(!rules.is_empty() || gate.is_some())),
         judged,
+        gate,
         commit,
     }))
 }

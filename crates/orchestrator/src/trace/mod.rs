@@ -10,13 +10,15 @@ mod merged;
 use crate::{org::Org, provenance};
 use domain::{
     Problem, ProjectName,
+    patch::Patch,
+    project::Project,
     trace::{Chain, How, Link, Step, Verdict},
 };
 use evidence::Evidence;
 use find::Found;
 use forge::{CommitProof, CommitSignature};
 
-pub(crate) use merged::carry_checks;
+pub(crate) use merged::{asked_by, carry_checks, carry_wish};
 
 /// The chain behind what `what` names: a patch, a revision, a commit or a run, by its id or a part of it.
 ///
@@ -57,8 +59,25 @@ pub fn show(org: &Org, project: Option<&ProjectName>, what: &str) -> Result<Chai
     }
 }
 
+/// Whether a run that a device of the org asked for made the latest revision of a patch: by what was signed, and nothing that the patch
+/// merely says.
+///
+/// # Errors
+/// When the repositories cannot be read.
+pub(crate) fn made_by_a_run(org: &Org, project: &Project, patch: &Patch) -> Result<bool, Problem> {
+    let Some(latest) = patch.revisions.last() else { return Ok(false) };
+    let evidence = Evidence::of_revision(org, project.clone(), Box::new(patch.clone()), &latest.id)?;
+    let links = judge::links(&evidence);
+    let holds = |step: &Step| links.iter().any(|link| link.step == *step && link.verdict == Verdict::Verified);
+    Ok(MADE_BY_A_RUN.iter().all(holds))
+}
+
+/// The links that show that a run made a revision, and for whom.
+const MADE_BY_A_RUN: [Step; 9] =
+    [Step::Patch, Step::Revision, Step::Run, Step::Key, Step::Delegation, Step::Agent, Step::Member, Step::Device, Step::Task];
+
 /// A commit that no patch brought: who it says made it, and whose signature stands behind it.
-fn by_a_person(org: &Org, project: &domain::project::Project, proof: &CommitProof) -> Result<Vec<Link>, Problem> {
+fn by_a_person(org: &Org, project: &Project, proof: &CommitProof) -> Result<Vec<Link>, Problem> {
     let state = org.state()?;
     let name =
         |key: &domain::Did| state.member_of(key).map_or_else(|| format!("the unknown key {key}"), |m| format!("the member {}", m.name));

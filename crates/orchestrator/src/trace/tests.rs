@@ -163,6 +163,7 @@ fn evidence(sound: &Sound) -> Evidence {
             threshold: 1,
             approvals: 1,
             judged: vec![judged(&on_the_merge)],
+            gate: None,
         }),
         journal: Journal::default(),
     }

@@ -1,0 +1,151 @@
+//! Gated projects: only the gate's key moves the default branch, whatever its former delegates do by hand.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use crate::harness::*;
+use domain::org::{Device as OrgDevice, Member, MemberKey, Org};
+use domain::patch::PatchState;
+use domain::project::Project;
+use domain::{Did, Kind, Oid, Rid, role::Role};
+use forge::*;
+use testkit::Stock;
+
+/// An org of this device alone, and what it says.
+fn founded(device: &Device) -> (Rid, OrgState) {
+    let keys = vec![MemberKey { did: device.forge.member(), device: device.forge.device() }];
+    let founder = Member { name: "ada".into(), roles: vec![Role::Owner], keys };
+    let at = OrgDevice::new("laptop", device.forge.device(), "ada");
+    let org = Org { version: 1, name: "acme".parse().unwrap(), threshold: 1 };
+    let rid = device.forge.create_org(&org, &founder, &at).unwrap();
+    let state = device.forge.org_state(&rid).unwrap();
+    (rid, state)
+}
+
+fn listed(rid: &Rid, gates: &[Did]) -> Project {
+    Project { name: name("demo"), rid: rid.clone(), branch: "main".into(), mirror: None, gates: gates.to_vec() }
+}
+
+/// Merges the latest revision of a patch, as the forge of this device does.
+fn merge(device: &Device, rid: &Rid, work: &Work) -> Oid {
+    let patch = &work.published.patch;
+    let MergeResult::Ready { commit, revision, .. } = device.forge.merge_result(rid, patch, None, &|_, _, _, _| None).unwrap() else {
+        panic!("it cannot be merged")
+    };
+    device.forge.merge(rid, patch, &revision, &commit).unwrap().commit
+}
+
+/// Moves the member's own branch past the forge, and has it signed, as the stock `rad` does that holds the member's key.
+fn by_hand(device: &Device, rid: &Rid, work: &Work) {
+    let storage = device.path("rad").join("storage").join(rid.as_str().trim_start_matches("rad:"));
+    let member = device.forge.member();
+    let branch = format!("refs/namespaces/{}/refs/heads/main", member.as_str().trim_start_matches("did:key:"));
+    git(&storage, &["update-ref", &branch, work.commit.as_str()]);
+    device.forge.comment(rid, &work.published.patch, &work.published.revision, "Merged by hand.", None).unwrap();
+}
+
+#[test]
+fn only_the_gate_moves_the_branch_until_the_project_is_opened_again() {
+    let (ada, bob) = (Device::new("ada"), Device::new("bob"));
+    let (_, state) = founded(&ada);
+    let rid = ada.project("demo", &[("a.txt", "one\n")], &[bob.forge.device()]);
+    let head = ada.forge.head(&rid).unwrap();
+    let (at_ada, at_bob) = (ada.node(), bob.node());
+    bob.forge.clone_project(&rid, &ada.forge.device(), at_ada.listen_address(), &at_bob).unwrap();
+    let news = at_bob.events();
+
+    let gated = listed(&rid, &[ada.forge.device()]);
+    assert_eq!(ada.forge.keep_project_charter(&gated, &state).unwrap(), Charter::Changed);
+    assert_eq!(ada.forge.keep_project_charter(&gated, &state).unwrap(), Charter::InStep);
+    assert_eq!((ada.forge.delegates(&rid).unwrap(), ada.forge.head(&rid).unwrap()), (vec![ada.forge.device()], head.clone()));
+    until(&news, "the gate at Bob's", || bob.forge.delegates(&rid).unwrap() == [ada.forge.device()]);
+    assert_eq!(bob.forge.head(&rid).unwrap(), head, "the branch is not frozen");
+
+    // Whoever held the pen before moves nothing by hand.
+    let one = ada.run(&rid, &RunKey::new(), "one", &head, None, |dir| put(dir, "b.txt", "b\n"));
+    let two = ada.run(&rid, &RunKey::new(), "two", &head, None, |dir| put(dir, "c.txt", "c\n"));
+    by_hand(&ada, &rid, &two);
+    let signed = ada.forge.signed_refs(&rid, &ada.forge.member()).unwrap();
+    until(&news, "what was done by hand at Bob's", || bob.forge.signed_refs(&rid, &ada.forge.member()).unwrap() == signed);
+    assert_eq!([ada.forge.head(&rid).unwrap(), bob.forge.head(&rid).unwrap()], [head.clone(), head.clone()]);
+    let foreign = bob.forge.commit_files(&rid, "x\n", &[("x".into(), Some(vec![]))], None).unwrap_err();
+    assert_eq!(foreign.kind, Kind::Forbidden);
+
+    // The gate does.
+    let merged = merge(&ada, &rid, &one);
+    until(&news, "the merge at Bob's", || {
+        let seen = bob.forge.patch(&rid, &name("demo"), &one.published.patch).unwrap();
+        seen.state == PatchState::Merged && seen.merged_by == Some(ada.forge.device()) && bob.forge.head(&rid).unwrap() == merged
+    });
+    let other = ada.forge.patch(&rid, &name("demo"), &two.published.patch).unwrap();
+    assert_eq!(other.state, PatchState::Open);
+
+    // Opened again, its people move it as before, from where it is.
+    let open = listed(&rid, &[]);
+    assert_eq!(ada.forge.keep_project_charter(&open, &state).unwrap(), Charter::Changed);
+    assert_eq!(ada.forge.keep_project_charter(&open, &state).unwrap(), Charter::InStep);
+    assert_eq!((ada.forge.delegates(&rid).unwrap(), ada.forge.head(&rid).unwrap()), (vec![ada.forge.member()], merged));
+    let next = merge(&ada, &rid, &two);
+    until(&news, "the member's merge at Bob's", || bob.forge.head(&rid).unwrap() == next);
+}
+
+#[test]
+fn a_gate_is_one_device_of_the_org() {
+    let ada = Device::new("ada");
+    let (org, _) = founded(&ada);
+    let rid = ada.project("demo", &[("a.txt", "one\n")], &[]);
+    let stranger = identity::Key::from_seed(&[9; 32]).did();
+    let change = |gates: &[Did]| {
+        let text = toml::to_string_pretty(&listed(&rid, gates)).unwrap();
+        ada.forge.change_org(&org, "Gate", &[("projects/demo.toml".to_owned(), Some(text.into_bytes()))])
+    };
+    for (gates, words) in [(vec![stranger.clone()], "is not a device of the org"), (vec![ada.forge.device(), stranger], "it has 2 gates")] {
+        let problem = change(&gates).unwrap_err().to_string();
+        assert!(problem.contains("projects/demo.toml, line 4: ") && problem.contains(words), "{problem}");
+    }
+    change(&[ada.forge.device()]).unwrap();
+    let gone = ada.forge.change_org(&org, "Gone", &[("devices/laptop.toml".to_owned(), None)]).unwrap_err().to_string();
+    assert!(gone.contains("is not a device of the org"), "{gone}");
+    change(&[]).unwrap();
+}
+
+#[test]
+fn a_merge_by_hand_with_the_stock_rad_moves_nothing_in_a_gated_project() {
+    let Some(mut stock) = Stock::new("a merge by hand with the stock rad in a gated project") else { return };
+    let by: Did = stock.did().parse().unwrap();
+    let work = stock.folder().join("theirs");
+    working_copy(&work, &[("a.txt", "one\n")]);
+    let rid: Rid = stock.init(&work, "theirs").parse().unwrap();
+    let address = stock.start(None);
+    let device = Device::new("gate");
+    let (_, state) = founded(&device);
+    let node = device.node();
+    let events = node.events();
+    let head = device.forge.clone_project(&rid, &by, Some(address), &node).unwrap();
+
+    // The gate signs the branch as it is; then its people hand the branch over.
+    let gated = listed(&rid, &[device.forge.device()]);
+    assert_eq!(device.forge.keep_project_charter(&gated, &state).unwrap(), Charter::NotOurs);
+    let gate = device.forge.device();
+    let hand_over = ["id", "update", "--title", "Gate", "--description", "", "--delegate", gate.as_str(), "--rescind", by.as_str()];
+    stock.until("the stock rad hands the branch over", |stock| {
+        let done = stock.command(&work, "rad").args(hand_over).args(["--threshold", "1", "--no-confirm"]).output().unwrap();
+        done.status.success()
+    });
+    until(&events, "the gate is in force", || device.forge.delegates(&rid).unwrap() == [device.forge.device()]);
+    assert_eq!(device.forge.head(&rid).unwrap(), head);
+
+    let made = device.run(&rid, &RunKey::new(), "Say two", &head, None, |dir| put(dir, "a.txt", "two\n"));
+    let patch = made.published.patch.as_str();
+    let seen = |stock: &Stock| stock.command(&work, "rad").args(["patch", "show", patch]).output().unwrap().status.success();
+    stock.until("the patch is at the stock node", seen);
+    let before = device.forge.signed_refs(&rid, &by).unwrap();
+    stock.merge(&work, patch);
+    until(&events, "what was merged by hand comes", || device.forge.signed_refs(&rid, &by).unwrap() != before);
+    let canonical = |stock: &Stock| stock.git(&work, &["ls-remote", "rad", "refs/heads/main"]).split('\t').next().map(str::to_owned);
+    assert_eq!((device.forge.head(&rid).unwrap(), canonical(&stock)), (head.clone(), Some(head.to_string())), "it moved nothing");
+    let open = device.forge.patch(&rid, &name("theirs"), &made.published.patch).unwrap();
+    assert_eq!((open.state, open.merged_by), (PatchState::Open, None));
+
+    let merged = merge(&device, &rid, &made);
+    assert_eq!(device.forge.head(&rid).unwrap(), merged);
+    stock.until("the gate's merge is at the stock node", |stock| canonical(stock) == Some(merged.to_string()));
+}

@@ -1,0 +1,123 @@
+//! A gated project: one device alone moves its default branch, for whoever may have that done, once people approved it.
+
+use crate::{
+    support::{PASSES, clear, command_agent, project, text},
+    two::Two,
+};
+use serde_json::{Value, json};
+use testkit::Up;
+
+/// Ada's device, by the name that the org has for it.
+async fn adas_box(two: &Two) -> String {
+    let devices = two.ada.act("device.list", json!({})).await;
+    text(&devices.as_array().unwrap().iter().find(|device| device["here"] == true).unwrap()["name"])
+}
+
+/// Waits until the repository itself, as it is on this device, lets nobody but the gate move its branch.
+async fn until_gated(up: &Up) {
+    let look = || async {
+        let (_, seen) = up.call("project.show", json!({"project": "guarded"})).await;
+        if seen["gate"]["in_force"] == true { Ok(()) } else { Err(seen) }
+    };
+    up.until("the gate is in force", look).await;
+}
+
+async fn until_head(up: &Up, commit: &str) {
+    let look = || async {
+        let seen = up.act("project.show", json!({"project": "guarded"})).await;
+        if seen["head"] == commit { Ok(()) } else { Err(seen) }
+    };
+    up.until("the default branch is there", look).await;
+}
+
+/// Waits until every link behind a commit is verified, and gives the chain.
+async fn until_sound(up: &Up, commit: &str) -> Value {
+    let look = || async {
+        let outcome = up.run(&["trace", commit]).await;
+        if outcome.code == 0 { Ok(outcome.json()) } else { Err(outcome.json()) }
+    };
+    up.until("the chain is sound", look).await
+}
+
+/// Merges as soon as the gate has heard of everything.
+async fn until_merged(up: &Up, patch: &str) -> String {
+    let look = || async {
+        let outcome = up.run(&["patch", "merge", patch]).await;
+        if outcome.code == 0 { Ok(outcome.json()) } else { Err(outcome.json()) }
+    };
+    let merged = up.until("the gate merges", look).await;
+    assert_eq!(merged["outcome"], "merged", "{merged}");
+    text(&merged["commit"])
+}
+
+/// Both have a project that Ada's device gates, and an agent. Gives the gate's name.
+async fn gated() -> (Two, String) {
+    let two = Two::start().await;
+    project(&two.ada, "guarded", "- [ ] T001 [P] One\n- [ ] T002 [P] Two\n", PASSES).await;
+    command_agent(&two.ada, "echo", "echo by $MESHWORK_TASK > $MESHWORK_TASK.txt").await;
+    two.share().await;
+    let gate = adas_box(&two).await;
+    clear(&two.ada.refused(&["project", "gate", "guarded", "--device", "nowhere"], 4).await, "nowhere");
+    two.ada.ok(&["project", "gate", "guarded", "--device", &gate]).await;
+    until_gated(&two.ada).await;
+    until_gated(&two.bob).await;
+    (two, gate)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gate_merges_for_a_member_who_may_and_only_what_people_approved() {
+    let (mut two, gate) = gated().await;
+    let bob = text(&two.bob.ok(&["org", "show"]).await["member"]);
+    let first = text(&two.bob.do_task("T001", "echo").await["patch"]);
+    let second = text(&two.bob.do_task("T002", "echo").await["patch"]);
+
+    // A developer may not merge, at the gate neither; nor does anybody move the branch elsewhere.
+    two.bob.refused(&["patch", "merge", &first], 3).await;
+    two.ada.ok(&["org", "role", "bob", "--give", "maintainer"]).await;
+    let look = || async {
+        let outcome = two.bob.run(&["patch", "merge", &first]).await;
+        let error = outcome.json()["error"].clone();
+        if outcome.code == 5 { Ok(error) } else { Err(error) }
+    };
+    let problem = two.bob.until("the gate says what is missing", look).await;
+    clear(&problem, "0 of 1 approvals");
+    clear(&two.bob.refused(&["task", "add", "More"], 3).await, &format!("only {gate} moves its default branch"));
+
+    two.ada.ok(&["patch", "review", &first, "--accept", "-m", "Good."]).await;
+    let merged = text(&two.bob.ok(&["patch", "merge", &first]).await["commit"]);
+    until_head(&two.ada, &merged).await;
+    until_head(&two.bob, &merged).await;
+    for up in [&two.ada, &two.bob] {
+        let chain = until_sound(up, &merged).await;
+        let merge = chain["links"].as_array().unwrap().iter().find(|link| link["step"] == "merge").cloned().unwrap();
+        assert!(text(&merge["what"]).ends_with("by bob"), "{merge:#}");
+        assert!(merge["how"].to_string().contains("projects/guarded.toml"), "{merge:#}");
+    }
+    let journal = two.ada.journal().await;
+    let told = journal.iter().find(|entry| entry["event"]["type"] == "patch_merged").expect("the gate's journal tells of it");
+    assert_eq!((&told["event"]["actor"], &told["event"]["patch"]), (&json!(bob), &json!(first)), "it says who asked");
+
+    // Nothing is merged while the gate is away; what it is then is a real merge, with checks of its own.
+    two.ada.ok(&["patch", "review", &second, "--accept", "-m", "Good."]).await;
+    two.ada.kill().await;
+    clear(&two.bob.refused(&["patch", "merge", &second], 7).await, &format!("{gate}, the gate of guarded, cannot be reached"));
+    two.ada.begin().await;
+    two.in_touch().await;
+    let merged = until_merged(&two.bob, &second).await;
+    until_head(&two.bob, &merged).await;
+    let chain = until_sound(&two.bob, &merged).await;
+    assert_eq!(chain["links"].as_array().unwrap().last().unwrap()["step"], "merge_checks", "{chain:#}");
+
+    // On the gate everything goes as ever, by its key; opened again, by its people's.
+    two.ada.ok(&["task", "add", "More"]).await;
+    two.ada.ok(&["project", "gate", "guarded", "--open"]).await;
+    let look = || async {
+        let seen = two.ada.run(&["task", "add", "Still more"]).await;
+        let shown = two.ada.act("project.show", json!({"project": "guarded"})).await;
+        if seen.code == 0 && shown["gate"].is_null() { Ok(()) } else { Err(shown) }
+    };
+    two.ada.until("the project is open again", look).await;
+    for up in [&two.ada, &two.bob] {
+        assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
+    }
+}

@@ -1,0 +1,78 @@
+//! The gate of a project: chosen, taken away, shown.
+
+use crate::{actions::member::Outcome, gated, members, org::Org, table::Context};
+use domain::{Did, Problem, ProjectName, project::Project};
+use forge::OrgState;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Gate {
+    /// The project; the only one where nothing is said.
+    #[serde(default)]
+    project: Option<ProjectName>,
+    /// The device that alone is to move the default branch, by its name; none opens the project again.
+    #[serde(default)]
+    device: Option<String>,
+}
+
+/// The gate of a project, as people see it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct GateView {
+    /// How the device is called.
+    device: String,
+    /// Its key.
+    did: Did,
+    /// Whether the repository itself lets nobody else move the default branch by now.
+    in_force: bool,
+}
+
+pub(super) async fn set(context: Context, input: Gate) -> Result<Outcome, Problem> {
+    let (org, Gate { project: named, device }) = (context.org()?, input);
+    let actor = context.actor(&org);
+    let name = org.blocking(move |org| Ok(org.project(named.as_ref())?.name)).await?;
+    let (what, done) = match &device {
+        Some(device) => (
+            format!("Gate project {name} by {device}"),
+            format!("{name} is gated: soon only {device} moves its default branch; meshwork project show says when."),
+        ),
+        None => (format!("Open project {name}"), format!("{name} is gated no more.")),
+    };
+    let files = move |org: &Org, state: &OrgState| {
+        let project = changed(org, state, &name, device.as_deref())?;
+        let text = toml::to_string_pretty(&project).map_err(Problem::internal)?;
+        Ok(vec![(format!("projects/{name}.toml"), Some(text.into_bytes()))])
+    };
+    Ok(Outcome::of(members::change(&org, &actor, what, files).await?, done))
+}
+
+/// The project with this gate, or none.
+fn changed(org: &Org, state: &OrgState, name: &ProjectName, device: Option<&str>) -> Result<Project, Problem> {
+    let project = org.project(Some(name))?;
+    let Some(device) = device else { return Ok(Project { gates: vec![], ..project }) };
+    let gate = members::device_of(state, device)?.did.clone();
+    can_follow(org, state, &project)?;
+    Ok(Project { gates: vec![gate], ..project })
+}
+
+/// The repository follows only when those sign who move its branch now.
+fn can_follow(org: &Org, state: &OrgState, project: &Project) -> Result<(), Problem> {
+    let ours = |did: &Did| state.member_of(did).is_some() || state.device_of(did).is_some();
+    if org.forge.delegates(&project.rid)?.iter().any(ours) {
+        return Ok(());
+    }
+    Err(Problem::conflict(format!("The delegates of {} do not belong to the org.", project.name))
+        .because("They would have to sign that the gate takes their place.")
+        .next("Ask them to make a member of the org a delegate: rad id update --delegate."))
+}
+
+/// The gate of a project; none where it has none.
+///
+/// # Errors
+/// When the repository cannot be read.
+pub(super) fn view(org: &Org, project: &Project) -> Result<Option<GateView>, Problem> {
+    let Some(did) = project.gate().cloned() else { return Ok(None) };
+    let in_force = org.forge.delegates(&project.rid)? == [did.clone()];
+    Ok(Some(GateView { device: gated::name(org, &did)?, did, in_force }))
+}

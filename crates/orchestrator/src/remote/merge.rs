@@ -1,0 +1,136 @@
+//! Merges of gated projects. A member signs what they want merged; the gate opens that, asks the policy about them, judges the patch, and
+//! merges with its own key.
+
+use super::client;
+use crate::{
+    actions::patch::revision::newest,
+    clock, gated, limits,
+    merge::{self, Outcome},
+    org::Org,
+    stops,
+};
+use domain::{
+    Did, Kind, Problem,
+    actor::Actor,
+    merge::{MergeWish, PAYLOAD_TYPE},
+    patch::Patch,
+    project::Project,
+};
+use identity::{Envelope, envelope, limits::CLOCKS_DIFFER_MS};
+use mesh::{VERSION, problem};
+use policy::Resource;
+use proto::mesh::MergeRequest;
+use std::sync::Arc;
+
+/// Has the gate of a project merge a patch, as the member here wants; the gate may be this device.
+///
+/// # Errors
+/// When something is missing, or the gate cannot be reached.
+pub(crate) async fn merge(
+    org: &Arc<Org>,
+    actor: &Actor,
+    project: &Project,
+    gate: &Did,
+    patch: &Patch,
+    expected: Option<&str>,
+) -> Result<Outcome, Problem> {
+    let wish = seal(org, project, patch, expected)?;
+    if *gate == org.device {
+        return merge::merge(org, actor, project, patch, expected, Some(wish)).await;
+    }
+    let outcome = ask(org, project, gate, wish.to_json()?).await?;
+    // It would come by itself; so whoever asked sees it at once.
+    let (rid, from) = (project.rid.clone(), gate.clone());
+    if let Err(problem) = org.blocking(move |org| org.node()?.fetch(&rid, &from)).await {
+        tracing::debug!(%problem, "what the gate merged comes later");
+    }
+    Ok(outcome)
+}
+
+fn seal(org: &Org, project: &Project, patch: &Patch, expected: Option<&str>) -> Result<Envelope, Problem> {
+    let wish = MergeWish {
+        version: domain::merge::VERSION,
+        id: clock::run_id().to_string(),
+        org: org.name.clone(),
+        project: project.name.clone(),
+        patch: patch.id.clone(),
+        revision: newest(patch, expected)?.clone(),
+        at: clock::now(),
+    };
+    envelope::seal(&wish, PAYLOAD_TYPE, &org.member, |message| Ok(org.forge.sign_as_member(message)))
+}
+
+async fn ask(org: &Arc<Org>, project: &Project, gate: &Did, envelope_json: Vec<u8>) -> Result<Outcome, Problem> {
+    let name = gated::name(org, gate)?;
+    let away = |why: &Problem| {
+        Problem::unavailable(format!("{name}, the gate of {}, cannot be reached. Nothing was merged.", project.name))
+            .because(why.to_string())
+            .next("Merge again when it is back: meshwork device list shows which devices answer.")
+    };
+    let mut client = client(org, gate).map_err(|why| if why.kind == Kind::Unavailable { away(&why) } else { why })?;
+    match tokio::time::timeout(limits::GATE_WAIT, client.merge(MergeRequest { version: VERSION, envelope_json })).await {
+        Ok(Ok(reply)) => serde_json::from_str(&reply.into_inner().outcome_json).map_err(Problem::internal),
+        Ok(Err(refused)) => {
+            let why = problem(&refused);
+            // What the gate itself says comes with its problem whole.
+            Err(if refused.details().is_empty() && why.kind == Kind::Unavailable { away(&why) } else { why })
+        }
+        Err(_) => Err(Problem::new(Kind::Timeout, format!("{name}, the gate of {}, did not answer in time.", project.name))
+            .next("It may merge all the same: meshwork patch show says what became of the patch.")),
+    }
+}
+
+/// Hears a wish at the gate, which `caller` brings, and merges as whoever signed it. Answers with the outcome as JSON.
+///
+/// # Errors
+/// When they may not, the wish is no good, or something is missing.
+pub(super) async fn hear(org: &Arc<Org>, caller: Did, bytes: &[u8]) -> Result<String, Problem> {
+    let sealed = Envelope::from_json(bytes)?;
+    let opening = sealed.clone();
+    let (wish, by, project) = org.blocking(move |org| open(org, &opening)).await?;
+    stops::refuse_halted(org, &by)?;
+    let (rid, name, id) = (project.rid.clone(), project.name.clone(), wish.patch.clone());
+    let patch = org
+        .blocking(move |org| {
+            // The patch, or a review of it, may be news here.
+            if let Err(problem) = org.node().and_then(|node| node.fetch(&rid, &caller)) {
+                tracing::debug!(%problem, "the project was not fetched from the device that asks for a merge");
+            }
+            org.forge.patch(&rid, &name, &id)
+        })
+        .await?;
+    let (org, actor) = (org.clone(), Actor::from(&by));
+    // On its own: a caller that goes away does not stop it half-way.
+    let merging = async move { merge::merge(&org, &actor, &project, &patch, Some(wish.revision.as_str()), Some(sealed)).await };
+    let outcome = tokio::spawn(merging).await.map_err(Problem::internal)??;
+    serde_json::to_string(&outcome).map_err(Problem::internal)
+}
+
+/// The wish, who signed it, and the project, where all of it counts here and now.
+fn open(org: &Org, sealed: &Envelope) -> Result<(MergeWish, Did, Project), Problem> {
+    let rights = org.rights()?;
+    let (wish, by) = envelope::open::<MergeWish>(sealed, PAYLOAD_TYPE, |key| rights.state.member_of(key).is_some())?;
+    if wish.version != domain::merge::VERSION {
+        return Err(Problem::conflict(format!("A wish of version {} to merge is not understood here.", wish.version))
+            .next("Update the older of the two devices."));
+    }
+    if wish.org != org.name {
+        return Err(Problem::new(Kind::Forbidden, "This wish to merge is for another org."));
+    }
+    if !wish.counts_at(clock::now(), CLOCKS_DIFFER_MS) {
+        return Err(Problem::new(Kind::Forbidden, "This wish to merge was not signed just now.")
+            .because("A wish counts for ten minutes, and clocks may differ by two.")
+            .next("Merge again; if it is refused again, set the clocks of both devices."));
+    }
+    let about = Resource::Patch(wish.patch.to_string(), wish.project.to_string());
+    if !rights.state.member_of(&by).is_some_and(|member| rights.member_may(member, "patch.merge", &about)) {
+        return Err(Problem::new(Kind::Forbidden, "Who signed this wish may not merge this patch.")
+            .next("`meshwork policy explain me patch.merge` says which rule decides."));
+    }
+    let project = org.project(Some(&wish.project))?;
+    if project.gate() != Some(&org.device) {
+        return Err(Problem::conflict(format!("This device is not the gate of {}.", project.name))
+            .next("Merge again when both devices know the same of the org."));
+    }
+    Ok((wish, by, project))
+}
