@@ -21,6 +21,7 @@ export const actions = {
   "org.threshold": {"summary":"Say how many owners must sign a change of the org.","permission":"manage_org","changes":true},
   "member.roles": {"summary":"Give a member roles, and take some from them.","permission":"manage_org","changes":true},
   "member.rename": {"summary":"Rename a member.","permission":"manage_org","changes":true},
+  "member.standby": {"summary":"Name the device that stands in for a member's others while they are away.","permission":"manage_org","changes":true},
   "member.remove": {"summary":"Remove a member, with their keys and devices.","permission":"manage_org","changes":true},
   "device.change": {"summary":"Rename a device, or say where it is and what the org promises about it.","permission":"manage_org","changes":true},
   "device.remove": {"summary":"Remove a device, with the member's key on it.","permission":"manage_org","changes":true},

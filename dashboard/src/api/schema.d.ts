@@ -357,6 +357,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/member/standby": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Name the device that stands in for a member's others while they are away. */
+        post: operations["member_standby"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/member/remove": {
         parameters: {
             query?: never;
@@ -1207,6 +1224,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stop/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List stop orders, the newest first. */
+        get: operations["stop_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stop/order": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Halt an agent, a member, a device or the whole org everywhere, until that is lifted. */
+        post: operations["stop_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stop/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lift a stop order: what it halted goes on. */
+        post: operations["stop_lift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/token/create": {
         parameters: {
             query?: never;
@@ -1435,7 +1503,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Check every link, hash and signature of the journal. */
+        /** Check every link, hash and signature of the journal, and its blobs. */
         get: operations["journal_verify"];
         put?: never;
         post?: never;
@@ -1977,6 +2045,8 @@ export interface components {
             name: string;
             /** @description Their roles. */
             roles: components["schemas"]["Role"][];
+            /** @description The device of theirs, by its key, through which their runs elsewhere reach a model while the device that asked for them is away. */
+            standby?: components["schemas"]["Did"] | null;
             /** @description Their keys, one per device. */
             keys: components["schemas"]["MemberKey"][];
         };
@@ -2350,6 +2420,8 @@ export interface components {
             state: "running";
             /** @description The run. */
             run: components["schemas"]["RunId"];
+            /** @description Why its run is in the queue, and cannot start yet. */
+            waits?: components["schemas"]["Reason"] | null;
         } | {
             /** @constant */
             state: "failed";
@@ -2419,6 +2491,15 @@ export interface components {
             device: components["schemas"]["Did"];
         } | {
             /** @constant */
+            code: "halted";
+            /** @description Who gave the order. */
+            by: components["schemas"]["Did"];
+            /** @description What it halts, in words. */
+            what: string;
+            /** @description Why, in words of who gave it. */
+            why: string;
+        } | {
+            /** @constant */
             code: "refused";
             /** @description What they said. */
             message: string;
@@ -2427,12 +2508,14 @@ export interface components {
             code: "review_limit";
             /**
              * Format: uint
-             * @description How many wait.
+             * @description How many waited when that was noted.
              */
             waiting: number;
         } | {
             /** @constant */
             code: "nothing_changed";
+            /** @description The list of tasks, where it changed that alone: it was put back. */
+            put_back?: string | null;
         } | {
             /** @constant */
             code: "engine_failed";
@@ -2516,6 +2599,11 @@ export interface components {
             /** @constant */
             code: "storage";
             /** @description Why. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "hindered";
+            /** @description What, and what to do. */
             message: string;
         } | {
             /** @constant */
@@ -2831,6 +2919,8 @@ export interface components {
             runs: components["schemas"]["StartedRun"][];
             /** @description Tasks that were left out, and why. */
             skipped: components["schemas"]["Skipped"][];
+            /** @description What keeps some of them from starting at once, a sentence each. */
+            notices: string[];
         };
         StartedRun: {
             task: components["schemas"]["TaskId"];
@@ -2844,6 +2934,156 @@ export interface components {
             task: components["schemas"]["TaskId"];
             feature: components["schemas"]["FeatureId"];
             commit: components["schemas"]["Oid"];
+        };
+        /** @description A run in a list. */
+        Listed: {
+            /** @description Its id. */
+            id: components["schemas"]["RunId"];
+            /** @description The class of workload. */
+            class: components["schemas"]["Class"];
+            /** @description Its project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description Its task, for agents' runs. */
+            task?: components["schemas"]["TaskRef"] | null;
+            /** @description Its agent. */
+            agent?: components["schemas"]["AgentName"] | null;
+            /** @description For whom. */
+            member: components["schemas"]["Did"];
+            /** @description Which device asked. */
+            requester: components["schemas"]["Did"];
+            /** @description Which device was asked for, where the person named one. */
+            on?: components["schemas"]["Did"] | null;
+            /** @description What the device that executes it told last, where that is another: as of then everything here is known. */
+            told?: components["schemas"]["Told"] | null;
+            /** @description Which device executes, once leased. */
+            device?: components["schemas"]["Did"] | null;
+            /** @description Hash of the manifest, once it was made for placing. */
+            manifest?: components["schemas"]["Hash"] | null;
+            /** @description The blob that holds the manifest's signed envelope. */
+            envelope?: components["schemas"]["Hash"] | null;
+            /** @description Where it is. */
+            state: components["schemas"]["RunState"];
+            /** @description Why it is there, where that says something. */
+            reason?: components["schemas"]["Reason"] | null;
+            /**
+             * @description Whether a person paused it.
+             * @default false
+             */
+            paused: boolean;
+            /** @description Commit it began from (agents) or checks (ci); known when it is placed. */
+            base?: components["schemas"]["Oid"] | null;
+            /** @description Hash of the spec it works from. */
+            spec_hash?: components["schemas"]["Hash"] | null;
+            /** @description The run that this goes on from. */
+            continues?: components["schemas"]["RunId"] | null;
+            /** @description The run whose saved work it begins with; known when it is placed. */
+            from?: components["schemas"]["RunId"] | null;
+            /**
+             * @description Whether it does the patch's work anew on the present default branch, because merging it met conflicts.
+             * @default false
+             */
+            rebase: boolean;
+            /** @description The run whose work this judges. */
+            subject?: components["schemas"]["RunId"] | null;
+            /**
+             * Format: uint32
+             * @description How often this task was taken up by itself after a loss.
+             * @default 0
+             */
+            attempt: number;
+            /** @description Its lease. */
+            lease?: components["schemas"]["LeaseId"] | null;
+            /** @description The lease ends then, unless its runner is heard of. */
+            lease_until?: components["schemas"]["Timestamp"] | null;
+            /** @description What of its device is reserved for it. */
+            reserved?: components["schemas"]["Resources"] | null;
+            /** @description Why it is to end, where somebody asked for that; it ends once its work is saved. */
+            ending?: components["schemas"]["Reason"] | null;
+            /**
+             * Format: uint32
+             * @description How often it was put back into the queue because something that passes kept it from starting.
+             * @default 0
+             */
+            tries: number;
+            /**
+             * Format: uint32
+             * @description How often it was found without anything that drove it, and taken up.
+             * @default 0
+             */
+            recovered: number;
+            /** @description Its key, once born. */
+            key?: components["schemas"]["Did"] | null;
+            /** @description The blob that holds the delegation of its key. */
+            delegation?: components["schemas"]["Hash"] | null;
+            /** @description The last checkpoint of its worktree. */
+            checkpoint?: components["schemas"]["Oid"] | null;
+            /** @description The commit that it made. */
+            commit?: components["schemas"]["Oid"] | null;
+            /** @description What was left out of its commit, or is odd there, in words. */
+            notes?: string[];
+            /** @description Files that are in neither commit nor checkpoint: its folder is kept aside. */
+            kept?: components["schemas"]["LeftOut"] | null;
+            /** @description The patch that it opened or continued. */
+            patch?: components["schemas"]["PatchId"] | null;
+            /** @description The revision that it made. */
+            revision?: components["schemas"]["RevisionId"] | null;
+            /**
+             * @description What the counting checks said.
+             * @default []
+             */
+            checks: components["schemas"]["CheckResult"][];
+            /** @description The blob that holds these results as the `ci` run signed them. */
+            checked?: components["schemas"]["Hash"] | null;
+            /**
+             * @description What it used of its model.
+             * @default {
+             *       "calls": 0,
+             *       "input_tokens": 0,
+             *       "cached_tokens": 0,
+             *       "output_tokens": 0
+             *     }
+             */
+            usage: components["schemas"]["Usage"];
+            /**
+             * @description Questions of the engine that wait for a person.
+             * @default []
+             */
+            questions: components["schemas"]["Question"][];
+            /**
+             * Format: uint64
+             * @description How many more there were than are listed.
+             */
+            questions_more?: number;
+            /** @description Messages of people that the agent did not get, or not yet. */
+            messages?: components["schemas"]["Message"][];
+            /**
+             * Format: uint64
+             * @description How many more there were than are listed.
+             */
+            messages_more?: number;
+            /**
+             * @description What the sandbox stopped.
+             * @default []
+             */
+            violations: string[];
+            /**
+             * Format: uint64
+             * @description How many more there were than are listed.
+             */
+            violations_more?: number;
+            /**
+             * @description Where it was, and since when; oldest first.
+             * @default []
+             */
+            phases: components["schemas"]["Phase"][];
+            /** @description When it was queued. */
+            queued_at: components["schemas"]["Timestamp"];
+            /** @description When it was leased. */
+            started_at?: components["schemas"]["Timestamp"] | null;
+            /** @description When it ended. */
+            ended_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Why it is where it is, in words. */
+            why?: string | null;
         };
         /** @description A run as everybody sees it: projected from events. */
         Shown3: {
@@ -3430,6 +3670,8 @@ export interface components {
             commit: components["schemas"]["Oid"];
             /** @description Why its gate was open, in words. */
             gate: string;
+            /** @description The command that brings it into a working copy. */
+            pull: string;
         } | {
             /** @constant */
             outcome: "rebasing";
@@ -3566,15 +3808,10 @@ export interface components {
             message: string;
         };
         Shown5: {
-            /** @description The commit of the org repository. */
-            commit: components["schemas"]["Oid"];
-            files: components["schemas"]["File"][];
-            /** @description What is wrong with them; while there is something, only the built-in rules count. */
-            mistakes: components["schemas"]["Mistake"][];
-            /** @description What each role may. */
-            roles: components["schemas"]["May"][];
-            /** @description What each member may. */
-            members: components["schemas"]["May"][];
+            /** @description `quotas.toml` of the org. */
+            quotas: components["schemas"]["Quotas"];
+            /** @description What was used on this device, and of which limits. */
+            used: components["schemas"]["QuotaUse"][];
         };
         /** @description What the org says of models and their use. Nothing said: any model, no limit but each run's own. */
         Quotas: {
@@ -3680,6 +3917,63 @@ export interface components {
              */
             percent: number;
         };
+        /** @description An order, as a device knows it. */
+        Stop: {
+            /** @description The order. */
+            order: components["schemas"]["Order"];
+            /** @description The member's key that signed it. */
+            by: components["schemas"]["Did"];
+            /** @description The blob that holds the signed envelope which counts now: of the order, or of its lifting. */
+            envelope: components["schemas"]["Hash"];
+            /** @description The member's key that lifted it, once it is. */
+            lifted_by?: components["schemas"]["Did"] | null;
+            /** @description When it was lifted. */
+            lifted_at?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description What is signed: an order, or that it is lifted. */
+        Order: {
+            /**
+             * Format: uint16
+             * @description The format's version.
+             */
+            version: number;
+            /** @description The order's id: a ULID. Its lifting has the same. */
+            id: string;
+            /** @description The org. */
+            org: components["schemas"]["OrgName"];
+            /** @description What it halts. */
+            scope: components["schemas"]["Scope"];
+            /** @description Why, in words of who gave it. */
+            why: string;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Whether this lifts it. */
+            lifts: boolean;
+        };
+        /** @description What an order halts. */
+        Scope: {
+            /** @constant */
+            what: "agent";
+            /** @description Its name. */
+            name: components["schemas"]["AgentName"];
+        } | {
+            /** @constant */
+            what: "member";
+            /** @description Their name when it was ordered. */
+            name: string;
+            /** @description Their keys then: these are what counts. */
+            keys: components["schemas"]["Did"][];
+        } | {
+            /** @constant */
+            what: "device";
+            /** @description Its name when it was ordered. */
+            name: string;
+            /** @description Its key: that is what counts. */
+            device: components["schemas"]["Did"];
+        } | {
+            /** @constant */
+            what: "org";
+        };
         Created: {
             /** @description Its public id. */
             id: string;
@@ -3693,6 +3987,17 @@ export interface components {
             label: string;
             created: components["schemas"]["Timestamp"];
             expires: components["schemas"]["Timestamp"] | null;
+        };
+        Shown6: {
+            /** @description The commit of the org repository. */
+            commit: components["schemas"]["Oid"];
+            files: components["schemas"]["File"][];
+            /** @description What is wrong with them; while there is something, only the built-in rules count. */
+            mistakes: components["schemas"]["Mistake"][];
+            /** @description What each role may. */
+            roles: components["schemas"]["May"][];
+            /** @description What each member may. */
+            members: components["schemas"]["May"][];
         };
         /** @description A file of the policy. */
         File: {
@@ -3717,7 +4022,7 @@ export interface components {
         May: {
             /** @description A member's or a role's name. */
             who: string;
-            /** @description What they may in the org as a whole. */
+            /** @description What they may in the org as a whole, and with the device here. */
             permissions: components["schemas"]["Permission"][];
         };
         /** @description Whether somebody may, and why. */
@@ -3831,7 +4136,7 @@ export interface components {
             why: string;
         };
         /** @description The webhook; its address is not shown, since whoever has it can post there. */
-        Shown6: {
+        Shown7: {
             /** @description The address's host; nothing where none is set. */
             host: string | null;
             /** @description How the last delivery since the start went. */
@@ -3951,6 +4256,15 @@ export interface components {
             device: components["schemas"]["Did"];
             /** @description How. */
             state: components["schemas"]["JoinerState"];
+        } | {
+            /** @constant */
+            type: "stop_ordered";
+            /** @description What was signed. */
+            order: components["schemas"]["Order"];
+            /** @description The member's key that signed. */
+            by: components["schemas"]["Did"];
+            /** @description The blob that holds the signed envelope. */
+            envelope: components["schemas"]["Hash"];
         } | {
             /** @constant */
             type: "project_added";
@@ -4247,6 +4561,8 @@ export interface components {
             duration_ms: number;
             /** @description The blobs of the request and the answer, where the org wants them kept. */
             content?: components["schemas"]["Hash"][];
+            /** @description At a standby device, whose journal does not know the run: for whom. */
+            standby?: components["schemas"]["ForWhom"] | null;
         } | {
             /** @constant */
             type: "checks_ended";
@@ -4346,7 +4662,7 @@ export interface components {
              * @description The provider's HTTP status.
              */
             status: number;
-            /** @description What it used. */
+            /** @description What it used, from the provider's own usage fields; calls that give none count as none. */
             usage: components["schemas"]["Usage"];
             /**
              * Format: uint64
@@ -4523,6 +4839,11 @@ export interface components {
             message: string;
         } | {
             /** @constant */
+            code: "halted";
+            /** @description Which, and why. */
+            message: string;
+        } | {
+            /** @constant */
             code: "engine";
             /** @description Which. */
             engine: string;
@@ -4550,6 +4871,13 @@ export interface components {
              *     }
              */
             reserved: components["schemas"]["Resources"];
+        };
+        /** @description For whom a call of a run was made of which the journal says nothing else: at a standby device. */
+        ForWhom: {
+            /** @description The member, by their key on the device that made the call. */
+            member: components["schemas"]["Did"];
+            /** @description The agent. */
+            agent?: components["schemas"]["AgentName"] | null;
         };
         /** @description The model that the command bar may ask, and what it may use in a day. */
         Settings: {
@@ -4580,9 +4908,30 @@ export interface components {
             incarnations: number;
             /** @description The first event that is wrong, and why. */
             bad: components["schemas"]["BadEvent"] | null;
+            /**
+             * Format: uint64
+             * @description How many blobs beside the journal are as the events say that name them.
+             */
+            blobs: number;
+            /** @description The first blobs that are missing or altered, and were not erased. */
+            bad_blobs: components["schemas"]["BadBlob"][];
+            /**
+             * Format: uint64
+             * @description How many more.
+             */
+            more_bad_blobs: number;
         };
         BadEvent: {
             /** Format: uint64 */
+            seq: number;
+            why: string;
+        };
+        BadBlob: {
+            hash: components["schemas"]["Hash"];
+            /**
+             * Format: uint64
+             * @description The event that names it.
+             */
             seq: number;
             why: string;
         };
@@ -4856,7 +5205,7 @@ export interface components {
             undo: string | null;
         };
         /** @description The settings as they are shown. */
-        Shown7: {
+        Shown8: {
             /** @description The model; none where there is none. */
             model: components["schemas"]["Model"] | null;
             /** @description What it may use in a day (UTC). */
@@ -5464,6 +5813,39 @@ export interface operations {
                     member: string;
                     /** @description The new name. */
                     name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outcome"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    member_standby: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The member. */
+                    member: string;
+                    /**
+                     * @description A device of theirs; null: none any more.
+                     * @default null
+                     */
+                    device?: string | null;
                 };
             };
         };
@@ -6115,7 +6497,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Run"][];
+                    "application/json": components["schemas"]["Listed"][];
                 };
             };
             default: components["responses"]["Problem"];
@@ -6680,7 +7062,8 @@ export interface operations {
                     /** @description `codex`, `copilot`, `opencode`, `claude`, `gemini`; or `acp`, `command`, `replay`. */
                     engine: string;
                     /**
-                     * @description For `acp` and `command`: what to run. For `replay`: the recording's path, `{task}` for the task's id.
+                     * @description For `command`: a line for the shell. For `acp`: a program and its arguments, in words as a shell splits them, quotes and
+                     *     all, but run without one. For `replay`: the recording's path in the project, `{task}` for the task's id.
                      * @default null
                      */
                     command?: string | null;
@@ -7174,6 +7557,103 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    stop_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stop"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    stop_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description An agent's runs.
+                     * @default null
+                     */
+                    agent?: string | null;
+                    /**
+                     * @description A member's runs, by name.
+                     * @default null
+                     */
+                    member?: string | null;
+                    /**
+                     * @description A device, by name: what it executes and what it asks for.
+                     * @default null
+                     */
+                    device?: string | null;
+                    /**
+                     * @description The whole org.
+                     * @default false
+                     */
+                    org?: boolean;
+                    /** @description Why: everybody who waits is shown it. */
+                    why: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stop"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    stop_lift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The order's id, or its beginning. */
+                    id: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     token_create: {
         parameters: {
             query?: never;
@@ -7277,7 +7757,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Shown5"];
+                    "application/json": components["schemas"]["Shown6"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -7364,7 +7844,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Done"];
+                    "application/json": components["schemas"]["Outcome"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -7409,7 +7889,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Shown6"];
+                    "application/json": components["schemas"]["Shown7"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -7885,7 +8365,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Shown7"];
+                    "application/json": components["schemas"]["Shown8"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -12,7 +12,7 @@ use testkit::Stock;
 /// An org of this device alone, and what it says.
 fn founded(device: &Device) -> (Rid, OrgState) {
     let keys = vec![MemberKey { did: device.forge.member(), device: device.forge.device() }];
-    let founder = Member { name: "ada".into(), roles: vec![Role::Owner], keys };
+    let founder = Member { name: "ada".into(), roles: vec![Role::Owner], keys, standby: None };
     let at = OrgDevice::new("laptop", device.forge.device(), "ada");
     let org = Org { version: 1, name: "acme".parse().unwrap(), threshold: 1 };
     let rid = device.forge.create_org(&org, &founder, &at).unwrap();
