@@ -14,6 +14,7 @@ pub(crate) use stop::Stop;
 pub(crate) use work::{OnePatch, Patch, Run, Task};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use orchestrator::machine;
 use std::{net::SocketAddr, path::PathBuf};
 
 /// Coding agents on your own machines: Spec-Kit tasks in, signed Radicle patches out.
@@ -121,16 +122,8 @@ pub(crate) struct Up {
     /// Where the HTTP server listens.
     #[arg(long, default_value = "127.0.0.1:7420", value_name = "ADDR")]
     pub(crate) listen: SocketAddr,
-    /// Where the Radicle node listens; the usual port, or a free one, where nothing is said.
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) radicle_listen: Option<SocketAddr>,
-    /// Where those who were invited knock; it is open only while there are invitations. Port 7423, or a free one, on this machine
-    /// alone, where nothing is said.
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) join_listen: Option<SocketAddr>,
-    /// Where other devices of the org are accepted; the usual port of loopback, or a free one, where nothing is said.
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) mesh_listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) listens: Listens,
     /// Do not open a browser.
     #[arg(long)]
     pub(crate) no_open: bool,
@@ -142,14 +135,34 @@ pub(crate) struct Up {
     pub(crate) resumed: Option<SocketAddr>,
 }
 
+/// Where an org's part listens for others.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Listens {
+    /// Where the Radicle node listens; the usual port, or a free one, where nothing is said.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) radicle_listen: Option<SocketAddr>,
+    /// Where those who were invited knock; it is open only while there are invitations. Port 7423, or a free one, on this machine
+    /// alone, where nothing is said.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) join_listen: Option<SocketAddr>,
+    /// Where other devices of the org are accepted; the usual port of loopback, or a free one, where nothing is said.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) mesh_listen: Option<SocketAddr>,
+}
+
+impl From<Listens> for machine::Listens {
+    fn from(asked: Listens) -> Self {
+        Self { radicle: asked.radicle_listen, join: asked.join_listen, mesh: asked.mesh_listen }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct OrgProcess {
     /// Where the machine's HTTP server listens.
     #[arg(long)]
     pub(crate) http: SocketAddr,
-    /// As of `up`.
-    #[arg(long)]
-    pub(crate) radicle_listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) listens: Listens,
     /// As of `up`.
     #[arg(long)]
     pub(crate) slots: Option<u32>,

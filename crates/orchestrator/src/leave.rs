@@ -13,10 +13,13 @@ use domain::{OrgName, Problem, role::Role};
 use forge::{Changed, NodeEvent, OrgState, Received};
 use std::{fs, path::PathBuf, sync::Arc, time::Instant};
 
-/// Leaves the org of this machine, or gives up joining one. Answers in words.
-pub(crate) async fn leave(context: &Context) -> Result<String, Problem> {
+/// Leaves the org of this machine, or gives up joining one, where that is meant or there is no other. Answers in words.
+pub(crate) async fn leave(context: &Context, joining: bool) -> Result<String, Problem> {
     let machine = &context.machine;
-    let Ok(org) = context.org() else { return give_up(machine) };
+    let org = match context.org() {
+        Ok(org) if !joining => org,
+        _ => return give_up(machine),
+    };
     let state = org.blocking(|org| org.state()).await?;
     let said = match farewell(&org, &state)? {
         None => "Nobody else belongs to it".to_owned(),
@@ -86,7 +89,7 @@ fn give_up(machine: &Machine) -> Result<String, Problem> {
     let begun = machine.data.joining();
     let joining = machine.give_up();
     let Some(name) = begun.or_else(|| joining.map(|j| j.org.clone())) else {
-        return Err(Problem::conflict("This machine belongs to no org.").next("There is nothing to leave."));
+        return Err(Problem::conflict("This machine is joining no org.").next("There is nothing to give up: meshwork org list."));
     };
     let kept = aside(machine, &name)?;
     Ok(format!("Joining {name} is given up. What was here is kept in {}.", kept.display()))

@@ -18,19 +18,35 @@ use std::{
 };
 use tokio::sync::Notify;
 
+/// Where an org's part listens for others; none: the usual port of loopback if free, else any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listens {
+    /// The Radicle node.
+    pub radicle: Option<SocketAddr>,
+    /// For those who were invited.
+    pub join: Option<SocketAddr>,
+    /// For other devices of the org.
+    pub mesh: Option<SocketAddr>,
+}
+
+impl Listens {
+    /// The same addresses, with any ports: for an org beside one that has these.
+    #[must_use]
+    pub fn beside(self) -> Self {
+        let any = |at: Option<SocketAddr>| at.map(|at| SocketAddr::new(at.ip(), 0));
+        Self { radicle: any(self.radicle), join: any(self.join), mesh: any(self.mesh) }
+    }
+}
+
 /// How the orchestrator was started.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The `meshwork` executable: runners and bridges are started from it.
     pub executable: PathBuf,
-    /// Where the Radicle node listens; none: a port of the default if free, else any.
-    pub radicle_listen: Option<SocketAddr>,
-    /// Where other devices of the org are accepted; none: the usual port of loopback if free, else any.
-    pub mesh_listen: Option<SocketAddr>,
+    /// Where it listens.
+    pub listens: Listens,
     /// Whether the demo acts as the member; the journal says so.
     pub demo: bool,
-    /// Where the Join port listens; none: the usual port if free, else any.
-    pub join_listen: Option<SocketAddr>,
     /// How many agents' runs at once; none: by cores.
     pub slots: Option<u32>,
     /// The org that this process is for, where each has one of its own.
@@ -111,25 +127,23 @@ impl Machine {
     /// Begins to join an org with a ticket; what an earlier attempt left is given up.
     ///
     /// # Errors
-    /// When this data folder belongs to an org already, or the ticket is not in order.
+    /// When this machine is in that org or joining one already, or the ticket is not in order.
     pub async fn join(self: &Arc<Self>, ticket: &str, name: &str, device_name: &str) -> Result<Arc<Joining>, Problem> {
         let _alone = self.creating.lock().await;
-        self.none_yet()?;
+        let org = identity::ticket::read(ticket)?.org;
+        if self.data.orgs().contains(&org) {
+            return Err(Problem::conflict(format!("This machine is in the org {org} already."))
+                .next("Its member's other devices join with tickets of their own: meshwork org invite --device."));
+        }
         if let Some(before) = self.joining()
             && !matches!(&*before.status.borrow(), Status::Refused { .. })
         {
             return Err(Problem::conflict(format!("This machine is joining the org {} already.", before.org))
-                .next("meshwork join shows how it stands; meshwork org leave gives it up."));
+                .next("meshwork join shows how it stands; meshwork org leave --joining gives it up."));
         }
         let joining = Joining::begin(self, ticket, name, device_name).await?;
         self.set_joining(Some(joining.clone()));
         Ok(joining)
-    }
-
-    /// Opens an org that this machine has just joined.
-    pub(crate) async fn open_joined(self: &Arc<Self>, name: &OrgName) -> Result<(), Problem> {
-        self.serve(Org::open(self, name).await?);
-        Ok(())
     }
 
     /// Gives up joining an org.
@@ -146,14 +160,6 @@ impl Machine {
     fn set_joining(&self, joining: Option<Arc<Joining>>) {
         if let Ok(mut slot) = self.joining.write() {
             *slot = joining;
-        }
-    }
-
-    fn none_yet(&self) -> Result<(), Problem> {
-        match self.org() {
-            Ok(org) => Err(Problem::conflict(format!("This data folder belongs to the org {} already.", org.name))
-                .next("Give another folder with --data-dir for another org.")),
-            Err(_) => Ok(()),
         }
     }
 
@@ -179,7 +185,10 @@ impl Machine {
         }
         if let Some(name) = orgs.first() {
             self.serve(Org::open(self, name).await?);
-        } else if let Some(name) = self.data.joining() {
+        }
+        // Of several processes the first org's goes on with what was begun.
+        let first = self.options.only.is_none() || self.data.orgs().first() == self.options.only.as_ref();
+        if let Some(name) = self.data.joining().filter(|_| first) {
             self.set_joining(Some(Joining::resume(self, &name).await?));
         }
         Ok(())
@@ -197,7 +206,7 @@ impl Machine {
         }
         if let Some(joining) = self.joining().filter(|j| j.org == *name) {
             return Err(Problem::conflict(format!("This machine is joining an org {} already.", joining.org))
-                .next("Give it up first: meshwork org leave; or take another name."));
+                .next("Give it up first: meshwork org leave --joining; or take another name."));
         }
         Org::create(self, name, member, profile).await?;
         self.take_in(name).await

@@ -450,14 +450,14 @@ pub(crate) fn make_sockets(dir: &OrgDir) -> Result<(), Problem> {
 /// or any if that is taken. Where any port will do, it is the one of the last time, so that others find the node again.
 pub(crate) fn start_node(forge: &Arc<Forge>, dir: &OrgDir, options: &Options) -> Result<Node, Problem> {
     if forge.in_profile() {
-        return forge.start_node(options.radicle_listen, &forge.stock_socket());
+        return forge.start_node(options.listens.radicle, &forge.stock_socket());
     }
     let socket = dir.node_socket();
     let _ = fs::remove_file(&socket);
     let free = |address: &SocketAddr| std::net::TcpListener::bind(address).is_ok();
     let before: Option<SocketAddr> = fs::read_to_string(dir.radicle_address()).ok().and_then(|text| text.parse().ok());
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, RADICLE_PORT));
-    let address = match options.radicle_listen {
+    let address = match options.listens.radicle {
         Some(asked) if asked.port() != 0 => asked,
         Some(asked) => before.filter(|b| b.ip() == asked.ip() && free(b)).unwrap_or(asked),
         None => before.filter(free).or(Some(usual).filter(free)).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),

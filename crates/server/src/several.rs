@@ -61,6 +61,7 @@ pub fn several(machine: Arc<Machine>, gate: Arc<Gate>, switch: Arc<Switch>) -> R
         .route("/api/v1/org/list", get(list).post(list))
         .route("/api/v1/org/create", post(anew))
         .route("/api/v1/org/join", post(anew))
+        .route("/api/v1/org/joining", get(anew).post(anew))
         .fallback(which)
         .layer(middleware::from_fn_with_state(front.doors.clone(), router::guard))
         .layer(middleware::from_fn_with_state(front.clone(), to_its_org))
@@ -128,7 +129,11 @@ async fn enter(State(front): State<Front>, Path(org): Path<String>, headers: Hea
 
 /// Another org: made by the process of any, which hands it over; it then gets one of its own.
 async fn anew(State(front): State<Front>, headers: HeaderMap, request: Request) -> Result<Response, Refusal> {
-    let action = if request.uri().path().ends_with("/join") { "org.join" } else { "org.create" };
+    let action = match request.uri().path() {
+        "/api/v1/org/join" => "org.join",
+        "/api/v1/org/joining" => "org.joining",
+        _ => "org.create",
+    };
     rights::check_named(&front.doors.machine, &front.doors.gate.caller(&headers)?, action).await?;
     let (org, place) = front.switch.any().ok_or_else(|| {
         Problem::unavailable("No org of this machine runs now, and one of them has to make the new one.")

@@ -202,7 +202,7 @@ fn two_owners_who_change_the_org_at_once_do_not_freeze_it() {
             let made = crew.change(n, "Alone", &note(&format!("{round}-{n}"), "x")).unwrap();
             assert!(matches!(made, Changed::InForce(_)), "at a threshold of one it counts at once where it was made");
         }
-        (1..3).for_each(|n| crew.connect(n));
+        (1..3).for_each(|n| crew.meet_anew(n));
         crew.until("all have all", |crew| crew.agree() && (0..3).all(|n| (0..3).all(|m| crew.has(n, &format!("{round}-{m}")))));
     }
     // Both wrote one file: one counts, the other waits for a person, and the org goes on.
@@ -211,7 +211,7 @@ fn two_owners_who_change_the_org_at_once_do_not_freeze_it() {
     }
     crew.change(0, "Hers", &note("same", "hers")).unwrap();
     crew.change(1, "His", &note("same", "his")).unwrap();
-    (1..3).for_each(|n| crew.connect(n));
+    (1..3).for_each(|n| crew.meet_anew(n));
     crew.until("one of them counts everywhere", |crew| {
         crew.agree() && crew.forge(2).proposals(&crew.rid).unwrap().iter().any(|p| matches!(p.standing, Standing::Conflicts(_)))
     });

@@ -37,7 +37,11 @@ pub(crate) enum Org {
     /// List the orgs of this data folder.
     List,
     /// Leave the org; its folder is kept aside.
-    Leave,
+    Leave {
+        /// Give up joining an org instead.
+        #[arg(long)]
+        joining: bool,
+    },
     /// Invite somebody: prints a ticket.
     Invite(Invite),
     /// List the invitations that this device made.

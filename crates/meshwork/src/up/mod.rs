@@ -14,7 +14,7 @@ use domain::{Kind, Problem};
 use orchestrator::{
     data_dir::{DataDir, Lock, Shape, UpRecord},
     lifecycle,
-    machine::{Machine, Options},
+    machine::{Listens, Machine, Options},
 };
 use server::Gate;
 use std::{
@@ -62,21 +62,13 @@ pub(crate) struct Running {
 }
 
 /// Starts everything.
-pub(crate) async fn start(
-    root: &Path,
-    listen: SocketAddr,
-    radicle_listen: Option<SocketAddr>,
-    join_listen: Option<SocketAddr>,
-    mesh_listen: Option<SocketAddr>,
-    slots: Option<u32>,
-    demo: bool,
-) -> Result<Running, Problem> {
+pub(crate) async fn start(root: &Path, listen: SocketAddr, listens: Listens, slots: Option<u32>, demo: bool) -> Result<Running, Problem> {
     no_image_of_memory();
     let data = DataDir::open(root)?;
     let lock = data.lock()?;
     let (listener, address) = bind(listen).await?;
     let executable = std::env::current_exe().map_err(Problem::internal)?;
-    let machine = Machine::new(data, Options { executable, radicle_listen, join_listen, mesh_listen, demo, slots, only: None });
+    let machine = Machine::new(data, Options { executable, listens, demo, slots, only: None });
     let token = lifecycle::secret()?;
     let gate = Gate::new(machine.clone(), address, &token);
     machine.open().await?;
@@ -136,7 +128,7 @@ pub(crate) async fn run(root: &Path, up: cli::Up, json: bool) -> Result<ExitCode
     if DataDir::open(root)?.orgs().len() > 1 {
         return supervisor::run(root, up, json, ends).await;
     }
-    let running = start(root, up.listen, up.radicle_listen, up.join_listen, up.mesh_listen, up.slots, false).await?;
+    let running = start(root, up.listen, up.listens.into(), up.slots, false).await?;
     let link = running.gate.link()?;
     if json {
         output::say(&serde_json::json!({"url": running.url, "sign_in": link, "data_dir": running.machine.data.root()}).to_string());

@@ -58,15 +58,7 @@ async fn serve(root: &Path, org: OrgName, args: cli::OrgProcess, ends: &mut Ends
     let dir = data.org(&org);
     let token = std::fs::read_to_string(dir.cli_token()).map_err(|e| storage(&dir.cli_token(), &e))?;
     let executable = std::env::current_exe().map_err(Problem::internal)?;
-    let options = Options {
-        executable,
-        radicle_listen: args.radicle_listen,
-        join_listen: None,
-        mesh_listen: None,
-        demo: false,
-        slots: args.slots,
-        only: Some(org),
-    };
+    let options = Options { executable, listens: args.listens.into(), demo: false, slots: args.slots, only: Some(org) };
     let machine = Machine::new(data, options);
     let gate = Gate::new(machine.clone(), args.http, &token);
     // Opening waits until no other process has the org: only then is the socket ours.

@@ -7,7 +7,7 @@ use domain::{OrgName, Problem};
 use orchestrator::{
     data_dir::{DataDir, Shape, write_private},
     lifecycle,
-    machine::{Machine, Options, State},
+    machine::{Listens, Machine, Options, State},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use server::{Gate, Switch, org_url};
@@ -45,6 +45,7 @@ struct Start {
     executable: PathBuf,
     address: SocketAddr,
     slots: Option<u32>,
+    listens: Listens,
     json: bool,
     switch: Arc<Switch>,
     stopping: watch::Sender<bool>,
@@ -62,7 +63,7 @@ pub(super) async fn run(root: &Path, up: cli::Up, json: bool, mut ends: Ends) ->
     loop {
         tokio::select! {
             () = ends.any() => break,
-            () = start.switch.look.notified() => if let Err(problem) = start_new(&start, &mut orgs, None) {
+            () = start.switch.look.notified() => if let Err(problem) = start_new(&start, &mut orgs) {
                 tracing::error!(%problem, "the process of a new org could not be started");
             },
             Some(_) = orgs.join_next() => {}
@@ -90,15 +91,7 @@ async fn begin(data: DataDir, up: &cli::Up, json: bool) -> Result<Begun, Problem
     let lock = data.lock()?;
     let (listener, address) = bind(up.resumed.unwrap_or(up.listen)).await?;
     let executable = std::env::current_exe().map_err(Problem::internal)?;
-    let options = Options {
-        executable: executable.clone(),
-        radicle_listen: None,
-        join_listen: None,
-        mesh_listen: None,
-        demo: false,
-        slots: up.slots,
-        only: None,
-    };
+    let options = Options { executable: executable.clone(), listens: Listens::default(), demo: false, slots: up.slots, only: None };
     let machine = Machine::new(data.clone(), options);
     let token = lifecycle::secret()?;
     let gate = Gate::new(machine.clone(), address, &token);
@@ -108,12 +101,13 @@ async fn begin(data: DataDir, up: &cli::Up, json: bool) -> Result<Begun, Problem
         executable,
         address,
         slots: up.slots,
+        listens: up.listens.into(),
         json,
         switch: switch.clone(),
         stopping: watch::Sender::new(false),
     };
     let (start, mut orgs) = (Arc::new(start), JoinSet::new());
-    start_new(&start, &mut orgs, up.radicle_listen)?;
+    start_new(&start, &mut orgs)?;
     let router = server::several(machine, gate.clone(), switch);
     let server = tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
@@ -148,31 +142,30 @@ fn greet(data: &DataDir, gate: &Gate, url: &str, address: SocketAddr, up: &cli::
     Ok(())
 }
 
-/// Starts a process for each org that has none. The Radicle address that was asked for is that of the org that was there first; the
-/// others take a free port of the same address.
-fn start_new(start: &Arc<Start>, orgs: &mut JoinSet<()>, radicle: Option<SocketAddr>) -> Result<(), Problem> {
-    let mut asked = radicle;
-    for org in start.data.orgs_by_age() {
+/// Starts a process for each org that has none. The addresses that were asked for are those of the org that was there first; the
+/// others take free ports beside them.
+fn start_new(start: &Arc<Start>, orgs: &mut JoinSet<()>) -> Result<(), Problem> {
+    for (place, org) in start.data.orgs_by_age().into_iter().enumerate() {
         let token = lifecycle::secret()?;
         if !start.switch.add(&org, token.clone()) {
             continue;
         }
         write_private(&start.data.org(&org).cli_token(), token.as_bytes())?;
-        let listen = asked.take().or_else(|| radicle.map(|address| SocketAddr::new(address.ip(), 0)));
+        let listens = if place == 0 { start.listens } else { start.listens.beside() };
         let start = start.clone();
-        orgs.spawn(async move { start.keep_up(&org, listen).await });
+        orgs.spawn(async move { start.keep_up(&org, listens).await });
     }
     Ok(())
 }
 
 impl Start {
     /// Keeps an org's process up, until the machine leaves the org or everything stops.
-    async fn keep_up(&self, org: &OrgName, radicle: Option<SocketAddr>) {
+    async fn keep_up(&self, org: &OrgName, listens: Listens) {
         let (mut tries, mut stopping) = (0, self.stopping.subscribe());
         loop {
             self.switch.becomes(org, State::Starting);
             let begun = Instant::now();
-            let why = match self.command(org, radicle).spawn() {
+            let why = match self.command(org, listens).spawn() {
                 Ok(child) => self.watch(org, child).await,
                 Err(error) => format!("{} cannot be started: {error}", self.executable.display()),
             };
@@ -194,14 +187,20 @@ impl Start {
         }
     }
 
-    fn command(&self, org: &OrgName, radicle: Option<SocketAddr>) -> Command {
+    fn command(&self, org: &OrgName, listens: Listens) -> Command {
         let mut command = Command::new(&self.executable);
         command.arg("--data-dir").arg(self.data.root()).args(["--org", org.as_str()]);
         if self.json {
             command.arg("--json");
         }
         command.args(["org-process", "--http", &self.address.to_string()]);
-        for (name, value) in [("--radicle-listen", radicle.map(|a| a.to_string())), ("--slots", self.slots.map(|n| n.to_string()))] {
+        let address = |at: Option<SocketAddr>| at.map(|at| at.to_string());
+        for (name, value) in [
+            ("--radicle-listen", address(listens.radicle)),
+            ("--join-listen", address(listens.join)),
+            ("--mesh-listen", address(listens.mesh)),
+            ("--slots", self.slots.map(|n| n.to_string())),
+        ] {
             command.args(value.into_iter().flat_map(|value| [name.to_owned(), value]));
         }
         // A group of its own: Ctrl-C is meant for the supervisor, which then ends all in order.

@@ -31,7 +31,7 @@ pub(super) async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome 
         }
         cli::Org::Show => output::show(&client.call("org.show", json!({})).await?, json, show::org)?,
         cli::Org::List => output::show(&client.call("org.list", json!({})).await?, json, show::orgs)?,
-        cli::Org::Leave => answer(&client.call("org.leave", json!({})).await?, json, done),
+        cli::Org::Leave { joining } => answer(&client.call("org.leave", json!({ "joining": joining })).await?, json, done),
         cli::Org::Invite(args) => {
             let member = args.member.or_else(|| args.device.then(|| "me".into()));
             let input = json!({"role": args.role, "member": member, "hours": args.hours, "uses": args.uses, "at": args.at});

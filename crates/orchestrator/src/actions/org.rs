@@ -96,8 +96,16 @@ pub(super) fn user_name() -> String {
     crate::names::file_name(&user)
 }
 
-async fn leave(context: Context, _: Nothing) -> Result<Done, Problem> {
-    crate::leave::leave(&context).await.map(Done::new)
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Leave {
+    /// Give up joining an org, and stay in this one.
+    #[serde(default)]
+    joining: bool,
+}
+
+async fn leave(context: Context, input: Leave) -> Result<Done, Problem> {
+    crate::leave::leave(&context, input.joining).await.map(Done::new)
 }
 
 async fn show(context: Context, _: Nothing) -> Result<OrgView, Problem> {

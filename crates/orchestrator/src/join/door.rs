@@ -77,7 +77,7 @@ async fn listen(org: &Org) -> Result<TcpListener, Problem> {
     let before = std::fs::read_to_string(org.dir.join_address()).ok().and_then(|text| text.parse().ok());
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let asked = org.options.join_listen;
+    let asked = org.options.listens.join;
     let mut last = None;
     for address in before.into_iter().chain(asked).chain([usual, any]) {
         match TcpListener::bind(address).await {

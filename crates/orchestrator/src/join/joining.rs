@@ -122,14 +122,17 @@ impl Joining {
     }
 
     async fn go_on(machine: &Arc<Machine>, record: Record, ticket: Ticket) -> Result<Arc<Self>, Problem> {
-        let (dir, options) = (machine.data.org(&ticket.org), machine.options.clone());
+        let (dir, mut options) = (machine.data.org(&ticket.org), machine.options.clone());
+        if machine.org().is_ok() {
+            options.listens = options.listens.beside();
+        }
         let opened = org::blocking({
             let dir = dir.clone();
             move || {
                 org::make_sockets(&dir)?;
                 let forge = Arc::new(Forge::open(&dir.radicle(), &dir.member())?);
                 let node = Arc::new(org::start_node(&forge, &dir, &options)?);
-                let address = remote::choose(&dir, options.mesh_listen)?;
+                let address = remote::choose(&dir, options.listens.mesh)?;
                 Ok((forge, node, address))
             }
         });
@@ -282,8 +285,7 @@ impl Work {
         let origin = Origin::Joined { invite: self.ticket.id.clone() };
         let (dir, name, rid) = (self.dir.clone(), self.ticket.org.clone(), self.ticket.rid.clone());
         org::blocking(move || Org::register(&dir, name, rid, None, origin)).await?;
-        self.machine.open_joined(&self.ticket.org).await?;
         let _ = fs::remove_file(self.dir.joining());
-        Ok(())
+        self.machine.take_in(&self.ticket.org).await.map(drop)
     }
 }

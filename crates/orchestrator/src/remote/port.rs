@@ -21,7 +21,7 @@ const PORT: u16 = 7421;
 /// # Errors
 /// When the address cannot be used.
 pub(crate) async fn open(org: &Arc<Org>) -> Result<(), Problem> {
-    let (dir, asked) = (org.dir.clone(), org.options.mesh_listen);
+    let (dir, asked) = (org.dir.clone(), org.options.listens.mesh);
     let wanted = crate::org::blocking(move || choose(&dir, asked)).await?;
     let listener = TcpListener::bind(wanted).await.map_err(|e| refused(wanted, &e))?;
     let address = listener.local_addr().map_err(Problem::internal)?;
