@@ -10,7 +10,7 @@ use testkit::{model::ScriptedModel, random_name};
 use tokio::time::Instant;
 
 /// Whether some bytes stand in any file below a folder.
-fn holds(folder: &Path, needle: &[u8]) -> Option<std::path::PathBuf> {
+pub fn holds(folder: &Path, needle: &[u8]) -> Option<std::path::PathBuf> {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let (path, kind) = (entry.path(), entry.file_type().unwrap());
         if kind.is_dir() {

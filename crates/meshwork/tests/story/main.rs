@@ -30,4 +30,5 @@ mod tools;
 mod trace;
 mod two;
 mod webhook;
+mod whole;
 mod work;
