@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { it } from "vitest";
 import { places } from "./pages";
-import { act, facts, onStage, there, title, until } from "./stage";
+import { act, facts, onStage, there, title } from "./stage";
 
 const { run = "", patch = "", task = "", told = "", project = "" } = facts;
 const TIMES = 3;
@@ -83,8 +83,9 @@ async function events(page: Page): Promise<{ p50: number; p99: number }> {
 async function scroll(page: Page): Promise<object> {
   await page.goto(`${facts.url}/runs/${run}`);
   const log = page.getByRole("log", { name: "Log" });
-  await until("all lines are here", async () => /[\d,. ]*1000\d\d lines/.test(await page.getByRole("main").innerText()), 60_000);
-  const lines = Number(/(\d{6}) lines/.exec(await page.getByRole("main").innerText())?.[1] ?? 0);
+  const counted = page.getByText(/^1000\d\d lines$/);
+  await there(counted, 60_000);
+  const lines = Number.parseInt((await counted.textContent()) ?? "", 10);
   const frames = await log.evaluate(
     (box) =>
       new Promise<number[]>((resolve) => {

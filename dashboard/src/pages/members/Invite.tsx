@@ -38,14 +38,7 @@ export function Invite({ onClose }: { onClose: () => void }) {
       ) : (
         <Form deed="Make a ticket" busy={invite.isPending} disabled={!(Number(uses) >= 1)} onSend={send} onClose={onClose}>
           <Choice label="As" options={ROLES} value={as} onChange={setAs} />
-          <Field
-            label="How many devices"
-            hint="It counts for three days."
-            type="number"
-            min={1}
-            value={uses}
-            onChange={(event) => setUses(event.target.value)}
-          />
+          <Field label="How many devices" hint="It counts for three days." type="number" min={1} value={uses} onChange={setUses} />
         </Form>
       )}
     </Dialog>
