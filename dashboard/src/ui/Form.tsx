@@ -81,6 +81,7 @@ export function Choice<K extends string>({
 
 interface FormProps {
   deed: string;
+  tone?: "danger";
   busy: boolean;
   disabled?: boolean;
   onSend: () => void;
@@ -89,7 +90,7 @@ interface FormProps {
 }
 
 /** Sends itself by Enter too; nothing typed is lost while the answer is on its way, or when it is a refusal. */
-export function Form({ deed, busy, disabled, onSend, onClose, children }: FormProps) {
+export function Form({ deed, tone, busy, disabled, onSend, onClose, children }: FormProps) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (!busy && !disabled) onSend();
@@ -100,7 +101,7 @@ export function Form({ deed, busy, disabled, onSend, onClose, children }: FormPr
       <p className={ui.head}>
         <span className={ui.spring} />
         {onClose && <Button onClick={onClose}>Cancel</Button>}
-        <Button type="submit" tone="primary" busy={busy} disabled={disabled}>
+        <Button type="submit" tone={tone ?? "primary"} busy={busy} disabled={disabled}>
           {deed}
         </Button>
       </p>
