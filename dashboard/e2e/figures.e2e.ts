@@ -124,18 +124,19 @@ async function filter(page: Page): Promise<number> {
   return Math.round(performance.now() - began);
 }
 
-/** The API has one device so far: its answer is given back `DEVICES` times, so that at least the page is measured. */
+/** The machine has one device: its answer is given back `DEVICES` times, so that at least the page is measured. */
 async function devices(page: Page): Promise<number> {
-  await page.route("**/api/v1/device/capacity", async (route) => {
+  await page.route("**/api/v1/device/list", async (route) => {
     const answer = await route.fetch();
     const [one] = (await answer.json()) as { name?: string }[];
-    const many = Array.from({ length: DEVICES }, (_, at) => ({ ...one, device: `did:key:z6Mk${at}`, name: `machine-${at}` }));
+    const many = Array.from({ length: DEVICES }, (_, at) => ({ ...one, here: at === 0, did: `did:key:z6Mk${at}`, name: `machine-${at}` }));
     await route.fulfill({ response: answer, json: many });
   });
   const took = await timed(page, "/mesh", async () => {
     await there(title(page, /^Mesh/));
+    await there(page.getByText(`machine-${DEVICES - 1}`, { exact: true }));
     await page.getByRole("status", { name: "Loading" }).first().waitFor({ state: "detached" });
   });
-  await page.unroute("**/api/v1/device/capacity");
+  await page.unroute("**/api/v1/device/list");
   return took;
 }
