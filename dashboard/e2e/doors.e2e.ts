@@ -85,9 +85,19 @@ it("a viewer sees everything and no control that is not theirs", async () => {
     async ({ page }) => {
       const { run = "", patch = "", task = "" } = facts;
       const pages = ["/", "/tasks", `/tasks?task=${encodeURIComponent(task)}`, "/runs", `/runs/${run}`, "/patches", `/patches/${patch}`];
-      const others = [`/patches/${patch}?tab=changes`, "/projects", "/mesh", "/agents", "/members", "/journal", "/settings"];
+      const others = [
+        `/patches/${patch}?tab=changes`,
+        "/projects",
+        "/mesh",
+        "/agents",
+        "/members",
+        "/members?tab=rights",
+        "/members?tab=stops",
+        "/journal",
+        "/settings",
+      ];
       const deeds =
-        /^(Run|Run again|Run feature|Stop|Pause|Resume|Send|Review|Finish review|Merge …|Close …|Comment on line|Answer|Add|New|Make|Remove|Revoke|Set|Test|Share|Pull|Sync|Save|Back up|Rebuild|Evict|Give back|Install)/;
+        /^(Run|Run again|Run feature|Stop|Pause|Resume|Send|Review|Finish review|Merge …|Close …|Comment on line|Answer|Add|New|Make|Remove|Revoke|Set|Test|Share|Pull|Sync|Save|Back up|Rebuild|Evict|Give back|Install|Halt|Lift|Edit|Check and set)/;
       const controls = async (paths: string[]): Promise<string[]> => {
         const shown: string[] = [];
         for (const path of paths) {

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { it } from "vitest";
 import { places } from "./pages";
-import { act, facts, onStage, there, title, until } from "./stage";
+import { act, facts, onStage, there, title } from "./stage";
 
 const { run = "", patch = "", task = "", told = "", project = "" } = facts;
 const TIMES = 3;
@@ -83,8 +83,9 @@ async function events(page: Page): Promise<{ p50: number; p99: number }> {
 async function scroll(page: Page): Promise<object> {
   await page.goto(`${facts.url}/runs/${run}`);
   const log = page.getByRole("log", { name: "Log" });
-  await until("all lines are here", async () => /[\d,. ]*1000\d\d lines/.test(await page.getByRole("main").innerText()), 60_000);
-  const lines = Number(/(\d{6}) lines/.exec(await page.getByRole("main").innerText())?.[1] ?? 0);
+  const counted = page.getByText(/^1000\d\d lines$/);
+  await there(counted, 60_000);
+  const lines = Number.parseInt((await counted.textContent()) ?? "", 10);
   const frames = await log.evaluate(
     (box) =>
       new Promise<number[]>((resolve) => {
@@ -123,18 +124,19 @@ async function filter(page: Page): Promise<number> {
   return Math.round(performance.now() - began);
 }
 
-/** The API has one device so far: its answer is given back `DEVICES` times, so that at least the page is measured. */
+/** The machine has one device: its answer is given back `DEVICES` times, so that at least the page is measured. */
 async function devices(page: Page): Promise<number> {
-  await page.route("**/api/v1/device/capacity", async (route) => {
+  await page.route("**/api/v1/device/list", async (route) => {
     const answer = await route.fetch();
     const [one] = (await answer.json()) as { name?: string }[];
-    const many = Array.from({ length: DEVICES }, (_, at) => ({ ...one, device: `did:key:z6Mk${at}`, name: `machine-${at}` }));
+    const many = Array.from({ length: DEVICES }, (_, at) => ({ ...one, here: at === 0, did: `did:key:z6Mk${at}`, name: `machine-${at}` }));
     await route.fulfill({ response: answer, json: many });
   });
   const took = await timed(page, "/mesh", async () => {
     await there(title(page, /^Mesh/));
+    await there(page.getByText(`machine-${DEVICES - 1}`, { exact: true }));
     await page.getByRole("status", { name: "Loading" }).first().waitFor({ state: "detached" });
   });
-  await page.unroute("**/api/v1/device/capacity");
+  await page.unroute("**/api/v1/device/list");
   return took;
 }

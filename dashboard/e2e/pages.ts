@@ -36,6 +36,8 @@ export function places({ run, failed, patch, task }: Made): Place[] {
     ["mesh", "/mesh", /^Mesh/],
     ["agents", "/agents", /^Agents/],
     ["members", "/members", /^Members/],
+    ["rights", "/members?tab=rights", /^Members/],
+    ["stops", "/members?tab=stops", /^Members/],
     ["journal", "/journal", /^Journal/],
     ["credentials", "/credentials", /^Credentials/],
     ["settings", "/settings", /^Settings/],

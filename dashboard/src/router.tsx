@@ -24,6 +24,9 @@ interface RunsSearch {
   state?: string;
   all?: true;
 }
+interface MembersSearch {
+  tab?: (typeof memberTabs)[number];
+}
 interface JournalSearch {
   text?: string;
 }
@@ -47,6 +50,7 @@ interface PatchSearch {
 
 export const patchStates = ["waits", "open", "merged", "closed", "all"] as const;
 export const patchTabs = ["overview", "changes"] as const;
+export const memberTabs = ["people", "rights", "stops"] as const;
 export const runTabs = ["log", "changes", "about"] as const;
 export const taskViews = ["board", "graph"] as const;
 
@@ -78,7 +82,12 @@ const routes = [
   createRoute({ getParentRoute, path: "/projects", component: lazyRouteComponent(() => import("./pages/projects/Projects")) }),
   createRoute({ getParentRoute, path: "/mesh", component: lazyRouteComponent(() => import("./pages/mesh/Mesh")) }),
   createRoute({ getParentRoute, path: "/agents", component: lazyRouteComponent(() => import("./pages/agents/Agents")) }),
-  createRoute({ getParentRoute, path: "/members", component: lazyRouteComponent(() => import("./pages/members/Members")) }),
+  createRoute({
+    getParentRoute,
+    path: "/members",
+    component: lazyRouteComponent(() => import("./pages/members/Members")),
+    validateSearch: (search): MembersSearch => ({ tab: one(search.tab, memberTabs) }),
+  }),
   createRoute({
     getParentRoute,
     path: "/journal",

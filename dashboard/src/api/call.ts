@@ -46,13 +46,13 @@ const unreachable: Problem = {
   next: "Is `meshwork up` running? The page goes on by itself when it is.",
 };
 
-/** Reads whose input is what a person said: it does not belong into an address. */
-const spoken: ReadonlySet<ActionName> = new Set<ActionName>(["command.understand", "command.complete"]);
+/** Reads whose input is what a person wrote: it does not belong into an address. */
+const written: ReadonlySet<ActionName> = new Set<ActionName>(["command.understand", "command.complete", "policy.check"]);
 
 /** Carries an action out. Throws an `ApiError`. */
 export async function call<N extends ActionName>(name: N, input: Input<N>, signal?: AbortSignal): Promise<Output<N>> {
   const path = `/api/v1/${name.replace(".", "/")}`;
-  const response = await (actions[name].changes || spoken.has(name)
+  const response = await (actions[name].changes || written.has(name)
     ? send(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(input), signal })
     : send(path + query(input), { signal }));
   const body = await response.json().catch(() => null);

@@ -34,7 +34,7 @@ export function read<N extends ActionName>(name: N, input: Input<N>) {
   return queryOptions<Output<N>>({ queryKey: [name, input], queryFn: ({ signal }) => call(name, input, signal) });
 }
 
-export function useRead<N extends ActionName>(name: N, input: Input<N>, options: { enabled?: boolean } = {}) {
+export function useRead<N extends ActionName>(name: N, input: Input<N>, options: { enabled?: boolean; refetchOnMount?: "always" } = {}) {
   return useQuery({ ...read(name, input), ...options });
 }
 

@@ -14,6 +14,7 @@ import { useKeys } from "./keys";
 import { usePlaces } from "./nav";
 import { useNotifications } from "./notifications";
 import { Person } from "./Person";
+import { Stops } from "./Stops";
 
 const CommandBar = lazy(() => import("./command/CommandBar"));
 
@@ -40,7 +41,10 @@ export function Frame() {
         <Connection />
         <Person openHelp={openHelp} />
       </header>
-      <Stale />
+      <div className={css.notes}>
+        <Stale />
+        <Stops />
+      </div>
       <Main />
       <div id={LIVE_REGION} className="hidden" aria-live="polite" />
       <Toasts />
@@ -109,8 +113,10 @@ function Stale() {
   const connection = useConnection();
   if (connection.state !== "lost") return null;
   return (
-    <p className={css.stale} role="alert">
-      The connection is lost. What you see is as of <b className="number">{clock(connection.asOf)}</b>; it goes on by itself.
+    <p className={css.note} role="alert">
+      <span>
+        The connection is lost. What you see is as of <b className="number">{clock(connection.asOf)}</b>; it goes on by itself.
+      </span>
     </p>
   );
 }

@@ -15,6 +15,7 @@ export function useFindable(): Found[] {
   const { data: runs = [] } = useRead("run.list", { all: true });
   const { data: projects = [] } = useRead("project.list", {});
   const { data: agents = [] } = useRead("agent.list", {});
+  const { data: org } = useRead("org.show", {});
   const names = projects.map((p) => p.project.name);
   const boards = useQueries({ queries: names.map((project) => read("task.list", { project })) });
   const lists = useQueries({ queries: names.map((project) => read("patch.list", { project })) });
@@ -73,6 +74,15 @@ export function useFindable(): Found[] {
     for (const { name, engine } of agents) {
       found.push({ id: `agent ${name}`, kind: "Agent", title: name, hint: engine.kind, go: () => void navigate({ to: "/agents" }) });
     }
+    for (const { name, owner } of org?.devices ?? []) {
+      found.push({ id: `device ${name}`, kind: "Device", title: name, hint: owner, go: () => void navigate({ to: "/mesh" }) });
+    }
+    const members = (tab?: "rights" | "stops") => () => void navigate({ to: "/members", search: { tab } });
+    for (const { name, roles } of org?.members ?? []) {
+      found.push({ id: `member ${name}`, kind: "Member", title: name, hint: roles.join(", "), go: members() });
+    }
+    found.push({ id: "rights", kind: "Page", title: "Rights", hint: "who may what", go: members("rights") });
+    found.push({ id: "stops", kind: "Page", title: "Stop orders", hint: "halted", go: members("stops") });
     for (const theme of ["system", "light", "dark"] as const) {
       found.push({
         id: `look ${theme}`,
@@ -82,5 +92,5 @@ export function useFindable(): Found[] {
       });
     }
     return found;
-  }, [places, runs, names, tasks, patches, agents, navigate]);
+  }, [places, runs, names, tasks, patches, agents, org, navigate]);
 }

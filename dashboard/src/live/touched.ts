@@ -77,11 +77,23 @@ function byKind(event: Body): Touch[] {
     case "credential_set":
     case "credential_removed":
       return all("credential.list", "agent.list", "webhook.show");
+    case "stop_ordered":
+      return all("stop.list");
     case "org_changed":
     case "org_moved":
     case "proposal_approved":
     case "proposal_rejected":
-      return all("org.show", "org.proposals", "org.joiners", "agent.list", "project.list", "session.show");
+      return all(
+        "org.show",
+        "org.proposals",
+        "org.joiners",
+        "agent.list",
+        "project.list",
+        "session.show",
+        "policy.show",
+        "policy.explain",
+        "device.list",
+      );
     case "invited":
     case "invite_withdrawn":
     case "knocked":

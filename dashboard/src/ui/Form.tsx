@@ -1,7 +1,7 @@
-// Fields of a form: a name above, a hint below; and the buttons at its end.
-import type { ComponentProps, FormEvent, ReactNode } from "react";
-import { useId } from "react";
+// Fields of a form: a name above, a hint below; the buttons at its end; and the button that opens it over the page.
+import { type ComponentProps, type FormEvent, type ReactNode, useId, useState } from "react";
 import { Button } from "./Button";
+import { Dialog } from "./Dialog";
 import css from "./Form.module.css";
 import ui from "./ui.module.css";
 
@@ -10,12 +10,45 @@ interface Named {
   hint?: ReactNode;
 }
 
-export function Field({ label, hint, ...rest }: Named & ComponentProps<"input">) {
+type Texted<E extends "input" | "textarea"> = Named & Omit<ComponentProps<E>, "onChange"> & { onChange?: (text: string) => void };
+
+export function Field({ label, hint, onChange, ...rest }: Texted<"input">) {
   const id = useId();
+  return (
+    <Around id={id} label={label} hint={hint}>
+      <input
+        id={id}
+        className={ui.input}
+        aria-describedby={hint ? `${id}-hint` : undefined}
+        autoComplete="off"
+        onChange={(event) => onChange?.(event.target.value)}
+        {...rest}
+      />
+    </Around>
+  );
+}
+
+/** A field of several lines. */
+export function Area({ label, hint, onChange, className = "", ...rest }: Texted<"textarea">) {
+  const id = useId();
+  return (
+    <Around id={id} label={label} hint={hint}>
+      <textarea
+        id={id}
+        className={`${ui.input} ${className}`}
+        aria-describedby={hint ? `${id}-hint` : undefined}
+        onChange={(event) => onChange?.(event.target.value)}
+        {...rest}
+      />
+    </Around>
+  );
+}
+
+function Around({ id, label, hint, children }: Named & { id: string; children: ReactNode }) {
   return (
     <div className={css.field}>
       <label htmlFor={id}>{label}</label>
-      <input id={id} className={ui.input} aria-describedby={hint ? `${id}-hint` : undefined} autoComplete="off" {...rest} />
+      {children}
       {hint && (
         <span id={`${id}-hint`} className="muted">
           {hint}
@@ -34,8 +67,7 @@ export function Choice<K extends string>({
 }: Named & { options: readonly { key: K; title: string }[]; value: K; onChange: (key: K) => void }) {
   const id = useId();
   return (
-    <div className={css.field}>
-      <label htmlFor={id}>{label}</label>
+    <Around id={id} label={label} hint={hint}>
       <select id={id} className={ui.input} value={value} onChange={(event) => onChange(event.target.value as K)}>
         {options.map(({ key, title }) => (
           <option key={key} value={key}>
@@ -43,13 +75,13 @@ export function Choice<K extends string>({
           </option>
         ))}
       </select>
-      {hint && <span className="muted">{hint}</span>}
-    </div>
+    </Around>
   );
 }
 
 interface FormProps {
   deed: string;
+  tone?: "danger";
   busy: boolean;
   disabled?: boolean;
   onSend: () => void;
@@ -58,7 +90,7 @@ interface FormProps {
 }
 
 /** Sends itself by Enter too; nothing typed is lost while the answer is on its way, or when it is a refusal. */
-export function Form({ deed, busy, disabled, onSend, onClose, children }: FormProps) {
+export function Form({ deed, tone, busy, disabled, onSend, onClose, children }: FormProps) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (!busy && !disabled) onSend();
@@ -69,10 +101,37 @@ export function Form({ deed, busy, disabled, onSend, onClose, children }: FormPr
       <p className={ui.head}>
         <span className={ui.spring} />
         {onClose && <Button onClick={onClose}>Cancel</Button>}
-        <Button type="submit" tone="primary" busy={busy} disabled={disabled}>
+        <Button type="submit" tone={tone ?? "primary"} busy={busy} disabled={disabled}>
           {deed}
         </Button>
       </p>
     </form>
+  );
+}
+
+interface OpensProps {
+  /** What the button says. */
+  name: ReactNode;
+  /** The title of what it opens. */
+  title: string;
+  tone?: "primary";
+  children: (close: () => void) => ReactNode;
+}
+
+/** A button, and the form that it opens over the page: begun anew each time. */
+export function Opens({ name, title, tone, children }: OpensProps) {
+  const [open, setOpen] = useState(false);
+  const close = () => setOpen(false);
+  return (
+    <>
+      <Button tone={tone} onClick={() => setOpen(true)}>
+        {name}
+      </Button>
+      {open && (
+        <Dialog title={title} open onClose={close}>
+          {children(close)}
+        </Dialog>
+      )}
+    </>
   );
 }

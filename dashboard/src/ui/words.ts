@@ -24,7 +24,8 @@ const runs: Record<Schemas["RunState"], Word> = {
   lost: { text: "Lost", tone: "bad" },
 };
 
-export function runWord(run: Pick<Schemas["Run"], "state" | "paused" | "questions">): Word {
+export function runWord(run: Pick<Schemas["Run"], "state" | "paused" | "questions"> & Partial<Pick<Schemas["Run"], "reason">>): Word {
+  if (run.reason?.code === "halted") return { text: "Halted", tone: "warn" };
   if (run.questions.length > 0) return { text: "Asks", tone: "warn", live: true };
   if (run.paused) return { text: "Paused", tone: "warn" };
   return runs[run.state];

@@ -6,4 +6,5 @@ mod job;
 mod live;
 mod looks;
 mod play;
+mod rights;
 mod steer;

@@ -39,24 +39,24 @@ export function AgentForm({ agent, onClose }: { agent: Output<"agent.list">[numb
       onSend={() => add.mutate(inputOf(draft))}
       onClose={onClose}
     >
-      <Field label="Name" value={draft.name} readOnly={agent !== null} onChange={(event) => set({ name: event.target.value })} />
+      <Field label="Name" value={draft.name} readOnly={agent !== null} onChange={(name) => set({ name })} />
       <Choice label="Engine" options={engines} value={draft.engine} onChange={(engine) => set({ engine })} />
       {takesCommand(draft.engine) && (
         <Field
           label={commandLabels[draft.engine] ?? "Command"}
           value={draft.command}
           hint={draft.engine === "replay" ? "A path in the project; {task} stands for the task's id." : "As it is seen in the sandbox."}
-          onChange={(event) => set({ command: event.target.value })}
+          onChange={(command) => set({ command })}
         />
       )}
       {takesModel(draft.engine) && (
         <>
-          <Field label="Model" value={draft.model} onChange={(event) => set({ model: event.target.value })} />
+          <Field label="Model" value={draft.model} onChange={(model) => set({ model })} />
           <Field
             label="Address"
             value={draft.base_url}
             hint="The provider's own where nothing is said."
-            onChange={(event) => set({ base_url: event.target.value })}
+            onChange={(base_url) => set({ base_url })}
           />
           <Choice label="Wire form" options={apis} value={draft.api} onChange={(api) => set({ api })} />
           <Field
@@ -64,7 +64,7 @@ export function AgentForm({ agent, onClose }: { agent: Output<"agent.list">[numb
             value={draft.credential}
             list="credentials"
             hint="Its name in this machine's vault; the key itself never goes to the engine."
-            onChange={(event) => set({ credential: event.target.value })}
+            onChange={(credential) => set({ credential })}
           />
           <datalist id="credentials">
             {credentials.map(({ name }) => (
@@ -78,14 +78,14 @@ export function AgentForm({ agent, onClose }: { agent: Output<"agent.list">[numb
         inputMode="numeric"
         pattern="[0-9]*"
         value={draft.tokens}
-        onChange={(event) => set({ tokens: event.target.value })}
+        onChange={(tokens) => set({ tokens })}
       />
       <Field
         label="Model calls that a run may make"
         inputMode="numeric"
         pattern="[0-9]*"
         value={draft.calls}
-        onChange={(event) => set({ calls: event.target.value })}
+        onChange={(calls) => set({ calls })}
       />
       <Field
         label="Money that a run may cost"
@@ -93,7 +93,7 @@ export function AgentForm({ agent, onClose }: { agent: Output<"agent.list">[numb
         placeholder="2.50"
         value={draft.money}
         hint="With it, a model of which nobody knows the price is refused."
-        onChange={(event) => set({ money: event.target.value })}
+        onChange={(money) => set({ money })}
       />
       <Choice
         label="Tools that the engine asks about"

@@ -8,6 +8,7 @@ import { Button, IconButton } from "../../ui/Button";
 import { Ask, Dialog } from "../../ui/Dialog";
 import { Page, Section } from "../../ui/Page";
 import { Empty, Loaded } from "../../ui/State";
+import { useHalt } from "../../ui/stop/Halt";
 import { Table } from "../../ui/Table";
 import { count, spent } from "../../ui/words";
 import { AgentForm } from "./AgentForm";
@@ -68,13 +69,22 @@ export default function Agents() {
 }
 
 function List({ agents, edit, remove }: { agents: Agent[]; edit?: (agent: Agent) => void; remove: (agent: Agent) => void }) {
+  const halt = useHalt();
   return (
     <Table
       label="Agents"
       rows={agents}
       keyOf={(agent) => agent.name}
       columns={[
-        { title: "Agent", cell: (agent) => <b>{agent.name}</b> },
+        {
+          title: "Agent",
+          cell: ({ name }) => (
+            <span className={css.two}>
+              <b>{name}</b>
+              {halt.badge({ what: "agent", name })}
+            </span>
+          ),
+        },
         { title: "Engine", cell: (agent) => <code className={css.command}>{engineText(agent.engine)}</code> },
         { title: "Model", cell: (agent) => (agent.model ? <Model {...agent.model} /> : <span className="muted">needs none</span>) },
         {
@@ -88,17 +98,21 @@ function List({ agents, edit, remove }: { agents: Agent[]; edit?: (agent: Agent)
         {
           title: "Change",
           end: true,
-          cell: (agent) =>
-            edit && (
-              <>
-                <IconButton label={`Change ${agent.name}`} onClick={() => edit(agent)}>
-                  <Pencil size={14} aria-hidden />
-                </IconButton>
-                <IconButton label={`Remove ${agent.name}`} onClick={() => remove(agent)}>
-                  <Trash2 size={14} aria-hidden />
-                </IconButton>
-              </>
-            ),
+          cell: (agent) => (
+            <>
+              {halt.icon({ what: "agent", name: agent.name })}
+              {edit && (
+                <>
+                  <IconButton label={`Change ${agent.name}`} onClick={() => edit(agent)}>
+                    <Pencil size={14} aria-hidden />
+                  </IconButton>
+                  <IconButton label={`Remove ${agent.name}`} onClick={() => remove(agent)}>
+                    <Trash2 size={14} aria-hidden />
+                  </IconButton>
+                </>
+              )}
+            </>
+          ),
         },
       ]}
     />

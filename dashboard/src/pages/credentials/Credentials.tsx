@@ -6,8 +6,8 @@ import { call, problemOf } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
-import { Ask, Dialog } from "../../ui/Dialog";
-import { Choice, Field, Form } from "../../ui/Form";
+import { Ask } from "../../ui/Dialog";
+import { Choice, Field, Form, Opens } from "../../ui/Form";
 import { Page } from "../../ui/Page";
 import { Empty, Loaded } from "../../ui/State";
 import { Table } from "../../ui/Table";
@@ -29,15 +29,22 @@ const kinds: { key: Schemas["CredentialKind"]; title: string }[] = [
 export default function Credentials() {
   const credentials = useRead("credential.list", {});
   const may = useMay("credential.set");
-  const [adds, setAdds] = useState(false);
   return (
     <Page
       title="Credentials"
       actions={
         may && (
-          <Button tone="primary" onClick={() => setAdds(true)}>
-            <Plus size={14} aria-hidden /> Add a credential
-          </Button>
+          <Opens
+            tone="primary"
+            name={
+              <>
+                <Plus size={14} aria-hidden /> Add a credential
+              </>
+            }
+            title="Add a credential"
+          >
+            {(close) => <Add onClose={close} />}
+          </Opens>
         )
       }
     >
@@ -51,11 +58,6 @@ export default function Credentials() {
           )
         }
       </Loaded>
-      {adds && (
-        <Dialog title="Add a credential" open onClose={() => setAdds(false)}>
-          <Add onClose={() => setAdds(false)} />
-        </Dialog>
-      )}
     </Page>
   );
 }
@@ -175,24 +177,19 @@ function Add({ onClose }: { onClose: () => void }) {
     });
   return (
     <Form deed="Keep it" busy={set.isPending} disabled={!name.trim() || !value} onSend={send} onClose={onClose}>
-      <Field label="Name" value={name} placeholder="openai" onChange={(event) => setName(event.target.value)} />
+      <Field label="Name" value={name} placeholder="openai" onChange={setName} />
       <Field
         label="Secret"
         type="password"
         value={value}
         autoComplete="new-password"
         hint={["It is not shown again.", hints[kind]].filter(Boolean).join(" ")}
-        onChange={(event) => setValue(event.target.value)}
+        onChange={setValue}
       />
       <Choice label="What it is" options={kinds} value={kind} onChange={setKind} />
-      <Field label="Whose" value={provider} placeholder="openai" onChange={(event) => setProvider(event.target.value)} />
-      <Field
-        label="Only for these agents"
-        value={agents}
-        hint="Every run of yours where nothing is said."
-        onChange={(event) => setAgents(event.target.value)}
-      />
-      <Field label="Only for these projects" value={projects} onChange={(event) => setProjects(event.target.value)} />
+      <Field label="Whose" value={provider} placeholder="openai" onChange={setProvider} />
+      <Field label="Only for these agents" value={agents} hint="Every run of yours where nothing is said." onChange={setAgents} />
+      <Field label="Only for these projects" value={projects} onChange={setProjects} />
     </Form>
   );
 }

@@ -1,13 +1,13 @@
 // Home: what waits for me, what runs, what room there is.
 import { Link } from "@tanstack/react-router";
 import { useRead } from "../../api/query";
+import { Capacity } from "../../ui/Capacity";
 import { Page, Section } from "../../ui/Page";
 import { RunRow } from "../../ui/RunRow";
 import { Empty, Loaded } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
 import { ended } from "../../ui/words";
 import { Attention } from "./Attention";
-import { Capacity } from "./Capacity";
 import css from "./Home.module.css";
 
 /** Runs that ended lately are shown below those that go on. */

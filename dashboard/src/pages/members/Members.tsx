@@ -1,121 +1,106 @@
-// Members: the people of the org, their roles and keys, and the devices they own.
-import { Trash2, UserPlus } from "lucide-react";
-import { useState } from "react";
+// Members: the people of the org, their roles and keys; what each may; and what is halted.
+import { getRouteApi } from "@tanstack/react-router";
+import { Trash2 } from "lucide-react";
+import { lazy, Suspense, useState } from "react";
 import type { Output } from "../../api/call";
 import { useAct, useMay, useRead, useSession } from "../../api/query";
-import { Button, IconButton } from "../../ui/Button";
+import { memberTabs } from "../../router";
+import { IconButton } from "../../ui/Button";
 import { Ask } from "../../ui/Dialog";
 import { Page, Section } from "../../ui/Page";
-import { Loaded } from "../../ui/State";
+import { Loaded, Loading } from "../../ui/State";
+import { useHalt } from "../../ui/stop/Halt";
+import type { Scope } from "../../ui/stop/stop";
 import { Table } from "../../ui/Table";
+import { Tabs } from "../../ui/Tabs";
 import ui from "../../ui/ui.module.css";
 import { shortDid } from "../../ui/words";
 import { Invite } from "./Invite";
 import css from "./Members.module.css";
+import { Orders } from "./Orders";
 import { Joiners, Proposals } from "./Waiting";
 
-type Org = Output<"org.show">;
+type Shown = Output<"org.show">;
+
+const route = getRouteApi("/members");
+const Rights = lazy(() => import("./rights/Rights"));
+const titles = { people: "People", rights: "Rights", stops: "Stop orders" };
 
 export default function Members() {
-  const org = useRead("org.show", {});
-  const [inviting, invite] = useState(false);
-  const may = useMay("org.invite");
+  const { tab = "people" } = route.useSearch();
+  const navigate = route.useNavigate();
+  const invites = useMay("org.invite");
+  const halt = useHalt();
   return (
     <Page
       title="Members"
       actions={
-        may && (
-          <Button tone="primary" onClick={() => invite(true)}>
-            <UserPlus size={14} aria-hidden /> Invite
-          </Button>
-        )
+        <>
+          {halt.button({ what: "org" })}
+          {invites && <Invite />}
+        </>
       }
     >
-      {inviting && <Invite onClose={() => invite(false)} />}
       <Joiners />
       <Proposals />
-      <Loaded query={org} rows={4}>
-        {(known) => (
-          <>
-            {known.refused && (
-              <p role="alert">
-                <b>The newest commit of the org repository does not count; the state before it is in force.</b>{" "}
-                {[known.refused.what, known.refused.why, known.refused.next].filter(Boolean).join(" ")}
-              </p>
-            )}
-            <People org={known} />
-            <Devices org={known} />
-            <Section title="Where it stands">
-              <dl className={`${ui.card} ${css.facts}`}>
-                <dt>Owners who must sign a change</dt>
-                <dd>{known.threshold}</dd>
-                <dt>Org repository</dt>
-                <dd className="mono">{known.rid}</dd>
-                <dt>Radicle node</dt>
-                <dd className="mono">{known.radicle ?? "does not listen"}</dd>
-                <dt>RAD_HOME for the stock rad</dt>
-                <dd className="mono">{known.rad_home}</dd>
-              </dl>
-            </Section>
-          </>
-        )}
-      </Loaded>
+      <Tabs
+        label="Of the org"
+        tabs={memberTabs.map((key) => ({ key, title: titles[key] }))}
+        value={tab}
+        onChange={(next) => void navigate({ search: { tab: next === "people" ? undefined : next }, replace: true })}
+      >
+        <div className={css.panel}>
+          {tab === "people" && <Org />}
+          {tab === "rights" && (
+            <Suspense fallback={<Loading />}>
+              <Rights />
+            </Suspense>
+          )}
+          {tab === "stops" && <Orders />}
+        </div>
+      </Tabs>
     </Page>
   );
 }
 
-function Devices({ org }: { org: Org }) {
-  const may = useMay("device.remove");
-  const remove = useAct("device.remove");
-  const [gone, setGone] = useState<string>();
+function Org() {
+  const org = useRead("org.show", {});
   return (
-    <Section title="Devices">
-      <Table
-        label="Devices"
-        rows={org.devices}
-        keyOf={(device) => device.did}
-        columns={[
-          { title: "Device", cell: (device) => <b>{device.name}</b> },
-          { title: "Owner", cell: (device) => device.owner },
-          { title: "Key", cell: (device) => <Key did={device.did} own={device.did === org.device} /> },
-          { title: "Promised", cell: (device) => tags(device.tags) },
-          {
-            title: "Change",
-            end: true,
-            cell: (device) =>
-              may &&
-              device.did !== org.device && (
-                <IconButton label={`Remove ${device.name}`} onClick={() => setGone(device.name)}>
-                  <Trash2 size={14} aria-hidden />
-                </IconButton>
-              ),
-          },
-        ]}
-      />
-      {gone && (
-        <Ask
-          title={`Remove ${gone}?`}
-          text="It may read and do nothing of the org any more. To come back it needs a new ticket and new keys. If its keys were stolen, use “meshwork org remove --device --lost”."
-          deed={`Remove ${gone}`}
-          open
-          onClose={() => setGone(undefined)}
-          onYes={() => remove.mutate({ name: gone })}
-        />
+    <Loaded query={org} rows={4}>
+      {(known) => (
+        <>
+          {known.refused && (
+            <p role="alert">
+              <b>The newest commit of the org repository does not count; the state before it is in force.</b>{" "}
+              {[known.refused.what, known.refused.why, known.refused.next].filter(Boolean).join(" ")}
+            </p>
+          )}
+          <People org={known} />
+          <Section title="Where it stands">
+            <dl className={`${ui.card} ${css.facts}`}>
+              <dt>Owners who must sign a change</dt>
+              <dd>{known.threshold}</dd>
+              <dt>Org repository</dt>
+              <dd className="mono">{known.rid}</dd>
+              <dt>Radicle node</dt>
+              <dd className="mono">{known.radicle ?? "does not listen"}</dd>
+              <dt>RAD_HOME for the stock rad</dt>
+              <dd className="mono">{known.rad_home}</dd>
+            </dl>
+          </Section>
+        </>
       )}
-    </Section>
+    </Loaded>
   );
 }
 
-const tags = (all: Record<string, string> | undefined) =>
-  Object.entries(all ?? {})
-    .map(([name, value]) => `${name}=${value}`)
-    .join(", ");
-
-function People({ org }: { org: Org }) {
+function People({ org }: { org: Shown }) {
   const { data: me } = useSession();
   const may = useMay("member.remove");
   const remove = useAct("member.remove");
   const [gone, setGone] = useState<string>();
+  const halt = useHalt();
+  const scopeOf = ({ name, keys }: Shown["members"][number]): Scope => ({ what: "member", name, keys: keys.map(({ did }) => did) });
   return (
     <>
       <Table
@@ -127,7 +112,7 @@ function People({ org }: { org: Org }) {
             title: "Member",
             cell: (member) => (
               <>
-                <b>{member.name}</b> {member.name === me?.name && <span className="muted">you</span>}
+                <b>{member.name}</b> {member.name === me?.name && <span className="muted">you</span>} {halt.badge(scopeOf(member))}
               </>
             ),
           },
@@ -145,13 +130,16 @@ function People({ org }: { org: Org }) {
           {
             title: "Change",
             end: true,
-            cell: (member) =>
-              may &&
-              !member.keys.some(({ did }) => did === org.member) && (
-                <IconButton label={`Remove ${member.name}`} onClick={() => setGone(member.name)}>
-                  <Trash2 size={14} aria-hidden />
-                </IconButton>
-              ),
+            cell: (member) => (
+              <>
+                {halt.icon(scopeOf(member))}
+                {may && !member.keys.some(({ did }) => did === org.member) && (
+                  <IconButton label={`Remove ${member.name}`} onClick={() => setGone(member.name)}>
+                    <Trash2 size={14} aria-hidden />
+                  </IconButton>
+                )}
+              </>
+            ),
           },
         ]}
       />

@@ -1,88 +1,93 @@
-// Mesh: the devices of the org, what each lends and has free, what runs there, and what is missing on this one.
+// Mesh: the devices of the org as this one knows them, who reaches whom, what runs there, and what is missing on this one.
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { RotateCw } from "lucide-react";
+import { lazy, Suspense, useState } from "react";
 import type { Output } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
-import { Button } from "../../ui/Button";
+import { Button, IconButton } from "../../ui/Button";
+import { Capacity } from "../../ui/Capacity";
 import { Ask } from "../../ui/Dialog";
 import { Page, Section } from "../../ui/Page";
-import { Empty, Loaded } from "../../ui/State";
-import { Table } from "../../ui/Table";
+import { Empty, Loaded, Loading } from "../../ui/State";
+import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
-import { bytes, plural, runWord, shortDid, shortRun } from "../../ui/words";
+import { plural, runWord, shortRun } from "../../ui/words";
+import { Devices } from "./Devices";
 import css from "./Mesh.module.css";
+import { DRAWN_MAX } from "./reach";
 
-type Device = Output<"device.capacity">[number];
 type Pod = Output<"device.pods">[number];
 
+const Reach = lazy(() => import("./Reach"));
+
 export default function Mesh() {
-  const devices = useRead("device.capacity", {});
+  // Whether a device can be reached is found out by asking: nobody tells of it.
+  const devices = useRead("device.list", {}, { refetchOnMount: "always" });
   const pods = useRead("device.pods", {});
   return (
     <Page title="Mesh" actions={<GiveBack running={pods.data?.length ?? 0} />}>
-      <Loaded query={devices} rows={3}>
-        {(list) => <Devices devices={list} pods={pods.data ?? []} />}
-      </Loaded>
+      <Section
+        title="Devices"
+        note={
+          devices.data && (
+            <>
+              {devices.data.length}, asked <Ago at={devices.dataUpdatedAt} />{" "}
+              <IconButton label="Ask the devices again" busy={devices.isFetching} onClick={() => void devices.refetch()}>
+                <RotateCw size={14} aria-hidden />
+              </IconButton>
+            </>
+          )
+        }
+      >
+        <Loaded query={devices} rows={3}>
+          {(list) => <Devices devices={list} pods={pods.data ?? []} />}
+        </Loaded>
+      </Section>
+      {devices.data && devices.data.length > 1 && (
+        <Section title="Who reaches whom">
+          {devices.data.length > DRAWN_MAX ? (
+            <Empty title="Too many devices to draw">Up to {DRAWN_MAX} are drawn; the list above has them all.</Empty>
+          ) : (
+            <Suspense fallback={<Loading />}>
+              <Reach devices={devices.data} />
+            </Suspense>
+          )}
+          <p className="muted">
+            A line goes from this device to each that it asked; it is whole where there was an answer. What the others reach of each other
+            is not known here.
+          </p>
+        </Section>
+      )}
       <Section title="Runs here now" note={pods.data?.length}>
         <Loaded query={pods} rows={2}>
           {(list) => <Pods pods={list} />}
         </Loaded>
       </Section>
+      <Room />
       <Doctor />
     </Page>
   );
 }
 
-function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
-  const { data: org } = useRead("org.show", {});
-  const known = (did: string) => org?.devices.find((d) => d.did === did);
+function Room() {
+  const room = useRead("device.capacity", {});
   return (
-    <Table
-      label="Devices"
-      rows={devices}
-      keyOf={({ device }) => device}
-      columns={[
-        {
-          title: "Device",
-          cell: ({ device }) => (
-            <span className={css.two}>
-              <b title={device}>{known(device)?.name ?? shortDid(device)}</b>
-              <span className="muted">
-                {known(device)?.owner}
-                {device === org?.device && " · this machine"}
-              </span>
-            </span>
-          ),
-        },
-        { title: "Runs", cell: ({ device }) => pods.filter((pod) => pod.device === device).length },
-        { title: "Free slots", cell: ({ capacity }) => <Part free={capacity.slots_free} of={capacity.slots} text={String} /> },
-        {
-          title: "Free cores",
-          cell: ({ capacity: { free, total } }) => <Part free={free.cpu_milli} of={total.cpu_milli} text={(n) => String(n / 1_000)} />,
-        },
-        {
-          title: "Free memory",
-          cell: ({ capacity: { free, total } }) => <Part free={free.memory_bytes} of={total.memory_bytes} text={bytes} />,
-        },
-        { title: "Free disk", cell: ({ capacity: { free, total } }) => <Part free={free.disk_bytes} of={total.disk_bytes} text={bytes} /> },
-        { title: "GPUs", cell: ({ capacity: { total } }) => total.gpus },
-        { title: "Takes", cell: ({ capacity }) => <span title={capacity.runtimes.join(", ")}>{capacity.classes.join(", ")}</span> },
-        {
-          title: "Tags",
-          cell: ({ capacity }) => Object.entries(capacity.tags).map(([name, value]) => <code key={name}>{`${name}:${value} `}</code>),
-        },
-        { title: "Limits", cell: ({ limits }) => <span className="muted">{limits}</span> },
-      ]}
-    />
-  );
-}
-
-function Part({ free, of, text }: { free: number; of: number; text: (n: number) => string }) {
-  return (
-    <span className="number">
-      {text(free)} <span className="muted">of {text(of)}</span>
-    </span>
+    <Section title="Room of this machine">
+      <Loaded query={room} rows={3}>
+        {(list) =>
+          list.map((one) => (
+            <div key={one.device} className={css.room}>
+              <Capacity device={one} />
+              <p className="muted">
+                Takes {one.capacity.classes.join(", ")}; runs them in {one.capacity.runtimes.join(", ") || "no runtime that works"}.{" "}
+                {one.limits}
+              </p>
+            </div>
+          ))
+        }
+      </Loaded>
+    </Section>
   );
 }
 

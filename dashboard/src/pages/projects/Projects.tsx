@@ -5,8 +5,7 @@ import { useState } from "react";
 import type { Output } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Button } from "../../ui/Button";
-import { Dialog } from "../../ui/Dialog";
-import { Field, Form } from "../../ui/Form";
+import { Field, Form, Opens } from "../../ui/Form";
 import { Page, Section } from "../../ui/Page";
 import { Empty, Loaded } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
@@ -18,15 +17,22 @@ type View = Output<"project.list">[number];
 export default function Projects() {
   const projects = useRead("project.list", {});
   const may = useMay("project.add");
-  const [adds, setAdds] = useState(false);
   return (
     <Page
       title="Projects"
       actions={
         may && (
-          <Button tone="primary" onClick={() => setAdds(true)}>
-            <Plus size={14} aria-hidden /> Add a project
-          </Button>
+          <Opens
+            tone="primary"
+            name={
+              <>
+                <Plus size={14} aria-hidden /> Add a project
+              </>
+            }
+            title="Add a project"
+          >
+            {(close) => <Add onClose={close} />}
+          </Opens>
         )
       }
     >
@@ -39,11 +45,6 @@ export default function Projects() {
           )
         }
       </Loaded>
-      {adds && (
-        <Dialog title="Add a project" open onClose={() => setAdds(false)}>
-          <Add onClose={() => setAdds(false)} />
-        </Dialog>
-      )}
     </Page>
   );
 }
@@ -104,8 +105,8 @@ function ProjectCard({ view: { project, head } }: { view: View }) {
 
 function Deeds({ project }: { project: View["project"] }) {
   const may = useMay("project.sync");
+  const pulls = useMay("project.pull");
   const sync = useAct("project.sync");
-  const [mirrors, setMirrors] = useState(false);
   if (!may) return null;
   return (
     <>
@@ -114,46 +115,38 @@ function Deeds({ project }: { project: View["project"] }) {
           Sync {project.name}
         </Button>
       )}{" "}
-      <Pull project={project} /> <Button onClick={() => setMirrors(true)}>{project.mirror ? "Change the mirror" : "Mirror"}</Button>
-      {mirrors && (
-        <Dialog title={`Mirror of ${project.name}`} open onClose={() => setMirrors(false)}>
-          <Mirror project={project} onClose={() => setMirrors(false)} />
-        </Dialog>
-      )}
+      {pulls && (
+        <Opens name="Pull" title={`Pull into ${project.name}`}>
+          {(close) => <Pull project={project} onClose={close} />}
+        </Opens>
+      )}{" "}
+      <Opens name={project.mirror ? "Change the mirror" : "Mirror"} title={`Mirror of ${project.name}`}>
+        {(close) => <Mirror project={project} onClose={close} />}
+      </Opens>
     </>
   );
 }
 
 /** Takes over commits that were made in a working copy of this machine. */
-function Pull({ project }: { project: View["project"] }) {
-  const may = useMay("project.pull");
-  const [open, setOpen] = useState(false);
+function Pull({ project, onClose }: { project: View["project"]; onClose: () => void }) {
   const [from, setFrom] = useState("");
-  const pull = useAct("project.pull", { done: () => setOpen(false) });
-  if (!may) return null;
+  const pull = useAct("project.pull", { done: onClose });
   return (
-    <>
-      <Button onClick={() => setOpen(true)}>Pull</Button>
-      {open && (
-        <Dialog title={`Pull into ${project.name}`} open onClose={() => setOpen(false)}>
-          <Form
-            deed="Pull"
-            busy={pull.isPending}
-            disabled={from.trim() === ""}
-            onSend={() => pull.mutate({ project: project.name, from: from.trim() })}
-            onClose={() => setOpen(false)}
-          >
-            <Field
-              label="Working copy"
-              value={from}
-              placeholder="/home/you/code"
-              hint="Its folder on this machine: what it has on its branch is taken over."
-              onChange={(event) => setFrom(event.target.value)}
-            />
-          </Form>
-        </Dialog>
-      )}
-    </>
+    <Form
+      deed="Pull"
+      busy={pull.isPending}
+      disabled={from.trim() === ""}
+      onSend={() => pull.mutate({ project: project.name, from: from.trim() })}
+      onClose={onClose}
+    >
+      <Field
+        label="Working copy"
+        value={from}
+        placeholder="/home/you/code"
+        hint="Its folder on this machine: what it has on its branch is taken over."
+        onChange={setFrom}
+      />
+    </Form>
   );
 }
 
@@ -171,7 +164,7 @@ function Mirror({ project, onClose }: { project: View["project"]; onClose: () =>
         label="Git remote"
         value={remote}
         hint="It gets the merged default branch, and what changes there comes back. Empty ends the mirror."
-        onChange={(event) => setRemote(event.target.value)}
+        onChange={setRemote}
       />
     </Form>
   );
@@ -196,17 +189,10 @@ function Add({ onClose }: { onClose: () => void }) {
         label="Folder or Radicle id"
         value={source}
         hint="The folder of a git working copy on this machine, or rad:z…"
-        onChange={(event) => setSource(event.target.value)}
+        onChange={setSource}
       />
-      <Field label="Name" value={name} hint="The folder's name where nothing is said." onChange={(event) => setName(event.target.value)} />
-      {source.startsWith("rad:") && (
-        <Field
-          label="Where to clone from"
-          value={seeds}
-          hint="did:key:z6Mk…@host:port"
-          onChange={(event) => setSeeds(event.target.value)}
-        />
-      )}
+      <Field label="Name" value={name} hint="The folder's name where nothing is said." onChange={setName} />
+      {source.startsWith("rad:") && <Field label="Where to clone from" value={seeds} hint="did:key:z6Mk…@host:port" onChange={setSeeds} />}
       <label>
         <input type="checkbox" checked={isPublic} onChange={(event) => setPublic(event.target.checked)} /> Everybody may read it
       </label>

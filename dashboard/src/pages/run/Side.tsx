@@ -1,14 +1,18 @@
 // Beside the log: the plan, what was used, the checks, and where it runs.
 import { CircleCheck, CircleDot, Circle as Empty } from "lucide-react";
+import type { ReactNode } from "react";
 import { useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Section } from "../../ui/Page";
-import { bytes, count, ended, plural, span } from "../../ui/words";
+import { Ago } from "../../ui/Time";
+import { withNames } from "../../ui/Who";
+import { bytes, count, ended, plural, shortDid, span } from "../../ui/words";
 import { Kept, Undelivered } from "./Left";
 import css from "./Run.module.css";
 import type { ShownRun } from "./RunPage";
 import type { Transcript } from "./transcript";
 import type { Followed } from "./useTranscript";
+import { refusal, whyThere } from "./where";
 
 export function Side({ run, followed: { transcript } }: { run: ShownRun; followed: Followed }) {
   return (
@@ -84,22 +88,27 @@ function Usage({ run: { usage, budget }, transcript: { context, tools } }: { run
 
 function Where({ run, transcript: { engine, sandbox } }: { run: ShownRun; transcript: Transcript }) {
   const { data: org } = useRead("org.show", {});
-  const name = (did: string | null | undefined) => org?.devices.find((d) => d.did === did)?.name ?? did?.slice(8, 20);
+  const name = (did: string) =>
+    `${org?.devices.find((d) => d.did === did)?.name ?? shortDid(did)}${did === org?.device ? " (this one)" : ""}`;
+  const said = refusal(run.reason);
   return (
     <Section title="Where">
       {run.device ? (
-        <Fact name="Device" value={`${name(run.device)}${run.device === org?.device ? " (this one)" : ""}`} />
+        <Fact name="Device" value={name(run.device)} />
       ) : (
-        <span className="muted">No device took it{ended(run.state) ? "." : ` yet. ${run.why ?? ""}`}</span>
+        <span className="muted">No device took it{ended(run.state) ? "." : " yet."}</span>
       )}
-      {run.device && (
-        <Fact
-          name="Why there"
-          value={run.requester === run.device ? "asked for there, and it had room" : "it had room and what was asked"}
-        />
+      {run.on && <Fact name="Asked for on" value={name(run.on)} />}
+      {run.device && <Fact name="Why there" value={whyThere(run)} />}
+      {said && !run.device && (
+        <p className={css.said}>
+          <span className="muted">{run.on ? `Why not on ${name(run.on)}` : "Why no device took it"}:</span>{" "}
+          {withNames(said, (did) => ({ name: name(did), member: false, bot: false }))}
+        </p>
       )}
+      {run.told && <Fact name={`Told by ${name(run.told.device)}`} value={<Ago at={run.told.heard_at} />} />}
       {run.reserved && <Fact name="Kept free for it" value={roomOf(run.reserved)} />}
-      {run.requester !== run.device && <Fact name="Asked for by" value={name(run.requester) ?? ""} />}
+      {run.requester !== run.device && <Fact name="Asked for by" value={name(run.requester)} />}
       {run.agent && <Fact name="Agent" value={run.agent} />}
       {engine && <Fact name="Engine" value={`${engine.name}${engine.replay ? " (replay)" : ""}`} />}
       {sandbox && <Fact name="Limits" value={sandbox.limits} />}
@@ -112,7 +121,7 @@ const roomOf = ({ cpu_milli, memory_bytes, disk_bytes, gpus }: NonNullable<Shown
     .filter(Boolean)
     .join(", ");
 
-export function Fact({ name, value }: { name: string; value: string }) {
+function Fact({ name, value }: { name: string; value: ReactNode }) {
   return (
     <span className={css.fact}>
       <span className="muted">{name}</span>

@@ -31,6 +31,7 @@ export function Steer({ run }: { run: ShownRun }) {
   return (
     <>
       {run.state === "working" &&
+        run.reason?.code !== "halted" &&
         (run.paused ? (
           <Button busy={resume.isPending} onClick={() => resume.mutate(which)}>
             <Play size={14} aria-hidden /> Resume

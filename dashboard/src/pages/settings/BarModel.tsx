@@ -3,8 +3,8 @@ import { useState } from "react";
 import type { Output, Schemas } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Button } from "../../ui/Button";
-import { Ask, Dialog } from "../../ui/Dialog";
-import { Choice, Field, Form } from "../../ui/Form";
+import { Ask } from "../../ui/Dialog";
+import { Choice, Field, Form, Opens } from "../../ui/Form";
 import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
@@ -23,8 +23,7 @@ export function BarModel() {
   const settings = useRead("command.settings", {});
   const may = useMay("command.model");
   const set = useAct("command.model");
-  const [open, setOpen] = useState<"set" | "remove">();
-  const close = () => setOpen(undefined);
+  const [removes, setRemoves] = useState(false);
   return (
     <Section title="Command bar">
       <Loaded query={settings} rows={1}>
@@ -36,20 +35,17 @@ export function BarModel() {
                 <span>
                   {shown.model && (
                     <>
-                      <Button tone="danger" busy={set.isPending} onClick={() => setOpen("remove")}>
+                      <Button tone="danger" busy={set.isPending} onClick={() => setRemoves(true)}>
                         Take the model away
                       </Button>{" "}
                     </>
                   )}
-                  <Button onClick={() => setOpen("set")}>{shown.model ? "Change the model" : "Set a model"}</Button>
+                  <Opens name={shown.model ? "Change the model" : "Set a model"} title="The command bar’s model">
+                    {(close) => <Model shown={shown} onClose={close} />}
+                  </Opens>
                 </span>
               )}
             </p>
-            {open === "set" && (
-              <Dialog title="The command bar’s model" open onClose={close}>
-                <Model shown={shown} onClose={close} />
-              </Dialog>
-            )}
           </div>
         )}
       </Loaded>
@@ -57,8 +53,8 @@ export function BarModel() {
         title="Take the model away?"
         text="The command bar then understands the forms of its grammar only: “help” lists them."
         deed="Take it away"
-        open={open === "remove"}
-        onClose={close}
+        open={removes}
+        onClose={() => setRemoves(false)}
         onYes={() => set.mutate({ model: null })}
       />
     </Section>
@@ -87,7 +83,7 @@ function Model({ shown: { model, budget }, onClose }: { shown: Shown; onClose: (
   const send = useAct("command.model", { done: onClose });
   const field = (name: Exclude<keyof typeof draft, "api">) => ({
     value: draft[name],
-    onChange: (event: { target: { value: string } }) => setDraft((before) => ({ ...before, [name]: event.target.value })),
+    onChange: (text: string) => setDraft((before) => ({ ...before, [name]: text })),
   });
   const { name, base_url, api, credential } = draft;
   const number = (text: string) => (text.trim() === "" ? 0 : Number(text));

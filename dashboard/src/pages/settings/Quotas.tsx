@@ -91,15 +91,15 @@ function Limit({ row, onClose }: { row: Row; onClose: () => void }) {
         value={period}
         onChange={setPeriod}
       />
-      <Field label="Tokens" inputMode="numeric" value={tokens} onChange={(event) => setTokens(event.target.value)} />
-      <Field label="Calls" inputMode="numeric" value={calls} onChange={(event) => setCalls(event.target.value)} />
+      <Field label="Tokens" inputMode="numeric" value={tokens} onChange={setTokens} />
+      <Field label="Calls" inputMode="numeric" value={calls} onChange={setCalls} />
       <Field
         label="Money"
         inputMode="decimal"
         placeholder="25.00"
         value={money}
         hint="With it, models of which nobody knows the price are refused."
-        onChange={(event) => setMoney(event.target.value)}
+        onChange={setMoney}
       />
     </Form>
   );

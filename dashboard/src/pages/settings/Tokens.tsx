@@ -3,8 +3,8 @@ import { useState } from "react";
 import type { Output, Schemas } from "../../api/call";
 import { useAct, useRead } from "../../api/query";
 import { Button } from "../../ui/Button";
-import { Ask, Dialog } from "../../ui/Dialog";
-import { Choice, Field, Form } from "../../ui/Form";
+import { Ask } from "../../ui/Dialog";
+import { Choice, Field, Form, Opens } from "../../ui/Form";
 import { Section } from "../../ui/Page";
 import { Empty, Loaded } from "../../ui/State";
 import { Table } from "../../ui/Table";
@@ -17,26 +17,25 @@ type Token = Output<"token.list">[number];
 export function Tokens() {
   const tokens = useRead("token.list", {});
   const revoke = useAct("token.revoke");
-  const [open, setOpen] = useState<"make" | Token>();
-  const close = () => setOpen(undefined);
+  const [gone, setGone] = useState<Token>();
+  const make = (
+    <Opens name="Make a token" title="Make a token">
+      {(close) => <Make onClose={close} />}
+    </Opens>
+  );
   return (
-    <Section title="Tokens for scripts" note={<Button onClick={() => setOpen("make")}>Make a token</Button>}>
+    <Section title="Tokens for scripts" note={make}>
       <Loaded query={tokens} rows={2}>
-        {(list) => <List tokens={list} revoke={setOpen} />}
+        {(list) => <List tokens={list} revoke={setGone} />}
       </Loaded>
-      {open === "make" && (
-        <Dialog title="Make a token" open onClose={close}>
-          <Make onClose={close} />
-        </Dialog>
-      )}
-      {typeof open === "object" && (
+      {gone && (
         <Ask
-          title={`Revoke ${open.label || open.id}?`}
+          title={`Revoke ${gone.label || gone.id}?`}
           text="It counts no more at once. Scripts that use it are refused."
           deed="Revoke it"
           open
-          onClose={close}
-          onYes={() => revoke.mutate({ id: open.id })}
+          onClose={() => setGone(undefined)}
+          onYes={() => revoke.mutate({ id: gone.id })}
         />
       )}
     </Section>
@@ -89,7 +88,7 @@ function Make({ onClose }: { onClose: () => void }) {
       onSend={() => create.mutate({ role, label: label.trim(), days: days ? Number(days) : null })}
       onClose={onClose}
     >
-      <Field label="What it is for" value={label} onChange={(event) => setLabel(event.target.value)} />
+      <Field label="What it is for" value={label} onChange={setLabel} />
       <Choice label="Role" options={roles} value={role} onChange={setRole} />
       <Field
         label="Days until it counts no more"
@@ -97,7 +96,7 @@ function Make({ onClose }: { onClose: () => void }) {
         pattern="[0-9]*"
         value={days}
         hint="Until it is revoked where nothing is said."
-        onChange={(event) => setDays(event.target.value)}
+        onChange={setDays}
       />
     </Form>
   );

@@ -3,8 +3,7 @@ import { useState } from "react";
 import { useAct, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
-import { Dialog } from "../../ui/Dialog";
-import { Field, Form } from "../../ui/Form";
+import { Field, Form, Opens } from "../../ui/Form";
 import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import { Ago } from "../../ui/Time";
@@ -16,7 +15,6 @@ export function Webhook() {
   const again = () => void hook.refetch();
   const set = useAct("webhook.set", { done: again });
   const test = useAct("webhook.test", { done: again });
-  const [open, setOpen] = useState(false);
   return (
     <Section title="Webhook">
       <Loaded query={hook} rows={1}>
@@ -37,7 +35,16 @@ export function Webhook() {
                     </Button>{" "}
                   </>
                 )}
-                <Button onClick={() => setOpen(true)}>{host ? "Change the webhook" : "Set a webhook"}</Button>
+                <Opens name={host ? "Change the webhook" : "Set a webhook"} title="Webhook">
+                  {(close) => (
+                    <Address
+                      onClose={() => {
+                        close();
+                        again();
+                      }}
+                    />
+                  )}
+                </Opens>
               </span>
             </p>
             {last && (
@@ -49,16 +56,6 @@ export function Webhook() {
           </div>
         )}
       </Loaded>
-      {open && (
-        <Dialog title="Webhook" open onClose={() => setOpen(false)}>
-          <Address
-            onClose={() => {
-              setOpen(false);
-              again();
-            }}
-          />
-        </Dialog>
-      )}
     </Section>
   );
 }
@@ -74,7 +71,7 @@ function Address({ onClose }: { onClose: () => void }) {
         value={url}
         placeholder="https://chat.example.org/hooks/…"
         hint="Kept encrypted: whoever has it can post there. It is not shown again."
-        onChange={(event) => setUrl(event.target.value)}
+        onChange={setUrl}
       />
     </Form>
   );

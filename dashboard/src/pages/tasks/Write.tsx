@@ -2,9 +2,7 @@
 import { Plus } from "lucide-react";
 import { useState } from "react";
 import { useAct, useMay, useRead } from "../../api/query";
-import { Button } from "../../ui/Button";
-import { Dialog } from "../../ui/Dialog";
-import { Choice, Field, Form } from "../../ui/Form";
+import { Choice, Field, Form, Opens } from "../../ui/Form";
 import { notify } from "../../ui/Toasts";
 import type { TaskView } from "./board";
 
@@ -12,25 +10,24 @@ import type { TaskView } from "./board";
 export function Write({ project, feature }: { project: string; feature?: string }) {
   const task = useMay("task.add");
   const begin = useMay("feature.new");
-  const [open, setOpen] = useState<"task" | "feature">();
-  const close = () => setOpen(undefined);
   return (
     <>
-      {begin && <Button onClick={() => setOpen("feature")}>New feature</Button>}
+      {begin && (
+        <Opens name="New feature" title={`New feature of ${project}`}>
+          {(close) => <NewFeature project={project} onClose={close} />}
+        </Opens>
+      )}
       {task && (
-        <Button onClick={() => setOpen("task")}>
-          <Plus size={14} aria-hidden /> Add a task
-        </Button>
-      )}
-      {open === "task" && (
-        <Dialog title={`Add a task to ${project}`} open onClose={close}>
-          <AddTask project={project} feature={feature} onClose={close} />
-        </Dialog>
-      )}
-      {open === "feature" && (
-        <Dialog title={`New feature of ${project}`} open onClose={close}>
-          <NewFeature project={project} onClose={close} />
-        </Dialog>
+        <Opens
+          name={
+            <>
+              <Plus size={14} aria-hidden /> Add a task
+            </>
+          }
+          title={`Add a task to ${project}`}
+        >
+          {(close) => <AddTask project={project} feature={feature} onClose={close} />}
+        </Opens>
       )}
     </>
   );
@@ -57,12 +54,7 @@ function AddTask({ project, feature, onClose }: { project: string; feature?: str
       onClose={onClose}
     >
       <Choice label="Feature" options={features.map(({ id }) => ({ key: id, title: id }))} value={chosen} onChange={setOf} />
-      <Field
-        label="What is to be done"
-        value={title}
-        hint="It is written to the end of the feature’s tasks.md."
-        onChange={(event) => setTitle(event.target.value)}
-      />
+      <Field label="What is to be done" value={title} hint="It is written to the end of the feature’s tasks.md." onChange={setTitle} />
     </Form>
   );
 }
@@ -84,12 +76,12 @@ function NewFeature({ project, onClose }: { project: string; onClose: () => void
       onSend={() => make.mutate({ project, name: name.trim(), description: description.trim() })}
       onClose={onClose}
     >
-      <Field label="Name" value={name} placeholder="user login" onChange={(event) => setName(event.target.value)} />
+      <Field label="Name" value={name} placeholder="user login" onChange={setName} />
       <Field
         label="What it is for"
         value={description}
         hint="Spec-Kit’s own script makes its folder below specs; spec, plan and tasks are written there."
-        onChange={(event) => setDescription(event.target.value)}
+        onChange={setDescription}
       />
     </Form>
   );
@@ -98,17 +90,11 @@ function NewFeature({ project, onClose }: { project: string; onClose: () => void
 /** Changes what one task says. */
 export function EditTask({ at, title }: { at: TaskView["at"]; title: string }) {
   const may = useMay("task.edit");
-  const [open, setOpen] = useState(false);
   if (!may) return null;
   return (
-    <>
-      <Button onClick={() => setOpen(true)}>Change its words</Button>
-      {open && (
-        <Dialog title={`What ${at.task} says`} open onClose={() => setOpen(false)}>
-          <Words at={at} title={title} onClose={() => setOpen(false)} />
-        </Dialog>
-      )}
-    </>
+    <Opens name="Change its words" title={`What ${at.task} says`}>
+      {(close) => <Words at={at} title={title} onClose={close} />}
+    </Opens>
   );
 }
 
@@ -128,7 +114,7 @@ function Words({ at: { project, feature, task }, title, onClose }: { at: TaskVie
       onSend={() => edit.mutate({ project, feature, task, title: text.trim() })}
       onClose={onClose}
     >
-      <Field label="What is to be done" value={text} onChange={(event) => setText(event.target.value)} />
+      <Field label="What is to be done" value={text} onChange={setText} />
     </Form>
   );
 }

@@ -1,8 +1,8 @@
 // What this machine lends, and how much of it is taken.
-import type { Output } from "../../api/call";
-import ui from "../../ui/ui.module.css";
-import { bytes, plural } from "../../ui/words";
-import css from "./Home.module.css";
+import type { Output } from "../api/call";
+import css from "./Capacity.module.css";
+import ui from "./ui.module.css";
+import { bytes, plural } from "./words";
 
 export function Capacity({ device: { capacity } }: { device: Output<"device.capacity">[number] }) {
   const { total, free } = capacity;

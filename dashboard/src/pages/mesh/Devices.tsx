@@ -1,0 +1,143 @@
+// The devices in a list: whose each is, whether it answers, what it is, what runs there; halting it, taking it out of the org.
+import { Link } from "@tanstack/react-router";
+import { Trash2 } from "lucide-react";
+import { useState } from "react";
+import type { Output } from "../../api/call";
+import { useAct, useMay, useRead } from "../../api/query";
+import { Badge } from "../../ui/Badge";
+import { IconButton } from "../../ui/Button";
+import { Ask } from "../../ui/Dialog";
+import { useHalt } from "../../ui/stop/Halt";
+import { Table } from "../../ui/Table";
+import { Ago } from "../../ui/Time";
+import { bytes, plural, shortDid } from "../../ui/words";
+import { type Device, goingOn, reachWord } from "./devices";
+import css from "./Mesh.module.css";
+
+type Pod = Output<"device.pods">[number];
+type Room = Output<"device.capacity">[number]["capacity"];
+
+/** So many runs of a device are named in its line. */
+const NAMED_MAX = 4;
+
+export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
+  const { data: org } = useRead("org.show", {});
+  const { data: rooms = [] } = useRead("device.capacity", {});
+  const { data: runs = [] } = useRead("run.list", {});
+  const may = useMay("device.remove");
+  const remove = useAct("device.remove");
+  const halt = useHalt();
+  const [gone, setGone] = useState<string>();
+  const promised = new Map(org?.devices.map(({ did, tags }) => [did, tags ?? {}]));
+  const roomOf = new Map(rooms.map(({ device, capacity }) => [device, capacity]));
+  const scopeOf = ({ name, did }: Device) => ({ what: "device", name, device: did }) as const;
+  return (
+    <>
+      <Table
+        label="Devices"
+        rows={devices}
+        keyOf={({ did }) => did}
+        columns={[
+          {
+            title: "Device",
+            cell: (device) => (
+              <span className={css.two}>
+                <b>{device.name}</b>
+                <code title={device.did}>{shortDid(device.did)}</code>
+                {halt.badge(scopeOf(device))}
+              </span>
+            ),
+          },
+          { title: "Owner", cell: ({ owner }) => owner },
+          { title: "Reached", cell: (device) => <Reached device={device} /> },
+          { title: "Addresses", cell: ({ addresses }) => addresses.map((one) => <code key={one}>{one}</code>) },
+          { title: "Tags", cell: ({ did }) => <Tags promised={promised.get(did) ?? {}} own={roomOf.get(did)?.tags ?? {}} /> },
+          { title: "Free", cell: ({ did }) => <Free room={roomOf.get(did)} /> },
+          { title: "Runs", cell: (device) => <Runs all={goingOn(device, pods, runs)} none={device.here ? "none" : "none known here"} /> },
+          {
+            title: "Change",
+            end: true,
+            cell: (device) => (
+              <>
+                {halt.icon(scopeOf(device))}
+                {may && !device.here && (
+                  <IconButton label={`Remove ${device.name}`} onClick={() => setGone(device.name)}>
+                    <Trash2 size={14} aria-hidden />
+                  </IconButton>
+                )}
+              </>
+            ),
+          },
+        ]}
+      />
+      {gone && (
+        <Ask
+          title={`Remove ${gone}?`}
+          text="It may read and do nothing of the org any more. To come back it needs a new ticket and new keys. If its keys were stolen, use “meshwork org remove --device --lost”."
+          deed={`Remove ${gone}`}
+          open
+          onClose={() => setGone(undefined)}
+          onYes={() => remove.mutate({ name: gone })}
+        />
+      )}
+    </>
+  );
+}
+
+function Reached({ device }: { device: Device }) {
+  return (
+    <span className={css.two}>
+      <Badge word={reachWord(device)} />
+      {!device.here && (
+        <span className="muted">
+          {device.heard_at ? (
+            <>
+              heard <Ago at={device.heard_at} />
+            </>
+          ) : (
+            "not heard since Meshwork started here"
+          )}
+        </span>
+      )}
+      {device.problem && <span className="muted">{device.problem}</span>}
+    </span>
+  );
+}
+
+/** The org's promises; and what a device says of itself, which promises nothing. */
+function Tags({ promised, own }: { promised: Record<string, string>; own: Record<string, string> }) {
+  const tags = (all: Record<string, string>) => Object.entries(all).map(([name, value]) => <code key={name}>{`${name}:${value}`}</code>);
+  return (
+    <>
+      {tags(promised)}
+      {Object.keys(own).length > 0 && <span className="muted">by its own word {tags(own)}</span>}
+    </>
+  );
+}
+
+function Free({ room }: { room?: Room }) {
+  if (!room) return <span className="muted">not known here</span>;
+  const { free, slots, slots_free } = room;
+  const facts = [
+    `${slots_free} of ${plural(slots, "run")}`,
+    plural(free.cpu_milli / 1_000, "core"),
+    `${bytes(free.memory_bytes)} memory`,
+    `${bytes(free.disk_bytes)} disk`,
+    free.gpus > 0 && plural(free.gpus, "GPU"),
+  ];
+  return <span className="number">{facts.filter(Boolean).join(", ")}</span>;
+}
+
+function Runs({ all, none }: { all: ReturnType<typeof goingOn>; none: string }) {
+  if (all.length === 0) return <span className="muted">{none}</span>;
+  return (
+    <span className={css.two}>
+      {all.slice(0, NAMED_MAX).map(({ run, name }) => (
+        <Link key={run} to="/runs/$run" params={{ run }} className="link">
+          {name}
+        </Link>
+      ))}
+      {all.length > NAMED_MAX && <span className="muted">and {all.length - NAMED_MAX} more</span>}
+    </span>
+  );
+}

@@ -1,0 +1,22 @@
+// Where a run is and why there, or why not, as far as the program says. Pure.
+import type { Schemas } from "../../api/call";
+
+type Run = Pick<Schemas["Run"], "device" | "on" | "requester">;
+
+/** What decided about the device that has it. */
+export function whyThere({ device, on, requester }: Run): string {
+  if (on && on === device) return "it was named, and took it";
+  return requester === device ? "nobody named a device: it stays where it was asked for" : "it took it";
+}
+
+/** What the devices said that did not take it, in their words. */
+export function refusal(reason: Schemas["Run"]["reason"]): string | undefined {
+  switch (reason?.code) {
+    case "waits_for_room":
+    case "waits_for_device":
+    case "refused":
+      return reason.message;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,81 @@
+import { QueryClientProvider } from "@tanstack/react-query";
+import { cleanup, render, screen, waitFor } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { makeClient } from "../../api/query";
+import { useHalt } from "./Halt";
+import type { Stop } from "./stop";
+
+const agent = { what: "agent", name: "builder" } as const;
+const inForce: Stop = {
+  order: { version: 1, id: "01M8", org: "crew", scope: agent, why: "It burns.", at: 1, lifts: false },
+  by: "did:key:z6MkAda",
+  envelope: "e",
+};
+
+const sent: [path: string, body: unknown][] = [];
+let stops: Stop[];
+let permissions: string[];
+
+beforeEach(() => {
+  sent.length = 0;
+  stops = [];
+  permissions = ["view", "manage_org"];
+  vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
+    if (init.method === "POST") sent.push([url, JSON.parse(String(init.body))]);
+    return Response.json(url.endsWith("session/show") ? { permissions } : url.endsWith("stop/list") ? stops : {});
+  });
+});
+
+afterEach(() => {
+  cleanup();
+  vi.unstubAllGlobals();
+});
+
+function Row() {
+  const halt = useHalt();
+  return (
+    <div>
+      builder {halt.badge(agent)} {halt.icon(agent)} {halt.button({ what: "org" })}
+    </div>
+  );
+}
+
+const user = userEvent.setup();
+const show = () =>
+  render(
+    <QueryClientProvider client={makeClient()}>
+      <Row />
+    </QueryClientProvider>,
+  );
+
+test("halting says what will happen and asks why", async () => {
+  show();
+  await user.click(await screen.findByRole("button", { name: "Halt the agent builder" }));
+  expect(screen.getByRole("dialog", { name: "Halt the agent builder?" }).textContent).toContain("Every run of builder is frozen");
+  const halt = screen.getByRole("button", { name: "Halt" });
+  expect(halt).toHaveProperty("disabled", true);
+  await user.type(screen.getByRole("textbox", { name: "Why" }), " It burns. ");
+  await user.click(halt);
+  await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+  expect(sent).toEqual([["/api/v1/stop/order", { agent: "builder", member: null, device: null, org: false, why: "It burns." }]]);
+});
+
+test("what is halted says so, and is lifted after a yes", async () => {
+  stops = [inForce];
+  show();
+  expect(await screen.findByText("Halted")).toBeTruthy();
+  await user.click(screen.getByRole("button", { name: "Lift the stop order for the agent builder" }));
+  expect(screen.getByRole("dialog").textContent).toContain("It burns.");
+  expect(sent).toEqual([]);
+  await user.click(screen.getByRole("button", { name: "Lift it" }));
+  await waitFor(() => expect(sent).toEqual([["/api/v1/stop/lift", { id: "01M8" }]]));
+});
+
+test("who may not is shown that it is halted, and no control", async () => {
+  permissions = ["view"];
+  stops = [inForce];
+  show();
+  expect(await screen.findByText("Halted")).toBeTruthy();
+  expect(screen.queryByRole("button")).toBeNull();
+});

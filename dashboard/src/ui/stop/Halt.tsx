@@ -1,0 +1,91 @@
+// Halting an agent, a member, a device or the whole org, from wherever it is shown; and lifting that again.
+import { OctagonPause, Play } from "lucide-react";
+import { useState } from "react";
+import { useAct, useMay, useRead } from "../../api/query";
+import { Badge } from "../Badge";
+import { Button, IconButton } from "../Button";
+import { Dialog } from "../Dialog";
+import { Area, Form } from "../Form";
+import { notify } from "../Toasts";
+import { Lift } from "./Lift";
+import { effectOf, halting, orderOf, type Scope, type Stop, whatOf } from "./stop";
+
+/** As `WHY_BYTES_MAX` of the program. */
+const WHY_MAX = 400;
+
+/** How rows show that their thing is halted, and the icon that halts it or lifts that; one look at the orders for all rows. */
+export function useHalt() {
+  const { data: stops } = useRead("stop.list", {});
+  const order = useMay("stop.order");
+  const lift = useMay("stop.lift");
+  const stopOf = (scope: Scope) => stops && halting(stops, scope);
+  return {
+    badge: (scope: Scope) => {
+      const stop = stopOf(scope);
+      return (
+        stop && (
+          <span title={stop.order.why}>
+            <Badge word={{ text: "Halted", tone: "warn" }} />
+          </span>
+        )
+      );
+    },
+    icon: (scope: Scope) => {
+      const stop = stopOf(scope);
+      return stops && (stop ? lift : order) && <HaltIcon key={stop?.order.id ?? "halt"} scope={scope} stop={stop} />;
+    },
+    button: (scope: Scope) => stops && !stopOf(scope) && order && <HaltButton scope={scope} />,
+  };
+}
+
+function HaltIcon({ scope, stop }: { scope: Scope; stop?: Stop }) {
+  const [open, setOpen] = useState(false);
+  const close = () => setOpen(false);
+  const Icon = stop ? Play : OctagonPause;
+  return (
+    <>
+      <IconButton label={stop ? `Lift the stop order for ${whatOf(scope)}` : `Halt ${whatOf(scope)}`} onClick={() => setOpen(true)}>
+        <Icon size={14} aria-hidden />
+      </IconButton>
+      {open && (stop ? <Lift stop={stop} onClose={close} /> : <Why scope={scope} onClose={close} />)}
+    </>
+  );
+}
+
+function HaltButton({ scope }: { scope: Scope }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <>
+      <Button tone="danger" onClick={() => setOpen(true)}>
+        <OctagonPause size={14} aria-hidden /> Halt {whatOf(scope)}
+      </Button>
+      {open && <Why scope={scope} onClose={() => setOpen(false)} />}
+    </>
+  );
+}
+
+function Why({ scope, onClose }: { scope: Scope; onClose: () => void }) {
+  const [why, setWhy] = useState("");
+  const what = whatOf(scope);
+  const order = useAct("stop.order", {
+    done: () => {
+      notify({ tone: "good", title: `Halted: ${what}.` });
+      onClose();
+    },
+  });
+  return (
+    <Dialog title={`Halt ${what}?`} open onClose={onClose}>
+      <Form
+        deed="Halt"
+        tone="danger"
+        busy={order.isPending}
+        disabled={why.trim() === ""}
+        onSend={() => order.mutate(orderOf(scope, why.trim()))}
+        onClose={onClose}
+      >
+        <p className="muted">{effectOf(scope)}</p>
+        <Area label="Why" rows={2} maxLength={WHY_MAX} value={why} hint="Everybody who waits is shown it." onChange={setWhy} />
+      </Form>
+    </Dialog>
+  );
+}
