@@ -5424,7 +5424,13 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": Record<string, never>;
+                "application/json": {
+                    /**
+                     * @description Give up joining an org, and stay in this one.
+                     * @default false
+                     */
+                    joining?: boolean;
+                };
             };
         };
         responses: {
