@@ -130,7 +130,11 @@ fn a_merge_by_hand_with_the_stock_rad_moves_nothing_in_a_gated_project() {
         let done = stock.command(&work, "rad").args(hand_over).args(["--threshold", "1", "--no-confirm"]).output().unwrap();
         done.status.success()
     });
-    until(&events, "the gate is in force", || device.forge.delegates(&rid).unwrap() == [device.forge.device()]);
+    until(&events, "the gate is in force", || {
+        // As devices do now and then: an announcement may be lost.
+        let _ = node.fetch(&rid, &by);
+        device.forge.delegates(&rid).unwrap() == [device.forge.device()]
+    });
     assert_eq!(device.forge.head(&rid).unwrap(), head);
 
     let made = device.run(&rid, &RunKey::new(), "Say two", &head, None, |dir| put(dir, "a.txt", "two\n"));
@@ -139,7 +143,10 @@ fn a_merge_by_hand_with_the_stock_rad_moves_nothing_in_a_gated_project() {
     stock.until("the patch is at the stock node", seen);
     let before = device.forge.signed_refs(&rid, &by).unwrap();
     stock.merge(&work, patch);
-    until(&events, "what was merged by hand comes", || device.forge.signed_refs(&rid, &by).unwrap() != before);
+    until(&events, "what was merged by hand comes", || {
+        let _ = node.fetch(&rid, &by);
+        device.forge.signed_refs(&rid, &by).unwrap() != before
+    });
     let canonical = |stock: &Stock| stock.git(&work, &["ls-remote", "rad", "refs/heads/main"]).split('\t').next().map(str::to_owned);
     assert_eq!((device.forge.head(&rid).unwrap(), canonical(&stock)), (head.clone(), Some(head.to_string())), "it moved nothing");
     let open = device.forge.patch(&rid, &name("theirs"), &made.published.patch).unwrap();
