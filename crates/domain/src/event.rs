@@ -142,6 +142,16 @@ pub enum Body {
         /// Its public id.
         id: String,
     },
+    /// A browser signed in.
+    BrowserSignedIn {
+        /// The public id of its session.
+        id: String,
+    },
+    /// A browser was signed out.
+    BrowserSignedOut {
+        /// The public id of its session.
+        id: String,
+    },
     /// A task was claimed by the actor's device for a run; a run was queued.
     RunQueued {
         /// The run.

@@ -4,6 +4,7 @@ use crate::{
     Forge,
     convert::{self, Told},
     limits,
+    merge::{Resolve, merge_trees},
     repository::tree_of,
 };
 use domain::{Oid, Problem, Rid};
@@ -46,24 +47,22 @@ impl Forge {
     /// The difference of two commits as a unified diff. What is longer than its limit ends with a line that says so.
     pub fn diff(&self, rid: &Rid, from: &Oid, to: &Oid) -> Result<String, Problem> {
         let repo = self.repository(rid)?;
-        let diff = between(&repo.backend, from, to)?;
-        let (mut text, mut full) = (Vec::new(), false);
-        let printed = diff.print(DiffFormat::Patch, |_, _, line| {
-            if matches!(line.origin(), '+' | '-' | ' ') {
-                text.push(line.origin() as u8);
-            }
-            text.extend_from_slice(line.content());
-            full = text.len() > limits::DIFF_BYTES_MAX;
-            !full
-        });
-        if full {
-            text.truncate(limits::DIFF_BYTES_MAX);
-            let shown = format!("\n[cut here: the diff is longer than {} MiB]\n", limits::DIFF_BYTES_MAX >> 20);
-            text.extend_from_slice(shown.as_bytes());
-        } else {
-            printed.told("The diff could not be made.")?;
+        print(&between(&repo.backend, from, to)?)
+    }
+
+    /// The difference of two works, each a commit and the commit that it began from, as if the first had begun where the second
+    /// did. None where the first conflicts there.
+    pub fn diff_rebased(&self, rid: &Rid, from: (&Oid, &Oid), to: (&Oid, &Oid), resolve: &Resolve<'_>) -> Result<Option<String>, Problem> {
+        let what = "The diff could not be made.";
+        let repo = self.repository(rid)?;
+        let git = &repo.backend;
+        // What is merged for a look is kept in memory alone.
+        git.odb().and_then(|odb| odb.add_new_mempack_backend(i32::MAX).map(drop)).told(what)?;
+        let tree = |oid: &Oid| tree_of(git, convert::git_oid(oid.as_str())?);
+        match merge_trees(git, &[tree(from.0)?, tree(to.0)?, tree(from.1)?], resolve)? {
+            Ok(laid) => print(&trees(git, &git.find_tree(laid).told(what)?, &tree(to.1)?)?).map(Some),
+            Err(_) => Ok(None),
         }
-        Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
     /// The files that differ between two commits.
@@ -81,13 +80,38 @@ impl Forge {
     }
 }
 
+/// As a unified diff. What is longer than its limit ends with a line that says so.
+fn print(diff: &Diff<'_>) -> Result<String, Problem> {
+    let (mut text, mut full) = (Vec::new(), false);
+    let printed = diff.print(DiffFormat::Patch, |_, _, line| {
+        if matches!(line.origin(), '+' | '-' | ' ') {
+            text.push(line.origin() as u8);
+        }
+        text.extend_from_slice(line.content());
+        full = text.len() > limits::DIFF_BYTES_MAX;
+        !full
+    });
+    if full {
+        text.truncate(limits::DIFF_BYTES_MAX);
+        let shown = format!("\n[cut here: the diff is longer than {} MiB]\n", limits::DIFF_BYTES_MAX >> 20);
+        text.extend_from_slice(shown.as_bytes());
+    } else {
+        printed.told("The diff could not be made.")?;
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
 fn between<'r>(git: &'r git2::Repository, from: &Oid, to: &Oid) -> Result<Diff<'r>, Problem> {
-    let what = "The diff could not be made.";
     let from = tree_of(git, convert::git_oid(from.as_str())?)?;
     let to = tree_of(git, convert::git_oid(to.as_str())?)?;
+    trees(git, &from, &to)
+}
+
+fn trees<'r>(git: &'r git2::Repository, from: &git2::Tree<'r>, to: &git2::Tree<'r>) -> Result<Diff<'r>, Problem> {
+    let what = "The diff could not be made.";
     let mut options = DiffOptions::new();
     options.max_size(i64::try_from(limits::DIFF_BYTES_MAX).unwrap_or(i64::MAX));
-    let mut diff = git.diff_tree_to_tree(Some(&from), Some(&to), Some(&mut options)).told(what)?;
+    let mut diff = git.diff_tree_to_tree(Some(from), Some(to), Some(&mut options)).told(what)?;
     diff.find_similar(Some(DiffFindOptions::new().renames(true).rename_limit(500))).told(what)?;
     Ok(diff)
 }

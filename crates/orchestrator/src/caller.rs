@@ -15,6 +15,8 @@ pub struct Caller {
     pub role: Role,
     /// By which door it came in; recorded too.
     pub via: Via,
+    /// The public id of its browser's session, where a browser asks.
+    pub browser: Option<String>,
 }
 
 impl Caller {

@@ -7,6 +7,7 @@
 pub mod actions;
 pub mod admission;
 mod below;
+mod browser;
 pub mod caller;
 pub mod clock;
 mod cloning;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+/// How long a browser stays signed in, in milliseconds: 30 days.
+pub const BROWSER_SESSION_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 /// How often reconcilers look by themselves, beside being woken.
 pub const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 /// How often every patch is compared with the journal, beside the node's news.

@@ -2,7 +2,7 @@
 //! branch. A conflict starts a run that does the work anew on the present branch.
 
 use crate::{
-    actions::task::queue,
+    actions::{patch::revision::newest, task::queue},
     dispatch,
     lifecycle::{drop_merged, reconcile::tell},
     merging::Change,
@@ -50,19 +50,20 @@ pub enum Outcome {
     },
 }
 
-/// Merges a patch, if its gate is open.
+/// Merges a patch, if its gate is open; where a revision is expected, only while that is the latest.
 ///
 /// # Errors
 /// When something is missing, with what to do about it.
-pub async fn merge(org: &Arc<Org>, actor: &Actor, project: &Project, patch: &Patch) -> Result<Outcome, Problem> {
+pub async fn merge(org: &Arc<Org>, actor: &Actor, project: &Project, patch: &Patch, expected: Option<&str>) -> Result<Outcome, Problem> {
     let _one_at_a_time = org.merging.turn(&project.name, Change::Merge(patch.id.clone())).await;
-    let (named, id) = (project.clone(), patch.id.clone());
+    let (named, id, expected) = (project.clone(), patch.id.clone(), expected.map(str::to_owned));
     let (board, patch, result, made_by, task, approvals) = org
         .blocking(move |org| {
             let board = Board::read(org, &named)?;
             // Read anew: it may have changed while another merge went on.
             let state = org.state()?;
             let patch = org.forge.patch(&named.rid, &named.name, &id)?;
+            newest(&patch, expected.as_deref())?;
             provenance::known_author(org, &state, &patch)?;
             let (task, made_by) = (provenance::task_of(org, &patch)?, provenance::run_of(org, &patch)?);
             let patch = provenance::by_person(&state, patch);

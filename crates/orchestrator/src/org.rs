@@ -74,6 +74,8 @@ pub struct Org {
     pub http: gateway::Client,
     /// The command bar's conversations.
     pub desk: command::Desk,
+    /// Tells open streams that somebody was shut out: they look whether it is them.
+    pub shut_out: watch::Sender<()>,
     /// Wakes the dispatcher.
     pub wake: Notify,
     /// Wakes what keeps the mirrors up to date.
@@ -233,6 +235,7 @@ impl Org {
             driven: Arc::default(),
             http: gateway::Client::new()?,
             desk: command::Desk::default(),
+            shut_out: watch::Sender::new(()),
             wake: Notify::new(),
             mirrors: Notify::new(),
             sandbox_works: sandbox::doctor(&dir.root).iter().all(|f| f.ok || f.what == "disk"),
@@ -314,7 +317,8 @@ impl Org {
         let Some(id) = identity::token::id(token) else { return Ok(None) };
         let Some(record) = self.store.token(id)? else { return Ok(None) };
         record.check(token, clock::now())?;
-        Ok(Some(Caller { member: Some(self.member.clone()), role: record.role, via: Via { door: Door::Http, token: Some(id.to_owned()) } }))
+        let via = Via { door: Door::Http, token: Some(id.to_owned()) };
+        Ok(Some(Caller { member: Some(self.member.clone()), role: record.role, via, browser: None }))
     }
 
     /// What the org repository says.

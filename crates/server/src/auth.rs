@@ -5,10 +5,10 @@
 //! a browser that is signed in. Where each org has a process of its own, it answers to `<org>.localhost` only, or to the
 //! machine's own names with the header `Meshwork-Org`, which no other page can send: sessions and tokens are of one org.
 
-use crate::limits;
+use crate::{agent, limits};
 use domain::{
     Kind, OrgName, Problem,
-    actor::{Door, Via},
+    actor::{Actor, Door, Via},
     role::Role,
 };
 use http::{HeaderMap, Method, header};
@@ -41,7 +41,8 @@ struct Hashed([u8; 32]);
 #[derive(Debug, Default)]
 struct State {
     links: HashMap<[u8; 32], Instant>,
-    sessions: HashMap<[u8; 32], Instant>,
+    /// Browsers that signed in before there was an org to keep them; a restart forgets these.
+    orgless: HashMap<[u8; 32], Instant>,
 }
 
 /// What a one-time link turns into.
@@ -88,26 +89,40 @@ impl Gate {
     ///
     /// # Errors
     /// When it is unknown, used, or too old.
-    pub(crate) fn sign_in(&self, code: &str) -> Result<SignIn, Problem> {
-        let session = secret()?;
-        let mut state = self.state();
-        let made = state.links.remove(&hash(code)).filter(|made| made.elapsed() < limits::LINK_VALID);
+    pub(crate) async fn sign_in(&self, code: &str, headers: &HeaderMap) -> Result<SignIn, Problem> {
+        let made = self.state().links.remove(&hash(code)).filter(|made| made.elapsed() < limits::LINK_VALID);
         made.ok_or_else(|| {
             Problem::new(Kind::Unauthenticated, "This link was used before, or is too old.").next("Make a new one: meshwork open.")
         })?;
-        state.sessions.retain(|_, since| since.elapsed() < limits::SESSION_VALID);
-        if state.sessions.len() >= limits::SESSIONS_MAX {
-            return Err(Problem::new(Kind::Limit, "Too many browsers are signed in.").next("Sign one out, or restart meshwork up."));
+        let session = match self.machine.org() {
+            Ok(org) => org.sign_in(&agent::named(headers)).await?.expose().to_owned(),
+            Err(_) => self.sign_in_orgless()?,
+        };
+        let seconds = orchestrator::limits::BROWSER_SESSION_MS / 1000;
+        Ok(SignIn { cookie: format!("{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}") })
+    }
+
+    fn sign_in_orgless(&self) -> Result<String, Problem> {
+        let session = secret()?;
+        let mut state = self.state();
+        if state.orgless.len() >= limits::ORGLESS_SESSIONS_MAX {
+            state.orgless.clear();
         }
-        state.sessions.insert(hash(&session), Instant::now());
-        let cookie = format!("{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}", limits::SESSION_VALID.as_secs());
-        Ok(SignIn { cookie })
+        state.orgless.insert(hash(&session), Instant::now());
+        Ok(session)
     }
 
     /// Ends the session of a browser.
-    pub(crate) fn sign_out(&self, headers: &HeaderMap) {
-        if let Some(session) = cookie(headers) {
-            self.state().sessions.remove(&hash(session));
+    ///
+    /// # Errors
+    /// When the journal does not take it: the browser then stays signed in.
+    pub(crate) async fn sign_out(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let Some(session) = cookie(headers) else { return Ok(()) };
+        self.state().orgless.remove(&hash(session));
+        let Ok(org) = self.machine.org() else { return Ok(()) };
+        match org.caller_by_cookie(session)? {
+            Some(Caller { member: Some(did), via, browser: Some(id), .. }) => org.sign_out(&Actor { did, via: Some(via) }, vec![id]).await,
+            _ => Ok(()),
         }
     }
 
@@ -172,17 +187,22 @@ impl Gate {
     }
 
     fn by_session(&self, session: &str) -> Result<Caller, Problem> {
-        let known = self.state().sessions.get(&hash(session)).is_some_and(|since| since.elapsed() < limits::SESSION_VALID);
-        if known {
-            Ok(Caller { member: self.member(), role: Role::Owner, via: Via { door: Door::Dashboard, token: None } })
-        } else {
-            Err(stranger())
+        if let Ok(org) = self.machine.org()
+            && let Some(caller) = org.caller_by_cookie(session)?
+        {
+            return Ok(caller);
         }
+        if self.state().orgless.get(&hash(session)).is_some_and(|since| since.elapsed() < limits::ORGLESS_SESSION_VALID) {
+            let via = Via { door: Door::Dashboard, token: None };
+            return Ok(Caller { member: self.member(), role: Role::Owner, via, browser: None });
+        }
+        Err(stranger())
     }
 
     fn by_token(&self, token: &str) -> Result<Caller, Problem> {
         if Hashed(hash(token)) == self.cli {
-            return Ok(Caller { member: self.member(), role: Role::Owner, via: Via { door: Door::Cli, token: None } });
+            let via = Via { door: Door::Cli, token: None };
+            return Ok(Caller { member: self.member(), role: Role::Owner, via, browser: None });
         }
         let org = self.machine.org().map_err(|_| stranger())?;
         org.caller_by_token(token)?.ok_or_else(stranger)

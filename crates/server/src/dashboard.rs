@@ -40,7 +40,7 @@ pub(crate) struct Code {
 
 /// `GET /sign-in?code=…`: a one-time link.
 pub(crate) async fn sign_in(State(doors): State<Doors>, Query(code): Query<Code>, headers: HeaderMap) -> Response {
-    match doors.gate.sign_in(&code.code) {
+    match doors.gate.sign_in(&code.code, &headers).await {
         // Browsers send a strict cookie along a redirect only when no other page began the journey; a page of ours begins anew.
         Ok(sign_in) if elsewhere(&headers) => {
             let onwards = "<h1>Signed in</h1><p><a href=\"/\">Go on</a></p><meta http-equiv=\"refresh\" content=\"0;url=/\">";
@@ -53,8 +53,10 @@ pub(crate) async fn sign_in(State(doors): State<Doors>, Query(code): Query<Code>
 
 /// `POST /sign-out`
 pub(crate) async fn sign_out(State(doors): State<Doors>, headers: HeaderMap) -> Response {
-    doors.gate.sign_out(&headers);
-    ([(header::SET_COOKIE, "meshwork=; Path=/; Max-Age=0")], Redirect::to("/")).into_response()
+    match doors.gate.sign_out(&headers).await {
+        Ok(()) => ([(header::SET_COOKIE, "meshwork=; Path=/; Max-Age=0")], Redirect::to("/")).into_response(),
+        Err(problem) => Refusal(problem).into_response(),
+    }
 }
 
 /// `GET /sign-in.css`

@@ -32,7 +32,7 @@ pub(crate) async fn journal(State(doors): State<Doors>, Query(from): Query<From>
     let org = doors.machine.org()?;
     let head = org.store.head()?;
     let after = resume(&headers).or(from.after).unwrap_or(head.seq.0);
-    let closing = closing(&org);
+    let closing = closing(&org, &doors, headers.clone());
     let watcher = doors.fan.watch(&org, after);
     let texts = futures::stream::unfold((watcher, permit), |(mut watcher, permit)| async move {
         // Now and then an event, which pages see, shows both sides that the line is alive.
@@ -63,7 +63,7 @@ pub(crate) async fn log(
         log.finish();
     }
     let follower = log.follow(resume(&headers).or(from.after).unwrap_or(0));
-    let closing = closing(&org);
+    let closing = closing(&org, &doors, headers);
     let events = futures::stream::unfold((follower, permit), |(mut follower, permit)| async move {
         let entry = follower.next().await.ok().flatten()?;
         let data = serde_json::to_string(&entry).unwrap_or_default();
@@ -85,10 +85,15 @@ fn resume(headers: &HeaderMap) -> Option<u64> {
     headers.get("last-event-id")?.to_str().ok()?.parse().ok()
 }
 
-/// Resolves when the org closes, so that open streams do not keep the server up.
-fn closing(org: &orchestrator::org::Org) -> impl Future<Output = ()> + Send + use<> {
-    let mut closing = org.closing.subscribe();
+/// Resolves when the org closes, so that open streams do not keep the server up; and when whoever watches was signed out, or their
+/// token revoked.
+fn closing(org: &orchestrator::org::Org, doors: &Doors, headers: HeaderMap) -> impl Future<Output = ()> + Send + use<> {
+    let (mut closing, mut shut_out, gate) = (org.closing.subscribe(), org.shut_out.subscribe(), doors.gate.clone());
+    let stranger = async move { while shut_out.changed().await.is_ok() && gate.caller(&headers).is_ok() {} };
     async move {
-        let _ = closing.wait_for(|c| *c).await;
+        tokio::select! {
+            _ = closing.wait_for(|c| *c) => {}
+            () = stranger => {}
+        }
     }
 }

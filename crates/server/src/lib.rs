@@ -3,6 +3,7 @@
 //! A handler parses, calls one action, and renders. Everything that a person can do is in `orchestrator::table`; this crate
 //! adds no rule of its own but who is let in.
 
+mod agent;
 mod api;
 mod auth;
 mod dashboard;

@@ -8,10 +8,10 @@ pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
 pub(crate) const LINK_VALID: Duration = Duration::from_secs(10 * 60);
 /// How many unused one-time links there may be.
 pub(crate) const LINKS_MAX: usize = 16;
-/// How long a person stays signed in.
-pub(crate) const SESSION_VALID: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How many people may be signed in at once.
-pub(crate) const SESSIONS_MAX: usize = 256;
+/// How long a browser stays signed in where there is no org yet.
+pub(crate) const ORGLESS_SESSION_VALID: Duration = Duration::from_secs(24 * 60 * 60);
+/// How many browsers may be signed in where there is no org yet.
+pub(crate) const ORGLESS_SESSIONS_MAX: usize = 16;
 /// How often an idle event stream says that it lives.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How many event streams there may be at once.

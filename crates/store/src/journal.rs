@@ -12,7 +12,7 @@ use crate::{
     rebuild::RebuildReport,
     run_log::{Logs, RunLog},
     session::{self, Prepared, Session},
-    token::{self, TokenChange},
+    token::{self, Sort, TokenChange},
     verify::{self, VerifyReport},
     writer::{Command, Writer},
 };
@@ -266,7 +266,7 @@ impl Store {
     /// # Errors
     /// As [`Store::append`], and when there are too many.
     pub async fn insert_token(&self, record: Record, event: Event) -> Result<Seq, Problem> {
-        self.change_tokens(TokenChange::Insert(record), event).await
+        self.change_tokens(TokenChange::Insert(Sort::Token, record), vec![event]).await
     }
 
     /// Forgets a token, together with the event that says so.
@@ -274,7 +274,7 @@ impl Store {
     /// # Errors
     /// As [`Store::append`], and when there is none with this id.
     pub async fn revoke_token(&self, id: &str, event: Event) -> Result<Seq, Problem> {
-        self.change_tokens(TokenChange::Revoke(id.to_owned()), event).await
+        self.change_tokens(TokenChange::Revoke(Sort::Token, vec![id.to_owned()]), vec![event]).await
     }
 
     /// What is kept of one token.
@@ -282,7 +282,7 @@ impl Store {
     /// # Errors
     /// When the database refuses.
     pub fn token(&self, id: &str) -> Result<Option<Record>, Problem> {
-        self.inner.readers.with(|c| token::record(c, id))
+        self.inner.readers.with(|c| token::record(c, Sort::Token, id))
     }
 
     /// What is kept of all tokens, oldest first.
@@ -290,11 +290,43 @@ impl Store {
     /// # Errors
     /// When the database refuses.
     pub fn tokens(&self) -> Result<Vec<Record>, Problem> {
-        self.inner.readers.with(token::records)
+        self.inner.readers.with(|c| token::records(c, Sort::Token))
     }
 
-    async fn change_tokens(&self, change: TokenChange, event: Event) -> Result<Seq, Problem> {
-        let events = session::prepare(vec![event])?;
+    /// Keeps the record of a browser that signed in, together with the event that says so. Those that have expired are forgotten.
+    ///
+    /// # Errors
+    /// As [`Store::append`], and when there are too many.
+    pub async fn insert_browser(&self, record: Record, event: Event) -> Result<Seq, Problem> {
+        self.change_tokens(TokenChange::Insert(Sort::Browser, record), vec![event]).await
+    }
+
+    /// Forgets browsers, all or none, together with the events that say so.
+    ///
+    /// # Errors
+    /// As [`Store::append`], and when one of them is not there.
+    pub async fn remove_browsers(&self, ids: Vec<String>, events: Vec<Event>) -> Result<Seq, Problem> {
+        self.change_tokens(TokenChange::Revoke(Sort::Browser, ids), events).await
+    }
+
+    /// What is kept of one browser that signed in.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn browser(&self, id: &str) -> Result<Option<Record>, Problem> {
+        self.inner.readers.with(|c| token::record(c, Sort::Browser, id))
+    }
+
+    /// What is kept of all browsers that signed in, oldest first.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn browsers(&self) -> Result<Vec<Record>, Problem> {
+        self.inner.readers.with(|c| token::records(c, Sort::Browser))
+    }
+
+    async fn change_tokens(&self, change: TokenChange, events: Vec<Event>) -> Result<Seq, Problem> {
+        let events = session::prepare(events)?;
         self.ask(|answer| Command::Tokens { change, events, answer }).await
     }
 

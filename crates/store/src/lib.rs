@@ -1,7 +1,7 @@
 //! What a device remembers of an org: the journal, what is projected from it, blobs, and the logs of runs.
 //!
 //! A [`Store`] is one folder:
-//! - `journal.db`: SQLite (WAL, `synchronous=FULL`): events, signed heads, projections, hashes of API tokens;
+//! - `journal.db`: SQLite (WAL, `synchronous=FULL`): events, signed heads, projections, hashes of API tokens and of browsers' sessions;
 //! - `blobs/xx/<hash>`: content that can be erased, named by its BLAKE3 hash;
 //! - `logs/<run>.jsonl`: what runners told, one line an event of the run;
 //! - `journal.lock`: held by the one process that uses the folder.

@@ -32,6 +32,8 @@ pub const WAL_BYTES_KEPT: u64 = 64 * 1024 * 1024;
 pub const BLOB_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How many API tokens there may be.
 pub const TOKENS_MAX: usize = 1_000;
+/// How many browsers may be signed in.
+pub const BROWSERS_MAX: usize = 256;
 /// The largest entry of a run's log, in bytes.
 pub const LOG_ENTRY_BYTES_MAX: usize = 1024 * 1024;
 /// How much of a run's log is kept, in bytes; then output is dropped, and the log says so.

@@ -26,6 +26,8 @@ const STEPS: &[&str] = &[
     CREATE UNIQUE INDEX projected_by_id ON projected(kind, id);
     CREATE INDEX projected_by_age ON projected(kind, first_seq);
     CREATE TABLE token(id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;",
+    // 2: browsers that are signed in.
+    "CREATE TABLE browser(id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;",
 ];
 
 /// Opens the writer's connection, with a journal of the present form behind it.

@@ -3,7 +3,7 @@
 import { QueryCache, QueryClient, queryOptions, useMutation, useQuery } from "@tanstack/react-query";
 import { notify } from "../ui/Toasts";
 import { actions } from "./actions";
-import { type ActionName, ApiError, call, type Input, type Output, type Permission, problemOf } from "./call";
+import { type ActionName, ApiError, call, type Input, type Output, type Permission, type Problem, problemOf } from "./call";
 
 export function makeClient(): QueryClient {
   const client: QueryClient = new QueryClient({
@@ -38,8 +38,15 @@ export function useRead<N extends ActionName>(name: N, input: Input<N>, options:
   return useQuery({ ...read(name, input), ...options });
 }
 
+interface ActOptions<N extends ActionName> {
+  done?: (output: Output<N>) => void;
+  failed?: (problem: Problem) => void;
+  /** Who uses it says by itself that it was done. */
+  quiet?: boolean;
+}
+
 /** Carries out an action that changes something, and says how it went. Events bring what it changed. */
-export function useAct<N extends ActionName>(name: N, options: { done?: (output: Output<N>) => void; quiet?: boolean } = {}) {
+export function useAct<N extends ActionName>(name: N, options: ActOptions<N> = {}) {
   return useMutation({
     mutationFn: (input: Input<N>) => call(name, input),
     onSuccess: (output) => {
@@ -48,7 +55,9 @@ export function useAct<N extends ActionName>(name: N, options: { done?: (output:
       options.done?.(output);
     },
     onError: (error) => {
-      const { what, why, next } = problemOf(error);
+      const problem = problemOf(error);
+      const { what, why, next } = problem;
+      options.failed?.(problem);
       notify({ tone: "bad", title: what, text: [why, next].filter(Boolean).join(" ") });
     },
   });

@@ -83,6 +83,9 @@ function byKind(event: Body): Touch[] {
     case "token_created":
     case "token_revoked":
       return all("token.list");
+    case "browser_signed_in":
+    case "browser_signed_out":
+      return all("session.list");
     case "org_created":
       return all("session.show", "org.show");
     case "device_started":

@@ -124,3 +124,26 @@ fn merging_twice_is_merging_once_also_after_a_crash_half_way() {
     assert_eq!(device.forge.head(&rid).unwrap(), commit);
     assert_eq!(device.forge.patch(&rid, &name("demo"), &work.published.patch).unwrap().state, PatchState::Merged);
 }
+
+#[test]
+fn work_done_anew_on_a_later_branch_is_compared_without_what_the_branch_brought() {
+    let device = Device::new("laptop");
+    let lines = |second: &str| format!("1\n{second}\n3\n4\n5\n6\n7\n8\n9\n");
+    let rid = device.project("demo", &[("a.txt", &lines("2"))], &[]);
+    let start = device.forge.head(&rid).unwrap();
+    let first = device.run(&rid, &RunKey::new(), "first", &start, None, |dir| put(dir, "mine.txt", "one\n"));
+    let later = device.forge.commit_files(&rid, "the branch goes on", &[("a.txt".into(), Some(lines("two").into()))], None).unwrap();
+    let second =
+        device.run(&rid, &RunKey::new(), "second", &later, Some(&first.published.patch), |dir| put(dir, "mine.txt", "one\nmore\n"));
+    let plain = device.forge.diff(&rid, &first.commit, &second.commit).unwrap();
+    assert!(plain.contains("+two") && plain.contains("+more"), "{plain}");
+
+    let compare = || device.forge.diff_rebased(&rid, (&start, &first.commit), (&later, &second.commit), &leave_to_git).unwrap();
+    let between = compare().unwrap();
+    assert!(between.contains("+more") && !between.contains("a.txt"), "{between}");
+    assert_eq!(compare(), Some(between), "what was merged for a look is not kept, and is made again");
+
+    let clashing = device.run(&rid, &RunKey::new(), "clashing", &start, None, |dir| put(dir, "a.txt", lines("zwei")));
+    let none = device.forge.diff_rebased(&rid, (&start, &clashing.commit), (&later, &second.commit), &leave_to_git).unwrap();
+    assert_eq!(none, None, "it conflicts where the other begins");
+}

@@ -143,7 +143,16 @@ pub(crate) enum Patch {
     /// Show a patch.
     Show(OnePatch),
     /// Print a patch's diff.
-    Diff(OnePatch),
+    Diff {
+        #[command(flatten)]
+        one: OnePatch,
+        /// Of this revision, by its number or id; the latest where nothing is said.
+        #[arg(long, value_name = "REVISION")]
+        revision: Option<String>,
+        /// What changed since this earlier revision.
+        #[arg(long, value_name = "REVISION")]
+        since: Option<String>,
+    },
     /// Review a patch.
     Review {
         #[command(flatten)]
@@ -160,6 +169,9 @@ pub(crate) enum Patch {
         /// A comment on a line: FILE:LINE:TEXT.
         #[arg(long = "line", value_name = "FILE:LINE:TEXT")]
         lines: Vec<String>,
+        /// The revision that you looked at, by its number or id: refused when a newer one has come.
+        #[arg(long, value_name = "REVISION")]
+        revision: Option<String>,
     },
     /// Comment on a patch, or answer a comment.
     Comment {
@@ -173,7 +185,13 @@ pub(crate) enum Patch {
         reply_to: Option<String>,
     },
     /// Merge a patch, once its gate is open.
-    Merge(OnePatch),
+    Merge {
+        #[command(flatten)]
+        one: OnePatch,
+        /// The revision that you looked at, by its number or id: refused when a newer one has come.
+        #[arg(long, value_name = "REVISION")]
+        revision: Option<String>,
+    },
     /// Close a patch without merging it.
     Close(OnePatch),
     /// Open a closed patch again.

@@ -155,22 +155,27 @@ pub(super) async fn patches(client: &Client, patch: cli::Patch, json: bool) -> O
             let (value, names) = both(client, "patch.show", one(&p), json).await?;
             output::show(&value, json, |v| show::patch(v, &names))?;
         }
-        cli::Patch::Diff(p) => {
-            let value = client.call("patch.diff", one(&p)).await?;
+        cli::Patch::Diff { one: p, revision, since } => {
+            let input = json!({"project": p.at.project, "patch": p.patch, "revision": revision, "since": since});
+            let value = client.call("patch.diff", input).await?;
+            if let (false, Some(note)) = (json, value["note"].as_str()) {
+                eprintln!("{note}");
+            }
             if json {
                 output::say(&value.to_string());
             } else {
                 pager::page(&pager::diff(&at(&value, &["diff"])));
             }
         }
-        cli::Patch::Review { one: p, accept, reject, message, lines } => {
+        cli::Patch::Review { one: p, accept, reject, message, lines, revision } => {
             let verdict = match (accept, reject) {
                 (true, _) => "accept",
                 (_, true) => "reject",
                 _ => "comment",
             };
             let comments = lines.iter().map(|l| line_comment(l)).collect::<Result<Vec<_>, _>>()?;
-            let input = json!({"project": p.at.project, "patch": p.patch, "verdict": verdict, "summary": message, "comments": comments});
+            let mut input = json!({"project": p.at.project, "patch": p.patch, "verdict": verdict, "summary": message});
+            (input["comments"], input["revision"]) = (Value::Array(comments), json!(revision));
             answer(&client.call("patch.review", input).await?, json, |v| at(v, &["message"]));
         }
         cli::Patch::Comment { one: p, message, reply_to } => {
@@ -178,8 +183,8 @@ pub(super) async fn patches(client: &Client, patch: cli::Patch, json: bool) -> O
             let value = client.call("patch.comment", input).await?;
             answer(&value, json, |v| format!("Commented on patch {}, as {}.", at(v, &["patch"]), at(v, &["comment"])));
         }
-        cli::Patch::Merge(p) => {
-            let value = merge(client, one(&p), json).await?;
+        cli::Patch::Merge { one: p, revision } => {
+            let value = merge(client, one(&p), revision, json).await?;
             let names = if json { Names::default() } else { Names::ask(client).await };
             answer(&value, json, |v| show::merged(v, &names));
         }
@@ -193,8 +198,10 @@ pub(super) async fn patches(client: &Client, patch: cli::Patch, json: bool) -> O
 const MERGE_LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Merges, and says meanwhile what it waits for: other merges of the project, checks.
-async fn merge(client: &Client, patch: Value, json: bool) -> Result<Value, Problem> {
-    let mut merged = std::pin::pin!(client.call("patch.merge", patch.clone()));
+async fn merge(client: &Client, patch: Value, revision: Option<String>, json: bool) -> Result<Value, Problem> {
+    let mut input = patch.clone();
+    input["revision"] = json!(revision);
+    let mut merged = std::pin::pin!(client.call("patch.merge", input));
     let mut told = String::new();
     loop {
         tokio::select! {

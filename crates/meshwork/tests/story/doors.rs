@@ -72,6 +72,53 @@ async fn other_pages_and_rebound_names_are_refused_and_a_link_works_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browsers_stay_signed_in_over_a_restart_and_are_signed_out_one_by_one_or_all() {
+    let mut up = machine().await;
+    let first = signed_in(&up, up.sign_in()).await;
+    up.kill().await;
+    up.begin().await;
+    let seen = |cookie: String| {
+        let request = up.http().get(format!("{}/capacity", up.url())).header("cookie", cookie);
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(seen(first.clone()).await, 200, "a restart signs nobody out");
+    let second = signed_in(&up, up.ok(&["open"]).await["url"].as_str().unwrap()).await;
+    let call = |verb: &str, cookie: &str, input: Value| {
+        let request = up.http().post(format!("{}/api/v1/session/{verb}", up.url())).header("cookie", cookie).json(&input);
+        async move { request.send().await.unwrap() }
+    };
+    let listed = up.http().get(format!("{}/api/v1/session/list", up.url())).header("cookie", &second).send().await.unwrap();
+    let listed: Value = listed.json().await.unwrap();
+    let labels: Vec<_> = listed.as_array().unwrap().iter().map(|b| (b["label"].clone(), b["this"].clone())).collect();
+    assert_eq!(labels, [(json!("Firefox on Linux"), json!(false)), (json!("Firefox on Linux"), json!(true))]);
+
+    // A browser that is signed out is cut off where it watches.
+    let watched = up.http().get(format!("{}/events", up.url())).header("cookie", &first).send().await.unwrap();
+    let ended = tokio::spawn(async move { watched.text().await });
+    assert_eq!(call("end", &second, json!({"id": listed[0]["id"]})).await.status(), 200);
+    assert!(ended.await.unwrap().unwrap().contains("event: head"));
+    assert_eq!((seen(first).await, seen(second.clone()).await), (401, 200));
+    assert_eq!(call("end", &second, json!({"id": listed[0]["id"]})).await.status(), 404);
+    assert_eq!(call("end_all", &second, json!({})).await.status(), 200);
+    assert_eq!(seen(second.clone()).await, 401);
+    // What is kept is a hash: neither cookie is anywhere in the journal's files.
+    let secret = second.rsplit_once('_').unwrap().1.as_bytes();
+    let org = fs::read_dir(up.data().join("orgs")).unwrap().next().unwrap().unwrap().path();
+    let files: Vec<PathBuf> = fs::read_dir(org.join("store")).unwrap().map(|f| f.unwrap().path()).filter(|f| f.is_file()).collect();
+    assert!(files.iter().any(|f| f.ends_with("journal.db")), "{files:?}");
+    for file in files {
+        assert!(!fs::read(&file).unwrap().windows(secret.len()).any(|w| w == secret), "{}", file.display());
+    }
+}
+
+/// Opens a one-time link as a browser does; the answer is its cookie.
+async fn signed_in(up: &Up, link: &str) -> String {
+    let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
+    let response = up.http().get(link).header("user-agent", agent).send().await.unwrap();
+    response.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_viewers_token_sees_and_changes_nothing_until_it_is_revoked() {
     let up = machine().await;
     let made = up.ok(&["token", "create", "--role", "viewer", "--label", "screen"]).await;

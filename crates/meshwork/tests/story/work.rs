@@ -47,9 +47,25 @@ async fn a_conflict_starts_a_run_that_does_the_work_anew_and_then_merges() {
     let rebase = up.ended(refused["run"].as_str().unwrap()).await;
     assert_eq!((rebase["state"].as_str(), rebase["patch"].as_str()), (Some("done"), Some(patches[1].as_str())), "{rebase:#}");
     assert_eq!(up.ok(&["patch", "show", &patches[1]]).await["revisions"].as_array().unwrap().len(), 2);
-    assert_eq!(up.merge(&patches[1]).await["outcome"], "merged");
+    who_looked_at_the_first_revision_is_told_of_the_second(&up, &patches[1]).await;
+    assert_eq!(up.ok(&["patch", "merge", &patches[1], "--revision", "2"]).await["outcome"], "merged");
     assert!(published(&up, "clash", "same.txt").await.contains("T002"));
     assert!(!published(&up, "clash", LIST).await.contains("- [ ]"));
+}
+
+async fn who_looked_at_the_first_revision_is_told_of_the_second(up: &Up, patch: &str) {
+    for deed in [&["review", patch, "--accept", "--revision", "1"][..], &["merge", patch, "--revision", "1"]] {
+        let refused = up.refused(&[&["patch"], deed].concat(), 5).await;
+        clear(&refused, "Revision 2 has come since you looked at revision 1");
+    }
+    let diff = async |more: &[&str]| up.ok(&[&["patch", "diff", patch], more].concat()).await;
+    let first = diff(&["--revision", "1"]).await;
+    assert!(text(&first["diff"]).contains("+by T002") && first["note"].is_null(), "{first:#}");
+    // The first conflicts where the second begins; both write the same, and the branch's own tick is what differs.
+    let between = diff(&["--since", "1"]).await;
+    assert!(text(&between["note"]).contains("different commits") && !text(&between["diff"]).contains("same.txt"), "{between:#}");
+    assert!(text(&between["diff"]).contains("tasks.md"), "{between:#}");
+    assert_eq!(up.refused(&["patch", "diff", patch, "--revision", "3"], 4).await["kind"], "not_found");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,7 +8,7 @@ mod device;
 mod engine;
 mod journal;
 mod org;
-mod patch;
+pub(crate) mod patch;
 mod project;
 mod run;
 mod session;

@@ -1,5 +1,7 @@
 //! Patches: listed, read, judged, merged.
 
+pub(crate) mod revision;
+
 use super::Done;
 use crate::{
     lifecycle::reconcile::tell,
@@ -9,7 +11,7 @@ use crate::{
     table::{Action, Context, Effect, action},
 };
 use domain::{
-    Kind, Oid, PatchId, Problem, ProjectName, RevisionId, diff,
+    Kind, Oid, PatchId, Problem, ProjectName, RevisionId, diff as lines,
     event::Body,
     gate,
     patch::{LineRef, Patch, PatchState, Side, Verdict},
@@ -25,7 +27,7 @@ pub(super) fn actions() -> Vec<Action> {
     vec![
         action("patch.list", Reads, Permission::View, "List the patches of a project.", list),
         action("patch.show", Reads, Permission::View, "Show a patch: revisions, reviews, checks, and what a merge still needs.", show),
-        action("patch.diff", Reads, Permission::View, "The diff of a patch.", diff),
+        action("patch.diff", Reads, Permission::View, "The diff of a patch: of a revision, or from one to another.", revision::diff),
         action(
             "patch.review",
             Changes,
@@ -142,26 +144,15 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
     context.org()?.blocking(show).await
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
-struct Diff {
-    /// Unified.
-    diff: String,
-}
-
-async fn diff(context: Context, input: One) -> Result<Diff, Problem> {
-    let diff = move |org: &Arc<Org>| {
-        let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
-        Ok(Diff { diff: org.forge.diff(&project.rid, &patch.base, &patch.head)? })
-    };
-    context.org()?.blocking(diff).await
-}
-
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ReviewInput {
     #[serde(default)]
     project: Option<ProjectName>,
     patch: String,
+    /// The revision that was looked at: its number from 1, its id, or the beginning of it. Refused when a newer one has come.
+    #[serde(default)]
+    revision: Option<String>,
     /// What is said.
     verdict: Verdict,
     /// In words.
@@ -204,7 +195,7 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
             let comments: Vec<(LineRef, String)> =
                 input.comments.iter().map(|c| (LineRef { path: c.path.clone(), line: c.line, side: c.side }, c.text.clone())).collect();
             in_patch(org, &project, &patch, &comments)?;
-            let latest = gate::latest(&patch).ok_or_else(|| Problem::internal("a patch without a revision"))?;
+            let latest = revision::newest(&patch, input.revision.as_deref())?;
             org.forge.review(&project.rid, &patch.id, latest, input.verdict, &input.summary, &comments)?;
             let task = provenance::task_of(org, &patch)?;
             let gate = merge::gate(org, &project, &org.forge.patch(&project.rid, &project.name, &patch.id)?)?.words.join(" ");
@@ -242,7 +233,7 @@ fn in_patch(org: &Org, project: &Project, patch: &Patch, comments: &[(LineRef, S
             return Err(Problem::invalid(format!("The patch does not change the file “{}”.", domain::shown(&at.path)))
                 .next(format!("It changes {}: meshwork patch diff shows all.", names.join(", "))));
         }
-        if !diff::shows(&text, at) {
+        if !lines::shows(&text, at) {
             return Err(Problem::invalid(format!("Line {} of {} is not in the patch.", at.line, domain::shown(&at.path)))
                 .next("Comment on a line that meshwork patch diff shows, or put it into --message."));
         }
@@ -310,11 +301,22 @@ fn find_comment(patch: &Patch, text: &str) -> Result<(RevisionId, Oid), Problem>
     }
 }
 
-async fn merge_patch(context: Context, input: One) -> Result<merge::Outcome, Problem> {
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct MergeInput {
+    #[serde(default)]
+    project: Option<ProjectName>,
+    patch: String,
+    /// The revision that was looked at: its number from 1, its id, or the beginning of it. Refused when a newer one has come.
+    #[serde(default)]
+    revision: Option<String>,
+}
+
+async fn merge_patch(context: Context, input: MergeInput) -> Result<merge::Outcome, Problem> {
     let org = context.org()?;
     let actor = context.actor(&org);
     let (project, patch) = org.blocking(move |org| find(org, input.project.as_ref(), &input.patch)).await?;
-    merge::merge(&org, &actor, &project, &patch).await
+    merge::merge(&org, &actor, &project, &patch, input.revision.as_deref()).await
 }
 
 async fn close(context: Context, input: One) -> Result<Done, Problem> {

@@ -80,5 +80,6 @@ async fn revoke(context: Context, input: Revoke) -> Result<Done, Problem> {
     let org = context.org()?;
     let event = org.event(context.actor(&org), Body::TokenRevoked { id: input.id.clone() });
     org.store.revoke_token(&input.id, event).await?;
+    org.shut_out.send_replace(());
     Ok(Done::new(format!("The token {} is revoked.", input.id)))
 }

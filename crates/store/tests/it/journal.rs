@@ -276,6 +276,31 @@ async fn tokens_are_kept_by_hash_and_revoked_with_their_event() {
     assert_eq!(store.head().unwrap().seq, Seq(2));
 }
 
+#[tokio::test]
+async fn browsers_stay_signed_in_over_a_restart_until_they_are_signed_out_or_it_is_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let signed = |at: i64, until: i64| identity::token::create(Role::Owner, "Firefox", Timestamp(at), Some(Timestamp(until))).unwrap();
+    let ((short, brief), (_, long), (_, late)) = (signed(1, 5), signed(2, 100), signed(5, 100));
+    let came = |record: &identity::token::Record| event(domain::event::Body::BrowserSignedIn { id: record.id.clone() });
+    let went = |record: &identity::token::Record| event(domain::event::Body::BrowserSignedOut { id: record.id.clone() });
+    let store = open(dir.path());
+    store.insert_browser(brief.clone(), came(&brief)).await.unwrap();
+    store.insert_browser(long.clone(), came(&long)).await.unwrap();
+    drop(store);
+
+    let store = open(dir.path());
+    assert_eq!(store.browsers().unwrap(), [brief.clone(), long.clone()]);
+    assert_eq!((store.token(&long.id).unwrap(), store.tokens().unwrap()), (None, vec![]), "a browser is no script");
+    assert!(store.browser(&brief.id).unwrap().unwrap().check(short.expose(), Timestamp(4)).is_ok());
+    store.insert_browser(late.clone(), came(&late)).await.unwrap();
+    assert_eq!(store.browsers().unwrap(), [long.clone(), late.clone()], "what is over is forgotten");
+    let both = vec![long.id.clone(), brief.id.clone()];
+    assert_eq!(store.remove_browsers(both, vec![went(&long), went(&brief)]).await.unwrap_err().kind, Kind::NotFound);
+    assert_eq!(store.browsers().unwrap().len(), 2, "all or none");
+    store.remove_browsers(vec![long.id.clone(), late.id.clone()], vec![went(&long), went(&late)]).await.unwrap();
+    assert_eq!(store.browsers().unwrap(), []);
+}
+
 #[test]
 fn a_key_that_does_not_answer_stops_writes_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();

@@ -6,8 +6,7 @@ import { useMay } from "../../api/query";
 import { type LineRef, readRef } from "../../ui/diff/anchor";
 import type { Note } from "../../ui/diff/DiffView";
 import { Empty, Loading, ProblemView } from "../../ui/State";
-import { compare } from "./compare";
-import { type RevisionDiff, useDiff, whyNot } from "./diffs";
+import { type RevisionDiff, useDiff } from "./diffs";
 import { commentsOf, lineOf, type Revision, type Shown } from "./facts";
 import { Draft, LineNote } from "./LineNote";
 import css from "./Patch.module.css";
@@ -22,29 +21,25 @@ export function Changes({ patch, seen }: { patch: Shown; seen: Revision }) {
   const newest = patch.revisions.indexOf(seen) + 1;
   const shown = patch.revisions[(rev ?? newest) - 1] ?? seen;
   const before = since && since < (rev ?? newest) ? patch.revisions[since - 1] : undefined;
-  const diff = useDiff(patch, shown, before && !whyNot(before, shown) ? before : undefined);
+  const diff = useDiff(patch, shown, before);
   const tools = <Choice newest={newest} />;
-  if (before && whyNot(before, shown)) return <Instead tools={tools} title="These two cannot be compared" text={whyNot(before, shown)} />;
   if (diff.error) {
     return (
       <>
         <div className={css.tools}>{tools}</div>
-        <ProblemView problem={problemOf(diff.error)} retry={diff.retry} />
+        <ProblemView problem={problemOf(diff.error)} retry={() => void diff.refetch()} />
       </>
     );
   }
-  if (!diff.now || (before && !diff.before)) return <Loading rows={12} />;
-  if (before && (diff.now.cut || diff.before?.cut)) {
-    return <Instead tools={tools} title="These two cannot be compared" text="Their diffs are too long to be read whole." />;
-  }
+  if (!diff.data) return <Loading rows={12} />;
   return (
     <Lines
       key={`${shown.id} ${before?.id}`}
       patch={patch}
       shown={shown}
       current={shown.id === seen.id}
-      now={diff.now}
-      before={before && diff.before}
+      diff={diff.data}
+      compared={before !== undefined}
       tools={tools}
     />
   );
@@ -64,19 +59,19 @@ interface LinesProps {
   shown: Revision;
   /** Whether it is the newest that the reader knows of: comments are written there. */
   current: boolean;
-  now: RevisionDiff;
-  before?: RevisionDiff;
+  diff: RevisionDiff;
+  /** With an earlier revision. */
+  compared: boolean;
   tools: React.ReactNode;
 }
 
-function Lines({ patch, shown, current, now, before, tools }: LinesProps) {
+function Lines({ patch, shown, current, diff: { files, cut, note }, compared, tools }: LinesProps) {
   const start = route.useSearch({ select: (search) => search.at });
   const at = useMemo(() => readRef(start), [start]);
   const may = useMay("patch.review");
   const [begun, setBegun] = useState<string>();
-  const files = useMemo(() => (before ? compare(before.files, now.files) : now.files), [now, before]);
-  const judged = !before && current && patch.state === "open" && may;
-  const notes = useNotes(patch, shown, before !== undefined, judged, begun);
+  const judged = !compared && current && patch.state === "open" && may;
+  const notes = useNotes(patch, shown, compared, judged, begun);
   const { id } = patch;
   const revision = shown.id;
   const onLine = useCallback(
@@ -89,11 +84,14 @@ function Lines({ patch, shown, current, now, before, tools }: LinesProps) {
     [id, revision],
   );
   if (files.length === 0) {
-    return <Instead tools={tools} title="Nothing differs" text={before ? "Both revisions have the same files." : "It changes no file."} />;
+    return (
+      <Instead tools={tools} title="Nothing differs" text={compared ? "Both revisions have the same files." : "It changes no file."} />
+    );
   }
   return (
     <>
-      {now.cut && <p className={css.warning}>The diff is {now.cut.replace(/^cut here: the diff is /, "")}, and is shown up to there.</p>}
+      {note && <p className={css.warning}>{note}</p>}
+      {cut && <p className={css.warning}>The diff is {cut.replace(/^cut here: the diff is /, "")}, and is shown up to there.</p>}
       <Suspense fallback={<Loading rows={12} />}>
         <DiffView
           files={files}

@@ -11,8 +11,8 @@ import { shortOid, shortRun } from "../../ui/words";
 import { latest, type Revision, type Run, type Shown } from "./facts";
 import { GateWords } from "./Gate";
 import { Newer } from "./Newer";
+import { useLookAgain } from "./newest";
 import css from "./Patch.module.css";
-import { useUnchanged } from "./unchanged";
 
 interface Props {
   patch: Shown;
@@ -26,7 +26,6 @@ export function MergeDialog({ patch, seen, run, onClose, catchUp }: Props) {
   const who = useWho();
   const projects = useRead("project.list", {});
   const branch = projects.data?.find((one) => one.project.name === patch.project)?.project.branch;
-  const unchanged = useUnchanged(patch, seen);
   const done = (outcome: Output<"patch.merge">) => {
     if (outcome.outcome !== "merged") return;
     notify({
@@ -36,11 +35,9 @@ export function MergeDialog({ patch, seen, run, onClose, catchUp }: Props) {
     });
     onClose();
   };
-  const merge = useAct("patch.merge", { done });
+  const merge = useAct("patch.merge", { done, failed: useLookAgain() });
   const behind = seen.id !== latest(patch)?.id;
-  const yes = async () => {
-    if (await unchanged()) merge.mutate({ project: patch.project, patch: patch.id });
-  };
+  const yes = () => merge.mutate({ project: patch.project, patch: patch.id, revision: seen.id });
   if (merge.data?.outcome === "rebasing") return <Rebasing outcome={merge.data} onClose={onClose} />;
   return (
     <Dialog title={`Merge into ${branch ?? "the default branch"}?`} open onClose={onClose}>
@@ -58,7 +55,7 @@ export function MergeDialog({ patch, seen, run, onClose, catchUp }: Props) {
             tone="primary"
             busy={merge.isPending}
             disabled={behind || patch.missing.length > 0 || patch.merging !== null}
-            onClick={() => void yes()}
+            onClick={yes}
           >
             Merge
           </Button>

@@ -9,9 +9,9 @@ import ui from "../../ui/ui.module.css";
 import { plural } from "../../ui/words";
 import { latest, type Revision, type Shown } from "./facts";
 import { Newer } from "./Newer";
+import { useLookAgain } from "./newest";
 import css from "./Patch.module.css";
 import { discard, forget, type PendingComment, summarize, toSend, usePending, written } from "./pending";
-import { useUnchanged } from "./unchanged";
 
 type Verdict = Schemas["Verdict"];
 
@@ -42,21 +42,19 @@ export function ReviewDialog({ patch, seen, onClose, catchUp }: Props) {
     forget(patch.id);
     onClose();
   };
-  const review = useAct("patch.review", { done: sent, quiet: true });
-  const unchanged = useUnchanged(patch, seen);
+  const review = useAct("patch.review", { done: sent, failed: useLookAgain(), quiet: true });
   const behind = seen.id !== latest(patch)?.id;
   const comments = written(pending);
   // The comments still have to find their lines in this revision.
   const early = comments.length > 0 && pending.revision !== seen.id;
 
-  const send = async (verdict: Verdict) => {
+  const send = (verdict: Verdict) => {
     const words = toSend({ ...pending, summary });
     const empty = words.summary === "" && words.comments?.length === 0;
     setWordless(verdict !== "accept" && empty);
     if (verdict !== "accept" && empty) return;
-    if (!(await unchanged())) return;
     setGiven(verdict);
-    review.mutate({ project: patch.project, patch: patch.id, verdict, ...words });
+    review.mutate({ project: patch.project, patch: patch.id, revision: seen.id, verdict, ...words });
   };
 
   return (
@@ -97,13 +95,13 @@ export function ReviewDialog({ patch, seen, onClose, catchUp }: Props) {
         <p className={css.buttons}>
           <Button onClick={onClose}>Cancel</Button>
           <span className={css.spring} />
-          <Button busy={review.isPending} disabled={behind || early} onClick={() => void send("comment")}>
+          <Button busy={review.isPending} disabled={behind || early} onClick={() => send("comment")}>
             Comment
           </Button>
-          <Button busy={review.isPending} disabled={behind || early} onClick={() => void send("reject")}>
+          <Button busy={review.isPending} disabled={behind || early} onClick={() => send("reject")}>
             Request changes
           </Button>
-          <Button tone="primary" busy={review.isPending} disabled={behind || early} onClick={() => void send("accept")}>
+          <Button tone="primary" busy={review.isPending} disabled={behind || early} onClick={() => send("accept")}>
             Accept
           </Button>
         </p>

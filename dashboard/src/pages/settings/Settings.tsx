@@ -8,6 +8,7 @@ import { Page, Section } from "../../ui/Page";
 import ui from "../../ui/ui.module.css";
 import { Backup } from "./Backup";
 import { BarModel } from "./BarModel";
+import { Browsers } from "./Browsers";
 import css from "./Settings.module.css";
 import { Tokens } from "./Tokens";
 import { Webhook } from "./Webhook";
@@ -16,6 +17,7 @@ export default function Settings() {
   const { data: session } = useSession();
   const webhook = useMay("webhook.set");
   const tokens = useMay("token.list");
+  const browsers = useMay("session.list");
   const backup = useMay("backup.create");
   return (
     <Page title="Settings">
@@ -26,6 +28,7 @@ export default function Settings() {
         </div>
       </Section>
       <BarModel />
+      {browsers && <Browsers />}
       {webhook && <Webhook />}
       {tokens && <Tokens />}
       {backup && <Backup />}

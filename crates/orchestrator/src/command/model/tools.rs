@@ -51,7 +51,7 @@ mod tests {
     };
 
     fn names(role: Role) -> Vec<&'static str> {
-        offered(&Caller { member: None, role, via: Via { door: Door::Cli, token: None } }).iter().map(|a| a.name).collect()
+        offered(&Caller { member: None, role, via: Via { door: Door::Cli, token: None }, browser: None }).iter().map(|a| a.name).collect()
     }
 
     #[test]

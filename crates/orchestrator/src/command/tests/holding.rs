@@ -16,7 +16,7 @@ use serde_json::json;
 const NOW: Timestamp = Timestamp(1_000_000);
 
 fn caller(door: Door, token: Option<&str>) -> Caller {
-    Caller { member: None, role: Role::Owner, via: Via { door, token: token.map(str::to_owned) } }
+    Caller { member: None, role: Role::Owner, via: Via { door, token: token.map(str::to_owned) }, browser: None }
 }
 
 fn cli() -> Caller {
