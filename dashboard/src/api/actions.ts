@@ -1,6 +1,9 @@
 // Made from openapi.json by `npm run api`; not to be edited.
 export const actions = {
   "session.show": {"summary":"Who the caller is, and what they may do.","permission":"view","changes":false},
+  "session.list": {"summary":"List the browsers that are signed in.","permission":"manage_tokens","changes":false},
+  "session.end": {"summary":"Sign a browser out.","permission":"manage_tokens","changes":true},
+  "session.end_all": {"summary":"Sign every browser out.","permission":"manage_tokens","changes":true},
   "attention.list": {"summary":"What waits for a person, the longest waiting first.","permission":"view","changes":false},
   "org.create": {"summary":"Make an org, with this machine's member as its owner.","permission":"manage_org","changes":true},
   "org.list": {"summary":"The orgs of this machine, as far as the caller may know of them.","permission":"view","changes":false},
@@ -31,7 +34,7 @@ export const actions = {
   "run.stop": {"summary":"End a run; its work stays in a checkpoint.","permission":"steer_runs","changes":true},
   "patch.list": {"summary":"List the patches of a project.","permission":"view","changes":false},
   "patch.show": {"summary":"Show a patch: revisions, reviews, checks, and what a merge still needs.","permission":"view","changes":false},
-  "patch.diff": {"summary":"The diff of a patch.","permission":"view","changes":false},
+  "patch.diff": {"summary":"The diff of a patch: of a revision, or from one to another.","permission":"view","changes":false},
   "patch.review": {"summary":"Review a patch: accept it, ask for changes, or comment, also on lines.","permission":"review","changes":true},
   "patch.comment": {"summary":"Comment on a patch, or answer a comment.","permission":"review","changes":true},
   "patch.merge": {"summary":"Merge a patch, once its gate is open.","permission":"merge","changes":true},

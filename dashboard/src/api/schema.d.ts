@@ -17,6 +17,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the browsers that are signed in. */
+        get: operations["session_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign a browser out. */
+        post: operations["session_end"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/end_all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign every browser out. */
+        post: operations["session_end_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/attention/list": {
         parameters: {
             query?: never;
@@ -534,7 +585,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The diff of a patch. */
+        /** The diff of a patch: of a revision, or from one to another. */
         get: operations["patch_diff"];
         put?: never;
         post?: never;
@@ -1338,6 +1389,29 @@ export interface components {
         Role: "owner" | "maintainer" | "developer" | "viewer" | "reviewer-bot" | "agent";
         /** @description What an action needs. One word a sort of action, so that policies stay readable. */
         Permission: "view" | "run_tasks" | "steer_runs" | "review" | "merge" | "edit_tasks" | "manage_projects" | "manage_agents" | "manage_org" | "manage_credentials" | "manage_tokens" | "manage_device";
+        /** @description A browser that is signed in. */
+        Browser: {
+            /** @description The public id of its session. */
+            id: string;
+            /** @description What it calls itself. */
+            label: string;
+            /** @description When it signed in. */
+            since: components["schemas"]["Timestamp"];
+            /** @description Until when it stays signed in. */
+            until: components["schemas"]["Timestamp"] | null;
+            /** @description Whether it is the one that asks. */
+            this: boolean;
+        };
+        /**
+         * Format: int64
+         * @description A moment: milliseconds since the Unix epoch.
+         */
+        Timestamp: number;
+        /** @description Done, with a sentence for the person. */
+        Done: {
+            /** @description What was done. */
+            message: string;
+        };
         /** @description Something that waits for a person. */
         Item: {
             /** @description Since when. */
@@ -1368,11 +1442,6 @@ export interface components {
             run: components["schemas"]["RunId"];
             why: string;
         });
-        /**
-         * Format: int64
-         * @description A moment: milliseconds since the Unix epoch.
-         */
-        Timestamp: number;
         /** @description A project's name within its org. */
         ProjectName: string;
         /** @description A task in its project: `demo/001-greeting/T001` in writing. */
@@ -1578,11 +1647,6 @@ export interface components {
              * @default 1200
              */
             timeout_s: number;
-        };
-        /** @description Done, with a sentence for the person. */
-        Done: {
-            /** @description What was done. */
-            message: string;
         };
         FeatureMade: {
             feature: components["schemas"]["FeatureId"];
@@ -2637,6 +2701,12 @@ export interface components {
         Diff2: {
             /** @description Unified. */
             diff: string;
+            /** @description The revision that is shown. */
+            revision: components["schemas"]["RevisionId"];
+            /** @description The revision that it is compared with. */
+            since: components["schemas"]["RevisionId"] | null;
+            /** @description What is to be known about the comparison, where the two begin from different commits. */
+            note: string | null;
         };
         Commented: {
             patch: components["schemas"]["PatchId"];
@@ -3005,6 +3075,16 @@ export interface components {
             /** @constant */
             type: "token_revoked";
             /** @description Its public id. */
+            id: string;
+        } | {
+            /** @constant */
+            type: "browser_signed_in";
+            /** @description The public id of its session. */
+            id: string;
+        } | {
+            /** @constant */
+            type: "browser_signed_out";
+            /** @description The public id of its session. */
             id: string;
         } | {
             /** @constant */
@@ -3774,6 +3854,80 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    session_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Browser"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    session_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The public id of its session. */
+                    id: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    session_end_all: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -4682,6 +4836,8 @@ export interface operations {
             query: {
                 project?: string | null;
                 patch: string;
+                revision?: string | null;
+                since?: string | null;
             };
             header?: never;
             path?: never;
@@ -4717,6 +4873,11 @@ export interface operations {
                      */
                     project?: string | null;
                     patch: string;
+                    /**
+                     * @description The revision that was looked at: its number from 1, its id, or the beginning of it. Refused when a newer one has come.
+                     * @default null
+                     */
+                    revision?: string | null;
                     /** @description What is said. */
                     verdict: "accept" | "reject" | "comment";
                     /**
@@ -4809,8 +4970,12 @@ export interface operations {
                      * @default null
                      */
                     project?: string | null;
-                    /** @description The patch; the beginning of its id, or its task's id, will do where only one fits. */
                     patch: string;
+                    /**
+                     * @description The revision that was looked at: its number from 1, its id, or the beginning of it. Refused when a newer one has come.
+                     * @default null
+                     */
+                    revision?: string | null;
                 };
             };
         };
