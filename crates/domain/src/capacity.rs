@@ -1,9 +1,6 @@
 //! What a device has, what of it is free, and what a workload asks for.
 
-use crate::{
-    manifest::Class,
-    run::{Run, RunState},
-};
+use crate::manifest::Class;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -85,69 +82,4 @@ pub struct Capacity {
     pub slots: u32,
     /// How many of those are free now.
     pub slots_free: u32,
-    /// What of it other orgs of the same machine use now; which ones, and for what, is not told.
-    #[serde(default, skip_serializing_if = "Lane::is_empty")]
-    pub others: Lane,
-}
-
-/// What runs of one kind take of a machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Lane {
-    /// Slots that they hold.
-    pub slots: u32,
-    /// What is reserved for those that compute.
-    pub reserved: Resources,
-}
-
-impl Lane {
-    /// Whether they take nothing.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// Both together.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        Self { slots: self.slots.saturating_add(other.slots), reserved: self.reserved.plus(other.reserved) }
-    }
-}
-
-/// What all runs of an org take of a machine. Checks have slots and processors of their own, and a run that waits for its checks
-/// holds neither memory nor disk any more: so it can never keep them from starting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Taken {
-    /// Checks.
-    pub checks: Lane,
-    /// Everything else.
-    pub work: Lane,
-}
-
-impl Taken {
-    /// What these runs take.
-    pub fn by<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Self {
-        runs.into_iter().fold(Self::default(), |taken, run| taken.with(run.class, run.state, run.reserved.unwrap_or_default()))
-    }
-
-    /// With one run more.
-    #[must_use]
-    pub fn with(mut self, class: Class, state: RunState, reserved: Resources) -> Self {
-        let lane = if class == Class::Ci { &mut self.checks } else { &mut self.work };
-        let reserved = if state.computes() { reserved } else { Resources::default() };
-        *lane = lane.plus(Lane { slots: u32::from(state.holds_slot()), reserved });
-        self
-    }
-
-    /// Both together.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        Self { checks: self.checks.plus(other.checks), work: self.work.plus(other.work) }
-    }
-
-    /// What a run of this class finds taken: slots of its own kind, and processors; memory and disk of all.
-    pub fn beside(self, class: Class) -> Lane {
-        let (same, other) = if class == Class::Ci { (self.checks, self.work) } else { (self.work, self.checks) };
-        same.plus(Lane { slots: 0, reserved: Resources { cpu_milli: 0, ..other.reserved } })
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Did,
-    capacity::{Capacity, Lane, Resources, Runtime},
+    capacity::{Capacity, Resources, Runtime},
     manifest::{Class, Manifest},
 };
 use schemars::JsonSchema;
@@ -54,16 +54,6 @@ pub enum Refusal {
         /// How many it has.
         slots: u32,
     },
-    /// Other orgs of the same machine use a part of what is not free.
-    OtherOrgs {
-        /// What they use.
-        taken: Lane,
-    },
-    /// It cannot say yet what is free.
-    NotKnown {
-        /// Why.
-        message: String,
-    },
     /// The manifest's time is over.
     Expired,
     /// The signature or the form of the manifest is not in order.
@@ -83,7 +73,7 @@ pub enum Refusal {
 impl Refusal {
     /// Whether waiting can help.
     pub fn passes(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::NoSlot { .. } | Self::OtherOrgs { .. } | Self::NotKnown { .. } | Self::Closing)
+        matches!(self, Self::Busy { .. } | Self::NoSlot { .. } | Self::Closing)
     }
 
     /// In words for a person.
@@ -106,14 +96,9 @@ impl Refusal {
                 format!("{} are free, and {} were asked for.", amount(resource, *free), amount(resource, *wanted))
             }
             Self::NoSlot { slots } => format!("All its {slots} slots are taken."),
-            Self::OtherOrgs { taken: Lane { slots, reserved } } => format!(
-                "Of what is taken, another org of this machine uses {slots} slots, {} and {}.",
-                amount("cpu_milli", reserved.cpu_milli),
-                amount("memory_bytes", reserved.memory_bytes)
-            ),
             Self::Expired => "The request's time is over; ask again.".into(),
             Self::Manifest { message } => format!("The signed manifest is not in order: {message}"),
-            Self::NotAllowed { message } | Self::NotKnown { message } => message.clone(),
+            Self::NotAllowed { message } => message.clone(),
             Self::Closing => "It is being shut down or reclaimed by its owner.".into(),
         }
     }
@@ -199,10 +184,6 @@ pub fn refusals(manifest: &Manifest, capacity: &Capacity) -> Vec<Refusal> {
     if capacity.slots_free == 0 {
         found.push(Refusal::NoSlot { slots: capacity.slots });
     }
-    let full = found.iter().any(|r| matches!(r, Refusal::Busy { .. } | Refusal::NoSlot { .. }));
-    if full && !capacity.others.is_empty() {
-        found.push(Refusal::OtherOrgs { taken: capacity.others });
-    }
     found
 }
 
@@ -267,7 +248,6 @@ pub(crate) mod tests {
             classes: vec![Class::Ci],
             slots: 1,
             slots_free: 1,
-            others: Lane::default(),
         };
         Candidate { device: did(n), capacity, has_data: false }
     }

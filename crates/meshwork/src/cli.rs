@@ -14,9 +14,6 @@ pub(crate) struct Cli {
     /// The folder in which everything of this machine lies.
     #[arg(long, global = true, env = "MESHWORK_DATA_DIR", value_name = "D")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// The org, where this machine is in several.
-    #[arg(long, global = true, env = "MESHWORK_ORG", value_name = "NAME")]
-    pub(crate) org: Option<String>,
     /// Print JSON.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -32,7 +29,7 @@ pub(crate) enum Verb {
     Open,
     /// Do the main job on the example: tasks in, merged patches out.
     Demo(Demo),
-    /// Orgs: make one, list those of this machine, show one.
+    /// The org: make it, show it.
     #[command(subcommand)]
     Org(Org),
     /// Projects: add, list, show, share, mirror.
@@ -79,11 +76,8 @@ pub(crate) enum Verb {
     Doctor,
     /// Save keys, journal and repositories into an encrypted file.
     Backup(Backup),
-    /// Take a backup up into a data folder that does not hold its org.
+    /// Take a backup up into an empty data folder.
     Restore(Backup),
-    /// Be the process of one org: started by `meshwork up` where the machine is in several.
-    #[command(hide = true)]
-    OrgProcess(OrgProcess),
     /// Call any action of the table by its name, with JSON from standard input or an argument.
     Call(Call),
     /// Print completions for a shell.
@@ -106,22 +100,6 @@ pub(crate) struct Up {
     pub(crate) no_open: bool,
     /// How many runs of agents at once; as many as there are cores where nothing is said.
     #[arg(long, value_name = "N")]
-    pub(crate) slots: Option<u32>,
-    /// Where it listened before it started its program anew.
-    #[arg(long, hide = true, overrides_with = "resumed", value_name = "ADDR")]
-    pub(crate) resumed: Option<SocketAddr>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct OrgProcess {
-    /// Where the machine's HTTP server listens.
-    #[arg(long)]
-    pub(crate) http: SocketAddr,
-    /// As of `up`.
-    #[arg(long)]
-    pub(crate) radicle_listen: Option<SocketAddr>,
-    /// As of `up`.
-    #[arg(long)]
     pub(crate) slots: Option<u32>,
 }
 
@@ -149,8 +127,6 @@ pub(crate) enum Org {
         #[arg(long, value_name = "DIR")]
         rad_home: Option<PathBuf>,
     },
-    /// List the orgs of this machine, and how each does.
-    List,
     /// Show the org.
     Show,
 }

@@ -1,33 +1,15 @@
 //! The command line's way to the running `meshwork up`: one action of the table a call.
 
-use domain::{Kind, OrgName, Problem};
+use domain::{Kind, Problem};
 use futures::StreamExt;
-use orchestrator::data_dir::{DataDir, Shape};
-use reqwest::header::{HeaderName, HeaderValue};
+use orchestrator::data_dir::DataDir;
 use serde_json::Value;
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{path::Path, time::Duration};
 
 /// How long an action may take: engines are installed, merges are checked.
 const CALL_TIMEOUT: Duration = Duration::from_secs(3_600);
 /// How long the server may take to be reached.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a `meshwork up` is waited for that is just starting an org, or its own program anew.
-const CHANGE_TIMEOUT: Duration = Duration::from_secs(30);
-/// The pause between two looks.
-const CHANGE_PAUSE: Duration = Duration::from_millis(50);
-
-/// What a command is about, where the machine is in several orgs and none is named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum About {
-    /// One org.
-    Org,
-    /// The machine.
-    Machine,
-}
 
 /// A client of a running `meshwork up`.
 #[derive(Clone, Debug)]
@@ -38,8 +20,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Finds the `meshwork up` of a data folder: the part of it that serves this org.
-    pub(crate) async fn find(root: &Path, org: Option<&str>, about: About) -> Result<Self, Problem> {
+    /// Finds the `meshwork up` of a data folder.
+    pub(crate) fn find(root: &Path) -> Result<Self, Problem> {
         let absent = || {
             Problem::unavailable(format!("No meshwork is running for the data folder {}.", root.display()))
                 .next("Start it in another terminal: meshwork up (with the same --data-dir).")
@@ -48,38 +30,15 @@ impl Client {
             return Err(absent());
         }
         let data = DataDir::open(root)?;
-        let org = org.map(|name| data.known(name)).transpose()?;
-        let until = Instant::now() + CHANGE_TIMEOUT;
-        loop {
-            let up = data.up().ok_or_else(absent)?;
-            let (named, token) = match up.shape {
-                Shape::Whole => (org.clone(), Some(data.cli_token().ok_or_else(absent)?)),
-                Shape::Changing => (None, None),
-                Shape::Supervisor => match org.clone().map_or_else(|| chosen(&data, about), |org| Ok(Some(org)))? {
-                    Some(org) => (Some(org.clone()), std::fs::read_to_string(data.org(&org).cli_token()).ok()),
-                    None => (None, data.cli_token()),
-                },
-            };
-            match token {
-                Some(token) => return Self::of(up.url, token, named.as_ref()),
-                // Its program starts anew, or the org's process does: a matter of moments, while it lives.
-                None if lives(up.pid) && Instant::now() < until => tokio::time::sleep(CHANGE_PAUSE).await,
-                None => return Err(absent()),
-            }
-        }
+        let (up, token) = data.up().zip(data.cli_token()).ok_or_else(absent)?;
+        Self::at(up.url, token)
     }
 
     /// A client for this address.
     pub(crate) fn at(url: String, token: String) -> Result<Self, Problem> {
-        Self::of(url, token, None)
-    }
-
-    fn of(url: String, token: String, org: Option<&OrgName>) -> Result<Self, Problem> {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let named = org.map(|org| HeaderValue::from_str(org.as_str()).map(|org| (HeaderName::from_static("meshwork-org"), org)));
-        let headers = named.transpose().map_err(Problem::internal)?.into_iter().collect();
-        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).default_headers(headers).no_proxy().build();
-        Ok(Self { http: http.map_err(Problem::internal)?, url, token })
+        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy().build().map_err(Problem::internal)?;
+        Ok(Self { http, url, token })
     }
 
     /// Calls an action.
@@ -125,22 +84,4 @@ impl Client {
             .because(format!("{error}."))
             .next("See whether it still runs; if not, start it again: nothing is lost.")
     }
-}
-
-/// The org that is meant where none is named; none: the machine itself.
-fn chosen(data: &DataDir, about: About) -> Result<Option<OrgName>, Problem> {
-    let orgs = data.orgs();
-    match (about, orgs.as_slice()) {
-        (About::Machine, _) => Ok(None),
-        (About::Org, [org]) => Ok(Some(org.clone())),
-        (About::Org, _) => {
-            let names: Vec<_> = orgs.iter().map(OrgName::as_str).collect();
-            Err(Problem::invalid("This machine is in several orgs, and the command names none.")
-                .next(format!("Say which with --org NAME, or with MESHWORK_ORG: {}.", names.join(", "))))
-        }
-    }
-}
-
-fn lives(pid: u32) -> bool {
-    i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
 }

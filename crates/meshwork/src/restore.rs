@@ -1,4 +1,4 @@
-//! `meshwork restore`: a backup becomes an org of a data folder again, as a new incarnation of its journal.
+//! `meshwork restore`: a backup becomes a data folder again, as a new incarnation of its journal.
 
 use domain::Problem;
 use identity::{Secret, backup};
@@ -12,10 +12,14 @@ struct Record {
     name: domain::OrgName,
 }
 
-/// Takes a backup up into a data folder that does not hold its org.
+/// Takes a backup up into an empty data folder.
 pub(crate) fn restore(root: &Path, file: &Path, passphrase: Secret) -> Result<String, Problem> {
     let data = DataDir::open(root)?;
     let _lock = data.lock()?;
+    if let Some(org) = data.orgs().first() {
+        return Err(Problem::conflict(format!("The data folder holds the org {org} already."))
+            .next("Restore into another folder with --data-dir; nothing was changed."));
+    }
     let scratch = data.root().join("restoring");
     let _ = std::fs::remove_dir_all(&scratch);
     let input = File::open(file).map_err(|e| storage(file, &e))?;
@@ -33,10 +37,6 @@ pub(crate) fn restore(root: &Path, file: &Path, passphrase: Secret) -> Result<St
 fn place(data: &DataDir, scratch: &Path) -> Result<domain::OrgName, Problem> {
     let record = std::fs::read(scratch.join("org.json")).map_err(|_| Problem::invalid("The backup holds no org."))?;
     let org = serde_json::from_slice::<Record>(&record).map_err(|e| Problem::invalid(format!("The backup's org is damaged: {e}.")))?.name;
-    if data.orgs().contains(&org) {
-        return Err(Problem::conflict(format!("The data folder holds the org {org} already."))
-            .next("Restore into another folder with --data-dir; nothing was changed."));
-    }
     store::mark_restored(&scratch.join("store"))?;
     let target = data.org(&org).root;
     if let Some(parent) = target.parent() {

@@ -6,7 +6,7 @@ mod work;
 
 use crate::{
     cli::{self, Cli, Verb},
-    client::{About, Client},
+    client::Client,
     demo,
     output::{self, answer, at, notes},
     restore,
@@ -31,10 +31,9 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
     let root = data_dir(cli.data_dir)?;
     match cli.verb {
         Verb::Up(args) => return up::run(&root, args, json).await,
-        Verb::OrgProcess(args) => return up::run_org(&root, cli.org.as_deref().unwrap_or_default(), args).await,
         Verb::Demo(args) => return demo::run(asked.as_deref(), args, json).await,
         Verb::Agent(agent) if matches!(*agent, cli::Agent::Run(_)) => return runner(*agent).await,
-        Verb::Doctor => return doctor(&root, cli.org.as_deref(), json).await,
+        Verb::Doctor => return doctor(&root, json).await,
         Verb::Restore(args) => {
             let text = restore::restore(&root, &args.file, passphrase(args.passphrase_file.as_deref())?)?;
             answer(&json!({ "message": text }), json, |v| at(v, &["message"]));
@@ -46,17 +45,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         }
         _ => {}
     }
-    let about = if of_the_machine(&cli.verb) { About::Machine } else { About::Org };
-    call(&Client::find(&root, cli.org.as_deref(), about).await?, cli.verb, json).await
-}
-
-/// Verbs that are about the machine where no org is named, and so need none to be.
-fn of_the_machine(verb: &Verb) -> bool {
-    match verb {
-        Verb::Open | Verb::Org(cli::Org::Create { .. } | cli::Org::List) => true,
-        Verb::Call(call) => ["org.create", "org.list"].contains(&call.action.as_str()),
-        _ => false,
-    }
+    call(&Client::find(&root)?, cli.verb, json).await
 }
 
 /// The data folder: as asked, else below the user's data home.
@@ -76,11 +65,11 @@ async fn runner(agent: cli::Agent) -> Outcome {
 }
 
 /// What is looked at here, and what a running `meshwork up` knows beside.
-async fn doctor(root: &Path, org: Option<&str>, json: bool) -> Outcome {
+async fn doctor(root: &Path, json: bool) -> Outcome {
     let found = orchestrator::doctor::look(root);
     let well = found.iter().all(|f| f.ok);
     let mut all: Vec<Value> = found.iter().map(|f| json!({"what": f.what, "ok": f.ok, "detail": f.detail, "next": f.next})).collect();
-    if let Ok(client) = Client::find(root, org, About::Org).await
+    if let Ok(client) = Client::find(root)
         && let Ok(Value::Array(known)) = client.call("device.doctor", json!({})).await
     {
         all.extend(known.into_iter().filter(|f| !found.iter().any(|mine| f["what"] == mine.what)));
@@ -144,7 +133,7 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
             let value = client.call(&args.action, input).await?;
             answer(&value, json, |v| serde_json::to_string_pretty(v).unwrap_or_default());
         }
-        Verb::Up(_) | Verb::OrgProcess(_) | Verb::Demo(_) | Verb::Doctor | Verb::Restore(_) | Verb::Completions { .. } => {}
+        Verb::Up(_) | Verb::Demo(_) | Verb::Doctor | Verb::Restore(_) | Verb::Completions { .. } => {}
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -163,11 +152,6 @@ async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome {
             let passphrase = rad_home.as_deref().map(profile_passphrase).transpose()?.flatten();
             let secret = passphrase.as_ref().map(Secret::expose);
             client.call("org.create", json!({"name": name, "member": member, "rad_home": rad_home, "passphrase": secret})).await?
-        }
-        cli::Org::List => {
-            let value = client.call("org.list", json!({})).await?;
-            output::show(&value, json, show::orgs)?;
-            return Ok(ExitCode::SUCCESS);
         }
         cli::Org::Show => client.call("org.show", json!({})).await?,
     };

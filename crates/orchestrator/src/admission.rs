@@ -3,7 +3,7 @@
 use crate::{clock, limits, org::Org};
 use domain::{
     Did, Problem, Timestamp,
-    capacity::{Capacity, Resources, Runtime, Taken},
+    capacity::{Capacity, Resources, Runtime},
     event::{Body, Event, kind},
     lease::{Admission, Lease},
     manifest::{Class, Manifest, Work},
@@ -59,7 +59,7 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
     let (taken, device, closing) = (lease.clone(), org.device.clone(), *org.closing.borrow());
     let lends = DeviceLimits::of(org);
     let outcome = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let (refusals, room) = (outcome.clone(), org.room.clone());
+    let refusals = outcome.clone();
     let decided = org.store.append_if(move |view| {
         let ids: Vec<domain::RunId> = view.list(kind::ACTIVE, Order::Oldest, limits::RUNS_MAX)?;
         let mut runs: Vec<Run> = Vec::with_capacity(ids.len());
@@ -67,17 +67,7 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
             runs.extend(view.get(kind::RUN, id.as_str())?);
         }
         let known: Option<Run> = view.get(kind::RUN, manifest.run.as_str())?;
-        let own = Taken::by(&runs);
-        let turn = match room.turn() {
-            Ok(turn) => turn,
-            Err(problem) if problem.passes() => {
-                *refusals.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-                    vec![Refusal::NotKnown { message: problem.to_string() }];
-                return Ok(vec![]);
-            }
-            Err(problem) => return Err(problem),
-        };
-        let mut reasons = placement::refusals(&manifest, &lends.capacity(own, turn.others, manifest.class));
+        let mut reasons = placement::refusals(&manifest, &lends.capacity(&runs, manifest.class));
         if closing {
             reasons.push(Refusal::Closing);
         }
@@ -91,8 +81,6 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
             *refusals.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = reasons;
             return Ok(vec![]);
         }
-        // Before the lease: who dies in between has taken too much for a moment, and never too little.
-        room.tell(own.with(manifest.class, RunState::Starting, manifest.resources))?;
         let mut bodies = Vec::new();
         if known.is_none() {
             bodies.push(Body::RunQueued { run: Box::new(foreign(&manifest, now)) });
@@ -226,37 +214,27 @@ impl DeviceLimits {
         }
     }
 
-    /// What is free for a run of this class, beside what this org takes and what other orgs of the machine do.
-    pub fn capacity(&self, own: Taken, others: Taken, class: Class) -> Capacity {
-        let (all, others) = (own.plus(others).beside(class), others.beside(class));
+    /// What is free beside these runs. Checks have slots and processors of their own, and a run that waits for its checks holds
+    /// neither memory nor disk any more: so it can never keep them from starting.
+    pub fn capacity(&self, runs: &[Run], class: Class) -> Capacity {
+        let same_lane = |r: &&Run| (r.class == Class::Ci) == (class == Class::Ci);
+        let holding = runs.iter().filter(|r| r.state.holds_slot());
+        let taken = u32::try_from(holding.filter(same_lane).count()).unwrap_or(u32::MAX);
+        let computing = runs.iter().filter(|r| r.state.computes());
+        let reserved = computing.fold(Resources::default(), |sum, run| {
+            let wanted = run.reserved.unwrap_or_default();
+            sum.plus(if same_lane(&run) { wanted } else { Resources { cpu_milli: 0, ..wanted } })
+        });
         Capacity {
             total: self.total,
-            free: Resources { disk_bytes: self.disk_left_bytes, ..self.total }.minus(all.reserved),
+            free: Resources { disk_bytes: self.disk_left_bytes, ..self.total }.minus(reserved),
             tags: std::collections::BTreeMap::new(),
             runtimes: if self.works { vec![Runtime::Local] } else { vec![] },
             classes: vec![Class::Agent, Class::Ci],
             slots: self.slots,
-            slots_free: self.slots.saturating_sub(all.slots),
-            others,
+            slots_free: self.slots.saturating_sub(taken),
         }
     }
-}
-
-/// Says to the other orgs of the machine what this one takes now.
-///
-/// # Errors
-/// When the journal cannot be read, or the room's file not be written.
-pub async fn tell_room(org: &Org) -> Result<(), Problem> {
-    let room = org.room.clone();
-    let told = org.store.append_if(move |view| {
-        let ids: Vec<domain::RunId> = view.list(kind::ACTIVE, Order::Oldest, limits::RUNS_MAX)?;
-        let mut taken = Taken::default();
-        for id in &ids {
-            taken = taken.plus(Taken::by(&view.get::<Run>(kind::RUN, id.as_str())?));
-        }
-        room.tell(taken).map(|()| vec![])
-    });
-    told.await.map(drop)
 }
 
 /// Memory of the machine, in bytes.
@@ -311,14 +289,11 @@ mod tests {
             run(Class::Ci, RunState::Preparing, 20),
             run(Class::Agent, RunState::Queued, 30),
         ];
-        let own = Taken::by(&runs);
-        let agents = lends.capacity(own, Taken::default(), Class::Agent);
+        let agents = lends.capacity(&runs, Class::Agent);
         assert_eq!((agents.total, agents.slots_free), (total, 0));
         assert_eq!(agents.free, Resources { cpu_milli: 3_000, memory_bytes: 50, disk_bytes: 480, gpus: 0 });
-        let checks = lends.capacity(own, Taken::default(), Class::Ci);
+        let checks = lends.capacity(&runs, Class::Ci);
         assert_eq!((checks.free.cpu_milli, checks.free.memory_bytes, checks.slots_free), (3_000, 50, 1));
-        let shared = lends.capacity(Taken::by(&runs[..1]), Taken::by(&runs[..1]), Class::Agent);
-        assert_eq!((shared.free.memory_bytes, shared.slots_free, shared.others.reserved.memory_bytes), (40, 0, 30));
         let usual = Resources { cpu_milli: 9_000, memory_bytes: 90, disk_bytes: 1 << 40, gpus: 0 };
         let asked = lends.at_most(usual);
         assert_eq!((asked.cpu_milli, asked.memory_bytes, asked.disk_bytes), (4_000, 33, limits::RUN_DISK_BYTES_MIN));

@@ -3,13 +3,11 @@
 //! ```text
 //! <data>/version            format of this folder
 //! <data>/lock               held by the one `meshwork up` of this folder
-//! <data>/room.lock          held by the org that takes room of the machine now
 //! <data>/up.json            where that one listens, while it runs
 //! <data>/cli.token          what the command line shows it (readable by the owner only, new at every start)
 //! <data>/sign-in.html       sends the browser that `up` opens to its one-time link (readable by the owner only)
 //! <data>/engines/<name>/    installed coding engines
-//! <data>/orgs/<org>/        one org: radicle/ member/ store/ vault/ runs/; lock, held by the process that serves it; taken.json,
-//!                           what it takes of the machine; cli.token, where each org has a process of its own
+//! <data>/orgs/<org>/        one org: radicle/ member/ store/ vault/ runs/
 //! ```
 
 use crate::limits;
@@ -21,7 +19,6 @@ use std::{
     io::{ErrorKind, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 /// The format that this build reads and writes.
@@ -42,22 +39,6 @@ pub struct UpRecord {
     pub url: String,
     /// Its version.
     pub version: String,
-    /// How it serves the orgs of the folder.
-    #[serde(default)]
-    pub shape: Shape,
-}
-
-/// How a `meshwork up` serves the orgs of its data folder.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Shape {
-    /// None or one, in the process itself; the command line shows `<data>/cli.token`.
-    #[default]
-    Whole,
-    /// Each in a process of its own; the command line shows `<data>/orgs/<org>/cli.token`.
-    Supervisor,
-    /// It is becoming a supervisor: who asks now asks again in a moment.
-    Changing,
 }
 
 /// Holds the data folder for one process; let go when dropped, also by a crash.
@@ -93,17 +74,21 @@ impl DataDir {
     /// # Errors
     /// When another process holds it.
     pub fn lock(&self) -> Result<Lock, Problem> {
+        let path = self.root.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|e| storage(&path, &e))?;
+        let begun = std::time::Instant::now();
+        let mut taken = flock(&file, FlockOperation::NonBlockingLockExclusive);
         // A program that a meshwork which just died was starting holds its files for the moment between fork and exec.
-        lock(&self.root.join("lock"), limits::LOCK_WAIT)?.ok_or_else(|| {
+        while taken.is_err() && begun.elapsed() < limits::LOCK_WAIT {
+            std::thread::sleep(limits::LOCK_PAUSE);
+            taken = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        }
+        taken.map_err(|_| {
             let by = self.up().map(|up| format!(" It runs as process {} at {}.", up.pid, up.url)).unwrap_or_default();
             Problem::conflict(format!("Another meshwork uses the data folder {}.{by}", self.root.display()))
                 .next("Use that one, stop it first, or give another folder with --data-dir.")
-        })
-    }
-
-    /// Held by the org that takes room of the machine now.
-    pub(crate) fn room_lock(&self) -> PathBuf {
-        self.root.join("room.lock")
+        })?;
+        Ok(Lock { _file: file })
     }
 
     /// The running `meshwork up` of this folder, as far as its record tells.
@@ -139,19 +124,6 @@ impl DataDir {
         for name in ["up.json", "cli.token", "sign-in.html"] {
             let _ = fs::remove_file(self.root.join(name));
         }
-        for org in self.orgs() {
-            let _ = fs::remove_file(self.org(&org).cli_token());
-        }
-    }
-
-    /// Says that the running `meshwork up` becomes a supervisor now.
-    ///
-    /// # Errors
-    /// When the folder cannot be written.
-    pub fn changing(&self) -> Result<(), Problem> {
-        let Some(up) = self.up() else { return Ok(()) };
-        let record = UpRecord { shape: Shape::Changing, ..up };
-        write_private(&self.root.join("up.json"), &serde_json::to_vec(&record).map_err(Problem::internal)?)
     }
 
     /// The command line's token of the running `meshwork up`.
@@ -173,56 +145,19 @@ impl DataDir {
         names
     }
 
-    /// The orgs in the order in which this machine joined them.
-    pub fn orgs_by_age(&self) -> Vec<OrgName> {
-        let mut orgs = self.orgs();
-        orgs.sort_by_key(|org| fs::metadata(self.org(org).root).and_then(|m| m.created().or_else(|_| m.modified())).ok());
-        orgs
-    }
-
-    /// The org of this name.
-    ///
-    /// # Errors
-    /// When this machine joined none of that name.
-    pub fn known(&self, name: &str) -> Result<OrgName, Problem> {
-        let orgs = self.orgs();
-        orgs.iter().find(|org| org.as_str() == name).cloned().ok_or_else(|| {
-            let names: Vec<_> = orgs.iter().map(OrgName::as_str).collect();
-            let next = match names.is_empty() {
-                true => "It joined none yet: meshwork org create <name>.".to_owned(),
-                false => format!("It joined: {}.", names.join(", ")),
-            };
-            Problem::not_found(format!("This machine is in no org “{}”.", domain::shown(name))).next(next)
-        })
-    }
-
     /// The folder of an org.
     pub fn org(&self, name: &OrgName) -> OrgDir {
-        let root = self.root.join("orgs").join(name.as_str());
-        OrgDir { sockets: sockets(&root), root }
+        OrgDir { root: self.root.join("orgs").join(name.as_str()), sockets: self.sockets() }
     }
-}
 
-/// A short folder for an org's sockets, whose paths may have 107 bytes only: below `$XDG_RUNTIME_DIR`, else `/tmp`.
-fn sockets(of: &Path) -> PathBuf {
-    let uid = rustix::process::getuid().as_raw();
-    let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|p| p.as_os_str().len() < 40 && p.is_dir());
-    let base = base.map_or_else(|| PathBuf::from(format!("/tmp/meshwork-{uid}")), |p| p.join("meshwork"));
-    let hash = blake3::hash(of.as_os_str().as_encoded_bytes()).to_hex();
-    base.join(&hash.as_str()[..10])
-}
-
-/// Waits so long for a lock; none: another process keeps it.
-fn lock(path: &Path, wait: Duration) -> Result<Option<Lock>, Problem> {
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(|e| storage(path, &e))?;
-    let begun = std::time::Instant::now();
-    while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        if begun.elapsed() >= wait {
-            return Ok(None);
-        }
-        std::thread::sleep(limits::LOCK_PAUSE);
+    /// A short folder for sockets, whose paths may have 107 bytes only: below `$XDG_RUNTIME_DIR`, else `/tmp`.
+    pub fn sockets(&self) -> PathBuf {
+        let uid = rustix::process::getuid().as_raw();
+        let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|p| p.as_os_str().len() < 40 && p.is_dir());
+        let base = base.map_or_else(|| PathBuf::from(format!("/tmp/meshwork-{uid}")), |p| p.join("meshwork"));
+        let hash = blake3::hash(self.root.as_os_str().as_encoded_bytes()).to_hex();
+        base.join(&hash.as_str()[..10])
     }
-    Ok(Some(Lock { _file: file }))
 }
 
 /// An org's folder.
@@ -238,28 +173,6 @@ impl OrgDir {
     /// What the org is, for opening it without its repository: written last, so that a half-made org does not count.
     pub fn record(&self) -> PathBuf {
         self.root.join("org.json")
-    }
-    /// Takes the org for this process: one that is ending is waited for.
-    ///
-    /// # Errors
-    /// When another process keeps serving it.
-    pub fn lock(&self) -> Result<Lock, Problem> {
-        lock(&self.root.join("lock"), limits::ORG_LOCK_WAIT)?.ok_or_else(|| {
-            Problem::conflict(format!("Another process serves the org in {}, and does not end.", self.root.display()))
-                .next("See which with fuser (psmisc) on its file “lock”, end it, and start meshwork up again.")
-        })
-    }
-    /// What the org takes of the machine.
-    pub(crate) fn taken(&self) -> PathBuf {
-        self.root.join("taken.json")
-    }
-    /// What the command line shows the org's own process, where it has one.
-    pub fn cli_token(&self) -> PathBuf {
-        self.root.join("cli.token")
-    }
-    /// Where the org's own process serves HTTP.
-    pub fn http_socket(&self) -> PathBuf {
-        self.sockets.join("http")
     }
     /// The device's key and checkpoints; also the Radicle home, with storage and node, unless a person's profile is used.
     pub fn radicle(&self) -> PathBuf {

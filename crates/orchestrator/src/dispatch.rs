@@ -3,7 +3,7 @@
 use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, tasks::Board};
 use domain::{
     Problem, RunId,
-    capacity::{Resources, Taken},
+    capacity::Resources,
     event::{Body, kind},
     lease::Admission,
     limits::{PATCHES_WAITING_MAX, RESUME_ATTEMPTS_MAX, START_TRIES_MAX},
@@ -43,7 +43,6 @@ async fn step(org: &Arc<Org>) -> Result<(), Problem> {
         lifecycle::adrift::take_up(org, &runs).await;
     }
     lifecycle::look_after(org, &runs).await;
-    admission::tell_room(org).await?;
     let now = clock::now();
     let later = |r: &Run| matches!(r.reason, Some(Reason::TriesAgain { at, .. }) if at > now);
     runs.retain(|r| r.requester == org.device && r.state.waits() && !later(r));
@@ -115,9 +114,7 @@ async fn judge(org: &Arc<Org>, manifest: &Manifest) -> Result<placement::Decisio
     let wanted = manifest.clone();
     org.blocking(move |org| {
         let runs = org.active_runs()?;
-        // What other orgs take matters when it is admitted; where they have not told yet, it is that which refuses.
-        let others = org.room.others().unwrap_or_default();
-        let capacity = admission::DeviceLimits::of(org).capacity(Taken::by(&runs), others, wanted.class);
+        let capacity = admission::DeviceLimits::of(org).capacity(&runs, wanted.class);
         Ok(placement::plan(&wanted, &[Candidate { device: org.device.clone(), capacity, has_data: true }]))
     })
     .await

@@ -30,7 +30,6 @@ pub mod mirror;
 pub mod org;
 pub mod profile;
 pub mod provenance;
-pub mod room;
 pub mod runner;
 pub mod table;
 pub mod tasks;

@@ -70,12 +70,6 @@ pub const TUNNELS_PER_RUN_MAX: usize = 64;
 pub const TUNNEL_CHUNK: usize = 32 * 1024;
 /// How many runs are looked at: those before are history.
 pub const RUNS_MAX: usize = 10_000;
-/// How long one waits for another org of the machine that is taking room.
-pub const ROOM_WAIT: Duration = Duration::from_millis(250);
-/// The pause between two looks.
-pub const ROOM_PAUSE: Duration = Duration::from_micros(200);
-/// How long an org is waited for whose process is ending.
-pub const ORG_LOCK_WAIT: Duration = Duration::from_secs(20);
 /// How long a data folder that seems to be in use is tried again.
 pub const LOCK_WAIT: Duration = Duration::from_secs(1);
 /// The pause between two tries.

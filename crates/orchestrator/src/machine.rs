@@ -1,17 +1,12 @@
-//! One machine as one process sees it: its data folder, the org that it serves, and what does not belong to any org.
-//!
-//! A process serves one org. With several on the machine each has a process of its own, below a supervisor (`meshwork up`).
+//! One machine: its data folder, the org that it serves, and what does not belong to any org.
 
 use crate::{data_dir::DataDir, org::Org, profile::Profile};
 use domain::{OrgName, Problem};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{Arc, RwLock},
 };
-use tokio::sync::Notify;
 
 /// How the orchestrator was started.
 #[derive(Clone, Debug)]
@@ -24,40 +19,6 @@ pub struct Options {
     pub demo: bool,
     /// How many agents' runs at once; none: by cores.
     pub slots: Option<u32>,
-    /// The org that this process is for, where each has one of its own.
-    pub only: Option<OrgName>,
-}
-
-/// An org of the machine, and how it does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Joined {
-    /// Its name.
-    pub name: OrgName,
-    /// How its process does.
-    #[serde(flatten)]
-    pub state: State,
-    /// Its address for browsers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-}
-
-/// How an org's process does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum State {
-    /// It was made a moment ago, or begins.
-    Starting,
-    /// It serves.
-    Up,
-    /// It ended, and is started again.
-    Down {
-        /// How it ended.
-        why: String,
-        /// How often in a row it did not stay up.
-        tries: u32,
-        /// Seconds between its end and its next start.
-        pause_s: u64,
-    },
 }
 
 /// One machine.
@@ -70,14 +31,12 @@ pub struct Machine {
     org: RwLock<Option<Arc<Org>>>,
     /// Held while an org is made: one at a time.
     creating: tokio::sync::Mutex<()>,
-    /// Told when an org was made or joined that this process does not serve.
-    pub another: Notify,
 }
 
 impl Machine {
     /// A machine without an org yet.
     pub fn new(data: DataDir, options: Options) -> Arc<Self> {
-        Arc::new(Self { data, options, org: RwLock::new(None), creating: tokio::sync::Mutex::default(), another: Notify::new() })
+        Arc::new(Self { data, options, org: RwLock::new(None), creating: tokio::sync::Mutex::default() })
     }
 
     /// The org that this machine serves.
@@ -89,25 +48,16 @@ impl Machine {
         org.ok_or_else(|| Problem::conflict("This machine belongs to no org yet.").next("Make one: meshwork org create <name>."))
     }
 
-    /// The orgs that this process knows of: its own.
-    pub fn joined(&self) -> Vec<Joined> {
-        let found = self.data.orgs().into_iter().filter(|name| self.options.only.as_ref().is_none_or(|only| only == name));
-        let serves = self.org().map(|org| org.name.clone()).ok();
-        found
-            .map(|name| Joined { state: if serves.as_ref() == Some(&name) { State::Up } else { State::Starting }, name, url: None })
-            .collect()
-    }
-
-    /// Opens the org that this process is for, or the one in the data folder, and takes its unfinished runs up again.
+    /// Opens the org that lies in the data folder, if there is one, and takes its unfinished runs up again.
     ///
     /// # Errors
     /// When it cannot be opened.
     pub async fn open(self: &Arc<Self>) -> Result<(), Problem> {
-        let orgs = self.options.only.clone().map_or_else(|| self.data.orgs(), |only| vec![only]);
+        let orgs = self.data.orgs();
         if orgs.len() > 1 {
             let names: Vec<_> = orgs.iter().map(OrgName::as_str).collect();
             return Err(Problem::conflict(format!("The data folder holds several orgs: {}.", names.join(", ")))
-                .next("meshwork up gives each a process of its own; here give another folder with --data-dir."));
+                .next("This version serves one org a data folder: give each a folder of its own with --data-dir."));
         }
         if let Some(name) = orgs.first() {
             self.serve(Org::open(self, name).await?);
@@ -115,36 +65,20 @@ impl Machine {
         Ok(())
     }
 
-    /// Makes an org with this machine's member as its owner, perhaps in a person's Radicle profile, and takes it in.
+    /// Makes an org with this machine's member as its owner, perhaps in a person's Radicle profile, and serves it.
     ///
     /// # Errors
-    /// When it is there already, or cannot be made.
-    pub async fn create(self: &Arc<Self>, name: &OrgName, member: &str, profile: Option<Profile>) -> Result<Option<Arc<Org>>, Problem> {
+    /// When there is one already, or it cannot be made.
+    pub async fn create(self: &Arc<Self>, name: &OrgName, member: &str, profile: Option<Profile>) -> Result<Arc<Org>, Problem> {
         let _alone = self.creating.lock().await;
-        if self.data.orgs().contains(name) {
-            return Err(Problem::conflict(format!("This machine is in the org {name} already."))
-                .next("Give the new org another name, or another folder with --data-dir."));
+        if let Ok(org) = self.org() {
+            return Err(Problem::conflict(format!("This data folder belongs to the org {} already.", org.name))
+                .next("Give another folder with --data-dir for another org."));
         }
         Org::create(self, name, member, profile).await?;
-        self.take_in(name).await
-    }
-
-    /// Serves an org that was just made or joined, if this process serves none yet. Otherwise it gets a process of its own in a
-    /// moment, and there is nothing to give.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
-    pub async fn take_in(self: &Arc<Self>, name: &OrgName) -> Result<Option<Arc<Org>>, Problem> {
-        if self.options.only.is_none() && self.org().is_err() {
-            let org = Org::open(self, name).await?;
-            self.serve(org.clone());
-            return Ok(Some(org));
-        }
-        if self.options.only.is_none() {
-            self.data.changing()?;
-        }
-        self.another.notify_one();
-        Ok(None)
+        let org = Org::open(self, name).await?;
+        self.serve(org.clone());
+        Ok(org)
     }
 
     fn serve(&self, org: Arc<Org>) {

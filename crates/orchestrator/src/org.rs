@@ -1,10 +1,9 @@
 //! One org on this machine: its repository, journal, vault, node and live runs, wired together.
 
 use crate::{
-    admission,
     caller::Caller,
     clock, command, data_dir,
-    data_dir::{DataDir, Lock, OrgDir, make_private, make_unshared, storage, write_private},
+    data_dir::{OrgDir, make_private, make_unshared, storage, write_private},
     dispatch,
     fault::Fault,
     follow, gateway, host,
@@ -15,7 +14,6 @@ use crate::{
     merging::Merging,
     mirror,
     profile::{self, Profile},
-    room::Room,
     webhook,
 };
 use domain::{
@@ -93,10 +91,7 @@ pub struct Org {
     /// Held by whoever acts on a patch until the journal has it, so that what is seen of it in Radicle meanwhile is not noted
     /// first, without the door by which they came in.
     pub telling: tokio::sync::RwLock<()>,
-    /// Its share in the machine's room.
-    pub room: Arc<Room>,
     node: Mutex<Option<Arc<Node>>>,
-    _lock: Lock,
 }
 
 impl std::fmt::Debug for Org {
@@ -115,26 +110,6 @@ struct Record {
     rad_home: Option<PathBuf>,
 }
 
-impl Record {
-    fn read(dir: &OrgDir) -> Result<Self, Problem> {
-        let bytes = fs::read(dir.record()).map_err(|e| storage(&dir.record(), &e))?;
-        serde_json::from_slice(&bytes).map_err(|e| {
-            Problem::conflict(format!("{} is damaged: {e}.", dir.record().display())).next("Restore it: meshwork restore <file>.")
-        })
-    }
-}
-
-/// A profile has one node, and a process of an org runs it: so a second org of this machine cannot use it.
-fn unused(data: &DataDir, profile: Option<&Profile>) -> Result<(), Problem> {
-    let Some(profile) = profile else { return Ok(()) };
-    let same = |org: &OrgName| Record::read(&data.org(org)).is_ok_and(|r| r.rad_home.as_ref() == Some(&profile.home));
-    match data.orgs().into_iter().find(same) {
-        None => Ok(()),
-        Some(org) => Err(Problem::conflict(format!("The org {org} of this machine uses this Radicle profile."))
-            .next("Give another profile with --rad-home, or none: then the org gets keys and a node of its own.")),
-    }
-}
-
 impl Org {
     /// Makes an org: keys, or those of a person's profile, the org repository, the vault. The record is written last, so that a half-made org does not
     /// count and is made anew.
@@ -143,9 +118,8 @@ impl Org {
     /// When something cannot be written.
     pub async fn create(machine: &Arc<Machine>, name: &OrgName, member: &str, profile: Option<Profile>) -> Result<(), Problem> {
         check_person(member)?;
-        let (data, dir, name, member) = (machine.data.clone(), machine.data.org(name), name.clone(), member.to_owned());
+        let (dir, name, member) = (machine.data.org(name), name.clone(), member.to_owned());
         blocking(move || {
-            unused(&data, profile.as_ref())?;
             clear_half_made(&dir)?;
             make_private(&dir.root)?;
             let rad_home = profile.as_ref().map(|profile| profile.home.clone());
@@ -169,24 +143,13 @@ impl Org {
         .await
     }
 
-    /// Radicle of an org that this process does not serve, and its repository: for a look.
-    ///
-    /// # Errors
-    /// When its folder cannot be read.
-    pub(crate) fn look(data: &DataDir, name: &OrgName) -> Result<(Forge, Rid), Problem> {
-        let dir = data.org(name);
-        let record = Record::read(&dir)?;
-        Ok((profile::open(&dir, record.rad_home.as_deref())?, record.rid))
-    }
-
     /// Opens the org, starts its node, its dispatcher and the runners' socket, and takes unfinished runs up again.
     ///
     /// # Errors
     /// When a part cannot be opened.
     pub async fn open(machine: &Arc<Machine>, name: &OrgName) -> Result<Arc<Self>, Problem> {
-        let (data, name, options) = (machine.data.clone(), name.clone(), machine.options.clone());
-        let org = blocking(move || Self::parts(&data, &name, options)).await?;
-        admission::tell_room(&org).await?;
+        let (dir, options, engines) = (machine.data.org(name), machine.options.clone(), machine.data.engines());
+        let org = blocking(move || Self::parts(dir, options, engines)).await?;
         let closed = org.closing.subscribe();
         host::serve(Arc::downgrade(&org), org.hub.clone(), &org.dir.host_socket(), until(closed)).await?;
         org.record(&org.device, vec![Body::DeviceStarted { version: env!("CARGO_PKG_VERSION").into(), demo: org.options.demo }]).await?;
@@ -199,10 +162,11 @@ impl Org {
         Ok(org)
     }
 
-    fn parts(data: &DataDir, name: &OrgName, options: Options) -> Result<Arc<Self>, Problem> {
-        let (dir, engines) = (data.org(name), data.engines());
-        let lock = dir.lock()?;
-        let record = Record::read(&dir)?;
+    fn parts(dir: OrgDir, options: Options, engines: PathBuf) -> Result<Arc<Self>, Problem> {
+        let bytes = fs::read(dir.record()).map_err(|e| storage(&dir.record(), &e))?;
+        let record: Record = serde_json::from_slice(&bytes).map_err(|e| {
+            Problem::conflict(format!("{} is damaged: {e}.", dir.record().display())).next("Restore it: meshwork restore <file>.")
+        })?;
         // Each part by itself: in a folder that everybody can write, somebody else may have made the first.
         for folder in [dir.sockets.parent().unwrap_or(&dir.sockets), &dir.sockets] {
             make_unshared(folder)?;
@@ -244,9 +208,7 @@ impl Org {
             merging: Merging::default(),
             webhook: webhook::Webhook::default(),
             telling: tokio::sync::RwLock::default(),
-            room: Arc::new(Room::open(data, name)?),
             node: Mutex::new(Some(Arc::new(node))),
-            _lock: lock,
             dir,
         };
         let org = Arc::new(org);
@@ -376,9 +338,6 @@ impl Org {
         self.tasks.close();
         let _ = tokio::time::timeout(limits::RUNNER_RETURN_WAIT, self.tasks.wait()).await;
         let _ = self.record(&self.device, vec![Body::DeviceStopped]).await;
-        if let Err(problem) = admission::tell_room(self).await {
-            tracing::warn!(%problem, "what runs gave back is known to other orgs only after the next start");
-        }
         let node = self.node.lock().unwrap_or_else(PoisonError::into_inner).take();
         let _ = blocking(move || node.map_or(Ok(()), |node| node.stop())).await;
     }
@@ -421,13 +380,9 @@ fn start_node(forge: &Arc<Forge>, dir: &OrgDir, options: &Options) -> Result<Nod
     match options.radicle_listen {
         Some(address) => forge.start_node(Some(address), &socket),
         None => {
-            let any = || forge.start_node(Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), &socket);
             let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, RADICLE_PORT));
-            match std::net::TcpListener::bind(usual) {
-                // Another org of this machine may be looking at the same moment.
-                Ok(free) => (drop(free), forge.start_node(Some(usual), &socket).or_else(|_| any())).1,
-                Err(_) => any(),
-            }
+            let free = std::net::TcpListener::bind(usual).is_ok();
+            forge.start_node(Some(if free { usual } else { SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) }), &socket)
         }
     }
 }

@@ -2,12 +2,11 @@
 //!
 //! No request without one is served, loopback included. The cookie is HttpOnly and SameSite=Strict. Requests whose `Host` or
 //! `Origin` is not ours are refused, and changes that another page began, so that no other page and no rebound name can use
-//! a browser that is signed in. Where each org has a process of its own, it answers to `<org>.localhost` only, or to the
-//! machine's own names with the header `Meshwork-Org`, which no other page can send: sessions and tokens are of one org.
+//! a browser that is signed in.
 
 use crate::{agent, limits};
 use domain::{
-    Kind, OrgName, Problem,
+    Kind, Problem,
     actor::{Actor, Door, Via},
     role::Role,
 };
@@ -22,8 +21,6 @@ use std::{
 
 /// The cookie's name.
 const COOKIE: &str = "meshwork";
-/// The header that names an org, for who cannot reach it by its own host name.
-pub(crate) const ORG: &str = "meshwork-org";
 
 /// Lets people and scripts in.
 #[derive(Debug)]
@@ -58,14 +55,6 @@ impl Gate {
         Arc::new(Self { machine, address, cli: Hashed(hash(cli)), state: Mutex::default() })
     }
 
-    /// The address for browsers.
-    pub fn url(&self) -> String {
-        match &self.machine.options.only {
-            Some(org) => org_url(org, self.address),
-            None => format!("http://{}", self.address),
-        }
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -82,7 +71,7 @@ impl Gate {
             state.links.clear();
         }
         state.links.insert(hash(&secret), Instant::now());
-        Ok(format!("{}/sign-in?code={secret}", self.url()))
+        Ok(format!("http://{}/sign-in?code={secret}", self.address))
     }
 
     /// Uses a one-time link up.
@@ -133,40 +122,28 @@ impl Gate {
     /// it (`Sec-Fetch-Site`, <https://www.w3.org/TR/fetch-metadata/>).
     pub(crate) fn same_origin(&self, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
         let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
+        let port = self.address.port();
+        let ours = |host: &str| {
+            let (name, at) = host.rsplit_once(':').unwrap_or((host, "80"));
+            let known = ["localhost", "127.0.0.1", "[::1]"].contains(&name)
+                || name == self.address.ip().to_string()
+                || name.ends_with(".localhost");
+            known && at == port.to_string()
+        };
         let foreign =
             |what: &str| Problem::new(Kind::Forbidden, format!("The request was made for {}, not for this server.", domain::shown(what)));
-        let host = text(header::HOST).unwrap_or("nobody");
-        if !self.ours(host, headers) {
-            return Err(foreign(host));
+        match text(header::HOST) {
+            Some(host) if ours(host) => {}
+            other => return Err(foreign(other.unwrap_or("nobody"))),
         }
         if !method.is_safe() && elsewhere(headers) {
             return Err(Problem::new(Kind::Forbidden, "Another page made the browser send this request.")
                 .next("Do it in the dashboard or with the command line; scripts send a token, and no Sec-Fetch-Site."));
         }
         match text(header::ORIGIN) {
-            Some(origin) if origin.strip_prefix("http://") != Some(host) => Err(foreign(origin)),
+            Some(origin) if !origin.strip_prefix("http://").is_some_and(ours) => Err(foreign(origin)),
             _ => Ok(()),
         }
-    }
-
-    /// Whether a request for this host, with the org that its header may name, is for us.
-    fn ours(&self, host: &str, headers: &HeaderMap) -> bool {
-        let only = self.machine.options.only.clone();
-        let serves = only.clone().or_else(|| self.machine.org().ok().map(|org| org.name.clone()));
-        let is_it = |named: &str| serves.as_ref().is_none_or(|org| org.as_str() == named);
-        let named = headers.get(ORG).map(|v| v.to_str().unwrap_or_default());
-        let right_port = host.rsplit_once(':').map_or("80", |(_, port)| port) == self.address.port().to_string();
-        right_port
-            && named.is_none_or(is_it)
-            && match host_name(host).strip_suffix(".localhost") {
-                Some(org) => is_it(org),
-                None => self.is_machine(host_name(host)) && (only.is_none() || named.is_some()),
-            }
-    }
-
-    /// Whether this is one of the machine's own names.
-    fn is_machine(&self, name: &str) -> bool {
-        ["localhost", "127.0.0.1", "[::1]"].contains(&name) || name == self.address.ip().to_string()
     }
 
     /// Who makes a request.
@@ -207,16 +184,6 @@ impl Gate {
         let org = self.machine.org().map_err(|_| stranger())?;
         org.caller_by_token(token)?.ok_or_else(stranger)
     }
-}
-
-/// The address of an org for browsers: a host name of its own, so that cookies are, too.
-pub fn org_url(org: &OrgName, at: SocketAddr) -> String {
-    format!("http://{org}.localhost:{}", at.port())
-}
-
-/// A `Host` without its port.
-pub(crate) fn host_name(host: &str) -> &str {
-    host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
 /// Whether the browser says that a page of another site, or of another server on this machine, began it.

@@ -137,13 +137,13 @@ fn unbuilt() -> Response {
     (StatusCode::NOT_IMPLEMENTED, frame("Meshwork", body)).into_response()
 }
 
-pub(crate) fn frame(title: &str, body: &str) -> Html<String> {
+fn frame(title: &str, body: &str) -> Html<String> {
     Html(format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title><link rel=\"stylesheet\" href=\"{STYLE_PATH}\"><body>{body}</body></html>"
     ))
 }
 
-pub(crate) fn escape(text: &str) -> String {
+fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 

@@ -14,13 +14,8 @@ mod limits;
 mod mcp;
 mod metrics;
 mod openapi;
-mod proxy;
 mod router;
-mod several;
-mod switch;
 
-pub use auth::{Gate, SignIn, org_url};
+pub use auth::{Gate, SignIn};
 pub use openapi::document;
 pub use router::router;
-pub use several::several;
-pub use switch::Switch;

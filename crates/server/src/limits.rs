@@ -24,7 +24,3 @@ pub(crate) const FRAME_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const FRAMES_BUFFERED: usize = 64;
 /// How many events a watcher that is behind reads at once.
 pub(crate) const CATCH_UP_EVENTS: usize = 64;
-/// How long a request waits for an org's process that begins.
-pub(crate) const ORG_START_WAIT: Duration = Duration::from_secs(30);
-/// The largest answer of an org's process that is read here and not passed on, in bytes.
-pub(crate) const ANSWER_BYTES_MAX: usize = 64 * 1024;

@@ -27,7 +27,7 @@ pub(crate) async fn metrics(State(doors): State<Doors>, headers: HeaderMap) -> R
     let text = org
         .blocking(|org| {
             let runs = org.runs(RUNS_MAX)?;
-            let mut registry = Registry::with_labels([("org".into(), org.name.to_string().into())].into_iter());
+            let mut registry = Registry::default();
             let by_state = Family::<Labels, Gauge>::default();
             let tokens: Gauge = Gauge::default();
             for run in &runs {

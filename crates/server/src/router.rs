@@ -25,7 +25,7 @@ pub(crate) struct Doors {
 
 /// All doors over HTTP.
 pub fn router(machine: Arc<Machine>, gate: Arc<Gate>) -> Router {
-    let doors = Doors::new(machine, gate);
+    let doors = Doors { machine, gate, streams: Arc::new(Semaphore::new(limits::STREAMS_MAX)), fan: Arc::default() };
     Router::new()
         .route("/sign-in", get(dashboard::sign_in))
         .route("/sign-out", post(dashboard::sign_out))
@@ -48,15 +48,8 @@ pub fn router(machine: Arc<Machine>, gate: Arc<Gate>) -> Router {
         .with_state(doors)
 }
 
-impl Doors {
-    /// What the handlers need.
-    pub(crate) fn new(machine: Arc<Machine>, gate: Arc<Gate>) -> Self {
-        Self { machine, gate, streams: Arc::new(Semaphore::new(limits::STREAMS_MAX)), fan: Arc::default() }
-    }
-}
-
 /// Lets in who may, and says to browsers what our pages may do.
-pub(crate) async fn guard(State(doors): State<Doors>, request: Request, next: Next) -> Response {
+async fn guard(State(doors): State<Doors>, request: Request, next: Next) -> Response {
     let mut response = match refused(&doors, &request) {
         Some(refusal) => refusal,
         None => next.run(request).await,
@@ -113,7 +106,7 @@ async fn health(State(doors): State<Doors>, headers: HeaderMap) -> Response {
     .into_response()
 }
 
-pub(crate) async fn link(State(doors): State<Doors>, headers: HeaderMap) -> Result<Json<serde_json::Value>, Refusal> {
+async fn link(State(doors): State<Doors>, headers: HeaderMap) -> Result<Json<serde_json::Value>, Refusal> {
     doors.gate.caller(&headers)?.may(domain::role::Permission::ManageTokens)?;
     Ok(Json(serde_json::json!({ "url": doors.gate.link()? })))
 }

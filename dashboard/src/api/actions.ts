@@ -6,7 +6,6 @@ export const actions = {
   "session.end_all": {"summary":"Sign every browser out.","permission":"manage_tokens","changes":true},
   "attention.list": {"summary":"What waits for a person, the longest waiting first.","permission":"view","changes":false},
   "org.create": {"summary":"Make an org, with this machine's member as its owner.","permission":"manage_org","changes":true},
-  "org.list": {"summary":"The orgs of this machine, as far as the caller may know of them.","permission":"view","changes":false},
   "org.show": {"summary":"Show the org: its members and devices.","permission":"view","changes":false},
   "project.add": {"summary":"Make a git working copy a project of the org, or clone one by its Radicle id.","permission":"manage_projects","changes":true},
   "project.list": {"summary":"List the projects.","permission":"view","changes":false},

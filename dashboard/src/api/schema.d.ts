@@ -102,23 +102,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/org/list": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The orgs of this machine, as far as the caller may know of them. */
-        get: operations["org_list"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/org/show": {
         parameters: {
             query?: never;
@@ -1526,34 +1509,6 @@ export interface components {
             /** @description The member who owns it, by name. */
             owner: string;
         };
-        /** @description An org of the machine, and how it does. */
-        Joined: {
-            /** @description Its name. */
-            name: components["schemas"]["OrgName"];
-            /** @description Its address for browsers. */
-            url?: string | null;
-        } & ({
-            /** @constant */
-            state: "starting";
-        } | {
-            /** @constant */
-            state: "up";
-        } | {
-            /** @constant */
-            state: "down";
-            /** @description How it ended. */
-            why: string;
-            /**
-             * Format: uint32
-             * @description How often in a row it did not stay up.
-             */
-            tries: number;
-            /**
-             * Format: uint64
-             * @description Seconds between its end and its next start.
-             */
-            pause_s: number;
-        });
         Added: {
             project: components["schemas"]["Project"];
             /** @description What the person should know. */
@@ -3469,16 +3424,6 @@ export interface components {
             slots: number;
         } | {
             /** @constant */
-            code: "other_orgs";
-            /** @description What they use. */
-            taken: components["schemas"]["Lane"];
-        } | {
-            /** @constant */
-            code: "not_known";
-            /** @description Why. */
-            message: string;
-        } | {
-            /** @constant */
             code: "expired";
         } | {
             /** @constant */
@@ -3496,25 +3441,6 @@ export interface components {
         };
         /** @description Where a device runs things. */
         Runtime: "local" | "kubernetes";
-        /** @description What runs of one kind take of a machine. */
-        Lane: {
-            /**
-             * Format: uint32
-             * @description Slots that they hold.
-             * @default 0
-             */
-            slots: number;
-            /**
-             * @description What is reserved for those that compute.
-             * @default {
-             *       "cpu_milli": 0,
-             *       "memory_bytes": 0,
-             *       "disk_bytes": 0,
-             *       "gpus": 0
-             *     }
-             */
-            reserved: components["schemas"]["Resources"];
-        };
         /** @description The model that the command bar may ask, and what it may use in a day. */
         Settings: {
             /** @description The model; none where there is none. */
@@ -3592,8 +3518,6 @@ export interface components {
              * @description How many of those are free now.
              */
             slots_free: number;
-            /** @description What of it other orgs of the same machine use now; which ones, and for what, is not told. */
-            others?: components["schemas"]["Lane"];
         };
         /** @description Something that runs on a device. */
         Pod: {
@@ -3993,27 +3917,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OrgView"];
-                };
-            };
-            default: components["responses"]["Problem"];
-        };
-    };
-    org_list: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Joined"][];
                 };
             };
             default: components["responses"]["Problem"];

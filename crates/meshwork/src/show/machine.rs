@@ -8,7 +8,7 @@ use crate::{
 };
 use domain::{
     Did, Problem, Timestamp,
-    capacity::{Capacity, Lane, Runtime},
+    capacity::{Capacity, Runtime},
     manifest::Class,
 };
 use serde_json::Value;
@@ -35,21 +35,11 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
             .part("runtimes", runtimes.join(", "))
             .part("takes", classes.join(", "))
             .part("tags", tags.join(", "))
-            .part("other orgs use", others(&has.others))
             .part("limits by", clean(&at(device, &["limits"])))
             .section("It lends to runs of agents", table(&["WHAT", "FREE", "OF"], &rows));
         sheets.push(sheet.text());
     }
     Ok(sheets.join("\n\n"))
-}
-
-/// What other orgs of this machine use of it.
-fn others(lane: &Lane) -> String {
-    let reserved = lane.reserved;
-    match lane.is_empty() {
-        true => String::new(),
-        false => format!("{} slots, {}, {} of memory", lane.slots, cores(reserved.cpu_milli), size(reserved.memory_bytes)),
-    }
 }
 
 /// What runs now.

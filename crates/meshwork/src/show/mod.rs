@@ -12,7 +12,7 @@ mod task;
 pub(crate) use agent::{agents, credentials, engines, tokens};
 pub(crate) use journal::events;
 pub(crate) use machine::{capacity, findings, pods};
-pub(crate) use org::{org, orgs};
+pub(crate) use org::org;
 pub(crate) use patch::{merged, patch, patches};
 pub(crate) use project::{project, projects};
 pub(crate) use run::{kept, run, runs, waited};

@@ -3,34 +3,14 @@
 use super::typed_at;
 use crate::{
     output::at,
-    paint::{Sheet, Tone, cell, table, toned},
+    paint::{Sheet, cell, table},
     text::clean,
 };
 use domain::{
     Problem,
     org::{Device, Member},
 };
-use orchestrator::machine::{Joined, State};
 use serde_json::Value;
-
-/// The orgs of the machine.
-pub(crate) fn orgs(value: &Value) -> Result<String, Problem> {
-    let orgs: Vec<Joined> = serde_json::from_value(value.clone()).map_err(Problem::internal)?;
-    if orgs.is_empty() {
-        return Ok("This machine is in no org yet: meshwork org create <name>.".into());
-    }
-    let line = |org: &Joined| {
-        let (state, tone) = match &org.state {
-            State::Starting => ("starting".to_owned(), Tone::Busy),
-            State::Up => ("up".to_owned(), Tone::Good),
-            State::Down { why, tries, pause_s } => {
-                (format!("down: {}; {tries} times in a row, again within {pause_s} s", clean(why)), Tone::Bad)
-            }
-        };
-        vec![cell(org.name.as_str()), toned(tone, state), cell(org.url.clone().unwrap_or_default())]
-    };
-    Ok(table(&["NAME", "STATE", "ADDRESS"], &orgs.iter().map(line).collect::<Vec<_>>()))
-}
 
 /// The org with its members and devices.
 pub(crate) fn org(value: &Value) -> Result<String, Problem> {

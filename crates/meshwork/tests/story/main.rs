@@ -12,7 +12,6 @@ mod ends;
 mod engines;
 mod keep;
 mod lost;
-mod orgs;
 mod people;
 mod steer;
 mod stock;

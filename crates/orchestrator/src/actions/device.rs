@@ -10,7 +10,7 @@ use crate::{
 };
 use domain::{
     AgentName, Did, Kind, Problem, ProjectName, RunId, TaskRef, Timestamp,
-    capacity::{Capacity, Taken},
+    capacity::Capacity,
     lease::Admission,
     limits::GRACE_MS,
     manifest::Class,
@@ -47,9 +47,7 @@ pub struct Device {
 async fn capacity(context: Context, _: Nothing) -> Result<Vec<Device>, Problem> {
     let tell = |org: &Arc<Org>| {
         let runs = org.active_runs()?;
-        // What an org takes that has not told yet is not known; admission waits for it.
-        let others = org.room.others().unwrap_or_default();
-        let capacity = DeviceLimits::of(org).capacity(Taken::by(&runs), others, Class::Agent);
+        let capacity = DeviceLimits::of(org).capacity(&runs, Class::Agent);
         Ok(vec![Device { device: org.device.clone(), capacity, limits: sandbox::limits_in_force() }])
     };
     context.org()?.blocking(tell).await

@@ -2,8 +2,6 @@
 
 use super::Nothing;
 use crate::{
-    machine::Joined,
-    org::Org,
     profile::Profile,
     table::{Action, Context, Effect, action},
 };
@@ -12,16 +10,14 @@ use domain::{
     org::{Device, Member},
     role::Permission,
 };
-use forge::Forge;
 use identity::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 pub(super) fn actions() -> Vec<Action> {
     vec![
         action("org.create", Effect::Changes, Permission::ManageOrg, "Make an org, with this machine's member as its owner.", create),
-        action("org.list", Effect::Reads, Permission::View, "The orgs of this machine, as far as the caller may know of them.", list),
         action("org.show", Effect::Reads, Permission::View, "Show the org: its members and devices.", show),
     ]
 }
@@ -67,41 +63,25 @@ async fn create(context: Context, input: Create) -> Result<OrgView, Problem> {
     let user = std::env::var("USER").ok().filter(|u| !u.is_empty()).unwrap_or_else(|| "owner".into());
     let member = input.member.unwrap_or_else(|| crate::org::file_name(&user));
     let profile = input.rad_home.map(|home| Profile { home, passphrase: input.passphrase.map(Secret::new) });
-    match context.machine.create(&input.name, &member, profile).await? {
-        Some(_) => show(context, Nothing {}).await,
-        // It gets a process of its own, which has its node.
-        None => {
-            let data = context.machine.data.clone();
-            crate::org::blocking(move || {
-                let (forge, rid) = Org::look(&data, &input.name)?;
-                view(input.name, rid, &forge, None)
-            })
-            .await
-        }
-    }
+    context.machine.create(&input.name, &member, profile).await?;
+    show(context, Nothing {}).await
 }
 
 async fn show(context: Context, _: Nothing) -> Result<OrgView, Problem> {
     let org = context.org()?;
-    org.blocking(|org| view(org.name.clone(), org.rid.clone(), &org.forge, org.node()?.listen_address())).await
-}
-
-fn view(name: OrgName, rid: Rid, forge: &Forge, listens: Option<SocketAddr>) -> Result<OrgView, Problem> {
-    let state = forge.org_state(&rid)?;
-    Ok(OrgView {
-        name,
-        rid,
-        device: forge.device(),
-        member: forge.member(),
-        members: state.members.into_values().collect(),
-        devices: state.devices.into_values().collect(),
-        node: forge.node_id(),
-        radicle: listens.map(|a| a.to_string()),
-        rad_home: forge.rad_home().display().to_string(),
+    org.blocking(|org| {
+        let state = org.state()?;
+        Ok(OrgView {
+            name: org.name.clone(),
+            rid: org.rid.clone(),
+            device: org.device.clone(),
+            member: org.member.clone(),
+            members: state.members.into_values().collect(),
+            devices: state.devices.into_values().collect(),
+            node: org.forge.node_id(),
+            radicle: org.node()?.listen_address().map(|a| a.to_string()),
+            rad_home: org.forge.rad_home().display().to_string(),
+        })
     })
-}
-
-/// The orgs that whoever asks may know of: this one. `meshwork up` with several answers for the machine by itself.
-async fn list(context: Context, _: Nothing) -> Result<Vec<Joined>, Problem> {
-    Ok(context.machine.joined())
+    .await
 }

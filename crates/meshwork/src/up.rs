@@ -1,18 +1,9 @@
 //! `meshwork up`: this machine's part, until it is told to stop.
-//!
-//! With one org or none it is one process. With several it is a supervisor, and each org has a process of its own below it
-//! (`supervisor`, `org`). When a second org comes while it runs, it becomes one: the same process starts its program anew
-//! (`exec`), and each org takes its runs up as after a crash, which runners outlive.
-
-mod org;
-mod supervisor;
-
-pub(crate) use org::run as run_org;
 
 use crate::{cli, output};
 use domain::{Kind, Problem};
 use orchestrator::{
-    data_dir::{DataDir, Lock, Shape, UpRecord},
+    data_dir::{DataDir, Lock, UpRecord},
     lifecycle,
     machine::{Machine, Options},
 };
@@ -20,7 +11,6 @@ use server::Gate;
 use std::{
     io::ErrorKind,
     net::SocketAddr,
-    os::unix::process::CommandExt,
     path::Path,
     process::{Command, ExitCode, Stdio},
     sync::Arc,
@@ -28,7 +18,7 @@ use std::{
 };
 use tokio::{
     net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
+    signal::unix::{SignalKind, signal},
     sync::watch,
     task::JoinHandle,
 };
@@ -39,9 +29,6 @@ pub(crate) const WORKERS: usize = 2;
 pub(crate) const SHUTDOWN: Duration = Duration::from_secs(5);
 /// How long open requests may take to end.
 const REQUESTS_END: Duration = Duration::from_secs(3);
-
-/// The pause between two looks whether they have.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A running `up`.
 #[derive(Debug)]
@@ -66,11 +53,17 @@ pub(crate) async fn start(
     slots: Option<u32>,
     demo: bool,
 ) -> Result<Running, Problem> {
+    if !listen.ip().is_loopback() {
+        return Err(Problem::invalid(format!("{listen} is not an address of this machine alone."))
+            .because("Tokens and sign-ins would go over the network in plain text.")
+            .next("Listen on 127.0.0.1, and forward the port by SSH; serving over the tailnet comes with the mesh."));
+    }
     let data = DataDir::open(root)?;
     let lock = data.lock()?;
-    let (listener, address) = bind(listen).await?;
+    let listener = TcpListener::bind(listen).await.map_err(|e| port(listen, &e))?;
+    let address = listener.local_addr().map_err(Problem::internal)?;
     let executable = std::env::current_exe().map_err(Problem::internal)?;
-    let machine = Machine::new(data, Options { executable, radicle_listen, demo, slots, only: None });
+    let machine = Machine::new(data, Options { executable, radicle_listen, demo, slots });
     let token = lifecycle::secret()?;
     let gate = Gate::new(machine.clone(), address, &token);
     machine.open().await?;
@@ -85,24 +78,8 @@ pub(crate) async fn start(
         }
     });
     let url = format!("http://{address}");
-    machine.data.announce(&record(&url, Shape::Whole), &token)?;
+    machine.data.announce(&UpRecord { pid: std::process::id(), url: url.clone(), version: env!("CARGO_PKG_VERSION").into() }, &token)?;
     Ok(Running { machine, url, token, gate, stop, server, _lock: lock })
-}
-
-/// Where this process is reached.
-fn record(url: &str, shape: Shape) -> UpRecord {
-    UpRecord { pid: std::process::id(), url: url.to_owned(), version: env!("CARGO_PKG_VERSION").into(), shape }
-}
-
-async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), Problem> {
-    if !listen.ip().is_loopback() {
-        return Err(Problem::invalid(format!("{listen} is not an address of this machine alone."))
-            .because("Tokens and sign-ins would go over the network in plain text.")
-            .next("Listen on 127.0.0.1, and forward the port by SSH; serving over the tailnet comes with the mesh."));
-    }
-    let listener = TcpListener::bind(listen).await.map_err(|e| port(listen, &e))?;
-    let address = listener.local_addr().map_err(Problem::internal)?;
-    Ok((listener, address))
 }
 
 impl Running {
@@ -117,10 +94,7 @@ impl Running {
 
 /// Runs until a signal.
 pub(crate) async fn run(root: &Path, up: cli::Up, json: bool) -> Result<ExitCode, Problem> {
-    let mut ends = Ends::new()?;
-    if DataDir::open(root)?.orgs().len() > 1 {
-        return supervisor::run(root, up, json, ends).await;
-    }
+    let mut ends = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
     let running = start(root, up.listen, up.radicle_listen, up.slots, false).await?;
     let link = running.gate.link()?;
     if json {
@@ -134,51 +108,19 @@ pub(crate) async fn run(root: &Path, up: cli::Up, json: bool) -> Result<ExitCode
     if !up.no_open && !json {
         browse(&running.machine.data.sign_in_page(&link)?);
     }
-    let problem = tokio::select! {
-        () = ends.any() => None,
-        () = running.machine.another.notified() => Some(become_supervisor(&running).await),
+    let [Ok(interrupt), Ok(terminate), Ok(hangup)] = &mut ends else {
+        return Err(Problem::unavailable("Signals cannot be listened to."));
     };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
     if !json {
         output::say("Stopping: running work is being saved.");
     }
     running.close().await;
-    problem.map_or(Ok(ExitCode::SUCCESS), Err)
-}
-
-/// Another org was made: the same process becomes the supervisor of both. Comes back only with what went wrong.
-async fn become_supervisor(running: &Running) -> Problem {
-    tracing::info!("this machine is in several orgs now; each gets a process of its own");
-    running.stop.send_replace(true);
-    let ended = async {
-        while !running.server.is_finished() {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    };
-    let _ = tokio::time::timeout(REQUESTS_END, ended).await;
-    let address = running.url.trim_start_matches("http://");
-    // Everything but standard input and output is closed with the old program; its runners go on, and are found again.
-    let error = Command::new(&running.machine.options.executable).args(std::env::args_os().skip(1)).args(["--resumed", address]).exec();
-    Problem::unavailable(format!("The program could not be started anew for several orgs: {error}."))
-        .next("Nothing is lost: start meshwork up again.")
-}
-
-/// The signals that end `up`.
-struct Ends([Signal; 3]);
-
-impl Ends {
-    fn new() -> Result<Self, Problem> {
-        let listen = |kind| signal(kind).map_err(|e| Problem::unavailable(format!("Signals cannot be listened to: {e}.")));
-        Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
-    }
-
-    async fn any(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Opens a browser on the page that signs it in, where there is a screen; the link is printed anyway.
