@@ -3,6 +3,7 @@
 //! An event carries facts and hashes; content (log text, prompts, messages, manifests) lies in blobs that can be erased.
 //! [`project`] (`event/projection.rs`) is the one place that says what an event changes. It is pure, so that the projections can be rebuilt.
 
+pub mod kind;
 mod projection;
 
 pub use projection::{Before, Projected, project};
@@ -454,22 +455,6 @@ pub enum Body {
     BackedUp,
     /// A backup was taken up: the journal goes on as a new incarnation.
     Restored,
-}
-
-/// The kinds of things that are projected from events.
-pub mod kind {
-    /// A [`crate::run::Run`], by run id.
-    pub const RUN: &str = "run";
-    /// The [`crate::RunId`] of a run that has not ended, by itself: these are few, however long the history is.
-    pub const ACTIVE: &str = "active";
-    /// A [`crate::task::Claim`], by the task's full name.
-    pub const CLAIM: &str = "claim";
-    /// The [`crate::PatchId`] that a comment is on, by the comment's id.
-    pub const COMMENT: &str = "comment";
-    /// A [`crate::project::MirrorState`], by project.
-    pub const MIRROR: &str = "mirror";
-    /// The command bar's [`crate::command::Settings`], and its [`crate::usage::Usage`] by [`crate::command::day`].
-    pub const COMMAND: &str = "command";
 }
 
 impl Body {
