@@ -140,7 +140,8 @@ async fn look_here(org: &Arc<Org>, known: Signed, changes: &Changes) -> Signed {
     };
     match org.blocking(look).await {
         Ok(now) => {
-            let moved = now.iter().filter(|(rid, at)| known.get(*rid).is_some_and(|before| before != *at));
+            // One that is looked at for the first time may have moved since it was added.
+            let moved = now.iter().filter(|(rid, at)| known.get(*rid) != Some(*at));
             moved.for_each(|(rid, _)| changes.add(|found| found.project(rid.clone())));
             now
         }
