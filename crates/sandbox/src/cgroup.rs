@@ -3,12 +3,16 @@
 //! Follows cgroups(7) and, for version 2, the kernel's cgroup-v2 document: groups are made below our own one or the
 //! nearest ancestor that was delegated to us, so every bound around us holds inside too.
 
-use crate::leaf::{Leaf, PREFIX};
+use crate::{
+    leaf::{Leaf, PREFIX},
+    limits,
+};
 use rustix::fs::{Access, access};
 use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 /// Where our own processes go when version 2 wants our group empty.
@@ -179,23 +183,42 @@ fn can_write(dir: &Path) -> bool {
 }
 
 /// Ends and clears away sandboxes whose supervisor died; to be called when a supervisor starts. Returns how many groups were
-/// cleared. A living supervisor holds a lock on its groups, so those of others are safe.
+/// cleared. A living supervisor holds a lock on its groups, so those of others are safe. One that was just killed may hold
+/// it for a moment more, by a thread or a child that is still dying: that is waited for, within a limit.
 pub fn sweep() -> usize {
     let Ok(parents) = detect() else { return 0 };
+    let until = Instant::now() + Duration::from_millis(limits::DYING_MS);
+    let mut left = groups(&parents);
     let mut cleared = 0;
-    for folder in parents.folders() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
-            if ours && entry.file_type().is_ok_and(|t| t.is_dir()) && Leaf::clear(&parents, &entry.path()) {
-                cleared += 1;
-            }
+    loop {
+        let before = left.len();
+        left.retain(|dir| !Leaf::clear(&parents, dir));
+        cleared += before - left.len();
+        left.retain(|dir| dir.exists() && !maker_lives(dir));
+        if left.is_empty() || Instant::now() >= until {
+            return cleared;
         }
+        std::thread::sleep(Duration::from_millis(1));
     }
-    cleared
+}
+
+/// The folders of all groups that supervisors made.
+fn groups(parents: &Parents) -> Vec<PathBuf> {
+    let entries = parents.folders().into_iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
+    let ours = |name: &std::ffi::OsStr| name.to_str().is_some_and(|name| name.starts_with(PREFIX));
+    entries.filter(|e| ours(&e.file_name()) && e.file_type().is_ok_and(|t| t.is_dir())).map(|e| e.path()).collect()
+}
+
+/// Whether the process that a group is named after is alive: a zombie is not.
+fn maker_lives(dir: &Path) -> bool {
+    let pid = dir.file_name().and_then(|n| n.to_str()?.strip_prefix(PREFIX)?.split('-').next()?.parse::<u32>().ok());
+    let stat = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok()).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -225,5 +248,24 @@ mod tests {
         let above = own("0::/../other\n", "30 24 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
         assert_eq!(above.two.map(|t| t.1), Some("/sys/fs/cgroup/".into()));
         assert_eq!(own("", ""), Own::default());
+    }
+
+    #[test]
+    fn a_group_that_something_dying_still_holds_is_swept() {
+        let Ok(parents) = detect() else { return };
+        let mut gone = std::process::Command::new("true").spawn().unwrap();
+        gone.wait().unwrap();
+        let dir = parents.freezer.join(format!("{PREFIX}{}-0", gone.id()));
+        fs::create_dir(&dir).unwrap();
+        let held = fs::File::open(&dir).unwrap();
+        rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        // What holds it takes this long to die.
+        let dying = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(limits::DYING_MS / 5));
+            drop(held);
+        });
+        sweep();
+        assert!(!dir.exists());
+        dying.join().unwrap();
     }
 }

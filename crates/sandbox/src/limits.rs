@@ -37,6 +37,8 @@ pub const FREEZE_MS: u64 = 900;
 pub const KILL_MS: u64 = 10_000;
 /// How long an ended sandbox without a runtime to wait in may hold up its thread, in milliseconds.
 pub const REMOVE_MS: u64 = 2_000;
+/// How long the groups of a supervisor that was just killed are waited for, while something of it still dies.
+pub(crate) const DYING_MS: u64 = 500;
 /// How long processes that the command left behind are given to end by themselves, in milliseconds.
 pub const LEFTOVER_MS: u64 = 100;
 
