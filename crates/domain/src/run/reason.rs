@@ -184,7 +184,7 @@ impl Reason {
                 "The engine changed nothing but {path}, and that was put back: people say there what is to be done, and it is ticked when the work is. Read its log, make the task clearer, and run it again."
             ),
             Self::EngineFailed { message } => format!(
-                "The engine ended with an error: {message} Its work so far is in the run's checkpoint; run the task again to go on from there."
+                "The engine ended with an error: {message} What it had done, if anything, is in its checkpoint, and a new run of the task begins with that."
             ),
             Self::EngineMissing { message } => format!("The engine cannot be started: {message}"),
             Self::EngineProtocol { message } => format!(
@@ -194,10 +194,10 @@ impl Reason {
                 "The model's provider answered with a failure: {message} When that is mended, run the task again to go on from the checkpoint."
             ),
             Self::Silent { seconds } => format!(
-                "Nothing came from the engine for {seconds} s, so it was ended. Its work is in the checkpoint; raise limits.silence_s in .meshwork/project.toml if that is normal."
+                "Nothing came from the engine for {seconds} s, so it was ended. What it had done is in its checkpoint; raise limits.silence_s in .meshwork/project.toml if that is normal."
             ),
             Self::TookTooLong { seconds } => format!(
-                "It took longer than {seconds} s. Its work is in the checkpoint; run the task again to go on, or raise limits.wall_s."
+                "It took longer than {seconds} s. What it had done is in its checkpoint; run the task again to go on, or raise limits.wall_s."
             ),
             Self::BudgetSpent { message } => {
                 format!("Its budget is spent. {message} Raise the agent's budget, then run the task again to go on from the checkpoint.")
@@ -208,12 +208,12 @@ impl Reason {
             Self::SandboxUnavailable { message } => {
                 format!("The sandbox cannot work on this machine: {message} `meshwork doctor` says how to mend it.")
             }
-            Self::Stopped { by } => format!("Stopped by {by}. Its work is in the checkpoint."),
+            Self::Stopped { by } => format!("Stopped by {by}. What it had done, if anything, is in its checkpoint."),
             Self::Evicted { message } => format!("Evicted: {message} It goes on from its checkpoint when there is room."),
-            Self::Vanished { message } => format!("It was lost: {message} Its work up to then is in the checkpoint."),
+            Self::Vanished { message } => format!("It was lost: {message} What it had done up to then, if anything, is in its checkpoint."),
             Self::RunnerSilent { seconds } => {
                 format!(
-                    "Its runner was not heard of for {seconds} s though its process lived, so it was ended. Its work is in the checkpoint."
+                    "Its runner was not heard of for {seconds} s though its process lived, so it was ended. What it had done, if anything, is in its checkpoint."
                 )
             }
             Self::Forge { message } => format!("Git or Radicle refused: {message}"),

@@ -70,6 +70,7 @@ const ROWS: &[Row] = &[
         q::runs,
     ),
     ("which runs {run-state} [since|from|after|within|in {when}] [{when}]", "", "", q::runs),
+    ("why [does|do] run|runs fail|failed|failing [since|from|after|within|in {when}] [{when}]", "", "", q::failures),
     ("what|which failed|failing|broke [since|from|after|within|in {when}] [{when}]", "", "", q::failures),
     ("what|who runs|running|working|run [on|at {place}]", "what is running?", "runs that have not ended", q::running),
     (
