@@ -227,8 +227,10 @@ pub(crate) const STANDBY_PAUSE: Duration = Duration::from_secs(5);
 /// For how many runs at once a device stands in.
 pub(crate) const STANDBY_RUNS_MAX: usize = 256;
 
-/// How many stop orders are remembered, the newest.
+/// How many stop orders are listed, the newest, beside those in force.
 pub(crate) const STOPS_MAX: usize = 1_000;
+/// How many stop orders in force one member may have given.
+pub(crate) const STOPS_OF_ONE_MAX: usize = 100;
 /// The longest id of a stop order, in bytes.
 pub(crate) const STOP_ID_BYTES_MAX: usize = 26;
 /// The pause before devices that have not heard a stop order are told again.
