@@ -96,7 +96,7 @@ pub struct Machine {
     joining: RwLock<Option<Arc<Joining>>>,
     /// Held while an org is made: one at a time.
     creating: tokio::sync::Mutex<()>,
-    /// Told when an org was made or joined that this process does not serve.
+    /// Told when an org was made or joined that this process does not serve; below a supervisor also when it has left its own.
     pub another: Notify,
 }
 
@@ -155,6 +155,14 @@ impl Machine {
     /// Serves the org no more, and hands it over.
     pub(crate) fn dismiss(&self) -> Option<Arc<Org>> {
         self.org.write().ok().and_then(|mut slot| slot.take())
+    }
+
+    /// Whether this process, which is one of several, has nothing more to do: it has left its org, and joins none. Where the machine is
+    /// in no other org it stays, so that somebody can make or join one.
+    pub fn over(&self) -> bool {
+        let joins = self.joining().is_some_and(|j| !matches!(&*j.status.borrow(), Status::Refused { .. } | Status::Joined));
+        let joins = joins && self.data.joining().is_some();
+        self.org().is_err() && !joins && !self.data.orgs().is_empty()
     }
 
     fn set_joining(&self, joining: Option<Arc<Joining>>) {
