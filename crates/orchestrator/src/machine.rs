@@ -135,15 +135,21 @@ impl Machine {
             return Err(Problem::conflict(format!("This machine is in the org {org} already."))
                 .next("Its member's other devices join with tickets of their own: meshwork org invite --device."));
         }
-        if let Some(before) = self.joining()
-            && !matches!(&*before.status.borrow(), Status::Refused { .. })
-        {
-            return Err(Problem::conflict(format!("This machine is joining the org {} already.", before.org))
+        if let Some(before) = self.joins_already() {
+            return Err(Problem::conflict(format!("This machine is joining the org {before} already."))
                 .next("meshwork join shows how it stands; meshwork org leave --joining gives it up."));
         }
         let joining = Joining::begin(self, ticket, name, device_name).await?;
         self.set_joining(Some(joining.clone()));
         Ok(joining)
+    }
+
+    /// The org that is being joined: here, or by another process of this machine, whose keys must stay.
+    fn joins_already(&self) -> Option<OrgName> {
+        match self.joining().filter(|before| !matches!(&*before.status.borrow(), Status::Joined)) {
+            Some(before) => Some(before.org.clone()).filter(|_| !matches!(&*before.status.borrow(), Status::Refused { .. })),
+            None => self.data.joining().filter(|_| self.options.only.is_some()),
+        }
     }
 
     /// Gives up joining an org.

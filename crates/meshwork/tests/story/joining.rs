@@ -195,6 +195,12 @@ async fn a_removed_device_loses_its_place_in_the_org_and_in_private_projects() {
     let id = ada.until("that he leaves is proposed", proposals).await;
     ada.ok(&["org", "approve", &id]).await;
     assert_eq!(names(&ada.ok(&["org", "show"]).await, "members"), ["ada"]);
+    // The machine may join again, with other keys.
+    let ticket = text(&ada.ok(&["org", "invite"]).await["ticket"]);
+    second.ok(&["join", &ticket, "--name", "bob3", "--device", "bob3-laptop", "--no-wait"]).await;
+    state(&second, "waiting").await;
+    ada.ok(&["org", "approve", "bob3"]).await;
+    state(&second, "joined").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
