@@ -168,7 +168,7 @@ pub const INVITES_MAX: usize = 2_000;
 pub const INVITE_VALID_MS: u64 = 3 * 24 * 60 * 60 * 1000;
 /// How many strangers may be connected to the Join port at once.
 pub const JOIN_CONNECTIONS_MAX: usize = 32;
-/// How long one of them may take for anything.
+/// How long one of them may take for anything; who stays connected for twice as long is cut off.
 pub const JOIN_WAIT: Duration = Duration::from_secs(10);
 /// The largest knock, in bytes.
 pub const KNOCK_BYTES_MAX: usize = 64 * 1024;
