@@ -11,6 +11,8 @@ pub const VERSION: u16 = 1;
 pub const PAYLOAD_TYPE: &str = "application/vnd.meshwork.stop.v1+json";
 /// How long the reason of an order may be, in bytes.
 pub const WHY_BYTES_MAX: usize = 400;
+/// How much of the hash of what an order halts stands in its key: 128 bits.
+const KEY_HASH_CHARS: usize = 32;
 
 /// What an order halts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -71,6 +73,9 @@ pub struct Order {
     pub id: String,
     /// The org.
     pub org: OrgName,
+    /// The member's key that gives the order. Its lifting has the same, whoever lifts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Did>,
     /// What it halts.
     pub scope: Scope,
     /// Why, in words of who gave it.
@@ -79,6 +84,17 @@ pub struct Order {
     pub at: Timestamp,
     /// Whether this lifts it.
     pub lifts: bool,
+}
+
+impl Order {
+    /// What an order and its lifting are known by: the id, and what the order halts and who gave it, so that nobody takes the place of
+    /// another's order by using its id.
+    pub fn key(&self) -> String {
+        // Only maps with other keys than texts cannot be written as JSON; there are none here.
+        let bound = serde_json::to_vec(&(&self.scope, &self.by)).unwrap_or_default();
+        let hash = blake3::hash(&bound).to_hex();
+        format!("{}.{}", self.id, hash.as_str().get(..KEY_HASH_CHARS).unwrap_or_default())
+    }
 }
 
 /// An order, as a device knows it.

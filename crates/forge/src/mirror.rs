@@ -24,6 +24,13 @@ pub struct AtMirror {
     news: Option<Fetched>,
 }
 
+impl AtMirror {
+    /// Whether its branch has commits that the project has not.
+    pub fn has_news(&self) -> bool {
+        self.news.is_some()
+    }
+}
+
 /// A commit that came, and the ref that keeps it meanwhile.
 struct Fetched {
     commit: git2::Oid,

@@ -37,7 +37,12 @@ pub(crate) async fn leave(context: &Context, joining: bool) -> Result<String, Pr
     };
     machine.dismiss();
     org.close().await;
-    let kept = aside(machine, &org.name)?;
+    let kept = aside(machine, &org.name);
+    // Below a supervisor the org's process has nothing more to do.
+    if machine.options.only.is_some() {
+        machine.another.notify_one();
+    }
+    let kept = kept?;
     Ok(format!("This machine has left {}. {said}. What was here is kept in {}.", org.name, kept.display()))
 }
 

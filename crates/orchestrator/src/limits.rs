@@ -168,7 +168,7 @@ pub const INVITES_MAX: usize = 2_000;
 pub const INVITE_VALID_MS: u64 = 3 * 24 * 60 * 60 * 1000;
 /// How many strangers may be connected to the Join port at once.
 pub const JOIN_CONNECTIONS_MAX: usize = 32;
-/// How long one of them may take for anything.
+/// How long one of them may take for anything; who stays connected for twice as long is cut off.
 pub const JOIN_WAIT: Duration = Duration::from_secs(10);
 /// The largest knock, in bytes.
 pub const KNOCK_BYTES_MAX: usize = 64 * 1024;
@@ -227,8 +227,10 @@ pub(crate) const STANDBY_PAUSE: Duration = Duration::from_secs(5);
 /// For how many runs at once a device stands in.
 pub(crate) const STANDBY_RUNS_MAX: usize = 256;
 
-/// How many stop orders are remembered, the newest.
+/// How many stop orders are listed, the newest, beside those in force.
 pub(crate) const STOPS_MAX: usize = 1_000;
+/// How many stop orders in force one member may have given.
+pub(crate) const STOPS_OF_ONE_MAX: usize = 100;
 /// The longest id of a stop order, in bytes.
 pub(crate) const STOP_ID_BYTES_MAX: usize = 26;
 /// The pause before devices that have not heard a stop order are told again.

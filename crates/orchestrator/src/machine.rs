@@ -96,7 +96,7 @@ pub struct Machine {
     joining: RwLock<Option<Arc<Joining>>>,
     /// Held while an org is made: one at a time.
     creating: tokio::sync::Mutex<()>,
-    /// Told when an org was made or joined that this process does not serve.
+    /// Told when an org was made or joined that this process does not serve; below a supervisor also when it has left its own.
     pub another: Notify,
 }
 
@@ -135,15 +135,21 @@ impl Machine {
             return Err(Problem::conflict(format!("This machine is in the org {org} already."))
                 .next("Its member's other devices join with tickets of their own: meshwork org invite --device."));
         }
-        if let Some(before) = self.joining()
-            && !matches!(&*before.status.borrow(), Status::Refused { .. })
-        {
-            return Err(Problem::conflict(format!("This machine is joining the org {} already.", before.org))
+        if let Some(before) = self.joins_already() {
+            return Err(Problem::conflict(format!("This machine is joining the org {before} already."))
                 .next("meshwork join shows how it stands; meshwork org leave --joining gives it up."));
         }
         let joining = Joining::begin(self, ticket, name, device_name).await?;
         self.set_joining(Some(joining.clone()));
         Ok(joining)
+    }
+
+    /// The org that is being joined: here, or by another process of this machine, whose keys must stay.
+    fn joins_already(&self) -> Option<OrgName> {
+        match self.joining().filter(|before| !matches!(&*before.status.borrow(), Status::Joined)) {
+            Some(before) => Some(before.org.clone()).filter(|_| !matches!(&*before.status.borrow(), Status::Refused { .. })),
+            None => self.data.joining().filter(|_| self.options.only.is_some()),
+        }
     }
 
     /// Gives up joining an org.
@@ -155,6 +161,14 @@ impl Machine {
     /// Serves the org no more, and hands it over.
     pub(crate) fn dismiss(&self) -> Option<Arc<Org>> {
         self.org.write().ok().and_then(|mut slot| slot.take())
+    }
+
+    /// Whether this process, which is one of several, has nothing more to do: it has left its org, and joins none. Where the machine is
+    /// in no other org it stays, so that somebody can make or join one.
+    pub fn over(&self) -> bool {
+        let joins = self.joining().is_some_and(|j| !matches!(&*j.status.borrow(), Status::Refused { .. } | Status::Joined));
+        let joins = joins && self.data.joining().is_some();
+        self.org().is_err() && !joins && !self.data.orgs().is_empty()
     }
 
     fn set_joining(&self, joining: Option<Arc<Joining>>) {

@@ -3,7 +3,7 @@
 
 use crate::{clock, org::Org};
 use domain::{
-    Did, Problem,
+    AgentName, Did, Problem,
     actor::Actor,
     event::Body,
     join::{Admits, Joiner},
@@ -106,6 +106,7 @@ pub fn rename_member(state: &OrgState, name: &str, to: &str) -> Result<Files, Pr
     for device in state.devices.values().filter(|d| d.owner == name) {
         files.push(file(device_path(&device.name), &Device { owner: to.to_owned(), ..device.clone() })?);
     }
+    files.extend(quotas_after(state, &files, Some(to))?);
     Ok(files)
 }
 
@@ -166,6 +167,7 @@ pub fn set_device(state: &OrgState, name: &str, change: DeviceChange) -> Result<
         device.name = to;
     }
     files.push(file(device_path(&device.name), &device)?);
+    files.extend(quotas_after(state, &files, Some(&device.name))?);
     Ok(files)
 }
 
@@ -188,6 +190,7 @@ pub fn remove_device(state: &OrgState, name: &str, how: &Parting) -> Result<File
     }
     files.push(parted(state, gone, how)?);
     files.extend(agents_without(state, &files)?);
+    files.extend(quotas_after(state, &files, None)?);
     Ok(files)
 }
 
@@ -205,7 +208,38 @@ pub fn remove_member(state: &OrgState, name: &str, how: &Parting) -> Result<File
     }
     files.push(parted(state, gone, how)?);
     files.extend(agents_without(state, &files)?);
+    files.extend(quotas_after(state, &files, None)?);
     Ok(files)
+}
+
+/// Removes an agent.
+///
+/// # Errors
+/// When what is left cannot be written.
+pub fn remove_agent(state: &OrgState, name: &AgentName) -> Result<Files, Problem> {
+    let mut files = vec![(format!("agents/{name}.toml"), None)];
+    files.extend(quotas_after(state, &files, None)?);
+    Ok(files)
+}
+
+/// The org's quotas where they name whom these files take out: under the new name, where there is one, else no more.
+fn quotas_after(state: &OrgState, files: &Files, renamed: Option<&str>) -> Result<Files, Problem> {
+    let mut quotas = state.quotas.clone();
+    for (path, _) in files.iter().filter(|(_, content)| content.is_none()) {
+        match path.strip_suffix(".toml").and_then(|path| path.split_once('/')) {
+            Some(("members", name)) => rename_in(&mut quotas.members, name, renamed),
+            Some(("devices", name)) => rename_in(&mut quotas.shares, name, renamed),
+            Some(("agents", name)) => quotas.agents.retain(|agent, _| agent.as_str() != name),
+            _ => {}
+        }
+    }
+    if quotas == state.quotas { Ok(vec![]) } else { Ok(vec![file("quotas.toml".into(), &quotas)?]) }
+}
+
+fn rename_in<T>(all: &mut BTreeMap<String, T>, name: &str, to: Option<&str>) {
+    if let (Some(value), Some(to)) = (all.remove(name), to) {
+        all.insert(to.to_owned(), value);
+    }
 }
 
 /// Agents for whom a key answered that goes: an owner's answers from then on, until somebody sets the agent anew.

@@ -1,4 +1,5 @@
-//! Mirrors: the merged default branch goes to an ordinary git host, and changes made there come back, both by themselves.
+//! Mirrors: the merged default branch goes to an ordinary git host, and changes made there come back, both by themselves. Into a
+//! gated project nothing comes back: who may push at the git host passes no gate.
 
 use crate::{gated, limits, merging::Change, org::Org};
 use domain::{
@@ -13,14 +14,18 @@ use tokio::time::Instant;
 /// Takes what is new at the mirror, then pushes the default branch there. Returns what was done, in words.
 ///
 /// # Errors
-/// When the remote cannot be reached, holds another repository, or both sides changed the same lines.
+/// When the remote cannot be reached, holds another repository, both sides changed the same lines, or the project is gated and there
+/// are commits at the mirror that it has not.
 pub async fn sync(org: &Arc<Org>, project: &Project) -> Result<String, Problem> {
     let Some(remote) = project.mirror.clone() else {
         return Err(Problem::conflict(format!("{} has no mirror.", project.name)).next("Set one: meshwork project mirror <git remote>."));
     };
     let name = project.name.clone();
     let _one_at_a_time = org.mirroring.turn(&name, Change::Take).await;
-    let (pulled, at_mirror) = take(org, project, &remote).await?;
+    let (pulled, at_mirror) = match project.gate() {
+        Some(_) => (None, same(org, project, &remote).await?),
+        None => take(org, project, &remote).await?,
+    };
     let (rid, known) = (project.rid.clone(), org.store.get::<MirrorState>(kind::MIRROR, name.as_str())?);
     if let Some(commit) = pulled.clone() {
         org.record(&org.member, vec![Body::MirrorPulled { project: name.clone(), commit }]).await?;
@@ -58,6 +63,22 @@ pub(crate) async fn take(org: &Arc<Org>, project: &Project, remote: &str) -> Res
     let (rid, head) = (project.rid.clone(), found.head.clone());
     let _one_at_a_time = org.merging.turn(&project.name, Change::Take).await;
     Ok((org.blocking(move |org| org.forge.mirror_bring(&rid, &found)).await?, head))
+}
+
+/// Looks where the branch is at the mirror of a gated project, and refuses where commits are there that came through no gate.
+async fn same(org: &Arc<Org>, project: &Project, remote: &str) -> Result<Option<Oid>, Problem> {
+    let (project, remote) = (project.clone(), remote.to_owned());
+    org.blocking(move |org| {
+        gated::here(org, &project)?;
+        let found = org.forge.mirror_fetch(&project.rid, &remote)?;
+        if found.has_news() {
+            return Err(Problem::conflict(format!("The mirror of {} has commits that came through no gate.", project.name))
+                .because("The project is gated: its default branch takes only what people approved.")
+                .next("Open a patch with them, or take them off the mirror's branch."));
+        }
+        Ok(found.head)
+    })
+    .await
 }
 
 /// When a mirror is tried again.

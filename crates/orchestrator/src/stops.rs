@@ -24,15 +24,16 @@ pub(crate) type InForce = watch::Sender<Vec<Stop>>;
 /// # Errors
 /// When it cannot be read.
 pub(crate) fn read(store: &store::Store) -> Result<Vec<Stop>, Problem> {
-    Ok(all(store)?.into_iter().filter(Stop::in_force).collect())
+    store.list(kind::HALT, Order::Newest, usize::MAX)
 }
 
-/// The newest orders, lifted ones among them.
+/// The orders that count, and the newest of those that are lifted.
 ///
 /// # Errors
 /// When the journal cannot be read.
 pub(crate) fn all(store: &store::Store) -> Result<Vec<Stop>, Problem> {
-    store.list(kind::STOP, Order::Newest, limits::STOPS_MAX)
+    let newest: Vec<Stop> = store.list(kind::STOP, Order::Newest, limits::STOPS_MAX)?;
+    Ok(read(store)?.into_iter().chain(newest.into_iter().filter(|stop| !stop.in_force())).collect())
 }
 
 /// The order that halts a run.
@@ -52,15 +53,39 @@ pub(crate) fn halted_device(org: &Org, did: &Did) -> Option<Stop> {
 /// # Errors
 /// When there is such an order.
 pub(crate) fn refuse_halted(org: &Org, member: &Did) -> Result<(), Problem> {
-    let halted = |stop: &&Stop| match &stop.order.scope {
-        Scope::Member { keys, .. } => keys.contains(member),
-        Scope::Device { device, .. } => *device == org.device,
-        Scope::Agent { .. } | Scope::Org => false,
-    };
-    let Some(stop) = org.stops.borrow().iter().find(halted).cloned() else { return Ok(()) };
-    Err(Problem::new(Kind::Forbidden, format!("A stop order halts {}.", stop.order.scope.text()))
-        .because(why(&stop))
-        .next(format!("Who may give such an order lifts it: meshwork stop lift {}.", stop.order.id)))
+    let halted =
+        |stop: &&Stop| halts_member(stop, member) || matches!(&stop.order.scope, Scope::Device { device, .. } if *device == org.device);
+    org.stops.borrow().iter().find(halted).map_or(Ok(()), |stop| Err(refused(stop)))
+}
+
+fn halts_member(stop: &Stop, member: &Did) -> bool {
+    matches!(&stop.order.scope, Scope::Member { keys, .. } if keys.contains(member))
+}
+
+fn refused(stop: &Stop) -> Problem {
+    Problem::new(Kind::Forbidden, format!("A stop order halts {}.", stop.order.scope.text()))
+        .because(why(stop))
+        .next(format!("Who may give such an order lifts it: meshwork stop lift {}.", stop.order.id))
+}
+
+/// Refuses an order of somebody who is halted themselves, or who has given as many as they may. What this device is told while it is
+/// halted itself, it hears.
+fn refuse_more(org: &Org, state: &forge::OrgState, by: &Did) -> Result<(), Problem> {
+    let stops = org.stops.borrow();
+    if let Some(stop) = stops.iter().find(|stop| halts_member(stop, by)) {
+        return Err(refused(stop));
+    }
+    if stops.iter().filter(|stop| same_member(state, &stop.by, by)).count() < limits::STOPS_OF_ONE_MAX {
+        return Ok(());
+    }
+    Err(Problem::conflict(format!("Of one member at most {} stop orders are in force at once.", limits::STOPS_OF_ONE_MAX))
+        .next("Lift those that are needed no more: meshwork stop list."))
+}
+
+/// Whether two keys are of the same member.
+fn same_member(state: &forge::OrgState, one: &Did, other: &Did) -> bool {
+    let name = |key: &Did| state.member_of(key).map(|member| member.name.clone());
+    one == other || name(one).is_some_and(|known| Some(known) == name(other))
 }
 
 /// Why, in words.
@@ -73,8 +98,9 @@ pub(crate) fn why(stop: &Stop) -> String {
 /// # Errors
 /// When it cannot be journaled.
 pub(crate) async fn give(org: &Arc<Org>, by: &Actor, scope: Scope, why: String) -> Result<Stop, Problem> {
-    let (id, at) = (clock::run_id().to_string(), clock::now());
-    sign(org, by, stop::Order { version: stop::VERSION, id, org: org.name.clone(), scope, why, at, lifts: false }).await
+    org.blocking(|org| refuse_more(org, &org.state()?, &org.member)).await?;
+    let (id, at, giver) = (clock::run_id().to_string(), clock::now(), Some(org.member.clone()));
+    sign(org, by, stop::Order { version: stop::VERSION, id, org: org.name.clone(), by: giver, scope, why, at, lifts: false }).await
 }
 
 /// Lifts an order.
@@ -86,17 +112,21 @@ pub(crate) async fn lift(org: &Arc<Org>, by: &Actor, id: &str) -> Result<Stop, P
     sign(org, by, stop::Order { at: clock::now(), lifts: true, ..known.order }).await
 }
 
-/// The order of this id, or the only one whose id begins so, that counts.
+/// The order of this id, or the only one whose id begins so, that counts. Somebody may have used the id of another's order: then the
+/// key tells them apart.
 ///
 /// # Errors
 /// When there is none, or several.
 pub(crate) fn find(org: &Org, id: &str) -> Result<Stop, Problem> {
-    let found: Vec<Stop> = org.stops.borrow().iter().filter(|s| !id.is_empty() && s.order.id.starts_with(id)).cloned().collect();
+    let found: Vec<Stop> = org.stops.borrow().iter().filter(|s| !id.is_empty() && s.order.key().starts_with(id)).cloned().collect();
     match <[Stop; 1]>::try_from(found) {
         Ok([stop]) => Ok(stop),
         Err(found) if found.is_empty() => Err(Problem::not_found(format!("No stop order “{}” is in force.", domain::shown(id)))
             .next("meshwork stop list shows those that are.")),
-        Err(_) => Err(Problem::invalid("Several stop orders begin so.").next("Give the whole id: meshwork stop list.")),
+        Err(found) => {
+            let each: Vec<String> = found.iter().map(|stop| format!("{} ({})", stop.order.key(), stop.order.scope.text())).collect();
+            Err(Problem::invalid("Several stop orders begin so.").next(format!("Give one of these whole: {}.", each.join(", "))))
+        }
     }
 }
 
@@ -126,15 +156,19 @@ fn open(org: &Org, sealed: &Envelope) -> Result<(stop::Order, Did), Problem> {
     }
     let elsewhere = || Problem::new(Kind::Forbidden, "This stop order is of another org, or not whole.");
     let whole = order.org == org.name && order.why.len() <= stop::WHY_BYTES_MAX && order.id.len() <= limits::STOP_ID_BYTES_MAX;
-    if !whole {
+    let as_another = !order.lifts && order.by.as_ref().is_some_and(|giver| *giver != by);
+    if !whole || as_another {
         return Err(elsewhere());
     }
-    let known: Option<Stop> = org.store.get(kind::STOP, &order.id)?;
-    if known.is_some_and(|stop| stop.order.scope != order.scope) {
-        return Err(elsewhere());
+    let known: Option<Stop> = org.store.get(kind::STOP, &order.key())?;
+    if !order.lifts && known.is_none() {
+        refuse_more(org, &rights.state, &by)?;
     }
-    let action = if order.lifts { "stop.lift" } else { "stop.order" };
-    let may = rights.state.member_of(&by).is_some_and(|member| rights.member_may(member, action, &resource(&rights.state, &order.scope)));
+    let (action, about) = match order.lifts {
+        true => ("stop.lift", lifting(&rights.state, &order, &by)),
+        false => ("stop.order", resource(&rights.state, &order.scope)),
+    };
+    let may = rights.state.member_of(&by).is_some_and(|member| rights.member_may(member, action, &about));
     if may { Ok((order, by)) } else { Err(Problem::new(Kind::Forbidden, "Who signed this stop order may not give it.")) }
 }
 
@@ -151,12 +185,22 @@ pub(crate) fn resource(state: &forge::OrgState, scope: &Scope) -> Resource {
     }
 }
 
+/// What the lifting of an order is about. Whoever owns a device lifts of its orders only their own: what somebody else ordered against
+/// it is lifted by who may lift what halts the org.
+pub(crate) fn lifting(state: &forge::OrgState, order: &stop::Order, by: &Did) -> Resource {
+    let own = order.by.as_ref().is_some_and(|giver| same_member(state, giver, by));
+    match &order.scope {
+        Scope::Device { .. } if !own => Resource::Org,
+        scope => resource(state, scope),
+    }
+}
+
 /// Journals what was signed, and acts by it.
 async fn take(org: &Arc<Org>, actor: &Actor, order: stop::Order, by: Did, sealed: &Envelope) -> Result<Stop, Problem> {
-    let (bytes, id) = (sealed.to_json()?, order.id.clone());
+    let (bytes, key) = (sealed.to_json()?, order.key());
     let envelope = org.blocking(move |org| org.store.blobs().put(&bytes)).await?;
     let event = org.event(actor, Body::StopOrdered { order: Box::new(order.clone()), by, envelope });
-    let known = id.clone();
+    let known = key.clone();
     let decided = org.store.append_if(move |view| {
         let before: Option<Stop> = view.get(kind::STOP, &known)?;
         let heard = before.is_some_and(|stop| !stop.in_force() || !order.lifts);
@@ -164,7 +208,7 @@ async fn take(org: &Arc<Org>, actor: &Actor, order: stop::Order, by: Did, sealed
     });
     decided.await?;
     look(org)?;
-    let stop: Option<Stop> = org.store.get(kind::STOP, &id)?;
+    let stop: Option<Stop> = org.store.get(kind::STOP, &key)?;
     stop.ok_or_else(|| Problem::internal("a stop order vanished"))
 }
 
@@ -202,24 +246,35 @@ pub(crate) async fn carry(org: Arc<Org>) {
 async fn tell_all(org: &Arc<Org>, heard: &mut HashSet<(Did, Hash)>) -> Result<(), Problem> {
     let (stops, devices) = org.blocking(|org| Ok((all(&org.store)?, org.state()?.devices))).await?;
     let others = devices.into_values().map(|device| device.did).filter(|did| *did != org.device);
-    let due: Vec<(Did, Hash)> = others
-        .flat_map(|did| stops.iter().map(move |stop| (did.clone(), stop.envelope.clone())))
-        .filter(|one| !heard.contains(one))
-        .collect();
-    let told = due.into_iter().map(|(did, envelope)| async move {
-        let done = tell(org, &did, &envelope).await;
-        (did, envelope, done)
+    let due = others.map(|did| {
+        let unheard = stops.iter().map(|stop| stop.envelope.clone()).filter(|envelope| !heard.contains(&(did.clone(), envelope.clone())));
+        (did.clone(), unheard.collect::<Vec<Hash>>())
     });
-    for (device, envelope, done) in join_all(told).await {
-        match done {
-            Err(problem) if problem.passes() => tracing::debug!(%device, %problem, "a stop order waits for a device"),
-            Err(problem) => {
-                tracing::warn!(%device, %problem, "a device does not take a stop order");
-            }
-            Ok(()) => drop(heard.insert((device, envelope))),
-        }
+    let due: Vec<(Did, Vec<Hash>)> = due.collect();
+    let told = due.into_iter().map(|(device, due)| async move {
+        let done = tell_one(org, &device, due).await;
+        (device, done)
+    });
+    for (device, done) in join_all(told).await {
+        heard.extend(done.into_iter().map(|envelope| (device.clone(), envelope)));
     }
     Ok(())
+}
+
+/// Tells one device what it has not heard, one order after the other, until it cannot be reached. Answers what it heard.
+async fn tell_one(org: &Arc<Org>, device: &Did, due: Vec<Hash>) -> Vec<Hash> {
+    let mut heard = vec![];
+    for envelope in due {
+        match tell(org, device, &envelope).await {
+            Ok(()) => heard.push(envelope),
+            Err(problem) if problem.passes() => {
+                tracing::debug!(%device, %problem, "a stop order waits for a device");
+                break;
+            }
+            Err(problem) => tracing::warn!(%device, %problem, "a device does not take a stop order"),
+        }
+    }
+    heard
 }
 
 async fn tell(org: &Arc<Org>, device: &Did, envelope: &Hash) -> Result<(), Problem> {

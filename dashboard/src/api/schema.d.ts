@@ -3941,6 +3941,8 @@ export interface components {
             id: string;
             /** @description The org. */
             org: components["schemas"]["OrgName"];
+            /** @description The member's key that gives the order. Its lifting has the same, whoever lifts it. */
+            by?: components["schemas"]["Did"] | null;
             /** @description What it halts. */
             scope: components["schemas"]["Scope"];
             /** @description Why, in words of who gave it. */

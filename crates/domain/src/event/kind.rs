@@ -14,8 +14,10 @@ pub const MIRROR: &str = "mirror";
 pub const INVITE: &str = "invite";
 /// A [`crate::join::Joiner`], by the device's key.
 pub const JOINER: &str = "joiner";
-/// A [`crate::stop::Stop`], by its id.
+/// A [`crate::stop::Stop`], by [`crate::stop::Order::key`].
 pub const STOP: &str = "stop";
+/// A [`crate::stop::Stop`] that counts, by the same, by itself: these are few, however many were lifted.
+pub const HALT: &str = "halt";
 /// The command bar's [`crate::command::Settings`], and its [`crate::usage::Usage`] by [`crate::command::day`].
 pub const COMMAND: &str = "command";
 /// [`crate::usage::Usage`] of a period, by [`crate::event::spent_id`]; of a run at a standby device, by [`crate::event::spent_by_run`].

@@ -113,17 +113,20 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
 }
 
 /// An order counts until it is lifted, once and for all; whichever of the two is heard first.
-fn stop(before: Before<'_>, order: &Order, by: &Did, envelope: &Hash) -> Result<Option<Projected>, Problem> {
-    let known = read::<Stop>(before, kind::STOP, &order.id)?;
+fn stop(before: Before<'_>, order: &Order, by: &Did, envelope: &Hash) -> Result<Vec<Projected>, Problem> {
+    let key = order.key();
+    let known = read::<Stop>(before, kind::STOP, &key)?;
     if known.as_ref().is_some_and(|stop| !stop.in_force() || !order.lifts) {
-        return Ok(None);
+        return Ok(vec![]);
     }
     let given = || Stop { order: order.clone(), by: by.clone(), envelope: envelope.clone(), lifted_by: None, lifted_at: None };
     let mut stop = known.unwrap_or_else(given);
     if order.lifts {
         (stop.envelope, stop.lifted_by, stop.lifted_at) = (envelope.clone(), Some(by.clone()), Some(order.at));
+        let no_more = Projected { kind: kind::HALT, id: key.clone(), value: Value::Null };
+        return Ok(vec![put(kind::STOP, &key, &stop)?, no_more]);
     }
-    put(kind::STOP, &order.id, &stop).map(Some)
+    Ok(vec![put(kind::STOP, &key, &stop)?, put(kind::HALT, &key, &stop)?])
 }
 
 /// The id of what somebody used in a period: `whose` is `org`, `member/<did>` or `agent/<name>`, the period as it is written.
@@ -321,5 +324,40 @@ mod tests {
         events.iter().for_each(|event| change_run(&mut run, event));
         assert_eq!((run.violations.len(), run.violations_more), (VIOLATIONS_KEPT_MAX, 5));
         assert_eq!((run.questions.len(), run.questions_more), (QUESTIONS_OPEN_MAX, 1));
+    }
+
+    #[test]
+    fn a_lifting_under_an_orders_id_lifts_only_the_order_that_it_names() {
+        use crate::stop::Scope;
+        let did = |text: &str| text.parse::<Did>().unwrap_or_else(|p| unreachable!("{p}"));
+        let (ada, bob) = (
+            did("did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp"),
+            did("did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"),
+        );
+        let halt = Order {
+            version: crate::stop::VERSION,
+            id: "01ARZ3NDEKTSV4RRFFQ69G5FAV".into(),
+            org: "crew".parse().unwrap_or_else(|p| unreachable!("{p}")),
+            by: Some(ada.clone()),
+            scope: Scope::Org,
+            why: "It spends too much.".into(),
+            at: crate::Timestamp(0),
+            lifts: false,
+        };
+        let envelope: Hash = "0".repeat(64).parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let mut all: BTreeMap<(String, String), Value> = BTreeMap::new();
+        let mut hear = |order: Order, by: &Did| -> usize {
+            let mut before = |kind: &str, id: &str| all.get(&(kind.to_owned(), id.to_owned())).filter(|v| !v.is_null()).cloned();
+            let changed = stop(&mut before, &order, by, &envelope).unwrap_or_else(|p| unreachable!("{p}"));
+            all.extend(changed.into_iter().map(|one| ((one.kind.to_owned(), one.id), one.value)));
+            all.iter().filter(|((kind, _), value)| kind == kind::HALT && !value.is_null()).count()
+        };
+        // Bob uses the order's id before it is heard: for something else, and as if it were his.
+        let device = Scope::Device { name: "bobs-box".into(), device: bob.clone() };
+        assert_eq!(hear(Order { scope: device, by: Some(bob.clone()), lifts: true, ..halt.clone() }, &bob), 0);
+        assert_eq!(hear(Order { by: Some(bob.clone()), lifts: true, ..halt.clone() }, &bob), 0);
+        assert_eq!(hear(halt.clone(), &ada), 1, "it counts all the same");
+        assert_eq!(hear(Order { lifts: true, ..halt.clone() }, &ada), 0);
+        assert_eq!(hear(halt, &ada), 0, "lifted once and for all");
     }
 }

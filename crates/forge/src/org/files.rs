@@ -6,7 +6,6 @@ use domain::{
     Did, Oid, Problem, agent,
     org::{Device, Member, Org, Revoked, VERSION},
     project::Project,
-    role::Role,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
@@ -144,12 +143,13 @@ fn relations(state: &OrgState, wrong: &mut Vec<String>) {
     if rids.len() != state.projects.len() {
         wrong.push("projects/: two projects have one repository.".to_owned());
     }
-    let owners = state.members.values().filter(|m| m.roles.contains(&Role::Owner)).count();
+    // Keys sign, not roles: an owner without a key keeps nobody able to change the org.
+    let owners = state.owner_keys().len();
     let threshold = usize::try_from(state.org.threshold).unwrap_or(usize::MAX);
     if owners == 0 {
-        wrong.push("members/: nobody is an owner.".to_owned());
+        wrong.push("members/: no owner has a key, so nobody could change the org any more.".to_owned());
     } else if threshold == 0 || threshold > owners {
-        wrong.push(format!("org.toml: the threshold is {threshold}, and there are {owners} owners."));
+        wrong.push(format!("org.toml: the threshold is {threshold}, and there are {owners} owners who have a key."));
     }
 }
 

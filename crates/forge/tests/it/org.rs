@@ -64,6 +64,7 @@ fn changes_that_would_break_the_org_are_refused_with_file_and_line() {
         ("members/eve.toml", Some(member("")), "name and file must be the same"),
         ("members/bob.toml", Some(format!("{}extra = 1\n", member(""))), "members/bob.toml, line 4"),
         ("members/ada.toml", Some(standby), "members/ada.toml, line 3: the standby device"),
+        ("members/ada.toml", Some("name = \"ada\"\nroles = [\"owner\"]\nkeys = []\n".to_owned()), "no owner has a key"),
         ("org.toml", None, "org.toml is missing"),
         ("org.toml", Some("version = 1\nname = \"acme\"\nthreshold = 2\n".to_owned()), "threshold is 2"),
         ("members/ada.toml", None, "is not a member"),

@@ -25,7 +25,7 @@ use tokio::{net::UnixListener, sync::watch, time::timeout};
 pub(super) enum Word {
     /// It serves.
     Serves,
-    /// It made or joined another org.
+    /// It made or joined another org, or left its own.
     Another,
     /// It ends, because of this.
     Ends(Problem),
@@ -81,7 +81,12 @@ async fn serve(root: &Path, org: OrgName, args: cli::OrgProcess, ends: &mut Ends
     loop {
         tokio::select! {
             () = ends.any() => break,
-            () = machine.another.notified() => Word::Another.say(),
+            () = machine.another.notified() => {
+                Word::Another.say();
+                if machine.over() {
+                    break;
+                }
+            }
         }
     }
     machine.close().await;

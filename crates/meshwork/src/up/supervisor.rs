@@ -172,9 +172,11 @@ impl Start {
             if *stopping.borrow() {
                 return;
             }
-            if !self.data.orgs().contains(org) {
+            // One of the same name that came since has no token yet: it is started as any new one.
+            if !self.data.orgs().contains(org) || !self.data.org(org).cli_token().exists() {
                 tracing::info!(%org, "the machine left the org");
-                return self.switch.forget(org);
+                self.switch.forget(org);
+                return self.switch.look.notify_one();
             }
             tries = if begun.elapsed() >= STEADY { 1 } else { tries + 1 };
             let pause = pause(tries);

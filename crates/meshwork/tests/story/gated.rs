@@ -5,7 +5,8 @@ use crate::{
     two::Two,
 };
 use serde_json::{Value, json};
-use testkit::Up;
+use std::fs;
+use testkit::{Up, git};
 
 /// Ada's device, by the name that the org has for it.
 async fn adas_box(two: &Two) -> String {
@@ -120,4 +121,23 @@ async fn a_gate_merges_for_a_member_who_may_and_only_what_people_approved() {
     for up in [&two.ada, &two.bob] {
         assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_pushed_to_the_mirror_passes_no_gate() {
+    let (two, _) = gated().await;
+    let (host, clone) = (two.ada.folder().join("host.git"), two.ada.folder().join("clone"));
+    fs::create_dir(&host).unwrap();
+    git(&host, &["init", "--quiet", "--bare", "--initial-branch=main"]);
+    two.ada.ok(&["project", "mirror", host.to_str().unwrap()]).await;
+    let head = text(&two.ada.ok(&["project", "show"]).await["head"]);
+    assert_eq!(git(&host, &["rev-parse", "main"]).trim(), head, "the mirror has the branch");
+
+    git(two.ada.folder(), &["clone", "--quiet", host.to_str().unwrap(), clone.to_str().unwrap()]);
+    fs::write(clone.join("from-outside.txt"), "hello").unwrap();
+    git(&clone, &["add", "--all"]);
+    git(&clone, &["commit", "--quiet", "-m", "From outside"]);
+    git(&clone, &["push", "--quiet"]);
+    clear(&two.ada.refused(&["project", "sync"], 5).await, "Open a patch");
+    assert_eq!(two.ada.ok(&["project", "show"]).await["head"], head.as_str(), "nothing came back");
 }

@@ -173,6 +173,7 @@ async fn a_removed_device_loses_its_place_in_the_org_and_in_private_projects() {
         }
     };
     ada.until("Bob's device may read the project", look(true)).await;
+    ada.ok(&["quota", "set", "--member", "bob", "--calls", "1000"]).await;
     ada.ok(&["org", "remove", "bob-laptop", "--device", "--lost", "--why", "left on a train"]).await;
     let org = ada.ok(&["org", "show"]).await;
     assert_eq!(names(&org, "devices").len(), 2);
@@ -195,6 +196,14 @@ async fn a_removed_device_loses_its_place_in_the_org_and_in_private_projects() {
     let id = ada.until("that he leaves is proposed", proposals).await;
     ada.ok(&["org", "approve", &id]).await;
     assert_eq!(names(&ada.ok(&["org", "show"]).await, "members"), ["ada"]);
+    let quotas = ada.act("quota.show", json!({})).await["quotas"].clone();
+    assert!(quotas["members"].get("bob").is_none(), "his quota went with him: {quotas}");
+    // The machine may join again, with other keys.
+    let ticket = text(&ada.ok(&["org", "invite"]).await["ticket"]);
+    second.ok(&["join", &ticket, "--name", "bob3", "--device", "bob3-laptop", "--no-wait"]).await;
+    state(&second, "waiting").await;
+    ada.ok(&["org", "approve", "bob3"]).await;
+    state(&second, "joined").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

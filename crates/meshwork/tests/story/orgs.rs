@@ -245,3 +245,18 @@ async fn two_orgs_never_get_the_same_room() {
     };
     up.until("there is room for the other org's run", look).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_process_of_an_org_that_was_left_ends_and_the_name_is_free_again() {
+    let up = two().await;
+    all_up(&up).await;
+    up.ok(&["--org", "beta", "org", "leave"]).await;
+    let look = || async {
+        let orgs = up.ok(&["org", "list"]).await;
+        let gone = orgs.as_array().is_some_and(|all| all.len() == 1) && process_of(&up, "beta").is_none();
+        if gone { Ok(()) } else { Err(orgs) }
+    };
+    up.until("beta has no process any more", look).await;
+    up.ok(&["org", "create", "beta", "--member", "bob"]).await;
+    all_up(&up).await;
+}

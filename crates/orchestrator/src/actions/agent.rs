@@ -230,10 +230,11 @@ async fn remove(context: Context, input: Remove) -> Result<Done, Problem> {
     let name = input.name.clone();
     let commit = org
         .blocking(move |org: &Arc<Org>| {
-            if !org.state()?.agents.values().any(|a| a.name == name) {
+            let state = org.state()?;
+            if !state.agents.values().any(|a| a.name == name) {
                 return Err(crate::dispatch::no_agent(&name));
             }
-            org.forge.change_org(&org.rid, &format!("Remove agent {name}"), &[(format!("agents/{name}.toml"), None)])
+            org.forge.change_org(&org.rid, &format!("Remove agent {name}"), &crate::members::remove_agent(&state, &name)?)
         })
         .await?;
     org.record(&actor, vec![Body::AgentSet { agent: input.name.clone(), commit }]).await?;

@@ -59,7 +59,12 @@ pub(super) async fn open(org: &Arc<Org>) -> Result<SocketAddr, Problem> {
         }
     });
     let service = JoinServer::new(Door(Arc::downgrade(org))).max_decoding_message_size(limits::KNOCK_BYTES_MAX);
-    let server = tonic::transport::Server::builder().timeout(limits::JOIN_WAIT).add_service(service);
+    // Whoever says nothing makes room again.
+    let server = tonic::transport::Server::builder()
+        .timeout(limits::JOIN_WAIT)
+        .max_connection_age(limits::JOIN_WAIT)
+        .max_connection_age_grace(limits::JOIN_WAIT)
+        .add_service(service);
     org.tasks.spawn(async move {
         let until = async move {
             let _ = over.wait_for(|c| *c).await;

@@ -1,4 +1,5 @@
-//! Who may call what: decided anew for every call, by the key of the caller's certificate and the org repository.
+//! Who may call what: decided anew for every call, by the key of the caller's certificate and the org repository as `members.rs`
+//! read it last.
 
 use super::halt::{refuse_device, refuse_run};
 use crate::org::Org;
@@ -47,7 +48,7 @@ pub(super) fn run<T>(org: &Org, request: &Request<T>) -> Result<(RunId, Did), Pr
 fn peer<T>(org: &Org, request: &Request<T>) -> Result<Peer, Problem> {
     let unknown = || Problem::new(Kind::Unauthenticated, "No device of this org calls.");
     let peer = request.extensions().get::<Peer>().cloned().ok_or_else(unknown)?;
-    let listed = *peer.subject.org() == org.name && org.state()?.device_of(peer.subject.device()).is_some();
+    let listed = *peer.subject.org() == org.name && org.remote.org().device_of(peer.subject.device()).is_some();
     if listed { Ok(peer) } else { Err(unknown()) }
 }
 

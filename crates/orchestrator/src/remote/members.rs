@@ -4,10 +4,7 @@
 use super::bring;
 use crate::{limits, org::Org};
 use domain::{Did, Oid, Problem, org::Device};
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, PoisonError},
-};
+use std::sync::Arc;
 
 /// Follows the org repository until the org closes.
 pub(crate) async fn keep(org: Arc<Org>) {
@@ -51,9 +48,8 @@ async fn look(org: &Arc<Org>, before: Option<Oid>) -> Result<Option<Oid>, Proble
         if before.as_ref() == Some(&head) {
             return Ok(before);
         }
-        let state = org.state()?;
-        let listed: BTreeSet<Did> = state.devices.values().map(|d| d.did.clone()).collect();
-        *org.remote.known.write().unwrap_or_else(PoisonError::into_inner) = listed.clone();
+        let state = Arc::new(org.state()?);
+        let listed = org.remote.learn(state.clone());
         let cut = org.remote.network.connections().cut_unless(|subject| listed.contains(subject.device()));
         if cut > 0 {
             tracing::warn!(cut, "connections of devices that do not belong to the org any more were cut");

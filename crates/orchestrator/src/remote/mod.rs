@@ -42,6 +42,7 @@ pub(crate) use wish::{end_elsewhere, wish};
 
 use crate::{clock, gateway::Route, org::Org};
 use domain::{Did, OrgName, Problem, RunId, org::Device};
+use forge::OrgState;
 use identity::certificate::{Accept, Subject};
 use mesh::Network;
 use proto::mesh::mesh_client::MeshClient;
@@ -61,6 +62,8 @@ type Known = Arc<RwLock<BTreeSet<Did>>>;
 pub struct Remote {
     network: Arc<Network>,
     known: Known,
+    /// The org as it was read last, together with `known`: calls are judged by it, so that none of them waits for git.
+    state: RwLock<Arc<OrgState>>,
     address: OnceLock<SocketAddr>,
     /// The gateways of runs that others execute for us.
     routes: Mutex<HashMap<RunId, Arc<Route>>>,
@@ -87,9 +90,9 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Remote {
-    /// For a device of an org, whose key `sign` signs with. `devices` are those that belong to the org at the start.
-    pub(crate) fn new(name: &OrgName, device: &Did, sign: identity::certificate::Sign, devices: BTreeSet<Did>) -> Self {
-        let known: Known = Arc::new(RwLock::new(devices));
+    /// For a device of an org, whose key `sign` signs with. `state` is the org at the start.
+    pub(crate) fn new(name: &OrgName, device: &Did, sign: identity::certificate::Sign, state: OrgState) -> Self {
+        let known: Known = Arc::new(RwLock::new(dids(&state)));
         let (seen, own) = (known.clone(), name.clone());
         let accept: Accept = Arc::new(move |subject: &Subject| {
             *subject.org() == own && seen.read().unwrap_or_else(PoisonError::into_inner).contains(subject.device())
@@ -98,6 +101,7 @@ impl Remote {
         Self {
             network,
             known,
+            state: RwLock::new(Arc::new(state)),
             address: OnceLock::new(),
             routes: Mutex::default(),
             served: Mutex::default(),
@@ -112,14 +116,36 @@ impl Remote {
     pub fn address(&self) -> Option<SocketAddr> {
         self.address.get().copied()
     }
+
+    /// The org as it was read last: at most [`crate::limits::MEMBERS_LOOK_EVERY`] ago, where it can be read.
+    fn org(&self) -> Arc<OrgState> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes the org as it was read now, and gives the devices that belong to it.
+    fn learn(&self, state: Arc<OrgState>) -> BTreeSet<Did> {
+        let listed = dids(&state);
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = listed.clone();
+        listed
+    }
 }
 
-/// A device of the org.
+/// The devices of an org.
+fn dids(state: &OrgState) -> BTreeSet<Did> {
+    state.devices.values().map(|device| device.did.clone()).collect()
+}
+
+/// A device of the org, as it was read last; one that was not there then may be new, and is looked for.
 ///
 /// # Errors
 /// When the org does not list it.
 pub(crate) fn device(org: &Org, did: &Did) -> Result<Device, Problem> {
-    let listed = org.state()?.device_of(did).cloned();
+    let read = org.remote.org().device_of(did).cloned();
+    let listed = match read {
+        Some(device) => Some(device),
+        None => org.state()?.device_of(did).cloned(),
+    };
     listed.ok_or_else(|| {
         Problem::new(domain::Kind::Forbidden, format!("The device {did} does not belong to the org."))
             .next("meshwork device list shows those that do.")

@@ -78,7 +78,7 @@ pub(crate) fn about(org: &Org, state: &OrgState, action: &str, input: &Value) ->
 /// What a stop order halts that is given or lifted; where that is not known, the org.
 fn stop(org: &Org, state: &OrgState, input: &Value) -> Resource {
     let text = |field: &str| input[field].as_str().filter(|text| !text.is_empty());
-    let known = text("id").and_then(|id| stops::find(org, id).ok()).map(|stop| stops::resource(state, &stop.order.scope));
+    let known = text("id").and_then(|id| stops::find(org, id).ok()).map(|stop| stops::lifting(state, &stop.order, &org.member));
     let agent = || text("agent").map(|name| Resource::Agent(name.to_owned()));
     let member = || text("member").map(|name| Resource::Member(name.to_owned()));
     let device = || text("device").and_then(|name| device(state, name));
