@@ -4,6 +4,7 @@ use crate::{
     stock::{enlist, until_task},
     support::{PASSES, have_engine, machine, project, published, text},
 };
+use serde_json::json;
 use std::{fs, path::PathBuf};
 use testkit::{Stock, Up, model::ScriptedModel, random_name};
 
