@@ -30,6 +30,9 @@ async fn an_agent_is_halted_everywhere_and_goes_on_when_the_order_is_lifted() {
     let frozen = beat(&two.bob, &run).await;
     let seen = two.ada.until_run(&run, "Ada sees why", |seen| seen["reason"]["code"] == "halted").await;
     assert_eq!(seen["reason"]["why"], "It deletes tests.");
+    // Nobody lets it go on meanwhile.
+    let problem = two.ada.refused(&["run", "resume", &run], 5).await;
+    assert!(problem["why"].as_str().unwrap().contains("It deletes tests."), "{problem}");
     // Another run of it does not begin.
     let second = text(&two.ada.ok(&["task", "run", "T002", "--agent", "beat"]).await["runs"][0]["run"]);
     two.ada.until_run(&second, "it waits", |seen| seen["state"] == "queued" && seen["reason"]["code"] == "halted").await;
