@@ -102,7 +102,10 @@ fn actor(org: &Org, device: &Did, said: &Did) -> Result<Did, Problem> {
 /// Fetches the signed results of the checks, and the delegation by which they count.
 async fn results(org: &Arc<Org>, run: &RunId, device: &Did, signed: domain::Hash) -> Result<(), Problem> {
     let request = ResultRequest { version: VERSION, run: run.to_string() };
-    let reply = client(org, device)?.result(request).await.map_err(|s| problem(&s))?.into_inner();
+    let mut client = client(org, device)?;
+    let reply = tokio::time::timeout(limits::WISH_WAIT, client.result(request)).await;
+    let reply = reply.map_err(|_| Problem::unavailable("The device did not send the results of its checks in time."))?;
+    let reply = reply.map_err(|s| problem(&s))?.into_inner();
     org.blocking(move |org| {
         if reply.checked_json.is_empty() {
             return Ok(());
