@@ -53,7 +53,8 @@ impl Hold {
         let mut hold = Self { org, run, live, missing, stops, _never: never, begun: false, frozen: false, paused: false };
         // Held before this process began: it is let go, unless something still holds it.
         if let Some(run) = hold.run() {
-            hold.begun = matches!(run.reason, Some(Reason::Halted { .. } | Reason::WaitsForGateway { .. }));
+            let held = matches!(run.reason, Some(Reason::Halted { .. } | Reason::WaitsForGateway { .. }));
+            hold.begun = held && run.state == RunState::Working;
             hold.frozen = hold.begun && run.paused;
         }
         hold
