@@ -292,9 +292,10 @@ impl DeviceLimits {
     }
 }
 
-/// Of these runs those that are, or may be, on this device; others take nothing of it.
+/// Of these runs those that are, or may be, on this device; others, and what another device tells of, take nothing of it.
 pub(crate) fn on(runs: Vec<Run>, device: &Did) -> Vec<Run> {
-    runs.into_iter().filter(|r| r.device.as_ref().is_none_or(|there| there == device)).collect()
+    let here = |r: &Run| r.device.as_ref().map_or(r.told.is_none(), |there| there == device);
+    runs.into_iter().filter(here).collect()
 }
 
 /// Says to the other orgs of the machine what this one takes now.

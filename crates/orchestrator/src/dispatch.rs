@@ -368,14 +368,15 @@ pub async fn check(org: &Arc<Org>, subject: Option<&RunId>, project: &domain::Pr
     }
 }
 
-/// Checks of the same commit for the same run that go on.
+/// Checks of the same commit for the same run that go on, and that this device asked for: those of another are its word.
 pub(crate) fn going_checks(
     org: &Org,
     subject: Option<&RunId>,
     project: &domain::ProjectName,
     commit: &domain::Oid,
 ) -> Result<Option<RunId>, Problem> {
-    let same = |r: &&Run| r.class == Class::Ci && r.subject.as_ref() == subject && r.project == *project && r.base.as_ref() == Some(commit);
+    let ours = |r: &Run| r.class == Class::Ci && r.requester == org.device && r.told.is_none();
+    let same = |r: &&Run| ours(r) && r.subject.as_ref() == subject && r.project == *project && r.base.as_ref() == Some(commit);
     Ok(org.active_runs()?.iter().find(same).map(|r| r.id.clone()))
 }
 

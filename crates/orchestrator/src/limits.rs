@@ -194,6 +194,8 @@ pub(crate) const DELEGATION_WAIT: Duration = Duration::from_secs(60);
 pub(crate) const REMOTE_PAUSE: Duration = Duration::from_millis(250);
 /// The longest such pause.
 pub(crate) const REMOTE_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How many runs of checks on the work of one run its executor may tell of.
+pub(crate) const TOLD_CHECKS_MAX: usize = 64;
 /// How often the executor of a run says that it is there, when there is nothing to tell.
 pub(crate) const WATCH_BEAT: Duration = Duration::from_secs(5);
 /// For how long nothing may be heard on a connection before it is made anew.

@@ -7,7 +7,7 @@ use crate::{
     lifecycle::{self, Asked},
     limits,
     org::Org,
-    remote,
+    remote, stops,
 };
 use domain::{
     Kind, Problem,
@@ -60,7 +60,10 @@ pub(crate) async fn here(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> Re
         Wish::Message { text } => message(org, by, run, text).await,
         Wish::Answer { question, option } => answer(org, by, &run, question, &option).await,
         Wish::Pause => freeze(org, run, Order::Pause, "It is frozen.").await,
-        Wish::Resume => freeze(org, run, Order::Resume, "It goes on.").await,
+        Wish::Resume => {
+            unless_halted(org, &run)?;
+            freeze(org, run, Order::Resume, "It goes on.").await
+        }
         Wish::End { reason } => lifecycle::ask_to_end(org, by, &run.id, reason).await.map(ending),
     }
 }
@@ -146,6 +149,14 @@ async fn answer(org: &Arc<Org>, by: &Actor, run: &Run, asked: Option<String>, op
     Ok(format!("Answered: {}.", chosen.label))
 }
 
+/// What a stop order halts goes on when that is lifted, and not before.
+fn unless_halted(org: &Org, run: &Run) -> Result<(), Problem> {
+    let Some(stop) = stops::halting(org, run) else { return Ok(()) };
+    Err(Problem::conflict(format!("A stop order halts {}.", stop.order.scope.text()))
+        .because(stops::why(&stop))
+        .next("It goes on by itself when the order is lifted: meshwork stop list shows it."))
+}
+
 async fn freeze(org: &Arc<Org>, run: Run, order: Order, said: &str) -> Result<String, Problem> {
     let (mut run, mut live): (Run, Option<Arc<Live>>) = (run.clone(), org.hub.get(&run.id));
     if run.state == RunState::Verifying
@@ -155,6 +166,9 @@ async fn freeze(org: &Arc<Org>, run: Run, order: Order, said: &str) -> Result<St
     {
         // Its engine has ended; what computes is its checks.
         (live, run) = (org.hub.get(&judging.id), judging);
+        if order == Order::Resume {
+            unless_halted(org, &run)?;
+        }
     }
     let live = live.filter(|_| run.state == RunState::Working).ok_or_else(|| {
         Problem::conflict(format!("The run {} is {}: nothing of it computes that could be frozen.", run.id, word(run.state)))

@@ -2228,8 +2228,10 @@ export interface components {
         /** @description A change that waits. */
         ProposalView: {
             id: components["schemas"]["PatchId"];
+            /** @description Its last revision, for which an approval is; the first has the proposal's id. */
+            revision: components["schemas"]["RevisionId"];
             title: string;
-            /** @description Who proposed it: a member's name, or a key. */
+            /** @description Who made that revision: a member's name, or a key. */
             by: string;
             at: components["schemas"]["Timestamp"];
             /** @description The files of the org repository that it changes. */
@@ -5689,6 +5691,11 @@ export interface operations {
                      * @default null
                      */
                     why?: string | null;
+                    /**
+                     * @description The revision of a proposal that was looked at, for an approval; the first where nothing is said.
+                     * @default null
+                     */
+                    revision?: string | null;
                 };
             };
         };
@@ -5722,6 +5729,11 @@ export interface operations {
                      * @default null
                      */
                     why?: string | null;
+                    /**
+                     * @description The revision of a proposal that was looked at, for an approval; the first where nothing is said.
+                     * @default null
+                     */
+                    revision?: string | null;
                 };
             };
         };

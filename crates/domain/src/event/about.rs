@@ -74,8 +74,10 @@ impl Body {
         )
     }
 
-    /// Whether it is about a run of checks that the executor itself asks for, on the work of the run that it executes.
+    /// Whether it is about a run of checks that the executor itself asks for, on the work of the run that it executes. Such a run
+    /// makes no work of its own.
     pub fn of_checks(&self) -> bool {
-        self.of_executor() || matches!(self, Self::RunQueued { .. } | Self::RunPlaced { .. } | Self::RunDelegated { .. })
+        let own_work = matches!(self, Self::RunCommitted { .. } | Self::PatchPublished { .. });
+        (self.of_executor() && !own_work) || matches!(self, Self::RunQueued { .. } | Self::RunPlaced { .. } | Self::RunDelegated { .. })
     }
 }

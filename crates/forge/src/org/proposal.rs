@@ -13,7 +13,7 @@ use crate::{
     publish::title,
     repository::locked_ref,
 };
-use domain::{Did, Kind, Oid, PatchId, Problem, Rid, Timestamp, patch};
+use domain::{Did, Kind, Oid, PatchId, Problem, RevisionId, Rid, Timestamp, patch};
 use radicle::cob::{ObjectId, patch as rad};
 use radicle::git::refs;
 use radicle::storage::{ReadRepository, SignRepository, git::Repository};
@@ -38,7 +38,9 @@ pub struct Proposal {
     pub id: PatchId,
     /// What it does, in words of who proposed it.
     pub title: String,
-    /// Who proposed it.
+    /// Its last revision, which is what an approval is for. The first has the patch's id.
+    pub revision: RevisionId,
+    /// Who made that revision.
     pub author: Did,
     /// When it was last changed.
     pub at: Timestamp,
@@ -159,7 +161,8 @@ impl Forge {
         Ok(Some(Proposal {
             id: patch.id.clone(),
             title: patch.title.clone(),
-            author: patch.author.clone(),
+            revision: last.id.clone(),
+            author: last.author.clone(),
             at: last.at,
             files: changed.into_iter().map(|file| file.path).collect(),
             approved: approvals(&doc, last),
@@ -168,9 +171,9 @@ impl Forge {
         }))
     }
 
-    /// Approves a proposal as this owner. What is behind the org is made anew on top first, and needs everybody's approval anew.
-    /// Answers with the commit, where that brought it into force.
-    pub fn approve(&self, rid: &Rid, id: &PatchId) -> Result<Option<Oid>, Problem> {
+    /// Approves a proposal as this owner, if `seen` is its last revision: anybody may add one. What is behind the org is made anew on
+    /// top first, and needs everybody's approval anew. Answers with the commit, where that brought it into force.
+    pub fn approve(&self, rid: &Rid, id: &PatchId, seen: &RevisionId) -> Result<Option<Oid>, Problem> {
         self.as_member(rid, |repo| {
             self.check_owner(repo)?;
             self.settle_in_turn(repo, rid)?;
@@ -182,6 +185,9 @@ impl Forge {
                     .next("meshwork org proposals lists those that wait."));
             }
             let (revision, last) = found.revisions().next_back().ok_or_else(|| missing(id))?;
+            if convert::revision_id(revision)? != *seen {
+                return Err(changed(id));
+            }
             let theirs: git2::Oid = last.head().into();
             let commit = self.on_top(rid, repo, head, theirs, found.title())?;
             let revision = if commit == theirs { revision } else { self.made_anew(repo, id, head, commit)? };
@@ -254,6 +260,13 @@ pub(super) fn approvals(doc: &radicle::identity::Doc, revision: &patch::Revision
     let all: BTreeSet<&Did> = accepted.chain([&revision.author]).collect();
     let counts = |did: &&&Did| convert::key(did).is_ok_and(|key| doc.is_delegate(&key.into()));
     all.iter().filter(counts).map(|did| (*did).clone()).collect()
+}
+
+/// Somebody has added a revision that the owner did not look at.
+fn changed(id: &PatchId) -> Problem {
+    Problem::conflict(format!("The proposal {} has another revision by now. Nothing was approved.", short(id)))
+        .because("An approval is for exactly what was looked at.")
+        .next("Look at it, and name that revision: meshwork org proposals; meshwork org approve ID --revision REVISION.")
 }
 
 fn short(id: &PatchId) -> String {

@@ -123,6 +123,12 @@ impl Crew {
         self.forge(n).read(&self.rid, &self.head(n), &format!("policy/{name}.cedar")).unwrap().is_some()
     }
 
+    /// Approves a proposal as it is seen there now.
+    fn approve(&self, n: usize, id: &PatchId) {
+        let seen = self.forge(n).proposals(&self.rid).unwrap().into_iter().find(|p| p.id == *id).unwrap();
+        self.forge(n).approve(&self.rid, id, &seen.revision).unwrap();
+    }
+
     /// Does what each device does by itself, until something holds.
     fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let events = self.nodes[0].events();
@@ -152,7 +158,10 @@ fn below_the_threshold_a_change_waits_until_enough_owners_approve_it() {
     let seen = crew.forge(1).proposals(&crew.rid).unwrap().into_iter().find(|p| p.id == id).unwrap();
     assert_eq!((seen.title.as_str(), seen.needed, seen.approved, seen.standing), ("A rule", 2, vec![crew.key(0)], Standing::Waits));
     assert_eq!(seen.files, ["policy/rule.cedar"]);
-    crew.forge(1).approve(&crew.rid, &id).unwrap();
+    let other = "0".repeat(40).parse().unwrap();
+    assert!(crew.forge(1).approve(&crew.rid, &id, &other).is_err(), "not what he looked at");
+    assert_eq!((seen.revision.as_str(), seen.author), (id.as_str(), crew.key(0)));
+    crew.forge(1).approve(&crew.rid, &id, &seen.revision).unwrap();
     crew.until("it is in force everywhere", |crew| crew.has(0, "rule") && crew.has(1, "rule") && crew.agree());
     crew.until("it waits no more", |crew| crew.forge(1).proposals(&crew.rid).unwrap().iter().all(|p| p.id != id));
 
@@ -174,19 +183,19 @@ fn two_proposals_at_once_come_into_force_one_after_the_other() {
         (0..2).all(|n| [&a, &b].iter().all(|id| crew.forge(n).proposals(&crew.rid).unwrap().iter().any(|p| p.id == **id)))
     });
     // Crosswise and without a look at each other: each votes for the other's first.
-    crew.forge(0).approve(&crew.rid, &b).unwrap();
-    crew.forge(1).approve(&crew.rid, &a).unwrap();
+    crew.approve(0, &b);
+    crew.approve(1, &a);
     crew.until("one is in force", |crew| crew.agree() && (crew.has(0, "a") || crew.has(0, "b")));
     let left = if crew.has(0, "a") { &b } else { &a };
     // The other was overtaken: it is made anew by the next approval, and approved again.
     crew.until("the rest is behind", |crew| {
         crew.forge(0).proposals(&crew.rid).unwrap().iter().any(|p| p.id == *left && p.standing == Standing::Behind)
     });
-    crew.forge(0).approve(&crew.rid, left).unwrap();
+    crew.approve(0, left);
     crew.until("it reaches the other", |crew| {
         crew.forge(1).proposals(&crew.rid).unwrap().iter().any(|p| p.id == *left && p.standing == Standing::Waits)
     });
-    crew.forge(1).approve(&crew.rid, left).unwrap();
+    crew.approve(1, left);
     crew.until("both are in force", |crew| crew.agree() && (0..2).all(|n| crew.has(n, "a") && crew.has(n, "b")));
 }
 

@@ -59,6 +59,9 @@ pub(crate) enum Org {
     Approve {
         /// A proposal's id, or who waits: their name, their device's, or its key.
         what: String,
+        /// The revision of the proposal that you looked at, where it is not the first: `meshwork org proposals` shows it.
+        #[arg(long)]
+        revision: Option<String>,
     },
     /// Reject a change of the org, or decline somebody who knocked here.
     Reject {

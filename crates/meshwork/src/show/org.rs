@@ -136,12 +136,15 @@ pub(crate) fn proposals(value: &Value) -> String {
             (None, true) => toned(Tone::Waits, "waits for you"),
             (None, false) => cell(""),
         };
-        vec![cell(id), cell(clean(&at(p, &["title"]))), cell(clean(&at(p, &["by"]))), cell(approved), cell(when(p)), note]
+        // Whole, for it is named so; the first is what the id means.
+        let revision = p["revision"].as_str().filter(|revision| p["id"] != *revision).unwrap_or_default();
+        let what = [id, clean(&at(p, &["title"])), clean(&at(p, &["by"])), approved, when(p), clean(revision)];
+        what.into_iter().map(cell).chain([note]).collect::<Vec<_>>()
     };
     let lines: Vec<_> = rows(value).map(line).collect();
     match lines.is_empty() {
         true => "Nothing waits for the owners.".into(),
-        false => table(&["PROPOSAL", "WHAT", "BY", "APPROVED", "CHANGED", "NOTE"], &lines),
+        false => table(&["PROPOSAL", "WHAT", "BY", "APPROVED", "CHANGED", "REVISION", "NOTE"], &lines),
     }
 }
 

@@ -41,7 +41,9 @@ pub(super) async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome 
         cli::Org::Uninvite { invite } => answer(&client.call("org.uninvite", json!({ "invite": invite })).await?, json, done),
         cli::Org::Joiners => answer(&client.call("org.joiners", json!({})).await?, json, show::joiners),
         cli::Org::Proposals => answer(&client.call("org.proposals", json!({})).await?, json, show::proposals),
-        cli::Org::Approve { what } => answer(&client.call("org.approve", json!({ "what": what })).await?, json, done),
+        cli::Org::Approve { what, revision } => {
+            answer(&client.call("org.approve", json!({"what": what, "revision": revision})).await?, json, done);
+        }
         cli::Org::Reject { what, why } => answer(&client.call("org.reject", json!({"what": what, "why": why})).await?, json, done),
         cli::Org::Threshold { owners } => answer(&client.call("org.threshold", json!({ "owners": owners })).await?, json, done),
         cli::Org::Role { member, give, take } => {

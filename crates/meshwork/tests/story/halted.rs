@@ -30,6 +30,9 @@ async fn an_agent_is_halted_everywhere_and_goes_on_when_the_order_is_lifted() {
     let frozen = beat(&two.bob, &run).await;
     let seen = two.ada.until_run(&run, "Ada sees why", |seen| seen["reason"]["code"] == "halted").await;
     assert_eq!(seen["reason"]["why"], "It deletes tests.");
+    // Nobody lets it go on meanwhile.
+    let problem = two.ada.refused(&["run", "resume", &run], 5).await;
+    assert!(problem["why"].as_str().unwrap().contains("It deletes tests."), "{problem}");
     // Another run of it does not begin.
     let second = text(&two.ada.ok(&["task", "run", "T002", "--agent", "beat"]).await["runs"][0]["run"]);
     two.ada.until_run(&second, "it waits", |seen| seen["state"] == "queued" && seen["reason"]["code"] == "halted").await;
@@ -44,6 +47,16 @@ async fn an_agent_is_halted_everywhere_and_goes_on_when_the_order_is_lifted() {
     fs::write(work(&two.bob, &run).join("go"), "").unwrap();
     assert_eq!(two.ada.ended(&run).await["state"], "done", "{}", two.bob.log());
     two.ada.in_state(&second, "working").await;
+    two.ada.until_logged(&second, "working now.").await;
+    // What a person had paused stays so when an order is lifted.
+    two.ada.ok(&["run", "pause", &second]).await;
+    two.ada.until_run(&second, "it is paused", |seen| seen["paused"] == true).await;
+    let stop = two.ada.ok(&["stop", "order", "--agent", "beat", "--why", "Once more."]).await;
+    two.ada.until_run(&second, "it is halted too", |seen| seen["reason"]["code"] == "halted").await;
+    two.ada.ok(&["stop", "lift", &text(&stop["order"]["id"])]).await;
+    two.ada.until_run(&second, "the pause is left", |seen| seen["reason"].is_null() && seen["paused"] == true).await;
+    two.ada.ok(&["run", "resume", &second]).await;
+    two.ada.until_run(&second, "it goes on", |seen| seen["paused"] == false).await;
     two.ada.ok(&["run", "stop", &second]).await;
     two.ada.ended(&second).await;
     for up in [&two.ada, &two.bob] {

@@ -8,7 +8,7 @@ use crate::{
     table::{Action, Context, Effect, action},
 };
 use domain::{
-    Kind, Oid, PatchId, Problem, Timestamp,
+    Kind, Oid, PatchId, Problem, RevisionId, Timestamp,
     event::Body,
     role::{Permission, Role},
 };
@@ -68,8 +68,10 @@ fn short(id: &PatchId) -> &str {
 #[derive(Debug, Serialize, JsonSchema)]
 struct ProposalView {
     id: PatchId,
+    /// Its last revision, for which an approval is; the first has the proposal's id.
+    revision: RevisionId,
     title: String,
-    /// Who proposed it: a member's name, or a key.
+    /// Who made that revision: a member's name, or a key.
     by: String,
     at: Timestamp,
     /// The files of the org repository that it changes.
@@ -101,6 +103,7 @@ async fn proposals(context: Context, _: Nothing) -> Result<Vec<ProposalView>, Pr
                 Standing::Invalid(problem) => Some(problem.to_string()),
             },
             id: p.id,
+            revision: p.revision,
             title: p.title,
             at: p.at,
             files: p.files,
@@ -119,6 +122,9 @@ struct Which {
     /// Why, for a rejection.
     #[serde(default)]
     why: Option<String>,
+    /// The revision of a proposal that was looked at, for an approval; the first where nothing is said.
+    #[serde(default)]
+    revision: Option<String>,
 }
 
 /// A proposal, by the beginning of its id.
@@ -140,8 +146,9 @@ async fn approve(context: Context, input: Which) -> Result<Outcome, Problem> {
         let changed = join::approve(&context, joiner).await?;
         return Ok(Outcome::of(changed, format!("{name} is let in; their machine learns of it by itself.")));
     };
+    let seen: RevisionId = input.revision.as_deref().unwrap_or(id.as_str()).parse()?;
     let approving = id.clone();
-    let commit = org.blocking(move |org| org.forge.approve(&org.rid, &approving)).await?;
+    let commit = org.blocking(move |org| org.forge.approve(&org.rid, &approving, &seen)).await?;
     org.look_at_head();
     org.kept.notify_one();
     org.record(context.actor(&org), vec![Body::ProposalApproved { proposal: id.clone(), commit: commit.clone() }]).await?;

@@ -18,6 +18,7 @@ mod ledger;
 pub mod limits;
 mod login;
 mod model;
+mod reach;
 mod redact;
 mod refusal;
 mod request;

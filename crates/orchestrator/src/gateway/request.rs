@@ -1,7 +1,12 @@
 //! What an engine asks of the model, held to what it may ask. Every field that is not changed goes on byte for byte and in
 //! its order: a model reads its tools' schemas in the order in which they are written.
 
-use super::{endpoint::Endpoint, ledger, limits, refusal::Refusal};
+use super::{
+    endpoint::Endpoint,
+    ledger, limits,
+    reach::{self, hosted},
+    refusal::Refusal,
+};
 use domain::agent::ModelApi;
 use serde::{
     Deserialize, Deserializer,
@@ -26,8 +31,10 @@ pub(super) fn prepare(endpoint: Endpoint, api: ModelApi, model: &str, body: &[u8
     let unreadable = |e: serde_json::Error| Refusal::bad_request(format!("The request is no JSON object that the gateway can read: {e}."));
     let Unambiguous = serde_json::from_slice(body).map_err(unreadable)?;
     let fields: Fields<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+    let whole: Value = serde_json::from_slice(body).map_err(unreadable)?;
     fields.check_model(model)?;
     fields.check_reach()?;
+    reach::check(api, &whole)?;
     let output_tokens = if endpoint.generates() { fields.output_at_most() } else { 0 };
     let refers = fields.refers_elsewhere(body);
     // Gemini has the model's name in its path.
@@ -116,7 +123,7 @@ impl Fields<'_> {
             return Err(hosted("web_search_options"));
         }
         let tools = self.tools()?;
-        match tools.iter().filter_map(|t| t.kind.as_deref()).find(|kind| runs_at_provider(kind)) {
+        match tools.iter().filter_map(|t| t.kind.as_deref()).find(|kind| !reach::at_engine(kind)) {
             Some(kind) => Err(hosted(kind)),
             None if servers => Err(hosted("mcp_servers")),
             None => Ok(()),
@@ -138,23 +145,12 @@ struct Tool {
     kind: Option<String>,
 }
 
-/// Tools by which a provider reaches the internet on the engine's behalf.
-fn runs_at_provider(kind: &str) -> bool {
-    kind == "mcp" || kind.starts_with("web_search") || kind.starts_with("web_fetch")
-}
-
 /// Gemini names such tools by their field.
 fn hosted_by_google(tools: &str) -> Option<&'static str> {
     let tools: Vec<Map<String, Value>> = serde_json::from_str(tools).ok()?;
     ["googleSearch", "google_search", "googleSearchRetrieval", "google_search_retrieval", "urlContext", "url_context"]
         .into_iter()
         .find(|name| tools.iter().any(|tool| tool.contains_key(*name)))
-}
-
-fn hosted(what: &str) -> Refusal {
-    let what = domain::id::shown(what);
-    let text = format!("The provider's own tool “{what}” would reach hosts that this run may not reach. Turn it off in the engine.");
-    Refusal::new(super::refusal::STOP, "hosted_tool_not_allowed", text)
 }
 
 fn field(name: &str, raw: &str) -> String {
@@ -291,11 +287,9 @@ mod tests {
         assert_eq!(written, 18);
         assert_eq!(most(ModelApi::Responses, "{}").1, limits::OUTPUT_TOKENS_MAX);
         assert_eq!(most(ModelApi::Gemini, r#"{"generationConfig":{"maxOutputTokens":5,"candidateCount":3}}"#).1, 15);
-        for far in [
-            r#"{"previous_response_id":"r"}"#,
-            r#"{"input":[{"type":"item_reference","id":"x"}]}"#,
-            r#"{"input":[{"file_url":"https://x"}]}"#,
-        ] {
+        for far in
+            [r#"{"previous_response_id":"r"}"#, r#"{"input":[{"type":"item_reference","id":"x"}]}"#, r#"{"input":[{"file_id":"f"}]}"#]
+        {
             assert_eq!(most(ModelApi::Responses, far).0, limits::CONTEXT_TOKENS_MAX, "{far}");
         }
         assert!(prepared(ModelApi::Gemini, r#"{"tools":[{"googleSearch":{}}]}"#).is_err());

@@ -14,39 +14,176 @@ use tokio::sync::watch;
 
 /// Looks after a run that works. Returns how it ends when something held it for as long as a lease.
 pub(super) async fn held(org: Arc<Org>, run: RunId, live: Arc<Live>) -> Over {
-    let never = watch::Sender::new(false);
-    let mut missing = live.away.as_ref().map_or_else(|| never.subscribe(), |away| away.missing());
-    let mut stops = org.stops.subscribe();
-    // Frozen before this process began: it is let go, unless something still holds it.
-    let mut frozen = held_before(&org, &run);
+    let mut hold = Hold::new(org, run, live);
     loop {
-        if !std::mem::take(&mut frozen) {
-            let stop = cause(&org, &run, &mut missing, &mut stops).await;
-            if let Err(problem) = freeze_and_save(&org, &run, &live, stop.as_ref()).await {
-                tracing::warn!(%run, %problem, "a run that is held could not be saved; it stays as it is");
-            }
+        if !hold.begun {
+            hold.begin().await;
         }
         let lease = Duration::from_millis(crate::fault::lease_ms());
-        if tokio::time::timeout(lease, free(&org, &run, &mut missing, &mut stops)).await.is_err() {
+        if tokio::time::timeout(lease, hold.last()).await.is_err() {
             return Over::because(Reason::Evicted { message: format!("It was held for {} s.", lease.as_secs()) });
         }
-        if let Err(problem) = thaw(&org, &run, &live).await {
-            tracing::warn!(%run, %problem, "a run that nothing holds any more does not go on");
-        }
+        hold.end().await;
     }
 }
 
-/// Waits until something holds the run: a stop order, or, where it is none, the gateway's absence.
-async fn cause(org: &Org, run: &RunId, missing: &mut watch::Receiver<bool>, stops: &mut watch::Receiver<Vec<Stop>>) -> Option<Stop> {
-    loop {
-        stops.mark_unchanged();
-        if let Some(stop) = halted(org, run) {
-            return Some(stop);
+/// A run that works, and what holds it.
+struct Hold {
+    org: Arc<Org>,
+    run: RunId,
+    live: Arc<Live>,
+    /// Whether the run's gateway is away.
+    missing: watch::Receiver<bool>,
+    stops: watch::Receiver<Vec<Stop>>,
+    /// What `missing` hears where the gateway is here.
+    _never: watch::Sender<bool>,
+    /// Whether it is held, and not let go yet.
+    begun: bool,
+    /// Whether it is frozen for that.
+    frozen: bool,
+    /// Whether a person had paused it before: then it stays so. After a restart nobody knows, and it goes on.
+    paused: bool,
+}
+
+impl Hold {
+    fn new(org: Arc<Org>, run: RunId, live: Arc<Live>) -> Self {
+        let never = watch::Sender::new(false);
+        let missing = live.away.as_ref().map_or_else(|| never.subscribe(), |away| away.missing());
+        let stops = org.stops.subscribe();
+        let mut hold = Self { org, run, live, missing, stops, _never: never, begun: false, frozen: false, paused: false };
+        // Held before this process began: it is let go, unless something still holds it.
+        if let Some(run) = hold.run() {
+            let held = matches!(run.reason, Some(Reason::Halted { .. } | Reason::WaitsForGateway { .. }));
+            hold.begun = held && run.state == RunState::Working;
+            hold.frozen = hold.begun && run.paused;
         }
-        tokio::select! {
-            _ = stops.changed() => {}
-            () = stays_away(missing) => return None,
+        hold
+    }
+
+    fn run(&self) -> Option<Run> {
+        self.org.store.get(kind::RUN, self.run.as_str()).ok().flatten()
+    }
+
+    /// Whether something holds the run now.
+    fn holds(&self) -> bool {
+        let away = *self.missing.borrow();
+        away || halted(&self.org, &self.run).is_some()
+    }
+
+    /// Waits until something holds the run, and says what.
+    async fn begin(&mut self) {
+        let stop = self.cause().await;
+        let Some(run) = self.run() else { return };
+        (self.begun, self.paused) = (true, run.paused);
+        let reason = stop.as_ref().map_or_else(|| Reason::WaitsForGateway { device: run.requester.clone() }, halt);
+        // Before it is frozen: so whoever takes it up after a crash knows that it is to be let go.
+        if let Err(problem) = self.tell(Some(reason)).await {
+            tracing::warn!(run = %self.run, %problem, "why a run is held could not be noted");
         }
+    }
+
+    /// Waits for a stop order, or, where it is none, the gateway's absence.
+    async fn cause(&mut self) -> Option<Stop> {
+        loop {
+            self.stops.mark_unchanged();
+            if let Some(stop) = halted(&self.org, &self.run) {
+                return Some(stop);
+            }
+            tokio::select! {
+                _ = self.stops.changed() => {}
+                () = stays_away(&mut self.missing) => return None,
+            }
+        }
+    }
+
+    /// Freezes and saves the run, and waits until nothing holds it.
+    async fn last(&mut self) {
+        while !self.frozen && self.holds() {
+            match self.live.order_and_wait(Order::Pause).await {
+                Ok(()) => {
+                    self.frozen = true;
+                    self.save().await;
+                }
+                Err(problem) => {
+                    tracing::warn!(run = %self.run, %problem, "a run that is held could not be frozen; it is tried again");
+                    tokio::time::sleep(limits::REMOTE_PAUSE).await;
+                }
+            }
+        }
+        self.free().await;
+    }
+
+    async fn save(&self) {
+        let Some(run) = self.run() else { return };
+        let saved = self.org.blocking(move |org| end::save(org, &run)).await;
+        let noted = match saved.map(|saved| saved.checkpoint) {
+            Ok(Some(commit)) => self.org.record(&self.org.device, vec![Body::RunCheckpointed { run: self.run.clone(), commit }]).await,
+            Ok(None) => Ok(()),
+            Err(problem) => Err(problem),
+        };
+        if let Err(problem) = noted {
+            tracing::warn!(run = %self.run, %problem, "a run that is held could not be saved; it stays as it is");
+        }
+    }
+
+    /// Waits until nothing holds the run.
+    async fn free(&mut self) {
+        loop {
+            self.stops.mark_unchanged();
+            let away = *self.missing.borrow_and_update();
+            if !away && halted(&self.org, &self.run).is_none() {
+                return;
+            }
+            tokio::select! {
+                _ = self.stops.changed() => {}
+                gone = self.missing.changed() => if gone.is_err() {
+                    return std::future::pending().await;
+                },
+            }
+        }
+    }
+
+    /// Lets the run go on; where something holds it again meanwhile, it is held still.
+    async fn end(&mut self) {
+        while !self.paused {
+            if self.holds() {
+                return;
+            }
+            // Whatever comes of the order: who holds it again freezes it again.
+            self.frozen = false;
+            match self.live.order_and_wait(Order::Resume).await {
+                Ok(()) => {
+                    self.goes_on().await;
+                    break;
+                }
+                Err(problem) => {
+                    tracing::warn!(run = %self.run, %problem, "a run that nothing holds any more does not go on; it is tried again");
+                    tokio::time::sleep(limits::REMOTE_PAUSE).await;
+                }
+            }
+        }
+        // Last: until then, whoever takes it up after a crash lets it go.
+        match self.tell(None).await {
+            Ok(()) => (self.begun, self.frozen) = (false, false),
+            Err(problem) => {
+                tracing::warn!(run = %self.run, %problem, "that a run goes on could not be noted; it is tried again");
+                tokio::time::sleep(limits::REMOTE_PAUSE).await;
+            }
+        }
+    }
+
+    /// Waits until the journal knows that the run is not frozen any more: else a person would seem to have paused it.
+    async fn goes_on(&self) {
+        let known = async {
+            while self.run().is_some_and(|run| run.paused) {
+                tokio::time::sleep(limits::REMOTE_PAUSE).await;
+            }
+        };
+        let _ = tokio::time::timeout(limits::REMOTE_PAUSE_MAX, known).await;
+    }
+
+    async fn tell(&self, reason: Option<Reason>) -> Result<(), Problem> {
+        self.org.record(&self.org.device, vec![Body::RunMoved { run: self.run.clone(), to: RunState::Working, reason }]).await
     }
 }
 
@@ -60,28 +197,6 @@ async fn stays_away(missing: &mut watch::Receiver<bool>) {
             return;
         }
     }
-}
-
-/// Waits until nothing holds the run.
-async fn free(org: &Org, run: &RunId, missing: &mut watch::Receiver<bool>, stops: &mut watch::Receiver<Vec<Stop>>) {
-    loop {
-        stops.mark_unchanged();
-        let away = *missing.borrow_and_update();
-        if !away && halted(org, run).is_none() {
-            return;
-        }
-        tokio::select! {
-            _ = stops.changed() => {}
-            gone = missing.changed() => if gone.is_err() {
-                return std::future::pending().await;
-            },
-        }
-    }
-}
-
-fn held_before(org: &Org, run: &RunId) -> bool {
-    let run: Option<Run> = org.store.get(kind::RUN, run.as_str()).ok().flatten();
-    run.is_some_and(|run| run.paused && matches!(run.reason, Some(Reason::Halted { .. } | Reason::WaitsForGateway { .. })))
 }
 
 fn halted(org: &Org, run: &RunId) -> Option<Stop> {
@@ -109,21 +224,4 @@ impl Drive {
             }
         }
     }
-}
-
-async fn freeze_and_save(org: &Arc<Org>, id: &RunId, live: &Live, stop: Option<&Stop>) -> Result<(), Problem> {
-    live.order_and_wait(Order::Pause).await?;
-    let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())? else { return Ok(()) };
-    let reason = stop.map_or_else(|| Reason::WaitsForGateway { device: run.requester.clone() }, halt);
-    org.record(&org.device, vec![Body::RunMoved { run: id.clone(), to: RunState::Working, reason: Some(reason) }]).await?;
-    let saved = org.blocking(move |org| end::save(org, &run)).await?;
-    match saved.checkpoint {
-        Some(commit) => org.record(&org.device, vec![Body::RunCheckpointed { run: id.clone(), commit }]).await,
-        None => Ok(()),
-    }
-}
-
-async fn thaw(org: &Arc<Org>, id: &RunId, live: &Live) -> Result<(), Problem> {
-    org.record(&org.device, vec![Body::RunMoved { run: id.clone(), to: RunState::Working, reason: None }]).await?;
-    live.order_and_wait(Order::Resume).await
 }

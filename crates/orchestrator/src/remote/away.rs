@@ -17,6 +17,9 @@ use tonic::Streaming;
 /// Both ends of one stream.
 pub(super) type Both = (mpsc::Sender<TunnelChunk>, Streaming<TunnelChunk>);
 
+/// The way to a device, as the org listed it last.
+type Way = Mutex<Option<(Device, Arc<RunChannel>)>>;
+
 /// The gateway of a run that this device executes for another.
 #[derive(Debug)]
 pub struct Away {
@@ -24,12 +27,13 @@ pub struct Away {
     run: RunId,
     member: Did,
     requester: Did,
-    channel: RunChannel,
+    /// The way to the device that asked.
+    first: Way,
     /// Whether it could not be reached when it was needed last, nor its standby device.
     missing: watch::Sender<bool>,
     absence: Mutex<Absence>,
     /// The way to the standby device that was named last.
-    standby: Mutex<Option<(Device, Arc<RunChannel>)>>,
+    standby: Way,
 }
 
 /// How long the requester's device has not answered.
@@ -54,17 +58,19 @@ impl Away {
     /// # Errors
     /// When the org does not list that device any more.
     pub(crate) fn new(org: &Arc<Org>, run: &Run) -> Result<Arc<Self>, Problem> {
-        let addresses = super::device(org, &run.requester)?.addresses;
-        Ok(Arc::new(Self {
+        let device = super::device(org, &run.requester)?;
+        let away = Self {
             org: Arc::downgrade(org),
             run: run.id.clone(),
             member: run.member.clone(),
             requester: run.requester.clone(),
-            channel: org.remote.network.run(&run.id, &run.requester, addresses),
+            first: Mutex::default(),
             missing: watch::Sender::new(false),
             absence: Mutex::default(),
             standby: Mutex::default(),
-        }))
+        };
+        away.way(org, &away.first, device);
+        Ok(Arc::new(away))
     }
 
     /// Tells whether it cannot be reached, although something waits for it.
@@ -78,8 +84,9 @@ impl Away {
     /// When the requester's device refuses.
     pub(super) async fn open(&self, target: &str) -> Result<Both, Problem> {
         let first = TunnelChunk { version: VERSION, target: target.to_owned(), ..TunnelChunk::default() };
+        let mut channel = self.known().ok_or_else(closing)?;
         loop {
-            match ask(&self.channel, first.clone()).await {
+            match ask(&channel, first.clone()).await {
                 Ok(both) => {
                     *lock(&self.absence) = Absence::default();
                     self.found();
@@ -101,6 +108,8 @@ impl Away {
                     if let Some(both) = self.instead(&first).await {
                         return Ok(both);
                     }
+                    // It may be somewhere else by now.
+                    channel = self.first().unwrap_or(channel);
                 }
             }
             tokio::time::sleep(limits::REMOTE_PAUSE).await;
@@ -130,19 +139,36 @@ impl Away {
         }
     }
 
+    /// The way to the device that asked for the run, as it was known last.
+    fn known(&self) -> Option<Arc<RunChannel>> {
+        lock(&self.first).as_ref().map(|(_, channel)| channel.clone())
+    }
+
+    /// The way to the device that asked for the run, where the org lists it now.
+    fn first(&self) -> Option<Arc<RunChannel>> {
+        let org = self.org.upgrade()?;
+        let device = super::device(&org, &self.requester).ok()?;
+        Some(self.way(&org, &self.first, device))
+    }
+
+    /// The way to a device; a new one where the org lists it otherwise than before.
+    fn way(&self, org: &Org, known: &Way, device: Device) -> Arc<RunChannel> {
+        let mut known = lock(known);
+        if let Some((_, channel)) = known.as_ref().filter(|(of, _)| *of == device) {
+            return channel.clone();
+        }
+        let channel = Arc::new(org.remote.network.run(&self.run, &device.did, device.addresses.clone()));
+        *known = Some((device, channel.clone()));
+        channel
+    }
+
     /// The way to the standby device that the member names now.
     fn standby(&self) -> Option<Arc<RunChannel>> {
         let org = self.org.upgrade()?;
         let state = org.state().ok()?;
         let named = state.member_of(&self.member)?.standby.as_ref().filter(|did| **did != self.requester)?;
         let device = state.device_of(named)?.clone();
-        let mut known = lock(&self.standby);
-        if let Some((_, channel)) = known.as_ref().filter(|(of, _)| *of == device) {
-            return Some(channel.clone());
-        }
-        let channel = Arc::new(org.remote.network.run(&self.run, &device.did, device.addresses.clone()));
-        *known = Some((device, channel.clone()));
-        Some(channel)
+        Some(self.way(&org, &self.standby, device))
     }
 
     /// Whether it is time to try the standby device.
@@ -161,7 +187,7 @@ impl Away {
 
     /// What was signed for the run, for a device that does not know it: manifest and delegation.
     async fn papers(&self) -> Result<(Vec<u8>, Vec<u8>), Problem> {
-        let org = self.org.upgrade().ok_or_else(|| Problem::unavailable("The orchestrator is closing."))?;
+        let org = self.org.upgrade().ok_or_else(closing)?;
         let id = self.run.clone();
         org.blocking(move |org| {
             let run: Option<Run> = org.store.get(kind::RUN, id.as_str())?;
@@ -179,6 +205,10 @@ impl Away {
     fn lost(&self) {
         self.missing.send_if_modified(|missing| !std::mem::replace(missing, true));
     }
+}
+
+fn closing() -> Problem {
+    Problem::unavailable("The orchestrator is closing.")
 }
 
 /// Asks a device to take one stream.

@@ -1,7 +1,7 @@
 //! Hearing a fact of the executor: what it may tell is written into this device's journal, once, as told by it.
 
 use super::{bring, client, device as listed};
-use crate::{clock, limits, org::Org};
+use crate::{admission, clock, limits, org::Org};
 use domain::{
     Did, Kind, PatchId, Problem, RevisionId, RunId,
     event::{Body, Event, Told, kind},
@@ -11,6 +11,7 @@ use domain::{
 use mesh::{VERSION, problem};
 use proto::mesh::{Fact, ResultRequest};
 use std::sync::Arc;
+use store::Order;
 
 /// Takes one fact about a run that `device` executes for us.
 pub(super) async fn fact(org: &Arc<Org>, run: &RunId, device: &Did, fact: Fact) -> Result<(), Problem> {
@@ -31,10 +32,17 @@ pub(super) async fn fact(org: &Arc<Org>, run: &RunId, device: &Did, fact: Fact) 
         _ => {}
     }
     let queued = matches!(event.body, Body::RunQueued { .. });
+    if queued && checked_often(org, run).await? {
+        tracing::warn!(%run, %device, "further checks on the work of a run were left out");
+        return Ok(());
+    }
+    let teller = device.clone();
     let decided = org.store.append_if(move |view| {
         let known: Option<Run> = view.get(kind::RUN, about.as_str())?;
         let heard = match &known {
             Some(run) if queued => run.id == about,
+            // Another device has it by now, or this one.
+            Some(run) if run.device.as_ref().is_some_and(|there| *there != teller) => true,
             Some(run) => run.told.as_ref().is_some_and(|told| told.seq >= fact.seq),
             // About a run whose beginning is unknown.
             None => !queued,
@@ -48,8 +56,13 @@ pub(super) async fn fact(org: &Arc<Org>, run: &RunId, device: &Did, fact: Fact) 
 /// The run that a fact is about, if it is one that the executor may tell of.
 fn may_tell(org: &Org, run: &RunId, device: &Did, body: &Body) -> Result<RunId, Problem> {
     let refused = || Problem::new(Kind::Forbidden, format!("The device {device} told what is not its to tell."));
+    // Else what it executes would count as executed elsewhere.
+    if matches!(body, Body::RunLeased { device: there, .. } if there != device) {
+        return Err(refused());
+    }
     if let Body::RunQueued { run: checks } = body {
-        let own = checks.class == Class::Ci && checks.subject.as_ref() == Some(run) && checks.requester == *device && checks.task.is_none();
+        let subject: Option<Run> = org.store.get(kind::RUN, run.as_str())?;
+        let own = subject.is_some_and(|subject| just_queued(checks, &subject, device));
         return if own { Ok(checks.id.clone()) } else { Err(refused()) };
     }
     let about = body.run().ok_or_else(refused)?;
@@ -62,6 +75,23 @@ fn may_tell(org: &Org, run: &RunId, device: &Did, body: &Body) -> Result<RunId, 
     if own { Ok(about.clone()) } else { Err(refused()) }
 }
 
+/// Whether these are checks that `device` has just asked itself for, on the work of `subject`, and nothing more is said of them yet.
+fn just_queued(checks: &Run, subject: &Run, device: &Did) -> bool {
+    let (project, member) = (subject.project.clone(), checks.member.clone());
+    let plain = admission::new_run(checks.id.clone(), Class::Ci, project, member, device.clone(), checks.queued_at);
+    *checks == Run { subject: Some(subject.id.clone()), base: checks.base.clone(), attempt: checks.attempt, ..plain }
+}
+
+/// Whether as many checks on the work of a run are known as one believes an executor.
+async fn checked_often(org: &Arc<Org>, run: &RunId) -> Result<bool, Problem> {
+    let run = run.clone();
+    org.blocking(move |org| {
+        let all: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+        Ok(all.iter().filter(|known| known.subject.as_ref() == Some(&run)).count() >= limits::TOLD_CHECKS_MAX)
+    })
+    .await
+}
+
 /// Who did it, as far as the org knows them; else the device that tells.
 fn actor(org: &Org, device: &Did, said: &Did) -> Result<Did, Problem> {
     let state = org.state()?;
@@ -72,7 +102,10 @@ fn actor(org: &Org, device: &Did, said: &Did) -> Result<Did, Problem> {
 /// Fetches the signed results of the checks, and the delegation by which they count.
 async fn results(org: &Arc<Org>, run: &RunId, device: &Did, signed: domain::Hash) -> Result<(), Problem> {
     let request = ResultRequest { version: VERSION, run: run.to_string() };
-    let reply = client(org, device)?.result(request).await.map_err(|s| problem(&s))?.into_inner();
+    let mut client = client(org, device)?;
+    let reply = tokio::time::timeout(limits::WISH_WAIT, client.result(request)).await;
+    let reply = reply.map_err(|_| Problem::unavailable("The device did not send the results of its checks in time."))?;
+    let reply = reply.map_err(|s| problem(&s))?.into_inner();
     org.blocking(move |org| {
         if reply.checked_json.is_empty() {
             return Ok(());
@@ -109,4 +142,43 @@ async fn arrived(org: &Arc<Org>, run: &RunId, device: &Did, patch: &PatchId, rev
         tokio::time::sleep(limits::REMOTE_PAUSE).await;
     }
     Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{Timestamp, run::RunState};
+
+    fn did(of: &str) -> Did {
+        of.parse().unwrap_or_else(|p| unreachable!("{p}"))
+    }
+
+    #[test]
+    fn checks_are_told_as_they_were_queued_and_with_nothing_more() {
+        let (ada, eve) = (did("did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp"), identity::Key::from_seed(&[2; 32]).did());
+        let run = |id: &str, class, project: &str, requester: &Did| {
+            let (id, project) =
+                (id.parse().unwrap_or_else(|p| unreachable!("{p}")), project.parse().unwrap_or_else(|p| unreachable!("{p}")));
+            admission::new_run(id, class, project, eve.clone(), requester.clone(), Timestamp(7))
+        };
+        let subject = run("01ARZ3NDEKTSV4RRFFQ69G5FAV", Class::Agent, "demo", &ada);
+        let ci = |project: &str, requester: &Did| {
+            let plain = run("01ARZ3NDEKTSV4RRFFQ69G5FAW", Class::Ci, project, requester);
+            let base = format!("{:040}", 1).parse().unwrap_or_else(|p| unreachable!("{p}"));
+            Run { subject: Some(subject.id.clone()), base: Some(base), attempt: 1, ..plain }
+        };
+        let honest = ci("demo", &eve);
+        assert!(just_queued(&honest, &subject, &eve));
+        for other in [
+            ci("other", &eve),
+            ci("demo", &ada),
+            Run { state: RunState::Working, ..honest.clone() },
+            Run { reserved: Some(domain::capacity::Resources::default()), ..honest.clone() },
+            Run { device: Some(ada.clone()), ..honest.clone() },
+            Run { subject: None, ..honest.clone() },
+            Run { class: Class::Agent, ..honest },
+        ] {
+            assert!(!just_queued(&other, &subject, &eve), "{other:?}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What people want of a run that another device executes: carried there, and taken here.
 
 use super::client;
-use crate::{limits, org::Org, rights, steer};
+use crate::{limits, org::Org, rights, steer, stops};
 use domain::{
     Did, Kind, Problem,
     actor::Actor,
@@ -52,9 +52,14 @@ pub(crate) fn end_elsewhere(org: &Arc<Org>, run: &Run, device: &Did, reason: Rea
     });
 }
 
-/// Takes a wish about a run that this device executes for `caller`, in the name of a member who has a key there and may do so.
+/// Takes a wish about a run that this device executes for `caller`, in the name of a member who has a key there and may do so. The
+/// device itself only wants ends.
 pub(super) async fn take(org: &Arc<Org>, caller: &Did, by: &str, run: Run, wish: Wish) -> Result<String, Problem> {
-    let actor = if by.is_empty() { Actor::from(caller) } else { member(org, caller, by, &run, action(&wish)).await? };
+    let actor = match (by, &wish) {
+        ("", Wish::End { .. }) => Actor::from(caller),
+        ("", _) => return Err(Problem::new(Kind::Forbidden, "Only the end of a run is asked for without a member.")),
+        (by, wish) => member(org, caller, by, &run, action(wish)).await?,
+    };
     steer::here(org, &actor, run, wish).await
 }
 
@@ -73,6 +78,10 @@ async fn member(org: &Arc<Org>, caller: &Did, by: &str, run: &Run, action: &'sta
     let (by, caller, about) = (by.parse::<Did>()?, caller.clone(), json!({ "run": run.id }));
     let actor = Actor::from(&by);
     let allowed = org.blocking(move |org| {
+        // An end may always come: an order halts too.
+        if action != "run.stop" {
+            stops::refuse_halted(org, &by)?;
+        }
         let rights = org.rights()?;
         let known = rights.state.members.values().find(|m| m.keys.iter().any(|k| k.did == by && k.device == caller));
         let none = || Problem::new(Kind::Forbidden, "The org lists no such member on that device.");

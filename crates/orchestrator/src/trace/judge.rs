@@ -123,13 +123,14 @@ impl Case {
 }
 
 impl Evidence {
-    /// Looks something up in the org repository: as it is now; for what was merged, as it was when the run began.
+    /// Looks something up in the org repository: as it is now; for what was merged, as it was when the run began. A merge that only
+    /// the patch speaks of is none: else who was removed could date a patch back, and write one.
     fn listed<T>(&self, what: &str, find: impl Fn(&Rights) -> Option<(T, String)>) -> Result<(T, How), String> {
         let look = |at: &Rights| find(at).map(|(thing, file)| (thing, How::Listed { file, commit: at.state.commit.clone() }));
         let then = self.then.as_ref().and_then(look);
         match (look(&self.now), then) {
             (Some(found), _) => Ok(found),
-            (None, Some(found)) if self.merge.is_some() => Ok(found),
+            (None, Some(found)) if self.merge.as_ref().is_some_and(|merge| merge.in_branch && merge.entry.fits) => Ok(found),
             (None, Some((_, then))) => Err(format!("the org repository lists {what} no more; {}", then.text())),
             (None, None) => Err(format!("the org repository does not list {what}")),
         }

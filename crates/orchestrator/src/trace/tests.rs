@@ -305,8 +305,16 @@ fn one_who_left_still_counts_for_what_was_merged_and_for_nothing_else() {
     let mut left = evidence(&sound());
     (left.then, left.now.state.agents) = (Some(rights()), Default::default());
     assert_eq!(broken(&judge::links(&left)), []);
+    let steps = |e: &Evidence| broken(&judge::links(e)).into_iter().map(|(step, _)| step).collect::<Vec<_>>();
+    // A merge entry of which the default branch knows nothing, or that nobody signed, is none.
+    let mut said = left.clone();
+    said.merge.as_mut().unwrap().in_branch = false;
+    assert_eq!(steps(&said), [Step::Agent, Step::Merge]);
+    let mut unsigned = left.clone();
+    unsigned.merge.as_mut().unwrap().entry.fits = false;
+    assert_eq!(steps(&unsigned), [Step::Agent, Step::Merge]);
     left.merge = None;
-    assert_eq!(broken(&judge::links(&left)).into_iter().map(|(step, _)| step).collect::<Vec<_>>(), [Step::Agent]);
+    assert_eq!(steps(&left), [Step::Agent]);
 }
 
 #[test]

@@ -106,7 +106,7 @@ export function Proposals() {
                         {proposal.yours && (
                           <Button
                             busy={approve.isPending && approve.variables.what === proposal.id}
-                            onClick={() => approve.mutate({ what: proposal.id })}
+                            onClick={() => approve.mutate({ what: proposal.id, revision: proposal.revision })}
                           >
                             Approve “{proposal.title}”
                           </Button>
