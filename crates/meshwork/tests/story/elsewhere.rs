@@ -103,9 +103,12 @@ async fn a_run_elsewhere_is_spoken_to_paused_and_stopped_from_the_device_that_as
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removed_device_is_cut_off_within_seconds_and_takes_nothing_more() {
     let two = Two::start().await;
-    project(&two.ada, "gone", "- [ ] T001 One\n", PASSES).await;
+    project(&two.ada, "gone", "- [ ] T001 [P] One\n- [ ] T002 [P] Two\n", PASSES).await;
     command_agent(&two.ada, "sh", "echo done > done.txt").await;
+    command_agent(&two.ada, "slow", "sleep 100").await;
     two.share().await;
+    let run = two.start_task("T002", "slow").await;
+    two.ada.in_state(&run, "working").await;
     two.remove_bob().await;
     let removed = Instant::now();
     // Ada's device lists it no more; Bob's own device, which did not hear of it, does not reach hers.
@@ -119,6 +122,9 @@ async fn a_removed_device_is_cut_off_within_seconds_and_takes_nothing_more() {
     };
     two.bob.until("Bob's device is cut off", look).await;
     assert!(removed.elapsed() < Duration::from_secs(5), "{:?}", removed.elapsed());
+    // What it did for Ada is lost at once: its task is free again.
+    let lost = two.ada.ended(&run).await;
+    assert_eq!((lost["state"].as_str(), lost["reason"]["code"].as_str()), (Some("lost"), Some("vanished")), "{lost:#}");
     let problem = two.ada.refused(&["task", "run", "T001", "--agent", "sh", "--on", BOBS], 4).await;
     assert!(problem["what"].as_str().unwrap().contains(BOBS), "{problem}");
 }

@@ -4,7 +4,7 @@
 use super::{client, hear, lock, reached, wish};
 use crate::{clock, dispatch, lifecycle, limits, org::Org};
 use domain::{
-    Did, Problem, RunId, Timestamp,
+    Did, Kind, Problem, RunId, Timestamp,
     event::{Body, kind},
     run::{Reason, Run, RunState},
 };
@@ -76,8 +76,8 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
             Err(problem) => {
                 tracing::warn!(run = %id, %device, %problem, "a run elsewhere cannot be followed now; it is tried again");
                 reached(org, device, Err(&problem));
-                if heard.ago() > lease() && problem.passes() {
-                    lost(org, id, device, heard.ago()).await;
+                if let Some(message) = over(org, device, heard.ago(), &problem) {
+                    lost(org, id, message).await;
                     continue;
                 }
             }
@@ -160,9 +160,17 @@ async fn ended(org: &Arc<Org>, id: &RunId) {
     }
 }
 
-/// Its device cannot be reached, and its lease is over: whatever it still does there, here it is lost.
-async fn lost(org: &Arc<Org>, id: &RunId, device: &Did, silent: Duration) {
-    let message = format!("Its device {device} was not heard of for {} s, longer than its lease, and cannot be reached.", silent.as_secs());
+/// Why nothing will come of a run any more, whatever its device still does: that belongs to the org no more, or cannot be reached and
+/// the lease is over.
+fn over(org: &Org, device: &Did, silent: Duration, problem: &Problem) -> Option<String> {
+    if super::device(org, device).is_err_and(|p| p.kind == Kind::Forbidden) {
+        return Some(format!("Its device {device} does not belong to the org any more."));
+    }
+    (silent > lease() && problem.passes())
+        .then(|| format!("Its device {device} was not heard of for {} s, longer than its lease, and cannot be reached.", silent.as_secs()))
+}
+
+async fn lost(org: &Arc<Org>, id: &RunId, message: String) {
     let moved = org.event(&org.device, Body::RunMoved { run: id.clone(), to: RunState::Lost, reason: Some(Reason::Vanished { message }) });
     let run = id.clone();
     let decided = org.store.append_if(move |view| {
