@@ -8,6 +8,7 @@ import { LIVE_REGION } from "../ui/announce";
 import { Badge } from "../ui/Badge";
 import { Toasts } from "../ui/Toasts";
 import { clock } from "../ui/words";
+import { handOver, hold } from "./command/early";
 import css from "./Frame.module.css";
 import { Help } from "./Help";
 import { useKeys } from "./keys";
@@ -23,7 +24,14 @@ export function Frame() {
   useNotifications();
   const [commands, setCommands] = useState(false);
   const [help, setHelp] = useState(false);
-  const openCommands = useCallback(() => setCommands(true), []);
+  const openCommands = useCallback(() => {
+    hold();
+    setCommands(true);
+  }, []);
+  const closeCommands = useCallback(() => {
+    handOver();
+    setCommands(false);
+  }, []);
   const openHelp = useCallback(() => setHelp(true), []);
   useKeys({ openCommands, openHelp });
   return (
@@ -50,12 +58,22 @@ export function Frame() {
       <Toasts />
       <Help open={help} onClose={() => setHelp(false)} />
       {commands && (
-        <Suspense>
-          <CommandBar onClose={() => setCommands(false)} />
+        <Suspense fallback={<Escapes onEscape={closeCommands} />}>
+          <CommandBar onClose={closeCommands} />
         </Suspense>
       )}
     </div>
   );
+}
+
+/** While the bar's script is on its way: Escape gives it up. */
+function Escapes({ onEscape }: { onEscape: () => void }) {
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => event.key === "Escape" && onEscape();
+    window.addEventListener("keydown", press);
+    return () => window.removeEventListener("keydown", press);
+  }, [onEscape]);
+  return null;
 }
 
 function Side() {

@@ -4,7 +4,7 @@ import { useRouter } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { read, useRead } from "../api/query";
 import { taskLink } from "../ui/links";
-import { patchWords, runWord, shortOid, shortRun, taskWords } from "../ui/words";
+import { patchWords, runWord, shortOid, shortRun, taskWord } from "../ui/words";
 import { usePlaces } from "./nav";
 import type { Found } from "./rank";
 import { setTheme } from "./theme";
@@ -49,7 +49,7 @@ export function useFindable(): Found[] {
         id: `task ${where} ${at.task}`,
         kind: "Task",
         title: `${at.task} ${task.title}`,
-        hint: `${taskWords[state.state].text} · ${at.feature}`,
+        hint: `${taskWord(state).text} · ${at.feature}`,
         go: () => void navigate(taskLink(at)),
       });
     }

@@ -9,6 +9,7 @@ import ui from "../../ui/ui.module.css";
 import { useFindable } from "../sources";
 import css from "./CommandBar.module.css";
 import { clear, hear, type Turn, useTalk } from "./conversation";
+import { handOver } from "./early";
 import { Options, optionId } from "./OptionList";
 import { completed, fitting, type Option, optionsOf, usual } from "./options";
 import { TurnView } from "./TurnView";
@@ -64,7 +65,7 @@ export default function CommandBar({ onClose }: { onClose: () => void }) {
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>
         <Dialog.Backdrop className={ui.backdrop} />
-        <Dialog.Popup className={css.bar} aria-label="Command bar" initialFocus={field}>
+        <Dialog.Popup className={css.bar} aria-label="Command bar" data-command-bar initialFocus={field}>
           <input
             ref={field}
             className={css.input}
@@ -82,6 +83,10 @@ export default function CommandBar({ onClose }: { onClose: () => void }) {
               setPicked(undefined);
             }}
             onKeyDown={press}
+            onFocus={() => {
+              const early = handOver();
+              if (early) setText((later) => early + later);
+            }}
             spellCheck={false}
             autoComplete="off"
           />
