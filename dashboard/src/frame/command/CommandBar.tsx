@@ -40,6 +40,7 @@ export default function CommandBar({ onClose }: { onClose: () => void }) {
   const take = (option: Option | undefined) => {
     if (option?.kind === "ask") send(option.text);
     else if (option?.kind === "complete") write(completed(text, option.completion));
+    else if (option?.kind === "found" && option.found.says) send(option.found.says);
     else if (option?.kind === "found") {
       onClose();
       option.found.go();
