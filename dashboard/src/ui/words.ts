@@ -114,6 +114,10 @@ export function clock(at: number): string {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
+/** The day and the time, of 24 hours. */
+export const moment = (at: number): string =>
+  new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
+
 /** `1.2k`, `3.4M`: for tokens. */
 export function count(n: number): string {
   if (n < 1_000) return String(n);

@@ -73,3 +73,47 @@ const isCalled = ({ title }: Found, text: string): boolean =>
 /** A word like “on” is nothing to begin with, nor to be offered before anything of it is written. */
 const isScrap = (text: string, { from, to, insert, kind }: Completion): boolean =>
   kind === "word" && insert.length <= 2 && (from === to || text.slice(0, from).trim() === "");
+
+/** Things of this org, for examples. */
+export interface Real {
+  tasks: string[];
+  feature?: string;
+  run?: string;
+  patch?: string;
+}
+
+export function realOf(all: readonly Found[]): Real {
+  const first = (kind: string) => all.find((one) => one.kind === kind);
+  return {
+    tasks: all.filter((one) => one.kind === "Task").map(({ title }) => title.split(" ")[0] ?? title),
+    feature: first("Feature")?.title,
+    run: first("Run")?.title.split(" ").at(-1),
+    patch: first("Patch")?.id.replace("patch ", "").slice(0, 8),
+  };
+}
+
+/** An example of the program with things that exist here; none where it names one of which there is none. */
+export function withReal(example: string, { tasks, feature, run, patch }: Real): string | undefined {
+  let whole = true;
+  const put = (thing: string | undefined): string => {
+    if (!thing) whole = false;
+    return thing ?? "";
+  };
+  const said = example
+    .replace(/\bT\d{3,} to T\d{3,}\b/, () => put(tasks[1] ? `${tasks[0]} to ${tasks[Math.min(tasks.length, 4) - 1]}` : tasks[0]))
+    .replace(/\bT\d{3,}\b/g, (id) => (tasks.includes(id) ? id : put(tasks[0])))
+    .replace(/\bfeature 001\b/, () => `feature ${put(feature)}`)
+    .replace(/\b1a2b3c4d\b/, () => put(patch))
+    .replace(/\b1AB2CD\b/, () => put(run));
+  return whole ? said : undefined;
+}
+
+/** Whole sentences that the program offers speak of made-up things: here they speak of real ones, where they still fit. */
+export function actual(completions: readonly Completion[], text: string, real: Real): Completion[] {
+  return completions.flatMap((one) => {
+    if (one.kind !== "sentence") return [one];
+    const label = withReal(one.label, real);
+    if (!label?.toLowerCase().startsWith(text.slice(one.from).toLowerCase())) return [];
+    return [{ ...one, label, insert: label.replace(/…$/, "") }];
+  });
+}

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useAct, useMay } from "../../api/query";
 import { Button } from "../../ui/Button";
 import { Ask } from "../../ui/Dialog";
+import { stoppable } from "../../ui/StopRun";
 import { ended, plural } from "../../ui/words";
 import { waiting } from "./Left";
 import type { ShownRun } from "./RunPage";
@@ -43,7 +44,7 @@ export function Steer({ run }: { run: ShownRun }) {
             <Pause size={14} aria-hidden /> Pause
           </Button>
         ))}
-      {["queued", "placing", "working"].includes(run.state) && (
+      {stoppable(run) && (
         <Button tone="danger" busy={stop.isPending} onClick={() => setAsking(true)}>
           <Square size={13} aria-hidden /> Stop
         </Button>
