@@ -17,6 +17,8 @@ import { inOrder, treeOf } from "./tree";
 export interface Note {
   at: LineRef;
   node: ReactNode;
+  /** Nothing is written in it yet: it does not count. */
+  empty?: boolean;
 }
 
 /** A chosen line, with what stands in it. */
