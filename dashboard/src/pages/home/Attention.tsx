@@ -4,6 +4,7 @@ import type { Output } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
+import { Coded } from "../../ui/Coded";
 import { taskLink } from "../../ui/links";
 import { Empty } from "../../ui/State";
 import { Ago } from "../../ui/Time";
@@ -72,7 +73,11 @@ function Body({ item }: { item: Item }) {
       item.why,
       runs?.find(({ id }) => id === item.run),
     );
-    return <span className={`${css.why} muted`}>{withNames(why, who)}</span>;
+    return (
+      <span className={`${css.why} muted`}>
+        <Coded text={withNames(why, who)} />
+      </span>
+    );
   }
   if (item.kind !== "question") return null;
   return (

@@ -6,6 +6,7 @@ import type { Output, Schemas } from "../../api/call";
 import { useRead } from "../../api/query";
 import { runTabs } from "../../router";
 import { Badge } from "../../ui/Badge";
+import { Coded } from "../../ui/Coded";
 import { taskLink } from "../../ui/links";
 import { Page } from "../../ui/Page";
 import { Loaded, Loading } from "../../ui/State";
@@ -86,7 +87,7 @@ function Body({ run }: { run: ShownRun }) {
         {run.why && run.state !== "done" && (
           // biome-ignore lint/a11y/noNoninteractiveTabindex: a long one scrolls, and the keyboard must reach it
           <section className={css.why} data-bad={["failed", "lost"].includes(run.state) || undefined} aria-label="Why" tabIndex={0}>
-            {withNames(whyOf(run.why, run), who)}
+            <Coded text={withNames(whyOf(run.why, run), who)} />
           </section>
         )}
         <Questions run={run} />

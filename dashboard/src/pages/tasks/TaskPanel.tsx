@@ -6,6 +6,7 @@ import type { Output } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button, IconButton } from "../../ui/Button";
+import { Coded } from "../../ui/Coded";
 import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import { Ago } from "../../ui/Time";
@@ -53,7 +54,9 @@ function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"
     <div className={css.panelBody}>
       <Badge word={taskWord(state)} />
       <p className={css.panelTitle}>{task.title}</p>
-      <p className="muted">{withNames(whyOf(why, told), who)}</p>
+      <p className="muted">
+        <Coded text={withNames(whyOf(why, told), who)} />
+      </p>
       {"patch" in state && (
         <p>
           <Link to="/patches/$patch" params={{ patch: state.patch }} className="link" data-row>
