@@ -3,7 +3,7 @@ import { Square } from "lucide-react";
 import { useState } from "react";
 import type { Schemas } from "../api/call";
 import { useAct, useMay } from "../api/query";
-import { Button, IconButton } from "./Button";
+import { Button } from "./Button";
 import { Ask } from "./Dialog";
 import { notify } from "./Toasts";
 import { plural, shortRun } from "./words";
@@ -18,9 +18,9 @@ export function StopRun({ run }: { run: Run }) {
   const name = `${run.task?.task ?? "the checks"}, run ${shortRun(run.id)}`;
   return (
     <>
-      <IconButton label={`Stop ${name}`} busy={stop.isPending} onClick={() => setAsking(true)}>
-        <Square size={13} aria-hidden />
-      </IconButton>
+      <Button aria-label={`Stop ${name}`} busy={stop.isPending} onClick={() => setAsking(true)}>
+        <Square size={13} aria-hidden /> Stop
+      </Button>
       <Ask
         open={asking}
         onClose={() => setAsking(false)}
