@@ -62,7 +62,7 @@ it("a run is paused, goes on, is told something and stopped", () =>
     await until("the field is empty", async () => (await words.inputValue()) === "");
     await page.getByRole("button", { name: "Stop" }).click();
     await page.getByRole("dialog", { name: "Stop this run?" }).getByRole("button", { name: "Stop it" }).click();
-    await there(page.getByRole("list", { name: "Phases" }).getByText("Cancelled"), RUN_MS);
+    await there(page.getByRole("list", { name: "Phases" }).getByText("Stopped"), RUN_MS);
     await there(page.getByRole("button", { name: "Run again" }));
     expect((await shown(id)).checkpoint).toBeTruthy();
   }));

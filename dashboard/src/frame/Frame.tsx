@@ -1,13 +1,16 @@
 // Around every page: navigation, connection, the command bar, keys, and what is announced.
+import { Menu } from "@base-ui/react/menu";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { Command, Network } from "lucide-react";
+import { Command, Ellipsis, Network } from "lucide-react";
 import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
 import { useSession } from "../api/query";
 import { useConnection, useLive, useReady } from "../live/live";
 import { LIVE_REGION } from "../ui/announce";
 import { Badge } from "../ui/Badge";
 import { Toasts } from "../ui/Toasts";
+import ui from "../ui/ui.module.css";
 import { clock } from "../ui/words";
+import { handOver, hold } from "./command/early";
 import css from "./Frame.module.css";
 import { Help } from "./Help";
 import { useKeys } from "./keys";
@@ -23,7 +26,14 @@ export function Frame() {
   useNotifications();
   const [commands, setCommands] = useState(false);
   const [help, setHelp] = useState(false);
-  const openCommands = useCallback(() => setCommands(true), []);
+  const openCommands = useCallback(() => {
+    hold();
+    setCommands(true);
+  }, []);
+  const closeCommands = useCallback(() => {
+    handOver();
+    setCommands(false);
+  }, []);
   const openHelp = useCallback(() => setHelp(true), []);
   useKeys({ openCommands, openHelp });
   return (
@@ -50,19 +60,37 @@ export function Frame() {
       <Toasts />
       <Help open={help} onClose={() => setHelp(false)} />
       {commands && (
-        <Suspense>
-          <CommandBar onClose={() => setCommands(false)} />
+        <Suspense fallback={<Escapes onEscape={closeCommands} />}>
+          <CommandBar onClose={closeCommands} />
         </Suspense>
       )}
     </div>
   );
 }
 
+/** While the bar's script is on its way: Escape gives it up. */
+function Escapes({ onEscape }: { onEscape: () => void }) {
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => event.key === "Escape" && onEscape();
+    window.addEventListener("keydown", press);
+    return () => window.removeEventListener("keydown", press);
+  }, [onEscape]);
+  return null;
+}
+
 function Side() {
   const { data } = useSession();
   const places = usePlaces();
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  const nav = useRef<HTMLElement>(null);
+  // On a narrow screen the pages stand in a row that scrolls.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: with every page
+  useEffect(() => {
+    const here = nav.current?.querySelector<HTMLElement>("[aria-current=page]");
+    if (here && nav.current) nav.current.scrollLeft = here.offsetLeft - (nav.current.clientWidth - here.offsetWidth) / 2;
+  }, [path, places.length]);
   return (
-    <nav className={css.side} aria-label="Pages">
+    <nav ref={nav} className={css.side} aria-label="Pages">
       <div className={css.org} title={data?.org ?? undefined}>
         <Network size={17} aria-hidden />
         <span className="clip">{data?.org}</span>
@@ -73,6 +101,23 @@ function Side() {
           {title}
         </Link>
       ))}
+      <Menu.Root>
+        <Menu.Trigger className={css.more} aria-label="More pages">
+          <Ellipsis size={16} aria-hidden />
+          More
+        </Menu.Trigger>
+        <Menu.Portal>
+          <Menu.Positioner side="top" align="end" sideOffset={6}>
+            <Menu.Popup className={ui.menu}>
+              {places.map(({ to, title, icon: Icon }) => (
+                <Menu.Item key={to} className={ui.menuItem} render={<Link to={to} />}>
+                  <Icon size={16} aria-hidden /> {title}
+                </Menu.Item>
+              ))}
+            </Menu.Popup>
+          </Menu.Positioner>
+        </Menu.Portal>
+      </Menu.Root>
     </nav>
   );
 }

@@ -8,6 +8,8 @@ export interface Found {
   /** Further words that find it, and are shown. */
   hint?: string;
   go(): void;
+  /** What it says to the bar instead of going somewhere: the bar stays, and asks before it does it. */
+  says?: string;
 }
 
 /** The best matches first; every word of the query must be found. */

@@ -2,9 +2,9 @@
 import { useQueries } from "@tanstack/react-query";
 import { useRouter } from "@tanstack/react-router";
 import { useMemo } from "react";
-import { read, useRead } from "../api/query";
+import { read, useMay, useRead } from "../api/query";
 import { taskLink } from "../ui/links";
-import { patchWords, runWord, shortOid, shortRun, taskWords } from "../ui/words";
+import { patchWords, runWord, shortOid, shortRun, taskWord } from "../ui/words";
 import { usePlaces } from "./nav";
 import type { Found } from "./rank";
 import { setTheme } from "./theme";
@@ -21,6 +21,8 @@ export function useFindable(): Found[] {
   const lists = useQueries({ queries: names.map((project) => read("patch.list", { project })) });
   const patches = useMemo(() => lists.flatMap((l) => l.data ?? []), [lists]);
   const tasks = useMemo(() => boards.flatMap((b) => b.data ?? []), [boards]);
+
+  const stops = useMay("run.stop");
 
   return useMemo(() => {
     const found: Found[] = places.map((p) => ({
@@ -49,7 +51,7 @@ export function useFindable(): Found[] {
         id: `task ${where} ${at.task}`,
         kind: "Task",
         title: `${at.task} ${task.title}`,
-        hint: `${taskWords[state.state].text} · ${at.feature}`,
+        hint: `${taskWord(state).text} · ${at.feature}`,
         go: () => void navigate(taskLink(at)),
       });
     }
@@ -82,7 +84,11 @@ export function useFindable(): Found[] {
       found.push({ id: `member ${name}`, kind: "Member", title: name, hint: roles.join(", "), go: members() });
     }
     found.push({ id: "rights", kind: "Page", title: "Rights", hint: "who may what", go: members("rights") });
-    found.push({ id: "stops", kind: "Page", title: "Stop orders", hint: "halted", go: members("stops") });
+    found.push({ id: "stops", kind: "Page", title: "Stop orders", go: members("stops") });
+    if (stops) {
+      const says = "stop everything";
+      found.push({ id: says, kind: "Do", title: "Stop everything", hint: "ends all runs; it asks first", says, go: () => undefined });
+    }
     for (const theme of ["system", "light", "dark"] as const) {
       found.push({
         id: `look ${theme}`,
@@ -92,5 +98,5 @@ export function useFindable(): Found[] {
       });
     }
     return found;
-  }, [places, runs, names, tasks, patches, agents, org, navigate]);
+  }, [places, runs, names, tasks, patches, agents, org, stops, navigate]);
 }

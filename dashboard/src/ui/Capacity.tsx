@@ -36,10 +36,8 @@ function Meter({
       <span>
         {name}
         <span className="muted number">
-          {taken > 0 ? `${text(taken)} of ` : ""}
-          {text(total)}
-          {unit}
-          {taken > 0 ? "" : " free"}
+          {text(total - taken)} of {text(total)}
+          {unit} free
         </span>
       </span>
       <progress className={css.bar} value={taken} max={Math.max(total, 1)} aria-label={name} />

@@ -4,6 +4,7 @@ import { RotateCw } from "lucide-react";
 import type { ReactNode } from "react";
 import { type Problem, problemOf } from "../api/call";
 import { Button } from "./Button";
+import { Coded } from "./Coded";
 import css from "./ui.module.css";
 
 export function Loading({ rows = 4 }: { rows?: number }) {
@@ -32,8 +33,16 @@ export function ProblemView({ problem, retry }: { problem: Problem; retry?: () =
   return (
     <div className={`${css.state} ${css.problem}`} role="alert">
       <strong>{problem.what}</strong>
-      {problem.why && <span>{problem.why}</span>}
-      {problem.next && <span>{problem.next}</span>}
+      {problem.why && (
+        <span>
+          <Coded text={problem.why} />
+        </span>
+      )}
+      {problem.next && (
+        <span>
+          <Coded text={problem.next} />
+        </span>
+      )}
       {retry && (
         <Button onClick={retry}>
           <RotateCw size={14} aria-hidden /> Try again

@@ -1,6 +1,6 @@
 // Moments and spans that go on by themselves; one clock for the whole page.
 import { useSyncExternalStore } from "react";
-import { ago, span } from "./words";
+import { ago, moment, span } from "./words";
 
 const watchers = new Set<() => void>();
 let now = Date.now();
@@ -29,7 +29,7 @@ export function useNow(): number {
 export function Ago({ at }: { at: number }) {
   const date = new Date(at);
   return (
-    <time className="number muted" dateTime={date.toISOString()} title={date.toLocaleString()}>
+    <time className="number muted" dateTime={date.toISOString()} title={moment(at)}>
       {ago(at, useNow())}
     </time>
   );

@@ -2,18 +2,26 @@
 import { Toast } from "@base-ui/react/toast";
 import { X } from "lucide-react";
 import css from "./Toasts.module.css";
+import ui from "./ui.module.css";
 
 interface Note {
   tone: "good" | "bad";
   title: string;
   text?: string;
+  /** What comes next, as a button. */
+  deed?: { name: string; go: () => void };
 }
 
 const manager = Toast.createToastManager();
 
-export function notify({ tone, title, text }: Note): void {
-  const timeout = tone === "bad" ? 12_000 : 5_000;
-  manager.add({ title, description: text, type: tone, timeout, priority: tone === "bad" ? "high" : "low" });
+export function notify({ tone, title, text, deed }: Note): void {
+  const timeout = tone === "bad" || deed ? 12_000 : 5_000;
+  const go = () => {
+    manager.close(id);
+    deed?.go();
+  };
+  const actionProps = deed && { children: deed.name, onClick: go };
+  const id = manager.add({ title, description: text, type: tone, timeout, priority: tone === "bad" ? "high" : "low", actionProps });
 }
 
 export function Toasts() {
@@ -33,6 +41,7 @@ function List() {
     <Toast.Root key={toast.id} toast={toast} className={css.toast}>
       <Toast.Title className={css.title} />
       <Toast.Description className={css.text} />
+      <Toast.Action className={`${ui.button} ${css.deed}`} />
       <Toast.Close className={css.close} aria-label="Dismiss">
         <X size={14} />
       </Toast.Close>

@@ -1,6 +1,6 @@
 // A key, by the name of the member or device that it belongs to.
 import { useRead } from "../api/query";
-import { shortDid } from "./words";
+import { shortDid, shortOid, shortRun } from "./words";
 
 export interface Known {
   name: string;
@@ -20,9 +20,16 @@ export function useWho(): (did: string) => Known {
   };
 }
 
-/** A sentence of the program with names where it has keys. */
+/** A sentence of the program with names where it has keys, and with short ids; a command in it keeps the whole ones. */
 export const withNames = (sentence: string, who: (did: string) => Known): string =>
-  sentence.replace(/did:key:\w+/g, (did) => who(did).name);
+  sentence
+    .replace(/did:key:\w+/g, (did) => who(did).name)
+    .split("`")
+    .map((part, at) => (at % 2 ? part : part.replace(RUN, shortRun).replace(OID, shortOid)))
+    .join("`");
+
+const RUN = /\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b/g;
+const OID = /\b[0-9a-f]{40}\b/g;
 
 export function Who({ did }: { did: string }) {
   const { name, bot } = useWho()(did);

@@ -9,6 +9,9 @@ export interface Word {
   live?: boolean;
 }
 
+/** A person ended it. */
+const STOPPED: Word = { text: "Stopped", tone: "none" };
+
 const runs: Record<Schemas["RunState"], Word> = {
   queued: { text: "Queued", tone: "none" },
   placing: { text: "Placing", tone: "none" },
@@ -19,15 +22,20 @@ const runs: Record<Schemas["RunState"], Word> = {
   publishing: { text: "Publishing", tone: "run", live: true },
   done: { text: "Done", tone: "good" },
   failed: { text: "Failed", tone: "bad" },
-  cancelled: { text: "Cancelled", tone: "none" },
+  cancelled: STOPPED,
   evicted: { text: "Evicted", tone: "warn" },
   lost: { text: "Lost", tone: "bad" },
 };
 
-export function runWord(run: Pick<Schemas["Run"], "state" | "paused" | "questions"> & Partial<Pick<Schemas["Run"], "reason">>): Word {
+type Worded = Pick<Schemas["Run"], "state" | "paused" | "questions"> & Partial<Pick<Schemas["Run"], "reason" | "class" | "checks">>;
+
+export function runWord(run: Worded): Word {
   if (run.reason?.code === "halted") return { text: "Halted", tone: "warn" };
   if (run.questions.length > 0) return { text: "Asks", tone: "warn", live: true };
   if (run.paused) return { text: "Paused", tone: "warn" };
+  // Its work is done when the checks have run, whatever they say.
+  if (run.class === "ci" && run.state === "done" && run.checks?.some((check) => !check.passed))
+    return { text: "Checks failed", tone: "bad" };
   return runs[run.state];
 }
 
@@ -37,7 +45,12 @@ export const ended = (state: Schemas["RunState"]): boolean => ["done", "failed",
 
 export type TaskStateName = Schemas["TaskState"]["state"];
 
-export const taskWords: Record<TaskStateName, Word> = {
+/** Whether a person stopped a task's last run: it failed by nobody's fault, and waits for nobody. */
+export const stopped = (state: Schemas["TaskState"]): boolean => state.state === "failed" && state.reason.code === "stopped";
+
+export const taskWord = (state: Schemas["TaskState"]): Word => (stopped(state) ? STOPPED : taskWords[state.state]);
+
+const taskWords: Record<TaskStateName, Word> = {
   ready: { text: "Ready", tone: "none" },
   waiting: { text: "Waiting", tone: "none" },
   running: { text: "Running", tone: "run", live: true },
@@ -55,6 +68,19 @@ export const patchWords: Record<Schemas["PatchState"], Word> = {
   archived: { text: "Closed", tone: "none" },
   merged: { text: "Merged", tone: "good" },
 };
+
+/**
+ * Why a run is as it is, in the program's words. They speak of a checkpoint whether there is one or not: where there is none, that is
+ * left out.
+ */
+export function whyOf(why: string, run: Pick<Schemas["Run"], "checkpoint"> | undefined): string {
+  if (!run || run.checkpoint) return why;
+  return why
+    .replace(/ Its work[^.;]* is in the (?:run's )?checkpoint; run the task again to go on[^.;,]*/g, " Run the task again")
+    .replace(/ Its work[^.;]* is in the (?:run's )?checkpoint; (\w)/g, (_, letter: string) => ` ${letter.toUpperCase()}`)
+    .replace(/ Its work[^.;]* is in the (?:run's )?checkpoint\./g, "")
+    .replace(/ to go on from the checkpoint/g, "");
+}
 
 const units: [number, string][] = [
   [86_400, "d"],
@@ -87,6 +113,10 @@ export function clock(at: number): string {
   const date = new Date(at);
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
+
+/** The day and the time, of 24 hours. */
+export const moment = (at: number): string =>
+  new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 
 /** `1.2k`, `3.4M`: for tokens. */
 export function count(n: number): string {

@@ -6,11 +6,13 @@ import { type KeyboardEvent, useDeferredValue, useEffect, useMemo, useRef, useSt
 import { call } from "../../api/call";
 import { Button } from "../../ui/Button";
 import ui from "../../ui/ui.module.css";
+import type { Found } from "../rank";
 import { useFindable } from "../sources";
 import css from "./CommandBar.module.css";
 import { clear, hear, type Turn, useTalk } from "./conversation";
+import { handOver } from "./early";
 import { Options, optionId } from "./OptionList";
-import { completed, fitting, type Option, optionsOf, usual } from "./options";
+import { actual, completed, fitting, type Option, optionsOf, type Real, realOf, usual } from "./options";
 import { TurnView } from "./TurnView";
 
 export default function CommandBar({ onClose }: { onClose: () => void }) {
@@ -19,7 +21,9 @@ export default function CommandBar({ onClose }: { onClose: () => void }) {
   const [picked, setPicked] = useState<string>();
   const { turns, spoken } = useTalk();
   const field = useRef<HTMLInputElement>(null);
-  const options = useOptions(text);
+  const all = useFindable();
+  const real = useMemo(() => realOf(all), [all]);
+  const options = useOptions(text, all, real);
   const shown = text.trim() !== "" || turns.length === 0;
   const at = Math.max(
     options.findIndex((one) => one.id === picked),
@@ -39,6 +43,7 @@ export default function CommandBar({ onClose }: { onClose: () => void }) {
   const take = (option: Option | undefined) => {
     if (option?.kind === "ask") send(option.text);
     else if (option?.kind === "complete") write(completed(text, option.completion));
+    else if (option?.kind === "found" && option.found.says) send(option.found.says);
     else if (option?.kind === "found") {
       onClose();
       option.found.go();
@@ -64,7 +69,7 @@ export default function CommandBar({ onClose }: { onClose: () => void }) {
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>
         <Dialog.Backdrop className={ui.backdrop} />
-        <Dialog.Popup className={css.bar} aria-label="Command bar" initialFocus={field}>
+        <Dialog.Popup className={css.bar} aria-label="Command bar" data-command-bar initialFocus={field}>
           <input
             ref={field}
             className={css.input}
@@ -82,12 +87,16 @@ export default function CommandBar({ onClose }: { onClose: () => void }) {
               setPicked(undefined);
             }}
             onKeyDown={press}
+            onFocus={() => {
+              const early = handOver();
+              if (early) setText((later) => early + later);
+            }}
             spellCheck={false}
             autoComplete="off"
           />
           {shown && <Options options={options} chosen={chosen} onTake={take} onPick={(one) => setPicked(one.id)} />}
           {turns.length > 0 && (
-            <Conversation turns={turns} onSay={send} onWrite={write} onGo={onClose} onDone={() => field.current?.focus()} />
+            <Conversation turns={turns} real={real} onSay={send} onWrite={write} onGo={onClose} onDone={() => field.current?.focus()} />
           )}
           <p className="hidden" role="status">
             {spoken}
@@ -112,8 +121,7 @@ export default function CommandBar({ onClose }: { onClose: () => void }) {
   );
 }
 
-function useOptions(text: string): Option[] {
-  const all = useFindable();
+function useOptions(text: string, all: readonly Found[], real: Real): Option[] {
   const asked = useDeferredValue(text);
   const { data } = useQuery({
     queryKey: ["completions", asked],
@@ -123,11 +131,15 @@ function useOptions(text: string): Option[] {
     gcTime: 0,
     retry: false,
   });
-  return useMemo(() => optionsOf(text, data ? fitting(data.completions, data.of, text) : [], all), [text, data, all]);
+  return useMemo(
+    () => optionsOf(text, data ? actual(fitting(data.completions, data.of, text), text, real) : [], all),
+    [text, data, all, real],
+  );
 }
 
 interface ConversationProps {
   turns: readonly Turn[];
+  real: Real;
   onSay: (text: string) => void;
   onWrite: (text: string) => void;
   onGo: () => void;

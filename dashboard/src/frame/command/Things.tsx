@@ -6,7 +6,7 @@ import { useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import { taskLink } from "../../ui/links";
-import { patchWords, runWord, taskWords, type Word } from "../../ui/words";
+import { patchWords, runWord, taskWord, type Word } from "../../ui/words";
 import css from "./CommandBar.module.css";
 
 type Item = Schemas["CommandItem"];
@@ -76,7 +76,7 @@ function useStateNow({ kind, id, project, feature }: Item): Word | undefined {
   const run = runs.data?.find((one) => one.id === id);
   if (run) return runWord(run);
   const task = tasks.data?.find(({ at }) => at.task === id && at.feature === feature);
-  if (task) return taskWords[task.state.state];
+  if (task) return taskWord(task.state);
   const patch = patches.data?.find((one) => one.id === id);
   return patch && patchWords[patch.state];
 }

@@ -4,11 +4,14 @@ import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import css from "./CommandBar.module.css";
 import type { Answer, Turn } from "./conversation";
+import { type Real, withReal } from "./options";
 import { Proposals, Trouble } from "./Proposals";
 import { Things } from "./Things";
 
 interface Props {
   turn: Turn;
+  /** For examples. */
+  real: Real;
   /** Says another sentence. */
   onSay: (text: string) => void;
   /** Writes one into the field, to be completed. */
@@ -18,7 +21,7 @@ interface Props {
   onDone: () => void;
 }
 
-export function TurnView({ turn, onSay, onWrite, onGo, onDone }: Props) {
+export function TurnView({ turn, real, onSay, onWrite, onGo, onDone }: Props) {
   const { said, answer, problem } = turn;
   return (
     <article className={css.turn} aria-label={`You said: ${said}`}>
@@ -33,7 +36,7 @@ export function TurnView({ turn, onSay, onWrite, onGo, onDone }: Props) {
           {answer.problems.map((one) => (
             <Trouble key={one.what} problem={one} />
           ))}
-          <Several answer={answer} onSay={onSay} onWrite={onWrite} />
+          <Several answer={answer} real={real} onSay={onSay} onWrite={onWrite} />
           <Proposals turn={turn} onGo={onGo} onDone={onDone} />
         </>
       )}
@@ -66,7 +69,8 @@ function Words({ answer: { text, items } }: { answer: Answer }) {
 }
 
 /** Several meanings to choose from, and sentences that would be understood. */
-function Several({ answer, onSay, onWrite }: { answer: Answer } & Pick<Props, "onSay" | "onWrite">) {
+function Several({ answer, real, onSay, onWrite }: { answer: Answer } & Pick<Props, "real" | "onSay" | "onWrite">) {
+  const examples = answer.examples.flatMap((example) => withReal(example, real) ?? []);
   return (
     <>
       {answer.choices.length > 0 && (
@@ -78,11 +82,11 @@ function Several({ answer, onSay, onWrite }: { answer: Answer } & Pick<Props, "o
           ))}
         </ul>
       )}
-      {answer.examples.length > 0 && (
+      {examples.length > 0 && (
         <>
           <p>It could be:</p>
           <ul className={css.several} aria-label="Sentences that would be understood">
-            {answer.examples.map((example) => (
+            {examples.map((example) => (
               <li key={example}>
                 <Button onClick={() => onWrite(example.replace(/…$/, ""))}>{example}</Button>
               </li>

@@ -1,14 +1,17 @@
 import { expect, test } from "vitest";
 import type { Found } from "../rank";
-import { type Completion, completed, fitting, optionsOf, usual } from "./options";
+import { actual, type Completion, completed, fitting, optionsOf, realOf, usual, withReal } from "./options";
 
 const found = (kind: string, title: string): Found => ({ id: `${kind} ${title}`, kind, title, go: () => undefined });
 const all = [
+  found("Page", "Stop orders"),
+  found("Do", "Stop everything"),
   found("Page", "Settings"),
   found("Page", "Runs"),
   found("Task", "T004 Greet in German"),
   found("Run", "T004 · run ABC123"),
   found("Patch", "stop everything"),
+  found("Patch", "add a bye"),
   found("Look", "Look dark"),
 ];
 const word = (from: number, to: number, insert: string): Completion => ({ from, to, insert, label: insert, what: "", kind: "word" });
@@ -32,7 +35,23 @@ test.each([
 ])("“%s” and Enter: %s", (text, id) => expect(taken(text)).toBe(id));
 
 test("a patch's title, which others write, never takes the place of a sentence", () => {
-  expect(taken("stop everything")).toBe("ask");
+  expect(taken("add a bye")).toBe("ask");
+});
+
+test("a deed comes first, and so does a task that is called exactly so", () => {
+  expect(optionsOf("stop", [], all).map((one) => one.id)).toEqual([
+    "Do Stop everything",
+    "ask",
+    "Page Stop orders",
+    "Patch stop everything",
+  ]);
+  expect(taken("stop")).toBe("Do Stop everything");
+  expect(taken("greet in german")).toBe("Task T004 Greet in German");
+  expect(taken("greet in")).toBe("ask");
+});
+
+test("a scrap of a word is not offered", () => {
+  expect(optionsOf("stop everything ", [word(16, 16, "on")], all).some((one) => one.kind === "complete")).toBe(false);
 });
 
 test("nothing is chosen before anything is written", () => {
@@ -56,4 +75,15 @@ test("completions of the letter before count until those of this one are there",
   expect(fitting(known, "run T", "run T0")).toEqual([word(4, 6, "T004")]);
   expect(fitting(known, "run T", "run T")).toHaveLength(2);
   expect(fitting(known, "run T", "why T")).toEqual([]);
+});
+
+test("examples speak of things that exist here", () => {
+  const real = realOf(all);
+  expect(withReal("why is T012 waiting?", real)).toBe("why is T004 waiting?");
+  expect(withReal("run T004 to T008", real)).toBe("run T004");
+  expect(withReal("send to run 1AB2CD: …", real)).toBe("send to run ABC123: …");
+  expect(withReal("run feature 001", real)).toBeUndefined();
+  expect(withReal("what needs me", real)).toBe("what needs me");
+  const sentence = { ...word(0, 4, "why is T012 waiting?"), kind: "sentence" };
+  expect(actual([sentence], "why ", real).map((one) => one.insert)).toEqual(["why is T004 waiting?"]);
 });

@@ -32,11 +32,18 @@ export function optionsOf(text: string, completions: readonly Completion[], all:
   const asked = text.trim();
   const ranked = rank(asked, all, FOUND_SHOWN);
   const first = ranked.filter((one) => asked !== "" && isNamed(one, asked));
-  const found = [...new Set([...first, ...ranked])].map((one): Option => ({ kind: "found", id: one.id, found: one }));
+  const option = (one: Found): Option => ({ kind: "found", id: one.id, found: one });
+  // A deed, and a task that is called exactly so, are meant more surely than the sentence.
+  const sure = first.filter((one) => one.kind === "Do" || (one.kind === "Task" && isCalled(one, asked)));
+  sure.sort((a, b) => Number(b.kind === "Do") - Number(a.kind === "Do"));
+  const found = [...new Set([...first, ...ranked])].filter((one) => !sure.includes(one)).map(option);
+  const said = new Set(ranked.map((one) => one.says));
   // A whole sentence is not offered once more as a way to go on.
-  const onward = completions.filter((one) => completed(text, one).trim() !== asked).slice(0, COMPLETIONS_SHOWN);
+  const onward = completions
+    .filter((one) => ![asked, ...said].includes(completed(text, one).trim()) && !isScrap(text, one))
+    .slice(0, COMPLETIONS_SHOWN);
   const further = onward.map((completion): Option => ({ kind: "complete", id: `complete ${completion.label}`, completion }));
-  return asked === "" ? [...further, ...found] : [{ kind: "ask", id: "ask", text: asked }, ...further, ...found];
+  return asked === "" ? [...further, ...found] : [...sure.map(option), { kind: "ask", id: "ask", text: asked }, ...further, ...found];
 }
 
 /**
@@ -46,6 +53,7 @@ export function optionsOf(text: string, completions: readonly Completion[], all:
 export function usual(options: readonly Option[], text: string): number {
   const asked = text.trim().toLowerCase();
   if (asked === "") return -1;
+  if (options[0]?.kind === "found") return 0;
   const first = options.findIndex((one) => one.kind === "found");
   const best = options[first];
   if (best?.kind !== "found" || SENTENCES.has(asked) || asked.endsWith("?")) return 0;
@@ -54,5 +62,58 @@ export function usual(options: readonly Option[], text: string): number {
 }
 
 /** Whether a thing whose name no stranger chose is called what is written. */
-const isNamed = ({ kind, title }: Found, text: string): boolean =>
-  ["Page", "Look", "Task", "Feature"].includes(kind) && title.toLowerCase().startsWith(text.toLowerCase());
+const isNamed = (found: Found, text: string): boolean =>
+  ["Do", "Page", "Look", "Task", "Feature"].includes(found.kind) &&
+  (found.title.toLowerCase().startsWith(text.toLowerCase()) || isCalled(found, text));
+
+/** Whether a task's title is exactly this, with its id or without. */
+const isCalled = ({ title }: Found, text: string): boolean =>
+  [title, title.slice(title.indexOf(" ") + 1)].some((one) => one.toLowerCase() === text.toLowerCase());
+
+/** A word like “on” is nothing to begin with, nor to be offered before anything of it is written. */
+const isScrap = (text: string, { from, to, insert, kind }: Completion): boolean =>
+  kind === "word" && insert.length <= 2 && (from === to || text.slice(0, from).trim() === "");
+
+/** Things of this org, for examples. */
+export interface Real {
+  tasks: string[];
+  feature?: string;
+  run?: string;
+  patch?: string;
+}
+
+export function realOf(all: readonly Found[]): Real {
+  const first = (kind: string) => all.find((one) => one.kind === kind);
+  return {
+    tasks: all.filter((one) => one.kind === "Task").map(({ title }) => title.split(" ")[0] ?? title),
+    feature: first("Feature")?.title,
+    run: first("Run")?.title.split(" ").at(-1),
+    patch: first("Patch")?.id.replace("patch ", "").slice(0, 8),
+  };
+}
+
+/** An example of the program with things that exist here; none where it names one of which there is none. */
+export function withReal(example: string, { tasks, feature, run, patch }: Real): string | undefined {
+  let whole = true;
+  const put = (thing: string | undefined): string => {
+    if (!thing) whole = false;
+    return thing ?? "";
+  };
+  const said = example
+    .replace(/\bT\d{3,} to T\d{3,}\b/, () => put(tasks[1] ? `${tasks[0]} to ${tasks[Math.min(tasks.length, 4) - 1]}` : tasks[0]))
+    .replace(/\bT\d{3,}\b/g, (id) => (tasks.includes(id) ? id : put(tasks[0])))
+    .replace(/\bfeature 001\b/, () => `feature ${put(feature)}`)
+    .replace(/\b1a2b3c4d\b/, () => put(patch))
+    .replace(/\b1AB2CD\b/, () => put(run));
+  return whole ? said : undefined;
+}
+
+/** Whole sentences that the program offers speak of made-up things: here they speak of real ones, where they still fit. */
+export function actual(completions: readonly Completion[], text: string, real: Real): Completion[] {
+  return completions.flatMap((one) => {
+    if (one.kind !== "sentence") return [one];
+    const label = withReal(one.label, real);
+    if (!label?.toLowerCase().startsWith(text.slice(one.from).toLowerCase())) return [];
+    return [{ ...one, label, insert: label.replace(/…$/, "") }];
+  });
+}

@@ -1,14 +1,17 @@
 // What waits for a person, each with the deed that ends the waiting.
 import { Link } from "@tanstack/react-router";
 import type { Output } from "../../api/call";
-import { useAct, useMay } from "../../api/query";
+import { useAct, useMay, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
+import { Coded } from "../../ui/Coded";
+import { taskLink } from "../../ui/links";
 import { Empty } from "../../ui/State";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { useWho, withNames } from "../../ui/Who";
-import type { Word } from "../../ui/words";
+import { type Word, whyOf } from "../../ui/words";
+import { useAgentChoice } from "../tasks/AgentChoice";
 import css from "./Home.module.css";
 
 type Item = Output<"attention.list">[number];
@@ -64,7 +67,18 @@ function Title({ item }: { item: Item }) {
 
 function Body({ item }: { item: Item }) {
   const who = useWho();
-  if (item.kind === "failed") return <span className={`${css.why} muted`}>{withNames(item.why, who)}</span>;
+  const { data: runs } = useRead("run.list", {});
+  if (item.kind === "failed") {
+    const why = whyOf(
+      item.why,
+      runs?.find(({ id }) => id === item.run),
+    );
+    return (
+      <span className={`${css.why} muted`}>
+        <Coded text={withNames(why, who)} />
+      </span>
+    );
+  }
   if (item.kind !== "question") return null;
   return (
     <span className={css.why}>
@@ -102,11 +116,20 @@ function Answer({ item }: { item: Of<"question"> }) {
 function RunAgain({ item }: { item: Of<"failed"> | Of<"changes_requested"> }) {
   const may = useMay("task.run");
   const run = useAct("task.run");
+  const { agent, unsaid } = useAgentChoice(item.project, item.task ?? undefined);
   if (!may || !item.task) return null;
   const { project, feature, task } = item.task;
+  // Which of several is to do it is said at the task.
+  if (unsaid) {
+    return (
+      <Link {...taskLink(item.task)} className={ui.button}>
+        Choose an agent
+      </Link>
+    );
+  }
   return (
     <div className={css.buttons}>
-      <Button busy={run.isPending} onClick={() => run.mutate({ project, feature, tasks: [task] })}>
+      <Button busy={run.isPending} onClick={() => run.mutate({ project, feature, tasks: [task], agent })}>
         Run again
       </Button>
     </div>

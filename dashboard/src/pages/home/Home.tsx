@@ -1,11 +1,11 @@
 // Home: what waits for me, what runs, what room there is.
 import { Link } from "@tanstack/react-router";
+import type { Schemas } from "../../api/call";
 import { useRead } from "../../api/query";
 import { Capacity } from "../../ui/Capacity";
 import { Page, Section } from "../../ui/Page";
-import { RunRow } from "../../ui/RunRow";
+import { RunRows } from "../../ui/RunRow";
 import { Empty, Loaded } from "../../ui/State";
-import ui from "../../ui/ui.module.css";
 import { ended } from "../../ui/words";
 import { Attention } from "./Attention";
 import css from "./Home.module.css";
@@ -43,7 +43,7 @@ export default function Home() {
   );
 }
 
-function Runs({ runs }: { runs: Parameters<typeof RunRow>[0]["run"][] }) {
+function Runs({ runs }: { runs: Schemas["Run"][] }) {
   const going = runs.filter((r) => !ended(r.state));
   const lately = runs.filter((r) => ended(r.state)).slice(0, LATELY);
   if (runs.length === 0) {
@@ -59,11 +59,7 @@ function Runs({ runs }: { runs: Parameters<typeof RunRow>[0]["run"][] }) {
   }
   return (
     <>
-      <div className={ui.rows}>
-        {[...going, ...lately].map((run) => (
-          <RunRow key={run.id} run={run} />
-        ))}
-      </div>
+      <RunRows runs={[...going, ...lately]} />
       <Link to="/runs" className="link">
         All runs
       </Link>

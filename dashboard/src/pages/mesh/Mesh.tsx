@@ -7,12 +7,13 @@ import { useAct, useMay, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button, IconButton } from "../../ui/Button";
 import { Capacity } from "../../ui/Capacity";
+import { Coded } from "../../ui/Coded";
 import { Ask } from "../../ui/Dialog";
 import { Page, Section } from "../../ui/Page";
 import { Empty, Loaded, Loading } from "../../ui/State";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
-import { plural, runWord, shortRun } from "../../ui/words";
+import { plural, runWord, shortRun, type Word } from "../../ui/words";
 import { Devices } from "./Devices";
 import css from "./Mesh.module.css";
 import { DRAWN_MAX } from "./reach";
@@ -129,25 +130,45 @@ function GiveBack({ running }: { running: number }) {
   );
 }
 
+type Finding = Output<"device.doctor">[number];
+
+/** What is not there and is not needed is no fault, and not fine either. */
+const lacks = ({ ok, detail }: Finding): boolean => ok && detail.startsWith("not found");
+
+function findingWord(finding: Finding): Word {
+  if (!finding.ok) return { text: "Missing", tone: "warn" };
+  return lacks(finding) ? { text: "Optional", tone: "none" } : { text: "Fine", tone: "good" };
+}
+
 function Doctor() {
   const doctor = useRead("device.doctor", {});
+  const order = (finding: Finding) => (finding.ok ? (lacks(finding) ? 1 : 2) : 0);
   return (
     <Section title="What this machine has">
       <Loaded query={doctor} rows={4}>
         {(findings) => (
           <div className={ui.rows}>
             {[...findings]
-              .sort((a, b) => Number(a.ok) - Number(b.ok))
-              .map(({ what, ok, detail, next }) => (
-                <div key={what} className={`${ui.row} ${css.finding}`}>
-                  <Badge word={ok ? { text: "Fine", tone: "good" } : { text: "Missing", tone: "warn" }} />
-                  <span className={css.two}>
-                    <b>{what}</b>
-                    <span className="muted">{detail}</span>
-                    {next && <span>{next}</span>}
-                  </span>
-                </div>
-              ))}
+              .sort((a, b) => order(a) - order(b))
+              .map((finding) => {
+                const { what, detail, next } = finding;
+                return (
+                  <div key={what} className={`${ui.row} ${css.finding}`}>
+                    <Badge word={findingWord(finding)} />
+                    <span className={css.two}>
+                      <b>{what}</b>
+                      <span className="muted">
+                        <Coded text={detail} />
+                      </span>
+                      {next && !detail.includes(next) && (
+                        <span>
+                          <Coded text={next} />
+                        </span>
+                      )}
+                    </span>
+                  </div>
+                );
+              })}
           </div>
         )}
       </Loaded>

@@ -128,7 +128,11 @@ function useNotes(patch: Shown, shown: Revision, compared: boolean, judged: bool
     const mine = judged && pending.revision === shown.id ? pending.comments.filter((one) => !one.lost) : [];
     return [
       ...said,
-      ...mine.map((one) => ({ at: one, node: <Draft key={one.id} patch={patch.id} comment={one} begun={one.id === begun} /> })),
+      ...mine.map((one) => ({
+        at: one,
+        empty: one.text.trim() === "",
+        node: <Draft key={one.id} patch={patch.id} comment={one} begun={one.id === begun} />,
+      })),
     ];
   }, [patch, shown, compared, judged, pending, begun]);
 }

@@ -5,13 +5,14 @@ import { useState } from "react";
 import { problemOf, type Schemas } from "../../api/call";
 import { plain } from "../../ui/ansi";
 import { Badge } from "../../ui/Badge";
+import { writeRef } from "../../ui/diff/anchor";
 import { Section } from "../../ui/Page";
 import { Loading } from "../../ui/State";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { ended, plural, runWord, shortRun, span } from "../../ui/words";
-import { latest, type Revision, type Run, type Shown } from "./facts";
-import { useOutputs } from "./output";
+import { checksOf, type Revision, type Run, type Shown } from "./facts";
+import { places, useOutputs } from "./output";
 import css from "./Patch.module.css";
 
 interface Props {
@@ -24,15 +25,15 @@ interface Props {
 export function Checks({ patch, revision, run, runs }: Props) {
   const judging = runs?.filter((one) => one.class === "ci" && run && one.subject === run.id) ?? [];
   const own = judging.find((one) => one.base === revision.head && ended(one.state));
-  const told = !run && revision.id === latest(patch)?.id ? (patch.trace?.checks ?? []) : [];
-  const checks = run?.checks ?? told;
+  const checks = checksOf(patch, revision, run);
+  const told = run ? [] : checks;
   const failed = checks.filter((check) => !check.passed).length;
   const note = checks.length === 0 ? undefined : failed > 0 ? `${failed} failed` : plural(checks.length, "passed", "passed");
   return (
     <Section title="Checks" note={note}>
       <div className={`${ui.card} ${css.card}`}>
         {checks.map((check) => (
-          <Check key={`${own?.id} ${check.name}`} check={check} run={own} />
+          <Check key={`${own?.id} ${check.name}`} check={check} run={own} patch={patch} />
         ))}
         {told.length > 0 && (
           <p className="muted">So says the patch itself. No run of this org made it, so the checks run again when it is merged.</p>
@@ -63,7 +64,7 @@ function Judging({ run, merged }: { run: Run; merged: boolean }) {
   );
 }
 
-function Check({ check, run }: { check: Schemas["CheckResult"]; run: Run | undefined }) {
+function Check({ check, run, patch }: { check: Schemas["CheckResult"]; run: Run | undefined; patch: Shown }) {
   const { name, passed, exit_code, duration_ms } = check;
   const [open, setOpen] = useState(!passed);
   const outputs = useOutputs(run?.id, open && !check.tail);
@@ -84,7 +85,7 @@ function Check({ check, run }: { check: Schemas["CheckResult"]; run: Run | undef
           {open && text !== undefined && (
             // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
             <pre className={css.output} tabIndex={0}>
-              {plain(text).trimEnd() || "It printed nothing."}
+              <Output text={plain(text).trimEnd() || "It printed nothing."} patch={patch} />
             </pre>
           )}
           {open && outputs.isLoading && <Loading rows={2} />}
@@ -94,4 +95,21 @@ function Check({ check, run }: { check: Schemas["CheckResult"]; run: Run | undef
       )}
     </div>
   );
+}
+
+/** Where it names a line of a file of the patch, that leads there. */
+function Output({ text, patch }: { text: string; patch: Shown }) {
+  return places(
+    text,
+    patch.files.map(({ path }) => path),
+  ).map((part, at) => {
+    if (typeof part === "string") return part;
+    const search = { project: patch.project, tab: "changes" as const, at: writeRef({ path: part.path, side: "new", line: part.line }) };
+    return (
+      // biome-ignore lint/suspicious/noArrayIndexKey: the same place may be named twice
+      <Link key={at} to="/patches/$patch" params={{ patch: patch.id }} search={search} className="link">
+        {part.text}
+      </Link>
+    );
+  });
 }

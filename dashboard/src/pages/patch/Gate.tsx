@@ -52,7 +52,10 @@ function Next({ patch, run, runs }: Props) {
   if (!may || !task || !verdicts(patch).some((review) => review.verdict === "reject")) return null;
   return (
     <p>
-      <Button busy={again.isPending} onClick={() => again.mutate({ project: task.project, feature: task.feature, tasks: [task.task] })}>
+      <Button
+        busy={again.isPending}
+        onClick={() => again.mutate({ project: task.project, feature: task.feature, tasks: [task.task], agent: run.agent })}
+      >
         Run {task.task} again
       </Button>
     </p>

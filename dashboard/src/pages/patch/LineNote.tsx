@@ -52,7 +52,9 @@ function Editor({ patch, comment, begun }: Props) {
   const field = useRef<HTMLTextAreaElement>(null);
   const edited = useRef(comment.text !== "");
   useEffect(() => {
-    if (begun || edited.current) field.current?.focus();
+    // One that is there again after the page was left is gone on with, where nothing else has the focus.
+    const idle = document.activeElement === document.body || document.activeElement?.id === "main";
+    if (begun || edited.current || idle) field.current?.focus();
   }, [begun]);
   // The keyboard goes back to the line.
   const leave = (deed: (patch: string, id: string) => void) => {

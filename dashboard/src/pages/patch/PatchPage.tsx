@@ -95,6 +95,7 @@ function Deeds({ patch, seen, run, catchUp }: DeedsProps) {
   const count = written(usePending(patch.id)).length;
   const mayReview = useMay("patch.review");
   const mayMerge = useMay("patch.merge");
+  const ready = patch.missing.length === 0 && patch.merging == null;
   const close = () => setOpen(undefined);
   const show = () => {
     close();
@@ -110,17 +111,17 @@ function Deeds({ patch, seen, run, catchUp }: DeedsProps) {
     <span className={css.deeds}>
       <CloseButton patch={patch} />
       {mayReview && (
-        <Button onClick={() => setOpen("review")}>
+        <Button tone={ready ? undefined : "primary"} onClick={() => setOpen("review")}>
           {count > 0 ? "Finish review" : "Review"}
           {count > 0 && <span className={css.count}>{count}</span>}
         </Button>
       )}
       {mayMerge && (
-        <Button tone="primary" onClick={() => setOpen("merge")}>
+        <Button tone={ready ? "primary" : undefined} onClick={() => setOpen("merge")}>
           Merge …
         </Button>
       )}
-      {open === "review" && <ReviewDialog patch={patch} seen={seen} onClose={close} catchUp={show} />}
+      {open === "review" && <ReviewDialog patch={patch} seen={seen} run={run} onClose={close} catchUp={show} />}
       {open === "merge" && <MergeDialog patch={patch} seen={seen} run={run} onClose={close} catchUp={show} />}
     </span>
   );

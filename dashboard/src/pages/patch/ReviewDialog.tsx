@@ -1,13 +1,13 @@
 // Sends the review: what was written on lines, some words, and the verdict.
 import { useId, useState } from "react";
 import type { Schemas } from "../../api/call";
-import { useAct, useSession } from "../../api/query";
+import { useAct, useMay, useSession } from "../../api/query";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { notify } from "../../ui/Toasts";
 import ui from "../../ui/ui.module.css";
 import { plural } from "../../ui/words";
-import { latest, type Revision, type Shown } from "./facts";
+import { checksOf, latest, type Revision, type Run, type Shown } from "./facts";
 import { Newer } from "./Newer";
 import { useLookAgain } from "./newest";
 import css from "./Patch.module.css";
@@ -24,11 +24,12 @@ const told: Record<Verdict, string> = {
 interface Props {
   patch: Shown;
   seen: Revision;
+  run: Run | undefined;
   onClose: () => void;
   catchUp: () => void;
 }
 
-export function ReviewDialog({ patch, seen, onClose, catchUp }: Props) {
+export function ReviewDialog({ patch, seen, run, onClose, catchUp }: Props) {
   const field = useId();
   const { data: session } = useSession();
   const pending = usePending(patch.id);
@@ -37,8 +38,21 @@ export function ReviewDialog({ patch, seen, onClose, catchUp }: Props) {
   const [summary, setSummary] = useState(pending.summary || (earlier?.summary ?? ""));
   const [wordless, setWordless] = useState(false);
   const [given, setGiven] = useState<Verdict>("comment");
+  const mayRun = useMay("task.run");
+  const again = useAct("task.run");
   const sent = () => {
-    notify({ tone: "good", title: told[given] });
+    const task = given === "reject" && mayRun ? run?.task : undefined;
+    notify({
+      tone: "good",
+      title: told[given],
+      text: task ? "Run the task again for the next revision." : undefined,
+      deed: task
+        ? {
+            name: "Run it again",
+            go: () => again.mutate({ project: task.project, feature: task.feature, tasks: [task.task], agent: run?.agent }),
+          }
+        : undefined,
+    });
     forget(patch.id);
     onClose();
   };
@@ -47,6 +61,10 @@ export function ReviewDialog({ patch, seen, onClose, catchUp }: Props) {
   const comments = written(pending);
   // The comments still have to find their lines in this revision.
   const early = comments.length > 0 && pending.revision !== seen.id;
+
+  // With something to object to, that is the usual verdict.
+  const objects = comments.length > 0 || checksOf(patch, seen, run).some((check) => !check.passed);
+  const tone = (usual: boolean) => (usual ? "primary" : undefined);
 
   const send = (verdict: Verdict) => {
     const words = toSend({ ...pending, summary });
@@ -98,10 +116,10 @@ export function ReviewDialog({ patch, seen, onClose, catchUp }: Props) {
           <Button busy={review.isPending} disabled={behind || early} onClick={() => send("comment")}>
             Comment
           </Button>
-          <Button busy={review.isPending} disabled={behind || early} onClick={() => send("reject")}>
+          <Button tone={tone(objects)} busy={review.isPending} disabled={behind || early} onClick={() => send("reject")}>
             Request changes
           </Button>
-          <Button tone="primary" busy={review.isPending} disabled={behind || early} onClick={() => send("accept")}>
+          <Button tone={tone(!objects)} busy={review.isPending} disabled={behind || early} onClick={() => send("accept")}>
             Accept
           </Button>
         </p>

@@ -45,13 +45,14 @@ test("an open patch stands as the latest revision was judged, by others than its
 });
 
 test("a patch waits for whoever may take its next step", () => {
-  const ada = { key: "ada", reviews: true, merges: true };
+  const ada = { key: "ada", reviews: true, merges: true, runs: true };
   expect(waitsFor(patch([]), ada)).toBe(true);
   expect(waitsFor(patch([]), { ...ada, reviews: false })).toBe(false);
   expect(waitsFor(patch([review("ada", "accept")]), { ...ada, merges: false })).toBe(false);
   expect(waitsFor(patch([review("ada", "accept")]), ada)).toBe(true);
   expect(waitsFor(patch([review("bob", "accept")]), { ...ada, merges: false })).toBe(true);
-  expect(waitsFor(patch([review("bob", "reject")]), ada)).toBe(false);
+  expect(waitsFor(patch([review("bob", "reject")]), ada)).toBe(true);
+  expect(waitsFor(patch([review("bob", "reject")]), { ...ada, runs: false })).toBe(false);
   expect(waitsFor(patch([], { state: "archived" }), ada)).toBe(false);
 });
 

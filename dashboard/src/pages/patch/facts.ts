@@ -28,11 +28,11 @@ export function standing(patch: Patch): Word {
   return patchWords.open;
 }
 
-/** Whether a patch waits for this person: for a review, or, once accepted, for the merge. */
-export function waitsFor(patch: Patch, me: { key: string | null; reviews: boolean; merges: boolean }): boolean {
+/** Whether a patch waits for this person: for a review, once accepted for the merge, or for a further run. */
+export function waitsFor(patch: Patch, me: { key: string | null; reviews: boolean; merges: boolean; runs: boolean }): boolean {
   if (patch.state !== "open") return false;
   const said = verdicts(patch);
-  if (said.some((review) => review.verdict === "reject")) return false;
+  if (said.some((review) => review.verdict === "reject")) return me.runs;
   if (said.length > 0 && me.merges) return true;
   return me.reviews && latest(patch)?.author !== me.key && !said.some((review) => review.by === me.key);
 }
@@ -48,6 +48,10 @@ export function changedAt(patch: Patch): number {
 export function makerOf(revision: Revision | undefined, runs: readonly Run[] | undefined): Run | undefined {
   return runs?.find((run) => run.revision === revision?.id && run.key === revision?.author && run.commit === revision?.head);
 }
+
+/** What the checks said of a revision: of the run that made it, else as the patch itself tells. */
+export const checksOf = (patch: Shown, revision: Revision, run: Run | undefined): Schemas["CheckResult"][] =>
+  run ? run.checks : revision.id === latest(patch)?.id ? (patch.trace?.checks ?? []) : [];
 
 /** A revision's description without the block that machines read. */
 export const described = (text: string): string => text.replace(/\n*```meshwork-trace\n[\s\S]*?\n```\s*/g, "\n").trim();

@@ -26,3 +26,25 @@ export function useOutputs(run: string | undefined, wanted: boolean) {
     enabled: wanted && run !== undefined,
   });
 }
+
+export interface PlaceInFile {
+  text: string;
+  path: string;
+  line: number;
+}
+
+/** Text cut where it names `file:line` of one of these files; a folder before it may be another machine's. */
+export function places(text: string, files: readonly string[]): (string | PlaceInFile)[] {
+  const parts: (string | PlaceInFile)[] = [];
+  let from = 0;
+  for (const found of text.matchAll(/([\w./@+-]+):(\d+)(?::\d+)?/g)) {
+    const named = (found[1] ?? "").replace(/^\.\//, "");
+    const path = files.find((file) => named === file || named.endsWith(`/${file}`));
+    if (!path) continue;
+    if (found.index > from) parts.push(text.slice(from, found.index));
+    parts.push({ text: found[0], path, line: Number(found[2]) });
+    from = found.index + found[0].length;
+  }
+  if (from < text.length) parts.push(text.slice(from));
+  return parts;
+}

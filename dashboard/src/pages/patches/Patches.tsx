@@ -72,7 +72,7 @@ function usePatches() {
 
 function useKeeps(): (which: Which, patch: Patch) => boolean {
   const { data: session } = useSession();
-  const me = { key: session?.member ?? null, reviews: useMay("patch.review"), merges: useMay("patch.merge") };
+  const me = { key: session?.member ?? null, reviews: useMay("patch.review"), merges: useMay("patch.merge"), runs: useMay("task.run") };
   return (which, patch) => {
     if (which === "waits") return waitsFor(patch, me);
     if (which === "open") return patch.state === "open" || patch.state === "draft";

@@ -4,8 +4,8 @@ import type { ReactNode } from "react";
 import { useRead } from "../../api/query";
 import { taskLink } from "../../ui/links";
 import { Section } from "../../ui/Page";
-import { RunRow } from "../../ui/RunRow";
-import ui from "../../ui/ui.module.css";
+import { RunRows } from "../../ui/RunRow";
+import { moment } from "../../ui/words";
 import css from "./Run.module.css";
 import type { ShownRun } from "./RunPage";
 
@@ -14,7 +14,7 @@ export function About({ run }: { run: ShownRun }) {
   const related = all.filter(
     (r) => r.id !== run.id && (r.subject === run.id || r.id === run.subject || r.id === run.continues || r.continues === run.id),
   );
-  const time = (at: number | null | undefined) => (at ? new Date(at).toLocaleString() : undefined);
+  const time = (at: number | null | undefined) => (at ? moment(at) : undefined);
   const task = run.task;
   const facts: [string, ReactNode][] = [
     ["Run", run.id],
@@ -68,11 +68,7 @@ export function About({ run }: { run: ShownRun }) {
       </dl>
       {related.length > 0 && (
         <Section title="Belongs to it">
-          <div className={ui.rows}>
-            {related.map((other) => (
-              <RunRow key={other.id} run={other} />
-            ))}
-          </div>
+          <RunRows runs={related} />
         </Section>
       )}
     </div>

@@ -4,24 +4,43 @@ import { useAct, useMay, useRead } from "../../api/query";
 import { Button } from "../../ui/Button";
 import { Ask } from "../../ui/Dialog";
 import { Section } from "../../ui/Page";
-import { bytes } from "../../ui/words";
+import { bytes, ended } from "../../ui/words";
 import css from "./Run.module.css";
 import type { ShownRun } from "./RunPage";
 
+/** Those that wait for the agent, and those that it will never get. */
 export function Undelivered({ run }: { run: ShownRun }) {
-  const messages = run.undelivered ?? [];
-  if (messages.length === 0) return null;
+  const waits = waiting(run);
+  const refused = (run.undelivered ?? []).filter((one) => !waits.includes(one));
   return (
-    <Section title="Messages that it did not get" note={messages.length}>
-      <ul className={css.left}>
-        {messages.map(({ text, why }, at) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: two may say the same
-          <li key={at}>
-            <q>{text}</q> <span className="muted">{why ?? "It gets it when its present turn ends."}</span>
-          </li>
-        ))}
-      </ul>
-    </Section>
+    <>
+      {waits.length > 0 && (
+        <Section title="Messages on their way" note={waits.length}>
+          <Messages list={waits} why="It waits for the end of its present turn." />
+        </Section>
+      )}
+      {refused.length > 0 && (
+        <Section title="Messages that it did not get" note={refused.length}>
+          <Messages list={refused} why="The run ended before." />
+        </Section>
+      )}
+    </>
+  );
+}
+
+/** Messages that the agent gets when its present turn ends. */
+export const waiting = (run: ShownRun) => (ended(run.state) ? [] : (run.undelivered ?? []).filter(({ why }) => why == null));
+
+function Messages({ list, why }: { list: NonNullable<ShownRun["undelivered"]>; why: string }) {
+  return (
+    <ul className={css.left}>
+      {list.map((one, at) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: two may say the same
+        <li key={at}>
+          <q>{one.text}</q> <span className="muted">{one.why ?? why}</span>
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -3,13 +3,20 @@ import { SendHorizontal } from "lucide-react";
 import { type FormEvent, type KeyboardEvent, useState } from "react";
 import { useAct, useMay } from "../../api/query";
 import { Button } from "../../ui/Button";
+import { notify } from "../../ui/Toasts";
 import ui from "../../ui/ui.module.css";
 import css from "./Run.module.css";
 import type { ShownRun } from "./RunPage";
 
 export function Message({ run }: { run: ShownRun }) {
   const [text, setText] = useState("");
-  const send = useAct("run.send", { done: () => setText("") });
+  const send = useAct("run.send", {
+    quiet: true,
+    done: ({ message }) => {
+      setText("");
+      notify({ tone: "good", title: `Queued: ${message.charAt(0).toLowerCase()}${message.slice(1)}` });
+    },
+  });
   const may = useMay("run.send");
   const ready = run.state === "working";
   if (!may) return null;
@@ -21,7 +28,7 @@ export function Message({ run }: { run: ShownRun }) {
     if (event.key === "Enter" && !event.shiftKey) submit(event);
   };
   return (
-    <form className={css.message} onSubmit={submit}>
+    <form className={css.message} onSubmit={submit} data-above-toasts>
       <textarea
         className={ui.input}
         rows={2}

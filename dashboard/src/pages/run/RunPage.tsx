@@ -6,13 +6,14 @@ import type { Output, Schemas } from "../../api/call";
 import { useRead } from "../../api/query";
 import { runTabs } from "../../router";
 import { Badge } from "../../ui/Badge";
+import { Coded } from "../../ui/Coded";
 import { taskLink } from "../../ui/links";
 import { Page } from "../../ui/Page";
 import { Loaded, Loading } from "../../ui/State";
 import { Tabs } from "../../ui/Tabs";
 import ui from "../../ui/ui.module.css";
 import { useWho, withNames } from "../../ui/Who";
-import { runWord, shortOid, shortRun } from "../../ui/words";
+import { runWord, shortOid, shortRun, whyOf } from "../../ui/words";
 import { About } from "./About";
 import { LogView } from "./LogView";
 import { Message } from "./Message";
@@ -86,7 +87,7 @@ function Body({ run }: { run: ShownRun }) {
         {run.why && run.state !== "done" && (
           // biome-ignore lint/a11y/noNoninteractiveTabindex: a long one scrolls, and the keyboard must reach it
           <section className={css.why} data-bad={["failed", "lost"].includes(run.state) || undefined} aria-label="Why" tabIndex={0}>
-            {withNames(run.why, who)}
+            <Coded text={withNames(whyOf(run.why, run), who)} />
           </section>
         )}
         <Questions run={run} />

@@ -17,6 +17,7 @@ import { refusal, whyThere } from "./where";
 export function Side({ run, followed: { transcript } }: { run: ShownRun; followed: Followed }) {
   return (
     <aside className={css.side} aria-label="Facts">
+      <Undelivered run={run} />
       {transcript.plan.length > 0 && <Plan steps={transcript.plan} />}
       {run.checks.length > 0 && (
         <Section title="Checks">
@@ -35,7 +36,6 @@ export function Side({ run, followed: { transcript } }: { run: ShownRun; followe
           ))}
         </Section>
       )}
-      <Undelivered run={run} />
       <Kept run={run} />
       <Usage run={run} transcript={transcript} />
       <Where run={run} transcript={transcript} />

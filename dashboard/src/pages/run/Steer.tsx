@@ -4,7 +4,9 @@ import { useState } from "react";
 import { useAct, useMay } from "../../api/query";
 import { Button } from "../../ui/Button";
 import { Ask } from "../../ui/Dialog";
-import { ended } from "../../ui/words";
+import { stoppable } from "../../ui/StopRun";
+import { ended, plural } from "../../ui/words";
+import { waiting } from "./Left";
 import type { ShownRun } from "./RunPage";
 
 export function Steer({ run }: { run: ShownRun }) {
@@ -16,6 +18,7 @@ export function Steer({ run }: { run: ShownRun }) {
   const stop = useAct("run.stop");
   const again = useAct("task.run");
   const which = { run: run.id };
+  const unread = waiting(run).length;
 
   if (ended(run.state)) {
     const task = run.task;
@@ -41,7 +44,7 @@ export function Steer({ run }: { run: ShownRun }) {
             <Pause size={14} aria-hidden /> Pause
           </Button>
         ))}
-      {["queued", "placing", "working"].includes(run.state) && (
+      {stoppable(run) && (
         <Button tone="danger" busy={stop.isPending} onClick={() => setAsking(true)}>
           <Square size={13} aria-hidden /> Stop
         </Button>
@@ -50,7 +53,7 @@ export function Steer({ run }: { run: ShownRun }) {
         open={asking}
         onClose={() => setAsking(false)}
         title="Stop this run?"
-        text="Its files are kept in a checkpoint; a further run at the task goes on from there."
+        text={`${unread > 0 ? `It has not got ${plural(unread, "message")} yet, and never will. ` : ""}Its files are kept in a checkpoint; a further run at the task goes on from there.`}
         deed="Stop it"
         onYes={() => stop.mutate(which)}
       />

@@ -3,8 +3,9 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import type { Schemas } from "../../api/call";
 import { useRead } from "../../api/query";
 import { Page } from "../../ui/Page";
-import { RunRow } from "../../ui/RunRow";
+import { RunRows } from "../../ui/RunRow";
 import { Empty, Loaded } from "../../ui/State";
+import { StopAll } from "../../ui/StopRun";
 import ui from "../../ui/ui.module.css";
 import { ended } from "../../ui/words";
 
@@ -26,14 +27,17 @@ export default function Runs() {
     <Page
       title="Runs"
       actions={
-        <label>
-          <input
-            type="checkbox"
-            checked={all ?? false}
-            onChange={(event) => void navigate({ search: { state, all: event.target.checked || undefined } })}
-          />{" "}
-          Checks too
-        </label>
+        <>
+          <label>
+            <input
+              type="checkbox"
+              checked={all ?? false}
+              onChange={(event) => void navigate({ search: { state, all: event.target.checked || undefined } })}
+            />{" "}
+            Checks too
+          </label>
+          <StopAll runs={runs.data ?? []} />
+        </>
       }
     >
       <nav className={ui.tabs} aria-label="Which runs">
@@ -48,13 +52,7 @@ export default function Runs() {
           const shown = list.filter(keep);
           if (shown.length === 0)
             return <Empty title={state ? "No run is like that" : "Nothing ran yet"}>Runs begin on the tasks page.</Empty>;
-          return (
-            <div className={ui.rows}>
-              {shown.map((run) => (
-                <RunRow key={run.id} run={run} />
-              ))}
-            </div>
-          );
+          return <RunRows runs={shown} stop />;
         }}
       </Loaded>
     </Page>

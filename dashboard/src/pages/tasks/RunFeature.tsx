@@ -14,7 +14,7 @@ import { useGoing } from "./useGoing";
 export function RunFeature({ project, feature }: { project: string; feature: string | undefined }) {
   const may = useMay("task.run");
   const [asking, setAsking] = useState(false);
-  const { agent, field } = useAgentChoice();
+  const { agent, field, unsaid } = useAgentChoice(project);
   const tasks = useRead("task.list", { project, feature }, { enabled: !!feature });
   const run = useAct("task.run", {
     done: ({ runs, skipped }) => {
@@ -32,13 +32,14 @@ export function RunFeature({ project, feature }: { project: string; feature: str
       </Button>
       <Dialog title={`Run ${feature}?`} open={asking} onClose={() => setAsking(false)}>
         <p className="muted">
-          {plural(count, "open task")} go to the agent in their order; independent ones go side by side as there is room.
+          {plural(count, "open task")} {count === 1 ? "goes" : "go"} to the agent in their order; independent ones go side by side as there
+          is room.
         </p>
         <p className={ui.head}>
           {field}
           <span className={ui.spring} />
           <Button onClick={() => setAsking(false)}>Cancel</Button>
-          <Button tone="primary" busy={run.isPending} onClick={() => run.mutate({ project, feature, agent })}>
+          <Button tone="primary" busy={run.isPending} disabled={unsaid} onClick={() => run.mutate({ project, feature, agent })}>
             Run {plural(count, "task")}
           </Button>
         </p>

@@ -6,12 +6,13 @@ import type { Output } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button, IconButton } from "../../ui/Button";
+import { Coded } from "../../ui/Coded";
 import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { useWho, withNames } from "../../ui/Who";
-import { ended, runWord, shortOid, shortRun, taskWords } from "../../ui/words";
+import { ended, runWord, shortOid, shortRun, taskWord, whyOf } from "../../ui/words";
 import { useAgentChoice } from "./AgentChoice";
 import { runnable, type TaskView } from "./board";
 import css from "./Tasks.module.css";
@@ -46,13 +47,16 @@ export function TaskPanel({ at, onClose, onOpen }: Props) {
 
 function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"task.show">; onOpen: Props["onOpen"] }) {
   const who = useWho();
+  const told = runs.find((run) => "run" in state && run.id === state.run);
   const waits = state.state === "waiting" ? state.on : [];
   const others = task.depends_on.filter((id) => !waits.includes(id));
   return (
     <div className={css.panelBody}>
-      <Badge word={taskWords[state.state]} />
+      <Badge word={taskWord(state)} />
       <p className={css.panelTitle}>{task.title}</p>
-      <p className="muted">{withNames(why, who)}</p>
+      <p className="muted">
+        <Coded text={withNames(whyOf(why, told), who)} />
+      </p>
       {"patch" in state && (
         <p>
           <Link to="/patches/$patch" params={{ patch: state.patch }} className="link" data-row>
@@ -107,13 +111,14 @@ function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"
 function Run({ at, state }: { at: TaskView["at"]; state: TaskView["state"]["state"] }) {
   const may = useMay("task.run");
   const run = useAct("task.run");
-  const { agent, field } = useAgentChoice();
+  const { agent, field, unsaid } = useAgentChoice(at.project, at);
   if (!may || !runnable(state)) return null;
   return (
     <p className={css.chips}>
       <Button
         tone="primary"
         busy={run.isPending}
+        disabled={unsaid}
         onClick={() => run.mutate({ project: at.project, feature: at.feature, tasks: [at.task], agent })}
       >
         <Play size={14} aria-hidden /> {state === "ready" || state === "waiting" ? "Run" : "Run again"}

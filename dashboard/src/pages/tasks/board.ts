@@ -1,6 +1,6 @@
 // The board: tasks by where they are. Pure.
 import type { Schemas } from "../../api/call";
-import { type TaskStateName, taskWords, type Word } from "../../ui/words";
+import { stopped, type TaskStateName, taskWord, type Word } from "../../ui/words";
 
 export type TaskView = Schemas["TaskView"];
 
@@ -19,7 +19,9 @@ const columns: Omit<Column, "tasks">[] = [
 ];
 
 export function board(tasks: readonly TaskView[]): Column[] {
-  return columns.map((column) => ({ ...column, tasks: tasks.filter((t) => column.states.includes(t.state.state)) }));
+  // One that a person stopped can be run, and needs nobody.
+  const at = ({ state }: TaskView): TaskStateName => (stopped(state) ? "ready" : state.state);
+  return columns.map((column) => ({ ...column, tasks: tasks.filter((t) => column.states.includes(at(t))) }));
 }
 
 /** Tasks whose id, title, story or phase holds every word. */
@@ -40,7 +42,7 @@ export const open = (state: TaskStateName): boolean => ["ready", "waiting", "fai
 /** Where a task is, in a word; one whose run is in the queue and cannot start yet says so. */
 export function wordOf({ at, state }: TaskView, going: ReadonlySet<string>): Word {
   const held = state.state === "running" && "waits" in state && state.waits != null;
-  return held || (state.state === "waiting" && going.has(nameOf(at))) ? { text: "Queued", tone: "none" } : taskWords[state.state];
+  return held || (state.state === "waiting" && going.has(nameOf(at))) ? { text: "Queued", tone: "none" } : taskWord(state);
 }
 
 /** As it stands in the address. */

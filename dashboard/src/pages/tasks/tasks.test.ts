@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { board, matching, type TaskView } from "./board";
+import { board, matching, type TaskView, wordOf } from "./board";
 import { edges, places } from "./graph";
+import { usualAgent } from "./usualAgent";
 
 function task(id: string, state: TaskView["state"], depends_on: string[] = [], title = ""): TaskView {
   const at = { project: "p", feature: "001-f", task: id };
@@ -68,4 +69,28 @@ describe("the graph", () => {
     const at = places(tasks, edges(tasks));
     expect(new Set([...at.values()].map(({ x, y }) => `${x} ${y}`)).size).toBe(3);
   });
+});
+
+describe("a task whose run a person stopped", () => {
+  const one = task("T001", { state: "failed", run: "r", reason: { code: "stopped", by: "did:key:z" } });
+  it("says so, and needs nobody", () => {
+    expect(wordOf(one, new Set()).text).toBe("Stopped");
+    expect(board([one]).find(({ tasks }) => tasks.length > 0)?.title).toBe("Ready");
+  });
+});
+
+describe("the agent that is offered", () => {
+  const run = (id: string, agent: string, queued_at: number) => ({
+    task: { project: "p", feature: "001-f", task: id },
+    agent,
+    queued_at,
+  });
+  const runs = [run("T001", "zoe", 1), run("T002", "bo", 3), run("T001", "al", 2), run("T001", "gone", 9)];
+  it.each([
+    ["that of the task's last run", ["al", "bo", "zoe"], "001-f/T001", "al"],
+    ["else the one used last in the project", ["al", "bo", "zoe"], "001-f/T009", "bo"],
+    ["for a feature the one used last", ["al", "bo", "zoe"], undefined, "bo"],
+    ["else the only one", ["solo"], "001-f/T001", "solo"],
+  ])("is %s", (_, names, at, agent) => expect(usualAgent(names, runs, at)).toBe(agent));
+  it("is none where several are new", () => expect(usualAgent(["al", "bo"], [], "001-f/T001")).toBeUndefined());
 });

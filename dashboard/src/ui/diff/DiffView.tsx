@@ -1,6 +1,8 @@
 // Changed files, beside each other or in one column: a tree of them, then each with its lines. Knows nothing of patches or runs: who
 // shows it may put something under a line, and be told which line was chosen.
+
 import { type ReactNode, useEffect, useMemo, useRef } from "react";
+import { plural } from "../words";
 import "react-diff-view/style/index.css";
 import { isIn, type LineRef, rowAt } from "./anchor";
 import css from "./DiffView.module.css";
@@ -15,6 +17,8 @@ import { inOrder, treeOf } from "./tree";
 export interface Note {
   at: LineRef;
   node: ReactNode;
+  /** Nothing is written in it yet: it does not count. */
+  empty?: boolean;
 }
 
 /** A chosen line, with what stands in it. */
@@ -81,7 +85,7 @@ export function Counts({ added, removed }: { added: number; removed: number }) {
   return (
     <span className={`${css.counts} number`}>
       <span className="hidden">
-        {added} lines added, {removed} removed
+        {plural(added, "line")} added, {removed} removed
       </span>
       <b aria-hidden>+{added}</b> <i aria-hidden>−{removed}</i>
     </span>

@@ -66,7 +66,7 @@ function Entries({ folder, wanted, counts }: { folder: Folder; wanted: string; c
         ))}
       {files.map((file) => (
         <li key={file.path}>
-          <Entry file={file} notes={counts.get(file.path)?.length ?? 0} />
+          <Entry file={file} notes={counts.get(file.path)?.filter((note) => !note.empty).length ?? 0} />
         </li>
       ))}
     </ul>
