@@ -69,19 +69,6 @@ export const patchWords: Record<Schemas["PatchState"], Word> = {
   merged: { text: "Merged", tone: "good" },
 };
 
-/**
- * Why a run is as it is, in the program's words. They speak of a checkpoint whether there is one or not: where there is none, that is
- * left out.
- */
-export function whyOf(why: string, run: Pick<Schemas["Run"], "checkpoint"> | undefined): string {
-  if (!run || run.checkpoint) return why;
-  return why
-    .replace(/ Its work[^.;]* is in the (?:run's )?checkpoint; run the task again to go on[^.;,]*/g, " Run the task again")
-    .replace(/ Its work[^.;]* is in the (?:run's )?checkpoint; (\w)/g, (_, letter: string) => ` ${letter.toUpperCase()}`)
-    .replace(/ Its work[^.;]* is in the (?:run's )?checkpoint\./g, "")
-    .replace(/ to go on from the checkpoint/g, "");
-}
-
 const units: [number, string][] = [
   [86_400, "d"],
   [3_600, "h"],

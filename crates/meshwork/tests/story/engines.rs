@@ -59,7 +59,11 @@ async fn codex_does_a_task_is_reviewed_does_it_again_and_is_merged() {
     let journal = up.journal().await;
     let called = journal.iter().filter(|e| e["event"]["type"] == "model_called" && e["event"]["run"] == run["id"]);
     let read: Vec<u64> = called.map(|e| e["event"]["usage"]["input_tokens"].as_u64().unwrap()).collect();
-    assert_eq!((read.len() as u64, &run["usage"]["input_tokens"]), (calls, &json!(read.iter().sum::<u64>())), "every call is in the journal");
+    assert_eq!(
+        (read.len() as u64, &run["usage"]["input_tokens"]),
+        (calls, &json!(read.iter().sum::<u64>())),
+        "every call is in the journal"
+    );
     // One that Codex broke off at its end is estimated; the others are as the provider told them.
     let told = read.iter().filter(|tokens| **tokens == testkit::model::INPUT_TOKENS).count();
     assert!(told >= 2 && told + 1 >= read.len(), "{read:?}");

@@ -1,7 +1,7 @@
 // What waits for a person, each with the deed that ends the waiting.
 import { Link } from "@tanstack/react-router";
 import type { Output } from "../../api/call";
-import { useAct, useMay, useRead } from "../../api/query";
+import { useAct, useMay } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import { Coded } from "../../ui/Coded";
@@ -10,7 +10,7 @@ import { Empty } from "../../ui/State";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { useWho, withNames } from "../../ui/Who";
-import { type Word, whyOf } from "../../ui/words";
+import type { Word } from "../../ui/words";
 import { useAgentChoice } from "../tasks/AgentChoice";
 import css from "./Home.module.css";
 
@@ -67,15 +67,10 @@ function Title({ item }: { item: Item }) {
 
 function Body({ item }: { item: Item }) {
   const who = useWho();
-  const { data: runs } = useRead("run.list", {});
   if (item.kind === "failed") {
-    const why = whyOf(
-      item.why,
-      runs?.find(({ id }) => id === item.run),
-    );
     return (
       <span className={`${css.why} muted`}>
-        <Coded text={withNames(why, who)} />
+        <Coded text={withNames(item.why, who)} />
       </span>
     );
   }

@@ -12,7 +12,7 @@ import { Loaded } from "../../ui/State";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { useWho, withNames } from "../../ui/Who";
-import { ended, runWord, shortOid, shortRun, taskWord, whyOf } from "../../ui/words";
+import { ended, runWord, shortOid, shortRun, taskWord } from "../../ui/words";
 import { useAgentChoice } from "./AgentChoice";
 import { runnable, type TaskView } from "./board";
 import css from "./Tasks.module.css";
@@ -47,7 +47,6 @@ export function TaskPanel({ at, onClose, onOpen }: Props) {
 
 function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"task.show">; onOpen: Props["onOpen"] }) {
   const who = useWho();
-  const told = runs.find((run) => "run" in state && run.id === state.run);
   const waits = state.state === "waiting" ? state.on : [];
   const others = task.depends_on.filter((id) => !waits.includes(id));
   return (
@@ -55,7 +54,7 @@ function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"
       <Badge word={taskWord(state)} />
       <p className={css.panelTitle}>{task.title}</p>
       <p className="muted">
-        <Coded text={withNames(whyOf(why, told), who)} />
+        <Coded text={withNames(why, who)} />
       </p>
       {"patch" in state && (
         <p>
