@@ -2248,6 +2248,8 @@ export interface components {
             /** @description Whether the owner here has still to decide. */
             yours: boolean;
         };
+        /** @description A revision of a Radicle patch. */
+        RevisionId: string;
         /** @description What became of a change of the org. */
         Outcome: {
             /** @description In words. */
@@ -2831,8 +2833,6 @@ export interface components {
              */
             more: number;
         };
-        /** @description A revision of a Radicle patch. */
-        RevisionId: string;
         /** @description The result of one check. */
         CheckResult: {
             /** @description Which. */
