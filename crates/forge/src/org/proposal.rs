@@ -89,7 +89,7 @@ impl Forge {
             }
             let doc = repo.identity_doc().told("The identity of the org repository cannot be read.")?;
             // Radicle's own threshold follows what the org says a moment later, once others have signed.
-            let alone = doc.threshold() == 1 && self.org_state_at(rid, at)?.org.threshold <= 1;
+            let alone = doc.threshold() == 1 && self.org_state(rid)?.org.threshold <= 1;
             if alone && doc.is_delegate(&self.member_key().into()) {
                 self.vote(repo, commit)?;
                 return convert::oid(commit).map(Changed::InForce);
