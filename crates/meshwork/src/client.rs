@@ -6,7 +6,7 @@ use orchestrator::data_dir::{DataDir, Shape};
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::Value;
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -35,11 +35,22 @@ pub(crate) struct Client {
     http: reqwest::Client,
     url: String,
     token: String,
+    /// How it was found, so that it can be found again.
+    found: Option<Found>,
+}
+
+/// What a client was looked for by.
+#[derive(Clone, Debug)]
+struct Found {
+    root: PathBuf,
+    org: Option<String>,
+    about: About,
 }
 
 impl Client {
     /// Finds the `meshwork up` of a data folder: the part of it that serves this org.
     pub(crate) async fn find(root: &Path, org: Option<&str>, about: About) -> Result<Self, Problem> {
+        let found = Found { root: root.to_owned(), org: org.map(str::to_owned), about };
         let absent = || {
             Problem::unavailable(format!("No meshwork is running for the data folder {}.", root.display()))
                 .next("Start it in another terminal: meshwork up (with the same --data-dir).")
@@ -62,7 +73,7 @@ impl Client {
             };
             // A record that outlived its process says nothing about who listens there now.
             match token.filter(|_| data.held()) {
-                Some(token) => return Self::of(up.url, token, named.as_ref()),
+                Some(token) => return Ok(Self { found: Some(found), ..Self::of(up.url, token, named.as_ref())? }),
                 // Its program starts anew, or the org's process does: a matter of moments, while it lives.
                 None if lives(up.pid) && Instant::now() < until => tokio::time::sleep(CHANGE_PAUSE).await,
                 None => return Err(absent()),
@@ -80,7 +91,7 @@ impl Client {
         let named = org.map(|org| HeaderValue::from_str(org.as_str()).map(|org| (HeaderName::from_static("meshwork-org"), org)));
         let headers = named.transpose().map_err(Problem::internal)?.into_iter().collect();
         let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).default_headers(headers).no_proxy().build();
-        Ok(Self { http: http.map_err(Problem::internal)?, url, token })
+        Ok(Self { http: http.map_err(Problem::internal)?, url, token, found: None })
     }
 
     /// Calls an action.
@@ -90,8 +101,19 @@ impl Client {
 
     /// Posts to an address.
     pub(crate) async fn post(&self, path: &str, input: Value) -> Result<Value, Problem> {
-        let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(&self.token).json(&input).timeout(CALL_TIMEOUT);
-        let response = request.send().await.map_err(|e| self.unreachable(&e))?;
+        let (mut client, until) = (self.clone(), Instant::now() + CHANGE_TIMEOUT);
+        let response = loop {
+            let request = client.http.post(format!("{}{path}", client.url)).bearer_auth(&client.token).json(&input).timeout(CALL_TIMEOUT);
+            match (request.send().await, &self.found) {
+                (Ok(response), _) => break response,
+                // Nothing was sent. Its program may start anew this very moment, with another token.
+                (Err(error), Some(found)) if error.is_connect() && Instant::now() < until => {
+                    tokio::time::sleep(CHANGE_PAUSE).await;
+                    client = Box::pin(Self::find(&found.root, found.org.as_deref(), found.about)).await?;
+                }
+                (Err(error), _) => return Err(self.unreachable(&error)),
+            }
+        };
         let good = response.status().is_success();
         let body: Value = response.json().await.map_err(|e| self.unreachable(&e))?;
         if good { Ok(body) } else { Err(serde_json::from_value(body["error"].clone()).unwrap_or_else(|_| Problem::internal(body))) }
