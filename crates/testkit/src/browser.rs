@@ -103,6 +103,8 @@ fn whereabouts(up: &Up) -> Map<String, Value> {
     facts.as_object().cloned().unwrap_or_default()
 }
 
+/// Where the tests run, not where they were built: trees may share a build folder.
 fn dashboard() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dashboard")
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&package).join("../../dashboard")
 }
