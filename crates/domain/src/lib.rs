@@ -5,6 +5,7 @@
 
 pub mod actor;
 pub mod agent;
+pub mod announcement;
 pub mod capacity;
 pub mod command;
 pub mod diff;
@@ -13,6 +14,7 @@ pub mod gate;
 pub mod id;
 pub mod join;
 pub mod lease;
+pub mod lend;
 pub mod limits;
 pub mod manifest;
 pub mod merge;

@@ -34,3 +34,5 @@ pub const VIOLATIONS_KEPT_MAX: usize = 64;
 pub const LEFT_OUT_MAX: usize = 50;
 /// How often a run that something passing keeps from starting is tried before it fails.
 pub const START_TRIES_MAX: u32 = 8;
+/// How many repositories a device announces.
+pub const ANNOUNCED_REPOSITORIES_MAX: usize = 64;
