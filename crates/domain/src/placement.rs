@@ -20,12 +20,7 @@ pub use refusal::{Avoid, Refusal};
 pub use score::{Merit, Part};
 pub use snapshot::Snapshot;
 
-use crate::{
-    Did, Rid, Timestamp,
-    capacity::Capacity,
-    lend::Reclaim,
-    manifest::Manifest,
-};
+use crate::{Did, Rid, Timestamp, capacity::Capacity, lend::Reclaim, manifest::Manifest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -119,7 +114,7 @@ pub fn explain(request: &Request<'_>, snapshot: &Snapshot) -> Decision {
 fn judge(request: &Request<'_>, candidate: &Candidate) -> Verdict {
     let refusals = why_not(request, candidate);
     let parts = if refusals.is_empty() { score::parts(request, candidate) } else { vec![] };
-    let score = parts.iter().map(|part| i64::from(part.points)).sum();
+    let score: i64 = parts.iter().map(|part| i64::from(part.points)).sum();
     Verdict { device: candidate.device.clone(), refusals, score, parts }
 }
 

@@ -172,7 +172,21 @@ async fn judge(org: &Arc<Org>, manifest: &Manifest) -> Result<placement::Decisio
         // What other orgs take matters when it is admitted; where they have not told yet, it is that which refuses.
         let others = org.room.others().unwrap_or_default();
         let capacity = admission::DeviceLimits::of(org).capacity(Taken::by(&runs), others, wanted.class);
-        Ok(placement::plan(&wanted, &[Candidate { device: org.device.clone(), capacity, has_data: true }]))
+        let mut snapshot = placement::Snapshot::new();
+        // Only this device, and its own work: whose name that is makes no difference.
+        snapshot.put(Candidate {
+            device: org.device.clone(),
+            owner: String::new(),
+            capacity,
+            reclaimed: None,
+            repositories: vec![wanted.work.repository().clone()],
+            engines: vec![],
+            suspected: false,
+            round_trip_ms: Some(0),
+        });
+        let (avoid, at) = (BTreeMap::new(), clock::now());
+        let request = placement::Request { manifest: &wanted, member: "", engine: None, readers: None, avoid: &avoid, at };
+        Ok(placement::explain(&request, &snapshot))
     })
     .await
 }

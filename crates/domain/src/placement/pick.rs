@@ -72,14 +72,13 @@ impl Rows {
                 rest &= rest - 1;
                 let at = word * u64::BITS as usize + bit as usize;
                 let row = &snapshot.rows()[at];
-                let flag = |words: &[u64]| u32::from(words[word] >> bit & 1 == 1);
+                let flag = |words: &[u64]| u32::from((words[word] >> bit) & 1 == 1);
                 let mine = flag(own);
-                if !(holds(row, wanted) & ((mine == 1) | (row.guests_from <= now))) {
-                    continue;
-                }
+                let fits = holds(row, wanted) & ((mine == 1) | (row.guests_from <= now));
                 let of_names = flag(data) * DATA_POINTS + flag(warm) * WARM_POINTS + mine * OWN_POINTS;
                 let key = key(row.standing + asked.fit(row.size) + of_names, row.rank);
-                if key > best.least && lets(at) {
+                // One branch, which is hardly ever taken: others would be guessed wrong half of the time.
+                if (fits & (key > best.least)) && lets(at) {
                     best.put(key, at);
                 }
             }
@@ -88,7 +87,7 @@ impl Rows {
     }
 }
 
-/// Whether the room suffices; without branches, which would be guessed wrong half of the time.
+/// Whether the room suffices.
 fn holds(row: &Row, wanted: Resources) -> bool {
     (row.room.cpu_milli >= wanted.cpu_milli)
         & (row.room.memory_bytes >= wanted.memory_bytes)
@@ -98,7 +97,7 @@ fn holds(row: &Row, wanted: Resources) -> bool {
 
 /// A number that is the larger the better: by points, and among equals by the devices' names.
 fn key(points: u32, rank: u32) -> u64 {
-    u64::from(points) << 32 | u64::from(u32::MAX - rank)
+    (u64::from(points) << 32) | u64::from(u32::MAX - rank)
 }
 
 /// The best rows until now, with their keys, best first.

@@ -51,9 +51,7 @@ pub fn order(waiting: &mut Vec<Waiting>, running: &[Share], total: Resources, no
     for share in running {
         shares.add(&share.member, share.class, share.taken);
     }
-    waiting.sort_by(|a, b| {
-        b.rank(now).cmp(&a.rank(now)).then_with(|| a.queued_at.cmp(&b.queued_at)).then_with(|| a.run.cmp(&b.run))
-    });
+    waiting.sort_by(|a, b| b.rank(now).cmp(&a.rank(now)).then_with(|| a.queued_at.cmp(&b.queued_at)).then_with(|| a.run.cmp(&b.run)));
     let mut rest = std::mem::take(waiting).into_iter().peekable();
     while let Some(first) = rest.next() {
         let rank = first.rank(now);
@@ -200,7 +198,7 @@ mod tests {
                 queued_at: Timestamp(at),
                 ..waiting(n, member, cpu_milli, memory_bytes)
             });
-            made.collect()
+            made.collect::<Vec<_>>()
         })
     }
 

@@ -157,9 +157,7 @@ impl Refusal {
             Self::Suspected => {
                 "It was not heard of lately, and gets nothing new until it is; see whether it is on and connected, or wait.".into()
             }
-            Self::NotShared => {
-                "It may not read the project's repository; `meshwork project share` with this device's key lets it.".into()
-            }
+            Self::NotShared => "It may not read the project's repository; `meshwork project share` with this device's key lets it.".into(),
             Self::RefusedBefore { message } => format!("It refused this a while ago, and is asked again later: {message}"),
             Self::AntiAffinity { message } => format!("Another device has to do this: {message}"),
         }
@@ -174,7 +172,9 @@ fn reclaimed(why: &Reclaim) -> String {
         }
         Reclaim::Asked { until: None } => "Its owner has it for themselves until they lend it again; ask them, or wait.".into(),
         Reclaim::Never => "It takes no guests; its owner decides that by `guests` in its lend.toml.".into(),
-        Reclaim::Present => "Its owner is at it; it takes guests when they are away (or always, by `while_present` in its lend.toml).".into(),
+        Reclaim::Present => {
+            "Its owner is at it; it takes guests when they are away (or always, by `while_present` in its lend.toml).".into()
+        }
         Reclaim::Battery => "It runs on battery; it takes guests on mains (or always, by `on_battery` in its lend.toml).".into(),
         Reclaim::Lid => "Its lid is closed; it takes guests when it is open (or always, by `lid_closed` in its lend.toml).".into(),
         Reclaim::Hours => "It takes no guests at this hour; `hours` in its lend.toml say when.".into(),
