@@ -188,7 +188,7 @@ async fn all(mut waiting: JoinSet<Result<Duration>>) -> Result<Vec<Duration>> {
 
 /// Times until a device knew what another announced, and until all did; each sorted.
 async fn spread(group: &[Device]) -> Result<(Vec<Duration>, Vec<Duration>)> {
-    let (mut known, mut rounds) = (vec![], vec![]);
+    let (mut known, mut rounds) = (Vec::<Duration>::new(), Vec::<Duration>::new());
     for round in 0..ROUNDS {
         let at = round * 7 % group.len();
         let (device, number) = (&group[at], round as u64 + 2);
@@ -226,7 +226,7 @@ async fn alone(group: &[Device]) -> Result<Quiet> {
 
 /// How many times one of the others is suspected meanwhile.
 async fn alarms(mut heard: Picture) -> usize {
-    let (mut alarms, mut live) = (0, BTreeSet::new());
+    let (mut alarms, mut live) = (0, BTreeSet::<Did>::new());
     let end = sleep(ALONE);
     tokio::pin!(end);
     loop {
@@ -292,7 +292,7 @@ fn serf(count: usize) -> Result<Option<Vec<Duration>>> {
         agent.args(["agent", "-profile=local", "-log-level=err", &format!("-node=n{n}"), &format!("-bind=127.0.0.1:{bind}")]);
         agent.args([format!("-rpc-addr=127.0.0.1:{rpc}"), format!("-event-handler=user:free=touch {}/{n}", dir.path().display())]);
         if n > 0 {
-            agent.args([&format!("-retry-join=127.0.0.1:{}", binds[0]), "-retry-interval=1s"]);
+            agent.args(["-retry-interval=1s", &format!("-retry-join=127.0.0.1:{}", binds[0])]);
         }
         agents.0.push(agent.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
     }

@@ -23,8 +23,8 @@ pub(crate) const GOSSIP_INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) const SUSPICION_PAUSES: f64 = 8.0;
 /// From how many of the latest pauses the usual one is reckoned. Few: a machine under load is given more time at once.
 pub(crate) const PAUSES_REMEMBERED: usize = 5;
-/// What counts as five more pauses of this length beside those: a silence of less than half a second is never suspect.
-pub(crate) const PAUSE_EXPECTED: Duration = Duration::from_millis(110);
+/// What counts as five more pauses of this length beside those: a silence of less than 0.4 s is never suspect.
+pub(crate) const PAUSE_EXPECTED: Duration = Duration::from_millis(100);
 /// The longest pause that counts among them. After a longer one the device was gone.
 pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// After which silence a device's state is not gossiped any more (at half of this), and then forgotten by the gossip. What was heard of

@@ -194,14 +194,14 @@ impl Sender {
 fn read(datagram: &[u8]) -> Result<Read<'_>, Reason> {
     let (signed, signature) = datagram.split_last_chunk::<SIGNATURE_BYTES>().ok_or(Reason::Malformed)?;
     let rest = signed.strip_prefix(MAGIC).ok_or(Reason::Malformed)?;
-    let (&[version], rest) = rest.split_first_chunk().ok_or(Reason::Malformed)?;
+    let (&[version], rest) = rest.split_first_chunk::<1>().ok_or(Reason::Malformed)?;
     if version != VERSION {
         return Err(Reason::Version);
     }
-    let (&[part, parts], rest) = rest.split_first_chunk().ok_or(Reason::Malformed)?;
-    let (stamp, rest) = rest.split_first_chunk().ok_or(Reason::Malformed)?;
-    let (&public, rest) = rest.split_first_chunk().ok_or(Reason::Malformed)?;
-    let (&[length], rest) = rest.split_first_chunk().ok_or(Reason::Malformed)?;
+    let (&[part, parts], rest) = rest.split_first_chunk::<2>().ok_or(Reason::Malformed)?;
+    let (stamp, rest) = rest.split_first_chunk::<8>().ok_or(Reason::Malformed)?;
+    let (&public, rest) = rest.split_first_chunk::<32>().ok_or(Reason::Malformed)?;
+    let (&[length], rest) = rest.split_first_chunk::<1>().ok_or(Reason::Malformed)?;
     let (org, message) = rest.split_at_checked(usize::from(length)).ok_or(Reason::Malformed)?;
     let stamp = u64::from_be_bytes(*stamp);
     if parts == 0 || parts > 2 || part >= parts || stamp < u64::from(part) {
