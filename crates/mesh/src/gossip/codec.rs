@@ -1,8 +1,8 @@
 //! Messages of chitchat as bytes, and back.
 //!
-//! chitchat lets others write transports, but keeps the form of its messages to itself: only its own UDP socket reads and writes it
-//! (0.13: `ChitchatEnvelope::serialize` and `Digest` are private to the crate). So a message goes through that socket, over loopback, and never
-//! further: to a second socket of ours, which is connected to it and takes nothing from anyone else. Of what comes out of
+//! chitchat lets others write transports, but keeps the form of its messages to itself: only its own UDP socket reads and
+//! writes it (0.13: `ChitchatEnvelope::serialize` and `Digest` are private to the crate). So a message goes through that socket, over
+//! loopback, and never further: to a second socket of ours, which is connected to it and takes nothing from anyone else. Of what comes out of
 //! chitchat's, only what ours put in counts.
 //!
 //! Each message that is read is followed by a mark, a message of ours with a number. So one that chitchat cannot read is told

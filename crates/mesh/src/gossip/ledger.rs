@@ -1,7 +1,7 @@
 //! What was heard of each device, and what of it is believed. Knows neither sockets nor when to look.
 //!
-//! Gossip is relayed: any device may hand on any value as that of any other. So a value counts only where the device that it is about signed
-//! it, for this org, and where its number is not lower than that of what was heard before. A restart begins a new state
+//! Gossip is relayed: any device may hand on any value as that of any other. So a value counts only where the device that it is about
+//! signed it, for this org, and where its number is not lower than that of what was heard before. A restart begins a new state
 //! (a *generation*); which of a device's states a value lies in does not matter, since its number tells which is the latest. That a device
 //! is alive is not signed by it: another member could say so. It is a hint, and admission decides.
 

@@ -156,8 +156,8 @@ impl Gossip {
         self.announced.send_replace(Some(envelope_json.into()));
     }
 
-    /// What was heard of the other devices, this one left out. A device stays until the org does not list it any more, or it was silent for a
-    /// day.
+    /// What was heard of the other devices, this one left out. A device stays until the org does not list it any more, or it was
+    /// silent for a day.
     pub fn heard(&self) -> watch::Receiver<Arc<BTreeMap<Did, Heard>>> {
         self.heard.clone()
     }
