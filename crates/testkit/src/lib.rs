@@ -1,5 +1,6 @@
 //! Starts real things for tests: a `meshwork up` on a folder of its own, projects made anew, a scripted model, a
 //! browser.
+mod address;
 mod browser;
 pub mod canary;
 mod last;
@@ -12,6 +13,7 @@ mod skip;
 mod stock;
 mod up;
 
+pub use address::free_address;
 pub use browser::Browser;
 pub use last::fails_at_the_end;
 pub use login::TokenServer;

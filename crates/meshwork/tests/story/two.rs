@@ -5,7 +5,6 @@ use domain::{Did, OrgName, Rid};
 use forge::Forge;
 use orchestrator::data_dir::{DataDir, OrgDir};
 use serde_json::json;
-use std::net::TcpListener;
 use testkit::Up;
 
 /// How Bob's device is called.
@@ -17,12 +16,6 @@ pub struct Two {
     pub bob: Up,
     pub bob_device: Did,
     pub rid: Rid,
-}
-
-/// A port that nobody uses now.
-pub fn free() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
 }
 
 /// The org's folder on a device.
@@ -57,11 +50,11 @@ impl Two {
 
     async fn founded(fault: &str) -> (Up, Up, Did, Rid) {
         let idle = || idle().set("MESHWORK_TEST_FAULT", fault);
-        let mut ada = idle().listening(&free(), &free());
+        let mut ada = idle().listening();
         ada.begin().await;
         ada.org().await;
         let ticket = ada.ok(&["org", "invite", "--role", "developer"]).await["ticket"].as_str().unwrap().to_owned();
-        let mut bob = idle().listening(&free(), &free());
+        let mut bob = idle().listening();
         bob.begin().await;
         bob.ok(&["join", &ticket, "--name", "bob", "--device", BOBS, "--no-wait"]).await;
         let joining = || async {

@@ -157,9 +157,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_model_that_is_not_there_or_talks_nonsense_is_told_in_a_sentence() {
-        let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = gone.local_addr().unwrap();
-        drop(gone);
+        let address = testkit::free_address();
         let problem = line(format!("http://{address}/v1"), Budget::default()).ask(&json!({"messages": []})).await.unwrap_err();
         assert!(problem.to_string().contains("cannot be reached"), "{problem}");
         let spent = line(format!("http://{address}/v1"), Budget { tokens: 1, calls: 0, money: None })
