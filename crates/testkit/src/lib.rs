@@ -11,6 +11,7 @@ mod random;
 mod repository;
 mod skip;
 mod stock;
+mod tree;
 mod up;
 
 pub use address::free_address;
@@ -22,4 +23,5 @@ pub use random::Random;
 pub use repository::{Repository, git, random_name};
 pub use skip::skip;
 pub use stock::Stock;
+pub use tree::root;
 pub use up::{Outcome, Up};

@@ -1,7 +1,7 @@
 //! Somebody with the stock `rad` and `radicle-node` on a machine of their own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A harness fails its test.
 
-use crate::{free_address, skip};
+use crate::{free_address, root, skip};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -37,8 +37,7 @@ impl Stock {
 
     /// Makes one whose key is protected.
     pub fn with_passphrase(suite: &str, passphrase: &str) -> Option<Self> {
-        let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/rad/bin");
-        let tools = std::env::var_os("MESHWORK_RAD").map_or(default, PathBuf::from);
+        let tools = std::env::var_os("MESHWORK_RAD").map_or_else(|| root().join("target/tools/rad/bin"), PathBuf::from);
         if !["rad", "radicle-node", "git-remote-rad"].iter().all(|tool| tools.join(tool).exists()) {
             skip(suite, &format!("{} has no rad, radicle-node and git-remote-rad (MESHWORK_RAD)", tools.display()));
             return None;
