@@ -1,7 +1,7 @@
 //! Stop orders: what an owner halts is frozen on every device, with its work saved, until the order is lifted.
 
 use crate::{
-    support::{PASSES, acp_agent, acp_project, beat, text, work},
+    support::{beat, text, work},
     two::{BOBS, Two},
 };
 use serde_json::{Value, json};
@@ -15,12 +15,7 @@ fn halted(seen: &Value) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_is_halted_everywhere_and_goes_on_when_the_order_is_lifted() {
     let two = Two::start().await;
-    acp_project(&two.ada, "halted", PASSES).await;
-    acp_agent(&two.ada, "beat", &[]).await;
-    two.share().await;
-    let run = two.start_task("T001", "beat").await;
-    two.ada.in_state(&run, "working").await;
-    beat(&two.bob, &run).await;
+    let run = two.working("halted").await;
 
     let stop = two.ada.ok(&["stop", "order", "--agent", "beat", "--why", "It deletes tests."]).await;
     let given = Instant::now();
@@ -67,12 +62,7 @@ async fn an_agent_is_halted_everywhere_and_goes_on_when_the_order_is_lifted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_halted_device_changes_nothing_and_hears_of_the_end_also_after_a_restart() {
     let mut two = Two::start().await;
-    acp_project(&two.ada, "device", PASSES).await;
-    acp_agent(&two.ada, "beat", &[]).await;
-    two.share().await;
-    let run = two.start_task("T001", "beat").await;
-    two.ada.in_state(&run, "working").await;
-    beat(&two.bob, &run).await;
+    let run = two.working("device").await;
     // While Bob's device is down it is ordered; it hears of it when it is back, and does not go on before.
     two.bob.kill().await;
     let stop = two.ada.ok(&["stop", "order", "--device", BOBS, "--why", "It was lost."]).await;

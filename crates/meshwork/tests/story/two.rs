@@ -1,6 +1,6 @@
 //! Two devices of one org on loopback: Ada's, who founded it, and Bob's.
 
-use crate::support::idle;
+use crate::support::{PASSES, acp_agent, acp_project, beat, idle};
 use domain::{Did, OrgName, Rid};
 use forge::Forge;
 use orchestrator::data_dir::{DataDir, OrgDir};
@@ -82,6 +82,17 @@ impl Two {
     pub async fn start_task(&self, task: &str, agent: &str) -> String {
         let answer = self.ada.ok(&["task", "run", task, "--agent", agent, "--on", BOBS]).await;
         answer["runs"][0]["run"].as_str().unwrap_or_else(|| panic!("nothing was started: {answer}")).to_owned()
+    }
+
+    /// A project of Ada's, and an agent at work on its first task on Bob's device, where it beats; gives the run's id.
+    pub async fn working(&self, project: &str) -> String {
+        acp_project(&self.ada, project, PASSES).await;
+        acp_agent(&self.ada, "beat", &[]).await;
+        self.share().await;
+        let run = self.start_task("T001", "beat").await;
+        self.ada.in_state(&run, "working").await;
+        beat(&self.bob, &run).await;
+        run
     }
 
     /// Takes Bob and his device out of the org, by Ada.
