@@ -188,3 +188,6 @@ fn revoked(state: &OrgState, wrong: &mut Vec<String>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
