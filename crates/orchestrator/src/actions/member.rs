@@ -185,8 +185,9 @@ async fn threshold(context: Context, input: Threshold) -> Result<Outcome, Proble
         let text = toml::to_string_pretty(&changed).map_err(Problem::internal)?;
         Ok(vec![("org.toml".to_owned(), Some(text.into_bytes()))])
     };
-    let changed = members::change(&org, &context.actor(&org), format!("Let {} owners sign changes", input.owners), set).await?;
-    Ok(Outcome::of(changed, format!("{} owners must sign changes of the org from now on.", input.owners)))
+    let owners = domain::counted(input.owners, "owner");
+    let changed = members::change(&org, &context.actor(&org), format!("Let {owners} sign changes"), set).await?;
+    Ok(Outcome::of(changed, format!("{owners} must sign changes of the org from now on.")))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
