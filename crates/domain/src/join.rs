@@ -237,7 +237,30 @@ pub fn is_address(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_ticket_that_has_expired_lets_in_only_who_used_it_before() {
+        let did = |letter: &str| -> Did { format!("did:key:z6Mk{}", letter.repeat(44)).parse().unwrap() };
+        let ticket = Ticket {
+            version: VERSION,
+            id: "01ARZ3NDEKTSV4RRFFQ69G5FAV".into(),
+            org: "crew".parse().unwrap(),
+            rid: "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5".parse().unwrap(),
+            admits: Admits::Device { member: "ada".into() },
+            expires: Timestamp(1_000),
+            uses: 2,
+            knock: vec!["127.0.0.1:7423".into()],
+            issuer: did("i"),
+            radicle: vec![],
+        };
+        let invite = Invite { ticket, by: did("m"), at: Timestamp(0), used: vec![did("a")], withdrawn: false };
+        assert_eq!(invite.admits(&did("b"), Timestamp(999)), Ok(()));
+        let problem = invite.admits(&did("b"), Timestamp(1_000)).unwrap_err();
+        assert!(problem.what.contains("expired"), "{problem}");
+        assert_eq!(invite.admits(&did("a"), Timestamp(1_000)), Ok(()));
+    }
 
     #[test]
     fn addresses_and_names() {

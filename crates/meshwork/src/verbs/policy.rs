@@ -56,7 +56,12 @@ fn explained(value: &Value) -> String {
 
 fn checked(value: &Value) -> String {
     let mistakes = mistakes(value);
-    if mistakes.is_empty() { format!("{} files are in order.", value["files"]) } else { mistakes }
+    if mistakes.is_empty() { in_order(value) } else { mistakes }
+}
+
+fn in_order(value: &Value) -> String {
+    let files = value["files"].as_u64().unwrap_or_default();
+    format!("{} {} in order.", domain::counted(files, "file"), if files == 1 { "is" } else { "are" })
 }
 
 fn mistakes(value: &Value) -> String {

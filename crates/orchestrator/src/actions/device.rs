@@ -192,7 +192,10 @@ async fn evict(context: Context, input: Evict) -> Result<Done, Problem> {
         evicted.iter().for_each(|id| lifecycle::cut_off(&org, id));
     }
     let published = if publishing == 0 { String::new() } else { format!(" {publishing} are being published, and end in a moment.") };
-    Ok(Done::new(format!("{} runs were evicted; each goes on from its checkpoint when there is room.{published}", evicted.len())))
+    Ok(Done::new(format!(
+        "Evicted {}; each goes on from its checkpoint when there is room.{published}",
+        domain::counted(evicted.len(), "run")
+    )))
 }
 
 /// Returns when nothing of a run uses processor or memory any more.

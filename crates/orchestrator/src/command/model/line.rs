@@ -103,6 +103,12 @@ impl Line {
     fn failed(&self, words: &str) -> Problem {
         let help = "It can be said without a model too: “help” lists the forms.";
         match self.route.last_failure() {
+            // Besides its own budget only the org's binds it, and that says itself how it is raised.
+            Some(Reason::BudgetSpent { message }) if message.starts_with("The org ") => {
+                Problem::new(Kind::Limit, "The org's quota has no room for the command bar's model.")
+                    .because(super::super::answer::plain(&message))
+                    .next(help)
+            }
             Some(Reason::BudgetSpent { .. }) => Problem::new(Kind::Limit, "The command bar's model has used its budget of today.")
                 .because("Its tokens or calls of the day (UTC) are spent.")
                 .next(format!("{help} The budget is set with command.model.")),
