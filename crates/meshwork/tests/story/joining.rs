@@ -160,7 +160,14 @@ async fn a_removed_device_loses_its_place_in_the_org_and_in_private_projects() {
     project(&ada, "secret", "- [ ] T001 One\n", crate::support::PASSES).await;
     let rid = text(&ada.ok(&["project", "list"]).await[0]["project"]["rid"]);
     let bob = joined(&ada, "bob", &[]).await;
-    let second = joined(&ada, "bob2", &["--member", "bob"]).await;
+    // One more device of a member waits under the member's name, and is let in by it.
+    let ticket = text(&ada.ok(&["org", "invite", "--member", "bob"]).await["ticket"]);
+    let second = knocked(&ticket, "bob2").await;
+    let waiting = ada.ok(&["org", "joiners"]).await;
+    assert_eq!((&waiting[0]["name"], &waiting[0]["device_name"]), (&json!("bob"), &json!("bob2-laptop")));
+    let said = text(&ada.ok(&["org", "approve", "bob"]).await["message"]);
+    assert!(said.contains("device of bob is let in: bob2-laptop") && !said.contains("bob2 is"), "{said}");
+    state(&second, "joined").await;
     let device = text(&bob.ok(&["org", "show"]).await["device"]);
     let key = device.trim_start_matches("did:key:").to_owned();
     until_org(&ada, "three devices", |org| names(org, "devices").len() == 3).await;

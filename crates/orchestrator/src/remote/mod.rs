@@ -118,7 +118,7 @@ impl Remote {
     }
 
     /// The org as it was read last: at most [`crate::limits::MEMBERS_LOOK_EVERY`] ago, where it can be read.
-    fn org(&self) -> Arc<OrgState> {
+    pub(crate) fn org(&self) -> Arc<OrgState> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
