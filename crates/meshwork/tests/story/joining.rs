@@ -190,6 +190,20 @@ async fn a_removed_device_loses_its_place_in_the_org_and_in_private_projects() {
     let document = readers(&ada, &text(&org["rid"]));
     assert!(!document.contains(&key), "{document}");
     until_org(&second, "his other device knows", |org| names(org, "devices").len() == 2).await;
+    // The device that was taken out is told so, by the others where it can read no more itself; and it simply leaves.
+    let told = || async {
+        let found = bob.act("device.doctor", json!({})).await;
+        let finding = found.as_array().into_iter().flatten().find(|finding| finding["what"] == "membership").cloned();
+        finding.ok_or(found)
+    };
+    let finding = bob.until("Bob's device knows that it was taken out", told).await;
+    assert!(finding["ok"] == false && finding["next"].to_string().contains("org leave"), "{finding}");
+    let removed = bob.act("org.show", json!({})).await["removed"].clone();
+    assert!(removed["message"].to_string().contains("the org crew"), "{removed}");
+    assert!(bob.ok(&["org", "list"]).await[0]["removed"].is_string());
+    let left = bob.ok(&["org", "leave"]).await;
+    let said = text(&left["message"]);
+    assert!(said.contains("removed from the org crew") || said.contains("does not list this one any more"), "{said}");
     // The same keys do not come back with a new ticket: nobody who joins has them, and the org refuses to list them.
     ada.ok(&["org", "role", "bob", "--give", "maintainer", "--take", "developer"]).await;
     until_org(&second, "roles are given and taken", |org| org["members"][1]["roles"] == json!(["maintainer"])).await;

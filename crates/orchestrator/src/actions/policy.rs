@@ -165,8 +165,7 @@ async fn check(context: Context, input: Check) -> Result<Checked, Problem> {
     let check = move |org: &Arc<Org>| {
         let now = org.rights()?;
         let ours = org.forge.files(&org.rid, &now.state.commit, &[FOLDER])?;
-        let given: BTreeMap<String, Vec<u8>> =
-            input.files.into_iter().map(|file| (inside(&file.path), file.text.into_bytes())).collect();
+        let given: BTreeMap<String, Vec<u8>> = input.files.into_iter().map(|file| (inside(&file.path), file.text.into_bytes())).collect();
         let files = if given.is_empty() { ours.clone() } else { given };
         let scheme = rights::scheme()?;
         let (count, mistakes) = (files.len(), Rules::check(&scheme, &files));

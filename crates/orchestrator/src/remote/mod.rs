@@ -37,7 +37,7 @@ pub(crate) use members::{keep, keep_connected};
 pub(crate) use merge::merge;
 pub(crate) use port::{choose, open};
 pub use reach::Reach;
-pub(crate) use reach::{probe, reached};
+pub(crate) use reach::{probe, probe_all, reached, refused_by};
 pub(crate) use wish::{end_elsewhere, wish};
 
 use crate::{clock, gateway::Route, org::Org};

@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn a_policy_that_shuts_everybody_out_is_told_and_what_owners_always_keep_is_not() {
         let usual = rights("");
-        assert_eq!(locked(&usual), []);
+        assert!(locked(&usual).is_empty());
         let shut = rights("forbid (principal, action, resource);");
         let lost = locked(&shut);
         assert!(lost.contains(&Permission::RunTasks) && lost.contains(&Permission::Merge), "{lost:?}");
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn what_is_left_to_somebody_or_not_in_order_is_not_told() {
         let others = rights("forbid (principal, action == Action::\"task.run\", resource) unless { principal in Role::\"owner\" };");
-        assert_eq!((locked(&others), words(&[])), (vec![], None));
-        assert_eq!(locked(&rights("forbid (principal, action == Action::\"task.fly\", resource);")), []);
+        assert!(locked(&others).is_empty() && words(&[]).is_none());
+        assert!(locked(&rights("forbid (principal, action == Action::\"task.fly\", resource);")).is_empty());
     }
 }
