@@ -67,9 +67,10 @@ fn others(org: &Org) -> Vec<Did> {
 
 /// The devices that refuse this one as not listed, where no other takes it.
 pub(crate) fn refused_by(org: &Org) -> Vec<Did> {
-    let all = lock(&org.remote.reach);
-    let alone = !all.values().any(|reach| reach.reachable);
-    all.iter().filter(|(_, reach)| alone && reach.refused).map(|(did, _)| did.clone()).collect()
+    let (all, others) = (lock(&org.remote.reach), others(org));
+    let known: Vec<(&Did, &Reach)> = all.iter().filter(|(did, _)| others.contains(did)).collect();
+    let taken = known.iter().any(|(_, reach)| reach.reachable);
+    known.into_iter().filter(|(_, reach)| !taken && reach.refused).map(|(did, _)| did.clone()).collect()
 }
 
 /// Tells a device that there is no session between the Radicle nodes. Where it cannot be told, connecting finds out.
