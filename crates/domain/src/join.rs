@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub const VERSION: u16 = 1;
 /// How many addresses a ticket or a knock names at most.
 pub const ADDRESSES_MAX: usize = 16;
+/// How much of a device's key names who knocked, at least.
+const KEY_CHARS_MIN: usize = 6;
 
 /// What somebody holds who was invited. Signed by the device that made it; see `identity::ticket` for its written form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -136,6 +138,30 @@ pub struct Joiner {
     pub at: Timestamp,
     /// How it stands.
     pub state: JoinerState,
+}
+
+impl Joiner {
+    /// What people call them: of one more device, its member's name, whatever its user is called there.
+    pub fn called(&self) -> &str {
+        match &self.admits {
+            Admits::Member { .. } => &self.knock.name,
+            Admits::Device { member } => member,
+        }
+    }
+
+    /// Whether a text means them: what they are called or said that they are, their device's name, or the beginning of its key.
+    pub fn is_meant(&self, text: &str) -> bool {
+        let (key, did) = (text.trim_start_matches("did:key:"), self.knock.device.as_str().trim_start_matches("did:key:"));
+        [self.called(), &self.knock.name, &self.knock.device_name].contains(&text) || (key.len() >= KEY_CHARS_MIN && did.starts_with(key))
+    }
+
+    /// Who is to be let in, in words: as `the device laptop of ada`, or `bob`.
+    pub fn text(&self) -> String {
+        match &self.admits {
+            Admits::Member { .. } => self.knock.name.clone(),
+            Admits::Device { member } => format!("the device {} of {member}", self.knock.device_name),
+        }
+    }
 }
 
 /// How it stands with somebody who knocked.

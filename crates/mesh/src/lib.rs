@@ -15,6 +15,6 @@ mod version;
 pub use connection::{Connection, Peer};
 pub use live::Connections;
 pub use network::{Network, RunChannel};
-pub use problem::{problem, status};
+pub use problem::{problem, says_unlisted, status};
 pub use server::serve;
 pub use version::{OLDEST, VERSION, understood};

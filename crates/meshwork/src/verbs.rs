@@ -62,8 +62,8 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
 /// Verbs that are about the machine where no org is named, and so need none to be.
 fn of_the_machine(verb: &Verb) -> bool {
     match verb {
-        Verb::Open | Verb::Org(cli::Org::Create { .. } | cli::Org::List) => true,
-        Verb::Call(call) => ["org.create", "org.list"].contains(&call.action.as_str()),
+        Verb::Open | Verb::Engine(_) | Verb::Org(cli::Org::Create { .. } | cli::Org::List) => true,
+        Verb::Call(call) => ["engine.install", "engine.list", "org.create", "org.list"].contains(&call.action.as_str()),
         _ => false,
     }
 }

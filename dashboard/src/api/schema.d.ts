@@ -2036,6 +2036,8 @@ export interface components {
             ended: components["schemas"]["Revocation"][];
             /** @description Why the newest commit of the org repository does not count, where it does not. */
             refused?: components["schemas"]["Problem"] | null;
+            /** @description That the org does not list this device any more, where that is known. */
+            removed?: components["schemas"]["Removed"] | null;
         };
         /** @description A Radicle repository: `rad:z…`. */
         Rid: string;
@@ -2103,12 +2105,23 @@ export interface components {
         };
         /** @description What sort of problem it is. Decides the HTTP status and the exit code; stable names for scripts. */
         Kind: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "limit" | "unavailable" | "timeout" | "internal";
+        /** @description That the org does not list this device any more. */
+        Removed: {
+            /** @description Whether the org repository says so; else only other devices do. */
+            certain: boolean;
+            /** @description When it was removed, where that is known. */
+            at?: components["schemas"]["Timestamp"] | null;
+            /** @description In words. */
+            message: string;
+        };
         /** @description An org of the machine, and how it does. */
         Joined: {
             /** @description Its name. */
             name: components["schemas"]["OrgName"];
             /** @description Its address for browsers. */
             url?: string | null;
+            /** @description That it does not list this device any more, in words, where the process that answers knows it. */
+            removed?: string | null;
         } & ({
             /** @constant */
             state: "starting";
@@ -4059,6 +4072,8 @@ export interface components {
             files: number;
             /** @description What is wrong, with file and line. */
             mistakes: components["schemas"]["Mistake"][];
+            /** @description What is in order, and hardly meant: what nobody could do any more with these files beside the org's others. */
+            warnings: string[];
             /** @description What policies may speak of, in Cedar's own form. */
             schema: string;
         };
@@ -7854,6 +7869,11 @@ export interface operations {
                      * @default null
                      */
                     text?: string | null;
+                    /**
+                     * @description Set it also where nobody could do any more what somebody may now.
+                     * @default false
+                     */
+                    anyway?: boolean;
                 };
             };
         };

@@ -31,10 +31,16 @@ pub(crate) enum Policy {
     Set {
         /// The file, as team.cedar: its name is its name in the org.
         file: PathBuf,
+        /// Set it also where nobody could do any more what somebody may now.
+        #[arg(long)]
+        anyway: bool,
     },
     /// Remove a file of the org's policy.
     Remove {
         /// Its name, as team.cedar.
         name: String,
+        /// Remove it also where nobody could do any more what somebody may now.
+        #[arg(long)]
+        anyway: bool,
     },
 }

@@ -28,6 +28,7 @@ pub(crate) fn orgs(value: &Value) -> Result<String, Problem> {
                 (format!("down: {}; {tries} times in a row, again within {pause_s} s", clean(why)), Tone::Bad)
             }
         };
+        let (state, tone) = org.removed.as_ref().map_or((state, tone), |removed| (clean(removed), Tone::Bad));
         vec![cell(org.name.as_str()), toned(tone, state), cell(org.url.clone().unwrap_or_default())]
     };
     Ok(table(&["NAME", "STATE", "ADDRESS"], &orgs.iter().map(line).collect::<Vec<_>>()))
@@ -60,7 +61,11 @@ pub(crate) fn org(value: &Value) -> Result<String, Problem> {
             at(value, &["refused", "why"])
         )
     });
-    Ok(format!("{}{}", sheet.text(), refused.map(|text| clean_lines(&text)).unwrap_or_default()))
+    let removed = value["removed"].is_object().then(|| {
+        format!("\n{} What is shown is as of before. meshwork org leave keeps what is here aside.", at(value, &["removed", "message"]))
+    });
+    let notes: String = refused.into_iter().chain(removed).map(|text| clean_lines(&text)).collect();
+    Ok(format!("{}{notes}", sheet.text()))
 }
 
 fn rows(value: &Value) -> impl Iterator<Item = &Value> {

@@ -28,12 +28,12 @@ pub(super) async fn policy(client: &Client, asked: cli::Policy, json: bool) -> O
             let well = value["mistakes"].as_array().is_some_and(Vec::is_empty);
             return Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(Kind::Invalid.exit_code()) });
         }
-        cli::Policy::Set { file } => {
-            let value = client.call("policy.set", json!({"name": name(&file), "text": read(&file)?})).await?;
+        cli::Policy::Set { file, anyway } => {
+            let value = client.call("policy.set", json!({"name": name(&file), "text": read(&file)?, "anyway": anyway})).await?;
             answer(&value, json, |v| at(v, &["message"]));
         }
-        cli::Policy::Remove { name } => {
-            answer(&client.call("policy.set", json!({ "name": name })).await?, json, |v| at(v, &["message"]));
+        cli::Policy::Remove { name, anyway } => {
+            answer(&client.call("policy.set", json!({"name": name, "anyway": anyway})).await?, json, |v| at(v, &["message"]));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -61,7 +61,10 @@ fn checked(value: &Value) -> String {
 
 fn in_order(value: &Value) -> String {
     let files = value["files"].as_u64().unwrap_or_default();
-    format!("{} {} in order.", domain::counted(files, "file"), if files == 1 { "is" } else { "are" })
+    let found = value["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let warnings: String = found.map(|warning| format!("
+Warning: {}", clean(warning))).collect();
+    format!("{} {} in order.{warnings}", domain::counted(files, "file"), if files == 1 { "is" } else { "are" })
 }
 
 fn mistakes(value: &Value) -> String {

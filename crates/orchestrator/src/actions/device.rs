@@ -224,10 +224,14 @@ struct FindingView {
 
 async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Problem> {
     let (folder, org) = (context.machine.data.root().to_owned(), context.org().ok());
+    if let Some(org) = &org {
+        remote::probe_all(org).await;
+    }
     let found = crate::org::blocking(move || {
         let mut found = crate::doctor::look(&folder);
         if let Some(org) = org {
             found.push(crate::doctor::kept(&org)?);
+            found.extend(crate::removed::finding(&org));
         }
         Ok(found)
     });

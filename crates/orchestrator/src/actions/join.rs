@@ -187,10 +187,7 @@ async fn joiners(context: Context, _: Nothing) -> Result<Vec<JoinerView>, Proble
     let tell = |org: &Arc<Org>| {
         let state = org.state()?;
         let view = |j: Joiner| JoinerView {
-            name: match &j.admits {
-                Admits::Member { .. } => j.knock.name,
-                Admits::Device { member } => member.clone(),
-            },
+            name: j.called().to_owned(),
             // Other owners may have brought it into force.
             state: if state.device_of(&j.knock.device).is_some() { JoinerState::Approved } else { j.state },
             device_name: j.knock.device_name,
@@ -207,7 +204,7 @@ async fn joiners(context: Context, _: Nothing) -> Result<Vec<JoinerView>, Proble
 /// Approves somebody who knocked here.
 pub(super) async fn approve(context: &Context, joiner: Joiner) -> Result<Changed, Problem> {
     let org = context.org()?;
-    let what = format!("Take in {} on {}: {}", joiner.knock.name, joiner.knock.device_name, joiner.admits.text());
+    let what = format!("Take in {} on {}: {}", joiner.called(), joiner.knock.device_name, joiner.admits.text());
     let (device, actor) = (joiner.knock.device.clone(), context.actor(&org));
     let changed = members::change(&org, &actor, what, move |_, state| members::admit(state, &joiner)).await?;
     let state = match &changed {
@@ -222,9 +219,13 @@ pub(super) async fn approve(context: &Context, joiner: Joiner) -> Result<Changed
 pub(super) async fn decline(context: &Context, joiner: Joiner, why: Option<String>) -> Result<Done, Problem> {
     let org = context.org()?;
     let why = domain::shown(&why.unwrap_or_else(|| "No reason was given.".into()));
+    let told = match &joiner.admits {
+        Admits::Member { .. } => format!("{} is told that they are not let in.", joiner.knock.name),
+        Admits::Device { .. } => format!("It is told that {} is not let in.", joiner.text()),
+    };
     let body = Body::JoinerDecided { device: joiner.knock.device, state: JoinerState::Declined { why } };
     org.record(context.actor(&org), vec![body]).await?;
-    Ok(Done::new(format!("{} is told that they are not let in.", joiner.knock.name)))
+    Ok(Done::new(told))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -10,7 +10,7 @@ use crate::{
 use domain::{
     Kind, Oid, PatchId, Problem, RevisionId, Timestamp,
     event::Body,
-    join::Joiner,
+    join::{Admits, Joiner},
     role::{Permission, Role},
 };
 use forge::{Changed, Proposal, Standing};
@@ -163,9 +163,8 @@ async fn approve(context: Context, input: Which) -> Result<Outcome, Problem> {
     let id = match org.blocking(move |org| meant(org, &what)).await? {
         Meant::Proposal(id) => id,
         Meant::Joiner(joiner) => {
-            let name = joiner.knock.name.clone();
-            let changed = join::approve(&context, *joiner).await?;
-            return Ok(Outcome::of(changed, format!("{name} is let in; their machine learns of it by itself.")));
+            let done = let_in(&joiner);
+            return Ok(Outcome::of(join::approve(&context, *joiner).await?, done));
         }
     };
     let seen: RevisionId = input.revision.as_deref().unwrap_or(id.as_str()).parse()?;
@@ -178,6 +177,16 @@ async fn approve(context: Context, input: Which) -> Result<Outcome, Problem> {
         Some(commit) => Outcome { message: "Approved, and in force.".into(), commit: Some(commit), proposal: None },
         None => Outcome { message: "Approved; it waits for other owners.".into(), commit: None, proposal: Some(id) },
     })
+}
+
+/// What is said once somebody who knocked is let in.
+fn let_in(joiner: &Joiner) -> String {
+    match &joiner.admits {
+        Admits::Member { role } => format!("{} is let in as {}; their machine learns of it by itself.", joiner.text(), role.name()),
+        Admits::Device { member } => {
+            format!("One more device of {member} is let in: {}. It learns of it by itself.", joiner.knock.device_name)
+        }
+    }
 }
 
 async fn reject(context: Context, input: Which) -> Result<Done, Problem> {
