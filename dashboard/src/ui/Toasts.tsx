@@ -15,7 +15,7 @@ interface Note {
 const manager = Toast.createToastManager();
 
 export function notify({ tone, title, text, deed }: Note): void {
-  const timeout = tone === "bad" || deed ? 12_000 : 5_000;
+  const timeout = tone === "bad" || text || deed ? 12_000 : 5_000;
   const go = () => {
     manager.close(id);
     deed?.go();

@@ -33,7 +33,9 @@ export function useHalt() {
     },
     icon: (scope: Scope) => {
       const stop = stopOf(scope);
-      return stops && (stop ? mayLift(stop) : mayOrder(scope)) && <HaltIcon key={stop?.order.id ?? whatOf(scope)} scope={scope} stop={stop} />;
+      return (
+        stops && (stop ? mayLift(stop) : mayOrder(scope)) && <HaltIcon key={stop?.order.id ?? whatOf(scope)} scope={scope} stop={stop} />
+      );
     },
     button: (scope: Scope) => stops && !stopOf(scope) && mayOrder(scope) && <HaltButton scope={scope} />,
   };
