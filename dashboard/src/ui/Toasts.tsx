@@ -42,7 +42,7 @@ function List() {
       <Toast.Title className={css.title} />
       <Toast.Description className={css.text} />
       <Toast.Action className={`${ui.button} ${css.deed}`} />
-      <Toast.Close className={css.close} aria-label="Dismiss">
+      <Toast.Close className={css.close} aria-label="Dismiss" data-tip="Dismiss">
         <X size={14} />
       </Toast.Close>
     </Toast.Root>

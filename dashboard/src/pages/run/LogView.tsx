@@ -78,10 +78,10 @@ export function LogView({ followed, waiting }: { followed: Followed; waiting: re
             <span className="muted number" role="status">
               {hits.length === 0 ? "Not found" : `${Math.min(at, hits.length - 1) + 1} of ${hits.length}`}
             </span>
-            <IconButton label="Previous match" onClick={() => step(-1)} disabled={hits.length === 0}>
+            <IconButton label="Previous match" keys="Shift+Enter" onClick={() => step(-1)} disabled={hits.length === 0}>
               <ChevronUp size={15} />
             </IconButton>
-            <IconButton label="Next match" onClick={() => step(1)} disabled={hits.length === 0}>
+            <IconButton label="Next match" keys="Enter" onClick={() => step(1)} disabled={hits.length === 0}>
               <ChevronDown size={15} />
             </IconButton>
           </span>
@@ -142,7 +142,7 @@ function Lines({ transcript, version, lines, last, sought, hit }: LinesProps) {
     estimateSize: () => LINE_PX,
     overscan: 12,
     // A line's measured height must not stay behind at its place.
-    getItemKey: last > 0 ? keyOf : undefined,
+    ...(last > 0 && { getItemKey: keyOf }),
   });
   const total = view.getTotalSize();
 

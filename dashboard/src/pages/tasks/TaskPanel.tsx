@@ -37,7 +37,7 @@ export function TaskPanel({ at, onClose, onOpen }: Props) {
       <header className={css.panelHead}>
         <h2>{at.task}</h2>
         <span className="muted clip">{at.feature}</span>
-        <IconButton label="Close the task" onClick={onClose}>
+        <IconButton label="Close the task" keys="Escape" onClick={onClose}>
           <X size={16} />
         </IconButton>
       </header>
