@@ -112,7 +112,7 @@ function Side() {
           <Menu.Positioner side="top" align="end" sideOffset={6}>
             <Menu.Popup className={ui.menu}>
               {places.map(({ to, title, icon: Icon }) => (
-                <Menu.Item key={to} className={ui.menuItem} render={<Link to={to} />}>
+                <Menu.Item key={to} className={ui.menuItem} render={<Link to={to} activeOptions={{ exact: to === "/" }} />}>
                   <Icon size={16} aria-hidden /> {title}
                 </Menu.Item>
               ))}
