@@ -13,7 +13,7 @@ pub(crate) enum Policy {
         who: String,
         /// The action, as patch.merge.
         action: String,
-        /// The task, patch, run, credential or agent that it is about.
+        /// The task, patch, run, credential or agent that it is about; of stop orders `agent:NAME`, `member:NAME`, `device:NAME` or an id.
         what: Option<String>,
         /// The project that it is about; the org, or every project, where nothing is said.
         #[arg(long, short)]

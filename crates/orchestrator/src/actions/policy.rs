@@ -86,7 +86,7 @@ struct Explain {
     /// What: a project's name; the org where nothing is said.
     #[serde(default)]
     project: Option<String>,
-    /// A task, patch, run, credential or agent that it is about.
+    /// A task, patch, run, credential or agent that it is about; of stop orders `agent:NAME`, `member:NAME`, `device:NAME` or an id.
     #[serde(default)]
     what: Option<String>,
 }
@@ -111,8 +111,12 @@ async fn explain(context: Context, input: Explain) -> Result<Explained, Problem>
             who => named(&rights, who)?,
         };
         let resource = action.name.split('.').next().unwrap_or_default();
-        let field = if matches!(resource, "task" | "run" | "patch") { resource } else { "name" };
-        let asked = json!({"project": input.project, field: input.what});
+        let (field, what) = match (resource, input.what.as_deref()) {
+            ("task" | "run" | "patch", what) => (resource, what),
+            ("stop", Some(what)) => what.split_once(':').map_or(("id", Some(what)), |(field, name)| (field, Some(name))),
+            (_, what) => ("name", what),
+        };
+        let asked = json!({"project": input.project, field: what});
         let decided = rights.decide_all(&principal, action.name, &about(org, &rights.state, action.name, &asked))?;
         Ok(Explained { who: input.who, action: input.action, permission: action.permission, decided })
     };
