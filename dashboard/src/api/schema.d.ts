@@ -3853,8 +3853,9 @@ export interface components {
                 [key: string]: components["schemas"]["Quota"];
             };
             /**
-             * @description Hundredths of every quota that a device's gateway may spend, by the device's name. None named: equal parts. Each
-             *     gateway keeps to its own part, so that no two overspend while they cannot talk.
+             * @description Hundredths of every quota that a device's gateway may spend, by the device's name. None named: equal parts, a member's
+             *     quota among the devices of that member. Each gateway keeps to its own part, so that no two overspend while they cannot
+             *     talk.
              */
             shares?: {
                 [key: string]: number;
@@ -3907,6 +3908,8 @@ export interface components {
             of: string;
             /** @description The period. */
             period: components["schemas"]["Period"];
+            /** @description The whole quota, for all devices together; no limit where it is null. */
+            whole: components["schemas"]["Quota"] | null;
             /** @description What this device's gateway may use in it: its part of the quota; no limit where it is null. */
             limit: components["schemas"]["Limit"] | null;
             /** @description What its gateway used in it. */
@@ -3926,11 +3929,8 @@ export interface components {
             calls: number | null;
             /** @description Money. */
             money: components["schemas"]["Money"] | null;
-            /**
-             * Format: uint8
-             * @description The part of the whole, in hundredths, that this device may spend.
-             */
-            percent: number;
+            /** @description The part of the whole that this device may spend, in words: `an equal part for each of 3 devices`. */
+            share: string;
         };
         /** @description An order, as a device knows it. */
         Stop: {
@@ -5508,7 +5508,7 @@ export interface operations {
                     member?: string | null;
                     /**
                      * Format: uint32
-                     * @description Hours until the ticket counts no more; three days where nothing is said.
+                     * @description Hours until the ticket counts no more, from 1 to 720 (30 days); three days where nothing is said.
                      * @default null
                      */
                     hours?: number | null;
@@ -6164,10 +6164,15 @@ export interface operations {
                      */
                     project?: string | null;
                     /**
-                     * @description The device that alone is to move the default branch, by its name; none opens the project again.
+                     * @description The device that alone is to move the default branch, by its name.
                      * @default null
                      */
                     device?: string | null;
+                    /**
+                     * @description `true` instead of a device: the project's people move it again.
+                     * @default false
+                     */
+                    open?: boolean;
                 };
             };
         };

@@ -27,7 +27,10 @@ export function Quotas() {
             columns={[
               { title: "Whose", cell: (row) => (row.of === "org" ? <b>The org</b> : `${row.of} ${row.whose}`) },
               { title: "Period (UTC)", cell: (row) => (row.period === "day" ? "today" : "this month") },
-              { title: "Tokens", cell: ({ used, limit, whole }) => of(used.input_tokens + used.output_tokens, limit?.tokens, whole?.tokens) },
+              {
+                title: "Tokens",
+                cell: ({ used, limit, whole }) => of(used.input_tokens + used.output_tokens, limit?.tokens, whole?.tokens),
+              },
               { title: "Calls", cell: ({ used, limit, whole }) => of(used.calls, limit?.calls, whole?.calls) },
               { title: "Money", cell: (row) => <Money {...row} /> },
               { title: "This device may use", cell: ({ limit }) => limit?.share },

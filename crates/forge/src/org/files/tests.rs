@@ -334,8 +334,8 @@ const HARMS: [(&str, fn(&mut OrgState)); 22] = [
     ("two projects have one repository", |org| ["first-of-two", "second-of-two"].iter().for_each(|name| put_project(org, name, vec![]))),
     ("one is what a project can have", |org| put_project(org, "of-two-gates", vec![did(0), did(0)])),
     ("is not a device of the org", |org| put_project(org, "of-nobodys-gate", vec![did(NOBODYS)])),
-    ("there is no member", |org| drop(org.quotas.members.insert(NOBODY.into(), any_quota()))),
-    ("there is no agent", |org| drop(org.quotas.agents.insert("nobodys-agent".parse().unwrap(), any_quota()))),
+    ("there is no member", |org| _ = org.quotas.members.insert(NOBODY.into(), any_quota())),
+    ("there is no agent", |org| _ = org.quotas.agents.insert("nobodys-agent".parse().unwrap(), any_quota())),
     ("more than 100 hundredths", |org| org.quotas.shares = BTreeMap::from([(first_device(org).name.clone(), 101)])),
     ("newer than this Meshwork", |org| org.org.version = VERSION + 1),
 ];
