@@ -57,6 +57,16 @@ pub fn shown(text: &str) -> String {
     clean
 }
 
+/// A number with its noun: `1 owner`, `3 owners`.
+pub fn counted<N: std::fmt::Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    if number == N::from(1) { format!("1 {noun}") } else { format!("{number} {}", plural(noun)) }
+}
+
+/// More than one of something.
+pub fn plural(noun: &str) -> String {
+    if noun.ends_with("ch") { format!("{noun}es") } else { format!("{noun}s") }
+}
+
 fn slug(text: &str) -> Result<(), &'static str> {
     let first = text.chars().next().is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let rest = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.'));

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub const VERSION: u16 = 1;
 /// How many addresses a ticket or a knock names at most.
 pub const ADDRESSES_MAX: usize = 16;
+/// How much of a device's key names who knocked, at least.
+const KEY_CHARS_MIN: usize = 6;
 
 /// What somebody holds who was invited. Signed by the device that made it; see `identity::ticket` for its written form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -138,6 +140,30 @@ pub struct Joiner {
     pub state: JoinerState,
 }
 
+impl Joiner {
+    /// What people call them: of one more device, its member's name, whatever its user is called there.
+    pub fn called(&self) -> &str {
+        match &self.admits {
+            Admits::Member { .. } => &self.knock.name,
+            Admits::Device { member } => member,
+        }
+    }
+
+    /// Whether a text means them: what they are called or said that they are, their device's name, or the beginning of its key.
+    pub fn is_meant(&self, text: &str) -> bool {
+        let (key, did) = (text.trim_start_matches("did:key:"), self.knock.device.as_str().trim_start_matches("did:key:"));
+        [self.called(), &self.knock.name, &self.knock.device_name].contains(&text) || (key.len() >= KEY_CHARS_MIN && did.starts_with(key))
+    }
+
+    /// Who is to be let in, in words: as `the device laptop of ada`, or `bob`.
+    pub fn text(&self) -> String {
+        match &self.admits {
+            Admits::Member { .. } => self.knock.name.clone(),
+            Admits::Device { member } => format!("the device {} of {member}", self.knock.device_name),
+        }
+    }
+}
+
 /// How it stands with somebody who knocked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -237,7 +263,30 @@ pub fn is_address(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_ticket_that_has_expired_lets_in_only_who_used_it_before() {
+        let did = |letter: &str| -> Did { format!("did:key:z6Mk{}", letter.repeat(44)).parse().unwrap() };
+        let ticket = Ticket {
+            version: VERSION,
+            id: "01ARZ3NDEKTSV4RRFFQ69G5FAV".into(),
+            org: "crew".parse().unwrap(),
+            rid: "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5".parse().unwrap(),
+            admits: Admits::Device { member: "ada".into() },
+            expires: Timestamp(1_000),
+            uses: 2,
+            knock: vec!["127.0.0.1:7423".into()],
+            issuer: did("i"),
+            radicle: vec![],
+        };
+        let invite = Invite { ticket, by: did("m"), at: Timestamp(0), used: vec![did("a")], withdrawn: false };
+        assert_eq!(invite.admits(&did("b"), Timestamp(999)), Ok(()));
+        let problem = invite.admits(&did("b"), Timestamp(1_000)).unwrap_err();
+        assert!(problem.what.contains("expired"), "{problem}");
+        assert_eq!(invite.admits(&did("a"), Timestamp(1_000)), Ok(()));
+    }
 
     #[test]
     fn addresses_and_names() {

@@ -2,9 +2,11 @@
 //! repository as `quotas.toml`.
 
 use crate::{
-    AgentName, Timestamp,
+    AgentName, Did, Timestamp,
     agent::Model,
+    counted,
     money::Money,
+    org::Device,
     usage::{Budget, Usage},
 };
 use schemars::JsonSchema;
@@ -35,8 +37,9 @@ pub struct Quotas {
     /// What the runs of an agent may use.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub agents: BTreeMap<AgentName, Quota>,
-    /// Hundredths of every quota that a device's gateway may spend, by the device's name. None named: equal parts. Each
-    /// gateway keeps to its own part, so that no two overspend while they cannot talk.
+    /// Hundredths of every quota that a device's gateway may spend, by the device's name. None named: equal parts, a member's
+    /// quota among the devices of that member. Each gateway keeps to its own part, so that no two overspend while they cannot
+    /// talk.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shares: BTreeMap<String, u8>,
     /// What models cost. The first that fits counts.
@@ -78,13 +81,61 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// A device's part of it, in hundredths, as a budget.
-    pub fn part(self, percent: u8) -> Budget {
-        let of = |n: u64| u64::try_from(u128::from(n) * u128::from(percent) / 100).unwrap_or(u64::MAX);
+    /// A device's part of it, as a budget.
+    pub fn part(self, share: Share) -> Budget {
+        let of = |whole: u64| share.of(whole);
         Budget {
             tokens: self.tokens.map_or(u64::MAX, of),
             calls: self.calls.map_or(u64::MAX, of),
-            money: self.money.map(|m| m.percent(percent.into())),
+            money: self.money.map(|money| Money::from_micros(of(money.micros()))),
+        }
+    }
+
+    /// Its limits in words: `10 calls, 2000 tokens, 5.00 of money`; empty where it has none.
+    pub fn words(self) -> String {
+        let limits = [
+            self.calls.map(|calls| counted(calls, "call")),
+            self.tokens.map(|tokens| counted(tokens, "token")),
+            self.money.map(|money| format!("{money} of money")),
+        ];
+        limits.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The part of every quota that one device may spend. However a whole is divided, the parts of all devices together are never
+/// more than it; what does not divide goes to the devices whose keys come first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// What the devices before it in the order of their keys have.
+    before: u64,
+    /// What it has.
+    own: u64,
+    /// What there is in all.
+    all: u64,
+    /// Whether all devices have as much.
+    equal: bool,
+}
+
+impl Share {
+    /// What it is of a whole.
+    pub fn of(self, whole: u64) -> u64 {
+        let up_to = |parts: u64| (u128::from(whole) * u128::from(parts)).div_ceil(u128::from(self.all.max(1)));
+        let part = up_to(self.before.saturating_add(self.own)) - up_to(self.before);
+        u64::try_from(part).unwrap_or(u64::MAX)
+    }
+
+    /// Whether it is all of it.
+    pub fn is_whole(self) -> bool {
+        self.own > 0 && self.own == self.all
+    }
+
+    /// In words: `all of it`, `an equal part for each of 3 devices`, `40 of 100 parts by [shares] in quotas.toml`.
+    pub fn words(self) -> String {
+        match self {
+            Self { own: 0, .. } => "nothing of it".into(),
+            Self { own, all, .. } if own == all => "all of it".into(),
+            Self { equal: true, all, .. } => format!("an equal part for each of {}", counted(all, "device")),
+            Self { own, all, .. } => format!("{own} of {all} parts by [shares] in quotas.toml"),
         }
     }
 }
@@ -110,6 +161,14 @@ impl Period {
         match self {
             Self::Day => date.to_string(),
             Self::Month => format!("{:04}-{:02}", date.year(), date.month()),
+        }
+    }
+
+    /// Its name, as in `quotas.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Month => "month",
         }
     }
 
@@ -206,12 +265,16 @@ impl Quotas {
         model.price.or_else(|| self.prices.iter().find(|p| p.fits(&model.name, host)).map(PriceOf::price))
     }
 
-    /// The part of every quota, in hundredths, that one of `devices` devices may spend.
-    pub fn share(&self, device: &str, devices: usize) -> u8 {
-        if self.shares.is_empty() {
-            return u8::try_from(100 / devices.max(1)).unwrap_or(0);
-        }
-        self.shares.get(device).copied().unwrap_or(0)
+    /// The part of a quota that one of the devices may spend among which it is divided. One that is not among them: nothing.
+    pub fn share<'a>(&self, device: &Did, devices: impl IntoIterator<Item = &'a Device>) -> Share {
+        let mut devices: Vec<&Device> = devices.into_iter().collect();
+        devices.sort_unstable_by(|a, b| a.did.cmp(&b.did));
+        let equal = self.shares.is_empty();
+        let own = |of: &Device| if equal { 1 } else { self.shares.get(&of.name).copied().map_or(0, u64::from) };
+        let all = if equal { u64::try_from(devices.len()).unwrap_or(u64::MAX) } else { 100 };
+        let Some(place) = devices.iter().position(|other| other.did == *device) else { return Share { all, equal, ..Share::default() } };
+        let before = devices.iter().take(place).map(|other| own(other)).sum();
+        Share { before, own: devices.get(place).map_or(0, |found| own(found)), all, equal }
     }
 
     /// What is wrong with it in itself: the word in the file to look at, and why.
@@ -287,16 +350,60 @@ mod tests {
         assert_eq!(input("m-1", "b.example"), Some("1.00".into()));
         assert_eq!(input("other", "a.example"), None);
         assert!(quotas.lets("m-9") && !quotas.lets("x"));
-        assert_eq!((quotas.share("lap", 2), quotas.share("desk", 2), Quotas::default().share("lap", 3)), (30, 0, 33));
+        let devices = devices(&["lap", "desk"]);
+        let of_hundred = |name: &str| quotas.share(&did_of(&devices, name), &devices).of(100);
+        assert_eq!((of_hundred("lap"), of_hundred("desk")), (30, 0));
         assert!(quotas.mistakes().is_empty());
         let wrong = Quotas { models: vec!["a*b".into()], shares: [("a".into(), 60), ("b".into(), 50)].into(), ..Quotas::default() };
         assert_eq!(wrong.mistakes().len(), 2);
     }
 
+    /// Devices of these names; their keys come in the same order.
+    fn devices(names: &[&str]) -> Vec<Device> {
+        let letter = |n: usize| char::from(b'a' + u8::try_from(n).unwrap()).to_string();
+        let key = |n: usize| -> Did { format!("did:key:z6Mk{}", letter(n).repeat(44)).parse().unwrap() };
+        names.iter().enumerate().map(|(n, name)| Device::new(*name, key(n), "ada")).collect()
+    }
+
+    fn did_of(devices: &[Device], name: &str) -> Did {
+        devices.iter().find(|d| d.name == name).unwrap().did.clone()
+    }
+
     #[test]
-    fn a_part_of_a_quota_never_adds_up_to_more() {
+    fn what_does_not_divide_goes_to_the_first_keys_and_nothing_is_lost() {
+        let (devices, quotas) = (devices(&["a", "b", "c"]), Quotas::default());
+        let parts = |whole: u64| devices.iter().map(|d| quotas.share(&d.did, devices.iter().rev()).of(whole)).collect::<Vec<_>>();
+        assert_eq!((parts(2), parts(1), parts(4), parts(6)), (vec![1, 1, 0], vec![1, 0, 0], vec![2, 1, 1], vec![2, 2, 2]));
+        for whole in [0, 1, 2, 3, 5, 100, 101, u64::MAX - 1, u64::MAX] {
+            assert_eq!(parts(whole).iter().map(|part| u128::from(*part)).sum::<u128>(), u128::from(whole));
+        }
+        let stranger = did_of(&self::devices(&["x", "x", "x", "y"]), "y");
+        let none = quotas.share(&stranger, &devices);
+        assert_eq!((none.of(u64::MAX), none.words().as_str()), (0, "nothing of it"));
+        assert_eq!(quotas.share(&devices[0].did, &devices[..1]).words(), "all of it");
+        assert_eq!(quotas.share(&devices[0].did, &devices).words(), "an equal part for each of 3 devices");
+    }
+
+    #[test]
+    fn shares_by_name_never_add_up_to_more_than_the_whole() {
+        let devices = devices(&["a", "b", "c"]);
+        for shares in [[33, 33, 34], [10, 0, 20], [1, 98, 1], [100, 0, 0]] {
+            let all: u64 = shares.iter().map(|s| u64::from(*s)).sum();
+            let named = devices.iter().map(|d| d.name.clone()).zip(shares).collect();
+            let quotas = Quotas { shares: named, ..Quotas::default() };
+            for whole in [1, 2, 3, 7, 50, 99, 1_000_001] {
+                let sum: u64 = devices.iter().map(|d| quotas.share(&d.did, &devices).of(whole)).sum();
+                assert!(sum <= whole && sum >= whole * all / 100, "{shares:?} of {whole}: {sum}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_quota_is_of_each_of_its_limits() {
+        let (devices, quotas) = (devices(&["a", "b", "c"]), Quotas::default());
         let quota = Quota { period: Period::Day, tokens: Some(10), calls: None, money: Some(Money::from_micros(10)) };
-        let part = quota.part(33);
+        let part = quota.part(quotas.share(&devices[2].did, &devices));
         assert_eq!((part.tokens, part.calls, part.money), (3, u64::MAX, Some(Money::from_micros(3))));
+        assert_eq!(quota.words(), "10 tokens, 0.00001 of money");
     }
 }

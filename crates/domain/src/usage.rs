@@ -1,6 +1,6 @@
 //! What a run used of a model, and what it may use.
 
-use crate::{AgentName, Did, money::Money};
+use crate::{AgentName, Did, counted, money::Money};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -108,31 +108,52 @@ impl Default for Budget {
     }
 }
 
+/// Why a budget has no room for a call, in a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoRoom {
+    /// A limit is reached: a higher one would help.
+    Limit(String),
+    /// There is a limit of money, and a price that nobody knows: no other limit would help.
+    NoPrice(String),
+}
+
+impl NoRoom {
+    /// The sentence, and after it how a higher limit is set, where that helps.
+    pub fn text(self, raise: &str) -> String {
+        match self {
+            Self::Limit(text) if !raise.is_empty() => format!("{text} {raise}"),
+            Self::Limit(text) | Self::NoPrice(text) => text,
+        }
+    }
+}
+
 impl Budget {
     /// Whether there is room for a call that uses `call` at the most, where `used` is spent or promised to calls under way;
     /// otherwise the sentence that says which limit is in the way. `whose` begins it: “The run”.
-    pub fn allows(self, whose: &str, used: Usage, call: Usage) -> Result<(), String> {
+    pub fn allows(self, whose: &str, used: Usage, call: Usage) -> Result<(), NoRoom> {
         let after = used.plus(call);
+        let limit = |text: String| Err(NoRoom::Limit(text));
         if used.calls >= self.calls || after.calls > self.calls {
-            return Err(format!("{whose} made {} of its {} model calls.", used.calls, self.calls));
+            return limit(format!("{whose} made {} of its {}.", used.calls, counted(self.calls, "model call")));
         }
         if used.tokens() >= self.tokens {
-            return Err(format!("{whose} used {} of its {} tokens.", used.tokens(), self.tokens));
+            return limit(format!("{whose} used {} of its {}.", used.tokens(), counted(self.tokens, "token")));
         }
         if after.tokens() > self.tokens {
             let (used, most) = (used.tokens(), call.tokens());
-            return Err(format!("{whose} used {used} of its {} tokens, and the next call may use {most}.", self.tokens));
+            return limit(format!("{whose} used {used} of its {}, and the next call may use {most}.", counted(self.tokens, "token")));
         }
         match self.money {
-            Some(_) if call.unpriced_calls > 0 => Err(format!(
+            Some(_) if call.unpriced_calls > 0 => Err(NoRoom::NoPrice(format!(
                 "{whose} has a budget of money, and the price of this model is not known. Set it in quotas.toml (meshwork quota price)."
-            )),
-            Some(_) if used.unpriced_calls > 0 => {
-                Err(format!("{whose} has a budget of money, and made {} calls of a price that is not known.", used.unpriced_calls))
-            }
-            Some(money) if used.cost >= money => Err(format!("{whose} spent {} of its {money}.", used.cost)),
+            ))),
+            Some(_) if used.unpriced_calls > 0 => Err(NoRoom::NoPrice(format!(
+                "{whose} has a budget of money, and made {} of a price that is not known.",
+                counted(used.unpriced_calls, "call")
+            ))),
+            Some(money) if used.cost >= money => limit(format!("{whose} spent {} of its {money}.", used.cost)),
             Some(money) if after.cost > money => {
-                Err(format!("{whose} spent {} of its {money}, and the next call may cost {}.", used.cost, call.cost))
+                limit(format!("{whose} spent {} of its {money}, and the next call may cost {}.", used.cost, call.cost))
             }
             _ => Ok(()),
         }
@@ -155,7 +176,7 @@ mod tests {
         for (next, words) in
             [(call(11, 1), "may use 11"), (call(1, 21), "may cost"), (Usage { calls: 2, ..Usage::default() }, "model calls")]
         {
-            assert!(budget.allows("It", used, next).is_err_and(|e| e.contains(words)), "{words}");
+            assert!(budget.allows("It", used, next).is_err_and(|e| e.text("Raise it.").contains(words)), "{words}");
         }
         assert!(budget.allows("It", Usage { calls: 2, ..Usage::default() }, call(1, 1)).is_err());
     }
@@ -164,8 +185,12 @@ mod tests {
     fn an_unknown_price_is_not_nothing() {
         let unknown = Usage { calls: 1, unpriced_calls: 1, ..Usage::default() };
         let money = Budget { money: Some(Money::MAX), ..Budget::default() };
-        assert!(money.allows("It", Usage::default(), unknown).is_err_and(|e| e.contains("not known")));
-        assert!(money.allows("It", unknown, call(1, 1)).is_err_and(|e| e.contains("not known")));
+        let no_price = |why: NoRoom| {
+            let text = why.text("Raise it.");
+            text.contains("not known") && !text.contains("Raise it.")
+        };
+        assert!(money.allows("It", Usage::default(), unknown).is_err_and(no_price));
+        assert!(money.allows("It", unknown, call(1, 1)).is_err_and(no_price));
         assert_eq!(Budget::default().allows("It", unknown, unknown), Ok(()));
     }
 }

@@ -1,6 +1,7 @@
 //! The org repository: a private Radicle repository whose files say who and what belongs to the org.
 
 mod charter;
+mod decided;
 mod files;
 mod head;
 mod proposal;

@@ -17,6 +17,6 @@ pub use connection::{Connection, Peer};
 pub use gossip::{Dropped, Gossip, GossipConfig, Heard};
 pub use live::Connections;
 pub use network::{Network, RunChannel};
-pub use problem::{problem, status};
+pub use problem::{problem, says_unlisted, status};
 pub use server::serve;
 pub use version::{OLDEST, VERSION, understood};

@@ -3,6 +3,16 @@
 use domain::{Kind, Problem};
 use tonic::{Code, Status};
 
+/// What is said where the other device does not take this one's certificate.
+const UNLISTED: &str = "The other device does not take this one for a device of the org.";
+/// How the other device's refusal of a certificate reads, in whatever carries it here.
+const REFUSED: &str = "received fatal alert: AccessDenied";
+
+/// Whether the other device said that the org does not list this one: by refusing the connection, or the call.
+pub fn says_unlisted(problem: &Problem) -> bool {
+    problem.kind == Kind::Unauthenticated || problem.what == UNLISTED
+}
+
 /// A problem as a status.
 pub fn status(problem: Problem) -> Status {
     let code = match problem.kind {
@@ -38,9 +48,16 @@ pub fn problem(status: &Status) -> Problem {
     // What gRPC itself says is for the log; where it cannot connect, the cause says more.
     let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(status);
     let mut said = status.message().to_owned();
+    let mut refused = said.contains(REFUSED);
     while let Some(error) = cause {
         said = error.to_string();
+        refused |= said.contains(REFUSED);
         cause = error.source();
+    }
+    if refused {
+        return Problem::new(kind, UNLISTED)
+            .because("The org as it knows it does not list this device: not yet, or no more.")
+            .next("It is tried again. Ask an owner whether this device was removed: meshwork doctor says what is known.");
     }
     Problem::new(kind, "The other device did not do it.").because(format!("{}.", domain::shown(said.trim_end_matches('.'))))
 }
@@ -54,5 +71,14 @@ mod tests {
         let told = Problem::new(Kind::Limit, "Too much.").because("So it is.").next("Ask for less.");
         assert_eq!(problem(&status(told.clone())), told);
         assert_eq!(problem(&Status::unavailable("nobody there")).kind, Kind::Unavailable);
+    }
+
+    #[test]
+    fn that_this_device_is_not_listed_is_told_from_not_being_reached() {
+        let refused = std::io::Error::other("received fatal alert: AccessDenied");
+        let told = problem(&Status::from_error(Box::new(refused)));
+        assert!(says_unlisted(&told) && told.next.is_some(), "{told}");
+        assert!(says_unlisted(&Problem::new(Kind::Unauthenticated, "No device of this org calls.")));
+        assert!(!says_unlisted(&problem(&Status::unavailable("connection refused"))));
     }
 }

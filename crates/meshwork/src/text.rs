@@ -1,6 +1,6 @@
 //! Words for people: short ids, times, sizes; and text of others without what could play with a terminal.
 
-use domain::Timestamp;
+use domain::{Timestamp, counted};
 
 /// How much of a run's id is shown: its end, which differs first.
 const RUN_DIGITS: usize = 8;
@@ -30,6 +30,28 @@ pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
         -59..=4 => "now".into(),
         5..2_592_000 => format!("{} ago", span(seconds.unsigned_abs() * 1000)),
         _ => at.rfc3339().chars().take(10).collect(),
+    }
+}
+
+/// A moment that comes, with how long it is until then: `2026-11-30 09:15 UTC, in 3 days`.
+pub(crate) fn until(at: Timestamp, now: Timestamp) -> String {
+    let date = at.minute();
+    match at.0.saturating_sub(now.0) {
+        ..=0 => format!("{date}, which is over"),
+        left => format!("{date}, in {}", long_span(left.unsigned_abs())),
+    }
+}
+
+/// A length of time in whole words, rounded: `45 minutes`, `26 hours`, `3 days and 2 hours`.
+fn long_span(ms: u64) -> String {
+    let minutes = ms.saturating_add(30_000) / 60_000;
+    let hours = minutes.saturating_add(30) / 60;
+    match (minutes, hours / 24, hours % 24) {
+        (0, ..) => "less than a minute".into(),
+        (1..60, ..) => counted(minutes, "minute"),
+        (_, 0 | 1, _) => counted(hours, "hour"),
+        (_, days, 0) => counted(days, "day"),
+        (_, days, rest) => format!("{} and {}", counted(days, "day"), counted(rest, "hour")),
     }
 }
 
@@ -170,6 +192,24 @@ fn hides(codes: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_that_comes_is_told_with_how_long_it_is_until_then() {
+        const HOUR: i64 = 3_600_000;
+        let now = Timestamp(1_795_737_600_000);
+        for (left, words) in [
+            (72 * HOUR - 40, "2026-11-29 23:59 UTC, in 3 days"),
+            (HOUR, "2026-11-27 01:00 UTC, in 1 hour"),
+            (26 * HOUR, "2026-11-28 02:00 UTC, in 26 hours"),
+            (50 * HOUR, "2026-11-29 02:00 UTC, in 2 days and 2 hours"),
+            (HOUR / 2, "2026-11-27 00:30 UTC, in 30 minutes"),
+            (1_000, "2026-11-27 00:00 UTC, in less than a minute"),
+            (-HOUR, "2026-11-26 23:00 UTC, which is over"),
+        ] {
+            assert_eq!(until(Timestamp(now.0 + left), now), words);
+        }
+        assert!(until(Timestamp(i64::MAX), now).starts_with("a moment that no calendar has"));
+    }
 
     #[test]
     fn of_a_programs_output_only_colours_are_left() {

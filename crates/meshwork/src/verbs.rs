@@ -62,8 +62,8 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
 /// Verbs that are about the machine where no org is named, and so need none to be.
 fn of_the_machine(verb: &Verb) -> bool {
     match verb {
-        Verb::Open | Verb::Org(cli::Org::Create { .. } | cli::Org::List) => true,
-        Verb::Call(call) => ["org.create", "org.list"].contains(&call.action.as_str()),
+        Verb::Open | Verb::Engine(_) | Verb::Org(cli::Org::Create { .. } | cli::Org::List) => true,
+        Verb::Call(call) => ["engine.install", "engine.list", "org.create", "org.list"].contains(&call.action.as_str()),
         _ => false,
     }
 }
@@ -204,7 +204,7 @@ async fn projects(client: &Client, project: cli::Project, json: bool) -> Outcome
             answer(&client.call("project.share", json!({"project": place.project, "with": with})).await?, json, done)
         }
         cli::Project::Gate { project, by } => {
-            answer(&client.call("project.gate", json!({"project": project, "device": by.device.filter(|_| !by.open)})).await?, json, done)
+            answer(&client.call("project.gate", json!({"project": project, "device": by.device, "open": by.open})).await?, json, done)
         }
         cli::Project::Mirror { remote, at: place } => {
             answer(&client.call("project.mirror", json!({"project": place.project, "remote": remote})).await?, json, done)

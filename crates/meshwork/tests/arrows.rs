@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
+use testkit::root;
 
 /// Whom each crate may know of ours. A new crate gets its line here, on purpose.
 const ARROWS: [(&str, &[&str]); 17] = [
@@ -167,12 +168,6 @@ fn ours() -> BTreeMap<String, Value> {
 
 fn manifest(package: &Value) -> String {
     read(Path::new(package["manifest_path"].as_str().unwrap()))
-}
-
-fn root() -> PathBuf {
-    // Where the tests run, not where they were built: trees may share a build folder.
-    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    Path::new(&package).join("../..").canonicalize().unwrap()
 }
 
 /// Every Rust file that we wrote.

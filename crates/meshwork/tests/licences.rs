@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 use spdx::{Expression, ParseMode};
-use std::{path::Path, process::Command};
+use std::process::Command;
 use toml::Table;
 
 #[test]
@@ -73,7 +73,7 @@ fn others() -> Vec<Value> {
     let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
     let out = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--locked", "--filter-platform", host])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(testkit::root())
         .output()
         .expect("cargo runs");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
@@ -84,7 +84,7 @@ fn others() -> Vec<Value> {
 }
 
 fn rules() -> Table {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deny.toml")).unwrap().parse().unwrap()
+    std::fs::read_to_string(testkit::root().join("deny.toml")).unwrap().parse().unwrap()
 }
 
 fn words(list: &toml::Value) -> Vec<String> {

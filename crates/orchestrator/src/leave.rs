@@ -7,6 +7,7 @@ use crate::{
     machine::Machine,
     members::{self, Parting},
     org::Org,
+    remote, removed,
     table::Context,
 };
 use domain::{OrgName, Problem, role::Role};
@@ -21,9 +22,12 @@ pub(crate) async fn leave(context: &Context, joining: bool) -> Result<String, Pr
         _ => return give_up(machine),
     };
     let state = org.blocking(|org| org.state()).await?;
-    let said = match farewell(&org, &state)? {
-        None => "Nobody else belongs to it".to_owned(),
-        Some(device_only) => {
+    remote::probe_all(&org).await;
+    let said = match (removed::known(&org), farewell(&org, &state)?) {
+        // Nobody would hear of it, and nothing is left to be asked for.
+        (Some(removed), _) => removed.message.trim_end_matches('.').to_owned(),
+        (None, None) => "Nobody else belongs to it".to_owned(),
+        (None, Some(device_only)) => {
             let name = org.name.clone();
             let set = move |org: &Org, state: &OrgState| {
                 let how = Parting::Ended("left".into());

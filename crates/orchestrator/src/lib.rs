@@ -39,6 +39,7 @@ pub mod profile;
 pub mod provenance;
 mod quotas;
 pub mod remote;
+pub mod removed;
 pub mod rights;
 pub mod room;
 pub mod runner;

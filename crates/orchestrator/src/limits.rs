@@ -166,6 +166,8 @@ pub const INVITES_OPEN_MAX: usize = 200;
 pub const INVITES_MAX: usize = 2_000;
 /// For how long a ticket counts where nothing is said, in milliseconds: three days.
 pub const INVITE_VALID_MS: u64 = 3 * 24 * 60 * 60 * 1000;
+/// For how many hours a ticket can count at the most: 30 days.
+pub const INVITE_HOURS_MAX: u32 = 30 * 24;
 /// How many strangers may be connected to the Join port at once.
 pub const JOIN_CONNECTIONS_MAX: usize = 32;
 /// How long one of them may take for anything; who stays connected for twice as long is cut off.

@@ -7,6 +7,7 @@ use crate::{
     join::{Joining, Status},
     org::Org,
     profile::Profile,
+    removed,
 };
 use domain::{OrgName, Problem};
 use schemars::JsonSchema;
@@ -64,6 +65,9 @@ pub struct Joined {
     /// Its address for browsers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// That it does not list this device any more, in words, where the process that answers knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<String>,
 }
 
 /// How an org's process does.
@@ -180,9 +184,13 @@ impl Machine {
     /// The orgs that this process knows of: its own.
     pub fn joined(&self) -> Vec<Joined> {
         let found = self.data.orgs().into_iter().filter(|name| self.options.only.as_ref().is_none_or(|only| only == name));
-        let serves = self.org().map(|org| org.name.clone()).ok();
+        let org = self.org().ok();
         found
-            .map(|name| Joined { state: if serves.as_ref() == Some(&name) { State::Up } else { State::Starting }, name, url: None })
+            .map(|name| {
+                let serves = org.as_ref().filter(|org| org.name == name);
+                let removed = serves.and_then(|org| removed::known(org)).map(|removed| removed.message);
+                Joined { state: if serves.is_some() { State::Up } else { State::Starting }, removed, name, url: None }
+            })
             .collect()
     }
 

@@ -246,7 +246,7 @@ impl Org {
             member,
             forge,
             ledger: crate::quotas::ledger(&store),
-            stops: stops::begin(&store)?,
+            stops: watch::Sender::new(stops::read(&store)?),
             store,
             vault,
             hub: Arc::default(),

@@ -10,7 +10,8 @@ use domain::{
     AgentName, Did, Hash, Problem, Timestamp,
     agent::Model,
     event::{kind, spent_id},
-    quota::{Period, Quota},
+    org::Device,
+    quota::{Period, Quota, Share},
     usage::{Budget, Usage},
 };
 use forge::OrgState;
@@ -37,6 +38,8 @@ pub(crate) struct QuotaUse {
     pub(crate) of: String,
     /// The period.
     pub(crate) period: Period,
+    /// The whole quota, for all devices together; no limit where it is null.
+    pub(crate) whole: Option<Quota>,
     /// What this device's gateway may use in it: its part of the quota; no limit where it is null.
     pub(crate) limit: Option<Limit>,
     /// What its gateway used in it.
@@ -44,7 +47,7 @@ pub(crate) struct QuotaUse {
 }
 
 /// The limits of a quota, as they are on this device.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(crate) struct Limit {
     /// Tokens.
     pub(crate) tokens: Option<u64>,
@@ -52,8 +55,8 @@ pub(crate) struct Limit {
     pub(crate) calls: Option<u64>,
     /// Money.
     pub(crate) money: Option<domain::money::Money>,
-    /// The part of the whole, in hundredths, that this device may spend.
-    pub(crate) percent: u8,
+    /// The part of the whole that this device may spend, in words: `an equal part for each of 3 devices`.
+    pub(crate) share: String,
 }
 
 /// The ledger over a journal.
@@ -85,58 +88,89 @@ fn rules(state: &OrgState, device: &Did, model: &Model, spender: &Spender, now: 
         .into_iter()
         .map(|source| {
             let period = source.quota.period;
+            let share = share(state, device, source.member.as_deref());
             Line {
                 whose: format!("{} ({})", source.words, period.words()),
                 id: spent_id(&source.id, &period.key(now)),
-                budget: source.quota.part(percent(state, device)),
+                budget: source.quota.part(share),
+                raise: raise(&source, share),
             }
         })
         .collect();
     Rules { price: quotas.price(model, &host(model)), forbidden, lines, keep_content: quotas.keep_content }
 }
 
+/// What a budget is a part of, and how more is let be used.
+fn raise(source: &Source, share: Share) -> String {
+    let verb = format!("Raise the whole with meshwork quota set{} --period {}", source.option, source.quota.period.name());
+    let (whole, part) = (source.quota.words(), share.words());
+    if share.is_whole() {
+        return format!("The whole quota is {whole}, and this device may use {part}. {verb}.");
+    }
+    format!("The whole quota is {whole}; this device may use {part}. {verb}, or give this device another part by [shares] in quotas.toml.")
+}
+
+/// A quota that binds a call.
 struct Source {
+    /// Whose it is, to begin a sentence.
     words: String,
+    /// Under which id its use is counted.
     id: String,
+    /// The member whose it is.
+    member: Option<String>,
+    /// How `meshwork quota set` names it.
+    option: String,
+    /// How much it is for all devices together.
     quota: Quota,
 }
 
 fn sources(state: &OrgState, spender: &Spender) -> Vec<Source> {
     let quotas = &state.quotas;
-    let mut found: Vec<Source> =
-        quotas.org.iter().map(|quota| Source { words: "The org".into(), id: "org".into(), quota: *quota }).collect();
+    let of_org = |quota: &Quota| Source { words: "The org".into(), id: "org".into(), member: None, option: String::new(), quota: *quota };
+    let mut found: Vec<Source> = quotas.org.iter().map(of_org).collect();
     let member = spender.member.as_ref().and_then(|key| Some((key, state.member_of(key)?)));
     if let Some((key, member)) = member
         && let Some(quota) = quotas.members.get(&member.name)
     {
-        found.push(Source { words: format!("The member {}", member.name), id: format!("member/{key}"), quota: *quota });
+        found.push(Source {
+            words: format!("The member {}", member.name),
+            id: format!("member/{key}"),
+            member: Some(member.name.clone()),
+            option: format!(" --member {}", member.name),
+            quota: *quota,
+        });
     }
     if let Some(agent) = &spender.agent
         && let Some(quota) = quotas.agents.get(agent)
     {
-        found.push(Source { words: format!("The agent {agent}"), id: format!("agent/{agent}"), quota: *quota });
+        found.push(Source {
+            words: format!("The agent {agent}"),
+            id: format!("agent/{agent}"),
+            member: None,
+            option: format!(" --agent {agent}"),
+            quota: *quota,
+        });
     }
     found
 }
 
-/// The part of every quota that this device may spend.
-fn percent(state: &OrgState, device: &Did) -> u8 {
-    let name = state.device_of(device).map(|d| d.name.clone()).unwrap_or_default();
-    state.quotas.share(&name, state.devices.len())
+/// The part of a quota that this device may spend. A member's runs reach a model only through devices on which the member has a
+/// key: only among these a member's quota is divided.
+fn share(state: &OrgState, device: &Did, member: Option<&str>) -> Share {
+    let member = member.and_then(|name| state.members.get(name));
+    let has_part = |of: &&Device| member.is_none_or(|member| member.has_key_on(&of.did));
+    state.quotas.share(device, state.devices.values().filter(has_part))
 }
 
 /// What was used of every quota, and by every agent and member that used anything this month.
 pub(crate) fn used(org: &Org, state: &OrgState) -> Result<Vec<QuotaUse>, Problem> {
     let now = clock::now();
-    let percent = percent(state, &org.device);
     let row = |of: &str, whose: &str, id: &str, quota: Option<&Quota>| -> Result<QuotaUse, Problem> {
         let period = quota.map(|q| q.period).unwrap_or_default();
         let used = org.store.get(kind::SPENT, &spent_id(id, &period.key(now)))?.unwrap_or_default();
-        let limit = quota.map(|quota| {
-            let Budget { tokens, calls, money } = quota.part(percent);
-            Limit { tokens: quota.tokens.map(|_| tokens), calls: quota.calls.map(|_| calls), money, percent }
-        });
-        Ok(QuotaUse { whose: whose.into(), of: of.into(), period, limit, used })
+        let share = share(state, &org.device, (of == "member").then_some(whose));
+        let limit = quota.map(|quota| limit(*quota, share));
+        Ok(QuotaUse { whose: whose.into(), of: of.into(), period, whole: quota.copied(), limit, used })
     };
     let mut rows = vec![row("org", "org", "org", state.quotas.org.as_ref())?];
     for member in state.members.values() {
@@ -153,6 +187,12 @@ pub(crate) fn used(org: &Org, state: &OrgState) -> Result<Vec<QuotaUse>, Problem
         rows.push(row("agent", agent.name.as_str(), &format!("agent/{}", agent.name), state.quotas.agents.get(&agent.name))?);
     }
     Ok(rows)
+}
+
+/// What this device may use of a quota.
+fn limit(quota: Quota, share: Share) -> Limit {
+    let Budget { tokens, calls, money } = quota.part(share);
+    Limit { tokens: quota.tokens.map(|_| tokens), calls: quota.calls.map(|_| calls), money, share: share.words() }
 }
 
 /// What an agent's runs used this month.
@@ -176,4 +216,68 @@ pub(crate) async fn keep(org: &Arc<Org>, content: Vec<Bytes>) -> Result<Vec<Hash
         return Ok(vec![]);
     }
     org.blocking(move |org| content.iter().map(|bytes| org.store.blobs().put(bytes)).collect()).await
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use domain::{
+        org::{self, Member, MemberKey},
+        quota::Quotas,
+        role::Role,
+    };
+
+    fn did(letter: char) -> Did {
+        format!("did:key:z6Mk{}", letter.to_string().repeat(44)).parse().unwrap()
+    }
+
+    /// Ada has the devices `a` and `c`, Bob has `b`; the member's keys are `A`, `C` and `B`.
+    fn state(quotas: Quotas) -> OrgState {
+        let device = |letter: char, owner: &str| (letter.to_string(), Device::new(letter, did(letter), owner));
+        let member = |name: &str, letters: &[char]| {
+            let keys = letters.iter().map(|l| MemberKey { did: did(l.to_ascii_uppercase()), device: did(*l) }).collect();
+            (name.to_owned(), Member { name: name.into(), roles: vec![Role::Developer], standby: None, keys })
+        };
+        OrgState {
+            org: org::Org { version: org::VERSION, name: "crew".parse().unwrap(), threshold: 1 },
+            members: [member("ada", &['a', 'c']), member("bob", &['b'])].into(),
+            devices: [device('a', "ada"), device('b', "bob"), device('c', "ada")].into(),
+            agents: std::collections::BTreeMap::new(),
+            projects: std::collections::BTreeMap::new(),
+            quotas,
+            revoked: vec![],
+            ended: vec![],
+            commit: "c".repeat(40).parse().unwrap(),
+            refused: None,
+        }
+    }
+
+    fn lines(quotas: &Quotas, device: char) -> Vec<Line> {
+        let model = serde_json::json!({"name": "m", "base_url": "https://a.example", "api": "chat", "credential": "k"});
+        let spender = Spender { member: Some(did(device.to_ascii_uppercase())), agent: None };
+        rules(&state(quotas.clone()), &did(device), &serde_json::from_value(model).unwrap(), &spender, Timestamp(0)).lines
+    }
+
+    #[test]
+    fn a_quota_is_divided_whole_and_a_refusal_names_its_own_knob() {
+        let calls = |calls: u64| Quota { period: Period::Day, tokens: None, calls: Some(calls), money: None };
+        let members = [("ada".to_owned(), calls(3)), ("bob".to_owned(), calls(5))].into();
+        let quotas = Quotas { org: Some(calls(2)), members, ..Quotas::default() };
+        let parts = |nth: usize| ['a', 'b', 'c'].map(|device| lines(&quotas, device)[nth].budget.calls);
+        assert_eq!((parts(0), parts(1)), ([1, 1, 0], [2, 5, 1]), "a member's among the devices of that member");
+
+        let org = &lines(&quotas, 'c')[0];
+        let why = org.budget.allows(&org.whose, Usage::default(), Usage { calls: 1, ..Usage::default() }).unwrap_err().text(&org.raise);
+        for words in [
+            "0 of its 0 model calls",
+            "2 calls; this device may use an equal part for each of 3 devices",
+            "meshwork quota set --period day",
+            "[shares]",
+        ] {
+            assert!(why.contains(words), "{why}");
+        }
+        let bobs = &lines(&quotas, 'b')[1].raise;
+        assert!(bobs.contains("all of it. Raise the whole with meshwork quota set --member bob --period day."), "{bobs}");
+    }
 }

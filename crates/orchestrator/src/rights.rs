@@ -1,6 +1,7 @@
 //! Who may do what here: the org's policy, asked for a caller, a member, an agent. Every door comes by.
 
 mod about;
+pub(crate) mod lockout;
 
 pub(crate) use about::{about, here};
 
@@ -64,6 +65,14 @@ impl Rights {
     pub(crate) fn at(org: &Org, state: OrgState) -> Result<Self, Problem> {
         let files = org.forge.files(&org.rid, &state.commit, &[policy::FOLDER])?;
         Ok(Self { rules: Arc::new(Rules::new(scheme()?, &files)?), state })
+    }
+
+    /// Those that other files of policies would give.
+    ///
+    /// # Errors
+    /// When the built-in rules do not fit the table of actions.
+    pub(crate) fn with(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<Self, Problem> {
+        Ok(Self { rules: Arc::new(Rules::new(scheme()?, files)?), state: self.state.clone() })
     }
 
     /// Decides about one thing.

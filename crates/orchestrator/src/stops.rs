@@ -3,7 +3,7 @@
 
 use crate::{clock, limits, org::Org, remote};
 use domain::{
-    Did, Hash, Kind, Problem,
+    Did, Hash, Kind, Oid, Problem,
     actor::Actor,
     event::{Body, kind},
     run::Run,
@@ -13,7 +13,7 @@ use futures::future::join_all;
 use identity::{Envelope, envelope};
 use policy::Resource;
 use std::{collections::HashSet, sync::Arc};
-use store::Order;
+use store::{Order, Seq};
 use tokio::sync::watch;
 
 /// The orders that count now; whoever is halted by one waits here for a change.
@@ -40,6 +40,11 @@ pub(crate) fn all(store: &store::Store) -> Result<Vec<Stop>, Problem> {
 pub(crate) fn halting(org: &Org, run: &Run) -> Option<Stop> {
     let executor = run.device.as_ref().or(run.on.as_ref()).unwrap_or(&org.device);
     org.stops.borrow().iter().find(|stop| stop.order.scope.halts(run, executor)).cloned()
+}
+
+/// The order that halts the whole org.
+pub(crate) fn halting_all(org: &Org) -> Option<Stop> {
+    org.stops.borrow().iter().find(|stop| stop.order.scope == Scope::Org).cloned()
 }
 
 /// The order by which a device is cut off.
@@ -229,12 +234,16 @@ fn look(org: &Arc<Org>) -> Result<(), Problem> {
 /// carries it on: the device where it was given may be gone.
 pub(crate) async fn carry(org: Arc<Org>) {
     let (mut closing, mut changed) = (org.closing.subscribe(), org.stops.subscribe());
-    let mut heard = HashSet::new();
+    let (mut heard, mut quiet) = (HashSet::new(), None);
     loop {
         changed.mark_unchanged();
-        if let Err(problem) = tell_all(&org, &mut heard).await {
-            tracing::warn!(%problem, "stop orders could not be carried to the other devices yet");
-        }
+        quiet = match tell_changed(&org, &mut heard, quiet).await {
+            Ok(quiet) => quiet,
+            Err(problem) => {
+                tracing::warn!(%problem, "stop orders could not be carried to the other devices yet");
+                None
+            }
+        };
         tokio::select! {
             _ = changed.changed() => {}
             () = tokio::time::sleep(limits::STOPS_AGAIN) => {}
@@ -243,14 +252,31 @@ pub(crate) async fn carry(org: Arc<Org>) {
     }
 }
 
-async fn tell_all(org: &Arc<Org>, heard: &mut HashSet<(Did, Hash)>) -> Result<(), Problem> {
-    let (stops, devices) = org.blocking(|org| Ok((all(&org.store)?, org.state()?.devices))).await?;
-    let others = devices.into_values().map(|device| device.did).filter(|did| *did != org.device);
+/// As of which event of the journal and which state of the org nothing was due to be told: while both stay, nothing is.
+type Quiet = Option<(Seq, Oid)>;
+
+/// Tells everybody what is due, unless nothing was due and nothing has changed since.
+async fn tell_changed(org: &Arc<Org>, heard: &mut HashSet<(Did, Hash)>, quiet: Quiet) -> Result<Quiet, Problem> {
+    let state = org.remote.org();
+    let now = (org.store.head()?.seq, state.commit.clone());
+    if quiet.as_ref() == Some(&now) {
+        return Ok(quiet);
+    }
+    Ok(tell_all(org, &state, heard).await?.then_some(now))
+}
+
+/// Tells everybody what they have not heard. Answers whether there was nothing to tell.
+async fn tell_all(org: &Arc<Org>, state: &forge::OrgState, heard: &mut HashSet<(Did, Hash)>) -> Result<bool, Problem> {
+    let stops = org.blocking(|org| all(&org.store)).await?;
+    let others = state.devices.values().map(|device| device.did.clone()).filter(|did| *did != org.device);
     let due = others.map(|did| {
         let unheard = stops.iter().map(|stop| stop.envelope.clone()).filter(|envelope| !heard.contains(&(did.clone(), envelope.clone())));
         (did.clone(), unheard.collect::<Vec<Hash>>())
     });
-    let due: Vec<(Did, Vec<Hash>)> = due.collect();
+    let due: Vec<(Did, Vec<Hash>)> = due.filter(|(_, unheard)| !unheard.is_empty()).collect();
+    if due.is_empty() {
+        return Ok(true);
+    }
     let told = due.into_iter().map(|(device, due)| async move {
         let done = tell_one(org, &device, due).await;
         (device, done)
@@ -258,7 +284,7 @@ async fn tell_all(org: &Arc<Org>, heard: &mut HashSet<(Did, Hash)>) -> Result<()
     for (device, done) in join_all(told).await {
         heard.extend(done.into_iter().map(|envelope| (device.clone(), envelope)));
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Tells one device what it has not heard, one order after the other, until it cannot be reached. Answers what it heard.
@@ -282,12 +308,4 @@ async fn tell(org: &Arc<Org>, device: &Did, envelope: &Hash) -> Result<(), Probl
     let bytes = org.blocking(move |org| org.store.blobs().get(&wanted)).await?;
     let Some(bytes) = bytes else { return Err(Problem::internal("the envelope of a stop order was erased")) };
     remote::tell_stop(org, device, bytes).await
-}
-
-/// The orders that count when an org is opened.
-///
-/// # Errors
-/// When the journal cannot be read.
-pub(crate) fn begin(store: &store::Store) -> Result<InForce, Problem> {
-    Ok(watch::Sender::new(read(store)?))
 }

@@ -1,10 +1,11 @@
 //! The doors of a machine that is in several orgs. A request for an org goes to its process; what is asked of the machine itself is
-//! answered here: which orgs there are, how they do, a new one, signing in.
+//! answered here: which orgs there are, how they do, a new one, the installed engines, signing in.
 //!
 //! Which org is meant says the host name (`acme.localhost`), or the header `Meshwork-Org` at the machine's own names. Who signed in
 //! to the machine is its owner, and gets a one-time link into each org; a session or token of the one is nothing in the other.
 
 use crate::{
+    api,
     auth::{Gate, ORG, host_name},
     dashboard::{self, escape, frame},
     error::Refusal,
@@ -14,7 +15,7 @@ use crate::{
 };
 use axum::{
     Json, Router,
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     extract::{FromRef, Path, Request, State},
     http::{HeaderMap, HeaderValue, Method, header},
     middleware::{self, Next},
@@ -62,6 +63,8 @@ pub fn several(machine: Arc<Machine>, gate: Arc<Gate>, switch: Arc<Switch>) -> R
         .route("/api/v1/org/create", post(anew))
         .route("/api/v1/org/join", post(anew))
         .route("/api/v1/org/joining", get(anew).post(anew))
+        .route("/api/v1/engine/list", get(engines).post(engines))
+        .route("/api/v1/engine/install", post(install))
         .fallback(which)
         .layer(middleware::from_fn_with_state(front.doors.clone(), router::guard))
         .layer(middleware::from_fn_with_state(front.clone(), to_its_org))
@@ -88,6 +91,15 @@ async fn which(State(front): State<Front>, method: Method, headers: HeaderMap) -
     let problem = Problem::invalid("This machine is in several orgs, and the request names none.")
         .next(format!("Send it to <org>.localhost, or with the header “Meshwork-Org: <org>”. There are: {}.", names.join(", ")));
     Refusal(problem).into_response()
+}
+
+/// Engines lie in the machine's folder, whichever org uses them: they are asked of the machine, whose owner keeps them.
+async fn engines(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Result<Json<Value>, Refusal> {
+    api::named(front.doors, headers, "engine.list", &body).await
+}
+
+async fn install(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Result<Json<Value>, Refusal> {
+    api::named(front.doors, headers, "engine.install", &body).await
 }
 
 async fn list(State(front): State<Front>) -> Json<Vec<machine::Joined>> {

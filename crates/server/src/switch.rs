@@ -63,6 +63,7 @@ impl Switch {
             name: name.clone(),
             state: place.state.clone(),
             url: Some(org_url(name, self.address)),
+            removed: None,
         };
         self.orgs.borrow().iter().map(view).collect()
     }

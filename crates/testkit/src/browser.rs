@@ -4,7 +4,7 @@
 //! kill `up` or to begin it again. Pictures, also of where a scenario failed, are kept.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A harness fails its test.
 
-use crate::Up;
+use crate::{Up, root};
 use axum::{
     Json, Router,
     extract::{Path as At, State},
@@ -53,9 +53,8 @@ impl Browser {
         Ok(Self { program, pictures: pictures.canonicalize().unwrap() })
     }
 
-    /// Plays a scenario that is told these facts; gives the machine back, at the address that it had.
-    pub async fn play(&self, mut up: Up, scenario: &str, made: Value) -> Up {
-        up.keep_address();
+    /// Plays a scenario that is told these facts; gives the machine back.
+    pub async fn play(&self, up: Up, scenario: &str, made: Value) -> Up {
         let mut facts: Map<String, Value> = made.as_object().cloned().unwrap_or_default();
         facts.extend(whereabouts(&up));
         let up = Arc::new(Mutex::new(up));
@@ -103,8 +102,6 @@ fn whereabouts(up: &Up) -> Map<String, Value> {
     facts.as_object().cloned().unwrap_or_default()
 }
 
-/// Where the tests run, not where they were built: trees may share a build folder.
 fn dashboard() -> PathBuf {
-    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    Path::new(&package).join("../../dashboard")
+    root().join("dashboard")
 }

@@ -1,5 +1,6 @@
 //! Starts real things for tests: a `meshwork up` on a folder of its own, projects made anew, a scripted model, a
 //! browser.
+mod address;
 mod browser;
 pub mod canary;
 mod last;
@@ -10,8 +11,10 @@ mod random;
 mod repository;
 mod skip;
 mod stock;
+mod tree;
 mod up;
 
+pub use address::free_address;
 pub use browser::Browser;
 pub use last::fails_at_the_end;
 pub use login::TokenServer;
@@ -20,4 +23,5 @@ pub use random::Random;
 pub use repository::{Repository, git, random_name};
 pub use skip::skip;
 pub use stock::Stock;
+pub use tree::root;
 pub use up::{Outcome, Up};

@@ -1,11 +1,11 @@
 //! Somebody with the stock `rad` and `radicle-node` on a machine of their own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A harness fails its test.
 
-use crate::skip;
+use crate::{free_address, root, skip};
 use serde_json::{Value, json};
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -37,8 +37,7 @@ impl Stock {
 
     /// Makes one whose key is protected.
     pub fn with_passphrase(suite: &str, passphrase: &str) -> Option<Self> {
-        let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/rad/bin");
-        let tools = std::env::var_os("MESHWORK_RAD").map_or(default, PathBuf::from);
+        let tools = std::env::var_os("MESHWORK_RAD").map_or_else(|| root().join("target/tools/rad/bin"), PathBuf::from);
         if !["rad", "radicle-node", "git-remote-rad"].iter().all(|tool| tools.join(tool).exists()) {
             skip(suite, &format!("{} has no rad, radicle-node and git-remote-rad (MESHWORK_RAD)", tools.display()));
             return None;
@@ -108,8 +107,8 @@ impl Stock {
 
     /// Starts the node, which knows nobody but `peer` (a key and its address), and gives its own address.
     pub fn start(&mut self, peer: Option<(&str, &str)>) -> SocketAddr {
-        // Radicle takes no port 0 from a file, so a free one is looked up.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // Radicle takes no port 0 from a file, so one is looked up.
+        let address = free_address();
         let connect: Vec<String> = peer.iter().map(|(did, at)| format!("{}@{at}", nid(did))).collect();
         self.configure(&connect, &[address]);
         let log = fs::File::create(self.folder().join("node.log")).unwrap();

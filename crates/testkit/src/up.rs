@@ -3,7 +3,7 @@
 //! When it is dropped everything that it started is ended by its id; when its test failed, its log is printed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A harness fails its test.
 
-use crate::processes::end_all_of;
+use crate::{free_address, processes::end_all_of};
 use futures::StreamExt;
 use reqwest::{Method, Response};
 use rustix::process::{Pid, Signal, kill_process};
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::{
     fs::{self, File},
     future::Future,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -58,7 +59,7 @@ pub struct Up {
     child: Option<Child>,
     url: String,
     sign_in: String,
-    listen: String,
+    listen: SocketAddr,
     env: Vec<(String, String)>,
     /// Where the Radicle node and other devices are listened to.
     others_at: [String; 2],
@@ -91,7 +92,7 @@ impl Up {
             child: None,
             url: String::new(),
             sign_in: String::new(),
-            listen: ANY_PORT.into(),
+            listen: free_address(),
             env,
             others_at: [ANY_PORT, ANY_PORT].map(str::to_owned),
             http,
@@ -106,10 +107,10 @@ impl Up {
         self
     }
 
-    /// Has the Radicle node and the port for other devices listen at these addresses.
+    /// Has the Radicle node and the port for other devices listen at addresses that stay the same, as others are told them.
     #[must_use]
-    pub fn listening(mut self, radicle: &str, mesh: &str) -> Self {
-        self.others_at = [radicle, mesh].map(str::to_owned);
+    pub fn listening(mut self) -> Self {
+        self.others_at = [free_address(), free_address()].map(|address| address.to_string());
         self
     }
 
@@ -118,8 +119,8 @@ impl Up {
         assert!(self.child.is_none(), "it runs already");
         let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
         let mut command = self.command();
-        let [radicle, mesh] = &self.others_at;
-        command.args(["--json", "up", "--listen", &self.listen, "--radicle-listen", radicle, "--mesh-listen", mesh, "--no-open"]);
+        let (listen, [radicle, mesh]) = (self.listen.to_string(), &self.others_at);
+        command.args(["--json", "up", "--listen", &listen, "--radicle-listen", radicle, "--mesh-listen", mesh, "--no-open"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -128,11 +129,6 @@ impl Up {
         let said: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("up said “{line}”: {e}"));
         let text = |name: &str| said[name].as_str().unwrap_or_else(|| panic!("up said {said}")).to_owned();
         (self.url, self.sign_in) = (text("url"), text("sign_in"));
-    }
-
-    /// From now on it begins at the address that it has now: for pages that are open.
-    pub fn keep_address(&mut self) {
-        self.listen = self.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
     }
 
     /// Ends `up` as Ctrl-C does, and waits for it.

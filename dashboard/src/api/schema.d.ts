@@ -2036,6 +2036,8 @@ export interface components {
             ended: components["schemas"]["Revocation"][];
             /** @description Why the newest commit of the org repository does not count, where it does not. */
             refused?: components["schemas"]["Problem"] | null;
+            /** @description That the org does not list this device any more, where that is known. */
+            removed?: components["schemas"]["Removed"] | null;
         };
         /** @description A Radicle repository: `rad:z…`. */
         Rid: string;
@@ -2103,12 +2105,23 @@ export interface components {
         };
         /** @description What sort of problem it is. Decides the HTTP status and the exit code; stable names for scripts. */
         Kind: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "limit" | "unavailable" | "timeout" | "internal";
+        /** @description That the org does not list this device any more. */
+        Removed: {
+            /** @description Whether the org repository says so; else only other devices do. */
+            certain: boolean;
+            /** @description When it was removed, where that is known. */
+            at?: components["schemas"]["Timestamp"] | null;
+            /** @description In words. */
+            message: string;
+        };
         /** @description An org of the machine, and how it does. */
         Joined: {
             /** @description Its name. */
             name: components["schemas"]["OrgName"];
             /** @description Its address for browsers. */
             url?: string | null;
+            /** @description That it does not list this device any more, in words, where the process that answers knows it. */
+            removed?: string | null;
         } & ({
             /** @constant */
             state: "starting";
@@ -3840,8 +3853,9 @@ export interface components {
                 [key: string]: components["schemas"]["Quota"];
             };
             /**
-             * @description Hundredths of every quota that a device's gateway may spend, by the device's name. None named: equal parts. Each
-             *     gateway keeps to its own part, so that no two overspend while they cannot talk.
+             * @description Hundredths of every quota that a device's gateway may spend, by the device's name. None named: equal parts, a member's
+             *     quota among the devices of that member. Each gateway keeps to its own part, so that no two overspend while they cannot
+             *     talk.
              */
             shares?: {
                 [key: string]: number;
@@ -3894,6 +3908,8 @@ export interface components {
             of: string;
             /** @description The period. */
             period: components["schemas"]["Period"];
+            /** @description The whole quota, for all devices together; no limit where it is null. */
+            whole: components["schemas"]["Quota"] | null;
             /** @description What this device's gateway may use in it: its part of the quota; no limit where it is null. */
             limit: components["schemas"]["Limit"] | null;
             /** @description What its gateway used in it. */
@@ -3913,11 +3929,8 @@ export interface components {
             calls: number | null;
             /** @description Money. */
             money: components["schemas"]["Money"] | null;
-            /**
-             * Format: uint8
-             * @description The part of the whole, in hundredths, that this device may spend.
-             */
-            percent: number;
+            /** @description The part of the whole that this device may spend, in words: `an equal part for each of 3 devices`. */
+            share: string;
         };
         /** @description An order, as a device knows it. */
         Stop: {
@@ -4059,6 +4072,8 @@ export interface components {
             files: number;
             /** @description What is wrong, with file and line. */
             mistakes: components["schemas"]["Mistake"][];
+            /** @description What is in order, and hardly meant: what nobody could do any more with these files beside the org's others. */
+            warnings: string[];
             /** @description What policies may speak of, in Cedar's own form. */
             schema: string;
         };
@@ -5493,7 +5508,7 @@ export interface operations {
                     member?: string | null;
                     /**
                      * Format: uint32
-                     * @description Hours until the ticket counts no more; three days where nothing is said.
+                     * @description Hours until the ticket counts no more, from 1 to 720 (30 days); three days where nothing is said.
                      * @default null
                      */
                     hours?: number | null;
@@ -6149,10 +6164,15 @@ export interface operations {
                      */
                     project?: string | null;
                     /**
-                     * @description The device that alone is to move the default branch, by its name; none opens the project again.
+                     * @description The device that alone is to move the default branch, by its name.
                      * @default null
                      */
                     device?: string | null;
+                    /**
+                     * @description `true` instead of a device: the project's people move it again.
+                     * @default false
+                     */
+                    open?: boolean;
                 };
             };
         };
@@ -7854,6 +7874,11 @@ export interface operations {
                      * @default null
                      */
                     text?: string | null;
+                    /**
+                     * @description Set it also where nobody could do any more what somebody may now.
+                     * @default false
+                     */
+                    anyway?: boolean;
                 };
             };
         };

@@ -7,6 +7,7 @@ import { useSession } from "../api/query";
 import { useConnection, useLive, useReady } from "../live/live";
 import { LIVE_REGION } from "../ui/announce";
 import { Badge } from "../ui/Badge";
+import { Tips } from "../ui/Tips";
 import { Toasts } from "../ui/Toasts";
 import ui from "../ui/ui.module.css";
 import { clock } from "../ui/words";
@@ -58,6 +59,7 @@ export function Frame() {
       <Main />
       <div id={LIVE_REGION} className="hidden" aria-live="polite" />
       <Toasts />
+      <Tips />
       <Help open={help} onClose={() => setHelp(false)} />
       {commands && (
         <Suspense fallback={<Escapes onEscape={closeCommands} />}>
@@ -81,24 +83,24 @@ function Escapes({ onEscape }: { onEscape: () => void }) {
 function Side() {
   const { data } = useSession();
   const places = usePlaces();
-  const path = useRouterState({ select: (state) => state.location.pathname });
-  const nav = useRef<HTMLElement>(null);
-  // On a narrow screen the pages stand in a row that scrolls.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: with every page
-  useEffect(() => {
-    const here = nav.current?.querySelector<HTMLElement>("[aria-current=page]");
-    if (here && nav.current) nav.current.scrollLeft = here.offsetLeft - (nav.current.clientWidth - here.offsetWidth) / 2;
-  }, [path, places.length]);
   return (
-    <nav ref={nav} className={css.side} aria-label="Pages">
+    <nav className={css.side} aria-label="Pages">
       <div className={css.org} title={data?.org ?? undefined}>
         <Network size={17} aria-hidden />
         <span className="clip">{data?.org}</span>
       </div>
       {places.map(({ to, title, icon: Icon, key }) => (
-        <Link key={to} to={to} className={css.place} activeOptions={{ exact: to === "/" }} title={`${title} (g ${key})`}>
+        <Link
+          key={to}
+          to={to}
+          className={css.place}
+          activeOptions={{ exact: to === "/" }}
+          data-tip={title}
+          data-keys={`g ${key}`}
+          data-tip-side="right"
+        >
           <Icon size={16} aria-hidden />
-          {title}
+          <span className="clip">{title}</span>
         </Link>
       ))}
       <Menu.Root>
@@ -110,7 +112,7 @@ function Side() {
           <Menu.Positioner side="top" align="end" sideOffset={6}>
             <Menu.Popup className={ui.menu}>
               {places.map(({ to, title, icon: Icon }) => (
-                <Menu.Item key={to} className={ui.menuItem} render={<Link to={to} />}>
+                <Menu.Item key={to} className={ui.menuItem} render={<Link to={to} activeOptions={{ exact: to === "/" }} />}>
                   <Icon size={16} aria-hidden /> {title}
                 </Menu.Item>
               ))}

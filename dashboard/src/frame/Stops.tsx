@@ -2,10 +2,11 @@
 import { Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { problemOf } from "../api/call";
-import { useMay, useRead } from "../api/query";
+import { useRead } from "../api/query";
 import { announce } from "../ui/announce";
 import { Button } from "../ui/Button";
 import { Lift } from "../ui/stop/Lift";
+import { useMayLift } from "../ui/stop/may";
 import { inForce, type Stop, whatOf } from "../ui/stop/stop";
 import { Ago } from "../ui/Time";
 import { useWho } from "../ui/Who";
@@ -16,7 +17,7 @@ const SHOWN_MAX = 2;
 
 export function Stops() {
   const stops = useRead("stop.list", {});
-  const may = useMay("stop.lift");
+  const may = useMayLift();
   const [lifts, setLifts] = useState<Stop>();
   const who = useWho();
   const list = stops.data?.filter(inForce) ?? [];
@@ -41,7 +42,7 @@ export function Stops() {
           <span>
             <b>Halted: {whatOf(stop.order.scope)}.</b> {who(stop.by).name} ordered it <Ago at={stop.order.at} />: {stop.order.why}
           </span>
-          {may && (
+          {may(stop) && (
             <Button aria-label={`Lift the stop order for ${whatOf(stop.order.scope)}`} onClick={() => setLifts(stop)}>
               Lift
             </Button>

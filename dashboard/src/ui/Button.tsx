@@ -9,10 +9,17 @@ export function Button({ tone, busy, className, disabled, ...rest }: Props) {
   return <button type="button" data-tone={tone} aria-busy={busy || undefined} disabled={disabled || busy} className={classes} {...rest} />;
 }
 
-/** A button that shows only an icon: its name is for screen readers and as a hint. */
-export function IconButton({ label, children, ...rest }: Omit<Props, "aria-label"> & { label: string; children: ReactNode }) {
+interface IconProps extends Omit<Props, "aria-label" | "title"> {
+  label: string;
+  /** The key that does the same, as `Escape`. */
+  keys?: string;
+  children: ReactNode;
+}
+
+/** A button that shows only an icon: its name is for screen readers, and a tip (see `Tips`). */
+export function IconButton({ label, keys, children, ...rest }: IconProps) {
   return (
-    <Button tone="plain" className={css.icon} aria-label={label} title={label} {...rest}>
+    <Button tone="plain" className={css.icon} aria-label={label} aria-keyshortcuts={keys} data-tip={label} data-keys={keys} {...rest}>
       {children}
     </Button>
   );

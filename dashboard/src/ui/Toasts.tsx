@@ -15,7 +15,7 @@ interface Note {
 const manager = Toast.createToastManager();
 
 export function notify({ tone, title, text, deed }: Note): void {
-  const timeout = tone === "bad" || deed ? 12_000 : 5_000;
+  const timeout = tone === "bad" || text || deed ? 12_000 : 5_000;
   const go = () => {
     manager.close(id);
     deed?.go();
@@ -42,7 +42,7 @@ function List() {
       <Toast.Title className={css.title} />
       <Toast.Description className={css.text} />
       <Toast.Action className={`${ui.button} ${css.deed}`} />
-      <Toast.Close className={css.close} aria-label="Dismiss">
+      <Toast.Close className={css.close} aria-label="Dismiss" data-tip="Dismiss">
         <X size={14} />
       </Toast.Close>
     </Toast.Root>

@@ -200,7 +200,7 @@ impl Reason {
                 "It took longer than {seconds} s. What it had done is in its checkpoint; run the task again to go on, or raise limits.wall_s."
             ),
             Self::BudgetSpent { message } => {
-                format!("Its budget is spent. {message} Raise the agent's budget, then run the task again to go on from the checkpoint.")
+                format!("A budget is spent. {message} Once there is room in it, run the task again to go on from the checkpoint.")
             }
             Self::SandboxLimit { message } => {
                 format!("A limit of the sandbox ended it: {message} Raise `resources` in .meshwork/project.toml if it needs more.")

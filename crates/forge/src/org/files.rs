@@ -149,7 +149,14 @@ fn relations(state: &OrgState, wrong: &mut Vec<String>) {
     if owners == 0 {
         wrong.push("members/: no owner has a key, so nobody could change the org any more.".to_owned());
     } else if threshold == 0 || threshold > owners {
-        wrong.push(format!("org.toml: the threshold is {threshold}, and there are {owners} owners who have a key."));
+        wrong.push(format!("org.toml: the threshold is {threshold}, and {}.", with_keys(owners)));
+    }
+}
+
+fn with_keys(owners: usize) -> String {
+    match owners {
+        1 => "there is one owner who has a key".into(),
+        _ => format!("there are {owners} owners who have a key"),
     }
 }
 
@@ -188,3 +195,6 @@ fn revoked(state: &OrgState, wrong: &mut Vec<String>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,8 +183,7 @@ impl Forge {
             let object = convert::object_id(id)?;
             let found = crate::patch::read(repo, &object)?.ok_or_else(|| missing(id))?;
             if !found.is_open() {
-                return Err(Problem::conflict(format!("The proposal {} is {}.", short(id), found.state()))
-                    .next("meshwork org proposals lists those that wait."));
+                return Err(self.not_open(rid, id, &found));
             }
             let (revision, last) = found.revisions().next_back().ok_or_else(|| missing(id))?;
             if convert::revision_id(revision)? != *seen {
@@ -236,13 +235,20 @@ impl Forge {
     pub fn reject(&self, rid: &Rid, id: &PatchId) -> Result<(), Problem> {
         let found = crate::patch::read(&self.repository(rid)?, &convert::object_id(id)?)?.ok_or_else(|| missing(id))?;
         if !found.is_open() {
-            return Err(Problem::conflict(format!("The proposal {} is {}.", short(id), found.state()))
-                .next("meshwork org proposals lists those that wait."));
+            return Err(self.not_open(rid, id, &found));
         }
         if found.author().public_key() != self.member_key() {
             self.check_owner(&self.repository(rid)?)?;
         }
         self.close(rid, id)
+    }
+
+    fn not_open(&self, rid: &Rid, id: &PatchId, found: &rad::Patch) -> Problem {
+        let plain = || {
+            Problem::conflict(format!("The proposal {} is {}.", short(id), found.state()))
+                .next("meshwork org proposals lists those that wait.")
+        };
+        self.decided(rid, id.as_str()).ok().flatten().unwrap_or_else(plain)
     }
 
     fn check_owner(&self, repo: &Repository) -> Result<(), Problem> {
@@ -271,6 +277,6 @@ fn changed(id: &PatchId) -> Problem {
         .next("Look at it, and name that revision: meshwork org proposals; meshwork org approve ID --revision REVISION.")
 }
 
-fn short(id: &PatchId) -> String {
+pub(super) fn short(id: &PatchId) -> String {
     id.as_str().chars().take(10).collect()
 }

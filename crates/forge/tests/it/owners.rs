@@ -165,6 +165,17 @@ fn below_the_threshold_a_change_waits_until_enough_owners_approve_it() {
     crew.until("it is in force everywhere", |crew| crew.has(0, "rule") && crew.has(1, "rule") && crew.agree());
     crew.until("it waits no more", |crew| crew.forge(1).proposals(&crew.rid).unwrap().iter().all(|p| p.id != id));
 
+    // Who decides late is told what became of it, whatever that is.
+    let decided = |n: usize, id: &PatchId| crew.forge(n).decided(&crew.rid, &id.as_str()[..8]).unwrap();
+    let told = decided(1, &id).unwrap();
+    assert!(told.what.ends_with("(“A rule”) is in force already.") && told.why.unwrap().contains("ada"));
+    let closed = crew.proposed(0, "Another rule", &note("other", "permit();"));
+    assert!(decided(0, &closed).is_none(), "it waits");
+    crew.forge(0).reject(&crew.rid, &closed).unwrap();
+    let told = decided(0, &closed).unwrap();
+    assert!(told.what.ends_with("(“Another rule”) is closed.") && told.why.unwrap().starts_with("It was closed by ada on 20"));
+    assert_eq!(crew.forge(0).reject(&crew.rid, &closed).unwrap_err().what, told.what);
+
     // A change by hand, past all of this: one signature moves nothing.
     let before = crew.head(1);
     let by_hand = [("org.toml".to_owned(), Some(b"version = 1\nname = \"acme\"\nthreshold = 1\n".to_vec()))];

@@ -146,7 +146,7 @@ pub(crate) struct Invite {
     /// One more device of yourself.
     #[arg(long)]
     pub(crate) device: bool,
-    /// Hours until the ticket counts no more; three days where nothing is said.
+    /// Hours until the ticket counts no more, from 1 to 720 (30 days); three days where nothing is said.
     #[arg(long)]
     pub(crate) hours: Option<u32>,
     /// How many devices may join with it; one where nothing is said.

@@ -13,7 +13,7 @@ pub(crate) enum Policy {
         who: String,
         /// The action, as patch.merge.
         action: String,
-        /// The task, patch, run, credential or agent that it is about.
+        /// The task, patch, run, credential or agent that it is about; of stop orders `agent:NAME`, `member:NAME`, `device:NAME` or an id.
         what: Option<String>,
         /// The project that it is about; the org, or every project, where nothing is said.
         #[arg(long, short)]
@@ -31,10 +31,16 @@ pub(crate) enum Policy {
     Set {
         /// The file, as team.cedar: its name is its name in the org.
         file: PathBuf,
+        /// Set it also where nobody could do any more what somebody may now.
+        #[arg(long)]
+        anyway: bool,
     },
     /// Remove a file of the org's policy.
     Remove {
         /// Its name, as team.cedar.
         name: String,
+        /// Remove it also where nobody could do any more what somebody may now.
+        #[arg(long)]
+        anyway: bool,
     },
 }

@@ -4,10 +4,10 @@ use super::typed_at;
 use crate::{
     output::at,
     paint::{Sheet, Tone, cell, table, toned},
-    text::{ago, clean, clean_lines, now},
+    text::{ago, clean, clean_lines, now, until},
 };
 use domain::{
-    Problem, Timestamp,
+    Problem, Timestamp, counted,
     join::Admits,
     org::{Device, Member},
 };
@@ -28,6 +28,7 @@ pub(crate) fn orgs(value: &Value) -> Result<String, Problem> {
                 (format!("down: {}; {tries} times in a row, again within {pause_s} s", clean(why)), Tone::Bad)
             }
         };
+        let (state, tone) = org.removed.as_ref().map_or((state, tone), |removed| (clean(removed), Tone::Bad));
         vec![cell(org.name.as_str()), toned(tone, state), cell(org.url.clone().unwrap_or_default())]
     };
     Ok(table(&["NAME", "STATE", "ADDRESS"], &orgs.iter().map(line).collect::<Vec<_>>()))
@@ -60,7 +61,11 @@ pub(crate) fn org(value: &Value) -> Result<String, Problem> {
             at(value, &["refused", "why"])
         )
     });
-    Ok(format!("{}{}", sheet.text(), refused.map(|text| clean_lines(&text)).unwrap_or_default()))
+    let removed = value["removed"].is_object().then(|| {
+        format!("\n{} What is shown is as of before. meshwork org leave keeps what is here aside.", at(value, &["removed", "message"]))
+    });
+    let notes: String = refused.into_iter().chain(removed).map(|text| clean_lines(&text)).collect();
+    Ok(format!("{}{notes}", sheet.text()))
 }
 
 fn rows(value: &Value) -> impl Iterator<Item = &Value> {
@@ -81,11 +86,10 @@ fn list(items: &Value) -> String {
 
 /// A ticket that was just made.
 pub(crate) fn ticket(value: &Value) -> String {
-    let until = Timestamp(value["expires"].as_i64().unwrap_or_default()).rfc3339();
+    let until = until(Timestamp(value["expires"].as_i64().unwrap_or_default()), now());
     format!(
-        "This ticket lets {} device{} join as {}, until {until}. Whoever has it can knock at {}; an owner still has to approve.\n\n{}\n\nOn the other machine: meshwork up, then meshwork join <ticket>.",
-        value["uses"],
-        if value["uses"] == 1 { "" } else { "s" },
+        "This ticket lets {} join as {}, until {until}. Whoever has it can knock at {}; an owner still has to approve.\n\n{}\n\nOn the other machine: meshwork up, then meshwork join <ticket>.",
+        counted(value["uses"].as_u64().unwrap_or_default(), "device"),
         admits(value),
         list(&value["knock"]),
         at(value, &["ticket"])
@@ -97,7 +101,7 @@ pub(crate) fn invites(value: &Value) -> String {
     let line = |i: &Value| {
         let used = format!("{} of {}", rows(&i["used"]).count(), i["uses"]);
         let open = if i["open"] == true { toned(Tone::Good, "open") } else { cell("closed") };
-        let until = Timestamp(i["expires"].as_i64().unwrap_or_default()).rfc3339();
+        let until = until(Timestamp(i["expires"].as_i64().unwrap_or_default()), now());
         vec![cell(at(i, &["id"])), open, cell(admits(i)), cell(used), cell(until)]
     };
     let lines: Vec<_> = rows(value).map(line).collect();

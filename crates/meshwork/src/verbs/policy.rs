@@ -28,12 +28,12 @@ pub(super) async fn policy(client: &Client, asked: cli::Policy, json: bool) -> O
             let well = value["mistakes"].as_array().is_some_and(Vec::is_empty);
             return Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(Kind::Invalid.exit_code()) });
         }
-        cli::Policy::Set { file } => {
-            let value = client.call("policy.set", json!({"name": name(&file), "text": read(&file)?})).await?;
+        cli::Policy::Set { file, anyway } => {
+            let value = client.call("policy.set", json!({"name": name(&file), "text": read(&file)?, "anyway": anyway})).await?;
             answer(&value, json, |v| at(v, &["message"]));
         }
-        cli::Policy::Remove { name } => {
-            answer(&client.call("policy.set", json!({ "name": name })).await?, json, |v| at(v, &["message"]));
+        cli::Policy::Remove { name, anyway } => {
+            answer(&client.call("policy.set", json!({"name": name, "anyway": anyway})).await?, json, |v| at(v, &["message"]));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -56,7 +56,15 @@ fn explained(value: &Value) -> String {
 
 fn checked(value: &Value) -> String {
     let mistakes = mistakes(value);
-    if mistakes.is_empty() { format!("{} files are in order.", value["files"]) } else { mistakes }
+    if mistakes.is_empty() { in_order(value) } else { mistakes }
+}
+
+fn in_order(value: &Value) -> String {
+    let files = value["files"].as_u64().unwrap_or_default();
+    let found = value["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let warnings: String = found.map(|warning| format!("
+Warning: {}", clean(warning))).collect();
+    format!("{} {} in order.{warnings}", domain::counted(files, "file"), if files == 1 { "is" } else { "are" })
 }
 
 fn mistakes(value: &Value) -> String {

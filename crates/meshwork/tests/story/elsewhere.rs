@@ -1,7 +1,7 @@
 //! A task that one device asks for is done on another: real devices, real Radicle, a real engine; only the model is scripted.
 
 use crate::{
-    support::{PASSES, acp_agent, acp_project, beat, command_agent, events_of, have_engine, project, published, text, work},
+    support::{PASSES, beat, command_agent, events_of, have_engine, project, published, text, work},
     two::{BOBS, Two},
 };
 use serde_json::json;
@@ -68,12 +68,7 @@ async fn a_task_is_done_on_another_device_with_a_key_that_never_comes_there() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_elsewhere_is_spoken_to_paused_and_stopped_from_the_device_that_asked() {
     let two = Two::start().await;
-    acp_project(&two.ada, "steered", PASSES).await;
-    acp_agent(&two.ada, "beat", &[]).await;
-    two.share().await;
-    let run = two.start_task("T001", "beat").await;
-    two.ada.in_state(&run, "working").await;
-    beat(&two.bob, &run).await;
+    let run = two.working("steered").await;
     two.ada.until_logged(&run, "working now.").await;
 
     two.ada.ok(&["run", "pause", &run]).await;
@@ -132,12 +127,7 @@ async fn a_removed_device_is_cut_off_within_seconds_and_takes_nothing_more() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_goes_on_while_the_device_that_asked_is_away_and_is_followed_again() {
     let mut two = Two::start().await;
-    acp_project(&two.ada, "resumed", PASSES).await;
-    acp_agent(&two.ada, "beat", &[]).await;
-    two.share().await;
-    let run = two.start_task("T001", "beat").await;
-    two.ada.in_state(&run, "working").await;
-    beat(&two.bob, &run).await;
+    let run = two.working("resumed").await;
     two.ada.kill().await;
     let before = beat(&two.bob, &run).await;
     let look = || async { if beat(&two.bob, &run).await > before { Ok(()) } else { Err(json!(before)) } };
@@ -184,12 +174,7 @@ async fn a_run_that_needs_its_gateway_while_that_is_away_is_frozen_saved_and_goe
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_that_disappears_has_lost_its_run_once_the_lease_is_over_and_the_next_waits_for_it() {
     let mut two = Two::with("short-lease").await;
-    acp_project(&two.ada, "vanished", PASSES).await;
-    acp_agent(&two.ada, "beat", &[]).await;
-    two.share().await;
-    let run = two.start_task("T001", "beat").await;
-    two.ada.in_state(&run, "working").await;
-    beat(&two.bob, &run).await;
+    let run = two.working("vanished").await;
     two.bob.kill().await;
     let ended = two.ada.ended(&run).await;
     assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("lost"), Some("vanished")), "{ended:#}");

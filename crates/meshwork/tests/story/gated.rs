@@ -111,6 +111,11 @@ async fn a_gate_merges_for_a_member_who_may_and_only_what_people_approved() {
 
     // On the gate everything goes as ever, by its key; opened again, by its people's.
     two.ada.ok(&["task", "add", "More"]).await;
+    // What says nothing opens nothing.
+    let (status, unclear) = two.ada.call("project.gate", json!({})).await;
+    assert!(!(200..300).contains(&status), "{unclear}");
+    clear(&unclear["error"], "open: true");
+    assert_eq!(two.ada.act("project.show", json!({"project": "guarded"})).await["gate"]["in_force"], true);
     two.ada.ok(&["project", "gate", "guarded", "--open"]).await;
     let look = || async {
         let seen = two.ada.run(&["task", "add", "Still more"]).await;

@@ -1,7 +1,7 @@
 //! Stop orders: what an owner halts is frozen on every device, with its work saved, until the order is lifted.
 
 use crate::{
-    support::{PASSES, acp_agent, acp_project, beat, text, work},
+    support::{PASSES, beat, clear, command_agent, machine, project, text, work},
     two::{BOBS, Two},
 };
 use serde_json::{Value, json};
@@ -15,12 +15,7 @@ fn halted(seen: &Value) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_is_halted_everywhere_and_goes_on_when_the_order_is_lifted() {
     let two = Two::start().await;
-    acp_project(&two.ada, "halted", PASSES).await;
-    acp_agent(&two.ada, "beat", &[]).await;
-    two.share().await;
-    let run = two.start_task("T001", "beat").await;
-    two.ada.in_state(&run, "working").await;
-    beat(&two.bob, &run).await;
+    let run = two.working("halted").await;
 
     let stop = two.ada.ok(&["stop", "order", "--agent", "beat", "--why", "It deletes tests."]).await;
     let given = Instant::now();
@@ -34,7 +29,9 @@ async fn an_agent_is_halted_everywhere_and_goes_on_when_the_order_is_lifted() {
     let problem = two.ada.refused(&["run", "resume", &run], 5).await;
     assert!(problem["why"].as_str().unwrap().contains("It deletes tests."), "{problem}");
     // Another run of it does not begin.
-    let second = text(&two.ada.ok(&["task", "run", "T002", "--agent", "beat"]).await["runs"][0]["run"]);
+    let answer = two.ada.ok(&["task", "run", "T002", "--agent", "beat"]).await;
+    assert!(answer["notices"][0].as_str().unwrap().contains("ada ordered it: It deletes tests."), "said at once: {answer}");
+    let second = text(&answer["runs"][0]["run"]);
     two.ada.until_run(&second, "it waits", |seen| seen["state"] == "queued" && seen["reason"]["code"] == "halted").await;
     // Bob, who may not give such an order, does not lift it either; and his device remembers it.
     two.bob.refused(&["stop", "lift", &text(&stop["order"]["id"])], 3).await;
@@ -67,12 +64,7 @@ async fn an_agent_is_halted_everywhere_and_goes_on_when_the_order_is_lifted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_halted_device_changes_nothing_and_hears_of_the_end_also_after_a_restart() {
     let mut two = Two::start().await;
-    acp_project(&two.ada, "device", PASSES).await;
-    acp_agent(&two.ada, "beat", &[]).await;
-    two.share().await;
-    let run = two.start_task("T001", "beat").await;
-    two.ada.in_state(&run, "working").await;
-    beat(&two.bob, &run).await;
+    let run = two.working("device").await;
     // While Bob's device is down it is ordered; it hears of it when it is back, and does not go on before.
     two.bob.kill().await;
     let stop = two.ada.ok(&["stop", "order", "--device", BOBS, "--why", "It was lost."]).await;
@@ -90,4 +82,23 @@ async fn a_halted_device_changes_nothing_and_hears_of_the_end_also_after_a_resta
     two.bob.until_run(&run, "it goes on", |seen| seen["state"] == "working" && seen["paused"] == false).await;
     fs::write(work(&two.bob, &run).join("go"), "").unwrap();
     assert_eq!(two.ada.ended(&run).await["state"], "done", "{}", two.bob.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_whole_org_is_halted_new_work_is_refused_and_what_is_queued_says_why_it_waits() {
+    let up = machine().await;
+    project(&up, "all", "- [ ] T001 One\n- [ ] T002 Two (depends on T001)\n", PASSES).await;
+    command_agent(&up, "echo", "echo x > x.txt").await;
+    let queued = up.start_task("T002", "echo").await;
+    up.until_run(&queued, "it waits for a task", |seen| seen["reason"]["code"] == "waits_for").await;
+    let stop = text(&up.ok(&["stop", "order", "--everything", "--why", "An incident."]).await["order"]["id"]);
+    let problem = up.refused(&["task", "run", "T001", "--agent", "echo"], 5).await;
+    clear(&problem, &format!("meshwork stop lift {stop}"));
+    clear(&problem, "ada ordered it: An incident.");
+    let seen = up.until_run(&queued, "it waits for the order", |seen| seen["reason"]["code"] == "halted").await;
+    assert_eq!((&seen["state"], &seen["reason"]["why"]), (&json!("queued"), &json!("An incident.")));
+    assert!(up.ok(&["task", "show", "T002"]).await["why"].to_string().contains("T001"), "the board says what comes first");
+    up.ok(&["stop", "lift", &stop]).await;
+    up.until_run(&queued, "it waits for the task again", |seen| seen["reason"]["code"] == "waits_for").await;
+    up.ok(&["task", "run", "T001", "--agent", "echo"]).await;
 }

@@ -78,6 +78,11 @@ async fn a_second_org_gets_a_process_of_its_own_while_runs_of_the_first_go_on() 
     all_up(&up).await;
     goes_on(&up, &run).await;
 
+    // Engines are the machine's: no org has to be named for them.
+    let engines = up.ok(&["engine", "list"]).await;
+    assert!(engines.as_array().is_some_and(|all| !all.is_empty()), "{engines}");
+    assert_eq!(engines, up.ok(&["--org", "beta", "engine", "list"]).await);
+    clear(&up.refused(&["engine", "install", "nothing-like-it"], 4).await, "nothing-like-it");
     let problem = up.refused(&["run", "list"], 2).await;
     clear(&problem, "beta, crew");
     clear(&up.refused(&["--org", "nobody", "run", "list"], 4).await, "beta, crew");

@@ -107,9 +107,12 @@ async fn a_policy_is_explained_checked_changed_and_never_locks_the_owner_out() {
     let seen = up.until_run(&queued, "the agent is refused", |run| run["why"].to_string().contains("not-echo")).await;
     assert!(seen["manifest"].is_null() || seen["state"] != "working", "{seen:#}");
 
-    // The owner forbids everything to everybody, and takes it back.
+    // The owner forbids everything to everybody, knowingly, and takes it back.
     fs::write(&file, "forbid (principal, action, resource);").unwrap();
-    up.ok(&["policy", "set", file.to_str().unwrap()]).await;
+    let checked = up.ok(&["policy", "check", file.to_str().unwrap()]).await;
+    assert!(checked["warnings"][0].as_str().unwrap().contains("run_tasks"), "{checked}");
+    clear(&up.refused(&["policy", "set", file.to_str().unwrap()], 5).await, "--anyway");
+    up.ok(&["policy", "set", file.to_str().unwrap(), "--anyway"]).await;
     clear(&up.refused(&["task", "run", "T001", "--project", "app", "--agent", "echo"], 3).await, "policy/team.cedar");
     up.ok(&["policy", "remove", "team.cedar"]).await;
     up.ok(&["task", "list", "--project", "app"]).await;

@@ -2,7 +2,7 @@
 
 use crate::{
     support::{Held, PASSES, clear, events_of, have_engine, idle, project, published, text},
-    two::{Two, free},
+    two::Two,
 };
 use serde_json::{Value, json};
 use testkit::{Up, model::ScriptedModel, random_name};
@@ -12,7 +12,7 @@ const DESK: &str = "adas-desk";
 /// One more device of Ada's, up.
 async fn desk(ada: &Up) -> Up {
     let ticket = text(&ada.ok(&["org", "invite", "--device"]).await["ticket"]);
-    let mut desk = idle().listening(&free(), &free());
+    let mut desk = idle().listening();
     desk.begin().await;
     desk.ok(&["join", &ticket, "--name", "desk", "--device", DESK, "--no-wait"]).await;
     joining(&desk, "waiting").await;

@@ -1,11 +1,10 @@
 //! Two devices of one org on loopback: Ada's, who founded it, and Bob's.
 
-use crate::support::idle;
+use crate::support::{PASSES, acp_agent, acp_project, beat, idle};
 use domain::{Did, OrgName, Rid};
 use forge::Forge;
 use orchestrator::data_dir::{DataDir, OrgDir};
 use serde_json::json;
-use std::net::TcpListener;
 use testkit::Up;
 
 /// How Bob's device is called.
@@ -17,12 +16,6 @@ pub struct Two {
     pub bob: Up,
     pub bob_device: Did,
     pub rid: Rid,
-}
-
-/// A port that nobody uses now.
-pub fn free() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
 }
 
 /// The org's folder on a device.
@@ -57,11 +50,11 @@ impl Two {
 
     async fn founded(fault: &str) -> (Up, Up, Did, Rid) {
         let idle = || idle().set("MESHWORK_TEST_FAULT", fault);
-        let mut ada = idle().listening(&free(), &free());
+        let mut ada = idle().listening();
         ada.begin().await;
         ada.org().await;
         let ticket = ada.ok(&["org", "invite", "--role", "developer"]).await["ticket"].as_str().unwrap().to_owned();
-        let mut bob = idle().listening(&free(), &free());
+        let mut bob = idle().listening();
         bob.begin().await;
         bob.ok(&["join", &ticket, "--name", "bob", "--device", BOBS, "--no-wait"]).await;
         let joining = || async {
@@ -89,6 +82,17 @@ impl Two {
     pub async fn start_task(&self, task: &str, agent: &str) -> String {
         let answer = self.ada.ok(&["task", "run", task, "--agent", agent, "--on", BOBS]).await;
         answer["runs"][0]["run"].as_str().unwrap_or_else(|| panic!("nothing was started: {answer}")).to_owned()
+    }
+
+    /// A project of Ada's, and an agent at work on its first task on Bob's device, where it beats; gives the run's id.
+    pub async fn working(&self, project: &str) -> String {
+        acp_project(&self.ada, project, PASSES).await;
+        acp_agent(&self.ada, "beat", &[]).await;
+        self.share().await;
+        let run = self.start_task("T001", "beat").await;
+        self.ada.in_state(&run, "working").await;
+        beat(&self.bob, &run).await;
+        run
     }
 
     /// Takes Bob and his device out of the org, by Ada.

@@ -4,7 +4,7 @@
 use crate::{
     elsewhere::holds,
     support::{PASSES, have_engine, idle, project, text},
-    two::{BOBS, free},
+    two::BOBS,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -52,7 +52,7 @@ async fn in_touch(up: &Up, org: [&str; 2], devices: usize) {
 async fn three_devices_of_two_members_in_two_orgs() {
     let (key, word) = (random_name("sk-real"), random_name("word"));
     let model = ScriptedModel::requiring(&key).await.unwrap();
-    let device = || idle().listening(&free(), &free());
+    let device = || idle().listening();
     let (mut laptop, mut desk, mut bob) = (device(), device(), device());
     for up in [&mut laptop, &mut desk, &mut bob] {
         up.begin().await;

@@ -192,7 +192,10 @@ async fn evict(context: Context, input: Evict) -> Result<Done, Problem> {
         evicted.iter().for_each(|id| lifecycle::cut_off(&org, id));
     }
     let published = if publishing == 0 { String::new() } else { format!(" {publishing} are being published, and end in a moment.") };
-    Ok(Done::new(format!("{} runs were evicted; each goes on from its checkpoint when there is room.{published}", evicted.len())))
+    Ok(Done::new(format!(
+        "Evicted {}; each goes on from its checkpoint when there is room.{published}",
+        domain::counted(evicted.len(), "run")
+    )))
 }
 
 /// Returns when nothing of a run uses processor or memory any more.
@@ -221,10 +224,14 @@ struct FindingView {
 
 async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Problem> {
     let (folder, org) = (context.machine.data.root().to_owned(), context.org().ok());
+    if let Some(org) = &org {
+        remote::probe_all(org).await;
+    }
     let found = crate::org::blocking(move || {
         let mut found = crate::doctor::look(&folder);
         if let Some(org) = org {
             found.push(crate::doctor::kept(&org)?);
+            found.extend(crate::removed::finding(&org));
         }
         Ok(found)
     });

@@ -40,7 +40,7 @@ struct InviteInput {
     /// Instead of a new member: one more device of this one; `me` for the member here.
     #[serde(default)]
     member: Option<String>,
-    /// Hours until the ticket counts no more; three days where nothing is said.
+    /// Hours until the ticket counts no more, from 1 to 720 (30 days); three days where nothing is said.
     #[serde(default)]
     hours: Option<u32>,
     /// How many devices may join with it; one where nothing is said.
@@ -74,6 +74,7 @@ struct InviteView {
 
 async fn invite(context: Context, input: InviteInput) -> Result<InviteView, Problem> {
     let org = context.org()?;
+    let valid = valid_ms(input.hours)?;
     let admits = match (input.role, input.member) {
         (Some(_), Some(_)) => {
             return Err(Problem::invalid("A device of a member has the member's roles.").next("Give either a role or a member."));
@@ -81,7 +82,6 @@ async fn invite(context: Context, input: InviteInput) -> Result<InviteView, Prob
         (role, None) => Admits::Member { role: role.unwrap_or(Role::Developer) },
         (None, Some(member)) => Admits::Device { member: org.blocking(move |org| person(org, &member)).await? },
     };
-    let valid = input.hours.map_or(limits::INVITE_VALID_MS, |hours| u64::from(hours) * 60 * 60 * 1000);
     let (ticket, text) = desk::invite(&org, context.actor(&org), admits, valid, input.uses.unwrap_or(1), input.at).await?;
     Ok(InviteView {
         id: ticket.id,
@@ -93,6 +93,20 @@ async fn invite(context: Context, input: InviteInput) -> Result<InviteView, Prob
         open: true,
         knock: ticket.knock,
     })
+}
+
+/// For how long a ticket counts, in milliseconds.
+fn valid_ms(hours: Option<u32>) -> Result<u64, Problem> {
+    match hours {
+        None => Ok(limits::INVITE_VALID_MS),
+        Some(hours @ 1..=limits::INVITE_HOURS_MAX) => Ok(u64::from(hours) * 60 * 60 * 1000),
+        Some(hours) => {
+            let (hours, days) = (domain::counted(hours, "hour"), limits::INVITE_HOURS_MAX / 24);
+            Err(Problem::invalid(format!("An invitation cannot count for {hours}."))
+                .because(format!("It counts for one hour at the least, and {} ({days} days) at the most.", limits::INVITE_HOURS_MAX))
+                .next("Give a number of hours in between, or none for three days; meshwork org uninvite ends an invitation sooner."))
+        }
+    }
 }
 
 /// A member by name; `me` is the one here.
@@ -173,10 +187,7 @@ async fn joiners(context: Context, _: Nothing) -> Result<Vec<JoinerView>, Proble
     let tell = |org: &Arc<Org>| {
         let state = org.state()?;
         let view = |j: Joiner| JoinerView {
-            name: match &j.admits {
-                Admits::Member { .. } => j.knock.name,
-                Admits::Device { member } => member.clone(),
-            },
+            name: j.called().to_owned(),
             // Other owners may have brought it into force.
             state: if state.device_of(&j.knock.device).is_some() { JoinerState::Approved } else { j.state },
             device_name: j.knock.device_name,
@@ -193,7 +204,7 @@ async fn joiners(context: Context, _: Nothing) -> Result<Vec<JoinerView>, Proble
 /// Approves somebody who knocked here.
 pub(super) async fn approve(context: &Context, joiner: Joiner) -> Result<Changed, Problem> {
     let org = context.org()?;
-    let what = format!("Take in {} on {}: {}", joiner.knock.name, joiner.knock.device_name, joiner.admits.text());
+    let what = format!("Take in {} on {}: {}", joiner.called(), joiner.knock.device_name, joiner.admits.text());
     let (device, actor) = (joiner.knock.device.clone(), context.actor(&org));
     let changed = members::change(&org, &actor, what, move |_, state| members::admit(state, &joiner)).await?;
     let state = match &changed {
@@ -208,9 +219,13 @@ pub(super) async fn approve(context: &Context, joiner: Joiner) -> Result<Changed
 pub(super) async fn decline(context: &Context, joiner: Joiner, why: Option<String>) -> Result<Done, Problem> {
     let org = context.org()?;
     let why = domain::shown(&why.unwrap_or_else(|| "No reason was given.".into()));
+    let told = match &joiner.admits {
+        Admits::Member { .. } => format!("{} is told that they are not let in.", joiner.knock.name),
+        Admits::Device { .. } => format!("It is told that {} is not let in.", joiner.text()),
+    };
     let body = Body::JoinerDecided { device: joiner.knock.device, state: JoinerState::Declined { why } };
     org.record(context.actor(&org), vec![body]).await?;
-    Ok(Done::new(format!("{} is told that they are not let in.", joiner.knock.name)))
+    Ok(Done::new(told))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -252,4 +267,21 @@ async fn joining(context: Context, _: Nothing) -> Result<JoiningView, Problem> {
     }
     let org = context.org()?;
     Ok(JoiningView { org: org.name.clone(), device: org.device.clone(), status: Status::Joined })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_invitation_counts_for_an_hour_at_the_least_and_thirty_days_at_the_most() {
+        for (hours, ms) in [(None, 259_200_000), (Some(1), 3_600_000), (Some(720), 2_592_000_000)] {
+            assert_eq!(valid_ms(hours).unwrap(), ms);
+        }
+        for hours in [0, 721, u32::MAX] {
+            let problem = valid_ms(Some(hours)).unwrap_err();
+            assert!(problem.to_string().contains("An invitation cannot count") && problem.why.unwrap().contains("720 (30 days)"));
+        }
+    }
 }

@@ -10,6 +10,7 @@ use crate::{
 use domain::{
     Kind, Oid, PatchId, Problem, RevisionId, Timestamp,
     event::Body,
+    join::{Admits, Joiner},
     role::{Permission, Role},
 };
 use forge::{Changed, Proposal, Standing};
@@ -136,15 +137,35 @@ fn proposal(org: &Org, text: &str) -> Result<Option<PatchId>, Problem> {
     }
 }
 
+/// What somebody decides about.
+enum Meant {
+    /// A proposal that waits.
+    Proposal(PatchId),
+    /// Somebody who knocked here, and waits.
+    Joiner(Box<Joiner>),
+}
+
+/// What is meant by a text. A proposal that is decided already is told as a problem.
+fn meant(org: &Org, text: &str) -> Result<Meant, Problem> {
+    if let Some(id) = proposal(org, text)? {
+        return Ok(Meant::Proposal(id));
+    }
+    let decided = || if text.len() >= 4 { org.forge.decided(&org.rid, text) } else { Ok(None) };
+    match desk::joiner(org, text) {
+        Ok(joiner) => Ok(Meant::Joiner(Box::new(joiner))),
+        Err(nobody) => Err(decided()?.unwrap_or(nobody)),
+    }
+}
+
 async fn approve(context: Context, input: Which) -> Result<Outcome, Problem> {
     let org = context.org()?;
     let what = input.what;
-    let wanted = what.clone();
-    let Some(id) = org.blocking(move |org| proposal(org, &wanted)).await? else {
-        let joiner = org.blocking(move |org| desk::joiner(org, &what)).await?;
-        let name = joiner.knock.name.clone();
-        let changed = join::approve(&context, joiner).await?;
-        return Ok(Outcome::of(changed, format!("{name} is let in; their machine learns of it by itself.")));
+    let id = match org.blocking(move |org| meant(org, &what)).await? {
+        Meant::Proposal(id) => id,
+        Meant::Joiner(joiner) => {
+            let done = let_in(&joiner);
+            return Ok(Outcome::of(join::approve(&context, *joiner).await?, done));
+        }
     };
     let seen: RevisionId = input.revision.as_deref().unwrap_or(id.as_str()).parse()?;
     let approving = id.clone();
@@ -158,12 +179,21 @@ async fn approve(context: Context, input: Which) -> Result<Outcome, Problem> {
     })
 }
 
+/// What is said once somebody who knocked is let in.
+fn let_in(joiner: &Joiner) -> String {
+    match &joiner.admits {
+        Admits::Member { role } => format!("{} is let in as {}; their machine learns of it by itself.", joiner.text(), role.name()),
+        Admits::Device { member } => {
+            format!("One more device of {member} is let in: {}. It learns of it by itself.", joiner.knock.device_name)
+        }
+    }
+}
+
 async fn reject(context: Context, input: Which) -> Result<Done, Problem> {
     let org = context.org()?;
-    let wanted = input.what.clone();
-    let Some(id) = org.blocking(move |org| proposal(org, &wanted)).await? else {
-        let joiner = org.blocking(move |org| desk::joiner(org, &input.what)).await?;
-        return join::decline(&context, joiner, input.why).await;
+    let id = match org.blocking(move |org| meant(org, &input.what)).await? {
+        Meant::Proposal(id) => id,
+        Meant::Joiner(joiner) => return join::decline(&context, *joiner, input.why).await,
     };
     let rejecting = id.clone();
     org.blocking(move |org| org.forge.reject(&org.rid, &rejecting)).await?;
@@ -185,8 +215,9 @@ async fn threshold(context: Context, input: Threshold) -> Result<Outcome, Proble
         let text = toml::to_string_pretty(&changed).map_err(Problem::internal)?;
         Ok(vec![("org.toml".to_owned(), Some(text.into_bytes()))])
     };
-    let changed = members::change(&org, &context.actor(&org), format!("Let {} owners sign changes", input.owners), set).await?;
-    Ok(Outcome::of(changed, format!("{} owners must sign changes of the org from now on.", input.owners)))
+    let owners = domain::counted(input.owners, "owner");
+    let changed = members::change(&org, &context.actor(&org), format!("Let {owners} sign changes"), set).await?;
+    Ok(Outcome::of(changed, format!("{owners} must sign changes of the org from now on.")))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

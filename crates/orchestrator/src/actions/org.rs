@@ -5,6 +5,7 @@ use crate::{
     machine::Joined,
     org::Org,
     profile::Profile,
+    removed::{self, Removed},
     table::{Action, Context, Effect, action},
 };
 use domain::{
@@ -16,7 +17,7 @@ use forge::Forge;
 use identity::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 pub(super) fn actions() -> Vec<Action> {
     vec![
@@ -71,6 +72,9 @@ struct OrgView {
     /// Why the newest commit of the org repository does not count, where it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<Problem>,
+    /// That the org does not list this device any more, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<Removed>,
 }
 
 async fn create(context: Context, input: Create) -> Result<OrgView, Problem> {
@@ -110,7 +114,11 @@ async fn leave(context: Context, input: Leave) -> Result<Done, Problem> {
 
 async fn show(context: Context, _: Nothing) -> Result<OrgView, Problem> {
     let org = context.org()?;
-    org.blocking(|org| view(org.name.clone(), org.rid.clone(), &org.forge, org.node()?.listen_address())).await
+    let view = |org: &Arc<Org>| {
+        let view = view(org.name.clone(), org.rid.clone(), &org.forge, org.node()?.listen_address())?;
+        Ok(OrgView { removed: removed::known(org), ..view })
+    };
+    org.blocking(view).await
 }
 
 fn view(name: OrgName, rid: Rid, forge: &Forge, listens: Option<SocketAddr>) -> Result<OrgView, Problem> {
@@ -126,6 +134,7 @@ fn view(name: OrgName, rid: Rid, forge: &Forge, listens: Option<SocketAddr>) -> 
         revoked: state.revoked,
         ended: state.ended,
         refused: state.refused.map(|r| r.problem),
+        removed: None,
         node: forge.node_id(),
         radicle: listens.map(|a| a.to_string()),
         rad_home: forge.rad_home().display().to_string(),

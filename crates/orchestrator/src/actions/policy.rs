@@ -4,7 +4,7 @@ use super::{Nothing, member::Outcome};
 use crate::{
     members,
     org::Org,
-    rights::{self, Rights, about},
+    rights::{self, Rights, about, lockout},
     table::{self, Action, Context, Effect, action},
 };
 use ::policy::{Decided, FOLDER, Mistake, Principal, Rules};
@@ -86,7 +86,7 @@ struct Explain {
     /// What: a project's name; the org where nothing is said.
     #[serde(default)]
     project: Option<String>,
-    /// A task, patch, run, credential or agent that it is about.
+    /// A task, patch, run, credential or agent that it is about; of stop orders `agent:NAME`, `member:NAME`, `device:NAME` or an id.
     #[serde(default)]
     what: Option<String>,
 }
@@ -111,8 +111,12 @@ async fn explain(context: Context, input: Explain) -> Result<Explained, Problem>
             who => named(&rights, who)?,
         };
         let resource = action.name.split('.').next().unwrap_or_default();
-        let field = if matches!(resource, "task" | "run" | "patch") { resource } else { "name" };
-        let asked = json!({"project": input.project, field: input.what});
+        let (field, what) = match (resource, input.what.as_deref()) {
+            ("task" | "run" | "patch", what) => (resource, what),
+            ("stop", Some(what)) => what.split_once(':').map_or(("id", Some(what)), |(field, name)| (field, Some(name))),
+            (_, what) => ("name", what),
+        };
+        let asked = json!({"project": input.project, field: what});
         let decided = rights.decide_all(&principal, action.name, &about(org, &rights.state, action.name, &asked))?;
         Ok(Explained { who: input.who, action: input.action, permission: action.permission, decided })
     };
@@ -155,18 +159,23 @@ struct Checked {
     files: usize,
     /// What is wrong, with file and line.
     mistakes: Vec<Mistake>,
+    /// What is in order, and hardly meant: what nobody could do any more with these files beside the org's others.
+    warnings: Vec<String>,
     /// What policies may speak of, in Cedar's own form.
     schema: String,
 }
 
 async fn check(context: Context, input: Check) -> Result<Checked, Problem> {
     let check = move |org: &Arc<Org>| {
-        let files: BTreeMap<String, Vec<u8>> = match input.files.is_empty() {
-            true => org.forge.files(&org.rid, &org.state()?.commit, &[FOLDER])?,
-            false => input.files.into_iter().map(|file| (inside(&file.path), file.text.into_bytes())).collect(),
-        };
+        let now = org.rights()?;
+        let ours = org.forge.files(&org.rid, &now.state.commit, &[FOLDER])?;
+        let given: BTreeMap<String, Vec<u8>> = input.files.into_iter().map(|file| (inside(&file.path), file.text.into_bytes())).collect();
+        let files = if given.is_empty() { ours.clone() } else { given };
         let scheme = rights::scheme()?;
-        Ok(Checked { files: files.len(), mistakes: Rules::check(&scheme, &files), schema: scheme.text.clone() })
+        let (count, mistakes) = (files.len(), Rules::check(&scheme, &files));
+        let together: BTreeMap<String, Vec<u8>> = ours.into_iter().chain(files).collect();
+        let warnings = lockout::words(&lockout::locked(&now.with(&together)?)).into_iter().collect();
+        Ok(Checked { files: count, mistakes, warnings, schema: scheme.text.clone() })
     };
     context.org()?.blocking(check).await
 }
@@ -184,6 +193,9 @@ struct Set {
     /// What is to stand in it; nothing removes it.
     #[serde(default)]
     text: Option<String>,
+    /// Set it also where nobody could do any more what somebody may now.
+    #[serde(default)]
+    anyway: bool,
 }
 
 async fn set(context: Context, input: Set) -> Result<Outcome, Problem> {
@@ -196,6 +208,23 @@ async fn set(context: Context, input: Set) -> Result<Outcome, Problem> {
     let (org, path) = (context.org()?, inside(&input.name));
     let (verb, done) = if input.text.is_some() { ("Set", "set") } else { ("Remove", "removed") };
     let (what, done) = (format!("{verb} {path}"), format!("{path} is {done}."));
-    let files = move |_: &Org, _: &forge::OrgState| Ok(vec![(path, input.text.map(String::into_bytes))]);
+    let files = move |org: &Org, state: &forge::OrgState| {
+        let text = input.text.map(String::into_bytes);
+        if !input.anyway {
+            unless_locked_out(org, state, &path, text.as_ref())?;
+        }
+        Ok(vec![(path, text)])
+    };
     Ok(Outcome::of(members::change(&org, &context.actor(&org), what, files).await?, done))
+}
+
+/// Refuses a file with which the org's policy would lock everybody out.
+fn unless_locked_out(org: &Org, state: &forge::OrgState, path: &str, text: Option<&Vec<u8>>) -> Result<(), Problem> {
+    let now = Rights::at(org, state.clone())?;
+    let mut files = org.forge.files(&org.rid, &state.commit, &[FOLDER])?;
+    match text {
+        Some(text) => files.insert(path.to_owned(), text.clone()),
+        None => files.remove(path),
+    };
+    lockout::refuse(&now, &now.with(&files)?)
 }

@@ -5,6 +5,7 @@ use crate::{
     dispatch::no_agent,
     gated, names,
     org::Org,
+    stops,
     table::{Action, Context, Effect, action},
     tasks::Board,
 };
@@ -16,6 +17,7 @@ use domain::{
     manifest::Class,
     role::Permission,
     run::{Reason, Run},
+    stop::Stop,
     task::{Claim, Feature, Task, TaskState, TaskView},
 };
 use schemars::JsonSchema;
@@ -218,8 +220,25 @@ fn choose(org: &Org, input: &RunTasks) -> Result<Chosen, Problem> {
             Err(problem) => cannot.push((view.at.task, problem)),
         }
     }
-    let notices = held_back(&board, &can);
-    Ok(Chosen { can, cannot, agent, on: input.on.as_deref().map(|text| device(org, text)).transpose()?, notices })
+    let on = input.on.as_deref().map(|text| device(org, text)).transpose()?;
+    let notices = halted(org, &board, &agent, on.as_ref())?.into_iter().chain(held_back(&board, &can)).collect();
+    Ok(Chosen { can, cannot, agent, on, notices })
+}
+
+/// Refuses work while a stop order halts the whole org. What another order holds back is queued, and it is said which does.
+fn halted(org: &Org, board: &Board, agent: &AgentName, on: Option<&Did>) -> Result<Option<String>, Problem> {
+    let why = |stop: &Stop| Ok::<_, Problem>(names::within(&org.state()?, &stops::why(stop)));
+    if let Some(stop) = stops::halting_all(org) {
+        return Err(Problem::conflict("A stop order halts the whole org: nothing new is begun.")
+            .because(why(&stop)?)
+            .next(format!("Run it once the order is lifted: meshwork stop lift {}, by whoever may.", stop.order.id)));
+    }
+    let (project, now) = (board.project.name.clone(), clock::now());
+    let mut run = admission::new_run(clock::run_id(), Class::Agent, project, org.member.clone(), org.device.clone(), now);
+    (run.agent, run.on) = (Some(agent.clone()), on.cloned());
+    let Some(stop) = stops::halting(org, &run) else { return Ok(None) };
+    let what = stop.order.scope.text();
+    Ok(Some(format!("It waits until the stop order for {what} is lifted: meshwork stop list. {}", why(&stop)?)))
 }
 
 /// Of how many tasks it is said one by one what they wait for.

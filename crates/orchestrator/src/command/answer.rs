@@ -281,14 +281,9 @@ pub(super) fn listed(names: &[String]) -> String {
 /// A number with its noun.
 pub(super) fn count(number: usize, noun: &str) -> String {
     match number {
-        0 => format!("no {}", plural(noun)),
-        1 => format!("1 {noun}"),
-        n => format!("{n} {}", plural(noun)),
+        0 => format!("no {}", domain::plural(noun)),
+        n => domain::counted(n, noun),
     }
-}
-
-fn plural(noun: &str) -> String {
-    if noun.ends_with("ch") { format!("{noun}es") } else { format!("{noun}s") }
 }
 
 /// The first letter made a capital.

@@ -111,11 +111,16 @@ fn words(action: &str, output: &Value) -> String {
             let skipped: String = skipped
                 .map(|s| format!("\n{} was left out: {}", s["task"].as_str().unwrap_or_default(), s["why"].as_str().unwrap_or_default()))
                 .collect();
-            format!("{} {} queued.{skipped}", super::answer::capital(&count(queued, "run")), if queued == 1 { "is" } else { "are" })
+            let notices: String =
+                output["notices"].as_array().into_iter().flatten().filter_map(Value::as_str).map(|n| format!("\n{n}")).collect();
+            format!("{} {} queued.{skipped}{notices}", super::answer::capital(&count(queued, "run")), if queued == 1 { "is" } else { "are" })
         }
         "task.add" | "task.edit" => format!("{} is written, in commit {}.", text("task"), text("commit")),
-        "patch.merge" if text("outcome") == "merged" => format!("Merged, as commit {}.", text("commit")),
+        "patch.merge" if text("outcome") == "merged" => {
+            format!("Merged, as commit {}. A working copy gets it with: {}", text("commit"), text("pull"))
+        }
         "patch.merge" => format!("It conflicts; the run {} does the work anew on the present branch.", text("run")),
+        "stop.order" => format!("The agent {} is halted.", output["order"]["scope"]["name"].as_str().unwrap_or_default()),
         _ => text("message").to_owned(),
     }
 }

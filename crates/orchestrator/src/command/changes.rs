@@ -1,13 +1,13 @@
 //! Sentences that want something changed: which actions they come to. Nothing is done here.
 
 use super::{
-    answer::{Choice, listed, short_patch, short_run},
+    answer::{Choice, CommandItem, listed, short_patch, short_run},
     pattern::Slot,
     plan::{Plan, Planned},
     resolve::{Asked, InFeature, Place, Trouble},
 };
 use domain::{
-    Problem,
+    AgentName, Did, Problem,
     patch::Verdict,
     run::{Run, RunState},
     task::TaskView,
@@ -76,6 +76,59 @@ pub(super) fn stop(asked: &Asked<'_>) -> Planned {
     steer(asked, "run.stop", "end", |r| !r.state.ended())
 }
 
+/// End what an agent does. Of several runs it is asked which; where there is none, halting the agent is offered.
+pub(super) fn stop_agent(asked: &Asked<'_>) -> Planned {
+    let agent = named_agent(asked)?;
+    let place = device(asked)?;
+    let there = place.as_ref().map_or_else(String::new, |did| format!(" on {}", asked.world.device_name(did)));
+    let runs: Vec<&Run> = asked.world.live().filter(|r| r.agent.as_ref() == Some(&agent) && on(place.as_ref(), r)).collect();
+    let choice = |sentence: String, label: String| Choice { sentence, label };
+    match runs.as_slice() {
+        [] => Err(Trouble::Which(
+            format!("{agent} runs nothing now{there}. Is it to be halted on every device, until that is lifted?"),
+            vec![choice(format!("halt {agent}: it was told to stop"), format!("halt {agent}"))],
+        )),
+        [one] => Plan::changes("End a run.", vec![("run.stop", json!({"run": one.id}))]),
+        several => {
+            let all = choice(format!("stop all runs of {agent}{there}"), format!("all {}", several.len()));
+            let each = several.iter().map(|r| choice(format!("stop run {}", r.id), CommandItem::run(r).label));
+            let choices = std::iter::once(all).chain(each).take(crate::limits::CHOICES_MAX).collect();
+            Err(Trouble::Which(format!("{agent} works at {} runs. Which are to end?", several.len()), choices))
+        }
+    }
+}
+
+/// Halt an agent everywhere.
+pub(super) fn halt(asked: &Asked<'_>) -> Planned {
+    let agent = named_agent(asked)?;
+    let why = asked.free_text().ok_or_else(|| {
+        Problem::invalid("A stop order says why: everybody who waits is shown it.")
+            .next(format!("Write it behind a colon: halt {agent}: it goes in circles."))
+    })?;
+    Plan::changes("Halt an agent.", vec![("stop.order", json!({"agent": agent, "why": why}))])
+}
+
+fn named_agent(asked: &Asked<'_>) -> Result<AgentName, Trouble> {
+    let none = || Problem::invalid("It is not said which agent.").next("“show agents” lists them.");
+    Ok(asked.agent()?.ok_or_else(none)?)
+}
+
+/// The device that a sentence names.
+fn device(asked: &Asked<'_>) -> Result<Option<Did>, Trouble> {
+    match asked.place()? {
+        Some(Place::Device(did)) => Ok(Some(did)),
+        Some(Place::Tags(_)) => {
+            Err(Problem::invalid("Runs are named by their device here, not by tags.").next("Say “on” and the device's name.").into())
+        }
+        None => Ok(None),
+    }
+}
+
+/// Whether a run is on this device, where one is named.
+fn on(place: Option<&Did>, run: &Run) -> bool {
+    place.is_none_or(|did| run.device.as_ref() == Some(did))
+}
+
 /// Freeze runs.
 pub(super) fn pause(asked: &Asked<'_>) -> Planned {
     steer(asked, "run.pause", "pause", |r| r.state == RunState::Working && !r.paused)
@@ -93,19 +146,13 @@ pub(super) fn evict(asked: &Asked<'_>) -> Planned {
 }
 
 fn steer(asked: &Asked<'_>, action: &'static str, verb: &str, fits: impl Fn(&Run) -> bool) -> Planned {
-    let place = asked.place()?;
-    if let Some(Place::Tags(_)) = place {
-        return Err(Problem::invalid("Runs are named by their device here, not by tags.").next("Say “on” and the device's name.").into());
-    }
-    let on = |r: &Run| !matches!(&place, Some(Place::Device(did)) if r.device.as_ref() != Some(did));
+    let (place, agent) = (device(asked)?, asked.agent()?);
+    let of = |r: &Run| agent.is_none() || r.agent == agent;
     let runs = if asked.fit.piece(Slot::Runs).is_some() { asked.runs()? } else { asked.world.live().collect() };
     let named = runs.len();
-    let chosen: Vec<&Run> = runs.iter().filter(|r| fits(r) && on(r)).copied().collect();
+    let chosen: Vec<&Run> = runs.iter().filter(|r| fits(r) && of(r) && on(place.as_ref(), r)).copied().collect();
     if chosen.is_empty() {
-        let where_ = match &place {
-            Some(Place::Device(did)) => format!(" on {}", asked.world.device_name(did)),
-            _ => String::new(),
-        };
+        let where_ = place.map_or_else(String::new, |did| format!(" on {}", asked.world.device_name(&did)));
         let which = match runs.as_slice() {
             [one] => format!("The run {} is {}{}.", short_run(one), super::answer::state(one), if one.paused { " and paused" } else { "" }),
             _ if named == 0 => "Nothing runs now.".into(),

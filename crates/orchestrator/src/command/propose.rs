@@ -17,7 +17,7 @@ use domain::{
 use serde_json::{Value, json};
 
 /// Changes that can be proposed. Whatever else changes something has its own page and its own words.
-pub(super) const PROPOSABLE: [&str; 12] = [
+pub(super) const PROPOSABLE: [&str; 14] = [
     "task.run",
     "task.add",
     "task.edit",
@@ -30,6 +30,8 @@ pub(super) const PROPOSABLE: [&str; 12] = [
     "patch.merge",
     "patch.close",
     "device.evict",
+    "stop.order",
+    "stop.lift",
 ];
 
 /// What must still be as it was shown when the yes comes.
@@ -67,6 +69,8 @@ pub(super) fn propose(world: &World, action: &str, input: &Value) -> Result<Vec<
         "task.add" => add_task(world, action, input).map(|d| vec![d]),
         "task.edit" => edit_task(world, action, input).map(|d| vec![d]),
         "device.evict" => evict(world, action, input),
+        "stop.order" => halt(world, action, input).map(|d| vec![d]),
+        "stop.lift" => lift(action, input).map(|d| vec![d]),
         name if name.starts_with("run.") => steer(world, action, input).map(|d| vec![d]),
         _ => patch(world, action, input).map(|d| vec![d]),
     }
@@ -331,6 +335,41 @@ fn evict(world: &World, action: &'static Action, input: &Value) -> Result<Vec<Dr
         }
     };
     Ok(chosen.into_iter().map(draft).collect())
+}
+
+/// Of what a stop order can halt, an agent: the rest has its own page.
+fn halt(world: &World, action: &'static Action, input: &Value) -> Result<Draft, Problem> {
+    only(action, input, &["agent", "why"])?;
+    let (agent, why) = (agent(world, &filled(input, "agent")?)?, filled(input, "why")?);
+    Ok(Draft {
+        input: json!({"agent": agent, "why": why}),
+        sentence: format!("Halt the agent {agent} on every device: “{why}”"),
+        effect: CommandEffect {
+            count: 1,
+            of: "agent".into(),
+            names: vec![agent.to_string()],
+            notes: vec!["Its runs are frozen and new ones wait, until the order is lifted.".into()],
+        },
+        back: Back::Lift,
+        pin: Pin::Nothing,
+        items: vec![CommandItem::agent(&agent)],
+        action,
+    })
+}
+
+/// The way back from a stop order.
+fn lift(action: &'static Action, input: &Value) -> Result<Draft, Problem> {
+    only(action, input, &["id"])?;
+    let id = filled(input, "id")?;
+    Ok(Draft {
+        sentence: format!("Lift the stop order {id}: what it halted goes on."),
+        input: json!({"id": id}),
+        effect: CommandEffect { count: 1, of: "stop order".into(), names: vec![id], notes: vec![] },
+        back: Back::None,
+        pin: Pin::Nothing,
+        items: vec![],
+        action,
+    })
 }
 
 fn patch_of<'w>(world: &'w World, input: &Value) -> Result<&'w Patch, Problem> {

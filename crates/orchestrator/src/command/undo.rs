@@ -16,6 +16,8 @@ pub(super) enum Back {
     Pause { input: Value },
     /// Give the task to the agent again; it goes on from the checkpoint.
     RunAgain { input: Value, task: String },
+    /// Lift the stop order that it gave.
+    Lift,
     /// Write what the task said before.
     Write { input: Value, task: String },
 }
@@ -36,6 +38,7 @@ impl Back {
             Self::StopRuns => "End the runs that it starts.".into(),
             Self::Resume { .. } => "Let it go on again.".into(),
             Self::Pause { .. } => "Pause it again.".into(),
+            Self::Lift => "Lift the stop order.".into(),
             Self::RunAgain { task, .. } => format!("Run {task} again, from the checkpoint."),
             Self::Write { task, .. } => format!("Write what {task} said before."),
         })
@@ -57,6 +60,7 @@ impl Back {
             }
             Self::Resume { input } => one("run.resume", input),
             Self::Pause { input } => one("run.pause", input),
+            Self::Lift => one("stop.lift", &json!({"id": output["order"]["id"]})),
             Self::RunAgain { input, .. } => one("task.run", input),
             Self::Write { input, .. } => one("task.edit", input),
         }

@@ -25,6 +25,8 @@ pub struct Line {
     pub id: String,
     /// What may be used.
     pub budget: Budget,
+    /// What it is a part of, and how a higher limit is set: sentences for who reached it.
+    pub raise: String,
 }
 
 /// What calls under way hold of the shared budgets. One for all routes of an org.
@@ -70,7 +72,7 @@ impl Ledger {
             let spent = (self.spent)(&line.id).map_err(NotHeld::Unreadable)?;
             let promised = held.get(&line.id).copied().unwrap_or_default();
             // What is spent for good is said at once, whichever other budget is only busy.
-            line.budget.allows(&line.whose, spent, call).map_err(NotHeld::Spent)?;
+            line.budget.allows(&line.whose, spent, call).map_err(|why| NotHeld::Spent(why.text(&line.raise)))?;
             busy |= line.budget.allows(&line.whose, spent.plus(promised), call).is_err();
         }
         if busy {
@@ -145,7 +147,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn line(id: &str, tokens: u64) -> Line {
-        Line { whose: "It".into(), id: id.into(), budget: Budget { tokens, calls: u64::MAX, money: None } }
+        Line { whose: "It".into(), id: id.into(), budget: Budget { tokens, calls: u64::MAX, money: None }, raise: "Raise it.".into() }
     }
 
     fn call(tokens: u64) -> Usage {
@@ -158,7 +160,7 @@ mod tests {
         let lines = [line("org", 100), line("agent", 60)];
         let first = ledger.hold(&lines, call(50)).unwrap();
         assert!(matches!(ledger.hold(&lines, call(1)), Err(NotHeld::Busy)));
-        assert!(matches!(ledger.hold(&lines, call(51)), Err(NotHeld::Spent(why)) if why.contains("may use 51")));
+        assert!(matches!(ledger.hold(&lines, call(51)), Err(NotHeld::Spent(why)) if why.ends_with("may use 51. Raise it.")));
         assert!(ledger.hold(&lines[..1], call(40)).is_ok(), "the other budget has room");
         drop(first);
         assert!(ledger.held().is_empty());

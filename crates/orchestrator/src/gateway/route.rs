@@ -30,6 +30,9 @@ use std::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+/// How a run's own budget is set.
+const RAISE: &str = "What one run may use is a setting of its agent: meshwork agent add, with --tokens, --calls or --money.";
+
 /// Journals a call. The engine sees the end of the call, and the next one is let through, only after it returned.
 pub type Recorder = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<(), Problem>> + Send + Sync>;
 /// Told of what the egress proxy refused, in words, each target once.
@@ -216,9 +219,9 @@ impl Route {
             return Err(Refusal::new(STOP, "not_journaled", reason.text()));
         }
         let mut book = self.book();
-        if let Err(message) = self.budget.allows("The run", book.used, call) {
+        if let Err(why) = self.budget.allows("The run", book.used, call) {
             drop(book);
-            return Err(self.spent("The run's budget is spent.", message));
+            return Err(self.spent("The run's budget is spent.", why.text(RAISE)));
         }
         if self.budget.allows("The run", book.used.plus(book.held), call).is_err() {
             return Ok(None);

@@ -25,7 +25,7 @@ const METHODS: [(&str, &str, &str); 13] = [
 
 #[test]
 fn every_grpc_method_says_whom_it_lets_in() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    let folder = testkit::root().join("proto");
     let mut found = Vec::new();
     for file in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         if file.extension().is_none_or(|kind| kind != "proto") {

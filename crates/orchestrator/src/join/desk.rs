@@ -82,21 +82,23 @@ pub fn joiners(org: &Org) -> Result<Vec<Joiner>, Problem> {
 /// The one who knocked and is meant: by the person's name, the device's, or the beginning of its key.
 ///
 /// # Errors
-/// When nobody or several are.
+/// When nobody or several are: then with each of them.
 pub fn joiner(org: &Org, text: &str) -> Result<Joiner, Problem> {
-    let key = text.trim_start_matches("did:key:");
-    let meant = |j: &Joiner| {
-        let did = j.knock.device.as_str().trim_start_matches("did:key:");
-        j.knock.name == text || j.knock.device_name == text || (key.len() >= 6 && did.starts_with(key))
-    };
     let waiting = |j: &Joiner| matches!(j.state, JoinerState::Waiting | JoinerState::Proposed { .. });
-    let mut found: Vec<Joiner> = joiners(org)?.into_iter().filter(|j| waiting(j) && meant(j)).collect();
-    match (found.pop(), found.is_empty()) {
-        (Some(one), true) => Ok(one),
-        (Some(_), false) => Err(Problem::invalid(format!("Several who wait are called “{}”.", domain::shown(text)))
-            .next("Name the device's key: meshwork org joiners.")),
-        (None, _) => Err(Problem::not_found(format!("Nobody who waits here is called “{}”.", domain::shown(text)))
+    only(joiners(org)?.into_iter().filter(|j| waiting(j) && j.is_meant(text)).collect(), text)
+}
+
+fn only(found: Vec<Joiner>, text: &str) -> Result<Joiner, Problem> {
+    match <[Joiner; 1]>::try_from(found) {
+        Ok([one]) => Ok(one),
+        Err(found) if found.is_empty() => Err(Problem::not_found(format!("Nobody who waits here is called “{}”.", domain::shown(text)))
             .next("meshwork org joiners lists who waits; those who knocked at another device wait there.")),
+        Err(found) => {
+            let each: Vec<String> = found.iter().map(|j| format!("{} ({})", j.text(), j.knock.device)).collect();
+            Err(Problem::invalid(format!("Several who wait are called “{}”.", domain::shown(text)))
+                .because(format!("There are: {}.", each.join(", ")))
+                .next("Name the device or its key: meshwork org joiners shows both."))
+        }
     }
 }
 
@@ -169,4 +171,45 @@ fn note(org: &Org, knock: &Knock, ticket: &Ticket) -> Result<(), Problem> {
         }
     };
     org.store.append_if_blocking(decide).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use domain::{Did, role::Role};
+
+    fn knocked(key: &str, name: &str, device_name: &str, admits: Admits) -> Joiner {
+        let device: Did = key.parse().unwrap();
+        let knock = Knock {
+            version: VERSION,
+            ticket: String::new(),
+            name: name.into(),
+            device_name: device_name.into(),
+            member: device.clone(),
+            device,
+            addresses: vec![],
+            radicle: vec![],
+            at: Timestamp(0),
+        };
+        Joiner { invite: "1".into(), admits, knock, at: Timestamp(0), state: JoinerState::Waiting }
+    }
+
+    #[test]
+    fn who_waits_is_found_by_the_name_that_is_shown_by_device_and_by_key() {
+        let keys = ["did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK", "did:key:z6MknSLrJoTcukLrE435hVNQT4JUhbvWLX4kUzqkEStBU8Vi"];
+        let further = knocked(keys[0], "root", "desktop", Admits::Device { member: "ada".into() });
+        let new = knocked(keys[1], "bob", "laptop", Admits::Member { role: Role::Developer });
+        let find = |text: &str| only([&further, &new].into_iter().filter(|j| j.is_meant(text)).cloned().collect(), text);
+        for text in ["ada", "root", "desktop", keys[0], &keys[0][8..20]] {
+            assert_eq!(find(text).unwrap(), further, "{text}");
+        }
+        assert_eq!(find("bob").unwrap(), new);
+        assert_eq!((further.text().as_str(), new.text().as_str()), ("the device desktop of ada", "bob"));
+        for text in ["z6M", "zoe"] {
+            assert_eq!(find(text).unwrap_err().kind, Kind::NotFound, "{text}");
+        }
+        let both = only(vec![further, new], "laptop").unwrap_err().to_string();
+        assert!(both.contains("the device desktop of ada") && both.contains(keys[1]), "{both}");
+    }
 }

@@ -130,8 +130,8 @@ impl Hold {
     async fn free(&mut self) {
         loop {
             self.stops.mark_unchanged();
-            let away = *self.missing.borrow_and_update();
-            if !away && halted(&self.org, &self.run).is_none() {
+            self.missing.mark_unchanged();
+            if !self.holds() {
                 return;
             }
             tokio::select! {

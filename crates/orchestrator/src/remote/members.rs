@@ -1,8 +1,12 @@
 //! Follows the org repository for what concerns connections: who does not belong to the org any more is cut off, this device's own
 //! addresses are kept in its file, and the Radicle nodes of the org's devices are connected.
 
-use super::bring;
-use crate::{limits, org::Org};
+use super::{bring, reach::probe_next};
+use crate::{
+    limits,
+    org::Org,
+    removed::{self, Removed},
+};
 use domain::{Did, Oid, Problem, org::Device};
 use std::sync::Arc;
 
@@ -27,6 +31,7 @@ pub(crate) async fn keep(org: Arc<Org>) {
 /// Keeps the Radicle nodes of the org's devices connected until the org closes. By itself: one that is far away holds up nothing else.
 pub(crate) async fn keep_connected(org: Arc<Org>) {
     let mut closing = org.closing.subscribe();
+    let mut said = None;
     for round in 0_u32.. {
         tokio::select! {
             met = neighbours(&org, round) => if let Err(problem) = met {
@@ -34,11 +39,27 @@ pub(crate) async fn keep_connected(org: Arc<Org>) {
             },
             _ = closing.wait_for(|c| *c) => return,
         }
+        if round.is_multiple_of(limits::NEIGHBOURS_OTHER_ROUNDS) {
+            tokio::select! {
+                () = probe_next(&org, round / limits::NEIGHBOURS_OTHER_ROUNDS) => {}
+                _ = closing.wait_for(|c| *c) => return,
+            }
+        }
+        said = say_removed(&org, said);
         tokio::select! {
             () = tokio::time::sleep(limits::NEIGHBOURS_EVERY) => {}
             _ = closing.wait_for(|c| *c) => return,
         }
     }
+}
+
+/// Says in the log, once, that the org does not list this device any more.
+fn say_removed(org: &Org, said: Option<Removed>) -> Option<Removed> {
+    let now = removed::known(org);
+    if let Some(removed) = now.as_ref().filter(|_| now != said) {
+        tracing::warn!("{}", removed.message);
+    }
+    now
 }
 
 /// Acts on the org repository, where its head moved since.

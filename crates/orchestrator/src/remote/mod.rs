@@ -37,7 +37,7 @@ pub(crate) use members::{keep, keep_connected};
 pub(crate) use merge::merge;
 pub(crate) use port::{choose, open};
 pub use reach::Reach;
-pub(crate) use reach::{probe, reached};
+pub(crate) use reach::{probe, probe_all, reached, refused_by};
 pub(crate) use wish::{end_elsewhere, wish};
 
 use crate::{clock, gateway::Route, org::Org};
@@ -118,7 +118,7 @@ impl Remote {
     }
 
     /// The org as it was read last: at most [`crate::limits::MEMBERS_LOOK_EVERY`] ago, where it can be read.
-    fn org(&self) -> Arc<OrgState> {
+    pub(crate) fn org(&self) -> Arc<OrgState> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

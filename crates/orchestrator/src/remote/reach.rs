@@ -3,6 +3,7 @@
 use super::{client, lock};
 use crate::{clock, limits, org::Org};
 use domain::{Did, Kind, Problem, Timestamp};
+use futures::future::join_all;
 use mesh::{OLDEST, VERSION, understood};
 use proto::mesh::ProbeRequest;
 use schemars::JsonSchema;
@@ -20,6 +21,9 @@ pub struct Reach {
     /// Why it did not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// Whether it refused this device as one that the org does not list, and did not answer since.
+    #[serde(skip)]
+    pub(crate) refused: bool,
 }
 
 /// Notes whether a device was reached.
@@ -27,8 +31,11 @@ pub(crate) fn reached(org: &Org, device: &Did, outcome: Result<(), &Problem>) ->
     let mut all = lock(&org.remote.reach);
     let reach = all.entry(device.clone()).or_default();
     match outcome {
-        Ok(()) => *reach = Reach { reachable: true, heard_at: Some(clock::now()), problem: None },
-        Err(problem) => (reach.reachable, reach.problem) = (false, Some(problem.to_string())),
+        Ok(()) => *reach = Reach { reachable: true, heard_at: Some(clock::now()), problem: None, refused: false },
+        Err(problem) => {
+            (reach.reachable, reach.problem) = (false, Some(problem.to_string()));
+            reach.refused |= mesh::says_unlisted(problem);
+        }
     }
     reach.clone()
 }
@@ -37,6 +44,33 @@ pub(crate) fn reached(org: &Org, device: &Did, outcome: Result<(), &Problem>) ->
 pub(crate) async fn probe(org: &Arc<Org>, device: &Did) -> Reach {
     let outcome = ask(org, device).await;
     reached(org, device, outcome.as_ref().copied())
+}
+
+/// Asks every other device of the org whether it is there, all at once.
+pub(crate) async fn probe_all(org: &Arc<Org>) {
+    join_all(others(org).iter().map(|did| probe(org, did))).await;
+}
+
+/// Asks one other device of the org, in each round another.
+pub(super) async fn probe_next(org: &Arc<Org>, round: u32) {
+    let others = others(org);
+    let round = usize::try_from(round).unwrap_or_default();
+    if let Some(did) = round.checked_rem(others.len()).and_then(|at| others.get(at)) {
+        probe(org, did).await;
+    }
+}
+
+fn others(org: &Org) -> Vec<Did> {
+    let state = org.remote.org();
+    state.devices.values().map(|device| device.did.clone()).filter(|did| *did != org.device).collect()
+}
+
+/// The devices that refuse this one as not listed, where no other takes it.
+pub(crate) fn refused_by(org: &Org) -> Vec<Did> {
+    let (all, others) = (lock(&org.remote.reach), others(org));
+    let known: Vec<(&Did, &Reach)> = all.iter().filter(|(did, _)| others.contains(did)).collect();
+    let taken = known.iter().any(|(_, reach)| reach.reachable);
+    known.into_iter().filter(|(_, reach)| !taken && reach.refused).map(|(did, _)| did.clone()).collect()
 }
 
 /// Tells a device that there is no session between the Radicle nodes. Where it cannot be told, connecting finds out.

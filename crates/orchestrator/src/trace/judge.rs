@@ -433,7 +433,8 @@ fn reviews(e: &Evidence, published: &Published) -> Vec<Link> {
     }
     let need = e.merge.as_ref().map_or(0, |merge| merge.approvals);
     if links.iter().all(|link| link.verdict == Verdict::Verified) && accepted < need {
-        let why = format!("the project asked for {need} approvals, and {accepted} were given");
+        let were = if accepted == 1 { "was" } else { "were" };
+        let why = format!("the project asked for {}, and {accepted} {were} given", domain::counted(need, "approval"));
         links.push(Link { step: Step::Review, what: "missing".into(), how: vec![], verdict: Verdict::NotVerified { why } });
     }
     links

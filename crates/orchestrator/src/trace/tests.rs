@@ -354,7 +354,7 @@ fn a_signature_in_the_patch_that_does_not_fit_fails_alone() {
     only(Step::Merge, "other files", untouched, |e| e.merge.as_mut().unwrap().same_tree = Some(false));
     only(Step::Merge, "does not have it", untouched, |e| e.merge.as_mut().unwrap().in_branch = false);
     only(Step::Merge, "0 of 1", untouched, |e| e.merge.as_mut().unwrap().vouchers.clear());
-    only(Step::Review, "asked for 1 approvals", untouched, |e| drop(published(e).entries.remove(1)));
+    only(Step::Review, "asked for 1 approval, and 0 were", untouched, |e| drop(published(e).entries.remove(1)));
     only(Step::Revision, "another commit", untouched, |e| published(e).entries[0].actions[0]["oid"] = json!(oid(9)));
     // A first revision is the patch's first entry too, so a further one is looked at.
     only(Step::Revision, "does not fit", untouched, |e| {

@@ -53,7 +53,7 @@ pub(crate) fn example(name: &str) -> PathBuf {
     let path = deps.parent().unwrap().parent().unwrap().join("examples").join(name);
     // `cargo test` with a name of a test does not build examples, so this one may be missing or old.
     let changed = |path: &Path| path.metadata().and_then(|m| m.modified()).ok();
-    let sources = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).into_iter().flatten().flatten();
+    let sources = std::fs::read_dir(testkit::root().join("crates/sandbox/src")).into_iter().flatten().flatten();
     let newest = sources.filter_map(|e| changed(&e.path())).max();
     assert!(changed(&path) >= newest, "{} is missing or old: `cargo build -p sandbox --examples` makes it", path.display());
     path

@@ -7,6 +7,7 @@ import { Button } from "../../ui/Button";
 import { Coded } from "../../ui/Coded";
 import { taskLink } from "../../ui/links";
 import { Empty } from "../../ui/State";
+import { useRunTask } from "../../ui/started";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { useWho, withNames } from "../../ui/Who";
@@ -110,7 +111,7 @@ function Answer({ item }: { item: Of<"question"> }) {
 
 function RunAgain({ item }: { item: Of<"failed"> | Of<"changes_requested"> }) {
   const may = useMay("task.run");
-  const run = useAct("task.run");
+  const run = useRunTask();
   const { agent, unsaid } = useAgentChoice(item.project, item.task ?? undefined);
   if (!may || !item.task) return null;
   const { project, feature, task } = item.task;

@@ -125,7 +125,7 @@ function Free({ room }: { room?: Room }) {
     `${bytes(free.disk_bytes)} disk`,
     free.gpus > 0 && plural(free.gpus, "GPU"),
   ];
-  return <span className="number">{facts.filter(Boolean).join(", ")}</span>;
+  return <span className={`${css.free} number`}>{facts.filter(Boolean).join(", ")}</span>;
 }
 
 function Runs({ all, none }: { all: ReturnType<typeof goingOn>; none: string }) {

@@ -11,6 +11,7 @@ import { Coded } from "../../ui/Coded";
 import { Ask } from "../../ui/Dialog";
 import { Page, Section } from "../../ui/Page";
 import { Empty, Loaded, Loading } from "../../ui/State";
+import { useHalt } from "../../ui/stop/Halt";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { plural, runWord, shortRun, type Word } from "../../ui/words";
@@ -26,8 +27,18 @@ export default function Mesh() {
   // Whether a device can be reached is found out by asking: nobody tells of it.
   const devices = useRead("device.list", {}, { refetchOnMount: "always" });
   const pods = useRead("device.pods", {});
+  const halt = useHalt();
+  const here = devices.data?.find((one) => one.here);
   return (
-    <Page title="Mesh" actions={<GiveBack running={pods.data?.length ?? 0} />}>
+    <Page
+      title="Mesh"
+      actions={
+        <>
+          {here && halt.button({ what: "device", name: here.name, device: here.did })}
+          <GiveBack running={pods.data?.length ?? 0} />
+        </>
+      }
+    >
       <Section
         title="Devices"
         note={

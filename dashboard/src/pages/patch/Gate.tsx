@@ -2,10 +2,11 @@
 import { Link } from "@tanstack/react-router";
 import { CircleAlert, CircleCheck, CircleX } from "lucide-react";
 import type { ReactNode } from "react";
-import { useAct, useMay } from "../../api/query";
+import { useMay } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import { Section } from "../../ui/Page";
+import { useRunTask } from "../../ui/started";
 import ui from "../../ui/ui.module.css";
 import { useWho, Who, withNames } from "../../ui/Who";
 import { ended, plural, runWord, shortOid, shortRun } from "../../ui/words";
@@ -33,7 +34,7 @@ export function Gate({ patch, run, runs }: Props) {
 /** Requested changes are made by a further run. */
 function Next({ patch, run, runs }: Props) {
   const may = useMay("task.run");
-  const again = useAct("task.run");
+  const again = useRunTask();
   const going = runs?.find((one) => one.patch === patch.id && !ended(one.state));
   if (going) {
     return (

@@ -31,7 +31,8 @@ export function MergeDialog({ patch, seen, run, onClose, catchUp }: Props) {
     notify({
       tone: "good",
       title: `Merged into ${branch ?? "the default branch"} as ${shortOid(outcome.commit)}.`,
-      text: withNames(outcome.gate, who),
+      text: `${withNames(outcome.gate, who)} Into a working copy it comes with: ${outcome.pull}`,
+      deed: copies(outcome.pull),
     });
     onClose();
   };
@@ -64,6 +65,10 @@ export function MergeDialog({ patch, seen, run, onClose, catchUp }: Props) {
     </Dialog>
   );
 }
+
+/** Puts a command where it can be pasted from; only a secure page may. */
+const copies = (command: string) =>
+  window.isSecureContext ? { name: "Copy the command", go: () => void navigator.clipboard.writeText(command) } : undefined;
 
 function Rebasing({ outcome, onClose }: { outcome: Extract<Output<"patch.merge">, { outcome: "rebasing" }>; onClose: () => void }) {
   return (

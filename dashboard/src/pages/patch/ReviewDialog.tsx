@@ -4,6 +4,7 @@ import type { Schemas } from "../../api/call";
 import { useAct, useMay, useSession } from "../../api/query";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
+import { useRunTask } from "../../ui/started";
 import { notify } from "../../ui/Toasts";
 import ui from "../../ui/ui.module.css";
 import { plural } from "../../ui/words";
@@ -39,7 +40,7 @@ export function ReviewDialog({ patch, seen, run, onClose, catchUp }: Props) {
   const [wordless, setWordless] = useState(false);
   const [given, setGiven] = useState<Verdict>("comment");
   const mayRun = useMay("task.run");
-  const again = useAct("task.run");
+  const again = useRunTask();
   const sent = () => {
     const task = given === "reject" && mayRun ? run?.task : undefined;
     notify({

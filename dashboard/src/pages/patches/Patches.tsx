@@ -122,7 +122,7 @@ function List({ patches, state, any }: { patches: Patch[]; state: Which; any: bo
 function Row({ patch }: { patch: Patch }) {
   const { trace, revisions } = patch;
   return (
-    <Link to="/patches/$patch" params={{ patch: patch.id }} search={{ project: patch.project }} className={ui.row} data-row>
+    <Link to="/patches/$patch" params={{ patch: patch.id }} search={{ project: patch.project }} className={`${ui.row} ${css.row}`} data-row>
       <span className={css.state}>
         <Badge word={standing(patch)} />
       </span>

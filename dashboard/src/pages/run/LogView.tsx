@@ -1,7 +1,18 @@
 // The log: only what is on screen is drawn, so that 100,000 lines scroll like ten. At its end it follows what comes.
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ChevronDown, ChevronUp } from "lucide-react";
-import { memo, type ReactNode, type RefObject, useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import {
+  memo,
+  type ReactNode,
+  type RefObject,
+  useCallback,
+  useDeferredValue,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { pieces, plain } from "../../ui/ansi";
 import { Button, IconButton } from "../../ui/Button";
 import { Empty, Loading, ProblemView } from "../../ui/State";
@@ -20,24 +31,27 @@ const END_PX = 30;
 
 const shows: Record<string, (kind: LineKind) => boolean> = {
   All: () => true,
-  Agent: (kind) => kind === "message" || kind === "thought",
+  Agent: (kind) => kind === "person" || kind === "message" || kind === "thought",
   Tools: (kind) => kind === "tool",
   Output: (kind) => kind === "output" || kind === "check",
   Problems: (kind) => kind === "bad",
 };
 
-export function LogView({ followed }: { followed: Followed }) {
+/** `waiting`: what people said and the agent has not got, at the end. */
+export function LogView({ followed, waiting }: { followed: Followed; waiting: readonly Line[] }) {
   const { transcript, version, complete, problem } = followed;
   const [kind, setKind] = useState("All");
   const [query, setQuery] = useState("");
   const [at, setAt] = useState(0);
   const sought = useDeferredValue(query.toLowerCase());
 
+  const last = shows[kind]?.("person") ? waiting.length : 0;
+
   // biome-ignore lint/correctness/useExhaustiveDependencies: the transcript grows in place; its version says when
-  const lines = useMemo(
-    () => (kind === "All" ? transcript.lines : transcript.lines.filter((l) => shows[kind]?.(l.kind))),
-    [transcript, version, kind],
-  );
+  const lines = useMemo(() => {
+    const shown = kind === "All" ? transcript.lines : transcript.lines.filter((l) => shows[kind]?.(l.kind));
+    return last > 0 ? [...shown, ...waiting] : shown;
+  }, [transcript, version, kind, waiting, last]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: as above
   const hits = useMemo(() => find(lines, sought), [lines, sought, version]);
   const hit = hits[Math.min(at, hits.length - 1)];
@@ -64,10 +78,10 @@ export function LogView({ followed }: { followed: Followed }) {
             <span className="muted number" role="status">
               {hits.length === 0 ? "Not found" : `${Math.min(at, hits.length - 1) + 1} of ${hits.length}`}
             </span>
-            <IconButton label="Previous match" onClick={() => step(-1)} disabled={hits.length === 0}>
+            <IconButton label="Previous match" keys="Shift+Enter" onClick={() => step(-1)} disabled={hits.length === 0}>
               <ChevronUp size={15} />
             </IconButton>
-            <IconButton label="Next match" onClick={() => step(1)} disabled={hits.length === 0}>
+            <IconButton label="Next match" keys="Enter" onClick={() => step(1)} disabled={hits.length === 0}>
               <ChevronDown size={15} />
             </IconButton>
           </span>
@@ -83,7 +97,7 @@ export function LogView({ followed }: { followed: Followed }) {
         <span className={`${css.count} muted number`}>{plural(lines.length, "line")}</span>
       </div>
       {lines.length === 0 && (complete ? <Empty title="Nothing to read here" /> : <Loading />)}
-      {lines.length > 0 && <Lines transcript={transcript} version={version} lines={lines} sought={sought} hit={hit} />}
+      {lines.length > 0 && <Lines transcript={transcript} version={version} lines={lines} last={last} sought={sought} hit={hit} />}
     </div>
   );
 }
@@ -110,15 +124,26 @@ interface LinesProps {
   transcript: Transcript;
   version: number;
   lines: readonly Line[];
+  /** So many at the end stay there, whatever comes before them. */
+  last: number;
   sought: string;
   hit: number | undefined;
 }
 
-function Lines({ transcript, version, lines, sought, hit }: LinesProps) {
+function Lines({ transcript, version, lines, last, sought, hit }: LinesProps) {
   const box = useRef<HTMLDivElement>(null);
   const [following, setFollowing] = useState(true);
   const columns = useColumns(box);
-  const view = useVirtualizer({ count: lines.length, getScrollElement: () => box.current, estimateSize: () => LINE_PX, overscan: 12 });
+  const from = lines.length - last;
+  const keyOf = useCallback((index: number) => (index < from ? index : `last ${index - from}`), [from]);
+  const view = useVirtualizer({
+    count: lines.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => LINE_PX,
+    overscan: 12,
+    // A line's measured height must not stay behind at its place.
+    ...(last > 0 && { getItemKey: keyOf }),
+  });
   const total = view.getTotalSize();
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: after every arrival, and when lines turn out taller than guessed
@@ -142,12 +167,13 @@ function Lines({ transcript, version, lines, sought, hit }: LinesProps) {
         <div className={css.all} style={{ height: total }}>
           {view.getVirtualItems().map(({ index, start, key }) => {
             const line = lines[index] as Line;
-            const status = line.kind === "tool" && line.tool ? transcript.tools.get(line.tool)?.status : undefined;
+            const status = line.kind === "tool" && line.tool ? transcript.tools.get(line.tool)?.status : line.status;
+            const letters = line.text.length + (line.who?.length ?? 0) + (line.status?.length ?? 0);
             return (
               <div
                 key={key}
                 data-index={index}
-                ref={line.text.length > columns ? view.measureElement : undefined}
+                ref={letters > columns ? view.measureElement : undefined}
                 className={css.place}
                 style={{ transform: `translateY(${start}px)` }}
               >
@@ -180,6 +206,7 @@ const Row = memo(function Row({ line, text, status, sought, current }: RowProps)
     <div className={css.row} data-kind={line.kind} data-status={status} data-current={current || undefined}>
       <time className={css.time}>{clock(line.at)}</time>
       <span className={css.text}>
+        {line.who && <b>{line.who}: </b>}
         {sought ? <Marked text={plain(text)} sought={sought} /> : <Coloured text={text} />}
         {status && status !== "completed" && <i className={css.status}> {status.replaceAll("_", " ")}</i>}
       </span>

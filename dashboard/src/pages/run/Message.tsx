@@ -1,17 +1,30 @@
 // A message to the agent while it works.
 import { SendHorizontal } from "lucide-react";
-import { type FormEvent, type KeyboardEvent, useState } from "react";
+import { type FormEvent, type KeyboardEvent, useRef, useState } from "react";
 import { useAct, useMay } from "../../api/query";
 import { Button } from "../../ui/Button";
 import { notify } from "../../ui/Toasts";
 import ui from "../../ui/ui.module.css";
+import type { Messages, Sending } from "./messages";
 import css from "./Run.module.css";
 import type { ShownRun } from "./RunPage";
 
-export function Message({ run }: { run: ShownRun }) {
+interface Props {
+  run: ShownRun;
+  messages: Messages;
+  /** The log has something else to show. */
+  onChange: () => void;
+}
+
+export function Message({ run, messages, onChange }: Props) {
   const [text, setText] = useState("");
+  const sending = useRef<Sending>(undefined);
   const send = useAct("run.send", {
     quiet: true,
+    failed: () => {
+      if (sending.current) messages.giveUp(sending.current);
+      onChange();
+    },
     done: ({ message }) => {
       setText("");
       notify({ tone: "good", title: `Queued: ${message.charAt(0).toLowerCase()}${message.slice(1)}` });
@@ -22,7 +35,10 @@ export function Message({ run }: { run: ShownRun }) {
   if (!may) return null;
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (text.trim() !== "" && ready) send.mutate({ run: run.id, text });
+    if (text.trim() === "" || !ready || send.isPending) return;
+    sending.current = messages.send(text, Date.now());
+    onChange();
+    send.mutate({ run: run.id, text });
   };
   const press = (event: KeyboardEvent) => {
     if (event.key === "Enter" && !event.shiftKey) submit(event);

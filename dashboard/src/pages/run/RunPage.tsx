@@ -1,9 +1,9 @@
 // One run: where it is, what the agent does, what it changed. A person can speak to it, answer it, pause and stop it.
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { GitPullRequest } from "lucide-react";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useReducer, useState } from "react";
 import type { Output, Schemas } from "../../api/call";
-import { useRead } from "../../api/query";
+import { useRead, useSession } from "../../api/query";
 import { runTabs } from "../../router";
 import { Badge } from "../../ui/Badge";
 import { Coded } from "../../ui/Coded";
@@ -17,6 +17,7 @@ import { runWord, shortOid, shortRun } from "../../ui/words";
 import { About } from "./About";
 import { LogView } from "./LogView";
 import { Message } from "./Message";
+import { Messages, told, YOU } from "./messages";
 import { Questions } from "./Questions";
 import css from "./Run.module.css";
 import { Side } from "./Side";
@@ -78,8 +79,13 @@ function TaskTitle({ at }: { at: Schemas["TaskRef"] }) {
 function Body({ run }: { run: ShownRun }) {
   const { tab = "log" } = route.useSearch();
   const navigate = route.useNavigate();
-  const followed = useTranscript(run.id);
   const who = useWho();
+  const { data: session } = useSession();
+  const [messages] = useState(() => new Messages());
+  const [, sent] = useReducer((count: number) => count + 1, 0);
+  const waiting = told(run, (did) => (did === session?.member ? YOU : who(did).name));
+  messages.learn(waiting);
+  const followed = useTranscript(run.id, messages);
   return (
     <>
       <div className={css.top}>
@@ -100,7 +106,7 @@ function Body({ run }: { run: ShownRun }) {
             value={tab}
             onChange={(next) => void navigate({ search: { tab: next === "log" ? undefined : next }, replace: true })}
           >
-            {tab === "log" && <LogView followed={followed} />}
+            {tab === "log" && <LogView followed={followed} waiting={messages.lines(waiting)} />}
             {tab === "changes" && (
               <Suspense fallback={<Loading />}>
                 <Changes run={run} />
@@ -108,7 +114,7 @@ function Body({ run }: { run: ShownRun }) {
             )}
             {tab === "about" && <About run={run} />}
           </Tabs>
-          {tab === "log" && run.class === "agent" && !done.includes(run.state) && <Message run={run} />}
+          {tab === "log" && run.class === "agent" && !done.includes(run.state) && <Message run={run} messages={messages} onChange={sent} />}
         </div>
         <Side run={run} followed={followed} />
       </div>

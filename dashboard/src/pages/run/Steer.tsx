@@ -5,6 +5,7 @@ import { useAct, useMay } from "../../api/query";
 import { Button } from "../../ui/Button";
 import { Ask } from "../../ui/Dialog";
 import { stoppable } from "../../ui/StopRun";
+import { useRunTask } from "../../ui/started";
 import { ended, plural } from "../../ui/words";
 import { waiting } from "./Left";
 import type { ShownRun } from "./RunPage";
@@ -16,7 +17,7 @@ export function Steer({ run }: { run: ShownRun }) {
   const pause = useAct("run.pause");
   const resume = useAct("run.resume");
   const stop = useAct("run.stop");
-  const again = useAct("task.run");
+  const again = useRunTask();
   const which = { run: run.id };
   const unread = waiting(run).length;
 

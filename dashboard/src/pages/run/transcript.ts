@@ -1,11 +1,12 @@
 // A run's log as lines to read: what was reported is put together again (words come in pieces, output in chunks), and what stands
 // beside the lines (plan, tools, context window) is kept as it is now. Pure.
 import type { Schemas } from "../../api/call";
+import { Messages, spoken } from "./messages";
 
 export type RunnerEvent = Schemas["RunnerEvent"];
 export type Entry = Schemas["LogLine"];
 
-export type LineKind = "message" | "thought" | "tool" | "output" | "check" | "note" | "bad";
+export type LineKind = "person" | "message" | "thought" | "tool" | "output" | "check" | "note" | "bad";
 
 export interface Line {
   at: number;
@@ -14,6 +15,10 @@ export interface Line {
   text: string;
   /** The call that it belongs to, for its state. */
   tool?: string;
+  /** Who said it, before the text. */
+  who?: string;
+  /** What became of it, behind the text. */
+  status?: string;
 }
 
 export interface Tool {
@@ -41,6 +46,13 @@ export class Transcript {
   #open: Open | undefined;
   /** Colours that a stream left switched on at the end of its last line. */
   #colours = new Map<string, string>();
+  readonly #messages: Messages;
+  /** What the agent got since its last turn. */
+  #handed: string[] = [];
+
+  constructor(messages: Messages = new Messages()) {
+    this.#messages = messages;
+  }
 
   /** Takes further entries; what came before is left out, so that nothing shows twice. */
   push(entries: readonly Entry[]): void {
@@ -80,6 +92,12 @@ export class Transcript {
       case "check_ended":
         this.#check(at, event.result);
         break;
+      case "message_delivered":
+        this.#deliver(at, event.order);
+        break;
+      case "turn_started":
+        this.#turn(at, event);
+        break;
       default:
         this.#line(at, ...said(event));
     }
@@ -88,6 +106,24 @@ export class Transcript {
   #line(at: number, kind: LineKind, text: string, tool?: string): void {
     this.#open = undefined;
     for (const part of text.replace(/\n$/, "").split("\n")) this.lines.push({ at, kind, text: part, tool });
+  }
+
+  #deliver(at: number, order: number): void {
+    const message = this.#messages.deliver(order);
+    if (!message) {
+      this.#line(at, "note", "A person’s message was handed to the agent.");
+      return;
+    }
+    this.#open = undefined;
+    this.lines.push(...spoken(at, message.who, message.text, "delivered"));
+    this.#handed.push(message.text);
+  }
+
+  /** What stands right above is not said again. */
+  #turn(at: number, { turn, prompt }: Extract<RunnerEvent, { type: "turn_started" }>): void {
+    const above = this.#handed.length > 0 && this.#handed.join("\n\n").startsWith(prompt.replace(/…$/, ""));
+    this.#handed = [];
+    this.#line(at, "note", above ? `Turn ${turn} begins.` : `Turn ${turn} begins: ${prompt}`);
   }
 
   /** Text that comes in pieces: goes on in the line that the same stream left open. */
@@ -123,14 +159,25 @@ export class Transcript {
 
 type Plain = Exclude<
   RunnerEvent,
-  { type: "message" | "thought" | "log" | "tool" | "plan" | "context" | "sandbox_ready" | "engine_ready" | "check_ended" }
+  {
+    type:
+      | "message"
+      | "thought"
+      | "log"
+      | "tool"
+      | "plan"
+      | "context"
+      | "sandbox_ready"
+      | "engine_ready"
+      | "check_ended"
+      | "message_delivered"
+      | "turn_started";
+  }
 >;
 
 /** Events that are one line. */
 function said(event: Plain): [LineKind, string] {
   switch (event.type) {
-    case "turn_started":
-      return ["note", `Turn ${event.turn} begins: ${event.prompt}`];
     case "turn_ended":
       return event.outcome === "failed"
         ? ["bad", `The turn failed: ${reason(event.reason)}`]
@@ -149,8 +196,6 @@ function said(event: Plain): [LineKind, string] {
       return ["note", "Paused."];
     case "resumed":
       return ["note", "Goes on."];
-    case "message_delivered":
-      return ["note", "Your message was handed to the agent."];
     case "checks_signed":
       return ["note", "The run signed what the checks found."];
     case "work_ended":

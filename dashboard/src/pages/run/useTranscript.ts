@@ -1,6 +1,7 @@
 // Follows a run's log while the page can be seen, and goes on where it was when it can be seen again.
 import { useEffect, useState } from "react";
 import { ApiError, call, type Problem, problemOf } from "../../api/call";
+import type { Messages } from "./messages";
 import { type Entry, Transcript } from "./transcript";
 
 const RETRY_MS = 1_000;
@@ -16,15 +17,15 @@ export interface Followed {
   problem?: Problem;
 }
 
-export function useTranscript(run: string): Followed {
+export function useTranscript(run: string, messages: Messages): Followed {
   const [followed, setFollowed] = useState<Followed>(fresh);
   useEffect(() => {
-    const transcript = new Transcript();
+    const transcript = new Transcript(messages);
     setFollowed({ ...fresh(), transcript });
     return follow(run, transcript, (complete, problem) =>
       setFollowed((before) => ({ transcript, version: before.version + 1, complete: complete || before.complete, problem })),
     );
-  }, [run]);
+  }, [run, messages]);
   return followed;
 }
 

@@ -27,9 +27,13 @@ export function Quotas() {
             columns={[
               { title: "Whose", cell: (row) => (row.of === "org" ? <b>The org</b> : `${row.of} ${row.whose}`) },
               { title: "Period (UTC)", cell: (row) => (row.period === "day" ? "today" : "this month") },
-              { title: "Tokens", cell: ({ used, limit }) => of(used.input_tokens + used.output_tokens, limit?.tokens) },
-              { title: "Calls", cell: ({ used, limit }) => of(used.calls, limit?.calls) },
+              {
+                title: "Tokens",
+                cell: ({ used, limit, whole }) => of(used.input_tokens + used.output_tokens, limit?.tokens, whole?.tokens),
+              },
+              { title: "Calls", cell: ({ used, limit, whole }) => of(used.calls, limit?.calls, whole?.calls) },
               { title: "Money", cell: (row) => <Money {...row} /> },
+              { title: "This device may use", cell: ({ limit }) => limit?.share },
               {
                 title: "Change",
                 end: true,
@@ -39,7 +43,7 @@ export function Quotas() {
           />
         )}
       </Loaded>
-      <p className="muted">What this device's gateway used. Prices are set with “meshwork quota price”.</p>
+      <p className="muted">What this device's gateway used of its own part of each quota. Prices are set with “meshwork quota price”.</p>
       {open && (
         <Dialog title={open.of === "org" ? "Limit the org" : `Limit ${open.of} ${open.whose}`} open onClose={() => setOpen(undefined)}>
           <Limit row={open} onClose={() => setOpen(undefined)} />
@@ -49,14 +53,21 @@ export function Quotas() {
   );
 }
 
-const of = (used: number, limit: number | null | undefined) => (limit == null ? count(used) : `${count(used)} of ${count(limit)}`);
+type Maybe<T> = T | null | undefined;
 
-function Money({ used, limit }: Row) {
+/** What was used of this device's part, and the whole where that is more. */
+const of = (used: number, limit: Maybe<number>, whole: Maybe<number>) =>
+  limit == null ? count(used) : `${count(used)} of ${count(limit)}${inAll(limit, whole, count)}`;
+
+const inAll = <T,>(limit: T, whole: Maybe<T>, text: (whole: T) => string) =>
+  whole == null || whole === limit ? "" : ` (${text(whole)} in all)`;
+
+function Money({ used, limit, whole }: Row) {
   const unknown = used.unpriced_calls ?? 0;
   return (
     <>
       {used.cost ?? "0.00"}
-      {limit?.money && ` of ${limit.money}`}
+      {limit?.money && ` of ${limit.money}${inAll(limit.money, whole?.money, String)}`}
       {unknown > 0 && <span className="muted"> and {count(unknown)} calls of unknown price</span>}
     </>
   );

@@ -65,7 +65,7 @@ export default function Graph({ tasks, going, chosen, onOpen }: Props) {
         nodesConnectable={false}
         onlyRenderVisibleElements
         fitView
-        fitViewOptions={{ maxZoom: 1 }}
+        fitViewOptions={{ maxZoom: 1, minZoom: readable() }}
         minZoom={0.1}
       >
         <Background />
@@ -74,6 +74,9 @@ export default function Graph({ tasks, going, chosen, onOpen }: Props) {
     </div>
   );
 }
+
+/** On a phone a part that can be read is more than the whole that cannot. */
+const readable = (): number => (window.innerWidth > 760 ? 0.1 : 0.7);
 
 function TaskBox({ data: { task, word }, selected }: NodeProps<TaskNode>) {
   return (

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
+import { said } from "../../ui/started";
 import { notify } from "../../ui/Toasts";
 import ui from "../../ui/ui.module.css";
 import { plural } from "../../ui/words";
@@ -17,9 +18,9 @@ export function RunFeature({ project, feature }: { project: string; feature: str
   const { agent, field, unsaid } = useAgentChoice(project);
   const tasks = useRead("task.list", { project, feature }, { enabled: !!feature });
   const run = useAct("task.run", {
-    done: ({ runs, skipped }) => {
+    done: (started) => {
       setAsking(false);
-      notify({ tone: "good", title: `${plural(runs.length, "run")} queued`, text: skipped.map((s) => `${s.task}: ${s.why}`).join(" ") });
+      notify(said(started) ?? { tone: "good", title: `${plural(started.runs.length, "run")} queued` });
     },
   });
   const going = useGoing(project);

@@ -3,12 +3,13 @@ import { Link } from "@tanstack/react-router";
 import { Play, X } from "lucide-react";
 import { useEffect } from "react";
 import type { Output } from "../../api/call";
-import { useAct, useMay, useRead } from "../../api/query";
+import { useMay, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button, IconButton } from "../../ui/Button";
 import { Coded } from "../../ui/Coded";
 import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
+import { useRunTask } from "../../ui/started";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { useWho, withNames } from "../../ui/Who";
@@ -36,7 +37,7 @@ export function TaskPanel({ at, onClose, onOpen }: Props) {
       <header className={css.panelHead}>
         <h2>{at.task}</h2>
         <span className="muted clip">{at.feature}</span>
-        <IconButton label="Close the task" onClick={onClose}>
+        <IconButton label="Close the task" keys="Escape" onClick={onClose}>
           <X size={16} />
         </IconButton>
       </header>
@@ -109,7 +110,7 @@ function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"
 
 function Run({ at, state }: { at: TaskView["at"]; state: TaskView["state"]["state"] }) {
   const may = useMay("task.run");
-  const run = useAct("task.run");
+  const run = useRunTask();
   const { agent, field, unsaid } = useAgentChoice(at.project, at);
   if (!may || !runnable(state)) return null;
   return (

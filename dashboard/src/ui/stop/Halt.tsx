@@ -1,13 +1,14 @@
 // Halting an agent, a member, a device or the whole org, from wherever it is shown; and lifting that again.
 import { OctagonPause, Play } from "lucide-react";
 import { useState } from "react";
-import { useAct, useMay, useRead } from "../../api/query";
+import { useAct, useRead } from "../../api/query";
 import { Badge } from "../Badge";
 import { Button, IconButton } from "../Button";
 import { Dialog } from "../Dialog";
-import { Area, Form } from "../Form";
+import { Area, Choice, Form } from "../Form";
 import { notify } from "../Toasts";
 import { Lift } from "./Lift";
+import { useMayLift, useMayOrder } from "./may";
 import { effectOf, halting, orderOf, type Scope, type Stop, whatOf } from "./stop";
 
 /** As `WHY_BYTES_MAX` of the program. */
@@ -16,8 +17,8 @@ const WHY_MAX = 400;
 /** How rows show that their thing is halted, and the icon that halts it or lifts that; one look at the orders for all rows. */
 export function useHalt() {
   const { data: stops } = useRead("stop.list", {});
-  const order = useMay("stop.order");
-  const lift = useMay("stop.lift");
+  const mayOrder = useMayOrder();
+  const mayLift = useMayLift();
   const stopOf = (scope: Scope) => stops && halting(stops, scope);
   return {
     badge: (scope: Scope) => {
@@ -32,9 +33,11 @@ export function useHalt() {
     },
     icon: (scope: Scope) => {
       const stop = stopOf(scope);
-      return stops && (stop ? lift : order) && <HaltIcon key={stop?.order.id ?? "halt"} scope={scope} stop={stop} />;
+      return (
+        stops && (stop ? mayLift(stop) : mayOrder(scope)) && <HaltIcon key={stop?.order.id ?? whatOf(scope)} scope={scope} stop={stop} />
+      );
     },
-    button: (scope: Scope) => stops && !stopOf(scope) && order && <HaltButton scope={scope} />,
+    button: (scope: Scope) => stops && !stopOf(scope) && mayOrder(scope) && <HaltButton scope={scope} />,
   };
 }
 
@@ -64,8 +67,26 @@ function HaltButton({ scope }: { scope: Scope }) {
   );
 }
 
-function Why({ scope, onClose }: { scope: Scope; onClose: () => void }) {
+/** Halts whatever of these is chosen: where orders are listed. */
+export function HaltChoice({ scopes }: { scopes: readonly Scope[] }) {
+  const [open, setOpen] = useState(false);
+  const [first] = scopes;
+  if (!first) return null;
+  return (
+    <>
+      <Button tone="danger" onClick={() => setOpen(true)}>
+        <OctagonPause size={14} aria-hidden /> Give a stop order
+      </Button>
+      {open && <Why scope={first} among={scopes} onClose={() => setOpen(false)} />}
+    </>
+  );
+}
+
+/** `among`: what else could be halted instead. */
+function Why({ scope: first, among, onClose }: { scope: Scope; among?: readonly Scope[]; onClose: () => void }) {
   const [why, setWhy] = useState("");
+  const [chosen, choose] = useState(whatOf(first));
+  const scope = among?.find((one) => whatOf(one) === chosen) ?? first;
   const what = whatOf(scope);
   const order = useAct("stop.order", {
     done: () => {
@@ -74,7 +95,7 @@ function Why({ scope, onClose }: { scope: Scope; onClose: () => void }) {
     },
   });
   return (
-    <Dialog title={`Halt ${what}?`} open onClose={onClose}>
+    <Dialog title={among ? "Give a stop order" : `Halt ${what}?`} open onClose={onClose}>
       <Form
         deed="Halt"
         tone="danger"
@@ -83,6 +104,9 @@ function Why({ scope, onClose }: { scope: Scope; onClose: () => void }) {
         onSend={() => order.mutate(orderOf(scope, why.trim()))}
         onClose={onClose}
       >
+        {among && (
+          <Choice label="What" options={among.map((one) => ({ key: whatOf(one), title: whatOf(one) }))} value={what} onChange={choose} />
+        )}
         <p className="muted">{effectOf(scope)}</p>
         <Area label="Why" rows={2} maxLength={WHY_MAX} value={why} hint="Everybody who waits is shown it." onChange={setWhy} />
       </Form>

@@ -8,6 +8,9 @@ export const inForce = (stop: Stop): boolean => !stop.lifted_by;
 
 export const whatOf = (scope: Scope): string => (scope.what === "org" ? "the whole org" : `the ${scope.what} ${scope.name}`);
 
+/** As the program's policy is asked about it. */
+export const nameOf = (scope: Scope): string => (scope.what === "org" ? "" : `${scope.what}:${scope.name}`);
+
 /** The order in force that halts exactly this. Members and devices are known by their keys: a name can change. */
 export function halting(stops: readonly Stop[], scope: Scope): Stop | undefined {
   return stops.find((stop) => inForce(stop) && same(stop.order.scope, scope));

@@ -6,15 +6,30 @@ use forge::OrgState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// One of `device` and `open` must be said: nothing said changes nothing.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Gate {
     /// The project; the only one where nothing is said.
     #[serde(default)]
     project: Option<ProjectName>,
-    /// The device that alone is to move the default branch, by its name; none opens the project again.
+    /// The device that alone is to move the default branch, by its name.
     #[serde(default)]
     device: Option<String>,
+    /// `true` instead of a device: the project's people move it again.
+    #[serde(default)]
+    open: bool,
+}
+
+/// The device that is to be the gate; none where the project is to be open.
+fn wanted(device: Option<String>, open: bool) -> Result<Option<String>, Problem> {
+    if device.is_some() != open {
+        return Ok(device);
+    }
+    let what = if open { "A project is gated by a device, or open." } else { "It is not said what the gate is to be." };
+    Err(Problem::invalid(what)
+        .because("Nothing was changed.")
+        .next("Give either device, the name of one (meshwork org show lists them), or open: true, which opens the project again."))
 }
 
 /// The gate of a project, as people see it.
@@ -29,7 +44,8 @@ pub(super) struct GateView {
 }
 
 pub(super) async fn set(context: Context, input: Gate) -> Result<Outcome, Problem> {
-    let (org, Gate { project: named, device }) = (context.org()?, input);
+    let (org, Gate { project: named, device, open }) = (context.org()?, input);
+    let device = wanted(device, open)?;
     let actor = context.actor(&org);
     let name = org.blocking(move |org| Ok(org.project(named.as_ref())?.name)).await?;
     let (what, done) = match &device {
@@ -75,4 +91,25 @@ pub(super) fn view(org: &Org, project: &Project) -> Result<Option<GateView>, Pro
     let Some(did) = project.gate().cloned() else { return Ok(None) };
     let in_force = org.forge.delegates(&project.rid)? == [did.clone()];
     Ok(Some(GateView { device: gated::name(org, &did)?, did, in_force }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_the_gate_is_to_be_must_be_said() {
+        let read = |input: serde_json::Value| {
+            let Gate { device, open, .. } = serde_json::from_value(input).unwrap();
+            wanted(device, open)
+        };
+        for unclear in [json!({}), json!({"project": "demo"}), json!({"device": null}), json!({"device": "desk", "open": true})] {
+            let problem = read(unclear).unwrap_err();
+            assert!(problem.next.unwrap().contains("open: true"));
+        }
+        assert_eq!(read(json!({"device": "desk"})).unwrap().as_deref(), Some("desk"));
+        assert_eq!(read(json!({"project": "demo", "open": true})).unwrap(), None);
+    }
 }

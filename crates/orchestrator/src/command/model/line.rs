@@ -103,6 +103,12 @@ impl Line {
     fn failed(&self, words: &str) -> Problem {
         let help = "It can be said without a model too: “help” lists the forms.";
         match self.route.last_failure() {
+            // Besides its own budget only the org's binds it, and that says itself how it is raised.
+            Some(Reason::BudgetSpent { message }) if message.starts_with("The org ") => {
+                Problem::new(Kind::Limit, "The org's quota has no room for the command bar's model.")
+                    .because(super::super::answer::plain(&message))
+                    .next(help)
+            }
             Some(Reason::BudgetSpent { .. }) => Problem::new(Kind::Limit, "The command bar's model has used its budget of today.")
                 .because("Its tokens or calls of the day (UTC) are spent.")
                 .next(format!("{help} The budget is set with command.model.")),
@@ -157,9 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_model_that_is_not_there_or_talks_nonsense_is_told_in_a_sentence() {
-        let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = gone.local_addr().unwrap();
-        drop(gone);
+        let address = testkit::free_address();
         let problem = line(format!("http://{address}/v1"), Budget::default()).ask(&json!({"messages": []})).await.unwrap_err();
         assert!(problem.to_string().contains("cannot be reached"), "{problem}");
         let spent = line(format!("http://{address}/v1"), Budget { tokens: 1, calls: 0, money: None })

@@ -1,6 +1,6 @@
 //! Sentences and what they come to.
 
-use super::world::{PATCH_OPEN, RUN_FAILED, RUN_WORKING, drafts, plan, told, world};
+use super::world::{PATCH_OPEN, RUN_ASKING, RUN_FAILED, RUN_PAUSED, RUN_WORKING, drafts, plan, told, world};
 use crate::command::{
     answer::{CommandItem, ItemKind},
     memory::Memory,
@@ -119,6 +119,44 @@ fn runs_are_steered() {
         ("undo", "undo"),
         ("undo that", "undo"),
     ]);
+}
+
+#[test]
+fn an_agent_is_told_to_stop() {
+    let mut world = world();
+    world.agents.push("fixer".parse().unwrap());
+    let told = |said: &str| told(&world, &Memory::default(), said);
+    let which = format!(
+        "builder works at 3 runs. Which are to end? stop all runs of builder | stop run {RUN_WORKING} | stop run {RUN_ASKING} | stop run {RUN_PAUSED}"
+    );
+    for said in [
+        "tell builder to stop",
+        "please ask the agent builder to stop working",
+        "stop what builder is doing",
+        "stop what builder does",
+        "stop builder",
+        "cancel builder now",
+    ] {
+        assert_eq!(told(said), which, "{said}");
+    }
+    assert_eq!(told("stop all runs of builder"), "run.stop run=WRK001; run.stop run=ASK002; run.stop run=PAS003");
+    for said in ["stop builder on laptop-3", "tell builder to stop on laptop-3", "stop everything of builder on laptop-3"] {
+        assert_eq!(told(said), "run.stop run=WRK001", "{said}");
+    }
+    let idle = "fixer runs nothing now. Is it to be halted on every device, until that is lifted? halt fixer: it was told to stop";
+    for said in ["tell fixer to stop", "stop fixer", "stop what fixer is doing"] {
+        assert_eq!(told(said), idle, "{said}");
+    }
+    assert_eq!(told("halt fixer: it was told to stop"), "stop.order agent=fixer why=it was told to stop");
+    assert_eq!(told("halt the agent fixer"), "no: A stop order says why: everybody who waits is shown it.");
+    assert_eq!(told("stop bob"), "no: There is no agent “bob”.");
+    assert_eq!(told("stop everything of fixer"), "no: There is nothing to end.");
+    let halt = &drafts(&world, "halt fixer: it loops")[0];
+    assert_eq!(halt.sentence, "Halt the agent fixer on every device: “it loops”");
+    let lift = &halt.back.steps(&json!({"order": {"id": "01M8"}}))[0];
+    assert_eq!((lift.action, &lift.input), ("stop.lift", &json!({"id": "01M8"})));
+    assert!(propose(&world, lift.action, &lift.input).is_ok());
+    assert!(propose(&world, "stop.order", &json!({"org": true, "why": "it loops"})).is_err());
 }
 
 #[test]
