@@ -62,8 +62,7 @@ fn checked(value: &Value) -> String {
 fn in_order(value: &Value) -> String {
     let files = value["files"].as_u64().unwrap_or_default();
     let found = value["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let warnings: String = found.map(|warning| format!("
-Warning: {}", clean(warning))).collect();
+    let warnings: String = found.map(|warning| format!("\nWarning: {}", clean(warning))).collect();
     format!("{} {} in order.{warnings}", domain::counted(files, "file"), if files == 1 { "is" } else { "are" })
 }
 

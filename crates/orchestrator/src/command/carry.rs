@@ -113,7 +113,11 @@ fn words(action: &str, output: &Value) -> String {
                 .collect();
             let notices: String =
                 output["notices"].as_array().into_iter().flatten().filter_map(Value::as_str).map(|n| format!("\n{n}")).collect();
-            format!("{} {} queued.{skipped}{notices}", super::answer::capital(&count(queued, "run")), if queued == 1 { "is" } else { "are" })
+            format!(
+                "{} {} queued.{skipped}{notices}",
+                super::answer::capital(&count(queued, "run")),
+                if queued == 1 { "is" } else { "are" }
+            )
         }
         "task.add" | "task.edit" => format!("{} is written, in commit {}.", text("task"), text("commit")),
         "patch.merge" if text("outcome") == "merged" => {
