@@ -36,3 +36,13 @@ pub const LEFT_OUT_MAX: usize = 50;
 pub const START_TRIES_MAX: u32 = 8;
 /// How many repositories a device announces.
 pub const ANNOUNCED_REPOSITORIES_MAX: usize = 64;
+/// The longest grace that an owner may give guests, in seconds.
+pub const LEND_GRACE_MAX_S: u64 = 600;
+/// How many lines of hours a lend policy has.
+pub const LEND_HOURS_MAX: usize = 32;
+/// The longest line of hours, in bytes.
+pub const LEND_HOURS_BYTES_MAX: usize = 64;
+/// How many tags a device says of itself.
+pub const LEND_TAGS_MAX: usize = 32;
+/// The longest name and the longest value of a tag, in bytes.
+pub const LEND_TAG_BYTES_MAX: usize = 64;

@@ -3,6 +3,7 @@
 use crate::{
     Did,
     capacity::{Capacity, Lane, Resources, Runtime},
+    lend::Reclaim,
     manifest::{Class, Manifest},
 };
 use schemars::JsonSchema;
@@ -86,6 +87,11 @@ pub enum Refusal {
         /// Which.
         engine: String,
     },
+    /// The device is its owner's alone now, and takes no guests.
+    Reclaimed {
+        /// Why.
+        why: Reclaim,
+    },
     /// The device is being reclaimed or shut down.
     Closing,
 }
@@ -96,7 +102,7 @@ impl Refusal {
         matches!(
             self,
             Self::Busy { .. } | Self::NoSlot { .. } | Self::OtherOrgs { .. } | Self::NotKnown { .. } | Self::Halted { .. } | Self::Closing
-        )
+        ) || matches!(self, Self::Reclaimed { why } if why.passes())
     }
 
     /// In words for a person.
@@ -130,6 +136,7 @@ impl Refusal {
             Self::Engine { engine } => {
                 format!("The engine {engine} is not installed there; `meshwork engine install {engine}` on that device fetches it.")
             }
+            Self::Reclaimed { why } => format!("It takes no runs of others now: {}", why.text()),
             Self::Closing => "It is being shut down or reclaimed by its owner.".into(),
         }
     }
