@@ -71,7 +71,8 @@ fn idle(root: &Path, session: &Session, hints: Option<&Hints>) -> Option<u64> {
     if matches!(session.get("TYPE"), "x11" | "wayland" | "mir") {
         return hints?.idle_s(root, &session.id);
     }
-    let tty = Some(session.get("TTY")).filter(|tty| !tty.is_empty() && !tty.split('/').any(|part| part == ".."))?;
+    let tty = session.get("TTY").trim_start_matches("/dev/");
+    let tty = Some(tty).filter(|tty| !tty.is_empty() && !tty.starts_with('/') && !tty.split('/').any(|part| part == ".."))?;
     let touched = fs::metadata(root.join("dev").join(tty)).ok()?.atime();
     u64::try_from((clock::now().0 / 1000).saturating_sub(touched)).ok().or(Some(0))
 }
@@ -164,10 +165,10 @@ mod tests {
         let uid = rustix::process::getuid().as_raw();
         let session = |uid: u32| format!("UID={uid}\nACTIVE=1\nSTATE=active\nREMOTE=1\nTYPE=tty\nCLASS=user\nTTY=pts/4\n");
         let (own, other) = (session(uid), session(uid + 1));
-        let theirs = root(&[("run/systemd/sessions/7", &other), ("proc/uptime", "800.5 1.0\n")]);
+        let theirs = root(&[("run/systemd/sessions/7", other.as_str()), ("proc/uptime", "800.5 1.0\n")]);
         typed(theirs.path(), "pts/4", 1);
         assert_eq!(idle_s(theirs.path(), None, AWAY), Some(800));
-        let ours = root(&[("run/systemd/sessions/7", &own), ("proc/uptime", "800.5 1.0\n")]);
+        let ours = root(&[("run/systemd/sessions/7", own.as_str()), ("proc/uptime", "800.5 1.0\n")]);
         typed(ours.path(), "pts/4", 1);
         assert!(near(idle_s(ours.path(), None, AWAY), 1));
     }
