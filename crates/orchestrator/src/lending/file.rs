@@ -9,7 +9,11 @@ use domain::{
     lend::{LendPolicy, Mistake},
 };
 use sandbox::Finding;
-use std::{fs::File, io::ErrorKind, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{ErrorKind, Read},
+    path::Path,
+};
 
 /// The policy; the usual one where there is no file.
 ///
