@@ -63,7 +63,7 @@ async fn a_click_sends_a_guest_away_within_a_second_and_its_work_goes_on_when_th
     assert_eq!((lent["guests"].as_u64(), lent["reclaimed"].is_null(), lent["policy"]["guests"].as_bool()), (Some(1), true, Some(true)));
 
     let clicked = now_ms();
-    two.bob.ok(&["reclaim"]).await;
+    two.bob.act("device.reclaim", json!({})).await;
     let ended = two.ada.ended(&run).await;
     assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("evicted"), Some("evicted")), "{ended:#}");
     assert!(ended["reason"]["message"].as_str().unwrap().contains("owner"), "{ended:#}");
@@ -118,6 +118,10 @@ async fn on_battery_guests_are_sent_away_until_their_host_lends_the_machine_all_
     beat(&two.bob, &next).await;
     fs::write(work(&two.bob, &next).join("go"), "").unwrap();
     assert_eq!(two.ada.ended(&next).await["state"], "done", "{}", two.bob.log());
+    two.bob.ok(&["reclaim", "--for", "30m"]).await;
+    let lent = two.bob.ok(&["lend"]).await;
+    assert_eq!((lent["click"]["said"].as_str(), lent["reclaimed"]["code"].as_str()), (Some("reclaimed"), Some("asked")), "{lent}");
+    assert!(lent["click"]["until"].as_i64().unwrap() > now_ms());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
