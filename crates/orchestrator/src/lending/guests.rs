@@ -56,15 +56,18 @@ pub(crate) fn running(org: &Org) -> Result<Vec<Run>, Problem> {
 
 /// Why a guest is not taken. `running` is how many guests of its kind, work or checks, run here.
 pub(crate) fn refusals(lending: &Lending, manifest: &Manifest, running: u32) -> Vec<Refusal> {
+    // Checks on a guest's work are a part of it: who takes the one, or leaves it where it is, takes the other.
+    let part = matches!(manifest.work, Work::Checks { subject: Some(_), .. });
     let mut found = match (&lending.broken, &lending.reclaimed) {
+        (Some(_), _) if part => vec![],
         (Some(_), _) => {
             vec![Refusal::NotKnown { message: "Its owner's lend policy cannot be read; no guests are taken until it is mended.".into() }]
         }
         (None, Some(why)) => vec![Refusal::Reclaimed { why: why.clone() }],
         (None, None) => vec![],
     };
-    // Checks on a guest's work are a part of it: who takes the one takes the other.
-    if matches!(manifest.work, Work::Checks { subject: Some(_), .. }) {
+    // One that cannot be read says nothing of classes and slots.
+    if part || lending.broken.is_some() {
         return found;
     }
     if !lending.policy.classes.contains(&manifest.class) {
@@ -74,4 +77,75 @@ pub(crate) fn refusals(lending: &Lending, manifest: &Manifest, running: u32) -> 
         found.push(Refusal::NoSlot { slots });
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::admission;
+    use domain::{
+        Timestamp,
+        lend::{Condition, LendPolicy, Reclaim},
+        manifest::Class,
+    };
+    use serde_json::json;
+
+    fn did(seed: u8) -> Did {
+        identity::Key::from_seed(&[seed; 32]).did()
+    }
+
+    fn manifest(class: &str, subject: Option<&str>) -> Manifest {
+        let commit = "a".repeat(40);
+        let work = json!({"kind": "checks", "repository": "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5", "project": "demo", "commit": commit,
+            "definitions": commit, "subject": subject});
+        serde_json::from_value(json!({"version": 1, "org": "acme", "run": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "requester": did(1),
+            "member": did(2), "at": 0, "expires": 1, "class": class, "work": work, "resources": {}, "limits": {}}))
+        .unwrap()
+    }
+
+    fn run(member: u8, subject: Option<&str>) -> Run {
+        let of = |text: &str| text.parse().unwrap();
+        let (id, project) = (of("01ARZ3NDEKTSV4RRFFQ69G5FAV"), "demo".parse().unwrap());
+        let run = admission::new_run(id, Class::Ci, project, did(member), did(9), Timestamp(0));
+        Run { subject: subject.map(of), ..run }
+    }
+
+    #[test]
+    fn checks_are_guests_where_the_work_is_that_they_judge() {
+        let owner = Owner { keys: vec![did(1)] };
+        let subject = Some("01ARZ3NDEKTSV4RRFFQ69G5FAA");
+        let table =
+            [(run(1, None), None, false), (run(2, None), None, true), (run(1, subject), Some(2), true), (run(2, subject), Some(1), false)];
+        for (run, of, guest) in table {
+            let known = |_: &RunId| Ok(of.map(|member| self::run(member, None)));
+            assert_eq!(owner.is_guest(&run, known).unwrap(), guest, "{run:?} {of:?}");
+        }
+        assert!(!owner.is_guest(&run(1, subject), |_| Ok(None)).unwrap(), "work that nobody knows");
+    }
+
+    #[test]
+    fn a_guest_is_refused_by_stance_class_and_slots_and_its_checks_are_a_part_of_it() {
+        let lending = |reclaimed: Option<Reclaim>, slots, broken: bool| Lending {
+            policy: LendPolicy { classes: vec![Class::Agent, Class::Ci], slots, ..LendPolicy::default() },
+            condition: Condition::default(),
+            reclaimed,
+            since: Timestamp(0),
+            click: None,
+            gpus: 0,
+            broken: broken.then(|| Problem::invalid("No.")),
+        };
+        let battery = || Refusal::Reclaimed { why: Reclaim::Battery };
+        let (subject, free) = (Some("01ARZ3NDEKTSV4RRFFQ69G5FAA"), lending(None, Some(2), false));
+        assert_eq!(refusals(&free, &manifest("agent", None), 1), []);
+        assert_eq!(refusals(&free, &manifest("agent", None), 2), [Refusal::NoSlot { slots: 2 }]);
+        assert_eq!(refusals(&free, &manifest("job", None), 0), [Refusal::Class { class: Class::Job }]);
+        assert_eq!(refusals(&free, &manifest("ci", subject), 2), []);
+        let taken = lending(Some(Reclaim::Battery), None, false);
+        assert_eq!(refusals(&taken, &manifest("agent", None), 0), [battery()]);
+        assert_eq!(refusals(&taken, &manifest("ci", subject), 0), [battery()]);
+        let broken = lending(Some(Reclaim::Never), Some(0), true);
+        assert!(matches!(refusals(&broken, &manifest("agent", None), 0).as_slice(), [Refusal::NotKnown { .. }]));
+        assert_eq!(refusals(&broken, &manifest("ci", subject), 0), [], "its work stays where it is");
+    }
 }

@@ -124,7 +124,6 @@ fn label(session: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::{super::tests::root, *};
-    use std::os::unix::fs::PermissionsExt;
 
     const AWAY: u64 = 300;
 
@@ -182,11 +181,12 @@ mod tests {
         let answers = |said: &str| {
             let busctl = root.path().join("usr/bin/busctl");
             fs::create_dir_all(busctl.parent().unwrap()).unwrap();
-            // Written aside and moved: another test's child may hold a file that is written while it is started.
-            let new = busctl.with_extension("new");
-            fs::write(&new, format!("#!/bin/sh\n[ \"$4\" = /org/freedesktop/login1/session/_32 ] && printf '{said}'\n")).unwrap();
-            fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
-            fs::rename(&new, &busctl).unwrap();
+            // Written by another process: a child of this one that is just being started may hold what is written here, and what
+            // somebody holds so cannot be started.
+            let script = format!("#!/bin/sh\n[ \"$4\" = /org/freedesktop/login1/session/_32 ] && printf '{said}'\n");
+            let write = "printf '%s' \"$1\" > \"$0\" && chmod 755 \"$0\"";
+            let laid = Command::new("sh").arg("-c").arg(write).arg(&busctl).arg(script).status().unwrap();
+            assert!(laid.success());
             idle_s(root.path(), Some(&Hints::default()), AWAY)
         };
         assert_eq!(answers("b false\\nt 0\\n"), Some(0));
