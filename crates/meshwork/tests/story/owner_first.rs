@@ -135,6 +135,7 @@ async fn a_policy_that_cannot_be_read_takes_no_guests_until_it_is_mended_and_one
     let found = two.bob.run(&["doctor"]).await.json();
     let finding = found.as_array().unwrap().iter().find(|f| f["what"] == "lend policy").cloned().unwrap();
     assert!(finding["ok"] == false && finding["detail"].as_str().unwrap().contains("Line 2"), "{finding}");
+    assert!(two.bob.ok(&["lend"]).await["broken"]["what"].is_string());
     let run = two.start_task("T001", "beat").await;
     waits(&two, &run, "cannot be read").await;
     two.bob.refused(&["lend", "--slots", "2"], 2).await;
