@@ -14,7 +14,11 @@ use domain::{
     lend::{self, Click, Condition, LendPolicy, PROMISED_TAGS, Reclaim},
 };
 pub(crate) use file::look_at;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::sync::{Notify, watch};
 
 /// What this machine lends now, and why it does not.
@@ -61,6 +65,8 @@ pub(crate) struct Lender {
     data: DataDir,
     sensors: Sensors,
     state: watch::Sender<Lending>,
+    /// Held while one looks: what was seen before a click never comes after it.
+    looking: Mutex<()>,
     /// Told when something was written that counts at once.
     nudged: Notify,
 }
@@ -70,7 +76,7 @@ impl Lender {
     pub(crate) fn open(data: &DataDir) -> Self {
         let sensors = Sensors::of_this_machine();
         let state = watch::Sender::new(see(data, &sensors));
-        Self { data: data.clone(), sensors, state, nudged: Notify::new() }
+        Self { data: data.clone(), sensors, state, looking: Mutex::default(), nudged: Notify::new() }
     }
 
     /// As it was seen last: no longer ago than [`limits::LEND_LOOK_EVERY`].
@@ -85,6 +91,7 @@ impl Lender {
 
     /// Looks anew. Who waits hears of it where something is different.
     pub(crate) fn look(&self) -> Lending {
+        let _alone = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = see(&self.data, &self.sensors);
         self.state.send_if_modified(|known| {
             let since = if seen.reclaimed == known.reclaimed { known.since } else { seen.since };
@@ -139,7 +146,7 @@ fn see(data: &DataDir, sensors: &Sensors) -> Lending {
 /// Watches until the org closes; sends guests away while the machine is its owner's alone.
 pub(crate) async fn keep(org: Arc<Org>) {
     let (mut closing, mut changes) = (org.closing.subscribe(), org.lending.changes());
-    changes.mark_changed();
+    let mut told = None;
     loop {
         let looked = org.blocking(|org| {
             org.lending.look();
@@ -148,8 +155,14 @@ pub(crate) async fn keep(org: Arc<Org>) {
         if let Err(problem) = looked.await {
             tracing::error!(%problem, "it could not be looked whether the machine is lent; it is tried again");
         }
-        if changes.has_changed().unwrap_or(false) {
-            tell(&changes.borrow_and_update());
+        let stance = {
+            let seen = changes.borrow_and_update();
+            (seen.broken.clone(), seen.reclaimed.clone())
+        };
+        if told.as_ref() != Some(&stance) {
+            tell(&stance);
+            told = Some(stance);
+            // What waited for this machine may be taken now.
             org.wake.notify_one();
         }
         if let Err(problem) = send_away(&org).await {
@@ -163,8 +176,8 @@ pub(crate) async fn keep(org: Arc<Org>) {
     }
 }
 
-fn tell(lending: &Lending) {
-    match (&lending.broken, &lending.reclaimed) {
+fn tell(stance: &(Option<Problem>, Option<Reclaim>)) {
+    match stance {
         (Some(problem), _) => tracing::error!(%problem, "guests are not taken until the lend policy is mended"),
         (None, Some(why)) => tracing::info!("this machine takes no guests now: {}", why.text()),
         (None, None) => tracing::info!("this machine takes guests"),
@@ -195,7 +208,8 @@ mod tests {
     fn lender() -> (tempfile::TempDir, Lender) {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::open(folder.path()).unwrap();
-        let lender = Lender { state: watch::Sender::new(quiet()), sensors: Sensors::of_this_machine(), data, nudged: Notify::new() };
+        let (state, sensors) = (watch::Sender::new(quiet()), Sensors::of_this_machine());
+        let lender = Lender { data, sensors, state, looking: Mutex::default(), nudged: Notify::new() };
         (folder, lender)
     }
 
