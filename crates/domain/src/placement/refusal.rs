@@ -115,7 +115,7 @@ impl Refusal {
         match self {
             Self::Busy { .. } | Self::NoSlot { .. } | Self::OtherOrgs { .. } | Self::NotKnown { .. } | Self::Halted { .. } => true,
             Self::Closing | Self::Suspected | Self::RefusedBefore { .. } => true,
-            Self::Reclaimed { why } => *why != Reclaim::Never,
+            Self::Reclaimed { why } => why.passes(),
             Self::Class { .. } | Self::Runtime { .. } | Self::Tag { .. } | Self::TooSmall { .. } | Self::Engine { .. } => false,
             Self::Expired | Self::Manifest { .. } | Self::NotAllowed { .. } | Self::NotShared | Self::AntiAffinity { .. } => false,
         }

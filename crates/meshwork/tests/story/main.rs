@@ -19,6 +19,7 @@ mod keep;
 mod lost;
 mod mesh_attacks;
 mod orgs;
+mod owner_first;
 mod people;
 mod rights;
 mod standby;

@@ -17,7 +17,7 @@ use domain::{
 use serde_json::{Value, json};
 
 /// Changes that can be proposed. Whatever else changes something has its own page and its own words.
-pub(super) const PROPOSABLE: [&str; 14] = [
+pub(super) const PROPOSABLE: [&str; 16] = [
     "task.run",
     "task.add",
     "task.edit",
@@ -32,6 +32,8 @@ pub(super) const PROPOSABLE: [&str; 14] = [
     "device.evict",
     "stop.order",
     "stop.lift",
+    "device.reclaim",
+    "device.release",
 ];
 
 /// What must still be as it was shown when the yes comes.
@@ -71,6 +73,7 @@ pub(super) fn propose(world: &World, action: &str, input: &Value) -> Result<Vec<
         "device.evict" => evict(world, action, input),
         "stop.order" => halt(world, action, input).map(|d| vec![d]),
         "stop.lift" => lift(action, input).map(|d| vec![d]),
+        "device.reclaim" | "device.release" => whose(action, input).map(|d| vec![d]),
         name if name.starts_with("run.") => steer(world, action, input).map(|d| vec![d]),
         _ => patch(world, action, input).map(|d| vec![d]),
     }
@@ -369,6 +372,34 @@ fn lift(action: &'static Action, input: &Value) -> Result<Draft, Problem> {
         pin: Pin::Nothing,
         items: vec![],
         action,
+    })
+}
+
+/// The machine is its owner's alone, or lent again.
+fn whose(action: &'static Action, input: &Value) -> Result<Draft, Problem> {
+    only(action, input, &["minutes"])?;
+    let time = match &input["minutes"] {
+        Value::Null => String::new(),
+        minutes => match minutes.as_u64() {
+            Some(minutes) => format!(" for {minutes} minutes"),
+            None => return Err(Problem::invalid("The time is a number of minutes.").next("Give one, or none.")),
+        },
+    };
+    let (sentence, note) = match action.name {
+        "device.reclaim" => (
+            format!("Take this machine back{time}: it takes no guests."),
+            "Guests are frozen, their work is saved, and goes on elsewhere, or here when it is lent again.",
+        ),
+        _ => (format!("Lend this machine again{time}."), "Guests are taken as the lend policy says."),
+    };
+    Ok(Draft {
+        action,
+        input: input.clone(),
+        sentence,
+        effect: CommandEffect { count: 1, of: "machine".into(), names: vec!["this machine".into()], notes: vec![note.to_owned()] },
+        back: Back::None,
+        pin: Pin::Nothing,
+        items: vec![],
     })
 }
 
