@@ -120,6 +120,7 @@ impl Up {
         let mut command = self.command();
         let [radicle, mesh] = &self.others_at;
         command.args(["--json", "up", "--listen", &self.listen, "--radicle-listen", radicle, "--mesh-listen", mesh, "--no-open"]);
+        command.args(["--gossip-listen", ANY_PORT]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

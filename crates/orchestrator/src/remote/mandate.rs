@@ -59,7 +59,9 @@ pub(super) async fn delegate(org: &Arc<Org>, run: Run, key: &str) -> Result<Vec<
             let (id, refusal) = (run.id.clone(), over());
             let decided = org.store.append_if(move |view| {
                 let now: Option<Run> = view.get(kind::RUN, id.as_str())?;
-                let free = now.is_some_and(|r| r.key.is_none() && !r.state.ended() && r.ending.is_none());
+                // Another device may be asked for it by now: then that one runs it, and this one nothing.
+                let same = |r: &Run| r.place() == run.place() && r.manifest == run.manifest;
+                let free = now.is_some_and(|r| same(&r) && r.key.is_none() && !r.state.ended() && r.ending.is_none());
                 if free { Ok(vec![event]) } else { Err(refusal) }
             });
             decided.await?;
