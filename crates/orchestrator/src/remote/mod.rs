@@ -137,6 +137,11 @@ impl Remote {
         self.gossip.get().map(|open| open.address)
     }
 
+    /// The number of what a device announced last.
+    pub(crate) fn announced(&self, device: &Did) -> Option<u64> {
+        Some(self.gossip.get()?.heard.borrow().get(device)?.announcement.number)
+    }
+
     /// The org as it was read last: at most [`crate::limits::MEMBERS_LOOK_EVERY`] ago, where it can be read.
     fn org(&self) -> Arc<OrgState> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
