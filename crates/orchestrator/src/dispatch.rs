@@ -12,9 +12,12 @@ use domain::{
     task::{self, TaskState},
 };
 use identity::Envelope;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Runs until the org closes.
@@ -268,13 +271,19 @@ pub(crate) fn draft(org: &Org, board: &Board, run: &Run) -> Result<Manifest, Pro
                 gpus: 0,
             })
         }),
-        tags: board.settings.tags.clone().into_iter().chain(run.tags.clone()).collect(),
+        tags: tags(board, run),
         runtime: None,
         network: board.settings.network.clone(),
         limits: time_limits(board, run.class),
         budget,
         priority: 0,
     })
+}
+
+/// Tags that the device must have: those of the project, and those that were asked for. Checks are made where the work is.
+fn tags(board: &Board, run: &Run) -> BTreeMap<String, String> {
+    let of_project = board.settings.tags.iter().filter(|_| run.class == Class::Agent);
+    of_project.chain(&run.tags).map(|(tag, value)| (tag.clone(), value.clone())).collect()
 }
 
 fn time_limits(board: &Board, class: Class) -> TimeLimits {

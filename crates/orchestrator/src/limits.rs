@@ -218,8 +218,6 @@ pub(crate) const ANNOUNCE_EVERY: Duration = Duration::from_secs(5);
 pub(crate) const ANNOUNCE_LOOK_EVERY: Duration = Duration::from_millis(500);
 /// For how long news of one's own, or of others, are gathered before one acts on them.
 pub(crate) const ANNOUNCE_COALESCE: Duration = Duration::from_millis(100);
-/// How many devices are asked for one run, one after the other, before it waits again.
-pub(crate) const ASK_MAX: usize = 8;
 /// How long the manifest of a run counts that another device than its requester's is asked for, where none was named: as long the
 /// very same device is asked when its answer was lost.
 pub(crate) const ASKED_VALID_MS: u64 = 60 * 1000;

@@ -20,8 +20,9 @@ use domain::{
     agent::EngineChoice,
     event::{Body, kind},
     lease::Admission,
+    limits::ASK_MAX,
     manifest::{self, Class, Manifest, Work},
-    placement::{self, Candidate, Decision, Refusal, Request, Snapshot},
+    placement::{self, Avoid, Candidate, Decision, Refusal, Request, Snapshot},
     run::{Placed, Reason, Run, RunState},
 };
 use identity::envelope::{self, Envelope};
@@ -62,35 +63,30 @@ pub(crate) fn look(org: &Org, run: &Run, manifest: &Manifest) -> Result<Looked, 
             said_no.insert(known.device.did.clone(), vec![Refusal::Halted { message }]);
         }
     }
-    let repository = match &manifest.work {
-        Work::Task { repository, .. } | Work::Checks { repository, .. } => repository,
-    };
-    let readers = devices::readers(org, &state, repository)?;
-    let mut snapshot = Snapshot::default();
-    for known in devices.iter().filter(|known| !said_no.contains_key(&known.device.did)) {
-        if let Some(candidate) = candidate(known) {
-            snapshot.put(candidate);
-        }
-    }
+    let readers = devices::readers(org, &state, manifest.work.repository())?;
+    let member = state.member_of(&run.member).map(|member| member.name.clone()).unwrap_or_default();
+    let mut snapshot = Snapshot::new();
+    devices.iter().filter_map(|known| candidate(known, &member)).for_each(|candidate| snapshot.put(candidate));
     let engine = run.agent.as_ref().and_then(|name| state.agents.values().find(|agent| agent.name == *name)).and_then(|a| match &a.engine {
         EngineChoice::Profile { name } => Some(name.as_str()),
         _ => None,
     });
     // On this device what is missing is found when it starts, and told with more.
     let engine = engine.filter(|_| devices.len() > 1);
-    let member = state.member_of(&run.member).map(|member| member.name.clone()).unwrap_or_default();
-    let (avoid, at) = (BTreeMap::new(), clock::now());
-    let request = Request { manifest, member: &member, engine, readers: readers.as_ref(), avoid: &avoid, at };
+    let avoid: BTreeMap<Did, Avoid> =
+        said_no.iter().map(|(did, said)| (did.clone(), Avoid::RefusedBefore { message: texts(said) })).collect();
+    let request = Request { manifest, member: &member, engine, readers: readers.as_ref(), avoid: &avoid, at: clock::now() };
     let decision = placement::explain(&request, &snapshot);
     Ok(Looked { devices, said_no, decision })
 }
 
 /// A device as the planner wants it; none: nothing was heard of it yet.
-fn candidate(known: &Known) -> Option<Candidate> {
+fn candidate(known: &Known, member: &str) -> Option<Candidate> {
     let told = known.told.clone()?;
     Some(Candidate {
         device: known.device.did.clone(),
-        owner: known.device.owner.clone(),
+        // Whoever has a key on this device is at home here.
+        owner: if known.here { member.to_owned() } else { known.device.owner.clone() },
         capacity: told.capacity,
         reclaimed: told.reclaimed,
         repositories: told.repositories,
@@ -150,7 +146,10 @@ pub(crate) async fn place(org: &Arc<Org>, run: &Run, draft: Draft) -> Result<(),
     {
         match turn.one(first, &mut vec![]).await? {
             Answer::Refused(reasons) => said.push((first.clone(), reasons)),
-            Answer::Lost(_) | Answer::Over => return Ok(()),
+            Answer::Lost(_) | Answer::Over => {
+                org.remote.refusals.forget(&run.id);
+                return Ok(());
+            }
         }
         rest = others;
     }
@@ -237,7 +236,7 @@ impl Turn {
     /// Asks others, after what was said before.
     async fn ask(self, order: Vec<Did>, mut said: Vec<(Did, Vec<Refusal>)>) -> Result<(), Problem> {
         let mut untold = Vec::new();
-        for device in order.into_iter().take(limits::ASK_MAX) {
+        for device in order.into_iter().take(ASK_MAX) {
             match self.one(&device, &mut untold).await? {
                 Answer::Over => {
                     self.org.remote.refusals.forget(&self.run.id);

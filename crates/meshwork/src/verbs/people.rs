@@ -69,10 +69,7 @@ pub(super) async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome 
         }
         cli::Org::Device { name, addresses, radicle, gossip, tags } => {
             let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
-            let tags = tags.iter().map(|tag| tag.split_once('=').ok_or(tag)).collect::<Result<BTreeMap<_, _>, _>>();
-            let tags = tags.map_err(|tag| {
-                Problem::invalid(format!("“{}” is not a tag.", domain::shown(tag))).next("Write it as region=ap-southeast-2.")
-            })?;
+            let tags = tags_of(&tags)?;
             let (addresses, radicle, gossip) = (some(addresses), some(radicle), some(gossip));
             let input = json!({"device": name, "addresses": addresses, "radicle": radicle, "gossip": gossip, "tags": tags});
             answer(&client.call("device.change", input).await?, json, done);

@@ -9,16 +9,13 @@ use crate::{
 use domain::{
     Did, Problem, Rid, Timestamp,
     capacity::{Capacity, Taken},
-    lend::{Condition, Reclaim},
+    lend::{Condition, PROMISED_TAGS, Reclaim},
     limits::ANNOUNCED_REPOSITORIES_MAX,
     manifest::Class,
     org::Device,
 };
 use forge::OrgState;
-use std::collections::{BTreeMap, HashSet};
-
-/// Tags that only the org repository can give.
-const PROMISED: [&str; 2] = ["region", "compliance"];
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// A device of the org, and what is known of its room.
 #[derive(Clone, Debug)]
@@ -91,8 +88,8 @@ pub(crate) fn here(org: &Org, class: Class) -> Result<Told, Problem> {
     let others = org.room.others().unwrap_or_default();
     let lending = lending::now(org);
     let mut capacity = DeviceLimits::of(org).capacity(Taken::by(&runs), others, class);
-    capacity.tags.extend(lending.policy.tags);
-    capacity.tags.retain(|tag, _| !PROMISED.contains(&tag.as_str()));
+    // What it lends to others; whoever owns it needs no leave.
+    capacity.classes = lending.policy.classes;
     let engines = engine::profile::all().iter().filter(|profile| engine::installed(&profile.name, &org.engines).is_some());
     Ok(Told {
         capacity,
@@ -108,7 +105,7 @@ pub(crate) fn here(org: &Org, class: Class) -> Result<Told, Problem> {
 
 /// The tags of a device: what it says of itself, and above that what the org promises about it.
 pub(crate) fn tags(device: &Device, mut claimed: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    claimed.retain(|tag, _| !PROMISED.contains(&tag.as_str()));
+    claimed.retain(|tag, _| !PROMISED_TAGS.contains(&tag.as_str()));
     claimed.extend(device.tags.clone());
     claimed
 }
@@ -132,7 +129,7 @@ fn repositories(org: &Org) -> Result<Vec<Rid>, Problem> {
 ///
 /// # Errors
 /// When the repository cannot be read.
-pub(crate) fn readers(org: &Org, state: &OrgState, rid: &Rid) -> Result<Option<std::collections::BTreeSet<Did>>, Problem> {
+pub(crate) fn readers(org: &Org, state: &OrgState, rid: &Rid) -> Result<Option<BTreeSet<Did>>, Problem> {
     let Some(keys) = org.forge.readers(rid, &state.readers())? else { return Ok(None) };
     let of_members = state.members.values().flat_map(|m| &m.keys).filter(|key| keys.contains(&key.did)).map(|key| &key.device);
     let of_devices = state.devices.values().map(|device| &device.did).filter(|did| keys.contains(did));

@@ -15,7 +15,7 @@ use identity::{certificate::Sign, envelope};
 use mesh::{Gossip, GossipConfig, Heard};
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, PoisonError, atomic::Ordering},
     time::Instant,
 };
@@ -40,7 +40,8 @@ pub(super) struct Open {
 /// When the address cannot be used.
 pub(crate) async fn listen(org: &Arc<Org>) -> Result<Gossip, Problem> {
     let (dir, listens) = (org.dir.clone(), org.options.listens);
-    let listen = crate::org::blocking(move || port::choose_gossip(&dir, listens)).await?;
+    let chosen = crate::org::blocking(move || port::choose_gossip(&dir, listens)).await?;
+    let (listen, advertised) = reached_at(org, chosen);
     let signing = org.forge.clone();
     let sign: Sign = Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message)));
     let known = org.remote.known.clone();
@@ -52,7 +53,7 @@ pub(crate) async fn listen(org: &Arc<Org>) -> Result<Gossip, Problem> {
         sign,
         member,
         listen,
-        advertised: advertised(org, listen),
+        advertised,
         // Of two starts the later one counts.
         generation: u64::try_from(clock::now().0).unwrap_or_default(),
         now: Arc::new(clock::now),
@@ -63,16 +64,26 @@ pub(crate) async fn listen(org: &Arc<Org>) -> Result<Gossip, Problem> {
     Ok(gossip)
 }
 
-/// Where others reach it, where it listens on all addresses: what a person wrote into this device's file.
-fn advertised(org: &Org, listen: SocketAddr) -> Option<SocketAddr> {
+/// Where it listens, and where others reach it, if that is elsewhere. Who listens on all addresses is reached where this device's file
+/// says, or beside its mesh port; where the file says nothing, on this machine alone.
+fn reached_at(org: &Org, chosen: SocketAddr) -> (SocketAddr, Option<SocketAddr>) {
+    if !chosen.ip().is_unspecified() {
+        return (chosen, None);
+    }
     let state = org.remote.org();
-    let own = state.device_of(&org.device).filter(|_| listen.ip().is_unspecified())?;
-    own.gossip.iter().find_map(|text| text.parse().ok())
+    let of = |list: &[String]| list.iter().find_map(|text| text.parse::<SocketAddr>().ok());
+    let own = state.device_of(&org.device);
+    let told = own.and_then(|own| of(&own.gossip).or_else(|| Some(SocketAddr::new(of(&own.addresses)?.ip(), chosen.port()))));
+    if told.is_none() {
+        let next = "meshwork org device <name> --gossip HOST:PORT says it";
+        tracing::warn!(next, "nobody knows where this device's gossip is reached: it is heard on this machine alone");
+    }
+    told.map_or_else(|| (SocketAddr::from((Ipv4Addr::LOCALHOST, chosen.port())), None), |told| (chosen, Some(told)))
 }
 
 /// Announces this device, whenever what it has to say changes and now and then, until the org closes.
 pub(crate) async fn announce(org: Arc<Org>, gossip: Gossip) {
-    let (mut closing, mut events) = (org.closing.subscribe(), org.store.subscribe());
+    let (mut closing, mut events, mut lending) = (org.closing.subscribe(), org.store.subscribe(), org.lending.changes());
     org.tasks.spawn(wake_on_news(org.clone(), gossip.heard()));
     let (mut said, mut seeds) = (None, vec![]);
     loop {
@@ -88,6 +99,7 @@ pub(crate) async fn announce(org: Arc<Org>, gossip: Gossip) {
         }
         tokio::select! {
             () = moved(&mut events) => tokio::time::sleep(limits::ANNOUNCE_COALESCE).await,
+            _ = lending.changed() => {}
             () = tokio::time::sleep(limits::ANNOUNCE_LOOK_EVERY) => {}
             _ = closing.wait_for(|c| *c) => break,
         }
