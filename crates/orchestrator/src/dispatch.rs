@@ -112,9 +112,7 @@ async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
     match drafted.await? {
         Ok(draft) => placing::place(org, run, draft).await,
         // Somebody did it meanwhile.
-        Err(Reason::Completed) => {
-            move_waiting(org, &run.id, vec![], RunState::Cancelled, Some(Reason::Completed)).await.map(drop)
-        }
+        Err(Reason::Completed) => move_waiting(org, &run.id, vec![], RunState::Cancelled, Some(Reason::Completed)).await.map(drop),
         Err(reason) => wait(org, &run.id, reason).await,
     }
 }

@@ -2,7 +2,10 @@
 //! branch, or that of the device which is the project's gate. A conflict starts a run that does the work anew on the present branch.
 
 use crate::{
-    actions::{patch::revision::newest, task::{Wanted, queue}},
+    actions::{
+        patch::revision::newest,
+        task::{Wanted, queue},
+    },
     dispatch,
     lifecycle::{drop_merged, reconcile::tell},
     merging::Change,

@@ -67,10 +67,11 @@ pub(crate) fn look(org: &Org, run: &Run, manifest: &Manifest) -> Result<Looked, 
     let member = state.member_of(&run.member).map(|member| member.name.clone()).unwrap_or_default();
     let mut snapshot = Snapshot::new();
     devices.iter().filter_map(|known| candidate(known, &member)).for_each(|candidate| snapshot.put(candidate));
-    let engine = run.agent.as_ref().and_then(|name| state.agents.values().find(|agent| agent.name == *name)).and_then(|a| match &a.engine {
-        EngineChoice::Profile { name } => Some(name.as_str()),
-        _ => None,
-    });
+    let engine =
+        run.agent.as_ref().and_then(|name| state.agents.values().find(|agent| agent.name == *name)).and_then(|a| match &a.engine {
+            EngineChoice::Profile { name } => Some(name.as_str()),
+            _ => None,
+        });
     // On this device what is missing is found when it starts, and told with more.
     let engine = engine.filter(|_| devices.len() > 1);
     let avoid: BTreeMap<Did, Avoid> =

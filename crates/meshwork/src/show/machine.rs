@@ -86,7 +86,11 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
 fn condition(seen: &Condition) -> String {
     let mut words = Vec::new();
     if let Some(idle_s) = seen.idle_s {
-        words.push(if idle_s < 60 { "somebody is at it".to_owned() } else { format!("nobody at it for {}", span(idle_s.saturating_mul(1_000))) });
+        words.push(if idle_s < 60 {
+            "somebody is at it".to_owned()
+        } else {
+            format!("nobody at it for {}", span(idle_s.saturating_mul(1_000)))
+        });
     }
     match (seen.on_battery, seen.battery_percent) {
         (Some(true), Some(percent)) => words.push(format!("on battery, {percent} %")),

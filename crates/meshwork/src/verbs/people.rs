@@ -1,6 +1,6 @@
 //! The verbs about the org: who belongs to it, who is invited, what waits for its owners.
 
-use super::{Outcome, profile_passphrase};
+use super::{Outcome, profile_passphrase, work::tags_of};
 use crate::{
     cli,
     client::Client,
@@ -11,7 +11,6 @@ use domain::{Kind, Problem};
 use identity::Secret;
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
     process::ExitCode,
     time::{Duration, Instant},
 };

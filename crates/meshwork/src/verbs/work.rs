@@ -62,9 +62,8 @@ pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outco
 
 /// Tags as they were typed.
 pub(super) fn tags_of(typed: &[String]) -> Result<BTreeMap<&str, &str>, Problem> {
-    let none = |text: &String| {
-        Problem::invalid(format!("“{}” is not a tag.", domain::shown(text))).next("Write it as region=ap-southeast-2.")
-    };
+    let none =
+        |text: &String| Problem::invalid(format!("“{}” is not a tag.", domain::shown(text))).next("Write it as region=ap-southeast-2.");
     typed.iter().map(|text| text.split_once('=').ok_or_else(|| none(text))).collect()
 }
 

@@ -2,8 +2,7 @@
 
 use super::{Done, Nothing};
 use crate::{
-    admission,
-    dispatch,
+    admission, dispatch,
     lifecycle::{self, Asked},
     org::Org,
     remote::{self, Reach, devices},

@@ -179,7 +179,7 @@ fn of_device(looked: &Looked, run: &Run, known: &Known) -> DeviceWhy {
         _ => "",
     };
     let before = said.as_ref().map(|said| format!("When it was asked, it said: {}", texts(&said.reasons))).unwrap_or_default();
-    let why: Vec<&str> = [role, &judged, &before].into_iter().filter(|text| !text.is_empty()).collect();
+    let why: Vec<&str> = [role, judged.as_str(), before.as_str()].into_iter().filter(|text| !text.is_empty()).collect();
     DeviceWhy {
         device: did.clone(),
         name: known.device.name.clone(),
