@@ -331,7 +331,11 @@ impl Turn {
         let mut each: Vec<(Did, Vec<Refusal>)> = self.looked.devices.iter().map(|k| (k.device.did.clone(), reasons(k))).collect();
         // A device that was named, and that the org does not list.
         each.extend(said.iter().filter(|(did, _)| self.looked.known(did).is_none()).cloned());
-        let could = each.iter().any(|(_, refusals)| refusals.iter().all(Refusal::passes));
+        let asked = |did: &Did| *did != org.device && said.iter().any(|(device, _)| device == did);
+        let waits = |(did, refusals): &(Did, Vec<Refusal>)| {
+            if asked(did) { remote::passes(refusals) } else { refusals.iter().all(Refusal::passes) }
+        };
+        let could = each.iter().any(waits);
         let message = self.words(&each);
         if !could {
             return dispatch::refused(org, id, each, message).await;

@@ -43,7 +43,7 @@ pub(crate) use merge::merge;
 pub(crate) use port::{choose, choose_gossip, open};
 pub use reach::Reach;
 pub(crate) use reach::{probe, reached};
-pub(crate) use refusals::Refusals;
+pub(crate) use refusals::{Refusals, passes};
 pub(crate) use wish::{end_elsewhere, wish};
 
 use crate::{clock, gateway::Route, org::Org};

@@ -27,8 +27,16 @@ impl Said {
     }
 }
 
-fn passes(reasons: &[Refusal]) -> bool {
-    reasons.iter().all(Refusal::passes)
+/// Whether a device that was asked may take the same later: when it has room, or when it knows the org, or we know it, better. What it
+/// announces itself was in order when it was asked, so a refusal for that is news that one of the two has not heard.
+pub(crate) fn passes(reasons: &[Refusal]) -> bool {
+    let announced = |refusal: &Refusal| {
+        matches!(
+            refusal,
+            Refusal::Class { .. } | Refusal::Runtime { .. } | Refusal::Tag { .. } | Refusal::TooSmall { .. } | Refusal::Engine { .. }
+        )
+    };
+    reasons.iter().all(|refusal| refusal.passes() || announced(refusal))
 }
 
 impl Refusals {
