@@ -331,7 +331,8 @@ impl Turn {
         let mut each: Vec<(Did, Vec<Refusal>)> = self.looked.devices.iter().map(|k| (k.device.did.clone(), reasons(k))).collect();
         // A device that was named, and that the org does not list.
         each.extend(said.iter().filter(|(did, _)| self.looked.known(did).is_none()).cloned());
-        let asked = |did: &Did| *did != org.device && said.iter().any(|(device, _)| device == did);
+        // What was said by who was named is the last word.
+        let asked = |did: &Did| *did != org.device && self.run.on.is_none() && said.iter().any(|(device, _)| device == did);
         let waits = |(did, refusals): &(Did, Vec<Refusal>)| {
             if asked(did) { remote::passes(refusals) } else { refusals.iter().all(Refusal::passes) }
         };

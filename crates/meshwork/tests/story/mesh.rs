@@ -170,8 +170,7 @@ async fn a_full_device_is_passed_over_and_its_room_is_known_within_two_seconds()
     three.ada.ok(&["project", "add", made.path().to_str().unwrap()]).await;
     acp_agent(&three.ada, "beat", &[]).await;
     three.share("full").await;
-    let key = |up| Three::key(up);
-    let mut free = vec![key(&three.ada).await, key(&three.desk).await, key(&three.bob).await];
+    let mut free = vec![Three::key(&three.ada).await, Three::key(&three.desk).await, Three::key(&three.bob).await];
 
     let mut runs = vec![];
     for task in ["T001", "T002", "T003"] {

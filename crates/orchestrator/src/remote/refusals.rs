@@ -39,6 +39,14 @@ pub(crate) fn passes(reasons: &[Refusal]) -> bool {
     reasons.iter().all(|refusal| refusal.passes() || announced(refusal))
 }
 
+/// Whether it holds for whatever is asked.
+fn of_room(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::Busy { .. } | Refusal::NoSlot { .. } | Refusal::OtherOrgs { .. } | Refusal::NotKnown { .. } | Refusal::Closing
+    )
+}
+
 impl Refusals {
     fn all(&self) -> MutexGuard<'_, HashMap<(Did, Option<RunId>), Said>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -46,7 +54,7 @@ impl Refusals {
 
     /// Notes that a device refused a run, while its announcement of this number was the newest known.
     pub(crate) fn note(&self, run: &RunId, device: &Did, reasons: &[Refusal], at: Timestamp, number: Option<u64>) {
-        let about = (!passes(reasons)).then(|| run.clone());
+        let about = (!reasons.iter().all(of_room)).then(|| run.clone());
         let mut all = self.all();
         if all.len() >= limits::REFUSALS_MAX {
             // Whoever is asked once too often says it again.
