@@ -137,8 +137,13 @@ pub(crate) async fn place(org: &Arc<Org>, run: &Run, draft: Draft) -> Result<(),
     let (looked, saved) = org
         .blocking(move |org| Ok((look(org, &wanted, &manifest)?, lifecycle::saved_somewhere(org, &wanted)?.and_then(|run| run.device))))
         .await?;
-    // Whoever was named answers for itself, whatever is known of it.
-    let order = there.map_or_else(|| looked.order(saved.as_ref()), |there| vec![there]);
+    let order = match there {
+        // It said no, and nothing new of itself since.
+        Some(there) if looked.said_no.contains_key(&there) => vec![],
+        // Whoever was named answers for itself, whatever is known of it.
+        Some(there) => vec![there],
+        None => looked.order(saved.as_ref()),
+    };
     let begins_anew = saved.is_none();
     let turn = Turn { org: org.clone(), run: run.clone(), draft, looked, begins_anew };
     let (mut said, mut rest) = (vec![], order.as_slice());

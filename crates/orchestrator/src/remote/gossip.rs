@@ -115,7 +115,7 @@ fn others(org: &Org) -> Vec<String> {
 
 /// Has the dispatcher look again at runs that wait for room, when something new is heard of other devices.
 async fn wake_on_news(org: Arc<Org>, mut heard: AllHeard) {
-    let mut closing = org.closing.subscribe();
+    let (mut closing, mut known) = (org.closing.subscribe(), BTreeMap::new());
     loop {
         tokio::select! {
             news = heard.changed() => if news.is_err() {
@@ -123,9 +123,12 @@ async fn wake_on_news(org: Arc<Org>, mut heard: AllHeard) {
             },
             _ = closing.wait_for(|c| *c) => return,
         }
-        if org.remote.hungry.load(Ordering::Relaxed) {
+        let now: BTreeMap<Did, (bool, Announcement)> =
+            heard.borrow_and_update().iter().map(|(did, heard)| (did.clone(), (heard.live, news(&heard.announcement)))).collect();
+        if now != known && org.remote.hungry.load(Ordering::Relaxed) {
             org.wake.notify_one();
         }
+        known = now;
         tokio::time::sleep(limits::ANNOUNCE_COALESCE).await;
     }
 }
