@@ -220,7 +220,7 @@ pub(crate) const ANNOUNCE_LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(crate) const ANNOUNCE_COALESCE: Duration = Duration::from_millis(100);
 /// How long the manifest of a run counts that another device than its requester's is asked for, where none was named: as long the
 /// very same device is asked when its answer was lost.
-pub(crate) const ASKED_VALID_MS: u64 = 60 * 1000;
+pub(crate) const ASKED_VALID_MS: u64 = 3 * 60 * 1000;
 /// For how long a device that was just reached is not asked whether it is there before it is asked for a run.
 pub(crate) const PROBE_FRESH_MS: u64 = 2_000;
 /// For how long a device's refusal counts that announces nothing new, in milliseconds.

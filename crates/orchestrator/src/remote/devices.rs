@@ -54,7 +54,7 @@ pub(crate) fn all(org: &Org, state: &OrgState, class: Class) -> Result<Vec<Known
         let told = match heard.get(&device.did) {
             _ if is_here => Some(here(org, class)?),
             Some(heard) => {
-                let said = heard.announcement.as_ref().clone();
+                let said = (*heard.announcement).clone();
                 Some(Told {
                     capacity: said.capacity,
                     condition: said.condition,

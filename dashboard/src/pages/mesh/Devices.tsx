@@ -17,12 +17,15 @@ import css from "./Mesh.module.css";
 type Pod = Output<"device.pods">[number];
 type Room = Output<"device.capacity">[number];
 
+/** How often it is looked what other devices announce. */
+const ROOM_EVERY_MS = 5_000;
 /** So many runs of a device are named in its line. */
 const NAMED_MAX = 4;
 
 export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
   const { data: org } = useRead("org.show", {});
-  const { data: rooms = [] } = useRead("device.capacity", {});
+  // What other devices announce comes by gossip, and no event tells of it.
+  const { data: rooms = [] } = useRead("device.capacity", {}, { refetchInterval: ROOM_EVERY_MS });
   const { data: runs = [] } = useRead("run.list", {});
   const may = useMay("device.remove");
   const remove = useAct("device.remove");
