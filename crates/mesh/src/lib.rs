@@ -1,10 +1,11 @@
 //! Devices of one org speak to each other: gRPC over mTLS, with certificates that each made from its own key.
 //!
 //! This crate carries: it accepts connections and makes them, knows whose each is, and cuts off those of a device that does not
-//! belong to the org any more. It knows neither the org repository (whom to accept is asked of the caller) nor what the
-//! methods of the service do.
+//! belong to the org any more; and by gossip over UDP it hears which devices are there and what each announces. It knows neither the
+//! org repository (whom to accept is asked of the caller) nor what the methods of the service do.
 
 mod connection;
+mod gossip;
 mod limits;
 mod live;
 mod network;
@@ -13,6 +14,7 @@ mod server;
 mod version;
 
 pub use connection::{Connection, Peer};
+pub use gossip::{Dropped, Gossip, GossipConfig, Heard};
 pub use live::Connections;
 pub use network::{Network, RunChannel};
 pub use problem::{problem, status};

@@ -16,3 +16,50 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(5);
 pub(crate) const ADDRESSES_MAX: usize = 8;
 /// How long accepting pauses after the system refused (no more file handles).
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often a device gossips with some others. Three of them each time, whatever the size of the org.
+pub(crate) const GOSSIP_INTERVAL: Duration = Duration::from_millis(100);
+/// How many times the usual pause between two signs of life a silence may last until the device is suspected.
+pub(crate) const SUSPICION_PAUSES: f64 = 8.0;
+/// From how many of the latest pauses the usual one is reckoned. Few: a machine under load is given more time at once.
+pub(crate) const PAUSES_REMEMBERED: usize = 5;
+/// What counts as five more pauses of this length beside those: a silence of less than 0.4 s is never suspect.
+pub(crate) const PAUSE_EXPECTED: Duration = Duration::from_millis(100);
+/// The longest pause that counts among them. After a longer one the device was gone.
+pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// After which silence a device's state is not gossiped any more (at half of this), and then forgotten by the gossip. What was heard of
+/// it stays in the picture for [`SILENT_MAX_MS`]. Short, since each start of a device leaves a state behind that all datagrams carry.
+pub(crate) const GOSSIP_FORGETS: Duration = Duration::from_secs(10 * 60);
+/// After which silence what was heard of a device is forgotten, in milliseconds.
+pub(crate) const SILENT_MAX_MS: i64 = 24 * 60 * 60 * 1000;
+/// How often the picture of the others is looked at, where nothing wakes it.
+pub(crate) const LOOK: Duration = Duration::from_millis(100);
+/// After which pause between two looks this device itself was held up, and does not judge others.
+pub(crate) const HELD_UP: Duration = Duration::from_millis(300);
+/// For how long it then does not.
+pub(crate) const HELD_UP_TRUST: Duration = Duration::from_millis(500);
+/// How often addresses of devices that are not heard are gossiped to, and to how many of them at once.
+pub(crate) const INTRODUCE: Duration = Duration::from_millis(500);
+pub(crate) const INTRODUCED_AT_ONCE: usize = 4;
+/// How many addresses of other devices are kept.
+pub(crate) const SEEDS_MAX: usize = 4_096;
+/// How long the name of an address may take to be resolved, and how often it is again.
+pub(crate) const RESOLVE: Duration = Duration::from_secs(2);
+pub(crate) const RESOLVE_AGAIN: Duration = Duration::from_secs(60);
+/// The largest envelope of an announcement, in bytes. Strings of chitchat have 65,535 at most, and several should fit into a datagram.
+pub(crate) const ANNOUNCEMENT_JSON_BYTES_MAX: usize = 32 * 1024;
+/// The largest message of chitchat, in bytes. The crate fixes it.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 65_507;
+/// How much of a message one datagram carries, in bytes. A longer one goes in two.
+pub(crate) const PART_BYTES_MAX: usize = 48 * 1024;
+/// How many of a sender's latest datagrams are remembered, so that none counts twice. One that is older than all of them does not count.
+pub(crate) const DATAGRAMS_REMEMBERED: usize = 128;
+/// How long a message may take through chitchat's own reader or writer.
+pub(crate) const CODEC: Duration = Duration::from_secs(1);
+/// How many times in a row receiving may fail until the socket counts as broken, and the pause after each.
+pub(crate) const RECEIVE_FAILURES_MAX: u32 = 100;
+pub(crate) const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
+/// The pause before the gossip is started again after it broke.
+pub(crate) const GOSSIP_RESTART: Duration = Duration::from_millis(500);
+/// Beyond this a count of changes of one's own state was not made by counting; the state is begun anew.
+pub(crate) const STATE_VERSION_MAX: u64 = u64::MAX / 2;

@@ -1,0 +1,214 @@
+//! The form of a datagram: who sent it, for which org, when, and their signature over all of it. Knows neither sockets nor what is inside.
+//!
+//! `MWgossip`, version (1 byte), part and parts (1 byte each), stamp (8 bytes, big endian), the sender's public key (32), the org's name
+//! with its length before it (1), the message or its part, and the sender's Ed25519 signature (64) over everything before.
+//!
+//! **Stamps** are time and counter in one: the sender's clock in 1/1024 ms, and at least one more than its last stamp. What is further from
+//! the receiver's clock than [`CLOCKS_DIFFER_MS`] is dropped; so is what came before, and what is older than all that is remembered of
+//! its sender. So a datagram can be replayed only to a device that started after it was sent, and for two minutes. It tells nothing
+//! there that is not signed and numbered, but who was alive; the answer to it goes to whoever sent the replay. A sender whose
+//! clock was set back within two minutes before a restart is not heard until it has caught up, four minutes at most.
+
+use super::dropped::Reason;
+use crate::limits;
+use domain::{Did, OrgName, Problem};
+use identity::{
+    certificate::{Clock, Sign},
+    limits::CLOCKS_DIFFER_MS,
+};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// Whether a device belongs to the org now.
+pub(super) type Member = Arc<dyn Fn(&Did) -> bool + Send + Sync>;
+
+const MAGIC: &[u8; 8] = b"MWgossip";
+const VERSION: u8 = 1;
+const SIGNATURE_BYTES: usize = 64;
+/// Everything but the org's name, which has 64 bytes at most, and the message.
+const FIXED_BYTES: usize = MAGIC.len() + 3 + 8 + 32 + 1 + SIGNATURE_BYTES;
+/// The largest datagram that is made.
+pub(super) const BYTES_MAX: usize = limits::PART_BYTES_MAX + FIXED_BYTES + 64;
+/// Stamps in a millisecond, as a power of two.
+const STAMP_BITS: u32 = 10;
+
+/// Makes datagrams in the name of this device.
+pub(super) struct Sealer {
+    org: OrgName,
+    public: [u8; 32],
+    sign: Sign,
+    now: Clock,
+    last: AtomicU64,
+}
+
+impl Sealer {
+    pub(super) fn new(org: OrgName, device: &Did, sign: Sign, now: Clock) -> Result<Self, Problem> {
+        // A key that is not the one that was named shows here, not by the silence of all others.
+        if !identity::verify(device, MAGIC, &sign(MAGIC)?) {
+            return Err(Problem::internal(format!("the signature for gossip was not made by {device}")));
+        }
+        Ok(Self { org, public: identity::public_key(device)?, sign, now, last: AtomicU64::new(0) })
+    }
+
+    /// The datagrams that carry a message: one, or two where it is too large for one.
+    pub(super) fn seal(&self, message: &[u8]) -> Result<Vec<Vec<u8>>, Problem> {
+        let parts: Vec<&[u8]> = if message.is_empty() { vec![message] } else { message.chunks(limits::PART_BYTES_MAX).collect() };
+        let count = u8::try_from(parts.len()).ok().filter(|count| *count <= 2);
+        let count = count.ok_or_else(|| Problem::internal(format!("a gossip message of {} bytes", message.len())))?;
+        let first = self.stamps(u64::from(count));
+        (0..count).zip(parts).map(|(at, part)| self.one((at, count), first + u64::from(at), part)).collect()
+    }
+
+    fn one(&self, (at, count): (u8, u8), stamp: u64, part: &[u8]) -> Result<Vec<u8>, Problem> {
+        let org = self.org.as_str().as_bytes();
+        let mut bytes = Vec::with_capacity(FIXED_BYTES + org.len() + part.len());
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&[VERSION, at, count]);
+        bytes.extend_from_slice(&stamp.to_be_bytes());
+        bytes.extend_from_slice(&self.public);
+        bytes.push(u8::try_from(org.len()).map_err(Problem::internal)?);
+        bytes.extend_from_slice(org);
+        bytes.extend_from_slice(part);
+        let signature = (self.sign)(&bytes)?;
+        bytes.extend_from_slice(&signature);
+        Ok(bytes)
+    }
+
+    /// The first of `count` new stamps. Where the last one is far ahead of the clock, the clock was wrong then: it is begun from the clock.
+    fn stamps(&self, count: u64) -> u64 {
+        let clock = stamp_of((self.now)().0);
+        let next = |last: u64| {
+            let far_ahead = last > clock.saturating_add(CLOCKS_DIFFER_MS << STAMP_BITS);
+            if far_ahead { clock } else { clock.max(last.saturating_add(1)) }
+        };
+        let step = |last: u64| Some(next(last).saturating_add(count - 1));
+        next(self.last.fetch_update(Ordering::AcqRel, Ordering::Acquire, step).unwrap_or_else(|last| last))
+    }
+}
+
+fn stamp_of(time_ms: i64) -> u64 {
+    u64::try_from(time_ms).unwrap_or(0) << STAMP_BITS
+}
+
+/// Opens datagrams of others, and remembers of each what came.
+pub(super) struct Opener {
+    org: OrgName,
+    member: Member,
+    now: Clock,
+    senders: HashMap<[u8; 32], Sender>,
+}
+
+/// What is remembered of a sender.
+struct Sender {
+    did: Did,
+    latest: BTreeSet<u64>,
+    /// Nothing up to here counts any more.
+    floor: u64,
+    /// The half of a message that waits for the other: its first stamp, which half, and what is in it.
+    half: Option<(u64, u8, Vec<u8>)>,
+}
+
+/// A datagram as it is read, before anything of it is believed.
+struct Read<'a> {
+    part: u8,
+    parts: u8,
+    stamp: u64,
+    public: [u8; 32],
+    org: &'a [u8],
+    message: &'a [u8],
+    signed: &'a [u8],
+    signature: &'a [u8],
+}
+
+impl Opener {
+    pub(super) fn new(org: OrgName, member: Member, now: Clock) -> Self {
+        Self { org, member, now, senders: HashMap::new() }
+    }
+
+    /// The message that a datagram carries; none where its other half has not come yet. What is cheap to tell is told first.
+    pub(super) fn open(&mut self, datagram: &[u8]) -> Result<Option<Vec<u8>>, Reason> {
+        if datagram.len() > BYTES_MAX {
+            return Err(Reason::Oversized);
+        }
+        let read = read(datagram)?;
+        if read.org != self.org.as_str().as_bytes() {
+            return Err(Reason::Org);
+        }
+        let known = self.senders.get(&read.public);
+        let did = known.map_or_else(|| identity::did(&read.public), |sender| sender.did.clone());
+        if !(self.member)(&did) {
+            self.senders.remove(&read.public);
+            return Err(Reason::Stranger);
+        }
+        if read.stamp.abs_diff(stamp_of((self.now)().0)) > CLOCKS_DIFFER_MS << STAMP_BITS {
+            return Err(Reason::Stale);
+        }
+        if known.is_some_and(|sender| read.stamp <= sender.floor || sender.latest.contains(&read.stamp)) {
+            return Err(Reason::Replayed);
+        }
+        if !identity::verify(&did, read.signed, read.signature) {
+            return Err(Reason::Signature);
+        }
+        Ok(self.sender(read.public, did).take(&read))
+    }
+
+    /// Only members get a place, so there are never more than the org lists.
+    fn sender(&mut self, public: [u8; 32], did: Did) -> &mut Sender {
+        if !self.senders.contains_key(&public) {
+            let member = &self.member;
+            self.senders.retain(|_, sender| member(&sender.did));
+        }
+        self.senders.entry(public).or_insert_with(|| Sender { did, latest: BTreeSet::new(), floor: 0, half: None })
+    }
+}
+
+impl Sender {
+    fn take(&mut self, read: &Read<'_>) -> Option<Vec<u8>> {
+        self.latest.insert(read.stamp);
+        if self.latest.len() > limits::DATAGRAMS_REMEMBERED
+            && let Some(oldest) = self.latest.pop_first()
+        {
+            self.floor = oldest;
+        }
+        if read.parts == 1 {
+            return Some(read.message.to_vec());
+        }
+        let first = read.stamp - u64::from(read.part);
+        match self.half.take() {
+            Some((of, 0, begin)) if of == first && read.part == 1 => Some([&begin[..], read.message].concat()),
+            Some((of, 1, end)) if of == first && read.part == 0 => Some([read.message, &end[..]].concat()),
+            // Of another message, whose other half is lost then.
+            _ => {
+                self.half = Some((first, read.part, read.message.to_vec()));
+                None
+            }
+        }
+    }
+}
+
+fn read(datagram: &[u8]) -> Result<Read<'_>, Reason> {
+    let (signed, signature) = datagram.split_last_chunk::<SIGNATURE_BYTES>().ok_or(Reason::Malformed)?;
+    let rest = signed.strip_prefix(MAGIC).ok_or(Reason::Malformed)?;
+    let (&[version], rest) = rest.split_first_chunk::<1>().ok_or(Reason::Malformed)?;
+    if version != VERSION {
+        return Err(Reason::Version);
+    }
+    let (&[part, parts], rest) = rest.split_first_chunk::<2>().ok_or(Reason::Malformed)?;
+    let (stamp, rest) = rest.split_first_chunk::<8>().ok_or(Reason::Malformed)?;
+    let (&public, rest) = rest.split_first_chunk::<32>().ok_or(Reason::Malformed)?;
+    let (&[length], rest) = rest.split_first_chunk::<1>().ok_or(Reason::Malformed)?;
+    let (org, message) = rest.split_at_checked(usize::from(length)).ok_or(Reason::Malformed)?;
+    let stamp = u64::from_be_bytes(*stamp);
+    if parts == 0 || parts > 2 || part >= parts || stamp < u64::from(part) {
+        return Err(Reason::Malformed);
+    }
+    Ok(Read { part, parts, stamp, public, org, message, signed, signature })
+}
+
+#[cfg(test)]
+mod tests;

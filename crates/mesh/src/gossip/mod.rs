@@ -1,0 +1,185 @@
+//! Which devices of an org are there, and what each announces of itself: gossip over UDP, by chitchat.
+//!
+//! Three things are ours. Datagrams are signed, and only devices that the org lists are heard ([`datagram`]). An announcement counts only
+//! where the device that it is about signed it ([`ledger`]). And whoever is not heard is gossiped to by its known address
+//! ([`keeper`]), since chitchat's own seeds are fixed at its start. Nothing that is heard here is more than a hint: a device that is not
+//! live is *suspected*, gets no new work, and is lost only by other proof.
+//!
+//! A member can do harm here that a stranger cannot: it can say that another device is alive that is not, and hand on made-up states
+//! and names, which cost memory and room in datagrams until the org removes it. It cannot make others believe an announcement, nor keep
+//! one from them for long: its device puts it above whatever was forged.
+
+mod codec;
+mod datagram;
+mod dropped;
+mod keeper;
+mod ledger;
+mod seeds;
+mod transport;
+
+pub use dropped::Dropped;
+
+use crate::limits;
+use datagram::{Opener, Sealer};
+use domain::{Did, OrgName, Problem, Timestamp, announcement::Announcement};
+use dropped::Counters;
+use identity::certificate::{Clock, Sign};
+use keeper::{Keeper, Part};
+use ledger::Ledger;
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt, io,
+    net::SocketAddr,
+    sync::Arc,
+};
+use tokio::{net::UdpSocket, sync::watch, task::JoinHandle, time::Instant};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use transport::Authenticated;
+
+/// As whom, with whom and where a device gossips.
+pub struct GossipConfig {
+    /// The org. Datagrams of others are dropped.
+    pub org: OrgName,
+    /// This device.
+    pub device: Did,
+    /// Signs with its key.
+    pub sign: Sign,
+    /// Whether the org lists a device now. Asked for each datagram, so it should be quick.
+    pub member: Arc<dyn Fn(&Did) -> bool + Send + Sync>,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where others reach it; none: the address that was bound.
+    pub advertised: Option<SocketAddr>,
+    /// Higher at each start of the device: the time of the start, in milliseconds.
+    pub generation: u64,
+    /// What time it is.
+    pub now: Clock,
+}
+
+/// What was heard of a device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heard {
+    /// What it announced last.
+    pub announcement: Arc<Announcement>,
+    /// The same as it was signed.
+    pub envelope_json: Arc<str>,
+    /// Whether it is heard now; false: it is suspected.
+    pub live: bool,
+    /// When any of this changed last, by the clock of this device.
+    pub changed_at: Timestamp,
+}
+
+/// A device's part in the gossip of its org. Ends when dropped; [`Gossip::stop`] also waits until the port is free.
+pub struct Gossip {
+    address: SocketAddr,
+    seeds: watch::Sender<Vec<String>>,
+    announced: watch::Sender<Option<Arc<str>>>,
+    heard: watch::Receiver<Arc<BTreeMap<Did, Heard>>>,
+    counters: Arc<Counters>,
+    keeper: JoinHandle<()>,
+    stop: DropGuard,
+}
+
+impl fmt::Debug for Gossip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gossip({}, {} heard)", self.address, self.heard.borrow().len())
+    }
+}
+
+impl Gossip {
+    /// Takes part from now on. Nobody is known yet: see [`Gossip::set_seeds`].
+    ///
+    /// # Errors
+    /// When the port cannot be bound, or the key does not sign.
+    pub async fn start(config: GossipConfig) -> Result<Self, Problem> {
+        let GossipConfig { org, device, sign, member, listen, advertised, generation, now } = config;
+        let sealer = Sealer::new(org.clone(), &device, sign, now.clone())?;
+        let socket = UdpSocket::bind(listen).await.map_err(|error| not_bound(listen, &error))?;
+        let address = socket.local_addr().map_err(Problem::internal)?;
+        let advertised = advertised.unwrap_or(address);
+        if advertised.ip().is_unspecified() {
+            return Err(Problem::invalid(format!("Other devices cannot gossip to {advertised}."))
+                .because("It stands for all addresses of this machine.")
+                .next("Say at which address others reach this machine."));
+        }
+        let counters = Arc::new(Counters::default());
+        let opener = Opener::new(org.clone(), member.clone(), now.clone());
+        let transport = Authenticated::new(socket, sealer, opener, counters.clone());
+        let ledger = Ledger::new(org.clone(), device.clone(), member, counters.clone());
+        let part = Part { org, device, generation, address, advertised, transport };
+        let chitchat = part.spawn().await.map_err(Problem::internal)?;
+
+        let (seeds, named) = watch::channel(vec![]);
+        let (found, resolved) = watch::channel(vec![]);
+        tokio::spawn(seeds::resolve(named, found));
+        let (announced, to_announce) = watch::channel(None);
+        let (heard, picture) = watch::channel(Arc::default());
+        let stop = CancellationToken::new();
+        let keeper = Keeper {
+            part,
+            now,
+            announced: to_announce,
+            seeds: resolved,
+            ledger,
+            heard,
+            stop: stop.clone(),
+            met: HashSet::new(),
+            turn: 0,
+            looked: Instant::now(),
+            held_up: None,
+        };
+        let keeper = tokio::spawn(keeper.run(chitchat));
+        Ok(Self { address, seeds, announced, heard: picture, counters, keeper, stop: stop.drop_guard() })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where other devices may be, as `host:port`. Those that are not heard are gossiped to from time to time. May change at any time.
+    pub fn set_seeds(&self, seeds: Vec<String>) {
+        self.seeds.send_if_modified(|now| {
+            let changed = *now != seeds;
+            *now = seeds;
+            changed
+        });
+    }
+
+    /// What this device announces from now on: an envelope of [`Announcement`], signed by it. The latest wins.
+    pub fn announce(&self, envelope_json: String) {
+        let bytes = envelope_json.len();
+        if bytes > limits::ANNOUNCEMENT_JSON_BYTES_MAX {
+            tracing::error!(bytes, limit = limits::ANNOUNCEMENT_JSON_BYTES_MAX, "an announcement is too large, and is not made");
+            return;
+        }
+        self.announced.send_replace(Some(envelope_json.into()));
+    }
+
+    /// What was heard of the other devices, this one left out. A device stays until the org does not list it any more, or it was
+    /// silent for a day.
+    pub fn heard(&self) -> watch::Receiver<Arc<BTreeMap<Did, Heard>>> {
+        self.heard.clone()
+    }
+
+    /// What was dropped since the start.
+    pub fn dropped(&self) -> Dropped {
+        self.counters.dropped()
+    }
+
+    /// Takes part no more. Others will suspect this device. The port is free afterwards.
+    pub async fn stop(self) {
+        let Self { keeper, stop, .. } = self;
+        drop(stop);
+        let _ = keeper.await;
+    }
+}
+
+fn not_bound(listen: SocketAddr, error: &io::Error) -> Problem {
+    Problem::unavailable(format!("Gossip between devices cannot listen on {listen} (UDP)."))
+        .because(format!("{error}."))
+        .next("Stop what uses that address, or give gossip another one.")
+}
+
+#[cfg(test)]
+mod tests;
