@@ -38,3 +38,15 @@ pub const REFUSALS_KEPT_MAX: usize = 16;
 pub const START_TRIES_MAX: u32 = 8;
 /// How many repositories a device announces.
 pub const ANNOUNCED_REPOSITORIES_MAX: usize = 64;
+/// How many devices are asked for one workload, best first, before it waits.
+pub const ASK_MAX: usize = 8;
+/// For each such span that a run waits it gains one step of priority, in milliseconds.
+pub const AGEING_MS: u64 = 10 * 60 * 1000;
+/// How many of a device's repositories, of those used last, count as warm.
+pub const WARM_REPOSITORIES_MAX: usize = 2;
+/// How many readers or devices to avoid are looked up one by one; of larger sets only the best devices are tested.
+pub const LOOKED_UP_MAX: usize = 256;
+/// Up to this many victims the smallest set is searched for; beyond it a small one suffices.
+pub const VICTIMS_EXACT_MAX: usize = 4;
+/// Among how many runs that search chooses, those whose loss hurts least first.
+pub const VICTIMS_SEARCHED_MAX: usize = 32;

@@ -126,6 +126,13 @@ impl Work {
         }
     }
 
+    /// The repository whose code it is about.
+    pub fn repository(&self) -> &Rid {
+        match self {
+            Self::Task { repository, .. } | Self::Checks { repository, .. } => repository,
+        }
+    }
+
     /// The project that it belongs to.
     pub fn project(&self) -> &ProjectName {
         match self {

@@ -1,0 +1,257 @@
+//! Why a device does not run a workload, in types and in words.
+
+use crate::{
+    capacity::{Lane, Runtime},
+    lend::Reclaim,
+    manifest::Class,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Why a device does not run a workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Refusal {
+    /// It does not run this class.
+    Class {
+        /// The class.
+        class: Class,
+    },
+    /// It has no such runtime, or none that works.
+    Runtime {
+        /// What was asked for; none means any.
+        wanted: Option<Runtime>,
+    },
+    /// A tag is missing or different.
+    Tag {
+        /// The tag.
+        tag: String,
+        /// The value asked for.
+        wanted: String,
+        /// The value there.
+        has: Option<String>,
+    },
+    /// It will never have enough.
+    TooSmall {
+        /// Of what.
+        resource: String,
+        /// What it has in all.
+        has: u64,
+        /// What was asked.
+        wanted: u64,
+    },
+    /// It has not enough free now.
+    Busy {
+        /// Of what.
+        resource: String,
+        /// What is free.
+        free: u64,
+        /// What was asked.
+        wanted: u64,
+    },
+    /// All its slots are taken.
+    NoSlot {
+        /// How many it has.
+        slots: u32,
+    },
+    /// Other orgs of the same machine use a part of what is not free.
+    OtherOrgs {
+        /// What they use.
+        taken: Lane,
+    },
+    /// It cannot say yet what is free.
+    NotKnown {
+        /// Why.
+        message: String,
+    },
+    /// The manifest's time is over.
+    Expired,
+    /// The signature or the form of the manifest is not in order.
+    Manifest {
+        /// Why.
+        message: String,
+    },
+    /// The org does not list the requester, or its role does not allow it.
+    NotAllowed {
+        /// Why.
+        message: String,
+    },
+    /// A stop order halts it.
+    Halted {
+        /// Which, and why.
+        message: String,
+    },
+    /// The engine that the agent drives is not installed there.
+    Engine {
+        /// Which.
+        engine: String,
+    },
+    /// The device is being reclaimed or shut down.
+    Closing,
+    /// It is its owner's alone now, and the work is a guest's.
+    Reclaimed {
+        /// Why.
+        why: Reclaim,
+    },
+    /// It was not heard of lately: nothing new goes there, and what runs there goes on.
+    Suspected,
+    /// It may not read the project's repository.
+    NotShared,
+    /// It refused this very work a while ago.
+    RefusedBefore {
+        /// What it said.
+        message: String,
+    },
+    /// Another device is wanted, as for a review that is to be independent.
+    AntiAffinity {
+        /// From what it has to be apart.
+        message: String,
+    },
+}
+
+impl Refusal {
+    /// Whether waiting can help.
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Busy { .. } | Self::NoSlot { .. } | Self::OtherOrgs { .. } | Self::NotKnown { .. } | Self::Halted { .. } => true,
+            Self::Closing | Self::Suspected | Self::RefusedBefore { .. } => true,
+            Self::Reclaimed { why } => *why != Reclaim::Never,
+            Self::Class { .. } | Self::Runtime { .. } | Self::Tag { .. } | Self::TooSmall { .. } | Self::Engine { .. } => false,
+            Self::Expired | Self::Manifest { .. } | Self::NotAllowed { .. } | Self::NotShared | Self::AntiAffinity { .. } => false,
+        }
+    }
+
+    /// In words for a person.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Class { class } => format!("It does not accept {class:?} workloads; its owner decides that in the lend policy."),
+            Self::Runtime { wanted: Some(runtime) } => {
+                format!("It has no working {runtime:?} runtime; `meshwork doctor` there says how to mend that.")
+            }
+            Self::Runtime { wanted: None } => "It has no working runtime; `meshwork doctor` there says how to mend that.".into(),
+            Self::Tag { tag, wanted, has: Some(has) } => format!("Its tag {tag} is {has}, and {wanted} was asked for."),
+            Self::Tag { tag, wanted, has: None } => format!("It has no tag {tag}:{wanted}."),
+            Self::TooSmall { resource, has, wanted } => {
+                let (has, wanted) = (amount(resource, *has), amount(resource, *wanted));
+                format!(
+                    "It has {has} in all, and {wanted} were asked for: it will never fit. Ask for less with `resources` in .meshwork/project.toml."
+                )
+            }
+            Self::Busy { resource, free, wanted } => {
+                format!("{} are free, and {} were asked for.", amount(resource, *free), amount(resource, *wanted))
+            }
+            Self::NoSlot { slots } => format!("All its {slots} slots are taken."),
+            Self::OtherOrgs { taken: Lane { slots, reserved } } => format!(
+                "Of what is taken, another org of this machine uses {slots} slots, {} and {}.",
+                amount("cpu_milli", reserved.cpu_milli),
+                amount("memory_bytes", reserved.memory_bytes)
+            ),
+            Self::Expired => "The request's time is over; ask again.".into(),
+            Self::Manifest { message } => format!("The signed manifest is not in order: {message}"),
+            Self::NotAllowed { message } | Self::NotKnown { message } | Self::Halted { message } => message.clone(),
+            Self::Engine { engine } => {
+                format!("The engine {engine} is not installed there; `meshwork engine install {engine}` on that device fetches it.")
+            }
+            Self::Closing => "It is being shut down or reclaimed by its owner.".into(),
+            Self::Reclaimed { why } => reclaimed(why),
+            Self::Suspected => {
+                "It was not heard of lately, and gets nothing new until it is; see whether it is on and connected, or wait.".into()
+            }
+            Self::NotShared => "It may not read the project's repository; `meshwork project share` with this device's key lets it.".into(),
+            Self::RefusedBefore { message } => format!("It refused this a while ago, and is asked again later: {message}"),
+            Self::AntiAffinity { message } => format!("Another device has to do this: {message}"),
+        }
+    }
+}
+
+/// Why it takes no guests, and when it will.
+fn reclaimed(why: &Reclaim) -> String {
+    match why {
+        Reclaim::Asked { until: Some(until) } => {
+            format!("Its owner has it for themselves until {}; it takes guests again then.", until.rfc3339())
+        }
+        Reclaim::Asked { until: None } => "Its owner has it for themselves until they lend it again; ask them, or wait.".into(),
+        Reclaim::Never => "It takes no guests; its owner decides that by `guests` in its lend.toml.".into(),
+        Reclaim::Present => {
+            "Its owner is at it; it takes guests when they are away (or always, by `while_present` in its lend.toml).".into()
+        }
+        Reclaim::Battery => "It runs on battery; it takes guests on mains (or always, by `on_battery` in its lend.toml).".into(),
+        Reclaim::Lid => "Its lid is closed; it takes guests when it is open (or always, by `lid_closed` in its lend.toml).".into(),
+        Reclaim::Hours => "It takes no guests at this hour; `hours` in its lend.toml say when.".into(),
+    }
+}
+
+/// An amount in words: `2.0 GiB of memory`, `60 MiB of disk`, `1.5 cores`.
+#[allow(clippy::cast_precision_loss)]
+fn amount(resource: &str, value: u64) -> String {
+    match resource {
+        "cpu_milli" => format!("{:.1} cores", value as f64 / 1000.0),
+        "memory_bytes" => format!("{} of memory", size(value)),
+        "disk_bytes" => format!("{} of disk", size(value)),
+        other => format!("{value} {other}"),
+    }
+}
+
+/// Bytes with a unit that suits them.
+#[allow(clippy::cast_precision_loss)]
+fn size(bytes: u64) -> String {
+    if bytes < 1 << 30 { format!("{} MiB", bytes >> 20) } else { format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)) }
+}
+
+/// Why a device is not to be asked for one workload, whatever it announces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Avoid {
+    /// It refused this very work lately.
+    RefusedBefore {
+        /// What it said.
+        message: String,
+    },
+    /// Another device is wanted, as for a review that is to be independent.
+    AntiAffinity {
+        /// From what it has to be apart.
+        message: String,
+    },
+}
+
+impl Avoid {
+    /// As the refusal that people see.
+    pub fn refusal(&self) -> Refusal {
+        match self {
+            Self::RefusedBefore { message } => Refusal::RefusedBefore { message: message.clone() },
+            Self::AntiAffinity { message } => Refusal::AntiAffinity { message: message.clone() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Timestamp;
+
+    #[test]
+    fn amounts_have_a_unit_that_suits_them() {
+        let words = [("disk_bytes", 60 << 20), ("memory_bytes", 3 << 29), ("cpu_milli", 1500)].map(|(name, value)| amount(name, value));
+        assert_eq!(words, ["60 MiB of disk", "1.5 GiB of memory", "1.5 cores"]);
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_do_and_whether_waiting_helps() {
+        let message = || "the reviewer's own".to_owned();
+        for (refusal, passes, word) in [
+            (Refusal::Reclaimed { why: Reclaim::Asked { until: Some(Timestamp(0)) } }, true, "1970-01-01"),
+            (Refusal::Reclaimed { why: Reclaim::Asked { until: None } }, true, "ask them"),
+            (Refusal::Reclaimed { why: Reclaim::Never }, false, "`guests`"),
+            (Refusal::Reclaimed { why: Reclaim::Present }, true, "`while_present`"),
+            (Refusal::Reclaimed { why: Reclaim::Battery }, true, "`on_battery`"),
+            (Refusal::Reclaimed { why: Reclaim::Lid }, true, "`lid_closed`"),
+            (Refusal::Reclaimed { why: Reclaim::Hours }, true, "`hours`"),
+            (Refusal::Suspected, true, "connected"),
+            (Refusal::NotShared, false, "`meshwork project share`"),
+            (Avoid::RefusedBefore { message: message() }.refusal(), true, "the reviewer's own"),
+            (Avoid::AntiAffinity { message: message() }.refusal(), false, "the reviewer's own"),
+        ] {
+            assert!(refusal.text().contains(word), "{refusal:?}: {}", refusal.text());
+            assert_eq!(refusal.passes(), passes, "{refusal:?}");
+        }
+    }
+}
