@@ -50,3 +50,13 @@ pub const LOOKED_UP_MAX: usize = 256;
 pub const VICTIMS_EXACT_MAX: usize = 4;
 /// Among how many runs that search chooses, those whose loss hurts least first.
 pub const VICTIMS_SEARCHED_MAX: usize = 32;
+/// The longest grace that an owner may give guests, in seconds.
+pub const LEND_GRACE_MAX_S: u64 = 600;
+/// How many lines of hours a lend policy has.
+pub const LEND_HOURS_MAX: usize = 32;
+/// The longest line of hours, in bytes.
+pub const LEND_HOURS_BYTES_MAX: usize = 64;
+/// How many tags a device says of itself.
+pub const LEND_TAGS_MAX: usize = 32;
+/// The longest name and the longest value of a tag, in bytes.
+pub const LEND_TAG_BYTES_MAX: usize = 64;

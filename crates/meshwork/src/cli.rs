@@ -1,5 +1,6 @@
 //! The command line's words. What they do is in `verbs`.
 
+mod lend;
 mod people;
 mod policy;
 mod project;
@@ -7,6 +8,7 @@ pub(crate) mod quota;
 mod stop;
 mod work;
 
+pub(crate) use lend::{Lend, Span, Switch};
 pub(crate) use people::{Join, Org};
 pub(crate) use policy::Policy;
 pub(crate) use project::{Feature, Project};
@@ -99,6 +101,12 @@ pub(crate) enum Verb {
     Pods,
     /// Give the machine back: runs are frozen, saved, and go on later.
     Evict(Evict),
+    /// What this machine lends to others, and when: shown, or changed.
+    Lend(Lend),
+    /// Take the machine back from guests: they are frozen, saved and sent away, and none are taken.
+    Reclaim(Span),
+    /// Lend the machine again that was taken back; with a time, whatever battery, hours and you at it say.
+    Release(Span),
     /// What is missing on this machine, and how to mend it.
     Doctor,
     /// Save keys, journal and repositories into an encrypted file.

@@ -1,6 +1,7 @@
 //! What each verb does: it calls one action and prints the answer.
 
 mod ask;
+mod lend;
 mod people;
 mod policy;
 mod quota;
@@ -149,6 +150,9 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
             let value = client.call("device.evict", json!({"run": evict.run, "grace_ms": evict.grace * 1000})).await?;
             answer(&value, json, done);
         }
+        Verb::Lend(asked) => return lend::lend(client, asked, json).await,
+        Verb::Reclaim(span) => return lend::say(client, "device.reclaim", span, json).await,
+        Verb::Release(span) => return lend::say(client, "device.release", span, json).await,
         Verb::Backup(backup) => {
             let file = std::path::absolute(&backup.file).map_err(Problem::internal)?;
             let secret = new_passphrase(backup.passphrase_file.as_deref())?;

@@ -1,7 +1,12 @@
 //! Admission: a device decides what runs on it. The one way in, for its own requests and for those of others.
 
 use crate::{
-    clock, limits,
+    clock,
+    lending::{
+        self,
+        guests::{self, Owner},
+    },
+    limits,
     org::Org,
     rights::{self, Rights},
     stops,
@@ -19,7 +24,7 @@ use domain::{
 use forge::OrgState;
 use identity::envelope::{self, Envelope};
 use policy::{Principal, Resource};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use store::Order;
 
 /// Verifies a signed manifest, checks membership and room, and reserves in one transaction.
@@ -27,15 +32,23 @@ use store::Order;
 /// # Errors
 /// When the journal cannot be written. A refusal is not an error.
 pub async fn admit(org: &Arc<Org>, envelope: &Envelope) -> Result<Admission, Problem> {
-    let manifest = match verify(org, envelope).await {
-        Ok(manifest) => manifest,
-        Err(refusal) => return Ok(Admission::Refused { reasons: vec![refusal] }),
-    };
-    reserve(org, envelope, manifest).await
+    match verify(org, envelope).await {
+        Ok(wanted) => reserve(org, envelope, wanted).await,
+        Err(refusal) => Ok(Admission::Refused { reasons: vec![refusal] }),
+    }
+}
+
+/// What is asked for, and what the org says of this device.
+struct Wanted {
+    manifest: Manifest,
+    /// Whose runs are no guests here.
+    owner: Owner,
+    /// What the org promises about this device.
+    promised: BTreeMap<String, String>,
 }
 
 /// The manifest of an envelope, if a device that the org lists signed it, for a member whose role allows it.
-async fn verify(org: &Arc<Org>, envelope: &Envelope) -> Result<Manifest, Refusal> {
+async fn verify(org: &Arc<Org>, envelope: &Envelope) -> Result<Wanted, Refusal> {
     let refused = |problem: Problem| Refusal::Manifest { message: problem.to_string() };
     let rights = org.blocking(|org| org.rights()).await.map_err(refused)?;
     let state = &rights.state;
@@ -50,7 +63,8 @@ async fn verify(org: &Arc<Org>, envelope: &Envelope) -> Result<Manifest, Refusal
     if clock::now() > manifest.expires {
         return Err(Refusal::Expired);
     }
-    Ok(manifest)
+    let promised = state.device_of(&org.device).map(|device| device.tags.clone()).unwrap_or_default();
+    Ok(Wanted { manifest, owner: Owner::of(org, state), promised })
 }
 
 /// The member for whom a manifest asks: with a key on the device that signed it.
@@ -86,7 +100,8 @@ fn may(rights: &Rights, who: &str, principal: &Principal, action: &str, resource
 }
 
 /// Looks for room and takes it, atomically: two requests never get the same room.
-async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Result<Admission, Problem> {
+async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<Admission, Problem> {
+    let Wanted { manifest, owner, promised } = wanted;
     let hash = envelope::hash(envelope);
     let now = clock::now();
     let lease = Lease {
@@ -99,6 +114,8 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
     let (taken, device, closing) = (lease.clone(), org.device.clone(), *org.closing.borrow());
     let lends = DeviceLimits::of(org);
     let halted = halted(org, &manifest, now);
+    let guest = owner.is_guest(&foreign(&manifest, now), |id| org.store.get(kind::RUN, id.as_str()))?;
+    let lending = lending::now(org);
     let outcome = Arc::new(std::sync::Mutex::new(Vec::new()));
     let (refusals, room) = (outcome.clone(), org.room.clone());
     let decided = org.store.append_if(move |view| {
@@ -108,7 +125,8 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
             runs.extend(view.get(kind::RUN, id.as_str())?);
         }
         let known: Option<Run> = view.get(kind::RUN, manifest.run.as_str())?;
-        let own = Taken::by(&on(runs, &device));
+        let here = on(runs, &device);
+        let own = Taken::by(&here);
         let turn = match room.turn() {
             Ok(turn) => turn,
             Err(problem) if problem.passes() => {
@@ -118,7 +136,16 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, manifest: Manifest) -> Res
             }
             Err(problem) => return Err(problem),
         };
-        let mut reasons = placement::refusals(&manifest, &lends.capacity(own, turn.others, manifest.class));
+        let mut capacity = lends.capacity(own, turn.others, manifest.class);
+        capacity.tags.extend(promised);
+        let mut reasons = placement::refusals(&manifest, &capacity);
+        if guest {
+            let mut guests_here = 0;
+            for run in here.iter().filter(|r| r.state.holds_slot() && (r.class == Class::Ci) == (manifest.class == Class::Ci)) {
+                guests_here += u32::from(owner.is_guest(run, |id| view.get(kind::RUN, id.as_str()))?);
+            }
+            reasons.extend(guests::refusals(&lending, &manifest, guests_here));
+        }
         if closing {
             reasons.push(Refusal::Closing);
         }
@@ -256,6 +283,8 @@ pub struct DeviceLimits {
     disk_left_bytes: u64,
     slots: u32,
     works: bool,
+    /// What it says of itself.
+    tags: BTreeMap<String, String>,
 }
 
 impl DeviceLimits {
@@ -264,8 +293,9 @@ impl DeviceLimits {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
         let slots = org.options.slots.unwrap_or_else(|| u32::try_from(cores / limits::CORES_PER_SLOT).unwrap_or(1).max(1));
         let (disk_bytes, disk_left_bytes) = disk_bytes(org);
-        let total = Resources { cpu_milli: cores * 1000, memory_bytes: memory_bytes(), disk_bytes, gpus: 0 };
-        Self { total, disk_left_bytes, slots, works: org.sandbox_works }
+        let lending = lending::now(org);
+        let total = Resources { cpu_milli: cores * 1000, memory_bytes: memory_bytes(), disk_bytes, gpus: lending.gpus };
+        Self { total, disk_left_bytes, slots, works: org.sandbox_works, tags: lending.tags() }
     }
 
     /// What is asked for where nothing is said: at most so much that all slots, and checks beside them, fit on the machine.
@@ -285,7 +315,7 @@ impl DeviceLimits {
         Capacity {
             total: self.total,
             free: Resources { disk_bytes: self.disk_left_bytes, ..self.total }.minus(all.reserved),
-            tags: std::collections::BTreeMap::new(),
+            tags: self.tags.clone(),
             runtimes: if self.works { vec![Runtime::Local] } else { vec![] },
             classes: vec![Class::Agent, Class::Ci],
             slots: self.slots,
@@ -365,7 +395,8 @@ mod tests {
     #[test]
     fn what_computes_is_reserved_and_what_waits_for_its_checks_is_not() {
         let total = Resources { cpu_milli: 4_000, memory_bytes: 100, disk_bytes: 1_000, gpus: 0 };
-        let lends = DeviceLimits { total, disk_left_bytes: 500, slots: 2, works: true };
+        let tags = BTreeMap::from([("gpu".to_owned(), "true".to_owned())]);
+        let lends = DeviceLimits { total, disk_left_bytes: 500, slots: 2, works: true, tags: tags.clone() };
         let runs = [
             run(Class::Agent, RunState::Working, 30),
             run(Class::Agent, RunState::Verifying, 30),
@@ -374,7 +405,7 @@ mod tests {
         ];
         let own = Taken::by(&runs);
         let agents = lends.capacity(own, Taken::default(), Class::Agent);
-        assert_eq!((agents.total, agents.slots_free), (total, 0));
+        assert_eq!((agents.total, agents.slots_free, agents.tags), (total, 0, tags));
         assert_eq!(agents.free, Resources { cpu_milli: 3_000, memory_bytes: 50, disk_bytes: 480, gpus: 0 });
         let checks = lends.capacity(own, Taken::default(), Class::Ci);
         assert_eq!((checks.free.cpu_milli, checks.free.memory_bytes, checks.slots_free), (3_000, 50, 1));

@@ -1,10 +1,18 @@
 //! The clock: the one place that asks what time it is.
 
-use domain::{LeaseId, RunId, Timestamp};
+use domain::{LeaseId, RunId, Timestamp, lend::LocalTime};
 
 /// Now.
 pub fn now() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_millisecond())
+}
+
+/// The moment of the week, by this machine's time zone.
+pub(crate) fn local_time() -> LocalTime {
+    let now = jiff::Zoned::now();
+    let small = |part: i8| u16::try_from(part).unwrap_or_default();
+    let weekday = u8::try_from(now.weekday().to_monday_zero_offset()).unwrap_or_default();
+    LocalTime { weekday, minute: small(now.hour()) * 60 + small(now.minute()) }
 }
 
 /// A new run's id.

@@ -7,6 +7,8 @@
 //! <data>/up.json            where that one listens, while it runs
 //! <data>/cli.token          what the command line shows it (readable by the owner only, new at every start)
 //! <data>/sign-in.html       sends the browser that `up` opens to its one-time link (readable by the owner only)
+//! <data>/lend.toml          what the machine's owner lends to others; the usual where it is absent
+//! <data>/lend-click.json    what the owner said last by a click: take it back, or lend it
 //! <data>/engines/<name>/    installed coding engines
 //! <data>/orgs/<org>/        one org: radicle/ member/ store/ vault/ runs/; lock, held by the process that serves it; taken.json,
 //!                           what it takes of the machine; cli.token, where each org has a process of its own
@@ -111,6 +113,16 @@ impl DataDir {
     /// Held by the org that takes room of the machine now.
     pub(crate) fn room_lock(&self) -> PathBuf {
         self.root.join("room.lock")
+    }
+
+    /// What the machine's owner lends to others.
+    pub fn lend_policy(&self) -> PathBuf {
+        self.root.join("lend.toml")
+    }
+
+    /// What the machine's owner said last by a click.
+    pub(crate) fn lend_click(&self) -> PathBuf {
+        self.root.join("lend-click.json")
     }
 
     /// The running `meshwork up` of this folder, as far as its record tells.

@@ -1,6 +1,6 @@
 //! What Meshwork needs of this machine, whether it is there, and how to mend it.
 
-use crate::{lifecycle, org::Org};
+use crate::{lending, lifecycle, org::Org};
 use domain::Problem;
 use sandbox::Finding;
 use std::{path::Path, process::Command};
@@ -25,6 +25,7 @@ pub fn look(data: &Path) -> Vec<Finding> {
             next: problem.next,
         },
     });
+    found.push(lending::look_at(data));
     found
 }
 

@@ -252,3 +252,14 @@ pub(crate) const STOPS_OF_ONE_MAX: usize = 100;
 pub(crate) const STOP_ID_BYTES_MAX: usize = 26;
 /// The pause before devices that have not heard a stop order are told again.
 pub(crate) const STOPS_AGAIN: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether this machine is its owner's alone: guests are frozen within a second.
+pub(crate) const LEND_LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often a desktop session is asked for how long it is idle.
+pub(crate) const PRESENCE_ASK_EVERY: Duration = Duration::from_millis(900);
+/// How much of a sensor's file is read, in bytes.
+pub(crate) const SENSOR_BYTES_MAX: u64 = 16 * 1024;
+/// How much of `lend.toml` and of the owner's click is read, in bytes.
+pub(crate) const LEND_BYTES_MAX: u64 = 64 * 1024;
+/// For how long an owner may reclaim or lend a machine by one click, in minutes: a year.
+pub(crate) const CLICK_MINUTES_MAX: u64 = 365 * 24 * 60;

@@ -11,7 +11,7 @@ use crate::{
     fault::Fault,
     follow, gateway, host,
     host::Hub,
-    join, keep,
+    join, keep, lending,
     lifecycle::{Driven, recover},
     limits,
     machine::{Machine, Options},
@@ -108,6 +108,8 @@ pub struct Org {
     pub telling: tokio::sync::RwLock<()>,
     /// Its share in the machine's room.
     pub room: Arc<Room>,
+    /// What the machine's owner lends to others.
+    pub(crate) lending: lending::Lender,
     /// The commit of the org repository that is in force; whoever acts by [`Org::state`] waits here for the next.
     pub head: watch::Sender<Oid>,
     /// Wakes what keeps repositories and connections as the org says.
@@ -207,6 +209,7 @@ impl Org {
         org.tasks.spawn(webhook::follow(org.clone()));
         org.tasks.spawn(mirror::keep(org.clone()));
         org.tasks.spawn(keep::keep(org.clone()));
+        org.tasks.spawn(lending::keep(org.clone()));
         org.tasks.spawn(follow::follow(org.clone(), changes));
         org.tasks.spawn(stops::carry(org.clone()));
         org.tasks.spawn(remote::announce(org.clone(), gossip));
@@ -267,6 +270,7 @@ impl Org {
             webhook: webhook::Webhook::default(),
             telling: tokio::sync::RwLock::default(),
             room: Arc::new(Room::open(data, name)?),
+            lending: lending::Lender::open(data),
             head,
             kept: Notify::new(),
             join_port: tokio::sync::Mutex::default(),

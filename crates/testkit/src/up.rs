@@ -161,6 +161,11 @@ impl Up {
         self.dir.path().join("data")
     }
 
+    /// The folder below which its sensors look, as they would below `/`. There is nothing, unless a test lays something there.
+    pub fn sensors(&self) -> PathBuf {
+        self.dir.path().join("sensors")
+    }
+
     /// Its log so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.log_file()).unwrap_or_default()).into_owned()
@@ -191,6 +196,8 @@ impl Up {
         // Sockets go there: so they go with the test.
         let sockets = self.dir.path().join("r");
         let _ = fs::create_dir_all(&sockets);
+        // What the real machine's battery and its owner do is no part of a test.
+        command.env("MESHWORK_SENSORS_ROOT", self.sensors());
         command.env("XDG_RUNTIME_DIR", sockets).env_remove("MESHWORK_DATA_DIR").env_remove("MESHWORK_LOG");
         command.envs(self.env.iter().map(|(name, value)| (name, value))).kill_on_drop(true);
         command

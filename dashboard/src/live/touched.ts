@@ -22,13 +22,13 @@ function byKind(event: Body): Touch[] {
       return [...all("run.list", "task.list", "task.show", "task.why", "attention.list"), ...run(event.run.id)];
     case "run_moved":
       return [
-        ...all("task.list", "task.show", "task.why", "attention.list", "device.capacity", "device.pods"),
+        ...all("task.list", "task.show", "task.why", "attention.list", "device.capacity", "device.lending", "device.pods"),
         ...run(event.run),
         { action: "run.diff", run: event.run },
       ];
     case "run_leased":
     case "run_recovered":
-      return [...all("device.capacity", "device.pods"), ...run(event.run)];
+      return [...all("device.capacity", "device.lending", "device.pods"), ...run(event.run)];
     case "run_paused":
       return [...all("device.pods"), ...run(event.run)];
     case "question_asked":

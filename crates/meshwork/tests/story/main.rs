@@ -20,6 +20,7 @@ mod lost;
 mod mesh;
 mod mesh_attacks;
 mod orgs;
+mod owner_first;
 mod people;
 mod rights;
 mod standby;

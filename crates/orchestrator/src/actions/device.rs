@@ -2,21 +2,20 @@
 
 use super::{Done, Nothing};
 use crate::{
-    admission, dispatch,
-    lifecycle::{self, Asked},
+    admission, lifecycle,
     org::Org,
     remote::{self, Reach, devices},
     table::{Action, Context, Effect, action},
 };
 use domain::{
-    AgentName, Did, Kind, Problem, ProjectName, RunId, TaskRef, Timestamp,
+    AgentName, Did, Problem, ProjectName, RunId, TaskRef, Timestamp,
     capacity::Capacity,
     lease::Admission,
     lend::{Condition, Reclaim},
     limits::GRACE_MS,
     manifest::Class,
     role::Permission,
-    run::{Reason, Run, RunState},
+    run::{Run, RunState},
 };
 use identity::Envelope;
 use schemars::JsonSchema;
@@ -219,37 +218,11 @@ async fn evict(context: Context, input: Evict) -> Result<Done, Problem> {
     if let (Some(run), true) = (&run, chosen.is_empty()) {
         return Err(Problem::not_found(format!("The run {run} does not run here now.")).next("meshwork run list shows what does."));
     }
-    let (by, mut evicted, mut publishing) = (context.actor(&org), Vec::new(), 0);
-    for id in &chosen {
-        match lifecycle::ask_to_end(&org, &by, id, Reason::Evicted { message: message.clone() }).await {
-            Ok(Asked::Publishing) => publishing += 1,
-            Ok(_) => evicted.push(id.clone()),
-            // It ended by itself meanwhile.
-            Err(problem) if problem.kind == Kind::Conflict => {}
-            Err(problem) => return Err(problem),
-        }
-    }
-    let all = futures::future::join_all(evicted.iter().map(|id| no_longer_computes(&org, id)));
-    if tokio::time::timeout(grace, all).await.is_err() {
-        evicted.iter().for_each(|id| lifecycle::cut_off(&org, id));
-    }
+    let evicting = lifecycle::evict(&org, &context.actor(&org), &chosen, &message).await?;
+    evicting.free_within(&org, grace).await;
+    let (evicted, publishing) = (evicting.runs.len(), evicting.publishing);
     let published = if publishing == 0 { String::new() } else { format!(" {publishing} are being published, and end in a moment.") };
-    Ok(Done::new(format!("{} runs were evicted; each goes on from its checkpoint when there is room.{published}", evicted.len())))
-}
-
-/// Returns when nothing of a run uses processor or memory any more.
-async fn no_longer_computes(org: &Arc<Org>, id: &RunId) {
-    let ended = dispatch::until_ended(org, id);
-    match org.hub.get(id) {
-        Some(live) => {
-            let mut engine = live.ended.subscribe();
-            tokio::select! {
-                _ = ended => {}
-                _ = engine.wait_for(Option::is_some) => {}
-            }
-        }
-        None => drop(ended.await),
-    }
+    Ok(Done::new(format!("{evicted} runs were evicted; each goes on from its checkpoint when there is room.{published}")))
 }
 
 /// What was looked at on this machine.

@@ -8,6 +8,7 @@ mod device;
 mod engine;
 mod join;
 mod journal;
+mod lending;
 mod member;
 mod org;
 pub(crate) mod patch;
@@ -56,6 +57,7 @@ pub(crate) fn all() -> Vec<Action> {
         webhook::actions,
         journal::actions,
         device::actions,
+        lending::actions,
         command::actions,
     ] {
         all.extend(part());

@@ -92,6 +92,16 @@ pub(super) fn evict(asked: &Asked<'_>) -> Planned {
     steer(asked, "device.evict", "evict", |r| r.state.holds_slot() && r.device.as_ref() == here)
 }
 
+/// Take the machine back.
+pub(super) fn reclaim(_: &Asked<'_>) -> Planned {
+    Plan::changes("Take this machine back.", vec![("device.reclaim", json!({}))])
+}
+
+/// Lend the machine again.
+pub(super) fn release(_: &Asked<'_>) -> Planned {
+    Plan::changes("Lend this machine again.", vec![("device.release", json!({}))])
+}
+
 fn steer(asked: &Asked<'_>, action: &'static str, verb: &str, fits: impl Fn(&Run) -> bool) -> Planned {
     let place = asked.place()?;
     if let Some(Place::Tags(_)) = place {

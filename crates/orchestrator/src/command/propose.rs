@@ -17,7 +17,7 @@ use domain::{
 use serde_json::{Value, json};
 
 /// Changes that can be proposed. Whatever else changes something has its own page and its own words.
-pub(super) const PROPOSABLE: [&str; 12] = [
+pub(super) const PROPOSABLE: [&str; 14] = [
     "task.run",
     "task.add",
     "task.edit",
@@ -30,6 +30,8 @@ pub(super) const PROPOSABLE: [&str; 12] = [
     "patch.merge",
     "patch.close",
     "device.evict",
+    "device.reclaim",
+    "device.release",
 ];
 
 /// What must still be as it was shown when the yes comes.
@@ -67,6 +69,7 @@ pub(super) fn propose(world: &World, action: &str, input: &Value) -> Result<Vec<
         "task.add" => add_task(world, action, input).map(|d| vec![d]),
         "task.edit" => edit_task(world, action, input).map(|d| vec![d]),
         "device.evict" => evict(world, action, input),
+        "device.reclaim" | "device.release" => whose(action, input).map(|d| vec![d]),
         name if name.starts_with("run.") => steer(world, action, input).map(|d| vec![d]),
         _ => patch(world, action, input).map(|d| vec![d]),
     }
@@ -331,6 +334,34 @@ fn evict(world: &World, action: &'static Action, input: &Value) -> Result<Vec<Dr
         }
     };
     Ok(chosen.into_iter().map(draft).collect())
+}
+
+/// The machine is its owner's alone, or lent again.
+fn whose(action: &'static Action, input: &Value) -> Result<Draft, Problem> {
+    only(action, input, &["minutes"])?;
+    let time = match &input["minutes"] {
+        Value::Null => String::new(),
+        minutes => match minutes.as_u64() {
+            Some(minutes) => format!(" for {minutes} minutes"),
+            None => return Err(Problem::invalid("The time is a number of minutes.").next("Give one, or none.")),
+        },
+    };
+    let (sentence, note) = match action.name {
+        "device.reclaim" => (
+            format!("Take this machine back{time}: it takes no guests."),
+            "Guests are frozen, their work is saved, and goes on elsewhere, or here when it is lent again.",
+        ),
+        _ => (format!("Lend this machine again{time}."), "Guests are taken as the lend policy says."),
+    };
+    Ok(Draft {
+        action,
+        input: input.clone(),
+        sentence,
+        effect: CommandEffect { count: 1, of: "machine".into(), names: vec!["this machine".into()], notes: vec![note.to_owned()] },
+        back: Back::None,
+        pin: Pin::Nothing,
+        items: vec![],
+    })
 }
 
 fn patch_of<'w>(world: &'w World, input: &Value) -> Result<&'w Patch, Problem> {

@@ -57,6 +57,8 @@ const ROWS: &[Row] = &[
     ("evict {runs} [on|from {place}]", "evict everything", "gives this machine back: runs are saved and go on later", c::evict),
     ("evict|reclaim|free|give machine [back]", "", "", c::evict),
     ("give back machine", "", "", c::evict),
+    ("keep guests away", "keep guests away", "sends guests away, and takes none until the machine is lent again", c::reclaim),
+    ("lend machine [again]", "lend the machine again", "takes guests again", c::release),
     (
         "show|list|find|get|which|display [all] {run-state} runs [since|from|after|within|in|of {when}] [{when}] [by|of {agent}]",
         "show failed runs since yesterday",

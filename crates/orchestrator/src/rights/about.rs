@@ -17,10 +17,11 @@ pub(super) fn subject(action: &str) -> Option<Subject> {
         // What lies on this machine or runs here, who is let in to it, and which orgs it belongs to. The command bar sees and does
         // nothing but by other actions, each of which is asked about by itself.
         "backup.create" | "command.complete" | "command.model" | "command.run" | "command.settings" | "command.undo"
-        | "command.understand" | "device.capacity" | "device.change" | "device.doctor" | "device.evict" | "device.pods"
-        | "device.remove" | "device.schedule" | "engine.install" | "engine.list" | "journal.rebuild" | "journal.verify" | "org.create"
-        | "org.join" | "org.joining" | "org.leave" | "org.list" | "session.end" | "session.end_all" | "session.list" | "session.show"
-        | "token.create" | "token.list" | "token.revoke" | "webhook.set" | "webhook.show" | "webhook.test" => Subject::Device,
+        | "command.understand" | "device.capacity" | "device.change" | "device.doctor" | "device.evict" | "device.lend"
+        | "device.lending" | "device.pods" | "device.reclaim" | "device.release" | "device.remove" | "device.schedule"
+        | "engine.install" | "engine.list" | "journal.rebuild" | "journal.verify" | "org.create" | "org.join" | "org.joining"
+        | "org.leave" | "org.list" | "session.end" | "session.end_all" | "session.list" | "session.show" | "token.create"
+        | "token.list" | "token.revoke" | "webhook.set" | "webhook.show" | "webhook.test" => Subject::Device,
         "credential.list" | "credential.protect" | "credential.remove" | "credential.set" | "credential.test" => Subject::Credential,
         "agent.add" | "agent.list" | "agent.remove" => Subject::Agent,
         "stop.order" | "stop.lift" => Subject::Stop,

@@ -5,7 +5,7 @@ use domain::Problem;
 use serde_json::Value;
 
 /// Actions whose command is called otherwise.
-const OTHERWISE: [(&str, &str); 15] = [
+const OTHERWISE: [(&str, &str); 19] = [
     ("backup.create", "backup"),
     ("command.run", "ask"),
     ("command.understand", "ask"),
@@ -13,7 +13,11 @@ const OTHERWISE: [(&str, &str); 15] = [
     ("device.change", "org device"),
     ("device.doctor", "doctor"),
     ("device.evict", "evict"),
+    ("device.lend", "lend"),
+    ("device.lending", "lend"),
     ("device.pods", "pods"),
+    ("device.reclaim", "reclaim"),
+    ("device.release", "release"),
     ("device.remove", "org remove"),
     ("member.remove", "org remove"),
     ("member.rename", "org rename"),

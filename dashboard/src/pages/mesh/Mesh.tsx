@@ -15,6 +15,7 @@ import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { plural, runWord, shortRun, type Word } from "../../ui/words";
 import { Devices } from "./Devices";
+import { Lending } from "./Lending";
 import css from "./Mesh.module.css";
 import { DRAWN_MAX } from "./reach";
 
@@ -65,6 +66,7 @@ export default function Mesh() {
           {(list) => <Pods pods={list} />}
         </Loaded>
       </Section>
+      <Lending />
       <Room />
       <Doctor />
     </Page>

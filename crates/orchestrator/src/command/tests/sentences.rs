@@ -109,6 +109,8 @@ fn runs_are_steered() {
         ("unpause run PAS003", "run.resume run=PAS003"),
         ("evict everything", "device.evict run=ASK002; device.evict run=PAS003"),
         ("give the machine back", "device.evict run=ASK002; device.evict run=PAS003"),
+        ("keep the guests away", "device.reclaim"),
+        ("lend the machine again", "device.release"),
         ("send to run WRK001: Mind the gap.", "run.send run=WRK001 text=Mind the gap."),
         ("tell run WRK001 mind the gap: please", "nothing; send to run 1AB2CD: …"),
         ("tell run WRK001 to mind the gap", "run.send run=WRK001 text=to mind the gap"),

@@ -180,7 +180,11 @@ pub(super) fn told(world: &World, memory: &Memory, said: &str) -> String {
             (None, changes) => changes
                 .iter()
                 .map(|(action, input)| match propose(world, action, input) {
-                    Ok(drafts) => drafts.iter().map(|d| format!("{} {}", d.action.name, short(&d.input))).collect::<Vec<_>>().join("; "),
+                    Ok(drafts) => drafts
+                        .iter()
+                        .map(|d| format!("{} {}", d.action.name, short(&d.input)).trim_end().to_owned())
+                        .collect::<Vec<_>>()
+                        .join("; "),
                     Err(problem) => format!("no: {}", problem.what),
                 })
                 .collect::<Vec<_>>()

@@ -1,0 +1,155 @@
+//! Owner first: a guest's run leaves at once when the machine's owner wants it back, loses nothing, and goes on when it is lent again.
+
+use crate::{
+    support::{PASSES, acp_agent, acp_project, beat, events_of, published, text, work},
+    two::Two,
+};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use testkit::Up;
+
+fn now_ms() -> i64 {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+/// Ada's and Bob's devices, and a run of Ada's that works at Bob's.
+async fn guest(project: &str) -> (Two, String) {
+    let two = Two::start().await;
+    acp_project(&two.ada, project, PASSES).await;
+    acp_agent(&two.ada, "beat", &[]).await;
+    two.share().await;
+    let run = two.start_task("T001", "beat").await;
+    two.ada.in_state(&run, "working").await;
+    beat(&two.bob, &run).await;
+    two.ada.until_logged(&run, "working now.").await;
+    (two, run)
+}
+
+/// The run that goes on from another that was sent away.
+async fn after(two: &Two, run: &str) -> String {
+    let look = || async {
+        let shown = two.ada.ok(&["task", "show", "T001"]).await;
+        let next = text(&shown["runs"][0]["id"]);
+        if next == run { Err(shown) } else { Ok(next) }
+    };
+    let next = two.ada.until("its task goes on with a new run", look).await;
+    assert_eq!(two.ada.act("run.show", json!({ "run": next })).await["continues"], run);
+    next
+}
+
+/// Waits until a run waits for Bob's machine, for a reason with these words.
+async fn waits(two: &Two, run: &str, words: &str) {
+    let fits = |seen: &Value| seen["reason"]["code"] == "waits_for_room" && seen["reason"]["message"].as_str().unwrap().contains(words);
+    two.ada.until_run(run, "it waits for the machine", fits).await;
+}
+
+/// Lays what the kernel says of a laptop's battery.
+fn battery(up: &Up, status: &str) {
+    let folder = up.sensors().join("sys/class/power_supply/BAT0");
+    fs::create_dir_all(&folder).unwrap();
+    for (name, text) in [("type", "Battery\n"), ("capacity", "62\n"), ("status", status)] {
+        fs::write(folder.join(name), text).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_click_sends_a_guest_away_within_a_second_and_its_work_goes_on_when_the_machine_is_lent_again() {
+    let (two, run) = guest("clicked").await;
+    fs::write(work(&two.bob, &run).join("half.txt"), "half done").unwrap();
+    let lent = two.bob.ok(&["lend"]).await;
+    assert_eq!((lent["guests"].as_u64(), lent["reclaimed"].is_null(), lent["policy"]["guests"].as_bool()), (Some(1), true, Some(true)));
+
+    let clicked = now_ms();
+    two.bob.act("device.reclaim", json!({})).await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("evicted"), Some("evicted")), "{ended:#}");
+    assert!(ended["reason"]["message"].as_str().unwrap().contains("owner"), "{ended:#}");
+    assert!(ended["checkpoint"].is_string(), "{ended:#}");
+    let paused = events_of(&two.bob, &run, "run_paused").await;
+    let frozen_ms = paused[0]["at"].as_i64().unwrap() - clicked;
+    assert!(paused[0]["paused"] == true && frozen_ms < 1_000, "frozen after {frozen_ms} ms: {paused:#?}");
+    let there = two.bob.act("run.show", json!({ "run": run })).await;
+    let gone_ms = there["ended_at"].as_i64().unwrap() - clicked;
+    assert!(gone_ms < 30_000, "gone after {gone_ms} ms");
+    assert_eq!(two.bob.act("device.pods", json!({})).await, json!([]));
+
+    let next = after(&two, &run).await;
+    waits(&two, &next, "wants it for themselves").await;
+    assert_eq!(two.bob.ok(&["lend"]).await["reclaimed"]["code"], "asked");
+
+    two.bob.ok(&["release"]).await;
+    two.ada.in_state(&next, "working").await;
+    beat(&two.bob, &next).await;
+    assert_eq!(fs::read_to_string(work(&two.bob, &next).join("half.txt")).unwrap(), "half done");
+    fs::write(work(&two.bob, &next).join("go"), "").unwrap();
+    let done = two.ada.ended(&next).await;
+    assert_eq!(done["state"], "done", "{done:#}\n{}", two.bob.log());
+    two.ada.merge(&text(&done["patch"])).await;
+    assert_eq!(published(&two.ada, "clicked", "half.txt").await, "half done");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_battery_guests_are_sent_away_until_their_host_lends_the_machine_all_the_same() {
+    let (two, run) = guest("unplugged").await;
+    battery(&two.bob, "Charging\n");
+    let look = || async {
+        let seen = two.bob.ok(&["lend"]).await;
+        if seen["condition"]["on_battery"] == false { Ok(()) } else { Err(seen) }
+    };
+    two.bob.until("its battery is seen", look).await;
+    let beats = beat(&two.bob, &run).await;
+    let look = || async { if beat(&two.bob, &run).await > beats { Ok(()) } else { Err(json!(beats)) } };
+    two.bob.until("the guest goes on", look).await;
+
+    battery(&two.bob, "Discharging\n");
+    let ended = two.ada.ended(&run).await;
+    assert_eq!(ended["state"], "evicted", "{ended:#}");
+    assert!(ended["reason"]["message"].as_str().unwrap().contains("battery"), "{ended:#}");
+    let lent = two.bob.ok(&["lend"]).await;
+    assert_eq!((lent["reclaimed"]["code"].as_str(), lent["condition"]["battery_percent"].as_u64()), (Some("battery"), Some(62)));
+    let next = after(&two, &run).await;
+    waits(&two, &next, "battery").await;
+
+    two.bob.ok(&["release", "--for", "1h"]).await;
+    two.ada.in_state(&next, "working").await;
+    beat(&two.bob, &next).await;
+    fs::write(work(&two.bob, &next).join("go"), "").unwrap();
+    assert_eq!(two.ada.ended(&next).await["state"], "done", "{}", two.bob.log());
+    two.bob.ok(&["reclaim", "--for", "30m"]).await;
+    let lent = two.bob.ok(&["lend"]).await;
+    assert_eq!((lent["click"]["said"].as_str(), lent["reclaimed"]["code"].as_str()), (Some("reclaimed"), Some("asked")), "{lent}");
+    assert!(lent["click"]["until"].as_i64().unwrap() > now_ms());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_that_cannot_be_read_takes_no_guests_until_it_is_mended_and_one_without_guests_refuses_them() {
+    let two = Two::start().await;
+    acp_project(&two.ada, "policy", PASSES).await;
+    acp_agent(&two.ada, "beat", &[]).await;
+    two.share().await;
+    let policy = two.bob.data().join("lend.toml");
+    fs::write(&policy, "guests = true\nslots = \"many\"\n").unwrap();
+    let found = two.bob.run(&["doctor"]).await.json();
+    let finding = found.as_array().unwrap().iter().find(|f| f["what"] == "lend policy").cloned().unwrap();
+    assert!(finding["ok"] == false && finding["detail"].as_str().unwrap().contains("Line 2"), "{finding}");
+    assert!(two.bob.ok(&["lend"]).await["broken"]["what"].is_string());
+    let run = two.start_task("T001", "beat").await;
+    waits(&two, &run, "cannot be read").await;
+    two.bob.refused(&["lend", "--slots", "2"], 2).await;
+    fs::remove_file(&policy).unwrap();
+    two.ada.in_state(&run, "working").await;
+    beat(&two.bob, &run).await;
+
+    // Its host changes their mind: who is there is sent away, and who asks from now on is told.
+    let lent = two.bob.ok(&["lend", "--guests", "off", "--tag", "gpu=true"]).await;
+    assert_eq!((lent["policy"]["guests"].as_bool(), lent["reclaimed"]["code"].as_str()), (Some(false), Some("never")));
+    assert_eq!(two.bob.act("device.capacity", json!({})).await[0]["capacity"]["tags"]["gpu"], "true");
+    assert_eq!(two.ada.ended(&run).await["state"], "evicted");
+    let next = after(&two, &run).await;
+    let refused = two.ada.ended(&next).await;
+    assert_eq!((refused["state"].as_str(), refused["reason"]["code"].as_str()), (Some("failed"), Some("refused")), "{refused:#}");
+    assert!(refused["reason"]["message"].as_str().unwrap().contains("takes no guests"), "{refused:#}");
+}

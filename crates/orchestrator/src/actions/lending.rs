@@ -1,0 +1,186 @@
+//! Owner first: what this machine lends to others, taking it back, and lending it again.
+
+use super::{Done, Nothing};
+use crate::{
+    clock,
+    lending::{Lending, guests},
+    limits,
+    org::Org,
+    table::{Action, Context, Effect, action},
+};
+use domain::{
+    Problem, Timestamp,
+    lend::{Click, Condition, LendPolicy, Reclaim},
+    manifest::Class,
+    role::Permission,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, sync::Arc};
+
+pub(super) fn actions() -> Vec<Action> {
+    use Effect::{Changes, Reads};
+    use Permission::{ManageDevice, View};
+    vec![
+        action("device.lending", Reads, View, "What this machine's owner lends to others, and why it takes no guests now.", show),
+        action("device.lend", Changes, ManageDevice, "Say what this machine lends to others; what is not said stays.", lend),
+        action("device.reclaim", Changes, ManageDevice, "Take this machine back: guests are frozen, saved and sent away.", reclaim),
+        action("device.release", Changes, ManageDevice, "Lend this machine again that was taken back.", release),
+    ]
+}
+
+/// What a machine lends now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LendingView {
+    /// What its owner lends; the usual where they said nothing. The same for all orgs of the machine.
+    pub policy: LendPolicy,
+    /// What its sensors see.
+    pub condition: Condition,
+    /// Why it takes no guests now; none: it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reclaimed: Option<Reclaim>,
+    /// The same in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Since when it takes guests, or takes none.
+    pub since: Timestamp,
+    /// What its owner said by a click, while it counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub click: Option<Click>,
+    /// How many GPUs there are.
+    pub gpus: u32,
+    /// How many guests of this org run here, with checks on their work.
+    pub guests: usize,
+    /// Why the policy cannot be read. Then no guests are taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broken: Option<Problem>,
+}
+
+fn view(org: &Org, lending: Lending) -> Result<LendingView, Problem> {
+    let guests = guests::running(org)?.len();
+    let Lending { policy, condition, reclaimed, since, click, gpus, broken } = lending;
+    let why = reclaimed.as_ref().map(Reclaim::text);
+    Ok(LendingView { policy, condition, reclaimed, why, since, click, gpus, guests, broken })
+}
+
+async fn show(context: Context, _: Nothing) -> Result<LendingView, Problem> {
+    context.org()?.blocking(|org| view(org, org.lending.look())).await
+}
+
+/// What is to be otherwise.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Lend {
+    /// Whether guests are taken at all.
+    #[serde(default)]
+    guests: Option<bool>,
+    /// Classes that guests may run.
+    #[serde(default)]
+    classes: Option<Vec<Class>>,
+    /// How many of guests' runs at once at most; 0: all slots.
+    #[serde(default)]
+    slots: Option<u32>,
+    /// Whether guests run while the owner is at the machine.
+    #[serde(default)]
+    while_present: Option<bool>,
+    /// How long nothing may have been typed until the owner counts as away, in seconds.
+    #[serde(default)]
+    away_after_s: Option<u64>,
+    /// Whether guests run on battery.
+    #[serde(default)]
+    on_battery: Option<bool>,
+    /// Whether guests run while the lid is closed.
+    #[serde(default)]
+    lid_closed: Option<bool>,
+    /// When guests are taken, as `mon-fri 19:00-07:00` in the machine's own time; an empty list: always.
+    #[serde(default)]
+    hours: Option<Vec<String>>,
+    /// How long until guests' processors and memory are free after the owner wants the machine back, in seconds.
+    #[serde(default)]
+    grace_s: Option<u64>,
+    /// What this device says of itself, as `gpu: "true"`, beside what it says already; an empty value takes a tag away.
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+}
+
+impl Lend {
+    fn change(self, policy: &mut LendPolicy) {
+        fn set<T>(field: &mut T, wanted: Option<T>) {
+            if let Some(wanted) = wanted {
+                *field = wanted;
+            }
+        }
+        set(&mut policy.guests, self.guests);
+        set(&mut policy.classes, self.classes);
+        set(&mut policy.slots, self.slots.map(|slots| Some(slots).filter(|slots| *slots > 0)));
+        set(&mut policy.while_present, self.while_present);
+        set(&mut policy.away_after_s, self.away_after_s);
+        set(&mut policy.on_battery, self.on_battery);
+        set(&mut policy.lid_closed, self.lid_closed);
+        set(&mut policy.hours, self.hours);
+        set(&mut policy.grace_s, self.grace_s);
+        for (tag, value) in self.tags {
+            match value.is_empty() {
+                true => drop(policy.tags.remove(&tag)),
+                false => drop(policy.tags.insert(tag, value)),
+            }
+        }
+    }
+}
+
+async fn lend(context: Context, input: Lend) -> Result<LendingView, Problem> {
+    context.org()?.blocking(move |org| view(org, org.lending.set(|policy| input.change(policy))?)).await
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Span {
+    /// For how many minutes.
+    #[serde(default)]
+    minutes: Option<u64>,
+}
+
+impl Span {
+    /// The moment at which it ends.
+    fn until(&self) -> Result<Option<Timestamp>, Problem> {
+        match self.minutes {
+            None => Ok(None),
+            Some(minutes) if (1..=limits::CLICK_MINUTES_MAX).contains(&minutes) => Ok(Some(clock::now().plus_ms(minutes * 60_000))),
+            Some(_) => Err(Problem::invalid(format!("The time is between a minute and {} days.", limits::CLICK_MINUTES_MAX / (24 * 60)))
+                .next("Give such a time, or none.")),
+        }
+    }
+}
+
+async fn reclaim(context: Context, input: Span) -> Result<Done, Problem> {
+    let until = input.until()?;
+    let take_back = move |org: &Arc<Org>| {
+        org.lending.say(Some(Click::Reclaimed { until }))?;
+        let guests = guests::running(org)?.len();
+        let end = until.map_or_else(|| "until you lend it again".to_owned(), |until| format!("until {}", until.rfc3339()));
+        let away = match guests {
+            0 => "No guest runs here.".to_owned(),
+            1 => "One guest is frozen, saved and sent away.".to_owned(),
+            more => format!("{more} guests are frozen, saved and sent away."),
+        };
+        Ok(Done::new(format!("This machine is yours alone {end}. {away}")))
+    };
+    context.org()?.blocking(take_back).await
+}
+
+async fn release(context: Context, input: Span) -> Result<Done, Problem> {
+    let until = input.until()?;
+    let give = move |org: &Arc<Org>| {
+        let lending = org.lending.say(until.map(|until| Click::Lent { until }))?;
+        let said = match (&lending.broken, &lending.reclaimed) {
+            (Some(problem), _) => format!("You lend it again, but no guests are taken: {problem}"),
+            (None, Some(Reclaim::Never)) => "Your lend policy takes no guests: meshwork lend --guests on changes that.".to_owned(),
+            (None, Some(why)) => {
+                format!("You lend it again, but it takes no guests now: {} With a time (--for 2h) it is lent all the same.", why.text())
+            }
+            (None, None) => "This machine takes guests again.".to_owned(),
+        };
+        Ok(Done::new(said))
+    };
+    context.org()?.blocking(give).await
+}

@@ -1,0 +1,271 @@
+//! Owner first: what of this machine is lent to others now, and sending guests away when it is its owner's alone.
+//!
+//! Policy, click and sensors are of the machine: each org's process reads the same files and comes to the same. Nothing is decided here
+//! but by `domain::lend::stance`; guests are frozen, saved and ended by what every eviction uses.
+
+mod click;
+mod file;
+pub(crate) mod guests;
+
+use crate::{clock, data_dir::DataDir, lifecycle, limits, org::Org, sensors::Sensors};
+use domain::{
+    Problem, RunId, Timestamp,
+    actor::Actor,
+    lend::{self, Click, Condition, LendPolicy, PROMISED_TAGS, Reclaim},
+};
+pub(crate) use file::look_at;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::{Notify, watch};
+
+/// What this machine lends now, and why it does not.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Lending {
+    /// The owner's policy; where it is broken, one that takes no guests.
+    pub(crate) policy: LendPolicy,
+    /// What the sensors saw.
+    pub(crate) condition: Condition,
+    /// Why the machine is its owner's alone; none: guests are welcome.
+    pub(crate) reclaimed: Option<Reclaim>,
+    /// Since when it is, or they are.
+    pub(crate) since: Timestamp,
+    /// What the owner said by a click, while it counts.
+    pub(crate) click: Option<Click>,
+    /// How many GPUs there are.
+    pub(crate) gpus: u32,
+    /// Why the policy cannot be read. Then no guests are taken; those that are here stay, since nobody knows what their host wants.
+    pub(crate) broken: Option<Problem>,
+}
+
+impl Lending {
+    /// What the device says of itself. What the org promises about it is not in here.
+    pub(crate) fn tags(&self) -> BTreeMap<String, String> {
+        let mut tags = self.policy.tags.clone();
+        tags.retain(|tag, _| !PROMISED_TAGS.contains(&tag.as_str()));
+        if self.gpus > 0 {
+            tags.entry("gpu".into()).or_insert_with(|| "true".into());
+        }
+        tags
+    }
+
+    /// Whether anybody has to hear of the change from `before`. That time goes by while nobody types is none.
+    fn differs(&self, before: &Self) -> bool {
+        let still = |lending: &Self| Self { condition: Condition { idle_s: None, ..lending.condition }, ..lending.clone() };
+        let away = |lending: &Self| lending.condition.idle_s.map(|idle| idle >= lending.policy.away_after_s);
+        away(self) != away(before) || still(self) != still(before)
+    }
+}
+
+/// Watches policy, click and sensors of the machine.
+#[derive(Debug)]
+pub(crate) struct Lender {
+    data: DataDir,
+    sensors: Sensors,
+    state: watch::Sender<Lending>,
+    /// Held while one looks: what was seen before a click never comes after it.
+    looking: Mutex<()>,
+    /// Told when something was written that counts at once.
+    nudged: Notify,
+}
+
+impl Lender {
+    /// Looks for the first time.
+    pub(crate) fn open(data: &DataDir) -> Self {
+        let sensors = Sensors::of_this_machine();
+        let state = watch::Sender::new(see(data, &sensors));
+        Self { data: data.clone(), sensors, state, looking: Mutex::default(), nudged: Notify::new() }
+    }
+
+    /// As it was seen last: no longer ago than [`limits::LEND_LOOK_EVERY`].
+    pub(crate) fn now(&self) -> Lending {
+        self.state.borrow().clone()
+    }
+
+    /// Hears of what changes.
+    pub(crate) fn changes(&self) -> watch::Receiver<Lending> {
+        self.state.subscribe()
+    }
+
+    /// Looks anew. Who waits hears of it where something is different.
+    pub(crate) fn look(&self) -> Lending {
+        let _alone = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = see(&self.data, &self.sensors);
+        self.state.send_if_modified(|known| {
+            let since = if seen.reclaimed == known.reclaimed { known.since } else { seen.since };
+            let now = Lending { since, ..seen.clone() };
+            let differs = now.differs(known);
+            *known = now;
+            differs
+        });
+        self.now()
+    }
+
+    /// Says by a click whose the machine is, and looks anew; none: only policy and sensors count.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub(crate) fn say(&self, said: Option<Click>) -> Result<Lending, Problem> {
+        click::write(&self.data, said)?;
+        self.nudged.notify_one();
+        Ok(self.look())
+    }
+
+    /// Changes the policy, and looks anew.
+    ///
+    /// # Errors
+    /// When the policy as it stands is broken, the new one is not in order, or the disk does not take it.
+    pub(crate) fn set(&self, change: impl FnOnce(&mut LendPolicy)) -> Result<Lending, Problem> {
+        let mut policy = file::read(&self.data)?;
+        change(&mut policy);
+        file::write(&self.data, &policy)?;
+        self.nudged.notify_one();
+        Ok(self.look())
+    }
+}
+
+/// What this machine lends now: what it announces, and what its admission asks.
+pub(crate) fn now(org: &Org) -> Lending {
+    org.lending.now()
+}
+
+/// Reads everything.
+fn see(data: &DataDir, sensors: &Sensors) -> Lending {
+    let (policy, broken) = match file::read(data) {
+        Ok(policy) => (policy, None),
+        Err(problem) => (LendPolicy { guests: false, ..LendPolicy::default() }, Some(problem)),
+    };
+    let (now, condition) = (clock::now(), sensors.condition(&policy));
+    let click = click::read(data).filter(|click| click.holds(now));
+    let reclaimed = lend::stance(&policy, &condition, click.as_ref(), clock::local_time());
+    Lending { policy, condition, reclaimed, since: now, click, gpus: sensors.gpus(), broken }
+}
+
+/// Watches until the org closes; sends guests away while the machine is its owner's alone.
+pub(crate) async fn keep(org: Arc<Org>) {
+    let (mut closing, mut changes) = (org.closing.subscribe(), org.lending.changes());
+    let mut told = None;
+    loop {
+        let looked = org.blocking(|org| {
+            org.lending.look();
+            Ok(())
+        });
+        if let Err(problem) = looked.await {
+            tracing::error!(%problem, "it could not be looked whether the machine is lent; it is tried again");
+        }
+        let stance = {
+            let seen = changes.borrow_and_update();
+            (seen.broken.clone(), seen.reclaimed.clone())
+        };
+        if told.as_ref() != Some(&stance) {
+            tell(&stance);
+            told = Some(stance);
+            // What waited for this machine may be taken now.
+            org.wake.notify_one();
+        }
+        if let Err(problem) = send_away(&org).await {
+            tracing::error!(%problem, "guests could not be sent away yet; it is tried again");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(limits::LEND_LOOK_EVERY) => {}
+            () = org.lending.nudged.notified() => {}
+            _ = closing.wait_for(|c| *c) => return,
+        }
+    }
+}
+
+fn tell(stance: &(Option<Problem>, Option<Reclaim>)) {
+    match stance {
+        (Some(problem), _) => tracing::error!(%problem, "guests are not taken until the lend policy is mended"),
+        (None, Some(why)) => tracing::info!("this machine takes no guests now: {}", why.text()),
+        (None, None) => tracing::info!("this machine takes guests"),
+    }
+}
+
+/// Freezes, saves and ends guests that run here although the machine is its owner's alone; those that end already are left to it.
+async fn send_away(org: &Arc<Org>) -> Result<(), Problem> {
+    let lending = now(org);
+    let (Some(why), None) = (&lending.reclaimed, &lending.broken) else { return Ok(()) };
+    let guests = org.blocking(|org| guests::running(org)).await?;
+    let due: Vec<RunId> = guests.into_iter().filter(|run| run.ending.is_none()).map(|run| run.id).collect();
+    if due.is_empty() {
+        return Ok(());
+    }
+    let message = format!("The machine is its owner's alone now. {}", why.text());
+    let evicting = lifecycle::evict(org, &Actor::from(&org.device), &due, &message).await?;
+    let (waiting, grace) = (org.clone(), Duration::from_secs(lending.policy.grace_s));
+    org.tasks.spawn(async move { evicting.free_within(&waiting, grace).await });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn lender() -> (tempfile::TempDir, Lender) {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(folder.path()).unwrap();
+        let (state, sensors) = (watch::Sender::new(quiet()), Sensors::of_this_machine());
+        let lender = Lender { data, sensors, state, looking: Mutex::default(), nudged: Notify::new() };
+        (folder, lender)
+    }
+
+    fn quiet() -> Lending {
+        let policy = LendPolicy::default();
+        let (condition, click, broken) = (Condition::default(), None, None);
+        Lending { policy, condition, reclaimed: None, since: Timestamp(0), click, gpus: 0, broken }
+    }
+
+    #[test]
+    fn what_the_owner_says_counts_at_once_and_over_a_restart() {
+        let (_folder, lender) = lender();
+        let said = lender.say(Some(Click::Reclaimed { until: None })).unwrap();
+        assert_eq!(said.reclaimed, Some(Reclaim::Asked { until: None }));
+        assert_eq!(Lender::open(&lender.data).now().reclaimed, said.reclaimed);
+        // One that is over is forgotten.
+        let over = lender.say(Some(Click::Reclaimed { until: Some(Timestamp(1)) })).unwrap();
+        assert_eq!((over.click, matches!(over.reclaimed, Some(Reclaim::Asked { .. }))), (None, false));
+        assert_eq!(lender.say(None).unwrap().click, None);
+    }
+
+    #[test]
+    fn a_broken_policy_takes_nobody_until_it_is_mended() {
+        let (_folder, lender) = lender();
+        let path = lender.data.lend_policy();
+        std::fs::write(&path, "guests = true\nhours = [\"at night\"]\n").unwrap();
+        let seen = lender.look();
+        let problem = seen.broken.unwrap();
+        assert!(problem.why.as_ref().unwrap().contains("Line 2"), "{problem}");
+        assert_eq!(seen.reclaimed, Some(Reclaim::Never));
+        assert!(lender.set(|policy| policy.guests = true).is_err(), "what cannot be read is not written over");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(lender.set(|policy| policy.slots = Some(1)).unwrap().policy.slots, Some(1));
+        assert_eq!(Lender::open(&lender.data).now().policy.slots, Some(1));
+        assert!(lender.set(|policy| policy.hours = vec!["never".into()]).is_err());
+        assert_eq!(lender.look().broken, None);
+    }
+
+    #[test]
+    fn that_nobody_types_is_no_news_until_its_owner_counts_as_away() {
+        let idle = |idle_s| Lending { condition: Condition { idle_s, ..Condition::default() }, ..quiet() };
+        assert!(!idle(Some(2)).differs(&idle(Some(1))));
+        assert!(idle(Some(300)).differs(&idle(Some(299))));
+        assert!(idle(None).differs(&idle(Some(299))));
+        assert!(Lending { gpus: 1, ..quiet() }.differs(&quiet()));
+    }
+
+    #[test]
+    fn a_gpu_is_said_unless_its_owner_said_otherwise_and_the_orgs_promises_never() {
+        let tag = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let with = |tags: Vec<(String, String)>, gpus| {
+            let policy = LendPolicy { tags: tags.into_iter().collect(), ..LendPolicy::default() };
+            Lending { policy, gpus, ..quiet() }.tags()
+        };
+        assert_eq!(with(vec![], 0), BTreeMap::new());
+        assert_eq!(with(vec![], 2), [tag("gpu", "true")].into());
+        assert_eq!(with(vec![tag("gpu", "false"), tag("region", "eu")], 2), [tag("gpu", "false")].into());
+    }
+}
