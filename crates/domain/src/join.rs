@@ -83,6 +83,9 @@ pub struct Knock {
     pub addresses: Vec<String>,
     /// Where its Radicle node is reached, as `host:port`.
     pub radicle: Vec<String>,
+    /// Where its gossip is reached, as `host:port`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gossip: Vec<String>,
     /// When.
     pub at: Timestamp,
 }
@@ -221,8 +224,10 @@ impl Knock {
                 wrong("Names have lower-case letters, digits, “-” and “_”, 32 at most.")
             }
             Self { device, member, .. } if device == member => wrong("Device and member have one key."),
-            Self { addresses, radicle, .. } if addresses.len().max(radicle.len()) > ADDRESSES_MAX => wrong("It names too many addresses."),
-            Self { addresses, radicle, .. } if !addresses.iter().chain(radicle).all(|a| is_address(a)) => {
+            Self { addresses, radicle, gossip, .. } if [addresses, radicle, gossip].iter().any(|list| list.len() > ADDRESSES_MAX) => {
+                wrong("It names too many addresses.")
+            }
+            Self { addresses, radicle, gossip, .. } if !addresses.iter().chain(radicle).chain(gossip).all(|a| is_address(a)) => {
                 wrong("An address in it is none.")
             }
             _ => Ok(()),

@@ -32,6 +32,8 @@ pub const QUESTIONS_OPEN_MAX: usize = 64;
 pub const VIOLATIONS_KEPT_MAX: usize = 64;
 /// How many files that were left out are listed with a run; what is beyond is counted.
 pub const LEFT_OUT_MAX: usize = 50;
+/// How many devices that refused a run are remembered with it.
+pub const REFUSALS_KEPT_MAX: usize = 16;
 /// How often a run that something passing keeps from starting is tried before it fails.
 pub const START_TRIES_MAX: u32 = 8;
 /// How many repositories a device announces.

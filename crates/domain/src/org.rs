@@ -68,6 +68,9 @@ pub struct Device {
     /// Where its Radicle node is reached, as `host:port`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub radicle: Vec<String>,
+    /// Where its gossip is reached, as `host:port`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gossip: Vec<String>,
     /// What the org promises others about it, as `region = "ap-southeast-2"` or `compliance = "restricted"`. What the device
     /// says about itself is not here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -77,7 +80,7 @@ pub struct Device {
 impl Device {
     /// A device that promises nothing and of which no address is known.
     pub fn new(name: impl Into<String>, did: Did, owner: impl Into<String>) -> Self {
-        Self { name: name.into(), did, owner: owner.into(), addresses: vec![], radicle: vec![], tags: BTreeMap::new() }
+        Self { name: name.into(), did, owner: owner.into(), addresses: vec![], radicle: vec![], gossip: vec![], tags: BTreeMap::new() }
     }
 }
 

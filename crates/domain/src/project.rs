@@ -7,6 +7,7 @@ use crate::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A project as the org repository lists it: `projects/<name>.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -73,6 +74,8 @@ pub struct Settings {
     pub approvals: u32,
     /// What a run needs.
     pub resources: Option<Resources>,
+    /// Tags that the device of an agent's run must have, as `gpu = "true"`.
+    pub tags: BTreeMap<String, String>,
     /// How long a run may take.
     pub limits: Option<TimeLimits>,
     /// What runs and checks may reach.

@@ -8,10 +8,11 @@ pub use runner::{AgentJob, Order, PlanStep, RunSpec, RunnerEvent, RunnerJob, Tic
 
 use crate::{
     AgentName, Did, Hash, LeaseId, Oid, PatchId, ProjectName, RevisionId, RunId, TaskRef, Timestamp, capacity::Resources, event::Told,
-    manifest::Class, usage::Usage,
+    manifest::Class, placement::Refusal, usage::Usage,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Where a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -111,9 +112,19 @@ pub struct Run {
     pub member: Did,
     /// Which device asked.
     pub requester: Did,
-    /// Which device was asked for, where the person named one.
+    /// Which device was asked for, where the person named one; it may be the requester itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<Did>,
+    /// Tags that its device must have, beside those of its project.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// Which device is asked for it, or was asked last while none has it: written before it is asked, so that after a crash the very
+    /// same one is asked again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Did>,
+    /// Devices that refused it, and why: of each the last time, the latest at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
     /// What the device that executes it told last, where that is another: as of then everything here is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Told>,
@@ -238,11 +249,36 @@ pub struct Run {
 }
 
 impl Run {
+    /// The device that executes it, or is asked to, or has to be.
+    pub fn place(&self) -> Option<&Did> {
+        self.device.as_ref().or(self.asked.as_ref()).or(self.on.as_ref())
+    }
+
     /// The other device that executes it, or is asked to, for this one that asks.
     pub fn elsewhere(&self, here: &Did) -> Option<&Did> {
-        let there = self.device.as_ref().or(self.on.as_ref())?;
+        let there = self.place()?;
         (self.requester == *here && there != here).then_some(there)
     }
+
+    /// Notes that a device refused it; of each device the last refusal is remembered.
+    pub fn note_refusal(&mut self, refused: Refused) {
+        self.refused.retain(|before| before.device != refused.device);
+        if self.refused.len() >= crate::limits::REFUSALS_KEPT_MAX {
+            self.refused.remove(0);
+        }
+        self.refused.push(refused);
+    }
+}
+
+/// A device's refusal of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Refused {
+    /// The device.
+    pub device: Did,
+    /// Why.
+    pub reasons: Vec<Refusal>,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// How a run was placed.
@@ -260,6 +296,9 @@ pub struct Placed {
     /// The run whose saved work it begins with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<RunId>,
+    /// The device that is asked for it from now on; older journals do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Did>,
 }
 
 /// A state that a run entered.

@@ -13,6 +13,7 @@ use radicle::git::fmt::RefString;
 use radicle::identity::{self, Doc, RepoId, project};
 use radicle::node::{FetchResult, Handle as _};
 use radicle::storage::{ReadRepository, SignRepository, WriteRepository, git::Repository};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -195,6 +196,21 @@ impl Forge {
             FetchResult::Success { .. } => Ok(()),
             FetchResult::Failed { reason } => Err(Problem::unavailable(failed).because(domain::shown(&reason))),
         }
+    }
+
+    /// Of these keys those that may read a repository; none: everybody may.
+    pub fn readers(&self, rid: &Rid, of: &[Did]) -> Result<Option<BTreeSet<Did>>, Problem> {
+        let doc = self.repository(rid)?.identity_doc().told(format!("The identity of {rid} cannot be read."))?;
+        if doc.is_public() {
+            return Ok(None);
+        }
+        let mut readers = BTreeSet::new();
+        for did in of {
+            if doc.is_visible_to(&identity::Did::from(convert::key(did)?)) {
+                readers.insert(did.clone());
+            }
+        }
+        Ok(Some(readers))
     }
 
     /// Lets these keys read a private repository too. Nothing happens where they may already.

@@ -95,7 +95,7 @@ pub(crate) enum Verb {
     Journal(Journal),
     /// Say it in words: a question is answered, a change is shown and carried out after a yes.
     Ask(Ask),
-    /// What this machine lends, and what of it is free.
+    /// What each device of the org lends, and what of it is free; this one first.
     Capacity,
     /// What runs on this machine now.
     Pods,
@@ -156,11 +156,14 @@ pub(crate) struct Listens {
     /// Where other devices of the org are accepted; the usual port of loopback, or a free one, where nothing is said.
     #[arg(long, value_name = "ADDR")]
     pub(crate) mesh_listen: Option<SocketAddr>,
+    /// Where the gossip of other devices is heard (UDP); the usual port of loopback, or a free one, where nothing is said.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) gossip_listen: Option<SocketAddr>,
 }
 
 impl From<Listens> for machine::Listens {
     fn from(asked: Listens) -> Self {
-        Self { radicle: asked.radicle_listen, join: asked.join_listen, mesh: asked.mesh_listen }
+        Self { radicle: asked.radicle_listen, join: asked.join_listen, mesh: asked.mesh_listen, gossip: asked.gossip_listen }
     }
 }
 

@@ -44,7 +44,8 @@ pub(crate) async fn run(root: Option<&Path>, args: cli::Demo, json: bool) -> Res
         None => fresh_folder()?,
     };
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let running = up::start(&root, any, Listens { radicle: Some(any), join: None, mesh: Some(any) }, None, args.yes).await?;
+    let running =
+        up::start(&root, any, Listens { radicle: Some(any), join: None, mesh: Some(any), gossip: Some(any) }, None, args.yes).await?;
     let demo = Demo { client: Client::at(running.url.clone(), running.token.clone())?, yes: args.yes, quiet: json };
     let outcome = demo.main_job(&root, args.example.as_deref()).await;
     running.close().await;

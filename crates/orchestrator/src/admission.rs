@@ -228,6 +228,9 @@ pub fn new_run(id: domain::RunId, class: Class, project: domain::ProjectName, me
         member,
         requester,
         on: None,
+        tags: std::collections::BTreeMap::new(),
+        asked: None,
+        refused: vec![],
         told: None,
         device: None,
         manifest: None,
@@ -373,7 +376,7 @@ pub fn keep_manifest(org: &Org, run: &domain::RunId, envelope: &[u8]) -> Result<
     };
     let known: Option<Run> = org.store.get(kind::RUN, run.as_str())?;
     let from = known.map(|known| crate::lifecycle::to_begin_with(org, &known, &base)).transpose()?.flatten();
-    let placed = Placed { manifest: envelope::hash(&parsed), envelope: blob, base, spec_hash, from };
+    let placed = Placed { manifest: envelope::hash(&parsed), envelope: blob, base, spec_hash, from, device: Some(org.device.clone()) };
     Ok(vec![Body::RunPlaced { run: run.clone(), placed }])
 }
 

@@ -308,6 +308,10 @@ impl OrgDir {
     pub fn mesh_address(&self) -> PathBuf {
         self.root.join("mesh.address")
     }
+    /// Where the gossip of other devices is heard, or was the last time.
+    pub fn gossip_address(&self) -> PathBuf {
+        self.root.join("gossip.address")
+    }
     /// The device's key and checkpoints; also the Radicle home, with storage and node, unless a person's profile is used.
     pub fn radicle(&self) -> PathBuf {
         self.root.join("radicle")

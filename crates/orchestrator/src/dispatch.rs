@@ -1,18 +1,17 @@
 //! The dispatcher: looks at the queued runs and brings each one step nearer. Takes no input, may run at any time.
 
-use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, provenance, remote, stops, tasks::Board};
+use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, placing, provenance, remote, stops, tasks::Board};
 use domain::{
     Did, Problem, RunId,
-    capacity::{Resources, Taken},
+    capacity::Resources,
     event::{Body, kind},
-    lease::Admission,
     limits::{PATCHES_WAITING_MAX, RESUME_ATTEMPTS_MAX, START_TRIES_MAX},
     manifest::{self, Class, Manifest, TimeLimits, Work},
-    placement::{self, Candidate, Refusal},
-    run::{Placed, Reason, Run, RunState},
+    placement::Refusal,
+    run::{Reason, Run, RunState},
     task::{self, TaskState},
 };
-use identity::envelope;
+use identity::Envelope;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -43,6 +42,7 @@ async fn step(org: &Arc<Org>) -> Result<(), Problem> {
         lifecycle::adrift::take_up(org, &runs).await;
     }
     lifecycle::look_after(org, &runs).await;
+    org.remote.hungry.store(false, Ordering::Relaxed);
     admission::tell_room(org).await?;
     let now = clock::now();
     let later = |r: &Run| matches!(r.reason, Some(Reason::TriesAgain { at, .. }) if at > now);
@@ -53,16 +53,21 @@ async fn step(org: &Arc<Org>) -> Result<(), Problem> {
             return Ok(());
         }
         if let Err(problem) = place(org, &run).await {
-            tracing::warn!(run = %run.id, %problem, "a run could not be placed");
-            let (to, reason) = if problem.passes() && run.tries < START_TRIES_MAX {
-                (RunState::Queued, tries_again(&run, problem.to_string()))
-            } else {
-                (RunState::Failed, Reason::from_problem(&problem))
-            };
-            move_waiting(org, &run.id, vec![], to, Some(reason)).await?;
+            could_not(org, &run, problem).await?;
         }
     }
     Ok(())
+}
+
+/// Notes that a run could not be placed: what passes is tried again, a few times at most.
+pub(crate) async fn could_not(org: &Arc<Org>, run: &Run, problem: Problem) -> Result<(), Problem> {
+    tracing::warn!(run = %run.id, %problem, "a run could not be placed");
+    let (to, reason) = if problem.passes() && run.tries < START_TRIES_MAX {
+        (RunState::Queued, tries_again(run, problem.to_string()))
+    } else {
+        (RunState::Failed, Reason::from_problem(&problem))
+    };
+    move_waiting(org, &run.id, vec![], to, Some(reason)).await.map(drop)
 }
 
 /// Why a run waits that something passing kept from starting: the pause doubles each time.
@@ -71,79 +76,65 @@ pub(crate) fn tries_again(run: &Run, message: String) -> Reason {
     Reason::TriesAgain { message, tries: run.tries + 1, at: clock::now().plus_ms(pause_ms) }
 }
 
+/// A run that is ready to be placed.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    /// The project, as it stood.
+    pub(crate) board: Arc<Board>,
+    /// What is asked for.
+    pub(crate) manifest: Manifest,
+}
+
 /// Tries to place one run; it stays queued, with the reason, while it must wait.
 async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
-    let there = run.elsewhere(&org.device).cloned();
-    if let Some(device) = &there {
-        if org.remote.busy(&run.id) {
+    if org.remote.busy(&run.id) {
+        return Ok(());
+    }
+    match asked_before(org, run)? {
+        Some(Before::Runs(device)) => {
+            remote::follow(org, &run.id, &device, 0);
             return Ok(());
         }
-        if let Some(sealed) = asked_before(org, run)? {
-            remote::ask(org, &run.id, device, sealed);
+        Some(Before::Unanswered(device, sealed)) => {
+            placing::again(org, run, device, *sealed);
             return Ok(());
         }
+        None => {}
     }
     let (name, wanted) = (run.project.clone(), run.clone());
     let drafted = org.blocking(move |org| {
-        let board = Board::read(org, &org.project(Some(&name))?)?;
+        let board = Arc::new(Board::read(org, &org.project(Some(&name))?)?);
         match hindrance(org, &board, &wanted)? {
             Some(reason) => Ok(Err(reason)),
-            None => draft(org, &board, &wanted).map(Ok),
+            None => draft(org, &board, &wanted).map(|manifest| Ok(Draft { board, manifest })),
         }
     });
-    let manifest = match drafted.await? {
-        Ok(manifest) => manifest,
+    match drafted.await? {
+        Ok(draft) => placing::place(org, run, draft).await,
         // Somebody did it meanwhile.
-        Err(Reason::Completed) => {
-            return move_waiting(org, &run.id, vec![], RunState::Cancelled, Some(Reason::Completed)).await.map(drop);
-        }
-        Err(reason) => return wait(org, &run.id, reason).await,
-    };
-    // Of another device nothing is known beforehand: it answers for itself.
-    let decision = match there {
-        Some(_) => None,
-        None => Some(judge(org, &manifest).await?),
-    };
-    if let Some(decision) = decision.as_ref().filter(|d| d.order.is_empty()) {
-        return refused(org, &run.id, &org.device, decision.verdicts.iter().flat_map(|v| v.refusals.clone()).collect()).await;
-    }
-    let signing = org.forge.clone();
-    let sealed = envelope::seal(&manifest, manifest::PAYLOAD_TYPE, &org.device, move |message| Ok(signing.sign_as_device(message)))?;
-    let bytes = sealed.to_json()?;
-    let blob = org.blocking(move |org| org.store.blobs().put(&bytes)).await?;
-    let (base, spec_hash) = match &manifest.work {
-        Work::Task { base, spec_hash, .. } => (base.clone(), Some(spec_hash.clone())),
-        Work::Checks { commit, .. } => (commit.clone(), None),
-    };
-    let from = lifecycle::to_begin_with(org, run, &base)?;
-    let placed = Placed { manifest: envelope::hash(&sealed), envelope: blob, base, spec_hash, from };
-    let placed = Body::RunPlaced { run: run.id.clone(), placed };
-    if !move_waiting(org, &run.id, vec![placed], RunState::Placing, None).await? {
-        return Ok(());
-    }
-    crate::fault::held(org, RunState::Placing).await;
-    match (decision, there) {
-        (Some(decision), _) => ask(org, run, &decision, &sealed).await,
-        (None, Some(device)) => {
-            remote::ask(org, &run.id, &device, sealed);
-            Ok(())
-        }
-        (None, None) => Ok(()),
+        Err(Reason::Completed) => move_waiting(org, &run.id, vec![], RunState::Cancelled, Some(Reason::Completed)).await.map(drop),
+        Err(reason) => wait(org, &run.id, reason).await,
     }
 }
 
-/// What another device was sent of a run, and did not answer: the very same is sent again while it counts, since it may have arrived.
-fn asked_before(org: &Org, run: &Run) -> Result<Option<envelope::Envelope>, Problem> {
+/// Another device that was asked for a run, and did not answer.
+enum Before {
+    /// It got the delegation of the run's key: so it runs it, and is followed.
+    Runs(Did),
+    /// The very same is sent again while that counts, since it may have arrived.
+    Unanswered(Did, Box<Envelope>),
+}
+
+fn asked_before(org: &Org, run: &Run) -> Result<Option<Before>, Problem> {
+    let Some(device) = run.elsewhere(&org.device).cloned() else { return Ok(None) };
     if run.state != RunState::Placing || run.envelope.is_none() {
         return Ok(None);
     }
+    if run.key.is_some() {
+        return Ok(Some(Before::Runs(device)));
+    }
     let (manifest, sealed) = lifecycle::manifest(org, run)?;
-    Ok((clock::now() < manifest.expires).then_some(sealed))
-}
-
-/// Notes that another device refused a run.
-pub(crate) async fn refused_elsewhere(org: &Arc<Org>, run: &RunId, device: &Did, reasons: Vec<Refusal>) -> Result<(), Problem> {
-    refused(org, run, device, reasons).await
+    Ok((clock::now() < manifest.expires).then(|| Before::Unanswered(device, Box::new(sealed))))
 }
 
 /// Notes, once, why another device did not answer; it is asked again.
@@ -164,69 +155,31 @@ pub(crate) fn wake(org: &Org) {
     org.wake.notify_one();
 }
 
-/// What every device would say to a manifest.
-async fn judge(org: &Arc<Org>, manifest: &Manifest) -> Result<placement::Decision, Problem> {
-    let wanted = manifest.clone();
-    org.blocking(move |org| {
-        let runs = admission::on(org.active_runs()?, &org.device);
-        // What other orgs take matters when it is admitted; where they have not told yet, it is that which refuses.
-        let others = org.room.others().unwrap_or_default();
-        let capacity = admission::DeviceLimits::of(org).capacity(Taken::by(&runs), others, wanted.class);
-        let mut snapshot = placement::Snapshot::new();
-        // Only this device, and its own work: whose name that is makes no difference.
-        snapshot.put(Candidate {
-            device: org.device.clone(),
-            owner: String::new(),
-            capacity,
-            reclaimed: None,
-            repositories: vec![wanted.work.repository().clone()],
-            engines: vec![],
-            suspected: false,
-            round_trip_ms: Some(0),
-        });
-        let (avoid, at) = (BTreeMap::new(), clock::now());
-        let request = placement::Request { manifest: &wanted, member: "", engine: None, readers: None, avoid: &avoid, at };
-        Ok(placement::explain(&request, &snapshot))
-    })
-    .await
-}
-
-/// Asks the devices, best first, until one leases.
-async fn ask(org: &Arc<Org>, run: &Run, decision: &placement::Decision, sealed: &envelope::Envelope) -> Result<(), Problem> {
-    let mut refusals = Vec::new();
-    for device in &decision.order {
-        match admission::admit(org, sealed).await? {
-            Admission::Leased { .. } => {
-                lifecycle::drive(org, run.id.clone());
-                return Ok(());
-            }
-            Admission::Refused { reasons } => {
-                tracing::info!(run = %run.id, %device, "refused");
-                refusals = reasons;
-            }
-        }
-    }
-    refused(org, &run.id, &org.device, refusals).await
-}
-
-/// Nobody takes it: it waits where that can help, and fails where it cannot.
-async fn refused(org: &Arc<Org>, run: &RunId, device: &Did, refusals: Vec<Refusal>) -> Result<(), Problem> {
-    let message = refusals.iter().map(Refusal::text).collect::<Vec<_>>().join(" ");
-    if refusals.iter().all(Refusal::passes) {
+/// Nobody takes it, whatever it waits for: it fails where any of what was said does not pass, and waits else.
+pub(crate) async fn refused(org: &Arc<Org>, run: &RunId, said: Vec<(Did, Vec<Refusal>)>, message: String) -> Result<(), Problem> {
+    if said.iter().flat_map(|(_, refusals)| refusals).all(Refusal::passes) {
         return wait(org, run, Reason::WaitsForRoom { message }).await;
     }
-    let refused = Body::RunRefused { run: run.clone(), device: device.clone(), reasons: refusals };
-    move_waiting(org, run, vec![refused], RunState::Failed, Some(Reason::Refused { message })).await.map(drop)
+    let told = said.into_iter().map(|(device, reasons)| Body::RunRefused { run: run.clone(), device, reasons }).collect();
+    move_waiting(org, run, told, RunState::Failed, Some(Reason::Refused { message })).await.map(drop)
 }
 
-/// Moves a run that has no device yet; says whether it still had none.
-async fn move_waiting(org: &Arc<Org>, id: &RunId, mut bodies: Vec<Body>, to: RunState, reason: Option<Reason>) -> Result<bool, Problem> {
+/// Moves a run that has no device yet; says whether it still had none. Where it is placed anew, nobody may run it already: whoever has
+/// its key's delegation does.
+pub(crate) async fn move_waiting(
+    org: &Arc<Org>,
+    id: &RunId,
+    mut bodies: Vec<Body>,
+    to: RunState,
+    reason: Option<Reason>,
+) -> Result<bool, Problem> {
+    let places = bodies.iter().any(|body| matches!(body, Body::RunPlaced { .. }));
     bodies.push(Body::RunMoved { run: id.clone(), to, reason });
     let events: Vec<_> = bodies.into_iter().map(|body| org.event(&org.device, body)).collect();
     let (id, waited) = (id.clone(), Arc::new(AtomicBool::new(false)));
     let found = waited.clone();
     let decided = org.store.append_if(move |view| {
-        let waits = view.get::<Run>(kind::RUN, id.as_str())?.is_some_and(|r| r.state.waits());
+        let waits = view.get::<Run>(kind::RUN, id.as_str())?.is_some_and(|r| r.state.waits() && !(places && r.key.is_some()));
         found.store(waits, Ordering::Relaxed);
         Ok(if waits { events } else { vec![] })
     });
@@ -235,7 +188,7 @@ async fn move_waiting(org: &Arc<Org>, id: &RunId, mut bodies: Vec<Body>, to: Run
 }
 
 /// Notes why a run waits, once while the reason stays.
-async fn wait(org: &Arc<Org>, run: &RunId, reason: Reason) -> Result<(), Problem> {
+pub(crate) async fn wait(org: &Arc<Org>, run: &RunId, reason: Reason) -> Result<(), Problem> {
     let now: Option<Run> = org.store.get(kind::RUN, run.as_str())?;
     if now.is_some_and(|r| r.state == RunState::Queued && r.reason.is_some_and(|before| reason.still(&before))) {
         return Ok(());
@@ -267,7 +220,7 @@ fn hindrance(org: &Org, board: &Board, run: &Run) -> Result<Option<Reason>, Prob
 }
 
 /// The manifest of a run, from the project as it stands now.
-fn draft(org: &Org, board: &Board, run: &Run) -> Result<Manifest, Problem> {
+pub(crate) fn draft(org: &Org, board: &Board, run: &Run) -> Result<Manifest, Problem> {
     let work = match (&run.task, &run.base) {
         (Some(at), _) => {
             let agent = run.agent.clone().ok_or_else(|| Problem::internal("a task's run without an agent"))?;
@@ -316,13 +269,19 @@ fn draft(org: &Org, board: &Board, run: &Run) -> Result<Manifest, Problem> {
                 gpus: 0,
             })
         }),
-        tags: BTreeMap::new(),
+        tags: tags(board, run),
         runtime: None,
         network: board.settings.network.clone(),
         limits: time_limits(board, run.class),
         budget,
         priority: 0,
     })
+}
+
+/// Tags that the device must have: those of the project, and those that were asked for. Checks are made where the work is.
+fn tags(board: &Board, run: &Run) -> BTreeMap<String, String> {
+    let of_project = board.settings.tags.iter().filter(|_| run.class == Class::Agent);
+    of_project.chain(&run.tags).map(|(tag, value)| (tag.clone(), value.clone())).collect()
 }
 
 fn time_limits(board: &Board, class: Class) -> TimeLimits {

@@ -214,6 +214,21 @@ pub(crate) const WISH_WAIT: Duration = Duration::from_secs(30);
 pub(crate) const GATE_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
 /// How long a device may take to say that it is there.
 pub(crate) const PROBE_WAIT: Duration = Duration::from_secs(3);
+/// How often a device announces itself though it has nothing new to say.
+pub(crate) const ANNOUNCE_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked whether it has.
+pub(crate) const ANNOUNCE_LOOK_EVERY: Duration = Duration::from_millis(500);
+/// For how long news of one's own, or of others, are gathered before one acts on them.
+pub(crate) const ANNOUNCE_COALESCE: Duration = Duration::from_millis(100);
+/// How long the manifest of a run counts that another device than its requester's is asked for, where none was named: as long the
+/// very same device is asked when its answer was lost.
+pub(crate) const ASKED_VALID_MS: u64 = 3 * 60 * 1000;
+/// For how long a device that was just reached is not asked whether it is there before it is asked for a run.
+pub(crate) const PROBE_FRESH_MS: u64 = 2_000;
+/// For how long a device's refusal counts that announces nothing new, in milliseconds.
+pub(crate) const REFUSAL_COUNTS_MS: u64 = 15_000;
+/// How many refusals of devices are remembered.
+pub(crate) const REFUSALS_MAX: usize = 4_096;
 /// How often it is looked who belongs to the org; who does not any more is cut off within that.
 pub(crate) const MEMBERS_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often Radicle nodes of other devices that are not connected are called.

@@ -28,6 +28,8 @@ pub struct Listens {
     pub join: Option<SocketAddr>,
     /// For other devices of the org.
     pub mesh: Option<SocketAddr>,
+    /// For their gossip (UDP).
+    pub gossip: Option<SocketAddr>,
 }
 
 impl Listens {
@@ -35,7 +37,7 @@ impl Listens {
     #[must_use]
     pub fn beside(self) -> Self {
         let any = |at: Option<SocketAddr>| at.map(|at| SocketAddr::new(at.ip(), 0));
-        Self { radicle: any(self.radicle), join: any(self.join), mesh: any(self.mesh) }
+        Self { radicle: any(self.radicle), join: any(self.join), mesh: any(self.mesh), gossip: any(self.gossip) }
     }
 }
 

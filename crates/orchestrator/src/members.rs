@@ -78,6 +78,7 @@ pub fn admit(state: &OrgState, joiner: &Joiner) -> Result<Files, Problem> {
     let device = Device {
         addresses: knock.addresses.clone(),
         radicle: knock.radicle.clone(),
+        gossip: knock.gossip.clone(),
         ..Device::new(free_name(state, &knock.device_name), knock.device.clone(), &member.name)
     };
     Ok(vec![file(member_path(&member.name), &member)?, file(device_path(&device.name), &device)?])
@@ -133,6 +134,8 @@ pub struct DeviceChange {
     pub addresses: Option<Vec<String>>,
     /// Where its Radicle node is.
     pub radicle: Option<Vec<String>>,
+    /// Where its gossip is.
+    pub gossip: Option<Vec<String>>,
     /// Promises; an empty value takes one back.
     pub tags: BTreeMap<String, String>,
 }
@@ -143,13 +146,14 @@ pub struct DeviceChange {
 /// When there is no such device, or a part is not in order.
 pub fn set_device(state: &OrgState, name: &str, change: DeviceChange) -> Result<Files, Problem> {
     let mut device = device_of(state, name)?.clone();
-    for address in change.addresses.iter().chain(&change.radicle).flatten() {
+    for address in change.addresses.iter().chain(&change.radicle).chain(&change.gossip).flatten() {
         if !domain::join::is_address(address) {
             return Err(Problem::invalid(format!("“{}” is not an address.", domain::shown(address))).next("Write it as host:port."));
         }
     }
     device.addresses = change.addresses.unwrap_or(device.addresses);
     device.radicle = change.radicle.unwrap_or(device.radicle);
+    device.gossip = change.gossip.unwrap_or(device.gossip);
     for (tag, value) in change.tags {
         if value.is_empty() {
             device.tags.remove(&tag)

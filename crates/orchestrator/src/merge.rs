@@ -2,7 +2,10 @@
 //! branch, or that of the device which is the project's gate. A conflict starts a run that does the work anew on the present branch.
 
 use crate::{
-    actions::{patch::revision::newest, task::queue},
+    actions::{
+        patch::revision::newest,
+        task::{Wanted, queue},
+    },
     dispatch,
     lifecycle::{drop_merged, reconcile::tell},
     merging::Change,
@@ -285,7 +288,8 @@ async fn rebase(
     };
     let mut view = board.task(Some(&task.feature), &task.task)?.clone();
     view.state = TaskState::InReview { patch: patch.id.clone() };
-    let run = queue(org, actor, &view, agent, made_by.and_then(|r| r.on.as_ref()), true)
+    let wanted = made_by.map(|run| Wanted { on: run.on.clone(), tags: run.tags.clone() }).unwrap_or_default();
+    let run = queue(org, actor, &view, agent, &wanted, true)
         .await
         .map_err(|p| conflict.because(p.to_string()).next("Mend that, then merge again."))?;
     org.wake.notify_one();

@@ -202,6 +202,7 @@ impl Org {
         let changes = follow::listen(&org)?;
         join::keep_open(&org).await?;
         remote::open(&org).await?;
+        let gossip = remote::listen(&org).await?;
         recover::recover(&org).await?;
         remote::follow_all(&org)?;
         org.tasks.spawn(dispatch::dispatch(org.clone()));
@@ -211,6 +212,7 @@ impl Org {
         org.tasks.spawn(lending::keep(org.clone()));
         org.tasks.spawn(follow::follow(org.clone(), changes));
         org.tasks.spawn(stops::carry(org.clone()));
+        org.tasks.spawn(remote::announce(org.clone(), gossip));
         org.tasks.spawn(remote::keep(org.clone()));
         org.tasks.spawn(remote::keep_connected(org.clone()));
         Ok(org)

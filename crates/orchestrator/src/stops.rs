@@ -38,7 +38,7 @@ pub(crate) fn all(store: &store::Store) -> Result<Vec<Stop>, Problem> {
 
 /// The order that halts a run.
 pub(crate) fn halting(org: &Org, run: &Run) -> Option<Stop> {
-    let executor = run.device.as_ref().or(run.on.as_ref()).unwrap_or(&org.device);
+    let executor = run.place().unwrap_or(&org.device);
     org.stops.borrow().iter().find(|stop| stop.order.scope.halts(run, executor)).cloned()
 }
 

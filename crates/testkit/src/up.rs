@@ -121,6 +121,7 @@ impl Up {
         let mut command = self.command();
         let (listen, [radicle, mesh]) = (self.listen.to_string(), &self.others_at);
         command.args(["--json", "up", "--listen", &listen, "--radicle-listen", radicle, "--mesh-listen", mesh, "--no-open"]);
+        command.args(["--gossip-listen", ANY_PORT]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

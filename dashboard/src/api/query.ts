@@ -34,7 +34,14 @@ export function read<N extends ActionName>(name: N, input: Input<N>) {
   return queryOptions<Output<N>>({ queryKey: [name, input], queryFn: ({ signal }) => call(name, input, signal) });
 }
 
-export function useRead<N extends ActionName>(name: N, input: Input<N>, options: { enabled?: boolean; refetchOnMount?: "always" } = {}) {
+interface ReadOptions {
+  enabled?: boolean;
+  refetchOnMount?: "always";
+  /** Milliseconds until it is read anew: for what no event tells of. */
+  refetchInterval?: number;
+}
+
+export function useRead<N extends ActionName>(name: N, input: Input<N>, options: ReadOptions = {}) {
   return useQuery({ ...read(name, input), ...options });
 }
 

@@ -19,10 +19,10 @@ export function touched(event: Body): Touch[] {
 function byKind(event: Body): Touch[] {
   switch (event.type) {
     case "run_queued":
-      return [...all("run.list", "task.list", "task.show", "attention.list"), ...run(event.run.id)];
+      return [...all("run.list", "task.list", "task.show", "task.why", "attention.list"), ...run(event.run.id)];
     case "run_moved":
       return [
-        ...all("task.list", "task.show", "attention.list", "device.capacity", "device.lending", "device.pods"),
+        ...all("task.list", "task.show", "task.why", "attention.list", "device.capacity", "device.lending", "device.pods"),
         ...run(event.run),
         { action: "run.diff", run: event.run },
       ];

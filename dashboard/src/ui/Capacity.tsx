@@ -1,4 +1,4 @@
-// What this machine lends, and how much of it is taken.
+// What a device lends, and how much of it is taken.
 import type { Output } from "../api/call";
 import css from "./Capacity.module.css";
 import ui from "./ui.module.css";

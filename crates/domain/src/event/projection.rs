@@ -8,7 +8,7 @@ use crate::{
     patch::Verdict,
     project::MirrorState,
     quota::Period,
-    run::{Message, Phase, Reason, Run, RunState},
+    run::{Message, Phase, Reason, Refused, Run, RunState},
     stop::{Order, Stop},
     task::Claim,
     usage::Usage,
@@ -166,6 +166,10 @@ fn change_run(run: &mut Run, event: &Event) {
             run.envelope = Some(placed.envelope.clone());
             run.base = Some(placed.base.clone());
             run.spec_hash.clone_from(&placed.spec_hash);
+            run.asked.clone_from(&placed.device);
+        }
+        Body::RunRefused { device, reasons, .. } => {
+            run.note_refusal(Refused { device: device.clone(), reasons: reasons.clone(), at: event.at });
         }
         Body::RunLeased { lease, device, until, reserved, .. } => {
             run.lease = Some(lease.clone());
@@ -191,7 +195,7 @@ fn change_run(run: &mut Run, event: &Event) {
             if *to == RunState::Queued {
                 run.tries += u32::from(matches!(reason, Some(Reason::TriesAgain { .. })));
                 (run.lease, run.lease_until, run.reserved, run.device, run.key, run.started_at) = (None, None, None, None, None, None);
-                run.told = None;
+                (run.told, run.asked) = (None, None);
             }
             if to.ended() {
                 run.ended_at = Some(event.at);

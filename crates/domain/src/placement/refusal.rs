@@ -168,9 +168,9 @@ impl Refusal {
 fn reclaimed(why: &Reclaim) -> String {
     match why {
         Reclaim::Asked { until: Some(until) } => {
-            format!("Its owner has it for themselves until {}; it takes guests again then.", until.rfc3339())
+            format!("Its owner wants it for themselves until {}; it takes guests again then.", until.rfc3339())
         }
-        Reclaim::Asked { until: None } => "Its owner has it for themselves until they lend it again; ask them, or wait.".into(),
+        Reclaim::Asked { until: None } => "Its owner wants it for themselves until they lend it again; ask them, or wait.".into(),
         Reclaim::Never => "It takes no guests; its owner decides that by `guests` in its lend.toml.".into(),
         Reclaim::Present => {
             "Its owner is at it; it takes guests when they are away (or always, by `while_present` in its lend.toml).".into()

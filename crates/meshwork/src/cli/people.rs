@@ -129,6 +129,9 @@ pub(crate) enum Org {
         /// Where its Radicle node is reached.
         #[arg(long, value_name = "HOST:PORT")]
         radicle: Vec<String>,
+        /// Where its gossip is reached.
+        #[arg(long, value_name = "HOST:PORT")]
+        gossip: Vec<String>,
         /// A promise, as region=ap-southeast-2; an empty value takes it back.
         #[arg(long = "tag", value_name = "NAME=VALUE")]
         tags: Vec<String>,

@@ -23,6 +23,19 @@ pub(crate) enum Task {
         #[command(flatten)]
         at: InFeature,
     },
+    /// Explain where a task runs, or would: what speaks for and against each device, and what each said that was asked.
+    Why {
+        /// The task.
+        task: String,
+        #[command(flatten)]
+        at: InFeature,
+        /// The agent, where the task has no run yet.
+        #[arg(long, short)]
+        agent: Option<String>,
+        /// A tag that the device must have, where the task has no run yet.
+        #[arg(long = "tag", value_name = "NAME=VALUE")]
+        tags: Vec<String>,
+    },
     /// Give tasks to an agent; none named: all open ones of the feature.
     Run {
         /// The tasks.
@@ -32,9 +45,15 @@ pub(crate) enum Task {
         /// The agent.
         #[arg(long, short)]
         agent: Option<String>,
-        /// The device that is to execute them; this one where nothing is said.
+        /// The device that is to execute them; whichever suits best where nothing is said.
         #[arg(long, value_name = "DEVICE")]
         on: Option<String>,
+        /// On this device, and no other.
+        #[arg(long, conflicts_with = "on")]
+        here: bool,
+        /// A tag that their device must have, as gpu=true.
+        #[arg(long = "tag", value_name = "NAME=VALUE")]
+        tags: Vec<String>,
         /// Follow until all have ended.
         #[arg(long, short)]
         wait: bool,

@@ -4,12 +4,14 @@ use super::{Names, run, typed_at};
 use crate::{
     output::at,
     paint::{Sheet, Tone, cell, paint, table, toned},
-    text::{self, ago, clean, cores, size},
+    text::{self, ago, clean, cores, size, span},
 };
 use domain::{
     Did, Problem, Timestamp,
     capacity::{Capacity, Lane, Runtime},
+    lend::{Condition, Reclaim},
     manifest::Class,
+    placement::Refusal,
 };
 use serde_json::Value;
 
@@ -39,7 +41,7 @@ pub(crate) fn devices(value: &Value) -> Result<String, Problem> {
 
 /// What each device has and what of it is free.
 pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> {
-    let mut sheets = Vec::new();
+    let (mut sheets, now) = (Vec::new(), text::now());
     for device in value.as_array().into_iter().flatten() {
         let (did, has): (Did, Capacity) = (typed_at(device, "device")?, typed_at(device, "capacity")?);
         let (total, free) = (has.total, has.free);
@@ -55,7 +57,20 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
         let runtimes: Vec<_> = has.runtimes.iter().map(|r| if *r == Runtime::Local { "local" } else { "kubernetes" }).collect();
         let classes: Vec<_> = has.classes.iter().map(|c| run::class(*c)).collect();
         let tags: Vec<_> = has.tags.iter().map(|(k, v)| clean(&format!("{k}:{v}"))).collect();
+        let heard: Option<Timestamp> = typed_at(device, "at")?;
+        let state = match device["state"].as_str() {
+            Some("suspected") => paint(Tone::Bad, "not heard of now; this is what it said last"),
+            Some("live") => paint(Tone::Good, "heard"),
+            _ => paint(Tone::Good, "this device"),
+        };
+        let condition: Condition = typed_at(device, "condition")?;
+        let reclaimed: Option<Reclaim> = typed_at(device, "reclaimed")?;
         let sheet = Sheet::new(format!("Device {}", names.of(&did)))
+            .part("state", state)
+            .part("as of", heard.map(|at| ago(at, now)).unwrap_or_default())
+            .part("owner", clean(&at(device, &["owner"])))
+            .part("condition", self::condition(&condition))
+            .part("guests", reclaimed.map(|why| Refusal::Reclaimed { why }.text()).unwrap_or_default())
             .part("runtimes", runtimes.join(", "))
             .part("takes", classes.join(", "))
             .part("tags", tags.join(", "))
@@ -65,6 +80,28 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
         sheets.push(sheet.text());
     }
     Ok(sheets.join("\n\n"))
+}
+
+/// What a device's sensors saw, as far as there are any.
+fn condition(seen: &Condition) -> String {
+    let mut words = Vec::new();
+    if let Some(idle_s) = seen.idle_s {
+        words.push(if idle_s < 60 {
+            "somebody is at it".to_owned()
+        } else {
+            format!("nobody at it for {}", span(idle_s.saturating_mul(1_000)))
+        });
+    }
+    match (seen.on_battery, seen.battery_percent) {
+        (Some(true), Some(percent)) => words.push(format!("on battery, {percent} %")),
+        (Some(true), None) => words.push("on battery".into()),
+        (Some(false), _) => words.push("on mains".into()),
+        (None, _) => {}
+    }
+    if seen.lid_closed == Some(true) {
+        words.push("lid closed".into());
+    }
+    words.join(", ")
 }
 
 /// What other orgs of this machine use of it.

@@ -18,7 +18,7 @@ pub(crate) use patch::{merged, patch, patches};
 pub(crate) use project::{project, projects};
 pub(crate) use quota::quotas;
 pub(crate) use run::{kept, run, runs, waited};
-pub(crate) use task::{started, task, tasks};
+pub(crate) use task::{started, task, tasks, why};
 
 use crate::{client::Client, text};
 use domain::{Did, Problem};

@@ -82,7 +82,7 @@ pub(crate) fn run(value: &Value, names: &Names) -> Result<String, Problem> {
         .part("project", run.project.as_str())
         .part("agent", run.agent.as_ref().map(|a| a.as_str().to_owned()).unwrap_or_default())
         .part("for", names.of(&run.member))
-        .part("on", run.device.as_ref().or(run.on.as_ref()).map(|d| names.of(d)).unwrap_or_default())
+        .part("on", run.place().map(|d| names.of(d)).unwrap_or_default())
         .part("as of", run.told.as_ref().map(|told| ago(told.heard_at, now)).unwrap_or_default())
         .part("queued", ago(run.queued_at, now))
         .part("took", took(&run, now))

@@ -4,10 +4,11 @@ use super::{Names, run, typed, typed_at};
 use crate::{
     output::notes,
     paint::{Sheet, Tone, cell, table, toned},
-    text::{self, ago, clean},
+    text::{self, ago, clean, cores, size},
 };
 use domain::{
-    Problem, TaskId,
+    Problem, TaskId, TaskRef,
+    capacity::Resources,
     run::Run,
     task::{TaskState, TaskView, named},
 };
@@ -66,6 +67,33 @@ pub(crate) fn task(value: &Value, names: &Names) -> Result<String, Problem> {
         .part("line", format!("specs/{}/tasks.md:{}", view.at.feature, view.task.line))
         .section("Details", text::clean_lines(&view.task.details))
         .section("Runs", runs);
+    Ok(sheet.text())
+}
+
+/// Where a task runs, or would, and why there.
+pub(crate) fn why(value: &Value) -> Result<String, Problem> {
+    let text = |v: &Value| clean(v.as_str().unwrap_or_default());
+    let tags: BTreeMap<String, String> = typed_at(value, "tags")?;
+    let needs: Resources = typed_at(value, "resources")?;
+    let at: TaskRef = typed_at(value, "task")?;
+    let row = |device: &Value| {
+        let (state, tone) = match (device["device"] == value["device"], device["place"].as_u64()) {
+            (true, _) => ("has it".to_owned(), Tone::Busy),
+            (false, Some(place)) => (format!("number {place}"), Tone::Good),
+            (false, None) => ("cannot".to_owned(), Tone::Quiet),
+        };
+        let score = device["score"].as_i64().filter(|score| *score > 0).map(|score| score.to_string()).unwrap_or_default();
+        vec![cell(text(&device["name"])), cell(text(&device["owner"])), toned(tone, state), cell(score), cell(text(&device["why"]))]
+    };
+    let rows: Vec<_> = value["devices"].as_array().into_iter().flatten().map(row).collect();
+    let tags: Vec<_> = tags.iter().map(|(tag, value)| clean(&format!("{tag}:{value}"))).collect();
+    let needs = format!("{}, {} of memory, {} of disk", cores(needs.cpu_milli), size(needs.memory_bytes), size(needs.disk_bytes));
+    let sheet = Sheet::new(format!("{} in {}", at.task, at.project))
+        .part("run", value["run"].as_str().map(text::run).unwrap_or_default())
+        .part("why", text(&value["why"]))
+        .part("needs", needs)
+        .part("tags", tags.join(", "))
+        .section("Devices, as things are now", table(&["DEVICE", "OWNER", "", "POINTS", "WHY"], &rows));
     Ok(sheet.text())
 }
 

@@ -201,6 +201,7 @@ impl Start {
             ("--radicle-listen", address(listens.radicle)),
             ("--join-listen", address(listens.join)),
             ("--mesh-listen", address(listens.mesh)),
+            ("--gossip-listen", address(listens.gossip)),
             ("--slots", self.slots.map(|n| n.to_string())),
         ] {
             command.args(value.into_iter().flat_map(|value| [name.to_owned(), value]));

@@ -1,6 +1,6 @@
 //! The verbs about the org: who belongs to it, who is invited, what waits for its owners.
 
-use super::{Outcome, profile_passphrase};
+use super::{Outcome, profile_passphrase, work::tags_of};
 use crate::{
     cli,
     client::Client,
@@ -11,7 +11,6 @@ use domain::{Kind, Problem};
 use identity::Secret;
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -67,13 +66,11 @@ pub(super) async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome 
             let action = if device { "device.remove" } else { "member.remove" };
             answer(&client.call(action, json!({"name": name, "lost": lost, "why": why})).await?, json, done);
         }
-        cli::Org::Device { name, addresses, radicle, tags } => {
+        cli::Org::Device { name, addresses, radicle, gossip, tags } => {
             let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
-            let tags = tags.iter().map(|tag| tag.split_once('=').ok_or(tag)).collect::<Result<BTreeMap<_, _>, _>>();
-            let tags = tags.map_err(|tag| {
-                Problem::invalid(format!("“{}” is not a tag.", domain::shown(tag))).next("Write it as region=ap-southeast-2.")
-            })?;
-            let input = json!({"device": name, "addresses": some(addresses), "radicle": some(radicle), "tags": tags});
+            let tags = tags_of(&tags)?;
+            let (addresses, radicle, gossip) = (some(addresses), some(radicle), some(gossip));
+            let input = json!({"device": name, "addresses": addresses, "radicle": radicle, "gossip": gossip, "tags": tags});
             answer(&client.call("device.change", input).await?, json, done);
         }
     }

@@ -12,7 +12,11 @@ use crate::{
 };
 use domain::Problem;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, process::ExitCode, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::ExitCode,
+    time::Duration,
+};
 
 pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outcome {
     match task {
@@ -25,8 +29,15 @@ pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outco
             let (value, names) = both(client, "task.show", input, json).await?;
             output::show(&value, json, |v| show::task(v, &names))?;
         }
-        cli::Task::Run { tasks, at: place, agent, on, wait } => {
-            let input = json!({"project": place.at.project, "feature": place.feature, "tasks": tasks, "agent": agent, "on": on});
+        cli::Task::Why { task, at: place, agent, tags } => {
+            let mut input = json!({"project": place.at.project, "feature": place.feature, "task": task, "agent": agent});
+            input["tags"] = json!(tags_of(&tags)?);
+            let value = client.call("task.why", input).await?;
+            output::show(&value, json, show::why)?;
+        }
+        cli::Task::Run { tasks, at: place, agent, on, here, tags, wait } => {
+            let mut input = json!({"project": place.at.project, "feature": place.feature, "tasks": tasks, "agent": agent, "on": on});
+            (input["here"], input["tags"]) = (json!(here), json!(tags_of(&tags)?));
             let value = client.call("task.run", input).await?;
             if wait {
                 return wait_for(client, &value, json).await;
@@ -47,6 +58,13 @@ pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outco
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tags as they were typed.
+pub(super) fn tags_of(typed: &[String]) -> Result<BTreeMap<&str, &str>, Problem> {
+    let none =
+        |text: &String| Problem::invalid(format!("“{}” is not a tag.", domain::shown(text))).next("Write it as region=ap-southeast-2.");
+    typed.iter().map(|text| text.split_once('=').ok_or_else(|| none(text))).collect()
 }
 
 /// Success when everything that was asked for was started.

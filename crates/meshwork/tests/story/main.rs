@@ -17,6 +17,7 @@ mod halted;
 mod joining;
 mod keep;
 mod lost;
+mod mesh;
 mod mesh_attacks;
 mod orgs;
 mod owner_first;

@@ -1,17 +1,17 @@
-//! This machine: what it has, what runs on it, what it admits, and giving it back to its owner.
+//! The org's devices and what they have; this machine: what runs on it, what it admits, and giving it back to its owner.
 
 use super::{Done, Nothing};
 use crate::{
-    admission::{self, DeviceLimits},
-    lifecycle,
+    admission, lifecycle,
     org::Org,
-    remote::{self, Reach},
+    remote::{self, Reach, devices},
     table::{Action, Context, Effect, action},
 };
 use domain::{
     AgentName, Did, Problem, ProjectName, RunId, TaskRef, Timestamp,
-    capacity::{Capacity, Taken},
+    capacity::Capacity,
     lease::Admission,
+    lend::{Condition, Reclaim},
     limits::GRACE_MS,
     manifest::Class,
     role::Permission,
@@ -26,7 +26,7 @@ pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
     vec![
         action("device.list", Reads, Permission::View, "List the org's devices, and whether each can be reached now.", list),
-        action("device.capacity", Reads, Permission::View, "What this machine lends, and what of it is free.", capacity),
+        action("device.capacity", Reads, Permission::View, "What each device of the org lends, and what of it is free.", capacity),
         action("device.pods", Reads, Permission::View, "What runs on this machine now.", pods),
         action("device.schedule", Changes, Permission::RunTasks, "Ask this machine to run a signed manifest.", schedule),
         action("device.evict", Changes, Permission::ManageDevice, "Give the machine back: runs are frozen, saved and ended.", evict),
@@ -75,20 +75,62 @@ async fn list(context: Context, _: Nothing) -> Result<Vec<DeviceView>, Problem> 
 pub struct Device {
     /// The device.
     pub device: Did,
-    /// What it lends to runs of agents.
+    /// What people call it.
+    pub name: String,
+    /// The member who owns it.
+    pub owner: String,
+    /// How it is known.
+    pub state: Standing,
+    /// As of when, by its own clock.
+    pub at: Timestamp,
+    /// What it lends to runs of agents, and what is free of that.
     pub capacity: Capacity,
-    /// How limits are enforced here, in words.
+    /// What its sensors saw.
+    pub condition: Condition,
+    /// Why it takes no guests now; none: it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reclaimed: Option<Reclaim>,
+    /// Engines that are installed there.
+    pub engines: Vec<String>,
+    /// How limits are enforced, in words; of another device nothing is known of that.
     pub limits: String,
 }
 
+/// How a device is known to this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It is this one.
+    Here,
+    /// It is heard, and this is what it announced.
+    Live,
+    /// It is not heard any more: this is what it announced last, and it gets nothing new.
+    Suspected,
+}
+
+/// Every device that is known, this one first. Those of which nothing was heard yet are not in it.
 async fn capacity(context: Context, _: Nothing) -> Result<Vec<Device>, Problem> {
-    let tell = |org: &Arc<Org>| {
-        let runs = admission::on(org.active_runs()?, &org.device);
-        // What an org takes that has not told yet is not known; admission waits for it.
-        let others = org.room.others().unwrap_or_default();
-        let capacity = DeviceLimits::of(org).capacity(Taken::by(&runs), others, Class::Agent);
-        Ok(vec![Device { device: org.device.clone(), capacity, limits: sandbox::limits_in_force() }])
+    let view = |known: devices::Known| {
+        let told = known.told?;
+        let (state, limits) = match (known.here, told.suspected) {
+            (true, _) => (Standing::Here, sandbox::limits_in_force()),
+            (false, false) => (Standing::Live, String::new()),
+            (false, true) => (Standing::Suspected, String::new()),
+        };
+        Some(Device {
+            device: known.device.did,
+            name: known.device.name,
+            owner: known.device.owner,
+            state,
+            at: told.at,
+            capacity: told.capacity,
+            condition: told.condition,
+            reclaimed: told.reclaimed,
+            engines: told.engines,
+            limits,
+        })
     };
+    let tell = move |org: &Arc<Org>| Ok(devices::all(org, &org.state()?, Class::Agent)?.into_iter().filter_map(view).collect());
     context.org()?.blocking(tell).await
 }
 

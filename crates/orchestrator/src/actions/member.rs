@@ -349,6 +349,9 @@ struct DeviceInput {
     /// Where its Radicle node is reached, as `host:port`.
     #[serde(default)]
     radicle: Option<Vec<String>>,
+    /// Where its gossip is reached, as `host:port`.
+    #[serde(default)]
+    gossip: Option<Vec<String>>,
     /// What the org promises about it, as `region`; an empty value takes a promise back.
     #[serde(default)]
     tags: BTreeMap<String, String>,
@@ -356,10 +359,12 @@ struct DeviceInput {
 
 async fn device(context: Context, input: DeviceInput) -> Result<Outcome, Problem> {
     let org = context.org()?;
+    let device = input.device.clone();
     let (what, done) = (format!("Change the device {}", domain::shown(&input.device)), format!("The device {} is changed.", input.device));
     let set = move |_: &Org, state: &forge::OrgState| {
-        let change = DeviceChange { name: input.name, addresses: input.addresses, radicle: input.radicle, tags: input.tags };
-        members::set_device(state, &input.device, change)
+        let DeviceInput { name, addresses, radicle, gossip, tags, .. } = input;
+        let change = DeviceChange { name, addresses, radicle, gossip, tags };
+        members::set_device(state, &device, change)
     };
     Ok(Outcome::of(members::change(&org, &context.actor(&org), what, set).await?, done))
 }

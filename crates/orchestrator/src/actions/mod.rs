@@ -22,8 +22,9 @@ pub(crate) mod task;
 mod token;
 mod trace;
 mod webhook;
+mod why;
 
-pub use device::{Device, Pod};
+pub use device::{Device, Pod, Standing};
 pub use run::LogPage;
 pub(crate) use {patch::find as find_patch, run::find as find_run};
 
@@ -42,6 +43,7 @@ pub(crate) fn all() -> Vec<Action> {
         member::actions,
         project::actions,
         task::actions,
+        why::actions,
         run::actions,
         patch::actions,
         agent::actions,

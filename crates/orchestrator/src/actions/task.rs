@@ -22,7 +22,7 @@ use domain::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
@@ -89,7 +89,7 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
     context.org()?.blocking(show).await
 }
 
-fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
+pub(super) fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
     let problems = board.feature(&view.at.feature).map(|f| f.problems.join(" ")).unwrap_or_default();
     let text = match &view.state {
         TaskState::Ready => "It may start: meshwork task run gives it to an agent.".to_owned(),
@@ -123,9 +123,24 @@ struct RunTasks {
     /// The agent; the only one where nothing is said.
     #[serde(default)]
     agent: Option<AgentName>,
-    /// The device that is to execute them, by its name or key; this one where nothing is said.
+    /// The device that is to execute them, by its name or key; whichever suits best where nothing is said.
     #[serde(default)]
     on: Option<String>,
+    /// Whether this device is to execute them.
+    #[serde(default)]
+    here: bool,
+    /// Tags that their devices must have, as `gpu` with the value `true`, beside those of the project.
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+}
+
+/// Where runs are to be executed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    /// On this device alone.
+    pub(crate) on: Option<Did>,
+    /// On devices with these tags.
+    pub(crate) tags: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -155,10 +170,10 @@ async fn run(context: Context, input: RunTasks) -> Result<Started, Problem> {
     let org = context.org()?;
     let seq = org.store.head()?.seq.0;
     let actor = context.actor(&org);
-    let Chosen { can, mut cannot, agent, on, notices } = org.blocking(move |org| choose(org, &input)).await?;
+    let Chosen { can, mut cannot, agent, wanted, notices } = org.blocking(move |org| choose(org, &input)).await?;
     let mut runs = Vec::new();
     for view in can {
-        match queue(&org, &actor, &view, &agent, on.as_ref(), false).await {
+        match queue(&org, &actor, &view, &agent, &wanted, false).await {
             Ok(run) => runs.push(StartedRun { task: view.at.task, run }),
             Err(problem) => cannot.push((view.at.task, problem)),
         }
@@ -188,24 +203,13 @@ struct Chosen {
     can: Vec<TaskView>,
     cannot: Vec<(TaskId, Problem)>,
     agent: AgentName,
-    on: Option<Did>,
+    wanted: Wanted,
     notices: Vec<String>,
 }
 
 fn choose(org: &Org, input: &RunTasks) -> Result<Chosen, Problem> {
     let board = Board::read(org, &org.project(input.project.as_ref())?)?;
-    let agents: Vec<AgentName> = org.state()?.agents.into_values().map(|a| a.name).collect();
-    let agent = match (&input.agent, agents.as_slice()) {
-        (Some(name), known) => known.iter().find(|a| *a == name).cloned().ok_or_else(|| no_agent(name))?,
-        (None, [one]) => one.clone(),
-        (None, []) => {
-            return Err(Problem::not_found("The org has no agent yet.").next("Make one: meshwork agent add <name> --engine <engine>."));
-        }
-        (None, several) => {
-            let names: Vec<_> = several.iter().map(AgentName::as_str).collect();
-            return Err(Problem::invalid("The org has several agents.").next(format!("Say which with --agent: {}.", names.join(", "))));
-        }
-    };
+    let agent = the_agent(org, input.agent.as_ref())?;
     let feature = named(&board, input.feature.as_ref())?;
     let chosen: Vec<TaskView> = if input.tasks.is_empty() {
         let feature = the_feature(&board, feature.as_ref())?;
@@ -220,9 +224,9 @@ fn choose(org: &Org, input: &RunTasks) -> Result<Chosen, Problem> {
             Err(problem) => cannot.push((view.at.task, problem)),
         }
     }
-    let on = input.on.as_deref().map(|text| device(org, text)).transpose()?;
-    let notices = halted(org, &board, &agent, on.as_ref())?.into_iter().chain(held_back(&board, &can)).collect();
-    Ok(Chosen { can, cannot, agent, on, notices })
+    let wanted = wanted(org, input)?;
+    let notices = halted(org, &board, &agent, wanted.on.as_ref())?.into_iter().chain(held_back(&board, &can)).collect();
+    Ok(Chosen { can, cannot, agent, wanted, notices })
 }
 
 /// Refuses work while a stop order halts the whole org. What another order holds back is queued, and it is said which does.
@@ -240,6 +244,40 @@ fn halted(org: &Org, board: &Board, agent: &AgentName, on: Option<&Did>) -> Resu
     let what = stop.order.scope.text();
     Ok(Some(format!("It waits until the stop order for {what} is lifted: meshwork stop list. {}", why(&stop)?)))
 }
+
+/// The agent that was named; none: the only one.
+pub(super) fn the_agent(org: &Org, asked: Option<&AgentName>) -> Result<AgentName, Problem> {
+    let agents: Vec<AgentName> = org.state()?.agents.into_values().map(|a| a.name).collect();
+    match (asked, agents.as_slice()) {
+        (Some(name), known) => known.iter().find(|a| *a == name).cloned().ok_or_else(|| no_agent(name)),
+        (None, [one]) => Ok(one.clone()),
+        (None, []) => Err(Problem::not_found("The org has no agent yet.").next("Make one: meshwork agent add <name> --engine <engine>.")),
+        (None, several) => {
+            let names: Vec<_> = several.iter().map(AgentName::as_str).collect();
+            Err(Problem::invalid("The org has several agents.").next(format!("Say which with --agent: {}.", names.join(", "))))
+        }
+    }
+}
+
+/// Where the tasks are to be executed.
+fn wanted(org: &Org, input: &RunTasks) -> Result<Wanted, Problem> {
+    let on = match (&input.on, input.here) {
+        (Some(_), true) => return Err(Problem::invalid("A device is named, and this one is asked for.").next("Give --on, or --here.")),
+        (None, true) => Some(org.device.clone()),
+        (on, false) => on.as_deref().map(|text| device(org, text)).transpose()?,
+    };
+    let good = |(tag, value): (&String, &String)| [tag, value].iter().all(|text| (1..=TAG_BYTES_MAX).contains(&text.len()));
+    if input.tags.len() > TAGS_MAX || !input.tags.iter().all(good) {
+        return Err(Problem::invalid(format!("At most {TAGS_MAX} tags may be asked for, each with a name and a value."))
+            .next("Write one as gpu=true: up to 64 bytes for either."));
+    }
+    Ok(Wanted { on, tags: input.tags.clone() })
+}
+
+/// How many tags a run can ask for.
+const TAGS_MAX: usize = 32;
+/// The longest name and the longest value of a tag, in bytes.
+const TAG_BYTES_MAX: usize = 64;
 
 /// Of how many tasks it is said one by one what they wait for.
 const HELD_NAMED_MAX: usize = 3;
@@ -273,7 +311,7 @@ fn open(state: &TaskState) -> bool {
 }
 
 /// The full name of the feature that was named, if one was.
-fn named(board: &Board, asked: Option<&FeatureId>) -> Result<Option<FeatureId>, Problem> {
+pub(super) fn named(board: &Board, asked: Option<&FeatureId>) -> Result<Option<FeatureId>, Problem> {
     asked.map(|text| board.named_feature(text).map(|f| f.id.clone())).transpose()
 }
 
@@ -325,7 +363,7 @@ pub(crate) async fn queue(
     actor: &Actor,
     view: &TaskView,
     agent: &AgentName,
-    on: Option<&Did>,
+    wanted: &Wanted,
     rebase: bool,
 ) -> Result<RunId, Problem> {
     let mut run =
@@ -333,7 +371,8 @@ pub(crate) async fn queue(
     run.task = Some(view.at.clone());
     run.agent = Some(agent.clone());
     run.rebase = rebase;
-    run.on = on.filter(|did| **did != org.device).cloned();
+    run.on.clone_from(&wanted.on);
+    run.tags.clone_from(&wanted.tags);
     match &view.state {
         TaskState::Merged { .. } | TaskState::Done => return Err(done_already(&view.at.task, "done")),
         TaskState::InReview { patch } if !rebase => {

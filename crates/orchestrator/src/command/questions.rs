@@ -271,8 +271,9 @@ pub(super) fn capacity(_: &Asked<'_>) -> Planned {
                 let name = d["device"].as_str().and_then(|did| did.parse().ok()).map(|did| world.device_name(&did)).unwrap_or_default();
                 let cores = |v: &Value| v.as_u64().unwrap_or(0) / 1000;
                 let (free, total) = (&c["free"], &c["total"]);
+                let heard = if d["state"] == "suspected" { " It is not heard of now: this is what it said last." } else { "" };
                 format!(
-                    "{name}: {} of {} slots free; {} of {} cores, {} of {} GiB of memory, {} of {} GiB of disk.",
+                    "{name}: {} of {} slots free; {} of {} cores, {} of {} GiB of memory, {} of {} GiB of disk.{heard}",
                     c["slots_free"],
                     c["slots"],
                     cores(&free["cpu_milli"]),
@@ -287,7 +288,7 @@ pub(super) fn capacity(_: &Asked<'_>) -> Planned {
             (text, world.devices.iter().map(|d| CommandItem::named(ItemKind::Device, &d.name, &format!("of {}", d.owner))).collect())
         },
     };
-    Plan::reads("What this machine lends, and what of it is free.", read)
+    Plan::reads("What each device lends, and what of it is free.", read)
 }
 
 /// Whether the journal is sound.

@@ -81,6 +81,8 @@ struct Work {
     node: Arc<Node>,
     /// Where other devices of the org will be accepted.
     address: Option<SocketAddr>,
+    /// Where their gossip will be heard.
+    gossip: Option<SocketAddr>,
     joining: Arc<Joining>,
 }
 
@@ -132,19 +134,20 @@ impl Joining {
                 org::make_sockets(&dir)?;
                 let forge = Arc::new(Forge::open(&dir.radicle(), &dir.member())?);
                 let node = Arc::new(org::start_node(&forge, &dir, &options)?);
-                let address = remote::choose(&dir, options.listens.mesh)?;
-                Ok((forge, node, address))
+                let addresses = (remote::choose(&dir, options.listens.mesh)?, remote::choose_gossip(&dir, options.listens)?);
+                Ok((forge, node, addresses))
             }
         });
-        let (forge, node, address) = opened.await?;
-        let address = Some(address).filter(|a| a.port() != 0 && !a.ip().is_unspecified());
+        let (forge, node, (address, gossip)) = opened.await?;
+        let usable = |address: SocketAddr| Some(address).filter(|a| a.port() != 0 && !a.ip().is_unspecified());
+        let (address, gossip) = (usable(address), usable(gossip));
         let joining = Arc::new(Self {
             org: ticket.org.clone(),
             device: forge.device(),
             status: watch::Sender::new(Status::Knocking { problem: None }),
             stop: watch::Sender::new(false),
         });
-        let work = Work { machine: machine.clone(), dir, record, ticket, forge, node, address, joining: joining.clone() };
+        let work = Work { machine: machine.clone(), dir, record, ticket, forge, node, address, gossip, joining: joining.clone() };
         tokio::spawn(work.run());
         Ok(joining)
     }
@@ -233,6 +236,7 @@ impl Work {
             member: self.forge.member(),
             addresses: self.address.iter().map(ToString::to_string).collect(),
             radicle: radicle.into_iter().collect(),
+            gossip: self.gossip.iter().map(ToString::to_string).collect(),
             at: clock::now(),
         };
         let request = knock::seal(&knock, |m| self.forge.sign_as_device(m), |m| self.forge.sign_as_member(m))?;

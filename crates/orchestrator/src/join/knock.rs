@@ -52,6 +52,7 @@ mod tests {
             member: member.did(),
             addresses: vec![],
             radicle: vec!["127.0.0.1:1".into()],
+            gossip: vec!["127.0.0.1:2".into()],
             at: Timestamp(5),
         }
     }

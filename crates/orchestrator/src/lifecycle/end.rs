@@ -323,12 +323,24 @@ pub(super) async fn clear_leftover(org: &Arc<Org>, run: &Run) -> Result<(), Prob
 /// # Errors
 /// When the journal cannot be read.
 pub(crate) fn saved_before(org: &Org, run: &Run) -> Result<Option<Run>, Problem> {
+    // A checkpoint lies on the device that made it.
+    let there = run.place().unwrap_or(&org.device);
+    saved(org, run, |found| found.device.as_ref() == Some(there))
+}
+
+/// The same, whichever device has that work.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn saved_somewhere(org: &Org, run: &Run) -> Result<Option<Run>, Problem> {
+    saved(org, run, |_| true)
+}
+
+fn saved(org: &Org, run: &Run, fits: impl Fn(&Run) -> bool) -> Result<Option<Run>, Problem> {
     let mut earlier = run.continues.clone();
     for _ in 0..limits::CONTINUED_MAX {
         let Some(found) = earlier.map(|id| org.store.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten() else { break };
-        // A checkpoint lies on the device that made it.
-        let there = run.device.as_ref().or(run.on.as_ref()).unwrap_or(&org.device);
-        if found.checkpoint.is_some() && found.rebase == run.rebase && found.device.as_ref() == Some(there) {
+        if found.checkpoint.is_some() && found.rebase == run.rebase && fits(&found) {
             return Ok(Some(found));
         }
         earlier = found.continues;
@@ -364,6 +376,7 @@ pub(crate) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Prob
     next.task = Some(task.clone());
     next.agent.clone_from(&run.agent);
     next.on.clone_from(&run.on);
+    next.tags.clone_from(&run.tags);
     next.patch.clone_from(&run.patch);
     next.rebase = run.rebase;
     next.continues = Some(run.id.clone());

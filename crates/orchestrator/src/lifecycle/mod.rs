@@ -40,7 +40,7 @@ use tokio::sync::{mpsc, watch};
 pub(crate) use asked::{Asked, ask_to_end};
 pub(crate) use checkpoints::drop_merged;
 pub use driven::Driven;
-pub(crate) use end::{saved_before, take_up_again, to_begin_with};
+pub(crate) use end::{saved_before, saved_somewhere, take_up_again, to_begin_with};
 pub(crate) use evict::evict;
 pub(crate) use lease::look_after;
 pub(crate) use messages::text as message_text;

@@ -1,12 +1,31 @@
 //! Asking another device to run something of ours: the signed manifest goes there, a lease or a refusal comes back.
 
-use super::{client, follow, lock};
-use crate::{dispatch, limits, org::Org};
+use super::{Reach, client, lock, probe, reached};
+use crate::{clock, limits, org::Org};
 use domain::{Did, Kind, Problem, RunId, lease::Admission};
 use identity::Envelope;
 use mesh::{VERSION, problem};
 use proto::mesh::ScheduleRequest;
 use std::sync::Arc;
+
+/// While it lives, a device is being asked for a run.
+pub(crate) struct Asking {
+    org: Arc<Org>,
+    run: RunId,
+}
+
+impl Asking {
+    /// None: one is being asked already.
+    pub(crate) fn begin(org: &Arc<Org>, run: &RunId) -> Option<Self> {
+        lock(&org.remote.asking).insert(run.clone()).then(|| Self { org: org.clone(), run: run.clone() })
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        lock(&self.org.remote.asking).remove(&self.run);
+    }
+}
 
 impl super::Remote {
     /// Whether a device is being asked for this run, or executes it already.
@@ -15,36 +34,38 @@ impl super::Remote {
     }
 }
 
-/// Asks a device for a run, in the background; a device that is far away holds up nobody else.
-pub(crate) fn ask(org: &Arc<Org>, run: &RunId, device: &Did, sealed: Envelope) {
-    if !lock(&org.remote.asking).insert(run.clone()) {
-        return;
+/// Whether a device answers now. One that was just reached is taken at its word.
+///
+/// # Errors
+/// When it does not, with why.
+pub(crate) async fn answers(org: &Arc<Org>, device: &Did) -> Result<(), Problem> {
+    let known: Option<Reach> = lock(&org.remote.reach).get(device).cloned();
+    let since = i64::try_from(limits::PROBE_FRESH_MS).unwrap_or(i64::MAX);
+    let fresh = |reach: &Reach| reach.reachable && reach.heard_at.is_some_and(|at| clock::now().0.saturating_sub(at.0) < since);
+    if known.as_ref().is_some_and(fresh) {
+        return Ok(());
     }
-    let (asking, run, device) = (org.clone(), run.clone(), device.clone());
-    org.tasks.spawn(async move {
-        let mut closing = asking.closing.subscribe();
-        let answered = tokio::select! {
-            answered = schedule(&asking, &device, &sealed, &run) => Some(answered),
-            _ = closing.wait_for(|c| *c) => None,
-        };
-        let noted = match answered {
-            Some(Ok((Admission::Leased { .. }, after))) => {
-                follow(&asking, &run, &device, after);
-                Ok(())
-            }
-            Some(Ok((Admission::Refused { reasons }, _))) => dispatch::refused_elsewhere(&asking, &run, &device, reasons).await,
-            // What was sent may have arrived: the very same is sent again.
-            Some(Err(problem)) => dispatch::unanswered(&asking, &run, &problem).await,
-            None => Ok(()),
-        };
-        if let Err(problem) = noted {
-            tracing::error!(%run, %problem, "what a device answered could not be noted; it is asked again");
-        }
-        lock(&asking.remote.asking).remove(&run);
-    });
+    let reach = probe(org, device).await;
+    if reach.reachable {
+        return Ok(());
+    }
+    Err(Problem::unavailable("It cannot be reached now.").because(reach.problem.unwrap_or_default()))
 }
 
-async fn schedule(org: &Arc<Org>, device: &Did, sealed: &Envelope, run: &RunId) -> Result<(Admission, u64), Problem> {
+/// Sends a device the signed manifest of a run. Gives its answer, and after which number of its journal it tells of the run.
+///
+/// # Errors
+/// When no answer came, or one that is none. What was sent may have arrived all the same.
+pub(crate) async fn schedule(org: &Arc<Org>, device: &Did, sealed: &Envelope, run: &RunId) -> Result<(Admission, u64), Problem> {
+    let answered = send(org, device, sealed, run).await;
+    match &answered {
+        Err(problem) if problem.passes() => drop(reached(org, device, Err(problem))),
+        _ => drop(reached(org, device, Ok(()))),
+    }
+    answered
+}
+
+async fn send(org: &Arc<Org>, device: &Did, sealed: &Envelope, run: &RunId) -> Result<(Admission, u64), Problem> {
     let request = ScheduleRequest { version: VERSION, manifest_json: sealed.to_json()? };
     let mut client = client(org, device)?;
     let late = |_| Problem::new(Kind::Timeout, "It did not answer in time.");

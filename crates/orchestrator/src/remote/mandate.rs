@@ -56,10 +56,12 @@ pub(super) async fn delegate(org: &Arc<Org>, run: Run, key: &str) -> Result<Vec<
             let (own, wanted) = (run.clone(), key.clone());
             let delegation = org.blocking(move |org| lifecycle::delegated(org, &own, wanted)).await?;
             let event = org.event(&org.device, Body::RunDelegated { run: run.id.clone(), key, delegation: delegation.clone() });
-            let (id, refusal) = (run.id.clone(), over());
+            let (id, refusal, asked) = (run.id.clone(), over(), (run.place().cloned(), run.manifest.clone()));
             let decided = org.store.append_if(move |view| {
                 let now: Option<Run> = view.get(kind::RUN, id.as_str())?;
-                let free = now.is_some_and(|r| r.key.is_none() && !r.state.ended() && r.ending.is_none());
+                // Another device may be asked for it by now: then that one runs it, and this one nothing.
+                let same = |r: &Run| (r.place().cloned(), r.manifest.clone()) == asked;
+                let free = now.is_some_and(|r| same(&r) && r.key.is_none() && !r.state.ended() && r.ending.is_none());
                 if free { Ok(vec![event]) } else { Err(refusal) }
             });
             decided.await?;

@@ -93,6 +93,7 @@ fn publish(org: &Org, own: Option<&Device>, devices: usize) -> Result<(), Proble
     let now = Device {
         addresses: usable(org.remote.address()).map_or_else(|| own.addresses.clone(), |address| vec![address]),
         radicle: usable(org.node()?.listen_address()).map_or_else(|| own.radicle.clone(), |address| vec![address]),
+        gossip: usable(org.remote.gossip_address()).map_or_else(|| own.gossip.clone(), |address| vec![address]),
         ..own.clone()
     };
     if now == *own || !org.forge.delegates(&org.rid)?.contains(&org.member) {

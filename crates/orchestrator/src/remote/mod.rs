@@ -2,6 +2,7 @@
 //! the run's model traffic through its own gateway; the executor owns run and lease, and tells the requester every fact about
 //! them, which the requester's journal keeps as told (`domain::event::Told`).
 //!
+//! Who there is: `gossip` (announces this device), `devices` (what is known of each).
 //! Asking: `ask` (schedule), `follow` (watch and log), `wish` (orders), `gateway` (the run's traffic comes back),
 //! `merge` (what a gate is to merge).
 //! Executing: `service` takes the calls of others, `bring` fetches the repository, `mandate` gets the delegation, `facts` tells,
@@ -11,9 +12,11 @@ mod ask;
 mod authority;
 mod away;
 mod bring;
+pub(crate) mod devices;
 mod facts;
 mod follow;
 mod gateway;
+mod gossip;
 mod halt;
 mod hear;
 mod mandate;
@@ -21,23 +24,26 @@ mod members;
 mod merge;
 mod port;
 mod reach;
+mod refusals;
 mod service;
 mod standby;
 mod take;
 mod wish;
 
-pub(crate) use ask::ask;
+pub(crate) use ask::{Asking, answers, schedule};
 pub use away::Away;
 pub(crate) use bring::bring;
 pub(crate) use follow::{follow, follow_all};
 pub(crate) use gateway::outward;
+pub(crate) use gossip::{announce, listen};
 pub(crate) use halt::{cut_halted, tell_stop};
 pub(crate) use mandate::delegation;
 pub(crate) use members::{keep, keep_connected};
 pub(crate) use merge::merge;
-pub(crate) use port::{choose, open};
+pub(crate) use port::{choose, choose_gossip, open};
 pub use reach::Reach;
 pub(crate) use reach::{probe, probe_all, reached, refused_by};
+pub(crate) use refusals::{Refusals, passes};
 pub(crate) use wish::{end_elsewhere, wish};
 
 use crate::{clock, gateway::Route, org::Org};
@@ -50,7 +56,7 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
     fmt,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, atomic::AtomicBool},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
@@ -75,6 +81,12 @@ pub struct Remote {
     following: Mutex<HashSet<RunId>>,
     /// What is known of how others are reached.
     reach: Mutex<HashMap<Did, Reach>>,
+    /// What is heard of the others, once gossip is open.
+    gossip: OnceLock<gossip::Open>,
+    /// Whether some run waits for room: then whatever is heard of others is looked at once.
+    pub(crate) hungry: AtomicBool,
+    /// What others said since they announced themselves last.
+    pub(crate) refusals: Refusals,
     /// Cancelled when everything that others should hear was told.
     pub(crate) over: CancellationToken,
 }
@@ -108,6 +120,9 @@ impl Remote {
             asking: Mutex::default(),
             following: Mutex::default(),
             reach: Mutex::default(),
+            gossip: OnceLock::new(),
+            hungry: AtomicBool::new(false),
+            refusals: Refusals::default(),
             over: CancellationToken::new(),
         }
     }
@@ -115,6 +130,16 @@ impl Remote {
     /// Where this device accepts the others.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address.get().copied()
+    }
+
+    /// Where the others' gossip is heard.
+    pub(crate) fn gossip_address(&self) -> Option<SocketAddr> {
+        self.gossip.get().map(|open| open.address)
+    }
+
+    /// The number of what a device announced last.
+    pub(crate) fn announced(&self, device: &Did) -> Option<u64> {
+        Some(self.gossip.get()?.heard.borrow().get(device)?.announcement.number)
     }
 
     /// The org as it was read last: at most [`crate::limits::MEMBERS_LOOK_EVERY`] ago, where it can be read.

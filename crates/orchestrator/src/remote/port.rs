@@ -3,18 +3,22 @@
 use super::service;
 use crate::{
     data_dir::{OrgDir, write_private},
+    machine::Listens,
     org::Org,
 };
 use domain::{Kind, Problem};
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
     sync::Arc,
 };
 use tokio::net::TcpListener;
 
 /// The port on which devices usually accept each other.
 const PORT: u16 = 7421;
+/// The port on which they usually hear each other's gossip.
+const GOSSIP_PORT: u16 = 7422;
 
 /// Starts to accept other devices.
 ///
@@ -47,25 +51,59 @@ pub(crate) async fn open(org: &Arc<Org>) -> Result<(), Problem> {
 /// # Errors
 /// When it cannot be kept.
 pub(crate) fn choose(dir: &OrgDir, asked: Option<SocketAddr>) -> Result<SocketAddr, Problem> {
-    let before: Option<SocketAddr> = fs::read_to_string(dir.mesh_address()).ok().and_then(|text| text.parse().ok());
-    let address = match asked {
+    let file = dir.mesh_address();
+    let address = chosen(last(&file), asked, SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)), free);
+    keep(&file, address)
+}
+
+/// The same for gossip; where nothing was asked, on the address of the mesh port.
+///
+/// # Errors
+/// When it cannot be kept.
+pub(crate) fn choose_gossip(dir: &OrgDir, listens: Listens) -> Result<SocketAddr, Problem> {
+    let ip = listens.mesh.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |mesh| mesh.ip());
+    let file = dir.gossip_address();
+    let before = last(&file).filter(|at| listens.mesh.is_none() || at.ip() == ip);
+    let address = chosen(before, listens.gossip, SocketAddr::new(ip, GOSSIP_PORT), free_for_datagrams);
+    keep(&file, address)
+}
+
+/// The address of the last time.
+fn last(file: &Path) -> Option<SocketAddr> {
+    fs::read_to_string(file).ok().and_then(|text| text.parse().ok())
+}
+
+fn keep(file: &Path, address: SocketAddr) -> Result<SocketAddr, Problem> {
+    if last(file) != Some(address) && address.port() != 0 {
+        write_private(file, address.to_string().as_bytes())?;
+    }
+    Ok(address)
+}
+
+fn chosen(
+    before: Option<SocketAddr>,
+    asked: Option<SocketAddr>,
+    usual: SocketAddr,
+    free: fn(SocketAddr) -> Option<SocketAddr>,
+) -> SocketAddr {
+    match asked {
         Some(address) if address.port() != 0 => address,
         Some(any) => before.filter(|at| at.ip() == any.ip()).and_then(free).or_else(|| free(any)).unwrap_or(any),
         None => {
-            let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
-            let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            let any = SocketAddr::new(usual.ip(), 0);
             before.and_then(free).or_else(|| free(usual)).or_else(|| free(any)).unwrap_or(any)
         }
-    };
-    if before != Some(address) && address.port() != 0 {
-        write_private(&dir.mesh_address(), address.to_string().as_bytes())?;
     }
-    Ok(address)
 }
 
 /// The address, with a port, if nobody listens there.
 fn free(address: SocketAddr) -> Option<SocketAddr> {
     std::net::TcpListener::bind(address).ok()?.local_addr().ok()
+}
+
+/// The same for datagrams.
+fn free_for_datagrams(address: SocketAddr) -> Option<SocketAddr> {
+    std::net::UdpSocket::bind(address).ok()?.local_addr().ok()
 }
 
 fn refused(address: SocketAddr, error: &std::io::Error) -> Problem {

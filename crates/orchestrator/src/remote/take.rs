@@ -23,18 +23,25 @@ pub(super) async fn take(org: &Arc<Org>, caller: &Did, bytes: &[u8]) -> Result<S
     let (admission, after_seq) = match again(org, caller, &sealed)? {
         // Told again from the beginning: what was said since may have been lost with the first answer.
         Some(lease) => (Admission::Leased { lease }, 0),
-        None => (admit(org, caller, sealed).await?, before),
+        None => {
+            let answer = admit(org, caller, sealed.clone()).await?;
+            match (&answer, again(org, caller, &sealed)?) {
+                // The very same was admitted while this was looked at: who asked twice has it, and is not told otherwise.
+                (Admission::Refused { .. }, Some(lease)) => (Admission::Leased { lease }, 0),
+                _ => (answer, before),
+            }
+        }
     };
     let admission_json = serde_json::to_string(&admission).map_err(Problem::internal)?;
     Ok(ScheduleReply { version: VERSION, admission_json, after_seq })
 }
 
-/// The lease that this very manifest got before, where its run goes on: the requester may not have had the answer.
+/// The lease that this very manifest got before, also where its run is over by now: the requester may not have had the answer.
 fn again(org: &Org, caller: &Did, sealed: &Envelope) -> Result<Option<Lease>, Problem> {
     let Ok((manifest, _)) = identity::manifest::open(sealed, |signer| signer == caller) else { return Ok(None) };
     let known: Option<Run> = org.store.get(kind::RUN, manifest.run.as_str())?;
     let hash = envelope::hash(sealed);
-    let same = known.filter(|r| r.requester == *caller && r.manifest.as_ref() == Some(&hash) && r.state.holds_slot());
+    let same = known.filter(|r| r.requester == *caller && r.manifest.as_ref() == Some(&hash) && !r.state.waits());
     Ok(same.and_then(|r| Some(Lease { id: r.lease?, run: r.id, manifest: hash, device: r.device?, until: r.lease_until? })))
 }
 

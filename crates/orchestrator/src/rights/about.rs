@@ -28,7 +28,7 @@ pub(super) fn subject(action: &str) -> Option<Subject> {
         "member.remove" | "member.rename" | "member.roles" | "member.standby" => Subject::Member,
         "project.add" | "project.gate" | "project.list" | "project.mirror" | "project.pull" | "project.share" | "project.show"
         | "project.sync" | "trace.show" => Subject::Project,
-        "feature.new" | "task.add" | "task.edit" | "task.list" | "task.run" | "task.show" => Subject::Task,
+        "feature.new" | "task.add" | "task.edit" | "task.list" | "task.run" | "task.show" | "task.why" => Subject::Task,
         "run.answer" | "run.diff" | "run.drop" | "run.kept" | "run.list" | "run.logs" | "run.pause" | "run.resume" | "run.send"
         | "run.show" | "run.stop" => Subject::Run,
         "patch.close" | "patch.comment" | "patch.diff" | "patch.list" | "patch.merge" | "patch.reopen" | "patch.review" | "patch.show" => {

@@ -35,7 +35,7 @@ export default function Home() {
         </div>
         <Section title="Room">
           <Loaded query={capacity} rows={3}>
-            {(devices) => devices.map((device) => <Capacity key={device.device} device={device} />)}
+            {(devices) => devices.filter(({ state }) => state === "here").map((device) => <Capacity key={device.device} device={device} />)}
           </Loaded>
         </Section>
       </div>

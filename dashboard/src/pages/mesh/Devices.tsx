@@ -15,21 +15,24 @@ import { type Device, goingOn, reachWord } from "./devices";
 import css from "./Mesh.module.css";
 
 type Pod = Output<"device.pods">[number];
-type Room = Output<"device.capacity">[number]["capacity"];
+type Room = Output<"device.capacity">[number];
 
+/** How often it is looked what other devices announce. */
+const ROOM_EVERY_MS = 5_000;
 /** So many runs of a device are named in its line. */
 const NAMED_MAX = 4;
 
 export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
   const { data: org } = useRead("org.show", {});
-  const { data: rooms = [] } = useRead("device.capacity", {});
+  // What other devices announce comes by gossip, and no event tells of it.
+  const { data: rooms = [] } = useRead("device.capacity", {}, { refetchInterval: ROOM_EVERY_MS });
   const { data: runs = [] } = useRead("run.list", {});
   const may = useMay("device.remove");
   const remove = useAct("device.remove");
   const halt = useHalt();
   const [gone, setGone] = useState<string>();
   const promised = new Map(org?.devices.map(({ did, tags }) => [did, tags ?? {}]));
-  const roomOf = new Map(rooms.map(({ device, capacity }) => [device, capacity]));
+  const roomOf = new Map(rooms.map((room) => [room.device, room]));
   const scopeOf = ({ name, did }: Device) => ({ what: "device", name, device: did }) as const;
   return (
     <>
@@ -51,7 +54,7 @@ export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
           { title: "Owner", cell: ({ owner }) => owner },
           { title: "Reached", cell: (device) => <Reached device={device} /> },
           { title: "Addresses", cell: ({ addresses }) => addresses.map((one) => <code key={one}>{one}</code>) },
-          { title: "Tags", cell: ({ did }) => <Tags promised={promised.get(did) ?? {}} own={roomOf.get(did)?.tags ?? {}} /> },
+          { title: "Tags", cell: ({ did }) => <Tags promised={promised.get(did) ?? {}} own={roomOf.get(did)?.capacity.tags ?? {}} /> },
           { title: "Free", cell: ({ did }) => <Free room={roomOf.get(did)} /> },
           { title: "Runs", cell: (device) => <Runs all={goingOn(device, pods, runs)} none={device.here ? "none" : "none known here"} /> },
           {
@@ -104,8 +107,9 @@ function Reached({ device }: { device: Device }) {
   );
 }
 
-/** The org's promises; and what a device says of itself, which promises nothing. */
-function Tags({ promised, own }: { promised: Record<string, string>; own: Record<string, string> }) {
+/** The org's promises; and what else a device says of itself, which promises nothing. */
+function Tags({ promised, own: all }: { promised: Record<string, string>; own: Record<string, string> }) {
+  const own = Object.fromEntries(Object.entries(all).filter(([name]) => !(name in promised)));
   const tags = (all: Record<string, string>) => Object.entries(all).map(([name, value]) => <code key={name}>{`${name}:${value}`}</code>);
   return (
     <>
@@ -117,7 +121,7 @@ function Tags({ promised, own }: { promised: Record<string, string>; own: Record
 
 function Free({ room }: { room?: Room }) {
   if (!room) return <span className="muted">not known here</span>;
-  const { free, slots, slots_free } = room;
+  const { free, slots, slots_free } = room.capacity;
   const facts = [
     `${slots_free} of ${plural(slots, "run")}`,
     plural(free.cpu_milli / 1_000, "core"),
@@ -125,7 +129,17 @@ function Free({ room }: { room?: Room }) {
     `${bytes(free.disk_bytes)} disk`,
     free.gpus > 0 && plural(free.gpus, "GPU"),
   ];
-  return <span className={`${css.free} number`}>{facts.filter(Boolean).join(", ")}</span>;
+  return (
+    <span className={css.two}>
+      <span className={`${css.free} number`}>{facts.filter(Boolean).join(", ")}</span>
+      {room.reclaimed && <span className="muted">takes no guests now</span>}
+      {room.state !== "here" && (
+        <span className="muted">
+          {room.state === "suspected" && "not heard of now; "}as of <Ago at={room.at} />
+        </span>
+      )}
+    </span>
+  );
 }
 
 function Runs({ all, none }: { all: ReturnType<typeof goingOn>; none: string }) {

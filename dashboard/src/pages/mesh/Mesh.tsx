@@ -90,7 +90,7 @@ function Room() {
     <Section title="Room of this machine">
       <Loaded query={room} rows={3}>
         {(list) =>
-          list.map((one) => (
+          list.filter(({ state }) => state === "here").map((one) => (
             <div key={one.device} className={css.room}>
               <Capacity device={one} />
               <p className="muted">

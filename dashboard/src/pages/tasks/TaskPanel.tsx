@@ -17,6 +17,7 @@ import { ended, runWord, shortOid, shortRun, taskWord } from "../../ui/words";
 import { useAgentChoice } from "./AgentChoice";
 import { runnable, type TaskView } from "./board";
 import css from "./Tasks.module.css";
+import { Where } from "./Where";
 import { EditTask } from "./Write";
 
 interface Props {
@@ -70,6 +71,7 @@ function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"
           <EditTask at={at} title={task.title} />
         </p>
       )}
+      {runs.length > 0 && <Where at={at} />}
       {task.details && <p className={css.details}>{task.details}</p>}
       {task.depends_on.length > 0 && (
         <Section title="Depends on">

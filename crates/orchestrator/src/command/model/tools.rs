@@ -9,7 +9,7 @@ use crate::{
 use domain::{Problem, role::Permission};
 
 /// Reads whose answers hold no text of others: figures of this machine.
-const OWN_FIGURES: [&str; 4] = ["device.capacity", "device.lending", "device.pods", "journal.verify"];
+const OWN_FIGURES: [&str; 3] = ["device.lending", "device.pods", "journal.verify"];
 
 /// The actions that are offered to the model for this caller.
 pub(super) async fn offered(context: &Context) -> Result<Vec<&'static Action>, Problem> {

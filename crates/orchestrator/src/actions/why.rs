@@ -1,0 +1,223 @@
+//! Why a task runs where it does, or does not run yet: what placement says of each device, and what each said that was asked.
+
+use super::task::{named, the_agent, why as waits};
+use crate::{
+    admission, clock, dispatch, lifecycle, limits, names,
+    org::Org,
+    placing::{self, Looked},
+    remote::devices::Known,
+    table::{Action, Context, Effect, action},
+    tasks::Board,
+};
+use domain::{
+    AgentName, Did, FeatureId, Problem, ProjectName, RunId, TaskId, TaskRef,
+    capacity::Resources,
+    event::kind,
+    manifest::{Class, Manifest},
+    placement::{Decision, Part, Refusal},
+    role::Permission,
+    run::{Refused, Run, RunState},
+    task::{Claim, TaskView},
+};
+use forge::OrgState;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, sync::Arc};
+
+pub(super) fn actions() -> Vec<Action> {
+    let summary = "Explain where a task runs, or would: what speaks for and against each device, who was asked, and what it said.";
+    vec![action("task.why", Effect::Reads, Permission::View, summary, why)]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    #[serde(default)]
+    project: Option<ProjectName>,
+    #[serde(default)]
+    feature: Option<FeatureId>,
+    /// The task.
+    task: TaskId,
+    /// The agent, where the task has no run yet; the only one where nothing is said.
+    #[serde(default)]
+    agent: Option<AgentName>,
+    /// Tags that the device must have, where the task has no run yet.
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+}
+
+/// Where a task runs, and why there.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Why {
+    /// The task.
+    task: TaskRef,
+    /// Its run that waits or goes on, else its last; none: it has none, and this is what would become of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<RunId>,
+    /// Where that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<RunState>,
+    /// The same in words.
+    why: String,
+    /// The device that has it, or that is asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<Did>,
+    /// The device that a person wants it on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on: Option<Did>,
+    /// Tags that its device must have.
+    tags: BTreeMap<String, String>,
+    /// What it needs.
+    resources: Resources,
+    /// What the planner says of the devices now.
+    decision: Decision,
+    /// Every device of the org, this one first.
+    devices: Vec<DeviceWhy>,
+}
+
+/// What there is to say of one device.
+#[derive(Debug, Serialize, JsonSchema)]
+struct DeviceWhy {
+    /// The device.
+    device: Did,
+    /// What people call it.
+    name: String,
+    /// The member who owns it.
+    owner: String,
+    /// Whether it is this one.
+    here: bool,
+    /// The how manieth it would be asked now, from 1; none: it would not be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<usize>,
+    /// How well it suits, higher is better; 0 when it cannot take it.
+    score: i64,
+    /// What that is made of.
+    parts: Vec<Part>,
+    /// Why it cannot take it now.
+    refusals: Vec<Refusal>,
+    /// What it said when it was asked for this very run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    said: Option<Refused>,
+    /// All of it in words.
+    why: String,
+}
+
+async fn why(context: Context, input: Asked) -> Result<Why, Problem> {
+    context.org()?.blocking(move |org| tell(org, &input)).await
+}
+
+fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
+    let board = Board::read(org, &org.project(input.project.as_ref())?)?;
+    let view = board.task(named(&board, input.feature.as_ref())?.as_ref(), &input.task)?.clone();
+    let claim: Option<Claim> = org.store.get(kind::CLAIM, &view.at.to_string())?;
+    let last = claim.and_then(|claim| claim.runs.last().cloned());
+    let known = last.map(|id| org.store.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten();
+    let run = match &known {
+        Some(run) => run.clone(),
+        None => would_be(org, input, &view)?,
+    };
+    let manifest = manifest(org, &board, &run)?;
+    // Of a device that nobody asked it is told too what would speak for it.
+    let looked = placing::look(org, &Run { on: None, ..run.clone() }, &manifest)?;
+    let state = org.state()?;
+    let devices = looked.devices.iter().map(|device| of_device(&looked, &run, device)).collect();
+    let why = match &known {
+        Some(run) => of_run(&state, &board, &view, run),
+        None => of_none(&looked),
+    };
+    Ok(Why {
+        task: view.at,
+        run: known.as_ref().map(|run| run.id.clone()),
+        state: known.as_ref().map(|run| run.state),
+        why: names::within(&state, &why),
+        device: run.device.clone().or_else(|| run.asked.clone()),
+        on: run.on.clone(),
+        tags: manifest.tags,
+        resources: manifest.resources,
+        decision: looked.decision,
+        devices,
+    })
+}
+
+/// The run that there would be.
+fn would_be(org: &Org, input: &Asked, view: &TaskView) -> Result<Run, Problem> {
+    let (id, project, at) = (clock::run_id(), view.at.project.clone(), clock::now());
+    let run = admission::new_run(id, Class::Agent, project, org.member.clone(), org.device.clone(), at);
+    let agent = the_agent(org, input.agent.as_ref())?;
+    Ok(Run { task: Some(view.at.clone()), agent: Some(agent), tags: input.tags.clone(), ..run })
+}
+
+/// What was asked for, or would be, as if it were asked now.
+fn manifest(org: &Org, board: &Board, run: &Run) -> Result<Manifest, Problem> {
+    let sent = run.envelope.is_some().then(|| lifecycle::manifest(org, run).ok()).flatten();
+    let manifest = match sent {
+        Some((manifest, _)) => manifest,
+        None => dispatch::draft(org, board, run)?,
+    };
+    let at = clock::now();
+    Ok(Manifest { at, expires: at.plus_ms(limits::MANIFEST_VALID_MS), ..manifest })
+}
+
+fn of_device(looked: &Looked, run: &Run, known: &Known) -> DeviceWhy {
+    let did = &known.device.did;
+    let verdict = looked.decision.verdicts.iter().find(|verdict| verdict.device == *did);
+    let place = looked.decision.order.iter().position(|device| device == did).map(|at| at + 1);
+    let (refusals, said) = (looked.refusals(known), run.refused.iter().find(|said| said.device == *did).cloned());
+    let (score, parts) = verdict.map_or_else(|| (0, vec![]), |verdict| (verdict.score, verdict.parts.clone()));
+    let judged = match place {
+        Some(place) => {
+            let of: Vec<_> = parts.iter().filter(|p| p.points > 0).map(|p| format!("{} {}", p.what.text(), p.points)).collect();
+            format!("It could take it now, as number {place}, with {score} points: {}.", of.join(", "))
+        }
+        None => texts(&refusals),
+    };
+    let role = match (&run.device, &run.asked, &run.on) {
+        (Some(device), _, _) if device == did && run.state.ended() => "It had it.",
+        (Some(device), _, _) if device == did => "It has it.",
+        (None, Some(asked), _) if asked == did => "It is being asked.",
+        (_, _, Some(on)) if on != did => "It is not asked: a person wants it on another device.",
+        _ => "",
+    };
+    let before = said.as_ref().map(|said| format!("When it was asked, it said: {}", texts(&said.reasons))).unwrap_or_default();
+    let why: Vec<&str> = [role, judged.as_str(), before.as_str()].into_iter().filter(|text| !text.is_empty()).collect();
+    DeviceWhy {
+        device: did.clone(),
+        name: known.device.name.clone(),
+        owner: known.device.owner.clone(),
+        here: known.here,
+        place,
+        score,
+        why: why.join(" "),
+        parts,
+        refusals,
+        said,
+    }
+}
+
+fn texts(refusals: &[Refusal]) -> String {
+    refusals.iter().map(Refusal::text).collect::<Vec<_>>().join(" ")
+}
+
+/// Where the task's run is, and how it came there.
+fn of_run(state: &OrgState, board: &Board, view: &TaskView, run: &Run) -> String {
+    let said = waits(board, view, std::slice::from_ref(run));
+    let Some(device) = &run.device else { return said };
+    let name = state.device_of(device).map_or_else(|| device.to_string(), |device| device.name.clone());
+    let how = match (&run.on, &run.from) {
+        (Some(_), _) => "because a person wanted it there",
+        (None, Some(_)) => "because the work that it goes on from lies there",
+        (None, None) if run.refused.is_empty() => "because that suited it best when it was placed",
+        (None, None) => "because that suited it best of those that did not refuse it",
+    };
+    let verb = if run.state.ended() { "ran" } else { "runs" };
+    format!("Its run {verb} on {name}, {how}. {said}")
+}
+
+/// What would become of a run, where there is none.
+fn of_none(looked: &Looked) -> String {
+    let name = |did: &Did| looked.devices.iter().find(|known| known.device.did == *did).map(|known| known.device.name.as_str());
+    match looked.decision.order.first().and_then(name) {
+        Some(first) => format!("It has no run yet. Started now, {first} would be asked first."),
+        None => "It has no run yet, and no device could take one now.".into(),
+    }
+}

@@ -1,0 +1,396 @@
+//! Places a run that is ready: looks at the org's devices, and asks them, best first, until one leases. This one is asked by its own
+//! admission, another over the mesh.
+//!
+//! Which device is asked is in the journal before it is asked. While its answer is missing, and the manifest could have been admitted
+//! there, no other is asked; and only the one that was asked last gets the delegation of the run's key, without which no engine starts.
+
+use crate::{
+    admission, clock,
+    dispatch::{self, Draft, move_waiting},
+    fault, lifecycle, limits,
+    org::Org,
+    remote::{
+        self, Asking,
+        devices::{self, Known},
+    },
+    stops,
+};
+use domain::{
+    Did, Problem, RunId,
+    agent::EngineChoice,
+    event::{Body, kind},
+    lease::Admission,
+    limits::ASK_MAX,
+    manifest::{self, Class, Manifest, Work},
+    placement::{self, Avoid, Candidate, Decision, Refusal, Request, Snapshot},
+    run::{Placed, Reason, Run, RunState},
+};
+use identity::envelope::{self, Envelope};
+use std::{
+    collections::BTreeMap,
+    mem::discriminant,
+    sync::{Arc, atomic::Ordering},
+};
+
+/// What is known of the devices for one run, and what the planner says.
+#[derive(Clone, Debug)]
+pub(crate) struct Looked {
+    /// Every device of the org that may come into question, this one first.
+    pub(crate) devices: Vec<Known>,
+    /// Those that said no since they announced themselves last, or that a stop order halts.
+    pub(crate) said_no: BTreeMap<Did, Vec<Refusal>>,
+    pub(crate) decision: Decision,
+}
+
+/// Looks at the devices for a run with this manifest.
+///
+/// # Errors
+/// When the org, the journal or the storage cannot be read.
+pub(crate) fn look(org: &Org, run: &Run, manifest: &Manifest) -> Result<Looked, Problem> {
+    let state = org.state()?;
+    let mut devices = devices::all(org, &state, run.class)?;
+    if run.class != Class::Agent {
+        devices.retain(|known| known.here);
+    }
+    if let Some(on) = &run.on {
+        devices.retain(|known| known.device.did == *on);
+    }
+    let number = |did: &Did| devices.iter().find(|known| known.device.did == *did)?.told.as_ref()?.number;
+    let mut said_no = org.remote.refusals.of(&run.id, clock::now(), number);
+    for known in devices.iter().filter(|known| !known.here) {
+        if let Some(stop) = stops::halted_device(org, &known.device.did) {
+            let message = format!("A stop order halts {}. {}", stop.order.scope.text(), stops::why(&stop));
+            said_no.insert(known.device.did.clone(), vec![Refusal::Halted { message }]);
+        }
+    }
+    let readers = devices::readers(org, &state, manifest.work.repository())?;
+    let member = state.member_of(&run.member).map(|member| member.name.clone()).unwrap_or_default();
+    let mut snapshot = Snapshot::new();
+    devices.iter().filter_map(|known| candidate(known, &member)).for_each(|candidate| snapshot.put(candidate));
+    let engine =
+        run.agent.as_ref().and_then(|name| state.agents.values().find(|agent| agent.name == *name)).and_then(|a| match &a.engine {
+            EngineChoice::Profile { name } => Some(name.as_str()),
+            _ => None,
+        });
+    // On this device what is missing is found when it starts, and told with more.
+    let engine = engine.filter(|_| devices.len() > 1);
+    let avoid: BTreeMap<Did, Avoid> =
+        said_no.iter().map(|(did, said)| (did.clone(), Avoid::RefusedBefore { message: texts(said) })).collect();
+    let request = Request { manifest, member: &member, engine, readers: readers.as_ref(), avoid: &avoid, at: clock::now() };
+    let decision = placement::explain(&request, &snapshot);
+    Ok(Looked { devices, said_no, decision })
+}
+
+/// A device as the planner wants it; none: nothing was heard of it yet.
+fn candidate(known: &Known, member: &str) -> Option<Candidate> {
+    let told = known.told.clone()?;
+    Some(Candidate {
+        device: known.device.did.clone(),
+        // Whoever has a key on this device is at home here.
+        owner: if known.here { member.to_owned() } else { known.device.owner.clone() },
+        capacity: told.capacity,
+        reclaimed: told.reclaimed,
+        repositories: told.repositories,
+        engines: told.engines,
+        suspected: told.suspected,
+        round_trip_ms: known.here.then_some(0),
+    })
+}
+
+impl Looked {
+    /// Why a device does not run it; empty: it could.
+    pub(crate) fn refusals(&self, known: &Known) -> Vec<Refusal> {
+        let did = &known.device.did;
+        if let Some(said) = self.said_no.get(did) {
+            return said.clone();
+        }
+        match self.decision.verdicts.iter().find(|verdict| verdict.device == *did) {
+            Some(verdict) => verdict.refusals.clone(),
+            None => vec![Refusal::NotKnown { message: "Nothing was heard of it yet.".into() }],
+        }
+    }
+
+    fn known(&self, did: &Did) -> Option<&Known> {
+        self.devices.iter().find(|known| known.device.did == *did)
+    }
+
+    /// Whom to ask, in this order. Whoever has saved work that the run goes on from comes first; where that device has merely no room
+    /// now, nobody is asked, so that the work is not lost. Where its owner wants it back, or nothing is heard of it, others begin anew.
+    fn order(&self, saved: Option<&Did>) -> Vec<Did> {
+        let mut order = self.decision.order.clone();
+        let Some(saved) = saved else { return order };
+        if let Some(at) = order.iter().position(|did| did == saved) {
+            let first = order.remove(at);
+            order.insert(0, first);
+            return order;
+        }
+        let lends = |known: &&Known| known.told.as_ref().is_some_and(|told| told.reclaimed.is_none() && !told.suspected);
+        let full = self.known(saved).filter(lends).is_some_and(|known| self.refusals(known).iter().all(Refusal::passes));
+        if full { vec![] } else { order }
+    }
+}
+
+/// Places a run that was drafted.
+pub(crate) async fn place(org: &Arc<Org>, run: &Run, draft: Draft) -> Result<(), Problem> {
+    let (wanted, manifest) = (run.clone(), draft.manifest.clone());
+    let there = run.on.as_ref().filter(|on| **on != org.device).cloned();
+    let (looked, saved) = org
+        .blocking(move |org| Ok((look(org, &wanted, &manifest)?, lifecycle::saved_somewhere(org, &wanted)?.and_then(|run| run.device))))
+        .await?;
+    let order = match there {
+        // It said no, and nothing new of itself since.
+        Some(there) if looked.said_no.contains_key(&there) => vec![],
+        // Whoever was named answers for itself, whatever is known of it.
+        Some(there) => vec![there],
+        None => looked.order(saved.as_ref()),
+    };
+    let begins_anew = saved.is_none();
+    let turn = Turn { org: org.clone(), run: run.clone(), draft, looked, begins_anew };
+    let (mut said, mut rest) = (vec![], order.as_slice());
+    if let [first, others @ ..] = order.as_slice()
+        && *first == org.device
+    {
+        match turn.one(first, &mut vec![]).await? {
+            Answer::Refused(reasons) => said.push((first.clone(), reasons)),
+            Answer::Lost(_) | Answer::Over => {
+                org.remote.refusals.forget(&run.id);
+                return Ok(());
+            }
+        }
+        rest = others;
+    }
+    if rest.is_empty() {
+        return turn.nobody(said, vec![]).await;
+    }
+    // In the background: one that is far away holds up nobody else.
+    let rest = rest.to_vec();
+    in_background(org, run, |_| async move { turn.ask(rest, said).await });
+    Ok(())
+}
+
+/// Sends a device that did not answer the very same again: it may have had it.
+pub(crate) fn again(org: &Arc<Org>, run: &Run, device: Did, sealed: Envelope) {
+    let asked = run.clone();
+    in_background(org, run, |org| async move {
+        let run = asked;
+        match remote::schedule(&org, &device, &sealed, &run.id).await {
+            Ok((Admission::Leased { .. }, after)) => {
+                remote::follow(&org, &run.id, &device, after);
+                Ok(())
+            }
+            Ok((Admission::Refused { reasons }, _)) if run.on.is_some() => {
+                let message = texts(&reasons);
+                dispatch::refused(&org, &run.id, vec![(device, reasons)], message).await
+            }
+            Ok((Admission::Refused { reasons }, _)) => others_next(&org, &run, device, reasons).await,
+            Err(problem) if problem.passes() || run.on.is_some() => dispatch::unanswered(&org, &run.id, &problem).await,
+            Err(problem) => others_next(&org, &run, device, vec![Refusal::NotAllowed { message: problem.to_string() }]).await,
+        }
+    });
+}
+
+/// A device refused after all: the run is planned anew, at once.
+async fn others_next(org: &Arc<Org>, run: &Run, device: Did, reasons: Vec<Refusal>) -> Result<(), Problem> {
+    let message = texts(&reasons);
+    let bodies = refusal(org, run, &device, reasons).await?;
+    move_waiting(org, &run.id, bodies, RunState::Queued, Some(Reason::WaitsForRoom { message })).await?;
+    org.wake.notify_one();
+    Ok(())
+}
+
+fn in_background<F>(org: &Arc<Org>, run: &Run, work: impl FnOnce(Arc<Org>) -> F)
+where
+    F: Future<Output = Result<(), Problem>> + Send + 'static,
+{
+    let Some(asking) = Asking::begin(org, &run.id) else { return };
+    let (work, placing, run) = (work(org.clone()), org.clone(), run.clone());
+    org.tasks.spawn(async move {
+        let mut closing = placing.closing.subscribe();
+        let done = tokio::select! {
+            done = work => done,
+            _ = closing.wait_for(|c| *c) => Ok(()),
+        };
+        if let Err(problem) = done
+            && let Err(problem) = dispatch::could_not(&placing, &run, problem).await
+        {
+            tracing::error!(run = %run.id, %problem, "that a run could not be placed could not be noted; it is tried again");
+        }
+        drop(asking);
+    });
+}
+
+/// What came of asking one device.
+enum Answer {
+    /// It leases; or the run waits no more.
+    Over,
+    Refused(Vec<Refusal>),
+    /// It may have it.
+    Lost(Problem),
+}
+
+/// One round of asking for a run.
+struct Turn {
+    org: Arc<Org>,
+    run: Run,
+    draft: Draft,
+    looked: Looked,
+    /// Whether there is no saved work, on any device, that it could begin with.
+    begins_anew: bool,
+}
+
+impl Turn {
+    /// Asks others, after what was said before.
+    async fn ask(self, order: Vec<Did>, mut said: Vec<(Did, Vec<Refusal>)>) -> Result<(), Problem> {
+        let mut untold = Vec::new();
+        for device in order.into_iter().take(ASK_MAX) {
+            match self.one(&device, &mut untold).await? {
+                Answer::Over => {
+                    self.org.remote.refusals.forget(&self.run.id);
+                    return Ok(());
+                }
+                Answer::Lost(problem) => return dispatch::unanswered(&self.org, &self.run.id, &problem).await,
+                Answer::Refused(reasons) => {
+                    tracing::info!(run = %self.run.id, %device, "refused");
+                    said.push((device, reasons));
+                }
+            }
+        }
+        self.nobody(said, untold).await
+    }
+
+    /// Asks one device. `untold` are refusals of those before, which go into the journal with the next step.
+    async fn one(&self, device: &Did, untold: &mut Vec<Body>) -> Result<Answer, Problem> {
+        let (org, id) = (&self.org, &self.run.id);
+        let (here, named) = (*device == org.device, self.run.on.is_some());
+        if !here
+            && !named
+            && let Err(problem) = remote::answers(org, device).await
+        {
+            let reasons = vec![Refusal::NotKnown { message: problem.to_string() }];
+            note(org, id, device, &reasons);
+            return Ok(Answer::Refused(reasons));
+        }
+        let sealed = self.placed(device, here || named, untold).await?;
+        let Some(sealed) = sealed else { return Ok(Answer::Over) };
+        fault::held(org, RunState::Placing).await;
+        if here {
+            return Ok(match admission::admit(org, &sealed).await? {
+                Admission::Leased { .. } => {
+                    lifecycle::drive(org, id.clone());
+                    Answer::Over
+                }
+                Admission::Refused { reasons } => Answer::Refused(reasons),
+            });
+        }
+        let reasons = match remote::schedule(org, device, &sealed, id).await {
+            Ok((Admission::Leased { .. }, after)) => {
+                remote::follow(org, id, device, after);
+                return Ok(Answer::Over);
+            }
+            Ok((Admission::Refused { reasons }, _)) => reasons,
+            // What was sent may have arrived; and whoever was named is not passed over.
+            Err(problem) if problem.passes() || named => return Ok(Answer::Lost(problem)),
+            Err(problem) => vec![Refusal::NotAllowed { message: problem.to_string() }],
+        };
+        untold.extend(refusal(org, &self.run, device, reasons.clone()).await?);
+        Ok(Answer::Refused(reasons))
+    }
+
+    /// Writes down which device is asked, and with what. None: the run waits no more, or was begun already.
+    async fn placed(&self, device: &Did, waits_long: bool, untold: &mut Vec<Body>) -> Result<Option<Envelope>, Problem> {
+        let run = Run { asked: Some(device.clone()), ..self.run.clone() };
+        let (draft, reuse) = (self.draft.clone(), self.begins_anew);
+        let (manifest, from) = self
+            .org
+            .blocking(move |org| {
+                let manifest = if reuse { draft.manifest } else { dispatch::draft(org, &draft.board, &run)? };
+                let from = lifecycle::to_begin_with(org, &run, base(&manifest))?;
+                Ok((manifest, from))
+            })
+            .await?;
+        let (at, valid_ms) = (clock::now(), if waits_long { limits::MANIFEST_VALID_MS } else { limits::ASKED_VALID_MS });
+        let manifest = Manifest { at, expires: at.plus_ms(valid_ms), ..manifest };
+        let signing = self.org.forge.clone();
+        let sealed = envelope::seal(&manifest, manifest::PAYLOAD_TYPE, &self.org.device, move |m| Ok(signing.sign_as_device(m)))?;
+        let bytes = sealed.to_json()?;
+        let blob = self.org.blocking(move |org| org.store.blobs().put(&bytes)).await?;
+        let spec_hash = match &manifest.work {
+            Work::Task { spec_hash, .. } => Some(spec_hash.clone()),
+            Work::Checks { .. } => None,
+        };
+        let (hash, base) = (envelope::hash(&sealed), base(&manifest).clone());
+        let placed = Placed { manifest: hash, envelope: blob, base, spec_hash, from, device: Some(device.clone()) };
+        let mut bodies = std::mem::take(untold);
+        bodies.push(Body::RunPlaced { run: self.run.id.clone(), placed });
+        let waits = move_waiting(&self.org, &self.run.id, bodies, RunState::Placing, None).await?;
+        Ok(waits.then_some(sealed))
+    }
+
+    /// Nobody takes it: it waits where that can help for one device at least, and fails where it cannot.
+    async fn nobody(&self, said: Vec<(Did, Vec<Refusal>)>, untold: Vec<Body>) -> Result<(), Problem> {
+        let (org, id) = (&self.org, &self.run.id);
+        let reasons = |known: &Known| {
+            let said = said.iter().find(|(device, _)| *device == known.device.did);
+            said.map_or_else(|| self.looked.refusals(known), |(_, reasons)| reasons.clone())
+        };
+        let mut each: Vec<(Did, Vec<Refusal>)> = self.looked.devices.iter().map(|k| (k.device.did.clone(), reasons(k))).collect();
+        // A device that was named, and that the org does not list.
+        each.extend(said.iter().filter(|(did, _)| self.looked.known(did).is_none()).cloned());
+        // What was said by who was named is the last word.
+        let asked = |did: &Did| *did != org.device && self.run.on.is_none() && said.iter().any(|(device, _)| device == did);
+        let waits = |(did, refusals): &(Did, Vec<Refusal>)| {
+            if asked(did) { remote::passes(refusals) } else { refusals.iter().all(Refusal::passes) }
+        };
+        let could = each.iter().any(waits);
+        let message = self.words(&each);
+        if !could {
+            return dispatch::refused(org, id, each, message).await;
+        }
+        org.remote.hungry.store(true, Ordering::Relaxed);
+        if !untold.is_empty() {
+            org.record(&org.device, untold).await?;
+        }
+        dispatch::wait(org, id, Reason::WaitsForRoom { message }).await
+    }
+
+    /// What devices said: where there are several, with which said what.
+    fn words(&self, each: &[(Did, Vec<Refusal>)]) -> String {
+        let name = |did: &Did| self.looked.known(did).map_or_else(|| did.to_string(), |known| known.device.name.clone());
+        match each {
+            [] => "The org lists no device for it.".into(),
+            [(_, refusals)] => texts(refusals),
+            several => {
+                // Of whoever could take it, and was not asked, there is nothing to say.
+                let some = several.iter().filter(|(_, refusals)| !refusals.is_empty());
+                some.map(|(did, refusals)| format!("{}: {}", name(did), texts(refusals))).collect::<Vec<_>>().join(" ")
+            }
+        }
+    }
+}
+
+fn texts(refusals: &[Refusal]) -> String {
+    refusals.iter().map(Refusal::text).collect::<Vec<_>>().join(" ")
+}
+
+/// The commit that a manifest begins from.
+fn base(manifest: &Manifest) -> &domain::Oid {
+    match &manifest.work {
+        Work::Task { base, .. } => base,
+        Work::Checks { commit, .. } => commit,
+    }
+}
+
+/// Remembers a refusal, so that it is not asked for again at once.
+fn note(org: &Org, run: &RunId, device: &Did, reasons: &[Refusal]) {
+    org.remote.refusals.note(run, device, reasons, clock::now(), org.remote.announced(device));
+}
+
+/// Remembers a refusal; gives what the journal is to say of it, unless it says the same already.
+async fn refusal(org: &Arc<Org>, run: &Run, device: &Did, reasons: Vec<Refusal>) -> Result<Vec<Body>, Problem> {
+    note(org, &run.id, device, &reasons);
+    let now: Option<Run> = org.store.get(kind::RUN, run.id.as_str())?;
+    let codes = |reasons: &[Refusal]| reasons.iter().map(discriminant).collect::<Vec<_>>();
+    let known = now.is_some_and(|now| now.refused.iter().any(|said| said.device == *device && codes(&said.reasons) == codes(&reasons)));
+    let body = Body::RunRefused { run: run.id.clone(), device: device.clone(), reasons };
+    Ok(if known { vec![] } else { vec![body] })
+}

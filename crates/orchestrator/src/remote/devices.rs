@@ -1,0 +1,152 @@
+//! The org's devices as placement knows them: this one as it is now, the others as they announced themselves, each with what the org
+//! promises about it. What a device says itself of what only the org can promise is left out.
+
+use crate::{
+    admission::{self, DeviceLimits},
+    clock, lending, limits,
+    org::Org,
+};
+use domain::{
+    Did, Problem, Rid, Timestamp,
+    capacity::{Capacity, Taken},
+    lend::{Condition, PROMISED_TAGS, Reclaim},
+    limits::ANNOUNCED_REPOSITORIES_MAX,
+    manifest::Class,
+    org::Device,
+};
+use forge::OrgState;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// A device of the org, and what is known of its room.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) device: Device,
+    pub(crate) here: bool,
+    /// None: nothing was heard of it yet.
+    pub(crate) told: Option<Told>,
+}
+
+/// What a device has, as it said last.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) capacity: Capacity,
+    pub(crate) condition: Condition,
+    pub(crate) reclaimed: Option<Reclaim>,
+    pub(crate) repositories: Vec<Rid>,
+    pub(crate) engines: Vec<String>,
+    /// When it said so, by its own clock.
+    pub(crate) at: Timestamp,
+    /// The number of its announcement; none of this device itself.
+    pub(crate) number: Option<u64>,
+    /// Whether nothing is heard of it any more.
+    pub(crate) suspected: bool,
+}
+
+/// All devices of the org, this one first. `class` is what is to be run: checks have slots of their own on this device.
+///
+/// # Errors
+/// When the journal or the storage cannot be read.
+pub(crate) fn all(org: &Org, state: &OrgState, class: Class) -> Result<Vec<Known>, Problem> {
+    let heard = org.remote.gossip.get().map(|open| open.heard.borrow().clone()).unwrap_or_default();
+    let mut found = Vec::with_capacity(state.devices.len());
+    for device in state.devices.values() {
+        let is_here = device.did == org.device;
+        let told = match heard.get(&device.did) {
+            _ if is_here => Some(here(org, class)?),
+            Some(heard) => {
+                let said = (*heard.announcement).clone();
+                Some(Told {
+                    capacity: said.capacity,
+                    condition: said.condition,
+                    reclaimed: said.reclaimed,
+                    repositories: said.repositories,
+                    engines: said.engines,
+                    at: said.at,
+                    number: Some(said.number),
+                    suspected: !heard.live,
+                })
+            }
+            None => None,
+        };
+        let told = told.map(|mut told| {
+            told.capacity.tags = tags(device, told.capacity.tags);
+            told
+        });
+        found.push(Known { device: device.clone(), here: is_here, told });
+    }
+    found.sort_by(|a, b| (!a.here, &a.device.name).cmp(&(!b.here, &b.device.name)));
+    Ok(found)
+}
+
+/// This device, as it is now; without what the org promises about it.
+///
+/// # Errors
+/// When the journal or the storage cannot be read.
+pub(crate) fn here(org: &Org, class: Class) -> Result<Told, Problem> {
+    let runs = admission::on(org.active_runs()?, &org.device);
+    // What other orgs take matters when something is admitted; where they have not told yet, it is that which refuses.
+    let others = org.room.others().unwrap_or_default();
+    let lending = lending::now(org);
+    let mut capacity = DeviceLimits::of(org).capacity(Taken::by(&runs), others, class);
+    // What it lends to others; whoever owns it needs no leave.
+    capacity.classes = lending.policy.classes;
+    let engines = engine::profile::all().iter().filter(|profile| engine::installed(&profile.name, &org.engines).is_some());
+    Ok(Told {
+        capacity,
+        condition: lending.condition,
+        reclaimed: lending.reclaimed,
+        repositories: repositories(org)?,
+        engines: engines.map(|profile| profile.name.clone()).collect(),
+        at: clock::now(),
+        number: None,
+        suspected: false,
+    })
+}
+
+/// The tags of a device: what it says of itself, and above that what the org promises about it.
+pub(crate) fn tags(device: &Device, mut claimed: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    claimed.retain(|tag, _| !PROMISED_TAGS.contains(&tag.as_str()));
+    claimed.extend(device.tags.clone());
+    claimed
+}
+
+/// The org's projects that lie in this device's storage. Where there are too many to tell, those that were worked at last.
+fn repositories(org: &Org) -> Result<Vec<Rid>, Problem> {
+    let here: HashSet<Rid> = org.forge.repositories()?.into_iter().collect();
+    let state = org.remote.org();
+    let mut found: Vec<_> = state.projects.values().filter(|project| here.contains(&project.rid)).collect();
+    if found.len() > ANNOUNCED_REPOSITORIES_MAX {
+        let runs = org.runs(limits::LIST_DEFAULT)?;
+        let used = |project: &&domain::project::Project| runs.iter().position(|run| run.project == project.name).unwrap_or(usize::MAX);
+        found.sort_by_key(used);
+        found.truncate(ANNOUNCED_REPOSITORIES_MAX);
+    }
+    Ok(found.into_iter().map(|project| project.rid.clone()).collect())
+}
+
+/// Of these devices those that may read a repository: with their own key, or that of a member on them, as a person's profile does.
+/// None: everybody may.
+///
+/// # Errors
+/// When the repository cannot be read.
+pub(crate) fn readers(org: &Org, state: &OrgState, rid: &Rid) -> Result<Option<BTreeSet<Did>>, Problem> {
+    let Some(keys) = org.forge.readers(rid, &state.readers())? else { return Ok(None) };
+    let of_members = state.members.values().flat_map(|m| &m.keys).filter(|key| keys.contains(&key.did)).map(|key| &key.device);
+    let of_devices = state.devices.values().map(|device| &device.did).filter(|did| keys.contains(did));
+    Ok(Some(of_devices.chain(of_members).chain([&org.device]).cloned().collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_the_org_can_promise_is_not_taken_from_the_device() {
+        let tag = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let did = identity::Key::from_seed(&[1; 32]).did();
+        let device = Device { tags: [tag("compliance", "restricted"), tag("gpu", "false")].into(), ..Device::new("box", did, "bob") };
+        let claimed = [tag("region", "moon"), tag("compliance", "none"), tag("gpu", "true"), tag("disk", "fast")];
+        let known = tags(&device, claimed.into());
+        assert_eq!(known, [tag("compliance", "restricted"), tag("disk", "fast"), tag("gpu", "false")].into());
+    }
+}

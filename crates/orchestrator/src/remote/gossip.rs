@@ -1,0 +1,188 @@
+//! Gossip with the other devices of the org: what this one announces of itself, and when; what is heard of them lies in
+//! [`super::Remote`], and is put to use by `devices`.
+
+use super::{devices, port};
+use crate::{clock, limits, org::Org};
+use domain::{
+    Did, Problem,
+    announcement::{self, Announcement},
+    capacity::{Capacity, Resources},
+    event::Body,
+    lend::Condition,
+    manifest::Class,
+};
+use identity::{certificate::Sign, envelope};
+use mesh::{Gossip, GossipConfig, Heard};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::Instant,
+};
+use store::Recorded;
+use tokio::sync::{
+    broadcast::{self, error::RecvError},
+    watch,
+};
+
+/// What is heard of the others, by device.
+pub(super) type AllHeard = watch::Receiver<Arc<BTreeMap<Did, Heard>>>;
+
+/// The gossip of an org on this device, once it is open.
+pub(super) struct Open {
+    pub(super) address: SocketAddr,
+    pub(super) heard: AllHeard,
+}
+
+/// Begins to hear the gossip of the org's devices.
+///
+/// # Errors
+/// When the address cannot be used.
+pub(crate) async fn listen(org: &Arc<Org>) -> Result<Gossip, Problem> {
+    let (dir, listens) = (org.dir.clone(), org.options.listens);
+    let chosen = crate::org::blocking(move || port::choose_gossip(&dir, listens)).await?;
+    let (listen, advertised) = reached_at(org, chosen);
+    let signing = org.forge.clone();
+    let sign: Sign = Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message)));
+    let known = org.remote.known.clone();
+    let member: Arc<dyn Fn(&Did) -> bool + Send + Sync> =
+        Arc::new(move |did: &Did| known.read().unwrap_or_else(PoisonError::into_inner).contains(did));
+    let started = Gossip::start(GossipConfig {
+        org: org.name.clone(),
+        device: org.device.clone(),
+        sign,
+        member,
+        listen,
+        advertised,
+        // Of two starts the later one counts.
+        generation: u64::try_from(clock::now().0).unwrap_or_default(),
+        now: Arc::new(clock::now),
+    });
+    let next = "Give another address of this machine with --gossip-listen (port 0 takes a free one).";
+    let gossip = started.await.map_err(|problem| problem.next(next))?;
+    let _ = org.remote.gossip.set(Open { address: gossip.address(), heard: gossip.heard() });
+    Ok(gossip)
+}
+
+/// Where it listens, and where others reach it, if that is elsewhere. Who listens on all addresses is reached where this device's file
+/// says, or beside its mesh port; where the file says nothing, on this machine alone.
+fn reached_at(org: &Org, chosen: SocketAddr) -> (SocketAddr, Option<SocketAddr>) {
+    if !chosen.ip().is_unspecified() {
+        return (chosen, None);
+    }
+    let state = org.remote.org();
+    let of = |list: &[String]| list.iter().find_map(|text| text.parse::<SocketAddr>().ok());
+    let own = state.device_of(&org.device);
+    let told = own.and_then(|own| of(&own.gossip).or_else(|| Some(SocketAddr::new(of(&own.addresses)?.ip(), chosen.port()))));
+    if told.is_none() {
+        let next = "meshwork org device <name> --gossip HOST:PORT says it";
+        tracing::warn!(next, "nobody knows where this device's gossip is reached: it is heard on this machine alone");
+    }
+    told.map_or_else(|| (SocketAddr::from((Ipv4Addr::LOCALHOST, chosen.port())), None), |told| (chosen, Some(told)))
+}
+
+/// Announces this device, whenever what it has to say changes and now and then, until the org closes.
+pub(crate) async fn announce(org: Arc<Org>, gossip: Gossip) {
+    let (mut closing, mut events, mut lending) = (org.closing.subscribe(), org.store.subscribe(), org.lending.changes());
+    org.tasks.spawn(wake_on_news(org.clone(), gossip.heard()));
+    let (mut said, mut seeds) = (None, vec![]);
+    loop {
+        let known = others(&org);
+        if known != seeds {
+            gossip.set_seeds(known.clone());
+            seeds = known;
+        }
+        match say(&org, &gossip, said.as_ref()).await {
+            Ok(None) => {}
+            Ok(new) => said = new,
+            Err(problem) => tracing::warn!(%problem, "this device could not announce itself; it is tried again"),
+        }
+        tokio::select! {
+            () = moved(&mut events) => tokio::time::sleep(limits::ANNOUNCE_COALESCE).await,
+            _ = lending.changed() => {}
+            () = tokio::time::sleep(limits::ANNOUNCE_LOOK_EVERY) => {}
+            _ = closing.wait_for(|c| *c) => break,
+        }
+    }
+    gossip.stop().await;
+}
+
+/// Where the gossip of the org's other devices is reached.
+fn others(org: &Org) -> Vec<String> {
+    let state = org.remote.org();
+    state.devices.values().filter(|device| device.did != org.device).flat_map(|device| device.gossip.clone()).collect()
+}
+
+/// Has the dispatcher look again at runs that wait for room, when something new is heard of other devices.
+async fn wake_on_news(org: Arc<Org>, mut heard: AllHeard) {
+    let (mut closing, mut known) = (org.closing.subscribe(), BTreeMap::new());
+    loop {
+        tokio::select! {
+            news = heard.changed() => if news.is_err() {
+                return;
+            },
+            _ = closing.wait_for(|c| *c) => return,
+        }
+        let now: BTreeMap<Did, (bool, Announcement)> =
+            heard.borrow_and_update().iter().map(|(did, heard)| (did.clone(), (heard.live, news(&heard.announcement)))).collect();
+        if now != known && org.remote.hungry.load(Ordering::Relaxed) {
+            org.wake.notify_one();
+        }
+        known = now;
+        tokio::time::sleep(limits::ANNOUNCE_COALESCE).await;
+    }
+}
+
+/// Returns when a run took of this device's room, or may have given some back.
+async fn moved(events: &mut broadcast::Receiver<Recorded>) {
+    loop {
+        match events.recv().await {
+            Ok(recorded) if matches!(&recorded.event.body, Body::RunLeased { .. } | Body::RunMoved { .. }) => return,
+            Ok(_) => {}
+            // What was missed may be that.
+            Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => std::future::pending::<()>().await,
+        }
+    }
+}
+
+/// What was announced last, and when.
+struct Said {
+    announcement: Announcement,
+    at: Instant,
+}
+
+/// Announces this device, if that is due. Gives what was said.
+async fn say(org: &Arc<Org>, gossip: &Gossip, before: Option<&Said>) -> Result<Option<Said>, Problem> {
+    let told = org.blocking(|org| devices::here(org, Class::Agent)).await?;
+    let at = clock::now();
+    let number = u64::try_from(at.0).unwrap_or_default().max(before.map_or(0, |said| said.announcement.number + 1));
+    let announcement = Announcement {
+        version: announcement::VERSION,
+        org: org.name.clone(),
+        device: org.device.clone(),
+        number,
+        at,
+        capacity: told.capacity,
+        condition: told.condition,
+        reclaimed: told.reclaimed,
+        repositories: told.repositories,
+        engines: told.engines,
+    };
+    let still = |said: &Said| said.at.elapsed() < limits::ANNOUNCE_EVERY && news(&said.announcement) == news(&announcement);
+    if before.is_some_and(still) {
+        return Ok(None);
+    }
+    let signing = org.forge.clone();
+    let sealed = envelope::seal(&announcement, announcement::PAYLOAD_TYPE, &org.device, move |m| Ok(signing.sign_as_device(m)))?;
+    let text = String::from_utf8(sealed.to_json()?).map_err(Problem::internal)?;
+    gossip.announce(text);
+    Ok(Some(Said { announcement, at: Instant::now() }))
+}
+
+/// What of an announcement is worth telling at once. What changes all the time (free disk, how long nobody typed) is told now and then.
+fn news(said: &Announcement) -> Announcement {
+    let capacity = Capacity { free: Resources { disk_bytes: 0, ..said.capacity.free }, ..said.capacity.clone() };
+    let condition = Condition { idle_s: None, battery_percent: None, ..said.condition };
+    Announcement { number: 0, at: domain::Timestamp(0), capacity, condition, ..said.clone() }
+}

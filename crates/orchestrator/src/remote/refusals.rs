@@ -1,0 +1,103 @@
+//! What devices said no to since they announced themselves last: it corrects what they announced.
+
+use crate::limits;
+use domain::{Did, RunId, Timestamp, placement::Refusal};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// Refusals by the device that gave them: of one run, or, where they are about room, of whatever is asked.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(Mutex<HashMap<(Did, Option<RunId>), Said>>);
+
+#[derive(Debug)]
+struct Said {
+    reasons: Vec<Refusal>,
+    at: Timestamp,
+    /// The number of what the device had announced by then.
+    number: Option<u64>,
+}
+
+impl Said {
+    /// Room may come back: that counts until the device announces something newer. What it never takes counts for the run for good.
+    fn counts(&self, now: Timestamp, number: Option<u64>) -> bool {
+        let young = now.0.saturating_sub(self.at.0) < i64::try_from(limits::REFUSAL_COUNTS_MS).unwrap_or(i64::MAX);
+        !passes(&self.reasons) || (young && number == self.number)
+    }
+}
+
+/// Whether a device that was asked may take the same later: when it has room, or when it knows the org, or we know it, better. What it
+/// announces itself was in order when it was asked, so a refusal for that is news that one of the two has not heard.
+pub(crate) fn passes(reasons: &[Refusal]) -> bool {
+    let announced = |refusal: &Refusal| {
+        matches!(
+            refusal,
+            Refusal::Class { .. } | Refusal::Runtime { .. } | Refusal::Tag { .. } | Refusal::TooSmall { .. } | Refusal::Engine { .. }
+        )
+    };
+    reasons.iter().all(|refusal| refusal.passes() || announced(refusal))
+}
+
+/// Whether it holds for whatever is asked.
+fn of_room(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::Busy { .. } | Refusal::NoSlot { .. } | Refusal::OtherOrgs { .. } | Refusal::NotKnown { .. } | Refusal::Closing
+    )
+}
+
+impl Refusals {
+    fn all(&self) -> MutexGuard<'_, HashMap<(Did, Option<RunId>), Said>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a device refused a run, while its announcement of this number was the newest known.
+    pub(crate) fn note(&self, run: &RunId, device: &Did, reasons: &[Refusal], at: Timestamp, number: Option<u64>) {
+        let about = (!reasons.iter().all(of_room)).then(|| run.clone());
+        let mut all = self.all();
+        if all.len() >= limits::REFUSALS_MAX {
+            // Whoever is asked once too often says it again.
+            all.clear();
+        }
+        all.insert((device.clone(), about), Said { reasons: reasons.to_vec(), at, number });
+    }
+
+    /// Which devices are not to be asked for a run now, and what they said.
+    pub(crate) fn of(&self, run: &RunId, now: Timestamp, number: impl Fn(&Did) -> Option<u64>) -> BTreeMap<Did, Vec<Refusal>> {
+        let all = self.all();
+        let about = |(_, of): &&(Did, Option<RunId>)| of.as_ref().is_none_or(|id| id == run);
+        let counting = all.iter().filter(|(key, said)| about(key) && said.counts(now, number(&key.0)));
+        counting.map(|((device, _), said)| (device.clone(), said.reasons.clone())).collect()
+    }
+
+    /// Forgets what was said of a run that has a device, or has ended.
+    pub(crate) fn forget(&self, run: &RunId) {
+        self.all().retain(|(_, about), _| about.as_ref() != Some(run));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn room_may_come_back_and_what_is_never_taken_does_not() {
+        let (bob, eve) = (identity::Key::from_seed(&[1; 32]).did(), identity::Key::from_seed(&[2; 32]).did());
+        let run: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+        let other: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap();
+        let refusals = Refusals::default();
+        refusals.note(&run, &bob, &[Refusal::NoSlot { slots: 1 }], Timestamp(0), Some(7));
+        refusals.note(&run, &eve, &[Refusal::NotAllowed { message: "No.".into() }], Timestamp(0), Some(3));
+        let of = |run, now, number| refusals.of(run, Timestamp(now), |_| Some(number)).into_keys().collect::<Vec<_>>();
+        let mut both = vec![bob.clone(), eve.clone()];
+        both.sort();
+        assert_eq!(of(&run, 1, 7), both);
+        assert_eq!(of(&run, 1, 8), [eve.clone()], "it announced something newer");
+        assert_eq!(of(&run, 1_000_000, 7), [eve], "it said nothing for too long");
+        assert_eq!(of(&other, 1, 7), [bob], "room is for all, a right is not");
+        refusals.forget(&run);
+        assert!(of(&run, 1, 8).is_empty());
+    }
+}
