@@ -2,7 +2,7 @@
 
 use crate::{
     support::{Held, PASSES, acp_agent, beat, command_agent, events_of, idle, project, text, work},
-    two::{BOBS, free},
+    two::BOBS,
 };
 use serde_json::{Value, json};
 use std::{fs, time::Duration};
@@ -69,7 +69,7 @@ fn codes(of: &Value) -> Vec<String> {
 
 impl Three {
     async fn start() -> Self {
-        let device = || idle().listening(&free(), &free());
+        let device = || idle().listening();
         let (mut ada, mut desk, mut bob) = (device(), device(), device());
         for up in [&mut ada, &mut desk, &mut bob] {
             up.begin().await;

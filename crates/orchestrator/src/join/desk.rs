@@ -190,6 +190,7 @@ mod tests {
             device,
             addresses: vec![],
             radicle: vec![],
+            gossip: vec![],
             at: Timestamp(0),
         };
         Joiner { invite: "1".into(), admits, knock, at: Timestamp(0), state: JoinerState::Waiting }

@@ -97,11 +97,14 @@ pub(crate) async fn announce(org: Arc<Org>, gossip: Gossip) {
             Ok(new) => said = new,
             Err(problem) => tracing::warn!(%problem, "this device could not announce itself; it is tried again"),
         }
-        tokio::select! {
-            () = moved(&mut events) => tokio::time::sleep(limits::ANNOUNCE_COALESCE).await,
-            _ = lending.changed() => {}
-            () = tokio::time::sleep(limits::ANNOUNCE_LOOK_EVERY) => {}
+        let more_follows = tokio::select! {
+            () = moved(&mut events) => true,
+            _ = lending.changed() => false,
+            () = tokio::time::sleep(limits::ANNOUNCE_LOOK_EVERY) => false,
             _ = closing.wait_for(|c| *c) => break,
+        };
+        if more_follows {
+            tokio::time::sleep(limits::ANNOUNCE_COALESCE).await;
         }
     }
     gossip.stop().await;

@@ -139,16 +139,16 @@ fn gone(from: usize) -> impl Strategy<Value = Vec<Revocation>> {
 fn orgs() -> impl Strategy<Value = OrgState> {
     let members = btree_map(name(), (subsequence(Role::ALL.to_vec(), 0..=6), vec(any::<Index>(), 1..4), any::<bool>()), 1..4);
     let tags = btree_map(text(), text(), 0..3);
-    let devices = btree_map(name(), (any::<Index>(), vec(text(), 0..3), vec(text(), 0..2), tags), 1..4);
+    let devices = btree_map(name(), (any::<Index>(), vec(text(), 0..3), vec(text(), 0..2), vec(text(), 0..2), tags), 1..4);
     let agents = btree_map(slug(), (worker(), any::<Index>(), option::of(quota())), 0..3);
     let projects = btree_map(slug(), (text(), option::of(text()), option::of(any::<Index>())), 0..3);
     let quotas = (limits(), vec(option::of(quota()), 3), any::<bool>());
     (members, devices, agents, projects, quotas, gone(5_000), gone(6_000), any::<Index>()).prop_map(
         |(members, devices, agents, projects, (mut quotas, of_members, shared), revoked, ended, threshold)| {
             let names: Vec<String> = members.keys().cloned().collect();
-            let device = |(n, (name, (owner, addresses, radicle, tags))): (usize, (String, (Index, _, _, _)))| {
+            let device = |(n, (name, (owner, addresses, radicle, gossip, tags))): (usize, (String, (Index, _, _, _, _)))| {
                 let owner = owner.get(&names).clone();
-                (name.clone(), Device { name, did: did(n), owner, addresses, radicle, tags })
+                (name.clone(), Device { name, did: did(n), owner, addresses, radicle, gossip, tags })
             };
             let devices: BTreeMap<String, Device> = devices.into_iter().enumerate().map(device).collect();
             let member = |(n, (name, (mut roles, on, standby))): (usize, (String, (Vec<Role>, Vec<Index>, bool)))| {
