@@ -20,8 +20,11 @@ pub(crate) fn locked(rights: &Rights) -> Vec<Permission> {
 /// # Errors
 /// When they are such.
 pub(crate) fn refuse(now: &Rights, then: &Rights) -> Result<(), Problem> {
-    let before = locked(now);
-    let lost: Vec<Permission> = locked(then).into_iter().filter(|permission| !before.contains(permission)).collect();
+    let mut lost = locked(then);
+    if !lost.is_empty() {
+        let before = locked(now);
+        lost.retain(|permission| !before.contains(permission));
+    }
     let Some(why) = words(&lost) else { return Ok(()) };
     Err(Problem::new(Kind::Conflict, "This policy locks everybody out.")
         .because(why)
