@@ -28,7 +28,7 @@ pub(crate) fn refuse(now: &Rights, then: &Rights) -> Result<(), Problem> {
     let Some(why) = words(&lost) else { return Ok(()) };
     Err(Problem::new(Kind::Conflict, "This policy locks everybody out.")
         .because(why)
-        .next("Leave it to somebody, as to Role::\"owner\"; or set it all the same: --anyway. Owners can always take it back."))
+        .next("Leave it to somebody, as to Role::\"owner\"; or set it all the same: --anyway, over HTTP anyway: true. Owners can always take it back."))
 }
 
 /// What is locked, as a sentence; none where nothing is.
