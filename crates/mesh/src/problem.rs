@@ -5,8 +5,10 @@ use tonic::{Code, Status};
 
 /// What is said where the other device does not take this one's certificate.
 const UNLISTED: &str = "The other device does not take this one for a device of the org.";
-/// How the other device's refusal of a certificate reads, in whatever carries it here.
+/// How the other device's refusal reads, in whatever carries it here: of a certificate whose device it does not list.
 const REFUSED: &str = "received fatal alert: AccessDenied";
+/// The same of a certificate that does not hold for it, as where the clocks differ.
+const NOT_HELD: &str = "received fatal alert: CertificateUnknown";
 
 /// Whether the other device said that the org does not list this one: by refusing the connection, or the call.
 pub fn says_unlisted(problem: &Problem) -> bool {
@@ -47,19 +49,24 @@ pub fn problem(status: &Status) -> Problem {
     };
     // What gRPC itself says is for the log; where it cannot connect, the cause says more.
     let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(status);
-    let mut said = status.message().to_owned();
-    let mut refused = said.contains(REFUSED);
+    let mut said = vec![status.message().to_owned()];
     while let Some(error) = cause {
-        said = error.to_string();
-        refused |= said.contains(REFUSED);
+        said.push(error.to_string());
         cause = error.source();
     }
-    if refused {
+    let carries = |alert: &str| said.iter().any(|text| text.contains(alert));
+    if carries(REFUSED) {
         return Problem::new(kind, UNLISTED)
             .because("The org as it knows it does not list this device: not yet, or no more.")
             .next("It is tried again. Ask an owner whether this device was removed: meshwork doctor says what is known.");
     }
-    Problem::new(kind, "The other device did not do it.").because(format!("{}.", domain::shown(said.trim_end_matches('.'))))
+    if carries(NOT_HELD) {
+        return Problem::new(kind, "The other device does not take this one's certificate.")
+            .because("It does not hold there at this time.")
+            .next("Set the clocks of both machines: they may differ by 2 minutes.");
+    }
+    let last = said.last().map_or("", |text| text.trim_end_matches('.'));
+    Problem::new(kind, "The other device did not do it.").because(format!("{}.", domain::shown(last)))
 }
 
 #[cfg(test)]
@@ -78,6 +85,9 @@ mod tests {
         let refused = std::io::Error::other("received fatal alert: AccessDenied");
         let told = problem(&Status::from_error(Box::new(refused)));
         assert!(says_unlisted(&told) && told.next.is_some(), "{told}");
+        let clocks = std::io::Error::other("received fatal alert: CertificateUnknown");
+        let told = problem(&Status::from_error(Box::new(clocks)));
+        assert!(!says_unlisted(&told) && told.next.is_some_and(|next| next.contains("clocks")));
         assert!(says_unlisted(&Problem::new(Kind::Unauthenticated, "No device of this org calls.")));
         assert!(!says_unlisted(&problem(&Status::unavailable("connection refused"))));
     }

@@ -25,7 +25,9 @@ pub(crate) async fn leave(context: &Context, joining: bool) -> Result<String, Pr
     remote::probe_all(&org).await;
     let said = match (removed::known(&org), farewell(&org, &state)?) {
         // Nobody would hear of it, and nothing is left to be asked for.
-        (Some(removed), _) => removed.message.trim_end_matches('.').to_owned(),
+        (Some(removed), _) if removed.certain => removed.message.trim_end_matches('.').to_owned(),
+        // They may only not have heard of this device yet.
+        (Some(removed), _) => format!("{} Should the org still list it, ask an owner to remove it", removed.message),
         (None, None) => "Nobody else belongs to it".to_owned(),
         (None, Some(device_only)) => {
             let name = org.name.clone();

@@ -92,6 +92,7 @@ fn rules(state: &OrgState, device: &Did, model: &Model, spender: &Spender, now: 
             Line {
                 whose: format!("{} ({})", source.words, period.words()),
                 id: spent_id(&source.id, &period.key(now)),
+                with: source.with.iter().map(|id| spent_id(id, &period.key(now))).collect(),
                 budget: source.quota.part(share),
                 raise: raise(&source, share),
             }
@@ -116,6 +117,8 @@ struct Source {
     words: String,
     /// Under which id its use is counted.
     id: String,
+    /// Under which others it is used too.
+    with: Vec<String>,
     /// The member whose it is.
     member: Option<String>,
     /// How `meshwork quota set` names it.
@@ -126,7 +129,14 @@ struct Source {
 
 fn sources(state: &OrgState, spender: &Spender) -> Vec<Source> {
     let quotas = &state.quotas;
-    let of_org = |quota: &Quota| Source { words: "The org".into(), id: "org".into(), member: None, option: String::new(), quota: *quota };
+    let of_org = |quota: &Quota| Source {
+        words: "The org".into(),
+        id: "org".into(),
+        with: vec![],
+        member: None,
+        option: String::new(),
+        quota: *quota,
+    };
     let mut found: Vec<Source> = quotas.org.iter().map(of_org).collect();
     let member = spender.member.as_ref().and_then(|key| Some((key, state.member_of(key)?)));
     if let Some((key, member)) = member
@@ -134,7 +144,9 @@ fn sources(state: &OrgState, spender: &Spender) -> Vec<Source> {
     {
         found.push(Source {
             words: format!("The member {}", member.name),
-            id: format!("member/{key}"),
+            id: of_key(key),
+            // As their standby device this one sends what runs of their other devices ask for.
+            with: member.keys.iter().filter(|other| other.did != *key).map(|other| of_key(&other.did)).collect(),
             member: Some(member.name.clone()),
             option: format!(" --member {}", member.name),
             quota: *quota,
@@ -146,12 +158,18 @@ fn sources(state: &OrgState, spender: &Spender) -> Vec<Source> {
         found.push(Source {
             words: format!("The agent {agent}"),
             id: format!("agent/{agent}"),
+            with: vec![],
             member: None,
             option: format!(" --agent {agent}"),
             quota: *quota,
         });
     }
     found
+}
+
+/// Under which id it is counted what runs of a member's key use.
+fn of_key(key: &Did) -> String {
+    format!("member/{key}")
 }
 
 /// The part of a quota that this device may spend. A member's runs reach a model only through devices on which the member has a
@@ -165,26 +183,27 @@ fn share(state: &OrgState, device: &Did, member: Option<&str>) -> Share {
 /// What was used of every quota, and by every agent and member that used anything this month.
 pub(crate) fn used(org: &Org, state: &OrgState) -> Result<Vec<QuotaUse>, Problem> {
     let now = clock::now();
-    let row = |of: &str, whose: &str, id: &str, quota: Option<&Quota>| -> Result<QuotaUse, Problem> {
+    let row = |of: &str, whose: &str, ids: &[String], quota: Option<&Quota>| -> Result<QuotaUse, Problem> {
         let period = quota.map(|q| q.period).unwrap_or_default();
-        let used = org.store.get(kind::SPENT, &spent_id(id, &period.key(now)))?.unwrap_or_default();
+        let mut used = Usage::default();
+        for id in ids {
+            used = used.plus(org.store.get(kind::SPENT, &spent_id(id, &period.key(now)))?.unwrap_or_default());
+        }
         let share = share(state, &org.device, (of == "member").then_some(whose));
         let limit = quota.map(|quota| limit(*quota, share));
         Ok(QuotaUse { whose: whose.into(), of: of.into(), period, whole: quota.copied(), limit, used })
     };
-    let mut rows = vec![row("org", "org", "org", state.quotas.org.as_ref())?];
+    let mut rows = vec![row("org", "org", &["org".to_owned()], state.quotas.org.as_ref())?];
     for member in state.members.values() {
-        // A member has one key for each device; this device's gateway knows the runs of its own.
-        let quota = state.quotas.members.get(&member.name);
-        for key in &member.keys {
-            let found = row("member", &member.name, &format!("member/{}", key.did), quota)?;
-            if key.did == org.member || found.used != Usage::default() {
-                rows.push(found);
-            }
+        // A member has one key for each device; this device's gateway knows the runs of its own, and those for which it stands by.
+        let ids: Vec<String> = member.keys.iter().map(|key| of_key(&key.did)).collect();
+        let found = row("member", &member.name, &ids, state.quotas.members.get(&member.name))?;
+        if member.keys.iter().any(|key| key.did == org.member) || found.used != Usage::default() {
+            rows.push(found);
         }
     }
     for agent in state.agents.values() {
-        rows.push(row("agent", agent.name.as_str(), &format!("agent/{}", agent.name), state.quotas.agents.get(&agent.name))?);
+        rows.push(row("agent", agent.name.as_str(), &[format!("agent/{}", agent.name)], state.quotas.agents.get(&agent.name))?);
     }
     Ok(rows)
 }
@@ -266,6 +285,8 @@ mod tests {
         let quotas = Quotas { org: Some(calls(2)), members, ..Quotas::default() };
         let parts = |nth: usize| ['a', 'b', 'c'].map(|device| lines(&quotas, device)[nth].budget.calls);
         assert_eq!((parts(0), parts(1)), ([1, 1, 0], [2, 5, 1]), "a member's among the devices of that member");
+        let adas = &lines(&quotas, 'a')[1];
+        assert_eq!((adas.id.contains('A'), adas.with.len(), adas.with[0].contains("CCC")), (true, 1, true), "all of Ada's keys count");
 
         let org = &lines(&quotas, 'c')[0];
         let why = org.budget.allows(&org.whose, Usage::default(), Usage { calls: 1, ..Usage::default() }).unwrap_err().text(&org.raise);

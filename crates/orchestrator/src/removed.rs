@@ -63,7 +63,7 @@ fn by_others(state: &OrgState, others: &[Did]) -> Option<Removed> {
         certain: false,
         at: None,
         message: format!(
-            "Other devices say that the org {} does not list this one any more: {} take no connection of it.",
+            "Other devices say that the org {} does not list this one any more, and take no connection from it: {}.",
             state.org.name,
             names.join(", ")
         ),

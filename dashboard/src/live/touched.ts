@@ -92,6 +92,7 @@ function byKind(event: Body): Touch[] {
         "session.show",
         "policy.show",
         "policy.explain",
+        "quota.show",
         "device.list",
       );
     case "invited":

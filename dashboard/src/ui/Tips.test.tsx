@@ -41,6 +41,25 @@ test("the first Escape is for the tip alone", async () => {
   document.removeEventListener("keydown", hear);
 });
 
+test("what is gone keeps no Escape for its tip", async () => {
+  const { rerender } = show();
+  await user.tab();
+  await screen.findByRole("tooltip");
+  rerender(
+    <>
+      {null}
+      {null}
+      <Tips />
+    </>,
+  );
+  const heard: string[] = [];
+  const hear = (event: KeyboardEvent) => heard.push(event.key);
+  document.addEventListener("keydown", hear);
+  await user.keyboard("{Escape}");
+  expect(heard).toContain("Escape");
+  document.removeEventListener("keydown", hear);
+});
+
 test("the pointer shows it after a moment, and it goes with the pointer", async () => {
   show();
   await user.hover(screen.getByRole("button", { name: "Next match" }));

@@ -63,7 +63,9 @@ export function Tips() {
     const press = (event: KeyboardEvent) => {
       pressing = false;
       if (event.key !== "Escape" || !now) return;
+      const seen = now.isConnected;
       hide();
+      if (!seen) return;
       // This Escape was for the tip; the next one closes what is below.
       event.preventDefault();
       event.stopImmediatePropagation();

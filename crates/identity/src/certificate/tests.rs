@@ -108,6 +108,23 @@ fn who_is_not_listed_does_not_come_in() {
     assert!(meet((own(1, "ours", NOW), listed(&[2])), (own_run(2, NOW), listed(&[1]))).is_err());
 }
 
+/// The end of a connection hears why it was refused, from the other end's alert.
+#[test]
+fn a_certificate_that_does_not_hold_is_told_from_one_that_is_not_listed() {
+    let alert = |client: Arc<Own>| {
+        let config = super::client(client, listed(&[2]), clock(NOW)).unwrap();
+        let mut client: Connection = ClientConnection::new(config, "meshwork".try_into().unwrap()).unwrap().into();
+        let config = super::server(own(2, "ours", NOW), listed(&[1]), clock(NOW)).unwrap();
+        let mut server: Connection = ServerConnection::new(config).unwrap().into();
+        carry(&mut client, &mut server).unwrap();
+        carry(&mut server, &mut client).unwrap();
+        carry(&mut client, &mut server).unwrap_err();
+        carry(&mut server, &mut client).unwrap_err()
+    };
+    assert_eq!(alert(own(3, "ours", NOW)), "received fatal alert: AccessDenied");
+    assert_eq!(alert(own(1, "ours", later(NOW, 3 * 24 * 60 * MINUTE))), "received fatal alert: CertificateUnknown");
+}
+
 #[test]
 fn whoever_knocks_to_join_is_known_by_their_key_and_pins_that_of_the_door() {
     let everybody: Accept = Arc::new(|_| true);

@@ -7,7 +7,7 @@ use super::{
 };
 use domain::{Problem, Timestamp};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, OtherError, ServerConfig, SignatureScheme,
     client::{
         Resumption,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -80,7 +80,9 @@ impl Verifier {
         let now: Timestamp = (self.clock)();
         match read::read(&chain, usage, now) {
             Ok(subject) if (self.accept)(&subject) => Ok(()),
-            _ => Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)),
+            // Told by its alert from what follows: a device with a wrong clock is not one that was removed.
+            Ok(_) => Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)),
+            Err(problem) => Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(problem))))),
         }
     }
 

@@ -153,7 +153,8 @@ fn meant(org: &Org, text: &str) -> Result<Meant, Problem> {
     let decided = || if text.len() >= 4 { org.forge.decided(&org.rid, text) } else { Ok(None) };
     match desk::joiner(org, text) {
         Ok(joiner) => Ok(Meant::Joiner(Box::new(joiner))),
-        Err(nobody) => Err(decided()?.unwrap_or(nobody)),
+        Err(nobody) if nobody.kind == Kind::NotFound => Err(decided()?.unwrap_or(nobody)),
+        Err(several) => Err(several),
     }
 }
 

@@ -100,6 +100,6 @@ fn scope(org: &Arc<Org>, wanted: &Wanted) -> Result<Scope, Problem> {
             Ok(Scope::Device { name: device.name.clone(), device: device.did.clone() })
         }
         (None, None, None, true) => Ok(Scope::Org),
-        _ => Err(Problem::invalid("A stop order halts one thing.").next("Say which: --agent, --member, --device or --org.")),
+        _ => Err(Problem::invalid("A stop order halts one thing.").next("Say which: --agent, --member, --device or --everything.")),
     }
 }

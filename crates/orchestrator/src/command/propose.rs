@@ -17,7 +17,7 @@ use domain::{
 use serde_json::{Value, json};
 
 /// Changes that can be proposed. Whatever else changes something has its own page and its own words.
-pub(super) const PROPOSABLE: [&str; 16] = [
+pub(super) const PROPOSABLE: [&str; 15] = [
     "task.run",
     "task.add",
     "task.edit",
@@ -31,7 +31,6 @@ pub(super) const PROPOSABLE: [&str; 16] = [
     "patch.close",
     "device.evict",
     "stop.order",
-    "stop.lift",
     "device.reclaim",
     "device.release",
 ];
@@ -72,7 +71,6 @@ pub(super) fn propose(world: &World, action: &str, input: &Value) -> Result<Vec<
         "task.edit" => edit_task(world, action, input).map(|d| vec![d]),
         "device.evict" => evict(world, action, input),
         "stop.order" => halt(world, action, input).map(|d| vec![d]),
-        "stop.lift" => lift(action, input).map(|d| vec![d]),
         "device.reclaim" | "device.release" => whose(action, input).map(|d| vec![d]),
         name if name.starts_with("run.") => steer(world, action, input).map(|d| vec![d]),
         _ => patch(world, action, input).map(|d| vec![d]),
@@ -356,21 +354,6 @@ fn halt(world: &World, action: &'static Action, input: &Value) -> Result<Draft, 
         back: Back::Lift,
         pin: Pin::Nothing,
         items: vec![CommandItem::agent(&agent)],
-        action,
-    })
-}
-
-/// The way back from a stop order.
-fn lift(action: &'static Action, input: &Value) -> Result<Draft, Problem> {
-    only(action, input, &["id"])?;
-    let id = filled(input, "id")?;
-    Ok(Draft {
-        sentence: format!("Lift the stop order {id}: what it halted goes on."),
-        input: json!({"id": id}),
-        effect: CommandEffect { count: 1, of: "stop order".into(), names: vec![id], notes: vec![] },
-        back: Back::None,
-        pin: Pin::Nothing,
-        items: vec![],
         action,
     })
 }

@@ -21,12 +21,20 @@ pub type Spent = Arc<dyn Fn(&str) -> Result<Usage, Problem> + Send + Sync>;
 pub struct Line {
     /// Whose it is, to begin a sentence: “The org (today, UTC)”.
     pub whose: String,
-    /// Under which id its use is counted.
+    /// Under which id the use of this call is counted.
     pub id: String,
+    /// Under which others it is used too: a member's keys on further devices, where this one stands by for them.
+    pub with: Vec<String>,
     /// What may be used.
     pub budget: Budget,
     /// What it is a part of, and how a higher limit is set: sentences for who reached it.
     pub raise: String,
+}
+
+impl Line {
+    fn ids(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.id).chain(&self.with)
+    }
 }
 
 /// What calls under way hold of the shared budgets. One for all routes of an org.
@@ -69,8 +77,11 @@ impl Ledger {
         let mut busy = false;
         for line in lines {
             // Read while nobody else can hold or give back: a call gives back only once the journal has it.
-            let spent = (self.spent)(&line.id).map_err(NotHeld::Unreadable)?;
-            let promised = held.get(&line.id).copied().unwrap_or_default();
+            let (mut spent, mut promised) = (Usage::default(), Usage::default());
+            for id in line.ids() {
+                spent = spent.plus((self.spent)(id).map_err(NotHeld::Unreadable)?);
+                promised = promised.plus(held.get(id).copied().unwrap_or_default());
+            }
             // What is spent for good is said at once, whichever other budget is only busy.
             line.budget.allows(&line.whose, spent, call).map_err(|why| NotHeld::Spent(why.text(&line.raise)))?;
             busy |= line.budget.allows(&line.whose, spent.plus(promised), call).is_err();
@@ -147,7 +158,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn line(id: &str, tokens: u64) -> Line {
-        Line { whose: "It".into(), id: id.into(), budget: Budget { tokens, calls: u64::MAX, money: None }, raise: "Raise it.".into() }
+        let budget = Budget { tokens, calls: u64::MAX, money: None };
+        Line { whose: "It".into(), id: id.into(), with: vec![], budget, raise: "Raise it.".into() }
     }
 
     fn call(tokens: u64) -> Usage {
@@ -165,6 +177,17 @@ mod tests {
         drop(first);
         assert!(ledger.held().is_empty());
         assert!(ledger.hold(&lines, call(50)).is_ok());
+    }
+
+    #[test]
+    fn what_one_member_uses_with_several_keys_is_one_budget() {
+        let ledger = Ledger::new(Arc::new(|id: &str| Ok(call(if id == "laptop" { 30 } else { 20 }))));
+        let (laptop, desk) =
+            ([Line { with: vec!["desk".into()], ..line("laptop", 100) }], [Line { with: vec!["laptop".into()], ..line("desk", 100) }]);
+        let _under_way = ledger.hold(&laptop, call(40)).unwrap();
+        assert!(matches!(ledger.hold(&desk, call(51)), Err(NotHeld::Spent(_))));
+        assert!(matches!(ledger.hold(&desk, call(11)), Err(NotHeld::Busy)));
+        assert!(ledger.hold(&desk, call(10)).is_ok());
     }
 
     #[test]

@@ -20,12 +20,15 @@ pub(crate) fn locked(rights: &Rights) -> Vec<Permission> {
 /// # Errors
 /// When they are such.
 pub(crate) fn refuse(now: &Rights, then: &Rights) -> Result<(), Problem> {
-    let before = locked(now);
-    let lost: Vec<Permission> = locked(then).into_iter().filter(|permission| !before.contains(permission)).collect();
+    let mut lost = locked(then);
+    if !lost.is_empty() {
+        let before = locked(now);
+        lost.retain(|permission| !before.contains(permission));
+    }
     let Some(why) = words(&lost) else { return Ok(()) };
     Err(Problem::new(Kind::Conflict, "This policy locks everybody out.")
         .because(why)
-        .next("Leave it to somebody, as to Role::\"owner\"; or set it all the same: --anyway. Owners can always take it back."))
+        .next("Leave it to somebody, as to Role::\"owner\"; or set it all the same: --anyway, over HTTP anyway: true. Owners can always take it back."))
 }
 
 /// What is locked, as a sentence; none where nothing is.

@@ -66,9 +66,13 @@ export function MergeDialog({ patch, seen, run, onClose, catchUp }: Props) {
   );
 }
 
-/** Puts a command where it can be pasted from; only a secure page may. */
-const copies = (command: string) =>
-  window.isSecureContext ? { name: "Copy the command", go: () => void navigator.clipboard.writeText(command) } : undefined;
+/** Puts a command where it can be pasted from; only a secure page may, and the browser can refuse it all the same. */
+const copies = (command: string) => {
+  const refused = () => notify({ tone: "bad", title: "The browser did not let it be copied", text: command });
+  return window.isSecureContext
+    ? { name: "Copy the command", go: () => void navigator.clipboard.writeText(command).catch(refused) }
+    : undefined;
+};
 
 function Rebasing({ outcome, onClose }: { outcome: Extract<Output<"patch.merge">, { outcome: "rebasing" }>; onClose: () => void }) {
   return (

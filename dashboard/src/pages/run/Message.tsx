@@ -26,7 +26,8 @@ export function Message({ run, messages, onChange }: Props) {
       onChange();
     },
     done: ({ message }) => {
-      setText("");
+      // What was written meanwhile stays.
+      setText((now) => (now === sending.current?.text ? "" : now));
       notify({ tone: "good", title: `Queued: ${message.charAt(0).toLowerCase()}${message.slice(1)}` });
     },
   });

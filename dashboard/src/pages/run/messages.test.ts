@@ -46,6 +46,7 @@ describe("what people tell an agent", () => {
     messages.send("Hurry.", 1);
     expect(log(messages, got(3))).toEqual(["You | Hurry. | delivered"]);
     expect(messages.lines([])).toEqual([]);
+    expect(log(messages, got(3)), "also where the log is read anew").toEqual(["You | Hurry. | delivered"]);
   });
 
   it("is only said to have come where its words are not known", () => {

@@ -68,7 +68,9 @@ export class Messages {
     const sent = this.#sending.find(({ after }) => after < order);
     if (!sent) return undefined;
     this.giveUp(sent);
-    return { who: YOU, text: sent.text };
+    const mine = { order, who: YOU, text: sent.text, at: sent.at };
+    this.#known.set(order, mine);
+    return mine;
   }
 
   /** Those that stand at the end of the log. */

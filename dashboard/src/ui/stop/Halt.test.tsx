@@ -4,7 +4,7 @@ import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { makeClient } from "../../api/query";
 import { HaltChoice, useHalt } from "./Halt";
-import type { Stop } from "./stop";
+import type { Scope, Stop } from "./stop";
 
 const agent = { what: "agent", name: "builder" } as const;
 const inForce: Stop = {
@@ -108,6 +108,23 @@ test("a stop order is given to what is chosen", async () => {
   await user.click(await screen.findByRole("button", { name: "Give a stop order" }));
   await user.selectOptions(screen.getByRole("combobox", { name: "What" }), "the agent builder");
   expect(screen.getByRole("dialog").textContent).toContain("Every run of builder is frozen");
+  await user.type(screen.getByRole("textbox", { name: "Why" }), "It burns.");
+  await user.click(screen.getByRole("button", { name: "Halt" }));
+  await waitFor(() => expect(sent).toEqual([["/api/v1/stop/order", expect.objectContaining({ agent: "builder", device: null })]]));
+});
+
+test("what was chosen stays chosen where somebody halts it meanwhile", async () => {
+  const among = (scopes: Scope[]) => (
+    <QueryClientProvider client={client}>
+      <HaltChoice scopes={scopes} />
+    </QueryClientProvider>
+  );
+  const client = makeClient();
+  const { rerender } = render(among([own, agent]));
+  await user.click(screen.getByRole("button", { name: "Give a stop order" }));
+  await user.selectOptions(screen.getByRole("combobox", { name: "What" }), "the agent builder");
+  rerender(among([own]));
+  expect(screen.getByRole<HTMLSelectElement>("combobox", { name: "What" }).value).toBe("the agent builder");
   await user.type(screen.getByRole("textbox", { name: "Why" }), "It burns.");
   await user.click(screen.getByRole("button", { name: "Halt" }));
   await waitFor(() => expect(sent).toEqual([["/api/v1/stop/order", expect.objectContaining({ agent: "builder", device: null })]]));

@@ -82,12 +82,12 @@ export function HaltChoice({ scopes }: { scopes: readonly Scope[] }) {
   );
 }
 
-/** `among`: what else could be halted instead. */
+/** `among`: what else could be halted instead. What was chosen stays, also where somebody halts it meanwhile. */
 function Why({ scope: first, among, onClose }: { scope: Scope; among?: readonly Scope[]; onClose: () => void }) {
   const [why, setWhy] = useState("");
-  const [chosen, choose] = useState(whatOf(first));
-  const scope = among?.find((one) => whatOf(one) === chosen) ?? first;
+  const [scope, choose] = useState(first);
   const what = whatOf(scope);
+  const scopes = among?.some((one) => whatOf(one) === what) ? among : [scope, ...(among ?? [])];
   const order = useAct("stop.order", {
     done: () => {
       notify({ tone: "good", title: `Halted: ${what}.` });
@@ -105,7 +105,12 @@ function Why({ scope: first, among, onClose }: { scope: Scope; among?: readonly 
         onClose={onClose}
       >
         {among && (
-          <Choice label="What" options={among.map((one) => ({ key: whatOf(one), title: whatOf(one) }))} value={what} onChange={choose} />
+          <Choice
+            label="What"
+            options={scopes.map((one) => ({ key: whatOf(one), title: whatOf(one) }))}
+            value={what}
+            onChange={(key) => choose(scopes.find((one) => whatOf(one) === key) ?? scope)}
+          />
         )}
         <p className="muted">{effectOf(scope)}</p>
         <Area label="Why" rows={2} maxLength={WHY_MAX} value={why} hint="Everybody who waits is shown it." onChange={setWhy} />

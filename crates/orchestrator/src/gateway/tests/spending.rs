@@ -53,7 +53,7 @@ fn ledger() -> (Arc<Ledger>, Arc<Mutex<Usage>>) {
 }
 
 fn line(budget: Budget) -> Line {
-    Line { whose: "The org (today, UTC)".into(), id: "org/2026-11-27".into(), budget, raise: String::new() }
+    Line { whose: "The org (today, UTC)".into(), id: "org/2026-11-27".into(), with: vec![], budget, raise: String::new() }
 }
 
 #[tokio::test]

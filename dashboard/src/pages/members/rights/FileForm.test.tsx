@@ -14,14 +14,18 @@ const mistakes = [
 
 const sent: [path: string, body: unknown][] = [];
 let found: typeof mistakes;
+let warnings: string[];
 const closed = vi.fn();
 
 beforeEach(() => {
   sent.length = 0;
+  warnings = [];
   closed.mockClear();
   vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
     sent.push([url, JSON.parse(String(init.body))]);
-    return Response.json(url.endsWith("policy/check") ? { files: 2, mistakes: found, schema: "" } : { message: "It waits for owners." });
+    return Response.json(
+      url.endsWith("policy/check") ? { files: 2, mistakes: found, warnings, schema: "" } : { message: "It waits for owners." },
+    );
   });
 });
 
@@ -59,7 +63,20 @@ test("what is right is set by its name", async () => {
   await user.type(rules(), "!");
   await send();
   await waitFor(() => expect(closed).toHaveBeenCalled());
-  expect(sent.at(-1)).toEqual(["/api/v1/policy/set", { name: "team.cedar", text: "// ours!" }]);
+  expect(sent.at(-1)).toEqual(["/api/v1/policy/set", { name: "team.cedar", text: "// ours!", anyway: false }]);
+});
+
+test("what leaves nobody a right is said before it is set all the same", async () => {
+  found = [];
+  warnings = ["No member of the org may any of: merge."];
+  render(form());
+  await user.type(rules(), "!");
+  await send();
+  expect((await screen.findByRole("alert")).textContent).toContain("may any of: merge");
+  expect(sent.map(([path]) => path)).toEqual(["/api/v1/policy/check"]);
+  await user.click(screen.getByRole("button", { name: "Set it all the same" }));
+  await waitFor(() => expect(closed).toHaveBeenCalled());
+  expect(sent.at(-1)).toEqual(["/api/v1/policy/set", { name: "team.cedar", text: "// ours!", anyway: true }]);
 });
 
 test("that somebody changed the file meanwhile is said, and what was typed stays", async () => {

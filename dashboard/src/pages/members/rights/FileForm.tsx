@@ -1,4 +1,5 @@
-// Writing a file of policies: it is checked together with the others, and set only when nothing is wrong.
+// Writing a file of policies: it is checked together with the others, and set only when nothing is wrong. What is in order and would leave
+// nobody a right is said first, and set when that is wanted all the same.
 import { useRef, useState } from "react";
 import { call, type Output, problemOf } from "../../../api/call";
 import { useAct } from "../../../api/query";
@@ -18,6 +19,7 @@ export function FileForm({ files, path, onClose }: { files: Files; path?: string
   const [text, setText] = useState(begun);
   const [busy, setBusy] = useState(false);
   const [found, setFound] = useState<Output<"policy.check">["mistakes"]>([]);
+  const [warned, setWarned] = useState<Output<"policy.check">["warnings"]>([]);
   const [problem, setProblem] = useState<ReturnType<typeof problemOf>>();
   const field = useRef<HTMLTextAreaElement>(null);
   const set = useAct("policy.set", { done: onClose });
@@ -28,9 +30,11 @@ export function FileForm({ files, path, onClose }: { files: Files; path?: string
     setFound([]);
     setProblem(undefined);
     try {
-      const { mistakes } = await call("policy.check", { files: withFile(files, target, text) });
+      const { mistakes, warnings } = await call("policy.check", { files: withFile(files, target, text) });
       setFound(mistakes);
-      if (mistakes.length === 0) set.mutate({ name: nameOf(target), text });
+      setWarned(warnings);
+      const anyway = warnings.length > 0;
+      if (mistakes.length === 0 && warnings.every((one) => warned.includes(one))) set.mutate({ name: nameOf(target), text, anyway });
     } catch (error) {
       setProblem(problemOf(error));
     }
@@ -44,7 +48,7 @@ export function FileForm({ files, path, onClose }: { files: Files; path?: string
   const elsewhere = found.filter(({ file }) => file !== target);
   return (
     <Form
-      deed="Check and set"
+      deed={warned.length > 0 ? "Set it all the same" : "Check and set"}
       busy={busy || set.isPending}
       disabled={text.trim() === "" || text === now || !goodName(nameOf(target))}
       onSend={() => void send()}
@@ -78,6 +82,14 @@ export function FileForm({ files, path, onClose }: { files: Files; path?: string
           <strong>It is not set: something is wrong.</strong>
           {here.length > 0 && <Mistakes mistakes={here} onLine={({ line }) => go(line)} />}
           {elsewhere.length > 0 && <Mistakes mistakes={elsewhere} />}
+        </div>
+      )}
+      {found.length === 0 && warned.length > 0 && (
+        <div className={`${ui.state} ${ui.problem}`} role="alert">
+          <strong>It is in order, and hardly meant.</strong>
+          {warned.map((one) => (
+            <p key={one}>{one}</p>
+          ))}
         </div>
       )}
     </Form>
