@@ -78,7 +78,15 @@ async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
         if org.remote.busy(&run.id) {
             return Ok(());
         }
-        if let Some(sealed) = asked_before(org, run)? {
+        let before = asked_before(org, run)?;
+        if let Some(apart) = remote::apart(org, device) {
+            // What was sent before it was known may have arrived, and stays asked for.
+            return match before {
+                Some(_) => unanswered(org, &run.id, &apart).await,
+                None => wait(org, &run.id, Reason::WaitsForDevice { message: apart.to_string() }).await,
+            };
+        }
+        if let Some(sealed) = before {
             remote::ask(org, &run.id, device, sealed);
             return Ok(());
         }

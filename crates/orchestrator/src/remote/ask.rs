@@ -1,10 +1,10 @@
 //! Asking another device to run something of ours: the signed manifest goes there, a lease or a refusal comes back.
 
-use super::{client, follow, lock};
+use super::{client, follow, lock, reached};
 use crate::{dispatch, limits, org::Org};
 use domain::{Did, Kind, Problem, RunId, lease::Admission};
 use identity::Envelope;
-use mesh::{VERSION, problem};
+use mesh::{problem, says_apart, spoken, understood};
 use proto::mesh::ScheduleRequest;
 use std::sync::Arc;
 
@@ -34,7 +34,12 @@ pub(crate) fn ask(org: &Arc<Org>, run: &RunId, device: &Did, sealed: Envelope) {
             }
             Some(Ok((Admission::Refused { reasons }, _))) => dispatch::refused_elsewhere(&asking, &run, &device, reasons).await,
             // What was sent may have arrived: the very same is sent again.
-            Some(Err(problem)) => dispatch::unanswered(&asking, &run, &problem).await,
+            Some(Err(problem)) => {
+                if says_apart(&problem) {
+                    reached(&asking, &device, Err(&problem));
+                }
+                dispatch::unanswered(&asking, &run, &problem).await
+            }
             None => Ok(()),
         };
         if let Err(problem) = noted {
@@ -45,11 +50,12 @@ pub(crate) fn ask(org: &Arc<Org>, run: &RunId, device: &Did, sealed: Envelope) {
 }
 
 async fn schedule(org: &Arc<Org>, device: &Did, sealed: &Envelope, run: &RunId) -> Result<(Admission, u64), Problem> {
-    let request = ScheduleRequest { version: VERSION, manifest_json: sealed.to_json()? };
+    let request = ScheduleRequest { version: spoken(), manifest_json: sealed.to_json()? };
     let mut client = client(org, device)?;
     let late = |_| Problem::new(Kind::Timeout, "It did not answer in time.");
     let reply = tokio::time::timeout(limits::SCHEDULE_WAIT, client.schedule(request)).await.map_err(late)?;
     let reply = reply.map_err(|s| problem(&s))?.into_inner();
+    understood(reply.version)?;
     let odd = |what: &str| Problem::invalid(format!("The device answered with {what}."));
     let admission: Admission = serde_json::from_str(&reply.admission_json).map_err(|_| odd("what is no answer"))?;
     match &admission {

@@ -8,18 +8,22 @@ use domain::{
     manifest::Class,
     run::Run,
 };
-use mesh::{VERSION, problem};
+use mesh::{problem, spoken};
 use proto::mesh::{Fact, ResultRequest};
 use std::sync::Arc;
 use store::Order;
 
 /// Takes one fact about a run that `device` executes for us.
 pub(super) async fn fact(org: &Arc<Org>, run: &RunId, device: &Did, fact: Fact) -> Result<(), Problem> {
-    let mut event: Event = match serde_json::from_str(&fact.event_json) {
+    let mut event = match Event::read(fact.event_json.as_bytes()) {
+        // It stays in its executor's journal. Here it is not kept: nobody could judge whether it is that device's to tell.
+        Ok(Event { body: Body::Unknown(unknown), .. }) => {
+            tracing::warn!(%run, %device, fact = %domain::shown(unknown.kind()), "a fact that only a newer Meshwork understands was left out");
+            return Ok(());
+        }
         Ok(event) => event,
         Err(error) => {
-            // Of a newer device: what is unknown here changes nothing here.
-            tracing::warn!(%run, %device, %error, "a fact of an unknown form was left out");
+            tracing::warn!(%run, %device, %error, "a fact that cannot be read was left out");
             return Ok(());
         }
     };
@@ -101,7 +105,7 @@ fn actor(org: &Org, device: &Did, said: &Did) -> Result<Did, Problem> {
 
 /// Fetches the signed results of the checks, and the delegation by which they count.
 async fn results(org: &Arc<Org>, run: &RunId, device: &Did, signed: domain::Hash) -> Result<(), Problem> {
-    let request = ResultRequest { version: VERSION, run: run.to_string() };
+    let request = ResultRequest { version: spoken(), run: run.to_string() };
     let mut client = client(org, device)?;
     let reply = tokio::time::timeout(limits::WISH_WAIT, client.result(request)).await;
     let reply = reply.map_err(|_| Problem::unavailable("The device did not send the results of its checks in time."))?;

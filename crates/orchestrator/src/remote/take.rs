@@ -1,7 +1,7 @@
 //! Taking a run that another device asks for: admission decides, as for one's own.
 
 use super::{bring, device};
-use crate::{admission, lifecycle, org::Org};
+use crate::{admission, fault, lifecycle, org::Org};
 use domain::{
     Did, Problem,
     agent::EngineChoice,
@@ -12,7 +12,7 @@ use domain::{
     run::Run,
 };
 use identity::{Envelope, envelope};
-use mesh::VERSION;
+use mesh::spoken;
 use proto::mesh::ScheduleReply;
 use std::sync::Arc;
 
@@ -25,8 +25,8 @@ pub(super) async fn take(org: &Arc<Org>, caller: &Did, bytes: &[u8]) -> Result<S
         Some(lease) => (Admission::Leased { lease }, 0),
         None => (admit(org, caller, sealed).await?, before),
     };
-    let admission_json = serde_json::to_string(&admission).map_err(Problem::internal)?;
-    Ok(ScheduleReply { version: VERSION, admission_json, after_seq })
+    let admission_json = fault::said(serde_json::to_string(&admission).map_err(Problem::internal)?);
+    Ok(ScheduleReply { version: spoken(), admission_json, after_seq })
 }
 
 /// The lease that this very manifest got before, where its run goes on: the requester may not have had the answer.
@@ -54,6 +54,9 @@ async fn admit(org: &Arc<Org>, caller: &Did, sealed: Envelope) -> Result<Admissi
         let (run, bytes) = (lease.run.clone(), sealed.to_json()?);
         let placed = org.blocking(move |org| admission::keep_manifest(org, &run, &bytes)).await?;
         org.record(&org.device, placed).await?;
+        if let Some(event) = fault::fact_of_tomorrow(org, &lease.run) {
+            org.store.append(vec![event]).await?;
+        }
         lifecycle::drive(org, lease.run.clone());
     }
     Ok(answer)
