@@ -42,13 +42,14 @@ pub struct Difference {
 /// Makes the projections anew, in one transaction.
 pub(crate) fn rebuild(connection: &Connection) -> Result<RebuildReport, Problem> {
     connection.execute("BEGIN IMMEDIATE").map_err(|e| problem::database(&e))?;
-    let report = in_transaction(connection);
+    let report = within(connection);
     let end = if report.is_ok() { "COMMIT" } else { "ROLLBACK" };
     connection.execute(end).map_err(|e| problem::database(&e))?;
     report
 }
 
-fn in_transaction(connection: &Connection) -> Result<RebuildReport, Problem> {
+/// Makes the projections anew, in the transaction that is open.
+pub(crate) fn within(connection: &Connection) -> Result<RebuildReport, Problem> {
     let execute = |sql: &str| connection.execute(sql).map_err(|e| problem::database(&e));
     execute(
         "CREATE TABLE rebuilt(kind TEXT NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL) STRICT;

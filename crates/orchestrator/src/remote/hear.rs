@@ -18,7 +18,8 @@ pub(super) async fn fact(org: &Arc<Org>, run: &RunId, device: &Did, fact: Fact) 
     let mut event = match Event::read(fact.event_json.as_bytes()) {
         // It stays in its executor's journal. Here it is not kept: nobody could judge whether it is that device's to tell.
         Ok(Event { body: Body::Unknown(unknown), .. }) => {
-            tracing::warn!(%run, %device, fact = %domain::shown(unknown.kind()), "a fact that only a newer Meshwork understands was left out");
+            let kind = domain::shown(unknown.kind());
+            tracing::warn!(%run, %device, %kind, "a fact that only a newer Meshwork understands was left out");
             return Ok(());
         }
         Ok(event) => event,
