@@ -49,10 +49,10 @@ pub fn works_with(version: u32, from: u32) -> Result<(), Problem> {
 
 fn judged((here, understood_here): (u32, u32), (there, understood_there): (u32, u32)) -> Result<(), Problem> {
     if there < understood_here {
-        return Err(apart(there, understood_here).next("Install a newer Meshwork on that device; until then nothing is placed there."));
+        return Err(apart(there, understood_here).next("Install a newer Meshwork on that device; until then neither gives the other work."));
     }
     if here < understood_there {
-        return Err(apart(here, understood_there).next("Install a newer Meshwork on this device; until then nothing is placed there."));
+        return Err(apart(here, understood_there).next("Install a newer Meshwork on this device; until then neither gives the other work."));
     }
     Ok(())
 }
