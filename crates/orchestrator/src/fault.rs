@@ -1,5 +1,5 @@
-//! Faults that tests put in on purpose, to show that they would be noticed, and a build of another version. Only builds with the feature `faults` know them:
-//! those of the tests.
+//! Faults that tests put in on purpose, to show that they would be noticed, and what a build of another version would do. Only builds
+//! with the feature `faults` know them: those of the tests.
 
 use crate::{clock, limits, org::Org};
 use domain::{
@@ -69,7 +69,8 @@ pub fn speak() {
     proto::codec::say_more();
 }
 
-/// What another device is sent as JSON: as it is, or with a field that only a newer build knows, where that was asked for.
+/// What another device is sent as JSON: as it is, or as of the next version and with a field that only that knows, where that was
+/// asked for.
 pub fn said(json: String) -> String {
     if Fault::asked() != Fault::Newer {
         return json;
@@ -77,6 +78,9 @@ pub fn said(json: String) -> String {
     match serde_json::from_str(&json) {
         Ok(Value::Object(mut fields)) => {
             fields.insert("of_tomorrow".into(), serde_json::json!({"more": [1, 2]}));
+            if let Some(version) = fields.get_mut("version") {
+                *version = (domain::event::VERSION + 1).into();
+            }
             Value::Object(fields).to_string()
         }
         _ => json,

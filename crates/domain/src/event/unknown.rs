@@ -60,7 +60,8 @@ impl Serialize for Event {
 
 impl Event {
     /// Reads an event. One of a kind that is not known here, and one of a newer version that cannot be read in the form known here, is
-    /// [`Body::Unknown`]; fields that are not known are left out of account.
+    /// [`Body::Unknown`]; fields that are not known are left out of account, and so is the reason of a run's move, where a newer
+    /// version has one that is not known.
     ///
     /// # Errors
     /// When it is no event, or one of this version or an older one that is not as it should be.
@@ -72,6 +73,14 @@ impl Event {
 fn not_understood(json: &[u8], why: &serde_json::Error) -> Option<Event> {
     let whole: Map<String, Value> = serde_json::from_slice(json).ok()?;
     let Frame { version, at, actor, via, told, kind } = Frame::deserialize(Value::Object(whole.clone())).ok()?;
+    // Where a run is matters more than why: without a reason that is not known here the rest may be.
+    let mut bare = whole.clone();
+    if version > VERSION
+        && bare.remove("reason").is_some()
+        && let Ok(event) = Event::deserialize(Value::Object(bare))
+    {
+        return Some(event);
+    }
     // serde's words for a tag that no kind has.
     let unknown_kind = why.to_string().starts_with(&format!("unknown variant `{kind}`"));
     let via = via.and_then(|via| Via::deserialize(via).ok());
@@ -121,6 +130,12 @@ mod tests {
         assert_eq!(serde_json::to_value(&event).ok(), Some(stopped));
         let more = json!({"version": 2, "at": 7, "actor": DID, "type": "device_started", "meshwork": "2", "of_tomorrow": {"more": 1}});
         assert_eq!(read(&more).map(|event| event.body).ok(), Some(Body::DeviceStarted { version: "2".into(), demo: false }));
+        let bored = json!({
+            "version": 2, "at": 7, "actor": DID, "type": "run_moved", "run": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "to": "failed",
+            "reason": {"code": "bored"},
+        });
+        let moved = read(&bored).map(|event| event.body).ok();
+        assert!(matches!(moved, Some(Body::RunMoved { to: crate::run::RunState::Failed, reason: None, .. })), "{moved:?}");
     }
 
     #[test]

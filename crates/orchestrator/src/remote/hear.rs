@@ -4,7 +4,7 @@ use super::{bring, client, device as listed};
 use crate::{admission, clock, limits, org::Org};
 use domain::{
     Did, Kind, PatchId, Problem, RevisionId, RunId,
-    event::{Body, Event, Told, kind},
+    event::{self, Body, Event, Told, kind},
     manifest::Class,
     run::Run,
 };
@@ -30,6 +30,8 @@ pub(super) async fn fact(org: &Arc<Org>, run: &RunId, device: &Did, fact: Fact) 
     };
     let about = may_tell(org, run, device, &event.body)?;
     (event.actor, event.via) = (actor(org, device, &event.actor)?, None);
+    // What is understood is written down in the form known here, whatever version told it.
+    event.version = event::VERSION;
     event.told = Some(Told { device: device.clone(), seq: fact.seq, heard_at: clock::now() });
     match &event.body {
         Body::ChecksEnded { signed: Some(signed), .. } if about == *run => results(org, run, device, signed.clone()).await?,
