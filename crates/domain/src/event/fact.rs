@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 /// The version of events that this build writes.
 pub const VERSION: u16 = 1;
 
-/// A fact: when, by whom, what. It is read with [`Event::read`] (`unknown.rs`, which also says how it is written).
+/// A fact: when, by whom, what.
+// `unknown.rs` says how it is read and written.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 pub struct Event {
     /// The format's version.
