@@ -1,5 +1,5 @@
 //! Generates the gRPC code from the files beside this one.
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tonic_prost_build::configure().compile_protos(&["run.proto", "join.proto", "mesh.proto"], &["."])?;
+    tonic_prost_build::configure().codec_path("crate::codec::Codec").compile_protos(&["run.proto", "join.proto", "mesh.proto"], &["."])?;
     Ok(())
 }

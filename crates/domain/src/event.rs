@@ -9,7 +9,9 @@ mod fact;
 mod joining;
 pub mod kind;
 mod projection;
+mod unknown;
 
 pub use body::Body;
 pub use fact::{Event, Told, VERSION};
 pub use projection::{Before, Projected, project, spent_by_run, spent_id};
+pub use unknown::Unknown;

@@ -19,4 +19,4 @@ pub use live::Connections;
 pub use network::{Network, RunChannel};
 pub use problem::{problem, says_unlisted, status};
 pub use server::serve;
-pub use version::{OLDEST, VERSION, understood};
+pub use version::{OLDEST, VERSION, oldest, says_apart, speak_as, spoken, understood, works_with};

@@ -313,7 +313,10 @@ async fn journals(client: &Client, journal: cli::Journal, json: bool) -> Outcome
         }
         cli::Journal::Rebuild => {
             let value = client.call("journal.rebuild", json!({})).await?;
-            answer(&value, json, |v| format!("Made anew from {} events; {} things were different.", v["events"], v["differences"]));
+            answer(&value, json, |v| {
+                let more = show::not_understood(v);
+                format!("Made anew from {} events; {} things were different.{more}", v["events"], v["differences"])
+            });
         }
         cli::Journal::AcceptLoss => {}
     }

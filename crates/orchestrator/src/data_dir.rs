@@ -10,9 +10,14 @@
 //! <data>/lend.toml          what the machine's owner lends to others; the usual where it is absent
 //! <data>/lend-click.json    what the owner said last by a click: take it back, or lend it
 //! <data>/engines/<name>/    installed coding engines
+//! <data>/backups/version-<n>/  what an update from version n changed, as it was
 //! <data>/orgs/<org>/        one org: radicle/ member/ store/ vault/ runs/; lock, held by the process that serves it; taken.json,
 //!                           what it takes of the machine; cli.token, where each org has a process of its own
 //! ```
+
+mod update;
+
+pub use update::Updated;
 
 use crate::limits;
 use domain::{Kind, OrgName, Problem, RunId};
@@ -26,8 +31,8 @@ use std::{
     time::Duration,
 };
 
-/// The format that this build reads and writes.
-pub const VERSION: u32 = 1;
+/// The format that this build reads and writes; older ones are brought to it by [`DataDir::update`].
+pub const VERSION: u32 = 2;
 
 /// A machine's data folder.
 #[derive(Clone, Debug)]
@@ -69,7 +74,7 @@ pub struct Lock {
 }
 
 impl DataDir {
-    /// Opens the folder, making it when absent.
+    /// Opens the folder, making it when absent. One of an older Meshwork stays as it is.
     ///
     /// # Errors
     /// When it cannot be made, or was written by a newer Meshwork.
@@ -78,11 +83,23 @@ impl DataDir {
         let root = fs::canonicalize(root).map_err(|e| storage(root, &e))?;
         let file = root.join("version");
         match fs::read_to_string(&file) {
-            Ok(text) => check_version(&root, &text)?,
+            Ok(text) => {
+                check_version(&root, &text)?;
+            }
             Err(e) if e.kind() == ErrorKind::NotFound => write_private(&file, VERSION.to_string().as_bytes())?,
             Err(e) => return Err(storage(&file, &e)),
         }
         Ok(Self { root })
+    }
+
+    /// The version of the folder's format, as it is now.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn version(&self) -> Result<u32, Problem> {
+        let file = self.root.join("version");
+        let text = fs::read_to_string(&file).map_err(|e| storage(&file, &e))?;
+        check_version(&self.root, &text)
     }
 
     /// The folder itself.
@@ -358,9 +375,10 @@ impl OrgDir {
     }
 }
 
-fn check_version(root: &Path, text: &str) -> Result<(), Problem> {
+/// The version that a folder's file says, where this build can do something with it.
+fn check_version(root: &Path, text: &str) -> Result<u32, Problem> {
     match text.trim().parse::<u32>() {
-        Ok(VERSION) => Ok(()),
+        Ok(known @ 1..=VERSION) => Ok(known),
         Ok(newer) if newer > VERSION => Err(Problem::conflict(format!(
             "The data folder {} was written by a newer Meshwork (format {newer}; this one knows {VERSION}).",
             root.display()

@@ -96,6 +96,10 @@ async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
             return Ok(());
         }
         Some(Before::Unanswered(device, sealed)) => {
+            // What was sent before it was known may have arrived, and stays asked for.
+            if let Some(apart) = remote::apart(org, &device) {
+                return unanswered(org, &run.id, &apart).await;
+            }
             placing::again(org, run, device, *sealed);
             return Ok(());
         }

@@ -1,7 +1,7 @@
 //! What Meshwork needs of this machine, whether it is there, and how to mend it.
 
-use crate::{lending, lifecycle, org::Org};
-use domain::Problem;
+use crate::{lending, lifecycle, org::Org, remote};
+use domain::{Did, Problem};
 use sandbox::Finding;
 use std::{path::Path, process::Command};
 
@@ -43,6 +43,24 @@ pub fn kept(org: &Org) -> Result<Finding, Problem> {
     let detail = format!("{checkpoints} checkpoints, and {} folders of runs with {mib} MiB", folders.len());
     let next = (!folders.is_empty()).then(|| "meshwork run kept lists the folders; meshwork run drop removes one.".to_owned());
     Ok(Finding { what: "kept work".into(), ok: true, detail, next })
+}
+
+/// Devices that are kept out because their version and this one's do not work together: a finding for each.
+///
+/// # Errors
+/// When the org cannot be read.
+pub fn versions(org: &Org) -> Result<Vec<Finding>, Problem> {
+    let apart = remote::all_apart(org);
+    if apart.is_empty() {
+        return Ok(vec![]);
+    }
+    let state = org.state()?;
+    let name = |did: &Did| state.device_of(did).map_or_else(|| did.to_string(), |device| device.name.clone());
+    let finding = |(did, why): (Did, Problem)| {
+        let detail = format!("with {}: {}", name(&did), why.what);
+        Finding { what: "versions".into(), ok: false, detail, next: why.next }
+    };
+    Ok(apart.into_iter().map(finding).collect())
 }
 
 fn good(what: &str, detail: String) -> Finding {

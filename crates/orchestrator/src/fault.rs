@@ -1,8 +1,13 @@
-//! Faults that tests put in on purpose, to show that they would be noticed. Only builds with the feature `faults` know them:
-//! those of the tests.
+//! Faults that tests put in on purpose, to show that they would be noticed, and what a build of another version would do. Only builds
+//! with the feature `faults` know them: those of the tests.
 
-use crate::{limits, org::Org};
-use domain::{Problem, run::RunState};
+use crate::{clock, limits, org::Org};
+use domain::{
+    Problem, RunId,
+    event::{Body, Event},
+    run::RunState,
+};
+use serde_json::Value;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The variable that names the fault.
@@ -13,6 +18,9 @@ const UNWRITTEN: u32 = 2;
 
 /// How long a short lease lasts: longer than the pause between heartbeats.
 const SHORT_LEASE_MS: u64 = 8_000;
+
+/// The kind of an event that only a newer build knows.
+const TOMORROW: &str = "run_of_tomorrow";
 
 static COUNTED: AtomicU32 = AtomicU32::new(0);
 
@@ -50,6 +58,51 @@ pub fn end_unwritten() -> Result<(), Problem> {
     Ok(())
 }
 
+/// Has this process speak to other devices as a newer build, where that was asked for.
+pub fn speak() {
+    let next = mesh::VERSION + 1;
+    match Fault::asked() {
+        Fault::Newer => mesh::speak_as(next, mesh::OLDEST),
+        Fault::NewerOnly => mesh::speak_as(next, next),
+        _ => return,
+    }
+    proto::codec::say_more();
+}
+
+/// What another device is sent as JSON: as it is, or as of the next version and with a field that only that knows, where that was
+/// asked for.
+pub fn said(json: String) -> String {
+    if Fault::asked() != Fault::Newer {
+        return json;
+    }
+    match serde_json::from_str(&json) {
+        Ok(Value::Object(mut fields)) => {
+            fields.insert("of_tomorrow".into(), serde_json::json!({"more": [1, 2]}));
+            if let Some(version) = fields.get_mut("version") {
+                *version = (domain::event::VERSION + 1).into();
+            }
+            Value::Object(fields).to_string()
+        }
+        _ => json,
+    }
+}
+
+/// A fact about a run that only a newer build knows, for its journal; none where that was not asked for.
+pub fn fact_of_tomorrow(org: &Org, run: &RunId) -> Option<Event> {
+    let made = || {
+        let fields = serde_json::json!({
+            "version": domain::event::VERSION + 1, "at": clock::now(), "actor": org.device, "type": TOMORROW, "run": run, "mood": "hopeful",
+        });
+        Event::read(fields.to_string().as_bytes()).ok()
+    };
+    (Fault::asked() == Fault::Newer).then(made).flatten()
+}
+
+/// Whether this is such a fact, which a newer build tells.
+pub fn tells(event: &Event) -> bool {
+    Fault::asked() == Fault::Newer && matches!(event.body, Body::Unknown(_))
+}
+
 /// What is done wrongly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -67,6 +120,10 @@ pub enum Fault {
     MessageNotGiven,
     /// Leases last for seconds only.
     ShortLease,
+    /// No fault, but another build: it speaks the next version of the protocol, understands this one, and says more than this one knows.
+    Newer,
+    /// As that, but it understands the next version only.
+    NewerOnly,
 }
 
 impl Fault {
@@ -82,6 +139,8 @@ impl Fault {
             Ok("message-not-given") => Self::MessageNotGiven,
             Ok("short-lease") => Self::ShortLease,
             Ok("end-unwritten") => Self::EndUnwritten,
+            Ok("newer") => Self::Newer,
+            Ok("newer-only") => Self::NewerOnly,
             _ => Self::None,
         }
     }

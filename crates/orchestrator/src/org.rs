@@ -241,6 +241,7 @@ impl Org {
         let head = watch::Sender::new(forge.org_head(&record.rid)?);
         let signing = forge.clone();
         let sign: identity::certificate::Sign = Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message)));
+        crate::fault::speak();
         let remote = Remote::new(&record.name, &device, sign, forge.org_state(&record.rid)?);
         let org = Self {
             name: record.name,

@@ -134,6 +134,9 @@ impl Looked {
 pub(crate) async fn place(org: &Arc<Org>, run: &Run, draft: Draft) -> Result<(), Problem> {
     let (wanted, manifest) = (run.clone(), draft.manifest.clone());
     let there = run.on.as_ref().filter(|on| **on != org.device).cloned();
+    if let Some(apart) = there.as_ref().and_then(|there| remote::apart(org, there)) {
+        return dispatch::wait(org, &run.id, Reason::WaitsForDevice { message: apart.to_string() }).await;
+    }
     let (looked, saved) = org
         .blocking(move |org| Ok((look(org, &wanted, &manifest)?, lifecycle::saved_somewhere(org, &wanted)?.and_then(|run| run.device))))
         .await?;

@@ -41,6 +41,7 @@ pub use chain::{Head, Recorded, Seq};
 pub use files::mark_restored;
 pub use follow::Follower;
 pub use journal::{Signer, Store};
+pub use migrate::bring_up_to_date;
 pub use projector::View;
 pub use read::Order;
 pub use rebuild::{Difference, RebuildReport};

@@ -1,37 +1,92 @@
 //! The database's form: made, checked, and brought up to date.
 //!
-//! `PRAGMA user_version` holds the form's version. Each step brings it one version further; before the first step of an
-//! older journal a copy of it is laid beside it. A newer one is left alone.
+//! `PRAGMA user_version` holds the form's version. Each step brings it one version further, all of them in one transaction; before
+//! the first step of an older journal a copy of it is laid down. A newer one is left alone.
 
-use crate::{fault::Fault, files, limits, problem, remembered};
+use crate::{fault::Fault, files, limits, problem, read, rebuild, remembered};
 use domain::Problem;
 use sqlite::{Connection, OpenFlags};
 use std::{fs::File, path::Path};
 
 /// The step from version n to n + 1 stands at place n; a new journal takes them all.
-const STEPS: &[&str] = &[
+const STEPS: &[Step] = &[
     // 1: the first form. The view is for people who look into the file with other tools.
-    "CREATE TABLE incarnation(
-        number INTEGER PRIMARY KEY, device TEXT NOT NULL, after_seq INTEGER NOT NULL, after_hash BLOB NOT NULL
-    ) STRICT;
-    CREATE TABLE event(
-        seq INTEGER PRIMARY KEY, incarnation INTEGER NOT NULL, previous BLOB NOT NULL, hash BLOB NOT NULL, payload TEXT NOT NULL
-    ) STRICT;
-    CREATE VIEW journal AS
-        SELECT seq, incarnation, json_extract(payload, '$.type') AS type, json_extract(payload, '$.at') AS at, payload, hex(hash) AS hash FROM event;
-    CREATE TABLE head(seq INTEGER PRIMARY KEY, signature BLOB NOT NULL) STRICT;
-    CREATE TABLE projected(
-        kind TEXT NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL
-    ) STRICT;
-    CREATE UNIQUE INDEX projected_by_id ON projected(kind, id);
-    CREATE INDEX projected_by_age ON projected(kind, first_seq);
-    CREATE TABLE token(id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;",
+    Step::Sql(
+        "CREATE TABLE incarnation(
+            number INTEGER PRIMARY KEY, device TEXT NOT NULL, after_seq INTEGER NOT NULL, after_hash BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE event(
+            seq INTEGER PRIMARY KEY, incarnation INTEGER NOT NULL, previous BLOB NOT NULL, hash BLOB NOT NULL, payload TEXT NOT NULL
+        ) STRICT;
+        CREATE VIEW journal AS
+            SELECT seq, incarnation, json_extract(payload, '$.type') AS type, json_extract(payload, '$.at') AS at, payload, hex(hash) AS hash FROM event;
+        CREATE TABLE head(seq INTEGER PRIMARY KEY, signature BLOB NOT NULL) STRICT;
+        CREATE TABLE projected(
+            kind TEXT NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL
+        ) STRICT;
+        CREATE UNIQUE INDEX projected_by_id ON projected(kind, id);
+        CREATE INDEX projected_by_age ON projected(kind, first_seq);
+        CREATE TABLE token(id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;",
+    ),
     // 2: browsers that are signed in.
-    "CREATE TABLE browser(id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;",
+    Step::Sql("CREATE TABLE browser(id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;"),
+    // 3: which stop orders count, and which runs have not ended, by themselves.
+    Step::Rebuild,
 ];
+
+/// What brings the database to the next version.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Statements.
+    Sql(&'static str),
+    /// Its tables stay as they are; what is projected from the events is made anew.
+    Rebuild,
+}
+
+impl Step {
+    /// Does what it says, in the transaction that is open.
+    fn apply(self, connection: &Connection) -> Result<(), Problem> {
+        match self {
+            Self::Sql(sql) => connection.execute(sql).map_err(|e| problem::database(&e)),
+            Self::Rebuild => rebuild::within(connection).map(drop),
+        }
+    }
+}
 
 /// Opens the writer's connection, with a journal of the present form behind it.
 pub(crate) fn open_writer(dir: &Path, fault: Fault) -> Result<Connection, Problem> {
+    let connection = open_as_it_is(dir, fault)?;
+    migrate(&connection, dir, STEPS, None)?;
+    Ok(connection)
+}
+
+/// Brings the journal in this folder to the present form, where it is in an older one, and says whether it was. Before that `copy`
+/// becomes a copy of it; one that was cut off is made anew. A journal that lost events is not touched.
+///
+/// # Errors
+/// When another process uses it, it was written by a newer Meshwork, is damaged or lost events, or the disk refuses; then it is as it was.
+pub fn bring_up_to_date(dir: &Path, copy: &Path) -> Result<bool, Problem> {
+    if !files::database(dir).exists() {
+        return Ok(false);
+    }
+    let _lock = files::lock(dir)?;
+    let connection = open_as_it_is(dir, Fault::None)?;
+    let found = form(&connection)?;
+    // An empty one is made when it is opened; one of this form has nothing to gain.
+    if found == 0 || found == STEPS.len() {
+        return Ok(false);
+    }
+    if found < STEPS.len()
+        && !files::is_restored(dir)
+        && let Some(tail) = read::tail(&connection)?
+    {
+        remembered::check(dir, &connection, &tail.device)?;
+    }
+    migrate(&connection, dir, STEPS, Some(copy))
+}
+
+/// Opens the writer's connection, whatever form the journal has.
+fn open_as_it_is(dir: &Path, fault: Fault) -> Result<Connection, Problem> {
     let path = files::database(dir);
     files::make_private(&path)?;
     let connection = connect(&path, OpenFlags::new().with_create().with_read_write().with_no_mutex()).map_err(|e| problem::database(&e))?;
@@ -52,7 +107,6 @@ pub(crate) fn open_writer(dir: &Path, fault: Fault) -> Result<Connection, Proble
     if fault == Fault::None && synchronous != 2 {
         return Err(Problem::internal(format!("SQLite does not sync commits (synchronous={synchronous})")));
     }
-    migrate(&connection, dir, STEPS)?;
     Ok(connection)
 }
 
@@ -76,40 +130,64 @@ pub(crate) fn pragma<T: sqlite::ReadableWithIndex>(connection: &Connection, text
     statement.read::<T, _>(0)
 }
 
-fn migrate(connection: &Connection, dir: &Path, steps: &[&str]) -> Result<(), Problem> {
-    let newest = steps.len();
+/// The version of the form that the database has; 0: it is empty.
+fn form(connection: &Connection) -> Result<usize, Problem> {
     let found: i64 = pragma(connection, "user_version").map_err(|e| problem::database(&e))?;
-    let found =
-        usize::try_from(found).map_err(|_| Problem::unavailable("The journal's file is damaged.").because("Its version is negative."))?;
+    usize::try_from(found).map_err(|_| Problem::unavailable("The journal's file is damaged.").because("Its version is negative."))
+}
+
+/// Takes the steps that are missing, and says whether there were any. The copy goes where it is said, else beside the journal.
+fn migrate(connection: &Connection, dir: &Path, steps: &[Step], copy: Option<&Path>) -> Result<bool, Problem> {
+    let (found, newest) = (form(connection)?, steps.len());
     if found > newest {
         return Err(Problem::unavailable(format!("The journal in {} was written by a newer Meshwork.", dir.display()))
             .because(format!("Its form has version {found}, and this build knows up to {newest}."))
             .next("Update Meshwork on this machine; nothing was changed."));
     }
     if found == newest {
-        return Ok(());
+        return Ok(false);
     }
     if found > 0 {
-        copy_before(connection, dir, found)?;
+        let beside = dir.join(format!("journal.version-{found}.db"));
+        copy_before(connection, copy.unwrap_or(&beside))?;
     } else {
         remembered::none_before(dir)?;
     }
-    let all = steps[found..].concat();
-    let sql = format!("BEGIN IMMEDIATE; {all} PRAGMA user_version={newest}; COMMIT;");
-    connection.execute(sql).map_err(|e| {
+    connection.execute("BEGIN IMMEDIATE").map_err(|e| problem::database(&e))?;
+    let end = format!("PRAGMA user_version={newest}; COMMIT;");
+    let taken = steps
+        .iter()
+        .skip(found)
+        .try_for_each(|step| step.apply(connection))
+        .and_then(|()| connection.execute(end).map_err(|e| problem::database(&e)));
+    taken.map(|()| true).map_err(|why| {
         let _ = connection.execute("ROLLBACK");
-        problem::database(&e)
+        not_brought_up(dir, found, &why)
     })
 }
 
-/// Lays a copy of the journal beside it, as it was in the older form.
-fn copy_before(connection: &Connection, dir: &Path, version: usize) -> Result<(), Problem> {
-    let copy = dir.join(format!("journal.version-{version}.db"));
+fn not_brought_up(dir: &Path, found: usize, why: &Problem) -> Problem {
+    if found == 0 {
+        return why.clone();
+    }
+    Problem::new(why.kind, format!("The journal in {} could not be brought from form {found} to the present one.", dir.display()))
+        .because(why.to_string())
+        .next(
+            "It is as it was, and the Meshwork that was installed before still opens it. Where it is damaged, restore the last backup: \
+             meshwork restore.",
+        )
+}
+
+/// Lays a copy of the journal down, as it is in the older form.
+fn copy_before(connection: &Connection, copy: &Path) -> Result<(), Problem> {
+    if let Some(folder) = copy.parent() {
+        files::make_dir(folder)?;
+    }
     if copy.exists() {
         // From an attempt that was cut off: the journal itself is still in the old form, so copy it again.
-        std::fs::remove_file(&copy).map_err(|e| problem::file("replace", &copy, &e))?;
+        std::fs::remove_file(copy).map_err(|e| problem::file("replace", copy, &e))?;
     }
-    copy_to(connection, &copy)
+    copy_to(connection, copy)
 }
 
 /// Writes a consistent copy of the whole database into a new file, durably.
@@ -137,10 +215,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let connection = open(dir.path());
         connection.execute("INSERT INTO token VALUES('old', '{}')").unwrap();
-        let further = [STEPS, &["ALTER TABLE token ADD COLUMN more TEXT;"]].concat();
-        for _ in 0..2 {
-            migrate(&connection, dir.path(), &further).unwrap();
-        }
+        let further = [STEPS, &[Step::Sql("ALTER TABLE token ADD COLUMN more TEXT;")]].concat();
+        assert!(migrate(&connection, dir.path(), &further, None).unwrap());
+        assert!(!migrate(&connection, dir.path(), &further, None).unwrap(), "there is nothing more to do");
         assert_eq!(pragma::<i64>(&connection, "user_version").unwrap(), STEPS.len() as i64 + 1);
         connection.execute("UPDATE token SET more='x' WHERE id='old'").unwrap();
         assert_eq!(connection.change_count(), 1);
@@ -156,11 +233,30 @@ mod tests {
     fn a_step_that_fails_leaves_the_old_form() {
         let dir = tempfile::tempdir().unwrap();
         let connection = open(dir.path());
-        let broken = [STEPS, &["CREATE TABLE half(a); INSERT INTO nowhere VALUES(1);"]].concat();
-        assert!(migrate(&connection, dir.path(), &broken).is_err());
+        let broken = [STEPS, &[Step::Sql("CREATE TABLE half(a);"), Step::Sql("INSERT INTO nowhere VALUES(1);")]].concat();
+        let refused = migrate(&connection, dir.path(), &broken, None).unwrap_err();
+        assert!(refused.next.is_some(), "{refused}");
         assert_eq!(pragma::<i64>(&connection, "user_version").unwrap(), STEPS.len() as i64);
         assert!(connection.prepare("SELECT * FROM half").is_err());
-        migrate(&connection, dir.path(), STEPS).unwrap();
+        assert!(!migrate(&connection, dir.path(), STEPS, None).unwrap());
+    }
+
+    #[test]
+    fn a_journal_of_a_device_is_copied_where_it_is_said_and_brought_up_to_date_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let copy = dir.path().join("backup/store/journal.db");
+        assert!(!bring_up_to_date(dir.path(), &copy).unwrap(), "there is no journal");
+        let connection = open(dir.path());
+        connection.execute("INSERT INTO token VALUES('old', '{}'); PRAGMA user_version=2;").unwrap();
+        drop(connection);
+        // From an attempt that was cut off.
+        std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        std::fs::write(&copy, "half a copy").unwrap();
+        assert!(bring_up_to_date(dir.path(), &copy).unwrap());
+        assert!(!bring_up_to_date(dir.path(), &copy).unwrap(), "it is of the present form");
+        let forms = [files::database(dir.path()), copy].map(|file| form(&sqlite::open(file).unwrap()).unwrap());
+        assert_eq!(forms, [STEPS.len(), 2]);
+        assert!(!dir.path().join("journal.version-2.db").exists(), "one copy is enough");
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Row {
     }
 
     fn recorded(self) -> Result<Recorded, Problem> {
-        let event: Event = serde_json::from_slice(&self.payload).map_err(|e| unreadable(self.seq, &e))?;
+        let event = Event::read(&self.payload).map_err(|e| unreadable(self.seq, &e))?;
         let hash = Digest::try_from(self.hash.as_slice()).map_err(|e| unreadable(self.seq, &e))?;
         Ok(Recorded { seq: self.seq, incarnation: self.incarnation, hash: chain::shown(&hash)?, event: Arc::new(event) })
     }

@@ -6,7 +6,7 @@ use crate::{
     projector::{Failure, Projector, Staged},
     read::{self, unsigned},
 };
-use domain::Problem;
+use domain::{Problem, event::Body};
 use serde::Serialize;
 use serde_json::Value;
 use sqlite::{Connection, State};
@@ -16,6 +16,8 @@ use sqlite::{Connection, State};
 pub struct RebuildReport {
     /// Events that were projected.
     pub events: u64,
+    /// How many of them a newer Meshwork wrote, and this one does not understand: they changed nothing.
+    pub unknown: u64,
     /// Things that there are now.
     pub things: u64,
     /// How many were different before.
@@ -40,19 +42,21 @@ pub struct Difference {
 /// Makes the projections anew, in one transaction.
 pub(crate) fn rebuild(connection: &Connection) -> Result<RebuildReport, Problem> {
     connection.execute("BEGIN IMMEDIATE").map_err(|e| problem::database(&e))?;
-    let report = in_transaction(connection);
+    let report = within(connection);
     let end = if report.is_ok() { "COMMIT" } else { "ROLLBACK" };
     connection.execute(end).map_err(|e| problem::database(&e))?;
     report
 }
 
-fn in_transaction(connection: &Connection) -> Result<RebuildReport, Problem> {
+/// Makes the projections anew, in the transaction that is open.
+pub(crate) fn within(connection: &Connection) -> Result<RebuildReport, Problem> {
     let execute = |sql: &str| connection.execute(sql).map_err(|e| problem::database(&e));
     execute(
         "CREATE TABLE rebuilt(kind TEXT NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL) STRICT;
          CREATE UNIQUE INDEX rebuilt_by_id ON rebuilt(kind, id);",
     )?;
-    let mut report = RebuildReport { events: project_all(connection)?, ..RebuildReport::default() };
+    let mut report = RebuildReport::default();
+    project_all(connection, &mut report)?;
     compare(connection, &mut report).map_err(|e| problem::database(&e))?;
     execute(
         "DELETE FROM projected;
@@ -62,12 +66,12 @@ fn in_transaction(connection: &Connection) -> Result<RebuildReport, Problem> {
     Ok(report)
 }
 
-fn project_all(connection: &Connection) -> Result<u64, Problem> {
+fn project_all(connection: &Connection, report: &mut RebuildReport) -> Result<(), Problem> {
     let mut projector = Projector::new(connection, "rebuilt").map_err(|e| problem::database(&e))?;
-    let (mut at, mut events) = (Seq(0), 0);
+    let mut at = Seq(0);
     loop {
         let batch = read::events(connection, at, limits::REBUILD_BATCH)?;
-        let Some(last) = batch.last() else { return Ok(events) };
+        let Some(last) = batch.last() else { return Ok(()) };
         at = last.seq;
         for recorded in &batch {
             let mut staged = Staged::default();
@@ -79,7 +83,8 @@ fn project_all(connection: &Connection) -> Result<u64, Problem> {
         }
         projector.flush().map_err(|e| problem::database(&e))?;
         projector.settled();
-        events += batch.len() as u64;
+        report.events += batch.len() as u64;
+        report.unknown += batch.iter().filter(|recorded| matches!(recorded.event.body, Body::Unknown(_))).count() as u64;
     }
 }
 

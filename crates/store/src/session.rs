@@ -9,7 +9,10 @@ use crate::{
     read::Tail,
     token::TokenChange,
 };
-use domain::{Problem, event::Event};
+use domain::{
+    Problem,
+    event::{Body, Event},
+};
 use sqlite::{Connection, Statement};
 use std::sync::Arc;
 
@@ -30,7 +33,8 @@ pub(crate) fn prepare(events: Vec<Event>) -> Result<Vec<Prepared>, Problem> {
 }
 
 fn prepare_one(event: Event) -> Result<Prepared, Problem> {
-    if event.version != domain::event::VERSION {
+    // What a newer build wrote is kept as it is.
+    if event.version != domain::event::VERSION && !matches!(event.body, Body::Unknown(_)) {
         return Err(Problem::internal(format!("an event of version {} was to be written", event.version)));
     }
     let payload = String::from_utf8(identity::canonical(&event)?).map_err(Problem::internal)?;

@@ -11,7 +11,10 @@ use crate::{
     read::{Row, unsigned},
     remembered::Remembered,
 };
-use domain::{Did, Hash, Problem, event::Event};
+use domain::{
+    Did, Hash, Problem,
+    event::{Body, Event},
+};
 use serde::Serialize;
 use sqlite::{Connection, State, Statement};
 
@@ -20,6 +23,8 @@ use sqlite::{Connection, State, Statement};
 pub struct VerifyReport {
     /// Events that were checked and are sound.
     pub events: u64,
+    /// How many of them a newer Meshwork wrote, and this one does not understand.
+    pub unknown: u64,
     /// Signed heads that were checked.
     pub signatures: u64,
     /// Incarnations.
@@ -159,6 +164,7 @@ impl<'c> Check<'c> {
                 }
             }
             report.events += 1;
+            report.unknown += u64::from(matches!(event.body, Body::Unknown(_)));
             self.begin_incarnations(report)?;
         }
         if let Some((at, _)) = head {
@@ -235,9 +241,9 @@ impl<'c> Check<'c> {
         if !identity::canonical::is_canonical(&row.payload) {
             return bad(row.seq, "its content is not canonical JSON");
         }
-        let event = match serde_json::from_slice::<Event>(&row.payload) {
+        let event = match Event::read(&row.payload) {
             Ok(event) => event,
-            Err(error) => return bad(row.seq, format!("it cannot be read (it may come from a newer Meshwork): {error}")),
+            Err(error) => return bad(row.seq, format!("it cannot be read: {error}")),
         };
         self.seq = row.seq;
         self.hash.copy_from_slice(&row.hash);

@@ -103,8 +103,13 @@ impl Up {
     /// Sets a variable of its environment; an empty one counts as not set.
     #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Self {
-        self.env.push((name.to_owned(), value.to_owned()));
+        self.set_now(name, value);
         self
+    }
+
+    /// As [`Up::set`], for whatever it starts from now on.
+    pub fn set_now(&mut self, name: &str, value: &str) {
+        self.env.push((name.to_owned(), value.to_owned()));
     }
 
     /// Has the Radicle node and the port for other devices listen at addresses that stay the same, as others are told them.

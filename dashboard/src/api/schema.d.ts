@@ -4921,6 +4921,11 @@ export interface components {
             device: components["schemas"]["Did"];
             /** Format: uint64 */
             events: number;
+            /**
+             * Format: uint64
+             * @description How many of the events a newer Meshwork wrote: they are kept as they are, and not understood here.
+             */
+            unknown: number;
             /** Format: uint64 */
             signatures: number;
             /** Format: uint64 */
@@ -4957,6 +4962,11 @@ export interface components {
         Rebuilt: {
             /** Format: uint64 */
             events: number;
+            /**
+             * Format: uint64
+             * @description How many of the events a newer Meshwork wrote: they changed nothing here.
+             */
+            unknown: number;
             /**
              * Format: uint64
              * @description How many things were not as the journal says.

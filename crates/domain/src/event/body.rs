@@ -491,4 +491,7 @@ pub enum Body {
     BackedUp,
     /// A backup was taken up: the journal goes on as a new incarnation.
     Restored,
+    /// What a newer Meshwork wrote, and this one does not understand.
+    #[serde(skip)]
+    Unknown(super::Unknown),
 }

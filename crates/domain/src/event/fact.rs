@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub const VERSION: u16 = 1;
 
 /// A fact: when, by whom, what.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+// `unknown.rs` says how it is read and written.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 pub struct Event {
     /// The format's version.
     pub version: u16,

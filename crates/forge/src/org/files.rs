@@ -7,7 +7,7 @@ use domain::{
     org::{Device, Member, Org, Revoked, VERSION},
     project::Project,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many mistakes one answer names.
@@ -24,6 +24,10 @@ pub(super) fn write(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
 
 /// Reads and checks all files together, and names every mistake with file and line.
 pub(super) fn validate(files: &BTreeMap<String, Vec<u8>>, commit: Option<Oid>) -> Result<OrgState, Problem> {
+    if let Some(version) = files.get("org.toml").and_then(|content| said_version(content)).filter(|version| *version > VERSION) {
+        return Err(Problem::conflict(format!("The org's files are of version {version}, newer than this Meshwork."))
+            .next("Install a newer Meshwork on this device."));
+    }
     let mut wrong = Vec::new();
     let org: Option<Org> = match files.get("org.toml") {
         Some(content) => parse("org.toml", content, &mut wrong),
@@ -39,12 +43,6 @@ pub(super) fn validate(files: &BTreeMap<String, Vec<u8>>, commit: Option<Oid>) -
     let revoked = files.get("revoked.toml").and_then(|content| parse::<Revoked>("revoked.toml", content, &mut wrong));
     let Revoked { revoked, ended } = revoked.unwrap_or_default();
     let quotas = quotas::read(files, &mut wrong);
-    if let Some(org) = &org
-        && org.version > VERSION
-    {
-        return Err(Problem::conflict(format!("The org's files are of version {}, newer than this Meshwork.", org.version))
-            .next("Install a newer Meshwork on this device."));
-    }
     if let (Some(org), true) = (org, wrong.is_empty()) {
         let zero = "0".repeat(40).parse()?;
         let commit = commit.unwrap_or(zero);
@@ -100,6 +98,16 @@ pub(crate) fn parse<T: DeserializeOwned>(path: &str, content: &[u8], wrong: &mut
             None
         }
     }
+}
+
+/// The version that `org.toml` says, whatever else stands there: a newer one may say more than can be read here.
+fn said_version(content: &[u8]) -> Option<u16> {
+    #[derive(Deserialize)]
+    struct Said {
+        version: u16,
+    }
+    let said: Said = toml::from_str(std::str::from_utf8(content).ok()?).ok()?;
+    Some(said.version)
 }
 
 fn line_at(content: &[u8], at: usize) -> usize {

@@ -132,6 +132,13 @@ fn a_manifest_counts_only_from_the_device_that_asks() {
     assert_eq!(manifest::open(&by_another, |_| true).unwrap_err().kind, Kind::Forbidden);
     let newer = asked(&Manifest { version: domain::manifest::VERSION + 1, ..manifest() });
     assert!(manifest::open(&newer, |_| true).unwrap_err().what.contains("version"));
+    // One that says more than is known here is not acted upon in part.
+    let mut more = serde_json::to_value(manifest()).unwrap();
+    more["version"] = (domain::manifest::VERSION + 1).into();
+    more["of_tomorrow"] = true.into();
+    let more = envelope::seal(&more, domain::manifest::PAYLOAD_TYPE, &key(1).did(), |bytes| Ok(key(1).sign(bytes))).unwrap();
+    let refused = manifest::open(&more, |_| true).unwrap_err();
+    assert!(refused.next.is_some_and(|next| next.contains("newer Meshwork")), "{:?}", refused.why);
     assert!(manifest::open(&asked(&manifest()), |_| false).is_err());
 }
 

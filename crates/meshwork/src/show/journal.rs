@@ -36,8 +36,12 @@ pub(crate) fn events(value: &Value, names: &Names) -> Result<String, Problem> {
 pub(crate) fn verified(value: &Value) -> String {
     if value["sound"] == true {
         return format!(
-            "The journal is sound: {} events, {} signatures, {} incarnations, {} blobs.",
-            value["events"], value["signatures"], value["incarnations"], value["blobs"]
+            "The journal is sound: {} events, {} signatures, {} incarnations, {} blobs.{}",
+            value["events"],
+            value["signatures"],
+            value["incarnations"],
+            value["blobs"],
+            not_understood(value)
         );
     }
     let mut lines = vec!["The journal is NOT sound.".to_owned()];
@@ -52,6 +56,15 @@ pub(crate) fn verified(value: &Value) -> String {
     }
     lines.push("Restore a backup (meshwork restore), and keep this data folder for a look at what happened.".to_owned());
     lines.join("\n")
+}
+
+/// What a person is told of events that a newer Meshwork wrote; nothing where there are none.
+pub(crate) fn not_understood(value: &Value) -> String {
+    match value["unknown"].as_u64().unwrap_or_default() {
+        0 => String::new(),
+        1 => " 1 of the events was written by a newer Meshwork: it is kept as it is, and not understood here.".to_owned(),
+        many => format!(" {many} of the events were written by a newer Meshwork: they are kept as they are, and not understood here."),
+    }
 }
 
 /// What an event is about: a run, a patch, a task, or something with a name.

@@ -11,7 +11,7 @@ mod run;
 mod task;
 
 pub(crate) use agent::{agents, credentials, engines, tokens};
-pub(crate) use journal::{events, verified};
+pub(crate) use journal::{events, not_understood, verified};
 pub(crate) use machine::{capacity, devices, findings, pods};
 pub(crate) use org::{invites, joiners, joining, org, orgs, proposals, ticket};
 pub(crate) use patch::{merged, patch, patches};

@@ -12,7 +12,7 @@ pub(crate) use org::run as run_org;
 use crate::{cli, output};
 use domain::{Kind, Problem};
 use orchestrator::{
-    data_dir::{DataDir, Lock, Shape, UpRecord},
+    data_dir::{DataDir, Lock, Shape, UpRecord, Updated},
     lifecycle,
     machine::{Listens, Machine, Options},
 };
@@ -55,6 +55,8 @@ pub(crate) struct Running {
     pub(crate) url: String,
     /// The command line's token.
     pub(crate) token: String,
+    /// What of the data folder was brought forward first, in words.
+    pub(crate) updated: Vec<String>,
     gate: Arc<Gate>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
@@ -66,6 +68,7 @@ pub(crate) async fn start(root: &Path, listen: SocketAddr, listens: Listens, slo
     no_image_of_memory();
     let data = DataDir::open(root)?;
     let lock = data.lock()?;
+    let updated = forward(&data, &lock)?;
     let (listener, address) = bind(listen).await?;
     let executable = std::env::current_exe().map_err(Problem::internal)?;
     let machine = Machine::new(data, Options { executable, listens, demo, slots, only: None });
@@ -84,7 +87,13 @@ pub(crate) async fn start(root: &Path, listen: SocketAddr, listens: Listens, slo
     });
     let url = format!("http://{address}");
     machine.data.announce(&record(&url, Shape::Whole), &token)?;
-    Ok(Running { machine, url, token, gate, stop, server, _lock: lock })
+    Ok(Running { machine, url, token, updated, gate, stop, server, _lock: lock })
+}
+
+/// Brings the data folder of an older Meshwork forward, and says what was done, in words.
+fn forward(data: &DataDir, lock: &Lock) -> Result<Vec<String>, Problem> {
+    // Nothing else runs in this process yet: what blocks here holds nobody up.
+    Ok(data.update(lock)?.iter().map(Updated::text).collect())
 }
 
 /// Where this process is reached.
@@ -133,6 +142,7 @@ pub(crate) async fn run(root: &Path, up: cli::Up, json: bool) -> Result<ExitCode
     if json {
         output::say(&serde_json::json!({"url": running.url, "sign_in": link, "data_dir": running.machine.data.root()}).to_string());
     } else {
+        running.updated.iter().for_each(|said| output::say(said));
         output::say(&format!("Meshwork is up at {}.\nSign a browser in, once, with {link}\nStop it with Ctrl-C.", running.url));
         if running.machine.org().is_err() {
             output::say("This machine belongs to no org yet: meshwork org create <name>.");

@@ -1,7 +1,7 @@
 //! `meshwork up` of a machine that is in several orgs: starts a process for each, starts it again when it ends, and passes HTTP on
 //! to them. It opens no org itself: no Radicle, no journal, no keys.
 
-use super::{Ends, REQUESTS_END, bind, browse, org::Word, record};
+use super::{Ends, REQUESTS_END, bind, browse, forward, org::Word, record};
 use crate::{cli, output};
 use domain::{OrgName, Problem};
 use orchestrator::{
@@ -89,6 +89,10 @@ struct Begun {
 
 async fn begin(data: DataDir, up: &cli::Up, json: bool) -> Result<Begun, Problem> {
     let lock = data.lock()?;
+    let updated = forward(&data, &lock)?;
+    if !json {
+        updated.iter().for_each(|said| output::say(said));
+    }
     let (listener, address) = bind(up.resumed.unwrap_or(up.listen)).await?;
     let executable = std::env::current_exe().map_err(Problem::internal)?;
     let options = Options { executable: executable.clone(), listens: Listens::default(), demo: false, slots: up.slots, only: None };

@@ -31,6 +31,7 @@ mod support;
 mod tools;
 mod trace;
 mod two;
+mod versions;
 mod webhook;
 mod whole;
 mod work;

@@ -31,7 +31,12 @@ impl Two {
 
     /// Both, with something wrong in them on purpose.
     pub async fn with(fault: &str) -> Self {
-        let (ada, bob, bob_device, rid) = Self::founded(fault).await;
+        Self::each_with(fault, fault).await
+    }
+
+    /// Both, each with something of its own wrong on purpose.
+    pub async fn each_with(ada: &str, bob: &str) -> Self {
+        let (ada, bob, bob_device, rid) = Self::founded(ada, bob).await;
         let two = Self { ada, bob, bob_device, rid };
         two.in_touch().await;
         two
@@ -48,13 +53,13 @@ impl Two {
         }
     }
 
-    async fn founded(fault: &str) -> (Up, Up, Did, Rid) {
-        let idle = || idle().set("MESHWORK_TEST_FAULT", fault);
-        let mut ada = idle().listening();
+    async fn founded(adas: &str, bobs: &str) -> (Up, Up, Did, Rid) {
+        let faulty = |fault: &str| idle().set("MESHWORK_TEST_FAULT", fault);
+        let mut ada = faulty(adas).listening();
         ada.begin().await;
         ada.org().await;
         let ticket = ada.ok(&["org", "invite", "--role", "developer"]).await["ticket"].as_str().unwrap().to_owned();
-        let mut bob = idle().listening();
+        let mut bob = faulty(bobs).listening();
         bob.begin().await;
         bob.ok(&["join", &ticket, "--name", "bob", "--device", BOBS, "--no-wait"]).await;
         let joining = || async {

@@ -243,6 +243,7 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
         let mut found = crate::doctor::look(&folder);
         if let Some(org) = org {
             found.push(crate::doctor::kept(&org)?);
+            found.extend(crate::doctor::versions(&org)?);
             found.extend(crate::removed::finding(&org));
         }
         Ok(found)

@@ -138,6 +138,8 @@ struct Verified {
     sound: bool,
     device: Did,
     events: u64,
+    /// How many of the events a newer Meshwork wrote: they are kept as they are, and not understood here.
+    unknown: u64,
     signatures: u64,
     incarnations: u64,
     /// The first event that is wrong, and why.
@@ -173,6 +175,7 @@ async fn verify(context: Context, _: Nothing) -> Result<Verified, Problem> {
             sound,
             device: org.device.clone(),
             events: report.events,
+            unknown: report.unknown,
             signatures: report.signatures,
             incarnations: report.incarnations,
             bad,
@@ -187,13 +190,15 @@ async fn verify(context: Context, _: Nothing) -> Result<Verified, Problem> {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Rebuilt {
     events: u64,
+    /// How many of the events a newer Meshwork wrote: they changed nothing here.
+    unknown: u64,
     /// How many things were not as the journal says.
     differences: u64,
 }
 
 async fn rebuild(context: Context, _: Nothing) -> Result<Rebuilt, Problem> {
     let report = context.org()?.store.rebuild().await?;
-    Ok(Rebuilt { events: report.events, differences: report.differences })
+    Ok(Rebuilt { events: report.events, unknown: report.unknown, differences: report.differences })
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -4,7 +4,7 @@ use super::{Reach, client, lock, probe, reached};
 use crate::{clock, limits, org::Org};
 use domain::{Did, Kind, Problem, RunId, lease::Admission};
 use identity::Envelope;
-use mesh::{VERSION, problem};
+use mesh::{problem, spoken, understood};
 use proto::mesh::ScheduleRequest;
 use std::sync::Arc;
 
@@ -66,11 +66,12 @@ pub(crate) async fn schedule(org: &Arc<Org>, device: &Did, sealed: &Envelope, ru
 }
 
 async fn send(org: &Arc<Org>, device: &Did, sealed: &Envelope, run: &RunId) -> Result<(Admission, u64), Problem> {
-    let request = ScheduleRequest { version: VERSION, manifest_json: sealed.to_json()? };
+    let request = ScheduleRequest { version: spoken(), manifest_json: sealed.to_json()? };
     let mut client = client(org, device)?;
     let late = |_| Problem::new(Kind::Timeout, "It did not answer in time.");
     let reply = tokio::time::timeout(limits::SCHEDULE_WAIT, client.schedule(request)).await.map_err(late)?;
     let reply = reply.map_err(|s| problem(&s))?.into_inner();
+    understood(reply.version)?;
     let odd = |what: &str| Problem::invalid(format!("The device answered with {what}."));
     let admission: Admission = serde_json::from_str(&reply.admission_json).map_err(|_| odd("what is no answer"))?;
     match &admission {

@@ -1,7 +1,10 @@
 //! Who may call what: decided anew for every call, by the key of the caller's certificate and the org repository as `members.rs`
 //! read it last.
 
-use super::halt::{refuse_device, refuse_run};
+use super::{
+    apart,
+    halt::{refuse_device, refuse_run},
+};
 use crate::org::Org;
 use domain::{Did, Kind, Problem, RunId, event::kind, run::Run};
 use identity::certificate::Subject;
@@ -12,10 +15,11 @@ use tonic::Request;
 /// The device that calls.
 ///
 /// # Errors
-/// When a run calls, nobody that is known, or one that a stop order halts.
+/// When a run calls, nobody that is known, one that a stop order halts, or one that is kept out for its version.
 pub(super) fn device<T>(org: &Org, request: &Request<T>) -> Result<Did, Problem> {
     let did = even_halted(org, request)?;
     refuse_device(org, &did)?;
+    apart(org, &did).map_or(Ok(()), Err)?;
     Ok(did)
 }
 

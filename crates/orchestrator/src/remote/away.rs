@@ -4,7 +4,7 @@
 use super::lock;
 use crate::{lifecycle, limits, org::Org};
 use domain::{Did, Problem, RunId, event::kind, org::Device, run::Run};
-use mesh::{RunChannel, VERSION, problem};
+use mesh::{RunChannel, problem, spoken};
 use proto::mesh::TunnelChunk;
 use std::{
     sync::{Arc, Mutex, Weak},
@@ -83,7 +83,7 @@ impl Away {
     /// # Errors
     /// When the requester's device refuses.
     pub(super) async fn open(&self, target: &str) -> Result<Both, Problem> {
-        let first = TunnelChunk { version: VERSION, target: target.to_owned(), ..TunnelChunk::default() };
+        let first = TunnelChunk { version: spoken(), target: target.to_owned(), ..TunnelChunk::default() };
         let mut channel = self.known().ok_or_else(closing)?;
         loop {
             match ask(&channel, first.clone()).await {

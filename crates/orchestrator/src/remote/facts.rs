@@ -1,7 +1,7 @@
 //! What the executor tells of a run: its facts and its log, from a number on, as they come. A slow reader holds only its own
 //! stream back.
 
-use crate::{limits, org::Org};
+use crate::{fault, limits, org::Org};
 use domain::{
     Problem, RunId,
     event::{Body, Event, kind},
@@ -9,7 +9,7 @@ use domain::{
     run::Run,
 };
 use futures::{FutureExt, Stream};
-use mesh::{VERSION, status};
+use mesh::{spoken, status};
 use proto::mesh::{Fact, LogLine, LogLines, ResultReply};
 use std::{collections::BTreeMap, pin::Pin, sync::Arc};
 use store::{LogEntry, Seq};
@@ -45,7 +45,7 @@ async fn tell(org: &Arc<Org>, run: &RunId, after: u64, told: &mpsc::Sender<Resul
             }
             Err(_) => {
                 // It is there, and that is all there is to say; of a run that ended nothing follows.
-                let fact = Fact { version: VERSION, seq: follower.at().0, event_json: String::new() };
+                let fact = Fact { version: spoken(), seq: follower.at().0, event_json: String::new() };
                 if told.send(Ok(fact)).await.is_err() || over(org, run)? {
                     return Ok(());
                 }
@@ -58,8 +58,8 @@ async fn tell(org: &Arc<Org>, run: &RunId, after: u64, told: &mpsc::Sender<Resul
         if matches!(event.body, Body::PatchPublished { .. }) {
             announce(org, run).await;
         }
-        let event_json = serde_json::to_string(&*event).map_err(Problem::internal)?;
-        if told.send(Ok(Fact { version: VERSION, seq, event_json })).await.is_err() {
+        let event_json = fault::said(serde_json::to_string(&*event).map_err(Problem::internal)?);
+        if told.send(Ok(Fact { version: spoken(), seq, event_json })).await.is_err() {
             return Ok(());
         }
         if matches!(&event.body, Body::RunMoved { run: moved, to, .. } if moved == run && to.ended()) {
@@ -88,6 +88,9 @@ fn over(org: &Org, run: &RunId) -> Result<bool, Problem> {
 fn about(org: &Org, run: &RunId, event: &Event, checks: &mut BTreeMap<RunId, bool>) -> Result<bool, Problem> {
     if event.told.is_some() {
         return Ok(false);
+    }
+    if fault::tells(event) {
+        return Ok(true);
     }
     let other = match &event.body {
         Body::RunQueued { run: queued } => &queued.id,
@@ -136,7 +139,7 @@ pub(super) async fn log(org: &Arc<Org>, run: RunId, after: u64) -> Result<Out<Lo
             {
                 lines.push(line(entry));
             }
-            if told.send(Ok(LogLines { version: VERSION, lines })).await.is_err() {
+            if told.send(Ok(LogLines { version: spoken(), lines })).await.is_err() {
                 return;
             }
         }
@@ -156,7 +159,7 @@ pub(super) async fn result(org: &Arc<Org>, run: Run) -> Result<ResultReply, Prob
             identity::Envelope::from_json(&serde_json::to_vec(value).map_err(Problem::internal)?)?.to_json()
         };
         Ok(ResultReply {
-            version: VERSION,
+            version: spoken(),
             run_json: serde_json::to_string(&run).map_err(Problem::internal)?,
             checked_json: judged.as_ref().map(|j| json(&j.results)).transpose()?.unwrap_or_default(),
             checked_delegation_json: judged.as_ref().map(|j| json(&j.delegation)).transpose()?.unwrap_or_default(),

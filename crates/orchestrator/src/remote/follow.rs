@@ -9,7 +9,7 @@ use domain::{
     run::{Reason, Run, RunState},
 };
 use futures::StreamExt;
-use mesh::{VERSION, problem};
+use mesh::{problem, spoken};
 use proto::mesh::{LogRequest, WatchRequest};
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -113,7 +113,7 @@ async fn once(org: &Arc<Org>, run: &Run, device: &Did, after: u64, heard: &Heard
 }
 
 async fn facts(org: &Arc<Org>, run: &Run, device: &Did, after_seq: u64, heard: &Heard) -> Result<(), Problem> {
-    let request = WatchRequest { version: VERSION, run: run.id.to_string(), after_seq };
+    let request = WatchRequest { version: spoken(), run: run.id.to_string(), after_seq };
     let mut stream = client(org, device)?.watch(request).await.map_err(|s| problem(&s))?.into_inner();
     reached(org, device, Ok(()));
     loop {
@@ -130,7 +130,7 @@ async fn facts(org: &Arc<Org>, run: &Run, device: &Did, after_seq: u64, heard: &
 async fn log(org: &Arc<Org>, run: &Run, device: &Did) -> Result<(), Problem> {
     let id = run.id.clone();
     let log = org.blocking(move |org| org.store.run_log(&id)).await?;
-    let request = LogRequest { version: VERSION, run: run.id.to_string(), after_seq: log.last_seq() };
+    let request = LogRequest { version: spoken(), run: run.id.to_string(), after_seq: log.last_seq() };
     let mut stream = client(org, device)?.log(request).await.map_err(|s| problem(&s))?.into_inner();
     while let Some(lines) = stream.next().await {
         let lines = lines.map_err(|s| problem(&s))?.lines.into_iter();

@@ -6,7 +6,7 @@ use crate::{gateway, lifecycle, limits, org::Org};
 use bytes::Bytes;
 use domain::{Kind, Problem, RunId, event::kind, run::Run};
 use futures::{Stream, StreamExt};
-use mesh::{VERSION, status};
+use mesh::{spoken, status, understood};
 use proto::{mesh::TunnelChunk, run::Chunk};
 use std::{pin::Pin, sync::Arc};
 use tokio::io::AsyncWriteExt;
@@ -17,7 +17,7 @@ type Out<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Some bytes of a stream that is open.
 fn piece(data: Vec<u8>) -> TunnelChunk {
-    TunnelChunk { version: VERSION, data, ..TunnelChunk::default() }
+    TunnelChunk { version: spoken(), data, ..TunnelChunk::default() }
 }
 
 /// Carries one stream of the sandbox to the gateway.
@@ -43,7 +43,9 @@ pub(crate) async fn outward(away: Arc<Away>, first: Chunk, mut incoming: Streami
 
 /// The first chunk of a stream: it says what the stream is for.
 pub(super) async fn first(incoming: &mut Streaming<TunnelChunk>) -> Result<TunnelChunk, Status> {
-    incoming.next().await.ok_or_else(|| Status::invalid_argument("the first chunk names the target"))?
+    let first = incoming.next().await.ok_or_else(|| Status::invalid_argument("the first chunk names the target"))??;
+    understood(first.version).map_err(status)?;
+    Ok(first)
 }
 
 /// Takes one stream of a run elsewhere into its gateway here.

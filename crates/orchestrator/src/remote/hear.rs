@@ -4,27 +4,34 @@ use super::{bring, client, device as listed};
 use crate::{admission, clock, limits, org::Org};
 use domain::{
     Did, Kind, PatchId, Problem, RevisionId, RunId,
-    event::{Body, Event, Told, kind},
+    event::{self, Body, Event, Told, kind},
     manifest::Class,
     run::Run,
 };
-use mesh::{VERSION, problem};
+use mesh::{problem, spoken};
 use proto::mesh::{Fact, ResultRequest};
 use std::sync::Arc;
 use store::Order;
 
 /// Takes one fact about a run that `device` executes for us.
 pub(super) async fn fact(org: &Arc<Org>, run: &RunId, device: &Did, fact: Fact) -> Result<(), Problem> {
-    let mut event: Event = match serde_json::from_str(&fact.event_json) {
+    let mut event = match Event::read(fact.event_json.as_bytes()) {
+        // It stays in its executor's journal. Here it is not kept: nobody could judge whether it is that device's to tell.
+        Ok(Event { body: Body::Unknown(unknown), .. }) => {
+            let kind = domain::shown(unknown.kind());
+            tracing::warn!(%run, %device, %kind, "a fact that only a newer Meshwork understands was left out");
+            return Ok(());
+        }
         Ok(event) => event,
         Err(error) => {
-            // Of a newer device: what is unknown here changes nothing here.
-            tracing::warn!(%run, %device, %error, "a fact of an unknown form was left out");
+            tracing::warn!(%run, %device, %error, "a fact that cannot be read was left out");
             return Ok(());
         }
     };
     let about = may_tell(org, run, device, &event.body)?;
     (event.actor, event.via) = (actor(org, device, &event.actor)?, None);
+    // What is understood is written down in the form known here, whatever version told it.
+    event.version = event::VERSION;
     event.told = Some(Told { device: device.clone(), seq: fact.seq, heard_at: clock::now() });
     match &event.body {
         Body::ChecksEnded { signed: Some(signed), .. } if about == *run => results(org, run, device, signed.clone()).await?,
@@ -101,7 +108,7 @@ fn actor(org: &Org, device: &Did, said: &Did) -> Result<Did, Problem> {
 
 /// Fetches the signed results of the checks, and the delegation by which they count.
 async fn results(org: &Arc<Org>, run: &RunId, device: &Did, signed: domain::Hash) -> Result<(), Problem> {
-    let request = ResultRequest { version: VERSION, run: run.to_string() };
+    let request = ResultRequest { version: spoken(), run: run.to_string() };
     let mut client = client(org, device)?;
     let reply = tokio::time::timeout(limits::WISH_WAIT, client.result(request)).await;
     let reply = reply.map_err(|_| Problem::unavailable("The device did not send the results of its checks in time."))?;

@@ -8,7 +8,7 @@ use domain::{
     run::Run,
 };
 use identity::{Delegation, Envelope};
-use mesh::{VERSION, problem};
+use mesh::{problem, spoken};
 use proto::mesh::DelegateRequest;
 use std::{sync::Arc, time::Instant};
 
@@ -38,7 +38,7 @@ pub(crate) async fn delegation(org: &Arc<Org>, run: &Run, key: &Did) -> Result<H
 }
 
 async fn asked(org: &Org, run: &Run, key: &Did) -> Result<Vec<u8>, Problem> {
-    let request = DelegateRequest { version: VERSION, run: run.id.to_string(), key: key.to_string() };
+    let request = DelegateRequest { version: spoken(), run: run.id.to_string(), key: key.to_string() };
     let reply = client(org, &run.requester)?.delegate(request).await.map_err(|s| problem(&s))?;
     Ok(reply.into_inner().delegation_json)
 }

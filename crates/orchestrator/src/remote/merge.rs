@@ -17,7 +17,7 @@ use domain::{
     project::Project,
 };
 use identity::{Envelope, envelope, limits::CLOCKS_DIFFER_MS};
-use mesh::{VERSION, problem};
+use mesh::{problem, spoken};
 use policy::Resource;
 use proto::mesh::MergeRequest;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ async fn ask(org: &Arc<Org>, project: &Project, gate: &Did, envelope_json: Vec<u
             .next("Merge again when it is back: meshwork device list shows which devices answer.")
     };
     let mut client = client(org, gate).map_err(|why| if why.kind == Kind::Unavailable { away(&why) } else { why })?;
-    match tokio::time::timeout(limits::GATE_WAIT, client.merge(MergeRequest { version: VERSION, envelope_json })).await {
+    match tokio::time::timeout(limits::GATE_WAIT, client.merge(MergeRequest { version: spoken(), envelope_json })).await {
         Ok(Ok(reply)) => serde_json::from_str(&reply.into_inner().outcome_json).map_err(Problem::internal),
         Ok(Err(refused)) => {
             let why = problem(&refused);

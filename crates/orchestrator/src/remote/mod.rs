@@ -42,7 +42,7 @@ pub(crate) use members::{keep, keep_connected};
 pub(crate) use merge::merge;
 pub(crate) use port::{choose, choose_gossip, open};
 pub use reach::Reach;
-pub(crate) use reach::{probe, probe_all, reached, refused_by};
+pub(crate) use reach::{all_apart, apart, probe, probe_all, reached, refused_by};
 pub(crate) use refusals::{Refusals, passes};
 pub(crate) use wish::{end_elsewhere, wish};
 
@@ -178,6 +178,14 @@ pub(crate) fn device(org: &Org, did: &Did) -> Result<Device, Problem> {
 }
 
 /// The service of another device.
+///
+/// # Errors
+/// When the org does not list it, or its version and ours do not work together.
 pub(crate) fn client(org: &Org, did: &Did) -> Result<MeshClient<Channel>, Problem> {
+    apart(org, did).map_or_else(|| client_of_any(org, did), Err)
+}
+
+/// As [`client`], of whatever version it is: to ask which.
+fn client_of_any(org: &Org, did: &Did) -> Result<MeshClient<Channel>, Problem> {
     org.remote.network.device(did, &device(org, did)?.addresses)
 }

@@ -1,10 +1,10 @@
 //! Whether other devices can be reached: what is known, and looking now.
 
-use super::{client, lock};
+use super::{client_of_any, lock};
 use crate::{clock, limits, org::Org};
 use domain::{Did, Kind, Problem, Timestamp};
 use futures::future::join_all;
-use mesh::{OLDEST, VERSION, understood};
+use mesh::{spoken, works_with};
 use proto::mesh::ProbeRequest;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -24,6 +24,9 @@ pub struct Reach {
     /// Whether it refused this device as one that the org does not list, and did not answer since.
     #[serde(skip)]
     pub(crate) refused: bool,
+    /// Why the two do not work together, where its version is too old or too new: until it answers with one that fits.
+    #[serde(skip)]
+    pub(crate) apart: Option<Problem>,
 }
 
 /// Notes whether a device was reached.
@@ -31,13 +34,29 @@ pub(crate) fn reached(org: &Org, device: &Did, outcome: Result<(), &Problem>) ->
     let mut all = lock(&org.remote.reach);
     let reach = all.entry(device.clone()).or_default();
     match outcome {
-        Ok(()) => *reach = Reach { reachable: true, heard_at: Some(clock::now()), problem: None, refused: false },
+        Ok(()) => *reach = Reach { reachable: true, heard_at: Some(clock::now()), ..Reach::default() },
         Err(problem) => {
             (reach.reachable, reach.problem) = (false, Some(problem.to_string()));
             reach.refused |= mesh::says_unlisted(problem);
+            if mesh::says_apart(problem) && reach.apart.as_ref() != Some(problem) {
+                tracing::warn!(%device, %problem, "a device is kept out for its version");
+                reach.apart = Some(problem.clone());
+            }
         }
     }
     reach.clone()
+}
+
+/// Why nothing is asked of a device and nothing taken from it: its version and ours do not work together, as far as is known.
+pub(crate) fn apart(org: &Org, device: &Did) -> Option<Problem> {
+    lock(&org.remote.reach).get(device).and_then(|reach| reach.apart.clone())
+}
+
+/// The devices of the org that are kept out for their version, and why.
+pub(crate) fn all_apart(org: &Org) -> Vec<(Did, Problem)> {
+    let others = others(org);
+    let all = lock(&org.remote.reach);
+    others.into_iter().filter_map(|did| all.get(&did)?.apart.clone().map(|why| (did, why))).collect()
 }
 
 /// Asks a device whether it is there, and speaks a version that works with ours.
@@ -75,27 +94,19 @@ pub(crate) fn refused_by(org: &Org) -> Vec<Did> {
 
 /// Tells a device that there is no session between the Radicle nodes. Where it cannot be told, connecting finds out.
 pub(super) async fn without_session(org: &Arc<Org>, device: &Did) {
-    let request = ProbeRequest { version: VERSION, without_radicle_session: true };
-    if let Ok(mut client) = client(org, device) {
+    let request = ProbeRequest { version: spoken(), without_radicle_session: true };
+    if let Ok(mut client) = client_of_any(org, device) {
         let _ = tokio::time::timeout(limits::PROBE_WAIT, client.probe(request)).await;
     }
 }
 
 async fn ask(org: &Arc<Org>, device: &Did) -> Result<(), Problem> {
-    let mut client = client(org, device)?;
+    // Whatever was known before: it may have another version by now.
+    let mut client = client_of_any(org, device)?;
     let late = |_| Problem::new(Kind::Timeout, "It did not answer in time.");
-    let asked = tokio::time::timeout(limits::PROBE_WAIT, client.probe(ProbeRequest { version: VERSION, without_radicle_session: false }))
+    let asked = tokio::time::timeout(limits::PROBE_WAIT, client.probe(ProbeRequest { version: spoken(), without_radicle_session: false }))
         .await
         .map_err(late)?;
     let reply = asked.map_err(|s| mesh::problem(&s))?.into_inner();
-    understood(reply.version)?;
-    if reply.oldest > VERSION {
-        return Err(Problem::new(
-            Kind::Conflict,
-            format!("It understands version {} of the protocol and newer; this is {VERSION}.", reply.oldest),
-        )
-        .because(format!("This device understands {OLDEST} and newer."))
-        .next("Install a newer Meshwork here."));
-    }
-    Ok(())
+    works_with(reply.version, reply.oldest)
 }

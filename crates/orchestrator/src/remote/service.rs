@@ -4,7 +4,7 @@ use super::{authority, facts, gateway, mandate, merge, standby, take, wish};
 use crate::{clock, org::Org, stops};
 use domain::{Did, Kind, Problem, run::Wish};
 use futures::Stream;
-use mesh::{OLDEST, VERSION, status, understood};
+use mesh::{oldest, spoken, status, understood};
 use proto::mesh::{
     DelegateReply, DelegateRequest, Fact, LogLines, LogRequest, MergeReply, MergeRequest, OrderReply, OrderRequest, ProbeReply,
     ProbeRequest, ResultReply, ResultRequest, ScheduleReply, ScheduleRequest, StopReply, StopRequest, TunnelChunk, WatchRequest,
@@ -58,7 +58,7 @@ impl Mesh for Service {
             end_stale_session(&org, caller).await;
         }
         // Whoever is too old learns it from the answer.
-        answer(Ok(ProbeReply { version: VERSION, oldest: OLDEST, at_ms: clock::now().0 }))
+        answer(Ok(ProbeReply { version: spoken(), oldest: oldest(), at_ms: clock::now().0 }))
     }
 
     async fn schedule(&self, request: Request<ScheduleRequest>) -> Answer<ScheduleReply> {
@@ -76,7 +76,7 @@ impl Mesh for Service {
         understood(asked.version).map_err(status)?;
         let run = authority::asked_of(&org, &asked.run, &caller).map_err(status)?;
         let delegation_json = mandate::delegate(&org, run, &asked.key).await;
-        answer(delegation_json.map(|delegation_json| DelegateReply { version: VERSION, delegation_json }))
+        answer(delegation_json.map(|delegation_json| DelegateReply { version: spoken(), delegation_json }))
     }
 
     async fn watch(&self, request: Request<WatchRequest>) -> Answer<Self::WatchStream> {
@@ -106,7 +106,7 @@ impl Mesh for Service {
         let wish: Wish = serde_json::from_str(&asked.wish_json)
             .map_err(|e| status(Problem::invalid("The order is not understood here.").because(format!("{e}."))))?;
         let said = wish::take(&org, &caller, &asked.by, run, wish).await;
-        answer(said.map(|said| OrderReply { version: VERSION, said }))
+        answer(said.map(|said| OrderReply { version: spoken(), said }))
     }
 
     async fn merge(&self, request: Request<MergeRequest>) -> Answer<MergeReply> {
@@ -115,7 +115,7 @@ impl Mesh for Service {
         let asked = request.into_inner();
         understood(asked.version).map_err(status)?;
         let outcome_json = merge::hear(&org, caller, &asked.envelope_json).await;
-        answer(outcome_json.map(|outcome_json| MergeReply { version: VERSION, outcome_json }))
+        answer(outcome_json.map(|outcome_json| MergeReply { version: spoken(), outcome_json }))
     }
 
     async fn stop(&self, request: Request<StopRequest>) -> Answer<StopReply> {
@@ -123,7 +123,7 @@ impl Mesh for Service {
         authority::even_halted(&org, &request).map_err(status)?;
         let asked = request.into_inner();
         understood(asked.version).map_err(status)?;
-        answer(stops::hear(&org, &asked.envelope_json).await.map(|()| StopReply { version: VERSION }))
+        answer(stops::hear(&org, &asked.envelope_json).await.map(|()| StopReply { version: spoken() }))
     }
 
     async fn tunnel(&self, request: Request<Streaming<TunnelChunk>>) -> Answer<Self::TunnelStream> {

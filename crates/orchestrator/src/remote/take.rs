@@ -1,7 +1,7 @@
 //! Taking a run that another device asks for: admission decides, as for one's own.
 
 use super::{bring, device};
-use crate::{admission, lifecycle, org::Org};
+use crate::{admission, fault, lifecycle, org::Org};
 use domain::{
     Did, Problem,
     agent::EngineChoice,
@@ -12,7 +12,7 @@ use domain::{
     run::Run,
 };
 use identity::{Envelope, envelope};
-use mesh::VERSION;
+use mesh::spoken;
 use proto::mesh::ScheduleReply;
 use std::sync::Arc;
 
@@ -32,8 +32,8 @@ pub(super) async fn take(org: &Arc<Org>, caller: &Did, bytes: &[u8]) -> Result<S
             }
         }
     };
-    let admission_json = serde_json::to_string(&admission).map_err(Problem::internal)?;
-    Ok(ScheduleReply { version: VERSION, admission_json, after_seq })
+    let admission_json = fault::said(serde_json::to_string(&admission).map_err(Problem::internal)?);
+    Ok(ScheduleReply { version: spoken(), admission_json, after_seq })
 }
 
 /// The lease that this very manifest got before, also where its run is over by now: the requester may not have had the answer.
@@ -61,6 +61,9 @@ async fn admit(org: &Arc<Org>, caller: &Did, sealed: Envelope) -> Result<Admissi
         let (run, bytes) = (lease.run.clone(), sealed.to_json()?);
         let placed = org.blocking(move |org| admission::keep_manifest(org, &run, &bytes)).await?;
         org.record(&org.device, placed).await?;
+        if let Some(event) = fault::fact_of_tomorrow(org, &lease.run) {
+            org.store.append(vec![event]).await?;
+        }
         lifecycle::drive(org, lease.run.clone());
     }
     Ok(answer)

@@ -7,7 +7,7 @@ use domain::{
     actor::Actor,
     run::{Reason, Run, Wish},
 };
-use mesh::{VERSION, problem};
+use mesh::{problem, spoken};
 use proto::mesh::OrderRequest;
 use serde_json::json;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(crate) async fn wish(org: &Arc<Org>, run: &Run, device: &Did, by: &Did, wish: &Wish) -> Result<String, Problem> {
     let by = if *by == org.device { String::new() } else { by.to_string() };
     let wish_json = serde_json::to_string(wish).map_err(Problem::internal)?;
-    let request = OrderRequest { version: VERSION, run: run.id.to_string(), by, wish_json };
+    let request = OrderRequest { version: spoken(), run: run.id.to_string(), by, wish_json };
     let mut client = client(org, device)?;
     match tokio::time::timeout(limits::WISH_WAIT, client.order(request)).await {
         Ok(Ok(reply)) => Ok(reply.into_inner().said),

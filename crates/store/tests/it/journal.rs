@@ -234,6 +234,41 @@ fn a_rebuild_says_what_was_different_and_mends_it() {
 }
 
 #[test]
+fn an_older_journal_gets_what_is_projected_now_when_it_is_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).append_blocking(vec![queued(1, &task(1))]).unwrap();
+    let database = sqlite::open(dir.path().join("journal.db")).unwrap();
+    database.execute("DELETE FROM projected WHERE kind='active'; PRAGMA user_version=2;").unwrap();
+    drop(database);
+    let store = open(dir.path());
+    assert_eq!(store.list::<domain::RunId>(kind::ACTIVE, Order::Oldest, 10).unwrap(), [run_id(1)]);
+    assert_eq!(store.rebuild_blocking().unwrap().differences, 0);
+    assert!(dir.path().join("journal.version-2.db").exists(), "as it was lies beside it");
+}
+
+#[test]
+fn an_event_of_a_newer_version_is_kept_counted_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let json = serde_json::json!({"version": 2, "at": 7, "actor": me(), "type": "of_tomorrow", "run": run_id(1), "deep": {"b": [1], "a": "x"}});
+    let tomorrow = domain::event::Event::read(json.to_string().as_bytes()).unwrap();
+    store.append_blocking(vec![queued(1, &task(1)), tomorrow.clone(), stopped(1, "a")]).unwrap();
+    let head = store.head().unwrap();
+    drop(store);
+
+    let store = open(dir.path());
+    assert_eq!(store.head().unwrap(), head);
+    let read = store.events(Seq(1), 1).unwrap();
+    assert_eq!(*read[0].event, tomorrow);
+    assert_eq!(serde_json::to_value(&*read[0].event).unwrap(), json, "every field is there");
+    let verified = store.verify().unwrap();
+    assert!(verified.is_sound(), "{verified:?}");
+    let rebuilt = store.rebuild_blocking().unwrap();
+    assert_eq!((verified.events, verified.unknown, rebuilt.events, rebuilt.unknown, rebuilt.differences), (3, 1, 3, 1, 0));
+    assert_eq!(store.get::<Run>(kind::RUN, run_id(1).as_str()).unwrap().unwrap().violations, ["a"], "what came after it counts");
+}
+
+#[test]
 fn a_thing_that_is_no_more_is_gone_at_once_and_after_a_rebuild() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());

@@ -111,12 +111,13 @@ function Deeds() {
 }
 
 async function verify(): Promise<void> {
-  const { sound, events, signatures, incarnations, bad, blobs, bad_blobs, more_bad_blobs } = await call("journal.verify", {});
+  const { sound, events, unknown, signatures, incarnations, bad, blobs, bad_blobs, more_bad_blobs } = await call("journal.verify", {});
   if (sound) {
+    const more = unknown > 0 ? ` ${unknown} of the events were written by a newer Meshwork, and are not understood here.` : "";
     notify({
       tone: "good",
       title: "The journal is sound.",
-      text: `${events} events, ${signatures} signatures, ${incarnations} incarnations, ${blobs} blobs: every link, hash and signature is right.`,
+      text: `${events} events, ${signatures} signatures, ${incarnations} incarnations, ${blobs} blobs: every link, hash and signature is right.${more}`,
     });
   } else if (bad) {
     notify({ tone: "bad", title: `Event ${bad.seq} is not sound.`, text: bad.why });

@@ -340,6 +340,14 @@ const HARMS: [(&str, fn(&mut OrgState)); 22] = [
     ("newer than this Meshwork", |org| org.org.version = VERSION + 1),
 ];
 
+#[test]
+fn files_of_a_newer_version_are_called_that_whatever_else_they_say() {
+    let text = format!("version = {}\nname = \"crew\"\nof_tomorrow = 1\n", VERSION + 1);
+    let files = Files::from([("org.toml".to_owned(), text.into_bytes())]);
+    let problem = validate(&files, None).unwrap_err();
+    assert!(problem.what.contains("newer than this Meshwork") && problem.next.is_some(), "{problem}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
