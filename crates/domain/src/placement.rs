@@ -69,6 +69,7 @@ pub struct Request<'a> {
 
 /// What the planner says of one device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "DeviceVerdict")]
 pub struct Verdict {
     /// The device.
     pub device: Did,
