@@ -663,6 +663,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/task/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Explain where a task runs, or would: what speaks for and against each device, who was asked, and what it said. */
+        get: operations["task_why"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/run/list": {
         parameters: {
             query?: never;
@@ -1571,7 +1588,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What this machine lends, and what of it is free. */
+        /** What each device of the org lends, and what of it is free. */
         get: operations["device_capacity"];
         put?: never;
         post?: never;
@@ -1643,6 +1660,74 @@ export interface paths {
         get: operations["device_doctor"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device/lending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What this machine's owner lends to others, and why it takes no guests now. */
+        get: operations["device_lending"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device/lend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what this machine lends to others; what is not said stays. */
+        post: operations["device_lend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device/reclaim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take this machine back: guests are frozen, saved and sent away. */
+        post: operations["device_reclaim"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lend this machine again that was taken back. */
+        post: operations["device_release"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1758,7 +1843,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What this machine lends, and what of it is free. */
+        /** What each device of the org lends, and what of it is free. */
         get: operations["device_capacity_short"];
         put?: never;
         post?: never;
@@ -2071,6 +2156,8 @@ export interface components {
             addresses?: string[];
             /** @description Where its Radicle node is reached, as `host:port`. */
             radicle?: string[];
+            /** @description Where its gossip is reached, as `host:port`. */
+            gossip?: string[];
             /**
              * @description What the org promises others about it, as `region = "ap-southeast-2"` or `compliance = "restricted"`. What the device
              *     says about itself is not here.
@@ -2657,8 +2744,19 @@ export interface components {
             member: components["schemas"]["Did"];
             /** @description Which device asked. */
             requester: components["schemas"]["Did"];
-            /** @description Which device was asked for, where the person named one. */
+            /** @description Which device was asked for, where the person named one; it may be the requester itself. */
             on?: components["schemas"]["Did"] | null;
+            /** @description Tags that its device must have, beside those of its project. */
+            tags?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Which device is asked for it, or was asked last while none has it: written before it is asked, so that after a crash the very
+             *     same one is asked again.
+             */
+            asked?: components["schemas"]["Did"] | null;
+            /** @description Devices that refused it, and why: of each the last time, the latest at the end. */
+            refused?: components["schemas"]["Refused"][];
             /** @description What the device that executes it told last, where that is another: as of then everything here is known. */
             told?: components["schemas"]["Told"] | null;
             /** @description Which device executes, once leased. */
@@ -2791,24 +2889,152 @@ export interface components {
         };
         /** @description The class of a workload. */
         Class: "agent" | "ci" | "job" | "docs" | "scan" | "service";
-        /** @description Where a fact comes from that another device told. */
-        Told: {
-            /** @description The device, which executes the run. */
+        /** @description A device's refusal of a run. */
+        Refused: {
+            /** @description The device. */
             device: components["schemas"]["Did"];
+            /** @description Why. */
+            reasons: components["schemas"]["Refusal"][];
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+        };
+        /** @description Why a device does not run a workload. */
+        Refusal: {
+            /** @constant */
+            code: "class";
+            /** @description The class. */
+            class: components["schemas"]["Class"];
+        } | {
+            /** @constant */
+            code: "runtime";
+            /** @description What was asked for; none means any. */
+            wanted: components["schemas"]["Runtime"] | null;
+        } | {
+            /** @constant */
+            code: "tag";
+            /** @description The tag. */
+            tag: string;
+            /** @description The value asked for. */
+            wanted: string;
+            /** @description The value there. */
+            has: string | null;
+        } | {
+            /** @constant */
+            code: "too_small";
+            /** @description Of what. */
+            resource: string;
             /**
              * Format: uint64
-             * @description The fact's number in that device's journal.
+             * @description What it has in all.
              */
-            seq: number;
-            /** @description When it was heard here, by this device's clock. */
-            heard_at: components["schemas"]["Timestamp"];
+            has: number;
+            /**
+             * Format: uint64
+             * @description What was asked.
+             */
+            wanted: number;
+        } | {
+            /** @constant */
+            code: "busy";
+            /** @description Of what. */
+            resource: string;
+            /**
+             * Format: uint64
+             * @description What is free.
+             */
+            free: number;
+            /**
+             * Format: uint64
+             * @description What was asked.
+             */
+            wanted: number;
+        } | {
+            /** @constant */
+            code: "no_slot";
+            /**
+             * Format: uint32
+             * @description How many it has.
+             */
+            slots: number;
+        } | {
+            /** @constant */
+            code: "other_orgs";
+            /** @description What they use. */
+            taken: components["schemas"]["Lane"];
+        } | {
+            /** @constant */
+            code: "not_known";
+            /** @description Why. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "expired";
+        } | {
+            /** @constant */
+            code: "manifest";
+            /** @description Why. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "not_allowed";
+            /** @description Why. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "halted";
+            /** @description Which, and why. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "engine";
+            /** @description Which. */
+            engine: string;
+        } | {
+            /** @constant */
+            code: "closing";
+        } | {
+            /** @constant */
+            code: "reclaimed";
+            /** @description Why. */
+            why: components["schemas"]["Reclaim"];
+        } | {
+            /** @constant */
+            code: "suspected";
+        } | {
+            /** @constant */
+            code: "not_shared";
+        } | {
+            /** @constant */
+            code: "refused_before";
+            /** @description What it said. */
+            message: string;
+        } | {
+            /** @constant */
+            code: "anti_affinity";
+            /** @description From what it has to be apart. */
+            message: string;
         };
-        /** @description A BLAKE3 hash, in hexadecimal: of a blob, a manifest, an event, a spec. */
-        Hash: string;
-        /** @description Where a run is. */
-        RunState: "queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost";
-        /** @description The bounded right to run a workload on a device. */
-        LeaseId: string;
+        /** @description Where a device runs things. */
+        Runtime: "local" | "kubernetes";
+        /** @description What runs of one kind take of a machine. */
+        Lane: {
+            /**
+             * Format: uint32
+             * @description Slots that they hold.
+             * @default 0
+             */
+            slots: number;
+            /**
+             * @description What is reserved for those that compute.
+             * @default {
+             *       "cpu_milli": 0,
+             *       "memory_bytes": 0,
+             *       "disk_bytes": 0,
+             *       "gpus": 0
+             *     }
+             */
+            reserved: components["schemas"]["Resources"];
+        };
         /** @description An amount of a machine. */
         Resources: {
             /**
@@ -2836,6 +3062,46 @@ export interface components {
              */
             gpus: number;
         };
+        /** @description Why a device is its owner's alone. */
+        Reclaim: {
+            /** @constant */
+            code: "asked";
+            /** @description Until when; none: until they lend it again. */
+            until?: components["schemas"]["Timestamp"] | null;
+        } | {
+            /** @constant */
+            code: "never";
+        } | {
+            /** @constant */
+            code: "present";
+        } | {
+            /** @constant */
+            code: "battery";
+        } | {
+            /** @constant */
+            code: "lid";
+        } | {
+            /** @constant */
+            code: "hours";
+        };
+        /** @description Where a fact comes from that another device told. */
+        Told: {
+            /** @description The device, which executes the run. */
+            device: components["schemas"]["Did"];
+            /**
+             * Format: uint64
+             * @description The fact's number in that device's journal.
+             */
+            seq: number;
+            /** @description When it was heard here, by this device's clock. */
+            heard_at: components["schemas"]["Timestamp"];
+        };
+        /** @description A BLAKE3 hash, in hexadecimal: of a blob, a manifest, an event, a spec. */
+        Hash: string;
+        /** @description Where a run is. */
+        RunState: "queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost";
+        /** @description The bounded right to run a workload on a device. */
+        LeaseId: string;
         /** @description Files that are in no commit: ignored, too large, unreadable, or of a kind that git does not know. */
         LeftOut: {
             /** @description Which, with the reason where it is not that they are ignored. */
@@ -2950,6 +3216,93 @@ export interface components {
             feature: components["schemas"]["FeatureId"];
             commit: components["schemas"]["Oid"];
         };
+        /** @description Where a task runs, and why there. */
+        Why: {
+            /** @description The task. */
+            task: components["schemas"]["TaskRef"];
+            /** @description Its run that waits or goes on, else its last; none: it has none, and this is what would become of one. */
+            run?: components["schemas"]["RunId"] | null;
+            /** @description Where that is. */
+            state?: components["schemas"]["RunState"] | null;
+            /** @description The same in words. */
+            why: string;
+            /** @description The device that has it, or that is asked for it. */
+            device?: components["schemas"]["Did"] | null;
+            /** @description The device that a person wants it on. */
+            on?: components["schemas"]["Did"] | null;
+            /** @description Tags that its device must have. */
+            tags: {
+                [key: string]: string;
+            };
+            /** @description What it needs. */
+            resources: components["schemas"]["Resources"];
+            /** @description What the planner says of the devices now. */
+            decision: components["schemas"]["Decision"];
+            /** @description Every device of the org, this one first. */
+            devices: components["schemas"]["DeviceWhy"][];
+        };
+        /** @description The planner's decision: every device's verdict, best first. */
+        Decision: {
+            /** @description Devices that could, in the order in which they are asked; of these [`crate::limits::ASK_MAX`] are. */
+            order: components["schemas"]["Did"][];
+            /** @description All verdicts. */
+            verdicts: components["schemas"]["DeviceVerdict"][];
+        };
+        /** @description What the planner says of one device. */
+        DeviceVerdict: {
+            /** @description The device. */
+            device: components["schemas"]["Did"];
+            /** @description Why not; empty when it could. */
+            refusals: components["schemas"]["Refusal"][];
+            /**
+             * Format: int64
+             * @description How well it suits, higher is better: the points of all parts together. 0 when it cannot.
+             */
+            score: number;
+            /** @description What the score is made of; empty when it cannot. */
+            parts?: components["schemas"]["Part"][];
+        };
+        /** @description A part of a score. */
+        Part: {
+            /** @description What speaks for the device. */
+            what: components["schemas"]["Merit"];
+            /**
+             * Format: uint32
+             * @description How much.
+             */
+            points: number;
+        };
+        /** @description What speaks for a device. */
+        Merit: "fit" | "data" | "warm" | "share" | "distance" | "own";
+        /** @description What there is to say of one device. */
+        DeviceWhy: {
+            /** @description The device. */
+            device: components["schemas"]["Did"];
+            /** @description What people call it. */
+            name: string;
+            /** @description The member who owns it. */
+            owner: string;
+            /** @description Whether it is this one. */
+            here: boolean;
+            /**
+             * Format: uint
+             * @description The how manieth it would be asked now, from 1; none: it would not be.
+             */
+            place?: number | null;
+            /**
+             * Format: int64
+             * @description How well it suits, higher is better; 0 when it cannot take it.
+             */
+            score: number;
+            /** @description What that is made of. */
+            parts: components["schemas"]["Part"][];
+            /** @description Why it cannot take it now. */
+            refusals: components["schemas"]["Refusal"][];
+            /** @description What it said when it was asked for this very run. */
+            said?: components["schemas"]["Refused"] | null;
+            /** @description All of it in words. */
+            why: string;
+        };
         /** @description A run in a list. */
         Listed: {
             /** @description Its id. */
@@ -2966,8 +3319,19 @@ export interface components {
             member: components["schemas"]["Did"];
             /** @description Which device asked. */
             requester: components["schemas"]["Did"];
-            /** @description Which device was asked for, where the person named one. */
+            /** @description Which device was asked for, where the person named one; it may be the requester itself. */
             on?: components["schemas"]["Did"] | null;
+            /** @description Tags that its device must have, beside those of its project. */
+            tags?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Which device is asked for it, or was asked last while none has it: written before it is asked, so that after a crash the very
+             *     same one is asked again.
+             */
+            asked?: components["schemas"]["Did"] | null;
+            /** @description Devices that refused it, and why: of each the last time, the latest at the end. */
+            refused?: components["schemas"]["Refused"][];
             /** @description What the device that executes it told last, where that is another: as of then everything here is known. */
             told?: components["schemas"]["Told"] | null;
             /** @description Which device executes, once leased. */
@@ -3116,8 +3480,19 @@ export interface components {
             member: components["schemas"]["Did"];
             /** @description Which device asked. */
             requester: components["schemas"]["Did"];
-            /** @description Which device was asked for, where the person named one. */
+            /** @description Which device was asked for, where the person named one; it may be the requester itself. */
             on?: components["schemas"]["Did"] | null;
+            /** @description Tags that its device must have, beside those of its project. */
+            tags?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Which device is asked for it, or was asked last while none has it: written before it is asked, so that after a crash the very
+             *     same one is asked again.
+             */
+            asked?: components["schemas"]["Did"] | null;
+            /** @description Devices that refused it, and why: of each the last time, the latest at the end. */
+            refused?: components["schemas"]["Refused"][];
             /** @description What the device that executes it told last, where that is another: as of then everything here is known. */
             told?: components["schemas"]["Told"] | null;
             /** @description Which device executes, once leased. */
@@ -4397,6 +4772,8 @@ export interface components {
             spec_hash?: components["schemas"]["Hash"] | null;
             /** @description The run whose saved work it begins with. */
             from?: components["schemas"]["RunId"] | null;
+            /** @description The device that is asked for it from now on; older journals do not say it. */
+            device?: components["schemas"]["Did"] | null;
         } | {
             /** @constant */
             type: "run_refused";
@@ -4754,6 +5131,8 @@ export interface components {
             addresses: string[];
             /** @description Where its Radicle node is reached, as `host:port`. */
             radicle: string[];
+            /** @description Where its gossip is reached, as `host:port`. */
+            gossip?: string[];
             /** @description When. */
             at: components["schemas"]["Timestamp"];
         };
@@ -4774,122 +5153,6 @@ export interface components {
             state: "declined";
             /** @description Why. */
             why: string;
-        };
-        /** @description Why a device does not run a workload. */
-        Refusal: {
-            /** @constant */
-            code: "class";
-            /** @description The class. */
-            class: components["schemas"]["Class"];
-        } | {
-            /** @constant */
-            code: "runtime";
-            /** @description What was asked for; none means any. */
-            wanted: components["schemas"]["Runtime"] | null;
-        } | {
-            /** @constant */
-            code: "tag";
-            /** @description The tag. */
-            tag: string;
-            /** @description The value asked for. */
-            wanted: string;
-            /** @description The value there. */
-            has: string | null;
-        } | {
-            /** @constant */
-            code: "too_small";
-            /** @description Of what. */
-            resource: string;
-            /**
-             * Format: uint64
-             * @description What it has in all.
-             */
-            has: number;
-            /**
-             * Format: uint64
-             * @description What was asked.
-             */
-            wanted: number;
-        } | {
-            /** @constant */
-            code: "busy";
-            /** @description Of what. */
-            resource: string;
-            /**
-             * Format: uint64
-             * @description What is free.
-             */
-            free: number;
-            /**
-             * Format: uint64
-             * @description What was asked.
-             */
-            wanted: number;
-        } | {
-            /** @constant */
-            code: "no_slot";
-            /**
-             * Format: uint32
-             * @description How many it has.
-             */
-            slots: number;
-        } | {
-            /** @constant */
-            code: "other_orgs";
-            /** @description What they use. */
-            taken: components["schemas"]["Lane"];
-        } | {
-            /** @constant */
-            code: "not_known";
-            /** @description Why. */
-            message: string;
-        } | {
-            /** @constant */
-            code: "expired";
-        } | {
-            /** @constant */
-            code: "manifest";
-            /** @description Why. */
-            message: string;
-        } | {
-            /** @constant */
-            code: "not_allowed";
-            /** @description Why. */
-            message: string;
-        } | {
-            /** @constant */
-            code: "halted";
-            /** @description Which, and why. */
-            message: string;
-        } | {
-            /** @constant */
-            code: "engine";
-            /** @description Which. */
-            engine: string;
-        } | {
-            /** @constant */
-            code: "closing";
-        };
-        /** @description Where a device runs things. */
-        Runtime: "local" | "kubernetes";
-        /** @description What runs of one kind take of a machine. */
-        Lane: {
-            /**
-             * Format: uint32
-             * @description Slots that they hold.
-             * @default 0
-             */
-            slots: number;
-            /**
-             * @description What is reserved for those that compute.
-             * @default {
-             *       "cpu_milli": 0,
-             *       "memory_bytes": 0,
-             *       "disk_bytes": 0,
-             *       "gpus": 0
-             *     }
-             */
-            reserved: components["schemas"]["Resources"];
         };
         /** @description For whom a call of a run was made of which the journal says nothing else: at a standby device. */
         ForWhom: {
@@ -5001,11 +5264,27 @@ export interface components {
         Device2: {
             /** @description The device. */
             device: components["schemas"]["Did"];
-            /** @description What it lends to runs of agents. */
+            /** @description What people call it. */
+            name: string;
+            /** @description The member who owns it. */
+            owner: string;
+            /** @description How it is known. */
+            state: components["schemas"]["Standing"];
+            /** @description As of when, by its own clock. */
+            at: components["schemas"]["Timestamp"];
+            /** @description What it lends to runs of agents, and what is free of that. */
             capacity: components["schemas"]["Capacity"];
-            /** @description How limits are enforced here, in words. */
+            /** @description What its sensors saw. */
+            condition: components["schemas"]["Condition"];
+            /** @description Why it takes no guests now; none: it does. */
+            reclaimed?: components["schemas"]["Reclaim"] | null;
+            /** @description Engines that are installed there. */
+            engines: string[];
+            /** @description How limits are enforced, in words; of another device nothing is known of that. */
             limits: string;
         };
+        /** @description How a device is known to this one. */
+        Standing: "here" | "live" | "suspected";
         /** @description A device's announcement of itself: a hint; its own admission decides. */
         Capacity: {
             /** @description Everything that the device lends to the mesh. */
@@ -5032,6 +5311,23 @@ export interface components {
             slots_free: number;
             /** @description What of it other orgs of the same machine use now; which ones, and for what, is not told. */
             others?: components["schemas"]["Lane"];
+        };
+        /** @description What the sensors of a machine saw. None: nothing here can tell. */
+        Condition: {
+            /**
+             * Format: uint64
+             * @description For how long nobody typed or moved anything, in seconds.
+             */
+            idle_s?: number | null;
+            /** @description Whether it runs on battery. */
+            on_battery?: boolean | null;
+            /**
+             * Format: uint8
+             * @description How full the battery is, in percent.
+             */
+            battery_percent?: number | null;
+            /** @description Whether its lid is closed. */
+            lid_closed?: boolean | null;
         };
         /** @description Something that runs on a device. */
         Pod: {
@@ -5085,6 +5381,109 @@ export interface components {
             ok: boolean;
             detail: string;
             next: string | null;
+        };
+        /** @description What a machine lends now. */
+        LendingView: {
+            /** @description What its owner lends; the usual where they said nothing. The same for all orgs of the machine. */
+            policy: components["schemas"]["LendPolicy"];
+            /** @description What its sensors see. */
+            condition: components["schemas"]["Condition"];
+            /** @description Why it takes no guests now; none: it does. */
+            reclaimed?: components["schemas"]["Reclaim"] | null;
+            /** @description The same in words. */
+            why?: string | null;
+            /** @description Since when it takes guests, or takes none. */
+            since: components["schemas"]["Timestamp"];
+            /** @description What its owner said by a click, while it counts. */
+            click?: components["schemas"]["Click"] | null;
+            /**
+             * Format: uint32
+             * @description How many GPUs there are.
+             */
+            gpus: number;
+            /**
+             * Format: uint
+             * @description How many guests of this org run here, with checks on their work.
+             */
+            guests: number;
+            /** @description Why the policy cannot be read. Then no guests are taken. */
+            broken?: components["schemas"]["Problem"] | null;
+        };
+        /**
+         * @description `<data>/lend.toml`: what this machine's owner lends. It holds for all orgs of the machine, and lies nowhere else.
+         *
+         *     A guest is a run whose member does not own the device. The owner's own runs are never sent away by it.
+         */
+        LendPolicy: {
+            /**
+             * Format: uint16
+             * @description The format's version.
+             * @default 1
+             */
+            version: number;
+            /**
+             * @description Whether guests are taken at all.
+             * @default true
+             */
+            guests: boolean;
+            /**
+             * @description Classes that guests may run.
+             * @default [
+             *       "agent",
+             *       "ci"
+             *     ]
+             */
+            classes: components["schemas"]["Class"][];
+            /**
+             * Format: uint32
+             * @description How many of guests' runs at once at most; none: all slots.
+             */
+            slots?: number | null;
+            /**
+             * @description Whether guests run while the owner is at the machine.
+             * @default true
+             */
+            while_present: boolean;
+            /**
+             * Format: uint64
+             * @description How long nothing may have been typed until the owner counts as away, in seconds.
+             * @default 300
+             */
+            away_after_s: number;
+            /**
+             * @description Whether guests run on battery.
+             * @default false
+             */
+            on_battery: boolean;
+            /**
+             * @description Whether guests run while the lid is closed.
+             * @default false
+             */
+            lid_closed: boolean;
+            /** @description When guests are taken, as `mon-fri 19:00-07:00` in the machine's own time; none given: always. */
+            hours?: string[];
+            /**
+             * Format: uint64
+             * @description How long until guests' processors and memory are free after the owner wants the machine back, in seconds.
+             * @default 30
+             */
+            grace_s: number;
+            /** @description What this device says of itself, as `gpu = "true"`. `region` and `compliance` come from the org repository only. */
+            tags?: {
+                [key: string]: string;
+            };
+        };
+        /** @description What the owner said last by a click, beside their policy. */
+        Click: {
+            /** @constant */
+            said: "reclaimed";
+            /** @description Until when; none: until they lend it again. */
+            until?: components["schemas"]["Timestamp"] | null;
+        } | {
+            /** @constant */
+            said: "lent";
+            /** @description Until when. */
+            until: components["schemas"]["Timestamp"];
         };
         /** @description What could come next while a sentence is written. */
         Completions: {
@@ -5973,6 +6372,11 @@ export interface operations {
                      */
                     radicle?: string[] | null;
                     /**
+                     * @description Where its gossip is reached, as `host:port`.
+                     * @default null
+                     */
+                    gossip?: string[] | null;
+                    /**
                      * @description What the org promises about it, as `region`; an empty value takes a promise back.
                      * @default {}
                      */
@@ -6414,10 +6818,22 @@ export interface operations {
                      */
                     agent?: string | null;
                     /**
-                     * @description The device that is to execute them, by its name or key; this one where nothing is said.
+                     * @description The device that is to execute them, by its name or key; whichever suits best where nothing is said.
                      * @default null
                      */
                     on?: string | null;
+                    /**
+                     * @description Whether this device is to execute them.
+                     * @default false
+                     */
+                    here?: boolean;
+                    /**
+                     * @description Tags that their devices must have, as `gpu` with the value `true`, beside those of the project.
+                     * @default {}
+                     */
+                    tags?: {
+                        [key: string]: string;
+                    };
                 };
             };
         };
@@ -6522,6 +6938,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Written"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    task_why: {
+        parameters: {
+            query: {
+                project?: string | null;
+                feature?: string | null;
+                task: string;
+                agent?: string | null;
+                tags?: {
+                    [key: string]: string;
+                };
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Why"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -8286,6 +8731,172 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FindingView"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    device_lending: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LendingView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    device_lend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Whether guests are taken at all.
+                     * @default null
+                     */
+                    guests?: boolean | null;
+                    /**
+                     * @description Classes that guests may run.
+                     * @default null
+                     */
+                    classes?: ("agent" | "ci" | "job" | "docs" | "scan" | "service")[] | null;
+                    /**
+                     * Format: uint32
+                     * @description How many of guests' runs at once at most; 0: all slots.
+                     * @default null
+                     */
+                    slots?: number | null;
+                    /**
+                     * @description Whether guests run while the owner is at the machine.
+                     * @default null
+                     */
+                    while_present?: boolean | null;
+                    /**
+                     * Format: uint64
+                     * @description How long nothing may have been typed until the owner counts as away, in seconds.
+                     * @default null
+                     */
+                    away_after_s?: number | null;
+                    /**
+                     * @description Whether guests run on battery.
+                     * @default null
+                     */
+                    on_battery?: boolean | null;
+                    /**
+                     * @description Whether guests run while the lid is closed.
+                     * @default null
+                     */
+                    lid_closed?: boolean | null;
+                    /**
+                     * @description When guests are taken, as `mon-fri 19:00-07:00` in the machine's own time; an empty list: always.
+                     * @default null
+                     */
+                    hours?: string[] | null;
+                    /**
+                     * Format: uint64
+                     * @description How long until guests' processors and memory are free after the owner wants the machine back, in seconds.
+                     * @default null
+                     */
+                    grace_s?: number | null;
+                    /**
+                     * @description What this device says of itself, as `gpu: "true"`, beside what it says already; an empty value takes a tag away.
+                     * @default {}
+                     */
+                    tags?: {
+                        [key: string]: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LendingView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    device_reclaim: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: uint64
+                     * @description For how many minutes.
+                     * @default null
+                     */
+                    minutes?: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    device_release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: uint64
+                     * @description For how many minutes.
+                     * @default null
+                     */
+                    minutes?: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -118,7 +118,8 @@ mod tests {
         // A kind that this version never had, whatever version it says.
         assert_eq!(unknown(&json!({"version": 1, "at": 7, "actor": DID, "type": "never"})).as_deref(), Some("never"));
         // A known kind in a form that only a newer version has.
-        let moved = json!({"version": 2, "at": 7, "actor": DID, "type": "run_moved", "run": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "to": "floating"});
+        let moved =
+            json!({"version": 2, "at": 7, "actor": DID, "type": "run_moved", "run": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "to": "floating"});
         assert_eq!(unknown(&moved).as_deref(), Some("run_moved"));
     }
 

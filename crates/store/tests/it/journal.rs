@@ -250,7 +250,8 @@ fn an_older_journal_gets_what_is_projected_now_when_it_is_opened() {
 fn an_event_of_a_newer_version_is_kept_counted_and_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    let json = serde_json::json!({"version": 2, "at": 7, "actor": me(), "type": "of_tomorrow", "run": run_id(1), "deep": {"b": [1], "a": "x"}});
+    let json =
+        serde_json::json!({"version": 2, "at": 7, "actor": me(), "type": "of_tomorrow", "run": run_id(1), "deep": {"b": [1], "a": "x"}});
     let tomorrow = domain::event::Event::read(json.to_string().as_bytes()).unwrap();
     store.append_blocking(vec![queued(1, &task(1)), tomorrow.clone(), stopped(1, "a")]).unwrap();
     let head = store.head().unwrap();

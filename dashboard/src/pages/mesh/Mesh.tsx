@@ -90,15 +90,17 @@ function Room() {
     <Section title="Room of this machine">
       <Loaded query={room} rows={3}>
         {(list) =>
-          list.filter(({ state }) => state === "here").map((one) => (
-            <div key={one.device} className={css.room}>
-              <Capacity device={one} />
-              <p className="muted">
-                Takes {one.capacity.classes.join(", ")}; runs them in {one.capacity.runtimes.join(", ") || "no runtime that works"}.{" "}
-                {one.limits}
-              </p>
-            </div>
-          ))
+          list
+            .filter(({ state }) => state === "here")
+            .map((one) => (
+              <div key={one.device} className={css.room}>
+                <Capacity device={one} />
+                <p className="muted">
+                  Takes {one.capacity.classes.join(", ")}; runs them in {one.capacity.runtimes.join(", ") || "no runtime that works"}.{" "}
+                  {one.limits}
+                </p>
+              </div>
+            ))
         }
       </Loaded>
     </Section>
