@@ -108,8 +108,8 @@ fn every_byte_that_is_changed_on_the_way_is_noticed_and_nothing_of_it_is_written
                 let at = random.below(payload.len() as u64) as usize;
                 payload[at] ^= 1;
             }
-            1 => piece.signature[random.below(64) as usize] ^= 1 << random.below(8),
-            2 => piece.previous[random.below(32) as usize] ^= 1 << random.below(8),
+            1 => piece.signature[random.below(64) as usize] ^= 1u8 << random.below(8),
+            2 => piece.previous[random.below(32) as usize] ^= 1u8 << random.below(8),
             3 => piece.incarnation.number += 1,
             _ => piece.first = Seq(piece.first.0 + 1),
         }
