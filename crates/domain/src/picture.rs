@@ -85,6 +85,11 @@ impl ClaimIn {
         self.runs() || (open && self.latest.as_ref().is_none_or(|run| run.state == RunState::Done))
     }
 
+    /// Whether another claim takes this one over, and is not taken over by it in turn.
+    pub fn taken_over_by(&self, other: &Self) -> bool {
+        other.counts() && other.claim.over.contains(&self.journal) && !self.claim.over.contains(&other.journal)
+    }
+
     /// How far the task came by it.
     fn far(&self) -> u8 {
         match (self.claim.merged, self.claim.patch.is_some() && !self.claim.rejected, self.runs()) {
@@ -99,7 +104,7 @@ impl ClaimIn {
 /// The claim on a task that a device shows: its own while its run goes on, else the one by which the task came furthest; of two equal
 /// ones its own, then the older.
 pub fn claim_at<'c>(here: &Did, claims: &'c [ClaimIn]) -> Option<&'c ClaimIn> {
-    let counting = || claims.iter().filter(|c| c.counts());
+    let counting = || claims.iter().filter(|c| c.counts() && !claims.iter().any(|other| c.taken_over_by(other)));
     let own = counting().find(|c| c.journal == *here && c.runs());
     own.or_else(|| counting().min_by_key(|c| (u8::MAX - c.far(), c.journal != *here, c.claim.runs.first().cloned(), c.journal.clone())))
 }
@@ -175,6 +180,13 @@ mod tests {
         assert_eq!(shown('a', &[of_nobody]), None);
         let own = claim('a', 'a', |_| {}, "working");
         assert_eq!(shown('a', &[review.clone(), own.clone()]), Some(did('a')));
-        assert_eq!(shown('c', &[own, review]), Some(did('b')));
+        assert_eq!(shown('c', &[own.clone(), review.clone()]), Some(did('b')));
+        // Taken over by `c`, which has done nothing yet; and taken back.
+        let taken = claim('c', 'c', |c| (c.runs, c.over) = (vec![], vec![did('a'), did('b')]), "failed");
+        for here in ['a', 'b', 'c'] {
+            assert_eq!(shown(here, &[own.clone(), review.clone(), taken.clone()]), Some(did('c')));
+        }
+        let back = claim('b', 'b', |c| c.over = vec![did('c')], "working");
+        assert_eq!(shown('c', &[own, back, taken]), Some(did('b')));
     }
 }

@@ -44,6 +44,22 @@ pub fn kept(org: &Org) -> Result<Finding, Problem> {
     Ok(Finding { what: "kept work".into(), ok: true, detail, next })
 }
 
+/// The copies of other devices' journals that stand because something was kept out of them.
+pub fn journals(org: &Org) -> Vec<Finding> {
+    let finding = |copied: std::sync::Arc<crate::remote::Copied>| {
+        let why = copied.standing().why?;
+        Some(Finding {
+            what: format!("journal of {}", copied.journal.device()),
+            ok: false,
+            detail: why,
+            next: Some(
+                "Look at that device: meshwork journal verify there. meshwork journal copies shows where the copy here stands.".into(),
+            ),
+        })
+    };
+    org.journals.all().into_iter().filter_map(finding).collect()
+}
+
 fn good(what: &str, detail: String) -> Finding {
     Finding { what: what.into(), ok: true, detail, next: None }
 }

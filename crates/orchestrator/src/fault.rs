@@ -3,6 +3,7 @@
 
 use crate::{limits, org::Org};
 use domain::{Problem, run::RunState};
+use proto::mesh::JournalPiece;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The variable that names the fault.
@@ -50,6 +51,14 @@ pub fn end_unwritten() -> Result<(), Problem> {
     Ok(())
 }
 
+/// Changes a byte of what is told of a journal, where that was asked for.
+pub fn alter_journal(pieces: &mut [JournalPiece]) {
+    let first = pieces.first_mut().and_then(|piece| piece.events_json.first_mut()).and_then(|event| event.last_mut());
+    if let Some(byte) = first.filter(|_| Fault::asked() == Fault::JournalAltered) {
+        *byte ^= 1;
+    }
+}
+
 /// What is done wrongly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -67,6 +76,8 @@ pub enum Fault {
     MessageNotGiven,
     /// Leases last for seconds only.
     ShortLease,
+    /// Journals are given to others with one byte changed.
+    JournalAltered,
 }
 
 impl Fault {
@@ -81,6 +92,7 @@ impl Fault {
             Ok("drive-dies") => Self::DriveDies,
             Ok("message-not-given") => Self::MessageNotGiven,
             Ok("short-lease") => Self::ShortLease,
+            Ok("journal-altered") => Self::JournalAltered,
             Ok("end-unwritten") => Self::EndUnwritten,
             _ => Self::None,
         }

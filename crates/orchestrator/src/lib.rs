@@ -35,6 +35,7 @@ pub mod merging;
 pub mod mirror;
 mod names;
 pub mod org;
+mod picture;
 pub mod profile;
 pub mod provenance;
 mod quotas;

@@ -6,6 +6,9 @@
 //! `merge` (what a gate is to merge).
 //! Executing: `service` takes the calls of others, `bring` fetches the repository, `mandate` gets the delegation, `facts` tells,
 //! `away` finds the run's gateway. Standing in for another device of the member: `standby`.
+//!
+//! Beside that each device has a copy of every other's journal (`journals`), by which it shows the whole org, and asks for the logs of
+//! runs between others when somebody wants to see one (`log`).
 
 mod ask;
 mod authority;
@@ -16,6 +19,8 @@ mod follow;
 mod gateway;
 mod halt;
 mod hear;
+mod journals;
+mod log;
 mod mandate;
 mod members;
 mod merge;
@@ -32,6 +37,9 @@ pub(crate) use bring::bring;
 pub(crate) use follow::{follow, follow_all};
 pub(crate) use gateway::outward;
 pub(crate) use halt::{cut_halted, tell_stop};
+pub use journals::Journals;
+pub(crate) use journals::{Copied, CopyState, keep as keep_journals};
+pub(crate) use log::page as log_page;
 pub(crate) use mandate::delegation;
 pub(crate) use members::{keep, keep_connected};
 pub(crate) use merge::merge;
