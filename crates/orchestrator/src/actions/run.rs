@@ -177,13 +177,14 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
     let tell = move |org: &Arc<Org>| {
         let Seen { run, whose } = find_seen(org, &input.run)?;
         let late = || run.state.ended().then(|| "The run ended before.".to_owned());
-        // What people wrote is not copied with the journal.
-        let text = |m: &Message| if whose.is_some() { Ok("(its text lies on the other device)".to_owned()) } else { message_text(org, m) };
+        // What people wrote is not copied with a journal.
+        let text = |m: &Message| match org.store.blobs().get(&m.text)? {
+            None if whose.is_some() => Ok("(its text lies on another device)".to_owned()),
+            _ => message_text(org, m),
+        };
         let undelivered = run.messages.iter().map(|m| Ok(Undelivered { text: text(m)?, why: m.why.clone().or_else(late) }));
         let undelivered = undelivered.collect::<Result<_, Problem>>()?;
-        let budget = (run.envelope.is_some() && whose.is_none())
-            .then(|| lifecycle::manifest(org, &run).ok().map(|(manifest, _)| manifest.budget))
-            .flatten();
+        let budget = run.envelope.is_some().then(|| lifecycle::manifest(org, &run).ok().map(|(manifest, _)| manifest.budget)).flatten();
         Ok(Shown { budget, why: why(org, &run)?, kept_in: lifecycle::kept::place(org, &run), undelivered, whose, run })
     };
     org.blocking(tell).await

@@ -6,7 +6,7 @@ use domain::{Did, Problem, Timestamp, run::Run};
 use futures::StreamExt;
 use mesh::{VERSION, problem};
 use proto::mesh::LogRequest;
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 use store::LogEntry;
 
 /// Lines of a run's log after a number, at most so many, and whether nothing follows.
@@ -33,8 +33,8 @@ async fn from(org: &Arc<Org>, device: &Did, run: &Run, after: u64, limit: usize)
     let late = |_| Problem::new(domain::Kind::Timeout, "It did not answer in time.");
     let begun = tokio::time::timeout(limits::LOG_PAGE_WAIT, client.log(request)).await.map_err(late)?;
     let mut stream = begun.map_err(|s| problem(&s))?.into_inner();
-    let (mut entries, mut wait) = (vec![], limits::LOG_PAGE_WAIT);
-    while entries.len() < limit {
+    let (mut entries, mut wait, begun) = (vec![], limits::LOG_PAGE_WAIT, Instant::now());
+    while entries.len() < limit && begun.elapsed() < limits::LOG_PAGE_WAIT {
         // What is still to be written is for the next page.
         let Ok(next) = tokio::time::timeout(wait, stream.next()).await else { return Ok((entries, false)) };
         let Some(lines) = next else { return Ok((entries, true)) };

@@ -1,7 +1,7 @@
 //! Keeps the copies of the other devices' journals up to date: each is followed at its device, and while that is away, at those who
 //! have more of it. A connection that broke is made again and goes on where it was.
 
-use super::{Copied, others, place};
+use super::{Copied, When, others, place};
 use crate::{
     limits,
     org::Org,
@@ -65,8 +65,16 @@ pub(crate) async fn keep(org: Arc<Org>) {
         while tasks.try_join_next().is_some() {}
         tokio::select! {
             () = tokio::time::sleep(limits::MEMBERS_LOOK_EVERY) => {}
-            _ = closing.wait_for(|c| *c) => return,
+            _ = closing.wait_for(|c| *c) => break,
         }
+    }
+    drop(tasks);
+    let noted = org.blocking(|org| {
+        org.journals.all().iter().for_each(|copied| copied.note(When::Now));
+        Ok(())
+    });
+    if let Err(problem) = noted.await {
+        tracing::warn!(%problem, "as of when journals are known could not be written");
     }
 }
 
