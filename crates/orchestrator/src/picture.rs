@@ -141,6 +141,12 @@ pub(crate) fn spent_elsewhere(org: &Org, id: &str) -> Usage {
     org.journals.all().iter().filter_map(of).fold(Usage::default(), Usage::plus)
 }
 
+/// What a run used through the gateway of the device that asked for it, as far as that device's journal is here.
+pub(crate) fn used_at(org: &Org, requester: &Did, id: &RunId) -> Usage {
+    let run = org.journals.get(requester).and_then(|copied| read(&copied, |c| c.journal.get_numbered::<Run>(kind::RUN, id.as_str())));
+    run.map(|(_, run)| run.usage).unwrap_or_default()
+}
+
 /// A hash over all runs, with their leases, and all claims of the org as the journals here tell them: the same on devices that have the
 /// same journals, whoever looks.
 ///

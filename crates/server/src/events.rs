@@ -65,20 +65,33 @@ pub(crate) async fn log(
     .await?;
     let permit = stream(&doors)?;
     let org = doors.machine.org()?;
+    let after = resume(&headers).or(from.after).unwrap_or(0);
+    if let Some(lines) = orchestrator::remote::log_elsewhere(&org, &run, after).await? {
+        let closing = closing(&org, &doors, headers);
+        let events = lines.map(move |entry| {
+            let _held = &permit;
+            Ok(line(entry.seq, &entry))
+        });
+        return Ok(sse(events.take_until(closing).boxed()));
+    }
     let known: Option<domain::run::Run> = org.store.get(domain::event::kind::RUN, run.as_str())?;
     let known = known.ok_or_else(|| Problem::not_found(format!("There is no run {run}.")).next("meshwork run list shows them."))?;
     let log = org.blocking(move |org| org.store.run_log(&run)).await?;
     if known.state.ended() {
         log.finish();
     }
-    let follower = log.follow(resume(&headers).or(from.after).unwrap_or(0));
+    let follower = log.follow(after);
     let closing = closing(&org, &doors, headers);
     let events = futures::stream::unfold((follower, permit), |(mut follower, permit)| async move {
         let entry = follower.next().await.ok().flatten()?;
-        let data = serde_json::to_string(&entry).unwrap_or_default();
-        Some((Ok(Event::default().id(entry.seq.to_string()).event("log").data(data)), (follower, permit)))
+        Some((Ok(line(entry.seq, &entry)), (follower, permit)))
     });
     Ok(sse(events.take_until(closing).boxed()))
+}
+
+/// A line of a log as it is sent.
+fn line(seq: u64, entry: &impl serde::Serialize) -> Event {
+    Event::default().id(seq.to_string()).event("log").data(serde_json::to_string(entry).unwrap_or_default())
 }
 
 fn sse(events: futures::stream::BoxStream<'static, Result<Event, Infallible>>) -> Events {

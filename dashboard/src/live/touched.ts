@@ -20,6 +20,8 @@ function byKind(event: Body): Touch[] {
   switch (event.type) {
     case "run_queued":
       return [...all("run.list", "task.list", "task.show", "attention.list"), ...run(event.run.id)];
+    case "task_taken_over":
+      return all("task.list", "task.show");
     case "run_moved":
       return [
         ...all("task.list", "task.show", "attention.list", "device.capacity", "device.pods"),

@@ -296,8 +296,7 @@ async fn logs(context: Context, input: Logs) -> Result<LogPage, Problem> {
 /// A run, with its log where that lies here: this device executes it or asked for it.
 fn lies_here(org: &Org, run: &Run) -> Result<(Run, Option<RunLog>), Problem> {
     let known: Option<Run> = org.store.get(kind::RUN, run.id.as_str())?;
-    let here = known.is_some_and(|r| r.requester == org.device || r.device.as_ref() == Some(&org.device));
-    let log = here.then(|| org.store.run_log(&run.id)).transpose()?;
+    let log = known.is_some_and(|known| remote::log_is_here(org, &known)).then(|| org.store.run_log(&run.id)).transpose()?;
     Ok((run.clone(), log))
 }
 
