@@ -264,7 +264,7 @@ impl Group<'_> {
     }
 
     fn signature(&self) -> &[u8] {
-        self.pieces.last().map_or(&[][..], |last| &last.signature)
+        self.pieces.last().map_or(&[][..], |last| last.signature.as_slice())
     }
 
     fn end(&self) -> Point {

@@ -166,8 +166,9 @@ impl Copied {
             if whole && known.altered.as_ref().is_some_and(|(by, _)| by == from || own) {
                 known.altered = None;
             }
-            if whole && own {
-                known.forked = None;
+            if own {
+                // It never signs more than it has, unless it lost something.
+                known.forked = (end < at).then(|| lost(end, at));
             }
             if whole {
                 // Of what was never known whole it is not told how old it is.
@@ -176,6 +177,9 @@ impl Copied {
             }
             (&before.forked, &before.altered) != (&known.forked, &known.altered)
         };
+        if changed && end < at && from == self.journal.device() {
+            tracing::error!(device = %from, at = at.seq.0, end = end.seq.0, "a device says that its journal is shorter than what it signed");
+        }
         self.note(if changed { When::Now } else { When::Due });
     }
 
@@ -225,6 +229,14 @@ enum When {
     Now,
     /// Unless it was a short while ago.
     Due,
+}
+
+/// What is said of a device that does not know what it signed.
+fn lost(end: Point, at: Point) -> String {
+    format!(
+        "It says that its journal ends with event {}, and it had signed events up to {}: it lost some, and goes on under their numbers.",
+        end.seq, at.seq
+    )
 }
 
 fn pair(point: Point) -> (u64, u64) {
