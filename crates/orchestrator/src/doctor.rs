@@ -47,15 +47,13 @@ pub fn kept(org: &Org) -> Result<Finding, Problem> {
 /// The copies of other devices' journals that stand because something was kept out of them.
 pub fn journals(org: &Org) -> Vec<Finding> {
     let finding = |copied: std::sync::Arc<crate::remote::Copied>| {
-        let why = copied.standing().why?;
-        Some(Finding {
-            what: format!("journal of {}", copied.journal.device()),
-            ok: false,
-            detail: why,
-            next: Some(
-                "Look at that device: meshwork journal verify there. meshwork journal copies shows where the copy here stands.".into(),
-            ),
-        })
+        let (why, device) = (copied.standing().why?, copied.journal.device());
+        let next = format!(
+            "Look at that device: meshwork journal verify there, and meshwork journal copies here. Once it is mended and the copy still \
+             stands: stop meshwork up, remove {}, and start it; the journal is copied anew.",
+            org.dir.journals().join(device.as_str()).display()
+        );
+        Some(Finding { what: format!("journal of {device}"), ok: false, detail: why, next: Some(next) })
     };
     org.journals.all().into_iter().filter_map(finding).collect()
 }
