@@ -1,4 +1,4 @@
-//! Server-sent events: the journal as it grows, and the log of one run. Both resume by `Last-Event-ID`, without gaps.
+//! Server-sent events: the journal as it grows, with a word when those of other devices did, and the log of one run. Both resume by `Last-Event-ID`, without gaps.
 
 use crate::{error::Refusal, limits, router::Doors};
 use axum::{
@@ -11,7 +11,7 @@ use axum::{
     },
 };
 use domain::{Kind, Problem, RunId};
-use futures::StreamExt;
+use futures::{StreamExt, future::ready};
 use serde::Deserialize;
 use std::{convert::Infallible, sync::Arc};
 use tokio::{
@@ -43,6 +43,16 @@ pub(crate) async fn journal(State(doors): State<Doors>, Query(from): Query<From>
             timeout(limits::KEEP_ALIVE, watcher.next()).await.unwrap_or(Ok(Bytes::from_static(b"event: alive\ndata: 1\n\n"))).ok()?;
         Some((Ok::<_, Infallible>(text), (watcher, permit)))
     });
+    // What other devices' journals tell has no place among these events: it is only said that there is more of it.
+    let others = futures::stream::unfold(org.journals.grown(), |mut grown| async move {
+        grown.changed().await.ok()?;
+        tokio::time::sleep(limits::OTHERS_JOIN).await;
+        grown.mark_unchanged();
+        Some((Ok::<_, Infallible>(Bytes::from_static(b"event: others\ndata: 1\n\n")), grown))
+    });
+    // It ends with the journal's own.
+    let texts = texts.map(Some).chain(futures::stream::once(async { None }));
+    let texts = futures::stream::select(texts, others.map(Some)).take_while(|next| ready(next.is_some())).filter_map(ready);
     // First where the journal ends now: who is new knows from where on nothing is missed, who was away how much that is.
     let head = serde_json::json!({ "seq": head.seq, "incarnation": head.incarnation });
     let texts = futures::stream::iter([Ok(Bytes::from(format!("event: head\ndata: {head}\n\n")))]).chain(texts);

@@ -236,6 +236,7 @@ fn read(sent: JournalPiece) -> Result<Piece, Refused> {
 async fn take(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, waiting: &mut Waiting, message: JournalEvents) -> Result<(), Stop> {
     let end = place(message.last_incarnation, message.last_seq);
     let groups = waiting.take(message.pieces)?;
+    let tells = groups.iter().flat_map(|piece| &piece.payloads).any(|event| tells(event));
     let (copied, from, age_ms) = (copied.clone(), from.clone(), message.age_ms);
     let taken = org.blocking(move |_| {
         if !groups.is_empty()
@@ -246,5 +247,14 @@ async fn take(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, waiting: &mut Wa
         copied.heard(&from, end, age_ms);
         Ok(Ok(()))
     });
-    taken.await?.map_err(Stop::Refused)
+    taken.await?.map_err(Stop::Refused)?;
+    if tells {
+        org.journals.grew();
+    }
+    Ok(())
+}
+
+/// Whether an event changes what people see: that a lease goes on does not.
+fn tells(event: &[u8]) -> bool {
+    !String::from_utf8_lossy(event).contains(r#""type":"lease_renewed""#)
 }

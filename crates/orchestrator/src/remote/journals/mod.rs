@@ -28,12 +28,15 @@ use std::{
     time::Instant,
 };
 use store::{JournalCopy, Point, Refused, Seq};
+use tokio::sync::watch;
 
 /// The copies that this device holds.
 #[derive(Debug)]
 pub struct Journals {
     dir: PathBuf,
     all: Mutex<BTreeMap<Did, Arc<Copied>>>,
+    /// Counts whenever a copy tells something new.
+    grown: watch::Sender<u64>,
 }
 
 /// The copy of one device's journal.
@@ -92,7 +95,7 @@ pub(crate) struct Standing {
 impl Journals {
     /// Opens the copies that there are. One that cannot be opened is told of in the log, and left alone.
     pub(crate) fn open(dir: &OrgDir) -> Self {
-        let journals = Self { dir: dir.journals(), all: Mutex::default() };
+        let journals = Self { dir: dir.journals(), all: Mutex::default(), grown: watch::Sender::new(0) };
         let entries = fs::read_dir(&journals.dir).into_iter().flatten().flatten();
         for device in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<Did>().ok()) {
             if let Err(problem) = journals.copy(&device) {
@@ -126,6 +129,15 @@ impl Journals {
     /// The copy of a device's journal, if there is one.
     pub(crate) fn get(&self, device: &Did) -> Option<Arc<Copied>> {
         lock(&self.all).get(device).cloned()
+    }
+
+    /// Changes whenever a copy tells something new.
+    pub fn grown(&self) -> watch::Receiver<u64> {
+        self.grown.subscribe()
+    }
+
+    fn grew(&self) {
+        self.grown.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// All copies, by device.
