@@ -21,6 +21,7 @@ pub mod merge;
 pub mod money;
 pub mod org;
 pub mod patch;
+pub mod picture;
 pub mod placement;
 pub mod problem;
 pub mod project;

@@ -3,6 +3,7 @@
 use crate::{
     Did, FeatureId, PatchId, RevisionId, RunId, TaskId, TaskRef,
     patch::Verdict,
+    picture::Whose,
     run::{Reason, Run, RunState},
 };
 use schemars::JsonSchema;
@@ -138,6 +139,9 @@ pub struct TaskView {
     pub task: Task,
     /// Where it is.
     pub state: TaskState,
+    /// From whose journal that is known, where another device claimed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whose: Option<Whose>,
 }
 
 /// A claim: the device that dispatches a task owns it; only that device changes it.
@@ -164,6 +168,20 @@ pub struct Claim {
     /// What the reviewers whose word counts say of that revision.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub verdicts: BTreeMap<Did, Verdict>,
+    /// Devices whose claims on the task were taken over by this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub over: Vec<Did>,
+}
+
+/// A claim that was taken over from other devices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Takeover {
+    /// The task.
+    pub task: TaskRef,
+    /// The device that has the claim from now on.
+    pub device: Did,
+    /// The devices that had claimed it.
+    pub from: Vec<Did>,
 }
 
 impl Claim {
@@ -282,6 +300,7 @@ mod tests {
             rejected: false,
             revision: None,
             verdicts: BTreeMap::new(),
+            over: vec![],
         };
         for (state, label) in [(RunState::Queued, "queued"), (RunState::Working, "running")] {
             let run = serde_json::json!({

@@ -90,7 +90,7 @@ pub(crate) enum Verb {
     /// Stop orders: halt an agent, a member, a device or everything, everywhere; lift that again.
     #[command(subcommand)]
     Stop(Stop),
-    /// The journal: list, verify, rebuild, go on after a loss.
+    /// The journals: list events, copies of other devices' journals; verify, rebuild, go on after a loss.
     #[command(subcommand)]
     Journal(Journal),
     /// Say it in words: a question is answered, a change is shown and carried out after a yes.
@@ -382,8 +382,15 @@ pub(crate) enum Journal {
         /// How many at most.
         #[arg(long)]
         limit: Option<usize>,
+        /// Whose journal, by the device's name or key; this device's where nothing is said.
+        #[arg(long)]
+        device: Option<String>,
     },
-    /// Check every link, hash and signature, and the blobs beside it.
+    /// List the journals of all devices: how far each is known here, and as of when.
+    Copies,
+    /// Print a hash of all runs and claims of the org, as they are known here: to be compared with other devices.
+    Hash,
+    /// Check every link, hash and signature of this device's journal and of the copies, and the blobs.
     Verify,
     /// Make what is shown anew from the journal.
     Rebuild,

@@ -301,9 +301,17 @@ async fn tokens(client: &Client, token: cli::Token, json: bool) -> Outcome {
 
 async fn journals(client: &Client, journal: cli::Journal, json: bool) -> Outcome {
     match journal {
-        cli::Journal::List { after, limit } => {
-            let (value, names) = both(client, "journal.list", json!({"after": after, "limit": limit}), json).await?;
+        cli::Journal::List { after, limit, device } => {
+            let (value, names) = both(client, "journal.list", json!({"after": after, "limit": limit, "device": device}), json).await?;
             output::show(&value, json, |v| show::events(v, &names))?;
+        }
+        cli::Journal::Copies => {
+            let (value, names) = both(client, "journal.copies", json!({}), json).await?;
+            output::show(&value, json, |v| show::journals(v, &names))?;
+        }
+        cli::Journal::Hash => {
+            let value = client.call("journal.hash", json!({})).await?;
+            answer(&value, json, |v| format!("{} over {} runs and tasks", at(v, &["hash"]), v["things"]));
         }
         cli::Journal::Verify => {
             let value = client.call("journal.verify", json!({})).await?;

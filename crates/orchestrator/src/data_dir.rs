@@ -341,6 +341,10 @@ impl OrgDir {
     pub fn profile(&self) -> PathBuf {
         self.root.join("profile")
     }
+    /// The copies of other devices' journals: a folder each.
+    pub(crate) fn journals(&self) -> PathBuf {
+        self.root.join("journals")
+    }
     /// Journal, blobs, logs.
     pub fn store(&self) -> PathBuf {
         self.root.join("store")

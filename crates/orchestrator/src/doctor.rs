@@ -63,6 +63,20 @@ pub fn versions(org: &Org) -> Result<Vec<Finding>, Problem> {
     Ok(apart.into_iter().map(finding).collect())
 }
 
+/// The copies of other devices' journals that stand because something was kept out of them.
+pub fn journals(org: &Org) -> Vec<Finding> {
+    let finding = |copied: std::sync::Arc<crate::remote::Copied>| {
+        let (why, device) = (copied.standing().why?, copied.journal.device());
+        let next = format!(
+            "Look at that device: meshwork journal verify there, and meshwork journal copies here. Once it is mended and the copy still \
+             stands: stop meshwork up, remove {}, and start it; the journal is copied anew.",
+            org.dir.journals().join(device.as_str()).display()
+        );
+        Some(Finding { what: format!("journal of {device}"), ok: false, detail: why, next: Some(next) })
+    };
+    org.journals.all().into_iter().filter_map(finding).collect()
+}
+
 fn good(what: &str, detail: String) -> Finding {
     Finding { what: what.into(), ok: true, detail, next: None }
 }

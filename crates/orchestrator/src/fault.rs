@@ -7,6 +7,7 @@ use domain::{
     event::{Body, Event},
     run::RunState,
 };
+use proto::mesh::JournalPiece;
 use serde_json::Value;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -103,6 +104,14 @@ pub fn tells(event: &Event) -> bool {
     Fault::asked() == Fault::Newer && matches!(event.body, Body::Unknown(_))
 }
 
+/// Changes a byte of what is told of a journal, where that was asked for.
+pub fn alter_journal(pieces: &mut [JournalPiece]) {
+    let first = pieces.first_mut().and_then(|piece| piece.events_json.first_mut()).and_then(|event| event.last_mut());
+    if let Some(byte) = first.filter(|_| Fault::asked() == Fault::JournalAltered) {
+        *byte ^= 1;
+    }
+}
+
 /// What is done wrongly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -124,6 +133,8 @@ pub enum Fault {
     Newer,
     /// As that, but it understands the next version only.
     NewerOnly,
+    /// Journals are given to others with one byte changed.
+    JournalAltered,
 }
 
 impl Fault {
@@ -138,6 +149,7 @@ impl Fault {
             Ok("drive-dies") => Self::DriveDies,
             Ok("message-not-given") => Self::MessageNotGiven,
             Ok("short-lease") => Self::ShortLease,
+            Ok("journal-altered") => Self::JournalAltered,
             Ok("end-unwritten") => Self::EndUnwritten,
             Ok("newer") => Self::Newer,
             Ok("newer-only") => Self::NewerOnly,

@@ -36,6 +36,7 @@ pub mod merging;
 pub mod mirror;
 mod names;
 pub mod org;
+mod picture;
 mod placing;
 pub mod profile;
 pub mod provenance;

@@ -208,6 +208,25 @@ pub(crate) const FACTS_AHEAD_MAX: usize = 256;
 pub(crate) const LOG_AHEAD_MAX: usize = 8;
 /// How many chunks of a tunnel wait for a slow reader on another device.
 pub(crate) const TUNNEL_CHUNKS_AHEAD: usize = 4;
+/// How much of a journal goes to another device in one message, about, in bytes. An event has a bound of its own.
+pub(crate) const JOURNAL_MESSAGE_BYTES: usize = 1 << 20;
+/// How many messages of a journal wait for a slow reader on another device.
+pub(crate) const JOURNAL_AHEAD_MAX: usize = 2;
+/// How much of another device's journal waits here until its signature comes, in bytes: more than a group of commits has.
+pub(crate) const JOURNAL_GROUP_BYTES_MAX: usize = 48 << 20;
+/// How long a device may take to begin with a journal.
+pub(crate) const JOURNAL_ANSWER_WAIT: Duration = Duration::from_secs(10);
+/// For how long nothing new may come of a device's journal from another until a further one is asked.
+pub(crate) const JOURNAL_TURN: Duration = Duration::from_secs(2);
+/// The pause before a device is asked again that has two journals, or sent what it did not sign.
+pub(crate) const JOURNAL_REFUSED_PAUSE: Duration = Duration::from_secs(30);
+/// How often it is written down as of when another device's journal is known whole.
+pub(crate) const JOURNAL_NOTED_EVERY: Duration = Duration::from_secs(30);
+/// How many devices' journals are copied.
+pub(crate) const JOURNALS_MAX: usize = 1_024;
+/// How long one waits for lines of a log that lies on another device: for the first, and for each that follows at once.
+pub(crate) const LOG_PAGE_WAIT: Duration = Duration::from_secs(5);
+pub(crate) const LOG_PAGE_QUIET: Duration = Duration::from_millis(300);
 /// How long the executor of a run may take for a person's wish: longer than its runner may.
 pub(crate) const WISH_WAIT: Duration = Duration::from_secs(30);
 /// How long a gate may take for a merge, with its checks.

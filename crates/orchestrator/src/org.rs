@@ -18,7 +18,7 @@ use crate::{
     merging::Merging,
     mirror, names,
     profile::{self, Profile},
-    remote::{self, Remote},
+    remote::{self, Journals, Remote},
     rights::{self, Rights},
     room::Room,
     stops, webhook,
@@ -120,6 +120,8 @@ pub struct Org {
     pub(crate) stops: stops::InForce,
     /// The other devices of the org.
     pub remote: Remote,
+    /// The copies of their journals.
+    pub journals: Journals,
     /// Who may do what, as it was read last.
     pub(crate) rights: Mutex<Option<Arc<Rights>>>,
     node: Mutex<Option<Arc<Node>>>,
@@ -215,6 +217,7 @@ impl Org {
         org.tasks.spawn(remote::announce(org.clone(), gossip));
         org.tasks.spawn(remote::keep(org.clone()));
         org.tasks.spawn(remote::keep_connected(org.clone()));
+        org.tasks.spawn(remote::keep_journals(org.clone()));
         Ok(org)
     }
 
@@ -276,6 +279,7 @@ impl Org {
             kept: Notify::new(),
             join_port: tokio::sync::Mutex::default(),
             remote,
+            journals: Journals::open(&dir),
             rights: Mutex::default(),
             node: Mutex::new(Some(Arc::new(node))),
             _lock: lock,

@@ -4,6 +4,7 @@ use crate::{
     clock,
     gateway::{Ledger, Line, RuleSource, Rules},
     org::Org,
+    picture,
 };
 use bytes::Bytes;
 use domain::{
@@ -44,6 +45,8 @@ pub(crate) struct QuotaUse {
     pub(crate) limit: Option<Limit>,
     /// What its gateway used in it.
     pub(crate) used: Usage,
+    /// What the gateways of the other devices used in it, as far as their journals are here.
+    pub(crate) elsewhere: Usage,
 }
 
 /// The limits of a quota, as they are on this device.
@@ -185,20 +188,22 @@ pub(crate) fn used(org: &Org, state: &OrgState) -> Result<Vec<QuotaUse>, Problem
     let now = clock::now();
     let row = |of: &str, whose: &str, ids: &[String], quota: Option<&Quota>| -> Result<QuotaUse, Problem> {
         let period = quota.map(|q| q.period).unwrap_or_default();
-        let mut used = Usage::default();
+        let (mut used, mut elsewhere) = (Usage::default(), Usage::default());
         for id in ids {
-            used = used.plus(org.store.get(kind::SPENT, &spent_id(id, &period.key(now)))?.unwrap_or_default());
+            let id = spent_id(id, &period.key(now));
+            used = used.plus(org.store.get(kind::SPENT, &id)?.unwrap_or_default());
+            elsewhere = elsewhere.plus(picture::spent_elsewhere(org, &id));
         }
         let share = share(state, &org.device, (of == "member").then_some(whose));
         let limit = quota.map(|quota| limit(*quota, share));
-        Ok(QuotaUse { whose: whose.into(), of: of.into(), period, whole: quota.copied(), limit, used })
+        Ok(QuotaUse { whose: whose.into(), of: of.into(), period, whole: quota.copied(), limit, used, elsewhere })
     };
     let mut rows = vec![row("org", "org", &["org".to_owned()], state.quotas.org.as_ref())?];
     for member in state.members.values() {
         // A member has one key for each device; this device's gateway knows the runs of its own, and those for which it stands by.
         let ids: Vec<String> = member.keys.iter().map(|key| of_key(&key.did)).collect();
         let found = row("member", &member.name, &ids, state.quotas.members.get(&member.name))?;
-        if member.keys.iter().any(|key| key.did == org.member) || found.used != Usage::default() {
+        if member.keys.iter().any(|key| key.did == org.member) || found.used != Usage::default() || found.elsewhere != Usage::default() {
             rows.push(found);
         }
     }

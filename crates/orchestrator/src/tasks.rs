@@ -1,9 +1,13 @@
 //! Where every task of a project is: its files on the default branch, put together with claims and runs.
 
-use crate::org::Org;
+use crate::{
+    org::Org,
+    picture::{self, Claims},
+};
 use domain::{
     FeatureId, Oid, Problem, TaskId, TaskRef,
     event::kind,
+    picture::ClaimIn,
     project::{Project, Settings},
     run::{Run, RunState},
     task::{self, Claim, Feature, TaskState, TaskView},
@@ -44,7 +48,16 @@ impl Board {
     /// # Errors
     /// When the repository or its settings cannot be read.
     pub fn read_at(org: &Org, project: &Project, head: Oid) -> Result<Self, Problem> {
-        let (board, mistake) = Self::look_at(org, project, head)?;
+        let (board, mistake) = Self::look_at(org, project, head, None)?;
+        mistake.map_or(Ok(board), Err)
+    }
+
+    /// Reads a project as it is shown: with what other devices claimed and did. Nothing is decided by that.
+    ///
+    /// # Errors
+    /// As [`Board::read`].
+    pub fn seen(org: &Org, project: &Project) -> Result<Self, Problem> {
+        let (board, mistake) = Self::look_at(org, project, org.forge.head(&project.rid)?, Some(&Claims::read(org)))?;
         mistake.map_or(Ok(board), Err)
     }
 
@@ -54,10 +67,11 @@ impl Board {
     /// # Errors
     /// When the repository cannot be read.
     pub fn look(org: &Org, project: &Project) -> Result<(Self, Option<Problem>), Problem> {
-        Self::look_at(org, project, org.forge.head(&project.rid)?)
+        Self::look_at(org, project, org.forge.head(&project.rid)?, None)
     }
 
-    fn look_at(org: &Org, project: &Project, head: Oid) -> Result<(Self, Option<Problem>), Problem> {
+    /// `others`: what other devices claimed, where that counts.
+    fn look_at(org: &Org, project: &Project, head: Oid, others: Option<&Claims>) -> Result<(Self, Option<Problem>), Problem> {
         let files = org.forge.files(&project.rid, &head, &roots())?;
         let (settings, mistake) = match settings(&files) {
             Ok(settings) => (settings, None),
@@ -66,7 +80,7 @@ impl Board {
         let features = spec::features_with_links(&files, &org.forge.links(&project.rid, &head, &["specs/"])?);
         let mut tasks = Vec::new();
         for feature in &features {
-            tasks.extend(views(org, project, feature, settings.stack)?);
+            tasks.extend(views(org, project, feature, settings.stack, others)?);
         }
         Ok((Self { project: project.clone(), head, files, settings, features, tasks }, mistake))
     }
@@ -188,17 +202,18 @@ pub(crate) fn roots() -> Vec<&'static str> {
     spec::roots().chain([OURS]).collect()
 }
 
-fn views(org: &Org, project: &Project, feature: &Feature, stack: bool) -> Result<Vec<TaskView>, Problem> {
-    let (mut states, mut queued) = (BTreeMap::new(), BTreeSet::new());
+fn views(org: &Org, project: &Project, feature: &Feature, stack: bool, others: Option<&Claims>) -> Result<Vec<TaskView>, Problem> {
+    let (mut states, mut queued, mut elsewhere) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
     for task in &feature.tasks {
         let at = TaskRef { project: project.name.clone(), feature: feature.id.clone(), task: task.id.clone() };
-        let claim: Option<Claim> = org.store.get(kind::CLAIM, &at.to_string())?;
-        let latest =
-            claim.as_ref().and_then(|c| c.runs.last()).map(|run| org.store.get::<Run>(kind::RUN, run.as_str())).transpose()?.flatten();
+        let (claim, latest) = claimed(org, &at, others)?.map_or((None, None), |found| {
+            elsewhere.extend(picture::whose(org, &found.journal).map(|whose| (task.id.clone(), whose)));
+            (Some(found.claim), found.latest)
+        });
         queued.extend(latest.iter().filter(|r| r.state == RunState::Queued).map(|r| r.id.clone()));
         states.insert(task.id.clone(), task::state(task, claim.as_ref(), latest.as_ref()));
     }
-    let view = |task: &task::Task| {
+    let mut view = |task: &task::Task| {
         let at = TaskRef { project: project.name.clone(), feature: feature.id.clone(), task: task.id.clone() };
         let on = task::waits_for(task, &states, stack);
         let state = match states.get(&task.id) {
@@ -208,9 +223,19 @@ fn views(org: &Org, project: &Project, feature: &Feature, stack: bool) -> Result
             Some(state) => state.clone(),
             None => TaskState::Ready,
         };
-        TaskView { at, task: task.clone(), state }
+        TaskView { at, task: task.clone(), state, whose: elsewhere.remove(&task.id) }
     };
-    Ok(feature.tasks.iter().map(view).collect())
+    Ok(feature.tasks.iter().map(&mut view).collect())
+}
+
+/// The claim on a task, with its latest run: this device's own, or where others count, the one that is shown.
+fn claimed(org: &Org, at: &TaskRef, others: Option<&Claims>) -> Result<Option<ClaimIn>, Problem> {
+    if let Some(others) = others {
+        return others.shown(org, at);
+    }
+    let Some(claim) = org.store.get::<Claim>(kind::CLAIM, &at.to_string())? else { return Ok(None) };
+    let latest = claim.runs.last().map(|run| org.store.get::<Run>(kind::RUN, run.as_str())).transpose()?.flatten();
+    Ok(Some(ClaimIn { journal: org.device.clone(), claim, latest }))
 }
 
 #[cfg(test)]

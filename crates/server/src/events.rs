@@ -1,4 +1,4 @@
-//! Server-sent events: the journal as it grows, and the log of one run. Both resume by `Last-Event-ID`, without gaps.
+//! Server-sent events: the journal as it grows, with a word when those of other devices did, and the log of one run. Both resume by `Last-Event-ID`, without gaps.
 
 use crate::{error::Refusal, limits, router::Doors};
 use axum::{
@@ -11,7 +11,7 @@ use axum::{
     },
 };
 use domain::{Kind, Problem, RunId};
-use futures::StreamExt;
+use futures::{StreamExt, future::ready};
 use serde::Deserialize;
 use std::{convert::Infallible, sync::Arc};
 use tokio::{
@@ -43,6 +43,16 @@ pub(crate) async fn journal(State(doors): State<Doors>, Query(from): Query<From>
             timeout(limits::KEEP_ALIVE, watcher.next()).await.unwrap_or(Ok(Bytes::from_static(b"event: alive\ndata: 1\n\n"))).ok()?;
         Some((Ok::<_, Infallible>(text), (watcher, permit)))
     });
+    // What other devices' journals tell has no place among these events: it is only said that there is more of it.
+    let others = futures::stream::unfold(org.journals.grown(), |mut grown| async move {
+        grown.changed().await.ok()?;
+        tokio::time::sleep(limits::OTHERS_JOIN).await;
+        grown.mark_unchanged();
+        Some((Ok::<_, Infallible>(Bytes::from_static(b"event: others\ndata: 1\n\n")), grown))
+    });
+    // It ends with the journal's own.
+    let texts = texts.map(Some).chain(futures::stream::once(async { None }));
+    let texts = futures::stream::select(texts, others.map(Some)).take_while(|next| ready(next.is_some())).filter_map(ready);
     // First where the journal ends now: who is new knows from where on nothing is missed, who was away how much that is.
     let head = serde_json::json!({ "seq": head.seq, "incarnation": head.incarnation });
     let texts = futures::stream::iter([Ok(Bytes::from(format!("event: head\ndata: {head}\n\n")))]).chain(texts);
@@ -65,20 +75,33 @@ pub(crate) async fn log(
     .await?;
     let permit = stream(&doors)?;
     let org = doors.machine.org()?;
+    let after = resume(&headers).or(from.after).unwrap_or(0);
+    if let Some(lines) = orchestrator::remote::log_elsewhere(&org, &run, after).await? {
+        let closing = closing(&org, &doors, headers);
+        let events = lines.map(move |entry| {
+            let _held = &permit;
+            Ok(line(entry.seq, &entry))
+        });
+        return Ok(sse(events.take_until(closing).boxed()));
+    }
     let known: Option<domain::run::Run> = org.store.get(domain::event::kind::RUN, run.as_str())?;
     let known = known.ok_or_else(|| Problem::not_found(format!("There is no run {run}.")).next("meshwork run list shows them."))?;
     let log = org.blocking(move |org| org.store.run_log(&run)).await?;
     if known.state.ended() {
         log.finish();
     }
-    let follower = log.follow(resume(&headers).or(from.after).unwrap_or(0));
+    let follower = log.follow(after);
     let closing = closing(&org, &doors, headers);
     let events = futures::stream::unfold((follower, permit), |(mut follower, permit)| async move {
         let entry = follower.next().await.ok().flatten()?;
-        let data = serde_json::to_string(&entry).unwrap_or_default();
-        Some((Ok(Event::default().id(entry.seq.to_string()).event("log").data(data)), (follower, permit)))
+        Some((Ok(line(entry.seq, &entry)), (follower, permit)))
     });
     Ok(sse(events.take_until(closing).boxed()))
+}
+
+/// A line of a log as it is sent.
+fn line(seq: u64, entry: &impl serde::Serialize) -> Event {
+    Event::default().id(seq.to_string()).event("log").data(serde_json::to_string(entry).unwrap_or_default())
 }
 
 fn sse(events: futures::stream::BoxStream<'static, Result<Event, Infallible>>) -> Events {

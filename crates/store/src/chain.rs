@@ -28,6 +28,16 @@ impl fmt::Display for Seq {
     }
 }
 
+/// A place in a device's journal: after this event. Of two places of one journal the later incarnation is the later one, whatever the
+/// numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Point {
+    /// The incarnation of the event; 0 before the first.
+    pub incarnation: u64,
+    /// The event's number; 0 before the first.
+    pub seq: Seq,
+}
+
 /// An event as it stands in the journal.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recorded {
@@ -57,6 +67,13 @@ pub struct Head {
     pub seq: Seq,
     /// The last event's hash; for an empty journal, the hash that the first event follows.
     pub hash: Hash,
+}
+
+impl Head {
+    /// The place that it is.
+    pub fn point(&self) -> Point {
+        Point { incarnation: self.incarnation, seq: self.seq }
+    }
 }
 
 /// A hash as bytes.

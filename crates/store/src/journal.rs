@@ -2,12 +2,13 @@
 
 use crate::{
     blob::Blobs,
-    chain::{self, Head, Recorded, Seq},
+    chain::{self, Head, Point, Recorded, Seq},
     fault::Fault,
     files,
     follow::Follower,
     limits, migrate,
     park::block_on,
+    piece::{self, Piece},
     problem,
     projector::View,
     read::{self, Order, Readers, Tail},
@@ -108,7 +109,7 @@ impl Store {
         let inner = Inner {
             dir: dir.to_owned(),
             device,
-            readers: Readers::new(dir.to_owned()),
+            readers: Readers::new(dir.to_owned(), limits::READERS_IDLE_MAX),
             published,
             blobs,
             logs,
@@ -186,6 +187,32 @@ impl Store {
     pub fn list<T: DeserializeOwned>(&self, kind: &str, order: Order, limit: usize) -> Result<Vec<T>, Problem> {
         let texts = self.inner.readers.with(|c| read::list_texts(c, "projected", kind, order, limit).map_err(|e| problem::database(&e)))?;
         texts.iter().map(|text| serde_json::from_str(text).map_err(Problem::internal)).collect()
+    }
+
+    /// One projected thing, with the number of the event that changed it last.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn get_numbered<T: DeserializeOwned>(&self, kind: &str, id: &str) -> Result<Option<(Seq, T)>, Problem> {
+        self.inner.readers.with(|c| piece::numbered(c, kind, id))
+    }
+
+    /// Projected things of one kind, the newest first, each with the number of the event that changed it last; at most
+    /// [`limits::READ_MAX`].
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub fn list_numbered<T: DeserializeOwned>(&self, kind: &str, limit: usize) -> Result<Vec<(Seq, T)>, Problem> {
+        self.inner.readers.with(|c| piece::list_numbered(c, kind, limit))
+    }
+
+    /// What of the journal follows a place of it, for another device: about so many bytes, or one event. Nothing where that is its end,
+    /// or it does not know the place.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn pieces(&self, after: Point, bytes: usize) -> Result<Vec<Piece>, Problem> {
+        self.inner.readers.with(|c| piece::pieces(c, after, bytes))
     }
 
     /// Events after `after`, oldest first; at most [`limits::READ_MAX`].

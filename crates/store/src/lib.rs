@@ -10,6 +10,9 @@
 //! One thread writes. It takes what waits, changes everything in one transaction, signs the head, commits, and only then
 //! answers: who got an answer finds the event again after any crash. Reads have connections of their own and never wait.
 //!
+//! A [`JournalCopy`] is the copy of another device's journal, in a folder of its own: the same database, into which nothing is written
+//! but what that device signed.
+//!
 //! This crate knows what events are and that [`domain::event::project`] says what they change, but not why anybody writes
 //! them. It neither speaks to other devices nor schedules anything.
 
@@ -22,10 +25,12 @@ pub mod limits;
 pub mod run_log;
 pub mod verify;
 
+mod copy;
 mod files;
 mod journal;
 mod migrate;
 mod park;
+mod piece;
 mod problem;
 mod projector;
 mod read;
@@ -37,11 +42,13 @@ mod upkeep;
 mod writer;
 
 pub use blob::Blobs;
-pub use chain::{Head, Recorded, Seq};
+pub use chain::{Head, Point, Recorded, Seq};
+pub use copy::{JournalCopy, Refused};
 pub use files::mark_restored;
 pub use follow::Follower;
 pub use journal::{Signer, Store};
 pub use migrate::bring_up_to_date;
+pub use piece::{Incarnation, Piece};
 pub use projector::View;
 pub use read::Order;
 pub use rebuild::{Difference, RebuildReport};

@@ -6,6 +6,17 @@ pub const WRITE_QUEUE: usize = 4_096;
 pub const GROUP_EVENTS_MAX: usize = 1_024;
 /// How many events one append may carry.
 pub const APPEND_EVENTS_MAX: usize = 1_024;
+/// How large the events of one append may be together, in bytes of their canonical JSON.
+pub const APPEND_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// From which size on of its events, in bytes, nothing more joins a group. So a group never has more than twice that, and a bounded
+/// message after the other can carry it to another device.
+pub const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How many journals that a device replaced, after a restore, are kept beside the copy of the present one.
+pub const COPIES_ASIDE_MAX: usize = 4;
+/// How many idle connections are kept for readers of a copy.
+pub const COPY_READERS_IDLE_MAX: usize = 1;
+/// How much of a copy SQLite keeps in memory for the one who writes, in KiB.
+pub const COPY_CACHE_KIB: usize = 512;
 /// The largest event, in bytes of its canonical JSON. Content belongs into blobs.
 pub const EVENT_BYTES_MAX: usize = 256 * 1024;
 /// How many events a subscriber may lag behind before it has to read them from the journal.

@@ -25,11 +25,13 @@ pub enum Order {
 pub(crate) struct Readers {
     dir: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    idle_max: usize,
 }
 
 impl Readers {
-    pub(crate) fn new(dir: PathBuf) -> Self {
-        Self { dir, idle: Mutex::default() }
+    /// For a folder; so many connections are kept when nobody reads.
+    pub(crate) fn new(dir: PathBuf, idle_max: usize) -> Self {
+        Self { dir, idle: Mutex::default(), idle_max }
     }
 
     /// Runs a read on a connection of its own.
@@ -42,7 +44,7 @@ impl Readers {
         let answer = read(&connection);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         // After a failure the connection itself may be what is broken.
-        if answer.is_ok() && idle.len() < limits::READERS_IDLE_MAX {
+        if answer.is_ok() && idle.len() < self.idle_max {
             idle.push(connection);
         }
         answer
@@ -77,8 +79,37 @@ pub(crate) fn list_texts(connection: &Connection, table: &str, kind: &str, order
     Ok(texts)
 }
 
+/// A projected thing, as JSON text, with the number of the event that changed it last.
+pub(crate) fn numbered_text(connection: &Connection, kind: &str, id: &str) -> sqlite::Result<Option<(Seq, String)>> {
+    let mut statement = connection.prepare("SELECT last_seq, value FROM projected WHERE kind=? AND id=?")?;
+    statement.bind((1, kind))?;
+    statement.bind((2, id))?;
+    match statement.next()? {
+        State::Row => Ok(Some((Seq(unsigned(statement.read(0)?)), statement.read(1)?))),
+        State::Done => Ok(None),
+    }
+}
+
+/// Projected things of one kind, the newest first, as JSON text, each with the number of the event that changed it last.
+pub(crate) fn numbered_texts(connection: &Connection, kind: &str, limit: usize) -> sqlite::Result<Vec<(Seq, String)>> {
+    let sql = "SELECT last_seq, value FROM projected WHERE kind=? ORDER BY first_seq DESC, rowid DESC LIMIT ?";
+    let mut statement = connection.prepare(sql)?;
+    statement.bind((1, kind))?;
+    statement.bind((2, signed(limit.min(limits::READ_MAX) as u64)))?;
+    let mut found = vec![];
+    while let State::Row = statement.next()? {
+        found.push((Seq(unsigned(statement.read(0)?)), statement.read(1)?));
+    }
+    Ok(found)
+}
+
 /// Events after `after`, oldest first.
 pub(crate) fn events(connection: &Connection, after: Seq, limit: usize) -> Result<Vec<Recorded>, Problem> {
+    rows(connection, after, limit)?.into_iter().map(Row::recorded).collect()
+}
+
+/// Rows of the table of events after `after`, oldest first.
+pub(crate) fn rows(connection: &Connection, after: Seq, limit: usize) -> Result<Vec<Row>, Problem> {
     let read = |statement: &mut Statement<'_>| -> sqlite::Result<Vec<Row>> {
         statement.bind((1, signed(after.0)))?;
         statement.bind((2, signed(limit.min(limits::READ_MAX) as u64)))?;
@@ -88,11 +119,10 @@ pub(crate) fn events(connection: &Connection, after: Seq, limit: usize) -> Resul
         }
         Ok(rows)
     };
-    let rows = connection
+    connection
         .prepare("SELECT seq, incarnation, previous, hash, payload FROM event WHERE seq>? ORDER BY seq LIMIT ?")
         .and_then(|mut statement| read(&mut statement))
-        .map_err(|e| problem::database(&e))?;
-    rows.into_iter().map(Row::recorded).collect()
+        .map_err(|e| problem::database(&e))
 }
 
 /// One row of the table of events.
@@ -116,7 +146,7 @@ impl Row {
         })
     }
 
-    fn recorded(self) -> Result<Recorded, Problem> {
+    pub(crate) fn recorded(self) -> Result<Recorded, Problem> {
         let event = Event::read(&self.payload).map_err(|e| unreadable(self.seq, &e))?;
         let hash = Digest::try_from(self.hash.as_slice()).map_err(|e| unreadable(self.seq, &e))?;
         Ok(Recorded { seq: self.seq, incarnation: self.incarnation, hash: chain::shown(&hash)?, event: Arc::new(event) })

@@ -29,7 +29,13 @@ pub(crate) fn prepare(events: Vec<Event>) -> Result<Vec<Prepared>, Problem> {
         return Err(Problem::new(domain::Kind::Limit, format!("{} events at once are too many.", events.len()))
             .because(format!("{} are written together.", limits::APPEND_EVENTS_MAX)));
     }
-    events.into_iter().map(prepare_one).collect()
+    let prepared = events.into_iter().map(prepare_one).collect::<Result<Vec<_>, _>>()?;
+    let bytes: usize = prepared.iter().map(|one| one.payload.len()).sum();
+    if bytes > limits::APPEND_BYTES_MAX {
+        return Err(Problem::new(domain::Kind::Limit, format!("Events of {bytes} bytes at once are too large."))
+            .because(format!("{} fit; content belongs into blobs.", limits::APPEND_BYTES_MAX)));
+    }
+    Ok(prepared)
 }
 
 fn prepare_one(event: Event) -> Result<Prepared, Problem> {
@@ -58,6 +64,8 @@ pub(crate) struct Session<'c> {
     committed: Tail,
     /// What the open transaction wrote.
     recorded: Vec<(Seq, Digest, Arc<Event>)>,
+    /// How large that is, in bytes.
+    recorded_bytes: usize,
     /// Whether the open transaction changed anything at all.
     changed: bool,
 }
@@ -73,6 +81,7 @@ impl<'c> Session<'c> {
             committed: tail.clone(),
             tail,
             recorded: vec![],
+            recorded_bytes: 0,
             changed: false,
         })
     }
@@ -139,6 +148,7 @@ impl<'c> Session<'c> {
     /// What the last commit brought, for subscribers.
     pub(crate) fn take_recorded(&mut self) -> impl Iterator<Item = Result<Recorded, Problem>> {
         let incarnation = self.tail.incarnation;
+        self.recorded_bytes = 0;
         let recorded = std::mem::take(&mut self.recorded).into_iter();
         recorded.map(move |(seq, hash, event)| Ok(Recorded { seq, incarnation, hash: chain::shown(&hash)?, event }))
     }
@@ -153,15 +163,16 @@ impl<'c> Session<'c> {
         &self.tail
     }
 
-    /// How many events the open transaction has.
-    pub(crate) fn pending(&self) -> usize {
-        self.recorded.len()
+    /// Whether the open transaction has as many events as are committed together.
+    pub(crate) fn is_full(&self) -> bool {
+        self.recorded.len() >= limits::GROUP_EVENTS_MAX || self.recorded_bytes >= limits::GROUP_BYTES_MAX
     }
 
     /// Gives up the open transaction.
     pub(crate) fn rollback(&mut self) -> sqlite::Result<()> {
         self.tail = self.committed.clone();
         self.recorded.clear();
+        self.recorded_bytes = 0;
         self.changed = false;
         self.projector.forget();
         self.connection.execute("ROLLBACK")
@@ -204,6 +215,7 @@ impl<'c> Session<'c> {
         self.insert_event.next()?;
         (self.tail.seq, self.tail.hash) = (seq, hash);
         self.recorded.push((seq, hash, prepared.event.clone()));
+        self.recorded_bytes += prepared.payload.len();
         Ok(())
     }
 

@@ -89,6 +89,20 @@ pub(crate) fn verify(
     remembered: Option<&Remembered>,
     blobs: &Blobs,
 ) -> Result<VerifyReport, Problem> {
+    in_transaction(connection, device, Some(blobs), remembered)
+}
+
+/// Checks the copy of another device's journal. Blobs are not copied; and what a newer Meshwork wrote is sound though it cannot be read.
+pub(crate) fn verify_copy(connection: &Connection, device: &Did) -> Result<VerifyReport, Problem> {
+    in_transaction(connection, device, None, None)
+}
+
+fn in_transaction(
+    connection: &Connection,
+    device: &Did,
+    blobs: Option<&Blobs>,
+    remembered: Option<&Remembered>,
+) -> Result<VerifyReport, Problem> {
     let mut report = VerifyReport::default();
     // One transaction, so that events, heads and incarnations are of one moment.
     connection.execute("BEGIN").map_err(|e| problem::database(&e))?;
@@ -113,7 +127,8 @@ struct Incarnation {
 
 struct Check<'c> {
     device: &'c Did,
-    blobs: &'c Blobs,
+    /// Those beside the journal; none for a copy.
+    blobs: Option<&'c Blobs>,
     events: Statement<'c>,
     heads: Statement<'c>,
     /// Those that have not begun yet, the next one last.
@@ -126,7 +141,7 @@ struct Check<'c> {
 }
 
 impl<'c> Check<'c> {
-    fn new(connection: &'c Connection, device: &'c Did, blobs: &'c Blobs) -> Result<Self, Stop> {
+    fn new(connection: &'c Connection, device: &'c Did, blobs: Option<&'c Blobs>) -> Result<Self, Stop> {
         let mut rows = connection.prepare("SELECT number, device, after_seq, after_hash FROM incarnation ORDER BY number DESC")?;
         let mut incarnations = vec![];
         while let State::Row = rows.next()? {
@@ -151,8 +166,9 @@ impl<'c> Check<'c> {
         self.begin_incarnations(report)?;
         while let State::Row = self.events.next()? {
             let row = Row::read(&self.events)?;
-            let event = self.event(&row)?;
-            self.look_at_blobs(&event, report);
+            if let Some(event) = self.event(&row)? {
+                self.look_at_blobs(&event, report);
+            }
             if let Some((at, signature)) = &head {
                 if *at < self.seq {
                     return bad(*at, "a head is signed for an event that is not there");
@@ -204,8 +220,9 @@ impl<'c> Check<'c> {
 
     /// Looks at the blobs that the event just passed names. What is wrong with one does not end the check.
     fn look_at_blobs(&self, event: &Event, report: &mut VerifyReport) {
+        let Some(blobs) = self.blobs else { return };
         for hash in event.body.blobs() {
-            let why = match self.blobs.look(hash) {
+            let why = match blobs.look(hash) {
                 Look::Whole => {
                     report.blobs += 1;
                     continue;
@@ -224,7 +241,8 @@ impl<'c> Check<'c> {
         }
     }
 
-    fn event(&mut self, row: &Row) -> Result<Event, Stop> {
+    /// The event of a row that is sound; none where it is of a form that only the device knows whose journal it is.
+    fn event(&mut self, row: &Row) -> Result<Option<Event>, Stop> {
         let expected = Seq(self.seq.0 + 1);
         if row.seq != expected {
             return bad(expected, format!("it is missing; the next event is {}", row.seq));
@@ -242,7 +260,8 @@ impl<'c> Check<'c> {
             return bad(row.seq, "its content is not canonical JSON");
         }
         let event = match Event::read(&row.payload) {
-            Ok(event) => event,
+            Ok(event) => Some(event),
+            Err(_) if self.blobs.is_none() => None,
             Err(error) => return bad(row.seq, format!("it cannot be read: {error}")),
         };
         self.seq = row.seq;

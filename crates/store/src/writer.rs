@@ -8,7 +8,7 @@ use crate::{
     chain::{Recorded, Seq},
     fault::Fault,
     journal::Signer,
-    limits, migrate, problem,
+    migrate, problem,
     projector::{Failure, View},
     read,
     rebuild::{self, RebuildReport},
@@ -159,7 +159,7 @@ impl Group<'_> {
                     return Self::fail(session, answers, &problem, alone);
                 }
             }
-            next = if session.pending() < limits::GROUP_EVENTS_MAX { self.commands.try_recv().ok() } else { None };
+            next = if session.is_full() { None } else { self.commands.try_recv().ok() };
         }
         if let Err(problem) = session.prepare_commit() {
             return Self::fail(session, answers, &problem, alone);

@@ -4,7 +4,7 @@ import { useEffect, useState, useSyncExternalStore } from "react";
 import { connect } from "./connection";
 import { Refresher } from "./refresher";
 import type { JournalEntry } from "./stream";
-import { touched } from "./touched";
+import { OF_OTHERS, touched } from "./touched";
 
 /** `connecting` only at first; `lost` since the moment of which everything shown is. */
 export type Connection = { state: "connecting" | "live" } | { state: "lost"; asOf: number };
@@ -67,6 +67,7 @@ export function useLive(): void {
         if (heard.live) void client.refetchQueries({ predicate: (query) => query.state.status === "error" });
         set(heard.live ? { state: "live" } : { state: "lost", asOf: heard.at });
       }
+      if (heard.kind === "others") refresher.touch(OF_OTHERS);
       if (heard.kind === "reset") refresher.touchEverything();
       if (heard.kind === "events") {
         refresher.touch(heard.entries.flatMap((entry) => touched(entry.event)));

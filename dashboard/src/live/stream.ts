@@ -4,10 +4,11 @@ import type { Output } from "../api/call";
 
 export type JournalEntry = Output<"journal.list">[number];
 
-/** What the stream tells. `at` is when it last heard something; `reset`: look at everything anew. */
+/** What the stream tells. `at` is when it last heard something; `reset`: look at everything anew; `others`: journals of other devices grew. */
 export type Told =
   | { kind: "live"; live: boolean; at: number }
   | { kind: "events"; entries: JournalEntry[]; at: number }
+  | { kind: "others"; at: number }
   | { kind: "reset"; at: number };
 
 /** The part of `EventSource` that is used. */
@@ -75,6 +76,7 @@ export class JournalStream {
       });
     on("head", (data) => this.#head(JSON.parse(data)));
     on("journal", (data) => this.#event(JSON.parse(data)));
+    on("others", () => this.#tell({ kind: "others", at: this.#world.now() }));
     on("alive", () => {});
     source.addEventListener("error", () => this.#source === source && this.#lost());
     this.#watch();

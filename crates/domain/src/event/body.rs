@@ -202,6 +202,12 @@ pub enum Body {
         /// The public id of its session.
         id: String,
     },
+    /// A maintainer took a task over that other devices had claimed: from now on this device's claim counts.
+    TaskTakenOver {
+        /// Which, and from whom.
+        #[serde(flatten)]
+        takeover: crate::task::Takeover,
+    },
     /// A task was claimed by the actor's device for a run; a run was queued.
     RunQueued {
         /// The run.

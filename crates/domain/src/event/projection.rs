@@ -10,7 +10,7 @@ use crate::{
     quota::Period,
     run::{Message, Phase, Reason, Refused, Run, RunState},
     stop::{Order, Stop},
-    task::Claim,
+    task::{Claim, Takeover},
     usage::Usage,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -44,6 +44,12 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
                 claim.runs.push(run.id.clone());
                 out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
             }
+        }
+        Body::TaskTakenOver { takeover: Takeover { task, device, from } } => {
+            let mut claim = read::<Claim>(before, kind::CLAIM, &task.to_string())?.unwrap_or_else(|| new_claim(task, device));
+            let new: Vec<Did> = from.iter().filter(|other| !claim.over.contains(other)).cloned().collect();
+            claim.over.extend(new);
+            out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
         }
         Body::PatchPublished { run, patch, revision, .. } => {
             if let Some(task) = read::<Run>(before, kind::RUN, run.as_str())?.and_then(|r| r.task) {
@@ -252,6 +258,7 @@ fn new_claim(task: &TaskRef, device: &Did) -> Claim {
         rejected: false,
         revision: None,
         verdicts: BTreeMap::new(),
+        over: vec![],
     }
 }
 

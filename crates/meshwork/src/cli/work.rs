@@ -58,6 +58,13 @@ pub(crate) enum Task {
         #[arg(long, short)]
         wait: bool,
     },
+    /// Take a task over that another device has claimed: for maintainers.
+    Takeover {
+        /// The task.
+        task: String,
+        #[command(flatten)]
+        at: InFeature,
+    },
     /// Write a new task.
     Add {
         /// What is to be done.

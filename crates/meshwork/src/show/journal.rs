@@ -3,7 +3,7 @@
 use super::{Names, typed_at};
 use crate::{
     output::at,
-    paint::{cell, table},
+    paint::{Tone, cell, table, toned},
     text::{self, ago, clean},
 };
 use domain::{Did, Problem, Timestamp};
@@ -32,17 +32,49 @@ pub(crate) fn events(value: &Value, names: &Names) -> Result<String, Problem> {
     })
 }
 
-/// What a check of the journal found.
+/// The journals of all devices.
+pub(crate) fn journals(value: &Value, names: &Names) -> Result<String, Problem> {
+    let now = text::now();
+    let mut rows = Vec::new();
+    let mut wrong = String::new();
+    for journal in value.as_array().into_iter().flatten() {
+        let device: Did = typed_at(journal, "device")?;
+        let as_of: Option<Timestamp> = typed_at(journal, "as_of")?;
+        let state = match at(journal, &["state"]) {
+            _ if journal["here"] == true => toned(Tone::Good, "here"),
+            state if state == "verified" => toned(Tone::Good, "verified"),
+            state if state == "behind" => toned(Tone::Waits, "behind"),
+            state => toned(Tone::Bad, state),
+        };
+        let reached = if journal["reachable"] == true { "" } else { "unreachable" };
+        let as_of = as_of.filter(|_| journal["here"] != true).map(|at| ago(at, now)).unwrap_or_default();
+        let hash: String = at(journal, &["hash"]).chars().take(12).collect();
+        rows.push(vec![cell(names.of(&device)), cell(journal["seq"].to_string()), cell(hash), state, cell(as_of), cell(reached)]);
+        if let Some(why) = journal["why"].as_str() {
+            wrong.push_str(&format!("\n{}: {}", names.of(&device), names.within(&clean(why))));
+        }
+    }
+    Ok(table(&["DEVICE", "EVENTS", "HASH", "STATE", "AS OF", ""], &rows) + &wrong)
+}
+
+/// What a check of the journals found.
 pub(crate) fn verified(value: &Value) -> String {
+    let copies: Vec<&Value> = value["copies"].as_array().into_iter().flatten().collect();
     if value["sound"] == true {
-        return format!(
+        let sound = copies.iter().filter(|copy| copy["sound"] == true).count();
+        let mut lines = vec![format!(
             "The journal is sound: {} events, {} signatures, {} incarnations, {} blobs.{}",
             value["events"],
             value["signatures"],
             value["incarnations"],
             value["blobs"],
             not_understood(value)
-        );
+        )];
+        if !copies.is_empty() {
+            lines.push(format!("Of {} copies of other devices' journals {sound} are sound.", copies.len()));
+        }
+        lines.extend(copies.iter().filter(|copy| copy["sound"] != true).map(|copy| unsound(copy)));
+        return lines.join("\n");
     }
     let mut lines = vec!["The journal is NOT sound.".to_owned()];
     if !value["bad"].is_null() {
@@ -65,6 +97,13 @@ pub(crate) fn not_understood(value: &Value) -> String {
         1 => " 1 of the events was written by a newer Meshwork: it is kept as it is, and not understood here.".to_owned(),
         many => format!(" {many} of the events were written by a newer Meshwork: they are kept as they are, and not understood here."),
     }
+}
+
+/// What is wrong with the copy of a journal.
+fn unsound(copy: &Value) -> String {
+    let bad = copy["bad"]["why"].as_str().map(|why| format!("event {}: {why}", copy["bad"]["seq"]));
+    let why = bad.or_else(|| copy["kept_out"].as_str().map(str::to_owned)).unwrap_or_default();
+    clean(&format!("The copy of the journal of {} is not: {why}", at(copy, &["device"])))
 }
 
 /// What an event is about: a run, a patch, a task, or something with a name.

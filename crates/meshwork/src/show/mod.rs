@@ -11,7 +11,7 @@ mod run;
 mod task;
 
 pub(crate) use agent::{agents, credentials, engines, tokens};
-pub(crate) use journal::{events, not_understood, verified};
+pub(crate) use journal::{events, journals, not_understood, verified};
 pub(crate) use machine::{capacity, devices, findings, pods};
 pub(crate) use org::{invites, joiners, joining, org, orgs, proposals, ticket};
 pub(crate) use patch::{merged, patch, patches};
@@ -21,7 +21,7 @@ pub(crate) use run::{kept, run, runs, waited};
 pub(crate) use task::{started, task, tasks, why};
 
 use crate::{client::Client, text};
-use domain::{Did, Problem};
+use domain::{Did, Problem, picture::Whose};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -34,6 +34,16 @@ fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, Problem> {
 /// A part of an answer.
 fn typed_at<T: DeserializeOwned>(value: &Value, key: &str) -> Result<T, Problem> {
     typed(&value[key])
+}
+
+/// How far something can be relied on that another device's journal tells: nothing while that is followed.
+fn as_of(value: &Value) -> String {
+    let Ok(Some(whose)) = typed_at::<Option<Whose>>(value, "whose") else { return String::new() };
+    match whose.as_of {
+        _ if whose.reachable => String::new(),
+        Some(at) => format!("as of {}, its device is away", text::ago(at, text::now())),
+        None => "its device is away".to_owned(),
+    }
 }
 
 /// Whom keys belong to, in the org's words.

@@ -28,6 +28,8 @@ pub(crate) fn quotas(value: &Value) -> Result<String, Problem> {
     for row in value["used"].as_array().into_iter().flatten() {
         let used: Usage = typed_at(row, "used")?;
         let period: Period = typed_at(row, "period")?;
+        let elsewhere: Option<Usage> = typed_at(row, "elsewhere")?;
+        let others = elsewhere.filter(|used| used.tokens() > 0).map(|used| format!(", and {} elsewhere", number(used.tokens())));
         let limit = |name: &str| of(row, name, |value| value.as_u64().map(number));
         let money = of(row, "money", |value| value.as_str().map(str::to_owned));
         let unknown = match used.unpriced_calls {
@@ -37,7 +39,7 @@ pub(crate) fn quotas(value: &Value) -> Result<String, Problem> {
         lines.push(vec![
             cell(format!("{} {}", at(row, &["of"]), if row["of"] == "org" { String::new() } else { clean(&at(row, &["whose"])) })),
             cell(period.words()),
-            cell(format!("{}{}", number(used.tokens()), limit("tokens"))),
+            cell(format!("{}{}{}", number(used.tokens()), limit("tokens"), others.unwrap_or_default())),
             cell(format!("{}{}", number(used.calls), limit("calls"))),
             cell(format!("{}{money}{unknown}", used.cost)),
             cell(clean(&at(row, &["limit", "share"]))),

@@ -1,6 +1,6 @@
 //! Runs, for people.
 
-use super::{Names, typed};
+use super::{Names, as_of, typed, typed_at};
 use crate::{
     output::at,
     paint::{Cell, Sheet, Tone, cell, paint, table, toned},
@@ -9,6 +9,7 @@ use crate::{
 use domain::{
     Problem, Timestamp,
     manifest::Class,
+    picture::Whose,
     run::{CheckResult, Reason, Run, RunState},
     usage::Budget,
 };
@@ -84,6 +85,7 @@ pub(crate) fn run(value: &Value, names: &Names) -> Result<String, Problem> {
         .part("for", names.of(&run.member))
         .part("on", run.place().map(|d| names.of(d)).unwrap_or_default())
         .part("as of", run.told.as_ref().map(|told| ago(told.heard_at, now)).unwrap_or_default())
+        .part("known from", known_from(value, names)?)
         .part("queued", ago(run.queued_at, now))
         .part("took", took(&run, now))
         .part("goes on from", run.continues.as_ref().map(|r| text::run(r.as_str())).unwrap_or_default())
@@ -100,6 +102,15 @@ pub(crate) fn run(value: &Value, names: &Names) -> Result<String, Problem> {
         .section("Checks that count", checks(&run.checks))
         .section("The sandbox stopped", run.violations.iter().map(|v| clean(v)).collect::<Vec<_>>().join("\n"));
     Ok(sheet.text())
+}
+
+/// From whose journal a run is known, where that is another device's.
+fn known_from(value: &Value, names: &Names) -> Result<String, Problem> {
+    let whose: Option<Whose> = typed_at(value, "whose")?;
+    let Some(whose) = whose else { return Ok(String::new()) };
+    let note = as_of(value);
+    let journal = format!("the journal of {}", names.of(&whose.device));
+    Ok(if note.is_empty() { journal } else { format!("{journal}, {note}") })
 }
 
 fn used(run: &Run) -> String {
@@ -203,9 +214,11 @@ pub(super) fn took(run: &Run, now: Timestamp) -> String {
 
 /// Why it is where it is: in the words of the answer, which has names.
 fn why(run: &Run, item: &Value) -> String {
-    match (run.questions.first(), &run.reason) {
+    let why = match (run.questions.first(), &run.reason) {
         (Some(question), _) => format!("{} (meshwork run answer)", clean(&question.title)),
         (None, Some(Reason::Completed) | None) => String::new(),
         (None, Some(reason)) => item["why"].as_str().map_or_else(|| clean(&reason.text()), clean),
-    }
+    };
+    let known: Vec<String> = [why, as_of(item)].into_iter().filter(|part| !part.is_empty()).collect();
+    known.join("; ")
 }

@@ -24,6 +24,11 @@ pub(crate) fn tasks(value: &Value) -> Result<String, Problem> {
             TaskState::InReview { patch } | TaskState::ChangesRequested { patch } => format!("patch {}", text::oid(patch.as_str())),
             _ => String::new(),
         };
+        let by = match &t.whose {
+            Some(whose) if !whose.reachable => format!("{by}, on another device that is away"),
+            Some(_) => format!("{by}, on another device"),
+            None => by,
+        };
         let after = if t.task.done { String::new() } else { named(&t.task.depends_on) };
         let state = toned(tone(&t.state), t.state.label());
         vec![cell(t.at.task.as_str()), cell(t.at.feature.as_str()), state, cell(after), cell(by), cell(clean(&t.task.title))]
@@ -60,6 +65,7 @@ pub(crate) fn task(value: &Value, names: &Names) -> Result<String, Problem> {
     let sheet = Sheet::new(format!("{} {}", view.at.task, clean(&view.task.title)))
         .part("state", crate::paint::paint(tone(&view.state), view.state.label()))
         .part("why", names.within(&clean(value["why"].as_str().unwrap_or_default())))
+        .part("claimed by", view.whose.as_ref().map(|whose| names.of(&whose.device)).unwrap_or_default())
         .part("in", format!("{} {}", view.at.project, view.at.feature))
         .part("phase", clean(&view.task.phase))
         .part("story", view.task.story.as_deref().map(clean).unwrap_or_default())

@@ -45,6 +45,10 @@ pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outco
             answer(&value, json, show::started);
             return Ok(whole(&value));
         }
+        cli::Task::Takeover { task, at: place } => {
+            let input = json!({"project": place.at.project, "feature": place.feature, "task": task});
+            answer(&client.call("task.takeover", input).await?, json, |v| at(v, &["message"]));
+        }
         cli::Task::Add { title, at: place, phase, parallel, story } => {
             let input = json!({"project": place.at.project, "feature": place.feature, "title": title, "phase": phase, "parallel": parallel, "story": story});
             let value = client.call("task.add", input).await?;

@@ -15,6 +15,7 @@ mod engines;
 mod gated;
 mod halted;
 mod joining;
+mod journals;
 mod keep;
 mod lost;
 mod mesh;

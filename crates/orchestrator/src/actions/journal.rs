@@ -26,14 +26,17 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+mod copies;
 mod sources;
 
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
     vec![
-        action("journal.list", Reads, Permission::View, "A page of this device's journal.", list),
+        action("journal.list", Reads, Permission::View, "A page of this device's journal, or of the copy of another's.", list),
         action("journal.search", Reads, Permission::View, "Find events in this device's journal, newest first.", search),
-        action("journal.verify", Reads, Permission::View, "Check every link, hash and signature of the journal, and its blobs.", verify),
+        action("journal.copies", Reads, Permission::View, "The journals of all devices, as far as this one has them.", copies::copies),
+        action("journal.hash", Reads, Permission::View, "A hash of all runs and claims of the org, as they are known here.", copies::hash),
+        action("journal.verify", Reads, Permission::View, "Check every link, hash and signature of the journals, and the blobs.", verify),
         action("journal.rebuild", Changes, Permission::ManageDevice, "Make what is shown anew from the journal.", rebuild),
         action("backup.create", Changes, Permission::ManageOrg, "Save keys and journal into an encrypted file.", create_backup),
     ]
@@ -48,6 +51,9 @@ struct List {
     /// How many at most.
     #[serde(default)]
     limit: Option<usize>,
+    /// Whose journal, by the device's name or key; this device's where nothing is said.
+    #[serde(default)]
+    device: Option<String>,
 }
 
 /// An event as it stands in the journal.
@@ -62,6 +68,12 @@ struct Entry {
 async fn list(context: Context, input: List) -> Result<Vec<Entry>, Problem> {
     let list = move |org: &Arc<Org>| {
         let limit = input.limit.unwrap_or(limits::LIST_DEFAULT).min(limits::PAGE_MAX);
+        if let Some(device) = input.device.as_deref().filter(|text| *text != org.device.as_str()) {
+            let copied = copies::named(org, device)?;
+            let newest = || copied.journal.point().seq.0.saturating_sub(limit as u64);
+            let events = copied.journal.events(store::Seq(input.after.unwrap_or_else(newest)), limit)?;
+            return Ok(events.into_iter().map(Entry::from).collect());
+        }
         let newest = || org.store.head().map(|head| head.seq.0.saturating_sub(limit as u64));
         let events = org.store.events(store::Seq(input.after.map_or_else(newest, Ok)?), limit)?;
         Ok(events.into_iter().map(Entry::from).collect())
@@ -150,6 +162,8 @@ struct Verified {
     bad_blobs: Vec<BadBlob>,
     /// How many more.
     more_bad_blobs: u64,
+    /// The copies of other devices' journals. That one is not sound makes this device's own no worse.
+    copies: Vec<copies::VerifiedCopy>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -182,6 +196,7 @@ async fn verify(context: Context, _: Nothing) -> Result<Verified, Problem> {
             blobs: report.blobs,
             bad_blobs: report.bad_blobs.into_iter().map(|b| BadBlob { hash: b.hash, seq: b.seq.0, why: b.why }).collect(),
             more_bad_blobs: report.more_bad_blobs,
+            copies: copies::verify(org)?,
         })
     };
     context.org()?.blocking(verify).await

@@ -26,7 +26,7 @@ mod why;
 
 pub use device::{Device, Pod, Standing};
 pub use run::LogPage;
-pub(crate) use {patch::find as find_patch, run::find as find_run};
+pub(crate) use {patch::find as find_patch, run::find_seen as find_run};
 
 use crate::table::Action;
 use schemars::JsonSchema;

@@ -10,17 +10,18 @@ use crate::{
     tasks::Board,
 };
 use domain::{
-    Kind, Problem, ProjectName, Rid, RunId, TaskRef, Timestamp,
+    Did, Kind, Problem, ProjectName, Rid, RunId, TaskRef, Timestamp,
     event::kind,
     manifest::Class,
+    picture::Whose,
     role::Permission,
-    run::{LeftOut, Reason, Run, RunState, Wish},
+    run::{LeftOut, Message, Reason, Run, RunState, Wish},
 };
 use forge::RunRepo;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, sync::Arc};
-use store::Order;
+use store::{Order, RunLog};
 
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
@@ -63,20 +64,24 @@ struct Listed {
     /// Why it is where it is, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    /// From whose journal it is known, where that is another device's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    whose: Option<Whose>,
 }
 
 async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
     let org = context.org()?;
-    let told = |org: &Arc<Org>| Ok((org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?, org.state()?));
-    let (runs, state): (Vec<Run>, forge::OrgState) = org.blocking(told).await?;
-    let wanted = |r: &Run| {
+    let told = |org: &Arc<Org>| Ok((picture::runs(org, limits::RUNS_MAX)?, org.state()?));
+    let (runs, state): (Vec<Seen>, forge::OrgState) = org.blocking(told).await?;
+    let wanted = |seen: &Seen| {
+        let r = &seen.run;
         input.project.as_ref().is_none_or(|p| r.project == *p)
             && input.state.is_none_or(|s| r.state == s)
             && (input.all || r.class == Class::Agent)
     };
     let why = |r: &Run| r.reason.as_ref().map(|reason| names::within(&state, &reason.text()));
     let chosen = runs.into_iter().filter(wanted).take(input.limit.unwrap_or(limits::LIST_DEFAULT));
-    Ok(chosen.map(|run| Listed { why: why(&run), run }).collect())
+    Ok(chosen.map(|Seen { run, whose }| Listed { why: why(&run), whose, run }).collect())
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -117,10 +122,34 @@ pub(crate) fn find(org: &Org, text: &str) -> Result<Run, Problem> {
     }
 }
 
+/// Finds a run of the whole org in the same way; one that this device's own journal knows comes first.
+pub(crate) fn find_seen(org: &Org, text: &str) -> Result<Seen, Problem> {
+    let none = match find(org, text) {
+        Ok(run) => return Ok(picture::run(org, &run.id)?.unwrap_or(Seen { run, whose: None })),
+        Err(problem) if problem.kind == Kind::NotFound => problem,
+        Err(problem) => return Err(problem),
+    };
+    if let Ok(id) = text.parse::<RunId>() {
+        return picture::run(org, &id)?.ok_or(none);
+    }
+    let part = text.to_ascii_uppercase();
+    let fits = |seen: &Seen| seen.run.id.as_str().ends_with(&part) || seen.run.id.as_str().starts_with(&part);
+    let mut fitting: Vec<Seen> = picture::runs(org, limits::RUNS_MAX)?.into_iter().filter(fits).collect();
+    match fitting.len() {
+        0 => Err(none),
+        1 => Ok(fitting.remove(0)),
+        count => Err(Problem::invalid(format!("{count} runs of other devices fit “{}”.", domain::shown(text)))
+            .next("Give more of its id: meshwork run list.")),
+    }
+}
+
 #[derive(Debug, Serialize, JsonSchema)]
 struct Shown {
     #[serde(flatten)]
     run: Run,
+    /// From whose journal it is known, where that is another device's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    whose: Option<Whose>,
     /// Why it is where it is, in words.
     why: Option<String>,
     /// What it may use of its model, as its manifest says.
@@ -146,12 +175,17 @@ struct Undelivered {
 async fn show(context: Context, input: One) -> Result<Shown, Problem> {
     let org = context.org()?;
     let tell = move |org: &Arc<Org>| {
-        let run = find(org, &input.run)?;
+        let Seen { run, whose } = find_seen(org, &input.run)?;
         let late = || run.state.ended().then(|| "The run ended before.".to_owned());
-        let undelivered = run.messages.iter().map(|m| Ok(Undelivered { text: message_text(org, m)?, why: m.why.clone().or_else(late) }));
+        // What people wrote is not copied with a journal.
+        let text = |m: &Message| match org.store.blobs().get(&m.text)? {
+            None if whose.is_some() => Ok("(its text lies on another device)".to_owned()),
+            _ => message_text(org, m),
+        };
+        let undelivered = run.messages.iter().map(|m| Ok(Undelivered { text: text(m)?, why: m.why.clone().or_else(late) }));
         let undelivered = undelivered.collect::<Result<_, Problem>>()?;
         let budget = run.envelope.is_some().then(|| lifecycle::manifest(org, &run).ok().map(|(manifest, _)| manifest.budget)).flatten();
-        Ok(Shown { budget, why: why(org, &run)?, kept_in: lifecycle::kept::place(org, &run), undelivered, run })
+        Ok(Shown { budget, why: why(org, &run)?, kept_in: lifecycle::kept::place(org, &run), undelivered, whose, run })
     };
     org.blocking(tell).await
 }
@@ -178,7 +212,7 @@ struct Diff {
 
 async fn diff(context: Context, input: One) -> Result<Diff, Problem> {
     let diff = move |org: &Arc<Org>| {
-        let run = find(org, &input.run)?;
+        let run = find_seen(org, &input.run)?.run;
         let rid = org.project(Some(&run.project))?.rid;
         if let Some(diff) = diff_of_commit(org, &run, &rid)? {
             return Ok(Diff { diff: Some(diff), whole: true });
@@ -241,15 +275,29 @@ pub struct LogLine {
 
 async fn logs(context: Context, input: Logs) -> Result<LogPage, Problem> {
     let org = context.org()?;
-    org.blocking(move |org| {
-        let run = find(org, &input.run)?;
-        let entries = org.store.run_log(&run.id)?.read(input.after, input.limit.unwrap_or(limits::PAGE_MAX).min(limits::PAGE_MAX))?;
-        let lines: Vec<LogLine> = entries.into_iter().map(|e| LogLine { seq: e.seq, at: e.at, event: e.event }).collect();
-        let last = lines.last().map_or(input.after, |l| l.seq);
-        let ended = run.state.ended() && org.store.run_log(&run.id)?.last_seq() <= last;
-        Ok(LogPage { run: run.id, lines, ended })
-    })
-    .await
+    let (after, limit) = (input.after, input.limit.unwrap_or(limits::PAGE_MAX).min(limits::PAGE_MAX));
+    let (run, here) = org.blocking(move |org| lies_here(org, &find_seen(org, &input.run)?.run)).await?;
+    let (entries, ended) = match here {
+        Some(log) => {
+            crate::org::blocking(move || {
+                let entries = log.read(after, limit)?;
+                let last = entries.last().map_or(after, |entry| entry.seq);
+                let ended = log.last_seq() <= last;
+                Ok((entries, ended))
+            })
+            .await?
+        }
+        None => remote::log_page(&org, &run, after, limit).await?,
+    };
+    let lines = entries.into_iter().map(|e| LogLine { seq: e.seq, at: e.at, event: e.event }).collect();
+    Ok(LogPage { ended: ended && run.state.ended(), run: run.id, lines })
+}
+
+/// A run, with its log where that lies here: this device executes it or asked for it.
+fn lies_here(org: &Org, run: &Run) -> Result<(Run, Option<RunLog>), Problem> {
+    let known: Option<Run> = org.store.get(kind::RUN, run.id.as_str())?;
+    let log = known.is_some_and(|known| remote::log_is_here(org, &known)).then(|| org.store.run_log(&run.id)).transpose()?;
+    Ok((run.clone(), log))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -297,8 +345,23 @@ async fn stop(context: Context, input: One) -> Result<Done, Problem> {
 /// Carries out what a person wants of a run, wherever it is executed.
 async fn carry(context: Context, run: String, wish: Wish) -> Result<Done, Problem> {
     let org = context.org()?;
-    let run = org.blocking(move |org| find(org, &run)).await?;
+    let run = org.blocking(move |org| of_this_device(org, &run)).await?;
     Ok(Done::new(steer::carry(&org, &context.actor(&org), run, wish).await?))
+}
+
+/// A run that this device's journal knows. Of others it is said where they are steered.
+fn of_this_device(org: &Org, text: &str) -> Result<Run, Problem> {
+    match find(org, text) {
+        Err(none) if none.kind == Kind::NotFound => {
+            let Seen { run, .. } = find_seen(org, text)?;
+            let state = org.state()?;
+            let name = |did: &Did| state.device_of(did).map_or_else(|| did.to_string(), |device| device.name.clone());
+            Err(Problem::conflict(format!("The run {} was asked for by the device {}.", run.id, name(&run.requester)))
+                .because("It is steered from there; here it is only shown.")
+                .next("Do it on that device, or stop all of an agent, a member or a device: meshwork stop order."))
+        }
+        found => found,
+    }
 }
 
 /// A folder of a run that is kept.

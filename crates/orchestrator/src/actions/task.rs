@@ -5,6 +5,7 @@ use crate::{
     dispatch::no_agent,
     gated, names,
     org::Org,
+    picture::{self, Claims},
     stops,
     table::{Action, Context, Effect, action},
     tasks::Board,
@@ -24,12 +25,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
+mod takeover;
+
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
     vec![
         action("task.list", Reads, Permission::View, "List the tasks of a project, and where each is.", list),
         action("task.show", Reads, Permission::View, "Show a task: its details, its runs, and why it waits.", show),
         action("task.run", Changes, Permission::RunTasks, "Give tasks to an agent: some, or all open ones of a feature.", run),
+        action("task.takeover", Changes, Permission::Merge, "Take a task over that another device has claimed.", takeover::takeover),
         action("task.add", Changes, Permission::EditTasks, "Write a new task, as a commit of the member.", add),
         action("task.edit", Changes, Permission::EditTasks, "Change what a task says, as a commit of the member.", edit),
     ]
@@ -48,7 +52,7 @@ struct Which {
 
 async fn list(context: Context, input: Which) -> Result<Vec<TaskView>, Problem> {
     let list = move |org: &Arc<Org>| {
-        let board = Board::read(org, &org.project(input.project.as_ref())?)?;
+        let board = Board::seen(org, &org.project(input.project.as_ref())?)?;
         let feature = named(&board, input.feature.as_ref())?;
         Ok(board.tasks.into_iter().filter(|t| feature.as_ref().is_none_or(|f| t.at.feature == *f)).collect())
     };
@@ -78,12 +82,15 @@ struct Shown {
 
 async fn show(context: Context, input: One) -> Result<Shown, Problem> {
     let show = move |org: &Arc<Org>| {
-        let board = Board::read(org, &org.project(input.project.as_ref())?)?;
+        let board = Board::seen(org, &org.project(input.project.as_ref())?)?;
         let view = board.task(named(&board, input.feature.as_ref())?.as_ref(), &input.task)?.clone();
-        let claim: Option<Claim> = org.store.get(kind::CLAIM, &view.at.to_string())?;
-        let ids = claim.map(|c| c.runs).unwrap_or_default();
-        let runs: Vec<Run> =
-            ids.iter().rev().filter_map(|id| org.store.get(kind::RUN, id.as_str()).transpose()).collect::<Result<_, _>>()?;
+        let ids = Claims::read(org).shown(org, &view.at)?.map(|c| c.claim.runs).unwrap_or_default();
+        let runs: Vec<Run> = ids
+            .iter()
+            .rev()
+            .filter_map(|id| picture::run(org, id).transpose())
+            .map(|seen| seen.map(|seen| seen.run))
+            .collect::<Result<_, _>>()?;
         Ok(Shown { why: names::within(&org.state()?, &why(&board, &view, &runs)), view, runs })
     };
     context.org()?.blocking(show).await
@@ -218,8 +225,9 @@ fn choose(org: &Org, input: &RunTasks) -> Result<Chosen, Problem> {
         input.tasks.iter().map(|id| board.task(feature.as_ref(), id).cloned()).collect::<Result<_, _>>()?
     };
     let (mut can, mut cannot) = (Vec::new(), Vec::new());
+    let others = Claims::read(org);
     for view in chosen {
-        match startable(&board, &view) {
+        match startable(&board, &view).and_then(|()| takeover::free(org, &others, &view.at)) {
             Ok(()) => can.push(view),
             Err(problem) => cannot.push((view.at.task, problem)),
         }

@@ -10,6 +10,7 @@ use crate::{
     host::{Ended, Live, Welcome},
     limits,
     org::{Org, fresh_folder},
+    picture,
     quotas::{self, Spender},
     remote,
     tasks::Board,
@@ -17,7 +18,7 @@ use crate::{
 use domain::{
     Did, Hash, Kind, Problem, RunId,
     agent::Agent,
-    event::{Body, kind},
+    event::{Body, kind, spent_by_run},
     manifest::Manifest,
     run::{Reason, Run, RunSpec, RunState, RunnerEvent, RunnerJob},
     usage::{ForWhom, ModelCall},
@@ -174,6 +175,11 @@ fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest, 
     let key = credentials::key_source(org, model.as_ref(), move |info| credentials::for_run(info, &project, name.as_ref()));
     let member = standby.as_ref().map_or(&run.member, |whom| &whom.member).clone();
     let rules = quotas::rule_source(org, model.clone(), Spender { member: Some(member), agent: run.agent.clone() });
+    // What a standby device let it use counts too, as far as that is known here.
+    let used = match &standby {
+        None => run.usage.plus(picture::spent_elsewhere(org, &spent_by_run(&run.id))),
+        Some(_) => run.usage,
+    };
     let (recording, id) = (Arc::downgrade(org), run.id.clone());
     let record = move |call: Call| {
         let (org, run, standby) = (recording.upgrade(), id.clone(), standby.clone());
@@ -201,7 +207,7 @@ fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest, 
         model,
         budget: manifest.budget,
         network: manifest.network.clone(),
-        used: run.usage,
+        used,
         key,
         rules,
         ledger: org.ledger.clone(),

@@ -5,11 +5,12 @@ use super::{
     apart,
     halt::{refuse_device, refuse_run},
 };
-use crate::org::Org;
+use crate::{org::Org, rights};
 use domain::{Did, Kind, Problem, RunId, event::kind, run::Run};
 use identity::certificate::Subject;
 use mesh::Peer;
-use std::time::Duration;
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
 use tonic::Request;
 
 /// The device that calls.
@@ -62,6 +63,30 @@ fn peer<T>(org: &Org, request: &Request<T>) -> Result<Peer, Problem> {
 /// When it is none.
 pub(super) fn executed_for(org: &Org, run: &str, caller: &Did) -> Result<Run, Problem> {
     find(org, run, |r| r.requester == *caller && r.device.as_ref() == Some(&org.device))
+}
+
+/// A run whose log lies here, if the caller may read it: it asked for the run, or a member with a key on it may see the run's log. To
+/// others it looks as if there was none.
+///
+/// # Errors
+/// When it is none of these.
+pub(super) async fn whose_log(org: &Arc<Org>, run: &str, caller: &Did) -> Result<Run, Problem> {
+    if let Ok(run) = executed_for(org, run, caller) {
+        return Ok(run);
+    }
+    let here = find(org, run, |r| r.requester == org.device || r.device.as_ref() == Some(&org.device))?;
+    let (caller, about) = (caller.clone(), json!({ "run": here.id }));
+    let may = org.blocking(move |org| {
+        let rights = org.rights()?;
+        let resources = rights::about(org, &rights.state, "run.logs", &about);
+        for member in rights.state.members.values().filter(|member| member.has_key_on(&caller)) {
+            if rights.decide_all(&rights::person(member), "run.logs", &resources)?.allowed {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    });
+    if may.await? { Ok(here) } else { Err(Problem::not_found("There is no such run between these devices.")) }
 }
 
 /// A run that this device asked the caller for.

@@ -7,6 +7,9 @@
 //! `merge` (what a gate is to merge).
 //! Executing: `service` takes the calls of others, `bring` fetches the repository, `mandate` gets the delegation, `facts` tells,
 //! `away` finds the run's gateway. Standing in for another device of the member: `standby`.
+//!
+//! Beside that each device has a copy of every other's journal (`journals`), by which it shows the whole org, and asks for the logs of
+//! runs between others when somebody wants to see one (`log`).
 
 mod ask;
 mod authority;
@@ -19,6 +22,8 @@ mod gateway;
 mod gossip;
 mod halt;
 mod hear;
+mod journals;
+mod log;
 mod mandate;
 mod members;
 mod merge;
@@ -37,6 +42,10 @@ pub(crate) use follow::{follow, follow_all};
 pub(crate) use gateway::outward;
 pub(crate) use gossip::{announce, listen};
 pub(crate) use halt::{cut_halted, tell_stop};
+pub use journals::Journals;
+pub(crate) use journals::{Copied, CopyState, keep as keep_journals};
+pub use log::log_elsewhere;
+pub(crate) use log::{is_here as log_is_here, page as log_page};
 pub(crate) use mandate::delegation;
 pub(crate) use members::{keep, keep_connected};
 pub(crate) use merge::merge;

@@ -1,13 +1,14 @@
 //! The service `Mesh`: parses, asks who calls, calls one function, renders.
 
-use super::{authority, facts, gateway, mandate, merge, standby, take, wish};
+use super::{authority, facts, gateway, journals, mandate, merge, standby, take, wish};
 use crate::{clock, org::Org, stops};
 use domain::{Did, Kind, Problem, run::Wish};
 use futures::Stream;
 use mesh::{oldest, spoken, status, understood};
 use proto::mesh::{
-    DelegateReply, DelegateRequest, Fact, LogLines, LogRequest, MergeReply, MergeRequest, OrderReply, OrderRequest, ProbeReply,
-    ProbeRequest, ResultReply, ResultRequest, ScheduleReply, ScheduleRequest, StopReply, StopRequest, TunnelChunk, WatchRequest,
+    DelegateReply, DelegateRequest, Fact, JournalEvents, JournalRequest, LogLines, LogRequest, MergeReply, MergeRequest, OrderReply,
+    OrderRequest, ProbeReply, ProbeRequest, ResultReply, ResultRequest, ScheduleReply, ScheduleRequest, StopReply, StopRequest,
+    TunnelChunk, WatchRequest,
     mesh_server::{Mesh, MeshServer},
 };
 use std::{
@@ -49,6 +50,7 @@ fn answer<T>(done: Result<T, Problem>) -> Answer<T> {
 impl Mesh for Service {
     type WatchStream = Out<Fact>;
     type LogStream = Out<LogLines>;
+    type JournalStream = Out<JournalEvents>;
     type TunnelStream = Out<TunnelChunk>;
 
     async fn probe(&self, request: Request<ProbeRequest>) -> Answer<ProbeReply> {
@@ -93,7 +95,7 @@ impl Mesh for Service {
         let caller = authority::device(&org, &request).map_err(status)?;
         let asked = request.into_inner();
         understood(asked.version).map_err(status)?;
-        let run = authority::executed_for(&org, &asked.run, &caller).map_err(status)?;
+        let run = authority::whose_log(&org, &asked.run, &caller).await.map_err(status)?;
         facts::log(&org, run.id, asked.after_seq).await.map(Response::new).map_err(status)
     }
 
@@ -149,5 +151,13 @@ impl Mesh for Service {
         understood(asked.version).map_err(status)?;
         let run = authority::executed_for(&org, &asked.run, &caller).map_err(status)?;
         answer(facts::result(&org, run).await)
+    }
+
+    async fn journal(&self, request: Request<JournalRequest>) -> Answer<Self::JournalStream> {
+        let org = self.org()?;
+        authority::device(&org, &request).map_err(status)?;
+        let asked = request.into_inner();
+        understood(asked.version).map_err(status)?;
+        answer(journals::tell(&org, &asked.device, asked.incarnation, asked.after_seq))
     }
 }

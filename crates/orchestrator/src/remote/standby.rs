@@ -3,12 +3,13 @@
 //! with this device's own credential, within this device's part of the budgets, and counted in this device's books.
 
 use super::{halt, lock};
-use crate::{admission, clock, credentials, gateway::Route, lifecycle, limits, org::Org, rights::Rights, stops};
+use crate::{admission, clock, credentials, gateway::Route, lifecycle, limits, org::Org, picture, rights::Rights, stops};
 use domain::{
     Did, Hash, Kind, Problem, RunId, Timestamp,
     event::{kind, spent_by_run},
     manifest::Manifest,
     run::Run,
+    usage::Usage,
 };
 use identity::{Delegation, Envelope, delegation::Scope, envelope};
 use proto::mesh::TunnelChunk;
@@ -55,9 +56,10 @@ pub(super) async fn route(org: &Arc<Org>, run: RunId, executor: Did, first: &Tun
         let (rights, now) = (org.rights()?, clock::now());
         let shown = Shown { run: &run, executor: &executor, scope, manifest_json: &manifest_json, delegation_json: &delegation_json };
         let judged = judge(&rights, &org.device, &shown, now)?;
+        let here: Usage = org.store.get(kind::SPENT, &spent_by_run(&run))?.unwrap_or_default();
         let run = Run {
             device: Some(executor.clone()),
-            usage: org.store.get(kind::SPENT, &spent_by_run(&run))?.unwrap_or_default(),
+            usage: here.plus(picture::used_at(org, &judged.manifest.requester, &run)),
             ..admission::foreign(&judged.manifest, now)
         };
         halt::refuse_device(org, &org.device)?;

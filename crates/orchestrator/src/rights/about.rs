@@ -1,7 +1,7 @@
 //! What an action is about: the things that its input can mean. Where several can be meant, all are judged, so that saying
 //! less never opens more.
 
-use crate::{actions, org::Org, stops};
+use crate::{actions, org::Org, picture::Seen, stops};
 use forge::OrgState;
 use policy::{Resource, Subject};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use serde_json::Value;
 pub(super) fn subject(action: &str) -> Option<Subject> {
     Some(match action {
         // These tell of the whole org: of every project.
-        "attention.list" | "journal.list" | "journal.search" => Subject::Everything,
+        "attention.list" | "journal.copies" | "journal.hash" | "journal.list" | "journal.search" => Subject::Everything,
         "device.list" | "org.approve" | "org.invite" | "org.invites" | "org.joiners" | "org.proposals" | "org.reject" | "org.show"
         | "org.threshold" | "org.uninvite" | "policy.check" | "policy.explain" | "policy.set" | "policy.show" | "quota.price"
         | "quota.rules" | "quota.set" | "quota.show" | "stop.list" => Subject::Org,
@@ -28,7 +28,7 @@ pub(super) fn subject(action: &str) -> Option<Subject> {
         "member.remove" | "member.rename" | "member.roles" | "member.standby" => Subject::Member,
         "project.add" | "project.gate" | "project.list" | "project.mirror" | "project.pull" | "project.share" | "project.show"
         | "project.sync" | "trace.show" => Subject::Project,
-        "feature.new" | "task.add" | "task.edit" | "task.list" | "task.run" | "task.show" | "task.why" => Subject::Task,
+        "feature.new" | "task.add" | "task.edit" | "task.list" | "task.run" | "task.show" | "task.takeover" | "task.why" => Subject::Task,
         "run.answer" | "run.diff" | "run.drop" | "run.kept" | "run.list" | "run.logs" | "run.pause" | "run.resume" | "run.send"
         | "run.show" | "run.stop" => Subject::Run,
         "patch.close" | "patch.comment" | "patch.diff" | "patch.list" | "patch.merge" | "patch.reopen" | "patch.review" | "patch.show" => {
@@ -64,7 +64,7 @@ pub(crate) fn about(org: &Org, state: &OrgState, action: &str, input: &Value) ->
         Subject::Agent => or_org(text("name").map(|name| Resource::Agent(name.to_owned()))),
         Subject::Member => or_org(text("member").or_else(|| text("name")).map(|name| Resource::Member(name.to_owned()))),
         Subject::Run => match text("run").map(|run| actions::find_run(org, run)) {
-            Some(Ok(run)) => {
+            Some(Ok(Seen { run, .. })) => {
                 let owner = state.member_of(&run.member).map_or_else(|| run.member.to_string(), |m| m.name.clone());
                 vec![Resource::Run(run.id.to_string(), run.project.to_string(), owner)]
             }

@@ -1,6 +1,7 @@
 //! The store as others use it: on a real disk, killed, cut short, and tampered with.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod copy;
 mod crash;
 mod disk_full;
 mod journal;

@@ -1,0 +1,192 @@
+//! The picture of the whole org: which journal's word counts where several tell of one thing. A run is what its requester's journal
+//! says, and its executor's where that tells more; a claim is what its owner's journal says. Nobody else's word counts.
+
+use crate::{
+    Did, Timestamp,
+    run::{Run, RunState},
+    task::Claim,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// From whose journal something is known, where that is another device's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Whose {
+    /// The device.
+    pub device: Did,
+    /// As of when its journal is known whole here, by the clock here; none where that never was so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
+    /// Whether its journal is followed now.
+    pub reachable: bool,
+}
+
+/// A run as one journal has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunIn {
+    /// Whose journal.
+    pub journal: Did,
+    /// The number of the event there that changed it last.
+    pub seq: u64,
+    /// The run.
+    pub run: Run,
+}
+
+/// A claim as one journal has it, with the latest run at it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimIn {
+    /// Whose journal.
+    pub journal: Did,
+    /// The claim.
+    pub claim: Claim,
+    /// Its latest run.
+    pub latest: Option<Run>,
+}
+
+/// The version of a run that counts, whoever looks; none where nobody tells of it whose word counts.
+pub fn run(versions: &[RunIn]) -> Option<&RunIn> {
+    let asked = versions.iter().find(|v| v.journal == v.run.requester);
+    let executed = versions.iter().find(|v| v.run.device.as_ref() == Some(&v.journal));
+    match (asked, executed) {
+        (Some(asked), Some(executed)) if tells_more(executed, asked) => Some(executed),
+        (Some(asked), _) => Some(asked),
+        (None, executed) => executed,
+    }
+}
+
+/// The version of a run that a device shows: its own of what it asked for itself, whatever others say of that.
+pub fn run_at<'v>(here: &Did, versions: &'v [RunIn]) -> Option<&'v RunIn> {
+    let own = versions.iter().find(|v| v.journal == *here);
+    own.filter(|v| v.run.requester == *here).or_else(|| run(versions)).or(own)
+}
+
+/// Whether the executor's journal tells more of a run than its requester has heard. What the requester's calls ended is over.
+fn tells_more(executed: &RunIn, asked: &RunIn) -> bool {
+    let (there, here) = (&executed.run, &asked.run);
+    let just_leased = || here.lease.is_none() && here.manifest.is_some() && here.manifest == there.manifest && there.state.holds_slot();
+    let same = (here.lease.is_some() && here.lease == there.lease) || just_leased();
+    same && !here.state.ended() && here.told.as_ref().is_none_or(|told| told.seq < executed.seq)
+}
+
+impl ClaimIn {
+    /// Whether it is its owner's to tell.
+    pub fn counts(&self) -> bool {
+        self.claim.device == self.journal
+    }
+
+    /// Whether its run goes on.
+    pub fn runs(&self) -> bool {
+        self.latest.as_ref().is_some_and(|run| !run.state.ended())
+    }
+
+    /// Whether nobody else may begin at the task: its run goes on, or its patch is neither merged nor closed.
+    pub fn holds(&self) -> bool {
+        let open = self.claim.patch.is_some() && !self.claim.merged && !self.claim.rejected;
+        self.runs() || (open && self.latest.as_ref().is_none_or(|run| run.state == RunState::Done))
+    }
+
+    /// Whether another claim takes this one over, and is not taken over by it in turn.
+    pub fn taken_over_by(&self, other: &Self) -> bool {
+        other.counts() && other.claim.over.contains(&self.journal) && !self.claim.over.contains(&other.journal)
+    }
+
+    /// How far the task came by it.
+    fn far(&self) -> u8 {
+        match (self.claim.merged, self.claim.patch.is_some() && !self.claim.rejected, self.runs()) {
+            (true, ..) => 3,
+            (_, true, _) => 2,
+            (_, _, true) => 1,
+            _ => 0,
+        }
+    }
+}
+
+/// The claim on a task that a device shows: its own while its run goes on, else the one by which the task came furthest; of two equal
+/// ones its own, then the older.
+pub fn claim_at<'c>(here: &Did, claims: &'c [ClaimIn]) -> Option<&'c ClaimIn> {
+    let counting = || claims.iter().filter(|c| c.counts() && !claims.iter().any(|other| c.taken_over_by(other)));
+    let own = counting().find(|c| c.journal == *here && c.runs());
+    own.or_else(|| counting().min_by_key(|c| (u8::MAX - c.far(), c.journal != *here, c.claim.runs.first().cloned(), c.journal.clone())))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::event::Told;
+    use serde_json::json;
+
+    fn did(letter: char) -> Did {
+        format!("did:key:z6Mk{}", letter.to_string().repeat(44)).parse().unwrap()
+    }
+
+    /// A run that `a` asked for and `b` executes, as a journal has it.
+    fn version(journal: char, seq: u64, state: &str, heard: Option<u64>) -> RunIn {
+        let run = json!({
+            "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "class": "agent", "project": "demo", "member": did('m'), "requester": did('a'),
+            "device": did('b'), "lease": "01ARZ3NDEKTSV4RRFFQ69G5FAW", "state": state, "queued_at": 0,
+        });
+        let mut run: Run = serde_json::from_value(run).unwrap();
+        run.told = heard.map(|seq| Told { device: did('b'), seq, heard_at: Timestamp(0) });
+        RunIn { journal: did(journal), seq, run }
+    }
+
+    #[test]
+    fn a_run_is_what_its_requester_says_unless_its_executor_tells_more() {
+        let table = [
+            // requester's, executor's, who counts
+            (Some(("working", Some(9))), Some((9, "working")), Some('a')),
+            (Some(("working", Some(9))), Some((12, "done")), Some('b')),
+            (Some(("working", None)), Some((12, "done")), Some('b')),
+            // What the requester gave up is over, whatever the executor still did.
+            (Some(("lost", Some(9))), Some((12, "done")), Some('a')),
+            (Some(("working", Some(9))), None, Some('a')),
+            (None, Some((12, "done")), Some('b')),
+            (None, None, None),
+        ];
+        for (asked, executed, expected) in table {
+            let asked = asked.map(|(state, heard)| version('a', 40, state, heard));
+            let executed = executed.map(|(seq, state)| version('b', seq, state, None));
+            // A third one's word about it is nobody's.
+            let all: Vec<RunIn> = [version('c', 99, "failed", None)].into_iter().chain(asked).chain(executed).collect();
+            let case = format!("{all:#?}");
+            assert_eq!(run(&all).map(|v| v.journal.clone()), expected.map(did), "{case}");
+            let own = all.iter().any(|v| v.journal == did('a'));
+            assert_eq!(run_at(&did('a'), &all).map(|v| v.journal.clone()), if own { Some(did('a')) } else { expected.map(did) }, "{case}");
+        }
+    }
+
+    fn claim(owner: char, journal: char, change: impl FnOnce(&mut Claim), state: &str) -> ClaimIn {
+        let run = version(owner, 1, state, None).run;
+        let claim = json!({
+            "task": {"project": "demo", "feature": "001-hello", "task": "T001"}, "device": did(owner), "runs": [run.id],
+        });
+        let mut claim: Claim = serde_json::from_value(claim).unwrap();
+        change(&mut claim);
+        ClaimIn { journal: did(journal), claim, latest: Some(run) }
+    }
+
+    #[test]
+    fn a_claim_is_what_its_owner_says_and_holds_while_something_may_come_of_it() {
+        let patch = |c: &mut Claim| c.patch = Some("a".repeat(40).parse().unwrap());
+        let (works, failed) = (claim('b', 'b', |_| {}, "working"), claim('a', 'a', |_| {}, "failed"));
+        let review = claim('b', 'b', patch, "done");
+        let closed = claim('b', 'b', |c| (c.patch, c.rejected) = (Some("a".repeat(40).parse().unwrap()), true), "done");
+        let of_nobody = claim('a', 'b', patch, "done");
+        assert!(works.holds() && review.holds() && !failed.holds() && !closed.holds());
+        let shown = |here: char, all: &[ClaimIn]| claim_at(&did(here), all).map(|c| c.journal.clone());
+        assert_eq!(shown('a', &[failed.clone(), works.clone()]), Some(did('b')));
+        assert_eq!(shown('a', &[failed.clone(), closed]), Some(did('a')));
+        assert_eq!(shown('a', &[of_nobody]), None);
+        let own = claim('a', 'a', |_| {}, "working");
+        assert_eq!(shown('a', &[review.clone(), own.clone()]), Some(did('a')));
+        assert_eq!(shown('c', &[own.clone(), review.clone()]), Some(did('b')));
+        // Taken over by `c`, which has done nothing yet; and taken back.
+        let taken = claim('c', 'c', |c| (c.runs, c.over) = (vec![], vec![did('a'), did('b')]), "failed");
+        for here in ['a', 'b', 'c'] {
+            assert_eq!(shown(here, &[own.clone(), review.clone(), taken.clone()]), Some(did('c')));
+        }
+        let back = claim('b', 'b', |c| c.over = vec![did('c')], "working");
+        assert_eq!(shown('c', &[own, back, taken]), Some(did('b')));
+    }
+}

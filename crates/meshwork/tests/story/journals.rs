@@ -1,0 +1,198 @@
+//! Journals are copied between the devices of an org: each shows all of it, also of those that are away, and takes nothing that was
+//! not signed by the device whose journal it is.
+
+use crate::{
+    support::{PASSES, beat, clear, command_agent, idle, project, text, work},
+    two::{BOBS, Two},
+};
+use serde_json::{Value, json};
+use std::fs;
+use testkit::Up;
+
+/// One more device in the org of `owner`, up.
+async fn joined(owner: &Up, name: &str, args: &[&str], fault: &str) -> Up {
+    let ticket = text(&owner.ok(&[&["org", "invite"], args].concat()).await["ticket"]);
+    let mut up = idle().set("MESHWORK_TEST_FAULT", fault).listening();
+    up.begin().await;
+    up.ok(&["join", &ticket, "--name", name, "--device", &format!("{name}-box"), "--no-wait"]).await;
+    joining(&up, "waiting").await;
+    owner.ok(&["org", "approve", name]).await;
+    joining(&up, "joined").await;
+    up
+}
+
+async fn joining(up: &Up, wanted: &str) {
+    let look = || async {
+        let seen = up.act("org.joining", json!({})).await;
+        if seen["state"] == wanted { Ok(()) } else { Err(seen) }
+    };
+    up.until(&format!("joining is {wanted}"), look).await;
+}
+
+async fn device(up: &Up) -> String {
+    text(&up.ok(&["org", "show"]).await["device"])
+}
+
+/// Whether an agent of the org is known at a device.
+async fn knows(up: &Up, agent: &str) -> bool {
+    let agents = up.act("agent.list", json!({})).await;
+    agents.as_array().unwrap().iter().any(|one| one["name"] == agent)
+}
+
+/// How the journal of a device stands at another.
+async fn copy(up: &Up, device: &str) -> Value {
+    let all = up.act("journal.copies", json!({})).await;
+    all.as_array().unwrap().iter().find(|one| one["device"] == device).cloned().unwrap_or_default()
+}
+
+/// Waits until the copy of a journal is so.
+async fn until_copy(up: &Up, device: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    let fits = &fits;
+    let look = || async move {
+        let seen = copy(up, device).await;
+        if fits(&seen) { Ok(seen) } else { Err(seen) }
+    };
+    up.until(what, look).await
+}
+
+/// Waits until a run is known at a device that has no part in it, and fits.
+async fn until_seen(up: &Up, run: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    let fits = &fits;
+    let look = || async move {
+        let (code, seen) = up.call("run.show", json!({ "run": run })).await;
+        if code == 200 && fits(&seen) { Ok(seen) } else { Err(seen) }
+    };
+    up.until(what, look).await
+}
+
+/// Waits until devices tell the same of everything.
+async fn same(ups: &[&Up]) {
+    let look = || async {
+        let mut hashes = vec![];
+        for up in ups {
+            hashes.push(up.act("journal.hash", json!({})).await["hash"].clone());
+        }
+        if hashes.windows(2).all(|two| two[0] == two[1]) { Ok(()) } else { Err(json!(hashes)) }
+    };
+    ups[0].until("all devices tell the same", look).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_devices_show_the_same_org_whoever_is_away_and_whoever_comes_late() {
+    let mut two = Two::start().await;
+    let mut carol = joined(&two.ada, "carol", &["--role", "developer"], "").await;
+    let (adas, bobs) = (device(&two.ada).await, two.bob_device.to_string());
+    let run = two.working("journals").await;
+    let carols = device(&carol).await;
+    two.ada.ok(&["project", "share", &carols]).await;
+
+    // A run between two others is seen by the third, and its log is read where it lies.
+    let seen = until_seen(&carol, &run, "the run at Carol's", |seen| seen["state"] == "working").await;
+    assert_eq!((&seen["whose"]["reachable"], &seen["requester"], &seen["device"]), (&json!(true), &json!(adas), &json!(bobs)));
+    two.ada.until_logged(&run, "working now.").await;
+    carol.until_logged(&run, "working now.").await;
+    assert!(carol.ok(&["run", "list"]).await.as_array().unwrap().iter().any(|one| one["id"] == run.as_str()));
+    // It is steered where it was asked for; and what is claimed is left to whoever claimed it.
+    clear(&carol.refused(&["run", "stop", &run], 5).await, "asked for by the device");
+    let look = || async {
+        let (code, seen) = carol.call("task.list", json!({})).await;
+        let known = knows(&carol, "beat").await;
+        if code == 200 && known && seen[0]["whose"]["device"] == adas.as_str() { Ok(seen) } else { Err(seen) }
+    };
+    let board = carol.until("the board at Carol's", look).await;
+    assert_eq!((&board[0]["state"]["state"], &board[0]["state"]["run"]), (&json!("running"), &json!(run)));
+    clear(&carol.refused(&["task", "run", "T001", "--agent", "beat"], 5).await, "is claimed by the device");
+    assert!(carol.refused(&["task", "takeover", "T001"], 3).await["what"].is_string(), "a developer takes nothing over");
+
+    // Carol is away while it ends, and catches up.
+    let before = copy(&carol, &adas).await["seq"].as_u64().unwrap();
+    carol.kill().await;
+    fs::write(work(&two.bob, &run).join("go"), "").unwrap();
+    let ended = two.ada.ended(&run).await;
+    assert_eq!(ended["state"], "done", "{ended:#}");
+    carol.begin().await;
+    until_seen(&carol, &run, "the end of the run at Carol's", |seen| seen["state"] == "done" && seen["patch"] == ended["patch"]).await;
+    let caught_up = until_copy(&carol, &adas, "Ada's journal at Carol's", |seen| seen["state"] == "verified").await;
+    assert!(caught_up["seq"].as_u64().unwrap() > before, "{caught_up:#}");
+    same(&[&two.ada, &two.bob, &carol]).await;
+
+    // Bob is gone: what he did is still there, and as of when.
+    two.bob.kill().await;
+    let away = until_copy(&carol, &bobs, "Bob's device is away", |seen| seen["reachable"] == false).await;
+    assert!(away["as_of"].is_i64() && away["state"] == "verified", "{away:#}");
+    let told = carol.told(&["journal", "copies"]).await.stdout;
+    assert!(told.contains("unreachable") && told.contains(BOBS), "{told}");
+    let checks = carol.ok(&["run", "list", "--all"]).await;
+    let of_bob = checks.as_array().unwrap().iter().find(|one| one["requester"] == bobs.as_str()).cloned().unwrap_or_default();
+    assert_eq!((&of_bob["class"], &of_bob["whose"]["reachable"]), (&json!("ci"), &json!(false)), "{checks:#}");
+
+    // Who joins now has his journal too, by those who have it, and the past of all.
+    let dave = joined(&two.ada, "dave", &["--role", "developer"], "").await;
+    let enough = away["seq"].as_u64();
+    until_copy(&dave, &bobs, "Bob's journal at Dave's", |seen| seen["seq"].as_u64() >= enough && seen["reachable"] == false).await;
+    until_seen(&dave, &run, "the past at Dave's", |seen| seen["state"] == "done").await;
+    same(&[&two.ada, &carol, &dave]).await;
+    two.bob.begin().await;
+    until_copy(&dave, &bobs, "Bob's device is back", |seen| seen["reachable"] == true && seen["state"] == "verified").await;
+    same(&[&two.ada, &two.bob, &carol, &dave]).await;
+    for up in [&two.ada, &two.bob, &carol, &dave] {
+        let look = || async {
+            let verified = up.ok(&["journal", "verify"]).await;
+            let copies = verified["copies"].as_array().unwrap();
+            let sound = verified["sound"] == true && copies.len() == 3 && copies.iter().all(|copy| copy["sound"] == true);
+            if sound { Ok(()) } else { Err(verified) }
+        };
+        up.until("all four journals are there, and sound", look).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_is_taken_over_by_a_maintainer_alone_and_by_a_signed_event() {
+    let two = Two::start().await;
+    let carol = joined(&two.ada, "carol", &["--role", "maintainer"], "").await;
+    let run = two.working("taken").await;
+    beat(&two.bob, &run).await;
+    command_agent(&two.ada, "sh", "echo done > done.txt").await;
+    let adas = device(&two.ada).await;
+    two.ada.ok(&["project", "share", &device(&carol).await]).await;
+    let look = || async {
+        let (code, seen) = carol.call("task.list", json!({})).await;
+        let known = knows(&carol, "sh").await;
+        if code == 200 && known && seen[0]["whose"]["device"] == adas.as_str() { Ok(()) } else { Err(seen) }
+    };
+    carol.until("the board at Carol's", look).await;
+    clear(&carol.refused(&["task", "run", "T001", "--agent", "sh"], 5).await, "meshwork task takeover T001");
+    clear(&carol.refused(&["task", "takeover", "T002"], 5).await, "claimed by no other device");
+    carol.ok(&["task", "takeover", "T001"]).await;
+    let second = carol.start_task("T001", "sh").await;
+    until_seen(&two.ada, &second, "Carol's run at Ada's", |seen| seen["whose"]["device"].is_string()).await;
+    // What Ada's device had begun goes on; what comes next at the task is Carol's.
+    assert_eq!(two.ada.act("run.show", json!({ "run": run })).await["state"], "working");
+    let events = carol.journal().await;
+    assert!(events.iter().any(|entry| entry["event"]["type"] == "task_taken_over" && entry["event"]["from"] == json!([adas])));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_device_sends_that_was_not_signed_is_kept_out_and_told() {
+    let two = Two::start().await;
+    let eve = joined(&two.ada, "eve", &["--role", "developer"], "journal-altered").await;
+    let eves = device(&eve).await;
+    let wrong = until_copy(&two.ada, &eves, "it is noticed", |seen| seen["state"] == "altered").await;
+    assert!(wrong["why"].as_str().unwrap().contains("not what the device signed") && wrong["seq"] == 0, "{wrong:#}");
+    assert!(two.ada.log().contains("is not copied any further"), "{}", two.ada.log());
+    let doctor = two.ada.act("device.doctor", json!({})).await;
+    assert!(doctor.as_array().unwrap().iter().any(|one| one["what"] == format!("journal of {eves}") && one["ok"] == false), "{doctor:#}");
+    let verified = two.ada.ok(&["journal", "verify"]).await;
+    let of_eve = verified["copies"].as_array().unwrap().iter().find(|copy| copy["device"] == eves.as_str()).unwrap();
+    assert!(verified["sound"] == true && of_eve["sound"] == false && of_eve["events"] == 0, "{verified:#}");
+    // Those of the others are as they were, there too: what Eve's device tells harms nobody but itself.
+    until_copy(&two.ada, two.bob_device.as_str(), "Bob's journal at Ada's", |seen| seen["state"] == "verified").await;
+    let adas = device(&two.ada).await;
+    until_copy(&eve, &adas, "Ada's journal at Eve's", |seen| seen["state"] == "verified").await;
+    project(&two.ada, "honest", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&two.ada, "sh", "echo done > done.txt").await;
+    two.share().await;
+    let run = two.start_task("T001", "sh").await;
+    assert_eq!(two.ada.ended(&run).await["state"], "done");
+    until_seen(&eve, &run, "the run at Eve's", |seen| seen["state"] == "done").await;
+}

@@ -1,0 +1,178 @@
+//! The picture of the whole org: what this device's own journal tells, joined with the copies of the others'. It is only shown: who
+//! decides or writes asks the own journal. Which word counts says `domain::picture`.
+
+use crate::{limits, org::Org, remote::Copied};
+use domain::{
+    Did, Hash, Problem, RunId, TaskRef,
+    event::kind,
+    picture::{self, ClaimIn, RunIn, Whose},
+    run::Run,
+    task::Claim,
+    usage::Usage,
+};
+use serde_json::json;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
+use store::Seq;
+
+/// A run, and from whose journal it is known, where that is another device's.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) run: Run,
+    pub(crate) whose: Option<Whose>,
+}
+
+/// Runs of the whole org, newest first; of each journal at most so many.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn runs(org: &Org, limit: usize) -> Result<Vec<Seen>, Problem> {
+    let copies = org.journals.all();
+    let own = in_own(org, org.store.list_numbered::<Run>(kind::RUN, limit)?);
+    let order: Vec<RunId> = own.iter().map(|version| version.run.id.clone()).collect();
+    let known: HashSet<&RunId> = order.iter().collect();
+    let mut versions: BTreeMap<RunId, Vec<RunIn>> = BTreeMap::new();
+    let further = copies.iter().flat_map(|copied| in_copy(copied, read(copied, |c| c.journal.list_numbered::<Run>(kind::RUN, limit))));
+    for version in own.into_iter().chain(further) {
+        versions.entry(version.run.id.clone()).or_default().push(version);
+    }
+    let elsewhere: Vec<RunId> = versions.keys().filter(|id| !known.contains(id)).cloned().collect();
+    let others = !elsewhere.is_empty();
+    let mut seen: Vec<Seen> = order
+        .iter()
+        .chain(&elsewhere)
+        .filter_map(|id| versions.get(id).and_then(|all| picture::run_at(&org.device, all)))
+        .map(|version| marked(org, version))
+        .collect();
+    if others {
+        // Those of this device keep their order among each other.
+        seen.sort_by_key(|one| Reverse(one.run.queued_at));
+    }
+    Ok(seen)
+}
+
+/// A run of the org.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn run(org: &Org, id: &RunId) -> Result<Option<Seen>, Problem> {
+    let own = org.store.get_numbered::<Run>(kind::RUN, id.as_str())?;
+    let copies = org.journals.all();
+    let further = copies.iter().flat_map(|copied| in_copy(copied, read(copied, |c| c.journal.get_numbered::<Run>(kind::RUN, id.as_str()))));
+    let versions: Vec<RunIn> = in_own(org, own).into_iter().chain(further).collect();
+    Ok(picture::run_at(&org.device, &versions).map(|version| marked(org, version)))
+}
+
+/// A copy that cannot be read shows nothing; its own standing says why.
+fn read<C: Default>(copied: &Copied, read: impl FnOnce(&Copied) -> Result<C, Problem>) -> C {
+    read(copied).unwrap_or_else(|problem| {
+        tracing::warn!(device = %copied.journal.device(), %problem, "the copy of a device's journal cannot be read");
+        C::default()
+    })
+}
+
+fn in_own(org: &Org, found: impl IntoIterator<Item = (Seq, Run)>) -> Vec<RunIn> {
+    found.into_iter().map(|(seq, run)| RunIn { journal: org.device.clone(), seq: seq.0, run }).collect()
+}
+
+fn in_copy(copied: &Copied, found: impl IntoIterator<Item = (Seq, Run)>) -> Vec<RunIn> {
+    found.into_iter().map(|(seq, run)| RunIn { journal: copied.journal.device().clone(), seq: seq.0, run }).collect()
+}
+
+fn marked(org: &Org, version: &RunIn) -> Seen {
+    Seen { run: version.run.clone(), whose: whose(org, &version.journal) }
+}
+
+/// From whose journal something is known; none for this device's own.
+pub(crate) fn whose(org: &Org, journal: &Did) -> Option<Whose> {
+    org.journals.get(journal).filter(|_| *journal != org.device).map(|copied| copied.whose())
+}
+
+/// The claims of other devices, read once for a whole board.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Claims(BTreeMap<String, Vec<(Did, Claim)>>);
+
+impl Claims {
+    /// All that the copies tell.
+    pub(crate) fn read(org: &Org) -> Self {
+        let mut all: BTreeMap<String, Vec<(Did, Claim)>> = BTreeMap::new();
+        for copied in org.journals.all() {
+            let device = copied.journal.device();
+            let found: Vec<(Seq, Claim)> = read(&copied, |c| c.journal.list_numbered(kind::CLAIM, limits::RUNS_MAX));
+            for (_, claim) in found.into_iter().filter(|(_, claim)| claim.device == *device) {
+                all.entry(claim.task.to_string()).or_default().push((device.clone(), claim));
+            }
+        }
+        Self(all)
+    }
+
+    /// The claims of others on a task, each with its latest run.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(crate) fn of(&self, org: &Org, task: &TaskRef) -> Result<Vec<ClaimIn>, Problem> {
+        let claims = self.0.get(&task.to_string()).into_iter().flatten();
+        claims.map(|(device, claim)| with_latest(org, device, claim.clone())).collect()
+    }
+
+    /// The claim on a task that is shown here: this device's own, or another's.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(crate) fn shown(&self, org: &Org, task: &TaskRef) -> Result<Option<ClaimIn>, Problem> {
+        let own: Option<Claim> = org.store.get(kind::CLAIM, &task.to_string())?;
+        let own = own.map(|claim| with_latest(org, &org.device, claim)).transpose()?;
+        let all: Vec<ClaimIn> = own.into_iter().chain(self.of(org, task)?).collect();
+        Ok(picture::claim_at(&org.device, &all).cloned())
+    }
+}
+
+fn with_latest(org: &Org, journal: &Did, claim: Claim) -> Result<ClaimIn, Problem> {
+    let latest = claim.runs.last().map(|id| run(org, id)).transpose()?.flatten().map(|seen| seen.run);
+    Ok(ClaimIn { journal: journal.clone(), claim, latest })
+}
+
+/// What the other devices used under an id of the projection, as far as their journals are here.
+pub(crate) fn spent_elsewhere(org: &Org, id: &str) -> Usage {
+    let of = |copied: &Arc<Copied>| read(copied, |c| c.journal.get_numbered::<Usage>(kind::SPENT, id)).map(|(_, used)| used);
+    org.journals.all().iter().filter_map(of).fold(Usage::default(), Usage::plus)
+}
+
+/// What a run used through the gateway of the device that asked for it, as far as that device's journal is here.
+pub(crate) fn used_at(org: &Org, requester: &Did, id: &RunId) -> Usage {
+    let run = org.journals.get(requester).and_then(|copied| read(&copied, |c| c.journal.get_numbered::<Run>(kind::RUN, id.as_str())));
+    run.map(|(_, run)| run.usage).unwrap_or_default()
+}
+
+/// A hash over all runs, with their leases, and all claims of the org as the journals here tell them: the same on devices that have the
+/// same journals, whoever looks.
+///
+/// # Errors
+/// When a journal cannot be read.
+pub(crate) fn hash(org: &Org) -> Result<(Hash, usize), Problem> {
+    let mut versions: BTreeMap<RunId, Vec<RunIn>> = BTreeMap::new();
+    let mut claims: BTreeMap<String, BTreeMap<Did, Claim>> = BTreeMap::new();
+    let own_runs = in_own(org, org.store.list_numbered::<Run>(kind::RUN, limits::RUNS_MAX)?);
+    let own_claims = (org.device.clone(), org.store.list_numbered::<Claim>(kind::CLAIM, limits::RUNS_MAX)?);
+    let (mut runs, mut claimed) = (own_runs, vec![own_claims]);
+    for copied in org.journals.all() {
+        runs.extend(in_copy(&copied, copied.journal.list_numbered::<Run>(kind::RUN, limits::RUNS_MAX)?));
+        claimed.push((copied.journal.device().clone(), copied.journal.list_numbered::<Claim>(kind::CLAIM, limits::RUNS_MAX)?));
+    }
+    // In one order, whoever looks.
+    runs.sort_by(|a, b| a.journal.cmp(&b.journal));
+    for version in runs {
+        versions.entry(version.run.id.clone()).or_default().push(version);
+    }
+    for (device, found) in claimed {
+        for (_, claim) in found.into_iter().filter(|(_, claim)| claim.device == device) {
+            claims.entry(claim.task.to_string()).or_default().insert(device.clone(), claim);
+        }
+    }
+    let counting: BTreeMap<&RunId, &Run> = versions.iter().filter_map(|(id, all)| Some((id, &picture::run(all)?.run))).collect();
+    let bytes = identity::canonical(&json!({ "runs": counting, "claims": claims }))?;
+    Ok((Hash::from_bytes(*blake3::hash(&bytes).as_bytes()), counting.len() + claims.len()))
+}

@@ -1,0 +1,260 @@
+//! Keeps the copies of the other devices' journals up to date: each is followed at its device, and while that is away, at those who
+//! have more of it. A connection that broke is made again and goes on where it was.
+
+use super::{Copied, When, others, place};
+use crate::{
+    limits,
+    org::Org,
+    remote::{client, probe, reached},
+};
+use domain::{Did, Problem};
+use futures::StreamExt;
+use mesh::{VERSION, problem};
+use proto::mesh::{JournalEvents, JournalPiece, JournalRequest};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use store::{Incarnation, Piece, Refused, Seq};
+use tokio::task::{AbortHandle, JoinSet};
+use tonic::Streaming;
+
+/// Why a journal is not followed any further for now.
+enum Stop {
+    /// Who has it is away, or does not give it.
+    Away(Problem),
+    /// What was sent was kept out.
+    Refused(Refused),
+}
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Self {
+        Self::Away(problem)
+    }
+}
+
+impl From<Refused> for Stop {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+/// Follows the journals of all devices that the org lists, until the org closes.
+pub(crate) async fn keep(org: Arc<Org>) {
+    let mut closing = org.closing.subscribe();
+    let mut tasks = JoinSet::new();
+    let mut followed: HashMap<Did, AbortHandle> = HashMap::new();
+    loop {
+        let listed = others(&org);
+        followed.retain(|device, task| {
+            let stays = listed.contains(device) && !task.is_finished();
+            if !stays {
+                task.abort();
+                org.journals.get(device).into_iter().for_each(|copied| copied.live(false));
+            }
+            stays
+        });
+        for device in listed {
+            if !followed.contains_key(&device) {
+                let task = tasks.spawn(follow(org.clone(), device.clone()));
+                followed.insert(device, task);
+            }
+        }
+        // What has ended is forgotten.
+        while tasks.try_join_next().is_some() {}
+        tokio::select! {
+            () = tokio::time::sleep(limits::MEMBERS_LOOK_EVERY) => {}
+            _ = closing.wait_for(|c| *c) => break,
+        }
+    }
+    drop(tasks);
+    let noted = org.blocking(|org| {
+        org.journals.all().iter().for_each(|copied| copied.note(When::Now));
+        Ok(())
+    });
+    if let Err(problem) = noted.await {
+        tracing::warn!(%problem, "as of when journals are known could not be written");
+    }
+}
+
+/// Follows one device's journal for as long as the org lists it.
+async fn follow(org: Arc<Org>, device: Did) {
+    let mut pause = limits::REMOTE_PAUSE;
+    loop {
+        let opening = device.clone();
+        let copied = match org.blocking(move |org| org.journals.copy(&opening)).await {
+            Ok(copied) => copied,
+            Err(problem) => {
+                tracing::error!(%device, %problem, "the copy of a device's journal cannot be used; it is tried again");
+                tokio::time::sleep(limits::JOURNAL_REFUSED_PAUSE).await;
+                continue;
+            }
+        };
+        let begun = Instant::now();
+        let stopped = once(&org, &copied, &device).await;
+        copied.live(false);
+        let refused = told(&org, &copied, &device, stopped).await;
+        if begun.elapsed() > limits::REMOTE_PAUSE_MAX {
+            pause = limits::REMOTE_PAUSE;
+        }
+        tokio::select! {
+            () = from_others(&org, &copied) => {}
+            () = back(&org, &device, if refused { limits::JOURNAL_REFUSED_PAUSE } else { pause }) => {}
+        }
+        pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX);
+    }
+}
+
+/// Resolves when the device answers again, after a pause at least.
+async fn back(org: &Arc<Org>, device: &Did, first: Duration) {
+    let mut pause = first;
+    loop {
+        tokio::time::sleep(pause).await;
+        if probe(org, device).await.reachable {
+            return;
+        }
+        pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX.max(first));
+    }
+}
+
+/// Takes what others have of the journal of a device that is away, one after the other, again and again.
+async fn from_others(org: &Arc<Org>, copied: &Arc<Copied>) {
+    loop {
+        for other in others(org).iter().filter(|other| *other != copied.journal.device()) {
+            let stopped = once(org, copied, other).await;
+            told(org, copied, other, stopped).await;
+        }
+        tokio::time::sleep(limits::JOURNAL_TURN).await;
+    }
+}
+
+/// Notes why following ended; says whether what was sent was not what the device signed, or one thing too many.
+async fn told(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, stopped: Result<(), Stop>) -> bool {
+    let (device, own) = (copied.journal.device(), copied.journal.device() == from);
+    match stopped {
+        Ok(()) => false,
+        Err(Stop::Away(problem)) => {
+            tracing::debug!(%device, %from, %problem, "a device's journal is not followed there now; it is tried again");
+            if own {
+                reached(org, from, Err(&problem));
+            }
+            false
+        }
+        Err(Stop::Refused(why)) => {
+            let grave = matches!(why, Refused::Forged(_) | Refused::Forked { .. });
+            let (copied, from) = (copied.clone(), from.clone());
+            let noted = org.blocking(move |_| {
+                copied.refused(&from, &why);
+                Ok(())
+            });
+            if let Err(problem) = noted.await {
+                tracing::error!(%problem, "what was kept out of a journal could not be noted");
+            }
+            grave
+        }
+    }
+}
+
+/// Follows a journal at one device: at its own until the connection breaks; at another until nothing new comes.
+async fn once(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did) -> Result<(), Stop> {
+    let own = copied.journal.device() == from;
+    let mut stream = begin(org, copied, from).await?;
+    let mut waiting = Waiting::default();
+    let silence = if own { limits::WATCH_SILENCE } else { limits::JOURNAL_TURN };
+    loop {
+        let message = match tokio::time::timeout(silence, stream.next()).await {
+            Err(_) if own => return Err(Problem::unavailable("Nothing was heard of the device.").into()),
+            Err(_) | Ok(None) => return Ok(()),
+            Ok(Some(message)) => message.map_err(|s| problem(&s))?,
+        };
+        if own {
+            copied.live(true);
+        }
+        take(org, copied, from, &mut waiting, message).await?;
+    }
+}
+
+async fn begin(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did) -> Result<Streaming<JournalEvents>, Problem> {
+    let (device, at) = (copied.journal.device(), copied.journal.point());
+    let request = JournalRequest { version: VERSION, device: device.to_string(), incarnation: at.incarnation, after_seq: at.seq.0 };
+    let mut client = client(org, from)?;
+    let begun = tokio::time::timeout(limits::JOURNAL_ANSWER_WAIT, client.journal(request)).await;
+    let late = |_| Problem::new(domain::Kind::Timeout, "It did not answer in time.");
+    let stream = begun.map_err(late)?.map_err(|s| problem(&s))?.into_inner();
+    if device == from {
+        reached(org, from, Ok(()));
+    }
+    Ok(stream)
+}
+
+/// Pieces of a group whose end has not come yet.
+#[derive(Default)]
+struct Waiting {
+    pieces: Vec<Piece>,
+    bytes: usize,
+}
+
+impl Waiting {
+    /// Takes pieces, and gives the groups that are whole by them.
+    fn take(&mut self, pieces: Vec<JournalPiece>) -> Result<Vec<Piece>, Refused> {
+        for sent in pieces {
+            let piece = read(sent)?;
+            self.bytes += piece.bytes();
+            self.pieces.push(piece);
+        }
+        if self.bytes > limits::JOURNAL_GROUP_BYTES_MAX {
+            return Err(Refused::Forged("no group of events is so large".into()));
+        }
+        let whole = self.pieces.iter().rposition(|piece| !piece.signature.is_empty()).map_or(0, |last| last + 1);
+        let rest = self.pieces.split_off(whole);
+        let groups = std::mem::replace(&mut self.pieces, rest);
+        self.bytes = self.pieces.iter().map(Piece::bytes).sum();
+        Ok(groups)
+    }
+}
+
+fn read(sent: JournalPiece) -> Result<Piece, Refused> {
+    let hash = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).map_err(|_| Refused::Forged("a hash has another length".into()));
+    if sent.events_json.is_empty() {
+        return Err(Refused::Forged("a piece has no events".into()));
+    }
+    Ok(Piece {
+        incarnation: Incarnation {
+            number: sent.incarnation,
+            after: Seq(sent.incarnation_after_seq),
+            after_hash: hash(&sent.incarnation_after_hash)?,
+        },
+        first: Seq(sent.first_seq),
+        previous: hash(&sent.previous_hash)?,
+        payloads: sent.events_json,
+        signature: sent.signature,
+    })
+}
+
+/// Takes a message in. On disk before the next is read: a slow disk here holds the sender's stream back.
+async fn take(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, waiting: &mut Waiting, message: JournalEvents) -> Result<(), Stop> {
+    let end = place(message.last_incarnation, message.last_seq);
+    let groups = waiting.take(message.pieces)?;
+    let tells = groups.iter().flat_map(|piece| &piece.payloads).any(|event| tells(event));
+    let (copied, from, age_ms) = (copied.clone(), from.clone(), message.age_ms);
+    let taken = org.blocking(move |_| {
+        if !groups.is_empty()
+            && let Err(why) = copied.journal.append(&groups)
+        {
+            return Ok(Err(why));
+        }
+        copied.heard(&from, end, age_ms);
+        Ok(Ok(()))
+    });
+    taken.await?.map_err(Stop::Refused)?;
+    if tells {
+        org.journals.grew();
+    }
+    Ok(())
+}
+
+/// Whether an event changes what people see: that a lease goes on does not.
+fn tells(event: &[u8]) -> bool {
+    !String::from_utf8_lossy(event).contains(r#""type":"lease_renewed""#)
+}

@@ -1,0 +1,267 @@
+//! The journals of the other devices, as this one has them: a copy of each, and what is known of how whole it is. `tell` gives journals
+//! to others, `hear` keeps the copies up to date.
+
+mod hear;
+mod tell;
+
+pub(crate) use hear::keep;
+pub(super) use tell::tell;
+
+use super::lock;
+use crate::{
+    clock,
+    data_dir::{OrgDir, write_private},
+    limits,
+    org::Org,
+};
+use domain::{Did, Problem, Timestamp, picture::Whose};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+use store::{JournalCopy, Point, Refused, Seq};
+use tokio::sync::watch;
+
+/// The copies that this device holds.
+#[derive(Debug)]
+pub struct Journals {
+    dir: PathBuf,
+    all: Mutex<BTreeMap<Did, Arc<Copied>>>,
+    /// Counts whenever a copy tells something new.
+    grown: watch::Sender<u64>,
+}
+
+/// The copy of one device's journal.
+#[derive(Debug)]
+pub(crate) struct Copied {
+    pub(crate) journal: JournalCopy,
+    known: Mutex<Known>,
+    /// Whether it is followed at the device itself now.
+    live: AtomicBool,
+    /// Where `known` is kept, and when it was written last.
+    file: PathBuf,
+    noted: Mutex<Option<Instant>>,
+}
+
+/// What is known of a copy beside what is in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Known {
+    /// As of then it was whole, by the clock here.
+    #[serde(default)]
+    as_of: Option<Timestamp>,
+    /// The furthest place that anybody told of: incarnation, number.
+    #[serde(default)]
+    furthest: (u64, u64),
+    /// Why it stands, where the device has two journals.
+    #[serde(default)]
+    forked: Option<String>,
+    /// Who sent what the device did not sign, and nothing good since; and what was wrong with it.
+    #[serde(default)]
+    altered: Option<(Did, String)>,
+}
+
+/// How the copy of a journal stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CopyState {
+    /// All of it that anybody told of is here, and every link and signature was verified.
+    Verified,
+    /// There is more of it, which has not come yet; what is here was verified.
+    Behind,
+    /// What was sent of it is not what the device signed. It was kept out.
+    Altered,
+    /// The device signed two journals. The copy stands at the last event before the second.
+    Forked,
+}
+
+/// How a copy stands now, for people.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing {
+    pub(crate) state: CopyState,
+    /// What is wrong, in words.
+    pub(crate) why: Option<String>,
+    pub(crate) as_of: Option<Timestamp>,
+    pub(crate) live: bool,
+}
+
+impl Journals {
+    /// Opens the copies that there are. One that cannot be opened is told of in the log, and left alone.
+    pub(crate) fn open(dir: &OrgDir) -> Self {
+        let journals = Self { dir: dir.journals(), all: Mutex::default(), grown: watch::Sender::new(0) };
+        let entries = fs::read_dir(&journals.dir).into_iter().flatten().flatten();
+        for device in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<Did>().ok()) {
+            if let Err(problem) = journals.copy(&device) {
+                tracing::error!(%device, %problem, "the copy of a device's journal cannot be used");
+            }
+        }
+        journals
+    }
+
+    /// The copy of a device's journal; begins one where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or there are too many.
+    pub(crate) fn copy(&self, device: &Did) -> Result<Arc<Copied>, Problem> {
+        let mut all = lock(&self.all);
+        if let Some(known) = all.get(device) {
+            return Ok(known.clone());
+        }
+        if all.len() >= limits::JOURNALS_MAX {
+            return Err(Problem::new(domain::Kind::Limit, format!("{} journals are copied, and no more.", limits::JOURNALS_MAX)));
+        }
+        let dir = self.dir.join(device.as_str());
+        let journal = JournalCopy::open(&dir, device)?;
+        let file = dir.join("known.json");
+        let known = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let copied = Arc::new(Copied { journal, known: Mutex::new(known), live: AtomicBool::new(false), file, noted: Mutex::default() });
+        all.insert(device.clone(), copied.clone());
+        Ok(copied)
+    }
+
+    /// The copy of a device's journal, if there is one.
+    pub(crate) fn get(&self, device: &Did) -> Option<Arc<Copied>> {
+        lock(&self.all).get(device).cloned()
+    }
+
+    /// Changes whenever a copy tells something new.
+    pub fn grown(&self) -> watch::Receiver<u64> {
+        self.grown.subscribe()
+    }
+
+    fn grew(&self) {
+        self.grown.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// All copies, by device.
+    pub(crate) fn all(&self) -> Vec<Arc<Copied>> {
+        lock(&self.all).values().cloned().collect()
+    }
+}
+
+impl Copied {
+    /// Whose it is, and how far that can be relied on: what everything that is known from it is marked with.
+    pub(crate) fn whose(&self) -> Whose {
+        let as_of = lock(&self.known).as_of;
+        Whose { device: self.journal.device().clone(), as_of, reachable: self.live.load(Ordering::Relaxed) }
+    }
+
+    /// How it stands.
+    pub(crate) fn standing(&self) -> Standing {
+        let (known, at) = (lock(&self.known).clone(), self.journal.point());
+        let (state, why) = match (known.forked, known.altered) {
+            (Some(why), _) => (CopyState::Forked, Some(why)),
+            (None, Some((by, why))) => (CopyState::Altered, Some(format!("It came from {by}. {why}"))),
+            _ if known.as_of.is_none() || (at.incarnation, at.seq.0) < known.furthest => (CopyState::Behind, None),
+            _ => (CopyState::Verified, None),
+        };
+        Standing { state, why, as_of: known.as_of, live: self.live.load(Ordering::Relaxed) }
+    }
+
+    /// Notes that it was told where the journal ends, and how long ago that was so; what came until there was taken in.
+    fn heard(&self, from: &Did, end: Point, age_ms: u64) {
+        let at = self.journal.point();
+        let whole = at >= end;
+        let changed = {
+            let mut known = lock(&self.known);
+            let before = known.clone();
+            let own = from == self.journal.device();
+            // Only the device itself knows that its journal was longer once; what others tell may be forgotten by it after a restore.
+            known.furthest = if own { pair(end) } else { known.furthest.max(pair(end)) };
+            if whole && known.altered.as_ref().is_some_and(|(by, _)| by == from || own) {
+                known.altered = None;
+            }
+            if own {
+                // It never signs more than it has, unless it lost something.
+                known.forked = (end < at).then(|| lost(end, at));
+            }
+            if whole {
+                // Of what was never known whole it is not told how old it is.
+                let as_of = i64::try_from(age_ms).ok().map(|age| Timestamp(clock::now().0.saturating_sub(age)));
+                known.as_of = known.as_of.max(as_of);
+            }
+            (&before.forked, &before.altered) != (&known.forked, &known.altered)
+        };
+        if changed && end < at && from == self.journal.device() {
+            tracing::error!(device = %from, at = at.seq.0, end = end.seq.0, "a device says that its journal is shorter than what it signed");
+        }
+        self.note(if changed { When::Now } else { When::Due });
+    }
+
+    /// Notes why something was kept out, and says so in the log, once.
+    fn refused(&self, from: &Did, why: &Refused) {
+        let device = self.journal.device();
+        let changed = {
+            let mut known = lock(&self.known);
+            let before = known.clone();
+            match why {
+                Refused::Forked { .. } => known.forked = Some(why.to_string()),
+                Refused::Forged(_) => known.altered = Some((from.clone(), why.to_string())),
+                Refused::OutOfPlace(_) | Refused::Disk(_) => {}
+            }
+            *known != before
+        };
+        if changed {
+            tracing::error!(%device, %from, why = %why, "a device's journal is not copied any further");
+            self.note(When::Now);
+        } else {
+            tracing::warn!(%device, %from, why = %why, "what was sent of a device's journal was kept out");
+        }
+    }
+
+    fn live(&self, live: bool) {
+        self.live.store(live, Ordering::Relaxed);
+    }
+
+    /// Keeps what is known for the next start. Lost, it is only less: until the device is heard of again.
+    fn note(&self, when: When) {
+        let mut noted = lock(&self.noted);
+        if when == When::Due && noted.is_some_and(|at| at.elapsed() < limits::JOURNAL_NOTED_EVERY) {
+            return;
+        }
+        *noted = Some(Instant::now());
+        let known = lock(&self.known).clone();
+        let written = serde_json::to_vec(&known).map_err(Problem::internal).and_then(|bytes| write_private(&self.file, &bytes));
+        if let Err(problem) = written {
+            tracing::warn!(%problem, "as of when a journal is known could not be written");
+        }
+    }
+}
+
+/// When something is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Now,
+    /// Unless it was a short while ago.
+    Due,
+}
+
+/// What is said of a device that does not know what it signed.
+fn lost(end: Point, at: Point) -> String {
+    format!(
+        "It says that its journal ends with event {}, and it had signed events up to {}: it lost some, and goes on under their numbers.",
+        end.seq, at.seq
+    )
+}
+
+fn pair(point: Point) -> (u64, u64) {
+    (point.incarnation, point.seq.0)
+}
+
+/// A place as it is told.
+fn place(incarnation: u64, seq: u64) -> Point {
+    Point { incarnation, seq: Seq(seq) }
+}
+
+/// The devices of the org but for this one.
+fn others(org: &Org) -> Vec<Did> {
+    let state = org.remote.org();
+    state.devices.values().map(|device| device.did.clone()).filter(|did| *did != org.device).collect()
+}

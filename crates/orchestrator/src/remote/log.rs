@@ -1,0 +1,79 @@
+//! Reading the log of a run that lies on other devices: from its executor, else from the device that asked for the run.
+
+use super::client;
+use crate::{limits, org::Org, picture};
+use domain::{Did, Problem, RunId, Timestamp, event::kind, run::Run};
+use futures::{StreamExt, future, stream, stream::BoxStream};
+use mesh::{VERSION, problem};
+use proto::mesh::{LogLine, LogLines, LogRequest};
+use std::{sync::Arc, time::Instant};
+use store::LogEntry;
+use tonic::Streaming;
+
+/// Whether the log of a run that the journal here knows lies here: this device executes it, or asked for it.
+pub(crate) fn is_here(org: &Org, run: &Run) -> bool {
+    run.requester == org.device || run.device.as_ref() == Some(&org.device)
+}
+
+/// Lines of a run's log after a number, at most so many, and whether nothing follows.
+///
+/// # Errors
+/// When none of the devices that have it gives it.
+pub(crate) async fn page(org: &Arc<Org>, run: &Run, after: u64, limit: usize) -> Result<(Vec<LogEntry>, bool), Problem> {
+    let mut lines = open(org, run, after).await?;
+    let (mut entries, mut wait, begun) = (vec![], limits::LOG_PAGE_WAIT, Instant::now());
+    while entries.len() < limit && begun.elapsed() < limits::LOG_PAGE_WAIT {
+        // What is still to be written is for the next page.
+        let Ok(next) = tokio::time::timeout(wait, lines.next()).await else { return Ok((entries, false)) };
+        let Some(next) = next else { return Ok((entries, true)) };
+        entries.extend(next.map_err(|s| problem(&s))?.lines.into_iter().filter_map(entry));
+        wait = limits::LOG_PAGE_QUIET;
+    }
+    entries.truncate(limit);
+    Ok((entries, false))
+}
+
+/// The log of a run that lies on other devices alone, after a number, as it grows. None where it lies here, or nobody knows the run. A
+/// slow reader holds the stream back, and not the run.
+///
+/// # Errors
+/// When none of the devices that have it gives it.
+pub async fn log_elsewhere(org: &Arc<Org>, run: &RunId, after: u64) -> Result<Option<BoxStream<'static, LogEntry>>, Problem> {
+    let wanted = run.clone();
+    let found = org.blocking(move |org| {
+        let own: Option<Run> = org.store.get(kind::RUN, wanted.as_str())?;
+        if own.is_some_and(|own| is_here(org, &own)) { Ok(None) } else { picture::run(org, &wanted) }
+    });
+    let Some(seen) = found.await? else { return Ok(None) };
+    let lines = open(org, &seen.run, after).await?.take_while(|lines| future::ready(lines.is_ok()));
+    let entries = lines.flat_map(|lines| stream::iter(lines.map(|lines| lines.lines).unwrap_or_default().into_iter().filter_map(entry)));
+    Ok(Some(entries.boxed()))
+}
+
+/// Asks those for a log who have it.
+async fn open(org: &Arc<Org>, run: &Run, after: u64) -> Result<Streaming<LogLines>, Problem> {
+    let mut why = "No other device has it.".to_owned();
+    let asked = Some(&run.requester).filter(|requester| run.device.as_ref() != Some(*requester));
+    for device in run.device.iter().chain(asked).filter(|device| **device != org.device) {
+        match begin(org, device, run, after).await {
+            Ok(lines) => return Ok(lines),
+            Err(problem) => why = format!("{device}: {problem}"),
+        }
+    }
+    Err(Problem::unavailable(format!("The log of run {} lies on another device, which does not give it now.", run.id))
+        .because(why)
+        .next("Try again when that device is back: meshwork device list."))
+}
+
+async fn begin(org: &Arc<Org>, device: &Did, run: &Run, after: u64) -> Result<Streaming<LogLines>, Problem> {
+    let request = LogRequest { version: VERSION, run: run.id.to_string(), after_seq: after };
+    let mut client = client(org, device)?;
+    let late = |_| Problem::new(domain::Kind::Timeout, "It did not answer in time.");
+    let begun = tokio::time::timeout(limits::LOG_PAGE_WAIT, client.log(request)).await.map_err(late)?;
+    Ok(begun.map_err(|s| problem(&s))?.into_inner())
+}
+
+/// A line as it stands in a log; one that is none is left out.
+fn entry(line: LogLine) -> Option<LogEntry> {
+    Some(LogEntry { seq: line.seq, at: Timestamp(line.at_ms), event: serde_json::from_str(&line.event_json).ok()? })
+}

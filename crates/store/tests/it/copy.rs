@@ -1,0 +1,270 @@
+use crate::support::*;
+use domain::{
+    Timestamp,
+    event::{Body, Event, kind},
+    run::Run,
+    task::Claim,
+};
+use identity::Key;
+use sqlite::{Connection, State};
+use std::{fs, path::Path};
+use store::{JournalCopy, Piece, Point, Refused, Seq, Store, mark_restored};
+use testkit::Random;
+
+const SOME: usize = 1 << 20;
+
+fn copy(dir: &Path) -> JournalCopy {
+    JournalCopy::open(dir, &me()).unwrap()
+}
+
+/// Takes all over that is not there yet, so many bytes at once.
+fn catch_up(from: &Store, to: &JournalCopy, bytes: usize) -> Result<(), Refused> {
+    loop {
+        let mut group = vec![];
+        let mut at = to.point();
+        while group.last().is_none_or(|last: &Piece| last.signature.is_empty()) {
+            let pieces = from.pieces(at, bytes).unwrap();
+            let Some(last) = pieces.last() else { return Ok(()) };
+            at = last.end();
+            group.extend(pieces);
+        }
+        to.append(&group)?;
+    }
+}
+
+/// What is projected, as the table has it.
+fn projected(dir: &Path) -> Vec<(String, String, String, i64, i64)> {
+    let database = sqlite::open(dir.join("journal.db")).unwrap();
+    let mut rows = database.prepare("SELECT kind, id, value, first_seq, last_seq FROM projected ORDER BY kind, id").unwrap();
+    let mut all = vec![];
+    while let State::Row = rows.next().unwrap() {
+        all.push((rows.read(0).unwrap(), rows.read(1).unwrap(), rows.read(2).unwrap(), rows.read(3).unwrap(), rows.read(4).unwrap()));
+    }
+    all
+}
+
+/// A journal with runs and a claim, in several groups.
+fn journal(dir: &Path) -> Store {
+    let store = open(dir);
+    store.append_blocking(vec![queued(1, &task(1)), stopped(1, "a")]).unwrap();
+    store.append_blocking(vec![queued(2, &task(1))]).unwrap();
+    store.append_blocking(vec![stopped(2, "b"), stopped(1, "c"), marked("x")]).unwrap();
+    store
+}
+
+/// A folder for a journal, and one for its copy.
+fn folders() -> (tempfile::TempDir, tempfile::TempDir) {
+    (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap())
+}
+
+#[test]
+fn a_copy_is_the_journal_with_the_same_picture_and_goes_on_after_reopening() {
+    let (there, here) = folders();
+    let store = journal(there.path());
+    let taken = copy(here.path());
+    let mut told = taken.watch();
+    // One byte at once: groups come in pieces.
+    catch_up(&store, &taken, 1).unwrap();
+    assert!(told.has_changed().unwrap() && *told.borrow_and_update() == taken.point());
+    assert_eq!(taken.head().unwrap().as_ref(), Some(&store.head().unwrap()));
+    assert_eq!(taken.events(Seq(0), 100).unwrap(), store.events(Seq(0), 100).unwrap());
+    assert_eq!(projected(here.path()), projected(there.path()));
+    let report = taken.verify().unwrap();
+    assert!(report.is_sound(), "{report:?}");
+    assert_eq!((report.events, report.signatures, report.incarnations), (6, 3, 1));
+    let (seq, run) = taken.get_numbered::<Run>(kind::RUN, run_id(1).as_str()).unwrap().unwrap();
+    assert_eq!((seq, run.violations), (Seq(5), vec!["a".to_owned(), "c".into()]));
+
+    drop(taken);
+    store.append_blocking(vec![stopped(2, "d")]).unwrap();
+    let taken = copy(here.path());
+    assert_eq!(taken.point().seq, Seq(6));
+    catch_up(&store, &taken, SOME).unwrap();
+    assert_eq!(projected(here.path()), projected(there.path()));
+    // A copy gives what it got, just as it got it.
+    let further = tempfile::tempdir().unwrap();
+    let second = copy(further.path());
+    second.append(&taken.pieces(Point::default(), SOME).unwrap()).unwrap();
+    assert_eq!(second.head().unwrap(), taken.head().unwrap());
+    let claims: Vec<(Seq, Claim)> = second.list_numbered(kind::CLAIM, 9).unwrap();
+    assert_eq!(claims[0].1.runs, [run_id(1), run_id(2)]);
+}
+
+#[test]
+fn every_byte_that_is_changed_on_the_way_is_noticed_and_nothing_of_it_is_written() {
+    let (there, here) = folders();
+    let store = journal(there.path());
+    let taken = copy(here.path());
+    let whole = store.pieces(Point::default(), SOME).unwrap();
+    taken.append(&whole[..1]).unwrap();
+    let good = taken.point();
+    let mut random = Random::seeded("STORE_SEED");
+    for round in 0..60 {
+        let mut sent = whole[1..].to_vec();
+        let piece = &mut sent[0];
+        match round % 5 {
+            0 => {
+                let payload = &mut piece.payloads[0];
+                let at = random.below(payload.len() as u64) as usize;
+                payload[at] ^= 1;
+            }
+            1 => piece.signature[random.below(64) as usize] ^= 1u8 << random.below(8),
+            2 => piece.previous[random.below(32) as usize] ^= 1u8 << random.below(8),
+            3 => piece.incarnation.number += 1,
+            _ => piece.first = Seq(piece.first.0 + 1),
+        }
+        let refused = taken.append(&sent).unwrap_err();
+        assert!(matches!(refused, Refused::Forged(_)), "round {round}: {refused}");
+        assert_eq!(taken.point(), good, "round {round}");
+    }
+    taken.append(&whole[1..]).unwrap();
+    assert!(taken.verify().unwrap().is_sound());
+}
+
+#[test]
+fn what_comes_before_the_first_wrong_group_is_kept() {
+    let (there, here) = folders();
+    let store = journal(there.path());
+    let taken = copy(here.path());
+    let mut sent = store.pieces(Point::default(), SOME).unwrap();
+    sent[1].signature[0] ^= 1;
+    assert!(matches!(taken.append(&sent), Err(Refused::Forged(_))));
+    assert_eq!(taken.point().seq, Seq(2));
+    catch_up(&store, &taken, SOME).unwrap();
+    assert_eq!(taken.point(), store.head().unwrap().point());
+}
+
+#[test]
+fn gaps_halves_repetitions_and_journals_of_others_are_refused() {
+    let (there, here) = folders();
+    let store = journal(there.path());
+    let taken = copy(here.path());
+    let whole = store.pieces(Point::default(), SOME).unwrap();
+    assert!(matches!(taken.append(&whole[1..]), Err(Refused::OutOfPlace(_))), "a gap");
+    let mut half = whole[0].clone();
+    half.signature.clear();
+    assert!(matches!(taken.append(&[half]), Err(Refused::OutOfPlace(_))), "a group without its signature");
+    assert_eq!(taken.point(), Point::default());
+    taken.append(&whole).unwrap();
+    assert!(matches!(taken.append(&whole[2..]), Err(Refused::OutOfPlace(_))), "the same again");
+
+    // Of another device: under its own key, and with the key of the one whose it is said to be.
+    let (elsewhere, other) = folders();
+    let theirs = Store::open(elsewhere.path(), signer(2)).unwrap();
+    theirs.append_blocking(vec![marked("y")]).unwrap();
+    let sent = theirs.pieces(Point::default(), SOME).unwrap();
+    assert!(matches!(copy(other.path()).append(&sent), Err(Refused::Forged(_))));
+    drop(taken);
+    assert!(JournalCopy::open(here.path(), &signer(2).device).unwrap_err().what.contains("another device"));
+}
+
+#[test]
+fn a_device_that_signs_two_journals_is_told_from_one_who_forges_and_the_copy_stands() {
+    let (there, here) = folders();
+    let store = journal(there.path());
+    let taken = copy(here.path());
+    catch_up(&store, &taken, SOME).unwrap();
+    drop(store);
+    // Put back to an earlier moment behind the journal's back: it goes on under the same numbers.
+    let database = sqlite::open(there.path().join("journal.db")).unwrap();
+    database.execute("DELETE FROM event WHERE seq>2; DELETE FROM head WHERE seq>2; DELETE FROM projected;").unwrap();
+    drop(database);
+    fs::remove_file(there.path().join("journal.head")).unwrap();
+    let store = open(there.path());
+    store.append_blocking(vec![marked("other")]).unwrap();
+    assert_eq!(catch_up(&store, &taken, SOME), Ok(()), "nothing new under these numbers");
+    let at_two = Point { seq: Seq(2), ..taken.point() };
+    assert!(matches!(taken.append(&store.pieces(at_two, SOME).unwrap()), Err(Refused::OutOfPlace(_))));
+    store.append_blocking(["more"; 3].map(marked).to_vec()).unwrap();
+    store.append_blocking(vec![marked("and more")]).unwrap();
+    let good = taken.point();
+    let forked = catch_up(&store, &taken, SOME).unwrap_err();
+    assert!(matches!(forked, Refused::Forked { seq: Seq(6), .. }), "{forked}");
+    assert_eq!(taken.point(), good);
+    assert!(taken.verify().unwrap().is_sound());
+}
+
+/// A store that goes on from an older copy of its folder's database, as a restore does.
+fn restored(dir: &Path, backup: &Path) -> Store {
+    for companion in ["journal.db-wal", "journal.db-shm", "journal.head"] {
+        let _ = fs::remove_file(dir.join(companion));
+    }
+    fs::copy(backup, dir.join("journal.db")).unwrap();
+    mark_restored(dir).unwrap();
+    open(dir)
+}
+
+#[test]
+fn a_restored_journal_is_followed_as_another_incarnation_and_the_one_before_is_kept() {
+    let (there, here) = folders();
+    let backups = tempfile::tempdir().unwrap();
+    let backup = backups.path().join("journal.db");
+    let store = journal(there.path());
+    store.snapshot(&backup).unwrap();
+    store.append_blocking(vec![queued(3, &task(2)), stopped(1, "lost")]).unwrap();
+    let (taken, behind) = (copy(here.path()), tempfile::tempdir().unwrap());
+    let late = copy(behind.path());
+    catch_up(&store, &taken, SOME).unwrap();
+    late.append(&store.pieces(Point::default(), SOME).unwrap()[..2]).unwrap();
+    drop(store);
+
+    let store = restored(there.path(), &backup);
+    store.append_blocking(vec![queued(4, &task(3))]).unwrap();
+    for (one, dir) in [(&taken, &here), (&late, &behind)] {
+        catch_up(&store, one, SOME).unwrap();
+        assert_eq!(one.head().unwrap().as_ref(), Some(&store.head().unwrap()));
+        assert_eq!(projected(dir.path()), projected(there.path()));
+        let report = one.verify().unwrap();
+        assert!(report.is_sound() && report.incarnations == 2, "{report:?}");
+    }
+    assert!(here.path().join("replaced-0.db").exists() && !behind.path().join("replaced-0.db").exists());
+    let kept = Connection::open(here.path().join("replaced-0.db")).unwrap();
+    let mut last = kept.prepare("SELECT max(seq) FROM event").unwrap();
+    last.next().unwrap();
+    assert_eq!(last.read::<i64, _>(0).unwrap(), 8);
+
+    // Once more from the same backup: the incarnation between is gone there, and here.
+    drop(store);
+    let store = restored(there.path(), &backup);
+    assert_eq!(catch_up(&store, &taken, SOME), Ok(()));
+    assert_eq!(taken.head().unwrap().as_ref(), Some(&store.head().unwrap()));
+    let report = taken.verify().unwrap();
+    assert!(report.is_sound() && report.incarnations == 2, "{report:?}");
+}
+
+#[test]
+fn an_event_that_only_a_newer_meshwork_knows_is_kept_and_changes_nothing() {
+    let (there, here) = folders();
+    let store = journal(there.path());
+    let taken = copy(here.path());
+    catch_up(&store, &taken, SOME).unwrap();
+    let head = store.head().unwrap();
+    let previous: [u8; 32] =
+        Vec::from_iter((0..64).step_by(2).map(|at| u8::from_str_radix(&head.hash.as_str()[at..at + 2], 16).unwrap())).try_into().unwrap();
+    let incarnation = store.pieces(Point::default(), SOME).unwrap()[0].incarnation.clone();
+    let payload = br#"{"actor":"x","at":1,"brand":"new","type":"of_tomorrow","version":2}"#.to_vec();
+    // As the device itself would sign it.
+    let mut hasher = blake3::Hasher::new_derive_key("meshwork 2026-01 journal event");
+    hasher.update(&head.incarnation.to_be_bytes()).update(&7u64.to_be_bytes()).update(&previous).update(&payload);
+    let text = format!("meshwork journal head 1\n{}\n", me());
+    let message = [text.as_bytes(), &head.incarnation.to_be_bytes(), &7u64.to_be_bytes(), hasher.finalize().as_bytes()].concat();
+    let signature = Key::from_seed(&[1; 32]).sign(&message).to_vec();
+    let before = projected(here.path());
+    taken.append(&[Piece { incarnation, first: Seq(7), previous, payloads: vec![payload], signature }]).unwrap();
+    assert_eq!((taken.point().seq, projected(here.path())), (Seq(7), before));
+    assert!(taken.verify().unwrap().is_sound());
+    assert_eq!(taken.events(Seq(0), 100).unwrap().len(), 6, "what can be read of it");
+}
+
+#[test]
+fn an_append_has_a_bound_in_bytes() {
+    let (there, _) = folders();
+    let large = |n: usize| -> Event {
+        let text = "x".repeat(200_000);
+        Event { at: Timestamp(n as i64), ..event(Body::DeviceStarted { version: text, demo: false }) }
+    };
+    let store = open(there.path());
+    let problem = store.append_blocking((0..100).map(large).collect()).unwrap_err();
+    assert_eq!(problem.kind, domain::Kind::Limit);
+    store.append_blocking((0..50).map(large).collect()).unwrap();
+}
