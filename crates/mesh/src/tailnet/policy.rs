@@ -44,13 +44,19 @@ pub struct Input {
 
 /// The tag of an org's devices.
 pub fn device_tag(org: &OrgName) -> String {
-    format!("tag:{org}-device")
+    format!("tag:{}-device", lettered(org))
 }
 
 /// The tag of those who hold a ticket of an org, and are not let in yet. One for each org: of two orgs at one server neither may be
 /// reached with the other's tickets.
 pub fn joining_tag(org: &OrgName) -> String {
-    format!("tag:{org}-joining")
+    format!("tag:{}-joining", lettered(org))
+}
+
+/// A tag begins with a letter. An org's name has none of the upper case, so that no two orgs get one tag.
+fn lettered(org: &OrgName) -> String {
+    let name = org.as_str();
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) { name.to_owned() } else { format!("N{name}") }
 }
 
 fn group(org: &OrgName) -> String {
@@ -61,12 +67,11 @@ fn group(org: &OrgName) -> String {
 fn wanted(input: &Input) -> Vec<(Place, Vec<Entry>)> {
     let (device, joining, group) = (device_tag(&input.org), joining_tag(&input.org), group(&input.org));
     let named = |name: &str, of: &str| Entry::Property { name: name.to_owned(), value: format!("[{}]", quoted(of)) };
-    let tcp: BTreeSet<u16> = [MESH, RADICLE].into_iter().chain(CLUSTER_TCP).chain(input.mesh.iter().copied()).chain(input.radicle.iter().copied()).collect();
+    let tcp: BTreeSet<u16> =
+        [MESH, RADICLE].into_iter().chain(CLUSTER_TCP).chain(input.mesh.iter().copied()).chain(input.radicle.iter().copied()).collect();
     let udp: BTreeSet<u16> = [GOSSIP].into_iter().chain(CLUSTER_UDP).chain(input.mesh.iter().copied()).collect();
-    let mut rules = vec![
-        rule("tcp", &device, &[format!("{device}:{}", listed(&tcp))]),
-        rule("udp", &device, &[format!("{device}:{}", listed(&udp))]),
-    ];
+    let mut rules =
+        vec![rule("tcp", &device, &[format!("{device}:{}", listed(&tcp))]), rule("udp", &device, &[format!("{device}:{}", listed(&udp))])];
     let doors: Vec<String> = input.join.iter().map(door).collect();
     if !doors.is_empty() {
         rules.push(rule("tcp", &joining, &doors));
@@ -147,7 +152,7 @@ pub fn opens(policy: &str, org: &OrgName) -> Vec<String> {
     };
     let hits = |to: &String| {
         let host = to.rsplit_once(':').map_or(to.as_str(), |(host, _)| host);
-        host == "*" || host == device
+        host == "*" || host == device || *to == device
     };
     let foreign = |from: &String| *from != device && *from != joining;
     let wide = |rule: &&serde_json::Value| strings(&rule["src"]).iter().any(foreign) && strings(&rule["dst"]).iter().any(hits);

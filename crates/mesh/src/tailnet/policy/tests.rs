@@ -49,7 +49,9 @@ fn what_was_written_by_hand_stays_byte_for_byte() {
         assert!(text::value(&applied).is_ok(), "{applied}");
         // Every byte that was there is there, in its order; what is new are whole pieces between them.
         let mut left = by_hand.trim_end().chars().peekable();
-        applied.chars().for_each(|c| drop(left.next_if_eq(&c)));
+        for c in applied.chars() {
+            let _ = left.next_if_eq(&c);
+        }
         assert_eq!(left.peek(), None, "{by_hand}\n---\n{applied}");
         for line in by_hand.lines().filter(|line| line.contains("accept") && line.trim_start().starts_with('{')) {
             assert!(applied.contains(line.trim()) || by_hand.lines().count() == 1, "{line}\n---\n{applied}");
@@ -98,12 +100,17 @@ fn damaged_marks_and_what_is_no_policy_are_left_alone() {
     let applied = apply("", &input("acme")).unwrap();
     let open = applied.replace("// meshwork acme end", "// gone");
     let shared = applied.replacen("    // meshwork acme end", "    {\"action\": \"accept\"}, // meshwork acme end", 3);
-    for (bad, why) in [(open.as_str(), "not one pair"), ("[]", "not an object"), ("{\"acls\": 3}", "neither"), ("{", ""), ("{\"groups\": []}", "another form")] {
+    for (bad, why) in [
+        (open.as_str(), "not one pair"),
+        ("[]", "not an object"),
+        ("{\"acls\": 3}", "neither"),
+        ("{", ""),
+        ("{\"groups\": []}", "another form"),
+    ] {
         let problem = apply(bad, &input("acme")).unwrap_err();
         assert!(problem.kind == Kind::Conflict && problem.why.clone().unwrap().contains(why), "{bad}: {problem}");
     }
     assert!(apply(&shared, &input("acme")).is_err() || text::value(&shared).is_err());
-    assert_eq!(apply(&"{ }".repeat(1), &input("acme")).map(|p| p.len() > 100), Ok(true));
 }
 
 #[test]

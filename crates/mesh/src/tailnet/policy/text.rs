@@ -2,11 +2,7 @@
 
 use domain::{Kind, OrgName, Problem};
 use jsonc_parser::{
-    CollectOptions, CommentCollectionStrategy, ParseOptions,
-    ast::Value,
-    common::Ranged,
-    parse_to_ast, parse_to_serde_value,
-    tokens::Token,
+    CollectOptions, CommentCollectionStrategy, ParseOptions, ast::Value, common::Ranged, parse_to_ast, parse_to_serde_value, tokens::Token,
 };
 use std::ops::Range;
 
