@@ -241,7 +241,18 @@ mod tests {
         for good in ["http://10.99.0.1:8080", "https://hs.example", "https://hs.example/", "http://[fd7a::1]:8080", "https://[fd7a::1]"] {
             assert!(good.parse::<ServerUrl>().is_ok(), "{good}");
         }
-        let bad = ["", "hs.example", "ftp://hs", "https://", "https://hs/x", "https://a@hs", "http://hs:0", "http://hs:x", "http://:80", "http://h s"];
+        let bad = [
+            "",
+            "hs.example",
+            "ftp://hs",
+            "https://",
+            "https://hs/x",
+            "https://a@hs",
+            "http://hs:0",
+            "http://hs:x",
+            "http://:80",
+            "http://h s",
+        ];
         for bad in bad {
             assert!(bad.parse::<ServerUrl>().is_err(), "{bad}");
         }

@@ -46,6 +46,7 @@ pub mod runner;
 mod steer;
 mod stops;
 pub mod table;
+pub mod tailnet;
 pub mod tasks;
 mod tools;
 pub mod trace;

@@ -5,8 +5,8 @@ mod record;
 use crate::{
     admission,
     caller::Caller,
-    clock, command, data_dir,
-    data_dir::{DataDir, Lock, OrgDir, make_private, make_unshared, storage, write_private},
+    clock, command,
+    data_dir::{DataDir, Lock, OrgDir, make_private, make_unshared, write_private},
     dispatch,
     fault::Fault,
     follow, gateway, host,
@@ -21,7 +21,9 @@ use crate::{
     remote::{self, Remote},
     rights::{self, Rights},
     room::Room,
-    stops, webhook,
+    stops,
+    tailnet::{self, Tailnet},
+    webhook,
 };
 use domain::{
     Did, Oid, OrgName, Problem, Rid, RunId,
@@ -118,6 +120,8 @@ pub struct Org {
     pub(crate) stops: stops::InForce,
     /// The other devices of the org.
     pub remote: Remote,
+    /// The tailnet in which they are reached.
+    pub tailnet: Tailnet,
     /// Who may do what, as it was read last.
     pub(crate) rights: Mutex<Option<Arc<Rights>>>,
     node: Mutex<Option<Arc<Node>>>,
@@ -136,7 +140,13 @@ impl Org {
     ///
     /// # Errors
     /// When something cannot be written.
-    pub async fn create(machine: &Arc<Machine>, name: &OrgName, member: &str, profile: Option<Profile>) -> Result<(), Problem> {
+    pub async fn create(
+        machine: &Arc<Machine>,
+        name: &OrgName,
+        member: &str,
+        profile: Option<Profile>,
+        tailnet: Option<tailnet::Server>,
+    ) -> Result<(), Problem> {
         names::check_person(member)?;
         let (data, dir, name, member) = (machine.data.clone(), machine.data.org(name), name.clone(), member.to_owned());
         blocking(move || {
@@ -162,7 +172,11 @@ impl Org {
                 let usual: Vec<_> = policy::files().into_iter().map(|(path, text)| (path, Some(text.into_bytes()))).collect();
                 forge.change_org(&rid, "Write the policy", &usual)?;
             }
-            Self::register(&dir, name, rid, rad_home, Origin::Founded)
+            if let Some(server) = &tailnet {
+                tailnet::begin(&forge, &rid, &dir, server)?;
+            }
+            Self::register(&dir, name, rid, rad_home, Origin::Founded)?;
+            tailnet.map_or(Ok(()), |server| tailnet::keep_key(&dir, server))
         })
         .await
     }
@@ -210,6 +224,7 @@ impl Org {
         org.tasks.spawn(stops::carry(org.clone()));
         org.tasks.spawn(remote::keep(org.clone()));
         org.tasks.spawn(remote::keep_connected(org.clone()));
+        org.tasks.spawn(tailnet::keep(org.clone()));
         Ok(org)
     }
 
@@ -236,7 +251,10 @@ impl Org {
         let head = watch::Sender::new(forge.org_head(&record.rid)?);
         let signing = forge.clone();
         let sign: identity::certificate::Sign = Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message)));
-        let remote = Remote::new(&record.name, &device, sign, forge.org_state(&record.rid)?);
+        let state = forge.org_state(&record.rid)?;
+        // A mistake in it is told by what keeps it; the org opens.
+        let tailnet = Tailnet::of(tailnet::read_at(&forge, &record.rid, &state.commit).ok().flatten().as_ref());
+        let remote = Remote::new(&record.name, &device, sign, state);
         let org = Self {
             name: record.name,
             rid: record.rid,
@@ -269,6 +287,7 @@ impl Org {
             kept: Notify::new(),
             join_port: tokio::sync::Mutex::default(),
             remote,
+            tailnet,
             rights: Mutex::default(),
             node: Mutex::new(Some(Arc::new(node))),
             _lock: lock,
@@ -470,16 +489,4 @@ pub(crate) fn start_node(forge: &Arc<Forge>, dir: &OrgDir, options: &Options) ->
 
 async fn until(mut closed: watch::Receiver<bool>) {
     let _ = closed.wait_for(|c| *c).await;
-}
-
-/// Makes a folder for something that this process alone uses.
-///
-/// # Errors
-/// When it cannot be made.
-pub(crate) fn fresh_folder(path: &std::path::Path) -> Result<(), Problem> {
-    match fs::remove_dir_all(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(storage(path, &e)),
-        _ => {}
-    }
-    data_dir::make_private(path)
 }

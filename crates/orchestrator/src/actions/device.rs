@@ -232,6 +232,7 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
         if let Some(org) = org {
             found.push(crate::doctor::kept(&org)?);
             found.extend(crate::removed::finding(&org));
+            found.extend(crate::tailnet::finding(&org));
         }
         Ok(found)
     });

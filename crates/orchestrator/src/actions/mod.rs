@@ -17,6 +17,7 @@ mod quota;
 mod run;
 mod session;
 mod stop;
+mod tailnet;
 pub(crate) mod task;
 mod token;
 mod trace;
@@ -54,6 +55,7 @@ pub(crate) fn all() -> Vec<Action> {
         webhook::actions,
         journal::actions,
         device::actions,
+        tailnet::actions,
         command::actions,
     ] {
         all.extend(part());

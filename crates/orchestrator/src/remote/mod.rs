@@ -33,7 +33,7 @@ pub(crate) use follow::{follow, follow_all};
 pub(crate) use gateway::outward;
 pub(crate) use halt::{cut_halted, tell_stop};
 pub(crate) use mandate::delegation;
-pub(crate) use members::{keep, keep_connected};
+pub(crate) use members::{keep, keep_connected, publish_again};
 pub(crate) use merge::merge;
 pub(crate) use port::{choose, open};
 pub use reach::Reach;
