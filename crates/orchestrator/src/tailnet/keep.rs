@@ -244,11 +244,12 @@ async fn in_step(org: &Org, work: &mut Work, api: &Headscale, state: &OrgState) 
         }
         match device.filter(|_| node.tags.contains(&device_tag)) {
             Some(device) => drop(work.devices.insert(node.id.clone(), device.did.clone())),
-            // Its device was removed from the org: it is logged out here too.
+            // Its device was removed from the org. Deleted, not logged out: a machine that Headscale logged out cannot come back with
+            // a new key.
             None if work.devices.get(&node.id).is_some_and(|did| state.is_gone(did)) => {
-                api.expire(&node.id).await?;
+                api.delete(&node.id).await?;
                 work.devices.remove(&node.id);
-                tracing::warn!(node = node.given_name, "its device was removed from the org: it was logged out of the tailnet");
+                tracing::warn!(node = node.given_name, "its device was removed from the org: it was taken out of the tailnet");
             }
             None => {}
         }
