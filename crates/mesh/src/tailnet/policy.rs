@@ -119,6 +119,8 @@ pub fn apply(present: &str, input: &Input) -> Result<String, Problem> {
     for (place, entries) in wanted(input) {
         policy = text::put(&policy, place, &input.org, &entries)?;
     }
+    // Whatever went in: what goes to the server can be read.
+    text::value(&policy)?;
     within_size(policy)
 }
 

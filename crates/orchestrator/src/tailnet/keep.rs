@@ -236,6 +236,14 @@ async fn in_step(org: &Org, work: &mut Work, api: &Headscale, state: &OrgState) 
     let mut nodes = api.nodes().await?;
     let (device_tag, joining_tag) = (policy::device_tag(&org.name), policy::joining_tag(&org.name));
     for node in &mut nodes {
+        // This machine may have been in the tailnet before, or be another org's too: it keeps the tags that it has.
+        let own_node = node.ip_addresses.iter().any(|ip| own.contains(ip));
+        if own_node && !node.tags.contains(&device_tag) {
+            node.tags.retain(|tag| *tag != joining_tag);
+            node.tags.push(device_tag.clone());
+            api.set_tags(&node.id, &node.tags).await?;
+            tracing::info!(node = node.given_name, "this machine has the org's tag now");
+        }
         let device = whois::claims(&node.ip_addresses, state.devices.values());
         if let Some(device) = device.filter(|_| node.tags.contains(&joining_tag)) {
             api.set_tags(&node.id, std::slice::from_ref(&device_tag)).await?;

@@ -92,8 +92,8 @@ pub(super) fn put(text: &str, place: Place, org: &OrgName, entries: &[Entry]) ->
         return Err(unreadable(format!("“{}” has another form than a policy's", place.key)));
     }
     let by_hand = |entry: &Entry| {
-        let outside = found.parts.iter().filter(|(at, _)| found.block.as_ref().is_none_or(|b| at.end <= b.start || at.start >= b.end));
-        outside.into_iter().any(|(_, what)| same(entry, what))
+        let mut outside = found.parts.iter().filter(|(at, _)| found.block.as_ref().is_none_or(|b| at.end <= b.start || at.start >= b.end));
+        outside.any(|(_, what)| same(entry, what))
     };
     let mut block = format!("    {}\n", begins(org));
     for entry in entries.iter().filter(|entry| !by_hand(entry)) {
@@ -222,7 +222,9 @@ fn first_line(text: &str, behind: usize) -> (usize, bool) {
     let end = line_end(text, behind);
     let rest = text.get(behind..end).unwrap_or_default();
     let blank = rest.trim();
-    if rest.ends_with('\n') && (blank.is_empty() || blank.starts_with("//")) { (end, true) } else { (behind, false) }
+    // A lone carriage return ends a comment, and something may stand behind it.
+    let one_line = rest.ends_with('\n') && !rest.trim_end().contains('\r');
+    if one_line && (blank.is_empty() || blank.starts_with("//")) { (end, true) } else { (behind, false) }
 }
 
 fn replaced(text: &str, at: Range<usize>, with: &str) -> String {
