@@ -42,7 +42,7 @@ pub async fn invite(
         admits,
         expires,
         uses,
-        knock: if at.is_empty() { org.tailnet.reached(|places| places.join, Some(listens)) } else { at },
+        knock: if at.is_empty() { door_at(org, listens) } else { at },
         issuer: org.device.clone(),
         radicle: radicle(org)?,
         headscale,
@@ -52,6 +52,12 @@ pub async fn invite(
     let text = key.flatten().map_or(text.clone(), |key| ticket::with_key(&text, &key));
     org.record(by, vec![Body::Invited { ticket: Box::new(ticket.clone()) }]).await?;
     Ok((ticket, text))
+}
+
+/// Where the Join port is reached: where it listens, if nothing better is known.
+fn door_at(org: &Org, listens: std::net::SocketAddr) -> Vec<String> {
+    let reached = org.tailnet.reached(|places| places.join, Some(listens));
+    if reached.is_empty() { vec![listens.to_string()] } else { reached }
 }
 
 /// Where this device's Radicle node is reached.

@@ -58,7 +58,8 @@ pub(crate) async fn keep(org: Arc<Org>) {
         tokio::select! {
             _ = head.changed() => {}
             () = org.tailnet.wake.notified() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            // Whoever has no tailnet waits for the org to get one.
+            () = tokio::time::sleep(LOOK_EVERY), if org.tailnet.seen().server.is_some() => {}
             _ = closing.wait_for(|c| *c) => break,
         }
     }
@@ -71,20 +72,22 @@ pub(crate) async fn keep(org: Arc<Org>) {
 async fn look(org: &Arc<Org>, work: &mut Work) {
     let read = org.blocking(|org| {
         let state = org.state()?;
-        let settings = settings::read_at(&org.forge, &org.rid, &state.commit)?;
-        Ok((state, settings, settings::managed(&org.dir)?, settings::key(org)?))
+        let Some(settings) = settings::read_at(&org.forge, &org.rid, &state.commit)? else { return Ok(None) };
+        Ok(Some((state, settings, settings::managed(&org.dir)?, settings::key(org)?)))
     });
-    let (state, settings, managed, key) = match read.await {
-        Ok(read) => read,
-        Err(problem) => return work.note("the tailnet's settings", &Err::<(), _>(problem)),
-    };
-    let Some(settings) = settings else {
-        // Once there is none any more, nothing of it stays.
-        if org.tailnet.seen().server.is_some() {
-            org.tailnet.see(Seen::default());
-            org.tailnet.set_api(None);
+    let read = read.await;
+    work.note("the tailnet's settings", &read);
+    let (state, settings, managed, key) = match read {
+        Ok(Some(read)) => read,
+        Ok(None) => {
+            // Once there is none any more, nothing of it stays.
+            if org.tailnet.seen().server.is_some() {
+                org.tailnet.see(Seen::default());
+                org.tailnet.set_api(None);
+            }
+            return;
         }
-        return;
+        Err(_) => return,
     };
     let mut seen =
         Seen { server: Some(settings.headscale.clone()), managed: managed.is_some(), at: Some(clock::now()), ..org.tailnet.seen() };
