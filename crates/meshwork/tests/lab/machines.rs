@@ -14,7 +14,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 async fn machine(lab: &mut Lab, number: usize) -> Up {
     lab.start_tailscaled(number);
     let socket = lab.socket(number).display().to_string();
-    let mut up = Up::idle(env!("CARGO_BIN_EXE_meshwork"), &[("MESHWORK_TAILSCALED", &socket)]).within(&lab.namespace(number));
+    let mut up = Up::idle(env!("CARGO_BIN_EXE_meshwork"), &[("MESHWORK_TAILSCALED", socket.as_str())]).within(&lab.namespace(number));
     up.begin().await;
     up
 }

@@ -116,13 +116,14 @@ async fn supervise(program: Program, mut child: Child, told: watch::Sender<State
     loop {
         let since = Instant::now();
         let ended = tokio::select! {
-            ended = child.wait() => ended,
-            _ = stop.wait_for(|s| *s) => {
-                end(&mut child).await;
-                let _ = fs::remove_file(pid_file(&program));
-                told.send_replace(State::Ended);
-                return;
-            }
+            ended = child.wait() => Some(ended),
+            _ = stop.wait_for(|s| *s) => None,
+        };
+        let Some(ended) = ended else {
+            end(&mut child).await;
+            let _ = fs::remove_file(pid_file(&program));
+            told.send_replace(State::Ended);
+            return;
         };
         tries = if since.elapsed() >= limits::PROGRAM_STAYED { 1 } else { tries.saturating_add(1) };
         let mut why = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
