@@ -115,6 +115,18 @@ fn hash(text: &str) -> Result<(), &'static str> {
     if valid { Ok(()) } else { Err("A BLAKE3 hash has 64 hexadecimal digits.") }
 }
 
+fn server_url(text: &str) -> Result<(), &'static str> {
+    let (scheme, rest) = text.split_once("://").unwrap_or_default();
+    let host = rest.strip_suffix('/').unwrap_or(rest);
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    let whole = !host.is_empty() && !host.starts_with(':') && host.len() <= 255 && host.chars().all(plain);
+    let port = host.rsplit_once(':').filter(|(before, _)| !before.contains(':') || before.ends_with(']')).map(|(_, port)| port);
+    match (matches!(scheme, "http" | "https"), whole && port.is_none_or(|p| p.parse::<u16>().is_ok_and(|p| p > 0))) {
+        (true, true) => Ok(()),
+        _ => Err("It is http:// or https://, a host, and perhaps a port, as https://headscale.example."),
+    }
+}
+
 fn ulid(text: &str) -> Result<(), &'static str> {
     if text.len() == 26 && ulid::Ulid::from_string(text).is_ok() { Ok(()) } else { Err("It has 26 letters and digits (a ULID).") }
 }
@@ -172,6 +184,10 @@ name!(
     RunId, "a run", ulid
 );
 name!(
+    /// The address of a server: `https://headscale.example`, or with a port; nothing behind it.
+    ServerUrl, "the address of a server", server_url
+);
+name!(
     /// The bounded right to run a workload on a device.
     LeaseId, "a lease", ulid
 );
@@ -217,6 +233,28 @@ mod tests {
         }
         for bad in ["", "..", "a/b", ".hidden"] {
             assert!(bad.parse::<FeatureId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_servers_have_a_scheme_and_a_host_and_nothing_else() {
+        for good in ["http://10.99.0.1:8080", "https://hs.example", "https://hs.example/", "http://[fd7a::1]:8080", "https://[fd7a::1]"] {
+            assert!(good.parse::<ServerUrl>().is_ok(), "{good}");
+        }
+        let bad = [
+            "",
+            "hs.example",
+            "ftp://hs",
+            "https://",
+            "https://hs/x",
+            "https://a@hs",
+            "http://hs:0",
+            "http://hs:x",
+            "http://:80",
+            "http://h s",
+        ];
+        for bad in bad {
+            assert!(bad.parse::<ServerUrl>().is_err(), "{bad}");
         }
     }
 

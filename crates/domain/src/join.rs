@@ -1,6 +1,6 @@
 //! Joining an org: tickets, knocks, and what the issuer remembers of both. A ticket lets somebody knock; only the owners let in.
 
-use crate::{Did, Kind, OrgName, PatchId, Problem, Rid, Timestamp, role::Role};
+use crate::{Did, Kind, OrgName, PatchId, Problem, Rid, ServerUrl, Timestamp, role::Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,10 @@ pub struct Ticket {
     pub issuer: Did,
     /// Where the issuer's Radicle node is, as `host:port`.
     pub radicle: Vec<String>,
+    /// The Headscale server of the tailnet in which all of these are, where the org has one. A key for it may stand behind the ticket; it
+    /// is no part of what is signed and remembered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headscale: Option<ServerUrl>,
 }
 
 /// As what a ticket lets somebody join.
@@ -285,6 +289,7 @@ mod tests {
             knock: vec!["127.0.0.1:7423".into()],
             issuer: did("i"),
             radicle: vec![],
+            headscale: None,
         };
         let invite = Invite { ticket, by: did("m"), at: Timestamp(0), used: vec![did("a")], withdrawn: false };
         assert_eq!(invite.admits(&did("b"), Timestamp(999)), Ok(()));

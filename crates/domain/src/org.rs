@@ -1,6 +1,6 @@
 //! The org repository's files, as types. Every device reads the same signed state, offline too.
 
-use crate::{Did, OrgName, Timestamp, role::Role};
+use crate::{Did, OrgName, ServerUrl, Timestamp, role::Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -82,6 +82,16 @@ impl Device {
     pub fn new(name: impl Into<String>, did: Did, owner: impl Into<String>) -> Self {
         Self { name: name.into(), did, owner: owner.into(), addresses: vec![], radicle: vec![], gossip: vec![], tags: BTreeMap::new() }
     }
+}
+
+/// `tailnet.toml`: the tailnet in which the org's devices reach each other. No key is in it. An org without this file has none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tailnet {
+    /// The format's version.
+    pub version: u16,
+    /// Its Headscale server, as devices reach it.
+    pub headscale: ServerUrl,
 }
 
 /// `revoked.toml`: keys that count nowhere any more.

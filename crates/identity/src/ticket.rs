@@ -1,7 +1,8 @@
 //! Tickets in writing: one word that can be sent in a chat, `mwt1.<ticket>.<signature>`. Signed by the device that issued it, whose key
-//! it names: who has it knows whom to trust at the other end, and the issuer knows its own again.
+//! it names: who has it knows whom to trust at the other end, and the issuer knows its own again. A key for the org's tailnet may stand
+//! behind it, as a fourth part: for the machine that joins alone, so whoever passes the ticket on leaves it away.
 
-use crate::{canonical::is_canonical, envelope::pre_authentication, key, limits};
+use crate::{Secret, canonical::is_canonical, envelope::pre_authentication, key, limits};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{Kind, Problem, join::Ticket};
 
@@ -38,9 +39,12 @@ pub fn read(text: &str) -> Result<Ticket, Problem> {
         return Err(broken("It is too long."));
     }
     let mut parts = text.split('.');
-    let (Some(prefix), Some(payload), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+    let (Some(prefix), Some(payload), Some(signature)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(broken("It does not have three parts."));
     };
+    if parts.count() > 1 {
+        return Err(broken("It has too many parts."));
+    }
     if prefix != PREFIX {
         return Err(if prefix.starts_with("mwt") { newer() } else { broken("It begins differently.") });
     }
@@ -57,6 +61,23 @@ pub fn read(text: &str) -> Result<Ticket, Problem> {
     }
     ticket.check()?;
     Ok(ticket)
+}
+
+/// A ticket with a key for the tailnet behind it.
+pub fn with_key(text: &str, key: &Secret) -> String {
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(key.expose()))
+}
+
+/// A ticket as it was signed, and the key behind it, where there is one that can be read.
+pub fn split_key(text: &str) -> (String, Option<Secret>) {
+    let text = text.trim();
+    match text.match_indices('.').nth(2) {
+        Some((at, _)) => {
+            let key = URL_SAFE_NO_PAD.decode(text.get(at + 1..).unwrap_or_default()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            (text.get(..at).unwrap_or_default().to_owned(), key.filter(|k| !k.is_empty()).map(Secret::new))
+        }
+        None => (text.to_owned(), None),
+    }
 }
 
 fn newer() -> Problem {

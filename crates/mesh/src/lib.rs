@@ -11,6 +11,7 @@ mod live;
 mod network;
 mod problem;
 mod server;
+pub mod tailnet;
 mod version;
 
 pub use connection::{Connection, Peer};

@@ -63,3 +63,33 @@ pub(crate) const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
 pub(crate) const GOSSIP_RESTART: Duration = Duration::from_millis(500);
 /// Beyond this a count of changes of one's own state was not made by counting; the state is begun anew.
 pub(crate) const STATE_VERSION_MAX: u64 = u64::MAX / 2;
+
+/// How long tailscaled may take to answer.
+pub(crate) const LOCAL_API: Duration = Duration::from_secs(10);
+/// The largest answer of tailscaled that is read, in bytes: a status has about 2 KiB for each machine of the tailnet.
+pub(crate) const LOCAL_API_BYTES_MAX: usize = 16 << 20;
+/// The pause between two looks whether tailscaled is in its tailnet.
+pub(crate) const TAILSCALED_LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long Headscale may take to answer, and to be connected to.
+pub(crate) const HEADSCALE: Duration = Duration::from_secs(15);
+pub(crate) const HEADSCALE_CONNECT: Duration = Duration::from_secs(5);
+/// The largest answer of Headscale that is read, in bytes.
+pub(crate) const HEADSCALE_BYTES_MAX: usize = 16 << 20;
+/// The largest policy that is read and written, in bytes.
+pub(crate) const POLICY_BYTES_MAX: usize = 1 << 20;
+/// How many nodes, users or keys of a server are looked at.
+pub(crate) const HEADSCALE_LIST_MAX: usize = 10_000;
+/// How long a supervised program may take to serve, and to end when it is told to.
+pub(crate) const PROGRAM_STARTS: Duration = Duration::from_secs(30);
+pub(crate) const PROGRAM_ENDS: Duration = Duration::from_secs(5);
+/// The pause between two looks whether it serves.
+pub(crate) const PROGRAM_LOOK_EVERY: Duration = Duration::from_millis(100);
+/// The pause before a supervised program that ended is started again: doubled each time that it did not stay up, up to the second.
+pub(crate) const PROGRAM_PAUSE: Duration = Duration::from_millis(500);
+pub(crate) const PROGRAM_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// How long it must have run so that its end counts as the first again.
+pub(crate) const PROGRAM_STAYED: Duration = Duration::from_secs(60);
+/// How large its log may grow, in bytes, until it is begun anew; one older log is kept.
+pub(crate) const PROGRAM_LOG_BYTES_MAX: u64 = 4 << 20;
+/// The longest line of its log, in bytes.
+pub(crate) const PROGRAM_LINE_BYTES_MAX: usize = 8 * 1024;

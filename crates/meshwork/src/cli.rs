@@ -6,6 +6,7 @@ mod policy;
 mod project;
 pub(crate) mod quota;
 mod stop;
+mod tailnet;
 mod work;
 
 pub(crate) use lend::{Lend, Span, Switch};
@@ -13,6 +14,7 @@ pub(crate) use people::{Join, Org};
 pub(crate) use policy::Policy;
 pub(crate) use project::{Feature, Project};
 pub(crate) use stop::Stop;
+pub(crate) use tailnet::Tailnet;
 pub(crate) use work::{OnePatch, Patch, Run, Task};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -73,6 +75,9 @@ pub(crate) enum Verb {
     /// Devices of the org: list them, and whether each can be reached.
     #[command(subcommand)]
     Device(Device),
+    /// The tailnet: its server, its machines and whose they are.
+    #[command(subcommand)]
+    Tailnet(Tailnet),
     /// Trace a patch, commit or run back to who asked for it, each link checked.
     Trace(Trace),
     /// Credentials, encrypted on this machine.

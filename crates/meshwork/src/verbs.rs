@@ -6,6 +6,7 @@ mod people;
 mod policy;
 mod quota;
 mod stop;
+mod tailnet;
 mod trace;
 mod work;
 
@@ -130,6 +131,7 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
         Verb::Credential(credential) => return credentials(client, credential, json).await,
         Verb::Quota(verb) => return quota::quota(client, verb, json).await,
         Verb::Token(token) => return tokens(client, token, json).await,
+        Verb::Tailnet(asked) => return tailnet::tailnet(client, asked, json).await,
         Verb::Stop(asked) => return stop::stop(client, asked, json).await,
         Verb::Policy(asked) => return policy::policy(client, asked, json).await,
         Verb::Journal(journal) => return journals(client, journal, json).await,
@@ -137,6 +139,7 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
         Verb::Device(cli::Device::List) => {
             let value = client.call("device.list", json!({})).await?;
             output::show(&value, json, show::devices)?;
+            tailnet::warn(client, json).await;
         }
         Verb::Capacity => {
             let (value, names) = both(client, "device.capacity", json!({}), json).await?;

@@ -64,6 +64,10 @@ pub(crate) fn here(org: &Org, model: &Model, project: &ProjectName, agent: Optio
 /// What is kept for something else never goes to a model's provider.
 fn opens_models(info: &CredentialInfo) -> Result<(), Problem> {
     match info.kind {
+        _ if info.name.as_str() == crate::tailnet::CREDENTIAL => {
+            Err(Problem::new(Kind::Forbidden, format!("The credential {} is the tailnet's.", info.name))
+                .next("Set the model's key under another name: meshwork credential set."))
+        }
         CredentialKind::GitHost | CredentialKind::RadiclePassphrase | CredentialKind::Obsidian => {
             Err(Problem::new(Kind::Forbidden, format!("The credential {} is not for models.", info.name))
                 .next("Set the model's key under another name: meshwork credential set."))

@@ -313,6 +313,10 @@ impl OrgDir {
     pub fn joining(&self) -> PathBuf {
         self.root.join("join.json")
     }
+    /// What this device knows of the org's tailnet; the server, where it runs it.
+    pub(crate) fn tailnet(&self) -> PathBuf {
+        self.root.join("tailnet")
+    }
     /// Where the Join port was the last time.
     pub fn join_address(&self) -> PathBuf {
         self.root.join("join.address")
@@ -442,6 +446,18 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
         path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
     };
     write().map_err(|e| storage(path, &e))
+}
+
+/// Makes a folder for something that this process alone uses.
+///
+/// # Errors
+/// When it cannot be made.
+pub(crate) fn fresh_folder(path: &Path) -> Result<(), Problem> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(storage(path, &e)),
+        _ => {}
+    }
+    make_private(path)
 }
 
 /// What a person is told when a file cannot be read or written.

@@ -50,6 +50,7 @@ mod sensors;
 mod steer;
 mod stops;
 pub mod table;
+pub mod tailnet;
 pub mod tasks;
 mod tools;
 pub mod trace;

@@ -284,3 +284,15 @@ pub(crate) const SENSOR_BYTES_MAX: u64 = 16 * 1024;
 pub(crate) const LEND_BYTES_MAX: u64 = 64 * 1024;
 /// For how long an owner may reclaim or lend a machine by one click, in minutes: a year.
 pub(crate) const CLICK_MINUTES_MAX: u64 = 365 * 24 * 60;
+/// How often the tailnet is looked at, beside each change of the org.
+pub const TAILNET_EVERY: Duration = Duration::from_secs(20);
+/// How long this machine may take to get into a tailnet.
+pub const TAILNET_ENTERS: Duration = Duration::from_secs(60);
+/// How long one may take to come up that is in a tailnet already.
+pub const TAILNET_COMES_UP: Duration = Duration::from_secs(10);
+/// The pause before it is let in again after it did not get in.
+pub const TAILNET_ENTER_AGAIN: Duration = Duration::from_secs(120);
+/// How long the key counts with which this device lets itself in, in milliseconds.
+pub const TAILNET_OWN_KEY_MS: u64 = 10 * 60 * 1000;
+/// How many connections pass through one door of the tailnet at once.
+pub const TAILNET_CONNECTIONS_MAX: usize = 1024;

@@ -7,7 +7,7 @@ use crate::{
     join::{Joining, Status},
     org::Org,
     profile::Profile,
-    removed,
+    removed, tailnet,
 };
 use domain::{OrgName, Problem};
 use schemars::JsonSchema;
@@ -218,11 +218,17 @@ impl Machine {
         Ok(())
     }
 
-    /// Makes an org with this machine's member as its owner, perhaps in a person's Radicle profile, and takes it in.
+    /// Makes an org with this machine's member as its owner, perhaps in a person's Radicle profile and with a tailnet, and takes it in.
     ///
     /// # Errors
     /// When it is there already, or cannot be made.
-    pub async fn create(self: &Arc<Self>, name: &OrgName, member: &str, profile: Option<Profile>) -> Result<Option<Arc<Org>>, Problem> {
+    pub async fn create(
+        self: &Arc<Self>,
+        name: &OrgName,
+        member: &str,
+        profile: Option<Profile>,
+        tailnet: Option<tailnet::Server>,
+    ) -> Result<Option<Arc<Org>>, Problem> {
         let _alone = self.creating.lock().await;
         if self.data.orgs().contains(name) {
             return Err(Problem::conflict(format!("This machine is in the org {name} already."))
@@ -232,7 +238,7 @@ impl Machine {
             return Err(Problem::conflict(format!("This machine is joining an org {} already.", joining.org))
                 .next("Give it up first: meshwork org leave --joining; or take another name."));
         }
-        Org::create(self, name, member, profile).await?;
+        Org::create(self, name, member, profile, tailnet).await?;
         self.take_in(name).await
     }
 

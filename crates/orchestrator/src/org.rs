@@ -5,8 +5,8 @@ mod record;
 use crate::{
     admission,
     caller::Caller,
-    clock, command, data_dir,
-    data_dir::{DataDir, Lock, OrgDir, make_private, make_unshared, storage, write_private},
+    clock, command,
+    data_dir::{DataDir, Lock, OrgDir, make_private, make_unshared, write_private},
     dispatch,
     fault::Fault,
     follow, gateway, host,
@@ -21,7 +21,9 @@ use crate::{
     remote::{self, Journals, Remote},
     rights::{self, Rights},
     room::Room,
-    stops, webhook,
+    stops,
+    tailnet::{self, Tailnet},
+    webhook,
 };
 use domain::{
     Did, Oid, OrgName, Problem, Rid, RunId,
@@ -122,6 +124,8 @@ pub struct Org {
     pub remote: Remote,
     /// The copies of their journals.
     pub journals: Journals,
+    /// The tailnet in which they are reached.
+    pub tailnet: Tailnet,
     /// Who may do what, as it was read last.
     pub(crate) rights: Mutex<Option<Arc<Rights>>>,
     node: Mutex<Option<Arc<Node>>>,
@@ -140,7 +144,13 @@ impl Org {
     ///
     /// # Errors
     /// When something cannot be written.
-    pub async fn create(machine: &Arc<Machine>, name: &OrgName, member: &str, profile: Option<Profile>) -> Result<(), Problem> {
+    pub async fn create(
+        machine: &Arc<Machine>,
+        name: &OrgName,
+        member: &str,
+        profile: Option<Profile>,
+        tailnet: Option<tailnet::Server>,
+    ) -> Result<(), Problem> {
         names::check_person(member)?;
         let (data, dir, name, member) = (machine.data.clone(), machine.data.org(name), name.clone(), member.to_owned());
         blocking(move || {
@@ -166,7 +176,11 @@ impl Org {
                 let usual: Vec<_> = policy::files().into_iter().map(|(path, text)| (path, Some(text.into_bytes()))).collect();
                 forge.change_org(&rid, "Write the policy", &usual)?;
             }
-            Self::register(&dir, name, rid, rad_home, Origin::Founded)
+            if let Some(server) = &tailnet {
+                tailnet::begin(&forge, &rid, &dir, server)?;
+            }
+            Self::register(&dir, name, rid, rad_home, Origin::Founded)?;
+            tailnet.map_or(Ok(()), |server| tailnet::keep_key(&dir, server))
         })
         .await
     }
@@ -218,6 +232,7 @@ impl Org {
         org.tasks.spawn(remote::keep(org.clone()));
         org.tasks.spawn(remote::keep_connected(org.clone()));
         org.tasks.spawn(remote::keep_journals(org.clone()));
+        org.tasks.spawn(tailnet::keep(org.clone()));
         Ok(org)
     }
 
@@ -245,7 +260,10 @@ impl Org {
         let signing = forge.clone();
         let sign: identity::certificate::Sign = Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message)));
         crate::fault::speak();
-        let remote = Remote::new(&record.name, &device, sign, forge.org_state(&record.rid)?);
+        let state = forge.org_state(&record.rid)?;
+        // A mistake in it is told by what keeps it; the org opens.
+        let tailnet = Tailnet::of(tailnet::read_at(&forge, &record.rid, &state.commit).ok().flatten().as_ref());
+        let remote = Remote::new(&record.name, &device, sign, state);
         let org = Self {
             name: record.name,
             rid: record.rid,
@@ -280,6 +298,7 @@ impl Org {
             join_port: tokio::sync::Mutex::default(),
             remote,
             journals: Journals::open(&dir),
+            tailnet,
             rights: Mutex::default(),
             node: Mutex::new(Some(Arc::new(node))),
             _lock: lock,
@@ -481,16 +500,4 @@ pub(crate) fn start_node(forge: &Arc<Forge>, dir: &OrgDir, options: &Options) ->
 
 async fn until(mut closed: watch::Receiver<bool>) {
     let _ = closed.wait_for(|c| *c).await;
-}
-
-/// Makes a folder for something that this process alone uses.
-///
-/// # Errors
-/// When it cannot be made.
-pub(crate) fn fresh_folder(path: &std::path::Path) -> Result<(), Problem> {
-    match fs::remove_dir_all(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(storage(path, &e)),
-        _ => {}
-    }
-    data_dir::make_private(path)
 }

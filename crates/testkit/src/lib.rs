@@ -11,6 +11,7 @@ mod random;
 mod repository;
 mod skip;
 mod stock;
+pub mod tailnet;
 mod tree;
 mod up;
 

@@ -63,6 +63,8 @@ pub struct Up {
     env: Vec<(String, String)>,
     /// Where the Radicle node and other devices are listened to.
     others_at: [String; 2],
+    /// The network namespace in which it runs; its HTTP door is then reached by its command line alone.
+    namespace: Option<PathBuf>,
     http: reqwest::Client,
     // Removed last.
     dir: TempDir,
@@ -95,6 +97,7 @@ impl Up {
             listen: free_address(),
             env,
             others_at: [ANY_PORT, ANY_PORT].map(str::to_owned),
+            namespace: None,
             http,
             dir,
         }
@@ -116,6 +119,13 @@ impl Up {
     #[must_use]
     pub fn listening(mut self) -> Self {
         self.others_at = [free_address(), free_address()].map(|address| address.to_string());
+        self
+    }
+
+    /// Has it and its command line run in a network namespace, as `/run/netns/a`.
+    #[must_use]
+    pub fn within(mut self, namespace: &Path) -> Self {
+        self.namespace = Some(namespace.to_owned());
         self
     }
 
@@ -192,7 +202,14 @@ impl Up {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match &self.namespace {
+            Some(namespace) => {
+                let mut command = Command::new("nsenter");
+                command.arg(format!("--net={}", namespace.display())).arg("--").arg(&self.program);
+                command
+            }
+            None => Command::new(&self.program),
+        };
         command.arg("--data-dir").arg(self.data()).current_dir(self.dir.path());
         // Sockets go there: so they go with the test.
         let sockets = self.dir.path().join("r");

@@ -16,6 +16,7 @@ fn ticket(key: &Key) -> Ticket {
         knock: vec!["127.0.0.1:7423".into()],
         issuer: key.did(),
         radicle: vec!["127.0.0.1:8776".into()],
+        headscale: None,
     }
 }
 
@@ -37,6 +38,21 @@ fn a_ticket_is_read_as_it_was_written() {
     let text = written(&key, &ticket);
     assert!(text.starts_with("mwt1.") && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)), "{text}");
     assert_eq!(read(&format!(" {text}\n")).unwrap(), ticket);
+}
+
+#[test]
+fn a_key_for_the_tailnet_stands_behind_and_is_no_part_of_the_ticket() {
+    let key = Key::from_seed(&[7; 32]);
+    let ticket = Ticket { headscale: Some("https://hs.example".parse().unwrap()), ..ticket(&key) };
+    let text = written(&key, &ticket);
+    let with = with_key(&text, &Secret::from("hskey-auth-1-2"));
+    assert_eq!(read(&with).unwrap(), ticket);
+    assert_eq!(split_key(&format!(" {with}\n")), (text.clone(), Some(Secret::from("hskey-auth-1-2"))));
+    assert_eq!(split_key(&text), (text.clone(), None));
+    assert_eq!(split_key(&format!("{text}.???")), (text.clone(), None));
+    assert!(read(&format!("{with}.more")).is_err());
+    // Tickets of an org without a tailnet are written as ever.
+    assert!(!String::from_utf8_lossy(&crate::canonical(&self::ticket(&key)).unwrap()).contains("headscale"));
 }
 
 #[test]

@@ -31,6 +31,14 @@ pub(crate) enum Org {
         /// comes from RAD_PASSPHRASE or is asked for, and is kept encrypted.
         #[arg(long, value_name = "DIR")]
         rad_home: Option<PathBuf>,
+        /// The Headscale server of the tailnet in which its devices reach each other: its address, or “managed” for one that this
+        /// device runs. The API key of a server that is there comes from MESHWORK_HEADSCALE_API_KEY or standard input, and is kept
+        /// encrypted.
+        #[arg(long, value_name = "URL")]
+        headscale: Option<String>,
+        /// Where a server that this device runs is reached by others; this machine's address and port 8080 where nothing is said.
+        #[arg(long, value_name = "ADDR", requires = "headscale")]
+        headscale_listen: Option<String>,
     },
     /// Show the org.
     Show,

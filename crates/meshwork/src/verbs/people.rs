@@ -21,11 +21,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 pub(super) async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome {
     let done = |v: &Value| at(v, &["message"]);
     match org {
-        cli::Org::Create { name, member, rad_home } => {
+        cli::Org::Create { name, member, rad_home, headscale, headscale_listen } => {
             let rad_home = rad_home.map(std::path::absolute).transpose().map_err(Problem::internal)?;
             let passphrase = rad_home.as_deref().map(profile_passphrase).transpose()?.flatten();
             let secret = passphrase.as_ref().map(Secret::expose);
-            let input = json!({"name": name, "member": member, "rad_home": rad_home, "passphrase": secret});
+            let key = headscale.as_deref().filter(|server| *server != "managed").map(|_| super::tailnet::api_key()).transpose()?.flatten();
+            let input = json!({"name": name, "member": member, "rad_home": rad_home, "passphrase": secret, "headscale": headscale,
+                "headscale_listen": headscale_listen, "headscale_key": key.as_ref().map(Secret::expose)});
             output::show(&client.call("org.create", input).await?, json, show::org)?;
         }
         cli::Org::Show => output::show(&client.call("org.show", json!({})).await?, json, show::org)?,

@@ -249,7 +249,7 @@ fn save(org: &Org, input: &Create) -> Result<u64, Problem> {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.try_lock().map_err(|_| Problem::conflict("Another backup is being made.").next("Try again when it is done."))?;
     let scratch = org.dir.runs().join("backup");
-    crate::org::fresh_folder(&scratch)?;
+    crate::data_dir::fresh_folder(&scratch)?;
     let result = seal(org, input, &scratch);
     let _ = fs::remove_dir_all(&scratch);
     result

@@ -18,6 +18,7 @@ mod quota;
 mod run;
 mod session;
 mod stop;
+mod tailnet;
 pub(crate) mod task;
 mod token;
 mod trace;
@@ -58,6 +59,7 @@ pub(crate) fn all() -> Vec<Action> {
         journal::actions,
         device::actions,
         lending::actions,
+        tailnet::actions,
         command::actions,
     ] {
         all.extend(part());

@@ -7,6 +7,7 @@ use crate::{
     profile::Profile,
     removed::{self, Removed},
     table::{Action, Context, Effect, action},
+    tailnet,
 };
 use domain::{
     Did, OrgName, Problem, Rid,
@@ -28,7 +29,7 @@ pub(super) fn actions() -> Vec<Action> {
     ]
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Create {
     /// The org's name.
@@ -43,6 +44,17 @@ struct Create {
     /// encrypted.
     #[serde(default)]
     passphrase: Option<String>,
+    /// The tailnet in which its devices reach each other: the address of a Headscale server, or `managed` for one that this device runs.
+    /// None where nothing is said.
+    #[serde(default)]
+    headscale: Option<String>,
+    /// Where a server that this device runs is reached by others, as `host:port`; this machine's address on the way out, and port 8080,
+    /// where nothing is said.
+    #[serde(default)]
+    headscale_listen: Option<String>,
+    /// The API key of a server that is there. It is kept encrypted.
+    #[serde(default)]
+    headscale_key: Option<String>,
 }
 
 /// An org.
@@ -80,7 +92,16 @@ struct OrgView {
 async fn create(context: Context, input: Create) -> Result<OrgView, Problem> {
     let member = input.member.unwrap_or_else(user_name);
     let profile = input.rad_home.map(|home| Profile { home, passphrase: input.passphrase.map(Secret::new) });
-    match context.machine.create(&input.name, &member, profile).await? {
+    let key = input.headscale_key.map(Secret::new);
+    let server = match (input.headscale, input.headscale_listen) {
+        (Some(server), listen) => Some(tailnet::asked(&server, listen.as_deref(), key)?),
+        (None, None) if key.is_none() => None,
+        (None, _) => {
+            return Err(Problem::invalid("It is not said which Headscale server is meant.")
+                .next("Say it with --headscale: managed, or an address."));
+        }
+    };
+    match context.machine.create(&input.name, &member, profile, server).await? {
         Some(_) => show(context, Nothing {}).await,
         // It gets a process of its own, which has its node.
         None => {

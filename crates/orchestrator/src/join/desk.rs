@@ -31,25 +31,41 @@ pub async fn invite(
             .next("Take some back: meshwork org invites, meshwork org uninvite <id>."));
     }
     let listens = super::door::open(org).await?;
-    let radicle = org.node()?.listen_address().map(|a| a.to_string());
+    crate::tailnet::open_doors(org).await;
+    let expires = clock::now().plus_ms(valid_ms);
+    let (headscale, key) = crate::tailnet::for_ticket(org, expires, uses).await?.unzip();
     let ticket = Ticket {
         version: VERSION,
         id: clock::run_id().to_string(),
         org: org.name.clone(),
         rid: org.rid.clone(),
         admits,
-        expires: clock::now().plus_ms(valid_ms),
+        expires,
         uses,
-        knock: if at.is_empty() { vec![listens.to_string()] } else { at },
+        knock: if at.is_empty() { door_at(org, listens) } else { at },
         issuer: org.device.clone(),
-        radicle: radicle.into_iter().collect(),
+        radicle: radicle(org)?,
+        headscale,
     };
     let text = write(org, &ticket)?;
+    // Told this once: nothing remembers the key.
+    let text = key.flatten().map_or(text.clone(), |key| ticket::with_key(&text, &key));
     org.record(by, vec![Body::Invited { ticket: Box::new(ticket.clone()) }]).await?;
     Ok((ticket, text))
 }
 
-/// A ticket as it is sent. The same each time.
+/// Where the Join port is reached: where it listens, if nothing better is known.
+fn door_at(org: &Org, listens: std::net::SocketAddr) -> Vec<String> {
+    let reached = org.tailnet.reached(|places| places.join, Some(listens));
+    if reached.is_empty() { vec![listens.to_string()] } else { reached }
+}
+
+/// Where this device's Radicle node is reached.
+fn radicle(org: &Org) -> Result<Vec<String>, Problem> {
+    Ok(org.tailnet.reached(|places| places.radicle, org.node()?.listen_address()))
+}
+
+/// A ticket as it is sent, without a key for the tailnet. The same each time.
 ///
 /// # Errors
 /// When a part of it is not in order.
@@ -117,8 +133,9 @@ pub(super) fn answer(org: &Org, request: &KnockRequest) -> Result<Answer, Proble
     if state.device_of(&knock.device).is_some()
         && let Some(member) = state.member_of(&knock.member)
     {
-        let radicle = org.node()?.listen_address().map(|a| a.to_string());
-        return Ok(Answer::Listed { member: member.name.clone(), radicle: radicle.into_iter().collect() });
+        // Its machine is let in to the rest of the tailnet at once, and not at the next look.
+        org.tailnet.wake.notify_one();
+        return Ok(Answer::Listed { member: member.name.clone(), radicle: radicle(org)? });
     }
     if let Admits::Member { .. } = ticket.admits
         && state.members.contains_key(&knock.name)

@@ -8,7 +8,7 @@ use crate::{
     limits,
     machine::Machine,
     org::{self, Org, Origin},
-    remote,
+    remote, tailnet,
 };
 use domain::{
     Did, Kind, OrgName, Problem,
@@ -16,9 +16,14 @@ use domain::{
 };
 use forge::{Forge, Node};
 use identity::ticket;
+use mesh::tailnet::policy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{fs, net::SocketAddr, sync::Arc};
+use std::{
+    fs,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 use tokio::{net::lookup_host, sync::watch};
 
 /// How it stands with joining.
@@ -83,6 +88,8 @@ struct Work {
     address: Option<SocketAddr>,
     /// Where their gossip will be heard.
     gossip: Option<SocketAddr>,
+    /// This machine's address in the org's tailnet.
+    tailnet: Option<IpAddr>,
     joining: Arc<Joining>,
 }
 
@@ -141,13 +148,26 @@ impl Joining {
         let (forge, node, (address, gossip)) = opened.await?;
         let usable = |address: SocketAddr| Some(address).filter(|a| a.port() != 0 && !a.ip().is_unspecified());
         let (address, gossip) = (usable(address), usable(gossip));
+        let key = ticket::split_key(&record.ticket).1;
+        let entered = match &ticket.headscale {
+            Some(server) => tailnet::enter(server, key.as_ref(), &record.device_name).await,
+            None => Ok(None),
+        };
+        let (tailnet, problem) = match entered {
+            Ok(ip) => (ip, None),
+            // The one who invited may be reached another way.
+            Err(problem) => {
+                tracing::warn!(%problem, "this machine is not in the org's tailnet");
+                (None, Some(problem))
+            }
+        };
         let joining = Arc::new(Self {
             org: ticket.org.clone(),
             device: forge.device(),
-            status: watch::Sender::new(Status::Knocking { problem: None }),
+            status: watch::Sender::new(Status::Knocking { problem }),
             stop: watch::Sender::new(false),
         });
-        let work = Work { machine: machine.clone(), dir, record, ticket, forge, node, address, gossip, joining: joining.clone() };
+        let work = Work { machine: machine.clone(), dir, record, ticket, forge, node, address, gossip, tailnet, joining: joining.clone() };
         tokio::spawn(work.run());
         Ok(joining)
     }
@@ -226,16 +246,20 @@ impl Work {
     }
 
     async fn knock(&self) -> Result<Answer, Problem> {
-        let radicle = self.node.listen_address().map(|a| a.to_string());
+        // In the tailnet it is reached at the usual ports of its address there, once the org is open here.
+        let at = |port: u16, listens: Option<SocketAddr>| -> Vec<String> {
+            self.tailnet.map(|ip| SocketAddr::new(ip, port)).or(listens).iter().map(ToString::to_string).collect()
+        };
         let knock = Knock {
             version: VERSION,
-            ticket: self.record.ticket.clone(),
+            // The key behind it is for this machine alone.
+            ticket: ticket::split_key(&self.record.ticket).0,
             name: self.record.name.clone(),
             device_name: self.record.device_name.clone(),
             device: self.forge.device(),
             member: self.forge.member(),
-            addresses: self.address.iter().map(ToString::to_string).collect(),
-            radicle: radicle.into_iter().collect(),
+            addresses: at(policy::MESH, self.address),
+            radicle: at(policy::RADICLE, self.node.listen_address()),
             gossip: self.gossip.iter().map(ToString::to_string).collect(),
             at: clock::now(),
         };

@@ -86,14 +86,29 @@ async fn look(org: &Arc<Org>, before: Option<Oid>) -> Result<Option<Oid>, Proble
     .await
 }
 
+/// Writes this device's addresses into its file where they are others now, though the org is the same.
+pub(crate) async fn publish_again(org: &Arc<Org>) -> Result<(), Problem> {
+    let write = |org: &Arc<Org>| {
+        let state = org.state()?;
+        let own = state.devices.values().find(|device| device.did == org.device);
+        if state.org.threshold == 1 { publish(org, own, state.devices.len()) } else { Ok(()) }
+    };
+    org.blocking(write).await
+}
+
+/// Where this device's gossip is reached, if that can be told.
+fn gossip(org: &Org) -> Vec<String> {
+    org.remote.gossip_address().filter(|address| !address.ip().is_unspecified()).map(|address| address.to_string()).into_iter().collect()
+}
+
 /// Keeps this device's addresses in its file, where there are others to read them and its member may change the org.
 fn publish(org: &Org, own: Option<&Device>, devices: usize) -> Result<(), Problem> {
     let Some(own) = own.filter(|_| devices > 1) else { return Ok(()) };
-    let usable = |address: Option<std::net::SocketAddr>| address.filter(|a| !a.ip().is_unspecified()).map(|a| a.to_string());
+    let or_before = |now: Vec<String>, before: &Vec<String>| if now.is_empty() || org.tailnet.waits() { before.clone() } else { now };
     let now = Device {
-        addresses: usable(org.remote.address()).map_or_else(|| own.addresses.clone(), |address| vec![address]),
-        radicle: usable(org.node()?.listen_address()).map_or_else(|| own.radicle.clone(), |address| vec![address]),
-        gossip: usable(org.remote.gossip_address()).map_or_else(|| own.gossip.clone(), |address| vec![address]),
+        addresses: or_before(org.tailnet.reached(|places| places.mesh, org.remote.address()), &own.addresses),
+        radicle: or_before(org.tailnet.reached(|places| places.radicle, org.node()?.listen_address()), &own.radicle),
+        gossip: or_before(gossip(org), &own.gossip),
         ..own.clone()
     };
     if now == *own || !org.forge.delegates(&org.rid)?.contains(&org.member) {

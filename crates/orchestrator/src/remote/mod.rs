@@ -47,7 +47,7 @@ pub(crate) use journals::{Copied, CopyState, keep as keep_journals};
 pub use log::log_elsewhere;
 pub(crate) use log::{is_here as log_is_here, page as log_page};
 pub(crate) use mandate::delegation;
-pub(crate) use members::{keep, keep_connected};
+pub(crate) use members::{keep, keep_connected, publish_again};
 pub(crate) use merge::merge;
 pub(crate) use port::{choose, choose_gossip, open};
 pub use reach::Reach;

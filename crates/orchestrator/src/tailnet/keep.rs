@@ -1,0 +1,339 @@
+//! Keeps the tailnet as the org says: runs the server where this device is to, gets this machine in, opens its doors, publishes its address,
+//! and keeps policy and tags at the server. Takes no input, and may run twice. Whatever is away is told once, and tried again.
+
+use super::{LOOK_EVERY, Seen, open_doors, settings};
+use crate::{clock, limits, org::Org, remote};
+use domain::{Did, OrgName, Problem, org, role::Role};
+use forge::OrgState;
+use identity::Secret;
+use mesh::tailnet::{
+    headscale::{Headscale, NewKey, Node, Stays, Uses},
+    localapi::{Enter, LocalApi, SOCKET, State, Status},
+    managed::{self, HeadscaleConfig, Relay},
+    policy, whois,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+/// Names the socket of this machine's tailscaled.
+const SOCKET_VARIABLE: &str = "MESHWORK_TAILSCALED";
+/// Names the program of a server that is run here.
+const HEADSCALE_VARIABLE: &str = "MESHWORK_HEADSCALE";
+/// The port at which a server that is run here answers STUN.
+const STUN: u16 = 3478;
+
+/// What is held while the org is open.
+#[derive(Default)]
+struct Work {
+    /// The server that is run here, and the key with which it was asked last.
+    server: Option<(managed::Headscale, Secret)>,
+    /// The address that was published.
+    published: Option<super::Places>,
+    /// Machines that are devices, by the server's number of them.
+    devices: BTreeMap<String, Did>,
+    /// When this machine was last let in, so that a server which does not take it is not asked again and again.
+    entered: Option<std::time::Instant>,
+    /// What was told, by what it is about.
+    said: BTreeMap<&'static str, String>,
+}
+
+/// The socket of this machine's tailscaled.
+pub(crate) fn socket() -> LocalApi {
+    LocalApi::new(std::env::var_os(SOCKET_VARIABLE).filter(|s| !s.is_empty()).unwrap_or_else(|| SOCKET.into()))
+}
+
+/// Looks at each change of the org and now and then, until the org closes.
+pub(crate) async fn keep(org: Arc<Org>) {
+    let (mut closing, mut head) = (org.closing.subscribe(), org.head.subscribe());
+    let mut work = Work::default();
+    loop {
+        head.mark_unchanged();
+        tokio::select! {
+            () = look(&org, &mut work) => {}
+            _ = closing.wait_for(|c| *c) => break,
+        }
+        tokio::select! {
+            _ = head.changed() => {}
+            () = org.tailnet.wake.notified() => {}
+            // Whoever has no tailnet waits for the org to get one.
+            () = tokio::time::sleep(LOOK_EVERY), if org.tailnet.seen().server.is_some() => {}
+            _ = closing.wait_for(|c| *c) => break,
+        }
+    }
+    org.tailnet.doors.lock().await.close();
+    if let Some((server, _)) = work.server.take() {
+        server.stop().await;
+    }
+}
+
+async fn look(org: &Arc<Org>, work: &mut Work) {
+    let read = org.blocking(|org| {
+        let state = org.state()?;
+        let Some(settings) = settings::read_at(&org.forge, &org.rid, &state.commit)? else { return Ok(None) };
+        Ok(Some((state, settings, settings::managed(&org.dir)?, settings::key(org)?)))
+    });
+    let read = read.await;
+    work.note("the tailnet's settings", &read);
+    let (state, settings, managed, key) = match read {
+        Ok(Some(read)) => read,
+        Ok(None) => {
+            // Once there is none any more, nothing of it stays.
+            if org.tailnet.seen().server.is_some() {
+                org.tailnet.see(Seen::default());
+                org.tailnet.set_api(None);
+            }
+            return;
+        }
+        Err(_) => return,
+    };
+    let mut seen =
+        Seen { server: Some(settings.headscale.clone()), managed: managed.is_some(), at: Some(clock::now()), ..org.tailnet.seen() };
+    let key = match managed {
+        Some(managed) => work.serve(org, &settings, managed.listen).await,
+        None => Ok(key),
+    };
+    let api = key.and_then(|key| key.map(|key| Headscale::new(settings.headscale.clone(), key)).transpose());
+    work.note("the Headscale server", &api);
+    let (api, failed) = match api {
+        Ok(api) => (api, None),
+        Err(problem) => (None, Some(problem)),
+    };
+    org.tailnet.set_api(api.clone());
+
+    let here = enter(org, work, &settings, api.as_ref()).await;
+    work.note("this machine's tailscaled", &here);
+    seen.here = Some(here);
+    org.tailnet.see(seen.clone());
+    open_doors(org).await;
+    publish(org, work).await;
+
+    let Some(api) = api else {
+        seen.reached = failed.map(Err);
+        return org.tailnet.see(seen);
+    };
+    let kept = in_step(org, work, &api, &state).await;
+    work.note("the Headscale server's policy and machines", &kept);
+    match kept {
+        Ok((nodes, opened)) => {
+            (seen.nodes, seen.opened, seen.reached, seen.reached_at) = (nodes, opened, Some(Ok(())), seen.at);
+        }
+        Err(problem) => seen.reached = Some(Err(problem)),
+    }
+    org.tailnet.see(seen);
+}
+
+impl Work {
+    /// Tells a problem once, until it is another.
+    fn note<T>(&mut self, of: &'static str, done: &Result<T, Problem>) {
+        match done {
+            Ok(_) => {
+                if self.said.remove(of).is_some() {
+                    tracing::info!("{of}: in order again");
+                }
+            }
+            Err(problem) => {
+                let text = problem.to_string();
+                if self.said.insert(of, text.clone()).as_ref() != Some(&text) {
+                    tracing::warn!(%problem, "{of}: not in order; what runs goes on, and it is tried again");
+                }
+            }
+        }
+    }
+
+    /// Runs the server, and gives a key for it. It is made at each start, and kept in memory alone.
+    async fn serve(&mut self, org: &Org, settings: &org::Tailnet, listen: SocketAddr) -> Result<Option<Secret>, Problem> {
+        if let Some((_, key)) = &self.server {
+            return Ok(Some(key.clone()));
+        }
+        let config = HeadscaleConfig {
+            program: managed::find("headscale", HEADSCALE_VARIABLE)?,
+            dir: org.dir.tailnet().join("headscale"),
+            socket: org.dir.sockets.join("headscale"),
+            url: settings.headscale.clone(),
+            listen,
+            relay: Relay::Embedded { stun: SocketAddr::new(listen.ip(), STUN) },
+            domain: format!("{}.mesh", org.name.as_str().replace(['_', '.'], "-")),
+        };
+        let server = managed::Headscale::start(config).await?;
+        let key = server.api_key().await?;
+        self.server = Some((server, key.clone()));
+        Ok(Some(key))
+    }
+}
+
+/// How this machine stands in the tailnet. Where it is in none, and this device may let machines in, it lets in its own.
+async fn enter(org: &Org, work: &mut Work, settings: &org::Tailnet, api: Option<&Headscale>) -> Result<Status, Problem> {
+    let local = socket();
+    let status = local.status().await?;
+    match (&status.backend_state, api) {
+        (State::NeedsLogin | State::NoState, Some(api)) if work.entered.is_none_or(|at| at.elapsed() >= limits::TAILNET_ENTER_AGAIN) => {
+            work.entered = Some(std::time::Instant::now());
+            // Its tag must be known at the server before a machine can have it.
+            let state = org.remote.org();
+            apply(org, api, &state, &[]).await?;
+            let key = own_key(org, api).await?;
+            let name = crate::names::host_name();
+            local.enter(Enter { server: settings.headscale.as_str().trim_end_matches('/'), auth_key: &key, host_name: &name }).await?;
+            local.until_running(limits::TAILNET_ENTERS).await
+        }
+        (State::Running, _) => {
+            same_server(&local.prefs().await?.control_url, settings.headscale.as_str())?;
+            let no_device = Problem::unavailable("tailscaled runs without a network device.")
+                .because("Neither gossip nor Radicle get through it in userspace mode.")
+                .next("Start it without --tun=userspace-networking.");
+            if status.tun { Ok(status) } else { Err(no_device) }
+        }
+        (state, _) => Err(Problem::unavailable("This machine is not in the org's tailnet.")
+            .because(format!("tailscaled is {state:?}. {}", domain::shown(&status.health.join(" "))))
+            .next(format!(
+                "Let it in: tailscale up --login-server {} --authkey KEY; an owner makes a key with the Headscale server.",
+                settings.headscale
+            ))),
+    }
+}
+
+/// Whether a tailscaled is in the tailnet of this server.
+pub(super) fn same_server(is: &str, wanted: &str) -> Result<(), Problem> {
+    if is.trim_end_matches('/') == wanted.trim_end_matches('/') {
+        return Ok(());
+    }
+    Err(Problem::conflict("This machine's tailscaled is in another tailnet.")
+        .because(format!("Its server is {}, and the org's is {wanted}.", domain::shown(is)))
+        .next("Two tailnets on one machine need two network namespaces; or leave that one: tailscale logout."))
+}
+
+/// A key with which this machine gets in as a device.
+async fn own_key(org: &Org, api: &Headscale) -> Result<Secret, Problem> {
+    let user = api.user(org.name.as_str()).await?;
+    let wanted = NewKey {
+        user: &user.id,
+        tags: vec![policy::device_tag(&org.name)],
+        expires: clock::now().plus_ms(limits::TAILNET_OWN_KEY_MS),
+        uses: Uses::Once,
+        stays: Stays::Always,
+    };
+    api.new_key(&wanted).await.map(|(_, key)| key)
+}
+
+/// Writes this device's addresses into its file where they are others now.
+async fn publish(org: &Arc<Org>, work: &mut Work) {
+    let places = org.tailnet.places();
+    if places.mesh.is_none() || work.published == Some(places) {
+        return;
+    }
+    let published = remote::publish_again(org).await;
+    work.note("this device's addresses", &published);
+    if published.is_ok() {
+        work.published = Some(places);
+    }
+}
+
+/// Brings policy and tags in step; gives the machines, and what was written by hand and lets others in.
+async fn in_step(org: &Org, work: &mut Work, api: &Headscale, state: &OrgState) -> Result<(Vec<Node>, Vec<String>), Problem> {
+    api.health().await?;
+    let own: Vec<IpAddr> = org.tailnet.ip().into_iter().collect();
+    let policy = apply(org, api, state, &own).await?;
+    let mut nodes = api.nodes().await?;
+    let (device_tag, joining_tag) = (policy::device_tag(&org.name), policy::joining_tag(&org.name));
+    for node in &mut nodes {
+        // This machine may have been in the tailnet before, or be another org's too: it keeps the tags that it has.
+        let own_node = node.ip_addresses.iter().any(|ip| own.contains(ip));
+        if own_node && !node.tags.contains(&device_tag) {
+            node.tags.retain(|tag| *tag != joining_tag);
+            node.tags.push(device_tag.clone());
+            api.set_tags(&node.id, &node.tags).await?;
+            tracing::info!(node = node.given_name, "this machine has the org's tag now");
+        }
+        let device = whois::claims(&node.ip_addresses, state.devices.values());
+        if let Some(device) = device.filter(|_| node.tags.contains(&joining_tag)) {
+            api.set_tags(&node.id, std::slice::from_ref(&device_tag)).await?;
+            tracing::info!(device = device.name, node = node.given_name, "it was let in: it reaches the org's devices now");
+            node.tags = vec![device_tag.clone()];
+        }
+        match device.filter(|_| node.tags.contains(&device_tag)) {
+            Some(device) => drop(work.devices.insert(node.id.clone(), device.did.clone())),
+            // Its device was removed from the org. Deleted, not logged out: a machine that Headscale logged out cannot come back with
+            // a new key.
+            None if work.devices.get(&node.id).is_some_and(|did| state.is_gone(did)) => {
+                api.delete(&node.id).await?;
+                work.devices.remove(&node.id);
+                tracing::warn!(node = node.given_name, "its device was removed from the org: it was taken out of the tailnet");
+            }
+            None => {}
+        }
+    }
+    nodes.retain(|node| node.tags.contains(&device_tag) || node.tags.contains(&joining_tag));
+    Ok((nodes, policy::opens(&policy, &org.name)))
+}
+
+/// Writes the org's rules into the policy where they are not there; gives the policy.
+async fn apply(org: &Org, api: &Headscale, state: &OrgState, own: &[IpAddr]) -> Result<String, Problem> {
+    let user = api.user(org.name.as_str()).await?;
+    let present = api.policy().await?;
+    let wanted = policy::apply(present.as_deref().unwrap_or_default(), &input(&org.name, &user.name, state, own))?;
+    if present.as_deref() != Some(wanted.as_str()) {
+        if present.is_none() {
+            tracing::warn!("the Headscale server had no policy, so everything reached everything; from now on only what rules allow");
+        }
+        api.set_policy(&wanted).await?;
+        tracing::info!("the tailnet's policy is as the org says");
+    }
+    Ok(wanted)
+}
+
+/// What the rules are made from. Of the same org every device makes the same, once each has published its address.
+fn input(org: &OrgName, user: &str, state: &OrgState, own: &[IpAddr]) -> policy::Input {
+    let ports = |of: fn(&org::Device) -> &Vec<String>| -> BTreeSet<u16> {
+        state.devices.values().flat_map(of).filter_map(|a| in_tailnet(a)).map(|at| at.port()).collect()
+    };
+    let invites = |device: &&org::Device| state.members.get(&device.owner).is_some_and(|member| member.roles.contains(&Role::Owner));
+    let inviting = state.devices.values().filter(invites).flat_map(|d| &d.addresses).filter_map(|a| in_tailnet(a)).map(|at| at.ip());
+    policy::Input {
+        org: org.clone(),
+        user: user.to_owned(),
+        mesh: ports(|device| &device.addresses),
+        radicle: ports(|device| &device.radicle),
+        join: inviting.chain(own.iter().copied()).map(|ip| SocketAddr::new(ip, policy::JOIN)).collect(),
+    }
+}
+
+/// An address of the ranges that tailnets have.
+pub(super) fn in_tailnet(address: &str) -> Option<SocketAddr> {
+    let at: SocketAddr = address.parse().ok()?;
+    let fits = match at.ip() {
+        IpAddr::V4(ip) => ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64,
+        IpAddr::V6(ip) => ip.segments().starts_with(&[0xfd7a, 0x115c, 0xa1e0]),
+    };
+    fits.then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_tailnets_count() {
+        for (address, counts) in [
+            ("100.64.0.1:7421", true),
+            ("100.127.255.1:1", true),
+            ("100.128.0.1:1", false),
+            ("127.0.0.1:7421", false),
+            ("[fd7a:115c:a1e0::1]:7421", true),
+            ("[fd7b::1]:7421", false),
+            ("box.example:7421", false),
+        ] {
+            assert_eq!(in_tailnet(address).is_some(), counts, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_tailscaled_of_another_server_is_told_apart() {
+        assert!(same_server("http://10.0.0.1:8080", "http://10.0.0.1:8080/").is_ok());
+        let other = same_server("https://controlplane.tailscale.com", "http://10.0.0.1:8080").unwrap_err();
+        assert!(other.why.unwrap().contains("controlplane.tailscale.com"));
+    }
+}

@@ -1,0 +1,165 @@
+//! The tailnet of an org: what its devices reach each other through when they are not in one place. `tailnet.toml` of the org repository
+//! names its Headscale server; a device that has its API key (in the vault, or because it runs the server itself) keeps policy and tags
+//! there as the org says. Every device opens doors at its tailnet address and publishes that first.
+//!
+//! Nothing waits for any of it: where the server or tailscaled is away that is told, and everything that runs goes on.
+//! `settings`: what is asked for; `keep`: brings it about; `doors`: what listens at the tailnet address; `status`: what is told.
+
+mod doors;
+mod enter;
+mod keep;
+mod settings;
+mod status;
+
+pub(crate) use enter::enter;
+pub(crate) use keep::keep;
+pub use settings::Server;
+pub(crate) use settings::{CREDENTIAL, asked, begin, keep_key, read_at};
+pub use status::who;
+pub(crate) use status::{StatusView, finding, status};
+
+use crate::{limits, org::Org};
+use domain::{Problem, ServerUrl, Timestamp};
+use doors::Doors;
+use identity::Secret;
+use mesh::tailnet::{
+    headscale::{Headscale, NewKey, Node, Stays, Uses},
+    localapi, policy,
+};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{Mutex, PoisonError, RwLock},
+};
+use tokio::sync::Notify;
+
+/// What is known of an org's tailnet here.
+#[derive(Debug, Default)]
+pub struct Tailnet {
+    seen: RwLock<Seen>,
+    api: Mutex<Option<Headscale>>,
+    doors: tokio::sync::Mutex<Doors>,
+    places: RwLock<Places>,
+    /// Wakes what keeps it.
+    pub(crate) wake: Notify,
+}
+
+/// What was seen at the last look.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    /// The org's server; none: the org has no tailnet.
+    server: Option<ServerUrl>,
+    /// Whether this device runs it.
+    managed: bool,
+    /// When it was looked.
+    at: Option<Timestamp>,
+    /// Whether the server answered; none: this device has no key for it.
+    reached: Option<Result<(), Problem>>,
+    /// When it answered last.
+    reached_at: Option<Timestamp>,
+    /// This machine's tailscaled.
+    here: Option<Result<localapi::Status, Problem>>,
+    /// The machines that the server lists.
+    nodes: Vec<Node>,
+    /// Rules written by hand that let others in.
+    opened: Vec<String>,
+}
+
+/// Where others reach this device in the tailnet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// Its port for other devices.
+    pub(crate) mesh: Option<SocketAddr>,
+    /// Its Radicle node.
+    pub(crate) radicle: Option<SocketAddr>,
+    /// Its Join port.
+    pub(crate) join: Option<SocketAddr>,
+}
+
+impl Tailnet {
+    /// Of an org that has one, as far as its repository says so at the start.
+    pub(crate) fn of(settings: Option<&domain::org::Tailnet>) -> Self {
+        let seen = Seen { server: settings.map(|s| s.headscale.clone()), ..Seen::default() };
+        Self { seen: RwLock::new(seen), ..Self::default() }
+    }
+
+    fn seen(&self) -> Seen {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn see(&self, seen: Seen) {
+        *self.seen.write().unwrap_or_else(PoisonError::into_inner) = seen;
+    }
+
+    fn api(&self) -> Option<Headscale> {
+        self.api.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_api(&self, api: Option<Headscale>) {
+        *self.api.lock().unwrap_or_else(PoisonError::into_inner) = api;
+    }
+
+    /// This machine's address in the tailnet, where it is in one.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.seen().here.and_then(Result::ok).and_then(|status| status.address())
+    }
+
+    /// Where others reach this device in the tailnet.
+    pub(crate) fn places(&self) -> Places {
+        *self.places.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the org has a tailnet in which this device is not yet: what it published before stays then.
+    pub(crate) fn waits(&self) -> bool {
+        self.seen().server.is_some() && self.places().mesh.is_none()
+    }
+
+    /// Where something is reached that listens at `listens`: at the tailnet address first; at one of this machine alone only where there
+    /// is no other.
+    pub(crate) fn reached(&self, of: impl Fn(&Places) -> Option<SocketAddr>, listens: Option<SocketAddr>) -> Vec<String> {
+        let listens = listens.filter(|at| !at.ip().is_unspecified());
+        match of(&self.places()) {
+            Some(tailnet) => {
+                let beside = listens.filter(|at| !at.ip().is_loopback() && *at != tailnet);
+                std::iter::once(tailnet).chain(beside).map(|at| at.to_string()).collect()
+            }
+            None => listens.into_iter().map(|at| at.to_string()).collect(),
+        }
+    }
+}
+
+/// What a ticket says of the tailnet: its server, and a key that lets a machine in which reaches nothing but the Join port. None: the
+/// org has no tailnet. No key: this device has none to give, and who joins must be in the tailnet already.
+///
+/// # Errors
+/// When the server is away: then nobody new gets in.
+pub(crate) async fn for_ticket(org: &Org, expires: Timestamp, uses: u32) -> Result<Option<(ServerUrl, Option<Secret>)>, Problem> {
+    let Some(server) = org.tailnet.seen().server else { return Ok(None) };
+    let Some(api) = org.tailnet.api() else { return Ok(Some((server, None))) };
+    let user = api.user(org.name.as_str()).await?;
+    let wanted = NewKey {
+        user: &user.id,
+        tags: vec![policy::joining_tag(&org.name)],
+        expires,
+        uses: if uses == 1 { Uses::Once } else { Uses::Many },
+        stays: Stays::Always,
+    };
+    let (_, key) = api.new_key(&wanted).await?;
+    Ok(Some((server, Some(key))))
+}
+
+/// Opens what is to listen at the tailnet address and does not yet.
+pub(crate) async fn open_doors(org: &Org) {
+    let Some(ip) = org.tailnet.ip().filter(|_| org.tailnet.seen().server.is_some()) else { return };
+    let join = *org.join_port.lock().await;
+    let radicle = org.node().ok().and_then(|node| node.listen_address());
+    let mut doors = org.tailnet.doors.lock().await;
+    let places = Places {
+        mesh: doors.open("mesh", ip, policy::MESH, org.remote.address()).await,
+        radicle: doors.open("radicle", ip, policy::RADICLE, radicle).await,
+        join: doors.open("join", ip, policy::JOIN, join).await,
+    };
+    *org.tailnet.places.write().unwrap_or_else(PoisonError::into_inner) = places;
+}
+
+/// How often the tailnet is looked at.
+const LOOK_EVERY: std::time::Duration = limits::TAILNET_EVERY;

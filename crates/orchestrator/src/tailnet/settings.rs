@@ -1,0 +1,180 @@
+//! What is asked for: `tailnet.toml` of the org repository, which every device reads, and what this device alone knows: that it runs the
+//! server, and the server's API key, which lies in the vault and nowhere else.
+
+use crate::{
+    clock,
+    data_dir::{OrgDir, make_private, storage, write_private},
+    org::Org,
+};
+use domain::{
+    CredentialName, Oid, Problem, Rid, ServerUrl,
+    org::{Tailnet, VERSION},
+};
+use forge::Forge;
+use identity::{
+    Secret,
+    vault::{Credential, CredentialInfo, CredentialKind},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+};
+
+/// Its file in the org repository.
+pub(super) const FILE: &str = "tailnet.toml";
+/// What the API key is called in the vault. It is for nothing else.
+pub(crate) const CREDENTIAL: &str = "headscale";
+/// The usual port of a server that is run here.
+const PORT: u16 = 8080;
+
+/// Which server an org is to have.
+#[derive(Debug)]
+pub enum Server {
+    /// One that this device runs, and that listens there.
+    Managed {
+        /// Where others reach it.
+        listen: SocketAddr,
+    },
+    /// One that is there.
+    At {
+        /// Its address.
+        url: ServerUrl,
+        /// Its API key.
+        key: Option<Secret>,
+    },
+}
+
+/// What this device alone knows of a server that it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Managed {
+    /// Where it listens.
+    pub(super) listen: SocketAddr,
+}
+
+/// Reads what a person asked for: `managed`, or an address.
+///
+/// # Errors
+/// When it is neither.
+pub(crate) fn asked(server: &str, listen: Option<&str>, key: Option<Secret>) -> Result<Server, Problem> {
+    if server != "managed" {
+        if listen.is_some() {
+            return Err(
+                Problem::invalid("A server that is there listens already.").next("Give --headscale-listen with --headscale managed.")
+            );
+        }
+        return Ok(Server::At { url: server.parse()?, key });
+    }
+    let listen = match listen {
+        Some(text) => text.parse::<SocketAddr>().map_err(|_| {
+            Problem::invalid(format!("“{}” is not an address to listen at.", domain::shown(text)))
+                .next("Give one of this machine's that others reach, as 192.168.1.7:8080.")
+        })?,
+        None => SocketAddr::new(own_address(), PORT),
+    };
+    if listen.ip().is_unspecified() || listen.port() == 0 {
+        return Err(Problem::invalid("Others must be able to reach the server at this address.")
+            .next("Give one of this machine's with a port, as --headscale-listen 192.168.1.7:8080."));
+    }
+    Ok(Server::Managed { listen })
+}
+
+/// This machine's address on the way out. Nothing is sent.
+fn own_address() -> IpAddr {
+    let way_out = || {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    };
+    way_out().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+}
+
+/// Writes into a new org's repository which tailnet it is, and here whether this device runs its server.
+pub(crate) fn begin(forge: &Forge, rid: &Rid, dir: &OrgDir, server: &Server) -> Result<(), Problem> {
+    let headscale = match server {
+        Server::At { url, .. } => url.clone(),
+        Server::Managed { listen } => format!("http://{listen}").parse()?,
+    };
+    let text = toml::to_string_pretty(&Tailnet { version: VERSION, headscale }).map_err(Problem::internal)?;
+    forge.change_org(rid, "Say which tailnet it is", &[(FILE.to_owned(), Some(text.into_bytes()))])?;
+    if let Server::Managed { listen } = server {
+        make_private(&dir.tailnet())?;
+        let record = serde_json::to_vec_pretty(&Managed { listen: *listen }).map_err(Problem::internal)?;
+        write_private(&record_file(dir), &record)?;
+    }
+    Ok(())
+}
+
+/// Puts the API key into the vault of an org that is not open.
+pub(crate) fn keep_key(dir: &OrgDir, server: Server) -> Result<(), Problem> {
+    let Server::At { key: Some(secret), .. } = server else { return Ok(()) };
+    let info = CredentialInfo { name: name()?, kind: CredentialKind::Token, provider: None, scopes: vec![], created: clock::now() };
+    crate::unlock::open(&dir.vault())?.set(Credential { info, secret })
+}
+
+fn name() -> Result<CredentialName, Problem> {
+    CREDENTIAL.parse()
+}
+
+/// The API key, where this device has it.
+pub(super) fn key(org: &Org) -> Result<Option<Secret>, Problem> {
+    match org.vault.get(&name()?) {
+        Ok(found) => Ok(Some(found.secret)),
+        Err(problem) if problem.kind == domain::Kind::NotFound => Ok(None),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// What the org repository says at a commit.
+///
+/// # Errors
+/// When the file has mistakes, or is of a newer version.
+pub(crate) fn read_at(forge: &Forge, rid: &Rid, commit: &Oid) -> Result<Option<Tailnet>, Problem> {
+    let files = forge.files(rid, commit, &[FILE])?;
+    let Some(content) = files.get(FILE) else { return Ok(None) };
+    let wrong = |why: &str| {
+        Problem::conflict(format!("{FILE} of the org repository has a mistake.")).because(domain::shown(why)).next("An owner can mend it.")
+    };
+    let text = std::str::from_utf8(content).map_err(|_| wrong("It is not Unicode."))?;
+    let tailnet: Tailnet = toml::from_str(text).map_err(|error| wrong(error.message()))?;
+    if tailnet.version > VERSION {
+        return Err(Problem::conflict(format!("{FILE} is of version {}, newer than this Meshwork.", tailnet.version))
+            .next("Install a newer Meshwork on this device."));
+    }
+    Ok(Some(tailnet))
+}
+
+/// What this device knows of a server that it runs.
+pub(super) fn managed(dir: &OrgDir) -> Result<Option<Managed>, Problem> {
+    let file = record_file(dir);
+    match fs::read(&file) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            Problem::conflict(format!("{} is damaged: {error}.", file.display())).next("Restore it: meshwork restore <file>.")
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(storage(&file, &error)),
+    }
+}
+
+fn record_file(dir: &OrgDir) -> std::path::PathBuf {
+    dir.tailnet().join("managed.json")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_server_is_asked_for_by_a_word_or_an_address() {
+        let managed = asked("managed", Some("10.0.0.5:8081"), None).unwrap();
+        assert!(matches!(managed, Server::Managed { listen } if listen == "10.0.0.5:8081".parse().unwrap()));
+        assert!(matches!(asked("https://hs.example", None, Some("k".into())), Ok(Server::At { key: Some(_), .. })));
+        let table = [("mangaged", None), ("hs.example", None), ("managed", Some("0.0.0.0:8080")), ("managed", Some("10.0.0.5:0"))];
+        for (server, listen) in table.into_iter().chain([("managed", Some("x")), ("https://hs.example", Some("10.0.0.5:1"))]) {
+            let problem = asked(server, listen, None).unwrap_err();
+            assert!(problem.kind == domain::Kind::Invalid && problem.next.is_some(), "{server} {listen:?}: {problem}");
+        }
+    }
+}

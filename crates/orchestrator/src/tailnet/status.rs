@@ -1,0 +1,158 @@
+//! What is told of the tailnet: to people, to the doctor, and of whoever calls from an address in it.
+
+use super::keep::socket;
+use crate::org::Org;
+use domain::{Did, Problem, ServerUrl, Timestamp, org::Device};
+use mesh::tailnet::whois;
+use sandbox::Finding;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::{net::SocketAddr, sync::Arc};
+
+/// How the tailnet stands.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct StatusView {
+    /// The org's Headscale server; none: the org has no tailnet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<ServerUrl>,
+    /// Whether this device runs it.
+    managed: bool,
+    /// Whether it answered this device at the last look; none: this device has no key for it, and does not ask.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reachable: Option<bool>,
+    /// Why it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Problem>,
+    /// When it answered last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reached_at: Option<Timestamp>,
+    /// This machine in the tailnet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    here: Option<HereView>,
+    /// Its machines that belong to the org, or wait to.
+    nodes: Vec<NodeView>,
+    /// Rules of the policy that were written by hand and let others reach the org's devices.
+    opened: Vec<String>,
+    /// When it was looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<Timestamp>,
+}
+
+/// This machine in the tailnet.
+#[derive(Debug, Serialize, JsonSchema)]
+struct HereView {
+    /// Where tailscaled is on the way in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<String>,
+    /// Its addresses.
+    addresses: Vec<String>,
+    /// What tailscaled says is wrong.
+    health: Vec<String>,
+    /// Why it cannot be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Problem>,
+}
+
+/// A machine of the tailnet.
+#[derive(Debug, Serialize, JsonSchema)]
+struct NodeView {
+    /// Its name there.
+    name: String,
+    /// Its addresses there.
+    addresses: Vec<String>,
+    /// Whether the server sees it.
+    online: bool,
+    /// Its tags.
+    tags: Vec<String>,
+    /// The device that it is, by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    /// The device's key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    did: Option<Did>,
+    /// The member who owns it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+}
+
+/// How the tailnet stands, as it was seen last.
+///
+/// # Errors
+/// When the org cannot be read.
+pub(crate) fn status(org: &Arc<Org>) -> Result<StatusView, Problem> {
+    let (seen, state) = (org.tailnet.seen(), org.state()?);
+    let own = seen.here.as_ref().and_then(|here| here.as_ref().ok());
+    let node = |name: String, addresses: Vec<std::net::IpAddr>, online: bool, tags: Vec<String>| {
+        let device = whois::device(&org.name, &tags, &addresses, state.devices.values());
+        NodeView {
+            name,
+            addresses: addresses.iter().map(ToString::to_string).collect(),
+            online,
+            tags,
+            device: device.map(|d| d.name.clone()),
+            did: device.map(|d| d.did.clone()),
+            owner: device.map(|d| d.owner.clone()),
+        }
+    };
+    // Who has no key for the server still sees whom tailscaled lets it reach.
+    let nodes = match &seen.reached {
+        Some(_) => seen.nodes.iter().map(|n| node(n.given_name.clone(), n.ip_addresses.clone(), n.online, n.tags.clone())).collect(),
+        None => {
+            let all = own.into_iter().flat_map(|status| status.own.iter().chain(status.peers.values()));
+            all.map(|peer| node(peer.host_name.clone(), peer.addresses.clone(), peer.online, peer.tags.clone())).collect()
+        }
+    };
+    let here = seen.here.as_ref().map(|here| match here {
+        Ok(status) => HereView {
+            state: Some(format!("{:?}", status.backend_state)),
+            addresses: status.addresses.iter().map(ToString::to_string).collect(),
+            health: status.health.iter().map(|text| domain::shown(text)).collect(),
+            problem: None,
+        },
+        Err(problem) => HereView { state: None, addresses: vec![], health: vec![], problem: Some(problem.clone()) },
+    });
+    Ok(StatusView {
+        managed: seen.managed,
+        reachable: seen.reached.as_ref().map(Result::is_ok),
+        problem: seen.reached.as_ref().and_then(|reached| reached.as_ref().err().cloned()),
+        reached_at: seen.reached_at,
+        here,
+        nodes,
+        opened: seen.opened.clone(),
+        at: seen.at,
+        server: seen.server,
+    })
+}
+
+/// As a finding of the doctor; none where the org has no tailnet.
+pub(crate) fn finding(org: &Org) -> Option<Finding> {
+    let seen = org.tailnet.seen();
+    let server = seen.server?;
+    let wrong = [seen.here.and_then(Result::err), seen.reached.and_then(Result::err)].into_iter().flatten().next();
+    Some(match (wrong, seen.opened.first()) {
+        (Some(problem), _) => Finding {
+            what: "tailnet".into(),
+            ok: false,
+            detail: format!("{} What runs goes on.", problem.what),
+            next: problem.next.or(problem.why),
+        },
+        (None, Some(rule)) => Finding {
+            what: "tailnet".into(),
+            ok: true,
+            detail: format!("{server}; a rule written by hand lets others reach the org's devices: {rule}"),
+            next: Some("Narrow it, if it is not meant so: headscale policy get, headscale policy set.".into()),
+        },
+        (None, None) => Finding { what: "tailnet".into(), ok: true, detail: server.to_string(), next: None },
+    })
+}
+
+/// The device of the org that calls from an address of the tailnet; its owner is named in it. None: nobody of the tailnet, or not with
+/// the org's tag, or no one device claims the address. What signs people in over the tailnet asks this.
+///
+/// # Errors
+/// When tailscaled cannot be asked.
+pub async fn who(org: &Org, from: SocketAddr) -> Result<Option<Device>, Problem> {
+    let Some(found) = socket().whois(from).await? else { return Ok(None) };
+    let state = org.remote.org();
+    Ok(whois::device(&org.name, &found.node.tags, &found.node.ips(), state.devices.values()).cloned())
+}
