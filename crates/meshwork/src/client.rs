@@ -2,7 +2,10 @@
 
 use domain::{Kind, OrgName, Problem};
 use futures::StreamExt;
-use orchestrator::data_dir::{DataDir, Shape};
+use orchestrator::{
+    data_dir::{DataDir, Shape},
+    table::{self, Effect},
+};
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::Value;
 use std::{
@@ -96,18 +99,24 @@ impl Client {
 
     /// Calls an action.
     pub(crate) async fn call(&self, action: &str, input: Value) -> Result<Value, Problem> {
-        self.post(&format!("/api/v1/{}", action.replacen('.', "/", 1)), input).await
+        let reads = table::find(action).is_ok_and(|known| known.effect == Effect::Reads);
+        self.send(&format!("/api/v1/{}", action.replacen('.', "/", 1)), input, reads).await
     }
 
     /// Posts to an address.
     pub(crate) async fn post(&self, path: &str, input: Value) -> Result<Value, Problem> {
+        self.send(path, input, false).await
+    }
+
+    /// The same; what only reads is asked again also where it may have arrived.
+    async fn send(&self, path: &str, input: Value, reads: bool) -> Result<Value, Problem> {
         let (mut client, until) = (self.clone(), Instant::now() + CHANGE_TIMEOUT);
         let response = loop {
             let request = client.http.post(format!("{}{path}", client.url)).bearer_auth(&client.token).json(&input).timeout(CALL_TIMEOUT);
             match (request.send().await, &self.found) {
                 (Ok(response), _) => break response,
-                // Nothing was sent. Its program may start anew this very moment, with another token.
-                (Err(error), Some(found)) if error.is_connect() && Instant::now() < until => {
+                // Its program may start anew this very moment, with another token. Where nothing was sent, nothing can be done twice.
+                (Err(error), Some(found)) if (error.is_connect() || reads && !error.is_timeout()) && Instant::now() < until => {
                     tokio::time::sleep(CHANGE_PAUSE).await;
                     client = Box::pin(Self::find(&found.root, found.org.as_deref(), found.about)).await?;
                 }

@@ -283,6 +283,12 @@ pub struct OrgDir {
 }
 
 impl OrgDir {
+    /// Makes the folder for the org's sockets.
+    pub(crate) fn make_sockets(&self) -> Result<(), Problem> {
+        // Each part by itself: in a folder that everybody can write, somebody else may have made the first.
+        [self.sockets.parent().unwrap_or(&self.sockets), &self.sockets].into_iter().try_for_each(make_unshared)
+    }
+
     /// What the org is, for opening it without its repository: written last, so that a half-made org does not count.
     pub fn record(&self) -> PathBuf {
         self.root.join("org.json")

@@ -6,7 +6,7 @@ use crate::{
     admission,
     caller::Caller,
     clock, command,
-    data_dir::{DataDir, Lock, OrgDir, make_private, make_unshared, write_private},
+    data_dir::{DataDir, Lock, OrgDir, make_private, write_private},
     dispatch,
     fault::Fault,
     follow, gateway, host,
@@ -240,7 +240,7 @@ impl Org {
         let (dir, engines) = (data.org(name), data.engines());
         let lock = dir.lock()?;
         let record = Record::read(&dir)?;
-        make_sockets(&dir)?;
+        dir.make_sockets()?;
         make_private(&dir.runs())?;
         for lock in forge::clear_stale_locks(&dir.radicle()) {
             tracing::warn!(lock = %lock.display(), "a lock that a killed process left was removed");
@@ -467,12 +467,6 @@ impl Org {
 /// Those of `work`.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
-}
-
-/// Makes the folder for an org's sockets.
-pub(crate) fn make_sockets(dir: &OrgDir) -> Result<(), Problem> {
-    // Each part by itself: in a folder that everybody can write, somebody else may have made the first.
-    [dir.sockets.parent().unwrap_or(&dir.sockets), &dir.sockets].into_iter().try_for_each(make_unshared)
 }
 
 /// Starts the node on the address asked for; where none was, on those of the person's profile, else on Radicle's usual port,

@@ -167,6 +167,7 @@ impl<'c> Check<'c> {
         while let State::Row = self.events.next()? {
             let row = Row::read(&self.events)?;
             if let Some(event) = self.event(&row)? {
+                report.unknown += u64::from(matches!(event.body, Body::Unknown(_)));
                 self.look_at_blobs(&event, report);
             }
             if let Some((at, signature)) = &head {
@@ -180,7 +181,6 @@ impl<'c> Check<'c> {
                 }
             }
             report.events += 1;
-            report.unknown += u64::from(matches!(event.body, Body::Unknown(_)));
             self.begin_incarnations(report)?;
         }
         if let Some((at, _)) = head {

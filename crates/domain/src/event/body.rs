@@ -203,11 +203,7 @@ pub enum Body {
         id: String,
     },
     /// A maintainer took a task over that other devices had claimed: from now on this device's claim counts.
-    TaskTakenOver {
-        /// Which, and from whom.
-        #[serde(flatten)]
-        takeover: crate::task::Takeover,
-    },
+    TaskTakenOver(crate::task::Takeover),
     /// A task was claimed by the actor's device for a run; a run was queued.
     RunQueued {
         /// The run.

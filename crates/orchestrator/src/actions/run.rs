@@ -5,7 +5,8 @@ use crate::{
     lifecycle::{self, message_text},
     limits, names,
     org::Org,
-    steer,
+    picture::{self, Seen},
+    remote, steer,
     table::{Action, Context, Effect, action},
     tasks::Board,
 };

@@ -26,6 +26,10 @@ use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
 mod takeover;
+mod wanted;
+
+pub(crate) use wanted::Wanted;
+use wanted::wanted;
 
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
@@ -139,15 +143,6 @@ struct RunTasks {
     /// Tags that their devices must have, as `gpu` with the value `true`, beside those of the project.
     #[serde(default)]
     tags: BTreeMap<String, String>,
-}
-
-/// Where runs are to be executed.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Wanted {
-    /// On this device alone.
-    pub(crate) on: Option<Did>,
-    /// On devices with these tags.
-    pub(crate) tags: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -266,26 +261,6 @@ pub(super) fn the_agent(org: &Org, asked: Option<&AgentName>) -> Result<AgentNam
         }
     }
 }
-
-/// Where the tasks are to be executed.
-fn wanted(org: &Org, input: &RunTasks) -> Result<Wanted, Problem> {
-    let on = match (&input.on, input.here) {
-        (Some(_), true) => return Err(Problem::invalid("A device is named, and this one is asked for.").next("Give --on, or --here.")),
-        (None, true) => Some(org.device.clone()),
-        (on, false) => on.as_deref().map(|text| device(org, text)).transpose()?,
-    };
-    let good = |(tag, value): (&String, &String)| [tag, value].iter().all(|text| (1..=TAG_BYTES_MAX).contains(&text.len()));
-    if input.tags.len() > TAGS_MAX || !input.tags.iter().all(good) {
-        return Err(Problem::invalid(format!("At most {TAGS_MAX} tags may be asked for, each with a name and a value."))
-            .next("Write one as gpu=true: up to 64 bytes for either."));
-    }
-    Ok(Wanted { on, tags: input.tags.clone() })
-}
-
-/// How many tags a run can ask for.
-const TAGS_MAX: usize = 32;
-/// The longest name and the longest value of a tag, in bytes.
-const TAG_BYTES_MAX: usize = 64;
 
 /// Of how many tasks it is said one by one what they wait for.
 const HELD_NAMED_MAX: usize = 3;

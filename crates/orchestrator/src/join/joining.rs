@@ -138,7 +138,7 @@ impl Joining {
         let opened = org::blocking({
             let dir = dir.clone();
             move || {
-                org::make_sockets(&dir)?;
+                dir.make_sockets()?;
                 let forge = Arc::new(Forge::open(&dir.radicle(), &dir.member())?);
                 let node = Arc::new(org::start_node(&forge, &dir, &options)?);
                 let addresses = (remote::choose(&dir, options.listens.mesh)?, remote::choose_gossip(&dir, options.listens)?);
