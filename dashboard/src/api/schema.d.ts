@@ -629,6 +629,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/task/takeover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a task over that another device has claimed. */
+        post: operations["task_takeover"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/task/add": {
         parameters: {
             query?: never;
@@ -1486,7 +1503,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A page of this device's journal. */
+        /** A page of this device's journal, or of the copy of another's. */
         get: operations["journal_list"];
         put?: never;
         post?: never;
@@ -1513,6 +1530,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/journal/copies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The journals of all devices, as far as this one has them. */
+        get: operations["journal_copies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journal/hash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A hash of all runs and claims of the org, as they are known here. */
+        get: operations["journal_hash"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/journal/verify": {
         parameters: {
             query?: never;
@@ -1520,7 +1571,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Check every link, hash and signature of the journal, and its blobs. */
+        /** Check every link, hash and signature of the journals, and the blobs. */
         get: operations["journal_verify"];
         put?: never;
         post?: never;
@@ -1728,6 +1779,23 @@ export interface paths {
         put?: never;
         /** Lend this machine again that was taken back. */
         post: operations["device_release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tailnet/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the org's tailnet: its server, its machines and whose they are. */
+        get: operations["tailnet_status"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2478,6 +2546,8 @@ export interface components {
             task: components["schemas"]["Task"];
             /** @description Where it is. */
             state: components["schemas"]["TaskState"];
+            /** @description From whose journal that is known, where another device claimed it. */
+            whose?: components["schemas"]["Whose"] | null;
         };
         /** @description A task as its `tasks.md` says it. */
         Task: {
@@ -2715,6 +2785,15 @@ export interface components {
             /** @description Cause. */
             message: string;
         };
+        /** @description From whose journal something is known, where that is another device's. */
+        Whose: {
+            /** @description The device. */
+            device: components["schemas"]["Did"];
+            /** @description As of when its journal is known whole here, by the clock here; none where that never was so. */
+            as_of?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether its journal is followed now. */
+            reachable: boolean;
+        };
         /** @description A task with where it is. */
         Shown2: {
             /** @description Its full name. */
@@ -2723,6 +2802,8 @@ export interface components {
             task: components["schemas"]["Task"];
             /** @description Where it is. */
             state: components["schemas"]["TaskState"];
+            /** @description From whose journal that is known, where another device claimed it. */
+            whose?: components["schemas"]["Whose"] | null;
             /** @description Why it is where it is, in words. */
             why: string;
             /** @description Its runs, newest first. */
@@ -3463,6 +3544,8 @@ export interface components {
             ended_at?: components["schemas"]["Timestamp"] | null;
             /** @description Why it is where it is, in words. */
             why?: string | null;
+            /** @description From whose journal it is known, where that is another device's. */
+            whose?: components["schemas"]["Whose"] | null;
         };
         /** @description A run as everybody sees it: projected from events. */
         Shown3: {
@@ -3622,6 +3705,8 @@ export interface components {
             started_at?: components["schemas"]["Timestamp"] | null;
             /** @description When it ended. */
             ended_at?: components["schemas"]["Timestamp"] | null;
+            /** @description From whose journal it is known, where that is another device's. */
+            whose?: components["schemas"]["Whose"] | null;
             /** @description Why it is where it is, in words. */
             why: string | null;
             /** @description What it may use of its model, as its manifest says. */
@@ -4289,6 +4374,8 @@ export interface components {
             limit: components["schemas"]["Limit"] | null;
             /** @description What its gateway used in it. */
             used: components["schemas"]["Usage"];
+            /** @description What the gateways of the other devices used in it, as far as their journals are here. */
+            elsewhere: components["schemas"]["Usage"];
         };
         /** @description The limits of a quota, as they are on this device. */
         Limit: {
@@ -4752,7 +4839,7 @@ export interface components {
             type: "browser_signed_out";
             /** @description The public id of its session. */
             id: string;
-        } | {
+        } | components["schemas"]["Takeover"] | {
             /** @constant */
             type: "run_queued";
             /** @description The run. */
@@ -5109,7 +5196,14 @@ export interface components {
             issuer: components["schemas"]["Did"];
             /** @description Where the issuer's Radicle node is, as `host:port`. */
             radicle: string[];
+            /**
+             * @description The Headscale server of the tailnet in which all of these are, where the org has one. A key for it may stand behind the ticket; it
+             *     is no part of what is signed and remembered.
+             */
+            headscale?: components["schemas"]["ServerUrl"] | null;
         };
+        /** @description The address of a server: `https://headscale.example`, or with a port; nothing behind it. */
+        ServerUrl: string;
         /** @description What somebody says who knocks. Signed by the device's key and by the member's. */
         Knock: {
             /**
@@ -5154,6 +5248,15 @@ export interface components {
             /** @description Why. */
             why: string;
         };
+        /** @description A claim that was taken over from other devices. */
+        Takeover: {
+            /** @description The task. */
+            task: components["schemas"]["TaskRef"];
+            /** @description The device that has the claim from now on. */
+            device: components["schemas"]["Did"];
+            /** @description The devices that had claimed it. */
+            from: components["schemas"]["Did"][];
+        };
         /** @description For whom a call of a run was made of which the journal says nothing else: at a standby device. */
         ForWhom: {
             /** @description The member, by their key on the device that made the call. */
@@ -5176,6 +5279,47 @@ export interface components {
              * @description Say this as `before` to go on with older events; nothing where the beginning was reached.
              */
             older: number | null;
+        };
+        /** @description A device's journal, as it is here. */
+        JournalView: {
+            /** @description The device. */
+            device: components["schemas"]["Did"];
+            /** @description What people call it; none for one that the org does not list any more. */
+            name?: string | null;
+            /** @description Whether it is the journal of the device here. */
+            here: boolean;
+            /**
+             * Format: uint64
+             * @description Its present incarnation: a restored journal goes on as another.
+             */
+            incarnation: number;
+            /**
+             * Format: uint64
+             * @description Its last event here.
+             */
+            seq: number;
+            /** @description That event's hash. */
+            hash?: components["schemas"]["Hash"] | null;
+            /** @description How the copy stands; none for the journal of the device here. */
+            state?: components["schemas"]["CopyState"] | null;
+            /** @description What is wrong with it, in words. */
+            why?: string | null;
+            /** @description As of when it is known whole here. */
+            as_of?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether it is followed at its device now. */
+            reachable: boolean;
+        };
+        /** @description How the copy of a journal stands. */
+        CopyState: "verified" | "behind" | "altered" | "forked";
+        /** @description The hash of what is shown. */
+        PictureHash: {
+            /** @description Over all runs, with their leases, and all claims: the same on all devices that have the same journals. */
+            hash: components["schemas"]["Hash"];
+            /**
+             * Format: uint
+             * @description How many runs and tasks it is over.
+             */
+            things: number;
         };
         /** @description What a check of the journal found. */
         Verified: {
@@ -5207,6 +5351,8 @@ export interface components {
              * @description How many more.
              */
             more_bad_blobs: number;
+            /** @description The copies of other devices' journals. That one is not sound makes this device's own no worse. */
+            copies: components["schemas"]["VerifiedCopy"][];
         };
         BadEvent: {
             /** Format: uint64 */
@@ -5221,6 +5367,22 @@ export interface components {
              */
             seq: number;
             why: string;
+        };
+        /** @description What a check of the copy of a journal found. */
+        VerifiedCopy: {
+            device: components["schemas"]["Did"];
+            /** @description Whether all of it is sound, and nothing was kept out. */
+            sound: boolean;
+            /** Format: uint64 */
+            events: number;
+            /** Format: uint64 */
+            signatures: number;
+            /** Format: uint64 */
+            incarnations: number;
+            /** @description The first event that is wrong, and why. */
+            bad: components["schemas"]["BadEvent"] | null;
+            /** @description Why what followed was kept out. */
+            kept_out: string | null;
         };
         Rebuilt: {
             /** Format: uint64 */
@@ -5484,6 +5646,55 @@ export interface components {
             said: "lent";
             /** @description Until when. */
             until: components["schemas"]["Timestamp"];
+        };
+        /** @description How the tailnet stands. */
+        StatusView: {
+            /** @description The org's Headscale server; none: the org has no tailnet. */
+            server?: components["schemas"]["ServerUrl"] | null;
+            /** @description Whether this device runs it. */
+            managed: boolean;
+            /** @description Whether it answered this device at the last look; none: this device has no key for it, and does not ask. */
+            reachable?: boolean | null;
+            /** @description Why it did not. */
+            problem?: components["schemas"]["Problem"] | null;
+            /** @description When it answered last. */
+            reached_at?: components["schemas"]["Timestamp"] | null;
+            /** @description This machine in the tailnet. */
+            here?: components["schemas"]["HereView"] | null;
+            /** @description Its machines that belong to the org, or wait to. */
+            nodes: components["schemas"]["NodeView"][];
+            /** @description Rules of the policy that were written by hand and let others reach the org's devices. */
+            opened: string[];
+            /** @description When it was looked. */
+            at?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description This machine in the tailnet. */
+        HereView: {
+            /** @description Where tailscaled is on the way in. */
+            state?: string | null;
+            /** @description Its addresses. */
+            addresses: string[];
+            /** @description What tailscaled says is wrong. */
+            health: string[];
+            /** @description Why it cannot be used. */
+            problem?: components["schemas"]["Problem"] | null;
+        };
+        /** @description A machine of the tailnet. */
+        NodeView: {
+            /** @description Its name there. */
+            name: string;
+            /** @description Its addresses there. */
+            addresses: string[];
+            /** @description Whether the server sees it. */
+            online: boolean;
+            /** @description Its tags. */
+            tags: string[];
+            /** @description The device that it is, by name. */
+            device?: string | null;
+            /** @description The device's key. */
+            did?: components["schemas"]["Did"] | null;
+            /** @description The member who owns it. */
+            owner?: string | null;
         };
         /** @description What could come next while a sentence is written. */
         Completions: {
@@ -5806,6 +6017,23 @@ export interface operations {
                      * @default null
                      */
                     passphrase?: string | null;
+                    /**
+                     * @description The tailnet in which its devices reach each other: the address of a Headscale server, or `managed` for one that this device runs.
+                     *     None where nothing is said.
+                     * @default null
+                     */
+                    headscale?: string | null;
+                    /**
+                     * @description Where a server that this device runs is reached by others, as `host:port`; this machine's address on the way out, and port 8080,
+                     *     where nothing is said.
+                     * @default null
+                     */
+                    headscale_listen?: string | null;
+                    /**
+                     * @description The API key of a server that is there. It is kept encrypted.
+                     * @default null
+                     */
+                    headscale_key?: string | null;
                 };
             };
         };
@@ -6845,6 +7073,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Started"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    task_takeover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description A project's name within its org.
+                     * @default null
+                     */
+                    project?: string | null;
+                    /**
+                     * @description A Spec-Kit feature: its folder's name below `specs/`, as `003-login`.
+                     * @default null
+                     */
+                    feature?: string | null;
+                    /** @description The task. */
+                    task: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -8453,6 +8719,7 @@ export interface operations {
             query?: {
                 after?: number | null;
                 limit?: number | null;
+                device?: string | null;
             };
             header?: never;
             path?: never;
@@ -8492,6 +8759,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Finds"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    journal_copies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JournalView"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    journal_hash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PictureHash"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -8897,6 +9206,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    tailnet_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusView"];
                 };
             };
             default: components["responses"]["Problem"];
