@@ -4839,7 +4839,16 @@ export interface components {
             type: "browser_signed_out";
             /** @description The public id of its session. */
             id: string;
-        } | components["schemas"]["Takeover"] | {
+        } | {
+            /** @constant */
+            type: "task_taken_over";
+            /** @description The task. */
+            task: components["schemas"]["TaskRef"];
+            /** @description The device that has the claim from now on. */
+            device: components["schemas"]["Did"];
+            /** @description The devices that had claimed it. */
+            from: components["schemas"]["Did"][];
+        } | {
             /** @constant */
             type: "run_queued";
             /** @description The run. */
@@ -5247,15 +5256,6 @@ export interface components {
             state: "declined";
             /** @description Why. */
             why: string;
-        };
-        /** @description A claim that was taken over from other devices. */
-        Takeover: {
-            /** @description The task. */
-            task: components["schemas"]["TaskRef"];
-            /** @description The device that has the claim from now on. */
-            device: components["schemas"]["Did"];
-            /** @description The devices that had claimed it. */
-            from: components["schemas"]["Did"][];
         };
         /** @description For whom a call of a run was made of which the journal says nothing else: at a standby device. */
         ForWhom: {

@@ -2,13 +2,10 @@
 
 use crate::{
     AgentName, CredentialName, Did, Hash, LeaseId, Oid, OrgName, PatchId, ProjectName, RevisionId, Rid, RunId, TaskRef, Timestamp,
-    capacity::Resources,
     join::{JoinerState, Knock, Ticket},
     patch::Verdict,
-    placement::Refusal,
     role::Role,
     run::{CheckResult, LeftOut, Placed, Question, Reason, Run, RunState},
-    stop,
     usage::{ForWhom, ModelCall},
 };
 use schemars::JsonSchema;
@@ -103,7 +100,7 @@ pub enum Body {
     /// A stop order was given, or lifted.
     StopOrdered {
         /// What was signed.
-        order: Box<stop::Order>,
+        order: Box<crate::stop::Order>,
         /// The member's key that signed.
         by: Did,
         /// The blob that holds the signed envelope.
@@ -203,7 +200,11 @@ pub enum Body {
         id: String,
     },
     /// A maintainer took a task over that other devices had claimed: from now on this device's claim counts.
-    TaskTakenOver(crate::task::Takeover),
+    TaskTakenOver {
+        /// Which, and from whom.
+        #[serde(flatten)]
+        takeover: crate::task::Takeover,
+    },
     /// A task was claimed by the actor's device for a run; a run was queued.
     RunQueued {
         /// The run.
@@ -224,7 +225,7 @@ pub enum Body {
         /// The device.
         device: Did,
         /// Why.
-        reasons: Vec<Refusal>,
+        reasons: Vec<crate::placement::Refusal>,
     },
     /// A device leased a run.
     RunLeased {
@@ -237,7 +238,7 @@ pub enum Body {
         /// The lease ends then, unless renewed.
         until: Timestamp,
         /// What of the device is reserved for it.
-        reserved: Resources,
+        reserved: crate::capacity::Resources,
     },
     /// The runner was heard of: the lease goes on.
     LeaseRenewed {

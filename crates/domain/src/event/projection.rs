@@ -45,7 +45,7 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
                 out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
             }
         }
-        Body::TaskTakenOver(Takeover { task, device, from }) => {
+        Body::TaskTakenOver { takeover: Takeover { task, device, from } } => {
             let mut claim = read::<Claim>(before, kind::CLAIM, &task.to_string())?.unwrap_or_else(|| new_claim(task, device));
             let new: Vec<Did> = from.iter().filter(|other| !claim.over.contains(other)).cloned().collect();
             claim.over.extend(new);

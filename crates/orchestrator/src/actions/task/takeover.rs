@@ -77,6 +77,6 @@ pub(super) async fn takeover(context: Context, input: One) -> Result<Done, Probl
     }
     let (said, device) = (format!("{} is taken over: meshwork task run gives it to an agent.", task.task), org.device.clone());
     let takeover = Takeover { task, device, from };
-    org.record(&context.actor(&org), vec![Body::TaskTakenOver(takeover)]).await?;
+    org.record(&context.actor(&org), vec![Body::TaskTakenOver { takeover }]).await?;
     Ok(Done::new(said))
 }
