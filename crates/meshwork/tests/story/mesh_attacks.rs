@@ -10,7 +10,7 @@ use forge::Forge;
 use identity::{Key, certificate::Sign};
 use mesh::{Network, VERSION, problem};
 use proto::mesh::{
-    DelegateRequest, LogRequest, MergeRequest, OrderRequest, ProbeRequest, ResultRequest, ScheduleRequest, TunnelChunk, WatchRequest,
+    DelegateRequest, JournalRequest, LogRequest, MergeRequest, OrderRequest, ProbeRequest, ResultRequest, ScheduleRequest, TunnelChunk, WatchRequest,
     mesh_client::MeshClient,
 };
 use serde_json::json;
@@ -34,7 +34,7 @@ fn stranger(org: &str) -> Arc<Network> {
 }
 
 /// What each method answers to a caller, by the method's name.
-async fn every(mut client: MeshClient<Channel>, run: &str, manifest: &[u8]) -> Vec<(&'static str, Result<(), Problem>)> {
+async fn every(mut client: MeshClient<Channel>, of: &Did, run: &str, manifest: &[u8]) -> Vec<(&'static str, Result<(), Problem>)> {
     let run = run.to_owned();
     let key = Key::generate().unwrap().did().to_string();
     let told = |answer: Result<(), tonic::Status>| answer.map_err(|status| problem(&status));
@@ -55,15 +55,20 @@ async fn every(mut client: MeshClient<Channel>, run: &str, manifest: &[u8]) -> V
     all.push(("order", told(client.order(OrderRequest { version, run: run.clone(), by: String::new(), wish_json }).await.map(drop))));
     all.push(("merge", told(client.merge(MergeRequest { version, envelope_json: manifest.to_vec() }).await.map(drop))));
     all.push(("tunnel", told(client.tunnel(tokio_stream::iter([chunk])).await.map(drop))));
+    let whole = JournalRequest { version, device: of.to_string(), incarnation: 0, after_seq: 0 };
+    all.push(("journal", told(client.journal(whole).await.map(drop))));
     all.push(("result", told(client.result(ResultRequest { version, run }).await.map(drop))));
     all
 }
+
+/// What any device of the org may have, if a member with a key on it may see runs.
+const READS: [&str; 3] = ["probe", "log", "journal"];
 
 fn all_refused(answers: &[(&str, Result<(), Problem>)], but: &[&str]) {
     for (method, answer) in answers {
         assert_eq!(answer.is_ok(), but.contains(method), "{method}: {answer:?}");
     }
-    assert_eq!(answers.len(), 9, "every method is tried");
+    assert_eq!(answers.len(), 10, "every method is tried");
 }
 
 /// The signed manifest of a run, as it lies with its requester.
@@ -102,34 +107,35 @@ async fn nobody_gets_through_the_port_for_other_devices_to_what_is_not_theirs() 
 
     // Strangers, in the org's name and in another's.
     for name in ["crew", "theirs"] {
-        let answers = every(stranger(name).device(&did, &addresses).unwrap(), &run, &asked).await;
+        let answers = every(stranger(name).device(&did, &addresses).unwrap(), &did, &run, &asked).await;
         all_refused(&answers, &[]);
     }
 
-    // A listed device: it may look whether Ada is there, and no more. Her own manifest, brought by it, gets nothing.
+    // A listed device: it may look whether Ada is there, have her journal, and the log, since its member may see runs; no more. Her own
+    // manifest, brought by it, gets nothing.
     two.bob.end().await;
     let dir = org(&two.bob);
     let forge = Arc::new(Forge::open(&dir.radicle(), &dir.member()).unwrap());
     let signing = forge.clone();
     let bob = caller("crew", forge.device(), Arc::new(move |message| Ok(signing.sign_as_device(message))));
-    all_refused(&every(bob.device(&did, &addresses).unwrap(), &run, &asked).await, &["probe"]);
+    all_refused(&every(bob.device(&did, &addresses).unwrap(), &did, &run, &asked).await, &READS);
     // With one changed byte it is nobody's.
     let mut changed = asked.clone();
     let at = changed.len() / 2;
     changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
-    all_refused(&every(bob.device(&did, &addresses).unwrap(), &run, &changed).await, &["probe"]);
+    all_refused(&every(bob.device(&did, &addresses).unwrap(), &did, &run, &changed).await, &READS);
     // A run's certificate of a run that it does not execute reaches no gateway, and nothing else.
     let of_run = bob.run(&run.parse().unwrap(), &did, addresses.clone());
-    all_refused(&every(of_run.client().unwrap(), &run, &asked).await, &[]);
+    all_refused(&every(of_run.client().unwrap(), &did, &run, &asked).await, &[]);
     // Its own org's device with another org's name.
     let signing = forge.clone();
     let other = caller("theirs", forge.device(), Arc::new(move |message| Ok(signing.sign_as_device(message))));
-    all_refused(&every(other.device(&did, &addresses).unwrap(), &run, &asked).await, &[]);
+    all_refused(&every(other.device(&did, &addresses).unwrap(), &did, &run, &asked).await, &[]);
 
     // Removed: not even that.
     two.remove_bob().await;
     let gone = || async {
-        let answers = every(bob.device(&did, &addresses).unwrap(), &run, &asked).await;
+        let answers = every(bob.device(&did, &addresses).unwrap(), &did, &run, &asked).await;
         if answers.iter().all(|(_, answer)| answer.is_err()) { Ok(()) } else { Err(json!(format!("{answers:?}"))) }
     };
     two.ada.until("the removed device is cut off", gone).await;

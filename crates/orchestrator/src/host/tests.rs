@@ -7,10 +7,11 @@ use tonic::{Code, Request, Status, transport::Channel};
 
 /// Every method of the gRPC services, and whom it lets in. Whoever adds one says so here, and tries it: those of `Run` below,
 /// those of `Mesh` and `Join` in the stories `mesh_attacks` and `joining`.
-const METHODS: [(&str, &str, &str); 13] = [
+const METHODS: [(&str, &str, &str); 14] = [
     ("join.proto", "Knock", "anybody with a ticket that counts"),
     ("mesh.proto", "Delegate", "the device that executes the run for this one"),
-    ("mesh.proto", "Log", "the device that asked for the run"),
+    ("mesh.proto", "Journal", "the org's devices"),
+    ("mesh.proto", "Log", "the device that asked for the run; others with a member whom the policy lets see it"),
     ("mesh.proto", "Merge", "the org's devices bring it; it counts by the signature of a member whom the policy lets merge, at the gate"),
     ("mesh.proto", "Order", "the device that asked for the run; for a member with a key there, whom the policy lets"),
     ("mesh.proto", "Probe", "the org's devices"),
