@@ -45,8 +45,12 @@ pub struct ClaimIn {
 
 /// The version of a run that counts, whoever looks; none where nobody tells of it whose word counts.
 pub fn run(versions: &[RunIn]) -> Option<&RunIn> {
-    let asked = versions.iter().find(|v| v.journal == v.run.requester);
-    let executed = versions.iter().find(|v| v.run.device.as_ref() == Some(&v.journal));
+    among(versions, |_| true)
+}
+
+fn among<'v>(versions: &'v [RunIn], fits: impl Fn(&RunIn) -> bool) -> Option<&'v RunIn> {
+    let asked = versions.iter().find(|v| fits(v) && v.journal == v.run.requester);
+    let executed = versions.iter().find(|v| fits(v) && v.run.device.as_ref() == Some(&v.journal));
     match (asked, executed) {
         (Some(asked), Some(executed)) if tells_more(executed, asked) => Some(executed),
         (Some(asked), _) => Some(asked),
@@ -54,10 +58,15 @@ pub fn run(versions: &[RunIn]) -> Option<&RunIn> {
     }
 }
 
-/// The version of a run that a device shows: its own of what it asked for itself, whatever others say of that.
+/// The version of a run that a device shows: its own of what it asked for itself, whatever others say of that; of what runs here only
+/// what its requester says, as the own journal knows them.
 pub fn run_at<'v>(here: &Did, versions: &'v [RunIn]) -> Option<&'v RunIn> {
-    let own = versions.iter().find(|v| v.journal == *here);
-    own.filter(|v| v.run.requester == *here).or_else(|| run(versions)).or(own)
+    let Some(own) = versions.iter().find(|v| v.journal == *here) else { return run(versions) };
+    if own.run.requester == *here {
+        return Some(own);
+    }
+    // Who asked for it the own journal knows: another that claims to have done so is not heard.
+    among(versions, |v| v.run.requester == own.run.requester).or(Some(own))
 }
 
 /// Whether the executor's journal tells more of a run than its requester has heard. What the requester's calls ended is over.

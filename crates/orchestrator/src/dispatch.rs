@@ -168,8 +168,8 @@ pub(crate) async fn refused(org: &Arc<Org>, run: &RunId, said: Vec<(Did, Vec<Ref
     move_waiting(org, run, told, RunState::Failed, Some(Reason::Refused { message })).await.map(drop)
 }
 
-/// Moves a run that has no device yet; says whether it still had none. Where it is placed anew, nobody may run it already: whoever has
-/// its key's delegation does.
+/// Moves a run that has no device yet; says whether it still had none. Whoever has the delegation of its key runs it: then only the note
+/// why it is not heard of counts.
 pub(crate) async fn move_waiting(
     org: &Arc<Org>,
     id: &RunId,
@@ -183,7 +183,8 @@ pub(crate) async fn move_waiting(
     let (id, waited) = (id.clone(), Arc::new(AtomicBool::new(false)));
     let found = waited.clone();
     let decided = org.store.append_if(move |view| {
-        let waits = view.get::<Run>(kind::RUN, id.as_str())?.is_some_and(|r| r.state.waits() && !(places && r.key.is_some()));
+        let free = |run: &Run| run.key.is_none() || (to == RunState::Placing && !places);
+        let waits = view.get::<Run>(kind::RUN, id.as_str())?.is_some_and(|run| run.state.waits() && free(&run));
         found.store(waits, Ordering::Relaxed);
         Ok(if waits { events } else { vec![] })
     });

@@ -145,7 +145,14 @@ pub(crate) async fn place(org: &Arc<Org>, run: &Run, draft: Draft) -> Result<(),
         Some(there) if looked.said_no.contains_key(&there) => vec![],
         // Whoever was named answers for itself, whatever is known of it.
         Some(there) => vec![there],
-        None => looked.order(saved.as_ref()),
+        None => {
+            let mut order = looked.order(saved.as_ref());
+            // Who did not answer for as long as its manifest counted comes last; the sort keeps the rest as it is.
+            if let Some(silent) = run.elsewhere(&org.device).filter(|_| run.state == RunState::Placing) {
+                order.sort_by_key(|did| did == silent);
+            }
+            order
+        }
     };
     let begins_anew = saved.is_none();
     let turn = Turn { org: org.clone(), run: run.clone(), draft, looked, begins_anew };

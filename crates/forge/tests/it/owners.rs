@@ -248,8 +248,10 @@ fn an_owner_who_is_removed_signs_nothing_any_more() {
     files.push(("revoked.toml".into(), Some(both.into_bytes())));
     crew.change(0, "Remove bob", &files).unwrap();
     crew.until("one delegate is left", |crew| crew.forge(0).delegates(&crew.rid).unwrap() == [crew.key(0)]);
+    // Whoever was removed may not have heard of it, and then believes in their own signature; nobody else does.
+    let knows = crew.forge(1).delegates(&crew.rid).unwrap() == [crew.key(0)];
     let refused = crew.forge(1).change_or_propose(&crew.rid, "Still here", &note("late", "x"));
-    assert!(!matches!(refused, Ok(Changed::InForce(_))), "{refused:?}");
+    assert!(!(knows && matches!(refused, Ok(Changed::InForce(_)))), "{refused:?}");
     crew.change(0, "On her own", &note("own", "x")).unwrap();
     assert!(crew.has(0, "own") && !crew.has(0, "late"));
     // A key that ended is listed by nobody again.

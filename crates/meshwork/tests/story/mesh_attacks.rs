@@ -10,8 +10,8 @@ use forge::Forge;
 use identity::{Key, certificate::Sign};
 use mesh::{Network, VERSION, problem};
 use proto::mesh::{
-    DelegateRequest, JournalRequest, LogRequest, MergeRequest, OrderRequest, ProbeRequest, ResultRequest, ScheduleRequest, TunnelChunk, WatchRequest,
-    mesh_client::MeshClient,
+    DelegateRequest, JournalRequest, LogRequest, MergeRequest, OrderRequest, ProbeRequest, ResultRequest, ScheduleRequest, TunnelChunk,
+    WatchRequest, mesh_client::MeshClient,
 };
 use serde_json::json;
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 //! every step passes over what it did already: so an update that was cut off goes on at the next start, with the copies of before.
 
 use super::{DataDir, Lock, VERSION, make_private, write_private};
-use domain::Problem;
+use domain::{OrgName, Problem};
 use std::path::{Path, PathBuf};
 
 /// What brings a data folder from one version to the next.
@@ -69,16 +69,30 @@ impl DataDir {
 }
 
 /// Brings the journal of every org to the present form.
+///
+/// One that cannot be keeps no other org from starting: it is tried again when it is opened.
 fn journals(data: &DataDir, backup: &Path) -> Result<(), Problem> {
+    let (mut failed, mut done) = (None, 0);
     for name in data.orgs() {
-        let org = data.org(&name);
-        // One that is still ending is waited for.
-        let _served = org.lock()?;
-        make_private(&data.backups())?;
-        let copy = backup.join("orgs").join(name.as_str()).join("store/journal.db");
-        if store::bring_up_to_date(&org.store(), &copy)? {
-            tracing::info!(org = %name, copy = %copy.display(), "its journal was brought to the present form");
+        match journal(data, &name, backup) {
+            Ok(()) => done += 1,
+            Err(problem) => {
+                tracing::error!(org = %name, %problem, "its journal could not be brought to the present form");
+                failed = Some(problem);
+            }
         }
+    }
+    failed.filter(|_| done == 0).map_or(Ok(()), Err)
+}
+
+fn journal(data: &DataDir, name: &OrgName, backup: &Path) -> Result<(), Problem> {
+    let org = data.org(name);
+    // One that is still ending is waited for.
+    let _served = org.lock()?;
+    make_private(&data.backups())?;
+    let copy = backup.join("orgs").join(name.as_str()).join("store/journal.db");
+    if store::bring_up_to_date(&org.store(), &copy)? {
+        tracing::info!(org = %name, copy = %copy.display(), "its journal was brought to the present form");
     }
     Ok(())
 }

@@ -96,8 +96,9 @@ fn lease() -> Duration {
 
 /// Before this process began: by what is in the journal.
 fn heard_before(run: &Run) -> Instant {
-    let at = run.told.as_ref().map_or(run.queued_at, |told| told.heard_at);
-    let ago = u64::try_from(clock::now().0.saturating_sub(at.0)).unwrap_or(0);
+    // Nothing was told yet: its lease counts from now, and not from when it was queued.
+    let Some(told) = &run.told else { return Instant::now() };
+    let ago = u64::try_from(clock::now().0.saturating_sub(told.heard_at.0)).unwrap_or(0);
     Instant::now().checked_sub(Duration::from_millis(ago)).unwrap_or_else(Instant::now)
 }
 

@@ -2,7 +2,12 @@
 //! [`super::Remote`], and is put to use by `devices`.
 
 use super::{devices, port};
-use crate::{clock, limits, org::Org};
+use crate::{
+    clock,
+    lending::{self, guests},
+    limits,
+    org::Org,
+};
 use domain::{
     Did, Problem,
     announcement::{self, Announcement},
@@ -71,7 +76,8 @@ fn reached_at(org: &Org, chosen: SocketAddr) -> (SocketAddr, Option<SocketAddr>)
         return (chosen, None);
     }
     let state = org.remote.org();
-    let of = |list: &[String]| list.iter().find_map(|text| text.parse::<SocketAddr>().ok());
+    // An earlier start on loopback may have left an address that nobody else reaches.
+    let of = |list: &[String]| list.iter().filter_map(|text| text.parse::<SocketAddr>().ok()).find(|at| !at.ip().is_loopback());
     let own = state.device_of(&org.device);
     let told = own.and_then(|own| of(&own.gossip).or_else(|| Some(SocketAddr::new(of(&own.addresses)?.ip(), chosen.port()))));
     if told.is_none() {
@@ -155,9 +161,20 @@ struct Said {
     at: Instant,
 }
 
+/// This device as others are to see it: of its slots those that guests may have.
+fn to_others(org: &Org) -> Result<devices::Told, Problem> {
+    let mut told = devices::here(org, Class::Agent)?;
+    if let Some(slots) = lending::now(org).policy.slots {
+        let guests = guests::running(org)?.iter().filter(|run| run.class != Class::Ci).count();
+        let free = slots.saturating_sub(u32::try_from(guests).unwrap_or(u32::MAX));
+        told.capacity.slots_free = told.capacity.slots_free.min(free);
+    }
+    Ok(told)
+}
+
 /// Announces this device, if that is due. Gives what was said.
 async fn say(org: &Arc<Org>, gossip: &Gossip, before: Option<&Said>) -> Result<Option<Said>, Problem> {
-    let told = org.blocking(|org| devices::here(org, Class::Agent)).await?;
+    let told = org.blocking(|org| to_others(org)).await?;
     let at = clock::now();
     let number = u64::try_from(at.0).unwrap_or_default().max(before.map_or(0, |said| said.announcement.number + 1));
     let announcement = Announcement {

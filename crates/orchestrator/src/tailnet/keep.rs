@@ -2,7 +2,13 @@
 //! and keeps policy and tags at the server. Takes no input, and may run twice. Whatever is away is told once, and tried again.
 
 use super::{LOOK_EVERY, Seen, open_doors, settings};
-use crate::{clock, limits, org::Org, remote};
+use crate::{
+    clock,
+    data_dir::{make_private, write_private},
+    limits,
+    org::Org,
+    remote,
+};
 use domain::{Did, OrgName, Problem, org, role::Role};
 use forge::OrgState;
 use identity::Secret;
@@ -24,6 +30,9 @@ const SOCKET_VARIABLE: &str = "MESHWORK_TAILSCALED";
 const HEADSCALE_VARIABLE: &str = "MESHWORK_HEADSCALE";
 /// The port at which a server that is run here answers STUN.
 const STUN: u16 = 3478;
+
+/// Which machine is which device, beside the settings of the tailnet.
+const DEVICES: &str = "devices.json";
 
 /// What is held while the org is open.
 #[derive(Default)]
@@ -49,6 +58,7 @@ pub(crate) fn socket() -> LocalApi {
 pub(crate) async fn keep(org: Arc<Org>) {
     let (mut closing, mut head) = (org.closing.subscribe(), org.head.subscribe());
     let mut work = Work::default();
+    work.remember(&org);
     loop {
         head.mark_unchanged();
         tokio::select! {
@@ -84,6 +94,7 @@ async fn look(org: &Arc<Org>, work: &mut Work) {
             if org.tailnet.seen().server.is_some() {
                 org.tailnet.see(Seen::default());
                 org.tailnet.set_api(None);
+                work.leave(org).await;
             }
             return;
         }
@@ -126,6 +137,29 @@ async fn look(org: &Arc<Org>, work: &mut Work) {
 }
 
 impl Work {
+    /// Takes back what was there for the tailnet: doors, published addresses, the server that was run here.
+    async fn leave(&mut self, org: &Arc<Org>) {
+        org.tailnet.doors.lock().await.close();
+        org.tailnet.forget_places();
+        (self.published, self.entered) = (None, None);
+        if let Some((server, _)) = self.server.take() {
+            server.stop().await;
+        }
+        let published = remote::publish_again(org).await;
+        self.note("this device's addresses", &published);
+    }
+
+    /// Which machine is which device, as it was known before this process began: who was removed meanwhile is still found by it.
+    fn remember(&mut self, org: &Org) {
+        let read = std::fs::read(org.dir.tailnet().join(DEVICES)).ok();
+        self.devices = read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    }
+
+    fn remembered(&self, org: &Org) -> Result<(), Problem> {
+        make_private(&org.dir.tailnet())?;
+        write_private(&org.dir.tailnet().join(DEVICES), &serde_json::to_vec(&self.devices).map_err(Problem::internal)?)
+    }
+
     /// Tells a problem once, until it is another.
     fn note<T>(&mut self, of: &'static str, done: &Result<T, Problem>) {
         match done {
@@ -254,12 +288,17 @@ async fn in_step(org: &Org, work: &mut Work, api: &Headscale, state: &OrgState) 
             node.tags = vec![device_tag.clone()];
         }
         match device.filter(|_| node.tags.contains(&device_tag)) {
-            Some(device) => drop(work.devices.insert(node.id.clone(), device.did.clone())),
+            Some(device) => {
+                if work.devices.insert(node.id.clone(), device.did.clone()).as_ref() != Some(&device.did) {
+                    work.remembered(org)?;
+                }
+            }
             // Its device was removed from the org. Deleted, not logged out: a machine that Headscale logged out cannot come back with
             // a new key.
             None if work.devices.get(&node.id).is_some_and(|did| state.is_gone(did)) => {
                 api.delete(&node.id).await?;
                 work.devices.remove(&node.id);
+                work.remembered(org)?;
                 tracing::warn!(node = node.given_name, "its device was removed from the org: it was taken out of the tailnet");
             }
             None => {}

@@ -108,6 +108,11 @@ impl Tailnet {
         *self.places.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Nothing is reached there any more.
+    pub(crate) fn forget_places(&self) {
+        *self.places.write().unwrap_or_else(PoisonError::into_inner) = Places::default();
+    }
+
     /// Whether the org has a tailnet in which this device is not yet: what it published before stays then.
     pub(crate) fn waits(&self) -> bool {
         self.seen().server.is_some() && self.places().mesh.is_none()

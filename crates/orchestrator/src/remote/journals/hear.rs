@@ -120,12 +120,16 @@ async fn back(org: &Arc<Org>, device: &Did, first: Duration) {
 
 /// Takes what others have of the journal of a device that is away, one after the other, again and again.
 async fn from_others(org: &Arc<Org>, copied: &Arc<Copied>) {
+    let mut pause = limits::JOURNAL_TURN;
     loop {
+        let before = copied.journal.point();
         for other in others(org).iter().filter(|other| *other != copied.journal.device()) {
             let stopped = once(org, copied, other).await;
             told(org, copied, other, stopped).await;
         }
-        tokio::time::sleep(limits::JOURNAL_TURN).await;
+        // Nothing new: nobody who is there has more of it.
+        pause = if copied.journal.point() == before { (pause * 2).min(limits::REMOTE_PAUSE_MAX) } else { limits::JOURNAL_TURN };
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -200,23 +204,23 @@ impl Waiting {
     fn take(&mut self, pieces: Vec<JournalPiece>) -> Result<Vec<Piece>, Refused> {
         for sent in pieces {
             let piece = read(sent)?;
-            self.bytes += piece.bytes();
+            self.bytes += weight(&piece);
             self.pieces.push(piece);
         }
-        if self.bytes > limits::JOURNAL_GROUP_BYTES_MAX {
+        if self.bytes > 2 * limits::JOURNAL_GROUP_BYTES_MAX {
             return Err(Refused::Forged("no group of events is so large".into()));
         }
         let whole = self.pieces.iter().rposition(|piece| !piece.signature.is_empty()).map_or(0, |last| last + 1);
         let rest = self.pieces.split_off(whole);
         let groups = std::mem::replace(&mut self.pieces, rest);
-        self.bytes = self.pieces.iter().map(Piece::bytes).sum();
+        self.bytes = self.pieces.iter().map(weight).sum();
         Ok(groups)
     }
 }
 
 fn read(sent: JournalPiece) -> Result<Piece, Refused> {
     let hash = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).map_err(|_| Refused::Forged("a hash has another length".into()));
-    if sent.events_json.is_empty() {
+    if sent.events_json.is_empty() || sent.events_json.iter().any(Vec::is_empty) {
         return Err(Refused::Forged("a piece has no events".into()));
     }
     Ok(Piece {
@@ -230,6 +234,11 @@ fn read(sent: JournalPiece) -> Result<Piece, Refused> {
         payloads: sent.events_json,
         signature: sent.signature,
     })
+}
+
+/// What a piece takes in memory at the most, in bytes: many small events take more than they hold. A group of real ones takes less than twice.
+fn weight(piece: &Piece) -> usize {
+    256 + piece.payloads.iter().map(|payload| payload.len() + 64).sum::<usize>()
 }
 
 /// Takes a message in. On disk before the next is read: a slow disk here holds the sender's stream back.
