@@ -48,7 +48,7 @@ pub fn run(versions: &[RunIn]) -> Option<&RunIn> {
     among(versions, |_| true)
 }
 
-fn among<'v>(versions: &'v [RunIn], fits: impl Fn(&RunIn) -> bool) -> Option<&'v RunIn> {
+fn among(versions: &[RunIn], fits: impl Fn(&RunIn) -> bool) -> Option<&RunIn> {
     let asked = versions.iter().find(|v| fits(v) && v.journal == v.run.requester);
     let executed = versions.iter().find(|v| fits(v) && v.run.device.as_ref() == Some(&v.journal));
     match (asked, executed) {

@@ -107,11 +107,9 @@ fn connect(org: &Org, node: &Node, state: &OrgState, here: &[Rid], known: &mut K
     known.dialled.retain(|_, at| at.elapsed() < limits::DIAL_PAUSE);
     for device in state.devices.values().filter(|d| d.did != org.device) {
         let fresh = !connected.contains(&device.did);
-        if fresh {
-            if known.dialled.contains_key(&device.did) || !dial(node, &device.did, &device.radicle) {
-                known.dialled.entry(device.did.clone()).or_insert_with(Instant::now);
-                continue;
-            }
+        if fresh && (known.dialled.contains_key(&device.did) || !dial(node, &device.did, &device.radicle)) {
+            known.dialled.entry(device.did.clone()).or_insert_with(Instant::now);
+            continue;
         }
         // What was missed while there was no connection, or because an announcement was lost.
         let again = if known.unsettled { limits::ORG_FETCH_UNSETTLED } else { limits::ORG_FETCH_EVERY };

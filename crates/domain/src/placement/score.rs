@@ -94,7 +94,7 @@ pub(super) fn standing(candidate: &Candidate) -> u32 {
 
 /// By what of it is free, of that which is scarcest.
 fn share(capacity: &Capacity) -> u32 {
-    let percent = |free: u64, total: u64| if total == 0 { 100 } else { free.min(total).saturating_mul(100) / total };
+    let percent = |free: u64, total: u64| free.min(total).saturating_mul(100).checked_div(total).unwrap_or(100);
     let (free, total) = (capacity.free, capacity.total);
     let scarcest = percent(capacity.slots_free.into(), capacity.slots.into())
         .min(percent(free.cpu_milli, total.cpu_milli))

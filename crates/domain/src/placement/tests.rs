@@ -334,6 +334,7 @@ fn the_fewest_and_youngest_lower_runs_give_way() {
     let own = |n, member: &str| Running { guest: false, member: member.into(), ..running(n, 8) };
     let checked = |n| Running { state: RunState::Verifying, ..running(n, 8) };
     let agents = |n| Running { class: Class::Agent, ..running(n, 8) };
+    #[allow(clippy::type_complexity)]
     let table: [(&str, Vec<Running>, Capacity, Option<Vec<usize>>); 13] = [
         ("room is there", vec![running(1, 8)], crowded(4, 1), Some(vec![])),
         ("the youngest", vec![running(1, 4), running(2, 4)], crowded(0, 0), Some(vec![2])),

@@ -44,12 +44,10 @@ impl Forge {
         let behind = mine.is_none_or(|mine| mine != head && contains(&repo.backend, head, mine));
         // One who becomes an owner has the branch before they count: else nothing would have enough signatures.
         let becomes = || Ok::<_, Problem>(self.org_state(rid)?.owner_keys().contains(&self.member()));
+        let votes = behind && (delegate || becomes()?);
         match mine {
-            _ if behind => {
-                if delegate || becomes()? {
-                    self.vote(repo, head)?;
-                }
-            }
+            _ if votes => self.vote(repo, head)?,
+            _ if behind => {}
             Some(mine) if delegate && !contains(&repo.backend, mine, head) => self.give_way(repo, rid, &doc, head, mine)?,
             _ => {}
         }

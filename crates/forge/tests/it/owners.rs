@@ -45,15 +45,15 @@ impl Crew {
         let rid = owners[0].forge.create_org(&org, &founder, &at).unwrap();
         let nodes: Vec<Node> = owners.iter().map(Device::node).collect();
         let crew = Self { rid, owners, nodes };
-        for n in 1..names.len() {
-            crew.change(0, &format!("Take {} in", names[n]), &listed(names[n], &crew.owners[n], &[Role::Owner])).unwrap();
+        for (n, name) in names.iter().enumerate().skip(1) {
+            crew.change(0, &format!("Take {name} in"), &listed(name, &crew.owners[n], &[Role::Owner])).unwrap();
             // A majority of the owners lets somebody read.
             let device = crew.forge(n).device();
             crew.until("the newcomer may read", |crew| crew.document(0).to_string().contains(device.as_str()));
             crew.connect(n);
             let (first, address) = (crew.forge(0).device(), crew.nodes[0].listen_address());
             crew.forge(n).clone_project(&crew.rid, &first, address, &crew.nodes[n]).unwrap();
-            crew.until(&format!("{} signs", names[n]), |crew| crew.forge(0).delegates(&crew.rid).unwrap().len() == n + 1);
+            crew.until(&format!("{name} signs"), |crew| crew.forge(0).delegates(&crew.rid).unwrap().len() == n + 1);
             crew.until("all see it", |crew| crew.agree());
         }
         crew

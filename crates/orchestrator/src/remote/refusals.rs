@@ -94,7 +94,7 @@ mod tests {
         let mut both = vec![bob.clone(), eve.clone()];
         both.sort();
         assert_eq!(of(&run, 1, 7), both);
-        assert_eq!(of(&run, 1, 8), [eve.clone()], "it announced something newer");
+        assert_eq!(of(&run, 1, 8), std::slice::from_ref(&eve), "it announced something newer");
         assert_eq!(of(&run, 1_000_000, 7), [eve], "it said nothing for too long");
         assert_eq!(of(&other, 1, 7), [bob], "room is for all, a right is not");
         refusals.forget(&run);

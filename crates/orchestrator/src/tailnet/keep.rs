@@ -155,6 +155,11 @@ impl Work {
         self.devices = read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     }
 
+    fn is_device(&mut self, org: &Org, node: &Node, device: &Did) -> Result<(), Problem> {
+        let before = self.devices.insert(node.id.clone(), device.clone());
+        if before.as_ref() == Some(device) { Ok(()) } else { self.remembered(org) }
+    }
+
     fn remembered(&self, org: &Org) -> Result<(), Problem> {
         make_private(&org.dir.tailnet())?;
         write_private(&org.dir.tailnet().join(DEVICES), &serde_json::to_vec(&self.devices).map_err(Problem::internal)?)
@@ -288,11 +293,7 @@ async fn in_step(org: &Org, work: &mut Work, api: &Headscale, state: &OrgState) 
             node.tags = vec![device_tag.clone()];
         }
         match device.filter(|_| node.tags.contains(&device_tag)) {
-            Some(device) => {
-                if work.devices.insert(node.id.clone(), device.did.clone()).as_ref() != Some(&device.did) {
-                    work.remembered(org)?;
-                }
-            }
+            Some(device) => work.is_device(org, node, &device.did)?,
             // Its device was removed from the org. Deleted, not logged out: a machine that Headscale logged out cannot come back with
             // a new key.
             None if work.devices.get(&node.id).is_some_and(|did| state.is_gone(did)) => {

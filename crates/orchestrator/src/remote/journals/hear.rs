@@ -56,10 +56,8 @@ pub(crate) async fn keep(org: Arc<Org>) {
             stays
         });
         for device in listed {
-            if !followed.contains_key(&device) {
-                let task = tasks.spawn(follow(org.clone(), device.clone()));
-                followed.insert(device, task);
-            }
+            let follows = || tasks.spawn(follow(org.clone(), device.clone()));
+            followed.entry(device.clone()).or_insert_with(follows);
         }
         // What has ended is forgotten.
         while tasks.try_join_next().is_some() {}

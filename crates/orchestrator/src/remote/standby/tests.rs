@@ -129,6 +129,7 @@ fn what_the_members_own_device_signed_for_this_executor_is_served() {
 
 #[test]
 fn everything_else_is_refused() {
+    #[allow(clippy::type_complexity)]
     let table: [(&str, fn(&mut Case)); 10] = [
         ("did not name this device", |case| case.here = LAPTOP),
         ("did not name this device", |case| case.rights.state.members.get_mut("ada").unwrap().standby = None),
