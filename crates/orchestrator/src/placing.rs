@@ -75,7 +75,7 @@ pub(crate) fn look(org: &Org, run: &Run, manifest: &Manifest) -> Result<Looked, 
     // On this device what is missing is found when it starts, and told with more.
     let engine = engine.filter(|_| devices.len() > 1);
     let avoid: BTreeMap<Did, Avoid> =
-        said_no.iter().map(|(did, said)| (did.clone(), Avoid::RefusedBefore { message: texts(said) })).collect();
+        said_no.iter().map(|(did, said)| (did.clone(), Avoid::RefusedBefore { message: Refusal::texts(said) })).collect();
     let request = Request { manifest, member: &member, engine, readers: readers.as_ref(), avoid: &avoid, at: clock::now() };
     let decision = placement::explain(&request, &snapshot);
     Ok(Looked { devices, said_no, decision })
@@ -189,7 +189,7 @@ pub(crate) fn again(org: &Arc<Org>, run: &Run, device: Did, sealed: Envelope) {
                 Ok(())
             }
             Ok((Admission::Refused { reasons }, _)) if run.on.is_some() => {
-                let message = texts(&reasons);
+                let message = Refusal::texts(&reasons);
                 dispatch::refused(&org, &run.id, vec![(device, reasons)], message).await
             }
             Ok((Admission::Refused { reasons }, _)) => others_next(&org, &run, device, reasons).await,
@@ -201,7 +201,7 @@ pub(crate) fn again(org: &Arc<Org>, run: &Run, device: Did, sealed: Envelope) {
 
 /// A device refused after all: the run is planned anew, at once.
 async fn others_next(org: &Arc<Org>, run: &Run, device: Did, reasons: Vec<Refusal>) -> Result<(), Problem> {
-    let message = texts(&reasons);
+    let message = Refusal::texts(&reasons);
     let bodies = refusal(org, run, &device, reasons).await?;
     move_waiting(org, &run.id, bodies, RunState::Queued, Some(Reason::WaitsForRoom { message })).await?;
     org.wake.notify_one();
@@ -368,18 +368,14 @@ impl Turn {
         let name = |did: &Did| self.looked.known(did).map_or_else(|| did.to_string(), |known| known.device.name.clone());
         match each {
             [] => "The org lists no device for it.".into(),
-            [(_, refusals)] => texts(refusals),
+            [(_, refusals)] => Refusal::texts(refusals),
             several => {
                 // Of whoever could take it, and was not asked, there is nothing to say.
                 let some = several.iter().filter(|(_, refusals)| !refusals.is_empty());
-                some.map(|(did, refusals)| format!("{}: {}", name(did), texts(refusals))).collect::<Vec<_>>().join(" ")
+                some.map(|(did, refusals)| format!("{}: {}", name(did), Refusal::texts(refusals))).collect::<Vec<_>>().join(" ")
             }
         }
     }
-}
-
-fn texts(refusals: &[Refusal]) -> String {
-    refusals.iter().map(Refusal::text).collect::<Vec<_>>().join(" ")
 }
 
 /// The commit that a manifest begins from.

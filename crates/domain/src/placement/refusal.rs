@@ -121,6 +121,11 @@ impl Refusal {
         }
     }
 
+    /// Several of them in words.
+    pub fn texts(refusals: &[Self]) -> String {
+        refusals.iter().map(Self::text).collect::<Vec<_>>().join(" ")
+    }
+
     /// In words for a person.
     pub fn text(&self) -> String {
         match self {

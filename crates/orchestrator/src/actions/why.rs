@@ -169,7 +169,7 @@ fn of_device(looked: &Looked, run: &Run, known: &Known) -> DeviceWhy {
             let of: Vec<_> = parts.iter().filter(|p| p.points > 0).map(|p| format!("{} {}", p.what.text(), p.points)).collect();
             format!("It could take it now, as number {place}, with {score} points: {}.", of.join(", "))
         }
-        None => texts(&refusals),
+        None => Refusal::texts(&refusals),
     };
     let role = match (&run.device, &run.asked, &run.on) {
         (Some(device), _, _) if device == did && run.state.ended() => "It had it.",
@@ -178,7 +178,7 @@ fn of_device(looked: &Looked, run: &Run, known: &Known) -> DeviceWhy {
         (_, _, Some(on)) if on != did => "It is not asked: a person wants it on another device.",
         _ => "",
     };
-    let before = said.as_ref().map(|said| format!("When it was asked, it said: {}", texts(&said.reasons))).unwrap_or_default();
+    let before = said.as_ref().map(|said| format!("When it was asked, it said: {}", Refusal::texts(&said.reasons))).unwrap_or_default();
     let why: Vec<&str> = [role, judged.as_str(), before.as_str()].into_iter().filter(|text| !text.is_empty()).collect();
     DeviceWhy {
         device: did.clone(),
@@ -192,10 +192,6 @@ fn of_device(looked: &Looked, run: &Run, known: &Known) -> DeviceWhy {
         refusals,
         said,
     }
-}
-
-fn texts(refusals: &[Refusal]) -> String {
-    refusals.iter().map(Refusal::text).collect::<Vec<_>>().join(" ")
 }
 
 /// Where the task's run is, and how it came there.

@@ -4,7 +4,7 @@ use super::client;
 use crate::{limits, org::Org, picture};
 use domain::{Did, Problem, RunId, Timestamp, event::kind, run::Run};
 use futures::{StreamExt, future, stream, stream::BoxStream};
-use mesh::{VERSION, problem};
+use mesh::{problem, spoken};
 use proto::mesh::{LogLine, LogLines, LogRequest};
 use std::{sync::Arc, time::Instant};
 use store::LogEntry;
@@ -66,7 +66,7 @@ async fn open(org: &Arc<Org>, run: &Run, after: u64) -> Result<Streaming<LogLine
 }
 
 async fn begin(org: &Arc<Org>, device: &Did, run: &Run, after: u64) -> Result<Streaming<LogLines>, Problem> {
-    let request = LogRequest { version: VERSION, run: run.id.to_string(), after_seq: after };
+    let request = LogRequest { version: spoken(), run: run.id.to_string(), after_seq: after };
     let mut client = client(org, device)?;
     let late = |_| Problem::new(domain::Kind::Timeout, "It did not answer in time.");
     let begun = tokio::time::timeout(limits::LOG_PAGE_WAIT, client.log(request)).await.map_err(late)?;

@@ -9,7 +9,7 @@ use crate::{
 };
 use domain::{Did, Problem};
 use futures::StreamExt;
-use mesh::{VERSION, problem};
+use mesh::{problem, spoken};
 use proto::mesh::{JournalEvents, JournalPiece, JournalRequest};
 use std::{
     collections::HashMap,
@@ -179,7 +179,7 @@ async fn once(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did) -> Result<(), St
 
 async fn begin(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did) -> Result<Streaming<JournalEvents>, Problem> {
     let (device, at) = (copied.journal.device(), copied.journal.point());
-    let request = JournalRequest { version: VERSION, device: device.to_string(), incarnation: at.incarnation, after_seq: at.seq.0 };
+    let request = JournalRequest { version: spoken(), device: device.to_string(), incarnation: at.incarnation, after_seq: at.seq.0 };
     let mut client = client(org, from)?;
     let begun = tokio::time::timeout(limits::JOURNAL_ANSWER_WAIT, client.journal(request)).await;
     let late = |_| Problem::new(domain::Kind::Timeout, "It did not answer in time.");

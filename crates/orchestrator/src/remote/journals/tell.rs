@@ -5,7 +5,7 @@ use super::{Copied, place};
 use crate::{clock, fault, limits, org::Org};
 use domain::{Did, Problem};
 use futures::Stream;
-use mesh::{VERSION, status};
+use mesh::{spoken, status};
 use proto::mesh::{JournalEvents, JournalPiece};
 use std::{pin::Pin, sync::Arc};
 use store::{Piece, Point, Recorded};
@@ -119,7 +119,7 @@ fn copy(copied: &Copied, after: Point) -> Result<Next, Problem> {
 fn message(next: Next) -> JournalEvents {
     let mut pieces: Vec<JournalPiece> = next.pieces.into_iter().map(piece).collect();
     fault::alter_journal(&mut pieces);
-    JournalEvents { version: VERSION, pieces, last_incarnation: next.end.incarnation, last_seq: next.end.seq.0, age_ms: next.age_ms }
+    JournalEvents { version: spoken(), pieces, last_incarnation: next.end.incarnation, last_seq: next.end.seq.0, age_ms: next.age_ms }
 }
 
 fn piece(piece: Piece) -> JournalPiece {
