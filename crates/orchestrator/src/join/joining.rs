@@ -210,39 +210,42 @@ impl Work {
     /// Knocks until the org lists this device and its repository is here. Only a refusal ends it otherwise.
     async fn until_listed(&self) -> Result<(), Problem> {
         let mut pause = limits::KNOCK_PAUSE;
+        // Where the repository is, once the org said that it lists this device.
+        let mut listed: Option<Vec<String>> = None;
         loop {
-            let known = match self.knock().await {
+            match self.knock().await {
                 Ok(Answer::Waits { why }) => {
                     self.joining.status.send_replace(Status::Waiting { why });
-                    pause = limits::KNOCK_PAUSE;
-                    false
+                    (listed, pause) = (None, limits::KNOCK_PAUSE);
                 }
                 Ok(Answer::Refused { problem }) => return Err(problem),
-                Ok(Answer::Listed { radicle, .. }) => match self.fetch(&radicle).await {
-                    Ok(()) => true,
-                    Err(problem) => {
-                        self.joining.status.send_replace(Status::Fetching { problem: Some(problem) });
-                        false
-                    }
-                },
+                Ok(Answer::Listed { radicle, .. }) => (listed, pause) = (Some(radicle), limits::KNOCK_PAUSE),
+                // In the tailnet the Join port is for those who are not in: once it was let in, a device may not reach it any more.
+                Err(_) if listed.is_some() => {}
                 Err(problem) => {
-                    self.joining.status.send_if_modified(|status| {
-                        // Who waits goes on waiting; that the issuer is away is told only where nothing better is known.
-                        let unheard = matches!(status, Status::Knocking { .. });
-                        if unheard {
-                            *status = Status::Knocking { problem: Some(problem.clone()) };
-                        }
-                        unheard
-                    });
+                    self.unheard(problem);
                     pause = (pause * 2).min(limits::KNOCK_PAUSE_MAX);
-                    false
                 }
-            };
-            if known {
-                return Ok(());
+            }
+            if let Some(radicle) = &listed {
+                match self.fetch(radicle).await {
+                    Ok(()) => return Ok(()),
+                    Err(problem) => drop(self.joining.status.send_replace(Status::Fetching { problem: Some(problem) })),
+                }
             }
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// Who waits goes on waiting; that the issuer is away is told only where nothing better is known.
+    fn unheard(&self, problem: Problem) {
+        self.joining.status.send_if_modified(|status| {
+            let unheard = matches!(status, Status::Knocking { .. });
+            if unheard {
+                *status = Status::Knocking { problem: Some(problem) };
+            }
+            unheard
+        });
     }
 
     async fn knock(&self) -> Result<Answer, Problem> {
