@@ -209,40 +209,41 @@ impl Work {
 
     /// Knocks until the org lists this device and its repository is here. Only a refusal ends it otherwise.
     async fn until_listed(&self) -> Result<(), Problem> {
-        let mut pause = limits::KNOCK_PAUSE;
+        let (mut pause, mut listed) = (limits::KNOCK_PAUSE, None);
         loop {
-            let known = match self.knock().await {
+            match self.knock().await {
                 Ok(Answer::Waits { why }) => {
                     self.joining.status.send_replace(Status::Waiting { why });
-                    pause = limits::KNOCK_PAUSE;
-                    false
+                    (pause, listed) = (limits::KNOCK_PAUSE, None);
                 }
                 Ok(Answer::Refused { problem }) => return Err(problem),
-                Ok(Answer::Listed { radicle, .. }) => match self.fetch(&radicle).await {
-                    Ok(()) => true,
-                    Err(problem) => {
-                        self.joining.status.send_replace(Status::Fetching { problem: Some(problem) });
-                        false
-                    }
-                },
+                Ok(Answer::Listed { radicle, .. }) => (pause, listed) = (limits::KNOCK_PAUSE, Some(radicle)),
                 Err(problem) => {
-                    self.joining.status.send_if_modified(|status| {
-                        // Who waits goes on waiting; that the issuer is away is told only where nothing better is known.
-                        let unheard = matches!(status, Status::Knocking { .. });
-                        if unheard {
-                            *status = Status::Knocking { problem: Some(problem.clone()) };
-                        }
-                        unheard
-                    });
-                    pause = (pause * 2).min(limits::KNOCK_PAUSE_MAX);
-                    false
+                    self.unheard(problem);
+                    pause = if listed.is_some() { limits::KNOCK_PAUSE } else { (pause * 2).min(limits::KNOCK_PAUSE_MAX) };
                 }
-            };
-            if known {
-                return Ok(());
+            }
+            // Who is listed needs no answer any more, and may get none: in a tailnet the machine is a device from then on, and does not
+            // reach the port for those who join.
+            if let Some(radicle) = &listed {
+                match self.fetch(radicle).await {
+                    Ok(()) => return Ok(()),
+                    Err(problem) => self.joining.status.send_replace(Status::Fetching { problem: Some(problem) }),
+                };
             }
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// That the issuer is away is told only where nothing better is known: who waits goes on waiting.
+    fn unheard(&self, problem: Problem) {
+        self.joining.status.send_if_modified(|status| {
+            let unheard = matches!(status, Status::Knocking { .. });
+            if unheard {
+                *status = Status::Knocking { problem: Some(problem) };
+            }
+            unheard
+        });
     }
 
     async fn knock(&self) -> Result<Answer, Problem> {
