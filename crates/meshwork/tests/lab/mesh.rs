@@ -93,6 +93,7 @@ async fn the_owners_return_moves_a_run_with_its_work(three: &Three, run: &str) {
 
     let next = three.after("T001", run).await;
     assert_eq!(three.at(&next).await, DESK, "it went where there is a GPU, and no owner");
+    three.sees(BOB, "that its owner is back is known", |one| one["reclaimed"]["code"] == "present").await;
     let why = ada.ok(&["task", "why", "T001"]).await;
     assert!(three.codes(&why, BOB).contains(&"reclaimed".to_owned()), "{why:#}");
     let done = three.done(DESK, &next).await;
