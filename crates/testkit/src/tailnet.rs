@@ -3,6 +3,8 @@
 //! seen outside of its namespace. Dropped, also by a failed test, it ends its processes by id and removes its namespaces.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A harness fails its test.
 
+mod link;
+
 use crate::{processes::end_all_of, random_name};
 use rustix::{
     process::{Pid, Signal, geteuid, kill_process},
@@ -10,6 +12,7 @@ use rustix::{
 };
 use std::{
     fs::{self, File},
+    net::Ipv4Addr,
     os::fd::AsFd,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -93,7 +96,7 @@ impl Lab {
             within(&hub, &["link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", &namespace])?;
             within(&hub, &["link", "set", &link, "master", "br0", "up"])?;
             within(&namespace, &["link", "set", "lo", "up"])?;
-            within(&namespace, &["addr", "add", &format!("10.98.0.{}/24", number + 11), "dev", "eth0"])?;
+            within(&namespace, &["addr", "add", &format!("{}/24", wire_address(number)), "dev", "eth0"])?;
             within(&namespace, &["link", "set", "eth0", "up"])?;
             within(&namespace, &["route", "add", "default", "via", HUB])?;
             fs::create_dir_all(self.folder(number)).map_err(|e| e.to_string())?;
@@ -239,6 +242,11 @@ impl Drop for Lab {
             let _ = ip(&["netns", "del", &namespace]);
         }
     }
+}
+
+/// A machine's address beside the tailnet.
+fn wire_address(machine: usize) -> Ipv4Addr {
+    Ipv4Addr::new(10, 98, 0, u8::try_from(machine + 11).expect("few machines"))
 }
 
 /// Does something in a network namespace, on a thread of its own.

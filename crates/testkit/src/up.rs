@@ -31,6 +31,9 @@ const START_TIME: Duration = Duration::from_secs(60);
 const WAIT: Duration = Duration::from_secs(120);
 /// The pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
+/// The same in a network namespace, where each look is a process and what is waited for comes through a tailnet.
+const WAIT_WITHIN: Duration = Duration::from_secs(300);
+const LOOK_EVERY_WITHIN: Duration = Duration::from_millis(400);
 /// How much of the log is printed.
 const LOG_BYTES: usize = 24 * 1024;
 
@@ -63,6 +66,8 @@ pub struct Up {
     env: Vec<(String, String)>,
     /// Where the Radicle node and other devices are listened to.
     others_at: [String; 2],
+    /// Where their gossip is heard.
+    gossip_at: String,
     /// The network namespace in which it runs; its HTTP door is then reached by its command line alone.
     namespace: Option<PathBuf>,
     http: reqwest::Client,
@@ -97,6 +102,7 @@ impl Up {
             listen: free_address(),
             env,
             others_at: [ANY_PORT, ANY_PORT].map(str::to_owned),
+            gossip_at: ANY_PORT.to_owned(),
             namespace: None,
             http,
             dir,
@@ -122,6 +128,13 @@ impl Up {
         self
     }
 
+    /// Has it hear the gossip of other devices at this address.
+    #[must_use]
+    pub fn hearing(mut self, address: &str) -> Self {
+        address.clone_into(&mut self.gossip_at);
+        self
+    }
+
     /// Has it and its command line run in a network namespace, as `/run/netns/a`.
     #[must_use]
     pub fn within(mut self, namespace: &Path) -> Self {
@@ -136,7 +149,7 @@ impl Up {
         let mut command = self.command();
         let (listen, [radicle, mesh]) = (self.listen.to_string(), &self.others_at);
         command.args(["--json", "up", "--listen", &listen, "--radicle-listen", radicle, "--mesh-listen", mesh, "--no-open"]);
-        command.args(["--gossip-listen", ANY_PORT]);
+        command.args(["--gossip-listen", &self.gossip_at]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -160,6 +173,13 @@ impl Up {
         let mut child = self.child.take().expect("it runs");
         signal(&child, Signal::KILL);
         child.wait().await.unwrap();
+    }
+
+    /// Ends all that runs on its machine, runners and engines too, as a power cut does.
+    pub async fn pull(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        end_all_of(self.dir.path());
+        timeout(START_TIME, child.wait()).await.expect("nothing outlives a power cut").unwrap();
     }
 
     /// The folder of the test; the data folder is in it.
@@ -285,8 +305,13 @@ impl Up {
         &self.http
     }
 
-    /// Calls an action as the command line does: status and answer.
+    /// Calls an action as the command line does: status and answer. In a network namespace, by the command line itself: a refusal has
+    /// status 400 then, whatever it is.
     pub async fn call(&self, action: &str, input: Value) -> (u16, Value) {
+        if self.namespace.is_some() {
+            let outcome = self.run(&["call", action, &input.to_string()]).await;
+            return (if outcome.code == 0 { 200 } else { 400 }, outcome.json());
+        }
         let path = format!("/api/v1/{}", action.replacen('.', "/", 1));
         let response = self.request(Method::POST, &path, &self.token(), Some(input)).await;
         (response.status().as_u16(), response.json().await.unwrap_or_default())
@@ -306,13 +331,14 @@ impl Up {
 
     /// Looks until there is something, and fails with what was seen last.
     pub async fn until<T, F: Future<Output = Result<T, Value>>>(&self, what: &str, mut look: impl FnMut() -> F) -> T {
-        let deadline = Instant::now() + WAIT;
+        let (wait, pause) = if self.namespace.is_some() { (WAIT_WITHIN, LOOK_EVERY_WITHIN) } else { (WAIT, LOOK_EVERY) };
+        let deadline = Instant::now() + wait;
         loop {
             match look().await {
                 Ok(found) => return found,
-                Err(seen) => assert!(Instant::now() < deadline, "{what}: not within {WAIT:?}; last seen: {seen:#}"),
+                Err(seen) => assert!(Instant::now() < deadline, "{what}: not within {wait:?}; last seen: {seen:#}"),
             }
-            sleep(LOOK_EVERY).await;
+            sleep(pause).await;
         }
     }
 

@@ -70,11 +70,14 @@ fn wanted(input: &Input) -> Vec<(Place, Vec<Entry>)> {
     let tcp: BTreeSet<u16> =
         [MESH, RADICLE].into_iter().chain(CLUSTER_TCP).chain(input.mesh.iter().copied()).chain(input.radicle.iter().copied()).collect();
     let udp: BTreeSet<u16> = [GOSSIP].into_iter().chain(CLUSTER_UDP).chain(input.mesh.iter().copied()).collect();
-    let mut rules =
-        vec![rule("tcp", &device, &[format!("{device}:{}", listed(&tcp))]), rule("udp", &device, &[format!("{device}:{}", listed(&udp))])];
+    let mut rules = vec![
+        rule("tcp", &[&device], &[format!("{device}:{}", listed(&tcp))]),
+        rule("udp", &[&device], &[format!("{device}:{}", listed(&udp))]),
+    ];
     let doors: Vec<String> = input.join.iter().map(door).collect();
     if !doors.is_empty() {
-        rules.push(rule("tcp", &joining, &doors));
+        // Devices too: a machine gets their tag when the org lists it, and may not have heard of that yet.
+        rules.push(rule("tcp", &[&joining, &device], &doors));
     }
     vec![
         (Place { key: "groups", list: List::Object }, vec![named(&group, &format!("{}@", input.user))]),
@@ -83,12 +86,13 @@ fn wanted(input: &Input) -> Vec<(Place, Vec<Entry>)> {
     ]
 }
 
-fn rule(protocol: &str, from: &str, to: &[String]) -> Entry {
+fn rule(protocol: &str, from: &[&str], to: &[String]) -> Entry {
+    let from: Vec<String> = from.iter().map(|f| quoted(f)).collect();
     let to: Vec<String> = to.iter().map(|t| quoted(t)).collect();
     Entry::Element(format!(
         "{{\"action\": \"accept\", \"proto\": {}, \"src\": [{}], \"dst\": [{}]}}",
         quoted(protocol),
-        quoted(from),
+        from.join(", "),
         to.join(", ")
     ))
 }

@@ -2,8 +2,11 @@
 //! reason, where the programs or root are missing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
 mod machines;
+mod mesh;
 mod servers;
+mod three;
 
 use testkit::{skip, tailnet::Lab};
 
