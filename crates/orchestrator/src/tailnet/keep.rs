@@ -9,7 +9,7 @@ use crate::{
     org::Org,
     remote,
 };
-use domain::{Did, OrgName, Problem, org, role::Role};
+use domain::{Did, Kind, OrgName, Problem, org, role::Role};
 use forge::OrgState;
 use identity::Secret;
 use mesh::tailnet::{
@@ -37,8 +37,8 @@ const DEVICES: &str = "devices.json";
 /// What is held while the org is open.
 #[derive(Default)]
 struct Work {
-    /// The server that is run here, and the key with which it was asked last.
-    server: Option<(managed::Headscale, Secret)>,
+    /// The server that is run here.
+    server: Option<managed::Headscale>,
     /// The address that was published.
     published: Option<super::Places>,
     /// Machines that are devices, by the server's number of them.
@@ -74,7 +74,7 @@ pub(crate) async fn keep(org: Arc<Org>) {
         }
     }
     org.tailnet.doors.lock().await.close();
-    if let Some((server, _)) = work.server.take() {
+    if let Some(server) = work.server.take() {
         server.stop().await;
     }
 }
@@ -131,7 +131,13 @@ async fn look(org: &Arc<Org>, work: &mut Work) {
         Ok((nodes, opened)) => {
             (seen.nodes, seen.opened, seen.reached, seen.reached_at) = (nodes, opened, Some(Ok(())), seen.at);
         }
-        Err(problem) => seen.reached = Some(Err(problem)),
+        Err(problem) => {
+            // Its database may be another one than that which knew the key.
+            if let Some(server) = work.server.as_ref().filter(|_| problem.kind == Kind::Forbidden) {
+                server.forget_key().await;
+            }
+            seen.reached = Some(Err(problem));
+        }
     }
     org.tailnet.see(seen);
 }
@@ -142,7 +148,7 @@ impl Work {
         org.tailnet.doors.lock().await.close();
         org.tailnet.forget_places();
         (self.published, self.entered) = (None, None);
-        if let Some((server, _)) = self.server.take() {
+        if let Some(server) = self.server.take() {
             server.stop().await;
         }
         let published = remote::publish_again(org).await;
@@ -182,24 +188,25 @@ impl Work {
         }
     }
 
-    /// Runs the server, and gives a key for it. It is made at each start, and kept in memory alone.
+    /// Runs the server, and gives the key for it that counts now.
     async fn serve(&mut self, org: &Org, settings: &org::Tailnet, listen: SocketAddr) -> Result<Option<Secret>, Problem> {
-        if let Some((_, key)) = &self.server {
-            return Ok(Some(key.clone()));
+        if self.server.is_none() {
+            let config = HeadscaleConfig {
+                program: managed::find("headscale", HEADSCALE_VARIABLE)?,
+                dir: org.dir.tailnet().join("headscale"),
+                socket: org.dir.sockets.join("headscale"),
+                url: settings.headscale.clone(),
+                listen,
+                relay: Relay::Embedded { stun: SocketAddr::new(listen.ip(), STUN) },
+                domain: format!("{}.mesh", org.name.as_str().replace(['_', '.'], "-")),
+                key_lasts: limits::TAILNET_API_KEY,
+            };
+            self.server = Some(managed::Headscale::start(config).await?);
         }
-        let config = HeadscaleConfig {
-            program: managed::find("headscale", HEADSCALE_VARIABLE)?,
-            dir: org.dir.tailnet().join("headscale"),
-            socket: org.dir.sockets.join("headscale"),
-            url: settings.headscale.clone(),
-            listen,
-            relay: Relay::Embedded { stun: SocketAddr::new(listen.ip(), STUN) },
-            domain: format!("{}.mesh", org.name.as_str().replace(['_', '.'], "-")),
-        };
-        let server = managed::Headscale::start(config).await?;
-        let key = server.api_key().await?;
-        self.server = Some((server, key.clone()));
-        Ok(Some(key))
+        match &self.server {
+            Some(server) => server.api_key().await.map(Some),
+            None => Ok(None),
+        }
     }
 }
 
