@@ -2,6 +2,7 @@
 //! reason, where the programs or root are missing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod gossip;
 mod machines;
 mod servers;
 

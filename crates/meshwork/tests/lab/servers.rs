@@ -36,7 +36,7 @@ fn acme() -> OrgName {
 
 fn input(join: &[&str]) -> policy::Input {
     let join = join.iter().map(|at| at.parse().unwrap()).collect();
-    policy::Input { org: acme(), user: "acme".into(), mesh: BTreeSet::new(), radicle: BTreeSet::new(), join }
+    policy::Input { org: acme(), user: "acme".into(), mesh: BTreeSet::new(), gossip: BTreeSet::new(), radicle: BTreeSet::new(), join }
 }
 
 fn in_an_hour() -> Timestamp {

@@ -118,7 +118,9 @@ impl Headscale {
 }
 
 fn refused(what: &str, said: &[u8]) -> Problem {
-    Problem::unavailable(what).because(domain::shown(String::from_utf8_lossy(said).trim())).next("See its log: headscale.log in its folder.")
+    Problem::unavailable(what)
+        .because(domain::shown(String::from_utf8_lossy(said).trim()))
+        .next("See its log: headscale.log in its folder.")
 }
 
 /// The part of a key by which the server names it; no secret.
