@@ -3,7 +3,8 @@
 //! there as the org says. Every device opens doors at its tailnet address and publishes that first.
 //!
 //! Nothing waits for any of it: where the server or tailscaled is away that is told, and everything that runs goes on.
-//! `settings`: what is asked for; `keep`: brings it about; `rules`: what may reach what; `doors`: what listens at the tailnet address; `status`: what is told.
+//! `settings`: what is asked for; `keep`: brings it about; `rules`: what may reach what; `doors`: what listens at the tailnet address;
+//! `status`: what is told.
 
 mod doors;
 mod enter;
