@@ -396,3 +396,29 @@ pub(crate) async fn until_ended(org: &Org, id: &RunId) -> Result<Run, Problem> {
         let _ = events.recv().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use domain::{Timestamp, lend::Reclaim};
+
+    #[test]
+    fn what_goes_on_waits_for_an_owner_to_take_guests_again_and_what_begins_does_not() {
+        let (id, before) = ("01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(), "01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap());
+        let did = identity::Key::from_seed(&[1; 32]).did();
+        let begins = admission::new_run(id, Class::Agent, "work".parse().unwrap(), did.clone(), did, Timestamp(0));
+        let goes_on = Run { continues: Some(before), ..begins.clone() };
+        let never = Refusal::Reclaimed { why: Reclaim::Never };
+        let table = [
+            (vec![never.clone()], false, true),
+            (vec![never.clone(), Refusal::NoSlot { slots: 1 }], false, true),
+            (vec![never, Refusal::NotShared], false, false),
+            (vec![Refusal::NoSlot { slots: 1 }], true, true),
+            (vec![Refusal::NotShared], false, false),
+        ];
+        for (refusals, new, old) in table {
+            assert_eq!((may_wait(&begins, &refusals), may_wait(&goes_on, &refusals)), (new, old), "{refusals:?}");
+        }
+    }
+}
