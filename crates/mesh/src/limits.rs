@@ -38,6 +38,10 @@ pub(crate) const LOOK: Duration = Duration::from_millis(100);
 pub(crate) const HELD_UP: Duration = Duration::from_millis(300);
 /// For how long it then does not.
 pub(crate) const HELD_UP_TRUST: Duration = Duration::from_millis(500);
+/// For how long a device that moved to another address does not judge others: it has to meet them again.
+pub(crate) const MOVED_TRUST: Duration = Duration::from_secs(3);
+/// How many moves may wait to be made.
+pub(crate) const MOVES_WAITING: usize = 4;
 /// How often addresses of devices that are not heard are gossiped to, and to how many of them at once.
 pub(crate) const INTRODUCE: Duration = Duration::from_millis(500);
 pub(crate) const INTRODUCED_AT_ONCE: usize = 4;
@@ -77,6 +81,8 @@ pub(crate) const HEADSCALE_CONNECT: Duration = Duration::from_secs(5);
 pub(crate) const HEADSCALE_BYTES_MAX: usize = 16 << 20;
 /// The largest policy that is read and written, in bytes.
 pub(crate) const POLICY_BYTES_MAX: usize = 1 << 20;
+/// How often a policy is merged anew that others change meanwhile.
+pub(crate) const POLICY_TRIES: usize = 5;
 /// How many nodes, users or keys of a server are looked at.
 pub(crate) const HEADSCALE_LIST_MAX: usize = 10_000;
 /// How long a supervised program may take to serve, and to end when it is told to.

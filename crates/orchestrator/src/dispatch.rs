@@ -159,13 +159,21 @@ pub(crate) fn wake(org: &Org) {
     org.wake.notify_one();
 }
 
+/// Whether a run may wait for a device that said this. One that goes on from another also waits for the owner to take guests again: what
+/// was begun is not to end because somebody changed their mind.
+pub(crate) fn may_wait(run: &Run, refusals: &[Refusal]) -> bool {
+    let goes_on = run.continues.is_some();
+    refusals.iter().all(|refusal| refusal.passes() || (goes_on && matches!(refusal, Refusal::Reclaimed { .. })))
+}
+
 /// Nobody takes it, whatever it waits for: it fails where any of what was said does not pass, and waits else.
-pub(crate) async fn refused(org: &Arc<Org>, run: &RunId, said: Vec<(Did, Vec<Refusal>)>, message: String) -> Result<(), Problem> {
-    if said.iter().flat_map(|(_, refusals)| refusals).all(Refusal::passes) {
-        return wait(org, run, Reason::WaitsForRoom { message }).await;
+pub(crate) async fn refused(org: &Arc<Org>, run: &Run, said: Vec<(Did, Vec<Refusal>)>, message: String) -> Result<(), Problem> {
+    let id = &run.id;
+    if said.iter().all(|(_, refusals)| may_wait(run, refusals)) {
+        return wait(org, id, Reason::WaitsForRoom { message }).await;
     }
-    let told = said.into_iter().map(|(device, reasons)| Body::RunRefused { run: run.clone(), device, reasons }).collect();
-    move_waiting(org, run, told, RunState::Failed, Some(Reason::Refused { message })).await.map(drop)
+    let told = said.into_iter().map(|(device, reasons)| Body::RunRefused { run: id.clone(), device, reasons }).collect();
+    move_waiting(org, id, told, RunState::Failed, Some(Reason::Refused { message })).await.map(drop)
 }
 
 /// Moves a run that has no device yet; says whether it still had none. Whoever has the delegation of its key runs it: then only the note
@@ -386,5 +394,31 @@ pub(crate) async fn until_ended(org: &Org, id: &RunId) -> Result<Run, Problem> {
         }
         // Lagging behind is no harm: the state is read anew.
         let _ = events.recv().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use domain::{Timestamp, lend::Reclaim};
+
+    #[test]
+    fn what_goes_on_waits_for_an_owner_to_take_guests_again_and_what_begins_does_not() {
+        let (id, before) = ("01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(), "01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap());
+        let did = identity::Key::from_seed(&[1; 32]).did();
+        let begins = admission::new_run(id, Class::Agent, "work".parse().unwrap(), did.clone(), did, Timestamp(0));
+        let goes_on = Run { continues: Some(before), ..begins.clone() };
+        let never = Refusal::Reclaimed { why: Reclaim::Never };
+        let table = [
+            (vec![never.clone()], false, true),
+            (vec![never.clone(), Refusal::NoSlot { slots: 1 }], false, true),
+            (vec![never, Refusal::NotShared], false, false),
+            (vec![Refusal::NoSlot { slots: 1 }], true, true),
+            (vec![Refusal::NotShared], false, false),
+        ];
+        for (refusals, new, old) in table {
+            assert_eq!((may_wait(&begins, &refusals), may_wait(&goes_on, &refusals)), (new, old), "{refusals:?}");
+        }
     }
 }

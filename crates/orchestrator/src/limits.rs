@@ -294,5 +294,9 @@ pub const TAILNET_COMES_UP: Duration = Duration::from_secs(10);
 pub const TAILNET_ENTER_AGAIN: Duration = Duration::from_secs(120);
 /// How long the key counts with which this device lets itself in, in milliseconds.
 pub const TAILNET_OWN_KEY_MS: u64 = 10 * 60 * 1000;
+/// For how long an API key of a server counts that this device runs. It is made anew at half of that.
+pub const TAILNET_API_KEY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How many policies that were replaced are kept, of those in which people wrote something else.
+pub const TAILNET_POLICIES_KEPT: usize = 20;
 /// How many connections pass through one door of the tailnet at once.
 pub const TAILNET_CONNECTIONS_MAX: usize = 1024;

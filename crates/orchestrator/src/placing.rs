@@ -190,7 +190,7 @@ pub(crate) fn again(org: &Arc<Org>, run: &Run, device: Did, sealed: Envelope) {
             }
             Ok((Admission::Refused { reasons }, _)) if run.on.is_some() => {
                 let message = Refusal::texts(&reasons);
-                dispatch::refused(&org, &run.id, vec![(device, reasons)], message).await
+                dispatch::refused(&org, &run, vec![(device, reasons)], message).await
             }
             Ok((Admission::Refused { reasons }, _)) => others_next(&org, &run, device, reasons).await,
             Err(problem) if problem.passes() || run.on.is_some() => dispatch::unanswered(&org, &run.id, &problem).await,
@@ -349,12 +349,12 @@ impl Turn {
         // What was said by who was named is the last word.
         let asked = |did: &Did| *did != org.device && self.run.on.is_none() && said.iter().any(|(device, _)| device == did);
         let waits = |(did, refusals): &(Did, Vec<Refusal>)| {
-            if asked(did) { remote::passes(refusals) } else { refusals.iter().all(Refusal::passes) }
+            if asked(did) { remote::passes(refusals) } else { dispatch::may_wait(&self.run, refusals) }
         };
         let could = each.iter().any(waits);
         let message = self.words(&each);
         if !could {
-            return dispatch::refused(org, id, each, message).await;
+            return dispatch::refused(org, &self.run, each, message).await;
         }
         org.remote.hungry.store(true, Ordering::Relaxed);
         if !untold.is_empty() {

@@ -5,6 +5,7 @@ import ui from "./ui.module.css";
 import { bytes, plural } from "./words";
 
 export function Capacity({ device: { capacity } }: { device: Output<"device.capacity">[number] }) {
+  if (!capacity) return null;
   const { total, free } = capacity;
   const cores = (milli: number) => (milli / 1_000).toFixed(milli % 1_000 ? 1 : 0);
   return (

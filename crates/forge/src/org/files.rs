@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How many mistakes one answer names.
 const MISTAKES_SHOWN: usize = 5;
+/// The longest name that a file may have, in bytes.
+const NAME_BYTES_MAX: usize = 64;
 /// What of the repository is read: everything else is left alone.
 pub(super) const READ: [&str; 7] = ["org.toml", "revoked.toml", "members/", "devices/", "agents/", "projects/", quotas::FILE];
 /// Where its policies are: they are read by others, and checked by whom [`crate::Forge::check_org_with`] was given.
@@ -30,7 +32,13 @@ pub(super) fn validate(files: &BTreeMap<String, Vec<u8>>, commit: Option<Oid>) -
     }
     let mut wrong = Vec::new();
     let org: Option<Org> = match files.get("org.toml") {
-        Some(content) => parse("org.toml", content, &mut wrong),
+        Some(content) => {
+            let org: Option<Org> = parse("org.toml", content, &mut wrong);
+            if org.as_ref().is_some_and(|org| org.version == 0) {
+                wrong.push(format!("org.toml, line {}: there is no version 0; this is version {VERSION}.", line_of(content, "version")));
+            }
+            org
+        }
         None => {
             wrong.push("org.toml is missing.".to_owned());
             None
@@ -74,12 +82,26 @@ fn folder<T: DeserializeOwned>(
     for (path, content) in files {
         let Some(stem) = path.strip_prefix(dir).and_then(|p| p.strip_prefix('/')).and_then(|p| p.strip_suffix(".toml")) else { continue };
         let Some(value) = parse::<T>(path, content, wrong) else { continue };
-        if name(&value) != stem {
-            wrong.push(format!("{path} names “{}”; name and file must be the same.", domain::shown(&name(&value))));
+        let said = name(&value);
+        if said != stem {
+            wrong.push(format!("{path} names “{}”; name and file must be the same.", domain::shown(&said)));
+        } else if let Some(why) = unfit(&said) {
+            wrong.push(format!("{path}, line {}: “{}” cannot be a name: {why}.", line_of(content, "name"), domain::shown(&said)));
         }
         found.insert(stem.to_owned(), value);
     }
     found
+}
+
+/// Why a name cannot be a file's of one folder.
+fn unfit(name: &str) -> Option<&'static str> {
+    match name {
+        "" => Some("it is empty"),
+        long if long.len() > NAME_BYTES_MAX => Some("it may have 64 bytes at most"),
+        hidden if hidden.starts_with('.') => Some("it begins with a dot"),
+        _ if name.contains(['/', '\\']) || name.chars().any(char::is_control) => Some("it has a slash or a control character"),
+        _ => None,
+    }
 }
 
 pub(crate) fn parse<T: DeserializeOwned>(path: &str, content: &[u8], wrong: &mut Vec<String>) -> Option<T> {

@@ -4,6 +4,7 @@
 use super::{
     Heard,
     ledger::{Judges, KEY, Ledger},
+    place::{Move, Place},
     transport::Authenticated,
 };
 use crate::limits;
@@ -14,9 +15,10 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     net::SocketAddr,
     sync::Arc,
+    time::Duration,
 };
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, mpsc, watch},
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::sync::CancellationToken;
@@ -26,10 +28,7 @@ pub(super) struct Part {
     pub(super) org: OrgName,
     pub(super) device: Did,
     pub(super) generation: u64,
-    /// Bound here.
-    pub(super) address: SocketAddr,
-    /// Where others reach it.
-    pub(super) advertised: SocketAddr,
+    pub(super) place: Place,
     pub(super) transport: Authenticated,
 }
 
@@ -37,10 +36,10 @@ impl Part {
     /// Starts chitchat.
     pub(super) async fn spawn(&self) -> anyhow::Result<ChitchatHandle> {
         let config = ChitchatConfig {
-            chitchat_id: ChitchatId::new(self.device.as_str(), self.generation, self.advertised),
+            chitchat_id: ChitchatId::new(self.device.as_str(), self.generation, self.place.advertised),
             cluster_id: self.org.to_string(),
             gossip_interval: limits::GOSSIP_INTERVAL,
-            listen_addr: self.address,
+            listen_addr: self.place.address,
             // Its own seeds are fixed at the start; ours are introduced.
             seed_nodes: vec![],
             failure_detector_config: FailureDetectorConfig::new(
@@ -62,6 +61,7 @@ impl Part {
 /// Everything that goes on while a device gossips.
 pub(super) struct Keeper {
     pub(super) part: Part,
+    pub(super) moves: mpsc::Receiver<Move>,
     pub(super) now: Clock,
     pub(super) announced: watch::Receiver<Option<Arc<str>>>,
     pub(super) seeds: watch::Receiver<Vec<SocketAddr>>,
@@ -73,7 +73,7 @@ pub(super) struct Keeper {
     /// How many introductions there were.
     pub(super) turn: usize,
     pub(super) looked: Instant,
-    /// Until when this device does not judge others, having been held up itself.
+    /// Until when this device does not judge others, having been held up itself, or having moved.
     pub(super) held_up: Option<Instant>,
 }
 
@@ -81,6 +81,7 @@ pub(super) struct Keeper {
 enum End {
     Stopped,
     Broken,
+    Moved(Move),
 }
 
 /// What of chitchat's state a look takes away.
@@ -102,22 +103,39 @@ impl Keeper {
                 let _ = ended.await;
             }
             drop(handle);
-            match end {
+            let pause = match end {
                 End::Stopped => return,
-                End::Broken => tracing::error!("gossip broke, and is started again"),
-            }
-            let Some(again) = self.again().await else { return };
+                End::Broken => {
+                    tracing::error!("gossip broke, and is started again");
+                    limits::GOSSIP_RESTART
+                }
+                End::Moved(there) => {
+                    self.moved(there);
+                    Duration::ZERO
+                }
+            };
+            let Some(again) = self.again(pause).await else { return };
             handle = again;
         }
     }
 
+    /// Is somewhere else from now on, and has to meet the others anew: until then their silence says nothing.
+    fn moved(&mut self, there: Move) {
+        if let Some(socket) = there.socket {
+            self.part.transport.bind(socket);
+        }
+        self.part.place = there.place;
+        self.held_up = Some(Instant::now() + limits::MOVED_TRUST);
+    }
+
     /// A new state of this device, newer than all before.
-    async fn again(&mut self) -> Option<ChitchatHandle> {
+    async fn again(&mut self, mut pause: Duration) -> Option<ChitchatHandle> {
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return None,
-                () = sleep(limits::GOSSIP_RESTART) => {}
+                () = sleep(pause) => {}
             }
+            pause = limits::GOSSIP_RESTART;
             let clock = u64::try_from((self.now)().0).unwrap_or(0);
             self.part.generation = self.part.generation.saturating_add(1).max(clock);
             match self.part.spawn().await {
@@ -146,6 +164,7 @@ impl Keeper {
             let alive = tokio::select! {
                 () = self.stop.cancelled() => return End::Stopped,
                 _ = &mut ended => return End::Broken,
+                Some(there) = self.moves.recv() => return End::Moved(there),
                 changed = self.announced.changed() => changed.is_ok(),
                 changed = self.seeds.changed() => {
                     self.introduce(handle);
@@ -195,7 +214,7 @@ impl Keeper {
     fn judges(&mut self) -> Judges {
         let now = Instant::now();
         if now.duration_since(self.looked) > limits::HELD_UP {
-            self.held_up = Some(now + limits::HELD_UP_TRUST);
+            self.held_up = self.held_up.max(Some(now + limits::HELD_UP_TRUST));
         }
         self.looked = now;
         if self.held_up.is_some_and(|until| now < until) { Judges::Live } else { Judges::All }
@@ -203,7 +222,7 @@ impl Keeper {
 
     /// Gossips to some of the addresses that are not heard; to others the next time.
     fn introduce(&mut self, handle: &ChitchatHandle) {
-        let own = [self.part.address, self.part.advertised];
+        let own = [self.part.place.address, self.part.place.advertised];
         let seeds = self.seeds.borrow_and_update().clone();
         let unmet: Vec<SocketAddr> = seeds.into_iter().filter(|seed| !own.contains(seed) && !self.met.contains(seed)).collect();
         for to in unmet.iter().cycle().skip(self.turn % unmet.len().max(1)).take(limits::INTRODUCED_AT_ONCE.min(unmet.len())) {

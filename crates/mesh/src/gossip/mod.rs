@@ -14,10 +14,12 @@ mod datagram;
 mod dropped;
 mod keeper;
 mod ledger;
+mod place;
 mod seeds;
 mod transport;
 
 pub use dropped::Dropped;
+pub use place::{Mover, Place};
 
 use crate::limits;
 use datagram::{Opener, Sealer};
@@ -28,11 +30,11 @@ use keeper::{Keeper, Part};
 use ledger::Ledger;
 use std::{
     collections::{BTreeMap, HashSet},
-    fmt, io,
+    fmt,
     net::SocketAddr,
     sync::Arc,
 };
-use tokio::{net::UdpSocket, sync::watch, task::JoinHandle, time::Instant};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use transport::Authenticated;
 
@@ -71,7 +73,7 @@ pub struct Heard {
 
 /// A device's part in the gossip of its org. Ends when dropped; [`Gossip::stop`] also waits until the port is free.
 pub struct Gossip {
-    address: SocketAddr,
+    mover: Mover,
     seeds: watch::Sender<Vec<String>>,
     announced: watch::Sender<Option<Arc<str>>>,
     heard: watch::Receiver<Arc<BTreeMap<Did, Heard>>>,
@@ -82,7 +84,7 @@ pub struct Gossip {
 
 impl fmt::Debug for Gossip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Gossip({}, {} heard)", self.address, self.heard.borrow().len())
+        write!(f, "Gossip({}, {} heard)", self.address(), self.heard.borrow().len())
     }
 }
 
@@ -94,19 +96,13 @@ impl Gossip {
     pub async fn start(config: GossipConfig) -> Result<Self, Problem> {
         let GossipConfig { org, device, sign, member, listen, advertised, generation, now } = config;
         let sealer = Sealer::new(org.clone(), &device, sign, now.clone())?;
-        let socket = UdpSocket::bind(listen).await.map_err(|error| not_bound(listen, &error))?;
-        let address = socket.local_addr().map_err(Problem::internal)?;
-        let advertised = advertised.unwrap_or(address);
-        if advertised.ip().is_unspecified() {
-            return Err(Problem::invalid(format!("Other devices cannot gossip to {advertised}."))
-                .because("It stands for all addresses of this machine.")
-                .next("Say at which address others reach this machine."));
-        }
+        let (socket, address) = place::bind(listen).await?;
+        let place = place::reached(address, advertised)?;
         let counters = Arc::new(Counters::default());
         let opener = Opener::new(org.clone(), member.clone(), now.clone());
         let transport = Authenticated::new(socket, sealer, opener, counters.clone());
         let ledger = Ledger::new(org.clone(), device.clone(), member, counters.clone());
-        let part = Part { org, device, generation, address, advertised, transport };
+        let part = Part { org, device, generation, place, transport };
         let chitchat = part.spawn().await.map_err(Problem::internal)?;
 
         let (seeds, named) = watch::channel(vec![]);
@@ -114,9 +110,11 @@ impl Gossip {
         tokio::spawn(seeds::resolve(named, found));
         let (announced, to_announce) = watch::channel(None);
         let (heard, picture) = watch::channel(Arc::default());
+        let (mover, moves) = Mover::new(place);
         let stop = CancellationToken::new();
         let keeper = Keeper {
             part,
+            moves,
             now,
             announced: to_announce,
             seeds: resolved,
@@ -129,12 +127,17 @@ impl Gossip {
             held_up: None,
         };
         let keeper = tokio::spawn(keeper.run(chitchat));
-        Ok(Self { address, seeds, announced, heard: picture, counters, keeper, stop: stop.drop_guard() })
+        Ok(Self { mover, seeds, announced, heard: picture, counters, keeper, stop: stop.drop_guard() })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.mover.place().address
+    }
+
+    /// What moves it to another address.
+    pub fn mover(&self) -> Mover {
+        self.mover.clone()
     }
 
     /// Where other devices may be, as `host:port`. Those that are not heard are gossiped to from time to time. May change at any time.
@@ -173,12 +176,6 @@ impl Gossip {
         drop(stop);
         let _ = keeper.await;
     }
-}
-
-fn not_bound(listen: SocketAddr, error: &io::Error) -> Problem {
-    Problem::unavailable(format!("Gossip between devices cannot listen on {listen} (UDP)."))
-        .because(format!("{error}."))
-        .next("Stop what uses that address, or give gossip another one.")
 }
 
 #[cfg(test)]

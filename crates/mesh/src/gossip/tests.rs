@@ -14,7 +14,7 @@ use std::{
     sync::RwLock,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::time::timeout;
+use tokio::{net::UdpSocket, time::timeout};
 
 /// How long a condition may take where no time is promised.
 const LONG: Duration = Duration::from_secs(20);
@@ -201,6 +201,38 @@ async fn who_stops_is_suspected_and_comes_back_with_its_next_start() {
     hears(&one, &[(2, 1), (3, 2)]).await;
     hears(&two, &[(1, 1), (3, 2)]).await;
     hears(&again, &[(1, 1), (2, 1)]).await;
+}
+
+#[tokio::test]
+async fn who_moves_to_another_address_is_heard_there_and_hears_the_others() {
+    let members = Members::of([1, 2, 3]);
+    let (one, two, three) = (members.start(1, 1, 1).await, members.start(2, 1, 1).await, members.start(3, 1, 1).await);
+    know(&two, &[&one]);
+    know(&three, &[&one]);
+    hears(&two, &[(1, 1), (3, 1)]).await;
+    let (before, mover) = (two.address(), two.mover());
+    let there = mover.move_to(([127, 0, 0, 2], 0).into(), None).await.unwrap();
+    assert_eq!((there.address, there.advertised), (two.address(), two.address()));
+    assert!(there.address.ip() != before.ip() && there.address.port() != 0);
+    say(&two, 2, 2);
+    hears(&one, &[(2, 2), (3, 1)]).await;
+    hears(&three, &[(1, 1), (2, 2)]).await;
+    hears(&two, &[(1, 1), (3, 1)]).await;
+    let freed = timeout(LONG, async {
+        while UdpSocket::bind(before).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    assert!(freed.await.is_ok(), "the port of before is free");
+    // What cannot be bound, or reached, leaves it where it is.
+    assert_eq!(mover.move_to(one.address(), None).await.unwrap_err().kind, domain::Kind::Unavailable);
+    assert_eq!(mover.move_to(there.address, Some(([0, 0, 0, 0], 9).into())).await.unwrap_err().kind, domain::Kind::Invalid);
+    assert_eq!(mover.place(), there);
+    say(&two, 2, 3);
+    hears(&one, &[(2, 3), (3, 1)]).await;
+    two.stop().await;
+    UdpSocket::bind(there.address).await.unwrap();
+    assert_eq!(mover.move_to(before, None).await.unwrap_err().kind, domain::Kind::Unavailable, "it has ended");
 }
 
 #[tokio::test]

@@ -30,6 +30,11 @@ impl Authenticated {
     pub(super) fn new(socket: UdpSocket, sealer: Sealer, opener: Opener, counters: Arc<Counters>) -> Self {
         Self { socket: Arc::new(socket), sealer: Arc::new(sealer), opener: Arc::new(Mutex::new(opener)), counters }
     }
+
+    /// Takes another port; what was opened before keeps the one that it has.
+    pub(super) fn bind(&mut self, socket: UdpSocket) {
+        self.socket = Arc::new(socket);
+    }
 }
 
 #[async_trait]

@@ -5,19 +5,21 @@
 //! Two tailscaled with a TUN device in one network namespace do not work, and without such a device neither gossip nor Radicle get
 //! through: so a second one needs a namespace, and that needs root.
 
+mod keys;
 mod program;
 
 use crate::limits;
 use domain::{Kind, Problem, ServerUrl};
-use identity::Secret;
-use program::{Program, command_error};
+use keys::Keys;
+use program::Program;
 pub use program::{Running, State};
 use std::{
     fs,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 /// How the machines of a tailnet reach each other where no direct way is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub struct HeadscaleConfig {
     pub relay: Relay,
     /// The domain of the tailnet's names.
     pub domain: String,
+    /// For how long an API key counts that is made for ourselves, in whole seconds. At half of it the next is made.
+    pub key_lasts: Duration,
 }
 
 impl HeadscaleConfig {
@@ -104,6 +108,7 @@ fn text(value: &str) -> String {
 #[derive(Debug)]
 pub struct Headscale {
     config: HeadscaleConfig,
+    keys: tokio::sync::Mutex<Keys>,
     /// How it does.
     pub running: Running,
 }
@@ -124,31 +129,16 @@ impl Headscale {
             dir: config.dir.clone(),
         };
         let running = Running::start(program)?;
-        let started = Self { config, running };
+        let started = Self { config, keys: tokio::sync::Mutex::default(), running };
         started.until_served().await?;
         Ok(started)
     }
 
-    /// A new API key of it.
-    ///
-    /// # Errors
-    /// When it does not run.
-    pub async fn api_key(&self) -> Result<Secret, Problem> {
-        let mut command = tokio::process::Command::new(&self.config.program);
-        command.arg("-c").arg(self.config.file()).args(["apikeys", "create", "--expiration", API_KEY_LIFE]).kill_on_drop(true);
-        let late = |_| Problem::new(Kind::Timeout, "headscale did not make an API key in time.");
-        let output = timeout(limits::PROGRAM_STARTS, command.output()).await.map_err(late)?.map_err(|e| command_error("headscale", &e))?;
-        let said = Secret::new(String::from_utf8_lossy(&output.stdout).into_owned());
-        match said.expose().lines().map(str::trim).rfind(|line| !line.is_empty()) {
-            Some(key) if output.status.success() => Ok(Secret::from(key)),
-            _ => Err(Problem::unavailable("headscale did not make an API key.")
-                .because(domain::shown(String::from_utf8_lossy(&output.stderr).trim()))
-                .next("See its log: headscale.log in its folder.")),
-        }
-    }
-
-    /// Ends it, and waits for that.
+    /// Takes its API key back, ends it, and waits for that.
     pub async fn stop(self) {
+        if matches!(self.running.state(), State::Up { .. }) {
+            self.forget_key().await;
+        }
         self.running.stop().await;
     }
 
@@ -174,9 +164,6 @@ impl Headscale {
         Ok(())
     }
 }
-
-/// For how long an API key counts that is made for ourselves. It is made anew at each start.
-const API_KEY_LIFE: &str = "90d";
 
 /// What a managed `tailscaled` is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 //! The tailnet: this machine's `tailscaled` ([`localapi`]), the server of an org's tailnet ([`headscale`]), what may reach what there
-//! ([`policy`]), and both programs where Meshwork runs them itself ([`managed`]).
+//! ([`policy`], [`rewrite`]), and both programs where Meshwork runs them itself ([`managed`]).
 //!
 //! Nothing here knows the org repository: what is needed of it is handed in. None of it is in the way of what runs: where a server is
 //! away, connections that exist stay, and only what is new waits.
@@ -8,6 +8,7 @@ pub mod headscale;
 pub mod localapi;
 pub mod managed;
 pub mod policy;
+pub mod rewrite;
 pub mod whois;
 
 use domain::{Kind, Problem};

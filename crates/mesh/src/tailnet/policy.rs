@@ -15,7 +15,7 @@ use std::{
 };
 use text::{Entry, List, Place};
 
-/// Meshwork's usual port for other devices, and its gossip's (UDP).
+/// Meshwork's usual port for other devices.
 pub const MESH: u16 = 7421;
 /// The gossip's usual port, over UDP.
 pub const GOSSIP: u16 = 7422;
@@ -34,8 +34,10 @@ pub struct Input {
     pub org: OrgName,
     /// Its user at the server, by name.
     pub user: String,
-    /// Ports at which its devices accept each other (TCP, and UDP for the gossip), beside the usual ones.
+    /// Ports at which its devices accept each other, beside the usual one.
     pub mesh: BTreeSet<u16>,
+    /// Ports of their gossip (UDP), beside the usual one.
+    pub gossip: BTreeSet<u16>,
     /// Ports of its Radicle nodes, beside the usual one.
     pub radicle: BTreeSet<u16>,
     /// The Join ports of those who invite.
@@ -69,7 +71,7 @@ fn wanted(input: &Input) -> Vec<(Place, Vec<Entry>)> {
     let named = |name: &str, of: &str| Entry::Property { name: name.to_owned(), value: format!("[{}]", quoted(of)) };
     let tcp: BTreeSet<u16> =
         [MESH, RADICLE].into_iter().chain(CLUSTER_TCP).chain(input.mesh.iter().copied()).chain(input.radicle.iter().copied()).collect();
-    let udp: BTreeSet<u16> = [GOSSIP].into_iter().chain(CLUSTER_UDP).chain(input.mesh.iter().copied()).collect();
+    let udp: BTreeSet<u16> = [GOSSIP].into_iter().chain(CLUSTER_UDP).chain(input.gossip.iter().copied()).collect();
     let mut rules = vec![
         rule("tcp", &[&device], &[format!("{device}:{}", listed(&tcp))]),
         rule("udp", &[&device], &[format!("{device}:{}", listed(&udp))]),

@@ -20,11 +20,11 @@ pub(crate) fn devices(value: &Value) -> Result<String, Problem> {
     let now = text::now();
     let mut rows = Vec::new();
     for device in value.as_array().into_iter().flatten() {
-        let heard: Option<Timestamp> = typed_at(device, "heard_at")?;
+        let seen: Option<Timestamp> = typed_at(device, "seen_at")?;
         let (tone, reach) = match (device["here"] == true, device["reachable"] == true) {
             (true, _) => (Tone::Good, "this device".to_owned()),
             (_, true) => (Tone::Good, "reachable".to_owned()),
-            _ => (Tone::Bad, heard.map_or_else(|| "not reachable".into(), |at| format!("not reachable; heard {}", ago(at, now)))),
+            _ => (Tone::Bad, format!("not reachable; {}", last_seen(seen, now))),
         };
         let addresses: Vec<String> = typed_at(device, "addresses")?;
         rows.push(vec![
@@ -39,11 +39,23 @@ pub(crate) fn devices(value: &Value) -> Result<String, Problem> {
     Ok(table(&["DEVICE", "OWNER", "STATE", "RUNS", "ADDRESS", ""], &rows))
 }
 
+/// When a device was there last.
+fn last_seen(seen: Option<Timestamp>, now: Timestamp) -> String {
+    seen.map_or_else(|| "never seen from here".to_owned(), |at| format!("last seen {}", ago(at, now)))
+}
+
 /// What each device has and what of it is free.
 pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> {
     let (mut sheets, now) = (Vec::new(), text::now());
     for device in value.as_array().into_iter().flatten() {
-        let (did, has): (Did, Capacity) = (typed_at(device, "device")?, typed_at(device, "capacity")?);
+        let (did, has): (Did, Option<Capacity>) = (typed_at(device, "device")?, typed_at(device, "capacity")?);
+        let title = format!("Device {}", names.of(&did));
+        let Some(has) = has else {
+            let state = format!("not heard since this process began; {}", last_seen(typed_at(device, "seen_at")?, now));
+            let owner = clean(&at(device, &["owner"]));
+            sheets.push(Sheet::new(title).part("state", paint(Tone::Bad, &state)).part("owner", owner).text());
+            continue;
+        };
         let (total, free) = (has.total, has.free);
         let mut rows = vec![
             vec![cell("runs at once"), cell(has.slots_free.to_string()), cell(has.slots.to_string())],
@@ -65,7 +77,7 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
         };
         let condition: Condition = typed_at(device, "condition")?;
         let reclaimed: Option<Reclaim> = typed_at(device, "reclaimed")?;
-        let sheet = Sheet::new(format!("Device {}", names.of(&did)))
+        let sheet = Sheet::new(title)
             .part("state", state)
             .part("as of", heard.map(|at| ago(at, now)).unwrap_or_default())
             .part("owner", clean(&at(device, &["owner"])))

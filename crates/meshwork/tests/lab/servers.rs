@@ -36,7 +36,7 @@ fn acme() -> OrgName {
 
 fn input(join: &[&str]) -> policy::Input {
     let join = join.iter().map(|at| at.parse().unwrap()).collect();
-    policy::Input { org: acme(), user: "acme".into(), mesh: BTreeSet::new(), radicle: BTreeSet::new(), join }
+    policy::Input { org: acme(), user: "acme".into(), mesh: BTreeSet::new(), gossip: BTreeSet::new(), radicle: BTreeSet::new(), join }
 }
 
 fn in_an_hour() -> Timestamp {
@@ -208,19 +208,58 @@ fn the_orgs_rules_hold_and_those_written_by_hand_survive() {
     assert!(!reaches(&lab, 2, 0, at(ada, policy::MESH)) && !reaches(&lab, 2, 1, at(bob, policy::JOIN)), "who joins reaches one Join port");
 }
 
-#[test]
-fn a_server_that_we_run_serves_gives_a_key_and_is_back_after_a_kill() {
-    let Some(lab) = lab(0) else { return };
-    let dir = tempfile::tempdir().unwrap();
-    let config = HeadscaleConfig {
+/// A server of our own at the hub.
+fn managed_config(lab: &Lab, dir: &Path, key_lasts: Duration) -> HeadscaleConfig {
+    HeadscaleConfig {
         program: lab.bin().join("headscale"),
-        dir: dir.path().join("hs"),
-        socket: dir.path().join("s"),
+        dir: dir.join("hs"),
+        socket: dir.join("s"),
         url: URL.parse().unwrap(),
         listen: "10.98.0.1:8080".parse().unwrap(),
         relay: Relay::Embedded { stun: "10.98.0.1:3478".parse().unwrap() },
         domain: "acme.mesh".into(),
-    };
+        key_lasts,
+    }
+}
+
+#[test]
+fn the_key_of_a_server_that_we_run_is_made_anew_while_it_runs_and_the_one_of_before_taken_back() {
+    let Some(lab) = lab(0) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let config = managed_config(&lab, dir.path(), Duration::from_secs(30));
+    inside_async(&lab.hub_namespace(), || async {
+        let refused = async |key: &Secret| client(key.expose()).nodes().await.err().map(|problem| problem.kind);
+        let server = managed::Headscale::start(config.clone()).await.unwrap();
+        let first = server.api_key().await.unwrap();
+        assert!(server.api_key().await.unwrap() == first, "one that is fresh is used again");
+        let until = tokio::time::Instant::now() + WAIT;
+        let second = loop {
+            let now = server.api_key().await.unwrap();
+            if now != first {
+                break now;
+            }
+            assert!(tokio::time::Instant::now() < until, "it is made anew");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        // By itself it would count for half of its life yet.
+        assert!(server.api_key().await.unwrap() == second);
+        assert_eq!((refused(&first).await, refused(&second).await), (Some(Kind::Forbidden), None));
+        server.stop().await;
+        let again = managed::Headscale::start(config).await.unwrap();
+        let third = again.api_key().await.unwrap();
+        assert_eq!((refused(&second).await, refused(&third).await), (Some(Kind::Forbidden), None), "no key is left behind by an end");
+        again.forget_key().await;
+        let fourth = again.api_key().await.unwrap();
+        assert_eq!((refused(&third).await, refused(&fourth).await), (Some(Kind::Forbidden), None));
+        again.stop().await;
+    });
+}
+
+#[test]
+fn a_server_that_we_run_serves_gives_a_key_and_is_back_after_a_kill() {
+    let Some(lab) = lab(0) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let config = managed_config(&lab, dir.path(), Duration::from_secs(3_600));
     inside_async(&lab.hub_namespace(), || async {
         let mut managed = managed::Headscale::start(config.clone()).await.unwrap();
         let server = Headscale::new(URL.parse().unwrap(), managed.api_key().await.unwrap()).unwrap();

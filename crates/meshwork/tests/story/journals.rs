@@ -147,6 +147,25 @@ async fn three_devices_show_the_same_org_whoever_is_away_and_whoever_comes_late(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_that_nobody_heard_since_a_start_is_shown_with_when_it_was_there_last() {
+    let mut two = Two::start().await;
+    let bobs = two.bob_device.to_string();
+    until_copy(&two.ada, &bobs, "Bob's journal at Ada's", |seen| seen["as_of"].is_i64()).await;
+    two.bob.end().await;
+    two.ada.end().await;
+    two.ada.begin().await;
+    let of_bob = |all: &Value| all.as_array().unwrap().iter().find(|one| one["name"] == BOBS).cloned().unwrap_or_default();
+    let room = of_bob(&two.ada.act("device.capacity", json!({})).await);
+    assert!(room["state"] == "unheard" && room["seen_at"].is_i64() && room["capacity"].is_null(), "{room:#}");
+    let listed = of_bob(&two.ada.act("device.list", json!({})).await);
+    assert!(listed["reachable"] == false && listed["heard_at"].is_null() && listed["seen_at"] == room["seen_at"], "{listed:#}");
+    for verb in [&["capacity"][..], &["device", "list"]] {
+        let told = two.ada.told(verb).await.stdout;
+        assert!(told.contains("last seen") && told.contains(BOBS), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_is_taken_over_by_a_maintainer_alone_and_by_a_signed_event() {
     let two = Two::start().await;
     let carol = joined(&two.ada, "carol", &["--role", "maintainer"], "").await;

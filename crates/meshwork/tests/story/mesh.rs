@@ -88,7 +88,7 @@ impl Three {
             let look = || async {
                 let seen = up.ok(&["capacity"]).await;
                 let all = seen.as_array().unwrap();
-                if all.len() == 3 && all.iter().all(|one| one["state"] != "suspected") { Ok(()) } else { Err(seen) }
+                if all.len() == 3 && all.iter().all(|one| one["state"] == "here" || one["state"] == "live") { Ok(()) } else { Err(seen) }
             };
             up.until("every device is heard", look).await;
         }

@@ -125,7 +125,7 @@ async fn on_battery_guests_are_sent_away_until_their_host_lends_the_machine_all_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_policy_that_cannot_be_read_takes_no_guests_until_it_is_mended_and_one_without_guests_refuses_them() {
+async fn a_policy_that_cannot_be_read_takes_no_guests_until_it_is_mended_and_one_without_guests_has_what_was_begun_wait() {
     let two = Two::start().await;
     acp_project(&two.ada, "policy", PASSES).await;
     acp_agent(&two.ada, "beat", &[]).await;
@@ -143,13 +143,23 @@ async fn a_policy_that_cannot_be_read_takes_no_guests_until_it_is_mended_and_one
     two.ada.in_state(&run, "working").await;
     beat(&two.bob, &run).await;
 
-    // Its host changes their mind: who is there is sent away, and who asks from now on is told.
+    // Its host changes their mind: who is there is sent away, and waits for them to change it again.
     let lent = two.bob.ok(&["lend", "--guests", "off", "--tag", "gpu=true"]).await;
     assert_eq!((lent["policy"]["guests"].as_bool(), lent["reclaimed"]["code"].as_str()), (Some(false), Some("never")));
     assert_eq!(two.bob.act("device.capacity", json!({})).await[0]["capacity"]["tags"]["gpu"], "true");
     assert_eq!(two.ada.ended(&run).await["state"], "evicted");
     let next = after(&two, &run).await;
-    let refused = two.ada.ended(&next).await;
+    waits(&two, &next, "takes no guests").await;
+    two.bob.ok(&["lend", "--guests", "on"]).await;
+    two.ada.in_state(&next, "working").await;
+    two.bob.ok(&["lend", "--guests", "off"]).await;
+    assert_eq!(two.ada.ended(&next).await["state"], "evicted");
+    let last = after(&two, &next).await;
+    waits(&two, &last, "takes no guests").await;
+    two.ada.ok(&["run", "stop", &last]).await;
+    // What begins anew is told at once.
+    let anew = two.start_task("T002", "beat").await;
+    let refused = two.ada.ended(&anew).await;
     assert_eq!((refused["state"].as_str(), refused["reason"]["code"].as_str()), (Some("failed"), Some("refused")), "{refused:#}");
     assert!(refused["reason"]["message"].as_str().unwrap().contains("takes no guests"), "{refused:#}");
 }

@@ -50,13 +50,16 @@ pub struct DeviceView {
     /// How it was reached just now.
     #[serde(flatten)]
     pub reach: Reach,
+    /// When it was there last, as far as is known here, whoever told of it; none: nothing of it was ever heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<Timestamp>,
     /// How many runs it executes for this device.
     pub runs: usize,
 }
 
 async fn list(context: Context, _: Nothing) -> Result<Vec<DeviceView>, Problem> {
     let org = context.org()?;
-    let (devices, runs) = org.blocking(|org| Ok((org.state()?.devices, org.active_runs()?))).await?;
+    let (all, runs) = org.blocking(|org| Ok((org.state()?.devices, org.active_runs()?))).await?;
     let view = |device: domain::org::Device| {
         let (org, runs) = (&org, &runs);
         async move {
@@ -64,10 +67,11 @@ async fn list(context: Context, _: Nothing) -> Result<Vec<DeviceView>, Problem> 
             let reach = if here { Reach { reachable: true, ..Reach::default() } } else { remote::probe(org, &device.did).await };
             let there = |r: &&Run| r.state.holds_slot() && r.device.as_ref() == Some(&device.did);
             let runs = runs.iter().filter(there).count();
-            DeviceView { name: device.name, did: device.did, owner: device.owner, here, addresses: device.addresses, reach, runs }
+            let seen_at = devices::seen(org, &device.did);
+            DeviceView { name: device.name, did: device.did, owner: device.owner, here, addresses: device.addresses, reach, seen_at, runs }
         }
     };
-    Ok(futures::future::join_all(devices.into_values().map(view)).await)
+    Ok(futures::future::join_all(all.into_values().map(view)).await)
 }
 
 /// A device and its capacity.
@@ -81,10 +85,15 @@ pub struct Device {
     pub owner: String,
     /// How it is known.
     pub state: Standing,
-    /// As of when, by its own clock.
-    pub at: Timestamp,
+    /// When it was there last, as far as is known here, whoever told of it; none: nothing of it was ever heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<Timestamp>,
+    /// As of when it said what follows, by its own clock; none: it was not heard since this process began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
     /// What it lends to runs of agents, and what is free of that.
-    pub capacity: Capacity,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
     /// What its sensors saw.
     pub condition: Condition,
     /// Why it takes no guests now; none: it does.
@@ -106,31 +115,31 @@ pub enum Standing {
     Live,
     /// It is not heard any more: this is what it announced last, and it gets nothing new.
     Suspected,
+    /// It was not heard since this process began: what it has is not known, and it gets nothing.
+    Unheard,
 }
 
-/// Every device that is known, this one first. Those of which nothing was heard yet are not in it.
+/// Every device of the org, this one first.
 async fn capacity(context: Context, _: Nothing) -> Result<Vec<Device>, Problem> {
-    let view = |known: devices::Known| {
-        let told = known.told?;
-        let (state, limits) = match (known.here, told.suspected) {
+    let view = |org: &Org, known: devices::Known| {
+        let (state, limits) = match (known.here, known.told.as_ref().map(|told| told.suspected)) {
             (true, _) => (Standing::Here, sandbox::limits_in_force()),
-            (false, false) => (Standing::Live, String::new()),
-            (false, true) => (Standing::Suspected, String::new()),
+            (false, Some(false)) => (Standing::Live, String::new()),
+            (false, Some(true)) => (Standing::Suspected, String::new()),
+            (false, None) => (Standing::Unheard, String::new()),
         };
-        Some(Device {
-            device: known.device.did,
-            name: known.device.name,
-            owner: known.device.owner,
-            state,
-            at: told.at,
-            capacity: told.capacity,
-            condition: told.condition,
-            reclaimed: told.reclaimed,
-            engines: told.engines,
-            limits,
-        })
+        let (seen_at, at) = (devices::seen(org, &known.device.did), known.told.as_ref().map(|told| told.at));
+        let (capacity, condition, reclaimed, engines) = match known.told {
+            Some(told) => (Some(told.capacity), told.condition, told.reclaimed, told.engines),
+            None => (None, Condition::default(), None, vec![]),
+        };
+        let domain::org::Device { did: device, name, owner, .. } = known.device;
+        Device { device, name, owner, state, seen_at, at, capacity, condition, reclaimed, engines, limits }
     };
-    let tell = move |org: &Arc<Org>| Ok(devices::all(org, &org.state()?, Class::Agent)?.into_iter().filter_map(view).collect());
+    let tell = move |org: &Arc<Org>| {
+        let all = devices::all(org, &org.state()?, Class::Agent)?;
+        Ok(all.into_iter().map(|known| view(org, known)).collect())
+    };
     context.org()?.blocking(tell).await
 }
 

@@ -269,6 +269,9 @@ pub(super) fn capacity(_: &Asked<'_>) -> Planned {
             let line = |d: &Value| {
                 let (c, gib) = (&d["capacity"], |v: &Value| v.as_u64().unwrap_or(0) >> 30);
                 let name = d["device"].as_str().and_then(|did| did.parse().ok()).map(|did| world.device_name(&did)).unwrap_or_default();
+                if c.is_null() {
+                    return format!("{name}: it was not heard since this process began, so what it has is not known.");
+                }
                 let cores = |v: &Value| v.as_u64().unwrap_or(0) / 1000;
                 let (free, total) = (&c["free"], &c["total"]);
                 let heard = if d["state"] == "suspected" { " It is not heard of now: this is what it said last." } else { "" };

@@ -263,7 +263,7 @@ impl Work {
             member: self.forge.member(),
             addresses: at(policy::MESH, self.address),
             radicle: at(policy::RADICLE, self.node.listen_address()),
-            gossip: self.gossip.iter().map(ToString::to_string).collect(),
+            gossip: at(policy::GOSSIP, self.gossip),
             at: clock::now(),
         };
         let request = knock::seal(&knock, |m| self.forge.sign_as_device(m), |m| self.forge.sign_as_member(m))?;

@@ -1,6 +1,7 @@
 //! The org's devices as placement knows them: this one as it is now, the others as they announced themselves, each with what the org
 //! promises about it. What a device says itself of what only the org can promise is left out.
 
+use super::lock;
 use crate::{
     admission::{self, DeviceLimits},
     clock, lending, limits,
@@ -76,6 +77,22 @@ pub(crate) fn all(org: &Org, state: &OrgState, class: Class) -> Result<Vec<Known
     }
     found.sort_by(|a, b| (!a.here, &a.device.name).cmp(&(!b.here, &b.device.name)));
     Ok(found)
+}
+
+/// When a device was there last, as far as is known here: heard by gossip, reached, or by its journal, through whoever's hands that came. This
+/// one is there now. None: nothing of it was ever heard.
+pub(crate) fn seen(org: &Org, device: &Did) -> Option<Timestamp> {
+    if *device == org.device {
+        return Some(clock::now());
+    }
+    let by_gossip = org.remote.gossip.get().and_then(|open| {
+        let all = open.heard.borrow();
+        let heard = all.get(device)?;
+        Some(if heard.live { clock::now() } else { heard.changed_at })
+    });
+    let reached = lock(&org.remote.reach).get(device).and_then(|reach| reach.heard_at);
+    let by_journal = org.journals.get(device).and_then(|copy| copy.whose().as_of);
+    by_gossip.max(reached).max(by_journal)
 }
 
 /// This device, as it is now; without what the org promises about it.

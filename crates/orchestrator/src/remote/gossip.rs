@@ -7,6 +7,7 @@ use crate::{
     lending::{self, guests},
     limits,
     org::Org,
+    tailnet::in_tailnet,
 };
 use domain::{
     Did, Problem,
@@ -17,10 +18,10 @@ use domain::{
     manifest::Class,
 };
 use identity::{certificate::Sign, envelope};
-use mesh::{Gossip, GossipConfig, Heard};
+use mesh::{Gossip, GossipConfig, Heard, Mover, tailnet::policy};
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Arc, PoisonError, atomic::Ordering},
     time::Instant,
 };
@@ -35,7 +36,9 @@ pub(super) type AllHeard = watch::Receiver<Arc<BTreeMap<Did, Heard>>>;
 
 /// The gossip of an org on this device, once it is open.
 pub(super) struct Open {
-    pub(super) address: SocketAddr,
+    pub(super) mover: Mover,
+    /// Where it listened at the start.
+    home: SocketAddr,
     pub(super) heard: AllHeard,
 }
 
@@ -65,7 +68,7 @@ pub(crate) async fn listen(org: &Arc<Org>) -> Result<Gossip, Problem> {
     });
     let next = "Give another address of this machine with --gossip-listen (port 0 takes a free one).";
     let gossip = started.await.map_err(|problem| problem.next(next))?;
-    let _ = org.remote.gossip.set(Open { address: gossip.address(), heard: gossip.heard() });
+    let _ = org.remote.gossip.set(Open { mover: gossip.mover(), home: gossip.address(), heard: gossip.heard() });
     Ok(gossip)
 }
 
@@ -85,6 +88,53 @@ fn reached_at(org: &Org, chosen: SocketAddr) -> (SocketAddr, Option<SocketAddr>)
         tracing::warn!(next, "nobody knows where this device's gossip is reached: it is heard on this machine alone");
     }
     told.map_or_else(|| (SocketAddr::from((Ipv4Addr::LOCALHOST, chosen.port())), None), |told| (chosen, Some(told)))
+}
+
+/// Has the gossip be reached at the tailnet address, and says where that is. No door passes UDP on: what listens on this machine alone
+/// moves to that address. None: a person chose an address of their own, or none can be bound there now.
+pub(crate) async fn enter_tailnet(org: &Org, ip: IpAddr) -> Option<SocketAddr> {
+    let open = org.remote.gossip.get()?;
+    let (now, home) = (open.mover.place(), open.home);
+    if now.address.ip() == ip {
+        return Some(now.advertised);
+    }
+    if home.ip().is_unspecified() && home.is_ipv4() == ip.is_ipv4() {
+        // It listens there too.
+        if told_by_hand(org) {
+            return None;
+        }
+        let moved = open.mover.move_to(home, Some(SocketAddr::new(ip, home.port()))).await;
+        return moved.map(|place| place.advertised).inspect_err(|problem| tracing::debug!(%problem, "gossip stays")).ok();
+    }
+    if !home.ip().is_loopback() {
+        return None;
+    }
+    for port in [policy::GOSSIP, home.port(), 0] {
+        match open.mover.move_to(SocketAddr::new(ip, port), None).await {
+            Ok(place) => {
+                tracing::info!(at = %place.address, "gossip is heard in the tailnet");
+                return Some(place.address);
+            }
+            Err(problem) => tracing::debug!(%problem, "gossip cannot listen there"),
+        }
+    }
+    None
+}
+
+/// Whether somebody wrote into this device's file another address than one of the tailnet, or of the machine alone.
+fn told_by_hand(org: &Org) -> bool {
+    let by_hand = |at: &String| in_tailnet(at).is_none() && !at.parse::<SocketAddr>().is_ok_and(|at| at.ip().is_loopback());
+    org.remote.org().device_of(&org.device).is_some_and(|own| own.gossip.iter().any(by_hand))
+}
+
+/// Has the gossip listen where it did at the start.
+pub(crate) async fn leave_tailnet(org: &Org) {
+    let Some(open) = org.remote.gossip.get() else { return };
+    if open.mover.place().address != open.home
+        && let Err(problem) = open.mover.move_to(open.home, None).await
+    {
+        tracing::warn!(%problem, "gossip stays at the address of the tailnet that the org had");
+    }
 }
 
 /// Announces this device, whenever what it has to say changes and now and then, until the org closes.

@@ -96,11 +96,6 @@ pub(crate) async fn publish_again(org: &Arc<Org>) -> Result<(), Problem> {
     org.blocking(write).await
 }
 
-/// Where this device's gossip is reached, if that can be told.
-fn gossip(org: &Org) -> Vec<String> {
-    org.remote.gossip_address().filter(|address| !address.ip().is_unspecified()).map(|address| address.to_string()).into_iter().collect()
-}
-
 /// Keeps this device's addresses in its file, where there are others to read them and its member may change the org.
 fn publish(org: &Org, own: Option<&Device>, devices: usize) -> Result<(), Problem> {
     let Some(own) = own.filter(|_| devices > 1) else { return Ok(()) };
@@ -108,7 +103,7 @@ fn publish(org: &Org, own: Option<&Device>, devices: usize) -> Result<(), Proble
     let now = Device {
         addresses: or_before(org.tailnet.reached(|places| places.mesh, org.remote.address()), &own.addresses),
         radicle: or_before(org.tailnet.reached(|places| places.radicle, org.node()?.listen_address()), &own.radicle),
-        gossip: or_before(gossip(org), &own.gossip),
+        gossip: or_before(org.tailnet.reached(|places| places.gossip, org.remote.gossip_address()), &own.gossip),
         ..own.clone()
     };
     if now == *own || !org.forge.delegates(&org.rid)?.contains(&org.member) {

@@ -40,7 +40,7 @@ pub use away::Away;
 pub(crate) use bring::bring;
 pub(crate) use follow::{follow, follow_all};
 pub(crate) use gateway::outward;
-pub(crate) use gossip::{announce, listen};
+pub(crate) use gossip::{announce, enter_tailnet, leave_tailnet, listen};
 pub(crate) use halt::{cut_halted, tell_stop};
 pub use journals::Journals;
 pub(crate) use journals::{Copied, CopyState, keep as keep_journals};
@@ -141,9 +141,9 @@ impl Remote {
         self.address.get().copied()
     }
 
-    /// Where the others' gossip is heard.
+    /// Where the others' gossip is heard now.
     pub(crate) fn gossip_address(&self) -> Option<SocketAddr> {
-        self.gossip.get().map(|open| open.address)
+        self.gossip.get().map(|open| open.mover.place().address)
     }
 
     /// The number of what a device announced last.

@@ -33,7 +33,12 @@ pub(crate) fn passes(reasons: &[Refusal]) -> bool {
     let announced = |refusal: &Refusal| {
         matches!(
             refusal,
-            Refusal::Class { .. } | Refusal::Runtime { .. } | Refusal::Tag { .. } | Refusal::TooSmall { .. } | Refusal::Engine { .. }
+            Refusal::Class { .. }
+                | Refusal::Runtime { .. }
+                | Refusal::Tag { .. }
+                | Refusal::TooSmall { .. }
+                | Refusal::Engine { .. }
+                | Refusal::Reclaimed { .. }
         )
     };
     reasons.iter().all(|refusal| refusal.passes() || announced(refusal))
@@ -81,6 +86,7 @@ impl Refusals {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use domain::lend::Reclaim;
 
     #[test]
     fn room_may_come_back_and_what_is_never_taken_does_not() {
@@ -89,6 +95,13 @@ mod tests {
         let other: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap();
         let refusals = Refusals::default();
         refusals.note(&run, &bob, &[Refusal::NoSlot { slots: 1 }], Timestamp(0), Some(7));
+        refusals.note(&other, &eve, &[Refusal::Reclaimed { why: Reclaim::Never }], Timestamp(0), Some(3));
+        let asked = refusals.of(&other, Timestamp(1), |_| Some(3));
+        assert!(
+            asked.contains_key(&eve) && !refusals.of(&other, Timestamp(1), |_| Some(4)).contains_key(&eve),
+            "an owner may change their mind"
+        );
+        refusals.forget(&other);
         refusals.note(&run, &eve, &[Refusal::NotAllowed { message: "No.".into() }], Timestamp(0), Some(3));
         let of = |run, now, number| refusals.of(run, Timestamp(now), |_| Some(number)).into_keys().collect::<Vec<_>>();
         let mut both = vec![bob.clone(), eve.clone()];

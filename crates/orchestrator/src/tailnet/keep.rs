@@ -1,7 +1,7 @@
 //! Keeps the tailnet as the org says: runs the server where this device is to, gets this machine in, opens its doors, publishes its address,
 //! and keeps policy and tags at the server. Takes no input, and may run twice. Whatever is away is told once, and tried again.
 
-use super::{LOOK_EVERY, Seen, open_doors, settings};
+use super::{LOOK_EVERY, Seen, open_doors, rules, settings};
 use crate::{
     clock,
     data_dir::{make_private, write_private},
@@ -9,7 +9,7 @@ use crate::{
     org::Org,
     remote,
 };
-use domain::{Did, OrgName, Problem, org, role::Role};
+use domain::{Did, Kind, Problem, org};
 use forge::OrgState;
 use identity::Secret;
 use mesh::tailnet::{
@@ -19,7 +19,7 @@ use mesh::tailnet::{
     policy, whois,
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -37,8 +37,8 @@ const DEVICES: &str = "devices.json";
 /// What is held while the org is open.
 #[derive(Default)]
 struct Work {
-    /// The server that is run here, and the key with which it was asked last.
-    server: Option<(managed::Headscale, Secret)>,
+    /// The server that is run here.
+    server: Option<managed::Headscale>,
     /// The address that was published.
     published: Option<super::Places>,
     /// Machines that are devices, by the server's number of them.
@@ -74,7 +74,7 @@ pub(crate) async fn keep(org: Arc<Org>) {
         }
     }
     org.tailnet.doors.lock().await.close();
-    if let Some((server, _)) = work.server.take() {
+    if let Some(server) = work.server.take() {
         server.stop().await;
     }
 }
@@ -131,7 +131,13 @@ async fn look(org: &Arc<Org>, work: &mut Work) {
         Ok((nodes, opened)) => {
             (seen.nodes, seen.opened, seen.reached, seen.reached_at) = (nodes, opened, Some(Ok(())), seen.at);
         }
-        Err(problem) => seen.reached = Some(Err(problem)),
+        Err(problem) => {
+            // Its database may be another one than that which knew the key.
+            if let Some(server) = work.server.as_ref().filter(|_| problem.kind == Kind::Forbidden) {
+                server.forget_key().await;
+            }
+            seen.reached = Some(Err(problem));
+        }
     }
     org.tailnet.see(seen);
 }
@@ -141,8 +147,9 @@ impl Work {
     async fn leave(&mut self, org: &Arc<Org>) {
         org.tailnet.doors.lock().await.close();
         org.tailnet.forget_places();
+        remote::leave_tailnet(org).await;
         (self.published, self.entered) = (None, None);
-        if let Some((server, _)) = self.server.take() {
+        if let Some(server) = self.server.take() {
             server.stop().await;
         }
         let published = remote::publish_again(org).await;
@@ -182,24 +189,25 @@ impl Work {
         }
     }
 
-    /// Runs the server, and gives a key for it. It is made at each start, and kept in memory alone.
+    /// Runs the server, and gives the key for it that counts now.
     async fn serve(&mut self, org: &Org, settings: &org::Tailnet, listen: SocketAddr) -> Result<Option<Secret>, Problem> {
-        if let Some((_, key)) = &self.server {
-            return Ok(Some(key.clone()));
+        if self.server.is_none() {
+            let config = HeadscaleConfig {
+                program: managed::find("headscale", HEADSCALE_VARIABLE)?,
+                dir: org.dir.tailnet().join("headscale"),
+                socket: org.dir.sockets.join("headscale"),
+                url: settings.headscale.clone(),
+                listen,
+                relay: Relay::Embedded { stun: SocketAddr::new(listen.ip(), STUN) },
+                domain: format!("{}.mesh", org.name.as_str().replace(['_', '.'], "-")),
+                key_lasts: limits::TAILNET_API_KEY,
+            };
+            self.server = Some(managed::Headscale::start(config).await?);
         }
-        let config = HeadscaleConfig {
-            program: managed::find("headscale", HEADSCALE_VARIABLE)?,
-            dir: org.dir.tailnet().join("headscale"),
-            socket: org.dir.sockets.join("headscale"),
-            url: settings.headscale.clone(),
-            listen,
-            relay: Relay::Embedded { stun: SocketAddr::new(listen.ip(), STUN) },
-            domain: format!("{}.mesh", org.name.as_str().replace(['_', '.'], "-")),
-        };
-        let server = managed::Headscale::start(config).await?;
-        let key = server.api_key().await?;
-        self.server = Some((server, key.clone()));
-        Ok(Some(key))
+        match &self.server {
+            Some(server) => server.api_key().await.map(Some),
+            None => Ok(None),
+        }
     }
 }
 
@@ -212,7 +220,7 @@ async fn enter(org: &Org, work: &mut Work, settings: &org::Tailnet, api: Option<
             work.entered = Some(std::time::Instant::now());
             // Its tag must be known at the server before a machine can have it.
             let state = org.remote.org();
-            apply(org, api, &state, &[]).await?;
+            rules::apply(org, api, &state, &[]).await?;
             let key = own_key(org, api).await?;
             let name = crate::names::host_name();
             local.enter(Enter { server: settings.headscale.as_str().trim_end_matches('/'), auth_key: &key, host_name: &name }).await?;
@@ -274,7 +282,7 @@ async fn publish(org: &Arc<Org>, work: &mut Work) {
 async fn in_step(org: &Org, work: &mut Work, api: &Headscale, state: &OrgState) -> Result<(Vec<Node>, Vec<String>), Problem> {
     api.health().await?;
     let own: Vec<IpAddr> = org.tailnet.ip().into_iter().collect();
-    let policy = apply(org, api, state, &own).await?;
+    let policy = rules::apply(org, api, state, &own).await?;
     let mut nodes = api.nodes().await?;
     let (device_tag, joining_tag) = (policy::device_tag(&org.name), policy::joining_tag(&org.name));
     for node in &mut nodes {
@@ -309,66 +317,10 @@ async fn in_step(org: &Org, work: &mut Work, api: &Headscale, state: &OrgState) 
     Ok((nodes, policy::opens(&policy, &org.name)))
 }
 
-/// Writes the org's rules into the policy where they are not there; gives the policy.
-async fn apply(org: &Org, api: &Headscale, state: &OrgState, own: &[IpAddr]) -> Result<String, Problem> {
-    let user = api.user(org.name.as_str()).await?;
-    let present = api.policy().await?;
-    let wanted = policy::apply(present.as_deref().unwrap_or_default(), &input(&org.name, &user.name, state, own))?;
-    if present.as_deref() != Some(wanted.as_str()) {
-        if present.is_none() {
-            tracing::warn!("the Headscale server had no policy, so everything reached everything; from now on only what rules allow");
-        }
-        api.set_policy(&wanted).await?;
-        tracing::info!("the tailnet's policy is as the org says");
-    }
-    Ok(wanted)
-}
-
-/// What the rules are made from. Of the same org every device makes the same, once each has published its address.
-fn input(org: &OrgName, user: &str, state: &OrgState, own: &[IpAddr]) -> policy::Input {
-    let ports = |of: fn(&org::Device) -> &Vec<String>| -> BTreeSet<u16> {
-        state.devices.values().flat_map(of).filter_map(|a| in_tailnet(a)).map(|at| at.port()).collect()
-    };
-    let invites = |device: &&org::Device| state.members.get(&device.owner).is_some_and(|member| member.roles.contains(&Role::Owner));
-    let inviting = state.devices.values().filter(invites).flat_map(|d| &d.addresses).filter_map(|a| in_tailnet(a)).map(|at| at.ip());
-    policy::Input {
-        org: org.clone(),
-        user: user.to_owned(),
-        mesh: ports(|device| &device.addresses),
-        radicle: ports(|device| &device.radicle),
-        join: inviting.chain(own.iter().copied()).map(|ip| SocketAddr::new(ip, policy::JOIN)).collect(),
-    }
-}
-
-/// An address of the ranges that tailnets have.
-pub(super) fn in_tailnet(address: &str) -> Option<SocketAddr> {
-    let at: SocketAddr = address.parse().ok()?;
-    let fits = match at.ip() {
-        IpAddr::V4(ip) => ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64,
-        IpAddr::V6(ip) => ip.segments().starts_with(&[0xfd7a, 0x115c, 0xa1e0]),
-    };
-    fits.then_some(at)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn only_addresses_of_tailnets_count() {
-        for (address, counts) in [
-            ("100.64.0.1:7421", true),
-            ("100.127.255.1:1", true),
-            ("100.128.0.1:1", false),
-            ("127.0.0.1:7421", false),
-            ("[fd7a:115c:a1e0::1]:7421", true),
-            ("[fd7b::1]:7421", false),
-            ("box.example:7421", false),
-        ] {
-            assert_eq!(in_tailnet(address).is_some(), counts, "{address}");
-        }
-    }
 
     #[test]
     fn a_tailscaled_of_another_server_is_told_apart() {

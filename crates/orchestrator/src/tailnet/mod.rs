@@ -3,22 +3,25 @@
 //! there as the org says. Every device opens doors at its tailnet address and publishes that first.
 //!
 //! Nothing waits for any of it: where the server or tailscaled is away that is told, and everything that runs goes on.
-//! `settings`: what is asked for; `keep`: brings it about; `doors`: what listens at the tailnet address; `status`: what is told.
+//! `settings`: what is asked for; `keep`: brings it about; `rules`: what may reach what; `doors`: what listens at the tailnet address;
+//! `status`: what is told.
 
 mod doors;
 mod enter;
 mod keep;
+mod rules;
 mod settings;
 mod status;
 
 pub(crate) use enter::enter;
 pub(crate) use keep::keep;
+pub(crate) use rules::in_tailnet;
 pub use settings::Server;
 pub(crate) use settings::{CREDENTIAL, asked, begin, keep_key, read_at};
 pub use status::who;
 pub(crate) use status::{StatusView, finding, status};
 
-use crate::{limits, org::Org};
+use crate::{limits, org::Org, remote};
 use domain::{Problem, ServerUrl, Timestamp};
 use doors::Doors;
 use identity::Secret;
@@ -73,6 +76,8 @@ pub(crate) struct Places {
     pub(crate) radicle: Option<SocketAddr>,
     /// Its Join port.
     pub(crate) join: Option<SocketAddr>,
+    /// Its gossip (UDP).
+    pub(crate) gossip: Option<SocketAddr>,
 }
 
 impl Tailnet {
@@ -152,7 +157,7 @@ pub(crate) async fn for_ticket(org: &Org, expires: Timestamp, uses: u32) -> Resu
     Ok(Some((server, Some(key))))
 }
 
-/// Opens what is to listen at the tailnet address and does not yet.
+/// Opens what is to listen at the tailnet address and does not yet; has the gossip move there.
 pub(crate) async fn open_doors(org: &Org) {
     let Some(ip) = org.tailnet.ip().filter(|_| org.tailnet.seen().server.is_some()) else { return };
     let join = *org.join_port.lock().await;
@@ -162,6 +167,7 @@ pub(crate) async fn open_doors(org: &Org) {
         mesh: doors.open("mesh", ip, policy::MESH, org.remote.address()).await,
         radicle: doors.open("radicle", ip, policy::RADICLE, radicle).await,
         join: doors.open("join", ip, policy::JOIN, join).await,
+        gossip: remote::enter_tailnet(org, ip).await,
     };
     *org.tailnet.places.write().unwrap_or_else(PoisonError::into_inner) = places;
 }

@@ -138,6 +138,9 @@ pub(crate) fn read_at(forge: &Forge, rid: &Rid, commit: &Oid) -> Result<Option<T
     };
     let text = std::str::from_utf8(content).map_err(|_| wrong("It is not Unicode."))?;
     let tailnet: Tailnet = toml::from_str(text).map_err(|error| wrong(error.message()))?;
+    if tailnet.version == 0 {
+        return Err(wrong("There is no version 0."));
+    }
     if tailnet.version > VERSION {
         return Err(Problem::conflict(format!("{FILE} is of version {}, newer than this Meshwork.", tailnet.version))
             .next("Install a newer Meshwork on this device."));

@@ -54,7 +54,7 @@ export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
           { title: "Owner", cell: ({ owner }) => owner },
           { title: "Reached", cell: (device) => <Reached device={device} /> },
           { title: "Addresses", cell: ({ addresses }) => addresses.map((one) => <code key={one}>{one}</code>) },
-          { title: "Tags", cell: ({ did }) => <Tags promised={promised.get(did) ?? {}} own={roomOf.get(did)?.capacity.tags ?? {}} /> },
+          { title: "Tags", cell: ({ did }) => <Tags promised={promised.get(did) ?? {}} own={roomOf.get(did)?.capacity?.tags ?? {}} /> },
           { title: "Free", cell: ({ did }) => <Free room={roomOf.get(did)} /> },
           { title: "Runs", cell: (device) => <Runs all={goingOn(device, pods, runs)} none={device.here ? "none" : "none known here"} /> },
           {
@@ -93,12 +93,12 @@ function Reached({ device }: { device: Device }) {
       <Badge word={reachWord(device)} />
       {!device.here && (
         <span className="muted">
-          {device.heard_at ? (
+          {device.seen_at ? (
             <>
-              heard <Ago at={device.heard_at} />
+              last seen <Ago at={device.seen_at} />
             </>
           ) : (
-            "not heard since Meshwork started here"
+            "never seen from here"
           )}
         </span>
       )}
@@ -120,7 +120,7 @@ function Tags({ promised, own: all }: { promised: Record<string, string>; own: R
 }
 
 function Free({ room }: { room?: Room }) {
-  if (!room) return <span className="muted">not known here</span>;
+  if (!room?.capacity) return <span className="muted">not known here</span>;
   const { free, slots, slots_free } = room.capacity;
   const facts = [
     `${slots_free} of ${plural(slots, "run")}`,
@@ -133,7 +133,7 @@ function Free({ room }: { room?: Room }) {
     <span className={css.two}>
       <span className={`${css.free} number`}>{facts.filter(Boolean).join(", ")}</span>
       {room.reclaimed && <span className="muted">takes no guests now</span>}
-      {room.state !== "here" && (
+      {room.state !== "here" && room.at && (
         <span className="muted">
           {room.state === "suspected" && "not heard of now; "}as of <Ago at={room.at} />
         </span>

@@ -95,10 +95,12 @@ function Room() {
             .map((one) => (
               <div key={one.device} className={css.room}>
                 <Capacity device={one} />
-                <p className="muted">
-                  Takes {one.capacity.classes.join(", ")}; runs them in {one.capacity.runtimes.join(", ") || "no runtime that works"}.{" "}
-                  {one.limits}
-                </p>
+                {one.capacity && (
+                  <p className="muted">
+                    Takes {one.capacity.classes.join(", ")}; runs them in {one.capacity.runtimes.join(", ") || "no runtime that works"}.{" "}
+                    {one.limits}
+                  </p>
+                )}
               </div>
             ))
         }

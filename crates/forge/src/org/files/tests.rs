@@ -55,7 +55,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn name() -> impl Strategy<Value = String> {
-    "[a-zA-Zé\"'\\\\ _-]{1,8}"
+    "[a-zA-Zé\"' _-]{1,8}"
 }
 
 fn slug() -> impl Strategy<Value = String> {
@@ -290,12 +290,23 @@ fn first_device(org: &mut OrgState) -> &mut Device {
     org.devices.values_mut().next().unwrap()
 }
 
+fn rename_first_device(org: &mut OrgState, to: &str) {
+    let device = Device { name: to.to_owned(), ..first_device(org).clone() };
+    org.devices.retain(|_, other| other.did != device.did);
+    org.devices.insert(to.to_owned(), device);
+}
+
 fn any_quota() -> Quota {
     Quota { period: Period::Day, tokens: None, calls: None, money: None }
 }
 
 /// What takes an org out of order, and what is said then.
-const HARMS: [(&str, fn(&mut OrgState)); 22] = [
+const HARMS: [(&str, fn(&mut OrgState)); 27] = [
+    ("org.toml, line 1: there is no version 0", |org| org.org.version = 0),
+    ("a slash", |org| rename_first_device(org, "a/b")),
+    ("a slash", |org| rename_first_device(org, "a\\b")),
+    ("begins with a dot", |org| rename_first_device(org, "..")),
+    ("64 bytes at most", |org| rename_first_device(org, &"a".repeat(65))),
     ("two devices have one key", |org| {
         let twin = Device { name: NOBODY.into(), ..first_device(org).clone() };
         org.devices.insert(NOBODY.into(), twin);

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use super::program::pause_after;
 use super::*;
-use std::time::Duration;
+use tokio::time::timeout;
 
 fn shell(dir: &Path, script: &str) -> Program {
     let command = vec!["sh".into(), "-c".into(), script.into(), dir.as_os_str().to_owned()];
@@ -65,6 +65,7 @@ fn a_configuration_cannot_be_broken_by_a_name() {
         listen: "10.98.0.1:8080".parse().unwrap(),
         relay: Relay::Embedded { stun: "10.98.0.1:3478".parse().unwrap() },
         domain: "acme.mesh".into(),
+        key_lasts: Duration::from_secs(60),
     };
     let text = config.text();
     for line in [

@@ -7,6 +7,7 @@ fn input(org: &str) -> Input {
         org: org.parse().unwrap(),
         user: org.to_owned(),
         mesh: BTreeSet::from([7421, 9_421]),
+        gossip: BTreeSet::from([9_422]),
         radicle: BTreeSet::new(),
         join: BTreeSet::from(["100.64.0.2:7423".parse().unwrap()]),
     }
@@ -38,7 +39,7 @@ fn an_empty_policy_gets_the_whole_of_an_org() {
     let rules = whole["acls"].as_array().unwrap();
     assert_eq!(rules.len(), 3);
     assert_eq!(strings(&rules[0]["dst"]), ["tag:acme-device:2379,2380,6443,7421,8776,9421,10250,50000,50001"]);
-    assert_eq!((rules[1]["proto"].as_str(), strings(&rules[1]["dst"])), (Some("udp"), vec!["tag:acme-device:7421,7422,8472,9421"]));
+    assert_eq!((rules[1]["proto"].as_str(), strings(&rules[1]["dst"])), (Some("udp"), vec!["tag:acme-device:7422,8472,9422"]));
     assert_eq!(
         (strings(&rules[2]["src"]), strings(&rules[2]["dst"])),
         (vec!["tag:acme-joining", "tag:acme-device"], vec!["100.64.0.2:7423"])

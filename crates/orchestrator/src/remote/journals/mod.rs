@@ -169,7 +169,7 @@ impl Copied {
     fn heard(&self, from: &Did, end: Point, age_ms: u64) {
         let at = self.journal.point();
         let whole = at >= end;
-        let changed = {
+        let (changed, first) = {
             let mut known = lock(&self.known);
             let before = known.clone();
             let own = from == self.journal.device();
@@ -187,12 +187,12 @@ impl Copied {
                 let as_of = i64::try_from(age_ms).ok().map(|age| Timestamp(clock::now().0.saturating_sub(age)));
                 known.as_of = known.as_of.max(as_of);
             }
-            (&before.forked, &before.altered) != (&known.forked, &known.altered)
+            ((&before.forked, &before.altered) != (&known.forked, &known.altered), before.as_of.is_none() && known.as_of.is_some())
         };
         if changed && end < at && from == self.journal.device() {
             tracing::error!(device = %from, at = at.seq.0, end = end.seq.0, "a device says that its journal is shorter than what it signed");
         }
-        self.note(if changed { When::Now } else { When::Due });
+        self.note(if changed || first { When::Now } else { When::Due });
     }
 
     /// Notes why something was kept out, and says so in the log, once.

@@ -1,0 +1,134 @@
+//! The org's rules in the policy of its Headscale server: made from the org repository, written where they are not there, and what they
+//! replace is kept on this device: the server has no compare-and-swap and no history that can be asked for.
+
+use crate::{
+    clock,
+    data_dir::{make_private, storage, write_private},
+    limits,
+    org::Org,
+};
+use domain::{OrgName, Problem, org, role::Role};
+use forge::OrgState;
+use mesh::tailnet::{headscale::Headscale, policy, rewrite::rewrite};
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+/// Policies that were replaced, beside the settings of the tailnet.
+const REPLACED: &str = "policies";
+/// What their names end with.
+const EXTENSION: &str = "hujson";
+
+/// Writes the org's rules into the policy where they are not there; gives the policy.
+pub(super) async fn apply(org: &Org, api: &Headscale, state: &OrgState, own: &[IpAddr]) -> Result<String, Problem> {
+    let user = api.user(org.name.as_str()).await?;
+    let (input, dir) = (input(&org.name, &user.name, state, own), org.dir.tailnet().join(REPLACED));
+    let done = rewrite(api, |present| policy::apply(present, &input), |replaced| keep(&dir, &org.name, replaced)).await?;
+    if done.begun && done.written {
+        tracing::warn!("the Headscale server had no policy, so everything reached everything; from now on only what rules allow");
+    }
+    if done.written {
+        tracing::info!(before = %dir.display(), "the tailnet's policy is as the org says");
+    }
+    Ok(done.policy)
+}
+
+/// Keeps a policy that is about to be replaced, unless what people wrote in it is kept already. The oldest goes where there are many.
+fn keep(dir: &Path, org: &OrgName, replaced: &str) -> Result<(), Problem> {
+    let by_hand = |text: &str| policy::withdraw(text, org).unwrap_or_else(|_| text.to_owned());
+    if replaced.trim().is_empty() {
+        return Ok(());
+    }
+    make_private(dir)?;
+    let files = fs::read_dir(dir).map_err(|error| storage(dir, &error))?;
+    let is_kept = |path: &PathBuf| path.extension().is_some_and(|e| e == EXTENSION);
+    let mut kept: Vec<PathBuf> = files.flatten().map(|entry| entry.path()).filter(is_kept).collect();
+    kept.sort();
+    let wanted = by_hand(replaced);
+    if kept.iter().any(|file| fs::read_to_string(file).is_ok_and(|text| by_hand(&text) == wanted)) {
+        return Ok(());
+    }
+    // A name is a moment in milliseconds, and none is given twice.
+    let last = kept.last().and_then(|file| file.file_stem()?.to_str()?.parse::<i64>().ok()).unwrap_or_default();
+    let name = format!("{}.{EXTENSION}", clock::now().0.max(last.saturating_add(1)));
+    write_private(&dir.join(name), replaced.as_bytes())?;
+    for old in kept.iter().take((kept.len() + 1).saturating_sub(limits::TAILNET_POLICIES_KEPT)) {
+        let _ = fs::remove_file(old);
+    }
+    Ok(())
+}
+
+/// What the rules are made from. Of the same org every device makes the same, once each has published its address.
+fn input(org: &OrgName, user: &str, state: &OrgState, own: &[IpAddr]) -> policy::Input {
+    let ports = |of: fn(&org::Device) -> &Vec<String>| -> BTreeSet<u16> {
+        state.devices.values().flat_map(of).filter_map(|a| in_tailnet(a)).map(|at| at.port()).collect()
+    };
+    let invites = |device: &&org::Device| state.members.get(&device.owner).is_some_and(|member| member.roles.contains(&Role::Owner));
+    let inviting = state.devices.values().filter(invites).flat_map(|d| &d.addresses).filter_map(|a| in_tailnet(a)).map(|at| at.ip());
+    policy::Input {
+        org: org.clone(),
+        user: user.to_owned(),
+        mesh: ports(|device| &device.addresses),
+        gossip: ports(|device| &device.gossip),
+        radicle: ports(|device| &device.radicle),
+        join: inviting.chain(own.iter().copied()).map(|ip| SocketAddr::new(ip, policy::JOIN)).collect(),
+    }
+}
+
+/// An address of the ranges that tailnets have.
+pub(crate) fn in_tailnet(address: &str) -> Option<SocketAddr> {
+    let at: SocketAddr = address.parse().ok()?;
+    let fits = match at.ip() {
+        IpAddr::V4(ip) => ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64,
+        IpAddr::V6(ip) => ip.segments().starts_with(&[0xfd7a, 0x115c, 0xa1e0]),
+    };
+    fits.then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_tailnets_count() {
+        for (address, counts) in [
+            ("100.64.0.1:7421", true),
+            ("100.127.255.1:1", true),
+            ("100.128.0.1:1", false),
+            ("127.0.0.1:7421", false),
+            ("[fd7a:115c:a1e0::1]:7421", true),
+            ("[fd7b::1]:7421", false),
+            ("box.example:7421", false),
+        ] {
+            assert_eq!(in_tailnet(address).is_some(), counts, "{address}");
+        }
+    }
+
+    #[test]
+    fn what_people_wrote_is_kept_once_whatever_our_rules_were_and_not_without_end() {
+        let (dir, org): (_, OrgName) = (tempfile::tempdir().unwrap(), "acme".parse().unwrap());
+        let texts = || -> Vec<String> {
+            let mut files: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+            files.sort();
+            files.iter().map(|file| fs::read_to_string(file).unwrap()).collect()
+        };
+        let rules = |port: u16| {
+            let (none, gossip, join) = (BTreeSet::new, BTreeSet::from([port]), BTreeSet::new());
+            let input = policy::Input { org: org.clone(), user: "acme".into(), mesh: none(), gossip, radicle: none(), join };
+            policy::apply("{\"hosts\": {\"nas\": \"100.64.0.7\"}}", &input).unwrap()
+        };
+        for replaced in [String::new(), " \n".to_owned(), rules(1), rules(2), rules(1)] {
+            keep(dir.path(), &org, &replaced).unwrap();
+        }
+        assert_eq!(texts(), [rules(1)]);
+        for number in 0..limits::TAILNET_POLICIES_KEPT {
+            keep(dir.path(), &org, &format!("{{}} // {number}")).unwrap();
+        }
+        let kept = texts();
+        assert_eq!((kept.len(), kept[0].as_str()), (limits::TAILNET_POLICIES_KEPT, "{} // 0"), "the oldest went");
+    }
+}
