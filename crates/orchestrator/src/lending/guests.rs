@@ -25,6 +25,11 @@ impl Owner {
         Self { keys: keys.chain([org.member.clone()]).collect() }
     }
 
+    /// Whether this is a key of theirs.
+    pub(crate) fn owns(&self, key: &Did) -> bool {
+        self.keys.contains(key)
+    }
+
     /// Whether a run is a guest. Checks, which a device asks itself for, are it where the work is that they judge; `known` finds that.
     ///
     /// # Errors

@@ -3,11 +3,15 @@
 
 use crate::{
     admission::{self, DeviceLimits},
-    clock, lending, limits,
+    clock,
+    lending::{self, guests::Owner},
+    limits,
     org::Org,
+    queue,
 };
 use domain::{
     Did, Problem, Rid, Timestamp,
+    announcement::{GivesWay, Queued},
     capacity::{Capacity, Taken},
     lend::{Condition, PROMISED_TAGS, Reclaim},
     limits::ANNOUNCED_REPOSITORIES_MAX,
@@ -34,6 +38,10 @@ pub(crate) struct Told {
     pub(crate) reclaimed: Option<Reclaim>,
     pub(crate) repositories: Vec<Rid>,
     pub(crate) engines: Vec<String>,
+    /// Who waits for its room, the first first.
+    pub(crate) queue: Vec<Queued>,
+    /// What runs on it and could be sent away for more important work.
+    pub(crate) gives_way: GivesWay,
     /// When it said so, by its own clock.
     pub(crate) at: Timestamp,
     /// The number of its announcement; none of this device itself.
@@ -61,6 +69,8 @@ pub(crate) fn all(org: &Org, state: &OrgState, class: Class) -> Result<Vec<Known
                     reclaimed: said.reclaimed,
                     repositories: said.repositories,
                     engines: said.engines,
+                    queue: said.queue,
+                    gives_way: said.gives_way,
                     at: said.at,
                     number: Some(said.number),
                     suspected: !heard.live,
@@ -83,7 +93,10 @@ pub(crate) fn all(org: &Org, state: &OrgState, class: Class) -> Result<Vec<Known
 /// # Errors
 /// When the journal or the storage cannot be read.
 pub(crate) fn here(org: &Org, class: Class) -> Result<Told, Problem> {
-    let runs = admission::on(org.active_runs()?, &org.device);
+    let active = org.active_runs()?;
+    let state = org.remote.org();
+    let queue = queue::told(org, &state, &queue::line(org, &active, None)?);
+    let runs = admission::on(active, &org.device);
     // What other orgs take matters when something is admitted; where they have not told yet, it is that which refuses.
     let others = org.room.others().unwrap_or_default();
     let lending = lending::now(org);
@@ -97,6 +110,8 @@ pub(crate) fn here(org: &Org, class: Class) -> Result<Told, Problem> {
         reclaimed: lending.reclaimed,
         repositories: repositories(org)?,
         engines: engines.map(|profile| profile.name.clone()).collect(),
+        queue,
+        gives_way: queue::room::gives_way(&Owner::of(org, &state), &runs),
         at: clock::now(),
         number: None,
         suspected: false,

@@ -39,12 +39,17 @@ pub(crate) fn passes(reasons: &[Refusal]) -> bool {
     reasons.iter().all(|refusal| refusal.passes() || announced(refusal))
 }
 
-/// Whether it holds for whatever is asked.
-fn of_room(refusal: &Refusal) -> bool {
-    matches!(
-        refusal,
-        Refusal::Busy { .. } | Refusal::NoSlot { .. } | Refusal::OtherOrgs { .. } | Refusal::NotKnown { .. } | Refusal::Closing
-    )
+/// Whether these hold for whatever is asked. Where one stands in the queue says nothing of that.
+fn of_device(reasons: &[Refusal]) -> bool {
+    let of_run = |refusal: &&Refusal| matches!(refusal, Refusal::Queue { .. } | Refusal::MakesRoom { .. });
+    let of_device = |refusal: &Refusal| {
+        matches!(
+            refusal,
+            Refusal::Busy { .. } | Refusal::NoSlot { .. } | Refusal::OtherOrgs { .. } | Refusal::NotKnown { .. } | Refusal::Closing
+        )
+    };
+    let mut rest = reasons.iter().filter(|refusal| !of_run(refusal)).peekable();
+    rest.peek().is_some() && rest.all(of_device)
 }
 
 impl Refusals {
@@ -54,7 +59,7 @@ impl Refusals {
 
     /// Notes that a device refused a run, while its announcement of this number was the newest known.
     pub(crate) fn note(&self, run: &RunId, device: &Did, reasons: &[Refusal], at: Timestamp, number: Option<u64>) {
-        let about = (!reasons.iter().all(of_room)).then(|| run.clone());
+        let about = (!of_device(reasons)).then(|| run.clone());
         let mut all = self.all();
         if all.len() >= limits::REFUSALS_MAX {
             // Whoever is asked once too often says it again.
