@@ -45,7 +45,7 @@ pub const AGEING_MS: u64 = 10 * 60 * 1000;
 /// What ran on a device within this span counts in the shares of its queue, in milliseconds.
 pub const SHARE_SPAN_MS: u64 = 60 * 60 * 1000;
 /// How many runs that wait for other devices a device announces.
-pub const ANNOUNCED_WAITING_MAX: usize = 16;
+pub const ANNOUNCED_WAITING_MAX: usize = 8;
 /// Of how many devices at once a run is announced to wait.
 pub const ANNOUNCED_WAITS_AT_MAX: usize = 8;
 /// How many runs of its queue a device announces.

@@ -134,7 +134,7 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
     let asked = manifest.clone();
     let mut line = if manifest.class == Class::Ci { vec![] } else { queue::line(org, &org.active_runs()?, Some(&manifest))? };
     let outcome = Arc::new(std::sync::Mutex::new(Said::default()));
-    let (said, room, asks) = (outcome.clone(), org.room.clone(), org.clone());
+    let (said, room, asks, state) = (outcome.clone(), org.room.clone(), org.clone(), org.remote.org());
     let decided = org.store.append_if(move |view| {
         let ids: Vec<domain::RunId> = view.list(kind::ACTIVE, Order::Oldest, limits::RUNS_MAX)?;
         let mut runs: Vec<Run> = Vec::with_capacity(ids.len());
@@ -191,9 +191,8 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
                 free.slots_free = free.slots_free.min(guests_free(stay).filter(|_| guest).unwrap_or(u32::MAX));
                 free
             };
-            let state = asks.remote.org();
-            let asks =
-                Asks { org: &asks, state: &state, manifest: &manifest, owner: &owner, here: &here, line: &line, beside: &beside, now };
+            let (name, queue) = (|key: &Did| queue::name(&state, key), &asks.queue);
+            let asks = Asks { queue, name: &name, manifest: &manifest, owner: &owner, here: &here, line: &line, beside: &beside, now };
             match asks.look() {
                 Found::Room => {}
                 Found::Refused(more) => reasons.extend(more),

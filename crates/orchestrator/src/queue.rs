@@ -183,17 +183,20 @@ pub(crate) fn line(org: &Org, active: &[Run], asks: Option<&Manifest>) -> Result
     Ok(waiting)
 }
 
-/// A line as it is told to people and to other devices.
-pub(crate) fn told(org: &Org, state: &OrgState, line: &[Waiting]) -> Vec<Queued> {
-    let now = clock::now();
-    let name = |key: &Did| state.member_of(key).map_or_else(|| key.to_string(), |member| member.name.clone());
+/// A line as it is told to people and to other devices. `name` says what the member with a key is called.
+pub(crate) fn told(queue: &Queue, name: &dyn Fn(&Did) -> String, line: &[Waiting], now: Timestamp) -> Vec<Queued> {
     let behind = |first: &Waiting, next: &Waiting| {
-        let made = first.priority > next.priority && org.queue.is_made_for(&first.run);
+        let made = first.priority > next.priority && queue.is_made_for(&first.run);
         Behind { member: name(&first.member), why: if made { Ahead::Priority } else { next.behind(first, now) } }
     };
     let front = [None].into_iter().chain(line.iter().map(Some));
     let each = front.zip(line).map(|(first, next)| Queued { run: next.run.clone(), behind: first.map(|first| behind(first, next)) });
     each.take(ANNOUNCED_QUEUE_MAX).collect()
+}
+
+/// What the member with a key is called.
+pub(crate) fn name(state: &OrgState, key: &Did) -> String {
+    state.member_of(key).map_or_else(|| key.to_string(), |member| member.name.clone())
 }
 
 /// Sorts the runs of this device that wait, the one to be placed first in front: checks, which are a part of work that is begun already,

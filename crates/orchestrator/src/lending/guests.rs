@@ -25,6 +25,12 @@ impl Owner {
         Self { keys: keys.chain([org.member.clone()]).collect() }
     }
 
+    /// Somebody with one key.
+    #[cfg(test)]
+    pub(crate) fn with_key(key: Did) -> Self {
+        Self { keys: vec![key] }
+    }
+
     /// Whether this is a key of theirs.
     pub(crate) fn owns(&self, key: &Did) -> bool {
         self.keys.contains(key)

@@ -95,7 +95,8 @@ pub(crate) fn all(org: &Org, state: &OrgState, class: Class) -> Result<Vec<Known
 pub(crate) fn here(org: &Org, class: Class) -> Result<Told, Problem> {
     let active = org.active_runs()?;
     let state = org.remote.org();
-    let queue = queue::told(org, &state, &queue::line(org, &active, None)?);
+    let line = queue::line(org, &active, None)?;
+    let queue = queue::told(&org.queue, &|key| queue::name(&state, key), &line, clock::now());
     let runs = admission::on(active, &org.device);
     // What other orgs take matters when something is admitted; where they have not told yet, it is that which refuses.
     let others = org.room.others().unwrap_or_default();
