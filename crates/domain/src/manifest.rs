@@ -247,3 +247,18 @@ impl Default for TimeLimits {
         Self { wall_s: crate::limits::RUN_WALL_S, silence_s: crate::limits::RUN_SILENCE_S }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_gave_way_stands_one_step_higher_until_nothing_displaces_it() {
+        use Priority::{High, Low, Normal};
+        let table = [(Low, 0, -1), (Low, 1, 0), (Low, 2, 1), (Low, u32::MAX, 1), (Normal, 0, 0), (Normal, 1, 1), (High, 0, 1)];
+        for (priority, gave_way, expected) in table {
+            assert_eq!(priority.after(gave_way), expected, "{priority:?} {gave_way}");
+        }
+        assert_eq!(serde_json::to_string(&High).ok().as_deref(), Some("\"high\""));
+    }
+}

@@ -12,7 +12,7 @@ use testkit::{Repository, Up};
 /// A project of which only one run at a time fits on a machine, and its agent.
 async fn large(up: &Up, name: &str) {
     let cores = up.ok(&["capacity"]).await[0]["capacity"]["total"]["cpu_milli"].as_u64().unwrap();
-    let needs = format!("[resources]\ncpu_milli = {cores}\nmemory_bytes = {}\ndisk_bytes = {}\n", 256 << 20, 64 << 20);
+    let needs = format!("[resources]\ncpu_milli = {cores}\nmemory_bytes = {}\ndisk_bytes = {}\n", 256 << 20, 256 << 20);
     let tasks: String = (1..=5).map(|n| format!("- [ ] T00{n} [P] Do {n}\n")).collect();
     let made = Repository::with_tasks(up.folder().join(name), "001-work", &tasks, &format!("{needs}\n{PASSES}"));
     made.write(".tools/agent.py", include_str!("agent.py"));
