@@ -48,7 +48,7 @@ async fn step(org: &Arc<Org>) -> Result<(), Problem> {
     let later = |r: &Run| matches!(r.reason, Some(Reason::TriesAgain { at, .. }) if at > now);
     let waiting: Vec<Run> = runs.iter().filter(|r| r.requester == org.device && r.state.waits()).cloned().collect();
     org.queue.only(|run| waiting.iter().any(|r| r.id == *run));
-    let due = waiting.into_iter().filter(|r| !later(r)).collect();
+    let due: Vec<Run> = waiting.into_iter().filter(|r| !later(r)).collect();
     let sorted = org.blocking(move |org| queue::sort(org, due, &runs)).await?;
     for run in sorted {
         if *org.closing.borrow() {
