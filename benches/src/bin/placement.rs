@@ -277,6 +277,8 @@ fn manifest(random: &mut Random, class: Class, resources: Resources, tags: BTree
         network: Network::default(),
         limits: TimeLimits::default(),
         budget: Budget::default(),
-        priority: 0,
+        priority: manifest::Priority::Normal,
+        gave_way: 0,
+        apart: None,
     })
 }

@@ -42,6 +42,14 @@ pub const ANNOUNCED_REPOSITORIES_MAX: usize = 64;
 pub const ASK_MAX: usize = 8;
 /// For each such span that a run waits it gains one step of priority, in milliseconds.
 pub const AGEING_MS: u64 = 10 * 60 * 1000;
+/// What ran on a device within this span counts in the shares of its queue, in milliseconds.
+pub const SHARE_SPAN_MS: u64 = 60 * 60 * 1000;
+/// How many runs that wait for other devices a device announces.
+pub const ANNOUNCED_WAITING_MAX: usize = 8;
+/// Of how many devices at once a run is announced to wait.
+pub const ANNOUNCED_WAITS_AT_MAX: usize = 8;
+/// How many runs of its queue a device announces.
+pub const ANNOUNCED_QUEUE_MAX: usize = 32;
 /// How many of a device's repositories, of those used last, count as warm.
 pub const WARM_REPOSITORIES_MAX: usize = 2;
 /// How many readers or devices to avoid are looked up one by one; of larger sets only the best devices are tested.

@@ -54,9 +54,91 @@ pub struct Manifest {
     /// What it may use of a model.
     #[serde(default)]
     pub budget: Budget,
-    /// Higher goes first, and may displace lower.
+    /// How important it is: higher goes first, and displaces lower.
     #[serde(default)]
-    pub priority: i32,
+    pub priority: Priority,
+    /// How often it gave way to more important work already: see [`Priority::after`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gave_way: u32,
+    /// The run on whose device it must not be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<Apart>,
+}
+
+impl Manifest {
+    /// Its standing among others that want the same room, before what it gains by waiting.
+    pub fn standing(&self) -> i32 {
+        self.priority.after(self.gave_way)
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde wants it.
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// How important a workload is, against others that want the same room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// It can wait, and gives way to everything else.
+    Low,
+    /// As most work.
+    #[default]
+    Normal,
+    /// It displaces other work, where the policy lets its member do that.
+    High,
+}
+
+impl Priority {
+    /// In steps of the queue's ranks: of two levels the higher has one more.
+    pub fn steps(self) -> i32 {
+        match self {
+            Self::Low => -1,
+            Self::Normal => 0,
+            Self::High => 1,
+        }
+    }
+
+    /// The same for work that gave way so often: one step more for each time, up to where nothing displaces it any more. So it waits in
+    /// front of what is as important, and gives way twice at the most.
+    pub fn after(self, gave_way: u32) -> i32 {
+        let most = Self::High.steps() - Self::Low.steps();
+        self.steps() + i32::try_from(gave_way).map_or(most, |times| times.min(most))
+    }
+
+    /// Whether it is as most work.
+    #[allow(clippy::trivially_copy_pass_by_ref)] // As serde wants it.
+    pub fn is_normal(&self) -> bool {
+        *self == Self::Normal
+    }
+
+    /// In words for a person.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+        }
+    }
+}
+
+/// A run on whose device another must not be, as for a review that is to be independent, or a second attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ApartFrom")]
+pub struct Apart {
+    /// The run.
+    pub run: RunId,
+    /// The device that has it, or had it.
+    pub device: Did,
+}
+
+impl Apart {
+    /// Why its device is not taken, in words that follow "Another device has to do this:".
+    pub fn text(&self) -> String {
+        format!("it is to be apart from the run {}, which this one has or had.", self.run)
+    }
 }
 
 /// The class of a workload.
@@ -163,5 +245,20 @@ pub struct TimeLimits {
 impl Default for TimeLimits {
     fn default() -> Self {
         Self { wall_s: crate::limits::RUN_WALL_S, silence_s: crate::limits::RUN_SILENCE_S }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_gave_way_stands_one_step_higher_until_nothing_displaces_it() {
+        use Priority::{High, Low, Normal};
+        let table = [(Low, 0, -1), (Low, 1, 0), (Low, 2, 1), (Low, u32::MAX, 1), (Normal, 0, 0), (Normal, 1, 1), (High, 0, 1)];
+        for (priority, gave_way, expected) in table {
+            assert_eq!(priority.after(gave_way), expected, "{priority:?} {gave_way}");
+        }
+        assert_eq!(serde_json::to_string(&High).ok().as_deref(), Some("\"high\""));
     }
 }

@@ -1,7 +1,7 @@
 //! Placement: pure functions from a request and a snapshot of the mesh to a decision.
 //!
 //! [`plan`] says fast whom to ask; [`explain`] says slowly, for each device, why or why not. They always agree. [`order`] says which
-//! waiting run comes first, and [`victims`] which running ones may have to go. What devices announce is a hint: their own admission
+//! waiting run comes first, [`keeps`] for whom of them room is kept, and [`victims`] which running ones may have to go. What devices announce is a hint: their own admission
 //! decides, by [`refusals`]. Nothing here knows a clock, a network or the journal.
 
 mod pick;
@@ -13,12 +13,14 @@ mod score;
 mod snapshot;
 #[cfg(test)]
 pub(crate) mod tests;
+mod turn;
 
 pub use preempt::{Running, victims};
-pub use queue::{Share, Waiting, order};
+pub use queue::{Ahead, Behind, QueuePlace, Share, Waiting, order};
 pub use refusal::{Avoid, Refusal};
 pub use score::{Merit, Part};
 pub use snapshot::Snapshot;
+pub use turn::{Keeps, keeps};
 
 use crate::{Did, Rid, Timestamp, capacity::Capacity, lend::Reclaim, manifest::Manifest};
 use schemars::JsonSchema;

@@ -7,8 +7,12 @@ pub use reason::Reason;
 pub use runner::{AgentJob, Order, PlanStep, RunSpec, RunnerEvent, RunnerJob, Tick, Tools, TurnOutcome, Wish};
 
 use crate::{
-    AgentName, Did, Hash, LeaseId, Oid, PatchId, ProjectName, RevisionId, RunId, TaskRef, Timestamp, capacity::Resources, event::Told,
-    manifest::Class, placement::Refusal, usage::Usage,
+    AgentName, Did, Hash, LeaseId, Oid, PatchId, ProjectName, RevisionId, RunId, TaskRef, Timestamp,
+    capacity::Resources,
+    event::Told,
+    manifest::{Apart, Class, Priority},
+    placement::Refusal,
+    usage::Usage,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -118,6 +122,15 @@ pub struct Run {
     /// Tags that its device must have, beside those of its project.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// How important it is.
+    #[serde(default, skip_serializing_if = "Priority::is_normal")]
+    pub priority: Priority,
+    /// How often its work gave way to more important work before this run took it up again.
+    #[serde(default, skip_serializing_if = "never")]
+    pub gave_way: u32,
+    /// The run on whose device it must not be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<Apart>,
     /// Which device is asked for it, or was asked last while none has it: written before it is asked, so that after a crash the very
     /// same one is asked again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -249,6 +262,11 @@ pub struct Run {
 }
 
 impl Run {
+    /// Its standing among others that want the same room, before what it gained by waiting.
+    pub fn standing(&self) -> i32 {
+        self.priority.after(self.gave_way)
+    }
+
     /// The device that executes it, or is asked to, or has to be.
     pub fn place(&self) -> Option<&Did> {
         self.device.as_ref().or(self.asked.as_ref()).or(self.on.as_ref())
@@ -312,6 +330,11 @@ pub struct Phase {
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // As serde wants it.
 fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde wants it.
+fn never(count: &u32) -> bool {
     *count == 0
 }
 

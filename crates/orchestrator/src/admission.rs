@@ -6,8 +6,12 @@ use crate::{
         self,
         guests::{self, Owner},
     },
-    limits,
+    lifecycle, limits,
     org::Org,
+    queue::{
+        self,
+        room::{self, Asks, Found},
+    },
     rights::{self, Rights},
     stops,
 };
@@ -16,7 +20,7 @@ use domain::{
     capacity::{Capacity, Resources, Runtime, Taken},
     event::{Body, Event, kind},
     lease::{Admission, Lease},
-    manifest::{Class, Manifest, Work},
+    manifest::{Class, Manifest, Priority, Work},
     org::Member,
     placement::{self, Refusal},
     run::{Placed, Run, RunState},
@@ -59,12 +63,13 @@ async fn verify(org: &Arc<Org>, envelope: &Envelope) -> Result<Wanted, Refusal> 
     let Some(member) = asking(state, &manifest) else {
         return Err(Refusal::NotAllowed { message: "The org lists no such member with a key on that device.".into() });
     };
-    allowed(org, &rights, member, &manifest).map_err(|why| Refusal::NotAllowed { message: why })?;
+    let owner = Owner::of(org, state);
+    allowed(org, &rights, member, &manifest, &owner).map_err(|why| Refusal::NotAllowed { message: why })?;
     if clock::now() > manifest.expires {
         return Err(Refusal::Expired);
     }
     let promised = state.device_of(&org.device).map(|device| device.tags.clone()).unwrap_or_default();
-    Ok(Wanted { manifest, owner: Owner::of(org, state), promised })
+    Ok(Wanted { manifest, owner, promised })
 }
 
 /// The member for whom a manifest asks: with a key on the device that signed it.
@@ -73,9 +78,19 @@ pub(crate) fn asking<'a>(state: &'a OrgState, manifest: &Manifest) -> Option<&'a
 }
 
 /// What the org's policy says to this work: whether its member may have it done, and on this device, and its agent may do it.
-fn allowed(org: &Org, rights: &Rights, member: &Member, manifest: &Manifest) -> Result<(), String> {
+fn allowed(org: &Org, rights: &Rights, member: &Member, manifest: &Manifest, owner: &Owner) -> Result<(), String> {
     may(rights, "The member", &rights::person(member), "device.schedule", &rights::here(org, &rights.state))?;
-    work_allowed(rights, member, manifest)
+    work_allowed(rights, member, manifest)?;
+    if manifest.priority == Priority::High && !owner.owns(&manifest.member) { may_displace(rights, member, manifest) } else { Ok(()) }
+}
+
+/// Whether a member's work may have others' sent away: who may take their tasks over may. Owners displace on their devices as they like.
+fn may_displace(rights: &Rights, member: &Member, manifest: &Manifest) -> Result<(), String> {
+    let Work::Task { task, .. } = &manifest.work else { return Ok(()) };
+    let resource = Resource::Task(task.task.to_string(), task.project.to_string());
+    may(rights, "The member", &rights::person(member), "task.takeover", &resource).map_err(|why| {
+        format!("High priority displaces others' work, which is for who may take tasks over. {why} Run it with normal priority.")
+    })
 }
 
 /// The same, wherever it is done.
@@ -116,8 +131,10 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
     let halted = halted(org, &manifest, now);
     let guest = owner.is_guest(&foreign(&manifest, now), |id| org.store.get(kind::RUN, id.as_str()))?;
     let lending = lending::now(org);
-    let outcome = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let (refusals, room) = (outcome.clone(), org.room.clone());
+    let asked = manifest.clone();
+    let mut line = if manifest.class == Class::Ci { vec![] } else { queue::line(org, &org.active_runs()?, Some(&manifest))? };
+    let outcome = Arc::new(std::sync::Mutex::new(Said::default()));
+    let (said, room, asks, state) = (outcome.clone(), org.room.clone(), org.clone(), org.remote.org());
     let decided = org.store.append_if(move |view| {
         let ids: Vec<domain::RunId> = view.list(kind::ACTIVE, Order::Oldest, limits::RUNS_MAX)?;
         let mut runs: Vec<Run> = Vec::with_capacity(ids.len());
@@ -125,19 +142,20 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
             runs.extend(view.get(kind::RUN, id.as_str())?);
         }
         let known: Option<Run> = view.get(kind::RUN, manifest.run.as_str())?;
+        line.retain(|waiting| !runs.iter().any(|run| run.id == waiting.run && !run.state.waits()));
         let here = on(runs, &device);
         let own = Taken::by(&here);
         let turn = match room.turn() {
             Ok(turn) => turn,
             Err(problem) if problem.passes() => {
-                *refusals.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+                said.lock().unwrap_or_else(std::sync::PoisonError::into_inner).reasons =
                     vec![Refusal::NotKnown { message: problem.to_string() }];
                 return Ok(vec![]);
             }
             Err(problem) => return Err(problem),
         };
         let mut capacity = lends.capacity(own, turn.others, manifest.class);
-        capacity.tags.extend(promised);
+        capacity.tags.extend(promised.clone());
         let mut reasons = placement::refusals(&manifest, &capacity);
         if guest {
             let mut guests_here = 0;
@@ -150,14 +168,42 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
             reasons.push(Refusal::Closing);
         }
         reasons.extend(halted.clone());
+        if let Some(apart) = manifest.apart.as_ref().filter(|apart| apart.device == device) {
+            reasons.push(Refusal::AntiAffinity { message: apart.text() });
+        }
         if known.as_ref().is_some_and(|r| r.manifest.as_ref() != Some(&taken.manifest)) {
             reasons.push(Refusal::NotAllowed { message: "This run was placed with another manifest.".into() });
         }
         if known.as_ref().is_some_and(|r| !r.state.waits()) {
             reasons.push(Refusal::NotAllowed { message: "This run was leased before.".into() });
         }
+        let mut gives_way = vec![];
+        if manifest.class != Class::Ci && reasons.iter().all(Refusal::of_room) {
+            let guests = |stay: &[&Run]| stay.iter().filter(|run| working(run) && room::is_guest(&owner, run)).count();
+            let guests_free =
+                |stay: &[&Run]| lending.policy.slots.map(|slots| slots.saturating_sub(u32::try_from(guests(stay)).unwrap_or(u32::MAX)));
+            // For guests in front, whom this device does not take now, nothing is kept.
+            let takes = lending.broken.is_none() && lending.reclaimed.is_none() && guests_free(&here.iter().collect::<Vec<_>>()) != Some(0);
+            line.retain(|waiting| waiting.run == manifest.run || takes || owner.owns(&waiting.member));
+            let beside = |stay: &[&Run]| {
+                let mut free = lends.capacity(Taken::by(stay.iter().copied()), turn.others, manifest.class);
+                free.tags.extend(promised.clone());
+                free.slots_free = free.slots_free.min(guests_free(stay).filter(|_| guest).unwrap_or(u32::MAX));
+                free
+            };
+            let (name, queue) = (|key: &Did| queue::name(&state, key), &asks.queue);
+            let asks = Asks { queue, name: &name, manifest: &manifest, owner: &owner, here: &here, line: &line, beside: &beside, now };
+            match asks.look() {
+                Found::Room => {}
+                Found::Refused(more) => reasons.extend(more),
+                Found::GivesWay(runs) => {
+                    reasons.push(Refusal::MakesRoom { runs: runs.len() });
+                    gives_way = runs;
+                }
+            }
+        }
         if !reasons.is_empty() {
-            *refusals.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = reasons;
+            *said.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Said { reasons, gives_way };
             return Ok(vec![]);
         }
         // Before the lease: who dies in between has taken too much for a moment, and never too little.
@@ -180,8 +226,26 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
             .collect())
     });
     decided.await?;
-    let reasons = std::mem::take(&mut *outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    let Said { reasons, gives_way } = std::mem::take(&mut *outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    if !gives_way.is_empty() {
+        room::make(org, &asked, &gives_way, now).await?;
+    }
+    if reasons.is_empty() {
+        org.queue.served(&asked.run);
+    }
     Ok(if reasons.is_empty() { Admission::Leased { lease } } else { Admission::Refused { reasons } })
+}
+
+/// What a request is refused for, and which runs give way to it.
+#[derive(Default)]
+struct Said {
+    reasons: Vec<Refusal>,
+    gives_way: Vec<domain::RunId>,
+}
+
+/// Whether it is work, and holds a slot.
+fn working(run: &Run) -> bool {
+    run.state.holds_slot() && run.class != Class::Ci
 }
 
 /// The stop order that halts what a manifest asks for, if there is one.
@@ -200,6 +264,8 @@ pub(crate) fn foreign(manifest: &Manifest, now: Timestamp) -> Run {
         manifest.requester.clone(),
         now,
     );
+    (run.priority, run.gave_way) = (manifest.priority, manifest.gave_way);
+    run.apart.clone_from(&manifest.apart);
     match &manifest.work {
         Work::Task { task, agent, base, continues, patch, spec_hash, .. } => {
             run.task = Some(task.clone());
@@ -229,6 +295,9 @@ pub fn new_run(id: domain::RunId, class: Class, project: domain::ProjectName, me
         requester,
         on: None,
         tags: std::collections::BTreeMap::new(),
+        priority: Priority::Normal,
+        gave_way: 0,
+        apart: None,
         asked: None,
         refused: vec![],
         told: None,
@@ -296,6 +365,11 @@ impl DeviceLimits {
         let lending = lending::now(org);
         let total = Resources { cpu_milli: cores * 1000, memory_bytes: memory_bytes(), disk_bytes, gpus: lending.gpus };
         Self { total, disk_left_bytes, slots, works: org.sandbox_works, tags: lending.tags() }
+    }
+
+    /// All of it.
+    pub(crate) fn total(&self) -> Resources {
+        self.total
     }
 
     /// What is asked for where nothing is said: at most so much that all slots, and checks beside them, fit on the machine.

@@ -1,6 +1,6 @@
 //! The dispatcher: looks at the queued runs and brings each one step nearer. Takes no input, may run at any time.
 
-use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, placing, provenance, remote, stops, tasks::Board};
+use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, placing, provenance, queue, remote, stops, tasks::Board};
 use domain::{
     Did, Problem, RunId,
     capacity::Resources,
@@ -37,7 +37,7 @@ pub async fn dispatch(org: Arc<Org>) {
 }
 
 async fn step(org: &Arc<Org>) -> Result<(), Problem> {
-    let mut runs = org.blocking(|org| org.active_runs()).await?;
+    let runs = org.blocking(|org| org.active_runs()).await?;
     if Fault::asked() != Fault::NoRecovery {
         lifecycle::adrift::take_up(org, &runs).await;
     }
@@ -46,9 +46,11 @@ async fn step(org: &Arc<Org>) -> Result<(), Problem> {
     admission::tell_room(org).await?;
     let now = clock::now();
     let later = |r: &Run| matches!(r.reason, Some(Reason::TriesAgain { at, .. }) if at > now);
-    runs.retain(|r| r.requester == org.device && r.state.waits() && !later(r));
-    runs.sort_by(|a, b| (b.class, &a.queued_at, &a.id).cmp(&(a.class, &b.queued_at, &b.id)));
-    for run in runs {
+    let waiting: Vec<Run> = runs.iter().filter(|r| r.requester == org.device && r.state.waits()).cloned().collect();
+    org.queue.only(|run| waiting.iter().any(|r| r.id == *run));
+    let due: Vec<Run> = waiting.into_iter().filter(|r| !later(r)).collect();
+    let sorted = org.blocking(move |org| queue::sort(org, due, &runs)).await?;
+    for run in sorted {
         if *org.closing.borrow() {
             return Ok(());
         }
@@ -287,7 +289,9 @@ pub(crate) fn draft(org: &Org, board: &Board, run: &Run) -> Result<Manifest, Pro
         network: board.settings.network.clone(),
         limits: time_limits(board, run.class),
         budget,
-        priority: 0,
+        priority: run.priority,
+        gave_way: run.gave_way,
+        apart: run.apart.clone(),
     })
 }
 

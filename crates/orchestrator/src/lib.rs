@@ -40,6 +40,7 @@ mod picture;
 mod placing;
 pub mod profile;
 pub mod provenance;
+mod queue;
 mod quotas;
 pub mod remote;
 pub mod removed;

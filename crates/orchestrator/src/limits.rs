@@ -192,6 +192,18 @@ pub const ORG_FETCH_UNSETTLED: Duration = Duration::from_secs(4);
 pub(crate) const SCHEDULE_WAIT: Duration = Duration::from_secs(30);
 /// How long the device that asked for a run may be away when its delegation is needed.
 pub(crate) const DELEGATION_WAIT: Duration = Duration::from_secs(60);
+/// For how long free room is kept for a run in front of its device's queue that does not come for it.
+pub(crate) const ROOM_KEPT: Duration = Duration::from_secs(10);
+/// For how long room is gathered for one that needs more than is free.
+pub(crate) const ROOM_GATHERED: Duration = Duration::from_secs(15 * 60);
+/// For how long the room that others gave belongs to the run to which they gave way.
+pub(crate) const ROOM_MADE_FOR: Duration = Duration::from_secs(120);
+/// How often a device that has no room is asked to make some for a run.
+pub(crate) const ROOM_ASKED_EVERY: Duration = Duration::from_secs(30);
+/// For how long the shares of members in this device count as they were counted last.
+pub(crate) const SHARES_COUNTED_EVERY: Duration = Duration::from_secs(1);
+/// How many runs, the newest, count in them.
+pub(crate) const SHARES_RUNS_MAX: usize = 200;
 /// The pause before another device is called again; it doubles each time where it is followed.
 pub(crate) const REMOTE_PAUSE: Duration = Duration::from_millis(250);
 /// The longest such pause.

@@ -288,7 +288,7 @@ async fn rebase(
     };
     let mut view = board.task(Some(&task.feature), &task.task)?.clone();
     view.state = TaskState::InReview { patch: patch.id.clone() };
-    let wanted = made_by.map(|run| Wanted { on: run.on.clone(), tags: run.tags.clone() }).unwrap_or_default();
+    let wanted = made_by.map(Wanted::of).unwrap_or_default();
     let run = queue(org, actor, &view, agent, &wanted, true)
         .await
         .map_err(|p| conflict.because(p.to_string()).next("Mend that, then merge again."))?;

@@ -112,6 +112,8 @@ pub struct Org {
     pub room: Arc<Room>,
     /// What the machine's owner lends to others.
     pub(crate) lending: lending::Lender,
+    /// Who waits for this device's room.
+    pub(crate) queue: crate::queue::Queue,
     /// The commit of the org repository that is in force; whoever acts by [`Org::state`] waits here for the next.
     pub head: watch::Sender<Oid>,
     /// Wakes what keeps repositories and connections as the org says.
@@ -293,6 +295,7 @@ impl Org {
             telling: tokio::sync::RwLock::default(),
             room: Arc::new(Room::open(data, name)?),
             lending: lending::Lender::open(data),
+            queue: crate::queue::Queue::default(),
             head,
             kept: Notify::new(),
             join_port: tokio::sync::Mutex::default(),

@@ -18,11 +18,12 @@ use crate::{
 use domain::{
     Did, Problem, RunId,
     agent::EngineChoice,
+    announcement,
     event::{Body, kind},
     lease::Admission,
     limits::ASK_MAX,
     manifest::{self, Class, Manifest, Work},
-    placement::{self, Avoid, Candidate, Decision, Refusal, Request, Snapshot},
+    placement::{self, Avoid, Candidate, Decision, QueuePlace, Refusal, Request, Snapshot},
     run::{Placed, Reason, Run, RunState},
 };
 use identity::envelope::{self, Envelope};
@@ -37,6 +38,8 @@ use std::{
 pub(crate) struct Looked {
     /// Every device of the org that may come into question, this one first.
     pub(crate) devices: Vec<Known>,
+    /// The name of the member for whom it is.
+    member: String,
     /// Those that said no since they announced themselves last, or that a stop order halts.
     pub(crate) said_no: BTreeMap<Did, Vec<Refusal>>,
     pub(crate) decision: Decision,
@@ -74,11 +77,14 @@ pub(crate) fn look(org: &Org, run: &Run, manifest: &Manifest) -> Result<Looked, 
         });
     // On this device what is missing is found when it starts, and told with more.
     let engine = engine.filter(|_| devices.len() > 1);
-    let avoid: BTreeMap<Did, Avoid> =
+    let mut avoid: BTreeMap<Did, Avoid> =
         said_no.iter().map(|(did, said)| (did.clone(), Avoid::RefusedBefore { message: Refusal::texts(said) })).collect();
+    if let Some(apart) = &run.apart {
+        avoid.insert(apart.device.clone(), Avoid::AntiAffinity { message: apart.text() });
+    }
     let request = Request { manifest, member: &member, engine, readers: readers.as_ref(), avoid: &avoid, at: clock::now() };
     let decision = placement::explain(&request, &snapshot);
-    Ok(Looked { devices, said_no, decision })
+    Ok(Looked { devices, member, said_no, decision })
 }
 
 /// A device as the planner wants it; none: nothing was heard of it yet.
@@ -108,6 +114,26 @@ impl Looked {
             Some(verdict) => verdict.refusals.clone(),
             None => vec![Refusal::NotKnown { message: "Nothing was heard of it yet.".into() }],
         }
+    }
+
+    /// Where a run stands in a device's queue, as that device said last; none where nobody else waits there.
+    pub(crate) fn place(known: &Known, run: &RunId) -> Option<QueuePlace> {
+        announcement::place_in(&known.told.as_ref()?.queue, run).filter(|place| place.of > 1)
+    }
+
+    /// Whom to ask although they have no room: there less important runs could give way. Work that is saved somewhere goes on there.
+    fn could_make_room(&self, org: &Org, manifest: &Manifest, saved: Option<&Did>) -> Vec<Did> {
+        let full = |did: &Did| {
+            let verdict = self.decision.verdicts.iter().find(|verdict| verdict.device == *did);
+            verdict.is_some_and(|verdict| !verdict.refusals.is_empty() && verdict.refusals.iter().all(Refusal::of_room))
+        };
+        let could = |known: &&Known| {
+            let owners = known.here || known.device.owner == self.member;
+            let lower = known.told.as_ref().is_some_and(|told| told.gives_way.to(manifest, owners));
+            lower && full(&known.device.did) && saved.is_none_or(|saved| *saved == known.device.did)
+        };
+        let devices = self.devices.iter().filter(could).map(|known| known.device.did.clone());
+        devices.filter(|did| org.queue.may_ask_for_room(&manifest.run, did)).take(ASK_MAX).collect()
     }
 
     fn known(&self, did: &Did) -> Option<&Known> {
@@ -147,6 +173,9 @@ pub(crate) async fn place(org: &Arc<Org>, run: &Run, draft: Draft) -> Result<(),
         Some(there) => vec![there],
         None => {
             let mut order = looked.order(saved.as_ref());
+            if order.is_empty() {
+                order = looked.could_make_room(org, &draft.manifest, saved.as_ref());
+            }
             // Who did not answer for as long as its manifest counted comes last; the sort keeps the rest as it is.
             if let Some(silent) = run.elsewhere(&org.device).filter(|_| run.state == RunState::Placing) {
                 order.sort_by_key(|did| did == silent);
@@ -341,7 +370,11 @@ impl Turn {
         let (org, id) = (&self.org, &self.run.id);
         let reasons = |known: &Known| {
             let said = said.iter().find(|(device, _)| *device == known.device.did);
-            said.map_or_else(|| self.looked.refusals(known), |(_, reasons)| reasons.clone())
+            let mut reasons = said.map_or_else(|| self.looked.refusals(known), |(_, reasons)| reasons.clone());
+            if waits_for_room(&reasons) && !reasons.iter().any(|reason| matches!(reason, Refusal::Queue { .. })) {
+                reasons.extend(Looked::place(known, id).map(|place| Refusal::Queue { place }));
+            }
+            reasons
         };
         let mut each: Vec<(Did, Vec<Refusal>)> = self.looked.devices.iter().map(|k| (k.device.did.clone(), reasons(k))).collect();
         // A device that was named, and that the org does not list.
@@ -352,6 +385,8 @@ impl Turn {
             if asked(did) { remote::passes(refusals) } else { dispatch::may_wait(&self.run, refusals) }
         };
         let could = each.iter().any(waits);
+        let at = each.iter().filter(|(_, refusals)| waits_for_room(refusals)).map(|(did, _)| did.clone());
+        org.queue.waits(&self.run, &self.draft.manifest, at.collect());
         let message = self.words(&each);
         if !could {
             return dispatch::refused(org, &self.run, each, message).await;
@@ -376,6 +411,11 @@ impl Turn {
             }
         }
     }
+}
+
+/// Whether a device lacks nothing but room.
+fn waits_for_room(refusals: &[Refusal]) -> bool {
+    !refusals.is_empty() && refusals.iter().all(Refusal::of_room)
 }
 
 /// The commit that a manifest begins from.

@@ -23,7 +23,7 @@ pub struct Running {
     pub class: Class,
     /// Where it is; what it takes depends on that.
     pub state: RunState,
-    /// Its priority.
+    /// Its standing: the steps of its priority, with those for having given way before.
     pub priority: i32,
     /// When it began: the youngest has least to lose.
     pub started_at: Timestamp,
@@ -47,7 +47,7 @@ pub fn victims(request: &Request<'_>, running: &[Running], capacity: &Capacity) 
     if need.is_empty() {
         return Some(vec![]);
     }
-    let lower = |run: &&Running| run.priority < manifest.priority && (run.guest || run.member == request.member);
+    let lower = |run: &&Running| run.priority < manifest.priority.steps() && (run.guest || run.member == request.member);
     let mut runs: Vec<&Running> = running.iter().filter(lower).filter(|run| helps(need, frees(run, manifest.class))).collect();
     runs.sort_by_key(|run| (!run.guest, run.priority, Reverse(run.started_at), run.run.clone()));
     let freed: Vec<Lane> = runs.iter().map(|run| frees(run, manifest.class)).collect();

@@ -4,7 +4,14 @@
 //! mesh; whoever has the smallest share is next, and what is given counts at once (Ghodsi et al., "Dominant Resource Fairness", NSDI
 //! 2011, algorithm 1). Among the runs of one member the same holds for their classes, as in hierarchical DRF (Bhattacharya et al., SoCC 2013).
 
-use crate::{Did, RunId, Timestamp, capacity::Resources, limits::AGEING_MS, manifest::Class};
+use crate::{
+    Did, RunId, Timestamp,
+    capacity::Resources,
+    limits::{AGEING_MS, SHARE_SPAN_MS},
+    manifest::Class,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A run that waits for a device.
@@ -16,7 +23,7 @@ pub struct Waiting {
     pub member: Did,
     /// Its class.
     pub class: Class,
-    /// Higher goes first.
+    /// Higher goes first: the steps of its priority, with those for having given way.
     pub priority: i32,
     /// Since when it waits.
     pub queued_at: Timestamp,
@@ -25,11 +32,83 @@ pub struct Waiting {
 }
 
 impl Waiting {
+    /// How long it waits, in milliseconds.
+    pub fn waited_ms(&self, now: Timestamp) -> u64 {
+        u64::try_from(now.0.saturating_sub(self.queued_at.0)).unwrap_or(0)
+    }
+
     /// Its priority with what it gained by waiting: one step for each [`AGEING_MS`]. So it overtakes at last whatever comes later,
     /// and nothing waits for ever.
     pub fn rank(&self, now: Timestamp) -> i64 {
-        let waited_ms = u64::try_from(now.0.saturating_sub(self.queued_at.0)).unwrap_or(0);
-        i64::from(self.priority).saturating_add(i64::try_from(waited_ms / AGEING_MS).unwrap_or(i64::MAX))
+        i64::from(self.priority).saturating_add(i64::try_from(self.waited_ms(now) / AGEING_MS).unwrap_or(i64::MAX))
+    }
+
+    /// Why this one, which stands in the queue behind another, does so.
+    pub fn behind(&self, first: &Self, now: Timestamp) -> Ahead {
+        let younger = first.queued_at > self.queued_at;
+        match (first.rank(now) == self.rank(now), first.priority > self.priority) {
+            (false, true) => Ahead::Priority,
+            (true, _) if younger && first.member != self.member => Ahead::Share,
+            (true, _) if younger => Ahead::Class,
+            _ => Ahead::Waited,
+        }
+    }
+}
+
+/// Why a run stands in front of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ahead {
+    /// It is more important.
+    Priority,
+    /// It waits longer.
+    Waited,
+    /// Its member's runs take, or took lately, less of the machine.
+    Share,
+    /// It is of another class, of which that member's runs take less.
+    Class,
+}
+
+/// What stands in front of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "QueuedBehind")]
+pub struct Behind {
+    /// The name of the member whose run that is.
+    pub member: String,
+    /// Why it is in front.
+    pub why: Ahead,
+}
+
+/// A run's place in the queue of a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct QueuePlace {
+    /// From 1.
+    pub place: u32,
+    /// How many wait there.
+    pub of: u32,
+    /// The one just in front of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<Behind>,
+}
+
+impl QueuePlace {
+    /// In words for a person: `3rd of 5 in its queue: bob's runs take, or took lately, less of this machine`.
+    pub fn text(&self) -> String {
+        let Self { place, of, behind } = self;
+        let end = match (place % 100, place % 10) {
+            (11..=13, _) => "th",
+            (_, 1) => "st",
+            (_, 2) => "nd",
+            (_, 3) => "rd",
+            _ => "th",
+        };
+        let why = behind.as_ref().map(|Behind { member, why }| match why {
+            Ahead::Priority => format!(": a run of {member} is more important"),
+            Ahead::Waited => format!(": a run of {member} waits longer"),
+            Ahead::Share => format!(": {member}'s runs take, or took lately, less of this machine"),
+            Ahead::Class => format!(": {member}'s work of another class takes, or took lately, less of this machine"),
+        });
+        format!("{place}{end} of {of} in its queue{}", why.unwrap_or_default())
     }
 }
 
@@ -42,6 +121,25 @@ pub struct Share {
     pub class: Class,
     /// What they take.
     pub taken: Resources,
+}
+
+impl Share {
+    /// What counts of a run that took something until a moment, or still does: all of it while it does, and beside that so much of it as
+    /// was its part of the last [`SHARE_SPAN_MS`]. Without that nobody would have a share when the only slot of a machine becomes free,
+    /// and whoever asked for most at once would be served first.
+    pub fn of_run(member: Did, class: Class, taken: Resources, from: Timestamp, until: Option<Timestamp>, now: Timestamp) -> Self {
+        let begin = now.0.saturating_sub(i64::try_from(SHARE_SPAN_MS).unwrap_or(i64::MAX)).max(from.0);
+        let used_ms = u64::try_from(until.map_or(now.0, |until| until.0.min(now.0)).saturating_sub(begin)).unwrap_or(0);
+        let part = |amount: u64| u64::try_from(u128::from(amount) * u128::from(used_ms) / u128::from(SHARE_SPAN_MS)).unwrap_or(amount);
+        let lately = Resources {
+            cpu_milli: part(taken.cpu_milli),
+            memory_bytes: part(taken.memory_bytes),
+            disk_bytes: part(taken.disk_bytes),
+            gpus: u32::try_from(part(taken.gpus.into())).unwrap_or(taken.gpus),
+        };
+        let all = if until.is_some() { lately } else { taken.plus(lately) };
+        Self { member, class, taken: all }
+    }
 }
 
 /// Sorts waiting runs, the one to be placed first in front. `total` is what the whole mesh lends (of a resource that it does not
@@ -185,6 +283,40 @@ mod tests {
         assert_eq!(ordered(two, &[share(1, Class::Ci)], 3), [run(2), run(1)]);
         let classes = vec![waiting(1, 1, 1_000, 1), Waiting { class: Class::Scan, ..waiting(2, 1, 1_000, 1) }];
         assert_eq!(ordered(classes, &[share(1, Class::Agent)], 3), [run(2), run(1)]);
+    }
+
+    #[test]
+    fn who_had_the_only_slot_lately_comes_after_who_had_not() {
+        let (hour, taken) = (60 * MINUTE_MS, Resources { cpu_milli: 3_000, ..Resources::default() });
+        let share = |from, until: Option<i64>| {
+            Share::of_run(did(1), Class::Agent, taken, Timestamp(from), until.map(Timestamp), Timestamp(2 * hour)).taken.cpu_milli
+        };
+        assert_eq!(share(2 * hour - 30 * MINUTE_MS, Some(2 * hour - 20 * MINUTE_MS)), 500);
+        assert_eq!(share(0, Some(hour + 20 * MINUTE_MS)), 1_000, "only what lies within the span");
+        assert_eq!(share(0, Some(hour)), 0, "that is over");
+        assert_eq!(share(hour + 40 * MINUTE_MS, None), 4_000, "what it takes now, and what it took");
+        let three = vec![waiting(1, 1, 1_000, 1), waiting(2, 1, 1_000, 1), waiting(3, 2, 1_000, 1)];
+        let had = Share::of_run(did(1), Class::Agent, taken, Timestamp(0), Some(Timestamp(10_000)), Timestamp(20_000));
+        assert_eq!(ordered(three, &[had], 20_000), [run(3), run(1), run(2)]);
+    }
+
+    #[test]
+    fn a_place_is_told_with_what_stands_in_front() {
+        let (old, young) = (waiting(1, 1, 1, 1), waiting(2, 2, 1, 1));
+        let high = Waiting { priority: 1, ..young.clone() };
+        let now = Timestamp(3);
+        assert_eq!(old.behind(&high, now), Ahead::Priority);
+        assert_eq!(old.behind(&young, now), Ahead::Share);
+        assert_eq!(young.behind(&old, now), Ahead::Waited);
+        assert_eq!(old.behind(&Waiting { member: did(1), ..young.clone() }, now), Ahead::Class);
+        assert_eq!(high.behind(&old, Timestamp(25 * MINUTE_MS)), Ahead::Waited);
+        let behind = |why| Some(Behind { member: "bob".into(), why });
+        let text = |place, behind| QueuePlace { place, of: 123, behind }.text();
+        assert_eq!(text(3, behind(Ahead::Share)), "3rd of 123 in its queue: bob's runs take, or took lately, less of this machine");
+        assert_eq!(
+            [1, 2, 4, 11, 12, 13, 21, 111].map(|place| text(place, None)[..5].to_owned()),
+            ["1st o", "2nd o", "4th o", "11th ", "12th ", "13th ", "21st ", "111th"]
+        );
     }
 
     fn some() -> impl Strategy<Value = Vec<Waiting>> {

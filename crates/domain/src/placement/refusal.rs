@@ -4,6 +4,7 @@ use crate::{
     capacity::{Lane, Runtime},
     lend::Reclaim,
     manifest::Class,
+    placement::QueuePlace,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,16 @@ pub enum Refusal {
     OtherOrgs {
         /// What they use.
         taken: Lane,
+    },
+    /// Others stand in front of it in the device's queue.
+    Queue {
+        /// Where it stands.
+        place: QueuePlace,
+    },
+    /// Less important runs were asked to give way to it: their work is being saved.
+    MakesRoom {
+        /// How many.
+        runs: usize,
     },
     /// It cannot say yet what is free.
     NotKnown {
@@ -114,11 +125,16 @@ impl Refusal {
     pub fn passes(&self) -> bool {
         match self {
             Self::Busy { .. } | Self::NoSlot { .. } | Self::OtherOrgs { .. } | Self::NotKnown { .. } | Self::Halted { .. } => true,
-            Self::Closing | Self::Suspected | Self::RefusedBefore { .. } => true,
+            Self::Closing | Self::Suspected | Self::RefusedBefore { .. } | Self::Queue { .. } | Self::MakesRoom { .. } => true,
             Self::Reclaimed { why } => why.passes(),
             Self::Class { .. } | Self::Runtime { .. } | Self::Tag { .. } | Self::TooSmall { .. } | Self::Engine { .. } => false,
             Self::Expired | Self::Manifest { .. } | Self::NotAllowed { .. } | Self::NotShared | Self::AntiAffinity { .. } => false,
         }
+    }
+
+    /// Whether it is about room alone, which is had by waiting for one's turn or by displacing others.
+    pub fn of_room(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::NoSlot { .. } | Self::OtherOrgs { .. } | Self::Queue { .. } | Self::MakesRoom { .. })
     }
 
     /// Several of them in words.
@@ -151,6 +167,10 @@ impl Refusal {
                 amount("cpu_milli", reserved.cpu_milli),
                 amount("memory_bytes", reserved.memory_bytes)
             ),
+            Self::Queue { place } => format!("The run is {}.", place.text()),
+            Self::MakesRoom { runs } => {
+                format!("It makes room by saving and sending away {} of less importance.", crate::counted(*runs, "run"))
+            }
             Self::Expired => "The request's time is over; ask again.".into(),
             Self::Manifest { message } => format!("The signed manifest is not in order: {message}"),
             Self::NotAllowed { message } | Self::NotKnown { message } | Self::Halted { message } => message.clone(),
@@ -252,6 +272,8 @@ mod tests {
             (Refusal::Reclaimed { why: Reclaim::Hours }, true, "`hours`"),
             (Refusal::Suspected, true, "connected"),
             (Refusal::NotShared, false, "`meshwork project share`"),
+            (Refusal::Queue { place: QueuePlace { place: 3, of: 5, behind: None } }, true, "3rd of 5 in its queue"),
+            (Refusal::MakesRoom { runs: 2 }, true, "2 runs"),
             (Avoid::RefusedBefore { message: message() }.refusal(), true, "the reviewer's own"),
             (Avoid::AntiAffinity { message: message() }.refusal(), false, "the reviewer's own"),
         ] {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::capacity::{Lane, Resources, Runtime};
 use crate::limits::{ASK_MAX, LOOKED_UP_MAX};
-use crate::manifest::{Class, Network, TimeLimits, VERSION, Work};
+use crate::manifest::{Class, Network, Priority, TimeLimits, VERSION, Work};
 use crate::run::RunState;
 use crate::{RunId, usage::Budget};
 use proptest::prelude::*;
@@ -42,7 +42,9 @@ fn manifest(cpu_milli: u64) -> Manifest {
         network: Network::default(),
         limits: TimeLimits::default(),
         budget: Budget::default(),
-        priority: 0,
+        priority: Priority::Normal,
+        gave_way: 0,
+        apart: None,
     }
 }
 
@@ -308,7 +310,7 @@ fn run(n: usize) -> RunId {
     parse(&format!("{n:026}"))
 }
 
-/// A guest's run of priority 0 that takes a slot and so many cores.
+/// A guest's run of low priority that takes a slot and so many cores.
 fn running(n: usize, cores: u64) -> Running {
     Running {
         run: run(n),
@@ -316,7 +318,7 @@ fn running(n: usize, cores: u64) -> Running {
         guest: true,
         class: Class::Ci,
         state: RunState::Working,
-        priority: 0,
+        priority: Priority::Low.steps(),
         started_at: Timestamp(i64::try_from(n).unwrap_or(0)),
         reserved: Resources { cpu_milli: cores * 1000, ..Resources::default() },
     }
@@ -328,7 +330,7 @@ fn crowded(free_cores: u64, slots_free: u32) -> Capacity {
 
 #[test]
 fn the_fewest_and_youngest_lower_runs_give_way() {
-    let wanted = Manifest { priority: 5, ..manifest(4000) };
+    let wanted = Manifest { priority: Priority::High, ..manifest(4000) };
     let ask = request(&wanted);
     let high = |n, priority| Running { priority, ..running(n, 8) };
     let own = |n, member: &str| Running { guest: false, member: member.into(), ..running(n, 8) };
@@ -340,9 +342,9 @@ fn the_fewest_and_youngest_lower_runs_give_way() {
         ("the youngest", vec![running(1, 4), running(2, 4)], crowded(0, 0), Some(vec![2])),
         ("one large one rather than two small ones", vec![running(1, 4), running(2, 2), running(3, 2)], crowded(0, 1), Some(vec![1])),
         ("two where one is not enough", vec![running(1, 2), running(2, 2), running(3, 2)], crowded(0, 1), Some(vec![3, 2])),
-        ("the least important first", vec![high(1, 1), high(2, 4)], crowded(0, 0), Some(vec![1])),
-        ("never an equal", vec![high(1, 5)], crowded(0, 0), None),
-        ("never a higher one", vec![high(1, 6)], crowded(0, 0), None),
+        ("the least important first", vec![high(1, -1), high(2, 0)], crowded(0, 0), Some(vec![1])),
+        ("never an equal", vec![high(1, 1)], crowded(0, 0), None),
+        ("never one that gave way often", vec![high(1, 2)], crowded(0, 0), None),
         ("never the owner's for a guest", vec![own(1, "bea")], crowded(0, 0), None),
         ("the owner's for themselves", vec![own(1, "ada")], crowded(0, 0), Some(vec![1])),
         ("guests before the owner's", vec![running(1, 8), own(2, "ada")], crowded(0, 0), Some(vec![1])),
@@ -360,7 +362,7 @@ fn the_fewest_and_youngest_lower_runs_give_way() {
 
 #[test]
 fn many_small_runs_give_way_where_four_are_not_enough() {
-    let wanted = Manifest { priority: 5, ..manifest(6000) };
+    let wanted = Manifest { priority: Priority::High, ..manifest(6000) };
     let runs: Vec<Running> = (0..40).map(|n| running(n, 1)).collect();
     let given = victims(&request(&wanted), &runs, &crowded(0, 1)).unwrap_or_default();
     assert_eq!(given, [39, 38, 37, 36, 35, 34].map(run));
@@ -369,25 +371,25 @@ fn many_small_runs_give_way_where_four_are_not_enough() {
 proptest! {
     #[test]
     fn no_smaller_set_would_make_room(
-        cores in prop::collection::vec((1u64..5, 0i32..3), 0..8),
+        cores in prop::collection::vec((1u64..5, -1i32..2), 0..8),
         free in 0u64..4,
         slots_free in 0u32..2,
         wanted in 1u64..9,
     ) {
-        let wanted = Manifest { priority: 2, ..manifest(wanted * 1000) };
+        let wanted = Manifest { priority: Priority::High, ..manifest(wanted * 1000) };
         let runs: Vec<Running> =
             cores.iter().enumerate().map(|(n, (cores, priority))| Running { priority: *priority, ..running(n, *cores) }).collect();
         let enough = |set: &[&Running]| {
             let freed: u64 = set.iter().map(|run| run.reserved.cpu_milli).sum();
             free * 1000 + freed >= wanted.resources.cpu_milli && set.len() + slots_free as usize >= 1
         };
-        let lower: Vec<&Running> = runs.iter().filter(|run| run.priority < 2).collect();
+        let lower: Vec<&Running> = runs.iter().filter(|run| run.priority < 1).collect();
         let of = |bits: u32| lower.iter().enumerate().filter(|(n, _)| (bits >> n) & 1 == 1).map(|(_, run)| *run).collect::<Vec<&Running>>();
         let sets = (0u32..1 << lower.len()).map(of);
         let least = sets.filter(|set: &Vec<&Running>| enough(set)).map(|set| set.len()).min();
         let found = victims(&request(&wanted), &runs, &crowded(free, slots_free));
         let of_found: Option<Vec<&Running>> = found.map(|ids| runs.iter().filter(|run| ids.contains(&run.run)).collect());
-        prop_assert!(of_found.iter().all(|set| enough(set) && set.iter().all(|run| run.priority < 2)));
+        prop_assert!(of_found.iter().all(|set| enough(set) && set.iter().all(|run| run.priority < 1)));
         match (of_found.map(|set| set.len()), least) {
             (Some(len), Some(least)) if least <= crate::limits::VICTIMS_EXACT_MAX => {
                 prop_assert_eq!(len, least);

@@ -1,7 +1,7 @@
 //! Why a run ended, was refused, or waits.
 
 use crate::limits::{PATCHES_WAITING_MAX, START_TRIES_MAX};
-use crate::{Did, Kind, Problem, TaskId, Timestamp};
+use crate::{Did, Kind, Problem, RunId, TaskId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -115,10 +115,17 @@ pub enum Reason {
         /// Who.
         by: Did,
     },
-    /// The owner wanted the machine back, or something more important needed it.
+    /// The owner wanted the machine back.
     Evicted {
         /// Why.
         message: String,
+    },
+    /// More important work needed its room.
+    GaveWay {
+        /// The run that needs it.
+        to: RunId,
+        /// For whom that is.
+        member: Did,
     },
     /// The runner or the device vanished.
     Vanished {
@@ -210,6 +217,9 @@ impl Reason {
             }
             Self::Stopped { by } => format!("Stopped by {by}. What it had done, if anything, is in its checkpoint."),
             Self::Evicted { message } => format!("Evicted: {message} It goes on from its checkpoint when there is room."),
+            Self::GaveWay { to, member } => format!(
+                "It gave way to the run {to} of {member}, which is more important. It goes on from its checkpoint when there is room, in front of what is as important as it."
+            ),
             Self::Vanished { message } => format!("It was lost: {message} What it had done up to then, if anything, is in its checkpoint."),
             Self::RunnerSilent { seconds } => {
                 format!(

@@ -39,7 +39,9 @@ fn manifest() -> Manifest {
         network: Network::default(),
         limits: TimeLimits::default(),
         budget: Budget::default(),
-        priority: 0,
+        priority: domain::manifest::Priority::Normal,
+        gave_way: 0,
+        apart: None,
     }
 }
 
@@ -107,7 +109,7 @@ fn a_runner_accepts_what_is_for_it_and_nothing_else() {
     let foreign = foreign.seal(|bytes| Ok(key(4).sign(bytes))).unwrap();
     assert_eq!(accepted(&foreign, &sealed_manifest).unwrap_err().kind, Kind::Forbidden);
     // A manifest that was placed for more than was delegated.
-    let more = asked(&Manifest { priority: 9, ..manifest() });
+    let more = asked(&Manifest { priority: domain::manifest::Priority::High, ..manifest() });
     assert!(accepted(&good, &more).unwrap_err().what.contains("another manifest"));
 
     type Spoil = fn(&mut Delegation);

@@ -48,6 +48,9 @@ pub(super) fn announcement(device: &Key, number: u64) -> Announcement {
         reclaimed: None,
         repositories: vec![],
         engines: vec![],
+        waiting: vec![],
+        queue: vec![],
+        gives_way: Default::default(),
     }
 }
 

@@ -54,6 +54,12 @@ pub(crate) enum Task {
         /// A tag that their device must have, as gpu=true.
         #[arg(long = "tag", value_name = "NAME=VALUE")]
         tags: Vec<String>,
+        /// How important they are: the higher goes first, and displaces the lower where there is no room.
+        #[arg(long, value_parser = ["low", "normal", "high"], default_value = "normal")]
+        priority: String,
+        /// A run on whose device they must not be, for a review or a second attempt that is to be independent.
+        #[arg(long, value_name = "RUN")]
+        apart_from: Option<String>,
         /// Follow until all have ended.
         #[arg(long, short)]
         wait: bool,

@@ -84,6 +84,8 @@ pub(crate) fn run(value: &Value, names: &Names) -> Result<String, Problem> {
         .part("agent", run.agent.as_ref().map(|a| a.as_str().to_owned()).unwrap_or_default())
         .part("for", names.of(&run.member))
         .part("on", run.place().map(|d| names.of(d)).unwrap_or_default())
+        .part("priority", if run.priority.is_normal() { "" } else { run.priority.text() })
+        .part("apart from", run.apart.as_ref().map(|apart| text::run(apart.run.as_str())).unwrap_or_default())
         .part("as of", run.told.as_ref().map(|told| ago(told.heard_at, now)).unwrap_or_default())
         .part("known from", known_from(value, names)?)
         .part("queued", ago(run.queued_at, now))

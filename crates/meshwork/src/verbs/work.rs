@@ -35,9 +35,10 @@ pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outco
             let value = client.call("task.why", input).await?;
             output::show(&value, json, show::why)?;
         }
-        cli::Task::Run { tasks, at: place, agent, on, here, tags, wait } => {
+        cli::Task::Run { tasks, at: place, agent, on, here, tags, priority, apart_from, wait } => {
             let mut input = json!({"project": place.at.project, "feature": place.feature, "tasks": tasks, "agent": agent, "on": on});
             (input["here"], input["tags"]) = (json!(here), json!(tags_of(&tags)?));
+            (input["priority"], input["apart_from"]) = (json!(priority), json!(apart_from));
             let value = client.call("task.run", input).await?;
             if wait {
                 return wait_for(client, &value, json).await;

@@ -249,7 +249,7 @@ async fn a_tampered_or_repeated_manifest_is_refused_with_its_reason() {
     assert!(status == 200 && repeated.contains("refused") && repeated.contains("leased before"), "{status} {repeated}");
     let payload = String::from_utf8(STANDARD.decode(sealed["payload"].as_str().unwrap()).unwrap()).unwrap();
     let mut greedy = sealed.clone();
-    greedy["payload"] = json!(STANDARD.encode(payload.replacen("\"priority\":0", "\"priority\":9", 1)));
+    greedy["payload"] = json!(STANDARD.encode(payload.replacen("\"priority\":\"normal\"", "\"priority\":\"high\"", 1)));
     assert_ne!(greedy, sealed, "{payload}");
     let (status, tampered) = schedule(greedy).await;
     assert!(status == 200 && tampered.contains("refused") && tampered.contains("signature"), "{status} {tampered}");

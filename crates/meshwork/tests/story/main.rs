@@ -23,6 +23,7 @@ mod mesh_attacks;
 mod orgs;
 mod owner_first;
 mod people;
+mod queue;
 mod rights;
 mod standby;
 mod steer;

@@ -15,7 +15,7 @@ use domain::{
     limits::GRACE_MS,
     manifest::Class,
     role::Permission,
-    run::{Run, RunState},
+    run::{Reason, Run, RunState},
 };
 use identity::Envelope;
 use schemars::JsonSchema;
@@ -227,7 +227,7 @@ async fn evict(context: Context, input: Evict) -> Result<Done, Problem> {
     if let (Some(run), true) = (&run, chosen.is_empty()) {
         return Err(Problem::not_found(format!("The run {run} does not run here now.")).next("meshwork run list shows what does."));
     }
-    let evicting = lifecycle::evict(&org, &context.actor(&org), &chosen, &message).await?;
+    let evicting = lifecycle::evict(&org, &context.actor(&org), &chosen, &Reason::Evicted { message }).await?;
     evicting.free_within(&org, grace).await;
     let (evicted, publishing) = (evicting.runs.len(), evicting.publishing);
     let published = if publishing == 0 { String::new() } else { format!(" {publishing} are being published, and end in a moment.") };

@@ -15,7 +15,7 @@ use domain::{
     actor::Actor,
     event::{Body, kind},
     limits::PATCHES_WAITING_MAX,
-    manifest::Class,
+    manifest::{Class, Priority},
     role::Permission,
     run::{Reason, Run},
     stop::Stop,
@@ -143,6 +143,12 @@ struct RunTasks {
     /// Tags that their devices must have, as `gpu` with the value `true`, beside those of the project.
     #[serde(default)]
     tags: BTreeMap<String, String>,
+    /// How important they are: the higher goes first, and displaces the lower where there is no room.
+    #[serde(default)]
+    priority: Priority,
+    /// A run, or a part of its id, on whose device they must not be: for a review or a second attempt that is to be independent.
+    #[serde(default)]
+    apart_from: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -356,6 +362,8 @@ pub(crate) async fn queue(
     run.rebase = rebase;
     run.on.clone_from(&wanted.on);
     run.tags.clone_from(&wanted.tags);
+    run.priority = wanted.priority;
+    run.apart.clone_from(&wanted.apart);
     match &view.state {
         TaskState::Merged { .. } | TaskState::Done => return Err(done_already(&view.at.task, "done")),
         TaskState::InReview { patch } if !rebase => {

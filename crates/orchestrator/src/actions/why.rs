@@ -14,7 +14,7 @@ use domain::{
     capacity::Resources,
     event::kind,
     manifest::{Class, Manifest},
-    placement::{Decision, Part, Refusal},
+    placement::{Decision, Part, QueuePlace, Refusal},
     role::Permission,
     run::{Refused, Run, RunState},
     task::{Claim, TaskView},
@@ -95,6 +95,9 @@ struct DeviceWhy {
     parts: Vec<Part>,
     /// Why it cannot take it now.
     refusals: Vec<Refusal>,
+    /// Where this very run stands in its queue, where others wait there too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<QueuePlace>,
     /// What it said when it was asked for this very run.
     #[serde(skip_serializing_if = "Option::is_none")]
     said: Option<Refused>,
@@ -178,8 +181,10 @@ fn of_device(looked: &Looked, run: &Run, known: &Known) -> DeviceWhy {
         (_, _, Some(on)) if on != did => "It is not asked: a person wants it on another device.",
         _ => "",
     };
+    let queue = Looked::place(known, &run.id).filter(|_| run.state.waits());
+    let stands = queue.as_ref().map(|place| Refusal::Queue { place: place.clone() }.text()).unwrap_or_default();
     let before = said.as_ref().map(|said| format!("When it was asked, it said: {}", Refusal::texts(&said.reasons))).unwrap_or_default();
-    let why: Vec<&str> = [role, judged.as_str(), before.as_str()].into_iter().filter(|text| !text.is_empty()).collect();
+    let why: Vec<&str> = [role, judged.as_str(), stands.as_str(), before.as_str()].into_iter().filter(|text| !text.is_empty()).collect();
     DeviceWhy {
         device: did.clone(),
         name: known.device.name.clone(),
@@ -190,6 +195,7 @@ fn of_device(looked: &Looked, run: &Run, known: &Known) -> DeviceWhy {
         why: why.join(" "),
         parts,
         refusals,
+        queue,
         said,
     }
 }

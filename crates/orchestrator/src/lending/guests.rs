@@ -25,6 +25,17 @@ impl Owner {
         Self { keys: keys.chain([org.member.clone()]).collect() }
     }
 
+    /// Somebody with one key.
+    #[cfg(test)]
+    pub(crate) fn with_key(key: Did) -> Self {
+        Self { keys: vec![key] }
+    }
+
+    /// Whether this is a key of theirs.
+    pub(crate) fn owns(&self, key: &Did) -> bool {
+        self.keys.contains(key)
+    }
+
     /// Whether a run is a guest. Checks, which a device asks itself for, are it where the work is that they judge; `known` finds that.
     ///
     /// # Errors

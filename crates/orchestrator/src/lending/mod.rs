@@ -12,6 +12,7 @@ use domain::{
     Problem, RunId, Timestamp,
     actor::Actor,
     lend::{self, Click, Condition, LendPolicy, PROMISED_TAGS, Reclaim},
+    run::Reason,
 };
 pub(crate) use file::look_at;
 use std::{
@@ -194,7 +195,7 @@ async fn send_away(org: &Arc<Org>) -> Result<(), Problem> {
         return Ok(());
     }
     let message = format!("The machine is its owner's alone now. {}", why.text());
-    let evicting = lifecycle::evict(org, &Actor::from(&org.device), &due, &message).await?;
+    let evicting = lifecycle::evict(org, &Actor::from(&org.device), &due, &Reason::Evicted { message }).await?;
     let (waiting, grace) = (org.clone(), Duration::from_secs(lending.policy.grace_s));
     org.tasks.spawn(async move { evicting.free_within(&waiting, grace).await });
     Ok(())

@@ -377,6 +377,9 @@ pub(crate) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Prob
     next.agent.clone_from(&run.agent);
     next.on.clone_from(&run.on);
     next.tags.clone_from(&run.tags);
+    next.priority = run.priority;
+    next.gave_way = run.gave_way + u32::from(matches!(run.reason, Some(Reason::GaveWay { .. })));
+    next.apart.clone_from(&run.apart);
     next.patch.clone_from(&run.patch);
     next.rebase = run.rebase;
     next.continues = Some(run.id.clone());

@@ -1,5 +1,5 @@
 //! Giving the machine back: runs are frozen, saved and ended, and what does not free processor and memory in time is cut off. Whoever
-//! wants it, the owner's word or the machine's own condition, comes here.
+//! wants it, the owner's word, the machine's own condition or more important work, comes here.
 
 use super::{Asked, ask_to_end, cut_off};
 use crate::{dispatch, org::Org};
@@ -19,10 +19,10 @@ pub(crate) struct Evicting {
 ///
 /// # Errors
 /// When the journal cannot be written.
-pub(crate) async fn evict(org: &Arc<Org>, by: &Actor, runs: &[RunId], message: &str) -> Result<Evicting, Problem> {
+pub(crate) async fn evict(org: &Arc<Org>, by: &Actor, runs: &[RunId], reason: &Reason) -> Result<Evicting, Problem> {
     let mut evicting = Evicting::default();
     for id in runs {
-        match ask_to_end(org, by, id, Reason::Evicted { message: message.to_owned() }).await {
+        match ask_to_end(org, by, id, reason.clone()).await {
             Ok(Asked::Publishing) => evicting.publishing += 1,
             Ok(_) => evicting.runs.push(id.clone()),
             // It ended by itself meanwhile.

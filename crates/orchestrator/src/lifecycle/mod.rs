@@ -8,6 +8,7 @@ mod commit;
 mod driven;
 mod end;
 mod evict;
+mod give_way;
 pub(crate) mod kept;
 mod lease;
 mod messages;
@@ -42,6 +43,7 @@ pub(crate) use checkpoints::drop_merged;
 pub use driven::Driven;
 pub(crate) use end::{saved_before, saved_somewhere, take_up_again, to_begin_with};
 pub(crate) use evict::evict;
+pub(crate) use give_way::give_way;
 pub(crate) use lease::look_after;
 pub(crate) use messages::text as message_text;
 pub use start::secret;
@@ -80,7 +82,7 @@ impl Over {
     fn because(reason: Reason) -> Self {
         let to = match &reason {
             Reason::Stopped { .. } => RunState::Cancelled,
-            Reason::Evicted { .. } => RunState::Evicted,
+            Reason::Evicted { .. } | Reason::GaveWay { .. } => RunState::Evicted,
             Reason::RunnerSilent { .. } => RunState::Lost,
             _ => RunState::Failed,
         };

@@ -4,11 +4,15 @@
 use super::lock;
 use crate::{
     admission::{self, DeviceLimits},
-    clock, lending, limits,
+    clock,
+    lending::{self, guests::Owner},
+    limits,
     org::Org,
+    queue,
 };
 use domain::{
     Did, Problem, Rid, Timestamp,
+    announcement::{GivesWay, Queued},
     capacity::{Capacity, Taken},
     lend::{Condition, PROMISED_TAGS, Reclaim},
     limits::ANNOUNCED_REPOSITORIES_MAX,
@@ -35,6 +39,10 @@ pub(crate) struct Told {
     pub(crate) reclaimed: Option<Reclaim>,
     pub(crate) repositories: Vec<Rid>,
     pub(crate) engines: Vec<String>,
+    /// Who waits for its room, the first first.
+    pub(crate) queue: Vec<Queued>,
+    /// What runs on it and could be sent away for more important work.
+    pub(crate) gives_way: GivesWay,
     /// When it said so, by its own clock.
     pub(crate) at: Timestamp,
     /// The number of its announcement; none of this device itself.
@@ -62,6 +70,8 @@ pub(crate) fn all(org: &Org, state: &OrgState, class: Class) -> Result<Vec<Known
                     reclaimed: said.reclaimed,
                     repositories: said.repositories,
                     engines: said.engines,
+                    queue: said.queue,
+                    gives_way: said.gives_way,
                     at: said.at,
                     number: Some(said.number),
                     suspected: !heard.live,
@@ -100,7 +110,11 @@ pub(crate) fn seen(org: &Org, device: &Did) -> Option<Timestamp> {
 /// # Errors
 /// When the journal or the storage cannot be read.
 pub(crate) fn here(org: &Org, class: Class) -> Result<Told, Problem> {
-    let runs = admission::on(org.active_runs()?, &org.device);
+    let active = org.active_runs()?;
+    let state = org.remote.org();
+    let line = queue::line(org, &active, None)?;
+    let queue = queue::told(&org.queue, &|key| queue::name(&state, key), &line, clock::now());
+    let runs = admission::on(active, &org.device);
     // What other orgs take matters when something is admitted; where they have not told yet, it is that which refuses.
     let others = org.room.others().unwrap_or_default();
     let lending = lending::now(org);
@@ -114,6 +128,8 @@ pub(crate) fn here(org: &Org, class: Class) -> Result<Told, Problem> {
         reclaimed: lending.reclaimed,
         repositories: repositories(org)?,
         engines: engines.map(|profile| profile.name.clone()).collect(),
+        queue,
+        gives_way: queue::room::gives_way(&Owner::of(org, &state), &runs),
         at: clock::now(),
         number: None,
         suspected: false,

@@ -11,10 +11,11 @@ use crate::{
 };
 use domain::{
     Did, Problem,
-    announcement::{self, Announcement},
+    announcement::{self, Announcement, WaitingRun},
     capacity::{Capacity, Resources},
     event::Body,
     lend::Condition,
+    limits::ANNOUNCED_WAITING_MAX,
     manifest::Class,
 };
 use identity::{certificate::Sign, envelope};
@@ -166,6 +167,18 @@ pub(crate) async fn announce(org: Arc<Org>, gossip: Gossip) {
     gossip.stop().await;
 }
 
+/// The runs of other devices that wait for room of this one, as those that are heard now announce it.
+pub(crate) fn waiting_here(org: &Org) -> Vec<(Did, WaitingRun)> {
+    let Some(open) = org.remote.gossip.get() else { return vec![] };
+    let heard = open.heard.borrow();
+    let live = heard.iter().filter(|(device, heard)| heard.live && **device != org.device);
+    let of = |(device, heard): (&Did, &Heard)| {
+        let here = heard.announcement.waiting.iter().take(ANNOUNCED_WAITING_MAX).filter(|waiting| waiting.at.contains(&org.device));
+        here.map(|waiting| (device.clone(), waiting.clone())).collect::<Vec<_>>()
+    };
+    live.flat_map(of).collect()
+}
+
 /// Where the gossip of the org's other devices is reached.
 fn others(org: &Org) -> Vec<String> {
     let state = org.remote.org();
@@ -238,6 +251,9 @@ async fn say(org: &Arc<Org>, gossip: &Gossip, before: Option<&Said>) -> Result<O
         reclaimed: told.reclaimed,
         repositories: told.repositories,
         engines: told.engines,
+        waiting: org.queue.announced(&org.device),
+        queue: told.queue,
+        gives_way: told.gives_way,
     };
     let still = |said: &Said| said.at.elapsed() < limits::ANNOUNCE_EVERY && news(&said.announcement) == news(&announcement);
     if before.is_some_and(still) {

@@ -40,7 +40,7 @@ pub use away::Away;
 pub(crate) use bring::bring;
 pub(crate) use follow::{follow, follow_all};
 pub(crate) use gateway::outward;
-pub(crate) use gossip::{announce, enter_tailnet, leave_tailnet, listen};
+pub(crate) use gossip::{announce, enter_tailnet, leave_tailnet, listen, waiting_here};
 pub(crate) use halt::{cut_halted, tell_stop};
 pub use journals::Journals;
 pub(crate) use journals::{Copied, CopyState, keep as keep_journals};

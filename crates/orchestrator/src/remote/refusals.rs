@@ -45,11 +45,22 @@ pub(crate) fn passes(reasons: &[Refusal]) -> bool {
 }
 
 /// Whether it holds for whatever is asked.
-fn of_room(refusal: &Refusal) -> bool {
+fn of_device(refusal: &Refusal) -> bool {
     matches!(
         refusal,
         Refusal::Busy { .. } | Refusal::NoSlot { .. } | Refusal::OtherOrgs { .. } | Refusal::NotKnown { .. } | Refusal::Closing
     )
+}
+
+/// Whether it says where one run stands among others that want the same room.
+fn of_turn(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Queue { .. } | Refusal::MakesRoom { .. })
+}
+
+/// What of these holds for whatever is asked, where all do; a run's place in the queue left out.
+fn of_all(reasons: &[Refusal]) -> Option<Vec<Refusal>> {
+    let rest: Vec<Refusal> = reasons.iter().filter(|refusal| !of_turn(refusal)).cloned().collect();
+    (!rest.is_empty() && rest.iter().all(of_device)).then_some(rest)
 }
 
 impl Refusals {
@@ -59,13 +70,16 @@ impl Refusals {
 
     /// Notes that a device refused a run, while its announcement of this number was the newest known.
     pub(crate) fn note(&self, run: &RunId, device: &Did, reasons: &[Refusal], at: Timestamp, number: Option<u64>) {
-        let about = (!reasons.iter().all(of_room)).then(|| run.clone());
+        let (about, reasons) = match of_all(reasons) {
+            Some(reasons) => (None, reasons),
+            None => (Some(run.clone()), reasons.to_vec()),
+        };
         let mut all = self.all();
         if all.len() >= limits::REFUSALS_MAX {
             // Whoever is asked once too often says it again.
             all.clear();
         }
-        all.insert((device.clone(), about), Said { reasons: reasons.to_vec(), at, number });
+        all.insert((device.clone(), about), Said { reasons, at, number });
     }
 
     /// Which devices are not to be asked for a run now, and what they said.
@@ -87,6 +101,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use domain::lend::Reclaim;
+    use domain::placement::QueuePlace;
 
     #[test]
     fn room_may_come_back_and_what_is_never_taken_does_not() {
@@ -108,9 +123,16 @@ mod tests {
         both.sort();
         assert_eq!(of(&run, 1, 7), both);
         assert_eq!(of(&run, 1, 8), std::slice::from_ref(&eve), "it announced something newer");
-        assert_eq!(of(&run, 1_000_000, 7), [eve], "it said nothing for too long");
-        assert_eq!(of(&other, 1, 7), [bob], "room is for all, a right is not");
+        assert_eq!(of(&run, 1_000_000, 7), std::slice::from_ref(&eve), "it said nothing for too long");
+        assert_eq!(of(&other, 1, 7), std::slice::from_ref(&bob), "room is for all, a right is not");
         refusals.forget(&run);
         assert!(of(&run, 1, 8).is_empty());
+        // A place in the queue is a run's own.
+        let place = Refusal::Queue { place: QueuePlace { place: 2, of: 3, behind: None } };
+        refusals.note(&run, &bob, &[Refusal::NoSlot { slots: 1 }, place.clone()], Timestamp(0), Some(9));
+        assert_eq!(refusals.of(&other, Timestamp(1), |_| Some(9)).into_values().next(), Some(vec![Refusal::NoSlot { slots: 1 }]));
+        refusals.note(&run, &eve, std::slice::from_ref(&place), Timestamp(0), Some(9));
+        assert_eq!(refusals.of(&run, Timestamp(1), |_| Some(9)).len(), 2);
+        assert_eq!(refusals.of(&other, Timestamp(1), |_| Some(9)).len(), 1);
     }
 }

@@ -253,7 +253,7 @@ fn a_run_of_another_org_or_with_another_manifest_fails_alone() {
         *e = evidence(&Sound { delegation: Delegation { manifest: hash(&manifest), ..sound().delegation }, manifest, ..sound() });
     });
     only(Step::Run, "hashes to", untouched, |e| {
-        let other = Manifest { priority: 5, ..sound().manifest };
+        let other = Manifest { priority: domain::manifest::Priority::High, ..sound().manifest };
         e.claims.as_mut().unwrap().asked = serde_json::to_value(seal(&other)).unwrap();
     });
     only(Step::Run, "another manifest", untouched, |e| {

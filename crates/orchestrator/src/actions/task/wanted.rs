@@ -1,8 +1,12 @@
 //! Where the tasks that are given to an agent may be executed.
 
 use super::RunTasks;
-use crate::org::Org;
-use domain::{Did, Problem};
+use crate::{actions::find_run, org::Org};
+use domain::{
+    Did, Problem,
+    manifest::{Apart, Priority},
+    run::Run,
+};
 use std::collections::BTreeMap;
 
 /// How many tags a run can ask for.
@@ -17,6 +21,17 @@ pub(crate) struct Wanted {
     pub(crate) on: Option<Did>,
     /// On devices with these tags.
     pub(crate) tags: BTreeMap<String, String>,
+    /// How important they are.
+    pub(crate) priority: Priority,
+    /// Not on the device of this run.
+    pub(crate) apart: Option<Apart>,
+}
+
+impl Wanted {
+    /// As it was wanted of a run before.
+    pub(crate) fn of(run: &Run) -> Self {
+        Self { on: run.on.clone(), tags: run.tags.clone(), priority: run.priority, apart: run.apart.clone() }
+    }
 }
 
 /// Where the tasks are to be executed.
@@ -31,5 +46,20 @@ pub(super) fn wanted(org: &Org, input: &RunTasks) -> Result<Wanted, Problem> {
         return Err(Problem::invalid(format!("At most {TAGS_MAX} tags may be asked for, each with a name and a value."))
             .next("Write one as gpu=true: up to 64 bytes for either."));
     }
-    Ok(Wanted { on, tags: input.tags.clone() })
+    let apart = input.apart_from.as_deref().map(|text| apart(org, text)).transpose()?;
+    if let Some(apart) = apart.as_ref().filter(|apart| on.as_ref() == Some(&apart.device)) {
+        return Err(Problem::invalid(format!("The run {} is or was on that very device.", apart.run))
+            .next("Name another device with --on, or leave out --apart-from."));
+    }
+    Ok(Wanted { on, tags: input.tags.clone(), priority: input.priority, apart })
+}
+
+/// The run from whose device others are to stay apart.
+fn apart(org: &Org, text: &str) -> Result<Apart, Problem> {
+    let run = find_run(org, text)?.run;
+    let Some(device) = run.device else {
+        return Err(Problem::conflict(format!("The run {} has no device yet, so nothing can be kept apart from it.", run.id))
+            .next("Wait until it was placed: meshwork run show says where it is."));
+    };
+    Ok(Apart { run: run.id, device })
 }

@@ -77,7 +77,9 @@ fn manifest() -> Manifest {
         network: Network::default(),
         limits: TimeLimits::default(),
         budget: Budget::default(),
-        priority: 0,
+        priority: domain::manifest::Priority::Normal,
+        gave_way: 0,
+        apart: None,
     }
 }
 

@@ -1,0 +1,387 @@
+//! The queue of this device: which of the runs that wait for its room get it first, whoever asks for them.
+//!
+//! Nothing of it is in the journal. Each device announces the runs that it has waiting for others (`domain::announcement`). The one of
+//! whose room they wait sorts them in with its own (`domain::placement::order`), announces the order, and its admission keeps room for
+//! those in front (`room`). Its clock alone says how long somebody waits here.
+
+pub(crate) mod room;
+
+use crate::{admission::DeviceLimits, clock, limits, org::Org, remote};
+use domain::{
+    Did, Problem, RunId, Timestamp,
+    announcement::{Queued, WaitingRun},
+    event::kind,
+    limits::{ANNOUNCED_QUEUE_MAX, ANNOUNCED_WAITING_MAX, ANNOUNCED_WAITS_AT_MAX},
+    manifest::{Class, Manifest},
+    placement::{self, Ahead, Behind, Keeps, Share, Waiting},
+    run::Run,
+};
+use forge::OrgState;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// What is remembered of the queue. A restart loses it, and it is known again as soon as everybody was heard.
+#[derive(Debug, Default)]
+pub(crate) struct Queue(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Runs of this device that wait for room, here or elsewhere.
+    own: BTreeMap<RunId, WaitingRun>,
+    /// Since when others' runs are known to wait here.
+    heard: BTreeMap<RunId, Timestamp>,
+    /// For whom room is kept.
+    turns: BTreeMap<RunId, Turn>,
+    /// For whom others gave way.
+    made: BTreeMap<RunId, (Instant, Waiting)>,
+    /// When a device without room was asked to make some for a run.
+    asked: BTreeMap<(RunId, Did), Instant>,
+    /// What members' runs take of this device, as it was counted last.
+    shares: Option<(Instant, Vec<Share>)>,
+}
+
+/// Room that is kept for a run.
+#[derive(Debug)]
+struct Turn {
+    since: Instant,
+    gathers: bool,
+}
+
+impl Turn {
+    fn lasts(&self) -> Duration {
+        if self.gathers { limits::ROOM_GATHERED } else { limits::ROOM_KEPT }
+    }
+
+    /// Whether it did not come for the room. After a while it gets another chance.
+    fn passed(&self) -> bool {
+        self.since.elapsed() > self.lasts() && !self.is_old()
+    }
+
+    fn is_old(&self) -> bool {
+        self.since.elapsed() > self.lasts() * 3
+    }
+}
+
+impl Queue {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a run of this device waits for the room of these devices; none: for nobody's.
+    pub(crate) fn waits(&self, run: &Run, manifest: &Manifest, mut at: Vec<Did>) {
+        at.truncate(ANNOUNCED_WAITS_AT_MAX);
+        let mut state = self.state();
+        if at.is_empty() {
+            state.own.remove(&run.id);
+            return;
+        }
+        let waiting = WaitingRun {
+            run: run.id.clone(),
+            member: run.member.clone(),
+            class: run.class,
+            priority: run.priority,
+            gave_way: run.gave_way,
+            asked: manifest.resources,
+            at,
+        };
+        state.own.insert(run.id.clone(), waiting);
+    }
+
+    /// Forgets whatever does not wait any more.
+    pub(crate) fn only(&self, waits: impl Fn(&RunId) -> bool) {
+        let mut state = self.state();
+        state.own.retain(|run, _| waits(run));
+        state.asked.retain(|(run, _), _| waits(run));
+        state.turns.retain(|_, turn| !turn.is_old());
+        state.made.retain(|_, (since, _)| since.elapsed() < limits::ROOM_MADE_FOR);
+    }
+
+    /// Whether a device may be asked now to make room for a run: not again and again. Notes that it is.
+    pub(crate) fn may_ask_for_room(&self, run: &RunId, device: &Did) -> bool {
+        let (mut state, key) = (self.state(), (run.clone(), device.clone()));
+        if state.asked.get(&key).is_some_and(|since| since.elapsed() < limits::ROOM_ASKED_EVERY) {
+            return false;
+        }
+        state.asked.insert(key, Instant::now());
+        true
+    }
+
+    /// Whether a run did not come for the room that was kept for it.
+    fn passed(&self, run: &RunId) -> bool {
+        self.state().turns.get(run).is_some_and(Turn::passed)
+    }
+
+    /// Notes that room is kept for a run.
+    fn keeps(&self, keeps: &Keeps) {
+        let mut state = self.state();
+        let goes_on = |turn: &Turn| turn.gathers == keeps.gathers && !turn.is_old();
+        if !state.turns.get(&keeps.run).is_some_and(goes_on) {
+            state.turns.insert(keeps.run.clone(), Turn { since: Instant::now(), gathers: keeps.gathers });
+        }
+    }
+
+    /// Notes that others give way to a run: the room is its own.
+    fn made_for(&self, run: Waiting) {
+        self.state().made.insert(run.run.clone(), (Instant::now(), run));
+    }
+
+    /// Forgets a run that got its room.
+    pub(crate) fn served(&self, run: &RunId) {
+        let mut state = self.state();
+        state.turns.remove(run);
+        state.made.remove(run);
+        state.heard.remove(run);
+    }
+
+    /// Puts those in front for whom others gave way.
+    fn made_first(&self, waiting: &mut Vec<Waiting>) {
+        let state = self.state();
+        for (since, made) in state.made.values() {
+            if since.elapsed() >= limits::ROOM_MADE_FOR {
+                continue;
+            }
+            let known = waiting.iter().position(|other| other.run == made.run).map(|at| waiting.remove(at));
+            waiting.insert(0, known.unwrap_or_else(|| made.clone()));
+        }
+    }
+
+    fn is_made_for(&self, run: &RunId) -> bool {
+        self.state().made.contains_key(run)
+    }
+
+    /// The runs of this device that wait for others, as those are told of them.
+    pub(crate) fn announced(&self, here: &Did) -> Vec<WaitingRun> {
+        let state = self.state();
+        let elsewhere = state.own.values().filter(|waiting| waiting.at.iter().any(|device| device != here));
+        let mut told: Vec<WaitingRun> = elsewhere.cloned().collect();
+        told.sort_by_key(|waiting| (Reverse(waiting.priority.after(waiting.gave_way)), waiting.run.clone()));
+        told.truncate(ANNOUNCED_WAITING_MAX);
+        told
+    }
+}
+
+/// The runs that wait for room of this device, the first first. `active` are those that have not ended; `asks` is one that asks just now.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn line(org: &Org, active: &[Run], asks: Option<&Manifest>) -> Result<Vec<Waiting>, Problem> {
+    let (state, now) = (org.remote.org(), clock::now());
+    let mut waiting = heard(org, &state, now)?;
+    waiting.extend(own(org, &state, active));
+    if let Some(manifest) = asks.filter(|manifest| !waiting.iter().any(|other| other.run == manifest.run)) {
+        waiting.extend(asking(org, &state, manifest, now));
+    }
+    if waiting.len() > 1 {
+        let shares = shares(org, &state, active, now)?;
+        placement::order(&mut waiting, &shares, DeviceLimits::of(org).total(), now);
+    }
+    org.queue.made_first(&mut waiting);
+    Ok(waiting)
+}
+
+/// A line as it is told to people and to other devices. `name` says what the member with a key is called.
+pub(crate) fn told(queue: &Queue, name: &dyn Fn(&Did) -> String, line: &[Waiting], now: Timestamp) -> Vec<Queued> {
+    let behind = |first: &Waiting, next: &Waiting| {
+        let made = first.priority > next.priority && queue.is_made_for(&first.run);
+        Behind { member: name(&first.member), why: if made { Ahead::Priority } else { next.behind(first, now) } }
+    };
+    let front = [None].into_iter().chain(line.iter().map(Some));
+    let each = front.zip(line).map(|(first, next)| Queued { run: next.run.clone(), behind: first.map(|first| behind(first, next)) });
+    each.take(ANNOUNCED_QUEUE_MAX).collect()
+}
+
+/// What the member with a key is called.
+pub(crate) fn name(state: &OrgState, key: &Did) -> String {
+    state.member_of(key).map_or_else(|| key.to_string(), |member| member.name.clone())
+}
+
+/// Sorts the runs of this device that wait, the one to be placed first in front: checks, which are a part of work that is begun already,
+/// and then by the queue.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn sort(org: &Org, runs: Vec<Run>, active: &[Run]) -> Result<Vec<Run>, Problem> {
+    let (mut checks, work): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|run| run.class == Class::Ci);
+    checks.sort_by(|a, b| (a.queued_at, &a.id).cmp(&(b.queued_at, &b.id)));
+    if work.len() > 1 {
+        let (state, now) = (org.remote.org(), clock::now());
+        let asked: HashMap<RunId, _> = org.queue.state().own.iter().map(|(run, waiting)| (run.clone(), waiting.asked)).collect();
+        let mut line: Vec<Waiting> = work
+            .iter()
+            .map(|run| Waiting {
+                run: run.id.clone(),
+                member: whose(org, &state, &run.member).unwrap_or_else(|| run.member.clone()),
+                class: run.class,
+                priority: run.standing(),
+                queued_at: run.queued_at,
+                asked: asked.get(&run.id).copied().unwrap_or_default(),
+            })
+            .collect();
+        placement::order(&mut line, &shares(org, &state, active, now)?, DeviceLimits::of(org).total(), now);
+        let mut by_id: HashMap<RunId, Run> = work.into_iter().map(|run| (run.id.clone(), run)).collect();
+        checks.extend(line.iter().filter_map(|waiting| by_id.remove(&waiting.run)));
+    } else {
+        checks.extend(work);
+    }
+    Ok(checks)
+}
+
+/// One key for all that a member asks for here, whichever device of theirs it comes from; none: the org does not list them.
+fn whose(org: &Org, state: &OrgState, key: &Did) -> Option<Did> {
+    let keys = &state.member_of(key)?.keys;
+    keys.iter().find(|key| key.device == org.device).or_else(|| keys.first()).map(|key| key.did.clone())
+}
+
+/// Other devices' runs that wait for this one, as those devices announce it in the names of members with a key on them.
+fn heard(org: &Org, state: &OrgState, now: Timestamp) -> Result<Vec<Waiting>, Problem> {
+    let mut found = Vec::new();
+    for (device, waiting) in remote::waiting_here(org) {
+        let listed = state.member_of(&waiting.member).is_some_and(|m| m.keys.iter().any(|k| k.did == waiting.member && k.device == device));
+        let Some(member) = whose(org, state, &waiting.member).filter(|_| listed && waiting.class != Class::Ci) else { continue };
+        // What was leased here meanwhile waits no more, whatever its device said last.
+        if org.store.get::<Run>(kind::RUN, waiting.run.as_str())?.is_some_and(|run| !run.state.waits()) {
+            continue;
+        }
+        found.push(Waiting {
+            run: waiting.run,
+            member,
+            class: waiting.class,
+            priority: waiting.priority.after(waiting.gave_way),
+            queued_at: now,
+            asked: waiting.asked,
+        });
+    }
+    let mut remembered = org.queue.state();
+    remembered.heard.retain(|run, _| found.iter().any(|waiting| waiting.run == *run));
+    for waiting in &mut found {
+        waiting.queued_at = *remembered.heard.entry(waiting.run.clone()).or_insert(now);
+    }
+    Ok(found)
+}
+
+/// Runs of this device that wait for its own room.
+fn own(org: &Org, state: &OrgState, active: &[Run]) -> Vec<Waiting> {
+    let remembered = org.queue.state();
+    let here = remembered.own.values().filter(|waiting| waiting.class != Class::Ci && waiting.at.contains(&org.device));
+    here.filter_map(|waiting| {
+        let run = active.iter().find(|run| run.id == waiting.run && run.state.waits())?;
+        Some(Waiting {
+            run: run.id.clone(),
+            member: whose(org, state, &run.member)?,
+            class: run.class,
+            priority: run.standing(),
+            queued_at: run.queued_at,
+            asked: waiting.asked,
+        })
+    })
+    .collect()
+}
+
+/// A run that asks for room just now.
+fn asking(org: &Org, state: &OrgState, manifest: &Manifest, now: Timestamp) -> Option<Waiting> {
+    let queued: Option<Run> = org.store.get(kind::RUN, manifest.run.as_str()).ok().flatten();
+    Some(Waiting {
+        run: manifest.run.clone(),
+        member: whose(org, state, &manifest.member)?,
+        class: manifest.class,
+        priority: manifest.standing(),
+        queued_at: queued.map_or(now, |run| run.queued_at),
+        asked: manifest.resources,
+    })
+}
+
+/// What members' runs take of this device, and took lately.
+fn shares(org: &Org, state: &OrgState, active: &[Run], now: Timestamp) -> Result<Vec<Share>, Problem> {
+    if let Some((since, shares)) = &org.queue.state().shares
+        && since.elapsed() < limits::SHARES_COUNTED_EVERY
+    {
+        return Ok(shares.clone());
+    }
+    let mut runs = org.runs(limits::SHARES_RUNS_MAX)?;
+    let older = active.iter().filter(|run| !runs.iter().any(|known| known.id == run.id)).cloned().collect::<Vec<_>>();
+    runs.extend(older);
+    let of_run = |run: &Run| {
+        let (taken, from) = (run.reserved?, run.started_at?);
+        let member = whose(org, state, &run.member)?;
+        Some(Share::of_run(member, run.class, taken, from, run.ended_at, now))
+    };
+    let here = |run: &&Run| run.device.as_ref() == Some(&org.device) && run.class != Class::Ci;
+    let shares: Vec<Share> = runs.iter().filter(here).filter_map(of_run).collect();
+    org.queue.state().shares = Some((Instant::now(), shares.clone()));
+    Ok(shares)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use domain::{capacity::Resources, manifest::Priority};
+
+    fn run(n: u32) -> RunId {
+        format!("{n:026}").parse().unwrap()
+    }
+
+    fn did(seed: u8) -> Did {
+        identity::Key::from_seed(&[seed; 32]).did()
+    }
+
+    fn waiting(n: u32, priority: i32) -> Waiting {
+        let asked = Resources { cpu_milli: 1_000, ..Resources::default() };
+        Waiting { run: run(n), member: did(1), class: Class::Agent, priority, queued_at: Timestamp(0), asked }
+    }
+
+    #[test]
+    fn whoever_others_gave_way_to_comes_first_until_it_was_served() {
+        let queue = Queue::default();
+        queue.made_for(waiting(3, 1));
+        let order = |queue: &Queue| {
+            let mut line = vec![waiting(1, 5), waiting(2, 0)];
+            queue.made_first(&mut line);
+            line.into_iter().map(|waiting| waiting.run).collect::<Vec<_>>()
+        };
+        assert_eq!(order(&queue), [run(3), run(1), run(2)], "also before its device announced that it waits");
+        queue.served(&run(3));
+        assert_eq!(order(&queue), [run(1), run(2)]);
+    }
+
+    #[test]
+    fn a_device_is_not_asked_for_the_same_room_again_and_again() {
+        let queue = Queue::default();
+        assert!(queue.may_ask_for_room(&run(1), &did(1)));
+        assert!(!queue.may_ask_for_room(&run(1), &did(1)));
+        assert!(queue.may_ask_for_room(&run(1), &did(2)) && queue.may_ask_for_room(&run(2), &did(1)));
+        queue.only(|_| false);
+        assert!(queue.may_ask_for_room(&run(1), &did(1)), "it waited no more in between");
+    }
+
+    #[test]
+    fn others_are_told_of_the_most_urgent_that_wait_for_them() {
+        let told = |n: u32, priority, at: Vec<Did>| {
+            let asked = Resources::default();
+            (run(n), WaitingRun { run: run(n), member: did(1), class: Class::Agent, priority, gave_way: 0, asked, at })
+        };
+        let queue = Queue::default();
+        queue.state().own = [
+            told(1, Priority::Low, vec![did(2)]),
+            told(2, Priority::High, vec![did(1), did(2)]),
+            told(3, Priority::High, vec![did(1)]),
+            told(4, Priority::Normal, vec![did(2)]),
+        ]
+        .into();
+        let runs: Vec<RunId> = queue.announced(&did(1)).into_iter().map(|waiting| waiting.run).collect();
+        assert_eq!(runs, [run(2), run(4), run(1)]);
+    }
+
+    #[test]
+    fn room_is_kept_for_a_while_and_then_again_later() {
+        let turn = |gathers, age: Duration| Turn { since: Instant::now().checked_sub(age).unwrap(), gathers };
+        assert!(!turn(false, Duration::ZERO).passed());
+        assert!(turn(false, limits::ROOM_KEPT * 2).passed());
+        assert!(!turn(false, limits::ROOM_KEPT * 4).passed());
+        assert!(!turn(true, limits::ROOM_KEPT * 2).passed());
+    }
+}
