@@ -16,7 +16,7 @@ use serde::Deserialize;
 use std::{convert::Infallible, sync::Arc};
 use tokio::{
     sync::{OwnedSemaphorePermit, watch},
-    time::timeout,
+    time::{Instant, sleep_until, timeout},
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -44,11 +44,14 @@ pub(crate) async fn journal(State(doors): State<Doors>, Query(from): Query<From>
         Some((Ok::<_, Infallible>(text), (watcher, permit)))
     });
     // What other devices' journals tell has no place among these events: it is only said that there is more of it.
-    let others = futures::stream::unfold(org.journals.grown(), |mut grown| async move {
+    let others = futures::stream::unfold((org.journals.grown(), None), |(mut grown, told): (_, Option<Instant>)| async move {
         grown.changed().await.ok()?;
-        tokio::time::sleep(limits::OTHERS_JOIN).await;
+        // The first after a pause is told at once; those that follow wait for the end of its window.
+        if let Some(told) = told {
+            sleep_until(told + limits::OTHERS_JOIN).await;
+        }
         grown.mark_unchanged();
-        Some((Ok::<_, Infallible>(Bytes::from_static(b"event: others\ndata: 1\n\n")), grown))
+        Some((Ok::<_, Infallible>(Bytes::from_static(b"event: others\ndata: 1\n\n")), (grown, Some(Instant::now()))))
     });
     // It ends with the journal's own.
     let texts = texts.map(Some).chain(futures::stream::once(async { None }));
