@@ -25,7 +25,7 @@ use forge::OrgState;
 use identity::envelope::{self, Envelope};
 use policy::{Principal, Resource};
 use std::{collections::BTreeMap, sync::Arc};
-use store::Order;
+use store::{Order, View};
 
 /// Verifies a signed manifest, checks membership and room, and reserves in one transaction.
 ///
@@ -119,14 +119,8 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
     let outcome = Arc::new(std::sync::Mutex::new(Vec::new()));
     let (refusals, room) = (outcome.clone(), org.room.clone());
     let decided = org.store.append_if(move |view| {
-        let ids: Vec<domain::RunId> = view.list(kind::ACTIVE, Order::Oldest, limits::RUNS_MAX)?;
-        let mut runs: Vec<Run> = Vec::with_capacity(ids.len());
-        for id in &ids {
-            runs.extend(view.get(kind::RUN, id.as_str())?);
-        }
+        let own: Taken = view.get(kind::TAKEN, device.as_str())?.unwrap_or_default();
         let known: Option<Run> = view.get(kind::RUN, manifest.run.as_str())?;
-        let here = on(runs, &device);
-        let own = Taken::by(&here);
         let turn = match room.turn() {
             Ok(turn) => turn,
             Err(problem) if problem.passes() => {
@@ -141,8 +135,11 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
         let mut reasons = placement::refusals(&manifest, &capacity);
         if guest {
             let mut guests_here = 0;
-            for run in here.iter().filter(|r| r.state.holds_slot() && (r.class == Class::Ci) == (manifest.class == Class::Ci)) {
-                guests_here += u32::from(owner.is_guest(run, |id| view.get(kind::RUN, id.as_str()))?);
+            // The runs are read only where the number of guests counts.
+            let runs = if lending.policy.slots.is_some() { active(view, &device)? } else { vec![] };
+            for run in runs {
+                let counts = run.state.holds_slot() && (run.class == Class::Ci) == (manifest.class == Class::Ci);
+                guests_here += u32::from(counts && owner.is_guest(&run, |id| view.get(kind::RUN, id.as_str()))?);
             }
             reasons.extend(guests::refusals(&lending, &manifest, guests_here));
         }
@@ -325,10 +322,22 @@ impl DeviceLimits {
     }
 }
 
-/// Of these runs those that are, or may be, on this device; others, and what another device tells of, take nothing of it.
-pub(crate) fn on(runs: Vec<Run>, device: &Did) -> Vec<Run> {
-    let here = |r: &Run| r.device.as_ref().map_or(r.told.is_none(), |there| there == device);
-    runs.into_iter().filter(here).collect()
+/// The runs on this device that have not ended.
+fn active(view: &mut View<'_>, device: &Did) -> Result<Vec<Run>, Problem> {
+    let ids: Vec<domain::RunId> = view.list(kind::ACTIVE, Order::Oldest, limits::RUNS_MAX)?;
+    let mut here = Vec::new();
+    for id in &ids {
+        here.extend(view.get::<Run>(kind::RUN, id.as_str())?.filter(|run| run.device.as_ref() == Some(device)));
+    }
+    Ok(here)
+}
+
+/// What the runs on this device take of it now.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn taken(org: &Org) -> Result<Taken, Problem> {
+    Ok(org.store.get(kind::TAKEN, org.device.as_str())?.unwrap_or_default())
 }
 
 /// Says to the other orgs of the machine what this one takes now.
@@ -338,12 +347,7 @@ pub(crate) fn on(runs: Vec<Run>, device: &Did) -> Vec<Run> {
 pub async fn tell_room(org: &Org) -> Result<(), Problem> {
     let (room, device) = (org.room.clone(), org.device.clone());
     let told = org.store.append_if(move |view| {
-        let ids: Vec<domain::RunId> = view.list(kind::ACTIVE, Order::Oldest, limits::RUNS_MAX)?;
-        let mut taken = Taken::default();
-        for id in &ids {
-            let run: Option<Run> = view.get(kind::RUN, id.as_str())?;
-            taken = taken.plus(Taken::by(&on(run.into_iter().collect(), &device)));
-        }
+        let taken: Taken = view.get(kind::TAKEN, device.as_str())?.unwrap_or_default();
         room.tell(taken).map(|()| vec![])
     });
     told.await.map(drop)
