@@ -4,9 +4,7 @@
 use anyhow::{Context, Result};
 use domain::{
     Did, OrgName, Rid, RunId, Timestamp,
-    capacity::Resources,
-    manifest::{Class, Manifest, Network, PAYLOAD_TYPE, TimeLimits, VERSION, Work},
-    usage::Budget,
+    manifest::{Manifest, PAYLOAD_TYPE, VERSION},
 };
 use forge::Forge;
 use identity::{
@@ -19,7 +17,6 @@ use orchestrator::{clock, data_dir::DataDir};
 use proto::mesh::{ProbeRequest, mesh_client::MeshClient};
 use serde_json::json;
 use std::{
-    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -113,6 +110,11 @@ impl Caller {
         Ok(Self { client: network.device(&two.bob_device, &addresses)?, forge })
     }
 
+    /// The key of Ada's device.
+    pub fn device(&self) -> Did {
+        self.forge.device()
+    }
+
     /// A round trip: the time of the smallest call there is.
     ///
     /// # Errors
@@ -137,33 +139,16 @@ impl Caller {
     }
 }
 
-/// A manifest of checks.
+/// A manifest of checks that asks for so many thousandths of a core.
 ///
 /// # Errors
-/// Never, unless names change their form.
+/// Never, unless manifests change their form.
 pub fn checks(org: OrgName, run: &RunId, device: &Did, member: &Did, repository: &Rid, cpu_milli: u64, at: Timestamp) -> Result<Manifest> {
-    Ok(Manifest {
-        version: VERSION,
-        org,
-        run: run.clone(),
-        requester: device.clone(),
-        member: member.clone(),
-        at,
-        expires: at.plus_ms(600_000),
-        class: Class::Ci,
-        work: Work::Checks {
-            repository: repository.clone(),
-            project: "bench".parse()?,
-            commit: "a".repeat(40).parse()?,
-            definitions: "a".repeat(40).parse()?,
-            subject: None,
-        },
-        resources: Resources { cpu_milli, ..Resources::default() },
-        tags: BTreeMap::new(),
-        runtime: None,
-        network: Network::default(),
-        limits: TimeLimits::default(),
-        budget: Budget::default(),
-        priority: 0,
-    })
+    let commit = "a".repeat(40);
+    let work = json!({"kind": "checks", "repository": repository, "project": "bench", "commit": commit, "definitions": commit});
+    let manifest = json!({
+        "version": VERSION, "org": org, "run": run, "requester": device, "member": member, "at": at, "expires": at.plus_ms(600_000),
+        "class": "ci", "work": work, "resources": {"cpu_milli": cpu_milli}, "limits": {},
+    });
+    Ok(serde_json::from_value(manifest)?)
 }

@@ -103,7 +103,7 @@ async fn leased(two: &Two, caller: &mut Caller) -> Result<(RunId, Duration)> {
 
 /// Wants a run ended. One that has ended by itself is none any more.
 async fn end(caller: &mut Caller, run: &RunId) -> Result<()> {
-    let wish = Wish::End { reason: Reason::WantedNoMore };
+    let wish = Wish::End { reason: Reason::Stopped { by: caller.device() } };
     let request = OrderRequest { version: spoken(), run: run.to_string(), by: String::new(), wish_json: serde_json::to_string(&wish)? };
     match caller.client.order(request).await {
         Ok(_) => Ok(()),

@@ -109,23 +109,15 @@ impl Times {
 }
 
 fn time<'a>(askings: impl Iterator<Item = &'a Asking>, decide: impl Fn(&Asking)) -> Result<Times> {
-    let (before, mut sorted_ns) = (cpu()?, vec![]);
+    let (before, mut sorted_ns) = (cpu("self")?, vec![]);
     for asking in askings {
         let begun = Instant::now();
         decide(asking);
         sorted_ns.push(u64::try_from(begun.elapsed().as_nanos())?);
     }
-    let cpu = cpu()?.saturating_sub(before);
+    let cpu = cpu("self")?.saturating_sub(before);
     sorted_ns.sort_unstable();
     Ok(Times { sorted_ns, cpu })
-}
-
-/// Processor time of this process until now: user and system time of `/proc/self/stat`, in ticks of 10 ms.
-fn cpu() -> Result<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let after_name = stat.rsplit_once(')').context("no name in /proc/self/stat")?.1;
-    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).map(|n| n.parse::<u64>().unwrap_or(0)).sum();
-    Ok(Duration::from_millis(ticks * 10))
 }
 
 /// Numbers that look random and are the same each time (SplitMix64; Steele, Lea and Flood, OOPSLA 2014).
