@@ -1,5 +1,7 @@
-//! What the benches share: a real `meshwork up` on a folder of its own, two of them in one org, times of processors, and percentiles.
+//! What the benches share: a real `meshwork up` on a folder of its own, two of them in one org, kube-scheduler as a
+//! peer, times of processors, and percentiles.
 
+pub mod kube;
 pub mod two;
 
 use anyhow::{Context, Result, bail};
