@@ -119,8 +119,11 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
     let outcome = Arc::new(std::sync::Mutex::new(Vec::new()));
     let (refusals, room) = (outcome.clone(), org.room.clone());
     let decided = org.store.append_if(move |view| {
-        let own: Taken = view.get(kind::TAKEN, device.as_str())?.unwrap_or_default();
+        // How much is taken is kept; the runs are read only where it counts who they are.
+        let runs = if guest && lending.policy.slots.is_some() { active(view)? } else { vec![] };
         let known: Option<Run> = view.get(kind::RUN, manifest.run.as_str())?;
+        let here = on(runs, &device);
+        let own: Taken = view.get(kind::TAKEN, device.as_str())?.unwrap_or_default();
         let turn = match room.turn() {
             Ok(turn) => turn,
             Err(problem) if problem.passes() => {
@@ -135,11 +138,8 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
         let mut reasons = placement::refusals(&manifest, &capacity);
         if guest {
             let mut guests_here = 0;
-            // The runs are read only where the number of guests counts.
-            let runs = if lending.policy.slots.is_some() { active(view, &device)? } else { vec![] };
-            for run in runs {
-                let counts = run.state.holds_slot() && (run.class == Class::Ci) == (manifest.class == Class::Ci);
-                guests_here += u32::from(counts && owner.is_guest(&run, |id| view.get(kind::RUN, id.as_str()))?);
+            for run in here.iter().filter(|r| r.state.holds_slot() && (r.class == Class::Ci) == (manifest.class == Class::Ci)) {
+                guests_here += u32::from(owner.is_guest(run, |id| view.get(kind::RUN, id.as_str()))?);
             }
             reasons.extend(guests::refusals(&lending, &manifest, guests_here));
         }
@@ -322,22 +322,20 @@ impl DeviceLimits {
     }
 }
 
-/// The runs on this device that have not ended.
-fn active(view: &mut View<'_>, device: &Did) -> Result<Vec<Run>, Problem> {
+/// The runs that have not ended.
+fn active(view: &mut View<'_>) -> Result<Vec<Run>, Problem> {
     let ids: Vec<domain::RunId> = view.list(kind::ACTIVE, Order::Oldest, limits::RUNS_MAX)?;
-    let mut here = Vec::new();
+    let mut runs = Vec::with_capacity(ids.len());
     for id in &ids {
-        here.extend(view.get::<Run>(kind::RUN, id.as_str())?.filter(|run| run.device.as_ref() == Some(device)));
+        runs.extend(view.get::<Run>(kind::RUN, id.as_str())?);
     }
-    Ok(here)
+    Ok(runs)
 }
 
-/// What the runs on this device take of it now.
-///
-/// # Errors
-/// When the journal cannot be read.
-pub(crate) fn taken(org: &Org) -> Result<Taken, Problem> {
-    Ok(org.store.get(kind::TAKEN, org.device.as_str())?.unwrap_or_default())
+/// Of these runs those that are, or may be, on this device; others, and what another device tells of, take nothing of it.
+pub(crate) fn on(runs: Vec<Run>, device: &Did) -> Vec<Run> {
+    let here = |r: &Run| r.device.as_ref().map_or(r.told.is_none(), |there| there == device);
+    runs.into_iter().filter(here).collect()
 }
 
 /// Says to the other orgs of the machine what this one takes now.

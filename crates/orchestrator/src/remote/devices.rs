@@ -8,7 +8,7 @@ use crate::{
 };
 use domain::{
     Did, Problem, Rid, Timestamp,
-    capacity::Capacity,
+    capacity::{Capacity, Taken},
     lend::{Condition, PROMISED_TAGS, Reclaim},
     limits::ANNOUNCED_REPOSITORIES_MAX,
     manifest::Class,
@@ -83,10 +83,11 @@ pub(crate) fn all(org: &Org, state: &OrgState, class: Class) -> Result<Vec<Known
 /// # Errors
 /// When the journal or the storage cannot be read.
 pub(crate) fn here(org: &Org, class: Class) -> Result<Told, Problem> {
+    let runs = admission::on(org.active_runs()?, &org.device);
     // What other orgs take matters when something is admitted; where they have not told yet, it is that which refuses.
     let others = org.room.others().unwrap_or_default();
     let lending = lending::now(org);
-    let mut capacity = DeviceLimits::of(org).capacity(admission::taken(org)?, others, class);
+    let mut capacity = DeviceLimits::of(org).capacity(Taken::by(&runs), others, class);
     // What it lends to others; whoever owns it needs no leave.
     capacity.classes = lending.policy.classes;
     let engines = engine::profile::all().iter().filter(|profile| engine::installed(&profile.name, &org.engines).is_some());
