@@ -123,6 +123,9 @@ impl<'a> Search<'a> {
 
     /// Finds those of some rows of a word that have room, and would be among the best.
     fn look(&mut self, word: usize, bits: u64) {
+        if bits == 0 {
+            return;
+        }
         let (own, data, warm) = (self.own[word], self.data[word], self.warm[word]);
         let mut rest = bits;
         while rest != 0 {
