@@ -24,7 +24,10 @@ use domain::{
 use forge::OrgState;
 use identity::envelope::{self, Envelope};
 use policy::{Principal, Resource};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 use store::{Order, View};
 
 /// Verifies a signed manifest, checks membership and room, and reserves in one transaction.
@@ -47,19 +50,31 @@ struct Wanted {
     promised: BTreeMap<String, String>,
 }
 
-/// The manifest of an envelope, if a device that the org lists signed it, for a member whose role allows it.
+/// The manifest of an envelope, if it is in order by the org as it is known; what is not by that, is looked at by the org repository
+/// as it is now. So news that allow something count at once, and such that forbid it as soon as calls are refused by them.
 async fn verify(org: &Arc<Org>, envelope: &Envelope) -> Result<Wanted, Refusal> {
-    let refused = |problem: Problem| Refusal::Manifest { message: problem.to_string() };
-    let rights = org.blocking(|org| org.rights()).await.map_err(refused)?;
+    if let Some(Ok(wanted)) = org.rights_known().map(|rights| judge(org, &rights, envelope)) {
+        return Ok(wanted);
+    }
+    let rights = org.blocking(|org| org.rights()).await.map_err(unreadable)?;
+    judge(org, &rights, envelope)
+}
+
+fn unreadable(problem: Problem) -> Refusal {
+    Refusal::Manifest { message: problem.to_string() }
+}
+
+/// The manifest of an envelope, if a device that the org lists signed it, for a member whose role allows it.
+fn judge(org: &Org, rights: &Rights, envelope: &Envelope) -> Result<Wanted, Refusal> {
     let state = &rights.state;
-    let (manifest, _) = identity::manifest::open(envelope, |did| state.device_of(did).is_some()).map_err(refused)?;
+    let (manifest, _) = identity::manifest::open(envelope, |did| state.device_of(did).is_some()).map_err(unreadable)?;
     if manifest.org != org.name {
         return Err(Refusal::NotAllowed { message: format!("It is for the org {}, this device belongs to {}.", manifest.org, org.name) });
     }
     let Some(member) = asking(state, &manifest) else {
         return Err(Refusal::NotAllowed { message: "The org lists no such member with a key on that device.".into() });
     };
-    allowed(org, &rights, member, &manifest).map_err(|why| Refusal::NotAllowed { message: why })?;
+    allowed(org, rights, member, &manifest).map_err(|why| Refusal::NotAllowed { message: why })?;
     if clock::now() > manifest.expires {
         return Err(Refusal::Expired);
     }
@@ -287,7 +302,7 @@ pub struct DeviceLimits {
 impl DeviceLimits {
     /// Of this machine.
     pub fn of(org: &Org) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+        let cores = cores();
         let slots = org.options.slots.unwrap_or_else(|| u32::try_from(cores / limits::CORES_PER_SLOT).unwrap_or(1).max(1));
         let (disk_bytes, disk_left_bytes) = disk_bytes(org);
         let lending = lending::now(org);
@@ -349,6 +364,12 @@ pub async fn tell_room(org: &Org) -> Result<(), Problem> {
         room.tell(taken).map(|()| vec![])
     });
     told.await.map(drop)
+}
+
+/// Cores of the machine that this process may use. Looked at once: control groups are read for it.
+fn cores() -> u64 {
+    static CORES: OnceLock<u64> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get() as u64))
 }
 
 /// Memory of the machine, in bytes.
