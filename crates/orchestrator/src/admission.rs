@@ -384,23 +384,21 @@ fn disk_bytes(org: &Org) -> (u64, u64) {
     found.map_or((0, 0), |s| (s.f_blocks.saturating_mul(s.f_frsize), s.f_bavail.saturating_mul(s.f_frsize)))
 }
 
-/// Keeps the manifest of a run that another device asked for. Returns the facts to be journaled.
+/// Keeps the manifest of a run that another device asked for, and that was admitted here. Returns the facts to be journaled.
 ///
 /// # Errors
 /// When the disk does not take it.
-pub fn keep_manifest(org: &Org, run: &domain::RunId, envelope: &[u8]) -> Result<Vec<Body>, Problem> {
-    let parsed = Envelope::from_json(envelope)?;
-    let blob = org.store.blobs().put(envelope)?;
-    let state = org.state()?;
-    let (manifest, _) = identity::manifest::open(&parsed, |did| state.device_of(did).is_some())?;
+pub fn keep_manifest(org: &Org, admitted: &Envelope) -> Result<Vec<Body>, Problem> {
+    let envelope = org.store.blobs().put(&admitted.to_json()?)?;
+    let manifest: Manifest = serde_json::from_slice(admitted.payload()).map_err(Problem::internal)?;
     let (base, spec_hash) = match manifest.work {
         Work::Task { base, spec_hash, .. } => (base, Some(spec_hash)),
         Work::Checks { commit, .. } => (commit, None),
     };
-    let known: Option<Run> = org.store.get(kind::RUN, run.as_str())?;
+    let known: Option<Run> = org.store.get(kind::RUN, manifest.run.as_str())?;
     let from = known.map(|known| crate::lifecycle::to_begin_with(org, &known, &base)).transpose()?.flatten();
-    let placed = Placed { manifest: envelope::hash(&parsed), envelope: blob, base, spec_hash, from, device: Some(org.device.clone()) };
-    Ok(vec![Body::RunPlaced { run: run.clone(), placed }])
+    let placed = Placed { manifest: envelope::hash(admitted), envelope, base, spec_hash, from, device: Some(org.device.clone()) };
+    Ok(vec![Body::RunPlaced { run: manifest.run, placed }])
 }
 
 #[cfg(test)]

@@ -67,8 +67,8 @@ async fn admit(org: &Arc<Org>, caller: &Did, sealed: &Envelope, manifest: &Manif
     }
     let answer = admission::admit(org, sealed).await?;
     if let Admission::Leased { lease } = &answer {
-        let (run, bytes) = (lease.run.clone(), sealed.to_json()?);
-        let placed = org.blocking(move |org| admission::keep_manifest(org, &run, &bytes)).await?;
+        let admitted = sealed.clone();
+        let placed = org.blocking(move |org| admission::keep_manifest(org, &admitted)).await?;
         org.record(&org.device, placed).await?;
         if let Some(event) = fault::fact_of_tomorrow(org, &lease.run) {
             org.store.append(vec![event]).await?;
