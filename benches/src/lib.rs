@@ -1,4 +1,8 @@
-//! What the benches share: a real `meshwork up` on a folder of its own, and percentiles.
+//! What the benches share: a real `meshwork up` on a folder of its own, two of them in one org, kube-scheduler as a
+//! peer, times of processors, and percentiles.
+
+pub mod kube;
+pub mod two;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -83,6 +87,17 @@ pub fn percentile(sorted: &[Duration], share: f64) -> Duration {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     let at = (last as f64 * share).round() as usize;
     sorted.get(at).copied().unwrap_or_default()
+}
+
+/// Processor time of a process until now: user and system time of `/proc/PID/stat`, in ticks of 10 ms. `self` is this process.
+///
+/// # Errors
+/// When there is none.
+pub fn cpu(pid: &str) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let after_name = stat.rsplit_once(')').context("no name in /proc/PID/stat")?.1;
+    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).map(|n| n.parse::<u64>().unwrap_or(0)).sum();
+    Ok(Duration::from_millis(ticks * 10))
 }
 
 /// PSS of a process and all below it, in KiB.

@@ -5,6 +5,7 @@
 //! JSON, the hash chain, signed heads, and, in the second one, a projection that each event changes. The last line is JSON.
 
 use anyhow::{Context, Result, ensure};
+use benches::cpu;
 use domain::{
     Did, RunId, Timestamp,
     event::{self, Body, Event, kind},
@@ -38,7 +39,7 @@ struct Measured {
 
 impl Measured {
     fn new(name: &'static str, clock: &Clock, mut waits_us: Vec<u32>, events: usize) -> Result<Self> {
-        let (took, cpu) = (clock.begun.elapsed(), cpu()?.saturating_sub(clock.cpu));
+        let (took, cpu) = (clock.begun.elapsed(), cpu("self")?.saturating_sub(clock.cpu));
         waits_us.sort_unstable();
         Ok(Self { name, events, took, cpu, waits_us })
     }
@@ -71,16 +72,8 @@ struct Clock {
 
 impl Clock {
     fn start() -> Result<Self> {
-        Ok(Self { begun: Instant::now(), cpu: cpu()? })
+        Ok(Self { begun: Instant::now(), cpu: cpu("self")? })
     }
-}
-
-/// Processor time of this process until now: user and system time of `/proc/self/stat`, in ticks of 10 ms.
-fn cpu() -> Result<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let after_name = stat.rsplit_once(')').context("no name in /proc/self/stat")?.1;
-    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).map(|n| n.parse::<u64>().unwrap_or(0)).sum();
-    Ok(Duration::from_millis(ticks * 10))
 }
 
 fn main() -> Result<()> {

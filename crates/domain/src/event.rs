@@ -9,6 +9,7 @@ mod fact;
 mod joining;
 pub mod kind;
 mod projection;
+mod taken;
 mod unknown;
 
 pub use body::Body;

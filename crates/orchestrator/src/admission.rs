@@ -28,8 +28,11 @@ use domain::{
 use forge::OrgState;
 use identity::envelope::{self, Envelope};
 use policy::{Principal, Resource};
-use std::{collections::BTreeMap, sync::Arc};
-use store::Order;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
+use store::{Order, View};
 
 /// Verifies a signed manifest, checks membership and room, and reserves in one transaction.
 ///
@@ -51,12 +54,24 @@ struct Wanted {
     promised: BTreeMap<String, String>,
 }
 
-/// The manifest of an envelope, if a device that the org lists signed it, for a member whose role allows it.
+/// The manifest of an envelope, if it is in order by the org as it is known; what is not by that, is looked at by the org repository
+/// as it is now. So news that allow something count at once, and such that forbid it as soon as calls are refused by them.
 async fn verify(org: &Arc<Org>, envelope: &Envelope) -> Result<Wanted, Refusal> {
-    let refused = |problem: Problem| Refusal::Manifest { message: problem.to_string() };
-    let rights = org.blocking(|org| org.rights()).await.map_err(refused)?;
+    if let Some(Ok(wanted)) = org.rights_known().map(|rights| judge(org, &rights, envelope)) {
+        return Ok(wanted);
+    }
+    let rights = org.blocking(|org| org.rights()).await.map_err(unreadable)?;
+    judge(org, &rights, envelope)
+}
+
+fn unreadable(problem: Problem) -> Refusal {
+    Refusal::Manifest { message: problem.to_string() }
+}
+
+/// The manifest of an envelope, if a device that the org lists signed it, for a member whose role allows it.
+fn judge(org: &Org, rights: &Rights, envelope: &Envelope) -> Result<Wanted, Refusal> {
     let state = &rights.state;
-    let (manifest, _) = identity::manifest::open(envelope, |did| state.device_of(did).is_some()).map_err(refused)?;
+    let (manifest, _) = identity::manifest::open(envelope, |did| state.device_of(did).is_some()).map_err(unreadable)?;
     if manifest.org != org.name {
         return Err(Refusal::NotAllowed { message: format!("It is for the org {}, this device belongs to {}.", manifest.org, org.name) });
     }
@@ -64,7 +79,7 @@ async fn verify(org: &Arc<Org>, envelope: &Envelope) -> Result<Wanted, Refusal> 
         return Err(Refusal::NotAllowed { message: "The org lists no such member with a key on that device.".into() });
     };
     let owner = Owner::of(org, state);
-    allowed(org, &rights, member, &manifest, &owner).map_err(|why| Refusal::NotAllowed { message: why })?;
+    allowed(org, rights, member, &manifest, &owner).map_err(|why| Refusal::NotAllowed { message: why })?;
     if clock::now() > manifest.expires {
         return Err(Refusal::Expired);
     }
@@ -136,15 +151,13 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
     let outcome = Arc::new(std::sync::Mutex::new(Said::default()));
     let (said, room, asks, state) = (outcome.clone(), org.room.clone(), org.clone(), org.remote.org());
     let decided = org.store.append_if(move |view| {
-        let ids: Vec<domain::RunId> = view.list(kind::ACTIVE, Order::Oldest, limits::RUNS_MAX)?;
-        let mut runs: Vec<Run> = Vec::with_capacity(ids.len());
-        for id in &ids {
-            runs.extend(view.get(kind::RUN, id.as_str())?);
-        }
+        // How much is taken is kept; the runs are read only where it counts who they are.
+        let counted = manifest.class != Class::Ci || guest && lending.policy.slots.is_some();
+        let runs = if counted { active(view)? } else { vec![] };
         let known: Option<Run> = view.get(kind::RUN, manifest.run.as_str())?;
         line.retain(|waiting| !runs.iter().any(|run| run.id == waiting.run && !run.state.waits()));
         let here = on(runs, &device);
-        let own = Taken::by(&here);
+        let own: Taken = view.get(kind::TAKEN, device.as_str())?.unwrap_or_default();
         let turn = match room.turn() {
             Ok(turn) => turn,
             Err(problem) if problem.passes() => {
@@ -359,7 +372,7 @@ pub struct DeviceLimits {
 impl DeviceLimits {
     /// Of this machine.
     pub fn of(org: &Org) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+        let cores = cores();
         let slots = org.options.slots.unwrap_or_else(|| u32::try_from(cores / limits::CORES_PER_SLOT).unwrap_or(1).max(1));
         let (disk_bytes, disk_left_bytes) = disk_bytes(org);
         let lending = lending::now(org);
@@ -399,6 +412,16 @@ impl DeviceLimits {
     }
 }
 
+/// The runs that have not ended.
+fn active(view: &mut View<'_>) -> Result<Vec<Run>, Problem> {
+    let ids: Vec<domain::RunId> = view.list(kind::ACTIVE, Order::Oldest, limits::RUNS_MAX)?;
+    let mut runs = Vec::with_capacity(ids.len());
+    for id in &ids {
+        runs.extend(view.get::<Run>(kind::RUN, id.as_str())?);
+    }
+    Ok(runs)
+}
+
 /// Of these runs those that are, or may be, on this device; others, and what another device tells of, take nothing of it.
 pub(crate) fn on(runs: Vec<Run>, device: &Did) -> Vec<Run> {
     let here = |r: &Run| r.device.as_ref().map_or(r.told.is_none(), |there| there == device);
@@ -412,15 +435,16 @@ pub(crate) fn on(runs: Vec<Run>, device: &Did) -> Vec<Run> {
 pub async fn tell_room(org: &Org) -> Result<(), Problem> {
     let (room, device) = (org.room.clone(), org.device.clone());
     let told = org.store.append_if(move |view| {
-        let ids: Vec<domain::RunId> = view.list(kind::ACTIVE, Order::Oldest, limits::RUNS_MAX)?;
-        let mut taken = Taken::default();
-        for id in &ids {
-            let run: Option<Run> = view.get(kind::RUN, id.as_str())?;
-            taken = taken.plus(Taken::by(&on(run.into_iter().collect(), &device)));
-        }
+        let taken: Taken = view.get(kind::TAKEN, device.as_str())?.unwrap_or_default();
         room.tell(taken).map(|()| vec![])
     });
     told.await.map(drop)
+}
+
+/// Cores of the machine that this process may use. Looked at once: control groups are read for it.
+fn cores() -> u64 {
+    static CORES: OnceLock<u64> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get() as u64))
 }
 
 /// Memory of the machine, in bytes.
@@ -435,23 +459,21 @@ fn disk_bytes(org: &Org) -> (u64, u64) {
     found.map_or((0, 0), |s| (s.f_blocks.saturating_mul(s.f_frsize), s.f_bavail.saturating_mul(s.f_frsize)))
 }
 
-/// Keeps the manifest of a run that another device asked for. Returns the facts to be journaled.
+/// Keeps the manifest of a run that another device asked for, and that was admitted here. Returns the facts to be journaled.
 ///
 /// # Errors
 /// When the disk does not take it.
-pub fn keep_manifest(org: &Org, run: &domain::RunId, envelope: &[u8]) -> Result<Vec<Body>, Problem> {
-    let parsed = Envelope::from_json(envelope)?;
-    let blob = org.store.blobs().put(envelope)?;
-    let state = org.state()?;
-    let (manifest, _) = identity::manifest::open(&parsed, |did| state.device_of(did).is_some())?;
+pub fn keep_manifest(org: &Org, admitted: &Envelope) -> Result<Vec<Body>, Problem> {
+    let envelope = org.store.blobs().put(&admitted.to_json()?)?;
+    let manifest: Manifest = serde_json::from_slice(admitted.payload()).map_err(Problem::internal)?;
     let (base, spec_hash) = match manifest.work {
         Work::Task { base, spec_hash, .. } => (base, Some(spec_hash)),
         Work::Checks { commit, .. } => (commit, None),
     };
-    let known: Option<Run> = org.store.get(kind::RUN, run.as_str())?;
+    let known: Option<Run> = org.store.get(kind::RUN, manifest.run.as_str())?;
     let from = known.map(|known| crate::lifecycle::to_begin_with(org, &known, &base)).transpose()?.flatten();
-    let placed = Placed { manifest: envelope::hash(&parsed), envelope: blob, base, spec_hash, from, device: Some(org.device.clone()) };
-    Ok(vec![Body::RunPlaced { run: run.clone(), placed }])
+    let placed = Placed { manifest: envelope::hash(admitted), envelope, base, spec_hash, from, device: Some(org.device.clone()) };
+    Ok(vec![Body::RunPlaced { run: manifest.run, placed }])
 }
 
 #[cfg(test)]

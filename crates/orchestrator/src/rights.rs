@@ -190,6 +190,15 @@ impl Org {
         *known = Some(read.clone());
         Ok(read)
     }
+
+    /// The rights as they were read last, where that is the org by which calls of others are judged too ([`Remote::org`]): without
+    /// looking at the org repository, which takes longer than all else that is asked of a request.
+    ///
+    /// [`Remote::org`]: crate::remote::Remote::org
+    pub(crate) fn rights_known(&self) -> Option<Arc<Rights>> {
+        let known = self.rights.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()?;
+        (known.state.commit == self.remote.org().commit).then_some(known)
+    }
 }
 
 /// Refuses what a caller may not do, by the policy of the org that this process serves: a request comes only to the process of the

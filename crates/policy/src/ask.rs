@@ -1,14 +1,20 @@
 //! A question to the rules, and its answer with the rule that decided.
 
-use crate::rules::{Rules, Set};
+use crate::{
+    limits,
+    rules::{Rules, Set},
+};
 use cedar_policy::{Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression};
 use domain::{Problem, role::Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, PoisonError},
+};
 
 /// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Principal {
     /// A person.
     Member {
@@ -45,7 +51,7 @@ pub enum Principal {
 }
 
 /// What is asked about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Resource {
     /// The org.
     Org,
@@ -81,6 +87,38 @@ impl Resource {
             Self::Device(..) => "Device",
             Self::Credential(..) => "Credential",
         }
+    }
+}
+
+/// What was answered before, by what was asked. Rules never change, so their answers do not either.
+#[derive(Debug, Default)]
+pub(crate) struct Answered(Mutex<HashMap<Asked, Decided>>);
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Asked {
+    principal: Principal,
+    action: String,
+    resource: Resource,
+    org: String,
+}
+
+impl Answered {
+    /// The answer of before, or the one that is made now. Where there are too many, all are forgotten.
+    fn or(&self, ask: &Ask<'_>, answer: impl FnOnce() -> Result<Decided, Problem>) -> Result<Decided, Problem> {
+        let (principal, resource) = (ask.principal.clone(), ask.resource.clone());
+        let asked = Asked { principal, action: ask.action.to_owned(), resource, org: ask.org.to_owned() };
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = known().get(&asked) {
+            return Ok(before.clone());
+        }
+        // Nothing is held while it is decided: two who ask the same at once decide it twice.
+        let decided = answer()?;
+        let mut known = known();
+        if known.len() >= limits::ANSWERS_MAX {
+            known.clear();
+        }
+        known.insert(asked, decided.clone());
+        Ok(decided)
     }
 }
 
@@ -126,6 +164,10 @@ impl Rules {
     /// # Errors
     /// When the question cannot be put: an action that is not in the table.
     pub fn decide(&self, ask: &Ask<'_>) -> Result<Decided, Problem> {
+        self.answered.or(ask, || self.decide_anew(ask))
+    }
+
+    fn decide_anew(&self, ask: &Ask<'_>) -> Result<Decided, Problem> {
         let Principal::Token { member, roles, .. } = ask.principal else { return self.one(ask) };
         let by_role = self.one(ask)?;
         if !by_role.allowed {

@@ -6,3 +6,5 @@ pub(crate) const FILES_MAX: usize = 64;
 pub(crate) const FILE_BYTES_MAX: usize = 64 * 1024;
 /// Mistakes that one check tells.
 pub(crate) const MISTAKES_MAX: usize = 20;
+/// Answers that are remembered.
+pub(crate) const ANSWERS_MAX: usize = 4096;

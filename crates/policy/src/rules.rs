@@ -1,6 +1,7 @@
 //! Files of policies, read and checked: each mistake with its file and line.
 
 use crate::{
+    ask::Answered,
     defaults::{self, BUILT_IN, FOLDER},
     limits,
     schema::Scheme,
@@ -35,6 +36,7 @@ pub struct Rules {
     pub(crate) scheme: Arc<Scheme>,
     pub(crate) built_in: Set,
     pub(crate) own: Set,
+    pub(crate) answered: Answered,
     /// What is wrong with the org's files. While there is something, only the built-in rules count: nothing is opened by a
     /// rule that was cut out of its whole, and owners can mend it.
     pub mistakes: Vec<Mistake>,
@@ -66,7 +68,7 @@ impl Rules {
                 Err(mistakes) => (Set::default(), mistakes),
             }
         };
-        Ok(Self { scheme, built_in, own, mistakes })
+        Ok(Self { scheme, built_in, own, answered: Answered::default(), mistakes })
     }
 
     /// What is wrong with these files, each mistake with file and line; empty when all is in order.

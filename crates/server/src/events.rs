@@ -11,12 +11,12 @@ use axum::{
     },
 };
 use domain::{Kind, Problem, RunId};
-use futures::{StreamExt, future::ready};
+use futures::{Stream, StreamExt, future::ready};
 use serde::Deserialize;
 use std::{convert::Infallible, sync::Arc};
 use tokio::{
     sync::{OwnedSemaphorePermit, watch},
-    time::timeout,
+    time::{Instant, sleep_until, timeout},
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -43,13 +43,7 @@ pub(crate) async fn journal(State(doors): State<Doors>, Query(from): Query<From>
             timeout(limits::KEEP_ALIVE, watcher.next()).await.unwrap_or(Ok(Bytes::from_static(b"event: alive\ndata: 1\n\n"))).ok()?;
         Some((Ok::<_, Infallible>(text), (watcher, permit)))
     });
-    // What other devices' journals tell has no place among these events: it is only said that there is more of it.
-    let others = futures::stream::unfold(org.journals.grown(), |mut grown| async move {
-        grown.changed().await.ok()?;
-        tokio::time::sleep(limits::OTHERS_JOIN).await;
-        grown.mark_unchanged();
-        Some((Ok::<_, Infallible>(Bytes::from_static(b"event: others\ndata: 1\n\n")), grown))
-    });
+    let others = others(org.journals.grown());
     // It ends with the journal's own.
     let texts = texts.map(Some).chain(futures::stream::once(async { None }));
     let texts = futures::stream::select(texts, others.map(Some)).take_while(|next| ready(next.is_some())).filter_map(ready);
@@ -57,6 +51,19 @@ pub(crate) async fn journal(State(doors): State<Doors>, Query(from): Query<From>
     let head = serde_json::json!({ "seq": head.seq, "incarnation": head.incarnation });
     let texts = futures::stream::iter([Ok(Bytes::from(format!("event: head\ndata: {head}\n\n")))]).chain(texts);
     Ok(([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(texts.take_until(closing))).into_response())
+}
+
+/// What other devices' journals tell has no place among the events: it is only said that there is more of it. The first after a pause is
+/// told at once; those that follow wait for the end of its window, and are told together.
+fn others(grown: watch::Receiver<u64>) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+    futures::stream::unfold((grown, None), |(mut grown, told): (watch::Receiver<u64>, Option<Instant>)| async move {
+        grown.changed().await.ok()?;
+        if let Some(told) = told {
+            sleep_until(told + limits::OTHERS_JOIN).await;
+        }
+        grown.mark_unchanged();
+        Some((Ok(Bytes::from_static(b"event: others\ndata: 1\n\n")), (grown, Some(Instant::now()))))
+    })
 }
 
 /// `GET /api/v1/run/{run}/log/events`
@@ -144,7 +151,10 @@ fn closing(org: &orchestrator::org::Org, doors: &Doors, headers: HeaderMap) -> i
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
+    };
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_ends_when_the_time_of_its_token_is_over_though_nobody_was_shut_out() {
@@ -160,5 +170,27 @@ mod tests {
         let begun = tokio::time::Instant::now();
         stranger(told, || false).await;
         assert!(begun.elapsed() < limits::KEEP_ALIVE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_news_of_others_after_a_pause_is_told_at_once_and_what_follows_together() {
+        let (tell, told) = watch::channel(0);
+        let mut others = Box::pin(others(told));
+        let begun = Instant::now();
+        tell.send_replace(1);
+        assert!(others.next().await.is_some());
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        tell.send_replace(2);
+        tell.send_replace(3);
+        assert!(others.next().await.is_some());
+        assert!(begun.elapsed() >= limits::OTHERS_JOIN);
+        let quiet = timeout(limits::OTHERS_JOIN * 4, others.next()).await;
+        assert!(quiet.is_err(), "all of it was told");
+        let later = Instant::now();
+        tell.send_replace(4);
+        assert!(others.next().await.is_some());
+        assert!(later.elapsed() < limits::OTHERS_JOIN);
+        drop(tell);
+        assert!(others.next().await.is_none());
     }
 }

@@ -18,7 +18,7 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub(crate) const STREAMS_MAX: usize = 2_000;
 /// Events of the journal that follow each other within this time go out together.
 pub(crate) const JOIN: Duration = Duration::from_millis(50);
-/// For how long news of other devices' journals are gathered before it is said that there are some.
+/// After it was said that there is news of other devices' journals: how long what follows is gathered before it is said again.
 pub(crate) const OTHERS_JOIN: Duration = Duration::from_millis(250);
 /// From this many bytes on nothing more is joined.
 pub(crate) const FRAME_BYTES_MAX: usize = 64 * 1024;

@@ -4,6 +4,8 @@
 pub const RUN: &str = "run";
 /// The [`crate::RunId`] of a run that has not ended, by itself: these are few, however long the history is.
 pub const ACTIVE: &str = "active";
+/// The [`crate::capacity::Taken`] by all runs of a device, by the device's key.
+pub const TAKEN: &str = "taken";
 /// A [`crate::task::Claim`], by the task's full name.
 pub const CLAIM: &str = "claim";
 /// The [`crate::PatchId`] that a comment is on, by the comment's id.

@@ -1,6 +1,6 @@
 //! What events change: the one place that says so. Pure, so that the projections can be rebuilt.
 
-use super::{Body, Event, joining, kind};
+use super::{Body, Event, joining, kind, taken};
 use crate::{
     AgentName, Did, Hash, PatchId, Problem, RunId, TaskRef,
     limits::{MESSAGES_KEPT_MAX, PHASES_MAX, QUESTIONS_OPEN_MAX, VIOLATIONS_KEPT_MAX},
@@ -37,6 +37,8 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
     let mut out = Vec::new();
     match &event.body {
         Body::RunQueued { run } => {
+            let was = read::<Run>(before, kind::RUN, run.id.as_str())?.and_then(|run| taken::by(&run));
+            out.extend(taken::changed(before, was, taken::by(run))?);
             out.push(put(kind::RUN, run.id.as_str(), run)?);
             out.push(put(kind::ACTIVE, run.id.as_str(), &run.id)?);
             if let (Class::Agent, Some(task)) = (run.class, &run.task) {
@@ -108,8 +110,9 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
     if let Some(id) = event.body.run()
         && let Some(mut run) = read::<Run>(before, kind::RUN, id.as_str())?
     {
-        let ended = run.state.ended();
+        let (ended, took) = (run.state.ended(), taken::by(&run));
         change_run(&mut run, event);
+        out.extend(taken::changed(before, took, taken::by(&run))?);
         out.push(put(kind::RUN, id.as_str(), &run)?);
         if run.state.ended() && !ended {
             out.push(Projected { kind: kind::ACTIVE, id: id.to_string(), value: Value::Null });

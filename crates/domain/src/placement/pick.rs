@@ -1,9 +1,10 @@
-//! The fast way to the best devices: all of them are looked at, as rows of the snapshot's index, and only the best are kept.
+//! The fast way to the best devices. Those that the request itself speaks for (the member's own, and where the repository is) are all
+//! looked at; of the others, those with the most points first, until what is left cannot be among the best.
 
 use super::{
     Avoid, Request, Snapshot,
     rows::Mask,
-    score::{Asked, DATA_POINTS, OWN_POINTS, WARM_POINTS},
+    score::{Asked, DATA_POINTS, FIT_POINTS_MAX, OWN_POINTS, WARM_POINTS},
     snapshot::{Key, Row},
 };
 use crate::{
@@ -11,7 +12,10 @@ use crate::{
     capacity::Resources,
     limits::{ASK_MAX, LOOKED_UP_MAX},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// The best devices for a request, best first.
 pub(super) fn best(request: &Request<'_>, snapshot: &Snapshot) -> Vec<Did> {
@@ -19,15 +23,31 @@ pub(super) fn best(request: &Request<'_>, snapshot: &Snapshot) -> Vec<Did> {
         return vec![];
     }
     let rows = Rows::of(request, snapshot);
-    let late = Late::of(request);
-    let found = rows.best(request, snapshot, |row| snapshot.candidate(row).is_some_and(|c| late.lets(&c.device)));
-    found.into_iter().filter_map(|row| snapshot.candidate(row)).map(|candidate| candidate.device.clone()).collect()
+    let mut search = Search::new(&rows, request, snapshot);
+    for (word, bits) in rows.named.words().iter().enumerate() {
+        search.look(word, *bits);
+    }
+    search.settle();
+    let others = rows.others.words();
+    for (standing, level) in snapshot.levels() {
+        if search.best.is_beyond(standing + FIT_POINTS_MAX) {
+            break;
+        }
+        for (word, bits) in level.words() {
+            search.look(word, bits & others[word]);
+        }
+        search.settle();
+    }
+    let found = search.best.rows().filter_map(|row| snapshot.candidate(row));
+    found.map(|candidate| candidate.device.clone()).collect()
 }
 
 /// Rows by what the request names.
 struct Rows {
-    /// Those that no filter by name excludes.
-    possible: Mask,
+    /// Of those that no filter by name excludes: the member's own devices and those where the repository is.
+    named: Mask,
+    /// The rest of them: their points are those of their level and those for their size.
+    others: Mask,
     /// Those of the member's own devices.
     own: Mask,
     /// Those where the repository is.
@@ -57,33 +77,84 @@ impl Rows {
             possible.and(snapshot.set(&key));
         }
         exclude(&mut possible, request, snapshot);
-        Self { possible, own, data: with(Key::Data(repository.clone())), warm: with(Key::Warm(repository.clone())) }
+        let (data, warm) = (with(Key::Data(repository.clone())), with(Key::Warm(repository.clone())));
+        let mut named = own.clone();
+        named.or_mask(&data);
+        named.and_mask(&possible);
+        let mut others = possible;
+        others.and_not(&named);
+        Self { named, others, own, data, warm }
+    }
+}
+
+/// The best rows until now, and what is asked.
+struct Search<'a> {
+    rows: &'a [Row],
+    snapshot: &'a Snapshot,
+    own: &'a [u64],
+    data: &'a [u64],
+    warm: &'a [u64],
+    wanted: Resources,
+    asked: Asked,
+    now: i64,
+    late: Late<'a>,
+    /// Rows with their keys that may be among the best.
+    found: Vec<(u64, usize)>,
+    best: Best,
+}
+
+impl<'a> Search<'a> {
+    fn new(rows: &'a Rows, request: &Request<'a>, snapshot: &'a Snapshot) -> Self {
+        let wanted = request.manifest.resources;
+        Self {
+            rows: snapshot.rows(),
+            snapshot,
+            own: rows.own.words(),
+            data: rows.data.words(),
+            warm: rows.warm.words(),
+            wanted,
+            asked: Asked::of(wanted),
+            now: request.at.0,
+            late: Late::of(request),
+            found: vec![],
+            best: Best::new(),
+        }
     }
 
-    /// The best rows, best first. `lets` is asked only of rows that would be among them.
-    fn best(&self, request: &Request<'_>, snapshot: &Snapshot, lets: impl Fn(usize) -> bool) -> Vec<usize> {
-        let (wanted, asked, now) = (request.manifest.resources, Asked::of(request.manifest.resources), request.at.0);
-        let (own, data, warm) = (self.own.words(), self.data.words(), self.warm.words());
-        let mut best = Best::new();
-        for (word, possible) in self.possible.words().iter().enumerate() {
-            let mut rest = *possible;
-            while rest != 0 {
-                let bit = rest.trailing_zeros();
-                rest &= rest - 1;
-                let at = word * u64::BITS as usize + bit as usize;
-                let row = &snapshot.rows()[at];
-                let flag = |words: &[u64]| u32::from((words[word] >> bit) & 1 == 1);
-                let mine = flag(own);
-                let fits = holds(row, wanted) & ((mine == 1) | (row.guests_from <= now));
-                let of_names = flag(data) * DATA_POINTS + flag(warm) * WARM_POINTS + mine * OWN_POINTS;
-                let key = key(row.standing + asked.fit(row.size) + of_names, row.rank);
-                // One branch, which is hardly ever taken: others would be guessed wrong half of the time.
-                if (fits & (key > best.least)) && lets(at) {
-                    best.put(key, at);
-                }
+    /// Finds those of some rows of a word that have room, and would be among the best.
+    fn look(&mut self, word: usize, bits: u64) {
+        if bits == 0 {
+            return;
+        }
+        let (own, data, warm) = (self.own[word], self.data[word], self.warm[word]);
+        let mut rest = bits;
+        while rest != 0 {
+            let bit = rest.trailing_zeros();
+            rest &= rest - 1;
+            let at = word * u64::BITS as usize + bit as usize;
+            let row = &self.rows[at];
+            let flag = |flags: u64| u32::from((flags >> bit) & 1 == 1);
+            let mine = flag(own);
+            let fits = holds(row, self.wanted) & ((mine == 1) | (row.guests_from <= self.now));
+            let of_names = flag(data) * DATA_POINTS + flag(warm) * WARM_POINTS + mine * OWN_POINTS;
+            let key = key(row.standing + self.asked.fit(row.size) + of_names, row.rank);
+            if fits & (key > self.best.least) {
+                self.found.push((key, at));
             }
         }
-        best.rows()
+    }
+
+    /// Takes the best of what was found. What is tested late is tested best first, of as few as can be.
+    fn settle(&mut self) {
+        self.found.sort_unstable_by_key(|(key, _)| Reverse(*key));
+        for (key, row) in self.found.drain(..) {
+            if key <= self.best.least {
+                break;
+            }
+            if self.snapshot.candidate(row).is_some_and(|candidate| self.late.lets(&candidate.device)) {
+                self.best.put(key, row);
+            }
+        }
     }
 }
 
@@ -121,8 +192,13 @@ impl Best {
         }
     }
 
-    fn rows(self) -> Vec<usize> {
-        self.kept.into_iter().map(|(_, row)| row).collect()
+    /// Whether nothing with so many points at most can be among them.
+    fn is_beyond(&self, points: u32) -> bool {
+        key(points, 0) < self.least
+    }
+
+    fn rows(self) -> impl Iterator<Item = usize> {
+        self.kept.into_iter().map(|(_, row)| row)
     }
 }
 

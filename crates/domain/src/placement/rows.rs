@@ -33,6 +33,11 @@ impl RowSet {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// The words that are not empty, each with its place and for 64 rows.
+    pub(super) fn words(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.0.iter().copied()
+    }
 }
 
 /// A set of rows, a bit for each.
@@ -79,6 +84,20 @@ impl Mask {
             next = *word + 1;
         }
         self.0[next..].fill(0);
+    }
+
+    /// Adds the rows of another mask.
+    pub(super) fn or_mask(&mut self, other: &Self) {
+        for (word, bits) in self.0.iter_mut().zip(&other.0) {
+            *word |= bits;
+        }
+    }
+
+    /// Takes out those that are in another mask.
+    pub(super) fn and_not(&mut self, other: &Self) {
+        for (word, bits) in self.0.iter_mut().zip(&other.0) {
+            *word &= !bits;
+        }
     }
 
     /// Keeps those that are in another mask.

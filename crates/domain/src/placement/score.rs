@@ -26,6 +26,8 @@ const SHARE_POINTS: u32 = 60;
 const FIT_STEP_POINTS: u32 = 8;
 /// How many halvings count.
 const FIT_STEPS: i16 = 5;
+/// The most points for a size.
+pub(super) const FIT_POINTS_MAX: u32 = FIT_STEP_POINTS * FIT_STEPS.unsigned_abs() as u32;
 /// The device is the member's own.
 pub(super) const OWN_POINTS: u32 = 1;
 

@@ -2,7 +2,8 @@
 //!
 //! Each device has a row. What a request names (class, runtime, tag, engine, owner, repository) is a set of rows, so that all filters
 //! by name are a few hundred operations on bits for thousands of devices; what is compared by amount lies in compact rows beside each
-//! other. The index is kept when a device is put or removed, and never when something is asked.
+//! other. Devices with the same points are a set too, so that the best are looked at first. The index is kept when a device is put or
+//! removed, and never when something is asked.
 
 use super::{
     Candidate,
@@ -38,6 +39,8 @@ pub(super) enum Key {
     Data(Rid),
     /// Used this repository last.
     Warm(Rid),
+    /// Has so many points whatever is asked.
+    Standing(u32),
 }
 
 /// What of a device is compared by amount.
@@ -177,6 +180,15 @@ impl Snapshot {
         self.sets.get(key)
     }
 
+    /// Devices with equal standing points, those with the most first.
+    pub(super) fn levels(&self) -> impl Iterator<Item = (u32, &RowSet)> {
+        let all = self.sets.range(Key::Standing(0)..=Key::Standing(u32::MAX)).rev();
+        all.filter_map(|(key, set)| match key {
+            Key::Standing(points) => Some((*points, set)),
+            _ => None,
+        })
+    }
+
     /// A row for a device that is not there yet.
     fn enter(&mut self, device: &Did) -> usize {
         let row = self.left.pop().unwrap_or(self.rows.len());
@@ -216,7 +228,7 @@ fn opens(candidate: &Candidate) -> bool {
 
 fn keys(candidate: &Candidate) -> BTreeSet<Key> {
     let capacity = &candidate.capacity;
-    let mut keys = BTreeSet::from([Key::Owner(candidate.owner.clone())]);
+    let mut keys = BTreeSet::from([Key::Owner(candidate.owner.clone()), Key::Standing(score::standing(candidate))]);
     keys.extend(capacity.classes.iter().copied().map(Key::Class));
     keys.extend(capacity.runtimes.iter().copied().map(Key::Runtime));
     keys.extend(capacity.tags.iter().map(|(tag, value)| Key::Tag(tag.clone(), value.clone())));

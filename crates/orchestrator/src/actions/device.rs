@@ -191,8 +191,7 @@ async fn schedule(context: Context, envelope: Envelope) -> Result<Admission, Pro
     let org = context.org()?;
     let answer = admission::admit(&org, &envelope).await?;
     if let Admission::Leased { lease } = &answer {
-        let (run, bytes) = (lease.run.clone(), envelope.to_json()?);
-        let placed = org.blocking(move |org| admission::keep_manifest(org, &run, &bytes)).await?;
+        let placed = org.blocking(move |org| admission::keep_manifest(org, &envelope)).await?;
         org.record(&org.device, placed).await?;
         lifecycle::drive(&org, lease.run.clone());
     }

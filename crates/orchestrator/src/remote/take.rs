@@ -20,46 +20,55 @@ use std::sync::Arc;
 pub(super) async fn take(org: &Arc<Org>, caller: &Did, bytes: &[u8]) -> Result<ScheduleReply, Problem> {
     let sealed = Envelope::from_json(bytes)?;
     let before = org.store.head()?.seq.0;
-    let (admission, after_seq) = match again(org, caller, &sealed)? {
-        // Told again from the beginning: what was said since may have been lost with the first answer.
-        Some(lease) => (Admission::Leased { lease }, 0),
-        None => {
-            let answer = admit(org, caller, sealed.clone()).await?;
-            match (&answer, again(org, caller, &sealed)?) {
-                // The very same was admitted while this was looked at: who asked twice has it, and is not told otherwise.
-                (Admission::Refused { .. }, Some(lease)) => (Admission::Leased { lease }, 0),
-                _ => (answer, before),
-            }
-        }
+    let (admission, after_seq) = match opened(caller, &sealed) {
+        Ok(manifest) => answer(org, caller, &sealed, &manifest, before).await?,
+        Err(reason) => (Admission::Refused { reasons: vec![reason] }, before),
     };
     let admission_json = fault::said(serde_json::to_string(&admission).map_err(Problem::internal)?);
     Ok(ScheduleReply { version: spoken(), admission_json, after_seq })
 }
 
+/// The manifest, if the caller itself signed it: one of somebody else is not taken from whoever brings it.
+fn opened(caller: &Did, sealed: &Envelope) -> Result<Manifest, Refusal> {
+    match identity::manifest::open(sealed, |signer| signer == caller) {
+        Ok((manifest, _)) if manifest.requester == *caller => Ok(manifest),
+        Ok(_) => Err(Refusal::NotAllowed { message: "A device may only ask in its own name.".into() }),
+        Err(problem) => Err(Refusal::Manifest { message: problem.to_string() }),
+    }
+}
+
+/// What admission says, and after which number of the journal it is told of the run; `before` is where that stood.
+async fn answer(org: &Arc<Org>, caller: &Did, sealed: &Envelope, manifest: &Manifest, before: u64) -> Result<(Admission, u64), Problem> {
+    // Told again from the beginning: what was said since may have been lost with the first answer.
+    if let Some(lease) = again(org, caller, sealed, manifest)? {
+        return Ok((Admission::Leased { lease }, 0));
+    }
+    let admission = admit(org, caller, sealed, manifest).await?;
+    // The very same was admitted while this was looked at: who asked twice has it, and is not told otherwise.
+    if matches!(admission, Admission::Refused { .. })
+        && let Some(lease) = again(org, caller, sealed, manifest)?
+    {
+        return Ok((Admission::Leased { lease }, 0));
+    }
+    Ok((admission, before))
+}
+
 /// The lease that this very manifest got before, also where its run is over by now: the requester may not have had the answer.
-fn again(org: &Org, caller: &Did, sealed: &Envelope) -> Result<Option<Lease>, Problem> {
-    let Ok((manifest, _)) = identity::manifest::open(sealed, |signer| signer == caller) else { return Ok(None) };
+fn again(org: &Org, caller: &Did, sealed: &Envelope, manifest: &Manifest) -> Result<Option<Lease>, Problem> {
     let known: Option<Run> = org.store.get(kind::RUN, manifest.run.as_str())?;
     let hash = envelope::hash(sealed);
     let same = known.filter(|r| r.requester == *caller && r.manifest.as_ref() == Some(&hash) && !r.state.waits());
     Ok(same.and_then(|r| Some(Lease { id: r.lease?, run: r.id, manifest: hash, device: r.device?, until: r.lease_until? })))
 }
 
-async fn admit(org: &Arc<Org>, caller: &Did, sealed: Envelope) -> Result<Admission, Problem> {
-    let refused = |reason| Ok(Admission::Refused { reasons: vec![reason] });
-    // A manifest of somebody else is not taken from whoever brings it.
-    let manifest = match identity::manifest::open(&sealed, |signer| signer == caller) {
-        Ok((manifest, _)) if manifest.requester == *caller => manifest,
-        Ok(_) => return refused(Refusal::NotAllowed { message: "A device may only ask in its own name.".into() }),
-        Err(problem) => return refused(Refusal::Manifest { message: problem.to_string() }),
-    };
-    if let Some(reason) = lacks(org, caller, &manifest).await? {
-        return refused(reason);
+async fn admit(org: &Arc<Org>, caller: &Did, sealed: &Envelope, manifest: &Manifest) -> Result<Admission, Problem> {
+    if let Some(reason) = lacks(org, caller, manifest).await? {
+        return Ok(Admission::Refused { reasons: vec![reason] });
     }
-    let answer = admission::admit(org, &sealed).await?;
+    let answer = admission::admit(org, sealed).await?;
     if let Admission::Leased { lease } = &answer {
-        let (run, bytes) = (lease.run.clone(), sealed.to_json()?);
-        let placed = org.blocking(move |org| admission::keep_manifest(org, &run, &bytes)).await?;
+        let admitted = sealed.clone();
+        let placed = org.blocking(move |org| admission::keep_manifest(org, &admitted)).await?;
         org.record(&org.device, placed).await?;
         if let Some(event) = fault::fact_of_tomorrow(org, &lease.run) {
             org.store.append(vec![event]).await?;

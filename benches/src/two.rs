@@ -1,0 +1,154 @@
+//! Two devices of one org on loopback, each a real `meshwork up`: Ada's, who founded it, and Bob's; and one who calls Bob's device with
+//! the key of Ada's, as hers does.
+
+use anyhow::{Context, Result};
+use domain::{
+    Did, OrgName, Rid, RunId, Timestamp,
+    manifest::{Manifest, PAYLOAD_TYPE, VERSION},
+};
+use forge::Forge;
+use identity::{
+    Envelope,
+    certificate::{Sign, Subject},
+    envelope,
+};
+use mesh::spoken;
+use orchestrator::{clock, data_dir::DataDir};
+use proto::mesh::{ProbeRequest, mesh_client::MeshClient};
+use serde_json::json;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use testkit::Up;
+use tonic::transport::Channel;
+
+/// The org, as [`Up::org`] makes it.
+pub const ORG: &str = "crew";
+
+/// Ada's device and Bob's, both up, each reaching the other.
+#[derive(Debug)]
+pub struct Two {
+    /// Ada's.
+    pub ada: Up,
+    /// Bob's.
+    pub bob: Up,
+    /// The key of Bob's device.
+    pub bob_device: Did,
+    /// The org repository.
+    pub rid: Rid,
+}
+
+impl Two {
+    /// Founds the org, has Bob join it, and waits until both are in touch.
+    ///
+    /// # Errors
+    /// When there is no program, or what it answers is of another form.
+    pub async fn start() -> Result<Self> {
+        let program = crate::meshwork()?;
+        let program = program.to_str().context("the program's path is no text")?;
+        let mut ada = Up::idle(program, &[]).listening();
+        ada.begin().await;
+        ada.org().await;
+        let invited = ada.ok(&["org", "invite", "--role", "developer"]).await;
+        let ticket = invited["ticket"].as_str().context("no ticket")?.to_owned();
+        let mut bob = Up::idle(program, &[]).listening();
+        bob.begin().await;
+        bob.ok(&["join", &ticket, "--name", "bob", "--device", "bobs-box", "--no-wait"]).await;
+        joining(&bob, "waiting").await;
+        ada.ok(&["org", "approve", "bob"]).await;
+        joining(&bob, "joined").await;
+        let shown = bob.ok(&["org", "show"]).await;
+        let text = |name: &str| shown[name].as_str().with_context(|| format!("no {name} in {shown}"));
+        let (bob_device, rid) = (text("device")?.parse()?, text("rid")?.parse()?);
+        let two = Self { ada, bob, bob_device, rid };
+        two.in_touch().await;
+        Ok(two)
+    }
+
+    async fn in_touch(&self) {
+        for up in [&self.ada, &self.bob] {
+            let look = || async {
+                let seen = up.act("device.list", json!({})).await;
+                let all = seen.as_array().is_some_and(|devices| devices.len() == 2 && devices.iter().all(|d| d["reachable"] == true));
+                if all { Ok(()) } else { Err(seen) }
+            };
+            up.until("every device is reachable", look).await;
+        }
+    }
+}
+
+async fn joining(bob: &Up, state: &str) {
+    let look = || async move {
+        let seen = bob.act("org.joining", json!({})).await;
+        if seen["state"] == state { Ok(()) } else { Err(seen) }
+    };
+    bob.until(state, look).await;
+}
+
+/// One who calls Bob's device over mTLS, as Ada's does.
+pub struct Caller {
+    /// The service of Bob's device, over one connection.
+    pub client: MeshClient<Channel>,
+    forge: Arc<Forge>,
+}
+
+impl Caller {
+    /// With the key that lies in the folder of Ada's device.
+    ///
+    /// # Errors
+    /// When it cannot be read, or no address of Bob's device is known.
+    pub fn new(two: &Two) -> Result<Self> {
+        let org: OrgName = ORG.parse()?;
+        let dir = DataDir::open(&two.ada.data())?.org(&org);
+        let forge = Arc::new(Forge::open(&dir.radicle(), &dir.member())?);
+        let state = forge.org_state(&two.rid)?;
+        let addresses = state.device_of(&two.bob_device).context("the org does not list Bob's device")?.addresses.clone();
+        let signing = forge.clone();
+        let sign: Sign = Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message)));
+        let network = mesh::Network::new(org, forge.device(), sign, Arc::new(clock::now), Arc::new(|_: &Subject| true));
+        Ok(Self { client: network.device(&two.bob_device, &addresses)?, forge })
+    }
+
+    /// The key of Ada's device.
+    pub fn device(&self) -> Did {
+        self.forge.device()
+    }
+
+    /// A round trip: the time of the smallest call there is.
+    ///
+    /// # Errors
+    /// When the device does not answer.
+    pub async fn round_trip(&mut self) -> Result<Duration> {
+        let request = ProbeRequest { version: spoken(), without_radicle_session: false };
+        let begun = Instant::now();
+        self.client.probe(request).await?;
+        Ok(begun.elapsed())
+    }
+
+    /// A new run's manifest, signed: checks of a project, asking for so many thousandths of a core.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub fn manifest(&self, repository: &Rid, cpu_milli: u64) -> Result<(RunId, Envelope)> {
+        let (run, now) = (clock::run_id(), clock::now());
+        let device = self.forge.device();
+        let manifest = checks(ORG.parse()?, &run, &device, &self.forge.member(), repository, cpu_milli, now)?;
+        let sealed = envelope::seal(&manifest, PAYLOAD_TYPE, &device, |message| Ok(self.forge.sign_as_device(message)))?;
+        Ok((run, sealed))
+    }
+}
+
+/// A manifest of checks that asks for so many thousandths of a core.
+///
+/// # Errors
+/// Never, unless manifests change their form.
+pub fn checks(org: OrgName, run: &RunId, device: &Did, member: &Did, repository: &Rid, cpu_milli: u64, at: Timestamp) -> Result<Manifest> {
+    let commit = "a".repeat(40);
+    let work = json!({"kind": "checks", "repository": repository, "project": "bench", "commit": commit, "definitions": commit});
+    let manifest = json!({
+        "version": VERSION, "org": org, "run": run, "requester": device, "member": member, "at": at, "expires": at.plus_ms(600_000),
+        "class": "ci", "work": work, "resources": {"cpu_milli": cpu_milli}, "limits": {},
+    });
+    Ok(serde_json::from_value(manifest)?)
+}
