@@ -235,8 +235,10 @@ pub(crate) const GATE_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
 pub(crate) const PROBE_WAIT: Duration = Duration::from_secs(3);
 /// How often a device announces itself though it has nothing new to say.
 pub(crate) const ANNOUNCE_EVERY: Duration = Duration::from_secs(5);
-/// How often it is looked whether it has.
-pub(crate) const ANNOUNCE_LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The pause before it tries to again, where it could not.
+pub(crate) const ANNOUNCE_AGAIN: Duration = Duration::from_secs(1);
+/// How often it is looked whether other orgs of the machine took room, or gave some back.
+pub(crate) const ANNOUNCE_OTHERS_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// For how long news of one's own, or of others, are gathered before one acts on them.
 pub(crate) const ANNOUNCE_COALESCE: Duration = Duration::from_millis(100);
 /// How long the manifest of a run counts that another device than its requester's is asked for, where none was named: as long the

@@ -83,6 +83,9 @@ pub struct Device {
     pub state: Standing,
     /// As of when, by its own clock.
     pub at: Timestamp,
+    /// How long it takes to it and back lately, in milliseconds; 0 for this device, none where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub round_trip_ms: Option<u32>,
     /// What it lends to runs of agents, and what is free of that.
     pub capacity: Capacity,
     /// What its sensors saw.
@@ -123,6 +126,7 @@ async fn capacity(context: Context, _: Nothing) -> Result<Vec<Device>, Problem> 
             owner: known.device.owner,
             state,
             at: told.at,
+            round_trip_ms: told.round_trip_ms,
             capacity: told.capacity,
             condition: told.condition,
             reclaimed: told.reclaimed,
