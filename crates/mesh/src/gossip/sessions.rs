@@ -54,7 +54,10 @@ struct Place {
 /// How a datagram is to be sealed.
 pub(super) enum Seal {
     /// Signed, with our half and the one of whom it is for.
-    Signed { own: [u8; 32], heard: [u8; 32] },
+    Signed {
+        own: [u8; 32],
+        heard: [u8; 32],
+    },
     Keyed(Arc<SharedKey>),
 }
 
