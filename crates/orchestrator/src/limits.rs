@@ -210,6 +210,10 @@ pub(crate) const LOG_AHEAD_MAX: usize = 8;
 pub(crate) const TUNNEL_CHUNKS_AHEAD: usize = 4;
 /// How much of a journal goes to another device in one message, about, in bytes. An event has a bound of its own.
 pub(crate) const JOURNAL_MESSAGE_BYTES: usize = 1 << 20;
+/// How much a device says of what its journal comes to, about, in bytes, to whoever has not copied it yet: one message takes 4 MiB.
+pub(crate) const JOURNAL_SUMMARY_BYTES: usize = 2 << 20;
+/// How many events whoever asks must lack, so that it is worth while.
+pub(crate) const JOURNAL_SUMMARY_FROM: u64 = 2_000;
 /// How many messages of a journal wait for a slow reader on another device.
 pub(crate) const JOURNAL_AHEAD_MAX: usize = 2;
 /// How much of another device's journal waits here until its signature comes, in bytes: more than a group of commits has.
