@@ -118,6 +118,7 @@ async fn start(count: usize) -> Result<Vec<Device>> {
             device: key.did(),
             sign: Arc::new(move |bytes: &[u8]| Ok(signing.sign(bytes))),
             member: Arc::new(move |did: &Did| members.contains(did)),
+            devices: count,
             listen: ([127, 0, 0, 1], 0).into(),
             advertised: None,
             generation: 1,

@@ -29,6 +29,7 @@ pub mod quota;
 pub mod role;
 pub mod run;
 pub mod stop;
+pub mod summary;
 pub mod task;
 pub mod time;
 pub mod trace;

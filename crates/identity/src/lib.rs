@@ -4,6 +4,7 @@
 //! crate does not know the journal, Radicle's storage, or how a request travels; where a key lives elsewhere (in a Radicle
 //! keystore, in a runner), signing is a function that the caller passes in.
 
+pub mod agreement;
 pub mod backup;
 pub mod canonical;
 pub mod certificate;
@@ -20,6 +21,7 @@ pub mod vault;
 
 mod file;
 
+pub use agreement::{Agreement, SharedKey};
 pub use canonical::canonical;
 pub use checked::Checked;
 pub use delegation::Delegation;

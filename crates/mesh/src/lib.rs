@@ -15,7 +15,7 @@ pub mod tailnet;
 mod version;
 
 pub use connection::{Connection, Peer};
-pub use gossip::{Dropped, Gossip, GossipConfig, Heard, Mover, Place};
+pub use gossip::{Dropped, Gossip, GossipConfig, Heard, Mover, Place, RoundTrips};
 pub use live::Connections;
 pub use network::{Network, RunChannel};
 pub use problem::{problem, says_unlisted, status};

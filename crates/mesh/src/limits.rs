@@ -17,14 +17,18 @@ pub(crate) const ADDRESSES_MAX: usize = 8;
 /// How long accepting pauses after the system refused (no more file handles).
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often a device gossips with some others. Three of them each time, whatever the size of the org.
+/// How often a device gossips with some others, three of them each time; in a larger org, where datagrams are larger too, as many times as
+/// long as it has groups of so many devices, and four times at the most.
 pub(crate) const GOSSIP_INTERVAL: Duration = Duration::from_millis(100);
+pub(crate) const GOSSIP_PACE_DEVICES: usize = 48;
+pub(crate) const GOSSIP_PACE_MAX: usize = 4;
+/// Up to how many devices the list of those that were heard goes uncompressed, which takes less time. It has 25 KiB then.
+pub(crate) const GOSSIP_PLAIN_DEVICES: usize = 256;
 /// How many times the usual pause between two signs of life a silence may last until the device is suspected.
 pub(crate) const SUSPICION_PAUSES: f64 = 8.0;
-/// From how many of the latest pauses the usual one is reckoned. Few: a machine under load is given more time at once.
+/// From how many of the latest pauses the usual one is reckoned, beside five of the length of the interval: where that is 0.1 s, a silence
+/// of less than 0.4 s is never suspect. Few: a machine under load is given more time at once.
 pub(crate) const PAUSES_REMEMBERED: usize = 5;
-/// What counts as five more pauses of this length beside those: a silence of less than 0.4 s is never suspect.
-pub(crate) const PAUSE_EXPECTED: Duration = Duration::from_millis(100);
 /// The longest pause that counts among them. After a longer one the device was gone.
 pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// After which silence a device's state is not gossiped any more (at half of this), and then forgotten by the gossip. What was heard of
@@ -58,8 +62,18 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 65_507;
 pub(crate) const PART_BYTES_MAX: usize = 48 * 1024;
 /// How many of a sender's latest datagrams are remembered, so that none counts twice. One that is older than all of them does not count.
 pub(crate) const DATAGRAMS_REMEMBERED: usize = 128;
+/// How often a datagram to a device is signed, though both have agreed on a key: after so long one that was started again is understood
+/// at the latest.
+pub(crate) const SIGN_AGAIN: Duration = Duration::from_secs(5);
+/// From how many addresses it is known whose they are.
+pub(crate) const PLACES_MAX: usize = 4_096;
+/// The longest round trip that counts, in milliseconds. What takes longer waited somewhere.
+pub(crate) const ROUND_TRIP_MAX_MS: u64 = 2_000;
 /// How long a message may take through chitchat's own reader or writer.
 pub(crate) const CODEC: Duration = Duration::from_secs(1);
+/// After which time it is asked whether the reader can read it at all; and how often the writer is looked at again.
+pub(crate) const CODEC_ASK: Duration = Duration::from_millis(20);
+pub(crate) const CODEC_PAUSE: Duration = Duration::from_millis(1);
 /// How many times in a row receiving may fail until the socket counts as broken, and the pause after each.
 pub(crate) const RECEIVE_FAILURES_MAX: u32 = 100;
 pub(crate) const RECEIVE_PAUSE: Duration = Duration::from_millis(10);

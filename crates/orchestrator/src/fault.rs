@@ -3,7 +3,7 @@
 
 use crate::{clock, limits, org::Org};
 use domain::{
-    Problem, RunId,
+    Hash, Problem, RunId,
     event::{Body, Event},
     run::RunState,
 };
@@ -112,6 +112,30 @@ pub fn alter_journal(pieces: &mut [JournalPiece]) {
     }
 }
 
+/// Waits for as long as a test holds journals back, by a file in the org's folder.
+pub async fn journal_held(org: &Org) {
+    if !cfg!(debug_assertions) {
+        return;
+    }
+    let file = org.dir.root.join("hold-journal");
+    while file.exists() {
+        tokio::time::sleep(limits::RUNNER_LOOK_EVERY).await;
+    }
+}
+
+/// How many events of a journal another device must lack to be told what it comes to.
+pub fn summary_from() -> u64 {
+    match Fault::asked() {
+        Fault::Summarised | Fault::SummaryWrong => 0,
+        _ => limits::JOURNAL_SUMMARY_FROM,
+    }
+}
+
+/// The event to which a summary says that the journal leads: another one, where that was asked for.
+pub fn summary_hash(hash: Hash) -> Hash {
+    if Fault::asked() == Fault::SummaryWrong { identity::envelope::hash_bytes(b"another") } else { hash }
+}
+
 /// What is done wrongly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -135,6 +159,10 @@ pub enum Fault {
     NewerOnly,
     /// Journals are given to others with one byte changed.
     JournalAltered,
+    /// No fault: journals of any length are summed up for others.
+    Summarised,
+    /// As that, and the summary leads to an event that is not in the journal.
+    SummaryWrong,
 }
 
 impl Fault {
@@ -150,6 +178,8 @@ impl Fault {
             Ok("message-not-given") => Self::MessageNotGiven,
             Ok("short-lease") => Self::ShortLease,
             Ok("journal-altered") => Self::JournalAltered,
+            Ok("summarised") => Self::Summarised,
+            Ok("summary-wrong") => Self::SummaryWrong,
             Ok("end-unwritten") => Self::EndUnwritten,
             Ok("newer") => Self::Newer,
             Ok("newer-only") => Self::NewerOnly,

@@ -222,6 +222,10 @@ pub(crate) const LOG_AHEAD_MAX: usize = 8;
 pub(crate) const TUNNEL_CHUNKS_AHEAD: usize = 4;
 /// How much of a journal goes to another device in one message, about, in bytes. An event has a bound of its own.
 pub(crate) const JOURNAL_MESSAGE_BYTES: usize = 1 << 20;
+/// How much a device says of what its journal comes to, about, in bytes, to whoever has not copied it yet: one message takes 4 MiB.
+pub(crate) const JOURNAL_SUMMARY_BYTES: usize = 2 << 20;
+/// How many events whoever asks must lack, so that it is worth while.
+pub(crate) const JOURNAL_SUMMARY_FROM: u64 = 2_000;
 /// How many messages of a journal wait for a slow reader on another device.
 pub(crate) const JOURNAL_AHEAD_MAX: usize = 2;
 /// How much of another device's journal waits here until its signature comes, in bytes: more than a group of commits has.
@@ -247,8 +251,10 @@ pub(crate) const GATE_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
 pub(crate) const PROBE_WAIT: Duration = Duration::from_secs(3);
 /// How often a device announces itself though it has nothing new to say.
 pub(crate) const ANNOUNCE_EVERY: Duration = Duration::from_secs(5);
-/// How often it is looked whether it has.
-pub(crate) const ANNOUNCE_LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The pause before it tries to again, where it could not.
+pub(crate) const ANNOUNCE_AGAIN: Duration = Duration::from_secs(1);
+/// How often it is looked whether other orgs of the machine took room, or gave some back.
+pub(crate) const ANNOUNCE_OTHERS_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// For how long news of one's own, or of others, are gathered before one acts on them.
 pub(crate) const ANNOUNCE_COALESCE: Duration = Duration::from_millis(100);
 /// How long the manifest of a run counts that another device than its requester's is asked for, where none was named: as long the

@@ -35,7 +35,7 @@ pub(crate) fn runs(org: &Org, limit: usize) -> Result<Vec<Seen>, Problem> {
     let order: Vec<RunId> = own.iter().map(|version| version.run.id.clone()).collect();
     let known: HashSet<&RunId> = order.iter().collect();
     let mut versions: BTreeMap<RunId, Vec<RunIn>> = BTreeMap::new();
-    let further = copies.iter().flat_map(|copied| in_copy(copied, read(copied, |c| c.journal.list_numbered::<Run>(kind::RUN, limit))));
+    let further = copies.iter().flat_map(|copied| in_copy(copied, read(copied, |c| c.list_numbered::<Run>(kind::RUN, limit))));
     for version in own.into_iter().chain(further) {
         versions.entry(version.run.id.clone()).or_default().push(version);
     }
@@ -61,7 +61,7 @@ pub(crate) fn runs(org: &Org, limit: usize) -> Result<Vec<Seen>, Problem> {
 pub(crate) fn run(org: &Org, id: &RunId) -> Result<Option<Seen>, Problem> {
     let own = org.store.get_numbered::<Run>(kind::RUN, id.as_str())?;
     let copies = org.journals.all();
-    let further = copies.iter().flat_map(|copied| in_copy(copied, read(copied, |c| c.journal.get_numbered::<Run>(kind::RUN, id.as_str()))));
+    let further = copies.iter().flat_map(|copied| in_copy(copied, read(copied, |c| c.get_numbered::<Run>(kind::RUN, id.as_str()))));
     let versions: Vec<RunIn> = in_own(org, own).into_iter().chain(further).collect();
     Ok(picture::run_at(&org.device, &versions).map(|version| marked(org, version)))
 }
@@ -101,7 +101,7 @@ impl Claims {
         let mut all: BTreeMap<String, Vec<(Did, Claim)>> = BTreeMap::new();
         for copied in org.journals.all() {
             let device = copied.journal.device();
-            let found: Vec<(Seq, Claim)> = read(&copied, |c| c.journal.list_numbered(kind::CLAIM, limits::RUNS_MAX));
+            let found: Vec<(Seq, Claim)> = read(&copied, |c| c.list_numbered(kind::CLAIM, limits::RUNS_MAX));
             for (_, claim) in found.into_iter().filter(|(_, claim)| claim.device == *device) {
                 all.entry(claim.task.to_string()).or_default().push((device.clone(), claim));
             }
@@ -137,13 +137,13 @@ fn with_latest(org: &Org, journal: &Did, claim: Claim) -> Result<ClaimIn, Proble
 
 /// What the other devices used under an id of the projection, as far as their journals are here.
 pub(crate) fn spent_elsewhere(org: &Org, id: &str) -> Usage {
-    let of = |copied: &Arc<Copied>| read(copied, |c| c.journal.get_numbered::<Usage>(kind::SPENT, id)).map(|(_, used)| used);
+    let of = |copied: &Arc<Copied>| read(copied, |c| c.get_numbered::<Usage>(kind::SPENT, id)).map(|(_, used)| used);
     org.journals.all().iter().filter_map(of).fold(Usage::default(), Usage::plus)
 }
 
 /// What a run used through the gateway of the device that asked for it, as far as that device's journal is here.
 pub(crate) fn used_at(org: &Org, requester: &Did, id: &RunId) -> Usage {
-    let run = org.journals.get(requester).and_then(|copied| read(&copied, |c| c.journal.get_numbered::<Run>(kind::RUN, id.as_str())));
+    let run = org.journals.get(requester).and_then(|copied| read(&copied, |c| c.get_numbered::<Run>(kind::RUN, id.as_str())));
     run.map(|(_, run)| run.usage).unwrap_or_default()
 }
 

@@ -99,7 +99,7 @@ fn candidate(known: &Known, member: &str) -> Option<Candidate> {
         repositories: told.repositories,
         engines: told.engines,
         suspected: told.suspected,
-        round_trip_ms: known.here.then_some(0),
+        round_trip_ms: told.round_trip_ms,
     })
 }
 

@@ -23,10 +23,15 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+use tokio::sync::Notify;
 
 /// What is remembered of the queue. A restart loses it, and it is known again as soon as everybody was heard.
 #[derive(Debug, Default)]
-pub(crate) struct Queue(Mutex<State>);
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    /// Something that this device announces of it may have changed.
+    pub(crate) changed: Notify,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -68,7 +73,7 @@ impl Turn {
 
 impl Queue {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that a run of this device waits for the room of these devices; none: for nobody's.
@@ -76,7 +81,9 @@ impl Queue {
         at.truncate(ANNOUNCED_WAITS_AT_MAX);
         let mut state = self.state();
         if at.is_empty() {
-            state.own.remove(&run.id);
+            if state.own.remove(&run.id).is_some() {
+                self.changed.notify_one();
+            }
             return;
         }
         let waiting = WaitingRun {
@@ -88,13 +95,19 @@ impl Queue {
             asked: manifest.resources,
             at,
         };
-        state.own.insert(run.id.clone(), waiting);
+        if state.own.insert(run.id.clone(), waiting.clone()).as_ref() != Some(&waiting) {
+            self.changed.notify_one();
+        }
     }
 
     /// Forgets whatever does not wait any more.
     pub(crate) fn only(&self, waits: impl Fn(&RunId) -> bool) {
         let mut state = self.state();
+        let before = state.own.len();
         state.own.retain(|run, _| waits(run));
+        if state.own.len() != before {
+            self.changed.notify_one();
+        }
         state.asked.retain(|(run, _), _| waits(run));
         state.turns.retain(|_, turn| !turn.is_old());
         state.made.retain(|_, (since, _)| since.elapsed() < limits::ROOM_MADE_FOR);

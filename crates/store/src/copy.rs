@@ -13,9 +13,10 @@ use crate::{
     problem,
     projector::{Failure, Projector, Staged, signed},
     read::{self, Readers, Tail},
+    summary,
     verify::{self, VerifyReport},
 };
-use domain::{Did, Problem, event::Event};
+use domain::{Did, Hash, Problem, event::Event};
 use serde::de::DeserializeOwned;
 use sqlite::{Connection, Statement};
 use std::{
@@ -218,6 +219,14 @@ impl JournalCopy {
     /// When the database refuses, or one is of another form than `T`.
     pub fn list_numbered<T: DeserializeOwned>(&self, kind: &str, limit: usize) -> Result<Vec<(Seq, T)>, Problem> {
         self.inner.readers.with(|c| piece::list_numbered(c, kind, limit))
+    }
+
+    /// The hash of the event at a place; none where there is no event of that number and incarnation.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn hash_at(&self, at: Point) -> Result<Option<Hash>, Problem> {
+        self.inner.readers.with(|c| summary::hash_at(c, at))
     }
 
     /// Events after `after`, oldest first; at most [`limits::READ_MAX`]. Those of a newer Meshwork, which cannot be read here, are left

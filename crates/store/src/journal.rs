@@ -16,6 +16,7 @@ use crate::{
     remembered::{self, Remembered},
     run_log::{Logs, RunLog},
     session::{self, Prepared, Session},
+    summary,
     token::{self, Sort, TokenChange},
     upkeep::{self, Upkeep},
     verify::{self, VerifyReport},
@@ -24,6 +25,7 @@ use crate::{
 use domain::{
     Did, Problem, RunId,
     event::{self, Body, Event},
+    summary::Row,
 };
 use identity::token::Record;
 use serde::de::DeserializeOwned;
@@ -213,6 +215,15 @@ impl Store {
     /// When the database refuses.
     pub fn pieces(&self, after: Point, bytes: usize) -> Result<Vec<Piece>, Problem> {
         self.inner.readers.with(|c| piece::pieces(c, after, bytes))
+    }
+
+    /// Where the journal ends, and what it comes to there: things of these kinds, one kind after the other, of each the newest first, until
+    /// that is about so many bytes of JSON.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn summary(&self, kinds: &[&str], bytes_max: usize) -> Result<(Head, Vec<Row>), Problem> {
+        self.inner.readers.with(|c| summary::summary(c, kinds, bytes_max))
     }
 
     /// Events after `after`, oldest first; at most [`limits::READ_MAX`].

@@ -37,6 +37,7 @@ mod read;
 mod rebuild;
 mod remembered;
 mod session;
+mod summary;
 mod token;
 mod upkeep;
 mod writer;

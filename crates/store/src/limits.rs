@@ -27,6 +27,8 @@ pub const PROJECTED_CACHE_MAX: usize = 2_048;
 pub const READERS_IDLE_MAX: usize = 4;
 /// How many events or things one read returns at most.
 pub const READ_MAX: usize = 10_000;
+/// What a row of a summary takes beside its name and itself, in bytes.
+pub const SUMMARY_ROW_BYTES: usize = 64;
 /// How many events a follower takes from the journal at once.
 pub const FOLLOW_BATCH: usize = 256;
 /// How many events are projected between two looks at the disk while projections are rebuilt.

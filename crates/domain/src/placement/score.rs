@@ -104,10 +104,12 @@ fn share(capacity: &Capacity) -> u32 {
     u32::try_from(scarcest).unwrap_or(0).min(100) * SHARE_POINTS / 200 * 2
 }
 
-/// By the round trip; one that is not known counts as far.
+/// By the round trip; one that is not known counts as far. In steps, so that what it varies by makes no difference.
 fn distance(round_trip_ms: Option<u32>) -> u32 {
     match round_trip_ms {
-        Some(0..=2) => 40,
+        // It is the one that asks: nothing has to be sent.
+        Some(0) => 40,
+        Some(1..=2) => 34,
         Some(3..=10) => 30,
         Some(11..=50) => 20,
         Some(51..=150) => 10,
@@ -196,7 +198,7 @@ mod tests {
 
     #[test]
     fn nearer_is_better_and_not_known_is_far() {
-        let points = [Some(0), Some(5), Some(30), Some(100), Some(900), None].map(distance);
-        assert_eq!(points, [40, 30, 20, 10, 0, 0]);
+        let points = [Some(0), Some(1), Some(5), Some(30), Some(100), Some(900), None].map(distance);
+        assert_eq!(points, [40, 34, 30, 20, 10, 0, 0]);
     }
 }

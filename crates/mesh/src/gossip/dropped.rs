@@ -13,6 +13,7 @@ pub(super) enum Reason {
     Stale,
     Replayed,
     Signature,
+    Session,
     Forged,
     Outdated,
 }
@@ -34,8 +35,10 @@ pub struct Dropped {
     pub stale: u64,
     /// Came before, or is older than the latest of its sender.
     pub replayed: u64,
-    /// Not signed by the key that it names.
+    /// Not signed by the key that it names, nor proved by what was agreed with it.
     pub signature: u64,
+    /// Proved by something that was agreed with an earlier start of this device. Its sender soon signs again.
+    pub session: u64,
     /// Announcements that are not what a device of this org signed about itself.
     pub forged: u64,
     /// Announcements with a lower number than one that was heard before.
@@ -44,7 +47,7 @@ pub struct Dropped {
 
 impl Dropped {
     /// Each reason by its name, with its count: for metrics.
-    pub fn by_reason(&self) -> [(&'static str, u64); 10] {
+    pub fn by_reason(&self) -> [(&'static str, u64); 11] {
         [
             ("oversized", self.oversized),
             ("malformed", self.malformed),
@@ -54,6 +57,7 @@ impl Dropped {
             ("stale", self.stale),
             ("replayed", self.replayed),
             ("signature", self.signature),
+            ("session", self.session),
             ("forged", self.forged),
             ("outdated", self.outdated),
         ]
@@ -62,7 +66,7 @@ impl Dropped {
 
 /// Counts while it goes on.
 #[derive(Debug, Default)]
-pub(super) struct Counters([AtomicU64; 10]);
+pub(super) struct Counters([AtomicU64; 11]);
 
 impl Counters {
     pub(super) fn count(&self, reason: Reason) {
@@ -80,6 +84,7 @@ impl Counters {
             stale: of(Reason::Stale),
             replayed: of(Reason::Replayed),
             signature: of(Reason::Signature),
+            session: of(Reason::Session),
             forged: of(Reason::Forged),
             outdated: of(Reason::Outdated),
         }

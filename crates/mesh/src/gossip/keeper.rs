@@ -26,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 /// As whom chitchat takes part.
 pub(super) struct Part {
     pub(super) org: OrgName,
+    /// How many devices there are about, this one too.
+    pub(super) devices: usize,
     pub(super) device: Did,
     pub(super) generation: u64,
     pub(super) place: Place,
@@ -35,10 +37,11 @@ pub(super) struct Part {
 impl Part {
     /// Starts chitchat.
     pub(super) async fn spawn(&self) -> anyhow::Result<ChitchatHandle> {
+        let pause = self.pause();
         let config = ChitchatConfig {
             chitchat_id: ChitchatId::new(self.device.as_str(), self.generation, self.place.advertised),
             cluster_id: self.org.to_string(),
-            gossip_interval: limits::GOSSIP_INTERVAL,
+            gossip_interval: pause,
             listen_addr: self.place.address,
             // Its own seeds are fixed at the start; ours are introduced.
             seed_nodes: vec![],
@@ -46,15 +49,22 @@ impl Part {
                 limits::SUSPICION_PAUSES,
                 limits::PAUSES_REMEMBERED,
                 limits::PAUSE_MAX,
-                limits::PAUSE_EXPECTED,
+                // A sign of life comes about that often.
+                pause,
                 limits::GOSSIP_FORGETS,
             ),
             marked_for_deletion_grace_period: limits::GOSSIP_FORGETS,
             catchup_callback: None,
             extra_liveness_predicate: None,
-            protocol_version: ProtocolVersion::V1,
+            protocol_version: if self.devices > limits::GOSSIP_PLAIN_DEVICES { ProtocolVersion::V1 } else { ProtocolVersion::V0 },
         };
         spawn_chitchat(config, vec![], &self.transport).await
+    }
+
+    /// How often it gossips.
+    fn pause(&self) -> Duration {
+        let groups = (self.devices / limits::GOSSIP_PACE_DEVICES).clamp(1, limits::GOSSIP_PACE_MAX);
+        limits::GOSSIP_INTERVAL * u32::try_from(groups).unwrap_or(1)
     }
 }
 
@@ -138,6 +148,7 @@ impl Keeper {
             pause = limits::GOSSIP_RESTART;
             let clock = u64::try_from((self.now)().0).unwrap_or(0);
             self.part.generation = self.part.generation.saturating_add(1).max(clock);
+            self.part.devices = self.part.devices.max(self.seeds.borrow().len() + 1);
             match self.part.spawn().await {
                 Ok(handle) => return Some(handle),
                 Err(error) => tracing::error!(%error, "gossip cannot be started"),

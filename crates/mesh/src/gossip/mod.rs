@@ -1,6 +1,7 @@
 //! Which devices of an org are there, and what each announces of itself: gossip over UDP, by chitchat.
 //!
-//! Three things are ours. Datagrams are signed, and only devices that the org lists are heard ([`datagram`]). An announcement counts only
+//! Three things are ours. Datagrams are signed, or proved by a key that two devices agreed on, and only devices that the org lists are heard
+//! ([`datagram`], [`sessions`]). An announcement counts only
 //! where the device that it is about signed it ([`ledger`]). And whoever is not heard is gossiped to by its known address
 //! ([`keeper`]), since chitchat's own seeds are fixed at its start. Nothing that is heard here is more than a hint: a device that is not
 //! live is *suspected*, gets no new work, and is lost only by other proof.
@@ -16,18 +17,25 @@ mod keeper;
 mod ledger;
 mod place;
 mod seeds;
+mod sessions;
 mod transport;
+mod trips;
 
 pub use dropped::Dropped;
 pub use place::{Mover, Place};
+pub use trips::RoundTrips;
 
 use crate::limits;
 use datagram::{Opener, Sealer};
 use domain::{Did, OrgName, Problem, Timestamp, announcement::Announcement};
 use dropped::Counters;
-use identity::certificate::{Clock, Sign};
+use identity::{
+    Agreement,
+    certificate::{Clock, Sign},
+};
 use keeper::{Keeper, Part};
 use ledger::Ledger;
+use sessions::Sessions;
 use std::{
     collections::{BTreeMap, HashSet},
     fmt,
@@ -48,6 +56,9 @@ pub struct GossipConfig {
     pub sign: Sign,
     /// Whether the org lists a device now. Asked for each datagram, so it should be quick.
     pub member: Arc<dyn Fn(&Did) -> bool + Send + Sync>,
+    /// How many devices the org has about, this one too: in a large one each gossips less often. A larger number counts from the next
+    /// start on.
+    pub devices: usize,
     /// Where to listen.
     pub listen: SocketAddr,
     /// Where others reach it; none: the address that was bound.
@@ -78,6 +89,7 @@ pub struct Gossip {
     announced: watch::Sender<Option<Arc<str>>>,
     heard: watch::Receiver<Arc<BTreeMap<Did, Heard>>>,
     counters: Arc<Counters>,
+    trips: RoundTrips,
     keeper: JoinHandle<()>,
     stop: DropGuard,
 }
@@ -92,17 +104,18 @@ impl Gossip {
     /// Takes part from now on. Nobody is known yet: see [`Gossip::set_seeds`].
     ///
     /// # Errors
-    /// When the port cannot be bound, or the key does not sign.
+    /// When the port cannot be bound, the key does not sign, or the system gives no randomness.
     pub async fn start(config: GossipConfig) -> Result<Self, Problem> {
-        let GossipConfig { org, device, sign, member, listen, advertised, generation, now } = config;
-        let sealer = Sealer::new(org.clone(), &device, sign, now.clone())?;
+        let GossipConfig { org, device, sign, member, devices, listen, advertised, generation, now } = config;
+        let (sessions, trips) = (Sessions::new(Agreement::generate()?), RoundTrips::default());
+        let sealer = Sealer::new(org.clone(), &device, sign, sessions.clone(), now.clone())?;
         let (socket, address) = place::bind(listen).await?;
         let place = place::reached(address, advertised)?;
         let counters = Arc::new(Counters::default());
-        let opener = Opener::new(org.clone(), member.clone(), now.clone());
+        let opener = Opener::new(org.clone(), member.clone(), sessions, trips.clone(), now.clone());
         let transport = Authenticated::new(socket, sealer, opener, counters.clone());
         let ledger = Ledger::new(org.clone(), device.clone(), member, counters.clone());
-        let part = Part { org, device, generation, place, transport };
+        let part = Part { org, devices, device, generation, place, transport };
         let chitchat = part.spawn().await.map_err(Problem::internal)?;
 
         let (seeds, named) = watch::channel(vec![]);
@@ -127,7 +140,7 @@ impl Gossip {
             held_up: None,
         };
         let keeper = tokio::spawn(keeper.run(chitchat));
-        Ok(Self { mover, seeds, announced, heard: picture, counters, keeper, stop: stop.drop_guard() })
+        Ok(Self { mover, seeds, announced, heard: picture, counters, trips, keeper, stop: stop.drop_guard() })
     }
 
     /// Where it listens.
@@ -163,6 +176,11 @@ impl Gossip {
     /// silent for a day.
     pub fn heard(&self) -> watch::Receiver<Arc<BTreeMap<Did, Heard>>> {
         self.heard.clone()
+    }
+
+    /// How long it takes to the other devices and back, as it is known now.
+    pub fn round_trips(&self) -> RoundTrips {
+        self.trips.clone()
     }
 
     /// What was dropped since the start.

@@ -97,6 +97,7 @@ impl Members {
             device: key(seed).did(),
             sign: sign(key(seed)),
             member: self.ask(),
+            devices: 3,
             listen: ([127, 0, 0, 1], 0).into(),
             advertised: None,
             generation,
@@ -114,8 +115,9 @@ impl Members {
     /// Starts chitchat, signed for by a member, as whomever it says that it is.
     async fn rogue(&self, member: u8, claims: ChitchatId, values: Vec<(String, String)>) -> ChitchatHandle {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let sealer = sealer(member, "crew", 0);
-        let opener = Opener::new("crew".parse().unwrap(), self.ask(), clock());
+        let sessions = Sessions::new(Agreement::generate().unwrap());
+        let sealer = Sealer::new("crew".parse().unwrap(), &key(member).did(), sign(key(member)), sessions.clone(), clock()).unwrap();
+        let opener = Opener::new("crew".parse().unwrap(), self.ask(), sessions, RoundTrips::default(), clock());
         let config = ChitchatConfig {
             chitchat_id: claims,
             cluster_id: "crew".to_owned(),
@@ -134,7 +136,8 @@ impl Members {
 
 fn sealer(seed: u8, org: &str, late_ms: i64) -> Sealer {
     let now: Clock = Arc::new(move || Timestamp(now_ms() - late_ms));
-    Sealer::new(org.parse().unwrap(), &key(seed).did(), sign(key(seed)), now).unwrap()
+    let sessions = Sessions::new(Agreement::generate().unwrap());
+    Sealer::new(org.parse().unwrap(), &key(seed).did(), sign(key(seed)), sessions, now).unwrap()
 }
 
 fn say(gossip: &Gossip, seed: u8, number: u64) {
@@ -180,6 +183,30 @@ async fn three_devices_find_each_other_through_one_and_hear_what_changes() {
     hears(&three, &[(1, 1), (2, 2)]).await;
     let dropped = one.dropped();
     assert_eq!(dropped, Dropped::default());
+}
+
+#[tokio::test]
+async fn devices_that_gossip_agree_on_keys_and_learn_how_far_it_is_to_each_other() {
+    let members = Members::of([1, 2]);
+    let (one, two) = (members.start(1, 1, 1).await, members.start(2, 1, 1).await);
+    know(&two, &[&one]);
+    for (gossip, other) in [(&one, 2), (&two, 1)] {
+        let (trips, other) = (gossip.round_trips(), key(other).did());
+        let measured = timeout(LONG, async {
+            while trips.ms(&other).is_none() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        assert!(measured.await.is_ok());
+        assert_eq!(trips.ms(&key(9).did()), None);
+    }
+    // A device that was started again has other keys, and is understood all the same.
+    let address = two.address();
+    two.stop().await;
+    let again = Gossip::start(GossipConfig { listen: address, ..members.config(2, 2) }).await.unwrap();
+    say(&again, 2, 2);
+    hears(&one, &[(2, 2)]).await;
+    hears(&again, &[(1, 1)]).await;
 }
 
 #[tokio::test]
@@ -254,7 +281,7 @@ async fn what_is_not_from_a_member_now_is_dropped_and_counted() {
     let members = Members::of([1, 2]);
     let gossip = members.start(1, 1, 1).await;
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let one = |sealer: &Sealer| sealer.seal(b"nothing that chitchat can read").unwrap().remove(0);
+    let one = |sealer: &Sealer| sealer.seal(gossip.address(), 0, b"nothing that chitchat can read").unwrap().remove(0);
     // All by one: two that share a key could give two datagrams the same stamp.
     let member = sealer(2, "crew", 0);
     let (good, mut changed, mut newer) = (one(&member), one(&member), one(&member));

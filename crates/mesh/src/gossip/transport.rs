@@ -1,4 +1,4 @@
-//! chitchat's transport over UDP, with datagrams that are signed and checked.
+//! chitchat's transport over UDP, with datagrams that are sealed and checked.
 
 use super::{
     codec::Codec,
@@ -8,7 +8,7 @@ use super::{
 use crate::limits;
 use async_trait::async_trait;
 use chitchat::{
-    ChitchatEnvelope,
+    ChitchatEnvelope, ChitchatMessage,
     transport::{RecvOutcome, SendOutcome, Socket, Transport},
 };
 use std::{
@@ -44,7 +44,7 @@ impl Transport for Authenticated {
         let codec = Codec::new().await?;
         // One byte more than counts, so that what is too large is seen to be.
         let buffer = vec![0; datagram::BYTES_MAX + 1];
-        Ok(Box::new(Opened { shared: self.clone(), codec, buffer, reading: None, failures: 0 }))
+        Ok(Box::new(Opened { shared: self.clone(), codec, buffer, reading: None, asked: None, failures: 0 }))
     }
 }
 
@@ -53,9 +53,20 @@ struct Opened {
     shared: Authenticated,
     codec: Codec,
     buffer: Vec<u8>,
-    /// From where the message came that is being read, and its bytes on the way. Kept here, since receiving may be dropped halfway.
-    reading: Option<(SocketAddr, usize)>,
+    /// The message that is being read. Kept here, since receiving may be dropped halfway.
+    reading: Option<Reading>,
+    /// Who asked last, and with what: chitchat answers before it does anything else.
+    asked: Option<(SocketAddr, u64)>,
     failures: u32,
+}
+
+/// A message on its way from the port to chitchat.
+#[derive(Clone, Copy)]
+struct Reading {
+    from: SocketAddr,
+    /// As it was on the way.
+    bytes: usize,
+    stamp: u64,
 }
 
 impl Opened {
@@ -71,9 +82,11 @@ impl Opened {
             }
         };
         self.failures = 0;
-        let opened = self.shared.opener.lock().unwrap_or_else(PoisonError::into_inner).open(&self.buffer[..length]);
+        let opened = self.shared.opener.lock().unwrap_or_else(PoisonError::into_inner).open(from, &self.buffer[..length]);
         match opened {
-            Ok(Some(message)) if self.codec.begin(&message) => self.reading = Some((from, length)),
+            Ok(Some(came)) if self.codec.begin(&came.message) => {
+                self.reading = Some(Reading { from, bytes: length, stamp: came.stamp });
+            }
             Ok(_) => {}
             Err(reason) => self.drop_it(reason, from),
         }
@@ -95,8 +108,10 @@ impl Socket for Opened {
     /// That one address cannot be reached now is no fault of the port.
     async fn send(&mut self, to: SocketAddr, envelope: ChitchatEnvelope) -> anyhow::Result<SendOutcome> {
         let mut num_bytes_sent = 0;
+        let asked = self.asked.take().filter(|(from, _)| *from == to && matches!(envelope.message, ChitchatMessage::SynAck { .. }));
+        let answers = asked.map_or(0, |(_, stamp)| stamp);
         let Some(message) = self.codec.encode(envelope).await? else { return Ok(SendOutcome { num_bytes_sent }) };
-        match self.shared.sealer.seal(message) {
+        match self.shared.sealer.seal(to, answers, message) {
             Ok(datagrams) => {
                 for datagram in datagrams {
                     match self.shared.socket.send_to(&datagram, to).await {
@@ -105,22 +120,25 @@ impl Socket for Opened {
                     }
                 }
             }
-            Err(problem) => tracing::warn!(%problem, "gossip could not be signed"),
+            Err(problem) => tracing::warn!(%problem, "gossip could not be sealed"),
         }
         Ok(SendOutcome { num_bytes_sent })
     }
 
     async fn recv(&mut self) -> anyhow::Result<RecvOutcome> {
         loop {
-            let Some((from_addr, num_bytes_received)) = self.reading else {
+            let Some(Reading { from, bytes, stamp }) = self.reading else {
                 self.datagram().await?;
                 continue;
             };
             let read = self.codec.finish().await?;
             self.reading = None;
             match read {
-                Some(envelope) => return Ok(RecvOutcome { from_addr, envelope, num_bytes_received }),
-                None => self.drop_it(Reason::Malformed, from_addr),
+                Some(envelope) => {
+                    self.asked = matches!(envelope.message, ChitchatMessage::Syn { .. }).then_some((from, stamp));
+                    return Ok(RecvOutcome { from_addr: from, envelope, num_bytes_received: bytes });
+                }
+                None => self.drop_it(Reason::Malformed, from),
             }
         }
     }

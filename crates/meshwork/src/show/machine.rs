@@ -70,6 +70,7 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
         let classes: Vec<_> = has.classes.iter().map(|c| run::class(*c)).collect();
         let tags: Vec<_> = has.tags.iter().map(|(k, v)| clean(&format!("{k}:{v}"))).collect();
         let heard: Option<Timestamp> = typed_at(device, "at")?;
+        let round_trip_ms: Option<u32> = typed_at(device, "round_trip_ms")?;
         let state = match device["state"].as_str() {
             Some("suspected") => paint(Tone::Bad, "not heard of now; this is what it said last"),
             Some("live") => paint(Tone::Good, "heard"),
@@ -80,6 +81,7 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
         let sheet = Sheet::new(title)
             .part("state", state)
             .part("as of", heard.map(|at| ago(at, now)).unwrap_or_default())
+            .part("rtt", round_trip_ms.filter(|_| device["state"] == "live").map(|ms| format!("{ms} ms")).unwrap_or_default())
             .part("owner", clean(&at(device, &["owner"])))
             .part("condition", self::condition(&condition))
             .part("guests", reclaimed.map(|why| Refusal::Reclaimed { why }.text()).unwrap_or_default())

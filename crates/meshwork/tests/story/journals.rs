@@ -2,7 +2,7 @@
 //! not signed by the device whose journal it is.
 
 use crate::{
-    support::{PASSES, beat, clear, command_agent, idle, project, text, work},
+    support::{Held, PASSES, beat, clear, command_agent, idle, project, text, work},
     two::{BOBS, Two},
 };
 use serde_json::{Value, json};
@@ -214,4 +214,39 @@ async fn what_a_device_sends_that_was_not_signed_is_kept_out_and_told() {
     let run = two.start_task("T001", "sh").await;
     assert_eq!(two.ada.ended(&run).await["state"], "done");
     until_seen(&eve, &run, "the run at Eve's", |seen| seen["state"] == "done").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_late_shows_the_org_by_what_a_device_sums_up_before_its_journal_has_come() {
+    let two = Two::each_with("summarised", "").await;
+    project(&two.ada, "late", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&two.ada, "sh", "echo done > done.txt").await;
+    let run = two.ada.start_task("T001", "sh").await;
+    assert_eq!(two.ada.ended(&run).await["state"], "done");
+    let adas = device(&two.ada).await;
+
+    // Nobody gives any of Ada's journal for now.
+    let held = [&two.ada, &two.bob].map(|up| Held::new(up, "journal"));
+    let carol = joined(&two.ada, "carol", &["--role", "developer"], "").await;
+    let seen = until_seen(&carol, &run, "the run at Carol's", |seen| seen["state"] == "done").await;
+    assert_eq!(seen["whose"]["device"], adas.as_str(), "{seen:#}");
+    let behind = copy(&carol, &adas).await;
+    assert_eq!((&behind["state"], &behind["seq"]), (&json!("behind"), &json!(0)), "{behind:#}");
+
+    drop(held);
+    let whole = until_copy(&carol, &adas, "Ada's journal at Carol's", |seen| seen["state"] == "verified").await;
+    assert!(whole["seq"].as_u64() > Some(0), "{whole:#}");
+    until_seen(&carol, &run, "the run at Carol's by the journal", |seen| seen["state"] == "done").await;
+    same(&[&two.ada, &two.bob, &carol]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_summary_to_which_the_journal_does_not_lead_is_dropped_and_told() {
+    let two = Two::start().await;
+    let eve = joined(&two.ada, "eve", &["--role", "developer"], "summary-wrong").await;
+    let eves = device(&eve).await;
+    let wrong = until_copy(&two.ada, &eves, "it is noticed", |seen| seen["state"] == "forked").await;
+    assert!(wrong["why"].as_str().unwrap().contains("summary"), "{wrong:#}");
+    assert!(wrong["seq"].as_u64() > Some(0), "the journal itself is in order: {wrong:#}");
+    assert!(two.ada.log().contains("is not copied any further"), "{}", two.ada.log());
 }

@@ -55,7 +55,7 @@ async fn every(mut client: MeshClient<Channel>, of: &Did, run: &str, manifest: &
     all.push(("order", told(client.order(OrderRequest { version, run: run.clone(), by: String::new(), wish_json }).await.map(drop))));
     all.push(("merge", told(client.merge(MergeRequest { version, envelope_json: manifest.to_vec() }).await.map(drop))));
     all.push(("tunnel", told(client.tunnel(tokio_stream::iter([chunk])).await.map(drop))));
-    let whole = JournalRequest { version, device: of.to_string(), incarnation: 0, after_seq: 0 };
+    let whole = JournalRequest { version, device: of.to_string(), incarnation: 0, after_seq: 0, summary: true };
     all.push(("journal", told(client.journal(whole).await.map(drop))));
     all.push(("result", told(client.result(ResultRequest { version, run }).await.map(drop))));
     all

@@ -91,6 +91,9 @@ pub struct Device {
     /// As of when it said what follows, by its own clock; none: it was not heard since this process began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
+    /// How long it takes to it and back lately, in milliseconds; 0 for this device, none where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub round_trip_ms: Option<u32>,
     /// What it lends to runs of agents, and what is free of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
@@ -129,12 +132,13 @@ async fn capacity(context: Context, _: Nothing) -> Result<Vec<Device>, Problem> 
             (false, None) => (Standing::Unheard, String::new()),
         };
         let (seen_at, at) = (devices::seen(org, &known.device.did), known.told.as_ref().map(|told| told.at));
+        let round_trip_ms = known.told.as_ref().and_then(|told| told.round_trip_ms);
         let (capacity, condition, reclaimed, engines) = match known.told {
             Some(told) => (Some(told.capacity), told.condition, told.reclaimed, told.engines),
             None => (None, Condition::default(), None, vec![]),
         };
         let domain::org::Device { did: device, name, owner, .. } = known.device;
-        Device { device, name, owner, state, seen_at, at, capacity, condition, reclaimed, engines, limits }
+        Device { device, name, owner, state, seen_at, at, round_trip_ms, capacity, condition, reclaimed, engines, limits }
     };
     let tell = move |org: &Arc<Org>| {
         let all = devices::all(org, &org.state()?, Class::Agent)?;

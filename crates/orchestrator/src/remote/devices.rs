@@ -49,6 +49,8 @@ pub(crate) struct Told {
     pub(crate) number: Option<u64>,
     /// Whether nothing is heard of it any more.
     pub(crate) suspected: bool,
+    /// How long it takes to it and back, in milliseconds; 0: it is this one; none: not known.
+    pub(crate) round_trip_ms: Option<u32>,
 }
 
 /// All devices of the org, this one first. `class` is what is to be run: checks have slots of their own on this device.
@@ -75,6 +77,7 @@ pub(crate) fn all(org: &Org, state: &OrgState, class: Class) -> Result<Vec<Known
                     at: said.at,
                     number: Some(said.number),
                     suspected: !heard.live,
+                    round_trip_ms: org.remote.round_trip_ms(&device.did).filter(|_| heard.live),
                 })
             }
             None => None,
@@ -133,6 +136,7 @@ pub(crate) fn here(org: &Org, class: Class) -> Result<Told, Problem> {
         at: clock::now(),
         number: None,
         suspected: false,
+        round_trip_ms: Some(0),
     })
 }
 

@@ -12,14 +12,14 @@ use crate::{
 use domain::{
     Did, Problem,
     announcement::{self, Announcement, WaitingRun},
-    capacity::{Capacity, Resources},
+    capacity::{Capacity, Resources, Taken},
     event::Body,
     lend::Condition,
     limits::ANNOUNCED_WAITING_MAX,
     manifest::Class,
 };
 use identity::{certificate::Sign, envelope};
-use mesh::{Gossip, GossipConfig, Heard, Mover, tailnet::policy};
+use mesh::{Gossip, GossipConfig, Heard, Mover, RoundTrips, tailnet::policy};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -41,6 +41,7 @@ pub(super) struct Open {
     /// Where it listened at the start.
     home: SocketAddr,
     pub(super) heard: AllHeard,
+    pub(super) round_trips: RoundTrips,
 }
 
 /// Begins to hear the gossip of the org's devices.
@@ -61,6 +62,7 @@ pub(crate) async fn listen(org: &Arc<Org>) -> Result<Gossip, Problem> {
         device: org.device.clone(),
         sign,
         member,
+        devices: org.remote.org().devices.len(),
         listen,
         advertised,
         // Of two starts the later one counts.
@@ -69,7 +71,8 @@ pub(crate) async fn listen(org: &Arc<Org>) -> Result<Gossip, Problem> {
     });
     let next = "Give another address of this machine with --gossip-listen (port 0 takes a free one).";
     let gossip = started.await.map_err(|problem| problem.next(next))?;
-    let _ = org.remote.gossip.set(Open { mover: gossip.mover(), home: gossip.address(), heard: gossip.heard() });
+    let (mover, home) = (gossip.mover(), gossip.address());
+    let _ = org.remote.gossip.set(Open { mover, home, heard: gossip.heard(), round_trips: gossip.round_trips() });
     Ok(gossip)
 }
 
@@ -138,26 +141,34 @@ pub(crate) async fn leave_tailnet(org: &Org) {
     }
 }
 
-/// Announces this device, whenever what it has to say changes and now and then, until the org closes.
+/// Announces this device until the org closes: when something happens that may change what it has to say, and now and then, which is also
+/// when it is looked what lies on its disk.
 pub(crate) async fn announce(org: Arc<Org>, gossip: Gossip) {
     let (mut closing, mut events, mut lending) = (org.closing.subscribe(), org.store.subscribe(), org.lending.changes());
     org.tasks.spawn(wake_on_news(org.clone(), gossip.heard()));
-    let (mut said, mut seeds) = (None, vec![]);
+    let (mut said, mut seeds, mut others_took) = (None, vec![], None);
     loop {
         let known = others(&org);
         if known != seeds {
             gossip.set_seeds(known.clone());
             seeds = known;
         }
+        let mut next = limits::ANNOUNCE_EVERY;
         match say(&org, &gossip, said.as_ref()).await {
             Ok(None) => {}
             Ok(new) => said = new,
-            Err(problem) => tracing::warn!(%problem, "this device could not announce itself; it is tried again"),
+            Err(problem) => {
+                tracing::warn!(%problem, "this device could not announce itself; it is tried again");
+                next = limits::ANNOUNCE_AGAIN;
+            }
         }
         let more_follows = tokio::select! {
             () = moved(&mut events) => true,
+            () = others_moved(&org, &mut others_took) => false,
+            () = org.remote.learned.notified() => false,
+            () = org.queue.changed.notified() => false,
             _ = lending.changed() => false,
-            () = tokio::time::sleep(limits::ANNOUNCE_LOOK_EVERY) => false,
+            () = tokio::time::sleep(next) => false,
             _ = closing.wait_for(|c| *c) => break,
         };
         if more_follows {
@@ -185,9 +196,10 @@ fn others(org: &Org) -> Vec<String> {
     state.devices.values().filter(|device| device.did != org.device).flat_map(|device| device.gossip.clone()).collect()
 }
 
-/// Has the dispatcher look again at runs that wait for room, when something new is heard of other devices.
+/// Has the dispatcher look again at runs that wait for room, when something new is heard of other devices, and the queue be told anew, when
+/// others' runs wait for this device.
 async fn wake_on_news(org: Arc<Org>, mut heard: AllHeard) {
-    let (mut closing, mut known) = (org.closing.subscribe(), BTreeMap::new());
+    let (mut closing, mut known, mut line) = (org.closing.subscribe(), BTreeMap::new(), vec![]);
     loop {
         tokio::select! {
             news = heard.changed() => if news.is_err() {
@@ -195,12 +207,20 @@ async fn wake_on_news(org: Arc<Org>, mut heard: AllHeard) {
             },
             _ = closing.wait_for(|c| *c) => return,
         }
-        let now: BTreeMap<Did, (bool, Announcement)> =
-            heard.borrow_and_update().iter().map(|(did, heard)| (did.clone(), (heard.live, news(&heard.announcement)))).collect();
-        if now != known && org.remote.hungry.load(Ordering::Relaxed) {
-            org.wake.notify_one();
+        let waiting = waiting_here(&org);
+        if waiting != line {
+            org.queue.changed.notify_one();
+            line = waiting;
         }
-        known = now;
+        // Where no run waits for room, nobody compares: the first news after one does wakes in any case.
+        if org.remote.hungry.load(Ordering::Relaxed) {
+            let now: BTreeMap<Did, (bool, Announcement)> =
+                heard.borrow_and_update().iter().map(|(did, heard)| (did.clone(), (heard.live, news(&heard.announcement)))).collect();
+            if now != known {
+                org.wake.notify_one();
+            }
+            known = now;
+        }
         tokio::time::sleep(limits::ANNOUNCE_COALESCE).await;
     }
 }
@@ -215,6 +235,19 @@ async fn moved(events: &mut broadcast::Receiver<Recorded>) {
             Err(RecvError::Lagged(_)) => return,
             Err(RecvError::Closed) => std::future::pending::<()>().await,
         }
+    }
+}
+
+/// Returns when other orgs of this machine took room, or gave some back, since `known`: their processes tell in files.
+async fn others_moved(org: &Arc<Org>, known: &mut Option<Taken>) {
+    loop {
+        // Where one has not told yet, it counts as nothing, as in what is announced.
+        let now = org.blocking(|org| Ok(org.room.others().unwrap_or_default())).await.ok();
+        let before = std::mem::replace(known, now);
+        if before.is_some() && before != now {
+            return;
+        }
+        tokio::time::sleep(limits::ANNOUNCE_OTHERS_LOOK_EVERY).await;
     }
 }
 

@@ -67,6 +67,7 @@ use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, atomic::AtomicBool},
 };
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
@@ -92,6 +93,8 @@ pub struct Remote {
     reach: Mutex<HashMap<Did, Reach>>,
     /// What is heard of the others, once gossip is open.
     gossip: OnceLock<gossip::Open>,
+    /// Told when the org was read anew.
+    learned: Notify,
     /// Whether some run waits for room: then whatever is heard of others is looked at once.
     pub(crate) hungry: AtomicBool,
     /// What others said since they announced themselves last.
@@ -130,6 +133,7 @@ impl Remote {
             following: Mutex::default(),
             reach: Mutex::default(),
             gossip: OnceLock::new(),
+            learned: Notify::new(),
             hungry: AtomicBool::new(false),
             refusals: Refusals::default(),
             over: CancellationToken::new(),
@@ -151,6 +155,11 @@ impl Remote {
         Some(self.gossip.get()?.heard.borrow().get(device)?.announcement.number)
     }
 
+    /// How long it takes to a device that is heard and back, in milliseconds, as gossip finds out; none: not known yet.
+    pub(crate) fn round_trip_ms(&self, device: &Did) -> Option<u32> {
+        self.gossip.get()?.round_trips.ms(device)
+    }
+
     /// The org as it was read last: at most [`crate::limits::MEMBERS_LOOK_EVERY`] ago, where it can be read.
     pub(crate) fn org(&self) -> Arc<OrgState> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -161,6 +170,7 @@ impl Remote {
         let listed = dids(&state);
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = listed.clone();
+        self.learned.notify_one();
         listed
     }
 }

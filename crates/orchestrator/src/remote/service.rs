@@ -158,6 +158,6 @@ impl Mesh for Service {
         authority::device(&org, &request).map_err(status)?;
         let asked = request.into_inner();
         understood(asked.version).map_err(status)?;
-        answer(journals::tell(&org, &asked.device, asked.incarnation, asked.after_seq))
+        answer(journals::tell(&org, &asked))
     }
 }

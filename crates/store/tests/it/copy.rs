@@ -91,6 +91,31 @@ fn a_copy_is_the_journal_with_the_same_picture_and_goes_on_after_reopening() {
 }
 
 #[test]
+fn a_summary_tells_the_newest_first_and_names_the_event_to_which_the_copy_must_lead() {
+    let (there, here) = folders();
+    let store = journal(there.path());
+    let (head, rows) = store.summary(&[kind::CLAIM, kind::RUN], SOME).unwrap();
+    assert_eq!(head, store.head().unwrap());
+    let named: Vec<(&str, &str, u64)> = rows.iter().map(|row| (row.kind.as_str(), row.id.as_str(), row.seq)).collect();
+    let (first, second, claimed) = (run_id(1), run_id(2), task(1).to_string());
+    assert_eq!(named[0].0, kind::CLAIM);
+    assert_eq!(named[0].1, claimed);
+    assert_eq!(named[1..], [(kind::RUN, second.as_str(), 4), (kind::RUN, first.as_str(), 5)]);
+    let run: Run = serde_json::from_value(rows[2].value.clone()).unwrap();
+    assert_eq!(run.violations, ["a", "c"]);
+    // What does not fit is left out, from the end.
+    let (_, fewer) = store.summary(&[kind::CLAIM, kind::RUN], serde_json::to_vec(&rows[..1]).unwrap().len() + 64).unwrap();
+    assert_eq!(fewer, rows[..1]);
+
+    let taken = copy(here.path());
+    assert_eq!(taken.hash_at(head.point()).unwrap(), None);
+    catch_up(&store, &taken, SOME).unwrap();
+    assert_eq!(taken.hash_at(head.point()).unwrap(), Some(head.hash));
+    let elsewhere = Point { incarnation: taken.point().incarnation + 1, ..taken.point() };
+    assert_eq!(taken.hash_at(elsewhere).unwrap(), None);
+}
+
+#[test]
 fn every_byte_that_is_changed_on_the_way_is_noticed_and_nothing_of_it_is_written() {
     let (there, here) = folders();
     let store = journal(there.path());

@@ -1,7 +1,7 @@
 //! Keeps the copies of the other devices' journals up to date: each is followed at its device, and while that is away, at those who
 //! have more of it. A connection that broke is made again and goes on where it was.
 
-use super::{Copied, When, others, place};
+use super::{Copied, When, others, place, summary};
 use crate::{
     limits,
     org::Org,
@@ -179,7 +179,9 @@ async fn once(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did) -> Result<(), St
 
 async fn begin(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did) -> Result<Streaming<JournalEvents>, Problem> {
     let (device, at) = (copied.journal.device(), copied.journal.point());
-    let request = JournalRequest { version: spoken(), device: device.to_string(), incarnation: at.incarnation, after_seq: at.seq.0 };
+    let summary = device == from && copied.wants_summary();
+    let request =
+        JournalRequest { version: spoken(), device: device.to_string(), incarnation: at.incarnation, after_seq: at.seq.0, summary };
     let mut client = client(org, from)?;
     let begun = tokio::time::timeout(limits::JOURNAL_ANSWER_WAIT, client.journal(request)).await;
     let late = |_| Problem::new(domain::Kind::Timeout, "It did not answer in time.");
@@ -243,22 +245,36 @@ fn weight(piece: &Piece) -> usize {
 async fn take(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, waiting: &mut Waiting, message: JournalEvents) -> Result<(), Stop> {
     let end = place(message.last_incarnation, message.last_seq);
     let groups = waiting.take(message.pieces)?;
-    let tells = groups.iter().flat_map(|piece| &piece.payloads).any(|event| tells(event));
+    let summed_up = (message.summary_json, message.summary_rows_json);
+    let tells = !summed_up.0.is_empty() || groups.iter().flat_map(|piece| &piece.payloads).any(|event| tells(event));
     let (copied, from, age_ms) = (copied.clone(), from.clone(), message.age_ms);
-    let taken = org.blocking(move |_| {
-        if !groups.is_empty()
-            && let Err(why) = copied.journal.append(&groups)
-        {
-            return Ok(Err(why));
+    let taken = org.blocking(move |org| {
+        let taken = sum_up(org, &copied, &from, &summed_up).and_then(|()| append(&copied, &groups));
+        if taken.is_ok() {
+            copied.heard(&from, end, age_ms);
         }
-        copied.heard(&from, end, age_ms);
-        Ok(Ok(()))
+        Ok(taken)
     });
     taken.await?.map_err(Stop::Refused)?;
     if tells {
         org.journals.grew();
     }
     Ok(())
+}
+
+/// Takes in what a device says that its own journal comes to. What others say of it counts nothing.
+fn sum_up(org: &Org, copied: &Copied, from: &Did, (sealed, rows_json): &(Vec<u8>, Vec<u8>)) -> Result<(), Refused> {
+    if !sealed.is_empty() && from == copied.journal.device() {
+        copied.sum_up(summary::open(&org.name, from, sealed, rows_json)?);
+    }
+    Ok(())
+}
+
+fn append(copied: &Copied, groups: &[Piece]) -> Result<(), Refused> {
+    if !groups.is_empty() {
+        copied.journal.append(groups)?;
+    }
+    copied.confirm()
 }
 
 /// Whether an event changes what people see: that a lease goes on does not.

@@ -2,6 +2,7 @@
 //! to others, `hear` keeps the copies up to date.
 
 mod hear;
+mod summary;
 mod tell;
 
 pub(crate) use hear::keep;
@@ -16,7 +17,7 @@ use crate::{
 };
 use domain::{Did, Problem, Timestamp, picture::Whose};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::BTreeMap,
     fs,
@@ -28,6 +29,7 @@ use std::{
     time::Instant,
 };
 use store::{JournalCopy, Point, Refused, Seq};
+use summary::SummedUp;
 use tokio::sync::watch;
 
 /// The copies that this device holds.
@@ -44,6 +46,8 @@ pub struct Journals {
 pub(crate) struct Copied {
     pub(crate) journal: JournalCopy,
     known: Mutex<Known>,
+    /// What the device says that its journal comes to, until the copy has come so far.
+    summed_up: Mutex<Option<Arc<SummedUp>>>,
     /// Whether it is followed at the device itself now.
     live: AtomicBool,
     /// Where `known` is kept, and when it was written last.
@@ -121,7 +125,8 @@ impl Journals {
         let journal = JournalCopy::open(&dir, device)?;
         let file = dir.join("known.json");
         let known = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        let copied = Arc::new(Copied { journal, known: Mutex::new(known), live: AtomicBool::new(false), file, noted: Mutex::default() });
+        let (known, live) = (Mutex::new(known), AtomicBool::new(false));
+        let copied = Arc::new(Copied { journal, known, summed_up: Mutex::default(), live, file, noted: Mutex::default() });
         all.insert(device.clone(), copied.clone());
         Ok(copied)
     }
@@ -149,8 +154,60 @@ impl Journals {
 impl Copied {
     /// Whose it is, and how far that can be relied on: what everything that is known from it is marked with.
     pub(crate) fn whose(&self) -> Whose {
-        let as_of = lock(&self.known).as_of;
+        let as_of = lock(&self.known).as_of.or_else(|| self.summed_up().map(|told| told.heard_at));
         Whose { device: self.journal.device().clone(), as_of, reachable: self.live.load(Ordering::Relaxed) }
+    }
+
+    /// One projected thing, with the number of the event that changed it last: as its device summed it up, while the copy has not come so
+    /// far.
+    ///
+    /// # Errors
+    /// When the copy cannot be read, or it is of another form than `T`.
+    pub(crate) fn get_numbered<T: DeserializeOwned>(&self, kind: &str, id: &str) -> Result<Option<(Seq, T)>, Problem> {
+        let told = self.summed_up().and_then(|told| told.get(kind, id));
+        told.map_or_else(|| self.journal.get_numbered(kind, id), |found| Ok(Some(found)))
+    }
+
+    /// Projected things of one kind, the newest first, in the same way.
+    ///
+    /// # Errors
+    /// As [`Copied::get_numbered`].
+    pub(crate) fn list_numbered<T: DeserializeOwned>(&self, kind: &str, limit: usize) -> Result<Vec<(Seq, T)>, Problem> {
+        self.summed_up().map_or_else(|| self.journal.list_numbered(kind, limit), |told| Ok(told.list(kind, limit)))
+    }
+
+    fn summed_up(&self) -> Option<Arc<SummedUp>> {
+        lock(&self.summed_up).clone()
+    }
+
+    /// Whether it helps to know what the journal comes to: it was never whole here.
+    fn wants_summary(&self) -> bool {
+        lock(&self.known).as_of.is_none()
+    }
+
+    /// Shows what the device says that its journal comes to, unless the copy has come so far.
+    fn sum_up(&self, told: SummedUp) {
+        if self.journal.point() < told.at {
+            *lock(&self.summed_up) = Some(Arc::new(told));
+        }
+    }
+
+    /// Where the copy has come as far as what was summed up, it takes the place of that.
+    ///
+    /// # Errors
+    /// When the journal does not lead to the event that the device named: then it signed two.
+    fn confirm(&self) -> Result<(), Refused> {
+        let Some(told) = self.summed_up().filter(|told| told.at <= self.journal.point()) else { return Ok(()) };
+        let found = self.journal.hash_at(told.at)?;
+        *lock(&self.summed_up) = None;
+        match found {
+            Some(hash) if hash != told.hash => {
+                let why = "The one to which its summary leads is not the one of its journal. The summary is not shown any more.";
+                Err(Refused::Forked { seq: told.at.seq, why: why.into() })
+            }
+            // None: it was restored since, and goes on from an earlier event.
+            _ => Ok(()),
+        }
     }
 
     /// How it stands.

@@ -1,12 +1,12 @@
 //! Giving a journal to another device, from a place on, as it grows: the one of this device, or the copy of another's. A slow reader
 //! holds only its own stream back.
 
-use super::{Copied, place};
+use super::{Copied, place, summary};
 use crate::{clock, fault, limits, org::Org};
 use domain::{Did, Problem};
 use futures::Stream;
 use mesh::{spoken, status};
-use proto::mesh::{JournalEvents, JournalPiece};
+use proto::mesh::{JournalEvents, JournalPiece, JournalRequest};
 use std::{pin::Pin, sync::Arc};
 use store::{Piece, Point, Recorded};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -34,12 +34,18 @@ struct Next {
 ///
 /// # Errors
 /// When it is not here.
-pub(in crate::remote) fn tell(org: &Arc<Org>, device: &str, incarnation: u64, seq: u64) -> Result<Out, Problem> {
-    let source = source(org, device)?;
+pub(in crate::remote) fn tell(org: &Arc<Org>, asked: &JournalRequest) -> Result<Out, Problem> {
+    let source = source(org, &asked.device)?;
     let (told, stream) = mpsc::channel(limits::JOURNAL_AHEAD_MAX);
-    let (org, after) = (org.clone(), place(incarnation, seq));
+    let (org, after) = (org.clone(), place(asked.incarnation, asked.after_seq));
+    let sums_up = asked.summary && matches!(source, Source::Own(_));
     tokio::spawn(async move {
-        if let Err(problem) = follow(&org, source, after, &told).await {
+        let said = if sums_up { sum_up(&org, after, &told).await } else { Ok(()) };
+        let followed = match said {
+            Ok(()) => follow(&org, source, after, &told).await,
+            Err(problem) => Err(problem),
+        };
+        if let Err(problem) = followed {
             let _ = told.send(Err(status(problem))).await;
         }
     });
@@ -57,6 +63,17 @@ fn source(org: &Org, device: &str) -> Result<Source, Problem> {
     Ok(Source::Copy(copied, watch))
 }
 
+/// Says what this device's journal comes to, where whoever asks is far behind.
+async fn sum_up(org: &Arc<Org>, after: Point, told: &mpsc::Sender<Result<JournalEvents, Status>>) -> Result<(), Problem> {
+    let (made, end) = org.blocking(move |org| Ok((summary::make(org, after)?, org.store.head()?.point()))).await?;
+    if let Some((summary_json, summary_rows_json)) = made {
+        let first = message(Next { pieces: vec![], end, age_ms: 0 });
+        // Where nobody waits for it any more, what follows finds out.
+        let _ = told.send(Ok(JournalEvents { summary_json, summary_rows_json, ..first })).await;
+    }
+    Ok(())
+}
+
 async fn follow(
     org: &Arc<Org>,
     mut source: Source,
@@ -68,6 +85,7 @@ async fn follow(
         Source::Copy(copied, _) => Some(copied.clone()),
     };
     loop {
+        fault::journal_held(org).await;
         let reading = copied.clone();
         let next = org.blocking(move |org| reading.map_or_else(|| own(org, after), |copied| copy(&copied, after))).await?;
         let more = next.pieces.last().map(Piece::end);
@@ -119,7 +137,8 @@ fn copy(copied: &Copied, after: Point) -> Result<Next, Problem> {
 fn message(next: Next) -> JournalEvents {
     let mut pieces: Vec<JournalPiece> = next.pieces.into_iter().map(piece).collect();
     fault::alter_journal(&mut pieces);
-    JournalEvents { version: spoken(), pieces, last_incarnation: next.end.incarnation, last_seq: next.end.seq.0, age_ms: next.age_ms }
+    let (end, age_ms) = (next.end, next.age_ms);
+    JournalEvents { version: spoken(), pieces, last_incarnation: end.incarnation, last_seq: end.seq.0, age_ms, ..JournalEvents::default() }
 }
 
 fn piece(piece: Piece) -> JournalPiece {
