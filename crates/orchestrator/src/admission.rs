@@ -6,7 +6,7 @@ use crate::{
         self,
         guests::{self, Owner},
     },
-    lifecycle, limits,
+    limits,
     org::Org,
     queue::{
         self,
