@@ -242,6 +242,7 @@ pub fn new_run(id: domain::RunId, class: Class, project: domain::ProjectName, me
         spec_hash: None,
         continues: None,
         from: None,
+        left: None,
         rebase: false,
         subject: None,
         attempt: 0,
@@ -260,6 +261,7 @@ pub fn new_run(id: domain::RunId, class: Class, project: domain::ProjectName, me
         key: None,
         delegation: None,
         checkpoint: None,
+        held: None,
         commit: None,
         patch: None,
         revision: None,
@@ -370,13 +372,12 @@ pub fn keep_manifest(org: &Org, run: &domain::RunId, envelope: &[u8]) -> Result<
     let blob = org.store.blobs().put(envelope)?;
     let state = org.state()?;
     let (manifest, _) = identity::manifest::open(&parsed, |did| state.device_of(did).is_some())?;
-    let (base, spec_hash) = match manifest.work {
-        Work::Task { base, spec_hash, .. } => (base, Some(spec_hash)),
-        Work::Checks { commit, .. } => (commit, None),
+    let (base, spec_hash, from) = match manifest.work {
+        Work::Task { base, spec_hash, from, .. } => (base, Some(spec_hash), from),
+        Work::Checks { commit, .. } => (commit, None, None),
     };
-    let known: Option<Run> = org.store.get(kind::RUN, run.as_str())?;
-    let from = known.map(|known| crate::lifecycle::to_begin_with(org, &known, &base)).transpose()?.flatten();
-    let placed = Placed { manifest: envelope::hash(&parsed), envelope: blob, base, spec_hash, from, device: Some(org.device.clone()) };
+    let (manifest, device) = (envelope::hash(&parsed), Some(org.device.clone()));
+    let placed = Placed { manifest, envelope: blob, base, spec_hash, from, left: None, device };
     Ok(vec![Body::RunPlaced { run: run.clone(), placed }])
 }
 

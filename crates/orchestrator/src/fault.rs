@@ -104,6 +104,17 @@ pub fn tells(event: &Event) -> bool {
     Fault::asked() == Fault::Newer && matches!(event.body, Body::Unknown(_))
 }
 
+/// Keeps a checkpoint from being given to another device, where that was asked for.
+///
+/// # Errors
+/// Then.
+pub fn checkpoint_kept() -> Result<(), Problem> {
+    if Fault::asked() == Fault::CheckpointKept {
+        return Err(Problem::unavailable("A test keeps checkpoints where they are."));
+    }
+    Ok(())
+}
+
 /// Changes a byte of what is told of a journal, where that was asked for.
 pub fn alter_journal(pieces: &mut [JournalPiece]) {
     let first = pieces.first_mut().and_then(|piece| piece.events_json.first_mut()).and_then(|event| event.last_mut());
@@ -135,6 +146,8 @@ pub enum Fault {
     NewerOnly,
     /// Journals are given to others with one byte changed.
     JournalAltered,
+    /// Checkpoints are given to no other device.
+    CheckpointKept,
 }
 
 impl Fault {
@@ -150,6 +163,7 @@ impl Fault {
             Ok("message-not-given") => Self::MessageNotGiven,
             Ok("short-lease") => Self::ShortLease,
             Ok("journal-altered") => Self::JournalAltered,
+            Ok("checkpoint-kept") => Self::CheckpointKept,
             Ok("end-unwritten") => Self::EndUnwritten,
             Ok("newer") => Self::Newer,
             Ok("newer-only") => Self::NewerOnly,

@@ -20,6 +20,7 @@ pub mod doctor;
 pub mod fault;
 mod follow;
 mod gated;
+mod gathering;
 pub mod gateway;
 pub mod host;
 pub mod join;
