@@ -212,13 +212,12 @@ fn change_run(run: &mut Run, event: &Event) {
         }
         Body::RunPaused { paused, .. } => run.paused = *paused,
         Body::RunCheckpointed { commit, .. } => {
-            // What is told lies there; what is not told lies here.
-            match event.told {
-                Some(_) => run.checkpoint = Some(commit.clone()),
-                None => run.held = Some(commit.clone()),
-            }
-            if run.told.is_none() {
+            // What is told lies there; what is not told lies here. Of a run elsewhere that is a copy, and maybe not of the latest.
+            if event.told.is_some() || run.told.is_none() {
                 run.checkpoint = Some(commit.clone());
+            }
+            if event.told.is_none() {
+                run.held = Some(commit.clone());
             }
         }
         Body::CheckpointDropped { .. } => {

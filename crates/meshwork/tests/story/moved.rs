@@ -102,6 +102,7 @@ async fn a_device_that_is_shut_down_leaves_its_guests_work_with_who_asked_for_it
     three.bob.end().await;
     let ended = three.ada.ended(&run).await;
     assert_eq!((ended["state"].as_str(), &ended["held"]), (Some("evicted"), &ended["checkpoint"]), "{ended:#}");
+    assert!(ended["held"].is_string(), "{ended:#}");
     goes_on_at_the_desk(&three, &run, "shut").await;
 }
 

@@ -26,6 +26,8 @@ struct Asked {
     run: RunId,
     /// The checkpoint, and into which folder it comes; none where only what is handed on is wanted.
     saved: Option<(Oid, PathBuf)>,
+    /// The commit on which it stands.
+    base: Option<Oid>,
     rid: Rid,
 }
 
@@ -47,7 +49,8 @@ pub(crate) async fn receive(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
     let rid = org.blocking(move |org| Ok(org.project(Some(&name))?.rid)).await?;
     // What is left of it by a crash is removed at the next start.
     let scratch = org.dir.runs().join(format!("scratch-{}", clock::run_id()));
-    let asked = Asked { device, run: run.id.clone(), saved: Some((commit.clone(), scratch.join(BROUGHT))), rid: rid.clone() };
+    let saved = Some((commit.clone(), scratch.join(BROUGHT)));
+    let asked = Asked { device, run: run.id.clone(), saved, base: run.base.clone(), rid: rid.clone() };
     let came = bring(org, asked).await;
     let id = run.id.clone();
     let kept = org.blocking(move |org| {
@@ -86,7 +89,8 @@ pub(crate) async fn bring_saved(org: &Arc<Org>, run: &Run) -> Result<(), Problem
         .await?;
     let begun = Instant::now();
     loop {
-        let asked = Asked { device: run.requester.clone(), run: run.id.clone(), saved: saved.clone(), rid: rid.clone() };
+        let (device, base) = (run.requester.clone(), run.base.clone());
+        let asked = Asked { device, run: run.id.clone(), saved: saved.clone(), base, rid: rid.clone() };
         match bring(org, asked).await {
             Ok(came) => {
                 let handed = came.handed.unwrap_or_default();
@@ -127,6 +131,9 @@ async fn once(org: &Arc<Org>, asked: Asked) -> Result<Came, Problem> {
         (Some(taking), Some(commit)) => Some(crate::org::blocking(move || taking.finish(&commit)).await?),
         _ => None,
     };
+    if received.as_ref().is_some_and(|received| Some(&received.checkpoint.base) != asked.base.as_ref()) {
+        return Err(odd("sends a checkpoint that stands on another commit than its run"));
+    }
     Ok(Came { received, handed })
 }
 
