@@ -5,7 +5,7 @@ use super::{
     handed::{Handed, earlier_session},
     messages, saved, start,
 };
-use crate::{data_dir::make_private, host::Welcome, org::Org, provenance, remote, tasks::Board};
+use crate::{data_dir::make_private, host::Welcome, org::Org, provenance, tasks::Board};
 use domain::{
     Oid, PatchId, Problem, Rid,
     agent::{Agent, EngineChoice},
@@ -21,9 +21,6 @@ impl Drive {
     /// Lays everything that the run needs, and tells the runner.
     pub(super) async fn prepare(&self) -> Result<(), Over> {
         let (run, board, live) = (self.run()?, self.board.clone(), self.live.clone());
-        if run.continues.is_some() && run.requester != self.org.device {
-            self.or_asked(async { Ok(remote::bring_saved(&self.org, &run).await?) }).await?;
-        }
         let welcome = self.org.blocking(move |org| {
             let (manifest, envelope) = start::manifest(org, &run)?;
             let folder = org.dir.run(&run.id);

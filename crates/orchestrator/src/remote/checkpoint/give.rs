@@ -65,10 +65,11 @@ fn executed(run: Run, commit: &str) -> Result<Wanted, Problem> {
     Ok(Wanted { project: run.project, saved: Some((run.id, held)), handed: None })
 }
 
-/// What a run goes on from that this device asked another one for. Only who has the delegation of its key executes it.
+/// What a run goes on from that this device asked another one for: the one that it asked last.
 async fn next(org: &Arc<Org>, run: Run, commit: &str) -> Result<Wanted, Problem> {
     let none = || Problem::not_found("There is no such checkpoint for that run.");
-    if run.key.is_none() || run.state.ended() {
+    let asked = run.device.is_some() || run.asked.is_some();
+    if !asked || run.state.ended() {
         return Err(none());
     }
     let saved = match commit {
