@@ -9,6 +9,7 @@ use domain::{
     run::{LeftBehind, Reason, Run, SavedWork},
 };
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 /// Whether a run can be placed now; else its saved work is being brought, and the dispatcher is woken when that has ended.
 ///
@@ -26,8 +27,9 @@ pub(crate) async fn gathered(org: &Arc<Org>, run: &Run) -> Result<bool, Problem>
         left.work.run == earlier.id && ago < limits::CHECKPOINT_AGAIN
     });
     if !asked_lately {
-        let run = run.clone();
-        placing::in_background(org, &run.clone(), |org| async move { gather(&org, &run, &earlier, device).await });
+        let wanted = run.clone();
+        let gathering = placing::in_background(org, run, |org| async move { gather(&org, &wanted, &earlier, device).await });
+        wake_after(org, gathering);
     }
     Ok(asked_lately)
 }
@@ -58,8 +60,17 @@ async fn gather(org: &Arc<Org>, run: &Run, earlier: &Run, device: Did) -> Result
             return Ok(());
         }
     }
-    org.wake.notify_one();
     Ok(())
+}
+
+/// Wakes the dispatcher when that has ended, and not a moment before: it leaves a run alone for which something is being done.
+fn wake_after(org: &Arc<Org>, gathering: Option<JoinHandle<()>>) {
+    let Some(gathering) = gathering else { return };
+    let waking = org.clone();
+    org.tasks.spawn(async move {
+        let _ = gathering.await;
+        waking.wake.notify_one();
+    });
 }
 
 /// Remembers what the run goes on without, and why. What its device itself says to be gone is gone.

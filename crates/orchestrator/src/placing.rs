@@ -31,6 +31,7 @@ use std::{
     mem::discriminant,
     sync::{Arc, atomic::Ordering},
 };
+use tokio::task::JoinHandle;
 
 /// What is known of the devices for one run, and what the planner says.
 #[derive(Clone, Debug)]
@@ -214,13 +215,13 @@ async fn others_next(org: &Arc<Org>, run: &Run, device: Did, reasons: Vec<Refusa
 }
 
 /// Does something for a run that waits, unless something is being done for it already.
-pub(crate) fn in_background<F>(org: &Arc<Org>, run: &Run, work: impl FnOnce(Arc<Org>) -> F)
+pub(crate) fn in_background<F>(org: &Arc<Org>, run: &Run, work: impl FnOnce(Arc<Org>) -> F) -> Option<JoinHandle<()>>
 where
     F: Future<Output = Result<(), Problem>> + Send + 'static,
 {
-    let Some(asking) = Asking::begin(org, &run.id) else { return };
+    let asking = Asking::begin(org, &run.id)?;
     let (work, placing, run) = (work(org.clone()), org.clone(), run.clone());
-    org.tasks.spawn(async move {
+    Some(org.tasks.spawn(async move {
         let mut closing = placing.closing.subscribe();
         let done = tokio::select! {
             done = work => done,
@@ -232,7 +233,7 @@ where
             tracing::error!(run = %run.id, %problem, "that a run could not be placed could not be noted; it is tried again");
         }
         drop(asking);
-    });
+    }))
 }
 
 /// What came of asking one device.
