@@ -63,7 +63,9 @@ async fn main() -> Result<()> {
 
     let trip = percentile(&trips, 0.5);
     println!("{:40} {:>9} {:>9} {:>9}", "ms", "p50", "p99", "max");
-    for (name, took) in [("round trip (Probe)", &trips), ("event to /events of its device", &own), ("event to /events of the other", &elsewhere)] {
+    for (name, took) in
+        [("round trip (Probe)", &trips), ("event to /events of its device", &own), ("event to /events of the other", &elsewhere)]
+    {
         println!("{name:40} {:>9.2} {:>9.2} {:>9.2}", ms(percentile(took, 0.5)), ms(percentile(took, 0.99)), ms(percentile(took, 1.0)));
     }
     let beyond = |share: f64| percentile(&elsewhere, share).saturating_sub(trip);

@@ -10,7 +10,11 @@ use benches::{
     percentile,
     two::{Caller, Two},
 };
-use domain::{RunId, lease::Admission, run::{Reason, Wish}};
+use domain::{
+    RunId,
+    lease::Admission,
+    run::{Reason, Wish},
+};
 use identity::Envelope;
 use mesh::spoken;
 use proto::mesh::{OrderRequest, ScheduleRequest};

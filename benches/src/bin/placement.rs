@@ -55,7 +55,8 @@ fn main() -> Result<ExitCode> {
     let world = World::of(devices)?;
     let nowhere = world.agree()?;
     let fast = world.plans(decisions)?;
-    let slow = time(world.askings.iter().take(CHECKED), |asking| drop(black_box(explain(&asking.request(&world.readers), &world.snapshot))))?;
+    let slow =
+        time(world.askings.iter().take(CHECKED), |asking| drop(black_box(explain(&asking.request(&world.readers), &world.snapshot))))?;
     // More of them, since processor time is told in ticks of 10 ms.
     let few = World::of(NODES)?.plans(decisions * 10)?;
     let peer = tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(kube::schedule(NODES, PODS));

@@ -5,7 +5,7 @@
 
 use crate::{
     AgentName, Did, Hash, Oid, OrgName, PatchId, ProjectName, Rid, RunId, TaskRef, Timestamp, capacity::Resources, capacity::Runtime,
-    usage::Budget,
+    run::SavedWork, usage::Budget,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -180,6 +180,9 @@ pub enum Work {
         /// The run that this goes on from (after an eviction, a loss, a change request).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         continues: Option<RunId>,
+        /// The saved work to begin with. It is had from the device that asks, by whom this is placed with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<SavedWork>,
         /// The patch that gets a further revision.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         patch: Option<PatchId>,

@@ -2,9 +2,11 @@
 
 mod reason;
 mod runner;
+mod saved;
 
 pub use reason::Reason;
 pub use runner::{AgentJob, Order, PlanStep, RunSpec, RunnerEvent, RunnerJob, Tick, Tools, TurnOutcome, Wish};
+pub use saved::{LeftBehind, SavedWork};
 
 use crate::{
     AgentName, Did, Hash, LeaseId, Oid, PatchId, ProjectName, RevisionId, RunId, TaskRef, Timestamp,
@@ -167,9 +169,12 @@ pub struct Run {
     /// The run that this goes on from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continues: Option<RunId>,
-    /// The run whose saved work it begins with; known when it is placed.
+    /// The saved work that it begins with; known when it is placed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<RunId>,
+    pub from: Option<SavedWork>,
+    /// The saved work that it does without, because it could not be had; known when it is placed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<LeftBehind>,
     /// Whether it does the patch's work anew on the present default branch, because merging it met conflicts.
     #[serde(default)]
     pub rebase: bool,
@@ -206,6 +211,10 @@ pub struct Run {
     /// The last checkpoint of its worktree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<Oid>,
+    /// The checkpoint of it that lies on the device whose journal tells this: where it was executed; and, as soon as it arrived there,
+    /// where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Oid>,
     /// The commit that it made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<Oid>,
@@ -311,9 +320,12 @@ pub struct Placed {
     /// Hash of the spec that it works from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spec_hash: Option<Hash>,
-    /// The run whose saved work it begins with.
+    /// The saved work that it begins with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<RunId>,
+    pub from: Option<SavedWork>,
+    /// The saved work that it does without, because it could not be had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<LeftBehind>,
     /// The device that is asked for it from now on; older journals do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Did>,

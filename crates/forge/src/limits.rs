@@ -41,6 +41,13 @@ pub const IMPORT_ENTRIES_MAX: usize = 500_000;
 pub const IMPORT_FILE_BYTES_MAX: u64 = 100 * 1024 * 1024;
 /// How many bytes a run may add or change in all.
 pub const IMPORT_NEW_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// How many bytes the objects of a checkpoint may have in all when it comes from another device, and how many its files may have that
+/// are laid: what a run may add or change, its engine's session, and their listings. More than that none can have that was made here.
+pub const CHECKPOINT_BYTES_MAX: u64 = 1280 * 1024 * 1024;
+/// The largest object of it, in bytes: the largest file that a run may add.
+pub const CHECKPOINT_OBJECT_BYTES_MAX: u64 = IMPORT_FILE_BYTES_MAX;
+/// How many objects it may have.
+pub const CHECKPOINT_OBJECTS_MAX: usize = 1_000_000;
 /// How deep folders may be nested.
 pub const IMPORT_DEPTH_MAX: usize = 128;
 /// The longest path within a worktree.

@@ -50,7 +50,7 @@ pub struct Checkpoint {
     pub session: Option<Oid>,
 }
 
-const CHECKPOINTS: &str = "refs/meshwork/checkpoints";
+pub(crate) const CHECKPOINTS: &str = "refs/meshwork/checkpoints";
 const WORK: &str = "work";
 const SESSION: &str = "session";
 
@@ -209,24 +209,35 @@ impl Forge {
     /// Lays saved work into a fresh clone at `into`: git sees it as changes since the run's base. The engine's session files
     /// go below `session_into`, if asked for.
     pub fn restore(&self, rid: &Rid, checkpoint: &Oid, into: &Path, session_into: Option<&Path>) -> Result<Checkpoint, Problem> {
-        let kept = self.checkpoints(rid)?;
-        let found = read_checkpoint(&kept, convert::git_oid(checkpoint.as_str())?)?;
+        self.restore_from(&self.checkpoints(rid)?, rid, checkpoint, into, session_into)
+    }
+
+    /// The same, from the git folder that holds it.
+    pub(crate) fn restore_from(
+        &self,
+        kept: &git2::Repository,
+        rid: &Rid,
+        checkpoint: &Oid,
+        into: &Path,
+        session_into: Option<&Path>,
+    ) -> Result<Checkpoint, Problem> {
+        let found = read_checkpoint(kept, convert::git_oid(checkpoint.as_str())?)?;
         self.checkout(rid, &found.base, into)?;
-        let base = tree_of(&kept, convert::git_oid(found.base.as_str())?)?;
-        lay(&kept, Some(&base), &found.work, into)?;
+        let base = tree_of(kept, convert::git_oid(found.base.as_str())?)?;
+        lay(kept, Some(&base), &found.work, into)?;
         if let (Some(session), Some(into)) = (&found.session, session_into) {
             fs::create_dir_all(into).told("The engine's session files could not be laid.")?;
-            lay(&kept, None, session, into)?;
+            lay(kept, None, session, into)?;
         }
         Ok(found)
     }
 
-    fn checkpoints_path(&self, rid: &Rid) -> PathBuf {
+    pub(crate) fn checkpoints_path(&self, rid: &Rid) -> PathBuf {
         self.own.join("checkpoints").join(format!("{}.git", rid.as_str().trim_start_matches("rad:")))
     }
 
     /// The repository that holds the checkpoints: never announced, and it borrows the objects of the projects.
-    fn checkpoints(&self, rid: &Rid) -> Result<git2::Repository, Problem> {
+    pub(crate) fn checkpoints(&self, rid: &Rid) -> Result<git2::Repository, Problem> {
         let path = self.checkpoints_path(rid);
         bare(&path, &self.repository(rid)?.backend.path().join("objects"))?;
         let repo = git2::Repository::open_bare(&path).told("The checkpoints cannot be opened.")?;
@@ -236,7 +247,7 @@ impl Forge {
 }
 
 /// Makes a bare repository that borrows objects, without hooks. Where it is there, it borrows them from now on.
-fn bare(path: &Path, from: &Path) -> Result<(), Problem> {
+pub(crate) fn bare(path: &Path, from: &Path) -> Result<(), Problem> {
     let what = format!("The git folder {} could not be made.", path.display());
     if path.join("HEAD").exists() {
         return borrow(path, from).told(what);
@@ -309,7 +320,7 @@ fn checkpoint_commit(
     repo.commit(None, &author, &author, &format!("Checkpoint of run {run}\n"), &tree, &[&base])
 }
 
-fn read_checkpoint(repo: &git2::Repository, commit: git2::Oid) -> Result<Checkpoint, Problem> {
+pub(crate) fn read_checkpoint(repo: &git2::Repository, commit: git2::Oid) -> Result<Checkpoint, Problem> {
     let what = "The checkpoint cannot be read.";
     let found = repo.find_commit(commit).map_err(|_| no_checkpoint(&commit))?;
     let tree = found.tree().told(what)?;
@@ -323,7 +334,7 @@ fn read_checkpoint(repo: &git2::Repository, commit: git2::Oid) -> Result<Checkpo
     })
 }
 
-fn no_checkpoint(commit: &dyn std::fmt::Display) -> Problem {
+pub(crate) fn no_checkpoint(commit: &dyn std::fmt::Display) -> Problem {
     Problem::not_found(format!("The checkpoint {commit} is not on this device."))
 }
 
@@ -388,7 +399,7 @@ fn write(repo: &git2::Repository, dir: &Path, path: &[u8], oid: git2::Oid, mode:
 static DRAFTS: AtomicU64 = AtomicU64::new(0);
 
 /// Copies loose objects, each at once and durably. Objects are named by their content, so one that is there is the same.
-fn copy_objects(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(crate) fn copy_objects(from: &Path, to: &Path) -> std::io::Result<()> {
     for folder in fs::read_dir(from)? {
         let folder = folder?;
         let name = folder.file_name();

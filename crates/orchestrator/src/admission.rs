@@ -324,6 +324,7 @@ pub fn new_run(id: domain::RunId, class: Class, project: domain::ProjectName, me
         spec_hash: None,
         continues: None,
         from: None,
+        left: None,
         rebase: false,
         subject: None,
         attempt: 0,
@@ -342,6 +343,7 @@ pub fn new_run(id: domain::RunId, class: Class, project: domain::ProjectName, me
         key: None,
         delegation: None,
         checkpoint: None,
+        held: None,
         commit: None,
         patch: None,
         revision: None,
@@ -466,13 +468,12 @@ fn disk_bytes(org: &Org) -> (u64, u64) {
 pub fn keep_manifest(org: &Org, admitted: &Envelope) -> Result<Vec<Body>, Problem> {
     let envelope = org.store.blobs().put(&admitted.to_json()?)?;
     let manifest: Manifest = serde_json::from_slice(admitted.payload()).map_err(Problem::internal)?;
-    let (base, spec_hash) = match manifest.work {
-        Work::Task { base, spec_hash, .. } => (base, Some(spec_hash)),
-        Work::Checks { commit, .. } => (commit, None),
+    let (base, spec_hash, from) = match manifest.work {
+        Work::Task { base, spec_hash, from, .. } => (base, Some(spec_hash), from),
+        Work::Checks { commit, .. } => (commit, None, None),
     };
-    let known: Option<Run> = org.store.get(kind::RUN, manifest.run.as_str())?;
-    let from = known.map(|known| crate::lifecycle::to_begin_with(org, &known, &base)).transpose()?.flatten();
-    let placed = Placed { manifest: envelope::hash(admitted), envelope, base, spec_hash, from, device: Some(org.device.clone()) };
+    let device = Some(org.device.clone());
+    let placed = Placed { manifest: envelope::hash(admitted), envelope, base, spec_hash, from, left: None, device };
     Ok(vec![Body::RunPlaced { run: manifest.run, placed }])
 }
 

@@ -241,6 +241,7 @@ pub(crate) fn draft(org: &Org, board: &Board, run: &Run) -> Result<Manifest, Pro
             let agent = run.agent.clone().ok_or_else(|| Problem::internal("a task's run without an agent"))?;
             let spec_hash = spec::spec_hash(&board.files, &at.feature);
             let base = base(org, board, run)?;
+            let from = lifecycle::to_begin_with(org, run, &base)?;
             Work::Task {
                 repository: board.project.rid.clone(),
                 task: at.clone(),
@@ -249,6 +250,7 @@ pub(crate) fn draft(org: &Org, board: &Board, run: &Run) -> Result<Manifest, Pro
                 agent,
                 base,
                 continues: run.continues.clone(),
+                from,
                 patch: run.patch.clone(),
             }
         }

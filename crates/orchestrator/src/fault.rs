@@ -104,6 +104,17 @@ pub fn tells(event: &Event) -> bool {
     Fault::asked() == Fault::Newer && matches!(event.body, Body::Unknown(_))
 }
 
+/// Keeps a checkpoint from being given to another device, where that was asked for.
+///
+/// # Errors
+/// Then.
+pub fn checkpoint_kept() -> Result<(), Problem> {
+    if Fault::asked() == Fault::CheckpointKept {
+        return Err(Problem::unavailable("A test keeps checkpoints where they are."));
+    }
+    Ok(())
+}
+
 /// Changes a byte of what is told of a journal, where that was asked for.
 pub fn alter_journal(pieces: &mut [JournalPiece]) {
     let first = pieces.first_mut().and_then(|piece| piece.events_json.first_mut()).and_then(|event| event.last_mut());
@@ -163,6 +174,8 @@ pub enum Fault {
     Summarised,
     /// As that, and the summary leads to an event that is not in the journal.
     SummaryWrong,
+    /// Checkpoints are given to no other device.
+    CheckpointKept,
 }
 
 impl Fault {
@@ -180,6 +193,7 @@ impl Fault {
             Ok("journal-altered") => Self::JournalAltered,
             Ok("summarised") => Self::Summarised,
             Ok("summary-wrong") => Self::SummaryWrong,
+            Ok("checkpoint-kept") => Self::CheckpointKept,
             Ok("end-unwritten") => Self::EndUnwritten,
             Ok("newer") => Self::Newer,
             Ok("newer-only") => Self::NewerOnly,

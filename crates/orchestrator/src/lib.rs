@@ -21,6 +21,7 @@ pub mod fault;
 mod follow;
 mod gated;
 pub mod gateway;
+mod gathering;
 pub mod host;
 pub mod join;
 mod keep;

@@ -276,6 +276,32 @@ pub(crate) const NEIGHBOURS_OTHER_ROUNDS: u32 = 4;
 pub(crate) const FETCH_TRIES: usize = 4;
 /// How often it is looked for a patch that another device published before its connection is made anew.
 pub(crate) const PATCH_LOOKS: usize = 20;
+/// How much of a checkpoint goes to another device in one message, about, in bytes.
+pub(crate) const CHECKPOINT_PART_BYTES: usize = 256 * 1024;
+/// What an object costs in a message beside what it holds, about, in bytes.
+pub(crate) const CHECKPOINT_OBJECT_BYTES: usize = 64;
+/// How many messages of a checkpoint wait for a slow reader on another device.
+pub(crate) const CHECKPOINT_AHEAD_MAX: usize = 4;
+/// How many checkpoints are given to other devices at once.
+pub(crate) const CHECKPOINTS_AT_ONCE: usize = 4;
+/// How long nothing may come of a checkpoint, or be taken of it, until its way is given up.
+pub(crate) const CHECKPOINT_SILENCE: Duration = Duration::from_secs(20);
+/// How long a checkpoint may take from one device to another.
+pub(crate) const CHECKPOINT_TRANSFER: Duration = Duration::from_secs(15 * 60);
+/// How long the device that has the work with which a run goes on is asked for it before the run begins anew.
+pub(crate) const CHECKPOINT_WAIT_MS: u64 = 2 * 60 * 1000;
+/// For how long a device that did not give a checkpoint is not asked for it again, once that wait is over; and how long ago a run may have
+/// ended whose requester, where this device closes, is given the time to bring its checkpoint away.
+pub(crate) const CHECKPOINT_AGAIN: Duration = Duration::from_secs(30);
+/// For how many runs it is remembered that their saved work was not to be had.
+pub(crate) const LEFT_BEHIND_MAX: usize = 4_096;
+/// How long the messages may be that go on to a run elsewhere with its checkpoint, in bytes.
+pub(crate) const HANDED_BYTES_MAX: usize = 1 << 20;
+/// How long a device that closes waits until the checkpoints of its guests were brought away; and then until the last bytes went out.
+pub(crate) const CHECKPOINT_FAREWELL: Duration = Duration::from_secs(8);
+pub(crate) const CHECKPOINT_LAST_BYTES: Duration = Duration::from_millis(300);
+/// How often it is looked whether checkpoints of guests are on another device by now.
+pub(crate) const CHECKPOINTS_LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long a gateway may be away before a run that needs it is frozen.
 pub(crate) const GATEWAY_GRACE: Duration = Duration::from_secs(2);
 /// How long a standby device that did not take a run's traffic is left alone.

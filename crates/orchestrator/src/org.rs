@@ -234,6 +234,7 @@ impl Org {
         org.tasks.spawn(remote::keep(org.clone()));
         org.tasks.spawn(remote::keep_connected(org.clone()));
         org.tasks.spawn(remote::keep_journals(org.clone()));
+        org.tasks.spawn(crate::lifecycle::keep_checkpoints(org.clone()));
         org.tasks.spawn(tailnet::keep(org.clone()));
         Ok(org)
     }
@@ -458,6 +459,7 @@ impl Org {
         if let Err(problem) = admission::tell_room(self).await {
             tracing::warn!(%problem, "what runs gave back is known to other orgs only after the next start");
         }
+        remote::farewell(self).await;
         self.remote.over.cancel();
         let node = self.node.lock().unwrap_or_else(PoisonError::into_inner).take();
         let _ = blocking(move || node.map_or(Ok(()), |node| node.stop())).await;

@@ -147,6 +147,20 @@ pub(crate) fn used_at(org: &Org, requester: &Did, id: &RunId) -> Usage {
     run.map(|(_, run)| run.usage).unwrap_or_default()
 }
 
+/// A run as the journal of the device that asked for it has it, as far as that journal is here.
+pub(crate) fn run_at_requester(org: &Org, requester: &Did, id: &RunId) -> Option<Run> {
+    let copied = org.journals.get(requester)?;
+    let found = read(&copied, |c| c.journal.get_numbered::<Run>(kind::RUN, id.as_str()));
+    found.map(|(_, run)| run).filter(|run| run.requester == *requester)
+}
+
+/// A device's claim on a task, as far as its journal is here.
+pub(crate) fn claim_at_requester(org: &Org, requester: &Did, task: &TaskRef) -> Option<Claim> {
+    let copied = org.journals.get(requester)?;
+    let found = read(&copied, |c| c.journal.get_numbered::<Claim>(kind::CLAIM, &task.to_string()));
+    found.map(|(_, claim)| claim).filter(|claim| claim.device == *requester)
+}
+
 /// A hash over all runs, with their leases, and all claims of the org as the journals here tell them: the same on devices that have the
 /// same journals, whoever looks.
 ///

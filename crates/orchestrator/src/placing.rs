@@ -7,7 +7,7 @@
 use crate::{
     admission, clock,
     dispatch::{self, Draft, move_waiting},
-    fault, lifecycle, limits,
+    fault, gathering, lifecycle, limits,
     org::Org,
     remote::{
         self, Asking,
@@ -32,6 +32,7 @@ use std::{
     mem::discriminant,
     sync::{Arc, atomic::Ordering},
 };
+use tokio::task::JoinHandle;
 
 /// What is known of the devices for one run, and what the planner says.
 #[derive(Clone, Debug)]
@@ -163,9 +164,14 @@ pub(crate) async fn place(org: &Arc<Org>, run: &Run, draft: Draft) -> Result<(),
     if let Some(apart) = there.as_ref().and_then(|there| remote::apart(org, there)) {
         return dispatch::wait(org, &run.id, Reason::WaitsForDevice { message: apart.to_string() }).await;
     }
-    let (looked, saved) = org
-        .blocking(move |org| Ok((look(org, &wanted, &manifest)?, lifecycle::saved_somewhere(org, &wanted)?.and_then(|run| run.device))))
-        .await?;
+    if !gathering::gathered(org, run).await? {
+        return Ok(());
+    }
+    let (looked, saved) = org.blocking(move |org| Ok((look(org, &wanted, &manifest)?, lifecycle::saved_somewhere(org, &wanted)?))).await?;
+    // What is here goes anywhere.
+    let saved = saved.filter(|earlier| earlier.held != earlier.checkpoint);
+    let begins_alike = saved.is_none();
+    let saved = saved.and_then(|earlier| earlier.device);
     let order = match there {
         // It said no, and nothing new of itself since.
         Some(there) if looked.said_no.contains_key(&there) => vec![],
@@ -183,8 +189,7 @@ pub(crate) async fn place(org: &Arc<Org>, run: &Run, draft: Draft) -> Result<(),
             order
         }
     };
-    let begins_anew = saved.is_none();
-    let turn = Turn { org: org.clone(), run: run.clone(), draft, looked, begins_anew };
+    let turn = Turn { org: org.clone(), run: run.clone(), draft, looked, begins_alike };
     let (mut said, mut rest) = (vec![], order.as_slice());
     if let [first, others @ ..] = order.as_slice()
         && *first == org.device
@@ -237,13 +242,14 @@ async fn others_next(org: &Arc<Org>, run: &Run, device: Did, reasons: Vec<Refusa
     Ok(())
 }
 
-fn in_background<F>(org: &Arc<Org>, run: &Run, work: impl FnOnce(Arc<Org>) -> F)
+/// Does something for a run that waits, unless something is being done for it already.
+pub(crate) fn in_background<F>(org: &Arc<Org>, run: &Run, work: impl FnOnce(Arc<Org>) -> F) -> Option<JoinHandle<()>>
 where
     F: Future<Output = Result<(), Problem>> + Send + 'static,
 {
-    let Some(asking) = Asking::begin(org, &run.id) else { return };
+    let asking = Asking::begin(org, &run.id)?;
     let (work, placing, run) = (work(org.clone()), org.clone(), run.clone());
-    org.tasks.spawn(async move {
+    Some(org.tasks.spawn(async move {
         let mut closing = placing.closing.subscribe();
         let done = tokio::select! {
             done = work => done,
@@ -255,7 +261,7 @@ where
             tracing::error!(run = %run.id, %problem, "that a run could not be placed could not be noted; it is tried again");
         }
         drop(asking);
-    });
+    }))
 }
 
 /// What came of asking one device.
@@ -273,8 +279,8 @@ struct Turn {
     run: Run,
     draft: Draft,
     looked: Looked,
-    /// Whether there is no saved work, on any device, that it could begin with.
-    begins_anew: bool,
+    /// Whether it begins with the same wherever it is: there is no saved work that only one device has.
+    begins_alike: bool,
 }
 
 impl Turn {
@@ -338,27 +344,23 @@ impl Turn {
     /// Writes down which device is asked, and with what. None: the run waits no more, or was begun already.
     async fn placed(&self, device: &Did, waits_long: bool, untold: &mut Vec<Body>) -> Result<Option<Envelope>, Problem> {
         let run = Run { asked: Some(device.clone()), ..self.run.clone() };
-        let (draft, reuse) = (self.draft.clone(), self.begins_anew);
-        let (manifest, from) = self
-            .org
-            .blocking(move |org| {
-                let manifest = if reuse { draft.manifest } else { dispatch::draft(org, &draft.board, &run)? };
-                let from = lifecycle::to_begin_with(org, &run, base(&manifest))?;
-                Ok((manifest, from))
-            })
-            .await?;
+        let (draft, reuse, id) = (self.draft.clone(), self.begins_alike, run.id.clone());
+        let drafted = move |org: &Arc<Org>| if reuse { Ok(draft.manifest) } else { dispatch::draft(org, &draft.board, &run) };
+        let manifest = self.org.blocking(drafted).await?;
         let (at, valid_ms) = (clock::now(), if waits_long { limits::MANIFEST_VALID_MS } else { limits::ASKED_VALID_MS });
         let manifest = Manifest { at, expires: at.plus_ms(valid_ms), ..manifest };
         let signing = self.org.forge.clone();
         let sealed = envelope::seal(&manifest, manifest::PAYLOAD_TYPE, &self.org.device, move |m| Ok(signing.sign_as_device(m)))?;
         let bytes = sealed.to_json()?;
         let blob = self.org.blocking(move |org| org.store.blobs().put(&bytes)).await?;
-        let spec_hash = match &manifest.work {
-            Work::Task { spec_hash, .. } => Some(spec_hash.clone()),
-            Work::Checks { .. } => None,
+        let (base, spec_hash, from) = match manifest.work {
+            Work::Task { base, spec_hash, from, .. } => (base, Some(spec_hash), from),
+            Work::Checks { commit, .. } => (commit, None, None),
         };
-        let (hash, base) = (envelope::hash(&sealed), base(&manifest).clone());
-        let placed = Placed { manifest: hash, envelope: blob, base, spec_hash, from, device: Some(device.clone()) };
+        let without = self.org.remote.moving.left(&id).map(|(left, _)| left);
+        let left = without.filter(|left| from.as_ref().is_none_or(|from| from.commit != left.work.commit));
+        let placed =
+            Placed { manifest: envelope::hash(&sealed), envelope: blob, base, spec_hash, from, left, device: Some(device.clone()) };
         let mut bodies = std::mem::take(untold);
         bodies.push(Body::RunPlaced { run: self.run.id.clone(), placed });
         let waits = move_waiting(&self.org, &self.run.id, bodies, RunState::Placing, None).await?;
@@ -416,14 +418,6 @@ impl Turn {
 /// Whether a device lacks nothing but room.
 fn waits_for_room(refusals: &[Refusal]) -> bool {
     !refusals.is_empty() && refusals.iter().all(Refusal::of_room)
-}
-
-/// The commit that a manifest begins from.
-fn base(manifest: &Manifest) -> &domain::Oid {
-    match &manifest.work {
-        Work::Task { base, .. } => base,
-        Work::Checks { commit, .. } => commit,
-    }
 }
 
 /// Remembers a refusal, so that it is not asked for again at once.

@@ -287,7 +287,7 @@ pub enum Body {
         /// Whether it is paused now.
         paused: bool,
     },
-    /// The worktree of a run was saved.
+    /// The worktree of a run was saved on this device: made here, or brought from the one that executed it.
     RunCheckpointed {
         /// The run.
         run: RunId,

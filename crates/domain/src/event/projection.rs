@@ -171,6 +171,7 @@ fn change_run(run: &mut Run, event: &Event) {
     match &event.body {
         Body::RunPlaced { placed, .. } => {
             run.from.clone_from(&placed.from);
+            run.left.clone_from(&placed.left);
             run.manifest = Some(placed.manifest.clone());
             run.envelope = Some(placed.envelope.clone());
             run.base = Some(placed.base.clone());
@@ -213,8 +214,21 @@ fn change_run(run: &mut Run, event: &Event) {
             }
         }
         Body::RunPaused { paused, .. } => run.paused = *paused,
-        Body::RunCheckpointed { commit, .. } => run.checkpoint = Some(commit.clone()),
-        Body::CheckpointDropped { .. } => run.checkpoint = None,
+        Body::RunCheckpointed { commit, .. } => {
+            // What is told lies there; what is not told lies here. Of a run elsewhere that is a copy, and maybe not of the latest.
+            if event.told.is_some() || run.told.is_none() {
+                run.checkpoint = Some(commit.clone());
+            }
+            if event.told.is_none() {
+                run.held = Some(commit.clone());
+            }
+        }
+        Body::CheckpointDropped { .. } => {
+            if event.told.is_none() {
+                run.held = None;
+            }
+            run.checkpoint.clone_from(&run.held);
+        }
         Body::RunCommitted { commit, notes, .. } => {
             run.commit = Some(commit.clone());
             run.notes.clone_from(notes);
@@ -338,6 +352,40 @@ mod tests {
         events.iter().for_each(|event| change_run(&mut run, event));
         assert_eq!((run.violations.len(), run.violations_more), (VIOLATIONS_KEPT_MAX, 5));
         assert_eq!((run.questions.len(), run.questions_more), (QUESTIONS_OPEN_MAX, 1));
+    }
+
+    #[test]
+    fn a_checkpoint_lies_where_it_was_made_until_it_arrives() {
+        let did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp";
+        let run = json!({
+            "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "class": "agent", "project": "demo", "member": did, "requester": did,
+            "state": "working", "queued_at": 0,
+        });
+        let run: Run = serde_json::from_value(run).unwrap_or_else(|e| unreachable!("{e}"));
+        let (id, device) = (run.id.clone(), run.member.clone());
+        let oid = |digit: &str| digit.repeat(40).parse::<crate::Oid>().unwrap_or_else(|p| unreachable!("{p}"));
+        let told = |seq| crate::event::Told { device: device.clone(), seq, heard_at: crate::Timestamp(0) };
+        let event = |body, told| Event { version: 1, at: crate::Timestamp(0), actor: device.clone(), via: None, told, body };
+        let saved = |digit: &str| Body::RunCheckpointed { run: id.clone(), commit: oid(digit) };
+        let dropped = || Body::CheckpointDropped { run: id.clone() };
+
+        let mut own = run.clone();
+        change_run(&mut own, &event(saved("1"), None));
+        assert_eq!((own.checkpoint.clone(), own.held.clone()), (Some(oid("1")), Some(oid("1"))));
+        change_run(&mut own, &event(dropped(), None));
+        assert_eq!((own.checkpoint, own.held), (None, None));
+
+        let mut elsewhere = run;
+        change_run(&mut elsewhere, &event(saved("1"), Some(told(1))));
+        assert_eq!((elsewhere.checkpoint.clone(), elsewhere.held.clone()), (Some(oid("1")), None));
+        change_run(&mut elsewhere, &event(saved("1"), None));
+        change_run(&mut elsewhere, &event(saved("2"), Some(told(2))));
+        let there = (elsewhere.checkpoint.clone(), elsewhere.held.clone());
+        assert_eq!(there, (Some(oid("2")), Some(oid("1"))), "the later one has not arrived");
+        change_run(&mut elsewhere, &event(dropped(), Some(told(3))));
+        assert_eq!(elsewhere.checkpoint, Some(oid("1")), "what arrived is here still");
+        change_run(&mut elsewhere, &event(dropped(), None));
+        assert_eq!((elsewhere.checkpoint, elsewhere.held), (None, None));
     }
 
     #[test]

@@ -18,11 +18,7 @@ pub(super) fn by(run: &Run) -> Option<(Did, Taken)> {
 }
 
 /// What changes where a run took this and takes that.
-pub(super) fn changed(
-    before: Before<'_>,
-    was: Option<(Did, Taken)>,
-    now: Option<(Did, Taken)>,
-) -> Result<Vec<Projected>, Problem> {
+pub(super) fn changed(before: Before<'_>, was: Option<(Did, Taken)>, now: Option<(Did, Taken)>) -> Result<Vec<Projected>, Problem> {
     if was == now {
         return Ok(vec![]);
     }

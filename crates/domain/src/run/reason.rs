@@ -35,6 +35,13 @@ pub enum Reason {
         /// What is known.
         message: String,
     },
+    /// The saved work that it goes on from lies on a device that cannot be reached: it is tried again, and then it begins anew.
+    WaitsForCheckpoint {
+        /// The device.
+        device: Did,
+        /// Until then.
+        until: Timestamp,
+    },
     /// It needs its requester's gateway, which cannot be reached: it is frozen, its work is saved, and it goes on when that is back.
     WaitsForGateway {
         /// The requester's device.
@@ -170,6 +177,10 @@ impl Reason {
                 format!("It could not start yet, and is tried again (tried {tries} of {START_TRIES_MAX} times): {message}")
             }
             Self::WaitsForDevice { message } => format!("It waits for the device that was asked for: {message}"),
+            Self::WaitsForCheckpoint { device, until } => format!(
+                "What was done before lies on {device}, which does not give it now. That device is asked until {}; then it begins anew, and that work stays there.",
+                until.minute()
+            ),
             Self::WaitsForGateway { device } => {
                 format!("It is frozen, its work is saved, and it waits for the gateway of {device}, which cannot be reached now.")
             }

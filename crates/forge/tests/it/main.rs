@@ -6,6 +6,7 @@ mod harness;
 mod import;
 mod merging;
 mod mirror;
+mod moving;
 mod nodes;
 mod org;
 mod owners;

@@ -90,7 +90,8 @@ pub(crate) fn run(value: &Value, names: &Names) -> Result<String, Problem> {
         .part("known from", known_from(value, names)?)
         .part("queued", ago(run.queued_at, now))
         .part("took", took(&run, now))
-        .part("goes on from", run.continues.as_ref().map(|r| text::run(r.as_str())).unwrap_or_default())
+        .part("goes on from", goes_on_from(&run, names))
+        .part("left behind", run.left.as_ref().map(|left| names.within(&clean(&left.text()))).unwrap_or_default())
         .part("base", short(&run.base))
         .part("checkpoint", short(&run.checkpoint))
         .part("commit", short(&run.commit))
@@ -104,6 +105,18 @@ pub(crate) fn run(value: &Value, names: &Names) -> Result<String, Problem> {
         .section("Checks that count", checks(&run.checks))
         .section("The sandbox stopped", run.violations.iter().map(|v| clean(v)).collect::<Vec<_>>().join("\n"));
     Ok(sheet.text())
+}
+
+/// The run before, and which of its saved work this one began with.
+fn goes_on_from(run: &Run, names: &Names) -> String {
+    match (&run.from, &run.continues) {
+        (Some(from), _) => {
+            let (before, commit) = (text::run(from.run.as_str()), text::oid(from.commit.as_str()));
+            format!("{before}, its checkpoint {commit} of {}", names.of(&from.device))
+        }
+        (None, Some(before)) => text::run(before.as_str()),
+        (None, None) => String::new(),
+    }
 }
 
 /// From whose journal a run is known, where that is another device's.

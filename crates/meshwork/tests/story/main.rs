@@ -20,6 +20,7 @@ mod keep;
 mod lost;
 mod mesh;
 mod mesh_attacks;
+mod moved;
 mod orgs;
 mod owner_first;
 mod people;

@@ -10,15 +10,15 @@ use testkit::{Repository, Up};
 use tokio::time::Instant;
 
 /// How Ada's second device is called.
-const DESK: &str = "adas-desk";
+pub const DESK: &str = "adas-desk";
 /// How long it may take until what a device says is known to the others.
 const NEWS: Duration = Duration::from_secs(2);
 
 /// Ada's first device, her second, and Bob's: all up, and heard by each other.
-struct Three {
-    ada: Up,
-    desk: Up,
-    bob: Up,
+pub struct Three {
+    pub ada: Up,
+    pub desk: Up,
+    pub bob: Up,
 }
 
 /// Lets a device in, and gives its key.
@@ -41,12 +41,12 @@ async fn join(up: &Up, owner: &Up, name: &str, device: &str, invite: &[&str]) ->
 }
 
 /// Has a device say of itself that it has a GPU.
-fn with_gpu(up: &Up) {
+pub fn with_gpu(up: &Up) {
     fs::write(up.data().join("lend.toml"), "version = 1\n[tags]\ngpu = \"true\"\n").unwrap();
 }
 
 /// What one device knows of another's room, once that fits.
-async fn sees(up: &Up, device: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+pub async fn sees(up: &Up, device: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
     let (device, fits) = (&device, &fits);
     let look = || async move {
         let seen = up.ok(&["capacity"]).await;
@@ -68,7 +68,7 @@ fn codes(of: &Value) -> Vec<String> {
 }
 
 impl Three {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let device = || idle().listening();
         let (mut ada, mut desk, mut bob) = (device(), device(), device());
         for up in [&mut ada, &mut desk, &mut bob] {
@@ -95,7 +95,7 @@ impl Three {
     }
 
     /// Waits until the others have a project of Ada's.
-    async fn share(&self, name: &str) {
+    pub async fn share(&self, name: &str) {
         for up in [&self.bob, &self.desk] {
             let key = text(&up.ok(&["org", "show"]).await["device"]);
             self.ada.ok(&["project", "share", &key]).await;
@@ -110,12 +110,12 @@ impl Three {
     }
 
     /// A device's key.
-    async fn key(up: &Up) -> String {
+    pub async fn key(up: &Up) -> String {
         text(&up.ok(&["org", "show"]).await["device"])
     }
 
     /// Gives a task to an agent, wherever it suits, and gives the run's id.
-    async fn run(&self, args: &[&str]) -> String {
+    pub async fn run(&self, args: &[&str]) -> String {
         let answer = self.ada.ok(&[&["task", "run"], args].concat()).await;
         text(&answer["runs"][0]["run"])
     }

@@ -205,9 +205,9 @@ fn of_run(state: &OrgState, board: &Board, view: &TaskView, run: &Run) -> String
     let said = waits(board, view, std::slice::from_ref(run));
     let Some(device) = &run.device else { return said };
     let name = state.device_of(device).map_or_else(|| device.to_string(), |device| device.name.clone());
-    let how = match (&run.on, &run.from) {
+    let how = match (&run.on, run.from.as_ref().filter(|from| from.device == *device)) {
         (Some(_), _) => "because a person wanted it there",
-        (None, Some(_)) => "because the work that it goes on from lies there",
+        (None, Some(_)) => "where the work that it goes on from was done",
         (None, None) if run.refused.is_empty() => "because that suited it best when it was placed",
         (None, None) => "because that suited it best of those that did not refuse it",
     };

@@ -1,15 +1,19 @@
-//! Checkpoints are kept until their work is in a published patch or merged, and no longer. A removal is journaled first: then
-//! nothing goes on from a checkpoint that is gone.
+//! Checkpoints are kept until their work is in a published patch or merged, and no longer. Those of runs that another device asked for
+//! are kept until they are with that device. A removal is journaled first: then nothing goes on from a checkpoint that is gone.
 
-use super::end;
-use crate::{limits, org::Org};
+use super::saved;
+use crate::{limits, org::Org, picture};
 use domain::{
     Problem, RunId, TaskRef,
     event::{Body, kind},
     run::{Run, RunState},
     task::Claim,
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use store::Order;
 
 /// Removes the checkpoints whose work is in the patch of this run. What cannot be removed now is removed at the next start.
 pub(crate) async fn prune(org: &Arc<Org>, run: &RunId) {
@@ -69,7 +73,7 @@ fn taken_up(org: &Org, run: &Run) -> Result<Vec<Run>, Problem> {
         return Ok(found);
     }
     for _ in 0..limits::CONTINUED_MAX {
-        let Some(earlier) = end::begun_from(org, &at)? else { break };
+        let Some(earlier) = saved::begun_from(org, &at)? else { break };
         at = earlier.clone();
         found.push(earlier);
     }
@@ -79,6 +83,76 @@ fn taken_up(org: &Org, run: &Run) -> Result<Vec<Run>, Problem> {
 async fn drop_one(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
     org.record(&org.device, vec![Body::CheckpointDropped { run: run.id.clone() }]).await?;
     let run = run.clone();
+    org.blocking(move |org| org.forge.drop_checkpoint(&org.project(Some(&run.project))?.rid, &run.id)).await
+}
+
+/// Removes, until the org closes, checkpoints that the devices which asked for their runs have by now, or have no use for.
+pub(crate) async fn keep(org: Arc<Org>) {
+    let mut closing = org.closing.subscribe();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(limits::CHECKPOINTS_LOOK_EVERY) => {}
+            _ = closing.wait_for(|c| *c) => return,
+        }
+        told(drop_brought_away(&org).await);
+    }
+}
+
+async fn drop_brought_away(org: &Arc<Org>) -> Result<(), Problem> {
+    let found = org.blocking(|org| {
+        let mut found = Vec::new();
+        for project in org.state()?.projects.into_values() {
+            for id in org.forge.checkpointed(&project.rid)? {
+                let run = org.store.get::<Run>(kind::RUN, id.as_str())?;
+                let foreign = |r: &Run| r.requester != org.device && r.state.ended() && r.held.is_some();
+                found.extend(run.filter(|run| foreign(run) && brought_away(org, run)));
+            }
+        }
+        Ok(found)
+    });
+    for run in found.await? {
+        drop_unless_used(org, run).await?;
+    }
+    Ok(())
+}
+
+/// Whether the journal of the device that asked for a run says that it has the run's checkpoint, or that this is in a patch or merged.
+fn brought_away(org: &Org, run: &Run) -> bool {
+    let there = picture::run_at_requester(org, &run.requester, &run.id).filter(|there| there.device.as_ref() == Some(&org.device));
+    if there.is_some_and(|there| there.held.is_some() && there.held == run.held) {
+        return true;
+    }
+    let claim = run.task.as_ref().and_then(|task| picture::claim_at_requester(org, &run.requester, task));
+    claim.is_some_and(|claim| {
+        let published = |next: Run| {
+            let from = next.from.is_some_and(|from| from.run == run.id);
+            from && next.state == RunState::Done && next.revision.is_some()
+        };
+        let mut later = claim.runs.iter().filter_map(|id| picture::run_at_requester(org, &run.requester, id));
+        claim.merged || later.any(published)
+    })
+}
+
+/// Drops the checkpoint of a run, unless one that is under way here begins with it: decided in the journal, so that this comes either
+/// before or too late.
+async fn drop_unless_used(org: &Arc<Org>, run: Run) -> Result<(), Problem> {
+    let (id, dropped) = (run.id.clone(), Arc::new(AtomicBool::new(false)));
+    let (event, done) = (org.event(&org.device, Body::CheckpointDropped { run: run.id.clone() }), dropped.clone());
+    let decided = org.store.append_if(move |view| {
+        let active: Vec<RunId> = view.list(kind::ACTIVE, Order::Oldest, limits::RUNS_MAX)?;
+        for other in active {
+            let from = view.get::<Run>(kind::RUN, other.as_str())?.and_then(|other| other.from);
+            if from.is_some_and(|from| from.run == id) {
+                return Ok(vec![]);
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+        Ok(vec![event])
+    });
+    decided.await?;
+    if !dropped.load(Ordering::Relaxed) {
+        return Ok(());
+    }
     org.blocking(move |org| org.forge.drop_checkpoint(&org.project(Some(&run.project))?.rid, &run.id)).await
 }
 

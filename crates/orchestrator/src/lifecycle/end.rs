@@ -1,7 +1,7 @@
 //! The end of a run: its work is saved before anything goes, and what can go on is taken up again.
 
 use super::{Drive, Over, checkpoints, kept, publish, runner_process};
-use crate::{admission, clock, data_dir::storage, dispatch, limits, org::Org};
+use crate::{admission, clock, data_dir::storage, dispatch, limits, org::Org, remote};
 use domain::{
     Oid, Problem, RunId,
     event::{Body, Event, kind},
@@ -93,6 +93,9 @@ async fn settle(org: &Arc<Org>, id: &RunId, over: Over) -> Result<(), Problem> {
     }
     let (worked, to) = (run.clone(), over.to);
     let saved = org.blocking(move |org| safe(org, &worked, to)).await?;
+    if saved.checkpoint.is_some() && run.requester != org.device && remote::may_answer(org, &run.requester) {
+        org.remote.moving.owe(&run.id);
+    }
     let facts = saved.facts(&run.id).into_iter().map(|body| org.event(&org.device, body)).collect();
     write_end(org, &run.id, facts, over).await?;
     let logged = run.id.clone();
@@ -316,53 +319,6 @@ pub(super) async fn clear_leftover(org: &Arc<Org>, run: &Run) -> Result<(), Prob
     }
     clean(org, &run.id).await;
     Ok(())
-}
-
-/// The nearest of the runs that this one goes on from whose work was saved.
-///
-/// # Errors
-/// When the journal cannot be read.
-pub(crate) fn saved_before(org: &Org, run: &Run) -> Result<Option<Run>, Problem> {
-    // A checkpoint lies on the device that made it.
-    let there = run.place().unwrap_or(&org.device);
-    saved(org, run, |found| found.device.as_ref() == Some(there))
-}
-
-/// The same, whichever device has that work.
-///
-/// # Errors
-/// When the journal cannot be read.
-pub(crate) fn saved_somewhere(org: &Org, run: &Run) -> Result<Option<Run>, Problem> {
-    saved(org, run, |_| true)
-}
-
-fn saved(org: &Org, run: &Run, fits: impl Fn(&Run) -> bool) -> Result<Option<Run>, Problem> {
-    let mut earlier = run.continues.clone();
-    for _ in 0..limits::CONTINUED_MAX {
-        let Some(found) = earlier.map(|id| org.store.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten() else { break };
-        if found.checkpoint.is_some() && found.rebase == run.rebase && fits(&found) {
-            return Ok(Some(found));
-        }
-        earlier = found.continues;
-    }
-    Ok(None)
-}
-
-/// The run whose saved work one begins with that stands on this commit.
-///
-/// # Errors
-/// When the journal cannot be read.
-pub(crate) fn to_begin_with(org: &Org, run: &Run, base: &Oid) -> Result<Option<RunId>, Problem> {
-    Ok(saved_before(org, run)?.filter(|earlier| earlier.base.as_ref() == Some(base)).map(|earlier| earlier.id))
-}
-
-/// The run whose saved work this one began with, if that is still there.
-///
-/// # Errors
-/// When the journal cannot be read.
-pub(super) fn begun_from(org: &Org, run: &Run) -> Result<Option<Run>, Problem> {
-    let found = run.from.as_ref().map(|id| org.store.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten();
-    Ok(found.filter(|earlier| earlier.checkpoint.is_some()))
 }
 
 /// A run that was lost or evicted goes on as a new one with a new key, from its last checkpoint; a few times at most.

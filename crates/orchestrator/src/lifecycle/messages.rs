@@ -18,23 +18,29 @@ pub(crate) fn text(org: &Org, message: &Message) -> Result<String, Problem> {
     Ok(bytes.map_or_else(|| "(erased)".to_owned(), |b| String::from_utf8_lossy(&b).into_owned()))
 }
 
-/// What a run that goes on from another is told of messages which that one did not get. Notes where they went.
+/// What a run that goes on from another is told of messages which that one did not get. Notes where they went; asked again, it tells
+/// the same.
 pub(super) fn handed_on(org: &Arc<Org>, run: &Run) -> Result<String, Problem> {
     let Some(earlier) = run.continues.as_ref().map(|id| org.store.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten() else {
         return Ok(String::new());
     };
-    let open: Vec<&Message> = earlier.messages.iter().filter(|m| m.why.is_none()).collect();
-    if open.is_empty() {
+    let went = format!("The run ended before; it stands in the brief of run {}.", run.id);
+    let handed: Vec<&Message> = earlier.messages.iter().filter(|m| m.why.as_ref().is_none_or(|why| *why == went)).collect();
+    if handed.is_empty() {
         return Ok(String::new());
     }
     let mut told = "\n\nMessages of people that the earlier run did not get:\n".to_owned();
     let mut events = Vec::new();
-    for message in open {
+    for message in handed {
         told.push_str(&format!("- {}\n", text(org, message)?.replace('\n', "\n  ")));
-        let why = format!("The run ended before; it stands in the brief of run {}.", run.id);
-        events.push(org.event(&org.device, Body::MessageRefused { run: earlier.id.clone(), order: message.order, why }));
+        if message.why.is_none() {
+            let refused = Body::MessageRefused { run: earlier.id.clone(), order: message.order, why: went.clone() };
+            events.push(org.event(&org.device, refused));
+        }
     }
-    org.store.append_blocking(events)?;
+    if !events.is_empty() {
+        org.store.append_blocking(events)?;
+    }
     Ok(told)
 }
 

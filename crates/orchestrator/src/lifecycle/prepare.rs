@@ -1,20 +1,21 @@
 //! Preparing: worktree, home, brief; then the runner is welcomed with what it is to do.
 
-use super::{Drive, Over, end, messages, start};
+use super::{
+    Drive, Over,
+    handed::{Handed, earlier_session},
+    messages, saved, start,
+};
 use crate::{data_dir::make_private, host::Welcome, org::Org, provenance, tasks::Board};
 use domain::{
-    Oid, PatchId, Problem,
+    Oid, PatchId, Problem, Rid,
     agent::{Agent, EngineChoice},
     manifest::Manifest,
     patch::Patch,
-    run::{AgentJob, Run, RunSpec, RunState, RunnerEvent, RunnerJob, Tick},
+    run::{AgentJob, Run, RunSpec, RunState, RunnerJob, Tick},
 };
 use forge::RunRepo;
 use identity::Envelope;
 use std::{fs, path::Path, sync::Arc};
-
-/// Among how many reports the engine has introduced itself.
-const FIRST_REPORTS: usize = 50;
 
 impl Drive {
     /// Lays everything that the run needs, and tells the runner.
@@ -95,7 +96,13 @@ fn task_job(org: &Arc<Org>, board: &Board, run: &Run, live: &crate::host::Live) 
     let ask = spec::Ask { feature: &at.feature, task: &at.task, engine: agent.engine.label(), folder: "/brief", review: asked.as_deref() };
     let mut brief = spec::brief(&board.files, &ask)?;
     brief.prompt.push_str(&circumstances(run));
-    brief.prompt.push_str(&messages::handed_on(org, run)?);
+    let (handed, missed) = (Handed::kept(&folder), messages::handed_on(org, run)?);
+    let (session, told) = match handed {
+        Some(Handed { session, messages }) => (session, messages),
+        None => (earlier_session(org, run)?, String::new()),
+    };
+    // Where this device executed the run before, it knows them itself, and has noted now where they went.
+    brief.prompt.push_str(if missed.is_empty() { &told } else { &missed });
     for (path, bytes) in &brief.files {
         let file = folder.join("brief").join(path);
         if let Some(parent) = file.parent() {
@@ -115,7 +122,7 @@ fn task_job(org: &Arc<Org>, board: &Board, run: &Run, live: &crate::host::Live) 
         env: brief.env,
         checks: board.checks(org)?,
         permissions: agent.permissions,
-        session: earlier_session(org, run)?,
+        session,
         tick: Tick { path, task: at.task.clone(), before: String::from_utf8_lossy(&before).into_owned() },
         base: base.clone(),
         from,
@@ -128,7 +135,7 @@ fn circumstances(run: &Run) -> String {
     if run.rebase {
         text.push_str("\n\nThe work was done before, but no longer merges with the default branch. The worktree is the present default branch; /brief/previous.diff is the earlier work. Do the task again on top of what is there now.");
     }
-    if run.continues.is_some() {
+    if run.from.is_some() {
         text.push_str("\n\nAn earlier run of this task ended before it was done. The worktree holds what it left: look at it first, and go on from there.");
     }
     text
@@ -146,24 +153,12 @@ fn resolved(agent: &Agent, board: &Board, at: &domain::TaskRef, folder: &Path) -
     Ok(EngineChoice::Replay { recording: "/brief/recording.jsonl".into() })
 }
 
-/// The engine's own session of the run that this one goes on from.
-fn earlier_session(org: &Org, run: &Run) -> Result<Option<String>, Problem> {
-    let Some(earlier) = &run.continues else { return Ok(None) };
-    let entries = org.store.run_log(earlier)?.read(0, FIRST_REPORTS)?;
-    Ok(entries.iter().find_map(|entry| match entry.parsed() {
-        Some(RunnerEvent::EngineReady { session, replay: false, .. }) => Some(session),
-        _ => None,
-    }))
-}
-
 /// The worktree: the checkpoint that the run goes on from, the patch that gets a further revision, or the base.
 fn lay_worktree(org: &Org, board: &Board, run: &Run, base: &Oid, work: &Path) -> Result<Oid, Problem> {
     let rid = &board.project.rid;
-    if let Some(earlier) = end::begun_from(org, run)?
-        && let Some(checkpoint) = &earlier.checkpoint
-    {
-        let session = org.dir.run(&run.id).join("home");
-        return org.forge.restore(rid, checkpoint, work, Some(&session)).map(|_| base.clone());
+    if let Some(saved) = &run.from {
+        lay_saved(org, rid, run, &saved.commit, work)?;
+        return Ok(base.clone());
     }
     let from = match (&run.patch, run.rebase) {
         (Some(patch), false) => continued(org, board, run, patch)?.head,
@@ -177,6 +172,19 @@ fn lay_worktree(org: &Org, board: &Board, run: &Run, base: &Oid, work: &Path) ->
     };
     org.forge.checkout(rid, &from, work)?;
     Ok(from)
+}
+
+/// Lays saved work, from this device's own checkpoints or from what was brought for this run alone.
+fn lay_saved(org: &Org, rid: &Rid, run: &Run, commit: &Oid, work: &Path) -> Result<(), Problem> {
+    let folder = org.dir.run(&run.id);
+    let (session, brought) = (folder.join("home"), folder.join(saved::BROUGHT));
+    if saved::lies_here(org, run)? {
+        return org.forge.restore(rid, commit, work, Some(&session)).map(drop);
+    }
+    org.forge.restore_received(rid, &brought, commit, work, Some(&session))?;
+    // It lies in the worktree now, and where it came from.
+    let _ = fs::remove_dir_all(&brought);
+    Ok(())
 }
 
 /// The patch that a run continues. Who made it is judged where the run was asked for: only that device knows its own runs.

@@ -1,7 +1,7 @@
 //! Starting: the runner comes up and reports its key; the requester's device delegates to it. Or, after a restart of the
 //! orchestrator: the runner is found again.
 
-use super::{Drive, Over, messages, runner_process};
+use super::{Drive, Over, asked::asked, messages, runner_process};
 use crate::{
     clock,
     context::RunContext,
@@ -43,22 +43,36 @@ pub(super) async fn start(org: &Arc<Org>, id: &RunId, end: Ending) -> Result<Dri
     let run: Run = org.store.get(kind::RUN, id.as_str())?.ok_or_else(|| Problem::internal("a leased run is unknown"))?;
     let folder = org.dir.run(id);
     let token = secret()?;
-    if run.requester != org.device {
+    let foreign = run.requester != org.device;
+    if foreign {
         remote::bring(org, &run).await?;
     }
-    let spawned = (folder.clone(), id.clone(), token.clone());
+    org.blocking(move |_| fresh_folder(&folder)).await?;
+    if foreign && run.continues.is_some() {
+        tokio::select! {
+            biased;
+            over = asked(end.clone()) => return Err(over),
+            brought = bring_saved(org, &run) => brought?,
+        }
+    }
+    let spawned = (id.clone(), token.clone());
     let (live, reports, board) = open(org, &run, token).await?;
     org.hub.insert(live.clone());
     let drive = Drive { org: org.clone(), id: id.clone(), live, reports, board, end };
     crate::fault::held(org, RunState::Starting).await;
     drive.unless_asked()?;
-    org.blocking(move |org| {
-        fresh_folder(&spawned.0)?;
-        runner_process::spawn(org, &spawned.1, &spawned.2)
-    })
-    .await?;
+    org.blocking(move |org| runner_process::spawn(org, &spawned.0, &spawned.1)).await?;
     drive.delegate(&run).await?;
     Ok(drive)
+}
+
+/// Brings what a run goes on from, before its runner waits for anything. Where the device that asked is away, the run is lost, and
+/// taken up by that device again.
+async fn bring_saved(org: &Arc<Org>, run: &Run) -> Result<(), Over> {
+    remote::bring_saved(org, run).await.map_err(|problem| match problem.passes() {
+        true => Over::lost(format!("The work that it goes on from could not be brought. {problem}")),
+        false => problem.into(),
+    })
 }
 
 /// Finds the runner of a run again after the orchestrator was restarted.

@@ -154,6 +154,7 @@ async fn ended(org: &Arc<Org>, id: &RunId) {
     if let Ok(log) = org.blocking(move |org| org.store.run_log(&run)).await {
         log.finish();
     }
+    lifecycle::prune_checkpoints(org, id).await;
     if !*org.closing.borrow()
         && let Err(problem) = lifecycle::take_up_again(org, id).await
     {

@@ -1,6 +1,6 @@
 //! Hearing a fact of the executor: what it may tell is written into this device's journal, once, as told by it.
 
-use super::{bring, client, device as listed};
+use super::{bring, checkpoint, client, device as listed};
 use crate::{admission, clock, limits, org::Org};
 use domain::{
     Did, Kind, PatchId, Problem, RevisionId, RunId,
@@ -38,6 +38,7 @@ pub(super) async fn fact(org: &Arc<Org>, run: &RunId, device: &Did, fact: Fact) 
         Body::PatchPublished { patch, revision, .. } => arrived(org, run, device, patch, revision).await?,
         _ => {}
     }
+    let saved = about == *run && matches!(event.body, Body::RunCheckpointed { .. });
     let queued = matches!(event.body, Body::RunQueued { .. });
     if queued && checked_often(org, run).await? {
         tracing::warn!(%run, %device, "further checks on the work of a run were left out");
@@ -57,7 +58,23 @@ pub(super) async fn fact(org: &Arc<Org>, run: &RunId, device: &Did, fact: Fact) 
         Ok(if heard { vec![] } else { vec![event] })
     });
     decided.await?;
+    if saved {
+        brought(org, run).await;
+    }
     Ok(())
+}
+
+/// Brings saved work over at once, before more is heard: its device may be gone in a moment. What does not come now is asked for again
+/// when a run is to go on from it.
+async fn brought(org: &Arc<Org>, id: &RunId) {
+    let known = org.store.get::<Run>(kind::RUN, id.as_str());
+    let brought = match known {
+        Ok(Some(run)) if run.held != run.checkpoint => checkpoint::receive(org, &run).await,
+        other => other.map(drop),
+    };
+    if let Err(problem) = brought {
+        tracing::warn!(run = %id, %problem, "the saved work of a run could not be brought over yet");
+    }
 }
 
 /// The run that a fact is about, if it is one that the executor may tell of.

@@ -5,6 +5,7 @@
 //! Who there is: `gossip` (announces this device), `devices` (what is known of each).
 //! Asking: `ask` (schedule), `follow` (watch and log), `wish` (orders), `gateway` (the run's traffic comes back),
 //! `merge` (what a gate is to merge).
+//! Saved work that moves between the two: `checkpoint`.
 //! Executing: `service` takes the calls of others, `bring` fetches the repository, `mandate` gets the delegation, `facts` tells,
 //! `away` finds the run's gateway. Standing in for another device of the member: `standby`.
 //!
@@ -15,6 +16,7 @@ mod ask;
 mod authority;
 mod away;
 mod bring;
+mod checkpoint;
 pub(crate) mod devices;
 mod facts;
 mod follow;
@@ -38,6 +40,7 @@ mod wish;
 pub(crate) use ask::{Asking, answers, schedule};
 pub use away::Away;
 pub(crate) use bring::bring;
+pub(crate) use checkpoint::{bring_saved, farewell, may_answer, receive};
 pub(crate) use follow::{follow, follow_all};
 pub(crate) use gateway::outward;
 pub(crate) use gossip::{announce, enter_tailnet, leave_tailnet, listen, waiting_here};
@@ -99,6 +102,8 @@ pub struct Remote {
     pub(crate) hungry: AtomicBool,
     /// What others said since they announced themselves last.
     pub(crate) refusals: Refusals,
+    /// Checkpoints on their way.
+    pub(crate) moving: checkpoint::Moving,
     /// Cancelled when everything that others should hear was told.
     pub(crate) over: CancellationToken,
 }
@@ -136,6 +141,7 @@ impl Remote {
             learned: Notify::new(),
             hungry: AtomicBool::new(false),
             refusals: Refusals::default(),
+            moving: checkpoint::Moving::default(),
             over: CancellationToken::new(),
         }
     }

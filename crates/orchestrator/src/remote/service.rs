@@ -1,14 +1,14 @@
 //! The service `Mesh`: parses, asks who calls, calls one function, renders.
 
-use super::{authority, facts, gateway, journals, mandate, merge, standby, take, wish};
+use super::{authority, checkpoint, facts, gateway, journals, mandate, merge, standby, take, wish};
 use crate::{clock, org::Org, stops};
 use domain::{Did, Kind, Problem, run::Wish};
 use futures::Stream;
 use mesh::{oldest, spoken, status, understood};
 use proto::mesh::{
-    DelegateReply, DelegateRequest, Fact, JournalEvents, JournalRequest, LogLines, LogRequest, MergeReply, MergeRequest, OrderReply,
-    OrderRequest, ProbeReply, ProbeRequest, ResultReply, ResultRequest, ScheduleReply, ScheduleRequest, StopReply, StopRequest,
-    TunnelChunk, WatchRequest,
+    CheckpointPart, CheckpointRequest, DelegateReply, DelegateRequest, Fact, JournalEvents, JournalRequest, LogLines, LogRequest,
+    MergeReply, MergeRequest, OrderReply, OrderRequest, ProbeReply, ProbeRequest, ResultReply, ResultRequest, ScheduleReply,
+    ScheduleRequest, StopReply, StopRequest, TunnelChunk, WatchRequest,
     mesh_server::{Mesh, MeshServer},
 };
 use std::{
@@ -51,6 +51,7 @@ impl Mesh for Service {
     type WatchStream = Out<Fact>;
     type LogStream = Out<LogLines>;
     type JournalStream = Out<JournalEvents>;
+    type CheckpointStream = Out<CheckpointPart>;
     type TunnelStream = Out<TunnelChunk>;
 
     async fn probe(&self, request: Request<ProbeRequest>) -> Answer<ProbeReply> {
@@ -151,6 +152,14 @@ impl Mesh for Service {
         understood(asked.version).map_err(status)?;
         let run = authority::executed_for(&org, &asked.run, &caller).map_err(status)?;
         answer(facts::result(&org, run).await)
+    }
+
+    async fn checkpoint(&self, request: Request<CheckpointRequest>) -> Answer<Self::CheckpointStream> {
+        let org = self.org()?;
+        let caller = authority::device(&org, &request).map_err(status)?;
+        let asked = request.into_inner();
+        understood(asked.version).map_err(status)?;
+        answer(checkpoint::give(&org, &caller, &asked).await)
     }
 
     async fn journal(&self, request: Request<JournalRequest>) -> Answer<Self::JournalStream> {

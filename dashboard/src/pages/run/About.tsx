@@ -42,6 +42,8 @@ export function About({ run }: { run: ShownRun }) {
     ["Manifest", run.manifest],
     ["Specification", run.spec_hash],
     ["Begins from", run.base],
+    ["Goes on from", run.from && `${run.from.run}, checkpoint ${run.from.commit} of ${run.from.device}`],
+    ["Left behind", run.left && `${run.left.work.run}, checkpoint ${run.left.work.commit} on ${run.left.work.device}: ${run.left.why}`],
     ["Checkpoint", run.checkpoint],
     ["Commit", run.commit],
     [

@@ -69,6 +69,7 @@ fn manifest() -> Manifest {
             agent: "coder".parse().unwrap(),
             base: "2".repeat(40).parse().unwrap(),
             continues: None,
+            from: None,
             patch: None,
         },
         resources: Resources { cpu_milli: 1000, memory_bytes: 1 << 30, disk_bytes: 1 << 30, gpus: 0 },

@@ -1,0 +1,181 @@
+//! Checkpoints that move between devices, honest ones and others.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use crate::harness::*;
+use domain::{Kind, Oid, Problem, Rid, RunId};
+use forge::*;
+use std::{fs, path::Path};
+
+fn run_id() -> RunId {
+    "01J00000000000000000000000".parse().unwrap()
+}
+
+/// A checkpoint of changed, new and removed files, a link, and a session.
+fn saved(device: &Device, rid: &Rid) -> Oid {
+    let head = device.forge.head(rid).unwrap();
+    let dir = device.path("run");
+    let repo = RunRepo::create(&dir.join("host.git"), &device.forge, rid).unwrap();
+    let work = dir.join("work");
+    repo.checkout(&head, &work).unwrap();
+    put(&work, "a.txt", "changed\n");
+    put(&work, "new/half.txt", "first half\n");
+    fs::remove_file(work.join("gone.txt")).unwrap();
+    std::os::unix::fs::symlink("a.txt", work.join("link")).unwrap();
+    put(&dir.join("home"), "session.json", "{}");
+    let imported = repo.import(&work, &repo.base_tree(&head).unwrap(), &ImportLimits::default()).unwrap();
+    let all = ImportLimits { ignore: Ignore::Not, ..ImportLimits::default() };
+    let session = repo.import(&dir.join("home"), &BaseTree::empty().unwrap(), &all).unwrap();
+    device.forge.checkpoint(rid, &run_id(), &repo, &head, &imported.tree, Some(&session.tree)).unwrap()
+}
+
+/// What is handed out of it.
+fn objects(device: &Device, rid: &Rid, commit: &Oid) -> Vec<(ObjectKind, Vec<u8>)> {
+    let mut all = Vec::new();
+    let mut each = |kind, data: &[u8]| {
+        all.push((kind, data.to_vec()));
+        Ok(())
+    };
+    device.forge.hand_out(rid, &run_id(), commit, &mut each).unwrap();
+    all
+}
+
+fn received(device: &Device, rid: &Rid, into: &Path, objects: &[(ObjectKind, Vec<u8>)], commit: &Oid) -> Result<Arrived, Problem> {
+    let mut incoming = Incoming::begin(into, &device.forge, rid)?;
+    for (kind, data) in objects {
+        incoming.write(*kind, data)?;
+    }
+    incoming.finish(commit)
+}
+
+#[test]
+fn a_checkpoint_that_moved_is_the_same_and_brings_only_what_is_new() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n"), ("gone.txt", "g\n"), ("same/large.txt", "the same\n")], &[]);
+    let commit = saved(&device, &rid);
+    let objects = objects(&device, &rid, &commit);
+    assert_eq!(objects.last().unwrap().0, ObjectKind::Commit, "whoever has it has the rest");
+    assert!(objects.iter().all(|(_, data)| data != b"the same\n"), "the base is there already");
+    let other: Oid = "1".repeat(40).parse().unwrap();
+    let refused = device.forge.hand_out(&rid, &run_id(), &other, &mut |_, _| Ok(()));
+    assert_eq!(refused.unwrap_err().kind, Kind::NotFound);
+
+    // Where it is not any more it comes back from what was received.
+    device.forge.drop_checkpoint(&rid, &run_id()).unwrap();
+    let into = device.path("saved.git");
+    let whole = received(&device, &rid, &into, &objects, &commit).unwrap();
+    let (work, home) = (device.path("again"), device.path("home"));
+    device.forge.restore_received(&rid, &into, &commit, &work, Some(&home)).unwrap();
+    assert_eq!(fs::read_to_string(work.join("new/half.txt")).unwrap(), "first half\n");
+    assert_eq!(fs::read_link(work.join("link")).unwrap(), Path::new("a.txt"));
+    assert!(!work.join("gone.txt").exists());
+    assert_eq!(fs::read_to_string(home.join("session.json")).unwrap(), "{}");
+
+    device.forge.keep_arrived(&rid, &run_id(), &whole).unwrap();
+    fs::remove_dir_all(&into).unwrap();
+    assert_eq!(device.forge.checkpoint_of(&rid, &run_id()).unwrap().unwrap(), whole.checkpoint);
+    device.forge.restore(&rid, &commit, &device.path("kept"), None).unwrap();
+    assert_eq!(fs::read_to_string(device.path("kept/a.txt")).unwrap(), "changed\n");
+}
+
+#[test]
+fn a_checkpoint_that_lacks_anything_is_none() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n"), ("gone.txt", "g\n")], &[]);
+    let commit = saved(&device, &rid);
+    let objects = objects(&device, &rid, &commit);
+    device.forge.drop_checkpoint(&rid, &run_id()).unwrap();
+    for without in 0..objects.len() {
+        let mut some = objects.clone();
+        some.remove(without);
+        let into = device.path(&format!("saved-{without}.git"));
+        let refused = received(&device, &rid, &into, &some, &commit).unwrap_err();
+        assert_eq!(refused.kind, Kind::Invalid, "{refused}");
+    }
+}
+
+/// A git folder of another device's making.
+struct Forged {
+    incoming: Incoming,
+    base: Oid,
+}
+
+impl Forged {
+    fn begin(device: &Device, rid: &Rid, name: &str) -> Self {
+        let incoming = Incoming::begin(&device.path(name), &device.forge, rid).unwrap();
+        Self { incoming, base: device.forge.head(rid).unwrap() }
+    }
+
+    fn blob(&mut self, data: &[u8]) -> Oid {
+        self.incoming.write(ObjectKind::Blob, data).unwrap()
+    }
+
+    /// A folder of exactly these entries, whether git would make it or not.
+    fn tree(&mut self, entries: &[(&str, &str, &Oid)]) -> Oid {
+        let mut raw = Vec::new();
+        for (mode, name, id) in entries {
+            raw.extend_from_slice(format!("{mode} ").as_bytes());
+            raw.extend_from_slice(name.as_bytes());
+            raw.push(0);
+            let hex = id.as_str();
+            raw.extend((0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()));
+        }
+        self.incoming.write(ObjectKind::Tree, &raw).unwrap()
+    }
+
+    /// The checkpoint with this folder as its worktree.
+    fn finish(mut self, work: &Oid) -> Result<Arrived, Problem> {
+        let root = self.tree(&[("40000", "work", work)]);
+        let who = "meshwork <checkpoint@meshwork.invalid> 0 +0000";
+        let raw = format!("tree {root}\nparent {}\nauthor {who}\ncommitter {who}\n\nCheckpoint\n", self.base);
+        let commit = self.incoming.write(ObjectKind::Commit, raw.as_bytes()).unwrap();
+        self.incoming.finish(&commit)
+    }
+}
+
+#[test]
+fn names_that_lead_out_of_the_worktree_are_refused() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
+    let mut honest = Forged::begin(&device, &rid, "honest.git");
+    let file = honest.blob(b"x");
+    let work = honest.tree(&[("100644", "x", &file)]);
+    honest.finish(&work).unwrap();
+    for (at, name) in ["..", ".", "../x", "/etc/x", "a/b", ".git", ".GIT", "git~1"].into_iter().enumerate() {
+        let mut forged = Forged::begin(&device, &rid, &format!("name-{at}.git"));
+        let file = forged.blob(b"x");
+        let (flat, folder) = (forged.tree(&[("100644", name, &file)]), forged.tree(&[("100644", "x", &file)]));
+        let refused = forged.finish(&flat).unwrap_err();
+        assert_eq!(refused.kind, Kind::Invalid, "{refused}");
+        let mut forged = Forged::begin(&device, &rid, &format!("name-{at}.git"));
+        let deep = forged.tree(&[("40000", name, &folder)]);
+        assert_eq!(forged.finish(&deep).unwrap_err().kind, Kind::Invalid);
+    }
+}
+
+#[test]
+fn a_link_never_comes_in_the_place_of_a_folder_and_folders_end() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
+    let mut forged = Forged::begin(&device, &rid, "link.git");
+    let (out, file) = (forged.blob(b"/tmp"), forged.blob(b"x"));
+    let folder = forged.tree(&[("100644", "x", &file)]);
+    let twice = forged.tree(&[("120000", "d", &out), ("100644", "d.txt", &file), ("40000", "d", &folder)]);
+    assert_eq!(forged.finish(&twice).unwrap_err().kind, Kind::Invalid);
+
+    // Two folders in each of many folders are more than any disk takes, and hardly any bytes.
+    let mut forged = Forged::begin(&device, &rid, "deep.git");
+    let file = forged.blob(b"x");
+    let mut folder = forged.tree(&[("100644", "x", &file)]);
+    for _ in 0..64 {
+        folder = forged.tree(&[("40000", "a", &folder), ("40000", "b", &folder)]);
+    }
+    assert_eq!(forged.finish(&folder).unwrap_err().kind, Kind::Limit);
+
+    // One file under many names is laid as often.
+    let mut forged = Forged::begin(&device, &rid, "many.git");
+    let large = forged.blob(&vec![7; 16 << 20]);
+    let names: Vec<String> = (100..200).map(|n| n.to_string()).collect();
+    let entries: Vec<(&str, &str, &Oid)> = names.iter().map(|name| ("100644", name.as_str(), &large)).collect();
+    let work = forged.tree(&entries);
+    assert_eq!(forged.finish(&work).unwrap_err().kind, Kind::Limit);
+}

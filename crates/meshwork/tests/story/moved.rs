@@ -1,0 +1,141 @@
+//! Work that was half done when its machine went moves: it goes on from the checkpoint on another device, whatever becomes of the first.
+
+use crate::{
+    mesh::{DESK, Three, sees, with_gpu},
+    support::{PASSES, acp_agent, acp_project, beat, published, text, work},
+    two::{BOBS, Two, org},
+};
+use serde_json::{Value, json};
+use std::fs;
+use testkit::Up;
+
+/// The run that goes on from another.
+async fn after(ada: &Up, run: &str) -> String {
+    let look = || async {
+        let shown = ada.ok(&["task", "show", "T001"]).await;
+        let next = text(&shown["runs"][0]["id"]);
+        if next == run { Err(shown) } else { Ok(next) }
+    };
+    ada.until("its task goes on with a new run", look).await
+}
+
+/// A run of Ada's that works at Bob's, where a file is half written; the desk could take it too.
+async fn half_done(project: &str) -> (Three, String) {
+    let three = Three::start().await;
+    with_gpu(&three.bob);
+    sees(&three.ada, BOBS, "Bob's device says that it has a GPU", |one| one["capacity"]["tags"]["gpu"] == "true").await;
+    acp_project(&three.ada, project, PASSES).await;
+    acp_agent(&three.ada, "beat", &[]).await;
+    three.share(project).await;
+    let run = three.run(&["T001", "--agent", "beat", "--tag", "gpu=true"]).await;
+    let seen = three.ada.in_state(&run, "working").await;
+    assert_eq!(seen["device"], Three::key(&three.bob).await.as_str(), "{seen:#}");
+    beat(&three.bob, &run).await;
+    three.ada.until_logged(&run, "working now.").await;
+    fs::write(work(&three.bob, &run).join("half.txt"), "first half\n").unwrap();
+    with_gpu(&three.desk);
+    sees(&three.ada, DESK, "the desk says that it has a GPU", |one| one["capacity"]["tags"]["gpu"] == "true").await;
+    (three, run)
+}
+
+/// Waits until a device holds no checkpoint any more.
+async fn holds_none(up: &Up) {
+    let checkpoints = org(up).radicle().join("checkpoints");
+    let look = || async {
+        let left = fs::read_dir(&checkpoints).into_iter().flatten().flatten().count();
+        if left == 0 { Ok(()) } else { Err(json!(left)) }
+    };
+    up.until("no checkpoint is left", look).await;
+}
+
+/// The work goes on at the desk, with what was half written; it is ended there, and merged.
+async fn goes_on_at_the_desk(three: &Three, run: &str, project: &str) -> String {
+    let next = after(&three.ada, run).await;
+    let seen = three.ada.in_state(&next, "working").await;
+    assert_eq!(seen["device"], Three::key(&three.desk).await.as_str(), "{seen:#}");
+    beat(&three.desk, &next).await;
+    let half = work(&three.desk, &next).join("half.txt");
+    let begun = fs::read_to_string(&half).unwrap();
+    assert_eq!(begun, "first half\n");
+    fs::write(half, format!("{begun}second half\n")).unwrap();
+    fs::write(work(&three.desk, &next).join("go"), "").unwrap();
+    let done = three.ada.ended(&next).await;
+    assert_eq!(done["state"], "done", "{done:#}\n{}", three.desk.log());
+    three.ada.merge(&text(&done["patch"])).await;
+    assert_eq!(published(&three.ada, project, "half.txt").await, "first half\nsecond half\n");
+    next
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_was_sent_away_goes_on_elsewhere_though_its_first_device_is_dead() {
+    let (mut three, run) = half_done("moved").await;
+    let bobs = Three::key(&three.bob).await;
+    three.ada.ok(&["run", "send", &run, "Mind the gap."]).await;
+    three.bob.act("device.reclaim", json!({})).await;
+    let ended = three.ada.ended(&run).await;
+    assert_eq!(ended["state"], "evicted", "{ended:#}");
+    assert!(ended["checkpoint"].is_string() && ended["held"] == ended["checkpoint"], "it is here before its end is told: {ended:#}");
+    three.bob.kill().await;
+
+    let next = after(&three.ada, &run).await;
+    let seen = three.ada.in_state(&next, "working").await;
+    let from = json!({ "run": run, "device": bobs, "commit": ended["checkpoint"] });
+    assert_eq!((&seen["from"], seen["continues"].as_str()), (&from, Some(run.as_str())), "{seen:#}");
+    assert!(three.ada.told(&["run", "show", &next]).await.stdout.contains("its checkpoint "));
+    let told = work(&three.desk, &next).with_file_name("welcome.json");
+    assert!(fs::read_to_string(told).unwrap().contains("Mind the gap."), "messages go with it");
+    assert_eq!(goes_on_at_the_desk(&three, &run, "moved").await, next);
+
+    // Its work is merged: nobody needs the checkpoint any more, and whoever comes back hears so.
+    holds_none(&three.ada).await;
+    holds_none(&three.desk).await;
+    three.bob.begin().await;
+    holds_none(&three.bob).await;
+    for up in [&three.ada, &three.desk, &three.bob] {
+        assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_that_is_shut_down_leaves_its_guests_work_with_who_asked_for_it() {
+    let (mut three, run) = half_done("shut").await;
+    three.bob.end().await;
+    let ended = three.ada.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), &ended["held"]), (Some("evicted"), &ended["checkpoint"]), "{ended:#}");
+    assert!(ended["held"].is_string(), "{ended:#}");
+    goes_on_at_the_desk(&three, &run, "shut").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_cannot_be_had_is_waited_for_and_then_left_where_it_is_with_a_word() {
+    let two = Two::each_with("short-lease", "checkpoint-kept").await;
+    with_gpu(&two.bob);
+    sees(&two.ada, BOBS, "Bob's device says that it has a GPU", |one| one["capacity"]["tags"]["gpu"] == "true").await;
+    acp_project(&two.ada, "left", PASSES).await;
+    acp_agent(&two.ada, "beat", &[]).await;
+    two.share().await;
+    let answer = two.ada.ok(&["task", "run", "T001", "--agent", "beat", "--tag", "gpu=true"]).await;
+    let run = text(&answer["runs"][0]["run"]);
+    two.ada.in_state(&run, "working").await;
+    beat(&two.bob, &run).await;
+    fs::write(work(&two.bob, &run).join("half.txt"), "first half\n").unwrap();
+    with_gpu(&two.ada);
+    two.bob.act("device.reclaim", json!({})).await;
+    let ended = two.ada.ended(&run).await;
+    assert!(ended["state"] == "evicted" && ended["held"].is_null(), "{ended:#}");
+
+    let next = after(&two.ada, &run).await;
+    let waits = |seen: &Value| seen["reason"]["code"] == "waits_for_checkpoint" && seen["reason"]["device"] == two.bob_device.as_str();
+    two.ada.until_run(&next, "it waits for what was done before", waits).await;
+    let seen = two.ada.in_state(&next, "working").await;
+    assert!(seen["from"].is_null() && seen["left"]["work"]["commit"] == ended["checkpoint"], "{seen:#}");
+    assert!(two.ada.told(&["run", "show", &next]).await.stdout.contains("It begins anew."), "it is said");
+    beat(&two.ada, &next).await;
+    assert!(!work(&two.ada, &next).join("half.txt").exists());
+    assert!(fs::read_dir(org(&two.bob).radicle().join("checkpoints")).unwrap().count() > 0, "what was done stays where it is");
+    fs::write(work(&two.ada, &next).join("go"), "").unwrap();
+    let done = two.ada.ended(&next).await;
+    assert_eq!(done["state"], "done", "{done:#}\n{}", two.ada.log());
+    two.ada.merge(&text(&done["patch"])).await;
+    holds_none(&two.bob).await;
+}

@@ -1,0 +1,85 @@
+//! Before a run is placed that goes on from another: the work which that one saved is brought here, so that any device can begin with it.
+//! The device that has it is asked for a while. If it gives nothing, the run is placed all the same: first with that device, where it
+//! can; else it begins anew, and says what it leaves behind.
+
+use crate::{clock, dispatch, fault, lifecycle, limits, org::Org, placing, remote};
+use domain::{
+    Did, Problem,
+    event::{Body, kind},
+    run::{LeftBehind, Reason, Run, SavedWork},
+};
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// Whether a run can be placed now; else its saved work is being brought, and the dispatcher is woken when that has ended.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) async fn gathered(org: &Arc<Org>, run: &Run) -> Result<bool, Problem> {
+    if run.continues.is_none() {
+        return Ok(true);
+    }
+    let wanted = run.clone();
+    let Some(earlier) = org.blocking(move |org| lifecycle::saved_somewhere(org, &wanted)).await? else { return Ok(true) };
+    let Some(device) = elsewhere(org, run, &earlier) else { return Ok(true) };
+    let asked_lately = org.remote.moving.left(&run.id).is_some_and(|(left, ago)| {
+        // Its wait is over; it may be there again by now.
+        left.work.run == earlier.id && ago < limits::CHECKPOINT_AGAIN
+    });
+    if !asked_lately {
+        let wanted = run.clone();
+        let gathering = placing::in_background(org, run, |org| async move { gather(&org, &wanted, &earlier, device).await });
+        wake_after(org, gathering);
+    }
+    Ok(asked_lately)
+}
+
+/// The device from which the saved work is to be brought here; none: it is here, or the run is to be there anyway.
+fn elsewhere(org: &Org, run: &Run, earlier: &Run) -> Option<Did> {
+    let device = earlier.device.clone().filter(|device| *device != org.device)?;
+    (earlier.held != earlier.checkpoint && run.on.as_ref() != Some(&device)).then_some(device)
+}
+
+/// Asks the device for its saved work, until it comes, it is certain that it does not, or the wait is over.
+async fn gather(org: &Arc<Org>, run: &Run, earlier: &Run, device: Did) -> Result<(), Problem> {
+    let until = run.queued_at.plus_ms(limits::CHECKPOINT_WAIT_MS.min(fault::lease_ms()));
+    loop {
+        let problem = match remote::receive(org, earlier).await {
+            Ok(()) => break,
+            Err(problem) => problem,
+        };
+        tracing::warn!(run = %run.id, %device, %problem, "the work that a run goes on from could not be brought here");
+        if !problem.passes() || clock::now() >= until {
+            note(org, run, earlier, device, &problem).await?;
+            break;
+        }
+        dispatch::wait(org, &run.id, Reason::WaitsForCheckpoint { device: device.clone(), until }).await?;
+        tokio::time::sleep(limits::REMOTE_PAUSE_MAX).await;
+        let now: Option<Run> = org.store.get(kind::RUN, run.id.as_str())?;
+        if !now.is_some_and(|now| now.state.waits()) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Wakes the dispatcher when that has ended, and not a moment before: it leaves a run alone for which something is being done.
+fn wake_after(org: &Arc<Org>, gathering: Option<JoinHandle<()>>) {
+    let Some(gathering) = gathering else { return };
+    let waking = org.clone();
+    org.tasks.spawn(async move {
+        let _ = gathering.await;
+        waking.wake.notify_one();
+    });
+}
+
+/// Remembers what the run goes on without, and why. What its device itself says to be gone is gone.
+async fn note(org: &Arc<Org>, run: &Run, earlier: &Run, device: Did, problem: &Problem) -> Result<(), Problem> {
+    let Some(commit) = earlier.checkpoint.clone() else { return Ok(()) };
+    let work = SavedWork { run: earlier.id.clone(), device, commit };
+    org.remote.moving.leave(&run.id, LeftBehind { work, why: problem.to_string() });
+    if problem.kind != domain::Kind::NotFound || earlier.held.is_some() {
+        return Ok(());
+    }
+    org.record(&org.device, vec![Body::CheckpointDropped { run: earlier.id.clone() }]).await
+}

@@ -1,0 +1,102 @@
+//! Which saved work a run goes on from: that of the nearest run before it, as far as it can be had where the run will be.
+
+use crate::{limits, org::Org};
+use domain::{
+    Oid, Problem,
+    event::kind,
+    run::{Run, SavedWork},
+};
+
+/// Where in the folder of a run the saved work lies that was brought from another device for this run alone.
+pub(crate) const BROUGHT: &str = "saved.git";
+
+/// The nearest of the runs that this one goes on from whose work can be had where this one is placed: it is here, or there.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn saved_before(org: &Org, run: &Run) -> Result<Option<Run>, Problem> {
+    let there = run.place().unwrap_or(&org.device);
+    saved(org, run, |found| commit_for(found, there == &org.device, found.device.as_ref() == Some(there)).is_some())
+}
+
+/// The same, wherever that work is.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn saved_somewhere(org: &Org, run: &Run) -> Result<Option<Run>, Problem> {
+    saved(org, run, |_| true)
+}
+
+/// The checkpoint of a run with which the next may begin: `here`, or on the device that made it. One that is there is the latest.
+fn commit_for(found: &Run, here: bool, made_there: bool) -> Option<&Oid> {
+    let made = found.checkpoint.as_ref().filter(|_| made_there && !here);
+    made.or(found.held.as_ref())
+}
+
+fn saved(org: &Org, run: &Run, fits: impl Fn(&Run) -> bool) -> Result<Option<Run>, Problem> {
+    let mut earlier = run.continues.clone();
+    for _ in 0..limits::CONTINUED_MAX {
+        let Some(found) = earlier.map(|id| org.store.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten() else { break };
+        if found.checkpoint.is_some() && found.rebase == run.rebase && fits(&found) {
+            return Ok(Some(found));
+        }
+        earlier = found.continues;
+    }
+    Ok(None)
+}
+
+/// The saved work that one begins with who stands on this commit.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn to_begin_with(org: &Org, run: &Run, base: &Oid) -> Result<Option<SavedWork>, Problem> {
+    let there = run.place().unwrap_or(&org.device);
+    let found = saved_before(org, run)?.filter(|earlier| earlier.base.as_ref() == Some(base));
+    Ok(found.and_then(|earlier| {
+        let commit = commit_for(&earlier, there == &org.device, earlier.device.as_ref() == Some(there))?.clone();
+        Some(SavedWork { run: earlier.id, device: earlier.device?, commit })
+    }))
+}
+
+/// The run whose saved work this one began with, as far as this device knows it as one of the same requester and project, and its
+/// checkpoint was not dropped. Whoever asks for a run does not get another's work by naming it.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(super) fn begun_from(org: &Org, run: &Run) -> Result<Option<Run>, Problem> {
+    let found = run.from.as_ref().map(|from| org.store.get::<Run>(kind::RUN, from.run.as_str())).transpose()?.flatten();
+    let same = |earlier: &Run| earlier.requester == run.requester && earlier.project == run.project;
+    Ok(found.filter(|earlier| earlier.checkpoint.is_some() && same(earlier)))
+}
+
+/// Whether the saved work that this run begins with lies on this device.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn lies_here(org: &Org, run: &Run) -> Result<bool, Problem> {
+    let wanted = run.from.as_ref().map(|from| &from.commit);
+    Ok(begun_from(org, run)?.is_some_and(|earlier| wanted.is_some() && earlier.held.as_ref() == wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{Did, Timestamp, manifest::Class};
+
+    #[test]
+    fn what_is_here_goes_anywhere_and_what_is_not_only_where_it_was_made() {
+        let did: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let project = "demo".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let plain = crate::admission::new_run(id, Class::Agent, project, did.clone(), did, Timestamp(0));
+        let oid = |digit: &str| digit.repeat(40).parse::<Oid>().unwrap_or_else(|p| unreachable!("{p}"));
+        let (first, last) = (oid("1"), oid("2"));
+        let there = Run { checkpoint: Some(last.clone()), ..plain.clone() };
+        assert_eq!(commit_for(&there, true, false), None);
+        assert_eq!(commit_for(&there, false, false), None);
+        assert_eq!(commit_for(&there, false, true), Some(&last));
+        let both = Run { checkpoint: Some(last.clone()), held: Some(first.clone()), ..plain };
+        assert_eq!(commit_for(&both, false, false), Some(&first), "an earlier one is better than none");
+        assert_eq!(commit_for(&both, false, true), Some(&last));
+    }
+}

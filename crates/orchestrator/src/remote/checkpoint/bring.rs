@@ -1,0 +1,209 @@
+//! Bringing a checkpoint from another device. What comes is taken into a git folder of its own and checked there whole; only then it is
+//! kept, or used. A connection that breaks is begun anew.
+
+use super::super::client;
+use crate::{
+    clock,
+    lifecycle::{self, BROUGHT, Handed},
+    limits,
+    org::Org,
+};
+use domain::{
+    Did, Kind, Oid, Problem, Rid, RunId,
+    event::{Body, kind},
+    run::Run,
+};
+use forge::{Arrived, Incoming, OBJECT_BYTES_MAX, ObjectKind};
+use futures::StreamExt;
+use mesh::{problem, spoken, understood};
+use proto::mesh::{CheckpointPart, CheckpointRequest, ObjectPiece};
+use std::{fs, path::PathBuf, sync::Arc, time::Instant};
+use tonic::Streaming;
+
+/// What is wanted, of whom.
+struct Asked {
+    device: Did,
+    run: RunId,
+    /// The checkpoint, and into which folder it comes; none where only what is handed on is wanted.
+    saved: Option<(Oid, PathBuf)>,
+    /// The commit on which it stands.
+    base: Option<Oid>,
+    rid: Rid,
+}
+
+/// What came.
+#[derive(Default)]
+struct Came {
+    received: Option<Arrived>,
+    handed: Option<Handed>,
+}
+
+/// Brings over the latest checkpoint of a run that another device executes, or executed, for this one, and keeps it as if it had been
+/// made here.
+///
+/// # Errors
+/// Not found when that device has it no more. Else when it cannot be reached, sends what is no checkpoint, or the disk does not take it.
+pub(crate) async fn receive(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
+    let (Some(device), Some(commit)) = (run.device.clone(), run.checkpoint.clone()) else { return Ok(()) };
+    let name = run.project.clone();
+    let rid = org.blocking(move |org| Ok(org.project(Some(&name))?.rid)).await?;
+    // What is left of it by a crash is removed at the next start.
+    let scratch = org.dir.runs().join(format!("scratch-{}", clock::run_id()));
+    let saved = Some((commit.clone(), scratch.join(BROUGHT)));
+    let asked = Asked { device, run: run.id.clone(), saved, base: run.base.clone(), rid: rid.clone() };
+    let came = bring(org, asked).await;
+    let id = run.id.clone();
+    let kept = org.blocking(move |org| {
+        let kept = came.and_then(|came| match came.received {
+            Some(received) => org.forge.keep_arrived(&rid, &id, &received),
+            None => Err(Problem::unavailable("The device sent no checkpoint.")),
+        });
+        let _ = fs::remove_dir_all(&scratch);
+        kept
+    });
+    kept.await?;
+    let (id, event) = (run.id.clone(), org.event(&org.device, Body::RunCheckpointed { run: run.id.clone(), commit: commit.clone() }));
+    let decided = org.store.append_if(move |view| {
+        // It may have been merged meanwhile, and be of no use any more.
+        let run: Option<Run> = view.get(kind::RUN, id.as_str())?;
+        let wanted = run.is_some_and(|run| run.checkpoint.as_ref() == Some(&commit) && run.held.as_ref() != Some(&commit));
+        Ok(if wanted { vec![event] } else { vec![] })
+    });
+    decided.await.map(drop)
+}
+
+/// Brings, for a run that another device asked for, the saved work that it begins with, unless that lies here, and what is handed on to
+/// it. Both come from that device.
+///
+/// # Errors
+/// When that device does not give it for a while, or sends what is no checkpoint.
+pub(crate) async fn bring_saved(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
+    let folder = org.dir.run(&run.id);
+    let (wanted, into) = (run.clone(), folder.join(BROUGHT));
+    let (rid, saved) = org
+        .blocking(move |org| {
+            let rid = org.project(Some(&wanted.project))?.rid;
+            let here = lifecycle::lies_here(org, &wanted)?;
+            Ok((rid, wanted.from.filter(|_| !here).map(|from| (from.commit, into))))
+        })
+        .await?;
+    let begun = Instant::now();
+    loop {
+        let (device, base) = (run.requester.clone(), run.base.clone());
+        let asked = Asked { device, run: run.id.clone(), saved: saved.clone(), base, rid: rid.clone() };
+        match bring(org, asked).await {
+            Ok(came) => {
+                let handed = came.handed.unwrap_or_default();
+                return crate::org::blocking(move || handed.keep(&folder)).await;
+            }
+            Err(problem) if problem.passes() && begun.elapsed() < limits::DELEGATION_WAIT => {
+                tracing::warn!(run = %run.id, %problem, "the work that a run goes on from could not be brought yet; it is tried again");
+                tokio::time::sleep(limits::REMOTE_PAUSE).await;
+            }
+            Err(problem) => return Err(problem),
+        }
+    }
+}
+
+async fn bring(org: &Arc<Org>, asked: Asked) -> Result<Came, Problem> {
+    let late = |_| Problem::new(Kind::Timeout, "A checkpoint took too long from another device.");
+    tokio::time::timeout(limits::CHECKPOINT_TRANSFER, once(org, asked)).await.map_err(late)?
+}
+
+async fn once(org: &Arc<Org>, asked: Asked) -> Result<Came, Problem> {
+    let (commit, into) = asked.saved.unzip();
+    let request = CheckpointRequest {
+        version: spoken(),
+        run: asked.run.to_string(),
+        commit: commit.as_ref().map(ToString::to_string).unwrap_or_default(),
+    };
+    let mut client = client(org, &asked.device)?;
+    let answered = tokio::time::timeout(limits::CHECKPOINT_SILENCE, client.checkpoint(request)).await.map_err(|_| silent())?;
+    let stream = answered.map_err(|s| problem(&s))?.into_inner();
+    let rid = asked.rid;
+    let taking = org.blocking(move |org| {
+        let Some(into) = into else { return Ok(None) };
+        let _ = fs::remove_dir_all(&into);
+        Incoming::begin(&into, &org.forge, &rid).map(|incoming| Some(Taking { incoming, open: None }))
+    });
+    let (taking, handed) = all(stream, taking.await?).await?;
+    let received = match (taking, commit) {
+        (Some(taking), Some(commit)) => Some(crate::org::blocking(move || taking.finish(&commit)).await?),
+        _ => None,
+    };
+    if received.as_ref().is_some_and(|received| Some(&received.checkpoint.base) != asked.base.as_ref()) {
+        return Err(odd("sends a checkpoint that stands on another commit than its run"));
+    }
+    Ok(Came { received, handed })
+}
+
+/// Takes everything that comes.
+async fn all(mut stream: Streaming<CheckpointPart>, mut taking: Option<Taking>) -> Result<(Option<Taking>, Option<Handed>), Problem> {
+    let mut handed = None;
+    loop {
+        let next = tokio::time::timeout(limits::CHECKPOINT_SILENCE, stream.next()).await.map_err(|_| silent())?;
+        let Some(part) = next else { return Ok((taking, handed)) };
+        let part = part.map_err(|s| problem(&s))?;
+        understood(part.version)?;
+        if !part.handed_json.is_empty() {
+            handed = Some(serde_json::from_str(&part.handed_json).map_err(|_| odd("hands on what is not understood here"))?);
+        }
+        if part.pieces.is_empty() {
+            continue;
+        }
+        let mut now = taking.take().ok_or_else(|| odd("sends objects that nobody asked for"))?;
+        // Written before more is read: a slow disk here holds that device's stream back.
+        taking = Some(
+            crate::org::blocking(move || {
+                part.pieces.into_iter().try_for_each(|piece| now.piece(piece))?;
+                Ok(now)
+            })
+            .await?,
+        );
+    }
+}
+
+fn silent() -> Problem {
+    Problem::unavailable("Nothing came of a checkpoint for too long.")
+}
+
+fn odd(what: &str) -> Problem {
+    Problem::invalid(format!("The device {what}."))
+}
+
+/// A checkpoint that is being taken, with the object whose pieces are coming.
+struct Taking {
+    incoming: Incoming,
+    open: Option<(ObjectKind, usize, Vec<u8>)>,
+}
+
+impl Taking {
+    fn piece(&mut self, piece: ObjectPiece) -> Result<(), Problem> {
+        let (kind, size, mut data) = match (self.open.take(), piece.kind.as_str()) {
+            (Some(open), "") => open,
+            (None, kind) if !kind.is_empty() => (ObjectKind::named(kind)?, size(piece.size_bytes)?, Vec::new()),
+            _ => return Err(odd("sends pieces of objects that do not fit together")),
+        };
+        if piece.data.len() > size - data.len() {
+            return Err(odd("sends more of an object than it said"));
+        }
+        data.extend_from_slice(&piece.data);
+        if data.len() < size {
+            self.open = Some((kind, size, data));
+            return Ok(());
+        }
+        self.incoming.write(kind, &data).map(drop)
+    }
+
+    fn finish(self, commit: &Oid) -> Result<Arrived, Problem> {
+        if self.open.is_some() {
+            return Err(Problem::unavailable("A checkpoint broke off."));
+        }
+        self.incoming.finish(commit)
+    }
+}
+
+fn size(bytes: u64) -> Result<usize, Problem> {
+    let fits = usize::try_from(bytes).ok().filter(|_| bytes <= OBJECT_BYTES_MAX);
+    fits.ok_or_else(|| Problem::new(Kind::Limit, format!("An object of a checkpoint may have {} MiB.", OBJECT_BYTES_MAX >> 20)))
+}

@@ -1,0 +1,157 @@
+//! Giving a checkpoint to another device, object by object. A slow reader holds only its own stream back; one that takes nothing for a
+//! while is given up.
+
+use super::super::authority;
+use crate::{fault, lifecycle::Handed, limits, org::Org};
+use domain::{Did, Oid, Problem, ProjectName, RunId, run::Run};
+use forge::ObjectKind;
+use futures::{Stream, StreamExt};
+use mesh::{spoken, status};
+use proto::mesh::{CheckpointPart, CheckpointRequest, ObjectPiece};
+use std::{pin::Pin, sync::Arc};
+use tokio::{runtime::Handle, sync::mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+type Part = Result<CheckpointPart, Status>;
+type Out = Pin<Box<dyn Stream<Item = Part> + Send>>;
+
+/// What is given.
+struct Wanted {
+    project: ProjectName,
+    /// Whose checkpoint, and which; none where only the rest is wanted.
+    saved: Option<(RunId, Oid)>,
+    /// What else the run that goes on needs.
+    handed: Option<Handed>,
+}
+
+/// The checkpoint of a run to the device that asked for the run; or, named by the run that goes on from it, to the device that
+/// executes that for this one.
+///
+/// # Errors
+/// When the caller is neither, it is not here, or too many are given now.
+pub(in crate::remote) async fn give(org: &Arc<Org>, caller: &Did, asked: &CheckpointRequest) -> Result<Out, Problem> {
+    let wanted = match authority::executed_for(org, &asked.run, caller) {
+        Ok(run) => executed(run, &asked.commit)?,
+        Err(_) => next(org, authority::asked_of(org, &asked.run, caller)?, &asked.commit).await?,
+    };
+    fault::checkpoint_kept()?;
+    let busy = |_| Problem::unavailable("This device gives as many checkpoints as it can at once.");
+    let permit = org.remote.moving.giving.clone().try_acquire_owned().map_err(busy)?;
+    let (told, stream) = mpsc::channel(limits::CHECKPOINT_AHEAD_MAX);
+    let given = wanted.saved.as_ref().map(|(run, _)| run.clone());
+    let (giving, taken, runtime) = (org.clone(), org.clone(), Handle::current());
+    drop(tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        let send = |part: Part| {
+            let sent = runtime.block_on(async { tokio::time::timeout(limits::CHECKPOINT_SILENCE, told.send(part)).await });
+            sent.map_err(|_| Problem::unavailable("Nothing was taken of a checkpoint for too long."))?
+                .map_err(|_| Problem::unavailable("The device that asked for a checkpoint is gone."))
+        };
+        if let Err(problem) = all(&giving, wanted, &send) {
+            tracing::warn!(%problem, "a checkpoint could not be given whole");
+            let _ = send(Err(status(problem)));
+        }
+    }));
+    // Asked for once more after its last part: all before it was taken.
+    let end = futures::stream::once(async move { given.iter().for_each(|run| taken.remote.moving.given(run)) });
+    Ok(Box::pin(ReceiverStream::new(stream).chain(end.filter_map(|()| futures::future::ready(None)))))
+}
+
+/// What this device saved of a run, for the one that asked for it.
+fn executed(run: Run, commit: &str) -> Result<Wanted, Problem> {
+    let held = run.held.filter(|held| held.as_str() == commit);
+    let held = held.ok_or_else(|| Problem::not_found(format!("The run {} has no such checkpoint on this device any more.", run.id)))?;
+    Ok(Wanted { project: run.project, saved: Some((run.id, held)), handed: None })
+}
+
+/// What a run goes on from that this device asked another one for: the one that it asked last.
+async fn next(org: &Arc<Org>, run: Run, commit: &str) -> Result<Wanted, Problem> {
+    let none = || Problem::not_found("There is no such checkpoint for that run.");
+    let asked = run.device.is_some() || run.asked.is_some();
+    if !asked || run.state.ended() {
+        return Err(none());
+    }
+    let saved = match commit {
+        "" => None,
+        commit => Some(run.from.clone().filter(|from| from.commit.as_str() == commit).ok_or_else(none)?),
+    };
+    let project = run.project.clone();
+    let handed = org.blocking(move |org| Handed::of(org, &run)).await?;
+    Ok(Wanted { project, saved: saved.map(|from| (from.run, from.commit)), handed: Some(handed) })
+}
+
+fn all(org: &Org, wanted: Wanted, send: &dyn Fn(Part) -> Result<(), Problem>) -> Result<(), Problem> {
+    if let Some(handed) = &wanted.handed {
+        let handed_json = serde_json::to_string(handed).map_err(Problem::internal)?;
+        send(Ok(CheckpointPart { version: spoken(), pieces: vec![], handed_json }))?;
+    }
+    let Some((run, commit)) = wanted.saved else { return Ok(()) };
+    let rid = org.project(Some(&wanted.project))?.rid;
+    let mut packer = Packer { pieces: vec![], bytes: 0, send };
+    org.forge.hand_out(&rid, &run, &commit, &mut |kind, data| packer.object(kind, data))?;
+    packer.flush()
+}
+
+/// Puts small objects together, and takes large ones to pieces.
+struct Packer<'s> {
+    pieces: Vec<ObjectPiece>,
+    bytes: usize,
+    send: &'s dyn Fn(Part) -> Result<(), Problem>,
+}
+
+impl Packer<'_> {
+    fn object(&mut self, kind: ObjectKind, data: &[u8]) -> Result<(), Problem> {
+        let (mut kind, mut size_bytes, mut rest) = (kind.name(), data.len() as u64, data);
+        loop {
+            let room = limits::CHECKPOINT_PART_BYTES.saturating_sub(self.bytes).max(1);
+            let (now, later) = rest.split_at(rest.len().min(room));
+            self.pieces.push(ObjectPiece { kind: kind.to_owned(), size_bytes, data: now.to_vec() });
+            self.bytes += now.len() + limits::CHECKPOINT_OBJECT_BYTES;
+            if self.bytes >= limits::CHECKPOINT_PART_BYTES {
+                self.flush()?;
+            }
+            if later.is_empty() {
+                return Ok(());
+            }
+            (kind, size_bytes, rest) = ("", 0, later);
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Problem> {
+        if self.pieces.is_empty() {
+            return Ok(());
+        }
+        self.bytes = 0;
+        (self.send)(Ok(CheckpointPart { version: spoken(), pieces: std::mem::take(&mut self.pieces), handed_json: String::new() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::cell::RefCell;
+
+    #[test]
+    fn small_objects_go_together_and_large_ones_in_pieces_that_fit() {
+        let sent = RefCell::new(vec![]);
+        let send = |part: Part| {
+            sent.borrow_mut().push(part.unwrap());
+            Ok(())
+        };
+        let mut packer = Packer { pieces: vec![], bytes: 0, send: &send };
+        let large = vec![7; 3 * limits::CHECKPOINT_PART_BYTES];
+        for data in [&b"one"[..], &b""[..], &b"two"[..], &large[..]] {
+            packer.object(ObjectKind::Blob, data).unwrap();
+        }
+        packer.flush().unwrap();
+        let sent = sent.borrow();
+        assert!(sent.iter().all(|part| part.pieces.iter().map(|p| p.data.len()).sum::<usize>() <= limits::CHECKPOINT_PART_BYTES));
+        assert_eq!(sent[0].pieces[..3].iter().map(|p| p.size_bytes).collect::<Vec<_>>(), [3, 0, 3]);
+        let pieces: Vec<_> = sent.iter().flat_map(|part| &part.pieces).skip(3).collect();
+        assert_eq!((pieces[0].kind.as_str(), pieces[0].size_bytes), ("blob", large.len() as u64));
+        assert!(pieces.len() > 2 && pieces[1..].iter().all(|piece| piece.kind.is_empty()));
+        assert_eq!(pieces.iter().flat_map(|piece| piece.data.iter().copied()).collect::<Vec<u8>>(), large);
+    }
+}
