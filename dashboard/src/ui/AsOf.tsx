@@ -14,7 +14,13 @@ const NAMED_MAX = 3;
 
 export const useCopies = (): readonly Copy[] => useRead("journal.copies", {}, { refetchInterval: LOOK_EVERY_MS }).data ?? [];
 
-export function AsOf({ known }: { known: Known | undefined }) {
+interface Props {
+  known: Known | undefined;
+  /** In a row there is room for the moment alone; the device stands in its tip. */
+  short?: boolean;
+}
+
+export function AsOf({ known, short }: Props) {
   const who = useWho();
   const now = useNow();
   if (!known) return null;
@@ -22,14 +28,15 @@ export function AsOf({ known }: { known: Known | undefined }) {
   const title = `${name} is not reached. ${known.at === null ? "What it did since is not known." : `It told this at ${moment(known.at)}.`}`;
   return (
     <span className={css.mark} title={title}>
-      {known.at === null ? "perhaps old" : `as of ${asOf(known.at, now)}`}, {name} not reached
+      {known.at === null ? "perhaps old" : `as of ${asOf(known.at, now)}`}
+      {short ? <span className="hidden">, {name} not reached</span> : `, ${name} not reached`}
     </span>
   );
 }
 
 /** The mark of a run, wherever it is shown. */
-export function RunAsOf({ run }: { run: OfRun }) {
-  return <AsOf known={knownOf(run, useCopies())} />;
+export function RunAsOf({ run, short }: { run: OfRun; short?: boolean }) {
+  return <AsOf known={knownOf(run, useCopies())} short={short} />;
 }
 
 /** Above what tells of other devices: which of them are not reached, and as of when they are known. */

@@ -53,9 +53,9 @@ function RunRow({ run, title, within }: { run: Run; title: string | null | undef
       </span>
       <span className={css.what}>
         <b>{run.task?.task ?? "Checks"}</b>
-        <RunAsOf run={run} />
         <span className="muted clip">{title ?? run.task?.feature ?? `of run ${shortRun(run.subject ?? "")}`}</span>
       </span>
+      <RunAsOf run={run} short />
       <span className={`${css.agent} muted clip`}>{run.agent ?? run.class}</span>
       <span className={`${css.took} muted`}>{run.started_at && <Span from={run.started_at} to={run.ended_at} />}</span>
       <span className={css.when}>

@@ -38,7 +38,7 @@ export function Table<T>({ label, columns, rows, keyOf, scrolls }: Props<T>) {
             <tr key={keyOf(row)}>
               {columns.map(({ title, cell, end }) => (
                 <td key={title} data-end={end} data-title={title}>
-                  {cell(row)}
+                  <div className={css.cell}>{cell(row)}</div>
                 </td>
               ))}
             </tr>

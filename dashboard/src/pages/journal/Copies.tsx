@@ -72,9 +72,8 @@ function List({ copies }: { copies: Copy[] }) {
           title: "Copied up to",
           cell: ({ seq, incarnation, hash }) => (
             <span className={css.two}>
-              <span className="number">
+              <span className="number" title={`incarnation ${incarnation}`}>
                 event {seq}
-                {incarnation > 1 && <span className="muted">, incarnation {incarnation}</span>}
               </span>
               {hash && <code title={hash}>{shortOid(hash)}</code>}
             </span>
@@ -109,7 +108,7 @@ function When({ copy: { here, as_of, reachable } }: { copy: Copy }) {
 
 function Found({ device, verified }: { device: string; verified: ReturnType<typeof useVerified>["data"] }) {
   const found = foundOf(device, verified);
-  if (!found) return <span className="muted">not since this page was opened</span>;
+  if (!found) return <span className="muted">none yet</span>;
   return (
     <span className={css.two}>
       <Badge word={found.word} />

@@ -57,7 +57,6 @@ export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
           { title: "Reached", cell: (device) => <Reached device={device} /> },
           { title: "Tags", cell: ({ did }) => <Tags promised={promised.get(did) ?? {}} own={roomOf.get(did)?.capacity.tags ?? {}} /> },
           { title: "Free", cell: ({ did }) => <Free room={roomOf.get(did)} /> },
-          { title: "Owner at it", cell: ({ did }) => <Sensed room={roomOf.get(did)} /> },
           { title: "Who may borrow", cell: ({ did }) => <Borrow room={roomOf.get(did)} /> },
           { title: "Runs", cell: (device) => <Runs all={goingOn(device, pods, runs)} none={device.here ? "none" : "none known here"} /> },
           {
@@ -147,26 +146,18 @@ function Free({ room }: { room?: Room }) {
   );
 }
 
-function Sensed({ room }: { room?: Room }) {
-  const facts = room ? sensed(room.condition) : [];
-  if (facts.length === 0) return <span className="muted">not known</span>;
-  return (
-    <span className={css.two}>
-      {facts.map((fact) => (
-        <span key={fact}>{fact}</span>
-      ))}
-    </span>
-  );
-}
-
-/** By its lend policy; stop orders and rights count beside it. */
+/** By its lend policy, and what its sensors saw; stop orders and rights count beside it. */
 function Borrow({ room }: { room?: Room }) {
   if (!room) return <span className="muted">not known</span>;
   const { word, text } = borrows(room);
   return (
     <span className={css.two}>
       <Badge word={word} />
-      {text && <span className="muted">{text}</span>}
+      {[text, ...sensed(room.condition)].filter(Boolean).map((fact) => (
+        <span key={fact} className="muted">
+          {fact}
+        </span>
+      ))}
     </span>
   );
 }

@@ -81,7 +81,7 @@ const Card = memo(function Card({ task: { at, task, state, whose }, word, chosen
         <Badge word={word} />
       </span>
       <span className={css.cardTitle}>{task.title}</span>
-      {whose && <AsOf known={toldBy(whose)} />}
+      {whose && <AsOf known={toldBy(whose)} short />}
       {state.state === "waiting" && <span className={`${css.on} muted`}>for {state.on.join(", ")}</span>}
     </button>
   );

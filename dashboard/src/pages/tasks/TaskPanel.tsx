@@ -74,13 +74,11 @@ function Body({ task: { at, task, state, why, runs, whose }, onOpen }: { task: O
           </Link>
         </p>
       )}
-      {!going && <Run at={at} state={state.state} choice={choice} />}
-      {whose && <TakeOver at={at} />}
-      {!task.done && !going && (
-        <p>
-          <EditTask at={at} title={task.title} />
-        </p>
-      )}
+      <div className={css.chips}>
+        {!going && <Run at={at} state={state.state} choice={choice} />}
+        {whose && !task.done && state.state !== "merged" && <TakeOver at={at} />}
+        {!task.done && !going && <EditTask at={at} title={task.title} />}
+      </div>
       {task.details && <p className={css.details}>{task.details}</p>}
       {task.depends_on.length > 0 && (
         <Section title="Depends on">
@@ -104,7 +102,7 @@ function Body({ task: { at, task, state, why, runs, whose }, onOpen }: { task: O
                 <span className="muted clip">
                   {shortRun(run.id)} · {run.agent}
                 </span>
-                <RunAsOf run={run} />
+                <RunAsOf run={run} short />
                 <span className={ui.spring} />
                 <Ago at={run.ended_at ?? run.queued_at} />
               </Link>
@@ -136,7 +134,7 @@ function Run({ at, state, choice: { agent, field, unsaid } }: RunProps) {
   const run = useRunTask();
   if (!may || !runnable(state)) return null;
   return (
-    <p className={css.chips}>
+    <>
       <Button
         tone="primary"
         busy={run.isPending}
@@ -146,7 +144,7 @@ function Run({ at, state, choice: { agent, field, unsaid } }: RunProps) {
         <Play size={14} aria-hidden /> {state === "ready" || state === "waiting" ? "Run" : "Run again"}
       </Button>
       {field}
-    </p>
+    </>
   );
 }
 
@@ -157,7 +155,7 @@ function TakeOver({ at: { project, feature, task } }: { at: TaskView["at"] }) {
   const [asks, setAsks] = useState(false);
   if (!may) return null;
   return (
-    <p>
+    <>
       <Button busy={take.isPending} onClick={() => setAsks(true)}>
         Take {task} over
       </Button>
@@ -169,6 +167,6 @@ function TakeOver({ at: { project, feature, task } }: { at: TaskView["at"] }) {
         onClose={() => setAsks(false)}
         onYes={() => take.mutate({ project, feature, task })}
       />
-    </p>
+    </>
   );
 }
