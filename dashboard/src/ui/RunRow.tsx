@@ -26,7 +26,7 @@ export function RunRows({ runs, stop }: { runs: readonly Run[]; stop?: boolean }
         return (
           <div key={run.id} className={`${ui.row} ${css.around}`}>
             {row}
-            <span className={css.stop}>{stoppable(run) && <StopRun run={run} />}</span>
+            <span className={css.stop}>{stoppable(run) && <StopRun run={run} named />}</span>
           </div>
         );
       })}
