@@ -74,9 +74,9 @@ fn one_task<'a>(asked: &Asked<'a>) -> Result<&'a domain::task::TaskView, super::
 fn verdicts(world: &World, why: &Value, only: Option<&Did>) -> (String, Vec<CommandItem>) {
     let words = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let devices = why["devices"].as_array().into_iter().flatten();
-    let lines = devices.filter(|device| only.is_none_or(|did| device["device"] == json!(did))).map(|device| {
-        format!("\n{}: {}", words(&device["name"]), words(&device["why"]))
-    });
+    let lines = devices
+        .filter(|device| only.is_none_or(|did| device["device"] == json!(did)))
+        .map(|device| format!("\n{}: {}", words(&device["name"]), words(&device["why"])));
     let text = std::iter::once(words(&why["why"])).chain(lines).collect();
     let at: Option<TaskRef> = serde_json::from_value(why["task"].clone()).ok();
     (text, at.and_then(|at| world.task(&at)).map(CommandItem::task).into_iter().collect())

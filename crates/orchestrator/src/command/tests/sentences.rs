@@ -64,7 +64,7 @@ fn what_is_not_there_is_told_with_what_is() {
         ("stop it", "no: It is not clear which runs is meant."),
         ("request changes on patch 1a2b", "no: A review without a word helps nobody."),
         ("send to run WRK001", "nothing; send to run 1AB2CD: …"),
-        ("make me a sandwich", "nothing; what needs me"),
+        ("sing me a song", "nothing; what needs me"),
         ("delete all tasks", "nothing; what needs me"),
     ]);
 }
