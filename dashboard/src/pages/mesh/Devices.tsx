@@ -55,7 +55,7 @@ export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
             ),
           },
           { title: "Reached", cell: (device) => <Reached device={device} /> },
-          { title: "Tags", cell: ({ did }) => <Tags promised={promised.get(did) ?? {}} own={roomOf.get(did)?.capacity.tags ?? {}} /> },
+          { title: "Tags", cell: ({ did }) => <Tags promised={promised.get(did) ?? {}} own={roomOf.get(did)?.capacity?.tags ?? {}} /> },
           { title: "Free", cell: ({ did }) => <Free room={roomOf.get(did)} /> },
           { title: "Who may borrow", cell: ({ did }) => <Borrow room={roomOf.get(did)} /> },
           { title: "Runs", cell: (device) => <Runs all={goingOn(device, pods, runs)} none={device.here ? "none" : "none known here"} /> },
@@ -137,7 +137,7 @@ function Free({ room }: { room?: Room }) {
   return (
     <span className={css.two}>
       <span className={`${css.free} number`}>{facts.filter(Boolean).join(", ")}</span>
-      {room.state !== "here" && (
+      {room.state !== "here" && room.at && (
         <span className="muted">
           {room.state === "suspected" && "not heard of now; "}as of <Ago at={room.at} />
         </span>
@@ -148,7 +148,7 @@ function Free({ room }: { room?: Room }) {
 
 /** By its lend policy, and what its sensors saw; stop orders and rights count beside it. */
 function Borrow({ room }: { room?: Room }) {
-  if (!room) return <span className="muted">not known</span>;
+  if (!room?.capacity) return <span className="muted">not known</span>;
   const { word, text } = borrows(room);
   return (
     <span className={css.two}>

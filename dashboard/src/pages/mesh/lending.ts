@@ -36,8 +36,9 @@ const why: Record<NonNullable<Room["reclaimed"]>["code"], string> = {
 /** Whether others may borrow a device now, and why not. */
 export function borrows({ reclaimed, capacity }: Pick<Room, "reclaimed" | "capacity">): { word: Word; text: string } {
   if (reclaimed) return { word: { text: "Its owner’s alone", tone: "warn" }, text: why[reclaimed.code] };
-  if (capacity.classes.length === 0) return { word: { text: "Takes nothing", tone: "none" }, text: "" };
-  return { word: { text: "Any member", tone: "good" }, text: capacity.classes.map((one) => classes[one] ?? one).join(", ") };
+  const takes = capacity?.classes ?? [];
+  if (takes.length === 0) return { word: { text: "Takes nothing", tone: "none" }, text: "" };
+  return { word: { text: "Any member", tone: "good" }, text: takes.map((one) => classes[one] ?? one).join(", ") };
 }
 
 export const classes: Record<string, string> = { agent: "agents", ci: "checks" };

@@ -5,7 +5,6 @@ const [here, there] = ["did:key:z6MkHere", "did:key:z6MkThere"];
 
 test("why a run is where it is, as far as that is known", () => {
   expect(whyThere({ on: there, device: there })).toContain("named");
-  expect(whyThere({ on: null, device: there, from: "01RUN" })).toContain("goes on from");
   expect(whyThere({ on: null, device: here, refused: [{ device: there, reasons: [], at: 1 }] })).toContain("did not refuse");
   expect(whyThere({ on: null, device: there })).toBe("it suited best when it was placed");
 });

@@ -1,12 +1,11 @@
 // Where a run is and why there, or why not, as far as the program says. Pure.
 import type { Schemas } from "../../api/call";
 
-type Run = Pick<Schemas["Run"], "device" | "on" | "from" | "refused">;
+type Run = Pick<Schemas["Run"], "device" | "on" | "refused">;
 
 /** What decided about the device that has it. */
-export function whyThere({ device, on, from, refused }: Run): string {
+export function whyThere({ device, on, refused }: Run): string {
   if (on && on === device) return "it was named, and took it";
-  if (from) return "the work that it goes on from lies there";
   return refused?.length ? "it suited best of those that did not refuse it" : "it suited best when it was placed";
 }
 
