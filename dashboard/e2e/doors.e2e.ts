@@ -97,7 +97,7 @@ it("a viewer sees everything and no control that is not theirs", async () => {
         "/settings",
       ];
       const deeds =
-        /^(Run|Run again|Run feature|Stop|Pause|Resume|Send|Review|Finish review|Merge …|Close …|Comment on line|Answer|Add|New|Make|Remove|Revoke|Set|Test|Share|Pull|Sync|Save|Back up|Rebuild|Evict|Give back|Install|Halt|Lift|Edit|Check and set)/;
+        /^(Run|Run again|Run feature|Stop|Pause|Resume|Send|Review|Finish review|Merge …|Close …|Comment on line|Answer|Add|New|Make|Remove|Revoke|Set|Test|Share|Pull|Sync|Save|Back up|Rebuild|Evict|Take|Lend|Change|Install|Halt|Lift|Edit|Check and set)/;
       const controls = async (paths: string[]): Promise<string[]> => {
         const shown: string[] = [];
         for (const path of paths) {

@@ -24,7 +24,7 @@ const THING_MS = 20_000;
 /** How long a run of a real engine may take. */
 export const RUN_MS = 90_000;
 export const WIDE = { width: 1280, height: 800 };
-export const NARROW = { width: 390, height: 844 };
+export const NARROW = { width: 360, height: 740 };
 
 /** Asks the test to do something to the machine: `kill`, `begin`. */
 export async function tell(deed: string): Promise<void> {

@@ -27,8 +27,15 @@ interface RunsSearch {
 interface MembersSearch {
   tab?: (typeof memberTabs)[number];
 }
+interface MeshSearch {
+  /** `project/feature/T004`: where that task may run is shown. */
+  task?: string;
+}
 interface JournalSearch {
+  tab?: (typeof journalTabs)[number];
   text?: string;
+  /** Whose journal, by the device's key; this device's where nothing is said. */
+  device?: string;
 }
 interface RunSearch {
   tab?: (typeof runTabs)[number];
@@ -50,8 +57,9 @@ interface PatchSearch {
 
 export const patchStates = ["waits", "open", "merged", "closed", "all"] as const;
 export const patchTabs = ["overview", "changes"] as const;
+export const journalTabs = ["events", "copies"] as const;
 export const memberTabs = ["people", "rights", "stops"] as const;
-export const runTabs = ["log", "changes", "about"] as const;
+export const runTabs = ["log", "changes", "where", "about"] as const;
 export const taskViews = ["board", "graph"] as const;
 
 const routes = [
@@ -80,7 +88,12 @@ const routes = [
     validateSearch: (search): RunSearch => ({ tab: one(search.tab, runTabs) }),
   }),
   createRoute({ getParentRoute, path: "/projects", component: lazyRouteComponent(() => import("./pages/projects/Projects")) }),
-  createRoute({ getParentRoute, path: "/mesh", component: lazyRouteComponent(() => import("./pages/mesh/Mesh")) }),
+  createRoute({
+    getParentRoute,
+    path: "/mesh",
+    component: lazyRouteComponent(() => import("./pages/mesh/Mesh")),
+    validateSearch: (search): MeshSearch => ({ task: text(search.task) }),
+  }),
   createRoute({ getParentRoute, path: "/agents", component: lazyRouteComponent(() => import("./pages/agents/Agents")) }),
   createRoute({
     getParentRoute,
@@ -92,7 +105,11 @@ const routes = [
     getParentRoute,
     path: "/journal",
     component: lazyRouteComponent(() => import("./pages/journal/Journal")),
-    validateSearch: (search): JournalSearch => ({ text: text(search.text) }),
+    validateSearch: (search): JournalSearch => ({
+      tab: one(search.tab, journalTabs),
+      text: text(search.text),
+      device: text(search.device),
+    }),
   }),
   createRoute({ getParentRoute, path: "/credentials", component: lazyRouteComponent(() => import("./pages/credentials/Credentials")) }),
   createRoute({ getParentRoute, path: "/settings", component: lazyRouteComponent(() => import("./pages/settings/Settings")) }),

@@ -104,7 +104,7 @@ pub(crate) enum Verb {
     Capacity,
     /// What runs on this machine now.
     Pods,
-    /// Give the machine back: runs are frozen, saved, and go on later.
+    /// End what runs here: runs are frozen and saved, and go on later.
     Evict(Evict),
     /// What this machine lends to others, and when: shown, or changed.
     Lend(Lend),

@@ -23,6 +23,7 @@ export function useFindable(): Found[] {
   const tasks = useMemo(() => boards.flatMap((b) => b.data ?? []), [boards]);
 
   const stops = useMay("run.stop");
+  const lends = useMay("device.reclaim");
 
   return useMemo(() => {
     const found: Found[] = places.map((p) => ({
@@ -89,6 +90,12 @@ export function useFindable(): Found[] {
       const says = "stop everything";
       found.push({ id: says, kind: "Do", title: "Stop everything", hint: "ends all runs; it asks first", says, go: () => undefined });
     }
+    if (lends) {
+      const deed = (says: string, title: string, hint: string) =>
+        found.push({ id: says, kind: "Do", title, hint, says, go: () => undefined });
+      deed("take this machine back", "Take this machine back", "sends guests away; it asks first");
+      deed("lend this machine", "Lend this machine", "takes guests again; it asks first");
+    }
     for (const theme of ["system", "light", "dark"] as const) {
       found.push({
         id: `look ${theme}`,
@@ -98,5 +105,5 @@ export function useFindable(): Found[] {
       });
     }
     return found;
-  }, [places, runs, names, tasks, patches, agents, org, stops, navigate]);
+  }, [places, runs, names, tasks, patches, agents, org, stops, lends, navigate]);
 }

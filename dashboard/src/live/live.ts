@@ -3,7 +3,6 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { connect } from "./connection";
 import { Refresher } from "./refresher";
-import type { JournalEntry } from "./stream";
 import { OF_OTHERS, touched } from "./touched";
 
 /** `connecting` only at first; `lost` since the moment of which everything shown is. */
@@ -11,7 +10,6 @@ export type Connection = { state: "connecting" | "live" } | { state: "lost"; asO
 
 let connection: Connection = { state: "connecting" };
 const watchers = new Set<() => void>();
-const listeners = new Set<(entries: JournalEntry[]) => void>();
 
 function set(next: Connection): void {
   if (next.state === connection.state) return;
@@ -43,12 +41,6 @@ export function useReady(): boolean {
   return waited || state !== "connecting";
 }
 
-/** Hears every event as it comes, beside the query cache: for notifications and the like. */
-export function onEvents(listener: (entries: JournalEntry[]) => void): () => void {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
-
 /** Used once, by the frame. */
 export function useLive(): void {
   const client = useQueryClient();
@@ -69,10 +61,7 @@ export function useLive(): void {
       }
       if (heard.kind === "others") refresher.touch(OF_OTHERS);
       if (heard.kind === "reset") refresher.touchEverything();
-      if (heard.kind === "events") {
-        refresher.touch(heard.entries.flatMap((entry) => touched(entry.event)));
-        for (const listener of listeners) listener(heard.entries);
-      }
+      if (heard.kind === "events") refresher.touch(heard.entries.flatMap((entry) => touched(entry.event)));
     });
     const look = () => document.visibilityState === "visible" && connection.state === "lost" && hurry();
     window.addEventListener("online", hurry);

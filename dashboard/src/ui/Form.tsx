@@ -1,4 +1,5 @@
 // Fields of a form: a name above, a hint below; the buttons at its end; and the button that opens it over the page.
+import { Plus } from "lucide-react";
 import { type ComponentProps, type FormEvent, type ReactNode, useId, useState } from "react";
 import { Button } from "./Button";
 import { Dialog } from "./Dialog";
@@ -79,6 +80,15 @@ export function Choice<K extends string>({
   );
 }
 
+/** Yes or no. */
+export function Check({ label, value, onChange }: { label: string; value: boolean; onChange: (yes: boolean) => void }) {
+  return (
+    <label className={css.check}>
+      <input type="checkbox" checked={value} onChange={(event) => onChange(event.target.checked)} /> {label}
+    </label>
+  );
+}
+
 interface FormProps {
   deed: string;
   tone?: "danger";
@@ -114,17 +124,20 @@ interface OpensProps {
   name: ReactNode;
   /** The title of what it opens. */
   title: string;
-  tone?: "primary";
+  tone?: "primary" | "danger";
+  /** It makes something new. */
+  adds?: boolean;
   children: (close: () => void) => ReactNode;
 }
 
 /** A button, and the form that it opens over the page: begun anew each time. */
-export function Opens({ name, title, tone, children }: OpensProps) {
+export function Opens({ name, title, tone, adds, children }: OpensProps) {
   const [open, setOpen] = useState(false);
   const close = () => setOpen(false);
   return (
     <>
       <Button tone={tone} onClick={() => setOpen(true)}>
+        {adds && <Plus size={14} aria-hidden />}
         {name}
       </Button>
       {open && (

@@ -3,6 +3,7 @@ import { useQueries } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { Schemas } from "../api/call";
 import { read, useMay } from "../api/query";
+import { RunAsOf } from "./AsOf";
 import { Badge } from "./Badge";
 import css from "./RunRow.module.css";
 import { StopRun, stoppable } from "./StopRun";
@@ -10,7 +11,8 @@ import { Ago, Span } from "./Time";
 import ui from "./ui.module.css";
 import { runWord, shortRun } from "./words";
 
-type Run = Schemas["Run"];
+/** From whose journal it is known, where that is said. */
+type Run = Schemas["Run"] & { whose?: Schemas["Whose"] | null };
 
 /** `stop`: those that go on can be stopped there. */
 export function RunRows({ runs, stop }: { runs: readonly Run[]; stop?: boolean }) {
@@ -24,7 +26,7 @@ export function RunRows({ runs, stop }: { runs: readonly Run[]; stop?: boolean }
         return (
           <div key={run.id} className={`${ui.row} ${css.around}`}>
             {row}
-            <span className={css.stop}>{stoppable(run) && <StopRun run={run} />}</span>
+            <span className={css.stop}>{stoppable(run) && <StopRun run={run} named />}</span>
           </div>
         );
       })}
@@ -53,6 +55,7 @@ function RunRow({ run, title, within }: { run: Run; title: string | null | undef
         <b>{run.task?.task ?? "Checks"}</b>
         <span className="muted clip">{title ?? run.task?.feature ?? `of run ${shortRun(run.subject ?? "")}`}</span>
       </span>
+      <RunAsOf run={run} short />
       <span className={`${css.agent} muted clip`}>{run.agent ?? run.class}</span>
       <span className={`${css.took} muted`}>{run.started_at && <Span from={run.started_at} to={run.ended_at} />}</span>
       <span className={css.when}>

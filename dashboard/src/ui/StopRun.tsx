@@ -12,20 +12,28 @@ type Run = Schemas["Run"];
 
 export const stoppable = ({ state }: Pick<Run, "state">): boolean => ["queued", "placing", "working"].includes(state);
 
-export function StopRun({ run }: { run: Run }) {
+interface Props {
+  run: Run;
+  /** In a list each button says which run it stops. */
+  named?: boolean;
+  /** How many messages its agent has not got yet. */
+  unread?: number;
+}
+
+export function StopRun({ run, named, unread = 0 }: Props) {
   const [asking, setAsking] = useState(false);
   const stop = useAct("run.stop");
   const name = `${run.task?.task ?? "the checks"}, run ${shortRun(run.id)}`;
   return (
     <>
-      <Button aria-label={`Stop ${name}`} busy={stop.isPending} onClick={() => setAsking(true)}>
+      <Button tone="danger" aria-label={named ? `Stop ${name}` : undefined} busy={stop.isPending} onClick={() => setAsking(true)}>
         <Square size={13} aria-hidden /> Stop
       </Button>
       <Ask
         open={asking}
         onClose={() => setAsking(false)}
-        title={`Stop ${name}?`}
-        text="Its files are kept in a checkpoint; a further run at the task goes on from there."
+        title={`Stop ${named ? name : "this run"}?`}
+        text={`${unread > 0 ? `It has not got ${plural(unread, "message")} yet, and never will. ` : ""}Its files are kept in a checkpoint; a further run at the task goes on from there.`}
         deed="Stop it"
         onYes={() => stop.mutate({ run: run.id })}
       />

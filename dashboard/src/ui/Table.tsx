@@ -1,4 +1,5 @@
-// A table that stays readable on a narrow screen: it scrolls by itself, and its first column names the row.
+// A table that stays readable on a narrow screen: each row becomes a card that its first column names, or, with `scrolls`, the table
+// scrolls by itself.
 import type { ReactNode } from "react";
 import css from "./Table.module.css";
 
@@ -9,10 +10,19 @@ export interface Column<T> {
   end?: boolean;
 }
 
-export function Table<T>({ label, columns, rows, keyOf }: { label: string; columns: Column<T>[]; rows: T[]; keyOf: (row: T) => string }) {
+interface Props<T> {
+  label: string;
+  columns: Column<T>[];
+  rows: T[];
+  keyOf: (row: T) => string;
+  /** Its columns are compared with each other: they stay side by side on a narrow screen. */
+  scrolls?: boolean;
+}
+
+export function Table<T>({ label, columns, rows, keyOf, scrolls }: Props<T>) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by the keyboard
-    <section className={css.around} aria-label={label} tabIndex={0}>
+    <section className={css.around} aria-label={label} data-scrolls={scrolls} tabIndex={0}>
       <table className={css.table}>
         <thead>
           <tr>
@@ -27,8 +37,8 @@ export function Table<T>({ label, columns, rows, keyOf }: { label: string; colum
           {rows.map((row) => (
             <tr key={keyOf(row)}>
               {columns.map(({ title, cell, end }) => (
-                <td key={title} data-end={end}>
-                  {cell(row)}
+                <td key={title} data-end={end} data-title={title}>
+                  <div className={css.cell}>{cell(row)}</div>
                 </td>
               ))}
             </tr>

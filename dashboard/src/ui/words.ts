@@ -101,6 +101,14 @@ export function clock(at: number): string {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
+/** For what is known only up to a moment: `14:02`; of another day with the day. */
+export function asOf(at: number, now: number): string {
+  const [date, today] = [new Date(at), new Date(now)];
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  if (date.toDateString() === today.toDateString()) return time;
+  return `${date.toLocaleDateString(undefined, { month: "short", day: "numeric" })}, ${time}`;
+}
+
 /** The day and the time, of 24 hours. */
 export const moment = (at: number): string =>
   new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
@@ -122,6 +130,9 @@ export function bytes(n: number): string {
 export const shortRun = (id: string): string => id.slice(-6);
 export const shortOid = (id: string): string => id.slice(0, 8);
 export const shortDid = (did: string): string => `${did.replace("did:key:", "").slice(0, 12)}…`;
+
+/** What a person wrote into a field for several: between blanks or commas. */
+export const several = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
 
 export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
 

@@ -5,6 +5,7 @@
 mod job;
 mod live;
 mod looks;
+mod mesh;
 mod play;
 mod rights;
 mod steer;

@@ -88,6 +88,27 @@ async fn a_yes_counts_once_for_its_own_caller_and_can_be_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_the_machine_is_and_where_a_task_may_run_are_a_sentence_away() {
+    let up = machine().await;
+    project(&up, "whose", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&up, "echo", "echo x > x.txt").await;
+    let shown = up.act("command.understand", json!({"text": "take this machine back"})).await;
+    assert_eq!(shown["proposals"][0]["undo"], "Lend it again.", "{shown:#}");
+    let done = up.act("command.run", json!({"conversation": shown["conversation"], "proposals": ["p1"]})).await;
+    assert_eq!(done["results"][0]["done"], true, "{done:#}");
+    assert_eq!(up.act("device.lending", json!({})).await["click"]["said"], "reclaimed");
+    let undone = up.act("command.undo", json!({"conversation": shown["conversation"], "proposal": "p1"})).await;
+    assert_eq!(undone["results"][0]["action"], "device.release", "{undone:#}");
+    assert_eq!(up.act("device.lending", json!({})).await["click"], json!(null));
+
+    let told = up.act("command.understand", json!({"text": "which machines can run T001?"})).await;
+    assert_eq!(told["looked"][0]["action"], "task.why", "{told:#}");
+    assert!(text(&told["text"]).contains("It could take it now, as number 1"), "{told:#}");
+    let tagged = up.act("command.understand", json!({"text": "run T001 on machines with a gpu"})).await;
+    assert_eq!(tagged["proposals"][0]["input"]["tags"], json!({"gpu": "true"}), "{tagged:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_proposed_more_than_their_role_may_do() {
     let up = machine().await;
     project(&up, "roles", "- [ ] T001 One\n- [ ] T002 Two\n", PASSES).await;

@@ -1,4 +1,4 @@
-//! The org's devices and what they have; this machine: what runs on it, what it admits, and giving it back to its owner.
+//! The org's devices and what they have; this machine: what runs on it, what it admits, and ending what runs there.
 
 use super::{Done, Nothing};
 use crate::{
@@ -29,7 +29,7 @@ pub(super) fn actions() -> Vec<Action> {
         action("device.capacity", Reads, Permission::View, "What each device of the org lends, and what of it is free.", capacity),
         action("device.pods", Reads, Permission::View, "What runs on this machine now.", pods),
         action("device.schedule", Changes, Permission::RunTasks, "Ask this machine to run a signed manifest.", schedule),
-        action("device.evict", Changes, Permission::ManageDevice, "Give the machine back: runs are frozen, saved and ended.", evict),
+        action("device.evict", Changes, Permission::ManageDevice, "End what runs here: it is frozen and saved, and goes on later.", evict),
         action("device.doctor", Reads, Permission::View, "What is missing on this machine, and how to mend it.", doctor),
     ]
 }

@@ -1,7 +1,7 @@
 //! Sentences that want something changed: which actions they come to. Nothing is done here.
 
 use super::{
-    answer::{Choice, CommandItem, listed, short_patch, short_run},
+    answer::{Choice, CommandItem, short_patch, short_run},
     pattern::Slot,
     plan::{Plan, Planned},
     resolve::{Asked, InFeature, Place, Trouble},
@@ -16,10 +16,7 @@ use serde_json::{Value, json};
 
 /// Give tasks to an agent.
 pub(super) fn run(asked: &Asked<'_>) -> Planned {
-    let tasks = asked.tasks()?;
-    if let Some(place) = asked.place()? {
-        placed_here(asked, &place)?;
-    }
+    let (tasks, place) = (asked.tasks()?, asked.place()?);
     let agent = match (asked.agent()?, asked.world.agents.as_slice()) {
         (Some(agent), _) => Some(agent),
         (None, several) if several.len() > 1 => {
@@ -41,34 +38,15 @@ pub(super) fn run(asked: &Asked<'_>) -> Planned {
     }
     let change = |((project, feature), tasks): ((domain::ProjectName, domain::FeatureId), Vec<&TaskView>)| {
         let ids: Vec<_> = tasks.iter().map(|t| &t.at.task).collect();
-        ("task.run", json!({"project": project, "feature": feature, "tasks": ids, "agent": agent}))
+        let mut input = json!({"project": project, "feature": feature, "tasks": ids, "agent": agent});
+        match &place {
+            Some(Place::Device(did)) => input["on"] = json!(asked.world.device_name(did)),
+            Some(Place::Tags(tags)) => input["tags"] = tags.iter().map(|(tag, value)| (tag.clone(), json!(value))).collect(),
+            None => {}
+        }
+        ("task.run", input)
     };
     Plan::changes("Give tasks to an agent.", groups.into_iter().map(change).collect())
-}
-
-/// The place that a sentence names must be this device: others are not there yet.
-fn placed_here(asked: &Asked<'_>, place: &Place) -> Result<(), Problem> {
-    let world = asked.world;
-    match place {
-        Place::Device(did) if world.here.as_ref() == Some(did) => Ok(()),
-        Place::Device(did) => Err(Problem::conflict(format!("Runs cannot be sent to {} yet.", world.device_name(did)))
-            .because("This version places runs on the device that is asked.")
-            .next("Say it without the place, or on that device.")),
-        Place::Tags(tags) => {
-            let missing: Vec<String> =
-                tags.iter().filter(|(tag, value)| world.tags.get(tag) != Some(value)).map(|(t, v)| format!("{t}:{v}")).collect();
-            if missing.is_empty() {
-                return Ok(());
-            }
-            let has: Vec<String> = world.tags.iter().map(|(tag, value)| format!("{tag}:{value}")).collect();
-            Err(Problem::conflict(format!("No machine with {} can be asked.", listed(&missing)))
-                .because(format!(
-                    "This version places runs on this device only, and it has {}.",
-                    if has.is_empty() { "no tags".into() } else { format!("the tags {}", has.join(", ")) }
-                ))
-                .next("Say it without the machines to run it here."))
-        }
-    }
 }
 
 /// End runs.
@@ -139,23 +117,7 @@ pub(super) fn resume(asked: &Asked<'_>) -> Planned {
     steer(asked, "run.resume", "resume", |r| r.paused && !r.state.ended())
 }
 
-/// Give the machine back.
-pub(super) fn evict(asked: &Asked<'_>) -> Planned {
-    let here = asked.world.here.as_ref();
-    steer(asked, "device.evict", "evict", |r| r.state.holds_slot() && r.device.as_ref() == here)
-}
-
-/// Take the machine back.
-pub(super) fn reclaim(_: &Asked<'_>) -> Planned {
-    Plan::changes("Take this machine back.", vec![("device.reclaim", json!({}))])
-}
-
-/// Lend the machine again.
-pub(super) fn release(_: &Asked<'_>) -> Planned {
-    Plan::changes("Lend this machine again.", vec![("device.release", json!({}))])
-}
-
-fn steer(asked: &Asked<'_>, action: &'static str, verb: &str, fits: impl Fn(&Run) -> bool) -> Planned {
+pub(super) fn steer(asked: &Asked<'_>, action: &'static str, verb: &str, fits: impl Fn(&Run) -> bool) -> Planned {
     let (place, agent) = (device(asked)?, asked.agent()?);
     let of = |r: &Run| agent.is_none() || r.agent == agent;
     let runs = if asked.fit.piece(Slot::Runs).is_some() { asked.runs()? } else { asked.world.live().collect() };
@@ -306,12 +268,12 @@ pub(super) fn undo(_: &Asked<'_>) -> Planned {
     Ok(Plan { said: "Undo what was done last.".into(), undo: true, ..Plan::default() })
 }
 
-/// Roles: understood, and not there.
+/// Roles: understood, and not for a sentence.
 pub(super) fn role(asked: &Asked<'_>) -> Planned {
     let who = domain::shown(asked.said(Slot::Member).unwrap_or_default());
     Err(Problem::conflict(format!("The role of {who} cannot be changed here."))
-        .because("This version has no action that changes members or their roles.")
-        .next("“show members” tells who is who.")
+        .because("Who may what in the org is changed where all of it is seen, and not by a sentence.")
+        .next("Open Members in the dashboard, or see: meshwork member roles --help.")
         .into())
 }
 

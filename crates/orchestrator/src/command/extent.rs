@@ -212,7 +212,9 @@ fn place(words: &[Word], at: usize) -> Vec<usize> {
         return vec![noun(words, at + 1, &MACHINES)];
     }
     if MACHINES.contains(&low(words, at)) {
-        return (at + 2..=words.len()).rev().collect();
+        // Behind their tags an agent may be named.
+        let agent = (at + 3..words.len()).find(|next| ["with", "by", "using"].contains(&low(words, *next)));
+        return (at + 2..=agent.unwrap_or(words.len())).rev().collect();
     }
     vec![at + 1]
 }

@@ -12,6 +12,7 @@ mod complete;
 mod conversation;
 mod extent;
 mod grammar;
+mod machines;
 mod memory;
 pub(crate) mod model;
 mod pattern;

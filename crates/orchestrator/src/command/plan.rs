@@ -4,12 +4,15 @@ use super::{answer::CommandItem, resolve::Trouble, world::World};
 use domain::Problem;
 use serde_json::{Value, json};
 
+/// How the answer of a read is told.
+pub(super) type Tell = Box<dyn Fn(&World, &Value) -> (String, Vec<CommandItem>) + Send + Sync>;
+
 /// A read, and how its answer is told.
 pub(super) struct Read {
     pub(super) action: &'static str,
     pub(super) input: Value,
     pub(super) sentence: String,
-    pub(super) tell: fn(&World, &Value) -> (String, Vec<CommandItem>),
+    pub(super) tell: Tell,
 }
 
 /// What a sentence comes to.

@@ -4,6 +4,7 @@
 use super::{
     answer::{CommandEffect, CommandItem, listed, plain, short_patch, short_run, state},
     changes::text,
+    machines,
     undo::Back,
     world::World,
 };
@@ -17,10 +18,11 @@ use domain::{
 use serde_json::{Value, json};
 
 /// Changes that can be proposed. Whatever else changes something has its own page and its own words.
-pub(super) const PROPOSABLE: [&str; 15] = [
+pub(super) const PROPOSABLE: [&str; 16] = [
     "task.run",
     "task.add",
     "task.edit",
+    "task.takeover",
     "run.send",
     "run.answer",
     "run.pause",
@@ -69,16 +71,17 @@ pub(super) fn propose(world: &World, action: &str, input: &Value) -> Result<Vec<
         "task.run" => run_tasks(world, action, input).map(|d| vec![d]),
         "task.add" => add_task(world, action, input).map(|d| vec![d]),
         "task.edit" => edit_task(world, action, input).map(|d| vec![d]),
-        "device.evict" => evict(world, action, input),
+        "task.takeover" => machines::take_over_draft(world, action, input).map(|d| vec![d]),
+        "device.evict" => machines::evict_drafts(world, action, input),
         "stop.order" => halt(world, action, input).map(|d| vec![d]),
-        "device.reclaim" | "device.release" => whose(action, input).map(|d| vec![d]),
+        "device.reclaim" | "device.release" => machines::whose_draft(action, input).map(|d| vec![d]),
         name if name.starts_with("run.") => steer(world, action, input).map(|d| vec![d]),
         _ => patch(world, action, input).map(|d| vec![d]),
     }
 }
 
 /// Nothing may be in an input that would be carried out and is not shown.
-fn only(action: &Action, input: &Value, known: &[&str]) -> Result<(), Problem> {
+pub(super) fn only(action: &Action, input: &Value, known: &[&str]) -> Result<(), Problem> {
     let unknown = input.as_object().into_iter().flatten().find(|(name, value)| !known.contains(&name.as_str()) && !value.is_null());
     match unknown {
         Some((name, _)) => Err(Problem::invalid(format!("{} takes no “{}” here.", action.name, domain::shown(name)))
@@ -104,7 +107,7 @@ fn feature(world: &World, input: &Value) -> Result<(domain::ProjectName, domain:
     }
 }
 
-fn task<'w>(world: &'w World, input: &Value, id: &str) -> Result<&'w TaskView, Problem> {
+pub(super) fn task<'w>(world: &'w World, input: &Value, id: &str) -> Result<&'w TaskView, Problem> {
     let (project, feature) = (text(input, "project"), text(input, "feature"));
     let fits = |t: &&TaskView| {
         t.at.task.as_str() == id
@@ -119,7 +122,7 @@ fn task<'w>(world: &'w World, input: &Value, id: &str) -> Result<&'w TaskView, P
 }
 
 fn run_tasks(world: &World, action: &'static Action, input: &Value) -> Result<Draft, Problem> {
-    only(action, input, &["project", "feature", "tasks", "agent"])?;
+    only(action, input, &["project", "feature", "tasks", "agent", "on", "here", "tags"])?;
     let ids: Vec<&str> = input["tasks"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let mut named = Vec::new();
     for id in &ids {
@@ -152,9 +155,11 @@ fn run_tasks(world: &World, action: &'static Action, input: &Value) -> Result<Dr
     };
     let notes = go.iter().filter_map(waits).chain(stay.iter().map(left_out)).collect();
     let names: Vec<String> = go.iter().map(|t| t.at.task.to_string()).collect();
+    let mut made = json!({"project": project, "feature": feature, "tasks": names, "agent": agent});
+    let there = machines::wanted(world, input, &mut made)?;
     Ok(Draft {
-        input: json!({"project": project, "feature": feature, "tasks": names, "agent": agent}),
-        sentence: format!("Run {} of {feature} with {agent}.", listed(&names)),
+        input: made,
+        sentence: format!("Run {} of {feature} with {agent}{there}.", listed(&names)),
         effect: CommandEffect { count: go.len(), of: "task".into(), names: go.iter().map(|t| CommandItem::task(t).label).collect(), notes },
         back: Back::StopRuns,
         pin: Pin::Nothing,
@@ -229,7 +234,7 @@ fn filled(input: &Value, name: &str) -> Result<String, Problem> {
     if found.is_empty() { Err(Problem::invalid(format!("The {name} is missing.")).next("Say it in the sentence.")) } else { Ok(found) }
 }
 
-fn run_of<'w>(world: &'w World, input: &Value) -> Result<&'w Run, Problem> {
+pub(super) fn run_of<'w>(world: &'w World, input: &Value) -> Result<&'w Run, Problem> {
     let asked = text(input, "run").to_ascii_uppercase();
     let fits = |r: &&Run| asked.len() >= 4 && (r.id.as_str().starts_with(&asked) || r.id.as_str().ends_with(&asked));
     match world.runs.iter().filter(fits).collect::<Vec<_>>().as_slice() {
@@ -307,37 +312,6 @@ fn answer(action: &Action, run: &Run, name: &str, input: &Value) -> Result<(Valu
     ))
 }
 
-fn evict(world: &World, action: &'static Action, input: &Value) -> Result<Vec<Draft>, Problem> {
-    only(action, input, &["run", "reason", "grace_ms"])?;
-    let chosen: Vec<&Run> = match text(input, "run") {
-        "" => world.live().filter(|r| r.state.holds_slot() && r.device == world.here).collect(),
-        _ => vec![run_of(world, input)?],
-    };
-    if chosen.is_empty() {
-        return Err(Problem::conflict("Nothing runs on this machine now.").next("“show runs” tells what there is."));
-    }
-    let draft = |run: &Run| {
-        let mut made = json!({"run": run.id});
-        for name in ["reason", "grace_ms"] {
-            if !input[name].is_null() {
-                made[name] = input[name].clone();
-            }
-        }
-        let name = CommandItem::run(run).label;
-        let notes = vec!["Its work is saved, and goes on from there when there is room.".to_owned()];
-        Draft {
-            input: made,
-            sentence: format!("Evict the run {name} from this machine."),
-            effect: CommandEffect { count: 1, of: "run".into(), names: vec![name], notes },
-            back: Back::None,
-            pin: Pin::Nothing,
-            items: vec![CommandItem::run(run)],
-            action,
-        }
-    };
-    Ok(chosen.into_iter().map(draft).collect())
-}
-
 /// Of what a stop order can halt, an agent: the rest has its own page.
 fn halt(world: &World, action: &'static Action, input: &Value) -> Result<Draft, Problem> {
     only(action, input, &["agent", "why"])?;
@@ -355,34 +329,6 @@ fn halt(world: &World, action: &'static Action, input: &Value) -> Result<Draft, 
         pin: Pin::Nothing,
         items: vec![CommandItem::agent(&agent)],
         action,
-    })
-}
-
-/// The machine is its owner's alone, or lent again.
-fn whose(action: &'static Action, input: &Value) -> Result<Draft, Problem> {
-    only(action, input, &["minutes"])?;
-    let time = match &input["minutes"] {
-        Value::Null => String::new(),
-        minutes => match minutes.as_u64() {
-            Some(minutes) => format!(" for {minutes} minutes"),
-            None => return Err(Problem::invalid("The time is a number of minutes.").next("Give one, or none.")),
-        },
-    };
-    let (sentence, note) = match action.name {
-        "device.reclaim" => (
-            format!("Take this machine back{time}: it takes no guests."),
-            "Guests are frozen, their work is saved, and goes on elsewhere, or here when it is lent again.",
-        ),
-        _ => (format!("Lend this machine again{time}."), "Guests are taken as the lend policy says."),
-    };
-    Ok(Draft {
-        action,
-        input: input.clone(),
-        sentence,
-        effect: CommandEffect { count: 1, of: "machine".into(), names: vec!["this machine".into()], notes: vec![note.to_owned()] },
-        back: Back::None,
-        pin: Pin::Nothing,
-        items: vec![],
     })
 }
 

@@ -39,7 +39,7 @@ fn show_task(task: &TaskView) -> Read {
         action: "task.show",
         input: json!({"project": task.at.project, "feature": task.at.feature, "task": task.at.task}),
         sentence: format!("Looked at the task {}.", task.at.task),
-        tell: |world, shown| {
+        tell: Box::new(|world, shown| {
             let at: Option<domain::TaskRef> = serde_json::from_value(shown["at"].clone()).ok();
             let view = at.and_then(|at| world.task(&at));
             let label = view.map(|v| v.state.label()).unwrap_or_default();
@@ -47,7 +47,7 @@ fn show_task(task: &TaskView) -> Read {
             let runs: Vec<Run> = serde_json::from_value(shown["runs"].clone()).unwrap_or_default();
             let items = view.map(CommandItem::task).into_iter().chain(runs.iter().take(3).map(CommandItem::run)).collect();
             (format!("{id} is {label}. {}", shown["why"].as_str().unwrap_or_default()), items)
-        },
+        }),
     }
 }
 
@@ -56,7 +56,7 @@ fn show_patch(patch: &Patch) -> Read {
         action: "patch.show",
         input: json!({"project": patch.project, "patch": patch.id}),
         sentence: format!("Looked at the patch {}.", short_patch(patch)),
-        tell: |_, shown| {
+        tell: Box::new(|_, shown| {
             let patch: Option<Patch> = serde_json::from_value(shown.clone()).ok();
             let missing: Vec<&str> = shown["missing"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             let head =
@@ -68,7 +68,7 @@ fn show_patch(patch: &Patch) -> Read {
                 some => format!("{head} {}", some.join(" ")),
             };
             (text, patch.iter().map(CommandItem::patch).collect())
-        },
+        }),
     }
 }
 
@@ -227,7 +227,7 @@ pub(super) fn needs(_: &Asked<'_>) -> Planned {
         action: "attention.list",
         input: json!({}),
         sentence: "Looked at what waits for a person.".into(),
-        tell: |world, waiting| {
+        tell: Box::new(|world, waiting| {
             let items: Vec<CommandItem> = waiting.as_array().into_iter().flatten().filter_map(|w| waits_for_person(world, w)).collect();
             let head = match items.len() {
                 0 => "Nothing needs you now.".into(),
@@ -235,7 +235,7 @@ pub(super) fn needs(_: &Asked<'_>) -> Planned {
                 n => format!("{n} things need you."),
             };
             (lines(head, &items), items)
-        },
+        }),
     };
     Plan::reads("What needs you: questions, reviews, merges, failures.", read)
 }
@@ -265,7 +265,7 @@ pub(super) fn capacity(_: &Asked<'_>) -> Planned {
         action: "device.capacity",
         input: json!({}),
         sentence: "Looked at what is free.".into(),
-        tell: |world, devices| {
+        tell: Box::new(|world, devices| {
             let line = |d: &Value| {
                 let (c, gib) = (&d["capacity"], |v: &Value| v.as_u64().unwrap_or(0) >> 30);
                 let name = d["device"].as_str().and_then(|did| did.parse().ok()).map(|did| world.device_name(&did)).unwrap_or_default();
@@ -289,7 +289,7 @@ pub(super) fn capacity(_: &Asked<'_>) -> Planned {
             };
             let text = devices.as_array().into_iter().flatten().map(line).collect::<Vec<_>>().join("\n");
             (text, world.devices.iter().map(|d| CommandItem::named(ItemKind::Device, &d.name, &format!("of {}", d.owner))).collect())
-        },
+        }),
     };
     Plan::reads("What each device lends, and what of it is free.", read)
 }
@@ -300,7 +300,7 @@ pub(super) fn verify(_: &Asked<'_>) -> Planned {
         action: "journal.verify",
         input: json!({}),
         sentence: "Checked every link, hash, signature and blob.".into(),
-        tell: |_, report| {
+        tell: Box::new(|_, report| {
             let text = if report["sound"] == true {
                 format!("The journal is sound: {} events, {} signatures.", report["events"], report["signatures"])
             } else {
@@ -310,7 +310,7 @@ pub(super) fn verify(_: &Asked<'_>) -> Planned {
                 }
             };
             (text, vec![])
-        },
+        }),
     };
     Plan::reads("Check the journal.", read)
 }
@@ -321,7 +321,7 @@ pub(super) fn doctor(_: &Asked<'_>) -> Planned {
         action: "device.doctor",
         input: json!({}),
         sentence: "Looked at this machine.".into(),
-        tell: |_, found| {
+        tell: Box::new(|_, found| {
             let bad = found.as_array().into_iter().flatten().filter(|f| f["ok"] == false);
             let bad: Vec<String> = bad
                 .map(|f| {
@@ -334,7 +334,7 @@ pub(super) fn doctor(_: &Asked<'_>) -> Planned {
                 })
                 .collect();
             (if bad.is_empty() { "Nothing is missing on this machine.".into() } else { bad.join("\n") }, vec![])
-        },
+        }),
     };
     Plan::reads("What is missing on this machine.", read)
 }

@@ -2,7 +2,7 @@
 //! optional parts are explained in `pattern`.
 
 use super::{
-    changes as c,
+    changes as c, machines as m,
     pattern::{Part, form},
     plan::Planned,
     questions as q,
@@ -35,6 +35,15 @@ const ROWS: &[Row] = &[
         c::run,
     ),
     (
+        "run|start|do|execute {tasks} on|at {place} [again] [of|in|from {feature}] [with|by|using {agent}]",
+        "run T004 on machines with a gpu",
+        "gives tasks to an agent, on a device or on devices with tags",
+        c::run,
+    ),
+    ("take over {task} [of|in {feature}]", "take over T004", "takes a task over that another device has claimed", m::take_over),
+    ("take {task} over [of|in {feature}]", "", "", m::take_over),
+    ("takeover {task} [of|in {feature}]", "", "", m::take_over),
+    (
         "run|start|do|execute {tasks} in|of feature {feature} [with|by|using {agent}] [on|at {place}]",
         "run feature 001",
         "gives all open tasks of a feature to an agent",
@@ -43,6 +52,18 @@ const ROWS: &[Row] = &[
     ("give|assign|hand {tasks} [of|in {feature}] to {agent}", "", "", c::run),
     ("give|grant {member} {role} [role]", "", "", c::role),
     ("make {member} {role}", "", "", c::role),
+    (
+        "why [does|do|doesn't|isn't|won't|cannot|can't] {task} [of|in {feature}] [not] [still] [run|runs|running|start|started|placed|asked] on|at {place}",
+        "why is T012 not on laptop-3?",
+        "what speaks for and against a device",
+        m::why_there,
+    ),
+    (
+        "which|what machine|machines|device|devices [may|might] run|runs|take|takes {task} [of|in {feature}] [with|by|using {agent}]",
+        "which machines can run T004?",
+        "what speaks for and against each device",
+        m::why_there,
+    ),
     (
         "why|where [does|do|doesn't] {thing} [of|in {feature}] [not] [still] [waiting|wait|waits|stuck|blocked|started|start|running|run|fail|failed|failing|stopped|stop|done|finished|merged]",
         "why is T012 waiting?",
@@ -69,11 +90,16 @@ const ROWS: &[Row] = &[
     ("halt {agent}", "", "", c::halt),
     ("pause|freeze|hold {runs} [on|at {place}]", "pause everything", "freezes runs", c::pause),
     ("resume|continue|unpause|unfreeze {runs} [on|at {place}]", "resume everything", "lets frozen runs go on", c::resume),
-    ("evict {runs} [on|from {place}]", "evict everything", "gives this machine back: runs are saved and go on later", c::evict),
-    ("evict|reclaim|free|give machine [back]", "", "", c::evict),
-    ("give back machine", "", "", c::evict),
-    ("keep guests away", "keep guests away", "sends guests away, and takes none until the machine is lent again", c::reclaim),
-    ("lend machine [again]", "lend the machine again", "takes guests again", c::release),
+    ("evict {runs} [on|from {place}]", "evict everything", "ends what runs on this machine; it is saved, and goes on later", m::evict),
+    (
+        "take|get|give|reclaim|free [this] machine|computer|laptop [back]",
+        "take this machine back",
+        "sends guests away, and takes none until the machine is lent again",
+        m::reclaim,
+    ),
+    ("take|get|give back [this] machine|computer|laptop", "", "", m::reclaim),
+    ("keep guests away|out", "", "", m::reclaim),
+    ("lend|release [out] [this] machine|computer|laptop [again|out]", "lend this machine", "takes guests again", m::release),
     (
         "show|list|find|get|which|display [all] {run-state} runs [since|from|after|within|in|of {when}] [{when}] [by|of {agent}]",
         "show failed runs since yesterday",

@@ -18,6 +18,10 @@ pub(super) enum Back {
     RunAgain { input: Value, task: String },
     /// Lift the stop order that it gave.
     Lift,
+    /// Lend the machine again.
+    Lend,
+    /// Take the machine back.
+    TakeBack,
     /// Write what the task said before.
     Write { input: Value, task: String },
 }
@@ -39,6 +43,8 @@ impl Back {
             Self::Resume { .. } => "Let it go on again.".into(),
             Self::Pause { .. } => "Pause it again.".into(),
             Self::Lift => "Lift the stop order.".into(),
+            Self::Lend => "Lend it again.".into(),
+            Self::TakeBack => "Take it back.".into(),
             Self::RunAgain { task, .. } => format!("Run {task} again, from the checkpoint."),
             Self::Write { task, .. } => format!("Write what {task} said before."),
         })
@@ -61,6 +67,8 @@ impl Back {
             Self::Resume { input } => one("run.resume", input),
             Self::Pause { input } => one("run.pause", input),
             Self::Lift => one("stop.lift", &json!({"id": output["order"]["id"]})),
+            Self::Lend => one("device.release", &json!({})),
+            Self::TakeBack => one("device.reclaim", &json!({})),
             Self::RunAgain { input, .. } => one("task.run", input),
             Self::Write { input, .. } => one("task.edit", input),
         }

@@ -13,7 +13,6 @@ use domain::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// What there is.
 #[derive(Clone, Debug, Default)]
@@ -29,8 +28,6 @@ pub(super) struct World {
     pub(super) members: Vec<Member>,
     /// The device that answers.
     pub(super) here: Option<Did>,
-    /// Its tags.
-    pub(super) tags: BTreeMap<String, String>,
     /// What could not be read.
     pub(super) problems: Vec<Problem>,
 }
@@ -43,8 +40,6 @@ impl World {
         world.devices = part(&org["devices"]);
         world.members = part(&org["members"]);
         world.here = part(&org["device"]);
-        let capacity = world.ask(context, "device.capacity", json!({})).await;
-        world.tags = part(&capacity[0]["capacity"]["tags"]);
         let agents = world.ask(context, "agent.list", json!({})).await;
         world.agents = agents.as_array().into_iter().flatten().filter_map(|a| part::<Option<AgentName>>(&a["name"])).collect();
         world.runs = part(&world.ask(context, "run.list", json!({"limit": RUNS_SPOKEN_OF_MAX})).await);

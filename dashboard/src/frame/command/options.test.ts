@@ -84,6 +84,9 @@ test("examples speak of things that exist here", () => {
   expect(withReal("send to run 1AB2CD: …", real)).toBe("send to run ABC123: …");
   expect(withReal("run feature 001", real)).toBeUndefined();
   expect(withReal("what needs me", real)).toBe("what needs me");
+  expect(withReal("why is T012 not on laptop-3?", real)).toBeUndefined();
+  const devices = realOf([...all, found("Device", "desk"), found("Device", "attic")]);
+  expect(withReal("why is T012 not on laptop-3?", devices)).toBe("why is T004 not on attic?");
   const sentence = { ...word(0, 4, "why is T012 waiting?"), kind: "sentence" };
   expect(actual([sentence], "why ", real).map((one) => one.insert)).toEqual(["why is T004 waiting?"]);
 });

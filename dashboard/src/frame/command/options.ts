@@ -80,6 +80,8 @@ export interface Real {
   feature?: string;
   run?: string;
   patch?: string;
+  /** One of which there is something to ask: rather not the one that answers, which is listed first. */
+  device?: string;
 }
 
 export function realOf(all: readonly Found[]): Real {
@@ -89,11 +91,12 @@ export function realOf(all: readonly Found[]): Real {
     feature: first("Feature")?.title,
     run: first("Run")?.title.split(" ").at(-1),
     patch: first("Patch")?.id.replace("patch ", "").slice(0, 8),
+    device: all.findLast((one) => one.kind === "Device")?.title,
   };
 }
 
 /** An example of the program with things that exist here; none where it names one of which there is none. */
-export function withReal(example: string, { tasks, feature, run, patch }: Real): string | undefined {
+export function withReal(example: string, { tasks, feature, run, patch, device }: Real): string | undefined {
   let whole = true;
   const put = (thing: string | undefined): string => {
     if (!thing) whole = false;
@@ -103,6 +106,7 @@ export function withReal(example: string, { tasks, feature, run, patch }: Real):
     .replace(/\bT\d{3,} to T\d{3,}\b/, () => put(tasks[1] ? `${tasks[0]} to ${tasks[Math.min(tasks.length, 4) - 1]}` : tasks[0]))
     .replace(/\bT\d{3,}\b/g, (id) => (tasks.includes(id) ? id : put(tasks[0])))
     .replace(/\bfeature 001\b/, () => `feature ${put(feature)}`)
+    .replace(/\blaptop-3\b/, () => put(device))
     .replace(/\b1a2b3c4d\b/, () => put(patch))
     .replace(/\b1AB2CD\b/, () => put(run));
   return whole ? said : undefined;

@@ -1,5 +1,4 @@
 // Credentials: names of what this machine's vault keeps. A secret goes in, and never comes out again.
-import { Plus } from "lucide-react";
 import { useState } from "react";
 import type { Output, Schemas } from "../../api/call";
 import { call, problemOf } from "../../api/call";
@@ -13,6 +12,7 @@ import { Empty, Loaded } from "../../ui/State";
 import { Table } from "../../ui/Table";
 import { Ago } from "../../ui/Time";
 import { notify } from "../../ui/Toasts";
+import { several } from "../../ui/words";
 
 type Credential = Output<"credential.list">[number];
 
@@ -34,15 +34,7 @@ export default function Credentials() {
       title="Credentials"
       actions={
         may && (
-          <Opens
-            tone="primary"
-            name={
-              <>
-                <Plus size={14} aria-hidden /> Add a credential
-              </>
-            }
-            title="Add a credential"
-          >
+          <Opens tone="primary" adds name="Add a credential" title="Add a credential">
             {(close) => <Add onClose={close} />}
           </Opens>
         )
@@ -172,8 +164,8 @@ function Add({ onClose }: { onClose: () => void }) {
       value,
       kind,
       provider: provider.trim() || null,
-      agents: words(agents),
-      projects: words(projects),
+      agents: several(agents),
+      projects: several(projects),
     });
   return (
     <Form deed="Keep it" busy={set.isPending} disabled={!name.trim() || !value} onSend={send} onClose={onClose}>
@@ -193,5 +185,3 @@ function Add({ onClose }: { onClose: () => void }) {
     </Form>
   );
 }
-
-const words = (text: string) => text.split(/[\s,]+/).filter(Boolean);

@@ -2,6 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import type { Schemas } from "../../api/call";
 import { useRead } from "../../api/query";
+import { Away } from "../../ui/AsOf";
 import { Capacity } from "../../ui/Capacity";
 import { Page, Section } from "../../ui/Page";
 import { RunRows } from "../../ui/RunRow";
@@ -20,6 +21,7 @@ export default function Home() {
   const waiting = attention.data?.length;
   return (
     <Page title={waiting ? `Home (${waiting})` : "Home"}>
+      <Away />
       <div className={css.columns}>
         <div className={css.column}>
           <Section title="Waits for you" note={waiting}>

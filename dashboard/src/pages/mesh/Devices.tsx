@@ -12,6 +12,7 @@ import { Table } from "../../ui/Table";
 import { Ago } from "../../ui/Time";
 import { bytes, plural, shortDid } from "../../ui/words";
 import { type Device, goingOn, reachWord } from "./devices";
+import { borrows, sensed } from "./lending";
 import css from "./Mesh.module.css";
 
 type Pod = Output<"device.pods">[number];
@@ -46,16 +47,17 @@ export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
             cell: (device) => (
               <span className={css.two}>
                 <b>{device.name}</b>
-                <code title={device.did}>{shortDid(device.did)}</code>
+                <span className="muted">
+                  of {device.owner} <code title={device.did}>{shortDid(device.did)}</code>
+                </span>
                 {halt.badge(scopeOf(device))}
               </span>
             ),
           },
-          { title: "Owner", cell: ({ owner }) => owner },
           { title: "Reached", cell: (device) => <Reached device={device} /> },
-          { title: "Addresses", cell: ({ addresses }) => addresses.map((one) => <code key={one}>{one}</code>) },
           { title: "Tags", cell: ({ did }) => <Tags promised={promised.get(did) ?? {}} own={roomOf.get(did)?.capacity?.tags ?? {}} /> },
           { title: "Free", cell: ({ did }) => <Free room={roomOf.get(did)} /> },
+          { title: "Who may borrow", cell: ({ did }) => <Borrow room={roomOf.get(did)} /> },
           { title: "Runs", cell: (device) => <Runs all={goingOn(device, pods, runs)} none={device.here ? "none" : "none known here"} /> },
           {
             title: "Change",
@@ -103,6 +105,9 @@ function Reached({ device }: { device: Device }) {
         </span>
       )}
       {device.problem && <span className="muted">{device.problem}</span>}
+      {device.addresses.map((one) => (
+        <code key={one}>{one}</code>
+      ))}
     </span>
   );
 }
@@ -132,12 +137,27 @@ function Free({ room }: { room?: Room }) {
   return (
     <span className={css.two}>
       <span className={`${css.free} number`}>{facts.filter(Boolean).join(", ")}</span>
-      {room.reclaimed && <span className="muted">takes no guests now</span>}
       {room.state !== "here" && room.at && (
         <span className="muted">
           {room.state === "suspected" && "not heard of now; "}as of <Ago at={room.at} />
         </span>
       )}
+    </span>
+  );
+}
+
+/** By its lend policy, and what its sensors saw; stop orders and rights count beside it. */
+function Borrow({ room }: { room?: Room }) {
+  if (!room?.capacity) return <span className="muted">not known</span>;
+  const { word, text } = borrows(room);
+  return (
+    <span className={css.two}>
+      <Badge word={word} />
+      {[text, ...sensed(room.condition)].filter(Boolean).map((fact) => (
+        <span key={fact} className="muted">
+          {fact}
+        </span>
+      ))}
     </span>
   );
 }

@@ -1,29 +1,31 @@
-// What this machine lends to others now, and its owner's two buttons: take it back, lend it again.
+// What this machine lends to others now, and to whom, when and how much of it: its owner's policy.
 import { useState } from "react";
 import type { Output } from "../../api/call";
-import { useAct, useMay, useRead } from "../../api/query";
+import { useAct, useMay } from "../../api/query";
 import { Badge } from "../../ui/Badge";
-import { Button } from "../../ui/Button";
 import { Coded } from "../../ui/Coded";
-import { Ask } from "../../ui/Dialog";
+import { Area, Check, Field, Form, Opens } from "../../ui/Form";
 import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import { Ago } from "../../ui/Time";
-import { plural, type Word } from "../../ui/words";
+import { notify } from "../../ui/Toasts";
+import { plural } from "../../ui/words";
+import { changes, edit, lentWord, policyWords } from "./lending";
 import css from "./Mesh.module.css";
+import type { useLending } from "./useLending";
 
 type Lent = Output<"device.lending">;
 
-function lentWord({ broken, reclaimed }: Lent): Word {
-  if (broken) return { text: "Not lent", tone: "bad" };
-  return reclaimed ? { text: "Yours alone", tone: "warn" } : { text: "Lent", tone: "good" };
-}
-
-export function Lending() {
-  // Battery, lid and hours change by themselves: nobody tells of it.
-  const lending = useRead("device.lending", {}, { refetchOnMount: "always" });
+export function Lending({ lending }: { lending: ReturnType<typeof useLending> }) {
+  const may = useMay("device.lend");
+  const lent = lending.data;
+  const change = may && lent && !lent.broken && (
+    <Opens name="Change what is lent" title="What this machine lends">
+      {(close) => <Policy lent={lent} changed={() => void lending.refetch()} onClose={close} />}
+    </Opens>
+  );
   return (
-    <Section title="Lent to others">
+    <Section title="Lent to others" note={change}>
       <Loaded query={lending} rows={2}>
         {(lent) => (
           <div className={css.room}>
@@ -36,9 +38,10 @@ export function Lending() {
                 {lent.broken.what} {lent.broken.why} <Coded text={lent.broken.next ?? ""} />
               </p>
             ) : (
-              lent.why && <p className="muted">{lent.why}</p>
+              <p className="muted">
+                {lent.why} {policyWords(lent.policy)}
+              </p>
             )}
-            <Whose lent={lent} changed={() => void lending.refetch()} />
           </div>
         )}
       </Loaded>
@@ -46,34 +49,65 @@ export function Lending() {
   );
 }
 
-function Whose({ lent, changed }: { lent: Lent; changed: () => void }) {
-  const may = useMay("device.reclaim");
-  const reclaim = useAct("device.reclaim", { done: changed });
-  const release = useAct("device.release", { done: changed });
-  const [asks, setAsks] = useState(false);
-  if (!may) return null;
-  if (lent.click?.said === "reclaimed") {
-    return (
-      <span>
-        <Button busy={release.isPending} onClick={() => release.mutate({})}>
-          Lend again
-        </Button>
-      </span>
-    );
-  }
+function Policy({ lent: { policy }, changed, onClose }: { lent: Lent; changed: () => void; onClose: () => void }) {
+  const [now, setNow] = useState(() => edit(policy));
+  const set = (part: Partial<typeof now>) => setNow((before) => ({ ...before, ...part }));
+  const wanted = changes(policy, now);
+  const lend = useAct("device.lend", {
+    done: () => {
+      notify({ tone: "good", title: "What this machine lends is changed." });
+      changed();
+      onClose();
+    },
+  });
   return (
-    <span>
-      <Button busy={reclaim.isPending} onClick={() => (lent.guests > 0 ? setAsks(true) : reclaim.mutate({}))}>
-        Take it back
-      </Button>
-      <Ask
-        title="Take this machine back?"
-        text={`${plural(lent.guests, "guest")} will be frozen within a second, saved, and sent away. None are taken until you lend it again.`}
-        deed="Take it back"
-        open={asks}
-        onClose={() => setAsks(false)}
-        onYes={() => reclaim.mutate({})}
+    <Form
+      deed="Change it"
+      busy={lend.isPending}
+      disabled={Object.keys(wanted).length === 0}
+      onSend={() => lend.mutate(wanted)}
+      onClose={onClose}
+    >
+      <div className={css.checks}>
+        <Check label="Others may run here" value={now.guests} onChange={(guests) => set({ guests })} />
+        <Check label="Agents" value={now.agent} onChange={(agent) => set({ agent })} />
+        <Check label="Checks" value={now.ci} onChange={(ci) => set({ ci })} />
+        <Check label="While I am at it" value={now.while_present} onChange={(while_present) => set({ while_present })} />
+        <Check label="On battery" value={now.on_battery} onChange={(on_battery) => set({ on_battery })} />
+        <Check label="With its lid closed" value={now.lid_closed} onChange={(lid_closed) => set({ lid_closed })} />
+      </div>
+      <Field
+        label="Runs at once at most"
+        type="number"
+        min={1}
+        value={now.slots}
+        placeholder="all that it has room for"
+        onChange={(slots) => set({ slots })}
       />
-    </span>
+      <Field label="I count as away after minutes" type="number" min={1} value={now.away} onChange={(away) => set({ away })} />
+      <Field
+        label="Seconds until guests are gone"
+        type="number"
+        min={1}
+        value={now.grace}
+        hint="They are frozen at once; in this time their work is saved and their memory is given back."
+        onChange={(grace) => set({ grace })}
+      />
+      <Area
+        label="Hours"
+        rows={2}
+        value={now.hours}
+        placeholder="mon-fri 19:00-07:00"
+        hint="One span a line, in this machine's own time. Always where there is none."
+        onChange={(hours) => set({ hours })}
+      />
+      <Field
+        label="Tags"
+        value={now.tags}
+        placeholder="gpu:true"
+        hint="What it says of itself. The org promises region and compliance, not the device."
+        onChange={(tags) => set({ tags })}
+      />
+    </Form>
   );
 }

@@ -1,27 +1,31 @@
 // Mesh: the devices of the org as this one knows them, who reaches whom, what runs there, and what is missing on this one.
-import { Link } from "@tanstack/react-router";
-import { RotateCw } from "lucide-react";
-import { lazy, Suspense, useState } from "react";
-import type { Output } from "../../api/call";
-import { useAct, useMay, useRead } from "../../api/query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { RotateCw, X } from "lucide-react";
+import { lazy, Suspense } from "react";
+import type { Output, Schemas } from "../../api/call";
+import { useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
-import { Button, IconButton } from "../../ui/Button";
+import { IconButton } from "../../ui/Button";
 import { Capacity } from "../../ui/Capacity";
 import { Coded } from "../../ui/Coded";
-import { Ask } from "../../ui/Dialog";
+import { taskLink } from "../../ui/links";
 import { Page, Section } from "../../ui/Page";
 import { Empty, Loaded, Loading } from "../../ui/State";
 import { useHalt } from "../../ui/stop/Halt";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
-import { plural, runWord, shortRun, type Word } from "../../ui/words";
+import { Verdicts } from "../../ui/Verdicts";
+import { runWord, shortRun, type Word } from "../../ui/words";
 import { Devices } from "./Devices";
 import { Lending } from "./Lending";
 import css from "./Mesh.module.css";
-import { DRAWN_MAX } from "./reach";
+import { DRAWN_MAX, taskOf } from "./reach";
+import { useLending } from "./useLending";
+import { Whose } from "./Whose";
 
 type Pod = Output<"device.pods">[number];
 
+const route = getRouteApi("/mesh");
 const Reach = lazy(() => import("./Reach"));
 
 export default function Mesh() {
@@ -30,16 +34,20 @@ export default function Mesh() {
   const pods = useRead("device.pods", {});
   const halt = useHalt();
   const here = devices.data?.find((one) => one.here);
+  const lending = useLending();
+  const { task } = route.useSearch();
+  const placed = task === undefined ? undefined : taskOf(task);
   return (
     <Page
       title="Mesh"
       actions={
         <>
           {here && halt.button({ what: "device", name: here.name, device: here.did })}
-          <GiveBack running={pods.data?.length ?? 0} />
+          {lending.data && <Whose lent={lending.data} changed={() => void lending.refetch()} />}
         </>
       }
     >
+      {placed && <Placed at={placed} />}
       <Section
         title="Devices"
         note={
@@ -63,7 +71,7 @@ export default function Mesh() {
             <Empty title="Too many devices to draw">Up to {DRAWN_MAX} are drawn; the list above has them all.</Empty>
           ) : (
             <Suspense fallback={<Loading />}>
-              <Reach devices={devices.data} />
+              <Reach devices={devices.data} task={placed} />
             </Suspense>
           )}
           <p className="muted">
@@ -77,10 +85,32 @@ export default function Mesh() {
           {(list) => <Pods pods={list} />}
         </Loaded>
       </Section>
-      <Lending />
+      <Lending lending={lending} />
       <Room />
       <Doctor />
     </Page>
+  );
+}
+
+/** Where a task may run, and why not elsewhere; the map shows it too. */
+function Placed({ at }: { at: Schemas["TaskRef"] }) {
+  const navigate = route.useNavigate();
+  return (
+    <Section
+      title={`Where ${at.task} may run`}
+      note={
+        <>
+          <Link {...taskLink(at)} className="link">
+            {at.feature}
+          </Link>{" "}
+          <IconButton label={`Show the devices without ${at.task}`} onClick={() => void navigate({ search: {} })}>
+            <X size={14} aria-hidden />
+          </IconButton>
+        </>
+      }
+    >
+      <Verdicts at={at} />
+    </Section>
   );
 }
 
@@ -121,29 +151,6 @@ function Pods({ pods }: { pods: Pod[] }) {
         </Link>
       ))}
     </div>
-  );
-}
-
-/** The owner wants the machine: runs are frozen at once, saved, and go on later. */
-function GiveBack({ running }: { running: number }) {
-  const may = useMay("device.evict");
-  const evict = useAct("device.evict");
-  const [asks, setAsks] = useState(false);
-  if (!may) return null;
-  return (
-    <>
-      <Button disabled={running === 0} busy={evict.isPending} onClick={() => setAsks(true)}>
-        Give this machine back
-      </Button>
-      <Ask
-        title="Give this machine back?"
-        text={`${plural(running, "run")} will be frozen within a second, saved, and ended. The work goes on later from there.`}
-        deed="Give it back"
-        open={asks}
-        onClose={() => setAsks(false)}
-        onYes={() => evict.mutate({})}
-      />
-    </>
   );
 }
 

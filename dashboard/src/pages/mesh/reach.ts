@@ -13,3 +13,9 @@ export function around(count: number): { x: number; y: number }[] {
     return { x: Math.round(Math.cos(angle) * AROUND.width * grows), y: Math.round(Math.sin(angle) * AROUND.height * grows) };
   });
 }
+
+/** The task that an address names as `project/feature/T004`. */
+export function taskOf(text: string): { project: string; feature: string; task: string } | undefined {
+  const [project, feature, task, ...more] = text.split("/");
+  return project && feature && task && more.length === 0 ? { project, feature, task } : undefined;
+}

@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { CircleCheck, CircleX } from "lucide-react";
 import { useState } from "react";
 import { problemOf, type Schemas } from "../../api/call";
+import { RunAsOf } from "../../ui/AsOf";
 import { plain } from "../../ui/ansi";
 import { Badge } from "../../ui/Badge";
 import { writeRef } from "../../ui/diff/anchor";
@@ -58,6 +59,7 @@ function Judging({ run, merged }: { run: Run; merged: boolean }) {
           run {shortRun(run.id)}
         </Link>
       </span>
+      <RunAsOf run={run} />
       <span className={css.spring} />
       <Ago at={run.ended_at ?? run.started_at ?? run.queued_at} />
     </p>

@@ -5,6 +5,7 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { problemOf, type Schemas } from "../../api/call";
 import { read, useMay, useRead, useSession } from "../../api/query";
 import { patchStates } from "../../router";
+import { Away } from "../../ui/AsOf";
 import { Badge } from "../../ui/Badge";
 import { Page } from "../../ui/Page";
 import { Empty, Loading, ProblemView } from "../../ui/State";
@@ -45,6 +46,7 @@ export default function Patches() {
           </Link>
         ))}
       </nav>
+      <Away />
       {patches.problem && <ProblemView problem={patches.problem} retry={patches.retry} />}
       {!shown && !patches.problem && <Loading rows={6} />}
       {shown && !(patches.problem && shown.length === 0) && <List patches={shown} state={state} any={(here?.length ?? 0) > 0} />}

@@ -1,15 +1,14 @@
 // Projects: the code repositories of the org, their features, checks, and mirrors.
 import { Link } from "@tanstack/react-router";
-import { Plus } from "lucide-react";
 import { useState } from "react";
 import type { Output } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Button } from "../../ui/Button";
-import { Field, Form, Opens } from "../../ui/Form";
+import { Check, Field, Form, Opens } from "../../ui/Form";
 import { Page, Section } from "../../ui/Page";
 import { Empty, Loaded } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
-import { shortOid } from "../../ui/words";
+import { several, shortOid } from "../../ui/words";
 import css from "./Projects.module.css";
 
 type View = Output<"project.list">[number];
@@ -22,15 +21,7 @@ export default function Projects() {
       title="Projects"
       actions={
         may && (
-          <Opens
-            tone="primary"
-            name={
-              <>
-                <Plus size={14} aria-hidden /> Add a project
-              </>
-            }
-            title="Add a project"
-          >
+          <Opens tone="primary" adds name="Add a project" title="Add a project">
             {(close) => <Add onClose={close} />}
           </Opens>
         )
@@ -181,7 +172,7 @@ function Add({ onClose }: { onClose: () => void }) {
       source: source.trim(),
       name: name.trim() || null,
       public: isPublic,
-      seeds: seeds.split(/[\s,]+/).filter(Boolean),
+      seeds: several(seeds),
     });
   return (
     <Form deed="Add" busy={add.isPending} disabled={!source.trim()} onSend={send} onClose={onClose}>
@@ -193,9 +184,7 @@ function Add({ onClose }: { onClose: () => void }) {
       />
       <Field label="Name" value={name} hint="The folder's name where nothing is said." onChange={setName} />
       {source.startsWith("rad:") && <Field label="Where to clone from" value={seeds} hint="did:key:z6Mk…@host:port" onChange={setSeeds} />}
-      <label>
-        <input type="checkbox" checked={isPublic} onChange={(event) => setPublic(event.target.checked)} /> Everybody may read it
-      </label>
+      <Check label="Everybody may read it" value={isPublic} onChange={setPublic} />
     </Form>
   );
 }

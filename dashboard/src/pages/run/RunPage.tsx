@@ -5,6 +5,7 @@ import { lazy, Suspense, useReducer, useState } from "react";
 import type { Output, Schemas } from "../../api/call";
 import { useRead, useSession } from "../../api/query";
 import { runTabs } from "../../router";
+import { RunAsOf } from "../../ui/AsOf";
 import { Badge } from "../../ui/Badge";
 import { Coded } from "../../ui/Coded";
 import { taskLink } from "../../ui/links";
@@ -24,10 +25,11 @@ import { Side } from "./Side";
 import { Stages } from "./Stages";
 import { Steer } from "./Steer";
 import { useTranscript } from "./useTranscript";
+import { Where } from "./Where";
 
 const route = getRouteApi("/runs/$run");
 const Changes = lazy(() => import("./Changes"));
-const titles = { log: "Log", changes: "Changes", about: "About" };
+const titles = { log: "Log", changes: "Changes", where: "Where", about: "About" };
 
 /** The agent's part is over. */
 const done: ShownRun["state"][] = ["verifying", "publishing", "done", "failed", "cancelled", "evicted", "lost"];
@@ -41,7 +43,13 @@ export default function RunPage() {
   return (
     <Page
       title={`${run?.task?.task ?? (run ? "Checks" : "Run")} · ${shortRun(id)}`}
-      before={run && <Badge word={runWord(run)} />}
+      before={
+        run && (
+          <>
+            <Badge word={runWord(run)} /> <RunAsOf run={run} />
+          </>
+        )
+      }
       after={run?.task && <TaskTitle at={run.task} />}
       actions={
         run && (
@@ -112,6 +120,7 @@ function Body({ run }: { run: ShownRun }) {
                 <Changes run={run} />
               </Suspense>
             )}
+            {tab === "where" && <Where run={run} />}
             {tab === "about" && <About run={run} />}
           </Tabs>
           {tab === "log" && run.class === "agent" && !done.includes(run.state) && <Message run={run} messages={messages} onChange={sent} />}

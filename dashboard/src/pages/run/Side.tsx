@@ -99,7 +99,7 @@ function Where({ run, transcript: { engine, sandbox } }: { run: ShownRun; transc
         <span className="muted">No device took it{ended(run.state) ? "." : " yet."}</span>
       )}
       {run.on && <Fact name="Asked for on" value={name(run.on)} />}
-      {run.device && <Fact name="Why there" value={whyThere(run)} />}
+      {run.device && run.class === "agent" && <Fact name="Why there" value={whyThere(run)} />}
       {said && !run.device && (
         <p className={css.said}>
           <span className="muted">{run.on ? `Why not on ${name(run.on)}` : "Why no device took it"}:</span>{" "}
@@ -107,6 +107,7 @@ function Where({ run, transcript: { engine, sandbox } }: { run: ShownRun; transc
         </p>
       )}
       {run.told && <Fact name={`Told by ${name(run.told.device)}`} value={<Ago at={run.told.heard_at} />} />}
+      {run.whose && <Fact name="Known from the journal of" value={name(run.whose.device)} />}
       {run.reserved && <Fact name="Kept free for it" value={roomOf(run.reserved)} />}
       {run.requester !== run.device && <Fact name="Asked for by" value={name(run.requester)} />}
       {run.agent && <Fact name="Agent" value={run.agent} />}

@@ -1,25 +1,20 @@
 // Pause, resume, stop; and run again once it ended without a patch.
-import { Pause, Play, RotateCcw, Square } from "lucide-react";
-import { useState } from "react";
+import { Pause, Play, RotateCcw } from "lucide-react";
 import { useAct, useMay } from "../../api/query";
 import { Button } from "../../ui/Button";
-import { Ask } from "../../ui/Dialog";
-import { stoppable } from "../../ui/StopRun";
+import { StopRun, stoppable } from "../../ui/StopRun";
 import { useRunTask } from "../../ui/started";
-import { ended, plural } from "../../ui/words";
+import { ended } from "../../ui/words";
 import { waiting } from "./Left";
 import type { ShownRun } from "./RunPage";
 
 export function Steer({ run }: { run: ShownRun }) {
   const may = useMay("run.stop");
   const mayRun = useMay("task.run");
-  const [asking, setAsking] = useState(false);
   const pause = useAct("run.pause");
   const resume = useAct("run.resume");
-  const stop = useAct("run.stop");
   const again = useRunTask();
   const which = { run: run.id };
-  const unread = waiting(run).length;
 
   if (ended(run.state)) {
     const task = run.task;
@@ -45,19 +40,7 @@ export function Steer({ run }: { run: ShownRun }) {
             <Pause size={14} aria-hidden /> Pause
           </Button>
         ))}
-      {stoppable(run) && (
-        <Button tone="danger" busy={stop.isPending} onClick={() => setAsking(true)}>
-          <Square size={13} aria-hidden /> Stop
-        </Button>
-      )}
-      <Ask
-        open={asking}
-        onClose={() => setAsking(false)}
-        title="Stop this run?"
-        text={`${unread > 0 ? `It has not got ${plural(unread, "message")} yet, and never will. ` : ""}Its files are kept in a checkpoint; a further run at the task goes on from there.`}
-        deed="Stop it"
-        onYes={() => stop.mutate(which)}
-      />
+      {stoppable(run) && <StopRun run={run} unread={waiting(run).length} />}
     </>
   );
 }

@@ -4,9 +4,9 @@ import { refusal, whyThere } from "./where";
 const [here, there] = ["did:key:z6MkHere", "did:key:z6MkThere"];
 
 test("why a run is where it is, as far as that is known", () => {
-  expect(whyThere({ requester: here, on: there, device: there })).toContain("named");
-  expect(whyThere({ requester: here, on: null, device: here })).toContain("nobody named a device");
-  expect(whyThere({ requester: here, on: null, device: there })).toBe("it took it");
+  expect(whyThere({ on: there, device: there })).toContain("named");
+  expect(whyThere({ on: null, device: here, refused: [{ device: there, reasons: [], at: 1 }] })).toContain("did not refuse");
+  expect(whyThere({ on: null, device: there })).toBe("it suited best when it was placed");
 });
 
 test("only what devices said is a refusal", () => {

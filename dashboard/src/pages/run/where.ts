@@ -1,12 +1,12 @@
 // Where a run is and why there, or why not, as far as the program says. Pure.
 import type { Schemas } from "../../api/call";
 
-type Run = Pick<Schemas["Run"], "device" | "on" | "requester">;
+type Run = Pick<Schemas["Run"], "device" | "on" | "refused">;
 
 /** What decided about the device that has it. */
-export function whyThere({ device, on, requester }: Run): string {
+export function whyThere({ device, on, refused }: Run): string {
   if (on && on === device) return "it was named, and took it";
-  return requester === device ? "nobody named a device: it stays where it was asked for" : "it took it";
+  return refused?.length ? "it suited best of those that did not refuse it" : "it suited best when it was placed";
 }
 
 /** What the devices said that did not take it, in their words. */

@@ -2,6 +2,8 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
 import type { Schemas } from "../../api/call";
 import { useRead } from "../../api/query";
+import { Away } from "../../ui/AsOf";
+import { Check } from "../../ui/Form";
 import { Page } from "../../ui/Page";
 import { RunRows } from "../../ui/RunRow";
 import { Empty, Loaded } from "../../ui/State";
@@ -28,14 +30,11 @@ export default function Runs() {
       title="Runs"
       actions={
         <>
-          <label>
-            <input
-              type="checkbox"
-              checked={all ?? false}
-              onChange={(event) => void navigate({ search: { state, all: event.target.checked || undefined } })}
-            />{" "}
-            Checks too
-          </label>
+          <Check
+            label="Checks too"
+            value={all ?? false}
+            onChange={(checks) => void navigate({ search: { state, all: checks || undefined } })}
+          />
           <StopAll runs={runs.data ?? []} />
         </>
       }
@@ -47,6 +46,7 @@ export default function Runs() {
           </Link>
         ))}
       </nav>
+      <Away />
       <Loaded query={runs} rows={8}>
         {(list) => {
           const shown = list.filter(keep);

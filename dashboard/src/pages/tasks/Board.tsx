@@ -1,6 +1,8 @@
 // The board. Each column draws only what is on screen, so 2,000 tasks are as quick as twenty.
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useRef } from "react";
+import { AsOf } from "../../ui/AsOf";
+import { toldBy } from "../../ui/asOf";
 import { Badge } from "../../ui/Badge";
 import type { Word } from "../../ui/words";
 import { board, type Column, keyOf, type TaskView, wordOf } from "./board";
@@ -70,7 +72,7 @@ interface CardProps {
   onOpen: Props["onOpen"];
 }
 
-const Card = memo(function Card({ task: { at, task, state }, word, chosen, onOpen }: CardProps) {
+const Card = memo(function Card({ task: { at, task, state, whose }, word, chosen, onOpen }: CardProps) {
   return (
     <button type="button" className={css.card} aria-current={chosen || undefined} onClick={() => onOpen(at)} data-row>
       <span className={css.cardHead}>
@@ -79,6 +81,7 @@ const Card = memo(function Card({ task: { at, task, state }, word, chosen, onOpe
         <Badge word={word} />
       </span>
       <span className={css.cardTitle}>{task.title}</span>
+      {whose && <AsOf known={toldBy(whose)} short />}
       {state.state === "waiting" && <span className={`${css.on} muted`}>for {state.on.join(", ")}</span>}
     </button>
   );

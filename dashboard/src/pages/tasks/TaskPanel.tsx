@@ -1,23 +1,26 @@
 // One task beside the board: what it says, why it is where it is, what it waits for, its runs; and running it.
 import { Link } from "@tanstack/react-router";
 import { Play, X } from "lucide-react";
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import type { Output } from "../../api/call";
-import { useMay, useRead } from "../../api/query";
+import { useAct, useMay, useRead } from "../../api/query";
+import { AsOf, RunAsOf } from "../../ui/AsOf";
+import { toldBy } from "../../ui/asOf";
 import { Badge } from "../../ui/Badge";
 import { Button, IconButton } from "../../ui/Button";
 import { Coded } from "../../ui/Coded";
+import { Ask } from "../../ui/Dialog";
 import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import { useRunTask } from "../../ui/started";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
+import { Verdicts } from "../../ui/Verdicts";
 import { useWho, withNames } from "../../ui/Who";
 import { ended, runWord, shortOid, shortRun, taskWord } from "../../ui/words";
 import { useAgentChoice } from "./AgentChoice";
 import { runnable, type TaskView } from "./board";
 import css from "./Tasks.module.css";
-import { Where } from "./Where";
 import { EditTask } from "./Write";
 
 interface Props {
@@ -47,13 +50,19 @@ export function TaskPanel({ at, onClose, onOpen }: Props) {
   );
 }
 
-function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"task.show">; onOpen: Props["onOpen"] }) {
+function Body({ task: { at, task, state, why, runs, whose }, onOpen }: { task: Output<"task.show">; onOpen: Props["onOpen"] }) {
   const who = useWho();
   const waits = state.state === "waiting" ? state.on : [];
   const others = task.depends_on.filter((id) => !waits.includes(id));
+  const choice = useAgentChoice(at.project, at);
+  const going = runs.some((run) => !ended(run.state));
+  // Where there was no run yet, it is told what would become of one.
+  const judged = runs.length > 0 || (runnable(state.state) && choice.agent !== undefined);
   return (
     <div className={css.panelBody}>
-      <Badge word={taskWord(state)} />
+      <p className={css.chips}>
+        <Badge word={taskWord(state)} /> <AsOf known={toldBy(whose)} />
+      </p>
       <p className={css.panelTitle}>{task.title}</p>
       <p className="muted">
         <Coded text={withNames(why, who)} />
@@ -65,13 +74,11 @@ function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"
           </Link>
         </p>
       )}
-      {!runs.some((run) => !ended(run.state)) && <Run at={at} state={state.state} />}
-      {!task.done && !runs.some((run) => !ended(run.state)) && (
-        <p>
-          <EditTask at={at} title={task.title} />
-        </p>
-      )}
-      {runs.length > 0 && <Where at={at} />}
+      <div className={css.chips}>
+        {!going && <Run at={at} state={state.state} choice={choice} />}
+        {whose && !task.done && state.state !== "merged" && <TakeOver at={at} />}
+        {!task.done && !going && <EditTask at={at} title={task.title} />}
+      </div>
       {task.details && <p className={css.details}>{task.details}</p>}
       {task.depends_on.length > 0 && (
         <Section title="Depends on">
@@ -95,6 +102,7 @@ function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"
                 <span className="muted clip">
                   {shortRun(run.id)} · {run.agent}
                 </span>
+                <RunAsOf run={run} short />
                 <span className={ui.spring} />
                 <Ago at={run.ended_at ?? run.queued_at} />
               </Link>
@@ -102,6 +110,11 @@ function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"
           </div>
         )}
       </Section>
+      {judged && (
+        <Section title="Where, and why">
+          <Verdicts at={at} agent={runs.length > 0 ? undefined : choice.agent} map />
+        </Section>
+      )}
       <p className="muted">
         {task.phase}
         {task.parallel && " · may go beside others"} · line {task.line} of tasks.md
@@ -110,13 +123,18 @@ function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"
   );
 }
 
-function Run({ at, state }: { at: TaskView["at"]; state: TaskView["state"]["state"] }) {
+interface RunProps {
+  at: TaskView["at"];
+  state: TaskView["state"]["state"];
+  choice: ReturnType<typeof useAgentChoice>;
+}
+
+function Run({ at, state, choice: { agent, field, unsaid } }: RunProps) {
   const may = useMay("task.run");
   const run = useRunTask();
-  const { agent, field, unsaid } = useAgentChoice(at.project, at);
   if (!may || !runnable(state)) return null;
   return (
-    <p className={css.chips}>
+    <>
       <Button
         tone="primary"
         busy={run.isPending}
@@ -126,6 +144,29 @@ function Run({ at, state }: { at: TaskView["at"]; state: TaskView["state"]["stat
         <Play size={14} aria-hidden /> {state === "ready" || state === "waiting" ? "Run" : "Run again"}
       </Button>
       {field}
-    </p>
+    </>
+  );
+}
+
+/** Another device has claimed it: whoever may merge can go on with it here. */
+function TakeOver({ at: { project, feature, task } }: { at: TaskView["at"] }) {
+  const may = useMay("task.takeover");
+  const take = useAct("task.takeover");
+  const [asks, setAsks] = useState(false);
+  if (!may) return null;
+  return (
+    <>
+      <Button busy={take.isPending} onClick={() => setAsks(true)}>
+        Take {task} over
+      </Button>
+      <Ask
+        title={`Take ${task} over?`}
+        text="Another device has claimed it. From then on it can be run from here; what was begun there is not ended, and may come to a patch of its own."
+        deed="Take it over"
+        open={asks}
+        onClose={() => setAsks(false)}
+        onYes={() => take.mutate({ project, feature, task })}
+      />
+    </>
   );
 }

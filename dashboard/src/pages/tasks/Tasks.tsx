@@ -4,6 +4,7 @@ import { lazy, Suspense, useDeferredValue, useMemo, useState } from "react";
 import type { Output } from "../../api/call";
 import { useRead } from "../../api/query";
 import { taskViews } from "../../router";
+import { Away } from "../../ui/AsOf";
 import { Page } from "../../ui/Page";
 import { Empty, Loaded, Loading } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
@@ -99,6 +100,7 @@ function Project({ name }: { name: string }) {
   const shown = useRead("project.show", { project: name });
   return (
     <>
+      <Away />
       <Problems features={shown.data?.features ?? []} only={feature} />
       <Loaded query={tasks} rows={8}>
         {(list) =>

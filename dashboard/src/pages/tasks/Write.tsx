@@ -1,5 +1,4 @@
 // Writing tasks: a new feature, a new task, another title. Each is a commit of the member on the project's default branch.
-import { Plus } from "lucide-react";
 import { useState } from "react";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Choice, Field, Form, Opens } from "../../ui/Form";
@@ -18,14 +17,7 @@ export function Write({ project, feature }: { project: string; feature?: string 
         </Opens>
       )}
       {task && (
-        <Opens
-          name={
-            <>
-              <Plus size={14} aria-hidden /> Add a task
-            </>
-          }
-          title={`Add a task to ${project}`}
-        >
+        <Opens adds name="Add a task" title={`Add a task to ${project}`}>
           {(close) => <AddTask project={project} feature={feature} onClose={close} />}
         </Opens>
       )}

@@ -1,6 +1,6 @@
 //! Sentences and what they come to.
 
-use super::world::{PATCH_OPEN, RUN_ASKING, RUN_FAILED, RUN_PAUSED, RUN_WORKING, drafts, plan, told, world};
+use super::world::{PATCH_OPEN, RUN_ASKING, RUN_FAILED, RUN_PAUSED, RUN_WORKING, did, drafts, plan, told, world};
 use crate::command::{
     answer::{CommandItem, ItemKind},
     memory::Memory,
@@ -31,8 +31,6 @@ fn tasks_are_given_to_agents() {
         ("run T004-T006 of 001-login with builder", t46),
         ("could you start tasks 4 to 6 using agent builder in feature login", t46),
         ("RUN T006, T004 AND T005 BY Builder", t46),
-        ("run T004..T006 on this machine", t46),
-        ("run T004 on home", "task.run agent=builder feature=001-login tasks=T004"),
         ("run T012", "task.run agent=builder feature=002-report tasks=T012"),
         ("run feature 002", "task.run agent=builder feature=002-report tasks=T001,T012"),
         ("run everything in 002", "task.run agent=builder feature=002-report tasks=T001,T012"),
@@ -54,8 +52,10 @@ fn what_is_not_there_is_told_with_what_is() {
         ("run T004 with bob", "no: There is no agent “bob”."),
         ("run T001 of 001", "no: None of these tasks can be run now."),
         ("run T004 of 009", "no: There is no feature “009”."),
-        ("run T004 to T006 on machines with a gpu", "no: No machine with gpu:true can be asked."),
-        ("run T004 on laptop-3", "no: Runs cannot be sent to laptop-3 yet."),
+        ("run T004 on laptop-9", "no: There is no device “laptop-9”."),
+        ("take over T099", "no: No feature has the tasks T099 together."),
+        ("why is T012 not on laptop-9?", "no: There is no device “laptop-9”."),
+        ("why is T012 not on machines with a gpu?", "no: It is asked about a device by its name, not by tags."),
         ("stop everything on laptop-9", "no: There is no device “laptop-9”."),
         ("give bob the reviewer role", "no: The role of bob cannot be changed here."),
         ("merge patch 9999aaaa", "no: There is no patch “9999aaaa”."),
@@ -64,7 +64,7 @@ fn what_is_not_there_is_told_with_what_is() {
         ("stop it", "no: It is not clear which runs is meant."),
         ("request changes on patch 1a2b", "no: A review without a word helps nobody."),
         ("send to run WRK001", "nothing; send to run 1AB2CD: …"),
-        ("make me a sandwich", "nothing; what needs me"),
+        ("sing me a song", "nothing; what needs me"),
         ("delete all tasks", "nothing; what needs me"),
     ]);
 }
@@ -108,9 +108,6 @@ fn runs_are_steered() {
         ("resume all", "run.resume run=PAS003"),
         ("unpause run PAS003", "run.resume run=PAS003"),
         ("evict everything", "device.evict run=ASK002; device.evict run=PAS003"),
-        ("give the machine back", "device.evict run=ASK002; device.evict run=PAS003"),
-        ("keep the guests away", "device.reclaim"),
-        ("lend the machine again", "device.release"),
         ("send to run WRK001: Mind the gap.", "run.send run=WRK001 text=Mind the gap."),
         ("tell run WRK001 mind the gap: please", "nothing; send to run 1AB2CD: …"),
         ("tell run WRK001 to mind the gap", "run.send run=WRK001 text=to mind the gap"),
@@ -121,6 +118,85 @@ fn runs_are_steered() {
         ("undo", "undo"),
         ("undo that", "undo"),
     ]);
+}
+
+#[test]
+fn tasks_are_sent_to_devices_and_to_tags() {
+    let t46 = "task.run agent=builder feature=001-login on=home tasks=T004,T005,T006";
+    let gpu = r#"task.run agent=builder feature=001-login tags={"gpu":"true"} tasks=T004"#;
+    all(&[
+        ("run T004..T006 on this machine", t46),
+        ("run T004 on laptop-3 with builder", "task.run agent=builder feature=001-login on=laptop-3 tasks=T004"),
+        ("run T004 on machines with a gpu", gpu),
+        ("run T004 with builder on machines with a gpu", gpu),
+        ("run T004 on machines with a gpu with builder", gpu),
+        ("run T004 on machines tagged gpu:true", gpu),
+        ("which machines can run T012?", "task.why feature=002-report task=T012"),
+        ("why is T012 not on laptop-3?", "task.why feature=002-report task=T012"),
+        ("why isn't T012 running on laptop-3", "task.why feature=002-report task=T012"),
+        ("why is T001 of 002 on this machine", "task.why feature=002-report task=T001"),
+    ]);
+    let mut world = world();
+    let run = |said: &str| drafts(&world, said).remove(0).sentence;
+    assert_eq!(run("run T004 on laptop-3"), "Run T004 of 001-login with builder on laptop-3.");
+    assert_eq!(run("run T004 on machines with a gpu"), "Run T004 of 001-login with builder on a device with gpu:true.");
+    let named = json!({"tasks": ["T004"], "on": "nowhere"});
+    assert_eq!(propose(&world, "task.run", &named).unwrap_err().what, "There is no device “nowhere”.");
+    // An agent that is asked for behind a place is none of its tags.
+    world.agents.push("fixer".parse().unwrap());
+    assert_eq!(
+        told(&world, &Memory::default(), "run T004 on machines with a gpu with fixer"),
+        r#"task.run agent=fixer feature=001-login tags={"gpu":"true"} tasks=T004"#
+    );
+}
+
+#[test]
+fn of_a_device_it_is_told_what_was_said_of_it_and_of_no_other() {
+    let world = world();
+    let answer = json!({
+        "task": {"project": "demo", "feature": "002-report", "task": "T012"},
+        "why": "It has no run yet.",
+        "devices": [
+            {"device": did('h'), "name": "home", "why": "It could take it now."},
+            {"device": did('l'), "name": "laptop-3", "why": "It has no gpu."},
+        ],
+    });
+    let told = |said: &str| (plan(&world, said).read.unwrap().tell)(&world, &answer);
+    let (text, items) = told("why is T012 not on laptop-3?");
+    assert_eq!(text, "It has no run yet.\nlaptop-3: It has no gpu.");
+    assert_eq!(items[0].id, "T012");
+    assert_eq!(told("which machines can run T012?").0, "It has no run yet.\nhome: It could take it now.\nlaptop-3: It has no gpu.");
+}
+
+#[test]
+fn the_machine_is_lent_and_taken_back() {
+    all(&[
+        ("take this machine back", "device.reclaim"),
+        ("give me back my laptop", "device.reclaim"),
+        ("give the machine back", "device.reclaim"),
+        ("keep the guests away", "device.reclaim"),
+        ("lend this machine", "device.release"),
+        ("lend the machine again", "device.release"),
+    ]);
+    let world = world();
+    let back = |said: &str| drafts(&world, said)[0].back.steps(&json!({})).remove(0).action;
+    assert_eq!(back("take this machine back"), "device.release");
+    assert_eq!(back("lend this machine"), "device.reclaim");
+}
+
+#[test]
+fn a_task_is_taken_over_from_the_device_that_claimed_it() {
+    all(&[
+        ("take over T004", "task.takeover feature=001-login task=T004"),
+        ("take T004 over", "task.takeover feature=001-login task=T004"),
+        ("takeover T001 of 002", "task.takeover feature=002-report task=T001"),
+    ]);
+    let mut world = world();
+    let whose = domain::picture::Whose { device: did('l'), as_of: Some(domain::Timestamp(0)), reachable: false };
+    world.tasks[3].whose = Some(whose);
+    let draft = drafts(&world, "take over T004").remove(0);
+    assert_eq!(draft.sentence, "Take T004 of 001-login over from laptop-3.");
+    assert!(draft.effect.notes[1].starts_with("laptop-3 is not reached now, and what it does is known as of 1970-01-01"), "{draft:?}");
 }
 
 #[test]

@@ -144,7 +144,6 @@ pub(super) fn world() -> World {
         devices: vec![device("home", 'h'), device("laptop-3", 'l')],
         members: vec![Member { name: "ada".into(), roles: vec![Role::Owner], standby: None, keys: vec![] }],
         here: Some(did('h')),
-        tags: Default::default(),
         problems: vec![],
         tasks,
     }

@@ -9,6 +9,7 @@ import ui from "../../../ui/ui.module.css";
 import { goodName, lineIn, nameOf, withFile } from "./file";
 import { Mistakes } from "./Mistakes";
 import css from "./Rights.module.css";
+import { Warnings } from "./Warnings";
 
 type Files = Output<"policy.show">["files"];
 
@@ -84,14 +85,7 @@ export function FileForm({ files, path, onClose }: { files: Files; path?: string
           {elsewhere.length > 0 && <Mistakes mistakes={elsewhere} />}
         </div>
       )}
-      {found.length === 0 && warned.length > 0 && (
-        <div className={`${ui.state} ${ui.problem}`} role="alert">
-          <strong>It is in order, and hardly meant.</strong>
-          {warned.map((one) => (
-            <p key={one}>{one}</p>
-          ))}
-        </div>
-      )}
+      {found.length === 0 && warned.length > 0 && <Warnings title="It is in order, and hardly meant." warnings={warned} />}
     </Form>
   );
 }

@@ -1,33 +1,25 @@
 // The files of the policy with their text; a changed one is checked before it is set, and may wait for owners.
-import { Plus } from "lucide-react";
 import { useState } from "react";
 import type { Output } from "../../../api/call";
-import { useAct, useMay } from "../../../api/query";
+import { useMay } from "../../../api/query";
 import { Button } from "../../../ui/Button";
-import { Ask } from "../../../ui/Dialog";
+import { Dialog } from "../../../ui/Dialog";
 import { Opens } from "../../../ui/Form";
 import { Section } from "../../../ui/Page";
 import { Empty } from "../../../ui/State";
 import ui from "../../../ui/ui.module.css";
 import { FileForm } from "./FileForm";
 import { nameOf } from "./file";
+import { RemoveFile } from "./RemoveFile";
 import css from "./Rights.module.css";
 
 type File = Output<"policy.show">["files"][number];
 
 export function Files({ files }: { files: File[] }) {
   const may = useMay("policy.set");
-  const remove = useAct("policy.set");
   const [gone, setGone] = useState<string>();
   const add = may && (
-    <Opens
-      name={
-        <>
-          <Plus size={14} aria-hidden /> Add a file
-        </>
-      }
-      title="Add a file of policies"
-    >
+    <Opens adds name="Add a file" title="Add a file of policies">
       {(close) => <FileForm files={files} onClose={close} />}
     </Opens>
   );
@@ -45,7 +37,7 @@ export function Files({ files }: { files: File[] }) {
                 <Opens name={`Edit ${nameOf(path)}`} title={`Edit ${path}`}>
                   {(close) => <FileForm files={files} path={path} onClose={close} />}
                 </Opens>{" "}
-                <Button tone="danger" onClick={() => setGone(nameOf(path))}>
+                <Button tone="danger" onClick={() => setGone(path)}>
                   Remove {nameOf(path)}
                 </Button>
               </p>
@@ -58,14 +50,9 @@ export function Files({ files }: { files: File[] }) {
         ))}
       </div>
       {gone && (
-        <Ask
-          title={`Remove ${gone}?`}
-          text="Its rules count no more. Where other owners must sign, it is proposed to them."
-          deed={`Remove ${gone}`}
-          open
-          onClose={() => setGone(undefined)}
-          onYes={() => remove.mutate({ name: gone, text: null })}
-        />
+        <Dialog title={`Remove ${nameOf(gone)}?`} open onClose={() => setGone(undefined)}>
+          <RemoveFile files={files} path={gone} onClose={() => setGone(undefined)} />
+        </Dialog>
       )}
     </Section>
   );

@@ -13,6 +13,7 @@ export function Matrix({ roles, members }: { roles: Who[]; members: Who[] }) {
     <>
       <Table
         label="Who may what"
+        scrolls
         rows={rows}
         keyOf={({ kind, who }) => `${kind} ${who}`}
         columns={[

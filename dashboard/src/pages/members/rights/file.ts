@@ -14,6 +14,9 @@ export const withFile = (files: readonly File[], path: string, text: string): Fi
   { path, text },
 ];
 
+/** The same without a file. The program looks at what is given beside what the org has, so it is given with no rule in it. */
+export const withoutFile = (files: readonly File[], path: string): File[] => withFile(files, path, "// It is removed.\n");
+
 /** Where a line, from 1, begins and ends in a text. */
 export function lineIn(text: string, line: number): [number, number] {
   const lines = text.split("\n");

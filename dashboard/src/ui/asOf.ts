@@ -1,0 +1,31 @@
+// What is known only up to some moment, because the device that tells of it is not reached. Pure.
+import type { Output, Schemas } from "../api/call";
+import { ended } from "./words";
+
+export type Copy = Output<"journal.copies">[number];
+
+/** A fact of another device that is not reached: as of when it is known; none: it never was known whole. */
+export interface Known {
+  device: string;
+  at: number | null;
+}
+
+type Whose = Schemas["Whose"] | null | undefined;
+
+/** What a journal of another device told. */
+export const toldBy = (whose: Whose): Known | undefined =>
+  whose && !whose.reachable ? { device: whose.device, at: whose.as_of ?? null } : undefined;
+
+export type OfRun = Pick<Schemas["Run"], "state" | "told"> & { whose?: Whose };
+
+/** A run that another device's journal tells of, or that goes on at a device which is not reached. */
+export function knownOf(run: OfRun, copies: readonly Copy[]): Known | undefined {
+  const told = run.told;
+  if (run.whose || !told || ended(run.state)) return toldBy(run.whose);
+  const copy = copies.find(({ device }) => device === told.device);
+  return copy && !copy.reachable ? { device: told.device, at: told.heard_at } : undefined;
+}
+
+/** The journals that are not followed now, whose word may be old: the oldest first. */
+export const away = (copies: readonly Copy[]): Copy[] =>
+  copies.filter(({ here, reachable }) => !here && !reachable).sort((a, b) => (a.as_of ?? 0) - (b.as_of ?? 0));
