@@ -37,6 +37,12 @@ async fn one_that_a_crash_left_behind_is_ended_and_no_other() {
     let forever = shell(dir.path(), "while :; do sleep 0.1; done");
     let (first, words) = forever.command.split_first().unwrap();
     let mut left = std::process::Command::new(first).args(words).spawn().unwrap();
+    // The words of a program that has just begun cannot be read at once.
+    let said = || fs::read(format!("/proc/{}/cmdline", left.id())).unwrap_or_default();
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while said().is_empty() && std::time::Instant::now() < deadline {
+        std::thread::yield_now();
+    }
     fs::write(dir.path().join("sh.pid"), left.id().to_string()).unwrap();
     let second = Running::start(forever).unwrap();
     assert!(!left.wait().unwrap().success(), "it was killed");
