@@ -45,10 +45,11 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
                 out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
             }
         }
-        Body::TaskTakenOver { takeover: Takeover { task, device, from } } => {
+        Body::TaskTakenOver { takeover: Takeover { task, device, from, turn } } => {
             let mut claim = read::<Claim>(before, kind::CLAIM, &task.to_string())?.unwrap_or_else(|| new_claim(task, device));
             let new: Vec<Did> = from.iter().filter(|other| !claim.over.contains(other)).cloned().collect();
             claim.over.extend(new);
+            claim.turn = *turn;
             out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
         }
         Body::PatchPublished { run, patch, revision, .. } => {
@@ -68,7 +69,9 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
             out.extend(claim_with(before, task.as_ref(), patch, |c| judge(c, &event.actor, *verdict))?);
         }
         Body::PatchMerged { patch, task, .. } => {
-            out.extend(claim(before, task.as_ref(), |c| (c.patch, c.merged) = (Some(patch.clone()), true))?);
+            out.extend(claim(before, task.as_ref(), |c| {
+                (c.patch, c.merged, c.merged_by) = (Some(patch.clone()), true, Some(event.actor.clone()));
+            })?);
         }
         Body::PatchClosed { patch, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| c.rejected = true)?),
         Body::PatchReopened { patch, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| c.rejected = false)?),
@@ -255,10 +258,12 @@ fn new_claim(task: &TaskRef, device: &Did) -> Claim {
         runs: vec![],
         patch: None,
         merged: false,
+        merged_by: None,
         rejected: false,
         revision: None,
         verdicts: BTreeMap::new(),
         over: vec![],
+        turn: 0,
     }
 }
 

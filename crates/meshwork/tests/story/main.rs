@@ -24,6 +24,7 @@ mod orgs;
 mod owner_first;
 mod people;
 mod rights;
+mod rivals;
 mod standby;
 mod steer;
 mod stock;

@@ -16,6 +16,7 @@ use domain::{
     event::{Body, kind},
     limits::PATCHES_WAITING_MAX,
     manifest::Class,
+    patch::PatchState,
     role::Permission,
     run::{Reason, Run},
     stop::Stop,
@@ -117,7 +118,10 @@ pub(super) fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
             "Its patch was closed: meshwork task run starts anew, meshwork patch reopen takes that back.".to_owned()
         }
     };
-    if problems.is_empty() { text } else { format!("{text} {problems}") }
+    let open = view.rivals.iter().filter(|rival| rival.state == PatchState::Open).count();
+    let rivals =
+        (open > 1).then(|| format!("{open} devices made a patch of it each: a person picks one by merging it, and the others are closed."));
+    [Some(text), rivals, Some(problems).filter(|problems| !problems.is_empty())].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
