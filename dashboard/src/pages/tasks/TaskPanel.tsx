@@ -8,6 +8,7 @@ import { Badge } from "../../ui/Badge";
 import { Button, IconButton } from "../../ui/Button";
 import { Coded } from "../../ui/Coded";
 import { Section } from "../../ui/Page";
+import { Rivals } from "../../ui/Rivals";
 import { Loaded } from "../../ui/State";
 import { useRunTask } from "../../ui/started";
 import { Ago } from "../../ui/Time";
@@ -47,7 +48,7 @@ export function TaskPanel({ at, onClose, onOpen }: Props) {
   );
 }
 
-function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"task.show">; onOpen: Props["onOpen"] }) {
+function Body({ task: { at, task, state, why, runs, rivals }, onOpen }: { task: Output<"task.show">; onOpen: Props["onOpen"] }) {
   const who = useWho();
   const waits = state.state === "waiting" ? state.on : [];
   const others = task.depends_on.filter((id) => !waits.includes(id));
@@ -65,6 +66,7 @@ function Body({ task: { at, task, state, why, runs }, onOpen }: { task: Output<"
           </Link>
         </p>
       )}
+      <Rivals rivals={rivals ?? []} />
       {!runs.some((run) => !ended(run.state)) && <Run at={at} state={state.state} />}
       {!task.done && !runs.some((run) => !ended(run.state)) && (
         <p>
