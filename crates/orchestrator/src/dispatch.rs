@@ -1,6 +1,8 @@
 //! The dispatcher: looks at the queued runs and brings each one step nearer. Takes no input, may run at any time.
 
-use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, placing, provenance, queue, remote, stops, tasks::Board};
+use crate::{
+    admission, clock, fault::Fault, lifecycle, limits, org::Org, picture, placing, provenance, queue, remote, stops, tasks::Board,
+};
 use domain::{
     Did, Problem, RunId,
     capacity::Resources,
@@ -117,8 +119,10 @@ async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
     });
     match drafted.await? {
         Ok(draft) => placing::place(org, run, draft).await,
-        // Somebody did it meanwhile.
-        Err(Reason::Completed) => move_waiting(org, &run.id, vec![], RunState::Cancelled, Some(Reason::Completed)).await.map(drop),
+        // Somebody did it meanwhile, or took it over.
+        Err(reason @ (Reason::Completed | Reason::Superseded { .. } | Reason::TakenOver { .. })) => {
+            move_waiting(org, &run.id, vec![], RunState::Cancelled, Some(reason)).await.map(drop)
+        }
         Err(reason) => wait(org, &run.id, reason).await,
     }
 }
@@ -213,6 +217,11 @@ pub(crate) async fn wait(org: &Arc<Org>, run: &RunId, reason: Reason) -> Result<
 
 /// Why a run cannot start yet.
 fn hindrance(org: &Org, board: &Board, run: &Run) -> Result<Option<Reason>, Problem> {
+    if let Some(at) = &run.task
+        && let Some(lost) = domain::picture::lost(&org.device, &picture::claims(org, at)?)
+    {
+        return Ok(Some(lost));
+    }
     if let Some(stop) = stops::halting(org, run) {
         return Ok(Some(lifecycle::waiting::halt(&stop)));
     }

@@ -47,10 +47,11 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
                 out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
             }
         }
-        Body::TaskTakenOver { takeover: Takeover { task, device, from } } => {
+        Body::TaskTakenOver { takeover: Takeover { task, device, from, turn } } => {
             let mut claim = read::<Claim>(before, kind::CLAIM, &task.to_string())?.unwrap_or_else(|| new_claim(task, device));
             let new: Vec<Did> = from.iter().filter(|other| !claim.over.contains(other)).cloned().collect();
             claim.over.extend(new);
+            claim.turn = *turn;
             out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
         }
         Body::PatchPublished { run, patch, revision, .. } => {
@@ -70,7 +71,9 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
             out.extend(claim_with(before, task.as_ref(), patch, |c| judge(c, &event.actor, *verdict))?);
         }
         Body::PatchMerged { patch, task, .. } => {
-            out.extend(claim(before, task.as_ref(), |c| (c.patch, c.merged) = (Some(patch.clone()), true))?);
+            out.extend(claim(before, task.as_ref(), |c| {
+                (c.patch, c.merged, c.merged_by) = (Some(patch.clone()), true, Some(event.actor.clone()));
+            })?);
         }
         Body::PatchClosed { patch, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| c.rejected = true)?),
         Body::PatchReopened { patch, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| c.rejected = false)?),
@@ -272,10 +275,12 @@ fn new_claim(task: &TaskRef, device: &Did) -> Claim {
         runs: vec![],
         patch: None,
         merged: false,
+        merged_by: None,
         rejected: false,
         revision: None,
         verdicts: BTreeMap::new(),
         over: vec![],
+        turn: 0,
     }
 }
 
@@ -421,5 +426,32 @@ mod tests {
         assert_eq!(hear(halt.clone(), &ada), 1, "it counts all the same");
         assert_eq!(hear(Order { lifts: true, ..halt.clone() }, &ada), 0);
         assert_eq!(hear(halt, &ada), 0, "lifted once and for all");
+    }
+
+    #[test]
+    fn a_takeover_is_counted_and_a_merge_says_who_wanted_it() {
+        fn of<T: std::str::FromStr<Err = Problem>>(text: &str) -> T {
+            text.parse().unwrap_or_else(|p| unreachable!("{p}"))
+        }
+        let (here, other): (Did, Did) = (
+            of("did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp"),
+            of("did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"),
+        );
+        let task = TaskRef { project: of("demo"), feature: of("001-hello"), task: of("T001") };
+        let patch: PatchId = of(&"a".repeat(40));
+        let takeover =
+            |turn| Body::TaskTakenOver { takeover: Takeover { task: task.clone(), device: here.clone(), from: vec![other.clone()], turn } };
+        let merged = Body::PatchMerged { project: of("demo"), patch: patch.clone(), commit: of(&"b".repeat(40)), task: Some(task.clone()) };
+        let mut all: BTreeMap<(String, String), Value> = BTreeMap::new();
+        for body in [takeover(1), takeover(3), merged] {
+            let event = Event { version: 1, at: crate::Timestamp(0), actor: other.clone(), via: None, told: None, body };
+            let mut before = |kind: &str, id: &str| all.get(&(kind.to_owned(), id.to_owned())).cloned();
+            let changed = project(&event, &mut before).unwrap_or_else(|p| unreachable!("{p}"));
+            all.extend(changed.into_iter().map(|one| ((one.kind.to_owned(), one.id), one.value)));
+        }
+        let claim = all.remove(&(kind::CLAIM.to_owned(), task.to_string())).unwrap_or_default();
+        let claim: Claim = serde_json::from_value(claim).unwrap_or_else(|e| unreachable!("{e}"));
+        assert_eq!((&claim.device, &claim.over, claim.turn), (&here, &vec![other.clone()], 3));
+        assert_eq!((&claim.patch, claim.merged, &claim.merged_by), (&Some(patch), true, &Some(other)));
     }
 }
