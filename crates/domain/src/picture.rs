@@ -2,12 +2,13 @@
 //! says, and its executor's where that tells more; a claim is what its owner's journal says. Nobody else's word counts.
 
 use crate::{
-    Did, Timestamp,
+    Did, PatchId, RunId, Timestamp,
     run::{Run, RunState},
     task::Claim,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// From whose journal something is known, where that is another device's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -110,6 +111,66 @@ impl ClaimIn {
     }
 }
 
+/// The claims of others that stand in the way of a device which begins at their task: all that may come to something, but for those that
+/// were taken over from here. What this device has begun itself it may go on with, unless another took that over.
+pub fn in_the_way(own: Option<&ClaimIn>, others: Vec<ClaimIn>) -> Vec<ClaimIn> {
+    let mine = |other: &ClaimIn| own.is_some_and(|own| other.taken_over_by(own) || (own.holds() && !own.taken_over_by(other)));
+    others.into_iter().filter(|other| other.holds() && !mine(other)).collect()
+}
+
+/// Why a patch of a task is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rival<'c> {
+    /// Another patch of the task was accepted, by the owner of this claim.
+    Accepted(&'c ClaimIn, &'c PatchId),
+    /// Another device took the claim over.
+    TakenOver(&'c ClaimIn),
+}
+
+/// What stands against accepting a patch of a task, whose claim this device has as `own`: at most one patch of a task is accepted, by
+/// the claim's owner. As far as is known here.
+pub fn rival<'c>(own: &'c ClaimIn, others: &'c [ClaimIn], patch: &PatchId) -> Option<Rival<'c>> {
+    let accepted = |claim: &'c ClaimIn| claim.claim.patch.as_ref().filter(|known| claim.counts() && claim.claim.merged && *known != patch);
+    let before = std::iter::once(own).chain(others).find_map(|claim| Some(Rival::Accepted(claim, accepted(claim)?)));
+    before.or_else(|| others.iter().find(|other| own.taken_over_by(other)).map(Rival::TakenOver))
+}
+
+/// All that counts of the journals that are known: every run as its word counts, every claim as its owner says. The same on devices that
+/// have the same journals.
+#[derive(Debug, Serialize)]
+pub struct Whole {
+    runs: BTreeMap<RunId, Run>,
+    claims: BTreeMap<String, BTreeMap<Did, Claim>>,
+}
+
+impl Whole {
+    /// From the runs that journals tell of, and the claims, each with the journal that tells of it.
+    pub fn new(mut runs: Vec<RunIn>, claims: Vec<(Did, Claim)>) -> Self {
+        // In one order, whoever looks.
+        runs.sort_by(|a, b| a.journal.cmp(&b.journal));
+        let mut versions: BTreeMap<RunId, Vec<RunIn>> = BTreeMap::new();
+        for version in runs {
+            versions.entry(version.run.id.clone()).or_default().push(version);
+        }
+        let counting = versions.into_iter().filter_map(|(id, all)| Some((id, run(&all)?.run.clone()))).collect();
+        let mut owned: BTreeMap<String, BTreeMap<Did, Claim>> = BTreeMap::new();
+        for (device, claim) in claims.into_iter().filter(|(device, claim)| claim.device == *device) {
+            owned.entry(claim.task.to_string()).or_default().insert(device, claim);
+        }
+        Self { runs: counting, claims: owned }
+    }
+
+    /// How many runs and tasks there are in it.
+    pub fn len(&self) -> usize {
+        self.runs.len() + self.claims.len()
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// The claim on a task that a device shows: its own while its run goes on, else the one by which the task came furthest; of two equal
 /// ones its own, then the older.
 pub fn claim_at<'c>(here: &Did, claims: &'c [ClaimIn]) -> Option<&'c ClaimIn> {
@@ -197,5 +258,33 @@ mod tests {
         }
         let back = claim('b', 'b', |c| c.over = vec![did('c')], "working");
         assert_eq!(shown('c', &[own, back, taken]), Some(did('b')));
+    }
+
+    #[test]
+    fn one_patch_of_a_task_is_accepted_by_the_owner_of_its_claim() {
+        let (first, second): (PatchId, PatchId) = ("a".repeat(40).parse().unwrap(), "b".repeat(40).parse().unwrap());
+        let merged = claim('b', 'b', |c| (c.patch, c.merged) = (Some("a".repeat(40).parse().unwrap()), true), "done");
+        let of_nobody = claim('a', 'b', |c| (c.patch, c.merged) = (Some("a".repeat(40).parse().unwrap()), true), "done");
+        let own = claim('a', 'a', |_| {}, "done");
+        assert_eq!(rival(&own, std::slice::from_ref(&merged), &second), Some(Rival::Accepted(&merged, &first)));
+        assert_eq!(rival(&own, std::slice::from_ref(&merged), &first), None, "the very same");
+        assert_eq!(rival(&merged, &[], &second), Some(Rival::Accepted(&merged, &first)));
+        assert_eq!(rival(&own, &[of_nobody], &second), None, "that is not its to tell");
+        let taken = claim('c', 'c', |c| c.over = vec![did('a')], "working");
+        assert_eq!(rival(&own, std::slice::from_ref(&taken), &first), Some(Rival::TakenOver(&taken)));
+        assert_eq!(in_the_way(Some(&own), vec![taken.clone()]), std::slice::from_ref(&taken));
+        assert!(in_the_way(Some(&taken), vec![claim('a', 'a', |_| {}, "working")]).is_empty());
+        assert!(in_the_way(None, vec![claim('b', 'b', |_| {}, "failed")]).is_empty());
+    }
+
+    #[test]
+    fn the_whole_picture_is_the_same_whoever_looks() {
+        let (asked, executed) = (version('a', 40, "working", Some(9)), version('b', 12, "done", None));
+        let claims = vec![(did('a'), claim('a', 'a', |_| {}, "done").claim), (did('b'), claim('a', 'b', |_| {}, "done").claim)];
+        let told = |runs: Vec<RunIn>, claims| serde_json::to_value(Whole::new(runs, claims)).unwrap();
+        let one = told(vec![asked.clone(), executed.clone()], claims.clone());
+        assert_eq!(one, told(vec![executed, asked], claims.into_iter().rev().collect()));
+        assert_eq!(one["runs"]["01ARZ3NDEKTSV4RRFFQ69G5FAV"]["state"], "done");
+        assert_eq!(one["claims"]["demo/001-hello/T001"].as_object().map(serde_json::Map::len), Some(1));
     }
 }

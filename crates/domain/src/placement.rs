@@ -8,6 +8,7 @@ mod pick;
 mod preempt;
 mod queue;
 mod refusal;
+mod round;
 mod rows;
 mod score;
 mod snapshot;
@@ -17,6 +18,7 @@ pub(crate) mod tests;
 pub use preempt::{Running, victims};
 pub use queue::{Share, Waiting, order};
 pub use refusal::{Avoid, Refusal};
+pub use round::Round;
 pub use score::{Merit, Part};
 pub use snapshot::Snapshot;
 

@@ -15,6 +15,7 @@ use domain::{
     Did, Problem, Timestamp,
     capacity::{Capacity, Resources, Runtime, Taken},
     event::{Body, Event, kind},
+    fence,
     lease::{Admission, Lease},
     manifest::{Class, Manifest, Work},
     org::Member,
@@ -150,12 +151,7 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
             reasons.push(Refusal::Closing);
         }
         reasons.extend(halted.clone());
-        if known.as_ref().is_some_and(|r| r.manifest.as_ref() != Some(&taken.manifest)) {
-            reasons.push(Refusal::NotAllowed { message: "This run was placed with another manifest.".into() });
-        }
-        if known.as_ref().is_some_and(|r| !r.state.waits()) {
-            reasons.push(Refusal::NotAllowed { message: "This run was leased before.".into() });
-        }
+        reasons.extend(fence::leases(known.as_ref(), &taken.manifest));
         if !reasons.is_empty() {
             *refusals.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = reasons;
             return Ok(vec![]);

@@ -11,19 +11,21 @@ use crate::{
     merging::Change,
     names,
     org::Org,
+    picture::Claims,
     provenance,
     tasks::Board,
     trace,
 };
 use domain::{
-    Kind, Oid, PatchId, Problem, RunId,
+    Kind, Oid, PatchId, Problem, RunId, TaskRef,
     actor::Actor,
-    event::Body,
+    event::{Body, kind},
     gate::{self, Missing},
     patch::{Patch, PatchState},
+    picture::{self, ClaimIn, Rival},
     project::Project,
     run::{CheckResult, Run, RunState},
-    task::TaskState,
+    task::{Claim, TaskState},
 };
 use forge::{MergeResult, OrgState};
 use identity::Envelope;
@@ -81,6 +83,9 @@ pub async fn merge(
             newest(&patch, expected.as_deref())?;
             provenance::known_author(org, &state, &patch)?;
             let (task, made_by) = (provenance::task_of(org, &patch)?, provenance::run_of(org, &patch)?);
+            if let Some(task) = &task {
+                refuse_rival(org, &state, task, &patch.id)?;
+            }
             let patch = provenance::by_person(&*org.rights()?, patch);
             // What needs no checks is said before any work is done.
             let approvals = approvals(org, &named, &board, &patch)?;
@@ -126,6 +131,23 @@ pub async fn merge(
     org.wake.notify_one();
     org.mirrors.notify_one();
     Ok(Outcome::Merged { patch: patch.id, commit, gate, pull })
+}
+
+/// Refuses a patch of a task of which another was accepted, here or, as far as is known, elsewhere, or that another device took over.
+fn refuse_rival(org: &Org, state: &OrgState, task: &TaskRef, patch: &PatchId) -> Result<(), Problem> {
+    let Some(claim) = org.store.get::<Claim>(kind::CLAIM, &task.to_string())? else { return Ok(()) };
+    let own = ClaimIn { journal: org.device.clone(), claim, latest: None };
+    let others = Claims::read(org).of(org, task)?;
+    let problem = match picture::rival(&own, &others, patch) {
+        None => return Ok(()),
+        Some(Rival::Accepted(_, other)) => Problem::conflict(format!("Another patch of {} was accepted already: {other}.", task.task))
+            .next("At most one is. Close this one, or add a task for what it does beside that: meshwork task add."),
+        Some(Rival::TakenOver(by)) => {
+            let what = format!("{} was taken over by the device {}.", task.task, by.journal);
+            Problem::conflict(names::within(state, &what)).next("Its patch is accepted there.")
+        }
+    };
+    Err(problem.because("At most one patch of a task is accepted, by whoever owns its claim."))
 }
 
 /// The command that brings the default branch into a working copy, with git alone.

@@ -54,8 +54,11 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         Body::PatchPublished { run, patch, revision, .. } => {
             if let Some(task) = read::<Run>(before, kind::RUN, run.as_str())?.and_then(|r| r.task) {
                 out.extend(claim(before, Some(&task), |c| {
-                    (c.patch, c.revision, c.rejected) = (Some(patch.clone()), Some(revision.clone()), false);
-                    c.verdicts.clear();
+                    // What comes after another was accepted is a rival of it, and changes nothing.
+                    if !c.merged {
+                        (c.patch, c.revision, c.rejected) = (Some(patch.clone()), Some(revision.clone()), false);
+                        c.verdicts.clear();
+                    }
                 })?);
             }
         }

@@ -6,6 +6,7 @@ use domain::{
     Did, Problem,
     agent::EngineChoice,
     event::kind,
+    fence,
     lease::{Admission, Lease},
     manifest::{Manifest, Work},
     placement::Refusal,
@@ -40,9 +41,7 @@ pub(super) async fn take(org: &Arc<Org>, caller: &Did, bytes: &[u8]) -> Result<S
 fn again(org: &Org, caller: &Did, sealed: &Envelope) -> Result<Option<Lease>, Problem> {
     let Ok((manifest, _)) = identity::manifest::open(sealed, |signer| signer == caller) else { return Ok(None) };
     let known: Option<Run> = org.store.get(kind::RUN, manifest.run.as_str())?;
-    let hash = envelope::hash(sealed);
-    let same = known.filter(|r| r.requester == *caller && r.manifest.as_ref() == Some(&hash) && !r.state.waits());
-    Ok(same.and_then(|r| Some(Lease { id: r.lease?, run: r.id, manifest: hash, device: r.device?, until: r.lease_until? })))
+    Ok(fence::leased_before(known, caller, envelope::hash(sealed)))
 }
 
 async fn admit(org: &Arc<Org>, caller: &Did, sealed: Envelope) -> Result<Admission, Problem> {

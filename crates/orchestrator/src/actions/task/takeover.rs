@@ -5,7 +5,7 @@ use crate::{actions::Done, names, org::Org, picture::Claims, table::Context, tas
 use domain::{
     Problem, TaskRef,
     event::{Body, kind},
-    picture::ClaimIn,
+    picture::{self, ClaimIn},
     run::Run,
     task::{Claim, Takeover},
 };
@@ -33,11 +33,7 @@ fn held(org: &Org, others: &Claims, task: &TaskRef) -> Result<Vec<ClaimIn>, Prob
             Some(ClaimIn { journal: org.device.clone(), claim, latest })
         }
     };
-    let in_the_way = |other: &ClaimIn| {
-        let mine = own.as_ref().is_some_and(|own| other.taken_over_by(own) || (own.holds() && !own.taken_over_by(other)));
-        other.holds() && !mine
-    };
-    Ok(others.of(org, task)?.into_iter().filter(in_the_way).collect())
+    Ok(picture::in_the_way(own.as_ref(), others.of(org, task)?))
 }
 
 fn refused(org: &Org, held: &ClaimIn) -> Result<Problem, Problem> {
