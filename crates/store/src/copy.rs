@@ -259,7 +259,8 @@ fn write_all<'p>(
     let mut writing = Writing::new(connection, device)?;
     let mut refused = None;
     while let Some(group) = groups.peek() {
-        match link::place(&writing.tail, group, |seq| hash_here(connection, seq)).and_then(|back_to| group.well_formed().map(|()| back_to)) {
+        match link::place(&writing.tail, group, |seq| hash_here(connection, seq)).and_then(|back_to| group.well_formed().map(|()| back_to))
+        {
             Ok(None) => {}
             Ok(Some(_)) => break,
             Err(Refused::Disk(problem)) => return Err(Refused::Disk(problem)),

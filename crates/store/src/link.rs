@@ -74,11 +74,7 @@ pub fn groups(pieces: &[Piece]) -> Result<Vec<Group<'_>>, Refused> {
 ///
 /// # Errors
 /// When it was not signed by the device, does not follow, or is another journal of that device.
-pub fn place(
-    tail: &Tail,
-    group: &Group<'_>,
-    here: impl FnOnce(Seq) -> Result<Option<Vec<u8>>, Refused>,
-) -> Result<Option<Seq>, Refused> {
+pub fn place(tail: &Tail, group: &Group<'_>, here: impl FnOnce(Seq) -> Result<Option<Vec<u8>>, Refused>) -> Result<Option<Seq>, Refused> {
     let (first, end) = (group.first(), group.end());
     let begins = &first.incarnation;
     // First whether the device signed it at all: only then it can have two journals.

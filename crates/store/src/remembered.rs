@@ -6,8 +6,7 @@ use crate::{
     chain::{self, Digest, Seq, Tail},
     files,
     journal::Signer,
-    migrate, problem,
-    read,
+    migrate, problem, read,
 };
 use domain::{Did, Hash, Problem};
 use serde::{Deserialize, Serialize};
