@@ -156,9 +156,10 @@ impl Journal {
     pub fn read(&mut self) -> Result<(), Refused> {
         let mut known = Known::empty(self.key.did());
         self.events.clear();
-        for piece in self.disk.written().to_vec() {
-            known.take(&piece)?;
-            self.keep(&piece);
+        let pieces = self.disk.written().to_vec();
+        for piece in &pieces {
+            known.take(piece)?;
+            self.keep(piece);
         }
         self.begun = self.disk.written().last().map(|piece| piece.incarnation.clone());
         self.known = known;
