@@ -71,6 +71,8 @@ pub struct Oracle {
     working: BTreeMap<RunId, usize>,
     /// Until when its executor's journal says that its lease lasts, in milliseconds.
     leases: BTreeMap<RunId, u64>,
+    /// Before this moment no lease of what works can be over for too long, in milliseconds.
+    lasting_ms: u64,
     asked: BTreeMap<RunId, Asked>,
     /// When the executor of a run was heard of last, by the requester as it runs now.
     heard: BTreeMap<RunId, (usize, u64)>,
@@ -94,6 +96,7 @@ impl Oracle {
             begun: BTreeMap::new(),
             working: BTreeMap::new(),
             leases: BTreeMap::new(),
+            lasting_ms: 0,
             asked: BTreeMap::new(),
             heard: BTreeMap::new(),
             accepted: BTreeMap::new(),
@@ -110,8 +113,13 @@ impl Oracle {
 
     /// Looks after every step.
     pub fn look(&mut self, now_ms: u64) {
-        let over = |id: &RunId| self.leases.get(id).is_none_or(|until_ms| now_ms > until_ms + NOTICED_MS);
-        if let Some((id, at)) = self.working.iter().find(|(id, _)| over(id)) {
+        if now_ms <= self.lasting_ms {
+            return;
+        }
+        let noticed_ms = |id: &RunId| self.leases.get(id).map_or(0, |until_ms| until_ms + NOTICED_MS);
+        let first = self.working.iter().map(|(id, at)| (noticed_ms(id), id, at)).min();
+        self.lasting_ms = first.map_or(now_ms, |(noticed_ms, ..)| noticed_ms);
+        if let Some((_, id, at)) = first.filter(|(noticed_ms, ..)| now_ms > *noticed_ms) {
             let what = format!("the run {id} works on device {at}, and its lease ended at {:?}", self.leases.get(id));
             self.breaks(now_ms, Invariant::Lease, what);
         }
@@ -124,6 +132,7 @@ impl Oracle {
             self.breaks(now_ms, Invariant::Fencing, format!("the run {id} began on device {before}, and again on device {at}"));
         }
         self.working.insert(id.clone(), at);
+        self.lasting_ms = 0;
     }
 
     pub fn stops(&mut self, at: usize, id: &RunId) {
@@ -194,6 +203,7 @@ impl Oracle {
         match &event.body {
             Body::RunLeased { run, until, .. } | Body::LeaseRenewed { run, until } if event.told.is_none() => {
                 self.leases.insert(run.clone(), u64::try_from(until.0).unwrap());
+                self.lasting_ms = 0;
             }
             Body::PatchMerged { task: Some(task), .. } => self.accepted.entry(task.clone()).or_default().push((at, seq)),
             Body::ModelCalled { call, .. } => self.spends(now_ms, at, call.usage.tokens(), did),
