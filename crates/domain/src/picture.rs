@@ -10,6 +10,7 @@ use crate::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// From whose journal something is known, where that is another device's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -115,6 +116,52 @@ impl ClaimIn {
             (_, _, true) => 1,
             _ => 0,
         }
+    }
+}
+
+/// Whether the claim of another keeps a device, with this own claim, from beginning at its task: it may come to something, or it took the own
+/// one over. What a device has begun itself it may go on with until then; and what it took over is its own until it is taken back.
+pub fn in_the_way(own: Option<&ClaimIn>, other: &ClaimIn) -> bool {
+    match own {
+        Some(own) if own.taken_over_by(other) => true,
+        Some(own) => other.holds() && !other.taken_over_by(own) && !own.holds(),
+        None => other.holds(),
+    }
+}
+
+/// All that counts of the journals that are known: every run as its word counts, every claim as its owner says. The same on devices that
+/// have the same journals.
+#[derive(Debug, Serialize)]
+pub struct Whole {
+    runs: BTreeMap<RunId, Run>,
+    claims: BTreeMap<String, BTreeMap<Did, Claim>>,
+}
+
+impl Whole {
+    /// From the runs that journals tell of, and the claims, each with the journal that tells of it.
+    pub fn new(mut runs: Vec<RunIn>, claims: Vec<(Did, Claim)>) -> Self {
+        // In one order, whoever looks.
+        runs.sort_by(|a, b| a.journal.cmp(&b.journal));
+        let mut versions: BTreeMap<RunId, Vec<RunIn>> = BTreeMap::new();
+        for version in runs {
+            versions.entry(version.run.id.clone()).or_default().push(version);
+        }
+        let counting = versions.into_iter().filter_map(|(id, all)| Some((id, run(&all)?.run.clone()))).collect();
+        let mut owned: BTreeMap<String, BTreeMap<Did, Claim>> = BTreeMap::new();
+        for (device, claim) in claims.into_iter().filter(|(device, claim)| claim.device == *device) {
+            owned.entry(claim.task.to_string()).or_default().insert(device, claim);
+        }
+        Self { runs: counting, claims: owned }
+    }
+
+    /// How many runs and tasks there are in it.
+    pub fn len(&self) -> usize {
+        self.runs.len() + self.claims.len()
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
@@ -344,5 +391,16 @@ mod tests {
         assert_eq!(rivals(&done)[0].merged_by, Some(did('m')));
         let said = [theirs, ClaimIn { journal: did('c'), ..merged }];
         assert_eq!((accepted(&said), against(&id('b'), &said)), (None, None));
+    }
+
+    #[test]
+    fn the_whole_picture_is_the_same_whoever_looks() {
+        let (asked, executed) = (version('a', 40, "working", Some(9)), version('b', 12, "done", None));
+        let claims = vec![(did('a'), claim('a', 'a', |_| {}, "done").claim), (did('b'), claim('a', 'b', |_| {}, "done").claim)];
+        let told = |runs: Vec<RunIn>, claims| serde_json::to_value(Whole::new(runs, claims)).unwrap();
+        let one = told(vec![asked.clone(), executed.clone()], claims.clone());
+        assert_eq!(one, told(vec![executed, asked], claims.into_iter().rev().collect()));
+        assert_eq!(one["runs"]["01ARZ3NDEKTSV4RRFFQ69G5FAV"]["state"], "done");
+        assert_eq!(one["claims"]["demo/001-hello/T001"].as_object().map(serde_json::Map::len), Some(1));
     }
 }

@@ -7,6 +7,7 @@ use domain::{
     Did, Problem, RunId,
     capacity::Resources,
     event::{Body, kind},
+    fence::{self, Asked},
     limits::{PATCHES_WAITING_MAX, RESUME_ATTEMPTS_MAX, START_TRIES_MAX},
     manifest::{self, Class, Manifest, TimeLimits, Work},
     placement::Refusal,
@@ -136,15 +137,14 @@ enum Before {
 }
 
 fn asked_before(org: &Org, run: &Run) -> Result<Option<Before>, Problem> {
-    let Some(device) = run.elsewhere(&org.device).cloned() else { return Ok(None) };
-    if run.state != RunState::Placing || run.envelope.is_none() {
-        return Ok(None);
+    match fence::asked(run, &org.device) {
+        None => Ok(None),
+        Some(Asked::Runs(device)) => Ok(Some(Before::Runs(device))),
+        Some(Asked::Unanswered(device)) => {
+            let (manifest, sealed) = lifecycle::manifest(org, run)?;
+            Ok((clock::now() < manifest.expires).then(|| Before::Unanswered(device, Box::new(sealed))))
+        }
     }
-    if run.key.is_some() {
-        return Ok(Some(Before::Runs(device)));
-    }
-    let (manifest, sealed) = lifecycle::manifest(org, run)?;
-    Ok((clock::now() < manifest.expires).then(|| Before::Unanswered(device, Box::new(sealed))))
 }
 
 /// Notes, once, why another device did not answer; it is asked again.
@@ -197,8 +197,7 @@ pub(crate) async fn move_waiting(
     let (id, waited) = (id.clone(), Arc::new(AtomicBool::new(false)));
     let found = waited.clone();
     let decided = org.store.append_if(move |view| {
-        let free = |run: &Run| run.key.is_none() || (to == RunState::Placing && !places);
-        let waits = view.get::<Run>(kind::RUN, id.as_str())?.is_some_and(|run| run.state.waits() && free(&run));
+        let waits = view.get::<Run>(kind::RUN, id.as_str())?.is_some_and(|run| fence::may_move(&run, to, places));
         found.store(waits, Ordering::Relaxed);
         Ok(if waits { events } else { vec![] })
     });

@@ -10,7 +10,6 @@ use domain::{
     task::Claim,
     usage::Usage,
 };
-use serde_json::json;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashSet},
@@ -216,26 +215,14 @@ pub(crate) fn claim_at_requester(org: &Org, requester: &Did, task: &TaskRef) -> 
 /// # Errors
 /// When a journal cannot be read.
 pub(crate) fn hash(org: &Org) -> Result<(Hash, usize), Problem> {
-    let mut versions: BTreeMap<RunId, Vec<RunIn>> = BTreeMap::new();
-    let mut claims: BTreeMap<String, BTreeMap<Did, Claim>> = BTreeMap::new();
     let own_runs = in_own(org, org.store.list_numbered::<Run>(kind::RUN, limits::RUNS_MAX)?);
-    let own_claims = (org.device.clone(), org.store.list_numbered::<Claim>(kind::CLAIM, limits::RUNS_MAX)?);
-    let (mut runs, mut claimed) = (own_runs, vec![own_claims]);
+    let (mut runs, mut claims) = (own_runs, vec![]);
+    let claimed = |by: &Did, found: Vec<(Seq, Claim)>| found.into_iter().map(|(_, claim)| (by.clone(), claim)).collect::<Vec<_>>();
+    claims.extend(claimed(&org.device, org.store.list_numbered(kind::CLAIM, limits::RUNS_MAX)?));
     for copied in org.journals.all() {
         runs.extend(in_copy(&copied, copied.journal.list_numbered::<Run>(kind::RUN, limits::RUNS_MAX)?));
-        claimed.push((copied.journal.device().clone(), copied.journal.list_numbered::<Claim>(kind::CLAIM, limits::RUNS_MAX)?));
+        claims.extend(claimed(copied.journal.device(), copied.journal.list_numbered(kind::CLAIM, limits::RUNS_MAX)?));
     }
-    // In one order, whoever looks.
-    runs.sort_by(|a, b| a.journal.cmp(&b.journal));
-    for version in runs {
-        versions.entry(version.run.id.clone()).or_default().push(version);
-    }
-    for (device, found) in claimed {
-        for (_, claim) in found.into_iter().filter(|(_, claim)| claim.device == device) {
-            claims.entry(claim.task.to_string()).or_default().insert(device.clone(), claim);
-        }
-    }
-    let counting: BTreeMap<&RunId, &Run> = versions.iter().filter_map(|(id, all)| Some((id, &picture::run(all)?.run))).collect();
-    let bytes = identity::canonical(&json!({ "runs": counting, "claims": claims }))?;
-    Ok((Hash::from_bytes(*blake3::hash(&bytes).as_bytes()), counting.len() + claims.len()))
+    let whole = picture::Whole::new(runs, claims);
+    Ok((Hash::from_bytes(*blake3::hash(&identity::canonical(&whole)?).as_bytes()), whole.len()))
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// When it is claimed.
 pub(super) fn free(org: &Org, others: &Claims, task: &TaskRef) -> Result<(), Problem> {
     let (own, others) = parted(org, others.all(org, task)?);
-    match others.iter().find(|other| in_the_way(own.as_ref(), other)) {
+    match others.iter().find(|other| domain::picture::in_the_way(own.as_ref(), other)) {
         Some(claim) => Err(refused(org, claim)?),
         None => Ok(()),
     }
@@ -28,16 +28,6 @@ pub(super) fn free(org: &Org, others: &Claims, task: &TaskRef) -> Result<(), Pro
 fn parted(org: &Org, claims: Vec<ClaimIn>) -> (Option<ClaimIn>, Vec<ClaimIn>) {
     let (mut own, others): (Vec<_>, Vec<_>) = claims.into_iter().partition(|claim| claim.journal == org.device);
     (own.pop(), others)
-}
-
-/// Whether the claim of another keeps this device from beginning at its task: it may come to something, or it took this device's over.
-/// What this device has begun itself it may go on with until then; and what it took over is its own until it is taken back.
-fn in_the_way(own: Option<&ClaimIn>, other: &ClaimIn) -> bool {
-    match own {
-        Some(own) if own.taken_over_by(other) => true,
-        Some(own) => other.holds() && !other.taken_over_by(own) && !own.holds(),
-        None => other.holds(),
-    }
 }
 
 /// Whether the claim of another can be taken over: it may come to something, or it took this device's over; also where this device has
