@@ -6,7 +6,7 @@
 //! a second person says `approvals = 2`.
 
 use crate::{
-    Did, RevisionId,
+    Did, PatchId, RevisionId, TaskRef,
     patch::{Patch, PatchState, Verdict},
     run::CheckResult,
 };
@@ -44,9 +44,54 @@ pub enum Missing {
         /// Which.
         name: String,
     },
+    /// Another patch of its task was accepted.
+    Accepted {
+        /// The task.
+        task: TaskRef,
+        /// The patch that was accepted.
+        patch: PatchId,
+    },
+    /// Its task is ticked on the default branch, which it did not do.
+    Ticked {
+        /// The task.
+        task: TaskRef,
+    },
+    /// Another device took its task over: patches of the task are accepted for that one's claim.
+    TakenOver {
+        /// The task.
+        task: TaskRef,
+        /// The device.
+        by: Did,
+    },
 }
 
 impl Missing {
+    /// Where its task is another's by now, so that nothing that is done to the patch opens its gate: what happened, and the way out. That
+    /// calls the patch `<patch>`.
+    pub fn settled(&self) -> Option<(String, String)> {
+        let close = "Close this one: meshwork patch close <patch>. What is still to be done is a task of its own: meshwork task add.";
+        match self {
+            Self::Accepted { task, patch } => Some((
+                format!("{} is done already: its patch {patch} was accepted, and one is all that a task gets.", task.task),
+                close.into(),
+            )),
+            Self::Ticked { task } => {
+                Some((format!("{} is ticked on the default branch already, and not by this patch.", task.task), close.into()))
+            }
+            Self::TakenOver { task, by } => Some((
+                format!(
+                    "{} was taken over by {by}: a patch of it is accepted for that device's claim, and this one is a rival.",
+                    task.task
+                ),
+                format!(
+                    "Judge that device's patch (meshwork task show {0}), or take the task back on the device that made this one: meshwork task takeover {0}.",
+                    task.task
+                ),
+            )),
+            _ => None,
+        }
+    }
+
     /// In words for a person, with what to do.
     pub fn text(&self) -> String {
         match self {
@@ -65,6 +110,9 @@ impl Missing {
                 format!(
                     "The check “{name}” failed: `meshwork run list --all` names the run that checked it, and `meshwork run logs <run>` has its output."
                 )
+            }
+            Self::Accepted { .. } | Self::Ticked { .. } | Self::TakenOver { .. } => {
+                self.settled().map(|(what, next)| format!("{what} {next}")).unwrap_or_default()
             }
         }
     }

@@ -2,12 +2,15 @@
 //! says, and its executor's where that tells more; a claim is what its owner's journal says. Nobody else's word counts.
 
 use crate::{
-    Did, Timestamp,
-    run::{Run, RunState},
+    Did, PatchId, RunId, Timestamp,
+    gate::Missing,
+    patch::PatchState,
+    run::{Reason, Run, RunState},
     task::Claim,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// From whose journal something is known, where that is another device's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -94,9 +97,15 @@ impl ClaimIn {
         self.runs() || (open && self.latest.as_ref().is_none_or(|run| run.state == RunState::Done))
     }
 
-    /// Whether another claim takes this one over, and is not taken over by it in turn.
+    /// Whether another claim took this one over, and was not taken over by it in turn. Where both took over at once, neither knowing of the
+    /// other, neither has it.
     pub fn taken_over_by(&self, other: &Self) -> bool {
-        other.counts() && other.claim.over.contains(&self.journal) && !self.claim.over.contains(&other.journal)
+        other.counts() && other.claim.over.contains(&self.journal) && other.claim.turn > self.claim.turn
+    }
+
+    /// Its patch, where that was accepted.
+    fn accepted(&self) -> Option<&PatchId> {
+        self.claim.patch.as_ref().filter(|_| self.counts() && self.claim.merged)
     }
 
     /// How far the task came by it.
@@ -110,12 +119,150 @@ impl ClaimIn {
     }
 }
 
+/// Whether the claim of another keeps a device, with this own claim, from beginning at its task: it may come to something, or it took the own
+/// one over. What a device has begun itself it may go on with until then; and what it took over is its own until it is taken back.
+pub fn in_the_way(own: Option<&ClaimIn>, other: &ClaimIn) -> bool {
+    match own {
+        Some(own) if own.taken_over_by(other) => true,
+        Some(own) => other.holds() && !other.taken_over_by(own) && !own.holds(),
+        None => other.holds(),
+    }
+}
+
+/// All that counts of the journals that are known: every run as its word counts, every claim as its owner says. The same on devices that
+/// have the same journals.
+#[derive(Debug, Serialize)]
+pub struct Whole {
+    runs: BTreeMap<RunId, Run>,
+    claims: BTreeMap<String, BTreeMap<Did, Claim>>,
+}
+
+impl Whole {
+    /// From the runs that journals tell of, and the claims, each with the journal that tells of it.
+    pub fn new(mut runs: Vec<RunIn>, claims: Vec<(Did, Claim)>) -> Self {
+        // In one order, whoever looks.
+        runs.sort_by(|a, b| a.journal.cmp(&b.journal));
+        let mut versions: BTreeMap<RunId, Vec<RunIn>> = BTreeMap::new();
+        for version in runs {
+            versions.entry(version.run.id.clone()).or_default().push(version);
+        }
+        let counting = versions.into_iter().filter_map(|(id, all)| Some((id, run(&all)?.run.clone()))).collect();
+        let mut owned: BTreeMap<String, BTreeMap<Did, Claim>> = BTreeMap::new();
+        for (device, claim) in claims.into_iter().filter(|(device, claim)| claim.device == *device) {
+            owned.entry(claim.task.to_string()).or_default().insert(device, claim);
+        }
+        Self { runs: counting, claims: owned }
+    }
+
+    /// How many runs and tasks there are in it.
+    pub fn len(&self) -> usize {
+        self.runs.len() + self.claims.len()
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// The claim on a task that a device shows: its own while its run goes on, else the one by which the task came furthest; of two equal
 /// ones its own, then the older.
 pub fn claim_at<'c>(here: &Did, claims: &'c [ClaimIn]) -> Option<&'c ClaimIn> {
     let counting = || claims.iter().filter(|c| c.counts() && !claims.iter().any(|other| c.taken_over_by(other)));
     let own = counting().find(|c| c.journal == *here && c.runs());
     own.or_else(|| counting().min_by_key(|c| (u8::MAX - c.far(), c.journal != *here, c.claim.runs.first().cloned(), c.journal.clone())))
+}
+
+/// One of several patches of a task, of which at most one is accepted: each by another device, which claimed the task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Rival {
+    /// The patch.
+    pub patch: PatchId,
+    /// Where it is.
+    pub state: PatchState,
+    /// The device whose claim it is of.
+    pub device: Did,
+    /// For whom that worked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<Did>,
+    /// The run that made it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// Another device took the task over from that one.
+    pub taken_over: bool,
+    /// Who had it merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_by: Option<Did>,
+    /// From whose journal it is known, where that is another device's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whose: Option<Whose>,
+}
+
+/// The patches of a task that claims of several devices brought, the accepted one first; none where there is but one.
+pub fn rivals(claims: &[ClaimIn]) -> Vec<Rival> {
+    let mut of: Vec<(&ClaimIn, &PatchId)> = vec![];
+    for claim in claims.iter().filter(|c| c.counts()) {
+        let new = claim.claim.patch.as_ref().filter(|patch| of.iter().all(|(_, known)| known != patch));
+        of.extend(new.map(|patch| (claim, patch)));
+    }
+    if of.len() < 2 {
+        return vec![];
+    }
+    of.sort_by_key(|(c, _)| (!c.claim.merged, is_taken_over(c, claims), c.journal.clone()));
+    of.into_iter().map(|(claim, patch)| rival(claim, patch, claims)).collect()
+}
+
+fn rival(of: &ClaimIn, patch: &PatchId, claims: &[ClaimIn]) -> Rival {
+    let ClaimIn { journal, claim, latest } = of;
+    let state = match (claim.merged, claim.rejected) {
+        (true, _) => PatchState::Merged,
+        (_, true) => PatchState::Archived,
+        _ => PatchState::Open,
+    };
+    Rival {
+        patch: patch.clone(),
+        state,
+        device: journal.clone(),
+        member: latest.as_ref().map(|run| run.member.clone()),
+        run: latest.as_ref().filter(|run| run.patch.as_ref() == Some(patch)).map(|run| run.id.clone()),
+        taken_over: is_taken_over(of, claims),
+        merged_by: claim.merged_by.clone(),
+        whose: None,
+    }
+}
+
+fn is_taken_over(claim: &ClaimIn, claims: &[ClaimIn]) -> bool {
+    claims.iter().any(|other| claim.taken_over_by(other))
+}
+
+/// The claim that took another over last, if one did.
+fn taker<'c>(claim: &ClaimIn, claims: &'c [ClaimIn]) -> Option<&'c ClaimIn> {
+    claims.iter().filter(|other| claim.taken_over_by(other)).max_by_key(|other| (other.claim.turn, other.journal.clone()))
+}
+
+/// The patch of a task that was accepted, and the device whose claim it is of; of several the same, whoever looks.
+pub fn accepted(claims: &[ClaimIn]) -> Option<(&PatchId, &Did)> {
+    claims.iter().filter_map(|c| Some((c.accepted()?, &c.journal))).min_by_key(|(_, device)| *device)
+}
+
+/// What the claims on its task say against accepting a patch: that another was accepted, or that its own claim was taken over.
+pub fn against(patch: &PatchId, claims: &[ClaimIn]) -> Option<Missing> {
+    let others = claims.iter().filter(|c| c.accepted().is_some_and(|accepted| accepted != patch));
+    if let Some((claim, accepted)) = others.min_by_key(|c| c.journal.clone()).and_then(|c| Some((c, c.accepted()?))) {
+        return Some(Missing::Accepted { task: claim.claim.task.clone(), patch: accepted.clone() });
+    }
+    let own = claims.iter().find(|c| c.counts() && c.claim.patch.as_ref() == Some(patch))?;
+    taker(own, claims).map(|by| Missing::TakenOver { task: own.claim.task.clone(), by: by.journal.clone() })
+}
+
+/// Why a device begins nothing further at a task that it claimed; none: it may.
+pub fn lost(here: &Did, claims: &[ClaimIn]) -> Option<Reason> {
+    let others = claims.iter().filter(|c| c.journal != *here).filter_map(|c| Some((c.accepted()?, &c.journal)));
+    if let Some((patch, by)) = others.min_by_key(|(_, device)| *device) {
+        return Some(Reason::Superseded { patch: patch.clone(), by: by.clone() });
+    }
+    let own = claims.iter().find(|c| c.journal == *here && c.counts())?;
+    taker(own, claims).map(|by| Reason::TakenOver { by: by.journal.clone() })
 }
 
 #[cfg(test)]
@@ -191,11 +338,69 @@ mod tests {
         assert_eq!(shown('a', &[review.clone(), own.clone()]), Some(did('a')));
         assert_eq!(shown('c', &[own.clone(), review.clone()]), Some(did('b')));
         // Taken over by `c`, which has done nothing yet; and taken back.
-        let taken = claim('c', 'c', |c| (c.runs, c.over) = (vec![], vec![did('a'), did('b')]), "failed");
+        let taken = claim('c', 'c', |c| (c.runs, c.over, c.turn) = (vec![], vec![did('a'), did('b')], 1), "failed");
         for here in ['a', 'b', 'c'] {
             assert_eq!(shown(here, &[own.clone(), review.clone(), taken.clone()]), Some(did('c')));
         }
-        let back = claim('b', 'b', |c| c.over = vec![did('c')], "working");
+        let back = claim('b', 'b', |c| (c.over, c.turn) = (vec![did('c')], 2), "working");
         assert_eq!(shown('c', &[own, back, taken]), Some(did('b')));
+    }
+
+    fn id(letter: char) -> PatchId {
+        letter.to_string().repeat(40).parse().unwrap()
+    }
+
+    #[test]
+    fn of_the_patches_of_a_task_one_is_accepted_and_the_others_are_rivals() {
+        let with = |owner: char, patch: char, change: fn(&mut Claim)| {
+            let set = move |c: &mut Claim| {
+                c.patch = Some(id(patch));
+                change(c);
+            };
+            claim(owner, owner, set, "done")
+        };
+        let (ours, theirs) = (with('a', 'a', |_| {}), with('b', 'b', |_| {}));
+        let order = |claims: &[ClaimIn]| rivals(claims).into_iter().map(|r| (r.patch, r.state, r.taken_over)).collect::<Vec<_>>();
+        assert!(order(std::slice::from_ref(&ours)).is_empty());
+        assert_eq!(order(&[theirs.clone(), ours.clone()]), [(id('a'), PatchState::Open, false), (id('b'), PatchState::Open, false)]);
+        // Nobody took it over: a person picks, on either device.
+        let both = [ours.clone(), theirs.clone()];
+        assert_eq!((against(&id('a'), &both), against(&id('b'), &both), lost(&did('a'), &both)), (None, None, None));
+
+        // What is taken over is accepted for the one who took it, until it is taken back.
+        let taken = with('b', 'b', |c| (c.over, c.turn) = (vec![did('a')], 1));
+        let over = [ours.clone(), taken.clone()];
+        assert!(matches!(against(&id('a'), &over), Some(Missing::TakenOver { by, .. }) if by == did('b')));
+        assert_eq!(against(&id('b'), &over), None);
+        assert_eq!((lost(&did('a'), &over), lost(&did('b'), &over)), (Some(Reason::TakenOver { by: did('b') }), None));
+        let back = [with('a', 'a', |c| (c.over, c.turn) = (vec![did('b')], 2)), taken.clone()];
+        assert_eq!((against(&id('a'), &back), lost(&did('b'), &back)), (None, Some(Reason::TakenOver { by: did('a') })));
+        assert!(matches!(against(&id('b'), &back), Some(Missing::TakenOver { by, .. }) if by == did('a')));
+        // Both at once, neither knowing of the other.
+        let once = [with('a', 'a', |c| (c.over, c.turn) = (vec![did('b')], 1)), taken];
+        assert_eq!((against(&id('a'), &once), against(&id('b'), &once)), (None, None));
+
+        // One is accepted: the other never is, whoever took what over; what somebody else says of a claim counts for nothing.
+        let merged = with('a', 'a', |c| (c.merged, c.merged_by) = (true, Some(did('m'))));
+        let closed = with('b', 'b', |c| (c.rejected, c.over, c.turn) = (true, vec![did('a')], 1));
+        let done = [closed.clone(), merged.clone()];
+        assert_eq!(accepted(&done), Some((&id('a'), &did('a'))));
+        assert!(matches!(against(&id('b'), &done), Some(Missing::Accepted { patch, .. }) if patch == id('a')));
+        assert_eq!(lost(&did('b'), &done), Some(Reason::Superseded { patch: id('a'), by: did('a') }));
+        assert_eq!(order(&done), [(id('a'), PatchState::Merged, true), (id('b'), PatchState::Archived, false)]);
+        assert_eq!(rivals(&done)[0].merged_by, Some(did('m')));
+        let said = [theirs, ClaimIn { journal: did('c'), ..merged }];
+        assert_eq!((accepted(&said), against(&id('b'), &said)), (None, None));
+    }
+
+    #[test]
+    fn the_whole_picture_is_the_same_whoever_looks() {
+        let (asked, executed) = (version('a', 40, "working", Some(9)), version('b', 12, "done", None));
+        let claims = vec![(did('a'), claim('a', 'a', |_| {}, "done").claim), (did('b'), claim('a', 'b', |_| {}, "done").claim)];
+        let told = |runs: Vec<RunIn>, claims| serde_json::to_value(Whole::new(runs, claims)).unwrap();
+        let one = told(vec![asked.clone(), executed.clone()], claims.clone());
+        assert_eq!(one, told(vec![executed, asked], claims.into_iter().rev().collect()));
+        assert_eq!(one["runs"]["01ARZ3NDEKTSV4RRFFQ69G5FAV"]["state"], "done");
+        assert_eq!(one["claims"]["demo/001-hello/T001"].as_object().map(serde_json::Map::len), Some(1));
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     AgentName, Did, Hash, LeaseId, Oid, PatchId, ProjectName, RevisionId, RunId, TaskRef, Timestamp,
     capacity::Resources,
     event::Told,
+    limits::RESUME_ATTEMPTS_MAX,
     manifest::{Apart, Class, Priority},
     placement::Refusal,
     usage::Usage,
@@ -285,6 +286,14 @@ impl Run {
     pub fn elsewhere(&self, here: &Did) -> Option<&Did> {
         let there = self.place()?;
         (self.requester == *here && there != here).then_some(there)
+    }
+
+    /// Whether the device that asked for it takes it up again by itself: work at a task, which was lost or evicted, while it was not lost
+    /// too often. Gives which attempt the next run is: an eviction is nobody's fault, only losses count.
+    pub fn next_attempt(&self, here: &Did) -> Option<u32> {
+        let ours = self.class == Class::Agent && self.requester == *here;
+        let goes_on = matches!(self.state, RunState::Lost | RunState::Evicted) && self.attempt < RESUME_ATTEMPTS_MAX;
+        (ours && goes_on).then(|| self.attempt + u32::from(self.state == RunState::Lost))
     }
 
     /// Notes that a device refused it; of each device the last refusal is remembered.

@@ -3,7 +3,7 @@
 use crate::{
     Did, FeatureId, PatchId, RevisionId, RunId, TaskId, TaskRef,
     patch::Verdict,
-    picture::Whose,
+    picture::{Rival, Whose},
     run::{Reason, Run, RunState},
 };
 use schemars::JsonSchema;
@@ -142,6 +142,9 @@ pub struct TaskView {
     /// From whose journal that is known, where another device claimed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whose: Option<Whose>,
+    /// Its patches, where several devices made one each: at most one is accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rivals: Vec<Rival>,
 }
 
 /// A claim: the device that dispatches a task owns it; only that device changes it.
@@ -159,6 +162,9 @@ pub struct Claim {
     /// Whether the patch was merged by us.
     #[serde(default)]
     pub merged: bool,
+    /// Who had it merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_by: Option<Did>,
     /// Whether the patch was closed without merging.
     #[serde(default)]
     pub rejected: bool,
@@ -171,6 +177,10 @@ pub struct Claim {
     /// Devices whose claims on the task were taken over by this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub over: Vec<Did>,
+    /// How often the task was taken over up to this claim's last takeover, as far as its device knew: of two claims that took each other
+    /// over the one with more counts. 0: it took over none.
+    #[serde(default)]
+    pub turn: u64,
 }
 
 /// A claim that was taken over from other devices.
@@ -182,6 +192,8 @@ pub struct Takeover {
     pub device: Did,
     /// The devices that had claimed it.
     pub from: Vec<Did>,
+    /// One more than the highest [`Claim::turn`] on the task that this device knew.
+    pub turn: u64,
 }
 
 impl Claim {
@@ -297,10 +309,12 @@ mod tests {
             runs: vec![],
             patch: None,
             merged: false,
+            merged_by: None,
             rejected: false,
             revision: None,
             verdicts: BTreeMap::new(),
             over: vec![],
+            turn: 0,
         };
         for (state, label) in [(RunState::Queued, "queued"), (RunState::Working, "running")] {
             let run = serde_json::json!({

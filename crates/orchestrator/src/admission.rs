@@ -19,6 +19,7 @@ use domain::{
     Did, Problem, Timestamp,
     capacity::{Capacity, Resources, Runtime, Taken},
     event::{Body, Event, kind},
+    fence,
     lease::{Admission, Lease},
     manifest::{Class, Manifest, Priority, Work},
     org::Member,
@@ -181,14 +182,9 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
             reasons.push(Refusal::Closing);
         }
         reasons.extend(halted.clone());
+        reasons.extend(fence::leases(known.as_ref(), &taken.manifest));
         if let Some(apart) = manifest.apart.as_ref().filter(|apart| apart.device == device) {
             reasons.push(Refusal::AntiAffinity { message: apart.text() });
-        }
-        if known.as_ref().is_some_and(|r| r.manifest.as_ref() != Some(&taken.manifest)) {
-            reasons.push(Refusal::NotAllowed { message: "This run was placed with another manifest.".into() });
-        }
-        if known.as_ref().is_some_and(|r| !r.state.waits()) {
-            reasons.push(Refusal::NotAllowed { message: "This run was leased before.".into() });
         }
         let mut gives_way = vec![];
         if manifest.class != Class::Ci && reasons.iter().all(Refusal::of_room) {

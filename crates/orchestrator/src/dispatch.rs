@@ -1,10 +1,13 @@
 //! The dispatcher: looks at the queued runs and brings each one step nearer. Takes no input, may run at any time.
 
-use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, placing, provenance, queue, remote, stops, tasks::Board};
+use crate::{
+    admission, clock, fault::Fault, lifecycle, limits, org::Org, picture, placing, provenance, queue, remote, stops, tasks::Board,
+};
 use domain::{
     Did, Problem, RunId,
     capacity::Resources,
     event::{Body, kind},
+    fence::{self, Asked},
     limits::{PATCHES_WAITING_MAX, RESUME_ATTEMPTS_MAX, START_TRIES_MAX},
     manifest::{self, Class, Manifest, TimeLimits, Work},
     placement::Refusal,
@@ -117,8 +120,10 @@ async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
     });
     match drafted.await? {
         Ok(draft) => placing::place(org, run, draft).await,
-        // Somebody did it meanwhile.
-        Err(Reason::Completed) => move_waiting(org, &run.id, vec![], RunState::Cancelled, Some(Reason::Completed)).await.map(drop),
+        // Somebody did it meanwhile, or took it over.
+        Err(reason @ (Reason::Completed | Reason::Superseded { .. } | Reason::TakenOver { .. })) => {
+            move_waiting(org, &run.id, vec![], RunState::Cancelled, Some(reason)).await.map(drop)
+        }
         Err(reason) => wait(org, &run.id, reason).await,
     }
 }
@@ -132,15 +137,14 @@ enum Before {
 }
 
 fn asked_before(org: &Org, run: &Run) -> Result<Option<Before>, Problem> {
-    let Some(device) = run.elsewhere(&org.device).cloned() else { return Ok(None) };
-    if run.state != RunState::Placing || run.envelope.is_none() {
-        return Ok(None);
+    match fence::asked(run, &org.device) {
+        None => Ok(None),
+        Some(Asked::Runs(device)) => Ok(Some(Before::Runs(device))),
+        Some(Asked::Unanswered(device)) => {
+            let (manifest, sealed) = lifecycle::manifest(org, run)?;
+            Ok((clock::now() < manifest.expires).then(|| Before::Unanswered(device, Box::new(sealed))))
+        }
     }
-    if run.key.is_some() {
-        return Ok(Some(Before::Runs(device)));
-    }
-    let (manifest, sealed) = lifecycle::manifest(org, run)?;
-    Ok((clock::now() < manifest.expires).then(|| Before::Unanswered(device, Box::new(sealed))))
 }
 
 /// Notes, once, why another device did not answer; it is asked again.
@@ -193,8 +197,7 @@ pub(crate) async fn move_waiting(
     let (id, waited) = (id.clone(), Arc::new(AtomicBool::new(false)));
     let found = waited.clone();
     let decided = org.store.append_if(move |view| {
-        let free = |run: &Run| run.key.is_none() || (to == RunState::Placing && !places);
-        let waits = view.get::<Run>(kind::RUN, id.as_str())?.is_some_and(|run| run.state.waits() && free(&run));
+        let waits = view.get::<Run>(kind::RUN, id.as_str())?.is_some_and(|run| fence::may_move(&run, to, places));
         found.store(waits, Ordering::Relaxed);
         Ok(if waits { events } else { vec![] })
     });
@@ -213,6 +216,11 @@ pub(crate) async fn wait(org: &Arc<Org>, run: &RunId, reason: Reason) -> Result<
 
 /// Why a run cannot start yet.
 fn hindrance(org: &Org, board: &Board, run: &Run) -> Result<Option<Reason>, Problem> {
+    if let Some(at) = &run.task
+        && let Some(lost) = domain::picture::lost(&org.device, &picture::claims(org, at)?)
+    {
+        return Ok(Some(lost));
+    }
     if let Some(stop) = stops::halting(org, run) {
         return Ok(Some(lifecycle::waiting::halt(&stop)));
     }

@@ -46,6 +46,7 @@ mod quotas;
 pub mod remote;
 pub mod removed;
 pub mod rights;
+mod rivals;
 pub mod room;
 pub mod runner;
 mod sensors;

@@ -11,7 +11,7 @@ use crate::{
     merging::Change,
     names,
     org::Org,
-    provenance,
+    provenance, rivals,
     tasks::Board,
     trace,
 };
@@ -45,6 +45,9 @@ pub enum Outcome {
         gate: String,
         /// The command that brings it into a working copy.
         pull: String,
+        /// Rivals of it, of the same task, which were closed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        superseded: Vec<PatchId>,
     },
     /// It conflicts; a run does the work anew.
     Rebasing {
@@ -72,7 +75,7 @@ pub async fn merge(
 ) -> Result<Outcome, Problem> {
     let _one_at_a_time = org.merging.turn(&project.name, Change::Merge(patch.id.clone())).await;
     let (named, id, expected) = (project.clone(), patch.id.clone(), expected.map(str::to_owned));
-    let (board, patch, result, made_by, task, approvals) = org
+    let (board, patch, result, made_by, task, of_task, approvals) = org
         .blocking(move |org| {
             let board = Board::read(org, &named)?;
             // Read anew: it may have changed while another merge went on.
@@ -81,12 +84,13 @@ pub async fn merge(
             newest(&patch, expected.as_deref())?;
             provenance::known_author(org, &state, &patch)?;
             let (task, made_by) = (provenance::task_of(org, &patch)?, provenance::run_of(org, &patch)?);
+            let of_task = rivals::task_of(org, &named, &patch)?;
             let patch = provenance::by_person(&*org.rights()?, patch);
             // What needs no checks is said before any work is done.
             let approvals = approvals(org, &named, &board, &patch)?;
             refuse(&state, &patch, &missing(org, &named, &board, &patch, approvals, &[])?)?;
             let result = org.forge.merge_result(&named.rid, &patch.id, gate::latest(&patch), &reapply_ticks)?;
-            Ok((board, patch, result, made_by, task, approvals))
+            Ok((board, patch, result, made_by, task, of_task, approvals))
         })
         .await?;
     let (commit, revision) = match result {
@@ -122,10 +126,14 @@ pub async fn merge(
     if let Some(task) = &task {
         drop_merged(org, task).await;
     }
+    let superseded = match &of_task {
+        Some(task) => rivals::close(org, actor, project, task, &patch.id).await,
+        None => vec![],
+    };
     org.announce(&project.rid, std::slice::from_ref(&org.member));
     org.wake.notify_one();
     org.mirrors.notify_one();
-    Ok(Outcome::Merged { patch: patch.id, commit, gate, pull })
+    Ok(Outcome::Merged { patch: patch.id, commit, gate, pull, superseded })
 }
 
 /// The command that brings the default branch into a working copy, with git alone.
@@ -154,7 +162,7 @@ fn judged_anew(
     Ok(now)
 }
 
-/// Everything that is missing: what the patch itself tells, and whether it brings along what nobody judged.
+/// Everything that is missing: what the patch itself tells, whether it brings along what nobody judged, and whether its task is another's.
 fn missing(
     org: &Org,
     project: &Project,
@@ -166,6 +174,9 @@ fn missing(
     let mut found = gate::missing(patch, approvals, Some(checks));
     if !org.forge.contains(&project.rid, &board.head, &patch.base)? {
         found.insert(0, Missing::Unmerged);
+    }
+    if let Some(settled) = rivals::against(org, project, board, patch)? {
+        found.insert(0, settled);
     }
     Ok(found)
 }
@@ -243,6 +254,9 @@ fn refuse(state: &OrgState, patch: &Patch, missing: &[Missing]) -> Result<(), Pr
     }
     if missing.is_empty() {
         return Ok(());
+    }
+    if let Some((what, next)) = missing.iter().find_map(Missing::settled) {
+        return Err(Problem::conflict(names::within(state, &what)).next(next.replace("<patch>", patch.id.as_str())));
     }
     let words: Vec<_> = missing.iter().map(|one| names::within(state, &one.text())).collect();
     Err(Problem::new(Kind::Conflict, "The patch cannot be merged yet.")

@@ -1,16 +1,15 @@
-//! The picture of the whole org: what this device's own journal tells, joined with the copies of the others'. It is only shown: who
-//! decides or writes asks the own journal. Which word counts says `domain::picture`.
+//! The picture of the whole org: what this device's own journal tells, joined with the copies of the others'. It is shown, and forbids
+//! what is another's: who decides or writes anything else asks the own journal. Which word counts says `domain::picture`.
 
 use crate::{limits, org::Org, remote::Copied};
 use domain::{
-    Did, Hash, Problem, RunId, TaskRef,
+    Did, Hash, PatchId, Problem, ProjectName, RunId, TaskRef,
     event::kind,
     picture::{self, ClaimIn, RunIn, Whose},
     run::Run,
     task::Claim,
     usage::Usage,
 };
-use serde_json::json;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashSet},
@@ -118,16 +117,65 @@ impl Claims {
         claims.map(|(device, claim)| with_latest(org, device, claim.clone())).collect()
     }
 
+    /// All claims on a task, this device's own first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(crate) fn all(&self, org: &Org, task: &TaskRef) -> Result<Vec<ClaimIn>, Problem> {
+        Ok(own_claim(org, task)?.into_iter().chain(self.of(org, task)?).collect())
+    }
+
     /// The claim on a task that is shown here: this device's own, or another's.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub(crate) fn shown(&self, org: &Org, task: &TaskRef) -> Result<Option<ClaimIn>, Problem> {
-        let own: Option<Claim> = org.store.get(kind::CLAIM, &task.to_string())?;
-        let own = own.map(|claim| with_latest(org, &org.device, claim)).transpose()?;
-        let all: Vec<ClaimIn> = own.into_iter().chain(self.of(org, task)?).collect();
-        Ok(picture::claim_at(&org.device, &all).cloned())
+        Ok(picture::claim_at(&org.device, &self.all(org, task)?).cloned())
     }
+
+    /// The task for which another device claims to have made a patch.
+    pub(crate) fn task_of(&self, patch: &PatchId) -> Option<TaskRef> {
+        let all = self.0.values().flatten();
+        all.map(|(_, claim)| claim).find(|claim| claim.patch.as_ref() == Some(patch)).map(|claim| claim.task.clone())
+    }
+
+    /// The tasks of a project of which a patch was accepted while one of another claim is open.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(crate) fn half_settled(&self, org: &Org, project: &ProjectName) -> Result<Vec<TaskRef>, Problem> {
+        let mut found = vec![];
+        for claims in self.0.values() {
+            let Some(task) = claims.first().map(|(_, claim)| &claim.task).filter(|task| task.project == *project) else { continue };
+            let own: Option<Claim> = org.store.get(kind::CLAIM, &task.to_string())?;
+            let all = || own.iter().chain(claims.iter().map(|(_, claim)| claim));
+            if all().any(|claim| claim.merged) && all().any(|claim| claim.patch.is_some() && !claim.merged && !claim.rejected) {
+                found.push(task.clone());
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// All claims on a task, this device's own first; read by itself, for one task.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn claims(org: &Org, task: &TaskRef) -> Result<Vec<ClaimIn>, Problem> {
+    let mut all: Vec<ClaimIn> = own_claim(org, task)?.into_iter().collect();
+    for copied in org.journals.all() {
+        let found: Option<(Seq, Claim)> = read(&copied, |c| c.journal.get_numbered(kind::CLAIM, &task.to_string()));
+        let device = copied.journal.device();
+        if let Some((_, claim)) = found.filter(|(_, claim)| claim.device == *device) {
+            all.push(with_latest(org, device, claim)?);
+        }
+    }
+    Ok(all)
+}
+
+fn own_claim(org: &Org, task: &TaskRef) -> Result<Option<ClaimIn>, Problem> {
+    let own: Option<Claim> = org.store.get(kind::CLAIM, &task.to_string())?;
+    own.map(|claim| with_latest(org, &org.device, claim)).transpose()
 }
 
 fn with_latest(org: &Org, journal: &Did, claim: Claim) -> Result<ClaimIn, Problem> {
@@ -167,26 +215,14 @@ pub(crate) fn claim_at_requester(org: &Org, requester: &Did, task: &TaskRef) -> 
 /// # Errors
 /// When a journal cannot be read.
 pub(crate) fn hash(org: &Org) -> Result<(Hash, usize), Problem> {
-    let mut versions: BTreeMap<RunId, Vec<RunIn>> = BTreeMap::new();
-    let mut claims: BTreeMap<String, BTreeMap<Did, Claim>> = BTreeMap::new();
     let own_runs = in_own(org, org.store.list_numbered::<Run>(kind::RUN, limits::RUNS_MAX)?);
-    let own_claims = (org.device.clone(), org.store.list_numbered::<Claim>(kind::CLAIM, limits::RUNS_MAX)?);
-    let (mut runs, mut claimed) = (own_runs, vec![own_claims]);
+    let (mut runs, mut claims) = (own_runs, vec![]);
+    let claimed = |by: &Did, found: Vec<(Seq, Claim)>| found.into_iter().map(|(_, claim)| (by.clone(), claim)).collect::<Vec<_>>();
+    claims.extend(claimed(&org.device, org.store.list_numbered(kind::CLAIM, limits::RUNS_MAX)?));
     for copied in org.journals.all() {
         runs.extend(in_copy(&copied, copied.journal.list_numbered::<Run>(kind::RUN, limits::RUNS_MAX)?));
-        claimed.push((copied.journal.device().clone(), copied.journal.list_numbered::<Claim>(kind::CLAIM, limits::RUNS_MAX)?));
+        claims.extend(claimed(copied.journal.device(), copied.journal.list_numbered(kind::CLAIM, limits::RUNS_MAX)?));
     }
-    // In one order, whoever looks.
-    runs.sort_by(|a, b| a.journal.cmp(&b.journal));
-    for version in runs {
-        versions.entry(version.run.id.clone()).or_default().push(version);
-    }
-    for (device, found) in claimed {
-        for (_, claim) in found.into_iter().filter(|(_, claim)| claim.device == device) {
-            claims.entry(claim.task.to_string()).or_default().insert(device.clone(), claim);
-        }
-    }
-    let counting: BTreeMap<&RunId, &Run> = versions.iter().filter_map(|(id, all)| Some((id, &picture::run(all)?.run))).collect();
-    let bytes = identity::canonical(&json!({ "runs": counting, "claims": claims }))?;
-    Ok((Hash::from_bytes(*blake3::hash(&bytes).as_bytes()), counting.len() + claims.len()))
+    let whole = picture::Whole::new(runs, claims);
+    Ok((Hash::from_bytes(*blake3::hash(&identity::canonical(&whole)?).as_bytes()), whole.len()))
 }

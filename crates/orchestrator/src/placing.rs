@@ -21,9 +21,8 @@ use domain::{
     announcement,
     event::{Body, kind},
     lease::Admission,
-    limits::ASK_MAX,
     manifest::{self, Class, Manifest, Work},
-    placement::{self, Avoid, Candidate, Decision, QueuePlace, Refusal, Request, Snapshot},
+    placement::{self, Avoid, Candidate, Decision, QueuePlace, Refusal, Request, Round, Snapshot},
     run::{Placed, Reason, Run, RunState},
 };
 use identity::envelope::{self, Envelope};
@@ -287,7 +286,8 @@ impl Turn {
     /// Asks others, after what was said before.
     async fn ask(self, order: Vec<Did>, mut said: Vec<(Did, Vec<Refusal>)>) -> Result<(), Problem> {
         let mut untold = Vec::new();
-        for device in order.into_iter().take(ASK_MAX) {
+        let mut round = Round::new(order);
+        while let Some(device) = round.ask() {
             match self.one(&device, &mut untold).await? {
                 Answer::Over => {
                     self.org.remote.refusals.forget(&self.run.id);
@@ -297,6 +297,7 @@ impl Turn {
                 Answer::Refused(reasons) => {
                     tracing::info!(run = %self.run.id, %device, "refused");
                     said.push((device, reasons));
+                    round.refused();
                 }
             }
         }

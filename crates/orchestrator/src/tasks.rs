@@ -3,11 +3,12 @@
 use crate::{
     org::Org,
     picture::{self, Claims},
+    rivals,
 };
 use domain::{
     FeatureId, Oid, Problem, TaskId, TaskRef,
     event::kind,
-    picture::ClaimIn,
+    picture::{ClaimIn, Rival},
     project::{Project, Settings},
     run::{Run, RunState},
     task::{self, Claim, Feature, TaskState, TaskView},
@@ -204,9 +205,12 @@ pub(crate) fn roots() -> Vec<&'static str> {
 
 fn views(org: &Org, project: &Project, feature: &Feature, stack: bool, others: Option<&Claims>) -> Result<Vec<TaskView>, Problem> {
     let (mut states, mut queued, mut elsewhere) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+    let mut several = BTreeMap::new();
     for task in &feature.tasks {
         let at = TaskRef { project: project.name.clone(), feature: feature.id.clone(), task: task.id.clone() };
-        let (claim, latest) = claimed(org, &at, others)?.map_or((None, None), |found| {
+        let (found, rivals) = claimed(org, project, &at, others)?;
+        several.insert(task.id.clone(), rivals);
+        let (claim, latest) = found.map_or((None, None), |found| {
             elsewhere.extend(picture::whose(org, &found.journal).map(|whose| (task.id.clone(), whose)));
             (Some(found.claim), found.latest)
         });
@@ -223,19 +227,21 @@ fn views(org: &Org, project: &Project, feature: &Feature, stack: bool, others: O
             Some(state) => state.clone(),
             None => TaskState::Ready,
         };
-        TaskView { at, task: task.clone(), state, whose: elsewhere.remove(&task.id) }
+        let rivals = several.remove(&task.id).unwrap_or_default();
+        TaskView { at, task: task.clone(), state, whose: elsewhere.remove(&task.id), rivals }
     };
     Ok(feature.tasks.iter().map(&mut view).collect())
 }
 
-/// The claim on a task, with its latest run: this device's own, or where others count, the one that is shown.
-fn claimed(org: &Org, at: &TaskRef, others: Option<&Claims>) -> Result<Option<ClaimIn>, Problem> {
+/// The claim on a task, with its latest run: this device's own, or where others count, the one that is shown, and its rivals.
+fn claimed(org: &Org, project: &Project, at: &TaskRef, others: Option<&Claims>) -> Result<(Option<ClaimIn>, Vec<Rival>), Problem> {
     if let Some(others) = others {
-        return others.shown(org, at);
+        let all = others.all(org, at)?;
+        return Ok((domain::picture::claim_at(&org.device, &all).cloned(), rivals::of(org, project, &all)));
     }
-    let Some(claim) = org.store.get::<Claim>(kind::CLAIM, &at.to_string())? else { return Ok(None) };
+    let Some(claim) = org.store.get::<Claim>(kind::CLAIM, &at.to_string())? else { return Ok((None, vec![])) };
     let latest = claim.runs.last().map(|run| org.store.get::<Run>(kind::RUN, run.as_str())).transpose()?.flatten();
-    Ok(Some(ClaimIn { journal: org.device.clone(), claim, latest }))
+    Ok((Some(ClaimIn { journal: org.device.clone(), claim, latest }), vec![]))
 }
 
 #[cfg(test)]

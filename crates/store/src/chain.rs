@@ -10,6 +10,7 @@
 //! Numbers go on over incarnations. An incarnation is named by the moment it began in milliseconds (and is always greater
 //! than the one before), so two journals that went on from one backup have different names, and never the same hashes.
 
+use crate::piece::{Incarnation, Piece};
 use domain::{Did, Hash, Problem, Timestamp, event::Event};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -77,7 +78,60 @@ impl Head {
 }
 
 /// A hash as bytes.
-pub(crate) type Digest = [u8; 32];
+pub type Digest = [u8; 32];
+
+/// Where a journal ends, and how it goes on: every hash and everything that is signed comes from here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// The device whose journal it is.
+    pub device: Did,
+    /// The present incarnation; 0 before the first.
+    pub incarnation: u64,
+    /// The last event's number; 0 when there is none.
+    pub seq: Seq,
+    /// The hash that the next event follows.
+    pub hash: Digest,
+}
+
+impl Tail {
+    /// Before everything.
+    pub fn empty(device: Did) -> Self {
+        Self { device, incarnation: 0, seq: Seq(0), hash: Digest::default() }
+    }
+
+    /// The place that it is.
+    pub fn point(&self) -> Point {
+        Point { incarnation: self.incarnation, seq: self.seq }
+    }
+
+    /// Begins a new incarnation at a moment, in milliseconds since 1970: a journal's first, or the one that goes on after a restore.
+    pub fn begin(&mut self, now_ms: u64) -> Incarnation {
+        let number = now_ms.max(self.incarnation + 1);
+        let begun = Incarnation { number, after: self.seq, after_hash: self.hash };
+        (self.incarnation, self.hash) = (number, genesis(&self.device, number, self.seq, &self.hash));
+        begun
+    }
+
+    /// Enters the incarnation that begins with this piece, which was found in its place.
+    pub fn follow(&mut self, first: &Piece) {
+        (self.incarnation, self.hash) = (first.incarnation.number, first.previous);
+    }
+
+    /// Goes on with one event more, given as its canonical JSON.
+    pub fn take(&mut self, payload: &[u8]) {
+        let seq = Seq(self.seq.0 + 1);
+        (self.hash, self.seq) = (event_hash(self.incarnation, seq, &self.hash, payload), seq);
+    }
+
+    /// What the device signs, so that this is a head of its journal.
+    pub fn message(&self) -> Vec<u8> {
+        head_message(&self.device, self.incarnation, self.seq, &self.hash)
+    }
+
+    pub(crate) fn head(&self) -> Result<Head, Problem> {
+        Ok(Head { device: self.device.clone(), incarnation: self.incarnation, seq: self.seq, hash: shown(&self.hash)? })
+    }
+}
 
 static EVENT: LazyLock<blake3::Hasher> = LazyLock::new(|| blake3::Hasher::new_derive_key("meshwork 2026-01 journal event"));
 static GENESIS: LazyLock<blake3::Hasher> = LazyLock::new(|| blake3::Hasher::new_derive_key("meshwork 2026-01 journal incarnation"));

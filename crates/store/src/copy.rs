@@ -6,13 +6,15 @@
 //! copy goes back to the event from which that goes on; the journal before is kept beside it.
 
 use crate::{
-    chain::{self, Digest, Head, Point, Recorded, Seq},
+    chain::{Head, Point, Recorded, Seq, Tail},
     fault::Fault,
-    files, limits, migrate,
+    files, limits,
+    link::{self, Group},
+    migrate,
     piece::{self, Piece},
     problem,
     projector::{Failure, Projector, Staged, signed},
-    read::{self, Readers, Tail},
+    read::{self, Readers},
     summary,
     verify::{self, VerifyReport},
 };
@@ -112,7 +114,7 @@ impl JournalCopy {
             device: device.clone(),
             readers: Readers::new(dir.to_owned(), limits::COPY_READERS_IDLE_MAX),
             writer: Mutex::new(writer),
-            at: watch::Sender::new(tail.map(|tail| point(&tail)).unwrap_or_default()),
+            at: watch::Sender::new(tail.map(|tail| tail.point()).unwrap_or_default()),
             _lock: lock,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -147,9 +149,9 @@ impl JournalCopy {
     /// The first thing that is not as it must be; the groups before it are taken in.
     pub fn append(&self, pieces: &[Piece]) -> Result<Point, Refused> {
         let connection = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut groups = groups(pieces)?.into_iter().peekable();
+        let mut groups = link::groups(pieces)?.into_iter().peekable();
         while let Some(first) = groups.peek() {
-            if let Some(back_to) = place(&connection, &end(&connection, &self.inner.device)?, first)? {
+            if let Some(back_to) = link::place(&end(&connection, &self.inner.device)?, first, |seq| hash_here(&connection, seq))? {
                 self.go_back(&connection, back_to)?;
             }
             // Until another incarnation comes that goes on from an earlier event.
@@ -176,7 +178,7 @@ impl JournalCopy {
     }
 
     fn tell(&self, connection: &Connection) -> Result<(), Problem> {
-        let now = read::tail(connection)?.map(|tail| point(&tail)).unwrap_or_default();
+        let now = read::tail(connection)?.map(|tail| tail.point()).unwrap_or_default();
         self.inner.at.send_if_modified(|at| std::mem::replace(at, now) != now);
         Ok(())
     }
@@ -256,64 +258,6 @@ impl JournalCopy {
     }
 }
 
-fn point(tail: &Tail) -> Point {
-    Point { incarnation: tail.incarnation, seq: tail.seq }
-}
-
-/// Pieces that end with a signature, which is sound.
-struct Group<'p> {
-    pieces: &'p [Piece],
-    /// The hash of its last event.
-    hash: Digest,
-}
-
-impl Group<'_> {
-    fn first(&self) -> &Piece {
-        &self.pieces[0]
-    }
-
-    fn signature(&self) -> &[u8] {
-        self.pieces.last().map_or(&[][..], |last| last.signature.as_slice())
-    }
-
-    fn end(&self) -> Point {
-        self.pieces.last().map(Piece::end).unwrap_or_default()
-    }
-
-    /// Refuses events that no journal would have: too large ones, and such as are not in canonical form.
-    fn well_formed(&self) -> Result<(), Refused> {
-        let fits = |payload: &Vec<u8>| payload.len() <= limits::EVENT_BYTES_MAX && identity::canonical::is_canonical(payload);
-        match self.pieces.iter().flat_map(|piece| &piece.payloads).all(fits) {
-            true => Ok(()),
-            false => Err(Refused::Forged("an event is too large, or not canonical JSON".into())),
-        }
-    }
-}
-
-/// Takes pieces together that one signature covers. Their links within are checked; whose the signature is, is not yet.
-fn groups(pieces: &[Piece]) -> Result<Vec<Group<'_>>, Refused> {
-    let mut all = vec![];
-    for group in pieces.split_inclusive(|piece| !piece.signature.is_empty()) {
-        let Some(first) = group.first() else { continue };
-        if group.last().is_none_or(|last| last.signature.is_empty()) {
-            return Err(Refused::OutOfPlace("a group is not whole".into()));
-        }
-        let (mut hash, mut seq) = (first.previous, first.first);
-        for piece in group {
-            let fits = piece.incarnation == first.incarnation && piece.first == seq && piece.previous == hash;
-            if !fits || piece.payloads.is_empty() {
-                return Err(Refused::OutOfPlace("the pieces of a group do not follow each other".into()));
-            }
-            for payload in &piece.payloads {
-                hash = chain::event_hash(first.incarnation.number, seq, &hash, payload);
-                seq = Seq(seq.0.saturating_add(1));
-            }
-        }
-        all.push(Group { pieces: group, hash });
-    }
-    Ok(all)
-}
-
 /// Writes groups in the open transaction until one does not follow, or the copy must go back first. Says what is wrong with the one that
 /// does not.
 fn write_all<'p>(
@@ -324,7 +268,8 @@ fn write_all<'p>(
     let mut writing = Writing::new(connection, device)?;
     let mut refused = None;
     while let Some(group) = groups.peek() {
-        match place(connection, &writing.tail, group).and_then(|back_to| group.well_formed().map(|()| back_to)) {
+        match link::place(&writing.tail, group, |seq| hash_here(connection, seq)).and_then(|back_to| group.well_formed().map(|()| back_to))
+        {
             Ok(None) => {}
             Ok(Some(_)) => break,
             Err(Refused::Disk(problem)) => return Err(Refused::Disk(problem)),
@@ -354,46 +299,12 @@ fn forget_after(connection: &Connection, to: Seq) -> Result<(), Problem> {
 
 /// Where a copy ends; before everything where it is empty.
 fn end(connection: &Connection, device: &Did) -> Result<Tail, Problem> {
-    let nothing = || Tail { device: device.clone(), incarnation: 0, seq: Seq(0), hash: Digest::default() };
-    Ok(read::tail(connection)?.unwrap_or_else(nothing))
+    Ok(read::tail(connection)?.unwrap_or_else(|| Tail::empty(device.clone())))
 }
 
-/// Where a group goes: none where it follows the end, else the event to which the copy must go back first.
-fn place(connection: &Connection, tail: &Tail, group: &Group<'_>) -> Result<Option<Seq>, Refused> {
-    let (first, end) = (group.first(), group.end());
-    let begins = &first.incarnation;
-    // First whether the device signed it at all: only then it can have two journals.
-    let message = chain::head_message(&tail.device, begins.number, end.seq, &group.hash);
-    if !identity::verify(&tail.device, &message, group.signature()) {
-        return Err(Refused::Forged(format!("the signature of event {} does not verify", end.seq)));
-    }
-    if begins.number == tail.incarnation {
-        return match first.first.0 == tail.seq.0 + 1 {
-            true if first.previous == tail.hash => Ok(None),
-            true => Err(forked(tail.seq, "It was signed again with another content.")),
-            false => Err(Refused::OutOfPlace(format!("event {} came after event {}", first.first, tail.seq))),
-        };
-    }
-    let genesis = chain::genesis(&tail.device, begins.number, begins.after, &begins.after_hash);
-    if begins.number < tail.incarnation || first.first.0 != begins.after.0.saturating_add(1) || begins.after > tail.seq {
-        return Err(Refused::OutOfPlace(format!("event {} of incarnation {} came after event {}", first.first, begins.number, tail.seq)));
-    }
-    if first.previous != genesis {
-        return Err(Refused::Forged(format!("event {} does not begin the incarnation that it is said to", first.first)));
-    }
-    let known = match begins.after {
-        Seq(0) => begins.after_hash == Digest::default(),
-        after => read::link(connection, after)?.is_some_and(|(_, hash)| hash[..] == begins.after_hash[..]),
-    };
-    match known {
-        true if begins.after == tail.seq => Ok(None),
-        true => Ok(Some(begins.after)),
-        false => Err(forked(begins.after, "A new incarnation goes on from one that is not known here.")),
-    }
-}
-
-fn forked(seq: Seq, why: &str) -> Refused {
-    Refused::Forked { seq, why: why.to_owned() }
+/// The hash of an event that is here.
+fn hash_here(connection: &Connection, seq: Seq) -> Result<Option<Vec<u8>>, Refused> {
+    Ok(read::link(connection, seq)?.map(|(_, hash)| hash))
 }
 
 /// One transaction into a copy.
@@ -440,24 +351,23 @@ impl<'c> Writing<'c> {
         statement.bind((3, signed(begins.after.0)))?;
         statement.bind((4, &begins.after_hash[..]))?;
         statement.next()?;
-        (self.tail.incarnation, self.tail.hash) = (begins.number, first.previous);
+        self.tail.follow(first);
         Ok(())
     }
 
     fn insert(&mut self, payload: &[u8]) -> Result<(), Refused> {
         let text = std::str::from_utf8(payload).map_err(|_| Refused::Forged("an event is not text".into()))?;
-        let seq = Seq(self.tail.seq.0 + 1);
-        let hash = chain::event_hash(self.tail.incarnation, seq, &self.tail.hash, payload);
+        let previous = self.tail.hash;
+        self.tail.take(payload);
         self.insert_event.reset()?;
-        self.insert_event.bind((1, signed(seq.0)))?;
+        self.insert_event.bind((1, signed(self.tail.seq.0)))?;
         self.insert_event.bind((2, signed(self.tail.incarnation)))?;
-        self.insert_event.bind((3, &self.tail.hash[..]))?;
-        self.insert_event.bind((4, &hash[..]))?;
+        self.insert_event.bind((3, &previous[..]))?;
+        self.insert_event.bind((4, &self.tail.hash[..]))?;
         self.insert_event.bind((5, text))?;
         self.insert_event.next()?;
         self.insert_event.reset()?;
-        (self.tail.seq, self.tail.hash) = (seq, hash);
-        project(&mut self.projector, seq, payload).map_err(Refused::from)
+        project(&mut self.projector, self.tail.seq, payload).map_err(Refused::from)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     blob::Blobs,
-    chain::{self, Head, Point, Recorded, Seq},
+    chain::{self, Head, Point, Recorded, Seq, Tail},
     fault::Fault,
     files,
     follow::Follower,
@@ -11,7 +11,7 @@ use crate::{
     piece::{self, Piece},
     problem,
     projector::View,
-    read::{self, Order, Readers, Tail},
+    read::{self, Order, Readers},
     rebuild::RebuildReport,
     remembered::{self, Remembered},
     run_log::{Logs, RunLog},

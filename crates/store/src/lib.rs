@@ -22,6 +22,7 @@ pub mod chain;
 pub mod fault;
 pub mod follow;
 pub mod limits;
+pub mod link;
 pub mod run_log;
 pub mod verify;
 
@@ -43,7 +44,7 @@ mod upkeep;
 mod writer;
 
 pub use blob::Blobs;
-pub use chain::{Head, Point, Recorded, Seq};
+pub use chain::{Head, Point, Recorded, Seq, Tail};
 pub use copy::{JournalCopy, Refused};
 pub use files::mark_restored;
 pub use follow::Follower;

@@ -3,7 +3,7 @@
 
 use crate::{
     chain::{Digest, Point, Seq},
-    limits, problem,
+    limits, link, problem,
     projector::signed,
     read::{self, Row, unsigned},
 };
@@ -79,12 +79,8 @@ fn incarnations(connection: &Connection) -> sqlite::Result<Vec<Incarnation>> {
 
 /// The event after which to go on for somebody who is at `after`; none where this journal has nothing for them.
 fn begin(connection: &Connection, all: &[Incarnation], after: Point) -> sqlite::Result<Option<Seq>> {
-    let here = read::link(connection, after.seq)?.is_some_and(|(incarnation, _)| incarnation == after.incarnation);
-    if here || after.seq == Seq(0) {
-        return Ok(Some(after.seq));
-    }
-    // Their end is not here any more: a backup was restored, and another incarnation goes on from an earlier event.
-    Ok(all.iter().find(|one| one.number > after.incarnation).map(|next| next.after))
+    let there = read::link(connection, after.seq)?.map(|(incarnation, _)| incarnation);
+    Ok(link::goes_on(all, after, there))
 }
 
 fn follow(connection: &Connection, all: &[Incarnation], begin: Seq, bytes: usize) -> sqlite::Result<Vec<Piece>> {

@@ -1,7 +1,7 @@
 //! Reads: each on a connection of its own, so that they never wait for the writer.
 
 use crate::{
-    chain::{self, Digest, Head, Recorded, Seq},
+    chain::{self, Digest, Recorded, Seq, Tail},
     limits, migrate, problem,
     projector::signed,
 };
@@ -158,21 +158,6 @@ pub(crate) fn unreadable(seq: Seq, why: &dyn std::fmt::Display) -> Problem {
     Problem::unavailable(format!("Event {seq} of the journal cannot be read."))
         .because(format!("{why}."))
         .next("Run `meshwork journal verify`. If it is sound, it was written by a newer Meshwork: update this machine.")
-}
-
-/// Where the journal ends, and how it goes on.
-#[derive(Clone, Debug)]
-pub(crate) struct Tail {
-    pub(crate) device: Did,
-    pub(crate) incarnation: u64,
-    pub(crate) seq: Seq,
-    pub(crate) hash: Digest,
-}
-
-impl Tail {
-    pub(crate) fn head(&self) -> Result<Head, Problem> {
-        Ok(Head { device: self.device.clone(), incarnation: self.incarnation, seq: self.seq, hash: chain::shown(&self.hash)? })
-    }
 }
 
 /// The end of the journal; nothing when no incarnation ever began.

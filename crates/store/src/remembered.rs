@@ -3,11 +3,10 @@
 //! that lost nothing. It is written now and then, after the events that it names are on disk, so it is never ahead of them.
 
 use crate::{
-    chain::{self, Digest, Seq},
+    chain::{self, Digest, Seq, Tail},
     files,
     journal::Signer,
-    migrate, problem,
-    read::{self, Tail},
+    migrate, problem, read,
 };
 use domain::{Did, Hash, Problem};
 use serde::{Deserialize, Serialize};
@@ -152,8 +151,7 @@ pub(crate) fn none_before(dir: &Path) -> Result<(), Problem> {
 /// # Errors
 /// When it cannot be signed, or the disk refuses; then the one before is still remembered.
 pub(crate) fn write(dir: &Path, signer: &Signer, tail: &Tail) -> Result<(), Problem> {
-    let message = chain::head_message(&tail.device, tail.incarnation, tail.seq, &tail.hash);
-    let signature = (signer.sign)(&message)?.to_vec();
+    let signature = (signer.sign)(&tail.message())?.to_vec();
     let head = Remembered { version: VERSION, incarnation: tail.incarnation, seq: tail.seq, hash: chain::shown(&tail.hash)?, signature };
     let bytes = serde_json::to_vec(&head).map_err(Problem::internal)?;
     let path = files::remembered(dir);

@@ -2,11 +2,10 @@
 //! head at the end of each group.
 
 use crate::{
-    chain::{self, Digest, Recorded, Seq},
+    chain::{self, Digest, Recorded, Seq, Tail},
     journal::Signer,
     limits, problem,
     projector::{Failure, Projector, Staged, View, signed},
-    read::Tail,
     token::TokenChange,
 };
 use domain::{
@@ -128,8 +127,7 @@ impl<'c> Session<'c> {
     pub(crate) fn prepare_commit(&mut self) -> Result<(), Problem> {
         self.projector.flush().map_err(|e| problem::database(&e))?;
         if self.tail.seq > self.committed.seq {
-            let message = chain::head_message(&self.tail.device, self.tail.incarnation, self.tail.seq, &self.tail.hash);
-            let signature = (self.signer.sign)(&message)?;
+            let signature = (self.signer.sign)(&self.tail.message())?;
             self.insert_head(&signature).map_err(|e| problem::database(&e))?;
         }
         Ok(())
@@ -185,36 +183,31 @@ impl<'c> Session<'c> {
 
     /// Begins the first incarnation, or the next one after a restore.
     pub(crate) fn begin_incarnation(connection: &Connection, before: Option<&Tail>, signer: &Signer) -> Result<Tail, Problem> {
-        let now = u64::try_from(chain::now().0).unwrap_or(0);
-        let (after, after_hash, incarnation) = match before {
-            Some(tail) => (tail.seq, tail.hash, now.max(tail.incarnation + 1)),
-            None => (Seq(0), Digest::default(), now.max(1)),
-        };
+        let mut tail = before.cloned().unwrap_or_else(|| Tail::empty(signer.device.clone()));
+        let begun = tail.begin(u64::try_from(chain::now().0).unwrap_or(0));
         let insert = || -> sqlite::Result<()> {
             let mut statement = connection.prepare("INSERT INTO incarnation(number, device, after_seq, after_hash) VALUES(?, ?, ?, ?)")?;
-            statement.bind((1, signed(incarnation)))?;
+            statement.bind((1, signed(begun.number)))?;
             statement.bind((2, signer.device.as_str()))?;
-            statement.bind((3, signed(after.0)))?;
-            statement.bind((4, &after_hash[..]))?;
+            statement.bind((3, signed(begun.after.0)))?;
+            statement.bind((4, &begun.after_hash[..]))?;
             statement.next().map(|_| ())
         };
         insert().map_err(|e| problem::database(&e))?;
-        let hash = chain::genesis(&signer.device, incarnation, after, &after_hash);
-        Ok(Tail { device: signer.device.clone(), incarnation, seq: after, hash })
+        Ok(tail)
     }
 
     fn insert(&mut self, prepared: &Prepared) -> sqlite::Result<()> {
-        let seq = Seq(self.tail.seq.0 + 1);
-        let hash = chain::event_hash(self.tail.incarnation, seq, &self.tail.hash, prepared.payload.as_bytes());
+        let previous = self.tail.hash;
+        self.tail.take(prepared.payload.as_bytes());
         self.insert_event.reset()?;
-        self.insert_event.bind((1, signed(seq.0)))?;
+        self.insert_event.bind((1, signed(self.tail.seq.0)))?;
         self.insert_event.bind((2, signed(self.tail.incarnation)))?;
-        self.insert_event.bind((3, &self.tail.hash[..]))?;
-        self.insert_event.bind((4, &hash[..]))?;
+        self.insert_event.bind((3, &previous[..]))?;
+        self.insert_event.bind((4, &self.tail.hash[..]))?;
         self.insert_event.bind((5, prepared.payload.as_str()))?;
         self.insert_event.next()?;
-        (self.tail.seq, self.tail.hash) = (seq, hash);
-        self.recorded.push((seq, hash, prepared.event.clone()));
+        self.recorded.push((self.tail.seq, self.tail.hash, prepared.event.clone()));
         self.recorded_bytes += prepared.payload.len();
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What the writer does between groups of commits, after everybody was answered: it remembers the head outside of the database, and
 //! takes the write-ahead log over into the database, so that a damaged log never costs more than the last moments.
 
-use crate::{journal::Signer, limits, park::receive, read::Tail, remembered};
+use crate::{chain::Tail, journal::Signer, limits, park::receive, remembered};
 use sqlite::{Connection, State};
 use std::{
     path::{Path, PathBuf},

@@ -9,6 +9,7 @@ pub mod model;
 mod processes;
 mod random;
 mod repository;
+pub mod sim;
 mod skip;
 mod stock;
 pub mod tailnet;

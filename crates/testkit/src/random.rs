@@ -24,6 +24,11 @@ impl Random {
         Self { state: seed, seed: named }
     }
 
+    /// From this seed; `named` says how the same numbers are had again.
+    pub fn of(seed: u64, named: impl Into<String>) -> Self {
+        Self { state: seed, seed: named.into() }
+    }
+
     /// The seed as it was printed: a variable of the environment that gives the same numbers again.
     pub fn seed(&self) -> String {
         self.seed.clone()

@@ -2548,6 +2548,8 @@ export interface components {
             state: components["schemas"]["TaskState"];
             /** @description From whose journal that is known, where another device claimed it. */
             whose?: components["schemas"]["Whose"] | null;
+            /** @description Its patches, where several devices made one each: at most one is accepted. */
+            rivals?: components["schemas"]["Rival"][];
         };
         /** @description A task as its `tasks.md` says it. */
         Task: {
@@ -2748,6 +2750,18 @@ export interface components {
             by: components["schemas"]["Did"];
         } | {
             /** @constant */
+            code: "taken_over";
+            /** @description The device. */
+            by: components["schemas"]["Did"];
+        } | {
+            /** @constant */
+            code: "superseded";
+            /** @description The patch. */
+            patch: components["schemas"]["PatchId"];
+            /** @description The device. */
+            by: components["schemas"]["Did"];
+        } | {
+            /** @constant */
             code: "evicted";
             /** @description Why. */
             message: string;
@@ -2785,6 +2799,25 @@ export interface components {
             /** @description Cause. */
             message: string;
         };
+        /** @description One of several patches of a task, of which at most one is accepted: each by another device, which claimed the task. */
+        Rival: {
+            /** @description The patch. */
+            patch: components["schemas"]["PatchId"];
+            /** @description Where it is. */
+            state: components["schemas"]["PatchState"];
+            /** @description The device whose claim it is of. */
+            device: components["schemas"]["Did"];
+            /** @description For whom that worked. */
+            member?: components["schemas"]["Did"] | null;
+            /** @description The run that made it last. */
+            run?: components["schemas"]["RunId"] | null;
+            /** @description Another device took the task over from that one. */
+            taken_over: boolean;
+            /** @description Who had it merged. */
+            merged_by?: components["schemas"]["Did"] | null;
+            /** @description From whose journal it is known, where that is another device's. */
+            whose?: components["schemas"]["Whose"] | null;
+        };
         /** @description From whose journal something is known, where that is another device's. */
         Whose: {
             /** @description The device. */
@@ -2804,6 +2837,8 @@ export interface components {
             state: components["schemas"]["TaskState"];
             /** @description From whose journal that is known, where another device claimed it. */
             whose?: components["schemas"]["Whose"] | null;
+            /** @description Its patches, where several devices made one each: at most one is accepted. */
+            rivals?: components["schemas"]["Rival"][];
             /** @description Why it is where it is, in words. */
             why: string;
             /** @description Its runs, newest first. */
@@ -3321,6 +3356,8 @@ export interface components {
             decision: components["schemas"]["Decision"];
             /** @description Every device of the org, this one first. */
             devices: components["schemas"]["DeviceWhy"][];
+            /** @description Its patches, where several devices made one each: at most one is accepted. */
+            rivals: components["schemas"]["Rival"][];
         };
         /** @description The planner's decision: every device's verdict, best first. */
         Decision: {
@@ -4112,6 +4149,8 @@ export interface components {
             rules_changed: string[];
             /** @description Files that it changes. */
             files: components["schemas"]["FileChange"][];
+            /** @description The patches of its task, itself among them, where several devices made one each: at most one is accepted. */
+            rivals: components["schemas"]["Rival"][];
         };
         FileChange: {
             path: string;
@@ -4147,6 +4186,8 @@ export interface components {
             gate: string;
             /** @description The command that brings it into a working copy. */
             pull: string;
+            /** @description Rivals of it, of the same task, which were closed. */
+            superseded?: components["schemas"]["PatchId"][];
         } | {
             /** @constant */
             outcome: "rebasing";
@@ -4848,6 +4889,11 @@ export interface components {
             device: components["schemas"]["Did"];
             /** @description The devices that had claimed it. */
             from: components["schemas"]["Did"][];
+            /**
+             * Format: uint64
+             * @description One more than the highest [`Claim::turn`] on the task that this device knew.
+             */
+            turn: number;
         } | {
             /** @constant */
             type: "run_queued";

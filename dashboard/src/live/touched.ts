@@ -13,7 +13,7 @@ type Body = JournalEntry["event"];
 const all = (...actions: ActionName[]): Touch[] => actions.map((action) => ({ action }));
 
 /** What the journals of other devices may have changed. */
-export const OF_OTHERS: Touch[] = all("run.list", "run.show", "task.list", "task.show", "quota.show", "journal.copies", "journal.list");
+export const OF_OTHERS: Touch[] = all("run.list", "run.show", "task.list", "task.show", "task.why", "patch.show", "quota.show", "journal.copies", "journal.list");
 
 export function touched(event: Body): Touch[] {
   return [...all("journal.list", "journal.search"), ...byKind(event)];
@@ -24,7 +24,7 @@ function byKind(event: Body): Touch[] {
     case "run_queued":
       return [...all("run.list", "task.list", "task.show", "task.why", "attention.list"), ...run(event.run.id)];
     case "task_taken_over":
-      return all("task.list", "task.show");
+      return all("task.list", "task.show", "task.why", "patch.show");
     case "run_moved":
       return [
         ...all("task.list", "task.show", "task.why", "attention.list", "device.capacity", "device.lending", "device.pods"),

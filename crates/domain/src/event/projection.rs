@@ -41,23 +41,29 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
             out.extend(taken::changed(before, was, taken::by(run))?);
             out.push(put(kind::RUN, run.id.as_str(), run)?);
             out.push(put(kind::ACTIVE, run.id.as_str(), &run.id)?);
-            if let (Class::Agent, Some(task)) = (run.class, &run.task) {
-                let mut claim = read::<Claim>(before, kind::CLAIM, &task.to_string())?.unwrap_or_else(|| new_claim(task, &run.requester));
+            if let (Class::Agent, Some(task)) = (run.class, &run.task)
+                && let Some(mut claim) = claim_of(read(before, kind::CLAIM, &task.to_string())?, task, run, event)
+            {
                 claim.runs.push(run.id.clone());
                 out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
             }
         }
-        Body::TaskTakenOver { takeover: Takeover { task, device, from } } => {
-            let mut claim = read::<Claim>(before, kind::CLAIM, &task.to_string())?.unwrap_or_else(|| new_claim(task, device));
+        Body::TaskTakenOver { takeover: Takeover { task, device, from, turn } } => {
+            let own = read::<Claim>(before, kind::CLAIM, &task.to_string())?.filter(|claim| claim.device == *device);
+            let mut claim = own.unwrap_or_else(|| new_claim(task, device));
             let new: Vec<Did> = from.iter().filter(|other| !claim.over.contains(other)).cloned().collect();
             claim.over.extend(new);
+            claim.turn = *turn;
             out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
         }
         Body::PatchPublished { run, patch, revision, .. } => {
-            if let Some(task) = read::<Run>(before, kind::RUN, run.as_str())?.and_then(|r| r.task) {
-                out.extend(claim(before, Some(&task), |c| {
-                    (c.patch, c.revision, c.rejected) = (Some(patch.clone()), Some(revision.clone()), false);
-                    c.verdicts.clear();
+            if let Some(run) = read::<Run>(before, kind::RUN, run.as_str())? {
+                out.extend(claim(before, run.task.as_ref(), |c| {
+                    // What comes after another was accepted is a rival of it, and what another asked for is not this claim's.
+                    if !c.merged && c.device == run.requester {
+                        (c.patch, c.revision, c.rejected) = (Some(patch.clone()), Some(revision.clone()), false);
+                        c.verdicts.clear();
+                    }
                 })?);
             }
         }
@@ -70,7 +76,9 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
             out.extend(claim_with(before, task.as_ref(), patch, |c| judge(c, &event.actor, *verdict))?);
         }
         Body::PatchMerged { patch, task, .. } => {
-            out.extend(claim(before, task.as_ref(), |c| (c.patch, c.merged) = (Some(patch.clone()), true))?);
+            out.extend(claim(before, task.as_ref(), |c| {
+                (c.patch, c.merged, c.merged_by) = (Some(patch.clone()), true, Some(event.actor.clone()));
+            })?);
         }
         Body::PatchClosed { patch, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| c.rejected = true)?),
         Body::PatchReopened { patch, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| c.rejected = false)?),
@@ -265,6 +273,17 @@ fn push<T>(list: &mut Vec<T>, one: T, max: usize, more: &mut u64) {
     if list.len() < max { list.push(one) } else { *more += 1 }
 }
 
+/// The claim to which a run belongs that was queued; none: the device has a claim of its own on the task, and the run is another's,
+/// which it executes. Of a task that it has not claimed itself a device has the claim of whoever asked for the run.
+fn claim_of(known: Option<Claim>, task: &TaskRef, run: &Run, event: &Event) -> Option<Claim> {
+    let own = event.via.is_some() || event.actor == run.requester || event.actor == run.member;
+    match known {
+        Some(claim) if claim.device == run.requester => Some(claim),
+        Some(_) if !own => None,
+        _ => Some(new_claim(task, &run.requester)),
+    }
+}
+
 fn new_claim(task: &TaskRef, device: &Did) -> Claim {
     Claim {
         task: task.clone(),
@@ -272,10 +291,12 @@ fn new_claim(task: &TaskRef, device: &Did) -> Claim {
         runs: vec![],
         patch: None,
         merged: false,
+        merged_by: None,
         rejected: false,
         revision: None,
         verdicts: BTreeMap::new(),
         over: vec![],
+        turn: 0,
     }
 }
 
@@ -389,6 +410,48 @@ mod tests {
     }
 
     #[test]
+    fn a_devices_own_claim_is_changed_by_its_own_runs_alone_and_by_no_rival_of_what_was_accepted() {
+        let did = |letter: char| -> Did {
+            format!("did:key:z6Mk{}", letter.to_string().repeat(44)).parse().unwrap_or_else(|p| unreachable!("{p}"))
+        };
+        let task = json!({"project": "demo", "feature": "001-hello", "task": "T001"});
+        let queued = |id: &str, requester: char| -> Body {
+            let run = json!({
+                "id": id, "class": "agent", "project": "demo", "task": task, "member": did('m'), "requester": did(requester),
+                "state": "queued", "queued_at": 0,
+            });
+            Body::RunQueued { run: Box::new(serde_json::from_value(run).unwrap_or_else(|e| unreachable!("{e}"))) }
+        };
+        let published = |id: &str, letter: &str| -> Body {
+            let oid = letter.repeat(40);
+            let body = json!({"type": "patch_published", "run": id, "patch": oid, "revision": oid, "commit": oid});
+            serde_json::from_value(body).unwrap_or_else(|e| unreachable!("{e}"))
+        };
+        let (first, second, other) = ("01ARZ3NDEKTSV4RRFFQ69G5FA1", "01ARZ3NDEKTSV4RRFFQ69G5FA2", "01ARZ3NDEKTSV4RRFFQ69G5FA3");
+        let mut all: BTreeMap<(String, String), Value> = BTreeMap::new();
+        // In the journal of `a`.
+        let mut happens = |body: Body| -> Claim {
+            let event = Event { version: 1, at: crate::Timestamp(0), actor: did('a'), via: None, told: None, body };
+            let mut before = |kind: &str, id: &str| all.get(&(kind.to_owned(), id.to_owned())).cloned();
+            let changed = project(&event, &mut before).unwrap_or_else(|p| unreachable!("{p}"));
+            all.extend(changed.into_iter().map(|one| ((one.kind.to_owned(), one.id), one.value)));
+            let claim = all.get(&(kind::CLAIM.to_owned(), "demo/001-hello/T001".to_owned())).cloned();
+            serde_json::from_value(claim.unwrap_or_default()).unwrap_or_else(|e| unreachable!("{e}"))
+        };
+        let shown = |claim: &Claim| (claim.device.clone(), claim.runs.len(), claim.patch.as_ref().map(|p| p.as_str()[..1].to_owned()));
+        assert_eq!(shown(&happens(queued(other, 'b'))), (did('b'), 1, None), "it executes it for another");
+        assert_eq!(shown(&happens(queued(first, 'a'))), (did('a'), 1, None), "and begins at it itself");
+        assert_eq!(shown(&happens(queued("01ARZ3NDEKTSV4RRFFQ69G5FA4", 'b'))), (did('a'), 1, None));
+        assert_eq!(shown(&happens(published(other, "b"))), (did('a'), 1, None));
+        assert_eq!(shown(&happens(published(first, "c"))), (did('a'), 1, Some("c".into())));
+        happens(queued(second, 'a'));
+        let merged = json!({"type": "patch_merged", "project": "demo", "patch": "c".repeat(40), "commit": "d".repeat(40), "task": task});
+        let merged: Body = serde_json::from_value(merged).unwrap_or_else(|e| unreachable!("{e}"));
+        assert!(happens(merged).merged);
+        assert_eq!(shown(&happens(published(second, "e"))), (did('a'), 2, Some("c".into())));
+    }
+
+    #[test]
     fn a_lifting_under_an_orders_id_lifts_only_the_order_that_it_names() {
         use crate::stop::Scope;
         let did = |text: &str| text.parse::<Did>().unwrap_or_else(|p| unreachable!("{p}"));
@@ -421,5 +484,32 @@ mod tests {
         assert_eq!(hear(halt.clone(), &ada), 1, "it counts all the same");
         assert_eq!(hear(Order { lifts: true, ..halt.clone() }, &ada), 0);
         assert_eq!(hear(halt, &ada), 0, "lifted once and for all");
+    }
+
+    #[test]
+    fn a_takeover_is_counted_and_a_merge_says_who_wanted_it() {
+        fn of<T: std::str::FromStr<Err = Problem>>(text: &str) -> T {
+            text.parse().unwrap_or_else(|p| unreachable!("{p}"))
+        }
+        let (here, other): (Did, Did) = (
+            of("did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp"),
+            of("did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"),
+        );
+        let task = TaskRef { project: of("demo"), feature: of("001-hello"), task: of("T001") };
+        let patch: PatchId = of(&"a".repeat(40));
+        let takeover =
+            |turn| Body::TaskTakenOver { takeover: Takeover { task: task.clone(), device: here.clone(), from: vec![other.clone()], turn } };
+        let merged = Body::PatchMerged { project: of("demo"), patch: patch.clone(), commit: of(&"b".repeat(40)), task: Some(task.clone()) };
+        let mut all: BTreeMap<(String, String), Value> = BTreeMap::new();
+        for body in [takeover(1), takeover(3), merged] {
+            let event = Event { version: 1, at: crate::Timestamp(0), actor: other.clone(), via: None, told: None, body };
+            let mut before = |kind: &str, id: &str| all.get(&(kind.to_owned(), id.to_owned())).cloned();
+            let changed = project(&event, &mut before).unwrap_or_else(|p| unreachable!("{p}"));
+            all.extend(changed.into_iter().map(|one| ((one.kind.to_owned(), one.id), one.value)));
+        }
+        let claim = all.remove(&(kind::CLAIM.to_owned(), task.to_string())).unwrap_or_default();
+        let claim: Claim = serde_json::from_value(claim).unwrap_or_else(|e| unreachable!("{e}"));
+        assert_eq!((&claim.device, &claim.over, claim.turn), (&here, &vec![other.clone()], 3));
+        assert_eq!((&claim.patch, claim.merged, &claim.merged_by), (&Some(patch), true, &Some(other)));
     }
 }

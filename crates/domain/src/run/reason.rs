@@ -1,7 +1,7 @@
 //! Why a run ended, was refused, or waits.
 
 use crate::limits::{PATCHES_WAITING_MAX, START_TRIES_MAX};
-use crate::{Did, Kind, Problem, RunId, TaskId, Timestamp};
+use crate::{Did, Kind, PatchId, Problem, RunId, TaskId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +122,18 @@ pub enum Reason {
         /// Who.
         by: Did,
     },
+    /// Another device took its task over before it could start.
+    TakenOver {
+        /// The device.
+        by: Did,
+    },
+    /// Another device's patch of its task was accepted before it could start.
+    Superseded {
+        /// The patch.
+        patch: PatchId,
+        /// The device.
+        by: Did,
+    },
     /// The owner wanted the machine back.
     Evicted {
         /// Why.
@@ -227,6 +239,12 @@ impl Reason {
                 format!("The sandbox cannot work on this machine: {message} `meshwork doctor` says how to mend it.")
             }
             Self::Stopped { by } => format!("Stopped by {by}. What it had done, if anything, is in its checkpoint."),
+            Self::TakenOver { by } => format!(
+                "{by} took its task over, and work at it goes on there. What it had done, if anything, is in its checkpoint; meshwork task takeover takes the task back."
+            ),
+            Self::Superseded { patch, by } => format!(
+                "Its task is done by the patch {patch} of {by}, which was accepted. What it had done, if anything, is in its checkpoint."
+            ),
             Self::Evicted { message } => format!("Evicted: {message} It goes on from its checkpoint when there is room."),
             Self::GaveWay { to, member } => format!(
                 "It gave way to the run {to} of {member}, which is more important. It goes on from its checkpoint when there is room, in front of what is as important as it."

@@ -1,6 +1,6 @@
 //! Patches, for people.
 
-use super::{Names, run, typed};
+use super::{Names, run, task, typed, typed_at};
 use crate::{
     output::at,
     paint::{Sheet, Tone, cell, paint, table, toned},
@@ -9,6 +9,7 @@ use crate::{
 use domain::{
     Problem,
     patch::{Comment, Patch, PatchState, Review, Revision, Verdict},
+    picture::Rival,
 };
 use serde_json::Value;
 
@@ -66,6 +67,7 @@ pub(crate) fn patch(value: &Value, names: &Names) -> Result<String, Problem> {
         .section("Look at these: they change how the project is checked and run", words("rules_changed").join("\n"))
         .section("Checks on its commit", trace.map(|t| run::checks(&t.checks)).unwrap_or_default())
         .section("Reviews", revisions.join("\n"))
+        .section("Rivals: at most one of these patches is accepted", task::rivals(&typed_at::<Vec<Rival>>(value, "rivals")?, names))
         .section("Merging", merge.join("\n"));
     Ok(sheet.text())
 }
@@ -74,9 +76,10 @@ pub(crate) fn patch(value: &Value, names: &Names) -> Result<String, Problem> {
 pub(crate) fn merged(value: &Value, names: &Names) -> String {
     match at(value, &["outcome"]).as_str() {
         "merged" => format!(
-            "Merged, as commit {}. {}\nInto a working copy it comes with: {}",
+            "Merged, as commit {}. {}{}\nInto a working copy it comes with: {}",
             text::oid(&at(value, &["commit"])),
             names.within(&clean(&at(value, &["gate"]))),
+            superseded(value),
             clean(&at(value, &["pull"]))
         ),
         _ => format!(
@@ -85,6 +88,12 @@ pub(crate) fn merged(value: &Value, names: &Names) -> String {
             text::run(&at(value, &["run"]))
         ),
     }
+}
+
+/// Which rivals were closed because this one was picked.
+fn superseded(value: &Value) -> String {
+    let closed: Vec<_> = value["superseded"].as_array().into_iter().flatten().filter_map(Value::as_str).map(text::oid).collect();
+    if closed.is_empty() { String::new() } else { format!("\nClosed as rivals of it: {}.", closed.join(", ")) }
 }
 
 /// What was said about a revision.
@@ -119,7 +128,7 @@ fn by(patch: &Patch, names: &Names) -> String {
     }
 }
 
-fn word(state: PatchState) -> &'static str {
+pub(super) fn word(state: PatchState) -> &'static str {
     match state {
         PatchState::Draft => "draft",
         PatchState::Open => "open",
@@ -128,7 +137,7 @@ fn word(state: PatchState) -> &'static str {
     }
 }
 
-fn tone(state: PatchState) -> Tone {
+pub(super) fn tone(state: PatchState) -> Tone {
     match state {
         PatchState::Open => Tone::Waits,
         PatchState::Merged => Tone::Good,

@@ -1,6 +1,6 @@
 //! Tasks, for people.
 
-use super::{Names, run, typed, typed_at};
+use super::{Names, patch, run, typed, typed_at};
 use crate::{
     output::notes,
     paint::{Sheet, Tone, cell, table, toned},
@@ -9,6 +9,7 @@ use crate::{
 use domain::{
     Problem, TaskId, TaskRef,
     capacity::Resources,
+    picture::Rival,
     run::Run,
     task::{TaskState, TaskView, named},
 };
@@ -24,11 +25,13 @@ pub(crate) fn tasks(value: &Value) -> Result<String, Problem> {
             TaskState::InReview { patch } | TaskState::ChangesRequested { patch } => format!("patch {}", text::oid(patch.as_str())),
             _ => String::new(),
         };
-        let by = match &t.whose {
-            Some(whose) if !whose.reachable => format!("{by}, on another device that is away"),
-            Some(_) => format!("{by}, on another device"),
-            None => by,
+        let place = match &t.whose {
+            Some(whose) if !whose.reachable => "on another device that is away",
+            Some(_) => "on another device",
+            None => "",
         };
+        let rivals = if t.rivals.is_empty() { String::new() } else { format!("{} rivals", t.rivals.len()) };
+        let by = [by.as_str(), place, rivals.as_str()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
         let after = if t.task.done { String::new() } else { named(&t.task.depends_on) };
         let state = toned(tone(&t.state), t.state.label());
         vec![cell(t.at.task.as_str()), cell(t.at.feature.as_str()), state, cell(after), cell(by), cell(clean(&t.task.title))]
@@ -72,12 +75,38 @@ pub(crate) fn task(value: &Value, names: &Names) -> Result<String, Problem> {
         .part("after", ids(&view.task.depends_on))
         .part("line", format!("specs/{}/tasks.md:{}", view.at.feature, view.task.line))
         .section("Details", text::clean_lines(&view.task.details))
-        .section("Runs", runs);
+        .section("Runs", runs)
+        .section("Rivals: at most one of these patches is accepted", rivals(&view.rivals, names));
     Ok(sheet.text())
 }
 
+/// Patches of one task by several devices.
+pub(crate) fn rivals(rivals: &[Rival], names: &Names) -> String {
+    let now = text::now();
+    let row = |r: &Rival| {
+        let by = r.member.as_ref().map(|member| names.of(member)).unwrap_or_default();
+        let known = match &r.whose {
+            Some(whose) if !whose.reachable => whose.as_of.map_or_else(|| "away".to_owned(), |at| format!("away, known {}", ago(at, now))),
+            _ => String::new(),
+        };
+        let said = match (&r.merged_by, r.taken_over) {
+            (Some(by), _) => format!("picked by {}", names.of(by)),
+            (None, true) => "its task was taken over".to_owned(),
+            (None, false) => String::new(),
+        };
+        let said = [said, known].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ");
+        let run = r.run.as_ref().map(|run| text::run(run.as_str())).unwrap_or_default();
+        let state = toned(patch::tone(r.state), patch::word(r.state));
+        vec![cell(text::oid(r.patch.as_str())), state, cell(names.of(&r.device)), cell(by), cell(run), cell(said)]
+    };
+    match rivals.is_empty() {
+        true => String::new(),
+        false => table(&["PATCH", "STATE", "DEVICE", "FOR", "RUN", ""], &rivals.iter().map(row).collect::<Vec<_>>()),
+    }
+}
+
 /// Where a task runs, or would, and why there.
-pub(crate) fn why(value: &Value) -> Result<String, Problem> {
+pub(crate) fn why(value: &Value, names: &Names) -> Result<String, Problem> {
     let text = |v: &Value| clean(v.as_str().unwrap_or_default());
     let tags: BTreeMap<String, String> = typed_at(value, "tags")?;
     let needs: Resources = typed_at(value, "resources")?;
@@ -99,7 +128,8 @@ pub(crate) fn why(value: &Value) -> Result<String, Problem> {
         .part("why", text(&value["why"]))
         .part("needs", needs)
         .part("tags", tags.join(", "))
-        .section("Devices, as things are now", table(&["DEVICE", "OWNER", "", "POINTS", "WHY"], &rows));
+        .section("Devices, as things are now", table(&["DEVICE", "OWNER", "", "POINTS", "WHY"], &rows))
+        .section("Rivals: at most one of these patches is accepted", rivals(&typed_at::<Vec<Rival>>(value, "rivals")?, names));
     Ok(sheet.text())
 }
 

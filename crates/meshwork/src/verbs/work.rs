@@ -32,8 +32,8 @@ pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outco
         cli::Task::Why { task, at: place, agent, tags } => {
             let mut input = json!({"project": place.at.project, "feature": place.feature, "task": task, "agent": agent});
             input["tags"] = json!(tags_of(&tags)?);
-            let value = client.call("task.why", input).await?;
-            output::show(&value, json, show::why)?;
+            let (value, names) = both(client, "task.why", input, json).await?;
+            output::show(&value, json, |v| show::why(v, &names))?;
         }
         cli::Task::Run { tasks, at: place, agent, on, here, tags, priority, apart_from, wait } => {
             let mut input = json!({"project": place.at.project, "feature": place.feature, "tasks": tasks, "agent": agent, "on": on});

@@ -52,7 +52,7 @@ async fn until_merged(up: &Up, patch: &str) -> String {
 }
 
 /// Both have a project that Ada's device gates, and an agent. Gives the gate's name.
-async fn gated() -> (Two, String) {
+pub async fn gated() -> (Two, String) {
     let two = Two::start().await;
     project(&two.ada, "guarded", "- [ ] T001 [P] One\n- [ ] T002 [P] Two\n", PASSES).await;
     command_agent(&two.ada, "echo", "echo by $MESHWORK_TASK > $MESHWORK_TASK.txt").await;

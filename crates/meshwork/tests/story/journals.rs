@@ -66,7 +66,7 @@ async fn until_seen(up: &Up, run: &str, what: &str, fits: impl Fn(&Value) -> boo
 }
 
 /// Waits until devices tell the same of everything.
-async fn same(ups: &[&Up]) {
+pub async fn same(ups: &[&Up]) {
     let look = || async {
         let mut hashes = vec![];
         for up in ups {

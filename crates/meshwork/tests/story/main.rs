@@ -26,6 +26,7 @@ mod owner_first;
 mod people;
 mod queue;
 mod rights;
+mod rivals;
 mod standby;
 mod steer;
 mod stock;

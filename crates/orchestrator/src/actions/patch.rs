@@ -8,7 +8,7 @@ use crate::{
     lifecycle::reconcile::tell,
     merge, names,
     org::Org,
-    provenance, remote,
+    provenance, remote, rivals,
     table::{Action, Context, Effect, action},
 };
 use domain::{
@@ -16,6 +16,7 @@ use domain::{
     event::Body,
     gate,
     patch::{LineRef, Patch, PatchState, Side, Verdict},
+    picture::Rival,
     project::Project,
     role::{Permission, Role},
 };
@@ -118,6 +119,8 @@ struct Shown {
     rules_changed: Vec<String>,
     /// Files that it changes.
     files: Vec<FileChange>,
+    /// The patches of its task, itself among them, where several devices made one each: at most one is accepted.
+    rivals: Vec<Rival>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -139,6 +142,7 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
             gate: gate.words,
             merging: org.merging.state(&project.name, &patch.id),
             rules_changed: provenance::rules_changed(org, &project, &patch)?,
+            rivals: rivals::of_patch(org, &project, &patch)?,
             patch,
             files,
         })

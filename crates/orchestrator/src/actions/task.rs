@@ -27,9 +27,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 mod takeover;
 mod wanted;
+mod words;
 
 pub(crate) use wanted::Wanted;
 use wanted::wanted;
+pub(super) use words::why;
 
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
@@ -98,26 +100,6 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         Ok(Shown { why: names::within(&org.state()?, &why(&board, &view, &runs)), view, runs })
     };
     context.org()?.blocking(show).await
-}
-
-pub(super) fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
-    let problems = board.feature(&view.at.feature).map(|f| f.problems.join(" ")).unwrap_or_default();
-    let text = match &view.state {
-        TaskState::Ready => "It may start: meshwork task run gives it to an agent.".to_owned(),
-        TaskState::Waiting { .. } => board.waits(view).unwrap_or_else(|| "It waits for another task.".to_owned()),
-        TaskState::Running { .. } => {
-            runs.first().and_then(|r| r.reason.as_ref()).map_or_else(|| "An agent works at it.".to_owned(), Reason::text)
-        }
-        TaskState::Failed { reason, .. } => reason.text(),
-        TaskState::InReview { patch } => format!("Its patch {patch} waits for a review and a merge."),
-        TaskState::ChangesRequested { .. } => "A review asked for changes: meshwork task run starts the next revision.".to_owned(),
-        TaskState::Merged { patch } => format!("Its patch {patch} is merged."),
-        TaskState::Done => "It is ticked on the default branch.".to_owned(),
-        TaskState::Rejected { .. } => {
-            "Its patch was closed: meshwork task run starts anew, meshwork patch reopen takes that back.".to_owned()
-        }
-    };
-    if problems.is_empty() { text } else { format!("{text} {problems}") }
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

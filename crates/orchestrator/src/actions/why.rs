@@ -4,8 +4,10 @@ use super::task::{named, the_agent, why as waits};
 use crate::{
     admission, clock, dispatch, lifecycle, limits, names,
     org::Org,
+    picture,
     placing::{self, Looked},
     remote::devices::Known,
+    rivals,
     table::{Action, Context, Effect, action},
     tasks::Board,
 };
@@ -14,6 +16,7 @@ use domain::{
     capacity::Resources,
     event::kind,
     manifest::{Class, Manifest},
+    picture::Rival,
     placement::{Decision, Part, QueuePlace, Refusal},
     role::Permission,
     run::{Refused, Run, RunState},
@@ -73,6 +76,8 @@ struct Why {
     decision: Decision,
     /// Every device of the org, this one first.
     devices: Vec<DeviceWhy>,
+    /// Its patches, where several devices made one each: at most one is accepted.
+    rivals: Vec<Rival>,
 }
 
 /// What there is to say of one device.
@@ -129,6 +134,7 @@ fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
         None => of_none(&looked),
     };
     Ok(Why {
+        rivals: rivals::of(org, &board.project, &picture::claims(org, &view.at)?),
         task: view.at,
         run: known.as_ref().map(|run| run.id.clone()),
         state: known.as_ref().map(|run| run.state),

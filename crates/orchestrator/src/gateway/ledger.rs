@@ -2,12 +2,10 @@
 //! may still spend is held here, so that calls of several runs together cannot spend more than there is.
 
 use super::limits;
-use domain::{
-    Problem,
-    usage::{Budget, Usage},
-};
+pub use domain::spend::Line;
+pub(super) use domain::spend::NotHeld;
+use domain::{Problem, spend::Promised, usage::Usage};
 use std::{
-    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -16,43 +14,11 @@ use tokio::sync::watch;
 /// Reads what was spent under an id, from the journal's projection.
 pub type Spent = Arc<dyn Fn(&str) -> Result<Usage, Problem> + Send + Sync>;
 
-/// One shared budget that a call must fit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// Whose it is, to begin a sentence: “The org (today, UTC)”.
-    pub whose: String,
-    /// Under which id the use of this call is counted.
-    pub id: String,
-    /// Under which others it is used too: a member's keys on further devices, where this one stands by for them.
-    pub with: Vec<String>,
-    /// What may be used.
-    pub budget: Budget,
-    /// What it is a part of, and how a higher limit is set: sentences for who reached it.
-    pub raise: String,
-}
-
-impl Line {
-    fn ids(&self) -> impl Iterator<Item = &String> {
-        std::iter::once(&self.id).chain(&self.with)
-    }
-}
-
 /// What calls under way hold of the shared budgets. One for all routes of an org.
 pub struct Ledger {
-    held: Mutex<BTreeMap<String, Usage>>,
+    held: Mutex<Promised>,
     spent: Spent,
     freed: watch::Sender<()>,
-}
-
-/// Why nothing is held.
-#[derive(Debug)]
-pub(super) enum NotHeld {
-    /// A budget has no room, whatever the calls under way leave of it.
-    Spent(String),
-    /// Only what calls under way hold is in the way: wait for them.
-    Busy,
-    /// What was spent cannot be read.
-    Unreadable(Problem),
 }
 
 impl Ledger {
@@ -71,33 +37,15 @@ impl Ledger {
         self.freed.send_replace(());
     }
 
-    /// Holds what a call may use at the most of every one of these budgets, or of none.
+    /// Holds what a call may use at the most of every one of these budgets, or of none. What was spent is read while nobody else can hold
+    /// or give back.
     pub(super) fn hold(self: &Arc<Self>, lines: &[Line], call: Usage) -> Result<Held, NotHeld> {
-        let mut held = self.held();
-        let mut busy = false;
-        for line in lines {
-            // Read while nobody else can hold or give back: a call gives back only once the journal has it.
-            let (mut spent, mut promised) = (Usage::default(), Usage::default());
-            for id in line.ids() {
-                spent = spent.plus((self.spent)(id).map_err(NotHeld::Unreadable)?);
-                promised = promised.plus(held.get(id).copied().unwrap_or_default());
-            }
-            // What is spent for good is said at once, whichever other budget is only busy.
-            line.budget.allows(&line.whose, spent, call).map_err(|why| NotHeld::Spent(why.text(&line.raise)))?;
-            busy |= line.budget.allows(&line.whose, spent.plus(promised), call).is_err();
-        }
-        if busy {
-            return Err(NotHeld::Busy);
-        }
-        for line in lines {
-            let sum = held.entry(line.id.clone()).or_default();
-            *sum = sum.plus(call);
-        }
+        self.held().hold(lines, call, |id| (self.spent)(id))?;
         Ok(Held { ledger: Arc::clone(self), ids: lines.iter().map(|line| line.id.clone()).collect(), call })
     }
 
-    fn held(&self) -> MutexGuard<'_, BTreeMap<String, Usage>> {
-        // The map is whole after every line that changes it.
+    fn held(&self) -> MutexGuard<'_, Promised> {
+        // What is promised is whole after every line that changes it.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -118,16 +66,7 @@ pub(super) struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let mut held = self.ledger.held();
-        for id in &self.ids {
-            if let Some(sum) = held.get_mut(id) {
-                *sum = sum.minus(self.call);
-                if *sum == Usage::default() {
-                    held.remove(id);
-                }
-            }
-        }
-        drop(held);
+        self.ledger.held().give_back(&self.ids, self.call);
         self.ledger.tell_freed();
     }
 }
@@ -154,7 +93,7 @@ pub(super) fn input_at_most(body_bytes: usize, refers_elsewhere: bool) -> u64 {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
-    use domain::money::Money;
+    use domain::{money::Money, usage::Budget};
     use proptest::prelude::*;
 
     fn line(id: &str, tokens: u64) -> Line {

@@ -5,7 +5,7 @@ use crate::{admission, clock, data_dir::storage, dispatch, limits, org::Org, rem
 use domain::{
     Oid, Problem, RunId,
     event::{Body, Event, kind},
-    limits::{RESUME_ATTEMPTS_MAX, START_TRIES_MAX},
+    limits::START_TRIES_MAX,
     manifest::Class,
     run::{LeftOut, Order, Reason, Run, RunState},
     task::Claim,
@@ -324,9 +324,7 @@ pub(super) async fn clear_leftover(org: &Arc<Org>, run: &Run) -> Result<(), Prob
 /// A run that was lost or evicted goes on as a new one with a new key, from its last checkpoint; a few times at most.
 pub(crate) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Problem> {
     let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())? else { return Ok(()) };
-    let ours = run.class == Class::Agent && run.requester == org.device;
-    let goes_on = matches!(run.state, RunState::Lost | RunState::Evicted) && ours && run.attempt < RESUME_ATTEMPTS_MAX;
-    let Some(task) = run.task.clone().filter(|_| goes_on) else { return Ok(()) };
+    let Some((task, attempt)) = run.task.clone().zip(run.next_attempt(&org.device)) else { return Ok(()) };
     let mut next =
         admission::new_run(clock::run_id(), Class::Agent, run.project.clone(), run.member.clone(), run.requester.clone(), clock::now());
     next.task = Some(task.clone());
@@ -339,8 +337,7 @@ pub(crate) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Prob
     next.patch.clone_from(&run.patch);
     next.rebase = run.rebase;
     next.continues = Some(run.id.clone());
-    // An eviction is nobody's fault: only losses count.
-    next.attempt = run.attempt + u32::from(run.state == RunState::Lost);
+    next.attempt = attempt;
     let (event, last) = (org.event(&org.device, Body::RunQueued { run: Box::new(next) }), run.id.clone());
     let decided = org.store.append_if(move |view| {
         let claim: Option<Claim> = view.get(kind::CLAIM, &task.to_string())?;

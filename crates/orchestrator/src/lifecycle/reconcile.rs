@@ -1,7 +1,7 @@
 //! Radicle is the truth about patches: what it has and the journal does not know is noted, whoever did it, here or on another
 //! node, with Meshwork or the stock `rad`. A merge that was interrupted is finished. It may run at any time, twice too.
 
-use crate::{limits, org::Org, provenance, trace};
+use crate::{limits, org::Org, provenance, rivals, trace};
 use domain::{
     Did, PatchId, Problem,
     actor::Actor,
@@ -60,6 +60,7 @@ pub(crate) async fn reconcile(org: &Arc<Org>, project: &Project, which: &Patches
             tracing::error!(task = %claim.task, %problem, "a task's patch and the journal could not be compared");
         }
     }
+    rivals::close_late(org, project).await;
 }
 
 /// Brings one claim to what Radicle says of its patch.

@@ -6,6 +6,7 @@ use crate::{clock, dispatch, lifecycle, limits, org::Org};
 use domain::{
     Did, Kind, Problem, RunId, Timestamp,
     event::{Body, kind},
+    lease::{Reached, is_lost},
     run::{Reason, Run, RunState},
 };
 use futures::StreamExt;
@@ -90,10 +91,6 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
     }
 }
 
-fn lease() -> Duration {
-    Duration::from_millis(crate::fault::lease_ms())
-}
-
 /// Before this process began: by what is in the journal.
 fn heard_before(run: &Run) -> Instant {
     // Nothing was told yet: its lease counts from now, and not from when it was queued.
@@ -168,7 +165,9 @@ fn over(org: &Org, device: &Did, silent: Duration, problem: &Problem) -> Option<
     if super::device(org, device).is_err_and(|p| p.kind == Kind::Forbidden) {
         return Some(format!("Its device {device} does not belong to the org any more."));
     }
-    (silent > lease() && problem.passes())
+    let reached = if problem.passes() { Reached::No } else { Reached::Yes };
+    let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
+    is_lost(silent_ms, crate::fault::lease_ms(), reached)
         .then(|| format!("Its device {device} was not heard of for {} s, longer than its lease, and cannot be reached.", silent.as_secs()))
 }
 

@@ -5,6 +5,7 @@ use crate::{admission, clock, limits, org::Org};
 use domain::{
     Did, Kind, PatchId, Problem, RevisionId, RunId,
     event::{self, Body, Event, Told, kind},
+    fence,
     manifest::Class,
     run::Run,
 };
@@ -47,15 +48,7 @@ pub(super) async fn fact(org: &Arc<Org>, run: &RunId, device: &Did, fact: Fact) 
     let teller = device.clone();
     let decided = org.store.append_if(move |view| {
         let known: Option<Run> = view.get(kind::RUN, about.as_str())?;
-        let heard = match &known {
-            Some(run) if queued => run.id == about,
-            // Another device has it by now, or this one.
-            Some(run) if run.device.as_ref().is_some_and(|there| *there != teller) => true,
-            Some(run) => run.told.as_ref().is_some_and(|told| told.seq >= fact.seq),
-            // About a run whose beginning is unknown.
-            None => !queued,
-        };
-        Ok(if heard { vec![] } else { vec![event] })
+        Ok(if fence::is_news(known.as_ref(), &event.body, &teller, fact.seq) { vec![event] } else { vec![] })
     });
     decided.await?;
     if saved {

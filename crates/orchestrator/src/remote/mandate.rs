@@ -5,6 +5,7 @@ use crate::{clock, lifecycle, limits, org::Org};
 use domain::{
     Did, Hash, Kind, Problem,
     event::{Body, kind},
+    fence,
     run::Run,
 };
 use identity::{Delegation, Envelope};
@@ -48,21 +49,17 @@ pub(super) async fn delegate(org: &Arc<Org>, run: Run, key: &str) -> Result<Vec<
     let key: Did = key.parse()?;
     identity::public_key(&key)?;
     let over = || Problem::new(Kind::Forbidden, format!("The run {} is over, or has another key.", run.id));
-    let kept = match (&run.key, &run.delegation) {
-        _ if run.state.ended() || run.ending.is_some() => return Err(over()),
-        (Some(known), Some(delegation)) if *known == key => delegation.clone(),
-        (Some(_), _) => return Err(over()),
-        _ => {
+    let kept = match fence::key(&run, &key) {
+        fence::Key::Over => return Err(over()),
+        fence::Key::Signed(delegation) => delegation,
+        fence::Key::New => {
             let (own, wanted) = (run.clone(), key.clone());
             let delegation = org.blocking(move |org| lifecycle::delegated(org, &own, wanted)).await?;
             let event = org.event(&org.device, Body::RunDelegated { run: run.id.clone(), key, delegation: delegation.clone() });
-            let (id, refusal, asked) = (run.id.clone(), over(), (run.place().cloned(), run.manifest.clone()));
+            let refusal = over();
             let decided = org.store.append_if(move |view| {
-                let now: Option<Run> = view.get(kind::RUN, id.as_str())?;
-                // Another device may be asked for it by now: then that one runs it, and this one nothing.
-                let same = |r: &Run| (r.place().cloned(), r.manifest.clone()) == asked;
-                let free = now.is_some_and(|r| same(&r) && r.key.is_none() && !r.state.ended() && r.ending.is_none());
-                if free { Ok(vec![event]) } else { Err(refusal) }
+                let now: Option<Run> = view.get(kind::RUN, run.id.as_str())?;
+                if fence::still_asked(now.as_ref(), &run) { Ok(vec![event]) } else { Err(refusal) }
             });
             decided.await?;
             delegation

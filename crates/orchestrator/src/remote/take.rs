@@ -6,6 +6,7 @@ use domain::{
     Did, Problem,
     agent::EngineChoice,
     event::kind,
+    fence,
     lease::{Admission, Lease},
     manifest::{Manifest, Work},
     placement::Refusal,
@@ -56,9 +57,7 @@ async fn answer(org: &Arc<Org>, caller: &Did, sealed: &Envelope, manifest: &Mani
 /// The lease that this very manifest got before, also where its run is over by now: the requester may not have had the answer.
 fn again(org: &Org, caller: &Did, sealed: &Envelope, manifest: &Manifest) -> Result<Option<Lease>, Problem> {
     let known: Option<Run> = org.store.get(kind::RUN, manifest.run.as_str())?;
-    let hash = envelope::hash(sealed);
-    let same = known.filter(|r| r.requester == *caller && r.manifest.as_ref() == Some(&hash) && !r.state.waits());
-    Ok(same.and_then(|r| Some(Lease { id: r.lease?, run: r.id, manifest: hash, device: r.device?, until: r.lease_until? })))
+    Ok(fence::leased_before(known, caller, envelope::hash(sealed)))
 }
 
 async fn admit(org: &Arc<Org>, caller: &Did, sealed: &Envelope, manifest: &Manifest) -> Result<Admission, Problem> {

@@ -1,5 +1,6 @@
 // What was said of the patch, in order; beside it what a merge needs, and what the checks say.
 import { Section } from "../../ui/Page";
+import { Rivals } from "../../ui/Rivals";
 import { Checks } from "./Checks";
 import { CommentBox } from "./CommentBox";
 import { described, type Revision, type Run, type Shown } from "./facts";
@@ -31,6 +32,7 @@ export function Overview({ patch, revision, run, runs }: Props) {
       </div>
       <aside className={css.column} aria-label="State of the patch">
         <Gate patch={patch} run={run} runs={runs} />
+        <Rivals rivals={patch.rivals} here={patch.id} />
         <Reviewers patch={patch} />
         <Checks revision={revision} patch={patch} run={run} runs={runs} />
         <Trace patch={patch} />

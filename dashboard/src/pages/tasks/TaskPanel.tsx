@@ -11,6 +11,7 @@ import { Button, IconButton } from "../../ui/Button";
 import { Coded } from "../../ui/Coded";
 import { Ask } from "../../ui/Dialog";
 import { Section } from "../../ui/Page";
+import { Rivals } from "../../ui/Rivals";
 import { Loaded } from "../../ui/State";
 import { useRunTask } from "../../ui/started";
 import { Ago } from "../../ui/Time";
@@ -50,7 +51,7 @@ export function TaskPanel({ at, onClose, onOpen }: Props) {
   );
 }
 
-function Body({ task: { at, task, state, why, runs, whose }, onOpen }: { task: Output<"task.show">; onOpen: Props["onOpen"] }) {
+function Body({ task: { at, task, state, why, runs, rivals, whose }, onOpen }: { task: Output<"task.show">; onOpen: Props["onOpen"] }) {
   const who = useWho();
   const waits = state.state === "waiting" ? state.on : [];
   const others = task.depends_on.filter((id) => !waits.includes(id));
@@ -74,6 +75,7 @@ function Body({ task: { at, task, state, why, runs, whose }, onOpen }: { task: O
           </Link>
         </p>
       )}
+      <Rivals rivals={rivals ?? []} />
       <div className={css.chips}>
         {!going && <Run at={at} state={state.state} choice={choice} />}
         {whose && !task.done && state.state !== "merged" && <TakeOver at={at} />}

@@ -1,14 +1,15 @@
 //! Tasks that other devices have claimed: nobody else begins at them, unless a maintainer takes them over.
 
 use super::{One, named};
-use crate::{actions::Done, names, org::Org, picture::Claims, table::Context, tasks::Board};
-use domain::{
-    Problem, TaskRef,
-    event::{Body, kind},
-    picture::ClaimIn,
-    run::Run,
-    task::{Claim, Takeover},
+use crate::{
+    actions::Done,
+    names,
+    org::Org,
+    picture::{self, Claims},
+    table::Context,
+    tasks::Board,
 };
+use domain::{Did, Problem, TaskRef, event::Body, picture::ClaimIn, task::Takeover};
 use std::sync::Arc;
 
 /// Refuses a task that another device has claimed, while something may come of that.
@@ -16,28 +17,27 @@ use std::sync::Arc;
 /// # Errors
 /// When it is claimed.
 pub(super) fn free(org: &Org, others: &Claims, task: &TaskRef) -> Result<(), Problem> {
-    match held(org, others, task)?.first() {
+    let (own, others) = parted(org, others.all(org, task)?);
+    match others.iter().find(|other| domain::picture::in_the_way(own.as_ref(), other)) {
         Some(claim) => Err(refused(org, claim)?),
         None => Ok(()),
     }
 }
 
-/// The claims of others that stand in the way here: all that may come to something, but for those that were taken over from here. What
-/// this device has begun itself it may go on with, unless another took that over.
-fn held(org: &Org, others: &Claims, task: &TaskRef) -> Result<Vec<ClaimIn>, Problem> {
-    let own: Option<Claim> = org.store.get(kind::CLAIM, &task.to_string())?;
-    let own = match own {
-        None => None,
-        Some(claim) => {
-            let latest = claim.runs.last().map(|id| org.store.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten();
-            Some(ClaimIn { journal: org.device.clone(), claim, latest })
-        }
-    };
-    let in_the_way = |other: &ClaimIn| {
-        let mine = own.as_ref().is_some_and(|own| other.taken_over_by(own) || (own.holds() && !own.taken_over_by(other)));
-        other.holds() && !mine
-    };
-    Ok(others.of(org, task)?.into_iter().filter(in_the_way).collect())
+/// This device's own claim, and those of others.
+fn parted(org: &Org, claims: Vec<ClaimIn>) -> (Option<ClaimIn>, Vec<ClaimIn>) {
+    let (mut own, others): (Vec<_>, Vec<_>) = claims.into_iter().partition(|claim| claim.journal == org.device);
+    (own.pop(), others)
+}
+
+/// Whether the claim of another can be taken over: it may come to something, or it took this device's over; also where this device has
+/// a claim beside it, as after both began while they could not hear of each other.
+fn rivals(own: Option<&ClaimIn>, other: &ClaimIn) -> bool {
+    match own {
+        Some(own) if own.taken_over_by(other) => true,
+        Some(own) => other.holds() && !other.taken_over_by(own),
+        None => other.holds(),
+    }
 }
 
 fn refused(org: &Org, held: &ClaimIn) -> Result<Problem, Problem> {
@@ -47,10 +47,10 @@ fn refused(org: &Org, held: &ClaimIn) -> Result<Problem, Problem> {
     let device = by.map_or_else(|| held.journal.to_string(), |device| format!("{} of {}", device.name, device.owner));
     let what = match (&held.latest, &held.claim.patch) {
         (Some(run), _) if held.runs() => format!("Its run {} goes on.", run.id),
-        (_, Some(patch)) => format!("Its patch {patch} is neither merged nor closed."),
-        _ => "Something may still come of it.".to_owned(),
+        (_, Some(patch)) if held.holds() => format!("Its patch {patch} is neither merged nor closed."),
+        _ => "It took the task over.".to_owned(),
     };
-    let as_of = crate::picture::whose(org, &held.journal).filter(|whose| !whose.reachable);
+    let as_of = picture::whose(org, &held.journal).filter(|whose| !whose.reachable);
     let away = as_of.map_or_else(String::new, |whose| match whose.as_of {
         Some(as_of) => format!(" That device is away; this was so at {}.", as_of.minute()),
         None => " That device is away.".to_owned(),
@@ -60,23 +60,35 @@ fn refused(org: &Org, held: &ClaimIn) -> Result<Problem, Problem> {
         .next(format!("Work at it goes on there. A maintainer can take it over: meshwork task takeover {task}.")))
 }
 
-/// Takes a task over: by a signed event of this device, whose claim counts from then on. What the others have begun is not ended.
-pub(super) async fn takeover(context: Context, input: One) -> Result<Done, Problem> {
-    let org = context.org()?;
-    let (task, from) = org
-        .blocking(move |org: &Arc<Org>| {
-            let board = Board::read(org, &org.project(input.project.as_ref())?)?;
-            let task = board.task(named(&board, input.feature.as_ref())?.as_ref(), &input.task)?.at.clone();
-            let from: Vec<_> = held(org, &Claims::read(org), &task)?.into_iter().map(|claim| claim.journal).collect();
-            Ok((task, from))
-        })
-        .await?;
+/// What this device takes over, from whom, as the how manieth.
+fn takes(org: &Org, task: TaskRef) -> Result<Takeover, Problem> {
+    let claims = picture::claims(org, &task)?;
+    if let Some((patch, _)) = domain::picture::accepted(&claims) {
+        return Err(Problem::conflict(format!("{} is done already: its patch {patch} was accepted.", task.task))
+            .next("What is still to be done is a task of its own: meshwork task add."));
+    }
+    let turn = claims.iter().map(|found| found.claim.turn).max().unwrap_or_default().saturating_add(1);
+    let (own, others) = parted(org, claims);
+    let from: Vec<Did> = others.into_iter().filter(|other| rivals(own.as_ref(), other)).map(|other| other.journal).collect();
     if from.is_empty() {
         return Err(Problem::conflict(format!("{} is claimed by no other device.", task.task))
             .next("meshwork task run gives it to an agent; nothing was changed."));
     }
-    let (said, device) = (format!("{} is taken over: meshwork task run gives it to an agent.", task.task), org.device.clone());
-    let takeover = Takeover { task, device, from };
+    Ok(Takeover { task, device: org.device.clone(), from, turn })
+}
+
+/// Takes a task over: by a signed event of this device, whose claim counts from then on. What the others have at work is not ended; what
+/// they have queued is, and a patch of theirs is accepted no more until they take the task back.
+pub(super) async fn takeover(context: Context, input: One) -> Result<Done, Problem> {
+    let org = context.org()?;
+    let takeover = org
+        .blocking(move |org: &Arc<Org>| {
+            let board = Board::read(org, &org.project(input.project.as_ref())?)?;
+            let task = board.task(named(&board, input.feature.as_ref())?.as_ref(), &input.task)?.at.clone();
+            takes(org, task)
+        })
+        .await?;
+    let said = format!("{} is taken over: it goes on here, and a patch of it is accepted for this device's claim.", takeover.task.task);
     org.record(&context.actor(&org), vec![Body::TaskTakenOver { takeover }]).await?;
     Ok(Done::new(said))
 }

@@ -63,7 +63,7 @@ fn task(feature: &str, id: &str, title: &str, state: TaskState) -> TaskView {
         depends_on: vec![],
         line: 1,
     };
-    TaskView { at, task, state, whose: None }
+    TaskView { at, task, state, whose: None, rivals: vec![] }
 }
 
 fn run(id: &str, task: &TaskView, state: RunState, hours: i64) -> Run {

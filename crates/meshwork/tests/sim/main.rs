@@ -1,0 +1,124 @@
+//! A whole org on one thread, with a clock, a network and disks that come from a seed: what devices decide by is production code, and what
+//! must hold is looked at after every step. The seed is printed where something breaks, and plays it again:
+//! `SIM_SEED=<n> SIM_DEVICES=<n>`; `SIM_ROUNDS` says how many seeds are tried, each with its own run of partitions, losses, crashes,
+//! slow disks, silent runners and restored backups.
+//!
+//! That it would be seen if one of the rules did not hold is shown with each of them left out.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod device;
+mod executor;
+mod invariants;
+mod journal;
+mod message;
+mod people;
+mod requester;
+mod world;
+
+use invariants::{Broken, Invariant};
+use world::{Settings, Tally, World};
+
+/// How many seeds are tried of a size where nothing is said: devices, seeds.
+const ROUNDS: [(usize, u64); 3] = [(3, 24), (10, 6), (100, 1)];
+/// Among how many seeds a fault must be seen.
+const SEEN_WITHIN: u64 = 40;
+/// How many devices the worlds have into which a fault is put.
+const FAULTY_DEVICES: usize = 3;
+
+/// A rule that is left out on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Requesters sign for every key, and executors start whatever was signed.
+    FencingSkipped,
+    /// Owners of claims accept whatever patch comes.
+    DoubleAccept,
+    /// Leases are not renewed.
+    LostRenewal,
+    /// Every gateway spends as if the whole budget were its own.
+    OverspentShare,
+    /// A restored backup goes on as if nothing was lost.
+    ForkedJournal,
+}
+
+fn told(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|value| value.parse().ok())
+}
+
+fn turn(devices: usize, seed: u64, fault: Option<Fault>) -> Result<Tally, Broken> {
+    World::new(Settings { devices, seed, fault }).turn()
+}
+
+/// Turns a world in which nothing may break.
+fn holds(devices: usize, seed: u64) -> Tally {
+    let turned = turn(devices, seed, None);
+    turned.unwrap_or_else(|Broken { invariant, what, at_ms }| {
+        panic!("SIM_SEED={seed} SIM_DEVICES={devices}: {invariant:?} does not hold at {at_ms}: {what}")
+    })
+}
+
+#[test]
+fn nothing_that_must_hold_is_broken() {
+    let devices = told("SIM_DEVICES").and_then(|n| usize::try_from(n).ok());
+    let sizes = ROUNDS.iter().filter(|(size, _)| devices.is_none_or(|devices| devices == *size)).copied();
+    let mut rounds: Vec<(usize, u64)> = sizes.map(|(size, seeds)| (size, told("SIM_ROUNDS").unwrap_or(seeds))).collect();
+    if let (Some(devices), true) = (devices, rounds.is_empty()) {
+        rounds.push((devices.max(2), told("SIM_ROUNDS").unwrap_or(1)));
+    }
+    for (devices, seeds) in rounds {
+        let seeds = told("SIM_SEED").map_or(1..=seeds, |seed| seed..=seed);
+        let mut all = Tally::default();
+        for seed in seeds.clone() {
+            let tally = holds(devices, seed);
+            all.add(&tally);
+        }
+        println!("{devices} devices, seeds {seeds:?}: {all:?}");
+        assert!(all.done > 0 && all.accepted > 0 && all.crashes > 0, "in these worlds nothing happened: {all:?}");
+        assert!(told("SIM_SEED").is_some() || (all.elsewhere > 0 && all.restores > 0), "in these worlds too little happened: {all:?}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_world() {
+    for (fault, seed) in [(None, 5), (Some(Fault::LostRenewal), 6)] {
+        let told = || format!("{:?}", turn(FAULTY_DEVICES, seed, fault));
+        assert_eq!(told(), told());
+    }
+}
+
+/// Puts a fault in, until it is seen: by this invariant, and only with the fault.
+fn is_seen(fault: Fault, by: Invariant) {
+    for seed in 1..=SEEN_WITHIN {
+        holds(FAULTY_DEVICES, seed);
+        if let Err(broken) = turn(FAULTY_DEVICES, seed, Some(fault)) {
+            assert_eq!(broken.invariant, by, "SIM_SEED={seed}: {fault:?} was seen otherwise: {}", broken.what);
+            println!("{fault:?} is seen with seed {seed}: {}", broken.what);
+            return;
+        }
+    }
+    panic!("{fault:?} was not seen with {SEEN_WITHIN} seeds");
+}
+
+#[test]
+fn it_is_seen_when_fencing_is_skipped() {
+    is_seen(Fault::FencingSkipped, Invariant::Fencing);
+}
+
+#[test]
+fn it_is_seen_when_two_patches_of_a_task_are_accepted() {
+    is_seen(Fault::DoubleAccept, Invariant::Acceptance);
+}
+
+#[test]
+fn it_is_seen_when_a_lease_is_not_renewed() {
+    is_seen(Fault::LostRenewal, Invariant::Lease);
+}
+
+#[test]
+fn it_is_seen_when_a_gateway_spends_more_than_its_share() {
+    is_seen(Fault::OverspentShare, Invariant::Budget);
+}
+
+#[test]
+fn it_is_seen_when_a_restored_journal_goes_on_as_if_nothing_was_lost() {
+    is_seen(Fault::ForkedJournal, Invariant::Chain);
+}

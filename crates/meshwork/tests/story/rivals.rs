@@ -1,0 +1,147 @@
+//! Two devices that could not hear of each other did the same task: one patch is accepted, by a person; the other is a rival of it, and
+//! nothing of it is lost.
+
+use crate::{
+    gated::gated,
+    journals::same,
+    support::{PASSES, clear, command_agent, project, text},
+    two::{BOBS, Two},
+};
+use serde_json::{Value, json};
+use testkit::Up;
+
+/// Does T001 on this very device, and gives the patch.
+async fn made(up: &Up) -> String {
+    let started = up.ok(&["task", "run", "T001", "--agent", "echo", "--here"]).await;
+    let ended = up.ended(&text(&started["runs"][0]["run"])).await;
+    assert_eq!(ended["state"], "done", "{ended:#}");
+    text(&ended["patch"])
+}
+
+/// The rivals that something shows.
+fn rivals(seen: &Value) -> Vec<Value> {
+    seen["rivals"].as_array().cloned().unwrap_or_default()
+}
+
+/// Waits until both devices show these patches of T001 as rivals, in these states.
+async fn until_rivals(two: &Two, what: &str, wanted: &[(&str, &str)]) {
+    for up in [&two.ada, &two.bob] {
+        let look = || async {
+            let seen = up.act("task.show", json!({"task": "T001"})).await;
+            let found = rivals(&seen);
+            let shown = |(patch, state): &(&str, &str)| found.iter().any(|rival| rival["patch"] == *patch && rival["state"] == *state);
+            if found.len() == wanted.len() && wanted.iter().all(shown) { Ok(()) } else { Err(seen) }
+        };
+        up.until(what, look).await;
+    }
+}
+
+/// Waits until a verb is not refused any more, and gives its answer.
+async fn until_ok(up: &Up, args: &[&str]) -> Value {
+    let look = || async {
+        let outcome = up.run(args).await;
+        if outcome.code == 0 { Ok(outcome.json()) } else { Err(outcome.json()) }
+    };
+    up.until(&format!("meshwork {args:?} is done"), look).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_patches_of_a_task_a_person_picks_one_and_the_other_is_closed_as_its_rival() {
+    let (mut two, _) = gated().await;
+    two.ada.ok(&["org", "role", "bob", "--give", "maintainer"]).await;
+    // While one is away the other works: neither knows of the other's claim.
+    two.bob.kill().await;
+    let first = made(&two.ada).await;
+    two.ada.kill().await;
+    two.bob.begin().await;
+    let second = made(&two.bob).await;
+    two.ada.begin().await;
+    two.in_touch().await;
+    until_rivals(&two, "both patches are shown on both", &[(first.as_str(), "open"), (second.as_str(), "open")]).await;
+    for (up, other) in [(&two.ada, &second), (&two.bob, &first)] {
+        let look = || async {
+            let (code, seen) = up.call("patch.show", json!({ "patch": other })).await;
+            if code == 200 && rivals(&seen).len() == 2 { Ok(()) } else { Err(seen) }
+        };
+        up.until("the other's patch is here, with its rival", look).await;
+    }
+    let why = text(&two.ada.act("task.show", json!({"task": "T001"})).await["why"]);
+    assert!(why.contains("a person picks one"), "{why}");
+    assert_eq!(rivals(&two.bob.act("task.why", json!({"task": "T001"})).await).len(), 2);
+
+    // A maintainer takes the task over: from then on only that device's patch is accepted, wherever it is merged.
+    until_ok(&two.bob, &["task", "takeover", "T001"]).await;
+    let look = || async {
+        let seen = two.ada.act("task.show", json!({"task": "T001"})).await;
+        let over = rivals(&seen).iter().any(|rival| rival["patch"] == first.as_str() && rival["taken_over"] == true);
+        if over { Ok(()) } else { Err(seen) }
+    };
+    two.ada.until("Ada's device knows of the takeover", look).await;
+    two.ada.ok(&["patch", "review", &first, "--accept", "-m", "Good."]).await;
+    let problem = two.ada.refused(&["patch", "merge", &first], 5).await;
+    clear(&problem, "was taken over by");
+    clear(&problem, BOBS);
+    clear(&problem, "meshwork task takeover T001");
+    two.ada.ok(&["patch", "review", &second, "--accept", "-m", "Better."]).await;
+    let merged = until_ok(&two.bob, &["patch", "merge", &second]).await;
+    assert_eq!((&merged["outcome"], &merged["superseded"]), (&json!("merged"), &json!([first])), "{merged}");
+    until_rivals(&two, "one is merged, the other closed", &[(first.as_str(), "archived"), (second.as_str(), "merged")]).await;
+
+    // The record says who picked, and the rival why it was closed.
+    let bob = text(&two.bob.ok(&["org", "show"]).await["member"]);
+    let look = || async {
+        let seen = two.ada.act("task.show", json!({"task": "T001"})).await;
+        let picked = rivals(&seen).first().is_some_and(|rival| rival["patch"] == second.as_str() && rival["merged_by"] == bob.as_str());
+        if picked { Ok(()) } else { Err(seen) }
+    };
+    two.ada.until("Ada's device knows who picked", look).await;
+    let told = two.ada.told(&["task", "show", "T001"]).await.stdout;
+    assert!(told.contains("Rivals") && told.contains("picked by bob"), "{told}");
+    let shown = two.ada.ok(&["patch", "show", &first]).await;
+    assert!(shown["revisions"].to_string().contains(&format!("Superseded: T001 was done by the patch {second}")), "{shown:#}");
+    clear(&two.ada.refused(&["patch", "merge", &first], 5).await, "is closed");
+
+    // Nothing of it is lost: it can be opened again, and is not closed once more; but it is never merged.
+    two.ada.ok(&["patch", "reopen", &first]).await;
+    let problem = two.ada.refused(&["patch", "merge", &first], 5).await;
+    clear(&problem, &format!("T001 is done already: its patch {second} was accepted"));
+    clear(&problem, &format!("meshwork patch close {first}"));
+    clear(&two.ada.refused(&["task", "takeover", "T001"], 5).await, "is done already");
+    until_rivals(&two, "it is open again on both", &[(first.as_str(), "open"), (second.as_str(), "merged")]).await;
+    two.ada.ok(&["patch", "close", &first]).await;
+    until_rivals(&two, "it is closed on both", &[(first.as_str(), "archived"), (second.as_str(), "merged")]).await;
+    same(&[&two.ada, &two.bob]).await;
+    for up in [&two.ada, &two.bob] {
+        assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_queued_at_a_task_that_another_device_took_over_stops_and_says_why() {
+    let two = Two::start().await;
+    two.ada.ok(&["org", "role", "bob", "--give", "maintainer"]).await;
+    project(&two.ada, "queue", "- [ ] T001 One\n- [ ] T002 Two\n", PASSES).await;
+    command_agent(&two.ada, "sh", "echo done > $MESHWORK_TASK.txt").await;
+    two.share().await;
+    let started = two.ada.ok(&["task", "run", "T001", "T002", "--agent", "sh", "--here"]).await;
+    let (done, waits) = (text(&started["runs"][0]["run"]), text(&started["runs"][1]["run"]));
+    assert_eq!(two.ada.ended(&done).await["state"], "done");
+    let bobs = two.bob_device.to_string();
+    until_ok(&two.bob, &["task", "takeover", "T002"]).await;
+    let stopped = two.ada.until_run(&waits, "it is off the queue", |seen| seen["state"] == "cancelled").await;
+    assert_eq!((&stopped["reason"]["code"], &stopped["reason"]["by"]), (&json!("taken_over"), &json!(bobs)), "{stopped:#}");
+    clear(&two.ada.refused(&["task", "run", "T002", "--agent", "sh"], 5).await, &format!("is claimed by the device {BOBS}"));
+
+    // Taken back it goes on here, and no more there.
+    let adas = text(&two.ada.ok(&["org", "show"]).await["device"]);
+    two.ada.ok(&["task", "takeover", "T002"]).await;
+    let look = || async {
+        let seen = two.bob.act("task.list", json!({})).await;
+        if seen[1]["whose"]["device"] == adas.as_str() { Ok(()) } else { Err(seen) }
+    };
+    two.bob.until("Bob's device knows that it was taken back", look).await;
+    clear(&two.bob.refused(&["task", "run", "T002", "--agent", "sh"], 5).await, "is claimed by the device");
+    two.ada.ok(&["patch", "merge", &text(&two.ada.act("run.show", json!({ "run": done })).await["patch"])]).await;
+    assert_eq!(two.ada.do_task("T002", "sh").await["state"], "done");
+    same(&[&two.ada, &two.bob]).await;
+}
