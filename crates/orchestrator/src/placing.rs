@@ -133,7 +133,7 @@ impl Looked {
             lower && full(&known.device.did) && saved.is_none_or(|saved| *saved == known.device.did)
         };
         let devices = self.devices.iter().filter(could).map(|known| known.device.did.clone());
-        devices.filter(|did| org.queue.may_ask_for_room(&manifest.run, did)).take(ASK_MAX).collect()
+        devices.filter(|did| org.queue.may_ask_for_room(&manifest.run, did)).take(domain::limits::ASK_MAX).collect()
     }
 
     fn known(&self, did: &Did) -> Option<&Known> {

@@ -93,6 +93,7 @@ impl World {
                 base: base.clone(),
                 spec_hash: None,
                 from: None,
+                left: None,
                 device: Some(device),
             };
             bodies.push(Body::RunPlaced { run, placed });

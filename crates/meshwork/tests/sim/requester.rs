@@ -137,6 +137,7 @@ impl World {
                 base: commit,
                 continues: run.continues.clone(),
                 patch: None,
+                from: None,
             },
             resources: Resources { cpu_milli: 1_000, memory_bytes: 500, disk_bytes: 500, gpus: 0 },
             tags: BTreeMap::new(),
@@ -144,7 +145,9 @@ impl World {
             network: Network::default(),
             limits: TimeLimits::default(),
             budget: Budget::default(),
-            priority: 0,
+            priority: run.priority,
+            gave_way: 0,
+            apart: None,
         }
     }
 
@@ -209,7 +212,7 @@ impl World {
         let (hash, name) = (envelope::hash(&sealed), blob(&sealed));
         device.blobs.insert(name.clone(), Rc::new(sealed));
         let Work::Task { base, .. } = wanted.work else { unreachable!("it is a task") };
-        let placed = Placed { manifest: hash, envelope: name, base, spec_hash: None, from: None, device: Some(asked) };
+        let placed = Placed { manifest: hash, envelope: name, base, spec_hash: None, from: None, left: None, device: Some(asked) };
         let mut bodies = device.memory.asking.get_mut(id).map(|asking| mem::take(&mut asking.untold)).unwrap_or_default();
         bodies.push(Body::RunPlaced { run: id.clone(), placed });
         bodies.push(Body::RunMoved { run: id.clone(), to: RunState::Placing, reason: None });
