@@ -48,7 +48,8 @@ pub(super) fn part(org: &Org, history: &History, scope: Scope<'_>, now: Timestam
     Ok(quota::part(history, scope, &org.device, &all, now))
 }
 
-/// What the copy of a journal says of its device. From one that cannot be read nothing is known, and so the worst is reckoned with.
+/// What the copy of a journal says of its device: the journal itself, in which what was used before a word stands before it, and not what
+/// its device summed up. From one that cannot be read nothing is known, and so the worst is reckoned with.
 fn known(copied: &Copied, ids: &[String]) -> Known {
     let read = || -> Result<Known, Problem> {
         let taken = copied.journal.get_numbered::<Taken>(kind::SHARES, kind::OWN)?.map(|(_, taken)| taken);
