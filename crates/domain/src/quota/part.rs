@@ -17,9 +17,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-#[cfg(test)]
-mod tests;
-
 /// What a device tells once it acts by another division of the quotas: from then on it goes by none before it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Taken {
@@ -193,3 +190,6 @@ fn gone(history: &History, division: &Division, before: &Taken, now: Timestamp) 
     gone.extend(counting.map(|(did, at)| (did.clone(), *at)));
     gone
 }
+
+#[cfg(test)]
+mod tests;
