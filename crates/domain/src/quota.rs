@@ -1,6 +1,14 @@
 //! Quotas of an org: what models cost, which may be used, and how much of them in a day or a month. Lives in the org
 //! repository as `quotas.toml`.
 
+mod amounts;
+mod division;
+mod part;
+
+pub use amounts::Amounts;
+pub use division::{Division, History, Scope};
+pub use part::{Held, Hold, Known, Part, Taken, part, take};
+
 use crate::{
     AgentName, Did, Timestamp,
     agent::Model,
@@ -38,8 +46,8 @@ pub struct Quotas {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub agents: BTreeMap<AgentName, Quota>,
     /// Hundredths of every quota that a device's gateway may spend, by the device's name. None named: equal parts, a member's
-    /// quota among the devices of that member. Each gateway keeps to its own part, so that no two overspend while they cannot
-    /// talk.
+    /// quota among the devices of that member. Each gateway keeps to its own part, and to what the others leave as long as they may
+    /// know other parts ([`part()`]), so that they do not overspend while they cannot talk.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shares: BTreeMap<String, u8>,
     /// What models cost. The first that fits counts.
@@ -117,6 +125,9 @@ pub struct Share {
 }
 
 impl Share {
+    /// All of it.
+    pub const WHOLE: Self = Self { before: 0, own: 1, all: 1, equal: true };
+
     /// What it is of a whole.
     pub fn of(self, whole: u64) -> u64 {
         let up_to = |parts: u64| (u128::from(whole) * u128::from(parts)).div_ceil(u128::from(self.all.max(1)));

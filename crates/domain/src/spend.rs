@@ -55,7 +55,7 @@ impl Promised {
             let (mut used, mut promised) = (Usage::default(), Usage::default());
             for id in line.ids() {
                 used = used.plus(spent(id).map_err(NotHeld::Unreadable)?);
-                promised = promised.plus(self.0.get(id).copied().unwrap_or_default());
+                promised = promised.plus(self.of(id));
             }
             // What is spent for good is said at once, whichever other budget is only busy.
             line.budget.allows(&line.whose, used, call).map_err(|why| NotHeld::Spent(why.text(&line.raise)))?;
@@ -81,6 +81,11 @@ impl Promised {
                 }
             }
         }
+    }
+
+    /// What is held under an id.
+    pub fn of(&self, id: &str) -> Usage {
+        self.0.get(id).copied().unwrap_or_default()
     }
 
     /// Whether nothing is held.

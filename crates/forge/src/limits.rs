@@ -21,6 +21,8 @@ pub const OWNERS_MAX: usize = 32;
 pub const PROPOSALS_MAX: usize = 200;
 /// Behind how many signed commits with mistakes the last org without any is looked for.
 pub const ORG_REFUSED_MAX: usize = 1_000;
+/// How many revisions of the org are looked at to find out which parts of quotas its devices may act by.
+pub const ORG_HISTORY_MAX: usize = 2_000;
 
 /// How many files of a commit are handed out at once.
 pub const FILES_MAX: usize = 20_000;

@@ -4,6 +4,7 @@ mod charter;
 mod decided;
 mod files;
 mod head;
+mod history;
 mod proposal;
 mod settle;
 

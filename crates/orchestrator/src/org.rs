@@ -1,5 +1,6 @@
 //! One org on this machine: its repository, journal, vault, node and live runs, wired together.
 
+mod node;
 mod record;
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     merging::Merging,
     mirror, names,
     profile::{self, Profile},
+    quotas,
     remote::{self, Journals, Remote},
     rights::{self, Rights},
     room::Room,
@@ -36,12 +38,12 @@ use domain::{
 };
 use forge::{Forge, Node, OrgState};
 use identity::vault::Vault;
+pub(crate) use node::start_node;
 pub use record::Origin;
 pub(crate) use record::clear_half_made;
 use record::{Record, unused};
 use std::{
-    fs,
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -49,9 +51,6 @@ use store::Store;
 pub use store::{Recorded, Seq};
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
-
-/// The port on which Radicle nodes usually listen.
-const RADICLE_PORT: u16 = 8776;
 
 /// One org on this machine.
 pub struct Org {
@@ -83,6 +82,8 @@ pub struct Org {
     pub http: gateway::Client,
     /// What calls under way hold of the budgets that runs share.
     pub ledger: Arc<gateway::Ledger>,
+    /// How the org's revisions divide its quotas.
+    pub divisions: quotas::Divisions,
     /// The one who renews logins.
     pub logins: gateway::Logins,
     /// The command bar's conversations.
@@ -228,6 +229,7 @@ impl Org {
         org.tasks.spawn(mirror::keep(org.clone()));
         org.tasks.spawn(keep::keep(org.clone()));
         org.tasks.spawn(lending::keep(org.clone()));
+        org.tasks.spawn(quotas::keep_shares(org.clone()));
         org.tasks.spawn(follow::follow(org.clone(), changes));
         org.tasks.spawn(stops::carry(org.clone()));
         org.tasks.spawn(remote::announce(org.clone(), gossip));
@@ -275,7 +277,8 @@ impl Org {
             device,
             member,
             forge,
-            ledger: crate::quotas::ledger(&store),
+            ledger: quotas::ledger(&store),
+            divisions: quotas::Divisions::default(),
             stops: watch::Sender::new(stops::read(&store)?),
             store,
             vault,
@@ -472,29 +475,6 @@ impl Org {
 /// Those of `work`.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
-}
-
-/// Starts the node on the address asked for; where none was, on those of the person's profile, else on Radicle's usual port,
-/// or any if that is taken. Where any port will do, it is the one of the last time, so that others find the node again.
-pub(crate) fn start_node(forge: &Arc<Forge>, dir: &OrgDir, options: &Options) -> Result<Node, Problem> {
-    if forge.in_profile() {
-        return forge.start_node(options.listens.radicle, &forge.stock_socket());
-    }
-    let socket = dir.node_socket();
-    let _ = fs::remove_file(&socket);
-    let free = |address: &SocketAddr| std::net::TcpListener::bind(address).is_ok();
-    let before: Option<SocketAddr> = fs::read_to_string(dir.radicle_address()).ok().and_then(|text| text.parse().ok());
-    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, RADICLE_PORT));
-    let address = match options.listens.radicle {
-        Some(asked) if asked.port() != 0 => asked,
-        Some(asked) => before.filter(|b| b.ip() == asked.ip() && free(b)).unwrap_or(asked),
-        None => before.filter(free).or(Some(usual).filter(free)).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
-    };
-    let node = forge.start_node(Some(address), &socket)?;
-    if let Some(at) = node.listen_address() {
-        write_private(&dir.radicle_address(), at.to_string().as_bytes())?;
-    }
-    Ok(node)
 }
 
 async fn until(mut closed: watch::Receiver<bool>) {

@@ -1,5 +1,10 @@
 //! The org's quotas at work: which price, which budgets and which models count for a call, and what was used of them.
 
+mod shares;
+
+pub use shares::Divisions;
+pub(crate) use shares::keep as keep_shares;
+
 use crate::{
     clock,
     gateway::{Ledger, Line, RuleSource, Rules},
@@ -11,8 +16,7 @@ use domain::{
     AgentName, Did, Hash, Problem, Timestamp,
     agent::Model,
     event::{kind, spent_id},
-    org::Device,
-    quota::{Period, Quota, Share},
+    quota::{History, Part, Period, Quota, Scope},
     usage::{Budget, Usage},
 };
 use forge::OrgState;
@@ -41,7 +45,8 @@ pub(crate) struct QuotaUse {
     pub(crate) period: Period,
     /// The whole quota, for all devices together; no limit where it is null.
     pub(crate) whole: Option<Quota>,
-    /// What this device's gateway may use in it: its part of the quota; no limit where it is null.
+    /// What this device's gateway may use in it: its part of the quota, or less while others hold more than theirs; no limit where it
+    /// is null.
     pub(crate) limit: Option<Limit>,
     /// What its gateway used in it.
     pub(crate) used: Usage,
@@ -58,7 +63,8 @@ pub(crate) struct Limit {
     pub(crate) calls: Option<u64>,
     /// Money.
     pub(crate) money: Option<domain::money::Money>,
-    /// The part of the whole that this device may spend, in words: `an equal part for each of 3 devices`.
+    /// The part of the whole that this device may spend, in words: `an equal part for each of 3 devices`; where it is less for now, how
+    /// much and because of whom.
     pub(crate) share: String,
 }
 
@@ -73,12 +79,18 @@ pub(crate) fn rule_source(org: &Arc<Org>, model: Option<Model>, spender: Spender
     let org = Arc::downgrade(org);
     Arc::new(move || {
         let org = org.upgrade().ok_or_else(|| Problem::unavailable("The orchestrator is closing."))?;
-        let state = org.state()?;
-        Ok(model.as_ref().map(|model| rules(&state, &org.device, model, &spender, clock::now())).unwrap_or_default())
+        let Some(model) = &model else { return Ok(Rules::default()) };
+        // Before anything is read that they are about.
+        let terms = org.ledger.terms();
+        let (state, now) = (org.state()?, clock::now());
+        let history = org.divisions.at(&org, &state.commit)?;
+        let part = |scope: Scope<'_>| shares::part(&org, &history, scope, now);
+        Ok(Rules { lines: lines(&state, &history, part, &spender, now)?, terms, ..rules(&state, model) })
     })
 }
 
-fn rules(state: &OrgState, device: &Did, model: &Model, spender: &Spender, now: Timestamp) -> Rules {
+/// What the org says of a model, whoever uses it.
+fn rules(state: &OrgState, model: &Model) -> Rules {
     let quotas = &state.quotas;
     let forbidden = (!quotas.lets(&model.name)).then(|| {
         format!(
@@ -87,60 +99,73 @@ fn rules(state: &OrgState, device: &Did, model: &Model, spender: &Spender, now: 
             domain::shown(&model.name)
         )
     });
-    let lines = sources(state, spender)
-        .into_iter()
-        .map(|source| {
-            let period = source.quota.period;
-            let share = share(state, device, source.member.as_deref());
-            Line {
-                whose: format!("{} ({})", source.words, period.words()),
-                id: spent_id(&source.id, &period.key(now)),
-                with: source.with.iter().map(|id| spent_id(id, &period.key(now))).collect(),
-                budget: source.quota.part(share),
-                raise: raise(&source, share),
-            }
+    Rules { price: quotas.price(model, &host(model)), forbidden, lines: vec![], terms: 0, keep_content: quotas.keep_content }
+}
+
+/// The budgets that a call must fit; `part` says what this device may use of each.
+fn lines(
+    state: &OrgState,
+    history: &History,
+    part: impl Fn(Scope<'_>) -> Result<Option<Part>, Problem>,
+    spender: &Spender,
+    now: Timestamp,
+) -> Result<Vec<Line>, Problem> {
+    let sources = sources(state, history, spender).into_iter();
+    let line = |source: Source<'_>| -> Result<Line, Problem> {
+        let period = source.quota.period;
+        let part = part(source.scope)?.ok_or_else(|| Problem::internal("a quota of the org is not in its history"))?;
+        Ok(Line {
+            whose: format!("{} ({})", source.words, period.words()),
+            id: spent_id(&source.id, &period.key(now)),
+            with: source.with.iter().map(|id| spent_id(id, &period.key(now))).collect(),
+            budget: part.budget(),
+            raise: raise(&source, &part),
         })
-        .collect();
-    Rules { price: quotas.price(model, &host(model)), forbidden, lines, keep_content: quotas.keep_content }
+    };
+    sources.map(line).collect()
 }
 
 /// What a budget is a part of, and how more is let be used.
-fn raise(source: &Source, share: Share) -> String {
+fn raise(source: &Source<'_>, part: &Part) -> String {
     let verb = format!("Raise the whole with meshwork quota set{} --period {}", source.option, source.quota.period.name());
-    let (whole, part) = (source.quota.words(), share.words());
-    if share.is_whole() {
-        return format!("The whole quota is {whole}, and this device may use {part}. {verb}.");
+    let (whole, words) = (source.quota.words(), part.words());
+    if part.is_short() {
+        let later = "It may use its share once they are heard to hold less: they spent it by earlier shares, or may not know of these yet.";
+        return format!("The whole quota is {whole}; this device may use {words}. {later} {verb}.");
     }
-    format!("The whole quota is {whole}; this device may use {part}. {verb}, or give this device another part by [shares] in quotas.toml.")
+    if part.share.is_whole() {
+        return format!("The whole quota is {whole}, and this device may use {words}. {verb}.");
+    }
+    format!("The whole quota is {whole}; this device may use {words}. {verb}, or give this device another part by [shares] in quotas.toml.")
 }
 
 /// A quota that binds a call.
-struct Source {
+struct Source<'a> {
     /// Whose it is, to begin a sentence.
     words: String,
     /// Under which id its use is counted.
     id: String,
     /// Under which others it is used too.
     with: Vec<String>,
-    /// The member whose it is.
-    member: Option<String>,
+    /// Whose it is, in quotas.toml.
+    scope: Scope<'a>,
     /// How `meshwork quota set` names it.
     option: String,
     /// How much it is for all devices together.
     quota: Quota,
 }
 
-fn sources(state: &OrgState, spender: &Spender) -> Vec<Source> {
+fn sources<'a>(state: &'a OrgState, history: &History, spender: &'a Spender) -> Vec<Source<'a>> {
     let quotas = &state.quotas;
     let of_org = |quota: &Quota| Source {
         words: "The org".into(),
         id: "org".into(),
         with: vec![],
-        member: None,
+        scope: Scope::Org,
         option: String::new(),
         quota: *quota,
     };
-    let mut found: Vec<Source> = quotas.org.iter().map(of_org).collect();
+    let mut found: Vec<Source<'a>> = quotas.org.iter().map(of_org).collect();
     let member = spender.member.as_ref().and_then(|key| Some((key, state.member_of(key)?)));
     if let Some((key, member)) = member
         && let Some(quota) = quotas.members.get(&member.name)
@@ -148,9 +173,9 @@ fn sources(state: &OrgState, spender: &Spender) -> Vec<Source> {
         found.push(Source {
             words: format!("The member {}", member.name),
             id: of_key(key),
-            // As their standby device this one sends what runs of their other devices ask for.
-            with: member.keys.iter().filter(|other| other.did != *key).map(|other| of_key(&other.did)).collect(),
-            member: Some(member.name.clone()),
+            // As their standby device this one sends what runs of their other devices ask for; and what a former key used is used.
+            with: history.keys_of(&member.name).into_iter().filter(|other| *other != key).map(of_key).collect(),
+            scope: Scope::Member(&member.name),
             option: format!(" --member {}", member.name),
             quota: *quota,
         });
@@ -162,7 +187,7 @@ fn sources(state: &OrgState, spender: &Spender) -> Vec<Source> {
             words: format!("The agent {agent}"),
             id: format!("agent/{agent}"),
             with: vec![],
-            member: None,
+            scope: Scope::Agent(agent),
             option: format!(" --agent {agent}"),
             quota: *quota,
         });
@@ -175,48 +200,48 @@ fn of_key(key: &Did) -> String {
     format!("member/{key}")
 }
 
-/// The part of a quota that this device may spend. A member's runs reach a model only through devices on which the member has a
-/// key: only among these a member's quota is divided.
-fn share(state: &OrgState, device: &Did, member: Option<&str>) -> Share {
-    let member = member.and_then(|name| state.members.get(name));
-    let has_part = |of: &&Device| member.is_none_or(|member| member.has_key_on(&of.did));
-    state.quotas.share(device, state.devices.values().filter(has_part))
-}
-
 /// What was used of every quota, and by every agent and member that used anything this month.
 pub(crate) fn used(org: &Org, state: &OrgState) -> Result<Vec<QuotaUse>, Problem> {
     let now = clock::now();
-    let row = |of: &str, whose: &str, ids: &[String], quota: Option<&Quota>| -> Result<QuotaUse, Problem> {
-        let period = quota.map(|q| q.period).unwrap_or_default();
+    let history = org.divisions.at(org, &state.commit)?;
+    let row = |scope: Scope<'_>, ids: &[String]| -> Result<QuotaUse, Problem> {
+        let part = shares::part(org, &history, scope, now)?;
+        let quota = part.as_ref().map(|part| part.quota);
+        let period = quota.map(|quota| quota.period).unwrap_or_default();
         let (mut used, mut elsewhere) = (Usage::default(), Usage::default());
         for id in ids {
             let id = spent_id(id, &period.key(now));
             used = used.plus(org.store.get(kind::SPENT, &id)?.unwrap_or_default());
             elsewhere = elsewhere.plus(picture::spent_elsewhere(org, &id));
         }
-        let share = share(state, &org.device, (of == "member").then_some(whose));
-        let limit = quota.map(|quota| limit(*quota, share));
-        Ok(QuotaUse { whose: whose.into(), of: of.into(), period, whole: quota.copied(), limit, used, elsewhere })
+        let (of, whose) = match scope {
+            Scope::Org => ("org", "org"),
+            Scope::Member(name) => ("member", name),
+            Scope::Agent(name) => ("agent", name.as_str()),
+        };
+        let limit = part.as_ref().map(limit);
+        Ok(QuotaUse { whose: whose.into(), of: of.into(), period, whole: quota, limit, used, elsewhere })
     };
-    let mut rows = vec![row("org", "org", &["org".to_owned()], state.quotas.org.as_ref())?];
+    let mut rows = vec![row(Scope::Org, &["org".to_owned()])?];
     for member in state.members.values() {
         // A member has one key for each device; this device's gateway knows the runs of its own, and those for which it stands by.
-        let ids: Vec<String> = member.keys.iter().map(|key| of_key(&key.did)).collect();
-        let found = row("member", &member.name, &ids, state.quotas.members.get(&member.name))?;
+        let ids: Vec<String> = history.keys_of(&member.name).into_iter().map(of_key).collect();
+        let found = row(Scope::Member(&member.name), &ids)?;
         if member.keys.iter().any(|key| key.did == org.member) || found.used != Usage::default() || found.elsewhere != Usage::default() {
             rows.push(found);
         }
     }
     for agent in state.agents.values() {
-        rows.push(row("agent", agent.name.as_str(), &[format!("agent/{}", agent.name)], state.quotas.agents.get(&agent.name))?);
+        let scope = Scope::Agent(&agent.name);
+        rows.push(row(scope, &[scope.id()])?);
     }
     Ok(rows)
 }
 
 /// What this device may use of a quota.
-fn limit(quota: Quota, share: Share) -> Limit {
-    let Budget { tokens, calls, money } = quota.part(share);
-    Limit { tokens: quota.tokens.map(|_| tokens), calls: quota.calls.map(|_| calls), money, share: share.words() }
+fn limit(part: &Part) -> Limit {
+    let (Budget { tokens, calls, money }, quota) = (part.budget(), part.quota);
+    Limit { tokens: quota.tokens.map(|_| tokens), calls: quota.calls.map(|_| calls), money, share: part.words() }
 }
 
 /// What an agent's runs used this month.
@@ -247,10 +272,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use domain::{
-        org::{self, Member, MemberKey},
-        quota::Quotas,
+        org::{self, Device, Member, MemberKey},
+        quota::{Division, Quotas},
         role::Role,
     };
+    use std::collections::BTreeMap;
 
     fn did(letter: char) -> Did {
         format!("did:key:z6Mk{}", letter.to_string().repeat(44)).parse().unwrap()
@@ -267,8 +293,8 @@ mod tests {
             org: org::Org { version: org::VERSION, name: "crew".parse().unwrap(), threshold: 1 },
             members: [member("ada", &['a', 'c']), member("bob", &['b'])].into(),
             devices: [device('a', "ada"), device('b', "bob"), device('c', "ada")].into(),
-            agents: std::collections::BTreeMap::new(),
-            projects: std::collections::BTreeMap::new(),
+            agents: BTreeMap::new(),
+            projects: BTreeMap::new(),
             quotas,
             revoked: vec![],
             ended: vec![],
@@ -277,10 +303,15 @@ mod tests {
         }
     }
 
+    /// What a call of a device must fit where nothing was heard of the others: this revision is the first.
     fn lines(quotas: &Quotas, device: char) -> Vec<Line> {
-        let model = serde_json::json!({"name": "m", "base_url": "https://a.example", "api": "chat", "credential": "k"});
-        let spender = Spender { member: Some(did(device.to_ascii_uppercase())), agent: None };
-        rules(&state(quotas.clone()), &did(device), &serde_json::from_value(model).unwrap(), &spender, Timestamp(0)).lines
+        let (state, spender) = (state(quotas.clone()), Spender { member: Some(did(device.to_ascii_uppercase())), agent: None });
+        let (devices, members) = (state.devices.values().cloned().collect(), state.members.values().cloned().collect());
+        let mut history = History::new(true);
+        let (revision, at) = (state.commit.clone(), Timestamp(0));
+        history.push(Division { revision, at, quotas: quotas.clone(), devices, members });
+        let part = |scope: Scope<'_>| Ok(domain::quota::part(&history, scope, &did(device), &BTreeMap::new(), at));
+        super::lines(&state, &history, part, &spender, at).unwrap()
     }
 
     #[test]

@@ -78,6 +78,7 @@ function byKind(event: Body): Touch[] {
     case "agent_set":
       return all("agent.list", "quota.show");
     case "quotas_set":
+    case "shares_taken":
       return all("quota.show", "agent.list");
     case "credential_set":
     case "credential_removed":

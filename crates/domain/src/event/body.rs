@@ -2,17 +2,12 @@
 
 use crate::{
     AgentName, CredentialName, Did, Hash, LeaseId, Oid, OrgName, PatchId, ProjectName, RevisionId, Rid, RunId, TaskRef, Timestamp,
-    join::{JoinerState, Knock, Ticket},
-    patch::Verdict,
-    role::Role,
     run::{CheckResult, LeftOut, Placed, Question, Reason, Run, RunState},
-    usage::{ForWhom, ModelCall},
 };
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Body {
     /// The org was made.
@@ -76,7 +71,7 @@ pub enum Body {
     /// Somebody was invited.
     Invited {
         /// The ticket.
-        ticket: Box<Ticket>,
+        ticket: Box<crate::join::Ticket>,
     },
     /// An invitation was taken back.
     InviteWithdrawn {
@@ -88,14 +83,14 @@ pub enum Body {
         /// The invitation.
         invite: String,
         /// What it said.
-        knock: Box<Knock>,
+        knock: Box<crate::join::Knock>,
     },
     /// It was decided about somebody who knocked.
     JoinerDecided {
         /// Their device.
         device: Did,
         /// How.
-        state: JoinerState,
+        state: crate::join::JoinerState,
     },
     /// A stop order was given, or lifted.
     StopOrdered {
@@ -167,6 +162,11 @@ pub enum Body {
         /// The commit in the org repository.
         commit: Oid,
     },
+    /// From now on this device spends of the org's quotas as a revision of the org divides them.
+    SharesTaken {
+        /// Which revision, and what the device holds.
+        taken: crate::quota::Taken,
+    },
     /// A credential was set. Never its value.
     CredentialSet {
         /// Its name.
@@ -182,7 +182,7 @@ pub enum Body {
         /// Its public id.
         id: String,
         /// Its role.
-        role: Role,
+        role: crate::role::Role,
     },
     /// A token was revoked.
     TokenRevoked {
@@ -380,13 +380,13 @@ pub enum Body {
         run: RunId,
         /// The call.
         #[serde(flatten)]
-        call: ModelCall,
+        call: crate::usage::ModelCall,
         /// The blobs of the request and the answer, where the org wants them kept.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         content: Vec<Hash>,
         /// At a standby device, whose journal does not know the run: for whom.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        standby: Option<ForWhom>,
+        standby: Option<crate::usage::ForWhom>,
     },
     /// Counting checks ended.
     ChecksEnded {
@@ -442,7 +442,7 @@ pub enum Body {
         /// The patch.
         patch: PatchId,
         /// What was said; none: what was said counts no more.
-        verdict: Option<Verdict>,
+        verdict: Option<crate::patch::Verdict>,
         /// The task that the patch is for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task: Option<TaskRef>,
@@ -488,7 +488,7 @@ pub enum Body {
     CommandModelCalled {
         /// The call.
         #[serde(flatten)]
-        call: ModelCall,
+        call: crate::usage::ModelCall,
     },
     /// Keys and journal were saved.
     BackedUp,

@@ -24,3 +24,7 @@ pub const HALT: &str = "halt";
 pub const COMMAND: &str = "command";
 /// [`crate::usage::Usage`] of a period, by [`crate::event::spent_id`]; of a run at a standby device, by [`crate::event::spent_by_run`].
 pub const SPENT: &str = "spent";
+/// What the journal's device told last of its part of the org's quotas, a [`crate::quota::Taken`], by [`OWN`].
+pub const SHARES: &str = "shares";
+/// The id of what there is one of in each journal.
+pub const OWN: &str = "own";

@@ -95,6 +95,7 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
             out.extend(joining::project(event, before)?);
         }
         Body::StopOrdered { order, by, envelope } => out.extend(stop(before, order, by, envelope)?),
+        Body::SharesTaken { taken } => out.push(put(kind::SHARES, kind::OWN, taken)?),
         Body::CommandModelSet { settings } => out.push(put(kind::COMMAND, crate::command::SETTINGS, settings)?),
         Body::CommandModelCalled { call } => {
             let day = crate::command::day(event.at);

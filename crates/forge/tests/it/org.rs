@@ -115,3 +115,22 @@ fn a_home_is_made_once_survives_a_crash_and_opens_with_the_same_keys() {
     assert_eq!(Forge::open(&dir.path().join("none"), &member).err().unwrap().kind, Kind::NotFound);
     assert_eq!(Forge::create(&dir.path().join("bad"), &member, "two words").err().unwrap().kind, Kind::Invalid);
 }
+
+#[test]
+fn its_history_tells_how_each_revision_divides_the_quotas() {
+    let device = Device::new("laptop");
+    let rid = founded(&device);
+    let change = |text: &str| change(&device, &rid, "quotas.toml", Some(text)).unwrap();
+    let history = |head, known| device.forge.org_history(&rid, head, known).unwrap();
+    let first = change("version = 1\n[org]\ncalls = 10\n");
+    let known = history(&first, None);
+    let priced = change("version = 1\n[org]\ncalls = 10\n[[price]]\nmodel = \"m\"\ninput = \"1\"\noutput = \"1\"\n");
+    assert!(history(&priced, Some(&known)).is_newest(&first), "a price divides nothing");
+    let last = change("version = 1\n[org]\ncalls = 20\n");
+    for all in [history(&last, Some(&known)), history(&last, None)] {
+        assert_eq!((all.len(), all.newest()), (known.len() + 2, Some(&last)));
+        assert_eq!((all.is_newest(&last), all.is_newest(&priced)), (true, false));
+        assert_eq!(all.now().unwrap().quotas.org.unwrap().calls, Some(20));
+    }
+    assert_eq!(history(&first, Some(&known)).len(), known.len());
+}

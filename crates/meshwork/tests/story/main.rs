@@ -27,6 +27,7 @@ mod people;
 mod queue;
 mod rights;
 mod rivals;
+mod shares;
 mod standby;
 mod steer;
 mod stock;

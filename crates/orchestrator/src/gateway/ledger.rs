@@ -7,7 +7,10 @@ pub(super) use domain::spend::NotHeld;
 use domain::{Problem, spend::Promised, usage::Usage};
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use tokio::sync::watch;
 
@@ -17,6 +20,8 @@ pub type Spent = Arc<dyn Fn(&str) -> Result<Usage, Problem> + Send + Sync>;
 /// What calls under way hold of the shared budgets. One for all routes of an org.
 pub struct Ledger {
     held: Mutex<Promised>,
+    /// Changes only while `held` is locked.
+    terms: AtomicU64,
     spent: Spent,
     freed: watch::Sender<()>,
 }
@@ -24,7 +29,23 @@ pub struct Ledger {
 impl Ledger {
     /// An empty one.
     pub fn new(spent: Spent) -> Arc<Self> {
-        Arc::new(Self { held: Mutex::default(), spent, freed: watch::Sender::new(()) })
+        Arc::new(Self { held: Mutex::default(), terms: AtomicU64::new(0), spent, freed: watch::Sender::new(()) })
+    }
+
+    /// Under which terms limits that are read from now on count. To be asked before they are read; and again once something is held
+    /// by them, which counts only if these are the terms still.
+    pub fn terms(&self) -> u64 {
+        self.terms.load(Ordering::SeqCst)
+    }
+
+    /// Begins new terms: limits that were read before count no more. Gives what calls under way hold.
+    pub fn renew(&self) -> Promised {
+        let held = self.held();
+        self.terms.fetch_add(1, Ordering::SeqCst);
+        let under_way = held.clone();
+        drop(held);
+        self.tell_freed();
+        under_way
     }
 
     /// Changes whenever a call gives back what it held.
@@ -116,6 +137,16 @@ mod tests {
         drop(first);
         assert!(ledger.held().is_empty());
         assert!(ledger.hold(&lines, call(50)).is_ok());
+    }
+
+    #[test]
+    fn new_terms_tell_what_is_under_way_and_leave_it() {
+        let ledger = Ledger::new(Arc::new(|_| Ok(Usage::default())));
+        let under_way = ledger.hold(&[line("org", 100)], call(50)).unwrap();
+        assert_eq!((ledger.terms(), ledger.renew().of("org"), ledger.terms()), (0, call(50), 1));
+        assert!(matches!(ledger.hold(&[line("org", 100)], call(51)), Err(NotHeld::Busy)), "it is held still");
+        drop(under_way);
+        assert!(ledger.renew().is_empty());
     }
 
     #[test]

@@ -128,6 +128,14 @@ struct Book {
     reported: BTreeSet<String>,
 }
 
+/// Why a call is not let through yet.
+enum NotYet {
+    /// Calls under way hold what it needs.
+    Busy,
+    /// The org's rules changed meanwhile.
+    Stale,
+}
+
 impl Route {
     /// Fails where the model's address or an entry of the allow-list cannot be used.
     pub fn new(parts: Parts) -> Result<Arc<Self>, Problem> {
@@ -196,14 +204,18 @@ impl Route {
     /// Lets a call through that uses `call` at the most, if the budgets have room for it and all earlier ones are journaled.
     /// Where only calls under way are in its way, it waits for them.
     pub(super) async fn admit(self: &Arc<Self>, call: Usage, rules: &Rules) -> Result<Ticket, Refusal> {
+        let mut rules = rules.clone();
         let waits = async {
             loop {
                 let mut freed = self.ledger.freed();
-                if let Some(ticket) = self.try_admit(call, rules).await? {
-                    return Ok(ticket);
+                match self.try_admit(call, &rules).await? {
+                    Ok(ticket) => return Ok(ticket),
+                    Err(NotYet::Stale) => rules = self.rules().await?,
+                    Err(NotYet::Busy) => {
+                        // The ledger lives as long as this route: it is there to tell.
+                        let _ = freed.changed().await;
+                    }
                 }
-                // The ledger lives as long as this route: it is there to tell.
-                let _ = freed.changed().await;
             }
         };
         let late = |_| {
@@ -213,7 +225,7 @@ impl Route {
         tokio::time::timeout(limits::CALL_WAIT, waits).await.unwrap_or_else(late)
     }
 
-    async fn try_admit(self: &Arc<Self>, call: Usage, rules: &Rules) -> Result<Option<Ticket>, Refusal> {
+    async fn try_admit(self: &Arc<Self>, call: Usage, rules: &Rules) -> Result<Result<Ticket, NotYet>, Refusal> {
         let _all_journaled = self.journaling.lock().await;
         if let Some(reason @ Reason::Storage { .. }) = &*self.fatal.borrow() {
             return Err(Refusal::new(STOP, "not_journaled", reason.text()));
@@ -224,11 +236,15 @@ impl Route {
             return Err(self.spent("The run's budget is spent.", why.text(RAISE)));
         }
         if self.budget.allows("The run", book.used.plus(book.held), call).is_err() {
-            return Ok(None);
+            return Ok(Err(NotYet::Busy));
         }
-        let shared = match self.ledger.hold(&rules.lines, call) {
+        let shared = self.ledger.hold(&rules.lines, call);
+        if rules.terms != self.ledger.terms() {
+            return Ok(Err(NotYet::Stale));
+        }
+        let shared = match shared {
             Ok(held) => held,
-            Err(NotHeld::Busy) => return Ok(None),
+            Err(NotHeld::Busy) => return Ok(Err(NotYet::Busy)),
             Err(NotHeld::Spent(message)) => {
                 drop(book);
                 return Err(self.spent("A budget that the run shares is spent.", message));
@@ -236,7 +252,7 @@ impl Route {
             Err(NotHeld::Unreadable(problem)) => return Err(Refusal::stop("no_budget", &problem)),
         };
         book.held = book.held.plus(call);
-        Ok(Some(Ticket { route: Arc::clone(self), sent: None, call, price: rules.price, _shared: shared }))
+        Ok(Ok(Ticket { route: Arc::clone(self), sent: None, call, price: rules.price, _shared: shared }))
     }
 
     fn spent(&self, what: &str, message: String) -> Refusal {

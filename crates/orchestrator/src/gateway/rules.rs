@@ -13,6 +13,8 @@ pub struct Rules {
     pub forbidden: Option<String>,
     /// The shared budgets that the call must fit.
     pub lines: Vec<Line>,
+    /// The [`Ledger::terms`](super::Ledger::terms) under which they were read.
+    pub terms: u64,
     /// Whether the call's content is kept.
     pub keep_content: bool,
 }

@@ -113,6 +113,25 @@ async fn runs_side_by_side_cannot_overspend_a_budget_that_they_share() {
 }
 
 #[tokio::test]
+async fn limits_that_no_longer_count_are_read_anew_before_a_call_is_let_through() {
+    let upstream = Upstream::start(|_| json(200, ANSWER)).await;
+    let (ledger, spent) = ledger();
+    let mut parts = shared(parts(ModelApi::Responses, &upstream.base_url()), &ledger, &spent, Rules::default());
+    let (asked, terms) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&ledger));
+    let count = Arc::clone(&asked);
+    parts.rules = Arc::new(move || {
+        let (lines, read) = (vec![line(Budget::default())], terms.terms());
+        if count.fetch_add(1, Ordering::SeqCst) == 0 {
+            // Just after they were read.
+            terms.renew();
+        }
+        Ok(Rules { price: Some(price()), lines, terms: read, ..Rules::default() })
+    });
+    assert_eq!(Bench::with(parts).post("/responses", SMALL).await.status, 200);
+    assert_eq!((asked.load(Ordering::SeqCst), upstream.seen().len()), (2, 1));
+}
+
+#[tokio::test]
 async fn an_unknown_price_is_refused_where_there_is_a_budget_of_money() {
     let upstream = Upstream::start(|_| json(200, ANSWER)).await;
     for whole in [true, false] {

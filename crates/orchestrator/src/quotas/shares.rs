@@ -1,0 +1,126 @@
+//! What this device may spend of the org's quotas beside the others, by what journals tell, and what it tells of that in its own. The
+//! rule is `domain::quota::part`.
+
+use super::of_key;
+use crate::{clock, limits, org::Org, remote::Copied};
+use domain::{
+    Did, Oid, Problem, Timestamp,
+    event::{Body, kind, spent_id},
+    quota::{self, Amounts, History, Known, Part, Period, Scope, Taken},
+    usage::Usage,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// How the revisions of the org divide its quotas, as they were read last.
+#[derive(Debug, Default)]
+pub struct Divisions(Mutex<Option<Arc<History>>>);
+
+impl Divisions {
+    /// As of a revision. May block for as long as it takes to read those that are new.
+    ///
+    /// # Errors
+    /// When the org repository cannot be read.
+    pub(super) fn at(&self, org: &Org, revision: &Oid) -> Result<Arc<History>, Problem> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(history) = known.as_ref().filter(|history| history.newest() == Some(revision)) {
+            return Ok(history.clone());
+        }
+        let history = Arc::new(org.forge.org_history(&org.rid, revision, known.as_deref())?);
+        *known = Some(history.clone());
+        Ok(history)
+    }
+}
+
+/// What this device may spend of somebody's quota. None: there is no such quota.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(super) fn part(org: &Org, history: &History, scope: Scope<'_>, now: Timestamp) -> Result<Option<Part>, Problem> {
+    let Some(quota) = history.now().and_then(|division| division.quota(scope)) else { return Ok(None) };
+    let ids = ids(history, scope, quota.period, now);
+    let copies = org.journals.all();
+    let others = copies.iter().map(|copied| (copied.journal.device().clone(), known(copied, &ids)));
+    let mut all: BTreeMap<Did, Known> = others.collect();
+    all.insert(org.device.clone(), Known { taken: told(org)?, ..Known::default() });
+    Ok(quota::part(history, scope, &org.device, &all, now))
+}
+
+/// What the copy of a journal says of its device: the journal itself, in which what was used before a word stands before it, and not what
+/// its device summed up. From one that cannot be read nothing is known, and so the worst is reckoned with.
+fn known(copied: &Copied, ids: &[String]) -> Known {
+    let read = || -> Result<Known, Problem> {
+        let taken = copied.journal.get_numbered::<Taken>(kind::SHARES, kind::OWN)?.map(|(_, taken)| taken);
+        let mut used = Usage::default();
+        for id in ids {
+            used = used.plus(copied.journal.get_numbered::<Usage>(kind::SPENT, id)?.map(|(_, used)| used).unwrap_or_default());
+        }
+        Ok(Known { taken, used: used.into(), as_of: copied.whose().as_of })
+    };
+    read().unwrap_or_else(|problem| {
+        tracing::warn!(device = %copied.journal.device(), %problem, "the copy of a device's journal cannot be read");
+        Known::default()
+    })
+}
+
+/// Under which ids the use of somebody's quota is counted.
+fn ids(history: &History, scope: Scope<'_>, period: Period, now: Timestamp) -> Vec<String> {
+    let whose = match scope {
+        // A member has one key for each device, and a standby device sends for them all.
+        Scope::Member(name) => history.keys_of(name).into_iter().map(of_key).collect(),
+        Scope::Org | Scope::Agent(_) => vec![scope.id()],
+    };
+    whose.iter().map(|id| spent_id(id, &period.key(now))).collect()
+}
+
+/// What this device told last.
+fn told(org: &Org) -> Result<Option<Taken>, Problem> {
+    org.store.get(kind::SHARES, kind::OWN)
+}
+
+/// Tells in the journal by which revision this device spends, whenever another divides the quotas, until the org closes.
+pub(crate) async fn keep(org: Arc<Org>) {
+    let (mut closing, mut head) = (org.closing.subscribe(), org.head.subscribe());
+    loop {
+        if let Err(problem) = tell(&org).await {
+            tracing::warn!(%problem, "the others are not told yet which part of the quotas this device keeps to; it is tried again");
+        }
+        tokio::select! {
+            _ = head.changed() => {}
+            () = tokio::time::sleep(limits::KEEP_EVERY) => {}
+            _ = closing.wait_for(|c| *c) => return,
+        }
+    }
+}
+
+async fn tell(org: &Arc<Org>) -> Result<(), Problem> {
+    match org.blocking(|org| to_tell(org)).await? {
+        Some(taken) => org.record(&org.device, vec![Body::SharesTaken { taken }]).await,
+        None => Ok(()),
+    }
+}
+
+fn to_tell(org: &Org) -> Result<Option<Taken>, Problem> {
+    let (revision, before, now) = (org.state()?.commit, told(org)?, clock::now());
+    let history = org.divisions.at(org, &revision)?;
+    let Some(division) = history.now() else { return Ok(None) };
+    let new = before.as_ref().map_or_else(|| division.scopes().next().is_some(), |before| !history.is_newest(&before.revision));
+    if !new || !division.devices.iter().any(|device| device.did == org.device) {
+        return Ok(None);
+    }
+    // First the end of all limits by earlier revisions, then what was spent by them.
+    let held = org.ledger.renew();
+    let mut used: BTreeMap<String, Amounts> = BTreeMap::new();
+    for (scope, quota) in division.scopes() {
+        let mut sum = Usage::default();
+        for id in ids(&history, scope, quota.period, now) {
+            let spent = org.store.get::<Usage>(kind::SPENT, &id)?.unwrap_or_default();
+            sum = sum.plus(spent).plus(held.of(&id));
+        }
+        used.insert(scope.id(), sum.into());
+    }
+    let used = |scope: Scope<'_>, _: Period| used.get(&scope.id()).copied().unwrap_or_default();
+    Ok(quota::take(&history, &org.device, before.as_ref(), used, now))
+}
