@@ -10,8 +10,8 @@ use forge::Forge;
 use identity::{Key, certificate::Sign};
 use mesh::{Network, VERSION, problem};
 use proto::mesh::{
-    DelegateRequest, JournalRequest, LogRequest, MergeRequest, OrderRequest, ProbeRequest, ResultRequest, ScheduleRequest, TunnelChunk,
-    WatchRequest, mesh_client::MeshClient,
+    CosignRequest, DelegateRequest, JournalRequest, LogRequest, MergeRequest, OrderRequest, ProbeRequest, ResultRequest, ScheduleRequest,
+    TunnelChunk, WatchRequest, mesh_client::MeshClient,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -54,6 +54,8 @@ async fn every(mut client: MeshClient<Channel>, of: &Did, run: &str, manifest: &
     all.push(("log", told(client.log(LogRequest { version, run: run.clone(), after_seq: 0 }).await.map(drop))));
     all.push(("order", told(client.order(OrderRequest { version, run: run.clone(), by: String::new(), wish_json }).await.map(drop))));
     all.push(("merge", told(client.merge(MergeRequest { version, envelope_json: manifest.to_vec() }).await.map(drop))));
+    let cosign = CosignRequest { version, envelope_json: manifest.to_vec(), commit: "a".repeat(40) };
+    all.push(("cosign", told(client.cosign(cosign).await.map(drop))));
     all.push(("tunnel", told(client.tunnel(tokio_stream::iter([chunk])).await.map(drop))));
     let whole = JournalRequest { version, device: of.to_string(), incarnation: 0, after_seq: 0 };
     all.push(("journal", told(client.journal(whole).await.map(drop))));
@@ -68,7 +70,7 @@ fn all_refused(answers: &[(&str, Result<(), Problem>)], but: &[&str]) {
     for (method, answer) in answers {
         assert_eq!(answer.is_ok(), but.contains(method), "{method}: {answer:?}");
     }
-    assert_eq!(answers.len(), 10, "every method is tried");
+    assert_eq!(answers.len(), 11, "every method is tried");
 }
 
 /// The signed manifest of a run, as it lies with its requester.

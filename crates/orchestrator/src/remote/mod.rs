@@ -4,7 +4,7 @@
 //!
 //! Who there is: `gossip` (announces this device), `devices` (what is known of each).
 //! Asking: `ask` (schedule), `follow` (watch and log), `wish` (orders), `gateway` (the run's traffic comes back),
-//! `merge` (what a gate is to merge).
+//! `merge` (what a gate is to merge), `cosign` (what another gate is to sign).
 //! Executing: `service` takes the calls of others, `bring` fetches the repository, `mandate` gets the delegation, `facts` tells,
 //! `away` finds the run's gateway. Standing in for another device of the member: `standby`.
 //!
@@ -15,6 +15,7 @@ mod ask;
 mod authority;
 mod away;
 mod bring;
+mod cosign;
 pub(crate) mod devices;
 mod facts;
 mod follow;
@@ -38,6 +39,7 @@ mod wish;
 pub(crate) use ask::{Asking, answers, schedule};
 pub use away::Away;
 pub(crate) use bring::bring;
+pub(crate) use cosign::{agree, meet};
 pub(crate) use follow::{follow, follow_all};
 pub(crate) use gateway::outward;
 pub(crate) use gossip::{announce, listen};
