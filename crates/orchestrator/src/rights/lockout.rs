@@ -201,7 +201,7 @@ mod tests {
             only("principal in Role::\"agent\""),
             only("resource == Project::\"two\""),
             only("resource == Device::\"dev8-box\""),
-            "forbid (principal in [Member::\"ada\", Member::\"alan\", Member::\"dev1\", Member::\"dev2\"], action, resource);".to_owned(),
+            only("!(principal == Member::\"ada\" || principal == Member::\"alan\" || principal == Member::\"dev1\")"),
             "forbid (principal, action, resource == Device::\"alan-box\");".to_owned(),
             only("resource == Member::\"dev6\" && principal in Role::\"owner\""),
             "forbid (principal, action, resource is Member) when { principal == resource };".to_owned(),
