@@ -32,7 +32,8 @@ const VALID_AFTER_CHECKS_MS: u64 = VALID_MS + limits::GATE_WAIT.as_secs() * 1000
 /// When too few of them are there.
 pub(crate) async fn meet(org: &Arc<Org>, project: &Project) -> Result<Vec<Did>, Problem> {
     let (mut there, mut away) = (Vec::new(), Vec::new());
-    for gate in project.gates.iter().filter(|gate| **gate != org.device) {
+    let others: Vec<&Did> = project.gates.iter().filter(|gate| **gate != org.device).collect();
+    for gate in others {
         if !probe(org, gate).await.reachable {
             away.push(gated::name(org, gate)?);
             continue;
