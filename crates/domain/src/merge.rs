@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const VERSION: u16 = 1;
 /// The media type under which a wish is signed.
 pub const PAYLOAD_TYPE: &str = "application/vnd.meshwork.merge.v1+json";
-/// For how long a wish counts, in milliseconds.
+/// For how long a wish counts at the gate that merges by it, in milliseconds.
 pub const VALID_MS: u64 = 10 * 60 * 1000;
 
 /// A member's wish that a patch is merged.
@@ -32,11 +32,11 @@ pub struct MergeWish {
 }
 
 impl MergeWish {
-    /// Whether it counts at a moment, where clocks may differ by this much.
-    pub fn counts_at(&self, now: Timestamp, clocks_differ_ms: u64) -> bool {
+    /// Whether it counts at a moment, for so long, where clocks may differ by this much.
+    pub fn counts_at(&self, now: Timestamp, valid_ms: u64, clocks_differ_ms: u64) -> bool {
         let span = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
         let age_ms = now.0.saturating_sub(self.at.0);
-        age_ms >= -span(clocks_differ_ms) && age_ms <= span(VALID_MS.saturating_add(clocks_differ_ms))
+        age_ms >= -span(clocks_differ_ms) && age_ms <= span(valid_ms.saturating_add(clocks_differ_ms))
     }
 }
 
@@ -58,8 +58,8 @@ mod tests {
         };
         let minutes = |n: i64| Timestamp(wish.at.0 + n * 60 * 1000);
         for (after, counts) in [(-3, false), (-2, true), (0, true), (10, true), (12, true), (13, false)] {
-            assert_eq!(wish.counts_at(minutes(after), 2 * 60 * 1000), counts, "{after} minutes later");
+            assert_eq!(wish.counts_at(minutes(after), VALID_MS, 2 * 60 * 1000), counts, "{after} minutes later");
         }
-        assert!(!wish.counts_at(Timestamp(i64::MIN), 0) && !wish.counts_at(Timestamp(i64::MAX), 0));
+        assert!(!wish.counts_at(Timestamp(i64::MIN), VALID_MS, 0) && !wish.counts_at(Timestamp(i64::MAX), VALID_MS, 0));
     }
 }

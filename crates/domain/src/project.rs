@@ -22,15 +22,29 @@ pub struct Project {
     /// An ordinary git host that gets the merged default branch, and whose changes come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror: Option<String>,
-    /// The devices, by their keys, that alone move its default branch; without any it is not gated. One at the most for now.
+    /// The devices, by their keys, that alone move its default branch, in the order in which they are asked to: one, or [`GATES_MAX`];
+    /// without any it is not gated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<Did>,
 }
 
+/// How many devices gate a project where it is not one.
+pub const GATES_MAX: usize = 3;
+
 impl Project {
-    /// The device that alone moves its default branch; none: it is not gated.
+    /// The device that is asked first to move its default branch, and keeps its mirror; none: it is not gated.
     pub fn gate(&self) -> Option<&Did> {
         self.gates.first()
+    }
+
+    /// Whether a device is one of its gates.
+    pub fn is_gate(&self, device: &Did) -> bool {
+        self.gates.contains(device)
+    }
+
+    /// How many of its gates must sign one and the same commit before it is on the default branch: more than half of them.
+    pub fn gates_needed(&self) -> usize {
+        self.gates.len() / 2 + 1
     }
 }
 
@@ -131,6 +145,22 @@ pub fn guess_checks(files: &[String]) -> Vec<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_than_half_of_the_gates_must_sign() {
+        for (gates, needed) in [(0, 1), (1, 1), (GATES_MAX, 2)] {
+            let gates: Vec<Did> = (1..).take(gates).map(crate::placement::tests::did).collect();
+            let project = Project {
+                name: "demo".parse().unwrap_or_else(|p: crate::Problem| unreachable!("{p}")),
+                rid: "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5".parse().unwrap_or_else(|p: crate::Problem| unreachable!("{p}")),
+                branch: "main".into(),
+                mirror: None,
+                gates,
+            };
+            assert_eq!(project.gates_needed(), needed);
+            assert!(project.gates.iter().all(|gate| project.is_gate(gate)) && !project.is_gate(&crate::placement::tests::did(9)));
+        }
+    }
 
     #[test]
     fn checks_are_guessed_from_the_files_at_the_root() {

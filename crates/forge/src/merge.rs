@@ -4,11 +4,12 @@ use crate::{
     Forge,
     convert::{self, Told},
     patch::missing,
-    repository::{canonical, move_branch, own_branch, tree_of},
+    repository::{canonical, move_branch, own_branch, set_own_branch, tree_of},
     review::known,
 };
 use domain::{Did, Oid, PatchId, Problem, RevisionId, Rid};
 use git2::{Delta, IndexEntry, IndexTime, MergeOptions, Repository as Git};
+use radicle::crypto::{Signer as _, SigningKey};
 use radicle::storage::git::Repository;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -109,7 +110,7 @@ impl Forge {
         };
         let what = "The merge commit could not be written.";
         let parents = [git.find_commit(ours).told(what)?, git.find_commit(theirs).told(what)?];
-        let author = self.author(self.member_key())?;
+        let author = self.merger(repo)?;
         // Dated as its younger parent, so that the same merge is the same commit and its checks stay valid.
         let when = parents.iter().map(git2::Commit::time).max_by_key(git2::Time::seconds).unwrap_or(author.when());
         let author = git2::Signature::new(author.name().unwrap_or("meshwork"), author.email().unwrap_or_default(), &when).told(what)?;
@@ -134,16 +135,49 @@ impl Forge {
             if found.is_archived() {
                 return Err(Problem::conflict(format!("The patch {patch} is closed.")).next("Open it again first."));
             }
-            if !brings(&repo.backend, to, head)? {
-                return Err(Problem::invalid(format!("The commit {to} does not bring the revision {revision}.")));
-            }
-            if !there {
-                check_onto(&repo.backend, now, to, head)?;
+            if there {
+                follow(repo, key, &branch, now)?;
+            } else {
+                may_become(&repo.backend, revision, now, to, head)?;
                 move_branch(repo, key, &branch, to)?;
             }
             let what = "The patch could not be marked as merged.";
             self.change_patch(repo, key, patch, |own| own.merge(id, to.into()).map(drop).told(what))?;
             Ok(Merged { commit: commit.clone(), before: there })
+        })
+    }
+
+    /// Where several delegates must sign a merge: signs it as the first of them. The default branch stays where it is until enough others
+    /// have signed the same commit; then [`Forge::merge`] ends it, and [`Forge::withdraw_merge`] takes it back if they do not.
+    pub fn propose_merge(&self, rid: &Rid, patch: &PatchId, revision: &RevisionId, commit: &Oid) -> Result<(), Problem> {
+        self.as_delegate(rid, |repo, key| {
+            let to = convert::git_oid(commit.as_str())?;
+            let found = crate::patch::read(repo, &convert::object_id(patch)?)?.ok_or_else(|| missing(patch))?;
+            let id = known(&found, revision)?;
+            let head: git2::Oid = found.revision(&id).ok_or_else(|| missing(patch))?.head().into();
+            let (branch, now) = canonical(repo)?;
+            may_become(&repo.backend, revision, now, to, head)?;
+            set_own_branch(repo, key, &branch, to)
+        })
+    }
+
+    /// Marks a patch as merged as another delegate did whose merge is in the default branch: where several must sign, each of them marks
+    /// it. Nothing happens where no other did.
+    pub fn mark_merged(&self, rid: &Rid, patch: &PatchId) -> Result<(), Problem> {
+        let repo = self.repository(rid)?;
+        let found = crate::patch::read(&repo, &convert::object_id(patch)?)?.ok_or_else(|| missing(patch))?;
+        let now = canonical(&repo)?.1;
+        let in_branch = |commit: git2::Oid| commit == now || repo.backend.graph_descendant_of(now, commit).unwrap_or(false);
+        let mut marks = found.merges().map(|(_, mark)| (mark.revision, git2::Oid::from(mark.commit)));
+        let Some((revision, commit)) = marks.find(|(_, commit)| in_branch(*commit)) else { return Ok(()) };
+        self.merge(rid, patch, &convert::revision_id(revision)?, &convert::oid(commit)?).map(drop)
+    }
+
+    /// Takes a proposal back: this device's own branch is where the default branch is.
+    pub fn withdraw_merge(&self, rid: &Rid) -> Result<(), Problem> {
+        self.as_delegate(rid, |repo, key| {
+            let (branch, now) = canonical(repo)?;
+            set_own_branch(repo, key, &branch, now)
         })
     }
 }
@@ -168,6 +202,21 @@ impl Forge {
         delegates.sort_by_key(|did| *did == member);
         Ok(Some(delegates.into_iter().find(brought).unwrap_or(member)))
     }
+}
+
+/// Lets a delegate's own branch that is behind follow the default branch: what it signs of a patch counts only for what that has.
+fn follow(repo: &Repository, key: &SigningKey, branch: &str, now: git2::Oid) -> Result<(), Problem> {
+    let own = repo.backend.refname_to_id(&own_branch(key.public_key(), branch));
+    let behind = own.ok().is_none_or(|at| repo.backend.graph_descendant_of(now, at).unwrap_or(false));
+    if behind { set_own_branch(repo, key, branch, now) } else { Ok(()) }
+}
+
+/// Refuses a commit that does not bring the revision with this head, or is not made on the present default branch.
+fn may_become(git: &Git, revision: &RevisionId, now: git2::Oid, to: git2::Oid, head: git2::Oid) -> Result<(), Problem> {
+    if !brings(git, to, head)? {
+        return Err(Problem::invalid(format!("The commit {to} does not bring the revision {revision}.")));
+    }
+    check_onto(git, now, to, head)
 }
 
 fn brings(git: &Git, commit: git2::Oid, head: git2::Oid) -> Result<bool, Problem> {

@@ -112,6 +112,15 @@ impl Forge {
         git2::Signature::now(&alias, &format!("{alias}@{}", key.to_human())).map_err(Problem::internal)
     }
 
+    /// Who a merge names as its author. Where several must sign the same commit it is the same for each of them, so that whoever merges
+    /// the same makes the same commit.
+    pub(crate) fn merger(&self, repo: &Repository) -> Result<git2::Signature<'static>, Problem> {
+        if document(repo)?.threshold() < 2 {
+            return self.author(self.member_key());
+        }
+        git2::Signature::now("meshwork", &format!("merge@{}", repo.id.canonical())).map_err(Problem::internal)
+    }
+
     /// The key of this device that is a delegate of the repository: the member's, else the device's.
     pub(crate) fn delegate_key(&self, repo: &Repository) -> Result<&SigningKey, Problem> {
         self.key_in(&document(repo)?).ok_or_else(no_delegate)
@@ -161,7 +170,8 @@ pub(crate) fn own_branch(key: &PublicKey, branch: &str) -> String {
     format!("refs/namespaces/{}/refs/heads/{branch}", key.to_human())
 }
 
-fn document(repo: &Repository) -> Result<Doc, Problem> {
+/// The identity document that is in force.
+pub(crate) fn document(repo: &Repository) -> Result<Doc, Problem> {
     Ok(repo.identity_doc().told("The repository's identity cannot be read.")?.doc)
 }
 

@@ -211,7 +211,7 @@ async fn projects(client: &Client, project: cli::Project, json: bool) -> Outcome
             answer(&client.call("project.share", json!({"project": place.project, "with": with})).await?, json, done)
         }
         cli::Project::Gate { project, by } => {
-            answer(&client.call("project.gate", json!({"project": project, "device": by.device, "open": by.open})).await?, json, done)
+            answer(&client.call("project.gate", json!({"project": project, "devices": by.devices, "open": by.open})).await?, json, done)
         }
         cli::Project::Mirror { remote, at: place } => {
             answer(&client.call("project.mirror", json!({"project": place.project, "remote": remote})).await?, json, done)

@@ -247,6 +247,10 @@ pub(crate) const LOG_PAGE_QUIET: Duration = Duration::from_millis(300);
 pub(crate) const WISH_WAIT: Duration = Duration::from_secs(30);
 /// How long a gate may take for a merge, with its checks.
 pub(crate) const GATE_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
+/// How often a gate tries to fetch a project from another gate, and how long it waits in between.
+pub(crate) const GATE_FETCH_TRIES: u32 = 5;
+/// See [`GATE_FETCH_TRIES`].
+pub(crate) const GATE_FETCH_PAUSE: Duration = Duration::from_millis(500);
 /// How long a device may take to say that it is there.
 pub(crate) const PROBE_WAIT: Duration = Duration::from_secs(3);
 /// How often a device announces itself though it has nothing new to say.

@@ -67,7 +67,7 @@ pub struct Joined {
     /// Its address for browsers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// That it does not list this device any more, in words, where the process that answers knows it.
+    /// That it does not list this device any more, in words, where its process knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! Merging: the gate is judged on the result of the merge, with ticks applied anew; then the member's key moves the
-//! branch, or that of the device which is the project's gate. A conflict starts a run that does the work anew on the present branch.
+//! branch, or that of the device which is the project's gate; of three gates two must sign (`remote/cosign.rs`). A conflict starts a
+//! run that does the work anew on the present branch.
 
 use crate::{
     actions::{
@@ -11,15 +12,16 @@ use crate::{
     merging::Change,
     names,
     org::Org,
-    provenance, rivals,
+    provenance, remote, rivals,
     tasks::Board,
     trace,
 };
 use domain::{
-    Kind, Oid, PatchId, Problem, RunId,
+    Kind, Oid, PatchId, Problem, RevisionId, RunId, TaskRef,
     actor::Actor,
     event::Body,
     gate::{self, Missing},
+    merge::MergeWish,
     patch::{Patch, PatchState},
     project::Project,
     run::{CheckResult, Run, RunState},
@@ -60,6 +62,29 @@ pub enum Outcome {
     },
 }
 
+/// A patch, and what its merge would be now, before any check.
+struct Prepared {
+    board: Board,
+    patch: Patch,
+    result: MergeResult,
+    made_by: Option<Run>,
+    task: Option<TaskRef>,
+    /// The task that it is for, whoever made it.
+    of_task: Option<TaskRef>,
+    approvals: u32,
+}
+
+/// A merge that was made and checked, and that this device has not signed yet.
+pub(crate) struct Ready {
+    board: Board,
+    patch: Patch,
+    revision: RevisionId,
+    /// The commit that the default branch is to get.
+    pub(crate) commit: Oid,
+    approvals: u32,
+    checks: Vec<CheckResult>,
+}
+
 /// Merges a patch, if its gate is open; where a revision is expected, only while that is the latest. In a gated project `wish` is what
 /// a member signed who wants it, which the patch carries from then on.
 ///
@@ -74,30 +99,11 @@ pub async fn merge(
     wish: Option<Envelope>,
 ) -> Result<Outcome, Problem> {
     let _one_at_a_time = org.merging.turn(&project.name, Change::Merge(patch.id.clone())).await;
-    let (named, id, expected) = (project.clone(), patch.id.clone(), expected.map(str::to_owned));
-    let (board, patch, result, made_by, task, of_task, approvals) = org
-        .blocking(move |org| {
-            let board = Board::read(org, &named)?;
-            // Read anew: it may have changed while another merge went on.
-            let state = org.state()?;
-            let patch = org.forge.patch(&named.rid, &named.name, &id)?;
-            newest(&patch, expected.as_deref())?;
-            provenance::known_author(org, &state, &patch)?;
-            let (task, made_by) = (provenance::task_of(org, &patch)?, provenance::run_of(org, &patch)?);
-            let of_task = rivals::task_of(org, &named, &patch)?;
-            let patch = provenance::by_person(&*org.rights()?, patch);
-            // What needs no checks is said before any work is done.
-            let approvals = approvals(org, &named, &board, &patch)?;
-            refuse(&state, &patch, &missing(org, &named, &board, &patch, approvals, &[])?)?;
-            let result = org.forge.merge_result(&named.rid, &patch.id, gate::latest(&patch), &reapply_ticks)?;
-            Ok((board, patch, result, made_by, task, of_task, approvals))
-        })
-        .await?;
+    let by_several = project.gates_needed() > 1;
+    let others = if by_several { remote::meet(org, project).await? } else { vec![] };
+    let Prepared { board, patch, result, made_by, task, of_task, approvals } = prepare(org, project, &patch.id, expected).await?;
     let (commit, revision) = match result {
-        MergeResult::AlreadyMerged => {
-            return Err(Problem::conflict(format!("The patch {} is in the default branch already.", patch.id))
-                .next("Nothing is left to be merged: meshwork patch close closes it."));
-        }
+        MergeResult::AlreadyMerged => return Err(already(org, project, patch.id).await),
         MergeResult::Conflict { paths, .. } => {
             // Work that another device asks for is made anew there.
             let made_by = made_by.as_ref().filter(|_| actor.did == org.member);
@@ -106,34 +112,90 @@ pub async fn merge(
         MergeResult::Ready { commit, revision, .. } => (commit, revision),
     };
     let checks = check(org, &board, made_by.as_ref(), &commit).await?;
-    let (named, results, result) = (project.clone(), checks, commit.clone());
+    let ready = Arc::new(Ready { board, patch, revision, commit, approvals, checks });
+    if let Some(wish) = wish.as_ref().filter(|_| by_several) {
+        remote::agree(org, project, &others, &ready, wish).await?;
+    }
+    let (named, last) = (project.clone(), ready.clone());
     let telling = org.telling.read().await;
-    let (patch, gate, pull) = org
+    let (gate, pull) = org
         .blocking(move |org| {
-            let patch = judged_anew(org, &named, &board, &patch, approvals, &results)?;
-            let met = names::within(&org.state()?, &gate::met(&patch, approvals, &results));
-            if let Some(wish) = &wish {
-                trace::carry_wish(org, &named, &patch, &revision, wish)?;
-            }
-            org.forge.merge(&named.rid, &patch.id, &revision, &result)?;
-            trace::carry_checks(org, &named, &patch, &revision, &result);
-            Ok((patch, format!("Its gate was open: {met} on the result of the merge."), pull(org, &named)))
+            // What enough gates have signed is merged, whatever is said of it since.
+            let patch = if by_several { last.patch.clone() } else { last.judge_anew(org, &named, wish.as_ref())? };
+            let met = names::within(&org.state()?, &gate::met(&patch, last.approvals, &last.checks));
+            last.sign(org, &named)?;
+            Ok((format!("Its gate was open: {met} on the result of the merge."), pull(org, &named)))
         })
         .await?;
-    let merged = Body::PatchMerged { project: project.name.clone(), patch: patch.id.clone(), commit: commit.clone(), task: task.clone() };
+    let (id, commit) = (ready.patch.id.clone(), ready.commit.clone());
+    let merged = Body::PatchMerged { project: project.name.clone(), patch: id.clone(), commit: commit.clone(), task: task.clone() };
     tell(org, actor, merged).await?;
     drop(telling);
     if let Some(task) = &task {
         drop_merged(org, task).await;
     }
     let superseded = match &of_task {
-        Some(task) => rivals::close(org, actor, project, task, &patch.id).await,
+        Some(task) => rivals::close(org, actor, project, task, &id).await,
         None => vec![],
     };
     org.announce(&project.rid, std::slice::from_ref(&org.member));
     org.wake.notify_one();
     org.mirrors.notify_one();
-    Ok(Outcome::Merged { patch: patch.id, commit, gate, pull, superseded })
+    Ok(Outcome::Merged { patch: id, commit, gate, pull, superseded })
+}
+
+/// Reads a patch and makes its merge, if nothing is missing that can be said without checks.
+async fn prepare(org: &Arc<Org>, project: &Project, patch: &PatchId, expected: Option<&str>) -> Result<Prepared, Problem> {
+    let (named, id, expected) = (project.clone(), patch.clone(), expected.map(str::to_owned));
+    org.blocking(move |org| {
+        let board = Board::read(org, &named)?;
+        // Read anew: it may have changed while another merge went on.
+        let state = org.state()?;
+        let patch = org.forge.patch(&named.rid, &named.name, &id)?;
+        newest(&patch, expected.as_deref())?;
+        provenance::known_author(org, &state, &patch)?;
+        let (task, made_by) = (provenance::task_of(org, &patch)?, provenance::run_of(org, &patch)?);
+        let of_task = rivals::task_of(org, &named, &patch)?;
+        let patch = provenance::by_person(&*org.rights()?, patch);
+        // What needs no checks is said before any work is done.
+        let approvals = approvals(org, &named, &board, &patch)?;
+        refuse(&state, &patch, &missing(org, &named, &board, &patch, approvals, &[])?)?;
+        let result = org.forge.merge_result(&named.rid, &patch.id, gate::latest(&patch), &reapply_ticks)?;
+        Ok(Prepared { board, patch, result, made_by, task, of_task, approvals })
+    })
+    .await
+}
+
+/// Makes and checks the merge that another gate of the project has made, by what this device itself knows.
+///
+/// # Errors
+/// When something is missing, or the merge is another here.
+pub(crate) async fn make_again(org: &Arc<Org>, project: &Project, wish: &MergeWish, commit: &Oid) -> Result<Ready, Problem> {
+    let Prepared { board, patch, result, made_by, approvals, .. } =
+        prepare(org, project, &wish.patch, Some(wish.revision.as_str())).await?;
+    let revision = match result {
+        MergeResult::Ready { commit: made, revision, .. } if made == *commit => revision,
+        _ => {
+            return Err(Problem::conflict("Merging this patch gives something else here.")
+                .because("The default branch is not at the same commit on both devices, or their versions of Meshwork differ.")
+                .next("Merge again; if it is refused again, see that both have the same version."));
+        }
+    };
+    let checks = check(org, &board, made_by.as_ref(), commit).await?;
+    Ok(Ready { board, patch, revision, commit: commit.clone(), approvals, checks })
+}
+
+/// What is said of a patch that is in the default branch. Where several sign, the merge of another gate may have been cut short.
+async fn already(org: &Arc<Org>, project: &Project, patch: PatchId) -> Problem {
+    let said = Problem::conflict(format!("The patch {patch} is in the default branch already."))
+        .next("Nothing is left to be merged: meshwork patch close closes it.");
+    let rid = project.rid.clone();
+    if project.gates_needed() > 1
+        && let Err(problem) = org.blocking(move |org| org.forge.mark_merged(&rid, &patch)).await
+    {
+        return said.because(problem.to_string());
+    }
+    said
 }
 
 /// The command that brings the default branch into a working copy, with git alone.
@@ -142,24 +204,43 @@ fn pull(org: &Org, project: &Project) -> String {
     format!("git pull {} {}", shell_words::quote(&storage.to_string_lossy()), shell_words::quote(&project.branch))
 }
 
-/// The patch as it stands after its checks, which may have taken an hour: meanwhile somebody may have asked for changes, or made
-/// a further revision.
-fn judged_anew(
-    org: &Org,
-    project: &Project,
-    board: &Board,
-    judged: &Patch,
-    approvals: u32,
-    checks: &[CheckResult],
-) -> Result<Patch, Problem> {
-    let now = org.forge.patch(&project.rid, &project.name, &judged.id)?;
-    if gate::latest(&now) != gate::latest(judged) {
-        return Err(Problem::conflict("A newer revision has come while this one was checked. Nothing was merged.")
-            .next("Look at it, and merge again."));
+impl Ready {
+    /// The patch as it stands after its checks, which may have taken an hour: meanwhile somebody may have asked for changes, or made a
+    /// further revision. From here on it carries who asked a gate to merge it.
+    ///
+    /// # Errors
+    /// When it may not be merged any more.
+    pub(crate) fn judge_anew(&self, org: &Org, project: &Project, wish: Option<&Envelope>) -> Result<Patch, Problem> {
+        let now = org.forge.patch(&project.rid, &project.name, &self.patch.id)?;
+        if gate::latest(&now) != gate::latest(&self.patch) {
+            return Err(Problem::conflict("A newer revision has come while this one was checked. Nothing was merged.")
+                .next("Look at it, and merge again."));
+        }
+        let now = provenance::by_person(&*org.rights()?, now);
+        refuse(&org.state()?, &now, &missing(org, project, &self.board, &now, self.approvals, &self.checks)?)?;
+        if let Some(wish) = wish {
+            trace::carry_wish(org, project, &now, &self.revision, wish)?;
+        }
+        Ok(now)
     }
-    let now = provenance::by_person(&*org.rights()?, now);
-    refuse(&org.state()?, &now, &missing(org, project, board, &now, approvals, checks)?)?;
-    Ok(now)
+
+    /// Signs it as the first of several gates: the default branch does not move yet.
+    ///
+    /// # Errors
+    /// When the default branch has moved on.
+    pub(crate) fn propose(&self, org: &Org, project: &Project) -> Result<(), Problem> {
+        org.forge.propose_merge(&project.rid, &self.patch.id, &self.revision, &self.commit)
+    }
+
+    /// Signs it, which moves the default branch, and writes into the patch what the checks said.
+    ///
+    /// # Errors
+    /// When the default branch has moved on, or others must sign first.
+    pub(crate) fn sign(&self, org: &Org, project: &Project) -> Result<(), Problem> {
+        org.forge.merge(&project.rid, &self.patch.id, &self.revision, &self.commit)?;
+        trace::carry_checks(org, project, &self.patch, &self.revision, &self.commit);
+        Ok(())
+    }
 }
 
 /// Everything that is missing: what the patch itself tells, whether it brings along what nobody judged, and whether its task is another's.

@@ -76,6 +76,11 @@ impl Merging {
         })
     }
 
+    /// Whether somebody here changes a project's default branch, or waits to.
+    pub fn busy(&self, project: &ProjectName) -> bool {
+        self.lanes().get(project).is_some_and(|lane| !lane.queue.is_empty())
+    }
+
     fn lanes(&self) -> MutexGuard<'_, BTreeMap<ProjectName, Lane>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,12 +113,13 @@ mod tests {
         assert!(merging.state(&a, &patch("1")).unwrap().contains("is being merged"));
         assert!(merging.state(&a, &patch("3")).unwrap().contains(&format!("waits until the patch {} is merged", patch("1"))));
         assert_eq!(merging.state(&b, &patch("3")), None);
+        assert!(merging.busy(&a) && merging.busy(&b) && !merging.busy(&"c".parse().unwrap()));
         drop((first, other));
         let second = second.await;
         assert!(merging.state(&a, &patch("3")).unwrap().contains("is being merged"));
         let mut given_up = Box::pin(merging.turn(&a, Change::Merge(patch("4"))));
         assert!(given_up.as_mut().now_or_never().is_none());
         drop((given_up, second));
-        assert!(merging.lanes().values().all(|lane| lane.queue.is_empty()));
+        assert!(merging.lanes().values().all(|lane| lane.queue.is_empty()) && !merging.busy(&a));
     }
 }

@@ -69,7 +69,7 @@ pub(crate) async fn take(org: &Arc<Org>, project: &Project, remote: &str) -> Res
 async fn same(org: &Arc<Org>, project: &Project, remote: &str) -> Result<Option<Oid>, Problem> {
     let (project, remote) = (project.clone(), remote.to_owned());
     org.blocking(move |org| {
-        gated::here(org, &project)?;
+        gated::mirrors(org, &project)?;
         let found = org.forge.mirror_fetch(&project.rid, &remote)?;
         if found.has_news() {
             return Err(Problem::conflict(format!("The mirror of {} has commits that came through no gate.", project.name))
@@ -112,7 +112,7 @@ async fn round(org: &Arc<Org>, turns: &mut BTreeMap<ProjectName, Turn>, all: boo
     };
     let now = Instant::now();
     turns.retain(|name, _| projects.values().any(|p| p.name == *name && p.mirror.is_some()));
-    // Of a gated project the gate alone keeps the mirror.
+    // Of a gated project the gate alone keeps the mirror, of several the first.
     let ours = |p: &Project| p.mirror.is_some() && p.gate().is_none_or(|gate| *gate == org.device);
     let due = |p: &Project| ours(p) && (all || turns.get(&p.name).is_none_or(|turn| turn.due <= now));
     let due: Vec<Project> = projects.into_values().filter(due).collect();

@@ -140,7 +140,7 @@ pub fn known_author(org: &Org, state: &OrgState, patch: &Patch) -> Result<(), Pr
         return Ok(());
     }
     // A gate merges what runs of other devices made, of which its journal knows nothing: by what those devices signed.
-    let gated = state.projects.get(patch.project.as_str()).filter(|project| project.gate() == Some(&org.device));
+    let gated = state.projects.get(patch.project.as_str()).filter(|project| project.is_gate(&org.device));
     if let Some(project) = gated
         && trace::made_by_a_run(org, project, patch)?
     {

@@ -11,7 +11,11 @@ use domain::{Kind, Problem};
 use miette::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 /// A mistake in a file of policies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -69,6 +73,17 @@ impl Rules {
             }
         };
         Ok(Self { scheme, built_in, own, answered: Answered::default(), mistakes })
+    }
+
+    /// Of these names those by which a rule may speak of somebody or something. What no rule names, rules tell apart by roles, owner and
+    /// kind alone.
+    #[must_use]
+    pub fn named<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> BTreeSet<&'a str> {
+        let all = self.built_in.policies.policies().chain(self.own.policies.policies());
+        let text: String = all.map(|policy| format!("{policy}\n")).collect();
+        // Written with escapes a name may look like anything.
+        let escaped = text.contains('\\');
+        names.into_iter().filter(|name| escaped || text.contains(&format!("\"{name}\""))).collect()
     }
 
     /// What is wrong with these files, each mistake with file and line; empty when all is in order.

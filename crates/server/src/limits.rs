@@ -28,5 +28,7 @@ pub(crate) const FRAMES_BUFFERED: usize = 64;
 pub(crate) const CATCH_UP_EVENTS: usize = 64;
 /// How long a request waits for an org's process that begins.
 pub(crate) const ORG_START_WAIT: Duration = Duration::from_secs(30);
+/// How long an org's process may take to say whether its org lists this device.
+pub(crate) const ORG_TELLS: Duration = Duration::from_secs(2);
 /// The largest answer of an org's process that is read here and not passed on, in bytes.
 pub(crate) const ANSWER_BYTES_MAX: usize = 64 * 1024;

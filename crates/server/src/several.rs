@@ -22,7 +22,8 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use domain::Problem;
+use domain::{OrgName, Problem};
+use futures::future::join_all;
 use orchestrator::{
     machine::{self, Machine},
     rights,
@@ -34,6 +35,7 @@ use prometheus_client::{
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tokio::time::timeout;
 
 #[derive(Clone, Debug)]
 struct Front {
@@ -102,16 +104,41 @@ async fn install(State(front): State<Front>, headers: HeaderMap, body: Bytes) ->
     api::named(front.doors, headers, "engine.install", &body).await
 }
 
-async fn list(State(front): State<Front>) -> Json<Vec<machine::Joined>> {
-    Json(front.switch.joined())
+async fn list(State(front): State<Front>, headers: HeaderMap) -> Json<Vec<machine::Joined>> {
+    Json(joined(&front, &headers).await)
+}
+
+/// The orgs of the machine; of each that serves, its process says whether it lists this device still.
+async fn joined(front: &Front, headers: &HeaderMap) -> Vec<machine::Joined> {
+    let host = headers.get(header::HOST);
+    join_all(front.switch.joined().into_iter().map(|org| told(front, host, org))).await
+}
+
+async fn told(front: &Front, host: Option<&HeaderValue>, org: machine::Joined) -> machine::Joined {
+    let removed = match front.switch.serving(&org.name) {
+        Some(place) => timeout(limits::ORG_TELLS, removed(&place, host, &org.name)).await.unwrap_or_default(),
+        None => None,
+    };
+    machine::Joined { removed, ..org }
+}
+
+/// What an org's process says of this device in its own list; none where it lists it, or does not answer.
+async fn removed(place: &Place, host: Option<&HeaderValue>, org: &OrgName) -> Option<String> {
+    let mut request = Request::get("/api/v1/org/list").body(Body::empty()).ok()?;
+    request.headers_mut().extend(host.map(|host| (header::HOST, host.clone())));
+    let answer = proxy::pass_on(place, as_owner(place, org.as_str(), request).ok()?).await;
+    let bytes = to_bytes(answer.into_body(), limits::ANSWER_BYTES_MAX).await.ok()?;
+    let orgs: Vec<machine::Joined> = serde_json::from_slice(&bytes).ok()?;
+    orgs.into_iter().find(|one| one.name == *org)?.removed
 }
 
 /// The list of orgs, for people.
-async fn page(State(front): State<Front>) -> Response {
+async fn page(State(front): State<Front>, headers: HeaderMap) -> Response {
     let line = |org: machine::Joined| {
         let name = escape(org.name.as_str());
+        let removed = org.removed.map(|said| format!(": {}", escape(&said))).unwrap_or_default();
         match org.state {
-            machine::State::Up => format!("<li><a href=\"/enter/{name}\">{name}</a></li>"),
+            machine::State::Up => format!("<li><a href=\"/enter/{name}\">{name}</a>{removed}</li>"),
             machine::State::Starting => format!("<li><a href=\"/enter/{name}\">{name}</a>: starting</li>"),
             machine::State::Down { why, tries, pause_s } => format!(
                 "<li>{name}: does not run ({}). It was tried {tries} times in a row, and is started again within {pause_s} s.</li>",
@@ -119,7 +146,7 @@ async fn page(State(front): State<Front>) -> Response {
             ),
         }
     };
-    let lines: String = front.switch.joined().into_iter().map(line).collect();
+    let lines: String = joined(&front, &headers).await.into_iter().map(line).collect();
     let body =
         format!("<h1>Orgs of this machine</h1><p>Each is a world of its own, and opens at an address of its own.</p><ul>{lines}</ul>");
     frame("Orgs · Meshwork", &body).into_response()

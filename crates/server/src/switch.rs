@@ -96,6 +96,11 @@ impl Switch {
         }
     }
 
+    /// An org's process, where it serves now.
+    pub(crate) fn serving(&self, org: &OrgName) -> Option<Place> {
+        self.orgs.borrow().get(org).filter(|place| place.state == State::Up).cloned()
+    }
+
     /// Any org whose process serves.
     pub(crate) fn any(&self) -> Option<(OrgName, Place)> {
         self.orgs.borrow().iter().find(|(_, place)| place.state == State::Up).map(|(org, place)| (org.clone(), place.clone()))

@@ -41,26 +41,32 @@ impl Forge {
     }
 
     /// Brings a project's identity document in step: devices of the org read it where it is private, keys that count no more neither
-    /// read nor sign, and the gate of a gated project alone signs. Whom it was shared with by hand stays.
+    /// read nor sign, and the gates of a gated project alone sign. Whom it was shared with by hand stays.
     pub fn keep_project_charter(&self, project: &Project, state: &OrgState) -> Result<Charter, Problem> {
         self.stand_by(project, state)?;
         self.keep(&project.rid, |repo, doc| project_doc(repo, project, state, doc))
     }
 
     /// Has those keys of this device that are to become delegates of a project sign its default branch as it is now: before that they
-    /// do not count, or it would have no head.
+    /// do not count, or it would have no head. A gate among several that missed a merge follows too: what too few sign could be undone.
     fn stand_by(&self, project: &Project, state: &OrgState) -> Result<(), Problem> {
         let look = self.repository(&project.rid)?;
         let doc = look.identity_doc().told(format!("The identity of {} cannot be read.", project.rid))?;
         let Some(coming) = coming(&look, project, state, &doc.doc)? else { return Ok(()) };
+        let change = !coming.are_in(&doc.doc);
+        let late = |repo: &Repository, key: &PublicKey| Ok::<_, Problem>(if change { !stands(repo, key)? } else { !follows(repo, key)? });
         for key in [&self.member, &self.device] {
-            let did = identity::Did::from(key.public_key());
-            if coming.delegates.contains(&did) && !doc.is_delegate(&did) && !stands(&look, key.public_key())? {
-                self.as_key(&project.rid, key, |repo| {
-                    let (branch, head) = canonical(repo)?;
-                    set_own_branch(repo, key, &branch, head)
-                })?;
+            if !coming.delegates.contains(&key.public_key().into()) || !late(&look, key.public_key())? {
+                continue;
             }
+            self.as_key(&project.rid, key, |repo| {
+                // The branch may have moved while other writers had their turn.
+                if !late(repo, key.public_key())? {
+                    return Ok(());
+                }
+                let (branch, head) = canonical(repo)?;
+                set_own_branch(repo, key, &branch, head)
+            })?;
         }
         Ok(())
     }
@@ -142,10 +148,20 @@ struct Coming {
     threshold: usize,
 }
 
-/// The delegates that a project is to have: its gate, or those from before it was gated. None: those that it has.
+impl Coming {
+    /// Whether they are its delegates already.
+    fn are_in(&self, doc: &Doc) -> bool {
+        let now: BTreeSet<_> = doc.delegates().iter().collect();
+        now == self.delegates.iter().collect::<BTreeSet<_>>()
+    }
+}
+
+/// The delegates that a project is to have: its gates, or those from before it was gated. None: those that it has.
 fn coming(repo: &Repository, project: &Project, state: &OrgState, doc: &Doc) -> Result<Option<Coming>, Problem> {
-    if let Some(gate) = project.gate() {
-        return Ok(Some(Coming { delegates: vec![convert::key(gate)?.into()], threshold: 1 }));
+    if !project.gates.is_empty() {
+        // In one order, whichever is asked first.
+        let delegates = dids(&project.gates)?.into_iter().collect();
+        return Ok(Some(Coming { delegates, threshold: project.gates_needed() }));
     }
     if !is_gated(state, doc) { Ok(None) } else { before_gate(repo, state).map(Some) }
 }
@@ -177,6 +193,12 @@ fn before_gate(repo: &Repository, state: &OrgState) -> Result<Coming, Problem> {
 fn stands(repo: &Repository, key: &PublicKey) -> Result<bool, Problem> {
     let (branch, head) = canonical(repo)?;
     Ok(repo.backend.refname_to_id(&own_branch(key, &branch)).is_ok_and(|at| at == head))
+}
+
+/// Whether a key's own default branch has the canonical one, whatever it has beyond.
+fn follows(repo: &Repository, key: &PublicKey) -> Result<bool, Problem> {
+    let (branch, head) = canonical(repo)?;
+    Ok(repo.backend.refname_to_id(&own_branch(key, &branch)).is_ok_and(|at| contains(&repo.backend, at, head)))
 }
 
 fn project_doc(repo: &Repository, project: &Project, state: &OrgState, doc: &Doc) -> Result<Doc, Problem> {

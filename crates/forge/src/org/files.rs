@@ -5,7 +5,7 @@ use crate::quotas;
 use domain::{
     Did, Oid, Problem, agent,
     org::{Device, Member, Org, Revoked, VERSION},
-    project::Project,
+    project::{GATES_MAX, Project},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
@@ -200,13 +200,15 @@ fn standbys(state: &OrgState, files: &BTreeMap<String, Vec<u8>>, wrong: &mut Vec
     }
 }
 
-/// The gate of a project is one device of the org.
+/// The gates of a project are one device of the org, or three: with two, one that is away would stop all merges.
 fn gates(state: &OrgState, files: &BTreeMap<String, Vec<u8>>, wrong: &mut Vec<String>) {
     for (name, project) in &state.projects {
         let path = format!("projects/{name}.toml");
         let line = files.get(&path).map_or(1, |content| line_of(content, "gates"));
-        if project.gates.len() > 1 {
-            wrong.push(format!("{path}, line {line}: it has {} gates; one is what a project can have.", project.gates.len()));
+        let different: BTreeSet<_> = project.gates.iter().collect();
+        if !matches!(project.gates.len(), 0 | 1 | GATES_MAX) || different.len() < project.gates.len() {
+            let count = project.gates.len();
+            wrong.push(format!("{path}, line {line}: it has {count} gates; a project has one, or {GATES_MAX} different ones."));
         }
         for gate in project.gates.iter().filter(|gate| state.device_of(gate).is_none()) {
             wrong.push(format!("{path}, line {line}: its gate {gate} is not a device of the org."));

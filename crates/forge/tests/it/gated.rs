@@ -7,6 +7,7 @@ use domain::patch::PatchState;
 use domain::project::Project;
 use domain::{Did, Kind, Oid, Rid, role::Role};
 use forge::*;
+use std::collections::BTreeSet;
 use testkit::Stock;
 
 /// An org of this device alone, and what it says.
@@ -85,6 +86,128 @@ fn only_the_gate_moves_the_branch_until_the_project_is_opened_again() {
     assert_eq!((ada.forge.delegates(&rid).unwrap(), ada.forge.head(&rid).unwrap()), (vec![ada.forge.member()], merged));
     let next = merge(&ada, &rid, &two);
     until(&news, "the member's merge at Bob's", || bob.forge.head(&rid).unwrap() == next);
+}
+
+/// An org of three members with a device each, as all of them see it.
+fn three(devices: [&Device; 3]) -> OrgState {
+    let (_, mut state) = founded(devices[0]);
+    for (name, device) in ["bob", "cy"].into_iter().zip(&devices[1..]) {
+        let keys = vec![MemberKey { did: device.forge.member(), device: device.forge.device() }];
+        state.members.insert(name.into(), Member { name: name.into(), roles: vec![Role::Developer], keys, standby: None });
+        state.devices.insert(format!("{name}-box"), OrgDevice::new(format!("{name}-box"), device.forge.device(), name));
+    }
+    state
+}
+
+/// What the merge of a patch would be on a device.
+fn result(device: &Device, rid: &Rid, work: &Work) -> Oid {
+    match device.forge.merge_result(rid, &work.published.patch, None, &|_, _, _, _| None).unwrap() {
+        MergeResult::Ready { commit, .. } => commit,
+        other => panic!("it cannot be merged: {other:?}"),
+    }
+}
+
+#[test]
+fn of_three_gates_two_move_the_branch_by_signing_the_same_commit_and_one_alone_moves_nothing() {
+    let all = ["ada", "bob", "cy"].map(Device::new);
+    let [ada, bob, cy] = &all;
+    let state = three([ada, bob, cy]);
+    let dids = all.each_ref().map(|device| device.forge.device());
+    let rid = ada.project("demo", &[("a.txt", "one\n")], &dids[1..]);
+    let head = ada.forge.head(&rid).unwrap();
+    let nodes = all.each_ref().map(Device::node);
+    let news = nodes[0].events();
+    for at in [1, 2] {
+        all[at].forge.clone_project(&rid, &dids[0], nodes[0].listen_address(), &nodes[at]).unwrap();
+    }
+    nodes[2].connect(&dids[1], nodes[1].listen_address().unwrap()).unwrap();
+    // As devices do now and then: an announcement may be lost.
+    let exchange = || {
+        for (at, node) in nodes.iter().enumerate() {
+            for from in dids.iter().enumerate().filter(|(of, _)| *of != at).map(|(_, did)| did) {
+                let _ = node.fetch(&rid, from);
+            }
+        }
+    };
+    let keep = |gates: &[Did]| {
+        let project = listed(&rid, gates);
+        all.iter().for_each(|device| drop(device.forge.keep_project_charter(&project, &state)));
+        exchange();
+    };
+    let heads = || all.each_ref().map(|device| device.forge.head(&rid).unwrap());
+
+    let gates: BTreeSet<Did> = dids.iter().cloned().collect();
+    let in_force = |device: &Device| device.forge.delegates(&rid).unwrap().into_iter().collect::<BTreeSet<_>>() == gates;
+    until(&news, "three gates everywhere", || {
+        keep(&dids);
+        all.iter().all(in_force)
+    });
+    assert_eq!(heads(), [&head, &head, &head].map(Clone::clone), "the branch is not frozen");
+
+    // Whatever one of them signs alone moves nothing; the merge is the same for each of them.
+    let one = ada.run(&rid, &RunKey::new(), "one", &head, None, |dir| put(dir, "b.txt", "b\n"));
+    let two = ada.run(&rid, &RunKey::new(), "two", &head, None, |dir| put(dir, "c.txt", "c\n"));
+    let seen = |device: &Device, work: &Work| device.forge.patch(&rid, &name("demo"), &work.published.patch).is_ok();
+    until(&news, "both patches everywhere", || {
+        exchange();
+        all.iter().all(|device| seen(device, &one) && seen(device, &two))
+    });
+    let first = result(ada, &rid, &one);
+    let (patch, revision) = (&one.published.patch, &one.published.revision);
+    bob.forge.propose_merge(&rid, patch, revision, &first).unwrap();
+    let vouch =
+        |device: &Device, commit: &Oid| device.forge.vouchers(&rid, commit).unwrap().0.into_iter().map(|v| v.by).collect::<Vec<_>>();
+    until(&news, "Bob's signature at the others", || {
+        exchange();
+        [ada, cy].iter().all(|device| vouch(device, &first) == [dids[1].clone()])
+    });
+    assert_eq!(heads(), [&head, &head, &head].map(Clone::clone), "one signature moves nothing");
+    assert_eq!(bob.forge.merge(&rid, patch, revision, &first).unwrap_err().kind, Kind::Conflict);
+    assert_eq!(bob.forge.head(&rid).unwrap(), head);
+
+    // The second signature moves it everywhere, and each of the two marks the patch.
+    ada.forge.merge(&rid, patch, revision, &first).unwrap();
+    until(&news, "the merge everywhere", || {
+        exchange();
+        bob.forge.mark_merged(&rid, patch).unwrap();
+        let merged = |device: &Device| device.forge.patch(&rid, &name("demo"), patch).unwrap().state == PatchState::Merged;
+        heads().iter().all(|at| *at == first) && all.iter().all(merged)
+    });
+    // Who missed it follows, so that no single gate can go back behind it.
+    until(&news, "three signatures", || {
+        keep(&dids);
+        all.iter().all(|device| vouch(device, &first).len() == 3)
+    });
+
+    // A real merge is one commit, whoever makes it; what is taken back counts no more.
+    let commits = all.each_ref().map(|device| result(device, &rid, &two));
+    assert!(commits[0] != two.commit && commits.iter().all(|commit| *commit == commits[0]), "{commits:?}");
+    let (patch, revision) = (&two.published.patch, &two.published.revision);
+    cy.forge.propose_merge(&rid, patch, revision, &commits[0]).unwrap();
+    cy.forge.withdraw_merge(&rid).unwrap();
+    until(&news, "that Cy took it back, at Ada's", || {
+        exchange();
+        let cys = ada.forge.signed_refs(&rid, &dids[2]).unwrap();
+        cys == cy.forge.signed_refs(&rid, &dids[2]).unwrap() && vouch(ada, &commits[0]).is_empty()
+    });
+    assert!(ada.forge.merge(&rid, patch, revision, &commits[0]).is_err());
+    assert_eq!(heads(), [&first, &first, &first].map(Clone::clone));
+    until(&news, "Ada's signature at Bob's", || {
+        exchange();
+        vouch(bob, &commits[0]) == [dids[0].clone()]
+    });
+    bob.forge.merge(&rid, patch, revision, &commits[0]).unwrap();
+    until(&news, "the second merge everywhere", || {
+        exchange();
+        heads().iter().all(|at| *at == commits[0])
+    });
+
+    // Opened again, whoever had the branch before has it, from where it is.
+    until(&news, "the project is open", || {
+        keep(&[]);
+        all.iter().all(|device| device.forge.delegates(&rid).unwrap() == [ada.forge.member()])
+    });
+    assert_eq!(heads(), [&commits[0], &commits[0], &commits[0]].map(Clone::clone));
 }
 
 #[test]

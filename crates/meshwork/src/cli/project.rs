@@ -38,7 +38,7 @@ pub(crate) enum Project {
         #[command(flatten)]
         at: InProject,
     },
-    /// Let one device alone move a project's default branch, or open it again.
+    /// Let only one device, or two of three, move a project's default branch, or open it again.
     Gate {
         /// The project.
         project: Option<String>,
@@ -67,9 +67,9 @@ pub(crate) enum Project {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct GatedBy {
-    /// The device that alone is to move it.
-    #[arg(long)]
-    pub(crate) device: Option<String>,
+    /// The device that alone is to move it; three of them, of which two must sign: say it thrice, or give them with commas.
+    #[arg(long = "device", value_delimiter = ',')]
+    pub(crate) devices: Vec<String>,
     /// The project's people move it again.
     #[arg(long)]
     pub(crate) open: bool,

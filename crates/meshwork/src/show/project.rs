@@ -51,10 +51,12 @@ pub(crate) fn project(value: &Value) -> Result<String, Problem> {
     let reached = state.and_then(|s| s.commit.map(|c| format!(" at {}, {}", text::oid(c.as_str()), text::ago(s.at, text::now()))));
     let mirror = project.mirror.as_deref().map(|m| clean(m) + &reached.unwrap_or_default()).unwrap_or_default();
     let gate = &value["gate"];
-    let gate = match (gate["device"].as_str(), gate["in_force"].as_bool()) {
-        (None, _) => String::new(),
-        (Some(device), Some(true)) => format!("only {} moves the branch", clean(device)),
-        (Some(device), _) => format!("{}, not in force yet", clean(device)),
+    let devices: Vec<String> = gate["devices"].as_array().into_iter().flatten().map(|one| clean(&at(one, &["device"]))).collect();
+    let gate = match (devices.as_slice(), gate["in_force"].as_bool()) {
+        ([], _) => String::new(),
+        ([one], Some(true)) => format!("only {one} moves the branch"),
+        (all, Some(true)) => format!("only two of {} together move the branch", all.join(", ")),
+        (all, _) => format!("{}, not in force yet", all.join(", ")),
     };
     let sheet = Sheet::new(format!("Project {}", project.name))
         .part("repository", project.rid.as_str())

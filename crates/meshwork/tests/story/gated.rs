@@ -1,9 +1,13 @@
-//! A gated project: one device alone moves its default branch, for whoever may have that done, once people approved it.
+//! A gated project: one device alone, or two of three together, move its default branch, for whoever may have that done, once people
+//! approved it.
 
 use crate::{
+    journals::{device, joined},
     support::{PASSES, clear, command_agent, project, text},
-    two::Two,
+    two::{BOBS, Two, org},
 };
+use domain::{Kind, Rid};
+use forge::Forge;
 use serde_json::{Value, json};
 use std::fs;
 use testkit::{Up, git};
@@ -124,6 +128,115 @@ async fn a_gate_merges_for_a_member_who_may_and_only_what_people_approved() {
     };
     two.ada.until("the project is open again", look).await;
     for up in [&two.ada, &two.bob] {
+        assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
+    }
+}
+
+/// What somebody does by hand with Bob's device's key alone, while nothing else runs there: a commit on the default branch. Gives it.
+async fn by_hand(bob: &Up, rid: &str) -> String {
+    let (dir, rid) = (org(bob), rid.parse::<Rid>().unwrap());
+    let made = tokio::task::spawn_blocking(move || {
+        let forge = Forge::open(&dir.radicle(), &dir.member()).unwrap();
+        let past = forge.commit_files(&rid, "Past the gate\n", &[("past.txt".into(), Some(b"x".to_vec()))], None).unwrap_err();
+        assert_eq!(past.kind, Kind::Conflict, "{past}");
+        let storage = dir.radicle().join("storage").join(rid.as_str().trim_start_matches("rad:"));
+        git(&storage, &["rev-parse", &own_branch(forge.device().as_str())]).trim().to_owned()
+    });
+    made.await.unwrap()
+}
+
+fn own_branch(device: &str) -> String {
+    format!("refs/namespaces/{}/refs/heads/main", device.trim_start_matches("did:key:"))
+}
+
+/// Waits until a device has the review of a patch.
+async fn until_reviewed(up: &Up, patch: &str) {
+    let look = || async {
+        let (_, seen) = up.call("patch.show", json!({ "patch": patch })).await;
+        let reviews = seen["revisions"].as_array().into_iter().flatten().filter_map(|one| one["reviews"].as_array());
+        if reviews.flatten().next().is_some() { Ok(()) } else { Err(seen) }
+    };
+    up.until("the review is there", look).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_three_gates_two_sign_each_merge_and_one_alone_moves_nothing() {
+    let mut two = Two::start().await;
+    let mut carol = joined(&two.ada, "carol", &["--role", "maintainer"], "").await;
+    project(&two.ada, "guarded", "- [ ] T001 [P] One\n- [ ] T002 [P] Two\n- [ ] T003 [P] Three\n", PASSES).await;
+    command_agent(&two.ada, "echo", "echo by $MESHWORK_TASK > $MESHWORK_TASK.txt").await;
+    two.share().await;
+    two.ada.ok(&["project", "share", &device(&carol).await]).await;
+    two.ada.ok(&["org", "role", "bob", "--give", "maintainer"]).await;
+    two.in_touch().await;
+    let adas = adas_box(&two).await;
+    clear(&two.ada.refused(&["project", "gate", "guarded", "--device", &adas, "--device", BOBS], 2).await, "one device, or by 3");
+    two.ada.ok(&["project", "gate", "guarded", "--device", &format!("{adas},{BOBS}"), "--device", "carol-box"]).await;
+    for up in [&two.ada, &two.bob, &carol] {
+        until_gated(up).await;
+    }
+    let shown = two.ada.act("project.show", json!({"project": "guarded"})).await;
+    assert_eq!((&shown["gate"]["needed"], &shown["gate"]["devices"][0]["device"]), (&json!(2), &json!(adas)), "{shown}");
+    clear(&two.ada.refused(&["task", "add", "More"], 3).await, "only merges move its default branch");
+
+    let mut patches = vec![];
+    for task in ["T001", "T002", "T003"] {
+        patches.push(text(&two.ada.do_task(task, "echo").await["patch"]));
+    }
+    clear(&two.ada.refused(&["patch", "merge", &patches[0]], 5).await, "0 of 1 approvals");
+    for patch in &patches {
+        two.ada.ok(&["patch", "review", patch, "--accept", "-m", "Good."]).await;
+        for up in [&two.bob, &carol] {
+            until_reviewed(up, patch).await;
+        }
+    }
+    // Whoever asks, the first gate proposes, and another signs what it judged itself.
+    let first = until_merged(&carol, &patches[0]).await;
+    for up in [&two.ada, &two.bob, &carol] {
+        until_head(up, &first).await;
+        until_sound(up, &first).await;
+    }
+
+    // With one gate's key alone, by hand, nothing moves, though everybody sees what it signed.
+    let rid = text(&shown["project"]["rid"]);
+    two.bob.kill().await;
+    let past = by_hand(&two.bob, &rid).await;
+    two.bob.begin().await;
+    two.in_touch().await;
+    let storage = |up: &Up| org(up).radicle().join("storage").join(rid.trim_start_matches("rad:"));
+    let (adas_storage, bobs_branch) = (storage(&two.ada), own_branch(two.bob_device.as_str()));
+    let look = || async {
+        // It is announced with whatever Bob's device writes next.
+        two.bob.ok(&["patch", "comment", &patches[1], "-m", "Look."]).await;
+        let at = git(&adas_storage, &["rev-parse", &bobs_branch]).trim().to_owned();
+        if at == past { Ok(()) } else { Err(json!(at)) }
+    };
+    two.ada.until("what Bob's device signed by hand is at Ada's", look).await;
+    for up in [&two.ada, &two.bob, &carol] {
+        assert_eq!(up.act("project.show", json!({"project": "guarded"})).await["head"], first.as_str());
+    }
+
+    // One gate is away: merges go on. Two are away: nothing is merged, and the words say which.
+    carol.kill().await;
+    let second = until_merged(&two.ada, &patches[1]).await;
+    for up in [&two.ada, &two.bob] {
+        until_head(up, &second).await;
+    }
+    two.bob.kill().await;
+    let problem = two.ada.refused(&["patch", "merge", &patches[2]], 7).await;
+    clear(&problem, "2 of the 3 gates of guarded cannot be reached");
+    clear(&problem, BOBS);
+    clear(&problem, "carol-box");
+    assert_eq!(two.ada.ok(&["project", "show"]).await["head"], second.as_str());
+
+    // The first is away: the next one proposes. Who missed a merge takes it from the others.
+    two.bob.begin().await;
+    carol.begin().await;
+    two.in_touch().await;
+    two.ada.kill().await;
+    let third = until_merged(&two.bob, &patches[2]).await;
+    for up in [&two.bob, &carol] {
+        until_head(up, &third).await;
         assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
     }
 }

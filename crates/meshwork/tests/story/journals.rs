@@ -10,7 +10,7 @@ use std::fs;
 use testkit::Up;
 
 /// One more device in the org of `owner`, up.
-async fn joined(owner: &Up, name: &str, args: &[&str], fault: &str) -> Up {
+pub async fn joined(owner: &Up, name: &str, args: &[&str], fault: &str) -> Up {
     let ticket = text(&owner.ok(&[&["org", "invite"], args].concat()).await["ticket"]);
     let mut up = idle().set("MESHWORK_TEST_FAULT", fault).listening();
     up.begin().await;
@@ -29,7 +29,7 @@ async fn joining(up: &Up, wanted: &str) {
     up.until(&format!("joining is {wanted}"), look).await;
 }
 
-async fn device(up: &Up) -> String {
+pub async fn device(up: &Up) -> String {
     text(&up.ok(&["org", "show"]).await["device"])
 }
 

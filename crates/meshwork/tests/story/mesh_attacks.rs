@@ -10,7 +10,7 @@ use forge::Forge;
 use identity::{Key, certificate::Sign};
 use mesh::{Network, VERSION, problem};
 use proto::mesh::{
-    CheckpointRequest, DelegateRequest, JournalRequest, LogRequest, MergeRequest, OrderRequest, ProbeRequest, ResultRequest,
+    CheckpointRequest, CosignRequest, DelegateRequest, JournalRequest, LogRequest, MergeRequest, OrderRequest, ProbeRequest, ResultRequest,
     ScheduleRequest, TunnelChunk, WatchRequest, mesh_client::MeshClient,
 };
 use serde_json::json;
@@ -33,12 +33,19 @@ fn stranger(org: &str) -> Arc<Network> {
     caller(org, key.did(), Arc::new(move |message| Ok(key.sign(message))))
 }
 
-/// What each method answers to a caller, by the method's name.
-async fn every(mut client: MeshClient<Channel>, of: &Did, run: &str, manifest: &[u8]) -> Vec<(&'static str, Result<(), Problem>)> {
+/// What a method answers, by its name.
+type Answers = Vec<(&'static str, Result<(), Problem>)>;
+
+/// What each method answers to a caller.
+async fn every(client: MeshClient<Channel>, of: &Did, run: &str, manifest: &[u8]) -> Answers {
+    every_of(VERSION, client, of, run, manifest).await
+}
+
+/// What each method answers to a caller who speaks this version.
+async fn every_of(version: u32, mut client: MeshClient<Channel>, of: &Did, run: &str, manifest: &[u8]) -> Answers {
     let run = run.to_owned();
     let key = Key::generate().unwrap().did().to_string();
     let told = |answer: Result<(), tonic::Status>| answer.map_err(|status| problem(&status));
-    let version = VERSION;
     let wish_json = json!({"wish": "pause"}).to_string();
     let chunk = TunnelChunk { version, target: "model".into(), ..TunnelChunk::default() };
     let mut all = vec![("probe", told(client.probe(ProbeRequest { version, without_radicle_session: false }).await.map(drop)))];
@@ -54,6 +61,8 @@ async fn every(mut client: MeshClient<Channel>, of: &Did, run: &str, manifest: &
     all.push(("log", told(client.log(LogRequest { version, run: run.clone(), after_seq: 0 }).await.map(drop))));
     all.push(("order", told(client.order(OrderRequest { version, run: run.clone(), by: String::new(), wish_json }).await.map(drop))));
     all.push(("merge", told(client.merge(MergeRequest { version, envelope_json: manifest.to_vec() }).await.map(drop))));
+    let cosign = CosignRequest { version, envelope_json: manifest.to_vec(), commit: "a".repeat(40) };
+    all.push(("cosign", told(client.cosign(cosign).await.map(drop))));
     all.push(("tunnel", told(client.tunnel(tokio_stream::iter([chunk])).await.map(drop))));
     let checkpoint = CheckpointRequest { version, run: run.clone(), commit: "1".repeat(40) };
     all.push(("checkpoint", told(client.checkpoint(checkpoint).await.map(drop))));
@@ -121,6 +130,8 @@ async fn nobody_gets_through_the_port_for_other_devices_to_what_is_not_theirs() 
     let signing = forge.clone();
     let bob = caller("crew", forge.device(), Arc::new(move |message| Ok(signing.sign_as_device(message))));
     all_refused(&every(bob.device(&did, &addresses).unwrap(), &did, &run, &asked).await, &READS);
+    // In messages of an older form, or of none, it gets nothing but the answer which versions there are.
+    all_refused(&every_of(0, bob.device(&did, &addresses).unwrap(), &did, &run, &asked).await, &["probe"]);
     // With one changed byte it is nobody's.
     let mut changed = asked.clone();
     let at = changed.len() / 2;
@@ -141,4 +152,30 @@ async fn nobody_gets_through_the_port_for_other_devices_to_what_is_not_theirs() 
         if answers.iter().all(|(_, answer)| answer.is_err()) { Ok(()) } else { Err(json!(format!("{answers:?}"))) }
     };
     two.ada.until("the removed device is cut off", gone).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_manifest_that_is_brought_again_after_its_run_begins_nothing_anew() {
+    let two = Two::start().await;
+    project(&two.ada, "guarded", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&two.ada, "echo", "echo x > x.txt").await;
+    two.share().await;
+    let run = two.start_task("T001", "echo").await;
+    assert_eq!(two.ada.ended(&run).await["state"], "done");
+    let asked = manifest(&two.ada, &run).await;
+    let listed = two.bob.act("device.list", json!({})).await;
+    let bobs = listed.as_array().unwrap().iter().find(|d| d["here"] == true).cloned().unwrap();
+    let addresses: Vec<String> = serde_json::from_value(bobs["addresses"].clone()).unwrap();
+    let runs = || async { two.bob.act("run.list", json!({ "all": true })).await.as_array().unwrap().len() };
+    let before = runs().await;
+
+    // With the key of the very device that asked, and what it signed then.
+    let dir = org(&two.ada);
+    let forge = Arc::new(Forge::open(&dir.radicle(), &dir.member()).unwrap());
+    let signing = forge.clone();
+    let ada = caller("crew", forge.device(), Arc::new(move |message| Ok(signing.sign_as_device(message))));
+    let mut client = ada.device(&two.bob_device, &addresses).unwrap();
+    let reply = client.schedule(ScheduleRequest { version: VERSION, manifest_json: asked }).await.unwrap().into_inner();
+    assert!(reply.admission_json.contains(&run), "it is answered as then: {}", reply.admission_json);
+    assert_eq!((runs().await, two.bob.act("run.show", json!({ "run": run })).await["state"].clone()), (before, json!("done")));
 }

@@ -1,6 +1,9 @@
 //! Several orgs on one machine share nothing but the machine.
 
-use crate::support::{PASSES, acp_agent, acp_project, beat, clear, machine, text, work};
+use crate::{
+    support::{PASSES, acp_agent, acp_project, beat, clear, machine, text, work},
+    two::Two,
+};
 use reqwest::Method;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
@@ -96,6 +99,23 @@ async fn a_second_org_gets_a_process_of_its_own_while_runs_of_the_first_go_on() 
     for org in ["crew", "beta"] {
         assert_eq!(up.ok(&["--org", org, "journal", "verify"]).await["sound"], true);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_list_of_orgs_tells_which_of_them_does_not_list_this_device_any_more() {
+    let two = Two::start().await;
+    two.bob.ok(&["org", "create", "beta", "--member", "bob"]).await;
+    let orgs = all_up(&two.bob).await;
+    assert!(orgs.as_array().unwrap().iter().all(|org| org["removed"].is_null()), "{orgs}");
+    two.remove_bob().await;
+    let look = || async {
+        let orgs = two.bob.ok(&["org", "list"]).await;
+        let removed =
+            |name: &str| orgs.as_array().into_iter().flatten().find(|org| org["name"] == name).map(|org| &org["removed"]).cloned();
+        let told = removed("crew").is_some_and(|said| said.as_str().is_some_and(|said| said.contains("org crew")));
+        if told && removed("beta") == Some(Value::Null) { Ok(()) } else { Err(orgs.clone()) }
+    };
+    two.bob.until("the list tells of it", look).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

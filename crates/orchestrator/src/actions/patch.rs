@@ -322,13 +322,13 @@ async fn merge_patch(context: Context, input: MergeInput) -> Result<merge::Outco
     let org = context.org()?;
     let actor = context.actor(&org);
     let (project, patch) = org.blocking(move |org| find(org, input.project.as_ref(), &input.patch)).await?;
-    match project.gate().cloned() {
-        Some(gate) => remote::merge(&org, &actor, &project, &gate, &patch, input.revision.as_deref()).await,
+    match project.gate() {
+        Some(_) => remote::merge(&org, &actor, &project, &patch, input.revision.as_deref()).await,
         None => merge::merge(&org, &actor, &project, &patch, input.revision.as_deref(), None).await,
     }
 }
 
-/// Radicle lets a patch's author and the project's delegates close it; in a gated project that is the gate alone.
+/// Radicle lets a patch's author and the project's delegates close it; in a gated project these are its gates.
 fn decides(org: &Org, project: &Project, patch: &Patch) -> Result<(), Problem> {
     if patch.author == org.member { Ok(()) } else { gated::signs(org, project) }
 }

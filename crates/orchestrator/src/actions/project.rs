@@ -44,7 +44,7 @@ pub(super) fn actions() -> Vec<Action> {
             "project.gate",
             Changes,
             Permission::ManageProjects,
-            "Let only one device move a project's default branch, or open it again.",
+            "Let only one device, or two of three, move a project's default branch, or open it again.",
             gate::set,
         ),
         action(
@@ -209,7 +209,7 @@ struct Shown {
     features: Vec<FeatureView>,
     /// What the person should know of its settings and its mirror.
     notices: Vec<String>,
-    /// Its gate, where it is gated.
+    /// Its gates, where it is gated.
     #[serde(skip_serializing_if = "Option::is_none")]
     gate: Option<gate::GateView>,
     /// How it is with its mirror.
@@ -272,7 +272,7 @@ struct Share {
 async fn share(context: Context, input: Share) -> Result<Done, Problem> {
     let share = move |org: &Arc<Org>| {
         let project = org.project(input.project.as_ref())?;
-        gated::signs(org, &project)?;
+        gated::alone(org, &project)?;
         org.forge.allow(&project.rid, &input.with)?;
         Ok(Done::new(format!("{} may be read by {} more.", project.name, input.with.len())))
     };

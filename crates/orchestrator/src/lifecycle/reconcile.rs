@@ -174,9 +174,7 @@ fn news(org: &Arc<Org>, project: &Project, claim: &Claim) -> Result<Vec<Event>, 
 fn merged(org: &Org, state: &OrgState, project: &Project, patch: &Patch) -> Result<Option<(Did, domain::Oid)>, Problem> {
     if patch.state == PatchState::Merged {
         let by = patch.merged_by.clone().unwrap_or_else(|| org.member.clone());
-        // A gate merges for whoever asked it to.
-        let by = state.device_of(&by).and_then(|_| trace::asked_by(state, patch)).unwrap_or(by);
-        return Ok(Some((by, patch.merged_as.clone().unwrap_or_else(|| patch.head.clone()))));
+        return Ok(Some((asked_for(state, patch, by), patch.merged_as.clone().unwrap_or_else(|| patch.head.clone()))));
     }
     let (PatchState::Open, Some(latest)) = (patch.state, gate::latest(patch)) else { return Ok(None) };
     let Some(by) = org.forge.brought_by(&project.rid, &patch.head)? else { return Ok(None) };
@@ -184,9 +182,18 @@ fn merged(org: &Org, state: &OrgState, project: &Project, patch: &Patch) -> Resu
         return Ok(None);
     }
     if org.forge.delegates(&project.rid)?.iter().any(|did| *did == org.member || *did == org.device) {
-        org.forge.merge(&project.rid, &patch.id, latest, &patch.head)?;
+        match project.gates_needed() {
+            1 => drop(org.forge.merge(&project.rid, &patch.id, latest, &patch.head)?),
+            // As the others did it, or their marks would not be of the same commit.
+            _ => org.forge.mark_merged(&project.rid, &patch.id)?,
+        }
     }
-    Ok(Some((by, patch.head.clone())))
+    Ok(Some((asked_for(state, patch, by), patch.head.clone())))
+}
+
+/// A gate merges for whoever asked it to.
+fn asked_for(state: &OrgState, patch: &Patch, by: Did) -> Did {
+    state.device_of(&by).and_then(|_| trace::asked_by(state, patch)).unwrap_or(by)
 }
 
 /// What reviewers whose word counts say of the latest revision, and the revision itself where it was made by hand.

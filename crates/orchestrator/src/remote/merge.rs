@@ -1,7 +1,7 @@
-//! Merges of gated projects. A member signs what they want merged; the gate opens that, asks the policy about them, judges the patch, and
-//! merges with its own key.
+//! Merges of gated projects. A member signs what they want merged; a gate opens that, asks the policy about them, judges the patch, and
+//! merges with its own key, or has other gates sign the same (`cosign`).
 
-use super::client;
+use super::{apart, client, probe};
 use crate::{
     actions::patch::revision::newest,
     clock, gated, limits,
@@ -12,7 +12,7 @@ use crate::{
 use domain::{
     Did, Kind, Problem,
     actor::Actor,
-    merge::{MergeWish, PAYLOAD_TYPE},
+    merge::{MergeWish, PAYLOAD_TYPE, VALID_MS},
     patch::Patch,
     project::Project,
 };
@@ -22,29 +22,54 @@ use policy::Resource;
 use proto::mesh::MergeRequest;
 use std::sync::Arc;
 
-/// Has the gate of a project merge a patch, as the member here wants; the gate may be this device.
+/// Has a gate of a project merge a patch, as the member here wants; the gate may be this device. Of several the first is asked that is
+/// there, in the order of the project's file, so that one of them proposes at a time.
 ///
 /// # Errors
-/// When something is missing, or the gate cannot be reached.
+/// When something is missing, or no gate can be reached.
 pub(crate) async fn merge(
     org: &Arc<Org>,
     actor: &Actor,
     project: &Project,
-    gate: &Did,
     patch: &Patch,
     expected: Option<&str>,
 ) -> Result<Outcome, Problem> {
     let wish = seal(org, project, patch, expected)?;
-    if *gate == org.device {
-        return merge::merge(org, actor, project, patch, expected, Some(wish)).await;
+    let mut away = Vec::new();
+    for gate in &project.gates {
+        if *gate == org.device {
+            return merge::merge(org, actor, project, patch, expected, Some(wish)).await;
+        }
+        match ask(org, project, gate, wish.to_json()?).await? {
+            Asked::Answered(outcome) => {
+                // It would come by itself; so whoever asked sees it at once.
+                let (rid, from) = (project.rid.clone(), gate.clone());
+                if let Err(problem) = org.blocking(move |org| org.node()?.fetch(&rid, &from)).await {
+                    tracing::debug!(%problem, "what the gate merged comes later");
+                }
+                return Ok(outcome);
+            }
+            Asked::Away(why) => away.push((gated::name(org, gate)?, why)),
+        }
     }
-    let outcome = ask(org, project, gate, wish.to_json()?).await?;
-    // It would come by itself; so whoever asked sees it at once.
-    let (rid, from) = (project.rid.clone(), gate.clone());
-    if let Err(problem) = org.blocking(move |org| org.node()?.fetch(&rid, &from)).await {
-        tracing::debug!(%problem, "what the gate merged comes later");
-    }
-    Ok(outcome)
+    Err(none_there(project, &away))
+}
+
+/// What became of asking one gate.
+enum Asked {
+    Answered(Outcome),
+    /// It cannot be reached; so another may be asked.
+    Away(Problem),
+}
+
+fn none_there(project: &Project, away: &[(String, Problem)]) -> Problem {
+    let names: Vec<&str> = away.iter().map(|(name, _)| name.as_str()).collect();
+    let what = match names.as_slice() {
+        [one] => format!("{one}, the gate of {}, cannot be reached. Nothing was merged.", project.name),
+        _ => format!("None of the gates of {} can be reached: {}. Nothing was merged.", project.name, names.join(", ")),
+    };
+    let why: Vec<String> = away.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    Problem::unavailable(what).because(why.join(" ")).next("Merge again when it is back: meshwork device list shows which devices answer.")
 }
 
 fn seal(org: &Org, project: &Project, patch: &Patch, expected: Option<&str>) -> Result<Envelope, Problem> {
@@ -60,22 +85,26 @@ fn seal(org: &Org, project: &Project, patch: &Patch, expected: Option<&str>) -> 
     envelope::seal(&wish, PAYLOAD_TYPE, &org.member, |message| Ok(org.forge.sign_as_member(message)))
 }
 
-async fn ask(org: &Arc<Org>, project: &Project, gate: &Did, envelope_json: Vec<u8>) -> Result<Outcome, Problem> {
+async fn ask(org: &Arc<Org>, project: &Project, gate: &Did, envelope_json: Vec<u8>) -> Result<Asked, Problem> {
     let name = gated::name(org, gate)?;
-    let away = |why: &Problem| {
-        Problem::unavailable(format!("{name}, the gate of {}, cannot be reached. Nothing was merged.", project.name))
-            .because(why.to_string())
-            .next("Merge again when it is back: meshwork device list shows which devices answer.")
+    let mut client = match client(org, gate) {
+        Err(why) if why.kind == Kind::Unavailable => return Ok(Asked::Away(why)),
+        client => client?,
     };
-    let mut client = client(org, gate).map_err(|why| if why.kind == Kind::Unavailable { away(&why) } else { why })?;
+    // One that takes the connection and says nothing is away too, and known to be within seconds.
+    let reach = probe(org, gate).await;
+    if !reach.reachable {
+        let why = reach.problem.unwrap_or_else(|| "It did not answer.".to_owned());
+        return apart(org, gate).map_or(Ok(Asked::Away(Problem::unavailable(why))), Err);
+    }
     match tokio::time::timeout(limits::GATE_WAIT, client.merge(MergeRequest { version: spoken(), envelope_json })).await {
-        Ok(Ok(reply)) => serde_json::from_str(&reply.into_inner().outcome_json).map_err(Problem::internal),
+        Ok(Ok(reply)) => serde_json::from_str(&reply.into_inner().outcome_json).map(Asked::Answered).map_err(Problem::internal),
         Ok(Err(refused)) => {
             let why = problem(&refused);
             // What the gate itself says comes with its problem whole.
-            Err(if refused.details().is_empty() && why.kind == Kind::Unavailable { away(&why) } else { why })
+            if refused.details().is_empty() && why.kind == Kind::Unavailable { Ok(Asked::Away(why)) } else { Err(why) }
         }
-        Err(_) => Err(Problem::new(Kind::Timeout, format!("{name}, the gate of {}, did not answer in time.", project.name))
+        Err(_) => Err(Problem::new(Kind::Timeout, format!("{name}, a gate of {}, did not answer in time.", project.name))
             .next("It may merge all the same: meshwork patch show says what became of the patch.")),
     }
 }
@@ -87,7 +116,7 @@ async fn ask(org: &Arc<Org>, project: &Project, gate: &Did, envelope_json: Vec<u
 pub(super) async fn hear(org: &Arc<Org>, caller: Did, bytes: &[u8]) -> Result<String, Problem> {
     let sealed = Envelope::from_json(bytes)?;
     let opening = sealed.clone();
-    let (wish, by, project) = org.blocking(move |org| open(org, &opening)).await?;
+    let (wish, by, project) = org.blocking(move |org| open(org, &opening, VALID_MS)).await?;
     stops::refuse_halted(org, &by)?;
     let (rid, name, id) = (project.rid.clone(), project.name.clone(), wish.patch.clone());
     let patch = org
@@ -106,8 +135,11 @@ pub(super) async fn hear(org: &Arc<Org>, caller: Did, bytes: &[u8]) -> Result<St
     serde_json::to_string(&outcome).map_err(Problem::internal)
 }
 
-/// The wish, who signed it, and the project, where all of it counts here and now.
-fn open(org: &Org, sealed: &Envelope) -> Result<(MergeWish, Did, Project), Problem> {
+/// The wish, who signed it, and the project, where all of it counts here and now; a wish counts for so many milliseconds.
+///
+/// # Errors
+/// When it does not count, or this device is no gate of the project.
+pub(super) fn open(org: &Org, sealed: &Envelope, valid_ms: u64) -> Result<(MergeWish, Did, Project), Problem> {
     let rights = org.rights()?;
     let (wish, by) = envelope::open::<MergeWish>(sealed, PAYLOAD_TYPE, |key| rights.state.member_of(key).is_some())?;
     if wish.version != domain::merge::VERSION {
@@ -117,7 +149,7 @@ fn open(org: &Org, sealed: &Envelope) -> Result<(MergeWish, Did, Project), Probl
     if wish.org != org.name {
         return Err(Problem::new(Kind::Forbidden, "This wish to merge is for another org."));
     }
-    if !wish.counts_at(clock::now(), CLOCKS_DIFFER_MS) {
+    if !wish.counts_at(clock::now(), valid_ms, CLOCKS_DIFFER_MS) {
         return Err(Problem::new(Kind::Forbidden, "This wish to merge was not signed just now.")
             .because("A wish counts for ten minutes, and clocks may differ by two.")
             .next("Merge again; if it is refused again, set the clocks of both devices."));
@@ -128,8 +160,8 @@ fn open(org: &Org, sealed: &Envelope) -> Result<(MergeWish, Did, Project), Probl
             .next("`meshwork policy explain me patch.merge` says which rule decides."));
     }
     let project = org.project(Some(&wish.project))?;
-    if project.gate() != Some(&org.device) {
-        return Err(Problem::conflict(format!("This device is not the gate of {}.", project.name))
+    if !project.is_gate(&org.device) {
+        return Err(Problem::conflict(format!("This device is no gate of {}.", project.name))
             .next("Merge again when both devices know the same of the org."));
     }
     Ok((wish, by, project))

@@ -4,7 +4,7 @@
 //!
 //! Who there is: `gossip` (announces this device), `devices` (what is known of each).
 //! Asking: `ask` (schedule), `follow` (watch and log), `wish` (orders), `gateway` (the run's traffic comes back),
-//! `merge` (what a gate is to merge).
+//! `merge` (what a gate is to merge), `cosign` (what another gate is to sign).
 //! Saved work that moves between the two: `checkpoint`.
 //! Executing: `service` takes the calls of others, `bring` fetches the repository, `mandate` gets the delegation, `facts` tells,
 //! `away` finds the run's gateway. Standing in for another device of the member: `standby`.
@@ -17,6 +17,7 @@ mod authority;
 mod away;
 mod bring;
 mod checkpoint;
+mod cosign;
 pub(crate) mod devices;
 mod facts;
 mod follow;
@@ -41,6 +42,7 @@ pub(crate) use ask::{Asking, answers, schedule};
 pub use away::Away;
 pub(crate) use bring::bring;
 pub(crate) use checkpoint::{bring_saved, farewell, may_answer, receive};
+pub(crate) use cosign::{agree, meet};
 pub(crate) use follow::{follow, follow_all};
 pub(crate) use gateway::outward;
 pub(crate) use gossip::{announce, enter_tailnet, leave_tailnet, listen, waiting_here};

@@ -1,14 +1,14 @@
 //! The service `Mesh`: parses, asks who calls, calls one function, renders.
 
-use super::{authority, checkpoint, facts, gateway, journals, mandate, merge, standby, take, wish};
+use super::{authority, checkpoint, cosign, facts, gateway, journals, mandate, merge, standby, take, wish};
 use crate::{clock, org::Org, stops};
 use domain::{Did, Kind, Problem, run::Wish};
 use futures::Stream;
 use mesh::{oldest, spoken, status, understood};
 use proto::mesh::{
-    CheckpointPart, CheckpointRequest, DelegateReply, DelegateRequest, Fact, JournalEvents, JournalRequest, LogLines, LogRequest,
-    MergeReply, MergeRequest, OrderReply, OrderRequest, ProbeReply, ProbeRequest, ResultReply, ResultRequest, ScheduleReply,
-    ScheduleRequest, StopReply, StopRequest, TunnelChunk, WatchRequest,
+    CheckpointPart, CheckpointRequest, CosignReply, CosignRequest, DelegateReply, DelegateRequest, Fact, JournalEvents, JournalRequest,
+    LogLines, LogRequest, MergeReply, MergeRequest, OrderReply, OrderRequest, ProbeReply, ProbeRequest, ResultReply, ResultRequest,
+    ScheduleReply, ScheduleRequest, StopReply, StopRequest, TunnelChunk, WatchRequest,
     mesh_server::{Mesh, MeshServer},
 };
 use std::{
@@ -119,6 +119,14 @@ impl Mesh for Service {
         understood(asked.version).map_err(status)?;
         let outcome_json = merge::hear(&org, caller, &asked.envelope_json).await;
         answer(outcome_json.map(|outcome_json| MergeReply { version: spoken(), outcome_json }))
+    }
+
+    async fn cosign(&self, request: Request<CosignRequest>) -> Answer<CosignReply> {
+        let org = self.org()?;
+        let caller = authority::device(&org, &request).map_err(status)?;
+        let asked = request.into_inner();
+        understood(asked.version).map_err(status)?;
+        answer(cosign::hear(&org, caller, &asked.envelope_json, &asked.commit).await.map(|()| CosignReply { version: spoken() }))
     }
 
     async fn stop(&self, request: Request<StopRequest>) -> Answer<StopReply> {

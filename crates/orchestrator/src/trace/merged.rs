@@ -32,11 +32,14 @@ pub(crate) fn carry_checks(org: &Org, project: &Project, patch: &Patch, revision
     }
 }
 
-/// Writes into a patch who asked the gate to merge it, as they signed it.
+/// Writes into a patch who asked the gate to merge it, as they signed it; of several gates one writes it.
 ///
 /// # Errors
 /// When it cannot be written.
 pub(crate) fn carry_wish(org: &Org, project: &Project, patch: &Patch, revision: &RevisionId, wish: &Envelope) -> Result<(), Problem> {
+    if patch.revisions.iter().filter(|one| one.id == *revision).flat_map(wishes).any(|carried| carried == *wish) {
+        return Ok(());
+    }
     let json = serde_json::to_string_pretty(wish).map_err(Problem::internal)?;
     let text = format!("A member asks the gate to merge this.\n\n{WISH_OPEN}{json}{CLOSE}\n");
     org.forge.comment(&project.rid, &patch.id, revision, &text, None).map(drop)

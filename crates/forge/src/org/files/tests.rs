@@ -172,7 +172,10 @@ fn orgs() -> impl Strategy<Value = OrgState> {
             };
             let agents = agents.into_iter().map(agent).collect();
             let project = |(n, (name, (branch, mirror, gate))): (usize, (String, (String, Option<String>, Option<Index>)))| {
-                let gates = gate.iter().map(|gate| did(gate.index(devices.len()))).collect();
+                let gates = match gate {
+                    Some(one) if devices.len() >= GATES_MAX && one.index(2) == 1 => (0..GATES_MAX).map(did).collect(),
+                    one => one.iter().map(|gate| did(gate.index(devices.len()))).collect(),
+                };
                 let project = Project { name: name.parse().unwrap(), rid: rid(n), branch, mirror, gates };
                 (name, project)
             };
@@ -301,7 +304,7 @@ fn any_quota() -> Quota {
 }
 
 /// What takes an org out of order, and what is said then.
-const HARMS: [(&str, fn(&mut OrgState)); 27] = [
+const HARMS: [(&str, fn(&mut OrgState)); 28] = [
     ("org.toml, line 1: there is no version 0", |org| org.org.version = 0),
     ("a slash", |org| rename_first_device(org, "a/b")),
     ("a slash", |org| rename_first_device(org, "a\\b")),
@@ -343,7 +346,8 @@ const HARMS: [(&str, fn(&mut OrgState)); 27] = [
         org.ended.push(Revocation { did, kind: KeyKind::Device, at: Timestamp(0), why: String::new() });
     }),
     ("two projects have one repository", |org| ["first-of-two", "second-of-two"].iter().for_each(|name| put_project(org, name, vec![]))),
-    ("one is what a project can have", |org| put_project(org, "of-two-gates", vec![did(0), did(0)])),
+    ("it has 2 gates", |org| put_project(org, "of-two-gates", vec![did(0), did(NOBODYS)])),
+    ("3 different ones", |org| put_project(org, "of-one-gate-thrice", vec![did(0), did(0), did(0)])),
     ("is not a device of the org", |org| put_project(org, "of-nobodys-gate", vec![did(NOBODYS)])),
     ("there is no member", |org| _ = org.quotas.members.insert(NOBODY.into(), any_quota())),
     ("there is no agent", |org| _ = org.quotas.agents.insert("nobodys-agent".parse().unwrap(), any_quota())),

@@ -1,75 +1,101 @@
-//! The gate of a project: chosen, taken away, shown.
+//! The gates of a project: chosen, taken away, shown.
 
 use crate::{actions::member::Outcome, gated, members, org::Org, table::Context};
-use domain::{Did, Problem, ProjectName, project::Project};
+use domain::{
+    Did, Problem, ProjectName,
+    project::{GATES_MAX, Project},
+};
 use forge::OrgState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
-/// One of `device` and `open` must be said: nothing said changes nothing.
+/// One of `devices` and `open` must be said: nothing said changes nothing.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Gate {
     /// The project; the only one where nothing is said.
     #[serde(default)]
     project: Option<ProjectName>,
-    /// The device that alone is to move the default branch, by its name.
+    /// The devices that alone are to move the default branch, by their names: one, or three, of which two must sign. Merges are brought
+    /// to the first that is there.
     #[serde(default)]
-    device: Option<String>,
-    /// `true` instead of a device: the project's people move it again.
+    devices: Vec<String>,
+    /// `true` instead of devices: the project's people move it again.
     #[serde(default)]
     open: bool,
 }
 
-/// The device that is to be the gate; none where the project is to be open.
-fn wanted(device: Option<String>, open: bool) -> Result<Option<String>, Problem> {
-    if device.is_some() != open {
-        return Ok(device);
+/// The devices that are to be the gates; none where the project is to be open.
+fn wanted(devices: Vec<String>, open: bool) -> Result<Vec<String>, Problem> {
+    if devices.is_empty() != open {
+        let what = if open { "A project is gated by devices, or open." } else { "It is not said what the gate is to be." };
+        return Err(Problem::invalid(what).because("Nothing was changed.").next(
+            "Give either devices, the names of one or three (meshwork org show lists them), or open: true, which opens the project again.",
+        ));
     }
-    let what = if open { "A project is gated by a device, or open." } else { "It is not said what the gate is to be." };
-    Err(Problem::invalid(what)
-        .because("Nothing was changed.")
-        .next("Give either device, the name of one (meshwork org show lists them), or open: true, which opens the project again."))
+    let different: BTreeSet<&String> = devices.iter().collect();
+    if !matches!(devices.len(), 0 | 1 | GATES_MAX) || different.len() < devices.len() {
+        return Err(Problem::invalid(format!("A project is gated by one device, or by {GATES_MAX} different ones."))
+            .because("With two, one that is away would stop all merges.")
+            .next("Name one device, or three."));
+    }
+    Ok(devices)
 }
 
-/// The gate of a project, as people see it.
+/// The gates of a project, as people see them.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct GateView {
-    /// How the device is called.
-    device: String,
-    /// Its key.
-    did: Did,
+    /// The devices, in the order in which they are asked to merge.
+    devices: Vec<GateDevice>,
+    /// How many of them must sign a merge.
+    needed: usize,
     /// Whether the repository itself lets nobody else move the default branch by now.
     in_force: bool,
 }
 
+/// A device that is a gate.
+#[derive(Debug, Serialize, JsonSchema)]
+struct GateDevice {
+    /// How it is called.
+    device: String,
+    /// Its key.
+    did: Did,
+}
+
 pub(super) async fn set(context: Context, input: Gate) -> Result<Outcome, Problem> {
-    let (org, Gate { project: named, device, open }) = (context.org()?, input);
-    let device = wanted(device, open)?;
+    let (org, Gate { project: named, devices, open }) = (context.org()?, input);
+    let devices = wanted(devices, open)?;
     let actor = context.actor(&org);
     let name = org.blocking(move |org| Ok(org.project(named.as_ref())?.name)).await?;
-    let (what, done) = match &device {
-        Some(device) => (
-            format!("Gate project {name} by {device}"),
-            format!("{name} is gated: soon only {device} moves its default branch; meshwork project show says when."),
+    let all = devices.join(", ");
+    let (what, done) = match devices.len() {
+        0 => (format!("Open project {name}"), format!("{name} is gated no more.")),
+        1 => (
+            format!("Gate project {name} by {all}"),
+            format!("{name} is gated: soon only {all} moves its default branch; meshwork project show says when."),
         ),
-        None => (format!("Open project {name}"), format!("{name} is gated no more.")),
+        _ => (
+            format!("Gate project {name} by {all}"),
+            format!("{name} is gated: soon only merges that two of {all} signed move its branch; meshwork project show says when."),
+        ),
     };
     let files = move |org: &Org, state: &OrgState| {
-        let project = changed(org, state, &name, device.as_deref())?;
+        let project = changed(org, state, &name, &devices)?;
         let text = toml::to_string_pretty(&project).map_err(Problem::internal)?;
         Ok(vec![(format!("projects/{name}.toml"), Some(text.into_bytes()))])
     };
     Ok(Outcome::of(members::change(&org, &actor, what, files).await?, done))
 }
 
-/// The project with this gate, or none.
-fn changed(org: &Org, state: &OrgState, name: &ProjectName, device: Option<&str>) -> Result<Project, Problem> {
+/// The project with these gates, or none.
+fn changed(org: &Org, state: &OrgState, name: &ProjectName, devices: &[String]) -> Result<Project, Problem> {
     let project = org.project(Some(name))?;
-    let Some(device) = device else { return Ok(Project { gates: vec![], ..project }) };
-    let gate = members::device_of(state, device)?.did.clone();
-    can_follow(org, state, &project)?;
-    Ok(Project { gates: vec![gate], ..project })
+    let gates = devices.iter().map(|device| Ok(members::device_of(state, device)?.did.clone())).collect::<Result<Vec<_>, Problem>>()?;
+    if !gates.is_empty() {
+        can_follow(org, state, &project)?;
+    }
+    Ok(Project { gates, ..project })
 }
 
 /// The repository follows only when those sign who move its branch now.
@@ -83,14 +109,19 @@ fn can_follow(org: &Org, state: &OrgState, project: &Project) -> Result<(), Prob
         .next("Ask them to make a member of the org a delegate: rad id update --delegate."))
 }
 
-/// The gate of a project; none where it has none.
+/// The gates of a project; none where it has none.
 ///
 /// # Errors
 /// When the repository cannot be read.
 pub(super) fn view(org: &Org, project: &Project) -> Result<Option<GateView>, Problem> {
-    let Some(did) = project.gate().cloned() else { return Ok(None) };
-    let in_force = org.forge.delegates(&project.rid)? == [did.clone()];
-    Ok(Some(GateView { device: gated::name(org, &did)?, did, in_force }))
+    if project.gates.is_empty() {
+        return Ok(None);
+    }
+    let sign: BTreeSet<Did> = org.forge.delegates(&project.rid)?.into_iter().collect();
+    let in_force = sign.iter().eq(project.gates.iter().collect::<BTreeSet<_>>());
+    let device = |did: &Did| Ok(GateDevice { device: gated::name(org, did)?, did: did.clone() });
+    let devices = project.gates.iter().map(device).collect::<Result<_, Problem>>()?;
+    Ok(Some(GateView { devices, needed: project.gates_needed(), in_force }))
 }
 
 #[cfg(test)]
@@ -102,14 +133,18 @@ mod tests {
     #[test]
     fn what_the_gate_is_to_be_must_be_said() {
         let read = |input: serde_json::Value| {
-            let Gate { device, open, .. } = serde_json::from_value(input).unwrap();
-            wanted(device, open)
+            let Gate { devices, open, .. } = serde_json::from_value(input).unwrap();
+            wanted(devices, open)
         };
-        for unclear in [json!({}), json!({"project": "demo"}), json!({"device": null}), json!({"device": "desk", "open": true})] {
+        for unclear in [json!({}), json!({"project": "demo"}), json!({"devices": []}), json!({"devices": ["desk"], "open": true})] {
             let problem = read(unclear).unwrap_err();
             assert!(problem.next.unwrap().contains("open: true"));
         }
-        assert_eq!(read(json!({"device": "desk"})).unwrap().as_deref(), Some("desk"));
-        assert_eq!(read(json!({"project": "demo", "open": true})).unwrap(), None);
+        assert_eq!(read(json!({"devices": ["desk"]})).unwrap(), ["desk"]);
+        assert_eq!(read(json!({"devices": ["desk", "box", "attic"]})).unwrap(), ["desk", "box", "attic"]);
+        assert!(read(json!({"project": "demo", "open": true})).unwrap().is_empty());
+        for odd in [json!(["desk", "box"]), json!(["desk", "box", "desk"]), json!(["a", "b", "c", "d"])] {
+            assert!(read(json!({"devices": odd})).unwrap_err().what.contains("one device, or by 3"), "{odd}");
+        }
     }
 }
