@@ -502,7 +502,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let only one device move a project's default branch, or open it again. */
+        /** Let only one device, or two of three, move a project's default branch, or open it again. */
         post: operations["project_gate"];
         delete?: never;
         options?: never;
@@ -1692,7 +1692,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Give the machine back: runs are frozen, saved and ended. */
+        /** End what runs here: it is frozen and saved, and goes on later. */
         post: operations["device_evict"];
         delete?: never;
         options?: never;
@@ -1964,7 +1964,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Give the machine back: runs are frozen, saved and ended. */
+        /** End what runs here: it is frozen and saved, and goes on later. */
         post: operations["device_evict_short"];
         delete?: never;
         options?: never;
@@ -2275,7 +2275,7 @@ export interface components {
             name: components["schemas"]["OrgName"];
             /** @description Its address for browsers. */
             url?: string | null;
-            /** @description That it does not list this device any more, in words, where the process that answers knows it. */
+            /** @description That it does not list this device any more, in words, where its process knows it. */
             removed?: string | null;
         } & ({
             /** @constant */
@@ -2444,7 +2444,10 @@ export interface components {
             branch: string;
             /** @description An ordinary git host that gets the merged default branch, and whose changes come back. */
             mirror?: string | null;
-            /** @description The devices, by their keys, that alone move its default branch; without any it is not gated. One at the most for now. */
+            /**
+             * @description The devices, by their keys, that alone move its default branch, in the order in which they are asked to: one, or [`GATES_MAX`];
+             *     without any it is not gated.
+             */
             gates?: components["schemas"]["Did"][];
         };
         /** @description A project with what its repository says now. */
@@ -2488,7 +2491,7 @@ export interface components {
             done_tasks: number;
             /** @description What the person should know of its settings and its mirror. */
             notices: string[];
-            /** @description Its gate, where it is gated. */
+            /** @description Its gates, where it is gated. */
             gate?: components["schemas"]["GateView"] | null;
             /** @description How it is with its mirror. */
             mirror?: components["schemas"]["MirrorState"] | null;
@@ -2503,14 +2506,24 @@ export interface components {
             done: number;
             problems: string[];
         };
-        /** @description The gate of a project, as people see it. */
+        /** @description The gates of a project, as people see them. */
         GateView: {
-            /** @description How the device is called. */
+            /** @description The devices, in the order in which they are asked to merge. */
+            devices: components["schemas"]["GateDevice"][];
+            /**
+             * Format: uint
+             * @description How many of them must sign a merge.
+             */
+            needed: number;
+            /** @description Whether the repository itself lets nobody else move the default branch by now. */
+            in_force: boolean;
+        };
+        /** @description A device that is a gate. */
+        GateDevice: {
+            /** @description How it is called. */
             device: string;
             /** @description Its key. */
             did: components["schemas"]["Did"];
-            /** @description Whether the repository itself lets nobody else move the default branch by now. */
-            in_force: boolean;
         };
         /** @description How it is with a project's mirror. */
         MirrorState: {
@@ -2662,6 +2675,13 @@ export interface components {
             message: string;
         } | {
             /** @constant */
+            code: "waits_for_checkpoint";
+            /** @description The device. */
+            device: components["schemas"]["Did"];
+            /** @description Until then. */
+            until: components["schemas"]["Timestamp"];
+        } | {
+            /** @constant */
             code: "waits_for_gateway";
             /** @description The requester's device. */
             device: components["schemas"]["Did"];
@@ -2767,6 +2787,13 @@ export interface components {
             message: string;
         } | {
             /** @constant */
+            code: "gave_way";
+            /** @description The run that needs it. */
+            to: components["schemas"]["RunId"];
+            /** @description For whom that is. */
+            member: components["schemas"]["Did"];
+        } | {
+            /** @constant */
             code: "vanished";
             /** @description What is known. */
             message: string;
@@ -2799,6 +2826,15 @@ export interface components {
             /** @description Cause. */
             message: string;
         };
+        /** @description From whose journal something is known, where that is another device's. */
+        Whose: {
+            /** @description The device. */
+            device: components["schemas"]["Did"];
+            /** @description As of when its journal is known whole here, by the clock here; none where that never was so. */
+            as_of?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether its journal is followed now. */
+            reachable: boolean;
+        };
         /** @description One of several patches of a task, of which at most one is accepted: each by another device, which claimed the task. */
         Rival: {
             /** @description The patch. */
@@ -2818,15 +2854,8 @@ export interface components {
             /** @description From whose journal it is known, where that is another device's. */
             whose?: components["schemas"]["Whose"] | null;
         };
-        /** @description From whose journal something is known, where that is another device's. */
-        Whose: {
-            /** @description The device. */
-            device: components["schemas"]["Did"];
-            /** @description As of when its journal is known whole here, by the clock here; none where that never was so. */
-            as_of?: components["schemas"]["Timestamp"] | null;
-            /** @description Whether its journal is followed now. */
-            reachable: boolean;
-        };
+        /** @description The state of a patch, as Radicle says it. */
+        PatchState: "draft" | "open" | "archived" | "merged";
         /** @description A task with where it is. */
         Shown2: {
             /** @description Its full name. */
@@ -2866,6 +2895,15 @@ export interface components {
             tags?: {
                 [key: string]: string;
             };
+            /** @description How important it is. */
+            priority?: components["schemas"]["Priority"];
+            /**
+             * Format: uint32
+             * @description How often its work gave way to more important work before this run took it up again.
+             */
+            gave_way?: number;
+            /** @description The run on whose device it must not be. */
+            apart?: components["schemas"]["ApartFrom"] | null;
             /**
              * @description Which device is asked for it, or was asked last while none has it: written before it is asked, so that after a crash the very
              *     same one is asked again.
@@ -2896,8 +2934,10 @@ export interface components {
             spec_hash?: components["schemas"]["Hash"] | null;
             /** @description The run that this goes on from. */
             continues?: components["schemas"]["RunId"] | null;
-            /** @description The run whose saved work it begins with; known when it is placed. */
-            from?: components["schemas"]["RunId"] | null;
+            /** @description The saved work that it begins with; known when it is placed. */
+            from?: components["schemas"]["SavedWork"] | null;
+            /** @description The saved work that it does without, because it could not be had; known when it is placed. */
+            left?: components["schemas"]["LeftBehind"] | null;
             /**
              * @description Whether it does the patch's work anew on the present default branch, because merging it met conflicts.
              * @default false
@@ -2937,6 +2977,11 @@ export interface components {
             delegation?: components["schemas"]["Hash"] | null;
             /** @description The last checkpoint of its worktree. */
             checkpoint?: components["schemas"]["Oid"] | null;
+            /**
+             * @description The checkpoint of it that lies on the device whose journal tells this: where it was executed; and, as soon as it arrived there,
+             *     where it was asked for.
+             */
+            held?: components["schemas"]["Oid"] | null;
             /** @description The commit that it made. */
             commit?: components["schemas"]["Oid"] | null;
             /** @description What was left out of its commit, or is odd there, in words. */
@@ -3005,6 +3050,15 @@ export interface components {
         };
         /** @description The class of a workload. */
         Class: "agent" | "ci" | "job" | "docs" | "scan" | "service";
+        /** @description How important a workload is, against others that want the same room. */
+        Priority: "low" | "normal" | "high";
+        /** @description A run on whose device another must not be, as for a review that is to be independent, or a second attempt. */
+        ApartFrom: {
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description The device that has it, or had it. */
+            device: components["schemas"]["Did"];
+        };
         /** @description A device's refusal of a run. */
         Refused: {
             /** @description The device. */
@@ -3077,6 +3131,19 @@ export interface components {
             code: "other_orgs";
             /** @description What they use. */
             taken: components["schemas"]["Lane"];
+        } | {
+            /** @constant */
+            code: "queue";
+            /** @description Where it stands. */
+            place: components["schemas"]["QueuePlace"];
+        } | {
+            /** @constant */
+            code: "makes_room";
+            /**
+             * Format: uint
+             * @description How many.
+             */
+            runs: number;
         } | {
             /** @constant */
             code: "not_known";
@@ -3178,6 +3245,30 @@ export interface components {
              */
             gpus: number;
         };
+        /** @description A run's place in the queue of a device. */
+        QueuePlace: {
+            /**
+             * Format: uint32
+             * @description From 1.
+             */
+            place: number;
+            /**
+             * Format: uint32
+             * @description How many wait there.
+             */
+            of: number;
+            /** @description The one just in front of it. */
+            behind?: components["schemas"]["QueuedBehind"] | null;
+        };
+        /** @description What stands in front of a run. */
+        QueuedBehind: {
+            /** @description The name of the member whose run that is. */
+            member: string;
+            /** @description Why it is in front. */
+            why: components["schemas"]["Ahead"];
+        };
+        /** @description Why a run stands in front of another. */
+        Ahead: "priority" | "waited" | "share" | "class";
         /** @description Why a device is its owner's alone. */
         Reclaim: {
             /** @constant */
@@ -3216,6 +3307,22 @@ export interface components {
         Hash: string;
         /** @description Where a run is. */
         RunState: "queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost";
+        /** @description The saved work of a run. */
+        SavedWork: {
+            /** @description Whose work it is. */
+            run: components["schemas"]["RunId"];
+            /** @description The device that executed that run, and saved it. */
+            device: components["schemas"]["Did"];
+            /** @description The checkpoint: a commit beside the project's storage, whose parent is the one that the run began from. */
+            commit: components["schemas"]["Oid"];
+        };
+        /** @description Saved work that the next run does without. It stays where it is. */
+        LeftBehind: {
+            /** @description What. */
+            work: components["schemas"]["SavedWork"];
+            /** @description Why it could not be had, in words. */
+            why: string;
+        };
         /** @description The bounded right to run a workload on a device. */
         LeaseId: string;
         /** @description Files that are in no commit: ignored, too large, unreadable, or of a kind that git does not know. */
@@ -3416,6 +3523,8 @@ export interface components {
             parts: components["schemas"]["Part"][];
             /** @description Why it cannot take it now. */
             refusals: components["schemas"]["Refusal"][];
+            /** @description Where this very run stands in its queue, where others wait there too. */
+            queue?: components["schemas"]["QueuePlace"] | null;
             /** @description What it said when it was asked for this very run. */
             said?: components["schemas"]["Refused"] | null;
             /** @description All of it in words. */
@@ -3443,6 +3552,15 @@ export interface components {
             tags?: {
                 [key: string]: string;
             };
+            /** @description How important it is. */
+            priority?: components["schemas"]["Priority"];
+            /**
+             * Format: uint32
+             * @description How often its work gave way to more important work before this run took it up again.
+             */
+            gave_way?: number;
+            /** @description The run on whose device it must not be. */
+            apart?: components["schemas"]["ApartFrom"] | null;
             /**
              * @description Which device is asked for it, or was asked last while none has it: written before it is asked, so that after a crash the very
              *     same one is asked again.
@@ -3473,8 +3591,10 @@ export interface components {
             spec_hash?: components["schemas"]["Hash"] | null;
             /** @description The run that this goes on from. */
             continues?: components["schemas"]["RunId"] | null;
-            /** @description The run whose saved work it begins with; known when it is placed. */
-            from?: components["schemas"]["RunId"] | null;
+            /** @description The saved work that it begins with; known when it is placed. */
+            from?: components["schemas"]["SavedWork"] | null;
+            /** @description The saved work that it does without, because it could not be had; known when it is placed. */
+            left?: components["schemas"]["LeftBehind"] | null;
             /**
              * @description Whether it does the patch's work anew on the present default branch, because merging it met conflicts.
              * @default false
@@ -3514,6 +3634,11 @@ export interface components {
             delegation?: components["schemas"]["Hash"] | null;
             /** @description The last checkpoint of its worktree. */
             checkpoint?: components["schemas"]["Oid"] | null;
+            /**
+             * @description The checkpoint of it that lies on the device whose journal tells this: where it was executed; and, as soon as it arrived there,
+             *     where it was asked for.
+             */
+            held?: components["schemas"]["Oid"] | null;
             /** @description The commit that it made. */
             commit?: components["schemas"]["Oid"] | null;
             /** @description What was left out of its commit, or is odd there, in words. */
@@ -3606,6 +3731,15 @@ export interface components {
             tags?: {
                 [key: string]: string;
             };
+            /** @description How important it is. */
+            priority?: components["schemas"]["Priority"];
+            /**
+             * Format: uint32
+             * @description How often its work gave way to more important work before this run took it up again.
+             */
+            gave_way?: number;
+            /** @description The run on whose device it must not be. */
+            apart?: components["schemas"]["ApartFrom"] | null;
             /**
              * @description Which device is asked for it, or was asked last while none has it: written before it is asked, so that after a crash the very
              *     same one is asked again.
@@ -3636,8 +3770,10 @@ export interface components {
             spec_hash?: components["schemas"]["Hash"] | null;
             /** @description The run that this goes on from. */
             continues?: components["schemas"]["RunId"] | null;
-            /** @description The run whose saved work it begins with; known when it is placed. */
-            from?: components["schemas"]["RunId"] | null;
+            /** @description The saved work that it begins with; known when it is placed. */
+            from?: components["schemas"]["SavedWork"] | null;
+            /** @description The saved work that it does without, because it could not be had; known when it is placed. */
+            left?: components["schemas"]["LeftBehind"] | null;
             /**
              * @description Whether it does the patch's work anew on the present default branch, because merging it met conflicts.
              * @default false
@@ -3677,6 +3813,11 @@ export interface components {
             delegation?: components["schemas"]["Hash"] | null;
             /** @description The last checkpoint of its worktree. */
             checkpoint?: components["schemas"]["Oid"] | null;
+            /**
+             * @description The checkpoint of it that lies on the device whose journal tells this: where it was executed; and, as soon as it arrived there,
+             *     where it was asked for.
+             */
+            held?: components["schemas"]["Oid"] | null;
             /** @description The commit that it made. */
             commit?: components["schemas"]["Oid"] | null;
             /** @description What was left out of its commit, or is odd there, in words. */
@@ -4006,8 +4147,6 @@ export interface components {
             /** @description The trace of the latest revision, where a run made it. */
             trace?: components["schemas"]["Trace"] | null;
         };
-        /** @description The state of a patch, as Radicle says it. */
-        PatchState: "draft" | "open" | "archived" | "merged";
         /** @description One revision of a patch. */
         Revision: {
             /** @description Its id. */
@@ -4355,8 +4494,8 @@ export interface components {
             };
             /**
              * @description Hundredths of every quota that a device's gateway may spend, by the device's name. None named: equal parts, a member's
-             *     quota among the devices of that member. Each gateway keeps to its own part, so that no two overspend while they cannot
-             *     talk.
+             *     quota among the devices of that member. Each gateway keeps to its own part, and to what the others leave as long as they may
+             *     know other parts ([`part()`]), so that they do not overspend while they cannot talk.
              */
             shares?: {
                 [key: string]: number;
@@ -4411,7 +4550,10 @@ export interface components {
             period: components["schemas"]["Period"];
             /** @description The whole quota, for all devices together; no limit where it is null. */
             whole: components["schemas"]["Quota"] | null;
-            /** @description What this device's gateway may use in it: its part of the quota; no limit where it is null. */
+            /**
+             * @description What this device's gateway may use in it: its part of the quota, or less while others hold more than theirs; no limit where it
+             *     is null.
+             */
             limit: components["schemas"]["Limit"] | null;
             /** @description What its gateway used in it. */
             used: components["schemas"]["Usage"];
@@ -4432,7 +4574,10 @@ export interface components {
             calls: number | null;
             /** @description Money. */
             money: components["schemas"]["Money"] | null;
-            /** @description The part of the whole that this device may spend, in words: `an equal part for each of 3 devices`. */
+            /**
+             * @description The part of the whole that this device may spend, in words: `an equal part for each of 3 devices`; where it is less for now, how
+             *     much and because of whom.
+             */
             share: string;
         };
         /** @description An order, as a device knows it. */
@@ -4850,6 +4995,11 @@ export interface components {
             commit: components["schemas"]["Oid"];
         } | {
             /** @constant */
+            type: "shares_taken";
+            /** @description Which revision, and what the device holds. */
+            taken: components["schemas"]["Taken"];
+        } | {
+            /** @constant */
             type: "credential_set";
             /** @description Its name. */
             name: components["schemas"]["CredentialName"];
@@ -4912,8 +5062,10 @@ export interface components {
             base: components["schemas"]["Oid"];
             /** @description Hash of the spec that it works from. */
             spec_hash?: components["schemas"]["Hash"] | null;
-            /** @description The run whose saved work it begins with. */
-            from?: components["schemas"]["RunId"] | null;
+            /** @description The saved work that it begins with. */
+            from?: components["schemas"]["SavedWork"] | null;
+            /** @description The saved work that it does without, because it could not be had. */
+            left?: components["schemas"]["LeftBehind"] | null;
             /** @description The device that is asked for it from now on; older journals do not say it. */
             device?: components["schemas"]["Did"] | null;
         } | {
@@ -5303,6 +5455,43 @@ export interface components {
             /** @description Why. */
             why: string;
         };
+        /** @description What a device tells once it acts by another division of the quotas: from then on it goes by none before it. */
+        Taken: {
+            /** @description The revision of the org repository. */
+            revision: components["schemas"]["Oid"];
+            /** @description Its part of each quota, by [`Scope::id`]. */
+            held?: {
+                [key: string]: components["schemas"]["Held"];
+            };
+            /** @description When it noticed that devices are no longer listed, as far as it matters still. */
+            gone?: {
+                [key: string]: components["schemas"]["Timestamp"];
+            };
+        };
+        /** @description What a device holds of one quota. */
+        Held: {
+            /** @description The period of which `used` tells, as [`Period::key`] writes it. */
+            period: string;
+            /** @description Its part by that revision. */
+            share: components["schemas"]["Amounts"];
+            /** @description What it had used of the quota, with what calls under way could still use. */
+            used: components["schemas"]["Amounts"];
+        };
+        /** @description Tokens, calls and money together. */
+        Amounts: {
+            /**
+             * Format: uint64
+             * @description Tokens read and written.
+             */
+            tokens: number;
+            /**
+             * Format: uint64
+             * @description Calls to models.
+             */
+            calls: number;
+            /** @description Money, in the currency of the prices. */
+            money: components["schemas"]["Money"];
+        };
         /** @description For whom a call of a run was made of which the journal says nothing else: at a standby device. */
         ForWhom: {
             /** @description The member, by their key on the device that made the call. */
@@ -5462,6 +5651,8 @@ export interface components {
             heard_at?: components["schemas"]["Timestamp"] | null;
             /** @description Why it did not answer. */
             problem?: string | null;
+            /** @description When it was there last, as far as is known here, whoever told of it; none: nothing of it was ever heard. */
+            seen_at?: components["schemas"]["Timestamp"] | null;
             /**
              * Format: uint
              * @description How many runs it executes for this device.
@@ -5478,10 +5669,17 @@ export interface components {
             owner: string;
             /** @description How it is known. */
             state: components["schemas"]["Standing"];
-            /** @description As of when, by its own clock. */
-            at: components["schemas"]["Timestamp"];
+            /** @description When it was there last, as far as is known here, whoever told of it; none: nothing of it was ever heard. */
+            seen_at?: components["schemas"]["Timestamp"] | null;
+            /** @description As of when it said what follows, by its own clock; none: it was not heard since this process began. */
+            at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: uint32
+             * @description How long it takes to it and back lately, in milliseconds; 0 for this device, none where it is not known.
+             */
+            round_trip_ms?: number | null;
             /** @description What it lends to runs of agents, and what is free of that. */
-            capacity: components["schemas"]["Capacity"];
+            capacity?: components["schemas"]["Capacity"] | null;
             /** @description What its sensors saw. */
             condition: components["schemas"]["Condition"];
             /** @description Why it takes no guests now; none: it does. */
@@ -5492,7 +5690,7 @@ export interface components {
             limits: string;
         };
         /** @description How a device is known to this one. */
-        Standing: "here" | "live" | "suspected";
+        Standing: "here" | "live" | "suspected" | "unheard";
         /** @description A device's announcement of itself: a hint; its own admission decides. */
         Capacity: {
             /** @description Everything that the device lends to the mesh. */
@@ -6852,12 +7050,13 @@ export interface operations {
                      */
                     project?: string | null;
                     /**
-                     * @description The device that alone is to move the default branch, by its name.
-                     * @default null
+                     * @description The devices that alone are to move the default branch, by their names: one, or three, of which two must sign. Merges are brought
+                     *     to the first that is there.
+                     * @default []
                      */
-                    device?: string | null;
+                    devices?: string[];
                     /**
-                     * @description `true` instead of a device: the project's people move it again.
+                     * @description `true` instead of devices: the project's people move it again.
                      * @default false
                      */
                     open?: boolean;
@@ -7108,6 +7307,16 @@ export interface operations {
                     tags?: {
                         [key: string]: string;
                     };
+                    /**
+                     * @description How important they are: the higher goes first, and displaces the lower where there is no room.
+                     * @default normal
+                     */
+                    priority?: "low" | "normal" | "high";
+                    /**
+                     * @description A run, or a part of its id, on whose device they must not be: for a review or a second attempt that is to be independent.
+                     * @default null
+                     */
+                    apart_from?: string | null;
                 };
             };
         };

@@ -13,7 +13,17 @@ type Body = JournalEntry["event"];
 const all = (...actions: ActionName[]): Touch[] => actions.map((action) => ({ action }));
 
 /** What the journals of other devices may have changed. */
-export const OF_OTHERS: Touch[] = all("run.list", "run.show", "task.list", "task.show", "task.why", "patch.show", "quota.show", "journal.copies", "journal.list");
+export const OF_OTHERS: Touch[] = all(
+  "run.list",
+  "run.show",
+  "task.list",
+  "task.show",
+  "task.why",
+  "patch.show",
+  "quota.show",
+  "journal.copies",
+  "journal.list",
+);
 
 export function touched(event: Body): Touch[] {
   return [...all("journal.list", "journal.search"), ...byKind(event)];
