@@ -85,17 +85,18 @@ fn the_same_seed_gives_the_same_world() {
     }
 }
 
-/// Puts a fault in, until it is seen: by this invariant, and only with the fault.
+/// Puts a fault in, until it is seen by this invariant, and only with the fault. Others may see it too.
 fn is_seen(fault: Fault, by: Invariant) {
     for seed in 1..=SEEN_WITHIN {
         holds(FAULTY_DEVICES, seed);
         if let Err(broken) = turn(FAULTY_DEVICES, seed, Some(fault)) {
-            assert_eq!(broken.invariant, by, "SIM_SEED={seed}: {fault:?} was seen otherwise: {}", broken.what);
-            println!("{fault:?} is seen with seed {seed}: {}", broken.what);
-            return;
+            println!("{fault:?} is seen with seed {seed}, by {:?}: {}", broken.invariant, broken.what);
+            if broken.invariant == by {
+                return;
+            }
         }
     }
-    panic!("{fault:?} was not seen with {SEEN_WITHIN} seeds");
+    panic!("{fault:?} was not seen by {by:?} with {SEEN_WITHIN} seeds");
 }
 
 #[test]

@@ -73,7 +73,9 @@ pub enum Message {
     Journal {
         after: Point,
     },
+    /// What follows in a journal after a place.
     Pieces {
+        after: Point,
         pieces: Vec<Rc<Piece>>,
     },
     Gossip {

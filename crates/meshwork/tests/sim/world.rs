@@ -19,7 +19,7 @@ use domain::{
 };
 use serde_json::json;
 use std::{collections::BTreeMap, rc::Rc};
-use store::{Refused, Seq};
+use store::Point;
 use testkit::{
     Random,
     sim::{Clock, Network},
@@ -178,10 +178,10 @@ impl World {
             Message::Journal { after } => {
                 let pieces = self.devices[at].journal.after(after, PIECES_MAX);
                 if !pieces.is_empty() {
-                    self.send(at, from, Message::Pieces { pieces });
+                    self.send(at, from, Message::Pieces { after, pieces });
                 }
             }
-            Message::Pieces { pieces } => self.copy(at, from, &pieces),
+            Message::Pieces { after, pieces } => self.copy(at, from, after, &pieces),
             Message::Gossip { heard } => self.hears_of(at, &heard),
         }
     }
@@ -275,8 +275,9 @@ impl World {
     fn durable(&mut self, at: usize, piece: &Rc<store::Piece>) {
         let now_ms = self.clock.now_ms();
         self.oracle.durable(now_ms, at, piece, &self.devices[at]);
+        let before = self.devices[at].journal.disk.written().iter().rev().nth(1).map(|piece| piece.end());
         for to in (0..self.devices.len()).filter(|to| *to != at) {
-            self.send(at, to, Message::Pieces { pieces: vec![piece.clone()] });
+            self.send(at, to, Message::Pieces { after: before.unwrap_or_default(), pieces: vec![piece.clone()] });
         }
     }
 
@@ -315,20 +316,19 @@ impl World {
         }
     }
 
-    fn copy(&mut self, at: usize, from: usize, pieces: &[Rc<store::Piece>]) {
+    /// As on a stream, only what follows on what is here is taken; else the rest is asked for.
+    fn copy(&mut self, at: usize, from: usize, after: Point, pieces: &[Rc<store::Piece>]) {
         let did = self.devices[from].did.clone();
-        for piece in pieces {
-            let copy = self.devices[at].copies.entry(from).or_insert_with(|| crate::journal::Known::empty(did.clone()));
-            match copy.take(piece) {
-                Ok(()) => {}
-                Err(Refused::OutOfPlace(_)) => {
-                    let (point, gap) = (copy.tail.point(), piece.first > Seq(copy.tail.seq.0 + 1));
-                    if gap {
-                        return self.send(at, from, Message::Journal { after: point });
-                    }
-                }
-                Err(why) => return self.oracle.breaks(self.clock.now_ms(), Invariant::Chain, format!("device {at} has of {from}: {why}")),
+        let copy = self.devices[at].copies.entry(from).or_insert_with(|| crate::journal::Known::empty(did));
+        let (here, end) = (copy.tail.point(), pieces.last().map(|piece| piece.end()).unwrap_or_default());
+        if after != here {
+            if end > here {
+                self.send(at, from, Message::Journal { after: here });
             }
+            return;
+        }
+        if let Some(why) = pieces.iter().find_map(|piece| copy.take(piece).err()) {
+            self.oracle.breaks(self.clock.now_ms(), Invariant::Chain, format!("device {at} has of {from}: {why}"));
         }
     }
 
