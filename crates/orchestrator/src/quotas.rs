@@ -22,7 +22,7 @@ use domain::{
 use forge::OrgState;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 use store::Store;
 
 /// For whom a call is made.
@@ -84,8 +84,14 @@ pub(crate) fn rule_source(org: &Arc<Org>, model: Option<Model>, spender: Spender
         let terms = org.ledger.terms();
         let (state, now) = (org.state()?, clock::now());
         let history = org.divisions.at(&org, &state.commit)?;
-        let part = |scope: Scope<'_>| shares::part(&org, &history, scope, now);
-        Ok(Rules { lines: lines(&state, &history, part, &spender, now)?, terms, ..rules(&state, model) })
+        let short = Cell::new(false);
+        let part = |scope: Scope<'_>| {
+            let part = shares::part(&org, &history, scope, now)?;
+            short.set(short.get() || part.as_ref().is_some_and(Part::is_short));
+            Ok(part)
+        };
+        let lines = lines(&state, &history, part, &spender, now)?;
+        Ok(Rules { lines, short: short.get(), terms, ..rules(&state, model) })
     })
 }
 
@@ -99,7 +105,7 @@ fn rules(state: &OrgState, model: &Model) -> Rules {
             domain::shown(&model.name)
         )
     });
-    Rules { price: quotas.price(model, &host(model)), forbidden, lines: vec![], terms: 0, keep_content: quotas.keep_content }
+    Rules { price: quotas.price(model, &host(model)), forbidden, lines: vec![], short: false, terms: 0, keep_content: quotas.keep_content }
 }
 
 /// The budgets that a call must fit; `part` says what this device may use of each.

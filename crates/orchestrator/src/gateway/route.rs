@@ -33,6 +33,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 /// How a run's own budget is set.
 const RAISE: &str = "What one run may use is a setting of its agent: meshwork agent add, with --tokens, --calls or --money.";
 
+/// Of which budget it is said that it is spent.
+const SHARED: &str = "A budget that the run shares is spent.";
+
 /// Journals a call. The engine sees the end of the call, and the next one is let through, only after it returned.
 pub type Recorder = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<(), Problem>> + Send + Sync>;
 /// Told of what the egress proxy refused, in words, each target once.
@@ -62,11 +65,13 @@ pub struct Patience {
     pub idle: Duration,
     /// In all, for a provider that says when a call may be sent again.
     pub retry: Duration,
+    /// For other devices' word that they hold less of a quota.
+    pub shares: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { answer: limits::ANSWER_TIMEOUT, idle: limits::STREAM_IDLE, retry: limits::RETRY_WAIT }
+        Self { answer: limits::ANSWER_TIMEOUT, idle: limits::STREAM_IDLE, retry: limits::RETRY_WAIT, shares: limits::SHARES_WAIT }
     }
 }
 
@@ -134,6 +139,8 @@ enum NotYet {
     Busy,
     /// The org's rules changed meanwhile.
     Stale,
+    /// There is no room, as the words say; once others are heard to hold less there may be.
+    Short(String),
 }
 
 impl Route {
@@ -202,9 +209,10 @@ impl Route {
     }
 
     /// Lets a call through that uses `call` at the most, if the budgets have room for it and all earlier ones are journaled.
-    /// Where only calls under way are in its way, it waits for them.
+    /// Where only calls under way are in its way, it waits for them; and for a while for what other devices may soon leave.
     pub(super) async fn admit(self: &Arc<Self>, call: Usage, rules: &Rules) -> Result<Ticket, Refusal> {
         let mut rules = rules.clone();
+        let until = Instant::now() + self.patience.shares;
         let waits = async {
             loop {
                 let mut freed = self.ledger.freed();
@@ -214,6 +222,11 @@ impl Route {
                     Err(NotYet::Busy) => {
                         // The ledger lives as long as this route: it is there to tell.
                         let _ = freed.changed().await;
+                    }
+                    Err(NotYet::Short(message)) if Instant::now() >= until => return Err(self.spent(SHARED, message)),
+                    Err(NotYet::Short(_)) => {
+                        tokio::time::sleep(limits::SHARES_LOOK_EVERY).await;
+                        rules = self.rules().await?;
                     }
                 }
             }
@@ -245,9 +258,10 @@ impl Route {
         let shared = match shared {
             Ok(held) => held,
             Err(NotHeld::Busy) => return Ok(Err(NotYet::Busy)),
+            Err(NotHeld::Spent(message)) if rules.short => return Ok(Err(NotYet::Short(message))),
             Err(NotHeld::Spent(message)) => {
                 drop(book);
-                return Err(self.spent("A budget that the run shares is spent.", message));
+                return Err(self.spent(SHARED, message));
             }
             Err(NotHeld::Unreadable(problem)) => return Err(Refusal::stop("no_budget", &problem)),
         };

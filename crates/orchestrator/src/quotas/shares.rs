@@ -57,7 +57,7 @@ fn known(copied: &Copied, ids: &[String]) -> Known {
         for id in ids {
             used = used.plus(copied.journal.get_numbered::<Usage>(kind::SPENT, id)?.map(|(_, used)| used).unwrap_or_default());
         }
-        Ok(Known { taken, used: used.into(), as_of: copied.whose().as_of })
+        Ok(Known { taken, used: used.into(), as_of: copied.standing().as_of })
     };
     read().unwrap_or_else(|problem| {
         tracing::warn!(device = %copied.journal.device(), %problem, "the copy of a device's journal cannot be read");
