@@ -55,11 +55,14 @@ async fn bring<K: Kept>(
 ) -> Result<Rewritten, Problem> {
     let mut present = at.read().await?;
     let (begun, mut written) = (present.is_none(), false);
-    for _ in 0..limits::POLICY_TRIES {
+    for turn in 0..=limits::POLICY_TRIES {
         let text = present.clone().unwrap_or_default();
         let wanted = change(&text)?;
         if wanted == text {
             return Ok(Rewritten { policy: text, written, begun });
+        }
+        if turn == limits::POLICY_TRIES {
+            break;
         }
         replaced(&text)?;
         let again = at.read().await?;
