@@ -85,7 +85,7 @@ pub(crate) fn rule_source(org: &Arc<Org>, model: Option<Model>, spender: Spender
         let (state, now) = (org.state()?, clock::now());
         let history = org.divisions.at(&org, &state.commit)?;
         let short = Cell::new(false);
-        let part = |scope: Scope<'_>| {
+        let part = |scope: Scope<'_>| -> Result<Option<Part>, Problem> {
             let part = shares::part(&org, &history, scope, now)?;
             short.set(short.get() || part.as_ref().is_some_and(Part::is_short));
             Ok(part)
