@@ -44,8 +44,8 @@ impl Agreement {
         self.name
     }
 
-    /// The key shared with whoever has the secret of `other` and is known by that name, for one purpose; both sides name the same. None where `other` is one of the
-    /// few points with which anybody would come to the same key.
+    /// The key shared with whoever has the secret of `other` and is known by that name, for one purpose; both sides name the same. None
+    /// where `other` is one of the few points with which anybody would come to the same key.
     pub fn with(&self, other: &[u8; 32], name: &[u8; 32], purpose: &str) -> Option<SharedKey> {
         let agreed = self.secret.diffie_hellman(&PublicKey::from(*other));
         if !agreed.was_contributory() {

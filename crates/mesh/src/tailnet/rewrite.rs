@@ -137,8 +137,14 @@ mod tests {
     #[tokio::test]
     async fn what_somebody_writes_meanwhile_is_merged_and_each_text_that_goes_is_told() {
         // What others write, how often we write, and what was replaced.
-        let table: [(&[(usize, &'static str)], usize, &[&str]); 4] =
-            [(&[], 1, &[OLD]), (&[(1, NEW)], 1, &[OLD, NEW]), (&[(2, NEW)], 2, &[OLD, NEW]), (&[(1, NEW), (3, OLD)], 2, &[OLD, NEW, OLD])];
+        let table: [(&[(usize, &'static str)], usize, &[&str]); 5] = [
+            (&[], 1, &[OLD]),
+            (&[(1, NEW)], 1, &[OLD, NEW]),
+            (&[(2, NEW)], 2, &[OLD, NEW]),
+            (&[(1, NEW), (3, OLD)], 2, &[OLD, NEW, OLD]),
+            // Only the last try comes through.
+            (&[(1, NEW), (2, OLD), (3, NEW), (4, OLD)], 1, &[OLD, NEW, OLD, NEW, OLD]),
+        ];
         for (others, writes, wanted) in table {
             let (server, replaced) = (server(others), Mutex::new(vec![]));
             let note = |text: &str| {
