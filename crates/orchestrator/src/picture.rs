@@ -58,9 +58,18 @@ pub(crate) fn runs(org: &Org, limit: usize) -> Result<Vec<Seen>, Problem> {
 /// # Errors
 /// When the journal cannot be read.
 pub(crate) fn run(org: &Org, id: &RunId) -> Result<Option<Seen>, Problem> {
+    run_by(org, id, |copied| copied.get_numbered(kind::RUN, id.as_str()))
+}
+
+/// The same by journals alone, and not by what a device summed up: for what is decided.
+fn verified_run(org: &Org, id: &RunId) -> Result<Option<Seen>, Problem> {
+    run_by(org, id, |copied| copied.journal.get_numbered(kind::RUN, id.as_str()))
+}
+
+fn run_by(org: &Org, id: &RunId, get: impl Fn(&Copied) -> Result<Option<(Seq, Run)>, Problem>) -> Result<Option<Seen>, Problem> {
     let own = org.store.get_numbered::<Run>(kind::RUN, id.as_str())?;
     let copies = org.journals.all();
-    let further = copies.iter().flat_map(|copied| in_copy(copied, read(copied, |c| c.get_numbered::<Run>(kind::RUN, id.as_str()))));
+    let further = copies.iter().flat_map(|copied| in_copy(copied, read(copied, &get)));
     let versions: Vec<RunIn> = in_own(org, own).into_iter().chain(further).collect();
     Ok(picture::run_at(&org.device, &versions).map(|version| marked(org, version)))
 }
@@ -95,13 +104,21 @@ pub(crate) fn whose(org: &Org, journal: &Did) -> Option<Whose> {
 pub(crate) struct Claims(BTreeMap<String, Vec<(Did, Claim)>>);
 
 impl Claims {
-    /// All that the copies tell.
+    /// All that the copies tell, and what devices summed up: to be shown.
     pub(crate) fn read(org: &Org) -> Self {
+        Self::by(org, |copied| copied.list_numbered(kind::CLAIM, limits::RUNS_MAX))
+    }
+
+    /// What the copies tell, and nothing that a device summed up: for what is decided.
+    pub(crate) fn verified(org: &Org) -> Self {
+        Self::by(org, |copied| copied.journal.list_numbered(kind::CLAIM, limits::RUNS_MAX))
+    }
+
+    fn by(org: &Org, list: impl Fn(&Copied) -> Result<Vec<(Seq, Claim)>, Problem>) -> Self {
         let mut all: BTreeMap<String, Vec<(Did, Claim)>> = BTreeMap::new();
         for copied in org.journals.all() {
             let device = copied.journal.device();
-            let found: Vec<(Seq, Claim)> = read(&copied, |c| c.list_numbered(kind::CLAIM, limits::RUNS_MAX));
-            for (_, claim) in found.into_iter().filter(|(_, claim)| claim.device == *device) {
+            for (_, claim) in read(&copied, &list).into_iter().filter(|(_, claim)| claim.device == *device) {
                 all.entry(claim.task.to_string()).or_default().push((device.clone(), claim));
             }
         }
@@ -114,7 +131,7 @@ impl Claims {
     /// When the journal cannot be read.
     pub(crate) fn of(&self, org: &Org, task: &TaskRef) -> Result<Vec<ClaimIn>, Problem> {
         let claims = self.0.get(&task.to_string()).into_iter().flatten();
-        claims.map(|(device, claim)| with_latest(org, device, claim.clone())).collect()
+        claims.map(|(device, claim)| with_latest(org, device, claim.clone(), run)).collect()
     }
 
     /// All claims on a task, this device's own first.
@@ -122,7 +139,7 @@ impl Claims {
     /// # Errors
     /// When the journal cannot be read.
     pub(crate) fn all(&self, org: &Org, task: &TaskRef) -> Result<Vec<ClaimIn>, Problem> {
-        Ok(own_claim(org, task)?.into_iter().chain(self.of(org, task)?).collect())
+        Ok(own_claim(org, task, run)?.into_iter().chain(self.of(org, task)?).collect())
     }
 
     /// The claim on a task that is shown here: this device's own, or another's.
@@ -157,29 +174,32 @@ impl Claims {
     }
 }
 
-/// All claims on a task, this device's own first; read by itself, for one task.
+/// All claims on a task, this device's own first; read by itself, for one task. By journals alone: it is decided by these.
 ///
 /// # Errors
 /// When the journal cannot be read.
 pub(crate) fn claims(org: &Org, task: &TaskRef) -> Result<Vec<ClaimIn>, Problem> {
-    let mut all: Vec<ClaimIn> = own_claim(org, task)?.into_iter().collect();
+    let mut all: Vec<ClaimIn> = own_claim(org, task, verified_run)?.into_iter().collect();
     for copied in org.journals.all() {
         let found: Option<(Seq, Claim)> = read(&copied, |c| c.journal.get_numbered(kind::CLAIM, &task.to_string()));
         let device = copied.journal.device();
         if let Some((_, claim)) = found.filter(|(_, claim)| claim.device == *device) {
-            all.push(with_latest(org, device, claim)?);
+            all.push(with_latest(org, device, claim, verified_run)?);
         }
     }
     Ok(all)
 }
 
-fn own_claim(org: &Org, task: &TaskRef) -> Result<Option<ClaimIn>, Problem> {
+/// How a run is looked up.
+type Find = fn(&Org, &RunId) -> Result<Option<Seen>, Problem>;
+
+fn own_claim(org: &Org, task: &TaskRef, find: Find) -> Result<Option<ClaimIn>, Problem> {
     let own: Option<Claim> = org.store.get(kind::CLAIM, &task.to_string())?;
-    own.map(|claim| with_latest(org, &org.device, claim)).transpose()
+    own.map(|claim| with_latest(org, &org.device, claim, find)).transpose()
 }
 
-fn with_latest(org: &Org, journal: &Did, claim: Claim) -> Result<ClaimIn, Problem> {
-    let latest = claim.runs.last().map(|id| run(org, id)).transpose()?.flatten().map(|seen| seen.run);
+fn with_latest(org: &Org, journal: &Did, claim: Claim, find: Find) -> Result<ClaimIn, Problem> {
+    let latest = claim.runs.last().map(|id| find(org, id)).transpose()?.flatten().map(|seen| seen.run);
     Ok(ClaimIn { journal: journal.clone(), claim, latest })
 }
 

@@ -22,7 +22,7 @@ use domain::{
 use forge::OrgState;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 use store::Store;
 
 /// For whom a call is made.
@@ -84,8 +84,14 @@ pub(crate) fn rule_source(org: &Arc<Org>, model: Option<Model>, spender: Spender
         let terms = org.ledger.terms();
         let (state, now) = (org.state()?, clock::now());
         let history = org.divisions.at(&org, &state.commit)?;
-        let part = |scope: Scope<'_>| shares::part(&org, &history, scope, now);
-        Ok(Rules { lines: lines(&state, &history, part, &spender, now)?, terms, ..rules(&state, model) })
+        let (words, short) = (shares::words(&org, &history)?, Cell::new(false));
+        let part = |scope: Scope<'_>| {
+            let part = shares::part(&org, &history, &words, scope, now);
+            short.set(short.get() || part.as_ref().is_some_and(Part::is_short));
+            part
+        };
+        let lines = lines(&state, &history, part, &spender, now)?;
+        Ok(Rules { lines, short: short.get(), terms, ..rules(&state, model) })
     })
 }
 
@@ -99,21 +105,21 @@ fn rules(state: &OrgState, model: &Model) -> Rules {
             domain::shown(&model.name)
         )
     });
-    Rules { price: quotas.price(model, &host(model)), forbidden, lines: vec![], terms: 0, keep_content: quotas.keep_content }
+    Rules { price: quotas.price(model, &host(model)), forbidden, lines: vec![], short: false, terms: 0, keep_content: quotas.keep_content }
 }
 
 /// The budgets that a call must fit; `part` says what this device may use of each.
 fn lines(
     state: &OrgState,
     history: &History,
-    part: impl Fn(Scope<'_>) -> Result<Option<Part>, Problem>,
+    part: impl Fn(Scope<'_>) -> Option<Part>,
     spender: &Spender,
     now: Timestamp,
 ) -> Result<Vec<Line>, Problem> {
     let sources = sources(state, history, spender).into_iter();
     let line = |source: Source<'_>| -> Result<Line, Problem> {
         let period = source.quota.period;
-        let part = part(source.scope)?.ok_or_else(|| Problem::internal("a quota of the org is not in its history"))?;
+        let part = part(source.scope).ok_or_else(|| Problem::internal("a quota of the org is not in its history"))?;
         Ok(Line {
             whose: format!("{} ({})", source.words, period.words()),
             id: spent_id(&source.id, &period.key(now)),
@@ -204,8 +210,9 @@ fn of_key(key: &Did) -> String {
 pub(crate) fn used(org: &Org, state: &OrgState) -> Result<Vec<QuotaUse>, Problem> {
     let now = clock::now();
     let history = org.divisions.at(org, &state.commit)?;
+    let words = shares::words(org, &history)?;
     let row = |scope: Scope<'_>, ids: &[String]| -> Result<QuotaUse, Problem> {
-        let part = shares::part(org, &history, scope, now)?;
+        let part = shares::part(org, &history, &words, scope, now);
         let quota = part.as_ref().map(|part| part.quota);
         let period = quota.map(|quota| quota.period).unwrap_or_default();
         let (mut used, mut elsewhere) = (Usage::default(), Usage::default());
@@ -310,7 +317,7 @@ mod tests {
         let mut history = History::new(true);
         let (revision, at) = (state.commit.clone(), Timestamp(0));
         history.push(Division { revision, at, quotas: quotas.clone(), devices, members });
-        let part = |scope: Scope<'_>| Ok(domain::quota::part(&history, scope, &did(device), &BTreeMap::new(), at));
+        let part = |scope: Scope<'_>| domain::quota::part(&history, scope, &did(device), &BTreeMap::new(), at);
         super::lines(&state, &history, part, &spender, at).unwrap()
     }
 

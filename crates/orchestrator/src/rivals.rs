@@ -35,7 +35,7 @@ pub(crate) fn task_of(org: &Org, project: &Project, patch: &Patch) -> Result<Opt
     if let Some(task) = provenance::task_of(org, patch)? {
         return Ok(Some(task));
     }
-    if let Some(task) = Claims::read(org).task_of(&patch.id) {
+    if let Some(task) = Claims::verified(org).task_of(&patch.id) {
         return Ok(Some(task));
     }
     let signed = |_: &TaskRef| project.gate() == Some(&org.device) && trace::made_by_a_run(org, project, patch).unwrap_or(false);
@@ -155,7 +155,7 @@ pub(crate) async fn close_late(org: &Arc<Org>, project: &Project) {
 /// The tasks of which this device accepted a patch while a rival is open: at a gate any, elsewhere those of its own claims.
 fn late(org: &Org, project: &Project) -> Result<Vec<(TaskRef, PatchId)>, Problem> {
     let mut found = vec![];
-    for task in Claims::read(org).half_settled(org, &project.name)? {
+    for task in Claims::verified(org).half_settled(org, &project.name)? {
         let claims = picture::claims(org, &task)?;
         let Some((patch, device)) = domain::picture::accepted(&claims) else { continue };
         if project.gate().unwrap_or(device) == &org.device {

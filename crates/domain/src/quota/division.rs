@@ -156,15 +156,19 @@ impl History {
     /// The part of somebody's quota that a device may spend by one of the divisions. Who was removed has its part until the period ends.
     pub(super) fn share(&self, place: usize, scope: Scope<'_>, period: Period, device: &Did, now: Timestamp) -> Share {
         let Some(division) = self.divisions.get(place) else { return Share::default() };
-        let listed = division.devices.iter().filter(|device| division.has_part(scope, &device.did));
         let begun = |place: usize| self.divisions.get(place).is_some_and(|division| period.key(division.at) >= period.key(now));
         let had_part = |gone: &Removed| {
             let before = gone.place.checked_sub(1).and_then(|last| self.divisions.get(last));
             before.is_some_and(|division| division.has_part(scope, &gone.device.did))
         };
         let gone = self.removed.iter().filter(|gone| gone.place <= place && !division.lists(&gone.device.did));
-        let gone = gone.filter(|gone| begun(gone.place) && had_part(gone)).map(|gone| &gone.device);
-        division.quotas.share(device, listed.chain(gone))
+        let gone: BTreeMap<&Did, &Device> =
+            gone.filter(|gone| begun(gone.place) && had_part(gone)).map(|gone| (&gone.device.did, &gone.device)).collect();
+        // A part that a name has is given once: to a device that takes the name of one that is gone, when that has it no more.
+        let named = !division.quotas.shares.is_empty();
+        let waits = |device: &Device| named && gone.values().any(|gone| gone.name == device.name);
+        let listed = division.devices.iter().filter(|device| division.has_part(scope, &device.did) && !waits(device));
+        division.quotas.share(device, listed.chain(gone.values().copied()))
     }
 
     /// What that comes to. Nothing where there is no such quota of this period.

@@ -9,7 +9,8 @@
 //! one before it. What such a device spent before its last word that was heard is in what it used; what it spent afterwards is at most
 //! the part of a revision that was counted. So all of it was left free. It rests on these: the revisions follow each other, a device never
 //! goes back to an older one, clocks differ little at the end of a period, and a device that was removed counts until the end of
-//! the period in which that was noticed.
+//! the period in which that was noticed. And on this: a limit that an earlier revision did not have, or had for another period, did not
+//! bind who knew only that one; the others do not wait for its word, or nobody could begin with a quota while one is away.
 
 use super::{Amounts, Division, History, Period, Quota, Scope, Share};
 use crate::{Did, Oid, Timestamp, usage::Budget};

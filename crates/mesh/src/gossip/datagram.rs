@@ -7,11 +7,11 @@
 //! ([`super::sessions`]).
 //!
 //! **Stamps** are time and counter in one: the sender's clock in 1/1024 ms, and at least one more than its last stamp. What is further from
-//! the receiver's clock than [`CLOCKS_DIFFER_MS`] is dropped; so is what came before, and what is older than all that is remembered of
-//! its sender. So a datagram that is signed can be replayed only to a device that started after it was sent, or that it was not meant for, and
-//! for two minutes. It tells nothing there that is not signed and numbered, but who was alive; the answer to it goes to whoever sent
-//! the replay. A sender whose clock was set back within two minutes before a restart is not heard until it has caught up, four
-//! minutes at most.
+//! the receiver's clock than [`CLOCKS_DIFFER_MS`] is dropped; so is what the receiver sent itself, what came before, and what is older than
+//! all that is remembered of its sender. So a datagram that is signed can be replayed only to a device that started after it was sent, or
+//! that it was not meant for, and for two minutes. It tells nothing there that is not signed and numbered, but who was alive; the answer to
+//! it goes to whoever sent the replay. A sender whose clock was set back within two minutes before a restart is not heard until it has
+//! caught up, four minutes at most.
 
 use super::{
     dropped::Reason,
@@ -183,6 +183,10 @@ impl Opener {
         let read = read(datagram)?;
         if read.org != self.org.as_str().as_bytes() {
             return Err(Reason::Org);
+        }
+        // Somebody sends back what this device sent.
+        if self.sessions.is_own(&read.public) {
+            return Err(Reason::Replayed);
         }
         let known = self.senders.get(&read.public);
         let did = known.map_or_else(|| identity::did(&read.public), |sender| sender.did.clone());

@@ -33,7 +33,7 @@ pub struct Dropped {
     pub stranger: u64,
     /// By its time too old, or of the future.
     pub stale: u64,
-    /// Came before, or is older than the latest of its sender.
+    /// Came before, is older than the latest of its sender, or was sent by this device itself.
     pub replayed: u64,
     /// Not signed by the key that it names, nor proved by what was agreed with it.
     pub signature: u64,

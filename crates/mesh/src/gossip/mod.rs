@@ -107,7 +107,7 @@ impl Gossip {
     /// When the port cannot be bound, the key does not sign, or the system gives no randomness.
     pub async fn start(config: GossipConfig) -> Result<Self, Problem> {
         let GossipConfig { org, device, sign, member, devices, listen, advertised, generation, now } = config;
-        let (sessions, trips) = (Sessions::new(Agreement::generate()?), RoundTrips::default());
+        let (sessions, trips) = (Sessions::new(Agreement::generate(identity::public_key(&device)?)?), RoundTrips::default());
         let sealer = Sealer::new(org.clone(), &device, sign, sessions.clone(), now.clone())?;
         let (socket, address) = place::bind(listen).await?;
         let place = place::reached(address, advertised)?;

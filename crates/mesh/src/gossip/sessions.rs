@@ -25,7 +25,10 @@ pub(super) type Device = [u8; 32];
 
 /// What was agreed with all others. Shared by who seals and who opens.
 #[derive(Clone)]
-pub(super) struct Sessions(Arc<Mutex<All>>);
+pub(super) struct Sessions {
+    device: Device,
+    all: Arc<Mutex<All>>,
+}
 
 struct All {
     own: Agreement,
@@ -63,11 +66,16 @@ pub(super) enum Seal {
 
 impl Sessions {
     pub(super) fn new(own: Agreement) -> Self {
-        Self(Arc::new(Mutex::new(All { own, with: HashMap::new(), places: HashMap::new() })))
+        Self { device: own.name(), all: Arc::new(Mutex::new(All { own, with: HashMap::new(), places: HashMap::new() })) }
+    }
+
+    /// Whether it is this device itself.
+    pub(super) fn is_own(&self, device: &Device) -> bool {
+        self.device == *device
     }
 
     fn all(&self) -> MutexGuard<'_, All> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How what is sent to this address now is to be sealed.
@@ -99,7 +107,7 @@ impl Sessions {
             // Of an earlier start.
             Some(session) if session.stamp > stamp => return,
             _ => {
-                let key = all.own.with(&public, PURPOSE).map(Arc::new);
+                let key = all.own.with(&public, &device, PURPOSE).map(Arc::new);
                 all.with.insert(device, Session { public, stamp, key, knows_us: ours });
             }
         }
@@ -149,8 +157,8 @@ mod tests {
     const ONE: Device = [1; 32];
     const TWO: Device = [2; 32];
 
-    fn started() -> Sessions {
-        Sessions::new(Agreement::generate().unwrap())
+    fn started(device: Device) -> Sessions {
+        Sessions::new(Agreement::generate(device).unwrap())
     }
 
     fn at(port: u16) -> SocketAddr {
@@ -177,7 +185,7 @@ mod tests {
 
     #[test]
     fn two_sign_until_each_knows_that_the_other_can_check_keys_and_begin_anew_with_a_new_start() {
-        let (one, two) = (started(), started());
+        let (one, two) = (started(ONE), started(TWO));
         assert!(!send((&one, ONE, 1), (&two, 2), 1));
         assert!(!send((&two, TWO, 2), (&one, 1), 1));
         assert!(send((&one, ONE, 1), (&two, 2), 2));
@@ -186,7 +194,7 @@ mod tests {
         let before = public(&two);
         one.signed(TWO, at(2), [9; 32], NOBODY, 0);
         assert_eq!(one.all().with[&TWO].public, before);
-        let again = started();
+        let again = started(TWO);
         assert!(again.key(&ONE).is_none());
         assert!(!send((&again, TWO, 2), (&one, 1), 3));
         assert!(!send((&one, ONE, 1), (&again, 2), 3), "it cannot know the key yet");
@@ -196,7 +204,7 @@ mod tests {
 
     #[test]
     fn who_is_no_member_any_more_and_who_tells_no_secret_gets_no_key() {
-        let (one, two) = (started(), started());
+        let (one, two) = (started(ONE), started(TWO));
         let heard = public(&one);
         one.signed(TWO, at(2), NOBODY, heard, 1);
         assert!(matches!(one.seal(at(2)), Seal::Signed { .. }) && one.key(&TWO).is_none());
@@ -209,7 +217,7 @@ mod tests {
 
     #[test]
     fn addresses_are_forgotten_where_there_are_too_many() {
-        let (one, two) = (started(), started());
+        let (one, two) = (started(ONE), started(TWO));
         let (heard, public) = (public(&one), public(&two));
         for n in 0..limits::PLACES_MAX {
             let from = SocketAddr::from(([10, 0, (n >> 8) as u8, n as u8], 1));

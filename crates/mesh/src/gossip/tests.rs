@@ -115,7 +115,7 @@ impl Members {
     /// Starts chitchat, signed for by a member, as whomever it says that it is.
     async fn rogue(&self, member: u8, claims: ChitchatId, values: Vec<(String, String)>) -> ChitchatHandle {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let sessions = Sessions::new(Agreement::generate().unwrap());
+        let sessions = Sessions::new(Agreement::generate(key(member).public()).unwrap());
         let sealer = Sealer::new("crew".parse().unwrap(), &key(member).did(), sign(key(member)), sessions.clone(), clock()).unwrap();
         let opener = Opener::new("crew".parse().unwrap(), self.ask(), sessions, RoundTrips::default(), clock());
         let config = ChitchatConfig {
@@ -136,7 +136,7 @@ impl Members {
 
 fn sealer(seed: u8, org: &str, late_ms: i64) -> Sealer {
     let now: Clock = Arc::new(move || Timestamp(now_ms() - late_ms));
-    let sessions = Sessions::new(Agreement::generate().unwrap());
+    let sessions = Sessions::new(Agreement::generate(key(seed).public()).unwrap());
     Sealer::new(org.parse().unwrap(), &key(seed).did(), sign(key(seed)), sessions, now).unwrap()
 }
 

@@ -55,11 +55,14 @@ async fn bring<K: Kept>(
 ) -> Result<Rewritten, Problem> {
     let mut present = at.read().await?;
     let (begun, mut written) = (present.is_none(), false);
-    for _ in 0..limits::POLICY_TRIES {
+    for turn in 0..=limits::POLICY_TRIES {
         let text = present.clone().unwrap_or_default();
         let wanted = change(&text)?;
         if wanted == text {
             return Ok(Rewritten { policy: text, written, begun });
+        }
+        if turn == limits::POLICY_TRIES {
+            break;
         }
         replaced(&text)?;
         let again = at.read().await?;
@@ -134,8 +137,14 @@ mod tests {
     #[tokio::test]
     async fn what_somebody_writes_meanwhile_is_merged_and_each_text_that_goes_is_told() {
         // What others write, how often we write, and what was replaced.
-        let table: [(&[(usize, &'static str)], usize, &[&str]); 4] =
-            [(&[], 1, &[OLD]), (&[(1, NEW)], 1, &[OLD, NEW]), (&[(2, NEW)], 2, &[OLD, NEW]), (&[(1, NEW), (3, OLD)], 2, &[OLD, NEW, OLD])];
+        let table: [(&[(usize, &'static str)], usize, &[&str]); 5] = [
+            (&[], 1, &[OLD]),
+            (&[(1, NEW)], 1, &[OLD, NEW]),
+            (&[(2, NEW)], 2, &[OLD, NEW]),
+            (&[(1, NEW), (3, OLD)], 2, &[OLD, NEW, OLD]),
+            // Only the last try comes through.
+            (&[(1, NEW), (2, OLD), (3, NEW), (4, OLD)], 1, &[OLD, NEW, OLD, NEW, OLD]),
+        ];
         for (others, writes, wanted) in table {
             let (server, replaced) = (server(others), Mutex::new(vec![]));
             let note = |text: &str| {

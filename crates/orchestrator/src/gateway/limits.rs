@@ -6,6 +6,11 @@ use std::time::Duration;
 pub const CALLS_PARALLEL_MAX: usize = 8;
 /// How long a call waits for its turn.
 pub const CALL_WAIT: Duration = Duration::from_secs(60);
+/// How long it waits where a limit is lower than this device's share, until others are heard to hold less: after a change of the org all
+/// devices tell that at about the same time.
+pub const SHARES_WAIT: Duration = Duration::from_secs(20);
+/// How often it is looked meanwhile whether they do.
+pub const SHARES_LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Connections of one run to the gateway at a time, model and egress each; further ones are closed.
 pub const CONNECTIONS_MAX: usize = 64;
 /// The largest request, in bytes: a whole conversation with pictures. The same as Anthropic's own limit.

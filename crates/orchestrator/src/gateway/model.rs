@@ -75,10 +75,6 @@ async fn handle(request: Request<Incoming>, route: &Arc<Route>, client: &Client)
         return Ok(models(model));
     }
     let rules = route.rules().await?;
-    if let Some(why) = &rules.forbidden {
-        route.end_run(Reason::ModelFailed { message: why.clone() });
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "model_not_allowed", why));
-    }
     let slot = route.slot().await?;
     let (head, body) = request.into_parts();
     let body = read(&head.headers, body).await?;

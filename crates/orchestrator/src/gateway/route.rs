@@ -3,7 +3,7 @@
 use super::{
     egress::{Allow, Resolver},
     endpoint,
-    ledger::{Held, Ledger, NotHeld},
+    ledger::{Held, Ledger, NotHeld, at_most},
     limits,
     refusal::{Refusal, STOP},
     rules::{RuleSource, Rules},
@@ -32,6 +32,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// How a run's own budget is set.
 const RAISE: &str = "What one run may use is a setting of its agent: meshwork agent add, with --tokens, --calls or --money.";
+
+/// Of which budget it is said that it is spent.
+const SHARED: &str = "A budget that the run shares is spent.";
 
 /// Journals a call. The engine sees the end of the call, and the next one is let through, only after it returned.
 pub type Recorder = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<(), Problem>> + Send + Sync>;
@@ -62,11 +65,13 @@ pub struct Patience {
     pub idle: Duration,
     /// In all, for a provider that says when a call may be sent again.
     pub retry: Duration,
+    /// For other devices' word that they hold less of a quota.
+    pub shares: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { answer: limits::ANSWER_TIMEOUT, idle: limits::STREAM_IDLE, retry: limits::RETRY_WAIT }
+        Self { answer: limits::ANSWER_TIMEOUT, idle: limits::STREAM_IDLE, retry: limits::RETRY_WAIT, shares: limits::SHARES_WAIT }
     }
 }
 
@@ -134,6 +139,8 @@ enum NotYet {
     Busy,
     /// The org's rules changed meanwhile.
     Stale,
+    /// There is no room, as the words say; once others are heard to hold less there may be.
+    Short(String),
 }
 
 impl Route {
@@ -202,18 +209,24 @@ impl Route {
     }
 
     /// Lets a call through that uses `call` at the most, if the budgets have room for it and all earlier ones are journaled.
-    /// Where only calls under way are in its way, it waits for them.
+    /// Where only calls under way are in its way, it waits for them; and for a while for what other devices may soon leave.
     pub(super) async fn admit(self: &Arc<Self>, call: Usage, rules: &Rules) -> Result<Ticket, Refusal> {
-        let mut rules = rules.clone();
+        let (mut call, mut rules) = (call, rules.clone());
+        let until = Instant::now() + self.patience.shares;
         let waits = async {
             loop {
                 let mut freed = self.ledger.freed();
                 match self.try_admit(call, &rules).await? {
                     Ok(ticket) => return Ok(ticket),
-                    Err(NotYet::Stale) => rules = self.rules().await?,
+                    Err(NotYet::Stale) => (call, rules) = self.rules_again(call).await?,
                     Err(NotYet::Busy) => {
                         // The ledger lives as long as this route: it is there to tell.
                         let _ = freed.changed().await;
+                    }
+                    Err(NotYet::Short(message)) if Instant::now() >= until => return Err(self.spent(SHARED, message)),
+                    Err(NotYet::Short(_)) => {
+                        tokio::time::sleep(limits::SHARES_LOOK_EVERY).await;
+                        (call, rules) = self.rules_again(call).await?;
                     }
                 }
             }
@@ -245,9 +258,10 @@ impl Route {
         let shared = match shared {
             Ok(held) => held,
             Err(NotHeld::Busy) => return Ok(Err(NotYet::Busy)),
+            Err(NotHeld::Spent(message)) if rules.short => return Ok(Err(NotYet::Short(message))),
             Err(NotHeld::Spent(message)) => {
                 drop(book);
-                return Err(self.spent("A budget that the run shares is spent.", message));
+                return Err(self.spent(SHARED, message));
             }
             Err(NotHeld::Unreadable(problem)) => return Err(Refusal::stop("no_budget", &problem)),
         };
@@ -261,14 +275,25 @@ impl Route {
         Refusal::new(STOP, "budget_spent", text)
     }
 
-    /// What the org says of such a call now.
+    /// What the org says of such a call now, if it lets the model be used.
     pub(super) async fn rules(&self) -> Result<Rules, Refusal> {
         let source = Arc::clone(&self.rules);
         let read = tokio::task::spawn_blocking(move || source()).await.map_err(Problem::internal).and_then(|read| read);
-        read.map_err(|problem| {
+        let rules = read.map_err(|problem| {
             self.failed(Reason::ModelFailed { message: problem.to_string() });
             Refusal::stop("no_rules", &problem)
-        })
+        })?;
+        if let Some(why) = &rules.forbidden {
+            self.end_run(Reason::ModelFailed { message: why.clone() });
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "model_not_allowed", why));
+        }
+        Ok(rules)
+    }
+
+    /// The same, with what a call may use at the most by the price that counts now.
+    async fn rules_again(&self, call: Usage) -> Result<(Usage, Rules), Refusal> {
+        let rules = self.rules().await?;
+        Ok((at_most(call.input_tokens, call.output_tokens, rules.price.as_ref()), rules))
     }
 
     /// The key, from the vault; a new one where the provider refused `refused`.

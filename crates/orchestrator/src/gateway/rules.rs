@@ -13,6 +13,8 @@ pub struct Rules {
     pub forbidden: Option<String>,
     /// The shared budgets that the call must fit.
     pub lines: Vec<Line>,
+    /// Whether one of these is lower than this device's share, until others are heard to hold less: that may be soon.
+    pub short: bool,
     /// The [`Ledger::terms`](super::Ledger::terms) under which they were read.
     pub terms: u64,
     /// Whether the call's content is kept.

@@ -34,35 +34,58 @@ impl Divisions {
     }
 }
 
-/// What this device may spend of somebody's quota. None: there is no such quota.
-///
-/// # Errors
-/// When the journal cannot be read.
-pub(super) fn part(org: &Org, history: &History, scope: Scope<'_>, now: Timestamp) -> Result<Option<Part>, Problem> {
-    let Some(quota) = history.now().and_then(|division| division.quota(scope)) else { return Ok(None) };
-    let ids = ids(history, scope, quota.period, now);
-    let copies = org.journals.all();
-    let others = copies.iter().map(|copied| (copied.journal.device().clone(), known(copied, &ids)));
-    let mut all: BTreeMap<Did, Known> = others.collect();
-    all.insert(org.device.clone(), Known { taken: told(org)?, ..Known::default() });
-    Ok(quota::part(history, scope, &org.device, &all, now))
+/// What the devices told last of the parts that they hold, read once for several quotas.
+#[derive(Default)]
+pub(super) struct Words {
+    own: Option<Taken>,
+    others: Vec<(Arc<Copied>, Option<Taken>)>,
 }
 
-/// What the copy of a journal says of its device: the journal itself, in which what was used before a word stands before it, and not what
-/// its device summed up. From one that cannot be read nothing is known, and so the worst is reckoned with.
-fn known(copied: &Copied, ids: &[String]) -> Known {
-    let read = || -> Result<Known, Problem> {
-        let taken = copied.journal.get_numbered::<Taken>(kind::SHARES, kind::OWN)?.map(|(_, taken)| taken);
-        let mut used = Usage::default();
-        for id in ids {
-            used = used.plus(copied.journal.get_numbered::<Usage>(kind::SPENT, id)?.map(|(_, used)| used).unwrap_or_default());
-        }
-        Ok(Known { taken, used: used.into(), as_of: copied.whose().as_of })
+/// As the journals here have it: those themselves, in which what was used before a word stands before it, and not what a device summed up.
+/// Empty where there are no quotas.
+///
+/// # Errors
+/// When the own journal cannot be read.
+pub(super) fn words(org: &Org, history: &History) -> Result<Words, Problem> {
+    if history.now().is_none_or(|division| division.scopes().next().is_none()) {
+        return Ok(Words::default());
+    }
+    let taken = |copied: &Copied| read(copied, || copied.journal.get_numbered::<Taken>(kind::SHARES, kind::OWN)).flatten();
+    let others = org.journals.all().into_iter().map(|copied| {
+        let taken = taken(&copied).map(|(_, taken)| taken);
+        (copied, taken)
+    });
+    Ok(Words { own: told(org)?, others: others.collect() })
+}
+
+/// What this device may spend of somebody's quota, by words that were read before. None: there is no such quota.
+pub(super) fn part(org: &Org, history: &History, words: &Words, scope: Scope<'_>, now: Timestamp) -> Option<Part> {
+    let quota = history.now().and_then(|division| division.quota(scope))?;
+    let (ids, of) = (ids(history, scope, quota.period, now), scope.id());
+    let word = |taken: &Taken| {
+        let held = taken.held.get(&of).map(|held| (of.clone(), held.clone()));
+        Taken { revision: taken.revision.clone(), held: held.into_iter().collect(), gone: BTreeMap::new() }
     };
-    read().unwrap_or_else(|problem| {
-        tracing::warn!(device = %copied.journal.device(), %problem, "the copy of a device's journal cannot be read");
-        Known::default()
-    })
+    let known = |(copied, taken): &(Arc<Copied>, Option<Taken>)| {
+        let known = Known { taken: taken.as_ref().map(word), used: used(copied, &ids).into(), as_of: copied.standing().as_of };
+        (copied.journal.device().clone(), known)
+    };
+    let mut all: BTreeMap<Did, Known> = words.others.iter().map(known).collect();
+    all.insert(org.device.clone(), Known { taken: words.own.clone(), ..Known::default() });
+    quota::part(history, scope, &org.device, &all, now)
+}
+
+/// What a device used under these ids, by the copy of its journal.
+fn used(copied: &Copied, ids: &[String]) -> Usage {
+    let one = |id: &String| read(copied, || copied.journal.get_numbered::<Usage>(kind::SPENT, id)).flatten().map(|(_, used)| used);
+    ids.iter().filter_map(one).fold(Usage::default(), Usage::plus)
+}
+
+/// From a copy that cannot be read nothing is known, and so the worst is reckoned with.
+fn read<T>(copied: &Copied, read: impl FnOnce() -> Result<T, Problem>) -> Option<T> {
+    let read = read();
+    read.inspect_err(|problem| tracing::warn!(device = %copied.journal.device(), %problem, "the copy of a device's journal cannot be read"))
+        .ok()
 }
 
 /// Under which ids the use of somebody's quota is counted.

@@ -19,7 +19,7 @@ use domain::{
     manifest::Class,
 };
 use identity::{certificate::Sign, envelope};
-use mesh::{Gossip, GossipConfig, Heard, Mover, RoundTrips, tailnet::policy};
+use mesh::{Gossip, GossipConfig, Heard, Mover, Place, RoundTrips, tailnet::policy};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -38,8 +38,8 @@ pub(super) type AllHeard = watch::Receiver<Arc<BTreeMap<Did, Heard>>>;
 /// The gossip of an org on this device, once it is open.
 pub(super) struct Open {
     pub(super) mover: Mover,
-    /// Where it listened at the start.
-    home: SocketAddr,
+    /// Where it was at the start.
+    home: Place,
     pub(super) heard: AllHeard,
     pub(super) round_trips: RoundTrips,
 }
@@ -71,7 +71,7 @@ pub(crate) async fn listen(org: &Arc<Org>) -> Result<Gossip, Problem> {
     });
     let next = "Give another address of this machine with --gossip-listen (port 0 takes a free one).";
     let gossip = started.await.map_err(|problem| problem.next(next))?;
-    let (mover, home) = (gossip.mover(), gossip.address());
+    let (mover, home) = (gossip.mover(), gossip.mover().place());
     let _ = org.remote.gossip.set(Open { mover, home, heard: gossip.heard(), round_trips: gossip.round_trips() });
     Ok(gossip)
 }
@@ -98,7 +98,7 @@ fn reached_at(org: &Org, chosen: SocketAddr) -> (SocketAddr, Option<SocketAddr>)
 /// moves to that address. None: a person chose an address of their own, or none can be bound there now.
 pub(crate) async fn enter_tailnet(org: &Org, ip: IpAddr) -> Option<SocketAddr> {
     let open = org.remote.gossip.get()?;
-    let (now, home) = (open.mover.place(), open.home);
+    let (now, home) = (open.mover.place(), open.home.address);
     if now.address.ip() == ip {
         return Some(now.advertised);
     }
@@ -131,12 +131,10 @@ fn told_by_hand(org: &Org) -> bool {
     org.remote.org().device_of(&org.device).is_some_and(|own| own.gossip.iter().any(by_hand))
 }
 
-/// Has the gossip listen where it did at the start.
+/// Has the gossip be where it was at the start.
 pub(crate) async fn leave_tailnet(org: &Org) {
     let Some(open) = org.remote.gossip.get() else { return };
-    if open.mover.place().address != open.home
-        && let Err(problem) = open.mover.move_to(open.home, None).await
-    {
+    if let Err(problem) = open.mover.move_to(open.home.address, Some(open.home.advertised)).await {
         tracing::warn!(%problem, "gossip stays at the address of the tailnet that the org had");
     }
 }

@@ -295,6 +295,23 @@ fn a_device_that_was_removed_counts_until_the_end_of_the_day() {
 }
 
 #[test]
+fn a_new_device_with_the_name_of_one_that_is_gone_has_its_part_when_that_has_it_no_more() {
+    let mut world = World::new(100, 2);
+    world.change(|division| division.quotas.shares = [(name(0), 40), (name(1), 60)].into());
+    world.settle();
+    assert_eq!(world.spend(1, 50), 50);
+    // Set up anew, with another key: removed, and listed by the same name.
+    world.machines[1].gone = Some(world.day());
+    world.change(|division| division.devices.retain(|device| device.did != did(1)));
+    world.join();
+    world.change(|division| division.devices[1].name = name(1));
+    world.settle();
+    assert_eq!((world.part(0).budget().calls, world.part(2).budget().calls), (40, 0), "{}", world.part(0).words());
+    world.now = Timestamp(DAY_MS);
+    assert_eq!((world.part(0).budget().calls, world.part(2).budget().calls), (40, 60));
+}
+
+#[test]
 fn a_revision_that_is_not_known_here_is_taken_at_its_word() {
     let mut world = World::new(100, 2);
     world.settle();

@@ -9,8 +9,13 @@ fn clock(ms: i64) -> Clock {
     Arc::new(move || Timestamp(ms))
 }
 
+/// Of a device that sends nothing here.
 fn sessions() -> Sessions {
-    Sessions::new(Agreement::generate().unwrap())
+    sessions_of(9)
+}
+
+fn sessions_of(seed: u8) -> Sessions {
+    Sessions::new(Agreement::generate(Key::from_seed(&[seed; 32]).public()).unwrap())
 }
 
 fn sealer(seed: u8, org: &str, ms: i64) -> Sealer {
@@ -171,7 +176,7 @@ impl Two {
     /// Both have heard each other, and know it.
     fn in_touch(trips: RoundTrips, two_ms: i64) -> Self {
         let side = |seed, trips, ms| {
-            let sessions = sessions();
+            let sessions = sessions_of(seed);
             (sealer_with(seed, "crew", sessions.clone(), clock(ms)), opener_with(sessions, trips, ms))
         };
         let mut two = Self { one: side(1, trips, NOW_MS), two: side(2, RoundTrips::default(), two_ms) };
@@ -205,9 +210,34 @@ fn a_changed_byte_is_seen_also_where_two_have_agreed_on_a_key() {
     }
     // The key is of these two: nobody else can check by it, or is meant.
     assert_eq!(opener().open(at(2), &datagram), Err(Reason::Session));
-    assert_eq!(two.two.1.open(at(2), &datagram), Err(Reason::Session));
+    assert_eq!(two.two.1.open(at(2), &datagram), Err(Reason::Replayed), "it sent that itself");
     assert_eq!(two.one.1.open(at(2), &datagram).unwrap().unwrap().message, b"a message");
     assert_eq!(two.one.1.open(at(2), &datagram), Err(Reason::Replayed));
+}
+
+#[test]
+fn what_comes_back_to_its_sender_is_dropped_and_teaches_it_nothing() {
+    let sessions = sessions_of(1);
+    let (sealer, mut opener) =
+        (sealer_with(1, "crew", sessions.clone(), clock(NOW_MS)), opener_with(sessions, RoundTrips::default(), NOW_MS));
+    let datagram = one(&sealer, b"x");
+    assert_eq!(datagram[MAGIC.len() + 1], SIGNED);
+    assert_eq!(opener.open(at(1), &datagram), Err(Reason::Replayed));
+    assert!(opener.senders.is_empty() && opener.sessions.key(&sealer.public).is_none());
+}
+
+#[test]
+fn who_signs_the_half_of_another_as_its_own_has_nothing_passed_on_to_that_one() {
+    let mut two = Two::in_touch(RoundTrips::default(), NOW_MS);
+    // The third device says to the first that it has the secret of the second.
+    let Seal::Signed { own, .. } = two.two.0.sessions.seal(at(8)) else { unreachable!("nobody was heard from there") };
+    let Seal::Signed { own: heard, .. } = two.one.0.sessions.seal(at(8)) else { unreachable!("nobody was heard from there") };
+    let third = Key::from_seed(&[3; 32]).public();
+    two.one.0.sessions.signed(third, at(3), own, heard, stamp_of(NOW_MS));
+    // So the first sends it what it cannot read, nor the second.
+    let datagram = two.one.0.seal(at(3), 0, b"x").unwrap().remove(0);
+    assert_eq!(datagram[MAGIC.len() + 1], KEYED);
+    assert_eq!(two.two.1.open(at(1), &datagram), Err(Reason::Signature));
 }
 
 #[test]

@@ -146,7 +146,12 @@ mod tests {
             record: Arc::new(|_| Box::pin(async { Ok(()) })),
             refused: Arc::new(|_| {}),
             resolver: gateway::system_resolver(),
-            patience: Patience { answer: Duration::from_millis(200), idle: Duration::from_millis(200), retry: Duration::ZERO },
+            patience: Patience {
+                answer: Duration::from_millis(200),
+                idle: Duration::from_millis(200),
+                retry: Duration::ZERO,
+                shares: Duration::ZERO,
+            },
         });
         Line { route: route.unwrap(), http: gateway::Client::new().unwrap(), path: super::super::wire::path(ModelApi::Chat) }
     }

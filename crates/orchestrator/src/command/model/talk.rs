@@ -39,7 +39,9 @@ pub(in crate::command) async fn talk(
     answer: &mut CommandAnswer,
 ) -> Result<(), Problem> {
     let org = context.org()?;
-    let patience = Patience { answer: limits::MODEL_ANSWER_WAIT, idle: limits::MODEL_ANSWER_WAIT, ..Patience::default() };
+    // A person waits: that others hold too much is said at once.
+    let (answers, shares) = (limits::MODEL_ANSWER_WAIT, std::time::Duration::ZERO);
+    let patience = Patience { answer: answers, idle: answers, shares, ..Patience::default() };
     let line = Line::open(&org, settings, patience)?;
     let mut talk = Talk { context, held, world, answer, offered: tools::offered(context).await? };
     let told = tokio::time::timeout(limits::MODEL_TALK_WAIT, talk.go(&line, settings, said)).await;

@@ -132,6 +132,30 @@ async fn limits_that_no_longer_count_are_read_anew_before_a_call_is_let_through(
 }
 
 #[tokio::test]
+async fn what_others_may_soon_leave_is_waited_for_but_not_without_end() {
+    let upstream = Upstream::start(|_| json(200, ANSWER)).await;
+    for more_comes in [true, false] {
+        let (ledger, spent) = ledger();
+        let mut parts = shared(parts(ModelApi::Responses, &upstream.base_url()), &ledger, &spent, Rules::default());
+        parts.patience = Patience { shares: Duration::from_secs(if more_comes { 20 } else { 1 }), ..Patience::default() };
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        parts.rules = Arc::new(move || {
+            let short = count.fetch_add(1, Ordering::SeqCst) < 2 || !more_comes;
+            let budget = Budget { calls: u64::from(!short), ..Budget::default() };
+            Ok(Rules { price: Some(price()), lines: vec![line(budget)], short, ..Rules::default() })
+        });
+        let bench = Bench::with(parts);
+        let answer = bench.post("/responses", SMALL).await;
+        let ended = bench.route.fatal().borrow().is_some();
+        let wanted = if more_comes { (200, false) } else { (400, true) };
+        assert_eq!((answer.status.as_u16(), ended), wanted, "{}", answer.body);
+        assert!(asked.load(Ordering::SeqCst) > 2, "it is looked again and again");
+    }
+    assert_eq!(upstream.seen().len(), 1);
+}
+
+#[tokio::test]
 async fn an_unknown_price_is_refused_where_there_is_a_budget_of_money() {
     let upstream = Upstream::start(|_| json(200, ANSWER)).await;
     for whole in [true, false] {

@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use store::{Incarnation, Piece, Refused, Seq};
+use store::{Incarnation, Piece, Point, Refused, Seq};
 use tokio::task::{AbortHandle, JoinSet};
 use tonic::Streaming;
 
@@ -249,7 +249,7 @@ async fn take(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, waiting: &mut Wa
     let tells = !summed_up.0.is_empty() || groups.iter().flat_map(|piece| &piece.payloads).any(|event| tells(event));
     let (copied, from, age_ms) = (copied.clone(), from.clone(), message.age_ms);
     let taken = org.blocking(move |org| {
-        let taken = sum_up(org, &copied, &from, &summed_up).and_then(|()| append(&copied, &groups));
+        let taken = sum_up(org, &copied, &from, end, &summed_up).and_then(|()| append(&copied, &groups));
         if taken.is_ok() {
             copied.heard(&from, end, age_ms);
         }
@@ -263,10 +263,15 @@ async fn take(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, waiting: &mut Wa
 }
 
 /// Takes in what a device says that its own journal comes to. What others say of it counts nothing.
-fn sum_up(org: &Org, copied: &Copied, from: &Did, (sealed, rows_json): &(Vec<u8>, Vec<u8>)) -> Result<(), Refused> {
-    if !sealed.is_empty() && from == copied.journal.device() {
-        copied.sum_up(summary::open(&org.name, from, sealed, rows_json)?);
+fn sum_up(org: &Org, copied: &Copied, from: &Did, end: Point, (sealed, rows_json): &(Vec<u8>, Vec<u8>)) -> Result<(), Refused> {
+    if sealed.is_empty() || from != copied.journal.device() {
+        return Ok(());
     }
+    let told = summary::open(&org.name, from, sealed, rows_json)?;
+    if told.at > end {
+        return Err(Refused::Forged("the summary of its journal leads beyond the end that is told with it".into()));
+    }
+    copied.sum_up(told);
     Ok(())
 }
 

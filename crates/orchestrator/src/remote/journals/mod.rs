@@ -67,6 +67,10 @@ struct Known {
     /// Why it stands, where the device has two journals.
     #[serde(default)]
     forked: Option<String>,
+    /// What was wrong with a summary that the device signed: the journal, which it signed too, leads elsewhere. It stays, since the copy
+    /// goes on as if nothing were.
+    #[serde(default)]
+    summed_up_wrongly: Option<String>,
     /// Who sent what the device did not sign, and nothing good since; and what was wrong with it.
     #[serde(default)]
     altered: Option<(Did, String)>,
@@ -82,7 +86,7 @@ pub(crate) enum CopyState {
     Behind,
     /// What was sent of it is not what the device signed. It was kept out.
     Altered,
-    /// The device signed two journals. The copy stands at the last event before the second.
+    /// The device signed two journals. The copy stands at the last event before the second; where the other is only summed up, it goes on.
     Forked,
 }
 
@@ -203,17 +207,30 @@ impl Copied {
         match found {
             Some(hash) if hash != told.hash => {
                 let why = "The one to which its summary leads is not the one of its journal. The summary is not shown any more.";
-                Err(Refused::Forked { seq: told.at.seq, why: why.into() })
+                let forked = Refused::Forked { seq: told.at.seq, why: why.into() };
+                lock(&self.known).summed_up_wrongly = Some(forked.to_string());
+                Err(forked)
             }
             // None: it was restored since, and goes on from an earlier event.
             _ => Ok(()),
         }
     }
 
+    /// The furthest place that the device signed, as far as is known here. What it summed up beyond the end that it tells now leads nowhere,
+    /// and is not shown any more.
+    fn signed_up_to(&self, end: Point) -> Point {
+        let mut summed_up = lock(&self.summed_up);
+        let beyond = summed_up.as_ref().map(|told| told.at).filter(|at| *at > end);
+        if beyond.is_some() {
+            *summed_up = None;
+        }
+        self.journal.point().max(beyond.unwrap_or_default())
+    }
+
     /// How it stands.
     pub(crate) fn standing(&self) -> Standing {
         let (known, at) = (lock(&self.known).clone(), self.journal.point());
-        let (state, why) = match (known.forked, known.altered) {
+        let (state, why) = match (known.forked.or(known.summed_up_wrongly), known.altered) {
             (Some(why), _) => (CopyState::Forked, Some(why)),
             (None, Some((by, why))) => (CopyState::Altered, Some(format!("It came from {by}. {why}"))),
             _ if known.as_of.is_none() || (at.incarnation, at.seq.0) < known.furthest => (CopyState::Behind, None),
@@ -225,11 +242,11 @@ impl Copied {
     /// Notes that it was told where the journal ends, and how long ago that was so; what came until there was taken in.
     fn heard(&self, from: &Did, end: Point, age_ms: u64) {
         let at = self.journal.point();
-        let whole = at >= end;
+        let (whole, own) = (at >= end, from == self.journal.device());
+        let signed = if own { self.signed_up_to(end) } else { at };
         let (changed, first) = {
             let mut known = lock(&self.known);
             let before = known.clone();
-            let own = from == self.journal.device();
             // Only the device itself knows that its journal was longer once; what others tell may be forgotten by it after a restore.
             known.furthest = if own { pair(end) } else { known.furthest.max(pair(end)) };
             if whole && known.altered.as_ref().is_some_and(|(by, _)| by == from || own) {
@@ -237,7 +254,7 @@ impl Copied {
             }
             if own {
                 // It never signs more than it has, unless it lost something.
-                known.forked = (end < at).then(|| lost(end, at));
+                known.forked = (end < signed).then(|| lost(end, signed));
             }
             if whole {
                 // Of what was never known whole it is not told how old it is.
@@ -246,8 +263,8 @@ impl Copied {
             }
             ((&before.forked, &before.altered) != (&known.forked, &known.altered), before.as_of.is_none() && known.as_of.is_some())
         };
-        if changed && end < at && from == self.journal.device() {
-            tracing::error!(device = %from, at = at.seq.0, end = end.seq.0, "a device says that its journal is shorter than what it signed");
+        if changed && end < signed && own {
+            tracing::error!(device = %from, at = signed.seq.0, end = end.seq.0, "a device says that its journal is shorter than what it signed");
         }
         self.note(if changed || first { When::Now } else { When::Due });
     }
@@ -321,4 +338,50 @@ fn place(incarnation: u64, seq: u64) -> Point {
 fn others(org: &Org) -> Vec<Did> {
     let state = org.remote.org();
     state.devices.values().map(|device| device.did.clone()).filter(|did| *did != org.device).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use identity::Key;
+
+    fn copied(dir: &tempfile::TempDir, device: &Did) -> Copied {
+        Copied {
+            journal: JournalCopy::open(dir.path(), device).unwrap(),
+            known: Mutex::default(),
+            summed_up: Mutex::default(),
+            live: AtomicBool::new(false),
+            file: dir.path().join("known.json"),
+            noted: Mutex::default(),
+        }
+    }
+
+    #[test]
+    fn what_was_summed_up_beyond_the_end_that_its_device_tells_is_not_shown_any_more() {
+        let (dir, device) = (tempfile::tempdir().unwrap(), Key::from_seed(&[1; 32]).did());
+        let copied = copied(&dir, &device);
+        copied.sum_up(summary::tests::told(place(2, 9)));
+        // What another device says of the end counts nothing.
+        copied.heard(&Key::from_seed(&[2; 32]).did(), place(2, 3), 0);
+        copied.heard(&device, place(2, 9), 0);
+        assert!(copied.summed_up().is_some());
+        assert_eq!(copied.standing().state, CopyState::Behind);
+        copied.heard(&device, place(2, 8), 0);
+        assert!(copied.summed_up().is_none());
+        let standing = copied.standing();
+        assert!(standing.state == CopyState::Forked && standing.why.is_some_and(|why| why.contains("up to 9")));
+    }
+
+    #[test]
+    fn a_summary_that_the_journal_belied_stays_told_though_the_copy_goes_on() {
+        let (dir, device) = (tempfile::tempdir().unwrap(), Key::from_seed(&[1; 32]).did());
+        let copied = copied(&dir, &device);
+        lock(&copied.known).summed_up_wrongly = Some("It was wrong.".into());
+        copied.heard(&device, place(0, 0), 0);
+        let standing = copied.standing();
+        assert_eq!((standing.state, standing.why.as_deref()), (CopyState::Forked, Some("It was wrong.")));
+        let kept: Known = serde_json::from_slice(&fs::read(&copied.file).unwrap()).unwrap();
+        assert_eq!(kept.summed_up_wrongly.as_deref(), Some("It was wrong."));
+    }
 }

@@ -88,7 +88,7 @@ pub(super) fn open(org: &OrgName, device: &Did, sealed: &[u8], rows_json: &[u8])
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use identity::Key;
@@ -101,11 +101,22 @@ mod tests {
 
     /// A summary that the device of seed 1 is said to have made, sealed by that of `by`.
     fn sealed(by: u8, org: &str, rows_json: &[u8]) -> Vec<u8> {
+        sealed_at(by, org, rows_json, Point { incarnation: 2, seq: Seq(9) })
+    }
+
+    fn sealed_at(by: u8, org: &str, rows_json: &[u8], at: Point) -> Vec<u8> {
         let (device, key) = (Key::from_seed(&[1; 32]).did(), Key::from_seed(&[by; 32]));
         let hash = envelope::hash_bytes(b"event");
         let rows = envelope::hash_bytes(rows_json);
-        let statement = Summary { version: VERSION, org: org.parse().unwrap(), device, incarnation: 2, seq: 9, hash, rows };
+        let statement =
+            Summary { version: VERSION, org: org.parse().unwrap(), device, incarnation: at.incarnation, seq: at.seq.0, hash, rows };
         envelope::seal(&statement, PAYLOAD_TYPE, &key.did(), |message| Ok(key.sign(message))).unwrap().to_json().unwrap()
+    }
+
+    /// A summary up to a place by the device of seed 1.
+    pub(in super::super) fn told(at: Point) -> SummedUp {
+        let (org, device) = ("crew".parse().unwrap(), Key::from_seed(&[1; 32]).did());
+        open(&org, &device, &sealed_at(1, "crew", &rows(), at), &rows()).unwrap()
     }
 
     #[test]
