@@ -202,6 +202,29 @@ fn of_three_gates_two_move_the_branch_by_signing_the_same_commit_and_one_alone_m
         heads().iter().all(|at| *at == commits[0])
     });
 
+    // Cy has not signed that merge. Two that propose at once let the branch seem to go back to where Cy is: it comes back, whether they
+    // take back what they proposed or leave it.
+    let three = ada.run(&rid, &RunKey::new(), "three", &commits[0], None, |dir| put(dir, "d.txt", "d\n"));
+    let four = ada.run(&rid, &RunKey::new(), "four", &commits[0], None, |dir| put(dir, "e.txt", "e\n"));
+    until(&news, "two more patches at Bob's", || {
+        exchange();
+        seen(bob, &three) && seen(bob, &four)
+    });
+    let proposals = [(ada, &three, 0), (bob, &four, 1)].map(|(device, work, at)| {
+        let commit = result(device, &rid, work);
+        device.forge.propose_merge(&rid, &work.published.patch, &work.published.revision, &commit).unwrap();
+        (commit, vec![dids[at].clone()])
+    });
+    until(&news, "each other's proposals", || {
+        exchange();
+        all.iter().all(|device| proposals.iter().all(|(commit, by)| vouch(device, commit) == *by))
+    });
+    ada.forge.withdraw_merge(&rid).unwrap();
+    until(&news, "the second merge is there still", || {
+        keep(&dids);
+        heads().iter().all(|at| *at == commits[0]) && all.iter().all(|device| vouch(device, &commits[0]).len() == 3)
+    });
+
     // Opened again, whoever had the branch before has it, from where it is.
     until(&news, "the project is open", || {
         keep(&[]);
