@@ -118,7 +118,11 @@ async fn ask(org: &Arc<Org>, project: &Project, gate: &Did, envelope_json: Vec<u
         Ok(Err(refused)) => {
             let why = problem(&refused);
             // What the gate itself says comes with its problem whole.
-            if refused.details().is_empty() && why.kind == Kind::Unavailable { Ok(Asked::Away(Away { name, why, heard: true })) } else { Err(why) }
+            if refused.details().is_empty() && why.kind == Kind::Unavailable {
+                Ok(Asked::Away(Away { name, why, heard: true }))
+            } else {
+                Err(why)
+            }
         }
         Err(_) => Err(Problem::new(Kind::Timeout, format!("{name}, a gate of {}, did not answer in time.", project.name))
             .next("It may merge all the same: meshwork patch show says what became of the patch.")),
