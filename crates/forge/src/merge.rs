@@ -9,6 +9,7 @@ use crate::{
 };
 use domain::{Did, Oid, PatchId, Problem, RevisionId, Rid};
 use git2::{Delta, IndexEntry, IndexTime, MergeOptions, Repository as Git};
+use radicle::cob::patch as rad;
 use radicle::crypto::{Signer as _, SigningKey};
 use radicle::storage::{WriteRepository, git::Repository};
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,13 +124,9 @@ impl Forge {
     /// that was interrupted is finished by the next.
     pub fn merge(&self, rid: &Rid, patch: &PatchId, revision: &RevisionId, commit: &Oid) -> Result<Merged, Problem> {
         self.as_delegate(rid, |repo, key| {
-            let to = convert::git_oid(commit.as_str())?;
-            let found = crate::patch::read(repo, &convert::object_id(patch)?)?.ok_or_else(|| missing(patch))?;
-            let id = known(&found, revision)?;
-            let head: git2::Oid = found.revision(&id).ok_or_else(|| missing(patch))?.head().into();
-            let (branch, now) = canonical(repo)?;
             // Also of what the branch has already: a patch is marked by what brought it, and by nothing else.
-            bring(&repo.backend, revision, to, head)?;
+            let Wanted { found, id, head, to } = wanted(repo, patch, revision, commit)?;
+            let (branch, now) = canonical(repo)?;
             let there = contains(&repo.backend, now, to);
             if found.is_merged() && there {
                 return Ok(Merged { commit: commit.clone(), before: true });
@@ -154,12 +151,8 @@ impl Forge {
     /// have signed the same commit; then [`Forge::merge`] ends it, and [`Forge::withdraw_merge`] takes it back if they do not.
     pub fn propose_merge(&self, rid: &Rid, patch: &PatchId, revision: &RevisionId, commit: &Oid) -> Result<(), Problem> {
         self.as_delegate(rid, |repo, key| {
-            let to = convert::git_oid(commit.as_str())?;
-            let found = crate::patch::read(repo, &convert::object_id(patch)?)?.ok_or_else(|| missing(patch))?;
-            let id = known(&found, revision)?;
-            let head: git2::Oid = found.revision(&id).ok_or_else(|| missing(patch))?.head().into();
+            let Wanted { head, to, .. } = wanted(repo, patch, revision, commit)?;
             let (branch, now) = canonical(repo)?;
-            bring(&repo.backend, revision, to, head)?;
             check_onto(&repo.backend, now, to, head)?;
             self.agree(repo, key, &branch, now)?;
             set_own_branch(repo, key, &branch, to)
@@ -266,12 +259,27 @@ pub(crate) fn go_back(repo: &Repository, key: &SigningKey, branch: &str, to: git
     Ok(())
 }
 
-/// Refuses a commit that does not bring the revision with this head.
-fn bring(git: &Git, revision: &RevisionId, commit: git2::Oid, head: git2::Oid) -> Result<(), Problem> {
-    if commit == head || git.graph_descendant_of(commit, head).told("The merge commit is not on this device.")? {
-        return Ok(());
+/// A revision of a patch with its head, and the commit as which it is merged.
+struct Wanted {
+    found: rad::Patch,
+    id: rad::RevisionId,
+    head: git2::Oid,
+    to: git2::Oid,
+}
+
+/// Reads what is to be merged.
+///
+/// # Errors
+/// When it is not there, or the commit does not bring the revision.
+fn wanted(repo: &Repository, patch: &PatchId, revision: &RevisionId, commit: &Oid) -> Result<Wanted, Problem> {
+    let to = convert::git_oid(commit.as_str())?;
+    let found = crate::patch::read(repo, &convert::object_id(patch)?)?.ok_or_else(|| missing(patch))?;
+    let id = known(&found, revision)?;
+    let head: git2::Oid = found.revision(&id).ok_or_else(|| missing(patch))?.head().into();
+    if to != head && !repo.backend.graph_descendant_of(to, head).told("The merge commit is not on this device.")? {
+        return Err(Problem::invalid(format!("The commit {to} does not bring the revision {revision}.")));
     }
-    Err(Problem::invalid(format!("The commit {commit} does not bring the revision {revision}.")))
+    Ok(Wanted { found, id, head, to })
 }
 
 /// The commit must be made on the present head: fast-forward to the revision itself, or a merge whose first parent is the head.

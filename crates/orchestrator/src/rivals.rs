@@ -58,7 +58,10 @@ pub(crate) fn against(org: &Org, project: &Project, board: &Board, patch: &Patch
 
 /// The claims on a task. A gate, and who alone moves the default branch, knows itself what was merged, and heeds nobody who says else: neither
 /// that a patch was merged which was not, nor that one was for this task which itself says that it is for another.
-fn believed(org: &Org, project: &Project, task: &TaskRef) -> Result<Vec<ClaimIn>, Problem> {
+///
+/// # Errors
+/// When the journal or the repository cannot be read.
+pub(crate) fn believed(org: &Org, project: &Project, task: &TaskRef) -> Result<Vec<ClaimIn>, Problem> {
     let mut claims = picture::claims(org, task)?;
     let delegates = org.forge.delegates(&project.rid)?;
     let alone = matches!(delegates.as_slice(), [one] if *one == org.member || *one == org.device);
