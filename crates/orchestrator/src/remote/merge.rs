@@ -187,6 +187,15 @@ pub(super) fn open(org: &Org, sealed: &Envelope, valid_ms: u64) -> Result<(Merge
     Ok((wish, by, project))
 }
 
+/// Looks once more whether who signed a wish may have it merged: checks may have taken an hour, in which they were halted, or lost that right.
+///
+/// # Errors
+/// When they may not any more, or this device is no gate of the project any more.
+pub(crate) fn still_wished(org: &Org, sealed: &Envelope) -> Result<(), Problem> {
+    let (_, by, _) = open(org, sealed, u64::MAX)?;
+    stops::refuse_halted(org, &by)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
