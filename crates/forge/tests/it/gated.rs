@@ -167,6 +167,9 @@ fn of_three_gates_two_move_the_branch_by_signing_the_same_commit_and_one_alone_m
 
     // The second signature moves it everywhere, and each of the two marks the patch.
     ada.forge.merge(&rid, patch, revision, &first).unwrap();
+    let signed = ada.forge.signed_refs(&rid, &dids[0]).unwrap();
+    ada.forge.mark_merged(&rid, patch).unwrap();
+    assert_eq!(ada.forge.signed_refs(&rid, &dids[0]).unwrap(), signed, "a mark is made once, however long the others' are missing");
     until(&news, "the merge everywhere", || {
         exchange();
         bob.forge.mark_merged(&rid, patch).unwrap();
