@@ -52,7 +52,10 @@ it("a device that is away is known as of a moment, wherever something of it is t
     await there(page.getByRole("combobox", { name: "Whose journal" }));
     await there(page.getByText("Device started", { exact: true }));
     await there(page.getByText(new RegExp(`as of .*${away} not reached`)));
-    expect(await page.getByRole("searchbox").count()).toBe(0);
+    await page.getByRole("searchbox", { name: "Search the journal" }).fill("no event is like this");
+    await there(page.getByText("No event is like that"));
+    await page.getByRole("searchbox", { name: "Search the journal" }).fill("DEVICE_STARTED");
+    await there(page.getByText("Device started", { exact: true }));
   }));
 
 it("where a task runs, and why not elsewhere, is told at the task, on the map, at its run, and in the bar", () =>

@@ -4,13 +4,14 @@ use crate::{
     Forge,
     convert::{self, Told},
     patch::missing,
-    repository::{canonical, move_branch, own_branch, set_own_branch, tree_of},
+    repository::{canonical, contains, document, locked_ref, move_branch, own_branch, set_own_branch, tree_of},
     review::known,
 };
 use domain::{Did, Oid, PatchId, Problem, RevisionId, Rid};
 use git2::{Delta, IndexEntry, IndexTime, MergeOptions, Repository as Git};
+use radicle::cob::patch as rad;
 use radicle::crypto::{Signer as _, SigningKey};
-use radicle::storage::git::Repository;
+use radicle::storage::{WriteRepository, git::Repository};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Asked for a file that both sides changed: its path, and its content in the common ancestor, on the default branch, and in
@@ -118,17 +119,15 @@ impl Forge {
         git.commit(None, &author, &author, message, &tree, &parents).told(what).map(Ok)
     }
 
-    /// Merges a revision, as the member or, where it is the gate, as the device: moves the default branch to `commit`, made by [`Forge::merge_result`], and marks the
-    /// patch. Only while the canonical head is still the one that the commit was made on. A call that was interrupted is
-    /// finished by the next.
+    /// Merges a revision, as the member or, where it is a gate, as the device: moves the default branch to `commit`, made by
+    /// [`Forge::merge_result`], and marks the patch. Only while the canonical head is still the one that the commit was made on. A call
+    /// that was interrupted is finished by the next.
     pub fn merge(&self, rid: &Rid, patch: &PatchId, revision: &RevisionId, commit: &Oid) -> Result<Merged, Problem> {
         self.as_delegate(rid, |repo, key| {
-            let to = convert::git_oid(commit.as_str())?;
-            let found = crate::patch::read(repo, &convert::object_id(patch)?)?.ok_or_else(|| missing(patch))?;
-            let id = known(&found, revision)?;
-            let head: git2::Oid = found.revision(&id).ok_or_else(|| missing(patch))?.head().into();
+            // Also of what the branch has already: a patch is marked by what brought it, and by nothing else.
+            let Wanted { found, id, head, to } = wanted(repo, patch, revision, commit)?;
             let (branch, now) = canonical(repo)?;
-            let there = now == to || repo.backend.graph_descendant_of(now, to).unwrap_or(false);
+            let there = contains(&repo.backend, now, to);
             if found.is_merged() && there {
                 return Ok(Merged { commit: commit.clone(), before: true });
             }
@@ -138,11 +137,16 @@ impl Forge {
             if there {
                 follow(repo, key, &branch, now)?;
             } else {
-                may_become(&repo.backend, revision, now, to, head)?;
+                check_onto(&repo.backend, now, to, head)?;
+                self.agree(repo, key, &branch, now)?;
                 move_branch(repo, key, &branch, to)?;
             }
-            let what = "The patch could not be marked as merged.";
-            self.change_patch(repo, key, patch, |own| own.merge(id, to.into()).map(drop).told(what))?;
+            // The others' marks may be missing still: this key's own is made once.
+            let mut marks = found.merges().filter(|(by, _)| *by == key.public_key()).map(|(_, mark)| mark);
+            if !marks.any(|mark| mark.revision == id && git2::Oid::from(mark.commit) == to) {
+                let what = "The patch could not be marked as merged.";
+                self.change_patch(repo, key, patch, |own| own.merge(id, to.into()).map(drop).told(what))?;
+            }
             Ok(Merged { commit: commit.clone(), before: there })
         })
     }
@@ -151,12 +155,10 @@ impl Forge {
     /// have signed the same commit; then [`Forge::merge`] ends it, and [`Forge::withdraw_merge`] takes it back if they do not.
     pub fn propose_merge(&self, rid: &Rid, patch: &PatchId, revision: &RevisionId, commit: &Oid) -> Result<(), Problem> {
         self.as_delegate(rid, |repo, key| {
-            let to = convert::git_oid(commit.as_str())?;
-            let found = crate::patch::read(repo, &convert::object_id(patch)?)?.ok_or_else(|| missing(patch))?;
-            let id = known(&found, revision)?;
-            let head: git2::Oid = found.revision(&id).ok_or_else(|| missing(patch))?.head().into();
+            let Wanted { head, to, .. } = wanted(repo, patch, revision, commit)?;
             let (branch, now) = canonical(repo)?;
-            may_become(&repo.backend, revision, now, to, head)?;
+            check_onto(&repo.backend, now, to, head)?;
+            self.agree(repo, key, &branch, now)?;
             set_own_branch(repo, key, &branch, to)
         })
     }
@@ -167,18 +169,41 @@ impl Forge {
         let repo = self.repository(rid)?;
         let found = crate::patch::read(&repo, &convert::object_id(patch)?)?.ok_or_else(|| missing(patch))?;
         let now = canonical(&repo)?.1;
-        let in_branch = |commit: git2::Oid| commit == now || repo.backend.graph_descendant_of(now, commit).unwrap_or(false);
-        let mut marks = found.merges().map(|(_, mark)| (mark.revision, git2::Oid::from(mark.commit)));
-        let Some((revision, commit)) = marks.find(|(_, commit)| in_branch(*commit)) else { return Ok(()) };
+        let mut marks = found.merges().filter_map(|(_, mark)| {
+            let head: git2::Oid = found.revision(&mark.revision)?.head().into();
+            Some((mark.revision, git2::Oid::from(mark.commit), head))
+        });
+        // Who marks it as merged by a commit that does not have it is not followed.
+        let brought = |commit, head| contains(&repo.backend, now, commit) && contains(&repo.backend, commit, head);
+        let Some((revision, commit, _)) = marks.find(|(_, commit, head)| brought(*commit, *head)) else { return Ok(()) };
         self.merge(rid, patch, &convert::revision_id(revision)?, &convert::oid(commit)?).map(drop)
     }
 
-    /// Takes a proposal back: this device's own branch is where the default branch is.
+    /// Takes a proposal back: this device's own branch is where the default branch is, or was when it was made, if that is further.
     pub fn withdraw_merge(&self, rid: &Rid) -> Result<(), Problem> {
         self.as_delegate(rid, |repo, key| {
             let (branch, now) = canonical(repo)?;
-            set_own_branch(repo, key, &branch, now)
+            go_back(repo, key, &branch, agreed(&repo.backend, &branch, now))
         })
+    }
+
+    /// Remembers on which head a gate among several signs now.
+    ///
+    /// # Errors
+    /// When that is behind what it signed on before; then it goes back to that, so that the default branch comes back.
+    fn agree(&self, repo: &Repository, key: &SigningKey, branch: &str, now: git2::Oid) -> Result<(), Problem> {
+        if key.public_key() != self.device_key() || document(repo)?.threshold() < 2 {
+            return Ok(());
+        }
+        let before = agreed(&repo.backend, branch, now);
+        if before != now {
+            go_back(repo, key, branch, before)?;
+            return Err(Problem::conflict(format!("The default branch seems to be back at {now}, behind {before}."))
+                .because("Two merges were signed at once by one delegate each; they are taken back.")
+                .next("Merge again in a moment."));
+        }
+        let remember = || repo.backend.reference(&format!("{AGREED}/{branch}"), now, true, "meshwork").map(drop);
+        locked_ref(remember).told("On which head the gate signs could not be remembered.")
     }
 }
 
@@ -189,7 +214,7 @@ impl Forge {
         let repo = self.repository(rid)?;
         let (branch, head) = canonical(&repo)?;
         let wanted = convert::git_oid(commit.as_str())?;
-        let has = |at: git2::Oid| at == wanted || repo.backend.graph_descendant_of(at, wanted).unwrap_or(false);
+        let has = |at: git2::Oid| contains(&repo.backend, at, wanted);
         if !has(head) {
             return Ok(None);
         }
@@ -211,16 +236,54 @@ fn follow(repo: &Repository, key: &SigningKey, branch: &str, now: git2::Oid) -> 
     if behind { set_own_branch(repo, key, branch, now) } else { Ok(()) }
 }
 
-/// Refuses a commit that does not bring the revision with this head, or is not made on the present default branch.
-fn may_become(git: &Git, revision: &RevisionId, now: git2::Oid, to: git2::Oid, head: git2::Oid) -> Result<(), Problem> {
-    if !brings(git, to, head)? {
-        return Err(Problem::invalid(format!("The commit {to} does not bring the revision {revision}.")));
-    }
-    check_onto(git, now, to, head)
+/// Where a gate among several remembers, for itself alone, on which head of the default branch it signed last.
+const AGREED: &str = "refs/meshwork/agreed";
+
+/// How far a gate among several goes back with its own branch: to the canonical head, or to the one on which it signed last, where the
+/// canonical head does not have that any more. Radicle takes the last commit that enough delegates have, of those at which one stands:
+/// while two propose at once and the third missed the merge before, that is what the third has, and the branch seems to go back. Would
+/// they follow it, that merge was lost.
+pub(crate) fn agreed(git: &Git, branch: &str, now: git2::Oid) -> git2::Oid {
+    let before = git.refname_to_id(&format!("{AGREED}/{branch}")).ok();
+    before.filter(|at| !contains(git, now, *at)).unwrap_or(now)
 }
 
-fn brings(git: &Git, commit: git2::Oid, head: git2::Oid) -> Result<bool, Problem> {
-    Ok(commit == head || git.graph_descendant_of(commit, head).told("The merge commit is not on this device.")?)
+/// Nothing is remembered of a branch that others had meanwhile.
+pub(crate) fn forget_agreed(git: &Git, branch: &str) -> Result<(), Problem> {
+    let Ok(mut found) = git.find_reference(&format!("{AGREED}/{branch}")) else { return Ok(()) };
+    found.delete().told("On which head the gate signed last could not be forgotten.")
+}
+
+/// Sets a delegate's own branch back, and lets the canonical head follow, where enough delegates agree on one.
+pub(crate) fn go_back(repo: &Repository, key: &SigningKey, branch: &str, to: git2::Oid) -> Result<(), Problem> {
+    set_own_branch(repo, key, branch, to)?;
+    if let Err(error) = locked_ref(|| repo.set_default_branch_to_canonical_head().map_err(|e| git2::Error::from_str(&e.to_string()))) {
+        tracing::debug!(%error, "Radicle finds no canonical head yet");
+    }
+    Ok(())
+}
+
+/// A revision of a patch with its head, and the commit as which it is merged.
+struct Wanted {
+    found: rad::Patch,
+    id: rad::RevisionId,
+    head: git2::Oid,
+    to: git2::Oid,
+}
+
+/// Reads what is to be merged.
+///
+/// # Errors
+/// When it is not there, or the commit does not bring the revision.
+fn wanted(repo: &Repository, patch: &PatchId, revision: &RevisionId, commit: &Oid) -> Result<Wanted, Problem> {
+    let to = convert::git_oid(commit.as_str())?;
+    let found = crate::patch::read(repo, &convert::object_id(patch)?)?.ok_or_else(|| missing(patch))?;
+    let id = known(&found, revision)?;
+    let head: git2::Oid = found.revision(&id).ok_or_else(|| missing(patch))?.head().into();
+    if to != head && !repo.backend.graph_descendant_of(to, head).told("The merge commit is not on this device.")? {
+        return Err(Problem::invalid(format!("The commit {to} does not bring the revision {revision}.")));
+    }
+    Ok(Wanted { found, id, head, to })
 }
 
 /// The commit must be made on the present head: fast-forward to the revision itself, or a merge whose first parent is the head.

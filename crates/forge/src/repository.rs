@@ -191,6 +191,11 @@ pub(crate) fn canonical(repo: &Repository) -> Result<(String, git2::Oid), Proble
     Ok((branch, head.into()))
 }
 
+/// Whether a commit is another, or comes after it.
+pub(crate) fn contains(git: &git2::Repository, commit: git2::Oid, other: git2::Oid) -> bool {
+    commit == other || git.graph_descendant_of(commit, other).unwrap_or(false)
+}
+
 /// Tries again while another writer, such as the node, holds the ref.
 pub(crate) fn locked_ref<T>(mut write: impl FnMut() -> Result<T, git2::Error>) -> Result<T, git2::Error> {
     for _ in 1..limits::REF_LOCK_TRIES {

@@ -1,8 +1,6 @@
 //! The dispatcher: looks at the queued runs and brings each one step nearer. Takes no input, may run at any time.
 
-use crate::{
-    admission, clock, fault::Fault, lifecycle, limits, org::Org, picture, placing, provenance, queue, remote, stops, tasks::Board,
-};
+use crate::{admission, clock, fault::Fault, lifecycle, limits, org::Org, placing, provenance, queue, remote, rivals, stops, tasks::Board};
 use domain::{
     Did, Problem, RunId,
     capacity::Resources,
@@ -217,7 +215,7 @@ pub(crate) async fn wait(org: &Arc<Org>, run: &RunId, reason: Reason) -> Result<
 /// Why a run cannot start yet.
 fn hindrance(org: &Org, board: &Board, run: &Run) -> Result<Option<Reason>, Problem> {
     if let Some(at) = &run.task
-        && let Some(lost) = domain::picture::lost(&org.device, &picture::claims(org, at)?)
+        && let Some(lost) = domain::picture::lost(&org.device, &rivals::believed(org, &board.project, at)?)
     {
         return Ok(Some(lost));
     }

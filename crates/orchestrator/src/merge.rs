@@ -205,8 +205,8 @@ fn pull(org: &Org, project: &Project) -> String {
 }
 
 impl Ready {
-    /// The patch as it stands after its checks, which may have taken an hour: meanwhile somebody may have asked for changes, or made a
-    /// further revision. From here on it carries who asked a gate to merge it.
+    /// The patch as it stands after its checks, which may have taken an hour: meanwhile somebody may have asked for changes, made a
+    /// further revision, or halted who wants it merged. From here on it carries who asked a gate to merge it.
     ///
     /// # Errors
     /// When it may not be merged any more.
@@ -219,6 +219,7 @@ impl Ready {
         let now = provenance::by_person(&*org.rights()?, now);
         refuse(&org.state()?, &now, &missing(org, project, &self.board, &now, self.approvals, &self.checks)?)?;
         if let Some(wish) = wish {
+            remote::still_wished(org, wish)?;
             trace::carry_wish(org, project, &now, &self.revision, wish)?;
         }
         Ok(now)

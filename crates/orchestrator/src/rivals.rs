@@ -26,7 +26,7 @@ use std::sync::Arc;
 /// person opened it again.
 const SUPERSEDED: &str = "Superseded: ";
 
-/// The task that a patch is for: by the run here that made it, by another device's claim, or at the project's gate by what was signed.
+/// The task that a patch is for: by the run here that made it, by another device's claim, or at a gate of the project by what was signed.
 /// What the patch says of itself does not count.
 ///
 /// # Errors
@@ -38,7 +38,7 @@ pub(crate) fn task_of(org: &Org, project: &Project, patch: &Patch) -> Result<Opt
     if let Some(task) = Claims::verified(org).task_of(&patch.id) {
         return Ok(Some(task));
     }
-    let signed = |_: &TaskRef| project.gate() == Some(&org.device) && trace::made_by_a_run(org, project, patch).unwrap_or(false);
+    let signed = |_: &TaskRef| project.is_gate(&org.device) && trace::made_by_a_run(org, project, patch).unwrap_or(false);
     Ok(patch.trace.as_ref().map(|trace| trace.task.clone()).filter(signed))
 }
 
@@ -56,11 +56,19 @@ pub(crate) fn against(org: &Org, project: &Project, board: &Board, patch: &Patch
     Ok((ticked && !org.forge.contains(&project.rid, &board.head, &patch.head)?).then_some(Missing::Ticked { task }))
 }
 
-/// The claims on a task. Where only this device moves the default branch it knows itself what was merged, and heeds nobody who says else.
-fn believed(org: &Org, project: &Project, task: &TaskRef) -> Result<Vec<ClaimIn>, Problem> {
+/// The claims on a task. A gate, and who alone moves the default branch, knows itself what was merged, and heeds nobody who says else: neither
+/// that a patch was merged which was not, nor that one was for this task which itself says that it is for another.
+///
+/// # Errors
+/// When the journal or the repository cannot be read.
+pub(crate) fn believed(org: &Org, project: &Project, task: &TaskRef) -> Result<Vec<ClaimIn>, Problem> {
     let mut claims = picture::claims(org, task)?;
-    if matches!(org.forge.delegates(&project.rid)?.as_slice(), [one] if *one == org.member || *one == org.device) {
-        let merged = |id: &PatchId| org.forge.patch(&project.rid, &project.name, id).is_ok_and(|patch| patch.state == PatchState::Merged);
+    let delegates = org.forge.delegates(&project.rid)?;
+    let alone = matches!(delegates.as_slice(), [one] if *one == org.member || *one == org.device);
+    if alone || project.is_gate(&org.device) {
+        let for_task = |patch: &Patch| patch.trace.as_ref().is_none_or(|trace| trace.task == *task);
+        let found = |id: &PatchId| org.forge.patch(&project.rid, &project.name, id);
+        let merged = |id: &PatchId| found(id).is_ok_and(|patch| patch.state == PatchState::Merged && for_task(&patch));
         for found in &mut claims {
             found.claim.merged = found.claim.merged && found.claim.patch.as_ref().is_some_and(merged);
         }
@@ -156,7 +164,7 @@ pub(crate) async fn close_late(org: &Arc<Org>, project: &Project) {
 fn late(org: &Org, project: &Project) -> Result<Vec<(TaskRef, PatchId)>, Problem> {
     let mut found = vec![];
     for task in Claims::verified(org).half_settled(org, &project.name)? {
-        let claims = picture::claims(org, &task)?;
+        let claims = believed(org, project, &task)?;
         let Some((patch, device)) = domain::picture::accepted(&claims) else { continue };
         if project.gate().unwrap_or(device) == &org.device {
             found.push((task, patch.clone()));

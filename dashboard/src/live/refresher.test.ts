@@ -54,7 +54,7 @@ it("touches a run's own reads and lists, and no other run's", () => {
   expect(isTouched(["run.show", { run: "A" }], touches)).toBe(true);
   expect(isTouched(["run.show", { run: "B" }], touches)).toBe(false);
   expect(isTouched(["run.list", { all: true }], touches)).toBe(true);
-  expect(isTouched(["journal.list", {}], touches)).toBe(true);
+  expect(isTouched(["journal.search", {}], touches)).toBe(true);
   expect(isTouched(["task.list", {}], touches)).toBe(false);
 });
 

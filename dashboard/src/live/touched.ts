@@ -21,12 +21,13 @@ export const OF_OTHERS: Touch[] = all(
   "task.why",
   "patch.show",
   "quota.show",
+  "attention.list",
   "journal.copies",
-  "journal.list",
+  "journal.search",
 );
 
 export function touched(event: Body): Touch[] {
-  return [...all("journal.list", "journal.search"), ...byKind(event)];
+  return [...all("journal.search"), ...byKind(event)];
 }
 
 function byKind(event: Body): Touch[] {

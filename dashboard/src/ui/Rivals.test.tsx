@@ -52,7 +52,7 @@ test("open rivals are told apart by their devices, and it is said what merging o
   expect(second?.getAttribute("href")).toBe(`/patches/${theirs}`);
   expect(second?.textContent).toContain("bobs-box");
   expect(second?.textContent).toContain("for bob");
-  expect(second?.textContent).toContain("away");
+  expect(second?.textContent).toContain("perhaps old, bobs-box not reached");
   expect(screen.getByText(/merging it closes the others/)).toBeTruthy();
 });
 

@@ -1,9 +1,10 @@
 // The patches of one task that several devices made: at most one is accepted, and a person picks it by merging it.
 import { Link } from "@tanstack/react-router";
 import type { Schemas } from "../api/call";
+import { AsOf } from "./AsOf";
+import { toldBy } from "./asOf";
 import { Badge } from "./Badge";
 import { Section } from "./Page";
-import { Ago } from "./Time";
 import ui from "./ui.module.css";
 import { useWho } from "./Who";
 import { patchWords, shortOid } from "./words";
@@ -33,9 +34,7 @@ export function Rivals({ rivals, here }: { rivals: Rival[]; here?: string }) {
             </span>
             <span className="muted clip">{said(rival, who)}</span>
             <span className={ui.spring} />
-            {rival.whose && !rival.whose.reachable && (
-              <span className="muted">away{rival.whose.as_of != null && [", known ", <Ago key="at" at={rival.whose.as_of} />]}</span>
-            )}
+            <AsOf known={toldBy(rival.whose)} short />
           </Link>
         ))}
       </div>

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { runWord } from "./words";
+import { priorityWord, runWord } from "./words";
 
 const run = { state: "working" as const, paused: true, questions: [] };
 
@@ -12,4 +12,8 @@ test("checks that found something wrong are not done well", () => {
   const check = { name: "test", passed: false, exit_code: 1, duration_ms: 1 } as never;
   expect(runWord({ state: "done", paused: false, questions: [], class: "ci", checks: [check] }).text).toBe("Checks failed");
   expect(runWord({ state: "done", paused: false, questions: [], class: "agent", checks: [check] }).text).toBe("Done");
+});
+
+test("a priority is told where it is not as that of most work", () => {
+  expect([undefined, "normal", "high", "low"].map((one) => priorityWord(one as "low"))).toEqual([undefined, undefined, "High", "Low"]);
 });

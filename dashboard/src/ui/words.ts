@@ -131,6 +131,10 @@ export const shortRun = (id: string): string => id.slice(-6);
 export const shortOid = (id: string): string => id.slice(0, 8);
 export const shortDid = (did: string): string => `${did.replace("did:key:", "").slice(0, 12)}…`;
 
+/** How important a run is, where that is not as most work. */
+export const priorityWord = (priority: Schemas["Priority"] | undefined): string | undefined =>
+  priority === undefined || priority === "normal" ? undefined : { low: "Low", high: "High" }[priority];
+
 /** What a person wrote into a field for several: between blanks or commas. */
 export const several = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
 

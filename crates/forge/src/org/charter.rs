@@ -4,14 +4,12 @@
 //! document that follows from what is in force, and nothing else: it adds no decision of its own. While two of them propose it at
 //! once, the one whose revision has the greater name takes it back.
 
-use super::{
-    OrgState,
-    head::{contains, tip},
-};
+use super::{OrgState, head::tip};
 use crate::{
     Forge,
     convert::{self, Told},
-    repository::{canonical, locked_ref, own_branch, set_own_branch},
+    merge::{agreed, forget_agreed, go_back},
+    repository::{canonical, contains, locked_ref, own_branch},
 };
 use domain::{Did, Problem, Rid, project::Project};
 use radicle::cob::{Title, identity::Identity};
@@ -48,12 +46,16 @@ impl Forge {
     }
 
     /// Has those keys of this device that are to become delegates of a project sign its default branch as it is now: before that they
-    /// do not count, or it would have no head. A gate among several that missed a merge follows too: what too few sign could be undone.
+    /// do not count, or it would have no head. A gate among several that missed a merge follows too: what too few sign could be undone;
+    /// and what gates had agreed on they keep to.
     fn stand_by(&self, project: &Project, state: &OrgState) -> Result<(), Problem> {
         let look = self.repository(&project.rid)?;
         let doc = look.identity_doc().told(format!("The identity of {} cannot be read.", project.rid))?;
         let Some(coming) = coming(&look, project, state, &doc.doc)? else { return Ok(()) };
         let change = !coming.are_in(&doc.doc);
+        if change {
+            forget_agreed(&look.backend, &canonical(&look)?.0)?;
+        }
         let late = |repo: &Repository, key: &PublicKey| Ok::<_, Problem>(if change { !stands(repo, key)? } else { !follows(repo, key)? });
         for key in [&self.member, &self.device] {
             if !coming.delegates.contains(&key.public_key().into()) || !late(&look, key.public_key())? {
@@ -65,7 +67,7 @@ impl Forge {
                     return Ok(());
                 }
                 let (branch, head) = canonical(repo)?;
-                set_own_branch(repo, key, &branch, head)
+                go_back(repo, key, &branch, agreed(&repo.backend, &branch, head))
             })?;
         }
         Ok(())
@@ -195,10 +197,13 @@ fn stands(repo: &Repository, key: &PublicKey) -> Result<bool, Problem> {
     Ok(repo.backend.refname_to_id(&own_branch(key, &branch)).is_ok_and(|at| at == head))
 }
 
-/// Whether a key's own default branch has the canonical one, whatever it has beyond.
+/// Whether a key's own default branch has the canonical one, whatever it has beyond; while that is behind what gates had agreed on, whether
+/// it is at that.
 fn follows(repo: &Repository, key: &PublicKey) -> Result<bool, Problem> {
     let (branch, head) = canonical(repo)?;
-    Ok(repo.backend.refname_to_id(&own_branch(key, &branch)).is_ok_and(|at| contains(&repo.backend, at, head)))
+    let agreed = agreed(&repo.backend, &branch, head);
+    let own = repo.backend.refname_to_id(&own_branch(key, &branch));
+    Ok(own.is_ok_and(|at| at == agreed || (agreed == head && contains(&repo.backend, at, head))))
 }
 
 fn project_doc(repo: &Repository, project: &Project, state: &OrgState, doc: &Doc) -> Result<Doc, Problem> {

@@ -1,12 +1,13 @@
 //! Proposals that wait no more: in force, or closed. Who wants to decide one is told what became of it.
 
 use super::{
-    head::{agreed, contains},
+    head::agreed,
     proposal::{NAME, approvals, short},
 };
 use crate::{
     Forge,
     convert::{self, Told},
+    repository::contains,
 };
 use domain::{Did, Problem, Rid, Timestamp, patch};
 use radicle::identity::Doc;

@@ -9,7 +9,7 @@ use crate::{
     Forge,
     convert::{self, Told},
     limits,
-    repository::{canonical, own_branch},
+    repository::{canonical, contains, own_branch},
 };
 use domain::{Oid, Problem, Rid};
 use git2::Oid as Commit;
@@ -37,11 +37,6 @@ pub(super) fn agreed(repo: &Repository) -> Result<Commit, Problem> {
 /// Where a key's own branch is.
 pub(super) fn tip(repo: &Repository, key: &PublicKey) -> Option<Commit> {
     repo.backend.refname_to_id(&own_branch(key, BRANCH)).ok()
-}
-
-/// Whether a commit is another, or comes after it.
-pub(super) fn contains(git: &git2::Repository, commit: Commit, other: Commit) -> bool {
-    commit == other || git.graph_descendant_of(commit, other).unwrap_or(false)
 }
 
 /// The newest commit that enough of the tips contain. Of several that exclude each other: that of most signatures, then of most

@@ -1,17 +1,14 @@
 //! Changes of the org: in force at once where one owner suffices, else a proposal, which is a Radicle patch of the org repository
 //! that owners approve by signed reviews. Which of the approved ones comes into force is for `settle`.
 
-use super::{
-    BRANCH,
-    head::{agreed, contains},
-};
+use super::{BRANCH, head::agreed};
 use crate::{
     Forge,
     convert::{self, Told},
     limits,
     patch::missing,
     publish::title,
-    repository::locked_ref,
+    repository::{contains, locked_ref},
 };
 use domain::{Did, Kind, Oid, PatchId, Problem, RevisionId, Rid, Timestamp, patch};
 use radicle::cob::{ObjectId, patch as rad};

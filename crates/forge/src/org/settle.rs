@@ -4,13 +4,13 @@
 
 use super::{
     BRANCH,
-    head::{agreed, contains, tip},
+    head::{agreed, tip},
     proposal::{NAME, approvals},
 };
 use crate::{
     Forge,
     convert::{self, Told},
-    repository::set_own_branch,
+    repository::{contains, set_own_branch},
 };
 use domain::{PatchId, Problem, Rid, patch};
 use radicle::identity::Doc;

@@ -167,6 +167,9 @@ fn of_three_gates_two_move_the_branch_by_signing_the_same_commit_and_one_alone_m
 
     // The second signature moves it everywhere, and each of the two marks the patch.
     ada.forge.merge(&rid, patch, revision, &first).unwrap();
+    let signed = ada.forge.signed_refs(&rid, &dids[0]).unwrap();
+    ada.forge.mark_merged(&rid, patch).unwrap();
+    assert_eq!(ada.forge.signed_refs(&rid, &dids[0]).unwrap(), signed, "a mark is made once, however long the others' are missing");
     until(&news, "the merge everywhere", || {
         exchange();
         bob.forge.mark_merged(&rid, patch).unwrap();
@@ -200,6 +203,29 @@ fn of_three_gates_two_move_the_branch_by_signing_the_same_commit_and_one_alone_m
     until(&news, "the second merge everywhere", || {
         exchange();
         heads().iter().all(|at| *at == commits[0])
+    });
+
+    // Cy has not signed that merge. Two that propose at once let the branch seem to go back to where Cy is: it comes back, whether they
+    // take back what they proposed or leave it.
+    let three = ada.run(&rid, &RunKey::new(), "three", &commits[0], None, |dir| put(dir, "d.txt", "d\n"));
+    let four = ada.run(&rid, &RunKey::new(), "four", &commits[0], None, |dir| put(dir, "e.txt", "e\n"));
+    until(&news, "two more patches at Bob's", || {
+        exchange();
+        seen(bob, &three) && seen(bob, &four)
+    });
+    let proposals = [(ada, &three, 0), (bob, &four, 1)].map(|(device, work, at)| {
+        let commit = result(device, &rid, work);
+        device.forge.propose_merge(&rid, &work.published.patch, &work.published.revision, &commit).unwrap();
+        (commit, vec![dids[at].clone()])
+    });
+    until(&news, "each other's proposals", || {
+        exchange();
+        all.iter().all(|device| proposals.iter().all(|(commit, by)| vouch(device, commit) == *by))
+    });
+    ada.forge.withdraw_merge(&rid).unwrap();
+    until(&news, "the second merge is there still", || {
+        keep(&dids);
+        heads().iter().all(|at| *at == commits[0]) && all.iter().all(|device| vouch(device, &commits[0]).len() == 3)
     });
 
     // Opened again, whoever had the branch before has it, from where it is.

@@ -100,6 +100,9 @@ fn a_merge_that_was_made_on_an_older_head_is_refused() {
     assert_eq!(problem.kind, Kind::Conflict);
     let other = device.forge.merge(&rid, &two.published.patch, &revision, &member).unwrap_err();
     assert_eq!(other.kind, Kind::Invalid, "a commit without the patch's work is no merge of it");
+    let there = device.forge.merge(&rid, &two.published.patch, &revision, &head).unwrap_err();
+    assert_eq!(there.kind, Kind::Invalid, "also where it is in the branch already");
+    assert_eq!(device.forge.patch(&rid, &name("demo"), &two.published.patch).unwrap().state, PatchState::Open);
 
     let merged = merge(&device, &rid, &two, &leave_to_git);
     let found = files(&device.forge, &rid, &merged);

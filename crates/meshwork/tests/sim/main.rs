@@ -30,6 +30,10 @@ const FAULTY_DEVICES: usize = 3;
 pub enum Fault {
     /// Requesters sign for every key, and executors start whatever was signed.
     FencingSkipped,
+    /// A device that did not answer in time counts as one that refused.
+    SilenceIsRefusal,
+    /// Requesters give a run up as soon as its device does not answer once.
+    GivenUpEarly,
     /// Owners of claims accept whatever patch comes.
     DoubleAccept,
     /// Leases are not renewed.
@@ -102,6 +106,16 @@ fn is_seen(fault: Fault, by: Invariant) {
 #[test]
 fn it_is_seen_when_fencing_is_skipped() {
     is_seen(Fault::FencingSkipped, Invariant::Fencing);
+}
+
+#[test]
+fn it_is_seen_when_another_device_is_asked_while_what_the_first_was_sent_counts() {
+    is_seen(Fault::SilenceIsRefusal, Invariant::Asking);
+}
+
+#[test]
+fn it_is_seen_when_a_run_is_given_up_whose_device_was_heard_of_lately() {
+    is_seen(Fault::GivenUpEarly, Invariant::Lost);
 }
 
 #[test]

@@ -295,6 +295,9 @@ impl World {
             }
             return;
         }
+        if self.settings.fault == Some(Fault::SilenceIsRefusal) {
+            return self.refused(at, id, vec![Refusal::NotKnown { message: "It did not answer in time.".into() }]);
+        }
         self.devices[at].memory.asking.remove(id);
         let reason = Some(Reason::WaitsForDevice { message: "It did not answer in time.".into() });
         if run.reason != reason && fence::may_move(&run, RunState::Placing, false) {
@@ -389,7 +392,7 @@ impl World {
         let following = self.devices[at].memory.following.get(id).filter(|following| following.call == call && !following.answered);
         let Some(silent_ms) = following.map(|following| now_ms - following.heard_ms) else { return };
         let Some(run) = self.devices[at].run(id).filter(|run| !run.state.ended()) else { return };
-        if lease::is_lost(silent_ms, LEASE_MS, Reached::No) {
+        if lease::is_lost(silent_ms, LEASE_MS, Reached::No) || self.settings.fault == Some(Fault::GivenUpEarly) {
             self.oracle.lost(now_ms, at, &run);
             self.devices[at].memory.following.remove(id);
             let reason = Reason::Vanished { message: format!("It was not heard of for {} s.", silent_ms / 1_000) };

@@ -120,6 +120,14 @@ async fn three_devices_show_the_same_org_whoever_is_away_and_whoever_comes_late(
     two.bob.kill().await;
     let away = until_copy(&carol, &bobs, "Bob's device is away", |seen| seen["reachable"] == false).await;
     assert!(away["as_of"].is_i64() && away["state"] == "verified", "{away:#}");
+    // His journal is searched where it was copied, by his device's name or key.
+    for of in [BOBS, bobs.as_str()] {
+        let found = carol.act("journal.search", json!({"text": format!("{run} PATCH_PUBLISHED"), "device": of})).await;
+        let entries = found["entries"].as_array().unwrap();
+        assert!(entries.len() == 1 && entries[0]["event"]["run"] == run.as_str() && found["older"].is_null(), "{found:#}");
+    }
+    let (code, problem) = carol.call("journal.search", json!({"device": "attic"})).await;
+    assert_eq!(code, 404, "{problem}");
     let told = carol.told(&["journal", "copies"]).await.stdout;
     assert!(told.contains("unreachable") && told.contains(BOBS), "{told}");
     let checks = carol.ok(&["run", "list", "--all"]).await;

@@ -4,7 +4,7 @@ use super::Nothing;
 use crate::{
     limits, names,
     org::Org,
-    provenance,
+    picture, provenance,
     table::{Action, Context, Effect, action},
     tasks::Board,
 };
@@ -13,9 +13,10 @@ use domain::{
     event::kind,
     gate,
     patch::{Patch, PatchState, Verdict},
+    picture::Whose,
     role::Permission,
     run::{Question, Reason, Run},
-    task::TaskState,
+    task::{TaskState, TaskView},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -37,6 +38,9 @@ pub(crate) struct Item {
     task: Option<TaskRef>,
     /// The task's or the patch's title.
     title: String,
+    /// From whose journal it is known, where another device has claimed the task: it goes on there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    whose: Option<Whose>,
     /// What.
     #[serde(flatten)]
     what: What,
@@ -96,11 +100,16 @@ pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
         let (board, _) = Board::look(org, project)?;
         let titles: BTreeMap<&TaskRef, &str> = board.tasks.iter().map(|t| (&t.at, t.task.title.as_str())).collect();
         items.extend(runs.iter().filter(|r| r.project == project.name && !r.state.ended()).flat_map(|r| questions(r, &titles)));
-        items.extend(board.tasks.iter().filter_map(|t| failed(&t.at, &t.task.title, &t.state, &runs)));
+        for view in &board.tasks {
+            items.extend(failed(org, view, &runs)?);
+        }
         for patch in org.forge.patches(&project.rid, &project.name)? {
             if patch.state == PatchState::Open {
-                let task = runs.iter().find(|r| r.patch.as_ref() == Some(&patch.id)).and_then(|r| r.task.clone());
-                items.push(open(provenance::with_counting_reviews(&*org.rights()?, patch), task));
+                let view = board.tasks.iter().find(|view| patch_of(&view.state) == Some(&patch.id));
+                let made = || runs.iter().find(|r| r.patch.as_ref() == Some(&patch.id)).and_then(|r| r.task.clone());
+                let task = view.map(|view| view.at.clone()).or_else(made);
+                let whose = view.and_then(|view| view.whose.clone());
+                items.push(open(provenance::with_counting_reviews(&*org.rights()?, patch), task, whose));
             }
         }
     }
@@ -121,26 +130,40 @@ fn questions(run: &Run, titles: &BTreeMap<&TaskRef, &str>) -> Vec<Item> {
         project: run.project.clone(),
         task: run.task.clone(),
         title: title.to_owned(),
+        whose: None,
         what: What::Question { run: run.id.clone(), agent: run.agent.clone(), question: question.clone() },
     };
     run.questions.iter().map(item).collect()
 }
 
-fn failed(at: &TaskRef, title: &str, state: &TaskState, runs: &[Run]) -> Option<Item> {
-    let TaskState::Failed { run, reason } = state else { return None };
+fn failed(org: &Org, TaskView { at, task, state, whose, .. }: &TaskView, runs: &[Run]) -> Result<Option<Item>, Problem> {
+    let TaskState::Failed { run: id, reason } = state else { return Ok(None) };
     // Who stopped it knows.
     if matches!(reason, Reason::Stopped { .. }) {
-        return None;
+        return Ok(None);
     }
-    let since = runs.iter().find(|r| r.id == *run).map(|r| r.ended_at.unwrap_or(r.queued_at)).unwrap_or_default();
-    let what = What::Failed { run: run.clone(), why: reason.text() };
-    Some(Item { since, project: at.project.clone(), task: Some(at.clone()), title: title.to_owned(), what })
+    let run = match runs.iter().find(|r| r.id == *id) {
+        Some(run) => Some(run.clone()),
+        None => picture::run(org, id)?.map(|seen| seen.run),
+    };
+    let since = run.map(|r| r.ended_at.unwrap_or(r.queued_at)).unwrap_or_default();
+    let what = What::Failed { run: id.clone(), why: reason.text() };
+    let (project, title) = (at.project.clone(), task.title.clone());
+    Ok(Some(Item { since, project, task: Some(at.clone()), title, whose: whose.clone(), what }))
 }
 
-fn open(patch: Patch, task: Option<TaskRef>) -> Item {
+/// The patch of a task that waits for somebody.
+fn patch_of(state: &TaskState) -> Option<&PatchId> {
+    match state {
+        TaskState::InReview { patch } | TaskState::ChangesRequested { patch } => Some(patch),
+        _ => None,
+    }
+}
+
+fn open(patch: Patch, task: Option<TaskRef>, whose: Option<Whose>) -> Item {
     let rejected = gate::verdicts(&patch).values().any(|v| *v == Verdict::Reject);
     let reviews = patch.revisions.last().into_iter().flat_map(|r| &r.reviews).map(|r| r.at);
     let since = patch.revisions.last().map(|r| r.at).into_iter().chain(reviews).max().unwrap_or_default();
     let what = if rejected { What::ChangesRequested { patch: patch.id } } else { What::Review { patch: patch.id } };
-    Item { since, project: patch.project, task, title: patch.title, what }
+    Item { since, project: patch.project, task, title: patch.title, whose, what }
 }

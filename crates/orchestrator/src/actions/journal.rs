@@ -33,7 +33,13 @@ pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
     vec![
         action("journal.list", Reads, Permission::View, "A page of this device's journal, or of the copy of another's.", list),
-        action("journal.search", Reads, Permission::View, "Find events in this device's journal, newest first.", search),
+        action(
+            "journal.search",
+            Reads,
+            Permission::View,
+            "Find events in this device's journal, or in the copy of another's, newest first.",
+            search,
+        ),
         action("journal.copies", Reads, Permission::View, "The journals of all devices, as far as this one has them.", copies::copies),
         action("journal.hash", Reads, Permission::View, "A hash of all runs and claims of the org, as they are known here.", copies::hash),
         action("journal.verify", Reads, Permission::View, "Check every link, hash and signature of the journals, and the blobs.", verify),
@@ -68,14 +74,9 @@ struct Entry {
 async fn list(context: Context, input: List) -> Result<Vec<Entry>, Problem> {
     let list = move |org: &Arc<Org>| {
         let limit = input.limit.unwrap_or(limits::LIST_DEFAULT).min(limits::PAGE_MAX);
-        if let Some(device) = input.device.as_deref().filter(|text| *text != org.device.as_str()) {
-            let copied = copies::named(org, device)?;
-            let newest = || copied.journal.point().seq.0.saturating_sub(limit as u64);
-            let events = copied.journal.events(store::Seq(input.after.unwrap_or_else(newest)), limit)?;
-            return Ok(events.into_iter().map(Entry::from).collect());
-        }
-        let newest = || org.store.head().map(|head| head.seq.0.saturating_sub(limit as u64));
-        let events = org.store.events(store::Seq(input.after.map_or_else(newest, Ok)?), limit)?;
+        let journal = copies::Journal::of(org, input.device.as_deref())?;
+        let newest = || journal.end().map(|end| end.saturating_sub(limit as u64));
+        let events = journal.events(input.after.map_or_else(newest, Ok)?, limit)?;
         Ok(events.into_iter().map(Entry::from).collect())
     };
     context.org()?.blocking(list).await
@@ -99,6 +100,9 @@ struct Search {
     /// How many at most.
     #[serde(default)]
     limit: Option<usize>,
+    /// Whose journal, by the device's name or key; this device's where nothing is said.
+    #[serde(default)]
+    device: Option<String>,
 }
 
 /// What a search found, newest first.
@@ -113,13 +117,14 @@ async fn search(context: Context, input: Search) -> Result<Finds, Problem> {
     let words: Vec<String> = input.text.split_whitespace().map(str::to_lowercase).collect();
     let limit = input.limit.unwrap_or(limits::LIST_DEFAULT).clamp(1, limits::PAGE_MAX);
     let find = move |org: &Arc<Org>| {
-        let mut before = input.before.unwrap_or(u64::MAX).min(org.store.head()?.seq.0 + 1);
+        let journal = copies::Journal::of(org, input.device.as_deref())?;
+        let mut before = input.before.unwrap_or(u64::MAX).min(journal.end()? + 1);
         let stop = before.saturating_sub(limits::JOURNAL_SEARCHED_MAX);
         let mut entries = vec![];
         while before > 1 && before > stop {
             let after = before.saturating_sub(limits::JOURNAL_SEARCH_STEP).max(1) - 1;
             let span = usize::try_from(before - 1 - after).unwrap_or(usize::MAX);
-            for recorded in org.store.events(store::Seq(after), span)?.into_iter().rev() {
+            for recorded in journal.events(after, span)?.into_iter().rev() {
                 before = recorded.seq.0;
                 if holds(&recorded.event, &words)? {
                     entries.push(Entry::from(recorded));
@@ -128,6 +133,8 @@ async fn search(context: Context, input: Search) -> Result<Finds, Problem> {
                     return Ok(Finds { entries, older: (before > 1).then_some(before) });
                 }
             }
+            // A copy may have gone back to an earlier event meanwhile.
+            before = after + 1;
         }
         Ok(Finds { entries, older: (before > 1).then_some(before) })
     };

@@ -10,7 +10,7 @@ use super::{
     world::World,
 };
 use crate::table::Action;
-use domain::{Did, Problem, TaskRef, run::Run};
+use domain::{Did, Problem, TaskRef, lend::Click, run::Run};
 use serde_json::{Value, json};
 
 /// End what runs on this machine; it goes on later.
@@ -146,7 +146,7 @@ pub(super) fn evict_drafts(world: &World, action: &'static Action, input: &Value
 ///
 /// # Errors
 /// When the time is none.
-pub(super) fn whose_draft(action: &'static Action, input: &Value) -> Result<Draft, Problem> {
+pub(super) fn whose_draft(world: &World, action: &'static Action, input: &Value) -> Result<Draft, Problem> {
     only(action, input, &["minutes"])?;
     let time = match &input["minutes"] {
         Value::Null => String::new(),
@@ -161,7 +161,12 @@ pub(super) fn whose_draft(action: &'static Action, input: &Value) -> Result<Draf
             "Guests are frozen, their work is saved, and goes on elsewhere, or here when it is lent again.",
             Back::Lend,
         ),
-        _ => (format!("Lend this machine{time}."), "Guests are taken as the lend policy says.", Back::TakeBack),
+        _ => {
+            // Who lends what was lent already, or goes by its policy, is not to send guests away by taking that back.
+            let was_taken = matches!(world.click, Some(Click::Reclaimed { until: None }));
+            let back = if was_taken { Back::TakeBack } else { Back::None };
+            (format!("Lend this machine{time}."), "Guests are taken as the lend policy says.", back)
+        }
     };
     Ok(Draft {
         action,

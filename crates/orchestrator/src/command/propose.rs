@@ -74,7 +74,7 @@ pub(super) fn propose(world: &World, action: &str, input: &Value) -> Result<Vec<
         "task.takeover" => machines::take_over_draft(world, action, input).map(|d| vec![d]),
         "device.evict" => machines::evict_drafts(world, action, input),
         "stop.order" => halt(world, action, input).map(|d| vec![d]),
-        "device.reclaim" | "device.release" => machines::whose_draft(action, input).map(|d| vec![d]),
+        "device.reclaim" | "device.release" => machines::whose_draft(world, action, input).map(|d| vec![d]),
         name if name.starts_with("run.") => steer(world, action, input).map(|d| vec![d]),
         _ => patch(world, action, input).map(|d| vec![d]),
     }

@@ -92,12 +92,13 @@ const ROWS: &[Row] = &[
     ("resume|continue|unpause|unfreeze {runs} [on|at {place}]", "resume everything", "lets frozen runs go on", c::resume),
     ("evict {runs} [on|from {place}]", "evict everything", "ends what runs on this machine; it is saved, and goes on later", m::evict),
     (
-        "take|get|give|reclaim|free [this] machine|computer|laptop [back]",
+        "take|get|reclaim|free [this] machine|computer|laptop [back]",
         "take this machine back",
         "sends guests away, and takes none until the machine is lent again",
         m::reclaim,
     ),
     ("take|get|give back [this] machine|computer|laptop", "", "", m::reclaim),
+    ("give [this] machine|computer|laptop back", "", "", m::reclaim),
     ("keep guests away|out", "", "", m::reclaim),
     ("lend|release [out] [this] machine|computer|laptop [again|out]", "lend this machine", "takes guests again", m::release),
     (

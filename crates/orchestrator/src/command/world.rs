@@ -6,6 +6,7 @@ use crate::{
 };
 use domain::{
     AgentName, Did, FeatureId, Problem, ProjectName, RunId, TaskRef, gate,
+    lend::Click,
     org::{Device, Member},
     patch::{Patch, PatchState, Verdict},
     run::Run,
@@ -28,6 +29,8 @@ pub(super) struct World {
     pub(super) members: Vec<Member>,
     /// The device that answers.
     pub(super) here: Option<Did>,
+    /// What its owner said of it last by a click, while that counts.
+    pub(super) click: Option<Click>,
     /// What could not be read.
     pub(super) problems: Vec<Problem>,
 }
@@ -40,6 +43,7 @@ impl World {
         world.devices = part(&org["devices"]);
         world.members = part(&org["members"]);
         world.here = part(&org["device"]);
+        world.click = part(&world.ask(context, "device.lending", json!({})).await["click"]);
         let agents = world.ask(context, "agent.list", json!({})).await;
         world.agents = agents.as_array().into_iter().flatten().filter_map(|a| part::<Option<AgentName>>(&a["name"])).collect();
         world.runs = part(&world.ask(context, "run.list", json!({"limit": RUNS_SPOKEN_OF_MAX})).await);

@@ -49,7 +49,7 @@ pub(crate) async fn merge(
                 }
                 return Ok(outcome);
             }
-            Asked::Away(why) => away.push((gated::name(org, gate)?, why)),
+            Asked::Away(gate) => away.push(gate),
         }
     }
     Err(none_there(project, &away))
@@ -59,17 +59,32 @@ pub(crate) async fn merge(
 enum Asked {
     Answered(Outcome),
     /// It cannot be reached; so another may be asked.
-    Away(Problem),
+    Away(Away),
 }
 
-fn none_there(project: &Project, away: &[(String, Problem)]) -> Problem {
-    let names: Vec<&str> = away.iter().map(|(name, _)| name.as_str()).collect();
+/// A gate that cannot be reached.
+struct Away {
+    /// How it is called.
+    name: String,
+    why: Problem,
+    /// It may have heard the wish: the connection broke only then.
+    heard: bool,
+}
+
+fn none_there(project: &Project, away: &[Away]) -> Problem {
+    let names: Vec<&str> = away.iter().map(|gate| gate.name.as_str()).collect();
+    let heard = away.iter().any(|gate| gate.heard);
+    let merged = if heard { "The patch may be merged all the same." } else { "Nothing was merged." };
     let what = match names.as_slice() {
-        [one] => format!("{one}, the gate of {}, cannot be reached. Nothing was merged.", project.name),
-        _ => format!("None of the gates of {} can be reached: {}. Nothing was merged.", project.name, names.join(", ")),
+        [one] => format!("{one}, the gate of {}, cannot be reached. {merged}", project.name),
+        _ => format!("None of the gates of {} can be reached: {}. {merged}", project.name, names.join(", ")),
     };
-    let why: Vec<String> = away.iter().map(|(name, why)| format!("{name}: {why}")).collect();
-    Problem::unavailable(what).because(why.join(" ")).next("Merge again when it is back: meshwork device list shows which devices answer.")
+    let why: Vec<String> = away.iter().map(|gate| format!("{}: {}", gate.name, gate.why)).collect();
+    let next = match heard {
+        true => "meshwork patch show says what became of it, once a gate is back: meshwork device list shows which devices answer.",
+        false => "Merge again when it is back: meshwork device list shows which devices answer.",
+    };
+    Problem::unavailable(what).because(why.join(" ")).next(next)
 }
 
 fn seal(org: &Org, project: &Project, patch: &Patch, expected: Option<&str>) -> Result<Envelope, Problem> {
@@ -88,21 +103,26 @@ fn seal(org: &Org, project: &Project, patch: &Patch, expected: Option<&str>) -> 
 async fn ask(org: &Arc<Org>, project: &Project, gate: &Did, envelope_json: Vec<u8>) -> Result<Asked, Problem> {
     let name = gated::name(org, gate)?;
     let mut client = match client(org, gate) {
-        Err(why) if why.kind == Kind::Unavailable => return Ok(Asked::Away(why)),
+        Err(why) if why.kind == Kind::Unavailable => return Ok(Asked::Away(Away { name, why, heard: false })),
         client => client?,
     };
     // One that takes the connection and says nothing is away too, and known to be within seconds.
     let reach = probe(org, gate).await;
     if !reach.reachable {
         let why = reach.problem.unwrap_or_else(|| "It did not answer.".to_owned());
-        return apart(org, gate).map_or(Ok(Asked::Away(Problem::unavailable(why))), Err);
+        let away = Away { name, why: Problem::unavailable(why), heard: false };
+        return apart(org, gate).map_or(Ok(Asked::Away(away)), Err);
     }
     match tokio::time::timeout(limits::GATE_WAIT, client.merge(MergeRequest { version: spoken(), envelope_json })).await {
         Ok(Ok(reply)) => serde_json::from_str(&reply.into_inner().outcome_json).map(Asked::Answered).map_err(Problem::internal),
         Ok(Err(refused)) => {
             let why = problem(&refused);
             // What the gate itself says comes with its problem whole.
-            if refused.details().is_empty() && why.kind == Kind::Unavailable { Ok(Asked::Away(why)) } else { Err(why) }
+            if refused.details().is_empty() && why.kind == Kind::Unavailable {
+                Ok(Asked::Away(Away { name, why, heard: true }))
+            } else {
+                Err(why)
+            }
         }
         Err(_) => Err(Problem::new(Kind::Timeout, format!("{name}, a gate of {}, did not answer in time.", project.name))
             .next("It may merge all the same: meshwork patch show says what became of the patch.")),
@@ -165,4 +185,30 @@ pub(super) fn open(org: &Org, sealed: &Envelope, valid_ms: u64) -> Result<(Merge
             .next("Merge again when both devices know the same of the org."));
     }
     Ok((wish, by, project))
+}
+
+/// Looks once more whether who signed a wish may have it merged: checks may have taken an hour, in which they were halted, or lost that right.
+///
+/// # Errors
+/// When they may not any more, or this device is no gate of the project any more.
+pub(crate) fn still_wished(org: &Org, sealed: &Envelope) -> Result<(), Problem> {
+    let (_, by, _) = open(org, sealed, u64::MAX)?;
+    stops::refuse_halted(org, &by)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn of_a_gate_that_may_have_heard_the_wish_it_is_not_said_that_nothing_was_merged() {
+        let rid = "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5".parse().unwrap();
+        let project = Project { name: "demo".parse().unwrap(), rid, branch: "main".into(), mirror: None, gates: vec![] };
+        let away = |name: &str, heard| Away { name: name.into(), why: Problem::unavailable("The connection broke."), heard };
+        let said = |all: &[Away]| none_there(&project, all).to_string();
+        assert!(said(&[away("desk", false)]).contains("desk, the gate of demo, cannot be reached. Nothing was merged."));
+        let unsure = said(&[away("desk", false), away("box", true)]);
+        assert!(unsure.contains("desk, box") && unsure.contains("may be merged all the same") && !unsure.contains("Nothing"), "{unsure}");
+    }
 }

@@ -53,7 +53,7 @@ pub use log::log_elsewhere;
 pub(crate) use log::{is_here as log_is_here, page as log_page};
 pub(crate) use mandate::delegation;
 pub(crate) use members::{keep, keep_connected, publish_again};
-pub(crate) use merge::merge;
+pub(crate) use merge::{merge, still_wished};
 pub(crate) use port::{choose, choose_gossip, open};
 pub use reach::Reach;
 pub(crate) use reach::{all_apart, apart, probe, probe_all, reached, refused_by};

@@ -2,6 +2,8 @@
 import { Link } from "@tanstack/react-router";
 import type { Output } from "../../api/call";
 import { useAct, useMay } from "../../api/query";
+import { AsOf } from "../../ui/AsOf";
+import { toldBy } from "../../ui/asOf";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import { Coded } from "../../ui/Coded";
@@ -34,7 +36,7 @@ export function Attention({ items }: { items: Item[] }) {
         <div key={keyOf(item)} className={`${ui.row} ${css.item}`}>
           <div className={css.what}>
             <span>
-              <Badge word={words[item.kind]} /> <Ago at={item.since} />
+              <Badge word={words[item.kind]} /> <Ago at={item.since} /> <AsOf known={toldBy(item.whose)} />
             </span>
             <Title item={item} />
             <Body item={item} />
@@ -113,6 +115,14 @@ function RunAgain({ item }: { item: Of<"failed"> | Of<"changes_requested"> }) {
   const may = useMay("task.run");
   const run = useRunTask();
   const { agent, unsaid } = useAgentChoice(item.project, item.task ?? undefined);
+  // Another device's work goes on there, unless a maintainer takes the task over.
+  if (item.whose && item.task) {
+    return (
+      <Link {...taskLink(item.task)} className={ui.button}>
+        See the task
+      </Link>
+    );
+  }
   if (!may || !item.task) return null;
   const { project, feature, task } = item.task;
   // Which of several is to do it is said at the task.

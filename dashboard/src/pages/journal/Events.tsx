@@ -1,4 +1,4 @@
-// The events of a journal, newest first: this device's own are searched, the copies of others' are read.
+// The events of a journal, searched, newest first: of this device's own, or of the copy of another's.
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { call, type Output, problemOf } from "../../api/call";
@@ -11,7 +11,6 @@ import { useWho } from "../../ui/Who";
 import { shortDid } from "../../ui/words";
 import { factsOf, titleOf } from "./event";
 import css from "./Journal.module.css";
-import { older } from "./older";
 
 type Finds = Output<"journal.search">;
 
@@ -24,15 +23,10 @@ export function Events() {
   const copies = useCopies();
   const copy = copies.find((one) => one.device === device && !one.here);
   const found = useInfiniteQuery({
-    queryKey: copy ? ["journal.list", { device: copy.device }] : ["journal.search", { text }],
-    queryFn: ({ pageParam: before, signal }): Promise<Finds> =>
-      copy
-        ? older((input) => call("journal.list", { ...input, device: copy.device }, signal), before, PAGE)
-        : call("journal.search", { text, before, limit: PAGE }, signal),
+    queryKey: ["journal.search", { text, device }],
+    queryFn: ({ pageParam: before, signal }) => call("journal.search", { text, device, before, limit: PAGE }, signal),
     initialPageParam: undefined as number | undefined,
     getNextPageParam: (page: Finds) => page.older ?? undefined,
-    // Whose journal is meant is known once the copies are.
-    enabled: device === undefined || copies.length > 0,
   });
   const entries = found.data?.pages.flatMap((page) => page.entries) ?? [];
   return (
@@ -43,7 +37,7 @@ export function Events() {
             className={ui.input}
             aria-label="Whose journal"
             value={copy?.device ?? ""}
-            onChange={(event) => void navigate({ search: { device: event.target.value || undefined } })}
+            onChange={(event) => void navigate({ search: (before) => ({ ...before, device: event.target.value || undefined }) })}
           >
             {copies.map(({ device, name, here }) => (
               <option key={device} value={here ? "" : device}>
@@ -53,16 +47,14 @@ export function Events() {
             ))}
           </select>
         )}
-        {!copy && (
-          <input
-            type="search"
-            className={`${ui.input} ${css.search}`}
-            aria-label="Search the journal"
-            placeholder="Words, a run, a task, a patch, a kind of event"
-            defaultValue={text}
-            onChange={(event) => void navigate({ search: { text: event.target.value || undefined }, replace: true })}
-          />
-        )}
+        <input
+          type="search"
+          className={`${ui.input} ${css.search}`}
+          aria-label="Search the journal"
+          placeholder="Words, a run, a task, a patch, a kind of event"
+          defaultValue={text}
+          onChange={(event) => void navigate({ search: (before) => ({ ...before, text: event.target.value || undefined }), replace: true })}
+        />
         {copy && !copy.reachable && <AsOf known={{ device: copy.device, at: copy.as_of ?? null }} />}
       </div>
       {found.isPending && <Loading rows={8} />}

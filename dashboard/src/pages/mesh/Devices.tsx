@@ -11,7 +11,7 @@ import { useHalt } from "../../ui/stop/Halt";
 import { Table } from "../../ui/Table";
 import { Ago } from "../../ui/Time";
 import { bytes, plural, shortDid } from "../../ui/words";
-import { type Device, goingOn, reachWord } from "./devices";
+import { answersIn, type Device, goingOn, reachWord } from "./devices";
 import { borrows, sensed } from "./lending";
 import css from "./Mesh.module.css";
 
@@ -54,7 +54,7 @@ export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
               </span>
             ),
           },
-          { title: "Reached", cell: (device) => <Reached device={device} /> },
+          { title: "Reached", cell: (device) => <Reached device={device} room={roomOf.get(device.did)} /> },
           { title: "Tags", cell: ({ did }) => <Tags promised={promised.get(did) ?? {}} own={roomOf.get(did)?.capacity?.tags ?? {}} /> },
           { title: "Free", cell: ({ did }) => <Free room={roomOf.get(did)} /> },
           { title: "Who may borrow", cell: ({ did }) => <Borrow room={roomOf.get(did)} /> },
@@ -89,10 +89,12 @@ export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
   );
 }
 
-function Reached({ device }: { device: Device }) {
+function Reached({ device, room }: { device: Device; room?: Room }) {
+  const took = device.here ? undefined : answersIn(room?.round_trip_ms);
   return (
     <span className={css.two}>
       <Badge word={reachWord(device)} />
+      {took && <span className="muted number">{took}</span>}
       {!device.here && (
         <span className="muted">
           {device.seen_at ? (

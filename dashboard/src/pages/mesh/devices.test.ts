@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { goingOn, reachWord } from "./devices";
+import { answersIn, goingOn, reachWord } from "./devices";
 import { around, DRAWN_MAX, NODE } from "./reach";
 
 type Pod = Parameters<typeof goingOn>[1][number];
@@ -18,6 +18,10 @@ test("here everything that runs counts; elsewhere what this device knows of", ()
 test("a device that did not answer is not called reached", () => {
   expect(reachWord({ here: false, reachable: false }).text).toBe("Not reached");
   expect(reachWord({ here: true, reachable: true }).text).toBe("This device");
+});
+
+test("how long a device takes is told where it is known", () => {
+  expect([undefined, null, 0, 24].map(answersIn)).toEqual([undefined, undefined, "answers in less than 1 ms", "answers in 24 ms"]);
 });
 
 test.each([1, 2, 7, DRAWN_MAX - 1])("%i devices stand around this one, none on another", (count) => {

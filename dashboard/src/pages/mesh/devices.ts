@@ -11,6 +11,10 @@ export function reachWord({ here, reachable }: Pick<Device, "here" | "reachable"
   return reachable ? { text: "Reached", tone: "good" } : { text: "Not reached", tone: "bad" };
 }
 
+/** How long it takes to a device and back lately. */
+export const answersIn = (ms: number | null | undefined): string | undefined =>
+  ms == null ? undefined : `answers in ${ms === 0 ? "less than 1" : ms} ms`;
+
 export interface Going {
   run: string;
   /** The task, or that it is checks, and the run. */

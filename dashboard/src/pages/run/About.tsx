@@ -5,9 +5,10 @@ import { useRead } from "../../api/query";
 import { taskLink } from "../../ui/links";
 import { Section } from "../../ui/Page";
 import { RunRows } from "../../ui/RunRow";
-import { moment } from "../../ui/words";
+import { moment, plural, priorityWord } from "../../ui/words";
 import css from "./Run.module.css";
 import type { ShownRun } from "./RunPage";
+import { savedWords } from "./where";
 
 export function About({ run }: { run: ShownRun }) {
   const { data: all = [] } = useRead("run.list", { all: true });
@@ -16,6 +17,7 @@ export function About({ run }: { run: ShownRun }) {
   );
   const time = (at: number | null | undefined) => (at ? moment(at) : undefined);
   const task = run.task;
+  const tags = Object.entries(run.tags ?? {}).map(([tag, value]) => `${tag}:${value}`);
   const facts: [string, ReactNode][] = [
     ["Run", run.id],
     [
@@ -35,6 +37,10 @@ export function About({ run }: { run: ShownRun }) {
     ["For", run.member],
     ["Asked by device", run.requester],
     ["Asked for on device", run.on],
+    ["Asked for with tags", tags.join(" ")],
+    ["Kept apart from", run.apart && `run ${run.apart.run}, on ${run.apart.device}`],
+    ["Priority", priorityWord(run.priority)],
+    ["Gave way", run.gave_way && `${plural(run.gave_way, "time")} to more important work`],
     ["Executed by device", run.device],
     ["Told by device", run.told && `${run.told.device}, ${time(run.told.heard_at)}, event ${run.told.seq} of its journal`],
     ["Lease", run.lease],
@@ -44,7 +50,7 @@ export function About({ run }: { run: ShownRun }) {
     ["Begins from", run.base],
     ["Goes on from", run.from && `${run.from.run}, checkpoint ${run.from.commit} of ${run.from.device}`],
     ["Left behind", run.left && `${run.left.work.run}, checkpoint ${run.left.work.commit} on ${run.left.work.device}: ${run.left.why}`],
-    ["Checkpoint", run.checkpoint],
+    ["Checkpoint", savedWords(run)],
     ["Commit", run.commit],
     [
       "Patch",

@@ -6,7 +6,7 @@ import { Badge } from "../../ui/Badge";
 import { Section } from "../../ui/Page";
 import { Ago } from "../../ui/Time";
 import { withNames } from "../../ui/Who";
-import { bytes, count, ended, plural, shortDid, span } from "../../ui/words";
+import { bytes, count, ended, plural, priorityWord, shortDid, shortRun, span } from "../../ui/words";
 import { Kept, Undelivered } from "./Left";
 import css from "./Run.module.css";
 import type { ShownRun } from "./RunPage";
@@ -99,6 +99,8 @@ function Where({ run, transcript: { engine, sandbox } }: { run: ShownRun; transc
         <span className="muted">No device took it{ended(run.state) ? "." : " yet."}</span>
       )}
       {run.on && <Fact name="Asked for on" value={name(run.on)} />}
+      {run.apart && <Fact name={`Apart from run ${shortRun(run.apart.run)}`} value={`not on ${name(run.apart.device)}`} />}
+      {priorityWord(run.priority) && <Fact name="Priority" value={priorityWord(run.priority)} />}
       {run.device && run.class === "agent" && <Fact name="Why there" value={whyThere(run)} />}
       {said && !run.device && (
         <p className={css.said}>

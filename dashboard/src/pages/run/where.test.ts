@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { refusal, whyThere } from "./where";
+import { refusal, savedWords, whyThere } from "./where";
 
 const [here, there] = ["did:key:z6MkHere", "did:key:z6MkThere"];
 
@@ -7,6 +7,13 @@ test("why a run is where it is, as far as that is known", () => {
   expect(whyThere({ on: there, device: there })).toContain("named");
   expect(whyThere({ on: null, device: here, refused: [{ device: there, reasons: [], at: 1 }] })).toContain("did not refuse");
   expect(whyThere({ on: null, device: there })).toBe("it suited best when it was placed");
+});
+
+test("of a checkpoint that lies where the run was it is said what has arrived", () => {
+  expect(savedWords({})).toBeUndefined();
+  expect(savedWords({ checkpoint: "c1", held: "c1" })).toBe("c1");
+  expect(savedWords({ checkpoint: "c2", held: "c1" })).toContain("c1 of before has arrived");
+  expect(savedWords({ checkpoint: "c2" })).toContain("it has not arrived");
 });
 
 test("only what devices said is a refusal", () => {

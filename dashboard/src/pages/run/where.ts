@@ -9,6 +9,12 @@ export function whyThere({ device, on, refused }: Run): string {
   return refused?.length ? "it suited best of those that did not refuse it" : "it suited best when it was placed";
 }
 
+/** Its last checkpoint; and of one that lies where it ran, what of it has arrived at the device that tells this. */
+export function savedWords({ checkpoint, held }: Pick<Schemas["Run"], "checkpoint" | "held">): string | undefined {
+  if (!checkpoint || checkpoint === held) return checkpoint ?? undefined;
+  return `${checkpoint}, where it ran; ${held ? `${held} of before has arrived` : "it has not arrived"} at the device that asked for it`;
+}
+
 /** What the devices said that did not take it, in their words. */
 export function refusal(reason: Schemas["Run"]["reason"]): string | undefined {
   switch (reason?.code) {

@@ -10,12 +10,14 @@ import ui from "../../ui/ui.module.css";
 import { plural } from "../../ui/words";
 import { useAgentChoice } from "./AgentChoice";
 import { nameOf, open } from "./board";
+import { type Priority, PriorityChoice } from "./PriorityChoice";
 import { useGoing } from "./useGoing";
 
 export function RunFeature({ project, feature }: { project: string; feature: string | undefined }) {
   const may = useMay("task.run");
   const [asking, setAsking] = useState(false);
   const { agent, field, unsaid } = useAgentChoice(project);
+  const [priority, setPriority] = useState<Priority>("normal");
   const tasks = useRead("task.list", { project, feature }, { enabled: !!feature });
   const run = useAct("task.run", {
     done: (started) => {
@@ -38,9 +40,10 @@ export function RunFeature({ project, feature }: { project: string; feature: str
         </p>
         <p className={ui.head}>
           {field}
+          <PriorityChoice value={priority} onChange={setPriority} />
           <span className={ui.spring} />
           <Button onClick={() => setAsking(false)}>Cancel</Button>
-          <Button tone="primary" busy={run.isPending} disabled={unsaid} onClick={() => run.mutate({ project, feature, agent })}>
+          <Button tone="primary" busy={run.isPending} disabled={unsaid} onClick={() => run.mutate({ project, feature, agent, priority })}>
             Run {plural(count, "task")}
           </Button>
         </p>

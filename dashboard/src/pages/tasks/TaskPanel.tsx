@@ -21,6 +21,7 @@ import { useWho, withNames } from "../../ui/Who";
 import { ended, runWord, shortOid, shortRun, taskWord } from "../../ui/words";
 import { useAgentChoice } from "./AgentChoice";
 import { runnable, type TaskView } from "./board";
+import { type Priority, PriorityChoice } from "./PriorityChoice";
 import css from "./Tasks.module.css";
 import { EditTask } from "./Write";
 
@@ -134,6 +135,7 @@ interface RunProps {
 function Run({ at, state, choice: { agent, field, unsaid } }: RunProps) {
   const may = useMay("task.run");
   const run = useRunTask();
+  const [priority, setPriority] = useState<Priority>("normal");
   if (!may || !runnable(state)) return null;
   return (
     <>
@@ -141,11 +143,12 @@ function Run({ at, state, choice: { agent, field, unsaid } }: RunProps) {
         tone="primary"
         busy={run.isPending}
         disabled={unsaid}
-        onClick={() => run.mutate({ project: at.project, feature: at.feature, tasks: [at.task], agent })}
+        onClick={() => run.mutate({ project: at.project, feature: at.feature, tasks: [at.task], agent, priority })}
       >
         <Play size={14} aria-hidden /> {state === "ready" || state === "waiting" ? "Run" : "Run again"}
       </Button>
       {field}
+      <PriorityChoice value={priority} onChange={setPriority} />
     </>
   );
 }

@@ -13,6 +13,7 @@ use domain::{Did, Hash, Problem, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
+use store::{Recorded, Seq};
 
 /// A device's journal, as it is here.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -133,13 +134,44 @@ pub(super) fn verify(org: &Org) -> Result<Vec<VerifiedCopy>, Problem> {
     org.journals.all().into_iter().map(check).collect()
 }
 
-/// The copy of a device's journal, by the device's name or key.
-pub(super) fn named(org: &Org, text: &str) -> Result<Arc<Copied>, Problem> {
-    let state = org.state()?;
-    let listed = state.devices.values().find(|device| device.name == text).map(|device| device.did.clone());
-    let copied = listed.or_else(|| text.parse().ok()).and_then(|device| org.journals.get(&device));
-    copied.ok_or_else(|| {
-        Problem::not_found(format!("There is no journal of a device “{}” here.", domain::shown(text)))
-            .next("meshwork journal copies lists them.")
-    })
+/// A journal that is read: this device's own, or the copy of another's.
+pub(super) enum Journal<'o> {
+    Own(&'o Org),
+    Copy(Arc<Copied>),
+}
+
+impl<'o> Journal<'o> {
+    /// That of a device, by its name or key; this device's where none is said.
+    ///
+    /// # Errors
+    /// When there is no copy of it here.
+    pub(super) fn of(org: &'o Org, device: Option<&str>) -> Result<Self, Problem> {
+        let Some(text) = device else { return Ok(Self::Own(org)) };
+        let state = org.state()?;
+        let listed = state.devices.values().find(|device| device.name == text).map(|device| device.did.clone());
+        let copied = match listed.or_else(|| text.parse().ok()) {
+            Some(device) if device == org.device => return Ok(Self::Own(org)),
+            device => device.and_then(|device| org.journals.get(&device)),
+        };
+        copied.map(Self::Copy).ok_or_else(|| {
+            Problem::not_found(format!("There is no journal of a device “{}” here.", domain::shown(text)))
+                .next("meshwork journal copies lists them.")
+        })
+    }
+
+    /// The number of its last event here.
+    pub(super) fn end(&self) -> Result<u64, Problem> {
+        match self {
+            Self::Own(org) => Ok(org.store.head()?.seq.0),
+            Self::Copy(copied) => Ok(copied.journal.point().seq.0),
+        }
+    }
+
+    /// Its events after a number, oldest first.
+    pub(super) fn events(&self, after: u64, limit: usize) -> Result<Vec<Recorded>, Problem> {
+        match self {
+            Self::Own(org) => org.store.events(Seq(after), limit),
+            Self::Copy(copied) => copied.journal.events(Seq(after), limit),
+        }
+    }
 }

@@ -6,7 +6,9 @@ use crate::command::{
     memory::Memory,
     propose::propose,
     sentences,
+    world::World,
 };
+use domain::lend::Click;
 use serde_json::json;
 
 #[track_caller]
@@ -178,10 +180,13 @@ fn the_machine_is_lent_and_taken_back() {
         ("lend this machine", "device.release"),
         ("lend the machine again", "device.release"),
     ]);
-    let world = world();
-    let back = |said: &str| drafts(&world, said)[0].back.steps(&json!({})).remove(0).action;
-    assert_eq!(back("take this machine back"), "device.release");
-    assert_eq!(back("lend this machine"), "device.reclaim");
+    let back = |click: Option<Click>, said: &str| -> Vec<&str> {
+        let world = World { click, ..world() };
+        drafts(&world, said)[0].back.steps(&json!({})).iter().map(|step| step.action).collect()
+    };
+    assert_eq!(back(None, "take this machine back"), ["device.release"]);
+    assert_eq!(back(Some(Click::Reclaimed { until: None }), "lend this machine"), ["device.reclaim"]);
+    assert!(back(None, "lend this machine").is_empty(), "what was lent before is not taken back");
 }
 
 #[test]

@@ -144,6 +144,7 @@ pub(super) fn world() -> World {
         devices: vec![device("home", 'h'), device("laptop-3", 'l')],
         members: vec![Member { name: "ada".into(), roles: vec![Role::Owner], standby: None, keys: vec![] }],
         here: Some(did('h')),
+        click: None,
         problems: vec![],
         tasks,
     }
