@@ -76,6 +76,9 @@ fn judge(org: &Org, rights: &Rights, envelope: &Envelope) -> Result<Wanted, Refu
     if manifest.org != org.name {
         return Err(Refusal::NotAllowed { message: format!("It is for the org {}, this device belongs to {}.", manifest.org, org.name) });
     }
+    if let Some(why) = manifest.odd(&org.device) {
+        return Err(Refusal::NotAllowed { message: why.into() });
+    }
     let Some(member) = asking(state, &manifest) else {
         return Err(Refusal::NotAllowed { message: "The org lists no such member with a key on that device.".into() });
     };
