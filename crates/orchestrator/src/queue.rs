@@ -13,7 +13,7 @@ use domain::{
     event::kind,
     limits::{ANNOUNCED_QUEUE_MAX, ANNOUNCED_WAITING_MAX, ANNOUNCED_WAITS_AT_MAX},
     manifest::{Class, Manifest},
-    placement::{self, Ahead, Behind, Keeps, Share, Waiting},
+    placement::{self, Ahead, Behind, Keeps, Refusal, Share, Waiting},
     run::Run,
 };
 use forge::OrgState;
@@ -45,6 +45,8 @@ struct State {
     made: BTreeMap<RunId, (Instant, Waiting)>,
     /// When a device without room was asked to make some for a run.
     asked: BTreeMap<(RunId, Did), Instant>,
+    /// Which device said last, and when, that others give way to a run there.
+    makes: BTreeMap<RunId, (Did, Instant)>,
     /// What members' runs take of this device, as it was counted last.
     shares: Option<(Instant, Vec<Share>)>,
 }
@@ -109,13 +111,24 @@ impl Queue {
             self.changed.notify_one();
         }
         state.asked.retain(|(run, _), _| waits(run));
+        state.makes.retain(|run, _| waits(run));
         state.turns.retain(|_, turn| !turn.is_old());
         state.made.retain(|_, (since, _)| since.elapsed() < limits::ROOM_MADE_FOR);
     }
 
-    /// Whether a device may be asked now to make room for a run: not again and again. Notes that it is.
+    /// Notes what a device said to a run: where others give way to it, no further device is asked for the same.
+    pub(crate) fn said(&self, run: &RunId, device: &Did, reasons: &[Refusal]) {
+        if Refusal::makes_room(reasons) {
+            self.state().makes.insert(run.clone(), (device.clone(), Instant::now()));
+        }
+    }
+
+    /// Whether a device may be asked now to make room for a run: not again and again, and not while another does so. Notes that it is.
     pub(crate) fn may_ask_for_room(&self, run: &RunId, device: &Did) -> bool {
         let (mut state, key) = (self.state(), (run.clone(), device.clone()));
+        if state.makes.get(run).is_some_and(|(there, since)| there != device && since.elapsed() < limits::ROOM_MADE_FOR) {
+            return false;
+        }
         if state.asked.get(&key).is_some_and(|since| since.elapsed() < limits::ROOM_ASKED_EVERY) {
             return false;
         }
@@ -369,6 +382,18 @@ mod tests {
         assert!(queue.may_ask_for_room(&run(1), &did(2)) && queue.may_ask_for_room(&run(2), &did(1)));
         queue.only(|_| false);
         assert!(queue.may_ask_for_room(&run(1), &did(1)), "it waited no more in between");
+    }
+
+    #[test]
+    fn while_one_device_makes_room_no_other_is_asked_to() {
+        let queue = Queue::default();
+        queue.said(&run(1), &did(1), &[Refusal::NoSlot { slots: 1 }]);
+        assert!(queue.may_ask_for_room(&run(1), &did(2)));
+        queue.said(&run(1), &did(1), &[Refusal::NoSlot { slots: 1 }, Refusal::MakesRoom { runs: 1 }]);
+        assert!(!queue.may_ask_for_room(&run(1), &did(3)) && queue.may_ask_for_room(&run(1), &did(1)));
+        assert!(queue.may_ask_for_room(&run(2), &did(3)), "that concerns one run alone");
+        queue.only(|_| false);
+        assert!(queue.may_ask_for_room(&run(1), &did(3)));
     }
 
     #[test]
