@@ -179,3 +179,25 @@ fn a_link_never_comes_in_the_place_of_a_folder_and_folders_end() {
     let work = forged.tree(&entries);
     assert_eq!(forged.finish(&work).unwrap_err().kind, Kind::Limit);
 }
+
+#[test]
+fn paths_have_a_bound_each_and_together_before_anything_holds_them() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
+    let mut forged = Forged::begin(&device, &rid, "long.git");
+    let (file, name) = (forged.blob(b"x"), "n".repeat(3000));
+    let inner = forged.tree(&[("100644", &name, &file)]);
+    let long = forged.tree(&[("40000", &name, &inner)]);
+    assert_eq!(forged.finish(&long).unwrap_err().kind, Kind::Invalid);
+
+    // One folder of many files under many names: some kilobytes, whose paths are gigabytes.
+    let mut forged = Forged::begin(&device, &rid, "broad.git");
+    let file = forged.blob(b"x");
+    let names: Vec<String> = (1000..2000).map(|n| n.to_string()).collect();
+    let files: Vec<(&str, &str, &Oid)> = names.iter().map(|name| ("100644", name.as_str(), &file)).collect();
+    let folder = forged.tree(&files);
+    let long: Vec<String> = names[..100].iter().map(|name| format!("{name}{}", "n".repeat(3900))).collect();
+    let folders: Vec<(&str, &str, &Oid)> = long.iter().map(|name| ("40000", name.as_str(), &folder)).collect();
+    let work = forged.tree(&folders);
+    assert_eq!(forged.finish(&work).unwrap_err().kind, Kind::Limit);
+}
