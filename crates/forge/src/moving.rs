@@ -204,8 +204,8 @@ impl Incoming {
 
 fn too_large() -> Problem {
     let (objects, mib) = (limits::CHECKPOINT_OBJECTS_MAX, limits::CHECKPOINT_BYTES_MAX >> 20);
-    Problem::new(Kind::Limit, format!("A checkpoint of another device may have {objects} objects, {mib} MiB, and paths to match; this one has more."))
-        .next("It stays where it is; its run can go on there.")
+    let what = format!("A checkpoint of another device may have {objects} objects, {mib} MiB, and paths to match; this one has more.");
+    Problem::new(Kind::Limit, what).next("It stays where it is; its run can go on there.")
 }
 
 /// A checkpoint that was received and checked.

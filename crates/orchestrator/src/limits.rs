@@ -288,6 +288,8 @@ pub(crate) const CHECKPOINT_OBJECT_BYTES: usize = 64;
 pub(crate) const CHECKPOINT_AHEAD_MAX: usize = 4;
 /// How many checkpoints are given to other devices at once.
 pub(crate) const CHECKPOINTS_AT_ONCE: usize = 4;
+/// How long another device waits for its turn to be given one: less than it waits for an answer.
+pub(crate) const CHECKPOINT_TURN: Duration = Duration::from_secs(10);
 /// How long nothing may come of a checkpoint, or be taken of it, until its way is given up.
 pub(crate) const CHECKPOINT_SILENCE: Duration = Duration::from_secs(20);
 /// How long a checkpoint may take from one device to another.

@@ -124,7 +124,7 @@ async fn once(org: &Arc<Org>, asked: Asked) -> Result<Came, Problem> {
     let taking = org.blocking(move |org| {
         let Some(into) = into else { return Ok(None) };
         let _ = fs::remove_dir_all(&into);
-        Incoming::begin(&into, &org.forge, &rid).map(|incoming| Some(Taking { incoming, open: None }))
+        Incoming::begin(&into, &org.forge, &rid).map(|incoming| Some(Taking { incoming, open: None, last: None }))
     });
     let (taking, handed) = all(stream, taking.await?).await?;
     let received = match (taking, commit) {
@@ -175,6 +175,8 @@ fn odd(what: &str) -> Problem {
 struct Taking {
     incoming: Incoming,
     open: Option<(ObjectKind, usize, Vec<u8>)>,
+    /// The last object that came whole.
+    last: Option<Oid>,
 }
 
 impl Taking {
@@ -192,11 +194,13 @@ impl Taking {
             self.open = Some((kind, size, data));
             return Ok(());
         }
-        self.incoming.write(kind, &data).map(drop)
+        self.last = Some(self.incoming.write(kind, &data)?);
+        Ok(())
     }
 
     fn finish(self, commit: &Oid) -> Result<Arrived, Problem> {
-        if self.open.is_some() {
+        // The checkpoint itself comes last: without it there was more, which may come when it is asked for again.
+        if self.open.is_some() || self.last.as_ref() != Some(commit) {
             return Err(Problem::unavailable("A checkpoint broke off."));
         }
         self.incoming.finish(commit)
