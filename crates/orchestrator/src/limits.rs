@@ -196,6 +196,10 @@ pub(crate) const DELEGATION_WAIT: Duration = Duration::from_secs(60);
 pub(crate) const ROOM_KEPT: Duration = Duration::from_secs(10);
 /// For how long room is gathered for one that needs more than is free.
 pub(crate) const ROOM_GATHERED: Duration = Duration::from_secs(15 * 60);
+/// How often room is kept for runs of one member without any of them coming, until no more is kept for that member for a while.
+pub(crate) const ROOM_TURNS: u32 = 3;
+/// The longest such while.
+pub(crate) const ROOM_RESTS_MAX: Duration = Duration::from_secs(2 * 60 * 60);
 /// For how long the room that others gave belongs to the run to which they gave way.
 pub(crate) const ROOM_MADE_FOR: Duration = Duration::from_secs(120);
 /// How often a device that has no room is asked to make some for a run.
