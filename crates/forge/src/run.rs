@@ -202,7 +202,7 @@ impl Forge {
             }
             // With the last checkpoint go the objects of all that were before it.
             let none_left = kept.references_glob(&format!("{CHECKPOINTS}/*")).told(what)?.next().is_none();
-            if none_left { fs::remove_dir_all(kept.path()).told(what) } else { Ok(()) }
+            if none_left { remove_whole(kept.path()).told(what) } else { Ok(()) }
         })
     }
 
@@ -244,6 +244,18 @@ impl Forge {
         make_durable(&repo, &self.durable)?;
         Ok(repo)
     }
+}
+
+/// Removes a git folder, whole or not at all: in half of one nothing could be saved any more, and no new one take its place.
+fn remove_whole(path: &Path) -> std::io::Result<()> {
+    let gone = path.with_extension("gone");
+    match fs::remove_dir_all(&gone) {
+        // What a crash left of one before.
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::rename(path, &gone)?;
+    fs::remove_dir_all(&gone)
 }
 
 /// Makes a bare repository that borrows objects, without hooks. Where it is there, it borrows them from now on.

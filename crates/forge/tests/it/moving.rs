@@ -201,3 +201,16 @@ fn paths_have_a_bound_each_and_together_before_anything_holds_them() {
     let work = forged.tree(&folders);
     assert_eq!(forged.finish(&work).unwrap_err().kind, Kind::Limit);
 }
+
+#[test]
+fn the_last_checkpoint_goes_whole_with_what_a_crash_left_of_one_before() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n"), ("gone.txt", "g\n")], &[]);
+    saved(&device, &rid);
+    let folder = device.path("rad").join("checkpoints");
+    let kept = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    put(&kept.with_extension("gone"), "objects/half", "x");
+    device.forge.drop_checkpoint(&rid, &run_id()).unwrap();
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    assert!(device.forge.checkpoint_of(&rid, &run_id()).unwrap().is_none());
+}
