@@ -150,6 +150,7 @@ fn asked_before(org: &Org, run: &Run) -> Result<Option<Before>, Problem> {
 
 /// Notes, once, why another device did not answer; it is asked again.
 pub(crate) async fn unanswered(org: &Arc<Org>, id: &RunId, problem: &Problem) -> Result<(), Problem> {
+    org.queue.waits_otherwise(id);
     if !problem.passes() {
         return move_waiting(org, id, vec![], RunState::Failed, Some(Reason::Refused { message: problem.to_string() })).await.map(drop);
     }
