@@ -305,6 +305,8 @@ pub(crate) const CHECKPOINT_WAIT_MS: u64 = 2 * 60 * 1000;
 pub(crate) const CHECKPOINT_AGAIN: Duration = Duration::from_secs(30);
 /// For how many runs it is remembered that their saved work was not to be had.
 pub(crate) const LEFT_BEHIND_MAX: usize = 4_096;
+/// How much of the disk a checkpoint of another device leaves free, in bytes: one that fills it up would keep this one from its own work.
+pub(crate) const CHECKPOINT_DISK_LEFT_BYTES: u64 = 512 << 20;
 /// How long the messages may be that go on to a run elsewhere with its checkpoint, in bytes.
 pub(crate) const HANDED_BYTES_MAX: usize = 1 << 20;
 /// How long a device that closes waits until the checkpoints of its guests were brought away; and then until the last bytes went out.
