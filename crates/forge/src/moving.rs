@@ -124,7 +124,7 @@ impl Forge {
 }
 
 /// Tells of every object of a tree that is not known yet, the tree's own too; then it is known.
-fn below(
+pub(crate) fn below(
     repo: &Repository,
     root: git2::Oid,
     known: &mut HashSet<git2::Oid>,

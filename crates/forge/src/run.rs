@@ -10,6 +10,7 @@ use crate::{
     limits,
     repository::{canonical, locked_ref, tree_of},
     tree::{self, BaseTree, ImportLimits, Imported},
+    unreached::remove_unreached,
 };
 use domain::{Oid, Problem, Rid, RunId};
 use git2::{Delta, FileMode, ObjectType};
@@ -200,9 +201,15 @@ impl Forge {
             if let Ok(mut found) = kept.find_reference(&format!("{CHECKPOINTS}/{run}")) {
                 found.delete().told(what)?;
             }
-            // With the last checkpoint go the objects of all that were before it.
             let none_left = kept.references_glob(&format!("{CHECKPOINTS}/*")).told(what)?.next().is_none();
-            if none_left { remove_whole(kept.path()).told(what) } else { Ok(()) }
+            if none_left {
+                return remove_whole(kept.path()).told(what);
+            }
+            // It is gone; what is left of it takes room alone.
+            if let Err(problem) = remove_unreached(&kept) {
+                tracing::warn!(%rid, %problem, "objects that no checkpoint needs were left; the next that is removed takes them along");
+            }
+            Ok(())
         })
     }
 

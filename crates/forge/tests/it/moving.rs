@@ -214,3 +214,32 @@ fn the_last_checkpoint_goes_whole_with_what_a_crash_left_of_one_before() {
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
     assert!(device.forge.checkpoint_of(&rid, &run_id()).unwrap().is_none());
 }
+
+#[test]
+fn what_no_checkpoint_needs_goes_with_the_next_that_is_removed() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
+    let (head, work) = (device.forge.head(&rid).unwrap(), device.path("work"));
+    RunRepo::create(&device.path("host.git"), &device.forge, &rid).unwrap().checkout(&head, &work).unwrap();
+    let save = |run: &RunId, text: &str| {
+        put(&work, "half.txt", text);
+        let repo = RunRepo::create(&device.path(&format!("{text}.git")), &device.forge, &rid).unwrap();
+        let imported = repo.import(&work, &repo.base_tree(&head).unwrap(), &ImportLimits::default()).unwrap();
+        device.forge.checkpoint(&rid, run, &repo, &head, &imported.tree, None).unwrap()
+    };
+    let other: RunId = "01J00000000000000000000001".parse().unwrap();
+    save(&run_id(), "first");
+    save(&other, "other");
+    let last = save(&run_id(), "last");
+    let objects = || {
+        let kept = fs::read_dir(device.path("rad/checkpoints")).unwrap().next().unwrap().unwrap().path();
+        let folders = fs::read_dir(kept.join("objects")).unwrap().map(|folder| folder.unwrap().path());
+        folders.flat_map(|folder| fs::read_dir(folder).unwrap()).filter(|file| file.as_ref().unwrap().file_name().len() == 38).count()
+    };
+    let before = objects();
+    device.forge.drop_checkpoint(&rid, &other).unwrap();
+    // The checkpoint, its two folders and the file.
+    assert!(before > 4 && objects() == 4, "{before} {}", objects());
+    device.forge.restore(&rid, &last, &device.path("again"), None).unwrap();
+    assert_eq!(fs::read_to_string(device.path("again/half.txt")).unwrap(), "last");
+}
