@@ -98,7 +98,7 @@ impl Forge {
     pub fn keep_arrived(&self, rid: &Rid, run: &RunId, received: &Arrived) -> Result<(), Problem> {
         let what = "The checkpoint could not be kept.";
         let commit = convert::git_oid(received.checkpoint.commit.as_str())?;
-        self.queue.turn(convert::repo_id(rid)?, *self.device_key(), || {
+        self.saving.turn(convert::repo_id(rid)?, *self.device_key(), || {
             let kept = self.checkpoints(rid)?;
             copy_objects(&received.path.join("objects"), &kept.path().join("objects")).told(what)?;
             let name = format!("{CHECKPOINTS}/{run}");

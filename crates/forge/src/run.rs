@@ -146,7 +146,7 @@ impl Forge {
     ) -> Result<Oid, Problem> {
         let what = "The checkpoint could not be written.";
         let commit = checkpoint_commit(&repo.open()?, run, base, work, session).told(what)?;
-        self.queue.turn(convert::repo_id(rid)?, *self.device_key(), || {
+        self.saving.turn(convert::repo_id(rid)?, *self.device_key(), || {
             let kept = self.checkpoints(rid)?;
             repo.objects_into(kept.path())?;
             let name = format!("{CHECKPOINTS}/{run}");
@@ -193,7 +193,7 @@ impl Forge {
     /// Forgets the checkpoint of a run: when its work is published, or a person said so.
     pub fn drop_checkpoint(&self, rid: &Rid, run: &RunId) -> Result<(), Problem> {
         let what = "The checkpoint could not be removed.";
-        self.queue.turn(convert::repo_id(rid)?, *self.device_key(), || {
+        self.saving.turn(convert::repo_id(rid)?, *self.device_key(), || {
             if !self.checkpoints_path(rid).exists() {
                 return Ok(());
             }
