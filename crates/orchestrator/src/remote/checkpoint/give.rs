@@ -38,14 +38,16 @@ struct Wanted {
 /// # Errors
 /// When the caller is neither, it is not here, or too many are given now.
 pub(in crate::remote) async fn give(org: &Arc<Org>, caller: &Did, asked: &CheckpointRequest) -> Result<Out, Problem> {
-    let wanted = match authority::executed_for(org, &asked.run, caller) {
-        Ok(run) => executed(run, &asked.commit)?,
-        Err(_) => next(org, authority::asked_of(org, &asked.run, caller)?, &asked.commit).await?,
+    let (run, executes) = match authority::executed_for(org, &asked.run, caller) {
+        Ok(run) => (run, true),
+        Err(_) => (authority::asked_of(org, &asked.run, caller)?, false),
     };
     fault::checkpoint_kept()?;
     let busy = || Problem::unavailable("This device gives as many checkpoints as it can at once.").next("It is asked again.");
     let turn = tokio::time::timeout(limits::CHECKPOINT_TURN, org.remote.moving.giving.clone().acquire_owned());
     let permit = turn.await.ok().and_then(Result::ok).ok_or_else(busy)?;
+    // Only now: whoever waits holds nothing.
+    let wanted = if executes { executed(run, &asked.commit)? } else { next(org, run, &asked.commit).await? };
     let (told, stream) = mpsc::channel(limits::CHECKPOINT_AHEAD_MAX);
     let given = wanted.saved.as_ref().map(|(run, _)| run.clone());
     let (giving, taken, runtime) = (org.clone(), org.clone(), Handle::current());
