@@ -14,7 +14,7 @@ use domain::{
     limits::{ANNOUNCED_QUEUE_MAX, ANNOUNCED_WAITING_MAX, ANNOUNCED_WAITS_AT_MAX},
     manifest::{Class, Manifest},
     placement::{self, Ahead, Behind, Keeps, Refusal, Share, Waiting},
-    run::Run,
+    run::{Reason, Run},
 };
 use forge::OrgState;
 use std::{
@@ -222,6 +222,18 @@ impl Queue {
         state.heard.remove(run);
     }
 
+    /// While runs that give way are still being saved and ended here, the room that they will leave stays promised, however long that takes.
+    fn still_made_for(&self, active: &[Run]) {
+        let mut state = self.state();
+        for run in active.iter().filter(|run| run.state.holds_slot()) {
+            if let Some(Reason::GaveWay { to, .. }) = &run.ending
+                && let Some((since, _)) = state.made.get_mut(to)
+            {
+                *since = Instant::now();
+            }
+        }
+    }
+
     /// Puts those in front for whom others gave way.
     fn made_first(&self, waiting: &mut Vec<Waiting>) {
         let state = self.state();
@@ -264,6 +276,7 @@ pub(crate) fn line(org: &Org, active: &[Run], asks: Option<&Manifest>) -> Result
         let shares = shares(org, &state, active, now)?;
         placement::order(&mut waiting, &shares, DeviceLimits::of(org).total(), now);
     }
+    org.queue.still_made_for(active);
     org.queue.made_first(&mut waiting);
     Ok(waiting)
 }
@@ -412,7 +425,7 @@ fn shares(org: &Org, state: &OrgState, active: &[Run], now: Timestamp) -> Result
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use domain::{capacity::Resources, manifest::Priority};
+    use domain::{capacity::Resources, manifest::Priority, run::RunState};
 
     fn run(n: u32) -> RunId {
         format!("{n:026}").parse().unwrap()
@@ -439,6 +452,23 @@ mod tests {
         assert_eq!(order(&queue), [run(3), run(1), run(2)], "also before its device announced that it waits");
         queue.served(&run(3), None);
         assert_eq!(order(&queue), [run(1), run(2)]);
+    }
+
+    #[test]
+    fn room_stays_promised_while_those_that_give_way_still_leave() {
+        let queue = Queue::default();
+        queue.made_for(waiting(3, 1));
+        queue.state().made.get_mut(&run(3)).unwrap().0 = Instant::now().checked_sub(limits::ROOM_MADE_FOR * 2).unwrap();
+        let first = |queue: &Queue| {
+            let mut line = vec![waiting(1, 5)];
+            queue.made_first(&mut line);
+            line[0].run.clone()
+        };
+        assert_eq!(first(&queue), run(1));
+        let plain = crate::admission::new_run(run(9), Class::Agent, "demo".parse().unwrap(), did(2), did(2), Timestamp(0));
+        let leaving = Run { ending: Some(Reason::GaveWay { to: run(3), member: did(1) }), state: RunState::Working, ..plain };
+        queue.still_made_for(&[leaving]);
+        assert_eq!(first(&queue), run(3));
     }
 
     #[test]
