@@ -222,7 +222,7 @@ impl Queue {
         state.heard.remove(run);
     }
 
-    /// While runs that give way are still being saved and ended here, the room that they will leave stays promised, however long that takes.
+    /// While runs that give way are being saved and ended here, the room that they will leave stays promised, however long that takes.
     fn still_made_for(&self, active: &[Run]) {
         let mut state = self.state();
         for run in active.iter().filter(|run| run.state.holds_slot()) {
