@@ -186,8 +186,8 @@ fn paths_have_a_bound_each_and_together_before_anything_holds_them() {
     let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
     let mut forged = Forged::begin(&device, &rid, "long.git");
     let (file, name) = (forged.blob(b"x"), "n".repeat(3000));
-    let inner = forged.tree(&[("100644", &name, &file)]);
-    let long = forged.tree(&[("40000", &name, &inner)]);
+    let inner = forged.tree(&[("100644", name.as_str(), &file)]);
+    let long = forged.tree(&[("40000", name.as_str(), &inner)]);
     assert_eq!(forged.finish(&long).unwrap_err().kind, Kind::Invalid);
 
     // One folder of many files under many names: some kilobytes, whose paths are gigabytes.
