@@ -70,6 +70,18 @@ impl Manifest {
     pub fn standing(&self) -> i32 {
         self.priority.after(self.gave_way)
     }
+
+    /// Why the device `here` does not take it, whatever its room and the org's policy are: its class is not that of its work, or these are
+    /// checks and another device asks for them. Checks stand beside the queue and are a part of the work that they judge, guest or not, so
+    /// a device takes only its own. None: nothing is odd.
+    pub fn odd(&self, here: &Did) -> Option<&'static str> {
+        let checks = matches!(self.work, Work::Checks { .. });
+        if checks != (self.class == Class::Ci) {
+            return Some("Its class is not that of its work: checks are of class ci, and nothing else is. Ask anew with the right one.");
+        }
+        (checks && self.requester != *here)
+            .then_some("A device makes no checks for another: they are made where the work is. Have them made on the device that asks.")
+    }
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // As serde wants it.
@@ -254,6 +266,33 @@ impl Default for TimeLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::placement::tests::did;
+    use serde_json::json;
+
+    #[test]
+    fn a_device_takes_no_checks_of_another_and_nothing_of_a_class_that_is_not_its_own() {
+        let (commit, hash) = ("a".repeat(40), "b".repeat(64));
+        let (rid, project) = ("rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5", "demo");
+        let checks = json!({"kind": "checks", "repository": rid, "project": project, "commit": commit, "definitions": commit});
+        let task = json!({"kind": "task", "repository": rid, "task": {"project": project, "feature": "001-work", "task": "T001"},
+            "spec_hash": hash, "definitions": commit, "agent": "coder", "base": commit});
+        let manifest = |class: &str, work: &serde_json::Value| {
+            let manifest = json!({"version": 1, "org": "acme", "run": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "requester": did(1), "member": did(2),
+                "at": 0, "expires": 1, "class": class, "work": work, "resources": {}, "limits": {}});
+            serde_json::from_value::<Manifest>(manifest).unwrap_or_else(|e| unreachable!("{e}"))
+        };
+        let table = [
+            ("ci", &checks, 1, false),
+            ("ci", &checks, 2, true),
+            ("agent", &checks, 1, true),
+            ("agent", &task, 1, false),
+            ("agent", &task, 2, false),
+            ("ci", &task, 1, true),
+        ];
+        for (class, work, here, odd) in table {
+            assert_eq!(manifest(class, work).odd(&did(here)).is_some(), odd, "{class} {work} {here}");
+        }
+    }
 
     #[test]
     fn what_gave_way_stands_one_step_higher_until_nothing_displaces_it() {

@@ -35,6 +35,8 @@ pub struct Forge {
     /// The node's: the device's, or that of a person's profile.
     pub(crate) node: SigningKey,
     pub(crate) queue: Queue,
+    /// Who writes to the checkpoints of a project, which may take long: nobody publishes there, so they have turns of their own.
+    pub(crate) saving: Queue,
     pub(crate) running: Mutex<Option<Running>>,
     pub(crate) seen: Mutex<Seen>,
     pub(crate) org_read: Mutex<crate::org::Read>,
@@ -113,6 +115,7 @@ impl Forge {
             member,
             node,
             queue,
+            saving: Queue::default(),
             running,
             seen,
             org_read,

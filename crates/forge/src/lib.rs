@@ -31,6 +31,7 @@ mod review;
 mod run;
 mod trace;
 mod tree;
+mod unreached;
 
 pub use diff::{ChangedFile, FileChange};
 pub use forge::{Forge, OrgCheck};

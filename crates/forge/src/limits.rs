@@ -50,6 +50,8 @@ pub const CHECKPOINT_BYTES_MAX: u64 = 1280 * 1024 * 1024;
 pub const CHECKPOINT_OBJECT_BYTES_MAX: u64 = IMPORT_FILE_BYTES_MAX;
 /// How many objects it may have.
 pub const CHECKPOINT_OBJECTS_MAX: usize = 1_000_000;
+/// How many bytes the paths of its entries may have together: they are held in memory when it is checked, and when it is laid.
+pub const CHECKPOINT_PATHS_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// How deep folders may be nested.
 pub const IMPORT_DEPTH_MAX: usize = 128;
 /// The longest path within a worktree.

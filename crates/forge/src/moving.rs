@@ -98,7 +98,7 @@ impl Forge {
     pub fn keep_arrived(&self, rid: &Rid, run: &RunId, received: &Arrived) -> Result<(), Problem> {
         let what = "The checkpoint could not be kept.";
         let commit = convert::git_oid(received.checkpoint.commit.as_str())?;
-        self.queue.turn(convert::repo_id(rid)?, *self.device_key(), || {
+        self.saving.turn(convert::repo_id(rid)?, *self.device_key(), || {
             let kept = self.checkpoints(rid)?;
             copy_objects(&received.path.join("objects"), &kept.path().join("objects")).told(what)?;
             let name = format!("{CHECKPOINTS}/{run}");
@@ -124,7 +124,7 @@ impl Forge {
 }
 
 /// Tells of every object of a tree that is not known yet, the tree's own too; then it is known.
-fn below(
+pub(crate) fn below(
     repo: &Repository,
     root: git2::Oid,
     known: &mut HashSet<git2::Oid>,
@@ -190,7 +190,8 @@ impl Incoming {
         let id = convert::git_oid(commit.as_str())?;
         let checkpoint = read_checkpoint(&self.repo, id).map_err(|problem| bad(problem.to_string()))?;
         let base = tree_of(&self.repo, convert::git_oid(checkpoint.base.as_str())?)?;
-        let mut checked = Checked { repo: &self.repo, odb: self.repo.odb().told("The checkpoint cannot be read.")?, entries: 0, bytes: 0 };
+        let odb = self.repo.odb().told("The checkpoint cannot be read.")?;
+        let mut checked = Checked { repo: &self.repo, odb, entries: 0, paths: 0, bytes: 0 };
         checked.tree(&checkpoint.work)?;
         checked.laid(Some(&base), &checkpoint.work)?;
         if let Some(session) = &checkpoint.session {
@@ -203,8 +204,8 @@ impl Incoming {
 
 fn too_large() -> Problem {
     let (objects, mib) = (limits::CHECKPOINT_OBJECTS_MAX, limits::CHECKPOINT_BYTES_MAX >> 20);
-    Problem::new(Kind::Limit, format!("A checkpoint of another device may have {objects} objects and {mib} MiB; this one has more."))
-        .next("It stays where it is; its run can go on there.")
+    let what = format!("A checkpoint of another device may have {objects} objects, {mib} MiB, and paths to match; this one has more.");
+    Problem::new(Kind::Limit, what).next("It stays where it is; its run can go on there.")
 }
 
 /// A checkpoint that was received and checked.
@@ -220,6 +221,8 @@ struct Checked<'r> {
     repo: &'r Repository,
     odb: Odb<'r>,
     entries: usize,
+    /// Bytes of the paths of these entries.
+    paths: usize,
     bytes: u64,
 }
 
@@ -227,8 +230,8 @@ impl Checked<'_> {
     /// Every folder below: names that stay within it, each once, so that no link comes in the place of a folder into which something
     /// else is laid; and everything that they name is here.
     fn tree(&mut self, root: &Oid) -> Result<(), Problem> {
-        let mut open = vec![(convert::git_oid(root.as_str())?, 0)];
-        while let Some((id, depth)) = open.pop() {
+        let mut open = vec![(convert::git_oid(root.as_str())?, 0, 0)];
+        while let Some((id, depth, above)) = open.pop() {
             let tree = self.repo.find_tree(id).map_err(|_| bad(format!("The folder {id} is missing or broken.")))?;
             self.entries = self.entries.saturating_add(tree.len());
             if self.entries > 2 * limits::IMPORT_ENTRIES_MAX || depth > limits::IMPORT_DEPTH_MAX {
@@ -241,8 +244,10 @@ impl Checked<'_> {
                 if !plain || !names.insert(name.to_vec()) {
                     return Err(bad(format!("It has a file of the name “{}”.", domain::shown(&String::from_utf8_lossy(name)))));
                 }
+                let path = above + name.len();
+                self.path(path)?;
                 match entry.filemode() {
-                    0o040_000 => open.push((entry.id(), depth + 1)),
+                    0o040_000 => open.push((entry.id(), depth + 1, path + 1)),
                     0o100_644 | 0o100_755 | 0o120_000 => self.blob(entry.id())?,
                     0o160_000 => {}
                     mode => return Err(bad(format!("It has a file of the mode {mode:o}."))),
@@ -250,6 +255,15 @@ impl Checked<'_> {
             }
         }
         Ok(())
+    }
+
+    /// One more path of so many bytes. Before anything is compared, which holds every path in memory: few objects can name very long ones.
+    fn path(&mut self, bytes: usize) -> Result<(), Problem> {
+        if bytes > limits::PATH_BYTES_MAX {
+            return Err(bad("It has a file whose path is too long."));
+        }
+        self.paths = self.paths.saturating_add(bytes);
+        if self.paths > limits::CHECKPOINT_PATHS_BYTES_MAX { Err(too_large()) } else { Ok(()) }
     }
 
     fn blob(&self, id: git2::Oid) -> Result<(), Problem> {
@@ -266,9 +280,6 @@ impl Checked<'_> {
         let diff = self.repo.diff_tree_to_tree(from, Some(&to), None).told(what)?;
         for delta in diff.deltas().filter(|delta| delta.status() != Delta::Deleted && delta.old_file().id() != delta.new_file().id()) {
             let file = delta.new_file();
-            if file.path_bytes().is_none_or(|path| path.len() > limits::PATH_BYTES_MAX) {
-                return Err(bad("It has a file whose path is too long."));
-            }
             // Of a submodule only the folder is laid.
             self.bytes = self.bytes.saturating_add(self.odb.read_header(file.id()).map_or(0, |(size, _)| size as u64));
             if self.bytes > limits::CHECKPOINT_BYTES_MAX {

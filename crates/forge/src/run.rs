@@ -10,6 +10,7 @@ use crate::{
     limits,
     repository::{canonical, locked_ref, tree_of},
     tree::{self, BaseTree, ImportLimits, Imported},
+    unreached::remove_unreached,
 };
 use domain::{Oid, Problem, Rid, RunId};
 use git2::{Delta, FileMode, ObjectType};
@@ -145,7 +146,7 @@ impl Forge {
     ) -> Result<Oid, Problem> {
         let what = "The checkpoint could not be written.";
         let commit = checkpoint_commit(&repo.open()?, run, base, work, session).told(what)?;
-        self.queue.turn(convert::repo_id(rid)?, *self.device_key(), || {
+        self.saving.turn(convert::repo_id(rid)?, *self.device_key(), || {
             let kept = self.checkpoints(rid)?;
             repo.objects_into(kept.path())?;
             let name = format!("{CHECKPOINTS}/{run}");
@@ -192,7 +193,7 @@ impl Forge {
     /// Forgets the checkpoint of a run: when its work is published, or a person said so.
     pub fn drop_checkpoint(&self, rid: &Rid, run: &RunId) -> Result<(), Problem> {
         let what = "The checkpoint could not be removed.";
-        self.queue.turn(convert::repo_id(rid)?, *self.device_key(), || {
+        self.saving.turn(convert::repo_id(rid)?, *self.device_key(), || {
             if !self.checkpoints_path(rid).exists() {
                 return Ok(());
             }
@@ -200,9 +201,15 @@ impl Forge {
             if let Ok(mut found) = kept.find_reference(&format!("{CHECKPOINTS}/{run}")) {
                 found.delete().told(what)?;
             }
-            // With the last checkpoint go the objects of all that were before it.
             let none_left = kept.references_glob(&format!("{CHECKPOINTS}/*")).told(what)?.next().is_none();
-            if none_left { fs::remove_dir_all(kept.path()).told(what) } else { Ok(()) }
+            if none_left {
+                return remove_whole(kept.path()).told(what);
+            }
+            // It is gone; what is left of it takes room alone.
+            if let Err(problem) = remove_unreached(&kept) {
+                tracing::warn!(%rid, %problem, "objects that no checkpoint needs were left; the next that is removed takes them along");
+            }
+            Ok(())
         })
     }
 
@@ -244,6 +251,18 @@ impl Forge {
         make_durable(&repo, &self.durable)?;
         Ok(repo)
     }
+}
+
+/// Removes a git folder, whole or not at all: in half of one nothing could be saved any more, and no new one take its place.
+fn remove_whole(path: &Path) -> std::io::Result<()> {
+    let gone = path.with_extension("gone");
+    match fs::remove_dir_all(&gone) {
+        // What a crash left of one before.
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::rename(path, &gone)?;
+    fs::remove_dir_all(&gone)
 }
 
 /// Makes a bare repository that borrows objects, without hooks. Where it is there, it borrows them from now on.

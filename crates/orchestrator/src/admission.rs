@@ -30,7 +30,7 @@ use forge::OrgState;
 use identity::envelope::{self, Envelope};
 use policy::{Principal, Resource};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock},
 };
 use store::{Order, View};
@@ -75,6 +75,9 @@ fn judge(org: &Org, rights: &Rights, envelope: &Envelope) -> Result<Wanted, Refu
     let (manifest, _) = identity::manifest::open(envelope, |did| state.device_of(did).is_some()).map_err(unreadable)?;
     if manifest.org != org.name {
         return Err(Refusal::NotAllowed { message: format!("It is for the org {}, this device belongs to {}.", manifest.org, org.name) });
+    }
+    if let Some(why) = manifest.odd(&org.device) {
+        return Err(Refusal::NotAllowed { message: why.into() });
     }
     let Some(member) = asking(state, &manifest) else {
         return Err(Refusal::NotAllowed { message: "The org lists no such member with a key on that device.".into() });
@@ -148,7 +151,9 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
     let guest = owner.is_guest(&foreign(&manifest, now), |id| org.store.get(kind::RUN, id.as_str()))?;
     let lending = lending::now(org);
     let asked = manifest.clone();
-    let mut line = if manifest.class == Class::Ci { vec![] } else { queue::line(org, &org.active_runs()?, Some(&manifest))? };
+    let asking = manifest.clone();
+    let line = move |org: &Arc<Org>| queue::line(org, &org.active_runs()?, Some(&asking));
+    let mut line = if manifest.class == Class::Ci { vec![] } else { org.blocking(line).await? };
     let outcome = Arc::new(std::sync::Mutex::new(Said::default()));
     let (said, room, asks, state) = (outcome.clone(), org.room.clone(), org.clone(), org.remote.org());
     let decided = org.store.append_if(move |view| {
@@ -156,7 +161,8 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
         let counted = manifest.class != Class::Ci || guest && lending.policy.slots.is_some();
         let runs = if counted { active(view)? } else { vec![] };
         let known: Option<Run> = view.get(kind::RUN, manifest.run.as_str())?;
-        line.retain(|waiting| !runs.iter().any(|run| run.id == waiting.run && !run.state.waits()));
+        let begun: BTreeSet<&domain::RunId> = runs.iter().filter(|run| !run.state.waits()).map(|run| &run.id).collect();
+        line.retain(|waiting| !begun.contains(&waiting.run));
         let here = on(runs, &device);
         let own: Taken = view.get(kind::TAKEN, device.as_str())?.unwrap_or_default();
         let turn = match room.turn() {
@@ -240,7 +246,7 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
         room::make(org, &asked, &gives_way, now).await?;
     }
     if reasons.is_empty() {
-        org.queue.served(&asked.run);
+        queue::served(org, &asked);
     }
     Ok(if reasons.is_empty() { Admission::Leased { lease } } else { Admission::Refused { reasons } })
 }

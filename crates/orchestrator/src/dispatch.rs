@@ -65,6 +65,7 @@ async fn step(org: &Arc<Org>) -> Result<(), Problem> {
 /// Notes that a run could not be placed: what passes is tried again, a few times at most.
 pub(crate) async fn could_not(org: &Arc<Org>, run: &Run, problem: Problem) -> Result<(), Problem> {
     tracing::warn!(run = %run.id, %problem, "a run could not be placed");
+    org.queue.waits_otherwise(&run.id);
     let (to, reason) = if problem.passes() && run.tries < START_TRIES_MAX {
         (RunState::Queued, tries_again(run, problem.to_string()))
     } else {
@@ -147,6 +148,7 @@ fn asked_before(org: &Org, run: &Run) -> Result<Option<Before>, Problem> {
 
 /// Notes, once, why another device did not answer; it is asked again.
 pub(crate) async fn unanswered(org: &Arc<Org>, id: &RunId, problem: &Problem) -> Result<(), Problem> {
+    org.queue.waits_otherwise(id);
     if !problem.passes() {
         return move_waiting(org, id, vec![], RunState::Failed, Some(Reason::Refused { message: problem.to_string() })).await.map(drop);
     }
@@ -205,6 +207,10 @@ pub(crate) async fn move_waiting(
 
 /// Notes why a run waits, once while the reason stays.
 pub(crate) async fn wait(org: &Arc<Org>, run: &RunId, reason: Reason) -> Result<(), Problem> {
+    if !matches!(reason, Reason::WaitsForRoom { .. }) {
+        // Else room would be kept for it that it does not come for.
+        org.queue.waits_otherwise(run);
+    }
     let now: Option<Run> = org.store.get(kind::RUN, run.as_str())?;
     if now.is_some_and(|r| r.state == RunState::Queued && r.reason.is_some_and(|before| reason.still(&before))) {
         return Ok(());

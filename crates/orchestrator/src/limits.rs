@@ -196,6 +196,10 @@ pub(crate) const DELEGATION_WAIT: Duration = Duration::from_secs(60);
 pub(crate) const ROOM_KEPT: Duration = Duration::from_secs(10);
 /// For how long room is gathered for one that needs more than is free.
 pub(crate) const ROOM_GATHERED: Duration = Duration::from_secs(15 * 60);
+/// How often room is kept for runs of one member without any of them coming, until no more is kept for that member for a while.
+pub(crate) const ROOM_TURNS: u32 = 3;
+/// The longest such while.
+pub(crate) const ROOM_RESTS_MAX: Duration = Duration::from_secs(2 * 60 * 60);
 /// For how long the room that others gave belongs to the run to which they gave way.
 pub(crate) const ROOM_MADE_FOR: Duration = Duration::from_secs(120);
 /// How often a device that has no room is asked to make some for a run.
@@ -288,6 +292,8 @@ pub(crate) const CHECKPOINT_OBJECT_BYTES: usize = 64;
 pub(crate) const CHECKPOINT_AHEAD_MAX: usize = 4;
 /// How many checkpoints are given to other devices at once.
 pub(crate) const CHECKPOINTS_AT_ONCE: usize = 4;
+/// How long another device waits for its turn to be given one: less than it waits for an answer.
+pub(crate) const CHECKPOINT_TURN: Duration = Duration::from_secs(10);
 /// How long nothing may come of a checkpoint, or be taken of it, until its way is given up.
 pub(crate) const CHECKPOINT_SILENCE: Duration = Duration::from_secs(20);
 /// How long a checkpoint may take from one device to another.
@@ -299,6 +305,8 @@ pub(crate) const CHECKPOINT_WAIT_MS: u64 = 2 * 60 * 1000;
 pub(crate) const CHECKPOINT_AGAIN: Duration = Duration::from_secs(30);
 /// For how many runs it is remembered that their saved work was not to be had.
 pub(crate) const LEFT_BEHIND_MAX: usize = 4_096;
+/// How much of the disk a checkpoint of another device leaves free, in bytes: one that fills it up would keep this one from its own work.
+pub(crate) const CHECKPOINT_DISK_LEFT_BYTES: u64 = 512 << 20;
 /// How long the messages may be that go on to a run elsewhere with its checkpoint, in bytes.
 pub(crate) const HANDED_BYTES_MAX: usize = 1 << 20;
 /// How long a device that closes waits until the checkpoints of its guests were brought away; and then until the last bytes went out.

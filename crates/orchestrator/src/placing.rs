@@ -194,13 +194,15 @@ pub(crate) async fn place(org: &Arc<Org>, run: &Run, draft: Draft) -> Result<(),
         && *first == org.device
     {
         match turn.one(first, &mut vec![]).await? {
-            Answer::Refused(reasons) => said.push((first.clone(), reasons)),
+            Answer::Refused(reasons) => {
+                rest = if Refusal::makes_room(&reasons) { &[] } else { others };
+                said.push((first.clone(), reasons));
+            }
             Answer::Lost(_) | Answer::Over => {
                 org.remote.refusals.forget(&run.id);
                 return Ok(());
             }
         }
-        rest = others;
     }
     if rest.is_empty() {
         return turn.nobody(said, vec![]).await;
@@ -296,8 +298,8 @@ impl Turn {
                 Answer::Lost(problem) => return dispatch::unanswered(&self.org, &self.run.id, &problem).await,
                 Answer::Refused(reasons) => {
                     tracing::info!(run = %self.run.id, %device, "refused");
+                    if Refusal::makes_room(&reasons) { round.made_room() } else { round.refused() }
                     said.push((device, reasons));
-                    round.refused();
                 }
             }
         }
@@ -325,7 +327,10 @@ impl Turn {
                     lifecycle::drive(org, id.clone());
                     Answer::Over
                 }
-                Admission::Refused { reasons } => Answer::Refused(reasons),
+                Admission::Refused { reasons } => {
+                    org.queue.said(id, device, &reasons);
+                    Answer::Refused(reasons)
+                }
             });
         }
         let reasons = match remote::schedule(org, device, &sealed, id).await {
@@ -423,6 +428,7 @@ fn waits_for_room(refusals: &[Refusal]) -> bool {
 
 /// Remembers a refusal, so that it is not asked for again at once.
 fn note(org: &Org, run: &RunId, device: &Did, reasons: &[Refusal]) {
+    org.queue.said(run, device, reasons);
     org.remote.refusals.note(run, device, reasons, clock::now(), org.remote.announced(device));
 }
 

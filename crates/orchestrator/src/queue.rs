@@ -13,13 +13,13 @@ use domain::{
     event::kind,
     limits::{ANNOUNCED_QUEUE_MAX, ANNOUNCED_WAITING_MAX, ANNOUNCED_WAITS_AT_MAX},
     manifest::{Class, Manifest},
-    placement::{self, Ahead, Behind, Keeps, Share, Waiting},
-    run::Run,
+    placement::{self, Ahead, Behind, Keeps, Refusal, Share, Waiting},
+    run::{Reason, Run},
 };
 use forge::OrgState;
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -41,10 +41,14 @@ struct State {
     heard: BTreeMap<RunId, Timestamp>,
     /// For whom room is kept.
     turns: BTreeMap<RunId, Turn>,
+    /// For which members room was kept that none of their runs came for.
+    missed: BTreeMap<Did, Missed>,
     /// For whom others gave way.
     made: BTreeMap<RunId, (Instant, Waiting)>,
     /// When a device without room was asked to make some for a run.
     asked: BTreeMap<(RunId, Did), Instant>,
+    /// Which device said last, and when, that others give way to a run there.
+    makes: BTreeMap<RunId, (Did, Instant)>,
     /// What members' runs take of this device, as it was counted last.
     shares: Option<(Instant, Vec<Share>)>,
 }
@@ -52,22 +56,55 @@ struct State {
 /// Room that is kept for a run.
 #[derive(Debug)]
 struct Turn {
+    begun: Instant,
+    /// Since when it is so, enough or not.
     since: Instant,
     gathers: bool,
 }
 
 impl Turn {
+    fn new(gathers: bool) -> Self {
+        Self { begun: Instant::now(), since: Instant::now(), gathers }
+    }
+
     fn lasts(&self) -> Duration {
         if self.gathers { limits::ROOM_GATHERED } else { limits::ROOM_KEPT }
     }
 
     /// Whether it did not come for the room. After a while it gets another chance.
     fn passed(&self) -> bool {
-        self.since.elapsed() > self.lasts() && !self.is_old()
+        let longest = limits::ROOM_GATHERED + limits::ROOM_KEPT;
+        (self.since.elapsed() > self.lasts() || self.begun.elapsed() > longest) && !self.is_old()
     }
 
     fn is_old(&self) -> bool {
         self.since.elapsed() > self.lasts() * 3
+    }
+}
+
+/// Turns of a member's runs, since one of them came for its room last. Whoever announces runs that never come, under however many names,
+/// holds room ever more seldom.
+#[derive(Debug)]
+struct Missed {
+    turns: u32,
+    /// No further turn begins before.
+    until: Instant,
+}
+
+impl Missed {
+    /// With one more turn, which begins now; one for which room is gathered keeps much from others, and counts as several.
+    fn with(known: Option<&Self>, turn: &Turn) -> Self {
+        let more = if turn.gathers { limits::ROOM_TURNS } else { 1 };
+        let turns = known.map_or(0, |known| known.turns).saturating_add(more);
+        let rests = match turns.checked_sub(limits::ROOM_TURNS) {
+            Some(beyond) => (turn.lasts() * 2).saturating_mul(1 << beyond.min(16)).min(limits::ROOM_RESTS_MAX),
+            None => Duration::ZERO,
+        };
+        Self { turns, until: turn.begun + turn.lasts() + rests }
+    }
+
+    fn rests(&self) -> bool {
+        self.turns >= limits::ROOM_TURNS && Instant::now() < self.until
     }
 }
 
@@ -100,6 +137,13 @@ impl Queue {
         }
     }
 
+    /// Notes that a run waits for nobody's room: for something else, which may last.
+    pub(crate) fn waits_otherwise(&self, run: &RunId) {
+        if self.state().own.remove(run).is_some() {
+            self.changed.notify_one();
+        }
+    }
+
     /// Forgets whatever does not wait any more.
     pub(crate) fn only(&self, waits: impl Fn(&RunId) -> bool) {
         let mut state = self.state();
@@ -109,13 +153,25 @@ impl Queue {
             self.changed.notify_one();
         }
         state.asked.retain(|(run, _), _| waits(run));
+        state.makes.retain(|run, _| waits(run));
         state.turns.retain(|_, turn| !turn.is_old());
+        state.missed.retain(|_, missed| missed.until.elapsed() < limits::ROOM_RESTS_MAX);
         state.made.retain(|_, (since, _)| since.elapsed() < limits::ROOM_MADE_FOR);
     }
 
-    /// Whether a device may be asked now to make room for a run: not again and again. Notes that it is.
+    /// Notes what a device said to a run: where others give way to it, no further device is asked for the same.
+    pub(crate) fn said(&self, run: &RunId, device: &Did, reasons: &[Refusal]) {
+        if Refusal::makes_room(reasons) {
+            self.state().makes.insert(run.clone(), (device.clone(), Instant::now()));
+        }
+    }
+
+    /// Whether a device may be asked now to make room for a run: not again and again, and not while another does so. Notes that it is.
     pub(crate) fn may_ask_for_room(&self, run: &RunId, device: &Did) -> bool {
         let (mut state, key) = (self.state(), (run.clone(), device.clone()));
+        if state.makes.get(run).is_some_and(|(there, since)| there != device && since.elapsed() < limits::ROOM_MADE_FOR) {
+            return false;
+        }
         if state.asked.get(&key).is_some_and(|since| since.elapsed() < limits::ROOM_ASKED_EVERY) {
             return false;
         }
@@ -123,18 +179,31 @@ impl Queue {
         true
     }
 
-    /// Whether a run did not come for the room that was kept for it.
-    fn passed(&self, run: &RunId) -> bool {
-        self.state().turns.get(run).is_some_and(Turn::passed)
+    /// Whether no room is kept for a run: it did not come for it before, or its member's runs did so too often. What others gave way to
+    /// has its turn in any case.
+    fn passed(&self, first: &Waiting) -> bool {
+        let state = self.state();
+        match state.turns.get(&first.run).filter(|turn| !turn.is_old()) {
+            Some(turn) => turn.passed(),
+            None => !state.made.contains_key(&first.run) && state.missed.get(&first.member).is_some_and(Missed::rests),
+        }
     }
 
     /// Notes that room is kept for a run.
     fn keeps(&self, keeps: &Keeps) {
         let mut state = self.state();
-        let goes_on = |turn: &Turn| turn.gathers == keeps.gathers && !turn.is_old();
-        if !state.turns.get(&keeps.run).is_some_and(goes_on) {
-            state.turns.insert(keeps.run.clone(), Turn { since: Instant::now(), gathers: keeps.gathers });
+        if let Some(turn) = state.turns.get_mut(&keeps.run).filter(|turn| !turn.is_old()) {
+            // Now that there is enough it has a moment to come for it.
+            if turn.gathers && !keeps.gathers {
+                turn.since = Instant::now();
+            }
+            turn.gathers = keeps.gathers;
+            return;
         }
+        let turn = Turn::new(keeps.gathers);
+        let missed = Missed::with(state.missed.get(&keeps.member), &turn);
+        state.missed.insert(keeps.member.clone(), missed);
+        state.turns.insert(keeps.run.clone(), turn);
     }
 
     /// Notes that others give way to a run: the room is its own.
@@ -142,12 +211,27 @@ impl Queue {
         self.state().made.insert(run.run.clone(), (Instant::now(), run));
     }
 
-    /// Forgets a run that got its room.
-    pub(crate) fn served(&self, run: &RunId) {
+    /// Forgets a run that got its room, and what its member's runs missed.
+    fn served(&self, run: &RunId, member: Option<&Did>) {
         let mut state = self.state();
+        if let Some(member) = member {
+            state.missed.remove(member);
+        }
         state.turns.remove(run);
         state.made.remove(run);
         state.heard.remove(run);
+    }
+
+    /// While runs that give way are being saved and ended here, the room that they will leave stays promised, however long that takes.
+    fn still_made_for(&self, active: &[Run]) {
+        let mut state = self.state();
+        for run in active.iter().filter(|run| run.state.holds_slot()) {
+            if let Some(Reason::GaveWay { to, .. }) = &run.ending
+                && let Some((since, _)) = state.made.get_mut(to)
+            {
+                *since = Instant::now();
+            }
+        }
     }
 
     /// Puts those in front for whom others gave way.
@@ -192,8 +276,15 @@ pub(crate) fn line(org: &Org, active: &[Run], asks: Option<&Manifest>) -> Result
         let shares = shares(org, &state, active, now)?;
         placement::order(&mut waiting, &shares, DeviceLimits::of(org).total(), now);
     }
+    org.queue.still_made_for(active);
     org.queue.made_first(&mut waiting);
     Ok(waiting)
+}
+
+/// Notes that a run got its room.
+pub(crate) fn served(org: &Org, manifest: &Manifest) {
+    let member = whose(org, &org.remote.org(), &manifest.member).filter(|_| manifest.class != Class::Ci);
+    org.queue.served(&manifest.run, member.as_ref());
 }
 
 /// A line as it is told to people and to other devices. `name` says what the member with a key is called.
@@ -255,8 +346,9 @@ fn heard(org: &Org, state: &OrgState, now: Timestamp) -> Result<Vec<Waiting>, Pr
     for (device, waiting) in remote::waiting_here(org) {
         let listed = state.member_of(&waiting.member).is_some_and(|m| m.keys.iter().any(|k| k.did == waiting.member && k.device == device));
         let Some(member) = whose(org, state, &waiting.member).filter(|_| listed && waiting.class != Class::Ci) else { continue };
-        // What was leased here meanwhile waits no more, whatever its device said last.
-        if org.store.get::<Run>(kind::RUN, waiting.run.as_str())?.is_some_and(|run| !run.state.waits()) {
+        // What was leased here meanwhile waits no more, whatever its device said last; and nobody waits under the name of another's run.
+        let known: Option<Run> = org.store.get(kind::RUN, waiting.run.as_str())?;
+        if known.is_some_and(|run| !run.state.waits() || run.requester != device) {
             continue;
         }
         found.push(Waiting {
@@ -268,8 +360,9 @@ fn heard(org: &Org, state: &OrgState, now: Timestamp) -> Result<Vec<Waiting>, Pr
             asked: waiting.asked,
         });
     }
+    let told: BTreeSet<RunId> = found.iter().map(|waiting| waiting.run.clone()).collect();
     let mut remembered = org.queue.state();
-    remembered.heard.retain(|run, _| found.iter().any(|waiting| waiting.run == *run));
+    remembered.heard.retain(|run, _| told.contains(run));
     for waiting in &mut found {
         waiting.queued_at = *remembered.heard.entry(waiting.run.clone()).or_insert(now);
     }
@@ -332,7 +425,7 @@ fn shares(org: &Org, state: &OrgState, active: &[Run], now: Timestamp) -> Result
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use domain::{capacity::Resources, manifest::Priority};
+    use domain::{capacity::Resources, manifest::Priority, run::RunState};
 
     fn run(n: u32) -> RunId {
         format!("{n:026}").parse().unwrap()
@@ -357,8 +450,25 @@ mod tests {
             line.into_iter().map(|waiting| waiting.run).collect::<Vec<_>>()
         };
         assert_eq!(order(&queue), [run(3), run(1), run(2)], "also before its device announced that it waits");
-        queue.served(&run(3));
+        queue.served(&run(3), None);
         assert_eq!(order(&queue), [run(1), run(2)]);
+    }
+
+    #[test]
+    fn room_stays_promised_while_those_that_give_way_still_leave() {
+        let queue = Queue::default();
+        queue.made_for(waiting(3, 1));
+        queue.state().made.get_mut(&run(3)).unwrap().0 = Instant::now().checked_sub(limits::ROOM_MADE_FOR * 2).unwrap();
+        let first = |queue: &Queue| {
+            let mut line = vec![waiting(1, 5)];
+            queue.made_first(&mut line);
+            line[0].run.clone()
+        };
+        assert_eq!(first(&queue), run(1));
+        let plain = crate::admission::new_run(run(9), Class::Agent, "demo".parse().unwrap(), did(2), did(2), Timestamp(0));
+        let leaving = Run { ending: Some(Reason::GaveWay { to: run(3), member: did(1) }), state: RunState::Working, ..plain };
+        queue.still_made_for(&[leaving]);
+        assert_eq!(first(&queue), run(3));
     }
 
     #[test]
@@ -369,6 +479,18 @@ mod tests {
         assert!(queue.may_ask_for_room(&run(1), &did(2)) && queue.may_ask_for_room(&run(2), &did(1)));
         queue.only(|_| false);
         assert!(queue.may_ask_for_room(&run(1), &did(1)), "it waited no more in between");
+    }
+
+    #[test]
+    fn while_one_device_makes_room_no_other_is_asked_to() {
+        let queue = Queue::default();
+        queue.said(&run(1), &did(1), &[Refusal::NoSlot { slots: 1 }]);
+        assert!(queue.may_ask_for_room(&run(1), &did(2)));
+        queue.said(&run(1), &did(1), &[Refusal::NoSlot { slots: 1 }, Refusal::MakesRoom { runs: 1 }]);
+        assert!(!queue.may_ask_for_room(&run(1), &did(3)) && queue.may_ask_for_room(&run(1), &did(1)));
+        assert!(queue.may_ask_for_room(&run(2), &did(3)), "that concerns one run alone");
+        queue.only(|_| false);
+        assert!(queue.may_ask_for_room(&run(1), &did(3)));
     }
 
     #[test]
@@ -391,10 +513,63 @@ mod tests {
 
     #[test]
     fn room_is_kept_for_a_while_and_then_again_later() {
-        let turn = |gathers, age: Duration| Turn { since: Instant::now().checked_sub(age).unwrap(), gathers };
+        let turn = |gathers, age: Duration| {
+            let since = Instant::now().checked_sub(age).unwrap();
+            Turn { begun: since, since, gathers }
+        };
         assert!(!turn(false, Duration::ZERO).passed());
         assert!(turn(false, limits::ROOM_KEPT * 2).passed());
         assert!(!turn(false, limits::ROOM_KEPT * 4).passed());
         assert!(!turn(true, limits::ROOM_KEPT * 2).passed());
+        let begun = Instant::now().checked_sub(limits::ROOM_GATHERED * 2).unwrap();
+        assert!(Turn { begun, ..turn(false, Duration::ZERO) }.passed(), "whatever it asks for now and then");
+    }
+
+    /// Keeps room for a run of the member, and lets its turn be over.
+    fn misses(queue: &Queue, n: u32, gathers: bool) {
+        let waits = waiting(n, 0);
+        queue.keeps(&Keeps { place: 0, run: waits.run.clone(), member: waits.member, gathers });
+        let mut state = queue.state();
+        let turn = state.turns.get_mut(&waits.run).unwrap();
+        turn.since = turn.since.checked_sub(turn.lasts() * 4).unwrap();
+    }
+
+    #[test]
+    fn for_runs_that_never_come_room_is_kept_ever_more_seldom_under_whatever_name() {
+        let queue = Queue::default();
+        let rests = |queue: &Queue| {
+            let until = queue.state().missed[&did(1)].until;
+            until.saturating_duration_since(Instant::now() + limits::ROOM_KEPT)
+        };
+        for n in 0..limits::ROOM_TURNS {
+            assert!(!queue.passed(&waiting(n, 0)), "{n}");
+            misses(&queue, n, false);
+        }
+        assert!((0..9).all(|n| queue.passed(&waiting(n, 0))), "also those that it had not announced before");
+        assert!(!queue.passed(&Waiting { member: did(2), ..waiting(20, 0) }), "others are not concerned");
+        let first = rests(&queue);
+        misses(&queue, 7, false);
+        assert!(rests(&queue) > first + limits::ROOM_KEPT);
+        (10..30).for_each(|n| misses(&queue, n, false));
+        assert!(rests(&queue) <= limits::ROOM_RESTS_MAX);
+        // What others gave way to is not passed over; and whoever comes has a clean sheet.
+        queue.made_for(waiting(8, 1));
+        assert!(!queue.passed(&waiting(8, 1)) && queue.passed(&waiting(9, 0)));
+        queue.served(&run(9), Some(&did(1)));
+        assert!(!queue.passed(&waiting(9, 0)));
+        misses(&queue, 40, true);
+        assert!(queue.passed(&waiting(9, 0)), "gathering keeps more from others");
+    }
+
+    #[test]
+    fn a_run_that_waits_for_something_else_is_announced_to_nobody() {
+        let queue = Queue::default();
+        let asked = Resources::default();
+        let class = Class::Agent;
+        let waits = WaitingRun { run: run(1), member: did(1), class, priority: Priority::Normal, gave_way: 0, asked, at: vec![did(2)] };
+        queue.state().own.insert(run(1), waits);
+        assert_eq!(queue.announced(&did(1)).len(), 1);
+        queue.waits_otherwise(&run(1));
+        assert!(queue.announced(&did(1)).is_empty());
     }
 }

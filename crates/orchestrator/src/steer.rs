@@ -71,6 +71,7 @@ pub(crate) async fn here(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> Re
 fn ending(asked: Asked) -> String {
     match asked {
         Asked::Dequeued => "It was taken off the queue.",
+        Asked::Waits => "It waits, and has no room to give back; it stays in the queue. meshwork run stop ends it.",
         Asked::Ending => "It is being ended; its work goes into a checkpoint.",
         Asked::Publishing => {
             "Its patch is being published, which is past stopping: it ends as done. Close the patch if you do not want it."

@@ -137,6 +137,11 @@ impl Refusal {
         matches!(self, Self::Busy { .. } | Self::NoSlot { .. } | Self::OtherOrgs { .. } | Self::Queue { .. } | Self::MakesRoom { .. })
     }
 
+    /// Whether a device that says this sends others away for the run: it is waited for there.
+    pub fn makes_room(reasons: &[Self]) -> bool {
+        reasons.iter().any(|refusal| matches!(refusal, Self::MakesRoom { .. }))
+    }
+
     /// Several of them in words.
     pub fn texts(refusals: &[Self]) -> String {
         refusals.iter().map(Self::text).collect::<Vec<_>>().join(" ")

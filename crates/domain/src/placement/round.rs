@@ -29,6 +29,11 @@ impl Round {
     pub fn refused(&mut self) {
         self.asked = None;
     }
+
+    /// The device that is asked now sends others away for this run: nobody else is asked, who might do the same for nothing.
+    pub fn made_room(&mut self) {
+        (self.asked, self.rest) = (None, VecDeque::new());
+    }
 }
 
 #[cfg(test)]
@@ -45,6 +50,14 @@ mod tests {
             assert_eq!(round.ask(), None, "its answer is missing");
             round.refused();
         }
+        assert_eq!(round.ask(), None);
+    }
+
+    #[test]
+    fn where_one_makes_room_no_other_is_asked_to() {
+        let mut round = Round::new((0..3).map(did).collect());
+        assert_eq!(round.ask(), Some(did(0)));
+        round.made_room();
         assert_eq!(round.ask(), None);
     }
 }

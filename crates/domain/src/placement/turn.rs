@@ -2,7 +2,7 @@
 
 use super::Waiting;
 use crate::{
-    RunId, Timestamp,
+    Did, RunId, Timestamp,
     capacity::{Capacity, Resources},
     limits::AGEING_MS,
 };
@@ -14,6 +14,8 @@ pub struct Keeps {
     pub place: usize,
     /// The run.
     pub run: RunId,
+    /// For whom that is.
+    pub member: Did,
     /// Whether there is not yet enough for it: then what becomes free is gathered, once it has waited for [`AGEING_MS`]. Before that,
     /// smaller work that comes later may pass by.
     pub gathers: bool,
@@ -21,9 +23,9 @@ pub struct Keeps {
 
 /// The one in front for whom so much of the free room is kept that `asked` does not fit beside it; none: it may have the room. `capacity`
 /// is as its admission has it, `ahead` those in front, the first first; `passed` says of whom it is known that they do not come for it.
-pub fn keeps(ahead: &[Waiting], asked: Resources, capacity: &Capacity, now: Timestamp, passed: impl Fn(&RunId) -> bool) -> Option<Keeps> {
+pub fn keeps(ahead: &[Waiting], asked: Resources, capacity: &Capacity, now: Timestamp, passed: impl Fn(&Waiting) -> bool) -> Option<Keeps> {
     let (mut slots, mut free) = (capacity.slots_free, capacity.free);
-    for (place, first) in ahead.iter().enumerate().filter(|(_, first)| !passed(&first.run)) {
+    for (place, first) in ahead.iter().enumerate().filter(|(_, first)| !passed(first)) {
         let fits = slots > 0 && free.lacks(first.asked).is_none();
         let gathers = !fits && first.waited_ms(now) >= AGEING_MS && capacity.total.lacks(first.asked).is_none();
         if !fits && !gathers {
@@ -31,7 +33,7 @@ pub fn keeps(ahead: &[Waiting], asked: Resources, capacity: &Capacity, now: Time
         }
         (slots, free) = (slots.saturating_sub(1), free.minus(first.asked));
         if slots == 0 || free.lacks(asked).is_some() {
-            return Some(Keeps { place, run: first.run.clone(), gathers });
+            return Some(Keeps { place, run: first.run.clone(), member: first.member.clone(), gathers });
         }
     }
     None
@@ -87,6 +89,6 @@ mod tests {
             assert_eq!(found.map(|kept| (kept.place, kept.gathers)), expected, "{what}");
         }
         let gone = first(1, 2);
-        assert_eq!(keeps(std::slice::from_ref(&gone), cores(2), &capacity(8, 1), Timestamp(1), |run| *run == gone.run), None);
+        assert_eq!(keeps(std::slice::from_ref(&gone), cores(2), &capacity(8, 1), Timestamp(1), |first| first.run == gone.run), None);
     }
 }

@@ -179,3 +179,67 @@ fn a_link_never_comes_in_the_place_of_a_folder_and_folders_end() {
     let work = forged.tree(&entries);
     assert_eq!(forged.finish(&work).unwrap_err().kind, Kind::Limit);
 }
+
+#[test]
+fn paths_have_a_bound_each_and_together_before_anything_holds_them() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
+    let mut forged = Forged::begin(&device, &rid, "long.git");
+    let (file, name) = (forged.blob(b"x"), "n".repeat(3000));
+    let inner = forged.tree(&[("100644", name.as_str(), &file)]);
+    let long = forged.tree(&[("40000", name.as_str(), &inner)]);
+    assert_eq!(forged.finish(&long).unwrap_err().kind, Kind::Invalid);
+
+    // One folder of many files under many names: some kilobytes, whose paths are gigabytes.
+    let mut forged = Forged::begin(&device, &rid, "broad.git");
+    let file = forged.blob(b"x");
+    let names: Vec<String> = (1000..2000).map(|n| n.to_string()).collect();
+    let files: Vec<(&str, &str, &Oid)> = names.iter().map(|name| ("100644", name.as_str(), &file)).collect();
+    let folder = forged.tree(&files);
+    let long: Vec<String> = names[..100].iter().map(|name| format!("{name}{}", "n".repeat(3900))).collect();
+    let folders: Vec<(&str, &str, &Oid)> = long.iter().map(|name| ("40000", name.as_str(), &folder)).collect();
+    let work = forged.tree(&folders);
+    assert_eq!(forged.finish(&work).unwrap_err().kind, Kind::Limit);
+}
+
+#[test]
+fn the_last_checkpoint_goes_whole_with_what_a_crash_left_of_one_before() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n"), ("gone.txt", "g\n")], &[]);
+    saved(&device, &rid);
+    let folder = device.path("rad").join("checkpoints");
+    let kept = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    put(&kept.with_extension("gone"), "objects/half", "x");
+    device.forge.drop_checkpoint(&rid, &run_id()).unwrap();
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    assert!(device.forge.checkpoint_of(&rid, &run_id()).unwrap().is_none());
+}
+
+#[test]
+fn what_no_checkpoint_needs_goes_with_the_next_that_is_removed() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
+    let (head, work) = (device.forge.head(&rid).unwrap(), device.path("work"));
+    RunRepo::create(&device.path("host.git"), &device.forge, &rid).unwrap().checkout(&head, &work).unwrap();
+    let save = |run: &RunId, text: &str| {
+        put(&work, "half.txt", text);
+        let repo = RunRepo::create(&device.path(&format!("{text}.git")), &device.forge, &rid).unwrap();
+        let imported = repo.import(&work, &repo.base_tree(&head).unwrap(), &ImportLimits::default()).unwrap();
+        device.forge.checkpoint(&rid, run, &repo, &head, &imported.tree, None).unwrap()
+    };
+    let other: RunId = "01J00000000000000000000001".parse().unwrap();
+    save(&run_id(), "first");
+    save(&other, "other");
+    let last = save(&run_id(), "last");
+    let objects = || {
+        let kept = fs::read_dir(device.path("rad/checkpoints")).unwrap().next().unwrap().unwrap().path();
+        let folders = fs::read_dir(kept.join("objects")).unwrap().map(|folder| folder.unwrap().path());
+        folders.flat_map(|folder| fs::read_dir(folder).unwrap()).filter(|file| file.as_ref().unwrap().file_name().len() == 38).count()
+    };
+    let before = objects();
+    device.forge.drop_checkpoint(&rid, &other).unwrap();
+    // The checkpoint, its two folders and the file.
+    assert!(before > 4 && objects() == 4, "{before} {}", objects());
+    device.forge.restore(&rid, &last, &device.path("again"), None).unwrap();
+    assert_eq!(fs::read_to_string(device.path("again/half.txt")).unwrap(), "last");
+}

@@ -5,9 +5,12 @@ use crate::{
     support::{PASSES, command_agent, project},
     two::{Two, org},
 };
-use domain::{Did, Problem};
+use domain::{
+    Did, Problem,
+    manifest::{Class, Manifest, PAYLOAD_TYPE, Work},
+};
 use forge::Forge;
-use identity::{Key, certificate::Sign};
+use identity::{Envelope, Key, certificate::Sign, envelope};
 use mesh::{Network, VERSION, problem};
 use proto::mesh::{
     CheckpointRequest, CosignRequest, DelegateRequest, JournalRequest, LogRequest, MergeRequest, OrderRequest, ProbeRequest, ResultRequest,
@@ -137,6 +140,17 @@ async fn nobody_gets_through_the_port_for_other_devices_to_what_is_not_theirs() 
     let at = changed.len() / 2;
     changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
     all_refused(&every(bob.device(&did, &addresses).unwrap(), &did, &run, &changed).await, &READS);
+    // Checks that are said to judge her own work, which would be no guest's and before all that waits: she makes none for another.
+    let hers: Manifest = serde_json::from_slice(Envelope::from_json(&asked).unwrap().payload()).unwrap();
+    let Work::Task { repository, task, base, definitions, .. } = hers.work.clone() else { unreachable!("a task's manifest") };
+    let work = Work::Checks { repository, project: task.project, commit: base, definitions, subject: Some(hers.run.clone()) };
+    let named = "01J0000000000000000000000A".parse().unwrap();
+    let odd = Manifest { run: named, requester: forge.device(), member: forge.member(), class: Class::Ci, work, ..hers };
+    let signing = forge.clone();
+    let sealed = envelope::seal(&odd, PAYLOAD_TYPE, &forge.device(), move |message| Ok(signing.sign_as_device(message))).unwrap();
+    let request = ScheduleRequest { version: VERSION, manifest_json: sealed.to_json().unwrap() };
+    let answer = bob.device(&did, &addresses).unwrap().schedule(request).await.unwrap().into_inner().admission_json;
+    assert!(answer.contains("makes no checks for another"), "{answer}");
     // A run's certificate of a run that it does not execute reaches no gateway, and nothing else.
     let of_run = bob.run(&run.parse().unwrap(), &did, addresses.clone());
     all_refused(&every(of_run.client().unwrap(), &did, &run, &asked).await, &[]);

@@ -7,6 +7,7 @@ use domain::{
     Problem, RunId,
     actor::Actor,
     event::{Body, kind},
+    manifest::Class,
     run::{Reason, Run, RunState},
 };
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,8 @@ use tokio::sync::watch;
 pub(crate) enum Asked {
     /// It waited, and is off the queue.
     Dequeued,
+    /// It is wanted away for its room alone, and is back in the queue by itself: there it stays.
+    Waits,
     /// It is being ended; its work is saved.
     Ending,
     /// Its work is being published, which is past stopping.
@@ -40,6 +43,7 @@ pub(crate) async fn ask_to_end(org: &Arc<Org>, by: &Actor, id: &RunId, reason: R
             state if state.ended() => {
                 return Err(Problem::conflict(format!("The run {run} has ended.")).next("meshwork run show says how."));
             }
+            state if state.waits() && stays_queued(&now, &why) => (Asked::Waits, None),
             state if state.waits() => (Asked::Dequeued, Some(off_the_queue)),
             RunState::Publishing => (Asked::Publishing, Some(wanted)),
             _ => (Asked::Ending, Some(wanted)),
@@ -49,9 +53,18 @@ pub(crate) async fn ask_to_end(org: &Arc<Org>, by: &Actor, id: &RunId, reason: R
         Ok(event.into_iter().filter(|_| !stands).collect())
     });
     decided.await?;
-    org.driven.end(id, &reason);
+    let asked = *seen.lock().unwrap_or_else(PoisonError::into_inner);
+    if asked != Asked::Waits {
+        org.driven.end(id, &reason);
+    }
     org.wake.notify_one();
-    Ok(*seen.lock().unwrap_or_else(PoisonError::into_inner))
+    Ok(asked)
+}
+
+/// Whether a run that waits is left alone by who wants it away for this reason: work has no room that it could give back, and once ended
+/// nobody would take it up again. Checks end with the work that they judge.
+fn stays_queued(run: &Run, reason: &Reason) -> bool {
+    run.class != Class::Ci && matches!(reason, Reason::Evicted { .. } | Reason::GaveWay { .. })
 }
 
 /// Returns when somebody asks for the end.
@@ -109,5 +122,23 @@ impl Drive {
         if let Err(problem) = ended {
             tracing::warn!(run = %self.id, %problem, "the checks of a run that ends go on by themselves");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::admission::new_run;
+    use domain::Timestamp;
+
+    #[test]
+    fn work_that_waits_again_gives_no_room_back_and_a_person_may_still_end_it() {
+        let (id, did) = ("01ARZ3NDEKTSV4RRFFQ69G5FAV", identity::Key::from_seed(&[1; 32]).did());
+        let run = |class| new_run(id.parse().unwrap(), class, "demo".parse().unwrap(), did.clone(), did.clone(), Timestamp(0));
+        let (evicted, stopped) = (Reason::Evicted { message: String::new() }, Reason::Stopped { by: did.clone() });
+        let gave_way = Reason::GaveWay { to: id.parse().unwrap(), member: did.clone() };
+        assert!(stays_queued(&run(Class::Agent), &evicted) && stays_queued(&run(Class::Agent), &gave_way));
+        assert!(!stays_queued(&run(Class::Agent), &stopped) && !stays_queued(&run(Class::Ci), &evicted));
     }
 }

@@ -24,7 +24,9 @@ pub(crate) async fn evict(org: &Arc<Org>, by: &Actor, runs: &[RunId], reason: &R
     for id in runs {
         match ask_to_end(org, by, id, reason.clone()).await {
             Ok(Asked::Publishing) => evicting.publishing += 1,
-            Ok(_) => evicting.runs.push(id.clone()),
+            // It has no room here any more; what it begins later is another matter.
+            Ok(Asked::Waits | Asked::Dequeued) => {}
+            Ok(Asked::Ending) => evicting.runs.push(id.clone()),
             // It ended by itself meanwhile.
             Err(problem) if problem.kind == Kind::Conflict => {}
             Err(problem) => return Err(problem),

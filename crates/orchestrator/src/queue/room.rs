@@ -71,7 +71,7 @@ impl Asks<'_> {
 
     /// Whether the room is kept for somebody in front.
     fn kept(&self, ahead: &[Waiting], free: &Capacity) -> bool {
-        let kept = placement::keeps(ahead, self.manifest.resources, free, self.now, |run| self.queue.passed(run));
+        let kept = placement::keeps(ahead, self.manifest.resources, free, self.now, |first| self.queue.passed(first));
         if let Some(keeps) = &kept {
             self.queue.keeps(keeps);
         }

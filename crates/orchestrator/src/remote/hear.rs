@@ -84,12 +84,17 @@ fn may_tell(org: &Org, run: &RunId, device: &Did, body: &Body) -> Result<RunId, 
     }
     let about = body.run().ok_or_else(refused)?;
     if about == run {
-        return if body.of_executor() { Ok(about.clone()) } else { Err(refused()) };
+        return if body.of_executor() && !gives_back(body) { Ok(about.clone()) } else { Err(refused()) };
     }
     // Checks on its work, which the executor asks itself for.
     let checks: Option<Run> = org.store.get(kind::RUN, about.as_str())?;
     let own = checks.is_none_or(|c| c.subject.as_ref() == Some(run) && c.requester == *device) && body.of_checks();
     if own { Ok(about.clone()) } else { Err(refused()) }
+}
+
+/// Whether a run would wait again by this. That is its requester's to say, who would place it anew while it may go on where it was.
+fn gives_back(body: &Body) -> bool {
+    matches!(body, Body::RunMoved { to, .. } if to.waits())
 }
 
 /// Whether these are checks that `device` has just asked itself for, on the work of `subject`, and nothing more is said of them yet.
@@ -168,6 +173,14 @@ mod tests {
 
     fn did(of: &str) -> Did {
         of.parse().unwrap_or_else(|p| unreachable!("{p}"))
+    }
+
+    #[test]
+    fn an_executor_does_not_put_a_run_back_into_its_requesters_queue() {
+        let id: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let moved = |to| Body::RunMoved { run: id.clone(), to, reason: None };
+        assert!(gives_back(&moved(RunState::Queued)) && gives_back(&moved(RunState::Placing)));
+        assert!([RunState::Starting, RunState::Working, RunState::Lost].into_iter().all(|to| !gives_back(&moved(to))));
     }
 
     #[test]

@@ -124,7 +124,8 @@ async fn once(org: &Arc<Org>, asked: Asked) -> Result<Came, Problem> {
     let taking = org.blocking(move |org| {
         let Some(into) = into else { return Ok(None) };
         let _ = fs::remove_dir_all(&into);
-        Incoming::begin(&into, &org.forge, &rid).map(|incoming| Some(Taking { incoming, open: None }))
+        let incoming = Incoming::begin(&into, &org.forge, &rid)?;
+        Ok(Some(Taking { incoming, folder: into, received_bytes: 0, open: None, last: None }))
     });
     let (taking, handed) = all(stream, taking.await?).await?;
     let received = match (taking, commit) {
@@ -155,12 +156,22 @@ async fn all(mut stream: Streaming<CheckpointPart>, mut taking: Option<Taking>) 
         // Written before more is read: a slow disk here holds that device's stream back.
         taking = Some(
             crate::org::blocking(move || {
+                now.fits_on_disk(&part.pieces)?;
                 part.pieces.into_iter().try_for_each(|piece| now.piece(piece))?;
                 Ok(now)
             })
             .await?,
         );
     }
+}
+
+/// Whether so much that is left of the disk is enough for what came until now, which is written once more when it is kept.
+fn enough_left(left_bytes: u64, received_bytes: u64) -> Result<(), Problem> {
+    if left_bytes.saturating_sub(received_bytes) >= limits::CHECKPOINT_DISK_LEFT_BYTES {
+        return Ok(());
+    }
+    Err(Problem::unavailable("A checkpoint of another device was not taken: too little of this device's disk would be left free.")
+        .next("Free some disk space; it is asked for again."))
 }
 
 fn silent() -> Problem {
@@ -174,10 +185,23 @@ fn odd(what: &str) -> Problem {
 /// A checkpoint that is being taken, with the object whose pieces are coming.
 struct Taking {
     incoming: Incoming,
+    /// Where it comes to lie, and how much of it came.
+    folder: PathBuf,
+    received_bytes: u64,
     open: Option<(ObjectKind, usize, Vec<u8>)>,
+    /// The last object that came whole.
+    last: Option<Oid>,
 }
 
 impl Taking {
+    /// Looks whether the disk takes more.
+    fn fits_on_disk(&mut self, pieces: &[ObjectPiece]) -> Result<(), Problem> {
+        self.received_bytes += pieces.iter().map(|piece| piece.data.len() as u64).sum::<u64>();
+        // Where nobody can say, writing does.
+        let left = rustix::fs::statvfs(&self.folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        enough_left(left, self.received_bytes)
+    }
+
     fn piece(&mut self, piece: ObjectPiece) -> Result<(), Problem> {
         let (kind, size, mut data) = match (self.open.take(), piece.kind.as_str()) {
             (Some(open), "") => open,
@@ -192,11 +216,13 @@ impl Taking {
             self.open = Some((kind, size, data));
             return Ok(());
         }
-        self.incoming.write(kind, &data).map(drop)
+        self.last = Some(self.incoming.write(kind, &data)?);
+        Ok(())
     }
 
     fn finish(self, commit: &Oid) -> Result<Arrived, Problem> {
-        if self.open.is_some() {
+        // The checkpoint itself comes last: without it there was more, which may come when it is asked for again.
+        if self.open.is_some() || self.last.as_ref() != Some(commit) {
             return Err(Problem::unavailable("A checkpoint broke off."));
         }
         self.incoming.finish(commit)
@@ -206,4 +232,18 @@ impl Taking {
 fn size(bytes: u64) -> Result<usize, Problem> {
     let fits = usize::try_from(bytes).ok().filter(|_| bytes <= OBJECT_BYTES_MAX);
     fits.ok_or_else(|| Problem::new(Kind::Limit, format!("An object of a checkpoint may have {} MiB.", OBJECT_BYTES_MAX >> 20)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_leaves_some_of_the_disk_free() {
+        let floor = limits::CHECKPOINT_DISK_LEFT_BYTES;
+        assert!(enough_left(floor, 0).is_ok() && enough_left(floor + 7, 7).is_ok() && enough_left(u64::MAX, 1 << 40).is_ok());
+        for (left, received) in [(floor - 1, 0), (floor + 6, 7), (0, 1)] {
+            assert!(enough_left(left, received).is_err_and(|problem| problem.passes()), "{left} {received}");
+        }
+    }
 }

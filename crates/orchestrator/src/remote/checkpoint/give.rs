@@ -8,7 +8,14 @@ use forge::ObjectKind;
 use futures::{Stream, StreamExt};
 use mesh::{spoken, status};
 use proto::mesh::{CheckpointPart, CheckpointRequest, ObjectPiece};
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 use tokio::{runtime::Handle, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -31,30 +38,46 @@ struct Wanted {
 /// # Errors
 /// When the caller is neither, it is not here, or too many are given now.
 pub(in crate::remote) async fn give(org: &Arc<Org>, caller: &Did, asked: &CheckpointRequest) -> Result<Out, Problem> {
-    let wanted = match authority::executed_for(org, &asked.run, caller) {
-        Ok(run) => executed(run, &asked.commit)?,
-        Err(_) => next(org, authority::asked_of(org, &asked.run, caller)?, &asked.commit).await?,
+    let (run, executes) = match authority::executed_for(org, &asked.run, caller) {
+        Ok(run) => (run, true),
+        Err(_) => (authority::asked_of(org, &asked.run, caller)?, false),
     };
     fault::checkpoint_kept()?;
-    let busy = |_| Problem::unavailable("This device gives as many checkpoints as it can at once.");
-    let permit = org.remote.moving.giving.clone().try_acquire_owned().map_err(busy)?;
+    let busy = || Problem::unavailable("This device gives as many checkpoints as it can at once.").next("It is asked again.");
+    let turn = tokio::time::timeout(limits::CHECKPOINT_TURN, org.remote.moving.giving.clone().acquire_owned());
+    let permit = turn.await.ok().and_then(Result::ok).ok_or_else(busy)?;
+    // Only now: whoever waits holds nothing.
+    let wanted = if executes { executed(run, &asked.commit)? } else { next(org, run, &asked.commit).await? };
     let (told, stream) = mpsc::channel(limits::CHECKPOINT_AHEAD_MAX);
     let given = wanted.saved.as_ref().map(|(run, _)| run.clone());
     let (giving, taken, runtime) = (org.clone(), org.clone(), Handle::current());
+    let (begun, whole) = (Instant::now(), Arc::new(AtomicBool::new(false)));
+    let all_sent = whole.clone();
     drop(tokio::task::spawn_blocking(move || {
         let _permit = permit;
         let send = |part: Part| {
+            // Who takes a little now and then would keep others from theirs.
+            if part.is_ok() && begun.elapsed() > limits::CHECKPOINT_TRANSFER {
+                return Err(Problem::unavailable("A checkpoint took too long to another device."));
+            }
             let sent = runtime.block_on(async { tokio::time::timeout(limits::CHECKPOINT_SILENCE, told.send(part)).await });
             sent.map_err(|_| Problem::unavailable("Nothing was taken of a checkpoint for too long."))?
                 .map_err(|_| Problem::unavailable("The device that asked for a checkpoint is gone."))
         };
-        if let Err(problem) = all(&giving, wanted, &send) {
-            tracing::warn!(%problem, "a checkpoint could not be given whole");
-            let _ = send(Err(status(problem)));
+        match all(&giving, wanted, &send) {
+            Ok(()) => all_sent.store(true, Ordering::Relaxed),
+            Err(problem) => {
+                tracing::warn!(%problem, "a checkpoint could not be given whole");
+                let _ = send(Err(status(problem)));
+            }
         }
     }));
     // Asked for once more after its last part: all before it was taken.
-    let end = futures::stream::once(async move { given.iter().for_each(|run| taken.remote.moving.given(run)) });
+    let end = futures::stream::once(async move {
+        if whole.load(Ordering::Relaxed) {
+            given.iter().for_each(|run| taken.remote.moving.given(run));
+        }
+    });
     Ok(Box::pin(ReceiverStream::new(stream).chain(end.filter_map(|()| futures::future::ready(None)))))
 }
 
