@@ -82,7 +82,7 @@ fn all_refused(answers: &[(&str, Result<(), Problem>)], but: &[&str]) {
     for (method, answer) in answers {
         assert_eq!(answer.is_ok(), but.contains(method), "{method}: {answer:?}");
     }
-    assert_eq!(answers.len(), 11, "every method is tried");
+    assert_eq!(answers.len(), 12, "every method is tried");
 }
 
 /// The signed manifest of a run, as it lies with its requester.
