@@ -298,7 +298,11 @@ impl Turn {
                 Answer::Lost(problem) => return dispatch::unanswered(&self.org, &self.run.id, &problem).await,
                 Answer::Refused(reasons) => {
                     tracing::info!(run = %self.run.id, %device, "refused");
-                    if Refusal::makes_room(&reasons) { round.made_room() } else { round.refused() }
+                    if Refusal::makes_room(&reasons) {
+                        round.made_room()
+                    } else {
+                        round.refused()
+                    }
                     said.push((device, reasons));
                 }
             }

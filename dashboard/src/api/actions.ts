@@ -89,7 +89,7 @@ export const actions = {
   "webhook.set": {"summary":"Post what waits for a person to an address.","permission":"manage_credentials","changes":true},
   "webhook.test": {"summary":"Post a test to the webhook.","permission":"manage_credentials","changes":true},
   "journal.list": {"summary":"A page of this device's journal, or of the copy of another's.","permission":"view","changes":false},
-  "journal.search": {"summary":"Find events in this device's journal, newest first.","permission":"view","changes":false},
+  "journal.search": {"summary":"Find events in this device's journal, or in the copy of another's, newest first.","permission":"view","changes":false},
   "journal.copies": {"summary":"The journals of all devices, as far as this one has them.","permission":"view","changes":false},
   "journal.hash": {"summary":"A hash of all runs and claims of the org, as they are known here.","permission":"view","changes":false},
   "journal.verify": {"summary":"Check every link, hash and signature of the journals, and the blobs.","permission":"view","changes":false},

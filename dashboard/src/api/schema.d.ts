@@ -1520,7 +1520,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Find events in this device's journal, newest first. */
+        /** Find events in this device's journal, or in the copy of another's, newest first. */
         get: operations["journal_search"];
         put?: never;
         post?: never;
@@ -2102,6 +2102,8 @@ export interface components {
             task: components["schemas"]["TaskRef"] | null;
             /** @description The task's or the patch's title. */
             title: string;
+            /** @description From whose journal it is known, where another device has claimed the task: it goes on there. */
+            whose?: components["schemas"]["Whose"] | null;
         } & ({
             /** @constant */
             kind: "question";
@@ -2137,6 +2139,15 @@ export interface components {
         FeatureId: string;
         /** @description A Spec-Kit task: `T012`. */
         TaskId: string;
+        /** @description From whose journal something is known, where that is another device's. */
+        Whose: {
+            /** @description The device. */
+            device: components["schemas"]["Did"];
+            /** @description As of when its journal is known whole here, by the clock here; none where that never was so. */
+            as_of?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether its journal is followed now. */
+            reachable: boolean;
+        };
         /** @description One attempt of an agent at a task, or one execution of another workload. */
         RunId: string;
         /** @description An agent's name within its org. */
@@ -2825,15 +2836,6 @@ export interface components {
             code: "internal";
             /** @description Cause. */
             message: string;
-        };
-        /** @description From whose journal something is known, where that is another device's. */
-        Whose: {
-            /** @description The device. */
-            device: components["schemas"]["Did"];
-            /** @description As of when its journal is known whole here, by the clock here; none where that never was so. */
-            as_of?: components["schemas"]["Timestamp"] | null;
-            /** @description Whether its journal is followed now. */
-            reachable: boolean;
         };
         /** @description One of several patches of a task, of which at most one is accepted: each by another device, which claimed the task. */
         Rival: {
@@ -9000,6 +9002,7 @@ export interface operations {
                 text?: string;
                 before?: number | null;
                 limit?: number | null;
+                device?: string | null;
             };
             header?: never;
             path?: never;
