@@ -27,7 +27,7 @@ pub fn look(data: &Path) -> Vec<Finding> {
     });
     found.push(lending::look_at(data));
     // A folder that is not there yet is not made by looking.
-    let own = data.exists().then(|| DataDir::open(data).ok()).flatten();
+    let own = data.join("version").exists().then(|| DataDir::open(data).ok()).flatten();
     if own.is_some_and(|data| data.apart().iter().any(|org| data.org(org).has_own_tailscaled())) {
         found.push(tailnet::own_finding());
     }

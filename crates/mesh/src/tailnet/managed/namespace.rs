@@ -110,7 +110,7 @@ impl Namespace {
 
     /// The words that start a program inside, before the program's own. The process is the program's, whatever its first words say.
     pub fn words(&self) -> Vec<OsString> {
-        let mut words = vec!["nsenter".into(), format!("--net=/run/netns/{}", name(&self.word)).into(), "--".into()];
+        let mut words: Vec<OsString> = vec!["nsenter".into(), format!("--net=/run/netns/{}", name(&self.word)).into(), "--".into()];
         if let Some(resolver) = &self.resolver {
             words.extend(["unshare", "--mount", "--propagation", "slave", "--", "sh", "-c"].map(OsString::from));
             words.push(format!("mount --bind \"$0\" {RESOLVER} && exec \"$@\"").into());
