@@ -197,7 +197,11 @@ async fn anew(State(front): State<Front>, headers: HeaderMap, request: Request) 
         Problem::unavailable("No org of this machine runs now, and one of them has to make the new one.")
             .next("meshwork org list says how they do.")
     })?;
-    Ok(proxy::pass_on(&place, as_owner(&place, org.as_str(), request)?).await)
+    let answer = proxy::pass_on(&place, as_owner(&place, org.as_str(), request)?).await;
+    if action == "org.join" && answer.status().is_success() {
+        front.switch.refused(None);
+    }
+    Ok(answer)
 }
 
 /// A request of the machine's owner, as the org's process knows its own.

@@ -47,9 +47,6 @@ impl Switch {
 
     /// Adds an org; false: it is known already.
     pub fn add(&self, org: &OrgName, token: String) -> bool {
-        if self.data.joining().as_ref() == Some(org) {
-            self.set_refused(None);
-        }
         let place = Place { socket: self.data.org(org).http_socket(), token, state: State::Starting };
         self.orgs.send_if_modified(|orgs| match orgs.contains_key(org) {
             true => false,
@@ -62,12 +59,8 @@ impl Switch {
         self.orgs.send_if_modified(|orgs| orgs.get_mut(org).map(|place| place.state = state).is_some());
     }
 
-    /// Keeps what an org's process told of its joining, which was refused, before it ended.
-    pub fn refused(&self, told: Value) {
-        self.set_refused(Some(told));
-    }
-
-    fn set_refused(&self, told: Option<Value>) {
+    /// Keeps what an org's process told of its joining, which was refused, before it ended; none: another one was begun.
+    pub fn refused(&self, told: Option<Value>) {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = told;
     }
 

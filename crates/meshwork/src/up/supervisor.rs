@@ -249,7 +249,7 @@ impl Start {
 
     /// An org that refused is joined no more, and its process ends.
     fn refused(&self, org: &OrgName, told: serde_json::Value) {
-        self.switch.refused(told);
+        self.switch.refused(Some(told));
         self.switch.becomes(org, State::Starting);
         if let Err(error) = std::fs::remove_file(self.data.org(org).joining()) {
             tracing::warn!(%org, %error, "that the org was to be joined is still noted");
