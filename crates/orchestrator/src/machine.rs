@@ -234,7 +234,7 @@ impl Machine {
                 .next("meshwork up gives each a process of its own; here give another folder with --data-dir."));
         }
         let joining = self.data.joining().filter(|name| self.options.only.as_ref().is_none_or(|only| only == name));
-        if let Some(name) = orgs.first().filter(|name| joining.as_ref() != Some(name)) {
+        if let Some(name) = orgs.first().filter(|name| joining.as_ref() != Some(*name)) {
             self.serve(Org::open(self, name).await?);
         }
         if let Some(name) = joining {

@@ -93,7 +93,7 @@ impl Switch {
             removed: None,
         };
         let joined = |org: &OrgName| self.data.org(org).record().exists();
-        self.orgs.borrow().iter().filter(|(org, _)| joined(org)).map(view).collect()
+        self.orgs.borrow().iter().filter(|&(org, _)| joined(org)).map(view).collect()
     }
 
     /// An org's process, once it serves.
