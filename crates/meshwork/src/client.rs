@@ -6,7 +6,10 @@ use orchestrator::{
     data_dir::{DataDir, Shape},
     table::{self, Effect},
 };
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{
+    StatusCode,
+    header::{HeaderName, HeaderValue},
+};
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
@@ -114,6 +117,14 @@ impl Client {
         let response = loop {
             let request = client.http.post(format!("{}{path}", client.url)).bearer_auth(&client.token).json(&input).timeout(CALL_TIMEOUT);
             match (request.send().await, &self.found) {
+                // Its program has started anew since, with another token; nothing was done.
+                (Ok(response), Some(found)) if response.status() == StatusCode::UNAUTHORIZED => {
+                    let again = Box::pin(Self::find(&found.root, found.org.as_deref(), found.about)).await?;
+                    if again.token == client.token {
+                        break response;
+                    }
+                    client = again;
+                }
                 (Ok(response), _) => break response,
                 // Its program may start anew this very moment, with another token. Where nothing was sent, nothing can be done twice.
                 (Err(error), Some(found)) if (error.is_connect() || reads && !error.is_timeout()) && Instant::now() < until => {

@@ -58,14 +58,20 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         _ => {}
     }
     let about = if of_the_machine(&cli.verb) { About::Machine } else { About::Org };
-    call(&Client::find(&root, cli.org.as_deref(), about).await?, cli.verb, json).await
+    // Joining is the machine's, whichever org is the usual one.
+    let org = cli.org.filter(|_| !matches!(cli.verb, Verb::Join(_)));
+    call(&Client::find(&root, org.as_deref(), about).await?, cli.verb, json).await
 }
+
+/// Actions that are about the machine where no org is named.
+const OF_THE_MACHINE: [&str; 6] = ["engine.install", "engine.list", "org.create", "org.join", "org.joining", "org.list"];
 
 /// Verbs that are about the machine where no org is named, and so need none to be.
 fn of_the_machine(verb: &Verb) -> bool {
     match verb {
-        Verb::Open | Verb::Engine(_) | Verb::Org(cli::Org::Create { .. } | cli::Org::List) => true,
-        Verb::Call(call) => ["engine.install", "engine.list", "org.create", "org.list"].contains(&call.action.as_str()),
+        Verb::Open | Verb::Engine(_) | Verb::Join(_) => true,
+        Verb::Org(cli::Org::Create { .. } | cli::Org::List | cli::Org::Leave { joining: true }) => true,
+        Verb::Call(call) => OF_THE_MACHINE.contains(&call.action.as_str()),
         _ => false,
     }
 }

@@ -15,12 +15,14 @@
 //!                           what it takes of the machine; cli.token, where each org has a process of its own
 //! ```
 
+mod org_dir;
 mod update;
 
+pub use org_dir::OrgDir;
 pub use update::Updated;
 
 use crate::limits;
-use domain::{Kind, OrgName, Problem, RunId};
+use domain::{Kind, OrgName, Problem};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -175,7 +177,7 @@ impl DataDir {
         for name in ["up.json", "cli.token", "sign-in.html"] {
             let _ = fs::remove_file(self.root.join(name));
         }
-        for org in self.orgs() {
+        for org in self.apart() {
             let _ = fs::remove_file(self.org(&org).cli_token());
         }
     }
@@ -209,11 +211,17 @@ impl DataDir {
         names
     }
 
-    /// The orgs in the order in which this machine joined them.
-    pub fn orgs_by_age(&self) -> Vec<OrgName> {
-        let mut orgs = self.orgs();
+    /// The orgs that each have a process of their own where one has: those that this machine joined, and the one that it is joining, in
+    /// the order in which that was begun.
+    pub fn apart(&self) -> Vec<OrgName> {
+        let mut orgs: Vec<OrgName> = self.orgs().into_iter().chain(self.joining()).collect();
         orgs.sort_by_key(|org| fs::metadata(self.org(org).root).and_then(|m| m.created().or_else(|_| m.modified())).ok());
         orgs
+    }
+
+    /// Whether each org has to have a process of its own: there are several, or one has a network namespace.
+    pub fn needs_supervisor(&self) -> bool {
+        self.orgs().len() > 1 || self.apart().iter().any(|org| self.org(org).has_own_tailscaled())
     }
 
     /// The org that this machine is joining.
@@ -271,122 +279,6 @@ fn lock(path: &Path, wait: Duration) -> Result<Option<Lock>, Problem> {
         std::thread::sleep(limits::LOCK_PAUSE);
     }
     Ok(Some(Lock { _file: file }))
-}
-
-/// An org's folder.
-#[derive(Clone, Debug)]
-pub struct OrgDir {
-    /// The folder.
-    pub root: PathBuf,
-    /// Where sockets go.
-    pub sockets: PathBuf,
-}
-
-impl OrgDir {
-    /// Makes the folder for the org's sockets.
-    pub(crate) fn make_sockets(&self) -> Result<(), Problem> {
-        // Each part by itself: in a folder that everybody can write, somebody else may have made the first.
-        [self.sockets.parent().unwrap_or(&self.sockets), &self.sockets].into_iter().try_for_each(make_unshared)
-    }
-
-    /// What the org is, for opening it without its repository: written last, so that a half-made org does not count.
-    pub fn record(&self) -> PathBuf {
-        self.root.join("org.json")
-    }
-    /// Takes the org for this process: one that is ending is waited for.
-    ///
-    /// # Errors
-    /// When another process keeps serving it.
-    pub fn lock(&self) -> Result<Lock, Problem> {
-        lock(&self.root.join("lock"), limits::ORG_LOCK_WAIT)?.ok_or_else(|| {
-            Problem::conflict(format!("Another process serves the org in {}, and does not end.", self.root.display()))
-                .next("See which with fuser (psmisc) on its file “lock”, end it, and start meshwork up again.")
-        })
-    }
-    /// What the org takes of the machine.
-    pub(crate) fn taken(&self) -> PathBuf {
-        self.root.join("taken.json")
-    }
-    /// What the command line shows the org's own process, where it has one.
-    pub fn cli_token(&self) -> PathBuf {
-        self.root.join("cli.token")
-    }
-    /// Where the org's own process serves HTTP.
-    pub fn http_socket(&self) -> PathBuf {
-        self.sockets.join("http")
-    }
-    /// The ticket with which this machine is joining the org, until it has.
-    pub fn joining(&self) -> PathBuf {
-        self.root.join("join.json")
-    }
-    /// What this device knows of the org's tailnet; the server, where it runs it.
-    pub(crate) fn tailnet(&self) -> PathBuf {
-        self.root.join("tailnet")
-    }
-    /// Where the Join port was the last time.
-    pub fn join_address(&self) -> PathBuf {
-        self.root.join("join.address")
-    }
-    /// Where the Radicle node was the last time.
-    pub fn radicle_address(&self) -> PathBuf {
-        self.root.join("radicle.address")
-    }
-    /// Where other devices of the org are accepted, or were the last time.
-    pub fn mesh_address(&self) -> PathBuf {
-        self.root.join("mesh.address")
-    }
-    /// Where the gossip of other devices is heard, or was the last time.
-    pub fn gossip_address(&self) -> PathBuf {
-        self.root.join("gossip.address")
-    }
-    /// The device's key and checkpoints; also the Radicle home, with storage and node, unless a person's profile is used.
-    pub fn radicle(&self) -> PathBuf {
-        self.root.join("radicle")
-    }
-    /// The member's key.
-    pub fn member(&self) -> PathBuf {
-        self.root.join("member")
-    }
-    /// The passphrase of the person's Radicle profile, encrypted: a vault of its own, which no run can reach.
-    pub fn profile(&self) -> PathBuf {
-        self.root.join("profile")
-    }
-    /// The copies of other devices' journals: a folder each.
-    pub(crate) fn journals(&self) -> PathBuf {
-        self.root.join("journals")
-    }
-    /// Journal, blobs, logs.
-    pub fn store(&self) -> PathBuf {
-        self.root.join("store")
-    }
-    /// Credentials.
-    pub fn vault(&self) -> PathBuf {
-        self.root.join("vault")
-    }
-    /// One folder a run.
-    pub fn runs(&self) -> PathBuf {
-        self.root.join("runs")
-    }
-    /// The folder of one run.
-    pub fn run(&self, run: &RunId) -> PathBuf {
-        self.runs().join(run.as_str())
-    }
-    /// Folders of ended runs that hold files which are in no commit.
-    pub fn kept(&self) -> PathBuf {
-        self.root.join("kept")
-    }
-    /// A socket of a run.
-    pub fn run_socket(&self, run: &RunId, name: &str) -> PathBuf {
-        self.sockets.join(format!("{}.{name}", &run.as_str()[10..]))
-    }
-    /// The socket on which runners reach this orchestrator.
-    pub fn host_socket(&self) -> PathBuf {
-        self.sockets.join("host")
-    }
-    /// The Radicle node's control socket; a stock `rad` uses it too.
-    pub fn node_socket(&self) -> PathBuf {
-        self.sockets.join("node")
-    }
 }
 
 /// The version that a folder's file says, where this build can do something with it.

@@ -1,6 +1,6 @@
 //! What Meshwork needs of this machine, whether it is there, and how to mend it.
 
-use crate::{lending, lifecycle, org::Org, remote};
+use crate::{data_dir::DataDir, lending, lifecycle, org::Org, remote, tailnet};
 use domain::{Did, Problem};
 use sandbox::Finding;
 use std::{path::Path, process::Command};
@@ -26,6 +26,11 @@ pub fn look(data: &Path) -> Vec<Finding> {
         },
     });
     found.push(lending::look_at(data));
+    // A folder that is not there yet is not made by looking.
+    let own = data.join("version").exists().then(|| DataDir::open(data).ok()).flatten();
+    if own.is_some_and(|data| data.apart().iter().any(|org| data.org(org).has_own_tailscaled())) {
+        found.push(tailnet::own_finding());
+    }
     found
 }
 

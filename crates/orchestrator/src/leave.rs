@@ -98,11 +98,21 @@ async fn tell(org: &Arc<Org>, changed: Changed) -> Result<String, Problem> {
 
 fn give_up(machine: &Machine) -> Result<String, Problem> {
     let begun = machine.data.joining();
+    if let (Some(org), Some(only)) = (&begun, &machine.options.only)
+        && org != only
+    {
+        return Err(Problem::conflict(format!("The org {org} is joined by another process of this machine."))
+            .next("Say it to the machine, and name no org: meshwork org leave --joining."));
+    }
     let joining = machine.give_up();
     let Some(name) = begun.or_else(|| joining.map(|j| j.org.clone())) else {
         return Err(Problem::conflict("This machine is joining no org.").next("There is nothing to give up: meshwork org list."));
     };
-    let kept = aside(machine, &name)?;
+    let kept = aside(machine, &name);
+    if machine.options.only.is_some() {
+        machine.another.notify_one();
+    }
+    let kept = kept?;
     Ok(format!("Joining {name} is given up. What was here is kept in {}.", kept.display()))
 }
 

@@ -4,10 +4,11 @@
 
 use crate::{
     data_dir::DataDir,
-    join::{Joining, Status},
+    join::{Begun, Joining, Status},
     org::Org,
     profile::Profile,
-    removed, tailnet,
+    removed,
+    tailnet::{self, Tailscaled},
 };
 use domain::{OrgName, Problem};
 use schemars::JsonSchema;
@@ -130,11 +131,18 @@ impl Machine {
         self.joining.read().ok().and_then(|j| j.clone())
     }
 
-    /// Begins to join an org with a ticket; what an earlier attempt left is given up.
+    /// Begins to join an org with a ticket; what an earlier attempt left is given up. Where each org has a process of its own, or this one
+    /// is to have one, that process goes on with it.
     ///
     /// # Errors
     /// When this machine is in that org or joining one already, or the ticket is not in order.
-    pub async fn join(self: &Arc<Self>, ticket: &str, name: &str, device_name: &str) -> Result<Arc<Joining>, Problem> {
+    pub async fn join(
+        self: &Arc<Self>,
+        ticket: &str,
+        name: &str,
+        device_name: &str,
+        tailscaled: Tailscaled,
+    ) -> Result<Arc<Joining>, Problem> {
         let _alone = self.creating.lock().await;
         let org = identity::ticket::read(ticket)?.org;
         if self.data.orgs().contains(&org) {
@@ -145,9 +153,27 @@ impl Machine {
             return Err(Problem::conflict(format!("This machine is joining the org {before} already."))
                 .next("meshwork join shows how it stands; meshwork org leave --joining gives it up."));
         }
-        let joining = Joining::begin(self, ticket, name, device_name).await?;
+        let begun = Begun::new(&self.data, ticket, name, device_name, tailscaled).await?;
+        if self.options.only.is_some() || tailscaled == Tailscaled::Own {
+            let joining = begun.elsewhere();
+            if self.options.only.is_none() {
+                self.set_joining(Some(joining.clone()));
+            }
+            self.hand_over()?;
+            return Ok(joining);
+        }
+        let joining = begun.go_on(self).await?;
         self.set_joining(Some(joining.clone()));
         Ok(joining)
+    }
+
+    /// Has an org that came since get a process of its own.
+    fn hand_over(&self) -> Result<(), Problem> {
+        if self.options.only.is_none() {
+            self.data.changing()?;
+        }
+        self.another.notify_one();
+        Ok(())
     }
 
     /// The org that is being joined: here, or by another process of this machine, whose keys must stay.
@@ -174,7 +200,7 @@ impl Machine {
     pub fn over(&self) -> bool {
         let joins = self.joining().is_some_and(|j| !matches!(&*j.status.borrow(), Status::Refused { .. } | Status::Joined));
         let joins = joins && self.data.joining().is_some();
-        self.org().is_err() && !joins && !self.data.orgs().is_empty()
+        self.org().is_err() && !joins && !self.data.apart().is_empty()
     }
 
     fn set_joining(&self, joining: Option<Arc<Joining>>) {
@@ -207,12 +233,11 @@ impl Machine {
             return Err(Problem::conflict(format!("The data folder holds several orgs: {}.", names.join(", ")))
                 .next("meshwork up gives each a process of its own; here give another folder with --data-dir."));
         }
-        if let Some(name) = orgs.first() {
+        let joining = self.data.joining().filter(|name| self.options.only.as_ref().is_none_or(|only| only == name));
+        if let Some(name) = orgs.first().filter(|name| joining.as_ref() != Some(*name)) {
             self.serve(Org::open(self, name).await?);
         }
-        // Of several processes the first org's goes on with what was begun.
-        let first = self.options.only.is_none() || self.data.orgs().first() == self.options.only.as_ref();
-        if let Some(name) = self.data.joining().filter(|_| first) {
+        if let Some(name) = joining {
             self.set_joining(Some(Joining::resume(self, &name).await?));
         }
         Ok(())
@@ -234,29 +259,35 @@ impl Machine {
             return Err(Problem::conflict(format!("This machine is in the org {name} already."))
                 .next("Give the new org another name, or another folder with --data-dir."));
         }
-        if let Some(joining) = self.joining().filter(|j| j.org == *name) {
-            return Err(Problem::conflict(format!("This machine is joining an org {} already.", joining.org))
+        let joining = self.joining().map(|joining| joining.org.clone());
+        if joining.into_iter().chain(self.data.joining()).any(|org| org == *name) {
+            return Err(Problem::conflict(format!("This machine is joining an org {name} already."))
                 .next("Give it up first: meshwork org leave --joining; or take another name."));
         }
         Org::create(self, name, member, profile, tailnet).await?;
+        if self.options.only.is_some() {
+            self.hand_over()?;
+            return Ok(None);
+        }
         self.take_in(name).await
     }
 
-    /// Serves an org that was just made or joined, if this process serves none yet. Otherwise it gets a process of its own in a
-    /// moment, and there is nothing to give.
+    /// Serves an org that was just made or joined, if this process serves none yet and is the org's. Otherwise it gets a process of its own in
+    /// a moment, and there is nothing to give.
     ///
     /// # Errors
     /// When it cannot be opened.
     pub async fn take_in(self: &Arc<Self>, name: &OrgName) -> Result<Option<Arc<Org>>, Problem> {
-        if self.options.only.is_none() && self.org().is_err() {
+        let ours = match &self.options.only {
+            Some(only) => only == name,
+            None => !self.data.org(name).has_own_tailscaled(),
+        };
+        if ours && self.org().is_err() {
             let org = Org::open(self, name).await?;
             self.serve(org.clone());
             return Ok(Some(org));
         }
-        if self.options.only.is_none() {
-            self.data.changing()?;
-        }
-        self.another.notify_one();
+        self.hand_over()?;
         Ok(None)
     }
 

@@ -64,7 +64,8 @@ pub fn several(machine: Arc<Machine>, gate: Arc<Gate>, switch: Arc<Switch>) -> R
         .route("/api/v1/org/list", get(list).post(list))
         .route("/api/v1/org/create", post(anew))
         .route("/api/v1/org/join", post(anew))
-        .route("/api/v1/org/joining", get(anew).post(anew))
+        .route("/api/v1/org/joining", get(joining).post(joining))
+        .route("/api/v1/org/leave", post(give_up))
         .route("/api/v1/engine/list", get(engines).post(engines))
         .route("/api/v1/engine/install", post(install))
         .fallback(which)
@@ -166,19 +167,41 @@ async fn enter(State(front): State<Front>, Path(org): Path<String>, headers: Hea
     Ok(Redirect::to(link))
 }
 
-/// Another org: made by the process of any, which hands it over; it then gets one of its own.
+/// How it stands with the org that the machine is joining, or that came last: its process says it.
+async fn joining(State(front): State<Front>, headers: HeaderMap, request: Request) -> Result<Response, Refusal> {
+    rights::check_named(&front.doors.machine, &front.doors.gate.caller(&headers)?, "org.joining").await?;
+    if let Some(told) = front.switch.refusal() {
+        return Ok(Json(told).into_response());
+    }
+    let org = front
+        .switch
+        .newest()
+        .ok_or_else(|| Problem::conflict("This machine is in no org, and joins none.").next("Join one: meshwork join <ticket>."))?;
+    let place = front.switch.ready(org.as_str()).await?;
+    Ok(proxy::pass_on(&place, as_owner(&place, org.as_str(), request)?).await)
+}
+
+/// Joining an org is given up by the process that joins it; to leave one, it has to be named.
+async fn give_up(State(front): State<Front>, headers: HeaderMap, request: Request) -> Result<Response, Refusal> {
+    rights::check_named(&front.doors.machine, &front.doors.gate.caller(&headers)?, "org.leave").await?;
+    let Some(org) = front.switch.joining() else { return Ok(which(State(front), Method::POST, headers).await) };
+    let place = front.switch.ready(org.as_str()).await?;
+    Ok(proxy::pass_on(&place, as_owner(&place, org.as_str(), request)?).await)
+}
+
+/// Another org: made or joined by the process of any, which hands it over; it then gets one of its own.
 async fn anew(State(front): State<Front>, headers: HeaderMap, request: Request) -> Result<Response, Refusal> {
-    let action = match request.uri().path() {
-        "/api/v1/org/join" => "org.join",
-        "/api/v1/org/joining" => "org.joining",
-        _ => "org.create",
-    };
+    let action = if request.uri().path() == "/api/v1/org/join" { "org.join" } else { "org.create" };
     rights::check_named(&front.doors.machine, &front.doors.gate.caller(&headers)?, action).await?;
     let (org, place) = front.switch.any().ok_or_else(|| {
         Problem::unavailable("No org of this machine runs now, and one of them has to make the new one.")
             .next("meshwork org list says how they do.")
     })?;
-    Ok(proxy::pass_on(&place, as_owner(&place, org.as_str(), request)?).await)
+    let answer = proxy::pass_on(&place, as_owner(&place, org.as_str(), request)?).await;
+    if action == "org.join" && answer.status().is_success() {
+        front.switch.refused(None);
+    }
+    Ok(answer)
 }
 
 /// A request of the machine's owner, as the org's process knows its own.

@@ -6,7 +6,13 @@ use orchestrator::{
     data_dir::DataDir,
     machine::{Joined, State},
 };
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
 use tokio::{
     sync::{Notify, watch},
     time::timeout,
@@ -18,6 +24,7 @@ pub struct Switch {
     data: DataDir,
     address: SocketAddr,
     orgs: watch::Sender<BTreeMap<OrgName, Place>>,
+    refused: Mutex<Option<Value>>,
     /// Told when there may be an org that is not in the list.
     pub look: Notify,
 }
@@ -35,7 +42,7 @@ pub(crate) struct Place {
 impl Switch {
     /// For the machine whose HTTP is at this address.
     pub fn new(data: DataDir, address: SocketAddr) -> Self {
-        Self { data, address, orgs: watch::Sender::default(), look: Notify::new() }
+        Self { data, address, orgs: watch::Sender::default(), refused: Mutex::default(), look: Notify::new() }
     }
 
     /// Adds an org; false: it is known already.
@@ -52,12 +59,32 @@ impl Switch {
         self.orgs.send_if_modified(|orgs| orgs.get_mut(org).map(|place| place.state = state).is_some());
     }
 
+    /// Keeps what an org's process told of its joining, which was refused, before it ended; none: another one was begun.
+    pub fn refused(&self, told: Option<Value>) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = told;
+    }
+
+    /// What was told of the org that the machine tried to join last, if that was refused.
+    pub(crate) fn refusal(&self) -> Option<Value> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The org that came last: that the machine is joining, or joined or made last.
+    pub(crate) fn newest(&self) -> Option<OrgName> {
+        self.data.joining().or_else(|| self.data.apart().pop())
+    }
+
+    /// The org that the machine is joining.
+    pub(crate) fn joining(&self) -> Option<OrgName> {
+        self.data.joining()
+    }
+
     /// Forgets an org that the machine left.
     pub fn forget(&self, org: &OrgName) {
         self.orgs.send_if_modified(|orgs| orgs.remove(org).is_some());
     }
 
-    /// All orgs.
+    /// All orgs that the machine is in.
     pub fn joined(&self) -> Vec<Joined> {
         let view = |(name, place): (&OrgName, &Place)| Joined {
             name: name.clone(),
@@ -65,7 +92,8 @@ impl Switch {
             url: Some(org_url(name, self.address)),
             removed: None,
         };
-        self.orgs.borrow().iter().map(view).collect()
+        let joined = |org: &OrgName| self.data.org(org).record().exists();
+        self.orgs.borrow().iter().filter(|&(org, _)| joined(org)).map(view).collect()
     }
 
     /// An org's process, once it serves.
@@ -76,11 +104,11 @@ impl Switch {
         let mut orgs = self.orgs.subscribe();
         let known = |orgs: &BTreeMap<OrgName, Place>| orgs.keys().any(|org| org.as_str() == name);
         if !known(&orgs.borrow()) {
-            // Made a moment ago by another process?
-            self.data.known(name).map_err(|_| {
-                Problem::not_found(format!("This machine is in no org “{}”.", domain::shown(name)))
-                    .next("meshwork org list shows the orgs of this machine.")
-            })?;
+            // Made a moment ago by another process, or begun to be joined?
+            if !self.data.apart().iter().any(|org| org.as_str() == name) {
+                return Err(Problem::not_found(format!("This machine is in no org “{}”.", domain::shown(name)))
+                    .next("meshwork org list shows the orgs of this machine."));
+            }
             self.look.notify_one();
         }
         let find = |orgs: &BTreeMap<OrgName, Place>| orgs.iter().find(|(org, _)| org.as_str() == name).map(|(_, place)| place.clone());

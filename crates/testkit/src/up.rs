@@ -197,6 +197,12 @@ impl Up {
         self.dir.path().join("sensors")
     }
 
+    /// What its orgs' folders for sockets are called.
+    pub fn socket_folders(&self) -> Vec<String> {
+        let found = fs::read_dir(self.dir.path().join("r/meshwork")).into_iter().flatten().flatten();
+        found.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
+
     /// Its log so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.log_file()).unwrap_or_default()).into_owned()
@@ -456,5 +462,12 @@ impl Drop for Up {
         }
         // Killed with its whole folder: the runners outlive `up` by design.
         end_all_of(self.dir.path());
+        // What an org's own tailscaled was in, named as its folder for sockets.
+        for word in self.socket_folders() {
+            let namespace = format!("mw-{word}");
+            if Path::new("/run/netns").join(&namespace).exists() {
+                let _ = std::process::Command::new("ip").args(["netns", "del", &namespace]).output();
+            }
+        }
     }
 }

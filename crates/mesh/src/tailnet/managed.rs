@@ -3,14 +3,17 @@
 //! the next start, found by its process id and the file that its command line names.
 //!
 //! Two tailscaled with a TUN device in one network namespace do not work, and without such a device neither gossip nor Radicle get
-//! through: so a second one needs a namespace, and that needs root.
+//! through: so a second one needs a namespace ([`namespace`]), and that needs root.
 
 mod keys;
+pub mod namespace;
 mod program;
 
+use super::localapi::LocalApi;
 use crate::limits;
-use domain::{Kind, Problem, ServerUrl};
+use domain::{Problem, ServerUrl};
 use keys::Keys;
+use namespace::Namespace;
 use program::Program;
 pub use program::{Running, State};
 use std::{
@@ -20,6 +23,9 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, sleep};
+
+/// The network device of a tailscaled in a namespace of its own.
+const DEVICE: &str = "ts0";
 
 /// How the machines of a tailnet reach each other where no direct way is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,47 +178,41 @@ pub struct TailscaledConfig {
     pub program: PathBuf,
     /// The folder of its state and log.
     pub dir: PathBuf,
-    /// Its unix socket.
+    /// Its unix socket; the path may have 107 bytes.
     pub socket: PathBuf,
-    /// Its network device.
-    pub device: String,
-    /// Its UDP port; 0: any.
-    pub port: u16,
-    /// The network namespace, as `/run/netns/acme`; none: that of this process.
-    pub namespace: Option<PathBuf>,
 }
 
-/// Starts a `tailscaled` that is started again when it ends. Who waits for it asks its LocalAPI.
+/// Starts a `tailscaled` in a network namespace, and starts it again when it ends. Returns once it can be asked.
 ///
 /// # Errors
-/// When this process may not, or it cannot be started.
-pub fn tailscaled(config: &TailscaledConfig) -> Result<Running, Problem> {
-    if !rustix::process::geteuid().is_root() {
-        return Err(Problem::new(Kind::Forbidden, "A tailscaled of an org's own needs root.")
-            .because("It makes a network device, in a network namespace of its own.")
-            .next("Use the host's: start tailscaled, and let this user: tailscale set --operator=$USER."));
-    }
+/// When it cannot be started, or does not answer in time: then with what it said last.
+pub async fn tailscaled(config: &TailscaledConfig, namespace: &Namespace) -> Result<Running, Problem> {
     private_folder(&config.dir)?;
-    let mut command: Vec<std::ffi::OsString> = vec![];
-    if let Some(namespace) = &config.namespace {
-        command.push("nsenter".into());
-        command.push(format!("--net={}", namespace.display()).into());
-        command.push("--".into());
-    }
+    let mut command = namespace.words();
     command.push(config.program.clone().into());
     let state = config.dir.join("tailscale.state");
     for word in [
         format!("--state={}", state.display()),
         format!("--statedir={}", config.dir.display()),
         format!("--socket={}", config.socket.display()),
-        format!("--tun={}", config.device),
-        format!("--port={}", config.port),
+        format!("--tun={DEVICE}"),
+        format!("--port={}", namespace.port()),
         // What it does is nobody else's business.
         "--no-logs-no-support".to_owned(),
     ] {
         command.push(word.into());
     }
-    Running::start(Program { name: "tailscaled", command, dir: config.dir.clone() })
+    let running = Running::start(Program { name: "tailscaled", command, dir: config.dir.clone() })?;
+    let (local, until) = (LocalApi::new(&config.socket), Instant::now() + limits::PROGRAM_STARTS);
+    while local.status().await.is_err() {
+        if Instant::now() >= until {
+            return Err(Problem::unavailable("tailscaled did not begin to answer.")
+                .because(running.last_words())
+                .next(format!("See its log: {}.", config.dir.join("tailscaled.log").display())));
+        }
+        sleep(limits::PROGRAM_LOOK_EVERY).await;
+    }
+    Ok(running)
 }
 
 /// A program by its name: what the variable names, else in `MESHWORK_SERVERS`, else on `PATH`.

@@ -16,6 +16,10 @@ pub(crate) struct Join {
     /// Do not wait for the owners.
     #[arg(long)]
     pub(crate) no_wait: bool,
+    /// Enter the org's tailnet with a tailscaled of the org's own, in a network namespace of its own: for a machine that is in
+    /// another tailnet already. Meshwork runs it, and has to run as root.
+    #[arg(long, requires = "ticket")]
+    pub(crate) own_tailscaled: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -39,6 +43,10 @@ pub(crate) enum Org {
         /// Where a server that this device runs is reached by others; this machine's address and port 8080 where nothing is said.
         #[arg(long, value_name = "ADDR", requires = "headscale")]
         headscale_listen: Option<String>,
+        /// Enter the tailnet with a tailscaled of the org's own, in a network namespace of its own: for a machine that is in another
+        /// tailnet already. Meshwork runs it, and has to run as root.
+        #[arg(long, requires = "headscale")]
+        own_tailscaled: bool,
     },
     /// Show the org.
     Show,

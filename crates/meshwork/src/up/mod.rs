@@ -1,7 +1,7 @@
 //! `meshwork up`: this machine's part, until it is told to stop.
 //!
 //! With one org or none it is one process. With several it is a supervisor, and each org has a process of its own below it
-//! (`supervisor`, `org`). When a second org comes while it runs, it becomes one: the same process starts its program anew
+//! (`supervisor`, `org`); so it is with one that has a tailscaled of its own. When such an org or a second comes while it runs, it becomes one: the same process starts its program anew
 //! (`exec`), and each org takes its runs up as after a crash, which runners outlive.
 
 mod org;
@@ -134,7 +134,7 @@ impl Running {
 pub(crate) async fn run(root: &Path, up: cli::Up, json: bool) -> Result<ExitCode, Problem> {
     no_image_of_memory();
     let mut ends = Ends::new()?;
-    if DataDir::open(root)?.orgs().len() > 1 {
+    if DataDir::open(root)?.needs_supervisor() {
         return supervisor::run(root, up, json, ends).await;
     }
     let running = start(root, up.listen, up.listens.into(), up.slots, false).await?;
@@ -162,11 +162,11 @@ pub(crate) async fn run(root: &Path, up: cli::Up, json: bool) -> Result<ExitCode
     problem.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
-/// Once another org was made, the same process becomes the supervisor of both. Comes back only with what went wrong. A signal
+/// Once an org came that needs a process of its own, the same process becomes a supervisor. Comes back only with what went wrong. A signal
 /// that comes meanwhile is seen by whoever waits beside it.
 async fn become_supervisor(running: &Running) -> Problem {
     running.machine.another.notified().await;
-    tracing::info!("this machine is in several orgs now; each gets a process of its own");
+    tracing::info!("each org of this machine gets a process of its own now");
     running.stop.send_replace(true);
     let ended = async {
         while !running.server.is_finished() {
@@ -179,7 +179,7 @@ async fn become_supervisor(running: &Running) -> Problem {
     tokio::time::sleep(SIGNAL_SEEN).await;
     // Everything but standard input and output is closed with the old program; its runners go on, and are found again.
     let error = Command::new(&running.machine.options.executable).args(std::env::args_os().skip(1)).args(["--resumed", address]).exec();
-    Problem::unavailable(format!("The program could not be started anew for several orgs: {error}."))
+    Problem::unavailable(format!("The program could not be started anew, with a process for each org: {error}."))
         .next("Nothing is lost: start meshwork up again.")
 }
 

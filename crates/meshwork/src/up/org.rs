@@ -27,6 +27,8 @@ pub(super) enum Word {
     Serves,
     /// It made or joined another org, or left its own.
     Another,
+    /// It ends, because it was to join an org, which refused: how that stands.
+    Refused(serde_json::Value),
     /// It ends, because of this.
     Ends(Problem),
 }
@@ -81,6 +83,10 @@ async fn serve(root: &Path, org: OrgName, args: cli::OrgProcess, ends: &mut Ends
     loop {
         tokio::select! {
             () = ends.any() => break,
+            told = refused(&machine) => {
+                Word::Refused(told).say();
+                break;
+            }
             () = machine.another.notified() => {
                 Word::Another.say();
                 if machine.over() {
@@ -93,6 +99,17 @@ async fn serve(root: &Path, org: OrgName, args: cli::OrgProcess, ends: &mut Ends
     stop.send_replace(true);
     let _ = timeout(REQUESTS_END, server).await;
     Ok(())
+}
+
+/// Waits until the org that this process is to join refuses.
+async fn refused(machine: &Machine) -> serde_json::Value {
+    match machine.joining() {
+        Some(joining) => {
+            joining.refused().await;
+            serde_json::to_value(joining.view()).unwrap_or_default()
+        }
+        None => std::future::pending().await,
+    }
 }
 
 /// Ends this process when the supervisor is gone: on a thread of its own, so that nothing here can hold it up.

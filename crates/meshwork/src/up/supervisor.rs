@@ -1,5 +1,6 @@
-//! `meshwork up` of a machine that is in several orgs: starts a process for each, starts it again when it ends, and passes HTTP on
-//! to them. It opens no org itself: no Radicle, no journal, no keys.
+//! `meshwork up` of a machine that is in several orgs, or in one with a network namespace of its own: starts a process for each, starts it again
+//! when it ends, and passes HTTP on to them. It opens no org itself: no Radicle, no journal, no keys. What an org has outside of its process,
+//! namespace and tailscaled, it keeps as long as it keeps that process up.
 
 use super::{Ends, REQUESTS_END, bind, browse, forward, org::Word, record};
 use crate::{cli, output};
@@ -8,6 +9,7 @@ use orchestrator::{
     data_dir::{DataDir, Shape, write_private},
     lifecycle,
     machine::{Listens, Machine, Options, State},
+    tailnet::Own,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use server::{Gate, Switch, org_url};
@@ -136,10 +138,8 @@ fn greet(data: &DataDir, gate: &Gate, url: &str, address: SocketAddr, up: &cli::
         return Ok(());
     }
     let lines: String = orgs.iter().map(|org| format!("  {org}: {}\n", org_url(org, address))).collect();
-    output::say(&format!(
-        "Meshwork is up at {url}, with {} orgs:\n{lines}Sign a browser in, once, with {link}\nStop it with Ctrl-C.",
-        orgs.len()
-    ));
+    let number = domain::counted(orgs.len(), "org");
+    output::say(&format!("Meshwork is up at {url}, with {number}:\n{lines}Sign a browser in, once, with {link}\nStop it with Ctrl-C."));
     if !up.no_open {
         browse(&data.sign_in_page(&link)?);
     }
@@ -147,15 +147,21 @@ fn greet(data: &DataDir, gate: &Gate, url: &str, address: SocketAddr, up: &cli::
 }
 
 /// Starts a process for each org that has none. The addresses that were asked for are those of the org that was there first; the
-/// others take free ports beside them.
+/// others take free ports beside them. In a network namespace of its own an org has the usual ones for itself.
 fn start_new(start: &Arc<Start>, orgs: &mut JoinSet<()>) -> Result<(), Problem> {
-    for (place, org) in start.data.orgs_by_age().into_iter().enumerate() {
+    let mut first = true;
+    for org in start.data.apart() {
+        let listens = match (start.data.org(&org).has_own_tailscaled(), first) {
+            (true, _) => Listens::default(),
+            (false, true) => start.listens,
+            (false, false) => start.listens.beside(),
+        };
+        first = first && start.data.org(&org).has_own_tailscaled();
         let token = lifecycle::secret()?;
         if !start.switch.add(&org, token.clone()) {
             continue;
         }
         write_private(&start.data.org(&org).cli_token(), token.as_bytes())?;
-        let listens = if place == 0 { start.listens } else { start.listens.beside() };
         let start = start.clone();
         orgs.spawn(async move { start.keep_up(&org, listens).await });
     }
@@ -163,24 +169,37 @@ fn start_new(start: &Arc<Start>, orgs: &mut JoinSet<()>) -> Result<(), Problem> 
 }
 
 impl Start {
-    /// Keeps an org's process up, until the machine leaves the org or everything stops.
+    /// Keeps an org's process up, until the machine leaves the org or everything stops; so long it has its tailscaled, where it has one of its
+    /// own.
     async fn keep_up(&self, org: &OrgName, listens: Listens) {
+        let mut own = None;
+        let gone = self.keep_up_with(org, listens, &mut own).await;
+        if let Some(own) = own {
+            own.stop().await;
+        }
+        if gone {
+            tracing::info!(%org, "the machine left the org");
+            self.switch.forget(org);
+            self.switch.look.notify_one();
+        }
+    }
+
+    /// The same; says whether the machine left the org.
+    async fn keep_up_with(&self, org: &OrgName, listens: Listens, own: &mut Option<Own>) -> bool {
         let (mut tries, mut stopping) = (0, self.stopping.subscribe());
         loop {
             self.switch.becomes(org, State::Starting);
             let begun = Instant::now();
-            let why = match self.command(org, listens).spawn() {
+            let why = match self.process(org, listens, own).await {
                 Ok(child) => self.watch(org, child).await,
-                Err(error) => format!("{} cannot be started: {error}", self.executable.display()),
+                Err(why) => why,
             };
             if *stopping.borrow() {
-                return;
+                return false;
             }
             // One of the same name that came since has no token yet: it is started as any new one.
-            if !self.data.orgs().contains(org) || !self.data.org(org).cli_token().exists() {
-                tracing::info!(%org, "the machine left the org");
-                self.switch.forget(org);
-                return self.switch.look.notify_one();
+            if !self.data.apart().contains(org) || !self.data.org(org).cli_token().exists() {
+                return true;
             }
             tries = if begun.elapsed() >= STEADY { 1 } else { tries + 1 };
             let pause = pause(tries);
@@ -188,13 +207,26 @@ impl Start {
             self.switch.becomes(org, State::Down { why, tries, pause_s: pause.as_secs() });
             tokio::select! {
                 () = sleep(pause) => {}
-                () = stopped(&mut stopping) => return,
+                () = stopped(&mut stopping) => return false,
             }
         }
     }
 
-    fn command(&self, org: &OrgName, listens: Listens) -> Command {
-        let mut command = Command::new(&self.executable);
+    /// Starts an org's process: in its namespace and beside its tailscaled, where it has such, which stay when the process is started again.
+    async fn process(&self, org: &OrgName, listens: Listens, own: &mut Option<Own>) -> Result<Child, String> {
+        let dir = self.data.org(org);
+        if own.is_none() && dir.has_own_tailscaled() {
+            *own = Some(Own::start(&dir).await.map_err(|problem| problem.to_string())?);
+        }
+        let mut command = self.command(org, listens, own.as_ref());
+        command.spawn().map_err(|error| format!("{} cannot be started: {error}", self.executable.display()))
+    }
+
+    fn command(&self, org: &OrgName, listens: Listens, own: Option<&Own>) -> Command {
+        let mut words = own.map(Own::words).unwrap_or_default();
+        words.push(self.executable.clone().into());
+        let mut command = Command::new(words.remove(0));
+        command.args(words).envs(own.map(Own::variable));
         command.arg("--data-dir").arg(self.data.root()).args(["--org", org.as_str()]);
         if self.json {
             command.arg("--json");
@@ -215,6 +247,15 @@ impl Start {
         command
     }
 
+    /// An org that refused is joined no more, and its process ends.
+    fn refused(&self, org: &OrgName, told: serde_json::Value) {
+        self.switch.refused(Some(told));
+        self.switch.becomes(org, State::Starting);
+        if let Err(error) = std::fs::remove_file(self.data.org(org).joining()) {
+            tracing::warn!(%org, %error, "that the org was to be joined is still noted");
+        }
+    }
+
     /// Follows an org's process to its end, and says how it ended. Its standard input is held until then: when this process
     /// dies, that ends, and so does the other.
     async fn watch(&self, org: &OrgName, mut child: Child) -> String {
@@ -224,12 +265,22 @@ impl Start {
             tokio::select! {
                 word = next(&mut said) => match word {
                     Word::Serves => self.switch.becomes(org, State::Up),
-                    Word::Another => self.switch.look.notify_one(),
+                    Word::Another => {
+                        let apart = self.data.apart();
+                        if !apart.is_empty() && !apart.contains(org) {
+                            // It ends: who asks for one of that name waits for the next.
+                            self.switch.becomes(org, State::Starting);
+                        }
+                        self.switch.look.notify_one();
+                    }
+                    Word::Refused(told) => self.refused(org, told),
                     Word::Ends(problem) => because = Some(problem.what),
                 },
                 ended = child.wait() => {
-                    if because.is_none() && let Ok(Word::Ends(problem)) = timeout(LAST_WORD, next(&mut said)).await {
-                        because = Some(problem.what);
+                    match timeout(LAST_WORD, next(&mut said)).await {
+                        Ok(Word::Ends(problem)) => because = Some(problem.what),
+                        Ok(Word::Refused(told)) => self.refused(org, told),
+                        _ => {}
                     }
                     return because.unwrap_or_else(|| ended.map_or_else(|e| e.to_string(), how));
                 }

@@ -21,13 +21,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 pub(super) async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome {
     let done = |v: &Value| at(v, &["message"]);
     match org {
-        cli::Org::Create { name, member, rad_home, headscale, headscale_listen } => {
+        cli::Org::Create { name, member, rad_home, headscale, headscale_listen, own_tailscaled } => {
             let rad_home = rad_home.map(std::path::absolute).transpose().map_err(Problem::internal)?;
             let passphrase = rad_home.as_deref().map(profile_passphrase).transpose()?.flatten();
             let secret = passphrase.as_ref().map(Secret::expose);
             let key = headscale.as_deref().filter(|server| *server != "managed").map(|_| super::tailnet::api_key()).transpose()?.flatten();
             let input = json!({"name": name, "member": member, "rad_home": rad_home, "passphrase": secret, "headscale": headscale,
-                "headscale_listen": headscale_listen, "headscale_key": key.as_ref().map(Secret::expose)});
+                "headscale_listen": headscale_listen, "headscale_key": key.as_ref().map(Secret::expose), "own_tailscaled": own_tailscaled});
             output::show(&client.call("org.create", input).await?, json, show::org)?;
         }
         cli::Org::Show => output::show(&client.call("org.show", json!({})).await?, json, show::org)?,
@@ -92,7 +92,10 @@ async fn own_name(client: &Client) -> Result<String, Problem> {
 /// Joins an org, and waits until it is open here.
 pub(super) async fn join(client: &Client, args: cli::Join, json: bool) -> Outcome {
     let mut value = match args.ticket {
-        Some(ticket) => client.call("org.join", json!({"ticket": ticket, "name": args.name, "device": args.device})).await?,
+        Some(ticket) => {
+            let input = json!({"ticket": ticket, "name": args.name, "device": args.device, "own_tailscaled": args.own_tailscaled});
+            client.call("org.join", input).await?
+        }
         None => client.call("org.joining", json!({})).await?,
     };
     let (mut said, begun) = (String::new(), Instant::now());

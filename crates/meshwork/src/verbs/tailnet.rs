@@ -77,7 +77,8 @@ fn shown(status: &Value) -> String {
     };
     let rows: Vec<_> = status["nodes"].as_array().into_iter().flatten().map(row).collect();
     let server = if status["managed"] == true { " (run by this device)" } else { "" };
-    let mut sheet = Sheet::new(format!("Tailnet of {}{server}", at(status, &["server"]))).part("server", reached).part("this machine", own);
+    let machine = if here["own"] == true { "this org here" } else { "this machine" };
+    let mut sheet = Sheet::new(format!("Tailnet of {}{server}", at(status, &["server"]))).part("server", reached).part(machine, own);
     if let Some(said) = here["health"].as_array().filter(|said| !said.is_empty()) {
         sheet = sheet.part("health", texts(&Value::from(said.clone())));
     }

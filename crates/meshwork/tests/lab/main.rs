@@ -6,6 +6,7 @@ mod common;
 mod gossip;
 mod machines;
 mod mesh;
+mod own;
 mod servers;
 mod three;
 

@@ -1,7 +1,7 @@
 //! Several orgs on one machine share nothing but the machine.
 
 use crate::{
-    support::{PASSES, acp_agent, acp_project, beat, clear, machine, text, work},
+    support::{PASSES, acp_agent, acp_project, beat, clear, idle, machine, text, work},
     two::Two,
 };
 use reqwest::Method;
@@ -284,4 +284,54 @@ async fn the_process_of_an_org_that_was_left_ends_and_the_name_is_free_again() {
     up.until("beta has no process any more", look).await;
     up.ok(&["org", "create", "beta", "--member", "bob"]).await;
     all_up(&up).await;
+}
+
+/// Waits until joining stands so.
+async fn joining(up: &Up, wanted: &str) -> Value {
+    let look = || async {
+        let seen = up.act("org.joining", json!({})).await;
+        if seen["state"] == wanted { Ok(seen) } else { Err(seen) }
+    };
+    up.until(&format!("joining is {wanted}"), look).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beside_others_an_org_is_joined_by_a_process_of_its_own_until_that_is_given_up_refused_or_done() {
+    let up = two().await;
+    all_up(&up).await;
+    let mut cid = idle();
+    cid.begin().await;
+    cid.ok(&["org", "create", "third", "--member", "cid"]).await;
+    let join = async || {
+        let ticket = text(&cid.ok(&["org", "invite"]).await["ticket"]);
+        let begun = up.ok(&["join", &ticket, "--name", "ada", "--device", "adas", "--no-wait"]).await;
+        assert_eq!(begun["org"], "third");
+        joining(&up, "waiting").await["device"].clone()
+    };
+
+    let first = join().await;
+    assert!(process_of(&up, "third").is_some());
+    all_up(&up).await;
+    // It is the machine's, not another org's.
+    let again = up.refused(&["--org", "crew", "org", "leave", "--joining"], 5).await;
+    clear(&again, "third");
+    let other = text(&cid.ok(&["org", "invite"]).await["ticket"]);
+    clear(&up.refused(&["join", &other, "--name", "ada", "--no-wait"], 5).await, "third");
+    up.ok(&["org", "leave", "--joining"]).await;
+    let look = || async { if process_of(&up, "third").is_none() { Ok(()) } else { Err(json!("it runs")) } };
+    up.until("its process ends", look).await;
+
+    let second = join().await;
+    assert_ne!(first, second, "it has new keys");
+    cid.ok(&["org", "reject", second.as_str().unwrap(), "--why", "Not now."]).await;
+    assert!(joining(&up, "refused").await.to_string().contains("Not now."));
+    up.until("its process ends", look).await;
+    all_up(&up).await;
+
+    let third = join().await;
+    cid.ok(&["org", "approve", third.as_str().unwrap()]).await;
+    assert_eq!(joining(&up, "joined").await["org"], "third");
+    let orgs = up.ok(&["org", "list"]).await;
+    assert!(orgs.as_array().is_some_and(|all| all.len() == 3 && all.iter().all(|org| org["state"] == "up")), "{orgs}");
+    assert_eq!(up.ok(&["--org", "third", "org", "show"]).await["device"], third);
 }

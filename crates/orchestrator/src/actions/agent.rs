@@ -195,6 +195,15 @@ fn view(org: &Org, agent: Agent) -> AgentView {
     {
         needs.push(format!("It has a budget of money, and nobody says what {} costs: meshwork quota price.", model.name));
     }
+    if org.dir.has_own_tailscaled()
+        && let Some(model) = &agent.model
+        && crate::gateway::is_loopback(model)
+    {
+        needs.push(format!(
+            "{} is on loopback, which the org's network namespace has for itself: give an address of this machine in its network.",
+            model.base_url
+        ));
+    }
     if let EngineChoice::Profile { name } = &agent.engine
         && engine::installed(name, &org.engines).is_none()
     {

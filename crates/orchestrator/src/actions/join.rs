@@ -3,10 +3,11 @@
 use super::{Done, Nothing};
 use crate::{
     clock,
-    join::{Status, desk},
+    join::{JoiningView, desk},
     limits, members,
     org::Org,
     table::{Action, Context, Effect, action},
+    tailnet::Tailscaled,
 };
 use domain::{
     Did, OrgName, Problem, Timestamp,
@@ -239,34 +240,26 @@ struct Join {
     /// What people are to call this device; its host name where nothing is said.
     #[serde(default)]
     device: Option<String>,
-}
-
-/// How it stands with joining.
-#[derive(Debug, Serialize, JsonSchema)]
-struct JoiningView {
-    /// The org.
-    org: OrgName,
-    /// This device's key: what the owners see of it.
-    device: Did,
-    #[serde(flatten)]
-    status: Status,
+    /// Enter the org's tailnet with a tailscaled of the org's own, which Meshwork runs as root in a network namespace of the org's own: for a
+    /// machine that is in another tailnet already.
+    #[serde(default)]
+    own_tailscaled: bool,
 }
 
 async fn join(context: Context, input: Join) -> Result<JoiningView, Problem> {
     let name = input.name.unwrap_or_else(super::org::user_name);
     let device = input.device.unwrap_or_else(crate::names::host_name);
-    let joining = context.machine.join(&input.ticket, &name, &device).await?;
-    let status = joining.status.borrow().clone();
-    Ok(JoiningView { org: joining.org.clone(), device: joining.device.clone(), status })
+    let tailscaled = Tailscaled::asked(input.own_tailscaled)?;
+    let joining = context.machine.join(&input.ticket, &name, &device, tailscaled).await?;
+    Ok(joining.view())
 }
 
 async fn joining(context: Context, _: Nothing) -> Result<JoiningView, Problem> {
     if let Some(joining) = context.machine.joining() {
-        let status = joining.status.borrow().clone();
-        return Ok(JoiningView { org: joining.org.clone(), device: joining.device.clone(), status });
+        return Ok(joining.view());
     }
     let org = context.org()?;
-    Ok(JoiningView { org: org.name.clone(), device: org.device.clone(), status: Status::Joined })
+    Ok(JoiningView::joined(org.name.clone(), org.device.clone()))
 }
 
 #[cfg(test)]

@@ -55,6 +55,10 @@ struct Create {
     /// The API key of a server that is there. It is kept encrypted.
     #[serde(default)]
     headscale_key: Option<String>,
+    /// Enter the tailnet with a tailscaled of the org's own, which Meshwork runs as root in a network namespace of the org's own: for a machine
+    /// that is in another tailnet already.
+    #[serde(default)]
+    own_tailscaled: bool,
 }
 
 /// An org.
@@ -93,9 +97,10 @@ async fn create(context: Context, input: Create) -> Result<OrgView, Problem> {
     let member = input.member.unwrap_or_else(user_name);
     let profile = input.rad_home.map(|home| Profile { home, passphrase: input.passphrase.map(Secret::new) });
     let key = input.headscale_key.map(Secret::new);
+    let tailscaled = tailnet::Tailscaled::asked(input.own_tailscaled)?;
     let server = match (input.headscale, input.headscale_listen) {
-        (Some(server), listen) => Some(tailnet::asked(&server, listen.as_deref(), key)?),
-        (None, None) if key.is_none() => None,
+        (Some(server), listen) => Some(tailnet::asked(&server, listen.as_deref(), key, tailscaled)?),
+        (None, None) if key.is_none() && !input.own_tailscaled => None,
         (None, _) => {
             return Err(Problem::invalid("It is not said which Headscale server is meant.")
                 .next("Say it with --headscale: managed, or an address."));

@@ -135,10 +135,40 @@ pub fn check_address(model: &Model) -> Result<(), Problem> {
     base_url(model).map(|_| ())
 }
 
+/// Whether a model is at an address of this machine alone, which only those in its own network namespace reach.
+pub(crate) fn is_loopback(model: &Model) -> bool {
+    let url = Url::parse(&model.base_url).ok();
+    let host = url.as_ref().and_then(Url::host_str).map(|host| host.trim_matches(['[', ']']));
+    host.is_some_and(|host| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
+}
+
 /// A host of one's own machine or network: an address that is not public, or a name without a dot.
 fn is_near(host: &str) -> bool {
     match host.trim_matches(['[', ']']).parse::<IpAddr>() {
         Ok(address) => !super::egress::is_public(address),
         Err(_) => !host.contains('.'),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_model_of_this_machine_alone_is_told_apart() {
+        let model = |base_url: &str| Model {
+            name: "m".into(),
+            base_url: base_url.into(),
+            api: ModelApi::Chat,
+            credential: "k".parse().unwrap(),
+            price: None,
+        };
+        for url in ["http://127.0.0.1:8080/v1", "http://127.9.9.9/v1", "http://localhost:1234", "http://[::1]:8080/v1"] {
+            assert!(is_loopback(&model(url)), "{url}");
+        }
+        for url in ["https://api.openai.com/v1", "http://192.168.1.7:8080/v1", "http://models/v1", "nothing"] {
+            assert!(!is_loopback(&model(url)), "{url}");
+        }
     }
 }

@@ -34,6 +34,7 @@ mod tests;
 pub use client::Client;
 pub use egress::{Resolver, serve_egress, system_resolver};
 pub use endpoint::check_address;
+pub(crate) use endpoint::is_loopback;
 pub use ledger::{Ledger, Line, Spent};
 pub(crate) use login::Login;
 pub use login::Logins;

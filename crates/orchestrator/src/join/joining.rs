@@ -4,11 +4,12 @@
 use super::{door::strange, knock, tls};
 use crate::{
     clock, data_dir,
-    data_dir::{OrgDir, storage, write_private},
+    data_dir::{DataDir, OrgDir, storage, write_private},
     limits,
     machine::Machine,
     org::{self, Org, Origin},
-    remote, tailnet,
+    remote,
+    tailnet::{self, Tailscaled},
 };
 use domain::{
     Did, Kind, OrgName, Problem,
@@ -68,12 +69,83 @@ pub struct Joining {
     stop: watch::Sender<bool>,
 }
 
+/// How it stands with joining.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct JoiningView {
+    /// The org.
+    org: OrgName,
+    /// This device's key: what the owners see of it.
+    device: Did,
+    #[serde(flatten)]
+    status: Status,
+}
+
+impl JoiningView {
+    /// Of an org that this machine is in.
+    pub(crate) fn joined(org: OrgName, device: Did) -> Self {
+        Self { org, device, status: Status::Joined }
+    }
+}
+
 /// `join.json` in the org's folder.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Record {
     ticket: String,
     name: String,
     device_name: String,
+}
+
+/// What was made for joining an org, before anybody was knocked at.
+pub(crate) struct Begun {
+    record: Record,
+    ticket: Ticket,
+    device: Did,
+}
+
+impl Begun {
+    /// Makes keys for an org, and notes on disk that it is being joined.
+    ///
+    /// # Errors
+    /// When the ticket is none, or has expired, or the keys cannot be made.
+    pub(crate) async fn new(data: &DataDir, text: &str, name: &str, device_name: &str, tailscaled: Tailscaled) -> Result<Self, Problem> {
+        let ticket = ticket::read(text)?;
+        if ticket.expires <= clock::now() {
+            return Err(Problem::new(Kind::Forbidden, "The ticket has expired.").next("Ask for another one."));
+        }
+        if tailscaled == Tailscaled::Own && ticket.headscale.is_none() {
+            return Err(Problem::invalid(format!("The org {} has no tailnet.", ticket.org))
+                .because("Its ticket names no Headscale server.")
+                .next("Join without --own-tailscaled."));
+        }
+        crate::names::check_person(name)?;
+        let record = Record { ticket: text.trim().to_owned(), name: name.to_owned(), device_name: crate::names::file_name(device_name) };
+        let (dir, made) = (data.org(&ticket.org), record.clone());
+        let device = org::blocking(move || {
+            org::clear_half_made(&dir)?;
+            data_dir::make_private(&dir.root)?;
+            let forge = Forge::create(&dir.radicle(), &dir.member(), &made.name)?;
+            if tailscaled == Tailscaled::Own {
+                dir.give_own_tailscaled()?;
+            }
+            // Written last: from now on it is being joined.
+            write_private(&dir.joining(), &serde_json::to_vec_pretty(&made).map_err(Problem::internal)?)?;
+            Ok(forge.device())
+        });
+        Ok(Self { record, device: device.await?, ticket })
+    }
+
+    /// Begins to knock.
+    ///
+    /// # Errors
+    /// When the Radicle node cannot be started.
+    pub(crate) async fn go_on(self, machine: &Arc<Machine>) -> Result<Arc<Joining>, Problem> {
+        Joining::go_on(machine, self.record, self.ticket).await
+    }
+
+    /// How it stands, where another process knocks.
+    pub(crate) fn elsewhere(self) -> Arc<Joining> {
+        Joining::new(self.ticket.org, self.device)
+    }
 }
 
 /// Everything that joining needs.
@@ -94,26 +166,9 @@ struct Work {
 }
 
 impl Joining {
-    /// Makes keys for an org and begins to knock.
-    ///
-    /// # Errors
-    /// When the ticket is none, or has expired, or the keys cannot be made.
-    pub async fn begin(machine: &Arc<Machine>, text: &str, name: &str, device_name: &str) -> Result<Arc<Self>, Problem> {
-        let ticket = ticket::read(text)?;
-        if ticket.expires <= clock::now() {
-            return Err(Problem::new(Kind::Forbidden, "The ticket has expired.").next("Ask for another one."));
-        }
-        crate::names::check_person(name)?;
-        let record = Record { ticket: text.trim().to_owned(), name: name.to_owned(), device_name: crate::names::file_name(device_name) };
-        let (dir, made) = (machine.data.org(&ticket.org), record.clone());
-        org::blocking(move || {
-            org::clear_half_made(&dir)?;
-            data_dir::make_private(&dir.root)?;
-            Forge::create(&dir.radicle(), &dir.member(), &made.name)?;
-            write_private(&dir.joining(), &serde_json::to_vec_pretty(&made).map_err(Problem::internal)?)
-        })
-        .await?;
-        Self::go_on(machine, record, ticket).await
+    fn new(org: OrgName, device: Did) -> Arc<Self> {
+        let status = watch::Sender::new(Status::Knocking { problem: None });
+        Arc::new(Self { org, device, status, stop: watch::Sender::new(false) })
     }
 
     /// Goes on with what an earlier `up` began, if there is something.
@@ -148,28 +203,23 @@ impl Joining {
         let (forge, node, (address, gossip)) = opened.await?;
         let usable = |address: SocketAddr| Some(address).filter(|a| a.port() != 0 && !a.ip().is_unspecified());
         let (address, gossip) = (usable(address), usable(gossip));
-        let key = ticket::split_key(&record.ticket).1;
-        let entered = match &ticket.headscale {
-            Some(server) => tailnet::enter(server, key.as_ref(), &record.device_name).await,
-            None => Ok(None),
-        };
-        let (tailnet, problem) = match entered {
-            Ok(ip) => (ip, None),
-            // The one who invited may be reached another way.
-            Err(problem) => {
-                tracing::warn!(%problem, "this machine is not in the org's tailnet");
-                (None, Some(problem))
-            }
-        };
-        let joining = Arc::new(Self {
-            org: ticket.org.clone(),
-            device: forge.device(),
-            status: watch::Sender::new(Status::Knocking { problem }),
-            stop: watch::Sender::new(false),
-        });
-        let work = Work { machine: machine.clone(), dir, record, ticket, forge, node, address, gossip, tailnet, joining: joining.clone() };
+        let joining = Joining::new(ticket.org.clone(), forge.device());
+        let (machine, tailnet) = (machine.clone(), None);
+        let work = Work { machine, dir, record, ticket, forge, node, address, gossip, tailnet, joining: joining.clone() };
         tokio::spawn(work.run());
         Ok(joining)
+    }
+
+    /// How it stands.
+    pub fn view(&self) -> JoiningView {
+        let status = self.status.borrow().clone();
+        JoiningView { org: self.org.clone(), device: self.device.clone(), status }
+    }
+
+    /// Waits until it was refused.
+    pub async fn refused(&self) {
+        let mut status = self.status.subscribe();
+        let _ = status.wait_for(|status| matches!(status, Status::Refused { .. })).await;
     }
 
     /// Ends the knocking; what was begun stays for the next start.
@@ -179,7 +229,7 @@ impl Joining {
 }
 
 impl Work {
-    async fn run(self) {
+    async fn run(mut self) {
         let mut stop = self.joining.stop.subscribe();
         let stopped = async {
             let _ = stop.wait_for(|s| *s).await;
@@ -208,11 +258,13 @@ impl Work {
     }
 
     /// Knocks until the org lists this device and its repository is here. Only a refusal ends it otherwise.
-    async fn until_listed(&self) -> Result<(), Problem> {
+    async fn until_listed(&mut self) -> Result<(), Problem> {
         let mut pause = limits::KNOCK_PAUSE;
         // Where the repository is, once the org said that it lists this device.
         let mut listed: Option<Vec<String>> = None;
         loop {
+            // The one who invited may be reached another way.
+            let outside = self.enter().await.err();
             match self.knock().await {
                 Ok(Answer::Waits { why }) => {
                     self.joining.status.send_replace(Status::Waiting { why });
@@ -223,7 +275,7 @@ impl Work {
                 // In the tailnet the Join port is for those who are not in: once it was let in, a device may not reach it any more.
                 Err(_) if listed.is_some() => {}
                 Err(problem) => {
-                    self.unheard(problem);
+                    self.unheard(outside.unwrap_or(problem));
                     pause = (pause * 2).min(limits::KNOCK_PAUSE_MAX);
                 }
             }
@@ -235,6 +287,15 @@ impl Work {
             }
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// Enters the org's tailnet, where it has one and this machine is not in it yet.
+    async fn enter(&mut self) -> Result<(), Problem> {
+        let Some(server) = self.ticket.headscale.as_ref().filter(|_| self.tailnet.is_none()) else { return Ok(()) };
+        let key = ticket::split_key(&self.record.ticket).1;
+        let entered = tailnet::enter(server, key.as_ref(), &self.record.device_name).await;
+        self.tailnet = entered.inspect_err(|problem| tracing::debug!(%problem, "this machine is not in the org's tailnet"))?;
+        Ok(())
     }
 
     /// Who waits goes on waiting; that the issuer is away is told only where nothing better is known.

@@ -8,7 +8,8 @@ mod knock;
 mod tls;
 
 pub(crate) use door::keep_open;
-pub use joining::{Joining, Status};
+pub(crate) use joining::Begun;
+pub use joining::{Joining, JoiningView, Status};
 
 /// The version of the Join service that this build speaks.
 pub const VERSION: u32 = 1;

@@ -1,7 +1,7 @@
 //! Keeps the tailnet as the org says: runs the server where this device is to, gets this machine in, opens its doors, publishes its address,
 //! and keeps policy and tags at the server. Takes no input, and may run twice. Whatever is away is told once, and tried again.
 
-use super::{LOOK_EVERY, Seen, open_doors, rules, settings};
+use super::{LOOK_EVERY, Seen, open_doors, own, rules, settings};
 use crate::{
     clock,
     data_dir::{make_private, write_private},
@@ -25,7 +25,7 @@ use std::{
 };
 
 /// Names the socket of this machine's tailscaled.
-const SOCKET_VARIABLE: &str = "MESHWORK_TAILSCALED";
+pub(super) const SOCKET_VARIABLE: &str = "MESHWORK_TAILSCALED";
 /// Names the program of a server that is run here.
 const HEADSCALE_VARIABLE: &str = "MESHWORK_HEADSCALE";
 /// The port at which a server that is run here answers STUN.
@@ -214,7 +214,7 @@ impl Work {
 /// How this machine stands in the tailnet. Where it is in none, and this device may let machines in, it lets in its own.
 async fn enter(org: &Org, work: &mut Work, settings: &org::Tailnet, api: Option<&Headscale>) -> Result<Status, Problem> {
     let local = socket();
-    let status = local.status().await?;
+    let status = local.status().await.map_err(|problem| own::away(&org.dir, problem))?;
     match (&status.backend_state, api) {
         (State::NeedsLogin | State::NoState, Some(api)) if work.entered.is_none_or(|at| at.elapsed() >= limits::TAILNET_ENTER_AGAIN) => {
             work.entered = Some(std::time::Instant::now());
@@ -249,7 +249,9 @@ pub(super) fn same_server(is: &str, wanted: &str) -> Result<(), Problem> {
     }
     Err(Problem::conflict("This machine's tailscaled is in another tailnet.")
         .because(format!("Its server is {}, and the org's is {wanted}.", domain::shown(is)))
-        .next("Two tailnets on one machine need two network namespaces; or leave that one: tailscale logout."))
+        .next(
+            "Give the org a tailscaled of its own where it is made or joined: --own-tailscaled; or leave that tailnet: tailscale logout.",
+        ))
 }
 
 /// A key with which this machine gets in as a device.

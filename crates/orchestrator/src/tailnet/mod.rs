@@ -3,21 +3,24 @@
 //! there as the org says. Every device opens doors at its tailnet address and publishes that first.
 //!
 //! Nothing waits for any of it: where the server or tailscaled is away that is told, and everything that runs goes on.
-//! `settings`: what is asked for; `keep`: brings it about; `rules`: what may reach what; `doors`: what listens at the tailnet address;
+//! `settings`: what is asked for; `own`: a tailscaled for one org alone; `keep`: brings it about; `rules`: what may reach what; `doors`: what listens at the tailnet address;
 //! `status`: what is told.
 
 mod doors;
 mod enter;
 mod keep;
+mod own;
 mod rules;
 mod settings;
 mod status;
 
 pub(crate) use enter::enter;
 pub(crate) use keep::keep;
+pub use own::Own;
+pub(crate) use own::finding as own_finding;
 pub(crate) use rules::in_tailnet;
-pub use settings::Server;
 pub(crate) use settings::{CREDENTIAL, asked, begin, keep_key, read_at};
+pub use settings::{Server, Tailscaled};
 pub use status::who;
 pub(crate) use status::{StatusView, finding, status};
 

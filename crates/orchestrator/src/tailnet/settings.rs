@@ -28,6 +28,29 @@ pub(crate) const CREDENTIAL: &str = "headscale";
 /// The usual port of a server that is run here.
 const PORT: u16 = 8080;
 
+/// Which tailscaled of this machine gets into an org's tailnet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tailscaled {
+    /// The host's, or the one that `MESHWORK_TAILSCALED` names.
+    Hosts,
+    /// One of the org's own, in a network namespace of the org's own.
+    Own,
+}
+
+impl Tailscaled {
+    /// The one that was asked for.
+    ///
+    /// # Errors
+    /// When this machine cannot have an own one.
+    pub(crate) fn asked(own: bool) -> Result<Self, Problem> {
+        if !own {
+            return Ok(Self::Hosts);
+        }
+        super::own::able()?;
+        Ok(Self::Own)
+    }
+}
+
 /// Which server an org is to have.
 #[derive(Debug)]
 pub enum Server {
@@ -42,6 +65,8 @@ pub enum Server {
         url: ServerUrl,
         /// Its API key.
         key: Option<Secret>,
+        /// The tailscaled here.
+        tailscaled: Tailscaled,
     },
 }
 
@@ -57,14 +82,19 @@ pub(super) struct Managed {
 ///
 /// # Errors
 /// When it is neither.
-pub(crate) fn asked(server: &str, listen: Option<&str>, key: Option<Secret>) -> Result<Server, Problem> {
+pub(crate) fn asked(server: &str, listen: Option<&str>, key: Option<Secret>, tailscaled: Tailscaled) -> Result<Server, Problem> {
     if server != "managed" {
         if listen.is_some() {
             return Err(
                 Problem::invalid("A server that is there listens already.").next("Give --headscale-listen with --headscale managed.")
             );
         }
-        return Ok(Server::At { url: server.parse()?, key });
+        return Ok(Server::At { url: server.parse()?, key, tailscaled });
+    }
+    if tailscaled == Tailscaled::Own {
+        return Err(Problem::invalid("An org with a tailscaled of its own cannot run its server too.")
+            .because("The org's process is in a network namespace then, where others do not reach a server.")
+            .next("Have another org of this machine run it, or run headscale by itself, and give its address with --headscale."));
     }
     let listen = match listen {
         Some(text) => text.parse::<SocketAddr>().map_err(|_| {
@@ -90,7 +120,7 @@ fn own_address() -> IpAddr {
     way_out().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
-/// Writes into a new org's repository which tailnet it is, and here whether this device runs its server.
+/// Writes into a new org's repository which tailnet it is, and here whether this device runs its server, or a tailscaled for it.
 pub(crate) fn begin(forge: &Forge, rid: &Rid, dir: &OrgDir, server: &Server) -> Result<(), Problem> {
     let headscale = match server {
         Server::At { url, .. } => url.clone(),
@@ -98,12 +128,15 @@ pub(crate) fn begin(forge: &Forge, rid: &Rid, dir: &OrgDir, server: &Server) -> 
     };
     let text = toml::to_string_pretty(&Tailnet { version: VERSION, headscale }).map_err(Problem::internal)?;
     forge.change_org(rid, "Say which tailnet it is", &[(FILE.to_owned(), Some(text.into_bytes()))])?;
-    if let Server::Managed { listen } = server {
-        make_private(&dir.tailnet())?;
-        let record = serde_json::to_vec_pretty(&Managed { listen: *listen }).map_err(Problem::internal)?;
-        write_private(&record_file(dir), &record)?;
+    match server {
+        Server::Managed { listen } => {
+            make_private(&dir.tailnet())?;
+            let record = serde_json::to_vec_pretty(&Managed { listen: *listen }).map_err(Problem::internal)?;
+            write_private(&record_file(dir), &record)
+        }
+        Server::At { tailscaled: Tailscaled::Own, .. } => dir.give_own_tailscaled(),
+        Server::At { tailscaled: Tailscaled::Hosts, .. } => Ok(()),
     }
-    Ok(())
 }
 
 /// Puts the API key into the vault of an org that is not open.
@@ -171,6 +204,7 @@ mod tests {
 
     #[test]
     fn a_server_is_asked_for_by_a_word_or_an_address() {
+        let asked = |server, listen, key| asked(server, listen, key, Tailscaled::Hosts);
         let managed = asked("managed", Some("10.0.0.5:8081"), None).unwrap();
         assert!(matches!(managed, Server::Managed { listen } if listen == "10.0.0.5:8081".parse().unwrap()));
         assert!(matches!(asked("https://hs.example", None, Some("k".into())), Ok(Server::At { key: Some(_), .. })));
@@ -179,5 +213,13 @@ mod tests {
             let problem = asked(server, listen, None).unwrap_err();
             assert!(problem.kind == domain::Kind::Invalid && problem.next.is_some(), "{server} {listen:?}: {problem}");
         }
+    }
+
+    #[test]
+    fn a_server_is_not_run_in_a_network_namespace() {
+        let refused = asked("managed", Some("10.0.0.5:8081"), None, Tailscaled::Own).unwrap_err();
+        assert!(refused.kind == domain::Kind::Invalid && refused.why.unwrap().contains("namespace"));
+        let own = asked("https://hs.example", None, None, Tailscaled::Own).unwrap();
+        assert!(matches!(own, Server::At { tailscaled: Tailscaled::Own, .. }));
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct StatusView {
 /// This machine in the tailnet.
 #[derive(Debug, Serialize, JsonSchema)]
 struct HereView {
+    /// Whether its tailscaled is the org's own, in a network namespace of its own.
+    own: bool,
     /// Where tailscaled is on the way in.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<String>,
@@ -102,14 +104,16 @@ pub(crate) fn status(org: &Arc<Org>) -> Result<StatusView, Problem> {
             all.map(|peer| node(peer.host_name.clone(), peer.addresses.clone(), peer.online, peer.tags.clone())).collect()
         }
     };
+    let of_its_own = org.dir.has_own_tailscaled();
     let here = seen.here.as_ref().map(|here| match here {
         Ok(status) => HereView {
+            own: of_its_own,
             state: Some(format!("{:?}", status.backend_state)),
             addresses: status.addresses.iter().map(ToString::to_string).collect(),
             health: status.health.iter().map(|text| domain::shown(text)).collect(),
             problem: None,
         },
-        Err(problem) => HereView { state: None, addresses: vec![], health: vec![], problem: Some(problem.clone()) },
+        Err(problem) => HereView { own: of_its_own, state: None, addresses: vec![], health: vec![], problem: Some(problem.clone()) },
     });
     Ok(StatusView {
         managed: seen.managed,
