@@ -10,7 +10,7 @@ use crate::{
     tailnet::Tailscaled,
 };
 use domain::{
-    Did, OrgName, Problem, Timestamp,
+    Did, Problem, Timestamp,
     event::Body,
     join::{Admits, Joiner, JoinerState},
     role::{Permission, Role},
