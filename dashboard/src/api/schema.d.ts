@@ -5916,6 +5916,8 @@ export interface components {
         };
         /** @description This machine in the tailnet. */
         HereView: {
+            /** @description Whether its tailscaled is the org's own, in a network namespace of its own. */
+            own: boolean;
             /** @description Where tailscaled is on the way in. */
             state?: string | null;
             /** @description Its addresses. */
@@ -6280,6 +6282,12 @@ export interface operations {
                      * @default null
                      */
                     headscale_key?: string | null;
+                    /**
+                     * @description Enter the tailnet with a tailscaled of the org's own, which Meshwork runs as root in a network namespace of the org's own: for a machine
+                     *     that is in another tailnet already.
+                     * @default false
+                     */
+                    own_tailscaled?: boolean;
                 };
             };
         };
@@ -6514,6 +6522,12 @@ export interface operations {
                      * @default null
                      */
                     device?: string | null;
+                    /**
+                     * @description Enter the org's tailnet with a tailscaled of the org's own, which Meshwork runs as root in a network namespace of the org's own: for a
+                     *     machine that is in another tailnet already.
+                     * @default false
+                     */
+                    own_tailscaled?: boolean;
                 };
             };
         };
