@@ -19,6 +19,8 @@ struct Known {
     said: BTreeMap<String, String>,
     /// Whether something waits for another device's signature.
     unsettled: bool,
+    /// The devices that were connected at the last look.
+    connected: BTreeSet<Did>,
     /// When the org repository was last fetched, by device.
     fetched: BTreeMap<Did, Instant>,
 }
@@ -104,24 +106,29 @@ fn block(node: &Node, state: &OrgState, known: &mut Known) {
 /// Connects to the devices that the org lists, and fetches what is not here.
 fn connect(org: &Org, node: &Node, state: &OrgState, here: &[Rid], known: &mut Known) {
     let connected: BTreeSet<Did> = node.health().peers.into_iter().filter(|p| p.connected).map(|p| p.did).collect();
+    known.connected.retain(|did| connected.contains(did));
     known.dialled.retain(|_, at| at.elapsed() < limits::DIAL_PAUSE);
     for device in state.devices.values().filter(|d| d.did != org.device) {
-        let fresh = !connected.contains(&device.did);
-        if fresh && (known.dialled.contains_key(&device.did) || !dial(node, &device.did, &device.radicle)) {
-            known.dialled.entry(device.did.clone()).or_insert_with(Instant::now);
+        let did = &device.did;
+        if !connected.contains(did) && (known.dialled.contains_key(did) || !dial(node, did, &device.radicle)) {
+            known.dialled.entry(did.clone()).or_insert_with(Instant::now);
             continue;
         }
+        let fresh = known.connected.insert(did.clone());
         // What was missed while there was no connection, or because an announcement was lost.
         let again = if known.unsettled { limits::ORG_FETCH_UNSETTLED } else { limits::ORG_FETCH_EVERY };
-        if fresh || known.fetched.get(&device.did).is_none_or(|at| at.elapsed() >= again) {
-            known.fetched.insert(device.did.clone(), Instant::now());
-            if let Err(problem) = node.fetch(&org.rid, &device.did) {
-                tracing::debug!(%problem, device = %device.name, "the org repository was not fetched");
+        if fresh || known.fetched.get(did).is_none_or(|at| at.elapsed() >= again) {
+            known.fetched.insert(did.clone(), Instant::now());
+            let shared = state.projects.values().map(|project| &project.rid).filter(|rid| fresh && here.contains(rid));
+            for rid in std::iter::once(&org.rid).chain(shared) {
+                if let Err(problem) = node.fetch(rid, did) {
+                    tracing::debug!(%problem, %rid, device = %device.name, "a repository was not fetched");
+                }
             }
             org.look_at_head();
         }
         for project in state.projects.values().filter(|p| !here.contains(&p.rid)) {
-            if org.forge.clone_project(&project.rid, &device.did, None, node).is_ok() {
+            if org.forge.clone_project(&project.rid, did, None, node).is_ok() {
                 tracing::info!(project = %project.name, from = %device.name, "the project is here now");
                 org.wake.notify_one();
             }
