@@ -253,7 +253,7 @@ fn pod(name: &str, n: usize) -> Value {
     let requests = json!({"cpu": (1 + n % 4).to_string(), "memory": format!("{}Gi", 1 + n / 4 % 4)});
     let containers = json!([{"name": "work", "image": "none", "resources": {"requests": requests}}]);
     let mut spec = json!({"containers": containers});
-    if n % 5 == 0 {
+    if n.is_multiple_of(5) {
         spec["nodeSelector"] = json!({"region": REGIONS[n / 5 % 4]});
     }
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})

@@ -70,7 +70,7 @@ impl Forge {
         rid: &Rid,
         run: &RunId,
         commit: &Oid,
-        each: &mut dyn FnMut(ObjectKind, &[u8]) -> Result<(), Problem>,
+        each: &mut impl FnMut(ObjectKind, &[u8]) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         let what = "The checkpoint cannot be read.";
         if !self.checkpoints_path(rid).exists() {

@@ -63,7 +63,7 @@ mod tests {
     }
 
     fn queued(n: u8) -> Body {
-        let class = if n % 2 == 0 { "agent" } else { "ci" };
+        let class = if n.is_multiple_of(2) { "agent" } else { "ci" };
         let run = json!({
             "id": id(n), "class": class, "project": "demo", "member": device(1), "requester": device(1), "state": "queued", "queued_at": 0,
         });

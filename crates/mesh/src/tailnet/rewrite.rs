@@ -137,7 +137,8 @@ mod tests {
     #[tokio::test]
     async fn what_somebody_writes_meanwhile_is_merged_and_each_text_that_goes_is_told() {
         // What others write, how often we write, and what was replaced.
-        let table: [(&[(usize, &'static str)], usize, &[&str]); 5] = [
+        type Writes = &'static [(usize, &'static str)];
+        let table: [(Writes, usize, &[&str]); 5] = [
             (&[], 1, &[OLD]),
             (&[(1, NEW)], 1, &[OLD, NEW]),
             (&[(2, NEW)], 2, &[OLD, NEW]),

@@ -44,7 +44,8 @@ async fn with_model(up: &Up, model: &ScriptedModel) {
 
 /// Says something that one call of the model answers; gives the answer, and whether the model gave it.
 async fn say(up: &Up) -> (bool, Value) {
-    let (status, answer) = up.call("command.understand", json!({"text": "what do you think of it? [[say:Nothing.]]", "with": "model"})).await;
+    let (status, answer) =
+        up.call("command.understand", json!({"text": "what do you think of it? [[say:Nothing.]]", "with": "model"})).await;
     let said = answer["text"].as_str().is_some_and(|text| text.contains("Nothing."));
     (status == 200 && said, answer)
 }

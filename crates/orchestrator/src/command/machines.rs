@@ -164,7 +164,7 @@ pub(super) fn whose_draft(world: &World, action: &'static Action, input: &Value)
         _ => {
             // Who lends what was lent already, or goes by its policy, is not to send guests away by taking that back.
             let was_taken = matches!(world.click, Some(Click::Reclaimed { until: None }));
-            let back = if was_taken { Back::TakeBack } else { Back::None };
+            let back = if was_taken { Back::Reclaim } else { Back::None };
             (format!("Lend this machine{time}."), "Guests are taken as the lend policy says.", back)
         }
     };

@@ -21,7 +21,7 @@ pub(super) enum Back {
     /// Lend the machine again.
     Lend,
     /// Take the machine back.
-    TakeBack,
+    Reclaim,
     /// Write what the task said before.
     Write { input: Value, task: String },
 }
@@ -44,7 +44,7 @@ impl Back {
             Self::Pause { .. } => "Pause it again.".into(),
             Self::Lift => "Lift the stop order.".into(),
             Self::Lend => "Lend it again.".into(),
-            Self::TakeBack => "Take it back.".into(),
+            Self::Reclaim => "Take it back.".into(),
             Self::RunAgain { task, .. } => format!("Run {task} again, from the checkpoint."),
             Self::Write { task, .. } => format!("Write what {task} said before."),
         })
@@ -68,7 +68,7 @@ impl Back {
             Self::Pause { input } => one("run.pause", input),
             Self::Lift => one("stop.lift", &json!({"id": output["order"]["id"]})),
             Self::Lend => one("device.release", &json!({})),
-            Self::TakeBack => one("device.reclaim", &json!({})),
+            Self::Reclaim => one("device.reclaim", &json!({})),
             Self::RunAgain { input, .. } => one("task.run", input),
             Self::Write { input, .. } => one("task.edit", input),
         }

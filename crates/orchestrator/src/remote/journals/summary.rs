@@ -43,12 +43,15 @@ fn read<T: DeserializeOwned>(row: &Row) -> Option<(Seq, T)> {
     Some((Seq(row.seq), serde_json::from_value(row.value.clone()).ok()?))
 }
 
-/// The summary of this device's own journal for whoever is at a place: the statement as it is signed, and its rows. None where little of the
+/// A statement as it is signed, and its rows.
+type Sealed = (Vec<u8>, Vec<u8>);
+
+/// The summary of this device's own journal for whoever is at a place. None where little of the
 /// journal follows that place.
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub(super) fn make(org: &Org, after: Point) -> Result<Option<(Vec<u8>, Vec<u8>)>, Problem> {
+pub(super) fn make(org: &Org, after: Point) -> Result<Option<Sealed>, Problem> {
     let end = org.store.head()?.seq.0;
     if end.saturating_sub(after.seq.0) <= fault::summary_from() {
         return Ok(None);
