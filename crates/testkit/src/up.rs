@@ -335,6 +335,23 @@ impl Up {
         self.act("org.create", json!({"name": "crew", "member": "ada"})).await;
     }
 
+    /// Lets another machine, which is up, into the org of this one, by a ticket that is asked for with these words.
+    pub async fn let_in(&self, other: &Self, name: &str, device: &str, invite: &[&str]) {
+        let invited = self.ok(&[&["org", "invite"], invite].concat()).await;
+        other.ok(&["join", invited["ticket"].as_str().unwrap(), "--name", name, "--device", device, "--no-wait"]).await;
+        other.until_joining("waiting").await;
+        self.ok(&["org", "approve", name]).await;
+        other.until_joining("joined").await;
+    }
+
+    async fn until_joining(&self, wanted: &str) {
+        let look = || async {
+            let seen = self.act("org.joining", json!({})).await;
+            if seen["state"] == wanted { Ok(()) } else { Err(seen) }
+        };
+        self.until(&format!("joining is {wanted}"), look).await;
+    }
+
     /// Looks until there is something, and fails with what was seen last.
     pub async fn until<T, F: Future<Output = Result<T, Value>>>(&self, what: &str, mut look: impl FnMut() -> F) -> T {
         let (wait, pause) = if self.namespace.is_some() { (WAIT_WITHIN, LOOK_EVERY_WITHIN) } else { (WAIT, LOOK_EVERY) };

@@ -1,6 +1,6 @@
 //! What the scenarios share: a machine with the dashboard inside, and a browser for it.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use testkit::{Browser, Repository, Up, skip};
 
@@ -43,22 +43,10 @@ impl Stage {
 
 /// One more device in the org of `owner`, up: that of a developer.
 pub async fn joined(owner: &Up, member: &str, device: &str) -> Up {
-    let ticket = owner.ok(&["org", "invite", "--role", "developer"]).await["ticket"].as_str().unwrap().to_owned();
     let mut up = Up::idle(PROGRAM, &[]).listening();
     up.begin().await;
-    up.ok(&["join", &ticket, "--name", member, "--device", device, "--no-wait"]).await;
-    joining(&up, "waiting").await;
-    owner.ok(&["org", "approve", member]).await;
-    joining(&up, "joined").await;
+    owner.let_in(&up, member, device, &["--role", "developer"]).await;
     up
-}
-
-async fn joining(up: &Up, wanted: &str) {
-    let look = || async {
-        let seen = up.act("org.joining", json!({})).await;
-        if seen["state"] == wanted { Ok(()) } else { Err(seen) }
-    };
-    up.until(&format!("joining is {wanted}"), look).await;
 }
 
 /// Where engines for tests lie: shared by all tests, kept between runs.

@@ -11,22 +11,10 @@ use testkit::Up;
 
 /// One more device in the org of `owner`, up.
 pub async fn joined(owner: &Up, name: &str, args: &[&str], fault: &str) -> Up {
-    let ticket = text(&owner.ok(&[&["org", "invite"], args].concat()).await["ticket"]);
     let mut up = idle().set("MESHWORK_TEST_FAULT", fault).listening();
     up.begin().await;
-    up.ok(&["join", &ticket, "--name", name, "--device", &format!("{name}-box"), "--no-wait"]).await;
-    joining(&up, "waiting").await;
-    owner.ok(&["org", "approve", name]).await;
-    joining(&up, "joined").await;
+    owner.let_in(&up, name, &format!("{name}-box"), args).await;
     up
-}
-
-async fn joining(up: &Up, wanted: &str) {
-    let look = || async {
-        let seen = up.act("org.joining", json!({})).await;
-        if seen["state"] == wanted { Ok(()) } else { Err(seen) }
-    };
-    up.until(&format!("joining is {wanted}"), look).await;
 }
 
 pub async fn device(up: &Up) -> String {

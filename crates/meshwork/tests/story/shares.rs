@@ -14,22 +14,10 @@ const SHED: &str = "adas-shed";
 
 /// One more device of Ada's, up.
 async fn another(ada: &Up, name: &str, device: &str) -> Up {
-    let ticket = text(&ada.ok(&["org", "invite", "--device"]).await["ticket"]);
     let mut up = idle().listening();
     up.begin().await;
-    up.ok(&["join", &ticket, "--name", name, "--device", device, "--no-wait"]).await;
-    joining(&up, "waiting").await;
-    ada.ok(&["org", "approve", name]).await;
-    joining(&up, "joined").await;
+    ada.let_in(&up, name, device, &["--device"]).await;
     up
-}
-
-async fn joining(up: &Up, wanted: &str) {
-    let look = || async {
-        let seen = up.act("org.joining", json!({})).await;
-        if seen["state"] == wanted { Ok(()) } else { Err(seen) }
-    };
-    up.until(&format!("joining is {wanted}"), look).await;
 }
 
 /// Gives a device's command bar the model.

@@ -11,22 +11,10 @@ const DESK: &str = "adas-desk";
 
 /// One more device of Ada's, up.
 async fn desk(ada: &Up) -> Up {
-    let ticket = text(&ada.ok(&["org", "invite", "--device"]).await["ticket"]);
     let mut desk = idle().listening();
     desk.begin().await;
-    desk.ok(&["join", &ticket, "--name", "desk", "--device", DESK, "--no-wait"]).await;
-    joining(&desk, "waiting").await;
-    ada.ok(&["org", "approve", "desk"]).await;
-    joining(&desk, "joined").await;
+    ada.let_in(&desk, "desk", DESK, &["--device"]).await;
     desk
-}
-
-async fn joining(up: &Up, wanted: &str) {
-    let look = || async {
-        let seen = up.act("org.joining", json!({})).await;
-        if seen["state"] == wanted { Ok(()) } else { Err(seen) }
-    };
-    up.until(&format!("joining is {wanted}"), look).await;
 }
 
 /// Waits until a device knows which of Ada's stands in, and the agent.
