@@ -129,7 +129,7 @@ pub fn by_person(rights: &Rights, patch: Patch) -> Patch {
     patch
 }
 
-/// Refuses a patch whose latest revision was made by neither a run of ours nor a member of the org; at a gate, by no run of the org.
+/// Refuses a patch whose latest revision was made by neither a run of the org nor a member.
 ///
 /// # Errors
 /// When nobody known made it.
@@ -139,9 +139,8 @@ pub fn known_author(org: &Org, state: &OrgState, patch: &Patch) -> Result<(), Pr
     if by_member || run_of(org, patch)?.is_some() {
         return Ok(());
     }
-    // A gate merges what runs of other devices made, of which its journal knows nothing: by what those devices signed.
-    let gated = state.projects.get(patch.project.as_str()).filter(|project| project.is_gate(&org.device));
-    if let Some(project) = gated
+    // Of runs of other devices this journal knows nothing: they count by what those devices signed.
+    if let Some(project) = state.projects.get(patch.project.as_str())
         && trace::made_by_a_run(org, project, patch)?
     {
         return Ok(());

@@ -145,3 +145,27 @@ async fn what_was_queued_at_a_task_that_another_device_took_over_stops_and_says_
     assert_eq!(two.ada.do_task("T002", "sh").await["state"], "done");
     same(&[&two.ada, &two.bob]).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_run_of_another_device_made_is_merged_by_a_delegate_by_what_was_signed() {
+    let two = Two::start().await;
+    project(&two.ada, "open", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&two.ada, "echo", "echo by $MESHWORK_TASK > $MESHWORK_TASK.txt").await;
+    two.share().await;
+    until_ok(&two.bob, &["task", "show", "T001"]).await;
+    let known = || async {
+        let seen = two.bob.act("agent.list", json!({})).await;
+        if seen[0]["name"] == "echo" { Ok(()) } else { Err(seen) }
+    };
+    two.bob.until("Bob's device knows the agent", known).await;
+    let patch = made(&two.bob).await;
+    let merged = until_ok(&two.ada, &["patch", "merge", &patch]).await;
+    assert_eq!(merged["outcome"], "merged", "{merged}");
+    for up in [&two.ada, &two.bob] {
+        let look = || async {
+            let seen = up.act("task.show", json!({"task": "T001"})).await;
+            if seen["state"]["state"] == "merged" { Ok(()) } else { Err(seen) }
+        };
+        up.until("the task is done on both", look).await;
+    }
+}
