@@ -199,7 +199,7 @@ async fn already(org: &Arc<Org>, project: &Project, patch: PatchId) -> Problem {
 }
 
 /// The command that brings the default branch into a working copy, with git alone.
-fn pull(org: &Org, project: &Project) -> String {
+pub(crate) fn pull(org: &Org, project: &Project) -> String {
     let storage = org.forge.rad_home().join("storage").join(project.rid.as_str().trim_start_matches("rad:"));
     format!("git pull {} {}", shell_words::quote(&storage.to_string_lossy()), shell_words::quote(&project.branch))
 }

@@ -114,7 +114,14 @@ async fn ask(org: &Arc<Org>, project: &Project, gate: &Did, envelope_json: Vec<u
         return apart(org, gate).map_or(Ok(Asked::Away(away)), Err);
     }
     match tokio::time::timeout(limits::GATE_WAIT, client.merge(MergeRequest { version: spoken(), envelope_json })).await {
-        Ok(Ok(reply)) => serde_json::from_str(&reply.into_inner().outcome_json).map(Asked::Answered).map_err(Problem::internal),
+        Ok(Ok(reply)) => {
+            let mut outcome: Outcome = serde_json::from_str(&reply.into_inner().outcome_json).map_err(Problem::internal)?;
+            // It is fetched from the storage of this device, not from the gate's.
+            if let Outcome::Merged { pull, .. } = &mut outcome {
+                *pull = merge::pull(org, project);
+            }
+            Ok(Asked::Answered(outcome))
+        }
         Ok(Err(refused)) => {
             let why = problem(&refused);
             // What the gate itself says comes with its problem whole.
