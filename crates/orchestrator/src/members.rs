@@ -70,7 +70,7 @@ pub fn admit(state: &OrgState, joiner: &Joiner) -> Result<Files, Problem> {
             Member { name: knock.name.clone(), roles: vec![*role], standby: None, keys: vec![key] }
         }
         Admits::Device { member } => {
-            let mut member = member_of(state, member)?.clone();
+            let mut member = ticket_member(state, member, &knock.device_name)?.clone();
             member.keys.push(key);
             member
         }
@@ -82,6 +82,21 @@ pub fn admit(state: &OrgState, joiner: &Joiner) -> Result<Files, Problem> {
         ..Device::new(free_name(state, &knock.device_name), knock.device.clone(), &member.name)
     };
     Ok(vec![file(member_path(&member.name), &member)?, file(device_path(&device.name), &device)?])
+}
+
+/// The member whom a ticket lets one more device join for: by the name that they had when it was made.
+///
+/// # Errors
+/// When nobody has that name any more: with the way out for the device that waits.
+fn ticket_member<'a>(state: &'a OrgState, name: &str, device: &str) -> Result<&'a Member, Problem> {
+    member_of(state, name).map_err(|gone| {
+        let (name, device) = (domain::shown(name), domain::shown(device));
+        Problem::conflict(format!("{device} came with a ticket for a device of “{name}”, and no member has that name any more."))
+            .because(format!("A ticket keeps the name that it was made with. {}", gone.next.unwrap_or_default()))
+            .next(format!(
+                "Decline it: meshwork org reject {device}. Then make another ticket with the new name: meshwork org invite --member <name>."
+            ))
+    })
 }
 
 /// Gives a member these roles.
@@ -320,4 +335,24 @@ fn device_path(name: &str) -> String {
 
 fn file(path: String, value: &impl Serialize) -> Result<(String, Option<Vec<u8>>), Problem> {
     Ok((path, Some(toml::to_string_pretty(value).map_err(Problem::internal)?.into_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_device_whose_ticket_names_a_renamed_member_is_told_the_way_out() {
+        let org = domain::org::Org { version: domain::org::VERSION, name: "crew".parse().unwrap(), threshold: 1 };
+        let ada = Member { name: "ada".into(), roles: vec![Role::Owner], standby: None, keys: vec![] };
+        let members = [("ada".to_owned(), ada)].into();
+        let (devices, agents, projects, quotas) = Default::default();
+        let (commit, revoked, ended) = ("c".repeat(40).parse().unwrap(), vec![], vec![]);
+        let state = OrgState { org, members, devices, agents, projects, quotas, commit, revoked, ended, refused: None };
+        assert_eq!(ticket_member(&state, "ada", "lap").unwrap().name, "ada");
+        let problem = ticket_member(&state, "owner", "lap").unwrap_err();
+        assert!(problem.what.contains("“owner”") && problem.why.unwrap().contains("There are: ada."));
+        assert!(problem.next.unwrap().contains("meshwork org reject lap"));
+    }
 }

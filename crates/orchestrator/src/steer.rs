@@ -7,10 +7,10 @@ use crate::{
     lifecycle::{self, Asked},
     limits,
     org::Org,
-    remote, stops,
+    picture, remote, stops,
 };
 use domain::{
-    Kind, Problem,
+    Did, Kind, Problem,
     actor::Actor,
     agent::EngineChoice,
     event::{Body, kind},
@@ -33,7 +33,7 @@ pub(crate) async fn carry(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> R
         Wish::End { reason } => {
             let asked = lifecycle::ask_to_end(org, by, &run.id, reason.clone()).await?;
             remote::end_elsewhere(org, &run, &device, reason);
-            Ok(ending(asked))
+            Ok(ending(asked) + &away(org, &device, asked)?)
         }
         // Placed there, and nothing of it is known yet.
         _ if run.device.is_none() => Err(not_working(&run)),
@@ -78,6 +78,17 @@ fn ending(asked: Asked) -> String {
         }
     }
     .to_owned()
+}
+
+/// What is to be added where the device that is to end a run is known to be away.
+fn away(org: &Org, device: &Did, asked: Asked) -> Result<String, Problem> {
+    let away = picture::whose(org, device).is_some_and(|whose| !whose.reachable);
+    if !away || asked != Asked::Ending {
+        return Ok(String::new());
+    }
+    let state = org.state()?;
+    let name = state.device_of(device).map_or_else(|| device.to_string(), |device| device.name.clone());
+    Ok(format!(" {name} is away: it ends there as soon as {name} is reached again."))
 }
 
 fn not_working(run: &Run) -> Problem {

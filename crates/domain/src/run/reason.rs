@@ -240,7 +240,7 @@ impl Reason {
             }
             Self::Stopped { by } => format!("Stopped by {by}. What it had done, if anything, is in its checkpoint."),
             Self::TakenOver { by } => format!(
-                "{by} took its task over, and work at it goes on there. What it had done, if anything, is in its checkpoint; meshwork task takeover takes the task back."
+                "Its task was taken over by {by}. What it had done, if anything, is in its checkpoint; meshwork task takeover takes the task back."
             ),
             Self::Superseded { patch, by } => format!(
                 "Its task is done by the patch {patch} of {by}, which was accepted. What it had done, if anything, is in its checkpoint."

@@ -10,7 +10,7 @@ use crate::{
     tailnet::Tailscaled,
 };
 use domain::{
-    Did, Problem, Timestamp,
+    Did, Kind, Problem, Timestamp,
     event::Body,
     join::{Admits, Joiner, JoinerState},
     role::{Permission, Role},
@@ -76,6 +76,7 @@ struct InviteView {
 async fn invite(context: Context, input: InviteInput) -> Result<InviteView, Problem> {
     let org = context.org()?;
     let valid = valid_ms(input.hours)?;
+    in_order(input.uses, &input.at)?;
     let admits = match (input.role, input.member) {
         (Some(_), Some(_)) => {
             return Err(Problem::invalid("A device of a member has the member's roles.").next("Give either a role or a member."));
@@ -108,6 +109,23 @@ fn valid_ms(hours: Option<u32>) -> Result<u64, Problem> {
                 .next("Give a number of hours in between, or none for three days; meshwork org uninvite ends an invitation sooner."))
         }
     }
+}
+
+/// Whether the uses and the addresses of an invitation can be in a ticket.
+fn in_order(uses: Option<u32>, at: &[String]) -> Result<(), Problem> {
+    if uses == Some(0) {
+        return Err(Problem::invalid("An invitation that nobody may use lets nobody join.")
+            .next("Give --uses a number from 1 on, or leave it out for one use."));
+    }
+    if let Some(wrong) = at.iter().find(|at| !domain::join::is_address(at)) {
+        return Err(Problem::invalid(format!("--at: “{}” is not an address.", domain::shown(wrong)))
+            .next("Write it as host:port: where this device's Join port is reached."));
+    }
+    if at.len() > domain::join::ADDRESSES_MAX {
+        return Err(Problem::new(Kind::Limit, format!("--at was given {} times.", at.len()))
+            .next(format!("A ticket has {} addresses at the most.", domain::join::ADDRESSES_MAX)));
+    }
+    Ok(())
 }
 
 /// A member by name; `me` is the one here.
@@ -266,6 +284,17 @@ async fn joining(context: Context, _: Nothing) -> Result<JoiningView, Problem> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn what_is_wrong_with_an_invitation_names_the_option() {
+        let many = vec!["host:1".to_owned(); domain::join::ADDRESSES_MAX + 1];
+        assert_eq!(in_order(None, &[]), Ok(()));
+        assert_eq!(in_order(Some(1), &many[1..]), Ok(()));
+        assert!(in_order(Some(0), &[]).unwrap_err().next.unwrap().contains("--uses"));
+        for at in [vec!["foo".to_owned()], many] {
+            assert!(in_order(None, &at).unwrap_err().what.contains("--at"));
+        }
+    }
 
     #[test]
     fn an_invitation_counts_for_an_hour_at_the_least_and_thirty_days_at_the_most() {

@@ -328,12 +328,21 @@ async fn remove(context: Context, input: Remove) -> Result<Outcome, Problem> {
 async fn remove_device(context: Context, input: Remove) -> Result<Outcome, Problem> {
     let org = context.org()?;
     let (what, done) = (format!("Remove the device {}", domain::shown(&input.name)), format!("{} belongs to the org no more.", input.name));
-    let set = move |_: &Org, state: &forge::OrgState| members::remove_device(state, &input.name, &input.parting());
+    let set = move |org: &Org, state: &forge::OrgState| {
+        let here = members::device_of(state, &input.name)?.did == org.device;
+        if here { Err(this_device(&input.name)) } else { members::remove_device(state, &input.name, &input.parting()) }
+    };
     Ok(Outcome::of(members::change(&org, &context.actor(&org), what, set).await?, done))
 }
 
 fn oneself() -> Problem {
     Problem::new(Kind::Conflict, "That is the member here.").next("Leave the org instead: meshwork org leave.")
+}
+
+fn this_device(name: &str) -> Problem {
+    Problem::new(Kind::Conflict, format!("{} is the device that this is asked of.", domain::shown(name)))
+        .because("Without its key it could not sign that the others may take the key off the list.")
+        .next("Say it on another device of yours, or leave the org with this one: meshwork org leave.")
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

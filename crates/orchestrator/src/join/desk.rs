@@ -144,6 +144,13 @@ pub(super) fn answer(org: &Org, request: &KnockRequest) -> Result<Answer, Proble
             .next("Take another name: meshwork join --name <name>.");
         return Ok(Answer::Refused { problem });
     }
+    if let Admits::Device { member } = &ticket.admits
+        && !state.members.contains_key(member)
+    {
+        let problem = Problem::conflict(format!("The ticket is for a device of “{member}”, and no member has that name any more."))
+            .next("Ask for another ticket, or make one: meshwork org invite --device.");
+        return Ok(Answer::Refused { problem });
+    }
     match note(org, &knock, &ticket) {
         Ok(()) => {}
         Err(problem) if problem.passes() => return Err(problem),

@@ -10,6 +10,7 @@ use crate::{
     tasks::Board,
 };
 use domain::{Did, Problem, TaskRef, event::Body, picture::ClaimIn, task::Takeover};
+use forge::OrgState;
 use std::sync::Arc;
 
 /// Refuses a task that another device has claimed, while something may come of that.
@@ -43,8 +44,7 @@ fn rivals(own: Option<&ClaimIn>, other: &ClaimIn) -> bool {
 fn refused(org: &Org, held: &ClaimIn) -> Result<Problem, Problem> {
     let state = org.state()?;
     let task = &held.claim.task.task;
-    let by = state.device_of(&held.journal);
-    let device = by.map_or_else(|| held.journal.to_string(), |device| format!("{} of {}", device.name, device.owner));
+    let device = called(&state, held);
     let what = match (&held.latest, &held.claim.patch) {
         (Some(run), _) if held.runs() => format!("Its run {} goes on.", run.id),
         (_, Some(patch)) if held.holds() => format!("Its patch {patch} is neither merged nor closed."),
@@ -60,6 +60,23 @@ fn refused(org: &Org, held: &ClaimIn) -> Result<Problem, Problem> {
         .next(format!("Work at it goes on there. A maintainer can take it over: meshwork task takeover {task}.")))
 }
 
+/// The device that has a claim, as people call it.
+fn called(state: &OrgState, claim: &ClaimIn) -> String {
+    let by = state.device_of(&claim.journal);
+    by.map_or_else(|| claim.journal.to_string(), |device| format!("{} of {}", device.name, device.owner))
+}
+
+/// Why there is nothing to take over: in the words in which the task is shown, where a claim without anything that holds is one too.
+fn nothing(state: &OrgState, task: &TaskRef, own: Option<&ClaimIn>, others: &[ClaimIn]) -> Problem {
+    let task = &task.task;
+    let what = match others.first() {
+        None => format!("{task} is claimed by no other device."),
+        Some(other) if own.is_some_and(|own| other.taken_over_by(own)) => format!("This device has taken {task} over already."),
+        Some(other) => format!("{task} is free: the run for which the device {} claimed it has ended.", called(state, other)),
+    };
+    Problem::conflict(what).next(format!("meshwork task run {task} gives it to an agent; nothing was changed."))
+}
+
 /// What this device takes over, from whom, as the how manieth.
 fn takes(org: &Org, task: TaskRef) -> Result<Takeover, Problem> {
     let claims = picture::claims(org, &task)?;
@@ -69,10 +86,9 @@ fn takes(org: &Org, task: TaskRef) -> Result<Takeover, Problem> {
     }
     let turn = claims.iter().map(|found| found.claim.turn).max().unwrap_or_default().saturating_add(1);
     let (own, others) = parted(org, claims);
-    let from: Vec<Did> = others.into_iter().filter(|other| rivals(own.as_ref(), other)).map(|other| other.journal).collect();
+    let from: Vec<Did> = others.iter().filter(|other| rivals(own.as_ref(), other)).map(|other| other.journal.clone()).collect();
     if from.is_empty() {
-        return Err(Problem::conflict(format!("{} is claimed by no other device.", task.task))
-            .next("meshwork task run gives it to an agent; nothing was changed."));
+        return Err(nothing(&org.state()?, &task, own.as_ref(), &others));
     }
     Ok(Takeover { task, device: org.device.clone(), from, turn })
 }
@@ -88,7 +104,10 @@ pub(super) async fn takeover(context: Context, input: One) -> Result<Done, Probl
             takes(org, task)
         })
         .await?;
-    let said = format!("{} is taken over: it goes on here, and a patch of it is accepted for this device's claim.", takeover.task.task);
+    let task = &takeover.task.task;
+    let said = format!(
+        "{task} is taken over: a patch of it is accepted for this device's claim. Nothing works at it here yet: meshwork task run {task} starts a run."
+    );
     org.record(&context.actor(&org), vec![Body::TaskTakenOver { takeover }]).await?;
     Ok(Done::new(said))
 }
