@@ -58,7 +58,7 @@ pub const LOOKED_UP_MAX: usize = 256;
 pub const VICTIMS_EXACT_MAX: usize = 4;
 /// Among how many runs that search chooses, those whose loss hurts least first.
 pub const VICTIMS_SEARCHED_MAX: usize = 32;
-/// The longest grace that an owner may give guests, in seconds.
+/// The longest grace that an owner may give what is sent away, in seconds.
 pub const LEND_GRACE_MAX_S: u64 = 600;
 /// How many lines of hours a lend policy has.
 pub const LEND_HOURS_MAX: usize = 32;

@@ -141,7 +141,7 @@ pub(crate) struct Up {
     #[arg(long)]
     pub(crate) no_open: bool,
     /// How many runs of agents at once; as many as there are cores where nothing is said.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) slots: Option<u32>,
     /// Where it listened before it started its program anew.
     #[arg(long, hide = true, overrides_with = "resumed", value_name = "ADDR")]
@@ -423,7 +423,7 @@ pub(crate) struct Ask {
 pub(crate) struct Evict {
     /// The run; all where nothing is said.
     pub(crate) run: Option<String>,
-    /// Seconds until processor and memory must be free.
+    /// Seconds until processor and memory must be free; at most 600.
     #[arg(long, default_value_t = 30)]
     pub(crate) grace: u64,
 }

@@ -1,5 +1,7 @@
 //! The command line's way to the running `meshwork up`: one action of the table a call.
 
+mod waiting;
+
 use domain::{Kind, OrgName, Problem};
 use futures::StreamExt;
 use orchestrator::{
@@ -116,7 +118,8 @@ impl Client {
         let (mut client, until) = (self.clone(), Instant::now() + CHANGE_TIMEOUT);
         let response = loop {
             let request = client.http.post(format!("{}{path}", client.url)).bearer_auth(&client.token).json(&input).timeout(CALL_TIMEOUT);
-            match (request.send().await, &self.found) {
+            let answer = client.answered(request.send()).await?;
+            match (answer, &self.found) {
                 // Its program has started anew since, with another token; nothing was done.
                 (Ok(response), Some(found)) if response.status() == StatusCode::UNAUTHORIZED => {
                     let again = Box::pin(Self::find(&found.root, found.org.as_deref(), found.about)).await?;
@@ -135,20 +138,20 @@ impl Client {
             }
         };
         let good = response.status().is_success();
-        let body: Value = response.json().await.map_err(|e| self.unreachable(&e))?;
+        let body: Value = client.answered(response.json()).await?.map_err(|e| self.unreachable(&e))?;
         if good { Ok(body) } else { Err(serde_json::from_value(body["error"].clone()).unwrap_or_else(|_| Problem::internal(body))) }
     }
 
     /// Follows an event stream; `each` says whether to go on.
     pub(crate) async fn follow(&self, path: &str, mut each: impl FnMut(Value) -> bool) -> Result<(), Problem> {
-        let response =
-            self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token).send().await.map_err(|e| self.unreachable(&e))?;
+        let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token);
+        let response = self.answered(request.send()).await?.map_err(|e| self.unreachable(&e))?;
         if !response.status().is_success() {
             let body: Value = response.json().await.map_err(|e| self.unreachable(&e))?;
             return Err(serde_json::from_value(body["error"].clone()).unwrap_or_else(|_| Problem::internal(body)));
         }
         let (mut bytes, mut pending) = (response.bytes_stream(), Vec::new());
-        while let Some(piece) = bytes.next().await {
+        while let Some(piece) = self.answered(bytes.next()).await? {
             pending.extend_from_slice(&piece.map_err(|e| self.unreachable(&e))?);
             while let Some(end) = pending.iter().position(|b| *b == b'\n') {
                 let line: Vec<u8> = pending.drain(..=end).collect();

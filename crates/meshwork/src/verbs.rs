@@ -156,7 +156,7 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
             output::show(&value, json, |v| show::pods(v, &names))?;
         }
         Verb::Evict(evict) => {
-            let value = client.call("device.evict", json!({"run": evict.run, "grace_ms": evict.grace * 1000})).await?;
+            let value = client.call("device.evict", json!({"run": evict.run, "grace_ms": evict.grace.saturating_mul(1000)})).await?;
             answer(&value, json, done);
         }
         Verb::Lend(asked) => return lend::lend(client, asked, json).await,

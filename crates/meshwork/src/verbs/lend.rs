@@ -103,7 +103,13 @@ fn shown(value: &Value) -> String {
 fn now(value: &Value) -> String {
     let since = value["since"].as_i64().map(|at| format!(" (since {})", Timestamp(at).rfc3339())).unwrap_or_default();
     match (&value["broken"]["what"], &value["why"]) {
-        (Value::String(what), _) => format!("No guests are taken: {} {}", clean(what), clean(&at(&value["broken"], &["why"]))),
+        (Value::String(what), why) => {
+            let here = match why {
+                Value::String(why) if value["reclaimed"]["code"] == "asked" => clean(why),
+                _ => "Those that are here stay; meshwork reclaim sends them away.".to_owned(),
+            };
+            format!("No new guests are taken: {} {} {here}", clean(what), clean(&at(&value["broken"], &["why"])))
+        }
         (_, Value::String(why)) => format!("No guests are taken now. {}{since}", clean(why)),
         _ => format!("Guests are taken now{since}."),
     }
@@ -132,6 +138,15 @@ fn seen(condition: &Value) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_policy_that_cannot_be_read_says_what_becomes_of_those_that_are_here() {
+        let broken = json!({"what": "The file is not in order.", "why": "Line 2: no."});
+        let stays = now(&json!({"broken": broken, "reclaimed": {"code": "never"}, "why": "Its owner takes no guests."}));
+        assert!(stays.contains("Line 2: no. Those that are here stay"), "{stays}");
+        let goes = now(&json!({"broken": broken, "reclaimed": {"code": "asked"}, "why": "Its owner wants it."}));
+        assert!(goes.ends_with("Its owner wants it."), "{goes}");
+    }
 
     #[test]
     fn times_are_read_as_people_write_them() {

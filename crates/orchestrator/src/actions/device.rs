@@ -12,7 +12,7 @@ use domain::{
     capacity::Capacity,
     lease::Admission,
     lend::{Condition, Reclaim},
-    limits::GRACE_MS,
+    limits::{GRACE_MS, LEND_GRACE_MAX_S},
     manifest::Class,
     role::Permission,
     run::{Reason, Run, RunState},
@@ -211,7 +211,7 @@ struct Evict {
     /// Why, in words.
     #[serde(default)]
     reason: Option<String>,
-    /// Milliseconds until processor and memory must be free; 30 s where nothing is said.
+    /// Milliseconds until processor and memory must be free; 30 s where nothing is said, 10 minutes at most.
     #[serde(default)]
     grace_ms: Option<u64>,
 }
@@ -219,6 +219,9 @@ struct Evict {
 async fn evict(context: Context, input: Evict) -> Result<Done, Problem> {
     let org = context.org()?;
     let grace = Duration::from_millis(input.grace_ms.unwrap_or(GRACE_MS));
+    if grace > Duration::from_secs(LEND_GRACE_MAX_S) {
+        return Err(Problem::invalid(format!("The grace is at most {LEND_GRACE_MAX_S} s.")).next("Give such a number."));
+    }
     let message = input.reason.unwrap_or_else(|| "The owner wanted the machine back.".into());
     let run = match input.run {
         Some(text) => Some(org.blocking(move |org| super::run::find(org, &text)).await?.id),

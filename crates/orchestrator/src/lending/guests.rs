@@ -69,12 +69,12 @@ pub(crate) fn running(org: &Org) -> Result<Vec<Run>, Problem> {
 pub(crate) fn refusals(lending: &Lending, manifest: &Manifest, running: u32) -> Vec<Refusal> {
     // Checks on a guest's work are a part of it: who takes the one, or leaves it where it is, takes the other.
     let part = matches!(manifest.work, Work::Checks { subject: Some(_), .. });
-    let mut found = match (&lending.broken, &lending.reclaimed) {
-        (Some(_), _) if part => vec![],
-        (Some(_), _) => {
+    let mut found = match (lending.sends_away(), &lending.broken) {
+        (Some(why), _) => vec![Refusal::Reclaimed { why: why.clone() }],
+        (None, Some(_)) if part => vec![],
+        (None, Some(_)) => {
             vec![Refusal::NotKnown { message: "Its owner's lend policy cannot be read; no guests are taken until it is mended.".into() }]
         }
-        (None, Some(why)) => vec![Refusal::Reclaimed { why: why.clone() }],
         (None, None) => vec![],
     };
     // One that cannot be read says nothing of classes and slots.
@@ -158,5 +158,8 @@ mod tests {
         let broken = lending(Some(Reclaim::Never), Some(0), true);
         assert!(matches!(refusals(&broken, &manifest("agent", None), 0).as_slice(), [Refusal::NotKnown { .. }]));
         assert!(refusals(&broken, &manifest("ci", subject), 0).is_empty(), "its work stays where it is");
+        let asked = Reclaim::Asked { until: None };
+        let both = lending(Some(asked.clone()), Some(0), true);
+        assert_eq!(refusals(&both, &manifest("ci", subject), 0), [Refusal::Reclaimed { why: asked }], "its owner's word counts");
     }
 }

@@ -37,7 +37,7 @@ pub(crate) struct Lending {
     pub(crate) click: Option<Click>,
     /// How many GPUs there are.
     pub(crate) gpus: u32,
-    /// Why the policy cannot be read. Then no guests are taken; those that are here stay, since nobody knows what their host wants.
+    /// Why the policy cannot be read. Then no guests are taken; those that are here stay until their host says otherwise by a click.
     pub(crate) broken: Option<Problem>,
 }
 
@@ -50,6 +50,11 @@ impl Lending {
             tags.entry("gpu".into()).or_insert_with(|| "true".into());
         }
         tags
+    }
+
+    /// Why guests that are here must go; none: they stay. Where the policy cannot be read, only their host's own word counts.
+    pub(crate) fn sends_away(&self) -> Option<&Reclaim> {
+        self.reclaimed.as_ref().filter(|why| self.broken.is_none() || matches!(why, Reclaim::Asked { .. }))
     }
 
     /// Whether anybody has to hear of the change from `before`. That time goes by while nobody types is none.
@@ -188,7 +193,7 @@ fn tell(stance: &(Option<Problem>, Option<Reclaim>)) {
 /// Freezes, saves and ends guests that run here although the machine is its owner's alone; those that end already are left to it.
 async fn send_away(org: &Arc<Org>) -> Result<(), Problem> {
     let lending = now(org);
-    let (Some(why), None) = (&lending.reclaimed, &lending.broken) else { return Ok(()) };
+    let Some(why) = lending.sends_away() else { return Ok(()) };
     let guests = org.blocking(|org| guests::running(org)).await?;
     let due: Vec<RunId> = guests.into_iter().filter(|run| run.ending.is_none()).map(|run| run.id).collect();
     if due.is_empty() {
@@ -238,9 +243,12 @@ mod tests {
         let path = lender.data.lend_policy();
         std::fs::write(&path, "guests = true\nhours = [\"at night\"]\n").unwrap();
         let seen = lender.look();
-        let problem = seen.broken.unwrap();
+        let problem = seen.broken.clone().unwrap();
         assert!(problem.why.as_ref().unwrap().contains("Line 2"), "{problem}");
-        assert_eq!(seen.reclaimed, Some(Reclaim::Never));
+        assert_eq!((&seen.reclaimed, seen.sends_away()), (&Some(Reclaim::Never), None), "who is here stays");
+        let asked = Reclaim::Asked { until: None };
+        assert_eq!(lender.say(Some(Click::Reclaimed { until: None })).unwrap().sends_away(), Some(&asked), "its owner's word counts");
+        assert_eq!(lender.say(None).unwrap().sends_away(), None);
         assert!(lender.set(|policy| policy.guests = true).is_err(), "what cannot be read is not written over");
         std::fs::remove_file(&path).unwrap();
         assert_eq!(lender.set(|policy| policy.slots = Some(1)).unwrap().policy.slots, Some(1));

@@ -17,7 +17,7 @@ interface Props {
 export function Whose({ lent, changed }: Props) {
   const may = useMay("device.reclaim");
   const release = useAct("device.release", { done: changed });
-  if (!may || lent.broken) return null;
+  if (!may) return null;
   if (lent.click?.said === "reclaimed") {
     return (
       <Button tone="primary" busy={release.isPending} onClick={() => release.mutate({})}>
@@ -25,6 +25,8 @@ export function Whose({ lent, changed }: Props) {
       </Button>
     );
   }
+  // A policy that cannot be read sends nobody away: its owner's word does.
+  if (lent.broken) return <Asked lent={lent} changed={changed} />;
   if (lent.click?.said === "lent") {
     return (
       <Button busy={release.isPending} onClick={() => release.mutate({})}>
@@ -41,6 +43,10 @@ export function Whose({ lent, changed }: Props) {
     );
   }
   if (lent.reclaimed) return null;
+  return <Asked lent={lent} changed={changed} />;
+}
+
+function Asked({ lent, changed }: Props) {
   return (
     <Opens name="Take this machine back" title="Take this machine back?">
       {(close) => <TakeBack lent={lent} changed={changed} onClose={close} />}
