@@ -9276,7 +9276,7 @@ export interface operations {
                     reason?: string | null;
                     /**
                      * Format: uint64
-                     * @description Milliseconds until processor and memory must be free; 30 s where nothing is said.
+                     * @description Milliseconds until processor and memory must be free; 30 s where nothing is said, 10 minutes at most.
                      * @default null
                      */
                     grace_ms?: number | null;
@@ -9808,7 +9808,7 @@ export interface operations {
                     reason?: string | null;
                     /**
                      * Format: uint64
-                     * @description Milliseconds until processor and memory must be free; 30 s where nothing is said.
+                     * @description Milliseconds until processor and memory must be free; 30 s where nothing is said, 10 minutes at most.
                      * @default null
                      */
                     grace_ms?: number | null;
