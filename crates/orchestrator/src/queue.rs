@@ -115,14 +115,10 @@ impl Queue {
 
     /// Notes that a run of this device waits for the room of these devices; none: for nobody's.
     pub(crate) fn waits(&self, run: &Run, manifest: &Manifest, mut at: Vec<Did>) {
-        at.truncate(ANNOUNCED_WAITS_AT_MAX);
-        let mut state = self.state();
         if at.is_empty() {
-            if state.own.remove(&run.id).is_some() {
-                self.changed.notify_one();
-            }
-            return;
+            return self.waits_otherwise(&run.id);
         }
+        at.truncate(ANNOUNCED_WAITS_AT_MAX);
         let waiting = WaitingRun {
             run: run.id.clone(),
             member: run.member.clone(),
@@ -132,7 +128,7 @@ impl Queue {
             asked: manifest.resources,
             at,
         };
-        if state.own.insert(run.id.clone(), waiting.clone()).as_ref() != Some(&waiting) {
+        if self.state().own.insert(run.id.clone(), waiting.clone()).as_ref() != Some(&waiting) {
             self.changed.notify_one();
         }
     }

@@ -128,13 +128,6 @@ impl Up {
         self
     }
 
-    /// Has it hear the gossip of other devices at this address.
-    #[must_use]
-    pub fn hearing(mut self, address: &str) -> Self {
-        address.clone_into(&mut self.gossip_at);
-        self
-    }
-
     /// Has it and its command line run in a network namespace, as `/run/netns/a`.
     #[must_use]
     pub fn within(mut self, namespace: &Path) -> Self {
@@ -340,7 +333,7 @@ impl Up {
         let invited = self.ok(&[&["org", "invite"], invite].concat()).await;
         other.ok(&["join", invited["ticket"].as_str().unwrap(), "--name", name, "--device", device, "--no-wait"]).await;
         other.until_joining("waiting").await;
-        self.ok(&["org", "approve", name]).await;
+        self.ok(&["org", "approve", device]).await;
         other.until_joining("joined").await;
     }
 

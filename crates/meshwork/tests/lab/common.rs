@@ -6,16 +6,11 @@ use testkit::{
     tailnet::{Lab, URL},
 };
 
-/// The gossip binds all addresses: the one in the tailnet comes later than `up`.
-const GOSSIP: &str = "0.0.0.0:7422";
-
 /// A machine with its tailscaled and `up`, in no tailnet yet.
 pub async fn machine(lab: &mut Lab, number: usize) -> Up {
     lab.start_tailscaled(number);
     let socket = lab.socket(number).display().to_string();
-    let mut up = Up::idle(env!("CARGO_BIN_EXE_meshwork"), &[("MESHWORK_TAILSCALED", socket.as_str())])
-        .within(&lab.namespace(number))
-        .hearing(GOSSIP);
+    let mut up = Up::idle(env!("CARGO_BIN_EXE_meshwork"), &[("MESHWORK_TAILSCALED", socket.as_str())]).within(&lab.namespace(number));
     up.begin().await;
     up
 }

@@ -1,41 +1,17 @@
 //! Gossip through the tailnet, of which nobody said anything; and rules that a person writes there while the org has its own.
 
-use crate::lab;
+use crate::{
+    common::{founder, join, machine, until},
+    lab,
+};
 use identity::Secret;
 use mesh::tailnet::headscale::Headscale;
 use serde_json::Value;
-use std::{path::Path, time::Duration};
+use std::path::Path;
 use testkit::{
     Up,
     tailnet::{Lab, URL, inside_async},
 };
-use tokio::time::{Instant, sleep};
-
-/// How long anything that is waited for may take.
-const WAIT: Duration = Duration::from_secs(120);
-/// The pause between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-async fn machine(lab: &mut Lab, number: usize) -> Up {
-    lab.start_tailscaled(number);
-    let socket = lab.socket(number).display().to_string();
-    let mut up = Up::idle(env!("CARGO_BIN_EXE_meshwork"), &[("MESHWORK_TAILSCALED", socket.as_str())]).within(&lab.namespace(number));
-    up.begin().await;
-    up
-}
-
-/// Looks until it holds, and fails with what was seen last.
-async fn until(up: &Up, action: &str, what: &str, holds: impl Fn(&Value) -> bool) {
-    let deadline = Instant::now() + WAIT;
-    loop {
-        let seen = up.ok(&["call", action, "{}"]).await;
-        if holds(&seen) {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{what}: not within {WAIT:?}; last seen: {seen:#}\n{}", up.log());
-        sleep(LOOK_EVERY).await;
-    }
-}
 
 /// Whether a device knows the other of the two in this way.
 fn other_is(state: &'static str) -> impl Fn(&Value) -> bool {
@@ -65,19 +41,9 @@ fn holds(folder: &Path, text: &str) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn devices_are_heard_in_the_tailnet_by_themselves_and_again_after_it_was_away_and_rules_by_hand_stay() {
     let Some(mut lab) = lab(2) else { return };
-    lab.start_server();
-    let key = lab.api_key();
-    let ada = machine(&mut lab, 0).await;
-    let made = ada.run_with(&["org", "create", "crew", "--member", "ada", "--headscale", URL], &key).await;
-    assert_eq!(made.code, 0, "{made:?}");
-    let inside = |seen: &Value| seen["reachable"] == true && seen["here"]["addresses"].as_array().is_some_and(|a| !a.is_empty());
-    until(&ada, "tailnet.status", "ada's machine is in the tailnet", inside).await;
+    let (ada, key) = founder(&mut lab).await;
     let bob = machine(&mut lab, 1).await;
-    let invited = ada.ok(&["org", "invite"]).await;
-    bob.ok(&["join", invited["ticket"].as_str().unwrap(), "--name", "bob", "--device", "bobs-box", "--no-wait"]).await;
-    until(&bob, "org.joining", "it waits for the owner", |seen| seen["state"] == "waiting").await;
-    ada.ok(&["org", "approve", "bob"]).await;
-    until(&bob, "org.joining", "it is in", |seen| seen["state"] == "joined").await;
+    join(&ada, &bob, "bob", &[]).await;
     both_heard([&ada, &bob]).await;
 
     // Its address goes, and comes back.
@@ -94,15 +60,11 @@ async fn devices_are_heard_in_the_tailnet_by_themselves_and_again_after_it_was_a
         .replacen('{', "{\n  // the printer is for everybody\n  \"hosts\": {\"printer\": \"100.64.9.9\"},\n", 1)
         .replace("tag:crew-device:7422,8472", "tag:crew-device:8472");
     at_server(&lab, api_key, async |server| server.set_policy(&by_hand).await.unwrap());
-    let deadline = Instant::now() + WAIT;
-    let mended = loop {
+    let look = || async {
         let now = at_server(&lab, api_key, async |server| server.policy().await.unwrap().unwrap());
-        if now != by_hand {
-            break now;
-        }
-        assert!(Instant::now() < deadline, "the org's rules are written again\n{}", ada.log());
-        sleep(LOOK_EVERY).await;
+        if now == by_hand { Err(Value::String(now)) } else { Ok(now) }
     };
+    let mended = ada.until("the org's rules are written again", look).await;
     assert!(mended.contains("// the printer is for everybody") && mended.contains("tag:crew-device:7422,8472"), "{mended}");
     assert!(holds(&ada.data().join("orgs/crew/tailnet/policies"), "the printer"), "what was replaced is kept");
     both_heard([&ada, &bob]).await;

@@ -23,20 +23,7 @@ pub struct Three {
 
 /// Lets a device in, and gives its key.
 async fn join(up: &Up, owner: &Up, name: &str, device: &str, invite: &[&str]) -> String {
-    let ticket = text(&owner.ok(&[&["org", "invite"], invite].concat()).await["ticket"]);
-    up.ok(&["join", &ticket, "--name", name, "--device", device, "--no-wait"]).await;
-    let knocked = || async {
-        let joiners = owner.ok(&["org", "joiners"]).await;
-        let waits = joiners.as_array().unwrap().iter().any(|one| one["device_name"] == device && one["state"] == "waiting");
-        if waits { Ok(()) } else { Err(joiners) }
-    };
-    owner.until(&format!("{device} knocks"), knocked).await;
-    owner.ok(&["org", "approve", device]).await;
-    let joined = || async {
-        let seen = up.act("org.joining", json!({})).await;
-        if seen["state"] == "joined" { Ok(()) } else { Err(seen) }
-    };
-    up.until(&format!("{device} belongs to the org"), joined).await;
+    owner.let_in(up, name, device, invite).await;
     text(&up.ok(&["org", "show"]).await["device"])
 }
 

@@ -58,21 +58,9 @@ impl Two {
         let mut ada = faulty(adas).listening();
         ada.begin().await;
         ada.org().await;
-        let ticket = ada.ok(&["org", "invite", "--role", "developer"]).await["ticket"].as_str().unwrap().to_owned();
         let mut bob = faulty(bobs).listening();
         bob.begin().await;
-        bob.ok(&["join", &ticket, "--name", "bob", "--device", BOBS, "--no-wait"]).await;
-        let joining = || async {
-            let seen = bob.act("org.joining", json!({})).await;
-            if seen["state"] == "waiting" { Ok(()) } else { Err(seen) }
-        };
-        bob.until("Bob waits", joining).await;
-        ada.ok(&["org", "approve", "bob"]).await;
-        let joined = || async {
-            let seen = bob.act("org.joining", json!({})).await;
-            if seen["state"] == "joined" { Ok(()) } else { Err(seen) }
-        };
-        bob.until("Bob belongs to the org", joined).await;
+        ada.let_in(&bob, "bob", BOBS, &["--role", "developer"]).await;
         let shown = bob.ok(&["org", "show"]).await;
         let text = |name: &str| shown[name].as_str().unwrap_or_else(|| panic!("{shown}")).to_owned();
         (ada, bob, text("device").parse().unwrap(), text("rid").parse().unwrap())

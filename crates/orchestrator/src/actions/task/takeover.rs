@@ -9,7 +9,12 @@ use crate::{
     table::Context,
     tasks::Board,
 };
-use domain::{Did, Problem, TaskRef, event::Body, picture::ClaimIn, task::Takeover};
+use domain::{
+    Did, Problem, TaskRef,
+    event::Body,
+    picture::{ClaimIn, accepted, in_the_way, to_take_over},
+    task::Takeover,
+};
 use forge::OrgState;
 use std::sync::Arc;
 
@@ -19,7 +24,7 @@ use std::sync::Arc;
 /// When it is claimed.
 pub(super) fn free(org: &Org, others: &Claims, task: &TaskRef) -> Result<(), Problem> {
     let (own, others) = parted(org, others.all(org, task)?);
-    match others.iter().find(|other| domain::picture::in_the_way(own.as_ref(), other)) {
+    match others.iter().find(|other| in_the_way(own.as_ref(), other)) {
         Some(claim) => Err(refused(org, claim)?),
         None => Ok(()),
     }
@@ -29,16 +34,6 @@ pub(super) fn free(org: &Org, others: &Claims, task: &TaskRef) -> Result<(), Pro
 fn parted(org: &Org, claims: Vec<ClaimIn>) -> (Option<ClaimIn>, Vec<ClaimIn>) {
     let (mut own, others): (Vec<_>, Vec<_>) = claims.into_iter().partition(|claim| claim.journal == org.device);
     (own.pop(), others)
-}
-
-/// Whether the claim of another can be taken over: it may come to something, or it took this device's over; also where this device has
-/// a claim beside it, as after both began while they could not hear of each other.
-fn rivals(own: Option<&ClaimIn>, other: &ClaimIn) -> bool {
-    match own {
-        Some(own) if own.taken_over_by(other) => true,
-        Some(own) => other.holds() && !other.taken_over_by(own),
-        None => other.holds(),
-    }
 }
 
 fn refused(org: &Org, held: &ClaimIn) -> Result<Problem, Problem> {
@@ -80,13 +75,13 @@ fn nothing(state: &OrgState, task: &TaskRef, own: Option<&ClaimIn>, others: &[Cl
 /// What this device takes over, from whom, as the how manieth.
 fn takes(org: &Org, task: TaskRef) -> Result<Takeover, Problem> {
     let claims = picture::claims(org, &task)?;
-    if let Some((patch, _)) = domain::picture::accepted(&claims) {
+    if let Some((patch, _)) = accepted(&claims) {
         return Err(Problem::conflict(format!("{} is done already: its patch {patch} was accepted.", task.task))
             .next("What is still to be done is a task of its own: meshwork task add."));
     }
     let turn = claims.iter().map(|found| found.claim.turn).max().unwrap_or_default().saturating_add(1);
     let (own, others) = parted(org, claims);
-    let from: Vec<Did> = others.iter().filter(|other| rivals(own.as_ref(), other)).map(|other| other.journal.clone()).collect();
+    let from: Vec<Did> = others.iter().filter(|other| to_take_over(own.as_ref(), other)).map(|other| other.journal.clone()).collect();
     if from.is_empty() {
         return Err(nothing(&org.state()?, &task, own.as_ref(), &others));
     }
