@@ -268,3 +268,28 @@ async fn with_two_owners_and_a_threshold_of_two_both_sign_what_happens() {
     let waits = ada.refused(&["agent", "add", "echo", "--engine", "command", "--command", "true"], 5).await;
     clear(&waits, "meshwork org approve");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_rotates_keys_by_a_new_device_that_takes_the_old_one_out() {
+    let old = machine().await;
+    let mut new = idle().listening();
+    new.begin().await;
+    old.let_in(&new, "new", "ada-new", &["--device"]).await;
+    let was = names(&old.ok(&["org", "show"]).await, "devices").into_iter().find(|name| name != "ada-new").unwrap();
+    // It asks; the one whose key signs as yet, signs.
+    new.ok(&["org", "remove", &was, "--device", "--why", "new keys"]).await;
+    let look = || async {
+        let seen = old.act("org.proposals", json!({})).await;
+        seen.as_array().unwrap().first().map(|one| text(&one["id"])).ok_or(seen)
+    };
+    let proposal = old.until("the old device hears of it", look).await;
+    old.ok(&["org", "approve", &proposal]).await;
+    until_org(&new, "only the new device is left", |org| names(org, "devices") == ["ada-new"]).await;
+    // From now on its own key signs for the owner.
+    let look = || async {
+        let outcome = new.run(&["quota", "set", "--calls", "10"]).await;
+        let seen = new.act("quota.show", json!({})).await;
+        if seen["quotas"]["org"]["calls"] == 10 { Ok(()) } else { Err(json!([outcome.json(), seen])) }
+    };
+    new.until("what the new device changes is in force", look).await;
+}
