@@ -25,6 +25,8 @@ use tonic::transport::Channel;
 
 /// The org, as [`Up::org`] makes it.
 pub const ORG: &str = "crew";
+/// The agent that the org lists.
+const AGENT: &str = "nobody";
 
 /// Ada's device and Bob's, both up, each reaching the other.
 #[derive(Debug)]
@@ -58,6 +60,12 @@ impl Two {
         joining(&bob, "waiting").await;
         ada.ok(&["org", "approve", "bob"]).await;
         joining(&bob, "joined").await;
+        ada.ok(&["agent", "add", AGENT, "--engine", "command", "--command", "true"]).await;
+        bob.until("the agent is listed", || async {
+            let agents = bob.act("agent.list", json!({})).await;
+            if agents.as_array().is_some_and(|all| all.iter().any(|agent| agent["name"] == AGENT)) { Ok(()) } else { Err(agents) }
+        })
+        .await;
         let shown = bob.ok(&["org", "show"]).await;
         let text = |name: &str| shown[name].as_str().with_context(|| format!("no {name} in {shown}"));
         let (bob_device, rid) = (text("device")?.parse()?, text("rid")?.parse()?);
@@ -126,17 +134,32 @@ impl Caller {
         Ok(begun.elapsed())
     }
 
-    /// A new run's manifest, signed: checks of a project, asking for so many thousandths of a core.
+    /// A new run's manifest, signed: a task, asking for so many thousandths of a core.
     ///
     /// # Errors
     /// When it cannot be signed.
     pub fn manifest(&self, repository: &Rid, cpu_milli: u64) -> Result<(RunId, Envelope)> {
         let (run, now) = (clock::run_id(), clock::now());
         let device = self.forge.device();
-        let manifest = checks(ORG.parse()?, &run, &device, &self.forge.member(), repository, cpu_milli, now)?;
+        let manifest = task(&run, &device, &self.forge.member(), repository, cpu_milli, now)?;
         let sealed = envelope::seal(&manifest, PAYLOAD_TYPE, &device, |message| Ok(self.forge.sign_as_device(message)))?;
         Ok((run, sealed))
     }
+}
+
+/// A manifest of a task that asks for so many thousandths of a core.
+fn task(run: &RunId, device: &Did, member: &Did, repository: &Rid, cpu_milli: u64, at: Timestamp) -> Result<Manifest> {
+    let commit = "a".repeat(40);
+    let task = json!({"project": "bench", "feature": "001-bench", "task": "T001"});
+    let work = json!({
+        "kind": "task", "repository": repository, "task": task, "spec_hash": "0".repeat(64), "definitions": commit, "agent": AGENT,
+        "base": commit,
+    });
+    let manifest = json!({
+        "version": VERSION, "org": ORG, "run": run, "requester": device, "member": member, "at": at, "expires": at.plus_ms(600_000),
+        "class": "agent", "work": work, "resources": {"cpu_milli": cpu_milli}, "limits": {},
+    });
+    Ok(serde_json::from_value(manifest)?)
 }
 
 /// A manifest of checks that asks for so many thousandths of a core.

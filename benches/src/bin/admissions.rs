@@ -177,7 +177,7 @@ async fn admit(org: Arc<Org>, asked: Arc<Vec<(RunId, Envelope)>>, next: Arc<Atom
     }
 }
 
-/// Writes the same events into the journal, each three for themselves, and asks nothing.
+/// Writes the same events into the journal, each two for themselves, and asks nothing.
 async fn journaled(org: &Arc<Org>, count: usize) -> Result<Measured> {
     let (next, begun, before) = (Arc::new(AtomicUsize::new(0)), Instant::now(), cpu("self")?);
     let writers: Vec<_> = (0..REQUESTERS).map(|_| tokio::spawn(write(org.clone(), next.clone(), count))).collect();
@@ -219,7 +219,6 @@ fn events(org: &Org, run: &RunId) -> Result<Vec<Body>> {
     Ok(vec![
         Body::RunQueued { run: Box::new(queued) },
         Body::RunLeased { run: run.clone(), lease, device: org.device.clone(), until, reserved },
-        Body::RunMoved { run: run.clone(), to: RunState::Starting, reason: None },
     ])
 }
 

@@ -234,7 +234,6 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
             until: taken.until,
             reserved: manifest.resources,
         });
-        bodies.push(Body::RunMoved { run: taken.run.clone(), to: RunState::Starting, reason: None });
         Ok(bodies
             .into_iter()
             .map(|body| Event { version: domain::event::VERSION, at: now, actor: device.clone(), via: None, told: None, body })

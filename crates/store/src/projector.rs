@@ -6,9 +6,8 @@ use domain::{
     event::{self, Event},
 };
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use sqlite::{Connection, State, Statement};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// Projects events into a table of one connection. Changes stay in memory until [`Projector::flush`].
 pub(crate) struct Projector<'c> {
@@ -25,18 +24,12 @@ pub(crate) struct Projector<'c> {
 struct Entry {
     kind: &'static str,
     id: String,
-    value: Value,
+    /// As JSON; none when it is no more.
+    value: Option<Arc<str>>,
     /// The event that changed it first since it is in memory, and the last one.
     first: u64,
     last: u64,
     dirty: bool,
-}
-
-impl Entry {
-    /// Its value, unless it is no more.
-    fn there(&self) -> Option<Value> {
-        Some(&self.value).filter(|value| !value.is_null()).cloned()
-    }
 }
 
 /// What an append that is not yet counted changes.
@@ -106,17 +99,17 @@ impl<'c> Projector<'c> {
     pub(crate) fn flush(&mut self) -> sqlite::Result<()> {
         for entry in self.cache.values_mut().filter(|entry| entry.dirty) {
             entry.dirty = false;
-            if entry.value.is_null() {
+            let Some(value) = &entry.value else {
                 self.delete.reset()?;
                 self.delete.bind((1, entry.kind))?;
                 self.delete.bind((2, entry.id.as_str()))?;
                 self.delete.next()?;
                 continue;
-            }
+            };
             self.upsert.reset()?;
             self.upsert.bind((1, entry.kind))?;
             self.upsert.bind((2, entry.id.as_str()))?;
-            self.upsert.bind((3, entry.value.to_string().as_str()))?;
+            self.upsert.bind((3, &**value))?;
             self.upsert.bind((4, signed(entry.first)))?;
             self.upsert.bind((5, signed(entry.last)))?;
             self.upsert.next()?;
@@ -138,22 +131,22 @@ impl<'c> Projector<'c> {
         self.cache.clear();
     }
 
-    fn staged_value(&mut self, staged: &Staged, kind: &str, id: &str) -> sqlite::Result<Option<Value>> {
+    fn staged_value(&mut self, staged: &Staged, kind: &str, id: &str) -> sqlite::Result<Option<Arc<str>>> {
         match staged.0.get(&key(kind, id)) {
-            Some(entry) => Ok(entry.there()),
+            Some(entry) => Ok(entry.value.clone()),
             None => self.value(kind, id),
         }
     }
 
-    fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Value>> {
+    fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Arc<str>>> {
         if let Some(entry) = self.cache.get(&key(kind, id)) {
-            return Ok(entry.there());
+            return Ok(entry.value.clone());
         }
         self.select.reset()?;
         self.select.bind((1, kind))?;
         self.select.bind((2, id))?;
         let found = match self.select.next()? {
-            State::Row => Some(parse(&self.select.read::<String, _>(0)?)?),
+            State::Row => Some(self.select.read::<String, _>(0)?.into()),
             State::Done => None,
         };
         self.select.reset()?;
@@ -184,19 +177,18 @@ pub struct View<'a> {
 
 /// Hides the projector's lifetime from callers.
 trait Lookup {
-    fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Value>>;
-    fn list(&mut self, kind: &str, order: Order, limit: usize) -> sqlite::Result<Vec<Value>>;
+    fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Arc<str>>>;
+    fn list(&mut self, kind: &str, order: Order, limit: usize) -> sqlite::Result<Vec<String>>;
 }
 
 impl Lookup for Projector<'_> {
-    fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Value>> {
+    fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Arc<str>>> {
         Projector::value(self, kind, id)
     }
 
-    fn list(&mut self, kind: &str, order: Order, limit: usize) -> sqlite::Result<Vec<Value>> {
+    fn list(&mut self, kind: &str, order: Order, limit: usize) -> sqlite::Result<Vec<String>> {
         self.flush()?;
-        let texts = crate::read::list_texts(self.connection, self.table, kind, order, limit)?;
-        texts.iter().map(|text| parse(text)).collect()
+        crate::read::list_texts(self.connection, self.table, kind, order, limit)
     }
 }
 
@@ -210,7 +202,7 @@ impl<'a> View<'a> {
     }
 
     /// A projected thing as JSON: what [`domain::event::Before`] gives.
-    pub fn value(&mut self, kind: &str, id: &str) -> Option<Value> {
+    pub fn value(&mut self, kind: &str, id: &str) -> Option<Arc<str>> {
         self.projector.value(kind, id).unwrap_or_else(|error| {
             self.failed = Some(error);
             None
@@ -223,7 +215,7 @@ impl<'a> View<'a> {
     /// When the database refuses, or it is of another form than `T`.
     pub fn get<T: DeserializeOwned>(&mut self, kind: &str, id: &str) -> Result<Option<T>, Problem> {
         let value = self.projector.value(kind, id).map_err(|e| problem::database(&e))?;
-        value.map(|value| serde_json::from_value(value).map_err(Problem::internal)).transpose()
+        value.map(|text| serde_json::from_str(&text).map_err(Problem::internal)).transpose()
     }
 
     /// Projected things of one kind.
@@ -231,8 +223,8 @@ impl<'a> View<'a> {
     /// # Errors
     /// When the database refuses, or one is of another form than `T`.
     pub fn list<T: DeserializeOwned>(&mut self, kind: &str, order: Order, limit: usize) -> Result<Vec<T>, Problem> {
-        let values = self.projector.list(kind, order, limit).map_err(|e| problem::database(&e))?;
-        values.into_iter().map(|value| serde_json::from_value(value).map_err(Problem::internal)).collect()
+        let texts = self.projector.list(kind, order, limit).map_err(|e| problem::database(&e))?;
+        texts.iter().map(|text| serde_json::from_str(text).map_err(Problem::internal)).collect()
     }
 }
 
@@ -243,8 +235,4 @@ pub(crate) fn signed(number: u64) -> i64 {
 
 fn key(kind: &str, id: &str) -> String {
     format!("{kind}\0{id}")
-}
-
-fn parse(text: &str) -> sqlite::Result<Value> {
-    serde_json::from_str(text).map_err(|e| sqlite::Error { code: Some(11), message: Some(format!("a projection is not JSON: {e}")) })
 }

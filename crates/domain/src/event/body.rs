@@ -227,7 +227,7 @@ pub enum Body {
         /// Why.
         reasons: Vec<crate::placement::Refusal>,
     },
-    /// A device leased a run.
+    /// A device leased a run, which starts with it.
     RunLeased {
         /// The run.
         run: RunId,

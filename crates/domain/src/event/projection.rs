@@ -14,8 +14,7 @@ use crate::{
     usage::Usage,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// One projected thing, as it is after an event.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,12 +23,12 @@ pub struct Projected {
     pub kind: &'static str,
     /// Its id within the kind.
     pub id: String,
-    /// Itself; null when it is no more.
-    pub value: Value,
+    /// Itself, as JSON; none when it is no more.
+    pub value: Option<Arc<str>>,
 }
 
-/// Reads a projected thing as it was before the event: `get(kind, id)`.
-pub type Before<'a> = &'a mut dyn FnMut(&str, &str) -> Option<Value>;
+/// Reads a projected thing, as JSON, as it was before the event: `get(kind, id)`.
+pub type Before<'a> = &'a mut dyn FnMut(&str, &str) -> Option<Arc<str>>;
 
 /// Everything that an event changes. An event about something unknown changes nothing (its beginning may lie in a part
 /// of the journal that is not here).
@@ -124,7 +123,7 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         out.extend(taken::changed(before, took, taken::by(&run))?);
         out.push(put(kind::RUN, id.as_str(), &run)?);
         if run.state.ended() && !ended {
-            out.push(Projected { kind: kind::ACTIVE, id: id.to_string(), value: Value::Null });
+            out.push(Projected { kind: kind::ACTIVE, id: id.to_string(), value: None });
         }
     }
     Ok(out)
@@ -141,7 +140,7 @@ fn stop(before: Before<'_>, order: &Order, by: &Did, envelope: &Hash) -> Result<
     let mut stop = known.unwrap_or_else(given);
     if order.lifts {
         (stop.envelope, stop.lifted_by, stop.lifted_at) = (envelope.clone(), Some(by.clone()), Some(order.at));
-        let no_more = Projected { kind: kind::HALT, id: key.clone(), value: Value::Null };
+        let no_more = Projected { kind: kind::HALT, id: key.clone(), value: None };
         return Ok(vec![put(kind::STOP, &key, &stop)?, no_more]);
     }
     Ok(vec![put(kind::STOP, &key, &stop)?, put(kind::HALT, &key, &stop)?])
@@ -196,6 +195,7 @@ fn change_run(run: &mut Run, event: &Event) {
             run.reserved = Some(*reserved);
             run.device = Some(device.clone());
             run.started_at = Some(event.at);
+            move_to(run, RunState::Starting, event);
         }
         Body::LeaseRenewed { until, .. } => run.lease_until = Some(*until),
         // A person's word stands, whatever the device wants later.
@@ -205,12 +205,8 @@ fn change_run(run: &mut Run, event: &Event) {
             run.key = Some(key.clone());
             run.delegation = Some(delegation.clone());
         }
-        Body::RunMoved { to, reason, .. } if run.state.may_become(*to) => {
-            if run.state != *to && run.phases.len() < PHASES_MAX {
-                run.phases.push(Phase { state: *to, at: event.at });
-            }
-            run.state = *to;
-            run.reason = reason.clone();
+        Body::RunMoved { to, reason, .. } if move_to(run, *to, event) => {
+            run.reason.clone_from(reason);
             if *to == RunState::Queued {
                 run.tries += u32::from(matches!(reason, Some(Reason::TriesAgain { .. })));
                 (run.lease, run.lease_until, run.reserved, run.device, run.key, run.started_at) = (None, None, None, None, None, None);
@@ -267,6 +263,18 @@ fn change_run(run: &mut Run, event: &Event) {
         }
         _ => {}
     }
+}
+
+/// Moves a run to a state; false: that does not follow its own.
+fn move_to(run: &mut Run, to: RunState, event: &Event) -> bool {
+    let may = run.state.may_become(to);
+    if may {
+        if run.state != to && run.phases.len() < PHASES_MAX {
+            run.phases.push(Phase { state: to, at: event.at });
+        }
+        (run.state, run.reason) = (to, None);
+    }
+    may
 }
 
 /// Adds to a list that has a bound; what is beyond it is counted.
@@ -338,15 +346,16 @@ fn claim_with(
 }
 
 pub(super) fn read<T: DeserializeOwned>(
-    before: &mut dyn FnMut(&str, &str) -> Option<Value>,
+    before: &mut dyn FnMut(&str, &str) -> Option<Arc<str>>,
     kind: &str,
     id: &str,
 ) -> Result<Option<T>, Problem> {
-    before(kind, id).map(|value| serde_json::from_value(value).map_err(Problem::internal)).transpose()
+    before(kind, id).map(|text| serde_json::from_str(&text).map_err(Problem::internal)).transpose()
 }
 
 pub(super) fn put(kind: &'static str, id: &str, value: &impl Serialize) -> Result<Projected, Problem> {
-    Ok(Projected { kind, id: id.to_owned(), value: serde_json::to_value(value).map_err(Problem::internal)? })
+    let text = serde_json::to_string(value).map_err(Problem::internal)?;
+    Ok(Projected { kind, id: id.to_owned(), value: Some(text.into()) })
 }
 
 #[cfg(test)]
@@ -429,15 +438,15 @@ mod tests {
             serde_json::from_value(body).unwrap_or_else(|e| unreachable!("{e}"))
         };
         let (first, second, other) = ("01ARZ3NDEKTSV4RRFFQ69G5FA1", "01ARZ3NDEKTSV4RRFFQ69G5FA2", "01ARZ3NDEKTSV4RRFFQ69G5FA3");
-        let mut all: BTreeMap<(String, String), Value> = BTreeMap::new();
+        let mut all: BTreeMap<(String, String), Option<Arc<str>>> = BTreeMap::new();
         // In the journal of `a`.
         let mut happens = |body: Body| -> Claim {
             let event = Event { version: 1, at: crate::Timestamp(0), actor: did('a'), via: None, told: None, body };
-            let mut before = |kind: &str, id: &str| all.get(&(kind.to_owned(), id.to_owned())).cloned();
+            let mut before = |kind: &str, id: &str| all.get(&(kind.to_owned(), id.to_owned())).cloned().flatten();
             let changed = project(&event, &mut before).unwrap_or_else(|p| unreachable!("{p}"));
             all.extend(changed.into_iter().map(|one| ((one.kind.to_owned(), one.id), one.value)));
             let claim = all.get(&(kind::CLAIM.to_owned(), "demo/001-hello/T001".to_owned())).cloned();
-            serde_json::from_value(claim.unwrap_or_default()).unwrap_or_else(|e| unreachable!("{e}"))
+            serde_json::from_str(&claim.flatten().unwrap_or_default()).unwrap_or_else(|e| unreachable!("{e}"))
         };
         let shown = |claim: &Claim| (claim.device.clone(), claim.runs.len(), claim.patch.as_ref().map(|p| p.as_str()[..1].to_owned()));
         assert_eq!(shown(&happens(queued(other, 'b'))), (did('b'), 1, None), "it executes it for another");
@@ -471,12 +480,12 @@ mod tests {
             lifts: false,
         };
         let envelope: Hash = "0".repeat(64).parse().unwrap_or_else(|p| unreachable!("{p}"));
-        let mut all: BTreeMap<(String, String), Value> = BTreeMap::new();
+        let mut all: BTreeMap<(String, String), Option<Arc<str>>> = BTreeMap::new();
         let mut hear = |order: Order, by: &Did| -> usize {
-            let mut before = |kind: &str, id: &str| all.get(&(kind.to_owned(), id.to_owned())).filter(|v| !v.is_null()).cloned();
+            let mut before = |kind: &str, id: &str| all.get(&(kind.to_owned(), id.to_owned())).cloned().flatten();
             let changed = stop(&mut before, &order, by, &envelope).unwrap_or_else(|p| unreachable!("{p}"));
             all.extend(changed.into_iter().map(|one| ((one.kind.to_owned(), one.id), one.value)));
-            all.iter().filter(|((kind, _), value)| kind == kind::HALT && !value.is_null()).count()
+            all.iter().filter(|((kind, _), value)| kind == kind::HALT && value.is_some()).count()
         };
         // Bob uses the order's id before it is heard: for something else, and as if it were his.
         let device = Scope::Device { name: "bobs-box".into(), device: bob.clone() };
@@ -501,15 +510,15 @@ mod tests {
         let takeover =
             |turn| Body::TaskTakenOver { takeover: Takeover { task: task.clone(), device: here.clone(), from: vec![other.clone()], turn } };
         let merged = Body::PatchMerged { project: of("demo"), patch: patch.clone(), commit: of(&"b".repeat(40)), task: Some(task.clone()) };
-        let mut all: BTreeMap<(String, String), Value> = BTreeMap::new();
+        let mut all: BTreeMap<(String, String), Option<Arc<str>>> = BTreeMap::new();
         for body in [takeover(1), takeover(3), merged] {
             let event = Event { version: 1, at: crate::Timestamp(0), actor: other.clone(), via: None, told: None, body };
-            let mut before = |kind: &str, id: &str| all.get(&(kind.to_owned(), id.to_owned())).cloned();
+            let mut before = |kind: &str, id: &str| all.get(&(kind.to_owned(), id.to_owned())).cloned().flatten();
             let changed = project(&event, &mut before).unwrap_or_else(|p| unreachable!("{p}"));
             all.extend(changed.into_iter().map(|one| ((one.kind.to_owned(), one.id), one.value)));
         }
         let claim = all.remove(&(kind::CLAIM.to_owned(), task.to_string())).unwrap_or_default();
-        let claim: Claim = serde_json::from_value(claim).unwrap_or_else(|e| unreachable!("{e}"));
+        let claim: Claim = serde_json::from_str(&claim.unwrap_or_default()).unwrap_or_else(|e| unreachable!("{e}"));
         assert_eq!((&claim.device, &claim.over, claim.turn), (&here, &vec![other.clone()], 3));
         assert_eq!((&claim.patch, claim.merged, &claim.merged_by), (&Some(patch), true, &Some(other)));
     }

@@ -85,7 +85,6 @@ impl World {
             until: lease.until,
             reserved: wanted.resources,
         });
-        bodies.push(Body::RunMoved { run: run.clone(), to: RunState::Starting, reason: None });
         if from != at {
             let placed = Placed {
                 manifest: lease.manifest.clone(),

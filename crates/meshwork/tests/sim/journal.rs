@@ -4,13 +4,12 @@
 use domain::event::{self, Event};
 use identity::Key;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 use store::{Incarnation, Piece, Point, Refused, Seq, Tail, chain::Digest, link};
 use testkit::{Random, sim::Disk};
 
 /// What is projected: by kind and id, with the number of the event that changed it last.
-pub type Picture = BTreeMap<(String, String), (u64, Value)>;
+pub type Picture = BTreeMap<(String, String), (u64, Arc<str>)>;
 
 /// A journal as far as it is known somewhere.
 #[derive(Debug)]
@@ -65,13 +64,13 @@ impl Known {
 
     pub fn get<T: DeserializeOwned>(&self, kind: &str, id: &str) -> Option<T> {
         let (_, value) = self.picture.get(&(kind.to_owned(), id.to_owned()))?;
-        Some(serde_json::from_value(value.clone()).unwrap())
+        Some(serde_json::from_str(value).unwrap())
     }
 
     pub fn list<T: DeserializeOwned>(&self, kind: &str) -> Vec<(u64, T)> {
         let from = (kind.to_owned(), String::new());
         let found = self.picture.range(from..).take_while(|((of, _), _)| of == kind);
-        found.map(|(_, (seq, value))| (*seq, serde_json::from_value(value.clone()).unwrap())).collect()
+        found.map(|(_, (seq, value))| (*seq, serde_json::from_str(value).unwrap())).collect()
     }
 }
 
@@ -80,10 +79,9 @@ fn project(picture: &mut Picture, event: &Event, seq: u64) {
     let changes = event::project(event, &mut before).unwrap();
     for change in changes {
         let key = (change.kind.to_owned(), change.id);
-        if change.value.is_null() {
-            picture.remove(&key)
-        } else {
-            picture.insert(key, (seq, change.value))
+        match change.value {
+            Some(value) => picture.insert(key, (seq, value)),
+            None => picture.remove(&key),
         };
     }
 }
