@@ -139,16 +139,19 @@ pub fn missing(patch: &Patch, approvals_needed: u32, checks: Option<&[CheckResul
     found
 }
 
-/// Why a gate is open, in words: who approved, and which checks passed.
-pub fn met(patch: &Patch, approvals_needed: u32, checks: &[CheckResult]) -> String {
+/// Why a gate is open, in words: who approved, and which checks passed; none: what they say is not known here.
+pub fn met(patch: &Patch, approvals_needed: u32, checks: Option<&[CheckResult]>) -> String {
     let by: Vec<_> = verdicts(patch).into_iter().filter(|(_, v)| *v == Verdict::Accept).map(|(by, _)| by.as_str()).collect();
     let approved = match (by.as_slice(), approvals_needed) {
         ([], _) => "no approval is needed".to_owned(),
         (_, 0) => format!("approved by {} (none needed)", by.join(", ")),
         (_, need) => format!("approved by {} ({} of {need} needed)", by.join(", "), by.len()),
     };
-    let names: Vec<_> = checks.iter().map(|c| format!("“{}”", c.name)).collect();
-    let checked = if names.is_empty() { "the project has no checks".to_owned() } else { format!("{} passed", names.join(", ")) };
+    let checked = match checks {
+        None => "its checks run when it is merged, and what they said before is not known here".to_owned(),
+        Some([]) => "the project has no checks".to_owned(),
+        Some(all) => format!("{} passed", all.iter().map(|c| format!("“{}”", c.name)).collect::<Vec<_>>().join(", ")),
+    };
     format!("{approved}; {checked}")
 }
 
@@ -214,5 +217,14 @@ mod tests {
         assert!(matches!(missing(&patch(vec![(1, Verdict::Reject)]), 0, Some(&green)).as_slice(), [Missing::ChangesRequested { .. }]));
         assert!(matches!(missing(&patch(vec![]), 0, Some(&red)).as_slice(), [Missing::CheckFailed { .. }]));
         assert!(matches!(missing(&patch(vec![]), 0, None).as_slice(), [Missing::ChecksMissing]));
+    }
+
+    #[test]
+    fn an_open_gate_tells_checks_that_are_not_known_from_none() {
+        let green = [CheckResult { name: "t".into(), passed: true, exit_code: Some(0), duration_ms: 1, tail: String::new() }];
+        assert_eq!(met(&patch(vec![]), 0, Some(&green)), "no approval is needed; “t” passed");
+        assert_eq!(met(&patch(vec![]), 0, Some(&[])), "no approval is needed; the project has no checks");
+        let unknown = met(&patch(vec![]), 0, None);
+        assert!(unknown.contains("its checks run when it is merged") && !unknown.contains("has no checks"), "{unknown}");
     }
 }

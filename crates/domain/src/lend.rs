@@ -7,7 +7,7 @@ pub use hours::Hours;
 
 use crate::{
     Problem, Timestamp,
-    limits::{LEND_GRACE_MAX_S, LEND_HOURS_MAX, LEND_TAG_BYTES_MAX, LEND_TAGS_MAX},
+    limits::{LEND_AWAY_MAX_S, LEND_GRACE_MAX_S, LEND_HOURS_MAX, LEND_SLOTS_MAX, LEND_TAG_BYTES_MAX, LEND_TAGS_MAX},
     manifest::Class,
 };
 use schemars::JsonSchema;
@@ -214,6 +214,22 @@ impl LendPolicy {
                 Problem::invalid(format!("The grace is between 1 s and {LEND_GRACE_MAX_S} s.")).next("Give such a number."),
             );
         }
+        if let Some(slots) = self.slots.filter(|slots| !(1..=LEND_SLOTS_MAX).contains(slots)) {
+            return wrong(
+                "slots",
+                Problem::invalid(format!("Guests may have between 1 and {LEND_SLOTS_MAX} runs at once, and not {slots}."))
+                    .because("No machine runs more, and one that is to take no guests says so.")
+                    .next("Give such a number; meshwork lend --slots 0 lends all slots, and --guests off takes no guests."),
+            );
+        }
+        if !(1..=LEND_AWAY_MAX_S).contains(&self.away_after_s) {
+            return wrong(
+                "away_after_s",
+                Problem::invalid(format!("You count as away after 1 s to {LEND_AWAY_MAX_S} s, and not after {} s.", self.away_after_s))
+                    .because("With 0 s nobody was ever at the machine, and with more than a day nobody was ever away from it.")
+                    .next("Give such a number, as 300; whether guests run while you are there says --while-present."),
+            );
+        }
         if self.hours.len() > LEND_HOURS_MAX {
             return wrong("hours", Problem::invalid(format!("There are at most {LEND_HOURS_MAX} lines of hours.")).next("Give fewer."));
         }
@@ -236,15 +252,24 @@ fn wrong_tag(tag: &str, value: &str) -> Option<Problem> {
         let what = format!("The tag {tag} promises something to others: no device gives it to itself.");
         return Some(Problem::invalid(what).next(format!("The org gives it: meshwork org device NAME --tag {tag}=…")));
     }
+    check_tag(tag, value).err()
+}
+
+/// Refuses what does not look like a tag, whoever says it of a device or asks for it.
+///
+/// # Errors
+/// With what a tag looks like.
+pub fn check_tag(tag: &str, value: &str) -> Result<(), Problem> {
     let plain = |text: &str, more: &str| {
         let fits = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
         !text.is_empty() && text.len() <= LEND_TAG_BYTES_MAX && text.chars().all(fits)
     };
     if plain(tag, "._-") && plain(value, "._-/+@") {
-        return None;
+        return Ok(());
     }
-    let what = format!("“{}={}” is no tag.", crate::shown(tag), crate::shown(value));
-    Some(Problem::invalid(what).next("Name and value have letters, digits, dots and dashes, as gpu=true."))
+    let next =
+        format!("A tag is a name and a value of letters, digits, dots and dashes, as gpu=true; each has {LEND_TAG_BYTES_MAX} at most.");
+    Err(Problem::invalid(format!("“{}={}” is no tag.", crate::shown(tag), crate::shown(value))).next(next))
 }
 
 #[cfg(test)]
@@ -317,6 +342,10 @@ mod tests {
         let table = [
             (LendPolicy { version: VERSION + 1, ..plain() }, "version"),
             (LendPolicy { grace_s: 0, ..plain() }, "grace_s"),
+            (LendPolicy { slots: Some(999_999_999), ..plain() }, "slots"),
+            (LendPolicy { slots: Some(0), ..plain() }, "slots"),
+            (LendPolicy { away_after_s: 0, ..plain() }, "away_after_s"),
+            (LendPolicy { away_after_s: LEND_AWAY_MAX_S + 1, ..plain() }, "away_after_s"),
             (LendPolicy { hours: vec!["22:00-06:00".into(), "never".into()], ..plain() }, "never"),
             (tag("region", "eu"), "region"),
             (tag("compliance", "restricted"), "compliance"),
@@ -329,6 +358,12 @@ mod tests {
             assert!(mistake.problem.next.is_some());
         }
         assert_eq!(tag("gpu", "false").check(), Ok(()));
+        // What the org promises may be asked for.
+        assert_eq!(check_tag("region", "ap-southeast-2"), Ok(()));
+        for (name, value) in [("", "x"), ("gpu", ""), ("two words", "x"), ("gpu", "a=b"), ("gpu", "a\nb")] {
+            let problem = check_tag(name, value).unwrap_err();
+            assert!(problem.next.is_some_and(|next| next.contains("gpu=true")), "{name:?} {value:?}");
+        }
         assert_eq!(plain().check(), Ok(()));
     }
 

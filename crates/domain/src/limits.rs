@@ -60,6 +60,10 @@ pub const VICTIMS_EXACT_MAX: usize = 4;
 pub const VICTIMS_SEARCHED_MAX: usize = 32;
 /// The longest grace that an owner may give what is sent away, in seconds.
 pub const LEND_GRACE_MAX_S: u64 = 600;
+/// How many runs of guests at once an owner may speak of: as many as slots of a device.
+pub const LEND_SLOTS_MAX: u32 = 1024;
+/// How long nothing may have been typed until an owner counts as away, at the most, in seconds: a day.
+pub const LEND_AWAY_MAX_S: u64 = 86_400;
 /// How many lines of hours a lend policy has.
 pub const LEND_HOURS_MAX: usize = 32;
 /// The longest line of hours, in bytes.

@@ -18,6 +18,6 @@ pub use connection::{Connection, Peer};
 pub use gossip::{Dropped, Gossip, GossipConfig, Heard, Mover, Place, RoundTrips};
 pub use live::Connections;
 pub use network::{Network, RunChannel};
-pub use problem::{problem, says_unlisted, status};
+pub use problem::{problem, says_unanswered, says_unlisted, status};
 pub use server::serve;
 pub use version::{OLDEST, VERSION, oldest, says_apart, speak_as, spoken, understood, works_with};

@@ -3,6 +3,8 @@
 use domain::{Kind, Problem};
 use tonic::{Code, Status};
 
+/// What is said where no answer came at all.
+const UNANSWERED: &str = "The other device does not answer.";
 /// What is said where the other device does not take this one's certificate.
 const UNLISTED: &str = "The other device does not take this one for a device of the org.";
 /// How the other device's refusal reads, in whatever carries it here: of a certificate whose device it does not list.
@@ -13,6 +15,11 @@ const NOT_HELD: &str = "received fatal alert: CertificateUnknown";
 /// Whether the other device said that the org does not list this one: by refusing the connection, or the call.
 pub fn says_unlisted(problem: &Problem) -> bool {
     problem.kind == Kind::Unauthenticated || problem.what == UNLISTED
+}
+
+/// Whether no answer came at all: the other device is away, or the connection broke.
+pub fn says_unanswered(problem: &Problem) -> bool {
+    problem.what == UNANSWERED
 }
 
 /// A problem as a status.
@@ -66,7 +73,8 @@ pub fn problem(status: &Status) -> Problem {
             .next("Set the clocks of both machines: they may differ by 2 minutes.");
     }
     let last = said.last().map_or("", |text| text.trim_end_matches('.'));
-    Problem::new(kind, "The other device did not do it.").because(format!("{}.", domain::shown(last)))
+    let what = if kind == Kind::Unavailable { UNANSWERED } else { "The other device did not do it." };
+    Problem::new(kind, what).because(format!("{}.", domain::shown(last)))
 }
 
 #[cfg(test)]
@@ -89,6 +97,8 @@ mod tests {
         let told = problem(&Status::from_error(Box::new(clocks)));
         assert!(!says_unlisted(&told) && told.next.is_some_and(|next| next.contains("clocks")));
         assert!(says_unlisted(&Problem::new(Kind::Unauthenticated, "No device of this org calls.")));
-        assert!(!says_unlisted(&problem(&Status::unavailable("connection refused"))));
+        let away = problem(&Status::unavailable("connection refused"));
+        assert!(!says_unlisted(&away) && says_unanswered(&away), "{away}");
+        assert!(!says_unanswered(&problem(&Status::unimplemented("no such method"))));
     }
 }

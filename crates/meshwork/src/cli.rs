@@ -421,8 +421,11 @@ pub(crate) struct Ask {
 
 #[derive(Debug, Args)]
 pub(crate) struct Evict {
-    /// The run; all where nothing is said.
+    /// The run; all where nothing is said, which is asked about.
     pub(crate) run: Option<String>,
+    /// Say yes to all that run here.
+    #[arg(long, short, conflicts_with = "run")]
+    pub(crate) yes: bool,
     /// Seconds until processor and memory must be free; at most 600.
     #[arg(long, default_value_t = 30)]
     pub(crate) grace: u64,

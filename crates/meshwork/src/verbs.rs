@@ -1,6 +1,7 @@
 //! What each verb does: it calls one action and prints the answer.
 
 mod ask;
+mod evict;
 mod lend;
 mod people;
 mod policy;
@@ -81,7 +82,10 @@ fn data_dir(asked: Option<PathBuf>) -> Result<PathBuf, Problem> {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
     let found = asked.or_else(|| std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(home).map(|base| base.join("meshwork")));
     let found = found.ok_or_else(|| Problem::unavailable("There is no home folder to keep data in.").next("Say where with --data-dir."))?;
-    std::path::absolute(&found).map_err(Problem::internal)
+    std::path::absolute(&found).map_err(|error| {
+        Problem::invalid(format!("The data folder “{}” is no path: {error}.", domain::shown(&found.to_string_lossy())))
+            .next("Name a folder with --data-dir, or in MESHWORK_DATA_DIR.")
+    })
 }
 
 async fn runner(agent: cli::Agent) -> Outcome {
@@ -155,10 +159,7 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
             let (value, names) = both(client, "device.pods", json!({}), json).await?;
             output::show(&value, json, |v| show::pods(v, &names))?;
         }
-        Verb::Evict(evict) => {
-            let value = client.call("device.evict", json!({"run": evict.run, "grace_ms": evict.grace.saturating_mul(1000)})).await?;
-            answer(&value, json, done);
-        }
+        Verb::Evict(asked) => return evict::evict(client, asked, json).await,
         Verb::Lend(asked) => return lend::lend(client, asked, json).await,
         Verb::Reclaim(span) => return lend::say(client, "device.reclaim", span, json).await,
         Verb::Release(span) => return lend::say(client, "device.release", span, json).await,

@@ -81,6 +81,7 @@ impl DataDir {
     /// # Errors
     /// When it cannot be made, or was written by a newer Meshwork.
     pub fn open(root: &Path) -> Result<Self, Problem> {
+        DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(|e| unmade(root, &e))?;
         make_private(root)?;
         let root = fs::canonicalize(root).map_err(|e| storage(root, &e))?;
         let file = root.join("version");
@@ -299,6 +300,18 @@ fn check_version(root: &Path, text: &str) -> Result<u32, Problem> {
     }
 }
 
+/// What whoever named the data folder is told when it cannot be made: what is in the way, and what to do.
+fn unmade(root: &Path, error: &std::io::Error) -> Problem {
+    let there = root.ancestors().find(|path| path.exists()).unwrap_or(root);
+    let why = match there.is_dir() {
+        true => format!("No folder can be made in {}: {error}.", there.display()),
+        false => format!("{} is a file.", there.display()),
+    };
+    Problem::unavailable(format!("The data folder {} cannot be made.", root.display()))
+        .because(why)
+        .next("Give a folder that this user may make or has, with --data-dir or MESHWORK_DATA_DIR.")
+}
+
 /// Makes a folder that only its owner can enter, and checks that an existing one is ours.
 ///
 /// # Errors
@@ -399,5 +412,11 @@ mod tests {
         assert_eq!(read(&absent.join("file")), format!("There is no folder {}.", absent.display()));
         assert!(read(&file.join("below")).contains("is not a folder, or lies below a file"));
         assert!(make_private(&file).unwrap_err().what.contains("is not a folder"));
+        let (below, nowhere) = (file.join("below/it"), PathBuf::from("/proc/nowhere"));
+        for (root, why) in [(&file, "file is a file."), (&below, "file is a file."), (&nowhere, "No folder can be made in /proc: ")] {
+            let problem = DataDir::open(root).unwrap_err();
+            assert_eq!((problem.kind, problem.what), (Kind::Unavailable, format!("The data folder {} cannot be made.", root.display())));
+            assert!(problem.why.unwrap().contains(why) && problem.next.unwrap().contains("--data-dir"), "{why}");
+        }
     }
 }

@@ -173,6 +173,7 @@ pub fn set_device(state: &OrgState, name: &str, change: DeviceChange) -> Result<
         if value.is_empty() {
             device.tags.remove(&tag)
         } else {
+            domain::lend::check_tag(&tag, &value)?;
             device.tags.insert(tag, value)
         };
     }

@@ -9,19 +9,23 @@ use crate::{
     },
     dispatch,
     lifecycle::{drop_merged, reconcile::tell},
+    limits,
     merging::Change,
     names,
     org::Org,
-    provenance, remote, rivals,
+    picture, provenance, remote,
+    rights::Rights,
+    rivals,
     tasks::Board,
     trace,
 };
 use domain::{
-    Kind, Oid, PatchId, Problem, RevisionId, RunId, TaskRef,
+    Did, Kind, Oid, PatchId, Problem, RevisionId, RunId, TaskRef,
     actor::Actor,
     event::Body,
     gate::{self, Missing},
     merge::MergeWish,
+    org::{Member, MemberKey},
     patch::{Patch, PatchState},
     project::Project,
     run::{CheckResult, Run, RunState},
@@ -29,6 +33,7 @@ use domain::{
 };
 use forge::{MergeResult, OrgState};
 use identity::Envelope;
+use policy::Resource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -122,7 +127,7 @@ pub async fn merge(
         .blocking(move |org| {
             // What enough gates have signed is merged, whatever is said of it since.
             let patch = if by_several { last.patch.clone() } else { last.judge_anew(org, &named, wish.as_ref())? };
-            let met = names::within(&org.state()?, &gate::met(&patch, last.approvals, &last.checks));
+            let met = names::within(&org.state()?, &gate::met(&patch, last.approvals, Some(&last.checks)));
             last.sign(org, &named)?;
             Ok((format!("Its gate was open: {met} on the result of the merge."), pull(org, &named)))
         })
@@ -299,12 +304,16 @@ pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem
         return Ok(Gate { missing: vec![], words: vec![] });
     }
     let board = Board::read(org, project)?;
-    let checks = provenance::run_of(org, patch)?.map(|r| r.checks).unwrap_or_default();
+    let checks = checked(org, &board, patch)?;
     let needed = approvals(org, project, &board, patch)?;
-    let counted = provenance::by_person(&*org.rights()?, patch.clone());
-    let missing = missing(org, project, &board, &counted, needed, &checks)?;
+    let rights = org.rights()?;
+    let counted = provenance::by_person(&rights, patch.clone());
+    let missing = missing(org, project, &board, &counted, needed, checks.as_deref().unwrap_or_default())?;
     let mut words = match missing.is_empty() {
-        true => vec![format!("The gate is open: {}. meshwork patch merge {} merges it.", gate::met(&counted, needed, &checks), patch.id)],
+        true => {
+            let met = gate::met(&counted, needed, checks.as_deref());
+            vec![format!("The gate is open: {met}."), who_merges(org, &rights, project, patch)?]
+        }
         false => std::iter::once("The gate is shut.".to_owned()).chain(missing.iter().map(Missing::text)).collect(),
     };
     let state = org.state()?;
@@ -313,6 +322,44 @@ pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem
     }
     words.extend(org.merging.state(&project.name, &patch.id));
     Ok(Gate { missing, words })
+}
+
+/// What the checks said of a patch's latest commit, by whichever journal tells of the run that made it: to be shown. None: nobody tells,
+/// of a project that has checks.
+fn checked(org: &Org, board: &Board, patch: &Patch) -> Result<Option<Vec<CheckResult>>, Problem> {
+    let told = match provenance::run_of(org, patch)? {
+        Some(run) => Some(run),
+        None => picture::runs(org, limits::RUNS_MAX)?.into_iter().map(|seen| seen.run).find(|run| provenance::made(run, patch)),
+    };
+    match told.map(|run| run.checks).filter(|checks| !checks.is_empty()) {
+        Some(checks) => Ok(Some(checks)),
+        None => Ok(board.checks(org)?.is_empty().then(Vec::new)),
+    }
+}
+
+/// Who merges a patch whose gate is open: the member here, or those who may. In a gated project a gate signs for whoever the policy lets;
+/// in another Radicle lets its delegates alone.
+fn who_merges(org: &Org, rights: &Rights, project: &Project, patch: &Patch) -> Result<String, Problem> {
+    let about = Resource::Patch(patch.id.to_string(), patch.project.to_string());
+    let delegates = project.gate().is_none().then(|| org.forge.delegates(&project.rid)).transpose()?;
+    let signs = |key: &Did| delegates.as_ref().is_none_or(|all| all.contains(key));
+    let here = rights.state.member_of(&org.member).is_some_and(|member| rights.member_may(member, "patch.merge", &about));
+    if here && (signs(&org.member) || signs(&org.device)) {
+        return Ok(format!("meshwork patch merge {} merges it.", patch.id));
+    }
+    let of = |member: &Member| {
+        let device = |key: &MemberKey| rights.state.device_of(&key.device).map(|device| format!("{} on {}", member.name, device.name));
+        let keys = member.keys.iter().filter(|key| signs(&key.did));
+        let named: Vec<String> = keys.filter_map(device).collect();
+        if rights.member_may(member, "patch.merge", &about) { named } else { vec![] }
+    };
+    let able: Vec<String> = rights.state.members.values().flat_map(of).collect();
+    Ok(match able.is_empty() {
+        false => format!("It is not merged from here. Who may merge it: {}.", able.join(", ")),
+        true => "No member may merge it: whom the policy lets is no delegate of the project. \
+            An owner gates it (meshwork project gate), or a delegate makes a member one (rad id update --delegate)."
+            .to_owned(),
+    })
 }
 
 /// How many approvals a patch needs. One that changes how the project itself is checked and run needs at least one, and so does each

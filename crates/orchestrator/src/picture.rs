@@ -10,6 +10,7 @@ use domain::{
     task::Claim,
     usage::Usage,
 };
+use forge::OrgState;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashSet},
@@ -97,6 +98,23 @@ fn marked(org: &Org, version: &RunIn) -> Seen {
 /// From whose journal something is known; none for this device's own.
 pub(crate) fn whose(org: &Org, journal: &Did) -> Option<Whose> {
     org.journals.get(journal).filter(|_| *journal != org.device).map(|copied| copied.whose())
+}
+
+/// The other device that executes a run and is away: as of then it is known where the run is. None: it runs here, not at all, or on one whose
+/// journal is followed.
+pub(crate) fn away(org: &Org, run: &Run) -> Option<Whose> {
+    let device = run.device.as_ref().filter(|_| run.state.holds_slot())?;
+    whose(org, device).filter(|whose| !whose.reachable)
+}
+
+/// The same in words for a person; nothing where none is away.
+pub(crate) fn away_text(state: &OrgState, away: Option<&Whose>) -> String {
+    let Some(away) = away else { return String::new() };
+    let name = state.device_of(&away.device).map_or(away.device.as_str(), |device| device.name.as_str());
+    match away.as_of {
+        Some(at) => format!("{name} is away: this is as of {}.", at.minute()),
+        None => format!("{name} is away: what it does now is not known."),
+    }
 }
 
 /// The claims of other devices, read once for a whole board.

@@ -25,11 +25,16 @@ const TRACE_VERSION: u16 = 1;
 /// # Errors
 /// When the journal cannot be read.
 pub fn run_of(org: &Org, patch: &Patch) -> Result<Option<Run>, Problem> {
-    let Some(latest) = patch.revisions.last() else { return Ok(None) };
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-    Ok(runs.into_iter().find(|r| {
-        r.revision.as_ref() == Some(&latest.id) && r.key.as_ref() == Some(&latest.author) && r.commit.as_ref() == Some(&latest.head)
-    }))
+    Ok(runs.into_iter().find(|run| made(run, patch)))
+}
+
+/// Whether a run says that it made the latest revision, by its own key.
+#[must_use]
+pub fn made(run: &Run, patch: &Patch) -> bool {
+    patch.revisions.last().is_some_and(|latest| {
+        run.revision.as_ref() == Some(&latest.id) && run.key.as_ref() == Some(&latest.author) && run.commit.as_ref() == Some(&latest.head)
+    })
 }
 
 /// The task that a patch is for, if one of our runs opened or continued it.

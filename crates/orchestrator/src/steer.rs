@@ -16,7 +16,7 @@ use domain::{
     event::{Body, kind},
     limits::MESSAGE_BYTES_MAX,
     manifest::Class,
-    run::{Order, Reason, Run, RunState, Wish},
+    run::{Order, Question, Reason, Run, RunState, Wish},
 };
 use std::sync::Arc;
 
@@ -54,7 +54,9 @@ pub(crate) async fn carry(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> R
 /// When the run has ended, or does not listen.
 pub(crate) async fn here(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> Result<String, Problem> {
     if run.state.ended() {
-        return Err(Problem::conflict(format!("The run {} has ended.", run.id)).next("meshwork task run starts a new one."));
+        return Err(Problem::conflict(format!("The run {} has ended: it is {}.", run.id, word(run.state)))
+            .because("Nothing of it listens any more, and nothing that it asked is open.")
+            .next(format!("meshwork run show {} says how it ended; meshwork task run starts a new one.", run.id)));
     }
     match wish {
         Wish::Message { text } => message(org, by, run, text).await,
@@ -141,24 +143,36 @@ async fn message(org: &Arc<Org>, by: &Actor, run: Run, text: String) -> Result<S
 }
 
 async fn answer(org: &Arc<Org>, by: &Actor, run: &Run, asked: Option<String>, option: &str) -> Result<String, Problem> {
+    let question = asked_of(run, asked.as_deref())?;
     let live = org.hub.get(&run.id).ok_or_else(|| not_working(run))?;
-    let question = match (&asked, run.questions.as_slice()) {
-        (Some(id), open) => open.iter().find(|q| q.id == *id),
-        (None, [one]) => Some(one),
-        (None, _) => None,
-    };
-    let question = question.ok_or_else(|| {
-        Problem::not_found(format!("The run {} has {} open questions, and this is none of them.", run.id, run.questions.len()))
-            .next("meshwork run show lists them.")
-    })?;
     let chosen = question.options.iter().find(|o| o.id == option || (option == "allow" && o.allows) || (option == "deny" && !o.allows));
     let chosen = chosen.ok_or_else(|| {
-        let ids: Vec<_> = question.options.iter().map(|o| o.id.as_str()).collect();
-        Problem::invalid(format!("“{}” is no answer to it.", domain::shown(option))).next(format!("Answers are: {}.", ids.join(", ")))
+        let ids: Vec<_> = question.options.iter().map(|o| domain::shown(&o.id)).collect();
+        Problem::invalid(format!("“{}” is no answer to “{}”.", domain::shown(option), domain::shown(&question.title)))
+            .next(format!("Answers are: {}; and allow or deny, where one of them says that.", ids.join(", ")))
     })?;
     // Journaled once, when the runner says that the engine has it.
     live.answer(by.clone(), question.id.clone(), chosen.id.clone()).await?;
     Ok(format!("Answered: {}.", chosen.label))
+}
+
+/// The question that is answered: the one that is named, or the only open one.
+fn asked_of<'r>(run: &'r Run, named: Option<&str>) -> Result<&'r Question, Problem> {
+    let about = |q: &Question| format!("{} (“{}”)", domain::shown(&q.id), domain::shown(&q.title));
+    let open = || run.questions.iter().map(about).collect::<Vec<_>>().join(", ");
+    match (named, run.questions.as_slice()) {
+        (_, []) => Err(Problem::not_found(format!("The run {} asks nothing now: it is {}.", run.id, word(run.state)))
+            .because("It never asked, or what it asked was answered already.")
+            .next("meshwork run list shows which runs ask: there it says “asks you”.")),
+        (None, [one]) => Ok(one),
+        (None, _) => Err(Problem::invalid(format!("The run {} asks several things, and it is not said which is answered.", run.id))
+            .next(format!("Say which with --question: {}.", open()))),
+        (Some(id), all) => all.iter().find(|q| q.id == id).ok_or_else(|| {
+            Problem::not_found(format!("The run {} has no open question “{}”.", run.id, domain::shown(id)))
+                .because("It was answered already, or never asked.")
+                .next(format!("Open are: {}.", open()))
+        }),
+    }
 }
 
 /// What a stop order halts goes on when that is lifted, and not before.
@@ -198,4 +212,37 @@ fn word(state: RunState) -> String {
 /// Why a person who stops a run does so.
 pub(crate) fn stopped(by: &Actor) -> Reason {
     Reason::Stopped { by: by.did.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use domain::{Timestamp, run::Choice};
+
+    fn asking(ids: &[&str]) -> Run {
+        let did: Did = "did:key:z6MknSLrJoTcukLrE435hVNQT4JUhbvWLX4kUzqkEStBU8Vi".parse().unwrap();
+        let id = "01JZZZZZZZZZZZZZZZZZASK002".parse().unwrap();
+        let mut run = crate::admission::new_run(id, Class::Agent, "demo".parse().unwrap(), did.clone(), did, Timestamp(0));
+        run.state = RunState::Working;
+        let option = || Choice { id: "yes".into(), label: "Yes".into(), allows: true };
+        run.questions = ids.iter().map(|id| Question { id: (*id).into(), title: format!("may {id}"), options: vec![option()] }).collect();
+        run
+    }
+
+    #[test]
+    fn the_question_that_is_answered_is_found_or_it_is_said_what_is_open() {
+        assert_eq!(asked_of(&asking(&["q1"]), None).unwrap().id, "q1");
+        assert_eq!(asked_of(&asking(&["q1", "q2"]), Some("q2")).unwrap().id, "q2");
+        let table: [(&[&str], Option<&str>, Kind, &str); 4] = [
+            (&[], None, Kind::NotFound, "asks nothing now: it is working"),
+            (&[], Some("q1"), Kind::NotFound, "asks nothing now"),
+            (&["q1", "q2"], None, Kind::Invalid, "--question: q1 (“may q1”), q2 (“may q2”)"),
+            (&["q1"], Some("q7"), Kind::NotFound, "no open question “q7”"),
+        ];
+        for (open, named, kind, words) in table {
+            let problem = asked_of(&asking(open), named).unwrap_err();
+            assert!(problem.kind == kind && problem.to_string().contains(words) && problem.next.is_some(), "{open:?}: {problem}");
+        }
+    }
 }

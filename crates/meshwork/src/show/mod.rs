@@ -36,13 +36,14 @@ fn typed_at<T: DeserializeOwned>(value: &Value, key: &str) -> Result<T, Problem>
     typed(&value[key])
 }
 
-/// How far something can be relied on that another device's journal tells: nothing while that is followed.
-fn as_of(value: &Value) -> String {
-    let Ok(Some(whose)) = typed_at::<Option<Whose>>(value, "whose") else { return String::new() };
+/// How far something can be relied on that another device tells, in its journal or as the one that executes: nothing while that is followed.
+fn as_of(value: &Value, names: &Names) -> String {
+    let away = |key: &str| typed_at::<Option<Whose>>(value, key).ok().flatten().filter(|whose| !whose.reachable);
+    let Some(whose) = away("whose").or_else(|| away("away")) else { return String::new() };
+    let device = names.of(&whose.device);
     match whose.as_of {
-        _ if whose.reachable => String::new(),
-        Some(at) => format!("as of {}, its device is away", text::ago(at, text::now())),
-        None => "its device is away".to_owned(),
+        Some(at) => format!("as of {}, {device} is away", text::ago(at, text::now())),
+        None => format!("{device} is away"),
     }
 }
 

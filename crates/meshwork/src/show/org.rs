@@ -155,8 +155,8 @@ pub(crate) fn proposals(value: &Value) -> String {
 /// How it stands with joining.
 pub(crate) fn joining(value: &Value) -> String {
     let org = at(value, &["org"]);
-    let problem = value["problem"].is_object().then(|| format!(" {} {}", at(value, &["problem", "what"]), at(value, &["problem", "why"])));
-    let problem = problem.map(|text| clean(&text)).unwrap_or_default();
+    let parts = ["what", "why", "next"].map(|part| at(value, &["problem", part]));
+    let problem: String = parts.iter().filter(|part| !part.is_empty()).map(|part| format!(" {}", clean(part))).collect();
     match at(value, &["state"]).as_str() {
         "knocking" => format!("Knocking at {org}.{problem}"),
         "waiting" => {

@@ -16,31 +16,33 @@ use domain::{
 use serde_json::Value;
 
 /// A list of runs.
-pub(crate) fn runs(value: &Value, all: bool) -> Result<String, Problem> {
+pub(crate) fn runs(value: &Value, all: bool, names: &Names) -> Result<String, Problem> {
     let runs: Vec<Run> = typed(value)?;
     let now = text::now();
     let row = |(r, item): (&Run, &Value)| {
-        let mut row = vec![cell(text::run(r.id.as_str())), cell(about(r)), state(r), cell(ago(r.queued_at, now)), cell(took(r, now))];
+        let device = r.place().map(|did| names.of(did)).unwrap_or_default();
+        let (began, took) = (ago(r.queued_at, now), took(r, now));
+        let mut row = vec![cell(text::run(r.id.as_str())), cell(about(r)), state(r), cell(device), cell(began), cell(took)];
         if all {
             row.insert(1, cell(class(r.class)));
         }
-        row.push(cell(why(r, item)));
+        row.push(cell(why(r, item, names)));
         row
     };
     let rows: Vec<_> = runs.iter().zip(value.as_array().into_iter().flatten()).map(row).collect();
     let headings: &[&str] = match all {
-        true => &["RUN", "CLASS", "TASK", "STATE", "BEGAN", "TOOK", "WHY"],
-        false => &["RUN", "TASK", "STATE", "BEGAN", "TOOK", "WHY"],
+        true => &["RUN", "CLASS", "TASK", "STATE", "DEVICE", "BEGAN", "TOOK", "WHY"],
+        false => &["RUN", "TASK", "STATE", "DEVICE", "BEGAN", "TOOK", "WHY"],
     };
     Ok(if rows.is_empty() { "There are no such runs: meshwork task run starts one.".into() } else { table(headings, &rows) })
 }
 
 /// Runs that were waited for.
-pub(crate) fn waited(value: &Value) -> Result<String, Problem> {
+pub(crate) fn waited(value: &Value, names: &Names) -> Result<String, Problem> {
     let runs: Vec<Run> = typed(value)?;
     let row = |(r, item): (&Run, &Value)| {
         let patch = r.patch.as_ref().map(|p| text::oid(p.as_str())).unwrap_or_default();
-        vec![cell(about(r)), cell(text::run(r.id.as_str())), state(r), cell(patch), cell(why(r, item))]
+        vec![cell(about(r)), cell(text::run(r.id.as_str())), state(r), cell(patch), cell(why(r, item, names))]
     };
     let rows: Vec<_> = runs.iter().zip(value.as_array().into_iter().flatten()).map(row).collect();
     Ok(table(&["TASK", "RUN", "STATE", "PATCH", "WHY"], &rows))
@@ -87,6 +89,7 @@ pub(crate) fn run(value: &Value, names: &Names) -> Result<String, Problem> {
         .part("priority", if run.priority.is_normal() { "" } else { run.priority.text() })
         .part("apart from", run.apart.as_ref().map(|apart| text::run(apart.run.as_str())).unwrap_or_default())
         .part("as of", run.told.as_ref().map(|told| ago(told.heard_at, now)).unwrap_or_default())
+        .part("known", if value["whose"].is_null() { as_of(value, names) } else { String::new() })
         .part("known from", known_from(value, names)?)
         .part("queued", ago(run.queued_at, now))
         .part("took", took(&run, now))
@@ -123,7 +126,7 @@ fn goes_on_from(run: &Run, names: &Names) -> String {
 fn known_from(value: &Value, names: &Names) -> Result<String, Problem> {
     let whose: Option<Whose> = typed_at(value, "whose")?;
     let Some(whose) = whose else { return Ok(String::new()) };
-    let note = as_of(value);
+    let note = as_of(value, names);
     let journal = format!("the journal of {}", names.of(&whose.device));
     Ok(if note.is_empty() { journal } else { format!("{journal}, {note}") })
 }
@@ -228,12 +231,34 @@ pub(super) fn took(run: &Run, now: Timestamp) -> String {
 }
 
 /// Why it is where it is: in the words of the answer, which has names.
-fn why(run: &Run, item: &Value) -> String {
+fn why(run: &Run, item: &Value, names: &Names) -> String {
     let why = match (run.questions.first(), &run.reason) {
         (Some(question), _) => format!("{} (meshwork run answer)", clean(&question.title)),
         (None, Some(Reason::Completed) | None) => String::new(),
         (None, Some(reason)) => item["why"].as_str().map_or_else(|| clean(&reason.text()), clean),
     };
-    let known: Vec<String> = [why, as_of(item)].into_iter().filter(|part| !part.is_empty()).collect();
+    let known: Vec<String> = [why, as_of(item, names)].into_iter().filter(|part| !part.is_empty()).collect();
     known.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn of_a_run_on_a_device_that_is_away_it_is_said_as_of_when_it_is_known() {
+        let key = "did:key:z6MknSLrJoTcukLrE435hVNQT4JUhbvWLX4kUzqkEStBU8Vi";
+        let mut item = json!({
+            "id": "01JZZZZZZZZZZZZZZZZZWRK001", "class": "agent", "project": "demo", "member": key, "requester": key, "device": key,
+            "state": "working", "queued_at": 1, "away": {"device": key, "as_of": text::now().0 - 180_000, "reachable": false},
+        });
+        let names = Names([(key.to_owned(), "bobs-box".to_owned())].into());
+        let table = runs(&json!([item]), false, &names).unwrap();
+        assert!(table.contains("DEVICE") && table.contains("as of 3 min ago, bobs-box is away"), "{table}");
+        item["away"] = Value::Null;
+        let table = runs(&json!([item]), false, &names).unwrap();
+        assert!(table.contains("bobs-box") && !table.contains("away"), "{table}");
+    }
 }

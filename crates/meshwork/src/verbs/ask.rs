@@ -76,8 +76,7 @@ fn lines(text: &str) {
 
 /// Shows a proposal and asks; where nobody can answer, it is a no.
 fn asks(proposal: &Value) -> bool {
-    let input = std::io::stdin();
-    if !input.is_terminal() {
+    if !std::io::stdin().is_terminal() {
         say("Nobody is there to say yes: nothing was done. With --yes it is.");
         return false;
     }
@@ -92,10 +91,15 @@ fn asks(proposal: &Value) -> bool {
     if proposal["untrusted"] == true {
         say("  CAUTION: this was proposed after text of a repository, a log or a note was read, which may have asked for it.");
     }
-    print!("Do it? [y/N] ");
+    yes("Do it?")
+}
+
+/// Asks a person at the terminal; what is not a yes is a no.
+pub(super) fn yes(question: &str) -> bool {
+    print!("{question} [y/N] ");
     let _ = std::io::stdout().flush();
     let mut line = String::new();
-    let _ = input.lock().read_line(&mut line);
+    let _ = std::io::stdin().lock().read_line(&mut line);
     matches!(line.trim().to_lowercase().as_str(), "y" | "yes")
 }
 

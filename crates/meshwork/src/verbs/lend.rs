@@ -1,6 +1,6 @@
 //! What the verbs of lending do: `lend`, `reclaim`, `release`.
 
-use super::Outcome;
+use super::{Outcome, work::tags_of};
 use crate::{
     cli::{Lend, Span, Switch},
     client::Client,
@@ -48,15 +48,9 @@ fn wanted(asked: Lend) -> Result<Map<String, Value>, Problem> {
     } else if !asked.hours.is_empty() {
         input.insert("hours".into(), json!(asked.hours));
     }
-    let mut tags = Map::new();
-    for tag in &asked.tags {
-        let (name, value) = tag.split_once('=').ok_or_else(|| {
-            Problem::invalid(format!("“{}” is no tag.", domain::shown(tag))).next("Give a name and a value: --tag gpu=true.")
-        })?;
-        tags.insert(name.to_owned(), value.into());
-    }
+    let tags = tags_of(&asked.tags)?;
     if !tags.is_empty() {
-        input.insert("tags".into(), Value::Object(tags));
+        input.insert("tags".into(), json!(tags));
     }
     Ok(input)
 }

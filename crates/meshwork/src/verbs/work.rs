@@ -65,11 +65,20 @@ pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outco
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tags as they were typed.
+/// Tags as they were typed, each name once.
 pub(super) fn tags_of(typed: &[String]) -> Result<BTreeMap<&str, &str>, Problem> {
-    let none =
-        |text: &String| Problem::invalid(format!("“{}” is not a tag.", domain::shown(text))).next("Write it as region=ap-southeast-2.");
-    typed.iter().map(|text| text.split_once('=').ok_or_else(|| none(text))).collect()
+    let mut tags = BTreeMap::new();
+    for text in typed {
+        let (tag, value) = text.split_once('=').ok_or_else(|| {
+            Problem::invalid(format!("“{}” is no tag.", domain::shown(text))).next("A tag is a name and a value: --tag gpu=true.")
+        })?;
+        if let Some(before) = tags.insert(tag, value) {
+            let said = format!("{0}={1} and {0}={2}", domain::shown(tag), domain::shown(before), domain::shown(value));
+            return Err(Problem::invalid(format!("A tag has one value, and two are given: {said}."))
+                .next("Give each name once, as --tag gpu=true."));
+        }
+    }
+    Ok(tags)
 }
 
 /// Success when everything that was asked for was started.
@@ -105,7 +114,8 @@ async fn wait_for(client: &Client, started: &Value, json: bool) -> Outcome {
         }
     }
     let all_done = states.iter().all(|s| s["state"] == "done");
-    output::show(&Value::Array(states), json, |v| Ok(show::waited(v)? + &output::notes(&started["skipped"])))?;
+    let names = if json { Names::default() } else { Names::ask(client).await };
+    output::show(&Value::Array(states), json, |v| Ok(show::waited(v, &names)? + &output::notes(&started["skipped"])))?;
     Ok(if all_done { whole(started) } else { ExitCode::FAILURE })
 }
 
@@ -121,8 +131,8 @@ pub(super) async fn runs(client: &Client, run: cli::Run, json: bool) -> Outcome 
     let done = |v: &Value| at(v, &["message"]);
     match run {
         cli::Run::List { at: place, all, state } => {
-            let value = client.call("run.list", json!({"project": place.project, "all": all, "state": state})).await?;
-            output::show(&value, json, |v| show::runs(v, all))?;
+            let (value, names) = both(client, "run.list", json!({"project": place.project, "all": all, "state": state}), json).await?;
+            output::show(&value, json, |v| show::runs(v, all, &names))?;
         }
         cli::Run::Show { run } => {
             let (value, names) = both(client, "run.show", json!({ "run": run }), json).await?;
@@ -257,5 +267,22 @@ fn line_comment(text: &str) -> Result<Value, Problem> {
     match (parts.next(), parts.next().and_then(|l| l.parse::<u32>().ok()), parts.next()) {
         (Some(path), Some(line), Some(said)) => Ok(json!({"path": path, "line": line, "text": said})),
         _ => Err(Problem::invalid(format!("“{}” is not a comment on a line.", domain::shown(text))).next("Give it as FILE:LINE:TEXT.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_tag_is_a_name_and_one_value() {
+        let of = |typed: &[&str]| tags_of(&typed.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>()).map(|tags| tags.len());
+        assert_eq!(of(&["gpu=true", "region=eu"]).unwrap(), 2);
+        let twice = of(&["a=1", "a=2"]).unwrap_err();
+        assert!(twice.what.contains("a=1 and a=2"), "{twice}");
+        for problem in [twice, of(&["gpu"]).unwrap_err()] {
+            assert!(problem.next.is_some_and(|next| next.contains("gpu=true")));
+        }
     }
 }

@@ -242,6 +242,22 @@ async fn of_three_gates_two_sign_each_merge_and_one_alone_moves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_opens_a_project_is_told_which_gate_must_still_sign_and_is_away() {
+    let mut two = Two::start().await;
+    project(&two.ada, "guarded", "- [ ] T001 One\n", PASSES).await;
+    two.share().await;
+    two.ada.ok(&["project", "gate", "guarded", "--device", BOBS]).await;
+    until_gated(&two.ada).await;
+    two.bob.kill().await;
+    let message = text(&two.ada.ok(&["project", "gate", "guarded", "--open"]).await["message"]);
+    for words in ["is gated no more.", &format!("one signature is missing: {BOBS} (last seen "), "Start meshwork up there"] {
+        assert!(message.contains(words), "“{words}” in {message}");
+    }
+    let shown = two.ada.act("project.show", json!({"project": "guarded"})).await;
+    assert!(shown["notices"].to_string().contains(&format!("{BOBS} must sign that")), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_pushed_to_the_mirror_passes_no_gate() {
     let (two, _) = gated().await;
     let (host, clone) = (two.ada.folder().join("host.git"), two.ada.folder().join("clone"));

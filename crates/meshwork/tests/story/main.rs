@@ -33,6 +33,7 @@ mod steer;
 mod stock;
 mod strangers;
 mod support;
+mod told;
 mod tools;
 mod trace;
 mod two;

@@ -171,16 +171,45 @@ async fn reclaim(context: Context, input: Span) -> Result<Done, Problem> {
 async fn release(context: Context, input: Span) -> Result<Done, Problem> {
     let until = input.until()?;
     let give = move |org: &Arc<Org>| {
+        let before = org.lending.look().click;
         let lending = org.lending.say(until.map(|until| Click::Lent { until }))?;
-        let said = match (&lending.broken, &lending.reclaimed) {
-            (Some(problem), _) => format!("You lend it again, but no guests are taken: {problem}"),
-            (None, Some(Reclaim::Never)) => "Your lend policy takes no guests: meshwork lend --guests on changes that.".to_owned(),
-            (None, Some(why)) => {
-                format!("You lend it again, but it takes no guests now: {} With a time (--for 2h) it is lent all the same.", why.text())
-            }
-            (None, None) => "This machine takes guests again.".to_owned(),
-        };
-        Ok(Done::new(said))
+        Ok(Done::new(released(&lending, before, until)))
     };
     context.org()?.blocking(give).await
+}
+
+/// What came of lending it again, given what its owner had said before. Of one that was not taken back nothing is pretended.
+fn released(now: &Lending, before: Option<Click>, until: Option<Timestamp>) -> String {
+    let begun = match (before, until) {
+        (_, Some(until)) => format!("You lend it until {}", until.rfc3339()),
+        (Some(Click::Reclaimed { .. }), None) => "You lend it again".to_owned(),
+        _ => "This machine was not taken back".to_owned(),
+    };
+    match (&now.broken, &now.reclaimed) {
+        (Some(problem), _) => format!("{begun}, but no guests are taken: {problem}"),
+        (None, Some(Reclaim::Never)) => format!("{begun}, but your lend policy takes no guests: meshwork lend --guests on changes that."),
+        (None, Some(why)) => {
+            format!("{begun}, but it takes no guests now: {} With a time (--for 2h) it is lent all the same.", why.text())
+        }
+        (None, None) => format!("{begun}: it takes guests."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_machine_that_was_not_taken_back_it_is_not_said_that_it_is_lent_again() {
+        let (policy, condition, since) = (LendPolicy::default(), Condition::default(), Timestamp(0));
+        let free = Lending { policy, condition, reclaimed: None, since, click: None, gpus: 0, broken: None };
+        let battery = Lending { reclaimed: Some(Reclaim::Battery), ..free.clone() };
+        let taken = Some(Click::Reclaimed { until: None });
+        assert_eq!(released(&free, taken, None), "You lend it again: it takes guests.");
+        assert_eq!(released(&free, None, None), "This machine was not taken back: it takes guests.");
+        let said = released(&battery, None, None);
+        assert!(said.starts_with("This machine was not taken back, but it takes no guests now: It runs on battery."), "{said}");
+        assert!(released(&battery, taken, None).starts_with("You lend it again, but"));
+        assert!(released(&free, None, Some(Timestamp(0))).starts_with("You lend it until 1970-"));
+    }
 }

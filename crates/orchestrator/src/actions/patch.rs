@@ -8,17 +8,20 @@ use crate::{
     lifecycle::reconcile::tell,
     merge, names,
     org::Org,
+    picture::Claims,
     provenance, remote, rivals,
     table::{Action, Context, Effect, action},
+    tasks::Board,
 };
 use domain::{
-    Kind, Oid, PatchId, Problem, ProjectName, RevisionId, diff as lines,
+    Kind, Oid, PatchId, Problem, ProjectName, RevisionId, TaskId, diff as lines,
     event::Body,
     gate,
     patch::{LineRef, Patch, PatchState, Side, Verdict},
     picture::Rival,
     project::Project,
     role::{Permission, Role},
+    task::{TaskState, TaskView},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -94,7 +97,7 @@ pub(crate) fn find(org: &Org, project: Option<&ProjectName>, text: &str) -> Resu
     let open = found.iter().filter(|(_, p)| p.state == PatchState::Open).count();
     match (found.len(), open) {
         (1, _) | (_, 1) => Ok(found.remove(0)),
-        (0, _) => Err(Problem::not_found(format!("There is no patch “{}”.", domain::shown(text))).next("meshwork patch list shows them.")),
+        (0, _) => Err(none(org, project, text)?),
         (count, _) => {
             let about =
                 |(project, p): &(Project, Patch)| format!("{} ({}, {}, {:?})", p.id, project.name, domain::shown(&p.title), p.state);
@@ -103,6 +106,44 @@ pub(crate) fn find(org: &Org, project: Option<&ProjectName>, text: &str) -> Resu
                 .next(format!("Give more of an id, or --project: {}.", some.join("; "))))
         }
     }
+}
+
+/// What is said where no patch fits; of a task that has none where the task is, and what to do.
+fn none(org: &Org, project: Option<&ProjectName>, text: &str) -> Result<Problem, Problem> {
+    let none = Problem::not_found(format!("There is no patch “{}”.", domain::shown(text))).next("meshwork patch list shows them.");
+    let Ok(task) = text.parse::<TaskId>() else { return Ok(none) };
+    let claims = Claims::read(org);
+    for project in org.state()?.projects.values().filter(|known| project.is_none_or(|name| known.name == *name)) {
+        // What cannot be read has nothing to tell of the task.
+        let Ok(board) = Board::seen(org, project) else { continue };
+        if let Some(view) = board.tasks.iter().find(|view| view.at.task == task) {
+            let latest = claims.shown(org, &view.at)?.and_then(|claim| claim.latest);
+            let why = names::within(&org.state()?, &super::task::why(&board, view, latest.as_slice()));
+            return Ok(without_patch(view, why));
+        }
+    }
+    Ok(none)
+}
+
+/// Why a task has no patch here, and what comes next.
+fn without_patch(view: &TaskView, why: String) -> Problem {
+    let (task, state) = (&view.at.task, view.state.label());
+    let (what, next) = match &view.state {
+        TaskState::InReview { patch } | TaskState::ChangesRequested { patch } | TaskState::Merged { patch } => (
+            format!("The patch of {task} ({patch}) is not on this device yet."),
+            "It comes with the project's repository: meshwork device list shows whether the devices that have it answer.".to_owned(),
+        ),
+        TaskState::Done => (
+            format!("{task} has no patch: it is done without one."),
+            "There is nothing to merge; for more work write a new task: meshwork task add.".to_owned(),
+        ),
+        TaskState::Running { .. } => (
+            format!("{task} has no patch yet: it is {state}."),
+            format!("Its patch comes when its run is done: meshwork task show {task} says where it is."),
+        ),
+        _ => (format!("{task} has no patch: it is {state}."), format!("A run makes one: meshwork task run {task}.")),
+    };
+    Problem::not_found(what).because(why).next(next)
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

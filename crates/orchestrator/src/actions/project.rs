@@ -242,6 +242,7 @@ async fn show(context: Context, input: Named) -> Result<Shown, Problem> {
             None => None,
         };
         let failing = mirror.as_ref().and_then(|m| m.problem.as_ref()).map(|why| format!("The mirror is not up to date: {why}"));
+        let still_gated = gate::still_gated(org, &board.project)?;
         Ok(Shown {
             view: view(&board),
             features: board.features.iter().map(feature).collect(),
@@ -251,6 +252,7 @@ async fn show(context: Context, input: Named) -> Result<Shown, Problem> {
             notices: crate::tools::left_out(&board.settings.toolchains)
                 .into_iter()
                 .chain(failing)
+                .chain(still_gated)
                 .chain(mistake.map(|problem| problem.to_string()))
                 .collect(),
             mirror,

@@ -2,6 +2,7 @@
 
 use super::{Done, Nothing};
 use crate::{
+    members,
     org::Org,
     quotas::{self, QuotaUse},
     table::{Action, Context, Effect, action},
@@ -13,6 +14,7 @@ use domain::{
     quota::{Period, PriceOf, Quota, Quotas},
     role::Permission,
 };
+use forge::OrgState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -72,6 +74,7 @@ async fn set(context: Context, input: Set) -> Result<Done, Problem> {
     let quota = Quota { period: input.period, tokens: input.tokens, calls: input.calls, money: input.money };
     let none = quota.tokens.is_none() && quota.calls.is_none() && quota.money.is_none();
     let quota = (!none).then_some(quota);
+    whom(&context, input.member.clone(), input.agent.clone()).await?;
     let whose = match (&input.member, &input.agent) {
         (Some(_), Some(_)) => return Err(Problem::invalid("A quota is a member's or an agent's.").next("Name one of them.")),
         (Some(member), None) => format!("member {member}"),
@@ -88,6 +91,30 @@ async fn set(context: Context, input: Set) -> Result<Done, Problem> {
     })
     .await?;
     Ok(Done::new(if none { format!("The {whose} has no quota any more.") } else { format!("The quota of the {whose} is set.") }))
+}
+
+/// Refuses a quota of somebody whom the org does not list.
+async fn whom(context: &Context, member: Option<String>, agent: Option<AgentName>) -> Result<(), Problem> {
+    let look = move |org: &Arc<Org>| {
+        let state = org.state()?;
+        if let Some(name) = &member {
+            members::member_of(&state, name)?;
+        }
+        agent.map_or(Ok(()), |name| known_agent(&state, &name))
+    };
+    context.org()?.blocking(look).await
+}
+
+fn known_agent(state: &OrgState, name: &AgentName) -> Result<(), Problem> {
+    if state.agents.contains_key(name.as_str()) {
+        return Ok(());
+    }
+    let names: Vec<&str> = state.agents.keys().map(String::as_str).collect();
+    let next = match names.is_empty() {
+        true => "The org has none yet: meshwork agent add makes one.".to_owned(),
+        false => format!("There are: {}.", names.join(", ")),
+    };
+    Err(Problem::not_found(format!("There is no agent “{name}”.")).next(next))
 }
 
 fn put<K: Ord>(map: &mut std::collections::BTreeMap<K, Quota>, key: K, quota: Option<Quota>) {

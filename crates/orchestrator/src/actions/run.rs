@@ -68,6 +68,9 @@ struct Listed {
     /// From whose journal it is known, where that is another device's.
     #[serde(skip_serializing_if = "Option::is_none")]
     whose: Option<Whose>,
+    /// The other device that executes it, where that is away: as of then its state is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    away: Option<Whose>,
 }
 
 async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
@@ -82,7 +85,7 @@ async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
     };
     let why = |r: &Run| r.reason.as_ref().map(|reason| names::within(&state, &reason.text()));
     let chosen = runs.into_iter().filter(wanted).take(input.limit.unwrap_or(limits::LIST_DEFAULT));
-    Ok(chosen.map(|Seen { run, whose }| Listed { why: why(&run), whose, run }).collect())
+    Ok(chosen.map(|Seen { run, whose }| Listed { why: why(&run), away: picture::away(&org, &run), whose, run }).collect())
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -151,6 +154,9 @@ struct Shown {
     /// From whose journal it is known, where that is another device's.
     #[serde(skip_serializing_if = "Option::is_none")]
     whose: Option<Whose>,
+    /// The other device that executes it, where that is away: as of then its state is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    away: Option<Whose>,
     /// Why it is where it is, in words.
     why: Option<String>,
     /// What it may use of its model, as its manifest says.
@@ -186,7 +192,8 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         let undelivered = run.messages.iter().map(|m| Ok(Undelivered { text: text(m)?, why: m.why.clone().or_else(late) }));
         let undelivered = undelivered.collect::<Result<_, Problem>>()?;
         let budget = run.envelope.is_some().then(|| lifecycle::manifest(org, &run).ok().map(|(manifest, _)| manifest.budget)).flatten();
-        Ok(Shown { budget, why: why(org, &run)?, kept_in: lifecycle::kept::place(org, &run), undelivered, whose, run })
+        let (away, kept_in) = (picture::away(org, &run), lifecycle::kept::place(org, &run));
+        Ok(Shown { budget, why: why(org, &run)?, away, kept_in, undelivered, whose, run })
     };
     org.blocking(tell).await
 }

@@ -29,8 +29,8 @@ mod takeover;
 mod wanted;
 mod words;
 
-pub(crate) use wanted::Wanted;
 use wanted::wanted;
+pub(crate) use wanted::{Wanted, check_tags};
 pub(super) use words::why;
 
 pub(super) fn actions() -> Vec<Action> {
@@ -97,7 +97,10 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
             .filter_map(|id| picture::run(org, id).transpose())
             .map(|seen| seen.map(|seen| seen.run))
             .collect::<Result<_, _>>()?;
-        Ok(Shown { why: names::within(&org.state()?, &why(&board, &view, &runs)), view, runs })
+        let state = org.state()?;
+        let away = runs.first().and_then(|run| picture::away(org, run));
+        let why = format!("{} {}", why(&board, &view, &runs), picture::away_text(&state, away.as_ref()));
+        Ok(Shown { why: names::within(&state, why.trim_end()), view, runs })
     };
     context.org()?.blocking(show).await
 }

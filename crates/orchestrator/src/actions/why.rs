@@ -1,6 +1,6 @@
 //! Why a task runs where it does, or does not run yet: what placement says of each device, and what each said that was asked.
 
-use super::task::{named, the_agent, why as waits};
+use super::task::{check_tags, named, the_agent, why as waits};
 use crate::{
     admission, clock, dispatch, lifecycle, limits, names,
     org::Org,
@@ -16,7 +16,7 @@ use domain::{
     capacity::Resources,
     event::kind,
     manifest::{Class, Manifest},
-    picture::Rival,
+    picture::{Rival, Whose},
     placement::{Decision, Part, QueuePlace, Refusal},
     role::Permission,
     run::{Refused, Run, RunState},
@@ -65,6 +65,9 @@ struct Why {
     /// The device that has it, or that is asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<Did>,
+    /// That device, where it executes the run and is away: as of then its state is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    away: Option<Whose>,
     /// The device that a person wants it on.
     #[serde(skip_serializing_if = "Option::is_none")]
     on: Option<Did>,
@@ -129,8 +132,9 @@ fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
     let looked = placing::look(org, &Run { on: None, ..run.clone() }, &manifest)?;
     let state = org.state()?;
     let devices = looked.devices.iter().map(|device| of_device(&looked, &run, device)).collect();
+    let away = known.as_ref().and_then(|run| picture::away(org, run));
     let why = match &known {
-        Some(run) => of_run(&state, &board, &view, run),
+        Some(run) => format!("{} {}", of_run(&state, &board, &view, run), picture::away_text(&state, away.as_ref())),
         None => of_none(&looked),
     };
     Ok(Why {
@@ -138,7 +142,8 @@ fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
         task: view.at,
         run: known.as_ref().map(|run| run.id.clone()),
         state: known.as_ref().map(|run| run.state),
-        why: names::within(&state, &why),
+        why: names::within(&state, why.trim_end()),
+        away,
         device: run.device.clone().or_else(|| run.asked.clone()),
         on: run.on.clone(),
         tags: manifest.tags,
@@ -150,6 +155,7 @@ fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
 
 /// The run that there would be.
 fn would_be(org: &Org, input: &Asked, view: &TaskView) -> Result<Run, Problem> {
+    check_tags(&input.tags)?;
     let (id, project, at) = (clock::run_id(), view.at.project.clone(), clock::now());
     let run = admission::new_run(id, Class::Agent, project, org.member.clone(), org.device.clone(), at);
     let agent = the_agent(org, input.agent.as_ref())?;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::table::{self, Action};
 use domain::{
-    Oid, PatchId, Problem, TaskId,
+    AgentName, Oid, PatchId, Problem, TaskId, TaskRef,
     patch::{Patch, PatchState},
     run::Run,
     task::{TaskState, TaskView},
@@ -256,10 +256,7 @@ fn steer(world: &World, action: &'static Action, input: &Value) -> Result<Draft,
         "run.stop" => {
             only(action, input, &["run"])?;
             let back = match (&run.task, &run.agent) {
-                (Some(at), Some(agent)) => Back::RunAgain {
-                    input: json!({"project": at.project, "feature": at.feature, "tasks": [at.task], "agent": agent}),
-                    task: at.task.to_string(),
-                },
+                (Some(at), Some(agent)) => Back::RunAgain { input: again(run, at, agent), task: at.task.to_string() },
                 _ => Back::None,
             };
             (just_run, format!("End the run {name}."), back, vec!["Its work so far stays in a checkpoint.".to_owned()])
@@ -288,6 +285,14 @@ fn steer(world: &World, action: &'static Action, input: &Value) -> Result<Draft,
         items: vec![CommandItem::run(run)],
         action,
     })
+}
+
+/// What has a task run again as this run was wanted: on the same device, with the same tags, as important, and as far apart.
+fn again(run: &Run, at: &TaskRef, agent: &AgentName) -> Value {
+    let mut input = json!({"project": at.project, "feature": at.feature, "tasks": [at.task], "agent": agent, "on": run.on});
+    (input["tags"], input["priority"]) = (json!(run.tags), json!(run.priority));
+    input["apart_from"] = json!(run.apart.as_ref().map(|apart| &apart.run));
+    input
 }
 
 fn answer(action: &Action, run: &Run, name: &str, input: &Value) -> Result<(Value, String, Back, Vec<String>), Problem> {

@@ -349,8 +349,11 @@ impl Work {
             }
             new
         });
-        let mut addresses: Vec<SocketAddr> = vec![];
+        let (mut addresses, mut asked): (Vec<SocketAddr>, Vec<String>) = (vec![], vec![]);
         for address in radicle.iter().chain(&self.ticket.radicle) {
+            if !asked.contains(address) {
+                asked.push(address.clone());
+            }
             addresses.extend(lookup_host(address).await.into_iter().flatten());
         }
         let (forge, node, ticket) = (self.forge.clone(), self.node.clone(), self.ticket.clone());
@@ -363,7 +366,7 @@ impl Work {
                     break;
                 }
             }
-            fetched?;
+            fetched.map_err(|problem| not_fetched(&ticket.org, &asked, &problem))?;
             let state = forge.org_state(&ticket.rid)?;
             let listed =
                 state.org.name == ticket.org && state.device_of(&forge.device()).is_some() && state.member_of(&forge.member()).is_some();
@@ -379,5 +382,31 @@ impl Work {
         org::blocking(move || Org::register(&dir, name, rid, None, origin)).await?;
         let _ = fs::remove_file(self.dir.joining());
         self.machine.take_in(&self.ticket.org).await.map(drop)
+    }
+}
+
+/// What a person is told while the org's repository cannot be fetched: what Radicle and the network say does not tell what to do.
+fn not_fetched(org: &OrgName, asked: &[String], problem: &Problem) -> Problem {
+    let said = problem.why.as_ref().unwrap_or(&problem.what).trim_end_matches('.');
+    let at = if asked.is_empty() { String::new() } else { format!(" at {}", asked.join(", ")) };
+    let what = format!("The repository of {org} could not be fetched yet from the device of whoever invited.");
+    Problem::new(problem.kind, what)
+        .because(format!("The connection broke, or that device does not let this one read yet. What was said: {said}."))
+        .next(format!("It is tried again by itself. If it stays so, see that meshwork up runs there, and is reached from here{at}."))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_broken_first_fetch_says_what_happened_why_and_what_to_do() {
+        let raw = Problem::unavailable("The repository rad:z3 could not be fetched from did:key:z6Mk.")
+            .because("Connection reset (os error 104)");
+        let told = not_fetched(&"crew".parse().unwrap(), &["10.0.0.7:8776".to_owned()], &raw);
+        assert!(told.what.starts_with("The repository of crew could not be fetched yet"), "{told}");
+        assert!(told.why.unwrap().ends_with("What was said: Connection reset (os error 104)."));
+        assert!(told.next.unwrap().contains("tried again by itself") && told.kind == Kind::Unavailable);
     }
 }

@@ -1,6 +1,6 @@
 //! Reading the log of a run that lies on other devices: from its executor, else from the device that asked for the run.
 
-use super::client;
+use super::{called, client};
 use crate::{limits, org::Org, picture};
 use domain::{Did, Problem, RunId, Timestamp, event::kind, run::Run};
 use futures::{StreamExt, future, stream, stream::BoxStream};
@@ -57,7 +57,7 @@ async fn open(org: &Arc<Org>, run: &Run, after: u64) -> Result<Streaming<LogLine
     for device in run.device.iter().chain(asked).filter(|device| **device != org.device) {
         match begin(org, device, run, after).await {
             Ok(lines) => return Ok(lines),
-            Err(problem) => why = format!("{device}: {problem}"),
+            Err(problem) => why = format!("{}: {problem}", called(org, device)),
         }
     }
     Err(Problem::unavailable(format!("The log of run {} lies on another device, which does not give it now.", run.id))

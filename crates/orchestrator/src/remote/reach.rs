@@ -1,6 +1,6 @@
 //! Whether other devices can be reached: what is known, and looking now.
 
-use super::{client_of_any, lock};
+use super::{called, client_of_any, devices, lock};
 use crate::{clock, limits, org::Org};
 use domain::{Did, Kind, Problem, Timestamp};
 use futures::future::join_all;
@@ -9,6 +9,7 @@ use proto::mesh::ProbeRequest;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
+use tonic::Status;
 
 /// How a device was reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -45,6 +46,23 @@ pub(crate) fn reached(org: &Org, device: &Did, outcome: Result<(), &Problem>) ->
         }
     }
     reach.clone()
+}
+
+/// What another device said to a call of a person's, as a problem: of one that does not answer, which that is, when it was there last, and
+/// what to do.
+pub(super) fn said(org: &Org, device: &Did, status: &Status) -> Problem {
+    let said = mesh::problem(status);
+    if !mesh::says_unanswered(&said) {
+        return said;
+    }
+    away(&called(org, device), devices::seen(org, device), &said.why.unwrap_or_default())
+}
+
+fn away(name: &str, seen: Option<Timestamp>, why: &str) -> Problem {
+    let seen = seen.map_or_else(|| "It was never seen from here.".to_owned(), |at| format!("It was there last at {}.", at.minute()));
+    Problem::unavailable(format!("The device {name} does not answer now."))
+        .because(format!("{seen} {why}"))
+        .next(format!("Start meshwork up on {name}, or try again when it is back: meshwork device list shows which devices answer."))
 }
 
 /// Why nothing is asked of a device and nothing taken from it: its version and ours do not work together, as far as is known.
@@ -109,4 +127,18 @@ async fn ask(org: &Arc<Org>, device: &Did) -> Result<(), Problem> {
         .map_err(late)?;
     let reply = asked.map_err(|s| mesh::problem(&s))?.into_inner();
     works_with(reply.version, reply.oldest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_device_that_does_not_answer_it_is_said_which_since_when_and_what_to_do() {
+        let problem = away("bobs-box", Some(Timestamp(1_795_737_600_000)), "Connection refused.").to_string();
+        for words in ["bobs-box does not answer now", "last at 2026-11-27 00:00 UTC. Connection refused.", "meshwork up on bobs-box"] {
+            assert!(problem.contains(words), "“{words}” in {problem}");
+        }
+        assert!(away("bobs-box", None, "").to_string().contains("never seen"));
+    }
 }

@@ -1,13 +1,13 @@
 //! What people want of a run that another device executes: carried there, and taken here.
 
-use super::client;
+use super::{client, reach::said};
 use crate::{limits, org::Org, rights, steer, stops};
 use domain::{
     Did, Kind, Problem,
     actor::Actor,
     run::{Reason, Run, Wish},
 };
-use mesh::{problem, spoken};
+use mesh::spoken;
 use proto::mesh::OrderRequest;
 use serde_json::json;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(crate) async fn wish(org: &Arc<Org>, run: &Run, device: &Did, by: &Did, wish
     let mut client = client(org, device)?;
     match tokio::time::timeout(limits::WISH_WAIT, client.order(request)).await {
         Ok(Ok(reply)) => Ok(reply.into_inner().said),
-        Ok(Err(refused)) => Err(problem(&refused)),
+        Ok(Err(refused)) => Err(said(org, device, &refused)),
         Err(_) => Err(Problem::new(Kind::Timeout, "The device that executes the run did not answer in time.")
             .next("It may have been heard all the same: meshwork run show says what became of it.")),
     }

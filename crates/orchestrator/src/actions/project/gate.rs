@@ -1,6 +1,12 @@
 //! The gates of a project: chosen, taken away, shown.
 
-use crate::{actions::member::Outcome, gated, members, org::Org, table::Context};
+use crate::{
+    actions::member::Outcome,
+    gated, members,
+    org::Org,
+    remote::{self, devices},
+    table::Context,
+};
 use domain::{
     Did, Problem, ProjectName,
     project::{GATES_MAX, Project},
@@ -8,7 +14,7 @@ use domain::{
 use forge::OrgState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// One of `devices` and `open` must be said: nothing said changes nothing.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -67,10 +73,12 @@ pub(super) async fn set(context: Context, input: Gate) -> Result<Outcome, Proble
     let (org, Gate { project: named, devices, open }) = (context.org()?, input);
     let devices = wanted(devices, open)?;
     let actor = context.actor(&org);
-    let name = org.blocking(move |org| Ok(org.project(named.as_ref())?.name)).await?;
+    let before = org.blocking(move |org| org.project(named.as_ref())).await?;
+    let name = before.name.clone();
+    let missing = if open { missing(&org, &before).await? } else { String::new() };
     let all = devices.join(", ");
     let (what, done) = match devices.len() {
-        0 => (format!("Open project {name}"), format!("{name} is gated no more.")),
+        0 => (format!("Open project {name}"), format!("{name} is gated no more.{missing}")),
         1 => (
             format!("Gate project {name} by {all}"),
             format!("{name} is gated: soon only {all} moves its default branch; meshwork project show says when."),
@@ -86,6 +94,51 @@ pub(super) async fn set(context: Context, input: Gate) -> Result<Outcome, Proble
         Ok(vec![(format!("projects/{name}.toml"), Some(text.into_bytes()))])
     };
     Ok(Outcome::of(members::change(&org, &actor, what, files).await?, done))
+}
+
+/// What is to be said when a project is opened whose gates cannot sign that now, because too many of them are away: whose signatures are
+/// missing, and what to do.
+async fn missing(org: &Arc<Org>, before: &Project) -> Result<String, Problem> {
+    let mut away = vec![];
+    for gate in before.gates.iter().filter(|gate| **gate != org.device) {
+        if !remote::probe(org, gate).await.reachable {
+            let seen =
+                devices::seen(org, gate).map_or_else(|| "never seen from here".to_owned(), |at| format!("last seen {}", at.minute()));
+            away.push(format!("{} ({seen})", gated::name(org, gate)?));
+        }
+    }
+    let there = before.gates.len() - away.len();
+    Ok(match before.gates_needed().saturating_sub(there) {
+        0 => String::new(),
+        short => format!(
+            " Its repository follows once its gates have signed that, and {} missing: {} cannot be reached. Start meshwork up there. \
+             Until then nobody else moves its default branch; meshwork project show says how it stands.",
+            if short == 1 { "one signature is".to_owned() } else { format!("{short} signatures are") },
+            away.join(", ")
+        ),
+    })
+}
+
+/// Whose signatures are missing of a project that the org opened, while its repository lets only devices move its default branch still.
+///
+/// # Errors
+/// When the repository cannot be read.
+pub(super) fn still_gated(org: &Org, project: &Project) -> Result<Option<String>, Problem> {
+    if !project.gates.is_empty() {
+        return Ok(None);
+    }
+    let (state, delegates) = (org.state()?, org.forge.delegates(&project.rid)?);
+    let gates: Vec<&str> = delegates.iter().filter_map(|did| Some(state.device_of(did)?.name.as_str())).collect();
+    let who = match gates.as_slice() {
+        [] => return Ok(None),
+        [one] => (*one).to_owned(),
+        several => format!("{} of {}", several.len() / 2 + 1, several.join(", ")),
+    };
+    Ok(Some(format!(
+        "{} is open, but its repository is not yet: {who} must sign that. meshwork device list shows which devices answer; start meshwork up \
+         on those that do not.",
+        project.name
+    )))
 }
 
 /// The project with these gates, or none.

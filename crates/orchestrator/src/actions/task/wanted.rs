@@ -4,6 +4,7 @@ use super::RunTasks;
 use crate::{actions::find_run, org::Org};
 use domain::{
     Did, Problem,
+    lend::check_tag,
     manifest::{Apart, Priority},
     run::Run,
 };
@@ -11,8 +12,6 @@ use std::collections::BTreeMap;
 
 /// How many tags a run can ask for.
 const TAGS_MAX: usize = 32;
-/// The longest name and the longest value of a tag, in bytes.
-const TAG_BYTES_MAX: usize = 64;
 
 /// Where runs are to be executed.
 #[derive(Clone, Debug, Default)]
@@ -41,17 +40,22 @@ pub(super) fn wanted(org: &Org, input: &RunTasks) -> Result<Wanted, Problem> {
         (None, true) => Some(org.device.clone()),
         (on, false) => on.as_deref().map(|text| super::device(org, text)).transpose()?,
     };
-    let good = |(tag, value): (&String, &String)| [tag, value].iter().all(|text| (1..=TAG_BYTES_MAX).contains(&text.len()));
-    if input.tags.len() > TAGS_MAX || !input.tags.iter().all(good) {
-        return Err(Problem::invalid(format!("At most {TAGS_MAX} tags may be asked for, each with a name and a value."))
-            .next("Write one as gpu=true: up to 64 bytes for either."));
-    }
+    check_tags(&input.tags)?;
     let apart = input.apart_from.as_deref().map(|text| apart(org, text)).transpose()?;
     if let Some(apart) = apart.as_ref().filter(|apart| on.as_ref() == Some(&apart.device)) {
         return Err(Problem::invalid(format!("The run {} is or was on that very device.", apart.run))
             .next("Name another device with --on, or leave out --apart-from."));
     }
     Ok(Wanted { on, tags: input.tags.clone(), priority: input.priority, apart })
+}
+
+/// Refuses tags that no device can have.
+pub(crate) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Problem> {
+    if tags.len() > TAGS_MAX {
+        return Err(Problem::invalid(format!("{} tags are asked for, and a run has {TAGS_MAX} at most.", tags.len()))
+            .next("Ask for fewer, as --tag gpu=true."));
+    }
+    tags.iter().try_for_each(|(tag, value)| check_tag(tag, value))
 }
 
 /// The run from whose device others are to stay apart.

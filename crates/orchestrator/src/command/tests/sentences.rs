@@ -1,6 +1,6 @@
 //! Sentences and what they come to.
 
-use super::world::{PATCH_OPEN, RUN_ASKING, RUN_FAILED, RUN_PAUSED, RUN_WORKING, did, drafts, plan, told, world};
+use super::world::{PATCH_OPEN, RUN_ASKING, RUN_DONE, RUN_FAILED, RUN_PAUSED, RUN_WORKING, did, drafts, plan, told, world};
 use crate::command::{
     answer::{CommandItem, ItemKind},
     memory::Memory,
@@ -8,7 +8,10 @@ use crate::command::{
     sentences,
     world::World,
 };
-use domain::lend::Click;
+use domain::{
+    lend::Click,
+    manifest::{Apart, Priority},
+};
 use serde_json::json;
 
 #[track_caller]
@@ -240,6 +243,22 @@ fn an_agent_is_told_to_stop() {
     assert_eq!((lift.action, &lift.input), ("stop.lift", &json!({"id": "01M8"})));
     assert!(propose(&world, lift.action, &lift.input).is_err(), "lifted is only what was given here, by undoing it");
     assert!(propose(&world, "stop.order", &json!({"org": true, "why": "it loops"})).is_err());
+}
+
+#[test]
+fn what_is_stopped_is_run_again_as_it_was_wanted() {
+    let mut world = world();
+    let (run, device) = (RUN_DONE.parse().unwrap(), did('h'));
+    world.runs[0].on = Some(did('l'));
+    world.runs[0].tags = [("gpu".to_owned(), "true".to_owned())].into();
+    world.runs[0].priority = Priority::High;
+    world.runs[0].apart = Some(Apart { run, device });
+    let again = &drafts(&world, "stop run WRK001")[0].back.steps(&json!(null))[0];
+    let wanted = json!({
+        "project": "demo", "feature": "001-login", "tasks": ["T002"], "agent": "builder", "on": did('l'), "tags": {"gpu": "true"},
+        "priority": "high", "apart_from": RUN_DONE,
+    });
+    assert_eq!((again.action, &again.input), ("task.run", &wanted));
 }
 
 #[test]
