@@ -20,13 +20,16 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use testkit::Up;
+use testkit::{Repository, Up};
 use tonic::transport::Channel;
 
 /// The org, as [`Up::org`] makes it.
 pub const ORG: &str = "crew";
 /// The agent that the org lists.
 const AGENT: &str = "nobody";
+/// The project that it has, with one feature.
+const PROJECT: &str = "bench";
+const FEATURE: &str = "001-bench";
 
 /// Ada's device and Bob's, both up, each reaching the other.
 #[derive(Debug)]
@@ -61,11 +64,16 @@ impl Two {
         ada.ok(&["org", "approve", "bob"]).await;
         joining(&bob, "joined").await;
         ada.ok(&["agent", "add", AGENT, "--engine", "command", "--command", "true"]).await;
-        bob.until("the agent is listed", || async {
-            let agents = bob.act("agent.list", json!({})).await;
-            if agents.as_array().is_some_and(|all| all.iter().any(|agent| agent["name"] == AGENT)) { Ok(()) } else { Err(agents) }
-        })
-        .await;
+        let folder = tempfile::tempdir()?;
+        let repository = Repository::with_tasks(folder.path().join(PROJECT), FEATURE, "- [ ] T001 Nothing\n", "");
+        ada.ok(&["project", "add", repository.path().to_str().context("the folder's path is no text")?]).await;
+        for what in ["agent.list", "project.list"] {
+            bob.until(what, || async {
+                let seen = bob.act(what, json!({})).await;
+                if seen.as_array().is_some_and(|all| !all.is_empty()) { Ok(()) } else { Err(seen) }
+            })
+            .await;
+        }
         let shown = bob.ok(&["org", "show"]).await;
         let text = |name: &str| shown[name].as_str().with_context(|| format!("no {name} in {shown}"));
         let (bob_device, rid) = (text("device")?.parse()?, text("rid")?.parse()?);
@@ -150,7 +158,7 @@ impl Caller {
 /// A manifest of a task that asks for so many thousandths of a core.
 fn task(run: &RunId, device: &Did, member: &Did, repository: &Rid, cpu_milli: u64, at: Timestamp) -> Result<Manifest> {
     let commit = "a".repeat(40);
-    let task = json!({"project": "bench", "feature": "001-bench", "task": "T001"});
+    let task = json!({"project": PROJECT, "feature": FEATURE, "task": "T001"});
     let work = json!({
         "kind": "task", "repository": repository, "task": task, "spec_hash": "0".repeat(64), "definitions": commit, "agent": AGENT,
         "base": commit,
