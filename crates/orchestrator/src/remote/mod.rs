@@ -212,6 +212,17 @@ pub(crate) fn client(org: &Org, did: &Did) -> Result<MeshClient<Channel>, Proble
     apart(org, did).map_or_else(|| client_of_any(org, did), Err)
 }
 
+/// As [`client`], for a stream that may be read slowly: it holds up nothing else between the two devices.
+///
+/// # Errors
+/// As of [`client`].
+fn client_read_slowly(org: &Org, did: &Did) -> Result<MeshClient<Channel>, Problem> {
+    match apart(org, did) {
+        Some(why) => Err(why),
+        None => org.remote.network.device_read_slowly(did, &device(org, did)?.addresses),
+    }
+}
+
 /// As [`client`], of whatever version it is: to ask which.
 fn client_of_any(org: &Org, did: &Did) -> Result<MeshClient<Channel>, Problem> {
     org.remote.network.device(did, &device(org, did)?.addresses)
