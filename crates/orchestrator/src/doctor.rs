@@ -73,6 +73,26 @@ pub fn versions(org: &Org) -> Result<Vec<Finding>, Problem> {
     Ok(apart.into_iter().map(finding).collect())
 }
 
+/// Devices whose clocks are far from this one's: a finding for each.
+///
+/// # Errors
+/// When the org cannot be read.
+pub fn clocks(org: &Org) -> Result<Vec<Finding>, Problem> {
+    let off = remote::clocks_off(org);
+    if off.is_empty() {
+        return Ok(vec![]);
+    }
+    let state = org.state()?;
+    let finding = |(did, ahead_ms): (Did, i64)| {
+        let name = state.device_of(&did).map_or_else(|| did.to_string(), |device| device.name.clone());
+        let side = if ahead_ms > 0 { "ahead of" } else { "behind" };
+        let detail = format!("that of {name} is {} s {side} this one", ahead_ms.unsigned_abs() / 1000);
+        let next = "Set the clocks of both machines (timedatectl set-ntp true): from 2 minutes on they do not hear each other.".to_owned();
+        Finding { what: "clock".into(), ok: false, detail, next: Some(next) }
+    };
+    Ok(off.into_iter().map(finding).collect())
+}
+
 /// The copies of other devices' journals that stand because something was kept out of them.
 pub fn journals(org: &Org) -> Vec<Finding> {
     let finding = |copied: std::sync::Arc<crate::remote::Copied>| {

@@ -56,7 +56,7 @@ pub(crate) use members::{keep, keep_connected, publish_again};
 pub(crate) use merge::{merge, still_wished};
 pub(crate) use port::{choose, choose_gossip, open};
 pub use reach::Reach;
-pub(crate) use reach::{all_apart, apart, probe, probe_all, reached, refused_by};
+pub(crate) use reach::{all_apart, apart, clocks_off, probe, probe_all, reached, refused_by};
 pub(crate) use refusals::{Refusals, passes};
 pub(crate) use wish::{end_elsewhere, wish};
 
