@@ -43,6 +43,7 @@ async fn strangers_get_nothing_at_any_address_but_ok_from_health() {
     }
     assert_eq!(get("/pods").await, json!([]));
     let metrics = up.request(Method::GET, "/metrics", &up.token(), None).await.text().await.unwrap();
+    assert!(metrics.contains("meshwork_gossip_dropped_total{") && metrics.contains("reason=\"stale\""), "{metrics}");
     assert!(metrics.contains("meshwork_journal_events") && metrics.trim_end().ends_with("# EOF"), "{metrics}");
 }
 
