@@ -102,6 +102,17 @@ fn a_private_project_reaches_only_those_who_are_allowed() {
 }
 
 #[test]
+fn a_public_project_is_had_by_whoever_asks_for_it() {
+    let (ada, eve) = (Device::new("ada"), Device::new("eve"));
+    let work = ada.path("copy-open");
+    working_copy(&work, &[("a.txt", "one\n")]);
+    let rid = ada.forge.init_project(&work, &name("open"), None, &Visibility::Public).unwrap().rid;
+    let (at_ada, at_eve) = (ada.node(), eve.node());
+    let cloned = eve.forge.clone_project(&rid, &ada.forge.device(), at_ada.listen_address(), &at_eve).unwrap();
+    assert_eq!(cloned, ada.forge.head(&rid).unwrap());
+}
+
+#[test]
 fn of_a_blocked_key_nothing_is_taken_and_what_an_ended_key_made_is_still_had_by_who_comes_late() {
     let (ada, bob) = (Device::new("ada"), Device::new("bob"));
     let rid = ada.project("demo", &[("a.txt", "one\n")], &[bob.forge.device()]);

@@ -3,7 +3,7 @@
 use crate::support::{clear, idle, machine, project, storage, text};
 use serde_json::{Value, json};
 use std::fs;
-use testkit::{Up, git};
+use testkit::{Repository, Up, git};
 
 /// A machine that knocked with a ticket and waits.
 async fn knocked(ticket: &str, name: &str) -> Up {
@@ -170,6 +170,10 @@ async fn a_removed_device_loses_its_place_in_the_org_and_in_private_projects() {
     let ada = machine().await;
     project(&ada, "secret", "- [ ] T001 One\n", crate::support::PASSES).await;
     let rid = text(&ada.ok(&["project", "list"]).await[0]["project"]["rid"]);
+    let open = Repository::with_tasks(ada.folder().join("open"), "001-work", "- [ ] T001 One\n", crate::support::PASSES);
+    let added = ada.ok(&["project", "add", open.path().to_str().unwrap(), "--public"]).await;
+    let private = |rid: &str| readers(&ada, rid).contains("\"private\"");
+    assert!(private(&rid) && !private(&text(&added["project"]["rid"])), "private unless it is said");
     let bob = joined(&ada, "bob", &[]).await;
     // One more device of a member waits under the member's name, and is let in by it.
     let ticket = text(&ada.ok(&["org", "invite", "--member", "bob"]).await["ticket"]);
