@@ -245,3 +245,19 @@ fn databases(home: &Home, config: &Config, key: &PublicKey) -> Result<(), Box<dy
     home.cobs_db_mut()?.migrate(cob::migrate::ignore)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn nobody_on_the_internet_is_asked_by_itself() {
+        let mut usual = Config::new("laptop".parse().unwrap());
+        assert!(!usual.preferred_seeds.is_empty(), "Radicle's own configuration names public seeds");
+        usual.node.connect.extend(usual.preferred_seeds.clone());
+        let ours = offline(usual);
+        assert!(ours.preferred_seeds.is_empty() && ours.node.connect.is_empty());
+        assert!(ours.node.network.public_seeds().is_empty() && matches!(ours.node.peers, PeerConfig::Static));
+    }
+}

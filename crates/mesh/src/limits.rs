@@ -10,6 +10,10 @@ pub(crate) const HANDSHAKES_MAX: usize = 128;
 pub(crate) const CONNECTIONS_MAX: usize = 1_024;
 /// How many calls one connection may have under way.
 pub(crate) const CALLS_PER_CONNECTION_MAX: u32 = 512;
+/// How much of a stream that is read slowly is taken ahead, and of all such streams from one device together, in bytes: so 256 of them
+/// hold each other up, and not one less.
+pub(crate) const READER_WINDOW_BYTES: u32 = 64 * 1024;
+pub(crate) const READERS_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 /// How often a peer of which nothing is heard is asked whether it is there, and how long it may take to say so.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// How many addresses of one device are tried.

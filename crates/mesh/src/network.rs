@@ -22,6 +22,14 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 
+/// What a connection is for. Streams of one connection share its window (RFC 9113, 5.2): what is read at a person's pace has one of its
+/// own, so that it holds up no call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Pace {
+    Calls,
+    Readers,
+}
+
 /// Where a device is, and the connection to it.
 struct Way {
     addresses: Vec<String>,
@@ -37,7 +45,7 @@ pub struct Network {
     accept: Accept,
     own: Arc<Own>,
     connections: Connections,
-    ways: Mutex<HashMap<Did, Way>>,
+    ways: Mutex<HashMap<(Did, Pace), Way>>,
 }
 
 impl fmt::Debug for Network {
@@ -76,12 +84,25 @@ impl Network {
     /// # Errors
     /// When no address of it is known.
     pub fn device(&self, device: &Did, addresses: &[String]) -> Result<MeshClient<Channel>, Problem> {
+        self.way(device, addresses, Pace::Calls)
+    }
+
+    /// The same for streams that may be read slowly.
+    ///
+    /// # Errors
+    /// When no address of it is known.
+    pub fn device_read_slowly(&self, device: &Did, addresses: &[String]) -> Result<MeshClient<Channel>, Problem> {
+        self.way(device, addresses, Pace::Readers)
+    }
+
+    fn way(&self, device: &Did, addresses: &[String], pace: Pace) -> Result<MeshClient<Channel>, Problem> {
         let mut ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(way) = ways.get(device).filter(|way| way.addresses == addresses) {
+        let key = (device.clone(), pace);
+        if let Some(way) = ways.get(&key).filter(|way| way.addresses == addresses) {
             return Ok(MeshClient::new(way.channel.clone()));
         }
-        let channel = self.channel(self.own.clone(), device, addresses)?;
-        ways.insert(device.clone(), Way { addresses: addresses.to_vec(), channel: channel.clone() });
+        let channel = self.channel(self.own.clone(), device, addresses, pace)?;
+        ways.insert(key, Way { addresses: addresses.to_vec(), channel: channel.clone() });
         Ok(MeshClient::new(channel))
     }
 
@@ -91,7 +112,7 @@ impl Network {
         RunChannel { network: self.clone(), own, requester: requester.clone(), addresses, now: Mutex::default() }
     }
 
-    fn channel(&self, own: Arc<Own>, device: &Did, addresses: &[String]) -> Result<Channel, Problem> {
+    fn channel(&self, own: Arc<Own>, device: &Did, addresses: &[String], pace: Pace) -> Result<Channel, Problem> {
         if addresses.is_empty() {
             return Err(Problem::unavailable(format!("No address of the device {device} is known."))
                 .next("Start meshwork up there; its address is then in its file of the org repository."));
@@ -105,6 +126,12 @@ impl Network {
             .http2_keep_alive_interval(limits::KEEP_ALIVE)
             .keep_alive_timeout(limits::KEEP_ALIVE)
             .keep_alive_while_idle(true);
+        let endpoint = match pace {
+            Pace::Calls => endpoint,
+            Pace::Readers => endpoint
+                .initial_stream_window_size(limits::READER_WINDOW_BYTES)
+                .initial_connection_window_size(limits::READERS_WINDOW_BYTES),
+        };
         Ok(endpoint.connect_with_connector_lazy(tower::service_fn(move |_: http::Uri| {
             let dial = dial.clone();
             async move { dial.connect().await.map(TokioIo::new) }
@@ -173,7 +200,7 @@ impl RunChannel {
         if let Some((_, channel)) = now.as_ref().filter(|(made, _)| fresh(made)) {
             return Ok(MeshClient::new(channel.clone()));
         }
-        let channel = self.network.channel(self.own.clone(), &self.requester, &self.addresses)?;
+        let channel = self.network.channel(self.own.clone(), &self.requester, &self.addresses, Pace::Calls)?;
         *now = Some((Instant::now(), channel.clone()));
         Ok(MeshClient::new(channel))
     }

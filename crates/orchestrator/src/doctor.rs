@@ -5,17 +5,22 @@ use domain::{Did, Problem};
 use sandbox::Finding;
 use std::{path::Path, process::Command};
 
+/// The oldest git with which the Radicle node starts.
+const GIT_LEAST: (u32, u32) = (2, 34);
+/// The oldest Node on which the coding engines run.
+const NODE_LEAST: (u32, u32) = (20, 0);
+
 /// Looks at everything.
 pub fn look(data: &Path) -> Vec<Finding> {
     let mut found = sandbox::doctor(data);
-    found.push(program("git", &["--version"], true, "Install it: apt-get install git."));
+    found.push(program("git", GIT_LEAST, true, "Install it, version 2.34 or newer: apt-get install git."));
     found.push(program(
         "node",
-        &["--version"],
+        NODE_LEAST,
         false,
         "Coding engines need Node 20 or newer; replays and plain commands do not: apt-get install nodejs npm.",
     ));
-    found.push(program("npm", &["--version"], false, "`meshwork engine install` needs it: apt-get install npm."));
+    found.push(program("npm", (0, 0), false, "`meshwork engine install` needs it: apt-get install npm."));
     found.push(match spec::specify::Specify::find() {
         Ok(found) => good("specify", found.program().display().to_string()),
         Err(problem) => Finding {
@@ -68,6 +73,26 @@ pub fn versions(org: &Org) -> Result<Vec<Finding>, Problem> {
     Ok(apart.into_iter().map(finding).collect())
 }
 
+/// Devices whose clocks are far from this one's: a finding for each.
+///
+/// # Errors
+/// When the org cannot be read.
+pub fn clocks(org: &Org) -> Result<Vec<Finding>, Problem> {
+    let off = remote::clocks_off(org);
+    if off.is_empty() {
+        return Ok(vec![]);
+    }
+    let state = org.state()?;
+    let finding = |(did, ahead_ms): (Did, i64)| {
+        let name = state.device_of(&did).map_or_else(|| did.to_string(), |device| device.name.clone());
+        let side = if ahead_ms > 0 { "ahead of" } else { "behind" };
+        let detail = format!("that of {name} is {} s {side} this one", ahead_ms.unsigned_abs() / 1000);
+        let next = "Set the clocks of both machines (timedatectl set-ntp true): from 2 minutes on they do not hear each other.".to_owned();
+        Finding { what: "clock".into(), ok: false, detail, next: Some(next) }
+    };
+    Ok(off.into_iter().map(finding).collect())
+}
+
 /// The copies of other devices' journals that stand because something was kept out of them.
 pub fn journals(org: &Org) -> Vec<Finding> {
     let finding = |copied: std::sync::Arc<crate::remote::Copied>| {
@@ -86,10 +111,46 @@ fn good(what: &str, detail: String) -> Finding {
     Finding { what: what.into(), ok: true, detail, next: None }
 }
 
-fn program(name: &str, args: &[&str], needed: bool, next: &str) -> Finding {
-    let output = Command::new(name).args(args).output();
-    match output {
-        Ok(output) if output.status.success() => good(name, String::from_utf8_lossy(&output.stdout).trim().to_owned()),
-        _ => Finding { what: name.into(), ok: !needed, detail: "not found".into(), next: Some(next.into()) },
+/// Whether a program is there, of this version or a newer one.
+fn program(name: &str, least: (u32, u32), needed: bool, next: &str) -> Finding {
+    let output = Command::new(name).arg("--version").output().ok().filter(|output| output.status.success());
+    let said = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let detail = match said {
+        Some(said) if version(&said).is_none_or(|there| there >= least) => return good(name, said),
+        Some(said) => format!("{said} is too old"),
+        None => "not found".to_owned(),
+    };
+    Finding { what: name.into(), ok: !needed, detail, next: Some(next.into()) }
+}
+
+/// The first two numbers of what a program says of its version: 2 and 39 of “git version 2.39.5”.
+fn version(said: &str) -> Option<(u32, u32)> {
+    let mut numbers = said.trim_start_matches(|c: char| !c.is_ascii_digit()).split('.').map_while(|part| part.parse().ok());
+    Some((numbers.next()?, numbers.next()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_missing_or_too_old_is_told_with_what_to_do() {
+        let found = |name: &str, least, needed| program(name, least, needed, "Install it.");
+        let there = found("git", GIT_LEAST, true);
+        assert!(there.ok && there.next.is_none() && there.detail.starts_with("git version"), "{there:?}");
+        let old = found("git", (999, 0), true);
+        assert!(!old.ok && old.detail.ends_with("is too old") && old.next.as_deref() == Some("Install it."), "{old:?}");
+        let none = found("no-such-program-anywhere", (0, 0), true);
+        assert_eq!((none.ok, none.detail.as_str(), none.next.as_deref()), (false, "not found", Some("Install it.")));
+        let unneeded = found("no-such-program-anywhere", (0, 0), false);
+        assert!(unneeded.ok && unneeded.next.is_some(), "what can be done without is no fault: {unneeded:?}");
+    }
+
+    #[test]
+    fn versions_are_read_as_programs_say_them() {
+        let table = [("git version 2.39.5", Some((2, 39))), ("v22.20.0", Some((22, 20))), ("10.8.2", Some((10, 8)))];
+        for (said, expected) in table.into_iter().chain([("git version unknown", None), ("", None)]) {
+            assert_eq!(version(said), expected, "{said}");
+        }
     }
 }

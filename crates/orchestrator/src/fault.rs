@@ -25,6 +25,11 @@ const TOMORROW: &str = "run_of_tomorrow";
 
 static COUNTED: AtomicU32 = AtomicU32::new(0);
 
+/// How far this device's clock is ahead, in milliseconds: by a minute, where that was asked for.
+pub fn clock_ahead_ms() -> i64 {
+    if Fault::asked() == Fault::ClockAhead { 60_000 } else { 0 }
+}
+
 /// How long a lease lasts without a heartbeat.
 pub fn lease_ms() -> u64 {
     if Fault::asked() == Fault::ShortLease { SHORT_LEASE_MS } else { domain::limits::LEASE_MS }
@@ -176,6 +181,8 @@ pub enum Fault {
     SummaryWrong,
     /// Checkpoints are given to no other device.
     CheckpointKept,
+    /// The clock is a minute ahead.
+    ClockAhead,
 }
 
 impl Fault {
@@ -194,6 +201,7 @@ impl Fault {
             Ok("summarised") => Self::Summarised,
             Ok("summary-wrong") => Self::SummaryWrong,
             Ok("checkpoint-kept") => Self::CheckpointKept,
+            Ok("clock-ahead") => Self::ClockAhead,
             Ok("end-unwritten") => Self::EndUnwritten,
             Ok("newer") => Self::Newer,
             Ok("newer-only") => Self::NewerOnly,

@@ -255,6 +255,8 @@ pub(crate) const GATE_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
 pub(crate) const GATE_FETCH_TRIES: u32 = 5;
 /// See [`GATE_FETCH_TRIES`].
 pub(crate) const GATE_FETCH_PAUSE: Duration = Duration::from_millis(500);
+/// From which difference on it is told that another device's clock is off, in milliseconds: well below what gossip and certificates bear.
+pub(crate) const CLOCK_OFF_MS: u64 = 30_000;
 /// How long a device may take to say that it is there.
 pub(crate) const PROBE_WAIT: Duration = Duration::from_secs(3);
 /// How often a device announces itself though it has nothing new to say.

@@ -10,7 +10,7 @@ use domain::Problem;
 use orchestrator::limits::RUNS_MAX;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{family::Family, gauge::Gauge},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
@@ -18,6 +18,11 @@ use prometheus_client::{
 struct Labels {
     class: String,
     state: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Why {
+    reason: String,
 }
 
 /// `GET /metrics`
@@ -41,6 +46,11 @@ pub(crate) async fn metrics(State(doors): State<Doors>, headers: HeaderMap) -> R
             registry.register("meshwork_runs", "Runs by class and state", by_state);
             registry.register("meshwork_model_tokens", "Tokens that runs used, as their providers count", tokens);
             registry.register("meshwork_journal_events", "Events in this device's journal", journal);
+            let dropped = Family::<Why, Counter>::default();
+            for (reason, count) in orchestrator::remote::gossip_dropped(org) {
+                dropped.get_or_create(&Why { reason: reason.into() }).inc_by(count);
+            }
+            registry.register("meshwork_gossip_dropped", "What of other devices' gossip was not taken, by reason", dropped);
             let mut text = String::new();
             encode(&mut text, &registry).map_err(Problem::internal)?;
             Ok(text)

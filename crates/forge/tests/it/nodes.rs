@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::harness::*;
-use domain::Kind;
+use domain::{Kind, PatchId};
 use domain::patch::{PatchState, Verdict};
 use forge::*;
 use std::net::TcpListener;
@@ -99,6 +99,42 @@ fn a_private_project_reaches_only_those_who_are_allowed() {
     ada.forge.allow(&rid, &[bob.forge.device()]).unwrap();
     ada.forge.allow(&rid, &[bob.forge.device()]).unwrap();
     assert_eq!(bob.forge.clone_project(&rid, &from, address, &at_bob).unwrap(), ada.forge.head(&rid).unwrap());
+}
+
+#[test]
+fn a_public_project_is_had_by_whoever_asks_for_it() {
+    let (ada, eve) = (Device::new("ada"), Device::new("eve"));
+    let work = ada.path("copy-open");
+    working_copy(&work, &[("a.txt", "one\n")]);
+    let rid = ada.forge.init_project(&work, &name("open"), None, &Visibility::Public).unwrap().rid;
+    let (at_ada, at_eve) = (ada.node(), eve.node());
+    let cloned = eve.forge.clone_project(&rid, &ada.forge.device(), at_ada.listen_address(), &at_eve).unwrap();
+    assert_eq!(cloned, ada.forge.head(&rid).unwrap());
+}
+
+#[test]
+fn of_a_blocked_key_nothing_is_taken_and_what_an_ended_key_made_is_still_had_by_who_comes_late() {
+    let (ada, bob) = (Device::new("ada"), Device::new("bob"));
+    let rid = ada.project("demo", &[("a.txt", "one\n")], &[bob.forge.device()]);
+    let head = ada.forge.head(&rid).unwrap();
+    let (at_ada, at_bob) = (ada.node(), bob.node());
+    let (revoked, ended, going) = (RunKey::new(), RunKey::new(), RunKey::new());
+    at_bob.block(&revoked.did()).unwrap();
+    let makes = |key: &RunKey, file: &str| ada.run(&rid, key, file, &head, None, |dir| put(dir, file, "x\n")).published.patch;
+    let (refused, kept) = (makes(&revoked, "refused"), makes(&ended, "kept"));
+    // Its run is over, and nobody has the key any more.
+    drop(ended);
+    bob.forge.clone_project(&rid, &ada.forge.device(), at_ada.listen_address(), &at_bob).unwrap();
+    let has = |patch: &PatchId| bob.forge.patches(&rid, &name("demo")).unwrap().iter().any(|there| there.id == *patch);
+    assert!(has(&kept) && !has(&refused));
+
+    let news = at_bob.events();
+    let (refused_later, taken) = (makes(&revoked, "refused-later"), makes(&going, "taken"));
+    until(&news, "the patch of a key that counts at Bob's", || has(&taken));
+    assert!(!has(&refused) && !has(&refused_later));
+    assert!(ada.forge.patches(&rid, &name("demo")).unwrap().len() == 4, "all of them are at Ada's");
+    at_ada.stop().unwrap();
+    at_bob.stop().unwrap();
 }
 
 #[test]

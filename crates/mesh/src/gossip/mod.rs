@@ -188,6 +188,12 @@ impl Gossip {
         self.counters.dropped()
     }
 
+    /// Says the same at any later moment, for whoever does not hold this.
+    pub fn drops(&self) -> Box<dyn Fn() -> Dropped + Send + Sync> {
+        let counters = self.counters.clone();
+        Box::new(move || counters.dropped())
+    }
+
     /// Takes part no more. Others will suspect this device. The port is free afterwards.
     pub async fn stop(self) {
         let Self { keeper, stop, .. } = self;

@@ -1,12 +1,14 @@
 //! What people and engines get wrong: each gives one clear sentence with the next step, the right exit code and HTTP status.
 
-use crate::support::{PASSES, PROGRAM, acp_agent, acp_project, clear, command_agent, have_engine, idle, machine, project, published};
+use crate::support::{
+    PASSES, PROGRAM, acp_agent, acp_project, clear, command_agent, events_of, have_engine, idle, machine, project, published, text,
+};
 use serde_json::{Value, json};
-use std::fs;
+use std::{fs, path::Path};
 use testkit::{Repository, Up, git, model::ScriptedModel, random_name};
 
 /// Adds a folder, which must be refused: with this exit code and the status that says the same.
-async fn add_refused(up: &Up, folder: &std::path::Path, code: i32, status: u16, words: &str) {
+async fn add_refused(up: &Up, folder: &Path, code: i32, status: u16, words: &str) {
     let path = folder.to_str().unwrap();
     clear(&up.refused(&["project", "add", path], code).await, words);
     assert_eq!(up.call("project.add", json!({"source": path})).await.0, status, "{words}");
@@ -135,6 +137,34 @@ async fn engines_that_misbehave_end_their_run_with_a_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_engine_tries_against_its_walls_is_told_and_nothing_that_it_leaves_in_git_runs() {
+    let up = machine().await;
+    project(&up, "walls", "- [ ] T001 One\n", PASSES).await;
+    // Whatever runs outside of the sandbox could make this file.
+    let marker = up.folder().join("marker").display().to_string();
+    let hooks = format!(
+        "for hook in pre-commit post-commit post-checkout post-merge reference-transaction; do \
+         printf '#!/bin/sh\\ntouch {marker}\\n' > .git/hooks/$hook; chmod 755 .git/hooks/$hook; done"
+    );
+    let settings = format!(
+        "printf '[core]\\n\\tfsmonitor = touch {marker}\\n[filter \"mine\"]\\n\\tclean = touch {marker}\\n\\tsmudge = touch {marker}\\n' \
+         >> .git/config; echo '* filter=mine' > .gitattributes"
+    );
+    let climbs = format!("unshare --user true || echo stopped > x.txt; mkdir -p .git/hooks; {hooks}; {settings}");
+    command_agent(&up, "climber", &climbs).await;
+    let run = up.do_task("T001", "climber").await;
+    let id = text(&run["id"]);
+    let seen = up.until_run(&id, "what it tried is told", |seen| seen["violations"][0].is_string()).await;
+    assert!(seen["violations"].to_string().contains("“unshare” tried to make or enter a namespace"), "{seen:#}");
+    assert!(!events_of(&up, &id, "sandbox_stopped").await.is_empty(), "it is in the journal");
+    assert!(up.told(&["run", "show", &id]).await.stdout.contains("The sandbox stopped"));
+    up.merge(&text(&run["patch"])).await;
+    assert_eq!(published(&up, "walls", "x.txt").await.trim(), "stopped");
+    assert_eq!(published(&up, "walls", ".gitattributes").await.trim(), "* filter=mine", "it laid all of it");
+    assert!(!Path::new(&marker).exists(), "nothing of it ran outside");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_engine_that_writes_a_gigabyte_is_cut_and_its_work_counts() {
     let up = machine().await;
     project(&up, "loud", "- [ ] T001 One\n", PASSES).await;
@@ -254,13 +284,18 @@ async fn a_provider_that_is_broken_or_breaks_off_ends_the_run_with_a_reason() {
     let url = model.base_url();
     let about = ["--model", "scripted-1", "--base-url", &url, "--api", "responses", "--credential", "good"];
     up.ok(&[&["agent", "add", "codex", "--engine", "codex"][..], &about].concat()).await;
-    project(&up, "broken-off", "- [ ] T001 [P] One [[fail:500]]\n- [ ] T002 [P] Two [[stop-midstream]]\n", PASSES).await;
+    let asked = ["One [[fail:500]]", "Two [[stop-midstream]]", "Three [[fail:429]]"];
+    let tasks: String = (1..).zip(asked).map(|(n, asked)| format!("- [ ] T00{n} [P] {asked}\n")).collect();
+    project(&up, "broken-off", &tasks, PASSES).await;
     let (broken, off) = (up.start_task("T001", "codex").await, up.start_task("T002", "codex").await);
     let why = up.ended(&broken).await["why"].as_str().unwrap().to_owned();
     assert!(why.contains("provider's own trouble") && !why.contains("credential"), "{why}");
+    let limited = up.start_task("T003", "codex").await;
+    let why = up.ended(&limited).await["why"].as_str().unwrap().to_owned();
+    assert!(why.contains("429") && why.contains("wait, or raise the limit there"), "{why}");
     let removed = up.ok(&["credential", "remove", "good"]).await;
     assert!(removed["message"].as_str().unwrap_or_default().contains("codex"), "who used it is said: {removed}");
-    for run in [broken, off] {
+    for run in [broken, off, limited] {
         let ended = up.ended(&run).await;
         assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("failed"), Some("model_failed")), "{ended:#}");
         assert!(ended["why"].as_str().unwrap().contains("The model's provider"), "{ended:#}");

@@ -120,6 +120,7 @@ async fn a_full_disk_is_told_and_loses_nothing() {
     let (status, answer) = up.call("token.create", json!({"role": "viewer"})).await;
     assert_eq!(status, 503, "{answer}");
     clear(&answer["error"], "disk");
+    clear(&up.refused(&["token", "create", "--role", "viewer"], 7).await, "disk");
     let (status, answer) = up.call("task.run", json!({"tasks": ["T001"]})).await;
     assert_eq!(status, 503, "{answer}");
     assert_eq!(up.request(reqwest::Method::GET, "/health", "", None).await.status(), 200);

@@ -36,7 +36,14 @@ async fn strangers_get_nothing_at_any_address_but_ok_from_health() {
     assert_eq!((health.status().as_u16(), health.text().await.unwrap().as_str()), (200, "ok"));
     let health: Value = up.request(Method::GET, "/health", &up.token(), None).await.json().await.unwrap();
     assert_eq!(health["org"], "crew");
+    let get = async |path: &str| up.request(Method::GET, path, &up.token(), None).await.json::<Value>().await.unwrap();
+    let capacity = get("/capacity").await;
+    for amount in ["cpu_milli", "memory_bytes", "disk_bytes"] {
+        assert!(capacity[0]["capacity"]["total"][amount].as_u64() > Some(0), "{amount}: {capacity:#}");
+    }
+    assert_eq!(get("/pods").await, json!([]));
     let metrics = up.request(Method::GET, "/metrics", &up.token(), None).await.text().await.unwrap();
+    assert!(metrics.contains("meshwork_gossip_dropped_total{") && metrics.contains("reason=\"stale\""), "{metrics}");
     assert!(metrics.contains("meshwork_journal_events") && metrics.trim_end().ends_with("# EOF"), "{metrics}");
 }
 

@@ -2,7 +2,8 @@
 
 use crate::support::{clear, idle, machine, project, storage, text};
 use serde_json::{Value, json};
-use testkit::{Up, git};
+use std::fs;
+use testkit::{Repository, Up, git};
 
 /// A machine that knocked with a ticket and waits.
 async fn knocked(ticket: &str, name: &str) -> Up {
@@ -47,6 +48,15 @@ async fn until_org(up: &Up, what: &str, holds: impl Fn(&Value) -> bool) {
 /// Who may read a repository, by its identity document here.
 fn readers(up: &Up, rid: &str) -> String {
     git(&storage(up).join(rid.trim_start_matches("rad:")), &["show", "refs/rad/id:embeds/radicle.json"])
+}
+
+/// Whether a device's Radicle node has this key in its policies: only keys that it blocks are there.
+fn blocks(up: &Up, key: &str) -> bool {
+    let holds = |file: &str| {
+        let bytes = fs::read(up.data().join("orgs/crew/radicle/node").join(file)).unwrap_or_default();
+        bytes.windows(key.len()).any(|part| part == key.as_bytes())
+    };
+    holds("policies.db") || holds("policies.db-wal")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -160,6 +170,10 @@ async fn a_removed_device_loses_its_place_in_the_org_and_in_private_projects() {
     let ada = machine().await;
     project(&ada, "secret", "- [ ] T001 One\n", crate::support::PASSES).await;
     let rid = text(&ada.ok(&["project", "list"]).await[0]["project"]["rid"]);
+    let open = Repository::with_tasks(ada.folder().join("open"), "001-work", "- [ ] T001 One\n", crate::support::PASSES);
+    let added = ada.ok(&["project", "add", open.path().to_str().unwrap(), "--public"]).await;
+    let private = |rid: &str| readers(&ada, rid).contains("\"private\"");
+    assert!(private(&rid) && !private(&text(&added["project"]["rid"])), "private unless it is said");
     let bob = joined(&ada, "bob", &[]).await;
     // One more device of a member waits under the member's name, and is let in by it.
     let ticket = text(&ada.ok(&["org", "invite", "--member", "bob"]).await["ticket"]);
@@ -182,6 +196,7 @@ async fn a_removed_device_loses_its_place_in_the_org_and_in_private_projects() {
     };
     ada.until("Bob's device may read the project", look(true)).await;
     ada.ok(&["quota", "set", "--member", "bob", "--calls", "1000"]).await;
+    assert!(!blocks(&ada, &key) && !blocks(&second, &key));
     ada.ok(&["org", "remove", "bob-laptop", "--device", "--lost", "--why", "left on a train"]).await;
     let org = ada.ok(&["org", "show"]).await;
     assert_eq!(names(&org, "devices").len(), 2);
@@ -191,6 +206,9 @@ async fn a_removed_device_loses_its_place_in_the_org_and_in_private_projects() {
     let document = readers(&ada, &text(&org["rid"]));
     assert!(!document.contains(&key), "{document}");
     until_org(&second, "his other device knows", |org| names(org, "devices").len() == 2).await;
+    for up in [&ada, &second] {
+        up.until("the lost device's key is blocked", || async { if blocks(up, &key) { Ok(()) } else { Err(json!(key)) } }).await;
+    }
     // The device that was taken out is told so, by the others where it can read no more itself; and it simply leaves.
     let told = || async {
         let found = bob.act("device.doctor", json!({})).await;
@@ -209,6 +227,7 @@ async fn a_removed_device_loses_its_place_in_the_org_and_in_private_projects() {
     ada.ok(&["org", "role", "bob", "--give", "maintainer", "--take", "developer"]).await;
     until_org(&second, "roles are given and taken", |org| org["members"][1]["roles"] == json!(["maintainer"])).await;
     // He leaves with the device that is left: asked of the owner, and kept aside here.
+    let ended = text(&second.ok(&["org", "show"]).await["device"]).trim_start_matches("did:key:").to_owned();
     let left = second.ok(&["org", "leave"]).await;
     assert!(text(&left["message"]).contains("has left crew"), "{left}");
     let proposals = || async {
@@ -218,6 +237,7 @@ async fn a_removed_device_loses_its_place_in_the_org_and_in_private_projects() {
     let id = ada.until("that he leaves is proposed", proposals).await;
     ada.ok(&["org", "approve", &id]).await;
     assert_eq!(names(&ada.ok(&["org", "show"]).await, "members"), ["ada"]);
+    assert!(!blocks(&ada, &ended), "what an ended key made stays to be fetched");
     let quotas = ada.act("quota.show", json!({})).await["quotas"].clone();
     assert!(quotas["members"].get("bob").is_none(), "his quota went with him: {quotas}");
     // The machine may join again, with other keys.

@@ -6,8 +6,9 @@ use crate::{
     two::{BOBS, Two},
 };
 use serde_json::{Value, json};
-use std::fs;
+use std::{fs, time::Duration};
 use testkit::Up;
+use tokio::time::timeout;
 
 /// One more device in the org of `owner`, up.
 pub async fn joined(owner: &Up, name: &str, args: &[&str], fault: &str) -> Up {
@@ -127,6 +128,10 @@ async fn three_devices_show_the_same_org_whoever_is_away_and_whoever_comes_late(
     let enough = away["seq"].as_u64();
     until_copy(&dave, &bobs, "Bob's journal at Dave's", |seen| seen["seq"].as_u64() >= enough && seen["reachable"] == false).await;
     until_seen(&dave, &run, "the past at Dave's", |seen| seen["state"] == "done").await;
+    // An old log is fetched when somebody looks: from Ada's device, since the one that executed it is away.
+    dave.until_logged(&run, "working now.").await;
+    let lines = dave.events(&format!("/api/v1/run/{run}/log/events"), None, 3).await;
+    assert_eq!(lines.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [1, 2, 3]);
     same(&[&two.ada, &carol, &dave]).await;
     two.bob.begin().await;
     until_copy(&dave, &bobs, "Bob's device is back", |seen| seen["reachable"] == true && seen["state"] == "verified").await;
@@ -140,6 +145,42 @@ async fn three_devices_show_the_same_org_whoever_is_away_and_whoever_comes_late(
         };
         up.until("all four journals are there, and sound", look).await;
     }
+}
+
+/// Says that it began, waits, and then says more than all that is between two devices holds: 24 MiB.
+const LOUD: &str = "echo began; while ! test -f go; do sleep 0.05; done; rm go; \
+                    head -c 25165824 /dev/zero | tr '\\0' x | fold -w 4000; echo x > x.txt";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_a_log_of_another_device_slowly_holds_up_nobody_and_misses_nothing() {
+    let two = Two::start().await;
+    let carol = joined(&two.ada, "carol", &["--role", "developer"], "").await;
+    project(&two.ada, "loud", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&two.ada, "loud", LOUD).await;
+    two.share().await;
+    let run = two.start_task("T001", "loud").await;
+    two.ada.until_logged(&run, "began").await;
+    until_seen(&carol, &run, "the run at Carol's", |seen| seen["state"] == "working").await;
+
+    // Some watch at Carol's, and read nothing for now.
+    let log = format!("{}/api/v1/run/{run}/log/events", carol.url());
+    let mut watched = vec![];
+    for _ in 0..4 {
+        watched.push(carol.http().get(&log).bearer_auth(carol.token()).send().await.unwrap().error_for_status().unwrap());
+    }
+    fs::write(work(&two.bob, &run).join("go"), "").unwrap();
+    let ended = two.ada.ended(&run).await;
+    assert_eq!(ended["state"], "done", "{ended:#}");
+    // Calls between the two devices go on as ever, as the one that asks whether the other is there.
+    let devices = carol.act("device.list", json!({})).await;
+    let bobs = devices.as_array().unwrap().iter().find(|one| one["did"] == two.bob_device.as_str()).unwrap();
+    assert_eq!(bobs["reachable"], true, "{devices:#}");
+
+    let read = timeout(Duration::from_secs(60), watched.remove(0).text()).await.expect("the log has an end").unwrap();
+    let seqs: Vec<u64> = read.lines().filter_map(|line| line.strip_prefix("id:")?.trim().parse().ok()).collect();
+    assert!(read.len() > 24 << 20 && seqs.first() == Some(&1), "{} bytes, from {:?}", read.len(), seqs.first());
+    assert!(seqs.windows(2).all(|two| two[1] == two[0] + 1), "no line is missing");
+    assert!(read.contains("check") && !read.contains("\"truncated\""), "to its end");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -163,3 +163,58 @@ async fn a_policy_that_cannot_be_read_takes_no_guests_until_it_is_mended_and_one
     assert_eq!((refused["state"].as_str(), refused["reason"]["code"].as_str()), (Some("failed"), Some("refused")), "{refused:#}");
     assert!(refused["reason"]["message"].as_str().unwrap().contains("takes no guests"), "{refused:#}");
 }
+
+/// A whole day of the week that is neither today nor next to it, wherever on earth this runs.
+fn another_day() -> String {
+    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    // The first day of 1970 was a Thursday.
+    let today = now_ms() / 86_400_000 + 3;
+    format!("{} 00:00-24:00", DAYS[usize::try_from((today + 3) % 7).unwrap()])
+}
+
+/// Has a cause come to the owner's machine, or pass.
+async fn cause(up: &Up, code: &str, comes: bool) {
+    let lay = |path: &str, text: &str| {
+        let file = up.sensors().join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    };
+    match (code, comes) {
+        ("lid", true) => lay("proc/acpi/button/lid/LID0/state", "state:      closed\n"),
+        ("lid", false) => lay("proc/acpi/button/lid/LID0/state", "state:      open\n"),
+        ("present", true) => {
+            lay("dev/tty2", "");
+            lay("run/systemd/sessions/2", "ACTIVE=1\nSTATE=active\nREMOTE=0\nTYPE=tty\nCLASS=user\nSEAT=seat0\nTTY=tty2\n");
+        }
+        ("present", false) => fs::remove_file(up.sensors().join("run/systemd/sessions/2")).unwrap(),
+        (_, true) => drop(up.act("device.lend", json!({ "hours": [another_day()] })).await),
+        (_, false) => drop(up.act("device.lend", json!({ "hours": [] })).await),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_lid_its_owner_at_it_and_another_hour_each_send_a_guest_away_until_they_pass() {
+    let (two, mut run) = guest("causes").await;
+    two.bob.ok(&["lend", "--while-present", "off"]).await;
+    fs::write(work(&two.bob, &run).join("half.txt"), "half done").unwrap();
+    for (code, words) in [("lid", "lid is closed"), ("present", "owner is at it"), ("hours", "hour")] {
+        let begun = now_ms();
+        cause(&two.bob, code, true).await;
+        let ended = two.ada.ended(&run).await;
+        assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("evicted"), Some("evicted")), "{code}: {ended:#}");
+        assert!(ended["reason"]["message"].as_str().unwrap().contains(words) && ended["checkpoint"].is_string(), "{code}: {ended:#}");
+        let frozen_ms = events_of(&two.bob, &run, "run_paused").await[0]["at"].as_i64().unwrap() - begun;
+        // Sensors are looked at twice a second; the rest is for a busy machine.
+        assert!(frozen_ms < 2_000, "{code}: frozen after {frozen_ms} ms");
+        assert_eq!(two.bob.ok(&["lend"]).await["reclaimed"]["code"], code);
+        let next = after(&two, &run).await;
+        waits(&two, &next, words).await;
+        cause(&two.bob, code, false).await;
+        two.ada.in_state(&next, "working").await;
+        beat(&two.bob, &next).await;
+        assert_eq!(fs::read_to_string(work(&two.bob, &next).join("half.txt")).unwrap(), "half done", "{code}");
+        run = next;
+    }
+    fs::write(work(&two.bob, &run).join("go"), "").unwrap();
+    assert_eq!(two.ada.ended(&run).await["state"], "done", "{}", two.bob.log());
+}

@@ -68,6 +68,24 @@ async fn people_read_tables_and_type_parts_of_ids() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn before_the_first_start_it_is_told_what_is_missing_and_shells_learn_the_verbs() {
+    let bare = idle().set("PATH", "/nowhere");
+    let outcome = bare.run(&["doctor"]).await;
+    assert_eq!(outcome.code, 7, "{outcome:?}");
+    let found = outcome.json();
+    let git = found.as_array().unwrap().iter().find(|f| f["what"] == "git").unwrap();
+    assert_eq!((&git["ok"], &git["detail"]), (&json!(false), &json!("not found")), "{found:#}");
+    let told = bare.told(&["doctor"]).await;
+    assert_eq!(told.code, 7, "{told:?}");
+    assert!(told.stdout.contains("BAD  git: not found") && told.stdout.contains("apt-get install git"), "{told:?}");
+    for shell in ["bash", "zsh", "fish"] {
+        let said = read(&bare, &["completions", shell]).await;
+        assert!(said.contains("meshwork") && said.contains("completions") && said.contains("takeover"), "{shell}: {said}");
+    }
+    assert!(!bare.data().exists(), "looking makes nothing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_terminal_gets_colours_a_pager_and_nothing_that_plays_with_it() {
     if std::process::Command::new("script").arg("--version").stdout(Stdio::null()).status().is_err() {
         return skip("the command line on a terminal", "there is no `script` (util-linux)");

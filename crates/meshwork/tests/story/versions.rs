@@ -96,6 +96,7 @@ async fn a_device_that_understands_only_newer_versions_is_told_so_and_kept_out_u
         let finding = found.as_array().unwrap().iter().find(|f| f["what"] == "versions").cloned().unwrap_or_default();
         assert_eq!(finding["ok"], false, "{found:#}");
         assert!(text(&finding["next"]).contains("Install a newer Meshwork"), "{finding}");
+        assert_eq!(up.run(&["doctor"]).await.code, 7, "what the running process knows counts too");
     }
 
     // Nothing is placed there: the run waits, and says why.

@@ -259,6 +259,7 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
         if let Some(org) = org {
             found.push(crate::doctor::kept(&org)?);
             found.extend(crate::doctor::versions(&org)?);
+            found.extend(crate::doctor::clocks(&org)?);
             found.extend(crate::removed::finding(&org));
             found.extend(crate::doctor::journals(&org));
             found.extend(crate::tailnet::finding(&org));

@@ -19,7 +19,7 @@ use domain::{
     manifest::Class,
 };
 use identity::{certificate::Sign, envelope};
-use mesh::{Gossip, GossipConfig, Heard, Mover, Place, RoundTrips, tailnet::policy};
+use mesh::{Dropped, Gossip, GossipConfig, Heard, Mover, Place, RoundTrips, tailnet::policy};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -42,6 +42,12 @@ pub(super) struct Open {
     home: Place,
     pub(super) heard: AllHeard,
     pub(super) round_trips: RoundTrips,
+    dropped: Box<dyn Fn() -> Dropped + Send + Sync>,
+}
+
+/// What of the others' gossip was dropped since the start, by reason; nothing before gossip is open.
+pub fn dropped(org: &Org) -> Vec<(&'static str, u64)> {
+    org.remote.gossip.get().map(|open| (open.dropped)().by_reason().to_vec()).unwrap_or_default()
 }
 
 /// Begins to hear the gossip of the org's devices.
@@ -72,7 +78,8 @@ pub(crate) async fn listen(org: &Arc<Org>) -> Result<Gossip, Problem> {
     let next = "Give another address of this machine with --gossip-listen (port 0 takes a free one).";
     let gossip = started.await.map_err(|problem| problem.next(next))?;
     let (mover, home) = (gossip.mover(), gossip.mover().place());
-    let _ = org.remote.gossip.set(Open { mover, home, heard: gossip.heard(), round_trips: gossip.round_trips() });
+    let (heard, round_trips, dropped) = (gossip.heard(), gossip.round_trips(), gossip.drops());
+    let _ = org.remote.gossip.set(Open { mover, home, heard, round_trips, dropped });
     Ok(gossip)
 }
 

@@ -1,6 +1,6 @@
 //! Reading the log of a run that lies on other devices: from its executor, else from the device that asked for the run.
 
-use super::{called, client};
+use super::{called, client_read_slowly};
 use crate::{limits, org::Org, picture};
 use domain::{Did, Problem, RunId, Timestamp, event::kind, run::Run};
 use futures::{StreamExt, future, stream, stream::BoxStream};
@@ -34,7 +34,7 @@ pub(crate) async fn page(org: &Arc<Org>, run: &Run, after: u64, limit: usize) ->
 }
 
 /// The log of a run that lies on other devices alone, after a number, as it grows. None where it lies here, or nobody knows the run. A
-/// slow reader holds the stream back, and not the run.
+/// slow reader holds the stream back, and neither the run nor calls between the devices.
 ///
 /// # Errors
 /// When none of the devices that have it gives it.
@@ -67,7 +67,7 @@ async fn open(org: &Arc<Org>, run: &Run, after: u64) -> Result<Streaming<LogLine
 
 async fn begin(org: &Arc<Org>, device: &Did, run: &Run, after: u64) -> Result<Streaming<LogLines>, Problem> {
     let request = LogRequest { version: spoken(), run: run.id.to_string(), after_seq: after };
-    let mut client = client(org, device)?;
+    let mut client = client_read_slowly(org, device)?;
     let late = |_| Problem::new(domain::Kind::Timeout, "It did not answer in time.");
     let begun = tokio::time::timeout(limits::LOG_PAGE_WAIT, client.log(request)).await.map_err(late)?;
     Ok(begun.map_err(|s| problem(&s))?.into_inner())

@@ -45,6 +45,7 @@ pub(crate) use checkpoint::{bring_saved, farewell, may_answer, receive};
 pub(crate) use cosign::{agree, meet};
 pub(crate) use follow::{follow, follow_all};
 pub(crate) use gateway::outward;
+pub use gossip::dropped as gossip_dropped;
 pub(crate) use gossip::{announce, enter_tailnet, leave_tailnet, listen, waiting_here};
 pub(crate) use halt::{cut_halted, tell_stop};
 pub use journals::Journals;
@@ -56,7 +57,7 @@ pub(crate) use members::{keep, keep_connected, publish_again};
 pub(crate) use merge::{merge, still_wished};
 pub(crate) use port::{choose, choose_gossip, open};
 pub use reach::Reach;
-pub(crate) use reach::{all_apart, apart, probe, probe_all, reached, refused_by};
+pub(crate) use reach::{all_apart, apart, clocks_off, probe, probe_all, reached, refused_by};
 pub(crate) use refusals::{Refusals, passes};
 pub(crate) use wish::{end_elsewhere, wish};
 
@@ -215,6 +216,17 @@ pub(crate) fn called(org: &Org, did: &Did) -> String {
 /// When the org does not list it, or its version and ours do not work together.
 pub(crate) fn client(org: &Org, did: &Did) -> Result<MeshClient<Channel>, Problem> {
     apart(org, did).map_or_else(|| client_of_any(org, did), Err)
+}
+
+/// As [`client`], for a stream that may be read slowly: it holds up nothing else between the two devices.
+///
+/// # Errors
+/// As of [`client`].
+fn client_read_slowly(org: &Org, did: &Did) -> Result<MeshClient<Channel>, Problem> {
+    match apart(org, did) {
+        Some(why) => Err(why),
+        None => org.remote.network.device_read_slowly(did, &device(org, did)?.addresses),
+    }
 }
 
 /// As [`client`], of whatever version it is: to ask which.

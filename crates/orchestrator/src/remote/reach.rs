@@ -19,6 +19,9 @@ pub struct Reach {
     /// When it answered last, since this process began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heard_at: Option<Timestamp>,
+    /// How far its clock is ahead of this one's, in milliseconds, give or take half the way there and back; below 0: behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_ahead_ms: Option<i64>,
     /// Why it did not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -35,7 +38,10 @@ pub(crate) fn reached(org: &Org, device: &Did, outcome: Result<(), &Problem>) ->
     let mut all = lock(&org.remote.reach);
     let reach = all.entry(device.clone()).or_default();
     match outcome {
-        Ok(()) => *reach = Reach { reachable: true, heard_at: Some(clock::now()), ..Reach::default() },
+        Ok(()) => {
+            let clock_ahead_ms = reach.clock_ahead_ms;
+            *reach = Reach { reachable: true, heard_at: Some(clock::now()), clock_ahead_ms, ..Reach::default() };
+        }
         Err(problem) => {
             (reach.reachable, reach.problem) = (false, Some(problem.to_string()));
             reach.refused |= mesh::says_unlisted(problem);
@@ -77,10 +83,24 @@ pub(crate) fn all_apart(org: &Org) -> Vec<(Did, Problem)> {
     others.into_iter().filter_map(|did| all.get(&did)?.apart.clone().map(|why| (did, why))).collect()
 }
 
+/// The other devices whose clocks are far from this one's, and how far each is ahead, in milliseconds.
+pub(crate) fn clocks_off(org: &Org) -> Vec<(Did, i64)> {
+    let others = others(org);
+    let all = lock(&org.remote.reach);
+    let off = |did: Did| {
+        let ahead_ms = all.get(&did)?.clock_ahead_ms?;
+        (ahead_ms.unsigned_abs() >= limits::CLOCK_OFF_MS).then_some((did, ahead_ms))
+    };
+    others.into_iter().filter_map(off).collect()
+}
+
 /// Asks a device whether it is there, and speaks a version that works with ours.
 pub(crate) async fn probe(org: &Arc<Org>, device: &Did) -> Reach {
     let outcome = ask(org, device).await;
-    reached(org, device, outcome.as_ref().copied())
+    if let Ok(ahead_ms) = outcome {
+        lock(&org.remote.reach).entry(device.clone()).or_default().clock_ahead_ms = Some(ahead_ms);
+    }
+    reached(org, device, outcome.as_ref().map(|_| ()))
 }
 
 /// Asks every other device of the org whether it is there, all at once.
@@ -118,15 +138,35 @@ pub(super) async fn without_session(org: &Arc<Org>, device: &Did) {
     }
 }
 
-async fn ask(org: &Arc<Org>, device: &Did) -> Result<(), Problem> {
+/// How far its clock is ahead, where it answers.
+async fn ask(org: &Arc<Org>, device: &Did) -> Result<i64, Problem> {
     // Whatever was known before: it may have another version by now.
     let mut client = client_of_any(org, device)?;
     let late = |_| Problem::new(Kind::Timeout, "It did not answer in time.");
+    let began = clock::now();
     let asked = tokio::time::timeout(limits::PROBE_WAIT, client.probe(ProbeRequest { version: spoken(), without_radicle_session: false }))
         .await
         .map_err(late)?;
     let reply = asked.map_err(|s| mesh::problem(&s))?.into_inner();
-    works_with(reply.version, reply.oldest)
+    works_with(reply.version, reply.oldest)?;
+    Ok(ahead_ms(reply.at_ms, began, clock::now()))
+}
+
+/// How far a clock is ahead that told a moment between two of this one: measured from the middle of these, as NTP does (RFC 5905, 8).
+fn ahead_ms(told_ms: i64, asked: Timestamp, answered: Timestamp) -> i64 {
+    told_ms.saturating_sub(asked.0 + (answered.0 - asked.0) / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_compared_with_the_middle_of_question_and_answer() {
+        for (told_ms, ahead) in [(1_050, 0), (61_050, 60_000), (50, -1_000), (i64::MAX, i64::MAX - 1_050), (i64::MIN, i64::MIN)] {
+            assert_eq!(ahead_ms(told_ms, Timestamp(1_000), Timestamp(1_100)), ahead, "{told_ms}");
+        }
+    }
 }
 
 #[cfg(test)]
