@@ -260,6 +260,7 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
             found.push(crate::doctor::kept(&org)?);
             found.extend(crate::doctor::versions(&org)?);
             found.extend(crate::removed::finding(&org));
+            found.extend(crate::doctor::put_back(&org));
             found.extend(crate::doctor::journals(&org));
             found.extend(crate::tailnet::finding(&org));
         }

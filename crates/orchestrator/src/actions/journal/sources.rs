@@ -51,11 +51,13 @@ fn is_object(path: &str) -> bool {
     path.starts_with("radicle/") && path.split('/').nth(3) == Some("objects")
 }
 
-/// Live database files are left to the snapshot, of which the remembered head may be ahead; locks and drafts are nothing to keep, and may be gone when they are read.
+/// Live database files are left to the snapshot, of which the remembered head may be ahead; what others hold of the journal comes again; locks and drafts are nothing to keep, and may be gone when they are read.
 fn passes(path: &str) -> bool {
     let draft = |part: &str| ["tmp_", ".tmp", "pack_git2_"].iter().any(|begin| part.starts_with(begin)) || part.ends_with(".keep");
     path.starts_with("store/journal.db")
         || path.starts_with("store/journal.head")
+        || path.starts_with("store/branch/")
+        || path == "store/mend"
         || path.starts_with("store/blobs/tmp/")
         || path.ends_with(".lock")
         || path.ends_with("/lock")
