@@ -13,12 +13,12 @@ fn copy_folder(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
 }
 
-/// A run of Ada's on Bob's device, to its end.
-async fn done_at_bobs(two: &Two, task: &str) -> Value {
+/// A run of Ada's on Bob's device, to its end: its id, and itself.
+async fn done_at_bobs(two: &Two, task: &str) -> (String, Value) {
     let run = two.start_task(task, "sh").await;
     let ended = two.ada.ended(&run).await;
     assert_eq!(ended["state"], "done", "{ended:#}");
-    ended
+    (run, ended)
 }
 
 /// The events up to a number, without the incarnation to which they belong.
@@ -47,7 +47,7 @@ async fn a_disk_that_was_put_back_by_hand_is_noticed_and_nothing_that_others_hel
     // It goes on, and Bob's device hears of it.
     two.ada.begin().await;
     two.in_touch().await;
-    let lost = done_at_bobs(&two, "T002").await;
+    let (run, lost) = done_at_bobs(&two, "T002").await;
     let before = journal(&two.ada).await;
     let last = before.last().unwrap()["seq"].as_u64().unwrap();
     let old = before.last().unwrap()["incarnation"].as_u64().unwrap();
@@ -76,8 +76,8 @@ async fn a_disk_that_was_put_back_by_hand_is_noticed_and_nothing_that_others_hel
     assert_eq!(told_up_to(&now, last), told_up_to(&before, last));
     let of_new = |entry: &&Value| entry["incarnation"].as_u64() > Some(old);
     assert_eq!(now.iter().find(of_new).unwrap()["seq"].as_u64(), Some(after + 1));
-    let run = two.ada.ok(&["run", "show", lost["id"].as_str().unwrap()]).await;
-    assert_eq!((&run["state"], &run["patch"]), (&lost["state"], &lost["patch"]), "{run:#}");
+    let kept = two.ada.ok(&["run", "show", &run]).await;
+    assert_eq!((&kept["state"], &kept["patch"]), (&lost["state"], &lost["patch"]), "{kept:#}");
 
     // Both know the same, and go on.
     two.in_touch().await;
