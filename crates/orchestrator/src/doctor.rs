@@ -72,6 +72,17 @@ pub fn versions(org: &Org) -> Result<Vec<Finding>, Problem> {
 pub fn put_back(org: &Org) -> Option<Finding> {
     let apart = org.journals.apart()?;
     let (there, here) = (domain::counted(apart.there, "event"), domain::counted(apart.here, "event"));
+    let next = if remote::mended_too_often(org) {
+        format!(
+            "It was mended so often that a person has to look: is this device's key used on another machine too? Stop meshwork up there; then \
+             move {} away, stop meshwork up here, and start it. Nothing is lost: all of it was fetched, and is joined then.",
+            org.store.dir().join("aside").display()
+        )
+    } else {
+        "Nothing is lost: all of it was fetched, and the next start of meshwork up joins both. It starts anew by itself; where it does not, \
+         stop it and start it. meshwork journal verify says afterwards what was done."
+            .to_owned()
+    };
     Some(Finding {
         what: "journal".into(),
         ok: false,
@@ -80,11 +91,7 @@ pub fn put_back(org: &Org) -> Option<Finding> {
              which are not here, and {here} were written here meanwhile",
             apart.after
         ),
-        next: Some(
-            "Nothing is lost: all of them were fetched, and the next start of meshwork up joins both. It starts anew by itself; where it \
-             does not, stop it and start it. meshwork journal verify says afterwards what was done."
-                .into(),
-        ),
+        next: Some(next),
     })
 }
 

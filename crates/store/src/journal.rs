@@ -263,6 +263,11 @@ impl Store {
         self.inner.readers.with(|here| mend::apart(here, &there))
     }
 
+    /// How many journals lie aside, as they were before a mend.
+    pub fn aside(&self) -> usize {
+        std::fs::read_dir(files::aside(&self.inner.dir)).map_or(0, Iterator::count)
+    }
+
     /// Has the next opening join the journal with its branch, as a new incarnation, so that it holds all of both.
     ///
     /// # Errors

@@ -132,6 +132,7 @@ fn what_others_hold_comes_back_and_what_was_written_since_follows_it_in_a_new_in
     assert!(report.is_sound(), "{report:?}");
     assert_eq!((report.incarnations, report.lost_blobs, report.mends.len()), (2, 1, 1));
     assert_eq!(store.rebuild_blocking().unwrap().differences, 0);
+    assert_eq!(store.aside(), 1);
     let kept = open(&place.of("store/aside").join(aside));
     assert_eq!((kept.head().unwrap(), kept.verify().unwrap().is_sound()), (old, true), "as it was before, it is aside");
 

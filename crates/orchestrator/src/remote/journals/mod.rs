@@ -7,6 +7,7 @@ mod summary;
 mod tell;
 
 pub(crate) use hear::keep;
+pub(crate) use own::too_often as mended_too_often;
 pub(super) use tell::tell;
 
 use super::lock;

@@ -79,16 +79,29 @@ async fn take(org: &Arc<Org>, branch: &Arc<Copied>, from: &Did) {
     hear::told(org, branch, from, stopped).await;
 }
 
-/// Has the journal joined with what was fetched, by a new start; says so until then.
+/// Has the journal joined with what was fetched, by a new start, unless that was done too often; says so until then.
 async fn mend(org: &Arc<Org>) -> Result<(), Problem> {
     let found = org.blocking(|org| {
-        let apart = org.store.apart()?;
-        apart.map_or(Ok(()), |_| org.store.mend_when_opened()).map(|()| apart)
+        let Some(apart) = org.store.apart()? else { return Ok(None) };
+        let mends = !too_often(org);
+        if mends {
+            org.store.mend_when_opened()?;
+        }
+        Ok(Some((apart, mends)))
     });
-    let Some(apart) = found.await? else { return Ok(()) };
+    let Some((apart, mends)) = found.await? else { return Ok(()) };
     *lock(&org.journals.apart) = Some(apart);
     let (after, there, here) = (apart.after.0, apart.there, apart.here);
-    tracing::error!(after, there, here, "this disk was put back to an earlier moment; the journal is mended by a new start");
-    org.anew.notify_one();
+    if mends {
+        tracing::error!(after, there, here, "this disk was put back to an earlier moment; the journal is mended by a new start");
+        org.anew.notify_one();
+    } else {
+        tracing::error!(after, there, here, "this disk was put back to an earlier moment once more; meshwork doctor says what to do");
+    }
     Ok(())
+}
+
+/// Whether the journal was mended so often that a person has to look first.
+pub(crate) fn too_often(org: &Org) -> bool {
+    org.store.aside() >= store::limits::MENDS_ASIDE_MAX
 }
