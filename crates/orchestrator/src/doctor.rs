@@ -74,8 +74,8 @@ pub fn put_back(org: &Org) -> Option<Finding> {
     let (there, here) = (domain::counted(apart.there, "event"), domain::counted(apart.here, "event"));
     let next = if remote::mended_too_often(org) {
         format!(
-            "It was mended so often that a person has to look: is this device's key used on another machine too? Stop meshwork up there; then \
-             move {} away, stop meshwork up here, and start it. Nothing is lost: all of it was fetched, and is joined then.",
+            "It was mended so often that a person has to look: is this device's key used on another machine too? Stop meshwork up there; \
+             then move {} away, stop meshwork up here, and start it. Nothing is lost: all of it was fetched, and is joined then.",
             org.store.dir().join("aside").display()
         )
     } else {

@@ -14,6 +14,7 @@ use crate::{
     journal::Signer,
     limits, migrate, problem, read, remembered,
     session::{self, Prepared, Session},
+    token::{Sort, TokenChange},
 };
 use domain::{
     Did, Problem,
@@ -130,6 +131,7 @@ impl Sides<'_> {
         let mut told = BTreeSet::new();
         let (came_back, _) = tell(&mut session, self.there, after, |event| {
             told.extend(told_by(event));
+            revoke(event, connection)?;
             lost_blobs(event, blobs).map(|()| true)
         })?;
         let new = |event: &Event| Ok(told_by(event).is_none_or(|fact| !told.contains(&fact)));
@@ -148,6 +150,16 @@ fn newest(connection: &Connection, signer: &Signer) -> Result<u64, Problem> {
 /// Another device's fact that an event is: two such are one, though it was heard twice.
 fn told_by(event: &Event) -> Option<(Did, u64)> {
     event.told.as_ref().map(|told| (told.device.clone(), told.seq))
+}
+
+/// What was revoked by an event that came back is revoked again: the table of tokens was put back too.
+fn revoke(event: &Event, connection: &Connection) -> Result<(), Problem> {
+    let (sort, id) = match &event.body {
+        Body::TokenRevoked { id } => (Sort::Token, id),
+        Body::BrowserSignedOut { id } => (Sort::Browser, id),
+        _ => return Ok(()),
+    };
+    TokenChange::Revoke(sort, vec![id.clone()]).apply(connection).map_err(|e| problem::database(&e))
 }
 
 /// Notes which blobs of an event that came back are not here any more. What another device told of may lie there alone.

@@ -7,6 +7,7 @@ use crate::{
 use domain::{
     Hash, Timestamp,
     event::{Body, Event, Mended, Told, kind},
+    role::Role,
     run::Run,
 };
 use std::{
@@ -210,4 +211,24 @@ fn what_others_hold_of_a_journal_that_lost_nothing_changes_nothing() {
     let head = store.head().unwrap();
     let store = mended(&place, store, &held, None);
     assert_eq!((store.head().unwrap(), events(&store)[..5].to_vec()), (head, before));
+}
+
+#[tokio::test]
+async fn what_was_revoked_after_the_copy_stays_revoked() {
+    let place = Place::new();
+    let (_, record) = identity::token::create(Role::Viewer, "script", Timestamp(1), None).unwrap();
+    let store = place.open();
+    store.insert_token(record.clone(), event(Body::TokenCreated { id: record.id.clone(), role: record.role })).await.unwrap();
+    drop(store);
+    place.keep_copy();
+    let store = place.open();
+    store.revoke_token(&record.id, event(Body::TokenRevoked { id: record.id.clone() })).await.unwrap();
+    let held = copy(&place.of("held"));
+    catch_up(&store, &held, SOME).unwrap();
+    drop(store);
+    place.put_back();
+    let store = place.open();
+    assert_eq!(store.tokens().unwrap(), [record]);
+    let store = mended(&place, store, &held, Some(Apart { after: Seq(1), there: 1, here: 0 }));
+    assert!(store.tokens().unwrap().is_empty());
 }
