@@ -65,7 +65,7 @@ pub enum Shape {
     Whole,
     /// Each in a process of its own; the command line shows `<data>/orgs/<org>/cli.token`.
     Supervisor,
-    /// It is becoming a supervisor: who asks now asks again in a moment.
+    /// It starts its program anew, as a supervisor or to mend a journal: who asks now asks again in a moment.
     Changing,
 }
 
@@ -183,7 +183,7 @@ impl DataDir {
         }
     }
 
-    /// Says that the running `meshwork up` becomes a supervisor now.
+    /// Says that the running `meshwork up` starts its program anew now: it becomes a supervisor, or mends a journal.
     ///
     /// # Errors
     /// When the folder cannot be written.

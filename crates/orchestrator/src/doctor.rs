@@ -93,13 +93,41 @@ pub fn clocks(org: &Org) -> Result<Vec<Finding>, Problem> {
     Ok(off.into_iter().map(finding).collect())
 }
 
+/// That this device's disk was put back to an earlier moment, and its journal is not mended yet.
+pub fn put_back(org: &Org) -> Option<Finding> {
+    let apart = org.journals.apart()?;
+    let (there, here) = (domain::counted(apart.there, "event"), domain::counted(apart.here, "event"));
+    let next = if remote::mended_too_often(org) {
+        format!(
+            "It was mended so often that a person has to look: is this device's key used on another machine too? Stop meshwork up there; \
+             then move {} away, stop meshwork up here, and start it. Nothing is lost: all of it was fetched, and is joined then.",
+            org.store.dir().join("aside").display()
+        )
+    } else {
+        "Nothing is lost: all of it was fetched, and the next start of meshwork up joins both. It starts anew by itself; where it does not, \
+         stop it and start it. meshwork journal verify says afterwards what was done."
+            .to_owned()
+    };
+    Some(Finding {
+        what: "journal".into(),
+        ok: false,
+        detail: format!(
+            "The disk of this device was put back to an earlier moment, event {} of its journal: other devices hold {there} beyond that, \
+             which are not here, and {here} were written here meanwhile",
+            apart.after
+        ),
+        next: Some(next),
+    })
+}
+
 /// The copies of other devices' journals that stand because something was kept out of them.
 pub fn journals(org: &Org) -> Vec<Finding> {
     let finding = |copied: std::sync::Arc<crate::remote::Copied>| {
         let (why, device) = (copied.standing().why?, copied.journal.device());
         let next = format!(
-            "Look at that device: meshwork journal verify there, and meshwork journal copies here. Once it is mended and the copy still \
-             stands: stop meshwork up, remove {}, and start it; the journal is copied anew.",
+            "Look at that device: meshwork doctor and meshwork journal verify there. Where its disk was put back, it mends its journal by \
+             itself once it reaches this device, and the copy goes on; leave {} where it is until then: it may hold alone what was lost \
+             there. If the copy stands even so: stop meshwork up, move that folder away, and start it; the journal is copied anew.",
             org.dir.journals().join(device.as_str()).display()
         );
         Some(Finding { what: format!("journal of {device}"), ok: false, detail: why, next: Some(next) })

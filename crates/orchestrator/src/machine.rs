@@ -105,13 +105,15 @@ pub struct Machine {
     creating: tokio::sync::Mutex<()>,
     /// Told when an org was made or joined that this process does not serve; below a supervisor also when it has left its own.
     pub another: Notify,
+    /// Told when the process is to start anew, so that its org's journal is mended.
+    pub anew: Arc<Notify>,
 }
 
 impl Machine {
     /// A machine without an org yet.
     pub fn new(data: DataDir, options: Options) -> Arc<Self> {
         let (org, joining, creating) = (RwLock::new(None), RwLock::new(None), tokio::sync::Mutex::default());
-        Arc::new(Self { data, options, org, joining, creating, another: Notify::new() })
+        Arc::new(Self { data, options, org, joining, creating, another: Notify::new(), anew: Arc::default() })
     }
 
     /// The org that this machine serves.

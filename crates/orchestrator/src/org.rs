@@ -98,6 +98,8 @@ pub struct Org {
     pub sandbox_works: bool,
     /// Set once the orchestrator closes.
     pub closing: watch::Sender<bool>,
+    /// Told when this process is to start anew, so that its journal is mended.
+    pub anew: Arc<Notify>,
     /// Everything that runs for this org, so that closing can wait for it.
     pub tasks: TaskTracker,
     /// Who changes which project's default branch now.
@@ -212,8 +214,8 @@ impl Org {
     /// # Errors
     /// When a part cannot be opened.
     pub async fn open(machine: &Arc<Machine>, name: &OrgName) -> Result<Arc<Self>, Problem> {
-        let (data, name, options) = (machine.data.clone(), name.clone(), machine.options.clone());
-        let org = blocking(move || Self::parts(&data, &name, options)).await?;
+        let (data, name, options, anew) = (machine.data.clone(), name.clone(), machine.options.clone(), machine.anew.clone());
+        let org = blocking(move || Self::parts(&data, &name, options, anew)).await?;
         admission::tell_room(&org).await?;
         let closed = org.closing.subscribe();
         host::serve(Arc::downgrade(&org), org.hub.clone(), &org.dir.host_socket(), until(closed)).await?;
@@ -241,7 +243,7 @@ impl Org {
         Ok(org)
     }
 
-    fn parts(data: &DataDir, name: &OrgName, options: Options) -> Result<Arc<Self>, Problem> {
+    fn parts(data: &DataDir, name: &OrgName, options: Options, anew: Arc<Notify>) -> Result<Arc<Self>, Problem> {
         let (dir, engines) = (data.org(name), data.engines());
         let lock = dir.lock()?;
         let record = Record::read(&dir)?;
@@ -292,6 +294,7 @@ impl Org {
             mirrors: Notify::new(),
             sandbox_works: sandbox::doctor(&dir.root).iter().all(|f| f.ok || f.what == "disk"),
             closing: watch::Sender::new(false),
+            anew,
             tasks: TaskTracker::new(),
             merging: Merging::default(),
             mirroring: Merging::default(),

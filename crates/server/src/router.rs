@@ -111,12 +111,14 @@ async fn health(State(doors): State<Doors>, headers: HeaderMap) -> Response {
     }
     let org = doors.machine.org().ok();
     let node = org.as_ref().and_then(|org| org.node().ok().map(|node| node.health().running));
+    let warnings: Vec<String> = org.iter().filter_map(|org| orchestrator::doctor::put_back(org)).map(|found| found.detail).collect();
     Json(serde_json::json!({
         "status": "ok",
         "version": env!("CARGO_PKG_VERSION"),
         "org": org.as_ref().map(|o| o.name.clone()),
         "radicle_node": node,
         "runs": org.as_ref().map(|o| o.hub.all().len()),
+        "warnings": warnings,
     }))
     .into_response()
 }

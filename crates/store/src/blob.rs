@@ -1,5 +1,5 @@
 //! Blobs: content beside the journal, named by its BLAKE3 hash, that can be erased without touching the chain. A mark is left in the
-//! place of one that was erased, so that it is told from one that was lost.
+//! place of one that was erased, so that it is told from one that was lost; and in the place of one that is known to be lost.
 
 use crate::{files, limits, problem};
 use domain::{Hash, Kind, Problem};
@@ -27,6 +27,8 @@ pub(crate) enum Look {
     Whole,
     /// It was erased on purpose.
     Erased,
+    /// It was lost, as is known, when the disk was put back.
+    Lost,
     /// It is not there.
     Missing,
     /// It is not as it was put, or cannot be read: why.
@@ -67,10 +69,13 @@ impl Blobs {
             files::write_new(&temporary, &path, bytes)
         };
         kept.map_err(|e| problem::file("write", &path, &e))?;
-        match fs::remove_file(self.mark(&hash)) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(problem::file("write", &path, &e)),
-            _ => Ok(hash),
+        for mark in [self.mark(&hash), self.mark_of_loss(&hash)] {
+            match fs::remove_file(mark) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(problem::file("write", &path, &e)),
+                _ => {}
+            }
         }
+        Ok(hash)
     }
 
     /// The bytes; nothing when they were erased or never there.
@@ -97,6 +102,7 @@ impl Blobs {
         match self.get(hash) {
             Ok(Some(_)) => Look::Whole,
             Ok(None) if self.mark(hash).exists() => Look::Erased,
+            Ok(None) if self.mark_of_loss(hash).exists() => Look::Lost,
             Ok(None) => Look::Missing,
             Err(problem) => Look::Altered(problem.why.unwrap_or(problem.what)),
         }
@@ -122,6 +128,19 @@ impl Blobs {
         erased.map_err(|e| problem::file("erase", &path, &e))
     }
 
+    /// Notes that it was lost with the disk, where it is not there.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn lose(&self, hash: &Hash) -> Result<(), Problem> {
+        let path = self.path(hash);
+        if path.exists() || self.mark(hash).exists() {
+            return Ok(());
+        }
+        files::make_dir(path.parent().unwrap_or(&self.dir))?;
+        files::make_private(&self.mark_of_loss(hash))
+    }
+
     /// The folder.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -135,6 +154,11 @@ impl Blobs {
     /// Says that the blob was erased: an empty file.
     fn mark(&self, hash: &Hash) -> PathBuf {
         self.path(hash).with_extension("erased")
+    }
+
+    /// Says that the blob was lost: an empty file.
+    fn mark_of_loss(&self, hash: &Hash) -> PathBuf {
+        self.path(hash).with_extension("lost")
     }
 
     fn temporary(&self) -> PathBuf {
@@ -162,7 +186,16 @@ mod tests {
         assert!(!again.exists(&hash));
         assert_eq!(again.get(&hash).unwrap(), None);
         assert_eq!(again.look(&hash), Look::Erased);
-        // What is put again is there again, and missing if it goes in another way.
+        // What is put again is there again, and missing if it goes in another way, until that is noted.
+        again.lose(&hash).unwrap();
+        assert_eq!(again.look(&hash), Look::Erased);
+        again.put(b"hello").unwrap();
+        again.lose(&hash).unwrap();
+        assert_eq!(again.look(&hash), Look::Whole);
+        fs::remove_file(again.path(&hash)).unwrap();
+        assert_eq!(again.look(&hash), Look::Missing);
+        again.lose(&hash).unwrap();
+        assert_eq!(again.look(&hash), Look::Lost);
         again.put(b"hello").unwrap();
         fs::remove_file(again.path(&hash)).unwrap();
         assert_eq!(again.look(&hash), Look::Missing);

@@ -286,7 +286,7 @@ fn write_all<'p>(
 }
 
 /// Forgets the events after one, in the open transaction, and makes the projections anew.
-fn forget_after(connection: &Connection, to: Seq) -> Result<(), Problem> {
+pub(crate) fn forget_after(connection: &Connection, to: Seq) -> Result<(), Problem> {
     let last = read::link(connection, to).map_err(|e| problem::database(&e))?;
     let (seq, incarnation) = (signed(to.0), signed(last.map_or(0, |(incarnation, _)| incarnation)));
     let sql = format!(

@@ -1,4 +1,4 @@
-//! The store's folder: its files' names, durable writes, the lock, and the mark that a restore leaves.
+//! The store's folder: its files' names, durable writes, the lock, and the marks for the next opening: of a restore, of a mend.
 
 use crate::{limits, problem};
 use domain::Problem;
@@ -28,6 +28,21 @@ pub(crate) fn log(dir: &Path) -> (PathBuf, PathBuf) {
 /// The mark of a restore.
 fn restored(dir: &Path) -> PathBuf {
     dir.join("restored")
+}
+
+/// The mark of a mend.
+fn to_mend(dir: &Path) -> PathBuf {
+    dir.join("mend")
+}
+
+/// The folder of what others hold of this device's own journal, while that is not mended.
+pub(crate) fn branch(dir: &Path) -> PathBuf {
+    dir.join("branch")
+}
+
+/// The folder of journals that were mended, as they were before.
+pub(crate) fn aside(dir: &Path) -> PathBuf {
+    dir.join("aside")
 }
 
 /// Makes a folder that only its owner can enter, durably, unless it is there.
@@ -94,12 +109,7 @@ pub(crate) fn lock(dir: &Path) -> Result<File, Problem> {
 /// # Errors
 /// When the mark cannot be written durably.
 pub fn mark_restored(dir: &Path) -> Result<(), Problem> {
-    let path = restored(dir);
-    let mark = || -> io::Result<()> {
-        File::create(&path)?.sync_all()?;
-        sync_parent(&path)
-    };
-    mark().map_err(|e| problem::file("write", &path, &e))
+    mark(&restored(dir))
 }
 
 /// Whether the mark is there.
@@ -109,10 +119,39 @@ pub(crate) fn is_restored(dir: &Path) -> bool {
 
 /// Takes the mark away, once the new incarnation is on disk.
 pub(crate) fn clear_restored(dir: &Path) -> Result<(), Problem> {
-    let path = restored(dir);
-    let clear = || -> io::Result<()> {
-        fs::remove_file(&path)?;
-        sync_parent(&path)
+    clear(&restored(dir))
+}
+
+/// Leaves the mark that the branch is to be joined with the journal at the next opening.
+pub(crate) fn mark_to_mend(dir: &Path) -> Result<(), Problem> {
+    mark(&to_mend(dir))
+}
+
+/// Whether that mark is there.
+pub(crate) fn is_to_mend(dir: &Path) -> bool {
+    to_mend(dir).exists()
+}
+
+/// Takes that mark away, once it is done, and the branch.
+pub(crate) fn clear_to_mend(dir: &Path) -> Result<(), Problem> {
+    clear(&to_mend(dir))?;
+    // One that stays is gone on with.
+    let _ = fs::remove_dir_all(branch(dir));
+    Ok(())
+}
+
+fn mark(path: &Path) -> Result<(), Problem> {
+    let mark = || -> io::Result<()> {
+        File::create(path)?.sync_all()?;
+        sync_parent(path)
     };
-    clear().map_err(|e| problem::file("remove", &path, &e))
+    mark().map_err(|e| problem::file("write", path, &e))
+}
+
+fn clear(path: &Path) -> Result<(), Problem> {
+    let clear = || -> io::Result<()> {
+        fs::remove_file(path)?;
+        sync_parent(path)
+    };
+    clear().map_err(|e| problem::file("remove", path, &e))
 }

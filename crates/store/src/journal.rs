@@ -3,10 +3,13 @@
 use crate::{
     blob::Blobs,
     chain::{self, Head, Point, Recorded, Seq, Tail},
+    copy::JournalCopy,
     fault::Fault,
     files,
     follow::Follower,
-    limits, migrate,
+    limits,
+    mend::{self, Apart},
+    migrate,
     park::block_on,
     piece::{self, Piece},
     problem,
@@ -23,7 +26,7 @@ use crate::{
     writer::{Command, Writer},
 };
 use domain::{
-    Did, Problem, RunId,
+    Did, Hash, Problem, RunId,
     event::{self, Body, Event},
     summary::Row,
 };
@@ -82,7 +85,7 @@ impl fmt::Debug for Store {
 
 impl Store {
     /// Opens the store in this folder; makes one where there is none. A folder that a restore marked goes on as a new
-    /// incarnation, whose first event is [`Body::Restored`].
+    /// incarnation, whose first event is [`Body::Restored`]; one that is to be mended is, and ends with [`Body::JournalMended`].
     ///
     /// # Errors
     /// When another process uses it, it belongs to another device, was written by a newer Meshwork, is damaged, lost events that
@@ -98,6 +101,8 @@ impl Store {
         let lock = files::lock(dir)?;
         let connection = migrate::open_writer(dir, fault)?;
         begin(&connection, dir, &signer)?;
+        let blobs = Blobs::open(dir.join("blobs"))?;
+        mend::join(&connection, dir, &signer, &blobs)?;
         // What a crash left in the log is safe in the database before anything is built on it.
         upkeep::checkpoint(&connection, "TRUNCATE");
         let (commands, receiver) = mpsc::channel(limits::WRITE_QUEUE);
@@ -105,7 +110,6 @@ impl Store {
         let device = signer.device.clone();
         let upkeep = Upkeep::new(dir, &signer);
         let writer = Writer { dir: dir.to_owned(), signer, fault, commands: receiver, published: published.clone(), upkeep, lock };
-        let blobs = Blobs::open(dir.join("blobs"))?;
         let logs = Logs::open(dir.join("logs"))?;
         let thread = thread::Builder::new().name("journal".into()).spawn(move || writer.run(connection)).map_err(Problem::internal)?;
         let inner = Inner {
@@ -232,6 +236,44 @@ impl Store {
     /// When the database refuses, or an event cannot be read.
     pub fn events(&self, after: Seq, limit: usize) -> Result<Vec<Recorded>, Problem> {
         self.inner.readers.with(|c| read::events(c, after, limit))
+    }
+
+    /// The hash of the event at a place; none where there is no event of that number and incarnation.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn hash_at(&self, at: Point) -> Result<Option<Hash>, Problem> {
+        self.inner.readers.with(|c| summary::hash_at(c, at))
+    }
+
+    /// The place for what other devices hold of this very journal, where that may be more than is here.
+    ///
+    /// # Errors
+    /// When it is open already, or the disk refuses.
+    pub fn branch(&self) -> Result<JournalCopy, Problem> {
+        JournalCopy::open(&files::branch(&self.inner.dir), &self.inner.device)
+    }
+
+    /// How the journal and its branch lie apart; nothing where others hold nothing more.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn apart(&self) -> Result<Option<Apart>, Problem> {
+        let there = migrate::open_reader(&files::branch(&self.inner.dir)).map_err(|e| problem::database(&e))?;
+        self.inner.readers.with(|here| mend::apart(here, &there))
+    }
+
+    /// How many journals lie aside, as they were before a mend.
+    pub fn aside(&self) -> usize {
+        std::fs::read_dir(files::aside(&self.inner.dir)).map_or(0, Iterator::count)
+    }
+
+    /// Has the next opening join the journal with its branch, as a new incarnation, so that it holds all of both.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn mend_when_opened(&self) -> Result<(), Problem> {
+        files::mark_to_mend(&self.inner.dir)
     }
 
     /// The end of the journal.
@@ -407,7 +449,7 @@ fn begin(connection: &Connection, dir: &Path, signer: &Signer) -> Result<(), Pro
             .next("Use the data folder of this device, or restore its keys from the same backup."));
     }
     let restored = files::is_restored(dir);
-    if !restored {
+    if !restored && !files::is_to_mend(dir) {
         remembered::check(dir, connection, &signer.device)?;
     }
     if found.is_some() && !restored {
@@ -417,10 +459,7 @@ fn begin(connection: &Connection, dir: &Path, signer: &Signer) -> Result<(), Pro
         connection.execute("BEGIN IMMEDIATE").map_err(|e| problem::database(&e))?;
         let tail = Session::begin_incarnation(connection, found, signer)?;
         let mut session = Session::new(connection, signer, tail).map_err(|e| problem::database(&e))?;
-        session.append(&restored_event(signer, found.is_some())?).map_err(|failure| match failure {
-            crate::projector::Failure::Append(problem) => problem,
-            crate::projector::Failure::Database(error) => problem::database(&error),
-        })?;
+        session.append(&restored_event(signer, found.is_some())?)?;
         session.prepare_commit()?;
         connection.execute("COMMIT").map_err(|e| problem::database(&e))?;
         Ok(session.tail().clone())

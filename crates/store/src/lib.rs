@@ -3,8 +3,10 @@
 //! A [`Store`] is one folder:
 //! - `journal.db`: SQLite (WAL, `synchronous=FULL`): events, signed heads, projections, hashes of API tokens and of browsers' sessions;
 //! - `journal.head`: a recent signed head, by which a journal that lost its end is told from a whole one;
-//! - `blobs/xx/<hash>`: content that can be erased, named by its BLAKE3 hash; `<hash>.erased` where one was;
+//! - `blobs/xx/<hash>`: content that can be erased, named by its BLAKE3 hash; `<hash>.erased` where one was,
+//!   `<hash>.lost` where one went with a disk that was put back;
 //! - `logs/<run>.jsonl`: what runners told, one line an event of the run;
+//! - `branch/`: what other devices hold of this journal, where that is more than is here; `aside/`: journals as they were before a mend;
 //! - `journal.lock`: held by the one process that uses the folder.
 //!
 //! One thread writes. It takes what waits, changes everything in one transaction, signs the head, commits, and only then
@@ -29,6 +31,7 @@ pub mod verify;
 mod copy;
 mod files;
 mod journal;
+mod mend;
 mod migrate;
 mod park;
 mod piece;
@@ -49,6 +52,7 @@ pub use copy::{JournalCopy, Refused};
 pub use files::mark_restored;
 pub use follow::Follower;
 pub use journal::{Signer, Store};
+pub use mend::Apart;
 pub use migrate::bring_up_to_date;
 pub use piece::{Incarnation, Piece};
 pub use projector::View;

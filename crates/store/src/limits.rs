@@ -13,6 +13,11 @@ pub const APPEND_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How many journals that a device replaced, after a restore, are kept beside the copy of the present one.
 pub const COPIES_ASIDE_MAX: usize = 4;
+/// How many journals lie aside, as they were before a mend, until none is mended any more without a person: a key that is used on two
+/// machines at once makes them fork each other without end.
+pub const MENDS_ASIDE_MAX: usize = 4;
+/// How many characters of its head's hash name a journal that was mended.
+pub const ASIDE_NAME_CHARS: usize = 16;
 /// How many idle connections are kept for readers of a copy.
 pub const COPY_READERS_IDLE_MAX: usize = 1;
 /// How much of a copy SQLite keeps in memory for the one who writes, in KiB.

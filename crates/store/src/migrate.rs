@@ -178,8 +178,8 @@ fn not_brought_up(dir: &Path, found: usize, why: &Problem) -> Problem {
         )
 }
 
-/// Lays a copy of the journal down, as it is in the older form.
-fn copy_before(connection: &Connection, copy: &Path) -> Result<(), Problem> {
+/// Lays a copy of the journal down, as it is before it is changed.
+pub(crate) fn copy_before(connection: &Connection, copy: &Path) -> Result<(), Problem> {
     if let Some(folder) = copy.parent() {
         files::make_dir(folder)?;
     }

@@ -51,6 +51,15 @@ impl From<sqlite::Error> for Failure {
     }
 }
 
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Append(problem) => problem,
+            Failure::Database(error) => problem::database(&error),
+        }
+    }
+}
+
 impl<'c> Projector<'c> {
     /// A projector over this table (`projected`, or the one that a rebuild makes).
     pub(crate) fn new(connection: &'c Connection, table: &'static str) -> sqlite::Result<Self> {

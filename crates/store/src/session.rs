@@ -166,6 +166,14 @@ impl<'c> Session<'c> {
         self.recorded.len() >= limits::GROUP_EVENTS_MAX || self.recorded_bytes >= limits::GROUP_BYTES_MAX
     }
 
+    /// Ends a group within the open transaction: its head is signed, and it is forgotten in memory. No event may be told of it.
+    pub(crate) fn end_group(&mut self) -> Result<(), Problem> {
+        self.prepare_commit()?;
+        drop(self.take_recorded());
+        self.projector.forget();
+        Ok(())
+    }
+
     /// Gives up the open transaction.
     pub(crate) fn rollback(&mut self) -> sqlite::Result<()> {
         self.tail = self.committed.clone();

@@ -13,7 +13,7 @@ use crate::{
 };
 use domain::{
     Did, Hash, Problem,
-    event::{Body, Event},
+    event::{Body, Event, Mended},
 };
 use serde::Serialize;
 use sqlite::{Connection, State, Statement};
@@ -31,8 +31,12 @@ pub struct VerifyReport {
     pub incarnations: u64,
     /// The first thing that is wrong.
     pub bad: Option<Bad>,
+    /// The events by which it was mended after its disk had been put back, and what they say.
+    pub mends: Vec<(Seq, Mended)>,
     /// Blobs that are as the events say which name them.
     pub blobs: u64,
+    /// Blobs that were lost when the disk was put back, as is known since the journal was mended.
+    pub lost_blobs: u64,
     /// Blobs that are not, and were not erased; at most [`limits::BAD_BLOBS_MAX`].
     pub bad_blobs: Vec<BadBlob>,
     /// How many more.
@@ -169,6 +173,9 @@ impl<'c> Check<'c> {
             if let Some(event) = self.event(&row)? {
                 report.unknown += u64::from(matches!(event.body, Body::Unknown(_)));
                 self.look_at_blobs(&event, report);
+                if let Body::JournalMended(mended) = event.body {
+                    report.mends.push((self.seq, mended));
+                }
             }
             if let Some((at, signature)) = &head {
                 if *at < self.seq {
@@ -228,6 +235,10 @@ impl<'c> Check<'c> {
                     continue;
                 }
                 Look::Erased => continue,
+                Look::Lost => {
+                    report.lost_blobs += 1;
+                    continue;
+                }
                 // What another device told of may lie there alone.
                 Look::Missing if event.told.is_some() => continue,
                 Look::Missing => "It is missing.".to_owned(),

@@ -136,6 +136,7 @@ function byKind(event: Body): Touch[] {
     case "device_stopped":
     case "backed_up":
     case "restored":
+    case "journal_mended":
       return all("org.show");
     default:
       return everything(event);

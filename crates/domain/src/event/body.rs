@@ -485,15 +485,13 @@ pub enum Body {
         settings: crate::command::Settings,
     },
     /// The command bar's model was called through the gateway. Never its content.
-    CommandModelCalled {
-        /// The call.
-        #[serde(flatten)]
-        call: crate::usage::ModelCall,
-    },
+    CommandModelCalled(crate::usage::ModelCall),
     /// Keys and journal were saved.
     BackedUp,
     /// A backup was taken up: the journal goes on as a new incarnation.
     Restored,
+    /// The disk had been put back by hand to an earlier moment: the journal goes on as a new incarnation, with what others held of it.
+    JournalMended(super::Mended),
     /// What a newer Meshwork wrote, and this one does not understand.
     #[serde(skip)]
     Unknown(super::Unknown),

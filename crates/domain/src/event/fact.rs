@@ -39,3 +39,20 @@ pub struct Told {
     /// When it was heard here, by this device's clock.
     pub heard_at: Timestamp,
 }
+
+/// How a journal was mended whose disk had been put back to an earlier moment. Its old incarnation ends at the last event that all agree
+/// on; the new one tells first what others held of it beyond that, then what was written here meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Mended {
+    /// The number of the last event that all agree on.
+    pub after: u64,
+    /// How many events came back from others: they follow that one, under the numbers that they had.
+    pub came_back: u64,
+    /// How many events follow these that were written here before it was noticed.
+    pub written_here: u64,
+    /// How many of those are not told again, because they came back already: facts that another device told twice.
+    pub told_twice: u64,
+    /// Where the journal lies as it was before the mend: a folder in that of the store; none where nothing had been written here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aside: Option<String>,
+}

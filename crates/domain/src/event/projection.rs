@@ -96,7 +96,7 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         Body::StopOrdered { order, by, envelope } => out.extend(stop(before, order, by, envelope)?),
         Body::SharesTaken { taken } => out.push(put(kind::SHARES, kind::OWN, taken)?),
         Body::CommandModelSet { settings } => out.push(put(kind::COMMAND, crate::command::SETTINGS, settings)?),
-        Body::CommandModelCalled { call } => {
+        Body::CommandModelCalled(call) => {
             let day = crate::command::day(event.at);
             let before_day = read::<Usage>(before, kind::COMMAND, &day)?.unwrap_or_default();
             out.push(put(kind::COMMAND, &day, &before_day.plus(call.usage))?);

@@ -70,6 +70,10 @@ pub(crate) fn verified(value: &Value) -> String {
             value["blobs"],
             not_understood(value)
         )];
+        lines.extend(value["mends"].as_array().into_iter().flatten().map(mend));
+        if let Some(lost) = value["lost_blobs"].as_u64().filter(|lost| *lost > 0) {
+            lines.push(format!("Contents that went with the disk that was put back, and are nowhere here: {lost}."));
+        }
         if !copies.is_empty() {
             lines.push(format!("Of {} copies of other devices' journals {sound} are sound.", copies.len()));
         }
@@ -97,6 +101,18 @@ pub(crate) fn not_understood(value: &Value) -> String {
         1 => " 1 of the events was written by a newer Meshwork: it is kept as it is, and not understood here.".to_owned(),
         many => format!(" {many} of the events were written by a newer Meshwork: they are kept as they are, and not understood here."),
     }
+}
+
+/// How a journal was mended whose disk had been put back.
+fn mend(mend: &Value) -> String {
+    let (seq, mended) = (&mend["seq"], &mend["mended"]);
+    let (after, came_back, written_here) = (&mended["after"], &mended["came_back"], &mended["written_here"]);
+    let aside = mended["aside"].as_str().map(|name| format!(" As it was before: the folder store/aside/{} of the org.", clean(name)));
+    format!(
+        "Event {seq} mended it, since the disk had been put back to event {after}: then follow the events that came back from other \
+         devices ({came_back}), and those that had been written here meanwhile ({written_here}).{}",
+        aside.unwrap_or_default()
+    )
 }
 
 /// What is wrong with the copy of a journal.

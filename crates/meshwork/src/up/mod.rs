@@ -2,7 +2,8 @@
 //!
 //! With one org or none it is one process. With several it is a supervisor, and each org has a process of its own below it
 //! (`supervisor`, `org`); so it is with one that has a tailscaled of its own. When such an org or a second comes while it runs, it becomes one: the same process starts its program anew
-//! (`exec`), and each org takes its runs up as after a crash, which runners outlive.
+//! (`exec`), and each org takes its runs up as after a crash, which runners outlive. It starts anew likewise when an org's journal is to be
+//! mended, which is done when it is opened.
 
 mod org;
 mod supervisor;
@@ -137,23 +138,17 @@ pub(crate) async fn run(root: &Path, up: cli::Up, json: bool) -> Result<ExitCode
     if DataDir::open(root)?.needs_supervisor() {
         return supervisor::run(root, up, json, ends).await;
     }
-    let running = start(root, up.listen, up.listens.into(), up.slots, false).await?;
-    let link = running.gate.link()?;
-    if json {
-        output::say(&serde_json::json!({"url": running.url, "sign_in": link, "data_dir": running.machine.data.root()}).to_string());
-    } else {
-        running.updated.iter().for_each(|said| output::say(said));
-        output::say(&format!("Meshwork is up at {}.\nSign a browser in, once, with {link}\nStop it with Ctrl-C.", running.url));
-        if running.machine.org().is_err() {
-            output::say("This machine belongs to no org yet: meshwork org create <name>.");
-        }
+    let started = start(root, up.resumed.unwrap_or(up.listen), up.listens.into(), up.slots, false).await;
+    if started.is_err() && up.resumed.is_some() {
+        DataDir::open(root)?.retract();
     }
-    if !up.no_open && !json {
-        browse(&running.machine.data.sign_in_page(&link)?);
+    let running = started?;
+    if up.resumed.is_none() {
+        greet(&running, &up, json)?;
     }
     let problem = tokio::select! {
         () = ends.any() => None,
-        problem = become_supervisor(&running) => Some(problem),
+        problem = start_anew(&running) => Some(problem),
     };
     if !json {
         output::say("Stopping: running work is being saved.");
@@ -162,11 +157,36 @@ pub(crate) async fn run(root: &Path, up: cli::Up, json: bool) -> Result<ExitCode
     problem.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
-/// Once an org came that needs a process of its own, the same process becomes a supervisor. Comes back only with what went wrong. A signal
-/// that comes meanwhile is seen by whoever waits beside it.
-async fn become_supervisor(running: &Running) -> Problem {
-    running.machine.another.notified().await;
-    tracing::info!("each org of this machine gets a process of its own now");
+/// Says where everything is.
+fn greet(running: &Running, up: &cli::Up, json: bool) -> Result<(), Problem> {
+    let link = running.gate.link()?;
+    if json {
+        output::say(&serde_json::json!({"url": running.url, "sign_in": link, "data_dir": running.machine.data.root()}).to_string());
+        return Ok(());
+    }
+    running.updated.iter().for_each(|said| output::say(said));
+    output::say(&format!("Meshwork is up at {}.\nSign a browser in, once, with {link}\nStop it with Ctrl-C.", running.url));
+    if running.machine.org().is_err() {
+        output::say("This machine belongs to no org yet: meshwork org create <name>.");
+    }
+    if !up.no_open {
+        browse(&running.machine.data.sign_in_page(&link)?);
+    }
+    Ok(())
+}
+
+/// Once an org came that needs a process of its own, the same process becomes a supervisor; once a journal is to be mended, it opens it
+/// anew. Comes back only with what went wrong. A signal that comes meanwhile is seen by whoever waits beside it.
+async fn start_anew(running: &Running) -> Problem {
+    tokio::select! {
+        () = running.machine.another.notified() => tracing::info!("each org of this machine gets a process of its own now"),
+        () = running.machine.anew.notified() => {
+            if let Err(problem) = running.machine.data.changing() {
+                return problem;
+            }
+            tracing::info!("the program starts anew, so that the journal is mended");
+        }
+    }
     running.stop.send_replace(true);
     let ended = async {
         while !running.server.is_finished() {
@@ -179,7 +199,7 @@ async fn become_supervisor(running: &Running) -> Problem {
     tokio::time::sleep(SIGNAL_SEEN).await;
     // Everything but standard input and output is closed with the old program; its runners go on, and are found again.
     let error = Command::new(&running.machine.options.executable).args(std::env::args_os().skip(1)).args(["--resumed", address]).exec();
-    Problem::unavailable(format!("The program could not be started anew, with a process for each org: {error}."))
+    Problem::unavailable(format!("The program could not be started anew: {error}."))
         .next("Nothing is lost: start meshwork up again.")
 }
 

@@ -87,6 +87,8 @@ async fn serve(root: &Path, org: OrgName, args: cli::OrgProcess, ends: &mut Ends
                 Word::Refused(told).say();
                 break;
             }
+            // As after a crash, which runners outlive: the supervisor starts it again.
+            () = machine.anew.notified() => return Ok(()),
             () = machine.another.notified() => {
                 Word::Another.say();
                 if machine.over() {

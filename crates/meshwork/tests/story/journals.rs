@@ -35,7 +35,7 @@ async fn copy(up: &Up, device: &str) -> Value {
 }
 
 /// Waits until the copy of a journal is so.
-async fn until_copy(up: &Up, device: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+pub async fn until_copy(up: &Up, device: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
     let fits = &fits;
     let look = || async move {
         let seen = copy(up, device).await;

@@ -24,6 +24,7 @@ mod moved;
 mod orgs;
 mod owner_first;
 mod people;
+mod put_back;
 mod queue;
 mod rights;
 mod rivals;

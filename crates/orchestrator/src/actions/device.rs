@@ -261,6 +261,7 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
             found.extend(crate::doctor::versions(&org)?);
             found.extend(crate::doctor::clocks(&org)?);
             found.extend(crate::removed::finding(&org));
+            found.extend(crate::doctor::put_back(&org));
             found.extend(crate::doctor::journals(&org));
             found.extend(crate::tailnet::finding(&org));
         }

@@ -8,7 +8,11 @@ use crate::{
     org::Org,
     table::{Action, Context, Effect, action},
 };
-use domain::{Did, Hash, Problem, event::Body, event::Event, role::Permission};
+use domain::{
+    Did, Hash, Problem,
+    event::{Body, Event, Mended},
+    role::Permission,
+};
 use identity::{
     Secret,
     backup::{self, Source, To},
@@ -163,14 +167,25 @@ struct Verified {
     incarnations: u64,
     /// The first event that is wrong, and why.
     bad: Option<BadEvent>,
+    /// Where it was mended, because its disk had been put back to an earlier moment.
+    mends: Vec<Mend>,
     /// How many blobs beside the journal are as the events say that name them.
     blobs: u64,
+    /// How many went with a disk that was put back: they are named by events that came back from others.
+    lost_blobs: u64,
     /// The first blobs that are missing or altered, and were not erased.
     bad_blobs: Vec<BadBlob>,
     /// How many more.
     more_bad_blobs: u64,
     /// The copies of other devices' journals. That one is not sound makes this device's own no worse.
     copies: Vec<copies::VerifiedCopy>,
+}
+
+/// How the journal was mended, and the event that says so.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Mend {
+    seq: u64,
+    mended: Mended,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -200,7 +215,9 @@ async fn verify(context: Context, _: Nothing) -> Result<Verified, Problem> {
             signatures: report.signatures,
             incarnations: report.incarnations,
             bad,
+            mends: report.mends.into_iter().map(|(seq, mended)| Mend { seq: seq.0, mended }).collect(),
             blobs: report.blobs,
+            lost_blobs: report.lost_blobs,
             bad_blobs: report.bad_blobs.into_iter().map(|b| BadBlob { hash: b.hash, seq: b.seq.0, why: b.why }).collect(),
             more_bad_blobs: report.more_bad_blobs,
             copies: copies::verify(org)?,

@@ -11,14 +11,14 @@ use std::{fs, path::Path};
 use store::{JournalCopy, Piece, Point, Refused, Seq, Store, mark_restored};
 use testkit::Random;
 
-const SOME: usize = 1 << 20;
+pub const SOME: usize = 1 << 20;
 
-fn copy(dir: &Path) -> JournalCopy {
+pub fn copy(dir: &Path) -> JournalCopy {
     JournalCopy::open(dir, &me()).unwrap()
 }
 
 /// Takes all over that is not there yet, so many bytes at once.
-fn catch_up(from: &Store, to: &JournalCopy, bytes: usize) -> Result<(), Refused> {
+pub fn catch_up(from: &Store, to: &JournalCopy, bytes: usize) -> Result<(), Refused> {
     loop {
         let mut group = vec![];
         let mut at = to.point();

@@ -6,6 +6,7 @@ mod crash;
 mod disk_full;
 mod journal;
 mod loss;
+mod mend;
 mod restore;
 mod run_log;
 mod support;

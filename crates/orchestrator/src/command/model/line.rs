@@ -39,7 +39,7 @@ impl Line {
             Box::pin(async move {
                 let org = org.ok_or_else(|| Problem::unavailable("The orchestrator is closing."))?;
                 let Call { model, status, usage, duration_ms, .. } = call;
-                let body = Body::CommandModelCalled { call: ModelCall { model, status, usage, duration_ms } };
+                let body = Body::CommandModelCalled(ModelCall { model, status, usage, duration_ms });
                 org.record(&org.device, vec![body]).await
             }) as futures::future::BoxFuture<'static, Result<(), Problem>>
         };

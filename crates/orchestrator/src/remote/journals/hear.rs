@@ -1,7 +1,7 @@
 //! Keeps the copies of the other devices' journals up to date: each is followed at its device, and while that is away, at those who
 //! have more of it. A connection that broke is made again and goes on where it was.
 
-use super::{Copied, When, others, place, summary};
+use super::{Copied, When, others, own, place, summary};
 use crate::{
     limits,
     org::Org,
@@ -21,7 +21,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tonic::Streaming;
 
 /// Why a journal is not followed any further for now.
-enum Stop {
+pub(super) enum Stop {
     /// Who has it is away, or does not give it.
     Away(Problem),
     /// What was sent was kept out.
@@ -90,7 +90,7 @@ async fn follow(org: Arc<Org>, device: Did) {
             }
         };
         let begun = Instant::now();
-        let stopped = once(&org, &copied, &device).await;
+        let (stopped, ()) = tokio::join!(once(&org, &copied, &device), own::compare(&org, &device));
         copied.live(false);
         let refused = told(&org, &copied, &device, stopped).await;
         if begun.elapsed() > limits::REMOTE_PAUSE_MAX {
@@ -132,7 +132,7 @@ async fn from_others(org: &Arc<Org>, copied: &Arc<Copied>) {
 }
 
 /// Notes why following ended; says whether what was sent was not what the device signed, or one thing too many.
-async fn told(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, stopped: Result<(), Stop>) -> bool {
+pub(super) async fn told(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, stopped: Result<(), Stop>) -> bool {
     let (device, own) = (copied.journal.device(), copied.journal.device() == from);
     match stopped {
         Ok(()) => false,
@@ -159,7 +159,7 @@ async fn told(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, stopped: Result<
 }
 
 /// Follows a journal at one device: at its own until the connection breaks; at another until nothing new comes.
-async fn once(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did) -> Result<(), Stop> {
+pub(super) async fn once(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did) -> Result<(), Stop> {
     let own = copied.journal.device() == from;
     let mut stream = begin(org, copied, from).await?;
     let mut waiting = Waiting::default();

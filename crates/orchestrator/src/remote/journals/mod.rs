@@ -1,11 +1,13 @@
 //! The journals of the other devices, as this one has them: a copy of each, and what is known of how whole it is. `tell` gives journals
-//! to others, `hear` keeps the copies up to date.
+//! to others, `hear` keeps the copies up to date, `own` looks whether others hold more of this device's own journal than it does.
 
 mod hear;
+mod own;
 mod summary;
 mod tell;
 
 pub(crate) use hear::keep;
+pub(crate) use own::too_often as mended_too_often;
 pub(super) use tell::tell;
 
 use super::lock;
@@ -28,7 +30,7 @@ use std::{
     },
     time::Instant,
 };
-use store::{JournalCopy, Point, Refused, Seq};
+use store::{Apart, JournalCopy, Point, Refused, Seq};
 use summary::SummedUp;
 use tokio::sync::watch;
 
@@ -39,6 +41,9 @@ pub struct Journals {
     all: Mutex<BTreeMap<Did, Arc<Copied>>>,
     /// Counts whenever a copy tells something new.
     grown: watch::Sender<u64>,
+    /// Held while it is fetched what others hold of this device's own journal; what that came to, where it is to be mended.
+    own: tokio::sync::Mutex<()>,
+    apart: Mutex<Option<Apart>>,
 }
 
 /// The copy of one device's journal.
@@ -103,7 +108,8 @@ pub(crate) struct Standing {
 impl Journals {
     /// Opens the copies that there are. One that cannot be opened is told of in the log, and left alone.
     pub(crate) fn open(dir: &OrgDir) -> Self {
-        let journals = Self { dir: dir.journals(), all: Mutex::default(), grown: watch::Sender::new(0) };
+        let (own, apart) = (tokio::sync::Mutex::default(), Mutex::default());
+        let journals = Self { dir: dir.journals(), all: Mutex::default(), grown: watch::Sender::new(0), own, apart };
         let entries = fs::read_dir(&journals.dir).into_iter().flatten().flatten();
         for device in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<Did>().ok()) {
             if let Err(problem) = journals.copy(&device) {
@@ -126,11 +132,7 @@ impl Journals {
             return Err(Problem::new(domain::Kind::Limit, format!("{} journals are copied, and no more.", limits::JOURNALS_MAX)));
         }
         let dir = self.dir.join(device.as_str());
-        let journal = JournalCopy::open(&dir, device)?;
-        let file = dir.join("known.json");
-        let known = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        let (known, live) = (Mutex::new(known), AtomicBool::new(false));
-        let copied = Arc::new(Copied { journal, known, summed_up: Mutex::default(), live, file, noted: Mutex::default() });
+        let copied = Arc::new(Copied::of(JournalCopy::open(&dir, device)?, dir.join("known.json")));
         all.insert(device.clone(), copied.clone());
         Ok(copied)
     }
@@ -149,6 +151,11 @@ impl Journals {
         self.grown.send_modify(|count| *count = count.wrapping_add(1));
     }
 
+    /// How this device's own journal and what others hold of it lie apart, where that was found and is not mended yet.
+    pub(crate) fn apart(&self) -> Option<Apart> {
+        *lock(&self.apart)
+    }
+
     /// All copies, by device.
     pub(crate) fn all(&self) -> Vec<Arc<Copied>> {
         lock(&self.all).values().cloned().collect()
@@ -156,6 +163,13 @@ impl Journals {
 }
 
 impl Copied {
+    /// A copy, and what is known of it by its file.
+    fn of(journal: JournalCopy, file: PathBuf) -> Self {
+        let known = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let (known, live) = (Mutex::new(known), AtomicBool::new(false));
+        Self { journal, known, summed_up: Mutex::default(), live, file, noted: Mutex::default() }
+    }
+
     /// Whose it is, and how far that can be relied on: what everything that is known from it is marked with.
     pub(crate) fn whose(&self) -> Whose {
         let as_of = lock(&self.known).as_of.or_else(|| self.summed_up().map(|told| told.heard_at));
@@ -347,14 +361,7 @@ mod tests {
     use identity::Key;
 
     fn copied(dir: &tempfile::TempDir, device: &Did) -> Copied {
-        Copied {
-            journal: JournalCopy::open(dir.path(), device).unwrap(),
-            known: Mutex::default(),
-            summed_up: Mutex::default(),
-            live: AtomicBool::new(false),
-            file: dir.path().join("known.json"),
-            noted: Mutex::default(),
-        }
+        Copied::of(JournalCopy::open(dir.path(), device).unwrap(), dir.path().join("known.json"))
     }
 
     #[test]

@@ -8,7 +8,7 @@ use futures::Stream;
 use mesh::{spoken, status};
 use proto::mesh::{JournalEvents, JournalPiece, JournalRequest};
 use std::{pin::Pin, sync::Arc};
-use store::{Piece, Point, Recorded};
+use store::{Head, Piece, Point, Recorded};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -26,7 +26,8 @@ enum Source {
 /// What there is to tell.
 struct Next {
     pieces: Vec<Piece>,
-    end: Point,
+    /// The journal's end; none of an empty copy.
+    end: Option<Head>,
     age_ms: u64,
 }
 
@@ -65,9 +66,9 @@ fn source(org: &Org, device: &str) -> Result<Source, Problem> {
 
 /// Says what this device's journal comes to, where whoever asks is far behind.
 async fn sum_up(org: &Arc<Org>, after: Point, told: &mpsc::Sender<Result<JournalEvents, Status>>) -> Result<(), Problem> {
-    let (made, end) = org.blocking(move |org| Ok((summary::make(org, after)?, org.store.head()?.point()))).await?;
+    let (made, end) = org.blocking(move |org| Ok((summary::make(org, after)?, org.store.head()?))).await?;
     if let Some((summary_json, summary_rows_json)) = made {
-        let first = message(Next { pieces: vec![], end, age_ms: 0 });
+        let first = message(Next { pieces: vec![], end: Some(end), age_ms: 0 });
         // Where nobody waits for it any more, what follows finds out.
         let _ = told.send(Ok(JournalEvents { summary_json, summary_rows_json, ..first })).await;
     }
@@ -123,7 +124,7 @@ async fn changed(source: &mut Source, after: Point) -> bool {
 
 fn own(org: &Org, after: Point) -> Result<Next, Problem> {
     let pieces = org.store.pieces(after, limits::JOURNAL_MESSAGE_BYTES)?;
-    Ok(Next { pieces, end: org.store.head()?.point(), age_ms: 0 })
+    Ok(Next { pieces, end: Some(org.store.head()?), age_ms: 0 })
 }
 
 fn copy(copied: &Copied, after: Point) -> Result<Next, Problem> {
@@ -131,14 +132,15 @@ fn copy(copied: &Copied, after: Point) -> Result<Next, Problem> {
     let age = copied.whose().as_of.map(|as_of| clock::now().0.saturating_sub(as_of.0));
     // What was never known whole is of any age.
     let age_ms = age.map_or(u64::MAX, |age| u64::try_from(age).unwrap_or(0));
-    Ok(Next { pieces, end: copied.journal.point(), age_ms })
+    Ok(Next { pieces, end: copied.journal.head()?, age_ms })
 }
 
 fn message(next: Next) -> JournalEvents {
     let mut pieces: Vec<JournalPiece> = next.pieces.into_iter().map(piece).collect();
     fault::alter_journal(&mut pieces);
-    let (end, age_ms) = (next.end, next.age_ms);
-    JournalEvents { version: spoken(), pieces, last_incarnation: end.incarnation, last_seq: end.seq.0, age_ms, ..JournalEvents::default() }
+    let empty = JournalEvents { version: spoken(), pieces, age_ms: next.age_ms, ..JournalEvents::default() };
+    let Some(Head { incarnation, seq, hash, .. }) = next.end else { return empty };
+    JournalEvents { last_incarnation: incarnation, last_seq: seq.0, last_hash: hash.to_string(), ..empty }
 }
 
 fn piece(piece: Piece) -> JournalPiece {

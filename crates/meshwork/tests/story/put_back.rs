@@ -1,0 +1,89 @@
+//! A device's disk is put back by hand to an earlier moment: it is told so by what the others hold, and goes on with all of it.
+
+use crate::{
+    journals::{device, same, until_copy},
+    support::{PASSES, command_agent, project},
+    two::Two,
+};
+use serde_json::{Value, json};
+use std::{fs, path::Path, process::Command};
+use testkit::Up;
+
+fn copy_folder(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+}
+
+/// A run of Ada's on Bob's device, to its end: its id, and itself.
+async fn done_at_bobs(two: &Two, task: &str) -> (String, Value) {
+    let run = two.start_task(task, "sh").await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!(ended["state"], "done", "{ended:#}");
+    (run, ended)
+}
+
+/// The events up to a number, without the incarnation to which they belong.
+fn told_up_to(journal: &[Value], seq: u64) -> Vec<(u64, Value)> {
+    let numbered = journal.iter().map(|entry| (entry["seq"].as_u64().unwrap(), entry["event"].clone()));
+    numbered.filter(|(at, _)| *at <= seq).collect()
+}
+
+/// The whole journal of the device itself, by the command line: that waits where the program starts anew.
+async fn journal(up: &Up) -> Vec<Value> {
+    up.ok(&["journal", "list", "--limit", "1000"]).await.as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_was_put_back_by_hand_is_noticed_and_nothing_that_others_held_is_lost() {
+    let mut two = Two::start().await;
+    project(&two.ada, "kept", "- [ ] T001 [P] One\n- [ ] T002 [P] Two\n- [ ] T003 [P] Three\n", PASSES).await;
+    command_agent(&two.ada, "sh", "echo done > $MESHWORK_TASK.txt").await;
+    two.share().await;
+    done_at_bobs(&two, "T001").await;
+    let adas = device(&two.ada).await;
+    two.ada.end().await;
+    let older = two.ada.folder().join("older");
+    copy_folder(&two.ada.data(), &older);
+
+    // It goes on, and Bob's device hears of it.
+    two.ada.begin().await;
+    two.in_touch().await;
+    let (run, lost) = done_at_bobs(&two, "T002").await;
+    let before = journal(&two.ada).await;
+    let last = before.last().unwrap()["seq"].as_u64().unwrap();
+    let old = before.last().unwrap()["incarnation"].as_u64().unwrap();
+    until_copy(&two.bob, &adas, "Ada's journal at Bob's", |seen| seen["seq"].as_u64() >= Some(last)).await;
+    two.ada.end().await;
+
+    fs::remove_dir_all(two.ada.data()).unwrap();
+    copy_folder(&older, &two.ada.data());
+    two.ada.begin().await;
+    let follows = |seen: &Value| seen["state"] == "verified" && seen["reachable"] == true && seen["incarnation"].as_u64() > Some(old);
+    let seen = until_copy(&two.bob, &adas, "Ada's journal goes on at Bob's as a new incarnation", follows).await;
+    assert!(seen["why"].is_null(), "nothing is open any more: {seen:#}");
+
+    // She is told, and nothing is lost: what Bob held, and what was written on the older disk meanwhile.
+    let verified = two.ada.ok(&["journal", "verify"]).await;
+    let mend = &verified["mends"][0]["mended"];
+    assert!(verified["sound"] == true && verified["mends"].as_array().unwrap().len() == 1, "{verified:#}");
+    let after = mend["after"].as_u64().unwrap();
+    assert!(after < last && mend["came_back"].as_u64() >= Some(last - after) && mend["written_here"].as_u64() > Some(0), "{verified:#}");
+    let aside = two.ada.data().join("orgs/crew/store/aside").join(mend["aside"].as_str().unwrap());
+    assert!(aside.join("journal.db").exists(), "{verified:#}");
+    let said = two.ada.told(&["journal", "verify"]).await.stdout;
+    assert!(said.contains("put back to event"), "{said}");
+    assert!(two.ada.log().contains("put back to an earlier moment"), "{}", two.ada.log());
+    let now = journal(&two.ada).await;
+    assert_eq!(told_up_to(&now, last), told_up_to(&before, last));
+    let of_new = |entry: &&Value| entry["incarnation"].as_u64() > Some(old);
+    assert_eq!(now.iter().find(of_new).unwrap()["seq"].as_u64(), Some(after + 1));
+    let kept = two.ada.ok(&["run", "show", &run]).await;
+    assert_eq!((&kept["state"], &kept["patch"]), (&lost["state"], &lost["patch"]), "{kept:#}");
+
+    // Both know the same, and go on.
+    two.in_touch().await;
+    same(&[&two.ada, &two.bob]).await;
+    let doctor = two.bob.act("device.doctor", json!({})).await;
+    assert!(!doctor.as_array().unwrap().iter().any(|one| one["what"] == format!("journal of {adas}")), "{doctor:#}");
+    done_at_bobs(&two, "T003").await;
+    same(&[&two.ada, &two.bob]).await;
+}
