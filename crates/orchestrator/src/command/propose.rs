@@ -257,7 +257,8 @@ fn steer(world: &World, action: &'static Action, input: &Value) -> Result<Draft,
             only(action, input, &["run"])?;
             let back = match (&run.task, &run.agent) {
                 (Some(at), Some(agent)) => Back::RunAgain {
-                    input: json!({"project": at.project, "feature": at.feature, "tasks": [at.task], "agent": agent}),
+                    input: json!({"project": at.project, "feature": at.feature, "tasks": [at.task], "agent": agent, "on": run.on,
+                        "tags": run.tags, "priority": run.priority, "apart_from": run.apart.as_ref().map(|apart| &apart.run)}),
                     task: at.task.to_string(),
                 },
                 _ => Back::None,

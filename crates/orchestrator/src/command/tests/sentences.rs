@@ -8,7 +8,7 @@ use crate::command::{
     sentences,
     world::World,
 };
-use domain::lend::Click;
+use domain::{lend::Click, manifest::Priority};
 use serde_json::json;
 
 #[track_caller]
@@ -368,6 +368,18 @@ fn proposals_tell_exactly_what_they_do() {
     assert_eq!(edit.back.steps(&json!({}))[0].input["title"], "Remember the person");
     let merge = &drafts(&world, "merge patch beef")[0];
     assert!(merge.back.words().is_none() && merge.sentence.contains("T008: Bow"), "{merge:?}");
+}
+
+#[test]
+fn what_was_stopped_is_run_again_as_it_was_wanted() {
+    let mut world = world();
+    let run = world.runs.iter_mut().find(|run| run.id.as_str() == RUN_WORKING).unwrap();
+    (run.on, run.priority) = (Some(did('l')), Priority::High);
+    run.tags.insert("gpu".into(), "true".into());
+    let again = drafts(&world, "stop run WRK001")[0].back.steps(&json!({}))[0].input.clone();
+    let wanted = json!({"project": "demo", "feature": "001-login", "tasks": ["T002"], "agent": "builder", "on": did('l'),
+        "tags": {"gpu": "true"}, "priority": "high", "apart_from": null});
+    assert_eq!(again, wanted);
 }
 
 #[test]
