@@ -45,6 +45,8 @@ it("a task is run, watched, reviewed, done again and merged by keyboard", () =>
     await press(page, "ArrowLeft", "tab", "Overview");
     await there(page.getByRole("button", { name: `Run ${task} again` }));
     await enter(page, "button", `Run ${task} again`);
+    await there(page.getByRole("dialog", { name: `Run ${task} again?` }));
+    await enter(page, "button", "Run it");
     await there(page.getByRole("button", { name: "Show revision 2" }), RUN_MS);
     await enter(page, "button", "Show revision 2");
     await press(page, "Shift+Tab", "tab", "Overview");

@@ -3,14 +3,13 @@ import { useState } from "react";
 import type { Output } from "../../api/call";
 import { useAct, useMay } from "../../api/query";
 import { Badge } from "../../ui/Badge";
-import { Coded } from "../../ui/Coded";
 import { Area, Check, Field, Form, Opens } from "../../ui/Form";
 import { Section } from "../../ui/Page";
-import { Loaded } from "../../ui/State";
+import { Loaded, ProblemView } from "../../ui/State";
 import { Ago } from "../../ui/Time";
 import { notify } from "../../ui/Toasts";
 import { plural } from "../../ui/words";
-import { changes, edit, lentWord, policyWords } from "./lending";
+import { brokenWords, changes, edit, lentWord, policyWords } from "./lending";
 import css from "./Mesh.module.css";
 import type { useLending } from "./useLending";
 
@@ -34,9 +33,7 @@ export function Lending({ lending }: { lending: ReturnType<typeof useLending> })
               {lent.guests > 0 && `; ${plural(lent.guests, "guest")} here`}
             </span>
             {lent.broken ? (
-              <p>
-                {lent.broken.what} {lent.broken.why} <Coded text={lent.broken.next ?? ""} />
-              </p>
+              <ProblemView problem={brokenWords(lent, lent.broken)} retry={() => void lending.refetch()} />
             ) : (
               <p className="muted">
                 {lent.why} {policyWords(lent.policy)}
