@@ -15,15 +15,7 @@ const ROLES = [
 
 export function Invite() {
   return (
-    <Opens
-      tone="primary"
-      name={
-        <>
-          <UserPlus size={14} aria-hidden /> Invite
-        </>
-      }
-      title="Invite somebody"
-    >
+    <Opens tone="primary" name="Invite" icon={<UserPlus size={14} aria-hidden />} title="Invite somebody">
       {(close) => <Ticket onClose={close} />}
     </Opens>
   );

@@ -1,10 +1,9 @@
 // What waits for the owners: people and devices that knocked here, and changes of the org that need more signatures.
-import { useState } from "react";
 import type { Output } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
-import { Ask } from "../../ui/Dialog";
+import { Asks } from "../../ui/Dialog";
 import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import { Table } from "../../ui/Table";
@@ -18,7 +17,6 @@ export function Joiners() {
   const may = useMay("org.approve");
   const approve = useAct("org.approve");
   const reject = useAct("org.reject");
-  const [declined, decline] = useState<Joiner>();
   const waits = (joiner: Joiner) => joiner.state === "waiting" || joiner.state === "proposed";
   return (
     <Loaded query={joiners} rows={1}>
@@ -51,23 +49,19 @@ export function Joiners() {
                           >
                             Let {joiner.name} in
                           </Button>{" "}
-                          <Button onClick={() => decline(joiner)}>Decline {joiner.name}</Button>
+                          <Asks
+                            name={`Decline ${joiner.name}`}
+                            title={`Decline ${joiner.name}?`}
+                            text="They are told, and need another ticket to ask again."
+                            deed={`Decline ${joiner.name}`}
+                            onYes={() => reject.mutate({ what: joiner.device })}
+                          />
                         </>
                       )
                     ),
                 },
               ]}
             />
-            {declined && (
-              <Ask
-                title={`Decline ${declined.name}?`}
-                text="They are told, and need another ticket to ask again."
-                deed={`Decline ${declined.name}`}
-                open
-                onClose={() => decline(undefined)}
-                onYes={() => reject.mutate({ what: declined.device })}
-              />
-            )}
           </Section>
         );
       }}

@@ -1,9 +1,9 @@
 // What this machine lends to others now, and to whom, when and how much of it: its owner's policy.
 import { useState } from "react";
 import type { Output } from "../../api/call";
-import { useAct, useMay } from "../../api/query";
+import { useMay } from "../../api/query";
 import { Badge } from "../../ui/Badge";
-import { Area, Check, Field, Form, Opens } from "../../ui/Form";
+import { ActForm, Area, Check, Field, Opens } from "../../ui/Form";
 import { Section } from "../../ui/Page";
 import { Loaded, ProblemView } from "../../ui/State";
 import { Ago } from "../../ui/Time";
@@ -50,21 +50,13 @@ function Policy({ lent: { policy }, changed, onClose }: { lent: Lent; changed: (
   const [now, setNow] = useState(() => edit(policy));
   const set = (part: Partial<typeof now>) => setNow((before) => ({ ...before, ...part }));
   const wanted = changes(policy, now);
-  const lend = useAct("device.lend", {
-    done: () => {
-      notify({ tone: "good", title: "What this machine lends is changed." });
-      changed();
-      onClose();
-    },
-  });
+  const done = () => {
+    notify({ tone: "good", title: "What this machine lends is changed." });
+    changed();
+  };
+  const same = Object.keys(wanted).length === 0;
   return (
-    <Form
-      deed="Change it"
-      busy={lend.isPending}
-      disabled={Object.keys(wanted).length === 0}
-      onSend={() => lend.mutate(wanted)}
-      onClose={onClose}
-    >
+    <ActForm action="device.lend" input={wanted} deed="Change it" disabled={same} done={done} onClose={onClose}>
       <div className={css.checks}>
         <Check label="Others may run here" value={now.guests} onChange={(guests) => set({ guests })} />
         <Check label="Agents" value={now.agent} onChange={(agent) => set({ agent })} />
@@ -105,6 +97,6 @@ function Policy({ lent: { policy }, changed, onClose }: { lent: Lent; changed: (
         hint="What it says of itself. The org promises region and compliance, not the device."
         onChange={(tags) => set({ tags })}
       />
-    </Form>
+    </ActForm>
   );
 }

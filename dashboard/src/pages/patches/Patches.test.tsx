@@ -7,7 +7,11 @@ import Patches from "./Patches";
 vi.mock("../../router", () => ({ patchStates: ["waits", "open", "merged", "closed", "all"] }));
 vi.mock("@tanstack/react-router", () => ({
   getRouteApi: () => ({ useSearch: () => ({}), useNavigate: () => () => undefined }),
-  Link: ({ children, ...rest }: { children: string; "data-row"?: boolean }) => <a data-row={rest["data-row"]}>{children}</a>,
+  Link: ({ children, ...rest }: { children: string; "data-row"?: boolean }) => (
+    <a href="/" data-row={rest["data-row"]}>
+      {children}
+    </a>
+  ),
 }));
 
 const patch = (title: string, whose?: object) => ({

@@ -10,7 +10,7 @@ import { toldBy } from "../../ui/asOf";
 import { Badge } from "../../ui/Badge";
 import { Button, IconButton } from "../../ui/Button";
 import { Coded } from "../../ui/Coded";
-import { Ask } from "../../ui/Dialog";
+import { Asks } from "../../ui/Dialog";
 import { Section } from "../../ui/Page";
 import { Rivals } from "../../ui/Rivals";
 import { Loaded } from "../../ui/State";
@@ -158,21 +158,15 @@ function Run({ at, choice: { agent, field, unsaid } }: RunProps) {
 function TakeOver({ at: { project, feature, task } }: { at: TaskView["at"] }) {
   const may = useMay("task.takeover");
   const take = useAct("task.takeover");
-  const [asks, setAsks] = useState(false);
   if (!may) return null;
   return (
-    <>
-      <Button busy={take.isPending} onClick={() => setAsks(true)}>
-        Take {task} over
-      </Button>
-      <Ask
-        title={`Take ${task} over?`}
-        text="Another device has claimed it. From then on it can be run from here; what was begun there is not ended, and may come to a patch of its own."
-        deed="Take it over"
-        open={asks}
-        onClose={() => setAsks(false)}
-        onYes={() => take.mutate({ project, feature, task })}
-      />
-    </>
+    <Asks
+      name={`Take ${task} over`}
+      busy={take.isPending}
+      title={`Take ${task} over?`}
+      text="Another device has claimed it. From then on it can be run from here; what was begun there is not ended, and may come to a patch of its own."
+      deed="Take it over"
+      onYes={() => take.mutate({ project, feature, task })}
+    />
   );
 }

@@ -2,9 +2,9 @@
 import { useNavigate } from "@tanstack/react-router";
 import { RotateCcw } from "lucide-react";
 import { useState } from "react";
-import type { Schemas } from "../../api/call";
-import { useAct, useMay, useRead } from "../../api/query";
-import { Check, Choice, Field, Form, Opens } from "../Form";
+import type { Output, Schemas } from "../../api/call";
+import { useMay, useRead } from "../../api/query";
+import { ActForm, Check, Choice, Field, Opens } from "../Form";
 import { Loaded } from "../State";
 import { said } from "../started";
 import { notify } from "../Toasts";
@@ -23,13 +23,8 @@ interface Props {
 export function RunAgain({ at, from, name = "Run again", tone }: Props) {
   const may = useMay("task.run");
   if (!may) return null;
-  const label = (
-    <>
-      <RotateCcw size={14} aria-hidden /> {name}
-    </>
-  );
   return (
-    <Opens tone={tone} name={label} title={`Run ${at.task} again?`}>
+    <Opens tone={tone} name={name} icon={<RotateCcw size={14} aria-hidden />} title={`Run ${at.task} again?`}>
       {(close) => (from ? <Again at={at} from={from} onClose={close} /> : <AfterLast at={at} onClose={close} />)}
     </Opens>
   );
@@ -56,24 +51,22 @@ function Again({ at, from, onClose }: AgainProps) {
   const { data: agents = [] } = useRead("agent.list", {});
   const { data: org } = useRead("org.show", {});
   const navigate = useNavigate();
-  const run = useAct("task.run", {
-    done: (started) => {
-      const id = started.runs[0]?.run;
-      const see = id && { name: "See the run", go: () => void navigate({ to: "/runs/$run", params: { run: id } }) };
-      notify({ ...(said(started) ?? { tone: "good", title: `${at.task} is queued again.` }), deed: see || undefined });
-      onClose();
-    },
-  });
+  const done = (started: Output<"task.run">) => {
+    const run = started.runs[0]?.run;
+    const see = run ? { name: "See the run", go: () => void navigate({ to: "/runs/$run", params: { run } }) } : undefined;
+    notify({ ...(said(started) ?? { tone: "good", title: `${at.task} is queued again.` }), deed: see });
+  };
   const names = agents.map(({ name }) => ({ key: name, title: name }));
   const agent = wanted.agent || (names.length === 1 ? (names[0]?.key ?? "") : "");
   const devices = [{ key: "", title: "whichever suits best" }, ...(org?.devices ?? []).map(({ did, name }) => ({ key: did, title: name }))];
   const apart = from?.apart?.run;
   return (
-    <Form
+    <ActForm
+      action="task.run"
+      input={inputOf(at, { ...wanted, agent })}
       deed="Run it"
-      busy={run.isPending}
       disabled={!names.some(({ key }) => key === agent)}
-      onSend={() => run.mutate(inputOf(at, { ...wanted, agent }))}
+      done={done}
       onClose={onClose}
     >
       <p className="muted">{from ? `As it was wanted of run ${shortRun(from.id)}, unless you change it.` : "It had no run yet."}</p>
@@ -100,7 +93,7 @@ function Again({ at, from, onClose }: AgainProps) {
           onChange={(yes) => set({ apart: yes ? apart : "" })}
         />
       )}
-    </Form>
+    </ActForm>
   );
 }
 
