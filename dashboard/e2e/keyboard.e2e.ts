@@ -63,4 +63,10 @@ it("a task is run, watched, reviewed, done again and merged by keyboard", () =>
     await there(page.getByText(/^Merged into main as/), RUN_MS);
     await go(page, "t");
     await there(page.getByRole("region", { name: "Done: 1" }).getByRole("button", { name: task }));
+
+    // From the graph it is opened too.
+    await enter(page, "button", "Graph");
+    await there(page.getByRole("button", { name: new RegExp(`^${task} .*Merged$`) }));
+    await enter(page, "button", new RegExp(`^${task} .*Merged$`));
+    await there(page.getByRole("complementary", { name: `Task ${task}` }));
   }));

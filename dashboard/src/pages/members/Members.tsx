@@ -15,8 +15,10 @@ import { Tabs } from "../../ui/Tabs";
 import ui from "../../ui/ui.module.css";
 import { shortDid } from "../../ui/words";
 import { Invite } from "./Invite";
+import { Invites } from "./Invites";
 import css from "./Members.module.css";
 import { Orders } from "./Orders";
+import { Roles } from "./Roles";
 import { Joiners, Proposals } from "./Waiting";
 
 type Shown = Output<"org.show">;
@@ -75,6 +77,7 @@ function Org() {
             </p>
           )}
           <People org={known} />
+          <Invites />
           <Section title="Where it stands">
             <dl className={`${ui.card} ${css.facts}`}>
               <dt>Owners who must sign a change</dt>
@@ -129,6 +132,7 @@ function People({ org }: { org: Shown }) {
           end: true,
           cell: (member) => (
             <>
+              <Roles member={member} />
               {halt.icon(scopeOf(member))}
               {may && !member.keys.some(({ did }) => did === org.member) && (
                 <Asks

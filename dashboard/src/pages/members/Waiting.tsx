@@ -1,5 +1,5 @@
 // What waits for the owners: people and devices that knocked here, and changes of the org that need more signatures.
-import type { Output } from "../../api/call";
+import type { Output, Schemas } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
@@ -11,6 +11,9 @@ import { shortDid } from "../../ui/words";
 
 type Joiner = Output<"org.joiners">[number];
 type Proposal = Output<"org.proposals">[number];
+
+/** As what somebody is to join. */
+export const asWhat = (admits: Schemas["Admits"]): string => ("role" in admits ? admits.role : `a device of ${admits.member}`);
 
 export function Joiners() {
   const joiners = useRead("org.joiners", {});
@@ -32,7 +35,7 @@ export function Joiners() {
               columns={[
                 { title: "Who", cell: (joiner) => <b>{joiner.name}</b> },
                 { title: "Device", cell: (joiner) => joiner.device_name },
-                { title: "As", cell: (joiner) => ("role" in joiner.admits ? joiner.admits.role : `a device of ${joiner.admits.member}`) },
+                { title: "As", cell: ({ admits }) => asWhat(admits) },
                 { title: "Key", cell: (joiner) => <code title={joiner.device}>{shortDid(joiner.device)}</code> },
                 {
                   title: "Decide",
@@ -105,7 +108,13 @@ export function Proposals() {
                             Approve “{proposal.title}”
                           </Button>
                         )}{" "}
-                        <Button onClick={() => reject.mutate({ what: proposal.id })}>Reject “{proposal.title}”</Button>
+                        <Asks
+                          name={`Reject “${proposal.title}”`}
+                          title={`Reject “${proposal.title}”?`}
+                          text="It comes into force by nobody’s signature any more; whoever wants it proposes it anew."
+                          deed="Reject it"
+                          onYes={() => reject.mutate({ what: proposal.id })}
+                        />
                       </>
                     ),
                 },

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { useAct, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
+import { Asks } from "../../ui/Dialog";
 import { ActForm, Field, Opens } from "../../ui/Form";
 import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
@@ -30,9 +31,14 @@ export function Webhook() {
                     <Button busy={test.isPending} onClick={() => test.mutate({})}>
                       Send a test
                     </Button>{" "}
-                    <Button tone="danger" busy={set.isPending} onClick={() => set.mutate({ url: "" })}>
-                      Remove the webhook
-                    </Button>{" "}
+                    <Asks
+                      name="Remove the webhook"
+                      busy={set.isPending}
+                      title="Remove the webhook?"
+                      text="Nothing is posted any more. Its address is forgotten."
+                      deed="Remove it"
+                      onYes={() => set.mutate({ url: "" })}
+                    />{" "}
                   </>
                 )}
                 <Opens name={host ? "Change the webhook" : "Set a webhook"} title="Webhook">
