@@ -113,7 +113,7 @@ function Answer({ item }: { item: Of<"question"> }) {
 /** Another device's work goes on there, unless a maintainer takes the task over. */
 function Again({ item: { task, whose } }: { item: Of<"failed"> | Of<"changes_requested"> }) {
   if (!task) return null;
-  if (!whose) return <RunAgain at={task} />;
+  if (!whose) return <RunAgain at={task} name={`Run ${task.task} again`} />;
   return (
     <Link {...taskLink(task)} className={ui.button}>
       See the task
