@@ -45,6 +45,8 @@ it("a task is run, watched, reviewed, done again and merged by keyboard", () =>
     await press(page, "ArrowLeft", "tab", "Overview");
     await there(page.getByRole("button", { name: `Run ${task} again` }));
     await enter(page, "button", `Run ${task} again`);
+    await there(page.getByRole("dialog", { name: `Run ${task} again?` }));
+    await enter(page, "button", "Run it");
     await there(page.getByRole("button", { name: "Show revision 2" }), RUN_MS);
     await enter(page, "button", "Show revision 2");
     await press(page, "Shift+Tab", "tab", "Overview");
@@ -61,4 +63,10 @@ it("a task is run, watched, reviewed, done again and merged by keyboard", () =>
     await there(page.getByText(/^Merged into main as/), RUN_MS);
     await go(page, "t");
     await there(page.getByRole("region", { name: "Done: 1" }).getByRole("button", { name: task }));
+
+    // From the graph it is opened too.
+    await enter(page, "button", "Graph");
+    await there(page.getByRole("button", { name: new RegExp(`^${task} .*Merged$`) }));
+    await enter(page, "button", new RegExp(`^${task} .*Merged$`));
+    await there(page.getByRole("complementary", { name: `Task ${task}` }));
   }));

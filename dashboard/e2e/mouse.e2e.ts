@@ -41,6 +41,9 @@ it("a task is run, watched, reviewed, done again and merged by mouse", () =>
     await page.getByRole("tab", { name: "Overview" }).click();
     const gate = page.getByRole("region", { name: "Merge gate" });
     await gate.getByRole("button", { name: `Run ${task} again` }).click();
+    const again = page.getByRole("dialog", { name: `Run ${task} again?` });
+    await again.getByRole("combobox", { name: "Priority" }).selectOption("low");
+    await again.getByRole("button", { name: "Run it" }).click();
     await there(gate.getByText("makes a new revision"));
     await page.getByRole("button", { name: "Show revision 2" }).click({ timeout: RUN_MS });
     await page.getByRole("tab", { name: /^Changes/ }).click();

@@ -46,7 +46,7 @@ export function places({ run, failed, patch, task }: Made): Place[] {
     ["nothing", "/no/such/page", /^Nothing here/],
     ["gone", "/runs/01ARZ3NDEKTSV4RRFFQ69G5FAV", /./],
   ];
-  const press = (name: RegExp | string, dialog: string) => async (page: Page) => {
+  const press = (name: RegExp | string, dialog: RegExp | string) => async (page: Page) => {
     await page.getByRole("button", { name }).first().click();
     await there(page.getByRole("dialog", { name: dialog }));
   };
@@ -54,6 +54,7 @@ export function places({ run, failed, patch, task }: Made): Place[] {
     ...plain.map(([name, path, heading]) => ({ name, path, heading })),
     { name: "review", path: `/patches/${patch}`, heading: /./, first: press(/review/i, "Your review") },
     { name: "merge", path: `/patches/${patch}`, heading: /./, first: press("Merge …", "Merge into main?") },
+    { name: "again", path: `/runs/${failed}`, heading: /./, first: press("Run again", /again\?$/) },
     { name: "bar", path: "/", heading: /^Home/, first: press(/Find or do anything/, "Command bar") },
     {
       name: "help",

@@ -63,6 +63,9 @@ it("a run is paused, goes on, is told something and stopped", () =>
     await page.getByRole("button", { name: "Stop" }).click();
     await page.getByRole("dialog", { name: "Stop this run?" }).getByRole("button", { name: "Stop it" }).click();
     await there(page.getByRole("list", { name: "Phases" }).getByText("Stopped"), RUN_MS);
-    await there(page.getByRole("button", { name: "Run again" }));
+    await page.getByRole("button", { name: "Run again" }).click();
+    const again = page.getByRole("dialog", { name: "Run T003 again?" });
+    expect(await again.getByRole("combobox", { name: "Agent" }).inputValue()).toBe("beat");
+    await again.getByRole("button", { name: "Cancel" }).click();
     expect((await shown(id)).checkpoint).toBeTruthy();
   }));

@@ -5,6 +5,7 @@ use crate::{limits, org::Org, remote::Copied};
 use domain::{
     Did, Hash, PatchId, Problem, ProjectName, RunId, TaskRef,
     event::kind,
+    patch::{Patch, PatchState},
     picture::{self, ClaimIn, RunIn, Whose},
     run::Run,
     task::Claim,
@@ -172,6 +173,25 @@ impl Claims {
     pub(crate) fn task_of(&self, patch: &PatchId) -> Option<TaskRef> {
         let all = self.0.values().flatten();
         all.map(|(_, claim)| claim).find(|claim| claim.patch.as_ref() == Some(patch)).map(|claim| claim.task.clone())
+    }
+
+    /// Whose word a patch is, where that is another device's: the one whose claim it is of; of one that a member made by hand, the one on
+    /// which their key lives. None once it is merged: that nobody changes any more.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(crate) fn whose(&self, org: &Org, state: &OrgState, patch: &Patch) -> Result<Option<Whose>, Problem> {
+        if patch.state == PatchState::Merged {
+            return Ok(None);
+        }
+        let told = |claim: &Claim| claim.patch.as_ref() == Some(&patch.id);
+        let claimed = self.0.values().flatten().filter(|(_, claim)| told(claim)).max_by_key(|(_, claim)| claim.turn);
+        let Some((device, claim)) = claimed else {
+            let by_hand = state.members.values().flat_map(|member| &member.keys).find(|key| key.did == patch.author);
+            return Ok(by_hand.and_then(|key| whose(org, &key.device)));
+        };
+        let own: Option<Claim> = org.store.get(kind::CLAIM, &claim.task.to_string())?;
+        Ok(if own.as_ref().is_some_and(told) { None } else { whose(org, device) })
     }
 
     /// The tasks of a project of which a patch was accepted while one of another claim is open.

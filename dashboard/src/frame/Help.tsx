@@ -8,6 +8,7 @@ const keys: [string, string][] = [
   ["Ctrl K", "Find or do anything"],
   ["j  k", "Next, previous row of a list"],
   ["Enter", "Open the row"],
+  ["n  p", "Next, previous file of a diff"],
   ["/", "Search on this page"],
   ["?", "This list"],
   ["Esc", "Close what is on top"],

@@ -1,4 +1,5 @@
 // What waits for the person also comes as a notification of the browser, where it was asked for.
+import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useSyncExternalStore } from "react";
 import type { Output } from "../api/call";
 import { useRead } from "../api/query";
@@ -49,6 +50,7 @@ export function useNotifications(): void {
   const on = useWish() === "on";
   const { data: items } = useRead("attention.list", {});
   const seen = useRef<Set<string>>(undefined);
+  const navigate = useNavigate();
   useEffect(() => {
     if (!items) return;
     const before = seen.current;
@@ -58,7 +60,11 @@ export function useNotifications(): void {
       const body = [item.task?.task, item.title].filter(Boolean).join(" ");
       // The same tag in every tab: the system shows it once.
       const note = new Notification(titles[item.kind], { body, tag: keyOf(item) });
-      note.onclick = () => window.focus();
+      note.onclick = () => {
+        window.focus();
+        if ("patch" in item) void navigate({ to: "/patches/$patch", params: { patch: item.patch }, search: { project: item.project } });
+        else void navigate({ to: "/runs/$run", params: { run: item.run } });
+      };
     }
-  }, [items, on]);
+  }, [items, on, navigate]);
 }

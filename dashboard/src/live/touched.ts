@@ -19,6 +19,7 @@ export const OF_OTHERS: Touch[] = all(
   "task.list",
   "task.show",
   "task.why",
+  "patch.list",
   "patch.show",
   "quota.show",
   "attention.list",
@@ -35,7 +36,7 @@ function byKind(event: Body): Touch[] {
     case "run_queued":
       return [...all("run.list", "task.list", "task.show", "task.why", "attention.list"), ...run(event.run.id)];
     case "task_taken_over":
-      return all("task.list", "task.show", "task.why", "patch.show");
+      return all("task.list", "task.show", "task.why", "patch.list", "patch.show");
     case "run_moved":
       return [
         ...all("task.list", "task.show", "task.why", "attention.list", "device.capacity", "device.lending", "device.pods"),

@@ -1,7 +1,7 @@
 // A dialog over the page; and one that asks before something that cannot be taken back.
 import { Dialog as Base } from "@base-ui/react/dialog";
-import type { ReactNode } from "react";
-import { Button } from "./Button";
+import { type ReactNode, useState } from "react";
+import { Button, IconButton } from "./Button";
 import css from "./ui.module.css";
 
 interface Props {
@@ -48,5 +48,34 @@ export function Ask({ text, deed, onYes, onClose, ...rest }: AskProps) {
         </Button>
       </p>
     </Dialog>
+  );
+}
+
+interface AsksProps extends Omit<AskProps, "open" | "onClose"> {
+  /** What the button says. */
+  name: string;
+  /** Shown in its place. */
+  icon?: ReactNode;
+  tone?: "plain";
+  busy?: boolean;
+}
+
+/** A button, and the question that it asks before its deed. */
+export function Asks({ name, icon, tone, busy, ...rest }: AsksProps) {
+  const [open, setOpen] = useState(false);
+  const ask = () => setOpen(true);
+  return (
+    <>
+      {icon ? (
+        <IconButton label={name} busy={busy} onClick={ask}>
+          {icon}
+        </IconButton>
+      ) : (
+        <Button tone={tone ?? "danger"} busy={busy} onClick={ask}>
+          {name}
+        </Button>
+      )}
+      {open && <Ask open onClose={() => setOpen(false)} {...rest} />}
+    </>
   );
 }

@@ -1,7 +1,9 @@
 // Fields of a form: a name above, a hint below; the buttons at its end; and the button that opens it over the page.
 import { Plus } from "lucide-react";
 import { type ComponentProps, type FormEvent, type ReactNode, useId, useState } from "react";
-import { Button } from "./Button";
+import type { ActionName, Input, Output } from "../api/call";
+import { useAct } from "../api/query";
+import { Button, IconButton } from "./Button";
 import { Dialog } from "./Dialog";
 import css from "./Form.module.css";
 import ui from "./ui.module.css";
@@ -119,27 +121,56 @@ export function Form({ deed, tone, busy, disabled, onSend, onClose, children }: 
   );
 }
 
+interface ActFormProps<N extends ActionName> extends Omit<FormProps, "busy" | "onSend" | "onClose"> {
+  action: N;
+  input: Input<N>;
+  /** Told what came of it. */
+  done?: (output: Output<N>) => void;
+  onClose: () => void;
+}
+
+/** A form that carries out an action, and closes once that is done. */
+export function ActForm<N extends ActionName>({ action, input, done, onClose, ...form }: ActFormProps<N>) {
+  const act = useAct(action, {
+    done: (output) => {
+      done?.(output);
+      onClose();
+    },
+  });
+  return <Form busy={act.isPending} onSend={() => act.mutate(input)} onClose={onClose} {...form} />;
+}
+
 interface OpensProps {
   /** What the button says. */
-  name: ReactNode;
+  name: string;
   /** The title of what it opens. */
   title: string;
   tone?: "primary" | "danger";
   /** It makes something new. */
   adds?: boolean;
+  icon?: ReactNode;
+  /** Shows the icon alone. */
+  bare?: boolean;
   children: (close: () => void) => ReactNode;
 }
 
 /** A button, and the form that it opens over the page: begun anew each time. */
-export function Opens({ name, title, tone, adds, children }: OpensProps) {
+export function Opens({ name, title, tone, adds, icon, bare, children }: OpensProps) {
   const [open, setOpen] = useState(false);
   const close = () => setOpen(false);
   return (
     <>
-      <Button tone={tone} onClick={() => setOpen(true)}>
-        {adds && <Plus size={14} aria-hidden />}
-        {name}
-      </Button>
+      {bare ? (
+        <IconButton label={name} onClick={() => setOpen(true)}>
+          {icon}
+        </IconButton>
+      ) : (
+        <Button tone={tone} onClick={() => setOpen(true)}>
+          {adds && <Plus size={14} aria-hidden />}
+          {icon}
+          {name}
+        </Button>
+      )}
       {open && (
         <Dialog title={title} open onClose={close}>
           {children(close)}

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { priorityWord, runWord } from "./words";
+import { priorityWord, runWord, tagsOf, tagsText } from "./words";
 
 const run = { state: "working" as const, paused: true, questions: [] };
 
@@ -16,4 +16,9 @@ test("checks that found something wrong are not done well", () => {
 
 test("a priority is told where it is not as that of most work", () => {
   expect([undefined, "normal", "high", "low"].map((one) => priorityWord(one as "low"))).toEqual([undefined, undefined, "High", "Low"]);
+});
+
+test("tags are read as a person writes them, and written so", () => {
+  expect(tagsOf(" gpu region:eu, zone:a:b ")).toEqual({ gpu: "true", region: "eu", zone: "a:b" });
+  expect([tagsText({ gpu: "true", region: "eu" }), tagsText(undefined)]).toEqual(["gpu:true region:eu", ""]);
 });

@@ -131,12 +131,25 @@ export const shortRun = (id: string): string => id.slice(-6);
 export const shortOid = (id: string): string => id.slice(0, 8);
 export const shortDid = (did: string): string => `${did.replace("did:key:", "").slice(0, 12)}…`;
 
-/** How important a run is, where that is not as most work. */
+/** How important a run is to be. */
+export const priorities: Record<Schemas["Priority"], string> = { high: "High", normal: "Normal", low: "Low" };
+
+/** The same of a run, where that is not as most work. */
 export const priorityWord = (priority: Schemas["Priority"] | undefined): string | undefined =>
-  priority === undefined || priority === "normal" ? undefined : { low: "Low", high: "High" }[priority];
+  priority === undefined || priority === "normal" ? undefined : priorities[priority];
 
 /** What a person wrote into a field for several: between blanks or commas. */
 export const several = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
+
+/** Tags as a person writes them: `gpu:true region:eu`. */
+export const tagsText = (tags: Record<string, string> | undefined): string =>
+  Object.entries(tags ?? {})
+    .map(([tag, value]) => `${tag}:${value}`)
+    .join(" ");
+
+/** What a person wrote of tags; one without a value is true. */
+export const tagsOf = (text: string): Record<string, string> =>
+  Object.fromEntries(several(text).map((tag) => [tag.split(":")[0] ?? tag, tag.split(":").slice(1).join(":") || "true"]));
 
 export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
 

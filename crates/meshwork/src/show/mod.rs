@@ -47,6 +47,15 @@ fn as_of(value: &Value, names: &Names) -> String {
     }
 }
 
+/// From whose journal something is known, where that is another device's.
+fn known_from(value: &Value, names: &Names) -> Result<String, Problem> {
+    let whose: Option<Whose> = typed_at(value, "whose")?;
+    let Some(whose) = whose else { return Ok(String::new()) };
+    let note = as_of(value, names);
+    let journal = format!("the journal of {}", names.of(&whose.device));
+    Ok(if note.is_empty() { journal } else { format!("{journal}, {note}") })
+}
+
 /// Whom keys belong to, in the org's words.
 #[derive(Debug, Default)]
 pub(crate) struct Names(BTreeMap<String, String>);

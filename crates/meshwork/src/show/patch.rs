@@ -1,6 +1,6 @@
 //! Patches, for people.
 
-use super::{Names, run, task, typed, typed_at};
+use super::{Names, as_of, known_from, run, task, typed, typed_at};
 use crate::{
     output::at,
     paint::{Sheet, Tone, cell, paint, table, toned},
@@ -15,10 +15,11 @@ use serde_json::Value;
 
 /// A list of patches.
 pub(crate) fn patches(value: &Value, names: &Names) -> Result<String, Problem> {
-    let mut patches: Vec<Patch> = typed(value)?;
-    patches.sort_by_key(|p| std::cmp::Reverse(p.revisions.last().map(|r| r.at)));
+    let known = |item: &Value| Ok::<_, Problem>((typed::<Patch>(item)?, as_of(item, names)));
+    let mut patches: Vec<(Patch, String)> = value.as_array().into_iter().flatten().map(known).collect::<Result<_, _>>()?;
+    patches.sort_by_key(|(p, _)| std::cmp::Reverse(p.revisions.last().map(|r| r.at)));
     let now = text::now();
-    let row = |p: &Patch| {
+    let row = |(p, known): &(Patch, String)| {
         let task = p.trace.as_ref().map(|t| t.task.task.to_string()).unwrap_or_default();
         let changed = p.revisions.last().map(|r| ago(r.at, now)).unwrap_or_default();
         vec![
@@ -27,7 +28,7 @@ pub(crate) fn patches(value: &Value, names: &Names) -> Result<String, Problem> {
             cell(task),
             cell(by(p, names)),
             cell(changed),
-            cell(clean(&p.title)),
+            cell(if known.is_empty() { clean(&p.title) } else { format!("{}; {known}", clean(&p.title)) }),
         ]
     };
     let rows: Vec<_> = patches.iter().map(row).collect();
@@ -58,6 +59,7 @@ pub(crate) fn patch(value: &Value, names: &Names) -> Result<String, Problem> {
         .part("project", patch.project.as_str())
         .part("task", trace.map(|t| t.task.to_string()).unwrap_or_default())
         .part("by", by(&patch, names))
+        .part("known from", known_from(value, names)?)
         .part("run", trace.map(|t| text::run(t.run.as_str())).unwrap_or_default())
         .part("commit", format!("{} on {}", text::oid(patch.head.as_str()), text::oid(patch.base.as_str())))
         .part("merged as", patch.merged_as.as_ref().map(|o| text::oid(o.as_str())).unwrap_or_default())

@@ -1,6 +1,6 @@
 //! Runs, for people.
 
-use super::{Names, as_of, typed, typed_at};
+use super::{Names, as_of, known_from, typed};
 use crate::{
     output::at,
     paint::{Cell, Sheet, Tone, cell, paint, table, toned},
@@ -9,7 +9,6 @@ use crate::{
 use domain::{
     Problem, Timestamp,
     manifest::Class,
-    picture::Whose,
     run::{CheckResult, Reason, Run, RunState},
     usage::Budget,
 };
@@ -120,15 +119,6 @@ fn goes_on_from(run: &Run, names: &Names) -> String {
         (None, Some(before)) => text::run(before.as_str()),
         (None, None) => String::new(),
     }
-}
-
-/// From whose journal a run is known, where that is another device's.
-fn known_from(value: &Value, names: &Names) -> Result<String, Problem> {
-    let whose: Option<Whose> = typed_at(value, "whose")?;
-    let Some(whose) = whose else { return Ok(String::new()) };
-    let note = as_of(value, names);
-    let journal = format!("the journal of {}", names.of(&whose.device));
-    Ok(if note.is_empty() { journal } else { format!("{journal}, {note}") })
 }
 
 fn used(run: &Run) -> String {

@@ -36,6 +36,17 @@ async fn until_rivals(two: &Two, what: &str, wanted: &[(&str, &str)]) {
     }
 }
 
+/// Waits until Ada's device shows a patch as the word of Bob's, which is reached or not.
+async fn until_known(two: &Two, patch: &str, reached: bool) {
+    let look = || async {
+        let seen = two.ada.act("patch.list", json!({})).await;
+        let found = seen.as_array().unwrap().iter().find(|one| one["id"] == patch).map(|one| one["whose"].clone()).unwrap_or_default();
+        let known = found["device"] == two.bob_device.as_str() && found["reachable"] == reached && found["as_of"].is_i64();
+        if known { Ok(()) } else { Err(seen) }
+    };
+    two.ada.until("the patch is marked as the word of Bob's device", look).await;
+}
+
 /// Waits until a verb is not refused any more, and gives its answer.
 async fn until_ok(up: &Up, args: &[&str]) -> Value {
     let look = || async {
@@ -147,8 +158,8 @@ async fn what_was_queued_at_a_task_that_another_device_took_over_stops_and_says_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_run_of_another_device_made_is_merged_by_a_delegate_by_what_was_signed() {
-    let two = Two::start().await;
+async fn what_a_run_of_another_device_made_is_marked_as_its_word_and_merged_by_a_delegate_by_what_was_signed() {
+    let mut two = Two::start().await;
     project(&two.ada, "open", "- [ ] T001 One\n", PASSES).await;
     command_agent(&two.ada, "echo", "echo by $MESHWORK_TASK > $MESHWORK_TASK.txt").await;
     two.share().await;
@@ -159,8 +170,19 @@ async fn what_a_run_of_another_device_made_is_merged_by_a_delegate_by_what_was_s
     };
     two.bob.until("Bob's device knows the agent", known).await;
     let patch = made(&two.bob).await;
+    assert!(two.bob.act("patch.show", json!({ "patch": patch })).await["whose"].is_null(), "it is its own word there");
+    until_known(&two, &patch, true).await;
+    two.bob.kill().await;
+    until_known(&two, &patch, false).await;
+    for verb in [&["patch", "list"][..], &["patch", "show", patch.as_str()]] {
+        let told = two.ada.told(verb).await.stdout;
+        assert!(told.contains("its device is away"), "{told}");
+    }
+    two.bob.begin().await;
+    until_known(&two, &patch, true).await;
     let merged = until_ok(&two.ada, &["patch", "merge", &patch]).await;
     assert_eq!(merged["outcome"], "merged", "{merged}");
+    assert!(two.ada.act("patch.show", json!({ "patch": patch })).await["whose"].is_null(), "nobody changes that any more");
     for up in [&two.ada, &two.bob] {
         let look = || async {
             let seen = up.act("task.show", json!({"task": "T001"})).await;

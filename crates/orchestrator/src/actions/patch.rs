@@ -18,7 +18,7 @@ use domain::{
     event::Body,
     gate,
     patch::{LineRef, Patch, PatchState, Side, Verdict},
-    picture::Rival,
+    picture::{Rival, Whose},
     project::Project,
     role::{Permission, Role},
     task::{TaskState, TaskView},
@@ -57,11 +57,22 @@ struct List {
     state: Option<PatchState>,
 }
 
-async fn list(context: Context, input: List) -> Result<Vec<Patch>, Problem> {
+/// A patch in a list.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Listed {
+    #[serde(flatten)]
+    patch: Patch,
+    /// Whose word it is, where that is another device's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    whose: Option<Whose>,
+}
+
+async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
     let list = move |org: &Arc<Org>| {
         let project = org.project(input.project.as_ref())?;
-        let patches = org.forge.patches(&project.rid, &project.name)?;
-        Ok(patches.into_iter().filter(|p| input.state.is_none_or(|s| p.state == s)).collect())
+        let (claims, state) = (Claims::read(org), org.state()?);
+        let patches = org.forge.patches(&project.rid, &project.name)?.into_iter().filter(|p| input.state.is_none_or(|s| p.state == s));
+        patches.map(|patch| claims.whose(org, &state, &patch).map(|whose| Listed { patch, whose })).collect()
     };
     context.org()?.blocking(list).await
 }
@@ -162,6 +173,9 @@ struct Shown {
     files: Vec<FileChange>,
     /// The patches of its task, itself among them, where several devices made one each: at most one is accepted.
     rivals: Vec<Rival>,
+    /// Whose word it is, where that is another device's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    whose: Option<Whose>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -184,6 +198,7 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
             merging: org.merging.state(&project.name, &patch.id),
             rules_changed: provenance::rules_changed(org, &project, &patch)?,
             rivals: rivals::of_patch(org, &project, &patch)?,
+            whose: Claims::read(org).whose(org, &state, &patch)?,
             patch,
             files,
         })

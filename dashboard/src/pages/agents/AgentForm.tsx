@@ -1,8 +1,8 @@
 // The form of an agent: which engine, which model, what a run may cost.
 import { useState } from "react";
 import type { Output } from "../../api/call";
-import { useAct, useMay, useRead } from "../../api/query";
-import { Choice, Field, Form } from "../../ui/Form";
+import { useMay, useRead } from "../../api/query";
+import { ActForm, Choice, Field } from "../../ui/Form";
 import { draftOf, fresh, inputOf, takesCommand, takesModel } from "./engine";
 
 const others = [
@@ -28,15 +28,14 @@ export function AgentForm({ agent, onClose }: { agent: Output<"agent.list">[numb
   const { data: profiles = [] } = useRead("engine.list", {});
   const secrets = useMay("credential.list");
   const { data: credentials = [] } = useRead("credential.list", {}, { enabled: secrets });
-  const add = useAct("agent.add", { done: onClose });
   const set = (part: Partial<typeof draft>) => setDraft((before) => ({ ...before, ...part }));
   const engines = [...profiles.map(({ name }) => ({ key: name, title: name })), ...others];
   return (
-    <Form
+    <ActForm
+      action="agent.add"
+      input={inputOf(draft)}
       deed={agent ? "Change" : "Add"}
-      busy={add.isPending}
       disabled={draft.name.trim() === ""}
-      onSend={() => add.mutate(inputOf(draft))}
       onClose={onClose}
     >
       <Field label="Name" value={draft.name} readOnly={agent !== null} onChange={(name) => set({ name })} />
@@ -101,6 +100,6 @@ export function AgentForm({ agent, onClose }: { agent: Output<"agent.list">[numb
         value={draft.permissions}
         onChange={(permissions) => set({ permissions })}
       />
-    </Form>
+    </ActForm>
   );
 }

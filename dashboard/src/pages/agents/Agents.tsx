@@ -1,11 +1,11 @@
 // Agents: the named workers of the org, what each needs on this machine, and the engines that are installed here.
-import { Pencil, Plus, Trash2 } from "lucide-react";
-import { useState } from "react";
+import { Pencil, Trash2 } from "lucide-react";
 import type { Output } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
-import { Button, IconButton } from "../../ui/Button";
-import { Ask, Dialog } from "../../ui/Dialog";
+import { Button } from "../../ui/Button";
+import { Asks } from "../../ui/Dialog";
+import { Opens } from "../../ui/Form";
 import { Page, Section } from "../../ui/Page";
 import { Empty, Loaded } from "../../ui/State";
 import { useHalt } from "../../ui/stop/Halt";
@@ -16,22 +16,18 @@ import css from "./Agents.module.css";
 import { engineText } from "./engine";
 
 type Agent = Output<"agent.list">[number];
-type Open = { form: Agent | null } | { remove: Agent };
 
 export default function Agents() {
   const agents = useRead("agent.list", {});
   const may = useMay("agent.add");
-  const [open, setOpen] = useState<Open>();
-  const remove = useAct("agent.remove");
-  const close = () => setOpen(undefined);
   return (
     <Page
       title="Agents"
       actions={
         may && (
-          <Button tone="primary" onClick={() => setOpen({ form: null })}>
-            <Plus size={14} aria-hidden /> Add an agent
-          </Button>
+          <Opens tone="primary" adds name="Add an agent" title="Add an agent">
+            {(close) => <AgentForm agent={null} onClose={close} />}
+          </Opens>
         )
       }
     >
@@ -40,35 +36,17 @@ export default function Agents() {
           list.length === 0 ? (
             <Empty title="No agents yet">An agent is a coding engine with a model and a budget. Tasks are given to it.</Empty>
           ) : (
-            <List
-              agents={list}
-              edit={may ? (agent) => setOpen({ form: agent }) : undefined}
-              remove={(agent) => setOpen({ remove: agent })}
-            />
+            <List agents={list} may={may} />
           )
         }
       </Loaded>
       <Engines />
-      {open && "form" in open && (
-        <Dialog title={open.form ? `Change ${open.form.name}` : "Add an agent"} open onClose={close}>
-          <AgentForm agent={open.form} onClose={close} />
-        </Dialog>
-      )}
-      {open && "remove" in open && (
-        <Ask
-          title={`Remove ${open.remove.name}?`}
-          text="No more tasks can be given to it. Its runs and patches stay."
-          deed={`Remove ${open.remove.name}`}
-          open
-          onClose={close}
-          onYes={() => remove.mutate({ name: open.remove.name })}
-        />
-      )}
     </Page>
   );
 }
 
-function List({ agents, edit, remove }: { agents: Agent[]; edit?: (agent: Agent) => void; remove: (agent: Agent) => void }) {
+function List({ agents, may }: { agents: Agent[]; may: boolean }) {
+  const remove = useAct("agent.remove");
   const halt = useHalt();
   return (
     <Table
@@ -101,14 +79,19 @@ function List({ agents, edit, remove }: { agents: Agent[]; edit?: (agent: Agent)
           cell: (agent) => (
             <>
               {halt.icon({ what: "agent", name: agent.name })}
-              {edit && (
+              {may && (
                 <>
-                  <IconButton label={`Change ${agent.name}`} onClick={() => edit(agent)}>
-                    <Pencil size={14} aria-hidden />
-                  </IconButton>
-                  <IconButton label={`Remove ${agent.name}`} onClick={() => remove(agent)}>
-                    <Trash2 size={14} aria-hidden />
-                  </IconButton>
+                  <Opens name={`Change ${agent.name}`} bare icon={<Pencil size={14} aria-hidden />} title={`Change ${agent.name}`}>
+                    {(close) => <AgentForm agent={agent} onClose={close} />}
+                  </Opens>
+                  <Asks
+                    name={`Remove ${agent.name}`}
+                    icon={<Trash2 size={14} aria-hidden />}
+                    title={`Remove ${agent.name}?`}
+                    text="No more tasks can be given to it. Its runs and patches stay."
+                    deed={`Remove ${agent.name}`}
+                    onYes={() => remove.mutate({ name: agent.name })}
+                  />
                 </>
               )}
             </>

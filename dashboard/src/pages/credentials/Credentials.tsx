@@ -5,8 +5,8 @@ import { call, problemOf } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
-import { Ask } from "../../ui/Dialog";
-import { Choice, Field, Form, Opens } from "../../ui/Form";
+import { Asks } from "../../ui/Dialog";
+import { ActForm, Choice, Field, Opens } from "../../ui/Form";
 import { Page } from "../../ui/Page";
 import { Empty, Loaded } from "../../ui/State";
 import { Table } from "../../ui/Table";
@@ -57,43 +57,36 @@ export default function Credentials() {
 function List({ credentials }: { credentials: Credential[] }) {
   const remove = useAct("credential.remove");
   const may = useMay("credential.remove");
-  const [asks, setAsks] = useState<string>();
   return (
-    <>
-      <Table
-        label="Credentials"
-        rows={credentials}
-        keyOf={({ name }) => name}
-        columns={[
-          { title: "Name", cell: ({ name }) => <b>{name}</b> },
-          { title: "What it is", cell: (credential) => <What {...credential} /> },
-          { title: "Whose", cell: ({ provider }) => provider ?? <span className="muted">not said</span> },
-          { title: "Used in", cell: ({ scopes }) => where(scopes ?? []) },
-          { title: "Set", cell: ({ created }) => <Ago at={created} /> },
-          {
-            title: "Change",
-            end: true,
-            cell: ({ name }) =>
-              may && (
-                <>
-                  <Test name={name} />{" "}
-                  <Button tone="danger" onClick={() => setAsks(name)}>
-                    Remove {name}
-                  </Button>
-                </>
-              ),
-          },
-        ]}
-      />
-      <Ask
-        title={`Remove ${asks}?`}
-        text="Agents that use it cannot reach their model any more. The secret is forgotten."
-        deed="Remove it"
-        open={asks !== undefined}
-        onClose={() => setAsks(undefined)}
-        onYes={() => asks && remove.mutate({ name: asks })}
-      />
-    </>
+    <Table
+      label="Credentials"
+      rows={credentials}
+      keyOf={({ name }) => name}
+      columns={[
+        { title: "Name", cell: ({ name }) => <b>{name}</b> },
+        { title: "What it is", cell: (credential) => <What {...credential} /> },
+        { title: "Whose", cell: ({ provider }) => provider ?? <span className="muted">not said</span> },
+        { title: "Used in", cell: ({ scopes }) => where(scopes ?? []) },
+        { title: "Set", cell: ({ created }) => <Ago at={created} /> },
+        {
+          title: "Change",
+          end: true,
+          cell: ({ name }) =>
+            may && (
+              <>
+                <Test name={name} />{" "}
+                <Asks
+                  name={`Remove ${name}`}
+                  title={`Remove ${name}?`}
+                  text="Agents that use it cannot reach their model any more. The secret is forgotten."
+                  deed="Remove it"
+                  onYes={() => remove.mutate({ name })}
+                />
+              </>
+            ),
+        },
+      ]}
+    />
   );
 }
 
@@ -157,18 +150,16 @@ function Add({ onClose }: { onClose: () => void }) {
   const [agents, setAgents] = useState("");
   const [projects, setProjects] = useState("");
   const [kind, setKind] = useState<Schemas["CredentialKind"]>("api-key");
-  const set = useAct("credential.set", { done: onClose });
-  const send = () =>
-    set.mutate({
-      name: name.trim(),
-      value,
-      kind,
-      provider: provider.trim() || null,
-      agents: several(agents),
-      projects: several(projects),
-    });
+  const input = {
+    name: name.trim(),
+    value,
+    kind,
+    provider: provider.trim() || null,
+    agents: several(agents),
+    projects: several(projects),
+  };
   return (
-    <Form deed="Keep it" busy={set.isPending} disabled={!name.trim() || !value} onSend={send} onClose={onClose}>
+    <ActForm action="credential.set" input={input} deed="Keep it" disabled={!input.name || !value} onClose={onClose}>
       <Field label="Name" value={name} placeholder="openai" onChange={setName} />
       <Field
         label="Secret"
@@ -182,6 +173,6 @@ function Add({ onClose }: { onClose: () => void }) {
       <Field label="Whose" value={provider} placeholder="openai" onChange={setProvider} />
       <Field label="Only for these agents" value={agents} hint="Every run of yours where nothing is said." onChange={setAgents} />
       <Field label="Only for these projects" value={projects} onChange={setProjects} />
-    </Form>
+    </ActForm>
   );
 }

@@ -3,18 +3,17 @@ import { Link } from "@tanstack/react-router";
 import type { Output } from "../../api/call";
 import { useAct, useMay } from "../../api/query";
 import { AsOf } from "../../ui/AsOf";
+import { RunAgain } from "../../ui/again/RunAgain";
 import { toldBy } from "../../ui/asOf";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import { Coded } from "../../ui/Coded";
 import { taskLink } from "../../ui/links";
 import { Empty } from "../../ui/State";
-import { useRunTask } from "../../ui/started";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { useWho, withNames } from "../../ui/Who";
 import type { Word } from "../../ui/words";
-import { useAgentChoice } from "../tasks/AgentChoice";
 import css from "./Home.module.css";
 
 type Item = Output<"attention.list">[number];
@@ -87,7 +86,7 @@ function Body({ item }: { item: Item }) {
 
 function Deeds({ item }: { item: Item }) {
   if (item.kind === "question") return <Answer item={item} />;
-  if (item.kind === "failed" || item.kind === "changes_requested") return <RunAgain item={item} />;
+  if (item.kind === "failed" || item.kind === "changes_requested") return <Again item={item} />;
   return null;
 }
 
@@ -111,33 +110,13 @@ function Answer({ item }: { item: Of<"question"> }) {
   );
 }
 
-function RunAgain({ item }: { item: Of<"failed"> | Of<"changes_requested"> }) {
-  const may = useMay("task.run");
-  const run = useRunTask();
-  const { agent, unsaid } = useAgentChoice(item.project, item.task ?? undefined);
-  // Another device's work goes on there, unless a maintainer takes the task over.
-  if (item.whose && item.task) {
-    return (
-      <Link {...taskLink(item.task)} className={ui.button}>
-        See the task
-      </Link>
-    );
-  }
-  if (!may || !item.task) return null;
-  const { project, feature, task } = item.task;
-  // Which of several is to do it is said at the task.
-  if (unsaid) {
-    return (
-      <Link {...taskLink(item.task)} className={ui.button}>
-        Choose an agent
-      </Link>
-    );
-  }
+/** Another device's work goes on there, unless a maintainer takes the task over. */
+function Again({ item: { task, whose } }: { item: Of<"failed"> | Of<"changes_requested"> }) {
+  if (!task) return null;
+  if (!whose) return <RunAgain at={task} name={`Run ${task.task} again`} />;
   return (
-    <div className={css.buttons}>
-      <Button busy={run.isPending} onClick={() => run.mutate({ project, feature, tasks: [task], agent })}>
-        Run again
-      </Button>
-    </div>
+    <Link {...taskLink(task)} className={ui.button}>
+      See the task
+    </Link>
   );
 }

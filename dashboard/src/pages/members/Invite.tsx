@@ -3,7 +3,7 @@ import { UserPlus } from "lucide-react";
 import { useState } from "react";
 import { useAct } from "../../api/query";
 import { Choice, Field, Form, Opens } from "../../ui/Form";
-import css from "./Members.module.css";
+import { Ticket } from "./Ticket";
 
 const ROLES = [
   { key: "developer", title: "Developer" },
@@ -15,46 +15,22 @@ const ROLES = [
 
 export function Invite() {
   return (
-    <Opens
-      tone="primary"
-      name={
-        <>
-          <UserPlus size={14} aria-hidden /> Invite
-        </>
-      }
-      title="Invite somebody"
-    >
-      {(close) => <Ticket onClose={close} />}
+    <Opens tone="primary" name="Invite" icon={<UserPlus size={14} aria-hidden />} title="Invite somebody">
+      {(close) => <Make onClose={close} />}
     </Opens>
   );
 }
 
-function Ticket({ onClose }: { onClose: () => void }) {
+function Make({ onClose }: { onClose: () => void }) {
   const [as, setAs] = useState<(typeof ROLES)[number]["key"]>("developer");
   const [uses, setUses] = useState("1");
   const invite = useAct("org.invite", { quiet: true });
   const send = () => invite.mutate({ ...(as === "me" ? { member: "me" } : { role: as }), uses: Number(uses) });
-  if (!invite.data) {
-    return (
-      <Form deed="Make a ticket" busy={invite.isPending} disabled={!(Number(uses) >= 1)} onSend={send} onClose={onClose}>
-        <Choice label="As" options={ROLES} value={as} onChange={setAs} />
-        <Field label="How many devices" hint="It counts for three days." type="number" min={1} value={uses} onChange={setUses} />
-      </Form>
-    );
-  }
+  if (invite.data) return <Ticket ticket={invite.data.ticket} />;
   return (
-    <>
-      <p>
-        Hand this ticket to the one who is to join, and to nobody else. They run “meshwork join” with it; then an owner lets them in here.
-      </p>
-      <textarea
-        className={css.ticket}
-        aria-label="Ticket"
-        readOnly
-        rows={6}
-        value={invite.data.ticket}
-        onFocus={(event) => event.target.select()}
-      />
-    </>
+    <Form deed="Make a ticket" busy={invite.isPending} disabled={!(Number(uses) >= 1)} onSend={send} onClose={onClose}>
+      <Choice label="As" options={ROLES} value={as} onChange={setAs} />
+      <Field label="How many devices" hint="It counts for three days." type="number" min={1} value={uses} onChange={setUses} />
+    </Form>
   );
 }

@@ -1,12 +1,11 @@
 // Members: the people of the org, their roles and keys; what each may; and what is halted.
 import { getRouteApi } from "@tanstack/react-router";
 import { Trash2 } from "lucide-react";
-import { lazy, Suspense, useState } from "react";
+import { lazy, Suspense } from "react";
 import type { Output } from "../../api/call";
 import { useAct, useMay, useRead, useSession } from "../../api/query";
 import { memberTabs } from "../../router";
-import { IconButton } from "../../ui/Button";
-import { Ask } from "../../ui/Dialog";
+import { Asks } from "../../ui/Dialog";
 import { Page, Section } from "../../ui/Page";
 import { Loaded, Loading } from "../../ui/State";
 import { useHalt } from "../../ui/stop/Halt";
@@ -16,8 +15,10 @@ import { Tabs } from "../../ui/Tabs";
 import ui from "../../ui/ui.module.css";
 import { shortDid } from "../../ui/words";
 import { Invite } from "./Invite";
+import { Invites } from "./Invites";
 import css from "./Members.module.css";
 import { Orders } from "./Orders";
+import { Roles } from "./Roles";
 import { Joiners, Proposals } from "./Waiting";
 
 type Shown = Output<"org.show">;
@@ -76,6 +77,7 @@ function Org() {
             </p>
           )}
           <People org={known} />
+          <Invites />
           <Section title="Where it stands">
             <dl className={`${ui.card} ${css.facts}`}>
               <dt>Owners who must sign a change</dt>
@@ -98,62 +100,55 @@ function People({ org }: { org: Shown }) {
   const { data: me } = useSession();
   const may = useMay("member.remove");
   const remove = useAct("member.remove");
-  const [gone, setGone] = useState<string>();
   const halt = useHalt();
   const scopeOf = ({ name, keys }: Shown["members"][number]): Scope => ({ what: "member", name, keys: keys.map(({ did }) => did) });
   return (
-    <>
-      <Table
-        label="Members"
-        rows={org.members}
-        keyOf={(member) => member.name}
-        columns={[
-          {
-            title: "Member",
-            cell: (member) => (
-              <>
-                <b>{member.name}</b> {member.name === me?.name && <span className="muted">you</span>} {halt.badge(scopeOf(member))}
-              </>
-            ),
-          },
-          { title: "Roles", cell: (member) => member.roles.join(", ") },
-          {
-            title: "Keys",
-            cell: (member) => (
-              <span className={css.keys}>
-                {member.keys.map(({ did }) => (
-                  <Key key={did} did={did} own={did === org.member} />
-                ))}
-              </span>
-            ),
-          },
-          {
-            title: "Change",
-            end: true,
-            cell: (member) => (
-              <>
-                {halt.icon(scopeOf(member))}
-                {may && !member.keys.some(({ did }) => did === org.member) && (
-                  <IconButton label={`Remove ${member.name}`} onClick={() => setGone(member.name)}>
-                    <Trash2 size={14} aria-hidden />
-                  </IconButton>
-                )}
-              </>
-            ),
-          },
-        ]}
-      />
-      {gone && (
-        <Ask
-          title={`Remove ${gone}?`}
-          text="All their devices go with them. What they made stays."
-          deed={`Remove ${gone}`}
-          open
-          onClose={() => setGone(undefined)}
-          onYes={() => remove.mutate({ name: gone })}
-        />
-      )}
-    </>
+    <Table
+      label="Members"
+      rows={org.members}
+      keyOf={(member) => member.name}
+      columns={[
+        {
+          title: "Member",
+          cell: (member) => (
+            <>
+              <b>{member.name}</b> {member.name === me?.name && <span className="muted">you</span>} {halt.badge(scopeOf(member))}
+            </>
+          ),
+        },
+        { title: "Roles", cell: (member) => member.roles.join(", ") },
+        {
+          title: "Keys",
+          cell: (member) => (
+            <span className={css.keys}>
+              {member.keys.map(({ did }) => (
+                <Key key={did} did={did} own={did === org.member} />
+              ))}
+            </span>
+          ),
+        },
+        {
+          title: "Change",
+          end: true,
+          cell: (member) => (
+            <>
+              <Roles member={member} />
+              {halt.icon(scopeOf(member))}
+              {may && !member.keys.some(({ did }) => did === org.member) && (
+                <Asks
+                  name={`Remove ${member.name}`}
+                  icon={<Trash2 size={14} aria-hidden />}
+                  title={`Remove ${member.name}?`}
+                  text="All their devices go with them. What they made stays."
+                  deed={`Remove ${member.name}`}
+                  onYes={() => remove.mutate({ name: member.name })}
+                />
+              )}
+            </>
+          ),
+        },
+      ]}
+    />
   );
 }
 

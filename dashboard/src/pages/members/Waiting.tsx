@@ -1,10 +1,9 @@
 // What waits for the owners: people and devices that knocked here, and changes of the org that need more signatures.
-import { useState } from "react";
-import type { Output } from "../../api/call";
+import type { Output, Schemas } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
-import { Ask } from "../../ui/Dialog";
+import { Asks } from "../../ui/Dialog";
 import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import { Table } from "../../ui/Table";
@@ -13,12 +12,14 @@ import { shortDid } from "../../ui/words";
 type Joiner = Output<"org.joiners">[number];
 type Proposal = Output<"org.proposals">[number];
 
+/** As what somebody is to join. */
+export const asWhat = (admits: Schemas["Admits"]): string => ("role" in admits ? admits.role : `a device of ${admits.member}`);
+
 export function Joiners() {
   const joiners = useRead("org.joiners", {});
   const may = useMay("org.approve");
   const approve = useAct("org.approve");
   const reject = useAct("org.reject");
-  const [declined, decline] = useState<Joiner>();
   const waits = (joiner: Joiner) => joiner.state === "waiting" || joiner.state === "proposed";
   return (
     <Loaded query={joiners} rows={1}>
@@ -34,7 +35,7 @@ export function Joiners() {
               columns={[
                 { title: "Who", cell: (joiner) => <b>{joiner.name}</b> },
                 { title: "Device", cell: (joiner) => joiner.device_name },
-                { title: "As", cell: (joiner) => ("role" in joiner.admits ? joiner.admits.role : `a device of ${joiner.admits.member}`) },
+                { title: "As", cell: ({ admits }) => asWhat(admits) },
                 { title: "Key", cell: (joiner) => <code title={joiner.device}>{shortDid(joiner.device)}</code> },
                 {
                   title: "Decide",
@@ -51,23 +52,19 @@ export function Joiners() {
                           >
                             Let {joiner.name} in
                           </Button>{" "}
-                          <Button onClick={() => decline(joiner)}>Decline {joiner.name}</Button>
+                          <Asks
+                            name={`Decline ${joiner.name}`}
+                            title={`Decline ${joiner.name}?`}
+                            text="They are told, and need another ticket to ask again."
+                            deed={`Decline ${joiner.name}`}
+                            onYes={() => reject.mutate({ what: joiner.device })}
+                          />
                         </>
                       )
                     ),
                 },
               ]}
             />
-            {declined && (
-              <Ask
-                title={`Decline ${declined.name}?`}
-                text="They are told, and need another ticket to ask again."
-                deed={`Decline ${declined.name}`}
-                open
-                onClose={() => decline(undefined)}
-                onYes={() => reject.mutate({ what: declined.device })}
-              />
-            )}
           </Section>
         );
       }}
@@ -111,7 +108,13 @@ export function Proposals() {
                             Approve “{proposal.title}”
                           </Button>
                         )}{" "}
-                        <Button onClick={() => reject.mutate({ what: proposal.id })}>Reject “{proposal.title}”</Button>
+                        <Asks
+                          name={`Reject “${proposal.title}”`}
+                          title={`Reject “${proposal.title}”?`}
+                          text="It comes into force by nobody’s signature any more; whoever wants it proposes it anew."
+                          deed="Reject it"
+                          onYes={() => reject.mutate({ what: proposal.id })}
+                        />
                       </>
                     ),
                 },

@@ -1,12 +1,10 @@
 // The devices in a list: whose each is, whether it answers, what it is, what runs there; halting it, taking it out of the org.
 import { Link } from "@tanstack/react-router";
 import { Trash2 } from "lucide-react";
-import { useState } from "react";
 import type { Output } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
-import { IconButton } from "../../ui/Button";
-import { Ask } from "../../ui/Dialog";
+import { Asks } from "../../ui/Dialog";
 import { useHalt } from "../../ui/stop/Halt";
 import { Table } from "../../ui/Table";
 import { Ago } from "../../ui/Time";
@@ -31,61 +29,53 @@ export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
   const may = useMay("device.remove");
   const remove = useAct("device.remove");
   const halt = useHalt();
-  const [gone, setGone] = useState<string>();
   const promised = new Map(org?.devices.map(({ did, tags }) => [did, tags ?? {}]));
   const roomOf = new Map(rooms.map((room) => [room.device, room]));
   const scopeOf = ({ name, did }: Device) => ({ what: "device", name, device: did }) as const;
   return (
-    <>
-      <Table
-        label="Devices"
-        rows={devices}
-        keyOf={({ did }) => did}
-        columns={[
-          {
-            title: "Device",
-            cell: (device) => (
-              <span className={css.two}>
-                <b>{device.name}</b>
-                <span className="muted">
-                  of {device.owner} <code title={device.did}>{shortDid(device.did)}</code>
-                </span>
-                {halt.badge(scopeOf(device))}
+    <Table
+      label="Devices"
+      rows={devices}
+      keyOf={({ did }) => did}
+      columns={[
+        {
+          title: "Device",
+          cell: (device) => (
+            <span className={css.two}>
+              <b>{device.name}</b>
+              <span className="muted">
+                of {device.owner} <code title={device.did}>{shortDid(device.did)}</code>
               </span>
-            ),
-          },
-          { title: "Reached", cell: (device) => <Reached device={device} room={roomOf.get(device.did)} /> },
-          { title: "Tags", cell: ({ did }) => <Tags promised={promised.get(did) ?? {}} own={roomOf.get(did)?.capacity?.tags ?? {}} /> },
-          { title: "Free", cell: ({ did }) => <Free room={roomOf.get(did)} /> },
-          { title: "Who may borrow", cell: ({ did }) => <Borrow room={roomOf.get(did)} /> },
-          { title: "Runs", cell: (device) => <Runs all={goingOn(device, pods, runs)} none={device.here ? "none" : "none known here"} /> },
-          {
-            title: "Change",
-            end: true,
-            cell: (device) => (
-              <>
-                {halt.icon(scopeOf(device))}
-                {may && !device.here && (
-                  <IconButton label={`Remove ${device.name}`} onClick={() => setGone(device.name)}>
-                    <Trash2 size={14} aria-hidden />
-                  </IconButton>
-                )}
-              </>
-            ),
-          },
-        ]}
-      />
-      {gone && (
-        <Ask
-          title={`Remove ${gone}?`}
-          text="It may read and do nothing of the org any more. To come back it needs a new ticket and new keys. If its keys were stolen, use “meshwork org remove --device --lost”."
-          deed={`Remove ${gone}`}
-          open
-          onClose={() => setGone(undefined)}
-          onYes={() => remove.mutate({ name: gone })}
-        />
-      )}
-    </>
+              {halt.badge(scopeOf(device))}
+            </span>
+          ),
+        },
+        { title: "Reached", cell: (device) => <Reached device={device} room={roomOf.get(device.did)} /> },
+        { title: "Tags", cell: ({ did }) => <Tags promised={promised.get(did) ?? {}} own={roomOf.get(did)?.capacity?.tags ?? {}} /> },
+        { title: "Free", cell: ({ did }) => <Free room={roomOf.get(did)} /> },
+        { title: "Who may borrow", cell: ({ did }) => <Borrow room={roomOf.get(did)} /> },
+        { title: "Runs", cell: (device) => <Runs all={goingOn(device, pods, runs)} none={device.here ? "none" : "none known here"} /> },
+        {
+          title: "Change",
+          end: true,
+          cell: (device) => (
+            <>
+              {halt.icon(scopeOf(device))}
+              {may && !device.here && (
+                <Asks
+                  name={`Remove ${device.name}`}
+                  icon={<Trash2 size={14} aria-hidden />}
+                  title={`Remove ${device.name}?`}
+                  text="It may read and do nothing of the org any more. To come back it needs a new ticket and new keys. If its keys were stolen, use “meshwork org remove --device --lost”."
+                  deed={`Remove ${device.name}`}
+                  onYes={() => remove.mutate({ name: device.name })}
+                />
+              )}
+            </>
+          ),
+        },
+      ]}
+    />
   );
 }
 

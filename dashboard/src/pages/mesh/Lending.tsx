@@ -1,16 +1,15 @@
 // What this machine lends to others now, and to whom, when and how much of it: its owner's policy.
 import { useState } from "react";
 import type { Output } from "../../api/call";
-import { useAct, useMay } from "../../api/query";
+import { useMay } from "../../api/query";
 import { Badge } from "../../ui/Badge";
-import { Coded } from "../../ui/Coded";
-import { Area, Check, Field, Form, Opens } from "../../ui/Form";
+import { ActForm, Area, Check, Field, Opens } from "../../ui/Form";
 import { Section } from "../../ui/Page";
-import { Loaded } from "../../ui/State";
+import { Loaded, ProblemView } from "../../ui/State";
 import { Ago } from "../../ui/Time";
 import { notify } from "../../ui/Toasts";
 import { plural } from "../../ui/words";
-import { changes, edit, lentWord, policyWords } from "./lending";
+import { brokenWords, changes, edit, lentWord, policyWords } from "./lending";
 import css from "./Mesh.module.css";
 import type { useLending } from "./useLending";
 
@@ -34,9 +33,7 @@ export function Lending({ lending }: { lending: ReturnType<typeof useLending> })
               {lent.guests > 0 && `; ${plural(lent.guests, "guest")} here`}
             </span>
             {lent.broken ? (
-              <p>
-                {lent.broken.what} {lent.broken.why} <Coded text={lent.broken.next ?? ""} />
-              </p>
+              <ProblemView problem={brokenWords(lent, lent.broken)} retry={() => void lending.refetch()} />
             ) : (
               <p className="muted">
                 {lent.why} {policyWords(lent.policy)}
@@ -53,21 +50,13 @@ function Policy({ lent: { policy }, changed, onClose }: { lent: Lent; changed: (
   const [now, setNow] = useState(() => edit(policy));
   const set = (part: Partial<typeof now>) => setNow((before) => ({ ...before, ...part }));
   const wanted = changes(policy, now);
-  const lend = useAct("device.lend", {
-    done: () => {
-      notify({ tone: "good", title: "What this machine lends is changed." });
-      changed();
-      onClose();
-    },
-  });
+  const done = () => {
+    notify({ tone: "good", title: "What this machine lends is changed." });
+    changed();
+  };
+  const same = Object.keys(wanted).length === 0;
   return (
-    <Form
-      deed="Change it"
-      busy={lend.isPending}
-      disabled={Object.keys(wanted).length === 0}
-      onSend={() => lend.mutate(wanted)}
-      onClose={onClose}
-    >
+    <ActForm action="device.lend" input={wanted} deed="Change it" disabled={same} done={done} onClose={onClose}>
       <div className={css.checks}>
         <Check label="Others may run here" value={now.guests} onChange={(guests) => set({ guests })} />
         <Check label="Agents" value={now.agent} onChange={(agent) => set({ agent })} />
@@ -108,6 +97,6 @@ function Policy({ lent: { policy }, changed, onClose }: { lent: Lent; changed: (
         hint="What it says of itself. The org promises region and compliance, not the device."
         onChange={(tags) => set({ tags })}
       />
-    </Form>
+    </ActForm>
   );
 }

@@ -3,7 +3,7 @@ import { useState } from "react";
 import type { Output } from "../../api/call";
 import { useAct, useMay } from "../../api/query";
 import { Button } from "../../ui/Button";
-import { Choice, Form, Opens } from "../../ui/Form";
+import { ActForm, Choice, Opens } from "../../ui/Form";
 import { plural } from "../../ui/words";
 import { HOURS, type HoursKey, minutesOf } from "./lending";
 
@@ -60,20 +60,9 @@ interface FormProps extends Props {
 
 function TakeBack({ lent: { guests, policy }, changed, onClose }: FormProps) {
   const [hours, setHours] = useState<HoursKey>("open");
-  const reclaim = useAct("device.reclaim", {
-    done: () => {
-      changed();
-      onClose();
-    },
-  });
+  const input = { minutes: minutesOf(hours) };
   return (
-    <Form
-      deed="Take it back"
-      tone="danger"
-      busy={reclaim.isPending}
-      onSend={() => reclaim.mutate({ minutes: minutesOf(hours) })}
-      onClose={onClose}
-    >
+    <ActForm action="device.reclaim" input={input} deed="Take it back" tone="danger" done={changed} onClose={onClose}>
       <p className="muted">
         {guests === 0
           ? "No guest runs here now, and none is taken. "
@@ -86,22 +75,16 @@ function TakeBack({ lent: { guests, policy }, changed, onClose }: FormProps) {
         value={hours}
         onChange={setHours}
       />
-    </Form>
+    </ActForm>
   );
 }
 
 function LendForWhile({ lent: { why }, changed, onClose }: FormProps) {
   const [hours, setHours] = useState<HoursKey>("2");
-  const release = useAct("device.release", {
-    done: () => {
-      changed();
-      onClose();
-    },
-  });
   return (
-    <Form deed="Lend it" busy={release.isPending} onSend={() => release.mutate({ minutes: minutesOf(hours) })} onClose={onClose}>
+    <ActForm action="device.release" input={{ minutes: minutesOf(hours) }} deed="Lend it" done={changed} onClose={onClose}>
       <p className="muted">{why} For this time guests are taken anyway.</p>
       <Choice label="For how long" options={HOURS} value={hours} onChange={setHours} />
-    </Form>
+    </ActForm>
   );
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { borrows, changes, edit, lentWord, minutesOf, policyWords, sensed } from "./lending";
+import { borrows, brokenWords, changes, edit, lentWord, minutesOf, policyWords, sensed } from "./lending";
 
 type Policy = Parameters<typeof edit>[0];
 
@@ -55,4 +55,13 @@ test("sensors tell what they saw, and nothing where there are none", () => {
 
 test("without an end there are no minutes", () => {
   expect([minutesOf("open"), minutesOf("2")]).toEqual([undefined, 120]);
+});
+
+test("a policy that cannot be read: what that means, what is wrong with the file, and how it is mended", () => {
+  const broken = { kind: "invalid", what: "The file lend.toml is not in order.", why: "Line 2: no.", next: "Mend it." } as const;
+  const told = brokenWords({ guests: 0 }, broken);
+  expect(told.what).toBe("What this machine lends cannot be read. It counts as taken back: nothing new of others is taken.");
+  expect([told.why, told.next]).toEqual(["The file lend.toml is not in order. Line 2: no.", "Mend it."]);
+  expect(brokenWords({ guests: 2, reclaimed: { code: "never" } }, broken).what).toMatch(/here stay until you take it back.$/);
+  expect(brokenWords({ guests: 1, reclaimed: { code: "asked" } }, broken).what).toContain("are sent away, as you said");
 });

@@ -1,6 +1,6 @@
 // What a machine lends: in words, and as it is changed in a form. Pure.
-import type { Input, Output } from "../../api/call";
-import { plural, several, span, type Word } from "../../ui/words";
+import type { Input, Output, Problem } from "../../api/call";
+import { plural, span, tagsOf, tagsText, type Word } from "../../ui/words";
 
 type Lent = Output<"device.lending">;
 type Policy = Lent["policy"];
@@ -22,6 +22,17 @@ export const minutesOf = (key: HoursKey): number | undefined => (key === "open" 
 export function lentWord({ broken, reclaimed }: Pick<Lent, "broken" | "reclaimed">): Word {
   if (broken) return { text: "Not lent", tone: "bad" };
   return reclaimed ? { text: "Yours alone", tone: "warn" } : { text: "Lent", tone: "good" };
+}
+
+/** While the policy cannot be read: what that means for others, what is wrong with its file, and how it is mended. */
+export function brokenWords({ guests, reclaimed }: Pick<Lent, "guests" | "reclaimed">, broken: Problem): Problem {
+  const stay = reclaimed?.code === "asked" ? "are sent away, as you said" : "stay until you take it back";
+  const here = guests === 0 ? "" : ` Guests that are here ${stay}.`;
+  return {
+    ...broken,
+    what: `What this machine lends cannot be read. It counts as taken back: nothing new of others is taken.${here}`,
+    why: [broken.what, broken.why].filter(Boolean).join(" "),
+  };
 }
 
 const why: Record<NonNullable<Room["reclaimed"]>["code"], string> = {
@@ -93,9 +104,7 @@ export const edit = (policy: Policy): Edited => ({
   lid_closed: policy.lid_closed,
   hours: (policy.hours ?? []).join("\n"),
   grace: String(policy.grace_s),
-  tags: Object.entries(policy.tags ?? {})
-    .map(([tag, value]) => `${tag}:${value}`)
-    .join(" "),
+  tags: tagsText(policy.tags),
 });
 
 /** What is to be otherwise: only what was changed, so that what is not shown stays. */
@@ -117,9 +126,7 @@ export function changes(policy: Policy, now: Edited): Input<"device.lend"> {
       .filter(Boolean);
   }
   if (now.tags !== was.tags) {
-    const said = Object.fromEntries(
-      several(now.tags).map((tag) => [tag.split(":")[0] ?? tag, tag.split(":").slice(1).join(":") || "true"]),
-    );
+    const said = tagsOf(now.tags);
     // An empty value takes a tag away.
     const gone = Object.keys(policy.tags ?? {}).filter((tag) => !(tag in said));
     input.tags = { ...said, ...Object.fromEntries(gone.map((tag) => [tag, ""])) };

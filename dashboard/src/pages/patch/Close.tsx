@@ -1,30 +1,24 @@
 // Closing a patch without merging it, and opening it again.
-import { useState } from "react";
 import { useAct, useMay } from "../../api/query";
 import { Button } from "../../ui/Button";
-import { Ask } from "../../ui/Dialog";
+import { Asks } from "../../ui/Dialog";
 import { notify } from "../../ui/Toasts";
 import type { Shown } from "./facts";
 
 export function CloseButton({ patch }: { patch: Shown }) {
-  const [asked, setAsked] = useState(false);
   const may = useMay("patch.close");
   const close = useAct("patch.close", { quiet: true, done: () => notify({ tone: "good", title: "The patch is closed." }) });
   if (!may) return null;
   return (
-    <>
-      <Button tone="plain" busy={close.isPending} onClick={() => setAsked(true)}>
-        Close …
-      </Button>
-      <Ask
-        title="Close this patch without merging it?"
-        text="Nothing of it comes into the project. Its commits stay in the repository."
-        deed="Close the patch"
-        open={asked}
-        onClose={() => setAsked(false)}
-        onYes={() => close.mutate({ project: patch.project, patch: patch.id })}
-      />
-    </>
+    <Asks
+      name="Close …"
+      tone="plain"
+      busy={close.isPending}
+      title="Close this patch without merging it?"
+      text="Nothing of it comes into the project. Its commits stay in the repository."
+      deed="Close the patch"
+      onYes={() => close.mutate({ project: patch.project, patch: patch.id })}
+    />
   );
 }
 

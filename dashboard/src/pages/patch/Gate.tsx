@@ -2,11 +2,9 @@
 import { Link } from "@tanstack/react-router";
 import { CircleAlert, CircleCheck, CircleX } from "lucide-react";
 import type { ReactNode } from "react";
-import { useMay } from "../../api/query";
+import { RunAgain } from "../../ui/again/RunAgain";
 import { Badge } from "../../ui/Badge";
-import { Button } from "../../ui/Button";
 import { Section } from "../../ui/Page";
-import { useRunTask } from "../../ui/started";
 import ui from "../../ui/ui.module.css";
 import { useWho, Who, withNames } from "../../ui/Who";
 import { ended, plural, runWord, shortOid, shortRun } from "../../ui/words";
@@ -33,8 +31,6 @@ export function Gate({ patch, run, runs }: Props) {
 
 /** Requested changes are made by a further run. */
 function Next({ patch, run, runs }: Props) {
-  const may = useMay("task.run");
-  const again = useRunTask();
   const going = runs?.find((one) => one.patch === patch.id && !ended(one.state));
   if (going) {
     return (
@@ -50,15 +46,10 @@ function Next({ patch, run, runs }: Props) {
     );
   }
   const task = run?.task;
-  if (!may || !task || !verdicts(patch).some((review) => review.verdict === "reject")) return null;
+  if (!task || !verdicts(patch).some((review) => review.verdict === "reject")) return null;
   return (
     <p>
-      <Button
-        busy={again.isPending}
-        onClick={() => again.mutate({ project: task.project, feature: task.feature, tasks: [task.task], agent: run.agent })}
-      >
-        Run {task.task} again
-      </Button>
+      <RunAgain at={task} from={run} name={`Run ${task.task} again`} />
     </p>
   );
 }

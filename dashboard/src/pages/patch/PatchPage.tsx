@@ -2,6 +2,8 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { useMay, useRead } from "../../api/query";
+import { AsOf } from "../../ui/AsOf";
+import { toldBy } from "../../ui/asOf";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import { Page } from "../../ui/Page";
@@ -52,7 +54,15 @@ function Opened({ patch, last }: { patch: Shown; last: Revision }) {
   };
   const files = patch.files.length;
   return (
-    <Page full title={`${patch.trace ? `${patch.trace.task.task} ` : ""}${bareTitle(patch)}`} before={<Badge word={standing(patch)} />}>
+    <Page
+      full
+      title={`${patch.trace ? `${patch.trace.task.task} ` : ""}${bareTitle(patch)}`}
+      before={
+        <>
+          <Badge word={standing(patch)} /> <AsOf known={toldBy(patch.whose)} />
+        </>
+      }
+    >
       <div className={css.under}>
         <Summary patch={patch} run={run} />
         <Deeds patch={patch} seen={revision} run={run} catchUp={catchUp} />

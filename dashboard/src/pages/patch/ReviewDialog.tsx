@@ -2,6 +2,7 @@
 import { useId, useState } from "react";
 import type { Schemas } from "../../api/call";
 import { useAct, useMay, useSession } from "../../api/query";
+import { inputOf, wantedOf } from "../../ui/again/again";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { useRunTask } from "../../ui/started";
@@ -49,8 +50,8 @@ export function ReviewDialog({ patch, seen, run, onClose, catchUp }: Props) {
       text: task ? "Run the task again for the next revision." : undefined,
       deed: task
         ? {
-            name: "Run it again",
-            go: () => again.mutate({ project: task.project, feature: task.feature, tasks: [task.task], agent: run?.agent }),
+            name: "Run it again as before",
+            go: () => again.mutate(inputOf(task, wantedOf(run))),
           }
         : undefined,
     });

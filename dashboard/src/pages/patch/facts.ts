@@ -2,7 +2,7 @@
 import type { Output, Schemas } from "../../api/call";
 import { patchWords, type Word } from "../../ui/words";
 
-export type Patch = Schemas["Patch"];
+export type Patch = Output<"patch.list">[number];
 export type Shown = Output<"patch.show">;
 export type Revision = Schemas["Revision"];
 export type Review = Schemas["Review"];

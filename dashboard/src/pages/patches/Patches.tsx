@@ -2,10 +2,11 @@
 
 import { useQueries } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { problemOf, type Schemas } from "../../api/call";
+import { type Output, problemOf } from "../../api/call";
 import { read, useMay, useRead, useSession } from "../../api/query";
 import { patchStates } from "../../router";
-import { Away } from "../../ui/AsOf";
+import { AsOf, Away } from "../../ui/AsOf";
+import { toldBy } from "../../ui/asOf";
 import { Badge } from "../../ui/Badge";
 import { Page } from "../../ui/Page";
 import { Empty, Loading, ProblemView } from "../../ui/State";
@@ -15,7 +16,7 @@ import { plural } from "../../ui/words";
 import { bareTitle, changedAt, standing, waitsFor } from "../patch/facts";
 import css from "./Patches.module.css";
 
-type Patch = Schemas["Patch"];
+type Patch = Output<"patch.list">[number];
 
 const route = getRouteApi("/patches");
 
@@ -132,6 +133,7 @@ function Row({ patch }: { patch: Patch }) {
         {trace && <b>{trace.task.task}</b>}
         <span className="clip">{bareTitle(patch)}</span>
       </span>
+      <AsOf known={toldBy(patch.whose)} short />
       <span className={`${css.agent} muted clip`}>{trace?.agent ?? "by hand"}</span>
       <span className={`${css.project} muted clip`}>{patch.project}</span>
       <span className={`${css.revisions} muted number`}>{plural(revisions.length, "revision")}</span>

@@ -4,7 +4,7 @@ import { useState } from "react";
 import type { Output } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Button } from "../../ui/Button";
-import { Check, Field, Form, Opens } from "../../ui/Form";
+import { ActForm, Check, Field, Opens } from "../../ui/Form";
 import { Page, Section } from "../../ui/Page";
 import { Empty, Loaded } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
@@ -121,15 +121,9 @@ function Deeds({ project }: { project: View["project"] }) {
 /** Takes over commits that were made in a working copy of this machine. */
 function Pull({ project, onClose }: { project: View["project"]; onClose: () => void }) {
   const [from, setFrom] = useState("");
-  const pull = useAct("project.pull", { done: onClose });
+  const input = { project: project.name, from: from.trim() };
   return (
-    <Form
-      deed="Pull"
-      busy={pull.isPending}
-      disabled={from.trim() === ""}
-      onSend={() => pull.mutate({ project: project.name, from: from.trim() })}
-      onClose={onClose}
-    >
+    <ActForm action="project.pull" input={input} deed="Pull" disabled={!input.from} onClose={onClose}>
       <Field
         label="Working copy"
         value={from}
@@ -137,27 +131,22 @@ function Pull({ project, onClose }: { project: View["project"]; onClose: () => v
         hint="Its folder on this machine: what it has on its branch is taken over."
         onChange={setFrom}
       />
-    </Form>
+    </ActForm>
   );
 }
 
 function Mirror({ project, onClose }: { project: View["project"]; onClose: () => void }) {
   const [remote, setRemote] = useState(project.mirror ?? "");
-  const mirror = useAct("project.mirror", { done: onClose });
+  const input = { project: project.name, remote: remote.trim() };
   return (
-    <Form
-      deed={remote.trim() ? "Mirror" : "End the mirror"}
-      busy={mirror.isPending}
-      onSend={() => mirror.mutate({ project: project.name, remote: remote.trim() })}
-      onClose={onClose}
-    >
+    <ActForm action="project.mirror" input={input} deed={input.remote ? "Mirror" : "End the mirror"} onClose={onClose}>
       <Field
         label="Git remote"
         value={remote}
         hint="It gets the merged default branch, and what changes there comes back. Empty ends the mirror."
         onChange={setRemote}
       />
-    </Form>
+    </ActForm>
   );
 }
 
@@ -166,16 +155,9 @@ function Add({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState("");
   const [seeds, setSeeds] = useState("");
   const [isPublic, setPublic] = useState(false);
-  const add = useAct("project.add", { done: onClose });
-  const send = () =>
-    add.mutate({
-      source: source.trim(),
-      name: name.trim() || null,
-      public: isPublic,
-      seeds: several(seeds),
-    });
+  const input = { source: source.trim(), name: name.trim() || null, public: isPublic, seeds: several(seeds) };
   return (
-    <Form deed="Add" busy={add.isPending} disabled={!source.trim()} onSend={send} onClose={onClose}>
+    <ActForm action="project.add" input={input} deed="Add" disabled={!input.source} onClose={onClose}>
       <Field
         label="Folder or Radicle id"
         value={source}
@@ -185,6 +167,6 @@ function Add({ onClose }: { onClose: () => void }) {
       <Field label="Name" value={name} hint="The folder's name where nothing is said." onChange={setName} />
       {source.startsWith("rad:") && <Field label="Where to clone from" value={seeds} hint="did:key:z6Mk…@host:port" onChange={setSeeds} />}
       <Check label="Everybody may read it" value={isPublic} onChange={setPublic} />
-    </Form>
+    </ActForm>
   );
 }

@@ -5,7 +5,7 @@ import { useRead } from "../../api/query";
 import { taskLink } from "../../ui/links";
 import { Section } from "../../ui/Page";
 import { RunRows } from "../../ui/RunRow";
-import { moment, plural, priorityWord } from "../../ui/words";
+import { moment, plural, priorityWord, tagsText } from "../../ui/words";
 import css from "./Run.module.css";
 import type { ShownRun } from "./RunPage";
 import { savedWords } from "./where";
@@ -17,7 +17,6 @@ export function About({ run }: { run: ShownRun }) {
   );
   const time = (at: number | null | undefined) => (at ? moment(at) : undefined);
   const task = run.task;
-  const tags = Object.entries(run.tags ?? {}).map(([tag, value]) => `${tag}:${value}`);
   const facts: [string, ReactNode][] = [
     ["Run", run.id],
     [
@@ -37,7 +36,7 @@ export function About({ run }: { run: ShownRun }) {
     ["For", run.member],
     ["Asked by device", run.requester],
     ["Asked for on device", run.on],
-    ["Asked for with tags", tags.join(" ")],
+    ["Asked for with tags", tagsText(run.tags)],
     ["Kept apart from", run.apart && `run ${run.apart.run}, on ${run.apart.device}`],
     ["Priority", priorityWord(run.priority)],
     ["Gave way", run.gave_way && `${plural(run.gave_way, "time")} to more important work`],

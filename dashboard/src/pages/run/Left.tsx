@@ -1,8 +1,6 @@
 // What a run left behind: files that are in no commit, and messages that its agent did not get.
-import { useState } from "react";
 import { useAct, useMay, useRead } from "../../api/query";
-import { Button } from "../../ui/Button";
-import { Ask } from "../../ui/Dialog";
+import { Asks } from "../../ui/Dialog";
 import { Section } from "../../ui/Page";
 import { bytes, ended } from "../../ui/words";
 import css from "./Run.module.css";
@@ -48,7 +46,6 @@ export function Kept({ run }: { run: ShownRun }) {
   const kept = useRead("run.kept", {}, { enabled: run.kept_in != null });
   const may = useMay("run.drop");
   const drop = useAct("run.drop");
-  const [asks, setAsks] = useState(false);
   const found = kept.data?.find((one) => one.run === run.id);
   if (!run.kept_in) return null;
   return (
@@ -66,19 +63,16 @@ export function Kept({ run }: { run: ShownRun }) {
       )}
       {may && (
         <p>
-          <Button tone="danger" busy={drop.isPending} onClick={() => setAsks(true)}>
-            Remove them
-          </Button>
+          <Asks
+            name="Remove them"
+            busy={drop.isPending}
+            title="Remove these files?"
+            text="They are in no commit and no checkpoint: they cannot be had again."
+            deed="Remove them"
+            onYes={() => drop.mutate({ run: run.id })}
+          />
         </p>
       )}
-      <Ask
-        title="Remove these files?"
-        text="They are in no commit and no checkpoint: they cannot be had again."
-        deed="Remove them"
-        open={asks}
-        onClose={() => setAsks(false)}
-        onYes={() => drop.mutate({ run: run.id })}
-      />
     </Section>
   );
 }

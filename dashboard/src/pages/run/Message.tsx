@@ -1,6 +1,6 @@
 // A message to the agent while it works.
 import { SendHorizontal } from "lucide-react";
-import { type FormEvent, type KeyboardEvent, useRef, useState } from "react";
+import { type Dispatch, type FormEvent, type KeyboardEvent, type SetStateAction, useRef } from "react";
 import { useAct, useMay } from "../../api/query";
 import { Button } from "../../ui/Button";
 import { notify } from "../../ui/Toasts";
@@ -12,12 +12,14 @@ import type { ShownRun } from "./RunPage";
 interface Props {
   run: ShownRun;
   messages: Messages;
+  /** What is written so far: it stays while another tab is looked at. */
+  text: string;
+  onText: Dispatch<SetStateAction<string>>;
   /** The log has something else to show. */
   onChange: () => void;
 }
 
-export function Message({ run, messages, onChange }: Props) {
-  const [text, setText] = useState("");
+export function Message({ run, messages, text, onText: setText, onChange }: Props) {
   const sending = useRef<Sending>(undefined);
   const send = useAct("run.send", {
     quiet: true,

@@ -90,6 +90,7 @@ function Body({ run }: { run: ShownRun }) {
   const who = useWho();
   const { data: session } = useSession();
   const [messages] = useState(() => new Messages());
+  const [text, setText] = useState("");
   const [, sent] = useReducer((count: number) => count + 1, 0);
   const waiting = told(run, (did) => (did === session?.member ? YOU : who(did).name));
   messages.learn(waiting);
@@ -123,7 +124,9 @@ function Body({ run }: { run: ShownRun }) {
             {tab === "where" && <Where run={run} />}
             {tab === "about" && <About run={run} />}
           </Tabs>
-          {tab === "log" && run.class === "agent" && !done.includes(run.state) && <Message run={run} messages={messages} onChange={sent} />}
+          {tab === "log" && run.class === "agent" && !done.includes(run.state) && (
+            <Message run={run} messages={messages} text={text} onText={setText} onChange={sent} />
+          )}
         </div>
         <Side run={run} followed={followed} />
       </div>

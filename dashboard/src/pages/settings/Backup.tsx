@@ -1,7 +1,6 @@
 // A backup of this machine's part, as one encrypted file.
 import { useState } from "react";
-import { useAct } from "../../api/query";
-import { Field, Form, Opens } from "../../ui/Form";
+import { ActForm, Field, Opens } from "../../ui/Form";
 import { Section } from "../../ui/Page";
 import css from "./Settings.module.css";
 
@@ -23,15 +22,9 @@ export function Backup() {
 function Create({ onClose }: { onClose: () => void }) {
   const [path, setPath] = useState("");
   const [passphrase, setPassphrase] = useState("");
-  const create = useAct("backup.create", { done: onClose });
+  const input = { path: path.trim(), passphrase };
   return (
-    <Form
-      deed="Back up"
-      busy={create.isPending}
-      disabled={!path.trim() || !passphrase}
-      onSend={() => create.mutate({ path: path.trim(), passphrase })}
-      onClose={onClose}
-    >
+    <ActForm action="backup.create" input={input} deed="Back up" disabled={!input.path || !passphrase} onClose={onClose}>
       <Field label="File" value={path} hint="On this machine; it must not exist yet." onChange={setPath} />
       <Field
         label="Passphrase"
@@ -41,6 +34,6 @@ function Create({ onClose }: { onClose: () => void }) {
         hint="What opens it again. It cannot be found out later."
         onChange={setPassphrase}
       />
-    </Form>
+    </ActForm>
   );
 }

@@ -2,9 +2,8 @@
 import { useState } from "react";
 import type { Output, Schemas } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
-import { Button } from "../../ui/Button";
-import { Ask } from "../../ui/Dialog";
-import { Choice, Field, Form, Opens } from "../../ui/Form";
+import { Asks } from "../../ui/Dialog";
+import { ActForm, Choice, Field, Opens } from "../../ui/Form";
 import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
@@ -23,7 +22,6 @@ export function BarModel() {
   const settings = useRead("command.settings", {});
   const may = useMay("command.model");
   const set = useAct("command.model");
-  const [removes, setRemoves] = useState(false);
   return (
     <Section title="Command bar">
       <Loaded query={settings} rows={1}>
@@ -35,9 +33,14 @@ export function BarModel() {
                 <span>
                   {shown.model && (
                     <>
-                      <Button tone="danger" busy={set.isPending} onClick={() => setRemoves(true)}>
-                        Take the model away
-                      </Button>{" "}
+                      <Asks
+                        name="Take the model away"
+                        busy={set.isPending}
+                        title="Take the model away?"
+                        text="The command bar then understands the forms of its grammar only: “help” lists them."
+                        deed="Take it away"
+                        onYes={() => set.mutate({ model: null })}
+                      />{" "}
                     </>
                   )}
                   <Opens name={shown.model ? "Change the model" : "Set a model"} title="The command bar’s model">
@@ -49,14 +52,6 @@ export function BarModel() {
           </div>
         )}
       </Loaded>
-      <Ask
-        title="Take the model away?"
-        text="The command bar then understands the forms of its grammar only: “help” lists them."
-        deed="Take it away"
-        open={removes}
-        onClose={() => setRemoves(false)}
-        onYes={() => set.mutate({ model: null })}
-      />
     </Section>
   );
 }
@@ -80,7 +75,6 @@ function Model({ shown: { model, budget }, onClose }: { shown: Shown; onClose: (
     calls: String(budget.calls),
   });
   const { data: credentials = [] } = useRead("credential.list", {});
-  const send = useAct("command.model", { done: onClose });
   const field = (name: Exclude<keyof typeof draft, "api">) => ({
     value: draft[name],
     onChange: (text: string) => setDraft((before) => ({ ...before, [name]: text })),
@@ -88,16 +82,14 @@ function Model({ shown: { model, budget }, onClose }: { shown: Shown; onClose: (
   const { name, base_url, api, credential } = draft;
   const number = (text: string) => (text.trim() === "" ? 0 : Number(text));
   return (
-    <Form
+    <ActForm
+      action="command.model"
+      input={{
+        model: { name: name.trim(), base_url: base_url.trim(), api, credential: credential.trim() },
+        budget: { tokens: number(draft.tokens), calls: number(draft.calls) },
+      }}
       deed="Set"
-      busy={send.isPending}
       disabled={[name, base_url, credential].some((text) => text.trim() === "")}
-      onSend={() =>
-        send.mutate({
-          model: { name: name.trim(), base_url: base_url.trim(), api, credential: credential.trim() },
-          budget: { tokens: number(draft.tokens), calls: number(draft.calls) },
-        })
-      }
       onClose={onClose}
     >
       <Field label="Model" {...field("name")} />
@@ -111,6 +103,6 @@ function Model({ shown: { model, budget }, onClose }: { shown: Shown; onClose: (
       </datalist>
       <Field label="Tokens a day" inputMode="numeric" pattern="[0-9]*" {...field("tokens")} />
       <Field label="Calls a day" inputMode="numeric" pattern="[0-9]*" {...field("calls")} />
-    </Form>
+    </ActForm>
   );
 }

@@ -1,10 +1,9 @@
 // The browsers that are signed in: each can be signed out, or all at once, when one was lost or left open somewhere.
-import { useState } from "react";
 import type { Output } from "../../api/call";
 import { useAct, useRead } from "../../api/query";
 import { signOut } from "../../frame/Person";
 import { Button } from "../../ui/Button";
-import { Ask } from "../../ui/Dialog";
+import { Asks } from "../../ui/Dialog";
 import { Section } from "../../ui/Page";
 import { Empty, Loaded } from "../../ui/State";
 import { Table } from "../../ui/Table";
@@ -14,47 +13,30 @@ type Browser = Output<"session.list">[number];
 
 export function Browsers() {
   const browsers = useRead("session.list", {});
-  const [open, setOpen] = useState<"all" | Browser>();
-  const end = useAct("session.end");
   const endAll = useAct("session.end_all", { done: () => void signOut() });
-  const close = () => setOpen(undefined);
   return (
     <Section
       title="Signed-in browsers"
       note={
-        <Button tone="danger" busy={endAll.isPending} onClick={() => setOpen("all")}>
-          Sign out everywhere
-        </Button>
-      }
-    >
-      <Loaded query={browsers} rows={2}>
-        {(list) => <List browsers={list} signOut={(one) => (one.this ? void signOut() : setOpen(one))} />}
-      </Loaded>
-      {open === "all" && (
-        <Ask
+        <Asks
+          name="Sign out everywhere"
+          busy={endAll.isPending}
           title="Sign out everywhere?"
           text="Every browser is signed out at once, this one too. `meshwork open` on the machine prints a link to sign in again. Tokens of scripts go on."
           deed="Sign out everywhere"
-          open
-          onClose={close}
           onYes={() => endAll.mutate({})}
         />
-      )}
-      {typeof open === "object" && (
-        <Ask
-          title={`Sign ${open.label} out?`}
-          text="It is cut off at once, and shows nothing more until somebody signs in there again."
-          deed="Sign it out"
-          open
-          onClose={close}
-          onYes={() => end.mutate({ id: open.id })}
-        />
-      )}
+      }
+    >
+      <Loaded query={browsers} rows={2}>
+        {(list) => <List browsers={list} />}
+      </Loaded>
     </Section>
   );
 }
 
-function List({ browsers, signOut }: { browsers: Browser[]; signOut: (browser: Browser) => void }) {
+function List({ browsers }: { browsers: Browser[] }) {
+  const end = useAct("session.end");
   if (browsers.length === 0) return <Empty title="No browser is signed in">A one-time link signs one in: meshwork open.</Empty>;
   return (
     <Table
@@ -75,11 +57,20 @@ function List({ browsers, signOut }: { browsers: Browser[]; signOut: (browser: B
         {
           title: "Change",
           end: true,
-          cell: (one) => (
-            <Button tone="danger" onClick={() => signOut(one)}>
-              Sign out{one.this ? "" : ` ${one.label}`}
-            </Button>
-          ),
+          cell: (one) =>
+            one.this ? (
+              <Button tone="danger" onClick={() => void signOut()}>
+                Sign out
+              </Button>
+            ) : (
+              <Asks
+                name={`Sign out ${one.label}`}
+                title={`Sign ${one.label} out?`}
+                text="It is cut off at once, and shows nothing more until somebody signs in there again."
+                deed="Sign it out"
+                onYes={() => end.mutate({ id: one.id })}
+              />
+            ),
         },
       ]}
     />

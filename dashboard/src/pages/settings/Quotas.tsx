@@ -1,10 +1,10 @@
 // Quotas: what was used of models on this device, and of which limits; and a form for the org's, a member's or an agent's.
 import { useState } from "react";
 import type { Output } from "../../api/call";
-import { useAct, useMay, useRead } from "../../api/query";
+import { useMay, useRead } from "../../api/query";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
-import { Choice, Field, Form } from "../../ui/Form";
+import { ActForm, Choice, Field } from "../../ui/Form";
 import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import { Table } from "../../ui/Table";
@@ -78,20 +78,18 @@ function Limit({ row, onClose }: { row: Row; onClose: () => void }) {
   const [tokens, setTokens] = useState("");
   const [calls, setCalls] = useState("");
   const [money, setMoney] = useState("");
-  const set = useAct("quota.set", { done: onClose });
   const number = (text: string) => (text.trim() ? Number(text.replaceAll(/[\s,_]/g, "")) : null);
   const odd = [tokens, calls].some((text) => Number.isNaN(number(text) ?? 0));
-  const send = () =>
-    set.mutate({
-      member: row.of === "member" ? row.whose : null,
-      agent: row.of === "agent" ? row.whose : null,
-      period,
-      tokens: number(tokens),
-      calls: number(calls),
-      money: money.trim() || null,
-    });
+  const input = {
+    member: row.of === "member" ? row.whose : null,
+    agent: row.of === "agent" ? row.whose : null,
+    period,
+    tokens: number(tokens),
+    calls: number(calls),
+    money: money.trim() || null,
+  };
   return (
-    <Form deed="Set it" busy={set.isPending} disabled={odd} onSend={send} onClose={onClose}>
+    <ActForm action="quota.set" input={input} deed="Set it" disabled={odd} onClose={onClose}>
       <p className="muted">The whole quota, for all devices together. With nothing filled in there is no limit any more.</p>
       <Choice
         label="Period"
@@ -112,6 +110,6 @@ function Limit({ row, onClose }: { row: Row; onClose: () => void }) {
         hint="With it, models of which nobody knows the price are refused."
         onChange={setMoney}
       />
-    </Form>
+    </ActForm>
   );
 }

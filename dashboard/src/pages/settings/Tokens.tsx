@@ -3,7 +3,7 @@ import { useState } from "react";
 import type { Output, Schemas } from "../../api/call";
 import { useAct, useRead } from "../../api/query";
 import { Button } from "../../ui/Button";
-import { Ask } from "../../ui/Dialog";
+import { Asks } from "../../ui/Dialog";
 import { Choice, Field, Form, Opens } from "../../ui/Form";
 import { Section } from "../../ui/Page";
 import { Empty, Loaded } from "../../ui/State";
@@ -16,8 +16,6 @@ type Token = Output<"token.list">[number];
 
 export function Tokens() {
   const tokens = useRead("token.list", {});
-  const revoke = useAct("token.revoke");
-  const [gone, setGone] = useState<Token>();
   const make = (
     <Opens name="Make a token" title="Make a token">
       {(close) => <Make onClose={close} />}
@@ -26,23 +24,14 @@ export function Tokens() {
   return (
     <Section title="Tokens for scripts" note={make}>
       <Loaded query={tokens} rows={2}>
-        {(list) => <List tokens={list} revoke={setGone} />}
+        {(list) => <List tokens={list} />}
       </Loaded>
-      {gone && (
-        <Ask
-          title={`Revoke ${gone.label || gone.id}?`}
-          text="It counts no more at once. Scripts that use it are refused."
-          deed="Revoke it"
-          open
-          onClose={() => setGone(undefined)}
-          onYes={() => revoke.mutate({ id: gone.id })}
-        />
-      )}
     </Section>
   );
 }
 
-function List({ tokens, revoke }: { tokens: Token[]; revoke: (token: Token) => void }) {
+function List({ tokens }: { tokens: Token[] }) {
+  const revoke = useAct("token.revoke");
   if (tokens.length === 0) return <Empty title="No tokens">A script shows one as “Authorization: Bearer …”.</Empty>;
   return (
     <Table
@@ -57,10 +46,14 @@ function List({ tokens, revoke }: { tokens: Token[]; revoke: (token: Token) => v
         {
           title: "Change",
           end: true,
-          cell: (token) => (
-            <Button tone="danger" aria-label={`Revoke ${token.label || token.id}`} onClick={() => revoke(token)}>
-              Revoke
-            </Button>
+          cell: ({ id, label }) => (
+            <Asks
+              name={`Revoke ${label || id}`}
+              title={`Revoke ${label || id}?`}
+              text="It counts no more at once. Scripts that use it are refused."
+              deed="Revoke it"
+              onYes={() => revoke.mutate({ id })}
+            />
           ),
         },
       ]}

@@ -3,7 +3,8 @@ import { useState } from "react";
 import { useAct, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
-import { Field, Form, Opens } from "../../ui/Form";
+import { Asks } from "../../ui/Dialog";
+import { ActForm, Field, Opens } from "../../ui/Form";
 import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import { Ago } from "../../ui/Time";
@@ -30,9 +31,14 @@ export function Webhook() {
                     <Button busy={test.isPending} onClick={() => test.mutate({})}>
                       Send a test
                     </Button>{" "}
-                    <Button tone="danger" busy={set.isPending} onClick={() => set.mutate({ url: "" })}>
-                      Remove the webhook
-                    </Button>{" "}
+                    <Asks
+                      name="Remove the webhook"
+                      busy={set.isPending}
+                      title="Remove the webhook?"
+                      text="Nothing is posted any more. Its address is forgotten."
+                      deed="Remove it"
+                      onYes={() => set.mutate({ url: "" })}
+                    />{" "}
                   </>
                 )}
                 <Opens name={host ? "Change the webhook" : "Set a webhook"} title="Webhook">
@@ -62,9 +68,8 @@ export function Webhook() {
 
 function Address({ onClose }: { onClose: () => void }) {
   const [url, setUrl] = useState("");
-  const set = useAct("webhook.set", { done: onClose });
   return (
-    <Form deed="Set" busy={set.isPending} disabled={!url.trim()} onSend={() => set.mutate({ url: url.trim() })} onClose={onClose}>
+    <ActForm action="webhook.set" input={{ url: url.trim() }} deed="Set" disabled={!url.trim()} onClose={onClose}>
       <Field
         label="Address"
         type="url"
@@ -73,6 +78,6 @@ function Address({ onClose }: { onClose: () => void }) {
         hint="Kept encrypted: whoever has it can post there. It is not shown again."
         onChange={setUrl}
       />
-    </Form>
+    </ActForm>
   );
 }

@@ -1,7 +1,7 @@
 // The dependencies of the tasks, drawn from left to right.
 import { Background, Controls, type Edge, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow } from "@xyflow/react";
 import "@xyflow/react/dist/style.css";
-import { useMemo } from "react";
+import { type KeyboardEvent, useMemo } from "react";
 import { Badge } from "../../ui/Badge";
 import { Empty } from "../../ui/State";
 import type { Word } from "../../ui/words";
@@ -44,6 +44,7 @@ export default function Graph({ tasks, going, chosen, onOpen }: Props) {
     position: drawn.at.get(task.task.id) ?? { x: 0, y: 0 },
     data: { task, word: wordOf(task, going) },
     selected: chosen !== undefined && keyOf(task) === keyOf(chosen),
+    ariaRole: "button",
     ariaLabel: `${task.task.id} ${task.task.title}, ${wordOf(task, going).text}`,
     ...NODE,
   }));
@@ -54,8 +55,15 @@ export default function Graph({ tasks, going, chosen, onOpen }: Props) {
     focusable: false,
     markerEnd: { type: MarkerType.ArrowClosed },
   }));
+  // The drawing takes the click alone for opening.
+  const press = (event: KeyboardEvent<HTMLDivElement>) => {
+    const id = event.key === "Enter" && event.target instanceof Element && event.target.closest("[data-id]")?.getAttribute("data-id");
+    const task = tasks.find((one) => one.task.id === id);
+    if (task) onOpen(task.at);
+  };
   return (
-    <div className={css.graph}>
+    // biome-ignore lint/a11y/noStaticElementInteractions: the key is pressed on a task in it
+    <div className={css.graph} onKeyDown={press}>
       <ReactFlow
         nodes={nodes}
         edges={lines}

@@ -1,10 +1,9 @@
 // How important a run is to be: most are as most work.
 import type { Schemas } from "../../api/call";
 import ui from "../../ui/ui.module.css";
+import { priorities } from "../../ui/words";
 
 export type Priority = Schemas["Priority"];
-
-const titles: Record<Priority, string> = { high: "High priority", normal: "Normal priority", low: "Low priority" };
 
 export function PriorityChoice({ value, onChange }: { value: Priority; onChange: (priority: Priority) => void }) {
   return (
@@ -15,9 +14,9 @@ export function PriorityChoice({ value, onChange }: { value: Priority; onChange:
       value={value}
       onChange={(event) => onChange(event.target.value as Priority)}
     >
-      {Object.entries(titles).map(([key, title]) => (
+      {Object.entries(priorities).map(([key, title]) => (
         <option key={key} value={key}>
-          {title}
+          {title} priority
         </option>
       ))}
     </select>

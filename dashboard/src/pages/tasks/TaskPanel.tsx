@@ -5,11 +5,12 @@ import { useEffect, useState } from "react";
 import type { Output } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { AsOf, RunAsOf } from "../../ui/AsOf";
+import { RunAgain } from "../../ui/again/RunAgain";
 import { toldBy } from "../../ui/asOf";
 import { Badge } from "../../ui/Badge";
 import { Button, IconButton } from "../../ui/Button";
 import { Coded } from "../../ui/Coded";
-import { Ask } from "../../ui/Dialog";
+import { Asks } from "../../ui/Dialog";
 import { Section } from "../../ui/Page";
 import { Rivals } from "../../ui/Rivals";
 import { Loaded } from "../../ui/State";
@@ -58,6 +59,7 @@ function Body({ task: { at, task, state, why, runs, rivals, whose }, onOpen }: {
   const others = task.depends_on.filter((id) => !waits.includes(id));
   const choice = useAgentChoice(at.project, at);
   const going = runs.some((run) => !ended(run.state));
+  const begins = state.state === "ready" || state.state === "waiting";
   // Where there was no run yet, it is told what would become of one.
   const judged = runs.length > 0 || (runnable(state.state) && choice.agent !== undefined);
   return (
@@ -78,7 +80,7 @@ function Body({ task: { at, task, state, why, runs, rivals, whose }, onOpen }: {
       )}
       <Rivals rivals={rivals ?? []} />
       <div className={css.chips}>
-        {!going && <Run at={at} state={state.state} choice={choice} />}
+        {!going && runnable(state.state) && (begins ? <Run at={at} choice={choice} /> : <RunAgain at={at} from={runs[0]} tone="primary" />)}
         {whose && !task.done && state.state !== "merged" && <TakeOver at={at} />}
         {!task.done && !going && <EditTask at={at} title={task.title} />}
       </div>
@@ -128,15 +130,14 @@ function Body({ task: { at, task, state, why, runs, rivals, whose }, onOpen }: {
 
 interface RunProps {
   at: TaskView["at"];
-  state: TaskView["state"]["state"];
   choice: ReturnType<typeof useAgentChoice>;
 }
 
-function Run({ at, state, choice: { agent, field, unsaid } }: RunProps) {
+function Run({ at, choice: { agent, field, unsaid } }: RunProps) {
   const may = useMay("task.run");
   const run = useRunTask();
   const [priority, setPriority] = useState<Priority>("normal");
-  if (!may || !runnable(state)) return null;
+  if (!may) return null;
   return (
     <>
       <Button
@@ -145,7 +146,7 @@ function Run({ at, state, choice: { agent, field, unsaid } }: RunProps) {
         disabled={unsaid}
         onClick={() => run.mutate({ project: at.project, feature: at.feature, tasks: [at.task], agent, priority })}
       >
-        <Play size={14} aria-hidden /> {state === "ready" || state === "waiting" ? "Run" : "Run again"}
+        <Play size={14} aria-hidden /> Run
       </Button>
       {field}
       <PriorityChoice value={priority} onChange={setPriority} />
@@ -157,21 +158,15 @@ function Run({ at, state, choice: { agent, field, unsaid } }: RunProps) {
 function TakeOver({ at: { project, feature, task } }: { at: TaskView["at"] }) {
   const may = useMay("task.takeover");
   const take = useAct("task.takeover");
-  const [asks, setAsks] = useState(false);
   if (!may) return null;
   return (
-    <>
-      <Button busy={take.isPending} onClick={() => setAsks(true)}>
-        Take {task} over
-      </Button>
-      <Ask
-        title={`Take ${task} over?`}
-        text="Another device has claimed it. From then on it can be run from here; what was begun there is not ended, and may come to a patch of its own."
-        deed="Take it over"
-        open={asks}
-        onClose={() => setAsks(false)}
-        onYes={() => take.mutate({ project, feature, task })}
-      />
-    </>
+    <Asks
+      name={`Take ${task} over`}
+      busy={take.isPending}
+      title={`Take ${task} over?`}
+      text="Another device has claimed it. From then on it can be run from here; what was begun there is not ended, and may come to a patch of its own."
+      deed="Take it over"
+      onYes={() => take.mutate({ project, feature, task })}
+    />
   );
 }

@@ -153,7 +153,9 @@ function List({ project, tasks }: { project: string; tasks: TaskView[] }) {
           value={query}
           onChange={(event) => setQuery(event.target.value)}
         />
-        {view === "board" ? (
+        {shown.length === 0 ? (
+          <Empty title="No task is like that">The filter looks at ids, titles, stories and phases.</Empty>
+        ) : view === "board" ? (
           <Board tasks={shown} going={going} chosen={chosen} onOpen={open} />
         ) : (
           <Suspense fallback={<Loading />}>

@@ -1,7 +1,7 @@
 // Writing tasks: a new feature, a new task, another title. Each is a commit of the member on the project's default branch.
 import { useState } from "react";
-import { useAct, useMay, useRead } from "../../api/query";
-import { Choice, Field, Form, Opens } from "../../ui/Form";
+import { useMay, useRead } from "../../api/query";
+import { ActForm, Choice, Field, Opens } from "../../ui/Form";
 import { notify } from "../../ui/Toasts";
 import type { TaskView } from "./board";
 
@@ -31,41 +31,31 @@ function AddTask({ project, feature, onClose }: { project: string; feature?: str
   const [of, setOf] = useState(feature ?? "");
   const [title, setTitle] = useState("");
   const chosen = of || (features.at(-1)?.id ?? "");
-  const add = useAct("task.add", {
-    done: (written) => {
-      notify({ tone: "good", title: `${written.task} is written.` });
-      onClose();
-    },
-  });
   return (
-    <Form
+    <ActForm
+      action="task.add"
+      input={{ project, feature: chosen, title: title.trim() }}
       deed="Add it"
-      busy={add.isPending}
       disabled={title.trim() === "" || chosen === ""}
-      onSend={() => add.mutate({ project, feature: chosen, title: title.trim() })}
+      done={({ task }) => notify({ tone: "good", title: `${task} is written.` })}
       onClose={onClose}
     >
       <Choice label="Feature" options={features.map(({ id }) => ({ key: id, title: id }))} value={chosen} onChange={setOf} />
       <Field label="What is to be done" value={title} hint="It is written to the end of the feature’s tasks.md." onChange={setTitle} />
-    </Form>
+    </ActForm>
   );
 }
 
 function NewFeature({ project, onClose }: { project: string; onClose: () => void }) {
   const [name, setName] = useState("");
   const [description, setDescription] = useState("");
-  const make = useAct("feature.new", {
-    done: ({ feature }) => {
-      notify({ tone: "good", title: `The feature ${feature} is begun.` });
-      onClose();
-    },
-  });
   return (
-    <Form
+    <ActForm
+      action="feature.new"
+      input={{ project, name: name.trim(), description: description.trim() }}
       deed="Begin it"
-      busy={make.isPending}
       disabled={name.trim() === ""}
-      onSend={() => make.mutate({ project, name: name.trim(), description: description.trim() })}
+      done={({ feature }) => notify({ tone: "good", title: `The feature ${feature} is begun.` })}
       onClose={onClose}
     >
       <Field label="Name" value={name} placeholder="user login" onChange={setName} />
@@ -75,7 +65,7 @@ function NewFeature({ project, onClose }: { project: string; onClose: () => void
         hint="Spec-Kit’s own script makes its folder below specs; spec, plan and tasks are written there."
         onChange={setDescription}
       />
-    </Form>
+    </ActForm>
   );
 }
 
@@ -92,21 +82,16 @@ export function EditTask({ at, title }: { at: TaskView["at"]; title: string }) {
 
 function Words({ at: { project, feature, task }, title, onClose }: { at: TaskView["at"]; title: string; onClose: () => void }) {
   const [text, setText] = useState(title);
-  const edit = useAct("task.edit", {
-    done: () => {
-      notify({ tone: "good", title: `${task} is written anew.` });
-      onClose();
-    },
-  });
   return (
-    <Form
+    <ActForm
+      action="task.edit"
+      input={{ project, feature, task, title: text.trim() }}
       deed="Write it"
-      busy={edit.isPending}
       disabled={text.trim() === "" || text.trim() === title}
-      onSend={() => edit.mutate({ project, feature, task, title: text.trim() })}
+      done={() => notify({ tone: "good", title: `${task} is written anew.` })}
       onClose={onClose}
     >
       <Field label="What is to be done" value={text} onChange={setText} />
-    </Form>
+    </ActForm>
   );
 }

@@ -1,11 +1,11 @@
 // Halting an agent, a member, a device or the whole org, from wherever it is shown; and lifting that again.
 import { OctagonPause, Play } from "lucide-react";
 import { useState } from "react";
-import { useAct, useRead } from "../../api/query";
+import { useRead } from "../../api/query";
 import { Badge } from "../Badge";
 import { Button, IconButton } from "../Button";
 import { Dialog } from "../Dialog";
-import { Area, Choice, Form } from "../Form";
+import { ActForm, Area, Choice } from "../Form";
 import { notify } from "../Toasts";
 import { Lift } from "./Lift";
 import { useMayLift, useMayOrder } from "./may";
@@ -88,20 +88,15 @@ function Why({ scope: first, among, onClose }: { scope: Scope; among?: readonly 
   const [scope, choose] = useState(first);
   const what = whatOf(scope);
   const scopes = among?.some((one) => whatOf(one) === what) ? among : [scope, ...(among ?? [])];
-  const order = useAct("stop.order", {
-    done: () => {
-      notify({ tone: "good", title: `Halted: ${what}.` });
-      onClose();
-    },
-  });
   return (
     <Dialog title={among ? "Give a stop order" : `Halt ${what}?`} open onClose={onClose}>
-      <Form
+      <ActForm
+        action="stop.order"
+        input={orderOf(scope, why.trim())}
         deed="Halt"
         tone="danger"
-        busy={order.isPending}
         disabled={why.trim() === ""}
-        onSend={() => order.mutate(orderOf(scope, why.trim()))}
+        done={() => notify({ tone: "good", title: `Halted: ${what}.` })}
         onClose={onClose}
       >
         {among && (
@@ -114,7 +109,7 @@ function Why({ scope: first, among, onClose }: { scope: Scope; among?: readonly 
         )}
         <p className="muted">{effectOf(scope)}</p>
         <Area label="Why" rows={2} maxLength={WHY_MAX} value={why} hint="Everybody who waits is shown it." onChange={setWhy} />
-      </Form>
+      </ActForm>
     </Dialog>
   );
 }

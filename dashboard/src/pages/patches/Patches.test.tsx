@@ -1,0 +1,54 @@
+import { QueryClientProvider } from "@tanstack/react-query";
+import { cleanup, render, screen } from "@testing-library/react";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { makeClient } from "../../api/query";
+import Patches from "./Patches";
+
+vi.mock("../../router", () => ({ patchStates: ["waits", "open", "merged", "closed", "all"] }));
+vi.mock("@tanstack/react-router", () => ({
+  getRouteApi: () => ({ useSearch: () => ({}), useNavigate: () => () => undefined }),
+  Link: ({ children, ...rest }: { children: string; "data-row"?: boolean }) => (
+    <a href="/" data-row={rest["data-row"]}>
+      {children}
+    </a>
+  ),
+}));
+
+const patch = (title: string, whose?: object) => ({
+  id: title.padEnd(40, "0"),
+  project: "web",
+  title,
+  state: "open",
+  revisions: [],
+  whose,
+});
+const away = { device: "did:key:b", as_of: new Date().setHours(14, 2), reachable: false };
+let patches: object[];
+
+beforeEach(() => {
+  vi.stubGlobal("fetch", async (url: string) => {
+    if (url.includes("patch/list")) return Response.json(patches);
+    if (url.endsWith("project/list")) return Response.json([{ project: { name: "web" } }]);
+    if (url.endsWith("session/show")) return Response.json({ permissions: [] });
+    if (url.endsWith("org/show")) return Response.json({ members: [], devices: [{ name: "bobs-box", did: "did:key:b" }] });
+    return Response.json([]);
+  });
+});
+
+afterEach(() => {
+  cleanup();
+  vi.unstubAllGlobals();
+});
+
+test("a patch that is the word of a device which is away says as of when", async () => {
+  patches = [patch("ours"), patch("reached", { ...away, reachable: true }), patch("theirs", away)];
+  render(
+    <QueryClientProvider client={makeClient()}>
+      <Patches />
+    </QueryClientProvider>,
+  );
+  const mark = await screen.findByTitle(/^bobs-box is not reached/);
+  expect(mark.textContent).toBe("as of 14:02, bobs-box not reached");
+  expect(mark.closest("[data-row]")?.textContent).toContain("theirs");
+  expect(screen.getAllByText(/as of/)).toEqual([mark]);
+});
