@@ -91,7 +91,7 @@ pub(crate) fn rule_source(org: &Arc<Org>, model: Option<Model>, spender: Spender
             part
         };
         let lines = lines(&state, &history, part, &spender, now)?;
-        Ok(Rules { lines, short: short.get(), terms, ..rules(&state, model) })
+        Ok(Rules { lines, at: now, short: short.get(), terms, ..rules(&state, model) })
     })
 }
 
@@ -105,7 +105,7 @@ fn rules(state: &OrgState, model: &Model) -> Rules {
             domain::shown(&model.name)
         )
     });
-    Rules { price: quotas.price(model, &host(model)), forbidden, lines: vec![], short: false, terms: 0, keep_content: quotas.keep_content }
+    Rules { price: quotas.price(model, &host(model)), forbidden, keep_content: quotas.keep_content, ..Rules::default() }
 }
 
 /// The budgets that a call must fit; `part` says what this device may use of each.

@@ -219,9 +219,10 @@ async fn a_rival_that_is_heard_of_late_is_closed_by_who_may_and_nobody_else_trie
     for up in [&two.ada, &two.bob, &carol] {
         let look = || async {
             let (_, seen) = up.call("patch.show", json!({ "patch": rival })).await;
-            if seen["state"] == "archived" { Ok(seen) } else { Err(seen) }
+            let why = seen["revisions"].to_string().contains("Superseded: ");
+            if seen["state"] == "archived" && why { Ok(seen) } else { Err(seen) }
         };
-        let closed = up.until("the rival is closed", look).await;
+        let closed = up.until("the rival is closed, and says why", look).await;
         assert_eq!(closed["revisions"].to_string().matches("Superseded: ").count(), 1, "{closed:#}");
     }
     for up in [&two.bob, &carol] {
