@@ -52,6 +52,9 @@ pub(crate) struct QuotaUse {
     pub(crate) used: Usage,
     /// What the gateways of the other devices used in it, as far as their journals are here.
     pub(crate) elsewhere: Usage,
+    /// A sentence for each device that tells that it used more of it than it was ever given: that is not counted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The limits of a quota, as they are on this device.
@@ -226,8 +229,8 @@ pub(crate) fn used(org: &Org, state: &OrgState) -> Result<Vec<QuotaUse>, Problem
             Scope::Member(name) => ("member", name),
             Scope::Agent(name) => ("agent", name.as_str()),
         };
-        let limit = part.as_ref().map(limit);
-        Ok(QuotaUse { whose: whose.into(), of: of.into(), period, whole: quota, limit, used, elsewhere })
+        let (limit, warnings) = (part.as_ref().map(limit), part.as_ref().map(Part::warnings).unwrap_or_default());
+        Ok(QuotaUse { whose: whose.into(), of: of.into(), period, whole: quota, limit, used, elsewhere, warnings })
     };
     let mut rows = vec![row(Scope::Org, &["org".to_owned()])?];
     for member in state.members.values() {
