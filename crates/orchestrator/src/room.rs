@@ -4,7 +4,7 @@
 //! So two orgs never get the same room, and nothing has to run for that but the two. What an org's process held when it died
 //! stays taken until a process of that org has read its journal again. There is no fsync: a power cut ends the runs too.
 //!
-//! Which orgs there are is looked up when one comes or goes: each of these adds a byte to the lock file ([`announce`]). Whoever admits sees
+//! Which orgs there are is looked up when one comes or goes: each of these adds a byte to the lock file (`announce`). Whoever admits sees
 //! by its length whether the files that it has open are still those of all others.
 
 use crate::{
