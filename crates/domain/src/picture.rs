@@ -257,8 +257,11 @@ pub fn against(patch: &PatchId, claims: &[ClaimIn]) -> Option<Missing> {
     if let Some((claim, accepted)) = others.min_by_key(|c| c.journal.clone()).and_then(|c| Some((c, c.accepted()?))) {
         return Some(Missing::Accepted { task: claim.claim.task.clone(), patch: accepted.clone() });
     }
-    let own = claims.iter().find(|c| c.counts() && c.claim.patch.as_ref() == Some(patch))?;
-    taker(own, claims).map(|by| Missing::TakenOver { task: own.claim.task.clone(), by: by.journal.clone() })
+    // Who merely names the patch of another as its own does not have it taken over with its claim.
+    let naming = claims.iter().filter(|c| c.counts() && c.claim.patch.as_ref() == Some(patch));
+    let takers: Option<Vec<(&ClaimIn, &ClaimIn)>> = naming.map(|own| Some((own, taker(own, claims)?))).collect();
+    let (own, by) = takers?.into_iter().next()?;
+    Some(Missing::TakenOver { task: own.claim.task.clone(), by: by.journal.clone() })
 }
 
 /// Why a device begins nothing further at a task that it claimed; none: it may.
@@ -382,6 +385,9 @@ mod tests {
         let back = [with('a', 'a', |c| (c.over, c.turn) = (vec![did('b')], 2)), taken.clone()];
         assert_eq!((against(&id('a'), &back), lost(&did('b'), &back)), (None, Some(Reason::TakenOver { by: did('a') })));
         assert!(matches!(against(&id('b'), &back), Some(Missing::TakenOver { by, .. }) if by == did('a')));
+        // The one that is taken over names the other's patch as its own: that hinders nobody.
+        let named = [with('a', 'b', |_| {}), taken.clone()];
+        assert_eq!(against(&id('b'), &named), None);
         // Both at once, neither knowing of the other.
         let once = [with('a', 'a', |c| (c.over, c.turn) = (vec![did('b')], 1)), taken];
         assert_eq!((against(&id('a'), &once), against(&id('b'), &once)), (None, None));

@@ -1,6 +1,6 @@
 //! What a run used of a model, and what it may use.
 
-use crate::{AgentName, Did, counted, money::Money};
+use crate::{AgentName, Did, Timestamp, counted, money::Money};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,8 @@ pub struct ModelCall {
     pub usage: Usage,
     /// How long it took.
     pub duration_ms: u64,
+    /// When it was let through: it counts in the day and the month of then, whose limits it had to fit, however late it ends.
+    pub admitted: Timestamp,
 }
 
 /// For whom a call of a run was made of which the journal says nothing else: at a standby device.

@@ -1,5 +1,10 @@
 //! Admission: a device decides what runs on it. The one way in, for its own requests and for those of others.
 
+mod elsewhere;
+
+pub use elsewhere::admit_of_another;
+pub(crate) use elsewhere::foreign;
+
 use crate::{
     clock,
     lending::{
@@ -24,7 +29,7 @@ use domain::{
     manifest::{Class, Manifest, Priority, Work},
     org::Member,
     placement::{self, Refusal},
-    run::{Placed, Run, RunState},
+    run::{Run, RunState},
 };
 use forge::OrgState;
 use identity::envelope::{self, Envelope};
@@ -41,7 +46,7 @@ use store::{Order, View};
 /// When the journal cannot be written. A refusal is not an error.
 pub async fn admit(org: &Arc<Org>, envelope: &Envelope) -> Result<Admission, Problem> {
     match verify(org, envelope).await {
-        Ok(wanted) => reserve(org, envelope, wanted).await,
+        Ok(wanted) => reserve(org, envelope, wanted, None).await,
         Err(refusal) => Ok(Admission::Refused { reasons: vec![refusal] }),
     }
 }
@@ -133,8 +138,8 @@ fn may(rights: &Rights, who: &str, principal: &Principal, action: &str, resource
     Err(format!("{who} may not by the org's policy ({action}): {}", decided.why))
 }
 
-/// Looks for room and takes it, atomically: two requests never get the same room.
-async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<Admission, Problem> {
+/// Looks for room and takes it, atomically: two requests never get the same room. With the lease `placed` is journaled.
+async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted, placed: Option<Body>) -> Result<Admission, Problem> {
     let Wanted { manifest, owner, promised } = wanted;
     let hash = envelope::hash(envelope);
     let now = clock::now();
@@ -227,6 +232,7 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted) -> Result<
         if known.is_none() {
             bodies.push(Body::RunQueued { run: Box::new(foreign(&manifest, now)) });
         }
+        bodies.extend(placed);
         bodies.push(Body::RunLeased {
             run: taken.run.clone(),
             lease: taken.id.clone(),
@@ -266,35 +272,6 @@ fn working(run: &Run) -> bool {
 fn halted(org: &Org, manifest: &Manifest, now: Timestamp) -> Option<Refusal> {
     let stop = stops::halting(org, &Run { device: Some(org.device.clone()), ..foreign(manifest, now) })?;
     Some(Refusal::Halted { message: format!("A stop order halts {}. {}", stop.order.scope.text(), stops::why(&stop)) })
-}
-
-/// A run that another device asked for, as far as its manifest tells.
-pub(crate) fn foreign(manifest: &Manifest, now: Timestamp) -> Run {
-    let mut run = new_run(
-        manifest.run.clone(),
-        manifest.class,
-        manifest.work.project().clone(),
-        manifest.member.clone(),
-        manifest.requester.clone(),
-        now,
-    );
-    (run.priority, run.gave_way) = (manifest.priority, manifest.gave_way);
-    run.apart.clone_from(&manifest.apart);
-    match &manifest.work {
-        Work::Task { task, agent, base, continues, patch, spec_hash, .. } => {
-            run.task = Some(task.clone());
-            run.agent = Some(agent.clone());
-            run.base = Some(base.clone());
-            run.spec_hash = Some(spec_hash.clone());
-            run.continues.clone_from(continues);
-            run.patch.clone_from(patch);
-        }
-        Work::Checks { commit, subject, .. } => {
-            run.base = Some(commit.clone());
-            run.subject.clone_from(subject);
-        }
-    }
-    run
 }
 
 /// A run that was just queued.
@@ -460,22 +437,6 @@ fn memory_bytes() -> u64 {
 fn disk_bytes(org: &Org) -> (u64, u64) {
     let found = rustix::fs::statvfs(&org.dir.root);
     found.map_or((0, 0), |s| (s.f_blocks.saturating_mul(s.f_frsize), s.f_bavail.saturating_mul(s.f_frsize)))
-}
-
-/// Keeps the manifest of a run that another device asked for, and that was admitted here. Returns the facts to be journaled.
-///
-/// # Errors
-/// When the disk does not take it.
-pub fn keep_manifest(org: &Org, admitted: &Envelope) -> Result<Vec<Body>, Problem> {
-    let envelope = org.store.blobs().put(&admitted.to_json()?)?;
-    let manifest: Manifest = serde_json::from_slice(admitted.payload()).map_err(Problem::internal)?;
-    let (base, spec_hash, from) = match manifest.work {
-        Work::Task { base, spec_hash, from, .. } => (base, Some(spec_hash), from),
-        Work::Checks { commit, .. } => (commit, None, None),
-    };
-    let device = Some(org.device.clone());
-    let placed = Placed { manifest: envelope::hash(admitted), envelope, base, spec_hash, from, left: None, device };
-    Ok(vec![Body::RunPlaced { run: manifest.run, placed }])
 }
 
 #[cfg(test)]

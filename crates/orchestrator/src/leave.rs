@@ -7,7 +7,7 @@ use crate::{
     machine::Machine,
     members::{self, Parting},
     org::Org,
-    remote, removed,
+    remote, removed, room,
     table::Context,
 };
 use domain::{OrgName, Problem, role::Role};
@@ -122,5 +122,6 @@ fn aside(machine: &Machine, name: &OrgName) -> Result<PathBuf, Problem> {
     data_dir::make_private(&left)?;
     let to = left.join(format!("{name}-{}", clock::run_id()));
     fs::rename(&from, &to).map_err(|e| storage(&from, &e))?;
+    room::announce(&machine.data)?;
     Ok(to)
 }

@@ -74,6 +74,8 @@ pub const TUNNEL_CHUNK: usize = 32 * 1024;
 pub const RUNS_MAX: usize = 10_000;
 /// How long one waits for another org of the machine that is taking room.
 pub const ROOM_WAIT: Duration = Duration::from_millis(250);
+/// The most that an org's file says of what it takes, in bytes.
+pub const TAKEN_BYTES_MAX: usize = 4 * 1024;
 /// The pause between two looks.
 pub const ROOM_PAUSE: Duration = Duration::from_micros(200);
 /// How long an org is waited for whose process is ending.

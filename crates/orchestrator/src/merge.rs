@@ -13,7 +13,9 @@ use crate::{
     merging::Change,
     names,
     org::Org,
-    picture, provenance, remote,
+    picture,
+    provenance::{self, Author},
+    remote,
     rights::Rights,
     rivals,
     tasks::Board,
@@ -83,6 +85,7 @@ struct Prepared {
 pub(crate) struct Ready {
     board: Board,
     patch: Patch,
+    of_task: Option<TaskRef>,
     revision: RevisionId,
     /// The commit that the default branch is to get.
     pub(crate) commit: Oid,
@@ -117,7 +120,7 @@ pub async fn merge(
         MergeResult::Ready { commit, revision, .. } => (commit, revision),
     };
     let checks = check(org, &board, made_by.as_ref(), &commit).await?;
-    let ready = Arc::new(Ready { board, patch, revision, commit, approvals, checks });
+    let ready = Arc::new(Ready { board, patch, of_task, revision, commit, approvals, checks });
     if let Some(wish) = wish.as_ref().filter(|_| by_several) {
         remote::agree(org, project, &others, &ready, wish).await?;
     }
@@ -139,7 +142,7 @@ pub async fn merge(
     if let Some(task) = &task {
         drop_merged(org, task).await;
     }
-    let superseded = match &of_task {
+    let superseded = match &ready.of_task {
         Some(task) => rivals::close(org, actor, project, task, &id).await,
         None => vec![],
     };
@@ -158,15 +161,15 @@ async fn prepare(org: &Arc<Org>, project: &Project, patch: &PatchId, expected: O
         let state = org.state()?;
         let patch = org.forge.patch(&named.rid, &named.name, &id)?;
         newest(&patch, expected.as_deref())?;
-        provenance::known_author(org, &state, &patch)?;
-        let (task, made_by) = (provenance::task_of(org, &patch)?, provenance::run_of(org, &patch)?);
-        let of_task = rivals::task_of(org, &named, &patch)?;
+        let author = Author::of(org, &state, &named, &patch)?;
+        author.known(&patch)?;
+        let (task, of_task) = (provenance::task_of(org, &patch)?, rivals::task_of(org, &patch, &author)?);
         let patch = provenance::by_person(&*org.rights()?, patch);
         // What needs no checks is said before any work is done.
         let approvals = approvals(org, &named, &board, &patch)?;
-        refuse(&state, &patch, &missing(org, &named, &board, &patch, approvals, &[])?)?;
+        refuse(&state, &patch, &missing(org, &named, &board, (&patch, of_task.as_ref()), approvals, &[])?)?;
         let result = org.forge.merge_result(&named.rid, &patch.id, gate::latest(&patch), &reapply_ticks)?;
-        Ok(Prepared { board, patch, result, made_by, task, of_task, approvals })
+        Ok(Prepared { board, patch, result, made_by: author.run().cloned(), task, of_task, approvals })
     })
     .await
 }
@@ -176,7 +179,7 @@ async fn prepare(org: &Arc<Org>, project: &Project, patch: &PatchId, expected: O
 /// # Errors
 /// When something is missing, or the merge is another here.
 pub(crate) async fn make_again(org: &Arc<Org>, project: &Project, wish: &MergeWish, commit: &Oid) -> Result<Ready, Problem> {
-    let Prepared { board, patch, result, made_by, approvals, .. } =
+    let Prepared { board, patch, result, made_by, of_task, approvals, .. } =
         prepare(org, project, &wish.patch, Some(wish.revision.as_str())).await?;
     let revision = match result {
         MergeResult::Ready { commit: made, revision, .. } if made == *commit => revision,
@@ -187,7 +190,7 @@ pub(crate) async fn make_again(org: &Arc<Org>, project: &Project, wish: &MergeWi
         }
     };
     let checks = check(org, &board, made_by.as_ref(), commit).await?;
-    Ok(Ready { board, patch, revision, commit: commit.clone(), approvals, checks })
+    Ok(Ready { board, patch, of_task, revision, commit: commit.clone(), approvals, checks })
 }
 
 /// What is said of a patch that is in the default branch. Where several sign, the merge of another gate may have been cut short.
@@ -222,7 +225,8 @@ impl Ready {
                 .next("Look at it, and merge again."));
         }
         let now = provenance::by_person(&*org.rights()?, now);
-        refuse(&org.state()?, &now, &missing(org, project, &self.board, &now, self.approvals, &self.checks)?)?;
+        let missing = missing(org, project, &self.board, (&now, self.of_task.as_ref()), self.approvals, &self.checks)?;
+        refuse(&org.state()?, &now, &missing)?;
         if let Some(wish) = wish {
             remote::still_wished(org, wish)?;
             trace::carry_wish(org, project, &now, &self.revision, wish)?;
@@ -249,12 +253,13 @@ impl Ready {
     }
 }
 
-/// Everything that is missing: what the patch itself tells, whether it brings along what nobody judged, and whether its task is another's.
+/// Everything that is missing: what the patch itself tells, whether it brings along what nobody judged, and whether the task that it is for
+/// is another's.
 fn missing(
     org: &Org,
     project: &Project,
     board: &Board,
-    patch: &Patch,
+    (patch, of_task): (&Patch, Option<&TaskRef>),
     approvals: u32,
     checks: &[CheckResult],
 ) -> Result<Vec<Missing>, Problem> {
@@ -262,7 +267,9 @@ fn missing(
     if !org.forge.contains(&project.rid, &board.head, &patch.base)? {
         found.insert(0, Missing::Unmerged);
     }
-    if let Some(settled) = rivals::against(org, project, board, patch)? {
+    if let Some(task) = of_task
+        && let Some(settled) = rivals::against(org, project, board, patch, task)?
+    {
         found.insert(0, settled);
     }
     Ok(found)
@@ -289,6 +296,8 @@ async fn check(org: &Arc<Org>, board: &Board, made_by: Option<&Run>, commit: &Oi
 /// The gate of a patch as it stands, before a merge is tried.
 #[derive(Debug)]
 pub struct Gate {
+    /// The task that the patch is for.
+    pub task: Option<TaskRef>,
     /// What is missing.
     pub missing: Vec<Missing>,
     /// Its state in words, a sentence each; none for a patch that is not open.
@@ -300,15 +309,19 @@ pub struct Gate {
 /// # Errors
 /// When the patch or the project's settings cannot be read.
 pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem> {
+    let state = org.state()?;
+    // Of whom nothing can be read, nothing is known.
+    let author = Author::of(org, &state, project, patch).unwrap_or(Author::Unknown);
+    let task = rivals::task_of(org, patch, &author)?;
     if patch.state != PatchState::Open {
-        return Ok(Gate { missing: vec![], words: vec![] });
+        return Ok(Gate { task, missing: vec![], words: vec![] });
     }
     let board = Board::read(org, project)?;
-    let checks = checked(org, &board, patch)?;
+    let checks = checked(org, &board, patch, author.run())?;
     let needed = approvals(org, project, &board, patch)?;
     let rights = org.rights()?;
     let counted = provenance::by_person(&rights, patch.clone());
-    let missing = missing(org, project, &board, &counted, needed, checks.as_deref().unwrap_or_default())?;
+    let missing = missing(org, project, &board, (&counted, task.as_ref()), needed, checks.as_deref().unwrap_or_default())?;
     let mut words = match missing.is_empty() {
         true => {
             let met = gate::met(&counted, needed, checks.as_deref());
@@ -316,19 +329,18 @@ pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem
         }
         false => std::iter::once("The gate is shut.".to_owned()).chain(missing.iter().map(Missing::text)).collect(),
     };
-    let state = org.state()?;
     for sentence in &mut words {
         *sentence = names::within(&state, sentence);
     }
     words.extend(org.merging.state(&project.name, &patch.id));
-    Ok(Gate { missing, words })
+    Ok(Gate { task, missing, words })
 }
 
 /// What the checks said of a patch's latest commit, by whichever journal tells of the run that made it: to be shown. None: nobody tells,
 /// of a project that has checks.
-fn checked(org: &Org, board: &Board, patch: &Patch) -> Result<Option<Vec<CheckResult>>, Problem> {
-    let told = match provenance::run_of(org, patch)? {
-        Some(run) => Some(run),
+fn checked(org: &Org, board: &Board, patch: &Patch, own: Option<&Run>) -> Result<Option<Vec<CheckResult>>, Problem> {
+    let told = match own {
+        Some(run) => Some(run.clone()),
         None => picture::runs(org, limits::RUNS_MAX)?.into_iter().map(|seen| seen.run).find(|run| provenance::made(run, patch)),
     };
     match told.map(|run| run.checks).filter(|checks| !checks.is_empty()) {

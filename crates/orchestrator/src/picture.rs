@@ -1,7 +1,7 @@
 //! The picture of the whole org: what this device's own journal tells, joined with the copies of the others'. It is shown, and forbids
 //! what is another's: who decides or writes anything else asks the own journal. Which word counts says `domain::picture`.
 
-use crate::{limits, org::Org, remote::Copied};
+use crate::{limits, org::Org, remote::Copied, rights::Rights};
 use domain::{
     Did, Hash, PatchId, Problem, ProjectName, RunId, TaskRef,
     event::kind,
@@ -12,6 +12,7 @@ use domain::{
     usage::Usage,
 };
 use forge::OrgState;
+use policy::Resource;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashSet},
@@ -169,10 +170,10 @@ impl Claims {
         Ok(picture::claim_at(&org.device, &self.all(org, task)?).cloned())
     }
 
-    /// The task for which another device claims to have made a patch.
-    pub(crate) fn task_of(&self, patch: &PatchId) -> Option<TaskRef> {
-        let all = self.0.values().flatten();
-        all.map(|(_, claim)| claim).find(|claim| claim.patch.as_ref() == Some(patch)).map(|claim| claim.task.clone())
+    /// Whether another device claims to have made a patch for this task.
+    pub(crate) fn name(&self, patch: &PatchId, task: &TaskRef) -> bool {
+        let mut all = self.0.get(&task.to_string()).into_iter().flatten();
+        all.any(|(_, claim)| claim.patch.as_ref() == Some(patch))
     }
 
     /// Whose word a patch is, where that is another device's: the one whose claim it is of; of one that a member made by hand, the one on
@@ -238,7 +239,22 @@ fn own_claim(org: &Org, task: &TaskRef, find: Find) -> Result<Option<ClaimIn>, P
 
 fn with_latest(org: &Org, journal: &Did, claim: Claim, find: Find) -> Result<ClaimIn, Problem> {
     let latest = claim.runs.last().map(|id| find(org, id)).transpose()?.flatten().map(|seen| seen.run);
-    Ok(ClaimIn { journal: journal.clone(), claim, latest })
+    Ok(ClaimIn { journal: journal.clone(), claim: as_far_as_it_may(org, claim)?, latest })
+}
+
+/// A claim without what its device may not write: it takes a task over only where a member who has a key on it may.
+fn as_far_as_it_may(org: &Org, claim: Claim) -> Result<Claim, Problem> {
+    let takes_over = claim.turn > 0 || !claim.over.is_empty();
+    if takes_over && !may_take_over(&*org.rights()?, &claim) {
+        return Ok(Claim { over: vec![], turn: 0, ..claim });
+    }
+    Ok(claim)
+}
+
+fn may_take_over(rights: &Rights, claim: &Claim) -> bool {
+    let about = Resource::Task(claim.task.task.to_string(), claim.task.project.to_string());
+    let mut here = rights.state.members.values().filter(|member| member.has_key_on(&claim.device));
+    here.any(|member| rights.member_may(member, "task.takeover", &about))
 }
 
 /// What the other devices used under an id of the projection, as far as their journals are here.
@@ -283,4 +299,55 @@ pub(crate) fn hash(org: &Org) -> Result<(Hash, usize), Problem> {
     }
     let whole = picture::Whole::new(runs, claims);
     Ok((Hash::from_bytes(*blake3::hash(&identity::canonical(&whole)?).as_bytes()), whole.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use domain::{
+        org::{self, Member, MemberKey},
+        role::Role,
+    };
+    use forge::OrgState;
+    use serde_json::json;
+
+    fn did(letter: char) -> Did {
+        format!("did:key:z6Mk{}", letter.to_string().repeat(44)).parse().unwrap()
+    }
+
+    /// Ada maintains with a key on the device `a`, and Bob develops with one on `b`.
+    fn rights() -> Rights {
+        let member = |name: &str, role: Role, letter: char| {
+            let keys = vec![MemberKey { did: did(letter.to_ascii_uppercase()), device: did(letter) }];
+            (name.to_owned(), Member { name: name.into(), roles: vec![role], standby: None, keys })
+        };
+        let (devices, agents, projects, quotas) = Default::default();
+        let state = OrgState {
+            org: org::Org { version: org::VERSION, name: "crew".parse().unwrap(), threshold: 1 },
+            members: [member("ada", Role::Maintainer, 'a'), member("bob", Role::Developer, 'b')].into(),
+            devices,
+            agents,
+            projects,
+            quotas,
+            revoked: vec![],
+            ended: vec![],
+            commit: "c".repeat(40).parse().unwrap(),
+            refused: None,
+        };
+        let rules = policy::Rules::new(crate::rights::scheme().unwrap(), &BTreeMap::new()).unwrap();
+        Rights { state, rules: rules.into() }
+    }
+
+    #[test]
+    fn only_where_a_maintainer_has_a_key_a_device_takes_tasks_over() {
+        let claim = |by: char| -> Claim {
+            let claim = json!({
+                "task": {"project": "demo", "feature": "001-hello", "task": "T001"}, "device": did(by), "runs": [], "over": [did('v')], "turn": 9,
+            });
+            serde_json::from_value(claim).unwrap()
+        };
+        let may = ['a', 'b', 'c'].map(|device| may_take_over(&rights(), &claim(device)));
+        assert_eq!(may, [true, false, false], "a developer's device, or one of nobody, hinders no other by writing that it took over");
+    }
 }

@@ -24,7 +24,7 @@ const TRACE_VERSION: u16 = 1;
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub fn run_of(org: &Org, patch: &Patch) -> Result<Option<Run>, Problem> {
+fn run_of(org: &Org, patch: &Patch) -> Result<Option<Run>, Problem> {
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
     Ok(runs.into_iter().find(|run| made(run, patch)))
 }
@@ -134,27 +134,56 @@ pub fn by_person(rights: &Rights, patch: Patch) -> Patch {
     patch
 }
 
-/// Refuses a patch whose latest revision was made by neither a run of the org nor a member.
-///
-/// # Errors
-/// When nobody known made it.
-pub fn known_author(org: &Org, state: &OrgState, patch: &Patch) -> Result<(), Problem> {
-    let latest = patch.revisions.last().filter(|r| Some(&r.id) == gate::latest(patch));
-    let by_member = latest.is_some_and(|r| state.member_of(&r.author).is_some());
-    if by_member || run_of(org, patch)?.is_some() {
-        return Ok(());
+/// Who made the latest revision of a patch, as far as anybody's word counts. Read once for all that is decided about the patch: what was
+/// signed is judged for it, link by link.
+#[derive(Clone, Debug)]
+pub(crate) enum Author {
+    /// A member.
+    Member,
+    /// A run that this journal knows.
+    Run(Box<Run>),
+    /// A run of which this journal knows nothing: by what the device signed that asked for it.
+    RunElsewhere,
+    /// Nobody that the org knows.
+    Unknown,
+}
+
+impl Author {
+    /// Of a patch's latest revision.
+    ///
+    /// # Errors
+    /// When the journal or the repositories cannot be read.
+    pub(crate) fn of(org: &Org, state: &OrgState, project: &Project, patch: &Patch) -> Result<Self, Problem> {
+        if let Some(run) = run_of(org, patch)? {
+            return Ok(Self::Run(Box::new(run)));
+        }
+        let latest = patch.revisions.last();
+        if latest.is_some_and(|revision| state.member_of(&revision.author).is_some()) {
+            return Ok(Self::Member);
+        }
+        Ok(if trace::made_by_a_run(org, project, patch)? { Self::RunElsewhere } else { Self::Unknown })
     }
-    // Of runs of other devices this journal knows nothing: they count by what those devices signed.
-    if let Some(project) = state.projects.get(patch.project.as_str())
-        && trace::made_by_a_run(org, project, patch)?
-    {
-        return Ok(());
+
+    /// The run, where this journal knows it.
+    pub(crate) fn run(&self) -> Option<&Run> {
+        match self {
+            Self::Run(run) => Some(run),
+            _ => None,
+        }
     }
-    Err(Problem::new(
-        Kind::Forbidden,
-        format!("The latest revision of patch {} was made by a key that is neither a member's nor a run's of this org.", patch.id),
-    )
-    .next("Have a member look at it and propose it in their own name."))
+
+    /// Refuses a patch whose latest revision was made by neither a run of the org nor a member.
+    ///
+    /// # Errors
+    /// When nobody known made it.
+    pub(crate) fn known(&self, patch: &Patch) -> Result<(), Problem> {
+        let Self::Unknown = self else { return Ok(()) };
+        Err(Problem::new(
+            Kind::Forbidden,
+            format!("The latest revision of patch {} was made by a key that is neither a member's nor a run's of this org.", patch.id),
+        )
+        .next("Have a member look at it and propose it in their own name."))
+    }
 }
 
 /// A patch on which further work may stand.
@@ -163,7 +192,7 @@ pub fn known_author(org: &Org, state: &OrgState, patch: &Patch) -> Result<(), Pr
 /// When it cannot be read, or nobody known made its latest revision.
 pub fn known_patch(org: &Org, project: &Project, patch: &PatchId) -> Result<Patch, Problem> {
     let patch = org.forge.patch(&project.rid, &project.name, patch)?;
-    known_author(org, &org.state()?, &patch)?;
+    Author::of(org, &org.state()?, project, &patch)?.known(&patch)?;
     Ok(patch)
 }
 

@@ -52,6 +52,9 @@ pub(crate) struct QuotaUse {
     pub(crate) used: Usage,
     /// What the gateways of the other devices used in it, as far as their journals are here.
     pub(crate) elsewhere: Usage,
+    /// A sentence for each device that tells that it used more of it than it was ever given: that is not counted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The limits of a quota, as they are on this device.
@@ -91,7 +94,7 @@ pub(crate) fn rule_source(org: &Arc<Org>, model: Option<Model>, spender: Spender
             part
         };
         let lines = lines(&state, &history, part, &spender, now)?;
-        Ok(Rules { lines, short: short.get(), terms, ..rules(&state, model) })
+        Ok(Rules { lines, at: now, short: short.get(), terms, ..rules(&state, model) })
     })
 }
 
@@ -105,7 +108,7 @@ fn rules(state: &OrgState, model: &Model) -> Rules {
             domain::shown(&model.name)
         )
     });
-    Rules { price: quotas.price(model, &host(model)), forbidden, lines: vec![], short: false, terms: 0, keep_content: quotas.keep_content }
+    Rules { price: quotas.price(model, &host(model)), forbidden, keep_content: quotas.keep_content, ..Rules::default() }
 }
 
 /// The budgets that a call must fit; `part` says what this device may use of each.
@@ -226,8 +229,8 @@ pub(crate) fn used(org: &Org, state: &OrgState) -> Result<Vec<QuotaUse>, Problem
             Scope::Member(name) => ("member", name),
             Scope::Agent(name) => ("agent", name.as_str()),
         };
-        let limit = part.as_ref().map(limit);
-        Ok(QuotaUse { whose: whose.into(), of: of.into(), period, whole: quota, limit, used, elsewhere })
+        let (limit, warnings) = (part.as_ref().map(limit), part.as_ref().map(Part::warnings).unwrap_or_default());
+        Ok(QuotaUse { whose: whose.into(), of: of.into(), period, whole: quota, limit, used, elsewhere, warnings })
     };
     let mut rows = vec![row(Scope::Org, &["org".to_owned()])?];
     for member in state.members.values() {

@@ -7,12 +7,11 @@ use crate::{
     lifecycle::reconcile::tell,
     org::Org,
     picture::{self, Claims},
-    provenance,
+    provenance::{self, Author},
     tasks::Board,
-    trace,
 };
 use domain::{
-    PatchId, Problem, TaskRef,
+    Did, PatchId, Problem, TaskRef,
     actor::Actor,
     event::Body,
     gate::{self, Missing},
@@ -20,60 +19,73 @@ use domain::{
     picture::{ClaimIn, Rival},
     project::Project,
 };
+use forge::OrgState;
 use std::sync::Arc;
 
 /// How the comment on a patch begins that was closed because a rival was accepted. Who finds it does not close the patch once more after a
 /// person opened it again.
 const SUPERSEDED: &str = "Superseded: ";
 
-/// The task that a patch is for: by the run here that made it, by another device's claim, or at a gate of the project by what was signed.
-/// What the patch says of itself does not count.
+/// The task that a patch is for: by the run here that made it; else the one that the patch names, where that was signed, or another device
+/// claims it too. Neither the patch alone nor a claim alone says it: a patch of one task is not blocked by who claims it for another.
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub(crate) fn task_of(org: &Org, project: &Project, patch: &Patch) -> Result<Option<TaskRef>, Problem> {
+pub(crate) fn task_of(org: &Org, patch: &Patch, author: &Author) -> Result<Option<TaskRef>, Problem> {
     if let Some(task) = provenance::task_of(org, patch)? {
         return Ok(Some(task));
     }
-    if let Some(task) = Claims::verified(org).task_of(&patch.id) {
-        return Ok(Some(task));
-    }
-    let signed = |_: &TaskRef| trace::made_by_a_run(org, project, patch).unwrap_or(false);
-    Ok(patch.trace.as_ref().map(|trace| trace.task.clone()).filter(signed))
+    let holds = |task: &TaskRef| matches!(author, Author::RunElsewhere) || Claims::verified(org).name(&patch.id, task);
+    Ok(patch.trace.as_ref().map(|trace| trace.task.clone()).filter(holds))
 }
 
-/// What speaks against accepting a patch because its task is another's by now: a patch of it was accepted, it is ticked on the default
+/// What speaks against accepting a patch of a task because that is another's by now: a patch of it was accepted, it is ticked on the default
 /// branch without this patch, or another device took it over.
 ///
 /// # Errors
 /// When the journal or the repository cannot be read.
-pub(crate) fn against(org: &Org, project: &Project, board: &Board, patch: &Patch) -> Result<Option<Missing>, Problem> {
-    let Some(task) = task_of(org, project, patch)? else { return Ok(None) };
-    if let Some(found) = domain::picture::against(&patch.id, &believed(org, project, &task)?) {
+pub(crate) fn against(org: &Org, project: &Project, board: &Board, patch: &Patch, task: &TaskRef) -> Result<Option<Missing>, Problem> {
+    if let Some(found) = domain::picture::against(&patch.id, &believed(org, project, task)?) {
         return Ok(Some(found));
     }
-    let ticked = board.tasks.iter().any(|view| view.at == task && view.task.done);
-    Ok((ticked && !org.forge.contains(&project.rid, &board.head, &patch.head)?).then_some(Missing::Ticked { task }))
+    let ticked = board.tasks.iter().any(|view| view.at == *task && view.task.done);
+    Ok((ticked && !org.forge.contains(&project.rid, &board.head, &patch.head)?).then_some(Missing::Ticked { task: task.clone() }))
 }
 
-/// The claims on a task. A gate, and who alone moves the default branch, knows itself what was merged, and heeds nobody who says else: neither
-/// that a patch was merged which was not, nor that one was for this task which itself says that it is for another.
+/// The claims on a task, as far as they are believed. That a patch was merged counts where Radicle shows it here, and the patch does not say
+/// itself that it is for another task. What Radicle does not show yet is believed of the devices of the delegates, who could have merged
+/// it; at a gate, and where this device alone moves the default branch, of nobody.
 ///
 /// # Errors
 /// When the journal or the repository cannot be read.
 pub(crate) fn believed(org: &Org, project: &Project, task: &TaskRef) -> Result<Vec<ClaimIn>, Problem> {
     let mut claims = picture::claims(org, task)?;
+    if !claims.iter().any(|found| found.claim.merged) {
+        return Ok(claims);
+    }
     let delegates = org.forge.delegates(&project.rid)?;
     let alone = matches!(delegates.as_slice(), [one] if *one == org.member || *one == org.device);
-    if alone || project.is_gate(&org.device) {
-        let for_task = |patch: &Patch| patch.trace.as_ref().is_none_or(|trace| trace.task == *task);
-        let found = |id: &PatchId| org.forge.patch(&project.rid, &project.name, id);
-        let merged = |id: &PatchId| found(id).is_ok_and(|patch| patch.state == PatchState::Merged && for_task(&patch));
-        for found in &mut claims {
-            found.claim.merged = found.claim.merged && found.claim.patch.as_ref().is_some_and(merged);
-        }
+    let (knows_all, state) = (alone || project.is_gate(&org.device), org.state()?);
+    for found in claims.iter_mut().filter(|found| found.claim.merged) {
+        let word = !knows_all && (found.journal == org.device || signs(&delegates, &state, &found.journal));
+        found.claim.merged = found.claim.patch.as_ref().is_some_and(|id| is_accepted(org, project, task, id).unwrap_or(word));
     }
     Ok(claims)
+}
+
+/// Whether Radicle shows here that a patch of the task was merged. None: it does not, which may only be late.
+fn is_accepted(org: &Org, project: &Project, task: &TaskRef, id: &PatchId) -> Option<bool> {
+    let patch = org.forge.patch(&project.rid, &project.name, id).ok()?;
+    if patch.trace.as_ref().is_some_and(|trace| trace.task != *task) {
+        return Some(false);
+    }
+    (patch.state == PatchState::Merged).then_some(true)
+}
+
+/// Whether a device signs for a project: its own key is one of the delegates', or that of a member on it.
+fn signs(delegates: &[Did], state: &OrgState, device: &Did) -> bool {
+    let mut keys = state.members.values().flat_map(|member| &member.keys);
+    delegates.contains(device) || keys.any(|key| key.device == *device && delegates.contains(&key.did))
 }
 
 /// The patches of a task, where several devices made one each.
@@ -89,18 +101,18 @@ pub(crate) fn of(org: &Org, project: &Project, claims: &[ClaimIn]) -> Vec<Rival>
     found
 }
 
-/// The rivals of a patch, itself among them.
+/// The rivals of a patch of a task, itself among them.
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub(crate) fn of_patch(org: &Org, project: &Project, patch: &Patch) -> Result<Vec<Rival>, Problem> {
-    let Some(task) = task_of(org, project, patch)? else { return Ok(vec![]) };
-    let found = of(org, project, &picture::claims(org, &task)?);
+pub(crate) fn of_patch(org: &Org, project: &Project, patch: &Patch, task: &TaskRef) -> Result<Vec<Rival>, Problem> {
+    let found = of(org, project, &picture::claims(org, task)?);
     // An older patch of the same device is none.
     Ok(if found.iter().any(|rival| rival.patch == patch.id) { found } else { vec![] })
 }
 
-/// Closes the rivals of a patch that was accepted, and says on each why. What cannot be closed now is tried again later.
+/// Closes the rivals of a patch that was accepted, and says on each why, where this device may. What cannot be closed now is tried again
+/// later.
 pub(crate) async fn close(org: &Arc<Org>, actor: &Actor, project: &Project, task: &TaskRef, accepted: &PatchId) -> Vec<PatchId> {
     let _telling = org.telling.read().await;
     let (of, at, for_this) = (project.clone(), task.clone(), accepted.clone());
@@ -124,11 +136,15 @@ pub(crate) async fn close(org: &Arc<Org>, actor: &Actor, project: &Project, task
 }
 
 fn shut(org: &Org, project: &Project, task: &TaskRef, accepted: &PatchId) -> Result<Vec<PatchId>, Problem> {
+    let (state, delegate) = (org.state()?, closes_all(org, project)?);
     let mut closed = vec![];
     for id in picture::claims(org, task)?.into_iter().filter(ClaimIn::counts).filter_map(|found| found.claim.patch) {
         // One that has not come from its device yet is closed when it has.
         let Ok(patch) = org.forge.patch(&project.rid, &project.name, &id) else { continue };
-        let Some(latest) = gate::latest(&patch).filter(|_| id != *accepted && to_close(org, &patch, task)) else { continue };
+        let Some(latest) = gate::latest(&patch).filter(|_| id != *accepted && to_close(&state, &patch, task)) else { continue };
+        if patch.author != org.member && !delegate {
+            continue;
+        }
         org.forge.close(&project.rid, &id)?;
         let why = format!("{SUPERSEDED}{} was done by the patch {accepted}, which was accepted. Nothing of this one is lost.", task.task);
         if let Err(problem) = org.forge.comment(&project.rid, &id, latest, &why, None) {
@@ -139,12 +155,17 @@ fn shut(org: &Org, project: &Project, task: &TaskRef, accepted: &PatchId) -> Res
     Ok(closed)
 }
 
-/// Whether a patch that a claim names is open, says itself that it is for the task, and was not closed for this before.
-fn to_close(org: &Org, patch: &Patch, task: &TaskRef) -> bool {
+/// Whether Radicle lets this device close patches that others made: those of the delegates may.
+fn closes_all(org: &Org, project: &Project) -> Result<bool, Problem> {
+    Ok(org.forge.delegates(&project.rid)?.iter().any(|did| *did == org.member || *did == org.device))
+}
+
+/// Whether a patch that a claim names is open, says itself that it is for the task, and was not closed for this before by a member.
+fn to_close(state: &OrgState, patch: &Patch, task: &TaskRef) -> bool {
     let open = matches!(patch.state, PatchState::Open | PatchState::Draft);
     let for_task = patch.trace.as_ref().is_some_and(|trace| trace.task == *task);
     let mut comments = patch.revisions.iter().flat_map(|revision| &revision.comments);
-    open && for_task && !comments.any(|comment| comment.by == org.member && comment.body.starts_with(SUPERSEDED))
+    open && for_task && !comments.any(|comment| comment.body.starts_with(SUPERSEDED) && state.member_of(&comment.by).is_some())
 }
 
 /// Closes what came, or became known, only after its rival had been accepted here.
@@ -160,15 +181,105 @@ pub(crate) async fn close_late(org: &Arc<Org>, project: &Project) {
     }
 }
 
-/// The tasks of which this device accepted a patch while a rival is open: at a gate any, elsewhere those of its own claims.
+/// The tasks of which Radicle shows that a patch was accepted, while a rival may be open. Whose claim that was says nothing of who may close
+/// the others: whoever may, does, of several gates the first; nobody else tries.
 fn late(org: &Org, project: &Project) -> Result<Vec<(TaskRef, PatchId)>, Problem> {
     let mut found = vec![];
+    if project.gate().is_some_and(|gate| *gate != org.device) {
+        return Ok(found);
+    }
     for task in Claims::verified(org).half_settled(org, &project.name)? {
         let claims = believed(org, project, &task)?;
-        let Some((patch, device)) = domain::picture::accepted(&claims) else { continue };
-        if project.gate().unwrap_or(device) == &org.device {
-            found.push((task, patch.clone()));
-        }
+        let accepted = domain::picture::accepted(&claims).map(|(patch, _)| patch);
+        found.extend(accepted.filter(|patch| is_accepted(org, project, &task, patch) == Some(true)).map(|patch| (task, patch.clone())));
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use domain::{
+        Timestamp,
+        org::{self, Member, MemberKey},
+        patch::{Comment, Revision},
+        role::Role,
+    };
+
+    fn did(letter: char) -> Did {
+        format!("did:key:z6Mk{}", letter.to_string().repeat(44)).parse().unwrap()
+    }
+
+    /// Ada has the key `A` on the device `a`, and Bob `B` on `b`.
+    fn state() -> OrgState {
+        let member = |name: &str, letter: char| {
+            let keys = vec![MemberKey { did: did(letter.to_ascii_uppercase()), device: did(letter) }];
+            (name.to_owned(), Member { name: name.into(), roles: vec![Role::Developer], standby: None, keys })
+        };
+        let (devices, agents, projects, quotas) = Default::default();
+        OrgState {
+            org: org::Org { version: org::VERSION, name: "crew".parse().unwrap(), threshold: 1 },
+            members: [member("ada", 'a'), member("bob", 'b')].into(),
+            devices,
+            agents,
+            projects,
+            quotas,
+            revoked: vec![],
+            ended: vec![],
+            commit: "c".repeat(40).parse().unwrap(),
+            refused: None,
+        }
+    }
+
+    #[test]
+    fn a_device_signs_for_a_project_with_its_own_key_or_a_members() {
+        let state = state();
+        assert!(signs(&[did('A')], &state, &did('a')), "a project of Ada's");
+        assert!(signs(&[did('a'), did('c')], &state, &did('a')), "it is a gate");
+        assert!(!signs(&[did('A')], &state, &did('b')), "what Bob's device says was merged could be nobody's but Ada's doing");
+    }
+
+    #[test]
+    fn what_a_member_closed_as_a_rival_is_not_closed_again() {
+        let task: TaskRef = serde_json::from_value(serde_json::json!({"project": "demo", "feature": "001-hello", "task": "T001"})).unwrap();
+        let patch = |by: Did| {
+            let comment =
+                Comment { id: "d".repeat(40).parse().unwrap(), reply_to: None, by, body: "Superseded: so.".into(), at: Timestamp(0), line: None };
+            let revision = Revision {
+                id: "a".repeat(40).parse().unwrap(),
+                author: did('r'),
+                head: "b".repeat(40).parse().unwrap(),
+                base: "c".repeat(40).parse().unwrap(),
+                at: Timestamp(0),
+                description: String::new(),
+                reviews: vec![],
+                comments: vec![comment],
+            };
+            let trace = serde_json::json!({
+                "version": 1, "run": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "agent": "echo", "engine": "command", "member": did('B'), "task": task,
+                "spec_hash": "e".repeat(64), "definitions": "e".repeat(40), "manifest": "e".repeat(64), "asked": {}, "delegation": {},
+                "judged": null, "checks": [],
+            });
+            Patch {
+                id: "a".repeat(40).parse().unwrap(),
+                project: "demo".parse().unwrap(),
+                title: String::new(),
+                description: String::new(),
+                state: PatchState::Open,
+                author: did('r'),
+                head: revision.head.clone(),
+                base: revision.base.clone(),
+                merged_as: None,
+                merged_by: None,
+                revisions: vec![revision],
+                trace: Some(serde_json::from_value(trace).unwrap()),
+            }
+        };
+        let state = state();
+        assert!(to_close(&state, &patch(did('s')), &task), "what a stranger wrote counts for nothing");
+        assert!(!to_close(&state, &patch(did('B')), &task), "Bob closed it, and somebody opened it again");
+        let other = TaskRef { project: "other".parse().unwrap(), ..task.clone() };
+        assert!(!to_close(&state, &patch(did('s')), &other));
+    }
 }

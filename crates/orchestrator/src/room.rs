@@ -3,6 +3,9 @@
 //!
 //! So two orgs never get the same room, and nothing has to run for that but the two. What an org's process held when it died
 //! stays taken until a process of that org has read its journal again. There is no fsync: a power cut ends the runs too.
+//!
+//! Which orgs there are is looked up when one comes or goes: each of these adds a byte to the lock file (`announce`). Whoever admits sees
+//! by its length whether the files that it has open are still those of all others.
 
 use crate::{
     data_dir::{DataDir, storage},
@@ -12,7 +15,7 @@ use domain::{OrgName, Problem, capacity::Taken};
 use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::File,
-    io::ErrorKind,
+    io::{ErrorKind, Write},
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -29,6 +32,15 @@ pub struct Room {
     path: PathBuf,
     /// What the file says.
     told: Mutex<Option<Taken>>,
+    others: Mutex<Others>,
+}
+
+/// The files of the other orgs of the machine.
+#[derive(Debug, Default)]
+struct Others {
+    /// How long the lock file was when they were looked up; none: that is to be done.
+    as_of: Option<u64>,
+    files: Vec<(PathBuf, File)>,
 }
 
 /// The right to take room, held by one process of the machine at a time.
@@ -51,7 +63,8 @@ impl Room {
         };
         let path = data.org(org).taken();
         let (lock, own) = (open(&data.room_lock())?, open(&path)?);
-        Ok(Self { data: data.clone(), org: org.clone(), lock, own, path, told: Mutex::default() })
+        announce(data)?;
+        Ok(Self { data: data.clone(), org: org.clone(), lock, own, path, told: Mutex::default(), others: Mutex::default() })
     }
 
     /// What other orgs of the machine take now.
@@ -59,8 +72,23 @@ impl Room {
     /// # Errors
     /// When one has not told yet what it takes.
     pub fn others(&self) -> Result<Taken, Problem> {
-        let others = self.data.orgs().into_iter().filter(|org| *org != self.org);
-        others.map(|org| read(&self.data.org(&org).taken())).try_fold(Taken::default(), |sum, taken| Ok(sum.plus(taken?)))
+        let length = self.lock.metadata().map_err(|e| storage(&self.data.room_lock(), &e))?.len();
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if others.as_of != Some(length) {
+            *others = Others::default();
+            *others = Others { files: self.look_up()?, as_of: Some(length) };
+        }
+        others.files.iter().map(|(path, file)| read(path, file)).try_fold(Taken::default(), |sum, taken| Ok(sum.plus(taken?)))
+    }
+
+    fn look_up(&self) -> Result<Vec<(PathBuf, File)>, Problem> {
+        let others = self.data.orgs().into_iter().filter(|org| *org != self.org).map(|org| self.data.org(&org).taken());
+        let open = |path: PathBuf| match File::open(&path) {
+            Ok(file) => Ok((path, file)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Err(unknown()),
+            Err(e) => Err(storage(&path, &e)),
+        };
+        others.map(open).collect()
     }
 
     /// Waits for its turn, and looks what is taken.
@@ -106,19 +134,27 @@ impl Drop for Turn<'_> {
     }
 }
 
+/// Has all orgs of the machine look up which there are: one comes, or has gone.
+///
+/// # Errors
+/// When the lock file cannot be written.
+pub(crate) fn announce(data: &DataDir) -> Result<(), Problem> {
+    let path = data.room_lock();
+    let file = File::options().create(true).append(true).mode(0o600).open(&path);
+    file.and_then(|mut file| file.write_all(b".")).map_err(|e| storage(&path, &e))
+}
+
 /// What an org takes, as its file says.
-fn read(path: &Path) -> Result<Taken, Problem> {
-    let unknown = || {
-        Problem::unavailable("Another org of this machine has not told yet what of the machine it uses.")
-            .next("Wait until it has started; meshwork org list says how it does.")
-    };
-    let text = match std::fs::read(path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Err(unknown()),
-        Err(e) => return Err(storage(path, &e)),
-    };
-    let first = serde_json::Deserializer::from_slice(&text).into_iter::<Taken>().next();
+fn read(path: &Path, file: &File) -> Result<Taken, Problem> {
+    let mut text = [0; limits::TAKEN_BYTES_MAX];
+    let length = file.read_at(&mut text, 0).map_err(|e| storage(path, &e))?;
+    let first = serde_json::Deserializer::from_slice(&text[..length]).into_iter::<Taken>().next();
     first.and_then(Result::ok).ok_or_else(unknown)
+}
+
+fn unknown() -> Problem {
+    Problem::unavailable("Another org of this machine has not told yet what of the machine it uses.")
+        .next("Wait until it has started; meshwork org list says how it does.")
 }
 
 #[cfg(test)]
@@ -157,6 +193,27 @@ mod tests {
         // Its process died: what it took stays taken.
         drop(beta);
         assert_eq!(acme.turn().unwrap().others.beside(Class::Agent), Lane { slots: 1, reserved: working(7).work.reserved });
+    }
+
+    #[test]
+    fn the_other_orgs_are_looked_up_when_one_comes_or_goes_and_not_for_each_admission() {
+        let (_folder, acme, beta) = two();
+        beta.tell(working(7)).unwrap();
+        assert_eq!(acme.others().unwrap(), working(7));
+        std::fs::remove_file(acme.data.org(&beta.org).record()).unwrap();
+        assert_eq!(acme.others().unwrap(), working(7), "the folder was not read again");
+        beta.tell(working(8)).unwrap();
+        assert_eq!(acme.others().unwrap(), working(8), "what it takes is");
+        announce(&acme.data).unwrap();
+        assert_eq!(acme.others().unwrap(), Taken::default(), "it has gone");
+
+        let third: OrgName = "third".parse().unwrap();
+        std::fs::create_dir_all(acme.data.org(&third).root).unwrap();
+        std::fs::write(acme.data.org(&third).record(), "{}").unwrap();
+        let third = Room::open(&acme.data, &third).unwrap();
+        assert!(acme.others().unwrap_err().passes(), "it has not told yet");
+        third.tell(working(9)).unwrap();
+        assert_eq!(acme.others().unwrap(), working(9));
     }
 
     #[test]

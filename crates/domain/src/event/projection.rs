@@ -11,7 +11,7 @@ use crate::{
     run::{Message, Phase, Reason, Refused, Run, RunState},
     stop::{Order, Stop},
     task::{Claim, Takeover},
-    usage::Usage,
+    usage::{ModelCall, Usage},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::{collections::BTreeMap, sync::Arc};
@@ -97,20 +97,20 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         Body::SharesTaken { taken } => out.push(put(kind::SHARES, kind::OWN, taken)?),
         Body::CommandModelSet { settings } => out.push(put(kind::COMMAND, crate::command::SETTINGS, settings)?),
         Body::CommandModelCalled(call) => {
-            let day = crate::command::day(event.at);
+            let day = crate::command::day(call.admitted);
             let before_day = read::<Usage>(before, kind::COMMAND, &day)?.unwrap_or_default();
             out.push(put(kind::COMMAND, &day, &before_day.plus(call.usage))?);
-            out.extend(spent(before, event, &["org".to_owned()], call.usage)?);
+            out.extend(spent(before, &["org".to_owned()], call)?);
         }
         Body::ModelCalled { run, call, standby: Some(whom), .. } => {
             let id = spent_by_run(run);
             let so_far = read::<Usage>(before, kind::SPENT, &id)?.unwrap_or_default();
             out.push(put(kind::SPENT, &id, &so_far.plus(call.usage))?);
-            out.extend(spent(before, event, &whose(&whom.member, whom.agent.as_ref()), call.usage)?);
+            out.extend(spent(before, &whose(&whom.member, whom.agent.as_ref()), call)?);
         }
         Body::ModelCalled { run, call, .. } => {
             if let Some(run) = read::<Run>(before, kind::RUN, run.as_str())? {
-                out.extend(spent(before, event, &whose(&run.member, run.agent.as_ref()), call.usage)?);
+                out.extend(spent(before, &whose(&run.member, run.agent.as_ref()), call)?);
             }
         }
         _ => {}
@@ -162,12 +162,12 @@ fn whose(member: &Did, agent: Option<&AgentName>) -> Vec<String> {
     ["org".to_owned(), format!("member/{member}")].into_iter().chain(agent).collect()
 }
 
-/// Adds a call to what each used in the day and the month.
-fn spent(before: Before<'_>, event: &Event, whose: &[String], usage: Usage) -> Result<Vec<Projected>, Problem> {
+/// Adds a call to what each used in the day and the month in which it was let through.
+fn spent(before: Before<'_>, whose: &[String], call: &ModelCall) -> Result<Vec<Projected>, Problem> {
     let mut out = vec![];
-    for id in whose.iter().flat_map(|who| Period::ALL.map(|period| spent_id(who, &period.key(event.at)))) {
+    for id in whose.iter().flat_map(|who| Period::ALL.map(|period| spent_id(who, &period.key(call.admitted)))) {
         let so_far = read::<Usage>(before, kind::SPENT, &id)?.unwrap_or_default();
-        out.push(put(kind::SPENT, &id, &so_far.plus(usage))?);
+        out.push(put(kind::SPENT, &id, &so_far.plus(call.usage))?);
     }
     Ok(out)
 }
@@ -383,6 +383,20 @@ mod tests {
         events.iter().for_each(|event| change_run(&mut run, event));
         assert_eq!((run.violations.len(), run.violations_more), (VIOLATIONS_KEPT_MAX, 5));
         assert_eq!((run.questions.len(), run.questions_more), (QUESTIONS_OPEN_MAX, 1));
+    }
+
+    #[test]
+    fn a_call_counts_in_the_day_in_which_it_was_let_through() {
+        let device: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let (admitted, ended) = (crate::Timestamp(86_399_000), crate::Timestamp(86_401_000));
+        let usage = Usage { calls: 1, input_tokens: 7, ..Usage::default() };
+        let call = ModelCall { model: "m".into(), status: 200, usage, duration_ms: 2_000, admitted };
+        let body = Body::CommandModelCalled(call);
+        let event = Event { version: 1, at: ended, actor: device, via: None, told: None, body };
+        let changes = project(&event, &mut |_, _| None).unwrap_or_else(|p| unreachable!("{p}"));
+        let of_day = |at| changes.iter().any(|change| change.kind == kind::SPENT && change.id == spent_id("org", &Period::Day.key(at)));
+        assert!(of_day(admitted) && !of_day(ended), "{changes:?}");
+        assert!(changes.iter().any(|change| change.kind == kind::COMMAND && change.id == crate::command::day(admitted)), "{changes:?}");
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub struct Amounts {
 }
 
 impl Amounts {
+    /// No limit at all.
+    pub const MAX: Self = Self { tokens: u64::MAX, calls: u64::MAX, money: Money::MAX };
+
     /// Both together.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
@@ -35,6 +38,12 @@ impl Amounts {
             calls: self.calls.saturating_sub(other.calls),
             money: self.money.minus(other.money),
         }
+    }
+
+    /// The smaller of each.
+    #[must_use]
+    pub fn least(self, other: Self) -> Self {
+        Self { tokens: self.tokens.min(other.tokens), calls: self.calls.min(other.calls), money: self.money.min(other.money) }
     }
 
     /// The larger of each.
@@ -62,6 +71,13 @@ impl From<Usage> for Amounts {
 }
 
 impl Quota {
+    /// What is left without a limit: all that there is of what it does not limit, and nothing of what it does.
+    pub(super) fn unlimited(self) -> Amounts {
+        let free = |limited: bool| if limited { 0 } else { u64::MAX };
+        let money = if self.money.is_some() { Money::ZERO } else { Money::MAX };
+        Amounts { tokens: free(self.tokens.is_some()), calls: free(self.calls.is_some()), money }
+    }
+
     /// A device's part of each of its limits; nothing of what it does not limit.
     pub fn amounts(self, share: Share) -> Amounts {
         let of = |whole: Option<u64>| whole.map(|whole| share.of(whole)).unwrap_or_default();

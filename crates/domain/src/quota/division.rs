@@ -143,6 +143,11 @@ impl History {
         self.places.is_empty()
     }
 
+    /// Whether it has a revision.
+    pub fn knows(&self, revision: &Oid) -> bool {
+        self.places.contains_key(revision)
+    }
+
     /// The newest revision.
     pub fn newest(&self) -> Option<&Oid> {
         self.newest.as_ref()
@@ -175,6 +180,25 @@ impl History {
     pub(super) fn part(&self, place: usize, scope: Scope<'_>, period: Period, device: &Did, now: Timestamp) -> Amounts {
         let quota = self.divisions.get(place).and_then(|division| division.quota(scope)).filter(|quota| quota.period == period);
         quota.map(|quota| quota.amounts(self.share(place, scope, period, device, now))).unwrap_or_default()
+    }
+
+    /// The most that a device was ever given of somebody's quota. All there is where a division that was in force in this period gave it no
+    /// limit, or the org's first revisions are not known.
+    pub(super) fn given(&self, scope: Scope<'_>, period: Period, device: &Did, now: Timestamp) -> Amounts {
+        if !self.whole {
+            return Amounts::MAX;
+        }
+        let of = |(place, division): (usize, &Division)| {
+            let part = self.part(place, scope, period, device, now);
+            let next = self.divisions.get(place + 1);
+            let over = next.is_some_and(|next| period.key(next.at) < period.key(now));
+            if over || !division.lists(device) {
+                return part;
+            }
+            let quota = division.quota(scope).filter(|quota| quota.period == period);
+            quota.map_or(Amounts::MAX, |quota| part.most(quota.unlimited()))
+        };
+        self.divisions.iter().enumerate().map(of).fold(Amounts::default(), Amounts::most)
     }
 
     /// The place of the newest division.

@@ -11,6 +11,11 @@
 //! goes back to an older one, clocks differ little at the end of a period, and a device that was removed counts until the end of
 //! the period in which that was noticed. And on this: a limit that an earlier revision did not have, or had for another period, did not
 //! bind who knew only that one; the others do not wait for its word, or nobody could begin with a quota while one is away.
+//!
+//! A device that lies could tell that it used all there is, and so keep everybody from their shares. None may spend more than it was given:
+//! the largest part of any revision that is known. What it tells beyond that is not believed ([`Hold::beyond`]), unless a revision of this
+//! period gave it no limit, or the org's first revisions are not known. Whoever acts by a revision that is not known here looks after
+//! this device's part itself, so it may be believed less than it has.
 
 use super::{Amounts, Division, History, Period, Quota, Scope, Share};
 use crate::{Did, Oid, Timestamp, usage::Budget};
@@ -60,6 +65,8 @@ pub struct Hold {
     pub name: String,
     /// So much, at the most.
     pub amounts: Amounts,
+    /// What it tells that it holds beyond that, and never was given.
+    pub beyond: Amounts,
     /// Its part by the revision that is known here.
     pub share: Amounts,
     /// As of when its journal is known here.
@@ -107,9 +114,28 @@ impl Part {
         let whose: Vec<String> = more.map(|hold| hold.words(self.quota)).collect();
         format!("{}, and not {}, because {}", amounts.of(self.quota).words(), self.share.words(), whose.join(" and "))
     }
+
+    /// A sentence for each device that tells that it used more than it was ever given.
+    pub fn warnings(&self) -> Vec<String> {
+        self.others.iter().filter_map(|hold| hold.warning(self.quota)).collect()
+    }
 }
 
 impl Hold {
+    fn warning(&self, quota: Quota) -> Option<String> {
+        let beyond = self.beyond.of(quota);
+        let beyond = Quota {
+            tokens: beyond.tokens.filter(|tokens| *tokens > 0),
+            calls: beyond.calls.filter(|calls| *calls > 0),
+            money: beyond.money.filter(|money| !money.is_zero()),
+            ..beyond
+        };
+        let (name, what) = (&self.name, Some(beyond.words()).filter(|what| !what.is_empty())?);
+        Some(format!(
+            "The device {name} tells that it used {what} more than it was ever given; that is not counted. Have its owner look at it, or take it out of the org: meshwork device remove {name}."
+        ))
+    }
+
     fn words(&self, quota: Quota) -> String {
         let held = self.amounts.of(quota).words();
         match self.as_of {
@@ -125,17 +151,22 @@ pub fn part(history: &History, scope: Scope<'_>, device: &Did, known: &BTreeMap<
     let quota = *history.now()?.quota(scope)?;
     let own = known.get(device).and_then(|own| own.taken.as_ref());
     let others = history.devices().into_iter().filter(|(did, _)| *did != device && counts(history, did, own, quota.period, now));
-    let others = others.map(|(did, listed)| Hold {
-        name: listed.name.clone(),
-        amounts: held(history, scope, quota.period, did, known.get(did), now),
-        share: history.part(history.last(), scope, quota.period, did, now),
-        as_of: known.get(did).and_then(|known| known.as_of),
+    let others = others.map(|(did, listed)| {
+        let told = held(history, scope, quota.period, did, known.get(did), now);
+        let given = history.given(scope, quota.period, did, now);
+        Hold {
+            name: listed.name.clone(),
+            amounts: told.least(given),
+            beyond: told.minus(given),
+            share: history.part(history.last(), scope, quota.period, did, now),
+            as_of: known.get(did).and_then(|known| known.as_of),
+        }
     });
     let share = history.share(history.last(), scope, quota.period, device, now);
     Some(Part { quota, share, others: others.collect() })
 }
 
-/// The most that another device may spend in this period, by all that is known here.
+/// The most that another device may spend in this period, by all that is known here and that it tells.
 fn held(history: &History, scope: Scope<'_>, period: Period, other: &Did, known: Option<&Known>, now: Timestamp) -> Amounts {
     let taken = known.and_then(|known| known.taken.as_ref());
     let place = taken.map_or(Some(0), |taken| history.place(&taken.revision));

@@ -46,6 +46,10 @@ pub(crate) fn quotas(value: &Value) -> Result<String, Problem> {
         ]);
     }
     let mut text = table(&["WHOSE", "PERIOD", "TOKENS", "CALLS", "MONEY", "THIS DEVICE MAY USE"], &lines);
+    let warnings = value["used"].as_array().into_iter().flatten().filter_map(|row| row["warnings"].as_array()).flatten();
+    for warning in warnings.filter_map(Value::as_str) {
+        text.push_str(&format!("\n{}", clean(warning)));
+    }
     let quotas: Quotas = typed_at(value, "quotas")?;
     if quotas.prices.is_empty() {
         text.push_str("\nNo price is known: meshwork quota price <model> --input 1.25 --output 10.");
@@ -76,9 +80,9 @@ mod tests {
         let used = json!({"calls": 1, "input_tokens": 5, "cached_tokens": 0, "output_tokens": 0});
         let whole = json!({"period": "day", "calls": 2, "tokens": 9000});
         let limit = json!({"calls": 1, "tokens": 3000, "money": null, "share": "an equal part for each of 3 devices"});
-        let row = json!({"whose": "org", "of": "org", "period": "day", "whole": whole, "limit": limit, "used": used});
+        let row = json!({"whose": "org", "of": "org", "period": "day", "whole": whole, "limit": limit, "used": used, "warnings": ["The device box lies."]});
         let text = quotas(&json!({"used": [row], "quotas": {"version": 1}})).unwrap();
-        for words in ["5 of 3,000 (9,000 in all)", "1 of 1 (2 in all)", "an equal part for each of 3 devices"] {
+        for words in ["5 of 3,000 (9,000 in all)", "1 of 1 (2 in all)", "an equal part for each of 3 devices", "\nThe device box lies."] {
             assert!(text.contains(words), "{text}");
         }
     }

@@ -1,7 +1,7 @@
 //! What devices say to each other, and what happens in the simulated world.
 
 use domain::{
-    Did, Hash, RunId,
+    Did, Hash, RunId, Timestamp,
     capacity::Capacity,
     event::{Body, Event},
     lease::Admission,
@@ -133,7 +133,7 @@ pub enum Timer {
     /// The gateway's answer is late.
     Spend { run: RunId, number: u64 },
     /// The provider has answered a call.
-    Settle { run: RunId, number: u64, by: usize, ids: Vec<String>, call: Usage },
+    Settle { run: RunId, number: u64, by: usize, ids: Vec<String>, held: (Usage, Timestamp) },
 }
 
 /// What happens.

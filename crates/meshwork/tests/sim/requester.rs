@@ -423,6 +423,7 @@ impl World {
     /// A run wants to call its model.
     pub fn spend(&mut self, at: usize, from: usize, id: &RunId, number: u64) {
         let open = self.devices[at].run(id).is_some_and(|run| !run.state.ended());
+        let admitted = self.now();
         let (line, call) = (self.line(at), Usage { calls: 1, input_tokens: CALL_TOKENS, ..Usage::default() });
         let device = &mut self.devices[at];
         let journal = &device.journal.known;
@@ -431,7 +432,7 @@ impl World {
         match held {
             Ok(()) if open => {
                 let ms = 100 + self.random.below(1_500);
-                self.timer(at, ms, Timer::Settle { run: id.clone(), number, by: from, ids: vec![line.id], call });
+                self.timer(at, ms, Timer::Settle { run: id.clone(), number, by: from, ids: vec![line.id], held: (call, admitted) });
             }
             Ok(()) => device.memory.promised.give_back(&[line.id], call),
             Err(NotHeld::Busy | NotHeld::Unreadable(_)) => return,
@@ -450,10 +451,10 @@ impl World {
     }
 
     /// The provider has answered: what was used is counted, and then given back.
-    pub fn settle(&mut self, at: usize, id: &RunId, number: u64, by: usize, ids: Vec<String>, held: Usage) {
+    pub fn settle(&mut self, at: usize, id: &RunId, number: u64, by: usize, ids: Vec<String>, (held, admitted): (Usage, Timestamp)) {
         let tokens = 1 + self.random.below(CALL_TOKENS);
         let usage = Usage { calls: 1, input_tokens: tokens, ..Usage::default() };
-        let call = ModelCall { model: "m".into(), status: 200, usage, duration_ms: 100 };
+        let call = ModelCall { model: "m".into(), status: 200, usage, duration_ms: 100, admitted };
         let counted = Body::ModelCalled { run: id.clone(), call, content: vec![], standby: None };
         let answer = Message::Spent { run: id.clone(), number, granted: true };
         self.write(at, vec![counted], vec![Then::GiveBack { ids, call: held }, Then::Send { to: by, message: answer }]);

@@ -193,7 +193,7 @@ impl World {
             Timer::Delegate { run } => self.ask_delegation(at, &run),
             Timer::Engine { run } => self.engine(at, &run),
             Timer::Spend { run, number } => self.call_again(at, &run, number),
-            Timer::Settle { run, number, by, ids, call } => self.settle(at, &run, number, by, ids, call),
+            Timer::Settle { run, number, by, ids, held } => self.settle(at, &run, number, by, ids, held),
         }
     }
 

@@ -25,6 +25,22 @@ pub fn holds(folder: &Path, needle: &[u8]) -> Option<std::path::PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_another_device_asks_for_is_one_transaction_with_all_that_is_journaled_of_it() {
+    let two = Two::start().await;
+    project(&two.ada, "lease", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&two.ada, "sh", "echo done > done.txt").await;
+    two.share().await;
+    let run = two.start_task("T001", "sh").await;
+    assert_eq!(two.ada.ended(&run).await["state"], "done");
+    let mut journal = two.bob.journal().await;
+    journal.sort_by_key(|entry| entry["seq"].as_u64());
+    let leased = journal.iter().position(|entry| entry["event"]["type"] == "run_leased" && entry["event"]["run"] == run.as_str()).unwrap();
+    let around = &journal[leased - 2..leased + 2];
+    let types: Vec<&str> = around.iter().filter_map(|entry| entry["event"]["type"].as_str()).collect();
+    assert_eq!(types, ["run_queued", "run_placed", "run_leased", "run_moved"], "one wait for the disk: {around:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_is_done_on_another_device_with_a_key_that_never_comes_there() {
     let (key, word) = (random_name("sk-real"), random_name("word"));
     let model = ScriptedModel::requiring(&key).await.unwrap();

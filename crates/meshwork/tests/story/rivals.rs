@@ -3,7 +3,7 @@
 
 use crate::{
     gated::gated,
-    journals::same,
+    journals::{device, joined, same},
     support::{PASSES, clear, command_agent, project, text},
     two::{BOBS, Two},
 };
@@ -37,7 +37,7 @@ async fn until_rivals(two: &Two, what: &str, wanted: &[(&str, &str)]) {
 }
 
 /// Waits until Ada's device shows a patch as the word of Bob's, which is reached or not.
-async fn until_known(two: &Two, patch: &str, reached: bool) {
+async fn until_marked(two: &Two, patch: &str, reached: bool) {
     let look = || async {
         let seen = two.ada.act("patch.list", json!({})).await;
         let found = seen.as_array().unwrap().iter().find(|one| one["id"] == patch).map(|one| one["whose"].clone()).unwrap_or_default();
@@ -160,28 +160,31 @@ async fn what_was_queued_at_a_task_that_another_device_took_over_stops_and_says_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_run_of_another_device_made_is_marked_as_its_word_and_merged_by_a_delegate_by_what_was_signed() {
     let mut two = Two::start().await;
+    two.ada.kill().await;
+    two.ada.set_now("MESHWORK_LOG", "info,orchestrator::trace=debug");
+    two.ada.begin().await;
+    two.in_touch().await;
     project(&two.ada, "open", "- [ ] T001 One\n", PASSES).await;
     command_agent(&two.ada, "echo", "echo by $MESHWORK_TASK > $MESHWORK_TASK.txt").await;
     two.share().await;
-    until_ok(&two.bob, &["task", "show", "T001"]).await;
-    let known = || async {
-        let seen = two.bob.act("agent.list", json!({})).await;
-        if seen[0]["name"] == "echo" { Ok(()) } else { Err(seen) }
-    };
-    two.bob.until("Bob's device knows the agent", known).await;
+    until_known(&two.bob).await;
     let patch = made(&two.bob).await;
     assert!(two.bob.act("patch.show", json!({ "patch": patch })).await["whose"].is_null(), "it is its own word there");
-    until_known(&two, &patch, true).await;
+    until_marked(&two, &patch, true).await;
     two.bob.kill().await;
-    until_known(&two, &patch, false).await;
+    until_marked(&two, &patch, false).await;
     for verb in [&["patch", "list"][..], &["patch", "show", patch.as_str()]] {
         let told = two.ada.told(verb).await.stdout;
-        assert!(told.contains("its device is away"), "{told}");
+        assert!(told.contains("is away"), "{told}");
     }
     two.bob.begin().await;
-    until_known(&two, &patch, true).await;
-    let merged = until_ok(&two.ada, &["patch", "merge", &patch]).await;
+    until_marked(&two, &patch, true).await;
+    until_open(&two.ada, &patch).await;
+    let judged = || two.ada.log().lines().filter(|line| line.contains("judging what was signed of a patch")).count();
+    let before = judged();
+    let merged = two.ada.ok(&["patch", "merge", &patch]).await;
     assert_eq!(merged["outcome"], "merged", "{merged}");
+    assert_eq!(judged() - before, 1, "what was signed is judged once for a merge");
     assert!(two.ada.act("patch.show", json!({ "patch": patch })).await["whose"].is_null(), "nobody changes that any more");
     for up in [&two.ada, &two.bob] {
         let look = || async {
@@ -190,4 +193,62 @@ async fn what_a_run_of_another_device_made_is_marked_as_its_word_and_merged_by_a
         };
         up.until("the task is done on both", look).await;
     }
+}
+
+/// Waits until the task and the agent are known on a device.
+async fn until_known(up: &Up) {
+    until_ok(up, &["task", "show", "T001"]).await;
+    let known = || async {
+        let seen = up.act("agent.list", json!({})).await;
+        if seen[0]["name"] == "echo" { Ok(()) } else { Err(seen) }
+    };
+    up.until("the agent is known", known).await;
+}
+
+/// Waits until a patch is here whole, with its gate open.
+async fn until_open(up: &Up, patch: &str) {
+    let open = || async {
+        let (code, seen) = up.call("patch.show", json!({ "patch": patch })).await;
+        if code == 200 && seen["gate"].to_string().contains("The gate is open") { Ok(()) } else { Err(seen) }
+    };
+    up.until("the patch is here, and its gate open", open).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rival_that_is_heard_of_late_is_closed_by_who_may_and_nobody_else_tries() {
+    let mut two = Two::start().await;
+    let mut carol = joined(&two.ada, "carol", &["--role", "developer"], "").await;
+    project(&two.ada, "late", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&two.ada, "echo", "echo by $MESHWORK_TASK > $MESHWORK_TASK.txt").await;
+    two.share().await;
+    two.ada.ok(&["project", "share", &device(&carol).await]).await;
+    until_known(&two.bob).await;
+    until_known(&carol).await;
+    // Carol's device does the task while nobody hears of it.
+    two.bob.kill().await;
+    two.ada.kill().await;
+    let rival = made(&carol).await;
+    carol.kill().await;
+    two.ada.begin().await;
+    two.bob.begin().await;
+    let patch = made(&two.bob).await;
+    until_open(&two.ada, &patch).await;
+    let merged = two.ada.ok(&["patch", "merge", &patch]).await;
+    assert_eq!((&merged["outcome"], &merged["superseded"]), (&json!("merged"), &Value::Null), "{merged}");
+
+    // The claim is Bob's, and only Ada, who is the delegate, may close what comes late.
+    carol.begin().await;
+    for up in [&two.ada, &two.bob, &carol] {
+        let look = || async {
+            let (_, seen) = up.call("patch.show", json!({ "patch": rival })).await;
+            let why = seen["revisions"].to_string().contains("Superseded: ");
+            if seen["state"] == "archived" && why { Ok(seen) } else { Err(seen) }
+        };
+        let closed = up.until("the rival is closed, and says why", look).await;
+        assert_eq!(closed["revisions"].to_string().matches("Superseded: ").count(), 1, "{closed:#}");
+    }
+    for up in [&two.bob, &carol] {
+        assert!(!up.log().contains("could not be closed"), "who may not does not try\n{}", up.log());
+    }
+    same(&[&two.ada, &two.bob, &carol]).await;
 }

@@ -197,7 +197,7 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
             gate: gate.words,
             merging: org.merging.state(&project.name, &patch.id),
             rules_changed: provenance::rules_changed(org, &project, &patch)?,
-            rivals: rivals::of_patch(org, &project, &patch)?,
+            rivals: gate.task.as_ref().map_or(Ok(vec![]), |task| rivals::of_patch(org, &project, &patch, task))?,
             whose: Claims::read(org).whose(org, &state, &patch)?,
             patch,
             files,

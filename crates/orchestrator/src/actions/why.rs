@@ -148,7 +148,7 @@ fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
         on: run.on.clone(),
         tags: manifest.tags,
         resources: manifest.resources,
-        decision: looked.decision,
+        decision: looked.decision().clone(),
         devices,
     })
 }
@@ -175,8 +175,9 @@ fn manifest(org: &Org, board: &Board, run: &Run) -> Result<Manifest, Problem> {
 
 fn of_device(looked: &Looked, run: &Run, known: &Known) -> DeviceWhy {
     let did = &known.device.did;
-    let verdict = looked.decision.verdicts.iter().find(|verdict| verdict.device == *did);
-    let place = looked.decision.order.iter().position(|device| device == did).map(|at| at + 1);
+    let decision = looked.decision();
+    let verdict = decision.verdicts.iter().find(|verdict| verdict.device == *did);
+    let place = decision.order.iter().position(|device| device == did).map(|at| at + 1);
     let (refusals, said) = (looked.refusals(known), run.refused.iter().find(|said| said.device == *did).cloned());
     let (score, parts) = verdict.map_or_else(|| (0, vec![]), |verdict| (verdict.score, verdict.parts.clone()));
     let judged = match place {
@@ -230,7 +231,7 @@ fn of_run(state: &OrgState, board: &Board, view: &TaskView, run: &Run) -> String
 /// What would become of a run, where there is none.
 fn of_none(looked: &Looked) -> String {
     let name = |did: &Did| looked.devices.iter().find(|known| known.device.did == *did).map(|known| known.device.name.as_str());
-    match looked.decision.order.first().and_then(name) {
+    match looked.decision().order.first().and_then(name) {
         Some(first) => format!("It has no run yet. Started now, {first} would be asked first."),
         None => "It has no run yet, and no device could take one now.".into(),
     }

@@ -11,7 +11,7 @@ use super::{
 };
 use bytes::Bytes;
 use domain::{
-    Problem, RunId,
+    Problem, RunId, Timestamp,
     agent::Model,
     manifest::Network,
     quota::Price,
@@ -52,6 +52,8 @@ pub struct Call {
     pub usage: Usage,
     /// From its sending to its end, in milliseconds.
     pub duration_ms: u64,
+    /// As of when the limits were that it had to fit.
+    pub admitted: Timestamp,
     /// Request and answer, where the org wants them kept.
     pub content: Vec<Bytes>,
 }
@@ -266,7 +268,7 @@ impl Route {
             Err(NotHeld::Unreadable(problem)) => return Err(Refusal::stop("no_budget", &problem)),
         };
         book.held = book.held.plus(call);
-        Ok(Ok(Ticket { route: Arc::clone(self), sent: None, call, price: rules.price, _shared: shared }))
+        Ok(Ok(Ticket { route: Arc::clone(self), sent: None, call, price: rules.price, admitted: rules.at, _shared: shared }))
     }
 
     fn spent(&self, what: &str, message: String) -> Refusal {
@@ -365,6 +367,7 @@ pub(super) struct Ticket {
     /// What it may use at the most.
     call: Usage,
     price: Option<Price>,
+    admitted: Timestamp,
     _shared: Held,
 }
 
@@ -409,7 +412,8 @@ impl Ticket {
         let route = Arc::clone(&self.route);
         let _journaling = route.journaling.lock().await;
         route.add(attempt);
-        (route.record)(Call { model: model.to_owned(), status, usage: attempt, duration_ms, content: vec![] }).await?;
+        let (model, admitted) = (model.to_owned(), self.admitted);
+        (route.record)(Call { model, status, usage: attempt, duration_ms, admitted, content: vec![] }).await?;
         let book = route.book();
         Ok(route.budget.allows("The run", book.used.plus(book.held.minus(self.call)), self.call).is_ok())
     }
@@ -421,7 +425,8 @@ impl Ticket {
         let route = Arc::clone(&self.route);
         let _journaling = route.journaling.lock().await;
         route.add(usage);
-        let call = Call { model: model.to_owned(), status: settled.status, usage, duration_ms, content: settled.content };
+        let Settled { status, content, .. } = settled;
+        let call = Call { model: model.to_owned(), status, usage, duration_ms, admitted: self.admitted, content };
         // What it holds is given back only once the journal tells what it used.
         let recorded = (route.record)(call).await;
         drop(self);

@@ -1,7 +1,7 @@
 //! What the org says of the model calls of one run at this moment: price, allowed models, shared budgets.
 
 use super::ledger::Line;
-use domain::{Problem, quota::Price};
+use domain::{Problem, Timestamp, quota::Price};
 use std::sync::Arc;
 
 /// What counts for one call.
@@ -13,6 +13,8 @@ pub struct Rules {
     pub forbidden: Option<String>,
     /// The shared budgets that the call must fit.
     pub lines: Vec<Line>,
+    /// As of when: the call counts in the periods of then.
+    pub at: Timestamp,
     /// Whether one of these is lower than this device's share, until others are heard to hold less: that may be soon.
     pub short: bool,
     /// The [`Ledger::terms`](super::Ledger::terms) under which they were read.

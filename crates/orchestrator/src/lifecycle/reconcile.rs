@@ -1,7 +1,12 @@
 //! Radicle is the truth about patches: what it has and the journal does not know is noted, whoever did it, here or on another
 //! node, with Meshwork or the stock `rad`. A merge that was interrupted is finished. It may run at any time, twice too.
 
-use crate::{limits, org::Org, provenance, rivals, trace};
+use crate::{
+    limits,
+    org::Org,
+    provenance::{self, Author},
+    rivals, trace,
+};
 use domain::{
     Did, PatchId, Problem,
     actor::Actor,
@@ -178,7 +183,8 @@ fn merged(org: &Org, state: &OrgState, project: &Project, patch: &Patch) -> Resu
     }
     let (PatchState::Open, Some(latest)) = (patch.state, gate::latest(patch)) else { return Ok(None) };
     let Some(by) = org.forge.brought_by(&project.rid, &patch.head)? else { return Ok(None) };
-    if provenance::known_author(org, state, patch).is_err() || org.forge.contains(&project.rid, &patch.base, &patch.head)? {
+    let known = Author::of(org, state, project, patch).and_then(|author| author.known(patch));
+    if known.is_err() || org.forge.contains(&project.rid, &patch.base, &patch.head)? {
         return Ok(None);
     }
     if org.forge.delegates(&project.rid)?.iter().any(|did| *did == org.member || *did == org.device) {

@@ -200,9 +200,10 @@ fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest, 
         let (org, run, standby) = (recording.upgrade(), id.clone(), standby.clone());
         Box::pin(async move {
             let org = org.ok_or_else(|| Problem::unavailable("The orchestrator is closing."))?;
-            let Call { model, status, usage, duration_ms, content } = call;
+            let Call { model, status, usage, duration_ms, admitted, content } = call;
             let content = quotas::keep(&org, content).await?;
-            let body = Body::ModelCalled { run, call: ModelCall { model, status, usage, duration_ms }, content, standby };
+            let call = ModelCall { model, status, usage, duration_ms, admitted };
+            let body = Body::ModelCalled { run, call, content, standby };
             org.record(&org.device, vec![body]).await
         }) as futures::future::BoxFuture<'static, Result<(), Problem>>
     };

@@ -10,8 +10,8 @@ use domain::{
     usage::Usage,
 };
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// How the revisions of the org divide its quotas, as they were read last.
@@ -24,13 +24,26 @@ impl Divisions {
     /// # Errors
     /// When the org repository cannot be read.
     pub(super) fn at(&self, org: &Org, revision: &Oid) -> Result<Arc<History>, Problem> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.at_by(revision, |known| org.forge.org_history(&org.rid, revision, known))
+    }
+
+    /// The same, as somebody reads them. Nobody who knows a revision already waits for who reads another.
+    fn at_by(&self, revision: &Oid, read: impl FnOnce(Option<&History>) -> Result<History, Problem>) -> Result<Arc<History>, Problem> {
+        let known = self.known().clone();
         if let Some(history) = known.as_ref().filter(|history| history.newest() == Some(revision)) {
             return Ok(history.clone());
         }
-        let history = Arc::new(org.forge.org_history(&org.rid, revision, known.as_deref())?);
-        *known = Some(history.clone());
+        let history = Arc::new(read(known.as_deref())?);
+        let mut known = self.known();
+        // Another may have read on meanwhile.
+        if known.as_ref().is_none_or(|known| !known.knows(revision)) {
+            *known = Some(history.clone());
+        }
         Ok(history)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<Arc<History>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -103,12 +116,21 @@ fn told(org: &Org) -> Result<Option<Taken>, Problem> {
     org.store.get(kind::SHARES, kind::OWN)
 }
 
-/// Tells in the journal by which revision this device spends, whenever another divides the quotas, until the org closes.
+/// Tells in the journal by which revision this device spends, whenever another divides the quotas, until the org closes; and in the log
+/// which devices tell that they used more than they may.
 pub(crate) async fn keep(org: Arc<Org>) {
     let (mut closing, mut head) = (org.closing.subscribe(), org.head.subscribe());
+    let mut warned = BTreeSet::new();
     loop {
         if let Err(problem) = tell(&org).await {
             tracing::warn!(%problem, "the others are not told yet which part of the quotas this device keeps to; it is tried again");
+        }
+        match org.blocking(|org| warnings(org)).await {
+            Ok(found) => {
+                found.difference(&warned).for_each(|warning| tracing::warn!("{warning}"));
+                warned = found;
+            }
+            Err(problem) => tracing::warn!(%problem, "what other devices tell of their shares cannot be read; it is tried again"),
         }
         tokio::select! {
             _ = head.changed() => {}
@@ -116,6 +138,15 @@ pub(crate) async fn keep(org: Arc<Org>) {
             _ = closing.wait_for(|c| *c) => return,
         }
     }
+}
+
+/// What other devices tell that cannot be, of all quotas.
+fn warnings(org: &Org) -> Result<BTreeSet<String>, Problem> {
+    let now = clock::now();
+    let history = org.divisions.at(org, &org.state()?.commit)?;
+    let words = words(org, &history)?;
+    let scopes = history.now().into_iter().flat_map(|division| division.scopes());
+    Ok(scopes.filter_map(|(scope, _)| part(org, &history, &words, scope, now)).flat_map(|part| part.warnings()).collect())
 }
 
 async fn tell(org: &Arc<Org>) -> Result<(), Problem> {
@@ -146,4 +177,35 @@ fn to_tell(org: &Org) -> Result<Option<Taken>, Problem> {
     }
     let used = |scope: Scope<'_>, _: Period| used.get(&scope.id()).copied().unwrap_or_default();
     Ok(quota::take(&history, &org.device, before.as_ref(), used, now))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use domain::quota::{Division, Quotas};
+
+    #[test]
+    fn who_knows_a_revision_does_not_wait_for_who_reads_another_and_what_was_read_is_kept() {
+        let revision = |digit: &str| digit.repeat(40).parse::<Oid>().unwrap();
+        let with = |known: Option<&History>, digit: &str| {
+            let mut history = known.cloned().unwrap_or_else(|| History::new(true));
+            let (devices, members) = (vec![], vec![]);
+            history.push(Division { revision: revision(digit), at: Timestamp(0), quotas: Quotas::default(), devices, members });
+            Ok(history)
+        };
+        let divisions = Divisions::default();
+        divisions.at_by(&revision("1"), |known| with(known, "1")).unwrap();
+        let unread = |_: Option<&History>| Err(Problem::internal("read again"));
+        let read = |known: Option<&History>| {
+            assert!(divisions.0.try_lock().is_ok(), "it is not locked while the repository is read");
+            assert!(divisions.at_by(&revision("1"), unread).is_ok(), "who knows it goes on");
+            with(known, "2")
+        };
+        assert_eq!(divisions.at_by(&revision("2"), read).unwrap().len(), 2);
+        assert!(divisions.at_by(&revision("2"), unread).is_ok(), "it is kept");
+        // Who reads an older one for longer does not put the newer one out.
+        assert_eq!(divisions.at_by(&revision("1"), |_| with(None, "1")).unwrap().len(), 1);
+        assert!(divisions.at_by(&revision("2"), unread).is_ok());
+    }
 }

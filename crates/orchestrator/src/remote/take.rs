@@ -64,11 +64,8 @@ async fn admit(org: &Arc<Org>, caller: &Did, sealed: &Envelope, manifest: &Manif
     if let Some(reason) = lacks(org, caller, manifest).await? {
         return Ok(Admission::Refused { reasons: vec![reason] });
     }
-    let answer = admission::admit(org, sealed).await?;
+    let answer = admission::admit_of_another(org, sealed).await?;
     if let Admission::Leased { lease } = &answer {
-        let admitted = sealed.clone();
-        let placed = org.blocking(move |org| admission::keep_manifest(org, &admitted)).await?;
-        org.record(&org.device, placed).await?;
         if let Some(event) = fault::fact_of_tomorrow(org, &lease.run) {
             org.store.append(vec![event]).await?;
         }

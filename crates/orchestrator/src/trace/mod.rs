@@ -66,6 +66,7 @@ pub fn show(org: &Org, project: Option<&ProjectName>, what: &str) -> Result<Chai
 /// When the repositories cannot be read.
 pub(crate) fn made_by_a_run(org: &Org, project: &Project, patch: &Patch) -> Result<bool, Problem> {
     let Some(latest) = patch.revisions.last() else { return Ok(false) };
+    tracing::debug!(patch = %patch.id, "judging what was signed of a patch");
     let evidence = Evidence::of_revision(org, project.clone(), Box::new(patch.clone()), &latest.id)?;
     let links = judge::links(&evidence);
     let holds = |step: &Step| links.iter().any(|link| link.step == *step && link.verdict == Verdict::Verified);

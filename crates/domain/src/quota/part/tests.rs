@@ -312,13 +312,50 @@ fn a_new_device_with_the_name_of_one_that_is_gone_has_its_part_when_that_has_it_
 }
 
 #[test]
-fn a_revision_that_is_not_known_here_is_taken_at_its_word() {
+fn who_acts_by_a_revision_that_is_not_known_here_is_believed_what_it_was_given_by_those_that_are() {
     let mut world = World::new(100, 2);
+    world.change(|division| division.quotas.shares = [(name(0), 60), (name(1), 40)].into());
     world.settle();
-    world.change(|division| division.quotas.shares = [(name(0), 20), (name(1), 80)].into());
+    world.change(|division| division.quotas.shares = [(name(0), 50), (name(1), 50)].into());
     world.learn(1, 1);
     world.take(1);
     world.hear(0, 1);
-    assert_eq!(world.part(0).budget().calls, 20, "it said that it holds 80");
-    assert_eq!(world.part(1).budget().calls, 50, "and it waits all the same");
+    assert_eq!(world.part(0).budget().calls, 50, "it said that it holds 50, as it did once before");
+    assert_eq!(world.part(1).budget().calls, 40, "and it waits all the same");
+}
+
+#[test]
+fn a_device_that_tells_that_it_used_more_than_it_was_given_keeps_nobody_from_their_share() {
+    let mut world = World::new(90, 3);
+    world.settle();
+    world.now = Timestamp(DAY_MS);
+    world.machines[2].used.insert(world.day(), 1_000);
+    let word = Held { period: world.day(), share: calls(1_000), used: calls(1_000) };
+    world.machines[2].taken.as_mut().unwrap().held.insert("org".into(), word);
+    for known in [true, false] {
+        if !known {
+            // As if it acted by a revision of which nobody else knows.
+            world.machines[2].taken.as_mut().unwrap().revision = "f".repeat(40).parse().unwrap();
+        }
+        world.hear(0, 2);
+        let part = world.part(0);
+        assert_eq!((part.budget().calls, part.is_short()), (30, false), "{}", part.words());
+        let warnings = part.warnings();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("The device laptop-2 tells that it used 970 calls more than it was ever given"), "{warnings:?}");
+    }
+    assert_eq!(world.spend(0, 99), 30);
+}
+
+#[test]
+fn what_was_used_before_there_was_a_limit_is_believed() {
+    let mut world = World::new(90, 2);
+    let quota = world.revisions[0].quotas.org;
+    world.revisions.iter_mut().for_each(|division| division.quotas.org = None);
+    world.change(|division| division.quotas.org = quota);
+    world.settle();
+    world.machines[1].used.insert(world.day(), 80);
+    world.hear(0, 1);
+    assert_eq!(world.part(0).budget().calls, 10, "this day began without a limit");
+    assert!(world.part(0).warnings().is_empty());
 }

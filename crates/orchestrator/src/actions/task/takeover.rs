@@ -6,6 +6,7 @@ use crate::{
     names,
     org::Org,
     picture::{self, Claims},
+    rivals,
     table::Context,
     tasks::Board,
 };
@@ -13,6 +14,7 @@ use domain::{
     Did, Problem, TaskRef,
     event::Body,
     picture::{ClaimIn, accepted, in_the_way, to_take_over},
+    project::Project,
     task::Takeover,
 };
 use forge::OrgState;
@@ -73,8 +75,8 @@ fn nothing(state: &OrgState, task: &TaskRef, own: Option<&ClaimIn>, others: &[Cl
 }
 
 /// What this device takes over, from whom, as the how manieth.
-fn takes(org: &Org, task: TaskRef) -> Result<Takeover, Problem> {
-    let claims = picture::claims(org, &task)?;
+fn takes(org: &Org, project: &Project, task: TaskRef) -> Result<Takeover, Problem> {
+    let claims = rivals::believed(org, project, &task)?;
     if let Some((patch, _)) = accepted(&claims) {
         return Err(Problem::conflict(format!("{} is done already: its patch {patch} was accepted.", task.task))
             .next("What is still to be done is a task of its own: meshwork task add."));
@@ -96,7 +98,7 @@ pub(super) async fn takeover(context: Context, input: One) -> Result<Done, Probl
         .blocking(move |org: &Arc<Org>| {
             let board = Board::read(org, &org.project(input.project.as_ref())?)?;
             let task = board.task(named(&board, input.feature.as_ref())?.as_ref(), &input.task)?.at.clone();
-            takes(org, task)
+            takes(org, &board.project, task)
         })
         .await?;
     let task = &takeover.task.task;

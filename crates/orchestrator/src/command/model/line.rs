@@ -38,8 +38,8 @@ impl Line {
             let org = recording.upgrade();
             Box::pin(async move {
                 let org = org.ok_or_else(|| Problem::unavailable("The orchestrator is closing."))?;
-                let Call { model, status, usage, duration_ms, .. } = call;
-                let body = Body::CommandModelCalled(ModelCall { model, status, usage, duration_ms });
+                let Call { model, status, usage, duration_ms, admitted, .. } = call;
+                let body = Body::CommandModelCalled(ModelCall { model, status, usage, duration_ms, admitted });
                 org.record(&org.device, vec![body]).await
             }) as futures::future::BoxFuture<'static, Result<(), Problem>>
         };

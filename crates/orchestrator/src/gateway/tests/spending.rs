@@ -6,6 +6,7 @@ use super::{
 };
 use crate::gateway::{Ledger, Line, Parts, Patience, Rules, plain_key};
 use domain::{
+    Timestamp,
     agent::ModelApi,
     money::Money,
     quota::Price,
@@ -60,10 +61,11 @@ fn line(budget: Budget) -> Line {
 async fn a_call_costs_what_the_providers_own_figures_and_the_price_say() {
     let upstream = Upstream::start(|_| json(200, ANSWER)).await;
     let (ledger, spent) = ledger();
-    let rules = Rules { price: Some(price()), ..Rules::default() };
+    let rules = Rules { price: Some(price()), at: Timestamp(86_399_000), ..Rules::default() };
     let bench = Bench::with(shared(parts(ModelApi::Responses, &upstream.base_url()), &ledger, &spent, rules));
     assert_eq!(bench.post("/responses", SMALL).await.status, 200);
     assert_eq!(bench.calls()[0].usage.cost.micros(), 60 + 20 + 200);
+    assert_eq!(bench.calls()[0].admitted, Timestamp(86_399_000), "it counts in the day whose limits it had to fit");
     assert_eq!((bench.route.used().cost.micros(), bench.route.used().unpriced_calls), (280, 0));
 }
 
