@@ -17,6 +17,9 @@ pub const VARIABLE: &str = "MESHWORK_TEST_FAULT";
 /// How often an end cannot be written.
 const UNWRITTEN: u32 = 2;
 
+/// How many messages of a checkpoint go through before its way breaks.
+const PARTS_UNBROKEN: usize = 2;
+
 /// How long a short lease lasts: longer than the pause between heartbeats.
 const SHORT_LEASE_MS: u64 = 8_000;
 
@@ -115,6 +118,17 @@ pub fn checkpoint_kept() -> Result<(), Problem> {
     Ok(())
 }
 
+/// Breaks the way of a checkpoint to another device each time when so many messages of it were sent, where that was asked for.
+///
+/// # Errors
+/// Then.
+pub fn checkpoint_breaks(sent: usize) -> Result<(), Problem> {
+    if Fault::asked() == Fault::CheckpointBreaks && sent >= PARTS_UNBROKEN {
+        return Err(Problem::unavailable("A test breaks the way of checkpoints."));
+    }
+    Ok(())
+}
+
 /// Changes a byte of what is told of a journal, where that was asked for.
 pub fn alter_journal(pieces: &mut [JournalPiece]) {
     let first = pieces.first_mut().and_then(|piece| piece.events_json.first_mut()).and_then(|event| event.last_mut());
@@ -176,6 +190,8 @@ pub enum Fault {
     SummaryWrong,
     /// Checkpoints are given to no other device.
     CheckpointKept,
+    /// The way of a checkpoint to another device breaks again and again.
+    CheckpointBreaks,
 }
 
 impl Fault {
@@ -194,6 +210,7 @@ impl Fault {
             Ok("summarised") => Self::Summarised,
             Ok("summary-wrong") => Self::SummaryWrong,
             Ok("checkpoint-kept") => Self::CheckpointKept,
+            Ok("checkpoint-breaks") => Self::CheckpointBreaks,
             Ok("end-unwritten") => Self::EndUnwritten,
             Ok("newer") => Self::Newer,
             Ok("newer-only") => Self::NewerOnly,

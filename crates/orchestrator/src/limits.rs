@@ -296,8 +296,14 @@ pub(crate) const CHECKPOINTS_AT_ONCE: usize = 4;
 pub(crate) const CHECKPOINT_TURN: Duration = Duration::from_secs(10);
 /// How long nothing may come of a checkpoint, or be taken of it, until its way is given up.
 pub(crate) const CHECKPOINT_SILENCE: Duration = Duration::from_secs(20);
-/// How long a checkpoint may take from one device to another.
+/// How long a checkpoint may take from one device to another over one connection; then others get a turn, and it goes on over the next.
 pub(crate) const CHECKPOINT_TRANSFER: Duration = Duration::from_secs(15 * 60);
+/// How long nothing more may come of a checkpoint whose way broke until it is given up, and the pause between two tries.
+pub(crate) const CHECKPOINT_BREAK: Duration = Duration::from_secs(60);
+/// See [`CHECKPOINT_BREAK`].
+pub(crate) const CHECKPOINT_BREAK_PAUSE: Duration = Duration::from_secs(1);
+/// How often its way may break.
+pub(crate) const CHECKPOINT_BREAKS_MAX: u32 = 64;
 /// How long the device that has the work with which a run goes on is asked for it before the run begins anew.
 pub(crate) const CHECKPOINT_WAIT_MS: u64 = 2 * 60 * 1000;
 /// For how long a device that did not give a checkpoint is not asked for it again, once that wait is over; and how long ago a run may have

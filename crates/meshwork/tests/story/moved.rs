@@ -139,3 +139,16 @@ async fn work_that_cannot_be_had_is_waited_for_and_then_left_where_it_is_with_a_
     two.ada.merge(&text(&done["patch"])).await;
     holds_none(&two.bob).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkpoint_whose_way_breaks_again_and_again_arrives_whole() {
+    let two = Two::each_with("", "checkpoint-breaks").await;
+    let run = two.working("broken").await;
+    // More than goes through before it breaks: begun anew each time it would never arrive.
+    fs::write(work(&two.bob, &run).join("large.bin"), vec![7; 3 << 20]).unwrap();
+    two.bob.act("device.reclaim", json!({})).await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), &ended["held"]), (Some("evicted"), &ended["checkpoint"]), "{ended:#}\n{}", two.ada.log());
+    assert!(ended["held"].is_string(), "{ended:#}");
+    assert!(two.ada.log().matches("it goes on from there").count() > 2, "its way broke: {}", two.ada.log());
+}

@@ -17,6 +17,15 @@ use std::{
 };
 use tokio::sync::{Semaphore, watch};
 
+/// How far a checkpoint has come, in the order in which its objects are given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Place {
+    /// So many objects are whole.
+    objects: u64,
+    /// So many bytes of the next one are here.
+    bytes: u64,
+}
+
 /// What is remembered of checkpoints that move, while the process lives.
 #[derive(Debug)]
 pub(crate) struct Moving {
@@ -86,7 +95,51 @@ pub(crate) fn may_answer(org: &Org, device: &Did) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    #![allow(clippy::unwrap_used)]
+    use super::{
+        bring::Assembly,
+        give::{Packer, Part},
+        *,
+    };
+    use forge::ObjectKind;
+    use proto::mesh::ObjectPiece;
+    use std::cell::RefCell;
+
+    /// What is given of these objects to who has so much of them.
+    fn given(objects: &[&[u8]], after: Place) -> Vec<ObjectPiece> {
+        let sent = RefCell::new(vec![]);
+        let send = |part: Part| {
+            sent.borrow_mut().extend(part.unwrap().pieces);
+            Ok(())
+        };
+        let mut packer = Packer::new(after.bytes, &send);
+        let had = usize::try_from(after.objects).unwrap();
+        objects.iter().skip(had).for_each(|data| packer.object(ObjectKind::Blob, data).unwrap());
+        packer.flush().unwrap();
+        sent.take()
+    }
+
+    /// Takes pieces, and gives the objects that are whole with them.
+    fn taken(assembly: &mut Assembly, pieces: Vec<ObjectPiece>) -> Vec<Vec<u8>> {
+        pieces.into_iter().filter_map(|piece| assembly.put(piece).unwrap()).map(|(_, data)| data).collect()
+    }
+
+    #[test]
+    fn what_broke_off_goes_on_where_it_stopped_wherever_that_was() {
+        let large = vec![7; 2 * limits::CHECKPOINT_PART_BYTES + 9];
+        let objects: [&[u8]; 6] = [b"one", b"", &large, b"", b"two", &large];
+        let whole = given(&objects, Place::default());
+        for broke_at in 0..=whole.len() {
+            let mut assembly = Assembly::default();
+            let mut came = taken(&mut assembly, whole[..broke_at].to_vec());
+            let rest = given(&objects, assembly.place());
+            came.extend(taken(&mut assembly, rest));
+            assert_eq!(came, objects, "after {broke_at} pieces");
+        }
+        let beyond = Place { objects: 0, bytes: 4 };
+        let send = |_: Part| Ok(());
+        assert!(Packer::new(beyond.bytes, &send).object(ObjectKind::Blob, b"one").is_err());
+    }
 
     #[test]
     fn what_is_owed_is_waited_for_until_it_was_given() {
