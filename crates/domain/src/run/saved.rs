@@ -26,10 +26,14 @@ pub struct LeftBehind {
 }
 
 impl LeftBehind {
-    /// In words for a person.
-    pub fn text(&self) -> String {
+    /// In words for a person. `from` is what the next run begins with instead.
+    pub fn text(&self, from: Option<&SavedWork>) -> String {
         let SavedWork { run, device, commit } = &self.work;
-        format!("It begins anew. What run {run} had done stays on {device} as checkpoint {commit}: {}", self.why)
+        let (begins, what) = match from {
+            None => ("It begins anew.", "had done"),
+            Some(_) => ("It goes on from an older checkpoint.", "had done since"),
+        };
+        format!("{begins} What run {run} {what} stays on {device} as checkpoint {commit}: {}", self.why)
     }
 }
 
@@ -45,10 +49,11 @@ mod tests {
             commit: "1".repeat(40).parse().unwrap_or_else(|p| unreachable!("{p}")),
         };
         let left = LeftBehind { work: work.clone(), why: "It cannot be reached.".into() };
-        let text = left.text();
+        let text = left.text(None);
         for part in [work.run.as_str(), work.device.as_str(), work.commit.as_str(), "It cannot be reached."] {
             assert!(text.contains(part), "{text}");
         }
+        assert!(text.starts_with("It begins anew.") && !left.text(Some(&left.work)).contains("anew"));
         let json = serde_json::to_string(&left).unwrap_or_default();
         assert_eq!(serde_json::from_str::<LeftBehind>(&json).ok(), Some(left));
     }

@@ -50,6 +50,9 @@ pub(super) async fn sweep(org: &Arc<Org>, ended: &[Run]) {
         if let (Some(_), Some(task)) = (&run.checkpoint, &run.task) {
             drop_merged(org, task).await;
         }
+        if run.state == RunState::Lost && run.elsewhere(&org.device).is_some() {
+            org.remote.moving.give_up(&run.id);
+        }
     }
     let left = org.blocking(|org| {
         for project in org.state()?.projects.into_values() {
@@ -66,7 +69,7 @@ pub(super) async fn sweep(org: &Arc<Org>, ended: &[Run]) {
 }
 
 /// The runs whose saved work is in what this run published, nearest first: it began from the nearest, which began from the one
-/// before.
+/// before. What was saved of one after that is not in it.
 fn taken_up(org: &Org, run: &Run) -> Result<Vec<Run>, Problem> {
     let (mut found, mut at) = (Vec::new(), run.clone());
     if run.state != RunState::Done || run.revision.is_none() {
@@ -74,8 +77,11 @@ fn taken_up(org: &Org, run: &Run) -> Result<Vec<Run>, Problem> {
     }
     for _ in 0..limits::CONTINUED_MAX {
         let Some(earlier) = saved::begun_from(org, &at)? else { break };
+        let with = at.from.map(|from| from.commit);
         at = earlier.clone();
-        found.push(earlier);
+        if earlier.checkpoint == with {
+            found.push(earlier);
+        }
     }
     Ok(found)
 }
@@ -125,7 +131,7 @@ fn brought_away(org: &Org, run: &Run) -> bool {
     let claim = run.task.as_ref().and_then(|task| picture::claim_at_requester(org, &run.requester, task));
     claim.is_some_and(|claim| {
         let published = |next: Run| {
-            let from = next.from.is_some_and(|from| from.run == run.id);
+            let from = next.from.is_some_and(|from| from.run == run.id && run.held.as_ref() == Some(&from.commit));
             from && next.state == RunState::Done && next.revision.is_some()
         };
         let mut later = claim.runs.iter().filter_map(|id| picture::run_at_requester(org, &run.requester, id));

@@ -1,9 +1,12 @@
 //! Saved work on its way between devices. Whoever asked for a run brings its checkpoint over as soon as it hears of it; so the device
-//! that executed it may go, and any device may go on: it gets the checkpoint from the one that asks. `give` tells, `bring` hears.
+//! that executed it may go, and any device may go on: it gets the checkpoint from the one that asks. `give` tells, `bring` hears; `alone`
+//! finds what a device saved while it could not be heard.
 
+mod alone;
 mod bring;
 mod give;
 
+pub(crate) use alone::{ask as ask_saved, keep as keep_given_up};
 pub(crate) use bring::{bring_saved, receive};
 pub(super) use give::give;
 
@@ -35,12 +38,25 @@ pub(crate) struct Moving {
     owed: watch::Sender<BTreeMap<RunId, Instant>>,
     /// By the run that is to go on: the saved work that was not to be had, and when that was found out.
     left: Mutex<HashMap<RunId, (LeftBehind, Instant)>>,
+    /// Runs elsewhere that were given up here, and may have been saved there since.
+    given_up: Mutex<BTreeMap<RunId, Answer>>,
+}
+
+/// Whether a device said what it saved of a run that was given up here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// It is to be asked before the next step with a run that goes on from it.
+    Wanted,
+    /// It was just asked.
+    Asked,
+    /// It said so.
+    Had,
 }
 
 impl Default for Moving {
     fn default() -> Self {
         let giving = Arc::new(Semaphore::new(limits::CHECKPOINTS_AT_ONCE));
-        Self { giving, owed: watch::Sender::new(BTreeMap::new()), left: Mutex::default() }
+        Self { giving, owed: watch::Sender::new(BTreeMap::new()), left: Mutex::default(), given_up: Mutex::default() }
     }
 }
 
@@ -56,6 +72,43 @@ impl Moving {
     /// Notes that it was given.
     fn given(&self, run: &RunId) {
         self.owed.send_if_modified(|owed| owed.remove(run).is_some());
+    }
+
+    /// Notes that a run elsewhere was given up here.
+    pub(crate) fn give_up(&self, run: &RunId) {
+        lock(&self.given_up).entry(run.clone()).or_insert(Answer::Wanted);
+    }
+
+    /// The runs that were given up here, and of which more may be found.
+    fn given_up(&self) -> Vec<RunId> {
+        lock(&self.given_up).keys().cloned().collect()
+    }
+
+    /// Whether the device of a run that was given up here is to be asked now what it saved: each second time while it does not answer, so
+    /// that what goes on from it is not held up.
+    pub(crate) fn to_ask(&self, run: &RunId) -> bool {
+        let mut all = lock(&self.given_up);
+        let Some(answer) = all.get_mut(run) else { return false };
+        let wanted = *answer == Answer::Wanted;
+        if *answer != Answer::Had {
+            *answer = if wanted { Answer::Asked } else { Answer::Wanted };
+        }
+        wanted
+    }
+
+    /// Whether the device of a run that was given up here has not said yet what it saved.
+    pub(crate) fn unanswered(&self, run: &RunId) -> bool {
+        lock(&self.given_up).get(run).is_some_and(|answer| *answer != Answer::Had)
+    }
+
+    /// Notes that it said so.
+    fn answered(&self, run: &RunId) {
+        lock(&self.given_up).entry(run.clone()).and_modify(|answer| *answer = Answer::Had);
+    }
+
+    /// Notes that nothing more will be found of a run.
+    fn settled(&self, run: &RunId) {
+        lock(&self.given_up).remove(run);
     }
 
     /// Notes that the saved work which a run was to go on from cannot be had.
@@ -139,6 +192,22 @@ mod tests {
         let beyond = Place { objects: 0, bytes: 4 };
         let send = |_: Part| Ok(());
         assert!(Packer::new(beyond.bytes, &send).object(ObjectKind::Blob, b"one").is_err());
+    }
+
+    #[test]
+    fn a_device_is_asked_each_second_time_until_it_said_what_it_saved_alone() {
+        let run: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+        let moving = Moving::default();
+        assert!(!moving.to_ask(&run) && !moving.unanswered(&run), "it was not given up");
+        moving.give_up(&run);
+        let asked: Vec<bool> = (0..4).map(|_| moving.to_ask(&run)).collect();
+        assert_eq!(asked, [true, false, true, false]);
+        assert!(moving.unanswered(&run));
+        moving.answered(&run);
+        moving.give_up(&run);
+        assert!(!moving.to_ask(&run) && !moving.unanswered(&run) && moving.given_up() == [run.clone()], "more may follow");
+        moving.settled(&run);
+        assert!(moving.given_up().is_empty());
     }
 
     #[test]
