@@ -96,6 +96,26 @@ impl Forge {
         next(ObjectKind::Commit, id)
     }
 
+    /// How many bytes the objects of a run's checkpoint have that are not those of the commit that the run began from; none where there is
+    /// no checkpoint.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn checkpoint_bytes(&self, rid: &Rid, run: &RunId) -> Result<u64, Problem> {
+        let what = "The checkpoint cannot be read.";
+        let Some(found) = self.checkpoint_of(rid, run)? else { return Ok(0) };
+        let kept = self.checkpoints(rid)?;
+        let odb = kept.odb().told(what)?;
+        let root = |commit: &Oid| Ok::<_, Problem>(tree_of(&kept, convert::git_oid(commit.as_str())?)?.id());
+        let (mut known, mut bytes) = (HashSet::new(), 0u64);
+        below(&kept, root(&found.base)?, &mut known, &mut |_, _| Ok(()))?;
+        below(&kept, root(&found.commit)?, &mut known, &mut |_, id| {
+            bytes = bytes.saturating_add(odb.read_header(id).told(what)?.0 as u64);
+            Ok(())
+        })?;
+        Ok(bytes)
+    }
+
     /// Keeps a checkpoint that was received as that of this run, as if it had been made here.
     ///
     /// # Errors

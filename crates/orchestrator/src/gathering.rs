@@ -7,7 +7,7 @@ use crate::{clock, dispatch, fault, lifecycle, limits, org::Org, placing, remote
 use domain::{
     Did, Problem, RunId,
     event::{Body, kind},
-    run::{LeftBehind, Reason, Run, SavedWork},
+    run::{CheckpointDropped, LeftBehind, Reason, Run, SavedWork},
 };
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -95,5 +95,6 @@ async fn note(org: &Arc<Org>, run: &Run, earlier: &Run, device: Did, problem: &P
     if problem.kind != domain::Kind::NotFound || earlier.held.is_some() {
         return Ok(());
     }
-    org.record(&org.device, vec![Body::CheckpointDropped { run: earlier.id.clone() }]).await
+    let dropped = CheckpointDropped { run: earlier.id.clone(), why: problem.to_string() };
+    org.record(&org.device, vec![Body::CheckpointDropped(dropped)]).await
 }

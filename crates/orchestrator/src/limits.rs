@@ -318,7 +318,7 @@ pub(crate) const HANDED_BYTES_MAX: usize = 1 << 20;
 /// How long a device that closes waits until the checkpoints of its guests were brought away; and then until the last bytes went out.
 pub(crate) const CHECKPOINT_FAREWELL: Duration = Duration::from_secs(8);
 pub(crate) const CHECKPOINT_LAST_BYTES: Duration = Duration::from_millis(300);
-/// How often it is looked whether checkpoints of guests are on another device by now.
+/// How often it is looked whether checkpoints of guests are on another device by now, or are to go; and what devices saved alone.
 pub(crate) const CHECKPOINTS_LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long a gateway may be away before a run that needs it is frozen.
 pub(crate) const GATEWAY_GRACE: Duration = Duration::from_secs(2);

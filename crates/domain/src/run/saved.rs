@@ -1,6 +1,6 @@
 //! Saved work: the checkpoint of a run, with which another one goes on, on whatever device.
 
-use crate::{Did, Oid, RunId};
+use crate::{Did, Oid, RunId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,27 @@ pub struct LeftBehind {
     /// What.
     pub work: SavedWork,
     /// Why it could not be had, in words.
+    pub why: String,
+}
+
+/// That the checkpoint of a guest will be removed from the device that executed it, unless it is brought away before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckpointGoes {
+    /// The run that it is of.
+    pub run: RunId,
+    /// From when on.
+    pub at: Timestamp,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// That a checkpoint was removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckpointDropped {
+    /// The run that it was of.
+    pub run: RunId,
+    /// Why, in words; older journals do not say it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
 }
 

@@ -55,12 +55,15 @@ fn a_checkpoint_that_moved_is_the_same_and_brings_only_what_is_new() {
     let objects = objects(&device, &rid, &commit);
     assert_eq!(objects.last().unwrap().0, ObjectKind::Commit, "whoever has it has the rest");
     assert!(objects.iter().all(|(_, data)| data != b"the same\n"), "the base is there already");
+    let bytes: usize = objects[..objects.len() - 1].iter().map(|(_, data)| data.len()).sum();
+    assert_eq!(device.forge.checkpoint_bytes(&rid, &run_id()).unwrap(), bytes as u64, "all but the commit, which is small");
     let other: Oid = "1".repeat(40).parse().unwrap();
     let refused = device.forge.hand_out(&rid, &run_id(), &other, 0, &mut |_, _| Ok(()));
     assert_eq!(refused.unwrap_err().kind, Kind::NotFound);
 
     // Where it is not any more it comes back from what was received.
     device.forge.drop_checkpoint(&rid, &run_id()).unwrap();
+    assert_eq!(device.forge.checkpoint_bytes(&rid, &run_id()).unwrap(), 0);
     let into = device.path("saved.git");
     let whole = received(&device, &rid, &into, &objects, &commit).unwrap();
     let (work, home) = (device.path("again"), device.path("home"));

@@ -219,3 +219,30 @@ async fn what_a_device_saved_alone_is_told_and_brought_though_the_next_run_began
     assert!(diff["diff"].as_str().unwrap().contains("+first half"), "a person can take it: {diff:#}");
     holds_none(&two.bob).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_guest_saved_whose_device_never_comes_back_goes_after_a_month_and_not_without_a_word() {
+    let mut two = Two::start().await;
+    let run = two.working("month").await;
+    fs::write(work(&two.bob, &run).join("half.txt"), "first half\n").unwrap();
+    two.ada.kill().await;
+    two.bob.act("device.reclaim", json!({})).await;
+    saved_alone(&two.bob, &run).await;
+    let days_later = |days: &str| fs::write(org(&two.bob).root.join("days-later"), days).unwrap();
+    let told = |kind: &'static str| {
+        let (bob, run) = (&two.bob, &run);
+        let look = move || async move { events_of(bob, run, kind).await.pop().ok_or(json!(kind)) };
+        two.bob.until(kind, look)
+    };
+    days_later("28");
+    let goes = told("checkpoint_goes").await;
+    assert!(goes["why"].as_str().unwrap().contains("30 days"), "{goes:#}");
+    let found = two.bob.act("device.doctor", json!({})).await;
+    assert!(found.to_string().contains("1 checkpoint of guests will be removed"), "{found:#}");
+    assert!(fs::read_dir(org(&two.bob).radicle().join("checkpoints")).unwrap().count() > 0, "it is here still");
+    days_later("32");
+    let dropped = told("checkpoint_dropped").await;
+    assert_eq!(dropped["why"], goes["why"], "{dropped:#}");
+    holds_none(&two.bob).await;
+    assert_eq!(two.bob.ok(&["journal", "verify"]).await["sound"], true);
+}
