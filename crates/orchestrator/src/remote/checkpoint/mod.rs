@@ -103,7 +103,9 @@ impl Moving {
 
     /// Notes that it said so.
     fn answered(&self, run: &RunId) {
-        lock(&self.given_up).entry(run.clone()).and_modify(|answer| *answer = Answer::Had);
+        if let Some(answer) = lock(&self.given_up).get_mut(run) {
+            *answer = Answer::Had;
+        }
     }
 
     /// Notes that nothing more will be found of a run.
