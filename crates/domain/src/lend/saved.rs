@@ -54,7 +54,7 @@ fn crowded(policy: &LendPolicy, saved: Saved, beyond: bool, now: Timestamp) -> O
     match saved.goes {
         Some(said) if said <= now => over.then(|| Due::Drop(CheckpointDropped { run: saved.run, why })),
         Some(said) if said <= at => None,
-        _ => Some(Due::Tell(CheckpointGoes { run: saved.run, at, why })),
+        _ => Some(Due::Tell(CheckpointGoes { run: saved.run, goes_at: at, why })),
     }
 }
 
@@ -64,7 +64,7 @@ fn aged(policy: &LendPolicy, saved: Saved, now: Timestamp) -> Option<Due> {
     // What was said before that device was heard again counts no more.
     match saved.goes.filter(|said| *said >= end) {
         Some(said) => (said <= now).then(|| Due::Drop(CheckpointDropped { run: saved.run, why })),
-        None => (at >= end).then(|| Due::Tell(CheckpointGoes { run: saved.run, at, why })),
+        None => (at >= end).then(|| Due::Tell(CheckpointGoes { run: saved.run, goes_at: at, why })),
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
     fn told(policy: &LendPolicy, saved: &[Saved], now: Timestamp) -> Vec<(u64, Option<Timestamp>)> {
         let number = |run: &RunId| run.as_str().parse::<u64>().unwrap();
         let told = due(policy, saved.to_vec(), now).into_iter().map(|due| match due {
-            Due::Tell(goes) => (number(&goes.run), Some(goes.at)),
+            Due::Tell(goes) => (number(&goes.run), Some(goes.goes_at)),
             Due::Drop(dropped) => (number(&dropped.run), None),
         });
         told.collect()

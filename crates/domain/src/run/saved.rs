@@ -30,8 +30,8 @@ pub struct LeftBehind {
 pub struct CheckpointGoes {
     /// The run that it is of.
     pub run: RunId,
-    /// From when on.
-    pub at: Timestamp,
+    /// From when on. In writing it is not `at`, which is the event's own.
+    pub goes_at: Timestamp,
     /// Why, in words.
     pub why: String,
 }

@@ -153,7 +153,7 @@ async fn bound_guests(org: &Arc<Org>, sizes: &mut HashMap<Oid, u64>) -> Result<(
     for due in due(&lending.policy, saved, clock::now().plus_ms(fault::later_ms(org))) {
         match due {
             Due::Tell(goes) => {
-                tracing::warn!(run = %goes.run, at = %goes.at.minute(), why = %goes.why, "what a guest saved here will be removed");
+                tracing::warn!(run = %goes.run, at = %goes.goes_at.minute(), why = %goes.why, "what a guest saved here will be removed");
                 org.record(&org.device, vec![Body::CheckpointGoes(goes)]).await?;
             }
             Due::Drop(dropped) => {
