@@ -2,12 +2,17 @@
 //! passed in.
 
 mod hours;
+mod saved;
 
 pub use hours::Hours;
+pub use saved::{Due, Saved, due};
 
 use crate::{
     Problem, Timestamp,
-    limits::{LEND_AWAY_MAX_S, LEND_GRACE_MAX_S, LEND_HOURS_MAX, LEND_SLOTS_MAX, LEND_TAG_BYTES_MAX, LEND_TAGS_MAX},
+    limits::{
+        LEND_AWAY_MAX_S, LEND_GRACE_MAX_S, LEND_HOURS_MAX, LEND_SAVED_DAYS_MAX, LEND_SAVED_GIB_MAX, LEND_SLOTS_MAX, LEND_TAG_BYTES_MAX,
+        LEND_TAGS_MAX,
+    },
     manifest::Class,
 };
 use schemars::JsonSchema;
@@ -49,6 +54,11 @@ pub struct LendPolicy {
     pub hours: Vec<String>,
     /// How long until guests' processors and memory are free after the owner wants the machine back, in seconds.
     pub grace_s: u64,
+    /// For how many days the checkpoint of a guest is kept that the device which asked for the run does not bring away, after the end of
+    /// the run, or after that device was heard last.
+    pub saved_days: u32,
+    /// How much all of them may have at most, in GiB; the oldest go first.
+    pub saved_gib: u32,
     /// What this device says of itself, as `gpu = "true"`. `region` and `compliance` come from the org repository only.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
@@ -67,6 +77,8 @@ impl Default for LendPolicy {
             lid_closed: false,
             hours: vec![],
             grace_s: GRACE_S,
+            saved_days: 30,
+            saved_gib: 10,
             tags: BTreeMap::new(),
         }
     }
@@ -230,6 +242,18 @@ impl LendPolicy {
                     .next("Give such a number, as 300; whether guests run while you are there says --while-present."),
             );
         }
+        if self.saved_days == 0 || self.saved_days > LEND_SAVED_DAYS_MAX {
+            return wrong(
+                "saved_days",
+                Problem::invalid(format!("What guests saved is kept for 1 to {LEND_SAVED_DAYS_MAX} days.")).next("Give such a number."),
+            );
+        }
+        if self.saved_gib == 0 || self.saved_gib > LEND_SAVED_GIB_MAX {
+            return wrong(
+                "saved_gib",
+                Problem::invalid(format!("What guests saved may have 1 to {LEND_SAVED_GIB_MAX} GiB.")).next("Give such a number."),
+            );
+        }
         if self.hours.len() > LEND_HOURS_MAX {
             return wrong("hours", Problem::invalid(format!("There are at most {LEND_HOURS_MAX} lines of hours.")).next("Give fewer."));
         }
@@ -346,6 +370,8 @@ mod tests {
             (LendPolicy { slots: Some(0), ..plain() }, "slots"),
             (LendPolicy { away_after_s: 0, ..plain() }, "away_after_s"),
             (LendPolicy { away_after_s: LEND_AWAY_MAX_S + 1, ..plain() }, "away_after_s"),
+            (LendPolicy { saved_days: 0, ..plain() }, "saved_days"),
+            (LendPolicy { saved_gib: 0, ..plain() }, "saved_gib"),
             (LendPolicy { hours: vec!["22:00-06:00".into(), "never".into()], ..plain() }, "never"),
             (tag("region", "eu"), "region"),
             (tag("compliance", "restricted"), "compliance"),

@@ -64,6 +64,14 @@ pub const LEND_GRACE_MAX_S: u64 = 600;
 pub const LEND_SLOTS_MAX: u32 = 1024;
 /// How long nothing may have been typed until an owner counts as away, at the most, in seconds: a day.
 pub const LEND_AWAY_MAX_S: u64 = 86_400;
+/// For how many days at the most the checkpoints of guests are kept that nobody brings away.
+pub const LEND_SAVED_DAYS_MAX: u32 = 3_650;
+/// How much they may have at the most, in GiB.
+pub const LEND_SAVED_GIB_MAX: u32 = 65_536;
+/// How long before one of them is removed for its age that is said, in milliseconds.
+pub const SAVED_NOTICE_MS: u64 = 3 * 24 * 60 * 60 * 1000;
+/// How long before one of them is removed because they have too much together that is said, in milliseconds.
+pub const SAVED_SIZE_NOTICE_MS: u64 = 60 * 60 * 1000;
 /// How many lines of hours a lend policy has.
 pub const LEND_HOURS_MAX: usize = 32;
 /// The longest line of hours, in bytes.

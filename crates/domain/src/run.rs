@@ -6,7 +6,7 @@ mod saved;
 
 pub use reason::Reason;
 pub use runner::{AgentJob, Order, PlanStep, RunSpec, RunnerEvent, RunnerJob, Tick, Tools, TurnOutcome, Wish};
-pub use saved::{LeftBehind, SavedWork};
+pub use saved::{CheckpointDropped, CheckpointGoes, LeftBehind, SavedWork};
 
 use crate::{
     AgentName, Did, Hash, LeaseId, Oid, PatchId, ProjectName, RevisionId, RunId, TaskRef, Timestamp,
@@ -216,6 +216,9 @@ pub struct Run {
     /// where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Oid>,
+    /// From when on that checkpoint may be removed from this device, where it is a guest's that nobody brings away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goes: Option<Timestamp>,
     /// The commit that it made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<Oid>,

@@ -60,8 +60,8 @@ fn bad(why: impl Into<String>) -> Problem {
 }
 
 impl Forge {
-    /// Hands out the objects of a run's checkpoint that are not those of the commit that the run began from. The checkpoint itself
-    /// comes last.
+    /// Hands out the objects of a run's checkpoint that are not those of the commit that the run began from, but the first `after`. They
+    /// come in the same order whenever that is asked for; the checkpoint itself comes last.
     ///
     /// # Errors
     /// Not found when this is not the checkpoint of the run here. Else when it cannot be read, and those of `each`, which end it.
@@ -70,6 +70,7 @@ impl Forge {
         rid: &Rid,
         run: &RunId,
         commit: &Oid,
+        after: usize,
         each: &mut impl FnMut(ObjectKind, &[u8]) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         let what = "The checkpoint cannot be read.";
@@ -86,9 +87,33 @@ impl Forge {
         let base = tree_of(&kept, convert::git_oid(found.base.as_str())?)?.id();
         below(&kept, base, &mut known, &mut |_, _| Ok(()))?;
         let odb = kept.odb().told(what)?;
-        let root = tree_of(&kept, id)?.id();
-        below(&kept, root, &mut known, &mut |kind, id| each(kind, odb.read(id).told(what)?.data()))?;
-        each(ObjectKind::Commit, odb.read(id).told(what)?.data())
+        let (root, mut number) = (tree_of(&kept, id)?.id(), 0);
+        let mut next = |kind: ObjectKind, id: git2::Oid| -> Result<(), Problem> {
+            number += 1;
+            if number <= after { Ok(()) } else { each(kind, odb.read(id).told(what)?.data()) }
+        };
+        below(&kept, root, &mut known, &mut next)?;
+        next(ObjectKind::Commit, id)
+    }
+
+    /// How many bytes the objects of a run's checkpoint have that are not those of the commit that the run began from; none where there is
+    /// no checkpoint.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn checkpoint_bytes(&self, rid: &Rid, run: &RunId) -> Result<u64, Problem> {
+        let what = "The checkpoint cannot be read.";
+        let Some(found) = self.checkpoint_of(rid, run)? else { return Ok(0) };
+        let kept = self.checkpoints(rid)?;
+        let odb = kept.odb().told(what)?;
+        let root = |commit: &Oid| Ok::<_, Problem>(tree_of(&kept, convert::git_oid(commit.as_str())?)?.id());
+        let (mut known, mut bytes) = (HashSet::new(), 0u64);
+        below(&kept, root(&found.base)?, &mut known, &mut |_, _| Ok(()))?;
+        below(&kept, root(&found.commit)?, &mut known, &mut |_, id| {
+            bytes = bytes.saturating_add(odb.read_header(id).told(what)?.0 as u64);
+            Ok(())
+        })?;
+        Ok(bytes)
     }
 
     /// Keeps a checkpoint that was received as that of this run, as if it had been made here.

@@ -322,6 +322,7 @@ pub fn new_run(id: domain::RunId, class: Class, project: domain::ProjectName, me
         delegation: None,
         checkpoint: None,
         held: None,
+        goes: None,
         commit: None,
         patch: None,
         revision: None,

@@ -1,7 +1,7 @@
 //! What Meshwork needs of this machine, whether it is there, and how to mend it.
 
 use crate::{data_dir::DataDir, lending, lifecycle, org::Org, remote, tailnet};
-use domain::{Did, Problem};
+use domain::{Did, Problem, event::kind, run::Run};
 use sandbox::Finding;
 use std::{path::Path, process::Command};
 
@@ -44,14 +44,26 @@ pub fn look(data: &Path) -> Vec<Finding> {
 /// # Errors
 /// When it cannot be read.
 pub fn kept(org: &Org) -> Result<Finding, Problem> {
-    let mut checkpoints = 0;
+    let (mut checkpoints, mut going) = (0, vec![]);
     for project in org.state()?.projects.into_values() {
-        checkpoints += org.forge.checkpointed(&project.rid)?.len();
+        for id in org.forge.checkpointed(&project.rid)? {
+            checkpoints += 1;
+            going.extend(org.store.get::<Run>(kind::RUN, id.as_str())?.and_then(|run| run.goes));
+        }
     }
     let folders = lifecycle::kept::list(org);
     let mib = folders.iter().map(|f| f.bytes).sum::<u64>() >> 20;
-    let detail = format!("{checkpoints} checkpoints, and {} folders of runs with {mib} MiB", folders.len());
-    let next = (!folders.is_empty()).then(|| "meshwork run kept lists the folders; meshwork run drop removes one.".to_owned());
+    let mut detail = format!("{checkpoints} checkpoints, and {} folders of runs with {mib} MiB", folders.len());
+    let mut next = vec![];
+    if !folders.is_empty() {
+        next.push("meshwork run kept lists the folders; meshwork run drop removes one.");
+    }
+    if let Some(first) = going.iter().min() {
+        let (count, first) = (domain::counted(going.len() as u64, "checkpoint"), first.minute());
+        detail.push_str(&format!("; {count} of guests will be removed, from {first} on, unless brought away"));
+        next.push("meshwork lend --saved-days N --saved-gib N says for how long, and how much is kept of guests.");
+    }
+    let next = (!next.is_empty()).then(|| next.join(" "));
     Ok(Finding { what: "kept work".into(), ok: true, detail, next })
 }
 

@@ -17,6 +17,9 @@ pub const VARIABLE: &str = "MESHWORK_TEST_FAULT";
 /// How often an end cannot be written.
 const UNWRITTEN: u32 = 2;
 
+/// How many messages of a checkpoint go through before its way breaks.
+const PARTS_UNBROKEN: usize = 2;
+
 /// How long a short lease lasts: longer than the pause between heartbeats.
 const SHORT_LEASE_MS: u64 = 8_000;
 
@@ -109,6 +112,15 @@ pub fn tells(event: &Event) -> bool {
     Fault::asked() == Fault::Newer && matches!(event.body, Body::Unknown(_))
 }
 
+/// How much later it is for what is kept for days, in milliseconds: as a test says it by a file in the org's folder.
+pub fn later_ms(org: &Org) -> u64 {
+    if !cfg!(debug_assertions) {
+        return 0;
+    }
+    let days = std::fs::read_to_string(org.dir.root.join("days-later")).ok().and_then(|text| text.parse::<u64>().ok());
+    days.unwrap_or_default().saturating_mul(24 * 60 * 60 * 1000)
+}
+
 /// Keeps a checkpoint from being given to another device, where that was asked for.
 ///
 /// # Errors
@@ -116,6 +128,17 @@ pub fn tells(event: &Event) -> bool {
 pub fn checkpoint_kept() -> Result<(), Problem> {
     if Fault::asked() == Fault::CheckpointKept {
         return Err(Problem::unavailable("A test keeps checkpoints where they are."));
+    }
+    Ok(())
+}
+
+/// Breaks the way of a checkpoint to another device each time when so many messages of it were sent, where that was asked for.
+///
+/// # Errors
+/// Then.
+pub fn checkpoint_breaks(sent: usize) -> Result<(), Problem> {
+    if Fault::asked() == Fault::CheckpointBreaks && sent >= PARTS_UNBROKEN {
+        return Err(Problem::unavailable("A test breaks the way of checkpoints."));
     }
     Ok(())
 }
@@ -183,6 +206,8 @@ pub enum Fault {
     CheckpointKept,
     /// The clock is a minute ahead.
     ClockAhead,
+    /// The way of a checkpoint to another device breaks again and again.
+    CheckpointBreaks,
 }
 
 impl Fault {
@@ -202,6 +227,7 @@ impl Fault {
             Ok("summary-wrong") => Self::SummaryWrong,
             Ok("checkpoint-kept") => Self::CheckpointKept,
             Ok("clock-ahead") => Self::ClockAhead,
+            Ok("checkpoint-breaks") => Self::CheckpointBreaks,
             Ok("end-unwritten") => Self::EndUnwritten,
             Ok("newer") => Self::Newer,
             Ok("newer-only") => Self::NewerOnly,

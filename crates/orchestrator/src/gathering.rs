@@ -1,12 +1,13 @@
 //! Before a run is placed that goes on from another: the work which that one saved is brought here, so that any device can begin with it.
-//! The device that has it is asked for a while. If it gives nothing, the run is placed all the same: first with that device, where it
-//! can; else it begins anew, and says what it leaves behind.
+//! A device that was not heard when the run before was given up is asked first what it saved of it. The device that has the work is asked
+//! for it for a while. If it gives nothing, the run is placed all the same: first with that device, where it can; else it begins with what
+//! is here, or anew, and says what it leaves behind.
 
 use crate::{clock, dispatch, fault, lifecycle, limits, org::Org, placing, remote};
 use domain::{
-    Did, Problem,
+    Did, Problem, RunId,
     event::{Body, kind},
-    run::{LeftBehind, Reason, Run, SavedWork},
+    run::{CheckpointDropped, LeftBehind, Reason, Run, SavedWork},
 };
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -16,8 +17,15 @@ use tokio::task::JoinHandle;
 /// # Errors
 /// When the journal cannot be read.
 pub(crate) async fn gathered(org: &Arc<Org>, run: &Run) -> Result<bool, Problem> {
-    if run.continues.is_none() {
-        return Ok(true);
+    let Some(before) = run.continues.clone() else { return Ok(true) };
+    if org.remote.moving.to_ask(&before) {
+        let wanted = run.clone();
+        let asking = placing::in_background(org, run, |org| async move { remote::ask_saved(&org, &before, &wanted).await });
+        wake_after(org, asking);
+        return Ok(false);
+    }
+    if org.remote.moving.unanswered(&before) && waits_for_its_device(org, run, &before)? {
+        return Ok(false);
     }
     let wanted = run.clone();
     let Some(earlier) = org.blocking(move |org| lifecycle::saved_somewhere(org, &wanted)).await? else { return Ok(true) };
@@ -32,6 +40,12 @@ pub(crate) async fn gathered(org: &Arc<Org>, run: &Run) -> Result<bool, Problem>
         wake_after(org, gathering);
     }
     Ok(asked_lately)
+}
+
+/// Whether a run is to be on the very device that executed the one before: then it loses nothing by waiting until that answers.
+fn waits_for_its_device(org: &Org, run: &Run, before: &RunId) -> Result<bool, Problem> {
+    let before: Option<Run> = org.store.get(kind::RUN, before.as_str())?;
+    Ok(run.on.is_some() && before.is_some_and(|before| before.elsewhere(&org.device) == run.on.as_ref()))
 }
 
 /// The device from which the saved work is to be brought here; none: it is here, or the run is to be there anyway.
@@ -81,5 +95,6 @@ async fn note(org: &Arc<Org>, run: &Run, earlier: &Run, device: Did, problem: &P
     if problem.kind != domain::Kind::NotFound || earlier.held.is_some() {
         return Ok(());
     }
-    org.record(&org.device, vec![Body::CheckpointDropped { run: earlier.id.clone() }]).await
+    let dropped = CheckpointDropped { run: earlier.id.clone(), why: problem.to_string() };
+    org.record(&org.device, vec![Body::CheckpointDropped(dropped)]).await
 }

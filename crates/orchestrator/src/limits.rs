@@ -300,8 +300,14 @@ pub(crate) const CHECKPOINTS_AT_ONCE: usize = 4;
 pub(crate) const CHECKPOINT_TURN: Duration = Duration::from_secs(10);
 /// How long nothing may come of a checkpoint, or be taken of it, until its way is given up.
 pub(crate) const CHECKPOINT_SILENCE: Duration = Duration::from_secs(20);
-/// How long a checkpoint may take from one device to another.
+/// How long a checkpoint may take from one device to another over one connection; then others get a turn, and it goes on over the next.
 pub(crate) const CHECKPOINT_TRANSFER: Duration = Duration::from_secs(15 * 60);
+/// How long nothing more may come of a checkpoint whose way broke until it is given up, and the pause between two tries.
+pub(crate) const CHECKPOINT_BREAK: Duration = Duration::from_secs(60);
+/// See [`CHECKPOINT_BREAK`].
+pub(crate) const CHECKPOINT_BREAK_PAUSE: Duration = Duration::from_secs(1);
+/// How often its way may break.
+pub(crate) const CHECKPOINT_BREAKS_MAX: u32 = 64;
 /// How long the device that has the work with which a run goes on is asked for it before the run begins anew.
 pub(crate) const CHECKPOINT_WAIT_MS: u64 = 2 * 60 * 1000;
 /// For how long a device that did not give a checkpoint is not asked for it again, once that wait is over; and how long ago a run may have
@@ -316,7 +322,7 @@ pub(crate) const HANDED_BYTES_MAX: usize = 1 << 20;
 /// How long a device that closes waits until the checkpoints of its guests were brought away; and then until the last bytes went out.
 pub(crate) const CHECKPOINT_FAREWELL: Duration = Duration::from_secs(8);
 pub(crate) const CHECKPOINT_LAST_BYTES: Duration = Duration::from_millis(300);
-/// How often it is looked whether checkpoints of guests are on another device by now.
+/// How often it is looked whether checkpoints of guests are on another device by now, or are to go; and what devices saved alone.
 pub(crate) const CHECKPOINTS_LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long a gateway may be away before a run that needs it is frozen.
 pub(crate) const GATEWAY_GRACE: Duration = Duration::from_secs(2);

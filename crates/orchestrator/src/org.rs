@@ -238,6 +238,7 @@ impl Org {
         org.tasks.spawn(remote::keep(org.clone()));
         org.tasks.spawn(remote::keep_connected(org.clone()));
         org.tasks.spawn(remote::keep_journals(org.clone()));
+        org.tasks.spawn(remote::keep_given_up(org.clone()));
         org.tasks.spawn(crate::lifecycle::keep_checkpoints(org.clone()));
         org.tasks.spawn(tailnet::keep(org.clone()));
         Ok(org)

@@ -63,6 +63,7 @@ function byKind(event: Body): Touch[] {
     case "run_delegated":
     case "run_end_asked":
     case "lease_renewed":
+    case "checkpoint_goes":
     case "checkpoint_dropped":
     case "work_kept":
     case "work_dropped":

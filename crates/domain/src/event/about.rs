@@ -1,7 +1,10 @@
 //! Which run an event is about, which blobs it names, and who may tell it.
 
 use super::Body;
-use crate::{Hash, RunId};
+use crate::{
+    Hash, RunId,
+    run::{CheckpointDropped, CheckpointGoes},
+};
 
 impl Body {
     /// The run that an already queued run's event is about.
@@ -13,7 +16,8 @@ impl Body {
             | Self::LeaseRenewed { run, .. }
             | Self::RunEndAsked { run, .. }
             | Self::RunRecovered { run, .. }
-            | Self::CheckpointDropped { run, .. }
+            | Self::CheckpointGoes(CheckpointGoes { run, .. })
+            | Self::CheckpointDropped(CheckpointDropped { run, .. })
             | Self::WorkKept { run, .. }
             | Self::WorkDropped { run, .. }
             | Self::MessageDelivered { run, .. }

@@ -306,11 +306,10 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         notes: Vec<String>,
     },
-    /// A checkpoint was removed: its work is in a patch, or merged.
-    CheckpointDropped {
-        /// The run that it was of.
-        run: RunId,
-    },
+    /// The checkpoint of a guest will be removed from this device, unless it is brought away before.
+    CheckpointGoes(crate::run::CheckpointGoes),
+    /// A checkpoint was removed.
+    CheckpointDropped(crate::run::CheckpointDropped),
     /// Files of a run are in neither commit nor checkpoint; its folder is kept aside.
     WorkKept {
         /// The run.

@@ -225,10 +225,12 @@ fn change_run(run: &mut Run, event: &Event) {
                 run.checkpoint = Some(commit.clone());
             }
             if event.told.is_none() {
-                run.held = Some(commit.clone());
+                (run.held, run.goes) = (Some(commit.clone()), None);
             }
         }
-        Body::CheckpointDropped { .. } => {
+        Body::CheckpointGoes(goes) => run.goes = Some(goes.goes_at),
+        Body::CheckpointDropped(_) => {
+            run.goes = None;
             if event.told.is_none() {
                 run.held = None;
             }
@@ -412,13 +414,19 @@ mod tests {
         let told = |seq| crate::event::Told { device: device.clone(), seq, heard_at: crate::Timestamp(0) };
         let event = |body, told| Event { version: 1, at: crate::Timestamp(0), actor: device.clone(), via: None, told, body };
         let saved = |digit: &str| Body::RunCheckpointed { run: id.clone(), commit: oid(digit) };
-        let dropped = || Body::CheckpointDropped { run: id.clone() };
+        let dropped = || Body::CheckpointDropped(crate::run::CheckpointDropped { run: id.clone(), why: String::new() });
+        let gone = crate::run::CheckpointGoes { run: id.clone(), goes_at: crate::Timestamp(7), why: "Too old.".into() };
 
         let mut own = run.clone();
         change_run(&mut own, &event(saved("1"), None));
         assert_eq!((own.checkpoint.clone(), own.held.clone()), (Some(oid("1")), Some(oid("1"))));
+        let goes = event(Body::CheckpointGoes(gone), None);
+        let json = serde_json::to_vec(&goes).unwrap_or_default();
+        assert_eq!(Event::read(&json).ok(), Some(goes.clone()), "its own moment is not the event's");
+        change_run(&mut own, &goes);
+        assert_eq!(own.goes, Some(crate::Timestamp(7)));
         change_run(&mut own, &event(dropped(), None));
-        assert_eq!((own.checkpoint, own.held), (None, None));
+        assert_eq!((own.checkpoint, own.held, own.goes), (None, None, None));
 
         let mut elsewhere = run;
         change_run(&mut elsewhere, &event(saved("1"), Some(told(1))));

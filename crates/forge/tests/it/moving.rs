@@ -35,7 +35,7 @@ fn objects(device: &Device, rid: &Rid, commit: &Oid) -> Vec<(ObjectKind, Vec<u8>
         all.push((kind, data.to_vec()));
         Ok(())
     };
-    device.forge.hand_out(rid, &run_id(), commit, &mut each).unwrap();
+    device.forge.hand_out(rid, &run_id(), commit, 0, &mut each).unwrap();
     all
 }
 
@@ -55,12 +55,15 @@ fn a_checkpoint_that_moved_is_the_same_and_brings_only_what_is_new() {
     let objects = objects(&device, &rid, &commit);
     assert_eq!(objects.last().unwrap().0, ObjectKind::Commit, "whoever has it has the rest");
     assert!(objects.iter().all(|(_, data)| data != b"the same\n"), "the base is there already");
+    let bytes: usize = objects[..objects.len() - 1].iter().map(|(_, data)| data.len()).sum();
+    assert_eq!(device.forge.checkpoint_bytes(&rid, &run_id()).unwrap(), bytes as u64, "all but the commit, which is small");
     let other: Oid = "1".repeat(40).parse().unwrap();
-    let refused = device.forge.hand_out(&rid, &run_id(), &other, &mut |_, _| Ok(()));
+    let refused = device.forge.hand_out(&rid, &run_id(), &other, 0, &mut |_, _| Ok(()));
     assert_eq!(refused.unwrap_err().kind, Kind::NotFound);
 
     // Where it is not any more it comes back from what was received.
     device.forge.drop_checkpoint(&rid, &run_id()).unwrap();
+    assert_eq!(device.forge.checkpoint_bytes(&rid, &run_id()).unwrap(), 0);
     let into = device.path("saved.git");
     let whole = received(&device, &rid, &into, &objects, &commit).unwrap();
     let (work, home) = (device.path("again"), device.path("home"));
@@ -75,6 +78,23 @@ fn a_checkpoint_that_moved_is_the_same_and_brings_only_what_is_new() {
     assert_eq!(device.forge.checkpoint_of(&rid, &run_id()).unwrap().unwrap(), whole.checkpoint);
     device.forge.restore(&rid, &commit, &device.path("kept"), None).unwrap();
     assert_eq!(fs::read_to_string(device.path("kept/a.txt")).unwrap(), "changed\n");
+}
+
+#[test]
+fn a_checkpoint_is_handed_out_from_where_its_way_broke() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n"), ("gone.txt", "g\n")], &[]);
+    let commit = saved(&device, &rid);
+    let all = objects(&device, &rid, &commit);
+    for broke_at in 0..=all.len() {
+        let mut rest = Vec::new();
+        let mut each = |kind, data: &[u8]| {
+            rest.push((kind, data.to_vec()));
+            Ok(())
+        };
+        device.forge.hand_out(&rid, &run_id(), &commit, broke_at, &mut each).unwrap();
+        assert_eq!(rest, all[broke_at..], "after {broke_at}");
+    }
 }
 
 #[test]

@@ -32,6 +32,12 @@ pub(crate) struct Lend {
     /// Seconds until guests' processors and memory are free when you want the machine back.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) grace: Option<u64>,
+    /// For how many days the checkpoint of a guest is kept that nobody brings away.
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) saved_days: Option<u32>,
+    /// How many GiB all of them may have at most; the oldest go first.
+    #[arg(long, value_name = "GIB")]
+    pub(crate) saved_gib: Option<u32>,
     /// What the machine says of itself, as gpu=true; with nothing behind the sign it is taken away.
     #[arg(long = "tag", value_name = "NAME=VALUE")]
     pub(crate) tags: Vec<String>,

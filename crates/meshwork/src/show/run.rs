@@ -93,7 +93,7 @@ pub(crate) fn run(value: &Value, names: &Names) -> Result<String, Problem> {
         .part("queued", ago(run.queued_at, now))
         .part("took", took(&run, now))
         .part("goes on from", goes_on_from(&run, names))
-        .part("left behind", run.left.as_ref().map(|left| names.within(&clean(&left.text()))).unwrap_or_default())
+        .part("left behind", run.left.as_ref().map(|left| names.within(&clean(&left.text(run.from.as_ref())))).unwrap_or_default())
         .part("base", short(&run.base))
         .part("checkpoint", short(&run.checkpoint))
         .part("commit", short(&run.commit))

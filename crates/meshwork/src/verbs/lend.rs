@@ -40,6 +40,8 @@ fn wanted(asked: Lend) -> Result<Map<String, Value>, Problem> {
         ("slots", asked.slots.map(Value::from)),
         ("away_after_s", asked.away_after.map(Value::from)),
         ("grace_s", asked.grace.map(Value::from)),
+        ("saved_days", asked.saved_days.map(Value::from)),
+        ("saved_gib", asked.saved_gib.map(Value::from)),
         ("classes", (!asked.classes.is_empty()).then(|| json!(asked.classes))),
     ];
     input.extend(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
@@ -86,6 +88,7 @@ fn shown(value: &Value) -> String {
         ("with the lid closed", yes("lid_closed").to_owned()),
         ("hours", or(list(&policy["hours"]), "always")),
         ("sent away within", format!("{} s", at(policy, &["grace_s"]))),
+        ("what they saved", format!("kept {} days, {} GiB at most", at(policy, &["saved_days"]), at(policy, &["saved_gib"]))),
         ("tags", or(tags.join(", "), "none")),
         ("seen", seen(&value["condition"])),
         ("guests here now", at(value, &["guests"])),

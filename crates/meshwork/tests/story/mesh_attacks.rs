@@ -67,7 +67,7 @@ async fn every_of(version: u32, mut client: MeshClient<Channel>, of: &Did, run: 
     let cosign = CosignRequest { version, envelope_json: manifest.to_vec(), commit: "a".repeat(40) };
     all.push(("cosign", told(client.cosign(cosign).await.map(drop))));
     all.push(("tunnel", told(client.tunnel(tokio_stream::iter([chunk])).await.map(drop))));
-    let checkpoint = CheckpointRequest { version, run: run.clone(), commit: "1".repeat(40) };
+    let checkpoint = CheckpointRequest { version, run: run.clone(), commit: "1".repeat(40), ..CheckpointRequest::default() };
     all.push(("checkpoint", told(client.checkpoint(checkpoint).await.map(drop))));
     let whole = JournalRequest { version, device: of.to_string(), incarnation: 0, after_seq: 0, summary: true };
     all.push(("journal", told(client.journal(whole).await.map(drop))));

@@ -2,7 +2,7 @@
 
 use crate::{
     mesh::{DESK, Three, sees, with_gpu},
-    support::{PASSES, acp_agent, acp_project, beat, published, text, work},
+    support::{PASSES, acp_agent, acp_project, beat, events_of, published, text, work},
     two::{BOBS, Two, org},
 };
 use serde_json::{Value, json};
@@ -138,4 +138,111 @@ async fn work_that_cannot_be_had_is_waited_for_and_then_left_where_it_is_with_a_
     assert_eq!(done["state"], "done", "{done:#}\n{}", two.ada.log());
     two.ada.merge(&text(&done["patch"])).await;
     holds_none(&two.bob).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkpoint_whose_way_breaks_again_and_again_arrives_whole() {
+    let two = Two::each_with("", "checkpoint-breaks").await;
+    let run = two.working("broken").await;
+    // More than goes through before it breaks: begun anew each time it would never arrive.
+    fs::write(work(&two.bob, &run).join("large.bin"), vec![7; 3 << 20]).unwrap();
+    two.bob.act("device.reclaim", json!({})).await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), &ended["held"]), (Some("evicted"), &ended["checkpoint"]), "{ended:#}\n{}", two.ada.log());
+    assert!(ended["held"].is_string(), "{ended:#}");
+    assert!(two.ada.log().matches("it goes on from there").count() > 2, "its way broke: {}", two.ada.log());
+}
+
+/// A run of Ada's at Bob's, the only one with a GPU, where a file is half written; then Bob's device dies, and she gives the run up while
+/// its agent works on alone. Gives the run, and the next one.
+async fn given_up(project: &str) -> (Two, String, String) {
+    let mut two = Two::each_with("short-lease", "").await;
+    with_gpu(&two.bob);
+    sees(&two.ada, BOBS, "Bob's device says that it has a GPU", |one| one["capacity"]["tags"]["gpu"] == "true").await;
+    acp_project(&two.ada, project, PASSES).await;
+    acp_agent(&two.ada, "beat", &[]).await;
+    two.share().await;
+    let answer = two.ada.ok(&["task", "run", "T001", "--agent", "beat", "--tag", "gpu=true"]).await;
+    let run = text(&answer["runs"][0]["run"]);
+    two.ada.in_state(&run, "working").await;
+    beat(&two.bob, &run).await;
+    fs::write(work(&two.bob, &run).join("half.txt"), "first half\n").unwrap();
+    two.bob.kill().await;
+    let ended = two.ada.ended(&run).await;
+    assert!(ended["state"] == "lost" && ended["checkpoint"].is_null(), "nothing was heard of what it saved: {ended:#}");
+    let next = after(&two.ada, &run).await;
+    (two, run, next)
+}
+
+/// Waits until a device has ended a run of another's by itself, and gives what it saved of it last.
+async fn saved_alone(up: &Up, run: &str) -> String {
+    let look = || async {
+        let moved = events_of(up, run, "run_moved").await;
+        let saved = events_of(up, run, "run_checkpointed").await;
+        let ended = moved.last().is_some_and(|last| last["to"] == "evicted");
+        saved.last().filter(|_| ended).map(|last| text(&last["commit"])).ok_or(json!([moved, saved]))
+    };
+    up.until("it saved the run and ended it", look).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_that_worked_on_alone_is_asked_for_its_work_before_the_next_run_begins() {
+    let (mut two, run, next) = given_up("alone").await;
+    two.bob.begin().await;
+    let seen = two.ada.in_state(&next, "working").await;
+    let saved = saved_alone(&two.bob, &run).await;
+    assert_eq!(seen["from"], json!({ "run": run, "device": two.bob_device, "commit": saved }), "{seen:#}\n{}", two.ada.log());
+    beat(&two.bob, &next).await;
+    assert_eq!(fs::read_to_string(work(&two.bob, &next).join("half.txt")).unwrap(), "first half\n");
+    two.ada.ok(&["run", "stop", &next]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_device_saved_alone_is_told_and_brought_though_the_next_run_began_without_it() {
+    let (mut two, run, next) = given_up("late").await;
+    with_gpu(&two.ada);
+    let seen = two.ada.in_state(&next, "working").await;
+    assert!(seen["from"].is_null() && seen["left"].is_null(), "nothing is known of it yet: {seen:#}");
+    beat(&two.ada, &next).await;
+    two.bob.begin().await;
+    two.bob.act("device.reclaim", json!({})).await;
+    let saved = saved_alone(&two.bob, &run).await;
+    let told = |seen: &Value| seen["left"]["work"] == json!({ "run": run, "device": two.bob_device, "commit": saved });
+    two.ada.until_run(&next, "what was saved alone is told", told).await;
+    assert!(two.ada.told(&["run", "show", &next]).await.stdout.contains("It begins anew."), "also to a person");
+    assert!(two.ada.act("run.show", json!({ "run": run })).await["held"].is_null(), "it takes no other's place while a run goes on");
+
+    two.ada.ok(&["run", "stop", &next]).await;
+    two.ada.ended(&next).await;
+    two.ada.until_run(&run, "it is brought over", |seen| seen["held"] == saved.as_str()).await;
+    let diff = two.ada.act("run.diff", json!({ "run": run })).await;
+    assert!(diff["diff"].as_str().unwrap().contains("+first half"), "a person can take it: {diff:#}");
+    holds_none(&two.bob).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_guest_saved_whose_device_never_comes_back_goes_after_a_month_and_not_without_a_word() {
+    let mut two = Two::start().await;
+    let run = two.working("month").await;
+    fs::write(work(&two.bob, &run).join("half.txt"), "first half\n").unwrap();
+    two.ada.kill().await;
+    two.bob.act("device.reclaim", json!({})).await;
+    saved_alone(&two.bob, &run).await;
+    let days_later = |days: &str| fs::write(org(&two.bob).root.join("days-later"), days).unwrap();
+    let told = |kind: &'static str| {
+        let (bob, run) = (&two.bob, &run);
+        let look = move || async move { events_of(bob, run, kind).await.pop().ok_or(json!(kind)) };
+        two.bob.until(kind, look)
+    };
+    days_later("28");
+    let goes = told("checkpoint_goes").await;
+    assert!(goes["why"].as_str().unwrap().contains("30 days"), "{goes:#}");
+    let found = two.bob.act("device.doctor", json!({})).await;
+    assert!(found.to_string().contains("1 checkpoint of guests will be removed"), "{found:#}");
+    assert!(fs::read_dir(org(&two.bob).radicle().join("checkpoints")).unwrap().count() > 0, "it is here still");
+    days_later("32");
+    let dropped = told("checkpoint_dropped").await;
+    assert_eq!(dropped["why"], goes["why"], "{dropped:#}");
+    holds_none(&two.bob).await;
+    assert_eq!(two.bob.ok(&["journal", "verify"]).await["sound"], true);
 }

@@ -98,6 +98,12 @@ struct Lend {
     /// How long until guests' processors and memory are free after the owner wants the machine back, in seconds.
     #[serde(default)]
     grace_s: Option<u64>,
+    /// For how many days the checkpoint of a guest is kept that nobody brings away.
+    #[serde(default)]
+    saved_days: Option<u32>,
+    /// How much all of them may have at most, in GiB; the oldest go first.
+    #[serde(default)]
+    saved_gib: Option<u32>,
     /// What this device says of itself, as `gpu: "true"`, beside what it says already; an empty value takes a tag away.
     #[serde(default)]
     tags: BTreeMap<String, String>,
@@ -119,6 +125,8 @@ impl Lend {
         set(&mut policy.lid_closed, self.lid_closed);
         set(&mut policy.hours, self.hours);
         set(&mut policy.grace_s, self.grace_s);
+        set(&mut policy.saved_days, self.saved_days);
+        set(&mut policy.saved_gib, self.saved_gib);
         for (tag, value) in self.tags {
             match value.is_empty() {
                 true => drop(policy.tags.remove(&tag)),

@@ -191,9 +191,10 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         };
         let undelivered = run.messages.iter().map(|m| Ok(Undelivered { text: text(m)?, why: m.why.clone().or_else(late) }));
         let undelivered = undelivered.collect::<Result<_, Problem>>()?;
+        let left = run.left.clone().map_or_else(|| lifecycle::saved_alone(org, &run), |left| Ok(Some(left)))?;
         let budget = run.envelope.is_some().then(|| lifecycle::manifest(org, &run).ok().map(|(manifest, _)| manifest.budget)).flatten();
         let (away, kept_in) = (picture::away(org, &run), lifecycle::kept::place(org, &run));
-        Ok(Shown { budget, why: why(org, &run)?, away, kept_in, undelivered, whose, run })
+        Ok(Shown { budget, why: why(org, &run)?, away, kept_in, undelivered, whose, run: Run { left, ..run } })
     };
     org.blocking(tell).await
 }

@@ -1,17 +1,28 @@
 //! Checkpoints are kept until their work is in a published patch or merged, and no longer. Those of runs that another device asked for
-//! are kept until they are with that device. A removal is journaled first: then nothing goes on from a checkpoint that is gone.
+//! are kept until they are with that device; those of guests for as long as the machine's owner says (`domain::lend::due`). A removal is
+//! journaled first: then nothing goes on from a checkpoint that is gone.
 
 use super::saved;
-use crate::{limits, org::Org, picture};
+use crate::{
+    clock, fault,
+    lending::{self, guests::Owner},
+    limits,
+    org::Org,
+    picture,
+};
 use domain::{
-    Problem, RunId, TaskRef,
+    Oid, Problem, Rid, RunId, TaskRef,
     event::{Body, kind},
-    run::{Run, RunState},
+    lend::{Due, Saved, due},
+    run::{CheckpointDropped, Run, RunState},
     task::Claim,
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use store::Order;
 
@@ -50,6 +61,9 @@ pub(super) async fn sweep(org: &Arc<Org>, ended: &[Run]) {
         if let (Some(_), Some(task)) = (&run.checkpoint, &run.task) {
             drop_merged(org, task).await;
         }
+        if run.state == RunState::Lost && run.elsewhere(&org.device).is_some() {
+            org.remote.moving.give_up(&run.id);
+        }
     }
     let left = org.blocking(|org| {
         for project in org.state()?.projects.into_values() {
@@ -66,7 +80,7 @@ pub(super) async fn sweep(org: &Arc<Org>, ended: &[Run]) {
 }
 
 /// The runs whose saved work is in what this run published, nearest first: it began from the nearest, which began from the one
-/// before.
+/// before. What was saved of one after that is not in it.
 fn taken_up(org: &Org, run: &Run) -> Result<Vec<Run>, Problem> {
     let (mut found, mut at) = (Vec::new(), run.clone());
     if run.state != RunState::Done || run.revision.is_none() {
@@ -74,46 +88,97 @@ fn taken_up(org: &Org, run: &Run) -> Result<Vec<Run>, Problem> {
     }
     for _ in 0..limits::CONTINUED_MAX {
         let Some(earlier) = saved::begun_from(org, &at)? else { break };
+        let with = at.from.map(|from| from.commit);
         at = earlier.clone();
-        found.push(earlier);
+        if earlier.checkpoint == with {
+            found.push(earlier);
+        }
     }
     Ok(found)
 }
 
 async fn drop_one(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
-    org.record(&org.device, vec![Body::CheckpointDropped { run: run.id.clone() }]).await?;
+    let dropped = CheckpointDropped { run: run.id.clone(), why: "Its work is in a patch, or merged.".into() };
+    org.record(&org.device, vec![Body::CheckpointDropped(dropped)]).await?;
     let run = run.clone();
     org.blocking(move |org| org.forge.drop_checkpoint(&org.project(Some(&run.project))?.rid, &run.id)).await
 }
 
-/// Removes, until the org closes, checkpoints that the devices which asked for their runs have by now, or have no use for.
+/// Removes, until the org closes, checkpoints that the devices which asked for their runs have by now, or have no use for; and those of
+/// guests that nobody brings away.
 pub(crate) async fn keep(org: Arc<Org>) {
-    let mut closing = org.closing.subscribe();
+    let (mut closing, mut sizes) = (org.closing.subscribe(), HashMap::new());
     loop {
         tokio::select! {
             () = tokio::time::sleep(limits::CHECKPOINTS_LOOK_EVERY) => {}
             _ = closing.wait_for(|c| *c) => return,
         }
         told(drop_brought_away(&org).await);
+        told(bound_guests(&org, &mut sizes).await);
     }
 }
 
 async fn drop_brought_away(org: &Arc<Org>) -> Result<(), Problem> {
-    let found = org.blocking(|org| {
-        let mut found = Vec::new();
-        for project in org.state()?.projects.into_values() {
-            for id in org.forge.checkpointed(&project.rid)? {
-                let run = org.store.get::<Run>(kind::RUN, id.as_str())?;
-                let foreign = |r: &Run| r.requester != org.device && r.state.ended() && r.held.is_some();
-                found.extend(run.filter(|run| foreign(run) && brought_away(org, run)));
-            }
-        }
-        Ok(found)
-    });
-    for run in found.await? {
-        drop_unless_used(org, run).await?;
+    let found = org.blocking(|org| Ok(foreign(org)?.into_iter().filter(|(_, run)| brought_away(org, run)).collect::<Vec<_>>()));
+    for (_, run) in found.await? {
+        let why = "It is with the device that asked for it, or of no use to that any more.".into();
+        drop_unless_used(org, CheckpointDropped { run: run.id, why }).await?;
     }
     Ok(())
+}
+
+/// The runs that other devices asked for whose checkpoints lie here, each with its project's repository.
+fn foreign(org: &Org) -> Result<Vec<(Rid, Run)>, Problem> {
+    let mut found = Vec::new();
+    for project in org.state()?.projects.into_values() {
+        for id in org.forge.checkpointed(&project.rid)? {
+            let run = org.store.get::<Run>(kind::RUN, id.as_str())?;
+            let foreign = |r: &Run| r.requester != org.device && r.state.ended() && r.held.is_some();
+            found.extend(run.filter(foreign).map(|run| (project.rid.clone(), run)));
+        }
+    }
+    Ok(found)
+}
+
+/// Tells which checkpoints of guests go soon, and removes those whose time has come. `sizes` are those that are known, by checkpoint.
+async fn bound_guests(org: &Arc<Org>, sizes: &mut HashMap<Oid, u64>) -> Result<(), Problem> {
+    let lending = lending::now(org);
+    // What cannot be read may say to keep them longer.
+    if lending.broken.is_some() {
+        return Ok(());
+    }
+    let known = std::mem::take(sizes);
+    let (saved, counted) = org.blocking(move |org| of_guests(org, &known)).await?;
+    *sizes = counted;
+    for due in due(&lending.policy, saved, clock::now().plus_ms(fault::later_ms(org))) {
+        match due {
+            Due::Tell(goes) => {
+                tracing::warn!(run = %goes.run, at = %goes.goes_at.minute(), why = %goes.why, "what a guest saved here will be removed");
+                org.record(&org.device, vec![Body::CheckpointGoes(goes)]).await?;
+            }
+            Due::Drop(dropped) => {
+                tracing::warn!(run = %dropped.run, why = %dropped.why, "what a guest saved here is removed");
+                drop_unless_used(org, dropped).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn of_guests(org: &Org, known: &HashMap<Oid, u64>) -> Result<(Vec<Saved>, HashMap<Oid, u64>), Problem> {
+    let (owner, mut saved, mut counted) = (Owner::of(org, &org.state()?), vec![], HashMap::new());
+    for (rid, run) in foreign(org)? {
+        let Some(held) = run.held.clone() else { continue };
+        if !owner.is_guest(&run, |id| org.store.get(kind::RUN, id.as_str()))? {
+            continue;
+        }
+        let bytes = known.get(&held).map_or_else(|| org.forge.checkpoint_bytes(&rid, &run.id), |bytes| Ok(*bytes))?;
+        counted.insert(held, bytes);
+        let heard_at = org.journals.get(&run.requester).and_then(|copied| copied.whose().as_of);
+        let since = heard_at.max(run.ended_at).unwrap_or(run.queued_at);
+        saved.push(Saved { run: run.id, since, bytes, goes: run.goes });
+    }
+    Ok((saved, counted))
 }
 
 /// Whether the journal of the device that asked for a run says that it has the run's checkpoint, or that this is in a patch or merged.
@@ -125,7 +190,7 @@ fn brought_away(org: &Org, run: &Run) -> bool {
     let claim = run.task.as_ref().and_then(|task| picture::claim_at_requester(org, &run.requester, task));
     claim.is_some_and(|claim| {
         let published = |next: Run| {
-            let from = next.from.is_some_and(|from| from.run == run.id);
+            let from = next.from.is_some_and(|from| from.run == run.id && run.held.as_ref() == Some(&from.commit));
             from && next.state == RunState::Done && next.revision.is_some()
         };
         let mut later = claim.runs.iter().filter_map(|id| picture::run_at_requester(org, &run.requester, id));
@@ -135,9 +200,10 @@ fn brought_away(org: &Org, run: &Run) -> bool {
 
 /// Drops the checkpoint of a run, unless one that is under way here begins with it: decided in the journal, so that this comes either
 /// before or too late.
-async fn drop_unless_used(org: &Arc<Org>, run: Run) -> Result<(), Problem> {
+async fn drop_unless_used(org: &Arc<Org>, which: CheckpointDropped) -> Result<(), Problem> {
+    let Some(run) = org.store.get::<Run>(kind::RUN, which.run.as_str())? else { return Ok(()) };
     let (id, dropped) = (run.id.clone(), Arc::new(AtomicBool::new(false)));
-    let (event, done) = (org.event(&org.device, Body::CheckpointDropped { run: run.id.clone() }), dropped.clone());
+    let (event, done) = (org.event(&org.device, Body::CheckpointDropped(which)), dropped.clone());
     let decided = org.store.append_if(move |view| {
         let active: Vec<RunId> = view.list(kind::ACTIVE, Order::Oldest, limits::RUNS_MAX)?;
         for other in active {

@@ -2,9 +2,9 @@
 
 use crate::{limits, org::Org};
 use domain::{
-    Oid, Problem,
+    Did, Oid, Problem,
     event::kind,
-    run::{Run, SavedWork},
+    run::{LeftBehind, Run, RunState, SavedWork},
 };
 
 /// Where in the folder of a run the saved work lies that was brought from another device for this run alone.
@@ -69,6 +69,24 @@ pub(super) fn begun_from(org: &Org, run: &Run) -> Result<Option<Run>, Problem> {
     Ok(found.filter(|earlier| earlier.checkpoint.is_some() && same(earlier)))
 }
 
+/// What the device of the run before saved of it alone, and this run did not begin with, because it was heard of only after.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn saved_alone(org: &Org, run: &Run) -> Result<Option<LeftBehind>, Problem> {
+    let before = run.continues.as_ref().map(|id| org.store.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten();
+    Ok(before.and_then(|before| left_of(&before, run, &org.device)))
+}
+
+fn left_of(before: &Run, run: &Run, here: &Did) -> Option<LeftBehind> {
+    let given_up = before.state == RunState::Lost && before.elsewhere(here).is_some();
+    let begun_with = run.from.as_ref().map(|from| &from.commit);
+    let commit = before.checkpoint.clone().filter(|commit| given_up && run.manifest.is_some() && begun_with != Some(commit))?;
+    let work = SavedWork { run: before.id.clone(), device: before.device.clone()?, commit };
+    let why = format!("It was heard of only after this run had begun. meshwork run diff {} shows it once it is here.", before.id);
+    Some(LeftBehind { work, why })
+}
+
 /// Whether the saved work that this run begins with lies on this device.
 ///
 /// # Errors
@@ -81,7 +99,7 @@ pub(crate) fn lies_here(org: &Org, run: &Run) -> Result<bool, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{Did, Timestamp, manifest::Class};
+    use domain::{Timestamp, manifest::Class};
 
     #[test]
     fn what_is_here_goes_anywhere_and_what_is_not_only_where_it_was_made() {
@@ -98,5 +116,31 @@ mod tests {
         let both = Run { checkpoint: Some(last.clone()), held: Some(first.clone()), ..plain };
         assert_eq!(commit_for(&both, false, false), Some(&first), "an earlier one is better than none");
         assert_eq!(commit_for(&both, false, true), Some(&last));
+    }
+
+    #[test]
+    fn what_a_device_saved_alone_is_told_of_the_run_that_began_without_it() {
+        let did = |seed: u8| identity::Key::from_seed(&[seed; 32]).did();
+        let oid = |digit: &str| digit.repeat(40).parse::<Oid>().unwrap_or_else(|p| unreachable!("{p}"));
+        let new = |id: &str| {
+            let id = id.parse().unwrap_or_else(|p| unreachable!("{p}"));
+            let project = "demo".parse().unwrap_or_else(|p| unreachable!("{p}"));
+            crate::admission::new_run(id, Class::Agent, project, did(9), did(1), Timestamp(0))
+        };
+        let new_save = Some(oid("2"));
+        let first = new("01ARZ3NDEKTSV4RRFFQ69G5FAV");
+        let lost = Run { state: RunState::Lost, device: Some(did(2)), checkpoint: new_save.clone(), ..first };
+        let manifest = Some(domain::Hash::from_bytes([0; 32]));
+        let anew = Run { manifest, continues: Some(lost.id.clone()), ..new("01ARZ3NDEKTSV4RRFFQ69G5FAW") };
+        let with = |digit: &str| {
+            let from = SavedWork { run: lost.id.clone(), device: did(2), commit: oid(digit) };
+            Run { from: Some(from), ..anew.clone() }
+        };
+        let left = |before: &Run, run: &Run| left_of(before, run, &did(1)).map(|left| left.work.commit);
+        assert_eq!((left(&lost, &anew), left(&lost, &with("1"))), (new_save.clone(), new_save));
+        assert_eq!(left(&lost, &with("2")), None, "it began with the newest");
+        assert_eq!(left(&lost, &Run { manifest: None, ..anew.clone() }), None, "it may begin with it yet");
+        assert_eq!(left(&Run { state: RunState::Evicted, ..lost.clone() }, &anew), None, "all was heard");
+        assert_eq!(left(&Run { device: Some(did(1)), ..lost }, &anew), None, "it ran here");
     }
 }

@@ -172,6 +172,8 @@ fn over(org: &Org, device: &Did, silent: Duration, problem: &Problem) -> Option<
 }
 
 async fn lost(org: &Arc<Org>, id: &RunId, message: String) {
+    // It may go on there, and be saved.
+    org.remote.moving.give_up(id);
     let moved = org.event(&org.device, Body::RunMoved { run: id.clone(), to: RunState::Lost, reason: Some(Reason::Vanished { message }) });
     let run = id.clone();
     let decided = org.store.append_if(move |view| {

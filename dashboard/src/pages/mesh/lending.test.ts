@@ -14,6 +14,8 @@ const policy: Policy = {
   lid_closed: false,
   hours: ["mon-fri 19:00-07:00"],
   grace_s: 30,
+  saved_days: 30,
+  saved_gib: 10,
   tags: { gpu: "true", os: "debian" },
 };
 

@@ -1,7 +1,7 @@
 //! Bringing a checkpoint from another device. What comes is taken into a git folder of its own and checked there whole; only then it is
-//! kept, or used. A connection that breaks is begun anew.
+//! kept, or used. Where a connection breaks it goes on from where it stopped.
 
-use super::super::client;
+use super::{super::client, Place};
 use crate::{
     clock,
     lifecycle::{self, BROUGHT, Handed},
@@ -105,64 +105,89 @@ pub(crate) async fn bring_saved(org: &Arc<Org>, run: &Run) -> Result<(), Problem
     }
 }
 
+/// Brings what is asked for. Where the way breaks after something came, it goes on from there.
 async fn bring(org: &Arc<Org>, asked: Asked) -> Result<Came, Problem> {
-    let late = |_| Problem::new(Kind::Timeout, "A checkpoint took too long from another device.");
-    tokio::time::timeout(limits::CHECKPOINT_TRANSFER, once(org, asked)).await.map_err(late)?
-}
-
-async fn once(org: &Arc<Org>, asked: Asked) -> Result<Came, Problem> {
-    let (commit, into) = asked.saved.unzip();
-    let request = CheckpointRequest {
-        version: spoken(),
-        run: asked.run.to_string(),
-        commit: commit.as_ref().map(ToString::to_string).unwrap_or_default(),
-    };
-    let mut client = client(org, &asked.device)?;
-    let answered = tokio::time::timeout(limits::CHECKPOINT_SILENCE, client.checkpoint(request)).await.map_err(|_| silent())?;
-    let stream = answered.map_err(|s| problem(&s))?.into_inner();
-    let rid = asked.rid;
-    let taking = org.blocking(move |org| {
-        let Some(into) = into else { return Ok(None) };
-        let _ = fs::remove_dir_all(&into);
-        let incoming = Incoming::begin(&into, &org.forge, &rid)?;
-        Ok(Some(Taking { incoming, folder: into, received_bytes: 0, open: None, last: None }))
-    });
-    let (taking, handed) = all(stream, taking.await?).await?;
-    let received = match (taking, commit) {
-        (Some(taking), Some(commit)) => Some(crate::org::blocking(move || taking.finish(&commit)).await?),
+    let mut coming = Coming { taking: begin(org, &asked).await?, handed: None };
+    let (mut breaks, mut moved_at) = (0, Instant::now());
+    loop {
+        let had = coming.place();
+        let Err(problem) = once(org, &asked, &mut coming).await else { break };
+        let at = coming.place();
+        if at != had {
+            (breaks, moved_at) = (breaks + 1, Instant::now());
+        }
+        // Of what did not begin to come nothing is lost by asking anew.
+        let given_up = at == Place::default() || moved_at.elapsed() >= limits::CHECKPOINT_BREAK || breaks > limits::CHECKPOINT_BREAKS_MAX;
+        if given_up || !problem.passes() {
+            return Err(problem);
+        }
+        let Place { objects, bytes } = at;
+        tracing::warn!(run = %asked.run, device = %asked.device, objects, bytes, %problem, "a checkpoint broke off; it goes on from there");
+        tokio::time::sleep(limits::CHECKPOINT_BREAK_PAUSE).await;
+    }
+    let received = match (coming.taking, asked.saved) {
+        (Some(taking), Some((commit, _))) => Some(crate::org::blocking(move || taking.incoming.finish(&commit)).await?),
         _ => None,
     };
     if received.as_ref().is_some_and(|received| Some(&received.checkpoint.base) != asked.base.as_ref()) {
         return Err(odd("sends a checkpoint that stands on another commit than its run"));
     }
-    Ok(Came { received, handed })
+    Ok(Came { received, handed: coming.handed })
+}
+
+async fn begin(org: &Arc<Org>, asked: &Asked) -> Result<Option<Taking>, Problem> {
+    let Some((_, into)) = asked.saved.clone() else { return Ok(None) };
+    let rid = asked.rid.clone();
+    org.blocking(move |org| {
+        let _ = fs::remove_dir_all(&into);
+        let incoming = Incoming::begin(&into, &org.forge, &rid)?;
+        Ok(Some(Taking { incoming, folder: into, received_bytes: 0, pieces: Assembly::default(), last: None }))
+    })
+    .await
+}
+
+/// Over one connection: what is missing still.
+async fn once(org: &Arc<Org>, asked: &Asked, coming: &mut Coming) -> Result<(), Problem> {
+    let (commit, at) = (asked.saved.as_ref().map(|(commit, _)| commit), coming.place());
+    let request = CheckpointRequest {
+        version: spoken(),
+        run: asked.run.to_string(),
+        commit: commit.map(ToString::to_string).unwrap_or_default(),
+        after_objects: at.objects,
+        after_bytes: at.bytes,
+    };
+    let mut client = client(org, &asked.device)?;
+    let answered = tokio::time::timeout(limits::CHECKPOINT_SILENCE, client.checkpoint(request)).await.map_err(|_| silent())?;
+    all(answered.map_err(|s| problem(&s))?.into_inner(), coming).await?;
+    // The checkpoint itself comes last: without it there is more.
+    let last = coming.taking.as_ref().and_then(|taking| taking.last.as_ref());
+    if last == commit { Ok(()) } else { Err(Problem::unavailable("A checkpoint broke off.")) }
 }
 
 /// Takes everything that comes.
-async fn all(mut stream: Streaming<CheckpointPart>, mut taking: Option<Taking>) -> Result<(Option<Taking>, Option<Handed>), Problem> {
-    let mut handed = None;
-    loop {
+async fn all(mut stream: Streaming<CheckpointPart>, coming: &mut Coming) -> Result<(), Problem> {
+    let begun = Instant::now();
+    while begun.elapsed() < limits::CHECKPOINT_TRANSFER {
         let next = tokio::time::timeout(limits::CHECKPOINT_SILENCE, stream.next()).await.map_err(|_| silent())?;
-        let Some(part) = next else { return Ok((taking, handed)) };
+        let Some(part) = next else { return Ok(()) };
         let part = part.map_err(|s| problem(&s))?;
         understood(part.version)?;
         if !part.handed_json.is_empty() {
-            handed = Some(serde_json::from_str(&part.handed_json).map_err(|_| odd("hands on what is not understood here"))?);
+            coming.handed = Some(serde_json::from_str(&part.handed_json).map_err(|_| odd("hands on what is not understood here"))?);
         }
         if part.pieces.is_empty() {
             continue;
         }
-        let mut now = taking.take().ok_or_else(|| odd("sends objects that nobody asked for"))?;
+        let mut now = coming.taking.take().ok_or_else(|| odd("sends objects that nobody asked for"))?;
         // Written before more is read: a slow disk here holds that device's stream back.
-        taking = Some(
-            crate::org::blocking(move || {
-                now.fits_on_disk(&part.pieces)?;
-                part.pieces.into_iter().try_for_each(|piece| now.piece(piece))?;
-                Ok(now)
-            })
-            .await?,
-        );
+        let taken = crate::org::blocking(move || {
+            now.fits_on_disk(&part.pieces)?;
+            part.pieces.into_iter().try_for_each(|piece| now.piece(piece))?;
+            Ok(now)
+        });
+        coming.taking = Some(taken.await?);
     }
+    Err(Problem::new(Kind::Timeout, "A checkpoint took too long from another device."))
 }
 
 /// Whether so much that is left of the disk is enough for what came until now, which is written once more when it is kept.
@@ -182,13 +207,25 @@ fn odd(what: &str) -> Problem {
     Problem::invalid(format!("The device {what}."))
 }
 
-/// A checkpoint that is being taken, with the object whose pieces are coming.
+/// What came until now.
+struct Coming {
+    taking: Option<Taking>,
+    handed: Option<Handed>,
+}
+
+impl Coming {
+    fn place(&self) -> Place {
+        self.taking.as_ref().map(|taking| taking.pieces.place()).unwrap_or_default()
+    }
+}
+
+/// A checkpoint that is being taken.
 struct Taking {
     incoming: Incoming,
     /// Where it comes to lie, and how much of it came.
     folder: PathBuf,
     received_bytes: u64,
-    open: Option<(ObjectKind, usize, Vec<u8>)>,
+    pieces: Assembly,
     /// The last object that came whole.
     last: Option<Oid>,
 }
@@ -203,6 +240,30 @@ impl Taking {
     }
 
     fn piece(&mut self, piece: ObjectPiece) -> Result<(), Problem> {
+        if let Some((kind, data)) = self.pieces.put(piece)? {
+            self.last = Some(self.incoming.write(kind, &data)?);
+        }
+        Ok(())
+    }
+}
+
+/// Puts pieces of objects together.
+#[derive(Debug, Default)]
+pub(super) struct Assembly {
+    /// How many objects are whole.
+    objects: u64,
+    /// The one whose pieces are coming: its kind, its size, and what of it is here.
+    open: Option<(ObjectKind, usize, Vec<u8>)>,
+}
+
+impl Assembly {
+    /// How far the objects have come.
+    pub(super) fn place(&self) -> Place {
+        Place { objects: self.objects, bytes: self.open.as_ref().map_or(0, |(_, _, data)| data.len() as u64) }
+    }
+
+    /// Gives the object that is whole with this piece.
+    pub(super) fn put(&mut self, piece: ObjectPiece) -> Result<Option<(ObjectKind, Vec<u8>)>, Problem> {
         let (kind, size, mut data) = match (self.open.take(), piece.kind.as_str()) {
             (Some(open), "") => open,
             (None, kind) if !kind.is_empty() => (ObjectKind::named(kind)?, size(piece.size_bytes)?, Vec::new()),
@@ -214,18 +275,10 @@ impl Taking {
         data.extend_from_slice(&piece.data);
         if data.len() < size {
             self.open = Some((kind, size, data));
-            return Ok(());
+            return Ok(None);
         }
-        self.last = Some(self.incoming.write(kind, &data)?);
-        Ok(())
-    }
-
-    fn finish(self, commit: &Oid) -> Result<Arrived, Problem> {
-        // The checkpoint itself comes last: without it there was more, which may come when it is asked for again.
-        if self.open.is_some() || self.last.as_ref() != Some(commit) {
-            return Err(Problem::unavailable("A checkpoint broke off."));
-        }
-        self.incoming.finish(commit)
+        self.objects += 1;
+        Ok(Some((kind, data)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Giving a checkpoint to another device, object by object. A slow reader holds only its own stream back; one that takes nothing for a
-//! while is given up.
+//! while is given up. Who asks again after its way broke gets the rest.
 
-use super::super::authority;
+use super::{super::authority, Place};
 use crate::{fault, lifecycle::Handed, limits, org::Org};
 use domain::{Did, Oid, Problem, ProjectName, RunId, run::Run};
 use forge::ObjectKind;
@@ -12,7 +12,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -20,7 +20,7 @@ use tokio::{runtime::Handle, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-type Part = Result<CheckpointPart, Status>;
+pub(super) type Part = Result<CheckpointPart, Status>;
 type Out = Pin<Box<dyn Stream<Item = Part> + Send>>;
 
 /// What is given.
@@ -28,6 +28,8 @@ struct Wanted {
     project: ProjectName,
     /// Whose checkpoint, and which; none where only the rest is wanted.
     saved: Option<(RunId, Oid)>,
+    /// What of it whoever asks has already.
+    after: Place,
     /// What else the run that goes on needs.
     handed: Option<Handed>,
 }
@@ -47,18 +49,21 @@ pub(in crate::remote) async fn give(org: &Arc<Org>, caller: &Did, asked: &Checkp
     let turn = tokio::time::timeout(limits::CHECKPOINT_TURN, org.remote.moving.giving.clone().acquire_owned());
     let permit = turn.await.ok().and_then(Result::ok).ok_or_else(busy)?;
     // Only now: whoever waits holds nothing.
-    let wanted = if executes { executed(run, &asked.commit)? } else { next(org, run, &asked.commit).await? };
+    let wanted = if executes { executed(run, asked)? } else { next(org, run, asked).await? };
     let (told, stream) = mpsc::channel(limits::CHECKPOINT_AHEAD_MAX);
     let given = wanted.saved.as_ref().map(|(run, _)| run.clone());
     let (giving, taken, runtime) = (org.clone(), org.clone(), Handle::current());
     let (begun, whole) = (Instant::now(), Arc::new(AtomicBool::new(false)));
-    let all_sent = whole.clone();
+    let (all_sent, parts) = (whole.clone(), AtomicUsize::new(0));
     drop(tokio::task::spawn_blocking(move || {
         let _permit = permit;
         let send = |part: Part| {
             // Who takes a little now and then would keep others from theirs.
             if part.is_ok() && begun.elapsed() > limits::CHECKPOINT_TRANSFER {
                 return Err(Problem::unavailable("A checkpoint took too long to another device."));
+            }
+            if part.is_ok() {
+                fault::checkpoint_breaks(parts.fetch_add(1, Ordering::Relaxed))?;
             }
             let sent = runtime.block_on(async { tokio::time::timeout(limits::CHECKPOINT_SILENCE, told.send(part)).await });
             sent.map_err(|_| Problem::unavailable("Nothing was taken of a checkpoint for too long."))?
@@ -82,26 +87,30 @@ pub(in crate::remote) async fn give(org: &Arc<Org>, caller: &Did, asked: &Checkp
 }
 
 /// What this device saved of a run, for the one that asked for it.
-fn executed(run: Run, commit: &str) -> Result<Wanted, Problem> {
-    let held = run.held.filter(|held| held.as_str() == commit);
+fn executed(run: Run, asked: &CheckpointRequest) -> Result<Wanted, Problem> {
+    let held = run.held.filter(|held| held.as_str() == asked.commit);
     let held = held.ok_or_else(|| Problem::not_found(format!("The run {} has no such checkpoint on this device any more.", run.id)))?;
-    Ok(Wanted { project: run.project, saved: Some((run.id, held)), handed: None })
+    Ok(Wanted { project: run.project, saved: Some((run.id, held)), after: after(asked), handed: None })
 }
 
 /// What a run goes on from that this device asked another one for: the one that it asked last.
-async fn next(org: &Arc<Org>, run: Run, commit: &str) -> Result<Wanted, Problem> {
+async fn next(org: &Arc<Org>, run: Run, asked: &CheckpointRequest) -> Result<Wanted, Problem> {
     let none = || Problem::not_found("There is no such checkpoint for that run.");
-    let asked = run.device.is_some() || run.asked.is_some();
-    if !asked || run.state.ended() {
+    let placed = run.device.is_some() || run.asked.is_some();
+    if !placed || run.state.ended() {
         return Err(none());
     }
-    let saved = match commit {
+    let saved = match asked.commit.as_str() {
         "" => None,
         commit => Some(run.from.clone().filter(|from| from.commit.as_str() == commit).ok_or_else(none)?),
     };
     let project = run.project.clone();
     let handed = org.blocking(move |org| Handed::of(org, &run)).await?;
-    Ok(Wanted { project, saved: saved.map(|from| (from.run, from.commit)), handed: Some(handed) })
+    Ok(Wanted { project, saved: saved.map(|from| (from.run, from.commit)), after: after(asked), handed: Some(handed) })
+}
+
+fn after(asked: &CheckpointRequest) -> Place {
+    Place { objects: asked.after_objects, bytes: asked.after_bytes }
 }
 
 fn all(org: &Org, wanted: Wanted, send: &dyn Fn(Part) -> Result<(), Problem>) -> Result<(), Problem> {
@@ -111,21 +120,32 @@ fn all(org: &Org, wanted: Wanted, send: &dyn Fn(Part) -> Result<(), Problem>) ->
     }
     let Some((run, commit)) = wanted.saved else { return Ok(()) };
     let rid = org.project(Some(&wanted.project))?.rid;
-    let mut packer = Packer { pieces: vec![], bytes: 0, send };
-    org.forge.hand_out(&rid, &run, &commit, &mut |kind, data| packer.object(kind, data))?;
+    let after = usize::try_from(wanted.after.objects).unwrap_or(usize::MAX);
+    let mut packer = Packer::new(wanted.after.bytes, send);
+    org.forge.hand_out(&rid, &run, &commit, after, &mut |kind, data| packer.object(kind, data))?;
     packer.flush()
 }
 
 /// Puts small objects together, and takes large ones to pieces.
-struct Packer<'s> {
+pub(super) struct Packer<'s> {
     pieces: Vec<ObjectPiece>,
     bytes: usize,
+    /// How much of the next object the other has already.
+    had_bytes: usize,
     send: &'s dyn Fn(Part) -> Result<(), Problem>,
 }
 
-impl Packer<'_> {
-    fn object(&mut self, kind: ObjectKind, data: &[u8]) -> Result<(), Problem> {
-        let (mut kind, mut size_bytes, mut rest) = (kind.name(), data.len() as u64, data);
+impl<'s> Packer<'s> {
+    pub(super) fn new(had_bytes: u64, send: &'s dyn Fn(Part) -> Result<(), Problem>) -> Self {
+        Self { pieces: vec![], bytes: 0, had_bytes: usize::try_from(had_bytes).unwrap_or(usize::MAX), send }
+    }
+
+    pub(super) fn object(&mut self, kind: ObjectKind, data: &[u8]) -> Result<(), Problem> {
+        let had = std::mem::take(&mut self.had_bytes);
+        // Of an object that is had whole the next one is asked for.
+        let missing = data.get(had..).filter(|missing| had == 0 || !missing.is_empty());
+        let mut rest = missing.ok_or_else(|| Problem::invalid("Whoever goes on with a checkpoint has more of an object than there is."))?;
+        let (mut kind, mut size_bytes) = if had == 0 { (kind.name(), data.len() as u64) } else { ("", 0) };
         loop {
             let room = limits::CHECKPOINT_PART_BYTES.saturating_sub(self.bytes).max(1);
             let (now, later) = rest.split_at(rest.len().min(room));
@@ -141,7 +161,7 @@ impl Packer<'_> {
         }
     }
 
-    fn flush(&mut self) -> Result<(), Problem> {
+    pub(super) fn flush(&mut self) -> Result<(), Problem> {
         if self.pieces.is_empty() {
             return Ok(());
         }
@@ -163,7 +183,7 @@ mod tests {
             sent.borrow_mut().push(part.unwrap());
             Ok(())
         };
-        let mut packer = Packer { pieces: vec![], bytes: 0, send: &send };
+        let mut packer = Packer::new(0, &send);
         let large = vec![7; 3 * limits::CHECKPOINT_PART_BYTES];
         for data in [&b"one"[..], &b""[..], &b"two"[..], &large[..]] {
             packer.object(ObjectKind::Blob, data).unwrap();

@@ -1,9 +1,12 @@
 //! Saved work on its way between devices. Whoever asked for a run brings its checkpoint over as soon as it hears of it; so the device
-//! that executed it may go, and any device may go on: it gets the checkpoint from the one that asks. `give` tells, `bring` hears.
+//! that executed it may go, and any device may go on: it gets the checkpoint from the one that asks. `give` tells, `bring` hears; `alone`
+//! finds what a device saved while it could not be heard.
 
+mod alone;
 mod bring;
 mod give;
 
+pub(crate) use alone::{ask as ask_saved, keep as keep_given_up};
 pub(crate) use bring::{bring_saved, receive};
 pub(super) use give::give;
 
@@ -17,6 +20,15 @@ use std::{
 };
 use tokio::sync::{Semaphore, watch};
 
+/// How far a checkpoint has come, in the order in which its objects are given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Place {
+    /// So many objects are whole.
+    objects: u64,
+    /// So many bytes of the next one are here.
+    bytes: u64,
+}
+
 /// What is remembered of checkpoints that move, while the process lives.
 #[derive(Debug)]
 pub(crate) struct Moving {
@@ -26,12 +38,25 @@ pub(crate) struct Moving {
     owed: watch::Sender<BTreeMap<RunId, Instant>>,
     /// By the run that is to go on: the saved work that was not to be had, and when that was found out.
     left: Mutex<HashMap<RunId, (LeftBehind, Instant)>>,
+    /// Runs elsewhere that were given up here, and may have been saved there since.
+    given_up: Mutex<BTreeMap<RunId, Answer>>,
+}
+
+/// Whether a device said what it saved of a run that was given up here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// It is to be asked before the next step with a run that goes on from it.
+    Wanted,
+    /// It was just asked.
+    Asked,
+    /// It said so.
+    Had,
 }
 
 impl Default for Moving {
     fn default() -> Self {
         let giving = Arc::new(Semaphore::new(limits::CHECKPOINTS_AT_ONCE));
-        Self { giving, owed: watch::Sender::new(BTreeMap::new()), left: Mutex::default() }
+        Self { giving, owed: watch::Sender::new(BTreeMap::new()), left: Mutex::default(), given_up: Mutex::default() }
     }
 }
 
@@ -47,6 +72,45 @@ impl Moving {
     /// Notes that it was given.
     fn given(&self, run: &RunId) {
         self.owed.send_if_modified(|owed| owed.remove(run).is_some());
+    }
+
+    /// Notes that a run elsewhere was given up here.
+    pub(crate) fn give_up(&self, run: &RunId) {
+        lock(&self.given_up).entry(run.clone()).or_insert(Answer::Wanted);
+    }
+
+    /// The runs that were given up here, and of which more may be found.
+    fn given_up(&self) -> Vec<RunId> {
+        lock(&self.given_up).keys().cloned().collect()
+    }
+
+    /// Whether the device of a run that was given up here is to be asked now what it saved: each second time while it does not answer, so
+    /// that what goes on from it is not held up.
+    pub(crate) fn to_ask(&self, run: &RunId) -> bool {
+        let mut all = lock(&self.given_up);
+        let Some(answer) = all.get_mut(run) else { return false };
+        let wanted = *answer == Answer::Wanted;
+        if *answer != Answer::Had {
+            *answer = if wanted { Answer::Asked } else { Answer::Wanted };
+        }
+        wanted
+    }
+
+    /// Whether the device of a run that was given up here has not said yet what it saved.
+    pub(crate) fn unanswered(&self, run: &RunId) -> bool {
+        lock(&self.given_up).get(run).is_some_and(|answer| *answer != Answer::Had)
+    }
+
+    /// Notes that it said so.
+    fn answered(&self, run: &RunId) {
+        if let Some(answer) = lock(&self.given_up).get_mut(run) {
+            *answer = Answer::Had;
+        }
+    }
+
+    /// Notes that nothing more will be found of a run.
+    fn settled(&self, run: &RunId) {
+        lock(&self.given_up).remove(run);
     }
 
     /// Notes that the saved work which a run was to go on from cannot be had.
@@ -86,7 +150,67 @@ pub(crate) fn may_answer(org: &Org, device: &Did) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    #![allow(clippy::unwrap_used)]
+    use super::{
+        bring::Assembly,
+        give::{Packer, Part},
+        *,
+    };
+    use forge::ObjectKind;
+    use proto::mesh::ObjectPiece;
+    use std::cell::RefCell;
+
+    /// What is given of these objects to who has so much of them.
+    fn given(objects: &[&[u8]], after: Place) -> Vec<ObjectPiece> {
+        let sent = RefCell::new(vec![]);
+        let send = |part: Part| {
+            sent.borrow_mut().extend(part.unwrap().pieces);
+            Ok(())
+        };
+        let mut packer = Packer::new(after.bytes, &send);
+        let had = usize::try_from(after.objects).unwrap();
+        objects.iter().skip(had).for_each(|data| packer.object(ObjectKind::Blob, data).unwrap());
+        packer.flush().unwrap();
+        sent.take()
+    }
+
+    /// Takes pieces, and gives the objects that are whole with them.
+    fn taken(assembly: &mut Assembly, pieces: Vec<ObjectPiece>) -> Vec<Vec<u8>> {
+        pieces.into_iter().filter_map(|piece| assembly.put(piece).unwrap()).map(|(_, data)| data).collect()
+    }
+
+    #[test]
+    fn what_broke_off_goes_on_where_it_stopped_wherever_that_was() {
+        let large = vec![7; 2 * limits::CHECKPOINT_PART_BYTES + 9];
+        let objects: [&[u8]; 6] = [b"one", b"", &large, b"", b"two", &large];
+        let whole = given(&objects, Place::default());
+        for broke_at in 0..=whole.len() {
+            let mut assembly = Assembly::default();
+            let mut came = taken(&mut assembly, whole[..broke_at].to_vec());
+            let rest = given(&objects, assembly.place());
+            came.extend(taken(&mut assembly, rest));
+            assert_eq!(came, objects, "after {broke_at} pieces");
+        }
+        let beyond = Place { objects: 0, bytes: 4 };
+        let send = |_: Part| Ok(());
+        assert!(Packer::new(beyond.bytes, &send).object(ObjectKind::Blob, b"one").is_err());
+    }
+
+    #[test]
+    fn a_device_is_asked_each_second_time_until_it_said_what_it_saved_alone() {
+        let run: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+        let moving = Moving::default();
+        assert!(!moving.to_ask(&run) && !moving.unanswered(&run), "it was not given up");
+        moving.give_up(&run);
+        let asked: Vec<bool> = (0..4).map(|_| moving.to_ask(&run)).collect();
+        assert_eq!(asked, [true, false, true, false]);
+        assert!(moving.unanswered(&run));
+        moving.answered(&run);
+        moving.give_up(&run);
+        assert!(!moving.to_ask(&run) && !moving.unanswered(&run) && moving.given_up() == [run.clone()], "more may follow");
+        moving.settled(&run);
+        assert!(moving.given_up().is_empty());
+    }
 
     #[test]
     fn what_is_owed_is_waited_for_until_it_was_given() {

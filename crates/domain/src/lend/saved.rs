@@ -1,0 +1,125 @@
+//! How long the checkpoints of guests stay on a device that nobody brings away, because the device that asked for their runs does not come
+//! back: as the machine's owner says, and never without a word before. Pure.
+
+use super::LendPolicy;
+use crate::{
+    RunId, Timestamp,
+    limits::{SAVED_NOTICE_MS, SAVED_SIZE_NOTICE_MS},
+    run::{CheckpointDropped, CheckpointGoes},
+};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// The checkpoint of a guest that is with no other device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Of which run.
+    pub run: RunId,
+    /// When the run ended, or the device that asked for it was heard last, whichever came later.
+    pub since: Timestamp,
+    /// How large it is, in bytes.
+    pub bytes: u64,
+    /// From when on it may be removed, where that was said.
+    pub goes: Option<Timestamp>,
+}
+
+/// What is to be done with one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// It is said that it will be removed.
+    Tell(CheckpointGoes),
+    /// It is removed.
+    Drop(CheckpointDropped),
+}
+
+/// What is to be done with these now. For its size one goes once all that are newer have too much together with it; that is said when they
+/// have four fifths of it.
+pub fn due(policy: &LendPolicy, mut saved: Vec<Saved>, now: Timestamp) -> Vec<Due> {
+    saved.sort_by(|a, b| (b.since, &b.run).cmp(&(a.since, &a.run)));
+    let (max_bytes, mut bytes) = (u64::from(policy.saved_gib) << 30, 0u64);
+    let one = |one: Saved| {
+        bytes = bytes.saturating_add(one.bytes);
+        if bytes > max_bytes / 5 * 4 { crowded(policy, one, bytes > max_bytes, now) } else { aged(policy, one, now) }
+    };
+    saved.into_iter().filter_map(one).collect()
+}
+
+fn end(policy: &LendPolicy, saved: &Saved) -> Timestamp {
+    saved.since.plus_ms(u64::from(policy.saved_days) * DAY_MS)
+}
+
+fn crowded(policy: &LendPolicy, saved: Saved, beyond: bool, now: Timestamp) -> Option<Due> {
+    let why = format!("What guests saved here may have {} GiB in all, and the oldest goes first.", policy.saved_gib);
+    let (at, over) = (now.plus_ms(SAVED_SIZE_NOTICE_MS), beyond || now >= end(policy, &saved));
+    match saved.goes {
+        Some(said) if said <= now => over.then(|| Due::Drop(CheckpointDropped { run: saved.run, why })),
+        Some(said) if said <= at => None,
+        _ => Some(Due::Tell(CheckpointGoes { run: saved.run, goes_at: at, why })),
+    }
+}
+
+fn aged(policy: &LendPolicy, saved: Saved, now: Timestamp) -> Option<Due> {
+    let why = format!("The device that asked for it was not heard for {} days, and nobody brought it away.", policy.saved_days);
+    let (end, at) = (end(policy, &saved), now.plus_ms(SAVED_NOTICE_MS));
+    // What was said before that device was heard again counts no more.
+    match saved.goes.filter(|said| *said >= end) {
+        Some(said) => (said <= now).then(|| Due::Drop(CheckpointDropped { run: saved.run, why })),
+        None => (at >= end).then(|| Due::Tell(CheckpointGoes { run: saved.run, goes_at: at, why })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const NONE: [(u64, Option<Timestamp>); 0] = [];
+
+    fn at(days: u64) -> Timestamp {
+        Timestamp(0).plus_ms(days * DAY_MS)
+    }
+
+    fn saved(number: u64, since_days: u64, gib: u64, goes: Option<Timestamp>) -> Saved {
+        Saved { run: format!("{number:026}").parse().unwrap(), since: at(since_days), bytes: gib << 30, goes }
+    }
+
+    /// The number of the run, and when it goes; none: now.
+    fn told(policy: &LendPolicy, saved: &[Saved], now: Timestamp) -> Vec<(u64, Option<Timestamp>)> {
+        let number = |run: &RunId| run.as_str().parse::<u64>().unwrap();
+        let told = due(policy, saved.to_vec(), now).into_iter().map(|due| match due {
+            Due::Tell(goes) => (number(&goes.run), Some(goes.goes_at)),
+            Due::Drop(dropped) => (number(&dropped.run), None),
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn one_that_nobody_brings_away_goes_after_some_days_and_not_without_notice() {
+        let policy = LendPolicy { saved_days: 30, saved_gib: 10, ..LendPolicy::default() };
+        let look = |goes, days| told(&policy, &[saved(1, 0, 1, goes)], at(days));
+        assert_eq!(look(None, 26), NONE);
+        assert_eq!(look(None, 27), [(1, Some(at(30)))]);
+        assert_eq!(look(Some(at(30)), 29), NONE, "it is said once");
+        assert_eq!(look(Some(at(30)), 30), [(1, None)]);
+        assert_eq!(look(None, 90), [(1, Some(at(93)))], "also where the device was off until now");
+        // Its device was heard again on the fifth day.
+        let again = |goes, days| told(&policy, &[saved(1, 5, 1, goes)], at(days));
+        assert_eq!(again(Some(at(30)), 31), NONE);
+        assert_eq!(again(Some(at(30)), 33), [(1, Some(at(36)))]);
+    }
+
+    #[test]
+    fn of_too_many_the_oldest_go_first_and_not_without_notice() {
+        let policy = LendPolicy { saved_days: 30, saved_gib: 10, ..LendPolicy::default() };
+        let soon = |days| at(days).plus_ms(SAVED_SIZE_NOTICE_MS);
+        let many = |goes| [saved(1, 1, 4, goes), saved(2, 2, 4, None), saved(3, 3, 4, None)];
+        assert_eq!(told(&policy, &many(None), at(4)), [(1, Some(soon(4)))], "the two others are within it");
+        assert_eq!(told(&policy, &many(Some(soon(4))), at(4)), NONE, "it is said once");
+        assert_eq!(told(&policy, &many(Some(soon(4))), soon(4)), [(1, None)]);
+        // Nearly too many: it is said, and none goes.
+        let nearly = |goes| [saved(1, 1, 5, goes), saved(2, 2, 4, None)];
+        assert_eq!(told(&policy, &nearly(None), at(4)), [(1, Some(soon(4)))]);
+        assert_eq!(told(&policy, &nearly(Some(soon(4))), at(5)), NONE);
+        assert_eq!(told(&policy, &nearly(Some(soon(4))), at(31)), [(2, Some(at(34))), (1, None)], "by now it is too old too");
+    }
+}
