@@ -52,7 +52,7 @@ fn crowded(policy: &LendPolicy, saved: Saved, beyond: bool, now: Timestamp) -> O
     let why = format!("What guests saved here may have {} GiB in all, and the oldest goes first.", policy.saved_gib);
     let (at, over) = (now.plus_ms(SAVED_SIZE_NOTICE_MS), beyond || now >= end(policy, &saved));
     match saved.goes {
-        Some(said) if said <= now => over.then(|| Due::Drop(CheckpointDropped { run: saved.run, why })),
+        Some(said) if said <= now => over.then_some(Due::Drop(CheckpointDropped { run: saved.run, why })),
         Some(said) if said <= at => None,
         _ => Some(Due::Tell(CheckpointGoes { run: saved.run, goes_at: at, why })),
     }
@@ -63,8 +63,8 @@ fn aged(policy: &LendPolicy, saved: Saved, now: Timestamp) -> Option<Due> {
     let (end, at) = (end(policy, &saved), now.plus_ms(SAVED_NOTICE_MS));
     // What was said before that device was heard again counts no more.
     match saved.goes.filter(|said| *said >= end) {
-        Some(said) => (said <= now).then(|| Due::Drop(CheckpointDropped { run: saved.run, why })),
-        None => (at >= end).then(|| Due::Tell(CheckpointGoes { run: saved.run, goes_at: at, why })),
+        Some(said) => (said <= now).then_some(Due::Drop(CheckpointDropped { run: saved.run, why })),
+        None => (at >= end).then_some(Due::Tell(CheckpointGoes { run: saved.run, goes_at: at, why })),
     }
 }
 

@@ -167,11 +167,6 @@ mod tests {
             assert_eq!(ahead_ms(told_ms, Timestamp(1_000), Timestamp(1_100)), ahead, "{told_ms}");
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn of_a_device_that_does_not_answer_it_is_said_which_since_when_and_what_to_do() {

@@ -329,7 +329,8 @@ fn a_device_that_tells_that_it_used_more_than_it_was_given_keeps_nobody_from_the
     let mut world = World::new(90, 3);
     world.settle();
     world.now = Timestamp(DAY_MS);
-    world.machines[2].used.insert(world.day(), 1_000);
+    let day = world.day();
+    world.machines[2].used.insert(day, 1_000);
     let word = Held { period: world.day(), share: calls(1_000), used: calls(1_000) };
     world.machines[2].taken.as_mut().unwrap().held.insert("org".into(), word);
     for known in [true, false] {
@@ -354,7 +355,8 @@ fn what_was_used_before_there_was_a_limit_is_believed() {
     world.revisions.iter_mut().for_each(|division| division.quotas.org = None);
     world.change(|division| division.quotas.org = quota);
     world.settle();
-    world.machines[1].used.insert(world.day(), 80);
+    let day = world.day();
+    world.machines[1].used.insert(day, 80);
     world.hear(0, 1);
     assert_eq!(world.part(0).budget().calls, 10, "this day began without a limit");
     assert!(world.part(0).warnings().is_empty());
