@@ -8,7 +8,7 @@ use domain::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sqlite::{Connection, State, Statement};
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 /// Projects events into a table of one connection. Changes stay in memory until [`Projector::flush`].
 pub(crate) struct Projector<'c> {
@@ -34,8 +34,8 @@ struct Entry {
 
 impl Entry {
     /// Its value, unless it is no more.
-    fn there(&self) -> Option<Value> {
-        Some(&self.value).filter(|value| !value.is_null()).cloned()
+    fn there(&self) -> Option<&Value> {
+        Some(&self.value).filter(|value| !value.is_null())
     }
 }
 
@@ -140,20 +140,20 @@ impl<'c> Projector<'c> {
 
     fn staged_value(&mut self, staged: &Staged, kind: &str, id: &str) -> sqlite::Result<Option<Value>> {
         match staged.0.get(&key(kind, id)) {
-            Some(entry) => Ok(entry.there()),
-            None => self.value(kind, id),
+            Some(entry) => Ok(entry.there().cloned()),
+            None => Ok(self.value(kind, id)?.map(Cow::into_owned)),
         }
     }
 
-    fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Value>> {
+    fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Cow<'_, Value>>> {
         if let Some(entry) = self.cache.get(&key(kind, id)) {
-            return Ok(entry.there());
+            return Ok(entry.there().map(Cow::Borrowed));
         }
         self.select.reset()?;
         self.select.bind((1, kind))?;
         self.select.bind((2, id))?;
         let found = match self.select.next()? {
-            State::Row => Some(parse(&self.select.read::<String, _>(0)?)?),
+            State::Row => Some(Cow::Owned(parse(&self.select.read::<String, _>(0)?)?)),
             State::Done => None,
         };
         self.select.reset()?;
@@ -184,12 +184,12 @@ pub struct View<'a> {
 
 /// Hides the projector's lifetime from callers.
 trait Lookup {
-    fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Value>>;
+    fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Cow<'_, Value>>>;
     fn list(&mut self, kind: &str, order: Order, limit: usize) -> sqlite::Result<Vec<Value>>;
 }
 
 impl Lookup for Projector<'_> {
-    fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Value>> {
+    fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Cow<'_, Value>>> {
         Projector::value(self, kind, id)
     }
 
@@ -211,10 +211,13 @@ impl<'a> View<'a> {
 
     /// A projected thing as JSON: what [`domain::event::Before`] gives.
     pub fn value(&mut self, kind: &str, id: &str) -> Option<Value> {
-        self.projector.value(kind, id).unwrap_or_else(|error| {
-            self.failed = Some(error);
-            None
-        })
+        match self.projector.value(kind, id) {
+            Ok(value) => value.map(Cow::into_owned),
+            Err(error) => {
+                self.failed = Some(error);
+                None
+            }
+        }
     }
 
     /// A projected thing.
@@ -223,7 +226,8 @@ impl<'a> View<'a> {
     /// When the database refuses, or it is of another form than `T`.
     pub fn get<T: DeserializeOwned>(&mut self, kind: &str, id: &str) -> Result<Option<T>, Problem> {
         let value = self.projector.value(kind, id).map_err(|e| problem::database(&e))?;
-        value.map(|value| serde_json::from_value(value).map_err(Problem::internal)).transpose()
+        // What is in memory stays there: only what is asked for is made of it.
+        value.map(|value| serde::Deserialize::deserialize(&*value).map_err(Problem::internal)).transpose()
     }
 
     /// Projected things of one kind.
