@@ -196,7 +196,8 @@ fn change(device: &Did, writer: u64) -> Event {
 }
 
 fn called(number: u64) -> Body {
-    let call = ModelCall { model: "example-large".into(), status: 200, usage: usage(), duration_ms: 1200, admitted: Timestamp(1_700_000_000_000) };
+    let admitted = Timestamp(1_700_000_000_000);
+    let call = ModelCall { model: "example-large".into(), status: 200, usage: usage(), duration_ms: 1200, admitted };
     Body::ModelCalled { run: run(number), call, content: vec![], standby: None }
 }
 

@@ -38,7 +38,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock},
 };
-use store::{Order, View};
+use store::{Order, Ready, View};
 
 /// Verifies a signed manifest, checks membership and room, and reserves in one transaction.
 ///
@@ -161,7 +161,8 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted, placed: Op
     let mut line = if manifest.class == Class::Ci { vec![] } else { org.blocking(line).await? };
     let outcome = Arc::new(std::sync::Mutex::new(Said::default()));
     let (said, room, asks, state) = (outcome.clone(), org.room.clone(), org.clone(), org.remote.org());
-    let decided = org.store.append_if(move |view| {
+    let (queued, leased) = ready(&manifest, &lease, placed, now)?;
+    let decided = org.store.append_ready_if(move |view| {
         // How much is taken is kept; the runs are read only where it counts who they are.
         let counted = manifest.class != Class::Ci || guest && lending.policy.slots.is_some();
         let runs = if counted { active(view)? } else { vec![] };
@@ -175,7 +176,7 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted, placed: Op
             Err(problem) if problem.passes() => {
                 said.lock().unwrap_or_else(std::sync::PoisonError::into_inner).reasons =
                     vec![Refusal::NotKnown { message: problem.to_string() }];
-                return Ok(vec![]);
+                return Ok(Ready::default());
             }
             Err(problem) => return Err(problem),
         };
@@ -224,26 +225,11 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted, placed: Op
         }
         if !reasons.is_empty() {
             *said.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Said { reasons, gives_way };
-            return Ok(vec![]);
+            return Ok(Ready::default());
         }
         // Before the lease: who dies in between has taken too much for a moment, and never too little.
         room.tell(own.with(manifest.class, RunState::Starting, manifest.resources))?;
-        let mut bodies = Vec::new();
-        if known.is_none() {
-            bodies.push(Body::RunQueued { run: Box::new(foreign(&manifest, now)) });
-        }
-        bodies.extend(placed);
-        bodies.push(Body::RunLeased {
-            run: taken.run.clone(),
-            lease: taken.id.clone(),
-            device: device.clone(),
-            until: taken.until,
-            reserved: manifest.resources,
-        });
-        Ok(bodies
-            .into_iter()
-            .map(|body| Event { version: domain::event::VERSION, at: now, actor: device.clone(), via: None, told: None, body })
-            .collect())
+        Ok(if known.is_none() { queued.and(leased) } else { leased })
     });
     decided.await?;
     let Said { reasons, gives_way } = std::mem::take(&mut *outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
@@ -254,6 +240,17 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted, placed: Op
         queue::served(org, &asked);
     }
     Ok(if reasons.is_empty() { Admission::Leased { lease } } else { Admission::Refused { reasons } })
+}
+
+/// What is journaled of a lease, made before it is known whether there will be one: that the run is there, where it was not known, and the
+/// lease itself.
+fn ready(manifest: &Manifest, lease: &Lease, placed: Option<Body>, now: Timestamp) -> Result<(Ready, Ready), Problem> {
+    let (run, device) = (&lease.run, &lease.device);
+    let event = |body| Event { version: domain::event::VERSION, at: now, actor: device.clone(), via: None, told: None, body };
+    let reserved = manifest.resources;
+    let leased = Body::RunLeased { run: run.clone(), lease: lease.id.clone(), device: device.clone(), until: lease.until, reserved };
+    let queued = Body::RunQueued { run: Box::new(foreign(manifest, now)) };
+    Ok((Ready::new(vec![event(queued)])?, Ready::new(placed.into_iter().chain([leased]).map(event).collect())?))
 }
 
 /// What a request is refused for, and which runs give way to it.

@@ -20,6 +20,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
+use store::Ready;
 
 /// Runs until the org closes.
 pub async fn dispatch(org: Arc<Org>) {
@@ -193,13 +194,13 @@ pub(crate) async fn move_waiting(
 ) -> Result<bool, Problem> {
     let places = bodies.iter().any(|body| matches!(body, Body::RunPlaced { .. }));
     bodies.push(Body::RunMoved { run: id.clone(), to, reason });
-    let events: Vec<_> = bodies.into_iter().map(|body| org.event(&org.device, body)).collect();
+    let events = Ready::new(bodies.into_iter().map(|body| org.event(&org.device, body)).collect())?;
     let (id, waited) = (id.clone(), Arc::new(AtomicBool::new(false)));
     let found = waited.clone();
-    let decided = org.store.append_if(move |view| {
+    let decided = org.store.append_ready_if(move |view| {
         let waits = view.get::<Run>(kind::RUN, id.as_str())?.is_some_and(|run| fence::may_move(&run, to, places));
         found.store(waits, Ordering::Relaxed);
-        Ok(if waits { events } else { vec![] })
+        Ok(if waits { events } else { Ready::default() })
     });
     decided.await?;
     Ok(waited.load(Ordering::Relaxed))

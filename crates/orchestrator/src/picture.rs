@@ -349,9 +349,8 @@ mod tests {
     #[test]
     fn only_where_a_maintainer_has_a_key_a_device_takes_tasks_over() {
         let claim = |by: char| -> Claim {
-            let claim = json!({
-                "task": {"project": "demo", "feature": "001-hello", "task": "T001"}, "device": did(by), "runs": [], "over": [did('v')], "turn": 9,
-            });
+            let task = json!({"project": "demo", "feature": "001-hello", "task": "T001"});
+            let claim = json!({"task": task, "device": did(by), "runs": [], "over": [did('v')], "turn": 9});
             serde_json::from_value(claim).unwrap()
         };
         let may = ['a', 'b', 'c'].map(|device| may_take_over(&rights(), &claim(device)));

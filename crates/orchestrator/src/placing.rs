@@ -489,11 +489,11 @@ mod tests {
         let commit = "a".repeat(40);
         let work = json!({"kind": "checks", "repository": "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5", "project": "demo", "commit": commit,
             "definitions": commit});
-        let manifest = json!({"version": 1, "org": "acme", "run": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "requester": did(0), "member": did(0), "at": 0,
-            "expires": 1, "class": "agent", "work": work, "resources": {}, "limits": {}});
+        let manifest = json!({"version": 1, "org": "acme", "run": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "requester": did(0), "member": did(0),
+            "at": 0, "expires": 1, "class": "agent", "work": work, "resources": {}, "limits": {}});
         let capacity = Capacity {
-            total: Resources::default(),
-            free: Resources::default(),
+            total: Resources { cpu_milli: 4_000, memory_bytes: 1 << 30, disk_bytes: 1 << 30, gpus: 0 },
+            free: Resources { cpu_milli: 4_000, memory_bytes: 1 << 30, disk_bytes: 1 << 30, gpus: 0 },
             tags: BTreeMap::new(),
             runtimes: vec![Runtime::Local],
             classes: vec![Class::Agent],

@@ -39,8 +39,8 @@ pub(crate) fn task_of(org: &Org, patch: &Patch, author: &Author) -> Result<Optio
     Ok(patch.trace.as_ref().map(|trace| trace.task.clone()).filter(holds))
 }
 
-/// What speaks against accepting a patch of a task because that is another's by now: a patch of it was accepted, it is ticked on the default
-/// branch without this patch, or another device took it over.
+/// What speaks against accepting a patch of a task because that is another's by now: a patch of it was accepted, it is ticked on the
+/// default branch without this patch, or another device took it over.
 ///
 /// # Errors
 /// When the journal or the repository cannot be read.
@@ -52,9 +52,9 @@ pub(crate) fn against(org: &Org, project: &Project, board: &Board, patch: &Patch
     Ok((ticked && !org.forge.contains(&project.rid, &board.head, &patch.head)?).then_some(Missing::Ticked { task: task.clone() }))
 }
 
-/// The claims on a task, as far as they are believed. That a patch was merged counts where Radicle shows it here, and the patch does not say
-/// itself that it is for another task. What Radicle does not show yet is believed of the devices of the delegates, who could have merged
-/// it; at a gate, and where this device alone moves the default branch, of nobody.
+/// The claims on a task, as far as they are believed. That a patch was merged counts where Radicle shows it here, and the patch does not
+/// say itself that it is for another task. What Radicle does not show yet is believed of the devices of the delegates, who could have
+/// merged it; at a gate, and where this device alone moves the default branch, of nobody.
 ///
 /// # Errors
 /// When the journal or the repository cannot be read.
@@ -181,8 +181,8 @@ pub(crate) async fn close_late(org: &Arc<Org>, project: &Project) {
     }
 }
 
-/// The tasks of which Radicle shows that a patch was accepted, while a rival may be open. Whose claim that was says nothing of who may close
-/// the others: whoever may, does, of several gates the first; nobody else tries.
+/// The tasks of which Radicle shows that a patch was accepted, while a rival may be open. Whose claim that was says nothing of who may
+/// close the others: whoever may, does, of several gates the first; nobody else tries.
 fn late(org: &Org, project: &Project) -> Result<Vec<(TaskRef, PatchId)>, Problem> {
     let mut found = vec![];
     if project.gate().is_some_and(|gate| *gate != org.device) {
@@ -244,8 +244,8 @@ mod tests {
     fn what_a_member_closed_as_a_rival_is_not_closed_again() {
         let task: TaskRef = serde_json::from_value(serde_json::json!({"project": "demo", "feature": "001-hello", "task": "T001"})).unwrap();
         let patch = |by: Did| {
-            let comment =
-                Comment { id: "d".repeat(40).parse().unwrap(), reply_to: None, by, body: "Superseded: so.".into(), at: Timestamp(0), line: None };
+            let (id, body) = ("d".repeat(40).parse().unwrap(), "Superseded: so.".to_owned());
+            let comment = Comment { id, reply_to: None, by, body, at: Timestamp(0), line: None };
             let revision = Revision {
                 id: "a".repeat(40).parse().unwrap(),
                 author: did('r'),

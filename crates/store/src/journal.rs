@@ -18,7 +18,7 @@ use crate::{
     rebuild::RebuildReport,
     remembered::{self, Remembered},
     run_log::{Logs, RunLog},
-    session::{self, Prepared, Session},
+    session::{self, Prepared, Ready, Session},
     summary,
     token::{self, Sort, TokenChange},
     upkeep::{self, Upkeep},
@@ -163,7 +163,18 @@ impl Store {
         &self,
         decide: impl FnOnce(&mut View<'_>) -> Result<Vec<Event>, Problem> + Send + 'static,
     ) -> Result<Seq, Problem> {
-        self.ask(|answer| Command::Decide { decide: Box::new(decide), answer }).await
+        self.ask(|answer| Command::Decide { decide: Box::new(move |view: &mut View<'_>| session::prepare(decide(view)?)), answer }).await
+    }
+
+    /// As [`Store::append_if`], of events that were made ready before.
+    ///
+    /// # Errors
+    /// What `decide` refuses with, and as [`Store::append`].
+    pub async fn append_ready_if(
+        &self,
+        decide: impl FnOnce(&mut View<'_>) -> Result<Ready, Problem> + Send + 'static,
+    ) -> Result<Seq, Problem> {
+        self.ask(|answer| Command::Decide { decide: Box::new(move |view: &mut View<'_>| Ok(decide(view)?.0)), answer }).await
     }
 
     /// As [`Store::append_if`], for threads that may block.

@@ -60,4 +60,5 @@ pub use read::Order;
 pub use rebuild::{Difference, RebuildReport};
 pub use remembered::accept_loss;
 pub use run_log::{LogEntry, LogFollower, RunLog};
+pub use session::Ready;
 pub use verify::{Bad, BadBlob, VerifyReport};

@@ -22,6 +22,28 @@ pub(crate) struct Prepared {
     pub(crate) payload: String,
 }
 
+/// Events that are ready to be written: what takes long and needs no look at the journal was done where they come from, and not on the
+/// thread that writes for everybody.
+#[derive(Clone, Debug, Default)]
+pub struct Ready(pub(crate) Vec<Prepared>);
+
+impl Ready {
+    /// Of these events.
+    ///
+    /// # Errors
+    /// When one is too large, or there are too many.
+    pub fn new(events: Vec<Event>) -> Result<Self, Problem> {
+        prepare(events).map(Self)
+    }
+
+    /// These, and then those.
+    #[must_use]
+    pub fn and(mut self, then: Self) -> Self {
+        self.0.extend(then.0);
+        self
+    }
+}
+
 /// Makes events ready, and refuses what does not fit.
 pub(crate) fn prepare(events: Vec<Event>) -> Result<Vec<Prepared>, Problem> {
     if events.len() > limits::APPEND_EVENTS_MAX {
@@ -104,14 +126,13 @@ impl<'c> Session<'c> {
     }
 
     /// Appends what `decide` wants, given how everything is at this moment.
-    pub(crate) fn decide(&mut self, decide: impl FnOnce(&mut View<'_>) -> Result<Vec<Event>, Problem>) -> Result<Seq, Failure> {
+    pub(crate) fn decide(&mut self, decide: impl FnOnce(&mut View<'_>) -> Result<Vec<Prepared>, Problem>) -> Result<Seq, Failure> {
         let mut view = View::new(&mut self.projector);
         let decided = decide(&mut view);
         if let Some(error) = view.failure() {
             return Err(Failure::Database(error));
         }
-        let prepared = decided.and_then(prepare).map_err(Failure::Append)?;
-        self.append(&prepared)
+        self.append(&decided.map_err(Failure::Append)?)
     }
 
     /// Changes the table of tokens, together with the events that say so.

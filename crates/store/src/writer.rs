@@ -16,7 +16,7 @@ use crate::{
     token::TokenChange,
     upkeep::Upkeep,
 };
-use domain::{Problem, event::Event};
+use domain::Problem;
 use sqlite::{Connection, State};
 use std::{fs::File, panic::AssertUnwindSafe, path::PathBuf};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -24,7 +24,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 /// Who waits for an append.
 pub(crate) type Answer = oneshot::Sender<Result<Seq, Problem>>;
 /// What an append depends on.
-pub(crate) type Decide = Box<dyn FnOnce(&mut View<'_>) -> Result<Vec<Event>, Problem> + Send>;
+pub(crate) type Decide = Box<dyn FnOnce(&mut View<'_>) -> Result<Vec<Prepared>, Problem> + Send>;
 
 /// What the writer is asked.
 pub(crate) enum Command {

@@ -131,9 +131,8 @@ impl Hold {
             ..beyond
         };
         let (name, what) = (&self.name, Some(beyond.words()).filter(|what| !what.is_empty())?);
-        Some(format!(
-            "The device {name} tells that it used {what} more than it was ever given; that is not counted. Have its owner look at it, or take it out of the org: meshwork device remove {name}."
-        ))
+        let next = format!("Have its owner look at it, or take it out of the org: meshwork org remove {name} --device.");
+        Some(format!("The device {name} tells that it used {what} more than it was ever given; that is not counted. {next}"))
     }
 
     fn words(&self, quota: Quota) -> String {

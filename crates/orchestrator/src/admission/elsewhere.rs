@@ -14,8 +14,8 @@ use domain::{
 use identity::envelope::{self, Envelope};
 use std::sync::Arc;
 
-/// As [`super::admit`], for a run that another device asks for: its manifest is kept too. Where there seems to be room that is done first, so
-/// that all of it stands in one transaction with the lease; who is refused waits for nothing but the answer.
+/// As [`super::admit`], for a run that another device asks for: its manifest is kept too. Where there seems to be room that is done first,
+/// so that all of it stands in one transaction with the lease; who is refused waits for nothing but the answer.
 ///
 /// # Errors
 /// When the journal or the manifest cannot be written. A refusal is not an error.

@@ -13,7 +13,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use store::{Order, Seq, Signer, Store, limits};
+use store::{Order, Ready, Seq, Signer, Store, limits};
 
 #[test]
 fn what_was_appended_is_there_after_reopening() {
@@ -125,6 +125,25 @@ async fn of_many_who_claim_one_task_exactly_one_gets_it() {
         assert_eq!(claim.runs.len(), 1);
     }
     assert_eq!(store.list::<Run>(kind::RUN, Order::Newest, 100).unwrap().len(), 20);
+    assert!(store.verify().unwrap().is_sound());
+}
+
+#[tokio::test]
+async fn what_was_made_ready_before_is_written_as_anything_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let (first, then) = (Ready::new(vec![queued(1, &task(1))]).unwrap(), Ready::new(vec![stopped(1, "a")]).unwrap());
+    let written = store.append_ready_if(move |view| {
+        assert!(view.get::<Run>(kind::RUN, run_id(1).as_str())?.is_none());
+        Ok(first.and(then))
+    });
+    assert_eq!(written.await.unwrap(), Seq(2));
+    let run: Run = store.get(kind::RUN, run_id(1).as_str()).unwrap().unwrap();
+    assert_eq!(run.violations, ["a"]);
+    assert_eq!(store.append_ready_if(|_| Ok(Ready::default())).await.unwrap(), Seq(2), "nothing is written");
+    let refused = store.append_ready_if(|_| Err(Problem::conflict("no"))).await.unwrap_err();
+    assert_eq!(refused.kind, Kind::Conflict);
+    assert!(Ready::new(vec![marked(&"x".repeat(limits::EVENT_BYTES_MAX))]).is_err(), "what is too large is not made ready");
     assert!(store.verify().unwrap().is_sound());
 }
 

@@ -3,7 +3,7 @@
 use crate::support::*;
 use domain::{Timestamp, run::RunnerEvent};
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     fs,
     path::Path,
     process::{Command, Stdio},
@@ -12,6 +12,8 @@ use store::{LogEntry, fault::Fault};
 
 /// How often the child writes each sort of thing.
 const WRITES: usize = 5;
+/// What the child says once something is written.
+const ANSWERS: [&str; 4] = ["EVENT", "LOG", "BLOB", "SEVERAL"];
 
 #[test]
 fn every_answer_follows_a_sync_of_its_file() {
@@ -22,7 +24,18 @@ fn every_answer_follows_a_sync_of_its_file() {
 }
 
 #[test]
-fn the_test_above_notices_a_missing_sync() {
+fn several_events_wait_for_the_disk_once_and_a_blob_for_itself_and_its_folder() {
+    let Some(trace) = traced(Fault::None) else { return };
+    for answer in ["EVENT", "SEVERAL"] {
+        let found = syncs(&trace, answer, "journal.db-wal");
+        // Between them the log may be taken over into the database, which syncs it once more.
+        assert_eq!((found.len(), found.iter().min()), (WRITES, Some(&1)), "{answer}: {found:?}");
+    }
+    assert_eq!(syncs(&trace, "BLOB", "/blobs/"), [2; WRITES]);
+}
+
+#[test]
+fn the_tests_above_notice_a_missing_sync() {
     let Some(trace) = traced(Fault::NoSync) else { return };
     assert_eq!(answers_after_sync(&trace, "EVENT", "journal.db-wal"), 0);
 }
@@ -49,25 +62,32 @@ fn traced(fault: Fault) -> Option<String> {
 
 /// How many answers were said after at least one finished sync of that file since the answer before.
 fn answers_after_sync(trace: &str, answer: &str, file: &str) -> usize {
-    let (mut synced, mut count) = (false, 0);
-    let mut under_way = HashMap::new();
+    syncs(trace, answer, file).into_iter().filter(|count| *count > 0).count()
+}
+
+/// How many syncs of that file were finished before each of these answers, since whatever was answered before it.
+fn syncs(trace: &str, answer: &str, file: &str) -> Vec<usize> {
+    let (mut count, mut counts) = (0, vec![]);
+    let mut under_way = HashSet::new();
     for line in trace.lines() {
         let Some((thread, call)) = line.split_once(' ') else { continue };
         let call = call.trim_start();
         let is_sync = call.starts_with("fsync(") || call.starts_with("fdatasync(");
+        let said = |name: &&&str| call.starts_with("write(") && call.contains(&format!("\"{name} "));
         if is_sync && call.contains(file) {
             if call.contains("unfinished") {
-                under_way.insert(thread.to_owned(), ());
+                under_way.insert(thread.to_owned());
             } else {
-                synced |= call.ends_with("= 0");
+                count += usize::from(call.ends_with("= 0"));
             }
-        } else if call.contains("sync resumed") && under_way.remove(thread).is_some() {
-            synced |= call.ends_with("= 0");
-        } else if call.starts_with("write(") && call.contains(&format!("\"{answer} ")) {
-            count += usize::from(std::mem::take(&mut synced));
+        } else if call.contains("sync resumed") && under_way.remove(thread) {
+            count += usize::from(call.ends_with("= 0"));
+        } else if let Some(name) = ANSWERS.iter().find(said) {
+            counts.extend((*name == answer).then_some(count));
+            count = 0;
         }
     }
-    count
+    counts
 }
 
 #[test]
@@ -82,5 +102,6 @@ fn writing_child() {
         let entry = LogEntry::new(n, Timestamp(1), &RunnerEvent::Message { text: "x".into() }).unwrap();
         println!("LOG {}", log.append(&[entry]).unwrap());
         println!("BLOB {}", store.blobs().put(&n.to_be_bytes()).unwrap());
+        println!("SEVERAL {}", store.append_blocking(vec![marked("a"), marked("b"), marked("c"), marked("d")]).unwrap());
     }
 }
