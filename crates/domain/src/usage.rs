@@ -28,6 +28,7 @@ pub struct Usage {
 
 /// One call of a model, without its content.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)] // So that the API's document has the event's type beside it.
 pub struct ModelCall {
     /// The model.
     pub model: String,

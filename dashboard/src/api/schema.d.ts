@@ -2984,6 +2984,8 @@ export interface components {
              *     where it was asked for.
              */
             held?: components["schemas"]["Oid"] | null;
+            /** @description From when on that checkpoint may be removed from this device, where it is a guest's that nobody brings away. */
+            goes?: components["schemas"]["Timestamp"] | null;
             /** @description The commit that it made. */
             commit?: components["schemas"]["Oid"] | null;
             /** @description What was left out of its commit, or is odd there, in words. */
@@ -3453,6 +3455,8 @@ export interface components {
             why: string;
             /** @description The device that has it, or that is asked for it. */
             device?: components["schemas"]["Did"] | null;
+            /** @description That device, where it executes the run and is away: as of then its state is known. */
+            away?: components["schemas"]["Whose"] | null;
             /** @description The device that a person wants it on. */
             on?: components["schemas"]["Did"] | null;
             /** @description Tags that its device must have. */
@@ -3641,6 +3645,8 @@ export interface components {
              *     where it was asked for.
              */
             held?: components["schemas"]["Oid"] | null;
+            /** @description From when on that checkpoint may be removed from this device, where it is a guest's that nobody brings away. */
+            goes?: components["schemas"]["Timestamp"] | null;
             /** @description The commit that it made. */
             commit?: components["schemas"]["Oid"] | null;
             /** @description What was left out of its commit, or is odd there, in words. */
@@ -3710,6 +3716,8 @@ export interface components {
             why?: string | null;
             /** @description From whose journal it is known, where that is another device's. */
             whose?: components["schemas"]["Whose"] | null;
+            /** @description The other device that executes it, where that is away: as of then its state is known. */
+            away?: components["schemas"]["Whose"] | null;
         };
         /** @description A run as everybody sees it: projected from events. */
         Shown3: {
@@ -3820,6 +3828,8 @@ export interface components {
              *     where it was asked for.
              */
             held?: components["schemas"]["Oid"] | null;
+            /** @description From when on that checkpoint may be removed from this device, where it is a guest's that nobody brings away. */
+            goes?: components["schemas"]["Timestamp"] | null;
             /** @description The commit that it made. */
             commit?: components["schemas"]["Oid"] | null;
             /** @description What was left out of its commit, or is odd there, in words. */
@@ -3887,6 +3897,8 @@ export interface components {
             ended_at?: components["schemas"]["Timestamp"] | null;
             /** @description From whose journal it is known, where that is another device's. */
             whose?: components["schemas"]["Whose"] | null;
+            /** @description The other device that executes it, where that is away: as of then its state is known. */
+            away?: components["schemas"]["Whose"] | null;
             /** @description Why it is where it is, in words. */
             why: string | null;
             /** @description What it may use of its model, as its manifest says. */
@@ -4122,8 +4134,8 @@ export interface components {
             /** @description What is in no commit. */
             left_out: components["schemas"]["LeftOut"] | null;
         };
-        /** @description A patch. */
-        Patch: {
+        /** @description A patch in a list. */
+        Listed2: {
             /** @description Its id. */
             id: components["schemas"]["PatchId"];
             /** @description The project. */
@@ -4148,6 +4160,8 @@ export interface components {
             revisions: components["schemas"]["Revision"][];
             /** @description The trace of the latest revision, where a run made it. */
             trace?: components["schemas"]["Trace"] | null;
+            /** @description Whose word it is, where that is another device's. */
+            whose?: components["schemas"]["Whose"] | null;
         };
         /** @description One revision of a patch. */
         Revision: {
@@ -4292,6 +4306,8 @@ export interface components {
             files: components["schemas"]["FileChange"][];
             /** @description The patches of its task, itself among them, where several devices made one each: at most one is accepted. */
             rivals: components["schemas"]["Rival"][];
+            /** @description Whose word it is, where that is another device's. */
+            whose?: components["schemas"]["Whose"] | null;
         };
         FileChange: {
             path: string;
@@ -4561,6 +4577,8 @@ export interface components {
             used: components["schemas"]["Usage"];
             /** @description What the gateways of the other devices used in it, as far as their journals are here. */
             elsewhere: components["schemas"]["Usage"];
+            /** @description A sentence for each device that tells that it used more of it than it was ever given: that is not counted. */
+            warnings?: string[];
         };
         /** @description The limits of a quota, as they are on this device. */
         Limit: {
@@ -5158,9 +5176,20 @@ export interface components {
             notes?: string[];
         } | {
             /** @constant */
+            type: "checkpoint_goes";
+            /** @description The run that it is of. */
+            run: components["schemas"]["RunId"];
+            /** @description From when on. In writing it is not `at`, which is the event's own. */
+            goes_at: components["schemas"]["Timestamp"];
+            /** @description Why, in words. */
+            why: string;
+        } | {
+            /** @constant */
             type: "checkpoint_dropped";
             /** @description The run that it was of. */
             run: components["schemas"]["RunId"];
+            /** @description Why, in words; older journals do not say it. */
+            why?: string;
         } | {
             /** @constant */
             type: "work_kept";
@@ -5251,6 +5280,8 @@ export interface components {
              * @description How long it took.
              */
             duration_ms: number;
+            /** @description When it was let through: it counts in the day and the month of then, whose limits it had to fit, however late it ends. */
+            admitted: components["schemas"]["Timestamp"];
             /** @description The blobs of the request and the answer, where the org wants them kept. */
             content?: components["schemas"]["Hash"][];
             /** @description At a standby device, whose journal does not know the run: for whom. */
@@ -5361,12 +5392,39 @@ export interface components {
              * @description How long it took.
              */
             duration_ms: number;
+            /** @description When it was let through: it counts in the day and the month of then, whose limits it had to fit, however late it ends. */
+            admitted: components["schemas"]["Timestamp"];
         } | {
             /** @constant */
             type: "backed_up";
         } | {
             /** @constant */
             type: "restored";
+        } | {
+            /** @constant */
+            type: "journal_mended";
+            /**
+             * Format: uint64
+             * @description The number of the last event that all agree on.
+             */
+            after: number;
+            /**
+             * Format: uint64
+             * @description How many events came back from others: they follow that one, under the numbers that they had.
+             */
+            came_back: number;
+            /**
+             * Format: uint64
+             * @description How many events follow these that were written here before it was noticed.
+             */
+            written_here: number;
+            /**
+             * Format: uint64
+             * @description How many of those are not told again, because they came back already: facts that another device told twice.
+             */
+            told_twice: number;
+            /** @description Where the journal lies as it was before the mend: a folder in that of the store; none where nothing had been written here. */
+            aside?: string | null;
         });
         /** @description The way by which somebody acted. */
         Via: {
@@ -5576,11 +5634,18 @@ export interface components {
             incarnations: number;
             /** @description The first event that is wrong, and why. */
             bad: components["schemas"]["BadEvent"] | null;
+            /** @description Where it was mended, because its disk had been put back to an earlier moment. */
+            mends: components["schemas"]["Mend"][];
             /**
              * Format: uint64
              * @description How many blobs beside the journal are as the events say that name them.
              */
             blobs: number;
+            /**
+             * Format: uint64
+             * @description How many went with a disk that was put back: they are named by events that came back from others.
+             */
+            lost_blobs: number;
             /** @description The first blobs that are missing or altered, and were not erased. */
             bad_blobs: components["schemas"]["BadBlob"][];
             /**
@@ -5595,6 +5660,39 @@ export interface components {
             /** Format: uint64 */
             seq: number;
             why: string;
+        };
+        /** @description How the journal was mended, and the event that says so. */
+        Mend: {
+            /** Format: uint64 */
+            seq: number;
+            /**
+             * @description How a journal was mended whose disk had been put back to an earlier moment. Its old incarnation ends at the last event that all agree
+             *     on; the new one tells first what others held of it beyond that, then what was written here meanwhile.
+             */
+            mended: {
+                /**
+                 * Format: uint64
+                 * @description The number of the last event that all agree on.
+                 */
+                after: number;
+                /**
+                 * Format: uint64
+                 * @description How many events came back from others: they follow that one, under the numbers that they had.
+                 */
+                came_back: number;
+                /**
+                 * Format: uint64
+                 * @description How many events follow these that were written here before it was noticed.
+                 */
+                written_here: number;
+                /**
+                 * Format: uint64
+                 * @description How many of those are not told again, because they came back already: facts that another device told twice.
+                 */
+                told_twice: number;
+                /** @description Where the journal lies as it was before the mend: a folder in that of the store; none where nothing had been written here. */
+                aside?: string | null;
+            };
         };
         BadBlob: {
             hash: components["schemas"]["Hash"];
@@ -5651,6 +5749,11 @@ export interface components {
             reachable: boolean;
             /** @description When it answered last, since this process began. */
             heard_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description How far its clock is ahead of this one's, in milliseconds, give or take half the way there and back; below 0: behind.
+             */
+            clock_ahead_ms?: number | null;
             /** @description Why it did not answer. */
             problem?: string | null;
             /** @description When it was there last, as far as is known here, whoever told of it; none: nothing of it was ever heard. */
@@ -5876,6 +5979,19 @@ export interface components {
              * @default 30
              */
             grace_s: number;
+            /**
+             * Format: uint32
+             * @description For how many days the checkpoint of a guest is kept that the device which asked for the run does not bring away, after the end of
+             *     the run, or after that device was heard last.
+             * @default 30
+             */
+            saved_days: number;
+            /**
+             * Format: uint32
+             * @description How much all of them may have at most, in GiB; the oldest go first.
+             * @default 10
+             */
+            saved_gib: number;
             /** @description What this device says of itself, as `gpu = "true"`. `region` and `compliance` come from the org repository only. */
             tags?: {
                 [key: string]: string;
@@ -7822,7 +7938,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Patch"][];
+                    "application/json": components["schemas"]["Listed2"][];
                 };
             };
             default: components["responses"]["Problem"];
@@ -9396,6 +9512,18 @@ export interface operations {
                      * @default null
                      */
                     grace_s?: number | null;
+                    /**
+                     * Format: uint32
+                     * @description For how many days the checkpoint of a guest is kept that nobody brings away.
+                     * @default null
+                     */
+                    saved_days?: number | null;
+                    /**
+                     * Format: uint32
+                     * @description How much all of them may have at most, in GiB; the oldest go first.
+                     * @default null
+                     */
+                    saved_gib?: number | null;
                     /**
                      * @description What this device says of itself, as `gpu: "true"`, beside what it says already; an empty value takes a tag away.
                      * @default {}

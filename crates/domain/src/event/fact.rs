@@ -43,6 +43,7 @@ pub struct Told {
 /// How a journal was mended whose disk had been put back to an earlier moment. Its old incarnation ends at the last event that all agree
 /// on; the new one tells first what others held of it beyond that, then what was written here meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)] // So that the API's document has the event's type beside it.
 pub struct Mended {
     /// The number of the last event that all agree on.
     pub after: u64,

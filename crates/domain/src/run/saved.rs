@@ -27,6 +27,7 @@ pub struct LeftBehind {
 
 /// That the checkpoint of a guest will be removed from the device that executed it, unless it is brought away before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)] // So that the API's document has the event's type beside it.
 pub struct CheckpointGoes {
     /// The run that it is of.
     pub run: RunId,
@@ -38,6 +39,7 @@ pub struct CheckpointGoes {
 
 /// That a checkpoint was removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)] // So that the API's document has the event's type beside it.
 pub struct CheckpointDropped {
     /// The run that it was of.
     pub run: RunId,

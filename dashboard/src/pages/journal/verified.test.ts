@@ -14,6 +14,8 @@ const sound: Verified = {
   blobs: 2,
   bad_blobs: [],
   more_bad_blobs: 0,
+  lost_blobs: 0,
+  mends: [],
   copies: [],
 };
 const copy = { device: "did:b", sound: true, events: 5, signatures: 2, incarnations: 1, bad: null, kept_out: null };
