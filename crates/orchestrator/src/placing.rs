@@ -495,6 +495,7 @@ mod tests {
             total: Resources::default(),
             free: Resources::default(),
             tags: BTreeMap::new(),
+            gpus: vec![],
             runtimes: vec![Runtime::Local],
             classes: vec![Class::Agent],
             slots: 1,
