@@ -23,6 +23,7 @@ pub(crate) fn devices(value: &Value) -> Result<String, Problem> {
         let seen: Option<Timestamp> = typed_at(device, "seen_at")?;
         let (tone, reach) = match (device["here"] == true, device["reachable"] == true) {
             (true, _) => (Tone::Good, "this device".to_owned()),
+            (_, true) if device["radicle_connected"] != true => (Tone::Waits, "reachable; Radicle not connected yet".to_owned()),
             (_, true) => (Tone::Good, "reachable".to_owned()),
             _ => (Tone::Bad, format!("not reachable; {}", last_seen(seen, now))),
         };
