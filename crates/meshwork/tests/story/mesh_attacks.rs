@@ -175,10 +175,10 @@ async fn nobody_gets_through_the_port_for_other_devices_to_what_is_not_theirs() 
     two.ada.until("the removed device is cut off", gone).await;
 }
 
-/// What a stream to a run's gateway carries: so many chunks of small requests, each counted when it is taken; then nothing, without an end.
+/// What a stream to a run's gateway carries: so many chunks of small requests (one alone, where it is one chunk), each
+/// counted when it is taken; then nothing, without an end.
 fn requests(chunks: usize, taken: Arc<AtomicUsize>) -> impl tokio_stream::Stream<Item = TunnelChunk> + Send + 'static {
-    let one = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-    let data = if chunks == 1 { one.into() } else { one.repeat(1_000).into_bytes() };
+    let data = "GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(if chunks == 1 { 1 } else { 1_000 }).into_bytes();
     let chunk = TunnelChunk { version: VERSION, target: "egress".into(), data, ..TunnelChunk::default() };
     let counted = (0..chunks).map(move |_| {
         taken.fetch_add(1, Ordering::Relaxed);
