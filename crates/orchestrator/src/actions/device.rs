@@ -83,9 +83,7 @@ async fn list(context: Context, _: Nothing) -> Result<Vec<DeviceView>, Problem> 
 fn by_radicle(org: &Org) -> BTreeSet<Did> {
     let Ok(node) = org.node() else { return BTreeSet::new() };
     let mut connected = node.connected();
-    if node.health().running {
-        connected.insert(org.device.clone());
-    }
+    connected.insert(org.device.clone());
     connected
 }
 
