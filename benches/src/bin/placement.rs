@@ -242,7 +242,7 @@ fn candidate(random: &mut Random) -> Result<Candidate> {
     Ok(Candidate {
         device: random.did()?,
         owner: member(random),
-        capacity: Capacity { total, free, tags, runtimes, classes, slots, slots_free, others: Lane::default() },
+        capacity: Capacity { total, free, tags, gpus: vec![], runtimes, classes, slots, slots_free, others: Lane::default() },
         reclaimed: random.percent(15).then_some(Reclaim::Present),
         repositories,
         engines: ENGINES.iter().filter(|_| random.percent(70)).map(|engine| (*engine).to_owned()).collect(),

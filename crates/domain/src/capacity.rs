@@ -58,6 +58,16 @@ impl Resources {
     }
 }
 
+/// A GPU of a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Gpu {
+    /// What its driver calls it.
+    pub name: String,
+    /// Its memory, in bytes; none: not known, or it has none of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+}
+
 /// Where a device runs things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -77,6 +87,9 @@ pub struct Capacity {
     pub free: Resources,
     /// Tags, as `gpu:true` or `region:ap-southeast-2`.
     pub tags: BTreeMap<String, String>,
+    /// Its GPUs, one by one, as many as `total` counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gpus: Vec<Gpu>,
     /// Where it can run things; a runtime that cannot work here is absent.
     pub runtimes: Vec<Runtime>,
     /// Classes that it accepts.

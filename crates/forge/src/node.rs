@@ -401,6 +401,11 @@ impl Node {
         Health { running, listen: self.listen, peers: sessions.into_iter().map(peer).collect() }
     }
 
+    /// The nodes that it is connected to now; none where it does not run.
+    pub fn connected(&self) -> BTreeSet<Did> {
+        self.health().peers.into_iter().filter(|peer| peer.connected).map(|peer| peer.did).collect()
+    }
+
     /// Stops it and waits until it has. It can be started again with [`Forge::start_node`].
     pub fn stop(&self) -> Result<(), Problem> {
         let Some(Thread { join, ended }) = lock(&self.thread).take() else { return Ok(()) };

@@ -14,6 +14,10 @@ pub(crate) const CALLS_PER_CONNECTION_MAX: u32 = 512;
 /// hold each other up, and not one less.
 pub(crate) const READER_WINDOW_BYTES: u32 = 64 * 1024;
 pub(crate) const READERS_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
+/// How much of a stream between a run and its gateway is taken ahead in either direction, and of all streams of the run together, in bytes:
+/// none of the 64 that it may have is held up by the others.
+pub(crate) const TUNNEL_WINDOW_BYTES: u32 = 256 * 1024;
+pub(crate) const TUNNELS_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 /// How often a peer of which nothing is heard is asked whether it is there, and how long it may take to say so.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// How many addresses of one device are tried.

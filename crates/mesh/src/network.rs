@@ -23,11 +23,12 @@ use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 
 /// What a connection is for. Streams of one connection share its window (RFC 9113, 5.2): what is read at a person's pace has one of its
-/// own, so that it holds up no call.
+/// own, so that it holds up no call; and so has each run, whose streams are read as fast as its engine and its provider take them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Pace {
     Calls,
     Readers,
+    Tunnels,
 }
 
 /// Where a device is, and the connection to it.
@@ -131,6 +132,9 @@ impl Network {
             Pace::Readers => endpoint
                 .initial_stream_window_size(limits::READER_WINDOW_BYTES)
                 .initial_connection_window_size(limits::READERS_WINDOW_BYTES),
+            Pace::Tunnels => endpoint
+                .initial_stream_window_size(limits::TUNNEL_WINDOW_BYTES)
+                .initial_connection_window_size(limits::TUNNELS_WINDOW_BYTES),
         };
         Ok(endpoint.connect_with_connector_lazy(tower::service_fn(move |_: http::Uri| {
             let dial = dial.clone();
@@ -200,7 +204,7 @@ impl RunChannel {
         if let Some((_, channel)) = now.as_ref().filter(|(made, _)| fresh(made)) {
             return Ok(MeshClient::new(channel.clone()));
         }
-        let channel = self.network.channel(self.own.clone(), &self.requester, &self.addresses, Pace::Calls)?;
+        let channel = self.network.channel(self.own.clone(), &self.requester, &self.addresses, Pace::Tunnels)?;
         *now = Some((Instant::now(), channel.clone()));
         Ok(MeshClient::new(channel))
     }

@@ -32,6 +32,9 @@ pub async fn serve(
         .http2_keepalive_interval(Some(limits::KEEP_ALIVE))
         .http2_keepalive_timeout(Some(limits::KEEP_ALIVE))
         .max_concurrent_streams(limits::CALLS_PER_CONNECTION_MAX)
+        // Only the streams of runs send much.
+        .initial_stream_window_size(limits::TUNNEL_WINDOW_BYTES)
+        .initial_connection_window_size(limits::TUNNELS_WINDOW_BYTES)
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, stop)
         .await;

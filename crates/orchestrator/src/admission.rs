@@ -22,7 +22,7 @@ use crate::{
 };
 use domain::{
     Did, Problem, Timestamp,
-    capacity::{Capacity, Resources, Runtime, Taken},
+    capacity::{Capacity, Gpu, Resources, Runtime, Taken},
     event::{Body, Event, kind},
     fence,
     lease::{Admission, Lease},
@@ -345,6 +345,7 @@ pub struct DeviceLimits {
     works: bool,
     /// What it says of itself.
     tags: BTreeMap<String, String>,
+    gpus: Vec<Gpu>,
 }
 
 impl DeviceLimits {
@@ -354,8 +355,9 @@ impl DeviceLimits {
         let slots = org.options.slots.unwrap_or_else(|| u32::try_from(cores / limits::CORES_PER_SLOT).unwrap_or(1).max(1));
         let (disk_bytes, disk_left_bytes) = disk_bytes(org);
         let lending = lending::now(org);
-        let total = Resources { cpu_milli: cores * 1000, memory_bytes: memory_bytes(), disk_bytes, gpus: lending.gpus };
-        Self { total, disk_left_bytes, slots, works: org.sandbox_works, tags: lending.tags() }
+        let gpus = u32::try_from(lending.gpus.len()).unwrap_or(u32::MAX);
+        let total = Resources { cpu_milli: cores * 1000, memory_bytes: memory_bytes(), disk_bytes, gpus };
+        Self { total, disk_left_bytes, slots, works: org.sandbox_works, tags: lending.tags(), gpus: lending.gpus }
     }
 
     /// All of it.
@@ -381,6 +383,7 @@ impl DeviceLimits {
             total: self.total,
             free: Resources { disk_bytes: self.disk_left_bytes, ..self.total }.minus(all.reserved),
             tags: self.tags.clone(),
+            gpus: self.gpus.clone(),
             runtimes: if self.works { vec![Runtime::Local] } else { vec![] },
             classes: vec![Class::Agent, Class::Ci],
             slots: self.slots,
@@ -453,7 +456,7 @@ mod tests {
     fn what_computes_is_reserved_and_what_waits_for_its_checks_is_not() {
         let total = Resources { cpu_milli: 4_000, memory_bytes: 100, disk_bytes: 1_000, gpus: 0 };
         let tags = BTreeMap::from([("gpu".to_owned(), "true".to_owned())]);
-        let lends = DeviceLimits { total, disk_left_bytes: 500, slots: 2, works: true, tags: tags.clone() };
+        let lends = DeviceLimits { total, disk_left_bytes: 500, slots: 2, works: true, tags: tags.clone(), gpus: vec![] };
         let runs = [
             run(Class::Agent, RunState::Working, 30),
             run(Class::Agent, RunState::Verifying, 30),

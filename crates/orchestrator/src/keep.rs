@@ -105,7 +105,7 @@ fn block(node: &Node, state: &OrgState, known: &mut Known) {
 
 /// Connects to the devices that the org lists, and fetches what is not here.
 fn connect(org: &Org, node: &Node, state: &OrgState, here: &[Rid], known: &mut Known) {
-    let connected: BTreeSet<Did> = node.health().peers.into_iter().filter(|p| p.connected).map(|p| p.did).collect();
+    let connected = node.connected();
     known.connected.retain(|did| connected.contains(did));
     known.dialled.retain(|_, at| at.elapsed() < limits::DIAL_PAUSE);
     for device in state.devices.values().filter(|d| d.did != org.device) {

@@ -346,6 +346,8 @@ pub(crate) const LEND_LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(crate) const PRESENCE_ASK_EVERY: Duration = Duration::from_millis(900);
 /// How much of a sensor's file is read, in bytes.
 pub(crate) const SENSOR_BYTES_MAX: u64 = 16 * 1024;
+/// How many GPUs of a machine count. All of them are in each announcement.
+pub(crate) const GPUS_MAX: usize = 64;
 /// How much of `lend.toml` and of the owner's click is read, in bytes.
 pub(crate) const LEND_BYTES_MAX: u64 = 64 * 1024;
 /// For how long an owner may reclaim or lend a machine by one click, in minutes: a year.

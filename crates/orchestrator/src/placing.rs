@@ -495,6 +495,7 @@ mod tests {
             total: Resources { cpu_milli: 4_000, memory_bytes: 1 << 30, disk_bytes: 1 << 30, gpus: 0 },
             free: Resources { cpu_milli: 4_000, memory_bytes: 1 << 30, disk_bytes: 1 << 30, gpus: 0 },
             tags: BTreeMap::new(),
+            gpus: vec![],
             runtimes: vec![Runtime::Local],
             classes: vec![Class::Agent],
             slots: 1,

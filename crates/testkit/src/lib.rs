@@ -20,7 +20,7 @@ pub use address::free_address;
 pub use browser::Browser;
 pub use last::fails_at_the_end;
 pub use login::TokenServer;
-pub use processes::{descendants, end_all_of};
+pub use processes::{descendants, end_all_of, memory_of};
 pub use random::Random;
 pub use repository::{Repository, git, random_name};
 pub use skip::skip;

@@ -22,6 +22,16 @@ pub fn end_all_of(folder: &Path) {
     }
 }
 
+/// The memory of every process whose command line names this folder, and of all that they started: their share of it (PSS), in bytes.
+pub fn memory_of(folder: &Path) -> u64 {
+    let share_kib = |pid: i32| {
+        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+        let share = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+        share.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    processes_of(folder).into_iter().filter_map(share_kib).sum::<u64>() * 1024
+}
+
 /// Ids of living processes that name the folder, or descend from one that does.
 fn processes_of(folder: &Path) -> Vec<i32> {
     let needle = folder.as_os_str().as_encoded_bytes();

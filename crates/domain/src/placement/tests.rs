@@ -55,6 +55,7 @@ fn device(n: u8, cpu: u64, free: u64, gpu: bool) -> Candidate {
         total: amount(cpu),
         free: amount(free),
         tags,
+        gpus: vec![],
         runtimes: vec![Runtime::Local],
         classes: vec![Class::Ci],
         slots: 1,
@@ -212,7 +213,8 @@ prop_compose! {
     ) -> Capacity {
         let amount = |(cpu, memory, gpus): (u64, u64, u32)| Resources { cpu_milli: cpu * 1000, memory_bytes: memory << 30, disk_bytes: 0, gpus };
         let others = Lane::default();
-        Capacity { total: amount(total), free: amount(free), tags, runtimes, classes, slots: slots.0, slots_free: slots.1, others }
+        let (total, free, gpus) = (amount(total), amount(free), vec![]);
+        Capacity { total, free, tags, gpus, runtimes, classes, slots: slots.0, slots_free: slots.1, others }
     }
 }
 

@@ -62,6 +62,7 @@ mod tests {
             total: cores(8),
             free: cores(free),
             tags: [].into(),
+            gpus: vec![],
             runtimes: vec![Runtime::Local],
             classes: vec![Class::Agent],
             slots: 4,

@@ -31,6 +31,7 @@ pub(super) fn announcement(device: &Key, number: u64) -> Announcement {
         total: resources,
         free: resources,
         tags: BTreeMap::new(),
+        gpus: vec![],
         runtimes: vec![],
         classes: vec![],
         slots: 4,

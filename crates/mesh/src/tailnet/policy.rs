@@ -1,5 +1,5 @@
 //! What may reach what in the tailnet, as the org repository says it: a pure function from the org to rules, and from a policy to the
-//! policy with these rules in it.
+//! policy with these rules in it. Runs are in no rule: their sandboxes have no place in the tailnet.
 //!
 //! A policy is HuJSON that people write by hand, with comments. Ours stands between two marks in each of `groups`, `tagOwners` and
 //! `acls`; only what is between the marks of this org is ever written anew, and every other byte stays. Where the marks were lost (a tool

@@ -8,7 +8,7 @@ use crate::{
 };
 use domain::{
     Did, Problem, Timestamp,
-    capacity::{Capacity, Lane, Runtime},
+    capacity::{Capacity, Gpu, Lane, Runtime},
     lend::{Condition, Reclaim},
     manifest::Class,
     placement::Refusal,
@@ -23,6 +23,7 @@ pub(crate) fn devices(value: &Value) -> Result<String, Problem> {
         let seen: Option<Timestamp> = typed_at(device, "seen_at")?;
         let (tone, reach) = match (device["here"] == true, device["reachable"] == true) {
             (true, _) => (Tone::Good, "this device".to_owned()),
+            (_, true) if device["radicle_connected"] != true => (Tone::Waits, "reachable; Radicle not connected yet".to_owned()),
             (_, true) => (Tone::Good, "reachable".to_owned()),
             _ => (Tone::Bad, format!("not reachable; {}", last_seen(seen, now))),
         };
@@ -88,6 +89,7 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
             .part("runtimes", runtimes.join(", "))
             .part("takes", classes.join(", "))
             .part("tags", tags.join(", "))
+            .part("GPUs", gpus(&has.gpus))
             .part("other orgs use", others(&has.others))
             .part("limits by", clean(&at(device, &["limits"])))
             .section("It lends to runs of agents", table(&["WHAT", "FREE", "OF"], &rows));
@@ -116,6 +118,15 @@ fn condition(seen: &Condition) -> String {
         words.push("lid closed".into());
     }
     words.join(", ")
+}
+
+/// A device's GPUs by name, and their memory where it is known.
+fn gpus(all: &[Gpu]) -> String {
+    let one = |gpu: &Gpu| {
+        let memory = gpu.memory_bytes.map(|bytes| format!(" ({})", size(bytes)));
+        format!("{}{}", clean(&gpu.name), memory.unwrap_or_default())
+    };
+    all.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// What other orgs of this machine use of it.
@@ -163,4 +174,17 @@ pub(crate) fn findings(all: &Value) -> String {
         format!("{mark}  {}: {}{next}", clean(&at(f, &["what"])), clean(&at(f, &["detail"])))
     };
     all.as_array().into_iter().flatten().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_gpu_the_name_is_told_and_its_memory_where_that_is_known() {
+        let gpu = |name: &str, memory_bytes| Gpu { name: name.into(), memory_bytes };
+        assert_eq!(gpus(&[]), "");
+        let two = [gpu("NVIDIA A100", Some(40 << 30)), gpu("NVIDIA GB10", None)];
+        assert_eq!(gpus(&two), "NVIDIA A100 (40 GiB), NVIDIA GB10");
+    }
 }

@@ -160,6 +160,7 @@ impl Device {
             total,
             free: total.minus(taken.reserved),
             tags: BTreeMap::new(),
+            gpus: vec![],
             runtimes: if self.works { vec![Runtime::Local] } else { vec![] },
             classes: vec![Class::Agent],
             slots: SLOTS,

@@ -17,8 +17,15 @@ use proto::mesh::{
     ScheduleRequest, TunnelChunk, WatchRequest, mesh_client::MeshClient,
 };
 use serde_json::json;
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use testkit::Up;
+use tokio_stream::StreamExt;
 use tonic::transport::Channel;
 
 /// Somebody who calls, with this key, as a device of this org.
@@ -166,6 +173,49 @@ async fn nobody_gets_through_the_port_for_other_devices_to_what_is_not_theirs() 
         if answers.iter().all(|(_, answer)| answer.is_err()) { Ok(()) } else { Err(json!(format!("{answers:?}"))) }
     };
     two.ada.until("the removed device is cut off", gone).await;
+}
+
+/// What a stream to a run's gateway carries: so many chunks of small requests (one alone, where it is one chunk), each
+/// counted when it is taken; then nothing, without an end.
+fn requests(chunks: usize, taken: Arc<AtomicUsize>) -> impl tokio_stream::Stream<Item = TunnelChunk> + Send + 'static {
+    let data = "GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(if chunks == 1 { 1 } else { 1_000 }).into_bytes();
+    let chunk = TunnelChunk { version: VERSION, target: "egress".into(), data, ..TunnelChunk::default() };
+    let counted = (0..chunks).map(move |_| {
+        taken.fetch_add(1, Ordering::Relaxed);
+        chunk.clone()
+    });
+    tokio_stream::iter(counted).chain(tokio_stream::pending())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_of_a_run_whose_answers_nobody_reads_hold_up_no_other_stream_of_it() {
+    let two = Two::start().await;
+    let run = two.working("streams").await;
+    let listed = two.ada.act("device.list", json!({})).await;
+    let ada = listed.as_array().unwrap().iter().find(|d| d["here"] == true).cloned().unwrap();
+    let addresses: Vec<String> = serde_json::from_value(ada["addresses"].clone()).unwrap();
+    let dir = org(&two.bob);
+    let forge = Arc::new(Forge::open(&dir.radicle(), &dir.member()).unwrap());
+    let signing = forge.clone();
+    let bob = caller("crew", forge.device(), Arc::new(move |message| Ok(signing.sign_as_device(message))));
+    let way = bob.run(&run.parse().unwrap(), &ada["did"].as_str().unwrap().parse().unwrap(), addresses);
+
+    // More than one window of 1 MiB, and more answers than one of 5 MiB, all over one connection.
+    let mut unread = vec![];
+    for _ in 0..16 {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let stream = way.client().unwrap().tunnel(requests(1_000, taken.clone())).await.unwrap().into_inner();
+        let full = || async {
+            let taken = taken.load(Ordering::Relaxed);
+            if taken >= 9 { Ok(()) } else { Err(json!(taken)) }
+        };
+        two.ada.until("the stream takes no more", full).await;
+        unread.push(stream);
+    }
+    let mut answers = way.client().unwrap().tunnel(requests(1, Arc::default())).await.unwrap().into_inner();
+    let answer = tokio::time::timeout(Duration::from_secs(20), answers.message()).await.expect("it is answered").unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&answer.data).starts_with("HTTP/1.1 400"), "{answer:?}");
+    drop(unread);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

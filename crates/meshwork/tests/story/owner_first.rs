@@ -9,7 +9,7 @@ use std::{
     fs,
     time::{SystemTime, UNIX_EPOCH},
 };
-use testkit::Up;
+use testkit::{Up, memory_of};
 
 fn now_ms() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
@@ -62,6 +62,9 @@ async fn a_click_sends_a_guest_away_within_a_second_and_its_work_goes_on_when_th
     let lent = two.bob.ok(&["lend"]).await;
     assert_eq!((lent["guests"].as_u64(), lent["reclaimed"].is_null(), lent["policy"]["guests"].as_bool()), (Some(1), true, Some(true)));
 
+    let folder = work(&two.bob, &run).parent().unwrap().to_owned();
+    let taken = memory_of(&folder);
+    assert!(taken > 1 << 20, "the guest has {taken} bytes of memory");
     let clicked = now_ms();
     two.bob.act("device.reclaim", json!({})).await;
     let ended = two.ada.ended(&run).await;
@@ -75,6 +78,10 @@ async fn a_click_sends_a_guest_away_within_a_second_and_its_work_goes_on_when_th
     let gone_ms = there["ended_at"].as_i64().unwrap() - clicked;
     assert!(gone_ms < 30_000, "gone after {gone_ms} ms");
     assert_eq!(two.bob.act("device.pods", json!({})).await, json!([]));
+    let look = || async { if memory_of(&folder) == 0 { Ok(()) } else { Err(json!(memory_of(&folder))) } };
+    two.bob.until("its memory is free", look).await;
+    let free_ms = now_ms() - clicked;
+    assert!(free_ms < 30_000, "its memory was free after {free_ms} ms");
 
     let next = after(&two, &run).await;
     waits(&two, &next, "wants it for themselves").await;

@@ -53,6 +53,16 @@ impl Two {
         }
     }
 
+    /// Waits until each says that its Radicle node is connected to the other's.
+    pub async fn by_radicle(&self) {
+        let look = || async {
+            let both = [self.ada.act("device.list", json!({})).await, self.bob.act("device.list", json!({})).await];
+            let connected = |seen: &serde_json::Value| seen.as_array().unwrap().iter().all(|one| one["radicle_connected"] == true);
+            if both.iter().all(connected) { Ok(()) } else { Err(json!(both)) }
+        };
+        self.ada.until("the Radicle nodes are connected", look).await;
+    }
+
     async fn founded(adas: &str, bobs: &str) -> (Up, Up, Did, Rid) {
         let faulty = |fault: &str| idle().set("MESHWORK_TEST_FAULT", fault);
         let mut ada = faulty(adas).listening();

@@ -20,7 +20,7 @@ use domain::{
 use identity::Envelope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
@@ -50,6 +50,9 @@ pub struct DeviceView {
     /// How it was reached just now.
     #[serde(flatten)]
     pub reach: Reach,
+    /// Whether this device's Radicle node is connected to its own: then what either publishes is soon seen by the other. Of this device:
+    /// whether its node runs.
+    pub radicle_connected: bool,
     /// When it was there last, as far as is known here, whoever told of it; none: nothing of it was ever heard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Timestamp>,
@@ -59,19 +62,29 @@ pub struct DeviceView {
 
 async fn list(context: Context, _: Nothing) -> Result<Vec<DeviceView>, Problem> {
     let org = context.org()?;
-    let (all, runs) = org.blocking(|org| Ok((org.state()?.devices, org.active_runs()?))).await?;
+    let (all, runs, radicle) = org.blocking(|org| Ok((org.state()?.devices, org.active_runs()?, by_radicle(org)))).await?;
     let view = |device: domain::org::Device| {
-        let (org, runs) = (&org, &runs);
+        let (org, runs, radicle) = (&org, &runs, &radicle);
         async move {
             let here = device.did == org.device;
             let reach = if here { Reach { reachable: true, ..Reach::default() } } else { remote::probe(org, &device.did).await };
             let there = |r: &&Run| r.state.holds_slot() && r.device.as_ref() == Some(&device.did);
             let runs = runs.iter().filter(there).count();
             let seen_at = devices::seen(org, &device.did);
-            DeviceView { name: device.name, did: device.did, owner: device.owner, here, addresses: device.addresses, reach, seen_at, runs }
+            let radicle_connected = radicle.contains(&device.did);
+            let domain::org::Device { name, did, owner, addresses, .. } = device;
+            DeviceView { name, did, owner, here, addresses, reach, radicle_connected, seen_at, runs }
         }
     };
     Ok(futures::future::join_all(all.into_values().map(view)).await)
+}
+
+/// The devices whose Radicle nodes this one's is connected to, and this one where its own runs.
+fn by_radicle(org: &Org) -> BTreeSet<Did> {
+    let Ok(node) = org.node() else { return BTreeSet::new() };
+    let mut connected = node.connected();
+    connected.insert(org.device.clone());
+    connected
 }
 
 /// A device and its capacity.

@@ -10,6 +10,7 @@ use crate::{
 };
 use domain::{
     Problem, Timestamp,
+    capacity::Gpu,
     lend::{Click, Condition, LendPolicy, Reclaim},
     manifest::Class,
     role::Permission,
@@ -47,8 +48,8 @@ pub struct LendingView {
     /// What its owner said by a click, while it counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub click: Option<Click>,
-    /// How many GPUs there are.
-    pub gpus: u32,
+    /// The GPUs that there are.
+    pub gpus: Vec<Gpu>,
     /// How many guests of this org run here, with checks on their work.
     pub guests: usize,
     /// Why the policy cannot be read. Then no guests are taken.
@@ -210,7 +211,7 @@ mod tests {
     #[test]
     fn of_a_machine_that_was_not_taken_back_it_is_not_said_that_it_is_lent_again() {
         let (policy, condition, since) = (LendPolicy::default(), Condition::default(), Timestamp(0));
-        let free = Lending { policy, condition, reclaimed: None, since, click: None, gpus: 0, broken: None };
+        let free = Lending { policy, condition, reclaimed: None, since, click: None, gpus: vec![], broken: None };
         let battery = Lending { reclaimed: Some(Reclaim::Battery), ..free.clone() };
         let taken = Some(Click::Reclaimed { until: None });
         assert_eq!(released(&free, taken, None), "You lend it again: it takes guests.");

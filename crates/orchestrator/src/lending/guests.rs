@@ -143,7 +143,7 @@ mod tests {
             reclaimed,
             since: Timestamp(0),
             click: None,
-            gpus: 0,
+            gpus: vec![],
             broken: broken.then(|| Problem::invalid("No.")),
         };
         let battery = || Refusal::Reclaimed { why: Reclaim::Battery };

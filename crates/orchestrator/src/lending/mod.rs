@@ -11,6 +11,7 @@ use crate::{clock, data_dir::DataDir, lifecycle, limits, org::Org, sensors::Sens
 use domain::{
     Problem, RunId, Timestamp,
     actor::Actor,
+    capacity::Gpu,
     lend::{self, Click, Condition, LendPolicy, PROMISED_TAGS, Reclaim},
     run::Reason,
 };
@@ -35,8 +36,8 @@ pub(crate) struct Lending {
     pub(crate) since: Timestamp,
     /// What the owner said by a click, while it counts.
     pub(crate) click: Option<Click>,
-    /// How many GPUs there are.
-    pub(crate) gpus: u32,
+    /// The GPUs that there are.
+    pub(crate) gpus: Vec<Gpu>,
     /// Why the policy cannot be read. Then no guests are taken; those that are here stay until their host says otherwise by a click.
     pub(crate) broken: Option<Problem>,
 }
@@ -46,7 +47,7 @@ impl Lending {
     pub(crate) fn tags(&self) -> BTreeMap<String, String> {
         let mut tags = self.policy.tags.clone();
         tags.retain(|tag, _| !PROMISED_TAGS.contains(&tag.as_str()));
-        if self.gpus > 0 {
+        if !self.gpus.is_empty() {
             tags.entry("gpu".into()).or_insert_with(|| "true".into());
         }
         tags
@@ -222,7 +223,11 @@ mod tests {
     fn quiet() -> Lending {
         let policy = LendPolicy::default();
         let (condition, click, broken) = (Condition::default(), None, None);
-        Lending { policy, condition, reclaimed: None, since: Timestamp(0), click, gpus: 0, broken }
+        Lending { policy, condition, reclaimed: None, since: Timestamp(0), click, gpus: vec![], broken }
+    }
+
+    fn gpus(count: usize) -> Vec<Gpu> {
+        vec![Gpu { name: "NVIDIA A100".into(), memory_bytes: None }; count]
     }
 
     #[test]
@@ -263,7 +268,7 @@ mod tests {
         assert!(!idle(Some(2)).differs(&idle(Some(1))));
         assert!(idle(Some(300)).differs(&idle(Some(299))));
         assert!(idle(None).differs(&idle(Some(299))));
-        assert!(Lending { gpus: 1, ..quiet() }.differs(&quiet()));
+        assert!(Lending { gpus: gpus(1), ..quiet() }.differs(&quiet()));
     }
 
     #[test]
@@ -271,7 +276,7 @@ mod tests {
         let tag = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let with = |tags: Vec<(String, String)>, gpus| {
             let policy = LendPolicy { tags: tags.into_iter().collect(), ..LendPolicy::default() };
-            Lending { policy, gpus, ..quiet() }.tags()
+            Lending { policy, gpus: self::gpus(gpus), ..quiet() }.tags()
         };
         assert_eq!(with(vec![], 0), BTreeMap::new());
         assert_eq!(with(vec![], 2), [tag("gpu", "true")].into());

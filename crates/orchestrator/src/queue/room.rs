@@ -184,6 +184,7 @@ mod tests {
                 total: cores(CORES),
                 free: Resources { cpu_milli: CORES * 1_000 - taken, ..Resources::default() },
                 tags: BTreeMap::new(),
+                gpus: vec![],
                 runtimes: vec![Runtime::Local],
                 classes: vec![Class::Agent],
                 slots: 8,

@@ -75,7 +75,7 @@ pub(super) async fn session(org: &Arc<Org>, with: &Device) -> Result<(), Problem
 
 /// Whether there is a session with a node.
 fn connected(org: &Org, did: &Did) -> Result<bool, Problem> {
-    Ok(org.node()?.health().peers.iter().any(|peer| peer.did == *did && peer.connected))
+    Ok(org.node()?.connected().contains(did))
 }
 
 fn addresses(device: &Device) -> impl Iterator<Item = SocketAddr> {

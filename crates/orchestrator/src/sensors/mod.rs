@@ -1,19 +1,24 @@
-//! What this machine can tell of itself: battery, lid, who is at it, GPUs. Read from the files of the kernel and of logind below a
-//! folder that tests can name (`MESHWORK_SENSORS_ROOT`; `/` otherwise). What nothing here can tell is none, never a guess.
+//! What this machine can tell of itself: battery, lid, who is at it, GPUs. Read from the files of the kernel and of logind, and by NVIDIA's
+//! library, below a folder that tests can name (`MESHWORK_SENSORS_ROOT`; `/` otherwise). What nothing here can tell is none, never a guess.
 //!
 //! It knows neither the lend policy's rules nor runs.
 
 mod gpu;
 mod lid;
+mod nvml;
 mod power;
 mod presence;
 
 use crate::limits;
-use domain::lend::{Condition, LendPolicy};
+use domain::{
+    capacity::Gpu,
+    lend::{Condition, LendPolicy},
+};
 use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 /// The variable that names another root than `/`.
@@ -24,6 +29,7 @@ const ROOT: &str = "MESHWORK_SENSORS_ROOT";
 pub(crate) struct Sensors {
     root: PathBuf,
     hints: presence::Hints,
+    gpus: Mutex<Option<gpu::Seen>>,
 }
 
 impl Sensors {
@@ -35,7 +41,7 @@ impl Sensors {
 
     /// Those below a folder.
     fn below(root: &Path) -> Self {
-        Self { root: root.to_owned(), hints: presence::Hints::default() }
+        Self { root: root.to_owned(), hints: presence::Hints::default(), gpus: Mutex::default() }
     }
 
     /// What they see now. Desktop sessions are only asked for how long they are idle where the policy wants to know.
@@ -50,9 +56,11 @@ impl Sensors {
         }
     }
 
-    /// How many GPUs there are that a workload could be given.
-    pub(crate) fn gpus(&self) -> u32 {
-        gpu::count(&self.root)
+    /// The GPUs that there are.
+    pub(crate) fn gpus(&self) -> Vec<Gpu> {
+        let mut known = self.gpus.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = gpu::look(&self.root, known.take());
+        known.insert(seen).gpus.clone()
     }
 }
 
@@ -91,7 +99,7 @@ mod tests {
         let root = root(&[]);
         let sensors = Sensors::below(root.path());
         assert_eq!(sensors.condition(&LendPolicy::default()), Condition::default());
-        assert_eq!(sensors.gpus(), 0);
+        assert!(sensors.gpus().is_empty());
     }
 
     #[test]
