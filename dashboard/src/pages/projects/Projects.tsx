@@ -154,7 +154,7 @@ function Share({ project, onClose }: { project: View["project"]; onClose: () => 
         label="Radicle nodes"
         value={keys}
         placeholder="did:key:z6Mk…"
-        hint="Their keys, several between blanks: they may read the project from now on. The org’s own devices may already."
+        hint="Their keys, several between blanks. A device of the org needs that too before it takes work of a private project."
         onChange={setKeys}
       />
     </ActForm>
