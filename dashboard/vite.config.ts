@@ -33,6 +33,6 @@ export default defineConfig({
   plugins: [react(), compressed()],
   build: { target: "es2023", manifest: true, modulePreload: { polyfill: false }, assetsInlineLimit: 0, chunkSizeWarningLimit: 800 },
   worker: { format: "es" },
-  server: { proxy: { "/api": proxy, "/events": proxy, "/openapi.json": proxy } },
+  server: { proxy: { "/api": proxy, "/events": proxy, "/health": proxy, "/openapi.json": proxy } },
   test: { environment: "happy-dom", include: ["{src,tests}/**/*.test.{ts,tsx}"], restoreMocks: true },
 });

@@ -1,5 +1,6 @@
 // The machine and the others: whose it is, where a task may run, and what is known of a device that is away.
 import { expect, it } from "vitest";
+import { focused } from "./keys";
 import { act, facts, onStage, there, title } from "./stage";
 
 const { run = "", away = "" } = facts;
@@ -30,6 +31,23 @@ it("the machine is taken back for an hour and lent again, and what it lends is c
     await there(lent.getByText("It takes agents of other members;"));
     const now = await act<{ policy: { classes: string[]; tags?: object } }>("device.lending", {});
     expect([now.policy.classes, now.policy.tags]).toEqual([["agent"], { gpu: "true" }]);
+  }));
+
+it("what the org says of a device is changed where it stands, and its rows are walked by keyboard", () =>
+  onStage("described", async ({ page }) => {
+    await page.goto(`${facts.url}/mesh`);
+    const row = page.getByRole("table").getByRole("row", { name: new RegExp(away) });
+    await there(row);
+    await page.keyboard.press("j");
+    expect(await focused(page)).toMatch(/^row /);
+    await row.getByRole("button", { name: `Change ${away}` }).click();
+    const said = page.getByRole("dialog", { name: `What the org says of ${away}` });
+    expect(await said.getByRole("button", { name: "Change it" }).isDisabled()).toBe(true);
+    await said.getByRole("textbox", { name: "What the org promises about it" }).fill("region:eu");
+    await said.getByRole("button", { name: "Change it" }).click();
+    await there(row.getByText("region:eu"));
+    const { devices } = await act<{ devices: { name: string; tags?: object }[] }>("org.show", {});
+    expect(devices.find(({ name }) => name === away)?.tags).toEqual({ region: "eu" });
   }));
 
 it("a device that is away is known as of a moment, wherever something of it is told", () =>

@@ -55,6 +55,8 @@ export function places({ run, failed, patch, task }: Made): Place[] {
     { name: "review", path: `/patches/${patch}`, heading: /./, first: press(/review/i, "Your review") },
     { name: "merge", path: `/patches/${patch}`, heading: /./, first: press("Merge …", "Merge into main?") },
     { name: "again", path: `/runs/${failed}`, heading: /./, first: press("Run again", /again\?$/) },
+    { name: "gate", path: "/projects", heading: /^Projects/, first: press("Gate", /^Gate of/) },
+    { name: "price", path: "/settings", heading: /^Settings/, first: press("Set a price", "Price of a model") },
     { name: "bar", path: "/", heading: /^Home/, first: press(/Find or do anything/, "Command bar") },
     {
       name: "help",

@@ -88,3 +88,27 @@ it("it is asked which rule decides; a rule with a mistake is not set, and a good
     await page.getByRole("dialog", { name: "Remove team.cedar?" }).getByRole("button", { name: "Remove team.cedar" }).click();
     await there(answer.getByText("No rule allows it."));
   }));
+
+it("what models cost and which may be used is set in Settings; all that is shown is made anew from the journal", () =>
+  onStage("prices", async ({ page }) => {
+    await page.goto(`${facts.url}/settings`);
+    await page.getByRole("button", { name: "Set a price" }).click();
+    const price = page.getByRole("dialog", { name: "Price of a model" });
+    await price.getByRole("textbox", { name: "Model" }).fill("tiny*");
+    await price.getByRole("textbox", { name: "A million tokens read" }).fill("0.10");
+    await price.getByRole("textbox", { name: "A million tokens written" }).fill("0.40");
+    await price.getByRole("button", { name: "Set it" }).click();
+    await there(page.getByRole("row", { name: /tiny\*/ }).getByText("0.40"));
+    await page.getByRole("button", { name: "Change the rules" }).click();
+    const rules = page.getByRole("dialog", { name: "Rules for models" });
+    await rules.getByRole("textbox", { name: "Models that may be used" }).fill("tiny* small");
+    await rules.getByRole("button", { name: "Set them" }).click();
+    await there(page.getByText("Only these models may be used: tiny*, small."));
+
+    await page.goto(`${facts.url}/journal`);
+    await page.getByRole("button", { name: "Rebuild" }).click();
+    await page.getByRole("dialog", { name: "Make what is shown anew?" }).getByRole("button", { name: "Rebuild" }).click();
+    await there(page.getByText(/^Made anew from \d+ events\./));
+    await page.goto(`${facts.url}/settings`);
+    await there(page.getByText("Only these models may be used: tiny*, small."));
+  }));

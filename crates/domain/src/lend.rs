@@ -114,6 +114,8 @@ pub enum Reclaim {
     },
     /// It takes no guests.
     Never,
+    /// What its owner lends cannot be read: a mistake in its lend policy.
+    Unread,
     /// Its owner is at it.
     Present,
     /// It runs on battery.
@@ -136,6 +138,7 @@ impl Reclaim {
             Self::Asked { until: Some(until) } => format!("Its owner wants it for themselves until {}.", until.rfc3339()),
             Self::Asked { until: None } => "Its owner wants it for themselves until they lend it again.".into(),
             Self::Never => "Its owner takes no guests.".into(),
+            Self::Unread => "What its owner lends cannot be read.".into(),
             Self::Present => "Its owner is at it.".into(),
             Self::Battery => "It runs on battery.".into(),
             Self::Lid => "Its lid is closed.".into(),

@@ -132,6 +132,15 @@ pub fn put_back(org: &Org) -> Option<Finding> {
     })
 }
 
+/// What a person has to hear of this device without asking, as the doctor tells it, who also says what to do.
+///
+/// # Errors
+/// When the org cannot be read.
+pub fn warnings(org: &Org) -> Result<Vec<String>, Problem> {
+    let found = put_back(org).into_iter().chain(clocks(org)?);
+    Ok(found.map(|finding| format!("{}: {}", finding.what, finding.detail)).collect())
+}
+
 /// The copies of other devices' journals that stand because something was kept out of them.
 pub fn journals(org: &Org) -> Vec<Finding> {
     let finding = |copied: std::sync::Arc<crate::remote::Copied>| {

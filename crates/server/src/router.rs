@@ -111,7 +111,10 @@ async fn health(State(doors): State<Doors>, headers: HeaderMap) -> Response {
     }
     let org = doors.machine.org().ok();
     let node = org.as_ref().and_then(|org| org.node().ok().map(|node| node.health().running));
-    let warnings: Vec<String> = org.iter().filter_map(|org| orchestrator::doctor::put_back(org)).map(|found| found.detail).collect();
+    let warnings = match &org {
+        Some(org) => org.blocking(|org| orchestrator::doctor::warnings(org)).await.unwrap_or_else(|problem| vec![problem.to_string()]),
+        None => vec![],
+    };
     Json(serde_json::json!({
         "status": "ok",
         "version": env!("CARGO_PKG_VERSION"),

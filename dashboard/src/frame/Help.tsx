@@ -7,7 +7,7 @@ import { usePlaces } from "./nav";
 const keys: [string, string][] = [
   ["Ctrl K", "Find or do anything"],
   ["j  k", "Next, previous row of a list"],
-  ["Enter", "Open the row"],
+  ["Enter", "Open the row, or go to its first button"],
   ["n  p", "Next, previous file of a diff"],
   ["/", "Search on this page"],
   ["?", "This list"],

@@ -1,5 +1,5 @@
 // The keyboard, everywhere: `g` and a letter goes to a page, `j` and `k` walk the rows of a list, `?` shows all of it. Rows are links
-// or buttons marked `data-row`; Enter is then the browser's own.
+// or buttons marked `data-row`; Enter is then the browser's own. Those of a table are marked too: Enter opens what such a row names.
 import { useRouter } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 import { places } from "./nav";
@@ -43,6 +43,7 @@ export function useKeys({ openCommands, openHelp }: FrameKeys): void {
       else if (event.key === "/") focusSearch(event);
       else if (event.key === "j") walk(1, event);
       else if (event.key === "k") walk(-1, event);
+      else if (event.key === "Enter") enter(event);
     };
     window.addEventListener("keydown", press);
     return () => window.removeEventListener("keydown", press);
@@ -58,6 +59,17 @@ export function walk(step: 1 | -1, event?: Event): void {
   event?.preventDefault();
   next.focus();
   next.scrollIntoView({ block: "nearest" });
+}
+
+/** In a row of a table that has the focus: opens what it names, or goes to the first thing that can be done there. */
+export function enter(event: KeyboardEvent): void {
+  const row = event.target;
+  if (!(row instanceof HTMLTableRowElement)) return;
+  const first = row.querySelector<HTMLElement>("a[href], button:not(:disabled), select, input");
+  if (!first) return;
+  event.preventDefault();
+  if (first instanceof HTMLAnchorElement) first.click();
+  else first.focus();
 }
 
 function focusSearch(event: Event): void {

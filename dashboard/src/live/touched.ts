@@ -108,6 +108,7 @@ function byKind(event: Body): Touch[] {
         "org.joiners",
         "agent.list",
         "project.list",
+        "project.show",
         "session.show",
         "policy.show",
         "policy.explain",

@@ -37,9 +37,10 @@ export function Page({ title, before, after, actions, full, fill, children }: Pr
   );
 }
 
-export function Section({ title, note, children }: { title: string; note?: ReactNode; children: ReactNode }) {
+/** `id`: what an address may name after its `#`. */
+export function Section({ title, note, id, children }: { title: string; note?: ReactNode; id?: string; children: ReactNode }) {
   return (
-    <section className={css.section} aria-label={title}>
+    <section id={id} className={css.section} aria-label={title}>
       <header>
         <h2>{title}</h2>
         {note !== undefined && <span className="muted number">{note}</span>}

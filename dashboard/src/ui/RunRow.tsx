@@ -5,6 +5,7 @@ import type { Schemas } from "../api/call";
 import { read, useMay } from "../api/query";
 import { RunAsOf } from "./AsOf";
 import { Badge } from "./Badge";
+import line from "./Line.module.css";
 import css from "./RunRow.module.css";
 import { StopRun, stoppable } from "./StopRun";
 import { Ago, Span } from "./Time";
@@ -47,18 +48,18 @@ const combine = (lists: { data?: Schemas["TaskView"][] }[]) =>
 
 function RunRow({ run, title, within }: { run: Run; title: string | null | undefined; within?: boolean }) {
   return (
-    <Link to="/runs/$run" params={{ run: run.id }} className={`${within ? css.within : ui.row} ${css.row}`} data-row>
-      <span className={css.state}>
+    <Link to="/runs/$run" params={{ run: run.id }} className={`${within ? css.within : ui.row} ${line.line} ${css.run}`} data-row>
+      <span className={line.state}>
         <Badge word={runWord(run)} />
       </span>
-      <span className={css.what}>
+      <span className={line.what}>
         <b>{run.task?.task ?? "Checks"}</b>
         <span className="muted clip">{title ?? run.task?.feature ?? `of run ${shortRun(run.subject ?? "")}`}</span>
       </span>
       <RunAsOf run={run} short />
-      <span className={`${css.agent} muted clip`}>{run.agent ?? run.class}</span>
-      <span className={`${css.took} muted`}>{run.started_at && <Span from={run.started_at} to={run.ended_at} />}</span>
-      <span className={css.when}>
+      <span className={`${line.fact} muted clip`}>{run.agent ?? run.class}</span>
+      <span className={`${line.number} muted`}>{run.started_at && <Span from={run.started_at} to={run.ended_at} />}</span>
+      <span className={line.when}>
         <Ago at={run.ended_at ?? run.started_at ?? run.queued_at} />
       </span>
     </Link>

@@ -35,7 +35,7 @@ export function Table<T>({ label, columns, rows, keyOf, scrolls }: Props<T>) {
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={keyOf(row)}>
+            <tr key={keyOf(row)} data-row tabIndex={-1}>
               {columns.map(({ title, cell, end }) => (
                 <td key={title} data-end={end} data-title={title}>
                   <div className={css.cell}>{cell(row)}</div>

@@ -151,6 +151,13 @@ export const tagsText = (tags: Record<string, string> | undefined): string =>
 export const tagsOf = (text: string): Record<string, string> =>
   Object.fromEntries(several(text).map((tag) => [tag.split(":")[0] ?? tag, tag.split(":").slice(1).join(":") || "true"]));
 
+/** The same as a change of tags that were there: an empty value takes one away. */
+export function tagsChanged(was: Record<string, string> | undefined, text: string): Record<string, string> {
+  const said = tagsOf(text);
+  const gone = Object.keys(was ?? {}).filter((tag) => !(tag in said));
+  return { ...said, ...Object.fromEntries(gone.map((tag) => [tag, ""])) };
+}
+
 export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
 
 /** Tokens and money of model calls. A price that nobody knows is said, never taken for nothing. */

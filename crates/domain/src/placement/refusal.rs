@@ -202,6 +202,7 @@ fn reclaimed(why: &Reclaim) -> String {
         }
         Reclaim::Asked { until: None } => "Its owner wants it for themselves until they lend it again; ask them, or wait.".into(),
         Reclaim::Never => "It takes no guests; its owner decides that by `guests` in its lend.toml.".into(),
+        Reclaim::Unread => "Its lend.toml has a mistake, and it takes no guests until its owner mends that; tell them.".into(),
         Reclaim::Present => {
             "Its owner is at it; it takes guests when they are away (or always, by `while_present` in its lend.toml).".into()
         }
@@ -271,6 +272,7 @@ mod tests {
             (Refusal::Reclaimed { why: Reclaim::Asked { until: Some(Timestamp(0)) } }, true, "1970-01-01"),
             (Refusal::Reclaimed { why: Reclaim::Asked { until: None } }, true, "ask them"),
             (Refusal::Reclaimed { why: Reclaim::Never }, false, "`guests`"),
+            (Refusal::Reclaimed { why: Reclaim::Unread }, true, "has a mistake"),
             (Refusal::Reclaimed { why: Reclaim::Present }, true, "`while_present`"),
             (Refusal::Reclaimed { why: Reclaim::Battery }, true, "`on_battery`"),
             (Refusal::Reclaimed { why: Reclaim::Lid }, true, "`lid_closed`"),

@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_policy_that_cannot_be_read_says_what_becomes_of_those_that_are_here() {
         let broken = json!({"what": "The file is not in order.", "why": "Line 2: no."});
-        let stays = now(&json!({"broken": broken, "reclaimed": {"code": "never"}, "why": "Its owner takes no guests."}));
+        let stays = now(&json!({"broken": broken, "reclaimed": {"code": "unread"}, "why": "What its owner lends cannot be read."}));
         assert!(stays.contains("Line 2: no. Those that are here stay"), "{stays}");
         let goes = now(&json!({"broken": broken, "reclaimed": {"code": "asked"}, "why": "Its owner wants it."}));
         assert!(goes.ends_with("Its owner wants it."), "{goes}");

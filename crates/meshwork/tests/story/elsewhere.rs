@@ -4,7 +4,8 @@ use crate::{
     support::{PASSES, beat, command_agent, events_of, have_engine, project, published, text, work},
     two::{BOBS, Two},
 };
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 use std::{fs, path::Path, time::Duration};
 use testkit::{model::ScriptedModel, random_name};
 use tokio::time::Instant;
@@ -223,6 +224,8 @@ async fn a_device_whose_clock_is_a_minute_ahead_works_along_and_both_are_told_wh
         let finding = found.as_array().unwrap().iter().find(|f| f["what"] == "clock").cloned().unwrap_or_default();
         assert_eq!(finding["ok"], false, "{found:#}");
         assert!(text(&finding["detail"]).contains(side) && text(&finding["next"]).contains("Set the clocks"), "{finding}");
+        let health: Value = up.request(Method::GET, "/health", &up.token(), None).await.json().await.unwrap();
+        assert!(text(&health["warnings"][0]).contains(side), "{health:#}");
     }
     let devices = two.ada.act("device.list", json!({})).await;
     let ahead_ms = devices.as_array().unwrap().iter().find_map(|device| device["clock_ahead_ms"].as_i64());

@@ -155,7 +155,7 @@ mod tests {
         let taken = lending(Some(Reclaim::Battery), None, false);
         assert_eq!(refusals(&taken, &manifest("agent", None), 0), [battery()]);
         assert_eq!(refusals(&taken, &manifest("ci", subject), 0), [battery()]);
-        let broken = lending(Some(Reclaim::Never), Some(0), true);
+        let broken = lending(Some(Reclaim::Unread), Some(0), true);
         assert!(matches!(refusals(&broken, &manifest("agent", None), 0).as_slice(), [Refusal::NotKnown { .. }]));
         assert!(refusals(&broken, &manifest("ci", subject), 0).is_empty(), "its work stays where it is");
         let asked = Reclaim::Asked { until: None };

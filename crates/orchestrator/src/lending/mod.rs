@@ -146,7 +146,11 @@ fn see(data: &DataDir, sensors: &Sensors) -> Lending {
     };
     let (now, condition) = (clock::now(), sensors.condition(&policy));
     let click = click::read(data).filter(|click| click.holds(now));
-    let reclaimed = lend::stance(&policy, &condition, click.as_ref(), clock::local_time());
+    let reclaimed = match lend::stance(&policy, &condition, click.as_ref(), clock::local_time()) {
+        // That is no word of its owner's: who asks for guests' room is told that it has to be mended.
+        Some(Reclaim::Never) if broken.is_some() => Some(Reclaim::Unread),
+        stance => stance,
+    };
     Lending { policy, condition, reclaimed, since: now, click, gpus: sensors.gpus(), broken }
 }
 
@@ -250,7 +254,7 @@ mod tests {
         let seen = lender.look();
         let problem = seen.broken.clone().unwrap();
         assert!(problem.why.as_ref().unwrap().contains("Line 2"), "{problem}");
-        assert_eq!((&seen.reclaimed, seen.sends_away()), (&Some(Reclaim::Never), None), "who is here stays");
+        assert_eq!((&seen.reclaimed, seen.sends_away()), (&Some(Reclaim::Unread), None), "who is here stays");
         let asked = Reclaim::Asked { until: None };
         assert_eq!(lender.say(Some(Click::Reclaimed { until: None })).unwrap().sends_away(), Some(&asked), "its owner's word counts");
         assert_eq!(lender.say(None).unwrap().sends_away(), None);

@@ -15,8 +15,15 @@ import { Options, optionId } from "./OptionList";
 import { actual, completed, fitting, type Option, optionsOf, type Real, realOf, usual } from "./options";
 import { TurnView } from "./TurnView";
 
+/** What was written and not sent when the bar was closed: it comes again, chosen whole, so that other words take its place. */
+let left = "";
+
 export default function CommandBar({ onClose }: { onClose: () => void }) {
-  const [text, setText] = useState("");
+  const [text, setText] = useState(left);
+  const fresh = useRef(true);
+  useEffect(() => {
+    left = text;
+  }, [text]);
   /** The chosen option's id, where somebody chose. */
   const [picked, setPicked] = useState<string>();
   const { turns, spoken } = useTalk();
@@ -45,6 +52,7 @@ export default function CommandBar({ onClose }: { onClose: () => void }) {
     else if (option?.kind === "complete") write(completed(text, option.completion));
     else if (option?.kind === "found" && option.found.says) send(option.found.says);
     else if (option?.kind === "found") {
+      left = "";
       onClose();
       option.found.go();
     }
@@ -89,7 +97,10 @@ export default function CommandBar({ onClose }: { onClose: () => void }) {
             onKeyDown={press}
             onFocus={() => {
               const early = handOver();
-              if (early) setText((later) => early + later);
+              const first = fresh.current;
+              fresh.current = false;
+              if (first) field.current?.select();
+              if (early) setText((later) => early + (first ? "" : later));
             }}
             spellCheck={false}
             autoComplete="off"

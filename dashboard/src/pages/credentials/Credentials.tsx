@@ -13,6 +13,7 @@ import { Table } from "../../ui/Table";
 import { Ago } from "../../ui/Time";
 import { notify } from "../../ui/Toasts";
 import { several } from "../../ui/words";
+import { Protect } from "./Protect";
 
 type Credential = Output<"credential.list">[number];
 
@@ -33,11 +34,14 @@ export default function Credentials() {
     <Page
       title="Credentials"
       actions={
-        may && (
-          <Opens tone="primary" adds name="Add a credential" title="Add a credential">
-            {(close) => <Add onClose={close} />}
-          </Opens>
-        )
+        <>
+          <Protect />
+          {may && (
+            <Opens tone="primary" adds name="Add a credential" title="Add a credential">
+              {(close) => <Add onClose={close} />}
+            </Opens>
+          )}
+        </>
       }
     >
       <p className="muted">They are kept encrypted on this machine. No run, no log and no page ever gets one to see.</p>

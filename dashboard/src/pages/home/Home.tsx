@@ -10,6 +10,7 @@ import { Empty, Loaded } from "../../ui/State";
 import { ended } from "../../ui/words";
 import { Attention } from "./Attention";
 import css from "./Home.module.css";
+import { Warnings } from "./Warnings";
 
 /** Runs that ended lately are shown below those that go on. */
 const LATELY = 8;
@@ -22,6 +23,7 @@ export default function Home() {
   return (
     <Page title={waiting ? `Home (${waiting})` : "Home"}>
       <Away />
+      <Warnings />
       <div className={css.columns}>
         <div className={css.column}>
           <Section title="Waits for you" note={waiting}>

@@ -1,18 +1,20 @@
 // Journal: what happened on this device and on the others, searched, verified, exported; and how much of each journal is here.
+import { useQueryClient } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { Download, ShieldCheck } from "lucide-react";
 import { useState } from "react";
 import { problemOf } from "../../api/call";
-import { useMay } from "../../api/query";
+import { useAct, useMay } from "../../api/query";
 import { journalTabs } from "../../router";
 import { Button } from "../../ui/Button";
+import { Asks } from "../../ui/Dialog";
 import { Page } from "../../ui/Page";
 import { Tabs } from "../../ui/Tabs";
 import { notify } from "../../ui/Toasts";
 import { Copies } from "./Copies";
 import { Events } from "./Events";
 import { exportJournal } from "./export";
-import { foundBy, useVerified } from "./verified";
+import { foundBy, rebuiltWords, useVerified } from "./verified";
 
 const route = getRouteApi("/journal");
 const titles = { events: "Events", copies: "Journals of all devices" };
@@ -57,6 +59,7 @@ function Deeds({ device }: { device: string | undefined }) {
   if (!may) return null;
   return (
     <>
+      <Rebuild />
       <Button busy={verified.isFetching} onClick={() => void verify()}>
         <ShieldCheck size={14} aria-hidden /> Verify
       </Button>
@@ -64,5 +67,29 @@ function Deeds({ device }: { device: string | undefined }) {
         <Download size={14} aria-hidden /> Export
       </Button>
     </>
+  );
+}
+
+/** What is shown comes from the journal: so it can be made anew from it. */
+function Rebuild() {
+  const may = useMay("journal.rebuild");
+  const client = useQueryClient();
+  const rebuild = useAct("journal.rebuild", {
+    done: (rebuilt) => {
+      notify({ tone: "good", ...rebuiltWords(rebuilt) });
+      void client.invalidateQueries();
+    },
+  });
+  if (!may) return null;
+  return (
+    <Asks
+      name="Rebuild"
+      tone="plain"
+      busy={rebuild.isPending}
+      title="Make what is shown anew?"
+      text="All that is shown here is made again from the journal, as after a fault of the disk. Nothing of the journal is changed; with a long one it takes a while."
+      deed="Rebuild"
+      onYes={() => rebuild.mutate({})}
+    />
   );
 }

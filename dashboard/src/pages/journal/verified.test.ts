@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { foundBy, foundOf } from "./verified";
+import { foundBy, foundOf, rebuiltWords } from "./verified";
 
 type Verified = Parameters<typeof foundBy>[0];
 
@@ -43,4 +43,14 @@ test("the first wrong event is named, and blobs that are missing", () => {
 test("nothing is said of what nobody checked", () => {
   expect(foundOf("did:a", undefined)).toBeUndefined();
   expect(foundOf("did:x", sound)).toBeUndefined();
+});
+
+test("what is made anew from the journal says what was otherwise", () => {
+  expect(rebuiltWords({ events: 12, unknown: 0, differences: 0 })).toEqual({
+    title: "Made anew from 12 events.",
+    text: "Nothing was otherwise before.",
+  });
+  expect(rebuiltWords({ events: 1, unknown: 2, differences: 3 }).text).toBe(
+    "3 things did not stand as the journal says. 2 of the events were written by a newer Meshwork, and changed nothing.",
+  );
 });

@@ -30,6 +30,13 @@ export function foundBy(found: Verified): { tone: "good" | "bad"; title: string;
   return { tone: "good", title: `The journal is sound.${others}`, text: `${right}${newer}` };
 }
 
+/** What came of making all that is shown anew. */
+export function rebuiltWords({ events, unknown, differences }: Output<"journal.rebuild">): { title: string; text: string } {
+  const newer = unknown > 0 ? ` ${unknown} of the events were written by a newer Meshwork, and changed nothing.` : "";
+  const found = differences === 0 ? "Nothing was otherwise before." : `${plural(differences, "thing")} did not stand as the journal says.`;
+  return { title: `Made anew from ${plural(events, "event")}.`, text: `${found}${newer}` };
+}
+
 /** What it found of one device's journal; none while nobody asked. */
 export function foundOf(device: string, found: Verified | undefined): { word: Word; text: string } | undefined {
   if (!found) return undefined;

@@ -6,19 +6,20 @@ import type { Output } from "../../api/call";
 import { useAct, useMay, useRead, useSession } from "../../api/query";
 import { memberTabs } from "../../router";
 import { Asks } from "../../ui/Dialog";
-import { Page, Section } from "../../ui/Page";
+import { Page } from "../../ui/Page";
 import { Loaded, Loading } from "../../ui/State";
 import { useHalt } from "../../ui/stop/Halt";
 import type { Scope } from "../../ui/stop/stop";
 import { Table } from "../../ui/Table";
 import { Tabs } from "../../ui/Tabs";
-import ui from "../../ui/ui.module.css";
 import { shortDid } from "../../ui/words";
 import { Invite } from "./Invite";
 import { Invites } from "./Invites";
 import css from "./Members.module.css";
 import { Orders } from "./Orders";
+import { Rename, Standby } from "./Person";
 import { Roles } from "./Roles";
+import { Standing } from "./Standing";
 import { Joiners, Proposals } from "./Waiting";
 
 type Shown = Output<"org.show">;
@@ -78,18 +79,7 @@ function Org() {
           )}
           <People org={known} />
           <Invites />
-          <Section title="Where it stands">
-            <dl className={`${ui.card} ${css.facts}`}>
-              <dt>Owners who must sign a change</dt>
-              <dd>{known.threshold}</dd>
-              <dt>Org repository</dt>
-              <dd className="mono">{known.rid}</dd>
-              <dt>Radicle node</dt>
-              <dd className="mono">{known.radicle ?? "does not listen"}</dd>
-              <dt>RAD_HOME for the stock rad</dt>
-              <dd className="mono">{known.rad_home}</dd>
-            </dl>
-          </Section>
+          <Standing org={known} />
         </>
       )}
     </Loaded>
@@ -112,7 +102,8 @@ function People({ org }: { org: Shown }) {
           title: "Member",
           cell: (member) => (
             <>
-              <b>{member.name}</b> {member.name === me?.name && <span className="muted">you</span>} {halt.badge(scopeOf(member))}
+              <b>{member.name}</b> {member.name === me?.name && <span className="muted">you</span>} <Rename name={member.name} />{" "}
+              {halt.badge(scopeOf(member))}
             </>
           ),
         },
@@ -127,6 +118,7 @@ function People({ org }: { org: Shown }) {
             </span>
           ),
         },
+        { title: "Stands in", cell: (member) => <Standby member={member} devices={org.devices} /> },
         {
           title: "Change",
           end: true,

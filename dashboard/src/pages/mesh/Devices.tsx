@@ -9,6 +9,7 @@ import { useHalt } from "../../ui/stop/Halt";
 import { Table } from "../../ui/Table";
 import { Ago } from "../../ui/Time";
 import { bytes, plural, shortDid } from "../../ui/words";
+import { Describe } from "./Describe";
 import { answersIn, type Device, goingOn, reachWord } from "./devices";
 import { borrows, sensed } from "./lending";
 import css from "./Mesh.module.css";
@@ -29,7 +30,11 @@ export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
   const may = useMay("device.remove");
   const remove = useAct("device.remove");
   const halt = useHalt();
-  const promised = new Map(org?.devices.map(({ did, tags }) => [did, tags ?? {}]));
+  const listed = new Map(org?.devices.map((device) => [device.did, device]));
+  const describe = (did: string) => {
+    const device = listed.get(did);
+    return device && <Describe device={device} />;
+  };
   const roomOf = new Map(rooms.map((room) => [room.device, room]));
   const scopeOf = ({ name, did }: Device) => ({ what: "device", name, device: did }) as const;
   return (
@@ -51,7 +56,7 @@ export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
           ),
         },
         { title: "Reached", cell: (device) => <Reached device={device} room={roomOf.get(device.did)} /> },
-        { title: "Tags", cell: ({ did }) => <Tags promised={promised.get(did) ?? {}} own={roomOf.get(did)?.capacity?.tags ?? {}} /> },
+        { title: "Tags", cell: ({ did }) => <Tags promised={listed.get(did)?.tags ?? {}} own={roomOf.get(did)?.capacity?.tags ?? {}} /> },
         { title: "Free", cell: ({ did }) => <Free room={roomOf.get(did)} /> },
         { title: "Who may borrow", cell: ({ did }) => <Borrow room={roomOf.get(did)} /> },
         { title: "Runs", cell: (device) => <Runs all={goingOn(device, pods, runs)} none={device.here ? "none" : "none known here"} /> },
@@ -60,6 +65,7 @@ export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
           end: true,
           cell: (device) => (
             <>
+              {describe(device.did)}
               {halt.icon(scopeOf(device))}
               {may && !device.here && (
                 <Asks

@@ -82,6 +82,22 @@ function Policy({ lent: { policy }, changed, onClose }: { lent: Lent; changed: (
         hint="They are frozen at once; in this time their work is saved and their memory is given back."
         onChange={(grace) => set({ grace })}
       />
+      <Field
+        label="Days that a guest’s checkpoint is kept"
+        type="number"
+        min={1}
+        value={now.saved_days}
+        hint="Of one that nobody brings away."
+        onChange={(saved_days) => set({ saved_days })}
+      />
+      <Field
+        label="GiB of such checkpoints at most"
+        type="number"
+        min={1}
+        value={now.saved_gib}
+        hint="The oldest go first."
+        onChange={(saved_gib) => set({ saved_gib })}
+      />
       <Area
         label="Hours"
         rows={2}

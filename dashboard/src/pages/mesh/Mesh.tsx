@@ -15,15 +15,15 @@ import { useHalt } from "../../ui/stop/Halt";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { Verdicts } from "../../ui/Verdicts";
-import { runWord, shortRun, type Word } from "../../ui/words";
+import type { Word } from "../../ui/words";
 import { Devices } from "./Devices";
+import { Here } from "./Here";
 import { Lending } from "./Lending";
 import css from "./Mesh.module.css";
 import { DRAWN_MAX, taskOf } from "./reach";
+import { Tailnet } from "./Tailnet";
 import { useLending } from "./useLending";
 import { Whose } from "./Whose";
-
-type Pod = Output<"device.pods">[number];
 
 const route = getRouteApi("/mesh");
 const Reach = lazy(() => import("./Reach"));
@@ -80,13 +80,10 @@ export default function Mesh() {
           </p>
         </Section>
       )}
-      <Section title="Runs here now" note={pods.data?.length}>
-        <Loaded query={pods} rows={2}>
-          {(list) => <Pods pods={list} />}
-        </Loaded>
-      </Section>
+      <Here />
       <Lending lending={lending} />
       <Room />
+      <Tailnet />
       <Doctor />
     </Page>
   );
@@ -139,21 +136,6 @@ function Room() {
   );
 }
 
-function Pods({ pods }: { pods: Pod[] }) {
-  if (pods.length === 0) return <Empty title="Nothing runs here now" />;
-  return (
-    <div className={ui.rows}>
-      {pods.map((pod) => (
-        <Link key={pod.run} to="/runs/$run" params={{ run: pod.run }} className={ui.row} data-row>
-          <Badge word={runWord({ ...pod, questions: [] })} />
-          <span>run {shortRun(pod.run)}</span>
-          <span className="muted">{pod.class}</span>
-        </Link>
-      ))}
-    </div>
-  );
-}
-
 type Finding = Output<"device.doctor">[number];
 
 /** What is not there and is not needed is no fault, and not fine either. */
@@ -168,7 +150,7 @@ function Doctor() {
   const doctor = useRead("device.doctor", {});
   const order = (finding: Finding) => (finding.ok ? (lacks(finding) ? 1 : 2) : 0);
   return (
-    <Section title="What this machine has">
+    <Section title="What this machine has" id="machine">
       <Loaded query={doctor} rows={4}>
         {(findings) => (
           <div className={ui.rows}>

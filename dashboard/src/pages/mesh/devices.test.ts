@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { answersIn, goingOn, reachWord } from "./devices";
+import { answersIn, describe, described, goingOn, reachWord } from "./devices";
 import { around, DRAWN_MAX, NODE } from "./reach";
 
 type Pod = Parameters<typeof goingOn>[1][number];
@@ -31,4 +31,12 @@ test.each([1, 2, 7, DRAWN_MAX - 1])("%i devices stand around this one, none on a
       expect(Math.abs(one.x - other.x) >= NODE.width || Math.abs(one.y - other.y) >= NODE.height).toBe(true);
     }
   }
+});
+
+test("of what the org says of a device only that is sent which was changed; an empty value takes a promise back", () => {
+  const device = { name: "box", did: "did:key:a", owner: "ada", addresses: ["box:7001", "10.0.0.1:7001"], tags: { region: "eu" } };
+  const was = describe(device);
+  expect(described(device, was)).toEqual({});
+  expect(described(device, { ...was, name: " tower ", addresses: "tower:7001" })).toEqual({ name: "tower", addresses: ["tower:7001"] });
+  expect(described(device, { ...was, tags: "compliance:restricted" })).toEqual({ tags: { compliance: "restricted", region: "" } });
 });

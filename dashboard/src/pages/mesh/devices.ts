@@ -1,6 +1,6 @@
 // What is known here of a device. Pure.
-import type { Output } from "../../api/call";
-import { ended, shortRun, type Word } from "../../ui/words";
+import type { Input, Output } from "../../api/call";
+import { ended, several, shortRun, tagsChanged, tagsText, type Word } from "../../ui/words";
 
 export type Device = Output<"device.list">[number];
 type Pod = Output<"device.pods">[number];
@@ -26,4 +26,27 @@ export function goingOn({ did, here }: Pick<Device, "did" | "here">, pods: reado
   const name = (task: Pod["task"] | undefined, run: string) => `${task?.task ?? "Checks"} · ${shortRun(run)}`;
   if (here) return pods.map(({ run, task }) => ({ run, name: name(task, run) }));
   return runs.filter((run) => run.device === did && !ended(run.state)).map(({ id, task }) => ({ run: id, name: name(task, id) }));
+}
+
+export type Listed = Output<"org.show">["devices"][number];
+
+/** What the org says of a device, while it is edited: texts as they stand in the fields. */
+export type Described = Record<"name" | "addresses" | "radicle" | "gossip" | "tags", string>;
+
+export const describe = ({ name, addresses = [], radicle = [], gossip = [], tags }: Listed): Described => ({
+  name,
+  addresses: addresses.join(" "),
+  radicle: radicle.join(" "),
+  gossip: gossip.join(" "),
+  tags: tagsText(tags),
+});
+
+/** What is to be otherwise: only what was changed. */
+export function described(device: Listed, now: Described): Omit<Input<"device.change">, "device"> {
+  const was = describe(device);
+  const input: ReturnType<typeof described> = {};
+  if (now.name.trim() !== was.name) input.name = now.name.trim();
+  for (const list of ["addresses", "radicle", "gossip"] as const) if (now[list] !== was[list]) input[list] = several(now[list]);
+  if (now.tags !== was.tags) input.tags = tagsChanged(device.tags, now.tags);
+  return input;
 }

@@ -24,6 +24,7 @@ test("only what was changed is sent, and what was taken out of the tags goes", (
   expect(changes(policy, was)).toEqual({});
   expect(changes(policy, { ...was, guests: false, away: "10" })).toEqual({ guests: false, away_after_s: 600 });
   expect(changes(policy, { ...was, slots: "" })).toEqual({ slots: 0 });
+  expect(changes(policy, { ...was, saved_days: "7", saved_gib: "20" })).toEqual({ saved_days: 7, saved_gib: 20 });
   expect(changes(policy, { ...was, ci: false, hours: " \n" })).toEqual({ classes: ["agent"], hours: [] });
   expect(changes(policy, { ...was, tags: "gpu region:eu" })).toEqual({ tags: { gpu: "true", region: "eu", os: "" } });
 });
@@ -66,4 +67,10 @@ test("a policy that cannot be read: what that means, what is wrong with the file
   expect([told.why, told.next]).toEqual(["The file lend.toml is not in order. Line 2: no.", "Mend it."]);
   expect(brokenWords({ guests: 2, reclaimed: { code: "never" } }, broken).what).toMatch(/here stay until you take it back.$/);
   expect(brokenWords({ guests: 1, reclaimed: { code: "asked" } }, broken).what).toContain("are sent away, as you said");
+});
+
+test("a device whose lend policy cannot be read is not told as one that its owner wants", () => {
+  const { word, text } = borrows({ reclaimed: { code: "unread" }, capacity: null });
+  expect(word.text).toBe("Nobody new");
+  expect(text).toContain("cannot be read");
 });

@@ -1,6 +1,6 @@
 // What a machine lends: in words, and as it is changed in a form. Pure.
 import type { Input, Output, Problem } from "../../api/call";
-import { plural, span, tagsOf, tagsText, type Word } from "../../ui/words";
+import { plural, span, tagsChanged, tagsText, type Word } from "../../ui/words";
 
 type Lent = Output<"device.lending">;
 type Policy = Lent["policy"];
@@ -38,6 +38,7 @@ export function brokenWords({ guests, reclaimed }: Pick<Lent, "guests" | "reclai
 const why: Record<NonNullable<Room["reclaimed"]>["code"], string> = {
   asked: "its owner wants it now",
   never: "its owner lends it to nobody",
+  unread: "what its owner lends cannot be read, until they mend its lend.toml",
   present: "its owner is at it",
   battery: "it runs on battery",
   lid: "its lid is closed",
@@ -46,6 +47,7 @@ const why: Record<NonNullable<Room["reclaimed"]>["code"], string> = {
 
 /** Whether others may borrow a device now, and why not. */
 export function borrows({ reclaimed, capacity }: Pick<Room, "reclaimed" | "capacity">): { word: Word; text: string } {
+  if (reclaimed?.code === "unread") return { word: { text: "Nobody new", tone: "bad" }, text: why.unread };
   if (reclaimed) return { word: { text: "Its owner’s alone", tone: "warn" }, text: why[reclaimed.code] };
   const takes = capacity?.classes ?? [];
   if (takes.length === 0) return { word: { text: "Takes nothing", tone: "none" }, text: "" };
@@ -90,6 +92,8 @@ export interface Edited {
   lid_closed: boolean;
   hours: string;
   grace: string;
+  saved_days: string;
+  saved_gib: string;
   tags: string;
 }
 
@@ -104,6 +108,8 @@ export const edit = (policy: Policy): Edited => ({
   lid_closed: policy.lid_closed,
   hours: (policy.hours ?? []).join("\n"),
   grace: String(policy.grace_s),
+  saved_days: String(policy.saved_days),
+  saved_gib: String(policy.saved_gib),
   tags: tagsText(policy.tags),
 });
 
@@ -119,17 +125,13 @@ export function changes(policy: Policy, now: Edited): Input<"device.lend"> {
   if (now.slots !== was.slots) input.slots = Number(now.slots) || 0;
   if (now.away !== was.away) input.away_after_s = Number(now.away) * 60;
   if (now.grace !== was.grace) input.grace_s = Number(now.grace);
+  for (const name of ["saved_days", "saved_gib"] as const) if (now[name] !== was[name]) input[name] = Number(now[name]);
   if (now.hours !== was.hours) {
     input.hours = now.hours
       .split("\n")
       .map((line) => line.trim())
       .filter(Boolean);
   }
-  if (now.tags !== was.tags) {
-    const said = tagsOf(now.tags);
-    // An empty value takes a tag away.
-    const gone = Object.keys(policy.tags ?? {}).filter((tag) => !(tag in said));
-    input.tags = { ...said, ...Object.fromEntries(gone.map((tag) => [tag, ""])) };
-  }
+  if (now.tags !== was.tags) input.tags = tagsChanged(policy.tags, now.tags);
   return input;
 }

@@ -8,21 +8,13 @@ import { ProblemView } from "../../ui/State";
 import { notify } from "../../ui/Toasts";
 import { useWho, withNames } from "../../ui/Who";
 import { shortOid, shortRun } from "../../ui/words";
-import { latest, type Revision, type Run, type Shown } from "./facts";
+import { type Judged, latest } from "./facts";
 import { GateWords } from "./Gate";
 import { Newer } from "./Newer";
 import { useLookAgain } from "./newest";
 import css from "./Patch.module.css";
 
-interface Props {
-  patch: Shown;
-  seen: Revision;
-  run: Run | undefined;
-  onClose: () => void;
-  catchUp: () => void;
-}
-
-export function MergeDialog({ patch, seen, run, onClose, catchUp }: Props) {
+export function MergeDialog({ patch, seen, run, onClose, catchUp }: Judged) {
   const who = useWho();
   const projects = useRead("project.list", {});
   const branch = projects.data?.find((one) => one.project.name === patch.project)?.project.branch;

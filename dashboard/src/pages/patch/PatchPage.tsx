@@ -12,7 +12,7 @@ import { Tabs } from "../../ui/Tabs";
 import { Changes } from "./Changes";
 import { CloseButton, ReopenButton } from "./Close";
 import { RUNS_MAX, useCarried } from "./diffs";
-import { bareTitle, latest, makerOf, type Revision, type Run, type Shown, standing } from "./facts";
+import { bareTitle, type Judged, latest, makerOf, type Revision, type Shown, standing } from "./facts";
 import { MergeDialog } from "./MergeDialog";
 import { Newer } from "./Newer";
 import { Overview } from "./Overview";
@@ -93,14 +93,7 @@ function Opened({ patch, last }: { patch: Shown; last: Revision }) {
   );
 }
 
-interface DeedsProps {
-  patch: Shown;
-  seen: Revision;
-  run: Run | undefined;
-  catchUp: () => void;
-}
-
-function Deeds({ patch, seen, run, catchUp }: DeedsProps) {
+function Deeds({ patch, seen, run, catchUp }: Omit<Judged, "onClose">) {
   const [open, setOpen] = useState<"review" | "merge">();
   const count = written(usePending(patch.id)).length;
   const mayReview = useMay("patch.review");

@@ -9,7 +9,7 @@ import { useRunTask } from "../../ui/started";
 import { notify } from "../../ui/Toasts";
 import ui from "../../ui/ui.module.css";
 import { plural } from "../../ui/words";
-import { checksOf, latest, type Revision, type Run, type Shown } from "./facts";
+import { checksOf, type Judged, latest } from "./facts";
 import { Newer } from "./Newer";
 import { useLookAgain } from "./newest";
 import css from "./Patch.module.css";
@@ -23,15 +23,7 @@ const told: Record<Verdict, string> = {
   comment: "Your comments are sent.",
 };
 
-interface Props {
-  patch: Shown;
-  seen: Revision;
-  run: Run | undefined;
-  onClose: () => void;
-  catchUp: () => void;
-}
-
-export function ReviewDialog({ patch, seen, run, onClose, catchUp }: Props) {
+export function ReviewDialog({ patch, seen, run, onClose, catchUp }: Judged) {
   const field = useId();
   const { data: session } = useSession();
   const pending = usePending(patch.id);

@@ -8,6 +8,17 @@ export type Revision = Schemas["Revision"];
 export type Review = Schemas["Review"];
 export type Run = Schemas["Run"];
 
+/** What a dialog needs in which a patch is judged. */
+export interface Judged {
+  patch: Shown;
+  /** The revision that was looked at. */
+  seen: Revision;
+  run: Run | undefined;
+  onClose: () => void;
+  /** Shows the newest revision. */
+  catchUp: () => void;
+}
+
 export const latest = (patch: Pick<Patch, "revisions">): Revision | undefined => patch.revisions.at(-1);
 
 /** What each reviewer says of the latest revision; its author's own word does not count. */

@@ -8,6 +8,7 @@ import { patchStates } from "../../router";
 import { AsOf, Away } from "../../ui/AsOf";
 import { toldBy } from "../../ui/asOf";
 import { Badge } from "../../ui/Badge";
+import line from "../../ui/Line.module.css";
 import { Page } from "../../ui/Page";
 import { Empty, Loading, ProblemView } from "../../ui/State";
 import { Ago } from "../../ui/Time";
@@ -125,19 +126,25 @@ function List({ patches, state, any }: { patches: Patch[]; state: Which; any: bo
 function Row({ patch }: { patch: Patch }) {
   const { trace, revisions } = patch;
   return (
-    <Link to="/patches/$patch" params={{ patch: patch.id }} search={{ project: patch.project }} className={`${ui.row} ${css.row}`} data-row>
-      <span className={css.state}>
+    <Link
+      to="/patches/$patch"
+      params={{ patch: patch.id }}
+      search={{ project: patch.project }}
+      className={`${ui.row} ${line.line} ${css.patch}`}
+      data-row
+    >
+      <span className={line.state}>
         <Badge word={standing(patch)} />
       </span>
-      <span className={css.what}>
+      <span className={line.what}>
         {trace && <b>{trace.task.task}</b>}
-        <span className="clip">{bareTitle(patch)}</span>
+        <span className={`${css.title} clip`}>{bareTitle(patch)}</span>
       </span>
       <AsOf known={toldBy(patch.whose)} short />
-      <span className={`${css.agent} muted clip`}>{trace?.agent ?? "by hand"}</span>
-      <span className={`${css.project} muted clip`}>{patch.project}</span>
-      <span className={`${css.revisions} muted number`}>{plural(revisions.length, "revision")}</span>
-      <span className={css.when}>
+      <span className={`${line.fact} muted clip`}>{trace?.agent ?? "by hand"}</span>
+      <span className={`${line.fact} muted clip`}>{patch.project}</span>
+      <span className={`${line.number} muted number`}>{plural(revisions.length, "revision")}</span>
+      <span className={line.when}>
         <Ago at={changedAt(patch)} />
       </span>
     </Link>

@@ -9,6 +9,7 @@ import { Page, Section } from "../../ui/Page";
 import { Empty, Loaded } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
 import { several, shortOid } from "../../ui/words";
+import { GateDeeds, gateWords } from "./Gate";
 import css from "./Projects.module.css";
 
 type View = Output<"project.list">[number];
@@ -53,8 +54,9 @@ function ProjectCard({ view: { project, head } }: { view: View }) {
           <span>{project.mirror ? `mirrored to ${project.mirror}` : "not mirrored"}</span>
         </p>
         <Loaded query={shown} rows={2}>
-          {({ features, checks, notices }) => (
+          {({ features, checks, notices, gate }) => (
             <>
+              {gate && <p className="muted">{gateWords(gate)}</p>}
               {notices.map((notice) => (
                 <p key={notice} className={css.notice}>
                   {notice}
@@ -97,6 +99,7 @@ function ProjectCard({ view: { project, head } }: { view: View }) {
 function Deeds({ project }: { project: View["project"] }) {
   const may = useMay("project.sync");
   const pulls = useMay("project.pull");
+  const shares = useMay("project.share");
   const sync = useAct("project.sync");
   if (!may) return null;
   return (
@@ -113,7 +116,13 @@ function Deeds({ project }: { project: View["project"] }) {
       )}{" "}
       <Opens name={project.mirror ? "Change the mirror" : "Mirror"} title={`Mirror of ${project.name}`}>
         {(close) => <Mirror project={project} onClose={close} />}
-      </Opens>
+      </Opens>{" "}
+      {shares && (
+        <Opens name="Share" title={`Share ${project.name}`}>
+          {(close) => <Share project={project} onClose={close} />}
+        </Opens>
+      )}{" "}
+      <GateDeeds project={project.name} gated={(project.gates ?? []).length > 0} />
     </>
   );
 }
@@ -130,6 +139,23 @@ function Pull({ project, onClose }: { project: View["project"]; onClose: () => v
         placeholder="/home/you/code"
         hint="Its folder on this machine: what it has on its branch is taken over."
         onChange={setFrom}
+      />
+    </ActForm>
+  );
+}
+
+/** Lets other nodes read a private project. */
+function Share({ project, onClose }: { project: View["project"]; onClose: () => void }) {
+  const [keys, setKeys] = useState("");
+  const input = { project: project.name, with: several(keys) };
+  return (
+    <ActForm action="project.share" input={input} deed="Share" disabled={input.with.length === 0} onClose={onClose}>
+      <Field
+        label="Radicle nodes"
+        value={keys}
+        placeholder="did:key:z6Mk…"
+        hint="Their keys, several between blanks. A device of the org needs that too before it takes work of a private project."
+        onChange={setKeys}
       />
     </ActForm>
   );

@@ -39,7 +39,7 @@ const shows: Record<string, (kind: LineKind) => boolean> = {
 
 /** `waiting`: what people said and the agent has not got, at the end. */
 export function LogView({ followed, waiting }: { followed: Followed; waiting: readonly Line[] }) {
-  const { transcript, version, complete, problem } = followed;
+  const { transcript, version, complete, problem, retry } = followed;
   const [kind, setKind] = useState("All");
   const [query, setQuery] = useState("");
   const [at, setAt] = useState(0);
@@ -57,9 +57,9 @@ export function LogView({ followed, waiting }: { followed: Followed; waiting: re
   const hit = hits[Math.min(at, hits.length - 1)];
   const step = (by: number) => setAt((Math.min(at, hits.length - 1) + by + hits.length) % Math.max(hits.length, 1));
 
-  if (problem) return <ProblemView problem={problem} />;
   return (
     <div className={css.log}>
+      {problem && <ProblemView problem={problem} retry={retry} />}
       <div className={css.bar}>
         <input
           type="search"
@@ -96,7 +96,7 @@ export function LogView({ followed, waiting }: { followed: Followed; waiting: re
         </fieldset>
         <span className={`${css.count} muted number`}>{plural(lines.length, "line")}</span>
       </div>
-      {lines.length === 0 && (complete ? <Empty title="Nothing to read here" /> : <Loading />)}
+      {lines.length === 0 && !problem && (complete ? <Empty title="Nothing to read here" /> : <Loading />)}
       {lines.length > 0 && <Lines transcript={transcript} version={version} lines={lines} last={last} sought={sought} hit={hit} />}
     </div>
   );

@@ -5,6 +5,7 @@ import { useAct, useMay } from "../../api/query";
 import { Button } from "../../ui/Button";
 import { notify } from "../../ui/Toasts";
 import ui from "../../ui/ui.module.css";
+import { ended } from "../../ui/words";
 import type { Messages, Sending } from "./messages";
 import css from "./Run.module.css";
 import type { ShownRun } from "./RunPage";
@@ -47,22 +48,29 @@ export function Message({ run, messages, text, onText: setText, onChange }: Prop
     if (event.key === "Enter" && !event.shiftKey) submit(event);
   };
   return (
-    <form className={css.message} onSubmit={submit} data-above-toasts>
-      <textarea
-        className={ui.input}
-        rows={2}
-        value={text}
-        onChange={(event) => setText(event.target.value)}
-        onKeyDown={press}
-        aria-label="Message to the agent"
-        placeholder={
-          ready ? `Tell ${run.agent ?? "the agent"} something; it gets it when its present turn ends` : "It listens once it is working"
-        }
-        disabled={!ready}
-      />
-      <Button type="submit" tone="primary" busy={send.isPending} disabled={!ready || text.trim() === ""}>
-        <SendHorizontal size={14} aria-hidden /> Send
-      </Button>
-    </form>
+    <>
+      {!ready && text !== "" && (
+        <p className={css.unsent} role="status">
+          What you wrote cannot be sent now: {ended(run.state) ? "the run has ended" : "the agent is not at work"}. It stays here.
+        </p>
+      )}
+      <form className={css.message} onSubmit={submit} data-above-toasts>
+        <textarea
+          className={ui.input}
+          rows={2}
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+          onKeyDown={press}
+          aria-label="Message to the agent"
+          placeholder={
+            ready ? `Tell ${run.agent ?? "the agent"} something; it gets it when its present turn ends` : "It listens once it is working"
+          }
+          disabled={!ready && text === ""}
+        />
+        <Button type="submit" tone="primary" busy={send.isPending} disabled={!ready || text.trim() === ""}>
+          <SendHorizontal size={14} aria-hidden /> Send
+        </Button>
+      </form>
+    </>
   );
 }

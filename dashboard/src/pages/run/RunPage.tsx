@@ -124,7 +124,7 @@ function Body({ run }: { run: ShownRun }) {
             {tab === "where" && <Where run={run} />}
             {tab === "about" && <About run={run} />}
           </Tabs>
-          {tab === "log" && run.class === "agent" && !done.includes(run.state) && (
+          {tab === "log" && run.class === "agent" && (!done.includes(run.state) || text !== "") && (
             <Message run={run} messages={messages} text={text} onText={setText} onChange={sent} />
           )}
         </div>

@@ -14,24 +14,39 @@ export interface Followed {
   version: number;
   /** Everything that was reported so far is here. */
   complete: boolean;
+  /** Why nothing more comes: it was refused. What came before stays. */
   problem?: Problem;
+  /** Asks again after a refusal, and goes on where it was. */
+  retry: () => void;
 }
 
 export function useTranscript(run: string, messages: Messages): Followed {
   const [followed, setFollowed] = useState<Followed>(fresh);
   useEffect(() => {
     const transcript = new Transcript(messages);
-    setFollowed({ ...fresh(), transcript });
-    return follow(run, transcript, (complete, problem) =>
-      setFollowed((before) => ({ transcript, version: before.version + 1, complete: complete || before.complete, problem })),
+    const log = follow(run, transcript, (complete, problem) =>
+      setFollowed(({ version, complete: before, retry }) => ({
+        transcript,
+        version: version + 1,
+        complete: complete || before,
+        problem,
+        retry,
+      })),
     );
+    setFollowed({ ...fresh(), transcript, retry: log.retry });
+    return log.end;
   }, [run, messages]);
   return followed;
 }
 
-const fresh = (): Followed => ({ transcript: new Transcript(), version: 0, complete: false });
+const fresh = (): Followed => ({ transcript: new Transcript(), version: 0, complete: false, retry: () => undefined });
 
-function follow(run: string, transcript: Transcript, changed: (complete: boolean, problem?: Problem) => void): () => void {
+interface Log {
+  retry: () => void;
+  end: () => void;
+}
+
+function follow(run: string, transcript: Transcript, changed: (complete: boolean, problem?: Problem) => void): Log {
   let source: EventSource | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let pending: Entry[] = [];
@@ -75,15 +90,25 @@ function follow(run: string, transcript: Transcript, changed: (complete: boolean
     }
     if (!over) timer = setTimeout(open, RETRY_MS);
   };
-  const look = () => (document.visibilityState === "hidden" ? close() : open());
+  const look = () => {
+    // What it was refused for stays to be read.
+    if (!over) document.visibilityState === "hidden" ? close() : open();
+  };
 
   document.addEventListener("visibilitychange", look);
   open();
-  return () => {
-    over = true;
-    document.removeEventListener("visibilitychange", look);
-    source?.close();
-    clearTimeout(timer);
-    clearTimeout(flush);
+  return {
+    retry: () => {
+      over = false;
+      changed(false);
+      open();
+    },
+    end: () => {
+      over = true;
+      document.removeEventListener("visibilitychange", look);
+      source?.close();
+      clearTimeout(timer);
+      clearTimeout(flush);
+    },
   };
 }

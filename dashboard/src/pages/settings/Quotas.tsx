@@ -9,6 +9,7 @@ import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import { Table } from "../../ui/Table";
 import { count } from "../../ui/words";
+import { Prices, Rules } from "./Prices";
 
 type Row = Output<"quota.show">["used"][number];
 
@@ -19,31 +20,35 @@ export function Quotas() {
   return (
     <Section title="Use of models">
       <Loaded query={quotas} rows={3}>
-        {({ used }) => (
-          <Table
-            label="Use of models"
-            rows={used}
-            keyOf={(row) => `${row.of} ${row.whose}`}
-            columns={[
-              { title: "Whose", cell: (row) => (row.of === "org" ? <b>The org</b> : `${row.of} ${row.whose}`) },
-              { title: "Period (UTC)", cell: (row) => (row.period === "day" ? "today" : "this month") },
-              {
-                title: "Tokens",
-                cell: ({ used, limit, whole }) => of(used.input_tokens + used.output_tokens, limit?.tokens, whole?.tokens),
-              },
-              { title: "Calls", cell: ({ used, limit, whole }) => of(used.calls, limit?.calls, whole?.calls) },
-              { title: "Money", cell: (row) => <Money {...row} /> },
-              { title: "This device may use", cell: ({ limit }) => limit?.share },
-              {
-                title: "Change",
-                end: true,
-                cell: (row) => may && <Button onClick={() => setOpen(row)}>Limit {row.of === "org" ? "the org" : row.whose}</Button>,
-              },
-            ]}
-          />
+        {({ used, quotas }) => (
+          <>
+            <Table
+              label="Use of models"
+              rows={used}
+              keyOf={(row) => `${row.of} ${row.whose}`}
+              columns={[
+                { title: "Whose", cell: (row) => (row.of === "org" ? <b>The org</b> : `${row.of} ${row.whose}`) },
+                { title: "Period (UTC)", cell: (row) => (row.period === "day" ? "today" : "this month") },
+                {
+                  title: "Tokens",
+                  cell: ({ used, limit, whole }) => of(used.input_tokens + used.output_tokens, limit?.tokens, whole?.tokens),
+                },
+                { title: "Calls", cell: ({ used, limit, whole }) => of(used.calls, limit?.calls, whole?.calls) },
+                { title: "Money", cell: (row) => <Money {...row} /> },
+                { title: "This device may use", cell: ({ limit }) => limit?.share },
+                {
+                  title: "Change",
+                  end: true,
+                  cell: (row) => may && <Button onClick={() => setOpen(row)}>Limit {row.of === "org" ? "the org" : row.whose}</Button>,
+                },
+              ]}
+            />
+            <p className="muted">What this device's gateway used of its own part of each quota.</p>
+            <Rules quotas={quotas} />
+            <Prices prices={quotas.price ?? []} />
+          </>
         )}
       </Loaded>
-      <p className="muted">What this device's gateway used of its own part of each quota. Prices are set with “meshwork quota price”.</p>
       {open && (
         <Dialog title={open.of === "org" ? "Limit the org" : `Limit ${open.of} ${open.whose}`} open onClose={() => setOpen(undefined)}>
           <Limit row={open} onClose={() => setOpen(undefined)} />

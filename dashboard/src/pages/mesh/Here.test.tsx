@@ -1,0 +1,76 @@
+import { QueryClientProvider } from "@tanstack/react-query";
+import { cleanup, render, screen, waitFor } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { makeClient } from "../../api/query";
+import { Here } from "./Here";
+import { Tailnet } from "./Tailnet";
+
+vi.mock("@tanstack/react-router", () => ({ Link: ({ children }: { children: unknown }) => <a href="/">{children as string}</a> }));
+
+const sent: [path: string, body: unknown][] = [];
+let permissions: string[];
+let tailnet: object;
+
+beforeEach(() => {
+  sent.length = 0;
+  permissions = ["manage_device"];
+  tailnet = { managed: false, nodes: [], opened: [] };
+  vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
+    if (init.method === "POST") sent.push([url, JSON.parse(String(init.body))]);
+    if (url.endsWith("session/show")) return Response.json({ permissions });
+    if (url.endsWith("tailnet/status")) return Response.json(tailnet);
+    if (url.endsWith("device/pods")) {
+      const pod = { class: "agent", state: "working", paused: false };
+      return Response.json([
+        { ...pod, run: "01AAAAAA11" },
+        { ...pod, run: "01BBBBBB22" },
+      ]);
+    }
+    return Response.json({ message: "Done." });
+  });
+});
+
+afterEach(() => {
+  cleanup();
+  vi.unstubAllGlobals();
+});
+
+const show = () =>
+  render(
+    <QueryClientProvider client={makeClient()}>
+      <Here />
+      <Tailnet />
+    </QueryClientProvider>,
+  );
+
+test("one run is evicted with a reason, or all of them, after a question", async () => {
+  const user = userEvent.setup();
+  show();
+  await user.click(await screen.findByRole("button", { name: "Evict BBBB22" }));
+  expect(sent).toEqual([]);
+  await user.type(screen.getByRole("textbox", { name: "Why" }), "I need it.");
+  await user.click(screen.getByRole("button", { name: "Evict" }));
+  await waitFor(() => expect(sent).toEqual([["/api/v1/device/evict", { run: "01BBBBBB22", reason: "I need it." }]]));
+  await user.click(screen.getByRole("button", { name: "Evict all" }));
+  await user.click(screen.getByRole("button", { name: "Evict" }));
+  await waitFor(() => expect(sent.at(-1)).toEqual(["/api/v1/device/evict", { run: null, reason: null }]));
+});
+
+test("who may not gets no button, and an org without a tailnet says nothing of one", async () => {
+  permissions = [];
+  show();
+  await screen.findByText("run AAAA11");
+  expect(screen.queryByRole("button")).toBeNull();
+  expect(screen.queryByRole("region", { name: "Tailnet" })).toBeNull();
+});
+
+test("a tailnet says whether its server answers, and whose its machines are", async () => {
+  const problem = { kind: "unavailable", what: "The server does not answer.", why: null, next: null };
+  const nodes = [{ name: "box-1", addresses: ["100.64.0.2"], online: true, tags: ["tag:crew"], device: "box", owner: "bob" }];
+  tailnet = { server: "https://hs.example", managed: false, reachable: false, problem, nodes, opened: [] };
+  show();
+  await screen.findByText("Does not answer");
+  expect(screen.getByRole("alert").textContent).toContain("The server does not answer.");
+  expect(screen.getByRole("row", { name: /box-1/ }).textContent).toContain("box of bob");
+});

@@ -1,0 +1,49 @@
+import { cleanup, render, screen, waitFor } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { afterEach, expect, test, vi } from "vitest";
+import { LogView } from "./LogView";
+import { Messages } from "./messages";
+import { useTranscript } from "./useTranscript";
+
+const opened: Source[] = [];
+
+/** The stream of a log. */
+class Source extends EventTarget {
+  readonly url: string;
+  constructor(url: string) {
+    super();
+    this.url = url;
+    opened.push(this);
+  }
+  close(): void {}
+  say(seq: number, text: string): void {
+    const data = JSON.stringify({ seq, at: 0, event: { type: "log", stream: "stdout", text } });
+    this.dispatchEvent(new MessageEvent("log", { data }));
+  }
+}
+
+afterEach(() => {
+  cleanup();
+  vi.unstubAllGlobals();
+  opened.length = 0;
+});
+
+const messages = new Messages();
+const Shown = () => <LogView followed={useTranscript("r", messages)} waiting={[]} />;
+
+test("after a refusal the lines that were read stay, and one tries again from there", async () => {
+  vi.stubGlobal("EventSource", Source);
+  const refusal = { kind: "forbidden", what: "You may not read this log.", why: null, next: null };
+  vi.stubGlobal("fetch", async () => Response.json({ error: refusal }, { status: 403 }));
+  render(<Shown />);
+  opened[0]?.say(7, "compiled\n");
+  await screen.findByText("1 line");
+  opened[0]?.dispatchEvent(new Event("error"));
+  const alert = await screen.findByRole("alert");
+  expect(alert.textContent).toContain("You may not read this log.");
+  expect(screen.getByText("1 line")).toBeTruthy();
+  await userEvent.click(screen.getByRole("button", { name: "Try again" }));
+  await waitFor(() => expect(opened).toHaveLength(2));
+  expect(opened[1]?.url).toContain("after=7");
+  expect(screen.queryByRole("alert")).toBeNull();
+});
