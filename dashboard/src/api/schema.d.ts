@@ -3284,6 +3284,9 @@ export interface components {
             code: "never";
         } | {
             /** @constant */
+            code: "unread";
+        } | {
+            /** @constant */
             code: "present";
         } | {
             /** @constant */
@@ -5756,6 +5759,11 @@ export interface components {
             clock_ahead_ms?: number | null;
             /** @description Why it did not answer. */
             problem?: string | null;
+            /**
+             * @description Whether this device's Radicle node is connected to its own: then what either publishes is soon seen by the other. Of this device:
+             *     whether its node runs.
+             */
+            radicle_connected: boolean;
             /** @description When it was there last, as far as is known here, whoever told of it; none: nothing of it was ever heard. */
             seen_at?: components["schemas"]["Timestamp"] | null;
             /**
@@ -5806,6 +5814,8 @@ export interface components {
             tags: {
                 [key: string]: string;
             };
+            /** @description Its GPUs, one by one, as many as `total` counts. */
+            gpus?: components["schemas"]["Gpu"][];
             /** @description Where it can run things; a runtime that cannot work here is absent. */
             runtimes: components["schemas"]["Runtime"][];
             /** @description Classes that it accepts. */
@@ -5822,6 +5832,16 @@ export interface components {
             slots_free: number;
             /** @description What of it other orgs of the same machine use now; which ones, and for what, is not told. */
             others?: components["schemas"]["Lane"];
+        };
+        /** @description A GPU of a device. */
+        Gpu: {
+            /** @description What its driver calls it. */
+            name: string;
+            /**
+             * Format: uint64
+             * @description Its memory, in bytes; none: not known, or it has none of its own.
+             */
+            memory_bytes?: number | null;
         };
         /** @description What the sensors of a machine saw. None: nothing here can tell. */
         Condition: {
@@ -5907,11 +5927,8 @@ export interface components {
             since: components["schemas"]["Timestamp"];
             /** @description What its owner said by a click, while it counts. */
             click?: components["schemas"]["Click"] | null;
-            /**
-             * Format: uint32
-             * @description How many GPUs there are.
-             */
-            gpus: number;
+            /** @description The GPUs that there are. */
+            gpus: components["schemas"]["Gpu"][];
             /**
              * Format: uint
              * @description How many guests of this org run here, with checks on their work.
