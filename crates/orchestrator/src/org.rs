@@ -437,6 +437,15 @@ impl Org {
         }
     }
 
+    /// The project of a name, or all there are.
+    ///
+    /// # Errors
+    /// When there is none, or the org cannot be read.
+    pub fn projects(&self, name: Option<&domain::ProjectName>) -> Result<Vec<Project>, Problem> {
+        let all: Vec<Project> = self.state()?.projects.into_values().collect();
+        if name.is_none() && all.len() > 1 { Ok(all) } else { Ok(vec![self.project(name)?]) }
+    }
+
     /// Tells connected nodes what changed; with none connected, Radicle keeps it for later.
     pub fn announce(&self, rid: &Rid, keys: &[Did]) {
         if let Err(problem) = self.forge.announce(rid, keys) {

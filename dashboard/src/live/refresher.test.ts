@@ -50,6 +50,7 @@ it("touches a run's own reads and lists, and no other run's", () => {
     status: 200,
     usage: {} as never,
     duration_ms: 1,
+    admitted: 0,
   });
   expect(isTouched(["run.show", { run: "A" }], touches)).toBe(true);
   expect(isTouched(["run.show", { run: "B" }], touches)).toBe(false);

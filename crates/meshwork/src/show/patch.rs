@@ -19,8 +19,10 @@ pub(crate) fn patches(value: &Value, names: &Names) -> Result<String, Problem> {
     let mut patches: Vec<(Patch, String)> = value.as_array().into_iter().flatten().map(known).collect::<Result<_, _>>()?;
     patches.sort_by_key(|(p, _)| std::cmp::Reverse(p.revisions.last().map(|r| r.at)));
     let now = text::now();
+    let several = patches.iter().any(|(p, _)| p.project != patches[0].0.project);
     let row = |(p, known): &(Patch, String)| {
         let task = p.trace.as_ref().map(|t| t.task.task.to_string()).unwrap_or_default();
+        let task = if several { format!("{} {task}", p.project) } else { task };
         let changed = p.revisions.last().map(|r| ago(r.at, now)).unwrap_or_default();
         vec![
             cell(text::oid(p.id.as_str())),

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 /// A list of tasks.
 pub(crate) fn tasks(value: &Value) -> Result<String, Problem> {
     let tasks: Vec<TaskView> = typed(value)?;
+    let several = tasks.iter().any(|t| t.at.project != tasks[0].at.project);
     let row = |t: &TaskView| {
         let by = match &t.state {
             TaskState::Running { run, .. } | TaskState::Failed { run, .. } => format!("run {}", text::run(run.as_str())),
@@ -34,7 +35,8 @@ pub(crate) fn tasks(value: &Value) -> Result<String, Problem> {
         let by = [by.as_str(), place, rivals.as_str()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
         let after = if t.task.done { String::new() } else { named(&t.task.depends_on) };
         let state = toned(tone(&t.state), t.state.label());
-        vec![cell(t.at.task.as_str()), cell(t.at.feature.as_str()), state, cell(after), cell(by), cell(clean(&t.task.title))]
+        let feature = if several { format!("{}/{}", t.at.project, t.at.feature) } else { t.at.feature.to_string() };
+        vec![cell(t.at.task.as_str()), cell(feature), state, cell(after), cell(by), cell(clean(&t.task.title))]
     };
     let rows: Vec<_> = tasks.iter().map(row).collect();
     Ok(match rows.is_empty() {

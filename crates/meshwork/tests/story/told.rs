@@ -99,3 +99,20 @@ async fn what_is_typed_wrong_is_refused_with_what_is_wrong_and_what_there_is() {
     up.ok(&["evict", "--yes"]).await;
     assert_eq!(up.ended(&slow).await["state"], "evicted");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_projects_lists_tell_all_and_name_each() {
+    let up = machine().await;
+    for name in ["first", "second"] {
+        project(&up, name, "- [ ] T001 One\n", PASSES).await;
+    }
+    command_agent(&up, "echo", "echo x > x.txt").await;
+    let started = up.ok(&["task", "run", "T001", "--project", "second", "--agent", "echo"]).await;
+    up.ended(&text(&started["runs"][0]["run"])).await;
+    let told = up.told(&["task", "list"]).await.stdout;
+    assert!(told.contains("first/001-work") && told.contains("second/001-work"), "{told}");
+    assert!(up.told(&["patch", "list"]).await.stdout.contains(" T001 "));
+    assert_eq!(up.ok(&["patch", "list"]).await.as_array().map(Vec::len), Some(1));
+    assert_eq!(up.ok(&["patch", "list", "--project", "first"]).await, json!([]));
+    clear(&up.refused(&["task", "run", "T001", "--agent", "echo"], 2).await, "several projects");
+}

@@ -50,6 +50,7 @@ pub(super) fn actions() -> Vec<Action> {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct List {
+    /// Only those of this project.
     #[serde(default)]
     project: Option<ProjectName>,
     /// Only those in this state.
@@ -69,10 +70,15 @@ struct Listed {
 
 async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
     let list = move |org: &Arc<Org>| {
-        let project = org.project(input.project.as_ref())?;
         let (claims, state) = (Claims::read(org), org.state()?);
-        let patches = org.forge.patches(&project.rid, &project.name)?.into_iter().filter(|p| input.state.is_none_or(|s| p.state == s));
-        patches.map(|patch| claims.whose(org, &state, &patch).map(|whose| Listed { patch, whose })).collect()
+        let mut found = vec![];
+        for project in org.projects(input.project.as_ref())? {
+            let patches = org.forge.patches(&project.rid, &project.name)?;
+            for patch in patches.into_iter().filter(|patch| input.state.is_none_or(|state| patch.state == state)) {
+                found.push(Listed { whose: claims.whose(org, &state, &patch)?, patch });
+            }
+        }
+        Ok(found)
     };
     context.org()?.blocking(list).await
 }
