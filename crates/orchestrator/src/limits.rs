@@ -306,7 +306,7 @@ pub(crate) const CHECKPOINT_TRANSFER: Duration = Duration::from_secs(15 * 60);
 pub(crate) const CHECKPOINT_BREAK: Duration = Duration::from_secs(60);
 /// See [`CHECKPOINT_BREAK`].
 pub(crate) const CHECKPOINT_BREAK_PAUSE: Duration = Duration::from_secs(1);
-/// How much of it must have come a second, on the whole, in bytes: once it took as long as [`CHECKPOINT_BREAK`], and once it took as long as
+/// How much of it must have come a second, on the whole, in bytes: once it took as long as [`CHECKPOINT_BREAK`], and once as long as
 /// [`CHECKPOINT_TRANSFER`]. Who sends less holds up what waits for it.
 pub(crate) const CHECKPOINT_PACE_BYTES: u64 = 16 * 1024;
 /// See [`CHECKPOINT_PACE_BYTES`].
