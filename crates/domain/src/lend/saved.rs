@@ -72,8 +72,10 @@ fn crowded(policy: &LendPolicy, saved: Saved, beyond: bool, now: Timestamp) -> O
     let (at, over) = (now.plus_ms(SAVED_SIZE_NOTICE_MS), beyond || now >= end(policy, &saved));
     match saved.goes {
         Some(said) if said <= now && !over => None,
-        // One that was said long ago was for another reason, or that has passed since: its device does not reckon with it any more.
-        Some(said) if said <= now && said.plus_ms(SAVED_SIZE_NOTICE_MS) >= now => Some(Due::Drop(CheckpointDropped { run: saved.run, why })),
+        // One that was said long ago was for another reason, or for one that has passed: its device does not reckon with it any more.
+        Some(said) if said <= now && said.plus_ms(SAVED_SIZE_NOTICE_MS) >= now => {
+            Some(Due::Drop(CheckpointDropped { run: saved.run, why }))
+        }
         Some(said) if said > now && said <= at => None,
         _ => Some(Due::Tell(CheckpointGoes { run: saved.run, goes_at: at, why })),
     }
