@@ -57,7 +57,7 @@ pub struct LendPolicy {
     /// For how many days the checkpoint of a guest is kept that the device which asked for the run does not bring away, after the end of
     /// the run, or after that device was heard last.
     pub saved_days: u32,
-    /// How much all of them may have at most, in GiB; the oldest go first.
+    /// How much all of them may have at most, in GiB; the oldest of whoever has most go first.
     pub saved_gib: u32,
     /// What this device says of itself, as `gpu = "true"`. `region` and `compliance` come from the org repository only.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -9,8 +9,8 @@ use domain::{
     event::{Body, kind},
     run::{CheckpointDropped, LeftBehind, Reason, Run, SavedWork},
 };
-use std::sync::Arc;
-use tokio::task::JoinHandle;
+use std::{pin::pin, sync::Arc};
+use tokio::{task::JoinHandle, time::timeout};
 
 /// Whether a run can be placed now; else its saved work is being brought, and the dispatcher is woken when that has ended.
 ///
@@ -54,20 +54,26 @@ fn elsewhere(org: &Org, run: &Run, earlier: &Run) -> Option<Did> {
     (earlier.held != earlier.checkpoint && run.on.as_ref() != Some(&device)).then_some(device)
 }
 
-/// Asks the device for its saved work, until it comes, it is certain that it does not, or the wait is over.
+/// Asks the device for its saved work, until it comes, it is certain that it does not, or the wait is over. Of what takes a while the run
+/// says that it waits for it.
 async fn gather(org: &Arc<Org>, run: &Run, earlier: &Run, device: Did) -> Result<(), Problem> {
     let until = run.queued_at.plus_ms(limits::CHECKPOINT_WAIT_MS.min(fault::lease_ms()));
     loop {
-        let problem = match remote::receive(org, earlier).await {
-            Ok(()) => break,
-            Err(problem) => problem,
+        let waits = || dispatch::wait(org, &run.id, Reason::WaitsForCheckpoint { device: device.clone(), until });
+        let mut coming = pin!(remote::receive(org, earlier));
+        let received = if let Ok(received) = timeout(limits::REMOTE_PAUSE_MAX, &mut coming).await {
+            received
+        } else {
+            waits().await?;
+            coming.await
         };
+        let Err(problem) = received else { break };
         tracing::warn!(run = %run.id, %device, %problem, "the work that a run goes on from could not be brought here");
         if !problem.passes() || clock::now() >= until {
             note(org, run, earlier, device, &problem).await?;
             break;
         }
-        dispatch::wait(org, &run.id, Reason::WaitsForCheckpoint { device: device.clone(), until }).await?;
+        waits().await?;
         tokio::time::sleep(limits::REMOTE_PAUSE_MAX).await;
         let now: Option<Run> = org.store.get(kind::RUN, run.id.as_str())?;
         if !now.is_some_and(|now| now.state.waits()) {

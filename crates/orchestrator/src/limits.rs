@@ -294,7 +294,7 @@ pub(crate) const CHECKPOINT_PART_BYTES: usize = 256 * 1024;
 pub(crate) const CHECKPOINT_OBJECT_BYTES: usize = 64;
 /// How many messages of a checkpoint wait for a slow reader on another device.
 pub(crate) const CHECKPOINT_AHEAD_MAX: usize = 4;
-/// How many checkpoints are given to other devices at once.
+/// How many checkpoints are given to other devices at once; and how many are looked for that devices saved alone.
 pub(crate) const CHECKPOINTS_AT_ONCE: usize = 4;
 /// How long another device waits for its turn to be given one: less than it waits for an answer.
 pub(crate) const CHECKPOINT_TURN: Duration = Duration::from_secs(10);
@@ -306,6 +306,11 @@ pub(crate) const CHECKPOINT_TRANSFER: Duration = Duration::from_secs(15 * 60);
 pub(crate) const CHECKPOINT_BREAK: Duration = Duration::from_secs(60);
 /// See [`CHECKPOINT_BREAK`].
 pub(crate) const CHECKPOINT_BREAK_PAUSE: Duration = Duration::from_secs(1);
+/// How much of it must have come a second, on the whole, in bytes: once it took as long as [`CHECKPOINT_BREAK`], and once as long as
+/// [`CHECKPOINT_TRANSFER`]. Who sends less holds up what waits for it.
+pub(crate) const CHECKPOINT_PACE_BYTES: u64 = 16 * 1024;
+/// See [`CHECKPOINT_PACE_BYTES`].
+pub(crate) const CHECKPOINT_PACE_LONG_BYTES: u64 = 64 * 1024;
 /// How often its way may break.
 pub(crate) const CHECKPOINT_BREAKS_MAX: u32 = 64;
 /// How long the device that has the work with which a run goes on is asked for it before the run begins anew.

@@ -74,10 +74,8 @@ struct Prepared {
     board: Board,
     patch: Patch,
     result: MergeResult,
-    made_by: Option<Run>,
+    author: Author,
     task: Option<TaskRef>,
-    /// The task that it is for, whoever made it.
-    of_task: Option<TaskRef>,
     approvals: u32,
 }
 
@@ -85,7 +83,7 @@ struct Prepared {
 pub(crate) struct Ready {
     board: Board,
     patch: Patch,
-    of_task: Option<TaskRef>,
+    author: Author,
     revision: RevisionId,
     /// The commit that the default branch is to get.
     pub(crate) commit: Oid,
@@ -109,30 +107,31 @@ pub async fn merge(
     let _one_at_a_time = org.merging.turn(&project.name, Change::Merge(patch.id.clone())).await;
     let by_several = project.gates_needed() > 1;
     let others = if by_several { remote::meet(org, project).await? } else { vec![] };
-    let Prepared { board, patch, result, made_by, task, of_task, approvals } = prepare(org, project, &patch.id, expected).await?;
+    let Prepared { board, patch, result, author, task, approvals } = prepare(org, project, &patch.id, expected).await?;
     let (commit, revision) = match result {
         MergeResult::AlreadyMerged => return Err(already(org, project, patch.id).await),
         MergeResult::Conflict { paths, .. } => {
             // Work that another device asks for is made anew there.
-            let made_by = made_by.as_ref().filter(|_| actor.did == org.member);
+            let made_by = author.run().filter(|_| actor.did == org.member);
             return rebase(org, actor, &board, &patch, made_by, paths).await;
         }
         MergeResult::Ready { commit, revision, .. } => (commit, revision),
     };
-    let checks = check(org, &board, made_by.as_ref(), &commit).await?;
-    let ready = Arc::new(Ready { board, patch, of_task, revision, commit, approvals, checks });
+    let checks = check(org, &board, author.run(), &commit).await?;
+    let ready = Arc::new(Ready { board, patch, author, revision, commit, approvals, checks });
     if let Some(wish) = wish.as_ref().filter(|_| by_several) {
         remote::agree(org, project, &others, &ready, wish).await?;
     }
     let (named, last) = (project.clone(), ready.clone());
     let telling = org.telling.read().await;
-    let (gate, pull) = org
+    let (gate, pull, of_task) = org
         .blocking(move |org| {
             // What enough gates have signed is merged, whatever is said of it since.
             let patch = if by_several { last.patch.clone() } else { last.judge_anew(org, &named, wish.as_ref())? };
             let met = names::within(&org.state()?, &gate::met(&patch, last.approvals, Some(&last.checks)));
+            let of_task = rivals::task_of(org, &patch, &last.author)?;
             last.sign(org, &named)?;
-            Ok((format!("Its gate was open: {met} on the result of the merge."), pull(org, &named)))
+            Ok((format!("Its gate was open: {met} on the result of the merge."), pull(org, &named), of_task))
         })
         .await?;
     let (id, commit) = (ready.patch.id.clone(), ready.commit.clone());
@@ -142,7 +141,7 @@ pub async fn merge(
     if let Some(task) = &task {
         drop_merged(org, task).await;
     }
-    let superseded = match &ready.of_task {
+    let superseded = match &of_task {
         Some(task) => rivals::close(org, actor, project, task, &id).await,
         None => vec![],
     };
@@ -169,7 +168,7 @@ async fn prepare(org: &Arc<Org>, project: &Project, patch: &PatchId, expected: O
         let approvals = approvals(org, &named, &board, &patch)?;
         refuse(&state, &patch, &missing(org, &named, &board, (&patch, of_task.as_ref()), approvals, &[])?)?;
         let result = org.forge.merge_result(&named.rid, &patch.id, gate::latest(&patch), &reapply_ticks)?;
-        Ok(Prepared { board, patch, result, made_by: author.run().cloned(), task, of_task, approvals })
+        Ok(Prepared { board, patch, result, author, task, approvals })
     })
     .await
 }
@@ -179,7 +178,7 @@ async fn prepare(org: &Arc<Org>, project: &Project, patch: &PatchId, expected: O
 /// # Errors
 /// When something is missing, or the merge is another here.
 pub(crate) async fn make_again(org: &Arc<Org>, project: &Project, wish: &MergeWish, commit: &Oid) -> Result<Ready, Problem> {
-    let Prepared { board, patch, result, made_by, of_task, approvals, .. } =
+    let Prepared { board, patch, result, author, approvals, .. } =
         prepare(org, project, &wish.patch, Some(wish.revision.as_str())).await?;
     let revision = match result {
         MergeResult::Ready { commit: made, revision, .. } if made == *commit => revision,
@@ -189,8 +188,8 @@ pub(crate) async fn make_again(org: &Arc<Org>, project: &Project, wish: &MergeWi
                 .next("Merge again; if it is refused again, see that both have the same version."));
         }
     };
-    let checks = check(org, &board, made_by.as_ref(), commit).await?;
-    Ok(Ready { board, patch, of_task, revision, commit: commit.clone(), approvals, checks })
+    let checks = check(org, &board, author.run(), commit).await?;
+    Ok(Ready { board, patch, author, revision, commit: commit.clone(), approvals, checks })
 }
 
 /// What is said of a patch that is in the default branch. Where several sign, the merge of another gate may have been cut short.
@@ -214,7 +213,8 @@ pub(crate) fn pull(org: &Org, project: &Project) -> String {
 
 impl Ready {
     /// The patch as it stands after its checks, which may have taken an hour: meanwhile somebody may have asked for changes, made a
-    /// further revision, or halted who wants it merged. From here on it carries who asked a gate to merge it.
+    /// further revision, or halted who wants it merged; and a claim may have come that says which task it is for. From here on it carries
+    /// who asked a gate to merge it.
     ///
     /// # Errors
     /// When it may not be merged any more.
@@ -224,8 +224,9 @@ impl Ready {
             return Err(Problem::conflict("A newer revision has come while this one was checked. Nothing was merged.")
                 .next("Look at it, and merge again."));
         }
+        let of_task = rivals::task_of(org, &now, &self.author)?;
         let now = provenance::by_person(&*org.rights()?, now);
-        let missing = missing(org, project, &self.board, (&now, self.of_task.as_ref()), self.approvals, &self.checks)?;
+        let missing = missing(org, project, &self.board, (&now, of_task.as_ref()), self.approvals, &self.checks)?;
         refuse(&org.state()?, &now, &missing)?;
         if let Some(wish) = wish {
             remote::still_wished(org, wish)?;

@@ -277,10 +277,10 @@ pub(crate) fn run_at_requester(org: &Org, requester: &Did, id: &RunId) -> Option
 }
 
 /// A run that this device asked another one for, as that one's journal has it, as far as it is here.
-pub(crate) fn run_at_executor(org: &Org, executor: &Did, id: &RunId) -> Option<Run> {
+pub(crate) fn run_at_executor(org: &Org, executor: &Did, id: &RunId) -> Option<(Seq, Run)> {
     let copied = org.journals.get(executor)?;
     let found = read(&copied, |c| c.journal.get_numbered::<Run>(kind::RUN, id.as_str()));
-    found.map(|(_, run)| run).filter(|run| run.requester == org.device && run.device.as_ref() == Some(executor))
+    found.filter(|(_, run)| run.requester == org.device && run.device.as_ref() == Some(executor))
 }
 
 /// A device's claim on a task, as far as its journal is here.

@@ -229,7 +229,8 @@ pub(crate) fn used(org: &Org, state: &OrgState) -> Result<Vec<QuotaUse>, Problem
             Scope::Member(name) => ("member", name),
             Scope::Agent(name) => ("agent", name.as_str()),
         };
-        let (limit, warnings) = (part.as_ref().map(limit), part.as_ref().map(Part::warnings).unwrap_or_default());
+        let warnings = part.as_ref().map(Part::warnings).unwrap_or_default().into_values().collect();
+        let limit = part.as_ref().map(limit);
         Ok(QuotaUse { whose: whose.into(), of: of.into(), period, whole: quota, limit, used, elsewhere, warnings })
     };
     let mut rows = vec![row(Scope::Org, &["org".to_owned()])?];

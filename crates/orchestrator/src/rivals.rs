@@ -8,6 +8,7 @@ use crate::{
     org::Org,
     picture::{self, Claims},
     provenance::{self, Author},
+    remote,
     tasks::Board,
 };
 use domain::{
@@ -20,7 +21,7 @@ use domain::{
     project::Project,
 };
 use forge::OrgState;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// How the comment on a patch begins that was closed because a rival was accepted. Who finds it does not close the patch once more after a
 /// person opened it again.
@@ -181,19 +182,33 @@ pub(crate) async fn close_late(org: &Arc<Org>, project: &Project) {
     }
 }
 
-/// The tasks of which Radicle shows that a patch was accepted, while a rival may be open. Whose claim that was says nothing of who may
-/// close the others: whoever may, does, of several gates the first; nobody else tries.
+/// The tasks of which Radicle shows that a patch was accepted, while a rival may be open, and it is this device's turn to close that: of
+/// several gates the first does, else of the devices of the delegates that can be reached the one whose claim was accepted, or the first.
 fn late(org: &Org, project: &Project) -> Result<Vec<(TaskRef, PatchId)>, Problem> {
     let mut found = vec![];
     if project.gate().is_some_and(|gate| *gate != org.device) {
         return Ok(found);
     }
+    let (delegates, state) = (org.forge.delegates(&project.rid)?, org.state()?);
+    let keys = state.members.values().flat_map(|member| &member.keys).map(|key| &key.device);
+    let may: BTreeSet<&Did> = keys.filter(|device| signs(&delegates, &state, device)).collect();
+    let there = |device: &Did| *device == org.device || remote::may_answer(org, device);
     for task in Claims::verified(org).half_settled(org, &project.name)? {
         let claims = believed(org, project, &task)?;
-        let accepted = domain::picture::accepted(&claims).map(|(patch, _)| patch);
-        found.extend(accepted.filter(|patch| is_accepted(org, project, &task, patch) == Some(true)).map(|patch| (task, patch.clone())));
+        let Some((patch, whose)) = domain::picture::accepted(&claims) else { continue };
+        let own_turn = project.is_gate(&org.device) || turn(&may, whose, there).is_none_or(|first| *first == org.device);
+        if own_turn && is_accepted(org, project, &task, patch) == Some(true) {
+            found.push((task, patch.clone()));
+        }
     }
     Ok(found)
+}
+
+/// Which of the devices that may close the rivals of a patch does. Else each would, and say so, before it hears of the other.
+fn turn<'a>(may: &BTreeSet<&'a Did>, whose: &Did, there: impl Fn(&Did) -> bool) -> Option<&'a Did> {
+    let mut reached = may.iter().copied().filter(|device| there(device));
+    let first = reached.next()?;
+    Some(std::iter::once(first).chain(reached).find(|device| *device == whose).unwrap_or(first))
 }
 
 #[cfg(test)]
@@ -238,6 +253,16 @@ mod tests {
         assert!(signs(&[did('A')], &state, &did('a')), "a project of Ada's");
         assert!(signs(&[did('a'), did('c')], &state, &did('a')), "it is a gate");
         assert!(!signs(&[did('A')], &state, &did('b')), "what Bob's device says was merged could be nobody's but Ada's doing");
+    }
+
+    #[test]
+    fn one_of_those_who_may_closes_a_late_rival() {
+        let (a, b, c) = (did('a'), did('b'), did('c'));
+        let may = BTreeSet::from([&a, &b]);
+        assert_eq!(turn(&may, &b, |_| true), Some(&b), "it was accepted as its own");
+        assert_eq!(turn(&may, &c, |_| true), Some(&a));
+        assert_eq!(turn(&may, &b, |device| *device != b), Some(&a), "the other is away");
+        assert_eq!(turn(&may, &c, |_| false), None, "then whoever can");
     }
 
     #[test]

@@ -128,6 +128,18 @@ impl Blobs {
         erased.map_err(|e| problem::file("erase", &path, &e))
     }
 
+    /// Removes one that no event names; unlike [`Blobs::erase`] it leaves no mark. After a crash it may be there again.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn discard(&self, hash: &Hash) -> Result<(), Problem> {
+        let path = self.path(hash);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(problem::file("remove", &path, &e)),
+            _ => Ok(()),
+        }
+    }
+
     /// Notes that it was lost with the disk, where it is not there.
     ///
     /// # Errors
@@ -181,6 +193,10 @@ mod tests {
         assert_eq!(again.get(&hash).unwrap().as_deref(), Some(&b"hello"[..]));
         assert_eq!(again.get(&blobs.put(b"").unwrap()).unwrap().as_deref(), Some(&b""[..]));
         assert_eq!(again.look(&hash), Look::Whole);
+        again.discard(&hash).unwrap();
+        again.discard(&hash).unwrap();
+        assert_eq!(again.look(&hash), Look::Missing, "nothing is left of it");
+        again.put(b"hello").unwrap();
         again.erase(&hash).unwrap();
         again.erase(&hash).unwrap();
         assert!(!again.exists(&hash));

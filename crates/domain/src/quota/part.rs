@@ -15,7 +15,7 @@
 //! A device that lies could tell that it used all there is, and so keep everybody from their shares. None may spend more than it was given:
 //! the largest part of any revision that is known. What it tells beyond that is not believed ([`Hold::beyond`]), unless a revision of this
 //! period gave it no limit, or the org's first revisions are not known. Whoever acts by a revision that is not known here looks after
-//! this device's part itself, so it may be believed less than it has.
+//! this device's part itself, so it may be believed less than it has; and that it has more is nothing odd, and told to nobody.
 
 use super::{Amounts, Division, History, Period, Quota, Scope, Share};
 use crate::{Did, Oid, Timestamp, usage::Budget};
@@ -65,7 +65,7 @@ pub struct Hold {
     pub name: String,
     /// So much, at the most.
     pub amounts: Amounts,
-    /// What it tells that it holds beyond that, and never was given.
+    /// What it tells that it used beyond that, and never was given; nothing while it acts by a revision that is not known here.
     pub beyond: Amounts,
     /// Its part by the revision that is known here.
     pub share: Amounts,
@@ -115,9 +115,9 @@ impl Part {
         format!("{}, and not {}, because {}", amounts.of(self.quota).words(), self.share.words(), whose.join(" and "))
     }
 
-    /// A sentence for each device that tells that it used more than it was ever given.
-    pub fn warnings(&self) -> Vec<String> {
-        self.others.iter().filter_map(|hold| hold.warning(self.quota)).collect()
+    /// A sentence for each device that tells that it used more than it was ever given, by its name.
+    pub fn warnings(&self) -> BTreeMap<String, String> {
+        self.others.iter().filter_map(|hold| Some((hold.name.clone(), hold.warning(self.quota)?))).collect()
     }
 }
 
@@ -151,14 +151,17 @@ pub fn part(history: &History, scope: Scope<'_>, device: &Did, known: &BTreeMap<
     let own = known.get(device).and_then(|own| own.taken.as_ref());
     let others = history.devices().into_iter().filter(|(did, _)| *did != device && counts(history, did, own, quota.period, now));
     let others = others.map(|(did, listed)| {
-        let told = held(history, scope, quota.period, did, known.get(did), now);
+        let known = known.get(did);
+        let told = held(history, scope, quota.period, did, known, now);
         let given = history.given(scope, quota.period, did, now);
+        let taken = known.and_then(|known| known.taken.as_ref());
+        let judged = taken.is_none_or(|taken| history.place(&taken.revision).is_some());
         Hold {
             name: listed.name.clone(),
             amounts: told.least(given),
-            beyond: told.minus(given),
+            beyond: if judged { told.minus(given) } else { Amounts::default() },
             share: history.part(history.last(), scope, quota.period, did, now),
-            as_of: known.get(did).and_then(|known| known.as_of),
+            as_of: known.and_then(|known| known.as_of),
         }
     });
     let share = history.share(history.last(), scope, quota.period, device, now);

@@ -190,7 +190,7 @@ impl Reason {
             }
             Self::WaitsForDevice { message } => format!("It waits for the device that was asked for: {message}"),
             Self::WaitsForCheckpoint { device, until } => format!(
-                "What was done before lies on {device}, which does not give it now. That device is asked until {}; then it begins anew, and that work stays there.",
+                "What was done before lies on {device}, and did not come from there yet. If nothing comes until {}, it begins anew, and that work stays there.",
                 until.minute()
             ),
             Self::WaitsForGateway { device } => {

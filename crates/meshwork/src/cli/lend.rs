@@ -35,7 +35,7 @@ pub(crate) struct Lend {
     /// For how many days the checkpoint of a guest is kept that nobody brings away.
     #[arg(long, value_name = "DAYS")]
     pub(crate) saved_days: Option<u32>,
-    /// How many GiB all of them may have at most; the oldest go first.
+    /// How many GiB all of them may have at most; the oldest of whoever has most go first.
     #[arg(long, value_name = "GIB")]
     pub(crate) saved_gib: Option<u32>,
     /// What the machine says of itself, as gpu=true; with nothing behind the sign it is taken away.

@@ -2,7 +2,7 @@
 
 use crate::{
     support::{PASSES, beat, command_agent, events_of, have_engine, project, published, text, work},
-    two::{BOBS, Two},
+    two::{BOBS, Two, org},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -39,6 +39,27 @@ async fn a_lease_that_another_device_asks_for_is_one_transaction_with_all_that_i
     let around = &journal[leased - 2..leased + 2];
     let types: Vec<&str> = around.iter().filter_map(|entry| entry["event"]["type"].as_str()).collect();
     assert_eq!(types, ["run_queued", "run_placed", "run_leased", "run_moved"], "one wait for the disk: {around:#?}");
+}
+
+/// How many files there are below a folder.
+fn files(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_is_refused_leaves_no_file_where_it_was_made() {
+    let two = Two::start().await;
+    project(&two.ada, "refused", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&two.ada, "sh", "echo done > done.txt").await;
+    two.share().await;
+    // There is room; only which work guests may have done speaks against it.
+    two.bob.ok(&["lend", "--class", "ci"]).await;
+    let blobs = org(&two.bob).store().join("blobs");
+    let before = files(&blobs);
+    let ended = two.ada.ended(&two.start_task("T001", "sh").await).await;
+    assert_eq!((&ended["state"], &ended["reason"]["code"]), (&json!("failed"), &json!("refused")), "{ended:#}");
+    assert_eq!(files(&blobs), before, "{ended:#}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -205,8 +205,8 @@ async fn a_closed_lid_its_owner_at_it_and_another_hour_each_send_a_guest_away_un
     two.bob.ok(&["lend", "--while-present", "off"]).await;
     fs::write(work(&two.bob, &run).join("half.txt"), "half done").unwrap();
     for (code, words) in [("lid", "lid is closed"), ("present", "owner is at it"), ("hours", "hour")] {
-        let begun = now_ms();
         cause(&two.bob, code, true).await;
+        let begun = now_ms();
         let ended = two.ada.ended(&run).await;
         assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("evicted"), Some("evicted")), "{code}: {ended:#}");
         assert!(ended["reason"]["message"].as_str().unwrap().contains(words) && ended["checkpoint"].is_string(), "{code}: {ended:#}");

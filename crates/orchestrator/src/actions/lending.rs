@@ -102,7 +102,7 @@ struct Lend {
     /// For how many days the checkpoint of a guest is kept that nobody brings away.
     #[serde(default)]
     saved_days: Option<u32>,
-    /// How much all of them may have at most, in GiB; the oldest go first.
+    /// How much all of them may have at most, in GiB; the oldest of whoever has most go first.
     #[serde(default)]
     saved_gib: Option<u32>,
     /// What this device says of itself, as `gpu: "true"`, beside what it says already; an empty value takes a tag away.

@@ -1,11 +1,12 @@
 //! Runs that another device asks for: here is known of them what their signed manifest tells.
 
-use super::{DeviceLimits, Wanted, new_run, reserve, verify};
-use crate::{lending, org::Org};
+use super::{DeviceLimits, Wanted, halted, new_run, reserve, verify};
+use crate::{clock, lending, org::Org};
 use domain::{
-    Problem, Timestamp,
+    Hash, Problem, RunId, Timestamp,
     capacity::Taken,
     event::{Body, kind},
+    fence,
     lease::Admission,
     manifest::{Manifest, Work},
     placement,
@@ -15,7 +16,7 @@ use identity::envelope::{self, Envelope};
 use std::sync::Arc;
 
 /// As [`super::admit`], for a run that another device asks for: its manifest is kept too. Where there seems to be room that is done first,
-/// so that all of it stands in one transaction with the lease; who is refused waits for nothing but the answer.
+/// so that all of it stands in one transaction with the lease; who is refused waits for nothing but the answer, and leaves nothing here.
 ///
 /// # Errors
 /// When the journal or the manifest cannot be written. A refusal is not an error.
@@ -26,24 +27,38 @@ pub async fn admit_of_another(org: &Arc<Org>, envelope: &Envelope) -> Result<Adm
     };
     let asked = envelope.clone();
     let keep = move |org: &Arc<Org>| keep_manifest(org, &asked);
-    let placed = if seems_to_fit(org, &wanted)? { Some(org.blocking(keep.clone()).await?) } else { None };
-    let kept = placed.is_some();
+    let fits = seems_to_fit(org, envelope, &wanted)?;
+    let kept = if fits { Some(org.blocking(keep.clone()).await?) } else { None };
+    let (run, placed) = (wanted.manifest.run.clone(), kept.as_ref().map(|kept| kept.placed.clone()));
     let answer = reserve(org, envelope, wanted, placed).await?;
-    if !kept && matches!(answer, Admission::Leased { .. }) {
-        let placed = org.blocking(keep).await?;
-        org.record(&org.device, vec![placed]).await?;
+    match (matches!(answer, Admission::Leased { .. }), kept) {
+        (true, None) => {
+            let kept = org.blocking(keep).await?;
+            org.record(&org.device, vec![kept.placed]).await?;
+        }
+        // The very same may have been refused a moment before, and its manifest be removed since.
+        (true, Some(kept)) if !org.store.blobs().exists(&kept.blob) => drop(org.blocking(keep).await?),
+        (false, Some(kept)) if kept.is_new => discard(org, run, kept.blob).await?,
+        _ => {}
     }
     Ok(answer)
 }
 
-/// Whether there is room by a look that takes nothing: what is decided later may be another.
-fn seems_to_fit(org: &Org, wanted: &Wanted) -> Result<bool, Problem> {
-    let lending = lending::now(org);
-    let Some(others) = org.room.others().ok().filter(|_| lending.broken.is_none() && lending.reclaimed.is_none()) else { return Ok(false) };
+/// Whether there is room by a look that takes nothing, and nothing else speaks against it that is known: what is decided later may be
+/// another.
+fn seems_to_fit(org: &Org, envelope: &Envelope, wanted: &Wanted) -> Result<bool, Problem> {
+    let (manifest, lending) = (&wanted.manifest, lending::now(org));
+    let known: Option<Run> = org.store.get(kind::RUN, manifest.run.as_str())?;
+    let refused = *org.closing.borrow()
+        || !fence::leases(known.as_ref(), &envelope::hash(envelope)).is_empty()
+        || halted(org, manifest, clock::now()).is_some();
+    let Some(others) = org.room.others().ok().filter(|_| !refused && lending.broken.is_none() && lending.reclaimed.is_none()) else {
+        return Ok(false);
+    };
     let own: Taken = org.store.get(kind::TAKEN, org.device.as_str())?.unwrap_or_default();
-    let mut capacity = DeviceLimits::of(org).capacity(own, others, wanted.manifest.class);
+    let mut capacity = DeviceLimits::of(org).capacity(own, others, manifest.class);
     capacity.tags.extend(wanted.promised.clone());
-    Ok(placement::refusals(&wanted.manifest, &capacity).is_empty())
+    Ok(placement::refusals(manifest, &capacity).is_empty())
 }
 
 /// A run that another device asked for, as far as its manifest tells.
@@ -75,18 +90,43 @@ pub(crate) fn foreign(manifest: &Manifest, now: Timestamp) -> Run {
     run
 }
 
-/// Keeps the manifest of a run that another device asks for. Returns what is to be journaled of it.
+/// A manifest that was kept.
+struct Kept {
+    blob: Hash,
+    /// Whether it was not there before.
+    is_new: bool,
+    /// What is to be journaled of it.
+    placed: Body,
+}
+
+/// Keeps the manifest of a run that another device asks for.
 ///
 /// # Errors
 /// When the disk does not take it.
-fn keep_manifest(org: &Org, asked: &Envelope) -> Result<Body, Problem> {
-    let envelope = org.store.blobs().put(&asked.to_json()?)?;
+fn keep_manifest(org: &Org, asked: &Envelope) -> Result<Kept, Problem> {
+    let (json, blobs) = (asked.to_json()?, org.store.blobs());
+    let is_new = !blobs.exists(&envelope::hash_bytes(&json));
+    let blob = blobs.put(&json)?;
     let manifest: Manifest = serde_json::from_slice(asked.payload()).map_err(Problem::internal)?;
     let (base, spec_hash, from) = match manifest.work {
         Work::Task { base, spec_hash, from, .. } => (base, Some(spec_hash), from),
         Work::Checks { commit, .. } => (commit, None, None),
     };
     let device = Some(org.device.clone());
-    let placed = Placed { manifest: envelope::hash(asked), envelope, base, spec_hash, from, left: None, device };
-    Ok(Body::RunPlaced { run: manifest.run, placed })
+    let placed = Placed { manifest: envelope::hash(asked), envelope: blob.clone(), base, spec_hash, from, left: None, device };
+    Ok(Kept { blob, is_new, placed: Body::RunPlaced { run: manifest.run, placed } })
+}
+
+/// Removes the manifest of a run that was refused, unless the very same was leased meanwhile: else whoever asks again and again fills the
+/// disk.
+async fn discard(org: &Arc<Org>, run: RunId, blob: Hash) -> Result<(), Problem> {
+    let blobs = org.store.blobs().clone();
+    let decided = org.store.append_if(move |view| {
+        let known: Option<Run> = view.get(kind::RUN, run.as_str())?;
+        if known.is_none_or(|known| known.envelope.as_ref() != Some(&blob)) {
+            blobs.discard(&blob)?;
+        }
+        Ok(vec![])
+    });
+    decided.await.map(drop)
 }

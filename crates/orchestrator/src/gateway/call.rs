@@ -78,7 +78,7 @@ struct UnderWay {
 type Tell = oneshot::Sender<Response<Body>>;
 
 /// One call that reached the provider and of which no more is known.
-const ONE_CALL: Usage =
+pub(super) const ONE_CALL: Usage =
     Usage { calls: 1, input_tokens: 0, cached_tokens: 0, cache_written_tokens: 0, output_tokens: 0, cost: Money::ZERO, unpriced_calls: 0 };
 
 impl Outgoing {
@@ -142,9 +142,14 @@ impl UnderWay {
         let renews = status == StatusCode::UNAUTHORIZED && self.access.renewable && !again.renewed;
         let wait = if renews { Some(Duration::ZERO) } else { retry::wait(status, response.headers(), crate::clock::now()) };
         let Some(wait) = wait.filter(|wait| renews || *wait <= again.left) else { return Ok(None) };
+        // Where the budgets that runs share have no room for a further attempt, the engine is told what the provider said.
+        let one_more = self.ticket.one_more();
+        if one_more.is_none() && !renews {
+            return Ok(None);
+        }
         let room = self.ticket.put_off(&self.model.name, status.as_u16()).await;
-        if !room.map_err(|problem| Refusal::stop("not_journaled", &problem))? {
-            return Err(Refusal::new(STOP, "budget_spent", "The run's budget has no room to send the call again."));
+        if !room.map_err(|problem| Refusal::stop("not_journaled", &problem))? || one_more.is_none() {
+            return Err(Refusal::new(STOP, "budget_spent", "The budgets of the run have no room to send the call again."));
         }
         if renews {
             self.access = Arc::new(self.route.key(Some(self.access.key.secret())).await?);

@@ -1,6 +1,7 @@
 //! One run's way outwards: whose model, which budget, what was used, and why it failed last.
 
 use super::{
+    call::ONE_CALL,
     egress::{Allow, Resolver},
     endpoint,
     ledger::{Held, Ledger, NotHeld, at_most},
@@ -14,7 +15,6 @@ use domain::{
     Problem, RunId, Timestamp,
     agent::Model,
     manifest::Network,
-    quota::Price,
     run::Reason,
     usage::{Budget, Usage},
 };
@@ -268,7 +268,7 @@ impl Route {
             Err(NotHeld::Unreadable(problem)) => return Err(Refusal::stop("no_budget", &problem)),
         };
         book.held = book.held.plus(call);
-        Ok(Ok(Ticket { route: Arc::clone(self), sent: None, call, price: rules.price, admitted: rules.at, _shared: shared }))
+        Ok(Ok(Ticket { route: Arc::clone(self), sent: None, call, rules: rules.clone(), _shared: shared }))
     }
 
     fn spent(&self, what: &str, message: String) -> Refusal {
@@ -366,8 +366,8 @@ pub(super) struct Ticket {
     sent: Option<Instant>,
     /// What it may use at the most.
     call: Usage,
-    price: Option<Price>,
-    admitted: Timestamp,
+    /// What counted when it was let through.
+    rules: Rules,
     _shared: Held,
 }
 
@@ -404,16 +404,23 @@ impl Ticket {
         self.sent = None;
     }
 
+    /// Holds one more call of the budgets that runs share: to be dropped once an attempt that was put off is journaled, which counts beside
+    /// the call itself. None: they have no room for it now, and the call may not be sent again.
+    pub(super) fn one_more(&self) -> Option<Held> {
+        let ledger = &self.route.ledger;
+        let held = ledger.hold(&self.rules.lines, ONE_CALL).ok()?;
+        (self.rules.terms == ledger.terms()).then_some(held)
+    }
+
     /// Counts and journals an attempt that the provider put off; the call itself goes on, if the run's budget has room for one
     /// more.
     pub(super) async fn put_off(&mut self, model: &str, status: u16) -> Result<bool, Problem> {
         let duration_ms = self.duration_ms();
-        let attempt = Usage { calls: 1, ..Usage::default() };
         let route = Arc::clone(&self.route);
         let _journaling = route.journaling.lock().await;
-        route.add(attempt);
-        let (model, admitted) = (model.to_owned(), self.admitted);
-        (route.record)(Call { model, status, usage: attempt, duration_ms, admitted, content: vec![] }).await?;
+        route.add(ONE_CALL);
+        let (model, admitted) = (model.to_owned(), self.rules.at);
+        (route.record)(Call { model, status, usage: ONE_CALL, duration_ms, admitted, content: vec![] }).await?;
         let book = route.book();
         Ok(route.budget.allows("The run", book.used.plus(book.held.minus(self.call)), self.call).is_ok())
     }
@@ -426,7 +433,7 @@ impl Ticket {
         let _journaling = route.journaling.lock().await;
         route.add(usage);
         let Settled { status, content, .. } = settled;
-        let call = Call { model: model.to_owned(), status, usage, duration_ms, admitted: self.admitted, content };
+        let call = Call { model: model.to_owned(), status, usage, duration_ms, admitted: self.rules.at, content };
         // What it holds is given back only once the journal tells what it used.
         let recorded = (route.record)(call).await;
         drop(self);
@@ -438,7 +445,7 @@ impl Ticket {
     fn priced(&self, settled: &Settled) -> Usage {
         let usage = settled.usage;
         let worked = (200..300).contains(&settled.status) || settled.status == 0;
-        match &self.price {
+        match &self.rules.price {
             _ if usage.calls == 0 || (!worked && !settled.told) => usage,
             Some(price) if settled.told => Usage { cost: price.of(&usage), ..usage },
             Some(_) => Usage { cost: self.call.cost, ..usage },

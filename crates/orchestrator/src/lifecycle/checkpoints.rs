@@ -17,6 +17,7 @@ use domain::{
     run::{CheckpointDropped, Run, RunState},
     task::Claim,
 };
+use forge::CHECKPOINT_BYTES_MAX;
 use std::{
     collections::HashMap,
     sync::{
@@ -114,7 +115,9 @@ pub(crate) async fn keep(org: Arc<Org>) {
             _ = closing.wait_for(|c| *c) => return,
         }
         told(drop_brought_away(&org).await);
-        told(bound_guests(&org, &mut sizes).await);
+        if let Err(problem) = bound_guests(&org, &mut sizes).await {
+            tracing::warn!(%problem, "how much guests saved here could not be looked at; it is tried again");
+        }
     }
 }
 
@@ -127,11 +130,13 @@ async fn drop_brought_away(org: &Arc<Org>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The runs that other devices asked for whose checkpoints lie here, each with its project's repository.
+/// The runs that other devices asked for whose checkpoints lie here, each with its project's repository. A repository that cannot be read
+/// keeps nothing of the others from being found.
 fn foreign(org: &Org) -> Result<Vec<(Rid, Run)>, Problem> {
     let mut found = Vec::new();
+    let unread = |problem: &Problem| tracing::warn!(%problem, "the checkpoints of a project cannot be looked for; it is tried again");
     for project in org.state()?.projects.into_values() {
-        for id in org.forge.checkpointed(&project.rid)? {
+        for id in org.forge.checkpointed(&project.rid).inspect_err(unread).unwrap_or_default() {
             let run = org.store.get::<Run>(kind::RUN, id.as_str())?;
             let foreign = |r: &Run| r.requester != org.device && r.state.ended() && r.held.is_some();
             found.extend(run.filter(foreign).map(|run| (project.rid.clone(), run)));
@@ -157,8 +162,10 @@ async fn bound_guests(org: &Arc<Org>, sizes: &mut HashMap<Oid, u64>) -> Result<(
                 org.record(&org.device, vec![Body::CheckpointGoes(goes)]).await?;
             }
             Due::Drop(dropped) => {
-                tracing::warn!(run = %dropped.run, why = %dropped.why, "what a guest saved here is removed");
-                drop_unless_used(org, dropped).await?;
+                let (run, why) = (dropped.run.clone(), dropped.why.clone());
+                if drop_unless_used(org, dropped).await? {
+                    tracing::warn!(%run, %why, "what a guest saved here was removed");
+                }
             }
         }
     }
@@ -172,13 +179,23 @@ fn of_guests(org: &Org, known: &HashMap<Oid, u64>) -> Result<(Vec<Saved>, HashMa
         if !owner.is_guest(&run, |id| org.store.get(kind::RUN, id.as_str()))? {
             continue;
         }
-        let bytes = known.get(&held).map_or_else(|| org.forge.checkpoint_bytes(&rid, &run.id), |bytes| Ok(*bytes))?;
+        let bytes = known.get(&held).copied().unwrap_or_else(|| size(&run.id, org.forge.checkpoint_bytes(&rid, &run.id)));
         counted.insert(held, bytes);
         let heard_at = org.journals.get(&run.requester).and_then(|copied| copied.whose().as_of);
-        let since = heard_at.max(run.ended_at).unwrap_or(run.queued_at);
-        saved.push(Saved { run: run.id, since, bytes, goes: run.goes });
+        let ended = run.ended_at.unwrap_or(run.queued_at);
+        let since = heard_at.max(Some(ended)).unwrap_or(ended);
+        saved.push(Saved { run: run.id, requester: run.requester, ended, since, bytes, goes: run.goes });
     }
     Ok((saved, counted))
+}
+
+/// One that cannot be read counts as the largest, until the next start: else it would keep all the others here.
+fn size(run: &RunId, read: Result<u64, Problem>) -> u64 {
+    let largest = |problem: Problem| {
+        tracing::warn!(%run, %problem, "how large it is that a guest saved here cannot be read; it counts as the largest");
+        CHECKPOINT_BYTES_MAX
+    };
+    read.unwrap_or_else(largest)
 }
 
 /// Whether the journal of the device that asked for a run says that it has the run's checkpoint, or that this is in a patch or merged.
@@ -199,9 +216,9 @@ fn brought_away(org: &Org, run: &Run) -> bool {
 }
 
 /// Drops the checkpoint of a run, unless one that is under way here begins with it: decided in the journal, so that this comes either
-/// before or too late.
-async fn drop_unless_used(org: &Arc<Org>, which: CheckpointDropped) -> Result<(), Problem> {
-    let Some(run) = org.store.get::<Run>(kind::RUN, which.run.as_str())? else { return Ok(()) };
+/// before or too late. Tells whether it was dropped.
+async fn drop_unless_used(org: &Arc<Org>, which: CheckpointDropped) -> Result<bool, Problem> {
+    let Some(run) = org.store.get::<Run>(kind::RUN, which.run.as_str())? else { return Ok(false) };
     let (id, dropped) = (run.id.clone(), Arc::new(AtomicBool::new(false)));
     let (event, done) = (org.event(&org.device, Body::CheckpointDropped(which)), dropped.clone());
     let decided = org.store.append_if(move |view| {
@@ -217,13 +234,26 @@ async fn drop_unless_used(org: &Arc<Org>, which: CheckpointDropped) -> Result<()
     });
     decided.await?;
     if !dropped.load(Ordering::Relaxed) {
-        return Ok(());
+        return Ok(false);
     }
-    org.blocking(move |org| org.forge.drop_checkpoint(&org.project(Some(&run.project))?.rid, &run.id)).await
+    org.blocking(move |org| org.forge.drop_checkpoint(&org.project(Some(&run.project))?.rid, &run.id)).await?;
+    Ok(true)
 }
 
 fn told(outcome: Result<(), Problem>) {
     if let Err(problem) = outcome {
         tracing::warn!(%problem, "a checkpoint that is not needed any more could not be removed; the next start tries again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_that_cannot_be_read_counts_as_the_largest_and_keeps_no_other_here() {
+        let run: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        assert_eq!(size(&run, Ok(7)), 7);
+        assert_eq!(size(&run, Err(Problem::unavailable("Its tree is gone."))), CHECKPOINT_BYTES_MAX);
     }
 }

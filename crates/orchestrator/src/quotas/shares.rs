@@ -10,7 +10,7 @@ use domain::{
     usage::Usage,
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -120,14 +120,15 @@ fn told(org: &Org) -> Result<Option<Taken>, Problem> {
 /// which devices tell that they used more than they may.
 pub(crate) async fn keep(org: Arc<Org>) {
     let (mut closing, mut head) = (org.closing.subscribe(), org.head.subscribe());
-    let mut warned = BTreeSet::new();
+    let mut warned: BTreeMap<(String, String), String> = BTreeMap::new();
     loop {
         if let Err(problem) = tell(&org).await {
             tracing::warn!(%problem, "the others are not told yet which part of the quotas this device keeps to; it is tried again");
         }
         match org.blocking(|org| warnings(org)).await {
             Ok(found) => {
-                found.difference(&warned).for_each(|warning| tracing::warn!("{warning}"));
+                let new = found.iter().filter(|(about, _)| !warned.contains_key(*about));
+                new.for_each(|(_, warning)| tracing::warn!("{warning}"));
                 warned = found;
             }
             Err(problem) => tracing::warn!(%problem, "what other devices tell of their shares cannot be read; it is tried again"),
@@ -140,13 +141,18 @@ pub(crate) async fn keep(org: Arc<Org>) {
     }
 }
 
-/// What other devices tell that cannot be, of all quotas.
-fn warnings(org: &Org) -> Result<BTreeSet<String>, Problem> {
+/// What other devices tell that cannot be, by quota and device: how much it is may grow.
+fn warnings(org: &Org) -> Result<BTreeMap<(String, String), String>, Problem> {
     let now = clock::now();
     let history = org.divisions.at(org, &org.state()?.commit)?;
     let words = words(org, &history)?;
     let scopes = history.now().into_iter().flat_map(|division| division.scopes());
-    Ok(scopes.filter_map(|(scope, _)| part(org, &history, &words, scope, now)).flat_map(|part| part.warnings()).collect())
+    let mut found = BTreeMap::new();
+    for (scope, _) in scopes {
+        let told = part(org, &history, &words, scope, now).map(|part| part.warnings()).unwrap_or_default();
+        found.extend(told.into_iter().map(|(device, warning)| ((scope.id(), device), warning)));
+    }
+    Ok(found)
 }
 
 async fn tell(org: &Arc<Org>) -> Result<(), Problem> {

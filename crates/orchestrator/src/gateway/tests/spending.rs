@@ -237,6 +237,17 @@ async fn a_call_is_sent_again_only_within_bounds() {
 }
 
 #[tokio::test]
+async fn a_call_that_is_put_off_spends_no_more_of_a_shared_budget_than_there_is() {
+    let upstream = putting_off(429, &[("retry-after-ms", "1")], 100).await;
+    let (ledger, spent) = ledger();
+    let rules = Rules { lines: vec![line(Budget { calls: 3, ..Budget::default() })], ..Rules::default() };
+    let bench = Bench::with(shared(patient(&upstream), &ledger, &spent, rules));
+    assert_eq!(bench.post("/responses", SMALL).await.status, 429, "what the provider said, for the engine to decide");
+    let attempts = (upstream.seen().len(), bench.journaled(3).await.len(), spent.lock().unwrap().calls);
+    assert_eq!(attempts, (3, 3, 3), "a fourth would be beyond the budget");
+}
+
+#[tokio::test]
 async fn content_is_kept_only_where_the_org_says_so_and_never_with_the_key() {
     let said =
         format!("data: {{\"type\":\"response.output_text.delta\",\"delta\":\"{KEY}\"}}\n\ndata: {{\"type\":\"response.completed\"}}\n\n");

@@ -3,7 +3,7 @@
 
 use super::{
     super::{client, wish},
-    bring::receive,
+    bring::receive_if,
     may_answer,
 };
 use crate::{clock, dispatch, limits, org::Org, picture};
@@ -13,6 +13,7 @@ use domain::{
     run::{LeftBehind, Reason, Run, SavedWork},
     task::Claim,
 };
+use futures::{StreamExt, stream};
 use mesh::{problem, spoken};
 use proto::mesh::ResultRequest;
 use std::{sync::Arc, time::Instant};
@@ -31,7 +32,8 @@ pub(crate) async fn ask(org: &Arc<Org>, id: &RunId, next: &Run) -> Result<(), Pr
             if next.on.as_ref() == Some(&device) {
                 dispatch::wait(org, &next.id, Reason::WaitsForDevice { message: problem.to_string() }).await?;
             }
-            in_copy(org, &device, id).await?
+            let (lost, at) = (run.clone(), device.clone());
+            org.blocking(move |org| Ok(in_copy(org, &lost, &at))).await?
         }
         answered => {
             org.remote.moving.answered(id);
@@ -73,9 +75,19 @@ async fn at(org: &Arc<Org>, run: &Run, device: &Did) -> Result<Run, Problem> {
     serde_json::from_str(&json).map_err(|_| Problem::invalid("The device does not say what it has of the run."))
 }
 
-async fn in_copy(org: &Arc<Org>, device: &Did, id: &RunId) -> Result<Option<Run>, Problem> {
-    let (device, id) = (device.clone(), id.clone());
-    org.blocking(move |org| Ok(picture::run_at_executor(org, &device, &id))).await
+/// The run as the copy of its device's journal has it, where that says more than is known here.
+fn in_copy(org: &Org, run: &Run, device: &Did) -> Option<Run> {
+    let (seq, there) = picture::run_at_executor(org, device, &run.id)?;
+    let answered = !org.remote.moving.unanswered(&run.id);
+    (!is_old(run, answered, seq.0, &there)).then_some(there)
+}
+
+/// Whether a copy that is behind says what a run was before that which was heard of it: as the event of this number left it.
+fn is_old(run: &Run, answered: bool, seq: u64, there: &Run) -> bool {
+    let heard = run.told.as_ref().is_some_and(|told| seq <= told.seq);
+    let other = there.held.as_ref().is_some_and(|held| run.checkpoint.as_ref() != Some(held));
+    // Its device answers only once the run has ended there.
+    (heard && other) || (answered && !there.state.ended())
 }
 
 /// Writes down, as told by it, what a device saved of a run.
@@ -100,14 +112,18 @@ pub(crate) async fn keep(org: Arc<Org>) {
             () = tokio::time::sleep(limits::CHECKPOINTS_LOOK_EVERY) => {}
             _ = closing.wait_for(|c| *c) => return,
         }
-        for id in org.remote.moving.given_up() {
-            let looked = tokio::select! {
-                looked = look(&org, &id) => looked,
-                _ = closing.wait_for(|c| *c) => return,
-            };
-            if let Err(problem) = looked {
-                tracing::warn!(run = %id, %problem, "what a device saved alone of a run could not be brought here; it is tried again");
+        // Side by side: a slow device holds up no other.
+        let all = stream::iter(org.remote.moving.given_up()).for_each_concurrent(limits::CHECKPOINTS_AT_ONCE, |id| {
+            let org = org.clone();
+            async move {
+                if let Err(problem) = look(&org, &id).await {
+                    tracing::warn!(run = %id, %problem, "what a device saved alone of a run could not be brought here");
+                }
             }
+        });
+        tokio::select! {
+            () = all => {}
+            _ = closing.wait_for(|c| *c) => return,
         }
     }
 }
@@ -118,7 +134,7 @@ enum Found {
     Over,
     /// Something may.
     Nothing,
-    /// It has this checkpoint, which is not here; and whether nothing here may use the one that is.
+    /// It has this checkpoint last, and another counts here; and whether nothing here may use the one that is here.
     News { run: Box<Run>, device: Did, commit: Oid, free: bool },
 }
 
@@ -133,12 +149,21 @@ async fn look(org: &Arc<Org>, id: &RunId) -> Result<(), Problem> {
         Found::News { run, device, commit, free } => (run, device, commit, free),
     };
     note(org, &run, &device, commit.clone()).await?;
+    if run.held.as_ref() == Some(&commit) || org.remote.moving.refused(id, &commit) {
+        return Ok(());
+    }
     let tried_lately = org.remote.moving.left(id).is_some_and(|(_, ago)| ago < limits::CHECKPOINT_AGAIN);
     if !free || tried_lately || !may_answer(org, &device) {
         return Ok(());
     }
-    let brought = receive(org, &Run { checkpoint: Some(commit.clone()), ..*run }).await;
+    let lost = id.clone();
+    // One may have begun while it came.
+    let still_free = move |org: &Org| -> Result<bool, Problem> { Ok(!later(org, &lost)?.iter().any(|next| uses(next, &lost))) };
+    let brought = receive_if(org, &Run { checkpoint: Some(commit.clone()), ..*run }, still_free).await;
     if let Err(problem) = &brought {
+        if !problem.passes() {
+            org.remote.moving.refuse(id, commit.clone());
+        }
         let work = SavedWork { run: id.clone(), device, commit };
         org.remote.moving.leave(id, LeftBehind { work, why: problem.to_string() });
     }
@@ -149,22 +174,61 @@ fn find(org: &Org, id: &RunId) -> Result<Found, Problem> {
     let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())? else { return Ok(Found::Over) };
     let Some(device) = run.elsewhere(&org.device).cloned() else { return Ok(Found::Over) };
     let claim: Option<Claim> = run.task.as_ref().map(|task| org.store.get(kind::CLAIM, &task.to_string())).transpose()?.flatten();
-    if claim.as_ref().is_some_and(|claim| claim.merged) {
+    if claim.is_some_and(|claim| claim.merged) {
         return Ok(Found::Over);
     }
-    let Some(there) = picture::run_at_executor(org, &device, id) else { return Ok(Found::Nothing) };
-    let mut later = vec![];
-    for next in claim.into_iter().flat_map(|claim| claim.runs) {
-        later.extend(org.store.get::<Run>(kind::RUN, next.as_str())?);
-    }
+    let Some(there) = in_copy(org, &run, &device) else { return Ok(Found::Nothing) };
+    let later = later(org, id)?;
     let begun_with = |commit: &Oid| later.iter().any(|next| next.from.as_ref().is_some_and(|from| from.commit == *commit));
-    match there.held.filter(|commit| run.held.as_ref() != Some(commit) && !begun_with(commit)) {
+    let news = |commit: &Oid| run.held.as_ref() != Some(commit) || run.checkpoint.as_ref() != Some(commit);
+    match there.held.filter(|commit| news(commit) && !begun_with(commit)) {
         Some(commit) => {
-            let uses = |next: &Run| next.from.as_ref().is_some_and(|from| from.run == *id) || next.continues.as_ref() == Some(id);
-            let free = !later.iter().any(|next| !next.state.ended() && uses(next));
+            let free = !later.iter().any(|next| uses(next, id));
             Ok(Found::News { run: Box::new(run), device, commit, free })
         }
         None if there.state.ended() => Ok(Found::Over),
         None => Ok(Found::Nothing),
+    }
+}
+
+/// The runs of the task of one.
+fn later(org: &Org, id: &RunId) -> Result<Vec<Run>, Problem> {
+    let task = org.store.get::<Run>(kind::RUN, id.as_str())?.and_then(|run| run.task);
+    let claim: Option<Claim> = task.map(|task| org.store.get(kind::CLAIM, &task.to_string())).transpose()?.flatten();
+    let mut found = vec![];
+    for next in claim.into_iter().flat_map(|claim| claim.runs) {
+        found.extend(org.store.get::<Run>(kind::RUN, next.as_str())?);
+    }
+    Ok(found)
+}
+
+/// Whether one that has not ended goes on from another, and may be given the checkpoint of that which is here.
+fn uses(next: &Run, id: &RunId) -> bool {
+    !next.state.ended() && (next.from.as_ref().is_some_and(|from| from.run == *id) || next.continues.as_ref() == Some(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{Timestamp, manifest::Class, run::RunState};
+
+    #[test]
+    fn what_a_copy_says_that_is_behind_does_not_replace_what_was_heard() {
+        let did: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let project = "demo".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let plain = crate::admission::new_run(id, Class::Agent, project, did.clone(), did.clone(), Timestamp(0));
+        let oid = |digit: &str| digit.repeat(40).parse::<Oid>().unwrap_or_else(|p| unreachable!("{p}"));
+        let told = Some(Told { device: did, seq: 50, heard_at: Timestamp(0) });
+        let heard = Run { state: RunState::Lost, checkpoint: Some(oid("2")), held: Some(oid("2")), told, ..plain.clone() };
+        let there = |digit: &str, state| Run { state, held: Some(oid(digit)), ..plain.clone() };
+        let (first, second, third) = (there("1", RunState::Working), there("2", RunState::Working), there("3", RunState::Working));
+        assert!(is_old(&heard, false, 40, &first), "the second was heard since");
+        assert!(!is_old(&heard, false, 50, &second), "it may have to be brought yet");
+        assert!(!is_old(&heard, false, 60, &third), "it was saved alone");
+        // Its device said itself what it has in the end.
+        let answered = Run { checkpoint: Some(oid("4")), ..heard };
+        assert!(is_old(&answered, true, 60, &third));
+        assert!(!is_old(&answered, true, 70, &there("4", RunState::Evicted)));
     }
 }

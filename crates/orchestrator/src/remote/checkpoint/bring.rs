@@ -17,7 +17,12 @@ use forge::{Arrived, Incoming, OBJECT_BYTES_MAX, ObjectKind};
 use futures::StreamExt;
 use mesh::{problem, spoken, understood};
 use proto::mesh::{CheckpointPart, CheckpointRequest, ObjectPiece};
-use std::{fs, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tonic::Streaming;
 
 /// What is wanted, of whom.
@@ -44,6 +49,18 @@ struct Came {
 /// # Errors
 /// Not found when that device has it no more. Else when it cannot be reached, sends what is no checkpoint, or the disk does not take it.
 pub(crate) async fn receive(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
+    receive_if(org, run, |_| Ok(true)).await
+}
+
+/// The same, and keeps it only if then nothing uses the one that it replaces.
+///
+/// # Errors
+/// As [`receive`], and when something does.
+pub(super) async fn receive_if(
+    org: &Arc<Org>,
+    run: &Run,
+    free: impl FnOnce(&Org) -> Result<bool, Problem> + Send + 'static,
+) -> Result<(), Problem> {
     let (Some(device), Some(commit)) = (run.device.clone(), run.checkpoint.clone()) else { return Ok(()) };
     let name = run.project.clone();
     let rid = org.blocking(move |org| Ok(org.project(Some(&name))?.rid)).await?;
@@ -54,9 +71,12 @@ pub(crate) async fn receive(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
     let came = bring(org, asked).await;
     let id = run.id.clone();
     let kept = org.blocking(move |org| {
-        let kept = came.and_then(|came| match came.received {
-            Some(received) => org.forge.keep_arrived(&rid, &id, &received),
-            None => Err(Problem::unavailable("The device sent no checkpoint.")),
+        let kept = came.and_then(|came| {
+            let received = came.received.ok_or_else(|| Problem::unavailable("The device sent no checkpoint."))?;
+            if !free(org)? {
+                return Err(Problem::unavailable("A run began with an earlier checkpoint while this one came."));
+            }
+            org.forge.keep_arrived(&rid, &id, &received)
         });
         let _ = fs::remove_dir_all(&scratch);
         kept
@@ -107,7 +127,7 @@ pub(crate) async fn bring_saved(org: &Arc<Org>, run: &Run) -> Result<(), Problem
 
 /// Brings what is asked for. Where the way breaks after something came, it goes on from there.
 async fn bring(org: &Arc<Org>, asked: Asked) -> Result<Came, Problem> {
-    let mut coming = Coming { taking: begin(org, &asked).await?, handed: None };
+    let mut coming = Coming { taking: begin(org, &asked).await?, handed: None, begun: Instant::now() };
     let (mut breaks, mut moved_at) = (0, Instant::now());
     loop {
         let had = coming.place();
@@ -118,7 +138,7 @@ async fn bring(org: &Arc<Org>, asked: Asked) -> Result<Came, Problem> {
         }
         // Of what did not begin to come nothing is lost by asking anew.
         let given_up = at == Place::default() || moved_at.elapsed() >= limits::CHECKPOINT_BREAK || breaks > limits::CHECKPOINT_BREAKS_MAX;
-        if given_up || !problem.passes() {
+        if given_up || !problem.passes() || coming.is_slow() {
             return Err(problem);
         }
         let Place { objects, bytes } = at;
@@ -186,6 +206,9 @@ async fn all(mut stream: Streaming<CheckpointPart>, coming: &mut Coming) -> Resu
             Ok(now)
         });
         coming.taking = Some(taken.await?);
+        if coming.is_slow() {
+            break;
+        }
     }
     Err(Problem::new(Kind::Timeout, "A checkpoint took too long from another device."))
 }
@@ -197,6 +220,16 @@ fn enough_left(left_bytes: u64, received_bytes: u64) -> Result<(), Problem> {
     }
     Err(Problem::unavailable("A checkpoint of another device was not taken: too little of this device's disk would be left free.")
         .next("Free some disk space; it is asked for again."))
+}
+
+/// Whether too little came in this time. A device that always sends a little more would else hold up for hours what waits for it.
+fn too_slow(received_bytes: u64, took: Duration) -> bool {
+    let pace_bytes = match took {
+        took if took < limits::CHECKPOINT_BREAK => return false,
+        took if took < limits::CHECKPOINT_TRANSFER => limits::CHECKPOINT_PACE_BYTES,
+        _ => limits::CHECKPOINT_PACE_LONG_BYTES,
+    };
+    received_bytes < pace_bytes.saturating_mul(took.as_secs())
 }
 
 fn silent() -> Problem {
@@ -211,11 +244,16 @@ fn odd(what: &str) -> Problem {
 struct Coming {
     taking: Option<Taking>,
     handed: Option<Handed>,
+    begun: Instant,
 }
 
 impl Coming {
     fn place(&self) -> Place {
         self.taking.as_ref().map(|taking| taking.pieces.place()).unwrap_or_default()
+    }
+
+    fn is_slow(&self) -> bool {
+        too_slow(self.taking.as_ref().map_or(0, |taking| taking.received_bytes), self.begun.elapsed())
     }
 }
 
@@ -290,6 +328,19 @@ fn size(bytes: u64) -> Result<usize, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_that_sends_a_little_at_a_time_is_not_waited_for() {
+        let (minute, long) = (limits::CHECKPOINT_BREAK, limits::CHECKPOINT_TRANSFER);
+        let enough = |pace_bytes: u64, took: Duration| pace_bytes * took.as_secs();
+        assert!(!too_slow(0, minute - Duration::from_secs(1)), "it may be busy at first");
+        assert!(too_slow(3, minute), "a byte each 20 s");
+        assert!(!too_slow(enough(limits::CHECKPOINT_PACE_BYTES, minute), minute), "a slow line");
+        assert!(too_slow(enough(limits::CHECKPOINT_PACE_BYTES, long), long), "a large one over a slow line");
+        assert!(!too_slow(enough(limits::CHECKPOINT_PACE_LONG_BYTES, 20 * long), 20 * long));
+        let whole_s = forge::CHECKPOINT_BYTES_MAX / limits::CHECKPOINT_PACE_LONG_BYTES;
+        assert!(whole_s < 6 * 60 * 60 && too_slow(forge::CHECKPOINT_BYTES_MAX, Duration::from_secs(whole_s + 1)), "it ends");
+    }
 
     #[test]
     fn a_checkpoint_leaves_some_of_the_disk_free() {

@@ -12,7 +12,7 @@ pub(super) use give::give;
 
 use super::lock;
 use crate::{limits, org::Org};
-use domain::{Did, RunId, run::LeftBehind};
+use domain::{Did, Oid, RunId, run::LeftBehind};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex},
@@ -39,7 +39,15 @@ pub(crate) struct Moving {
     /// By the run that is to go on: the saved work that was not to be had, and when that was found out.
     left: Mutex<HashMap<RunId, (LeftBehind, Instant)>>,
     /// Runs elsewhere that were given up here, and may have been saved there since.
-    given_up: Mutex<BTreeMap<RunId, Answer>>,
+    given_up: Mutex<BTreeMap<RunId, GivenUp>>,
+}
+
+/// What is known of a run that was given up here.
+#[derive(Debug)]
+struct GivenUp {
+    answer: Answer,
+    /// What its device said that it saved, and does not have, or is no checkpoint: that is not asked for again.
+    refused: Option<Oid>,
 }
 
 /// Whether a device said what it saved of a run that was given up here.
@@ -76,7 +84,7 @@ impl Moving {
 
     /// Notes that a run elsewhere was given up here.
     pub(crate) fn give_up(&self, run: &RunId) {
-        lock(&self.given_up).entry(run.clone()).or_insert(Answer::Wanted);
+        lock(&self.given_up).entry(run.clone()).or_insert(GivenUp { answer: Answer::Wanted, refused: None });
     }
 
     /// The runs that were given up here, and of which more may be found.
@@ -88,7 +96,7 @@ impl Moving {
     /// that what goes on from it is not held up.
     pub(crate) fn to_ask(&self, run: &RunId) -> bool {
         let mut all = lock(&self.given_up);
-        let Some(answer) = all.get_mut(run) else { return false };
+        let Some(GivenUp { answer, .. }) = all.get_mut(run) else { return false };
         let wanted = *answer == Answer::Wanted;
         if *answer != Answer::Had {
             *answer = if wanted { Answer::Asked } else { Answer::Wanted };
@@ -98,14 +106,26 @@ impl Moving {
 
     /// Whether the device of a run that was given up here has not said yet what it saved.
     pub(crate) fn unanswered(&self, run: &RunId) -> bool {
-        lock(&self.given_up).get(run).is_some_and(|answer| *answer != Answer::Had)
+        lock(&self.given_up).get(run).is_some_and(|given_up| given_up.answer != Answer::Had)
     }
 
     /// Notes that it said so.
     fn answered(&self, run: &RunId) {
-        if let Some(answer) = lock(&self.given_up).get_mut(run) {
-            *answer = Answer::Had;
+        if let Some(given_up) = lock(&self.given_up).get_mut(run) {
+            given_up.answer = Answer::Had;
         }
+    }
+
+    /// Notes that a checkpoint of it cannot be had of its device, however often that is asked.
+    fn refuse(&self, run: &RunId, commit: Oid) {
+        if let Some(given_up) = lock(&self.given_up).get_mut(run) {
+            given_up.refused = Some(commit);
+        }
+    }
+
+    /// Whether that was noted.
+    fn refused(&self, run: &RunId, commit: &Oid) -> bool {
+        lock(&self.given_up).get(run).is_some_and(|given_up| given_up.refused.as_ref() == Some(commit))
     }
 
     /// Notes that nothing more will be found of a run.
@@ -208,6 +228,9 @@ mod tests {
         moving.answered(&run);
         moving.give_up(&run);
         assert!(!moving.to_ask(&run) && !moving.unanswered(&run) && moving.given_up() == [run.clone()], "more may follow");
+        let oid = |digit: &str| digit.repeat(40).parse::<Oid>().unwrap();
+        moving.refuse(&run, oid("1"));
+        assert!(moving.refused(&run, &oid("1")) && !moving.refused(&run, &oid("2")), "another may be one");
         moving.settled(&run);
         assert!(moving.given_up().is_empty());
     }
