@@ -107,29 +107,33 @@ pub fn clocks(org: &Org) -> Result<Vec<Finding>, Problem> {
 
 /// That this device's disk was put back to an earlier moment, and its journal is not mended yet.
 pub fn put_back(org: &Org) -> Option<Finding> {
-    let apart = org.journals.apart()?;
-    let (there, here) = (domain::counted(apart.there, "event"), domain::counted(apart.here, "event"));
-    let next = if remote::mended_too_often(org) {
-        format!(
-            "It was mended so often that a person has to look: is this device's key used on another machine too? Stop meshwork up there; \
-             then move {} away, stop meshwork up here, and start it. Nothing is lost: all of it was fetched, and is joined then.",
-            org.store.dir().join("aside").display()
-        )
-    } else {
-        "Nothing is lost: all of it was fetched, and the next start of meshwork up joins both. It starts anew by itself; where it does not, \
-         stop it and start it. meshwork journal verify says afterwards what was done."
-            .to_owned()
+    let (apart, unmended) = (org.journals.apart(), org.store.unmended());
+    if apart.is_none() && unmended.is_none() {
+        return None;
+    }
+    let how = apart.map(|apart| {
+        let (there, here) = (domain::counted(apart.there, "event"), domain::counted(apart.here, "event"));
+        let after = apart.after;
+        format!(", event {after} of its journal: other devices hold {there} beyond that, which are not here, and {here} were written here")
+    });
+    let next = match unmended {
+        Some(problem) => {
+            let dir = org.store.dir();
+            let (branch, mark) = (dir.join("branch"), dir.join("mend"));
+            format!(
+                "The last start could not mend it: {problem} Nothing is lost: what others hold was fetched, and the next start that can \
+                 joins both. Where it is what was fetched that cannot be read, stop meshwork up, move {} and {} away, and start it: it is \
+                 fetched anew.",
+                branch.display(),
+                mark.display()
+            )
+        }
+        None => "Nothing is lost: it was fetched, and the next start of meshwork up joins both. It starts anew by itself; where it does \
+                 not, stop it and start it. meshwork journal verify says afterwards what was done."
+            .to_owned(),
     };
-    Some(Finding {
-        what: "journal".into(),
-        ok: false,
-        detail: format!(
-            "The disk of this device was put back to an earlier moment, event {} of its journal: other devices hold {there} beyond that, \
-             which are not here, and {here} were written here meanwhile",
-            apart.after
-        ),
-        next: Some(next),
-    })
+    let detail = format!("The disk of this device was put back to an earlier moment{}", how.unwrap_or_default());
+    Some(Finding { what: "journal".into(), ok: false, detail, next: Some(next) })
 }
 
 /// What a person has to hear of this device without asking, as the doctor tells it, who also says what to do.

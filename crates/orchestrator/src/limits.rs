@@ -240,6 +240,12 @@ pub(crate) const JOURNAL_GROUP_BYTES_MAX: usize = 48 << 20;
 pub(crate) const JOURNAL_ANSWER_WAIT: Duration = Duration::from_secs(10);
 /// For how long nothing new may come of a device's journal from another until a further one is asked.
 pub(crate) const JOURNAL_TURN: Duration = Duration::from_secs(2);
+/// For how long nothing may come of what another device holds of this one's own journal. The largest group of events takes a while.
+pub(crate) const JOURNAL_STILL_MAX: Duration = Duration::from_secs(60);
+/// For how long it is taken from one device at the most, until others have their turn.
+pub(crate) const JOURNAL_TAKE_MAX: Duration = Duration::from_secs(10 * 60);
+/// In how many turns nothing may come of an end that was told, until this device's journal is mended without it.
+pub(crate) const JOURNAL_OWN_TRIES: u32 = 3;
 /// The pause before a device is asked again that has two journals, or sent what it did not sign.
 pub(crate) const JOURNAL_REFUSED_PAUSE: Duration = Duration::from_secs(30);
 /// How often it is written down as of when another device's journal is known whole.

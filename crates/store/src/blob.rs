@@ -140,7 +140,7 @@ impl Blobs {
         }
     }
 
-    /// Notes that it was lost with the disk, where it is not there.
+    /// Notes that it was lost with the disk, where it is not there; durable after [`Blobs::sync`].
     ///
     /// # Errors
     /// When the disk refuses.
@@ -151,6 +151,15 @@ impl Blobs {
         }
         files::make_dir(path.parent().unwrap_or(&self.dir))?;
         files::make_private(&self.mark_of_loss(hash))
+    }
+
+    /// Makes the names in all folders durable.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn sync(&self) -> Result<(), Problem> {
+        let sync = || -> io::Result<()> { fs::read_dir(&self.dir)?.try_for_each(|entry| fs::File::open(entry?.path())?.sync_all()) };
+        sync().map_err(|e| problem::file("write", &self.dir, &e))
     }
 
     /// The folder.

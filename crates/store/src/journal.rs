@@ -3,7 +3,6 @@
 use crate::{
     blob::Blobs,
     chain::{self, Head, Point, Recorded, Seq, Tail},
-    copy::JournalCopy,
     fault::Fault,
     files,
     follow::Follower,
@@ -73,6 +72,7 @@ struct Inner {
     published: broadcast::Sender<Recorded>,
     blobs: Blobs,
     logs: Logs,
+    unmended: Option<Problem>,
     commands: Option<mpsc::Sender<Command>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -85,7 +85,8 @@ impl fmt::Debug for Store {
 
 impl Store {
     /// Opens the store in this folder; makes one where there is none. A folder that a restore marked goes on as a new
-    /// incarnation, whose first event is [`Body::Restored`]; one that is to be mended is, and ends with [`Body::JournalMended`].
+    /// incarnation, whose first event is [`Body::Restored`]; one that is to be mended is, and ends with [`Body::JournalMended`]; where that
+    /// cannot be done it is opened as it is ([`Store::unmended`]).
     ///
     /// # Errors
     /// When another process uses it, it belongs to another device, was written by a newer Meshwork, is damaged, lost events that
@@ -99,10 +100,14 @@ impl Store {
     pub fn open_with_fault(dir: &Path, signer: Signer, fault: Fault) -> Result<Self, Problem> {
         files::make_dir(dir)?;
         let lock = files::lock(dir)?;
-        let connection = migrate::open_writer(dir, fault)?;
+        let mut connection = migrate::open_writer(dir, fault)?;
         begin(&connection, dir, &signer)?;
         let blobs = Blobs::open(dir.join("blobs"))?;
-        mend::join(&connection, dir, &signer, &blobs)?;
+        let unmended = mend::join(&connection, dir, &signer, &blobs);
+        if unmended.is_some() {
+            // Of the attempt nothing is left open.
+            connection = migrate::open_writer(dir, fault)?;
+        }
         // What a crash left in the log is safe in the database before anything is built on it.
         upkeep::checkpoint(&connection, "TRUNCATE");
         let (commands, receiver) = mpsc::channel(limits::WRITE_QUEUE);
@@ -119,6 +124,7 @@ impl Store {
             published,
             blobs,
             logs,
+            unmended,
             commands: Some(commands),
             thread: Some(thread),
         };
@@ -257,14 +263,6 @@ impl Store {
         self.inner.readers.with(|c| summary::hash_at(c, at))
     }
 
-    /// The place for what other devices hold of this very journal, where that may be more than is here.
-    ///
-    /// # Errors
-    /// When it is open already, or the disk refuses.
-    pub fn branch(&self) -> Result<JournalCopy, Problem> {
-        JournalCopy::open(&files::branch(&self.inner.dir), &self.inner.device)
-    }
-
     /// How the journal and its branch lie apart; nothing where others hold nothing more.
     ///
     /// # Errors
@@ -274,17 +272,9 @@ impl Store {
         self.inner.readers.with(|here| mend::apart(here, &there))
     }
 
-    /// How many journals lie aside, as they were before a mend.
-    pub fn aside(&self) -> usize {
-        std::fs::read_dir(files::aside(&self.inner.dir)).map_or(0, Iterator::count)
-    }
-
-    /// Has the next opening join the journal with its branch, as a new incarnation, so that it holds all of both.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn mend_when_opened(&self) -> Result<(), Problem> {
-        files::mark_to_mend(&self.inner.dir)
+    /// Why the journal was not mended when it was opened, though it was marked so.
+    pub fn unmended(&self) -> Option<&Problem> {
+        self.inner.unmended.as_ref()
     }
 
     /// The end of the journal.
@@ -460,7 +450,7 @@ fn begin(connection: &Connection, dir: &Path, signer: &Signer) -> Result<(), Pro
             .next("Use the data folder of this device, or restore its keys from the same backup."));
     }
     let restored = files::is_restored(dir);
-    if !restored && !files::is_to_mend(dir) {
+    if !restored {
         remembered::check(dir, connection, &signer.device)?;
     }
     if found.is_some() && !restored {

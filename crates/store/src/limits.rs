@@ -16,6 +16,8 @@ pub const COPIES_ASIDE_MAX: usize = 4;
 /// How many journals lie aside, as they were before a mend, until none is mended any more without a person: a key that is used on two
 /// machines at once makes them fork each other without end.
 pub const MENDS_ASIDE_MAX: usize = 4;
+/// How many events are read at once while a journal is mended: each may be large.
+pub const MEND_BATCH: usize = 64;
 /// How many characters of its head's hash name a journal that was mended.
 pub const ASIDE_NAME_CHARS: usize = 16;
 /// How many idle connections are kept for readers of a copy.

@@ -120,18 +120,23 @@ impl Lost {
         Problem::conflict(format!("The journal in {} is not whole: {text}.", dir.display()))
             .because("Its remembered head names what is not there. Work that is finished would be done again without it.")
             .next(
-                "Restore the last backup into another data folder: meshwork restore FILE --data-dir FOLDER. Without a newer backup go \
-                 on without those events: meshwork journal accept-loss.",
+                "Do other devices of the org have copies of this journal? Move its file journal.head away and start meshwork up: what they \
+                 hold comes back. Else restore the last backup into another data folder: meshwork restore FILE --data-dir FOLDER. Without \
+                 either go on without those events: meshwork journal accept-loss. What others hold of them does not come back then.",
             )
     }
 }
 
-/// Refuses a journal that lost what its remembered head names.
+/// Refuses a journal that lost what its remembered head names. A mend that was cut off after its commit went on as a later incarnation:
+/// what is remembered is of the one before.
 ///
 /// # Errors
 /// When it did, or the database refuses.
 pub(crate) fn check(dir: &Path, connection: &Connection, device: &Did) -> Result<(), Problem> {
     let Some(head) = Remembered::read(dir, device) else { return Ok(()) };
+    if files::is_to_mend(dir) && read::tail(connection)?.is_some_and(|tail| tail.incarnation > head.incarnation) {
+        return Ok(());
+    }
     head.lost(connection)?.map_or(Ok(()), |lost| Err(lost.refuse(dir)))
 }
 

@@ -51,7 +51,7 @@ pub struct Mended {
     pub came_back: u64,
     /// How many events follow these that were written here before it was noticed.
     pub written_here: u64,
-    /// How many of those are not told again, because they came back already: facts that another device told twice.
+    /// How many of what was here are not told again, because they came back already.
     pub told_twice: u64,
     /// Where the journal lies as it was before the mend: a folder in that of the store; none where nothing had been written here.
     #[serde(default, skip_serializing_if = "Option::is_none")]

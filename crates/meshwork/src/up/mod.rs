@@ -178,13 +178,19 @@ fn greet(running: &Running, up: &cli::Up, json: bool) -> Result<(), Problem> {
 /// Once an org came that needs a process of its own, the same process becomes a supervisor; once a journal is to be mended, it opens it
 /// anew. Comes back only with what went wrong. A signal that comes meanwhile is seen by whoever waits beside it.
 async fn start_anew(running: &Running) -> Problem {
-    tokio::select! {
-        () = running.machine.another.notified() => tracing::info!("each org of this machine gets a process of its own now"),
-        () = running.machine.anew.notified() => {
-            if let Err(problem) = running.machine.data.changing() {
-                return problem;
+    loop {
+        tokio::select! {
+            () = running.machine.another.notified() => {
+                tracing::info!("each org of this machine gets a process of its own now");
+                break;
             }
-            tracing::info!("the program starts anew, so that the journal is mended");
+            () = running.machine.anew.notified() => match running.machine.data.changing() {
+                Ok(()) => {
+                    tracing::info!("the program starts anew, so that the journal is mended");
+                    break;
+                }
+                Err(problem) => tracing::error!(%problem, "the program does not start anew; the journal is mended by the next start"),
+            },
         }
     }
     running.stop.send_replace(true);

@@ -29,6 +29,8 @@ pub(super) enum Word {
     Another,
     /// It ends, because it was to join an org, which refused: how that stands.
     Refused(serde_json::Value),
+    /// It ends, and is to be started again at once, so that its journal is mended.
+    Anew,
     /// It ends, because of this.
     Ends(Problem),
 }
@@ -88,7 +90,10 @@ async fn serve(root: &Path, org: OrgName, args: cli::OrgProcess, ends: &mut Ends
                 break;
             }
             // As after a crash, which runners outlive: the supervisor starts it again.
-            () = machine.anew.notified() => return Ok(()),
+            () = machine.anew.notified() => {
+                Word::Anew.say();
+                return Ok(());
+            }
             () = machine.another.notified() => {
                 Word::Another.say();
                 if machine.over() {

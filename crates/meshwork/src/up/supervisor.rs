@@ -192,7 +192,7 @@ impl Start {
             let begun = Instant::now();
             let why = match self.process(org, listens, own).await {
                 Ok(child) => self.watch(org, child).await,
-                Err(why) => why,
+                Err(why) => Some(why),
             };
             if *stopping.borrow() {
                 return false;
@@ -201,6 +201,10 @@ impl Start {
             if !self.data.apart().contains(org) || !self.data.org(org).cli_token().exists() {
                 return true;
             }
+            let Some(why) = why else {
+                tracing::info!(%org, "the org's process starts anew, so that the journal is mended");
+                continue;
+            };
             tries = if begun.elapsed() >= STEADY { 1 } else { tries + 1 };
             let pause = pause(tries);
             tracing::error!(%org, why, pause_s = pause.as_secs(), "the org's process ended; it is started again");
@@ -256,11 +260,11 @@ impl Start {
         }
     }
 
-    /// Follows an org's process to its end, and says how it ended. Its standard input is held until then: when this process
-    /// dies, that ends, and so does the other.
-    async fn watch(&self, org: &OrgName, mut child: Child) -> String {
+    /// Follows an org's process to its end, and says how it ended; nothing where it is to be started again at once. Its standard input is
+    /// held until then: when this process dies, that ends, and so does the other.
+    async fn watch(&self, org: &OrgName, mut child: Child) -> Option<String> {
         let (_line, mut said) = (child.stdin.take(), child.stdout.take().map(|out| BufReader::new(out).lines()));
-        let (mut stopping, mut told, mut because) = (self.stopping.subscribe(), false, None);
+        let (mut stopping, mut told, mut anew, mut because) = (self.stopping.subscribe(), false, false, None);
         loop {
             tokio::select! {
                 word = next(&mut said) => match word {
@@ -274,15 +278,17 @@ impl Start {
                         self.switch.look.notify_one();
                     }
                     Word::Refused(told) => self.refused(org, told),
+                    Word::Anew => anew = true,
                     Word::Ends(problem) => because = Some(problem.what),
                 },
                 ended = child.wait() => {
                     match timeout(LAST_WORD, next(&mut said)).await {
                         Ok(Word::Ends(problem)) => because = Some(problem.what),
                         Ok(Word::Refused(told)) => self.refused(org, told),
+                        Ok(Word::Anew) => anew = true,
                         _ => {}
                     }
-                    return because.unwrap_or_else(|| ended.map_or_else(|e| e.to_string(), how));
+                    return (!anew).then(|| because.unwrap_or_else(|| ended.map_or_else(|e| e.to_string(), how)));
                 }
                 () = stopped(&mut stopping), if !told => {
                     told = true;

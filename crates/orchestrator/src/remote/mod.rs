@@ -49,7 +49,7 @@ pub use gossip::dropped as gossip_dropped;
 pub(crate) use gossip::{announce, enter_tailnet, leave_tailnet, listen, waiting_here};
 pub(crate) use halt::{cut_halted, tell_stop};
 pub use journals::Journals;
-pub(crate) use journals::{Copied, CopyState, keep as keep_journals, mended_too_often};
+pub(crate) use journals::{Copied, CopyState, keep as keep_journals};
 pub use log::log_elsewhere;
 pub(crate) use log::{is_here as log_is_here, page as log_page};
 pub(crate) use mandate::delegation;

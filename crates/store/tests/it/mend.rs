@@ -40,8 +40,22 @@ impl Place {
     }
 
     fn put_back(&self) {
+        self.put("older");
+    }
+
+    /// Puts the copy of this name in the place of the closed store.
+    fn put(&self, copy: &str) {
         fs::remove_dir_all(self.of("store")).unwrap();
-        copy_folder(&self.of("older"), &self.of("store"));
+        copy_folder(&self.of(copy), &self.of("store"));
+    }
+
+    /// Has the closed store put back, go on with an event, fetch what a copy holds, and be marked.
+    fn marked(&self, held: &JournalCopy) {
+        self.put_back();
+        let store = self.open();
+        store.append_blocking(vec![marked("here")]).unwrap();
+        store.branch().unwrap().append(&held.pieces(Point::default(), SOME).unwrap()).unwrap();
+        store.mend_when_opened().unwrap();
     }
 }
 
@@ -133,7 +147,7 @@ fn what_others_hold_comes_back_and_what_was_written_since_follows_it_in_a_new_in
     assert!(report.is_sound(), "{report:?}");
     assert_eq!((report.incarnations, report.lost_blobs, report.mends.len()), (2, 1, 1));
     assert_eq!(store.rebuild_blocking().unwrap().differences, 0);
-    assert_eq!(store.aside(), 1);
+    assert_eq!(fs::read_dir(place.of("store/aside")).unwrap().count(), 1);
     let kept = open(&place.of("store/aside").join(aside));
     assert_eq!((kept.head().unwrap(), kept.verify().unwrap().is_sound()), (old, true), "as it was before, it is aside");
 
@@ -231,4 +245,120 @@ async fn what_was_revoked_after_the_copy_stays_revoked() {
     assert_eq!(store.tokens().unwrap(), [record]);
     let store = mended(&place, store, &held, Some(Apart { after: Seq(1), there: 1, here: 0 }));
     assert!(store.tokens().unwrap().is_empty());
+}
+
+#[test]
+fn what_came_back_once_is_not_told_again_when_the_disk_is_put_back_a_second_time() {
+    let place = Place::new();
+    let store = place.open();
+    store.append_blocking(vec![queued(1, &task(1))]).unwrap();
+    drop(store);
+    place.keep_copy();
+    let store = place.open();
+    store.append_blocking(vec![stopped(1, "a")]).unwrap();
+    drop(store);
+    copy_folder(&place.of("store"), &place.of("later"));
+    let store = place.open();
+    store.append_blocking(vec![stopped(1, "b"), stopped(1, "b")]).unwrap();
+    let held = copy(&place.of("held"));
+    catch_up(&store, &held, SOME).unwrap();
+    drop(store);
+    place.put_back();
+    let store = mended(&place, place.open(), &held, Some(Apart { after: Seq(1), there: 3, here: 0 }));
+    catch_up(&store, &held, SOME).unwrap();
+    let before = events(&store);
+    drop(store);
+
+    // The copy of a later moment has under the old incarnation what the new one told again.
+    place.put("later");
+    let store = place.open();
+    store.append_blocking(vec![marked("here"), stopped(1, "a")]).unwrap();
+    let store = mended(&place, store, &held, Some(Apart { after: Seq(1), there: 4, here: 3 }));
+    let after = events(&store);
+    assert_eq!((&after[..5], &after[5].1, &after[6].1), (&before[..], &marked("here"), &stopped(1, "a")));
+    let Body::JournalMended(mend) = &after[7].1.body else { panic!("{after:#?}") };
+    assert_eq!((mend.came_back, mend.written_here, mend.told_twice), (4, 2, 1), "each that came back counts for one");
+    let run: Run = store.get(kind::RUN, run_id(1).as_str()).unwrap().unwrap();
+    assert_eq!(run.violations, ["a", "b", "b", "a"]);
+    assert!(store.verify().unwrap().is_sound());
+}
+
+#[test]
+fn of_what_another_device_told_only_the_same_fact_is_left_out_whenever_it_was_heard() {
+    let place = Place::new();
+    let (held, _) = gone_on(&place);
+    place.put_back();
+    let store = place.open();
+    // What is saved alone is told under the number of the fact before.
+    let mut again = told("told", 7);
+    again.told.as_mut().unwrap().heard_at = Timestamp(9);
+    store.append_blocking(vec![again, told("other", 7)]).unwrap();
+    let store = mended(&place, store, &held, Some(Apart { after: Seq(2), there: 3, here: 2 }));
+    let run: Run = store.get(kind::RUN, run_id(1).as_str()).unwrap().unwrap();
+    assert_eq!(run.violations, ["a", "b", "told", "other"]);
+    let after = events(&store);
+    let Body::JournalMended(mend) = &after[6].1.body else { panic!("{after:#?}") };
+    assert_eq!((mend.written_here, mend.told_twice), (1, 1));
+}
+
+#[test]
+fn a_journal_that_cannot_be_mended_is_opened_as_it_is_and_mended_once_it_can() {
+    let place = Place::new();
+    let (held, _) = gone_on(&place);
+    place.marked(&held);
+    let (aside, branch) = (place.of("store/aside"), place.of("store/branch/journal.db"));
+    let opened = |why: &str| {
+        let store = place.open();
+        assert!(store.unmended().is_some_and(|problem| problem.to_string().contains(why)), "{why}: {:?}", store.unmended());
+        store.append_blocking(vec![marked(why)]).unwrap();
+        assert!(store.verify().unwrap().is_sound() && place.of("store/mend").exists());
+    };
+    // It cannot be laid aside.
+    fs::write(&aside, "").unwrap();
+    opened("aside");
+    fs::remove_file(&aside).unwrap();
+    // It was mended too often.
+    for name in ["1", "2", "3", "4"] {
+        fs::create_dir_all(aside.join(name)).unwrap();
+    }
+    opened("mended so often");
+    fs::remove_dir_all(&aside).unwrap();
+    // What was fetched is damaged.
+    let fetched = fs::read(&branch).unwrap();
+    fs::write(&branch, [b'x'; 8192]).unwrap();
+    opened("");
+    assert!(!aside.exists());
+    fs::write(&branch, fetched).unwrap();
+
+    let store = place.open();
+    assert_eq!(store.unmended(), None);
+    let texts: Vec<String> = events(&store).iter().filter_map(|(_, event)| mark(event).map(str::to_owned)).collect();
+    assert_eq!(texts, ["here", "aside", "mended so often", ""]);
+    assert!(store.verify().unwrap().mends.len() == 1 && !place.of("store/mend").exists());
+}
+
+#[test]
+fn a_journal_that_lost_events_is_refused_though_it_is_to_be_mended() {
+    let place = Place::new();
+    let (held, _) = gone_on(&place);
+    place.marked(&held);
+    for name in ["journal.db-wal", "journal.db-shm"] {
+        let _ = fs::remove_file(place.of("store").join(name));
+    }
+    fs::copy(place.of("older/journal.db"), place.of("store/journal.db")).unwrap();
+    let refused = Store::open(&place.of("store"), signer(1)).unwrap_err();
+    assert!(refused.what.contains("not whole"), "{refused}");
+    assert!(place.of("store/mend").exists(), "it is mended once that is");
+}
+
+#[test]
+fn what_was_fetched_for_nothing_is_forgotten() {
+    let place = Place::new();
+    let (held, _) = gone_on(&place);
+    let store = place.open();
+    store.branch().unwrap().append(&held.pieces(Point::default(), SOME).unwrap()).unwrap();
+    assert_eq!(store.apart().unwrap(), None);
+    store.forget_branch().unwrap();
+    store.forget_branch().unwrap();
+    assert!(!place.of("store/branch").exists());
 }

@@ -90,7 +90,15 @@ async fn follow(org: Arc<Org>, device: Did) {
             }
         };
         let begun = Instant::now();
-        let (stopped, ()) = tokio::join!(once(&org, &copied, &device), own::compare(&org, &device));
+        // Beside it, and never waited for.
+        let compared = async {
+            own::compare(&org, &device).await;
+            std::future::pending::<Result<(), Stop>>().await
+        };
+        let stopped = tokio::select! {
+            stopped = once(&org, &copied, &device) => stopped,
+            stopped = compared => stopped,
+        };
         copied.live(false);
         let refused = told(&org, &copied, &device, stopped).await;
         if begun.elapsed() > limits::REMOTE_PAUSE_MAX {

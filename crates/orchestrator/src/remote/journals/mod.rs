@@ -7,7 +7,6 @@ mod summary;
 mod tell;
 
 pub(crate) use hear::keep;
-pub(crate) use own::too_often as mended_too_often;
 pub(super) use tell::tell;
 
 use super::lock;
@@ -41,8 +40,9 @@ pub struct Journals {
     all: Mutex<BTreeMap<Did, Arc<Copied>>>,
     /// Counts whenever a copy tells something new.
     grown: watch::Sender<u64>,
-    /// Held while it is fetched what others hold of this device's own journal; what that came to, where it is to be mended.
-    own: tokio::sync::Mutex<()>,
+    /// Held while it is fetched what others hold of this device's own journal: in how many turns less came than was told. And what that
+    /// came to, where it is to be mended.
+    own: tokio::sync::Mutex<u32>,
     apart: Mutex<Option<Apart>>,
 }
 
