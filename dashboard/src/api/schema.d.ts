@@ -5423,7 +5423,7 @@ export interface components {
             written_here: number;
             /**
              * Format: uint64
-             * @description How many of those are not told again, because they came back already: facts that another device told twice.
+             * @description How many of what was here are not told again, because they came back already.
              */
             told_twice: number;
             /** @description Where the journal lies as it was before the mend: a folder in that of the store; none where nothing had been written here. */
@@ -5690,7 +5690,7 @@ export interface components {
                 written_here: number;
                 /**
                  * Format: uint64
-                 * @description How many of those are not told again, because they came back already: facts that another device told twice.
+                 * @description How many of what was here are not told again, because they came back already.
                  */
                 told_twice: number;
                 /** @description Where the journal lies as it was before the mend: a folder in that of the store; none where nothing had been written here. */
@@ -6005,7 +6005,7 @@ export interface components {
             saved_days: number;
             /**
              * Format: uint32
-             * @description How much all of them may have at most, in GiB; the oldest go first.
+             * @description How much all of them may have at most, in GiB; the oldest of whoever has most go first.
              * @default 10
              */
             saved_gib: number;
@@ -9537,7 +9537,7 @@ export interface operations {
                     saved_days?: number | null;
                     /**
                      * Format: uint32
-                     * @description How much all of them may have at most, in GiB; the oldest go first.
+                     * @description How much all of them may have at most, in GiB; the oldest of whoever has most go first.
                      * @default null
                      */
                     saved_gib?: number | null;
