@@ -179,7 +179,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// In words for a person, with what to do next.
+    /// In words for a person, with what to do next. Whether work is saved it does not know: [`Run::why`](crate::run::Run::why) says it.
     pub fn text(&self) -> String {
         match self {
             Self::Completed => "Done.".into(),
@@ -213,47 +213,37 @@ impl Reason {
             Self::NothingChanged { put_back: Some(path) } => format!(
                 "The engine changed nothing but {path}, and that was put back: people say there what is to be done, and it is ticked when the work is. Read its log, make the task clearer, and run it again."
             ),
-            Self::EngineFailed { message } => format!(
-                "The engine ended with an error: {message} What it had done, if anything, is in its checkpoint, and a new run of the task begins with that."
-            ),
+            Self::EngineFailed { message } => format!("The engine ended with an error: {message}"),
             Self::EngineMissing { message } => format!("The engine cannot be started: {message}"),
             Self::EngineProtocol { message } => format!(
                 "The engine does not speak the Agent Client Protocol as it should: {message} Check the agent's command and version."
             ),
-            Self::ModelFailed { message } => format!(
-                "The model's provider answered with a failure: {message} When that is mended, run the task again to go on from the checkpoint."
-            ),
-            Self::Silent { seconds } => format!(
-                "Nothing came from the engine for {seconds} s, so it was ended. What it had done is in its checkpoint; raise limits.silence_s in .meshwork/project.toml if that is normal."
-            ),
-            Self::TookTooLong { seconds } => format!(
-                "It took longer than {seconds} s. What it had done is in its checkpoint; run the task again to go on, or raise limits.wall_s."
-            ),
-            Self::BudgetSpent { message } => {
-                format!("A budget is spent. {message} Once there is room in it, run the task again to go on from the checkpoint.")
+            Self::ModelFailed { message } => {
+                format!("The model's provider answered with a failure: {message} When that is mended, run the task again.")
             }
+            Self::Silent { seconds } => format!(
+                "Nothing came from the engine for {seconds} s, so it was ended. Raise limits.silence_s in .meshwork/project.toml if that is normal."
+            ),
+            Self::TookTooLong { seconds } => {
+                format!("It took longer than {seconds} s. Run the task again, or raise limits.wall_s in .meshwork/project.toml.")
+            }
+            Self::BudgetSpent { message } => format!("A budget is spent. {message} Once there is room in it, run the task again."),
             Self::SandboxLimit { message } => {
                 format!("A limit of the sandbox ended it: {message} Raise `resources` in .meshwork/project.toml if it needs more.")
             }
             Self::SandboxUnavailable { message } => {
                 format!("The sandbox cannot work on this machine: {message} `meshwork doctor` says how to mend it.")
             }
-            Self::Stopped { by } => format!("Stopped by {by}. What it had done, if anything, is in its checkpoint."),
-            Self::TakenOver { by } => format!(
-                "Its task was taken over by {by}. What it had done, if anything, is in its checkpoint; meshwork task takeover takes the task back."
-            ),
-            Self::Superseded { patch, by } => format!(
-                "Its task is done by the patch {patch} of {by}, which was accepted. What it had done, if anything, is in its checkpoint."
-            ),
+            Self::Stopped { by } => format!("Stopped by {by}."),
+            Self::TakenOver { by } => format!("Its task was taken over by {by}. meshwork task takeover takes the task back."),
+            Self::Superseded { patch, by } => format!("Its task is done by the patch {patch} of {by}, which was accepted."),
             Self::Evicted { message } => format!("Evicted: {message} It goes on from its checkpoint when there is room."),
             Self::GaveWay { to, member } => format!(
                 "It gave way to the run {to} of {member}, which is more important. It goes on from its checkpoint when there is room, in front of what is as important as it."
             ),
-            Self::Vanished { message } => format!("It was lost: {message} What it had done up to then, if anything, is in its checkpoint."),
+            Self::Vanished { message } => format!("It was lost: {message}"),
             Self::RunnerSilent { seconds } => {
-                format!(
-                    "Its runner was not heard of for {seconds} s though its process lived, so it was ended. What it had done, if anything, is in its checkpoint."
-                )
+                format!("Its runner was not heard of for {seconds} s though its process lived, so it was ended.")
             }
             Self::Forge { message } => format!("Git or Radicle refused: {message}"),
             Self::Storage { message } => {

@@ -62,7 +62,7 @@ pub(crate) fn task(value: &Value, names: &Names) -> Result<String, Problem> {
     let runs: Vec<Run> = typed_at(value, "runs")?;
     let now = text::now();
     let row = |r: &Run| {
-        let why = r.reason.as_ref().map(|w| names.within(&clean(&w.text()))).unwrap_or_default();
+        let why = r.why().map(|why| names.within(&clean(&why))).unwrap_or_default();
         let agent = r.agent.as_ref().map(|a| a.as_str().to_owned()).unwrap_or_default();
         vec![cell(text::run(r.id.as_str())), cell(agent), run::state(r), cell(ago(r.queued_at, now)), cell(run::took(r, now)), cell(why)]
     };

@@ -146,8 +146,9 @@ fn failed(org: &Org, TaskView { at, task, state, whose, .. }: &TaskView, runs: &
         Some(run) => Some(run.clone()),
         None => picture::run(org, id)?.map(|seen| seen.run),
     };
-    let since = run.map(|r| r.ended_at.unwrap_or(r.queued_at)).unwrap_or_default();
-    let what = What::Failed { run: id.clone(), why: reason.text() };
+    let since = run.as_ref().map(|r| r.ended_at.unwrap_or(r.queued_at)).unwrap_or_default();
+    let why = run.as_ref().and_then(Run::why).unwrap_or_else(|| reason.text());
+    let what = What::Failed { run: id.clone(), why };
     let (project, title) = (at.project.clone(), task.title.clone());
     Ok(Some(Item { since, project, task: Some(at.clone()), title, whose: whose.clone(), what }))
 }

@@ -83,7 +83,7 @@ async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
             && input.state.is_none_or(|s| r.state == s)
             && (input.all || r.class == Class::Agent)
     };
-    let why = |r: &Run| r.reason.as_ref().map(|reason| names::within(&state, &reason.text()));
+    let why = |r: &Run| r.why().map(|why| names::within(&state, &why));
     let chosen = runs.into_iter().filter(wanted).take(input.limit.unwrap_or(limits::LIST_DEFAULT));
     Ok(chosen.map(|Seen { run, whose }| Listed { why: why(&run), away: picture::away(&org, &run), whose, run }).collect())
 }
@@ -201,14 +201,14 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
 
 /// Why a run is where it is; of one that waits for other tasks also what a person can do about it.
 fn why(org: &Org, run: &Run) -> Result<Option<String>, Problem> {
-    let Some(reason) = &run.reason else { return Ok(None) };
+    let (Some(reason), Some(why)) = (&run.reason, run.why()) else { return Ok(None) };
     let waits = || {
         let at = run.task.as_ref()?;
         let board = Board::read(org, &org.project(Some(&run.project)).ok()?).ok()?;
         board.waits(board.task(Some(&at.feature), &at.task).ok()?)
     };
     let more = matches!(reason, Reason::WaitsFor { .. }).then(waits).flatten();
-    Ok(Some(names::within(&org.state()?, &more.unwrap_or_else(|| reason.text()))))
+    Ok(Some(names::within(&org.state()?, &more.unwrap_or(why))))
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -196,7 +196,8 @@ impl CommandItem {
     pub(super) fn run(run: &Run) -> Self {
         let about = run.task.as_ref().map(|t| format!("{} of {}", t.task, t.feature)).unwrap_or_else(|| "checks".into());
         let by = run.agent.as_ref().map(|a| format!(" by {a}")).unwrap_or_default();
-        let why = run.reason.as_ref().filter(|_| run.state.ended()).map(|r| format!(": {}", r.text())).unwrap_or_default();
+        // In a list each stands on one line.
+        let why = run.why().filter(|_| run.state.ended()).map(|why| format!(": {}", why.replace('\n', " "))).unwrap_or_default();
         let paused = if run.paused { ", paused" } else { "" };
         Self {
             kind: ItemKind::Run,

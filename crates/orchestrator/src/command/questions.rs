@@ -74,7 +74,7 @@ fn show_patch(patch: &Patch) -> Read {
 
 fn about_run(run: &Run) -> Planned {
     let item = CommandItem::run(run);
-    let why = run.reason.as_ref().map(|r| format!(" {}", r.text())).unwrap_or_default();
+    let why = run.why().map(|why| format!(" {why}")).unwrap_or_default();
     let asks: String = run.questions.iter().map(|q| format!("\nIt asks: {}", domain::shown(&q.title))).collect();
     let text = format!("The run {} is {}{}.{why}{asks}", item.label, state(run), if run.paused { " and paused" } else { "" });
     Plan::tells(format!("Where the run {} stands, and why.", short_run(run)), "run.show", text, vec![item])

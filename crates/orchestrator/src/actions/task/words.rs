@@ -3,7 +3,7 @@
 use crate::tasks::Board;
 use domain::{
     patch::PatchState,
-    run::{Reason, Run},
+    run::Run,
     task::{TaskState, TaskView},
 };
 
@@ -13,10 +13,8 @@ pub(crate) fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
     let text = match &view.state {
         TaskState::Ready => "It may start: meshwork task run gives it to an agent.".to_owned(),
         TaskState::Waiting { .. } => board.waits(view).unwrap_or_else(|| "It waits for another task.".to_owned()),
-        TaskState::Running { .. } => {
-            runs.first().and_then(|r| r.reason.as_ref()).map_or_else(|| "An agent works at it.".to_owned(), Reason::text)
-        }
-        TaskState::Failed { reason, .. } => reason.text(),
+        TaskState::Running { .. } => runs.first().and_then(Run::why).unwrap_or_else(|| "An agent works at it.".to_owned()),
+        TaskState::Failed { run, reason } => runs.iter().find(|r| r.id == *run).and_then(Run::why).unwrap_or_else(|| reason.text()),
         TaskState::InReview { patch } => format!("Its patch {patch} waits for a review and a merge."),
         TaskState::ChangesRequested { .. } => "A review asked for changes: meshwork task run starts the next revision.".to_owned(),
         TaskState::Merged { patch } => format!("Its patch {patch} is merged."),

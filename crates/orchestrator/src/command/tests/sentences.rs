@@ -313,7 +313,7 @@ fn questions_are_answered() {
         ("why doesn't T012 run", "task.show feature=002-report task=T012"),
         (
             "why did run FAX004 fail?",
-            "The run FAX004 · T003 of 001-login by builder is failed. Nothing came from the engine for 9 s, so it was ended. What it had done is in its checkpoint; raise limits.silence_s in .meshwork/project.toml if that is normal. FAX004",
+            "The run FAX004 · T003 of 001-login by builder is failed. Nothing came from the engine for 9 s, so it was ended. Raise limits.silence_s in .meshwork/project.toml if that is normal. FAX004",
         ),
         ("show failed runs since yesterday", "1 failed run since 2026-05-05 00:00. FAX004"),
         ("show failed runs", "1 failed run. FAX004"),
