@@ -114,10 +114,29 @@ pub fn explain_exit(reason: Reason, exit_code: Option<i32>, stderr: &str) -> Rea
     }
 }
 
+/// A sentence and the last words of a program, of which the end counts: its lines stay lines, and several stand below the sentence.
+pub(crate) fn last_words(head: &str, said: &str) -> String {
+    let lines: Vec<String> = said.lines().map(one_line).filter(|line| !line.is_empty()).collect();
+    let words = lines.join("\n");
+    let words = stopped(tail(&words, QUOTE_BYTES_MAX).trim_start().to_owned());
+    match lines.len() {
+        0 => head.to_owned(),
+        1 => format!("{head} Its last words: {words}"),
+        _ => format!("{head} Its last words:\n{words}"),
+    }
+}
+
 /// Cut, on one line, with a full stop.
 pub(crate) fn sentence(text: &str) -> String {
-    let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut short = cut(&one_line, QUOTE_BYTES_MAX);
+    stopped(cut(&one_line(text), QUOTE_BYTES_MAX))
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// With a full stop.
+fn stopped(mut short: String) -> String {
     if !short.ends_with(['.', '!', '?', '…']) {
         short.push('.');
     }
@@ -149,6 +168,16 @@ mod tests {
         assert_eq!(said(Noted { sign: Some("unexpected status 500".into()), ..good }), "unexpected status 500.");
         assert_eq!(rules.sign(&json!({"x": {"severity": "error", "title": "no"}})).unwrap(), "no");
         assert_eq!(rules.sign(&json!({"x": {"severity": "warning", "title": "no"}})), None);
+    }
+
+    #[test]
+    fn last_words_keep_their_lines_and_their_end() {
+        assert_eq!(last_words("It exited.", " \n"), "It exited.");
+        assert_eq!(last_words("It exited.", "no  such rule\n"), "It exited. Its last words: no such rule.");
+        assert_eq!(last_words("It exited.", "a\r\n\n  b c\nboom!\n"), "It exited. Its last words:\na\nb c\nboom!");
+        let long = format!("{}\nthe end", "x".repeat(2 * QUOTE_BYTES_MAX));
+        let told = last_words("It exited.", &long);
+        assert!(told.ends_with("x\nthe end.") && told.len() < QUOTE_BYTES_MAX + 40, "{told}");
     }
 
     #[test]

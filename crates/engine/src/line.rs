@@ -23,6 +23,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Self { inner: BufReader::with_capacity(64 * 1024, inner), max, held: Vec::new() }
     }
 
+    /// Whether a whole line was read already, so that the next comes at once.
+    pub(crate) fn ready(&self) -> bool {
+        self.inner.buffer().contains(&b'\n')
+    }
+
     /// The next line; none at the end. Bytes that are no UTF-8 are shown as replacement characters. May be dropped at any
     /// await: what was read stays.
     pub(crate) async fn next(&mut self) -> std::io::Result<Option<Line>> {

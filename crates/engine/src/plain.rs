@@ -2,7 +2,7 @@
 
 use crate::{
     batch::{Batch, Voice},
-    failure::{MISSING_NEXT, sentence},
+    failure::{MISSING_NEXT, last_words},
     limits::{PLAIN_LINE_BYTES_MAX, QUOTE_BYTES_MAX, tail},
     line::{Line, Lines},
 };
@@ -24,19 +24,21 @@ where
 {
     let mut batch = Batch::new(events);
     batch.always(RunnerEvent::TurnStarted { turn: 1, prompt: crate::limits::cut(prompt, crate::limits::TITLE_BYTES_MAX) }).await;
-    let mut last = String::new();
+    let (mut last, mut errors_first) = (String::new(), false);
     let (mut stdout, mut stderr) = (Pipe::new(stdout, Voice::Stdout), Pipe::new(stderr, Voice::Stderr));
     while stdout.open || stderr.open {
         let due = batch.due();
         let (voice, line) = tokio::select! {
-            line = stdout.next(), if stdout.open => (Voice::Stdout, line),
-            line = stderr.next(), if stderr.open => (Voice::Stderr, line),
+            biased;
             () = async { match due { Some(at) => sleep_until(at).await, None => std::future::pending().await } } => {
                 batch.flush().await;
                 continue;
             }
+            said = next(&mut stdout, &mut stderr, errors_first) => said,
         };
         let Some(line) = line else { continue };
+        let more = if voice == Voice::Stdout { stdout.lines.ready() } else { stderr.lines.ready() };
+        errors_first = more == (voice == Voice::Stderr);
         last.push_str(&line);
         last = tail(&last, QUOTE_BYTES_MAX).to_owned();
         batch.say(voice, &line).await;
@@ -47,6 +49,30 @@ where
     let outcome = outcome(exit_code, last.trim());
     batch.always(RunnerEvent::TurnEnded { outcome: outcome.clone() }).await;
     outcome
+}
+
+/// What comes next of both. Which of two lines was written first only their arrival tells: what came in one piece stays together, and
+/// then it is the other's turn, so that neither keeps the other waiting.
+async fn next<O, E>(stdout: &mut Pipe<O>, stderr: &mut Pipe<E>, errors_first: bool) -> (Voice, Option<String>)
+where
+    O: AsyncRead + Unpin,
+    E: AsyncRead + Unpin,
+{
+    if errors_first {
+        tokio::select! {
+            biased;
+            line = stderr.next(), if stderr.open => (Voice::Stderr, line),
+            line = stdout.next(), if stdout.open => (Voice::Stdout, line),
+            else => (Voice::Stdout, None),
+        }
+    } else {
+        tokio::select! {
+            biased;
+            line = stdout.next(), if stdout.open => (Voice::Stdout, line),
+            line = stderr.next(), if stderr.open => (Voice::Stderr, line),
+            else => (Voice::Stdout, None),
+        }
+    }
 }
 
 struct Pipe<R> {
@@ -79,15 +105,14 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
 }
 
 fn outcome(exit_code: Option<i32>, last: &str) -> TurnOutcome {
-    let words = if last.is_empty() { String::new() } else { format!(" Its last words: {last}") };
     let reason = match exit_code {
         Some(0) => return TurnOutcome::Ended,
         Some(code @ (126 | 127)) => {
-            let message = sentence(&format!("its command was not found or cannot run (exit code {code}).{words}"));
+            let message = last_words(&format!("its command was not found or cannot run (exit code {code})."), last);
             Reason::EngineMissing { message: message + MISSING_NEXT }
         }
-        Some(code) => Reason::EngineFailed { message: sentence(&format!("The command exited with {code}.{words}")) },
-        None => Reason::EngineFailed { message: sentence(&format!("The command was ended by a signal.{words}")) },
+        Some(code) => Reason::EngineFailed { message: last_words(&format!("The command exited with {code}."), last) },
+        None => Reason::EngineFailed { message: last_words("The command was ended by a signal.", last) },
     };
     TurnOutcome::Failed { reason }
 }

@@ -68,6 +68,16 @@ async fn a_command_that_fails_says_its_last_words() {
 }
 
 #[tokio::test]
+async fn last_words_of_both_streams_keep_their_order_and_their_lines() {
+    // All of it is there before anything is read: what came in one piece stays together, and both are heard.
+    let (sender, _events) = mpsc::channel(100);
+    let (out, errors) = (b"compiling\nlinking\n".as_slice(), b"error: no such rule\nat line 3\n".as_slice());
+    let TurnOutcome::Failed { reason } = plain("Build.", out, errors, async { Some(1) }, sender).await else { panic!("failed") };
+    let message = "The command exited with 1. Its last words:\ncompiling\nlinking\nerror: no such rule\nat line 3.";
+    assert_eq!(reason, Reason::EngineFailed { message: message.into() });
+}
+
+#[tokio::test]
 async fn output_without_end_is_cut_and_the_command_still_ends() {
     let (outcome, events, _dir) = command("head -c 200000000 /dev/zero | tr '\\0' 'x'; echo; echo end").await;
     assert_eq!(outcome, TurnOutcome::Ended);
