@@ -5,6 +5,7 @@ use super::{
     pattern::Slot,
     plan::{Plan, Planned},
     resolve::{Asked, InFeature, Place, Trouble},
+    world::World,
 };
 use domain::{
     AgentName, Did, Problem,
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 
 /// Give tasks to an agent.
 pub(super) fn run(asked: &Asked<'_>) -> Planned {
-    let (tasks, place) = (asked.tasks()?, asked.place()?);
+    let (tasks, place) = (asked.tasks_that(World::may_run)?, asked.place()?);
     let agent = match (asked.agent()?, asked.world.agents.as_slice()) {
         (Some(agent), _) => Some(agent),
         (None, several) if several.len() > 1 => {
@@ -138,12 +139,35 @@ pub(super) fn steer(asked: &Asked<'_>, action: &'static str, verb: &str, fits: i
     Plan::changes(format!("{} runs.", super::answer::capital(verb)), chosen.into_iter().map(|r| (action, json!({"run": r.id}))).collect())
 }
 
-/// Tell a running agent something.
+/// Tell the agent of a run something.
 pub(super) fn send(asked: &Asked<'_>) -> Planned {
     let run = asked.run()?.ok_or_else(|| Problem::invalid("It is not said to which run.").next("As: send to run 1AB2CD: mind the gap."))?;
-    let text = asked
-        .free_text()
-        .ok_or_else(|| Problem::invalid("The message is missing.").next("Write it behind a colon: send to run 1AB2CD: mind the gap."))?;
+    said_to(run, &message(asked)?)
+}
+
+/// Tell an agent something, by its name. Of several runs it is asked which.
+pub(super) fn send_agent(asked: &Asked<'_>) -> Planned {
+    let (agent, text) = (named_agent(asked)?, message(asked)?);
+    let runs: Vec<&Run> = asked.world.live().filter(|r| r.agent.as_ref() == Some(&agent)).collect();
+    match runs.as_slice() {
+        [] => Err(Problem::conflict(format!("{agent} runs nothing now, so nobody would hear it."))
+            .next(format!("Give it a task first, as: run T004 with {agent}."))
+            .into()),
+        [one] => said_to(one, &text),
+        several => {
+            let choice = |r: &&Run| Choice { sentence: format!("send to run {}: {text}", r.id), label: CommandItem::run(r).label };
+            let choices = several.iter().take(crate::limits::CHOICES_MAX).map(choice).collect();
+            Err(Trouble::Which(format!("{agent} works at {} runs. Which is it for?", several.len()), choices))
+        }
+    }
+}
+
+fn message(asked: &Asked<'_>) -> Result<String, Problem> {
+    let missing = || Problem::invalid("The message is missing.").next("Write it behind a colon: send to run 1AB2CD: mind the gap.");
+    asked.free_text().ok_or_else(missing)
+}
+
+fn said_to(run: &Run, text: &str) -> Planned {
     Plan::changes("Tell a running agent something.", vec![("run.send", json!({"run": run.id, "text": text}))])
 }
 

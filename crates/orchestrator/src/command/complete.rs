@@ -57,16 +57,12 @@ pub(super) fn completions(world: &World, written: &str) -> Vec<Completion> {
     let mut out: Vec<Completion> = Vec::new();
     if before.trim().is_empty() {
         let low = partial.to_lowercase();
-        let begins = sentences::all().iter().filter(|s| !s.example.is_empty() && s.example.to_lowercase().starts_with(&low));
-        let whole = |s: &sentences::Sentence| Completion {
-            from,
-            to,
-            insert: s.example.trim_end_matches('…').into(),
-            label: s.example.into(),
-            what: s.what.into(),
-            kind: "sentence".into(),
+        let whole = |s: &sentences::Sentence| {
+            let label = s.here(world).filter(|example| example.to_lowercase().starts_with(&low))?;
+            let insert = label.trim_end_matches('…').to_owned();
+            Some(Completion { from, to, insert, label, what: s.what.into(), kind: "sentence".into() })
         };
-        out.extend(begins.map(whole));
+        out.extend(sentences::all().iter().filter_map(whole));
     }
     let partial_low = partial.to_lowercase();
     for sentence in sentences::all() {

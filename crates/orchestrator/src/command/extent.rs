@@ -10,6 +10,8 @@ use super::{
 pub(super) const PRONOUNS: [&str; 8] = ["it", "them", "those", "these", "that", "this", "they", "last"];
 /// Stand for all there is.
 pub(super) const ALL: [&str; 5] = ["everything", "all", "every", "any", "each"];
+/// Begin a question: no names.
+const QUESTIONS: [&str; 7] = ["what", "who", "why", "where", "when", "how", "which"];
 const RUN_NOUNS: [&str; 7] = ["run", "runs", "agents", "work", "ones", "running", "one"];
 const TASK_NOUNS: [&str; 5] = ["task", "tasks", "ones", "runs", "work"];
 const MACHINES: [&str; 6] = ["machine", "machines", "device", "devices", "computer", "computers"];
@@ -76,7 +78,7 @@ pub(super) fn extents(slot: Slot, words: &[Word], at: usize) -> Vec<usize> {
         Slot::Runs => runs(words, at),
         Slot::Patch => named(words, at, &["patch", "patches"], &["of", "for"], |w| is_patch(&w.low) || is_task(&w.low)),
         Slot::Feature => named(words, at, &["feature"], &[], |w| !JOINS.contains(&w.low.as_str())),
-        Slot::Agent => named(words, at, &["agent"], &[], |_| true),
+        Slot::Agent => named(words, at, &["agent"], &[], |w| !QUESTIONS.contains(&w.low.as_str())),
         Slot::Member => named(words, at, &["member"], &[], |_| true),
         Slot::Place => place(words, at),
         Slot::Role => named(words, at, &[], &[], |w| near(&ROLES, &w.low).is_some()),
@@ -94,7 +96,8 @@ pub(super) fn extents(slot: Slot, words: &[Word], at: usize) -> Vec<usize> {
 pub(super) fn unfinished(slot: Slot, words: &[Word], at: usize) -> Option<Slot> {
     let nouns = ["patch", "run", "runs", "task", "tasks", "feature", "agent", "project", "device"];
     let last = words.last()?.low.as_str();
-    if words.len() == at + 1 && nouns.contains(&last) && !matches!(slot, Slot::Text | Slot::When) {
+    let named = slot != Slot::Agent || last == "agent";
+    if words.len() == at + 1 && nouns.contains(&last) && named && !matches!(slot, Slot::Text | Slot::When) {
         return Some(if last == "feature" { Slot::Feature } else { slot });
     }
     let joined = words.len() > at + 1 && JOINS.contains(&last) && matches!(slot, Slot::Tasks | Slot::Runs);
@@ -175,7 +178,7 @@ fn thing(words: &[Word], at: usize) -> Vec<usize> {
 }
 
 fn run(words: &[Word], at: usize) -> Vec<usize> {
-    let ends = named(words, at, &["run"], &["of", "for", "at", "on"], is_run);
+    let ends = named(words, at, &["run", "task"], &["of", "for", "at", "on"], is_run);
     if ends.is_empty() && ["runs"].contains(&low(words, at)) { vec![] } else { ends }
 }
 

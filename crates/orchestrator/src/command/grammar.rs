@@ -27,7 +27,7 @@ pub(super) enum Grasp {
 pub(super) fn grasp(world: &World, memory: &Memory, text: &Text, now: &Zoned) -> Grasp {
     let compared: Vec<(&sentences::Sentence, Compared)> = sentences::all().iter().map(|s| (s, compare(&s.form, text))).collect();
     let least = compared.iter().filter_map(|(_, c)| Some(c.fit.as_ref()?.slips)).min();
-    let Some(least) = least.filter(|_| !text.words.is_empty()) else { return Grasp::Nothing(near(&compared)) };
+    let Some(least) = least.filter(|_| !text.words.is_empty()) else { return Grasp::Nothing(near(world, &compared)) };
     let best = compared.iter().filter_map(|(s, c)| Some((s, c.fit.as_ref().filter(|f| f.slips == least)?)));
     // A word may fit a slot by its form and name nothing: then another form is meant.
     let mut first = None;
@@ -38,13 +38,13 @@ pub(super) fn grasp(world: &World, memory: &Memory, text: &Text, now: &Zoned) ->
             Err(trouble) => return Grasp::Trouble(trouble),
         }
     }
-    first.map_or_else(|| Grasp::Nothing(near(&compared)), Grasp::Trouble)
+    first.map_or_else(|| Grasp::Nothing(near(world, &compared)), Grasp::Trouble)
 }
 
 /// Examples of the forms that fit furthest.
-fn near(compared: &[(&sentences::Sentence, Compared)]) -> Vec<String> {
-    let mut rows: Vec<(usize, &str)> = compared.iter().filter(|(s, _)| !s.example.is_empty()).map(|(s, c)| (c.reach, s.example)).collect();
+fn near(world: &World, compared: &[(&sentences::Sentence, Compared)]) -> Vec<String> {
+    let mut rows: Vec<(usize, String)> = compared.iter().filter_map(|(s, c)| Some((c.reach, s.here(world)?))).collect();
     // The order of the table stays among equals.
     rows.sort_by_key(|(reach, _)| std::cmp::Reverse(*reach));
-    rows.iter().take(EXAMPLES_MAX).map(|(_, example)| (*example).to_owned()).collect()
+    rows.into_iter().take(EXAMPLES_MAX).map(|(_, example)| example).collect()
 }

@@ -195,7 +195,8 @@ impl Walk<'_> {
                 }
                 self.go(rest, at, so_far);
             }
-            Step::Part(part) => self.part(part, rest, next, so_far),
+            // Free text is what somebody wrote, with all its words.
+            Step::Part(part) => self.part(part, rest, if **part == Part::Slot(Slot::Text) { at } else { next }, so_far),
         }
     }
 

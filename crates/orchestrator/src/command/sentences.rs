@@ -2,19 +2,22 @@
 //! optional parts are explained in `pattern`.
 
 use super::{
+    answer::{short_patch, short_run},
     changes as c, machines as m,
     pattern::{Part, form},
     plan::Planned,
     questions as q,
     resolve::Asked,
+    world::World,
 };
+use domain::patch::PatchState;
 use std::sync::OnceLock;
 
 /// A form of a sentence.
 pub(super) struct Sentence {
     /// How it goes.
     pub(super) form: Vec<Part>,
-    /// One that fits; empty for further forms of the one before.
+    /// One that fits, about made-up things; empty for further forms of the one before.
     pub(super) example: &'static str,
     /// What it does, in a few words.
     pub(super) what: &'static str,
@@ -144,9 +147,11 @@ const ROWS: &[Row] = &[
     ),
     ("reject|refuse {patch} [{tail}]", "", "", c::reject),
     ("close|archive {patch}", "close patch 1a2b3c4d", "closes a patch without merging it", c::close),
-    ("send|message|tell|say|write [message] [to] {run} {tail}", "send to run 1AB2CD: …", "a message to a running agent", c::send),
+    ("send|message|tell|say|write [message] [to] {run} {tail}", "send to run 1AB2CD: …", "a message to the agent of a run", c::send),
     ("send|say {text} to {run}", "", "", c::send),
-    ("tell {run} {text}", "", "", c::send),
+    ("tell|ask {run} [to] {text}", "", "", c::send),
+    ("send|message|tell|ask|say [message] [to] {agent} {tail}", "tell builder: …", "a message to a running agent", c::send_agent),
+    ("tell|ask {agent} [to] {text}", "", "", c::send_agent),
     ("allow|permit|yes [{run}]", "allow", "answers what an engine asks", c::allow),
     ("deny|forbid|disallow [{run}]", "deny", "refuses what an engine asks", c::deny),
     ("add|create|write|new [new] task [to|in|for {feature}] {tail}", "add task to feature 001: …", "writes a new task", c::add),
@@ -164,6 +169,33 @@ const ROWS: &[Row] = &[
     ("help", "help", "what can be said", q::help),
     ("what do|say|ask|understand", "", "", q::help),
 ];
+
+impl Sentence {
+    /// Its example with things that are there; none where it has none, or speaks of what there is none of.
+    pub(super) fn here(&self, world: &World) -> Option<String> {
+        if self.example.is_empty() {
+            return None;
+        }
+        let (first, last) = world.open_span();
+        let example = if last.is_some() { self.example.to_owned() } else { self.example.replace(" to T008", "") };
+        let real = |word: &str| {
+            let bare = word.trim_end_matches([':', '?']);
+            let thing = match bare {
+                "builder" => world.live().find_map(|r| r.agent.clone()).or_else(|| world.agents.first().cloned())?.to_string(),
+                "T004" => first.as_ref()?.to_string(),
+                "T008" => last.as_ref()?.to_string(),
+                "T012" => world.waiting_task()?.to_string(),
+                "001" => world.features.first().map(|(project, feature, _)| world.feature_name(project, feature))?,
+                "1a2b3c4d" => short_patch(world.patches.iter().find(|p| p.state == PatchState::Open)?).to_owned(),
+                "1AB2CD" => short_run(world.live().next()?).to_owned(),
+                "laptop-3" => world.devices.iter().rfind(|d| Some(&d.did) != world.here.as_ref())?.name.clone(),
+                _ => return Some(word.to_owned()),
+            };
+            Some(thing + &word[bare.len()..])
+        };
+        Some(example.split(' ').map(real).collect::<Option<Vec<_>>>()?.join(" "))
+    }
+}
 
 /// Every form, in the order in which they are tried.
 pub(super) fn all() -> &'static [Sentence] {

@@ -5,7 +5,7 @@ use crate::{
     table::{self, Context},
 };
 use domain::{
-    AgentName, Did, FeatureId, Problem, ProjectName, RunId, TaskRef, gate,
+    AgentName, Did, FeatureId, Problem, ProjectName, RunId, TaskId, TaskRef, gate,
     lend::Click,
     org::{Device, Member},
     patch::{Patch, PatchState, Verdict},
@@ -94,6 +94,26 @@ impl World {
     /// What a device is called.
     pub(super) fn device_name(&self, did: &Did) -> String {
         self.devices.iter().find(|d| d.did == *did).map_or_else(|| did.to_string(), |d| d.name.clone())
+    }
+
+    /// The first task that may be given to an agent, and the last of its feature where that is another.
+    pub(super) fn open_span(&self) -> (Option<&TaskId>, Option<&TaskId>) {
+        let mut open = self.tasks.iter().filter(|t| Self::may_run(t));
+        let Some(first) = open.next() else { return (None, None) };
+        let last = open.rfind(|t| t.at.project == first.at.project && t.at.feature == first.at.feature);
+        (Some(&first.at.task), last.map(|t| &t.at.task))
+    }
+
+    /// A task that waits for others; else one that may start.
+    pub(super) fn waiting_task(&self) -> Option<&TaskId> {
+        let waits = self.tasks.iter().find(|t| matches!(t.state, TaskState::Waiting { .. }));
+        waits.map(|t| &t.at.task).or(self.open_span().0)
+    }
+
+    /// What names a feature: with its project, where another project has one of this name too.
+    pub(super) fn feature_name(&self, project: &ProjectName, feature: &FeatureId) -> String {
+        let elsewhere = self.features.iter().any(|(p, id, _)| p != project && id == feature);
+        if elsewhere { format!("{project}/{feature}") } else { feature.to_string() }
     }
 
     /// Open patches whose latest revision nobody judged.

@@ -86,6 +86,11 @@ impl<'a> Asked<'a> {
         Err(Trouble::Which(format!("Which {what} is meant?"), choices.collect()))
     }
 
+    /// Whether it is said that something failed.
+    fn speaks_of_failure(&self) -> bool {
+        self.text.words.iter().any(|w| near(&["fail", "failed", "failing"], &w.low).is_some())
+    }
+
     pub(super) fn moment(&self) -> Option<Timestamp> {
         let piece = self.fit.piece(Slot::When)?;
         when::moment(&self.text.words[piece.from..piece.to], self.now)
@@ -136,8 +141,7 @@ impl<'a> Asked<'a> {
 
     /// What names a feature: with its project, where another project has one of this name too.
     pub(super) fn name_of(&self, project: &ProjectName, feature: &FeatureId) -> String {
-        let elsewhere = self.world.features.iter().any(|(p, id, _)| p != project && id == feature);
-        if elsewhere { format!("{project}/{feature}") } else { feature.to_string() }
+        self.world.feature_name(project, feature)
     }
 
     /// Where something is to be; none where nothing is said.

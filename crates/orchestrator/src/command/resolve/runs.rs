@@ -13,7 +13,7 @@ use super::{
 use domain::{
     Problem,
     patch::{Patch, PatchState},
-    run::Run,
+    run::{Run, RunState},
 };
 
 impl<'a> Asked<'a> {
@@ -31,14 +31,14 @@ impl<'a> Asked<'a> {
         }
         let ids: Vec<&&Word> = words.iter().filter(|w| extent::is_run(w)).collect();
         let whole = ids.len() == 1;
-        ids.iter().map(|word| self.run_called(word, if whole { Some(piece) } else { None })).collect()
+        ids.iter().map(|word| self.run_called(word, if whole { Some(piece) } else { None }, live)).collect()
     }
 
     /// The one run that is meant; none where none is named.
     pub(in crate::command) fn run(&self) -> Result<Option<&'a Run>, Trouble> {
         let Some((piece, words)) = self.words(Slot::Run) else { return Ok(None) };
         match words.iter().find(|w| extent::is_run(w)) {
-            Some(word) => self.run_called(word, Some(piece)).map(Some),
+            Some(word) => self.run_called(word, Some(piece), live).map(Some),
             None => {
                 let runs = self.remembered_runs()?;
                 match runs.as_slice() {
@@ -56,7 +56,8 @@ impl<'a> Asked<'a> {
         if found.is_empty() { Err(nothing_before("runs")) } else { Ok(found) }
     }
 
-    pub(super) fn run_called(&self, word: &Word, piece: Option<Piece>) -> Result<&'a Run, Trouble> {
+    /// A run by its id, or by its task: the newest of that, of those that are so where some are.
+    pub(super) fn run_called(&self, word: &Word, piece: Option<Piece>, so: impl Fn(&Run) -> bool) -> Result<&'a Run, Trouble> {
         let part = word.raw.to_ascii_uppercase();
         let by_id: Vec<&Run> = self
             .world
@@ -66,6 +67,9 @@ impl<'a> Asked<'a> {
             .collect();
         let of_task = |r: &&Run| r.task.as_ref().is_some_and(|t| same_task(&t.task, &word.low));
         let mut by_task: Vec<&Run> = self.world.runs.iter().filter(of_task).collect();
+        if by_task.iter().any(|r| so(r)) {
+            by_task.retain(|r| so(r));
+        }
         // A task's newest run is meant, in each feature.
         by_task.dedup_by_key(|r| r.task.clone());
         let mut seen = Vec::new();
@@ -122,6 +126,15 @@ impl<'a> Asked<'a> {
         let open: Vec<&Patch> = by_task.iter().filter(|p| p.state == PatchState::Open).copied().collect();
         first_some([self.world.patches.iter().filter(begins).collect(), open, by_task])
     }
+}
+
+fn live(run: &Run) -> bool {
+    !run.state.ended()
+}
+
+/// Whether it ended without its work done, and nobody wanted that.
+pub(super) fn failed(run: &Run) -> bool {
+    matches!(run.state, RunState::Failed | RunState::Lost)
 }
 
 fn run_choice(run: &Run) -> (String, String) {

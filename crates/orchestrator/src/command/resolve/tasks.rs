@@ -15,6 +15,11 @@ use domain::{FeatureId, Problem, TaskId, task::TaskView};
 impl<'a> Asked<'a> {
     /// The tasks that are meant.
     pub(in crate::command) fn tasks(&self) -> Result<Vec<&'a TaskView>, Trouble> {
+        self.tasks_that(|_| true)
+    }
+
+    /// The tasks that are meant; where several features have them, those of which one at least is so.
+    pub(in crate::command) fn tasks_that(&self, so: impl Fn(&TaskView) -> bool) -> Result<Vec<&'a TaskView>, Trouble> {
         let Some((piece, words)) = self.words(Slot::Tasks).or_else(|| self.words(Slot::Task)) else { return Ok(vec![]) };
         let feature = self.feature()?;
         let first = words.first().map_or("", |w| w.low.as_str());
@@ -28,7 +33,7 @@ impl<'a> Asked<'a> {
         };
         let ids: Vec<&&Word> = words.iter().filter(|w| is_task(&w.low) && !first.contains('-')).collect();
         if !ids.is_empty() && words.first().is_none_or(|w| w.low != "feature") {
-            return self.numbered_tasks(piece, &words, feature.as_ref());
+            return self.numbered_tasks(piece, &words, feature.as_ref(), so);
         }
         let wanted = words.iter().find_map(|w| states_of(&w.low, &extent::TASK_STATES));
         let in_feature = |t: &&TaskView| feature.as_ref().is_none_or(|(project, id)| t.at.project == *project && t.at.feature == *id);
@@ -57,7 +62,13 @@ impl<'a> Asked<'a> {
     }
 
     /// `T004 to T008 and T010`: all of one feature.
-    fn numbered_tasks(&self, piece: Piece, words: &[&Word], feature: Option<&InFeature>) -> Result<Vec<&'a TaskView>, Trouble> {
+    fn numbered_tasks(
+        &self,
+        piece: Piece,
+        words: &[&Word],
+        feature: Option<&InFeature>,
+        so: impl Fn(&TaskView) -> bool,
+    ) -> Result<Vec<&'a TaskView>, Trouble> {
         let spans = spans(words);
         let mut found: Vec<(InFeature, Vec<&TaskView>)> = Vec::new();
         for (project, id, _) in &self.world.features {
@@ -66,6 +77,9 @@ impl<'a> Asked<'a> {
             if let Some(tasks) = Some(here).filter(|_| asked).and_then(|here| within(&here, &spans)) {
                 found.push(((project.clone(), id.clone()), tasks));
             }
+        }
+        if found.iter().any(|(_, tasks)| tasks.iter().any(|t| so(t))) {
+            found.retain(|(_, tasks)| tasks.iter().any(|t| so(t)));
         }
         match found.len() {
             1 => Ok(found.remove(0).1),

@@ -8,9 +8,15 @@ use super::{
         words::is_task,
     },
     Asked, Trouble, nothing_before,
+    runs::failed,
     tasks::same_task,
 };
-use domain::{Problem, patch::Patch, run::Run, task::TaskView};
+use domain::{
+    Problem,
+    patch::Patch,
+    run::Run,
+    task::{TaskState, TaskView},
+};
 
 /// Something that a sentence is about.
 pub(in crate::command) enum Thing<'a> {
@@ -42,7 +48,7 @@ impl<'a> Asked<'a> {
             found.extend(self.patches_called(&word.low).into_iter().map(|p| (Thing::Patch(p), format!("patch {}", p.id))));
         }
         if found.is_empty() && wants("run") && extent::is_run(word) && (noun == "run" || word.raw.len() >= 4) {
-            match self.run_called(word, Some(piece)) {
+            match self.run_called(word, Some(piece), |r| !self.speaks_of_failure() || failed(r)) {
                 Ok(run) => found.push((Thing::Run(run), format!("run {}", run.id))),
                 Err(Trouble::Problem(_)) => {}
                 Err(which) => return Err(which),
@@ -50,6 +56,12 @@ impl<'a> Asked<'a> {
         }
         if found.is_empty() {
             found.extend(self.named(noun, &word.low).into_iter().map(|item| (Thing::Named(item.clone()), item.id)));
+        }
+        if self.speaks_of_failure() {
+            // What failed itself comes first, then what has a run that did; what has not is not meant where something has.
+            let most = found.iter().map(|(thing, _)| self.failures(thing)).max().unwrap_or_default();
+            found.retain(|(thing, _)| most == 0 || self.failures(thing) > 0);
+            found.sort_by_key(|(thing, _)| std::cmp::Reverse(self.failures(thing)));
         }
         match found.len() {
             1 => Ok(found.remove(0).0),
@@ -64,6 +76,16 @@ impl<'a> Asked<'a> {
                 let names: Vec<_> = found.iter().map(|(thing, new)| (new.clone(), thing.label(self))).collect();
                 self.which("one", piece, &names)
             }
+        }
+    }
+
+    /// How far something failed: not, in a run of it, or itself.
+    fn failures(&self, thing: &Thing<'_>) -> u8 {
+        match thing {
+            Thing::Task(t) if matches!(t.state, TaskState::Failed { .. }) => 2,
+            Thing::Task(t) => u8::from(self.world.runs.iter().any(|r| r.task.as_ref() == Some(&t.at) && failed(r))),
+            Thing::Run(r) => u8::from(failed(r)),
+            Thing::Patch(_) | Thing::Named(_) => 0,
         }
     }
 
