@@ -178,7 +178,11 @@ fn thing(words: &[Word], at: usize) -> Vec<usize> {
 }
 
 fn run(words: &[Word], at: usize) -> Vec<usize> {
-    let ends = named(words, at, &["run", "task"], &["of", "for", "at", "on"], is_run);
+    if low(words, at) == "task" {
+        let next = skip(words, at + 1);
+        return words.get(next).filter(|w| is_task(&w.low)).map(|_| next + 1).into_iter().collect();
+    }
+    let ends = named(words, at, &["run"], &["of", "for", "at", "on"], is_run);
     if ends.is_empty() && ["runs"].contains(&low(words, at)) { vec![] } else { ends }
 }
 

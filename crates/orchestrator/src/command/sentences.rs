@@ -181,11 +181,11 @@ impl Sentence {
         let real = |word: &str| {
             let bare = word.trim_end_matches([':', '?']);
             let thing = match bare {
-                "builder" => world.live().find_map(|r| r.agent.clone()).or_else(|| world.agents.first().cloned())?.to_string(),
-                "T004" => first.as_ref()?.to_string(),
-                "T008" => last.as_ref()?.to_string(),
+                "builder" => world.busy_agent()?.to_string(),
+                "T004" => first?.to_string(),
+                "T008" => last?.to_string(),
                 "T012" => world.waiting_task()?.to_string(),
-                "001" => world.features.first().map(|(project, feature, _)| world.feature_name(project, feature))?,
+                "001" => world.first_feature()?,
                 "1a2b3c4d" => short_patch(world.patches.iter().find(|p| p.state == PatchState::Open)?).to_owned(),
                 "1AB2CD" => short_run(world.live().next()?).to_owned(),
                 "laptop-3" => world.devices.iter().rfind(|d| Some(&d.did) != world.here.as_ref())?.name.clone(),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod completion;
+mod fitting;
 mod holding;
 mod sentences;
 mod world;

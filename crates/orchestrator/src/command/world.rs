@@ -104,6 +104,20 @@ impl World {
         (Some(&first.at.task), last.map(|t| &t.at.task))
     }
 
+    /// An agent that works at something; else the first.
+    pub(super) fn busy_agent(&self) -> Option<&AgentName> {
+        let busy = self.live().find_map(|r| self.agents.iter().find(|a| r.agent.as_ref() == Some(*a)));
+        busy.or(self.agents.first())
+    }
+
+    /// What names the first feature in short: its number, and its project with it where another has that number too.
+    pub(super) fn first_feature(&self) -> Option<String> {
+        let number = |id: &FeatureId| id.as_str().split('-').next().unwrap_or_default().to_owned();
+        let (project, first, _) = self.features.first()?;
+        let alone = self.features.iter().filter(|(_, id, _)| number(id) == number(first)).count() == 1;
+        Some(if alone { number(first) } else { format!("{project}/{first}") })
+    }
+
     /// A task that waits for others; else one that may start.
     pub(super) fn waiting_task(&self) -> Option<&TaskId> {
         let waits = self.tasks.iter().find(|t| matches!(t.state, TaskState::Waiting { .. }));

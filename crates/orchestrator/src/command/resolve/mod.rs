@@ -88,7 +88,8 @@ impl<'a> Asked<'a> {
 
     /// Whether it is said that something failed.
     fn speaks_of_failure(&self) -> bool {
-        self.text.words.iter().any(|w| near(&["fail", "failed", "failing"], &w.low).is_some())
+        // “waiting” is nearly “failing”.
+        self.text.words.iter().any(|w| w.low == "failing" || near(&["fail", "failed"], &w.low).is_some())
     }
 
     pub(super) fn moment(&self) -> Option<Timestamp> {

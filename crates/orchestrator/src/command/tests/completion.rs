@@ -31,6 +31,7 @@ fn words_and_names_follow_what_is_written() {
     assert_eq!(inserts("merge patch 1"), ["1a2b3c4d"]);
     assert_eq!(inserts("merge patch bow"), ["beef3c4d"], "by its title");
     assert_eq!(inserts("run feature 0"), ["001-login", "002-report"]);
+    assert!(inserts("tell ").contains(&"builder".to_owned()), "{:?}", inserts("tell "));
     assert_eq!(offered("send to run WRK001 ").last().unwrap().1, "text");
     assert_eq!(inserts("dance with "), Vec::<String>::new());
 }
