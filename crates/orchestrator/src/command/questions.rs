@@ -244,7 +244,7 @@ fn waits_for_person(world: &World, waiting: &Value) -> Option<CommandItem> {
     let run = || world.runs.iter().find(|r| waiting["run"] == json!(r.id)).map(CommandItem::run);
     let task = || world.tasks.iter().find(|t| waiting["task"] == json!(t.at)).map(CommandItem::task);
     let patch = || world.patches.iter().find(|p| waiting["patch"] == json!(p.id));
-    let words = |value: &Value| domain::shown(value.as_str().unwrap_or_default());
+    let words = |value: &Value| domain::shown(&value.as_str().unwrap_or_default().replace('\n', " "));
     match waiting["kind"].as_str()? {
         "question" => Some(run()?.with_detail(&format!("asks: {}", words(&waiting["question"]["title"])))),
         "review" => {
