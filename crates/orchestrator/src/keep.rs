@@ -23,6 +23,8 @@ struct Known {
     connected: BTreeSet<Did>,
     /// When the org repository was last fetched, by device.
     fetched: BTreeMap<Did, Instant>,
+    /// What is still to be fetched from devices that were connected anew.
+    missed: BTreeSet<(Did, Rid)>,
 }
 
 /// Looks at each change of the org and now and then, until the org closes.
@@ -107,6 +109,7 @@ fn block(node: &Node, state: &OrgState, known: &mut Known) {
 fn connect(org: &Org, node: &Node, state: &OrgState, here: &[Rid], known: &mut Known) {
     let connected = node.connected();
     known.connected.retain(|did| connected.contains(did));
+    known.missed.retain(|(did, _)| connected.contains(did));
     known.dialled.retain(|_, at| at.elapsed() < limits::DIAL_PAUSE);
     for device in state.devices.values().filter(|d| d.did != org.device) {
         let did = &device.did;
@@ -114,18 +117,25 @@ fn connect(org: &Org, node: &Node, state: &OrgState, here: &[Rid], known: &mut K
             known.dialled.entry(did.clone()).or_insert_with(Instant::now);
             continue;
         }
-        let fresh = known.connected.insert(did.clone());
         // What was missed while there was no connection, or because an announcement was lost.
+        let shared = state.projects.values().map(|project| &project.rid).filter(|rid| here.contains(rid));
+        if known.connected.insert(did.clone()) {
+            known.missed.extend(shared.chain([&org.rid]).map(|rid| (did.clone(), rid.clone())));
+        }
         let again = if known.unsettled { limits::ORG_FETCH_UNSETTLED } else { limits::ORG_FETCH_EVERY };
-        if fresh || known.fetched.get(did).is_none_or(|at| at.elapsed() >= again) {
-            known.fetched.insert(did.clone(), Instant::now());
-            let shared = state.projects.values().map(|project| &project.rid).filter(|rid| fresh && here.contains(rid));
-            for rid in std::iter::once(&org.rid).chain(shared) {
-                if let Err(problem) = node.fetch(rid, did) {
-                    tracing::debug!(%problem, %rid, device = %device.name, "a repository was not fetched");
-                }
+        if known.fetched.get(did).is_none_or(|at| at.elapsed() >= again) {
+            known.missed.insert((did.clone(), org.rid.clone()));
+        }
+        let missed: Vec<Rid> = known.missed.iter().filter(|(from, _)| from == did).map(|(_, rid)| rid.clone()).collect();
+        for rid in missed {
+            match node.fetch(&rid, did) {
+                Ok(()) => drop(known.missed.remove(&(did.clone(), rid.clone()))),
+                Err(problem) => tracing::debug!(%problem, %rid, device = %device.name, "a repository was not fetched; it is tried again"),
             }
-            org.look_at_head();
+            if rid == org.rid {
+                known.fetched.insert(did.clone(), Instant::now());
+                org.look_at_head();
+            }
         }
         for project in state.projects.values().filter(|p| !here.contains(&p.rid)) {
             if org.forge.clone_project(&project.rid, did, None, node).is_ok() {
