@@ -12,15 +12,20 @@ type Run = Schemas["Run"];
 
 export const stoppable = ({ state }: Pick<Run, "state">): boolean => ["queued", "placing", "working"].includes(state);
 
+/** What is said of messages that wait, before the runs are stopped that were to get them. */
+function lost(runs: readonly Run[]): string {
+  const waiting = runs.flatMap(({ messages = [] }) => messages.filter(({ why }) => why == null)).length;
+  if (waiting === 0) return "";
+  return `${plural(waiting, "message")} still ${waiting === 1 ? "waits" : "wait"} for the agent, and will not be delivered; the run’s page keeps ${waiting === 1 ? "it" : "them"} for the next run. `;
+}
+
 interface Props {
   run: Run;
   /** In a list each button says which run it stops. */
   named?: boolean;
-  /** How many messages its agent has not got yet. */
-  unread?: number;
 }
 
-export function StopRun({ run, named, unread = 0 }: Props) {
+export function StopRun({ run, named }: Props) {
   const [asking, setAsking] = useState(false);
   const stop = useAct("run.stop");
   const name = `${run.task?.task ?? "the checks"}, run ${shortRun(run.id)}`;
@@ -33,7 +38,7 @@ export function StopRun({ run, named, unread = 0 }: Props) {
         open={asking}
         onClose={() => setAsking(false)}
         title={`Stop ${named ? name : "this run"}?`}
-        text={`${unread > 0 ? `It has not got ${plural(unread, "message")} yet, and never will. ` : ""}Its files are kept in a checkpoint; a further run at the task goes on from there.`}
+        text={`${lost([run])}Its files are kept in a checkpoint; a further run at the task goes on from there.`}
         deed="Stop it"
         onYes={() => stop.mutate({ run: run.id })}
       />

@@ -14,6 +14,7 @@ import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { useWho, withNames } from "../../ui/Who";
 import type { Word } from "../../ui/words";
+import { useStandings } from "../patch/useStandings";
 import css from "./Home.module.css";
 
 type Item = Output<"attention.list">[number];
@@ -27,6 +28,7 @@ const words: Record<Item["kind"], Word> = {
 };
 
 export function Attention({ items }: { items: Item[] }) {
+  const standings = useStandings(items.flatMap((item) => (item.kind === "review" ? item.project : [])));
   if (items.length === 0)
     return <Empty title="Nothing waits for you">Questions of agents, patches to review and failed work come here.</Empty>;
   return (
@@ -35,7 +37,7 @@ export function Attention({ items }: { items: Item[] }) {
         <div key={keyOf(item)} className={`${ui.row} ${css.item}`}>
           <div className={css.what}>
             <span>
-              <Badge word={words[item.kind]} /> <Ago at={item.since} /> <AsOf known={toldBy(item.whose)} />
+              <Badge word={("patch" in item && standings.get(item.patch)) || words[item.kind]} /> <Ago at={item.since} /> <AsOf known={toldBy(item.whose)} />
             </span>
             <Title item={item} />
             <Body item={item} />

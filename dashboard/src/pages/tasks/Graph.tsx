@@ -5,13 +5,14 @@ import { type KeyboardEvent, useMemo } from "react";
 import { Badge } from "../../ui/Badge";
 import { Empty } from "../../ui/State";
 import type { Word } from "../../ui/words";
-import { keyOf, type TaskView, wordOf } from "./board";
+import { keyOf, type TaskView } from "./board";
 import { edges, NODE, places } from "./graph";
 import css from "./Tasks.module.css";
 
 interface Props {
   tasks: TaskView[];
-  going: ReadonlySet<string>;
+  /** Where a task is. */
+  wordOf: (task: TaskView) => Word;
   chosen: TaskView | undefined;
   onOpen: (at: TaskView["at"]) => void;
 }
@@ -21,7 +22,7 @@ const nodeTypes = { task: TaskBox };
 /** Above this the drawing says nothing any more, and takes long. */
 const TASKS_MAX = 600;
 
-export default function Graph({ tasks, going, chosen, onOpen }: Props) {
+export default function Graph({ tasks, wordOf, chosen, onOpen }: Props) {
   const features = useMemo(() => new Set(tasks.map((t) => t.at.feature)), [tasks]);
   // Only the shape decides where things stand: a state that changes moves nothing.
   const shape = tasks.map((t) => `${t.task.id}<${t.task.depends_on.join()}`).join(" ");
@@ -42,10 +43,10 @@ export default function Graph({ tasks, going, chosen, onOpen }: Props) {
     id: task.task.id,
     type: "task",
     position: drawn.at.get(task.task.id) ?? { x: 0, y: 0 },
-    data: { task, word: wordOf(task, going) },
+    data: { task, word: wordOf(task) },
     selected: chosen !== undefined && keyOf(task) === keyOf(chosen),
     ariaRole: "button",
-    ariaLabel: `${task.task.id} ${task.task.title}, ${wordOf(task, going).text}`,
+    ariaLabel: `${task.task.id} ${task.task.title}, ${wordOf(task).text}`,
     ...NODE,
   }));
   const lines: Edge[] = drawn.lines.map(({ from, to }) => ({

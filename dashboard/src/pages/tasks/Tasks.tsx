@@ -8,8 +8,9 @@ import { Away } from "../../ui/AsOf";
 import { Page } from "../../ui/Page";
 import { Empty, Loaded, Loading } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
+import { useStandings } from "../patch/useStandings";
 import { Board } from "./Board";
-import { matching, nameOf, type TaskView } from "./board";
+import { matching, nameOf, type TaskView, wordOf } from "./board";
 import { RunFeature } from "./RunFeature";
 import { TaskPanel } from "./TaskPanel";
 import css from "./Tasks.module.css";
@@ -135,6 +136,8 @@ function List({ project, tasks }: { project: string; tasks: TaskView[] }) {
   const { view = "board", task } = route.useSearch();
   const navigate = route.useNavigate();
   const going = useGoing(project);
+  const patches = useStandings([project]);
+  const word = (one: TaskView) => wordOf(one, going, patches);
   const [query, setQuery] = useState("");
   const sought = useDeferredValue(query);
   const shown = useMemo(() => matching(tasks, sought), [tasks, sought]);
@@ -156,10 +159,10 @@ function List({ project, tasks }: { project: string; tasks: TaskView[] }) {
         {shown.length === 0 ? (
           <Empty title="No task is like that">The filter looks at ids, titles, stories and phases.</Empty>
         ) : view === "board" ? (
-          <Board tasks={shown} going={going} chosen={chosen} onOpen={open} />
+          <Board tasks={shown} wordOf={word} chosen={chosen} onOpen={open} />
         ) : (
           <Suspense fallback={<Loading />}>
-            <Graph tasks={shown} going={going} chosen={chosen} onOpen={open} />
+            <Graph tasks={shown} wordOf={word} chosen={chosen} onOpen={open} />
           </Suspense>
         )}
       </div>

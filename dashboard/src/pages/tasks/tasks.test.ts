@@ -74,8 +74,16 @@ describe("the graph", () => {
 describe("a task whose run a person stopped", () => {
   const one = task("T001", { state: "failed", run: "r", reason: { code: "stopped", by: "did:key:z" } });
   it("says so, and needs nobody", () => {
-    expect(wordOf(one, new Set()).text).toBe("Stopped");
+    expect(wordOf(one, new Set(), new Map()).text).toBe("Stopped");
     expect(board([one]).find(({ tasks }) => tasks.length > 0)?.title).toBe("Ready");
+  });
+});
+
+describe("a task whose patch waits", () => {
+  const one = task("T001", { state: "in_review", patch: "p" });
+  it("is where its patch is", () => {
+    expect(wordOf(one, new Set(), new Map()).text).toBe("To review");
+    expect(wordOf(one, new Set(), new Map([["p", { text: "To merge", tone: "good" }]])).text).toBe("To merge");
   });
 });
 
