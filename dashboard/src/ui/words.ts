@@ -158,12 +158,9 @@ export function tagsChanged(was: Record<string, string> | undefined, text: strin
   return { ...said, ...Object.fromEntries(gone.map((tag) => [tag, ""])) };
 }
 
-const COMMAND = /`?\bmeshwork (?:task|lend|run|patch|stop|project|policy|device|agent|journal)\b[^.;,`]*`?/;
-/** A clause behind a colon, a semicolon, a comma or in brackets that is about a command. */
-const CLAUSE = new RegExp(`(?: \\([^()]*${COMMAND.source}[^()]*\\)|[:;,](?: [^:;,.`]*)?(?<= )${COMMAND.source}[^.;,]*)`, "g");
-
-/** The program's sentence without the commands that a person at a terminal would give: the page has buttons. */
-export const forPage = (sentence: string): string => sentence.replace(CLAUSE, "");
+/** The program's sentence without the command that a person at a terminal would give: the page has a button for it. */
+export const forPage = (sentence: string): string =>
+  sentence.replace(/[:;] `?meshwork [\s\S]*?(?=\.(?:\s|$)|$)/g, "").replace(/ \(`?meshwork [^)]*\)/g, "");
 
 export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
 

@@ -3,11 +3,11 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Schemas } from "../../api/call";
 import { useRead } from "../../api/query";
+import { standing } from "../../pages/patch/facts";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import { taskLink } from "../../ui/links";
 import { runWord, taskWord, type Word } from "../../ui/words";
-import { standing } from "../../pages/patch/facts";
 import css from "./CommandBar.module.css";
 
 type Item = Schemas["CommandItem"];

@@ -37,7 +37,8 @@ export function Attention({ items }: { items: Item[] }) {
         <div key={keyOf(item)} className={`${ui.row} ${css.item}`}>
           <div className={css.what}>
             <span>
-              <Badge word={("patch" in item && standings.get(item.patch)) || words[item.kind]} /> <Ago at={item.since} /> <AsOf known={toldBy(item.whose)} />
+              <Badge word={("patch" in item && standings.get(item.patch)) || words[item.kind]} /> <Ago at={item.since} />{" "}
+              <AsOf known={toldBy(item.whose)} />
             </span>
             <Title item={item} />
             <Body item={item} />
@@ -113,9 +114,9 @@ function Answer({ item }: { item: Of<"question"> }) {
 }
 
 /** Another device's work goes on there, unless a maintainer takes the task over. */
-function Again({ item: { task, whose } }: { item: Of<"failed"> | Of<"changes_requested"> }) {
+function Again({ item: { kind, task, whose } }: { item: Of<"failed"> | Of<"changes_requested"> }) {
   if (!task) return null;
-  if (!whose) return <RunAgain at={task} name={`Run ${task.task} again`} />;
+  if (!whose) return <RunAgain at={task} name={`Run ${task.task} again`} reviewed={kind === "changes_requested"} />;
   return (
     <Link {...taskLink(task)} className={ui.button}>
       See the task

@@ -12,8 +12,8 @@ import ui from "../../ui/ui.module.css";
 import { useWho, Who, withNames } from "../../ui/Who";
 import { ended, forPage, plural, runWord, shortOid, shortRun } from "../../ui/words";
 import { asksReview, type Run, type Shown, verdicts } from "./facts";
-import { pullOf } from "./pull";
 import css from "./Patch.module.css";
+import { pullOf } from "./pull";
 
 interface Props {
   patch: Shown;

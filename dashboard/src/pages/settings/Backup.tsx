@@ -8,9 +8,7 @@ export function Backup() {
   return (
     <Section title="Backup">
       <p className={css.line}>
-        <span className="muted">
-          Keys, journal and repositories in one encrypted file on this machine; <code>meshwork restore</code> takes it up.
-        </span>
+        <span className="muted">Keys, journal and repositories in one encrypted file on this machine.</span>
         <Opens name="Back up" title="Back up">
           {(close) => <Create onClose={close} />}
         </Opens>

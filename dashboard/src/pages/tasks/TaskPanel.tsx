@@ -82,7 +82,13 @@ function Body({ task: { at, task, state, why, runs, rivals, whose }, onOpen }: {
       )}
       <Rivals rivals={rivals ?? []} />
       <div className={css.chips}>
-        {!going && runnable(state.state) && (begins ? <Run at={at} choice={choice} /> : <RunAgain at={at} from={runs[0]} tone="primary" reviewed={state.state === "changes_requested"} />)}
+        {!going &&
+          runnable(state.state) &&
+          (begins ? (
+            <Run at={at} choice={choice} />
+          ) : (
+            <RunAgain at={at} from={runs[0]} tone="primary" reviewed={state.state === "changes_requested"} />
+          ))}
         {whose && !task.done && state.state !== "merged" && <TakeOver at={at} />}
         {!task.done && !going && <EditTask at={at} title={task.title} />}
       </div>

@@ -1,6 +1,6 @@
 // The tasks of a project: a board by state, or the dependencies of a feature; and beside them the one that was opened.
 import { getRouteApi } from "@tanstack/react-router";
-import { lazy, Suspense, useDeferredValue, useMemo, useState } from "react";
+import { lazy, Suspense, useDeferredValue, useEffect, useMemo, useState } from "react";
 import type { Output } from "../../api/call";
 import { useRead } from "../../api/query";
 import { taskViews } from "../../router";
@@ -11,6 +11,7 @@ import ui from "../../ui/ui.module.css";
 import { useStandings } from "../patch/useStandings";
 import { Board } from "./Board";
 import { matching, nameOf, type TaskView, wordOf } from "./board";
+import { keepLast, lastOf } from "./last";
 import { RunFeature } from "./RunFeature";
 import { TaskPanel } from "./TaskPanel";
 import css from "./Tasks.module.css";
@@ -24,9 +25,13 @@ const titles = { board: "Board", graph: "Graph" };
 export default function Tasks() {
   const projects = useRead("project.list", {});
   const { project } = route.useSearch();
-  const name = project ?? projects.data?.[0]?.project.name;
+  const names = projects.data?.map((one) => one.project.name);
+  const name = project ?? lastOf(names);
+  useEffect(() => {
+    if (name) keepLast(name);
+  }, [name]);
   return (
-    <Page title="Tasks" actions={name && <Choices project={name} names={projects.data?.map((p) => p.project.name) ?? [name]} />} fill>
+    <Page title="Tasks" actions={name && <Choices project={name} names={names ?? [name]} />} fill>
       <Loaded query={projects}>
         {() =>
           name ? (

@@ -42,9 +42,7 @@ export const open = (state: TaskStateName): boolean => ["ready", "waiting", "fai
 /** Where a task is, in a word; one whose run is in the queue and cannot start yet says so. */
 export function wordOf({ at, state }: TaskView, going: ReadonlySet<string>, patches: ReadonlyMap<string, Word>): Word {
   const held = state.state === "running" && "waits" in state && state.waits != null;
-  return held || (state.state === "waiting" && going.has(nameOf(at)))
-    ? { text: "Queued", tone: "none" } 
-    : ofPatch(state, patches);
+  return held || (state.state === "waiting" && going.has(nameOf(at))) ? { text: "Queued", tone: "none" } : ofPatch(state, patches);
 }
 
 /** A task whose patch waits is where its patch is. */

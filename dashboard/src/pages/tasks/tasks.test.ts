@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { board, matching, type TaskView, wordOf } from "./board";
 import { edges, places } from "./graph";
+import { keepLast, lastOf } from "./last";
 import { usualAgent } from "./usualAgent";
 
 function task(id: string, state: TaskView["state"], depends_on: string[] = [], title = ""): TaskView {
@@ -77,6 +78,12 @@ describe("a task whose run a person stopped", () => {
     expect(wordOf(one, new Set(), new Map()).text).toBe("Stopped");
     expect(board([one]).find(({ tasks }) => tasks.length > 0)?.title).toBe("Ready");
   });
+});
+
+it("the project that was looked at last comes back, where it is there still", () => {
+  expect([lastOf(undefined), lastOf(["a", "b"])]).toEqual([undefined, "a"]);
+  keepLast("b");
+  expect([lastOf(["a", "b"]), lastOf(["a"])]).toEqual(["b", "a"]);
 });
 
 describe("a task whose patch waits", () => {

@@ -28,7 +28,9 @@ export function RunAgain({ at, from, name = "Run again", tone, reviewed }: Props
   if (!may) return null;
   return (
     <Opens tone={tone} name={name} icon={<RotateCcw size={14} aria-hidden />} title={`Run ${at.task} again?`}>
-      {(close) => (from ? <Again at={at} from={from} reviewed={reviewed} onClose={close} /> : <AfterLast at={at} reviewed={reviewed} onClose={close} />)}
+      {(close) =>
+        from ? <Again at={at} from={from} reviewed={reviewed} onClose={close} /> : <AfterLast at={at} reviewed={reviewed} onClose={close} />
+      }
     </Opens>
   );
 }
