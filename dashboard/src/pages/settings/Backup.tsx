@@ -8,7 +8,9 @@ export function Backup() {
   return (
     <Section title="Backup">
       <p className={css.line}>
-        <span className="muted">Keys, journal and repositories in one encrypted file on this machine.</span>
+        <span className="muted">
+          Keys, journal and repositories in one encrypted file on this machine; the guide says how it is taken up again.
+        </span>
         <Opens name="Back up" title="Back up">
           {(close) => <Create onClose={close} />}
         </Opens>

@@ -22,23 +22,20 @@ const nodeTypes = { task: TaskBox };
 /** Above this the drawing says nothing any more, and takes long. */
 const TASKS_MAX = 600;
 
-export default function Graph({ tasks, wordOf, chosen, onOpen }: Props) {
-  const features = useMemo(() => new Set(tasks.map((t) => t.at.feature)), [tasks]);
+export default function Graph({ tasks: all, wordOf, chosen, onOpen }: Props) {
+  // Of several features that of the open task is drawn, else the first.
+  const feature = (chosen ?? all[0])?.at.feature;
+  const tasks = useMemo(() => all.filter(({ at }) => at.feature === feature), [all, feature]);
+  const several = tasks.length < all.length;
   // Only the shape decides where things stand: a state that changes moves nothing.
   const shape = tasks.map((t) => `${t.task.id}<${t.task.depends_on.join()}`).join(" ");
   // biome-ignore lint/correctness/useExhaustiveDependencies: see above
   const drawn = useMemo(() => {
-    if (features.size !== 1 || tasks.length > TASKS_MAX) return undefined;
+    if (tasks.length > TASKS_MAX) return undefined;
     const lines = edges(tasks);
     return { lines, at: places(tasks, lines) };
-  }, [shape, features.size]);
-  if (!drawn) {
-    return features.size > 1 ? (
-      <Empty title="Choose a feature">The graph shows the tasks of one feature; the list is above.</Empty>
-    ) : (
-      <Empty title="Too many tasks to draw">Filter them: up to {TASKS_MAX} are drawn.</Empty>
-    );
-  }
+  }, [shape]);
+  if (!drawn) return <Empty title="Too many tasks to draw">Filter them: up to {TASKS_MAX} are drawn.</Empty>;
   const nodes: TaskNode[] = tasks.map((task) => ({
     id: task.task.id,
     type: "task",
@@ -63,24 +60,27 @@ export default function Graph({ tasks, wordOf, chosen, onOpen }: Props) {
     if (task) onOpen(task.at);
   };
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the key is pressed on a task in it
-    <div className={css.graph} onKeyDown={press}>
-      <ReactFlow
-        nodes={nodes}
-        edges={lines}
-        nodeTypes={nodeTypes}
-        onNodeClick={(_, { data }) => onOpen(data.task.at)}
-        nodesDraggable={false}
-        nodesConnectable={false}
-        onlyRenderVisibleElements
-        fitView
-        fitViewOptions={{ maxZoom: 1, minZoom: readable() }}
-        minZoom={0.1}
-      >
-        <Background />
-        <Controls showInteractive={false} />
-      </ReactFlow>
-    </div>
+    <>
+      {several && <p className="muted">The graph shows one feature, {feature}; another is chosen above.</p>}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the key is pressed on a task in it */}
+      <div className={css.graph} onKeyDown={press}>
+        <ReactFlow
+          nodes={nodes}
+          edges={lines}
+          nodeTypes={nodeTypes}
+          onNodeClick={(_, { data }) => onOpen(data.task.at)}
+          nodesDraggable={false}
+          nodesConnectable={false}
+          onlyRenderVisibleElements
+          fitView
+          fitViewOptions={{ maxZoom: 1, minZoom: readable() }}
+          minZoom={0.1}
+        >
+          <Background />
+          <Controls showInteractive={false} />
+        </ReactFlow>
+      </div>
+    </>
   );
 }
 

@@ -95,7 +95,7 @@ function Choices({ project, names }: { project: string; names: string[] }) {
         ))}
       </fieldset>
       <Write project={project} feature={feature} />
-      <RunFeature project={project} feature={feature ?? (features.length === 1 ? features[0]?.id : undefined)} />
+      <RunFeature project={project} feature={feature} all={features.map(({ id }) => id)} />
     </div>
   );
 }
