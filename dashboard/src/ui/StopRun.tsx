@@ -57,7 +57,7 @@ export function StopAll({ runs }: { runs: readonly Run[] }) {
     failed: () => setTold([]),
   });
   const going = runs.filter(stoppable);
-  const gone = told.length > 0 && runs.every(({ id, state }) => !told.includes(id) || ended(state));
+  const gone = told.length > 0 && told.every((id) => runs.some((run) => run.id === id && ended(run.state)));
   useEffect(() => {
     if (!gone) return;
     notify({ tone: "good", title: `Stopped ${plural(told.length, "run")}.` });

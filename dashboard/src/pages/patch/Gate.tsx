@@ -13,7 +13,7 @@ import { useWho, Who, withNames } from "../../ui/Who";
 import { ended, forPage, plural, runWord, shortOid, shortRun } from "../../ui/words";
 import { asksReview, type Run, type Shown, verdicts } from "./facts";
 import css from "./Patch.module.css";
-import { pullOf } from "./pull";
+import { usePull } from "./pull";
 
 interface Props {
   patch: Shown;
@@ -89,7 +89,7 @@ function Words({ patch, run, onReview }: Omit<Props, "runs">) {
 
 /** How a working copy gets what was merged, where that was told in this browser. */
 function Pull({ project }: { project: string }) {
-  const command = pullOf(project);
+  const command = usePull(project);
   if (!command) return null;
   return (
     <>
