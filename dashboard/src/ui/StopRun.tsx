@@ -16,7 +16,9 @@ export const stoppable = ({ state }: Pick<Run, "state">): boolean => ["queued", 
 function lost(runs: readonly Run[]): string {
   const waiting = runs.flatMap(({ messages = [] }) => messages.filter(({ why }) => why == null)).length;
   if (waiting === 0) return "";
-  return `${plural(waiting, "message")} still ${waiting === 1 ? "waits" : "wait"} for the agent, and will not be delivered; the run’s page keeps ${waiting === 1 ? "it" : "them"} for the next run. `;
+  const [waits, them] = waiting === 1 ? ["waits", "it"] : ["wait", "them"];
+  const said = `${plural(waiting, "message")} still ${waits} for the agent, and will not be delivered`;
+  return `${said}; the run’s page keeps ${them} for the next run. `;
 }
 
 const nameOf = ({ id, task }: Pick<Run, "id" | "task">): string => `${task?.task ?? "the checks"}, run ${shortRun(id)}`;
