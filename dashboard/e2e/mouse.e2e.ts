@@ -55,6 +55,9 @@ it("a task is run, watched, reviewed, done again and merged by mouse", () =>
     await page.getByRole("button", { name: "Merge …" }).click();
     await page.getByRole("dialog", { name: "Merge into main?" }).getByRole("button", { name: "Merge", exact: true }).click();
     await there(page.getByText(/^Merged into main as/), RUN_MS);
+    await page.getByRole("tab", { name: "Overview" }).click();
+    await there(page.getByRole("region", { name: "What happened" }).getByText("Merged", { exact: true }));
+    await there(gate.getByText(/^git pull /));
     await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Tasks" }).click();
     await there(page.getByRole("region", { name: "Done: 1" }).getByRole("button", { name: task }));
     expect(await page.getByRole("region", { name: "Ready: 0" }).count()).toBeLessThanOrEqual(1);

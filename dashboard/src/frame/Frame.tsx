@@ -8,7 +8,7 @@ import { useConnection, useLive, useReady } from "../live/live";
 import { LIVE_REGION } from "../ui/announce";
 import { Badge } from "../ui/Badge";
 import { Tips } from "../ui/Tips";
-import { Toasts } from "../ui/Toasts";
+import { leavePage, Toasts } from "../ui/Toasts";
 import ui from "../ui/ui.module.css";
 import { clock } from "../ui/words";
 import { handOver, hold } from "./command/early";
@@ -131,6 +131,7 @@ function Main() {
   const first = useRef(true);
   const ready = useReady();
   useEffect(() => {
+    leavePage();
     // Not away from a dialog that was opened meanwhile: words that are being typed would be lost.
     if (!first.current && !document.querySelector("[role=dialog]")) main.current?.focus({ preventScroll: true });
     first.current = path === undefined;

@@ -3,8 +3,9 @@ import { useQueries } from "@tanstack/react-query";
 import { useRouter } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { read, useMay, useRead } from "../api/query";
+import { standing } from "../pages/patch/facts";
 import { taskLink } from "../ui/links";
-import { patchWords, runWord, shortOid, shortRun, taskWord } from "../ui/words";
+import { runWord, shortOid, shortRun, taskWord } from "../ui/words";
 import { usePlaces } from "./nav";
 import type { Found } from "./rank";
 import { setTheme } from "./theme";
@@ -56,12 +57,13 @@ export function useFindable(): Found[] {
         go: () => void navigate(taskLink(at)),
       });
     }
-    for (const { id, title, state, project } of patches) {
+    for (const patch of patches) {
+      const { id, title, project } = patch;
       found.push({
         id: `patch ${id}`,
         kind: "Patch",
         title,
-        hint: `${patchWords[state].text} · ${shortOid(id)}`,
+        hint: `${standing(patch).text} · ${shortOid(id)}`,
         go: () => void navigate({ to: "/patches/$patch", params: { patch: id }, search: { project } }),
       });
     }

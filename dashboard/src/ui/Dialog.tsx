@@ -26,7 +26,7 @@ export function Dialog({ title, open, onClose, children }: Props) {
 }
 
 interface AskProps extends Omit<Props, "children"> {
-  text: string;
+  text: ReactNode;
   /** What the button says: the deed, not “OK”. */
   deed: string;
   onYes: () => void;
@@ -39,7 +39,7 @@ export function Ask({ text, deed, onYes, onClose, ...rest }: AskProps) {
   };
   return (
     <Dialog onClose={onClose} {...rest}>
-      <p className="muted">{text}</p>
+      <div className="muted">{text}</div>
       <p className={css.head}>
         <span className={css.spring} />
         <Button onClick={onClose}>Cancel</Button>

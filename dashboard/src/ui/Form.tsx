@@ -83,9 +83,19 @@ export function Choice<K extends string>({
 }
 
 /** Yes or no. */
-export function Check({ label, value, onChange }: { label: string; value: boolean; onChange: (yes: boolean) => void }) {
+export function Check({
+  label,
+  title,
+  value,
+  onChange,
+}: {
+  label: string;
+  title?: string;
+  value: boolean;
+  onChange: (yes: boolean) => void;
+}) {
   return (
-    <label className={css.check}>
+    <label className={css.check} title={title}>
       <input type="checkbox" checked={value} onChange={(event) => onChange(event.target.checked)} /> {label}
     </label>
   );

@@ -35,6 +35,9 @@ export function RunRows({ runs, stop }: { runs: readonly Run[]; stop?: boolean }
   );
 }
 
+/** When something last happened to a run, as its row says. */
+export const lastAt = ({ ended_at, started_at, queued_at }: Run): number => ended_at ?? started_at ?? queued_at;
+
 const keyOf = ({ project, feature, task }: Schemas["TaskRef"]): string => `${project}/${feature}/${task}`;
 
 /** What the tasks of these runs say. */
@@ -54,13 +57,13 @@ function RunRow({ run, title, within }: { run: Run; title: string | null | undef
       </span>
       <span className={line.what}>
         <b>{run.task?.task ?? "Checks"}</b>
-        <span className="muted clip">{title ?? run.task?.feature ?? `of run ${shortRun(run.subject ?? "")}`}</span>
+        <span className="muted clip">{title ?? (run.task ? "" : `of run ${shortRun(run.subject ?? "")}`)}</span>
       </span>
       <RunAsOf run={run} short />
       <span className={`${line.fact} muted clip`}>{run.agent ?? run.class}</span>
       <span className={`${line.number} muted`}>{run.started_at && <Span from={run.started_at} to={run.ended_at} />}</span>
       <span className={line.when}>
-        <Ago at={run.ended_at ?? run.started_at ?? run.queued_at} />
+        <Ago at={lastAt(run)} />
       </span>
     </Link>
   );

@@ -10,11 +10,13 @@ interface Note {
   text?: string;
   /** What comes next, as a button. */
   deed?: { name: string; go: () => void };
+  /** It is about the page that is shown, and goes with it. */
+  here?: boolean;
 }
 
 const manager = Toast.createToastManager();
 
-export function notify({ tone, title, text, deed }: Note): void {
+export function notify({ tone, title, text, deed, here }: Note): void {
   const timeout = tone === "bad" || text || deed ? 12_000 : 5_000;
   const go = () => {
     manager.close(id);
@@ -22,6 +24,15 @@ export function notify({ tone, title, text, deed }: Note): void {
   };
   const actionProps = deed && { children: deed.name, onClick: go };
   const id = manager.add({ title, description: text, type: tone, timeout, priority: tone === "bad" ? "high" : "low", actionProps });
+  if (here) ofPage.push(id);
+}
+
+/** Toasts that go with the page. */
+const ofPage: string[] = [];
+
+/** Another page is shown. */
+export function leavePage(): void {
+  for (const id of ofPage.splice(0)) manager.close(id);
 }
 
 export function Toasts() {

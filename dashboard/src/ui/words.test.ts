@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { priorityWord, runWord, tagsOf, tagsText } from "./words";
+import { forPage, priorityWord, runWord, tagsOf, tagsText } from "./words";
 
 const run = { state: "working" as const, paused: true, questions: [] };
 
@@ -21,4 +21,16 @@ test("a priority is told where it is not as that of most work", () => {
 test("tags are read as a person writes them, and written so", () => {
   expect(tagsOf(" gpu region:eu, zone:a:b ")).toEqual({ gpu: "true", region: "eu", zone: "a:b" });
   expect([tagsText({ gpu: "true", region: "eu" }), tagsText(undefined)]).toEqual(["gpu:true region:eu", ""]);
+});
+
+test("a sentence loses its command where the page has a button, and nothing else", () => {
+  expect(forPage("It has 0 of 1 approvals: `meshwork patch review <patch> --accept` gives one.")).toBe("It has 0 of 1 approvals.");
+  expect(forPage("It is being merged: the checks run on the result (meshwork run list --all shows them).")).toBe(
+    "It is being merged: the checks run on the result.",
+  );
+  expect(forPage("A review asked for changes: meshwork task run starts the next revision. tasks.md has a circle.")).toBe(
+    "A review asked for changes. tasks.md has a circle.",
+  );
+  expect(forPage("2 slots; meshwork lend shows when")).toBe("2 slots");
+  expect(forPage("The checks have not run.")).toBe("The checks have not run.");
 });

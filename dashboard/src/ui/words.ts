@@ -55,7 +55,7 @@ const taskWords: Record<TaskStateName, Word> = {
   waiting: { text: "Waiting", tone: "none" },
   running: { text: "Running", tone: "run", live: true },
   failed: { text: "Failed", tone: "bad" },
-  in_review: { text: "In review", tone: "violet" },
+  in_review: { text: "To review", tone: "violet" },
   changes_requested: { text: "Changes requested", tone: "warn" },
   merged: { text: "Merged", tone: "good" },
   done: { text: "Done", tone: "good" },
@@ -64,7 +64,7 @@ const taskWords: Record<TaskStateName, Word> = {
 
 export const patchWords: Record<Schemas["PatchState"], Word> = {
   draft: { text: "Draft", tone: "none" },
-  open: { text: "Open", tone: "violet" },
+  open: { text: "To review", tone: "violet" },
   archived: { text: "Closed", tone: "none" },
   merged: { text: "Merged", tone: "good" },
 };
@@ -157,6 +157,10 @@ export function tagsChanged(was: Record<string, string> | undefined, text: strin
   const gone = Object.keys(was ?? {}).filter((tag) => !(tag in said));
   return { ...said, ...Object.fromEntries(gone.map((tag) => [tag, ""])) };
 }
+
+/** The program's sentence without the command that a person at a terminal would give: the page has a button for it. */
+export const forPage = (sentence: string): string =>
+  sentence.replace(/[:;] `?meshwork [\s\S]*?(?=\.(?:\s|$)|$)/g, "").replace(/ \(`?meshwork [^)]*\)/g, "");
 
 export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
 

@@ -1,10 +1,11 @@
 // Changes that wait for a yes, and what became of them.
 import { Check, RotateCcw, TriangleAlert } from "lucide-react";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import type { Problem } from "../../api/call";
+import { useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
-import { plural } from "../../ui/words";
+import { ended, plural } from "../../ui/words";
 import css from "./CommandBar.module.css";
 import { type Fate, no, type Proposal, type Result, type Turn, undo, waiting, yes } from "./conversation";
 import { Things } from "./Things";
@@ -92,7 +93,7 @@ function Became({ turn, proposal, fate, onGo, onDone }: Props & { proposal: Prop
       {fate.state === "undoing" && <Badge word={{ text: "Being undone", tone: "run", live: true }} />}
       {fate.state === "undone" && fate.back.map((one) => <Came key={`${one.action} ${one.sentence}`} result={one} onGo={onGo} back />)}
       {fate.state === "done" && result.done && result.undo && (
-        <p>
+        <Unended result={result}>
           <Button
             aria-label={`Undo: ${result.undo}`}
             onClick={() => {
@@ -103,10 +104,22 @@ function Became({ turn, proposal, fate, onGo, onDone }: Props & { proposal: Prop
             <RotateCcw size={14} aria-hidden /> Undo
           </Button>{" "}
           <span className="muted">{result.undo}</span>
-        </p>
+        </Unended>
       )}
     </div>
   );
+}
+
+/** What was done to runs is not to be undone once they have ended. */
+function Unended({ result: { items }, children }: { result: Result; children: ReactNode }) {
+  const all = items.length > 0 && items.every(({ kind }) => kind === "run");
+  return all ? <WhileGoing runs={items.map(({ id }) => id)}>{children}</WhileGoing> : <p>{children}</p>;
+}
+
+function WhileGoing({ runs, children }: { runs: readonly string[]; children: ReactNode }) {
+  const { data = [] } = useRead("run.list", { all: true });
+  const over = runs.every((id) => data.some((run) => run.id === id && ended(run.state)));
+  return over ? null : <p>{children}</p>;
 }
 
 function Came({ result, onGo, back }: { result: Result; onGo: () => void; back?: true }) {
@@ -114,7 +127,7 @@ function Came({ result, onGo, back }: { result: Result; onGo: () => void; back?:
   return (
     <>
       <p className={css.came}>
-        <Badge word={{ text: back ? "Undone" : "Done", tone: "good" }} />
+        <Badge word={{ text: back ? "Undone" : "Done", tone: "none" }} />
         <span className={css.words}>{result.text}</span>
       </p>
       <Things items={result.items} onGo={onGo} />

@@ -14,6 +14,7 @@ import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { useWho, withNames } from "../../ui/Who";
 import type { Word } from "../../ui/words";
+import { useStandings } from "../patch/useStandings";
 import css from "./Home.module.css";
 
 type Item = Output<"attention.list">[number];
@@ -27,6 +28,7 @@ const words: Record<Item["kind"], Word> = {
 };
 
 export function Attention({ items }: { items: Item[] }) {
+  const standings = useStandings(items.flatMap((item) => (item.kind === "review" ? item.project : [])));
   if (items.length === 0)
     return <Empty title="Nothing waits for you">Questions of agents, patches to review and failed work come here.</Empty>;
   return (
@@ -35,7 +37,8 @@ export function Attention({ items }: { items: Item[] }) {
         <div key={keyOf(item)} className={`${ui.row} ${css.item}`}>
           <div className={css.what}>
             <span>
-              <Badge word={words[item.kind]} /> <Ago at={item.since} /> <AsOf known={toldBy(item.whose)} />
+              <Badge word={("patch" in item && standings.get(item.patch)) || words[item.kind]} /> <Ago at={item.since} />{" "}
+              <AsOf known={toldBy(item.whose)} />
             </span>
             <Title item={item} />
             <Body item={item} />
@@ -111,9 +114,9 @@ function Answer({ item }: { item: Of<"question"> }) {
 }
 
 /** Another device's work goes on there, unless a maintainer takes the task over. */
-function Again({ item: { task, whose } }: { item: Of<"failed"> | Of<"changes_requested"> }) {
+function Again({ item: { kind, task, whose } }: { item: Of<"failed"> | Of<"changes_requested"> }) {
   if (!task) return null;
-  if (!whose) return <RunAgain at={task} name={`Run ${task.task} again`} />;
+  if (!whose) return <RunAgain at={task} name={`Run ${task.task} again`} reviewed={kind === "changes_requested"} />;
   return (
     <Link {...taskLink(task)} className={ui.button}>
       See the task

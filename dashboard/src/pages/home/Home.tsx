@@ -5,7 +5,7 @@ import { useRead } from "../../api/query";
 import { Away } from "../../ui/AsOf";
 import { Capacity } from "../../ui/Capacity";
 import { Page, Section } from "../../ui/Page";
-import { RunRows } from "../../ui/RunRow";
+import { lastAt, RunRows } from "../../ui/RunRow";
 import { Empty, Loaded } from "../../ui/State";
 import { ended } from "../../ui/words";
 import { Attention } from "./Attention";
@@ -48,8 +48,9 @@ export default function Home() {
 }
 
 function Runs({ runs }: { runs: Schemas["Run"][] }) {
-  const going = runs.filter((r) => !ended(r.state));
-  const lately = runs.filter((r) => ended(r.state)).slice(0, LATELY);
+  const all = [...runs].sort((a, b) => lastAt(b) - lastAt(a));
+  const going = all.filter((r) => !ended(r.state));
+  const lately = all.filter((r) => ended(r.state)).slice(0, LATELY);
   if (runs.length === 0) {
     return (
       <Empty title="Nothing ran yet">

@@ -15,7 +15,7 @@ import { useHalt } from "../../ui/stop/Halt";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { Verdicts } from "../../ui/Verdicts";
-import type { Word } from "../../ui/words";
+import { forPage, type Word } from "../../ui/words";
 import { Devices } from "./Devices";
 import { Here } from "./Here";
 import { Lending } from "./Lending";
@@ -164,7 +164,7 @@ function Doctor() {
                     <span className={css.two}>
                       <b>{what}</b>
                       <span className="muted">
-                        <Coded text={detail} />
+                        <Coded text={forPage(detail)} />
                       </span>
                       {next && !detail.includes(next) && (
                         <span>

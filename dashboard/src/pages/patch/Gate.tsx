@@ -2,27 +2,33 @@
 import { Link } from "@tanstack/react-router";
 import { CircleAlert, CircleCheck, CircleX } from "lucide-react";
 import type { ReactNode } from "react";
+import { useMay } from "../../api/query";
 import { RunAgain } from "../../ui/again/RunAgain";
 import { Badge } from "../../ui/Badge";
+import { Button } from "../../ui/Button";
+import { Copy } from "../../ui/Copy";
 import { Section } from "../../ui/Page";
 import ui from "../../ui/ui.module.css";
 import { useWho, Who, withNames } from "../../ui/Who";
-import { ended, plural, runWord, shortOid, shortRun } from "../../ui/words";
-import { forPage, type Run, type Shown, verdicts } from "./facts";
+import { ended, forPage, plural, runWord, shortOid, shortRun } from "../../ui/words";
+import { asksReview, type Run, type Shown, verdicts } from "./facts";
 import css from "./Patch.module.css";
+import { usePull } from "./pull";
 
 interface Props {
   patch: Shown;
   run: Run | undefined;
   runs: Run[] | undefined;
+  /** Opens the review. */
+  onReview: () => void;
 }
 
-export function Gate({ patch, run, runs }: Props) {
+export function Gate({ patch, run, runs, onReview }: Props) {
   const note = patch.state !== "open" ? undefined : patch.missing.length === 0 ? "open" : "shut";
   return (
     <Section title="Merge gate" note={note}>
       <div className={`${ui.card} ${css.card}`}>
-        <Words patch={patch} run={run} />
+        <Words patch={patch} run={run} onReview={onReview} />
         {patch.state === "open" && <Next patch={patch} run={run} runs={runs} />}
       </div>
     </Section>
@@ -30,7 +36,7 @@ export function Gate({ patch, run, runs }: Props) {
 }
 
 /** Requested changes are made by a further run. */
-function Next({ patch, run, runs }: Props) {
+function Next({ patch, run, runs }: Omit<Props, "onReview">) {
   const going = runs?.find((one) => one.patch === patch.id && !ended(one.state));
   if (going) {
     return (
@@ -49,12 +55,12 @@ function Next({ patch, run, runs }: Props) {
   if (!task || !verdicts(patch).some((review) => review.verdict === "reject")) return null;
   return (
     <p>
-      <RunAgain at={task} from={run} name={`Run ${task.task} again`} />
+      <RunAgain at={task} from={run} name={`Run ${task.task} again`} reviewed />
     </p>
   );
 }
 
-function Words({ patch, run }: Omit<Props, "runs">) {
+function Words({ patch, run, onReview }: Omit<Props, "runs">) {
   if (patch.state === "merged") {
     return (
       <Line good>
@@ -72,16 +78,30 @@ function Words({ patch, run }: Omit<Props, "runs">) {
           </>
         )}
         .
+        <Pull project={patch.project} />
       </Line>
     );
   }
   if (patch.state === "archived") return <span className="muted">Closed without merging. Its commits stay in the repository.</span>;
   if (patch.state === "draft") return <span className="muted">A draft: its author does not want it judged yet.</span>;
-  return <GateWords patch={patch} run={run} />;
+  return <GateWords patch={patch} run={run} onReview={onReview} />;
+}
+
+/** How a working copy gets what was merged, where that was told in this browser. */
+function Pull({ project }: { project: string }) {
+  const command = usePull(project);
+  if (!command) return null;
+  return (
+    <>
+      {" "}
+      Into a working copy it comes with: <code>{command}</code> <Copy name="Copy the command" text={command} />
+    </>
+  );
 }
 
 /** For an open patch. */
-export function GateWords({ patch, run }: { patch: Shown; run?: Run }) {
+export function GateWords({ patch, run, onReview }: { patch: Shown; run?: Run; onReview: () => void }) {
+  const mayReview = useMay("patch.review");
   const who = useWho();
   const accepted = verdicts(patch).filter((review) => review.verdict === "accept");
   const checks = run?.checks ?? [];
@@ -95,7 +115,9 @@ export function GateWords({ patch, run }: { patch: Shown; run?: Run }) {
         </p>
       )}
       {patch.missing.map((sentence) => (
-        <Line key={sentence}>{named(forPage(sentence))}</Line>
+        <Line key={sentence}>
+          {named(forPage(sentence))} {mayReview && asksReview(sentence) && <Button onClick={onReview}>Review</Button>}
+        </Line>
       ))}
       {accepted.length > 0 && <Line good>Accepted by {accepted.map((review) => who(review.by).name).join(", ")}.</Line>}
       {checks.length > 0 && checks.every((check) => check.passed) && (

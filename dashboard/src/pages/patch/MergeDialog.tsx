@@ -6,16 +6,15 @@ import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { ProblemView } from "../../ui/State";
 import { notify } from "../../ui/Toasts";
-import { useWho, withNames } from "../../ui/Who";
 import { shortOid, shortRun } from "../../ui/words";
 import { type Judged, latest } from "./facts";
 import { GateWords } from "./Gate";
 import { Newer } from "./Newer";
 import { useLookAgain } from "./newest";
 import css from "./Patch.module.css";
+import { keepPull } from "./pull";
 
-export function MergeDialog({ patch, seen, run, onClose, catchUp }: Judged) {
-  const who = useWho();
+export function MergeDialog({ patch, seen, run, onClose, catchUp, onReview }: Judged & { onReview: () => void }) {
   const projects = useRead("project.list", {});
   const branch = projects.data?.find((one) => one.project.name === patch.project)?.project.branch;
   const done = (outcome: Output<"patch.merge">) => {
@@ -23,9 +22,9 @@ export function MergeDialog({ patch, seen, run, onClose, catchUp }: Judged) {
     notify({
       tone: "good",
       title: `Merged into ${branch ?? "the default branch"} as ${shortOid(outcome.commit)}.`,
-      text: `${withNames(outcome.gate, who)} Into a working copy it comes with: ${outcome.pull}`,
-      deed: copies(outcome.pull),
+      here: true,
     });
+    keepPull(patch.project, outcome.pull);
     onClose();
   };
   const merge = useAct("patch.merge", { done, failed: useLookAgain() });
@@ -38,7 +37,7 @@ export function MergeDialog({ patch, seen, run, onClose, catchUp }: Judged) {
         {behind && <Newer number={patch.revisions.length} onShow={catchUp} />}
         <p className="clip">{patch.title}</p>
         {patch.missing.length > 0 && <p>It cannot be merged yet:</p>}
-        <GateWords patch={patch} run={run} />
+        <GateWords patch={patch} run={run} onReview={onReview} />
         {merge.error && <ProblemView problem={problemOf(merge.error)} />}
         {merge.isPending && <p role="status">Merging. Where the checks have to run on the result, this takes as long as they do.</p>}
         <p className={css.buttons}>
@@ -57,14 +56,6 @@ export function MergeDialog({ patch, seen, run, onClose, catchUp }: Judged) {
     </Dialog>
   );
 }
-
-/** Puts a command where it can be pasted from; only a secure page may, and the browser can refuse it all the same. */
-const copies = (command: string) => {
-  const refused = () => notify({ tone: "bad", title: "The browser did not let it be copied", text: command });
-  return window.isSecureContext
-    ? { name: "Copy the command", go: () => void navigator.clipboard.writeText(command).catch(refused) }
-    : undefined;
-};
 
 function Rebasing({ outcome, onClose }: { outcome: Extract<Output<"patch.merge">, { outcome: "rebasing" }>; onClose: () => void }) {
   return (

@@ -16,9 +16,10 @@ interface Props {
   revision: Revision;
   run: Run | undefined;
   runs: Run[] | undefined;
+  onReview: () => void;
 }
 
-export function Overview({ patch, revision, run, runs }: Props) {
+export function Overview({ patch, revision, run, runs, onReview }: Props) {
   const text = described(patch.description);
   return (
     <div className={css.columns}>
@@ -31,7 +32,7 @@ export function Overview({ patch, revision, run, runs }: Props) {
         <CommentBox patch={patch} />
       </div>
       <aside className={css.column} aria-label="State of the patch">
-        <Gate patch={patch} run={run} runs={runs} />
+        <Gate patch={patch} run={run} runs={runs} onReview={onReview} />
         <Rivals rivals={patch.rivals} here={patch.id} />
         <Reviewers patch={patch} />
         <Checks revision={revision} patch={patch} run={run} runs={runs} />

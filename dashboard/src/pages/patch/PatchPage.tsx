@@ -43,6 +43,7 @@ function Opened({ patch, last }: { patch: Shown; last: Revision }) {
   const navigate = route.useNavigate();
   // What is looked at stays until the reader wants the newer one.
   const [seen, setSeen] = useState(last.id);
+  const [open, setOpen] = useState<Opening>();
   const revision = patch.revisions.find((one) => one.id === seen) ?? last;
   const runs = useRead("run.list", { project: patch.project, all: true, limit: RUNS_MAX });
   const run = makerOf(revision, runs.data);
@@ -65,7 +66,7 @@ function Opened({ patch, last }: { patch: Shown; last: Revision }) {
     >
       <div className={css.under}>
         <Summary patch={patch} run={run} />
-        <Deeds patch={patch} seen={revision} run={run} catchUp={catchUp} />
+        <Deeds patch={patch} seen={revision} run={run} catchUp={catchUp} open={open} setOpen={setOpen} />
       </div>
       <Tabs
         label="Parts of the patch"
@@ -78,7 +79,7 @@ function Opened({ patch, last }: { patch: Shown; last: Revision }) {
       >
         <div className={css.panel}>
           {tab === "overview" ? (
-            <Overview patch={patch} revision={revision} run={run} runs={runs.data} />
+            <Overview patch={patch} revision={revision} run={run} runs={runs.data} onReview={() => setOpen("review")} />
           ) : (
             <Changes patch={patch} seen={revision} />
           )}
@@ -93,8 +94,14 @@ function Opened({ patch, last }: { patch: Shown; last: Revision }) {
   );
 }
 
-function Deeds({ patch, seen, run, catchUp }: Omit<Judged, "onClose">) {
-  const [open, setOpen] = useState<"review" | "merge">();
+type Opening = "review" | "merge" | undefined;
+
+interface DeedsProps extends Omit<Judged, "onClose"> {
+  open: Opening;
+  setOpen: (open: Opening) => void;
+}
+
+function Deeds({ patch, seen, run, catchUp, open, setOpen }: DeedsProps) {
   const count = written(usePending(patch.id)).length;
   const mayReview = useMay("patch.review");
   const mayMerge = useMay("patch.merge");
@@ -107,7 +114,7 @@ function Deeds({ patch, seen, run, catchUp }: Omit<Judged, "onClose">) {
   // Somebody else ended it meanwhile.
   useEffect(() => {
     if (patch.state !== "open") setOpen(undefined);
-  }, [patch.state]);
+  }, [patch.state, setOpen]);
   if (patch.state === "archived") return <ReopenButton patch={patch} />;
   if (patch.state !== "open") return null;
   return (
@@ -125,7 +132,9 @@ function Deeds({ patch, seen, run, catchUp }: Omit<Judged, "onClose">) {
         </Button>
       )}
       {open === "review" && <ReviewDialog patch={patch} seen={seen} run={run} onClose={close} catchUp={show} />}
-      {open === "merge" && <MergeDialog patch={patch} seen={seen} run={run} onClose={close} catchUp={show} />}
+      {open === "merge" && (
+        <MergeDialog patch={patch} seen={seen} run={run} onClose={close} catchUp={show} onReview={() => setOpen("review")} />
+      )}
     </span>
   );
 }

@@ -2,10 +2,8 @@
 import { useId, useState } from "react";
 import type { Schemas } from "../../api/call";
 import { useAct, useMay, useSession } from "../../api/query";
-import { inputOf, wantedOf } from "../../ui/again/again";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
-import { useRunTask } from "../../ui/started";
 import { notify } from "../../ui/Toasts";
 import ui from "../../ui/ui.module.css";
 import { plural } from "../../ui/words";
@@ -33,19 +31,12 @@ export function ReviewDialog({ patch, seen, run, onClose, catchUp }: Judged) {
   const [wordless, setWordless] = useState(false);
   const [given, setGiven] = useState<Verdict>("comment");
   const mayRun = useMay("task.run");
-  const again = useRunTask();
   const sent = () => {
     const task = given === "reject" && mayRun ? run?.task : undefined;
     notify({
       tone: "good",
       title: told[given],
-      text: task ? "Run the task again for the next revision." : undefined,
-      deed: task
-        ? {
-            name: "Run it again as before",
-            go: () => again.mutate(inputOf(task, wantedOf(run))),
-          }
-        : undefined,
+      text: task ? `“Run ${task.task} again” in the overview starts the next run, which gets your comments.` : undefined,
     });
     forget(patch.id);
     onClose();
@@ -56,9 +47,8 @@ export function ReviewDialog({ patch, seen, run, onClose, catchUp }: Judged) {
   // The comments still have to find their lines in this revision.
   const early = comments.length > 0 && pending.revision !== seen.id;
 
-  // With something to object to, that is the usual verdict.
+  // With something to object to, that is the usual verdict; to accept is always the person's own choice.
   const objects = comments.length > 0 || checksOf(patch, seen, run).some((check) => !check.passed);
-  const tone = (usual: boolean) => (usual ? "primary" : undefined);
 
   const send = (verdict: Verdict) => {
     const words = toSend({ ...pending, summary });
@@ -110,10 +100,10 @@ export function ReviewDialog({ patch, seen, run, onClose, catchUp }: Judged) {
           <Button busy={review.isPending} disabled={behind || early} onClick={() => send("comment")}>
             Comment
           </Button>
-          <Button tone={tone(objects)} busy={review.isPending} disabled={behind || early} onClick={() => send("reject")}>
+          <Button tone={objects ? "primary" : undefined} busy={review.isPending} disabled={behind || early} onClick={() => send("reject")}>
             Request changes
           </Button>
-          <Button tone={tone(!objects)} busy={review.isPending} disabled={behind || early} onClick={() => send("accept")}>
+          <Button busy={review.isPending} disabled={behind || early} onClick={() => send("accept")}>
             Accept
           </Button>
         </p>

@@ -1,6 +1,6 @@
 // Revisions, reviews and comments, oldest first.
 import { Link } from "@tanstack/react-router";
-import { GitCommitHorizontal, MessageSquare } from "lucide-react";
+import { GitCommitHorizontal, GitMerge, MessageSquare } from "lucide-react";
 import { Badge } from "../../ui/Badge";
 import { writeRef } from "../../ui/diff/anchor";
 import { Ago } from "../../ui/Time";
@@ -37,7 +37,26 @@ export function Story({ patch, runs }: { patch: Shown; runs: Run[] | undefined }
           </li>
         );
       })}
+      {patch.state === "merged" && <Merged patch={patch} />}
     </ol>
+  );
+}
+
+/** The last that happens to a patch; when is told by nobody. */
+function Merged({ patch: { merged_as, merged_by } }: { patch: Shown }) {
+  return (
+    <li className={css.event}>
+      <p className={css.eventHead}>
+        <GitMerge size={15} aria-hidden />
+        <b>Merged</b>
+        {merged_by && (
+          <span>
+            by <Who did={merged_by} />
+          </span>
+        )}
+        {merged_as && <code className="muted">{shortOid(merged_as)}</code>}
+      </p>
+    </li>
   );
 }
 

@@ -5,7 +5,6 @@ import {
   type Comment,
   changedAt,
   described,
-  forPage,
   lineOf,
   makerOf,
   type Patch,
@@ -35,12 +34,12 @@ function patch(reviews: Review[], more: Partial<Patch> = {}): Patch {
 }
 
 test("an open patch stands as the latest revision was judged, by others than its author", () => {
-  expect(standing(patch([])).text).toBe("Open");
-  expect(standing(patch([review("ada", "comment")])).text).toBe("Open");
-  expect(standing(patch([review("run key", "accept")])).text).toBe("Open");
-  expect(standing(patch([review("ada", "accept")])).text).toBe("Accepted");
+  expect(standing(patch([])).text).toBe("To review");
+  expect(standing(patch([review("ada", "comment")])).text).toBe("To review");
+  expect(standing(patch([review("run key", "accept")])).text).toBe("To review");
+  expect(standing(patch([review("ada", "accept")])).text).toBe("To merge");
   expect(standing(patch([review("ada", "accept"), review("bob", "reject")])).text).toBe("Changes requested");
-  expect(standing(patch([review("ada", "reject"), review("ada", "accept")])).text).toBe("Accepted");
+  expect(standing(patch([review("ada", "reject"), review("ada", "accept")])).text).toBe("To merge");
   expect(standing(patch([review("ada", "reject")], { state: "merged" })).text).toBe("Merged");
 });
 
@@ -68,11 +67,6 @@ test("a revision's run is known by its key, not by what the patch says", () => {
 test("texts are shown without what is there for machines or terminals", () => {
   expect(described('Made by x.\n\n```meshwork-trace\n{\n "a": 1\n}\n```\n')).toBe("Made by x.");
   expect(described("Plain ```code``` stays.")).toBe("Plain ```code``` stays.");
-  expect(forPage("It has 0 of 1 approvals: `meshwork patch review <patch> --accept` gives one.")).toBe("It has 0 of 1 approvals.");
-  expect(forPage("It is being merged: the checks run on the result (meshwork run list --all shows them).")).toBe(
-    "It is being merged: the checks run on the result.",
-  );
-  expect(forPage("The checks have not run.")).toBe("The checks have not run.");
   expect(bareTitle({ title: "T001: Greet", trace: { task: { task: "T001" } } as Patch["trace"] })).toBe("Greet");
   expect(bareTitle({ title: "T001: Greet" })).toBe("T001: Greet");
   expect(changedAt(patch([review("ada", null, 9)]))).toBe(9);

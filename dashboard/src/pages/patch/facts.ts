@@ -30,12 +30,15 @@ export function verdicts(patch: Pick<Patch, "revisions">): (Review & { verdict: 
   return [...last.values()];
 }
 
+const TO_MERGE: Word = { text: "To merge", tone: "good" };
+const TO_CHANGE: Word = { text: "Changes requested", tone: "warn" };
+
 /** Where a patch is, in a word: an open one by what was said of it. */
 export function standing(patch: Patch): Word {
   if (patch.state !== "open") return patchWords[patch.state];
   const said = verdicts(patch);
-  if (said.some((review) => review.verdict === "reject")) return { text: "Changes requested", tone: "warn" };
-  if (said.length > 0) return { text: "Accepted", tone: "good" };
+  if (said.some((review) => review.verdict === "reject")) return TO_CHANGE;
+  if (said.length > 0) return TO_MERGE;
   return patchWords.open;
 }
 
@@ -64,15 +67,15 @@ export function makerOf(revision: Revision | undefined, runs: readonly Run[] | u
 export const checksOf = (patch: Shown, revision: Revision, run: Run | undefined): Schemas["CheckResult"][] =>
   run ? run.checks : revision.id === latest(patch)?.id ? (patch.trace?.checks ?? []) : [];
 
+/** Whether a sentence of the gate asks for a review. */
+export const asksReview = (sentence: string): boolean => /\bapprovals?\b/.test(sentence);
+
 /** A revision's description without the block that machines read. */
 export const described = (text: string): string => text.replace(/\n*```meshwork-trace\n[\s\S]*?\n```\s*/g, "\n").trim();
 
 /** The title without its task's id, which stands beside it. */
 export const bareTitle = (patch: Pick<Patch, "title" | "trace">): string =>
   patch.trace ? patch.title.replace(new RegExp(`^${patch.trace.task.task}:? +`), "") : patch.title;
-
-/** The program's sentence without the command that a person at a terminal would give. */
-export const forPage = (sentence: string): string => sentence.replace(/: `meshwork .*$/s, ".").replace(/ \(meshwork [^)]*\)/g, "");
 
 export type Comment = Schemas["Comment"];
 

@@ -19,7 +19,7 @@ export default function Changes({ run }: { run: ShownRun }) {
 
 function Nothing({ run }: { run: ShownRun }) {
   return (
-    <Empty title="Nothing was saved yet">
+    <Empty title={ended(run.state) ? "Nothing was saved" : "Nothing was saved yet"}>
       {ended(run.state) ? "It ended before anything was." : "Changes come here once its work is saved: at its end, or at a checkpoint."}
     </Empty>
   );

@@ -14,12 +14,13 @@ export function Undelivered({ run }: { run: ShownRun }) {
     <>
       {waits.length > 0 && (
         <Section title="Messages on their way" note={waits.length}>
-          <Messages list={waits} why="It waits for the end of its present turn." />
+          <Messages list={waits} why="The agent is told when its present turn ends." />
         </Section>
       )}
       {refused.length > 0 && (
         <Section title="Messages that it did not get" note={refused.length}>
           <Messages list={refused} why="The run ended before." />
+          {run.task && <p className="muted">“Run again” shows what it did not get, for the next run.</p>}
         </Section>
       )}
     </>
@@ -27,7 +28,7 @@ export function Undelivered({ run }: { run: ShownRun }) {
 }
 
 /** Messages that the agent gets when its present turn ends. */
-export const waiting = (run: ShownRun) => (ended(run.state) ? [] : (run.undelivered ?? []).filter(({ why }) => why == null));
+const waiting = (run: ShownRun) => (ended(run.state) ? [] : (run.undelivered ?? []).filter(({ why }) => why == null));
 
 function Messages({ list, why }: { list: NonNullable<ShownRun["undelivered"]>; why: string }) {
   return (

@@ -1,7 +1,7 @@
 import { cleanup, render, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, expect, test, vi } from "vitest";
-import { LogView } from "./LogView";
+import { byTime, LogView } from "./LogView";
 import { Messages } from "./messages";
 import { useTranscript } from "./useTranscript";
 
@@ -46,4 +46,10 @@ test("after a refusal the lines that were read stay, and one tries again from th
   await waitFor(() => expect(opened).toHaveLength(2));
   expect(opened[1]?.url).toContain("after=7");
   expect(screen.queryByRole("alert")).toBeNull();
+});
+
+test("after the end what people said stands by its own time", () => {
+  const line = (at: number, text: string) => ({ at, kind: "note" as const, text });
+  const all = byTime([line(1, "a"), line(5, "b"), line(9, "end")], [line(3, "hurry"), line(3, "please"), line(12, "late")]);
+  expect(all.map(({ text }) => text)).toEqual(["a", "hurry", "please", "b", "end", "late"]);
 });

@@ -45,13 +45,16 @@ export function LogView({ followed, waiting }: { followed: Followed; waiting: re
   const [at, setAt] = useState(0);
   const sought = useDeferredValue(query.toLowerCase());
 
-  const last = shows[kind]?.("person") ? waiting.length : 0;
+  const spoken = shows[kind]?.("person") ? waiting.length : 0;
+  // After the end nothing comes any more: what was said stands by its own time.
+  const last = complete ? 0 : spoken;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the transcript grows in place; its version says when
   const lines = useMemo(() => {
     const shown = kind === "All" ? transcript.lines : transcript.lines.filter((l) => shows[kind]?.(l.kind));
-    return last > 0 ? [...shown, ...waiting] : shown;
-  }, [transcript, version, kind, waiting, last]);
+    if (spoken === 0) return shown;
+    return last > 0 ? [...shown, ...waiting] : byTime(shown, waiting);
+  }, [transcript, version, kind, waiting, spoken, last]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: as above
   const hits = useMemo(() => find(lines, sought), [lines, sought, version]);
   const hit = hits[Math.min(at, hits.length - 1)];
@@ -97,9 +100,30 @@ export function LogView({ followed, waiting }: { followed: Followed; waiting: re
         <span className={`${css.count} muted number`}>{plural(lines.length, "line")}</span>
       </div>
       {lines.length === 0 && !problem && (complete ? <Empty title="Nothing to read here" /> : <Loading />)}
-      {lines.length > 0 && <Lines transcript={transcript} version={version} lines={lines} last={last} sought={sought} hit={hit} />}
+      {lines.length > 0 && (
+        <Lines
+          key={spoken > last ? "whole" : "grows"}
+          transcript={transcript}
+          version={version}
+          lines={lines}
+          last={last}
+          sought={sought}
+          hit={hit}
+        />
+      )}
     </div>
   );
+}
+
+/** Puts lines, oldest first, each before the first that is younger. */
+export function byTime(lines: readonly Line[], more: readonly Line[]): Line[] {
+  const left = [...more].sort((a, b) => a.at - b.at);
+  const all: Line[] = [];
+  for (const line of lines) {
+    while (left[0] && left[0].at < line.at) all.push(left.shift() as Line);
+    all.push(line);
+  }
+  return [...all, ...left];
 }
 
 /** How many letters surely fit into one line: only longer ones must be measured. */
@@ -204,7 +228,9 @@ interface RowProps {
 const Row = memo(function Row({ line, text, status, sought, current }: RowProps) {
   return (
     <div className={css.row} data-kind={line.kind} data-status={status} data-current={current || undefined}>
-      <time className={css.time}>{clock(line.at)}</time>
+      <time className={css.time} aria-hidden={!text || undefined} data-empty={!text || undefined}>
+        {clock(line.at)}
+      </time>
       <span className={css.text}>
         {line.who && <b>{line.who}: </b>}
         {sought ? <Marked text={plain(text)} sought={sought} /> : <Coloured text={text} />}

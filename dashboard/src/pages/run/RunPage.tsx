@@ -14,7 +14,7 @@ import { Loaded, Loading } from "../../ui/State";
 import { Tabs } from "../../ui/Tabs";
 import ui from "../../ui/ui.module.css";
 import { useWho, withNames } from "../../ui/Who";
-import { runWord, shortOid, shortRun } from "../../ui/words";
+import { forPage, runWord, shortOid, shortRun } from "../../ui/words";
 import { About } from "./About";
 import { LogView } from "./LogView";
 import { Message } from "./Message";
@@ -102,7 +102,7 @@ function Body({ run }: { run: ShownRun }) {
         {run.why && run.state !== "done" && (
           // biome-ignore lint/a11y/noNoninteractiveTabindex: a long one scrolls, and the keyboard must reach it
           <section className={css.why} data-bad={["failed", "lost"].includes(run.state) || undefined} aria-label="Why" tabIndex={0}>
-            <Coded text={withNames(run.why, who)} />
+            <Coded text={withNames(forPage(run.why), who)} />
           </section>
         )}
         <Questions run={run} />

@@ -5,7 +5,6 @@ import { RunAgain } from "../../ui/again/RunAgain";
 import { Button } from "../../ui/Button";
 import { StopRun, stoppable } from "../../ui/StopRun";
 import { ended } from "../../ui/words";
-import { waiting } from "./Left";
 import type { ShownRun } from "./RunPage";
 
 export function Steer({ run }: { run: ShownRun }) {
@@ -29,7 +28,7 @@ export function Steer({ run }: { run: ShownRun }) {
             <Pause size={14} aria-hidden /> Pause
           </Button>
         ))}
-      {stoppable(run) && <StopRun run={run} unread={waiting(run).length} />}
+      {stoppable(run) && <StopRun run={run} />}
     </>
   );
 }

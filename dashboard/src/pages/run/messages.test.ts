@@ -7,7 +7,7 @@ const shown = (lines: readonly { who?: string; text: string; status?: string }[]
   lines.map(({ who, text, status }) => [who, text, status].filter(Boolean).join(" | "));
 const got = (order: number): RunnerEvent => ({ type: "message_delivered", order });
 const turn = (prompt: string): RunnerEvent => ({ type: "turn_started", turn: 2, prompt });
-const WAITS = "sent, waits for the agent";
+const WAITS = "sent; the agent is told when its turn ends";
 
 function log(messages: Messages, ...events: RunnerEvent[]): string[] {
   const transcript = new Transcript(messages);

@@ -78,12 +78,14 @@ export class Messages {
     const left = waiting.filter(({ order }) => !this.#delivered.has(order));
     if (left.length + this.#sending.length === 0) return none;
     return [
-      ...left.flatMap(({ who, text, at, why }) => spoken(at, who, text, why ? `not delivered: ${why}` : "sent, waits for the agent")),
-      ...this.#sending.flatMap(({ text, at }) => spoken(at, YOU, text, "sent, waits for the agent")),
+      ...left.flatMap(({ who, text, at, why }) => spoken(at, who, text, why ? `not delivered: ${why}` : WAITS)),
+      ...this.#sending.flatMap(({ text, at }) => spoken(at, YOU, text, WAITS)),
     ];
   }
 }
 
+/** Why it is not delivered at once. */
+const WAITS = "sent; the agent is told when its turn ends";
 export const YOU = "You";
 const none: readonly Line[] = [];
 

@@ -1,11 +1,11 @@
-// All runs, newest first.
+// All runs: the one of which something was heard last comes first.
 import { getRouteApi, Link } from "@tanstack/react-router";
 import type { Schemas } from "../../api/call";
 import { useRead } from "../../api/query";
 import { Away } from "../../ui/AsOf";
 import { Check } from "../../ui/Form";
 import { Page } from "../../ui/Page";
-import { RunRows } from "../../ui/RunRow";
+import { lastAt, RunRows } from "../../ui/RunRow";
 import { Empty, Loaded } from "../../ui/State";
 import { StopAll } from "../../ui/StopRun";
 import ui from "../../ui/ui.module.css";
@@ -17,6 +17,7 @@ const filters: { key: string | undefined; title: string; keep: (run: Schemas["Ru
   { key: undefined, title: "All", keep: () => true },
   { key: "going", title: "Going on", keep: (run) => !ended(run.state) },
   { key: "failed", title: "Failed", keep: (run) => ["failed", "lost", "evicted"].includes(run.state) },
+  { key: "stopped", title: "Stopped", keep: (run) => run.state === "cancelled" },
   { key: "done", title: "Done", keep: (run) => run.state === "done" },
 ];
 
@@ -32,6 +33,7 @@ export default function Runs() {
         <>
           <Check
             label="Checks too"
+            title="Also runs that only run the checks on a patch"
             value={all ?? false}
             onChange={(checks) => void navigate({ search: { state, all: checks || undefined } })}
           />
@@ -49,7 +51,7 @@ export default function Runs() {
       <Away />
       <Loaded query={runs} rows={8}>
         {(list) => {
-          const shown = list.filter(keep);
+          const shown = list.filter(keep).sort((a, b) => lastAt(b) - lastAt(a));
           if (shown.length === 0)
             return <Empty title={state ? "No run is like that" : "Nothing ran yet"}>Runs begin on the tasks page.</Empty>;
           return <RunRows runs={shown} stop />;

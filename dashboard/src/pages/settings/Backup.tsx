@@ -9,7 +9,7 @@ export function Backup() {
     <Section title="Backup">
       <p className={css.line}>
         <span className="muted">
-          Keys, journal and repositories in one encrypted file on this machine; <code>meshwork restore</code> takes it up.
+          Keys, journal and repositories in one encrypted file on this machine; the guide says how it is taken up again.
         </span>
         <Opens name="Back up" title="Back up">
           {(close) => <Create onClose={close} />}

@@ -5,13 +5,13 @@ import { AsOf } from "../../ui/AsOf";
 import { toldBy } from "../../ui/asOf";
 import { Badge } from "../../ui/Badge";
 import type { Word } from "../../ui/words";
-import { board, type Column, keyOf, type TaskView, wordOf } from "./board";
+import { board, type Column, keyOf, type TaskView } from "./board";
 import css from "./Tasks.module.css";
 
 interface Props {
   tasks: TaskView[];
-  /** Tasks with a run that has not ended. */
-  going: ReadonlySet<string>;
+  /** Where a task is. */
+  wordOf: (task: TaskView) => Word;
   chosen: TaskView | undefined;
   onOpen: (at: TaskView["at"]) => void;
 }
@@ -28,7 +28,7 @@ export function Board({ tasks, ...rest }: Props) {
   );
 }
 
-function ColumnView({ column: { title, tasks }, going, chosen, onOpen }: Omit<Props, "tasks"> & { column: Column }) {
+function ColumnView({ column: { title, tasks }, wordOf, chosen, onOpen }: Omit<Props, "tasks"> & { column: Column }) {
   const box = useRef<HTMLDivElement>(null);
   const view = useVirtualizer({
     count: tasks.length,
@@ -55,7 +55,7 @@ function ColumnView({ column: { title, tasks }, going, chosen, onOpen }: Omit<Pr
                 className={css.place}
                 style={{ transform: `translateY(${start}px)` }}
               >
-                <Card task={task} word={wordOf(task, going)} chosen={task === chosen} onOpen={onOpen} />
+                <Card task={task} word={wordOf(task)} chosen={task === chosen} onOpen={onOpen} />
               </div>
             );
           })}

@@ -5,13 +5,14 @@ import { type KeyboardEvent, useMemo } from "react";
 import { Badge } from "../../ui/Badge";
 import { Empty } from "../../ui/State";
 import type { Word } from "../../ui/words";
-import { keyOf, type TaskView, wordOf } from "./board";
+import { keyOf, type TaskView } from "./board";
 import { edges, NODE, places } from "./graph";
 import css from "./Tasks.module.css";
 
 interface Props {
   tasks: TaskView[];
-  going: ReadonlySet<string>;
+  /** Where a task is. */
+  wordOf: (task: TaskView) => Word;
   chosen: TaskView | undefined;
   onOpen: (at: TaskView["at"]) => void;
 }
@@ -21,31 +22,28 @@ const nodeTypes = { task: TaskBox };
 /** Above this the drawing says nothing any more, and takes long. */
 const TASKS_MAX = 600;
 
-export default function Graph({ tasks, going, chosen, onOpen }: Props) {
-  const features = useMemo(() => new Set(tasks.map((t) => t.at.feature)), [tasks]);
+export default function Graph({ tasks: all, wordOf, chosen, onOpen }: Props) {
+  // Of several features that of the open task is drawn, else the first.
+  const feature = (chosen ?? all[0])?.at.feature;
+  const tasks = useMemo(() => all.filter(({ at }) => at.feature === feature), [all, feature]);
+  const several = tasks.length < all.length;
   // Only the shape decides where things stand: a state that changes moves nothing.
   const shape = tasks.map((t) => `${t.task.id}<${t.task.depends_on.join()}`).join(" ");
   // biome-ignore lint/correctness/useExhaustiveDependencies: see above
   const drawn = useMemo(() => {
-    if (features.size !== 1 || tasks.length > TASKS_MAX) return undefined;
+    if (tasks.length > TASKS_MAX) return undefined;
     const lines = edges(tasks);
     return { lines, at: places(tasks, lines) };
-  }, [shape, features.size]);
-  if (!drawn) {
-    return features.size > 1 ? (
-      <Empty title="Choose a feature">The graph shows the tasks of one feature; the list is above.</Empty>
-    ) : (
-      <Empty title="Too many tasks to draw">Filter them: up to {TASKS_MAX} are drawn.</Empty>
-    );
-  }
+  }, [shape]);
+  if (!drawn) return <Empty title="Too many tasks to draw">Filter them: up to {TASKS_MAX} are drawn.</Empty>;
   const nodes: TaskNode[] = tasks.map((task) => ({
     id: task.task.id,
     type: "task",
     position: drawn.at.get(task.task.id) ?? { x: 0, y: 0 },
-    data: { task, word: wordOf(task, going) },
+    data: { task, word: wordOf(task) },
     selected: chosen !== undefined && keyOf(task) === keyOf(chosen),
     ariaRole: "button",
-    ariaLabel: `${task.task.id} ${task.task.title}, ${wordOf(task, going).text}`,
+    ariaLabel: `${task.task.id} ${task.task.title}, ${wordOf(task).text}`,
     ...NODE,
   }));
   const lines: Edge[] = drawn.lines.map(({ from, to }) => ({
@@ -62,24 +60,27 @@ export default function Graph({ tasks, going, chosen, onOpen }: Props) {
     if (task) onOpen(task.at);
   };
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the key is pressed on a task in it
-    <div className={css.graph} onKeyDown={press}>
-      <ReactFlow
-        nodes={nodes}
-        edges={lines}
-        nodeTypes={nodeTypes}
-        onNodeClick={(_, { data }) => onOpen(data.task.at)}
-        nodesDraggable={false}
-        nodesConnectable={false}
-        onlyRenderVisibleElements
-        fitView
-        fitViewOptions={{ maxZoom: 1, minZoom: readable() }}
-        minZoom={0.1}
-      >
-        <Background />
-        <Controls showInteractive={false} />
-      </ReactFlow>
-    </div>
+    <>
+      {several && <p className="muted">The graph shows one feature, {feature}; another is chosen above.</p>}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the key is pressed on a task in it */}
+      <div className={css.graph} onKeyDown={press}>
+        <ReactFlow
+          nodes={nodes}
+          edges={lines}
+          nodeTypes={nodeTypes}
+          onNodeClick={(_, { data }) => onOpen(data.task.at)}
+          nodesDraggable={false}
+          nodesConnectable={false}
+          onlyRenderVisibleElements
+          fitView
+          fitViewOptions={{ maxZoom: 1, minZoom: readable() }}
+          minZoom={0.1}
+        >
+          <Background />
+          <Controls showInteractive={false} />
+        </ReactFlow>
+      </div>
+    </>
   );
 }
 

@@ -19,9 +19,10 @@ import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { Verdicts } from "../../ui/Verdicts";
 import { useWho, withNames } from "../../ui/Who";
-import { ended, runWord, shortOid, shortRun, taskWord } from "../../ui/words";
+import { ended, forPage, runWord, shortOid, shortRun } from "../../ui/words";
+import { useStandings } from "../patch/useStandings";
 import { useAgentChoice } from "./AgentChoice";
-import { runnable, type TaskView } from "./board";
+import { ofPatch, runnable, type TaskView } from "./board";
 import { type Priority, PriorityChoice } from "./PriorityChoice";
 import css from "./Tasks.module.css";
 import { EditTask } from "./Write";
@@ -57,6 +58,7 @@ function Body({ task: { at, task, state, why, runs, rivals, whose }, onOpen }: {
   const who = useWho();
   const waits = state.state === "waiting" ? state.on : [];
   const others = task.depends_on.filter((id) => !waits.includes(id));
+  const patches = useStandings([at.project]);
   const choice = useAgentChoice(at.project, at);
   const going = runs.some((run) => !ended(run.state));
   const begins = state.state === "ready" || state.state === "waiting";
@@ -65,11 +67,11 @@ function Body({ task: { at, task, state, why, runs, rivals, whose }, onOpen }: {
   return (
     <div className={css.panelBody}>
       <p className={css.chips}>
-        <Badge word={taskWord(state)} /> <AsOf known={toldBy(whose)} />
+        <Badge word={ofPatch(state, patches)} /> <AsOf known={toldBy(whose)} />
       </p>
       <p className={css.panelTitle}>{task.title}</p>
       <p className="muted">
-        <Coded text={withNames(why, who)} />
+        <Coded text={withNames(forPage(why), who)} />
       </p>
       {"patch" in state && (
         <p>
@@ -80,7 +82,13 @@ function Body({ task: { at, task, state, why, runs, rivals, whose }, onOpen }: {
       )}
       <Rivals rivals={rivals ?? []} />
       <div className={css.chips}>
-        {!going && runnable(state.state) && (begins ? <Run at={at} choice={choice} /> : <RunAgain at={at} from={runs[0]} tone="primary" />)}
+        {!going &&
+          runnable(state.state) &&
+          (begins ? (
+            <Run at={at} choice={choice} />
+          ) : (
+            <RunAgain at={at} from={runs[0]} tone="primary" reviewed={state.state === "changes_requested"} />
+          ))}
         {whose && !task.done && state.state !== "merged" && <TakeOver at={at} />}
         {!task.done && !going && <EditTask at={at} title={task.title} />}
       </div>

@@ -1,6 +1,6 @@
 // The tasks of a project: a board by state, or the dependencies of a feature; and beside them the one that was opened.
 import { getRouteApi } from "@tanstack/react-router";
-import { lazy, Suspense, useDeferredValue, useMemo, useState } from "react";
+import { lazy, Suspense, useDeferredValue, useEffect, useMemo, useState } from "react";
 import type { Output } from "../../api/call";
 import { useRead } from "../../api/query";
 import { taskViews } from "../../router";
@@ -8,8 +8,10 @@ import { Away } from "../../ui/AsOf";
 import { Page } from "../../ui/Page";
 import { Empty, Loaded, Loading } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
+import { useStandings } from "../patch/useStandings";
 import { Board } from "./Board";
-import { matching, nameOf, type TaskView } from "./board";
+import { matching, nameOf, type TaskView, wordOf } from "./board";
+import { keepLast, lastOf } from "./last";
 import { RunFeature } from "./RunFeature";
 import { TaskPanel } from "./TaskPanel";
 import css from "./Tasks.module.css";
@@ -23,9 +25,13 @@ const titles = { board: "Board", graph: "Graph" };
 export default function Tasks() {
   const projects = useRead("project.list", {});
   const { project } = route.useSearch();
-  const name = project ?? projects.data?.[0]?.project.name;
+  const names = projects.data?.map((one) => one.project.name);
+  const name = project ?? lastOf(names);
+  useEffect(() => {
+    if (name) keepLast(name);
+  }, [name]);
   return (
-    <Page title="Tasks" actions={name && <Choices project={name} names={projects.data?.map((p) => p.project.name) ?? [name]} />} fill>
+    <Page title="Tasks" actions={name && <Choices project={name} names={names ?? [name]} />} fill>
       <Loaded query={projects}>
         {() =>
           name ? (
@@ -89,7 +95,7 @@ function Choices({ project, names }: { project: string; names: string[] }) {
         ))}
       </fieldset>
       <Write project={project} feature={feature} />
-      <RunFeature project={project} feature={feature ?? (features.length === 1 ? features[0]?.id : undefined)} />
+      <RunFeature project={project} feature={feature} all={features.map(({ id }) => id)} />
     </div>
   );
 }
@@ -135,6 +141,8 @@ function List({ project, tasks }: { project: string; tasks: TaskView[] }) {
   const { view = "board", task } = route.useSearch();
   const navigate = route.useNavigate();
   const going = useGoing(project);
+  const patches = useStandings([project]);
+  const word = (one: TaskView) => wordOf(one, going, patches);
   const [query, setQuery] = useState("");
   const sought = useDeferredValue(query);
   const shown = useMemo(() => matching(tasks, sought), [tasks, sought]);
@@ -156,10 +164,10 @@ function List({ project, tasks }: { project: string; tasks: TaskView[] }) {
         {shown.length === 0 ? (
           <Empty title="No task is like that">The filter looks at ids, titles, stories and phases.</Empty>
         ) : view === "board" ? (
-          <Board tasks={shown} going={going} chosen={chosen} onOpen={open} />
+          <Board tasks={shown} wordOf={word} chosen={chosen} onOpen={open} />
         ) : (
           <Suspense fallback={<Loading />}>
-            <Graph tasks={shown} going={going} chosen={chosen} onOpen={open} />
+            <Graph tasks={shown} wordOf={word} chosen={chosen} onOpen={open} />
           </Suspense>
         )}
       </div>

@@ -40,10 +40,14 @@ export const runnable = (state: TaskStateName): boolean => ["ready", "waiting", 
 export const open = (state: TaskStateName): boolean => ["ready", "waiting", "failed", "changes_requested"].includes(state);
 
 /** Where a task is, in a word; one whose run is in the queue and cannot start yet says so. */
-export function wordOf({ at, state }: TaskView, going: ReadonlySet<string>): Word {
+export function wordOf({ at, state }: TaskView, going: ReadonlySet<string>, patches: ReadonlyMap<string, Word>): Word {
   const held = state.state === "running" && "waits" in state && state.waits != null;
-  return held || (state.state === "waiting" && going.has(nameOf(at))) ? { text: "Queued", tone: "none" } : taskWord(state);
+  return held || (state.state === "waiting" && going.has(nameOf(at))) ? { text: "Queued", tone: "none" } : ofPatch(state, patches);
 }
+
+/** A task whose patch waits is where its patch is. */
+export const ofPatch = (state: TaskView["state"], patches: ReadonlyMap<string, Word>): Word =>
+  (state.state === "in_review" && patches.get(state.patch)) || taskWord(state);
 
 /** As it stands in the address. */
 export const nameOf = (at: TaskView["at"]): string => `${at.feature}/${at.task}`;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { board, matching, type TaskView, wordOf } from "./board";
 import { edges, places } from "./graph";
+import { keepLast, lastOf } from "./last";
 import { usualAgent } from "./usualAgent";
 
 function task(id: string, state: TaskView["state"], depends_on: string[] = [], title = ""): TaskView {
@@ -74,8 +75,22 @@ describe("the graph", () => {
 describe("a task whose run a person stopped", () => {
   const one = task("T001", { state: "failed", run: "r", reason: { code: "stopped", by: "did:key:z" } });
   it("says so, and needs nobody", () => {
-    expect(wordOf(one, new Set()).text).toBe("Stopped");
+    expect(wordOf(one, new Set(), new Map()).text).toBe("Stopped");
     expect(board([one]).find(({ tasks }) => tasks.length > 0)?.title).toBe("Ready");
+  });
+});
+
+it("the project that was looked at last comes back, where it is there still", () => {
+  expect([lastOf(undefined), lastOf(["a", "b"])]).toEqual([undefined, "a"]);
+  keepLast("b");
+  expect([lastOf(["a", "b"]), lastOf(["a"])]).toEqual(["b", "a"]);
+});
+
+describe("a task whose patch waits", () => {
+  const one = task("T001", { state: "in_review", patch: "p" });
+  it("is where its patch is", () => {
+    expect(wordOf(one, new Set(), new Map()).text).toBe("To review");
+    expect(wordOf(one, new Set(), new Map([["p", { text: "To merge", tone: "good" }]])).text).toBe("To merge");
   });
 });
 

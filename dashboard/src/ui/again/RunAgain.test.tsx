@@ -39,6 +39,7 @@ beforeEach(() => {
     if (url.endsWith("agent/list")) return Response.json(agents.map((name) => ({ name })));
     if (url.endsWith("org/show")) return Response.json({ devices: [{ name: "attic", did: "did:key:z6MkAttic" }] });
     if (url.includes("task/show")) return Response.json({ runs: [before] });
+    if (url.includes("run/show")) return Response.json({ undelivered: [{ text: "Use the blue one.", why: null }] });
     return Response.json({ runs: [], skipped: [], notices: [] });
   });
 });
@@ -73,6 +74,11 @@ test.each([
   expect(screen.getByRole("textbox", { name: "Tags that its device must have" })).toHaveProperty("value", "gpu:true");
   await run();
   expect(sent).toEqual([asBefore]);
+});
+
+test("a message that the run before did not get is shown for the next one", async () => {
+  await open({ ...before, messages: [{ order: 1 }] } as unknown as Run);
+  expect((await screen.findByRole("region", { name: "Not delivered to the run before" })).textContent).toContain("Use the blue one.");
 });
 
 test("each of it can be changed before it starts", async () => {

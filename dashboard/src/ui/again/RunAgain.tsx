@@ -4,6 +4,7 @@ import { RotateCcw } from "lucide-react";
 import { useState } from "react";
 import type { Output, Schemas } from "../../api/call";
 import { useMay, useRead } from "../../api/query";
+import { Copy } from "../Copy";
 import { ActForm, Check, Choice, Field, Opens } from "../Form";
 import { Loaded } from "../State";
 import { said } from "../started";
@@ -18,14 +19,18 @@ interface Props {
   /** What the button says. */
   name?: string;
   tone?: "primary";
+  /** A review asked for changes: the run gets its comments. */
+  reviewed?: boolean;
 }
 
-export function RunAgain({ at, from, name = "Run again", tone }: Props) {
+export function RunAgain({ at, from, name = "Run again", tone, reviewed }: Props) {
   const may = useMay("task.run");
   if (!may) return null;
   return (
     <Opens tone={tone} name={name} icon={<RotateCcw size={14} aria-hidden />} title={`Run ${at.task} again?`}>
-      {(close) => (from ? <Again at={at} from={from} onClose={close} /> : <AfterLast at={at} onClose={close} />)}
+      {(close) =>
+        from ? <Again at={at} from={from} reviewed={reviewed} onClose={close} /> : <AfterLast at={at} reviewed={reviewed} onClose={close} />
+      }
     </Opens>
   );
 }
@@ -33,19 +38,20 @@ export function RunAgain({ at, from, name = "Run again", tone }: Props) {
 interface AgainProps {
   at: Schemas["TaskRef"];
   from: Run | undefined;
+  reviewed?: boolean;
   onClose: () => void;
 }
 
-function AfterLast({ at, onClose }: Omit<AgainProps, "from">) {
+function AfterLast({ at, ...rest }: Omit<AgainProps, "from">) {
   const task = useRead("task.show", { project: at.project, feature: at.feature, task: at.task });
   return (
     <Loaded query={task} rows={4}>
-      {({ runs }) => <Again at={at} from={runs[0]} onClose={onClose} />}
+      {({ runs }) => <Again at={at} from={runs[0]} {...rest} />}
     </Loaded>
   );
 }
 
-function Again({ at, from, onClose }: AgainProps) {
+function Again({ at, from, reviewed, onClose }: AgainProps) {
   const [wanted, setWanted] = useState(() => wantedOf(from));
   const set = (part: Partial<typeof wanted>) => setWanted((before) => ({ ...before, ...part }));
   const { data: agents = [] } = useRead("agent.list", {});
@@ -70,6 +76,8 @@ function Again({ at, from, onClose }: AgainProps) {
       onClose={onClose}
     >
       <p className="muted">{from ? `As it was wanted of run ${shortRun(from.id)}, unless you change it.` : "It had no run yet."}</p>
+      {reviewed && <p>The run gets the comments of the review.</p>}
+      {from?.messages?.length ? <Unheard run={from.id} /> : null}
       <Choice label="Agent" options={among(names, agent, agent || "choose one")} value={agent} onChange={(agent) => set({ agent })} />
       <Choice
         label="Priority"
@@ -94,6 +102,21 @@ function Again({ at, from, onClose }: AgainProps) {
         />
       )}
     </ActForm>
+  );
+}
+
+/** Messages that the agent of the run before did not get: to be told to the next one. */
+function Unheard({ run }: { run: string }) {
+  const { data } = useRead("run.show", { run });
+  const messages = data?.undelivered ?? [];
+  if (messages.length === 0) return null;
+  const text = messages.map((one) => one.text).join("\n\n");
+  return (
+    <section aria-label="Not delivered to the run before">
+      <p className="muted">Not delivered to the run before. Send it to the next run once that works:</p>
+      <p style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>{text}</p>
+      <Copy name="Copy the text" text={text} />
+    </section>
   );
 }
 
