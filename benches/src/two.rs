@@ -69,7 +69,7 @@ impl Two {
         ada.ok(&["project", "add", repository.path().to_str().context("the folder's path is no text")?]).await;
         for what in ["agent.list", "project.list"] {
             bob.until(what, || async {
-                let seen = bob.act(what, json!({})).await;
+                let (_, seen) = bob.call(what, json!({})).await;
                 if seen.as_array().is_some_and(|all| !all.is_empty()) { Ok(()) } else { Err(seen) }
             })
             .await;

@@ -12,6 +12,7 @@ use domain::{
     placement::Refusal,
     run::Run,
 };
+use forge::OrgState;
 use identity::{Envelope, envelope};
 use mesh::spoken;
 use proto::mesh::ScheduleReply;
@@ -77,12 +78,16 @@ async fn admit(org: &Arc<Org>, caller: &Did, sealed: &Envelope, manifest: &Manif
 /// What of the org or of the machine is missing here for this work. News of the org that were not heard yet are fetched first.
 async fn lacks(org: &Arc<Org>, caller: &Did, manifest: &Manifest) -> Result<Option<Refusal>, Problem> {
     let Work::Task { agent, .. } = &manifest.work else { return Ok(None) };
-    let knows = |org: &Org| -> Result<Option<EngineChoice>, Problem> {
-        let state = org.state()?;
+    let listed = |state: &OrgState| -> Option<EngineChoice> {
         let project = state.projects.values().any(|p| p.name == *manifest.work.project());
-        Ok(state.agents.values().find(|a| a.name == *agent && project).map(|a| a.engine.clone()))
+        state.agents.values().find(|a| a.name == *agent && project).map(|a| a.engine.clone())
     };
-    let mut engine = knows(org)?;
+    let knows = |org: &Org| Ok::<_, Problem>(listed(&org.state()?));
+    // What is known already is enough: the org repository is looked at where it is not.
+    let mut engine = org.rights_known().and_then(|rights| listed(&rights.state));
+    if engine.is_none() {
+        engine = knows(org)?;
+    }
     if engine.is_none() {
         let from = device(org, caller)?;
         if let Err(problem) = bring::fetch(org, &org.rid, &from).await {
