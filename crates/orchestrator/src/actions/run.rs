@@ -201,13 +201,13 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
 
 /// Why a run is where it is; of one that waits for other tasks also what a person can do about it.
 fn why(org: &Org, run: &Run) -> Result<Option<String>, Problem> {
-    let (Some(reason), Some(why)) = (&run.reason, run.why()) else { return Ok(None) };
+    let Some(why) = run.why() else { return Ok(None) };
     let waits = || {
         let at = run.task.as_ref()?;
         let board = Board::read(org, &org.project(Some(&run.project)).ok()?).ok()?;
         board.waits(board.task(Some(&at.feature), &at.task).ok()?)
     };
-    let more = matches!(reason, Reason::WaitsFor { .. }).then(waits).flatten();
+    let more = matches!(run.reason, Some(Reason::WaitsFor { .. })).then(waits).flatten();
     Ok(Some(names::within(&org.state()?, &more.unwrap_or(why))))
 }
 
