@@ -196,7 +196,7 @@ pub fn settings(files: &BTreeMap<String, Vec<u8>>) -> Result<Settings, Problem> 
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
         Problem::invalid("The file .meshwork/project.toml is not in order.")
-            .because(format!("Line {}: {}.", before.matches('\n').count() + 1, domain::shown(message.trim_end_matches('.'))))
+            .because(format!("Line {}: {}.", before.matches('\n').count() + 1, domain::shown_at_length(message.trim_end_matches('.'))))
             .next("Mend it in a working copy, commit it, and take it in: meshwork project pull.")
     })
 }

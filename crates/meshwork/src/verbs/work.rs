@@ -54,13 +54,13 @@ pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outco
         cli::Task::Add { title, at: place, phase, parallel, story } => {
             let input = json!({"project": place.at.project, "feature": place.feature, "title": title, "phase": phase, "parallel": parallel, "story": story});
             let value = client.call("task.add", input).await?;
-            answer(&value, json, |v| format!("Task {} is written, in commit {}.", at(v, &["task"]), at(v, &["commit"])));
+            answer(&value, json, show::written);
         }
         cli::Task::Edit { task, title, at: place } => {
             let value = client
                 .call("task.edit", json!({"project": place.at.project, "feature": place.feature, "task": task, "title": title}))
                 .await?;
-            answer(&value, json, |v| format!("Task {} is written, in commit {}.", at(v, &["task"]), at(v, &["commit"])));
+            answer(&value, json, show::written);
         }
     }
     Ok(ExitCode::SUCCESS)
