@@ -87,7 +87,7 @@ fn whole(started: &Value) -> ExitCode {
     if started["skipped"].as_array().is_none_or(Vec::is_empty) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Follows the journal until the runs have ended, or what is left waits for a person; the exit code says whether all that ended are done.
+/// Follows the journal until the runs have ended, or what is left waits for a person; the exit code says whether all are done.
 async fn wait_for(client: &Client, started: &Value, json: bool) -> Outcome {
     let mut runs: Vec<String> = started["runs"].as_array().into_iter().flatten().map(|r| at(r, &["run"])).collect();
     let mut states = Vec::new();
@@ -108,6 +108,7 @@ async fn wait_for(client: &Client, started: &Value, json: bool) -> Outcome {
         }
         if wait_for_a_person(&open) {
             eprintln!("What is left waits for a person, and starts by itself once that is done: it is not waited for here any longer.");
+            all_done = false;
             states.append(&mut open);
         }
         runs = open.iter().map(|shown| at(shown, &["id"])).collect();

@@ -32,7 +32,7 @@ async fn people_read_tables_and_type_parts_of_ids() {
         (&["patch", "list"], &["CHANGED", "echo for ada", &patch[..8]]),
         (&["patch", "show", &patch[..6]], &["Files", "T001.txt", "The gate is open", "“there” passed"]),
         (&["patch", "diff", "T001"], &["+++ b/T001.txt", "+x"]),
-        (&["agent", "list"], &["AGENT", "20,000,000 tokens", "ready"]),
+        (&["agent", "list"], &["AGENT", "echo", "ready"]),
         (&["credential", "list"], &["openai", "everywhere", "SET"]),
         (&["capacity"], &["runs at once", "core", "GiB"]),
         (&["pods"], &["Nothing runs."]),
@@ -54,6 +54,10 @@ async fn people_read_tables_and_type_parts_of_ids() {
     clear(&several, "too short");
     let several = up.refused(&["run", "show", &run[..4]], 2).await;
     assert!(several.to_string().contains(&run) && several.to_string().contains(second["id"].as_str().unwrap()), "{several}");
+
+    for part in ["T001", &run[run.len() - 8..run.len() - 2]] {
+        assert_eq!(up.ok(&["run", "show", part]).await["id"], run.as_str(), "{part}");
+    }
 
     for feature in ["001-work", "001", "1", "work"] {
         assert_eq!(up.ok(&["task", "list", "-f", feature]).await.as_array().unwrap().len(), 2, "{feature}");
