@@ -223,6 +223,8 @@ mod tests {
         assert!(matches!(missing(&patch(vec![(1, Verdict::Reject), (1, Verdict::Accept)]), 1, Some(&green)).as_slice(), []));
         assert!(matches!(missing(&patch(vec![(1, Verdict::Reject)]), 0, Some(&green)).as_slice(), [Missing::ChangesRequested { .. }]));
         assert!(matches!(missing(&patch(vec![]), 0, Some(&red)).as_slice(), [Missing::CheckFailed { .. }]));
+        let failed = Missing::CheckFailed { name: "tests".into(), run: "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().ok() };
+        assert!(failed.text().contains("`meshwork run logs Q69G5FAV` has its output"), "{}", failed.text());
         assert!(matches!(missing(&patch(vec![]), 0, None).as_slice(), [Missing::ChecksMissing]));
     }
 
