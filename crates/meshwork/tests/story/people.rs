@@ -156,6 +156,20 @@ async fn what_can_run_runs_and_the_rest_is_told() {
     assert_eq!(up.ok(&["run", "list"]).await.as_array().unwrap().len(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_only_waits_for_a_person_is_not_waited_for() {
+    let up = machine().await;
+    let made = project(&up, "chain", "- [ ] T001 One\n- [ ] T002 Two (depends on T001)\n", PASSES).await;
+    command_agent(&up, "echo", "echo x > $MESHWORK_TASK.txt").await;
+    let outcome = up.run(&["task", "run", "T001", "T002", "--wait"]).await;
+    let waited = outcome.json();
+    assert_eq!((outcome.code, &waited[0]["state"], &waited[1]["state"]), (1, &json!("done"), &json!("queued")), "{waited:#}");
+    assert!(text(&waited[1]["why"]).contains("must review and merge T001"), "{waited:#}");
+    assert!(text(&up.ok(&["task", "add", "Three"]).await["pull"]).starts_with("git pull "));
+    let again = up.refused(&["project", "add", made.path().to_str().unwrap(), "--name", "other"], 5).await;
+    clear(&again, "is the project chain already");
+}
+
 /// A project with two patches, the first merged: merging the second needs checks on the result, which take a while.
 async fn half_merged(up: &Up, name: &str) -> Value {
     let checks = "[[checks]]\nname = \"slow\"\ncommand = \"sleep 2\"\ntimeout_s = 30\n";
