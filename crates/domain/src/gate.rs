@@ -6,7 +6,7 @@
 //! a second person says `approvals = 2`.
 
 use crate::{
-    Did, PatchId, RevisionId, TaskRef,
+    Did, PatchId, RevisionId, RunId, TaskRef,
     patch::{Patch, PatchState, Verdict},
     run::CheckResult,
 };
@@ -43,6 +43,9 @@ pub enum Missing {
     CheckFailed {
         /// Which.
         name: String,
+        /// The run whose log has its output, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
     },
     /// Another patch of its task was accepted.
     Accepted {
@@ -106,9 +109,13 @@ impl Missing {
                 format!("{by} asked for changes: run the task again for a new revision, or have the review changed.")
             }
             Self::ChecksMissing => "The checks have not run on the result of the merge.".into(),
-            Self::CheckFailed { name } => {
+            Self::CheckFailed { name, run } => {
+                let log = match run.as_ref().map(RunId::as_str) {
+                    Some(id) => format!("`meshwork run logs {}` has its output.", id.get(id.len().saturating_sub(8)..).unwrap_or(id)),
+                    None => "`meshwork run list --all` names the run that checked it, and `meshwork run logs <run>` has its output.".into(),
+                };
                 format!(
-                    "The check “{name}” failed: `meshwork run list --all` names the run that checked it, and `meshwork run logs <run>` has its output."
+                    "The check “{name}” failed: {log} Where a tool or a package is missing: the sandbox has no network; the guide's part on toolchains and packages says how they get in."
                 )
             }
             Self::Accepted { .. } | Self::Ticked { .. } | Self::TakenOver { .. } => {
@@ -134,7 +141,7 @@ pub fn missing(patch: &Patch, approvals_needed: u32, checks: Option<&[CheckResul
     }
     match checks {
         None => found.push(Missing::ChecksMissing),
-        Some(results) => found.extend(results.iter().filter(|c| !c.passed).map(|c| Missing::CheckFailed { name: c.name.clone() })),
+        Some(results) => found.extend(results.iter().filter(|c| !c.passed).map(|c| Missing::CheckFailed { name: c.name.clone(), run: None })),
     }
     found
 }
@@ -216,6 +223,8 @@ mod tests {
         assert!(matches!(missing(&patch(vec![(1, Verdict::Reject), (1, Verdict::Accept)]), 1, Some(&green)).as_slice(), []));
         assert!(matches!(missing(&patch(vec![(1, Verdict::Reject)]), 0, Some(&green)).as_slice(), [Missing::ChangesRequested { .. }]));
         assert!(matches!(missing(&patch(vec![]), 0, Some(&red)).as_slice(), [Missing::CheckFailed { .. }]));
+        let failed = Missing::CheckFailed { name: "tests".into(), run: "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().ok() };
+        assert!(failed.text().contains("`meshwork run logs Q69G5FAV` has its output"), "{}", failed.text());
         assert!(matches!(missing(&patch(vec![]), 0, None).as_slice(), [Missing::ChecksMissing]));
     }
 

@@ -50,8 +50,17 @@ macro_rules! name {
 
 /// A text cut to what fits into a sentence, without control characters.
 pub fn shown(text: &str) -> String {
-    let mut clean: String = text.chars().filter(|c| !c.is_control()).take(80).collect();
-    if text.chars().count() > 80 {
+    cut(text, 80)
+}
+
+/// The same with room for a list, as of what a parser expected.
+pub fn shown_at_length(text: &str) -> String {
+    cut(text, 400)
+}
+
+fn cut(text: &str, chars: usize) -> String {
+    let mut clean: String = text.chars().filter(|c| !c.is_control()).take(chars).collect();
+    if text.chars().count() > chars {
         clean.push('…');
     }
     clean

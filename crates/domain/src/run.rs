@@ -275,8 +275,14 @@ pub struct Run {
 }
 
 impl Run {
-    /// Why it is where it is, in words for a person; of one that ended without its work done also that this is saved, where it is.
+    /// Why it is where it is, in words for a person: of one that is done that checks failed, where some did; of one that ended without
+    /// its work done also that this is saved, where it is.
     pub fn why(&self) -> Option<String> {
+        let failed: Vec<_> = self.checks.iter().filter(|c| !c.passed).map(|c| format!("“{}”", c.name)).collect();
+        if self.state == RunState::Done && !failed.is_empty() {
+            let whose = if self.class == Class::Agent { "Its checks failed" } else { "Checks failed" };
+            return Some(format!("{whose}: {}.", failed.join(", ")));
+        }
         let reason = self.reason.as_ref()?.text();
         let undone = matches!(self.state, RunState::Failed | RunState::Cancelled | RunState::Lost);
         let saved = "What it had done is in its checkpoint, and a new run of the task begins with that.";

@@ -109,15 +109,15 @@ impl Forge {
         if ours == theirs || repo.backend.graph_descendant_of(ours, theirs).unwrap_or(false) {
             return Ok(None);
         }
-        let message = format!("Merge changes of the mirror's {branch}\n");
+        let message = format!("Merge changes made to {branch} elsewhere\n");
         match self.combine(repo, branch, ours, theirs, &message, &|_, _, _, _| None)? {
             Ok(commit) => {
                 move_branch(repo, key, branch, commit)?;
                 convert::oid(commit).map(Some)
             }
-            Err(paths) => Err(Problem::conflict("The mirror's changes contradict those made here.")
+            Err(paths) => Err(Problem::conflict("The changes made there contradict those made here.")
                 .because(format!("Both changed {}.", paths.join(", ")))
-                .next("Merge them by hand in a clone of the mirror, push it there, and fetch again.")),
+                .next("Merge the two by hand in a working copy of that repository, commit it there, and take it in again.")),
         }
     }
 }

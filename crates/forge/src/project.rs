@@ -47,6 +47,11 @@ pub struct InitProject {
 }
 
 impl Forge {
+    /// The Radicle repository that a git working copy is already, where its remote `rad` names one.
+    pub fn known_as(&self, working_copy: &Path) -> Result<Option<Rid>, Problem> {
+        rad_remote(&open_working_copy(working_copy)?)
+    }
+
     /// Makes a project from a git working copy: its default branch (`branch`, else the one that is checked out) comes into
     /// the storage, with the member as delegate. The working copy gets a remote `rad`, and nothing else changes in it.
     pub fn init_project(

@@ -123,7 +123,9 @@ async fn call(client: &Client, verb: Verb, json: bool) -> Outcome {
         Verb::Project(project) => return projects(client, project, json).await,
         Verb::Feature(cli::Feature::New { name, description, at: place }) => {
             let value = client.call("feature.new", json!({"project": place.project, "name": name, "description": description})).await?;
-            answer(&value, json, |v| format!("Feature {} is made, in commit {}.", at(v, &["feature"]), at(v, &["commit"])));
+            answer(&value, json, |v| {
+                format!("Feature {} is made, in commit {}.{}", at(v, &["feature"]), at(v, &["commit"]), show::into_working_copy(v))
+            });
         }
         Verb::Agent(agent) => return agents(client, *agent, json).await,
         Verb::Engine(cli::Engine::Install { name }) => {

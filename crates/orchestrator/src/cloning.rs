@@ -1,8 +1,25 @@
 //! Cloning a repository from other nodes. It waits for the network, and nobody else waits for it.
 
 use crate::{limits, org::Org};
-use domain::{Did, Kind, Problem, Rid, actor::Actor, event::Body};
+use domain::{Did, Kind, Problem, ProjectName, Rid, actor::Actor, event::Body};
 use std::{net::SocketAddr, sync::Arc};
+
+/// Refuses a repository that is a project of the org already, and a name that one of them has.
+///
+/// # Errors
+/// Then, and when the org cannot be read.
+pub(crate) fn free(org: &Org, name: &ProjectName, rid: Option<&Rid>) -> Result<(), Problem> {
+    let projects = org.state()?.projects;
+    if let Some(known) = projects.values().find(|p| rid == Some(&p.rid)) {
+        let name = &known.name;
+        return Err(Problem::conflict(format!("This repository is the project {name} already."))
+            .next(format!("meshwork project show {name} shows it; meshwork project pull takes in new commits of a working copy.")));
+    }
+    if projects.values().any(|p| p.name == *name) {
+        return Err(Problem::conflict(format!("There is a project “{name}” already.")).next("Give another name with --name."));
+    }
+    Ok(())
+}
 
 /// A node that may have the repository.
 #[derive(Clone, Debug)]

@@ -44,7 +44,7 @@ pub fn look(data: &Path) -> Vec<Finding> {
 /// # Errors
 /// When it cannot be read.
 pub fn kept(org: &Org) -> Result<Finding, Problem> {
-    let (mut checkpoints, mut going) = (0, vec![]);
+    let (mut checkpoints, mut going) = (0_u64, vec![]);
     for project in org.state()?.projects.into_values() {
         for id in org.forge.checkpointed(&project.rid)? {
             checkpoints += 1;
@@ -53,7 +53,11 @@ pub fn kept(org: &Org) -> Result<Finding, Problem> {
     }
     let folders = lifecycle::kept::list(org);
     let mib = folders.iter().map(|f| f.bytes).sum::<u64>() >> 20;
-    let mut detail = format!("{checkpoints} checkpoints, and {} folders of runs with {mib} MiB", folders.len());
+    let mut detail = format!(
+        "{}, and {} of runs with {mib} MiB",
+        domain::counted(checkpoints, "checkpoint"),
+        domain::counted(folders.len() as u64, "folder")
+    );
     let mut next = vec![];
     if !folders.is_empty() {
         next.push("meshwork run kept lists the folders; meshwork run drop removes one.");

@@ -24,7 +24,7 @@ use crate::{
 use domain::{
     Did, Kind, Oid, PatchId, Problem, RevisionId, RunId, TaskRef,
     actor::Actor,
-    event::Body,
+    event::{Body, kind},
     gate::{self, Missing},
     merge::MergeWish,
     org::{Member, MemberKey},
@@ -39,6 +39,7 @@ use policy::Resource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use store::Order;
 
 /// What became of a merge.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -166,7 +167,7 @@ async fn prepare(org: &Arc<Org>, project: &Project, patch: &PatchId, expected: O
         let patch = provenance::by_person(&*org.rights()?, patch);
         // What needs no checks is said before any work is done.
         let approvals = approvals(org, &named, &board, &patch)?;
-        refuse(&state, &patch, &missing(org, &named, &board, (&patch, of_task.as_ref()), approvals, &[])?)?;
+        refuse(&state, &patch, &missing(org, &named, &board, (&patch, of_task.as_ref()), approvals, &[], None)?)?;
         let result = org.forge.merge_result(&named.rid, &patch.id, gate::latest(&patch), &reapply_ticks)?;
         Ok(Prepared { board, patch, result, author, task, approvals })
     })
@@ -226,7 +227,7 @@ impl Ready {
         }
         let of_task = rivals::task_of(org, &now, &self.author)?;
         let now = provenance::by_person(&*org.rights()?, now);
-        let missing = missing(org, project, &self.board, (&now, of_task.as_ref()), self.approvals, &self.checks)?;
+        let missing = missing(org, project, &self.board, (&now, of_task.as_ref()), self.approvals, &self.checks, self.author.run())?;
         refuse(&org.state()?, &now, &missing)?;
         if let Some(wish) = wish {
             remote::still_wished(org, wish)?;
@@ -255,7 +256,7 @@ impl Ready {
 }
 
 /// Everything that is missing: what the patch itself tells, whether it brings along what nobody judged, and whether the task that it is for
-/// is another's.
+/// is another's. `made_by` is the run that made the patch.
 fn missing(
     org: &Org,
     project: &Project,
@@ -263,8 +264,18 @@ fn missing(
     (patch, of_task): (&Patch, Option<&TaskRef>),
     approvals: u32,
     checks: &[CheckResult],
+    made_by: Option<&Run>,
 ) -> Result<Vec<Missing>, Problem> {
     let mut found = gate::missing(patch, approvals, Some(checks));
+    if let Some(made_by) = made_by.filter(|_| checks.iter().any(|check| !check.passed)) {
+        let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+        let judge = runs.into_iter().find(|run| run.subject.as_ref() == Some(&made_by.id) && run.checks.iter().any(|c| !c.passed));
+        for one in &mut found {
+            if let Missing::CheckFailed { run, .. } = one {
+                *run = judge.as_ref().map(|judge| judge.id.clone());
+            }
+        }
+    }
     if !org.forge.contains(&project.rid, &board.head, &patch.base)? {
         found.insert(0, Missing::Unmerged);
     }
@@ -322,7 +333,7 @@ pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem
     let needed = approvals(org, project, &board, patch)?;
     let rights = org.rights()?;
     let counted = provenance::by_person(&rights, patch.clone());
-    let missing = missing(org, project, &board, (&counted, task.as_ref()), needed, checks.as_deref().unwrap_or_default())?;
+    let missing = missing(org, project, &board, (&counted, task.as_ref()), needed, checks.as_deref().unwrap_or_default(), author.run())?;
     let mut words = match missing.is_empty() {
         true => {
             let met = gate::met(&counted, needed, checks.as_deref());

@@ -155,7 +155,7 @@ impl Board {
         let reviewed = |id: &&TaskId| matches!(states.get(*id), Some(TaskState::InReview { .. }));
         let reviewed: Vec<TaskId> = on.iter().filter(reviewed).cloned().collect();
         let next = match (reviewed.first(), self.settings.stack) {
-            (Some(first), _) => format!(" A person must review and merge {}: meshwork patch show {first}.", task::named(&reviewed)),
+            (Some(first), _) => format!(" {A_PERSON_MERGES} {}: meshwork patch show {first}.", task::named(&reviewed)),
             (None, true) => String::new(),
             (None, false) => " It starts once a person has merged that.".to_owned(),
         };
@@ -173,6 +173,9 @@ impl Board {
         }
     }
 }
+
+/// How what waits for a review says so.
+pub const A_PERSON_MERGES: &str = "A person must review and merge";
 
 fn no_features(names: &[&str]) -> String {
     if names.is_empty() {
@@ -193,7 +196,7 @@ pub fn settings(files: &BTreeMap<String, Vec<u8>>) -> Result<Settings, Problem> 
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
         Problem::invalid("The file .meshwork/project.toml is not in order.")
-            .because(format!("Line {}: {}.", before.matches('\n').count() + 1, domain::shown(message.trim_end_matches('.'))))
+            .because(format!("Line {}: {}.", before.matches('\n').count() + 1, domain::shown_at_length(message.trim_end_matches('.'))))
             .next("Mend it in a working copy, commit it, and take it in: meshwork project pull.")
     })
 }

@@ -7,11 +7,12 @@ use crate::{
     limits::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, SCRIPT_S, SPECIFY_S},
     process::{self, Ended},
 };
-use domain::{FeatureId, Kind, Problem};
+use domain::{FeatureId, Kind, Problem, Timestamp};
 use std::{
-    env,
+    env, fs, io,
     path::{Path, PathBuf},
     process::Command,
+    time::SystemTime,
 };
 
 /// The environment variable that names the program, for those who have it in no folder of `PATH`.
@@ -132,7 +133,25 @@ pub fn feature_new(checkout: &Path, name: &str, description: &str) -> Result<Fea
             .because(last_words(&ended))
             .next("Mend what it says, or run it by hand in a working copy, and commit what it makes."));
     }
-    made(checkout, &ended.stdout)
+    let feature = made(checkout, &ended.stdout)?;
+    fill_in(&checkout.join("specs").join(feature.as_str()).join("spec.md"), name, description.trim())?;
+    Ok(feature)
+}
+
+/// Writes into a new specification what is known of it, where the template leaves room for that.
+fn fill_in(path: &Path, name: &str, description: &str) -> Result<(), Problem> {
+    let failed = |error: io::Error| {
+        Problem::conflict("The new feature's spec.md cannot be filled in.")
+            .because(error.to_string())
+            .next("Run Spec-Kit's script by hand in a working copy, and commit what it makes.")
+    };
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or_default());
+    let day: String = now.rfc3339().chars().take(10).collect();
+    let template = fs::read_to_string(path).map_err(failed)?;
+    // What the person wrote comes last, so that nothing within it is taken for a placeholder.
+    let text = template.replace("[DATE]", &day).replace("[FEATURE NAME]", name).replace("$ARGUMENTS", description);
+    if text == template { Ok(()) } else { fs::write(path, text).map_err(failed) }
 }
 
 /// Only what the script needs: no member's settings, no state of another feature, no prompts.

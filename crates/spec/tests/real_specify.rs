@@ -54,7 +54,9 @@ fn what_specify_makes_is_read_and_each_engine_gets_its_own_command() {
         fs::write(folder.join("plan.md"), "# Plan\n").unwrap();
         let files = tree(dir.path());
         let read = features(&files).remove(0);
-        assert_eq!(read.title, "001-log-in", "the spec is still the template");
+        assert_eq!(read.title, "log in");
+        let spec = fs::read_to_string(folder.join("spec.md")).unwrap();
+        assert!(spec.contains("\"Let people log in\"") && !spec.contains("[DATE]"), "{spec}");
         let ids: Vec<&str> = read.tasks.iter().map(|t| t.id.as_str()).collect();
         let expected: Vec<String> = (1..=28).map(|n| format!("T{n:03}")).collect();
         assert_eq!(ids, expected);

@@ -116,7 +116,7 @@ pub(crate) fn parse<T: DeserializeOwned>(path: &str, content: &[u8], wrong: &mut
         Ok(value) => Some(value),
         Err(error) => {
             let line = error.span().map_or(1, |span| line_at(content, span.start));
-            wrong.push(format!("{path}, line {line}: {}.", domain::shown(error.message().trim_end_matches('.'))));
+            wrong.push(format!("{path}, line {line}: {}.", domain::shown_at_length(error.message().trim_end_matches('.'))));
             None
         }
     }

@@ -8,7 +8,7 @@ use crate::{
 };
 use domain::{
     Problem, Timestamp,
-    agent::{Agent, PermissionMode},
+    agent::{Agent, EngineChoice, PermissionMode},
 };
 use serde_json::Value;
 
@@ -28,7 +28,10 @@ pub(crate) fn agents(value: &Value) -> Result<String, Problem> {
         let model = agent.model.as_ref().map(|m| format!("{} ({})", clean(&m.name), m.credential)).unwrap_or_default();
         let asks = if agent.permissions == PermissionMode::Ask { "you" } else { "nobody" };
         let money = agent.budget.money.map(|money| format!(", {money} of money")).unwrap_or_default();
-        let budget = format!("{} tokens, {} calls{money}", number(agent.budget.tokens), number(agent.budget.calls));
+        let budget = match agent.engine {
+            EngineChoice::Command { .. } if agent.model.is_none() => String::new(),
+            _ => format!("{} tokens, {} calls{money}", number(agent.budget.tokens), number(agent.budget.calls)),
+        };
         let needs: Vec<_> = rows(&item["needs"]).filter_map(Value::as_str).map(clean).collect();
         let ready = if needs.is_empty() { toned(Tone::Good, "ready") } else { toned(Tone::Bad, needs.join(" ")) };
         lines.push(vec![cell(agent.name.as_str()), cell(clean(agent.engine.label())), cell(model), cell(budget), cell(asks), ready]);

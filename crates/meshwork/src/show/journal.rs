@@ -6,7 +6,7 @@ use crate::{
     paint::{Tone, cell, table, toned},
     text::{self, ago, clean},
 };
-use domain::{Did, Problem, Timestamp};
+use domain::{Did, Problem, Timestamp, counted};
 use serde_json::Value;
 
 /// A page of events, oldest first.
@@ -62,12 +62,13 @@ pub(crate) fn verified(value: &Value) -> String {
     let copies: Vec<&Value> = value["copies"].as_array().into_iter().flatten().collect();
     if value["sound"] == true {
         let sound = copies.iter().filter(|copy| copy["sound"] == true).count();
+        let number = |key: &str, noun: &str| counted(value[key].as_u64().unwrap_or(0), noun);
         let mut lines = vec![format!(
-            "The journal is sound: {} events, {} signatures, {} incarnations, {} blobs.{}",
-            value["events"],
-            value["signatures"],
-            value["incarnations"],
-            value["blobs"],
+            "The journal is sound: {}, {}, {}, {}.{}",
+            number("events", "event"),
+            number("signatures", "signature"),
+            number("incarnations", "incarnation"),
+            number("blobs", "blob"),
             not_understood(value)
         )];
         lines.extend(value["mends"].as_array().into_iter().flatten().map(mend));

@@ -76,15 +76,25 @@ pub(crate) fn patch(value: &Value, names: &Names) -> Result<String, Problem> {
     Ok(sheet.text())
 }
 
+/// How a new commit of the default branch comes into a working copy.
+pub(crate) fn into_working_copy(value: &Value) -> String {
+    format!("\nInto a working copy it comes with: {}", clean(&at(value, &["pull"])))
+}
+
+/// What became of a task that was written.
+pub(crate) fn written(value: &Value) -> String {
+    format!("Task {} is written, in commit {}.{}", at(value, &["task"]), at(value, &["commit"]), into_working_copy(value))
+}
+
 /// What a merge did.
 pub(crate) fn merged(value: &Value, names: &Names) -> String {
     match at(value, &["outcome"]).as_str() {
         "merged" => format!(
-            "Merged, as commit {}. {}{}\nInto a working copy it comes with: {}",
+            "Merged, as commit {}. {}{}{}",
             text::oid(&at(value, &["commit"])),
             names.within(&clean(&at(value, &["gate"]))),
             superseded(value),
-            clean(&at(value, &["pull"]))
+            into_working_copy(value)
         ),
         _ => format!(
             "It conflicts in {}. The run {} does the work anew on the present branch; merge it when that is done.",

@@ -222,10 +222,11 @@ pub(super) fn took(run: &Run, now: Timestamp) -> String {
 
 /// Why it is where it is: in the words of the answer, which has names.
 fn why(run: &Run, item: &Value, names: &Names) -> String {
-    let why = match (run.questions.first(), &run.reason) {
-        (Some(question), _) => format!("{} (meshwork run answer)", clean(&question.title)),
-        (None, Some(Reason::Completed) | None) => String::new(),
-        (None, Some(reason)) => item["why"].as_str().map_or_else(|| clean(&reason.text()), clean),
+    let well = matches!(run.reason, Some(Reason::Completed) | None) && run.checks.iter().all(|c| c.passed);
+    let why = match run.questions.first() {
+        Some(question) => format!("{} (meshwork run answer)", clean(&question.title)),
+        None if well => String::new(),
+        None => item["why"].as_str().map_or_else(|| run.why().map(|why| clean(&why)).unwrap_or_default(), clean),
     };
     let known: Vec<String> = [why, as_of(item, names)].into_iter().filter(|part| !part.is_empty()).collect();
     known.join("; ")
@@ -250,5 +251,21 @@ mod tests {
         item["away"] = Value::Null;
         let table = runs(&json!([item]), false, &names).unwrap();
         assert!(table.contains("bobs-box") && !table.contains("away"), "{table}");
+    }
+
+    #[test]
+    fn a_run_that_is_done_and_whose_checks_failed_does_not_look_like_success() {
+        let key = "did:key:z6MknSLrJoTcukLrE435hVNQT4JUhbvWLX4kUzqkEStBU8Vi";
+        let mut item = json!({
+            "id": "01JZZZZZZZZZZZZZZZZZWRK001", "class": "agent", "project": "demo", "member": key, "requester": key, "device": key,
+            "state": "done", "reason": {"code": "completed"}, "queued_at": 1,
+            "checks": [{"name": "fmt", "passed": true, "duration_ms": 1}, {"name": "cargo test", "passed": false, "duration_ms": 1}],
+        });
+        let said = "Its checks failed: “cargo test”.";
+        for table in [runs(&json!([item]), false, &Names::default()), waited(&json!([item]), &Names::default())] {
+            assert!(table.as_ref().is_ok_and(|table| table.contains(said)), "{table:?}");
+        }
+        item["checks"][1]["passed"] = json!(true);
+        assert!(!runs(&json!([item]), false, &Names::default()).unwrap().contains("failed"));
     }
 }

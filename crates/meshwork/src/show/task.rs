@@ -40,7 +40,7 @@ pub(crate) fn tasks(value: &Value) -> Result<String, Problem> {
     };
     let rows: Vec<_> = tasks.iter().map(row).collect();
     Ok(match rows.is_empty() {
-        true => "There are no tasks: meshwork project show says why.".into(),
+        true => "There are no tasks: meshwork task add writes one; meshwork project show says what is wrong with their files.".into(),
         false => table(&["TASK", "FEATURE", "STATE", "AFTER", "AT", "TITLE"], &rows) + &queued(&tasks),
     })
 }

@@ -11,6 +11,7 @@ use crate::{
     text::clean,
 };
 use domain::Problem;
+use orchestrator::tasks::A_PERSON_MERGES;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -53,13 +54,13 @@ pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outco
         cli::Task::Add { title, at: place, phase, parallel, story } => {
             let input = json!({"project": place.at.project, "feature": place.feature, "title": title, "phase": phase, "parallel": parallel, "story": story});
             let value = client.call("task.add", input).await?;
-            answer(&value, json, |v| format!("Task {} is written, in commit {}.", at(v, &["task"]), at(v, &["commit"])));
+            answer(&value, json, show::written);
         }
         cli::Task::Edit { task, title, at: place } => {
             let value = client
                 .call("task.edit", json!({"project": place.at.project, "feature": place.feature, "task": task, "title": title}))
                 .await?;
-            answer(&value, json, |v| format!("Task {} is written, in commit {}.", at(v, &["task"]), at(v, &["commit"])));
+            answer(&value, json, show::written);
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -86,24 +87,31 @@ fn whole(started: &Value) -> ExitCode {
     if started["skipped"].as_array().is_none_or(Vec::is_empty) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Follows the journal until the runs have ended; the exit code says whether all are done.
+/// Follows the journal until the runs have ended, or what is left waits for a person; the exit code says whether all are done.
 async fn wait_for(client: &Client, started: &Value, json: bool) -> Outcome {
     let mut runs: Vec<String> = started["runs"].as_array().into_iter().flatten().map(|r| at(r, &["run"])).collect();
     let mut states = Vec::new();
     let mut stream_from = started["seq"].as_u64().unwrap_or(0);
     let mut told = BTreeSet::new();
+    let mut all_done = true;
     while !runs.is_empty() {
         let mut open = Vec::new();
         for run in &runs {
             let shown = client.call("run.show", json!({ "run": run })).await?;
             if ["done", "failed", "cancelled", "evicted", "lost"].contains(&at(&shown, &["state"]).as_str()) {
+                all_done &= shown["state"] == "done";
                 states.push(shown)
             } else {
                 say_why_it_waits(&shown, json, &mut told);
-                open.push(run.clone())
+                open.push(shown)
             }
         }
-        runs = open;
+        if wait_for_a_person(&open) {
+            eprintln!("What is left waits for a person, and starts by itself once that is done: it is not waited for here any longer.");
+            all_done = false;
+            states.append(&mut open);
+        }
+        runs = open.iter().map(|shown| at(shown, &["id"])).collect();
         if !runs.is_empty() {
             client
                 .follow(&format!("/events?after={stream_from}"), |event| {
@@ -113,10 +121,18 @@ async fn wait_for(client: &Client, started: &Value, json: bool) -> Outcome {
                 .await?;
         }
     }
-    let all_done = states.iter().all(|s| s["state"] == "done");
     let names = if json { Names::default() } else { Names::ask(client).await };
     output::show(&Value::Array(states), json, |v| Ok(show::waited(v, &names)? + &output::notes(&started["skipped"])))?;
     Ok(if all_done { whole(started) } else { ExitCode::FAILURE })
+}
+
+/// Whether runs that have not ended all wait for reviews, or for others among them that do.
+fn wait_for_a_person(open: &[Value]) -> bool {
+    let among = |task: &Value| open.iter().any(|run| run["task"]["task"] == *task);
+    let waits = |run: &Value| run["state"] == "queued" && run["reason"]["code"] == "waits_for";
+    let reviewed = |run: &Value| at(run, &["why"]).contains(A_PERSON_MERGES);
+    let of_these = |run: &Value| run["reason"]["tasks"].as_array().is_some_and(|tasks| tasks.iter().all(among));
+    open.iter().any(reviewed) && open.iter().all(|run| waits(run) && (reviewed(run) || of_these(run)))
 }
 
 /// Says once for what a run in the queue waits, so that nobody waits for it without knowing.
@@ -274,6 +290,18 @@ fn line_comment(text: &str) -> Result<Value, Problem> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn only_what_waits_for_a_person_is_waited_for_no_longer() {
+        let run = |task: &str, on: &str, why: &str| {
+            json!({"task": {"task": task}, "state": "queued", "why": why, "reason": {"code": "waits_for", "tasks": [on]}})
+        };
+        let (reviewed, behind) = (run("T002", "T001", &format!("{A_PERSON_MERGES} T001.")), run("T003", "T002", "It waits for T002."));
+        assert!(wait_for_a_person(&[reviewed.clone(), behind.clone()]));
+        assert!(!wait_for_a_person(std::slice::from_ref(&behind)), "another's work goes on");
+        assert!(!wait_for_a_person(&[reviewed, json!({"task": {"task": "T004"}, "state": "working"})]));
+        assert!(!wait_for_a_person(&[]));
+    }
 
     #[test]
     fn a_tag_is_a_name_and_one_value() {

@@ -32,7 +32,7 @@ async fn people_read_tables_and_type_parts_of_ids() {
         (&["patch", "list"], &["CHANGED", "echo for ada", &patch[..8]]),
         (&["patch", "show", &patch[..6]], &["Files", "T001.txt", "The gate is open", "“there” passed"]),
         (&["patch", "diff", "T001"], &["+++ b/T001.txt", "+x"]),
-        (&["agent", "list"], &["AGENT", "20,000,000 tokens", "ready"]),
+        (&["agent", "list"], &["AGENT", "echo", "ready"]),
         (&["credential", "list"], &["openai", "everywhere", "SET"]),
         (&["capacity"], &["runs at once", "core", "GiB"]),
         (&["pods"], &["Nothing runs."]),
@@ -54,6 +54,10 @@ async fn people_read_tables_and_type_parts_of_ids() {
     clear(&several, "too short");
     let several = up.refused(&["run", "show", &run[..4]], 2).await;
     assert!(several.to_string().contains(&run) && several.to_string().contains(second["id"].as_str().unwrap()), "{several}");
+
+    for part in ["T001", &run[run.len() - 8..run.len() - 2]] {
+        assert_eq!(up.ok(&["run", "show", part]).await["id"], run.as_str(), "{part}");
+    }
 
     for feature in ["001-work", "001", "1", "work"] {
         assert_eq!(up.ok(&["task", "list", "-f", feature]).await.as_array().unwrap().len(), 2, "{feature}");
@@ -150,6 +154,20 @@ async fn what_can_run_runs_and_the_rest_is_told() {
     let none = up.refused(&["task", "run", "T002", "T003"], 5).await;
     clear(&none, "T003 waits for T002");
     assert_eq!(up.ok(&["run", "list"]).await.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_only_waits_for_a_person_is_not_waited_for() {
+    let up = machine().await;
+    let made = project(&up, "chain", "- [ ] T001 One\n- [ ] T002 Two (depends on T001)\n", PASSES).await;
+    command_agent(&up, "echo", "echo x > $MESHWORK_TASK.txt").await;
+    let outcome = up.run(&["task", "run", "T001", "T002", "--wait"]).await;
+    let waited = outcome.json();
+    assert_eq!((outcome.code, &waited[0]["state"], &waited[1]["state"]), (1, &json!("done"), &json!("queued")), "{waited:#}");
+    assert!(text(&waited[1]["why"]).contains("must review and merge T001"), "{waited:#}");
+    assert!(text(&up.ok(&["task", "add", "Three"]).await["pull"]).starts_with("git pull "));
+    let again = up.refused(&["project", "add", made.path().to_str().unwrap(), "--name", "other"], 5).await;
+    clear(&again, "is the project chain already");
 }
 
 /// A project with two patches, the first merged: merging the second needs checks on the result, which take a while.

@@ -270,11 +270,12 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
             Ok((project, patch, task, gate))
         })
         .await?;
+    let again = task.as_ref().map_or_else(String::new, |at| format!(" {}", at.task));
     tell(&org, &actor, Body::PatchReviewed { project: project.name, patch: patch.id.clone(), verdict: Some(verdict), task }).await?;
     org.announce(&project.rid, std::slice::from_ref(&org.member));
     Ok(Done::new(match verdict {
         Verdict::Accept => format!("Patch {} is accepted. {gate}", patch.id),
-        Verdict::Reject => format!("Changes of patch {} are requested. meshwork task run starts the next revision.", patch.id),
+        Verdict::Reject => format!("Changes of patch {} are requested. meshwork task run{again} starts the next revision.", patch.id),
         Verdict::Comment => format!("Commented on patch {}. {gate}", patch.id),
     }))
 }

@@ -120,7 +120,7 @@ fn taken(org: &Org, input: &Add) -> Result<Added, Problem> {
         Some(name) => name.clone(),
         None => crate::names::file_name(&folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()).parse()?,
     };
-    free(org, &name)?;
+    cloning::free(org, &name, org.forge.known_as(&folder)?.as_ref())?;
     let visibility = if input.public { Visibility::Public } else { Visibility::Private { allow: vec![] } };
     let made = org.forge.init_project(&folder, &name, input.branch.as_deref(), &visibility)?;
     let project = Project { name, rid: made.rid, branch: made.branch, mirror: None, gates: vec![] };
@@ -139,15 +139,6 @@ fn mistake(org: &Org, project: &Project) -> Result<Option<String>, Problem> {
     Ok(tasks::settings(&files).err().map(|problem| problem.to_string()))
 }
 
-fn free(org: &Org, name: &ProjectName) -> Result<(), Problem> {
-    let taken = org.state()?.projects.values().any(|p| p.name == *name);
-    if taken {
-        Err(Problem::conflict(format!("There is a project “{name}” already.")).next("Give another name with --name."))
-    } else {
-        Ok(())
-    }
-}
-
 async fn cloned(org: &Arc<Org>, actor: &Actor, input: Add) -> Result<Added, Problem> {
     let rid: Rid = input.source.parse()?;
     let name = input.name.ok_or_else(|| Problem::invalid("A cloned project needs a name in the org.").next("Give it with --name."))?;
@@ -156,8 +147,8 @@ async fn cloned(org: &Arc<Org>, actor: &Actor, input: Add) -> Result<Added, Prob
             .because("Agents work on projects, and nobody but its owners changes the org.")
             .next("Change the org by its own actions, as meshwork policy set; meshwork org show shows it."));
     }
-    let wanted = name.clone();
-    org.blocking(move |org| free(org, &wanted)).await?;
+    let (wanted, repository) = (name.clone(), rid.clone());
+    org.blocking(move |org| cloning::free(org, &wanted, Some(&repository))).await?;
     cloning::fetch(org, actor, &rid, &input.seeds).await?;
     org.blocking(move |org| {
         let project = Project { name, branch: org.forge.branch(&rid)?, rid, mirror: None, gates: vec![] };
@@ -339,7 +330,9 @@ async fn pull(context: Context, input: Pull) -> Result<Done, Problem> {
     org.record(&actor, vec![Body::TasksEdited { project: project.name.clone(), commit: commit.clone() }]).await?;
     org.announce(&project.rid, std::slice::from_ref(&org.member));
     org.wake.notify_one();
-    Ok(Done::new(format!("{} is at {commit} now.", project.name)))
+    let name = project.name.clone();
+    let warning = org.blocking(move |org| Ok(mistake(org, &project)?.map(|wrong| format!(" {wrong}")).unwrap_or_default())).await?;
+    Ok(Done::new(format!("{name} is at {commit} now.{warning}")))
 }
 
 async fn sync(context: Context, input: Named) -> Result<Done, Problem> {
@@ -365,6 +358,8 @@ struct FeatureNew {
 struct FeatureMade {
     feature: FeatureId,
     commit: domain::Oid,
+    /// The command that brings it into a working copy.
+    pull: String,
 }
 
 async fn feature_new(context: Context, input: FeatureNew) -> Result<FeatureMade, Problem> {
@@ -383,11 +378,12 @@ async fn feature_new(context: Context, input: FeatureNew) -> Result<FeatureMade,
             let feature = run_script(org, &scratch.0, &input)?;
             let changes = folder_files(&work, &format!("specs/{feature}"))?;
             let commit = org.forge.commit_files(&project.rid, &format!("Add feature {feature}"), &changes, Some(&head))?;
-            Ok((project, feature, commit))
+            let pull = crate::merge::pull(org, &project);
+            Ok((project, FeatureMade { feature, commit, pull }))
         })
         .await?;
-    org.record(&actor, vec![Body::TasksEdited { project: made.0.name, commit: made.2.clone() }]).await?;
-    Ok(FeatureMade { feature: made.1, commit: made.2 })
+    org.record(&actor, vec![Body::TasksEdited { project: made.0.name, commit: made.1.commit.clone() }]).await?;
+    Ok(made.1)
 }
 
 /// Runs Spec-Kit's script in a sandbox without any way out; our own program reads its answer there.

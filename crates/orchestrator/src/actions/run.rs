@@ -11,7 +11,7 @@ use crate::{
     tasks::Board,
 };
 use domain::{
-    Did, Kind, Problem, ProjectName, Rid, RunId, TaskRef, Timestamp,
+    Did, Kind, Problem, ProjectName, Rid, RunId, TaskId, TaskRef, Timestamp,
     event::kind,
     manifest::Class,
     picture::Whose,
@@ -91,28 +91,46 @@ async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct One {
-    /// The run; the beginning or end of its id will do where only one fits.
+    /// The run; the beginning or end of its id, or its task, will do where only one fits.
     run: String,
 }
 
 /// How many letters a part of an id needs.
 const PART_MIN: usize = 4;
 
-/// Finds a run by its id, or by a part of it that only one has. Runs of checks, which lists do not show unasked, make no
-/// part ambiguous.
+/// How many letters of an id, its last ones, lists show.
+const SHORT: usize = 8;
+
+/// Whether a part fits a run's id: its beginning, its end, or the beginning of what lists show of it.
+fn fits(run: &Run, part: &str) -> bool {
+    let id = run.id.as_str();
+    let short = id.get(id.len().saturating_sub(SHORT)..).unwrap_or(id);
+    id.ends_with(part) || id.starts_with(part) || short.starts_with(part)
+}
+
+/// Whether a run works at this task.
+fn is_at(run: &Run, task: &TaskId) -> bool {
+    run.class == Class::Agent && run.task.as_ref().is_some_and(|at| at.task == *task)
+}
+
+/// Finds a run by its id, by a part of it that only one has, or by its task: the run that goes on comes before those that ended. Runs of
+/// checks, which lists do not show unasked, make no part ambiguous.
 pub(crate) fn find(org: &Org, text: &str) -> Result<Run, Problem> {
     let none = |text: &str| Problem::not_found(format!("There is no run {}.", domain::shown(text))).next("meshwork run list shows them.");
     if let Ok(id) = text.parse::<RunId>() {
         return org.store.get(kind::RUN, id.as_str())?.ok_or_else(|| none(text));
     }
     let part = text.to_ascii_uppercase();
-    if part.len() < PART_MIN {
+    let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+    let of_task = text.parse::<TaskId>().ok().filter(|task| runs.iter().any(|r| is_at(r, task)));
+    if of_task.is_none() && part.len() < PART_MIN {
         return Err(Problem::invalid(format!("“{}” is too short for a run's id.", domain::shown(text)))
             .next(format!("Give {PART_MIN} letters of its beginning or end at least: meshwork run list.")));
     }
-    let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-    let fits = |r: &Run| r.id.as_str().ends_with(&part) || r.id.as_str().starts_with(&part);
-    let (shown, hidden): (Vec<Run>, Vec<Run>) = runs.into_iter().filter(fits).partition(|r| r.class == Class::Agent);
+    let (shown, hidden): (Vec<Run>, Vec<Run>) = match &of_task {
+        Some(task) => runs.into_iter().filter(|r| is_at(r, task)).partition(|r| !r.state.ended()),
+        None => runs.into_iter().filter(|r| fits(r, &part)).partition(|r| r.class == Class::Agent),
+    };
     let mut fitting = if shown.is_empty() { hidden } else { shown };
     match fitting.len() {
         1 => Ok(fitting.remove(0)),
@@ -137,7 +155,8 @@ pub(crate) fn find_seen(org: &Org, text: &str) -> Result<Seen, Problem> {
         return picture::run(org, &id)?.ok_or(none);
     }
     let part = text.to_ascii_uppercase();
-    let fits = |seen: &Seen| seen.run.id.as_str().ends_with(&part) || seen.run.id.as_str().starts_with(&part);
+    let task = text.parse::<TaskId>().ok();
+    let fits = |seen: &Seen| fits(&seen.run, &part) || task.as_ref().is_some_and(|task| is_at(&seen.run, task));
     let mut fitting: Vec<Seen> = picture::runs(org, limits::RUNS_MAX)?.into_iter().filter(fits).collect();
     match fitting.len() {
         0 => Err(none),
@@ -201,13 +220,13 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
 
 /// Why a run is where it is; of one that waits for other tasks also what a person can do about it.
 fn why(org: &Org, run: &Run) -> Result<Option<String>, Problem> {
-    let (Some(reason), Some(why)) = (&run.reason, run.why()) else { return Ok(None) };
+    let Some(why) = run.why() else { return Ok(None) };
     let waits = || {
         let at = run.task.as_ref()?;
         let board = Board::read(org, &org.project(Some(&run.project)).ok()?).ok()?;
         board.waits(board.task(Some(&at.feature), &at.task).ok()?)
     };
-    let more = matches!(reason, Reason::WaitsFor { .. }).then(waits).flatten();
+    let more = matches!(run.reason, Some(Reason::WaitsFor { .. })).then(waits).flatten();
     Ok(Some(names::within(&org.state()?, &more.unwrap_or(why))))
 }
 

@@ -421,6 +421,8 @@ struct Written {
     task: TaskId,
     feature: FeatureId,
     commit: domain::Oid,
+    /// The command that brings it into a working copy.
+    pull: String,
 }
 
 async fn add(context: Context, input: Add) -> Result<Written, Problem> {
@@ -481,7 +483,7 @@ async fn write(
             let (text, task) = change(board.files.get(&path).map_or(&[][..], Vec::as_slice), &feature)?;
             let message = format!("{feature}: write task {task}");
             let commit = org.forge.commit_files(&board.project.rid, &message, &[(path, Some(text))], Some(&board.head))?;
-            Ok((board.project.name, Written { task, feature, commit }))
+            Ok((board.project.name, Written { task, feature, commit, pull: crate::merge::pull(org, &project) }))
         })
         .await?;
     org.record(&actor, vec![Body::TasksEdited { project, commit: written.commit.clone() }]).await?;

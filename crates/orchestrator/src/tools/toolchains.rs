@@ -26,7 +26,7 @@ pub(super) fn shown(asked: &[String]) -> (Vec<PathBuf>, Vec<String>) {
             Ok(path) if !sandbox::can_show(&path) => left_out.push(format!("The toolchain {text} is left out: the sandbox has something of its own there, or hides what is there.")),
             Ok(path) if allowed(&path, &home) => shown.push(path),
             Ok(_) => left_out.push(format!(
-                "The toolchain {text} is left out: it may hold more than programs. Folders below /opt and /usr/local are shown, and of a home {}.",
+                "The toolchain {text} is left out: it may hold more than programs. Folders below /opt and /usr/local are shown, and of your own home {}.",
                 IN_HOME.join(", ")
             )),
             Err(_) => left_out.push(format!("The toolchain {text} is left out: there is no such folder on this machine.")),
