@@ -125,7 +125,7 @@ pub fn feature_new(checkout: &Path, name: &str, description: &str) -> Result<Fea
     // A description that begins with a dash would be taken for an option; the script trims the space.
     let description = if description.starts_with('-') { format!(" {description}") } else { description.to_owned() };
     let mut command = Command::new("bash");
-    command.arg(SCRIPT).args(["--json", "--short-name", name]).arg(description).current_dir(checkout);
+    command.arg(SCRIPT).args(["--json", "--short-name", name]).arg(&description).current_dir(checkout);
     environment(&mut command, checkout);
     let ended = process::run(&mut command, SCRIPT_S).map_err(|failed| failed.problem("Spec-Kit's `create-new-feature.sh`"))?;
     if !ended.status.success() {

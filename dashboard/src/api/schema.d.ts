@@ -2561,6 +2561,8 @@ export interface components {
         FeatureMade: {
             feature: components["schemas"]["FeatureId"];
             commit: components["schemas"]["Oid"];
+            /** @description The command that brings it into a working copy. */
+            pull: string;
         };
         /** @description A task with where it is. */
         TaskView: {
@@ -3445,6 +3447,8 @@ export interface components {
             task: components["schemas"]["TaskId"];
             feature: components["schemas"]["FeatureId"];
             commit: components["schemas"]["Oid"];
+            /** @description The command that brings it into a working copy. */
+            pull: string;
         };
         /** @description Where a task runs, and why there. */
         Why: {
@@ -7814,7 +7818,7 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": {
-                    /** @description The run; the beginning or end of its id will do where only one fits. */
+                    /** @description The run; the beginning or end of its id, or its task, will do where only one fits. */
                     run: string;
                 };
             };
@@ -7842,7 +7846,7 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": {
-                    /** @description The run; the beginning or end of its id will do where only one fits. */
+                    /** @description The run; the beginning or end of its id, or its task, will do where only one fits. */
                     run: string;
                 };
             };
@@ -7891,7 +7895,7 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": {
-                    /** @description The run; the beginning or end of its id will do where only one fits. */
+                    /** @description The run; the beginning or end of its id, or its task, will do where only one fits. */
                     run: string;
                 };
             };
@@ -7919,7 +7923,7 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": {
-                    /** @description The run; the beginning or end of its id will do where only one fits. */
+                    /** @description The run; the beginning or end of its id, or its task, will do where only one fits. */
                     run: string;
                 };
             };

@@ -1,4 +1,5 @@
 // What `?` shows.
+import { Button } from "../ui/Button";
 import { Dialog } from "../ui/Dialog";
 import ui from "../ui/ui.module.css";
 import css from "./Help.module.css";
@@ -32,6 +33,10 @@ export function Help({ open, onClose }: { open: boolean; onClose: () => void }) 
           </div>
         ))}
       </dl>
+      <p className={ui.head}>
+        <span className={ui.spring} />
+        <Button onClick={onClose}>Close</Button>
+      </p>
     </Dialog>
   );
 }

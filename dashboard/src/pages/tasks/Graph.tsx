@@ -43,7 +43,7 @@ export default function Graph({ tasks: all, wordOf, chosen, onOpen }: Props) {
     data: { task, word: wordOf(task) },
     selected: chosen !== undefined && keyOf(task) === keyOf(chosen),
     ariaRole: "button",
-    ariaLabel: `${task.task.id} ${task.task.title}, ${wordOf(task).text}`,
+    ariaLabel: `${task.task.id} ${wordOf(task).text} ${task.task.title}`,
     ...NODE,
   }));
   const lines: Edge[] = drawn.lines.map(({ from, to }) => ({
