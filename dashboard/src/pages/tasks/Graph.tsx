@@ -43,7 +43,6 @@ export default function Graph({ tasks: all, wordOf, chosen, onOpen }: Props) {
     data: { task, word: wordOf(task) },
     selected: chosen !== undefined && keyOf(task) === keyOf(chosen),
     ariaRole: "button",
-    ariaLabel: `${task.task.id} ${wordOf(task).text} ${task.task.title}`,
     ...NODE,
   }));
   const lines: Edge[] = drawn.lines.map(({ from, to }) => ({
@@ -92,9 +91,8 @@ function TaskBox({ data: { task, word }, selected }: NodeProps<TaskNode>) {
     <div className={css.node} data-chosen={selected || undefined}>
       <Handle type="target" position={Position.Left} className={css.handle} />
       <span className={css.cardHead}>
-        <b>{task.task.id}</b>
-        <Badge word={word} />
-      </span>
+        <b>{task.task.id}</b> <Badge word={word} />
+      </span>{" "}
       <span className="clip">{task.task.title}</span>
       <Handle type="source" position={Position.Right} className={css.handle} />
     </div>
