@@ -141,7 +141,9 @@ pub fn missing(patch: &Patch, approvals_needed: u32, checks: Option<&[CheckResul
     }
     match checks {
         None => found.push(Missing::ChecksMissing),
-        Some(results) => found.extend(results.iter().filter(|c| !c.passed).map(|c| Missing::CheckFailed { name: c.name.clone(), run: None })),
+        Some(results) => {
+            found.extend(results.iter().filter(|c| !c.passed).map(|c| Missing::CheckFailed { name: c.name.clone(), run: None }))
+        }
     }
     found
 }

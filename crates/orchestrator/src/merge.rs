@@ -179,8 +179,7 @@ async fn prepare(org: &Arc<Org>, project: &Project, patch: &PatchId, expected: O
 /// # Errors
 /// When something is missing, or the merge is another here.
 pub(crate) async fn make_again(org: &Arc<Org>, project: &Project, wish: &MergeWish, commit: &Oid) -> Result<Ready, Problem> {
-    let Prepared { board, patch, result, author, approvals, .. } =
-        prepare(org, project, &wish.patch, Some(wish.revision.as_str())).await?;
+    let Prepared { board, patch, result, author, approvals, .. } = prepare(org, project, &wish.patch, Some(wish.revision.as_str())).await?;
     let revision = match result {
         MergeResult::Ready { commit: made, revision, .. } if made == *commit => revision,
         _ => {

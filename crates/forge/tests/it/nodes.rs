@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::harness::*;
-use domain::{Kind, PatchId};
 use domain::patch::{PatchState, Verdict};
+use domain::{Kind, PatchId};
 use forge::*;
 use std::net::TcpListener;
 

@@ -81,8 +81,7 @@ mod tests {
         let whole = json!({"period": "day", "calls": 2, "tokens": 9000});
         let limit = json!({"calls": 1, "tokens": 3000, "money": null, "share": "an equal part for each of 3 devices"});
         let warnings = ["The device box lies."];
-        let row =
-            json!({"whose": "org", "of": "org", "period": "day", "whole": whole, "limit": limit, "used": used, "warnings": warnings});
+        let row = json!({"whose": "org", "of": "org", "period": "day", "whole": whole, "limit": limit, "used": used, "warnings": warnings});
         let text = quotas(&json!({"used": [row], "quotas": {"version": 1}})).unwrap();
         for words in ["5 of 3,000 (9,000 in all)", "1 of 1 (2 in all)", "an equal part for each of 3 devices", "\nThe device box lies."] {
             assert!(text.contains(words), "{text}");

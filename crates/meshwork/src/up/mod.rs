@@ -205,8 +205,7 @@ async fn start_anew(running: &Running) -> Problem {
     tokio::time::sleep(SIGNAL_SEEN).await;
     // Everything but standard input and output is closed with the old program; its runners go on, and are found again.
     let error = Command::new(&running.machine.options.executable).args(std::env::args_os().skip(1)).args(["--resumed", address]).exec();
-    Problem::unavailable(format!("The program could not be started anew: {error}."))
-        .next("Nothing is lost: start meshwork up again.")
+    Problem::unavailable(format!("The program could not be started anew: {error}.")).next("Nothing is lost: start meshwork up again.")
 }
 
 /// From now on the signals that end `up` end it at once, as a crash would: those that nobody reads any more, because the program is

@@ -293,9 +293,7 @@ mod tests {
 
     #[test]
     fn only_what_waits_for_a_person_is_waited_for_no_longer() {
-        let run = |task: &str, on: &str, why: &str| {
-            json!({"task": {"task": task}, "state": "queued", "why": why, "reason": {"code": "waits_for", "tasks": [on]}})
-        };
+        let run = |task: &str, on: &str, why: &str| json!({"task": {"task": task}, "state": "queued", "why": why, "reason": {"code": "waits_for", "tasks": [on]}});
         let (reviewed, behind) = (run("T002", "T001", &format!("{A_PERSON_MERGES} T001.")), run("T003", "T002", "It waits for T002."));
         assert!(wait_for_a_person(&[reviewed.clone(), behind.clone()]));
         assert!(!wait_for_a_person(std::slice::from_ref(&behind)), "another's work goes on");
