@@ -55,14 +55,9 @@ impl Two {
         let mut ada = Up::idle(program, &[]).listening();
         ada.begin().await;
         ada.org().await;
-        let invited = ada.ok(&["org", "invite", "--role", "developer"]).await;
-        let ticket = invited["ticket"].as_str().context("no ticket")?.to_owned();
         let mut bob = Up::idle(program, &[]).listening();
         bob.begin().await;
-        bob.ok(&["join", &ticket, "--name", "bob", "--device", "bobs-box", "--no-wait"]).await;
-        joining(&bob, "waiting").await;
-        ada.ok(&["org", "approve", "bob"]).await;
-        joining(&bob, "joined").await;
+        ada.let_in(&bob, "bob", "bobs-box", &["--role", "developer"]).await;
         ada.ok(&["agent", "add", AGENT, "--engine", "command", "--command", "true"]).await;
         let folder = tempfile::tempdir()?;
         let repository = Repository::with_tasks(folder.path().join(PROJECT), FEATURE, "- [ ] T001 Nothing\n", "");
@@ -92,14 +87,6 @@ impl Two {
             up.until("every device is reachable", look).await;
         }
     }
-}
-
-async fn joining(bob: &Up, state: &str) {
-    let look = || async move {
-        let seen = bob.act("org.joining", json!({})).await;
-        if seen["state"] == state { Ok(()) } else { Err(seen) }
-    };
-    bob.until(state, look).await;
 }
 
 /// One who calls Bob's device over mTLS, as Ada's does.
@@ -166,20 +153,6 @@ fn task(run: &RunId, device: &Did, member: &Did, repository: &Rid, cpu_milli: u6
     let manifest = json!({
         "version": VERSION, "org": ORG, "run": run, "requester": device, "member": member, "at": at, "expires": at.plus_ms(600_000),
         "class": "agent", "work": work, "resources": {"cpu_milli": cpu_milli}, "limits": {},
-    });
-    Ok(serde_json::from_value(manifest)?)
-}
-
-/// A manifest of checks that asks for so many thousandths of a core.
-///
-/// # Errors
-/// Never, unless manifests change their form.
-pub fn checks(org: OrgName, run: &RunId, device: &Did, member: &Did, repository: &Rid, cpu_milli: u64, at: Timestamp) -> Result<Manifest> {
-    let commit = "a".repeat(40);
-    let work = json!({"kind": "checks", "repository": repository, "project": "bench", "commit": commit, "definitions": commit});
-    let manifest = json!({
-        "version": VERSION, "org": org, "run": run, "requester": device, "member": member, "at": at, "expires": at.plus_ms(600_000),
-        "class": "ci", "work": work, "resources": {"cpu_milli": cpu_milli}, "limits": {},
     });
     Ok(serde_json::from_value(manifest)?)
 }

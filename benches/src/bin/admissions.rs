@@ -8,13 +8,13 @@
 //! events and no question asked. The goal: 10,000 a second. The last line is JSON.
 
 use anyhow::{Context, Result, ensure};
-use benches::{cpu, percentile, two};
+use benches::{cpu, percentile};
 use domain::{
-    OrgName, RunId,
+    RunId,
     capacity::Resources,
     event::Body,
     lease::Admission,
-    manifest::{Class, PAYLOAD_TYPE},
+    manifest::{Class, Manifest, PAYLOAD_TYPE, VERSION},
     run::{Reason, RunState},
 };
 use identity::{Envelope, envelope};
@@ -106,11 +106,14 @@ fn machine(dir: &Path) -> Result<Arc<Machine>> {
     Ok(Machine::new(DataDir::open(&dir.join("data"))?, options))
 }
 
-/// A new run's manifest, signed by this device.
+/// A new run's manifest of checks, signed by this device.
 fn signed(org: &Org) -> Result<(RunId, Envelope)> {
-    let run = clock::run_id();
-    let name: OrgName = org.name.clone();
-    let manifest = two::checks(name, &run, &org.device, &org.member, &org.rid, 0, clock::now())?;
+    let (run, at, commit) = (clock::run_id(), clock::now(), "a".repeat(40));
+    let work = json!({"kind": "checks", "repository": org.rid, "project": "bench", "commit": commit, "definitions": commit});
+    let manifest: Manifest = serde_json::from_value(json!({
+        "version": VERSION, "org": org.name, "run": run, "requester": org.device, "member": org.member, "at": at,
+        "expires": at.plus_ms(600_000), "class": "ci", "work": work, "resources": {"cpu_milli": 0}, "limits": {},
+    }))?;
     let sealed = envelope::seal(&manifest, PAYLOAD_TYPE, &org.device, |message| Ok(org.forge.sign_as_device(message)))?;
     Ok((run, sealed))
 }

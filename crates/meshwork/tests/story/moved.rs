@@ -38,6 +38,21 @@ async fn half_done(project: &str) -> (Three, String) {
     (three, run)
 }
 
+/// The same of two devices, of which Bob's alone has a GPU.
+async fn half_done_at_bobs(two: &Two, project: &str) -> String {
+    with_gpu(&two.bob);
+    sees(&two.ada, BOBS, "Bob's device says that it has a GPU", |one| one["capacity"]["tags"]["gpu"] == "true").await;
+    acp_project(&two.ada, project, PASSES).await;
+    acp_agent(&two.ada, "beat", &[]).await;
+    two.share().await;
+    let answer = two.ada.ok(&["task", "run", "T001", "--agent", "beat", "--tag", "gpu=true"]).await;
+    let run = text(&answer["runs"][0]["run"]);
+    two.ada.in_state(&run, "working").await;
+    beat(&two.bob, &run).await;
+    fs::write(work(&two.bob, &run).join("half.txt"), "first half\n").unwrap();
+    run
+}
+
 /// Waits until a device holds no checkpoint any more.
 async fn holds_none(up: &Up) {
     let checkpoints = org(up).radicle().join("checkpoints");
@@ -109,16 +124,7 @@ async fn a_device_that_is_shut_down_leaves_its_guests_work_with_who_asked_for_it
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn work_that_cannot_be_had_is_waited_for_and_then_left_where_it_is_with_a_word() {
     let two = Two::each_with("short-lease", "checkpoint-kept").await;
-    with_gpu(&two.bob);
-    sees(&two.ada, BOBS, "Bob's device says that it has a GPU", |one| one["capacity"]["tags"]["gpu"] == "true").await;
-    acp_project(&two.ada, "left", PASSES).await;
-    acp_agent(&two.ada, "beat", &[]).await;
-    two.share().await;
-    let answer = two.ada.ok(&["task", "run", "T001", "--agent", "beat", "--tag", "gpu=true"]).await;
-    let run = text(&answer["runs"][0]["run"]);
-    two.ada.in_state(&run, "working").await;
-    beat(&two.bob, &run).await;
-    fs::write(work(&two.bob, &run).join("half.txt"), "first half\n").unwrap();
+    let run = half_done_at_bobs(&two, "left").await;
     with_gpu(&two.ada);
     two.bob.act("device.reclaim", json!({})).await;
     let ended = two.ada.ended(&run).await;
@@ -153,20 +159,11 @@ async fn a_checkpoint_whose_way_breaks_again_and_again_arrives_whole() {
     assert!(two.ada.log().matches("it goes on from there").count() > 2, "its way broke: {}", two.ada.log());
 }
 
-/// A run of Ada's at Bob's, the only one with a GPU, where a file is half written; then Bob's device dies, and she gives the run up while
-/// its agent works on alone. Gives the run, and the next one.
+/// A run of Ada's that is half done at Bob's; then Bob's device dies, and she gives the run up while its agent works on alone. Gives the
+/// run, and the next one.
 async fn given_up(project: &str) -> (Two, String, String) {
     let mut two = Two::each_with("short-lease", "").await;
-    with_gpu(&two.bob);
-    sees(&two.ada, BOBS, "Bob's device says that it has a GPU", |one| one["capacity"]["tags"]["gpu"] == "true").await;
-    acp_project(&two.ada, project, PASSES).await;
-    acp_agent(&two.ada, "beat", &[]).await;
-    two.share().await;
-    let answer = two.ada.ok(&["task", "run", "T001", "--agent", "beat", "--tag", "gpu=true"]).await;
-    let run = text(&answer["runs"][0]["run"]);
-    two.ada.in_state(&run, "working").await;
-    beat(&two.bob, &run).await;
-    fs::write(work(&two.bob, &run).join("half.txt"), "first half\n").unwrap();
+    let run = half_done_at_bobs(&two, project).await;
     two.bob.kill().await;
     let ended = two.ada.ended(&run).await;
     assert!(ended["state"] == "lost" && ended["checkpoint"].is_null(), "nothing was heard of what it saved: {ended:#}");
