@@ -151,7 +151,8 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted, placed: Op
         until: now.plus_ms(crate::fault::lease_ms()),
     };
     let (taken, device, closing) = (lease.clone(), org.device.clone(), *org.closing.borrow());
-    let lends = DeviceLimits::of(org);
+    let mut lends = DeviceLimits::of(org);
+    lends.tags.extend(promised);
     let halted = halted(org, &manifest, now);
     let guest = owner.is_guest(&foreign(&manifest, now), |id| org.store.get(kind::RUN, id.as_str()))?;
     let lending = lending::now(org);
@@ -180,8 +181,7 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted, placed: Op
             }
             Err(problem) => return Err(problem),
         };
-        let mut capacity = lends.capacity(own, turn.others, manifest.class);
-        capacity.tags.extend(promised.clone());
+        let capacity = lends.capacity(own, turn.others, manifest.class);
         let mut reasons = placement::refusals(&manifest, &capacity);
         if guest {
             let mut guests_here = 0;
@@ -208,7 +208,6 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted, placed: Op
             line.retain(|waiting| waiting.run == manifest.run || takes || owner.owns(&waiting.member));
             let beside = |stay: &[&Run]| {
                 let mut free = lends.capacity(Taken::by(stay.iter().copied()), turn.others, manifest.class);
-                free.tags.extend(promised.clone());
                 free.slots_free = free.slots_free.min(guests_free(stay).filter(|_| guest).unwrap_or(u32::MAX));
                 free
             };

@@ -120,6 +120,11 @@ impl JournalCopy {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.inner.dir
+    }
+
     /// The device whose journal it is.
     pub fn device(&self) -> &Did {
         &self.inner.device

@@ -181,7 +181,6 @@ fn put(map: &mut HashMap<String, Entry>, key: String, mut entry: Entry) {
 /// What an append's condition sees: everything projected, as it is at that very moment. Nobody else writes meanwhile.
 pub struct View<'a> {
     projector: &'a mut dyn Lookup,
-    failed: Option<sqlite::Error>,
 }
 
 /// Hides the projector's lifetime from callers.
@@ -203,19 +202,7 @@ impl Lookup for Projector<'_> {
 
 impl<'a> View<'a> {
     pub(crate) fn new(projector: &'a mut Projector<'_>) -> Self {
-        Self { projector, failed: None }
-    }
-
-    pub(crate) fn failure(&mut self) -> Option<sqlite::Error> {
-        self.failed.take()
-    }
-
-    /// A projected thing as JSON: what [`domain::event::Before`] gives.
-    pub fn value(&mut self, kind: &str, id: &str) -> Option<Arc<str>> {
-        self.projector.value(kind, id).unwrap_or_else(|error| {
-            self.failed = Some(error);
-            None
-        })
+        Self { projector }
     }
 
     /// A projected thing.

@@ -127,12 +127,8 @@ impl<'c> Session<'c> {
 
     /// Appends what `decide` wants, given how everything is at this moment.
     pub(crate) fn decide(&mut self, decide: impl FnOnce(&mut View<'_>) -> Result<Vec<Prepared>, Problem>) -> Result<Seq, Failure> {
-        let mut view = View::new(&mut self.projector);
-        let decided = decide(&mut view);
-        if let Some(error) = view.failure() {
-            return Err(Failure::Database(error));
-        }
-        self.append(&decided.map_err(Failure::Append)?)
+        let decided = decide(&mut View::new(&mut self.projector)).map_err(Failure::Append)?;
+        self.append(&decided)
     }
 
     /// Changes the table of tokens, together with the events that say so.

@@ -25,8 +25,8 @@ pub async fn admit_of_another(org: &Arc<Org>, envelope: &Envelope) -> Result<Adm
         Ok(wanted) => wanted,
         Err(refusal) => return Ok(Admission::Refused { reasons: vec![refusal] }),
     };
-    let asked = envelope.clone();
-    let keep = move |org: &Arc<Org>| keep_manifest(org, &asked);
+    let (asked, manifest) = (envelope.clone(), wanted.manifest.clone());
+    let keep = move |org: &Arc<Org>| keep_manifest(org, &asked, &manifest);
     let fits = seems_to_fit(org, envelope, &wanted)?;
     let kept = if fits { Some(org.blocking(keep.clone()).await?) } else { None };
     let (run, placed) = (wanted.manifest.run.clone(), kept.as_ref().map(|kept| kept.placed.clone()));
@@ -103,18 +103,17 @@ struct Kept {
 ///
 /// # Errors
 /// When the disk does not take it.
-fn keep_manifest(org: &Org, asked: &Envelope) -> Result<Kept, Problem> {
+fn keep_manifest(org: &Org, asked: &Envelope, manifest: &Manifest) -> Result<Kept, Problem> {
     let (json, blobs) = (asked.to_json()?, org.store.blobs());
     let is_new = !blobs.exists(&envelope::hash_bytes(&json));
     let blob = blobs.put(&json)?;
-    let manifest: Manifest = serde_json::from_slice(asked.payload()).map_err(Problem::internal)?;
-    let (base, spec_hash, from) = match manifest.work {
-        Work::Task { base, spec_hash, from, .. } => (base, Some(spec_hash), from),
-        Work::Checks { commit, .. } => (commit, None, None),
+    let (base, spec_hash, from) = match &manifest.work {
+        Work::Task { base, spec_hash, from, .. } => (base.clone(), Some(spec_hash.clone()), from.clone()),
+        Work::Checks { commit, .. } => (commit.clone(), None, None),
     };
     let device = Some(org.device.clone());
     let placed = Placed { manifest: envelope::hash(asked), envelope: blob.clone(), base, spec_hash, from, left: None, device };
-    Ok(Kept { blob, is_new, placed: Body::RunPlaced { run: manifest.run, placed } })
+    Ok(Kept { blob, is_new, placed: Body::RunPlaced { run: manifest.run.clone(), placed } })
 }
 
 /// Removes the manifest of a run that was refused, unless the very same was leased meanwhile: else whoever asks again and again fills the

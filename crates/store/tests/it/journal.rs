@@ -160,7 +160,7 @@ fn a_condition_sees_what_the_same_group_wrote_before() {
                     let mine: Run = view.get(kind::RUN, run_id(1).as_str())?.unwrap();
                     let all: Vec<Run> = view.list(kind::RUN, Order::Oldest, 10)?;
                     assert_eq!(all, std::slice::from_ref(&mine));
-                    assert_eq!(view.value(kind::RUN, "unknown"), None);
+                    assert_eq!(view.get::<Run>(kind::RUN, "unknown")?, None);
                     Ok(vec![stopped(1, &format!("{n}:{}", mine.violations.len()))])
                 })
             });
@@ -304,7 +304,7 @@ fn a_thing_that_is_no_more_is_gone_at_once_and_after_a_rebuild() {
         .unwrap();
     assert_eq!(active(&store), [run_id(2)]);
     let seen = store.append_if_blocking(|view| {
-        assert_eq!(view.value(kind::ACTIVE, run_id(1).as_str()), None);
+        assert_eq!(view.get::<domain::RunId>(kind::ACTIVE, run_id(1).as_str())?, None);
         assert_eq!(view.list::<domain::RunId>(kind::ACTIVE, Order::Oldest, 10)?, [run_id(2)]);
         Ok(vec![])
     });

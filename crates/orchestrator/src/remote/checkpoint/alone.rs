@@ -156,9 +156,12 @@ async fn look(org: &Arc<Org>, id: &RunId) -> Result<(), Problem> {
     if !free || tried_lately || !may_answer(org, &device) {
         return Ok(());
     }
-    let lost = id.clone();
+    let lost = (*run).clone();
     // One may have begun while it came.
-    let still_free = move |org: &Org| -> Result<bool, Problem> { Ok(!later(org, &lost)?.iter().any(|next| uses(next, &lost))) };
+    let still_free = move |org: &Org| -> Result<bool, Problem> {
+        let later = later(org, claim_of(org, &lost)?)?;
+        Ok(!later.iter().any(|next| uses(next, &lost.id)))
+    };
     let brought = receive_if(org, &Run { checkpoint: Some(commit.clone()), ..*run }, still_free).await;
     if let Err(problem) = &brought {
         if !problem.passes() {
@@ -173,12 +176,12 @@ async fn look(org: &Arc<Org>, id: &RunId) -> Result<(), Problem> {
 fn find(org: &Org, id: &RunId) -> Result<Found, Problem> {
     let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())? else { return Ok(Found::Over) };
     let Some(device) = run.elsewhere(&org.device).cloned() else { return Ok(Found::Over) };
-    let claim: Option<Claim> = run.task.as_ref().map(|task| org.store.get(kind::CLAIM, &task.to_string())).transpose()?.flatten();
-    if claim.is_some_and(|claim| claim.merged) {
+    let claim = claim_of(org, &run)?;
+    if claim.as_ref().is_some_and(|claim| claim.merged) {
         return Ok(Found::Over);
     }
     let Some(there) = in_copy(org, &run, &device) else { return Ok(Found::Nothing) };
-    let later = later(org, id)?;
+    let later = later(org, claim)?;
     let begun_with = |commit: &Oid| later.iter().any(|next| next.from.as_ref().is_some_and(|from| from.commit == *commit));
     let news = |commit: &Oid| run.held.as_ref() != Some(commit) || run.checkpoint.as_ref() != Some(commit);
     match there.held.filter(|commit| news(commit) && !begun_with(commit)) {
@@ -191,10 +194,13 @@ fn find(org: &Org, id: &RunId) -> Result<Found, Problem> {
     }
 }
 
-/// The runs of the task of one.
-fn later(org: &Org, id: &RunId) -> Result<Vec<Run>, Problem> {
-    let task = org.store.get::<Run>(kind::RUN, id.as_str())?.and_then(|run| run.task);
-    let claim: Option<Claim> = task.map(|task| org.store.get(kind::CLAIM, &task.to_string())).transpose()?.flatten();
+/// The claim of a run's task.
+fn claim_of(org: &Org, run: &Run) -> Result<Option<Claim>, Problem> {
+    Ok(run.task.as_ref().map(|task| org.store.get(kind::CLAIM, &task.to_string())).transpose()?.flatten())
+}
+
+/// The runs of a claim.
+fn later(org: &Org, claim: Option<Claim>) -> Result<Vec<Run>, Problem> {
     let mut found = vec![];
     for next in claim.into_iter().flat_map(|claim| claim.runs) {
         found.extend(org.store.get::<Run>(kind::RUN, next.as_str())?);

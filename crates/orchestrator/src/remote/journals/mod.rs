@@ -131,8 +131,7 @@ impl Journals {
         if all.len() >= limits::JOURNALS_MAX {
             return Err(Problem::new(domain::Kind::Limit, format!("{} journals are copied, and no more.", limits::JOURNALS_MAX)));
         }
-        let dir = self.dir.join(device.as_str());
-        let copied = Arc::new(Copied::of(JournalCopy::open(&dir, device)?, dir.join("known.json")));
+        let copied = Arc::new(Copied::of(JournalCopy::open(&self.dir.join(device.as_str()), device)?));
         all.insert(device.clone(), copied.clone());
         Ok(copied)
     }
@@ -164,7 +163,8 @@ impl Journals {
 
 impl Copied {
     /// A copy, and what is known of it by its file.
-    fn of(journal: JournalCopy, file: PathBuf) -> Self {
+    fn of(journal: JournalCopy) -> Self {
+        let file = journal.dir().join("known.json");
         let known = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         let (known, live) = (Mutex::new(known), AtomicBool::new(false));
         Self { journal, known, summed_up: Mutex::default(), live, file, noted: Mutex::default() }
@@ -361,7 +361,7 @@ mod tests {
     use identity::Key;
 
     fn copied(dir: &tempfile::TempDir, device: &Did) -> Copied {
-        Copied::of(JournalCopy::open(dir.path(), device).unwrap(), dir.path().join("known.json"))
+        Copied::of(JournalCopy::open(dir.path(), device).unwrap())
     }
 
     #[test]

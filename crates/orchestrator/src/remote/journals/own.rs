@@ -107,7 +107,7 @@ impl Turn {
 /// Fetches what others hold of this journal, the longest of it first. A branch to which nothing comes and that has nothing new goes again.
 async fn fetch(org: &Arc<Org>) -> Result<Turn, Problem> {
     let ends = ends(org).await?;
-    let branch = org.blocking(|org| Ok(Arc::new(Copied::of(org.store.branch()?, org.store.dir().join("branch/known.json"))))).await?;
+    let branch = org.blocking(|org| Ok(Arc::new(Copied::of(org.store.branch()?)))).await?;
     let before = branch.journal.point();
     let mut found = vec![];
     for (from, end) in &ends {
