@@ -45,7 +45,8 @@ pub(crate) fn task_of(org: &Org, patch: &Patch, author: &Author) -> Result<Optio
 ///
 /// # Errors
 /// When the journal or the repository cannot be read.
-pub(crate) fn against(org: &Org, project: &Project, board: &Board, patch: &Patch, task: &TaskRef) -> Result<Option<Missing>, Problem> {
+pub(crate) fn against(org: &Org, board: &Board, patch: &Patch, task: &TaskRef) -> Result<Option<Missing>, Problem> {
+    let project = &board.project;
     if let Some(found) = domain::picture::against(&patch.id, &believed(org, project, task)?) {
         return Ok(Some(found));
     }
