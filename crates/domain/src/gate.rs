@@ -110,8 +110,8 @@ impl Missing {
             }
             Self::ChecksMissing => "The checks have not run on the result of the merge.".into(),
             Self::CheckFailed { name, run } => {
-                let log = match run.as_ref().map(RunId::as_str) {
-                    Some(id) => format!("`meshwork run logs {}` has its output.", id.get(id.len().saturating_sub(8)..).unwrap_or(id)),
+                let log = match run {
+                    Some(run) => format!("`meshwork run logs {}` has its output.", run.short()),
                     None => "`meshwork run list --all` names the run that checked it, and `meshwork run logs <run>` has its output.".into(),
                 };
                 format!(

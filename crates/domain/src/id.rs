@@ -201,6 +201,13 @@ name!(
     LeaseId, "a lease", ulid
 );
 
+impl RunId {
+    /// What lists show of it: its last eight letters, which differ first.
+    pub fn short(&self) -> &str {
+        self.0.get(self.0.len().saturating_sub(8)..).unwrap_or(&self.0)
+    }
+}
+
 impl Hash {
     /// A hash from its 32 bytes; cannot fail.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {

@@ -18,6 +18,8 @@ pub mod data_dir;
 pub mod dispatch;
 pub mod doctor;
 pub mod fault;
+#[cfg(test)]
+mod fixtures;
 mod follow;
 mod gated;
 pub mod gateway;

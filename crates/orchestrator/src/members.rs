@@ -342,15 +342,12 @@ fn file(path: String, value: &impl Serialize) -> Result<(String, Option<Vec<u8>>
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::fixtures;
 
     #[test]
     fn a_device_whose_ticket_names_a_renamed_member_is_told_the_way_out() {
-        let org = domain::org::Org { version: domain::org::VERSION, name: "crew".parse().unwrap(), threshold: 1 };
-        let ada = Member { name: "ada".into(), roles: vec![Role::Owner], standby: None, keys: vec![] };
-        let members = [("ada".to_owned(), ada)].into();
-        let (devices, agents, projects, quotas) = Default::default();
-        let (commit, revoked, ended) = ("c".repeat(40).parse().unwrap(), vec![], vec![]);
-        let state = OrgState { org, members, devices, agents, projects, quotas, commit, revoked, ended, refused: None };
+        let members = [fixtures::member("ada", Role::Owner, &[])].into();
+        let state = OrgState { members, ..fixtures::state() };
         assert_eq!(ticket_member(&state, "ada", "lap").unwrap().name, "ada");
         let problem = ticket_member(&state, "owner", "lap").unwrap_err();
         assert!(problem.what.contains("“owner”") && problem.why.unwrap().contains("There are: ada."));

@@ -167,7 +167,7 @@ async fn prepare(org: &Arc<Org>, project: &Project, patch: &PatchId, expected: O
         let patch = provenance::by_person(&*org.rights()?, patch);
         // What needs no checks is said before any work is done.
         let approvals = approvals(org, &named, &board, &patch)?;
-        refuse(&state, &patch, &missing(org, &named, &board, (&patch, of_task.as_ref()), approvals, &[], None)?)?;
+        refuse(&state, &patch, &missing(org, &board, &patch, of_task.as_ref(), approvals, &[], None)?)?;
         let result = org.forge.merge_result(&named.rid, &patch.id, gate::latest(&patch), &reapply_ticks)?;
         Ok(Prepared { board, patch, result, author, task, approvals })
     })
@@ -226,7 +226,7 @@ impl Ready {
         }
         let of_task = rivals::task_of(org, &now, &self.author)?;
         let now = provenance::by_person(&*org.rights()?, now);
-        let missing = missing(org, project, &self.board, (&now, of_task.as_ref()), self.approvals, &self.checks, self.author.run())?;
+        let missing = missing(org, &self.board, &now, of_task.as_ref(), self.approvals, &self.checks, self.author.run())?;
         refuse(&org.state()?, &now, &missing)?;
         if let Some(wish) = wish {
             remote::still_wished(org, wish)?;
@@ -258,9 +258,9 @@ impl Ready {
 /// is another's. `made_by` is the run that made the patch.
 fn missing(
     org: &Org,
-    project: &Project,
     board: &Board,
-    (patch, of_task): (&Patch, Option<&TaskRef>),
+    patch: &Patch,
+    of_task: Option<&TaskRef>,
     approvals: u32,
     checks: &[CheckResult],
     made_by: Option<&Run>,
@@ -275,11 +275,11 @@ fn missing(
             }
         }
     }
-    if !org.forge.contains(&project.rid, &board.head, &patch.base)? {
+    if !org.forge.contains(&board.project.rid, &board.head, &patch.base)? {
         found.insert(0, Missing::Unmerged);
     }
     if let Some(task) = of_task
-        && let Some(settled) = rivals::against(org, project, board, patch, task)?
+        && let Some(settled) = rivals::against(org, board, patch, task)?
     {
         found.insert(0, settled);
     }
@@ -332,7 +332,7 @@ pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem
     let needed = approvals(org, project, &board, patch)?;
     let rights = org.rights()?;
     let counted = provenance::by_person(&rights, patch.clone());
-    let missing = missing(org, project, &board, (&counted, task.as_ref()), needed, checks.as_deref().unwrap_or_default(), author.run())?;
+    let missing = missing(org, &board, &counted, task.as_ref(), needed, checks.as_deref().unwrap_or_default(), author.run())?;
     let mut words = match missing.is_empty() {
         true => {
             let met = gate::met(&counted, needed, checks.as_deref());
@@ -350,14 +350,14 @@ pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem
 /// What the checks said of a patch's latest commit, by whichever journal tells of the run that made it: to be shown. None: nobody tells,
 /// of a project that has checks.
 fn checked(org: &Org, board: &Board, patch: &Patch, own: Option<&Run>) -> Result<Option<Vec<CheckResult>>, Problem> {
-    let told = match own {
-        Some(run) => Some(run.clone()),
-        None => picture::runs(org, limits::RUNS_MAX)?.into_iter().map(|seen| seen.run).find(|run| provenance::made(run, patch)),
+    let checks = match own {
+        Some(run) => run.checks.clone(),
+        None => {
+            let made = picture::runs(org, limits::RUNS_MAX)?.into_iter().find(|seen| provenance::made(&seen.run, patch));
+            made.map(|seen| seen.run.checks).unwrap_or_default()
+        }
     };
-    match told.map(|run| run.checks).filter(|checks| !checks.is_empty()) {
-        Some(checks) => Ok(Some(checks)),
-        None => Ok(board.checks(org)?.is_empty().then(Vec::new)),
-    }
+    Ok(if checks.is_empty() && !board.checks(org)?.is_empty() { None } else { Some(checks) })
 }
 
 /// Who merges a patch whose gate is open: the member here, or those who may. In a gated project a gate signs for whoever the policy lets;

@@ -419,31 +419,31 @@ impl Org {
     /// # Errors
     /// When there is none of that name, or several to choose from.
     pub fn project(&self, name: Option<&domain::ProjectName>) -> Result<Project, Problem> {
-        let projects: Vec<Project> = self.state()?.projects.into_values().collect();
-        let names = projects.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
-        match name {
-            Some(name) => projects.into_iter().find(|p| p.name == *name).ok_or_else(|| {
-                Problem::not_found(format!("There is no project “{name}”.")).next(if names.is_empty() {
-                    "Add one: meshwork project add <folder>.".to_owned()
-                } else {
-                    format!("There are: {names}.")
-                })
-            }),
-            None if projects.len() == 1 => projects.into_iter().next().ok_or_else(|| Problem::internal("a project vanished")),
-            None if projects.is_empty() => {
-                Err(Problem::not_found("The org has no project yet.").next("Add one: meshwork project add <folder>."))
-            }
-            None => Err(Problem::invalid("The org has several projects.").next(format!("Say which with --project: {names}."))),
+        let mut found = self.projects(name)?;
+        if found.len() == 1 {
+            return Ok(found.remove(0));
         }
+        Err(Problem::invalid("The org has several projects.").next(format!("Say which with --project: {}.", listed(&found))))
     }
 
-    /// The project of a name, or all there are.
+    /// The project of a name; none named: all there are.
     ///
     /// # Errors
     /// When there is none, or the org cannot be read.
     pub fn projects(&self, name: Option<&domain::ProjectName>) -> Result<Vec<Project>, Problem> {
         let all: Vec<Project> = self.state()?.projects.into_values().collect();
-        if name.is_none() && all.len() > 1 { Ok(all) } else { Ok(vec![self.project(name)?]) }
+        let next = match all.is_empty() {
+            true => "Add one: meshwork project add <folder>.".to_owned(),
+            false => format!("There are: {}.", listed(&all)),
+        };
+        match name {
+            Some(name) => match all.into_iter().find(|p| p.name == *name) {
+                Some(found) => Ok(vec![found]),
+                None => Err(Problem::not_found(format!("There is no project “{name}”.")).next(next)),
+            },
+            None if all.is_empty() => Err(Problem::not_found("The org has no project yet.").next(next)),
+            None => Ok(all),
+        }
     }
 
     /// Tells connected nodes what changed; with none connected, Radicle keeps it for later.
@@ -480,6 +480,10 @@ impl Org {
         let node = self.node.lock().unwrap_or_else(PoisonError::into_inner).take();
         let _ = blocking(move || node.map_or(Ok(()), |node| node.stop())).await;
     }
+}
+
+fn listed(projects: &[Project]) -> String {
+    projects.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// Does something that blocks on a thread that may.

@@ -312,38 +312,14 @@ pub(crate) fn hash(org: &Org) -> Result<(Hash, usize), Problem> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use domain::{
-        org::{self, Member, MemberKey},
-        role::Role,
-    };
-    use forge::OrgState;
+    use crate::fixtures::{self, did, member};
+    use domain::role::Role;
     use serde_json::json;
-
-    fn did(letter: char) -> Did {
-        format!("did:key:z6Mk{}", letter.to_string().repeat(44)).parse().unwrap()
-    }
 
     /// Ada maintains with a key on the device `a`, and Bob develops with one on `b`.
     fn rights() -> Rights {
-        let member = |name: &str, role: Role, letter: char| {
-            let keys = vec![MemberKey { did: did(letter.to_ascii_uppercase()), device: did(letter) }];
-            (name.to_owned(), Member { name: name.into(), roles: vec![role], standby: None, keys })
-        };
-        let (devices, agents, projects, quotas) = Default::default();
-        let state = OrgState {
-            org: org::Org { version: org::VERSION, name: "crew".parse().unwrap(), threshold: 1 },
-            members: [member("ada", Role::Maintainer, 'a'), member("bob", Role::Developer, 'b')].into(),
-            devices,
-            agents,
-            projects,
-            quotas,
-            revoked: vec![],
-            ended: vec![],
-            commit: "c".repeat(40).parse().unwrap(),
-            refused: None,
-        };
-        let rules = policy::Rules::new(crate::rights::scheme().unwrap(), &BTreeMap::new()).unwrap();
-        Rights { state, rules: rules.into() }
+        let members = [member("ada", Role::Maintainer, &['a']), member("bob", Role::Developer, &['b'])].into();
+        fixtures::rights(OrgState { members, ..fixtures::state() })
     }
 
     #[test]

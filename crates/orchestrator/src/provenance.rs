@@ -233,10 +233,11 @@ pub fn rules_changed(org: &Org, project: &Project, patch: &Patch) -> Result<Vec<
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::fixtures;
     use domain::{
         Did, Timestamp,
-        org::{self, Member, MemberKey},
-        patch::{PatchState, Review, Revision, Verdict},
+        org::{Member, MemberKey},
+        patch::{Review, Verdict},
         role::Role,
     };
 
@@ -251,47 +252,16 @@ mod tests {
 
     /// Ada owns it with the keys 1 and 2, Bo develops with 3, Eve looks on with 4.
     fn crew() -> Rights {
-        let org = org::Org { version: org::VERSION, name: "crew".parse().unwrap(), threshold: 1 };
-        let members = [member("ada", Role::Owner, &[1, 2]), member("bo", Role::Developer, &[3]), member("eve", Role::Viewer, &[4])];
-        let commit = "c".repeat(40).parse().unwrap();
-        let (devices, agents, projects, quotas) = Default::default();
-        let members = members.into();
-        let (revoked, ended) = (vec![], vec![]);
-        let state = OrgState { org, members, devices, agents, projects, quotas, commit, revoked, ended, refused: None };
-        let rules = policy::Rules::new(crate::rights::scheme().unwrap(), &std::collections::BTreeMap::new()).unwrap();
-        Rights { state, rules: rules.into() }
+        let members = [member("ada", Role::Owner, &[1, 2]), member("bo", Role::Developer, &[3]), member("eve", Role::Viewer, &[4])].into();
+        fixtures::rights(OrgState { members, ..fixtures::state() })
     }
 
-    /// A patch of one revision.
     fn patch(author: u8, reviews: Vec<Review>, comments: Vec<Comment>) -> Patch {
-        let revision = Revision {
-            id: "a".repeat(40).parse().unwrap(),
-            author: key(author),
-            head: "b".repeat(40).parse().unwrap(),
-            base: "c".repeat(40).parse().unwrap(),
-            at: Timestamp(0),
-            description: String::new(),
-            reviews,
-            comments,
-        };
-        Patch {
-            id: "a".repeat(40).parse().unwrap(),
-            project: "demo".parse().unwrap(),
-            title: String::new(),
-            description: String::new(),
-            state: PatchState::Open,
-            author: key(author),
-            head: revision.head.clone(),
-            base: revision.base.clone(),
-            merged_as: None,
-            merged_by: None,
-            revisions: vec![revision],
-            trace: None,
-        }
+        fixtures::patch(&key(author), reviews, comments)
     }
 
     fn comment(by: u8, body: &str) -> Comment {
-        Comment { id: "d".repeat(40).parse().unwrap(), reply_to: None, by: key(by), body: body.into(), at: Timestamp(0), line: None }
+        fixtures::comment(&key(by), body)
     }
 
     #[test]

@@ -282,36 +282,21 @@ pub(crate) async fn keep(org: &Arc<Org>, content: Vec<Bytes>) -> Result<Vec<Hash
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::fixtures::{self, did};
     use domain::{
-        org::{self, Device, Member, MemberKey},
+        org::Device,
         quota::{Division, Quotas},
         role::Role,
     };
     use std::collections::BTreeMap;
 
-    fn did(letter: char) -> Did {
-        format!("did:key:z6Mk{}", letter.to_string().repeat(44)).parse().unwrap()
-    }
-
     /// Ada has the devices `a` and `c`, Bob has `b`; the member's keys are `A`, `C` and `B`.
     fn state(quotas: Quotas) -> OrgState {
         let device = |letter: char, owner: &str| (letter.to_string(), Device::new(letter, did(letter), owner));
-        let member = |name: &str, letters: &[char]| {
-            let keys = letters.iter().map(|l| MemberKey { did: did(l.to_ascii_uppercase()), device: did(*l) }).collect();
-            (name.to_owned(), Member { name: name.into(), roles: vec![Role::Developer], standby: None, keys })
-        };
-        OrgState {
-            org: org::Org { version: org::VERSION, name: "crew".parse().unwrap(), threshold: 1 },
-            members: [member("ada", &['a', 'c']), member("bob", &['b'])].into(),
-            devices: [device('a', "ada"), device('b', "bob"), device('c', "ada")].into(),
-            agents: BTreeMap::new(),
-            projects: BTreeMap::new(),
-            quotas,
-            revoked: vec![],
-            ended: vec![],
-            commit: "c".repeat(40).parse().unwrap(),
-            refused: None,
-        }
+        let member = |name: &str, letters: &[char]| fixtures::member(name, Role::Developer, letters);
+        let members = [member("ada", &['a', 'c']), member("bob", &['b'])].into();
+        let devices = [device('a', "ada"), device('b', "bob"), device('c', "ada")].into();
+        OrgState { members, devices, quotas, ..fixtures::state() }
     }
 
     /// What a call of a device must fit where nothing was heard of the others: this revision is the first.

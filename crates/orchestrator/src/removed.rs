@@ -74,7 +74,7 @@ fn by_others(state: &OrgState, others: &[Did]) -> Option<Removed> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use domain::org::{self, Device, KeyKind, Revocation};
+    use domain::org::{Device, KeyKind, Revocation};
     use identity::Key;
 
     fn did(n: u8) -> Did {
@@ -82,11 +82,8 @@ mod tests {
     }
 
     fn state(ended: Vec<Revocation>) -> OrgState {
-        let org = org::Org { version: org::VERSION, name: "crew".parse().unwrap(), threshold: 1 };
         let devices = [("laptop".to_owned(), Device::new("laptop", did(1), "ada"))].into();
-        let (members, agents, projects) = Default::default();
-        let (quotas, commit, revoked) = (Default::default(), "c".repeat(40).parse().unwrap(), vec![]);
-        OrgState { org, members, devices, agents, projects, quotas, commit, revoked, ended, refused: None }
+        OrgState { devices, ended, ..crate::fixtures::state() }
     }
 
     #[test]

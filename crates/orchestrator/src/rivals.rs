@@ -45,7 +45,8 @@ pub(crate) fn task_of(org: &Org, patch: &Patch, author: &Author) -> Result<Optio
 ///
 /// # Errors
 /// When the journal or the repository cannot be read.
-pub(crate) fn against(org: &Org, project: &Project, board: &Board, patch: &Patch, task: &TaskRef) -> Result<Option<Missing>, Problem> {
+pub(crate) fn against(org: &Org, board: &Board, patch: &Patch, task: &TaskRef) -> Result<Option<Missing>, Problem> {
+    let project = &board.project;
     if let Some(found) = domain::picture::against(&patch.id, &believed(org, project, task)?) {
         return Ok(Some(found));
     }
@@ -215,36 +216,13 @@ fn turn<'a>(may: &BTreeSet<&'a Did>, whose: &Did, there: impl Fn(&Did) -> bool) 
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use domain::{
-        Timestamp,
-        org::{self, Member, MemberKey},
-        patch::{Comment, Revision},
-        role::Role,
-    };
-
-    fn did(letter: char) -> Did {
-        format!("did:key:z6Mk{}", letter.to_string().repeat(44)).parse().unwrap()
-    }
+    use crate::fixtures::{self, comment, did, member};
+    use domain::role::Role;
 
     /// Ada has the key `A` on the device `a`, and Bob `B` on `b`.
     fn state() -> OrgState {
-        let member = |name: &str, letter: char| {
-            let keys = vec![MemberKey { did: did(letter.to_ascii_uppercase()), device: did(letter) }];
-            (name.to_owned(), Member { name: name.into(), roles: vec![Role::Developer], standby: None, keys })
-        };
-        let (devices, agents, projects, quotas) = Default::default();
-        OrgState {
-            org: org::Org { version: org::VERSION, name: "crew".parse().unwrap(), threshold: 1 },
-            members: [member("ada", 'a'), member("bob", 'b')].into(),
-            devices,
-            agents,
-            projects,
-            quotas,
-            revoked: vec![],
-            ended: vec![],
-            commit: "c".repeat(40).parse().unwrap(),
-            refused: None,
-        }
+        let members = [member("ada", Role::Developer, &['a']), member("bob", Role::Developer, &['b'])].into();
+        OrgState { members, ..fixtures::state() }
     }
 
     #[test]
@@ -269,37 +247,13 @@ mod tests {
     fn what_a_member_closed_as_a_rival_is_not_closed_again() {
         let task: TaskRef = serde_json::from_value(serde_json::json!({"project": "demo", "feature": "001-hello", "task": "T001"})).unwrap();
         let patch = |by: Did| {
-            let (id, body) = ("d".repeat(40).parse().unwrap(), "Superseded: so.".to_owned());
-            let comment = Comment { id, reply_to: None, by, body, at: Timestamp(0), line: None };
-            let revision = Revision {
-                id: "a".repeat(40).parse().unwrap(),
-                author: did('r'),
-                head: "b".repeat(40).parse().unwrap(),
-                base: "c".repeat(40).parse().unwrap(),
-                at: Timestamp(0),
-                description: String::new(),
-                reviews: vec![],
-                comments: vec![comment],
-            };
             let trace = serde_json::json!({
                 "version": 1, "run": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "agent": "echo", "engine": "command", "member": did('B'), "task": task,
                 "spec_hash": "e".repeat(64), "definitions": "e".repeat(40), "manifest": "e".repeat(64), "asked": {}, "delegation": {},
                 "judged": null, "checks": [],
             });
-            Patch {
-                id: "a".repeat(40).parse().unwrap(),
-                project: "demo".parse().unwrap(),
-                title: String::new(),
-                description: String::new(),
-                state: PatchState::Open,
-                author: did('r'),
-                head: revision.head.clone(),
-                base: revision.base.clone(),
-                merged_as: None,
-                merged_by: None,
-                revisions: vec![revision],
-                trace: Some(serde_json::from_value(trace).unwrap()),
-            }
+            let trace = Some(serde_json::from_value(trace).unwrap());
+            Patch { trace, ..fixtures::patch(&did('r'), vec![], vec![comment(&by, "Superseded: so.")]) }
         };
         let state = state();
         assert!(to_close(&state, &patch(did('s')), &task), "what a stranger wrote counts for nothing");

@@ -98,14 +98,10 @@ struct One {
 /// How many letters a part of an id needs.
 const PART_MIN: usize = 4;
 
-/// How many letters of an id, its last ones, lists show.
-const SHORT: usize = 8;
-
 /// Whether a part fits a run's id: its beginning, its end, or the beginning of what lists show of it.
 fn fits(run: &Run, part: &str) -> bool {
     let id = run.id.as_str();
-    let short = id.get(id.len().saturating_sub(SHORT)..).unwrap_or(id);
-    id.ends_with(part) || id.starts_with(part) || short.starts_with(part)
+    id.ends_with(part) || id.starts_with(part) || run.id.short().starts_with(part)
 }
 
 /// Whether a run works at this task.

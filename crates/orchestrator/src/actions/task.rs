@@ -58,13 +58,18 @@ struct Which {
 
 async fn list(context: Context, input: Which) -> Result<Vec<TaskView>, Problem> {
     let list = move |org: &Arc<Org>| {
-        if input.feature.is_none() {
-            let boards = org.projects(input.project.as_ref())?.into_iter().map(|project| Board::seen(org, &project));
-            return Ok(boards.collect::<Result<Vec<_>, _>>()?.into_iter().flat_map(|board| board.tasks).collect());
+        let mut found = vec![];
+        // A feature is one of a single project.
+        let projects = match input.feature {
+            Some(_) => vec![org.project(input.project.as_ref())?],
+            None => org.projects(input.project.as_ref())?,
+        };
+        for project in projects {
+            let board = Board::seen(org, &project)?;
+            let feature = named(&board, input.feature.as_ref())?;
+            found.extend(board.tasks.into_iter().filter(|t| feature.as_ref().is_none_or(|f| t.at.feature == *f)));
         }
-        let board = Board::seen(org, &org.project(input.project.as_ref())?)?;
-        let feature = named(&board, input.feature.as_ref())?;
-        Ok(board.tasks.into_iter().filter(|t| feature.as_ref().is_none_or(|f| t.at.feature == *f)).collect())
+        Ok(found)
     };
     context.org()?.blocking(list).await
 }

@@ -118,7 +118,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use domain::{
-        org::{self, Device, MemberKey},
+        org::{Device, MemberKey},
         project::Project,
     };
     use forge::OrgState;
@@ -127,14 +127,11 @@ mod tests {
     /// Ada owns the org and its only device; what stands in `policy/team.cedar`, beside the usual files, is this.
     fn rights(team: &str) -> Rights {
         let (device, member) = (Key::from_seed(&[1; 32]).did(), Key::from_seed(&[2; 32]).did());
-        let org = org::Org { version: org::VERSION, name: "crew".parse().unwrap(), threshold: 1 };
         let keys = vec![MemberKey { did: member, device: device.clone() }];
         let ada = Member { name: "ada".into(), roles: vec![Role::Owner], standby: None, keys };
         let members = [("ada".to_owned(), ada)].into();
         let devices = [("laptop".to_owned(), Device::new("laptop", device, "ada"))].into();
-        let (agents, projects, quotas) = Default::default();
-        let (commit, revoked, ended) = ("c".repeat(40).parse().unwrap(), vec![], vec![]);
-        let state = OrgState { org, members, devices, agents, projects, quotas, commit, revoked, ended, refused: None };
+        let state = OrgState { members, devices, ..crate::fixtures::state() };
         let usual = policy::files().into_iter().map(|(path, text)| (path, text.into_bytes()));
         let files: BTreeMap<String, Vec<u8>> = usual.chain([("policy/team.cedar".to_owned(), team.as_bytes().to_vec())]).collect();
         Rights { state, rules: policy::Rules::new(crate::rights::scheme().unwrap(), &files).unwrap().into() }

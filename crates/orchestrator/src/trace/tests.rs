@@ -5,7 +5,7 @@ use super::{
     evidence::{Evidence, Journal, Merge, Published, Spec},
     judge,
 };
-use crate::rights::Rights;
+use crate::{fixtures, rights::Rights};
 use domain::{
     Did, Oid, Timestamp,
     manifest::{Manifest, PAYLOAD_TYPE},
@@ -22,10 +22,7 @@ use identity::{
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, OnceLock},
-};
+use std::collections::BTreeMap;
 
 const DEVICE: u8 = 1;
 const MEMBER: u8 = 2;
@@ -171,9 +168,7 @@ fn evidence(sound: &Sound) -> Evidence {
 
 /// With the policy that an org begins with.
 fn rights() -> Rights {
-    static USUAL: OnceLock<Arc<policy::Rules>> = OnceLock::new();
-    let rules = USUAL.get_or_init(|| policy::Rules::new(crate::rights::scheme().unwrap(), &BTreeMap::new()).unwrap().into());
-    Rights { state: state(), rules: rules.clone() }
+    fixtures::rights(state())
 }
 
 fn state() -> OrgState {
@@ -182,12 +177,8 @@ fn state() -> OrgState {
         members: of(json!({"ada": {"name": "ada", "roles": ["owner"], "keys": [{"did": did(MEMBER), "device": did(DEVICE)}]}})),
         devices: of(json!({"laptop": {"name": "laptop", "did": did(DEVICE), "owner": "ada"}})),
         agents: of(json!({"coder": {"name": "coder", "engine": {"kind": "replay", "recording": "x"}, "answers": did(MEMBER)}})),
-        projects: of(json!({})),
-        quotas: domain::quota::Quotas::default(),
-        revoked: vec![],
-        ended: vec![],
         commit: oid(7),
-        refused: None,
+        ..fixtures::state()
     }
 }
 

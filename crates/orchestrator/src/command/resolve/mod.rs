@@ -189,6 +189,13 @@ fn fitting<'t, T>(all: &[&'t T], word: &str, name: impl Fn(&'t T) -> &'t str) ->
     first_some([by(&|n| n == word), by(&|n| n.starts_with(word)), by(&|n| near(&[n], word).is_some())])
 }
 
+/// Keeps only those that are so, where some are.
+fn prefer<T>(found: &mut Vec<T>, so: impl Fn(&T) -> bool) {
+    if found.iter().any(&so) {
+        found.retain(so);
+    }
+}
+
 fn first_some<T, const N: usize>(lists: [Vec<T>; N]) -> Vec<T> {
     lists.into_iter().find(|list| !list.is_empty()).unwrap_or_default()
 }

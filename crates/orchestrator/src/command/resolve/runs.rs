@@ -7,7 +7,7 @@ use super::{
         pattern::{Piece, Slot},
         words::{Word, is_task},
     },
-    Asked, Trouble, first_some, nothing_before,
+    Asked, Trouble, first_some, nothing_before, prefer,
     tasks::same_task,
 };
 use domain::{
@@ -67,9 +67,7 @@ impl<'a> Asked<'a> {
             .collect();
         let of_task = |r: &&Run| r.task.as_ref().is_some_and(|t| same_task(&t.task, &word.low));
         let mut by_task: Vec<&Run> = self.world.runs.iter().filter(of_task).collect();
-        if by_task.iter().any(|r| so(r)) {
-            by_task.retain(|r| so(r));
-        }
+        prefer(&mut by_task, |r| so(r));
         // A task's newest run is meant, in each feature.
         by_task.dedup_by_key(|r| r.task.clone());
         let mut seen = Vec::new();

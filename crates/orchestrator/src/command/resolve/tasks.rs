@@ -8,7 +8,7 @@ use super::{
         words::{Word, is_task},
         world::World,
     },
-    Asked, InFeature, Trouble, first_some, nothing_before,
+    Asked, InFeature, Trouble, first_some, nothing_before, prefer,
 };
 use domain::{FeatureId, Problem, TaskId, task::TaskView};
 
@@ -78,9 +78,7 @@ impl<'a> Asked<'a> {
                 found.push(((project.clone(), id.clone()), tasks));
             }
         }
-        if found.iter().any(|(_, tasks)| tasks.iter().any(|t| so(t))) {
-            found.retain(|(_, tasks)| tasks.iter().any(|t| so(t)));
-        }
+        prefer(&mut found, |(_, tasks)| tasks.iter().any(|t| so(t)));
         match found.len() {
             1 => Ok(found.remove(0).1),
             0 => Err(self.no_tasks(words, feature).into()),

@@ -7,7 +7,7 @@ use super::{
         pattern::{Piece, Slot},
         words::is_task,
     },
-    Asked, Trouble, nothing_before,
+    Asked, Trouble, nothing_before, prefer,
     runs::failed,
     tasks::same_task,
 };
@@ -59,8 +59,7 @@ impl<'a> Asked<'a> {
         }
         if self.speaks_of_failure() {
             // What failed itself comes first, then what has a run that did; what has not is not meant where something has.
-            let most = found.iter().map(|(thing, _)| self.failures(thing)).max().unwrap_or_default();
-            found.retain(|(thing, _)| most == 0 || self.failures(thing) > 0);
+            prefer(&mut found, |(thing, _)| self.failures(thing) > 0);
             found.sort_by_key(|(thing, _)| std::cmp::Reverse(self.failures(thing)));
         }
         match found.len() {

@@ -1,0 +1,83 @@
+//! Orgs and patches with which tests begin.
+#![allow(clippy::unwrap_used)]
+
+use crate::rights::{Rights, scheme};
+use domain::{
+    Did, Timestamp,
+    org::{self, Member, MemberKey},
+    patch::{Comment, Patch, PatchState, Review, Revision},
+    role::Role,
+};
+use forge::OrgState;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
+
+/// A key for each letter.
+pub(crate) fn did(letter: char) -> Did {
+    format!("did:key:z6Mk{}", letter.to_string().repeat(44)).parse().unwrap()
+}
+
+/// A member by their name, with a key named by the capital letter on each of these devices.
+pub(crate) fn member(name: &str, role: Role, devices: &[char]) -> (String, Member) {
+    let keys = devices.iter().map(|letter| MemberKey { did: did(letter.to_ascii_uppercase()), device: did(*letter) }).collect();
+    (name.to_owned(), Member { name: name.into(), roles: vec![role], standby: None, keys })
+}
+
+/// The org `crew`, of nobody.
+pub(crate) fn state() -> OrgState {
+    let (members, devices, agents, projects, quotas) = Default::default();
+    OrgState {
+        org: org::Org { version: org::VERSION, name: "crew".parse().unwrap(), threshold: 1 },
+        members,
+        devices,
+        agents,
+        projects,
+        quotas,
+        revoked: vec![],
+        ended: vec![],
+        commit: "c".repeat(40).parse().unwrap(),
+        refused: None,
+    }
+}
+
+/// Rights by the policy that an org begins with.
+pub(crate) fn rights(state: OrgState) -> Rights {
+    static USUAL: OnceLock<Arc<policy::Rules>> = OnceLock::new();
+    let rules = USUAL.get_or_init(|| policy::Rules::new(scheme().unwrap(), &BTreeMap::new()).unwrap().into());
+    Rights { state, rules: rules.clone() }
+}
+
+/// An open patch of one revision.
+pub(crate) fn patch(author: &Did, reviews: Vec<Review>, comments: Vec<Comment>) -> Patch {
+    let revision = Revision {
+        id: "a".repeat(40).parse().unwrap(),
+        author: author.clone(),
+        head: "b".repeat(40).parse().unwrap(),
+        base: "c".repeat(40).parse().unwrap(),
+        at: Timestamp(0),
+        description: String::new(),
+        reviews,
+        comments,
+    };
+    Patch {
+        id: "a".repeat(40).parse().unwrap(),
+        project: "demo".parse().unwrap(),
+        title: String::new(),
+        description: String::new(),
+        state: PatchState::Open,
+        author: author.clone(),
+        head: revision.head.clone(),
+        base: revision.base.clone(),
+        merged_as: None,
+        merged_by: None,
+        revisions: vec![revision],
+        trace: None,
+    }
+}
+
+/// What somebody said of a patch.
+pub(crate) fn comment(by: &Did, body: &str) -> Comment {
+    Comment { id: "d".repeat(40).parse().unwrap(), reply_to: None, by: by.clone(), body: body.into(), at: Timestamp(0), line: None }
+}
