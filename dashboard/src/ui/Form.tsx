@@ -1,4 +1,4 @@
-// Fields of a form: a name above, a hint below; the buttons at its end; and the button that opens it over the page.
+// Fields of a form: a name above, a hint below; the buttons at its end; what stands in them; and the button that opens it over the page.
 import { Plus } from "lucide-react";
 import { type ComponentProps, type FormEvent, type ReactNode, useId, useState } from "react";
 import type { ActionName, Input, Output } from "../api/call";
@@ -99,6 +99,16 @@ export function Check({
       <input type="checkbox" checked={value} onChange={(event) => onChange(event.target.checked)} /> {label}
     </label>
   );
+}
+
+/** What stands in the fields of a form while it is edited, and what binds a field to its part of it. */
+export function useDraft<D extends object>(first: D | (() => D)) {
+  const [draft, setDraft] = useState(first);
+  const field = <K extends keyof D>(name: K) => ({
+    value: draft[name],
+    onChange: (value: D[K]) => setDraft((before) => ({ ...before, [name]: value })),
+  });
+  return [draft, field] as const;
 }
 
 interface FormProps {

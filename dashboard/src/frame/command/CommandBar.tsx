@@ -12,7 +12,7 @@ import css from "./CommandBar.module.css";
 import { clear, hear, type Turn, useTalk } from "./conversation";
 import { handOver } from "./early";
 import { Options, optionId } from "./OptionList";
-import { actual, completed, fitting, type Option, optionsOf, type Real, realOf, usual } from "./options";
+import { completed, fitting, type Option, optionsOf, usual } from "./options";
 import { TurnView } from "./TurnView";
 
 /** What was written and not sent when the bar was closed: it comes again, chosen whole, so that other words take its place. */
@@ -29,8 +29,7 @@ export default function CommandBar({ onClose }: { onClose: () => void }) {
   const { turns, spoken } = useTalk();
   const field = useRef<HTMLInputElement>(null);
   const all = useFindable();
-  const real = useMemo(() => realOf(all), [all]);
-  const options = useOptions(text, all, real);
+  const options = useOptions(text, all);
   const shown = text.trim() !== "" || turns.length === 0;
   const at = Math.max(
     options.findIndex((one) => one.id === picked),
@@ -107,7 +106,7 @@ export default function CommandBar({ onClose }: { onClose: () => void }) {
           />
           {shown && <Options options={options} chosen={chosen} onTake={take} onPick={(one) => setPicked(one.id)} />}
           {turns.length > 0 && (
-            <Conversation turns={turns} real={real} onSay={send} onWrite={write} onGo={onClose} onDone={() => field.current?.focus()} />
+            <Conversation turns={turns} onSay={send} onWrite={write} onGo={onClose} onDone={() => field.current?.focus()} />
           )}
           <p className="hidden" role="status">
             {spoken}
@@ -132,7 +131,7 @@ export default function CommandBar({ onClose }: { onClose: () => void }) {
   );
 }
 
-function useOptions(text: string, all: readonly Found[], real: Real): Option[] {
+function useOptions(text: string, all: readonly Found[]): Option[] {
   const asked = useDeferredValue(text);
   const { data } = useQuery({
     queryKey: ["completions", asked],
@@ -142,15 +141,11 @@ function useOptions(text: string, all: readonly Found[], real: Real): Option[] {
     gcTime: 0,
     retry: false,
   });
-  return useMemo(
-    () => optionsOf(text, data ? actual(fitting(data.completions, data.of, text), text, real) : [], all),
-    [text, data, all, real],
-  );
+  return useMemo(() => optionsOf(text, data ? fitting(data.completions, data.of, text) : [], all), [text, data, all]);
 }
 
 interface ConversationProps {
   turns: readonly Turn[];
-  real: Real;
   onSay: (text: string) => void;
   onWrite: (text: string) => void;
   onGo: () => void;

@@ -4,14 +4,11 @@ import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import css from "./CommandBar.module.css";
 import type { Answer, Turn } from "./conversation";
-import { type Real, withReal } from "./options";
 import { Proposals, Trouble } from "./Proposals";
 import { Things } from "./Things";
 
 interface Props {
   turn: Turn;
-  /** For examples. */
-  real: Real;
   /** Says another sentence. */
   onSay: (text: string) => void;
   /** Writes one into the field, to be completed. */
@@ -21,7 +18,7 @@ interface Props {
   onDone: () => void;
 }
 
-export function TurnView({ turn, real, onSay, onWrite, onGo, onDone }: Props) {
+export function TurnView({ turn, onSay, onWrite, onGo, onDone }: Props) {
   const { said, answer, problem } = turn;
   return (
     <article className={css.turn} aria-label={`You said: ${said}`}>
@@ -36,7 +33,7 @@ export function TurnView({ turn, real, onSay, onWrite, onGo, onDone }: Props) {
           {answer.problems.map((one) => (
             <Trouble key={one.what} problem={one} />
           ))}
-          <Several answer={answer} real={real} onSay={onSay} onWrite={onWrite} />
+          <Several answer={answer} onSay={onSay} onWrite={onWrite} />
           <Proposals turn={turn} onGo={onGo} onDone={onDone} />
         </>
       )}
@@ -69,13 +66,12 @@ function Words({ answer: { text, items } }: { answer: Answer }) {
 }
 
 /** Several meanings to choose from, and sentences that would be understood. */
-function Several({ answer, real, onSay, onWrite }: { answer: Answer } & Pick<Props, "real" | "onSay" | "onWrite">) {
-  const examples = answer.examples.flatMap((example) => withReal(example, real) ?? []);
+function Several({ answer: { choices, examples }, onSay, onWrite }: { answer: Answer } & Pick<Props, "onSay" | "onWrite">) {
   return (
     <>
-      {answer.choices.length > 0 && (
+      {choices.length > 0 && (
         <ul className={css.several} aria-label="Which one is meant">
-          {answer.choices.map(({ sentence, label }) => (
+          {choices.map(({ sentence, label }) => (
             <li key={`${sentence} ${label}`}>
               <Button onClick={() => onSay(sentence)}>{sentence}</Button> <span className="muted">{label}</span>
             </li>

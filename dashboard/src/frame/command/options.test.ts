@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Found } from "../rank";
-import { actual, type Completion, completed, fitting, optionsOf, realOf, usual, withReal } from "./options";
+import { type Completion, completed, fitting, optionsOf, usual } from "./options";
 
 const found = (kind: string, title: string): Found => ({ id: `${kind} ${title}`, kind, title, go: () => undefined });
 const all = [
@@ -75,18 +75,4 @@ test("completions of the letter before count until those of this one are there",
   expect(fitting(known, "run T", "run T0")).toEqual([word(4, 6, "T004")]);
   expect(fitting(known, "run T", "run T")).toHaveLength(2);
   expect(fitting(known, "run T", "why T")).toEqual([]);
-});
-
-test("examples speak of things that exist here", () => {
-  const real = realOf(all);
-  expect(withReal("why is T012 waiting?", real)).toBe("why is T004 waiting?");
-  expect(withReal("run T004 to T008", real)).toBe("run T004");
-  expect(withReal("send to run 1AB2CD: …", real)).toBe("send to run ABC123: …");
-  expect(withReal("run feature 001", real)).toBeUndefined();
-  expect(withReal("what needs me", real)).toBe("what needs me");
-  expect(withReal("why is T012 not on laptop-3?", real)).toBeUndefined();
-  const devices = realOf([...all, found("Device", "desk"), found("Device", "attic")]);
-  expect(withReal("why is T012 not on laptop-3?", devices)).toBe("why is T004 not on attic?");
-  const sentence = { ...word(0, 4, "why is T012 waiting?"), kind: "sentence" };
-  expect(actual([sentence], "why ", real).map((one) => one.insert)).toEqual(["why is T004 waiting?"]);
 });

@@ -1,8 +1,7 @@
 // The form of an agent: which engine, which model, what a run may cost.
-import { useState } from "react";
 import type { Output } from "../../api/call";
 import { useMay, useRead } from "../../api/query";
-import { ActForm, Choice, Field } from "../../ui/Form";
+import { ActForm, Choice, Field, useDraft } from "../../ui/Form";
 import { draftOf, fresh, inputOf, takesCommand, takesModel } from "./engine";
 
 const others = [
@@ -24,11 +23,10 @@ const modes = [
 const commandLabels: Record<string, string> = { acp: "Program", command: "Command", replay: "Recording" };
 
 export function AgentForm({ agent, onClose }: { agent: Output<"agent.list">[number] | null; onClose: () => void }) {
-  const [draft, setDraft] = useState(agent ? draftOf(agent) : fresh);
+  const [draft, field] = useDraft(agent ? draftOf(agent) : fresh);
   const { data: profiles = [] } = useRead("engine.list", {});
   const secrets = useMay("credential.list");
   const { data: credentials = [] } = useRead("credential.list", {}, { enabled: secrets });
-  const set = (part: Partial<typeof draft>) => setDraft((before) => ({ ...before, ...part }));
   const engines = [...profiles.map(({ name }) => ({ key: name, title: name })), ...others];
   return (
     <ActForm
@@ -38,32 +36,25 @@ export function AgentForm({ agent, onClose }: { agent: Output<"agent.list">[numb
       disabled={draft.name.trim() === ""}
       onClose={onClose}
     >
-      <Field label="Name" value={draft.name} readOnly={agent !== null} onChange={(name) => set({ name })} />
-      <Choice label="Engine" options={engines} value={draft.engine} onChange={(engine) => set({ engine })} />
+      <Field label="Name" readOnly={agent !== null} {...field("name")} />
+      <Choice label="Engine" options={engines} {...field("engine")} />
       {takesCommand(draft.engine) && (
         <Field
           label={commandLabels[draft.engine] ?? "Command"}
-          value={draft.command}
           hint={draft.engine === "replay" ? "A path in the project; {task} stands for the task's id." : "As it is seen in the sandbox."}
-          onChange={(command) => set({ command })}
+          {...field("command")}
         />
       )}
       {takesModel(draft.engine) && (
         <>
-          <Field label="Model" value={draft.model} onChange={(model) => set({ model })} />
-          <Field
-            label="Address"
-            value={draft.base_url}
-            hint="The provider's own where nothing is said."
-            onChange={(base_url) => set({ base_url })}
-          />
-          <Choice label="Wire form" options={apis} value={draft.api} onChange={(api) => set({ api })} />
+          <Field label="Model" {...field("model")} />
+          <Field label="Address" hint="The provider's own where nothing is said." {...field("base_url")} />
+          <Choice label="Wire form" options={apis} {...field("api")} />
           <Field
             label="Credential"
-            value={draft.credential}
             list="credentials"
             hint="Its name in this machine's vault; the key itself never goes to the engine."
-            onChange={(credential) => set({ credential })}
+            {...field("credential")}
           />
           <datalist id="credentials">
             {credentials.map(({ name }) => (
@@ -72,34 +63,16 @@ export function AgentForm({ agent, onClose }: { agent: Output<"agent.list">[numb
           </datalist>
         </>
       )}
-      <Field
-        label="Tokens that a run may use"
-        inputMode="numeric"
-        pattern="[0-9]*"
-        value={draft.tokens}
-        onChange={(tokens) => set({ tokens })}
-      />
-      <Field
-        label="Model calls that a run may make"
-        inputMode="numeric"
-        pattern="[0-9]*"
-        value={draft.calls}
-        onChange={(calls) => set({ calls })}
-      />
+      <Field label="Tokens that a run may use" inputMode="numeric" pattern="[0-9]*" {...field("tokens")} />
+      <Field label="Model calls that a run may make" inputMode="numeric" pattern="[0-9]*" {...field("calls")} />
       <Field
         label="Money that a run may cost"
         inputMode="decimal"
         placeholder="2.50"
-        value={draft.money}
         hint="With it, a model of which nobody knows the price is refused."
-        onChange={(money) => set({ money })}
+        {...field("money")}
       />
-      <Choice
-        label="Tools that the engine asks about"
-        options={modes}
-        value={draft.permissions}
-        onChange={(permissions) => set({ permissions })}
-      />
+      <Choice label="Tools that the engine asks about" options={modes} {...field("permissions")} />
     </ActForm>
   );
 }

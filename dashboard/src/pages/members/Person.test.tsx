@@ -1,14 +1,12 @@
-import { QueryClientProvider } from "@tanstack/react-query";
-import { cleanup, render, screen, waitFor } from "@testing-library/react";
+import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test } from "vitest";
+import { program, sent, shown } from "../../../tests/program";
 import type { Output } from "../../api/call";
-import { makeClient } from "../../api/query";
 import { GateDeeds } from "../projects/Gate";
 import { Rename, Standby } from "./Person";
 import { Standing } from "./Standing";
 
-const sent: [path: string, body: unknown][] = [];
 let permissions: string[];
 
 const bob = { name: "bob", roles: ["owner" as const], keys: [], standby: "did:key:b" };
@@ -23,30 +21,20 @@ const org = {
 } as unknown as Output<"org.show">;
 
 beforeEach(() => {
-  sent.length = 0;
   permissions = ["manage_org", "manage_device", "manage_projects"];
-  vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
-    if (init.method === "POST") sent.push([url, JSON.parse(String(init.body))]);
-    if (url.endsWith("session/show")) return Response.json({ permissions });
-    if (url.endsWith("org/show")) return Response.json(org);
-    return Response.json({ message: "Done." });
-  });
 });
 
-afterEach(() => {
-  cleanup();
-  vi.unstubAllGlobals();
-});
+program(() => ({ "session/show": { permissions }, "org/show": org }));
 
 const user = userEvent.setup();
 const show = () =>
-  render(
-    <QueryClientProvider client={makeClient()}>
+  shown(
+    <>
       <Rename name="bob" />
       <Standby member={bob} devices={org.devices} />
       <Standing org={org} />
       <GateDeeds project="web" gated />
-    </QueryClientProvider>,
+    </>,
   );
 
 test("a member is renamed, and one of their own devices stands in for the others", async () => {

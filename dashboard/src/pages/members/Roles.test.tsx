@@ -1,43 +1,33 @@
-import { QueryClientProvider } from "@tanstack/react-query";
-import { cleanup, render, screen, waitFor } from "@testing-library/react";
+import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { makeClient } from "../../api/query";
+import { beforeEach, expect, test } from "vitest";
+import { program, sent, shown } from "../../../tests/program";
 import { Invites } from "./Invites";
 import { Roles } from "./Roles";
 
-const sent: [path: string, body: unknown][] = [];
 let permissions: string[];
 
 const ticket = { admits: { as: "member", role: "developer" }, expires: 1, uses: 2, used: ["did:key:a"], knock: [] };
 
 beforeEach(() => {
-  sent.length = 0;
   permissions = ["manage_org"];
-  vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
-    if (init.method === "POST") sent.push([url, JSON.parse(String(init.body))]);
-    if (url.endsWith("session/show")) return Response.json({ permissions });
-    if (url.endsWith("org/invites"))
-      return Response.json([
-        { ...ticket, id: "01JZZZZZZZZZZZZZZZZZOPEN01", ticket: "mesh1open", open: true },
-        { ...ticket, id: "01JZZZZZZZZZZZZZZZZZGONE02", ticket: "mesh1gone", open: false },
-      ]);
-    return Response.json({ message: "Done." });
-  });
 });
 
-afterEach(() => {
-  cleanup();
-  vi.unstubAllGlobals();
-});
+program(() => ({
+  "session/show": { permissions },
+  "org/invites": [
+    { ...ticket, id: "01JZZZZZZZZZZZZZZZZZOPEN01", ticket: "mesh1open", open: true },
+    { ...ticket, id: "01JZZZZZZZZZZZZZZZZZGONE02", ticket: "mesh1gone", open: false },
+  ],
+}));
 
 const user = userEvent.setup();
 const show = () =>
-  render(
-    <QueryClientProvider client={makeClient()}>
+  shown(
+    <>
       <Roles member={{ name: "bob", roles: ["developer"] }} />
       <Invites />
-    </QueryClientProvider>,
+    </>,
   );
 
 test("roles are given and taken together, and nothing is sent where nothing changed", async () => {

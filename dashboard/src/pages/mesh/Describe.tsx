@@ -1,8 +1,7 @@
 // What the org says of a device: its name, where it is reached, and what is promised about it; changed in a form.
 import { Pencil } from "lucide-react";
-import { useState } from "react";
 import { useMay } from "../../api/query";
-import { ActForm, Field, Opens } from "../../ui/Form";
+import { ActForm, Field, Opens, useDraft } from "../../ui/Form";
 import { type Described, describe, described, type Listed } from "./devices";
 
 export function Describe({ device }: { device: Listed }) {
@@ -22,22 +21,20 @@ const lists: [keyof Described, string, string][] = [
 ];
 
 function Edit({ device, onClose }: { device: Listed; onClose: () => void }) {
-  const [now, setNow] = useState(() => describe(device));
-  const set = (name: keyof Described) => (text: string) => setNow((before) => ({ ...before, [name]: text }));
+  const [now, field] = useDraft(() => describe(device));
   const wanted = described(device, now);
   const odd = now.name.trim() === "" || Object.keys(wanted).length === 0;
   return (
     <ActForm action="device.change" input={{ device: device.name, ...wanted }} deed="Change it" disabled={odd} onClose={onClose}>
-      <Field label="Name" value={now.name} onChange={set("name")} />
+      <Field label="Name" {...field("name")} />
       {lists.map(([name, label, hint]) => (
-        <Field key={name} label={label} hint={hint} value={now[name]} onChange={set(name)} />
+        <Field key={name} label={label} hint={hint} {...field(name)} />
       ))}
       <Field
         label="What the org promises about it"
-        value={now.tags}
         placeholder="region:eu compliance:restricted"
         hint="Runs that ask for a promise believe the org, not the device."
-        onChange={set("tags")}
+        {...field("tags")}
       />
     </ActForm>
   );

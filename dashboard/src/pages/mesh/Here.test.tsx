@@ -1,47 +1,36 @@
-import { QueryClientProvider } from "@tanstack/react-query";
-import { cleanup, render, screen, waitFor } from "@testing-library/react";
+import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { makeClient } from "../../api/query";
+import { beforeEach, expect, test, vi } from "vitest";
+import { program, sent, shown } from "../../../tests/program";
 import { Here } from "./Here";
 import { Tailnet } from "./Tailnet";
 
 vi.mock("@tanstack/react-router", () => ({ Link: ({ children }: { children: unknown }) => <a href="/">{children as string}</a> }));
 
-const sent: [path: string, body: unknown][] = [];
 let permissions: string[];
 let tailnet: object;
 
 beforeEach(() => {
-  sent.length = 0;
   permissions = ["manage_device"];
   tailnet = { managed: false, nodes: [], opened: [] };
-  vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
-    if (init.method === "POST") sent.push([url, JSON.parse(String(init.body))]);
-    if (url.endsWith("session/show")) return Response.json({ permissions });
-    if (url.endsWith("tailnet/status")) return Response.json(tailnet);
-    if (url.endsWith("device/pods")) {
-      const pod = { class: "agent", state: "working", paused: false };
-      return Response.json([
-        { ...pod, run: "01AAAAAA11" },
-        { ...pod, run: "01BBBBBB22" },
-      ]);
-    }
-    return Response.json({ message: "Done." });
-  });
 });
 
-afterEach(() => {
-  cleanup();
-  vi.unstubAllGlobals();
-});
+const pod = { class: "agent", state: "working", paused: false };
+program(() => ({
+  "session/show": { permissions },
+  "tailnet/status": tailnet,
+  "device/pods": [
+    { ...pod, run: "01AAAAAA11" },
+    { ...pod, run: "01BBBBBB22" },
+  ],
+}));
 
 const show = () =>
-  render(
-    <QueryClientProvider client={makeClient()}>
+  shown(
+    <>
       <Here />
       <Tailnet />
-    </QueryClientProvider>,
+    </>,
   );
 
 test("one run is evicted with a reason, or all of them, after a question", async () => {

@@ -1,9 +1,8 @@
 // The command bar's model: what the grammar does not understand is asked of it, within a budget of the day.
-import { useState } from "react";
 import type { Output, Schemas } from "../../api/call";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Asks } from "../../ui/Dialog";
-import { ActForm, Choice, Field, Opens } from "../../ui/Form";
+import { ActForm, Choice, Field, Opens, useDraft } from "../../ui/Form";
 import { Section } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
@@ -66,7 +65,7 @@ function said({ model, budget, used }: Shown): string {
 }
 
 function Model({ shown: { model, budget }, onClose }: { shown: Shown; onClose: () => void }) {
-  const [draft, setDraft] = useState({
+  const [draft, field] = useDraft({
     name: model?.name ?? "",
     base_url: model?.base_url ?? "",
     api: model?.api ?? ("chat" as const),
@@ -75,10 +74,6 @@ function Model({ shown: { model, budget }, onClose }: { shown: Shown; onClose: (
     calls: String(budget.calls),
   });
   const { data: credentials = [] } = useRead("credential.list", {});
-  const field = (name: Exclude<keyof typeof draft, "api">) => ({
-    value: draft[name],
-    onChange: (text: string) => setDraft((before) => ({ ...before, [name]: text })),
-  });
   const { name, base_url, api, credential } = draft;
   const number = (text: string) => (text.trim() === "" ? 0 : Number(text));
   return (
@@ -94,7 +89,7 @@ function Model({ shown: { model, budget }, onClose }: { shown: Shown; onClose: (
     >
       <Field label="Model" {...field("name")} />
       <Field label="Address" type="url" placeholder="https://api.openai.com/v1" {...field("base_url")} />
-      <Choice label="Wire form" options={apis} value={api} onChange={(next) => setDraft((before) => ({ ...before, api: next }))} />
+      <Choice label="Wire form" options={apis} {...field("api")} />
       <Field label="Credential" list="bar-credentials" hint="Its name in this machine’s vault." {...field("credential")} />
       <datalist id="bar-credentials">
         {credentials.map((one) => (

@@ -1,32 +1,18 @@
-import { QueryClientProvider } from "@tanstack/react-query";
-import { cleanup, render, screen, waitFor } from "@testing-library/react";
+import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { makeClient } from "../../api/query";
+import { expect, test } from "vitest";
+import { program, sent, shown } from "../../../tests/program";
 import { Prices, Rules } from "./Prices";
 
-const sent: [path: string, body: unknown][] = [];
-
-beforeEach(() => {
-  sent.length = 0;
-  vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
-    if (init.method === "POST") sent.push([url, JSON.parse(String(init.body))]);
-    return Response.json(url.endsWith("session/show") ? { permissions: ["manage_org"] } : { message: "Done." });
-  });
-});
-
-afterEach(() => {
-  cleanup();
-  vi.unstubAllGlobals();
-});
+program(() => ({ "session/show": { permissions: ["manage_org"] } }));
 
 const user = userEvent.setup();
 const show = () =>
-  render(
-    <QueryClientProvider client={makeClient()}>
+  shown(
+    <>
       <Rules quotas={{ version: 1, keep_content: false, models: ["gpt-5*"] }} />
       <Prices prices={[{ model: "gpt-5", host: "api.openai.com", input: "1.25", output: "10.00" }]} />
-    </QueryClientProvider>,
+    </>,
   );
 
 test("a price is changed where it stands, and taken away by saying neither part of it", async () => {

@@ -3,7 +3,7 @@ import { useState } from "react";
 import type { Schemas } from "../../api/call";
 import { useAct, useMay } from "../../api/query";
 import { Asks } from "../../ui/Dialog";
-import { ActForm, Check, Field, Opens } from "../../ui/Form";
+import { ActForm, Check, Field, Opens, useDraft } from "../../ui/Form";
 import { Table } from "../../ui/Table";
 import { several } from "../../ui/words";
 import css from "./Settings.module.css";
@@ -99,17 +99,13 @@ export function Prices({ prices }: { prices: Price[] }) {
 
 /** The model and its host say which price it is: of one that is there they stay. */
 function SetPrice({ price, onClose }: { price?: Price; onClose: () => void }) {
-  const [draft, setDraft] = useState({
+  const [draft, field] = useDraft({
     model: price?.model ?? "",
     host: price?.host ?? "",
     input: price?.input ?? "",
     cached_input: price?.cached_input ?? "",
     cache_write: price?.cache_write ?? "",
     output: price?.output ?? "",
-  });
-  const field = (name: keyof typeof draft) => ({
-    value: draft[name],
-    onChange: (text: string) => setDraft((before) => ({ ...before, [name]: text })),
   });
   const said = (name: keyof typeof draft) => draft[name].trim() || null;
   const input = {

@@ -1,11 +1,10 @@
 // Runs a task again: the dialog begins with what was wanted of its run before, and each of it can be changed.
 import { useNavigate } from "@tanstack/react-router";
 import { RotateCcw } from "lucide-react";
-import { useState } from "react";
 import type { Output, Schemas } from "../../api/call";
 import { useMay, useRead } from "../../api/query";
 import { Copy } from "../Copy";
-import { ActForm, Check, Choice, Field, Opens } from "../Form";
+import { ActForm, Check, Choice, Field, Opens, useDraft } from "../Form";
 import { Loaded } from "../State";
 import { said } from "../started";
 import { notify } from "../Toasts";
@@ -52,8 +51,7 @@ function AfterLast({ at, ...rest }: Omit<AgainProps, "from">) {
 }
 
 function Again({ at, from, reviewed, onClose }: AgainProps) {
-  const [wanted, setWanted] = useState(() => wantedOf(from));
-  const set = (part: Partial<typeof wanted>) => setWanted((before) => ({ ...before, ...part }));
+  const [wanted, field] = useDraft(() => wantedOf(from));
   const { data: agents = [] } = useRead("agent.list", {});
   const { data: org } = useRead("org.show", {});
   const navigate = useNavigate();
@@ -78,27 +76,20 @@ function Again({ at, from, reviewed, onClose }: AgainProps) {
       <p className="muted">{from ? `As it was wanted of run ${shortRun(from.id)}, unless you change it.` : "It had no run yet."}</p>
       {reviewed && <p>The run gets the comments of the review.</p>}
       {from?.messages?.length ? <Unheard run={from.id} /> : null}
-      <Choice label="Agent" options={among(names, agent, agent || "choose one")} value={agent} onChange={(agent) => set({ agent })} />
+      <Choice label="Agent" options={among(names, agent, agent || "choose one")} {...field("agent")} value={agent} />
       <Choice
         label="Priority"
         options={Object.entries(priorities).map(([key, title]) => ({ key: key as Schemas["Priority"], title }))}
-        value={wanted.priority}
         hint="The higher goes first, and displaces the lower where there is no room."
-        onChange={(priority) => set({ priority })}
+        {...field("priority")}
       />
-      <Choice label="Device" options={among(devices, wanted.on, shortDid(wanted.on))} value={wanted.on} onChange={(on) => set({ on })} />
-      <Field
-        label="Tags that its device must have"
-        value={wanted.tags}
-        placeholder="gpu:true"
-        hint="Beside those of the project."
-        onChange={(tags) => set({ tags })}
-      />
+      <Choice label="Device" options={among(devices, wanted.on, shortDid(wanted.on))} {...field("on")} />
+      <Field label="Tags that its device must have" placeholder="gpu:true" hint="Beside those of the project." {...field("tags")} />
       {apart && (
         <Check
           label={`Not on the device of run ${shortRun(apart)}`}
           value={wanted.apart !== ""}
-          onChange={(yes) => set({ apart: yes ? apart : "" })}
+          onChange={(yes) => field("apart").onChange(yes ? apart : "")}
         />
       )}
     </ActForm>
