@@ -118,7 +118,7 @@ impl<'a> Chaos<'a> {
             while let Some(end) = pending.iter().position(|b| *b == b'\n') {
                 let line: Vec<u8> = pending.drain(..=end).collect();
                 let data = line.strip_prefix(b"data:").and_then(|d| serde_json::from_slice::<Value>(d).ok());
-                if data.is_some_and(|d| d["event"]["type"] == aim || d["event"]["to"] == aim) {
+                if data.is_some_and(|d| tells(&d["event"], aim)) {
                     return;
                 }
             }
@@ -148,4 +148,9 @@ impl<'a> Chaos<'a> {
         }
         self.host.begin().await;
     }
+}
+
+/// Whether an event is of this type, or moves a run to this state. A lease starts its run.
+fn tells(event: &Value, aim: &str) -> bool {
+    event["type"] == aim || event["to"] == aim || (aim == "starting" && event["type"] == "run_leased")
 }

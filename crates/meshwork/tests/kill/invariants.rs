@@ -68,6 +68,8 @@ pub async fn met(host: &Host) -> BTreeMap<String, usize> {
             "run_queued" => drop(open.insert(text(&event["run"]["id"]), "queued".into())),
             "run_moved" if ended(event["to"].as_str().unwrap()) => drop(open.remove(event["run"].as_str().unwrap())),
             "run_moved" => drop(open.insert(text(&event["run"]), text(&event["to"]))),
+            // A lease starts its run.
+            "run_leased" => drop(open.insert(text(&event["run"]), "starting".into())),
             "device_started" => open.values().for_each(|state| *met.entry(state.clone()).or_default() += 1),
             _ => {}
         }
