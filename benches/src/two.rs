@@ -27,9 +27,10 @@ use tonic::transport::Channel;
 pub const ORG: &str = "crew";
 /// The agent that the org lists.
 const AGENT: &str = "nobody";
-/// The project that it has, with one feature.
+/// The project that it has, with one feature of so many tasks.
 const PROJECT: &str = "bench";
 const FEATURE: &str = "001-bench";
+const TASKS: u32 = 400;
 
 /// Ada's device and Bob's, both up, each reaching the other.
 #[derive(Debug)]
@@ -60,7 +61,8 @@ impl Two {
         ada.let_in(&bob, "bob", "bobs-box", &["--role", "developer"]).await;
         ada.ok(&["agent", "add", AGENT, "--engine", "command", "--command", "true"]).await;
         let folder = tempfile::tempdir()?;
-        let repository = Repository::with_tasks(folder.path().join(PROJECT), FEATURE, "- [ ] T001 Nothing\n", "");
+        let tasks: String = (1..=TASKS).map(|n| format!("- [ ] T{n:03} Nothing\n")).collect();
+        let repository = Repository::with_tasks(folder.path().join(PROJECT), FEATURE, &tasks, "");
         ada.ok(&["project", "add", repository.path().to_str().context("the folder's path is no text")?]).await;
         for what in ["agent.list", "project.list"] {
             bob.until(what, || async {
@@ -94,6 +96,8 @@ pub struct Caller {
     /// The service of Bob's device, over one connection.
     pub client: MeshClient<Channel>,
     forge: Arc<Forge>,
+    /// How many manifests it has made.
+    asked: u32,
 }
 
 impl Caller {
@@ -110,7 +114,7 @@ impl Caller {
         let signing = forge.clone();
         let sign: Sign = Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message)));
         let network = mesh::Network::new(org, forge.device(), sign, Arc::new(clock::now), Arc::new(|_: &Subject| true));
-        Ok(Self { client: network.device(&two.bob_device, &addresses)?, forge })
+        Ok(Self { client: network.device(&two.bob_device, &addresses)?, forge, asked: 0 })
     }
 
     /// The key of Ada's device.
@@ -129,23 +133,24 @@ impl Caller {
         Ok(begun.elapsed())
     }
 
-    /// A new run's manifest, signed: a task, asking for so many thousandths of a core.
+    /// A new run's manifest, signed: the next of the tasks, asking for so many thousandths of a core.
     ///
     /// # Errors
     /// When it cannot be signed.
-    pub fn manifest(&self, repository: &Rid, cpu_milli: u64) -> Result<(RunId, Envelope)> {
-        let (run, now) = (clock::run_id(), clock::now());
+    pub fn manifest(&mut self, repository: &Rid, cpu_milli: u64) -> Result<(RunId, Envelope)> {
+        let (run, now, number) = (clock::run_id(), clock::now(), self.asked % TASKS + 1);
+        self.asked += 1;
         let device = self.forge.device();
-        let manifest = task(&run, &device, &self.forge.member(), repository, cpu_milli, now)?;
+        let manifest = task(&run, number, &device, &self.forge.member(), repository, cpu_milli, now)?;
         let sealed = envelope::seal(&manifest, PAYLOAD_TYPE, &device, |message| Ok(self.forge.sign_as_device(message)))?;
         Ok((run, sealed))
     }
 }
 
 /// A manifest of a task that asks for so many thousandths of a core.
-fn task(run: &RunId, device: &Did, member: &Did, repository: &Rid, cpu_milli: u64, at: Timestamp) -> Result<Manifest> {
+fn task(run: &RunId, number: u32, device: &Did, member: &Did, repository: &Rid, cpu_milli: u64, at: Timestamp) -> Result<Manifest> {
     let commit = "a".repeat(40);
-    let task = json!({"project": PROJECT, "feature": FEATURE, "task": "T001"});
+    let task = json!({"project": PROJECT, "feature": FEATURE, "task": format!("T{number:03}")});
     let work = json!({
         "kind": "task", "repository": repository, "task": task, "spec_hash": "0".repeat(64), "definitions": commit, "agent": AGENT,
         "base": commit,
