@@ -61,10 +61,14 @@ pub struct Rights {
 }
 
 impl Rights {
-    /// Those that the org repository gave in a state of it.
-    pub(crate) fn at(org: &Org, state: OrgState) -> Result<Self, Problem> {
+    /// Those that the org repository gave in a state of it; with the rules that are known, where its files of policies are still the same.
+    pub(crate) fn at(org: &Org, state: OrgState, known: Option<&Arc<Rules>>) -> Result<Self, Problem> {
         let files = org.forge.files(&org.rid, &state.commit, &[policy::FOLDER])?;
-        Ok(Self { rules: Arc::new(Rules::new(scheme()?, &files)?), state })
+        let rules = match known.filter(|known| known.are_of(&files)) {
+            Some(known) => known.clone(),
+            None => Arc::new(Rules::new(scheme()?, &files)?),
+        };
+        Ok(Self { state, rules })
     }
 
     /// Those that other files of policies would give.
@@ -186,7 +190,7 @@ impl Org {
         if let Some(rights) = known.as_ref().filter(|rights| rights.state == state) {
             return Ok(rights.clone());
         }
-        let read = Arc::new(Rights::at(self, state)?);
+        let read = Arc::new(Rights::at(self, state, known.as_ref().map(|before| &before.rules))?);
         *known = Some(read.clone());
         Ok(read)
     }

@@ -41,6 +41,8 @@ pub struct Rules {
     pub(crate) built_in: Set,
     pub(crate) own: Set,
     pub(crate) answered: Answered,
+    /// What they were made of.
+    files: BTreeMap<String, Vec<u8>>,
     /// What is wrong with the org's files. While there is something, only the built-in rules count: nothing is opened by a
     /// rule that was cut out of its whole, and owners can mend it.
     pub mistakes: Vec<Mistake>,
@@ -72,7 +74,13 @@ impl Rules {
                 Err(mistakes) => (Set::default(), mistakes),
             }
         };
-        Ok(Self { scheme, built_in, own, answered: Answered::default(), mistakes })
+        Ok(Self { scheme, built_in, own, answered: Answered::default(), files: files.clone(), mistakes })
+    }
+
+    /// Whether these files would make the same rules. Making them takes long beside comparing files.
+    #[must_use]
+    pub fn are_of(&self, files: &BTreeMap<String, Vec<u8>>) -> bool {
+        self.files == *files
     }
 
     /// Of these names those by which a rule may speak of somebody or something. What no rule names, rules tell apart by roles, owner and

@@ -243,3 +243,11 @@ proptest! {
         prop_assert!(!ask(&rules, &member(&name, Role::Viewer), "project.add", &Resource::Project(name.clone())).allowed);
     }
 }
+
+#[test]
+fn rules_are_known_to_be_of_the_same_files() {
+    let own = [("crew.cedar", "permit(principal, action, resource);")];
+    let made = rules(&own);
+    assert!(made.are_of(&texts(&own)) && !made.are_of(&texts(&[])));
+    assert!(!made.are_of(&texts(&[("crew.cedar", "forbid(principal, action, resource);")])));
+}

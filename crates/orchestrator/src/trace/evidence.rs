@@ -144,7 +144,7 @@ impl Evidence {
         Ok(Self {
             org: org.name.clone(),
             now: org.rights()?.as_ref().clone(),
-            then: org.forge.org_state_then(&org.rid, at).and_then(|state| Rights::at(org, state)).ok(),
+            then: org.forge.org_state_then(&org.rid, at).and_then(|state| Rights::at(org, state, None)).ok(),
             project,
             claims,
             published: None,
