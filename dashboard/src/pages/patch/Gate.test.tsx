@@ -1,11 +1,10 @@
 import { QueryClientProvider } from "@tanstack/react-query";
-import { act, cleanup, render, screen } from "@testing-library/react";
+import { cleanup, render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { makeClient } from "../../api/query";
 import type { Shown } from "./facts";
 import { Gate } from "./Gate";
-import { keepPull } from "./pull";
 
 vi.mock("@tanstack/react-router", () => ({
   Link: ({ children }: { children: string }) => <a href="/">{children}</a>,
@@ -17,7 +16,6 @@ let permissions: string[];
 
 beforeEach(() => {
   review.mockClear();
-  localStorage.clear();
   permissions = ["review"];
   vi.stubGlobal("fetch", async (url: string) =>
     Response.json(url.endsWith("session/show") ? { permissions } : { members: [], devices: [] }),
@@ -56,9 +54,7 @@ test("who may not review is not led there", async () => {
   expect(screen.queryByRole("button", { name: "Review" })).toBeNull();
 });
 
-test("a merged patch says how a working copy gets it, also where that is told a moment later", () => {
-  show(patch({ state: "merged" }));
-  expect(screen.queryByText(/git pull/)).toBeNull();
-  act(() => keepPull("web", "git pull /store main"));
+test("a merged patch says how a working copy gets it, whoever merged it", () => {
+  show(patch({ state: "merged", pull: "git pull /store main" }));
   expect(screen.getByText("git pull /store main")).toBeTruthy();
 });

@@ -19,6 +19,7 @@ const patch = (title: string, whose?: object) => ({
   project: "web",
   title,
   state: "open",
+  standing: "to_review",
   revisions: [],
   whose,
 });
@@ -51,4 +52,17 @@ test("a patch that is the word of a device which is away says as of when", async
   expect(mark.textContent).toBe("as of 14:02, bobs-box not reached");
   expect(mark.closest("[data-row]")?.textContent).toContain("theirs");
   expect(screen.getAllByText(/as of/)).toEqual([mark]);
+});
+
+test("where a patch stands is the program's word, not the reviews'", async () => {
+  const accept = { by: "did:key:a", verdict: "accept", summary: "", at: 1, comments: [] };
+  const revision = { id: "r", author: "did:key:run", at: 1, reviews: [accept], comments: [] };
+  patches = [{ ...patch("red"), standing: "checks_failed", revisions: [revision] }];
+  render(
+    <QueryClientProvider client={makeClient()}>
+      <Patches />
+    </QueryClientProvider>,
+  );
+  expect(await screen.findByText("Checks failed")).toBeTruthy();
+  expect(screen.queryByText("To merge")).toBeNull();
 });
