@@ -3,31 +3,26 @@ import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useSyncExternalStore } from "react";
 import type { Output } from "../api/call";
 import { useRead } from "../api/query";
+import { keep, kept, watchKept } from "../ui/kept";
 
 type Item = Output<"attention.list">[number];
 export type Wish = "off" | "on" | "denied" | "impossible";
 
 const KEY = "meshwork.notifications";
-const watchers = new Set<() => void>();
 
 /** Whether notifications come; and if not, whether they could. */
 export function wish(): Wish {
   if (!window.isSecureContext || !("Notification" in window)) return "impossible";
   if (Notification.permission === "denied") return "denied";
-  return Notification.permission === "granted" && localStorage.getItem(KEY) === "on" ? "on" : "off";
+  return Notification.permission === "granted" && kept(KEY) === "on" ? "on" : "off";
 }
 
-export const useWish = (): Wish =>
-  useSyncExternalStore((watcher) => {
-    watchers.add(watcher);
-    return () => watchers.delete(watcher);
-  }, wish);
+export const useWish = (): Wish => useSyncExternalStore(watchKept, wish);
 
 /** Asks the browser where it must; only after a press, browsers want that. */
 export async function setNotifications(on: boolean): Promise<void> {
   if (on) await Notification.requestPermission();
-  localStorage.setItem(KEY, on ? "on" : "off");
-  for (const watcher of watchers) watcher();
+  keep(KEY, on ? "on" : "off");
 }
 
 export const keyOf = (item: Item): string =>
