@@ -1,8 +1,7 @@
-import { QueryClientProvider } from "@tanstack/react-query";
-import { cleanup, render, screen } from "@testing-library/react";
+import { screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { makeClient } from "../../api/query";
+import { beforeEach, expect, test, vi } from "vitest";
+import { program, shown } from "../../../tests/program";
 import type { Shown } from "./facts";
 import { Gate } from "./Gate";
 
@@ -17,24 +16,12 @@ let permissions: string[];
 beforeEach(() => {
   review.mockClear();
   permissions = ["review"];
-  vi.stubGlobal("fetch", async (url: string) =>
-    Response.json(url.endsWith("session/show") ? { permissions } : { members: [], devices: [] }),
-  );
 });
-
-afterEach(() => {
-  cleanup();
-  vi.unstubAllGlobals();
-});
+program(() => ({ "session/show": { permissions }, "org/show": { members: [], devices: [] } }));
 
 const patch = (more: object) =>
   ({ id: "p", project: "web", state: "open", missing: [], merging: null, rules_changed: [], revisions: [], ...more }) as unknown as Shown;
-const show = (shown: Shown) =>
-  render(
-    <QueryClientProvider client={makeClient()}>
-      <Gate patch={shown} run={undefined} runs={[]} onReview={review} />
-    </QueryClientProvider>,
-  );
+const show = (patch: Shown) => shown(<Gate patch={patch} run={undefined} runs={[]} onReview={review} />);
 
 const shut = patch({
   missing: ["It has 0 of 1 approvals: `meshwork patch review <patch> --accept` gives one.", "The checks have not run."],
