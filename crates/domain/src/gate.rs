@@ -148,6 +148,81 @@ pub fn missing(patch: &Patch, approvals_needed: u32, checks: Option<&[CheckResul
     found
 }
 
+/// Where a patch stands: one word for it, wherever patches are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PatchStanding {
+    /// Not yet ready.
+    Draft,
+    /// Nobody judged it yet, or approvals are missing.
+    ToReview,
+    /// Somebody asked for changes.
+    ChangesRequested,
+    /// It was accepted, and a check failed.
+    ChecksFailed,
+    /// It was accepted, and something else shuts its gate.
+    GateShut,
+    /// It was accepted, and nothing is missing.
+    ToMerge,
+    /// In the default branch.
+    Merged,
+    /// Closed without merging.
+    Closed,
+}
+
+impl PatchStanding {
+    /// The word.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::ToReview => "to review",
+            Self::ChangesRequested => "changes requested",
+            Self::ChecksFailed => "checks failed",
+            Self::GateShut => "gate shut",
+            Self::ToMerge => "to merge",
+            Self::Merged => "merged",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// What an open patch waits for, to go on after “a patch”.
+    pub fn waits(self) -> &'static str {
+        match self {
+            Self::ToMerge => "can be merged",
+            Self::ChecksFailed => "is accepted, and its checks failed",
+            Self::GateShut => "is accepted, and its gate is shut",
+            _ => "waits for a review",
+        }
+    }
+}
+
+/// Where a patch stands, by the reviews that count and what is missing. Until somebody accepts it, it is to be reviewed, whatever else
+/// is missing.
+pub fn standing(patch: &Patch, missing: &[Missing]) -> PatchStanding {
+    match patch.state {
+        PatchState::Draft => return PatchStanding::Draft,
+        PatchState::Archived => return PatchStanding::Closed,
+        PatchState::Merged => return PatchStanding::Merged,
+        PatchState::Open => {}
+    }
+    let verdicts = verdicts(patch);
+    let said = |verdict| verdicts.values().any(|one| *one == verdict);
+    let lacks = |of: fn(&Missing) -> bool| missing.iter().any(of);
+    if said(Verdict::Reject) {
+        PatchStanding::ChangesRequested
+    } else if !said(Verdict::Accept) {
+        PatchStanding::ToReview
+    } else if lacks(|one| matches!(one, Missing::CheckFailed { .. })) {
+        PatchStanding::ChecksFailed
+    } else if lacks(|one| matches!(one, Missing::Approvals { .. })) {
+        PatchStanding::ToReview
+    } else if missing.is_empty() {
+        PatchStanding::ToMerge
+    } else {
+        PatchStanding::GateShut
+    }
+}
+
 /// Why a gate is open, in words: who approved, and which checks passed; none: what they say is not known here.
 pub fn met(patch: &Patch, approvals_needed: u32, checks: Option<&[CheckResult]>) -> String {
     let by: Vec<_> = verdicts(patch).into_iter().filter(|(_, v)| *v == Verdict::Accept).map(|(by, _)| by.as_str()).collect();
@@ -228,6 +303,22 @@ mod tests {
         let failed = Missing::CheckFailed { name: "tests".into(), run: "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().ok() };
         assert!(failed.text().contains("`meshwork run logs Q69G5FAV` has its output"), "{}", failed.text());
         assert!(matches!(missing(&patch(vec![]), 0, None).as_slice(), [Missing::ChecksMissing]));
+    }
+
+    #[test]
+    fn an_accepted_patch_is_to_be_merged_only_where_nothing_is_missing() {
+        let accepted = patch(vec![(1, Verdict::Accept)]);
+        let failed = Missing::CheckFailed { name: "t".into(), run: None };
+        let second = Missing::Approvals { have: 1, need: 2 };
+        assert_eq!(standing(&patch(vec![]), std::slice::from_ref(&failed)), PatchStanding::ToReview);
+        assert_eq!(standing(&patch(vec![(9, Verdict::Accept)]), &[]), PatchStanding::ToReview, "its author's own word");
+        assert_eq!(standing(&accepted, &[]), PatchStanding::ToMerge);
+        assert_eq!(standing(&accepted, &[second.clone(), failed]), PatchStanding::ChecksFailed);
+        assert_eq!(standing(&accepted, &[second]), PatchStanding::ToReview);
+        assert_eq!(standing(&accepted, &[Missing::Unmerged]), PatchStanding::GateShut);
+        let refused = patch(vec![(1, Verdict::Accept), (2, Verdict::Reject)]);
+        assert_eq!(standing(&refused, &[]), PatchStanding::ChangesRequested);
+        assert_eq!(standing(&Patch { state: PatchState::Archived, ..refused }, &[]), PatchStanding::Closed);
     }
 
     #[test]

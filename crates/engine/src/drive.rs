@@ -8,7 +8,7 @@ use crate::{
     acp::client::{Answered, Engine, Incoming, Permission, SessionEvent, Stop},
     batch::{Batch, Voice},
     failure::{FailureRules, Noted},
-    limits::{CANCEL_TIME, MESSAGES_MAX, QUESTIONS_MAX, TITLE_BYTES_MAX, UPDATES_MAX, cut},
+    limits::{CANCEL_TIME, MESSAGES_MAX, PROMPT_BYTES_MAX, QUESTIONS_MAX, UPDATES_MAX, cut},
 };
 use domain::{
     agent::PermissionMode,
@@ -145,8 +145,8 @@ impl Driver {
 
     async fn prompt(&mut self, prompt: &str, orders: &mut mpsc::Receiver<DriverOrder>) -> Prompted {
         self.turns += 1;
-        let short = cut(prompt, TITLE_BYTES_MAX);
-        self.batch.always(RunnerEvent::TurnStarted { turn: self.turns, prompt: short }).await;
+        let asked = cut(prompt, PROMPT_BYTES_MAX);
+        self.batch.always(RunnerEvent::TurnStarted { turn: self.turns, prompt: asked }).await;
         let mut turn = Turn::default();
         let answer = self.engine.prompt(&self.id, prompt, &self.session.failure);
         let outcome = self.wait(answer, &mut turn, orders).await;

@@ -20,7 +20,9 @@ pub const BATCH_TIME: Duration = Duration::from_millis(200);
 pub const BATCH_BYTES_MAX: usize = 4 * 1024;
 /// What one tool call shows of its output, in bytes.
 pub const TOOL_OUTPUT_BYTES_MAX: usize = 8 * 1024;
-/// A title, a step of a plan, the beginning of a prompt, in bytes.
+/// What a turn's beginning says of its prompt, in bytes: a brief and the longest message of a person fit.
+pub const PROMPT_BYTES_MAX: usize = domain::limits::MESSAGE_BYTES_MAX;
+/// A title or a step of a plan, in bytes.
 pub const TITLE_BYTES_MAX: usize = 300;
 /// Steps of a plan that are shown.
 pub const PLAN_STEPS_MAX: usize = 200;

@@ -3,7 +3,7 @@
 use crate::{
     batch::{Batch, Voice},
     failure::{MISSING_NEXT, last_words},
-    limits::{PLAIN_LINE_BYTES_MAX, QUOTE_BYTES_MAX, tail},
+    limits::{PLAIN_LINE_BYTES_MAX, PROMPT_BYTES_MAX, QUOTE_BYTES_MAX, cut, tail},
     line::{Line, Lines},
 };
 use domain::run::{Reason, RunnerEvent, TurnOutcome};
@@ -23,7 +23,7 @@ where
     E: AsyncRead + Unpin,
 {
     let mut batch = Batch::new(events);
-    batch.always(RunnerEvent::TurnStarted { turn: 1, prompt: crate::limits::cut(prompt, crate::limits::TITLE_BYTES_MAX) }).await;
+    batch.always(RunnerEvent::TurnStarted { turn: 1, prompt: cut(prompt, PROMPT_BYTES_MAX) }).await;
     let (mut last, mut errors_first) = (String::new(), false);
     let (mut stdout, mut stderr) = (Pipe::new(stdout, Voice::Stdout), Pipe::new(stderr, Voice::Stderr));
     while stdout.open || stderr.open {

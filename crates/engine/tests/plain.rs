@@ -48,6 +48,14 @@ async fn command(command: &str) -> (TurnOutcome, Vec<RunnerEvent>, tempfile::Tem
 }
 
 #[tokio::test]
+async fn the_log_has_the_whole_prompt() {
+    let prompt = format!("Do T001.\n{}The end.", "It matters.\n".repeat(200));
+    let (sender, events) = mpsc::channel(100);
+    plain(&prompt, tokio::io::empty(), tokio::io::empty(), async { Some(0) }, sender).await;
+    assert_eq!(rest(events).await.first(), Some(&RunnerEvent::TurnStarted { turn: 1, prompt }));
+}
+
+#[tokio::test]
 async fn a_command_finds_its_prompt_and_its_output_is_logged() {
     let (outcome, events, dir) = command("cat \"$MESHWORK_PROMPT\" > out.txt; echo \"for $MESHWORK_TASK\"; echo oops >&2").await;
     assert_eq!(outcome, TurnOutcome::Ended);

@@ -25,7 +25,7 @@ use domain::{
     Did, Kind, Oid, PatchId, Problem, RevisionId, RunId, TaskRef,
     actor::Actor,
     event::{Body, kind},
-    gate::{self, Missing},
+    gate::{self, Missing, PatchStanding},
     merge::MergeWish,
     org::{Member, MemberKey},
     patch::{Patch, PatchState},
@@ -313,6 +313,24 @@ pub struct Gate {
     pub missing: Vec<Missing>,
     /// Its state in words, a sentence each; none for a patch that is not open.
     pub words: Vec<String>,
+    /// Where the patch stands by it.
+    pub standing: PatchStanding,
+}
+
+/// Where a patch stands. Its gate is looked at only where the reviews alone would open it, for that reads the repository; where that
+/// cannot be read, nothing can be merged.
+///
+/// # Errors
+/// When the org's rights cannot be read.
+pub(crate) fn standing(org: &Org, project: &Project, patch: &Patch) -> Result<PatchStanding, Problem> {
+    if patch.state != PatchState::Open {
+        return Ok(gate::standing(patch, &[]));
+    }
+    let counted = provenance::by_person(&*org.rights()?, patch.clone());
+    Ok(match gate::standing(&counted, &[]) {
+        PatchStanding::ToMerge => gate(org, project, patch).map_or(PatchStanding::GateShut, |gate| gate.standing),
+        by_reviews => by_reviews,
+    })
 }
 
 /// Looks at a patch's gate. The checks are those on its own commit; a merge makes them again on its result.
@@ -325,7 +343,7 @@ pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem
     let author = Author::of(org, &state, project, patch).unwrap_or(Author::Unknown);
     let task = rivals::task_of(org, patch, &author)?;
     if patch.state != PatchState::Open {
-        return Ok(Gate { task, missing: vec![], words: vec![] });
+        return Ok(Gate { task, missing: vec![], words: vec![], standing: gate::standing(patch, &[]) });
     }
     let board = Board::read(org, project)?;
     let checks = checked(org, &board, patch, author.run())?;
@@ -344,7 +362,8 @@ pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem
         *sentence = names::within(&state, sentence);
     }
     words.extend(org.merging.state(&project.name, &patch.id));
-    Ok(Gate { task, missing, words })
+    let standing = gate::standing(&counted, &missing);
+    Ok(Gate { task, missing, words, standing })
 }
 
 /// What the checks said of a patch's latest commit, by whichever journal tells of the run that made it: to be shown. None: nobody tells,

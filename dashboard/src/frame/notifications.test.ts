@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { fresh, keyOf, wish } from "./notifications";
+import { fresh, keyOf, titleOf, wish } from "./notifications";
 
 const item = (run: string, since = 1) => ({ kind: "failed" as const, run, why: "", since, project: "p", task: null, title: "t" });
 
@@ -7,6 +7,13 @@ test("only what is new is told, and a second failure of a task is new", () => {
   const seen = new Set([keyOf(item("a"))]);
   expect(fresh(seen, [item("a"), item("b")]).map((i) => "run" in i && i.run)).toEqual(["b"]);
   expect(fresh(seen, [item("a", 2)])).toHaveLength(1);
+});
+
+test("an accepted patch does not wait for a review", () => {
+  const patch = { kind: "review" as const, patch: "p1", since: 1, project: "p", task: null, title: "t" };
+  expect(titleOf({ ...patch, standing: "to_review" })).toBe("A patch waits for a review");
+  expect(titleOf({ ...patch, standing: "to_merge" })).toBe("A patch can be merged");
+  expect(titleOf({ ...patch, standing: "checks_failed" })).toBe("A patch is accepted, and its checks failed");
 });
 
 test("without a secure context notifications are impossible", () => {

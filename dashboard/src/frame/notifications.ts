@@ -3,42 +3,44 @@ import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useSyncExternalStore } from "react";
 import type { Output } from "../api/call";
 import { useRead } from "../api/query";
+import { keep, kept, watchKept } from "../ui/kept";
 
 type Item = Output<"attention.list">[number];
 export type Wish = "off" | "on" | "denied" | "impossible";
 
 const KEY = "meshwork.notifications";
-const watchers = new Set<() => void>();
 
 /** Whether notifications come; and if not, whether they could. */
 export function wish(): Wish {
   if (!window.isSecureContext || !("Notification" in window)) return "impossible";
   if (Notification.permission === "denied") return "denied";
-  return Notification.permission === "granted" && localStorage.getItem(KEY) === "on" ? "on" : "off";
+  return Notification.permission === "granted" && kept(KEY) === "on" ? "on" : "off";
 }
 
-export const useWish = (): Wish =>
-  useSyncExternalStore((watcher) => {
-    watchers.add(watcher);
-    return () => watchers.delete(watcher);
-  }, wish);
+export const useWish = (): Wish => useSyncExternalStore(watchKept, wish);
 
 /** Asks the browser where it must; only after a press, browsers want that. */
 export async function setNotifications(on: boolean): Promise<void> {
   if (on) await Notification.requestPermission();
-  localStorage.setItem(KEY, on ? "on" : "off");
-  for (const watcher of watchers) watcher();
+  keep(KEY, on ? "on" : "off");
 }
 
 export const keyOf = (item: Item): string =>
   [item.kind, "run" in item ? item.run : item.patch, "question" in item ? item.question.id : "", item.since].join(" ");
 
-const titles: Record<Item["kind"], string> = {
+const titles: Record<Exclude<Item["kind"], "review">, string> = {
   question: "An agent asks",
-  review: "A patch waits for a review",
   changes_requested: "Changes were requested",
   failed: "A run failed",
 };
+
+export function titleOf(item: Item): string {
+  if (item.kind !== "review") return titles[item.kind];
+  if (item.standing === "to_merge") return "A patch can be merged";
+  if (item.standing === "checks_failed") return "A patch is accepted, and its checks failed";
+  if (item.standing === "gate_shut") return "A patch is accepted, and its gate is shut";
+  return "A patch waits for a review";
+}
 
 /** What is new since the last look. */
 export function fresh(seen: ReadonlySet<string>, items: Item[]): Item[] {
@@ -59,7 +61,7 @@ export function useNotifications(): void {
     for (const item of fresh(before, items)) {
       const body = [item.task?.task, item.title].filter(Boolean).join(" ");
       // The same tag in every tab: the system shows it once.
-      const note = new Notification(titles[item.kind], { body, tag: keyOf(item) });
+      const note = new Notification(titleOf(item), { body, tag: keyOf(item) });
       note.onclick = () => {
         window.focus();
         if ("patch" in item) void navigate({ to: "/patches/$patch", params: { patch: item.patch }, search: { project: item.project } });

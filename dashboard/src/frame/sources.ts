@@ -3,9 +3,8 @@ import { useQueries } from "@tanstack/react-query";
 import { useRouter } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { read, useMay, useRead } from "../api/query";
-import { standing } from "../pages/patch/facts";
 import { taskLink } from "../ui/links";
-import { runWord, shortOid, shortRun, taskWord } from "../ui/words";
+import { runWord, shortOid, shortRun, standingWords, taskWord } from "../ui/words";
 import { usePlaces } from "./nav";
 import type { Found } from "./rank";
 import { setTheme } from "./theme";
@@ -63,7 +62,7 @@ export function useFindable(): Found[] {
         id: `patch ${id}`,
         kind: "Patch",
         title,
-        hint: `${standing(patch).text} · ${shortOid(id)}`,
+        hint: `${standingWords[patch.standing].text} · ${shortOid(id)}`,
         go: () => void navigate({ to: "/patches/$patch", params: { patch: id }, search: { project } }),
       });
     }

@@ -1,30 +1,26 @@
 // Light, dark, or as the system says; kept in this browser.
 import { useSyncExternalStore } from "react";
+import { keep, kept, watchKept } from "../ui/kept";
 
 export type Theme = "system" | "light" | "dark";
 
 const KEY = "meshwork.theme";
-const watchers = new Set<() => void>();
 
-function kept(): Theme {
-  const text = localStorage.getItem(KEY);
+function chosen(): Theme {
+  const text = kept(KEY);
   return text === "light" || text === "dark" ? text : "system";
 }
 
-export function applyTheme(theme: Theme = kept()): void {
+export function applyTheme(theme: Theme = chosen()): void {
   if (theme === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
 }
 
 export function setTheme(theme: Theme): void {
-  localStorage.setItem(KEY, theme);
   applyTheme(theme);
-  for (const watcher of watchers) watcher();
+  keep(KEY, theme);
 }
 
 export function useTheme(): Theme {
-  return useSyncExternalStore((watcher) => {
-    watchers.add(watcher);
-    return () => watchers.delete(watcher);
-  }, kept);
+  return useSyncExternalStore(watchKept, chosen);
 }

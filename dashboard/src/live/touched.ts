@@ -55,7 +55,7 @@ function byKind(event: Body): Touch[] {
     case "run_committed":
       return [...run(event.run), { action: "run.diff", run: event.run }];
     case "checks_ended":
-      return [...all("patch.show"), ...run(event.run)];
+      return [...all("patch.list", "patch.show", "attention.list"), ...run(event.run)];
     case "patch_published":
       return [...all("patch.list", "patch.show", "patch.diff", "task.list", "task.show", "attention.list"), ...run(event.run)];
     case "run_placed":

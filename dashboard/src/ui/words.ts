@@ -62,6 +62,18 @@ const taskWords: Record<TaskStateName, Word> = {
   rejected: { text: "Rejected", tone: "bad" },
 };
 
+/** Where a patch stands, as the program judges it: by the reviews that count, its checks, and all else that a merge needs. */
+export const standingWords: Record<Schemas["PatchStanding"], Word> = {
+  draft: { text: "Draft", tone: "none" },
+  to_review: { text: "To review", tone: "violet" },
+  changes_requested: { text: "Changes requested", tone: "warn" },
+  checks_failed: { text: "Checks failed", tone: "bad" },
+  gate_shut: { text: "Gate shut", tone: "warn" },
+  to_merge: { text: "To merge", tone: "good" },
+  merged: { text: "Merged", tone: "good" },
+  closed: { text: "Closed", tone: "none" },
+};
+
 export const patchWords: Record<Schemas["PatchState"], Word> = {
   draft: { text: "Draft", tone: "none" },
   open: { text: "To review", tone: "violet" },

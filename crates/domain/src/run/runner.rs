@@ -163,7 +163,7 @@ pub enum RunnerEvent {
     TurnStarted {
         /// Counts from 1.
         turn: u32,
-        /// What was asked, in short.
+        /// What was asked; only what is longer than the longest message of a person is cut.
         prompt: String,
     },
     /// A turn ended.

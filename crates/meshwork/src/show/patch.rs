@@ -8,6 +8,7 @@ use crate::{
 };
 use domain::{
     Problem,
+    gate::PatchStanding,
     patch::{Comment, Patch, PatchState, Review, Revision, Verdict},
     picture::Rival,
 };
@@ -15,18 +16,18 @@ use serde_json::Value;
 
 /// A list of patches.
 pub(crate) fn patches(value: &Value, names: &Names) -> Result<String, Problem> {
-    let known = |item: &Value| Ok::<_, Problem>((typed::<Patch>(item)?, as_of(item, names)));
-    let mut patches: Vec<(Patch, String)> = value.as_array().into_iter().flatten().map(known).collect::<Result<_, _>>()?;
-    patches.sort_by_key(|(p, _)| std::cmp::Reverse(p.revisions.last().map(|r| r.at)));
+    let known = |item: &Value| Ok::<_, Problem>((typed::<Patch>(item)?, standing(item)?, as_of(item, names)));
+    let mut patches: Vec<(Patch, String, String)> = value.as_array().into_iter().flatten().map(known).collect::<Result<_, _>>()?;
+    patches.sort_by_key(|(p, ..)| std::cmp::Reverse(p.revisions.last().map(|r| r.at)));
     let now = text::now();
-    let several = patches.iter().any(|(p, _)| p.project != patches[0].0.project);
-    let row = |(p, known): &(Patch, String)| {
+    let several = patches.iter().any(|(p, ..)| p.project != patches[0].0.project);
+    let row = |(p, standing, known): &(Patch, String, String)| {
         let task = p.trace.as_ref().map(|t| t.task.task.to_string()).unwrap_or_default();
         let task = if several { format!("{} {task}", p.project) } else { task };
         let changed = p.revisions.last().map(|r| ago(r.at, now)).unwrap_or_default();
         vec![
             cell(text::oid(p.id.as_str())),
-            toned(tone(p.state), word(p.state)),
+            toned(tone(p.state), standing),
             cell(task),
             cell(by(p, names)),
             cell(changed),
@@ -56,7 +57,7 @@ pub(crate) fn patch(value: &Value, names: &Names) -> Result<String, Problem> {
     };
     let revisions: Vec<String> = patch.revisions.iter().enumerate().flat_map(|(n, r)| revision(n + 1, r, names)).collect();
     let sheet = Sheet::new(clean(&patch.title))
-        .part("state", paint(tone(patch.state), word(patch.state)))
+        .part("state", paint(tone(patch.state), &standing(value)?))
         .part("patch", patch.id.as_str())
         .part("project", patch.project.as_str())
         .part("task", trace.map(|t| t.task.to_string()).unwrap_or_default())
@@ -72,8 +73,14 @@ pub(crate) fn patch(value: &Value, names: &Names) -> Result<String, Problem> {
         .section("Checks on its commit", trace.map(|t| run::checks(&t.checks)).unwrap_or_default())
         .section("Reviews", revisions.join("\n"))
         .section("Rivals: at most one of these patches is accepted", task::rivals(&typed_at::<Vec<Rival>>(value, "rivals")?, names))
-        .section("Merging", merge.join("\n"));
+        .section("Merging", merge.join("\n"))
+        .section("Into a working copy it comes with", clean(value["pull"].as_str().unwrap_or_default()));
     Ok(sheet.text())
+}
+
+/// Where a patch stands, in a word.
+fn standing(value: &Value) -> Result<String, Problem> {
+    Ok(typed_at::<PatchStanding>(value, "standing")?.label().to_owned())
 }
 
 /// How a new commit of the default branch comes into a working copy.

@@ -128,11 +128,15 @@ async fn a_comment_is_on_a_line_of_the_patch_and_reviews_and_merges_tell_of_the_
     clear(&up.refused(&["patch", "merge", &patch], 5).await, "0 of 1 approvals");
     let said = read(&up, &["patch", "review", &patch, "--accept"]).await;
     assert!(said.contains("The gate is open: approved by ada") && said.contains("(1 of 1 needed)"), "{said}");
+    assert!(read(&up, &["patch", "list"]).await.contains("to merge"));
+    let needs = up.ok(&["ask", "what needs me?"]).await;
+    assert_eq!(needs["items"][0]["detail"], "can be merged", "{needs:#}");
     let merged = read(&up, &["patch", "merge", &patch]).await;
     assert!(merged.contains("Merged, as commit") && merged.contains("approved by ada (1 of 1 needed); “there” passed"), "{merged}");
     let pull: Vec<&str> = merged.lines().find_map(|line| line.split_once("comes with: git ")).unwrap().1.split(' ').collect();
     git(&up.folder().join("gated"), &pull);
     assert!(up.folder().join("gated/x.txt").exists(), "what the answer says brings the result: {merged}");
+    assert_eq!(up.ok(&["patch", "show", &patch]).await["pull"], format!("git {}", pull.join(" ")), "told later too, whoever merged it");
     for verb in ["merge", "review", "close"] {
         let more: &[&str] = if verb == "review" { &["--accept"] } else { &[] };
         clear(&up.refused(&[&["patch", verb, &patch][..], more].concat(), 5).await, "is merged already");

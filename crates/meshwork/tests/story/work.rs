@@ -103,6 +103,10 @@ async fn a_red_check_is_published_with_the_patch_and_refuses_the_merge() {
     let problem = up.refused(&["patch", "merge", &patch], 5).await;
     assert!(problem["why"].as_str().unwrap().contains("“red” failed"), "{problem}");
     clear(&problem, "cannot be merged");
+    let waiting = up.act("attention.list", json!({})).await;
+    assert_eq!(waiting[0]["standing"], "checks_failed", "{waiting:#}");
+    assert_eq!(up.ok(&["patch", "list"]).await[0]["standing"], "checks_failed");
+    assert_eq!(up.ok(&["patch", "show", &patch]).await["standing"], "checks_failed");
     assert_eq!(up.call("patch.merge", json!({"patch": patch})).await.0, 409);
     assert!(published(&up, "red", LIST).await.contains("- [ ] T001"), "nothing was merged");
 

@@ -3,6 +3,7 @@
 use super::Nothing;
 use crate::{
     limits, names,
+    merge,
     org::Org,
     picture, provenance,
     table::{Action, Context, Effect, action},
@@ -11,8 +12,8 @@ use crate::{
 use domain::{
     AgentName, PatchId, Problem, ProjectName, RunId, TaskRef, Timestamp,
     event::kind,
-    gate,
-    patch::{Patch, PatchState, Verdict},
+    gate::PatchStanding,
+    patch::{Patch, PatchState},
     picture::Whose,
     role::Permission,
     run::{Question, Reason, Run},
@@ -52,7 +53,7 @@ enum What {
     /// An engine asks for permission.
     Question { run: RunId, agent: Option<AgentName>, question: Question },
     /// A patch waits for a review or a merge.
-    Review { patch: PatchId },
+    Review { patch: PatchId, standing: PatchStanding },
     /// Changes were requested; a further run would make them.
     ChangesRequested { patch: PatchId },
     /// The last run at a task ended without a patch.
@@ -64,7 +65,7 @@ impl Item {
     pub(crate) fn key(&self) -> String {
         let what = match &self.what {
             What::Question { run, question, .. } => format!("question {run} {}", question.id),
-            What::Review { patch } => format!("review {patch}"),
+            What::Review { patch, .. } => format!("review {patch}"),
             What::ChangesRequested { patch } => format!("changes {patch}"),
             What::Failed { run, .. } => format!("failed {run}"),
         };
@@ -77,7 +78,7 @@ impl Item {
         let name = format!("{name}{} ({})", self.title, self.project);
         match &self.what {
             What::Question { question, .. } => format!("An agent asks: {}. {name}", question.title),
-            What::Review { .. } => format!("A patch waits for a review: {name}"),
+            What::Review { standing, .. } => format!("A patch {}: {name}", standing.waits()),
             What::ChangesRequested { .. } => format!("Changes were requested: {name}"),
             What::Failed { why, .. } => format!("A run failed: {name}: {why}"),
         }
@@ -109,7 +110,8 @@ pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
                 let made = || runs.iter().find(|r| r.patch.as_ref() == Some(&patch.id)).and_then(|r| r.task.clone());
                 let task = view.map(|view| view.at.clone()).or_else(made);
                 let whose = view.and_then(|view| view.whose.clone());
-                items.push(open(provenance::with_counting_reviews(&*org.rights()?, patch), task, whose));
+                let standing = merge::standing(org, project, &patch)?;
+                items.push(open(provenance::with_counting_reviews(&*org.rights()?, patch), standing, task, whose));
             }
         }
     }
@@ -161,10 +163,12 @@ fn patch_of(state: &TaskState) -> Option<&PatchId> {
     }
 }
 
-fn open(patch: Patch, task: Option<TaskRef>, whose: Option<Whose>) -> Item {
-    let rejected = gate::verdicts(&patch).values().any(|v| *v == Verdict::Reject);
+fn open(patch: Patch, standing: PatchStanding, task: Option<TaskRef>, whose: Option<Whose>) -> Item {
     let reviews = patch.revisions.last().into_iter().flat_map(|r| &r.reviews).map(|r| r.at);
     let since = patch.revisions.last().map(|r| r.at).into_iter().chain(reviews).max().unwrap_or_default();
-    let what = if rejected { What::ChangesRequested { patch: patch.id } } else { What::Review { patch: patch.id } };
+    let what = match standing {
+        PatchStanding::ChangesRequested => What::ChangesRequested { patch: patch.id },
+        standing => What::Review { patch: patch.id, standing },
+    };
     Item { since, project: patch.project, task, title: patch.title, whose, what }
 }

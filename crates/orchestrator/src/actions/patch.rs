@@ -16,7 +16,7 @@ use crate::{
 use domain::{
     Kind, Oid, PatchId, Problem, ProjectName, RevisionId, TaskId, diff as lines,
     event::Body,
-    gate,
+    gate::{self, PatchStanding},
     patch::{LineRef, Patch, PatchState, Side, Verdict},
     picture::{Rival, Whose},
     project::Project,
@@ -63,6 +63,8 @@ struct List {
 struct Listed {
     #[serde(flatten)]
     patch: Patch,
+    /// Where it stands.
+    standing: PatchStanding,
     /// Whose word it is, where that is another device's.
     #[serde(skip_serializing_if = "Option::is_none")]
     whose: Option<Whose>,
@@ -75,7 +77,8 @@ async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
         for project in org.projects(input.project.as_ref())? {
             let patches = org.forge.patches(&project.rid, &project.name)?;
             for patch in patches.into_iter().filter(|patch| input.state.is_none_or(|state| patch.state == state)) {
-                found.push(Listed { whose: claims.whose(org, &state, &patch)?, patch });
+                let standing = merge::standing(org, &project, &patch)?;
+                found.push(Listed { whose: claims.whose(org, &state, &patch)?, standing, patch });
             }
         }
         Ok(found)
@@ -167,6 +170,10 @@ fn without_patch(view: &TaskView, why: String) -> Problem {
 struct Shown {
     #[serde(flatten)]
     patch: Patch,
+    /// Where it stands.
+    standing: PatchStanding,
+    /// The command that brings what was merged into a working copy on this device; none for a patch that is not merged.
+    pull: Option<String>,
     /// What a merge still needs, in words; the checks on its result run when it is merged.
     missing: Vec<String>,
     /// The state of its gate in words; none for a patch that is not open.
@@ -201,6 +208,8 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         Ok(Shown {
             missing: gate.missing.iter().map(|one| names::within(&state, &one.text())).collect(),
             gate: gate.words,
+            standing: gate.standing,
+            pull: (patch.state == PatchState::Merged).then(|| merge::pull(org, &project)),
             merging: org.merging.state(&project.name, &patch.id),
             rules_changed: provenance::rules_changed(org, &project, &patch)?,
             rivals: gate.task.as_ref().map_or(Ok(vec![]), |task| rivals::of_patch(org, &project, &patch, task))?,

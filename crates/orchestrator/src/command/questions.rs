@@ -11,10 +11,12 @@ use super::{
 };
 use domain::{
     Timestamp,
+    gate::PatchStanding,
     patch::{Patch, PatchState},
     run::Run,
     task::TaskView,
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 fn lines(head: String, items: &[CommandItem]) -> String {
@@ -248,9 +250,8 @@ fn waits_for_person(world: &World, waiting: &Value) -> Option<CommandItem> {
     match waiting["kind"].as_str()? {
         "question" => Some(run()?.with_detail(&format!("asks: {}", words(&waiting["question"]["title"])))),
         "review" => {
-            let patch = patch()?;
-            let detail = if World::is_accepted(patch) { "is accepted, and waits to be merged" } else { "waits for a review" };
-            Some(CommandItem::patch(patch).with_detail(detail))
+            let standing = PatchStanding::deserialize(&waiting["standing"]).ok()?;
+            Some(CommandItem::patch(patch()?).with_detail(standing.waits()))
         }
         "changes_requested" => {
             Some(task().or_else(|| patch().map(CommandItem::patch))?.with_detail("changes were requested: run it again"))

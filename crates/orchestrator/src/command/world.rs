@@ -135,11 +135,6 @@ impl World {
         self.patches.iter().filter(|p| p.state == PatchState::Open && !judged(p))
     }
 
-    /// Whether a patch was accepted, and by nobody refused.
-    pub(super) fn is_accepted(patch: &Patch) -> bool {
-        verdicts(patch).any(|v| v == Verdict::Accept) && !verdicts(patch).any(|v| v == Verdict::Reject)
-    }
-
     /// Whether a task may be given to an agent.
     pub(super) fn may_run(view: &TaskView) -> bool {
         use TaskState as S;

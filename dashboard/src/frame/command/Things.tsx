@@ -3,11 +3,10 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Schemas } from "../../api/call";
 import { useRead } from "../../api/query";
-import { standing } from "../../pages/patch/facts";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import { taskLink } from "../../ui/links";
-import { runWord, taskWord, type Word } from "../../ui/words";
+import { runWord, standingWords, taskWord, type Word } from "../../ui/words";
 import css from "./CommandBar.module.css";
 
 type Item = Schemas["CommandItem"];
@@ -79,5 +78,5 @@ function useStateNow({ kind, id, project, feature }: Item): Word | undefined {
   const task = tasks.data?.find(({ at }) => at.task === id && at.feature === feature);
   if (task) return taskWord(task.state);
   const patch = patches.data?.find((one) => one.id === id);
-  return patch && standing(patch);
+  return patch && standingWords[patch.standing];
 }

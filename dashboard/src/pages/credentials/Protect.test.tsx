@@ -1,27 +1,14 @@
-import { QueryClientProvider } from "@tanstack/react-query";
-import { cleanup, render, screen, waitFor } from "@testing-library/react";
+import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { afterEach, expect, test, vi } from "vitest";
-import { makeClient } from "../../api/query";
+import { expect, test } from "vitest";
+import { program, sent, shown } from "../../../tests/program";
 import { Protect } from "./Protect";
 
-afterEach(() => {
-  cleanup();
-  vi.unstubAllGlobals();
-});
+program(() => ({ "session/show": { permissions: ["manage_credentials"] } }));
 
 test("a passphrase is written twice before it locks the vault, and is not sent where a key file opens it", async () => {
-  const sent: unknown[] = [];
-  vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
-    if (init.method === "POST") sent.push(JSON.parse(String(init.body)));
-    return Response.json(url.endsWith("session/show") ? { permissions: ["manage_credentials"] } : { message: "Done." });
-  });
   const user = userEvent.setup();
-  render(
-    <QueryClientProvider client={makeClient()}>
-      <Protect />
-    </QueryClientProvider>,
-  );
+  shown(<Protect />);
   await user.click(await screen.findByRole("button", { name: "What unlocks them" }));
   const by = screen.getByRole("combobox", { name: "By" });
   await user.selectOptions(by, "A passphrase");
@@ -33,5 +20,5 @@ test("a passphrase is written twice before it locks the vault, and is not sent w
   expect(set).toHaveProperty("disabled", false);
   await user.selectOptions(by, "A key file");
   await user.click(set);
-  await waitFor(() => expect(sent).toEqual([{ by: "key-file", passphrase: null }]));
+  await waitFor(() => expect(sent.map(([, body]) => body)).toEqual([{ by: "key-file", passphrase: null }]));
 });

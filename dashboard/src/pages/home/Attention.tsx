@@ -13,22 +13,19 @@ import { Empty } from "../../ui/State";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { useWho, withNames } from "../../ui/Who";
-import type { Word } from "../../ui/words";
-import { useStandings } from "../patch/useStandings";
+import { standingWords, type Word } from "../../ui/words";
 import css from "./Home.module.css";
 
 type Item = Output<"attention.list">[number];
 type Of<K extends Item["kind"]> = Extract<Item, { kind: K }>;
 
-const words: Record<Item["kind"], Word> = {
+const words: Record<Exclude<Item["kind"], "review">, Word> = {
   question: { text: "Asks", tone: "warn" },
-  review: { text: "To review", tone: "violet" },
   changes_requested: { text: "Changes requested", tone: "warn" },
   failed: { text: "Failed", tone: "bad" },
 };
 
 export function Attention({ items }: { items: Item[] }) {
-  const standings = useStandings(items.flatMap((item) => (item.kind === "review" ? item.project : [])));
   if (items.length === 0)
     return <Empty title="Nothing waits for you">Questions of agents, patches to review and failed work come here.</Empty>;
   return (
@@ -37,7 +34,7 @@ export function Attention({ items }: { items: Item[] }) {
         <div key={keyOf(item)} className={`${ui.row} ${css.item}`}>
           <div className={css.what}>
             <span>
-              <Badge word={("patch" in item && standings.get(item.patch)) || words[item.kind]} /> <Ago at={item.since} />{" "}
+              <Badge word={item.kind === "review" ? standingWords[item.standing] : words[item.kind]} /> <Ago at={item.since} />{" "}
               <AsOf known={toldBy(item.whose)} />
             </span>
             <Title item={item} />

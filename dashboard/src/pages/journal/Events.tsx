@@ -1,6 +1,7 @@
 // The events of a journal, searched, newest first: of this device's own, or of the copy of another's.
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
+import { Fragment } from "react";
 import { call, type Output, problemOf } from "../../api/call";
 import { AsOf, useCopies } from "../../ui/AsOf";
 import { Button } from "../../ui/Button";
@@ -90,8 +91,15 @@ function Row({ entry: { seq, hash, event } }: { entry: Finds["entries"][number] 
           <Ago at={event.at} />
         </span>
         <b className={css.title}>{titleOf(event)}</b>
-        <span className={`${css.facts} muted clip`}>{factsOf(event)}</span>
-        <span className={`${css.actor} muted clip`}>{who(event.actor).name}</span>
+        <span className={`${css.facts} muted clip`}>
+          {factsOf(event, who).map(({ text, raw }, at) => (
+            <Fragment key={raw ?? text}>
+              {at > 0 && " · "}
+              <span title={raw}>{text}</span>
+            </Fragment>
+          ))}
+        </span>
+        <span className={`${css.actor} muted clip`} title={event.actor}>{who(event.actor).name}</span>
       </summary>
       <pre className={css.raw}>{JSON.stringify({ seq, hash, ...event }, null, 2)}</pre>
     </details>

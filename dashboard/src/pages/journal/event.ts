@@ -1,5 +1,6 @@
 // An event in words.
 import type { Schemas } from "../../api/call";
+import { type Known, withNames } from "../../ui/Who";
 
 type Event = Schemas["Event"];
 
@@ -11,15 +12,32 @@ export const titleOf = (event: Event): string => {
 
 const quiet = new Set(["type", "version", "at", "actor", "door"]);
 
+export interface Fact {
+  text: string;
+  /** The same with whole ids and keys, where the text has names for them. */
+  raw?: string;
+}
+
 /** What it is about: its short facts, in the order in which they stand. */
-export function factsOf(event: Event): string {
+export function factsOf(event: Event, who: (did: string) => Known): Fact[] {
   const facts: string[] = [];
   for (const [name, value] of Object.entries(event)) {
     if (quiet.has(name) || value === null || value === "" || value === false) continue;
     if (typeof value === "object") {
-      const id = "id" in value ? value.id : "task" in value ? value.task : undefined;
-      if (typeof id === "string") facts.push(`${name} ${id}`);
+      const said = idOf(value);
+      if (said) facts.push(`${name} ${said}`);
     } else facts.push(value === true ? name : `${name} ${value}`);
   }
-  return facts.join(" · ");
+  return facts.map((raw) => {
+    const text = withNames(raw, who);
+    return text === raw ? { text } : { text, raw };
+  });
+}
+
+/** A thing by its id; a run by its task too. */
+function idOf(thing: object): string | undefined {
+  const task = "task" in thing ? thing.task : undefined;
+  const name = typeof task === "object" && task !== null && "task" in task ? task.task : task;
+  const parts = [name, "id" in thing ? thing.id : undefined].filter((part) => typeof part === "string");
+  return parts.length > 0 ? parts.join(" ") : undefined;
 }

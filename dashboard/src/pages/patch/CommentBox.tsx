@@ -2,6 +2,7 @@
 import { useEffect, useId, useRef, useState } from "react";
 import { useAct, useMay } from "../../api/query";
 import { Button } from "../../ui/Button";
+import { keep, kept } from "../../ui/kept";
 import ui from "../../ui/ui.module.css";
 import type { Comment, Shown } from "./facts";
 import css from "./Patch.module.css";
@@ -19,11 +20,10 @@ export function CommentBox({ patch, to, onDone }: Props) {
   const key = keyOf({ patch, to });
   const id = useId();
   const field = useRef<HTMLTextAreaElement>(null);
-  const [text, setText] = useState(() => localStorage.getItem(key) ?? "");
+  const [text, setText] = useState(() => kept(key) ?? "");
   const put = (next: string) => {
     setText(next);
-    if (next) localStorage.setItem(key, next);
-    else localStorage.removeItem(key);
+    keep(key, next);
   };
   const sent = () => {
     put("");
@@ -52,7 +52,7 @@ export function CommentBox({ patch, to, onDone }: Props) {
 
 /** Opens an answer to a comment; one that was begun is open already. */
 export function AnswerButton({ patch, to }: { patch: Shown; to: Comment }) {
-  const [open, setOpen] = useState(() => localStorage.getItem(keyOf({ patch, to })) !== null);
+  const [open, setOpen] = useState(() => kept(keyOf({ patch, to })) !== null);
   const may = useMay("patch.comment");
   // The program takes answers to comments on a revision, and none to those that came with a review.
   if (!may || !patch.revisions.some((revision) => revision.comments.some((one) => one.id === to.id))) return null;

@@ -1,11 +1,9 @@
-import { QueryClientProvider } from "@tanstack/react-query";
-import { act, cleanup, render, screen } from "@testing-library/react";
+import { screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { makeClient } from "../../api/query";
+import { beforeEach, expect, test, vi } from "vitest";
+import { program, shown } from "../../../tests/program";
 import type { Shown } from "./facts";
 import { Gate } from "./Gate";
-import { keepPull } from "./pull";
 
 vi.mock("@tanstack/react-router", () => ({
   Link: ({ children }: { children: string }) => <a href="/">{children}</a>,
@@ -17,26 +15,13 @@ let permissions: string[];
 
 beforeEach(() => {
   review.mockClear();
-  localStorage.clear();
   permissions = ["review"];
-  vi.stubGlobal("fetch", async (url: string) =>
-    Response.json(url.endsWith("session/show") ? { permissions } : { members: [], devices: [] }),
-  );
 });
-
-afterEach(() => {
-  cleanup();
-  vi.unstubAllGlobals();
-});
+program(() => ({ "session/show": { permissions }, "org/show": { members: [], devices: [] } }));
 
 const patch = (more: object) =>
   ({ id: "p", project: "web", state: "open", missing: [], merging: null, rules_changed: [], revisions: [], ...more }) as unknown as Shown;
-const show = (shown: Shown) =>
-  render(
-    <QueryClientProvider client={makeClient()}>
-      <Gate patch={shown} run={undefined} runs={[]} onReview={review} />
-    </QueryClientProvider>,
-  );
+const show = (patch: Shown) => shown(<Gate patch={patch} run={undefined} runs={[]} onReview={review} />);
 
 const shut = patch({
   missing: ["It has 0 of 1 approvals: `meshwork patch review <patch> --accept` gives one.", "The checks have not run."],
@@ -56,9 +41,7 @@ test("who may not review is not led there", async () => {
   expect(screen.queryByRole("button", { name: "Review" })).toBeNull();
 });
 
-test("a merged patch says how a working copy gets it, also where that is told a moment later", () => {
-  show(patch({ state: "merged" }));
-  expect(screen.queryByText(/git pull/)).toBeNull();
-  act(() => keepPull("web", "git pull /store main"));
+test("a merged patch says how a working copy gets it, whoever merged it", () => {
+  show(patch({ state: "merged", pull: "git pull /store main" }));
   expect(screen.getByText("git pull /store main")).toBeTruthy();
 });

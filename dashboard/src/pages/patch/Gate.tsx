@@ -13,7 +13,6 @@ import { useWho, Who, withNames } from "../../ui/Who";
 import { ended, forPage, plural, runWord, shortOid, shortRun } from "../../ui/words";
 import { asksReview, type Run, type Shown, verdicts } from "./facts";
 import css from "./Patch.module.css";
-import { usePull } from "./pull";
 
 interface Props {
   patch: Shown;
@@ -78,7 +77,7 @@ function Words({ patch, run, onReview }: Omit<Props, "runs">) {
           </>
         )}
         .
-        <Pull project={patch.project} />
+        {patch.pull && <Pull command={patch.pull} />}
       </Line>
     );
   }
@@ -87,10 +86,8 @@ function Words({ patch, run, onReview }: Omit<Props, "runs">) {
   return <GateWords patch={patch} run={run} onReview={onReview} />;
 }
 
-/** How a working copy gets what was merged, where that was told in this browser. */
-function Pull({ project }: { project: string }) {
-  const command = usePull(project);
-  if (!command) return null;
+/** How a working copy gets what was merged. */
+function Pull({ command }: { command: string }) {
   return (
     <>
       {" "}

@@ -12,7 +12,6 @@ import { GateWords } from "./Gate";
 import { Newer } from "./Newer";
 import { useLookAgain } from "./newest";
 import css from "./Patch.module.css";
-import { keepPull } from "./pull";
 
 export function MergeDialog({ patch, seen, run, onClose, catchUp, onReview }: Judged & { onReview: () => void }) {
   const projects = useRead("project.list", {});
@@ -24,7 +23,6 @@ export function MergeDialog({ patch, seen, run, onClose, catchUp, onReview }: Ju
       title: `Merged into ${branch ?? "the default branch"} as ${shortOid(outcome.commit)}.`,
       here: true,
     });
-    keepPull(patch.project, outcome.pull);
     onClose();
   };
   const merge = useAct("patch.merge", { done, failed: useLookAgain() });

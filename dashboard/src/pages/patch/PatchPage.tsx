@@ -9,10 +9,11 @@ import { Button } from "../../ui/Button";
 import { Page } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import { Tabs } from "../../ui/Tabs";
+import { standingWords } from "../../ui/words";
 import { Changes } from "./Changes";
 import { CloseButton, ReopenButton } from "./Close";
 import { RUNS_MAX, useCarried } from "./diffs";
-import { bareTitle, type Judged, latest, makerOf, type Revision, type Shown, standing } from "./facts";
+import { bareTitle, type Judged, latest, makerOf, type Revision, type Shown } from "./facts";
 import { MergeDialog } from "./MergeDialog";
 import { Newer } from "./Newer";
 import { Overview } from "./Overview";
@@ -60,7 +61,7 @@ function Opened({ patch, last }: { patch: Shown; last: Revision }) {
       title={`${patch.trace ? `${patch.trace.task.task} ` : ""}${bareTitle(patch)}`}
       before={
         <>
-          <Badge word={standing(patch)} /> <AsOf known={toldBy(patch.whose)} />
+          <Badge word={standingWords[patch.standing]} /> <AsOf known={toldBy(patch.whose)} />
         </>
       }
     >

@@ -10,7 +10,6 @@ import {
   type Patch,
   type Review,
   type Run,
-  standing,
   waitsFor,
 } from "./facts";
 
@@ -25,6 +24,7 @@ function patch(reviews: Review[], more: Partial<Patch> = {}): Patch {
     title: "T001: Greet",
     description: "",
     state: "open",
+    standing: "to_review",
     author: "run key",
     head: "h2",
     base: "b",
@@ -33,25 +33,19 @@ function patch(reviews: Review[], more: Partial<Patch> = {}): Patch {
   };
 }
 
-test("an open patch stands as the latest revision was judged, by others than its author", () => {
-  expect(standing(patch([])).text).toBe("To review");
-  expect(standing(patch([review("ada", "comment")])).text).toBe("To review");
-  expect(standing(patch([review("run key", "accept")])).text).toBe("To review");
-  expect(standing(patch([review("ada", "accept")])).text).toBe("To merge");
-  expect(standing(patch([review("ada", "accept"), review("bob", "reject")])).text).toBe("Changes requested");
-  expect(standing(patch([review("ada", "reject"), review("ada", "accept")])).text).toBe("To merge");
-  expect(standing(patch([review("ada", "reject")], { state: "merged" })).text).toBe("Merged");
-});
-
 test("a patch waits for whoever may take its next step", () => {
   const ada = { key: "ada", reviews: true, merges: true, runs: true };
   expect(waitsFor(patch([]), ada)).toBe(true);
   expect(waitsFor(patch([]), { ...ada, reviews: false })).toBe(false);
-  expect(waitsFor(patch([review("ada", "accept")]), { ...ada, merges: false })).toBe(false);
-  expect(waitsFor(patch([review("ada", "accept")]), ada)).toBe(true);
-  expect(waitsFor(patch([review("bob", "accept")]), { ...ada, merges: false })).toBe(true);
-  expect(waitsFor(patch([review("bob", "reject")]), ada)).toBe(true);
-  expect(waitsFor(patch([review("bob", "reject")]), { ...ada, runs: false })).toBe(false);
+  const accepted = (by: string) => patch([review(by, "accept")], { standing: "to_merge" });
+  expect(waitsFor(accepted("ada"), { ...ada, merges: false })).toBe(false);
+  expect(waitsFor(accepted("ada"), ada)).toBe(true);
+  expect(waitsFor(patch([review("ada", "accept")]), ada)).toBe(false);
+  expect(waitsFor(accepted("bob"), { ...ada, merges: false })).toBe(true);
+  const refused = patch([review("bob", "reject")], { standing: "changes_requested" });
+  expect(waitsFor(refused, ada)).toBe(true);
+  expect(waitsFor(refused, { ...ada, runs: false })).toBe(false);
+  expect(waitsFor({ ...accepted("ada"), standing: "checks_failed" }, { ...ada, runs: false })).toBe(false);
   expect(waitsFor(patch([], { state: "archived" }), ada)).toBe(false);
 });
 

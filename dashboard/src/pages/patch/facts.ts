@@ -1,6 +1,5 @@
 // What the facts of a patch mean. Pure.
 import type { Output, Schemas } from "../../api/call";
-import { patchWords, type Word } from "../../ui/words";
 
 export type Patch = Output<"patch.list">[number];
 export type Shown = Output<"patch.show">;
@@ -30,25 +29,13 @@ export function verdicts(patch: Pick<Patch, "revisions">): (Review & { verdict: 
   return [...last.values()];
 }
 
-const TO_MERGE: Word = { text: "To merge", tone: "good" };
-const TO_CHANGE: Word = { text: "Changes requested", tone: "warn" };
-
-/** Where a patch is, in a word: an open one by what was said of it. */
-export function standing(patch: Patch): Word {
-  if (patch.state !== "open") return patchWords[patch.state];
-  const said = verdicts(patch);
-  if (said.some((review) => review.verdict === "reject")) return TO_CHANGE;
-  if (said.length > 0) return TO_MERGE;
-  return patchWords.open;
-}
-
 /** Whether a patch waits for this person: for a review, once accepted for the merge, or for a further run. */
 export function waitsFor(patch: Patch, me: { key: string | null; reviews: boolean; merges: boolean; runs: boolean }): boolean {
   if (patch.state !== "open") return false;
-  const said = verdicts(patch);
-  if (said.some((review) => review.verdict === "reject")) return me.runs;
-  if (said.length > 0 && me.merges) return true;
-  return me.reviews && latest(patch)?.author !== me.key && !said.some((review) => review.by === me.key);
+  if (patch.standing === "changes_requested" || patch.standing === "checks_failed") return me.runs;
+  // A gate that something else shuts waits for who may merge too: they know what to do with the patch.
+  if (patch.standing !== "to_review" && me.merges) return true;
+  return me.reviews && latest(patch)?.author !== me.key && !verdicts(patch).some((review) => review.by === me.key);
 }
 
 /** When something last happened to a patch. */

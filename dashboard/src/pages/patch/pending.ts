@@ -3,6 +3,7 @@ import { useSyncExternalStore } from "react";
 import type { Input } from "../../api/call";
 import { type LineRef, lineOn, type Side } from "../../ui/diff/anchor";
 import type { DiffFile } from "../../ui/diff/parse";
+import { keep, kept } from "../../ui/kept";
 
 export interface PendingComment extends LineRef {
   id: string;
@@ -30,7 +31,7 @@ const held = new Map<string, PendingReview>();
 export function pendingOf(patch: string): PendingReview {
   const known = held.get(patch);
   if (known) return known;
-  const read = parsed(localStorage.getItem(PREFIX + patch));
+  const read = parsed(kept(PREFIX + patch));
   held.set(patch, read);
   return read;
 }
@@ -45,14 +46,9 @@ function parsed(text: string | null): PendingReview {
 }
 
 /** Keeps a review. What a person types is kept without telling, or the page would be drawn anew with each letter. */
-function keep(patch: string, review: PendingReview, quietly = false): void {
+function put(patch: string, review: PendingReview, quietly = false): void {
   held.set(patch, review);
-  try {
-    if (review.comments.length === 0 && review.summary === "") localStorage.removeItem(PREFIX + patch);
-    else localStorage.setItem(PREFIX + patch, JSON.stringify(review));
-  } catch {
-    // The browser's store is full or forbidden: it is kept as long as the page is open.
-  }
+  keep(PREFIX + patch, review.comments.length === 0 && review.summary === "" ? "" : JSON.stringify(review));
   if (!quietly) for (const watcher of watchers) watcher();
 }
 
@@ -87,37 +83,37 @@ export function begin(patch: string, revision: string, at: LineRef, quote: strin
   if (same) return same.id;
   made += 1;
   const id = `${Date.now().toString(36)}-${made}`;
-  keep(patch, { ...review, revision, comments: [...review.comments, { ...at, id, quote, text: "", open: true }] });
+  put(patch, { ...review, revision, comments: [...review.comments, { ...at, id, quote, text: "", open: true }] });
   return id;
 }
 
 export function write(patch: string, id: string, text: string): void {
   const blank = (review: PendingReview) => !review.comments.find((one) => one.id === id)?.text.trim();
   const next = change(patch, id, { text });
-  keep(patch, next, blank(pendingOf(patch)) === blank(next));
+  put(patch, next, blank(pendingOf(patch)) === blank(next));
 }
 
 export function edit(patch: string, id: string): void {
-  keep(patch, change(patch, id, { open: true }));
+  put(patch, change(patch, id, { open: true }));
 }
 
 /** Ends the writing: a comment without a word is gone. */
 export function finish(patch: string, id: string): void {
   const next = change(patch, id, { open: undefined });
-  keep(patch, { ...next, comments: next.comments.filter((one) => one.id !== id || one.text.trim() !== "") });
+  put(patch, { ...next, comments: next.comments.filter((one) => one.id !== id || one.text.trim() !== "") });
 }
 
 export function discard(patch: string, id: string): void {
   const review = pendingOf(patch);
-  keep(patch, { ...review, comments: review.comments.filter((one) => one.id !== id) });
+  put(patch, { ...review, comments: review.comments.filter((one) => one.id !== id) });
 }
 
 export function summarize(patch: string, revision: string, summary: string): void {
   const review = pendingOf(patch);
-  keep(patch, { ...review, revision: review.revision || revision, summary }, true);
+  put(patch, { ...review, revision: review.revision || revision, summary }, true);
 }
 
-export const forget = (patch: string): void => keep(patch, NONE);
+export const forget = (patch: string): void => put(patch, NONE);
 
 /** Comments with a word in them. */
 export const written = (review: PendingReview): PendingComment[] => review.comments.filter((one) => one.text.trim() !== "");
@@ -126,7 +122,7 @@ export const written = (review: PendingReview): PendingComment[] => review.comme
 export function carry(patch: string, revision: string, files: readonly DiffFile[]): void {
   const review = pendingOf(patch);
   if (review.revision === revision) return;
-  keep(patch, { ...review, revision, comments: review.comments.map((one) => moved(one, files)) });
+  put(patch, { ...review, revision, comments: review.comments.map((one) => moved(one, files)) });
 }
 
 function moved(comment: PendingComment, files: readonly DiffFile[]): PendingComment {

@@ -1,7 +1,6 @@
-import { QueryClientProvider } from "@tanstack/react-query";
-import { cleanup, render, screen } from "@testing-library/react";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { makeClient } from "../../api/query";
+import { screen } from "@testing-library/react";
+import { expect, test, vi } from "vitest";
+import { program, shown } from "../../../tests/program";
 import Patches from "./Patches";
 
 vi.mock("../../router", () => ({ patchStates: ["waits", "open", "merged", "closed", "all"] }));
@@ -19,36 +18,35 @@ const patch = (title: string, whose?: object) => ({
   project: "web",
   title,
   state: "open",
+  standing: "to_review",
   revisions: [],
   whose,
 });
 const away = { device: "did:key:b", as_of: new Date().setHours(14, 2), reachable: false };
 let patches: object[];
 
-beforeEach(() => {
-  vi.stubGlobal("fetch", async (url: string) => {
-    if (url.includes("patch/list")) return Response.json(patches);
-    if (url.endsWith("project/list")) return Response.json([{ project: { name: "web" } }]);
-    if (url.endsWith("session/show")) return Response.json({ permissions: [] });
-    if (url.endsWith("org/show")) return Response.json({ members: [], devices: [{ name: "bobs-box", did: "did:key:b" }] });
-    return Response.json([]);
-  });
-});
-
-afterEach(() => {
-  cleanup();
-  vi.unstubAllGlobals();
-});
+program(() => ({
+  "patch/list": patches,
+  "project/list": [{ project: { name: "web" } }],
+  "session/show": { permissions: [] },
+  "org/show": { members: [], devices: [{ name: "bobs-box", did: "did:key:b" }] },
+  "journal/copies": [],
+}));
 
 test("a patch that is the word of a device which is away says as of when", async () => {
   patches = [patch("ours"), patch("reached", { ...away, reachable: true }), patch("theirs", away)];
-  render(
-    <QueryClientProvider client={makeClient()}>
-      <Patches />
-    </QueryClientProvider>,
-  );
+  shown(<Patches />);
   const mark = await screen.findByTitle(/^bobs-box is not reached/);
   expect(mark.textContent).toBe("as of 14:02, bobs-box not reached");
   expect(mark.closest("[data-row]")?.textContent).toContain("theirs");
   expect(screen.getAllByText(/as of/)).toEqual([mark]);
+});
+
+test("where a patch stands is the program's word, not the reviews'", async () => {
+  const accept = { by: "did:key:a", verdict: "accept", summary: "", at: 1, comments: [] };
+  const revision = { id: "r", author: "did:key:run", at: 1, reviews: [accept], comments: [] };
+  patches = [{ ...patch("red"), standing: "checks_failed", revisions: [revision] }];
+  shown(<Patches />);
+  expect(await screen.findByText("Checks failed")).toBeTruthy();
+  expect(screen.queryByText("To merge")).toBeNull();
 });

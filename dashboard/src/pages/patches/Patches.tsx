@@ -13,8 +13,8 @@ import { Page } from "../../ui/Page";
 import { Empty, Loading, ProblemView } from "../../ui/State";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
-import { plural } from "../../ui/words";
-import { bareTitle, changedAt, standing, waitsFor } from "../patch/facts";
+import { plural, standingWords } from "../../ui/words";
+import { bareTitle, changedAt, waitsFor } from "../patch/facts";
 import css from "./Patches.module.css";
 
 type Patch = Output<"patch.list">[number];
@@ -134,7 +134,7 @@ function Row({ patch }: { patch: Patch }) {
       data-row
     >
       <span className={line.state}>
-        <Badge word={standing(patch)} />
+        <Badge word={standingWords[patch.standing]} />
       </span>
       <span className={line.what}>
         {trace && <b>{trace.task.task}</b>}

@@ -17,7 +17,10 @@ class Source extends EventTarget {
   }
   close(): void {}
   say(seq: number, text: string): void {
-    const data = JSON.stringify({ seq, at: 0, event: { type: "log", stream: "stdout", text } });
+    this.report(seq, { type: "log", stream: "stdout", text });
+  }
+  report(seq: number, event: object): void {
+    const data = JSON.stringify({ seq, at: 0, event });
     this.dispatchEvent(new MessageEvent("log", { data }));
   }
 }
@@ -46,6 +49,22 @@ test("after a refusal the lines that were read stay, and one tries again from th
   await waitFor(() => expect(opened).toHaveLength(2));
   expect(opened[1]?.url).toContain("after=7");
   expect(screen.queryByRole("alert")).toBeNull();
+});
+
+test("the whole of what the agent was asked is there to be opened, and found", async () => {
+  // Without a size nothing is on screen.
+  vi.spyOn(HTMLElement.prototype, "offsetHeight", "get").mockReturnValue(400);
+  vi.spyOn(HTMLElement.prototype, "offsetWidth", "get").mockReturnValue(800);
+  vi.stubGlobal("EventSource", Source);
+  render(<Shown />);
+  opened[0]?.report(1, { type: "turn_started", turn: 1, prompt: "Do T001.\n\nMind the colours.\n" });
+  await userEvent.click(await screen.findByRole("button", { name: "Show all (2 more lines)" }));
+  expect(screen.getByText(/Mind the colours/)).toBeTruthy();
+  await userEvent.click(screen.getByRole("button", { name: "Show less" }));
+  expect(screen.queryByText(/Mind the colours/)).toBeNull();
+  await userEvent.type(screen.getByRole("searchbox"), "colours");
+  expect(await screen.findByText("1 of 1")).toBeTruthy();
+  expect((await screen.findByText("colours")).tagName).toBe("MARK");
 });
 
 test("after the end what people said stands by its own time", () => {

@@ -137,10 +137,13 @@ function useColumns(box: RefObject<HTMLElement | null>): number {
   return columns;
 }
 
+const holds = ({ text, more = "" }: Line, sought: string): boolean =>
+  plain(text).toLowerCase().includes(sought) || more.toLowerCase().includes(sought);
+
 function find(lines: readonly Line[], sought: string): number[] {
   if (!sought) return [];
   const found: number[] = [];
-  for (const [index, line] of lines.entries()) if (plain(line.text).toLowerCase().includes(sought)) found.push(index);
+  for (const [index, line] of lines.entries()) if (holds(line, sought)) found.push(index);
   return found;
 }
 
@@ -180,6 +183,8 @@ function Lines({ transcript, version, lines, last, sought, hit }: LinesProps) {
     view.scrollToIndex(hit, { align: "center" });
   }, [hit, view]);
 
+  // Who opens a line reads there.
+  const stay = useCallback(() => setFollowing(false), []);
   const scrolled = () => {
     const { scrollTop, clientHeight, scrollHeight } = box.current as HTMLDivElement;
     setFollowing(scrollTop + clientHeight >= scrollHeight - END_PX);
@@ -197,11 +202,11 @@ function Lines({ transcript, version, lines, last, sought, hit }: LinesProps) {
               <div
                 key={key}
                 data-index={index}
-                ref={letters > columns ? view.measureElement : undefined}
+                ref={line.more || letters > columns ? view.measureElement : undefined}
                 className={css.place}
                 style={{ transform: `translateY(${start}px)` }}
               >
-                <Row line={line} text={line.text} status={status} sought={sought} current={index === hit} />
+                <Row line={line} text={line.text} status={status} sought={sought} current={index === hit} onOpen={stay} />
               </div>
             );
           })}
@@ -223,9 +228,10 @@ interface RowProps {
   status: string | undefined;
   sought: string;
   current: boolean;
+  onOpen: () => void;
 }
 
-const Row = memo(function Row({ line, text, status, sought, current }: RowProps) {
+const Row = memo(function Row({ line, text, status, sought, current, onOpen }: RowProps) {
   return (
     <div className={css.row} data-kind={line.kind} data-status={status} data-current={current || undefined}>
       <time className={css.time} aria-hidden={!text || undefined} data-empty={!text || undefined}>
@@ -235,10 +241,30 @@ const Row = memo(function Row({ line, text, status, sought, current }: RowProps)
         {line.who && <b>{line.who}: </b>}
         {sought ? <Marked text={plain(text)} sought={sought} /> : <Coloured text={text} />}
         {status && status !== "completed" && <i className={css.status}> {status.replaceAll("_", " ")}</i>}
+        {line.more && <More text={line.more} sought={sought} onOpen={onOpen} />}
       </span>
     </div>
   );
 });
+
+/** The rest of what was said; open where what is sought is in it. */
+function More({ text, sought, onOpen }: { text: string; sought: string; onOpen: () => void }) {
+  const found = sought !== "" && text.toLowerCase().includes(sought);
+  const [open, setOpen] = useState(false);
+  const press = () => {
+    if (!open) onOpen();
+    setOpen(!open);
+  };
+  return (
+    <>
+      {" "}
+      <button type="button" className={css.more} aria-expanded={open || found} onClick={press}>
+        {open || found ? "Show less" : `Show all (${plural(text.split("\n").length, "more line")})`}
+      </button>
+      {(open || found) && <span className={css.rest}>{found ? <Marked text={text} sought={sought} /> : text}</span>}
+    </>
+  );
+}
 
 function Coloured({ text }: { text: string }): ReactNode {
   const parts = pieces(text);

@@ -19,6 +19,8 @@ export interface Line {
   who?: string;
   /** What became of it, behind the text. */
   status?: string;
+  /** What follows the text, to be opened. */
+  more?: string;
 }
 
 export interface Tool {
@@ -123,7 +125,10 @@ export class Transcript {
   #turn(at: number, { turn, prompt }: Extract<RunnerEvent, { type: "turn_started" }>): void {
     const above = this.#handed.length > 0 && this.#handed.join("\n\n").startsWith(prompt.replace(/…$/, ""));
     this.#handed = [];
-    this.#line(at, "note", above ? `Turn ${turn} begins.` : `Turn ${turn} begins: ${prompt}`);
+    this.#open = undefined;
+    const [first = "", ...rest] = above ? [] : prompt.trimEnd().split("\n");
+    const text = first ? `Turn ${turn} begins: ${first}` : `Turn ${turn} begins.`;
+    this.lines.push({ at, kind: "note", text, more: rest.length > 0 ? rest.join("\n") : undefined });
   }
 
   /** Text that comes in pieces: goes on in the line that the same stream left open. */
