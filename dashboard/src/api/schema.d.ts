@@ -2114,6 +2114,7 @@ export interface components {
             /** @constant */
             kind: "review";
             patch: components["schemas"]["PatchId"];
+            standing: components["schemas"]["PatchStanding"];
         } | {
             /** @constant */
             kind: "changes_requested";
@@ -2172,6 +2173,8 @@ export interface components {
         };
         /** @description A Radicle patch (the id of its collaborative object). */
         PatchId: string;
+        /** @description Where a patch stands: one word for it, wherever patches are shown. */
+        PatchStanding: "draft" | "to_review" | "changes_requested" | "checks_failed" | "gate_shut" | "to_merge" | "merged" | "closed";
         /** @description An org. */
         OrgView: {
             name: components["schemas"]["OrgName"];
@@ -3988,7 +3991,7 @@ export interface components {
              * @description Counts from 1.
              */
             turn: number;
-            /** @description What was asked, in short. */
+            /** @description What was asked; only what is longer than the longest message of a person is cut. */
             prompt: string;
         } | ({
             /** @constant */
@@ -4167,6 +4170,8 @@ export interface components {
             revisions: components["schemas"]["Revision"][];
             /** @description The trace of the latest revision, where a run made it. */
             trace?: components["schemas"]["Trace"] | null;
+            /** @description Where it stands. */
+            standing: components["schemas"]["PatchStanding"];
             /** @description Whose word it is, where that is another device's. */
             whose?: components["schemas"]["Whose"] | null;
         };
@@ -4301,6 +4306,10 @@ export interface components {
             revisions: components["schemas"]["Revision"][];
             /** @description The trace of the latest revision, where a run made it. */
             trace?: components["schemas"]["Trace"] | null;
+            /** @description Where it stands. */
+            standing: components["schemas"]["PatchStanding"];
+            /** @description The command that brings what was merged into a working copy on this device; none for a patch that is not merged. */
+            pull: string | null;
             /** @description What a merge still needs, in words; the checks on its result run when it is merged. */
             missing: string[];
             /** @description The state of its gate in words; none for a patch that is not open. */

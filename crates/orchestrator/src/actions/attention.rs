@@ -2,8 +2,7 @@
 
 use super::Nothing;
 use crate::{
-    limits, names,
-    merge,
+    limits, merge, names,
     org::Org,
     picture, provenance,
     table::{Action, Context, Effect, action},

@@ -99,7 +99,9 @@ function Row({ entry: { seq, hash, event } }: { entry: Finds["entries"][number] 
             </Fragment>
           ))}
         </span>
-        <span className={`${css.actor} muted clip`} title={event.actor}>{who(event.actor).name}</span>
+        <span className={`${css.actor} muted clip`} title={event.actor}>
+          {who(event.actor).name}
+        </span>
       </summary>
       <pre className={css.raw}>{JSON.stringify({ seq, hash, ...event }, null, 2)}</pre>
     </details>

@@ -76,8 +76,7 @@ function Words({ patch, run, onReview }: Omit<Props, "runs">) {
             as <code title={patch.merged_as}>{shortOid(patch.merged_as)}</code>
           </>
         )}
-        .
-        {patch.pull && <Pull command={patch.pull} />}
+        .{patch.pull && <Pull command={patch.pull} />}
       </Line>
     );
   }

@@ -28,6 +28,7 @@ class Source extends EventTarget {
 afterEach(() => {
   cleanup();
   vi.unstubAllGlobals();
+  vi.restoreAllMocks();
   opened.length = 0;
 });
 
@@ -53,8 +54,8 @@ test("after a refusal the lines that were read stay, and one tries again from th
 
 test("the whole of what the agent was asked is there to be opened, and found", async () => {
   // Without a size nothing is on screen.
-  vi.spyOn(HTMLElement.prototype, "offsetHeight", "get").mockReturnValue(400);
-  vi.spyOn(HTMLElement.prototype, "offsetWidth", "get").mockReturnValue(800);
+  vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(400);
+  vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(800);
   vi.stubGlobal("EventSource", Source);
   render(<Shown />);
   opened[0]?.report(1, { type: "turn_started", turn: 1, prompt: "Do T001.\n\nMind the colours.\n" });
