@@ -21,7 +21,7 @@ use crate::{
     stops,
 };
 use domain::{
-    Did, Problem, Timestamp,
+    Did, Hash, Problem, Timestamp,
     capacity::{Capacity, Gpu, Resources, Runtime, Taken},
     event::{Body, Event, kind},
     fence,
@@ -40,60 +40,85 @@ use std::{
 };
 use store::{Order, Ready, View};
 
+/// A manifest in its envelope, which the device that asks has signed.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    pub(crate) envelope: &'a Envelope,
+    pub(crate) manifest: Manifest,
+    pub(crate) hash: Hash,
+}
+
+impl<'a> Asked<'a> {
+    /// Checks the signature and the form. Whether the org lists that device is not asked here.
+    ///
+    /// # Errors
+    /// When it is not in order: why.
+    pub fn open(envelope: &'a Envelope) -> Result<Self, Refusal> {
+        let (manifest, _) = identity::manifest::open(envelope, |_| true).map_err(unreadable)?;
+        Ok(Self { envelope, manifest, hash: envelope::hash(envelope) })
+    }
+}
+
 /// Verifies a signed manifest, checks membership and room, and reserves in one transaction.
 ///
 /// # Errors
 /// When the journal cannot be written. A refusal is not an error.
 pub async fn admit(org: &Arc<Org>, envelope: &Envelope) -> Result<Admission, Problem> {
-    match verify(org, envelope).await {
-        Ok(wanted) => reserve(org, envelope, wanted, None).await,
-        Err(refusal) => Ok(Admission::Refused { reasons: vec![refusal] }),
+    let refused = |refusal| Ok(Admission::Refused { reasons: vec![refusal] });
+    let asked = match Asked::open(envelope) {
+        Ok(asked) => asked,
+        Err(refusal) => return refused(refusal),
+    };
+    match verify(org, &asked.manifest).await {
+        Ok(wanted) => reserve(org, &asked, wanted, None).await,
+        Err(refusal) => refused(refusal),
     }
 }
 
-/// What is asked for, and what the org says of this device.
+/// What the org says of this device.
 struct Wanted {
-    manifest: Manifest,
     /// Whose runs are no guests here.
     owner: Owner,
     /// What the org promises about this device.
     promised: BTreeMap<String, String>,
 }
 
-/// The manifest of an envelope, if it is in order by the org as it is known; what is not by that, is looked at by the org repository
-/// as it is now. So news that allow something count at once, and such that forbid it as soon as calls are refused by them.
-async fn verify(org: &Arc<Org>, envelope: &Envelope) -> Result<Wanted, Refusal> {
-    if let Some(Ok(wanted)) = org.rights_known().map(|rights| judge(org, &rights, envelope)) {
+/// Whether a manifest is in order by the org as it is known; what is not by that, is looked at by the org repository as it is now. So
+/// news that allow something count at once, and such that forbid it as soon as calls are refused by them.
+async fn verify(org: &Arc<Org>, manifest: &Manifest) -> Result<Wanted, Refusal> {
+    if let Some(Ok(wanted)) = org.rights_known().map(|rights| judge(org, &rights, manifest)) {
         return Ok(wanted);
     }
     let rights = org.blocking(|org| org.rights()).await.map_err(unreadable)?;
-    judge(org, &rights, envelope)
+    judge(org, &rights, manifest)
 }
 
 fn unreadable(problem: Problem) -> Refusal {
     Refusal::Manifest { message: problem.to_string() }
 }
 
-/// The manifest of an envelope, if a device that the org lists signed it, for a member whose role allows it.
-fn judge(org: &Org, rights: &Rights, envelope: &Envelope) -> Result<Wanted, Refusal> {
+/// Whether a device that the org lists asks, for a member whose role allows it.
+fn judge(org: &Org, rights: &Rights, manifest: &Manifest) -> Result<Wanted, Refusal> {
     let state = &rights.state;
-    let (manifest, _) = identity::manifest::open(envelope, |did| state.device_of(did).is_some()).map_err(unreadable)?;
+    if state.device_of(&manifest.requester).is_none() {
+        return Err(Refusal::Manifest { message: format!("The org does not list {}, which signed it.", manifest.requester) });
+    }
     if manifest.org != org.name {
         return Err(Refusal::NotAllowed { message: format!("It is for the org {}, this device belongs to {}.", manifest.org, org.name) });
     }
     if let Some(why) = manifest.odd(&org.device) {
         return Err(Refusal::NotAllowed { message: why.into() });
     }
-    let Some(member) = asking(state, &manifest) else {
+    let Some(member) = asking(state, manifest) else {
         return Err(Refusal::NotAllowed { message: "The org lists no such member with a key on that device.".into() });
     };
     let owner = Owner::of(org, state);
-    allowed(org, rights, member, &manifest, &owner).map_err(|why| Refusal::NotAllowed { message: why })?;
+    allowed(org, rights, member, manifest, &owner).map_err(|why| Refusal::NotAllowed { message: why })?;
     if clock::now() > manifest.expires {
         return Err(Refusal::Expired);
     }
     let promised = state.device_of(&org.device).map(|device| device.tags.clone()).unwrap_or_default();
-    Ok(Wanted { manifest, owner, promised })
+    Ok(Wanted { owner, promised })
 }
 
 /// The member for whom a manifest asks: with a key on the device that signed it.
@@ -139,14 +164,14 @@ fn may(rights: &Rights, who: &str, principal: &Principal, action: &str, resource
 }
 
 /// Looks for room and takes it, atomically: two requests never get the same room. With the lease `placed` is journaled.
-async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted, placed: Option<Body>) -> Result<Admission, Problem> {
-    let Wanted { manifest, owner, promised } = wanted;
-    let hash = envelope::hash(envelope);
+async fn reserve(org: &Arc<Org>, asked: &Asked<'_>, wanted: Wanted, placed: Option<Body>) -> Result<Admission, Problem> {
+    let Wanted { owner, promised } = wanted;
+    let manifest = asked.manifest.clone();
     let now = clock::now();
     let lease = Lease {
         id: clock::lease_id(),
         run: manifest.run.clone(),
-        manifest: hash,
+        manifest: asked.hash.clone(),
         device: org.device.clone(),
         until: now.plus_ms(crate::fault::lease_ms()),
     };
@@ -156,10 +181,11 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted, placed: Op
     let halted = halted(org, &manifest, now);
     let guest = owner.is_guest(&foreign(&manifest, now), |id| org.store.get(kind::RUN, id.as_str()))?;
     let lending = lending::now(org);
-    let asked = manifest.clone();
-    let asking = manifest.clone();
-    let line = move |org: &Arc<Org>| queue::line(org, &org.active_runs()?, Some(&asking));
-    let mut line = if manifest.class == Class::Ci { vec![] } else { org.blocking(line).await? };
+    let mut line = vec![];
+    if manifest.class != Class::Ci {
+        let asking = manifest.clone();
+        line = org.blocking(move |org: &Arc<Org>| queue::line(org, &org.active_runs()?, Some(&asking))).await?;
+    }
     let outcome = Arc::new(std::sync::Mutex::new(Said::default()));
     let (said, room, asks, state) = (outcome.clone(), org.room.clone(), org.clone(), org.remote.org());
     let (queued, leased) = ready(&manifest, &lease, placed, now)?;
@@ -233,10 +259,10 @@ async fn reserve(org: &Arc<Org>, envelope: &Envelope, wanted: Wanted, placed: Op
     decided.await?;
     let Said { reasons, gives_way } = std::mem::take(&mut *outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     if !gives_way.is_empty() {
-        room::make(org, &asked, &gives_way, now).await?;
+        room::make(org, &asked.manifest, &gives_way, now).await?;
     }
     if reasons.is_empty() {
-        queue::served(org, &asked);
+        queue::served(org, &asked.manifest);
     }
     Ok(if reasons.is_empty() { Admission::Leased { lease } } else { Admission::Refused { reasons } })
 }

@@ -2,7 +2,8 @@
 
 use super::{Done, Nothing};
 use crate::{
-    admission, lifecycle,
+    admission::{self, Asked},
+    lifecycle,
     org::Org,
     remote::{self, Reach, devices},
     table::{Action, Context, Effect, action},
@@ -206,7 +207,11 @@ async fn pods(context: Context, _: Nothing) -> Result<Vec<Pod>, Problem> {
 /// The body of `POST /schedule`: a manifest in its signed envelope.
 async fn schedule(context: Context, envelope: Envelope) -> Result<Admission, Problem> {
     let org = context.org()?;
-    let answer = admission::admit_of_another(&org, &envelope).await?;
+    let asked = match Asked::open(&envelope) {
+        Ok(asked) => asked,
+        Err(refusal) => return Ok(Admission::Refused { reasons: vec![refusal] }),
+    };
+    let answer = admission::admit_of_another(&org, &asked).await?;
     if let Admission::Leased { lease } = &answer {
         lifecycle::drive(&org, lease.run.clone());
     }

@@ -1,6 +1,6 @@
 //! Runs that another device asks for: here is known of them what their signed manifest tells.
 
-use super::{DeviceLimits, Wanted, halted, new_run, reserve, verify};
+use super::{Asked, DeviceLimits, Wanted, halted, new_run, reserve, verify};
 use crate::{clock, lending, org::Org};
 use domain::{
     Hash, Problem, RunId, Timestamp,
@@ -20,17 +20,17 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// When the journal or the manifest cannot be written. A refusal is not an error.
-pub async fn admit_of_another(org: &Arc<Org>, envelope: &Envelope) -> Result<Admission, Problem> {
-    let wanted = match verify(org, envelope).await {
+pub async fn admit_of_another(org: &Arc<Org>, asked: &Asked<'_>) -> Result<Admission, Problem> {
+    let wanted = match verify(org, &asked.manifest).await {
         Ok(wanted) => wanted,
         Err(refusal) => return Ok(Admission::Refused { reasons: vec![refusal] }),
     };
-    let (asked, manifest) = (envelope.clone(), wanted.manifest.clone());
-    let keep = move |org: &Arc<Org>| keep_manifest(org, &asked, &manifest);
-    let fits = seems_to_fit(org, envelope, &wanted)?;
+    let fits = seems_to_fit(org, asked, &wanted)?;
+    let (envelope, manifest) = (asked.envelope.clone(), asked.manifest.clone());
+    let keep = move |org: &Arc<Org>| keep_manifest(org, &envelope, &manifest);
     let kept = if fits { Some(org.blocking(keep.clone()).await?) } else { None };
-    let (run, placed) = (wanted.manifest.run.clone(), kept.as_ref().map(|kept| kept.placed.clone()));
-    let answer = reserve(org, envelope, wanted, placed).await?;
+    let (run, placed) = (asked.manifest.run.clone(), kept.as_ref().map(|kept| kept.placed.clone()));
+    let answer = reserve(org, asked, wanted, placed).await?;
     match (matches!(answer, Admission::Leased { .. }), kept) {
         (true, None) => {
             let kept = org.blocking(keep).await?;
@@ -46,12 +46,11 @@ pub async fn admit_of_another(org: &Arc<Org>, envelope: &Envelope) -> Result<Adm
 
 /// Whether there is room by a look that takes nothing, and nothing else speaks against it that is known: what is decided later may be
 /// another.
-fn seems_to_fit(org: &Org, envelope: &Envelope, wanted: &Wanted) -> Result<bool, Problem> {
-    let (manifest, lending) = (&wanted.manifest, lending::now(org));
+fn seems_to_fit(org: &Org, asked: &Asked<'_>, wanted: &Wanted) -> Result<bool, Problem> {
+    let (manifest, lending) = (&asked.manifest, lending::now(org));
     let known: Option<Run> = org.store.get(kind::RUN, manifest.run.as_str())?;
-    let refused = *org.closing.borrow()
-        || !fence::leases(known.as_ref(), &envelope::hash(envelope)).is_empty()
-        || halted(org, manifest, clock::now()).is_some();
+    let refused =
+        *org.closing.borrow() || !fence::leases(known.as_ref(), &asked.hash).is_empty() || halted(org, manifest, clock::now()).is_some();
     let Some(others) = org.room.others().ok().filter(|_| !refused && lending.broken.is_none() && lending.reclaimed.is_none()) else {
         return Ok(false);
     };

@@ -1,7 +1,11 @@
 //! Taking a run that another device asks for: admission decides, as for one's own.
 
 use super::{bring, device};
-use crate::{admission, fault, lifecycle, org::Org};
+use crate::{
+    admission::{self, Asked},
+    fault, lifecycle,
+    org::Org,
+};
 use domain::{
     Did, Problem,
     agent::EngineChoice,
@@ -13,7 +17,7 @@ use domain::{
     run::Run,
 };
 use forge::OrgState;
-use identity::{Envelope, envelope};
+use identity::Envelope;
 use mesh::spoken;
 use proto::mesh::ScheduleReply;
 use std::sync::Arc;
@@ -23,32 +27,32 @@ pub(super) async fn take(org: &Arc<Org>, caller: &Did, bytes: &[u8]) -> Result<S
     let sealed = Envelope::from_json(bytes)?;
     let before = org.store.head()?.seq.0;
     let (admission, after_seq) = match opened(caller, &sealed) {
-        Ok(manifest) => answer(org, caller, &sealed, &manifest, before).await?,
+        Ok(asked) => answer(org, caller, &asked, before).await?,
         Err(reason) => (Admission::Refused { reasons: vec![reason] }, before),
     };
     let admission_json = fault::said(serde_json::to_string(&admission).map_err(Problem::internal)?);
     Ok(ScheduleReply { version: spoken(), admission_json, after_seq })
 }
 
-/// The manifest, if the caller itself signed it: one of somebody else is not taken from whoever brings it.
-fn opened(caller: &Did, sealed: &Envelope) -> Result<Manifest, Refusal> {
-    match identity::manifest::open(sealed, |signer| signer == caller) {
-        Ok((manifest, _)) if manifest.requester == *caller => Ok(manifest),
-        Ok(_) => Err(Refusal::NotAllowed { message: "A device may only ask in its own name.".into() }),
-        Err(problem) => Err(Refusal::Manifest { message: problem.to_string() }),
+/// What is asked for, if the caller itself signed it: what is of somebody else is not taken from whoever brings it.
+fn opened<'a>(caller: &Did, sealed: &'a Envelope) -> Result<Asked<'a>, Refusal> {
+    let asked = Asked::open(sealed)?;
+    if asked.manifest.requester != *caller {
+        return Err(Refusal::NotAllowed { message: "A device may only ask in its own name.".into() });
     }
+    Ok(asked)
 }
 
 /// What admission says, and after which number of the journal it is told of the run; `before` is where that stood.
-async fn answer(org: &Arc<Org>, caller: &Did, sealed: &Envelope, manifest: &Manifest, before: u64) -> Result<(Admission, u64), Problem> {
+async fn answer(org: &Arc<Org>, caller: &Did, asked: &Asked<'_>, before: u64) -> Result<(Admission, u64), Problem> {
     // Told again from the beginning: what was said since may have been lost with the first answer.
-    if let Some(lease) = again(org, caller, sealed, manifest)? {
+    if let Some(lease) = again(org, caller, asked)? {
         return Ok((Admission::Leased { lease }, 0));
     }
-    let admission = admit(org, caller, sealed, manifest).await?;
+    let admission = admit(org, caller, asked).await?;
     // The very same was admitted while this was looked at: who asked twice has it, and is not told otherwise.
     if matches!(admission, Admission::Refused { .. })
-        && let Some(lease) = again(org, caller, sealed, manifest)?
+        && let Some(lease) = again(org, caller, asked)?
     {
         return Ok((Admission::Leased { lease }, 0));
     }
@@ -56,16 +60,16 @@ async fn answer(org: &Arc<Org>, caller: &Did, sealed: &Envelope, manifest: &Mani
 }
 
 /// The lease that this very manifest got before, also where its run is over by now: the requester may not have had the answer.
-fn again(org: &Org, caller: &Did, sealed: &Envelope, manifest: &Manifest) -> Result<Option<Lease>, Problem> {
-    let known: Option<Run> = org.store.get(kind::RUN, manifest.run.as_str())?;
-    Ok(fence::leased_before(known, caller, envelope::hash(sealed)))
+fn again(org: &Org, caller: &Did, asked: &Asked<'_>) -> Result<Option<Lease>, Problem> {
+    let known: Option<Run> = org.store.get(kind::RUN, asked.manifest.run.as_str())?;
+    Ok(fence::leased_before(known, caller, asked.hash.clone()))
 }
 
-async fn admit(org: &Arc<Org>, caller: &Did, sealed: &Envelope, manifest: &Manifest) -> Result<Admission, Problem> {
-    if let Some(reason) = lacks(org, caller, manifest).await? {
+async fn admit(org: &Arc<Org>, caller: &Did, asked: &Asked<'_>) -> Result<Admission, Problem> {
+    if let Some(reason) = lacks(org, caller, &asked.manifest).await? {
         return Ok(Admission::Refused { reasons: vec![reason] });
     }
-    let answer = admission::admit_of_another(org, sealed).await?;
+    let answer = admission::admit_of_another(org, asked).await?;
     if let Admission::Leased { lease } = &answer {
         if let Some(event) = fault::fact_of_tomorrow(org, &lease.run) {
             org.store.append(vec![event]).await?;
