@@ -18,7 +18,7 @@ use std::time::Duration;
 use testkit::{Random, fails_at_the_end};
 
 /// How many kills where nothing is said.
-const ROUNDS: usize = 220;
+const ROUNDS: usize = 200;
 /// The states in which a kill must have met a run.
 const STATES: [&str; 7] = ["queued", "placing", "starting", "preparing", "working", "verifying", "publishing"];
 /// How long after the last kill nothing may come to an end, while not everything is at rest.
