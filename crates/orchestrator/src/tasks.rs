@@ -6,7 +6,7 @@ use crate::{
     rivals,
 };
 use domain::{
-    FeatureId, Oid, Problem, TaskId, TaskRef,
+    FeatureId, Oid, Problem, ProjectName, TaskId, TaskRef,
     event::kind,
     picture::{ClaimIn, Rival},
     project::{Project, Settings},
@@ -176,6 +176,18 @@ impl Board {
 
 /// How what waits for a review says so.
 pub const A_PERSON_MERGES: &str = "A person must review and merge";
+
+/// The projects to list something of: the named one, else all that are on this device, since one that is not there yet hides nothing of the
+/// others. Where none is there, all, so that whoever reads them says it.
+///
+/// # Errors
+/// As [`Org::projects`].
+pub(crate) fn to_list(org: &Org, name: Option<&ProjectName>) -> Result<Vec<Project>, Problem> {
+    let all = org.projects(name)?;
+    let here = |project: &Project| org.forge.has(&project.rid);
+    let some = name.is_none() && all.iter().any(here);
+    Ok(if some { all.into_iter().filter(here).collect() } else { all })
+}
 
 fn no_features(names: &[&str]) -> String {
     if names.is_empty() {

@@ -8,7 +8,7 @@ use crate::{
     picture::{self, Claims},
     stops,
     table::{Action, Context, Effect, action},
-    tasks::Board,
+    tasks::{Board, to_list},
 };
 use domain::{
     AgentName, Did, FeatureId, Problem, ProjectName, RunId, TaskId,
@@ -62,7 +62,7 @@ async fn list(context: Context, input: Which) -> Result<Vec<TaskView>, Problem> 
         // A feature is one of a single project.
         let projects = match input.feature {
             Some(_) => vec![org.project(input.project.as_ref())?],
-            None => org.projects(input.project.as_ref())?,
+            None => to_list(org, input.project.as_ref())?,
         };
         for project in projects {
             let board = Board::seen(org, &project)?;
