@@ -267,7 +267,8 @@ const HELD_NAMED_MAX: usize = 3;
 
 /// What keeps tasks that are queued now from starting at once: others that they wait for, and patches that nobody reviews.
 fn held_back(board: &Board, queued: &[TaskView]) -> Vec<String> {
-    let mut told: Vec<String> = queued.iter().filter_map(|view| board.waits(view).map(|why| format!("{}: {why}", view.at.task))).collect();
+    let held = |view: &TaskView| board.waits(view).map(|waits| format!("{}: {}", view.at.task, waits.why));
+    let mut told: Vec<String> = queued.iter().filter_map(held).collect();
     if told.len() > HELD_NAMED_MAX {
         told = vec![format!("{} of them wait for others, which a person must review and merge: meshwork task list.", told.len())];
     }
