@@ -49,20 +49,13 @@ function ProjectCard({ view: { project, head } }: { view: View }) {
           <span className="mono">{project.rid}</span>
           <span>
             {project.branch}
-            {head && (
-              <>
-                {" "}
-                at <code>{shortOid(head)}</code>
-              </>
-            )}
+            {head && " at "}
+            {head && <code>{shortOid(head)}</code>}
           </span>
           <span>{project.mirror ? `mirrored to ${project.mirror}` : "not mirrored"}</span>
         </p>
-        {head ? (
-          <Details project={project.name} />
-        ) : (
-          <p className="muted">It is not on this device yet: it comes from the devices that have it.</p>
-        )}
+        {head && <Details project={project.name} />}
+        {!head && <p className="muted">It is not on this device yet: it comes from the devices that have it.</p>}
       </div>
     </Section>
   );
