@@ -66,8 +66,10 @@ pub struct MirrorState {
 pub struct ProjectView {
     /// The project.
     pub project: Project,
-    /// The canonical head of its default branch.
-    pub head: Oid,
+    /// The canonical head of its default branch; none while its repository is not on this device: then its features and tasks are not
+    /// known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Oid>,
     /// How many features it has.
     pub features: usize,
     /// How many open tasks.

@@ -165,6 +165,11 @@ impl Forge {
         names.filter_map(|name| RepoId::from_canonical(&name).ok()).map(|id| convert::rid(&id)).collect()
     }
 
+    /// Whether a repository lies in the storage.
+    pub fn has(&self, rid: &Rid) -> bool {
+        convert::repo_id(rid).is_ok_and(|id| self.path_of(&id).is_dir())
+    }
+
     /// Where a repository lies in the storage: bare, and written by Radicle only.
     pub(crate) fn path_of(&self, id: &RepoId) -> PathBuf {
         self.storage.path_of(id)

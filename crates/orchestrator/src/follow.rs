@@ -140,7 +140,8 @@ async fn look_here(org: &Arc<Org>, known: Signed, changes: &Changes) -> Signed {
         org.look_at_head();
         let keys = BTreeSet::from([org.forge.node_id(), org.member.clone()]);
         let of = |rid: &Rid| keys.iter().map(|key| org.forge.signed_refs(rid, key)).collect::<Result<Vec<_>, _>>();
-        org.state()?.projects.into_values().map(|p| Ok((p.rid.clone(), of(&p.rid)?))).collect::<Result<Signed, Problem>>()
+        let here = org.state()?.projects.into_values().filter(|p| org.forge.has(&p.rid));
+        here.map(|p| Ok((p.rid.clone(), of(&p.rid)?))).collect::<Result<Signed, Problem>>()
     };
     match org.blocking(look).await {
         Ok(now) => {

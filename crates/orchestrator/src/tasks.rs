@@ -6,7 +6,7 @@ use crate::{
     rivals,
 };
 use domain::{
-    FeatureId, Oid, Problem, TaskId, TaskRef,
+    FeatureId, Oid, Problem, ProjectName, TaskId, TaskRef,
     event::kind,
     picture::{ClaimIn, Rival},
     project::{Project, Settings},
@@ -149,17 +149,17 @@ impl Board {
     }
 
     /// What a task waits for, with what a person can do about it; none where no other task holds it.
-    pub fn waits(&self, view: &TaskView) -> Option<String> {
+    pub fn waits(&self, view: &TaskView) -> Option<Waits> {
         let states = self.states(&view.at.feature);
         let on = task::waits_for(&view.task, &states, self.settings.stack);
         let reviewed = |id: &&TaskId| matches!(states.get(*id), Some(TaskState::InReview { .. }));
         let reviewed: Vec<TaskId> = on.iter().filter(reviewed).cloned().collect();
         let next = match (reviewed.first(), self.settings.stack) {
-            (Some(first), _) => format!(" {A_PERSON_MERGES} {}: meshwork patch show {first}.", task::named(&reviewed)),
+            (Some(first), _) => format!(" A person must review and merge {}: meshwork patch show {first}.", task::named(&reviewed)),
             (None, true) => String::new(),
             (None, false) => " It starts once a person has merged that.".to_owned(),
         };
-        (!on.is_empty()).then(|| format!("It waits for {}.{next}", task::named(&on)))
+        (!on.is_empty()).then(|| Waits { why: format!("It waits for {}.{next}", task::named(&on)), for_a_person: !reviewed.is_empty() })
     }
 
     /// The checks of the project: those of its settings, else guessed from the files at its root.
@@ -174,8 +174,26 @@ impl Board {
     }
 }
 
-/// How what waits for a review says so.
-pub const A_PERSON_MERGES: &str = "A person must review and merge";
+/// That a task waits for others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waits {
+    /// For which, and what a person can do about it.
+    pub why: String,
+    /// Whether a person must review and merge one of them.
+    pub for_a_person: bool,
+}
+
+/// The projects to list something of: the named one, else all that are on this device, since one that is not there yet hides nothing of the
+/// others. Where none is there, all, so that whoever reads them says it.
+///
+/// # Errors
+/// As [`Org::projects`].
+pub(crate) fn to_list(org: &Org, name: Option<&ProjectName>) -> Result<Vec<Project>, Problem> {
+    let all = org.projects(name)?;
+    let here = |project: &Project| org.forge.has(&project.rid);
+    let some = name.is_none() && all.iter().any(here);
+    Ok(if some { all.into_iter().filter(here).collect() } else { all })
+}
 
 fn no_features(names: &[&str]) -> String {
     if names.is_empty() {

@@ -183,12 +183,7 @@ impl Gossip {
         self.trips.clone()
     }
 
-    /// What was dropped since the start.
-    pub fn dropped(&self) -> Dropped {
-        self.counters.dropped()
-    }
-
-    /// Says the same at any later moment, for whoever does not hold this.
+    /// Says at any later moment what was dropped since the start, also to who does not hold this.
     pub fn drops(&self) -> Box<dyn Fn() -> Dropped + Send + Sync> {
         let counters = self.counters.clone();
         Box::new(move || counters.dropped())

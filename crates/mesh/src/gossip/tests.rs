@@ -163,11 +163,11 @@ async fn hears(gossip: &Gossip, wanted: &[(u8, u64)]) {
 
 async fn counted(gossip: &Gossip, of: impl Fn(Dropped) -> u64, wanted: u64) {
     let counted = timeout(LONG, async {
-        while of(gossip.dropped()) < wanted {
+        while of(gossip.drops()()) < wanted {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     });
-    assert!(counted.await.is_ok(), "{:?}", gossip.dropped());
+    assert!(counted.await.is_ok(), "{:?}", gossip.drops()());
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn three_devices_find_each_other_through_one_and_hear_what_changes() {
     say(&two, 2, 2);
     hears(&one, &[(2, 2), (3, 1)]).await;
     hears(&three, &[(1, 1), (2, 2)]).await;
-    let dropped = one.dropped();
+    let dropped = one.drops()();
     assert_eq!(dropped, Dropped::default());
 }
 
@@ -297,7 +297,7 @@ async fn what_is_not_from_a_member_now_is_dropped_and_counted() {
     counted(&gossip, |dropped| dropped.by_reason().iter().map(|(_, count)| count).sum(), 8).await;
     let wanted =
         Dropped { malformed: 1, replayed: 1, signature: 1, version: 1, oversized: 1, stranger: 1, org: 1, stale: 1, ..Dropped::default() };
-    assert_eq!(gossip.dropped(), wanted);
+    assert_eq!(gossip.drops()(), wanted);
 }
 
 #[tokio::test]

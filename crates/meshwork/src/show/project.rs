@@ -16,12 +16,14 @@ use serde_json::Value;
 pub(crate) fn projects(value: &Value) -> Result<String, Problem> {
     let projects: Vec<ProjectView> = typed(value)?;
     let row = |p: &ProjectView| {
+        let known = |count: usize| cell(if p.head.is_some() { count.to_string() } else { String::new() });
+        let features = if p.head.is_some() { known(p.features) } else { toned(Tone::Waits, "not here yet") };
         vec![
             cell(p.project.name.as_str()),
             cell(clean(&p.project.branch)),
-            cell(p.features.to_string()),
-            cell(p.open_tasks.to_string()),
-            cell(p.done_tasks.to_string()),
+            features,
+            known(p.open_tasks),
+            known(p.done_tasks),
             cell(p.project.rid.as_str()),
         ]
     };
@@ -67,4 +69,22 @@ pub(crate) fn project(value: &Value) -> Result<String, Problem> {
         .section("What is wrong with their files", wrong.collect::<Vec<_>>().join("\n"))
         .section("Checks", table(&["CHECK", "AT MOST", "COMMAND"], &checks.iter().map(check).collect::<Vec<_>>()));
     Ok(sheet.text() + &notes(&value["notices"]))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn of_a_project_that_is_not_here_yet_no_numbers_are_told() {
+        let rid = "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5";
+        let mut view = json!({"project": {"name": "web", "rid": rid, "branch": "main"}, "features": 0, "open_tasks": 0, "done_tasks": 0});
+        let away = projects(&json!([view])).unwrap();
+        assert!(away.contains("not here yet") && !away.contains(" 0 "), "{away}");
+        view["head"] = json!("0123456789abcdef0123456789abcdef01234567");
+        let here = projects(&json!([view])).unwrap();
+        assert!(!here.contains("not here yet") && here.contains(" 0 "), "{here}");
+    }
 }

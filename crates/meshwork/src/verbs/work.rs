@@ -11,7 +11,6 @@ use crate::{
     text::clean,
 };
 use domain::Problem;
-use orchestrator::tasks::A_PERSON_MERGES;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -130,7 +129,7 @@ async fn wait_for(client: &Client, started: &Value, json: bool) -> Outcome {
 fn wait_for_a_person(open: &[Value]) -> bool {
     let among = |task: &Value| open.iter().any(|run| run["task"]["task"] == *task);
     let waits = |run: &Value| run["state"] == "queued" && run["reason"]["code"] == "waits_for";
-    let reviewed = |run: &Value| at(run, &["why"]).contains(A_PERSON_MERGES);
+    let reviewed = |run: &Value| run["waits_for_a_person"] == true;
     let of_these = |run: &Value| run["reason"]["tasks"].as_array().is_some_and(|tasks| tasks.iter().all(among));
     open.iter().any(reviewed) && open.iter().all(|run| waits(run) && (reviewed(run) || of_these(run)))
 }
@@ -293,8 +292,9 @@ mod tests {
 
     #[test]
     fn only_what_waits_for_a_person_is_waited_for_no_longer() {
-        let run = |task: &str, on: &str, why: &str| json!({"task": {"task": task}, "state": "queued", "why": why, "reason": {"code": "waits_for", "tasks": [on]}});
-        let (reviewed, behind) = (run("T002", "T001", &format!("{A_PERSON_MERGES} T001.")), run("T003", "T002", "It waits for T002."));
+        let run = |task: &str, on: &str| json!({"task": {"task": task}, "state": "queued", "reason": {"code": "waits_for", "tasks": [on]}});
+        let (mut reviewed, behind) = (run("T002", "T001"), run("T003", "T002"));
+        reviewed["waits_for_a_person"] = json!(true);
         assert!(wait_for_a_person(&[reviewed.clone(), behind.clone()]));
         assert!(!wait_for_a_person(std::slice::from_ref(&behind)), "another's work goes on");
         assert!(!wait_for_a_person(&[reviewed, json!({"task": {"task": "T004"}, "state": "working"})]));

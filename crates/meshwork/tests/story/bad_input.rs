@@ -1,7 +1,7 @@
 //! What people and engines get wrong: each gives one clear sentence with the next step, the right exit code and HTTP status.
 
 use crate::support::{
-    PASSES, PROGRAM, acp_agent, acp_project, clear, command_agent, events_of, have_engine, idle, machine, project, published, text,
+    PASSES, PROGRAM, acp_agent, acp_project, clear, command_agent, events_of, have_engine, idle, machine, project, published, storage, text,
 };
 use serde_json::{Value, json};
 use std::{fs, path::Path};
@@ -57,6 +57,30 @@ async fn a_project_whose_settings_have_a_mistake_is_added_and_shown_with_it() {
     }
     assert_eq!((shown["open_tasks"].as_u64(), up.ok(&["project", "list"]).await[0]["open_tasks"].as_u64()), (Some(1), Some(1)));
     clear(&up.refused(&["task", "list"], 2).await, "project.toml is not in order");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_project_that_is_not_on_this_device_yet_hides_nothing_of_the_others() {
+    let mut up = machine().await;
+    project(&up, "away", "- [ ] T001 One\n", PASSES).await;
+    project(&up, "here", "- [ ] T002 Two\n- [ ] T003 [P] Three\n", PASSES).await;
+    let rid = text(&up.ok(&["project", "list"]).await[0]["project"]["rid"]);
+    up.end().await;
+    fs::remove_dir_all(storage(&up).join(rid.trim_start_matches("rad:"))).unwrap();
+    up.begin().await;
+
+    let listed = up.ok(&["project", "list"]).await;
+    assert_eq!((&listed[0]["project"]["name"], &listed[0]["head"]), (&json!("away"), &Value::Null));
+    assert_eq!((&listed[1]["project"]["name"], listed[1]["open_tasks"].as_u64()), (&json!("here"), Some(2)));
+    assert!(listed[1]["head"].is_string(), "{listed:#}");
+    let told = up.told(&["project", "list"]).await.stdout;
+    assert!(told.contains("not here yet"), "{told}");
+    let tasks = up.ok(&["task", "list"]).await;
+    assert_eq!(tasks.as_array().unwrap().len(), 2, "{tasks:#}");
+    for action in ["patch.list", "attention.list"] {
+        assert_eq!(up.act(action, json!({})).await, json!([]), "{action}");
+    }
+    clear(&up.refused(&["task", "list", "--project", "away"], 4).await, "is not on this device");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -131,9 +131,11 @@ async fn who_runs_a_task_that_needs_a_merge_first_is_told_so() {
     let (first, second) = (text(&started["runs"][0]["run"]), text(&started["runs"][1]["run"]));
     let patch = text(&up.ended(&first).await["patch"]);
     let told = |seen: &Value| seen["why"].as_str().is_some_and(|why| why.contains("A person must review and merge T001"));
-    up.until_run(&second, "it says for whom it waits", told).await;
+    let seen = up.until_run(&second, "it says for whom it waits", told).await;
+    assert_eq!(seen["waits_for_a_person"], true, "{seen:#}");
     up.merge(&patch).await;
-    assert_eq!(up.ended(&second).await["state"], "done", "then it goes");
+    let ended = up.ended(&second).await;
+    assert_eq!((&ended["state"], &ended["waits_for_a_person"]), (&json!("done"), &Value::Null), "then it goes");
     clear(&up.refused(&["task", "run", "T001"], 5).await, "T001 is done already.");
 }
 

@@ -95,7 +95,7 @@ async fn list(context: Context, _: Nothing) -> Result<Vec<Item>, Problem> {
 pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
     let mut items = Vec::new();
-    for project in org.state()?.projects.values() {
+    for project in org.state()?.projects.values().filter(|project| org.forge.has(&project.rid)) {
         // A mistake in one project's settings hides nothing of the others.
         let (board, _) = Board::look(org, project)?;
         let titles: BTreeMap<&TaskRef, &str> = board.tasks.iter().map(|t| (&t.at, t.task.title.as_str())).collect();

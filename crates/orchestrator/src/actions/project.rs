@@ -37,7 +37,7 @@ pub(super) fn actions() -> Vec<Action> {
             "Make a git working copy a project of the org, or clone one by its Radicle id.",
             add,
         ),
-        action("project.list", Reads, Permission::View, "List the projects.", list),
+        action("project.list", Reads, Permission::View, "List the projects, also those that are not on this device yet.", list),
         action("project.show", Reads, Permission::View, "Show a project: its features, and what is wrong with their files.", show),
         action("project.share", Changes, Permission::ManageProjects, "Let a Radicle node read a private project.", share),
         action(
@@ -171,14 +171,22 @@ fn write(org: &Org, project: &Project, message: &str) -> Result<(), Problem> {
 }
 
 async fn list(context: Context, _: Nothing) -> Result<Vec<ProjectView>, Problem> {
-    context.org()?.blocking(|org| org.state()?.projects.values().map(|p| Board::look(org, p).map(|(b, _)| view(&b))).collect()).await
+    context.org()?.blocking(|org| org.state()?.projects.values().map(|project| listed(org, project)).collect()).await
+}
+
+/// A project in a list; also one that is not on this device yet.
+fn listed(org: &Org, project: &Project) -> Result<ProjectView, Problem> {
+    match org.forge.has(&project.rid) {
+        true => Board::look(org, project).map(|(board, _)| view(&board)),
+        false => Ok(ProjectView { project: project.clone(), head: None, features: 0, open_tasks: 0, done_tasks: 0 }),
+    }
 }
 
 fn view(board: &Board) -> ProjectView {
     let done = board.tasks.iter().filter(|t| t.task.done).count();
     ProjectView {
         project: board.project.clone(),
-        head: board.head.clone(),
+        head: Some(board.head.clone()),
         features: board.features.len(),
         open_tasks: board.tasks.len() - done,
         done_tasks: done,
@@ -417,12 +425,11 @@ fn run_script(org: &Org, scratch: &Path, input: &FeatureNew) -> Result<FeatureId
         .map_err(Problem::internal)?;
         Ok::<_, Problem>(output)
     })?;
-    let answer: Result<FeatureId, Problem> = serde_json::from_str(output.trim()).map_err(|_| {
+    serde_json::from_str::<Result<FeatureId, Problem>>(output.trim()).map_err(|_| {
         Problem::conflict("Spec-Kit's script gave no answer in its sandbox.")
             .because(domain::shown(&output))
             .next("Run it by hand in a working copy, and commit what it makes.")
-    })?;
-    answer
+    })?
 }
 
 /// How long Spec-Kit's script may take.

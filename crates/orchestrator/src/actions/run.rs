@@ -174,6 +174,9 @@ struct Shown {
     away: Option<Whose>,
     /// Why it is where it is, in words.
     why: Option<String>,
+    /// Whether it waits until a person has reviewed and merged a patch.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    waits_for_a_person: bool,
     /// What it may use of its model, as its manifest says.
     #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<domain::usage::Budget>,
@@ -209,21 +212,23 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         let left = run.left.clone().map_or_else(|| lifecycle::saved_alone(org, &run), |left| Ok(Some(left)))?;
         let budget = run.envelope.is_some().then(|| lifecycle::manifest(org, &run).ok().map(|(manifest, _)| manifest.budget)).flatten();
         let (away, kept_in) = (picture::away(org, &run), lifecycle::kept::place(org, &run));
-        Ok(Shown { budget, why: why(org, &run)?, away, kept_in, undelivered, whose, run: Run { left, ..run } })
+        let (why, waits_for_a_person) = why(org, &run)?;
+        Ok(Shown { budget, why, waits_for_a_person, away, kept_in, undelivered, whose, run: Run { left, ..run } })
     };
     org.blocking(tell).await
 }
 
-/// Why a run is where it is; of one that waits for other tasks also what a person can do about it.
-fn why(org: &Org, run: &Run) -> Result<Option<String>, Problem> {
-    let Some(why) = run.why() else { return Ok(None) };
+/// Why a run is where it is; of one that waits for other tasks also what a person can do about it, and whether it waits for that.
+fn why(org: &Org, run: &Run) -> Result<(Option<String>, bool), Problem> {
+    let Some(why) = run.why() else { return Ok((None, false)) };
     let waits = || {
         let at = run.task.as_ref()?;
         let board = Board::read(org, &org.project(Some(&run.project)).ok()?).ok()?;
         board.waits(board.task(Some(&at.feature), &at.task).ok()?)
     };
     let more = matches!(run.reason, Some(Reason::WaitsFor { .. })).then(waits).flatten();
-    Ok(Some(names::within(&org.state()?, &more.unwrap_or(why))))
+    let (why, for_a_person) = more.map_or((why, false), |waits| (waits.why, waits.for_a_person));
+    Ok((Some(names::within(&org.state()?, &why)), for_a_person))
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

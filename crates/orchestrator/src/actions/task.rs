@@ -8,7 +8,7 @@ use crate::{
     picture::{self, Claims},
     stops,
     table::{Action, Context, Effect, action},
-    tasks::Board,
+    tasks::{Board, to_list},
 };
 use domain::{
     AgentName, Did, FeatureId, Problem, ProjectName, RunId, TaskId,
@@ -62,7 +62,7 @@ async fn list(context: Context, input: Which) -> Result<Vec<TaskView>, Problem> 
         // A feature is one of a single project.
         let projects = match input.feature {
             Some(_) => vec![org.project(input.project.as_ref())?],
-            None => org.projects(input.project.as_ref())?,
+            None => to_list(org, input.project.as_ref())?,
         };
         for project in projects {
             let board = Board::seen(org, &project)?;
@@ -267,7 +267,8 @@ const HELD_NAMED_MAX: usize = 3;
 
 /// What keeps tasks that are queued now from starting at once: others that they wait for, and patches that nobody reviews.
 fn held_back(board: &Board, queued: &[TaskView]) -> Vec<String> {
-    let mut told: Vec<String> = queued.iter().filter_map(|view| board.waits(view).map(|why| format!("{}: {why}", view.at.task))).collect();
+    let held = |view: &TaskView| board.waits(view).map(|waits| format!("{}: {}", view.at.task, waits.why));
+    let mut told: Vec<String> = queued.iter().filter_map(held).collect();
     if told.len() > HELD_NAMED_MAX {
         told = vec![format!("{} of them wait for others, which a person must review and merge: meshwork task list.", told.len())];
     }

@@ -29,7 +29,7 @@ pub(super) enum Found {
 pub(super) fn find(org: &Org, project: Option<&ProjectName>, what: &str) -> Result<Found, Problem> {
     let projects = match project {
         Some(_) => vec![org.project(project)?],
-        None => org.state()?.projects.into_values().collect(),
+        None => org.state()?.projects.into_values().filter(|project| org.forge.has(&project.rid)).collect(),
     };
     let part = what.trim();
     if part.len() < PART_MIN || !part.bytes().all(|b| b.is_ascii_alphanumeric()) {

@@ -42,57 +42,67 @@ export default function Projects() {
 }
 
 function ProjectCard({ view: { project, head } }: { view: View }) {
-  const shown = useRead("project.show", { project: project.name });
   return (
     <Section title={project.name} note={<Deeds project={project} />}>
       <div className={`${ui.card} ${css.card}`}>
         <p className={css.facts}>
           <span className="mono">{project.rid}</span>
           <span>
-            {project.branch} at <code>{shortOid(head)}</code>
+            {project.branch}
+            {head && " at "}
+            {head && <code>{shortOid(head)}</code>}
           </span>
           <span>{project.mirror ? `mirrored to ${project.mirror}` : "not mirrored"}</span>
         </p>
-        <Loaded query={shown} rows={2}>
-          {({ features, checks, notices, gate }) => (
-            <>
-              {gate && <p className="muted">{gateWords(gate)}</p>}
-              {notices.map((notice) => (
-                <p key={notice} className={css.notice}>
-                  {notice}
-                </p>
-              ))}
-              {features.length === 0 && <p className="muted">It has no features in its folder specs yet.</p>}
-              <ul className={css.list}>
-                {features.map((feature) => (
-                  <li key={feature.id}>
-                    <Link to="/tasks" search={{ project: project.name, feature: feature.id }} className="link">
-                      {feature.id}
-                    </Link>{" "}
-                    {feature.title} <span className="muted number">{`${feature.done} of ${feature.tasks} tasks done`}</span>
-                    {feature.problems.map((problem) => (
-                      <p key={problem} className={css.notice}>
-                        {problem}
-                      </p>
-                    ))}
-                  </li>
-                ))}
-              </ul>
-              <p className="muted">
-                Checks:{" "}
-                {checks.length === 0
-                  ? "none"
-                  : checks.map(({ name, command }) => (
-                      <code key={name} title={name}>
-                        {command}{" "}
-                      </code>
-                    ))}
-              </p>
-            </>
-          )}
-        </Loaded>
+        {head && <Details project={project.name} />}
+        {!head && <p className="muted">It is not on this device yet: it comes from the devices that have it.</p>}
       </div>
     </Section>
+  );
+}
+
+/** What its repository says. */
+function Details({ project }: { project: string }) {
+  const shown = useRead("project.show", { project });
+  return (
+    <Loaded query={shown} rows={2}>
+      {({ features, checks, notices, gate }) => (
+        <>
+          {gate && <p className="muted">{gateWords(gate)}</p>}
+          {notices.map((notice) => (
+            <p key={notice} className={css.notice}>
+              {notice}
+            </p>
+          ))}
+          {features.length === 0 && <p className="muted">It has no features in its folder specs yet.</p>}
+          <ul className={css.list}>
+            {features.map((feature) => (
+              <li key={feature.id}>
+                <Link to="/tasks" search={{ project, feature: feature.id }} className="link">
+                  {feature.id}
+                </Link>{" "}
+                {feature.title} <span className="muted number">{`${feature.done} of ${feature.tasks} tasks done`}</span>
+                {feature.problems.map((problem) => (
+                  <p key={problem} className={css.notice}>
+                    {problem}
+                  </p>
+                ))}
+              </li>
+            ))}
+          </ul>
+          <p className="muted">
+            Checks:{" "}
+            {checks.length === 0
+              ? "none"
+              : checks.map(({ name, command }) => (
+                  <code key={name} title={name}>
+                    {command}{" "}
+                  </code>
+                ))}
+          </p>
+        </>
+      )}
+    </Loaded>
   );
 }
 

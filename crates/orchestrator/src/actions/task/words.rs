@@ -12,7 +12,7 @@ pub(crate) fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
     let problems = board.feature(&view.at.feature).map(|f| f.problems.join(" ")).unwrap_or_default();
     let text = match &view.state {
         TaskState::Ready => "It may start: meshwork task run gives it to an agent.".to_owned(),
-        TaskState::Waiting { .. } => board.waits(view).unwrap_or_else(|| "It waits for another task.".to_owned()),
+        TaskState::Waiting { .. } => board.waits(view).map_or_else(|| "It waits for another task.".to_owned(), |waits| waits.why),
         TaskState::Running { .. } => runs.first().and_then(Run::why).unwrap_or_else(|| "An agent works at it.".to_owned()),
         TaskState::Failed { run, reason } => runs.iter().find(|r| r.id == *run).and_then(Run::why).unwrap_or_else(|| reason.text()),
         TaskState::InReview { patch } => format!("Its patch {patch} waits for a review and a merge."),

@@ -38,7 +38,7 @@ pub(crate) struct Moving {
     owed: watch::Sender<BTreeMap<RunId, Instant>>,
     /// By the run that is to go on: the saved work that was not to be had, and when that was found out.
     left: Mutex<HashMap<RunId, (LeftBehind, Instant)>>,
-    /// Runs elsewhere that were given up here, and may have been saved there since.
+    /// Runs elsewhere that were given up here, and may have been saved there since: the newest.
     given_up: Mutex<BTreeMap<RunId, GivenUp>>,
 }
 
@@ -82,9 +82,14 @@ impl Moving {
         self.owed.send_if_modified(|owed| owed.remove(run).is_some());
     }
 
-    /// Notes that a run elsewhere was given up here.
+    /// Notes that a run elsewhere was given up here. Where there are too many, the oldest is not looked for any more: what was saved of it
+    /// stays on its device.
     pub(crate) fn give_up(&self, run: &RunId) {
-        lock(&self.given_up).entry(run.clone()).or_insert(GivenUp { answer: Answer::Wanted, refused: None });
+        let mut all = lock(&self.given_up);
+        all.entry(run.clone()).or_insert(GivenUp { answer: Answer::Wanted, refused: None });
+        if all.len() > limits::GIVEN_UP_MAX {
+            all.pop_first();
+        }
     }
 
     /// The runs that were given up here, and of which more may be found.
@@ -233,6 +238,18 @@ mod tests {
         assert!(moving.refused(&run, &oid("1")) && !moving.refused(&run, &oid("2")), "another may be one");
         moving.settled(&run);
         assert!(moving.given_up().is_empty());
+    }
+
+    #[test]
+    fn of_the_runs_that_were_given_up_only_so_many_of_the_newest_are_looked_for() {
+        let run = |number: usize| format!("01ARZ3NDEKTSV4RRFFQ6{number:06}").parse::<RunId>().unwrap();
+        let moving = Moving::default();
+        (0..=limits::GIVEN_UP_MAX).for_each(|number| moving.give_up(&run(number)));
+        let left = moving.given_up();
+        assert_eq!((left.len(), left.first(), left.last()), (limits::GIVEN_UP_MAX, Some(&run(1)), Some(&run(limits::GIVEN_UP_MAX))));
+        assert!(!moving.unanswered(&run(0)), "its work waits for nobody");
+        moving.give_up(&run(2));
+        assert_eq!(moving.given_up(), left, "it was known");
     }
 
     #[test]
