@@ -26,7 +26,7 @@ export const actions = {
   "device.change": {"summary":"Rename a device, or say where it is and what the org promises about it.","permission":"manage_org","changes":true},
   "device.remove": {"summary":"Remove a device, with the member's key on it.","permission":"manage_org","changes":true},
   "project.add": {"summary":"Make a git working copy a project of the org, or clone one by its Radicle id.","permission":"manage_projects","changes":true},
-  "project.list": {"summary":"List the projects.","permission":"view","changes":false},
+  "project.list": {"summary":"List the projects, also those that are not on this device yet.","permission":"view","changes":false},
   "project.show": {"summary":"Show a project: its features, and what is wrong with their files.","permission":"view","changes":false},
   "project.share": {"summary":"Let a Radicle node read a private project.","permission":"manage_projects","changes":true},
   "project.gate": {"summary":"Let only one device, or two of three, move a project's default branch, or open it again.","permission":"manage_projects","changes":true},

@@ -449,7 +449,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the projects. */
+        /** List the projects, also those that are not on this device yet. */
         get: operations["project_list"];
         put?: never;
         post?: never;
@@ -2468,8 +2468,11 @@ export interface components {
         ProjectView: {
             /** @description The project. */
             project: components["schemas"]["Project"];
-            /** @description The canonical head of its default branch. */
-            head: components["schemas"]["Oid"];
+            /**
+             * @description The canonical head of its default branch; none while its repository is not on this device: then its features and tasks are not
+             *     known.
+             */
+            head?: components["schemas"]["Oid"] | null;
             /**
              * Format: uint
              * @description How many features it has.
@@ -2490,8 +2493,11 @@ export interface components {
         Shown: {
             /** @description The project. */
             project: components["schemas"]["Project"];
-            /** @description The canonical head of its default branch. */
-            head: components["schemas"]["Oid"];
+            /**
+             * @description The canonical head of its default branch; none while its repository is not on this device: then its features and tasks are not
+             *     known.
+             */
+            head?: components["schemas"]["Oid"] | null;
             features: components["schemas"]["FeatureView"][];
             /**
              * Format: uint
@@ -3911,6 +3917,8 @@ export interface components {
             away?: components["schemas"]["Whose"] | null;
             /** @description Why it is where it is, in words. */
             why: string | null;
+            /** @description Whether it waits until a person has reviewed and merged a patch. */
+            waits_for_a_person?: boolean;
             /** @description What it may use of its model, as its manifest says. */
             budget?: components["schemas"]["Budget"] | null;
             /** @description Where the folder lies that is kept because files of it are in no commit. */
