@@ -6,6 +6,7 @@ use crate::{
     node::Running,
     patch::Seen,
     queue::Queue,
+    repository::forward,
 };
 use domain::{Did, Problem, Rid};
 use radicle::crypto::{PublicKey, Signer as _, SigningKey, signature::Signer as _};
@@ -213,7 +214,11 @@ impl Forge {
         write: impl FnOnce(&Repository) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
         let (id, public) = (convert::repo_id(rid)?, *key.public_key());
-        let written = self.queue.turn(id, public, || write(&self.open_repository(id)?))?;
+        let written = self.queue.turn(id, public, || {
+            let repo = self.open_repository(id)?;
+            forward(&repo, &public)?;
+            write(&repo)
+        })?;
         self.announce_quietly(rid, &[public]);
         Ok(written)
     }

@@ -10,7 +10,7 @@ use git2::{ErrorCode, FileMode, ObjectType, TreeWalkMode, TreeWalkResult};
 use radicle::crypto::{PublicKey, Signer as _, SigningKey};
 use radicle::git::refs::storage as refs;
 use radicle::identity::Doc;
-use radicle::storage::{ReadRepository, SignRepository, WriteRepository, git::Repository};
+use radicle::storage::{ReadRepository, SignRepository, WriteRepository, git::Repository, refs::SignedRefs};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread;
@@ -139,6 +139,35 @@ impl Forge {
             Err(error) => Err(error).told("Signed refs could not be read."),
         }
     }
+
+    /// Brings refs of the member and of this device forward to what their keys have signed, where they are behind that; says whether any
+    /// were. A fetch that began before a change sets them back: Radicle keeps to the order of signed refs, not of what they name.
+    pub fn bring_forward(&self, rid: &Rid) -> Result<bool, Problem> {
+        let (repo, id) = (self.repository(rid)?, convert::repo_id(rid)?);
+        let mut moved = false;
+        for key in [self.member_key(), self.device_key()] {
+            moved |= self.queue.turn(id, *key, || forward(&repo, key))?;
+        }
+        Ok(moved)
+    }
+}
+
+/// The same for one key, in its turn.
+pub(crate) fn forward(repo: &Repository, key: &PublicKey) -> Result<bool, Problem> {
+    let Ok(Some(signed)) = SignedRefs::load(*key, repo) else { return Ok(false) };
+    let mut moved = false;
+    for (name, oid) in signed.refs().iter() {
+        let (name, signed) = (format!("refs/namespaces/{}/{name}", key.to_human()), git2::Oid::from(*oid));
+        let Ok(now) = repo.backend.refname_to_id(&name) else { continue };
+        if now != signed && contains(&repo.backend, signed, now) {
+            locked_ref(|| repo.backend.reference(&name, signed, true, "meshwork")).told("A ref could not be brought forward.")?;
+            moved = true;
+        }
+    }
+    if moved && let Err(error) = repo.set_default_branch_to_canonical_head() {
+        tracing::debug!(%error, "Radicle finds no canonical head yet");
+    }
+    Ok(moved)
 }
 
 /// Sets a delegate's own branch, signs its refs, and lets the canonical head follow, unless other delegates must sign first. To be

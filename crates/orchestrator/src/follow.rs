@@ -89,7 +89,12 @@ fn hear(org: &Weak<Org>, mut events: NodeEvents, changes: &Changes) {
         let received = events.next(limits::FOLLOW_EVERY);
         let Some(org) = org.upgrade() else { return };
         match received {
-            Received::Event(event) => changes.add(|found| found.note(&org, event)),
+            Received::Event(event) => {
+                if let NodeEvent::Fetched { rid, .. } = &event {
+                    bring_forward(&org, rid);
+                }
+                changes.add(|found| found.note(&org, event));
+            }
             Received::Nothing => {}
             // The node stopped, or this was too slow and missed something.
             Received::Closed => {
@@ -102,6 +107,15 @@ fn hear(org: &Weak<Org>, mut events: NodeEvents, changes: &Changes) {
                 thread::sleep(limits::FOLLOW_COALESCE);
             }
         }
+    }
+}
+
+/// What this device signed stays, whatever a fetch that began before knew of it.
+fn bring_forward(org: &Org, rid: &Rid) {
+    match org.forge.bring_forward(rid) {
+        Ok(false) => {}
+        Ok(true) => tracing::info!(%rid, "a fetch had set refs of this device back; they are where it signed them"),
+        Err(problem) => tracing::warn!(%problem, %rid, "it could not be looked at whether a fetch set refs of this device back"),
     }
 }
 

@@ -134,3 +134,30 @@ fn its_history_tells_how_each_revision_divides_the_quotas() {
     }
     assert_eq!(history(&first, Some(&known)).len(), known.len());
 }
+
+/// A fetch that began before a change sets what the change moved back, and leaves the signature.
+#[test]
+fn what_a_fetch_set_back_is_brought_forward_to_what_was_signed() {
+    let device = Device::new("laptop");
+    let rid = founded(&device);
+    let before = change(&device, &rid, "policy/first.txt", Some("1")).unwrap();
+    let signed = change(&device, &rid, "policy/second.txt", Some("2")).unwrap();
+    let storage = device.forge.rad_home().join("storage").join(rid.as_str().trim_start_matches("rad:"));
+    let own = format!("refs/namespaces/{}/refs/heads/main", device.forge.member().as_str().trim_start_matches("did:key:"));
+    let set_back = || {
+        for name in [own.as_str(), "refs/heads/main"] {
+            git(&storage, &["update-ref", name, before.as_str()]);
+        }
+    };
+    assert!(!device.forge.bring_forward(&rid).unwrap(), "all is where it was signed");
+    set_back();
+    assert_eq!(device.forge.org_state(&rid).unwrap().commit, before);
+    assert!(device.forge.bring_forward(&rid).unwrap());
+    assert_eq!((device.forge.org_state(&rid).unwrap().commit, device.forge.head(&rid).unwrap()), (signed.clone(), signed.clone()));
+
+    // A change that comes before that is looked at loses nothing either.
+    set_back();
+    let next = change(&device, &rid, "policy/third.txt", Some("3")).unwrap();
+    let all = files(&device.forge, &rid, &next);
+    assert!(["first", "second", "third"].iter().all(|name| all.contains_key(&format!("policy/{name}.txt"))), "{:?}", all.keys());
+}
