@@ -328,7 +328,13 @@ pub(crate) fn standing(org: &Org, project: &Project, patch: &Patch) -> Result<Pa
     }
     let counted = provenance::by_person(&*org.rights()?, patch.clone());
     Ok(match gate::standing(&counted, &[]) {
-        PatchStanding::ToMerge => gate(org, project, patch).map_or(PatchStanding::GateShut, |gate| gate.standing),
+        PatchStanding::ToMerge => match gate(org, project, patch) {
+            Ok(gate) => gate.standing,
+            Err(problem) => {
+                tracing::warn!(%problem, patch = %patch.id, "a patch's gate cannot be read");
+                PatchStanding::GateShut
+            }
+        },
         by_reviews => by_reviews,
     })
 }

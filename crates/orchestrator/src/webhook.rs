@@ -123,6 +123,8 @@ fn concerns(body: &Body) -> bool {
             | Body::PatchPublished { .. }
             | Body::PatchReviewed { .. }
             | Body::RunMoved { .. }
+            | Body::ChecksEnded { .. }
+            | Body::PatchMerged { .. }
             | Body::PatchReopened { .. }
     )
 }

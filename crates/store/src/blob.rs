@@ -168,9 +168,8 @@ impl Blobs {
     }
 
     fn path(&self, hash: &Hash) -> PathBuf {
-        // A hash has 64 hexadecimal digits, so it is safe as a name. Its first spreads the files: over few folders, since the first blob of
-        // each waits for the folder to be on disk too.
-        self.dir.join(&hash.as_str()[..1]).join(hash.as_str())
+        // A hash has 64 hexadecimal digits, so it is safe as a name, and its first two spread the files.
+        self.dir.join(&hash.as_str()[..2]).join(hash.as_str())
     }
 
     /// Says that the blob was erased: an empty file.

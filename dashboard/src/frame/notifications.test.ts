@@ -9,6 +9,13 @@ test("only what is new is told, and a second failure of a task is new", () => {
   expect(fresh(seen, [item("a", 2)])).toHaveLength(1);
 });
 
+test("that a patch can be merged by now is new", () => {
+  const patch = { kind: "review" as const, patch: "p1", since: 1, project: "p", task: null, title: "t" };
+  const seen = new Set([keyOf({ ...patch, standing: "gate_shut" })]);
+  expect(fresh(seen, [{ ...patch, standing: "gate_shut" }])).toHaveLength(0);
+  expect(fresh(seen, [{ ...patch, standing: "to_merge" }])).toHaveLength(1);
+});
+
 test("an accepted patch does not wait for a review", () => {
   const patch = { kind: "review" as const, patch: "p1", since: 1, project: "p", task: null, title: "t" };
   expect(titleOf({ ...patch, standing: "to_review" })).toBe("A patch waits for a review");

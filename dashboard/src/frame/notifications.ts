@@ -26,7 +26,12 @@ export async function setNotifications(on: boolean): Promise<void> {
 }
 
 export const keyOf = (item: Item): string =>
-  [item.kind, "run" in item ? item.run : item.patch, "question" in item ? item.question.id : "", item.since].join(" ");
+  [
+    item.kind,
+    "run" in item ? item.run : item.patch,
+    "question" in item ? item.question.id : "standing" in item ? item.standing : "",
+    item.since,
+  ].join(" ");
 
 const titles: Record<Exclude<Item["kind"], "review">, string> = {
   question: "An agent asks",

@@ -36,7 +36,7 @@ function byKind(event: Body): Touch[] {
     case "run_queued":
       return [...all("run.list", "task.list", "task.show", "task.why", "attention.list"), ...run(event.run.id)];
     case "task_taken_over":
-      return all("task.list", "task.show", "task.why", "patch.list", "patch.show");
+      return all("task.list", "task.show", "task.why", "patch.list", "patch.show", "attention.list");
     case "run_moved":
       return [
         ...all("task.list", "task.show", "task.why", "attention.list", "device.capacity", "device.lending", "device.pods"),
@@ -83,7 +83,7 @@ function byKind(event: Body): Touch[] {
     case "tasks_edited":
     case "mirror_pulled":
     case "project_added":
-      return all("project.list", "project.show", "task.list", "task.show", "attention.list");
+      return all("project.list", "project.show", "task.list", "task.show", "patch.list", "patch.show", "attention.list");
     case "mirror_pushed":
     case "mirror_reached":
     case "mirror_failed":
@@ -114,6 +114,9 @@ function byKind(event: Body): Touch[] {
         "policy.explain",
         "quota.show",
         "device.list",
+        "patch.list",
+        "patch.show",
+        "attention.list",
       );
     case "invited":
     case "invite_withdrawn":

@@ -14,6 +14,7 @@ use domain::{
     gate::PatchStanding,
     patch::{Patch, PatchState},
     picture::Whose,
+    project::Project,
     role::Permission,
     run::{Question, Reason, Run},
     task::{TaskState, TaskView},
@@ -64,7 +65,7 @@ impl Item {
     pub(crate) fn key(&self) -> String {
         let what = match &self.what {
             What::Question { run, question, .. } => format!("question {run} {}", question.id),
-            What::Review { patch, .. } => format!("review {patch}"),
+            What::Review { patch, standing } => format!("review {patch} {}", standing.label()),
             What::ChangesRequested { patch } => format!("changes {patch}"),
             What::Failed { run, .. } => format!("failed {run}"),
         };
@@ -95,11 +96,16 @@ async fn list(context: Context, _: Nothing) -> Result<Vec<Item>, Problem> {
 pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
     let mut items = Vec::new();
-    for project in org.state()?.projects.values().filter(|project| org.forge.has(&project.rid)) {
+    for project in org.state()?.projects.values() {
+        if !org.forge.has(&project.rid) {
+            // What an agent asks is in the journal, and waits for an answer all the same.
+            items.extend(asked(&runs, project, &BTreeMap::new()));
+            continue;
+        }
         // A mistake in one project's settings hides nothing of the others.
         let (board, _) = Board::look(org, project)?;
         let titles: BTreeMap<&TaskRef, &str> = board.tasks.iter().map(|t| (&t.at, t.task.title.as_str())).collect();
-        items.extend(runs.iter().filter(|r| r.project == project.name && !r.state.ended()).flat_map(|r| questions(r, &titles)));
+        items.extend(asked(&runs, project, &titles));
         for view in &board.tasks {
             items.extend(failed(org, view, &runs)?);
         }
@@ -122,6 +128,10 @@ pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
         }
     }
     Ok(items)
+}
+
+fn asked(runs: &[Run], project: &Project, titles: &BTreeMap<&TaskRef, &str>) -> Vec<Item> {
+    runs.iter().filter(|r| r.project == project.name && !r.state.ended()).flat_map(|r| questions(r, titles)).collect()
 }
 
 fn questions(run: &Run, titles: &BTreeMap<&TaskRef, &str>) -> Vec<Item> {

@@ -150,7 +150,7 @@ fn blobs_that_events_name_are_looked_at_and_erased_ones_are_not_missed() {
     assert!(report.is_sound(), "{report:?}");
     assert_eq!(report.blobs, 5);
 
-    let file = |hash: &Hash| store.blobs().dir().join(&hash.as_str()[..1]).join(hash.as_str());
+    let file = |hash: &Hash| store.blobs().dir().join(&hash.as_str()[..2]).join(hash.as_str());
     fs::write(file(&kept[1]), "ALTERED").unwrap();
     fs::remove_file(file(&kept[2])).unwrap();
     store.blobs().erase(&kept[3]).unwrap();

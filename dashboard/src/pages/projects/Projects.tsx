@@ -14,8 +14,13 @@ import css from "./Projects.module.css";
 
 type View = Output<"project.list">[number];
 
+const LOOK_EVERY_MS = 5_000;
+
 export default function Projects() {
   const projects = useRead("project.list", {});
+  // That one has arrived, no event tells.
+  const arrives = projects.data?.some(({ head }) => !head) ?? false;
+  useRead("project.list", {}, { enabled: arrives, refetchInterval: LOOK_EVERY_MS });
   const may = useMay("project.add");
   return (
     <Page

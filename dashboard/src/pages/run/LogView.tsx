@@ -258,9 +258,11 @@ function More({ text, sought, onOpen }: { text: string; sought: string; onOpen: 
   return (
     <>
       {" "}
-      <button type="button" className={css.more} aria-expanded={open || found} onClick={press}>
-        {open || found ? "Show less" : `Show all (${plural(text.split("\n").length, "more line")})`}
-      </button>
+      {!found && (
+        <button type="button" className={css.more} aria-expanded={open} onClick={press}>
+          {open ? "Show less" : `Show all (${plural(text.split("\n").length, "more line")})`}
+        </button>
+      )}
       {(open || found) && <span className={css.rest}>{found ? <Marked text={text} sought={sought} /> : text}</span>}
     </>
   );

@@ -82,13 +82,17 @@ impl Moving {
         self.owed.send_if_modified(|owed| owed.remove(run).is_some());
     }
 
-    /// Notes that a run elsewhere was given up here. Where there are too many, the oldest is not looked for any more: what was saved of it
-    /// stays on its device.
+    /// Notes that a run elsewhere was given up here. Where there are too many, the oldest is not looked for any more, first of those whose
+    /// device has answered: what was saved of it stays on its device.
     pub(crate) fn give_up(&self, run: &RunId) {
         let mut all = lock(&self.given_up);
         all.entry(run.clone()).or_insert(GivenUp { answer: Answer::Wanted, refused: None });
         if all.len() > limits::GIVEN_UP_MAX {
-            all.pop_first();
+            let answered = all.iter().find(|(_, one)| matches!(one.answer, Answer::Had)).map(|(run, _)| run.clone());
+            match answered {
+                Some(run) => drop(all.remove(&run)),
+                None => drop(all.pop_first()),
+            }
         }
     }
 
