@@ -6,6 +6,7 @@ use crate::{
     lifecycle::reconcile::{self, Patches},
     limits,
     org::Org,
+    tasks,
 };
 use domain::{Oid, PatchId, Problem, Rid};
 use forge::{NodeEvent, NodeEvents, Received};
@@ -154,8 +155,7 @@ async fn look_here(org: &Arc<Org>, known: Signed, changes: &Changes) -> Signed {
         org.look_at_head();
         let keys = BTreeSet::from([org.forge.node_id(), org.member.clone()]);
         let of = |rid: &Rid| keys.iter().map(|key| org.forge.signed_refs(rid, key)).collect::<Result<Vec<_>, _>>();
-        let here = org.state()?.projects.into_values().filter(|p| org.forge.has(&p.rid));
-        here.map(|p| Ok((p.rid.clone(), of(&p.rid)?))).collect::<Result<Signed, Problem>>()
+        tasks::projects_here(org)?.into_iter().map(|p| Ok((p.rid.clone(), of(&p.rid)?))).collect::<Result<Signed, Problem>>()
     };
     match org.blocking(look).await {
         Ok(now) => {

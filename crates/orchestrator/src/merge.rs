@@ -319,24 +319,20 @@ pub struct Gate {
 
 /// Where a patch stands. Its gate is looked at only where the reviews alone would open it, for that reads the repository; where that
 /// cannot be read, nothing can be merged.
-///
-/// # Errors
-/// When the org's rights cannot be read.
-pub(crate) fn standing(org: &Org, project: &Project, patch: &Patch) -> Result<PatchStanding, Problem> {
+pub(crate) fn standing(org: &Org, rights: &Rights, project: &Project, patch: &Patch) -> PatchStanding {
     if patch.state != PatchState::Open {
-        return Ok(gate::standing(patch, &[]));
+        return gate::standing(patch, &[]);
     }
-    let counted = provenance::by_person(&*org.rights()?, patch.clone());
-    Ok(match gate::standing(&counted, &[]) {
-        PatchStanding::ToMerge => match gate(org, project, patch) {
-            Ok(gate) => gate.standing,
-            Err(problem) => {
+    match gate::standing(&provenance::by_person(rights, patch.clone()), &[]) {
+        PatchStanding::ToMerge => gate(org, project, patch).map_or_else(
+            |problem| {
                 tracing::warn!(%problem, patch = %patch.id, "a patch's gate cannot be read");
                 PatchStanding::GateShut
-            }
-        },
+            },
+            |gate| gate.standing,
+        ),
         by_reviews => by_reviews,
-    })
+    }
 }
 
 /// Looks at a patch's gate. The checks are those on its own commit; a merge makes them again on its result.

@@ -189,10 +189,16 @@ pub struct Waits {
 /// # Errors
 /// As [`Org::projects`].
 pub(crate) fn to_list(org: &Org, name: Option<&ProjectName>) -> Result<Vec<Project>, Problem> {
-    let all = org.projects(name)?;
-    let here = |project: &Project| org.forge.has(&project.rid);
-    let some = name.is_none() && all.iter().any(here);
-    Ok(if some { all.into_iter().filter(here).collect() } else { all })
+    let here = if name.is_none() { projects_here(org)? } else { vec![] };
+    if here.is_empty() { org.projects(name) } else { Ok(here) }
+}
+
+/// The projects whose repositories are on this device.
+///
+/// # Errors
+/// When the org repository cannot be read.
+pub(crate) fn projects_here(org: &Org) -> Result<Vec<Project>, Problem> {
+    Ok(org.state()?.projects.into_values().filter(|project| org.forge.has(&project.rid)).collect())
 }
 
 fn no_features(names: &[&str]) -> String {

@@ -95,7 +95,7 @@ async fn list(context: Context, _: Nothing) -> Result<Vec<Item>, Problem> {
 /// When the journal or a project cannot be read.
 pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-    let mut items = Vec::new();
+    let (mut items, rights) = (Vec::new(), org.rights()?);
     for project in org.state()?.projects.values() {
         if !org.forge.has(&project.rid) {
             // What an agent asks is in the journal, and waits for an answer all the same.
@@ -115,8 +115,8 @@ pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
                 let made = || runs.iter().find(|r| r.patch.as_ref() == Some(&patch.id)).and_then(|r| r.task.clone());
                 let task = view.map(|view| view.at.clone()).or_else(made);
                 let whose = view.and_then(|view| view.whose.clone());
-                let standing = merge::standing(org, project, &patch)?;
-                items.push(open(provenance::with_counting_reviews(&*org.rights()?, patch), standing, task, whose));
+                let standing = merge::standing(org, &rights, project, &patch);
+                items.push(open(provenance::with_counting_reviews(&rights, patch), standing, task, whose));
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     picture::Claims,
     provenance, remote, rivals,
     table::{Action, Context, Effect, action},
-    tasks::{Board, to_list},
+    tasks::{Board, projects_here, to_list},
 };
 use domain::{
     Kind, Oid, PatchId, Problem, ProjectName, RevisionId, TaskId, diff as lines,
@@ -72,12 +72,12 @@ struct Listed {
 
 async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
     let list = move |org: &Arc<Org>| {
-        let (claims, state) = (Claims::read(org), org.state()?);
+        let (claims, state, rights) = (Claims::read(org), org.state()?, org.rights()?);
         let mut found = vec![];
         for project in to_list(org, input.project.as_ref())? {
             let patches = org.forge.patches(&project.rid, &project.name)?;
             for patch in patches.into_iter().filter(|patch| input.state.is_none_or(|state| patch.state == state)) {
-                let standing = merge::standing(org, &project, &patch)?;
+                let standing = merge::standing(org, &rights, &project, &patch);
                 found.push(Listed { whose: claims.whose(org, &state, &patch)?, standing, patch });
             }
         }
@@ -102,7 +102,7 @@ const PART_MIN: usize = 4;
 pub(crate) fn find(org: &Org, project: Option<&ProjectName>, text: &str) -> Result<(Project, Patch), Problem> {
     let projects = match project {
         Some(_) => vec![org.project(project)?],
-        None => org.state()?.projects.into_values().filter(|project| org.forge.has(&project.rid)).collect(),
+        None => projects_here(org)?,
     };
     let mut found = Vec::new();
     for project in projects {

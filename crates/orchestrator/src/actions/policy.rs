@@ -220,7 +220,7 @@ async fn set(context: Context, input: Set) -> Result<Outcome, Problem> {
 
 /// Refuses a file with which the org's policy would lock everybody out.
 fn unless_locked_out(org: &Org, state: &forge::OrgState, path: &str, text: Option<&Vec<u8>>) -> Result<(), Problem> {
-    let now = Rights::at(org, state.clone(), None)?;
+    let now = Rights::at(org, state.clone(), Some(&org.rights()?.rules))?;
     let mut files = org.forge.files(&org.rid, &state.commit, &[FOLDER])?;
     match text {
         Some(text) => files.insert(path.to_owned(), text.clone()),

@@ -141,10 +141,11 @@ impl Evidence {
     }
 
     fn begin(org: &Org, project: Project, claims: Option<Trace>, at: Timestamp) -> Result<Self, Problem> {
+        let now = org.rights()?.as_ref().clone();
         Ok(Self {
             org: org.name.clone(),
-            now: org.rights()?.as_ref().clone(),
-            then: org.forge.org_state_then(&org.rid, at).and_then(|state| Rights::at(org, state, None)).ok(),
+            then: org.forge.org_state_then(&org.rid, at).and_then(|state| Rights::at(org, state, Some(&now.rules))).ok(),
+            now,
             project,
             claims,
             published: None,

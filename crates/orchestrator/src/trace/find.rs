@@ -1,6 +1,6 @@
 //! What a person means: ids of patches, revisions, commits and runs look alike, and the beginning of one will do.
 
-use crate::{limits, org::Org};
+use crate::{limits, org::Org, tasks};
 use domain::{
     Kind, Oid, PatchId, Problem, ProjectName, RevisionId,
     event::kind,
@@ -29,7 +29,7 @@ pub(super) enum Found {
 pub(super) fn find(org: &Org, project: Option<&ProjectName>, what: &str) -> Result<Found, Problem> {
     let projects = match project {
         Some(_) => vec![org.project(project)?],
-        None => org.state()?.projects.into_values().filter(|project| org.forge.has(&project.rid)).collect(),
+        None => tasks::projects_here(org)?,
     };
     let part = what.trim();
     if part.len() < PART_MIN || !part.bytes().all(|b| b.is_ascii_alphanumeric()) {
