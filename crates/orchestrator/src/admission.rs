@@ -44,7 +44,7 @@ use store::{Order, Ready, View};
 #[derive(Debug)]
 pub struct Asked<'a> {
     pub(crate) envelope: &'a Envelope,
-    pub(crate) manifest: Manifest,
+    pub(crate) manifest: Arc<Manifest>,
     pub(crate) hash: Hash,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Asked<'a> {
     /// When it is not in order: why.
     pub fn open(envelope: &'a Envelope) -> Result<Self, Refusal> {
         let (manifest, _) = identity::manifest::open(envelope, |_| true).map_err(unreadable)?;
-        Ok(Self { envelope, manifest, hash: envelope::hash(envelope) })
+        Ok(Self { envelope, manifest: Arc::new(manifest), hash: envelope::hash(envelope) })
     }
 }
 
@@ -184,7 +184,7 @@ async fn reserve(org: &Arc<Org>, asked: &Asked<'_>, wanted: Wanted, placed: Opti
     let mut line = vec![];
     if manifest.class != Class::Ci {
         let asking = manifest.clone();
-        line = org.blocking(move |org: &Arc<Org>| queue::line(org, &org.active_runs()?, Some(&asking))).await?;
+        line = org.blocking(move |org: &Arc<Org>| queue::line(org, &org.active_runs()?, Some(&*asking))).await?;
     }
     let outcome = Arc::new(std::sync::Mutex::new(Said::default()));
     let (said, room, asks, state) = (outcome.clone(), org.room.clone(), org.clone(), org.remote.org());
