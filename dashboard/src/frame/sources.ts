@@ -17,8 +17,9 @@ export function useFindable(): Found[] {
   const { data: agents = [] } = useRead("agent.list", {});
   const { data: org } = useRead("org.show", {});
   const names = projects.map((p) => p.project.name);
-  const boards = useQueries({ queries: names.map((project) => read("task.list", { project })) });
-  const lists = useQueries({ queries: names.map((project) => read("patch.list", { project })) });
+  const here = projects.filter((p) => p.head).map((p) => p.project.name);
+  const boards = useQueries({ queries: here.map((project) => read("task.list", { project })) });
+  const lists = useQueries({ queries: here.map((project) => read("patch.list", { project })) });
   const patches = useMemo(() => lists.flatMap((l) => l.data ?? []), [lists]);
   const tasks = useMemo(() => boards.flatMap((b) => b.data ?? []), [boards]);
 

@@ -27,7 +27,7 @@ let patches: object[];
 
 program(() => ({
   "patch/list": patches,
-  "project/list": [{ project: { name: "web" } }],
+  "project/list": [{ project: { name: "web" }, head: "a" }, { project: { name: "not-here-yet" } }],
   "session/show": { permissions: [] },
   "org/show": { members: [], devices: [{ name: "bobs-box", did: "did:key:b" }] },
   "journal/copies": [],

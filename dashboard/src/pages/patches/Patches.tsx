@@ -58,7 +58,8 @@ export default function Patches() {
 
 function usePatches() {
   const projects = useRead("project.list", {});
-  const names = projects.data?.map((one) => one.project.name) ?? [];
+  // Of a project that is not on this device yet there are none to read.
+  const names = projects.data?.filter((one) => one.head).map((one) => one.project.name) ?? [];
   return useQueries({
     queries: names.map((project) => read("patch.list", { project })),
     combine: (reads) => {

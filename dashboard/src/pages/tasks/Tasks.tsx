@@ -11,7 +11,7 @@ import ui from "../../ui/ui.module.css";
 import { useStandings } from "../patch/useStandings";
 import { Board } from "./Board";
 import { matching, nameOf, type TaskView, wordOf } from "./board";
-import { keepLast, lastOf } from "./last";
+import { keepLast, lastOf, type Listed } from "./last";
 import { RunFeature } from "./RunFeature";
 import { TaskPanel } from "./TaskPanel";
 import css from "./Tasks.module.css";
@@ -25,13 +25,12 @@ const titles = { board: "Board", graph: "Graph" };
 export default function Tasks() {
   const projects = useRead("project.list", {});
   const { project } = route.useSearch();
-  const names = projects.data?.map((one) => one.project.name);
-  const name = project ?? lastOf(names);
+  const name = project ?? lastOf(projects.data);
   useEffect(() => {
     if (name) keepLast(name);
   }, [name]);
   return (
-    <Page title="Tasks" actions={name && <Choices project={name} names={names ?? [name]} />} fill>
+    <Page title="Tasks" actions={name && <Choices project={name} projects={projects.data ?? []} />} fill>
       <Loaded query={projects}>
         {() =>
           name ? (
@@ -47,22 +46,24 @@ export default function Tasks() {
   );
 }
 
-function Choices({ project, names }: { project: string; names: string[] }) {
+function Choices({ project, projects }: { project: string; projects: readonly Listed[] }) {
   const { feature, view = "board" } = route.useSearch();
   const navigate = route.useNavigate();
   const shown = useRead("project.show", { project });
   const features = shown.data?.features ?? [];
   return (
     <div className={css.choices}>
-      {names.length > 1 && (
+      {projects.length > 1 && (
         <select
           className={ui.input}
           aria-label="Project"
           value={project}
           onChange={(event) => void navigate({ search: { project: event.target.value } })}
         >
-          {names.map((name) => (
-            <option key={name}>{name}</option>
+          {projects.map(({ project: { name }, head }) => (
+            <option key={name} value={name}>
+              {head ? name : `${name} (not here yet)`}
+            </option>
           ))}
         </select>
       )}

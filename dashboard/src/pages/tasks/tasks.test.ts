@@ -81,9 +81,12 @@ describe("a task whose run a person stopped", () => {
 });
 
 it("the project that was looked at last comes back, where it is there still", () => {
-  expect([lastOf(undefined), lastOf(["a", "b"])]).toEqual([undefined, "a"]);
+  const here = (...names: string[]) => names.map((name) => ({ project: { name }, head: "a" }));
+  expect([lastOf(undefined), lastOf(here("a", "b"))]).toEqual([undefined, "a"]);
   keepLast("b");
-  expect([lastOf(["a", "b"]), lastOf(["a"])]).toEqual(["b", "a"]);
+  expect([lastOf(here("a", "b")), lastOf(here("a"))]).toEqual(["b", "a"]);
+  const away = { project: { name: "b" } };
+  expect([lastOf([away, ...here("c")]), lastOf([away])]).toEqual(["c", "b"]);
 });
 
 describe("a task whose patch waits", () => {
