@@ -1,6 +1,6 @@
 //! What the machine has, the sandbox has: Spec-Kit's `specify`, and packages that were fetched already; and never a key.
 
-use crate::support::{PASSES, command_agent, idle, project, published, started, text};
+use crate::support::{PASSES, command_agent, idle, machine, project, published, started, text};
 use std::{
     os::unix::fs::symlink,
     path::{Path, PathBuf},
@@ -147,4 +147,19 @@ async fn fetched_go_modules_are_there_for_checks() {
     command_agent(&up, "writer", "echo done > done.txt").await;
     let (check, _) = checked(&up, &random_name("mine"), GO_BUILD, &[("go.mod", mine_module), ("go.sum", &sum), ("mine.go", program)]).await;
     assert_eq!((check["name"].as_str(), check["passed"].as_bool()), (Some("go build"), Some(true)), "{check:#}");
+}
+
+/// Says something on either stream in turn, a hundred times.
+const SPEAKS: &str = "[[checks]]\nname = \"speaks\"\ncommand = \"i=0; while [ $i -lt 100 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done\"\ntimeout_s = 60\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_check_says_is_logged_in_the_order_in_which_it_says_it() {
+    let up = machine().await;
+    command_agent(&up, "writer", "echo done > done.txt").await;
+    let (_, judged) = checked(&up, &random_name("speaks"), SPEAKS, &[("program.txt", "speaks\n")]).await;
+    let log = up.run_log(&judged).await;
+    let events = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let said: String = events.filter(|event| event["type"] == "log").map(|event| text(&event["text"])).collect();
+    let wanted: String = (0..100).map(|n| format!("out {n}\nerr {n}\n")).collect();
+    assert_eq!(said, wanted, "{log}");
 }

@@ -37,7 +37,8 @@ pub(super) async fn all(job: &Arc<Job>, checks: &[Check], env: &[(String, String
 
 async fn one(job: &Arc<Job>, check: &Check, env: &[(String, String)]) -> Result<CheckResult, Reason> {
     let begun = Instant::now();
-    let command = vec!["sh".into(), "-c".into(), check.command.clone()];
+    // One pipe for both, so that what it says stays in order. The shell's own complaint of a command that it cannot read takes the other.
+    let command = vec!["sh".into(), "-c".into(), format!("exec 2>&1; {}", check.command)];
     let sandbox = spawn(job, Spec { command, env: [env, &job.tools_env()].concat(), ..job.sandbox_spec() }).await?;
     let stdio = sandbox.take_stdio().ok_or_else(|| Reason::Internal { message: "a sandbox without streams".into() })?;
     drop(stdio.stdin);
