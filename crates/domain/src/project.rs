@@ -127,9 +127,10 @@ pub fn guess_checks(files: &[String]) -> Vec<Check> {
     }
     if has("package.json") {
         let test = "npm test --if-present --silent";
-        // Only where what is installed cannot become a part of the work.
-        let install = "test -d node_modules || ! git check-ignore -q node_modules || npm ci --ignore-scripts --no-audit --no-fund --silent";
-        let command = if has("package-lock.json") { format!("{install}; {test}") } else { test.to_owned() };
+        // By a lockfile only, and where what is installed cannot become a part of the work.
+        let unless = "test -d node_modules || ! git check-ignore -q node_modules";
+        let install = "npm ci --ignore-scripts --no-audit --no-fund --loglevel=error";
+        let command = if has("package-lock.json") { format!("{unless} || {install}; {test}") } else { test.to_owned() };
         checks.push(check("npm test", &command));
     }
     if has("go.mod") {
@@ -178,5 +179,18 @@ mod tests {
             let names: Vec<String> = guess_checks(&files).into_iter().map(|c| c.name).collect();
             assert_eq!(names, expected, "{files:?}");
         }
+    }
+
+    #[test]
+    fn npm_installs_by_a_lockfile_only_and_says_why_it_cannot() {
+        let command = |files: &[&str]| {
+            let files: Vec<String> = files.iter().map(|f| (*f).to_owned()).collect();
+            guess_checks(&files).remove(0).command
+        };
+        let test = "npm test --if-present --silent";
+        assert_eq!(command(&["package.json"]), test);
+        let locked = command(&["package.json", "package-lock.json"]);
+        let (install, then) = locked.rsplit_once("; ").unwrap_or_default();
+        assert!(install.contains("npm ci ") && !install.contains("--silent") && then == test, "{locked}");
     }
 }

@@ -1,13 +1,16 @@
 //! Checks: shell commands in a sandbox with the worktree, one after the other.
 
-use super::Job;
+use super::{Job, agent::NOT_FOUND};
+use crate::below;
 use domain::{
     Kind, Problem,
     project::Check,
     run::{CheckResult, Reason, RunnerEvent},
 };
 use sandbox::{Sandbox, Spec};
+use serde_json::Value;
 use std::{
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,6 +21,14 @@ use tokio::{
 
 /// How much of a check's output its result keeps: the end.
 const TAIL_BYTES: usize = 4 * 1024;
+/// What is said where a program is missing.
+const PROGRAM_MISSING: &str = "\nA program was not found: sandboxes show /usr, and the folders that `toolchains` in .meshwork/project.toml names, as [\"~/.cargo/bin\", \"~/.rustup\"].";
+/// What is said where npm was given no lockfile.
+const LOCKFILE_MISSING: &str = "\nIts package.json names dependencies, which sandboxes install by a lockfile only: run `npm install` in a working copy, and commit the package-lock.json that it makes, and a .gitignore with node_modules.";
+/// What makes npm's or a like program's choice of packages firm.
+const LOCKFILES: [&str; 4] = ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml"];
+/// The largest package.json that is looked at, in bytes.
+const PACKAGE_JSON_BYTES_MAX: u64 = 1 << 20;
 /// What is said where packages are missing.
 const PACKAGES_MISSING: &str = "\nPackages that the project needs are not there: sandboxes have no network, and see what was fetched on this machine already. Fetch them once by hand in a working copy (cargo fetch, go mod download, npm ci), install Python packages below /usr, or name the hosts to fetch from in .meshwork/project.toml: [network] allow = [\"packages.example.org:443\"].";
 /// How much is read at once.
@@ -66,11 +77,8 @@ async fn one(job: &Arc<Job>, check: &Check, env: &[(String, String)]) -> Result<
     if timed_out {
         tail.push_str(&format!("\nIt took longer than {} s and was ended.", check.timeout_s));
     }
-    if ended.code == Some(super::agent::NOT_FOUND) {
-        tail.push_str("\nA program was not found: sandboxes show /usr, and the folders that `toolchains` in .meshwork/project.toml names, as [\"~/.cargo/bin\", \"~/.rustup\"].");
-    }
-    if !ended.success() && lacks_packages(&tail) {
-        tail.push_str(PACKAGES_MISSING);
+    if !ended.success() {
+        tail.push_str(&advice(check, &job.spec.work, ended.code, &tail));
     }
     if let Some(limit) = &ended.limit {
         tail.push_str(&format!("\nThe sandbox ended it: {limit}"));
@@ -78,6 +86,24 @@ async fn one(job: &Arc<Job>, check: &Check, env: &[(String, String)]) -> Result<
     job.sandboxes.remove(&sandbox);
     let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(CheckResult { name: check.name.clone(), passed: ended.success() && !timed_out, exit_code: ended.code, duration_ms, tail })
+}
+
+/// What to do about a check that failed, as far as its exit code and its output tell.
+fn advice(check: &Check, work: &Path, code: Option<i32>, output: &str) -> String {
+    let (program, packages) = (code == Some(NOT_FOUND), lacks_packages(output));
+    let lockfile = (program || packages) && check.command.contains("npm") && lacks_lockfile(work);
+    let said = [(program, PROGRAM_MISSING), (lockfile, LOCKFILE_MISSING), (packages && !lockfile, PACKAGES_MISSING)];
+    said.into_iter().filter_map(|(fits, text)| fits.then_some(text)).collect()
+}
+
+/// Whether a package.json names dependencies, and no lockfile is beside it.
+fn lacks_lockfile(work: &Path) -> bool {
+    if LOCKFILES.iter().any(|name| work.join(name).symlink_metadata().is_ok()) {
+        return false;
+    }
+    let text = below::read(work, "package.json", PACKAGE_JSON_BYTES_MAX).ok().flatten().unwrap_or_default();
+    let package: Value = serde_json::from_slice(&text).unwrap_or_default();
+    ["dependencies", "devDependencies"].into_iter().any(|kind| package[kind].as_object().is_some_and(|named| !named.is_empty()))
 }
 
 /// Whether a package manager complains that it cannot fetch.
@@ -169,5 +195,41 @@ impl Job {
         }
         env.extend(["NO_PROXY", "no_proxy"].map(|name| (name.to_owned(), "127.0.0.1,localhost".to_owned())));
         env
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::fs;
+
+    /// What is said of a check that failed in a folder with these files.
+    fn told(files: &[(&str, &str)], command: &str, code: i32, output: &str) -> String {
+        let work = tempfile::tempdir().unwrap();
+        files.iter().for_each(|(name, text)| fs::write(work.path().join(name), text).unwrap());
+        let check = Check { name: "test".into(), command: command.into(), timeout_s: 9 };
+        advice(&check, work.path(), Some(code), output)
+    }
+
+    const MODULE: &str = "Error: Cannot find module 'left-pad'";
+    const NAMED: (&str, &str) = ("package.json", r#"{"devDependencies": {"left-pad": "1"}}"#);
+
+    #[test]
+    fn without_a_lockfile_npm_is_told_to_have_one() {
+        assert_eq!(told(&[NAMED], "npm test", 1, MODULE), LOCKFILE_MISSING);
+        assert_eq!(told(&[NAMED], "npm install && npm test", 1, "npm error code ENOTCACHED"), LOCKFILE_MISSING);
+        assert_eq!(told(&[NAMED], "npm test", NOT_FOUND, "sh: 1: jest: not found"), format!("{PROGRAM_MISSING}{LOCKFILE_MISSING}"));
+    }
+
+    #[test]
+    fn where_a_lockfile_would_not_help_none_is_asked_for() {
+        assert_eq!(told(&[NAMED, ("package-lock.json", "{}")], "npm test", 1, MODULE), PACKAGES_MISSING);
+        for package in [r#"{"dependencies": {}}"#, r#"{"scripts": {"test": "true"}}"#, "[]", "no JSON"] {
+            assert_eq!(told(&[("package.json", package)], "npm test", 1, MODULE), PACKAGES_MISSING, "{package}");
+        }
+        assert_eq!(told(&[NAMED], "python3 -m pytest -q", 1, "ModuleNotFoundError: No module named 'x'"), PACKAGES_MISSING);
+        assert_eq!(told(&[NAMED], "cargo test", NOT_FOUND, "sh: 1: cargo: not found"), PROGRAM_MISSING);
+        assert_eq!(told(&[NAMED], "npm test", 1, "1 of 3 tests failed"), "");
     }
 }
