@@ -2,6 +2,8 @@
 
 use crate::support::{PASSES, acp_agent, acp_project, clear, command_agent, idle, machine, project, work};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use domain::manifest::{Manifest, PAYLOAD_TYPE};
+use identity::{Key, envelope::seal};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf};
@@ -240,7 +242,7 @@ fn envelope(up: &Up, hash: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tampered_or_repeated_manifest_is_refused_with_its_reason() {
+async fn a_manifest_that_is_tampered_with_repeated_or_of_a_stranger_is_refused_with_its_reason() {
     let up = machine().await;
     project(&up, "signed", "- [ ] T001 One\n", PASSES).await;
     command_agent(&up, "echo", "echo x > x.txt").await;
@@ -260,6 +262,11 @@ async fn a_tampered_or_repeated_manifest_is_refused_with_its_reason() {
     assert_ne!(greedy, sealed, "{payload}");
     let (status, tampered) = schedule(greedy).await;
     assert!(status == 200 && tampered.contains("refused") && tampered.contains("signature"), "{status} {tampered}");
+    let stranger = Key::generate().unwrap();
+    let asked = Manifest { requester: stranger.did(), ..serde_json::from_str(&payload).unwrap() };
+    let theirs = seal(&asked, PAYLOAD_TYPE, &stranger.did(), |message| Ok(stranger.sign(message))).unwrap();
+    let (status, unlisted) = schedule(serde_json::from_slice(&theirs.to_json().unwrap()).unwrap()).await;
+    assert!(status == 200 && unlisted.contains("refused") && unlisted.contains("The org does not list"), "{status} {unlisted}");
     let (status, broken) = schedule(json!({"payload": "%%%", "payloadType": "x", "signatures": []})).await;
     assert_eq!(status, 400, "{broken}");
     let (status, _) = schedule(json!({})).await;

@@ -140,6 +140,9 @@ async fn nobody_gets_through_the_port_for_other_devices_to_what_is_not_theirs() 
     let signing = forge.clone();
     let bob = caller("crew", forge.device(), Arc::new(move |message| Ok(signing.sign_as_device(message))));
     all_refused(&every(bob.device(&did, &addresses).unwrap(), &did, &run, &asked).await, &READS);
+    let request = ScheduleRequest { version: VERSION, manifest_json: asked.clone() };
+    let answer = bob.device(&did, &addresses).unwrap().schedule(request).await.unwrap().into_inner().admission_json;
+    assert!(answer.contains("only ask in its own name"), "{answer}");
     // In messages of an older form, or of none, it gets nothing but the answer which versions there are.
     all_refused(&every_of(0, bob.device(&did, &addresses).unwrap(), &did, &run, &asked).await, &["probe"]);
     // With one changed byte it is nobody's.
