@@ -1,6 +1,6 @@
 // A table that stays readable on a narrow screen: each row becomes a card that its first column names, or, with `scrolls`, the table
-// scrolls by itself.
-import type { ReactNode } from "react";
+// scrolls by itself. Of a long one all rows are in the page, and those near the window are laid out: its columns are equally wide.
+import type { CSSProperties, ReactNode } from "react";
 import css from "./Table.module.css";
 
 export interface Column<T> {
@@ -19,11 +19,15 @@ interface Props<T> {
   scrolls?: boolean;
 }
 
+/** More rows than these are a long table. */
+export const SHORT_ROWS = 100;
+
 export function Table<T>({ label, columns, rows, keyOf, scrolls }: Props<T>) {
+  const long = rows.length > SHORT_ROWS || undefined;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by the keyboard
-    <section className={css.around} aria-label={label} data-scrolls={scrolls} tabIndex={0}>
-      <table className={css.table}>
+    <section className={css.around} aria-label={label} data-scrolls={scrolls} data-long={long} tabIndex={0}>
+      <table className={css.table} style={long && ({ "--columns": String(columns.length) } as CSSProperties)}>
         <thead>
           <tr>
             {columns.map(({ title, end }) => (

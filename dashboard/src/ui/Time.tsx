@@ -27,10 +27,11 @@ export function useNow(): number {
 
 /** How long ago something was; the exact time as a hint. */
 export function Ago({ at }: { at: number }) {
-  const date = new Date(at);
+  // The words, not the clock: of a long list only those are drawn anew whose words changed.
+  const words = useSyncExternalStore(watch, () => ago(at, now));
   return (
-    <time className="number muted" dateTime={date.toISOString()} title={moment(at)}>
-      {ago(at, useNow())}
+    <time className="number muted" dateTime={new Date(at).toISOString()} title={moment(at)}>
+      {words}
     </time>
   );
 }
