@@ -12,7 +12,8 @@ import { Draft, LineNote } from "./LineNote";
 import css from "./Patch.module.css";
 import { begin, usePending } from "./pending";
 
-const DiffView = lazy(() => import("../../ui/diff/DiffView"));
+export const loadDiffView = () => import("../../ui/diff/DiffView");
+const DiffView = lazy(loadDiffView);
 const route = getRouteApi("/patches/$patch");
 
 /** `seen` is the newest revision that the reader knows of. */

@@ -2,6 +2,7 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { useMay, useRead } from "../../api/query";
+import { useAhead } from "../../ui/ahead";
 import { AsOf } from "../../ui/AsOf";
 import { toldBy } from "../../ui/asOf";
 import { Badge } from "../../ui/Badge";
@@ -10,7 +11,7 @@ import { Page } from "../../ui/Page";
 import { Loaded } from "../../ui/State";
 import { Tabs } from "../../ui/Tabs";
 import { standingWords } from "../../ui/words";
-import { Changes } from "./Changes";
+import { Changes, loadDiffView } from "./Changes";
 import { CloseButton, ReopenButton } from "./Close";
 import { RUNS_MAX, useCarried } from "./diffs";
 import { bareTitle, type Judged, latest, makerOf, type Revision, type Shown } from "./facts";
@@ -26,8 +27,9 @@ const route = getRouteApi("/patches/$patch");
 
 export default function PatchPage() {
   const { patch } = route.useParams();
-  const { project } = route.useSearch();
+  const { project, tab } = route.useSearch();
   const query = useRead("patch.show", { patch, project });
+  useAhead(loadDiffView, tab === "changes");
   const last = query.data && latest(query.data);
   if (last) return <Opened key={query.data.id} patch={query.data} last={last} />;
   return (

@@ -5,6 +5,7 @@ import { lazy, Suspense, useReducer, useState } from "react";
 import type { Output, Schemas } from "../../api/call";
 import { useRead, useSession } from "../../api/query";
 import { runTabs } from "../../router";
+import { useAhead } from "../../ui/ahead";
 import { RunAsOf } from "../../ui/AsOf";
 import { Badge } from "../../ui/Badge";
 import { Coded } from "../../ui/Coded";
@@ -28,7 +29,8 @@ import { useTranscript } from "./useTranscript";
 import { Where } from "./Where";
 
 const route = getRouteApi("/runs/$run");
-const Changes = lazy(() => import("./Changes"));
+const loadChanges = () => import("./Changes");
+const Changes = lazy(loadChanges);
 const titles = { log: "Log", changes: "Changes", where: "Where", about: "About" };
 
 /** The agent's part is over. */
@@ -38,7 +40,9 @@ export type ShownRun = Output<"run.show">;
 
 export default function RunPage() {
   const { run: id } = route.useParams();
+  const { tab } = route.useSearch();
   const query = useRead("run.show", { run: id });
+  useAhead(loadChanges, tab === "changes");
   const run = query.data;
   return (
     <Page

@@ -1,6 +1,6 @@
 // The board. Each column draws only what is on screen, so 2,000 tasks are as quick as twenty.
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { memo, useRef } from "react";
+import { memo, useCallback, useMemo, useRef } from "react";
 import { AsOf } from "../../ui/AsOf";
 import { toldBy } from "../../ui/asOf";
 import { Badge } from "../../ui/Badge";
@@ -19,9 +19,10 @@ interface Props {
 const CARD_PX = 84;
 
 export function Board({ tasks, ...rest }: Props) {
+  const columns = useMemo(() => board(tasks), [tasks]);
   return (
     <div className={css.board}>
-      {board(tasks).map((column) => (
+      {columns.map((column) => (
         <ColumnView key={column.title} column={column} {...rest} />
       ))}
     </div>
@@ -30,11 +31,13 @@ export function Board({ tasks, ...rest }: Props) {
 
 function ColumnView({ column: { title, tasks }, wordOf, chosen, onOpen }: Omit<Props, "tasks"> & { column: Column }) {
   const box = useRef<HTMLDivElement>(null);
+  // With another function all cards would be placed anew, at each step of scrolling.
+  const getItemKey = useCallback((index: number) => keyOf(tasks[index] as TaskView), [tasks]);
   const view = useVirtualizer({
     count: tasks.length,
     getScrollElement: () => box.current,
     estimateSize: () => CARD_PX,
-    getItemKey: (index) => keyOf(tasks[index] as TaskView),
+    getItemKey,
     overscan: 8,
     gap: 6,
   });

@@ -4,6 +4,7 @@ import { lazy, Suspense, useDeferredValue, useEffect, useMemo, useState } from "
 import type { Output } from "../../api/call";
 import { useRead } from "../../api/query";
 import { taskViews } from "../../router";
+import { useAhead } from "../../ui/ahead";
 import { Away } from "../../ui/AsOf";
 import { Page } from "../../ui/Page";
 import { Empty, Loaded, Loading } from "../../ui/State";
@@ -19,29 +20,31 @@ import { useGoing } from "./useGoing";
 import { Write } from "./Write";
 
 const route = getRouteApi("/tasks");
-const Graph = lazy(() => import("./Graph"));
+const loadGraph = () => import("./Graph");
+const Graph = lazy(loadGraph);
 const titles = { board: "Board", graph: "Graph" };
 
 export default function Tasks() {
   const projects = useRead("project.list", {});
-  const { project } = route.useSearch();
+  const { project, view } = route.useSearch();
+  useAhead(loadGraph, view === "graph");
   const name = project ?? lastOf(projects.data);
   useEffect(() => {
     if (name) keepLast(name);
   }, [name]);
   return (
     <Page title="Tasks" actions={name && <Choices project={name} projects={projects.data ?? []} />} fill>
-      <Loaded query={projects}>
-        {() =>
-          name ? (
-            <Project key={name} name={name} />
-          ) : (
+      {name ? (
+        <Project key={name} name={name} />
+      ) : (
+        <Loaded query={projects}>
+          {() => (
             <Empty title="The org has no project yet">
               A git working copy becomes one: <code>meshwork project add PATH</code>.
             </Empty>
-          )
-        }
-      </Loaded>
+          )}
+        </Loaded>
+      )}
     </Page>
   );
 }
