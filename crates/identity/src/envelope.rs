@@ -126,7 +126,8 @@ pub fn pre_authentication(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     [head.as_bytes(), payload].concat()
 }
 
-fn signer(envelope: &Envelope, allowed: impl Fn(&Did) -> bool) -> Result<Did, Problem> {
+/// The first of the `allowed` keys that signed.
+pub(crate) fn signer(envelope: &Envelope, allowed: impl Fn(&Did) -> bool) -> Result<Did, Problem> {
     if envelope.signatures.len() > limits::ENVELOPE_SIGNATURES_MAX {
         return Err(Problem::new(Kind::Limit, format!("An envelope may carry {} signatures.", limits::ENVELOPE_SIGNATURES_MAX)));
     }

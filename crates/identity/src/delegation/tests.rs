@@ -145,6 +145,35 @@ fn a_manifest_counts_only_from_the_device_that_asks() {
     assert!(manifest::open(&asked(&manifest()), |_| false).is_err());
 }
 
+/// An envelope with the signatures of all of these, in this order.
+fn signed_by_all(envelopes: &[&Envelope]) -> Envelope {
+    let mut all = serde_json::to_value(envelopes[0]).unwrap();
+    let signatures = envelopes.iter().flat_map(|envelope| envelope.signatures());
+    all["signatures"] = serde_json::to_value(signatures.collect::<Vec<_>>()).unwrap();
+    serde_json::from_value(all).unwrap()
+}
+
+#[test]
+fn it_does_not_matter_who_else_signed_a_manifest() {
+    let by = |n: u8| envelope::seal(&manifest(), domain::manifest::PAYLOAD_TYPE, &key(n).did(), |bytes| Ok(key(n).sign(bytes))).unwrap();
+    for envelopes in [[&by(4), &by(1)], [&by(1), &by(4)]] {
+        let (opened, requester) = manifest::open(&signed_by_all(&envelopes), |_| true).unwrap();
+        assert_eq!((opened, requester), (manifest(), key(1).did()));
+    }
+    // Others alone do not do, nor does a requester that the org does not list, nor one whose signature is of something else.
+    let of_another = asked(&Manifest { gave_way: 1, ..manifest() });
+    let refused = [
+        manifest::open(&signed_by_all(&[&by(4), &by(5)]), |_| true),
+        manifest::open(&signed_by_all(&[&by(4), &by(1)]), |did| *did == key(4).did()),
+        manifest::open(&signed_by_all(&[&by(4), &of_another]), |_| true),
+    ];
+    for refused in refused {
+        let problem = refused.unwrap_err();
+        assert_eq!(problem.kind, Kind::Forbidden);
+        assert_eq!(problem.what, "The manifest was signed by another device than the one that asks.");
+    }
+}
+
 proptest! {
     #[test]
     fn one_changed_byte_of_a_delegation_or_manifest_is_never_accepted(of_manifest: bool, at: prop::sample::Index, to: u8) {
