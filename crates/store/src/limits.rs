@@ -62,10 +62,12 @@ pub const TOKENS_MAX: usize = 1_000;
 pub const BROWSERS_MAX: usize = 256;
 /// The largest entry of a run's log, in bytes.
 pub const LOG_ENTRY_BYTES_MAX: usize = 1024 * 1024;
-/// How much of a run's log is kept, in bytes; then output is dropped, and the log says so.
+/// How much of a run's log is kept, in bytes; then output and prompts are dropped, and the log says so.
 pub const LOG_BYTES_MAX: u64 = domain::limits::RUN_LOG_BYTES_MAX;
-/// What a full log still has for entries that tell how the run went (not its output), in bytes.
+/// What a full log still has for entries that tell how the run goes and how it ended (not its output), in bytes.
 pub const LOG_RESERVE_BYTES: u64 = 4 * 1024 * 1024;
+/// The part of that reserve which only how the run ended takes, in bytes: its end, and what its key signed of the checks.
+pub const LOG_END_BYTES: u64 = 2 * 1024 * 1024;
 /// Between how many bytes of a log its index remembers a place.
 pub const LOG_INDEX_BYTES: u64 = 64 * 1024;
 /// How many entries a follower of a log takes at once.

@@ -5,9 +5,9 @@
 //! which grows from line to line; `at` is in milliseconds since 1970; `event` is a `domain::run::RunnerEvent`. A line that a
 //! crash tore is cut off at the next opening: it was never acknowledged, so the runner sends it again.
 //!
-//! When [`limits::LOG_BYTES_MAX`] is reached, output (text, thoughts, tool calls, plans) is dropped and counted, and a line
-//! `{"type":"truncated",…}` says so; entries that tell how the run went are kept from a reserve. So numbers may be missing
-//! from then on.
+//! When [`limits::LOG_BYTES_MAX`] is reached, output (text, thoughts, tool calls, plans) and prompts are dropped and counted,
+//! and a line `{"type":"truncated",…}` says so; entries that tell how the run goes are kept from a reserve, of which the last
+//! part is for how it ended. So numbers may be missing from then on.
 
 use crate::{files, limits, problem};
 use domain::{Kind, Problem, RunId, Timestamp, run::RunnerEvent};
@@ -51,10 +51,14 @@ impl LogEntry {
         RunnerEvent::deserialize(&self.event).ok()
     }
 
-    /// Whether it is output, which a full log drops, and not something that tells how the run went.
-    fn is_output(&self) -> bool {
-        let kind = self.event.get("type").and_then(Value::as_str);
-        matches!(kind, Some("log" | "message" | "thought" | "tool" | "plan" | "context"))
+    /// How long the log may become with it, in bytes. A full one drops output and prompts, which may be as long, before what tells how
+    /// the run goes, and that before how it ended.
+    fn room(&self) -> u64 {
+        match self.event.get("type").and_then(Value::as_str) {
+            Some("log" | "message" | "thought" | "tool" | "plan" | "context" | "turn_started") => limits::LOG_BYTES_MAX,
+            Some("work_ended" | "checks_signed") => limits::LOG_BYTES_MAX + limits::LOG_RESERVE_BYTES,
+            _ => limits::LOG_BYTES_MAX + limits::LOG_RESERVE_BYTES - limits::LOG_END_BYTES,
+        }
     }
 }
 
@@ -300,8 +304,7 @@ impl Batch {
         let line = line(entry)?;
         self.last_seq = entry.seq;
         let used = state.bytes + (self.bytes.len() + line.len()) as u64;
-        let room = if entry.is_output() { limits::LOG_BYTES_MAX } else { limits::LOG_BYTES_MAX + limits::LOG_RESERVE_BYTES };
-        if used > room {
+        if used > entry.room() {
             self.dropped_bytes += line.len() as u64;
             self.dropped_at = (entry.seq, entry.at);
             // The first loss is said at once; later ones before the next entry that is kept.

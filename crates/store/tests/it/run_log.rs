@@ -1,7 +1,10 @@
 use crate::support::*;
-use domain::{Kind, Timestamp, run::RunnerEvent};
+use domain::{
+    Kind, Timestamp,
+    run::{Question, Reason, RunnerEvent},
+};
 use std::{fs, io::Write};
-use store::{LogEntry, Store, limits};
+use store::{LogEntry, RunLog, Store, limits};
 use tempfile::TempDir;
 
 fn store() -> (TempDir, Store) {
@@ -12,6 +15,16 @@ fn store() -> (TempDir, Store) {
 
 fn said(seq: u64, text: &str) -> LogEntry {
     LogEntry::new(seq, Timestamp(seq as i64), &RunnerEvent::Message { text: text.to_owned() }).unwrap()
+}
+
+/// Fills a new log with a text after the other, until one more is the last that fits; says how many it took.
+fn fill(log: &RunLog, text: &str) -> u64 {
+    let mut seq = 0;
+    while fs::metadata(log.path()).unwrap().len() < limits::LOG_BYTES_MAX - limits::LOG_ENTRY_BYTES_MAX as u64 {
+        seq += 1;
+        log.append(&[said(seq, text)]).unwrap();
+    }
+    seq
 }
 
 fn seqs(entries: &[LogEntry]) -> Vec<u64> {
@@ -91,11 +104,7 @@ fn a_full_log_drops_output_says_so_and_keeps_how_the_run_went() {
     let (dir, store) = store();
     let log = store.run_log(&run_id(1)).unwrap();
     let text = "z".repeat(limits::LOG_ENTRY_BYTES_MAX - 200);
-    let mut seq = 0;
-    while fs::metadata(log.path()).unwrap().len() < limits::LOG_BYTES_MAX - limits::LOG_ENTRY_BYTES_MAX as u64 {
-        seq += 1;
-        log.append(&[said(seq, &text)]).unwrap();
-    }
+    let mut seq = fill(&log, &text);
     let kept = seq;
     // The first dropped entry is said at once, the other two before the next one that is kept.
     for _ in 0..4 {
@@ -106,7 +115,7 @@ fn a_full_log_drops_output_says_so_and_keeps_how_the_run_went() {
     let ended = LogEntry::new(seq, Timestamp(9), &RunnerEvent::Paused).unwrap();
     assert_eq!(log.append(std::slice::from_ref(&ended)).unwrap(), seq);
 
-    let check = |log: &store::RunLog| {
+    let check = |log: &RunLog| {
         let last = log.read(kept, 100).unwrap();
         let dropped: Vec<u64> = last
             .iter()
@@ -125,6 +134,39 @@ fn a_full_log_drops_output_says_so_and_keeps_how_the_run_went() {
     check(&log);
     // After a restart the runner may go on after dropped entries that the file does not show.
     assert_eq!(log.append(&[said(seq + 5, "later")]).unwrap(), seq + 5);
+}
+
+#[test]
+fn neither_prompts_nor_what_happens_meanwhile_take_the_place_of_how_a_run_ended() {
+    let (_dir, store) = store();
+    let log = store.run_log(&run_id(1)).unwrap();
+    let mut seq = fill(&log, &"z".repeat(limits::LOG_ENTRY_BYTES_MAX - 200));
+    let kept = seq;
+    let long = "p".repeat(limits::LOG_ENTRY_BYTES_MAX / 2);
+    let mut add = |event: RunnerEvent| {
+        seq += 1;
+        let entry = LogEntry::new(seq, Timestamp(9), &event).unwrap();
+        assert_eq!(log.append(std::slice::from_ref(&entry)).unwrap(), seq);
+        entry
+    };
+    // 8 MiB of each: more than the whole reserve.
+    for turn in 1..=16 {
+        add(RunnerEvent::TurnStarted { turn, prompt: long.clone() });
+    }
+    let paused = add(RunnerEvent::Paused);
+    for n in 1..=16 {
+        add(RunnerEvent::Asked { question: Question { id: n.to_string(), title: long.clone(), options: vec![] } });
+    }
+    let large = "e".repeat(limits::LOG_ENTRY_BYTES_MAX - 200);
+    let ended = add(RunnerEvent::WorkEnded { reason: Reason::Internal { message: large.clone() }, checks: vec![] });
+    let signed = add(RunnerEvent::ChecksSigned { envelope: large.into() });
+
+    let last = log.read(kept, 1_000).unwrap();
+    let prompts = last.iter().filter(|e| matches!(e.parsed(), Some(RunnerEvent::TurnStarted { .. }))).count();
+    assert!(prompts <= 2, "{prompts} prompts took of the reserve");
+    assert!(last.contains(&paused), "what happens meanwhile still has a place");
+    assert_eq!(&last[last.len() - 2..], &[ended, signed]);
+    assert!(fs::metadata(log.path()).unwrap().len() <= limits::LOG_BYTES_MAX + limits::LOG_RESERVE_BYTES);
 }
 
 #[test]
