@@ -9,25 +9,20 @@ use crate::{
     },
     dispatch,
     lifecycle::{drop_merged, reconcile::tell},
-    limits,
     merging::Change,
     names,
     org::Org,
-    picture,
-    provenance::{self, Author},
-    remote,
-    rights::Rights,
-    rivals,
+    provenance::{self, Author, Known},
+    remote, rivals,
     tasks::Board,
     trace,
 };
 use domain::{
-    Did, Kind, Oid, PatchId, Problem, RevisionId, RunId, TaskRef,
+    Kind, Oid, PatchId, Problem, RevisionId, RunId, TaskRef,
     actor::Actor,
-    event::{Body, kind},
-    gate::{self, Missing, PatchStanding},
+    event::Body,
+    gate::{self, Missing},
     merge::MergeWish,
-    org::{Member, MemberKey},
     patch::{Patch, PatchState},
     project::Project,
     run::{CheckResult, Run, RunState},
@@ -35,11 +30,13 @@ use domain::{
 };
 use forge::{MergeResult, OrgState};
 use identity::Envelope;
-use policy::Resource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use store::Order;
+
+mod gates;
+
+pub(crate) use gates::Gates;
 
 /// What became of a merge.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -130,7 +127,7 @@ pub async fn merge(
             // What enough gates have signed is merged, whatever is said of it since.
             let patch = if by_several { last.patch.clone() } else { last.judge_anew(org, &named, wish.as_ref())? };
             let met = names::within(&org.state()?, &gate::met(&patch, last.approvals, Some(&last.checks)));
-            let of_task = rivals::task_of(org, &patch, &last.author)?;
+            let of_task = rivals::task_of(&Known::of(org), &patch, &last.author)?;
             last.sign(org, &named)?;
             Ok((format!("Its gate was open: {met} on the result of the merge."), pull(org, &named), of_task))
         })
@@ -156,18 +153,18 @@ pub async fn merge(
 async fn prepare(org: &Arc<Org>, project: &Project, patch: &PatchId, expected: Option<&str>) -> Result<Prepared, Problem> {
     let (named, id, expected) = (project.clone(), patch.clone(), expected.map(str::to_owned));
     org.blocking(move |org| {
-        let board = Board::read(org, &named)?;
+        let (board, known) = (Board::read(org, &named)?, Known::of(org));
         // Read anew: it may have changed while another merge went on.
         let state = org.state()?;
         let patch = org.forge.patch(&named.rid, &named.name, &id)?;
         newest(&patch, expected.as_deref())?;
-        let author = Author::of(org, &state, &named, &patch)?;
+        let author = Author::of(&known, &state, &named, &patch)?;
         author.known(&patch)?;
-        let (task, of_task) = (provenance::task_of(org, &patch)?, rivals::task_of(org, &patch, &author)?);
+        let (task, of_task) = (known.task_of(&patch)?, rivals::task_of(&known, &patch, &author)?);
         let patch = provenance::by_person(&*org.rights()?, patch);
         // What needs no checks is said before any work is done.
         let approvals = approvals(org, &named, &board, &patch)?;
-        refuse(&state, &patch, &missing(org, &board, &patch, of_task.as_ref(), approvals, &[], None)?)?;
+        refuse(&state, &patch, &missing(&known, &board, &patch, of_task.as_ref(), approvals, &[], None)?)?;
         let result = org.forge.merge_result(&named.rid, &patch.id, gate::latest(&patch), &reapply_ticks)?;
         Ok(Prepared { board, patch, result, author, task, approvals })
     })
@@ -224,9 +221,10 @@ impl Ready {
             return Err(Problem::conflict("A newer revision has come while this one was checked. Nothing was merged.")
                 .next("Look at it, and merge again."));
         }
-        let of_task = rivals::task_of(org, &now, &self.author)?;
+        let known = Known::of(org);
+        let of_task = rivals::task_of(&known, &now, &self.author)?;
         let now = provenance::by_person(&*org.rights()?, now);
-        let missing = missing(org, &self.board, &now, of_task.as_ref(), self.approvals, &self.checks, self.author.run())?;
+        let missing = missing(&known, &self.board, &now, of_task.as_ref(), self.approvals, &self.checks, self.author.run())?;
         refuse(&org.state()?, &now, &missing)?;
         if let Some(wish) = wish {
             remote::still_wished(org, wish)?;
@@ -257,7 +255,7 @@ impl Ready {
 /// Everything that is missing: what the patch itself tells, whether it brings along what nobody judged, and whether the task that it is for
 /// is another's. `made_by` is the run that made the patch.
 fn missing(
-    org: &Org,
+    known: &Known<'_>,
     board: &Board,
     patch: &Patch,
     of_task: Option<&TaskRef>,
@@ -267,19 +265,19 @@ fn missing(
 ) -> Result<Vec<Missing>, Problem> {
     let mut found = gate::missing(patch, approvals, Some(checks));
     if let Some(made_by) = made_by.filter(|_| checks.iter().any(|check| !check.passed)) {
-        let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-        let judge = runs.into_iter().find(|run| run.subject.as_ref() == Some(&made_by.id) && run.checks.iter().any(|c| !c.passed));
+        let failed = |run: &&Run| run.subject.as_ref() == Some(&made_by.id) && run.checks.iter().any(|c| !c.passed);
+        let judge = known.runs()?.iter().find(failed);
         for one in &mut found {
             if let Missing::CheckFailed { run, .. } = one {
-                *run = judge.as_ref().map(|judge| judge.id.clone());
+                *run = judge.map(|judge| judge.id.clone());
             }
         }
     }
-    if !org.forge.contains(&board.project.rid, &board.head, &patch.base)? {
+    if !known.org.forge.contains(&board.project.rid, &board.head, &patch.base)? {
         found.insert(0, Missing::Unmerged);
     }
     if let Some(task) = of_task
-        && let Some(settled) = rivals::against(org, board, patch, task)?
+        && let Some(settled) = rivals::against(known.org, board, patch, task)?
     {
         found.insert(0, settled);
     }
@@ -302,108 +300,6 @@ async fn check(org: &Arc<Org>, board: &Board, made_by: Option<&Run>, commit: &Oi
         return Err(Problem::conflict("The checks on the result of the merge did not end.").because(why).next("Try the merge again."));
     }
     Ok(judged.checks)
-}
-
-/// The gate of a patch as it stands, before a merge is tried.
-#[derive(Debug)]
-pub struct Gate {
-    /// The task that the patch is for.
-    pub task: Option<TaskRef>,
-    /// What is missing.
-    pub missing: Vec<Missing>,
-    /// Its state in words, a sentence each; none for a patch that is not open.
-    pub words: Vec<String>,
-    /// Where the patch stands by it.
-    pub standing: PatchStanding,
-}
-
-/// Where a patch stands. Its gate is looked at only where the reviews alone would open it, for that reads the repository; where that
-/// cannot be read, nothing can be merged.
-pub(crate) fn standing(org: &Org, rights: &Rights, project: &Project, patch: &Patch) -> PatchStanding {
-    if patch.state != PatchState::Open {
-        return gate::standing(patch, &[]);
-    }
-    match gate::standing(&provenance::by_person(rights, patch.clone()), &[]) {
-        PatchStanding::ToMerge => gate(org, project, patch).map_or_else(
-            |problem| {
-                tracing::warn!(%problem, patch = %patch.id, "a patch's gate cannot be read");
-                PatchStanding::GateShut
-            },
-            |gate| gate.standing,
-        ),
-        by_reviews => by_reviews,
-    }
-}
-
-/// Looks at a patch's gate. The checks are those on its own commit; a merge makes them again on its result.
-///
-/// # Errors
-/// When the patch or the project's settings cannot be read.
-pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem> {
-    let state = org.state()?;
-    // Of whom nothing can be read, nothing is known.
-    let author = Author::of(org, &state, project, patch).unwrap_or(Author::Unknown);
-    let task = rivals::task_of(org, patch, &author)?;
-    if patch.state != PatchState::Open {
-        return Ok(Gate { task, missing: vec![], words: vec![], standing: gate::standing(patch, &[]) });
-    }
-    let board = Board::read(org, project)?;
-    let checks = checked(org, &board, patch, author.run())?;
-    let needed = approvals(org, project, &board, patch)?;
-    let rights = org.rights()?;
-    let counted = provenance::by_person(&rights, patch.clone());
-    let missing = missing(org, &board, &counted, task.as_ref(), needed, checks.as_deref().unwrap_or_default(), author.run())?;
-    let mut words = match missing.is_empty() {
-        true => {
-            let met = gate::met(&counted, needed, checks.as_deref());
-            vec![format!("The gate is open: {met}."), who_merges(org, &rights, project, patch)?]
-        }
-        false => std::iter::once("The gate is shut.".to_owned()).chain(missing.iter().map(Missing::text)).collect(),
-    };
-    for sentence in &mut words {
-        *sentence = names::within(&state, sentence);
-    }
-    words.extend(org.merging.state(&project.name, &patch.id));
-    let standing = gate::standing(&counted, &missing);
-    Ok(Gate { task, missing, words, standing })
-}
-
-/// What the checks said of a patch's latest commit, by whichever journal tells of the run that made it: to be shown. None: nobody tells,
-/// of a project that has checks.
-fn checked(org: &Org, board: &Board, patch: &Patch, own: Option<&Run>) -> Result<Option<Vec<CheckResult>>, Problem> {
-    let checks = match own {
-        Some(run) => run.checks.clone(),
-        None => {
-            let made = picture::runs(org, limits::RUNS_MAX)?.into_iter().find(|seen| provenance::made(&seen.run, patch));
-            made.map(|seen| seen.run.checks).unwrap_or_default()
-        }
-    };
-    Ok(if checks.is_empty() && !board.checks(org)?.is_empty() { None } else { Some(checks) })
-}
-
-/// Who merges a patch whose gate is open: the member here, or those who may. In a gated project a gate signs for whoever the policy lets;
-/// in another Radicle lets its delegates alone.
-fn who_merges(org: &Org, rights: &Rights, project: &Project, patch: &Patch) -> Result<String, Problem> {
-    let about = Resource::Patch(patch.id.to_string(), patch.project.to_string());
-    let delegates = project.gate().is_none().then(|| org.forge.delegates(&project.rid)).transpose()?;
-    let signs = |key: &Did| delegates.as_ref().is_none_or(|all| all.contains(key));
-    let here = rights.state.member_of(&org.member).is_some_and(|member| rights.member_may(member, "patch.merge", &about));
-    if here && (signs(&org.member) || signs(&org.device)) {
-        return Ok(format!("meshwork patch merge {} merges it.", patch.id));
-    }
-    let of = |member: &Member| {
-        let device = |key: &MemberKey| rights.state.device_of(&key.device).map(|device| format!("{} on {}", member.name, device.name));
-        let keys = member.keys.iter().filter(|key| signs(&key.did));
-        let named: Vec<String> = keys.filter_map(device).collect();
-        if rights.member_may(member, "patch.merge", &about) { named } else { vec![] }
-    };
-    let able: Vec<String> = rights.state.members.values().flat_map(of).collect();
-    Ok(match able.is_empty() {
-        false => format!("It is not merged from here. Who may merge it: {}.", able.join(", ")),
-        true => "No member may merge it: whom the policy lets is no delegate of the project. \
-            An owner gates it (meshwork project gate), or a delegate makes a member one (rad id update --delegate)."
-            .to_owned(),
-    })
 }
 
 /// How many approvals a patch needs. One that changes how the project itself is checked and run needs at least one, and so does each

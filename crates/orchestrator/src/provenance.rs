@@ -1,7 +1,13 @@
 //! Where a patch comes from, by what this device knows itself. What stands in a patch, its trace among it, is its author's
 //! word: anybody who can read a project can write one. So nothing is decided by it.
 
-use crate::{lifecycle, limits, org::Org, rights::Rights, trace};
+use crate::{
+    lifecycle, limits,
+    org::Org,
+    picture::{self, Claims, Seen},
+    rights::Rights,
+    trace,
+};
 use domain::{
     Hash, Kind, Oid, PatchId, Problem, TaskRef,
     event::kind,
@@ -15,18 +21,55 @@ use forge::OrgState;
 use identity::{Checked, Delegation, Envelope, envelope};
 use policy::Resource;
 use serde_json::Value;
+use std::cell::OnceCell;
 use store::Order;
 
 /// The form of traces that this build writes.
 const TRACE_VERSION: u16 = 1;
 
-/// The run that made the latest revision, if one of ours did: by its own key, as the journal has it.
-///
-/// # Errors
-/// When the journal cannot be read.
-fn run_of(org: &Org, patch: &Patch) -> Result<Option<Run>, Problem> {
-    let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-    Ok(runs.into_iter().find(|run| made(run, patch)))
+/// What this device knows of runs and claims. Each is read when it is first asked for, and kept: for all that is judged at one moment, of
+/// however many patches.
+pub(crate) struct Known<'o> {
+    pub(crate) org: &'o Org,
+    runs: OnceCell<Result<Vec<Run>, Problem>>,
+    seen: OnceCell<Result<Vec<Seen>, Problem>>,
+    claims: OnceCell<Claims>,
+}
+
+impl<'o> Known<'o> {
+    /// Of this org; nothing is read yet.
+    pub(crate) fn of(org: &'o Org) -> Self {
+        Self { org, runs: OnceCell::new(), seen: OnceCell::new(), claims: OnceCell::new() }
+    }
+
+    /// The runs of this journal, newest first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(crate) fn runs(&self) -> Result<&[Run], Problem> {
+        self.runs.get_or_init(|| self.org.runs(limits::RUNS_MAX)).as_deref().map_err(Clone::clone)
+    }
+
+    /// The runs of the whole org, newest first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(crate) fn seen(&self) -> Result<&[Seen], Problem> {
+        self.seen.get_or_init(|| picture::runs(self.org, limits::RUNS_MAX)).as_deref().map_err(Clone::clone)
+    }
+
+    /// What other devices claim, as far as it is verified.
+    pub(crate) fn claims(&self) -> &Claims {
+        self.claims.get_or_init(|| Claims::verified(self.org))
+    }
+
+    /// The task that a patch is for, if one of our runs opened or continued it.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(crate) fn task_of(&self, patch: &Patch) -> Result<Option<TaskRef>, Problem> {
+        Ok(self.runs()?.iter().find(|run| run.patch.as_ref() == Some(&patch.id)).and_then(|run| run.task.clone()))
+    }
 }
 
 /// Whether a run says that it made the latest revision, by its own key.
@@ -35,15 +78,6 @@ pub fn made(run: &Run, patch: &Patch) -> bool {
     patch.revisions.last().is_some_and(|latest| {
         run.revision.as_ref() == Some(&latest.id) && run.key.as_ref() == Some(&latest.author) && run.commit.as_ref() == Some(&latest.head)
     })
-}
-
-/// The task that a patch is for, if one of our runs opened or continued it.
-///
-/// # Errors
-/// When the journal cannot be read.
-pub fn task_of(org: &Org, patch: &Patch) -> Result<Option<TaskRef>, Problem> {
-    let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-    Ok(runs.into_iter().find(|r| r.patch.as_ref() == Some(&patch.id)).and_then(|r| r.task))
 }
 
 /// What travels with the patch of a run. Its envelopes are read and verified again, so that a run whose own were tampered
@@ -153,15 +187,16 @@ impl Author {
     ///
     /// # Errors
     /// When the journal or the repositories cannot be read.
-    pub(crate) fn of(org: &Org, state: &OrgState, project: &Project, patch: &Patch) -> Result<Self, Problem> {
-        if let Some(run) = run_of(org, patch)? {
-            return Ok(Self::Run(Box::new(run)));
+    pub(crate) fn of(known: &Known<'_>, state: &OrgState, project: &Project, patch: &Patch) -> Result<Self, Problem> {
+        // By its own key, as the journal has it.
+        if let Some(run) = known.runs()?.iter().find(|run| made(run, patch)) {
+            return Ok(Self::Run(Box::new(run.clone())));
         }
         let latest = patch.revisions.last();
         if latest.is_some_and(|revision| state.member_of(&revision.author).is_some()) {
             return Ok(Self::Member);
         }
-        Ok(if trace::made_by_a_run(org, project, patch)? { Self::RunElsewhere } else { Self::Unknown })
+        Ok(if trace::made_by_a_run(known.org, project, patch)? { Self::RunElsewhere } else { Self::Unknown })
     }
 
     /// The run, where this journal knows it.
@@ -192,7 +227,7 @@ impl Author {
 /// When it cannot be read, or nobody known made its latest revision.
 pub fn known_patch(org: &Org, project: &Project, patch: &PatchId) -> Result<Patch, Problem> {
     let patch = org.forge.patch(&project.rid, &project.name, patch)?;
-    Author::of(org, &org.state()?, project, &patch)?.known(&patch)?;
+    Author::of(&Known::of(org), &org.state()?, project, &patch)?.known(&patch)?;
     Ok(patch)
 }
 

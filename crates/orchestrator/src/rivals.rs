@@ -7,7 +7,7 @@ use crate::{
     lifecycle::reconcile::tell,
     org::Org,
     picture::{self, Claims},
-    provenance::{self, Author},
+    provenance::{Author, Known},
     remote,
     tasks::Board,
 };
@@ -32,11 +32,11 @@ const SUPERSEDED: &str = "Superseded: ";
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub(crate) fn task_of(org: &Org, patch: &Patch, author: &Author) -> Result<Option<TaskRef>, Problem> {
-    if let Some(task) = provenance::task_of(org, patch)? {
+pub(crate) fn task_of(known: &Known<'_>, patch: &Patch, author: &Author) -> Result<Option<TaskRef>, Problem> {
+    if let Some(task) = known.task_of(patch)? {
         return Ok(Some(task));
     }
-    let holds = |task: &TaskRef| matches!(author, Author::RunElsewhere) || Claims::verified(org).name(&patch.id, task);
+    let holds = |task: &TaskRef| matches!(author, Author::RunElsewhere) || known.claims().name(&patch.id, task);
     Ok(patch.trace.as_ref().map(|trace| trace.task.clone()).filter(holds))
 }
 

@@ -2,15 +2,15 @@
 
 use super::Nothing;
 use crate::{
-    limits, merge, names,
+    merge::Gates,
+    names,
     org::Org,
-    picture, provenance,
+    picture,
+    provenance::{self, Known},
     table::{Action, Context, Effect, action},
-    tasks::Board,
 };
 use domain::{
     AgentName, PatchId, Problem, ProjectName, RunId, TaskRef, Timestamp,
-    event::kind,
     gate::PatchStanding,
     patch::{Patch, PatchState},
     picture::Whose,
@@ -22,7 +22,6 @@ use domain::{
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
-use store::Order;
 
 pub(super) fn actions() -> Vec<Action> {
     vec![action("attention.list", Effect::Reads, Permission::View, "What waits for a person, the longest waiting first.", list)]
@@ -94,28 +93,31 @@ async fn list(context: Context, _: Nothing) -> Result<Vec<Item>, Problem> {
 /// # Errors
 /// When the journal or a project cannot be read.
 pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
-    let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-    let (mut items, rights) = (Vec::new(), org.rights()?);
+    let (mut items, rights, known) = (Vec::new(), org.rights()?, Known::of(org));
+    let runs = known.runs()?;
     for project in org.state()?.projects.values() {
         if !org.forge.has(&project.rid) {
             // What an agent asks is in the journal, and waits for an answer all the same.
-            items.extend(asked(&runs, project, &BTreeMap::new()));
+            items.extend(asked(runs, project, &BTreeMap::new()));
             continue;
         }
+        // Read before the board: what was merged meanwhile stands on that.
+        let patches = org.forge.patches(&project.rid, &project.name)?;
+        let gates = Gates::of(&known, &rights, project);
         // A mistake in one project's settings hides nothing of the others.
-        let (board, _) = Board::look(org, project)?;
+        let board = gates.look()?;
         let titles: BTreeMap<&TaskRef, &str> = board.tasks.iter().map(|t| (&t.at, t.task.title.as_str())).collect();
-        items.extend(asked(&runs, project, &titles));
+        items.extend(asked(runs, project, &titles));
         for view in &board.tasks {
-            items.extend(failed(org, view, &runs)?);
+            items.extend(failed(org, view, runs)?);
         }
-        for patch in org.forge.patches(&project.rid, &project.name)? {
+        for patch in patches {
             if patch.state == PatchState::Open {
                 let view = board.tasks.iter().find(|view| patch_of(&view.state) == Some(&patch.id));
                 let made = || runs.iter().find(|r| r.patch.as_ref() == Some(&patch.id)).and_then(|r| r.task.clone());
                 let task = view.map(|view| view.at.clone()).or_else(made);
                 let whose = view.and_then(|view| view.whose.clone());
-                let standing = merge::standing(org, &rights, project, &patch);
+                let standing = gates.standing(&patch);
                 items.push(open(provenance::with_counting_reviews(&rights, patch), standing, task, whose));
             }
         }

@@ -6,10 +6,12 @@ use super::Done;
 use crate::{
     gated,
     lifecycle::reconcile::tell,
-    merge, names,
+    merge::{self, Gates},
+    names,
     org::Org,
     picture::Claims,
-    provenance, remote, rivals,
+    provenance::{self, Known},
+    remote, rivals,
     table::{Action, Context, Effect, action},
     tasks::{Board, projects_here, to_list},
 };
@@ -72,12 +74,13 @@ struct Listed {
 
 async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
     let list = move |org: &Arc<Org>| {
-        let (claims, state, rights) = (Claims::read(org), org.state()?, org.rights()?);
+        let (claims, state, rights, known) = (Claims::read(org), org.state()?, org.rights()?, Known::of(org));
         let mut found = vec![];
         for project in to_list(org, input.project.as_ref())? {
             let patches = org.forge.patches(&project.rid, &project.name)?;
+            let gates = Gates::of(&known, &rights, &project);
             for patch in patches.into_iter().filter(|patch| input.state.is_none_or(|state| patch.state == state)) {
-                let standing = merge::standing(org, &rights, &project, &patch);
+                let standing = gates.standing(&patch);
                 found.push(Listed { whose: claims.whose(org, &state, &patch)?, standing, patch });
             }
         }
@@ -201,7 +204,7 @@ struct FileChange {
 async fn show(context: Context, input: One) -> Result<Shown, Problem> {
     let show = move |org: &Arc<Org>| {
         let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
-        let gate = merge::gate(org, &project, &patch)?;
+        let gate = Gates::of(&Known::of(org), &*org.rights()?, &project).gate(&patch)?;
         let files = org.forge.changed_files(&project.rid, &patch.base, &patch.head)?;
         let files = files.into_iter().map(|f| FileChange { path: f.path, added: f.added, removed: f.removed }).collect();
         let state = org.state()?;
@@ -274,8 +277,10 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
             in_patch(org, &project, &patch, &comments)?;
             let latest = revision::newest(&patch, input.revision.as_deref())?;
             org.forge.review(&project.rid, &patch.id, latest, input.verdict, &input.summary, &comments)?;
-            let task = provenance::task_of(org, &patch)?;
-            let gate = merge::gate(org, &project, &org.forge.patch(&project.rid, &project.name, &patch.id)?)?.words.join(" ");
+            let known = Known::of(org);
+            let task = known.task_of(&patch)?;
+            let reviewed = org.forge.patch(&project.rid, &project.name, &patch.id)?;
+            let gate = Gates::of(&known, &*org.rights()?, &project).gate(&reviewed)?.words.join(" ");
             Ok((project, patch, task, gate))
         })
         .await?;
@@ -357,7 +362,7 @@ async fn comment(context: Context, input: CommentInput) -> Result<Commented, Pro
                 None => (gate::latest(&patch).ok_or_else(|| Problem::internal("a patch without a revision"))?, None),
             };
             let id = org.forge.comment(&project.rid, &patch.id, revision, &input.body, reply_to)?;
-            let task = provenance::task_of(org, &patch)?;
+            let task = Known::of(org).task_of(&patch)?;
             Ok((project, patch, id, task))
         })
         .await?;
@@ -414,7 +419,7 @@ async fn close(context: Context, input: One) -> Result<Done, Problem> {
             let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
             decides(org, &project, &patch)?;
             org.forge.close(&project.rid, &patch.id)?;
-            let task = provenance::task_of(org, &patch)?;
+            let task = Known::of(org).task_of(&patch)?;
             Ok((project, patch, task))
         })
         .await?;
@@ -432,7 +437,7 @@ async fn reopen(context: Context, input: One) -> Result<Done, Problem> {
             let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
             decides(org, &project, &patch)?;
             org.forge.reopen(&project.rid, &patch.id)?;
-            let task = provenance::task_of(org, &patch)?;
+            let task = Known::of(org).task_of(&patch)?;
             Ok((project, patch, task))
         })
         .await?;

@@ -4,7 +4,7 @@
 use crate::{
     limits,
     org::Org,
-    provenance::{self, Author},
+    provenance::{self, Author, Known},
     rivals, trace,
 };
 use domain::{
@@ -183,7 +183,7 @@ fn merged(org: &Org, state: &OrgState, project: &Project, patch: &Patch) -> Resu
     }
     let (PatchState::Open, Some(latest)) = (patch.state, gate::latest(patch)) else { return Ok(None) };
     let Some(by) = org.forge.brought_by(&project.rid, &patch.head)? else { return Ok(None) };
-    let known = Author::of(org, state, project, patch).and_then(|author| author.known(patch));
+    let known = Author::of(&Known::of(org), state, project, patch).and_then(|author| author.known(patch));
     if known.is_err() || org.forge.contains(&project.rid, &patch.base, &patch.head)? {
         return Ok(None);
     }
