@@ -126,7 +126,7 @@ impl Evidence {
         let mut evidence = Self::begin(org, project, claims, revision.at)?;
         let later = merge.as_ref().map(|merge| merge.commit.parents.first().cloned().unwrap_or_else(|| merge.commit.id.clone()));
         evidence.spec = spec_seen(org, &evidence, later.map_or_else(|| org.forge.head(&evidence.project.rid), Ok)?)?;
-        evidence.journal = Journal { run, events: events(org, evidence.claims.as_ref(), Some(&patch))? };
+        evidence.journal.run = run;
         evidence.merge = merge;
         evidence.published = Some(Published { patch: *patch, revision, commit, entries });
         Ok(evidence)
@@ -136,8 +136,15 @@ impl Evidence {
     pub(super) fn of_run(org: &Org, project: Project, claims: Trace, run: &Run) -> Result<Self, Problem> {
         let mut evidence = Self::begin(org, project, Some(claims), run.started_at.unwrap_or(run.queued_at))?;
         evidence.spec = spec_seen(org, &evidence, org.forge.head(&evidence.project.rid)?)?;
-        evidence.journal = Journal { run: Some(run.clone()), events: events(org, evidence.claims.as_ref(), None)? };
+        evidence.journal.run = Some(run.clone());
         Ok(evidence)
+    }
+
+    /// With the events of this device's journal, for which that is looked through from its beginning: they show where a link is known
+    /// from as well, and decide nothing.
+    pub(super) fn with_events(mut self, org: &Org) -> Result<Self, Problem> {
+        self.journal.events = events(org, self.claims.as_ref(), self.published.as_ref().map(|published| &published.patch))?;
+        Ok(self)
     }
 
     fn begin(org: &Org, project: Project, claims: Option<Trace>, at: Timestamp) -> Result<Self, Problem> {

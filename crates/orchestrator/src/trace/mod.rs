@@ -29,14 +29,14 @@ pub fn show(org: &Org, project: Option<&ProjectName>, what: &str) -> Result<Chai
         Found::Revision { project, patch, revision } => {
             let about = format!("patch {}: {}", short(patch.id.as_str()), patch.title);
             let name = project.name.clone();
-            let evidence = Evidence::of_revision(org, project, patch, &revision)?;
+            let evidence = Evidence::of_revision(org, project, patch, &revision)?.with_events(org)?;
             Ok(Chain::new(about, name, judge::links(&evidence)))
         }
         Found::Run { project, run } => {
             let about = format!("run {}, which published nothing", run.id);
             let name = project.name.clone();
             let links = match provenance::trace(org, &run) {
-                Ok(claims) => judge::links(&Evidence::of_run(org, project, claims, &run)?),
+                Ok(claims) => judge::links(&Evidence::of_run(org, project, claims, &run)?.with_events(org)?),
                 Err(problem) => vec![link(Step::Run, run.id.to_string(), Verdict::Unknown { why: problem.to_string() })],
             };
             Ok(Chain::new(about, name, links))

@@ -11,7 +11,7 @@ use domain::{
     manifest::{Manifest, PAYLOAD_TYPE},
     patch::{Judged, Patch, Trace},
     run::CheckResult,
-    trace::{Link, Step, Verdict},
+    trace::{How, Link, Step, Verdict},
 };
 use forge::{CommitProof, CommitSignature, OrgState, PatchEntry, Voucher};
 use identity::{
@@ -223,6 +223,21 @@ fn a_sound_chain_is_verified_from_the_patch_to_the_merge() {
     ];
     assert_eq!(steps, whole);
     assert!(links.iter().all(|link| !link.how.is_empty()), "each link says how it was checked");
+}
+
+#[test]
+fn the_events_of_the_journal_show_more_and_decide_nothing() {
+    let known = ["run_placed", "run_delegated", "checks_ended", "patch_published", "patch_reviewed"];
+    let verdicts = |e: &Evidence| judge::links(e).into_iter().map(|link| (link.step, link.verdict)).collect::<Vec<_>>();
+    let mut foreign = evidence(&sound());
+    published(&mut foreign).commit.signature = CommitSignature::Missing;
+    for without in [evidence(&sound()), foreign] {
+        let mut with = without.clone();
+        with.journal.events = (1..).zip(known).collect();
+        assert_eq!(verdicts(&with), verdicts(&without));
+        let told = judge::links(&with).iter().flat_map(|link| &link.how).filter(|how| matches!(how, How::Journal { .. })).count();
+        assert!(told > 0, "what the journal tells is shown");
+    }
 }
 
 #[test]
