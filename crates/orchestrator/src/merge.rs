@@ -313,18 +313,23 @@ pub struct Gate {
     pub missing: Vec<Missing>,
     /// Its state in words, a sentence each; none for a patch that is not open.
     pub words: Vec<String>,
+    /// Whose approvals of an open patch count: a key of each.
+    pub approved_by: Vec<Did>,
     /// Where the patch stands by it.
     pub standing: PatchStanding,
 }
 
-/// Where a patch stands. Its gate is looked at only where the reviews alone would open it, for that reads the repository; where that
-/// cannot be read, nothing can be merged.
-pub(crate) fn standing(org: &Org, rights: &Rights, project: &Project, patch: &Patch) -> PatchStanding {
+/// Where a patch of a project stands, as [`Board::look`] sees that. Its gate is looked at only where the reviews alone could open it, for
+/// that reads the repository; where that cannot be read, or the settings have a mistake, nothing can be merged.
+pub(crate) fn standing(org: &Org, rights: &Rights, (board, mistake): &(Board, Option<Problem>), patch: &Patch) -> PatchStanding {
     if patch.state != PatchState::Open {
         return gate::standing(patch, &[]);
     }
-    match gate::standing(&provenance::by_person(rights, patch.clone()), &[]) {
-        PatchStanding::ToMerge => gate(org, project, patch).map_or_else(
+    let counted = provenance::by_person(rights, patch.clone());
+    // One accept is enough to look: who must accept besides, the gate says.
+    match gate::standing(&counted, &gate::missing(&counted, board.settings.approvals.min(1), Some(&[]))) {
+        PatchStanding::ToMerge if mistake.is_some() => PatchStanding::GateShut,
+        PatchStanding::ToMerge => gate_on(org, board, patch).map_or_else(
             |problem| {
                 tracing::warn!(%problem, patch = %patch.id, "a patch's gate cannot be read");
                 PatchStanding::GateShut
@@ -340,19 +345,24 @@ pub(crate) fn standing(org: &Org, rights: &Rights, project: &Project, patch: &Pa
 /// # Errors
 /// When the patch or the project's settings cannot be read.
 pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem> {
-    let state = org.state()?;
+    if patch.state == PatchState::Open {
+        return gate_on(org, &Board::read(org, project)?, patch);
+    }
+    let author = Author::of(org, &org.state()?, project, patch).unwrap_or(Author::Unknown);
+    let task = rivals::task_of(org, patch, &author)?;
+    Ok(Gate { task, missing: vec![], words: vec![], approved_by: vec![], standing: gate::standing(patch, &[]) })
+}
+
+/// The gate of an open patch, on its project.
+fn gate_on(org: &Org, board: &Board, patch: &Patch) -> Result<Gate, Problem> {
+    let (state, rights, project) = (org.state()?, org.rights()?, &board.project);
     // Of whom nothing can be read, nothing is known.
     let author = Author::of(org, &state, project, patch).unwrap_or(Author::Unknown);
     let task = rivals::task_of(org, patch, &author)?;
-    if patch.state != PatchState::Open {
-        return Ok(Gate { task, missing: vec![], words: vec![], standing: gate::standing(patch, &[]) });
-    }
-    let board = Board::read(org, project)?;
-    let checks = checked(org, &board, patch, author.run())?;
-    let needed = approvals(org, project, &board, patch)?;
-    let rights = org.rights()?;
+    let checks = checked(org, board, patch, author.run())?;
+    let needed = approvals(org, project, board, patch)?;
     let counted = provenance::by_person(&rights, patch.clone());
-    let missing = missing(org, &board, &counted, task.as_ref(), needed, checks.as_deref().unwrap_or_default(), author.run())?;
+    let missing = missing(org, board, &counted, task.as_ref(), needed, checks.as_deref().unwrap_or_default(), author.run())?;
     let mut words = match missing.is_empty() {
         true => {
             let met = gate::met(&counted, needed, checks.as_deref());
@@ -364,8 +374,8 @@ pub fn gate(org: &Org, project: &Project, patch: &Patch) -> Result<Gate, Problem
         *sentence = names::within(&state, sentence);
     }
     words.extend(org.merging.state(&project.name, &patch.id));
-    let standing = gate::standing(&counted, &missing);
-    Ok(Gate { task, missing, words, standing })
+    let (standing, approved_by) = (gate::standing(&counted, &missing), gate::approved_by(&counted).cloned().collect());
+    Ok(Gate { task, missing, words, approved_by, standing })
 }
 
 /// What the checks said of a patch's latest commit, by whichever journal tells of the run that made it: to be shown. None: nobody tells,

@@ -55,7 +55,7 @@ const taskWords: Record<TaskStateName, Word> = {
   waiting: { text: "Waiting", tone: "none" },
   running: { text: "Running", tone: "run", live: true },
   failed: { text: "Failed", tone: "bad" },
-  in_review: { text: "To review", tone: "violet" },
+  in_review: { text: "In review", tone: "violet" },
   changes_requested: { text: "Changes requested", tone: "warn" },
   merged: { text: "Merged", tone: "good" },
   done: { text: "Done", tone: "good" },

@@ -103,7 +103,8 @@ pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
             continue;
         }
         // A mistake in one project's settings hides nothing of the others.
-        let (board, _) = Board::look(org, project)?;
+        let seen = Board::look(org, project)?;
+        let board = &seen.0;
         let titles: BTreeMap<&TaskRef, &str> = board.tasks.iter().map(|t| (&t.at, t.task.title.as_str())).collect();
         items.extend(asked(&runs, project, &titles));
         for view in &board.tasks {
@@ -115,7 +116,7 @@ pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
                 let made = || runs.iter().find(|r| r.patch.as_ref() == Some(&patch.id)).and_then(|r| r.task.clone());
                 let task = view.map(|view| view.at.clone()).or_else(made);
                 let whose = view.and_then(|view| view.whose.clone());
-                let standing = merge::standing(org, &rights, project, &patch);
+                let standing = merge::standing(org, &rights, &seen, &patch);
                 items.push(open(provenance::with_counting_reviews(&rights, patch), standing, task, whose));
             }
         }

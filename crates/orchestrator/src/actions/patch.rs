@@ -14,7 +14,7 @@ use crate::{
     tasks::{Board, projects_here, to_list},
 };
 use domain::{
-    Kind, Oid, PatchId, Problem, ProjectName, RevisionId, TaskId, diff as lines,
+    Did, Kind, Oid, PatchId, Problem, ProjectName, RevisionId, TaskId, diff as lines,
     event::Body,
     gate::{self, PatchStanding},
     patch::{LineRef, Patch, PatchState, Side, Verdict},
@@ -75,9 +75,9 @@ async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
         let (claims, state, rights) = (Claims::read(org), org.state()?, org.rights()?);
         let mut found = vec![];
         for project in to_list(org, input.project.as_ref())? {
-            let patches = org.forge.patches(&project.rid, &project.name)?;
+            let (patches, seen) = (org.forge.patches(&project.rid, &project.name)?, Board::look(org, &project)?);
             for patch in patches.into_iter().filter(|patch| input.state.is_none_or(|state| patch.state == state)) {
-                let standing = merge::standing(org, &rights, &project, &patch);
+                let standing = merge::standing(org, &rights, &seen, &patch);
                 found.push(Listed { whose: claims.whose(org, &state, &patch)?, standing, patch });
             }
         }
@@ -178,6 +178,8 @@ struct Shown {
     missing: Vec<String>,
     /// The state of its gate in words; none for a patch that is not open.
     gate: Vec<String>,
+    /// Whose approvals count, while it is open: a key of each.
+    approved_by: Vec<Did>,
     /// Where its merge is, while somebody merges it.
     merging: Option<String>,
     /// Files that change the rules by which the project is checked and run: look at them.
@@ -208,6 +210,7 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         Ok(Shown {
             missing: gate.missing.iter().map(|one| names::within(&state, &one.text())).collect(),
             gate: gate.words,
+            approved_by: gate.approved_by,
             standing: gate.standing,
             pull: (patch.state == PatchState::Merged).then(|| merge::pull(org, &project)),
             merging: org.merging.state(&project.name, &patch.id),
