@@ -196,8 +196,8 @@ impl PatchStanding {
     }
 }
 
-/// Where a patch stands, by the reviews that count and what is missing. Where it needs approvals, it is to be reviewed until somebody accepts
-/// it, whatever else is missing.
+/// Where a patch stands, by the reviews that count and what is missing. Where it needs approvals, it is to be reviewed until somebody
+/// accepts it, whatever else is missing.
 pub fn standing(patch: &Patch, missing: &[Missing]) -> PatchStanding {
     match patch.state {
         PatchState::Draft => return PatchStanding::Draft,

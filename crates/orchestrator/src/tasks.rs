@@ -264,7 +264,7 @@ fn views(org: &Org, project: &Project, feature: &Feature, stack: bool, others: O
 fn claimed(org: &Org, project: &Project, at: &TaskRef, others: Option<&Claims>) -> Result<(Option<ClaimIn>, Vec<Rival>), Problem> {
     if let Some(others) = others {
         let all = others.all(org, at)?;
-        return Ok((domain::picture::claim_at(&org.device, &all).cloned(), rivals::of(org, project, &all)));
+        return Ok((domain::picture::claim_at(&org.device, &all).cloned(), rivals::of(org, project, &all)?));
     }
     let Some(claim) = org.store.get::<Claim>(kind::CLAIM, &at.to_string())? else { return Ok((None, vec![])) };
     let latest = claim.runs.last().map(|run| org.store.get::<Run>(kind::RUN, run.as_str())).transpose()?.flatten();

@@ -74,13 +74,6 @@ export const standingWords: Record<Schemas["PatchStanding"], Word> = {
   closed: { text: "Closed", tone: "none" },
 };
 
-export const patchWords: Record<Schemas["PatchState"], Word> = {
-  draft: { text: "Draft", tone: "none" },
-  open: { text: "To review", tone: "violet" },
-  archived: { text: "Closed", tone: "none" },
-  merged: { text: "Merged", tone: "good" },
-};
-
 const units: [number, string][] = [
   [86_400, "d"],
   [3_600, "h"],
