@@ -42,7 +42,14 @@ test("open rivals are told apart by their devices, and it is said what merging o
       here={ours}
       rivals={[
         { ...rival, patch: ours, device: "did:key:a" },
-        { ...rival, patch: theirs, standing: "checks_failed", device: "did:key:b", member: "did:key:bob", whose: { device: "did:key:b", reachable: false } },
+        {
+          ...rival,
+          patch: theirs,
+          standing: "checks_failed",
+          device: "did:key:b",
+          member: "did:key:bob",
+          whose: { device: "did:key:b", reachable: false },
+        },
       ]}
     />,
   );

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 /// A list of patches.
 pub(crate) fn patches(value: &Value, names: &Names) -> Result<String, Problem> {
-    let known = |item: &Value| Ok::<_, Problem>((typed::<Patch>(item)?, typed_at(item, "standing")?, as_of(item, names)));
+    let known = |item: &Value| Ok::<_, Problem>((typed::<Patch>(item)?, typed_at::<PatchStanding>(item, "standing")?, as_of(item, names)));
     let mut patches: Vec<(Patch, PatchStanding, String)> = value.as_array().into_iter().flatten().map(known).collect::<Result<_, _>>()?;
     patches.sort_by_key(|(p, ..)| std::cmp::Reverse(p.revisions.last().map(|r| r.at)));
     let now = text::now();
