@@ -11,7 +11,7 @@ use crate::{
     picture::Claims,
     provenance, remote, rivals,
     table::{Action, Context, Effect, action},
-    tasks::{Board, projects_here, to_list},
+    tasks::{Board, not_searched, projects_here, to_list},
 };
 use domain::{
     Did, Kind, Oid, PatchId, Problem, ProjectName, RevisionId, TaskId, diff as lines,
@@ -131,6 +131,7 @@ pub(crate) fn find(org: &Org, project: Option<&ProjectName>, text: &str) -> Resu
 /// What is said where no patch fits; of a task that has none where the task is, and what to do.
 fn none(org: &Org, project: Option<&ProjectName>, text: &str) -> Result<Problem, Problem> {
     let none = Problem::not_found(format!("There is no patch “{}”.", domain::shown(text))).next("meshwork patch list shows them.");
+    let none = Problem { why: not_searched(org, project)?, ..none };
     let Ok(task) = text.parse::<TaskId>() else { return Ok(none) };
     let claims = Claims::read(org);
     for project in org.state()?.projects.values().filter(|known| project.is_none_or(|name| known.name == *name)) {
