@@ -45,7 +45,7 @@ it("a task is run, watched, reviewed, done again and merged by the command bar a
     await there(page.getByRole("region", { name: "Plan" }).getByText("make the file"));
     await there(page.getByRole("list", { name: "Phases" }).getByText("Done"), RUN_MS);
 
-    await goTo(page, "show patches waiting for review", new RegExp(task));
+    await goTo(page, "show open patches", new RegExp(task));
     await there(title(page, new RegExp(task)));
     const patch = new URL(page.url()).pathname.split("/").at(-1)?.slice(0, 8);
     await have(page, `request changes on patch ${patch}: ${file}:1: ${remark}`);

@@ -154,15 +154,15 @@ pub fn missing(patch: &Patch, approvals_needed: u32, checks: Option<&[CheckResul
 pub enum PatchStanding {
     /// Not yet ready.
     Draft,
-    /// Nobody judged it yet, or approvals are missing.
+    /// Approvals are missing.
     ToReview,
     /// Somebody asked for changes.
     ChangesRequested,
-    /// It was accepted, and a check failed.
+    /// It needs no further review to be judged by its checks, and one failed.
     ChecksFailed,
-    /// It was accepted, and something else shuts its gate.
+    /// It has the approvals that it needs, and something else shuts its gate.
     GateShut,
-    /// It was accepted, and nothing is missing.
+    /// Nothing is missing.
     ToMerge,
     /// In the default branch.
     Merged,
@@ -189,15 +189,15 @@ impl PatchStanding {
     pub fn waits(self) -> &'static str {
         match self {
             Self::ToMerge => "can be merged",
-            Self::ChecksFailed => "is accepted, and its checks failed",
-            Self::GateShut => "is accepted, and its gate is shut",
+            Self::ChecksFailed => "cannot be merged, since its checks failed",
+            Self::GateShut => "cannot be merged, since its gate is shut",
             _ => "waits for a review",
         }
     }
 }
 
-/// Where a patch stands, by the reviews that count and what is missing. Until somebody accepts it, it is to be reviewed, whatever else
-/// is missing.
+/// Where a patch stands, by the reviews that count and what is missing. Where it needs approvals, it is to be reviewed until somebody
+/// accepts it, whatever else is missing.
 pub fn standing(patch: &Patch, missing: &[Missing]) -> PatchStanding {
     match patch.state {
         PatchState::Draft => return PatchStanding::Draft,
@@ -208,13 +208,14 @@ pub fn standing(patch: &Patch, missing: &[Missing]) -> PatchStanding {
     let verdicts = verdicts(patch);
     let said = |verdict| verdicts.values().any(|one| *one == verdict);
     let lacks = |of: fn(&Missing) -> bool| missing.iter().any(of);
+    let unapproved = lacks(|one| matches!(one, Missing::Approvals { .. }));
     if said(Verdict::Reject) {
         PatchStanding::ChangesRequested
-    } else if !said(Verdict::Accept) {
+    } else if unapproved && !said(Verdict::Accept) {
         PatchStanding::ToReview
     } else if lacks(|one| matches!(one, Missing::CheckFailed { .. })) {
         PatchStanding::ChecksFailed
-    } else if lacks(|one| matches!(one, Missing::Approvals { .. })) {
+    } else if unapproved {
         PatchStanding::ToReview
     } else if missing.is_empty() {
         PatchStanding::ToMerge
@@ -225,7 +226,7 @@ pub fn standing(patch: &Patch, missing: &[Missing]) -> PatchStanding {
 
 /// Why a gate is open, in words: who approved, and which checks passed; none: what they say is not known here.
 pub fn met(patch: &Patch, approvals_needed: u32, checks: Option<&[CheckResult]>) -> String {
-    let by: Vec<_> = verdicts(patch).into_iter().filter(|(_, v)| *v == Verdict::Accept).map(|(by, _)| by.as_str()).collect();
+    let by: Vec<_> = approved_by(patch).map(Did::as_str).collect();
     let approved = match (by.as_slice(), approvals_needed) {
         ([], _) => "no approval is needed".to_owned(),
         (_, 0) => format!("approved by {} (none needed)", by.join(", ")),
@@ -237,6 +238,11 @@ pub fn met(patch: &Patch, approvals_needed: u32, checks: Option<&[CheckResult]>)
         Some(all) => format!("{} passed", all.iter().map(|c| format!("“{}”", c.name)).collect::<Vec<_>>().join(", ")),
     };
     format!("{approved}; {checked}")
+}
+
+/// Who accepted the latest revision.
+pub fn approved_by(patch: &Patch) -> impl Iterator<Item = &Did> {
+    verdicts(patch).into_iter().filter(|(_, verdict)| *verdict == Verdict::Accept).map(|(by, _)| by)
 }
 
 /// The verdict of each reviewer of the latest revision.
@@ -310,8 +316,9 @@ mod tests {
         let accepted = patch(vec![(1, Verdict::Accept)]);
         let failed = Missing::CheckFailed { name: "t".into(), run: None };
         let second = Missing::Approvals { have: 1, need: 2 };
-        assert_eq!(standing(&patch(vec![]), std::slice::from_ref(&failed)), PatchStanding::ToReview);
-        assert_eq!(standing(&patch(vec![(9, Verdict::Accept)]), &[]), PatchStanding::ToReview, "its author's own word");
+        let first = Missing::Approvals { have: 0, need: 1 };
+        assert_eq!(standing(&patch(vec![]), &[first.clone(), failed.clone()]), PatchStanding::ToReview);
+        assert_eq!(standing(&patch(vec![(9, Verdict::Accept)]), &[first]), PatchStanding::ToReview, "its author's own word");
         assert_eq!(standing(&accepted, &[]), PatchStanding::ToMerge);
         assert_eq!(standing(&accepted, &[second.clone(), failed]), PatchStanding::ChecksFailed);
         assert_eq!(standing(&accepted, &[second]), PatchStanding::ToReview);
@@ -319,6 +326,18 @@ mod tests {
         let refused = patch(vec![(1, Verdict::Accept), (2, Verdict::Reject)]);
         assert_eq!(standing(&refused, &[]), PatchStanding::ChangesRequested);
         assert_eq!(standing(&Patch { state: PatchState::Archived, ..refused }, &[]), PatchStanding::Closed);
+    }
+
+    #[test]
+    fn where_no_approval_is_needed_nothing_waits_for_a_review() {
+        let stands = |missing: &[Missing]| standing(&patch(vec![]), missing);
+        assert_eq!(stands(&missing(&patch(vec![]), 0, Some(&[]))), PatchStanding::ToMerge);
+        assert_eq!(stands(&[Missing::CheckFailed { name: "t".into(), run: None }]), PatchStanding::ChecksFailed);
+        assert_eq!(stands(&[Missing::Unmerged]), PatchStanding::GateShut);
+        assert_eq!(stands(&missing(&patch(vec![]), 1, Some(&[]))), PatchStanding::ToReview);
+        for standing in [PatchStanding::ToMerge, PatchStanding::ChecksFailed, PatchStanding::GateShut] {
+            assert!(!standing.waits().contains("review") && !standing.waits().contains("accepted"), "{}", standing.waits());
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::{
     Did, PatchId, RunId, Timestamp,
-    gate::Missing,
+    gate::{Missing, PatchStanding},
     patch::PatchState,
     run::{Reason, Run, RunState},
     task::Claim,
@@ -186,6 +186,8 @@ pub struct Rival {
     pub patch: PatchId,
     /// Where it is.
     pub state: PatchState,
+    /// Where it stands by its gate; of a patch that has not come from its device yet only whether it is merged or closed is known.
+    pub standing: PatchStanding,
     /// The device whose claim it is of.
     pub device: Did,
     /// For whom that worked.
@@ -220,14 +222,15 @@ pub fn rivals(claims: &[ClaimIn]) -> Vec<Rival> {
 
 fn rival(of: &ClaimIn, patch: &PatchId, claims: &[ClaimIn]) -> Rival {
     let ClaimIn { journal, claim, latest } = of;
-    let state = match (claim.merged, claim.rejected) {
-        (true, _) => PatchState::Merged,
-        (_, true) => PatchState::Archived,
-        _ => PatchState::Open,
+    let (state, standing) = match (claim.merged, claim.rejected) {
+        (true, _) => (PatchState::Merged, PatchStanding::Merged),
+        (_, true) => (PatchState::Archived, PatchStanding::Closed),
+        _ => (PatchState::Open, PatchStanding::ToReview),
     };
     Rival {
         patch: patch.clone(),
         state,
+        standing,
         device: journal.clone(),
         member: latest.as_ref().map(|run| run.member.clone()),
         run: latest.as_ref().filter(|run| run.patch.as_ref() == Some(patch)).map(|run| run.id.clone()),

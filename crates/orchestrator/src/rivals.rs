@@ -5,6 +5,7 @@
 
 use crate::{
     lifecycle::reconcile::tell,
+    merge::Gates,
     org::Org,
     picture::{self, Claims},
     provenance::{Author, Known},
@@ -91,24 +92,33 @@ fn signs(delegates: &[Did], state: &OrgState, device: &Did) -> bool {
 }
 
 /// The patches of a task, where several devices made one each.
-pub(crate) fn of(org: &Org, project: &Project, claims: &[ClaimIn]) -> Vec<Rival> {
+///
+/// # Errors
+/// When the repository or the org's rights cannot be read.
+pub(crate) fn of(org: &Org, project: &Project, claims: &[ClaimIn]) -> Result<Vec<Rival>, Problem> {
     let mut found = domain::picture::rivals(claims);
+    if found.is_empty() {
+        return Ok(found);
+    }
+    let (rights, known) = (org.rights()?, Known::of(org));
+    let gates = Gates::of(&known, &rights, project);
     for rival in &mut found {
         // Radicle is the truth about patches. One that has not come yet is as its device tells.
         if let Ok(patch) = org.forge.patch(&project.rid, &project.name, &rival.patch) {
             rival.state = patch.state;
+            rival.standing = gates.standing(&patch);
         }
         rival.whose = picture::whose(org, &rival.device);
     }
-    found
+    Ok(found)
 }
 
 /// The rivals of a patch of a task, itself among them.
 ///
 /// # Errors
-/// When the journal cannot be read.
+/// When the journal or the repository cannot be read.
 pub(crate) fn of_patch(org: &Org, project: &Project, patch: &Patch, task: &TaskRef) -> Result<Vec<Rival>, Problem> {
-    let found = of(org, project, &picture::claims(org, task)?);
+    let found = of(org, project, &picture::claims(org, task)?)?;
     // An older patch of the same device is none.
     Ok(if found.iter().any(|rival| rival.patch == patch.id) { found } else { vec![] })
 }

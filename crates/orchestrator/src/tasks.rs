@@ -201,6 +201,20 @@ pub(crate) fn projects_here(org: &Org) -> Result<Vec<Project>, Problem> {
     Ok(org.state()?.projects.into_values().filter(|project| org.forge.has(&project.rid)).collect())
 }
 
+/// Why something may not be found that was looked for in all projects: those that are not on this device yet were not searched. None: the
+/// project was named, or all are here.
+///
+/// # Errors
+/// When the org repository cannot be read.
+pub(crate) fn not_searched(org: &Org, name: Option<&ProjectName>) -> Result<Option<String>, Problem> {
+    if name.is_some() {
+        return Ok(None);
+    }
+    let away = org.state()?.projects.into_values().filter(|project| !org.forge.has(&project.rid));
+    let names: Vec<String> = away.map(|project| project.name.to_string()).collect();
+    Ok((!names.is_empty()).then(|| format!("Not on this device yet, and so not searched: {}.", names.join(", "))))
+}
+
 fn no_features(names: &[&str]) -> String {
     if names.is_empty() {
         "Its default branch has no Spec-Kit features: meshwork feature new makes one, or `specify init` there.".into()
@@ -264,7 +278,7 @@ fn views(org: &Org, project: &Project, feature: &Feature, stack: bool, others: O
 fn claimed(org: &Org, project: &Project, at: &TaskRef, others: Option<&Claims>) -> Result<(Option<ClaimIn>, Vec<Rival>), Problem> {
     if let Some(others) = others {
         let all = others.all(org, at)?;
-        return Ok((domain::picture::claim_at(&org.device, &all).cloned(), rivals::of(org, project, &all)));
+        return Ok((domain::picture::claim_at(&org.device, &all).cloned(), rivals::of(org, project, &all)?));
     }
     let Some(claim) = org.store.get::<Claim>(kind::CLAIM, &at.to_string())? else { return Ok((None, vec![])) };
     let latest = claim.runs.last().map(|run| org.store.get::<Run>(kind::RUN, run.as_str())).transpose()?.flatten();

@@ -48,7 +48,11 @@ export function Person({ openHelp }: { openHelp: () => void }) {
 
 /** Signs this browser out, and forgets what its tabs remember of who was here. */
 export async function signOut(): Promise<void> {
-  sessionStorage.clear();
+  try {
+    sessionStorage.clear();
+  } catch {
+    // Where the browser forbids its store there is nothing in it.
+  }
   await fetch("/sign-out", { method: "POST", redirect: "manual" });
   location.assign("/");
 }

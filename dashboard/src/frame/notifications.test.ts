@@ -1,7 +1,16 @@
 import { expect, test } from "vitest";
-import { fresh, keyOf, titleOf, wish } from "./notifications";
+import { fresh, keyOf, wish } from "./notifications";
 
-const item = (run: string, since = 1) => ({ kind: "failed" as const, run, why: "", since, project: "p", task: null, title: "t" });
+const item = (run: string, since = 1) => ({
+  kind: "failed" as const,
+  heading: "A run failed",
+  run,
+  why: "",
+  since,
+  project: "p",
+  task: null,
+  title: "t",
+});
 
 test("only what is new is told, and a second failure of a task is new", () => {
   const seen = new Set([keyOf(item("a"))]);
@@ -10,17 +19,10 @@ test("only what is new is told, and a second failure of a task is new", () => {
 });
 
 test("that a patch can be merged by now is new", () => {
-  const patch = { kind: "review" as const, patch: "p1", since: 1, project: "p", task: null, title: "t" };
+  const patch = { kind: "review" as const, heading: "A patch", patch: "p1", since: 1, project: "p", task: null, title: "t" };
   const seen = new Set([keyOf({ ...patch, standing: "gate_shut" })]);
   expect(fresh(seen, [{ ...patch, standing: "gate_shut" }])).toHaveLength(0);
   expect(fresh(seen, [{ ...patch, standing: "to_merge" }])).toHaveLength(1);
-});
-
-test("an accepted patch does not wait for a review", () => {
-  const patch = { kind: "review" as const, patch: "p1", since: 1, project: "p", task: null, title: "t" };
-  expect(titleOf({ ...patch, standing: "to_review" })).toBe("A patch waits for a review");
-  expect(titleOf({ ...patch, standing: "to_merge" })).toBe("A patch can be merged");
-  expect(titleOf({ ...patch, standing: "checks_failed" })).toBe("A patch is accepted, and its checks failed");
 });
 
 test("without a secure context notifications are impossible", () => {

@@ -33,20 +33,6 @@ export const keyOf = (item: Item): string =>
     item.since,
   ].join(" ");
 
-const titles: Record<Exclude<Item["kind"], "review">, string> = {
-  question: "An agent asks",
-  changes_requested: "Changes were requested",
-  failed: "A run failed",
-};
-
-export function titleOf(item: Item): string {
-  if (item.kind !== "review") return titles[item.kind];
-  if (item.standing === "to_merge") return "A patch can be merged";
-  if (item.standing === "checks_failed") return "A patch is accepted, and its checks failed";
-  if (item.standing === "gate_shut") return "A patch is accepted, and its gate is shut";
-  return "A patch waits for a review";
-}
-
 /** What is new since the last look. */
 export function fresh(seen: ReadonlySet<string>, items: Item[]): Item[] {
   return items.filter((item) => !seen.has(keyOf(item)));
@@ -66,7 +52,7 @@ export function useNotifications(): void {
     for (const item of fresh(before, items)) {
       const body = [item.task?.task, item.title].filter(Boolean).join(" ");
       // The same tag in every tab: the system shows it once.
-      const note = new Notification(titleOf(item), { body, tag: keyOf(item) });
+      const note = new Notification(item.heading, { body, tag: keyOf(item) });
       note.onclick = () => {
         window.focus();
         if ("patch" in item) void navigate({ to: "/patches/$patch", params: { patch: item.patch }, search: { project: item.project } });

@@ -36,13 +36,20 @@ const [ours, theirs] = ["a".repeat(40), "b".repeat(40)];
 afterEach(cleanup);
 
 test("open rivals are told apart by their devices, and it is said what merging one does", () => {
-  const rival = { state: "open", taken_over: false } as const;
+  const rival = { state: "open", standing: "to_review", taken_over: false } as const;
   render(
     <Rivals
       here={ours}
       rivals={[
         { ...rival, patch: ours, device: "did:key:a" },
-        { ...rival, patch: theirs, device: "did:key:b", member: "did:key:bob", whose: { device: "did:key:b", reachable: false } },
+        {
+          ...rival,
+          patch: theirs,
+          standing: "checks_failed",
+          device: "did:key:b",
+          member: "did:key:bob",
+          whose: { device: "did:key:b", reachable: false },
+        },
       ]}
     />,
   );
@@ -52,6 +59,8 @@ test("open rivals are told apart by their devices, and it is said what merging o
   expect(second?.getAttribute("href")).toBe(`/patches/${theirs}`);
   expect(second?.textContent).toContain("bobs-box");
   expect(second?.textContent).toContain("for bob");
+  expect(first?.textContent).toContain("To review");
+  expect(second?.textContent).toContain("Checks failed");
   expect(second?.textContent).toContain("perhaps old, bobs-box not reached");
   expect(screen.getByText(/merging it closes the others/)).toBeTruthy();
 });
@@ -62,8 +71,8 @@ test("who picked is named, and a task without rivals shows nothing", () => {
   render(
     <Rivals
       rivals={[
-        { patch: ours, state: "merged", device: "did:key:a", taken_over: false, merged_by: "did:key:bob" },
-        { patch: theirs, state: "archived", device: "did:key:b", taken_over: true },
+        { patch: ours, state: "merged", standing: "merged", device: "did:key:a", taken_over: false, merged_by: "did:key:bob" },
+        { patch: theirs, state: "archived", standing: "closed", device: "did:key:b", taken_over: true },
       ]}
     />,
   );

@@ -7,7 +7,7 @@ import { Badge } from "./Badge";
 import { Section } from "./Page";
 import ui from "./ui.module.css";
 import { useWho } from "./Who";
-import { patchWords, shortOid } from "./words";
+import { shortOid, standingWords } from "./words";
 
 type Rival = Schemas["Rival"];
 
@@ -28,7 +28,7 @@ export function Rivals({ rivals, here }: { rivals: Rival[]; here?: string }) {
             aria-current={rival.patch === here || undefined}
             data-row
           >
-            <Badge word={patchWords[rival.state]} />
+            <Badge word={standingWords[rival.standing]} />
             <span className="clip">
               {shortOid(rival.patch)} of {who(rival.device).name}
             </span>

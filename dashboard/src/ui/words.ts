@@ -55,7 +55,7 @@ const taskWords: Record<TaskStateName, Word> = {
   waiting: { text: "Waiting", tone: "none" },
   running: { text: "Running", tone: "run", live: true },
   failed: { text: "Failed", tone: "bad" },
-  in_review: { text: "To review", tone: "violet" },
+  in_review: { text: "In review", tone: "violet" },
   changes_requested: { text: "Changes requested", tone: "warn" },
   merged: { text: "Merged", tone: "good" },
   done: { text: "Done", tone: "good" },
@@ -72,13 +72,6 @@ export const standingWords: Record<Schemas["PatchStanding"], Word> = {
   to_merge: { text: "To merge", tone: "good" },
   merged: { text: "Merged", tone: "good" },
   closed: { text: "Closed", tone: "none" },
-};
-
-export const patchWords: Record<Schemas["PatchState"], Word> = {
-  draft: { text: "Draft", tone: "none" },
-  open: { text: "To review", tone: "violet" },
-  archived: { text: "Closed", tone: "none" },
-  merged: { text: "Merged", tone: "good" },
 };
 
 const units: [number, string][] = [

@@ -15,7 +15,7 @@ pub(crate) use journal::{events, journals, not_understood, verified};
 pub(crate) use machine::{capacity, devices, findings, pods};
 pub(crate) use org::{invites, joiners, joining, org, orgs, proposals, ticket};
 pub(crate) use patch::{into_working_copy, merged, patch, patches, written};
-pub(crate) use project::{project, projects};
+pub(crate) use project::{left_out, project, projects};
 pub(crate) use quota::quotas;
 pub(crate) use run::{kept, run, runs, waited};
 pub(crate) use task::{started, task, tasks, why};

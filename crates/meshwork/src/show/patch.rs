@@ -16,18 +16,18 @@ use serde_json::Value;
 
 /// A list of patches.
 pub(crate) fn patches(value: &Value, names: &Names) -> Result<String, Problem> {
-    let known = |item: &Value| Ok::<_, Problem>((typed::<Patch>(item)?, standing(item)?, as_of(item, names)));
-    let mut patches: Vec<(Patch, String, String)> = value.as_array().into_iter().flatten().map(known).collect::<Result<_, _>>()?;
+    let known = |item: &Value| Ok::<_, Problem>((typed::<Patch>(item)?, typed_at::<PatchStanding>(item, "standing")?, as_of(item, names)));
+    let mut patches: Vec<(Patch, PatchStanding, String)> = value.as_array().into_iter().flatten().map(known).collect::<Result<_, _>>()?;
     patches.sort_by_key(|(p, ..)| std::cmp::Reverse(p.revisions.last().map(|r| r.at)));
     let now = text::now();
     let several = patches.iter().any(|(p, ..)| p.project != patches[0].0.project);
-    let row = |(p, standing, known): &(Patch, String, String)| {
+    let row = |(p, standing, known): &(Patch, PatchStanding, String)| {
         let task = p.trace.as_ref().map(|t| t.task.task.to_string()).unwrap_or_default();
         let task = if several { format!("{} {task}", p.project) } else { task };
         let changed = p.revisions.last().map(|r| ago(r.at, now)).unwrap_or_default();
         vec![
             cell(text::oid(p.id.as_str())),
-            toned(tone(p.state), standing),
+            toned(tone(*standing), standing.label()),
             cell(task),
             cell(by(p, names)),
             cell(changed),
@@ -55,9 +55,10 @@ pub(crate) fn patch(value: &Value, names: &Names) -> Result<String, Problem> {
         PatchState::Open => words("gate").into_iter().map(|w| names.within(&w)).collect(),
         _ => vec![],
     };
+    let standing: PatchStanding = typed_at(value, "standing")?;
     let revisions: Vec<String> = patch.revisions.iter().enumerate().flat_map(|(n, r)| revision(n + 1, r, names)).collect();
     let sheet = Sheet::new(clean(&patch.title))
-        .part("state", paint(tone(patch.state), &standing(value)?))
+        .part("state", paint(tone(standing), standing.label()))
         .part("patch", patch.id.as_str())
         .part("project", patch.project.as_str())
         .part("task", trace.map(|t| t.task.to_string()).unwrap_or_default())
@@ -76,11 +77,6 @@ pub(crate) fn patch(value: &Value, names: &Names) -> Result<String, Problem> {
         .section("Merging", merge.join("\n"))
         .section("Into a working copy it comes with", clean(value["pull"].as_str().unwrap_or_default()));
     Ok(sheet.text())
-}
-
-/// Where a patch stands, in a word.
-fn standing(value: &Value) -> Result<String, Problem> {
-    Ok(typed_at::<PatchStanding>(value, "standing")?.label().to_owned())
 }
 
 /// How a new commit of the default branch comes into a working copy.
@@ -149,19 +145,24 @@ fn by(patch: &Patch, names: &Names) -> String {
     }
 }
 
-pub(super) fn word(state: PatchState) -> &'static str {
-    match state {
-        PatchState::Draft => "draft",
-        PatchState::Open => "open",
-        PatchState::Archived => "closed",
-        PatchState::Merged => "merged",
+/// As the dashboard colours it.
+pub(super) fn tone(standing: PatchStanding) -> Tone {
+    match standing {
+        PatchStanding::ToMerge | PatchStanding::Merged => Tone::Good,
+        PatchStanding::ToReview | PatchStanding::ChangesRequested | PatchStanding::GateShut => Tone::Waits,
+        PatchStanding::ChecksFailed => Tone::Bad,
+        PatchStanding::Draft | PatchStanding::Closed => Tone::Quiet,
     }
 }
 
-pub(super) fn tone(state: PatchState) -> Tone {
-    match state {
-        PatchState::Open => Tone::Waits,
-        PatchState::Merged => Tone::Good,
-        PatchState::Draft | PatchState::Archived => Tone::Quiet,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_colour_of_an_open_patch_says_where_it_stands() {
+        assert_eq!(tone(PatchStanding::ToMerge), Tone::Good);
+        assert_eq!(tone(PatchStanding::ToReview), Tone::Waits);
+        assert_eq!(tone(PatchStanding::ChecksFailed), Tone::Bad);
     }
 }

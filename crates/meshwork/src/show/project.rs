@@ -34,6 +34,12 @@ pub(crate) fn projects(value: &Value) -> Result<String, Problem> {
     })
 }
 
+/// Below a list of all projects: which of them it leaves out, for they are not on this device yet.
+pub(crate) fn left_out(projects: &[ProjectView]) -> String {
+    let names: Vec<&str> = projects.iter().filter(|p| p.head.is_none()).map(|p| p.project.name.as_str()).collect();
+    if names.is_empty() { String::new() } else { format!("\nnote: Not on this device yet, and so not listed: {}.", names.join(", ")) }
+}
+
 /// One project.
 pub(crate) fn project(value: &Value) -> Result<String, Problem> {
     let (project, head) = (typed_at::<domain::project::Project>(value, "project")?, at(value, &["head"]));
@@ -83,8 +89,10 @@ mod tests {
         let mut view = json!({"project": {"name": "web", "rid": rid, "branch": "main"}, "features": 0, "open_tasks": 0, "done_tasks": 0});
         let away = projects(&json!([view])).unwrap();
         assert!(away.contains("not here yet") && !away.contains(" 0 "), "{away}");
+        assert!(left_out(&typed::<Vec<ProjectView>>(&json!([view])).unwrap()).ends_with("so not listed: web."));
         view["head"] = json!("0123456789abcdef0123456789abcdef01234567");
         let here = projects(&json!([view])).unwrap();
         assert!(!here.contains("not here yet") && here.contains(" 0 "), "{here}");
+        assert_eq!(left_out(&typed::<Vec<ProjectView>>(&json!([view])).unwrap()), "");
     }
 }

@@ -186,19 +186,27 @@ pub(super) fn checks(results: &[CheckResult]) -> String {
 
 /// Where a run is: also what the states do not say by themselves, that it is frozen or asks somebody.
 pub(super) fn state(run: &Run) -> Cell {
-    let word = match run.state {
-        _ if run.paused => return toned(Tone::Waits, "paused"),
-        _ if !run.questions.is_empty() => return toned(Tone::Waits, "asks you"),
-        state => format!("{state:?}").to_lowercase(),
-    };
+    let (tone, word) = stands(run);
+    toned(tone, word)
+}
+
+/// Where it stands, in a word, and its colour: as the dashboard has them.
+fn stands(run: &Run) -> (Tone, String) {
+    let red = run.class == Class::Ci && run.checks.iter().any(|check| !check.passed);
     let tone = match run.state {
+        _ if matches!(run.reason, Some(Reason::Halted { .. })) => return (Tone::Waits, "halted".into()),
+        _ if !run.questions.is_empty() => return (Tone::Waits, "asks you".into()),
+        _ if run.paused => return (Tone::Waits, "paused".into()),
+        // Its work is done when the checks have run, whatever they say.
+        RunState::Done if red => return (Tone::Bad, "checks failed".into()),
         RunState::Done => Tone::Good,
         RunState::Failed | RunState::Lost => Tone::Bad,
-        RunState::Cancelled | RunState::Evicted => Tone::Quiet,
+        RunState::Evicted => Tone::Waits,
+        RunState::Cancelled => Tone::Quiet,
         RunState::Queued | RunState::Placing => Tone::Plain,
         _ => Tone::Busy,
     };
-    toned(tone, word)
+    (tone, format!("{:?}", run.state).to_lowercase())
 }
 
 /// What it is for: its task and agent, or checks.
@@ -264,6 +272,14 @@ mod tests {
         let said = "Its checks failed: “cargo test”.";
         for table in [runs(&json!([item]), false, &Names::default()), waited(&json!([item]), &Names::default())] {
             assert!(table.as_ref().is_ok_and(|table| table.contains(said)), "{table:?}");
+        }
+        let mut ran: Run = typed(&item).unwrap();
+        assert_eq!(stands(&ran), (Tone::Good, "done".into()), "its work is done, and the patch says what its checks say");
+        ran.class = Class::Ci;
+        assert_eq!(stands(&ran), (Tone::Bad, "checks failed".into()));
+        for (state, tone) in [(RunState::Evicted, Tone::Waits), (RunState::Lost, Tone::Bad), (RunState::Cancelled, Tone::Quiet)] {
+            ran.state = state;
+            assert_eq!(stands(&ran).0, tone, "{state:?}");
         }
         item["checks"][1]["passed"] = json!(true);
         assert!(!runs(&json!([item]), false, &Names::default()).unwrap().contains("failed"));

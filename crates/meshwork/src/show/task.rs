@@ -98,7 +98,7 @@ pub(crate) fn rivals(rivals: &[Rival], names: &Names) -> String {
         };
         let said = [said, known].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ");
         let run = r.run.as_ref().map(|run| text::run(run.as_str())).unwrap_or_default();
-        let state = toned(patch::tone(r.state), patch::word(r.state));
+        let state = toned(patch::tone(r.standing), r.standing.label());
         vec![cell(text::oid(r.patch.as_str())), state, cell(names.of(&r.device)), cell(by), cell(run), cell(said)]
     };
     match rivals.is_empty() {

@@ -10,7 +10,7 @@ use crate::{
     show::{self, Names},
     text::clean,
 };
-use domain::Problem;
+use domain::{Problem, project::ProjectView};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +22,8 @@ pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outco
     match task {
         cli::Task::List(place) => {
             let value = client.call("task.list", json!({"project": place.at.project, "feature": place.feature})).await?;
-            output::show(&value, json, show::tasks)?;
+            let left = left_out(client, place.at.project.as_deref(), json).await?;
+            output::show(&value, json, |v| Ok(show::tasks(v)? + &left))?;
         }
         cli::Task::Show { task, at: place } => {
             let input = json!({"project": place.at.project, "feature": place.feature, "task": task});
@@ -202,12 +203,22 @@ async fn logs(client: &Client, run: &str, follow: bool, json: bool) -> Outcome {
     }
 }
 
+/// What a person is told below a list of all projects: which are left out. Scripts ask for the projects themselves.
+async fn left_out(client: &Client, project: Option<&str>, json: bool) -> Result<String, Problem> {
+    if json || project.is_some() {
+        return Ok(String::new());
+    }
+    let projects = client.call("project.list", json!({})).await?;
+    Ok(show::left_out(&serde_json::from_value::<Vec<ProjectView>>(projects).map_err(Problem::internal)?))
+}
+
 pub(super) async fn patches(client: &Client, patch: cli::Patch, json: bool) -> Outcome {
     let one = |p: &cli::OnePatch| json!({"project": p.at.project, "patch": p.patch});
     match patch {
         cli::Patch::List { at: place, state } => {
             let (value, names) = both(client, "patch.list", json!({"project": place.project, "state": state}), json).await?;
-            output::show(&value, json, |v| show::patches(v, &names))?;
+            let left = left_out(client, place.project.as_deref(), json).await?;
+            output::show(&value, json, |v| Ok(show::patches(v, &names)? + &left))?;
         }
         cli::Patch::Show(p) => {
             let (value, names) = both(client, "patch.show", one(&p), json).await?;

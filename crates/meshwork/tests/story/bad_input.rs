@@ -64,6 +64,10 @@ async fn a_project_that_is_not_on_this_device_yet_hides_nothing_of_the_others() 
     let mut up = machine().await;
     project(&up, "away", "- [ ] T001 One\n", PASSES).await;
     project(&up, "here", "- [ ] T002 Two\n- [ ] T003 [P] Three\n", PASSES).await;
+    command_agent(&up, "echo", "echo x > x.txt").await;
+    let started = up.ok(&["task", "run", "T002", "--project", "here", "--agent", "echo"]).await;
+    let patch = up.ended(&text(&started["runs"][0]["run"])).await["patch"].clone();
+    assert!(patch.is_string(), "{started:#}");
     let rid = text(&up.ok(&["project", "list"]).await[0]["project"]["rid"]);
     up.end().await;
     fs::remove_dir_all(storage(&up).join(rid.trim_start_matches("rad:"))).unwrap();
@@ -77,10 +81,21 @@ async fn a_project_that_is_not_on_this_device_yet_hides_nothing_of_the_others() 
     assert!(told.contains("not here yet"), "{told}");
     let tasks = up.ok(&["task", "list"]).await;
     assert_eq!(tasks.as_array().unwrap().len(), 2, "{tasks:#}");
-    for action in ["patch.list", "attention.list"] {
-        assert_eq!(up.act(action, json!({})).await, json!([]), "{action}");
+    for (action, key) in [("patch.list", "id"), ("attention.list", "patch")] {
+        let listed = up.act(action, json!({})).await;
+        let found: Vec<_> = listed.as_array().unwrap().iter().map(|one| (&one["project"], &one[key])).collect();
+        assert_eq!(found, [(&json!("here"), &patch)], "{action}: {listed:#}");
     }
-    clear(&up.refused(&["task", "list", "--project", "away"], 4).await, "is not on this device");
+    for verb in ["task", "patch"] {
+        let told = up.told(&[verb, "list"]).await.stdout;
+        assert!(told.contains("T002") && told.contains("note: Not on this device yet, and so not listed: away."), "{told}");
+        clear(&up.refused(&[verb, "list", "--project", "away"], 4).await, "is not on this device");
+    }
+    assert_eq!(up.ok(&["patch", "show", &text(&patch)[..8]]).await["id"], patch);
+    for args in [&["patch", "show", "0000beef"][..], &["trace", "0000beef"]] {
+        let problem = up.refused(args, 4).await;
+        assert_eq!(problem["why"], "Not on this device yet, and so not searched: away.", "{problem:#}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,7 +18,7 @@ pub async fn token(up: &Up, role: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_main_job_is_done_in_words() {
     let up = machine().await;
-    project(&up, "words", "- [ ] T001 One\n- [ ] T002 Two\n", PASSES).await;
+    project(&up, "words", "- [ ] T001 One\n- [ ] T002 Two\n", &format!("approvals = 1\n{PASSES}")).await;
     command_agent(&up, "echo", "echo x > $MESHWORK_TASK.txt").await;
 
     let shown = up.ok(&["ask", "please", "run T001"]).await;
@@ -111,7 +111,7 @@ async fn whose_the_machine_is_and_where_a_task_may_run_are_a_sentence_away() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_proposed_more_than_their_role_may_do() {
     let up = machine().await;
-    project(&up, "roles", "- [ ] T001 One\n- [ ] T002 Two\n", PASSES).await;
+    project(&up, "roles", "- [ ] T001 One\n- [ ] T002 Two\n", &format!("approvals = 1\n{PASSES}")).await;
     command_agent(&up, "echo", "echo x > x.txt").await;
     up.do_task("T001", "echo").await;
     let (developer, viewer) = (token(&up, "developer").await, token(&up, "viewer").await);

@@ -93,6 +93,9 @@ async fn of_two_patches_of_a_task_a_person_picks_one_and_the_other_is_closed_as_
     clear(&problem, "was taken over by");
     clear(&problem, BOBS);
     clear(&problem, "meshwork task takeover T001");
+    let shown = two.ada.ok(&["patch", "show", &first]).await;
+    let stands = rivals(&shown).iter().find(|rival| rival["patch"] == first.as_str()).map(|rival| rival["standing"].clone());
+    assert_eq!((stands, &shown["standing"]), (Some(json!("gate_shut")), &json!("gate_shut")), "one word for it: {shown:#}");
     two.ada.ok(&["patch", "review", &second, "--accept", "-m", "Better."]).await;
     let merged = until_ok(&two.bob, &["patch", "merge", &second]).await;
     assert_eq!((&merged["outcome"], &merged["superseded"]), (&json!("merged"), &json!([first])), "{merged}");

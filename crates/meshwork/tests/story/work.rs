@@ -105,6 +105,7 @@ async fn a_red_check_is_published_with_the_patch_and_refuses_the_merge() {
     clear(&problem, "cannot be merged");
     let waiting = up.act("attention.list", json!({})).await;
     assert_eq!(waiting[0]["standing"], "checks_failed", "{waiting:#}");
+    assert_eq!(waiting[0]["heading"], "A patch cannot be merged, since its checks failed");
     assert_eq!(up.ok(&["patch", "list"]).await[0]["standing"], "checks_failed");
     assert_eq!(up.ok(&["patch", "show", &patch]).await["standing"], "checks_failed");
     assert_eq!(up.call("patch.merge", json!({"patch": patch})).await.0, 409);

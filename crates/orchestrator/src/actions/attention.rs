@@ -32,6 +32,8 @@ pub(super) fn actions() -> Vec<Action> {
 pub(crate) struct Item {
     /// Since when.
     pub(crate) since: Timestamp,
+    /// What happened, in a few words, as above a notification.
+    heading: String,
     /// In which project.
     project: ProjectName,
     /// The task that it is about.
@@ -59,6 +61,17 @@ enum What {
     Failed { run: RunId, why: String },
 }
 
+impl What {
+    fn heading(&self) -> String {
+        match self {
+            Self::Question { .. } => "An agent asks".into(),
+            Self::Review { standing, .. } => format!("A patch {}", standing.waits()),
+            Self::ChangesRequested { .. } => "Changes were requested".into(),
+            Self::Failed { .. } => "A run failed".into(),
+        }
+    }
+}
+
 impl Item {
     /// Tells it apart from all others, also from the same thing waiting again later.
     pub(crate) fn key(&self) -> String {
@@ -75,11 +88,11 @@ impl Item {
     pub(crate) fn sentence(&self) -> String {
         let name = self.task.as_ref().map_or_else(String::new, |t| format!("{} ", t.task));
         let name = format!("{name}{} ({})", self.title, self.project);
+        let heading = &self.heading;
         match &self.what {
-            What::Question { question, .. } => format!("An agent asks: {}. {name}", question.title),
-            What::Review { standing, .. } => format!("A patch {}: {name}", standing.waits()),
-            What::ChangesRequested { .. } => format!("Changes were requested: {name}"),
-            What::Failed { why, .. } => format!("A run failed: {name}: {why}"),
+            What::Question { question, .. } => format!("{heading}: {}. {name}", question.title),
+            What::Review { .. } | What::ChangesRequested { .. } => format!("{heading}: {name}"),
+            What::Failed { why, .. } => format!("{heading}: {name}: {why}"),
         }
     }
 }
@@ -138,13 +151,17 @@ fn asked(runs: &[Run], project: &Project, titles: &BTreeMap<&TaskRef, &str>) -> 
 
 fn questions(run: &Run, titles: &BTreeMap<&TaskRef, &str>) -> Vec<Item> {
     let title = run.task.as_ref().and_then(|t| titles.get(t)).copied().unwrap_or_default();
-    let item = |question: &Question| Item {
-        since: run.started_at.unwrap_or(run.queued_at),
-        project: run.project.clone(),
-        task: run.task.clone(),
-        title: title.to_owned(),
-        whose: None,
-        what: What::Question { run: run.id.clone(), agent: run.agent.clone(), question: question.clone() },
+    let item = |question: &Question| {
+        let what = What::Question { run: run.id.clone(), agent: run.agent.clone(), question: question.clone() };
+        Item {
+            since: run.started_at.unwrap_or(run.queued_at),
+            heading: what.heading(),
+            project: run.project.clone(),
+            task: run.task.clone(),
+            title: title.to_owned(),
+            whose: None,
+            what,
+        }
     };
     run.questions.iter().map(item).collect()
 }
@@ -163,7 +180,7 @@ fn failed(org: &Org, TaskView { at, task, state, whose, .. }: &TaskView, runs: &
     let why = run.as_ref().and_then(Run::why).unwrap_or_else(|| reason.text());
     let what = What::Failed { run: id.clone(), why };
     let (project, title) = (at.project.clone(), task.title.clone());
-    Ok(Some(Item { since, project, task: Some(at.clone()), title, whose: whose.clone(), what }))
+    Ok(Some(Item { since, heading: what.heading(), project, task: Some(at.clone()), title, whose: whose.clone(), what }))
 }
 
 /// The patch of a task that waits for somebody.
@@ -181,5 +198,5 @@ fn open(patch: Patch, standing: PatchStanding, task: Option<TaskRef>, whose: Opt
         PatchStanding::ChangesRequested => What::ChangesRequested { patch: patch.id },
         standing => What::Review { patch: patch.id, standing },
     };
-    Item { since, project: patch.project, task, title: patch.title, whose, what }
+    Item { since, heading: what.heading(), project: patch.project, task, title: patch.title, whose, what }
 }

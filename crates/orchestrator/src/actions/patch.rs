@@ -13,10 +13,10 @@ use crate::{
     provenance::{self, Known},
     remote, rivals,
     table::{Action, Context, Effect, action},
-    tasks::{Board, projects_here, to_list},
+    tasks::{Board, not_searched, projects_here, to_list},
 };
 use domain::{
-    Kind, Oid, PatchId, Problem, ProjectName, RevisionId, TaskId, diff as lines,
+    Did, Kind, Oid, PatchId, Problem, ProjectName, RevisionId, TaskId, diff as lines,
     event::Body,
     gate::{self, PatchStanding},
     patch::{LineRef, Patch, PatchState, Side, Verdict},
@@ -134,6 +134,7 @@ pub(crate) fn find(org: &Org, project: Option<&ProjectName>, text: &str) -> Resu
 /// What is said where no patch fits; of a task that has none where the task is, and what to do.
 fn none(org: &Org, project: Option<&ProjectName>, text: &str) -> Result<Problem, Problem> {
     let none = Problem::not_found(format!("There is no patch “{}”.", domain::shown(text))).next("meshwork patch list shows them.");
+    let none = Problem { why: not_searched(org, project)?, ..none };
     let Ok(task) = text.parse::<TaskId>() else { return Ok(none) };
     let claims = Claims::read(org);
     for project in org.state()?.projects.values().filter(|known| project.is_none_or(|name| known.name == *name)) {
@@ -181,6 +182,8 @@ struct Shown {
     missing: Vec<String>,
     /// The state of its gate in words; none for a patch that is not open.
     gate: Vec<String>,
+    /// Whose approvals count, while it is open: a key of each.
+    approved_by: Vec<Did>,
     /// Where its merge is, while somebody merges it.
     merging: Option<String>,
     /// Files that change the rules by which the project is checked and run: look at them.
@@ -211,6 +214,7 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         Ok(Shown {
             missing: gate.missing.iter().map(|one| names::within(&state, &one.text())).collect(),
             gate: gate.words,
+            approved_by: gate.approved_by,
             standing: gate.standing,
             pull: (patch.state == PatchState::Merged).then(|| merge::pull(org, &project)),
             merging: org.merging.state(&project.name, &patch.id),

@@ -138,7 +138,7 @@ fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
         None => of_none(&looked),
     };
     Ok(Why {
-        rivals: rivals::of(org, &board.project, &picture::claims(org, &view.at)?),
+        rivals: rivals::of(org, &board.project, &picture::claims(org, &view.at)?)?,
         task: view.at,
         run: known.as_ref().map(|run| run.id.clone()),
         state: known.as_ref().map(|run| run.state),

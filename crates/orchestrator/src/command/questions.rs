@@ -157,7 +157,8 @@ pub(super) fn patches(asked: &Asked<'_>) -> Planned {
 
 /// Patches that wait for a review.
 pub(super) fn waiting(asked: &Asked<'_>) -> Planned {
-    let items: Vec<CommandItem> = asked.world.waiting_patches().map(|p| CommandItem::patch(p).with_detail("waits for a review")).collect();
+    let item = |patch| CommandItem::patch(patch).with_detail(PatchStanding::ToReview.waits());
+    let items: Vec<CommandItem> = asked.world.waiting_patches().map(item).collect();
     let head = capital(&format!("{} for a review.", waits(items.len(), "patch")));
     Plan::tells("Patches that wait for a review.", "patch.list", lines(head, &items), items)
 }

@@ -5,15 +5,17 @@ use crate::{
     table::{self, Context},
 };
 use domain::{
-    AgentName, Did, FeatureId, Problem, ProjectName, RunId, TaskId, TaskRef, gate,
+    AgentName, Did, FeatureId, PatchId, Problem, ProjectName, RunId, TaskId, TaskRef,
+    gate::PatchStanding,
     lend::Click,
     org::{Device, Member},
-    patch::{Patch, PatchState, Verdict},
+    patch::Patch,
     run::Run,
     task::{TaskState, TaskView},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// What there is.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +26,8 @@ pub(super) struct World {
     /// Newest first.
     pub(super) runs: Vec<Run>,
     pub(super) patches: Vec<Patch>,
+    /// Where each stands.
+    pub(super) standings: BTreeMap<PatchId, PatchStanding>,
     pub(super) agents: Vec<AgentName>,
     pub(super) devices: Vec<Device>,
     pub(super) members: Vec<Member>,
@@ -60,6 +64,11 @@ impl World {
             let tasks = world.ask(context, "task.list", json!({"project": project})).await;
             world.tasks.extend(part::<Vec<TaskView>>(&tasks));
             let patches = world.ask(context, "patch.list", json!({"project": project})).await;
+            for patch in patches.as_array().into_iter().flatten() {
+                if let (Some(id), Some(standing)) = (part(&patch["id"]), part(&patch["standing"])) {
+                    world.standings.insert(id, standing);
+                }
+            }
             world.patches.extend(part::<Vec<Patch>>(&patches));
         }
         world
@@ -130,9 +139,9 @@ impl World {
         if elsewhere { format!("{project}/{feature}") } else { feature.to_string() }
     }
 
-    /// Open patches whose latest revision nobody judged.
+    /// Patches that are to be reviewed.
     pub(super) fn waiting_patches(&self) -> impl Iterator<Item = &Patch> {
-        self.patches.iter().filter(|p| p.state == PatchState::Open && !judged(p))
+        self.patches.iter().filter(|p| self.standings.get(&p.id) == Some(&PatchStanding::ToReview))
     }
 
     /// Whether a task may be given to an agent.
@@ -140,15 +149,6 @@ impl World {
         use TaskState as S;
         matches!(view.state, S::Ready | S::Waiting { .. } | S::Failed { .. } | S::ChangesRequested { .. } | S::Rejected { .. })
     }
-}
-
-fn verdicts(patch: &Patch) -> impl Iterator<Item = Verdict> {
-    let latest = gate::latest(patch).cloned();
-    patch.revisions.iter().filter(move |r| Some(&r.id) == latest.as_ref()).flat_map(|r| &r.reviews).filter_map(|r| r.verdict)
-}
-
-fn judged(patch: &Patch) -> bool {
-    verdicts(patch).any(|v| v != Verdict::Comment)
 }
 
 /// A part of an answer; nothing where it is absent or of another form.

@@ -37,6 +37,8 @@ pub(crate) struct Gate {
     pub(crate) missing: Vec<Missing>,
     /// Its state in words, a sentence each; none for a patch that is not open.
     pub(crate) words: Vec<String>,
+    /// Whose approvals of an open patch count: a key of each.
+    pub(crate) approved_by: Vec<Did>,
     /// Where the patch stands by it.
     pub(crate) standing: PatchStanding,
 }
@@ -64,19 +66,25 @@ impl<'a> Gates<'a> {
         self.looked().map(|(board, _)| board)
     }
 
-    /// Where a patch stands. Its gate is looked at only where the reviews alone would open it, for that reads the repository; where that
-    /// cannot be read, nothing can be merged.
+    /// Where a patch stands. Its gate is looked at only where the reviews alone could open it, for that reads the repository; where that
+    /// cannot be read, or the settings have a mistake, nothing can be merged.
     pub(crate) fn standing(&self, patch: &Patch) -> PatchStanding {
         if patch.state != PatchState::Open {
             return gate::standing(patch, &[]);
         }
-        match gate::standing(&provenance::by_person(self.rights, patch.clone()), &[]) {
-            PatchStanding::ToMerge => self.by_gate(patch).unwrap_or_else(|problem| {
+        self.by_reviews(patch).and_then(|found| if found == PatchStanding::ToMerge { self.by_gate(patch) } else { Ok(found) }).unwrap_or_else(
+            |problem| {
                 tracing::warn!(%problem, patch = %patch.id, "a patch's gate cannot be read");
                 PatchStanding::GateShut
-            }),
-            by_reviews => by_reviews,
-        }
+            },
+        )
+    }
+
+    /// Where an open patch stands by its reviews alone. One accept is enough to look further: who must accept besides, the gate says.
+    fn by_reviews(&self, patch: &Patch) -> Result<PatchStanding, Problem> {
+        let counted = provenance::by_person(self.rights, patch.clone());
+        let approvals = self.look()?.settings.approvals.min(1);
+        Ok(gate::standing(&counted, &gate::missing(&counted, approvals, Some(&[]))))
     }
 
     /// Looks at a patch's gate. The checks are those on its own commit; a merge makes them again on its result.
@@ -86,7 +94,7 @@ impl<'a> Gates<'a> {
     pub(crate) fn gate(&self, patch: &Patch) -> Result<Gate, Problem> {
         let (author, task) = self.origin(patch)?;
         if patch.state != PatchState::Open {
-            return Ok(Gate { task, missing: vec![], words: vec![], standing: gate::standing(patch, &[]) });
+            return Ok(Gate { task, missing: vec![], words: vec![], approved_by: vec![], standing: gate::standing(patch, &[]) });
         }
         let Judged { counted, approvals, checks, missing } = self.judge(patch, &author, task.as_ref())?;
         let org = self.known.org;
@@ -101,8 +109,8 @@ impl<'a> Gates<'a> {
             *sentence = names::within(&self.rights.state, sentence);
         }
         words.extend(org.merging.state(&self.project.name, &patch.id));
-        let standing = gate::standing(&counted, &missing);
-        Ok(Gate { task, missing, words, standing })
+        let (standing, approved_by) = (gate::standing(&counted, &missing), gate::approved_by(&counted).cloned().collect());
+        Ok(Gate { task, missing, words, approved_by, standing })
     }
 
     fn by_gate(&self, patch: &Patch) -> Result<PatchStanding, Problem> {

@@ -42,8 +42,11 @@ pub(super) fn find(org: &Org, project: Option<&ProjectName>, what: &str) -> Resu
     }
     match found.len() {
         1 => Ok(found.remove(0)),
-        0 => Err(Problem::not_found(format!("There is no patch, commit or run “{}”.", domain::shown(what)))
-            .next("meshwork patch list and meshwork run list show what there is.")),
+        0 => {
+            let none = Problem::not_found(format!("There is no patch, commit or run “{}”.", domain::shown(what)))
+                .next("meshwork patch list and meshwork run list show what there is.");
+            Err(Problem { why: tasks::not_searched(org, project)?, ..none })
+        }
         _ => Err(Problem::new(Kind::Invalid, format!("“{}” fits several things.", domain::shown(what)))
             .because(format!("They are: {}.", found.iter().map(Found::text).collect::<Vec<_>>().join(", ")))
             .next("Give more of the id, or say which project with --project.")),

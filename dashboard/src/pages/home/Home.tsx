@@ -4,6 +4,7 @@ import type { Schemas } from "../../api/call";
 import { useRead } from "../../api/query";
 import { Away } from "../../ui/AsOf";
 import { Capacity } from "../../ui/Capacity";
+import { NotHere } from "../../ui/NotHere";
 import { Page, Section } from "../../ui/Page";
 import { lastAt, RunRows } from "../../ui/RunRow";
 import { Empty, Loaded } from "../../ui/State";
@@ -24,6 +25,7 @@ export default function Home() {
     <Page title={waiting ? `Home (${waiting})` : "Home"}>
       <Away />
       <Warnings />
+      <NotHere />
       <div className={css.columns}>
         <div className={css.column}>
           <Section title="Waits for you" note={waiting}>

@@ -11,7 +11,7 @@ import { Section } from "../../ui/Page";
 import ui from "../../ui/ui.module.css";
 import { useWho, Who, withNames } from "../../ui/Who";
 import { ended, forPage, plural, runWord, shortOid, shortRun } from "../../ui/words";
-import { asksReview, type Run, type Shown, verdicts } from "./facts";
+import { asksReview, type Run, type Shown } from "./facts";
 import css from "./Patch.module.css";
 
 interface Props {
@@ -51,7 +51,7 @@ function Next({ patch, run, runs }: Omit<Props, "onReview">) {
     );
   }
   const task = run?.task;
-  if (!task || !verdicts(patch).some((review) => review.verdict === "reject")) return null;
+  if (!task || patch.standing !== "changes_requested") return null;
   return (
     <p>
       <RunAgain at={task} from={run} name={`Run ${task.task} again`} reviewed />
@@ -99,7 +99,6 @@ function Pull({ command }: { command: string }) {
 export function GateWords({ patch, run, onReview }: { patch: Shown; run?: Run; onReview: () => void }) {
   const mayReview = useMay("patch.review");
   const who = useWho();
-  const accepted = verdicts(patch).filter((review) => review.verdict === "accept");
   const checks = run?.checks ?? [];
   const named = (sentence: string) => withNames(sentence, who);
   return (
@@ -115,7 +114,7 @@ export function GateWords({ patch, run, onReview }: { patch: Shown; run?: Run; o
           {named(forPage(sentence))} {mayReview && asksReview(sentence) && <Button onClick={onReview}>Review</Button>}
         </Line>
       ))}
-      {accepted.length > 0 && <Line good>Accepted by {accepted.map((review) => who(review.by).name).join(", ")}.</Line>}
+      {patch.approved_by.length > 0 && <Line good>Accepted by {patch.approved_by.map((did) => who(did).name).join(", ")}.</Line>}
       {checks.length > 0 && checks.every((check) => check.passed) && (
         <Line good>{plural(checks.length, "check")} passed on this very commit.</Line>
       )}

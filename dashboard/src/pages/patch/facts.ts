@@ -20,22 +20,15 @@ export interface Judged {
 
 export const latest = (patch: Pick<Patch, "revisions">): Revision | undefined => patch.revisions.at(-1);
 
-/** What each reviewer says of the latest revision; its author's own word does not count. */
-export function verdicts(patch: Pick<Patch, "revisions">): (Review & { verdict: "accept" | "reject" })[] {
-  const revision = latest(patch);
-  const judges = (review: Review): review is Review & { verdict: "accept" | "reject" } =>
-    review.by !== revision?.author && (review.verdict === "accept" || review.verdict === "reject");
-  const last = new Map(revision?.reviews.filter(judges).map((review) => [review.by, review]));
-  return [...last.values()];
-}
-
-/** Whether a patch waits for this person: for a review, once accepted for the merge, or for a further run. */
+/** Whether a patch waits for this person: for a review that they have not given, for the merge, or for a further run. */
 export function waitsFor(patch: Patch, me: { key: string | null; reviews: boolean; merges: boolean; runs: boolean }): boolean {
   if (patch.state !== "open") return false;
   if (patch.standing === "changes_requested" || patch.standing === "checks_failed") return me.runs;
   // A gate that something else shuts waits for who may merge too: they know what to do with the patch.
-  if (patch.standing !== "to_review" && me.merges) return true;
-  return me.reviews && latest(patch)?.author !== me.key && !verdicts(patch).some((review) => review.by === me.key);
+  if (patch.standing !== "to_review") return me.merges;
+  const revision = latest(patch);
+  const judged = revision?.reviews.some(({ by, verdict }) => by === me.key && (verdict === "accept" || verdict === "reject"));
+  return me.reviews && revision?.author !== me.key && !judged;
 }
 
 /** When something last happened to a patch. */

@@ -42,6 +42,13 @@ test("a patch that is the word of a device which is away says as of when", async
   expect(screen.getAllByText(/as of/)).toEqual([mark]);
 });
 
+test("that the patches of a project are left out which is not on this device yet is said", async () => {
+  patches = [patch("ours")];
+  shown(<Patches />);
+  expect(await screen.findByText("Not on this device yet, and so not shown: not-here-yet.")).toBeTruthy();
+  expect(await screen.findByText("ours")).toBeTruthy();
+});
+
 test("where a patch stands is the program's word, not the reviews'", async () => {
   const accept = { by: "did:key:a", verdict: "accept", summary: "", at: 1, comments: [] };
   const revision = { id: "r", author: "did:key:run", at: 1, reviews: [accept], comments: [] };

@@ -9,6 +9,7 @@ import { AsOf, Away } from "../../ui/AsOf";
 import { toldBy } from "../../ui/asOf";
 import { Badge } from "../../ui/Badge";
 import line from "../../ui/Line.module.css";
+import { NotHere } from "../../ui/NotHere";
 import { Page } from "../../ui/Page";
 import { Empty, Loading, ProblemView } from "../../ui/State";
 import { Ago } from "../../ui/Time";
@@ -49,6 +50,7 @@ export default function Patches() {
         ))}
       </nav>
       <Away />
+      {!project && <NotHere />}
       {patches.problem && <ProblemView problem={patches.problem} retry={patches.retry} />}
       {!shown && !patches.problem && <Loading rows={6} />}
       {shown && !(patches.problem && shown.length === 0) && <List patches={shown} state={state} any={(here?.length ?? 0) > 0} />}

@@ -92,7 +92,7 @@ it("the project that was looked at last comes back, where it is there still", ()
 describe("a task whose patch waits", () => {
   const one = task("T001", { state: "in_review", patch: "p" });
   it("is where its patch is", () => {
-    expect(wordOf(one, new Set(), new Map()).text).toBe("To review");
+    expect(wordOf(one, new Set(), new Map()).text).toBe("In review");
     expect(wordOf(one, new Set(), new Map([["p", { text: "To merge", tone: "good" }]])).text).toBe("To merge");
   });
 });

@@ -15,7 +15,7 @@ pub(crate) fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
         TaskState::Waiting { .. } => board.waits(view).map_or_else(|| "It waits for another task.".to_owned(), |waits| waits.why),
         TaskState::Running { .. } => runs.first().and_then(Run::why).unwrap_or_else(|| "An agent works at it.".to_owned()),
         TaskState::Failed { run, reason } => runs.iter().find(|r| r.id == *run).and_then(Run::why).unwrap_or_else(|| reason.text()),
-        TaskState::InReview { patch } => format!("Its patch {patch} waits for a review and a merge."),
+        TaskState::InReview { patch } => format!("Its patch {patch} waits for a person: meshwork patch show {patch} says what for."),
         TaskState::ChangesRequested { .. } => "A review asked for changes: meshwork task run starts the next revision.".to_owned(),
         TaskState::Merged { patch } => format!("Its patch {patch} is merged."),
         TaskState::Done => "It is ticked on the default branch.".to_owned(),

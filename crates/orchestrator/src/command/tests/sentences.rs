@@ -1,6 +1,6 @@
 //! Sentences and what they come to.
 
-use super::world::{PATCH_OPEN, RUN_ASKING, RUN_DONE, RUN_FAILED, RUN_PAUSED, RUN_WORKING, did, drafts, plan, told, world};
+use super::world::{PATCH_ACCEPTED, PATCH_OPEN, RUN_ASKING, RUN_DONE, RUN_FAILED, RUN_PAUSED, RUN_WORKING, did, drafts, plan, told, world};
 use crate::command::{
     answer::{CommandItem, ItemKind},
     memory::Memory,
@@ -9,6 +9,7 @@ use crate::command::{
     world::World,
 };
 use domain::{
+    gate::PatchStanding,
     lend::Click,
     manifest::{Apart, Priority},
 };
@@ -342,6 +343,15 @@ fn questions_are_answered() {
         ("show patch 1a2b", "patch.show patch=1a2b"),
         ("show T004", "task.show feature=001-login task=T004"),
     ]);
+}
+
+#[test]
+fn patches_need_a_review_where_their_gate_says_so_whatever_the_reviews_say() {
+    let standings = [(PATCH_OPEN, PatchStanding::ToMerge), (PATCH_ACCEPTED, PatchStanding::ToReview)];
+    let standings = standings.map(|(id, standing)| (id.parse().unwrap(), standing)).into();
+    let world = World { standings, ..world() };
+    let told = told(&world, &Memory::default(), "which patches need a review");
+    assert_eq!(told, "1 patch waits for a review. beef3c4d", "one more accept is missing of that, and the other needs none");
 }
 
 #[test]

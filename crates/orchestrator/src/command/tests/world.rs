@@ -15,6 +15,7 @@ use crate::{
 };
 use domain::{
     Did, Oid, Timestamp,
+    gate::PatchStanding,
     manifest::Class,
     org::{Device, Member},
     patch::{Patch, PatchState, Review, Revision, Verdict},
@@ -140,6 +141,13 @@ pub(super) fn world() -> World {
             patch(PATCH_ACCEPTED, "T008: Bow", PatchState::Open, &[Verdict::Accept]),
             patch(PATCH_MERGED, "T001: Skeleton", PatchState::Merged, &[Verdict::Accept]),
         ],
+        standings: [
+            (PATCH_OPEN, PatchStanding::ToReview),
+            (PATCH_ACCEPTED, PatchStanding::ToMerge),
+            (PATCH_MERGED, PatchStanding::Merged),
+        ]
+        .map(|(id, standing)| (id.parse().unwrap(), standing))
+        .into(),
         agents: vec!["builder".parse().unwrap()],
         devices: vec![device("home", 'h'), device("laptop-3", 'l')],
         members: vec![Member { name: "ada".into(), roles: vec![Role::Owner], standby: None, keys: vec![] }],

@@ -1,0 +1,13 @@
+// Above what is shown of all projects: which of them it leaves out, for they are not on this device yet.
+import { useRead } from "../api/query";
+
+export function NotHere() {
+  const { data: projects = [] } = useRead("project.list", {});
+  const names = projects.filter((one) => !one.head).map((one) => one.project.name);
+  if (names.length === 0) return null;
+  return (
+    <p className="muted" role="status">
+      Not on this device yet, and so not shown: {names.join(", ")}.
+    </p>
+  );
+}
