@@ -50,7 +50,8 @@ pub fn problem(status: &Status) -> Problem {
         Code::PermissionDenied => Kind::Forbidden,
         Code::NotFound => Kind::NotFound,
         Code::FailedPrecondition | Code::Unimplemented => Kind::Conflict,
-        Code::ResourceExhausted => Kind::Limit,
+        // So gRPC refuses a message that is too long: here, or there.
+        Code::ResourceExhausted | Code::OutOfRange => Kind::Limit,
         Code::DeadlineExceeded => Kind::Timeout,
         _ => Kind::Unavailable,
     };
@@ -100,5 +101,7 @@ mod tests {
         let away = problem(&Status::unavailable("connection refused"));
         assert!(!says_unlisted(&away) && says_unanswered(&away), "{away}");
         assert!(!says_unanswered(&problem(&Status::unimplemented("no such method"))));
+        let too_long = problem(&Status::out_of_range("decoded message length too large"));
+        assert!(too_long.kind == Kind::Limit && !says_unanswered(&too_long), "it came: {too_long}");
     }
 }
