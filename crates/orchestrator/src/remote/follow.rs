@@ -1,7 +1,7 @@
 //! Following a run that another device executes for us: its facts into the journal, its log into the log. A connection that broke is
 //! made again and goes on where it was; a device that cannot be reached for longer than the lease has lost the run.
 
-use super::{client, hear, lock, reached, wish};
+use super::{client, hear, lock, reach::directly, reached, wish};
 use crate::{clock, dispatch, lifecycle, limits, org::Org};
 use domain::{
     Did, Kind, Problem, RunId, Timestamp,
@@ -76,10 +76,11 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
             Ok(()) => pause = limits::REMOTE_PAUSE,
             Err(problem) => {
                 tracing::warn!(run = %id, %device, %problem, "a run elsewhere cannot be followed now; it is tried again");
-                reached(org, device, Err(&problem));
-                if let Some(message) = over(org, device, heard.ago(), &problem) {
-                    lost(org, id, message).await;
-                    continue;
+                if let Some(message) = over(org, device, heard).await {
+                    match lost(org, id, message).await {
+                        Ok(()) => continue,
+                        Err(problem) => tracing::error!(run = %id, %problem, "a lost run could not be noted; it is tried again"),
+                    }
                 }
             }
         }
@@ -160,18 +161,26 @@ async fn ended(org: &Arc<Org>, id: &RunId) {
 }
 
 /// Why nothing will come of a run any more, whatever its device still does: that belongs to the org no more, or cannot be reached and
-/// the lease is over.
-fn over(org: &Org, device: &Did, silent: Duration, problem: &Problem) -> Option<String> {
+/// the lease is over. Why it cannot be followed does not count: that may be the disk here, or a stop order.
+async fn over(org: &Arc<Org>, device: &Did, heard: &Heard) -> Option<String> {
     if super::device(org, device).is_err_and(|p| p.kind == Kind::Forbidden) {
         return Some(format!("Its device {device} does not belong to the org any more."));
     }
-    let reached = if problem.passes() { Reached::No } else { Reached::Yes };
+    let silent = heard.ago();
+    let reached = directly(org, device).await;
+    if reached == Reached::Yes {
+        heard.now();
+    }
     let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
     is_lost(silent_ms, crate::fault::lease_ms(), reached)
         .then(|| format!("Its device {device} was not heard of for {} s, longer than its lease, and cannot be reached.", silent.as_secs()))
 }
 
-async fn lost(org: &Arc<Org>, id: &RunId, message: String) {
+/// Notes that a run is lost.
+///
+/// # Errors
+/// When the journal cannot be written.
+async fn lost(org: &Arc<Org>, id: &RunId, message: String) -> Result<(), Problem> {
     // It may go on there, and be saved.
     org.remote.moving.give_up(id);
     let moved = org.event(&org.device, Body::RunMoved { run: id.clone(), to: RunState::Lost, reason: Some(Reason::Vanished { message }) });
@@ -180,8 +189,7 @@ async fn lost(org: &Arc<Org>, id: &RunId, message: String) {
         let open = view.get::<Run>(kind::RUN, run.as_str())?.is_some_and(|r| !r.state.ended());
         Ok(if open { vec![moved] } else { vec![] })
     });
-    if let Err(problem) = decided.await {
-        tracing::error!(run = %id, %problem, "a lost run could not be noted; it is tried again");
-    }
+    decided.await?;
     dispatch::wake(org);
+    Ok(())
 }
