@@ -226,6 +226,8 @@ pub(crate) const FACTS_AHEAD_MAX: usize = 256;
 pub(crate) const LOG_AHEAD_MAX: usize = 8;
 /// How much of a log goes to another device in one message, about, in bytes: one takes 4 MiB, and a single line may have 1 MiB.
 pub(crate) const LOG_MESSAGE_BYTES: usize = 1 << 20;
+/// How long the rest of a log may take that still comes when its run has ended.
+pub(crate) const LOG_REST_MAX: Duration = Duration::from_secs(10 * 60);
 /// How many chunks of a tunnel wait for a slow reader on another device.
 pub(crate) const TUNNEL_CHUNKS_AHEAD: usize = 4;
 /// How much of a journal goes to another device in one message, about, in bytes. An event has a bound of its own.
