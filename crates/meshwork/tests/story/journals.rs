@@ -8,7 +8,10 @@ use crate::{
 use serde_json::{Value, json};
 use std::{fs, time::Duration};
 use testkit::Up;
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    time::timeout,
+};
 
 /// One more device in the org of `owner`, up.
 pub async fn joined(owner: &Up, name: &str, args: &[&str], fault: &str) -> Up {
@@ -207,6 +210,34 @@ async fn a_log_full_of_control_characters_comes_whole_to_whoever_asked_for_the_r
         let read = whole(up.http().get(&log).bearer_auth(up.token()).send().await.unwrap().error_for_status().unwrap()).await;
         assert!(read.len() > 12 << 20 && read.contains("that was all"), "{} bytes", read.len());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_follows_a_log_in_a_terminal_sees_its_end_also_when_the_device_was_gone_meanwhile() {
+    let mut two = Two::start().await;
+    let carol = joined(&two.ada, "carol", &["--role", "developer"], "").await;
+    project(&two.ada, "gone", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&two.ada, "slow", "echo began; while ! test -f go; do sleep 0.05; done; rm go; echo that was all; echo x > x.txt").await;
+    two.share().await;
+    let run = two.start_task("T001", "slow").await;
+    two.ada.until_logged(&run, "began").await;
+    until_seen(&carol, &run, "the run at Carol's", |seen| seen["state"] == "working").await;
+    let mut followed = carol.begun(&["run", "logs", &run, "--follow"]);
+    let mut lines = BufReader::new(followed.stdout.take().unwrap()).lines();
+    let mut told = vec![];
+    while !told.iter().any(|line: &String| line == "began") {
+        told.push(timeout(Duration::from_secs(60), lines.next_line()).await.expect("a line comes").unwrap().expect("it goes on"));
+    }
+    two.bob.kill().await;
+    two.bob.begin().await;
+    fs::write(work(&two.bob, &run).join("go"), "").unwrap();
+    assert_eq!(two.ada.ended(&run).await["state"], "done", "{}", two.bob.log());
+    while let Some(line) = timeout(Duration::from_secs(60), lines.next_line()).await.expect("it has an end").unwrap() {
+        told.push(line);
+    }
+    assert!(told.iter().any(|line| line == "that was all"), "{told:?}");
+    assert_eq!(told.iter().filter(|line| *line == "began").count(), 1, "no line comes twice: {told:?}");
+    assert!(followed.wait().await.unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
