@@ -5,6 +5,7 @@ use crate::{
     connection::{Connection, Peer},
     limits,
     live::Connections,
+    problem::UNANSWERED,
 };
 use domain::{Did, OrgName, Problem, RunId};
 use hyper_util::rt::TokioIo;
@@ -115,7 +116,8 @@ impl Network {
 
     fn channel(&self, own: Arc<Own>, device: &Did, addresses: &[String], pace: Pace) -> Result<Channel, Problem> {
         if addresses.is_empty() {
-            return Err(Problem::unavailable(format!("No address of the device {device} is known."))
+            return Err(Problem::unavailable(UNANSWERED)
+                .because(format!("No address of the device {device} is known."))
                 .next("Start meshwork up there; its address is then in its file of the org repository."));
         }
         let (accept, wanted) = (self.accept.clone(), device.clone());
@@ -207,5 +209,20 @@ impl RunChannel {
         let channel = self.network.channel(self.own.clone(), &self.requester, &self.addresses, Pace::Tunnels)?;
         *now = Some((Instant::now(), channel.clone()));
         Ok(MeshClient::new(channel))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_of_which_no_address_is_known_does_not_answer() {
+        let device = identity::Key::from_seed(&[1; 32]).did();
+        let name: OrgName = "crew".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let sign: Sign = Arc::new(|_| Ok([0; 64]));
+        let network = Network::new(name, device.clone(), sign, Arc::new(|| domain::Timestamp(0)), Arc::new(|_| true));
+        let refused = network.device(&device, &[]).err();
+        assert!(refused.is_some_and(|problem| crate::says_unanswered(&problem) && problem.next.is_some()));
     }
 }

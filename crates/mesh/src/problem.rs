@@ -4,7 +4,7 @@ use domain::{Kind, Problem};
 use tonic::{Code, Status};
 
 /// What is said where no answer came at all.
-const UNANSWERED: &str = "The other device does not answer.";
+pub(crate) const UNANSWERED: &str = "The other device does not answer.";
 /// What is said where the other device does not take this one's certificate.
 const UNLISTED: &str = "The other device does not take this one for a device of the org.";
 /// How the other device's refusal reads, in whatever carries it here: of a certificate whose device it does not list.
@@ -17,7 +17,7 @@ pub fn says_unlisted(problem: &Problem) -> bool {
     problem.kind == Kind::Unauthenticated || problem.what == UNLISTED
 }
 
-/// Whether no answer came at all: the other device is away, or the connection broke.
+/// Whether no answer came at all: the other device is away, the connection broke, or nobody knows where it is.
 pub fn says_unanswered(problem: &Problem) -> bool {
     problem.what == UNANSWERED
 }
@@ -50,7 +50,8 @@ pub fn problem(status: &Status) -> Problem {
         Code::PermissionDenied => Kind::Forbidden,
         Code::NotFound => Kind::NotFound,
         Code::FailedPrecondition | Code::Unimplemented => Kind::Conflict,
-        Code::ResourceExhausted => Kind::Limit,
+        // So gRPC refuses a message that is too long: here, or there.
+        Code::ResourceExhausted | Code::OutOfRange => Kind::Limit,
         Code::DeadlineExceeded => Kind::Timeout,
         _ => Kind::Unavailable,
     };
@@ -100,5 +101,7 @@ mod tests {
         let away = problem(&Status::unavailable("connection refused"));
         assert!(!says_unlisted(&away) && says_unanswered(&away), "{away}");
         assert!(!says_unanswered(&problem(&Status::unimplemented("no such method"))));
+        let too_long = problem(&Status::out_of_range("decoded message length too large"));
+        assert!(too_long.kind == Kind::Limit && !says_unanswered(&too_long), "it came: {too_long}");
     }
 }

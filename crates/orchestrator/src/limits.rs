@@ -48,7 +48,7 @@ pub const ORDER_WAIT: Duration = Duration::from_secs(20);
 pub const UNACKED_MAX: usize = 4096;
 /// The largest report that a runner sends, in bytes: less than what a log and the journal take in one piece.
 pub const REPORT_BYTES_MAX: usize = 192 * 1024;
-/// How many reports are written to disk together.
+/// How many reports are written to disk together, and go to another device in one message.
 pub const LOG_BATCH: usize = 256;
 /// How many runs of agents a device executes at once, unless configured: one for each core.
 pub const CORES_PER_SLOT: u64 = 1;
@@ -224,6 +224,10 @@ pub(crate) const WATCH_SILENCE: Duration = Duration::from_secs(20);
 pub(crate) const FACTS_AHEAD_MAX: usize = 256;
 /// How many packets of log lines wait for a slow reader on another device.
 pub(crate) const LOG_AHEAD_MAX: usize = 8;
+/// How much of a log goes to another device in one message, about, in bytes: one takes 4 MiB, and a single line may have 1 MiB.
+pub(crate) const LOG_MESSAGE_BYTES: usize = 1 << 20;
+/// How long the rest of a log may take that still comes when its run has ended.
+pub(crate) const LOG_REST_MAX: Duration = Duration::from_secs(10 * 60);
 /// How many chunks of a tunnel wait for a slow reader on another device.
 pub(crate) const TUNNEL_CHUNKS_AHEAD: usize = 4;
 /// How much of a journal goes to another device in one message, about, in bytes. An event has a bound of its own.

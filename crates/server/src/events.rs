@@ -66,7 +66,7 @@ fn others(grown: watch::Receiver<u64>) -> impl Stream<Item = Result<Bytes, Infal
     })
 }
 
-/// `GET /api/v1/run/{run}/log/events`
+/// `GET /api/v1/run/{run}/log/events`. It ends with the log, and where its way breaks: `run.logs` says which.
 pub(crate) async fn log(
     State(doors): State<Doors>,
     Path(run): Path<RunId>,

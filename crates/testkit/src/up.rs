@@ -259,6 +259,11 @@ impl Up {
         finish(command, args, "").await
     }
 
+    /// Begins a verb as a person does, of which the output is read while it runs.
+    pub fn begun(&self, args: &[&str]) -> Child {
+        self.command().args(args).stdout(Stdio::piped()).spawn().unwrap()
+    }
+
     /// Runs a verb as a person does at a terminal, with these variables too; its output is what the terminal gets. The
     /// terminal is made by `script` (util-linux).
     pub async fn on_terminal(&self, env: &[(&str, &str)], args: &[&str]) -> Outcome {

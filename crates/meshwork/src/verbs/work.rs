@@ -181,24 +181,16 @@ async fn logs(client: &Client, run: &str, follow: bool, json: bool) -> Outcome {
     };
     let shown = client.call("run.show", json!({ "run": run })).await?;
     let id = at(&shown, &["id"]);
+    let mut after = 0;
     if follow {
-        let path = format!("/api/v1/run/{id}/log/events");
-        client
-            .follow(&path, |event| {
-                print(&event);
-                true
-            })
-            .await?;
+        follow_log(client, &id, &mut after, &print).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut after = 0;
     loop {
-        let page = client.call("run.logs", json!({"run": id, "after": after})).await?;
-        let lines = page["lines"].as_array().cloned().unwrap_or_default();
-        lines.iter().for_each(print);
-        match lines.last().and_then(|l| l["seq"].as_u64()) {
-            Some(last) => after = last,
-            None => return Ok(ExitCode::SUCCESS),
+        let before = after;
+        log_page(client, &id, &mut after, &print).await?;
+        if after == before {
+            return Ok(ExitCode::SUCCESS);
         }
     }
 }
@@ -210,6 +202,58 @@ async fn left_out(client: &Client, project: Option<&str>, json: bool) -> Result<
     }
     let projects = client.call("project.list", json!({})).await?;
     Ok(show::left_out(&serde_json::from_value::<Vec<ProjectView>>(projects).map_err(Problem::internal)?))
+}
+
+/// The pause before a log is followed again that broke off, and how often in a row that may fail.
+const LOG_PAUSE: Duration = Duration::from_secs(1);
+const LOG_TRIES: u32 = 5;
+
+/// Prints the log of a run as it comes, to its end; one that breaks off is followed again.
+async fn follow_log(client: &Client, run: &str, after: &mut u64, print: &impl Fn(&Value)) -> Result<(), Problem> {
+    let mut failed = 0;
+    loop {
+        let before = *after;
+        let followed = log_stream(client, run, after, print).await;
+        if *after > before {
+            failed = 0;
+        }
+        match followed {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(problem) if *after > 0 && problem.passes() && failed < LOG_TRIES => {
+                failed += 1;
+                if failed == 1 {
+                    eprintln!("The log broke off after line {after}; it is followed again.");
+                }
+            }
+            Err(problem) => return Err(problem),
+        }
+        tokio::time::sleep(LOG_PAUSE).await;
+    }
+}
+
+/// Prints a log over one stream; says whether that was all of it. A stream ends with the log, and breaks with the connection: the log
+/// itself says which.
+async fn log_stream(client: &Client, run: &str, after: &mut u64, print: &impl Fn(&Value)) -> Result<bool, Problem> {
+    let path = format!("/api/v1/run/{run}/log/events?after={after}");
+    client
+        .follow(&path, |event| {
+            print(&event);
+            *after = event["seq"].as_u64().unwrap_or(*after);
+            true
+        })
+        .await?;
+    log_page(client, run, after, print).await
+}
+
+/// Prints what a log has after a number; says whether that was all of it.
+async fn log_page(client: &Client, run: &str, after: &mut u64, print: &impl Fn(&Value)) -> Result<bool, Problem> {
+    let page = client.call("run.logs", json!({"run": run, "after": *after})).await?;
+    for line in page["lines"].as_array().into_iter().flatten() {
+        print(line);
+        *after = line["seq"].as_u64().unwrap_or(*after);
+    }
+    Ok(page["ended"] == true)
 }
 
 pub(super) async fn patches(client: &Client, patch: cli::Patch, json: bool) -> Outcome {

@@ -85,6 +85,26 @@ async fn a_halted_device_changes_nothing_and_hears_of_the_end_also_after_a_resta
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_not_lost_whose_requester_is_halted_for_longer_than_its_lease() {
+    // Ada's device gives up after seconds what it cannot reach; Bob's goes on for as long as ever.
+    let two = Two::each_with("short-lease", "").await;
+    let run = two.working("refused").await;
+    let devices = two.ada.act("device.list", json!({})).await;
+    let adas = text(&devices.as_array().unwrap().iter().find(|device| device["here"] == true).unwrap()["name"]);
+    let stop = text(&two.ada.ok(&["stop", "order", "--device", &adas, "--why", "It was left on a train."]).await["order"]["id"]);
+    // The pauses between so many tries are longer than that lease.
+    let look = || async {
+        let tries = two.ada.log().matches("cannot be followed now").count();
+        if tries >= 9 { Ok(()) } else { Err(json!(tries)) }
+    };
+    two.ada.until("it is tried again and again", look).await;
+    assert_eq!(two.ada.act("run.show", json!({ "run": run })).await["state"], "working", "{}", two.ada.log());
+    two.ada.ok(&["stop", "lift", &stop]).await;
+    fs::write(work(&two.bob, &run).join("go"), "").unwrap();
+    assert_eq!(two.ada.ended(&run).await["state"], "done", "{}", two.ada.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_whole_org_is_halted_new_work_is_refused_and_what_is_queued_says_why_it_waits() {
     let up = machine().await;
     project(&up, "all", "- [ ] T001 One\n- [ ] T002 Two (depends on T001)\n", PASSES).await;

@@ -8,7 +8,10 @@ use crate::{
 use serde_json::{Value, json};
 use std::{fs, time::Duration};
 use testkit::Up;
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    time::timeout,
+};
 
 /// One more device in the org of `owner`, up.
 pub async fn joined(owner: &Up, name: &str, args: &[&str], fault: &str) -> Up {
@@ -176,11 +179,65 @@ async fn who_reads_a_log_of_another_device_slowly_holds_up_nobody_and_misses_not
     let bobs = devices.as_array().unwrap().iter().find(|one| one["did"] == two.bob_device.as_str()).unwrap();
     assert_eq!(bobs["reachable"], true, "{devices:#}");
 
-    let read = timeout(Duration::from_secs(60), watched.remove(0).text()).await.expect("the log has an end").unwrap();
+    let read = whole(watched.remove(0)).await;
+    assert!(read.len() > 24 << 20, "{} bytes", read.len());
+    assert!(read.contains("check"), "to its end");
+}
+
+/// Reads a log to its end, of which no line may be missing.
+async fn whole(log: reqwest::Response) -> String {
+    let read = timeout(Duration::from_secs(60), log.text()).await.expect("the log has an end").unwrap();
     let seqs: Vec<u64> = read.lines().filter_map(|line| line.strip_prefix("id:")?.trim().parse().ok()).collect();
-    assert!(read.len() > 24 << 20 && seqs.first() == Some(&1), "{} bytes, from {:?}", read.len(), seqs.first());
-    assert!(seqs.windows(2).all(|two| two[1] == two[0] + 1), "no line is missing");
-    assert!(read.contains("check") && !read.contains("\"truncated\""), "to its end");
+    assert!(seqs.first() == Some(&1) && seqs.windows(2).all(|two| two[1] == two[0] + 1), "no line is missing: {seqs:?}");
+    assert!(!read.contains("\"truncated\""), "nothing was dropped");
+    read
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_full_of_control_characters_comes_whole_to_whoever_asked_for_the_run_and_to_whoever_reads_it() {
+    let two = Two::start().await;
+    let carol = joined(&two.ada, "carol", &["--role", "developer"], "").await;
+    project(&two.ada, "nul", "- [ ] T001 One\n", PASSES).await;
+    // In JSON each has six bytes: together this is more than one message between devices takes.
+    command_agent(&two.ada, "nul", "head -c 2097152 /dev/zero; echo; echo that was all; echo x > x.txt").await;
+    two.share().await;
+    let run = two.start_task("T001", "nul").await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!(ended["state"], "done", "{ended:#}\n{}", two.ada.log());
+    until_seen(&carol, &run, "the end of the run at Carol's", |seen| seen["state"] == "done").await;
+    for up in [&two.ada, &carol] {
+        let log = format!("{}/api/v1/run/{run}/log/events", up.url());
+        let read = whole(up.http().get(&log).bearer_auth(up.token()).send().await.unwrap().error_for_status().unwrap()).await;
+        assert!(read.len() > 12 << 20 && read.contains("that was all"), "{} bytes", read.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_follows_a_log_in_a_terminal_sees_its_end_also_when_the_device_was_gone_meanwhile() {
+    let mut two = Two::start().await;
+    let carol = joined(&two.ada, "carol", &["--role", "developer"], "").await;
+    project(&two.ada, "gone", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&two.ada, "slow", "echo began; while ! test -f go; do sleep 0.05; done; rm go; echo that was all; echo x > x.txt").await;
+    two.share().await;
+    let run = two.start_task("T001", "slow").await;
+    two.ada.until_logged(&run, "began").await;
+    until_seen(&carol, &run, "the run at Carol's", |seen| seen["state"] == "working").await;
+    let mut followed = carol.begun(&["run", "logs", &run, "--follow"]);
+    let mut lines = BufReader::new(followed.stdout.take().unwrap()).lines();
+    let mut told = vec![];
+    while !told.iter().any(|line: &String| line == "began") {
+        told.push(timeout(Duration::from_secs(60), lines.next_line()).await.expect("a line comes").unwrap().expect("it goes on"));
+    }
+    two.bob.kill().await;
+    two.bob.begin().await;
+    fs::write(work(&two.bob, &run).join("go"), "").unwrap();
+    assert_eq!(two.ada.ended(&run).await["state"], "done", "{}", two.bob.log());
+    while let Some(line) = timeout(Duration::from_secs(60), lines.next_line()).await.expect("it has an end").unwrap() {
+        told.push(line);
+    }
+    assert!(told.iter().any(|line| line == "that was all"), "{told:?}");
+    assert_eq!(told.iter().filter(|line| *line == "began").count(), 1, "no line comes twice: {told:?}");
+    assert!(followed.wait().await.unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -304,14 +304,15 @@ pub struct LogLine {
 
 async fn logs(context: Context, input: Logs) -> Result<LogPage, Problem> {
     let org = context.org()?;
-    let (after, limit) = (input.after, input.limit.unwrap_or(limits::PAGE_MAX).min(limits::PAGE_MAX));
+    let (after, limit) = (input.after, input.limit.unwrap_or(limits::PAGE_MAX).clamp(1, limits::PAGE_MAX));
     let (run, here) = org.blocking(move |org| lies_here(org, &find_seen(org, &input.run)?.run)).await?;
     let (entries, ended) = match here {
         Some(log) => {
             crate::org::blocking(move || {
                 let entries = log.read(after, limit)?;
                 let last = entries.last().map_or(after, |entry| entry.seq);
-                let ended = log.last_seq() <= last;
+                // The last reports of a log that is full have numbers, and no lines.
+                let ended = entries.is_empty() || log.last_seq() <= last;
                 Ok((entries, ended))
             })
             .await?

@@ -133,18 +133,28 @@ pub(super) async fn log(org: &Arc<Org>, run: RunId, after: u64) -> Result<Out<Lo
                 Err(_) if over(&org, &run).unwrap_or(true) && follower.at() >= log.last_seq() => return,
                 Err(_) => continue,
             };
-            let mut lines = vec![line(first)];
-            while lines.len() < limits::LOG_BATCH
-                && let Some(Ok(Some(entry))) = follower.next().now_or_never()
-            {
-                lines.push(line(entry));
-            }
+            // What cannot be read is met again as the first of the next.
+            let lines = together(line(first), || follower.next().now_or_never()?.ok()?.map(line));
             if told.send(Ok(LogLines { version: spoken(), lines })).await.is_err() {
                 return;
             }
         }
     });
     Ok(Box::pin(ReceiverStream::new(stream)))
+}
+
+/// A line with those after it that are there already, as far as they fit into one message.
+fn together(first: LogLine, mut more: impl FnMut() -> Option<LogLine>) -> Vec<LogLine> {
+    let mut bytes = first.event_json.len();
+    let mut lines = vec![first];
+    while lines.len() < limits::LOG_BATCH
+        && bytes < limits::LOG_MESSAGE_BYTES
+        && let Some(line) = more()
+    {
+        bytes += line.event_json.len();
+        lines.push(line);
+    }
+    lines
 }
 
 fn line(entry: LogEntry) -> LogLine {
@@ -166,4 +176,34 @@ pub(super) async fn result(org: &Arc<Org>, run: Run) -> Result<ResultReply, Prob
         })
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What gRPC takes in one message, and what a line may have there beside its event, in bytes.
+    const MESSAGE_BYTES_MAX: usize = 4 << 20;
+    const BESIDE_BYTES: usize = 32;
+
+    #[test]
+    fn lines_of_any_size_go_in_messages_that_are_taken_and_none_is_left_out() {
+        // Short ones; 4 KiB of control characters, each of which has six bytes in JSON; the longest that a log takes.
+        for (bytes, count) in [(24, 600), (24 * 1024, 600), (store::limits::LOG_ENTRY_BYTES_MAX, 9)] {
+            let mut lines = (1..=count).map(|seq| LogLine { seq, ..line_of(bytes) });
+            let mut sent: Vec<u64> = vec![];
+            while let Some(first) = lines.next() {
+                let message = together(first, || lines.next());
+                let size: usize = message.iter().map(|line| line.event_json.len() + BESIDE_BYTES).sum();
+                assert!(size < MESSAGE_BYTES_MAX && message.len() <= limits::LOG_BATCH, "{} lines of {bytes} bytes", message.len());
+                sent.extend(message.iter().map(|line| line.seq));
+            }
+            assert_eq!(sent, (1..=count).collect::<Vec<u64>>());
+        }
+        assert_eq!(together(line_of(24), || Some(line_of(24))).len(), limits::LOG_BATCH, "short ones go together");
+    }
+
+    fn line_of(bytes: usize) -> LogLine {
+        LogLine { seq: 1, at_ms: 0, event_json: "x".repeat(bytes) }
+    }
 }

@@ -1,7 +1,7 @@
 //! Following a run that another device executes for us: its facts into the journal, its log into the log. A connection that broke is
 //! made again and goes on where it was; a device that cannot be reached for longer than the lease has lost the run.
 
-use super::{client, hear, lock, reached, wish};
+use super::{client, hear, lock, reach::directly, reached, wish};
 use crate::{clock, dispatch, lifecycle, limits, org::Org};
 use domain::{
     Did, Kind, Problem, RunId, Timestamp,
@@ -9,14 +9,22 @@ use domain::{
     lease::{Reached, is_lost},
     run::{Reason, Run, RunState},
 };
-use futures::StreamExt;
+use futures::{
+    StreamExt,
+    future::{Either, select},
+};
 use mesh::{problem, spoken};
 use proto::mesh::{LogRequest, WatchRequest};
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
-use store::LogEntry;
+use store::{LogEntry, RunLog};
+use tokio::time::{error::Elapsed, timeout};
 
 /// When the executor was heard of last.
 struct Heard(Mutex<Instant>);
@@ -76,10 +84,11 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
             Ok(()) => pause = limits::REMOTE_PAUSE,
             Err(problem) => {
                 tracing::warn!(run = %id, %device, %problem, "a run elsewhere cannot be followed now; it is tried again");
-                reached(org, device, Err(&problem));
-                if let Some(message) = over(org, device, heard.ago(), &problem) {
-                    lost(org, id, message).await;
-                    continue;
+                if let Some(message) = over(org, device, heard).await {
+                    match lost(org, id, message).await {
+                        Ok(()) => continue,
+                        Err(problem) => tracing::error!(run = %id, %problem, "a lost run could not be noted; it is tried again"),
+                    }
                 }
             }
         }
@@ -105,18 +114,33 @@ async fn once(org: &Arc<Org>, run: &Run, device: &Did, after: u64, heard: &Heard
         // Whoever asked for the end may have done so while the device was away.
         wish::end(org, run, device, reason).await?;
     }
-    let facts = facts(org, run, device, after, heard);
-    let log = log(org, run, device);
-    futures::future::try_join(facts, log).await.map(drop)
+    let id = run.id.clone();
+    let log = org.blocking(move |org| org.store.run_log(&id)).await?;
+    let over = AtomicBool::new(false);
+    let facts = pin!(facts(org, run, device, after, heard));
+    let lines = pin!(whole_log(org, run, device, &log, &over));
+    match select(facts, lines).await {
+        Either::Left((told, lines)) => {
+            told?;
+            over.store(true, Ordering::Relaxed);
+            if let Err(problem) = rest(|| log.last_seq(), lines).await {
+                tracing::warn!(run = %run.id, %device, %problem, "what is left of the log of a run elsewhere did not come");
+            }
+            Ok(())
+        }
+        Either::Right((_, facts)) => facts.await,
+    }
 }
 
 async fn facts(org: &Arc<Org>, run: &Run, device: &Did, after_seq: u64, heard: &Heard) -> Result<(), Problem> {
     let request = WatchRequest { version: spoken(), run: run.id.to_string(), after_seq };
-    let mut stream = client(org, device)?.watch(request).await.map_err(|s| problem(&s))?.into_inner();
+    let mut client = client(org, device)?;
+    let begun = timeout(limits::WATCH_SILENCE, client.watch(request)).await.map_err(silent)?;
+    let mut stream = begun.map_err(|s| problem(&s))?.into_inner();
     reached(org, device, Ok(()));
     loop {
-        let next = tokio::time::timeout(limits::WATCH_SILENCE, stream.next()).await;
-        let Some(fact) = next.map_err(|_| Problem::unavailable("Nothing was heard of the device."))? else { return Ok(()) };
+        let next = timeout(limits::WATCH_SILENCE, stream.next()).await;
+        let Some(fact) = next.map_err(silent)? else { return Ok(()) };
         let fact = fact.map_err(|s| problem(&s))?;
         heard.now();
         if !fact.event_json.is_empty() {
@@ -125,11 +149,50 @@ async fn facts(org: &Arc<Org>, run: &Run, device: &Did, after_seq: u64, heard: &
     }
 }
 
-async fn log(org: &Arc<Org>, run: &Run, device: &Did) -> Result<(), Problem> {
-    let id = run.id.clone();
-    let log = org.blocking(move |org| org.store.run_log(&id)).await?;
+fn silent(_: Elapsed) -> Problem {
+    Problem::unavailable("Nothing was heard of the device.")
+}
+
+/// Takes a run's log, over as many connections as that needs: whatever is wrong with it holds no fact up. Once the run is `over` it is
+/// tried for one time more.
+async fn whole_log(org: &Arc<Org>, run: &Run, device: &Did, log: &RunLog, over: &AtomicBool) -> Result<(), Problem> {
+    let mut pause = limits::REMOTE_PAUSE;
+    loop {
+        let (last, before) = (over.load(Ordering::Relaxed), log.last_seq());
+        match lines(org, run, device, log).await {
+            Err(problem) if !last => {
+                tracing::warn!(run = %run.id, %device, %problem, "the log of a run elsewhere cannot be taken now; it is tried again");
+            }
+            done => return done,
+        }
+        if log.last_seq() > before {
+            pause = limits::REMOTE_PAUSE;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX);
+    }
+}
+
+/// Waits for what is left of a log, for as long as more of it comes: what follows from the end of its run waits for that. `last_seq` says
+/// how far it came.
+async fn rest(last_seq: impl Fn() -> u64, mut lines: impl Future<Output = Result<(), Problem>> + Unpin) -> Result<(), Problem> {
+    let begun = tokio::time::Instant::now();
+    loop {
+        let before = last_seq();
+        match timeout(limits::WATCH_SILENCE, &mut lines).await {
+            Ok(done) => return done,
+            Err(late) if last_seq() == before || begun.elapsed() > limits::LOG_REST_MAX => return Err(silent(late)),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Takes a run's log over one connection, to its end.
+async fn lines(org: &Arc<Org>, run: &Run, device: &Did, log: &RunLog) -> Result<(), Problem> {
     let request = LogRequest { version: spoken(), run: run.id.to_string(), after_seq: log.last_seq() };
-    let mut stream = client(org, device)?.log(request).await.map_err(|s| problem(&s))?.into_inner();
+    let mut client = client(org, device)?;
+    let begun = timeout(limits::WATCH_SILENCE, client.log(request)).await.map_err(silent)?;
+    let mut stream = begun.map_err(|s| problem(&s))?.into_inner();
     while let Some(lines) = stream.next().await {
         let lines = lines.map_err(|s| problem(&s))?.lines.into_iter();
         let entry = |line: proto::mesh::LogLine| {
@@ -160,18 +223,26 @@ async fn ended(org: &Arc<Org>, id: &RunId) {
 }
 
 /// Why nothing will come of a run any more, whatever its device still does: that belongs to the org no more, or cannot be reached and
-/// the lease is over.
-fn over(org: &Org, device: &Did, silent: Duration, problem: &Problem) -> Option<String> {
+/// the lease is over. Why it cannot be followed does not count: that may be the disk here, or a stop order.
+async fn over(org: &Arc<Org>, device: &Did, heard: &Heard) -> Option<String> {
     if super::device(org, device).is_err_and(|p| p.kind == Kind::Forbidden) {
         return Some(format!("Its device {device} does not belong to the org any more."));
     }
-    let reached = if problem.passes() { Reached::No } else { Reached::Yes };
+    let silent = heard.ago();
+    let reached = directly(org, device).await;
+    if reached == Reached::Yes {
+        heard.now();
+    }
     let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
     is_lost(silent_ms, crate::fault::lease_ms(), reached)
         .then(|| format!("Its device {device} was not heard of for {} s, longer than its lease, and cannot be reached.", silent.as_secs()))
 }
 
-async fn lost(org: &Arc<Org>, id: &RunId, message: String) {
+/// Notes that a run is lost.
+///
+/// # Errors
+/// When the journal cannot be written.
+async fn lost(org: &Arc<Org>, id: &RunId, message: String) -> Result<(), Problem> {
     // It may go on there, and be saved.
     org.remote.moving.give_up(id);
     let moved = org.event(&org.device, Body::RunMoved { run: id.clone(), to: RunState::Lost, reason: Some(Reason::Vanished { message }) });
@@ -180,8 +251,28 @@ async fn lost(org: &Arc<Org>, id: &RunId, message: String) {
         let open = view.get::<Run>(kind::RUN, run.as_str())?.is_some_and(|r| !r.state.ended());
         Ok(if open { vec![moved] } else { vec![] })
     });
-    if let Err(problem) = decided.await {
-        tracing::error!(run = %id, %problem, "a lost run could not be noted; it is tried again");
-    }
+    decided.await?;
     dispatch::wake(org);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        future::{pending, ready},
+        sync::atomic::AtomicU64,
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_log_that_its_device_keeps_open_holds_the_end_of_its_run_up_for_a_while_only() {
+        assert!(rest(|| 7, ready(Ok(()))).await.is_ok());
+        let begun = tokio::time::Instant::now();
+        assert!(rest(|| 7, pending()).await.is_err());
+        assert!(begun.elapsed() < limits::WATCH_SILENCE * 2, "nothing more came of it");
+        // One that still comes is waited for, and not for ever either.
+        let (come, begun) = (AtomicU64::new(0), tokio::time::Instant::now());
+        assert!(rest(|| come.fetch_add(1, Ordering::Relaxed), pending()).await.is_err());
+        assert!(begun.elapsed() >= limits::LOG_REST_MAX && begun.elapsed() < limits::LOG_REST_MAX * 2);
+    }
 }

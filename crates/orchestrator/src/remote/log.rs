@@ -34,7 +34,8 @@ pub(crate) async fn page(org: &Arc<Org>, run: &Run, after: u64, limit: usize) ->
 }
 
 /// The log of a run that lies on other devices alone, after a number, as it grows. None where it lies here, or nobody knows the run. A
-/// slow reader holds the stream back, and neither the run nor calls between the devices.
+/// slow reader holds the stream back, and neither the run nor calls between the devices. It ends also where its way breaks: whether that
+/// was all of it, the action `run.logs` says.
 ///
 /// # Errors
 /// When none of the devices that have it gives it.

@@ -2,7 +2,7 @@
 
 use super::{called, client_of_any, devices, lock};
 use crate::{clock, limits, org::Org};
-use domain::{Did, Kind, Problem, Timestamp};
+use domain::{Did, Kind, Problem, Timestamp, lease::Reached};
 use futures::future::join_all;
 use mesh::{spoken, works_with};
 use proto::mesh::ProbeRequest;
@@ -97,10 +97,30 @@ pub(crate) fn clocks_off(org: &Org) -> Vec<(Did, i64)> {
 /// Asks a device whether it is there, and speaks a version that works with ours.
 pub(crate) async fn probe(org: &Arc<Org>, device: &Did) -> Reach {
     let outcome = ask(org, device).await;
+    noted(org, device, &outcome)
+}
+
+/// Asks a device directly whether it is there, before what it does is given up. It answers also while a stop order halts this one.
+pub(super) async fn directly(org: &Arc<Org>, device: &Did) -> Reached {
+    let outcome = ask(org, device).await;
+    noted(org, device, &outcome);
+    came_of(&outcome)
+}
+
+/// Notes what came of asking a device whether it is there.
+fn noted(org: &Org, device: &Did, outcome: &Result<i64, Problem>) -> Reach {
     if let Ok(ahead_ms) = outcome {
-        lock(&org.remote.reach).entry(device.clone()).or_default().clock_ahead_ms = Some(ahead_ms);
+        lock(&org.remote.reach).entry(device.clone()).or_default().clock_ahead_ms = Some(*ahead_ms);
     }
     reached(org, device, outcome.as_ref().map(|_| ()))
+}
+
+/// Only where nothing came, or nothing in time, a device was not reached: a refusal is an answer, and what fails here says nothing of it.
+fn came_of(outcome: &Result<i64, Problem>) -> Reached {
+    match outcome {
+        Err(problem) if problem.kind == Kind::Timeout || mesh::says_unanswered(problem) => Reached::No,
+        _ => Reached::Yes,
+    }
 }
 
 /// Asks every other device of the org whether it is there, all at once.
@@ -165,6 +185,28 @@ mod tests {
     fn a_clock_is_compared_with_the_middle_of_question_and_answer() {
         for (told_ms, ahead) in [(1_050, 0), (61_050, 60_000), (50, -1_000), (i64::MAX, i64::MAX - 1_050), (i64::MIN, i64::MIN)] {
             assert_eq!(ahead_ms(told_ms, Timestamp(1_000), Timestamp(1_100)), ahead, "{told_ms}");
+        }
+    }
+
+    #[test]
+    fn a_device_that_refuses_was_reached_and_so_was_one_of_which_only_this_one_could_not_write() {
+        let answer = |problem: Problem| Err(mesh::problem(&mesh::status(problem)));
+        let unlisted = std::io::Error::other("received fatal alert: AccessDenied");
+        let reached = [
+            Ok(0),
+            answer(Problem::unavailable("A stop order halts the device adas-box.")),
+            answer(Problem::unavailable("The journal cannot be written: the disk is full.")),
+            answer(Problem::internal("something")),
+            works_with(0, 0).map(|()| 0),
+            Err(mesh::problem(&Status::from_error(Box::new(unlisted)))),
+            Err(Problem::unavailable("Cannot read config.toml.")),
+        ];
+        for outcome in &reached {
+            assert_eq!(came_of(outcome), Reached::Yes, "{outcome:?}");
+        }
+        let away = Err(mesh::problem(&Status::unavailable("connection refused")));
+        for outcome in [away, Err(Problem::new(Kind::Timeout, "It did not answer in time."))] {
+            assert_eq!(came_of(&outcome), Reached::No, "{outcome:?}");
         }
     }
 
