@@ -154,7 +154,7 @@ pub struct Claim {
     pub task: TaskRef,
     /// The device that owns the claim.
     pub device: Did,
-    /// The runs at it, oldest first.
+    /// The runs at it, oldest first; one that was given up, and found done before a later one began, stands last.
     pub runs: Vec<RunId>,
     /// The patch, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

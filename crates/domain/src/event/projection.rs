@@ -66,6 +66,16 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
                 })?);
             }
         }
+        Body::RunMoved { run, to: RunState::Done, .. } if event.told.is_some() => {
+            if let Some(run) = read::<Run>(before, kind::RUN, run.as_str())?.filter(|run| is_found_done(run, RunState::Done, event)) {
+                // What was queued at its task since did not begin: this is the run by which the task stands.
+                out.extend(claim(before, run.task.as_ref(), |c| {
+                    if let Some(at) = c.runs.iter().position(|id| *id == run.id) {
+                        c.runs[at..].rotate_left(1);
+                    }
+                })?);
+            }
+        }
         Body::PatchRevised { patch, revision, task, .. } => out.extend(claim_with(before, task.as_ref(), patch, |c| {
             c.revision = Some(revision.clone());
             c.verdicts.clear();
@@ -242,7 +252,8 @@ fn change_run(run: &mut Run, event: &Event) {
         }
         Body::WorkKept { left_out, .. } => run.kept = Some(left_out.clone()),
         Body::WorkDropped { .. } => run.kept = None,
-        Body::MessageSent { order, text, .. } => {
+        // A device whose disk was put back tells what it told before once more, under other numbers.
+        Body::MessageSent { order, text, .. } if !run.messages.iter().any(|m| m.order == *order && m.text == *text) => {
             let message = Message { order: *order, by: event.actor.clone(), at: event.at, text: text.clone(), why: None };
             push(&mut run.messages, message, MESSAGES_KEPT_MAX, &mut run.messages_more);
         }
@@ -250,7 +261,9 @@ fn change_run(run: &mut Run, event: &Event) {
         Body::MessageRefused { order, why, .. } => {
             run.messages.iter_mut().filter(|m| m.order == *order).for_each(|m| m.why = Some(why.clone()));
         }
-        Body::QuestionAsked { question, .. } => push(&mut run.questions, question.clone(), QUESTIONS_OPEN_MAX, &mut run.questions_more),
+        Body::QuestionAsked { question, .. } if !run.questions.contains(question) => {
+            push(&mut run.questions, question.clone(), QUESTIONS_OPEN_MAX, &mut run.questions_more);
+        }
         Body::QuestionAnswered { question, .. } => run.questions.retain(|q| q.id != *question),
         Body::SandboxStopped { what, .. } => push(&mut run.violations, what.clone(), VIOLATIONS_KEPT_MAX, &mut run.violations_more),
         Body::ModelCalled { call, .. } => run.usage = run.usage.plus(call.usage),
@@ -269,7 +282,7 @@ fn change_run(run: &mut Run, event: &Event) {
 
 /// Moves a run to a state; false: that does not follow its own.
 fn move_to(run: &mut Run, to: RunState, event: &Event) -> bool {
-    let may = run.state.may_become(to);
+    let may = run.state.may_become(to) || is_found_done(run, to, event);
     if may {
         if run.state != to && run.phases.len() < PHASES_MAX {
             run.phases.push(Phase { state: to, at: event.at });
@@ -277,6 +290,12 @@ fn move_to(run: &mut Run, to: RunState, event: &Event) -> bool {
         (run.state, run.reason) = (to, None);
     }
     may
+}
+
+/// Whether a run that was given up was done all the same: its executor told so, after the patch that it published. Nothing else leaves an
+/// end.
+fn is_found_done(run: &Run, to: RunState, event: &Event) -> bool {
+    event.told.is_some() && run.state == RunState::Lost && to == RunState::Done && run.revision.is_some()
 }
 
 /// Adds to a list that has a bound; what is beyond it is counted.
@@ -388,6 +407,24 @@ mod tests {
     }
 
     #[test]
+    fn what_an_executor_tells_once_more_is_shown_once() {
+        let did: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let id: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let run = json!({
+            "id": id, "class": "agent", "project": "demo", "member": did, "requester": did, "state": "working", "queued_at": 0,
+        });
+        let mut run: Run = serde_json::from_value(run).unwrap_or_else(|e| unreachable!("{e}"));
+        let sent = |text: u8| Body::MessageSent { run: id.clone(), order: 3, text: Hash::from_bytes([text; 32]) };
+        let question = crate::run::Question { id: "q".into(), title: String::new(), options: vec![] };
+        let asked = || Body::QuestionAsked { run: id.clone(), question: question.clone() };
+        for (seq, body) in [(1, sent(1)), (2, asked()), (7, sent(1)), (8, asked()), (9, sent(2))] {
+            let told = Some(crate::event::Told { device: did.clone(), seq, heard_at: crate::Timestamp(0) });
+            change_run(&mut run, &Event { version: 1, at: crate::Timestamp(0), actor: did.clone(), via: None, told, body });
+        }
+        assert_eq!((run.messages.len(), run.questions.len(), run.questions_more), (2, 1, 0), "another text is another message");
+    }
+
+    #[test]
     fn a_call_counts_in_the_day_in_which_it_was_let_through() {
         let device: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
         let (admitted, ended) = (crate::Timestamp(86_399_000), crate::Timestamp(86_401_000));
@@ -481,6 +518,48 @@ mod tests {
         let merged: Body = serde_json::from_value(merged).unwrap_or_else(|e| unreachable!("{e}"));
         assert!(happens(merged).merged);
         assert_eq!(shown(&happens(published(second, "e"))), (did('a'), 2, Some("c".into())));
+    }
+
+    #[test]
+    fn a_run_that_was_given_up_is_done_once_its_executor_told_so_and_its_task_stands_by_it() {
+        let did = |letter: char| -> Did {
+            format!("did:key:z6Mk{}", letter.to_string().repeat(44)).parse().unwrap_or_else(|p| unreachable!("{p}"))
+        };
+        let (first, second) = ("01ARZ3NDEKTSV4RRFFQ69G5FA1", "01ARZ3NDEKTSV4RRFFQ69G5FA2");
+        let queued = |id: &str| {
+            let run = json!({
+                "id": id, "class": "agent", "project": "demo", "task": {"project": "demo", "feature": "001-hello", "task": "T001"},
+                "member": did('m'), "requester": did('a'), "state": "queued", "queued_at": 0,
+            });
+            json!({"type": "run_queued", "run": run})
+        };
+        let moved = |id: &str, to: &str| json!({"type": "run_moved", "run": id, "to": to});
+        let mut all: BTreeMap<(String, String), Option<Arc<str>>> = BTreeMap::new();
+        // Gives the first run's state, the claim's runs, and how many are active.
+        let mut happens = |body: serde_json::Value, told: bool| {
+            let body: Body = serde_json::from_value(body).unwrap_or_else(|e| unreachable!("{e}"));
+            let told = told.then(|| crate::event::Told { device: did('b'), seq: 7, heard_at: crate::Timestamp(0) });
+            let event = Event { version: 1, at: crate::Timestamp(0), actor: did('a'), via: None, told, body };
+            let mut before = |kind: &str, id: &str| all.get(&(kind.to_owned(), id.to_owned())).cloned().flatten();
+            let changed = project(&event, &mut before).unwrap_or_else(|p| unreachable!("{p}"));
+            all.extend(changed.into_iter().map(|one| ((one.kind.to_owned(), one.id), one.value)));
+            let text = |kind: &str, id: &str| all.get(&(kind.to_owned(), id.to_owned())).cloned().flatten().unwrap_or_default();
+            let run: Run = serde_json::from_str(&text(kind::RUN, first)).unwrap_or_else(|e| unreachable!("{e}"));
+            let claim: Claim = serde_json::from_str(&text(kind::CLAIM, "demo/001-hello/T001")).unwrap_or_else(|e| unreachable!("{e}"));
+            let active = all.iter().filter(|((kind, _), value)| kind == kind::ACTIVE && value.is_some()).count();
+            (run.state, claim.runs.last().map(ToString::to_string), active)
+        };
+        happens(queued(first), false);
+        happens(moved(first, "working"), true);
+        assert_eq!(happens(moved(first, "lost"), false), (RunState::Lost, Some(first.into()), 0));
+        assert_eq!(happens(queued(second), false), (RunState::Lost, Some(second.into()), 1));
+        assert_eq!(happens(moved(first, "done"), true), (RunState::Lost, Some(second.into()), 1), "no patch of it is known");
+        let oid = "c".repeat(40);
+        happens(json!({"type": "patch_published", "run": first, "patch": oid, "revision": oid, "commit": oid}), true);
+        assert_eq!(happens(moved(first, "working"), true).0, RunState::Lost, "it goes nowhere else");
+        assert_eq!(happens(moved(first, "done"), false).0, RunState::Lost, "that is its executor's to tell");
+        happens(moved(second, "cancelled"), false);
+        assert_eq!(happens(moved(first, "done"), true), (RunState::Done, Some(first.into()), 0));
     }
 
     #[test]

@@ -172,9 +172,16 @@ fn over(org: &Org, device: &Did, silent: Duration, problem: &Problem) -> Option<
 }
 
 async fn lost(org: &Arc<Org>, id: &RunId, message: String) {
-    // It may go on there, and be saved.
-    org.remote.moving.give_up(id);
-    let moved = org.event(&org.device, Body::RunMoved { run: id.clone(), to: RunState::Lost, reason: Some(Reason::Vanished { message }) });
+    let (to, reason) = match org.store.get::<Run>(kind::RUN, id.as_str()) {
+        // Its patch is here: only that it ended was not heard.
+        Ok(Some(run)) if run.revision.is_some() => (RunState::Done, Reason::Completed),
+        _ => {
+            // It may go on there, and be saved.
+            org.remote.moving.give_up(id);
+            (RunState::Lost, Reason::Vanished { message })
+        }
+    };
+    let moved = org.event(&org.device, Body::RunMoved { run: id.clone(), to, reason: Some(reason) });
     let run = id.clone();
     let decided = org.store.append_if(move |view| {
         let open = view.get::<Run>(kind::RUN, run.as_str())?.is_some_and(|r| !r.state.ended());
