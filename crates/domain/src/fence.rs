@@ -93,14 +93,17 @@ pub fn is_news(known: Option<&Run>, fact: &Body, teller: &Did, seq: u64) -> bool
     }
 }
 
-/// Whether a run that was given up here takes over the end that it has `there`, by its executor's own word: it published its work, under
-/// the key that this device signed for, and of the runs that were queued at its task `since` none has begun. One that has begun is not
-/// ended for it.
+/// Whether a run that was given up here published its work `there`, by its executor's own word, under the key that this device signed for.
+pub fn published(lost: &Run, there: &Run) -> bool {
+    let patch = there.patch.is_some() && there.revision.is_some() && there.commit.is_some();
+    lost.state == RunState::Lost && patch && lost.id == there.id && lost.key.is_some() && lost.key == there.key
+}
+
+/// Whether such a run takes that end over: of the runs that were queued at its task `since` none has begun. One that has begun is not ended
+/// for it.
 pub fn takes_end(lost: &Run, there: &Run, since: &[Run]) -> bool {
-    let published = there.patch.is_some() && there.revision.is_some() && there.commit.is_some();
-    let same = lost.id == there.id && lost.key.is_some() && lost.key == there.key;
     let begun = |next: &Run| next.key.is_some() || !(next.state.waits() || next.state.ended());
-    lost.state == RunState::Lost && published && same && !since.iter().any(begun)
+    published(lost, there) && !since.iter().any(begun)
 }
 
 #[cfg(test)]

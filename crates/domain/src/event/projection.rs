@@ -2,8 +2,8 @@
 
 use super::{Body, Event, joining, kind, taken};
 use crate::{
-    AgentName, Did, Hash, PatchId, Problem, RunId, TaskRef,
-    limits::{MESSAGES_KEPT_MAX, PHASES_MAX, QUESTIONS_OPEN_MAX, VIOLATIONS_KEPT_MAX},
+    AgentName, Did, Hash, PatchId, Problem, RevisionId, RunId, TaskRef,
+    limits::{MESSAGES_KEPT_MAX, OTHERS_KEPT_MAX, PHASES_MAX, QUESTIONS_OPEN_MAX, VIOLATIONS_KEPT_MAX},
     manifest::Class,
     patch::Verdict,
     project::MirrorState,
@@ -57,11 +57,14 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         }
         Body::PatchPublished { run, patch, revision, .. } => {
             if let Some(run) = read::<Run>(before, kind::RUN, run.as_str())? {
+                let given_up = event.told.is_some() && run.state == RunState::Lost;
                 out.extend(claim(before, run.task.as_ref(), |c| {
-                    // What comes after another was accepted is a rival of it, and what another asked for is not this claim's.
-                    if !c.merged && c.device == run.requester {
-                        (c.patch, c.revision, c.rejected) = (Some(patch.clone()), Some(revision.clone()), false);
-                        c.verdicts.clear();
+                    // What comes after another was accepted is a rival of it, and what another asked for is not this claim's. That of a
+                    // run that was given up is the task's only once the run is found done.
+                    if given_up && c.device == run.requester {
+                        rival(c, patch);
+                    } else if !c.merged && c.device == run.requester {
+                        published(c, patch, revision);
                     }
                 })?);
             }
@@ -72,6 +75,10 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
                 out.extend(claim(before, run.task.as_ref(), |c| {
                     if let Some(at) = c.runs.iter().position(|id| *id == run.id) {
                         c.runs[at..].rotate_left(1);
+                    }
+                    if let (Some(patch), Some(revision), false) = (&run.patch, &run.revision, c.merged) {
+                        published(c, patch, revision);
+                        c.others.retain(|other| other != patch);
                     }
                 })?);
             }
@@ -86,6 +93,11 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         }
         Body::PatchMerged { patch, task, .. } => {
             out.extend(claim(before, task.as_ref(), |c| {
+                // Where one of its rivals was picked, the two change places.
+                if let Some(at) = c.others.iter().position(|other| other == patch) {
+                    c.others.remove(at);
+                    c.others.extend(c.patch.take());
+                }
                 (c.patch, c.merged, c.merged_by) = (Some(patch.clone()), true, Some(event.actor.clone()));
             })?);
         }
@@ -320,6 +332,7 @@ fn new_claim(task: &TaskRef, device: &Did) -> Claim {
         device: device.clone(),
         runs: vec![],
         patch: None,
+        others: vec![],
         merged: false,
         merged_by: None,
         rejected: false,
@@ -327,6 +340,19 @@ fn new_claim(task: &TaskRef, device: &Did) -> Claim {
         verdicts: BTreeMap::new(),
         over: vec![],
         turn: 0,
+    }
+}
+
+/// The task has this patch from now on.
+fn published(claim: &mut Claim, patch: &PatchId, revision: &RevisionId) {
+    (claim.patch, claim.revision, claim.rejected) = (Some(patch.clone()), Some(revision.clone()), false);
+    claim.verdicts.clear();
+}
+
+/// The task has this patch beside its own.
+fn rival(claim: &mut Claim, patch: &PatchId) {
+    if claim.others.len() < OTHERS_KEPT_MAX && claim.patches().all(|known| known != patch) {
+        claim.others.push(patch.clone());
     }
 }
 
@@ -535,7 +561,7 @@ mod tests {
         };
         let moved = |id: &str, to: &str| json!({"type": "run_moved", "run": id, "to": to});
         let mut all: BTreeMap<(String, String), Option<Arc<str>>> = BTreeMap::new();
-        // Gives the first run's state, the claim's runs, and how many are active.
+        // Gives the first run's state and the claim's last run, how many are active, and the task's own patch with how many beside it.
         let mut happens = |body: serde_json::Value, told: bool| {
             let body: Body = serde_json::from_value(body).unwrap_or_else(|e| unreachable!("{e}"));
             let told = told.then(|| crate::event::Told { device: did('b'), seq: 7, heard_at: crate::Timestamp(0) });
@@ -547,19 +573,48 @@ mod tests {
             let run: Run = serde_json::from_str(&text(kind::RUN, first)).unwrap_or_else(|e| unreachable!("{e}"));
             let claim: Claim = serde_json::from_str(&text(kind::CLAIM, "demo/001-hello/T001")).unwrap_or_else(|e| unreachable!("{e}"));
             let active = all.iter().filter(|((kind, _), value)| kind == kind::ACTIVE && value.is_some()).count();
-            (run.state, claim.runs.last().map(ToString::to_string), active)
+            let last = claim.runs.last().map(ToString::to_string);
+            ((run.state, last), active, (claim.patch.map(|patch| patch.as_str()[..1].to_owned()), claim.others.len()))
+        };
+        let by = |state, run: &str| (state, Some(run.to_owned()));
+        let published = |run: &str, letter: &str| {
+            let oid = letter.repeat(40);
+            json!({"type": "patch_published", "run": run, "patch": oid, "revision": oid, "commit": oid})
         };
         happens(queued(first), false);
         happens(moved(first, "working"), true);
-        assert_eq!(happens(moved(first, "lost"), false), (RunState::Lost, Some(first.into()), 0));
-        assert_eq!(happens(queued(second), false), (RunState::Lost, Some(second.into()), 1));
-        assert_eq!(happens(moved(first, "done"), true), (RunState::Lost, Some(second.into()), 1), "no patch of it is known");
-        let oid = "c".repeat(40);
-        happens(json!({"type": "patch_published", "run": first, "patch": oid, "revision": oid, "commit": oid}), true);
-        assert_eq!(happens(moved(first, "working"), true).0, RunState::Lost, "it goes nowhere else");
-        assert_eq!(happens(moved(first, "done"), false).0, RunState::Lost, "that is its executor's to tell");
+        let none = || (None, 0);
+        assert_eq!(happens(moved(first, "lost"), false), (by(RunState::Lost, first), 0, none()));
+        assert_eq!(happens(queued(second), false), (by(RunState::Lost, second), 1, none()));
+        assert_eq!(happens(moved(first, "done"), true), (by(RunState::Lost, second), 1, none()), "no patch of it is known");
+        let beside = happens(published(first, "c"), true);
+        assert_eq!(beside, (by(RunState::Lost, second), 1, (None, 1)), "it is not the task's yet");
+        assert_eq!(happens(moved(first, "working"), true).0, by(RunState::Lost, second), "it goes nowhere else");
+        assert_eq!(happens(moved(first, "done"), false).0, by(RunState::Lost, second), "that is its executor's to tell");
         happens(moved(second, "cancelled"), false);
-        assert_eq!(happens(moved(first, "done"), true), (RunState::Done, Some(first.into()), 0));
+        assert_eq!(happens(moved(first, "done"), true), (by(RunState::Done, first), 0, (Some("c".into()), 0)));
+    }
+
+    #[test]
+    fn of_two_patches_of_a_claim_the_one_that_is_merged_is_the_tasks() {
+        let oid = |letter: &str| letter.repeat(40).parse::<PatchId>().unwrap_or_else(|p| unreachable!("{p}"));
+        let device: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let task = json!({"project": "demo", "feature": "001-hello", "task": "T001"});
+        let at: TaskRef = serde_json::from_value(task.clone()).unwrap_or_else(|e| unreachable!("{e}"));
+        let mut both = new_claim(&at, &device);
+        both.patch = Some(oid("a"));
+        rival(&mut both, &oid("a"));
+        rival(&mut both, &oid("b"));
+        rival(&mut both, &oid("b"));
+        assert_eq!(both.patches().cloned().collect::<Vec<_>>(), [oid("a"), oid("b")]);
+        let merged = json!({"type": "patch_merged", "project": "demo", "patch": oid("b"), "commit": oid("c"), "task": task});
+        let body: Body = serde_json::from_value(merged).unwrap_or_else(|e| unreachable!("{e}"));
+        let event = Event { version: 1, at: crate::Timestamp(0), actor: device, via: None, told: None, body };
+        let was: Arc<str> = serde_json::to_string(&both).unwrap_or_default().into();
+        let changed = project(&event, &mut |_, _| Some(was.clone())).unwrap_or_else(|p| unreachable!("{p}"));
+        let after = changed.first().and_then(|one| one.value.clone()).unwrap_or_default();
+        let after: Claim = serde_json::from_str(&after).unwrap_or_else(|e| unreachable!("{e}"));
+        assert_eq!((after.patch, after.others, after.merged), (Some(oid("b")), vec![oid("a")], true));
     }
 
     #[test]

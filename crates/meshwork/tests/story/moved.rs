@@ -217,23 +217,25 @@ async fn what_a_device_finished_alone_is_not_done_again_once_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_began_before_that_was_known_goes_on_and_both_patches_are_there() {
+async fn what_began_before_that_was_known_goes_on_and_both_patches_are_rivals() {
     let (mut two, run, patch, next) = finished_alone("both").await;
     with_gpu(&two.ada);
     two.ada.in_state(&next, "working").await;
     beat(&two.ada, &next).await;
     two.bob.begin().await;
-    let look = || async {
-        let (status, seen) = two.ada.call("patch.show", json!({ "patch": patch })).await;
-        if status == 200 { Ok(()) } else { Err(seen) }
-    };
-    two.ada.until("the patch of the first run is here", look).await;
+    let known = |seen: &Value| seen["patch"] == patch.as_str();
+    let first = two.ada.until_run(&run, "the patch of the first run is known", known).await;
+    assert_eq!(first["state"], "lost", "{first:#}");
+    assert_eq!(two.ada.act("run.show", json!({ "run": next })).await["state"], "working", "it is not ended for that");
     fs::write(work(&two.ada, &next).join("go"), "").unwrap();
     let done = two.ada.ended(&next).await;
     assert_eq!(done["state"], "done", "{done:#}\n{}", two.ada.log());
-    let first = two.ada.act("run.show", json!({ "run": run })).await;
-    assert_eq!((first["state"].as_str(), &first["patch"]), (Some("lost"), &Value::Null), "{first:#}");
-    assert_ne!(text(&done["patch"]), patch);
+    let second = text(&done["patch"]);
+    let task = two.ada.ok(&["task", "show", "T001"]).await;
+    let rivals: Vec<&str> = task["rivals"].as_array().unwrap().iter().filter_map(|rival| rival["patch"].as_str()).collect();
+    assert_eq!(rivals, [second.as_str(), patch.as_str()], "{task:#}");
+    let merged = two.ada.merge(&second).await;
+    assert_eq!(merged["superseded"], json!([patch]), "{merged:#}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -48,7 +48,7 @@ pub(crate) async fn ask(org: &Arc<Org>, id: &RunId, next: &Run) -> Result<(), Pr
         // What it lost with its disk others may have heard of.
         None => {
             let lost = run.id.clone();
-            org.blocking(move |org| found::in_copy(org, &lost)).await?.map(|(_, _, there)| there)
+            org.blocking(move |org| found::in_copy(org, &lost)).await?.map(|end| end.there)
         }
     };
     if let Some(end) = end
@@ -164,8 +164,8 @@ enum Found {
     Over,
     /// Something may.
     Nothing,
-    /// It published its work, and nothing was begun here since.
-    Done { run: Box<Run>, device: Did, there: Box<Run> },
+    /// It published its work, and that is not written down here yet.
+    Done(Box<found::End>),
     /// It has this checkpoint last, and another counts here; and whether nothing here may use the one that is here.
     News { run: Box<Run>, device: Did, commit: Oid, free: bool },
 }
@@ -178,9 +178,10 @@ async fn look(org: &Arc<Org>, id: &RunId) -> Result<(), Problem> {
             return Ok(());
         }
         Found::Nothing => return Ok(()),
-        Found::Done { run, device, there } => {
-            return ended_done(org, &run, &device, &there, None).await.map(drop);
+        Found::Done(end) if end.takes => {
+            return ended_done(org, &end.run, &end.device, &end.there, None).await.map(drop);
         }
+        Found::Done(end) => return found::note_rival(org, &end.run, &end.device, &end.there).await,
         Found::News { run, device, commit, free } => (run, device, commit, free),
     };
     note(org, &run, &device, commit.clone()).await?;
@@ -215,8 +216,13 @@ fn find(org: &Org, id: &RunId) -> Result<Found, Problem> {
     if claim.as_ref().is_some_and(|claim| claim.merged) {
         return Ok(Found::Over);
     }
-    if let Some((run, device, there)) = found::in_copy(org, id)? {
-        return Ok(Found::Done { run: Box::new(run), device, there: Box::new(there) });
+    match found::in_copy(org, id)? {
+        Some(end) if end.takes => return Ok(Found::Done(Box::new(end))),
+        Some(end) if end.run.revision.is_none() => {
+            // While its device is away, the patch does not come.
+            return Ok(if may_answer(org, &device) { Found::Done(Box::new(end)) } else { Found::Nothing });
+        }
+        _ => {}
     }
     let Some(there) = in_copy(org, &run, &device) else { return Ok(Found::Nothing) };
     let later = later(org, claim)?;

@@ -1,5 +1,5 @@
 //! The end of a run that was given up here, and that its device had alone: where it published its work, this is the task's, and what was
-//! queued at the task since is not begun. What has begun by then goes on; its patch and the other one are both there.
+//! queued at the task since is not begun. What has begun by then goes on; the patch is a rival of what that makes.
 
 use super::super::{device as listed, hear};
 use crate::{clock, lifecycle, org::Org, picture};
@@ -15,6 +15,17 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+/// How a run ended that was given up here, as the copy of its device's journal has it: with a patch.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) run: Run,
+    pub(super) device: Did,
+    /// The run as it is there.
+    pub(super) there: Run,
+    /// Whether that is its end here too: nothing was begun in its place.
+    pub(super) takes: bool,
+}
+
 /// Whether the copy of its device's journal says that a run which was given up here published its work, so that nothing is to be begun in
 /// its place: for as long as that patch is waited for.
 ///
@@ -26,19 +37,20 @@ pub(crate) async fn published_there(org: &Arc<Org>, id: &RunId) -> Result<bool, 
     }
     let wanted = id.clone();
     let found = org.blocking(move |org| in_copy(org, &wanted)).await?;
-    Ok(found.is_some() && org.remote.moving.waits_for_patch(id))
+    Ok(found.is_some_and(|end| end.takes) && org.remote.moving.waits_for_patch(id))
 }
 
-/// A run that was given up here, its device, and the run as the copy of that one's journal has it, where its end can be taken over.
-pub(super) fn in_copy(org: &Org, id: &RunId) -> Result<Option<(Run, Did, Run)>, Problem> {
+/// How a run ended that was given up here, where the copy of its device's journal says that it ended with a patch.
+pub(super) fn in_copy(org: &Org, id: &RunId) -> Result<Option<End>, Problem> {
     let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())? else { return Ok(None) };
     let Some(device) = run.elsewhere(&org.device).cloned() else { return Ok(None) };
     let Some((_, there)) = picture::run_at_executor(org, &device, id) else { return Ok(None) };
     // Nothing is fetched from a device that the org does not list any more.
-    if listed(org, &device).is_err() {
+    if !fence::published(&run, &there) || listed(org, &device).is_err() {
         return Ok(None);
     }
-    Ok(takes_end(org, &run, &there)?.then_some((run, device, there)))
+    let takes = takes_end(org, &run, &there)?;
+    Ok(Some(End { run, device, there, takes }))
 }
 
 fn takes_end(org: &Org, run: &Run, there: &Run) -> Result<bool, Problem> {
@@ -104,21 +116,43 @@ pub(super) async fn take_end(org: &Arc<Org>, run: &Run, device: &Did, there: &Ru
     Ok(taken)
 }
 
+/// Writes down the patch of a run that was given up, and in whose place another has begun: it is a rival of that one's.
+///
+/// # Errors
+/// When the patch does not come, or the journal cannot be written.
+pub(super) async fn note_rival(org: &Arc<Org>, run: &Run, device: &Did, there: &Run) -> Result<(), Problem> {
+    let (Some(patch), Some(revision)) = (&there.patch, &there.revision) else { return Ok(()) };
+    hear::arrived(org, &run.id, device, patch, revision).await?;
+    let (telling, id, device, there) = (org.clone(), run.id.clone(), device.clone(), there.clone());
+    let decided = org.store.append_if(move |view| {
+        let now: Option<Run> = view.get(kind::RUN, id.as_str())?;
+        let news = now.filter(|now| fence::published(now, &there) && now.revision.is_none());
+        Ok(news.map(|now| told(&telling, &now, &device, &there, published(&now, &there))).unwrap_or_default())
+    });
+    decided.await.map(drop)
+}
+
 fn not_needed(org: &Org, next: &RunId, run: &RunId, device: &Did) -> Event {
     let reason = Some(Reason::FoundDone { run: run.clone(), device: device.clone() });
     org.event(&org.device, Body::RunMoved { run: next.clone(), to: RunState::Cancelled, reason })
 }
 
-/// What the device has of the end of a run, as told by it. What its checks said is shown; a merge here makes them anew.
+/// What the device has of the end of a run. What its checks said is shown; a merge here makes them anew.
 fn told_end(org: &Org, run: &Run, device: &Did, there: &Run) -> Vec<Event> {
-    // As of the fact that was heard last: what followed there was not told.
+    let checks = Body::ChecksEnded { run: run.id.clone(), checks: there.checks.clone(), signed: None };
+    let checks = (!there.checks.is_empty()).then_some(checks);
+    let done = Body::RunMoved { run: run.id.clone(), to: RunState::Done, reason: Some(Reason::Completed) };
+    told(org, run, device, there, checks.into_iter().chain(published(run, there)).chain([done]))
+}
+
+fn published(run: &Run, there: &Run) -> Option<Body> {
+    let ((patch, revision), commit) = there.patch.clone().zip(there.revision.clone()).zip(there.commit.clone())?;
+    Some(Body::PatchPublished { run: run.id.clone(), patch, revision, commit })
+}
+
+/// These facts as told by the device, as of the fact that was heard last: what followed there was not told.
+fn told(org: &Org, run: &Run, device: &Did, there: &Run, facts: impl IntoIterator<Item = Body>) -> Vec<Event> {
     let told = Told { device: device.clone(), seq: run.told.as_ref().map_or(0, |told| told.seq), heard_at: clock::now() };
-    let id = || run.id.clone();
-    let checks = (!there.checks.is_empty()).then(|| Body::ChecksEnded { run: id(), checks: there.checks.clone(), signed: None });
-    let published = there.patch.clone().zip(there.revision.clone()).zip(there.commit.clone());
-    let published = published.map(|((patch, revision), commit)| Body::PatchPublished { run: id(), patch, revision, commit });
-    let done = Body::RunMoved { run: id(), to: RunState::Done, reason: Some(Reason::Completed) };
     let at = there.ended_at.unwrap_or(told.heard_at);
-    let event = |body| Event { at, told: Some(told.clone()), ..org.event(device, body) };
-    checks.into_iter().chain(published).chain([done]).map(event).collect()
+    facts.into_iter().map(|body| Event { at, told: Some(told.clone()), ..org.event(device, body) }).collect()
 }
