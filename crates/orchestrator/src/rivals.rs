@@ -1,5 +1,6 @@
-//! Rivals: patches of one task that several devices made, or several runs of one, as happens while devices cannot hear of each other. At most one is accepted, for the
-//! claim that counts; a person picks it by merging it. The others are then closed, with a comment that says why; nothing of them is lost.
+//! Rivals: patches of one task that several devices made, or several runs, as happens while devices cannot hear of each other. At most one
+//! is accepted, for the claim that counts; a person picks it by merging it. The others are then closed, with a comment that says why;
+//! nothing of them is lost.
 //!
 //! What stands in other devices' journals only forbids here, and says what to close.
 

@@ -73,9 +73,8 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
             if let Some(run) = read::<Run>(before, kind::RUN, run.as_str())?.filter(|run| is_found_done(run, RunState::Done, event)) {
                 // What was queued at its task since did not begin: this is the run by which the task stands.
                 out.extend(claim(before, run.task.as_ref(), |c| {
-                    if let Some(at) = c.runs.iter().position(|id| *id == run.id) {
-                        c.runs[at..].rotate_left(1);
-                    }
+                    let Some(at) = c.runs.iter().position(|id| *id == run.id) else { return };
+                    c.runs[at..].rotate_left(1);
                     if let (Some(patch), Some(revision), false) = (&run.patch, &run.revision, c.merged) {
                         published(c, patch, revision);
                         c.others.retain(|other| other != patch);
