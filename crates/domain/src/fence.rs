@@ -93,6 +93,19 @@ pub fn is_news(known: Option<&Run>, fact: &Body, teller: &Did, seq: u64) -> bool
     }
 }
 
+/// Whether a run that was given up here published its work `there`, by its executor's own word, under the key that this device signed for.
+pub fn published(lost: &Run, there: &Run) -> bool {
+    let patch = there.patch.is_some() && there.revision.is_some() && there.commit.is_some();
+    lost.state == RunState::Lost && patch && lost.id == there.id && lost.key.is_some() && lost.key == there.key
+}
+
+/// Whether such a run takes that end over: of the runs that were queued at its task `since` none has begun. One that has begun is not ended
+/// for it.
+pub fn takes_end(lost: &Run, there: &Run, since: &[Run]) -> bool {
+    let begun = |next: &Run| next.key.is_some() || !(next.state.waits() || next.state.ended());
+    published(lost, there) && !since.iter().any(begun)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -164,6 +177,34 @@ mod tests {
         assert_eq!(asked(&Run { key: Some(did('k')), ..waits.clone() }, &did('a')), Some(Asked::Runs(did('b'))));
         assert_eq!(asked(&waits, &did('b')), None, "that is another device's run");
         assert_eq!((asked(&run(RunState::Queued), &did('a')), asked(&Run { envelope: None, ..waits }, &did('a'))), (None, None));
+    }
+
+    #[test]
+    fn a_run_that_was_given_up_takes_its_end_over_while_nothing_was_begun_instead() {
+        let oid = "c".repeat(40);
+        let key = Some(did('k'));
+        let lost = Run { state: RunState::Lost, key: key.clone(), ..leased() };
+        let publishing = Run { state: RunState::Publishing, key: key.clone(), ..leased() };
+        let done = Run {
+            state: RunState::Done,
+            patch: Some(oid.parse().unwrap()),
+            revision: Some(oid.parse().unwrap()),
+            commit: Some(oid.parse().unwrap()),
+            ..publishing.clone()
+        };
+        let next = |state, key: Option<&Did>| Run { id: "01ARZ3NDEKTSV4RRFFQ69G5FAX".parse().unwrap(), key: key.cloned(), ..run(state) };
+        let since = |state| [next(state, None)];
+        assert!(takes_end(&lost, &done, &[]) && takes_end(&lost, &done, &since(RunState::Queued)));
+        assert!(takes_end(&lost, &done, &since(RunState::Placing)), "nobody has its delegation");
+        assert!(takes_end(&lost, &done, &since(RunState::Failed)), "nobody took it");
+        let with_key = [RunState::Placing, RunState::Working, RunState::Done].map(|state| next(state, key.as_ref()));
+        for begun in with_key.into_iter().chain(since(RunState::Starting)) {
+            assert!(!takes_end(&lost, &done, &[next(RunState::Queued, None), begun.clone()]), "{begun:?}");
+        }
+        assert!(!takes_end(&lost, &publishing, &[]), "no patch of it is known");
+        assert!(!takes_end(&lost, &Run { key: Some(did('x')), ..done.clone() }, &[]), "this device signed for another key");
+        assert!(!takes_end(&Run { key: None, ..lost.clone() }, &Run { key: None, ..done.clone() }, &[]), "it never began");
+        assert!(!takes_end(&Run { state: RunState::Cancelled, ..lost }, &done, &[]), "a person ended it");
     }
 
     #[test]

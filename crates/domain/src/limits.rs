@@ -2,6 +2,8 @@
 
 /// How long a lease lasts without a heartbeat, in milliseconds.
 pub const LEASE_MS: u64 = 30 * 60 * 1000;
+/// How many patches of runs that were given up are kept with a claim, beside its own.
+pub const OTHERS_KEPT_MAX: usize = 16;
 /// How many times a task's run is taken up again by itself after it was lost.
 pub const RESUME_ATTEMPTS_MAX: u32 = 3;
 /// How many times failing checks are handed back to the engine within one run.

@@ -206,23 +206,26 @@ pub struct Rival {
     pub whose: Option<Whose>,
 }
 
-/// The patches of a task that claims of several devices brought, the accepted one first; none where there is but one.
+/// The patches of a task that claims brought, those of several devices and of runs that were given up, the accepted one first; none where
+/// there is but one.
 pub fn rivals(claims: &[ClaimIn]) -> Vec<Rival> {
     let mut of: Vec<(&ClaimIn, &PatchId)> = vec![];
     for claim in claims.iter().filter(|c| c.counts()) {
-        let new = claim.claim.patch.as_ref().filter(|patch| of.iter().all(|(_, known)| known != patch));
-        of.extend(new.map(|patch| (claim, patch)));
+        let new: Vec<_> = claim.claim.patches().filter(|patch| of.iter().all(|(_, known)| known != patch)).collect();
+        of.extend(new.into_iter().map(|patch| (claim, patch)));
     }
     if of.len() < 2 {
         return vec![];
     }
-    of.sort_by_key(|(c, _)| (!c.claim.merged, is_taken_over(c, claims), c.journal.clone()));
+    of.sort_by_key(|(c, patch)| (c.accepted() != Some(*patch), is_taken_over(c, claims), c.journal.clone()));
     of.into_iter().map(|(claim, patch)| rival(claim, patch, claims)).collect()
 }
 
 fn rival(of: &ClaimIn, patch: &PatchId, claims: &[ClaimIn]) -> Rival {
     let ClaimIn { journal, claim, latest } = of;
-    let (state, standing) = match (claim.merged, claim.rejected) {
+    // What is said of the claim's patch is not said of those beside it.
+    let own = claim.patch.as_ref() == Some(patch);
+    let (state, standing) = match (own && claim.merged, own && claim.rejected) {
         (true, _) => (PatchState::Merged, PatchStanding::Merged),
         (_, true) => (PatchState::Archived, PatchStanding::Closed),
         _ => (PatchState::Open, PatchStanding::ToReview),
@@ -235,7 +238,7 @@ fn rival(of: &ClaimIn, patch: &PatchId, claims: &[ClaimIn]) -> Rival {
         member: latest.as_ref().map(|run| run.member.clone()),
         run: latest.as_ref().filter(|run| run.patch.as_ref() == Some(patch)).map(|run| run.id.clone()),
         taken_over: is_taken_over(of, claims),
-        merged_by: claim.merged_by.clone(),
+        merged_by: claim.merged_by.clone().filter(|_| own),
         whose: None,
     }
 }
@@ -261,7 +264,7 @@ pub fn against(patch: &PatchId, claims: &[ClaimIn]) -> Option<Missing> {
         return Some(Missing::Accepted { task: claim.claim.task.clone(), patch: accepted.clone() });
     }
     // Who merely names the patch of another as its own does not have it taken over with its claim.
-    let naming = claims.iter().filter(|c| c.counts() && c.claim.patch.as_ref() == Some(patch));
+    let naming = claims.iter().filter(|c| c.counts() && c.claim.patches().any(|named| named == patch));
     let takers: Option<Vec<(&ClaimIn, &ClaimIn)>> = naming.map(|own| Some((own, taker(own, claims)?))).collect();
     let (own, by) = takers?.into_iter().next()?;
     Some(Missing::TakenOver { task: own.claim.task.clone(), by: by.journal.clone() })
@@ -404,6 +407,12 @@ mod tests {
         assert_eq!(lost(&did('b'), &done), Some(Reason::Superseded { patch: id('a'), by: did('a') }));
         assert_eq!(order(&done), [(id('a'), PatchState::Merged, true), (id('b'), PatchState::Archived, false)]);
         assert_eq!(rivals(&done)[0].merged_by, Some(did('m')));
+        // A run that was given up had made one too.
+        let given_up = [with('a', 'a', |c| c.others = vec![id('c')])];
+        assert_eq!(order(&given_up), [(id('a'), PatchState::Open, false), (id('c'), PatchState::Open, false)]);
+        let picked = [with('a', 'a', |c| (c.others, c.merged, c.rejected) = (vec![id('c')], true, false))];
+        assert_eq!(order(&picked), [(id('a'), PatchState::Merged, false), (id('c'), PatchState::Open, false)]);
+        assert!(matches!(against(&id('c'), &picked), Some(Missing::Accepted { patch, .. }) if patch == id('a')));
         let said = [theirs, ClaimIn { journal: did('c'), ..merged }];
         assert_eq!((accepted(&said), against(&id('b'), &said)), (None, None));
     }

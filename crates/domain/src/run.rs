@@ -72,7 +72,8 @@ impl RunState {
         (Self::Starting..=Self::Working).contains(&self)
     }
 
-    /// Whether `next` may follow. A state may be entered again (after a restart); nothing leaves an end.
+    /// Whether `next` may follow. A state may be entered again (after a restart); nothing leaves an end, except that a run which was lost
+    /// is done where its executor tells so (`event::projection`).
     pub fn may_become(self, next: Self) -> bool {
         if self.ended() {
             return false;

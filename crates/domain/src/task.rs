@@ -154,11 +154,14 @@ pub struct Claim {
     pub task: TaskRef,
     /// The device that owns the claim.
     pub device: Did,
-    /// The runs at it, oldest first.
+    /// The runs at it, oldest first; one that was given up, and found done before a later one began, stands last.
     pub runs: Vec<RunId>,
     /// The patch, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patch: Option<PatchId>,
+    /// Patches of runs that were given up and had ended with one, as became known only after a later run had begun: rivals of the patch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<PatchId>,
     /// Whether the patch was merged by us.
     #[serde(default)]
     pub merged: bool,
@@ -197,6 +200,11 @@ pub struct Takeover {
 }
 
 impl Claim {
+    /// Its patch, and those that are rivals of it.
+    pub fn patches(&self) -> impl Iterator<Item = &PatchId> {
+        self.patch.iter().chain(&self.others)
+    }
+
     /// Whether a reviewer asked for changes of the latest revision.
     pub fn changes_requested(&self) -> bool {
         self.verdicts.values().any(|verdict| *verdict == Verdict::Reject)
@@ -308,6 +316,7 @@ mod tests {
             device: did.clone(),
             runs: vec![],
             patch: None,
+            others: vec![],
             merged: false,
             merged_by: None,
             rejected: false,

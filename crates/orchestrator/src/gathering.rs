@@ -1,7 +1,7 @@
 //! Before a run is placed that goes on from another: the work which that one saved is brought here, so that any device can begin with it.
-//! A device that was not heard when the run before was given up is asked first what it saved of it. The device that has the work is asked
-//! for it for a while. If it gives nothing, the run is placed all the same: first with that device, where it can; else it begins with what
-//! is here, or anew, and says what it leaves behind.
+//! A device that was not heard when the run before was given up is asked first what it saved of it, and whether it ended with a patch. The
+//! device that has the work is asked for it for a while. If it gives nothing, the run is placed all the same: first with that device, where
+//! it can; else it begins with what is here, or anew, and says what it leaves behind.
 
 use crate::{clock, dispatch, fault, lifecycle, limits, org::Org, placing, remote};
 use domain::{
@@ -18,7 +18,8 @@ use tokio::{task::JoinHandle, time::timeout};
 /// When the journal cannot be read.
 pub(crate) async fn gathered(org: &Arc<Org>, run: &Run) -> Result<bool, Problem> {
     let Some(before) = run.continues.clone() else { return Ok(true) };
-    if org.remote.moving.to_ask(&before) {
+    // What is known to have ended with a patch is asked for again each time, while that is waited for.
+    if org.remote.moving.to_ask(&before) || remote::published_there(org, &before).await? {
         let wanted = run.clone();
         let asking = placing::in_background(org, run, |org| async move { remote::ask_saved(&org, &before, &wanted).await });
         wake_after(org, asking);
@@ -40,6 +41,22 @@ pub(crate) async fn gathered(org: &Arc<Org>, run: &Run) -> Result<bool, Problem>
         wake_after(org, gathering);
     }
     Ok(asked_lately)
+}
+
+/// Whether the device of the run before, which was given up, is to be asked first, now that a device is to be asked for this run: its copy
+/// says by now that it ended with a patch; or it is that very device, which is there again and may have ended it so.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) async fn asks_first(org: &Arc<Org>, run: &Run, device: &Did) -> Result<bool, Problem> {
+    let Some(before) = &run.continues else { return Ok(false) };
+    let earlier: Option<Run> = org.store.get(kind::RUN, before.as_str())?;
+    let there = run.on.is_none() && earlier.is_some_and(|earlier| earlier.elsewhere(&org.device) == Some(device));
+    let first = (there && org.remote.moving.is_back(before)) || remote::published_there(org, before).await?;
+    if first {
+        org.wake.notify_one();
+    }
+    Ok(first)
 }
 
 /// Whether a run is to be on the very device that executed the one before: then it loses nothing by waiting until that answers.

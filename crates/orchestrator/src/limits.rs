@@ -328,6 +328,8 @@ pub(crate) const CHECKPOINT_WAIT_MS: u64 = 2 * 60 * 1000;
 /// For how long a device that did not give a checkpoint is not asked for it again, once that wait is over; and how long ago a run may have
 /// ended whose requester, where this device closes, is given the time to bring its checkpoint away.
 pub(crate) const CHECKPOINT_AGAIN: Duration = Duration::from_secs(30);
+/// How long the patch is waited for that a run published which was given up here, before the next run begins in its place.
+pub(crate) const PUBLISHED_WAIT: Duration = Duration::from_secs(2 * 60);
 /// For how many runs that were given up here it is looked what their devices saved of them since; beyond that, for the newest.
 pub(crate) const GIVEN_UP_MAX: usize = 4_096;
 /// For how many runs it is remembered that their saved work was not to be had.

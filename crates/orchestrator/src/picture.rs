@@ -173,7 +173,7 @@ impl Claims {
     /// Whether another device claims to have made a patch for this task.
     pub(crate) fn name(&self, patch: &PatchId, task: &TaskRef) -> bool {
         let mut all = self.0.get(&task.to_string()).into_iter().flatten();
-        all.any(|(_, claim)| claim.patch.as_ref() == Some(patch))
+        all.any(|(_, claim)| claim.patches().any(|named| named == patch))
     }
 
     /// Whose word a patch is, where that is another device's: the one whose claim it is of; of one that a member made by hand, the one on
@@ -185,7 +185,7 @@ impl Claims {
         if patch.state == PatchState::Merged {
             return Ok(None);
         }
-        let told = |claim: &Claim| claim.patch.as_ref() == Some(&patch.id);
+        let told = |claim: &Claim| claim.patches().any(|named| *named == patch.id);
         let claimed = self.0.values().flatten().filter(|(_, claim)| told(claim)).max_by_key(|(_, claim)| claim.turn);
         let Some((device, claim)) = claimed else {
             let by_hand = state.members.values().flat_map(|member| &member.keys).find(|key| key.did == patch.author);

@@ -290,7 +290,7 @@ where
 
 /// What came of asking one device.
 enum Answer {
-    /// It leases; or the run waits no more.
+    /// It leases; or the run waits no more, or for what the device is asked first.
     Over,
     Refused(Vec<Refusal>),
     /// It may have it.
@@ -344,6 +344,9 @@ impl Turn {
             let reasons = vec![Refusal::NotKnown { message: problem.to_string() }];
             note(org, id, device, &reasons);
             return Ok(Answer::Refused(reasons));
+        }
+        if gathering::asks_first(org, &self.run, device).await? {
+            return Ok(Answer::Over);
         }
         let sealed = self.placed(device, here || named, untold).await?;
         let Some(sealed) = sealed else { return Ok(Answer::Over) };

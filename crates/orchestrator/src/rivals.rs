@@ -1,5 +1,6 @@
-//! Rivals: patches of one task that several devices made, as happens while they cannot hear of each other. At most one is accepted, for the
-//! claim that counts; a person picks it by merging it. The others are then closed, with a comment that says why; nothing of them is lost.
+//! Rivals: patches of one task that several devices made, or several runs, as happens while devices cannot hear of each other. At most one
+//! is accepted, for the claim that counts; a person picks it by merging it. The others are then closed, with a comment that says why;
+//! nothing of them is lost.
 //!
 //! What stands in other devices' journals only forbids here, and says what to close.
 
@@ -150,19 +151,20 @@ pub(crate) async fn close(org: &Arc<Org>, actor: &Actor, project: &Project, task
 fn shut(org: &Org, project: &Project, task: &TaskRef, accepted: &PatchId) -> Result<Vec<PatchId>, Problem> {
     let (state, delegate) = (org.state()?, closes_all(org, project)?);
     let mut closed = vec![];
-    for id in picture::claims(org, task)?.into_iter().filter(ClaimIn::counts).filter_map(|found| found.claim.patch) {
+    let claims = picture::claims(org, task)?;
+    for id in claims.iter().filter(|found| found.counts()).flat_map(|found| found.claim.patches()) {
         // One that has not come from its device yet is closed when it has.
-        let Ok(patch) = org.forge.patch(&project.rid, &project.name, &id) else { continue };
-        let Some(latest) = gate::latest(&patch).filter(|_| id != *accepted && to_close(&state, &patch, task)) else { continue };
+        let Ok(patch) = org.forge.patch(&project.rid, &project.name, id) else { continue };
+        let Some(latest) = gate::latest(&patch).filter(|_| id != accepted && to_close(&state, &patch, task)) else { continue };
         if patch.author != org.member && !delegate {
             continue;
         }
-        org.forge.close(&project.rid, &id)?;
+        org.forge.close(&project.rid, id)?;
         let why = format!("{SUPERSEDED}{} was done by the patch {accepted}, which was accepted. Nothing of this one is lost.", task.task);
-        if let Err(problem) = org.forge.comment(&project.rid, &id, latest, &why, None) {
+        if let Err(problem) = org.forge.comment(&project.rid, id, latest, &why, None) {
             tracing::warn!(patch = %id, %problem, "why a rival was closed could not be written on it");
         }
-        closed.push(id);
+        closed.push(id.clone());
     }
     Ok(closed)
 }

@@ -17,7 +17,7 @@ export function Rivals({ rivals, here }: { rivals: Rival[]; here?: string }) {
   const open = rivals.filter((rival) => rival.state === "open").length;
   return (
     <Section title="Rivals" note={rivals.length}>
-      {open > 1 && <p className="muted">Several devices did this task. At most one patch is accepted: merging it closes the others.</p>}
+      {open > 1 && <p className="muted">This task was done more than once. At most one patch is accepted: merging it closes the others.</p>}
       <div className={ui.rows}>
         {rivals.map((rival) => (
           <Link

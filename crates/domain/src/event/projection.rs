@@ -2,8 +2,8 @@
 
 use super::{Body, Event, joining, kind, taken};
 use crate::{
-    AgentName, Did, Hash, PatchId, Problem, RunId, TaskRef,
-    limits::{MESSAGES_KEPT_MAX, PHASES_MAX, QUESTIONS_OPEN_MAX, VIOLATIONS_KEPT_MAX},
+    AgentName, Did, Hash, PatchId, Problem, RevisionId, RunId, TaskRef,
+    limits::{MESSAGES_KEPT_MAX, OTHERS_KEPT_MAX, PHASES_MAX, QUESTIONS_OPEN_MAX, VIOLATIONS_KEPT_MAX},
     manifest::Class,
     patch::Verdict,
     project::MirrorState,
@@ -57,11 +57,27 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         }
         Body::PatchPublished { run, patch, revision, .. } => {
             if let Some(run) = read::<Run>(before, kind::RUN, run.as_str())? {
+                let given_up = event.told.is_some() && run.state == RunState::Lost;
                 out.extend(claim(before, run.task.as_ref(), |c| {
-                    // What comes after another was accepted is a rival of it, and what another asked for is not this claim's.
-                    if !c.merged && c.device == run.requester {
-                        (c.patch, c.revision, c.rejected) = (Some(patch.clone()), Some(revision.clone()), false);
-                        c.verdicts.clear();
+                    // What comes after another was accepted is a rival of it, and what another asked for is not this claim's. That of a
+                    // run that was given up is the task's only once the run is found done.
+                    if given_up && c.device == run.requester {
+                        rival(c, patch);
+                    } else if !c.merged && c.device == run.requester {
+                        published(c, patch, revision);
+                    }
+                })?);
+            }
+        }
+        Body::RunMoved { run, to: RunState::Done, .. } if event.told.is_some() => {
+            if let Some(run) = read::<Run>(before, kind::RUN, run.as_str())?.filter(|run| is_found_done(run, RunState::Done, event)) {
+                // What was queued at its task since did not begin: this is the run by which the task stands.
+                out.extend(claim(before, run.task.as_ref(), |c| {
+                    let Some(at) = c.runs.iter().position(|id| *id == run.id) else { return };
+                    c.runs[at..].rotate_left(1);
+                    if let (Some(patch), Some(revision), false) = (&run.patch, &run.revision, c.merged) {
+                        published(c, patch, revision);
+                        c.others.retain(|other| other != patch);
                     }
                 })?);
             }
@@ -76,6 +92,11 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         }
         Body::PatchMerged { patch, task, .. } => {
             out.extend(claim(before, task.as_ref(), |c| {
+                // Where one of its rivals was picked, the two change places.
+                if let Some(at) = c.others.iter().position(|other| other == patch) {
+                    c.others.remove(at);
+                    c.others.extend(c.patch.take());
+                }
                 (c.patch, c.merged, c.merged_by) = (Some(patch.clone()), true, Some(event.actor.clone()));
             })?);
         }
@@ -242,7 +263,8 @@ fn change_run(run: &mut Run, event: &Event) {
         }
         Body::WorkKept { left_out, .. } => run.kept = Some(left_out.clone()),
         Body::WorkDropped { .. } => run.kept = None,
-        Body::MessageSent { order, text, .. } => {
+        // A device whose disk was put back tells what it told before once more, under other numbers.
+        Body::MessageSent { order, text, .. } if !run.messages.iter().any(|m| m.order == *order && m.text == *text) => {
             let message = Message { order: *order, by: event.actor.clone(), at: event.at, text: text.clone(), why: None };
             push(&mut run.messages, message, MESSAGES_KEPT_MAX, &mut run.messages_more);
         }
@@ -250,7 +272,9 @@ fn change_run(run: &mut Run, event: &Event) {
         Body::MessageRefused { order, why, .. } => {
             run.messages.iter_mut().filter(|m| m.order == *order).for_each(|m| m.why = Some(why.clone()));
         }
-        Body::QuestionAsked { question, .. } => push(&mut run.questions, question.clone(), QUESTIONS_OPEN_MAX, &mut run.questions_more),
+        Body::QuestionAsked { question, .. } if !run.questions.contains(question) => {
+            push(&mut run.questions, question.clone(), QUESTIONS_OPEN_MAX, &mut run.questions_more);
+        }
         Body::QuestionAnswered { question, .. } => run.questions.retain(|q| q.id != *question),
         Body::SandboxStopped { what, .. } => push(&mut run.violations, what.clone(), VIOLATIONS_KEPT_MAX, &mut run.violations_more),
         Body::ModelCalled { call, .. } => run.usage = run.usage.plus(call.usage),
@@ -269,7 +293,7 @@ fn change_run(run: &mut Run, event: &Event) {
 
 /// Moves a run to a state; false: that does not follow its own.
 fn move_to(run: &mut Run, to: RunState, event: &Event) -> bool {
-    let may = run.state.may_become(to);
+    let may = run.state.may_become(to) || is_found_done(run, to, event);
     if may {
         if run.state != to && run.phases.len() < PHASES_MAX {
             run.phases.push(Phase { state: to, at: event.at });
@@ -277,6 +301,12 @@ fn move_to(run: &mut Run, to: RunState, event: &Event) -> bool {
         (run.state, run.reason) = (to, None);
     }
     may
+}
+
+/// Whether a run that was given up was done all the same: its executor told so, after the patch that it published. Nothing else leaves an
+/// end.
+fn is_found_done(run: &Run, to: RunState, event: &Event) -> bool {
+    event.told.is_some() && run.state == RunState::Lost && to == RunState::Done && run.revision.is_some()
 }
 
 /// Adds to a list that has a bound; what is beyond it is counted.
@@ -301,6 +331,7 @@ fn new_claim(task: &TaskRef, device: &Did) -> Claim {
         device: device.clone(),
         runs: vec![],
         patch: None,
+        others: vec![],
         merged: false,
         merged_by: None,
         rejected: false,
@@ -308,6 +339,19 @@ fn new_claim(task: &TaskRef, device: &Did) -> Claim {
         verdicts: BTreeMap::new(),
         over: vec![],
         turn: 0,
+    }
+}
+
+/// The task has this patch from now on.
+fn published(claim: &mut Claim, patch: &PatchId, revision: &RevisionId) {
+    (claim.patch, claim.revision, claim.rejected) = (Some(patch.clone()), Some(revision.clone()), false);
+    claim.verdicts.clear();
+}
+
+/// The task has this patch beside its own.
+fn rival(claim: &mut Claim, patch: &PatchId) {
+    if claim.others.len() < OTHERS_KEPT_MAX && claim.patches().all(|known| known != patch) {
+        claim.others.push(patch.clone());
     }
 }
 
@@ -385,6 +429,24 @@ mod tests {
         events.iter().for_each(|event| change_run(&mut run, event));
         assert_eq!((run.violations.len(), run.violations_more), (VIOLATIONS_KEPT_MAX, 5));
         assert_eq!((run.questions.len(), run.questions_more), (QUESTIONS_OPEN_MAX, 1));
+    }
+
+    #[test]
+    fn what_an_executor_tells_once_more_is_shown_once() {
+        let did: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let id: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let run = json!({
+            "id": id, "class": "agent", "project": "demo", "member": did, "requester": did, "state": "working", "queued_at": 0,
+        });
+        let mut run: Run = serde_json::from_value(run).unwrap_or_else(|e| unreachable!("{e}"));
+        let sent = |text: u8| Body::MessageSent { run: id.clone(), order: 3, text: Hash::from_bytes([text; 32]) };
+        let question = crate::run::Question { id: "q".into(), title: String::new(), options: vec![] };
+        let asked = || Body::QuestionAsked { run: id.clone(), question: question.clone() };
+        for (seq, body) in [(1, sent(1)), (2, asked()), (7, sent(1)), (8, asked()), (9, sent(2))] {
+            let told = Some(crate::event::Told { device: did.clone(), seq, heard_at: crate::Timestamp(0) });
+            change_run(&mut run, &Event { version: 1, at: crate::Timestamp(0), actor: did.clone(), via: None, told, body });
+        }
+        assert_eq!((run.messages.len(), run.questions.len(), run.questions_more), (2, 1, 0), "another text is another message");
     }
 
     #[test]
@@ -481,6 +543,77 @@ mod tests {
         let merged: Body = serde_json::from_value(merged).unwrap_or_else(|e| unreachable!("{e}"));
         assert!(happens(merged).merged);
         assert_eq!(shown(&happens(published(second, "e"))), (did('a'), 2, Some("c".into())));
+    }
+
+    #[test]
+    fn a_run_that_was_given_up_is_done_once_its_executor_told_so_and_its_task_stands_by_it() {
+        let did = |letter: char| -> Did {
+            format!("did:key:z6Mk{}", letter.to_string().repeat(44)).parse().unwrap_or_else(|p| unreachable!("{p}"))
+        };
+        let (first, second) = ("01ARZ3NDEKTSV4RRFFQ69G5FA1", "01ARZ3NDEKTSV4RRFFQ69G5FA2");
+        let queued = |id: &str| {
+            let run = json!({
+                "id": id, "class": "agent", "project": "demo", "task": {"project": "demo", "feature": "001-hello", "task": "T001"},
+                "member": did('m'), "requester": did('a'), "state": "queued", "queued_at": 0,
+            });
+            json!({"type": "run_queued", "run": run})
+        };
+        let moved = |id: &str, to: &str| json!({"type": "run_moved", "run": id, "to": to});
+        let mut all: BTreeMap<(String, String), Option<Arc<str>>> = BTreeMap::new();
+        // Gives the first run's state and the claim's last run, how many are active, and the task's own patch with how many beside it.
+        let mut happens = |body: serde_json::Value, told: bool| {
+            let body: Body = serde_json::from_value(body).unwrap_or_else(|e| unreachable!("{e}"));
+            let told = told.then(|| crate::event::Told { device: did('b'), seq: 7, heard_at: crate::Timestamp(0) });
+            let event = Event { version: 1, at: crate::Timestamp(0), actor: did('a'), via: None, told, body };
+            let mut before = |kind: &str, id: &str| all.get(&(kind.to_owned(), id.to_owned())).cloned().flatten();
+            let changed = project(&event, &mut before).unwrap_or_else(|p| unreachable!("{p}"));
+            all.extend(changed.into_iter().map(|one| ((one.kind.to_owned(), one.id), one.value)));
+            let text = |kind: &str, id: &str| all.get(&(kind.to_owned(), id.to_owned())).cloned().flatten().unwrap_or_default();
+            let run: Run = serde_json::from_str(&text(kind::RUN, first)).unwrap_or_else(|e| unreachable!("{e}"));
+            let claim: Claim = serde_json::from_str(&text(kind::CLAIM, "demo/001-hello/T001")).unwrap_or_else(|e| unreachable!("{e}"));
+            let active = all.iter().filter(|((kind, _), value)| kind == kind::ACTIVE && value.is_some()).count();
+            let last = claim.runs.last().map(ToString::to_string);
+            ((run.state, last), active, (claim.patch.map(|patch| patch.as_str()[..1].to_owned()), claim.others.len()))
+        };
+        let by = |state, run: &str| (state, Some(run.to_owned()));
+        let published = |run: &str, letter: &str| {
+            let oid = letter.repeat(40);
+            json!({"type": "patch_published", "run": run, "patch": oid, "revision": oid, "commit": oid})
+        };
+        happens(queued(first), false);
+        happens(moved(first, "working"), true);
+        let none = || (None, 0);
+        assert_eq!(happens(moved(first, "lost"), false), (by(RunState::Lost, first), 0, none()));
+        assert_eq!(happens(queued(second), false), (by(RunState::Lost, second), 1, none()));
+        assert_eq!(happens(moved(first, "done"), true), (by(RunState::Lost, second), 1, none()), "no patch of it is known");
+        let beside = happens(published(first, "c"), true);
+        assert_eq!(beside, (by(RunState::Lost, second), 1, (None, 1)), "it is not the task's yet");
+        assert_eq!(happens(moved(first, "working"), true).0, by(RunState::Lost, second), "it goes nowhere else");
+        assert_eq!(happens(moved(first, "done"), false).0, by(RunState::Lost, second), "that is its executor's to tell");
+        happens(moved(second, "cancelled"), false);
+        assert_eq!(happens(moved(first, "done"), true), (by(RunState::Done, first), 0, (Some("c".into()), 0)));
+    }
+
+    #[test]
+    fn of_two_patches_of_a_claim_the_one_that_is_merged_is_the_tasks() {
+        let oid = |letter: &str| letter.repeat(40).parse::<PatchId>().unwrap_or_else(|p| unreachable!("{p}"));
+        let device: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let task = json!({"project": "demo", "feature": "001-hello", "task": "T001"});
+        let at: TaskRef = serde_json::from_value(task.clone()).unwrap_or_else(|e| unreachable!("{e}"));
+        let mut both = new_claim(&at, &device);
+        both.patch = Some(oid("a"));
+        rival(&mut both, &oid("a"));
+        rival(&mut both, &oid("b"));
+        rival(&mut both, &oid("b"));
+        assert_eq!(both.patches().cloned().collect::<Vec<_>>(), [oid("a"), oid("b")]);
+        let merged = json!({"type": "patch_merged", "project": "demo", "patch": oid("b"), "commit": oid("c"), "task": task});
+        let body: Body = serde_json::from_value(merged).unwrap_or_else(|e| unreachable!("{e}"));
+        let event = Event { version: 1, at: crate::Timestamp(0), actor: device, via: None, told: None, body };
+        let was: Arc<str> = serde_json::to_string(&both).unwrap_or_default().into();
+        let changed = project(&event, &mut |_, _| Some(was.clone())).unwrap_or_else(|p| unreachable!("{p}"));
+        let after = changed.first().and_then(|one| one.value.clone()).unwrap_or_default();
+        let after: Claim = serde_json::from_str(&after).unwrap_or_else(|e| unreachable!("{e}"));
+        assert_eq!((after.patch, after.others, after.merged), (Some(oid("b")), vec![oid("a")], true));
     }
 
     #[test]

@@ -134,6 +134,13 @@ pub enum Reason {
         /// The device.
         by: Did,
     },
+    /// The run that it was to go on from had been given up, and was found to have ended with a patch, before this one could start.
+    FoundDone {
+        /// That run.
+        run: RunId,
+        /// The device that executed it.
+        device: Did,
+    },
     /// The owner wanted the machine back.
     Evicted {
         /// Why.
@@ -237,6 +244,9 @@ impl Reason {
             Self::Stopped { by } => format!("Stopped by {by}."),
             Self::TakenOver { by } => format!("Its task was taken over by {by}. meshwork task takeover takes the task back."),
             Self::Superseded { patch, by } => format!("Its task is done by the patch {patch} of {by}, which was accepted."),
+            Self::FoundDone { run, device } => {
+                format!("It is not needed: the run {run} before it, which was given up, had ended with a patch on {device}.")
+            }
             Self::Evicted { message } => format!("Evicted: {message} It goes on from its checkpoint when there is room."),
             Self::GaveWay { to, member } => format!(
                 "It gave way to the run {to} of {member}, which is more important. It goes on from its checkpoint when there is room, in front of what is as important as it."

@@ -7,9 +7,9 @@ use domain::{
     limits::ASK_MAX,
     org,
     quota::{Period, Quota, Quotas},
-    run::Run,
+    run::{Run, RunState},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use store::{Piece, chain::Digest};
 
 /// How long a run may go on after its lease is over, until that is noticed, in milliseconds.
@@ -24,6 +24,8 @@ pub enum Invariant {
     Fencing,
     /// A requester asks one device at a time, and the next only after a refusal, or once what it sent does not count any more.
     Asking,
+    /// Nobody is asked for a run in place of one that was given up and had ended with a patch, as is known where it is asked for.
+    Twice,
     /// Whoever accepts a patch knows of no other that was accepted.
     Acceptance,
     /// What works has a lease.
@@ -78,6 +80,8 @@ pub struct Oracle {
     heard: BTreeMap<RunId, (usize, u64)>,
     /// Who accepted a patch of a task, and as which event.
     accepted: BTreeMap<TaskRef, Vec<(usize, u64)>>,
+    /// The runs of which a device has the fact, in a copy of the journal of whoever executed them, that they published a patch.
+    published: BTreeSet<(usize, RunId)>,
     spent: BTreeMap<usize, u64>,
     /// Every event that ever was on a disk: its hash, by device, incarnation and number.
     signed: BTreeMap<(usize, u64, u64), Digest>,
@@ -100,6 +104,7 @@ impl Oracle {
             asked: BTreeMap::new(),
             heard: BTreeMap::new(),
             accepted: BTreeMap::new(),
+            published: BTreeSet::new(),
             spent: BTreeMap::new(),
             signed: BTreeMap::new(),
             kept: BTreeMap::new(),
@@ -152,6 +157,25 @@ impl Oracle {
     pub fn refused(&mut self, id: &RunId, from: usize) {
         if self.asked.get(id).is_some_and(|asked| asked.to == from) {
             self.asked.remove(id);
+        }
+    }
+
+    /// A copy of another device's journal went on by this piece.
+    pub fn copied(&mut self, at: usize, piece: &Piece) {
+        let events = piece.payloads.iter().map(|payload| Event::read(payload).unwrap()).filter(|event| event.told.is_none());
+        for event in events {
+            if let Body::PatchPublished { run, .. } = event.body {
+                self.published.insert((at, run));
+            }
+        }
+    }
+
+    /// A device is about to ask for a run that goes on from this one; these were queued at the task after it.
+    pub fn asks_in_place_of(&mut self, now_ms: u64, at: usize, before: &Run, since: &[Run]) {
+        let begun = since.iter().any(|next| next.key.is_some());
+        if before.state == RunState::Lost && !begun && self.published.contains(&(at, before.id.clone())) {
+            let what = format!("device {at} asks for the work of the run {} again, and knows of its patch", before.id);
+            self.breaks(now_ms, Invariant::Twice, what);
         }
     }
 

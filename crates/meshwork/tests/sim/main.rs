@@ -8,6 +8,7 @@
 
 mod device;
 mod executor;
+mod found;
 mod invariants;
 mod journal;
 mod message;
@@ -34,6 +35,8 @@ pub enum Fault {
     SilenceIsRefusal,
     /// Requesters give a run up as soon as its device does not answer once.
     GivenUpEarly,
+    /// Requesters begin anew what they gave up, whatever they know of its end.
+    DoneAgain,
     /// Owners of claims accept whatever patch comes.
     DoubleAccept,
     /// Leases are not renewed.
@@ -116,6 +119,11 @@ fn it_is_seen_when_another_device_is_asked_while_what_the_first_was_sent_counts(
 #[test]
 fn it_is_seen_when_a_run_is_given_up_whose_device_was_heard_of_lately() {
     is_seen(Fault::GivenUpEarly, Invariant::Lost);
+}
+
+#[test]
+fn it_is_seen_when_what_is_known_to_be_done_is_begun_again() {
+    is_seen(Fault::DoneAgain, Invariant::Twice);
 }
 
 #[test]

@@ -205,6 +205,10 @@ impl World {
             self.devices[at].memory.asking.remove(id);
             return;
         };
+        if self.takes_end(at, &run) {
+            self.devices[at].memory.asking.remove(id);
+            return;
+        }
         let wanted = self.draft(at, &run, if to == at { MANIFEST_VALID_MS } else { ASKED_VALID_MS });
         let asked = self.devices[to].did.clone();
         let device = &mut self.devices[at];
@@ -392,8 +396,12 @@ impl World {
         let following = self.devices[at].memory.following.get(id).filter(|following| following.call == call && !following.answered);
         let Some(silent_ms) = following.map(|following| now_ms - following.heard_ms) else { return };
         let Some(run) = self.devices[at].run(id).filter(|run| !run.state.ended()) else { return };
-        if lease::is_lost(silent_ms, LEASE_MS, Reached::No) || self.settings.fault == Some(Fault::GivenUpEarly) {
-            self.oracle.lost(now_ms, at, &run);
+        let early = matches!(self.settings.fault, Some(Fault::GivenUpEarly | Fault::DoneAgain));
+        if lease::is_lost(silent_ms, LEASE_MS, Reached::No) || early {
+            // What is given up early ends alone more often, which is what that fault is about.
+            if self.settings.fault != Some(Fault::DoneAgain) {
+                self.oracle.lost(now_ms, at, &run);
+            }
             self.devices[at].memory.following.remove(id);
             let reason = Reason::Vanished { message: format!("It was not heard of for {} s.", silent_ms / 1_000) };
             let lost = Body::RunMoved { run: id.clone(), to: RunState::Lost, reason: Some(reason) };

@@ -55,6 +55,7 @@ pub struct Tally {
     pub accepted: usize,
     pub crashes: usize,
     pub restores: usize,
+    pub found: usize,
 }
 
 impl Tally {
@@ -65,6 +66,7 @@ impl Tally {
         self.accepted += other.accepted;
         self.crashes += other.crashes;
         self.restores += other.restores;
+        self.found += other.found;
     }
 }
 
@@ -328,8 +330,9 @@ impl World {
             return;
         }
         if let Some(why) = pieces.iter().find_map(|piece| copy.take(piece).err()) {
-            self.oracle.breaks(self.clock.now_ms(), Invariant::Chain, format!("device {at} has of {from}: {why}"));
+            return self.oracle.breaks(self.clock.now_ms(), Invariant::Chain, format!("device {at} has of {from}: {why}"));
         }
+        pieces.iter().for_each(|piece| self.oracle.copied(at, piece));
     }
 
     // --- Crashes and starts ---------------------------------------------------------------------------------------------

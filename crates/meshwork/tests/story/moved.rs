@@ -182,6 +182,62 @@ async fn saved_alone(up: &Up, run: &str) -> String {
     up.until("it saved the run and ended it", look).await
 }
 
+/// A run of Ada's that was finished at Bob's while her device was dead; then his dies, and hers comes back and gives the run up. Gives the
+/// run, its patch, and the next one.
+async fn finished_alone(project: &str) -> (Two, String, String, String) {
+    let mut two = Two::each_with("short-lease", "").await;
+    let run = half_done_at_bobs(&two, project).await;
+    two.ada.kill().await;
+    fs::write(work(&two.bob, &run).join("go"), "").unwrap();
+    let done = two.bob.ended(&run).await;
+    assert_eq!(done["state"], "done", "{done:#}\n{}", two.bob.log());
+    two.bob.kill().await;
+    two.ada.begin().await;
+    let ended = two.ada.ended(&run).await;
+    assert!(ended["state"] == "lost" && ended["patch"].is_null(), "nothing was heard of its end: {ended:#}");
+    let next = after(&two.ada, &run).await;
+    (two, run, text(&done["patch"]), next)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_device_finished_alone_is_not_done_again_once_it_is_back() {
+    let (mut two, run, patch, next) = finished_alone("finished").await;
+    two.bob.begin().await;
+    let found = |seen: &Value| seen["state"] == "done" && seen["patch"] == patch.as_str();
+    two.ada.until_run(&run, "its end is known", found).await;
+    let seen = two.ada.ended(&next).await;
+    let why = json!({ "code": "found_done", "run": run, "device": two.bob_device });
+    assert_eq!((seen["state"].as_str(), &seen["reason"]), (Some("cancelled"), &why), "{seen:#}\n{}", two.ada.log());
+    assert!(events_of(&two.bob, &next, "run_leased").await.is_empty(), "nobody did it");
+    let task = two.ada.ok(&["task", "show", "T001"]).await;
+    assert_eq!((task["runs"][0]["id"].as_str(), task["runs"].as_array().map(Vec::len)), (Some(run.as_str()), Some(2)), "{task:#}");
+    assert!(two.ada.told(&["task", "list"]).await.stdout.contains("in review"));
+    two.ada.merge(&patch).await;
+    assert_eq!(published(&two.ada, "finished", "half.txt").await, "first half\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_began_before_that_was_known_goes_on_and_both_patches_are_rivals() {
+    let (mut two, run, patch, next) = finished_alone("both").await;
+    with_gpu(&two.ada);
+    two.ada.in_state(&next, "working").await;
+    beat(&two.ada, &next).await;
+    two.bob.begin().await;
+    let known = |seen: &Value| seen["patch"] == patch.as_str();
+    let first = two.ada.until_run(&run, "the patch of the first run is known", known).await;
+    assert_eq!(first["state"], "lost", "{first:#}");
+    assert_eq!(two.ada.act("run.show", json!({ "run": next })).await["state"], "working", "it is not ended for that");
+    fs::write(work(&two.ada, &next).join("go"), "").unwrap();
+    let done = two.ada.ended(&next).await;
+    assert_eq!(done["state"], "done", "{done:#}\n{}", two.ada.log());
+    let second = text(&done["patch"]);
+    let task = two.ada.ok(&["task", "show", "T001"]).await;
+    let rivals: Vec<&str> = task["rivals"].as_array().unwrap().iter().filter_map(|rival| rival["patch"].as_str()).collect();
+    assert_eq!(rivals, [second.as_str(), patch.as_str()], "{task:#}");
+    let merged = two.ada.merge(&second).await;
+    assert_eq!(merged["superseded"], json!([patch]), "{merged:#}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_that_worked_on_alone_is_asked_for_its_work_before_the_next_run_begins() {
     let (mut two, run, next) = given_up("alone").await;

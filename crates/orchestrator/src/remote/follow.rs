@@ -238,14 +238,20 @@ async fn over(org: &Arc<Org>, device: &Did, heard: &Heard) -> Option<String> {
         .then(|| format!("Its device {device} was not heard of for {} s, longer than its lease, and cannot be reached.", silent.as_secs()))
 }
 
-/// Notes that a run is lost.
+/// Notes that a run is lost; or done, where its patch is here and only its end was not heard.
 ///
 /// # Errors
 /// When the journal cannot be written.
 async fn lost(org: &Arc<Org>, id: &RunId, message: String) -> Result<(), Problem> {
-    // It may go on there, and be saved.
-    org.remote.moving.give_up(id);
-    let moved = org.event(&org.device, Body::RunMoved { run: id.clone(), to: RunState::Lost, reason: Some(Reason::Vanished { message }) });
+    let (to, reason) = match org.store.get::<Run>(kind::RUN, id.as_str()) {
+        Ok(Some(run)) if run.revision.is_some() => (RunState::Done, Reason::Completed),
+        _ => {
+            // It may go on there, and be saved.
+            org.remote.moving.give_up(id);
+            (RunState::Lost, Reason::Vanished { message })
+        }
+    };
+    let moved = org.event(&org.device, Body::RunMoved { run: id.clone(), to, reason: Some(reason) });
     let run = id.clone();
     let decided = org.store.append_if(move |view| {
         let open = view.get::<Run>(kind::RUN, run.as_str())?.is_some_and(|r| !r.state.ended());

@@ -143,7 +143,7 @@ async fn results(org: &Arc<Org>, run: &RunId, device: &Did, signed: domain::Hash
 
 /// The patch must be here before the task is said to be in review. The executor's node announces it, and ours fetches it by
 /// itself; what was lost of that is fetched whole.
-async fn arrived(org: &Arc<Org>, run: &RunId, device: &Did, patch: &PatchId, revision: &RevisionId) -> Result<(), Problem> {
+pub(super) async fn arrived(org: &Arc<Org>, run: &RunId, device: &Did, patch: &PatchId, revision: &RevisionId) -> Result<(), Problem> {
     let Some(known) = org.store.get::<Run>(kind::RUN, run.as_str())? else { return Ok(()) };
     let device = device.clone();
     let (from, project) = org.blocking(move |org| Ok((listed(org, &device)?, org.project(Some(&known.project))?))).await?;

@@ -1,10 +1,11 @@
 //! What a device saved of a run on its own, after this one had given the run up: it is asked before the work goes on elsewhere. What it did
 //! not tell in time is found in the copy of its journal later, told as left behind by the run that began without it, and brought here.
+//! Where it even published the work, that is the run's end (`found`).
 
 use super::{
     super::{client, wish},
     bring::receive_if,
-    may_answer,
+    found, may_answer,
 };
 use crate::{clock, dispatch, limits, org::Org, picture};
 use domain::{
@@ -19,7 +20,8 @@ use proto::mesh::ResultRequest;
 use std::{sync::Arc, time::Instant};
 
 /// Asks the device of a run that was given up here what it saved of it last, before `next` goes on from that; where the run goes on there
-/// still, it is ended. Where `next` is to be on that very device, it waits until this is known.
+/// still, it is ended; where it ended with a patch, that is taken over, and `next` is cancelled. Where `next` is to be on that very device,
+/// it waits until this is known.
 ///
 /// # Errors
 /// When the journal cannot be read or written.
@@ -41,10 +43,38 @@ pub(crate) async fn ask(org: &Arc<Org>, id: &RunId, next: &Run) -> Result<(), Pr
             answered.ok()
         }
     };
+    let end = match there.clone().filter(|there| there.revision.is_some()) {
+        Some(end) => Some(end),
+        // What it lost with its disk others may have heard of.
+        None => {
+            let lost = run.id.clone();
+            org.blocking(move |org| found::in_copy(org, &lost)).await?.map(|end| end.there)
+        }
+    };
+    if let Some(end) = end
+        && ended_done(org, &run, &device, &end, Some(&next.id)).await?
+    {
+        return Ok(());
+    }
     match there.and_then(|there| there.held) {
         Some(commit) => note(org, &run, &device, commit).await,
         None => Ok(()),
     }
+}
+
+/// Takes over the end of a run that ended with a patch on its device; says whether it did. While the patch does not come, `next` waits.
+async fn ended_done(org: &Arc<Org>, run: &Run, device: &Did, there: &Run, next: Option<&RunId>) -> Result<bool, Problem> {
+    let problem = match found::take_end(org, run, device, there).await {
+        Ok(taken) => return Ok(taken),
+        Err(problem) => problem,
+    };
+    tracing::warn!(run = %run.id, %device, %problem, "a run that was given up had ended with a patch, which could not be had yet");
+    if let Some(next) = next {
+        let message = format!("The run before it ended with a patch there, which did not come yet. {problem}");
+        dispatch::wait(org, next, Reason::WaitsForDevice { message }).await?;
+    }
+    tokio::time::sleep(limits::REMOTE_PAUSE_MAX).await;
+    Ok(false)
 }
 
 /// The run as its device has it, once it has ended there.
@@ -134,6 +164,8 @@ enum Found {
     Over,
     /// Something may.
     Nothing,
+    /// It published its work, and that is not written down here yet.
+    Done(Box<found::End>),
     /// It has this checkpoint last, and another counts here; and whether nothing here may use the one that is here.
     News { run: Box<Run>, device: Did, commit: Oid, free: bool },
 }
@@ -146,6 +178,10 @@ async fn look(org: &Arc<Org>, id: &RunId) -> Result<(), Problem> {
             return Ok(());
         }
         Found::Nothing => return Ok(()),
+        Found::Done(end) if end.takes => {
+            return ended_done(org, &end.run, &end.device, &end.there, None).await.map(drop);
+        }
+        Found::Done(end) => return found::note_rival(org, &end.run, &end.device, &end.there).await,
         Found::News { run, device, commit, free } => (run, device, commit, free),
     };
     note(org, &run, &device, commit.clone()).await?;
@@ -179,6 +215,14 @@ fn find(org: &Org, id: &RunId) -> Result<Found, Problem> {
     let claim = claim_of(org, &run)?;
     if claim.as_ref().is_some_and(|claim| claim.merged) {
         return Ok(Found::Over);
+    }
+    match found::in_copy(org, id)? {
+        Some(end) if end.takes => return Ok(Found::Done(Box::new(end))),
+        Some(end) if end.run.revision.is_none() => {
+            // While its device is away, the patch does not come.
+            return Ok(if may_answer(org, &device) { Found::Done(Box::new(end)) } else { Found::Nothing });
+        }
+        _ => {}
     }
     let Some(there) = in_copy(org, &run, &device) else { return Ok(Found::Nothing) };
     let later = later(org, claim)?;

@@ -1,13 +1,15 @@
 //! Saved work on its way between devices. Whoever asked for a run brings its checkpoint over as soon as it hears of it; so the device
 //! that executed it may go, and any device may go on: it gets the checkpoint from the one that asks. `give` tells, `bring` hears; `alone`
-//! finds what a device saved while it could not be heard.
+//! finds what a device saved while it could not be heard, and `found` that it had ended with a patch.
 
 mod alone;
 mod bring;
+mod found;
 mod give;
 
 pub(crate) use alone::{ask as ask_saved, keep as keep_given_up};
 pub(crate) use bring::{bring_saved, receive};
+pub(crate) use found::published_there;
 pub(super) use give::give;
 
 use super::lock;
@@ -48,6 +50,10 @@ struct GivenUp {
     answer: Answer,
     /// What its device said that it saved, and does not have, or is no checkpoint: that is not asked for again.
     refused: Option<Oid>,
+    /// Whether it was to be asked once more because it was there again when the next run was to be placed with it.
+    back: bool,
+    /// Since when it is known to have published a patch, which did not come yet.
+    published: Option<Instant>,
 }
 
 /// Whether a device said what it saved of a run that was given up here.
@@ -86,7 +92,7 @@ impl Moving {
     /// device has answered: what was saved of it stays on its device.
     pub(crate) fn give_up(&self, run: &RunId) {
         let mut all = lock(&self.given_up);
-        all.entry(run.clone()).or_insert(GivenUp { answer: Answer::Wanted, refused: None });
+        all.entry(run.clone()).or_insert(GivenUp { answer: Answer::Wanted, refused: None, back: false, published: None });
         if all.len() > limits::GIVEN_UP_MAX {
             let answered = all.iter().find(|(_, one)| matches!(one.answer, Answer::Had)).map(|(run, _)| run.clone());
             match answered {
@@ -116,6 +122,27 @@ impl Moving {
     /// Whether the device of a run that was given up here has not said yet what it saved.
     pub(crate) fn unanswered(&self, run: &RunId) -> bool {
         lock(&self.given_up).get(run).is_some_and(|given_up| given_up.answer != Answer::Had)
+    }
+
+    /// Whether a run was given up here, and more of it may be found.
+    fn is_given_up(&self, run: &RunId) -> bool {
+        lock(&self.given_up).contains_key(run)
+    }
+
+    /// Whether the device of a run that was given up here is to be asked before anything is placed with it: it is there again, and has not
+    /// said yet what it has of that run. Once, so that a device which never says it holds nothing up.
+    pub(crate) fn is_back(&self, run: &RunId) -> bool {
+        let mut all = lock(&self.given_up);
+        let Some(given_up) = all.get_mut(run).filter(|given_up| given_up.answer != Answer::Had && !given_up.back) else { return false };
+        (given_up.answer, given_up.back) = (Answer::Wanted, true);
+        true
+    }
+
+    /// Whether the patch that a run published which was given up here is still waited for, from the first time that this is asked.
+    fn waits_for_patch(&self, run: &RunId) -> bool {
+        let mut all = lock(&self.given_up);
+        let since = all.get_mut(run).map(|given_up| *given_up.published.get_or_insert_with(Instant::now));
+        since.is_some_and(|since| since.elapsed() < limits::PUBLISHED_WAIT)
     }
 
     /// Notes that it said so.
@@ -242,6 +269,22 @@ mod tests {
         assert!(moving.refused(&run, &oid("1")) && !moving.refused(&run, &oid("2")), "another may be one");
         moving.settled(&run);
         assert!(moving.given_up().is_empty());
+    }
+
+    #[test]
+    fn a_device_that_is_there_again_is_asked_once_more_before_anything_is_placed_with_it() {
+        let run: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+        let moving = Moving::default();
+        assert!(!moving.is_back(&run) && !moving.waits_for_patch(&run), "it was not given up");
+        moving.give_up(&run);
+        assert!(moving.to_ask(&run), "it was asked in vain");
+        assert!(moving.is_back(&run) && moving.to_ask(&run));
+        assert!(!moving.is_back(&run), "it holds nothing up for ever");
+        assert!(moving.is_given_up(&run) && moving.waits_for_patch(&run) && moving.waits_for_patch(&run), "a patch is waited for a while");
+        let other: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap();
+        moving.give_up(&other);
+        moving.answered(&other);
+        assert!(!moving.is_back(&other), "it has said what it has");
     }
 
     #[test]
