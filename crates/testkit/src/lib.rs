@@ -3,6 +3,7 @@
 mod address;
 mod browser;
 pub mod canary;
+mod journal;
 mod last;
 mod login;
 pub mod model;
@@ -18,6 +19,7 @@ mod up;
 
 pub use address::free_address;
 pub use browser::Browser;
+pub use journal::age_journal;
 pub use last::fails_at_the_end;
 pub use login::TokenServer;
 pub use processes::{descendants, end_all_of, memory_of};

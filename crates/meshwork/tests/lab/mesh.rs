@@ -143,8 +143,8 @@ async fn work_goes_on_on_both_sides_of_a_cut(three: &Three) {
     three.same().await;
 }
 
-/// Once both say that their Radicle nodes are connected, what Ada publishes is seen at Bob's within a second: one of three times, since a
-/// busy machine holds some up.
+/// Once both say that their Radicle nodes are connected, what Ada publishes is seen at Bob's within a second: two of three times, since a
+/// busy machine may hold one up.
 async fn what_is_published_is_seen_soon(three: &Three, patch: &str) {
     for (up, other) in [(three.ada(), BOB), (three.bob(), LAPTOP)] {
         let key = three.devices[other].key.as_str();
@@ -163,7 +163,7 @@ async fn what_is_published_is_seen_soon(three: &Three, patch: &str) {
         three.bob().until("the comment at Bob's", look).await;
         took.push(said.elapsed());
     }
-    assert!(took.iter().any(|took| *took < Duration::from_secs(1)), "{took:?}");
+    assert!(took.iter().filter(|took| **took < Duration::from_secs(1)).count() >= 2, "{took:?}");
 }
 
 async fn a_pulled_machine_stops_only_what_ran_there(three: &mut Three) {

@@ -1,8 +1,12 @@
 //! The doors: who is let in, what each role may do, and what comes out.
 
-use crate::support::{PASSES, acp_agent, acp_project, clear, command_agent, idle, machine, project, work};
+use crate::{
+    support::{PASSES, acp_agent, acp_project, clear, command_agent, idle, machine, project, work},
+    two::org,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use domain::manifest::{Manifest, PAYLOAD_TYPE};
+use domain::manifest::{Manifest, PAYLOAD_TYPE, Work};
+use forge::Forge;
 use identity::{Key, envelope::seal};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -242,7 +246,7 @@ fn envelope(up: &Up, hash: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_manifest_that_is_tampered_with_repeated_or_of_a_stranger_is_refused_with_its_reason() {
+async fn a_manifest_again_gets_its_lease_and_one_tampered_with_misfit_or_of_a_stranger_is_refused_with_its_reason() {
     let up = machine().await;
     project(&up, "signed", "- [ ] T001 One\n", PASSES).await;
     command_agent(&up, "echo", "echo x > x.txt").await;
@@ -255,13 +259,24 @@ async fn a_manifest_that_is_tampered_with_repeated_or_of_a_stranger_is_refused_w
     };
 
     let (status, repeated) = schedule(sealed.clone()).await;
-    assert!(status == 200 && repeated.contains("refused") && repeated.contains("leased before"), "{status} {repeated}");
+    let lease = run["lease"].as_str().unwrap();
+    assert!(status == 200 && repeated.contains("\"leased\"") && repeated.contains(lease), "{status} {repeated}");
     let payload = String::from_utf8(STANDARD.decode(sealed["payload"].as_str().unwrap()).unwrap()).unwrap();
     let mut greedy = sealed.clone();
     greedy["payload"] = json!(STANDARD.encode(payload.replacen("\"priority\":\"normal\"", "\"priority\":\"high\"", 1)));
     assert_ne!(greedy, sealed, "{payload}");
     let (status, tampered) = schedule(greedy).await;
     assert!(status == 200 && tampered.contains("refused") && tampered.contains("signature"), "{status} {tampered}");
+    // Work of an agent that nobody knows: it would be leased, and fail then.
+    let mut asked: Manifest = serde_json::from_str(&payload).unwrap();
+    asked.run = "01J0000000000000000000000A".parse().unwrap();
+    let Work::Task { agent, .. } = &mut asked.work else { unreachable!("a task's manifest") };
+    *agent = "nobody".parse().unwrap();
+    let dir = org(&up);
+    let device = Forge::open(&dir.radicle(), &dir.member()).unwrap();
+    let own = seal(&asked, PAYLOAD_TYPE, &device.device(), |message| Ok(device.sign_as_device(message))).unwrap();
+    let (status, misfit) = schedule(serde_json::from_slice(&own.to_json().unwrap()).unwrap()).await;
+    assert!(status == 200 && misfit.contains("refused") && misfit.contains("has no agent nobody"), "{status} {misfit}");
     let stranger = Key::generate().unwrap();
     let asked = Manifest { requester: stranger.did(), ..serde_json::from_str(&payload).unwrap() };
     let theirs = seal(&asked, PAYLOAD_TYPE, &stranger.did(), |message| Ok(stranger.sign(message))).unwrap();

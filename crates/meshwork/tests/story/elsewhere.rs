@@ -268,9 +268,9 @@ async fn seen_after(two: &Two, patch: &str, body: &str) -> Duration {
     said.elapsed()
 }
 
-/// One of three within that time, since a busy machine holds some up.
+/// The median of three within that time, since a busy machine may hold one up.
 fn soon(took: &[Duration], when: &str) {
-    assert!(took.len() == 3 && took.iter().any(|took| *took < SOON), "{when}: {took:?}");
+    assert!(took.len() == 3 && took.iter().filter(|took| **took < SOON).count() >= 2, "{when}: {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,7 +8,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::{fs, path::Path};
-use testkit::Up;
+use testkit::{Up, age_journal};
 
 /// The kind of the fact that only the newer build knows.
 const TOMORROW: &str = "run_of_tomorrow";
@@ -117,24 +117,16 @@ async fn a_device_that_understands_only_newer_versions_is_told_so_and_kept_out_u
     assert!(found.as_array().unwrap().iter().all(|f| f["what"] != "versions"), "{found:#}");
 }
 
-/// Makes a journal one of the form before.
-fn age(journal: &Path) {
-    // It is of the present form: opened and closed, so that nothing of it is left in the write-ahead log.
-    assert!(!store::bring_up_to_date(journal.parent().unwrap(), Path::new("/nowhere")).unwrap());
-    let mut bytes = fs::read(journal).unwrap();
-    bytes[FORM_AT].copy_from_slice(&2_u32.to_be_bytes());
-    fs::write(journal, bytes).unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_data_folder_of_an_older_meshwork_is_brought_forward_and_a_copy_of_before_stays() {
     let mut up = machine().await;
+    let stop = up.ok(&["stop", "order", "--everything", "--why", "An incident."]).await;
     let before = up.journal().await.len();
     up.end().await;
     let journal = |folder: &Path| folder.join("orgs/crew/store/journal.db");
     let version = up.data().join("version");
     let newest = fs::read_to_string(&version).unwrap();
-    age(&journal(&up.data()));
+    age_journal(&journal(&up.data()));
     fs::write(&version, "1").unwrap();
 
     up.begin().await;
@@ -145,6 +137,7 @@ async fn a_data_folder_of_an_older_meshwork_is_brought_forward_and_a_copy_of_bef
     assert!(up.log().contains("was brought from version 1 to 2"), "{}", up.log());
     assert!(up.log().contains(&backup.display().to_string()), "it says where the copy is");
     assert!(up.journal().await.len() > before, "all of it is there");
+    assert_eq!(up.ok(&["stop", "list"]).await[0]["order"], stop["order"], "what was halted still is");
     assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
     assert_eq!(up.ok(&["journal", "rebuild"]).await["differences"], 0);
 

@@ -2,7 +2,6 @@
 
 use super::{Done, Nothing};
 use crate::{
-    admission::{self, Asked},
     lifecycle,
     org::Org,
     remote::{self, Reach, devices},
@@ -206,16 +205,7 @@ async fn pods(context: Context, _: Nothing) -> Result<Vec<Pod>, Problem> {
 
 /// The body of `POST /schedule`: a manifest in its signed envelope.
 async fn schedule(context: Context, envelope: Envelope) -> Result<Admission, Problem> {
-    let org = context.org()?;
-    let asked = match Asked::open(&envelope) {
-        Ok(asked) => asked,
-        Err(refusal) => return Ok(Admission::Refused { reasons: vec![refusal] }),
-    };
-    let answer = admission::admit_of_another(&org, &asked).await?;
-    if let Admission::Leased { lease } = &answer {
-        lifecycle::drive(&org, lease.run.clone());
-    }
-    Ok(answer)
+    remote::take_brought(&context.org()?, &envelope).await
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -101,8 +101,14 @@ fn journal(data: &DataDir, name: &OrgName, backup: &Path) -> Result<(), Problem>
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use domain::{
+        Timestamp,
+        event::{self, Body, Event, kind},
+        stop::{self, Scope, Stop},
+    };
     use std::{fs, sync::Arc};
-    use store::{Signer, Store};
+    use store::{Order, Signer, Store};
+    use testkit::age_journal;
 
     /// Where SQLite keeps what `PRAGMA user_version` says in a database's file (<https://www.sqlite.org/fileformat.html>, 1.3).
     const FORM_AT: std::ops::Range<usize> = 60..64;
@@ -116,24 +122,34 @@ mod tests {
         Signer { device: key.did(), sign: Arc::new(move |bytes| Ok(key.sign(bytes))) }
     }
 
-    /// A data folder of version 1 with these orgs, whose journals have the form of then.
+    /// The org is halted.
+    fn halt(store: &Store, org: &OrgName) {
+        let (id, why) = ("01ARZ3NDEKTSV4RRFFQ69G5FAV".into(), "An incident.".into());
+        let at = Timestamp(0);
+        let order = stop::Order { version: stop::VERSION, id, org: org.clone(), by: None, scope: Scope::Org, why, at, lifts: false };
+        let (by, envelope) = (signer().device, store.blobs().put(b"signed").unwrap());
+        let body = Body::StopOrdered { order: Box::new(order), by: by.clone(), envelope };
+        store.append_blocking(vec![Event { version: event::VERSION, at, actor: by, via: None, told: None, body }]).unwrap();
+    }
+
+    /// The stop orders that count.
+    fn halts(store: &Store) -> usize {
+        store.list::<Stop>(kind::HALT, Order::Newest, 9).unwrap().len()
+    }
+
+    /// A data folder of version 1 with these orgs, which are halted, and whose journals have the form of then.
     fn old(root: &Path, orgs: &[&str]) -> DataDir {
         let data = DataDir::open(root).unwrap();
         for org in orgs {
-            let dir = data.org(&org.parse().unwrap());
+            let name = org.parse().unwrap();
+            let dir = data.org(&name);
             make_private(&dir.root).unwrap();
-            drop(Store::open(&dir.store(), signer()).unwrap());
+            halt(&Store::open(&dir.store(), signer()).unwrap(), &name);
             fs::write(dir.record(), "{}").unwrap();
-            age(&dir.store().join("journal.db"));
+            age_journal(&dir.store().join("journal.db"));
         }
         fs::write(root.join("version"), "1").unwrap();
         data
-    }
-
-    fn age(journal: &Path) {
-        let mut bytes = fs::read(journal).unwrap();
-        bytes[FORM_AT].copy_from_slice(&2_u32.to_be_bytes());
-        fs::write(journal, bytes).unwrap();
     }
 
     fn journal(root: &Path, org: &str) -> PathBuf {
@@ -167,6 +183,7 @@ mod tests {
             assert_ne!(form(&journal(data.root(), org)), 2_u32.to_be_bytes());
             let store = Store::open(&data.org(&org.parse().unwrap()).store(), signer()).unwrap();
             assert!(store.verify().unwrap().is_sound());
+            assert_eq!(halts(&store), 1, "{org}: what was halted still is");
         }
         assert_eq!(fs::read_to_string(folder.path().join("version")).unwrap(), VERSION.to_string());
         assert_eq!(data.update(&lock).unwrap(), vec![]);

@@ -34,6 +34,17 @@ pub(super) async fn take(org: &Arc<Org>, caller: &Did, bytes: &[u8]) -> Result<S
     Ok(ScheduleReply { version: spoken(), admission_json, after_seq })
 }
 
+/// Answers a signed manifest that a person brings, whichever device signed it: the very same way as if that device had asked.
+///
+/// # Errors
+/// When the journal cannot be read or written. A refusal is not an error.
+pub(crate) async fn take_brought(org: &Arc<Org>, sealed: &Envelope) -> Result<Admission, Problem> {
+    match Asked::open(sealed) {
+        Ok(asked) => Ok(answer(org, &asked.manifest.requester, &asked, 0).await?.0),
+        Err(reason) => Ok(Admission::Refused { reasons: vec![reason] }),
+    }
+}
+
 /// What is asked for, if the caller itself signed it: what is of somebody else is not taken from whoever brings it.
 fn opened<'a>(caller: &Did, sealed: &'a Envelope) -> Result<Asked<'a>, Refusal> {
     let asked = Asked::open(sealed)?;
@@ -92,8 +103,9 @@ async fn lacks(org: &Arc<Org>, caller: &Did, manifest: &Manifest) -> Result<Opti
     if engine.is_none() {
         engine = knows(org)?;
     }
-    if engine.is_none() {
-        let from = device(org, caller)?;
+    if engine.is_none() && *caller != org.device {
+        // Whom the org does not list has no news of it: admission refuses their manifest for that.
+        let Ok(from) = device(org, caller) else { return Ok(None) };
         if let Err(problem) = bring::fetch(org, &org.rid, &from).await {
             tracing::warn!(%problem, "news of the org could not be fetched from the device that asks");
         }

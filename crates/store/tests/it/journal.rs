@@ -6,6 +6,7 @@ use domain::{
     run::{Run, RunState},
     task::Claim,
 };
+use serde_json::Value;
 use std::{
     collections::BTreeSet,
     sync::{
@@ -44,6 +45,26 @@ fn what_was_appended_is_there_after_reopening() {
     let report = store.verify().unwrap();
     assert!(report.is_sound(), "{report:?}");
     assert_eq!((report.events, report.signatures, report.incarnations), (4, 3, 1));
+}
+
+#[test]
+fn an_older_journal_lists_which_orders_count_and_which_runs_go_on_once_it_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let lists = |store: &Store| [kind::ACTIVE, kind::HALT].map(|kind| store.list::<Value>(kind, Order::Oldest, 9).unwrap());
+    let store = open(dir.path());
+    store.append_blocking(vec![queued(1, &task(1)), halted()]).unwrap();
+    let before = lists(&store);
+    assert_eq!(before.each_ref().map(Vec::len), [1, 1]);
+    drop(store);
+
+    let copy = dir.path().join("before.db");
+    testkit::age_journal(&dir.path().join("journal.db"));
+    assert!(store::bring_up_to_date(dir.path(), &copy).unwrap());
+    assert_eq!(lists(&open(dir.path())), before);
+
+    // As it comes about where nobody calls for it: when it is opened.
+    testkit::age_journal(&dir.path().join("journal.db"));
+    assert_eq!(lists(&open(dir.path())), before);
 }
 
 #[test]

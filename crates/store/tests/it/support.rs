@@ -72,6 +72,19 @@ pub fn stopped(run: u64, what: &str) -> Event {
     event(Body::SandboxStopped { run: run_id(run), what: what.to_owned() })
 }
 
+/// The whole org is halted.
+pub fn halted() -> Event {
+    let body: Body = serde_json::from_value(json!({
+        "type": "stop_ordered", "by": me(), "envelope": "0".repeat(64),
+        "order": {
+            "version": domain::stop::VERSION, "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "org": "crew", "scope": {"what": "org"},
+            "why": "An incident.", "at": 0, "lifts": false,
+        },
+    }))
+    .unwrap();
+    event(body)
+}
+
 /// A child process that does not outlive its test.
 pub struct Guarded(pub Child);
 
