@@ -3,9 +3,15 @@
 //! A `did:key` is `did:key:z` and the base58btc (Bitcoin alphabet) of the multicodec prefix `0xed01` and the 32 bytes of
 //! the public key (<https://w3c-ccg.github.io/did-key-spec/>).
 
+use crate::limits;
+use curve25519_dalek::constants::EIGHT_TORSION;
 use domain::{Did, Problem};
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
-use std::fmt;
+use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{LazyLock, Mutex, PoisonError},
+};
 use zeroize::Zeroizing;
 
 /// The multicodec prefix of an Ed25519 public key.
@@ -72,13 +78,33 @@ pub fn public_key(did: &Did) -> Result<[u8; 32], Problem> {
     }
 }
 
-/// Whether this key signed this message. Strict: weak keys and malleable signatures do not count (RFC 8032 as
-/// `verify_strict` of ed25519-dalek).
+/// Whether this key signed this message. Strict: weak keys and malleable signatures do not count, exactly as with `verify_strict` of
+/// ed25519-dalek (RFC 8032). That unpacks key and signature as points each time to see that neither is of small order; here a key is
+/// looked at once, and a signature's point by its bytes, for what verifies has them in their one form.
 pub fn verify(did: &Did, message: &[u8], signature: &[u8]) -> bool {
-    let Ok(public) = public_key(did) else { return false };
-    let Ok(key) = VerifyingKey::from_bytes(&public) else { return false };
+    let Some(key) = verifying_key(did) else { return false };
     let Ok(signature) = Signature::from_slice(signature) else { return false };
-    key.verify_strict(message, &signature).is_ok()
+    !SMALL_ORDER.contains(signature.r_bytes()) && key.verify(message, &signature).is_ok()
+}
+
+/// The points of small order, packed.
+static SMALL_ORDER: LazyLock<[[u8; 32]; 8]> = LazyLock::new(|| EIGHT_TORSION.map(|point| point.compress().to_bytes()));
+
+/// The key of this name, unless it is none, or weak.
+fn verifying_key(did: &Did) -> Option<VerifyingKey> {
+    static KNOWN: LazyLock<Mutex<HashMap<Did, VerifyingKey>>> = LazyLock::new(Mutex::default);
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(key) = known().get(did) {
+        return Some(*key);
+    }
+    let key = VerifyingKey::from_bytes(&public_key(did).ok()?).ok().filter(|key| !key.is_weak())?;
+    let mut known = known();
+    // Whoever shows many keys has them unpacked each time, and nothing else.
+    if known.len() >= limits::KEYS_KEPT_MAX {
+        known.clear();
+    }
+    known.insert(did.clone(), key);
+    Some(key)
 }
 
 #[cfg(test)]
@@ -122,6 +148,23 @@ mod tests {
         let mut forged = [0u8; 64];
         forged[0] = 1;
         assert!(!verify(&did(&neutral), b"anything", &forged));
+    }
+
+    #[test]
+    fn a_signature_whose_point_is_of_small_order_does_not_count() {
+        use curve25519_dalek::Scalar;
+        use sha2::{Digest, Sha512};
+        let (key, message) = (Key::from_seed(&[7; 32]), b"anything");
+        for point in *SMALL_ORDER {
+            let challenge = Sha512::new().chain_update(point).chain_update(key.public()).chain_update(message).finalize();
+            let proof = Scalar::from_bytes_mod_order_wide(&challenge.into()) * key.0.to_scalar();
+            let signature = [point, proof.to_bytes()].concat();
+            let parsed = Signature::from_slice(&signature).unwrap();
+            // Of the neutral element the plain verification takes it.
+            assert_eq!(key.0.verifying_key().verify(message, &parsed).is_ok(), point == EIGHT_TORSION[0].compress().to_bytes());
+            assert!(key.0.verifying_key().verify_strict(message, &parsed).is_err());
+            assert!(!verify(&key.did(), message, &signature));
+        }
     }
 
     proptest! {

@@ -6,6 +6,8 @@ pub const ENVELOPE_PAYLOAD_BYTES_MAX: usize = domain::limits::MANIFEST_BYTES_MAX
 pub const ENVELOPE_JSON_BYTES_MAX: usize = ENVELOPE_PAYLOAD_BYTES_MAX * 4 / 3 + 64 * 1024;
 /// How many signatures one envelope may carry.
 pub const ENVELOPE_SIGNATURES_MAX: usize = 16;
+/// How many keys are kept unpacked, by which signatures are verified.
+pub const KEYS_KEPT_MAX: usize = 1_024;
 /// The longest secret of a credential, in bytes.
 pub const SECRET_BYTES_MAX: usize = 64 * 1024;
 /// How many credentials a vault holds.

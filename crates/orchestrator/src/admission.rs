@@ -1,9 +1,11 @@
 //! Admission: a device decides what runs on it. The one way in, for its own requests and for those of others.
 
+mod begin;
 mod elsewhere;
 
+pub(crate) use begin::foreign;
+pub use begin::new_run;
 pub use elsewhere::admit_of_another;
-pub(crate) use elsewhere::foreign;
 
 use crate::{
     clock,
@@ -38,7 +40,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock},
 };
-use store::{Order, Ready, View};
+use store::{Order, Parked, Ready, View};
 
 /// A manifest in its envelope, which the device that asks has signed.
 #[derive(Debug)]
@@ -163,8 +165,9 @@ fn may(rights: &Rights, who: &str, principal: &Principal, action: &str, resource
     Err(format!("{who} may not by the org's policy ({action}): {}", decided.why))
 }
 
-/// Looks for room and takes it, atomically: two requests never get the same room. With the lease `placed` is journaled.
-async fn reserve(org: &Arc<Org>, asked: &Asked<'_>, wanted: Wanted, placed: Option<Body>) -> Result<Admission, Problem> {
+/// Looks for room and takes it, atomically: two requests never get the same room. `kept` is the manifest, where it is to be kept with the
+/// lease.
+async fn reserve(org: &Arc<Org>, asked: &Asked<'_>, wanted: Wanted, kept: Option<Parked>) -> Result<Admission, Problem> {
     let Wanted { owner, promised } = wanted;
     let manifest = asked.manifest.clone();
     let now = clock::now();
@@ -178,8 +181,9 @@ async fn reserve(org: &Arc<Org>, asked: &Asked<'_>, wanted: Wanted, placed: Opti
     let (taken, device, closing) = (lease.clone(), org.device.clone(), *org.closing.borrow());
     let mut lends = DeviceLimits::of(org);
     lends.tags.extend(promised);
-    let halted = halted(org, &manifest, now);
-    let guest = owner.is_guest(&foreign(&manifest, now), |id| org.store.get(kind::RUN, id.as_str()))?;
+    let new = foreign(&manifest, now);
+    let halted = halted(org, &new);
+    let guest = owner.is_guest(&new, |id| org.store.get(kind::RUN, id.as_str()))?;
     let lending = lending::now(org);
     let mut line = vec![];
     if manifest.class != Class::Ci {
@@ -188,7 +192,7 @@ async fn reserve(org: &Arc<Org>, asked: &Asked<'_>, wanted: Wanted, placed: Opti
     }
     let outcome = Arc::new(std::sync::Mutex::new(Said::default()));
     let (said, room, asks, state) = (outcome.clone(), org.room.clone(), org.clone(), org.remote.org());
-    let (queued, leased) = ready(&manifest, &lease, placed, now)?;
+    let (of_known, of_new) = ready(asked, &lease, new, kept)?;
     let decided = org.store.append_ready_if(move |view| {
         // How much is taken is kept; the runs are read only where it counts who they are.
         let counted = manifest.class != Class::Ci || guest && lending.policy.slots.is_some();
@@ -254,7 +258,7 @@ async fn reserve(org: &Arc<Org>, asked: &Asked<'_>, wanted: Wanted, placed: Opti
         }
         // Before the lease: who dies in between has taken too much for a moment, and never too little.
         room.tell(own.with(manifest.class, RunState::Starting, manifest.resources))?;
-        Ok(if known.is_none() { queued.and(leased) } else { leased })
+        Ok(if known.is_none() { of_new } else { of_known })
     });
     decided.await?;
     let Said { reasons, gives_way } = std::mem::take(&mut *outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
@@ -267,15 +271,23 @@ async fn reserve(org: &Arc<Org>, asked: &Asked<'_>, wanted: Wanted, placed: Opti
     Ok(if reasons.is_empty() { Admission::Leased { lease } } else { Admission::Refused { reasons } })
 }
 
-/// What is journaled of a lease, made before it is known whether there will be one: that the run is there, where it was not known, and the
-/// lease itself.
-fn ready(manifest: &Manifest, lease: &Lease, placed: Option<Body>, now: Timestamp) -> Result<(Ready, Ready), Problem> {
-    let (run, device) = (&lease.run, &lease.device);
-    let event = |body| Event { version: domain::event::VERSION, at: now, actor: device.clone(), via: None, told: None, body };
-    let reserved = manifest.resources;
-    let leased = Body::RunLeased { run: run.clone(), lease: lease.id.clone(), device: device.clone(), until: lease.until, reserved };
-    let queued = Body::RunQueued { run: Box::new(foreign(manifest, now)) };
-    Ok((Ready::new(vec![event(queued)])?, Ready::new(placed.into_iter().chain([leased]).map(event).collect())?))
+/// What is journaled of a lease, made before it is known whether there will be one: of a run that is known here, and of one that is not.
+fn ready(asked: &Asked<'_>, lease: &Lease, mut new: Run, kept: Option<Parked>) -> Result<(Ready, Ready), Problem> {
+    let (run, device, at) = (&lease.run, &lease.device, new.queued_at);
+    let event = |body| Event { version: domain::event::VERSION, at, actor: device.clone(), via: None, told: None, body };
+    let leased = |asked_for| {
+        let (lease_id, reserved) = (lease.id.clone(), asked.manifest.resources);
+        Body::RunLeased { run: run.clone(), lease: lease_id, device: device.clone(), until: lease.until, reserved, asked: asked_for }
+    };
+    let Some(kept) = kept else {
+        return Ok((Ready::new(vec![event(leased(None))])?, Ready::new(vec![event(leased(Some(Box::new(new))))])?));
+    };
+    let placed = elsewhere::placed(asked, device, &kept);
+    (new.manifest, new.envelope) = (Some(placed.manifest.clone()), Some(placed.envelope.clone()));
+    (new.from, new.asked) = (placed.from.clone(), placed.device.clone());
+    let placed = Body::RunPlaced { run: run.clone(), placed };
+    let of_known = Ready::new(vec![event(placed), event(leased(None))])?.with_blob(kept.clone());
+    Ok((of_known, Ready::new(vec![event(leased(Some(Box::new(new))))])?.with_blob(kept)))
 }
 
 /// What a request is refused for, and which runs give way to it.
@@ -290,74 +302,13 @@ fn working(run: &Run) -> bool {
     run.state.holds_slot() && run.class != Class::Ci
 }
 
-/// The stop order that halts what a manifest asks for, if there is one.
-fn halted(org: &Org, manifest: &Manifest, now: Timestamp) -> Option<Refusal> {
-    let stop = stops::halting(org, &Run { device: Some(org.device.clone()), ..foreign(manifest, now) })?;
-    Some(Refusal::Halted { message: format!("A stop order halts {}. {}", stop.order.scope.text(), stops::why(&stop)) })
-}
-
-/// A run that was just queued.
-pub fn new_run(id: domain::RunId, class: Class, project: domain::ProjectName, member: Did, requester: Did, queued_at: Timestamp) -> Run {
-    Run {
-        id,
-        class,
-        project,
-        task: None,
-        agent: None,
-        member,
-        requester,
-        on: None,
-        tags: std::collections::BTreeMap::new(),
-        priority: Priority::Normal,
-        gave_way: 0,
-        apart: None,
-        asked: None,
-        refused: vec![],
-        told: None,
-        device: None,
-        manifest: None,
-        envelope: None,
-        state: RunState::Queued,
-        reason: None,
-        paused: false,
-        base: None,
-        spec_hash: None,
-        continues: None,
-        from: None,
-        left: None,
-        rebase: false,
-        subject: None,
-        attempt: 0,
-        lease: None,
-        lease_until: None,
-        reserved: None,
-        ending: None,
-        tries: 0,
-        recovered: 0,
-        notes: vec![],
-        kept: None,
-        messages: vec![],
-        messages_more: 0,
-        questions_more: 0,
-        violations_more: 0,
-        key: None,
-        delegation: None,
-        checkpoint: None,
-        held: None,
-        goes: None,
-        commit: None,
-        patch: None,
-        revision: None,
-        checks: vec![],
-        checked: None,
-        usage: domain::usage::Usage::default(),
-        questions: vec![],
-        violations: vec![],
-        phases: vec![],
-        queued_at,
-        started_at: None,
-        ended_at: None,
+/// The stop order that halts a run on this device, if there is one.
+fn halted(org: &Org, run: &Run) -> Option<Refusal> {
+    if org.stops.borrow().is_empty() {
+        return None;
     }
+    let stop = stops::halting(org, &Run { device: Some(org.device.clone()), ..run.clone() })?;
+    Some(Refusal::Halted { message: format!("A stop order halts {}. {}", stop.order.scope.text(), stops::why(&stop)) })
 }
 
 /// What this device lends, before what is taken.

@@ -1,14 +1,19 @@
 //! Blobs: content beside the journal, named by its BLAKE3 hash, that can be erased without touching the chain. A mark is left in the
 //! place of one that was erased, so that it is told from one that was lost; and in the place of one that is known to be lost.
+//!
+//! A small one that comes with events ([`Parked`]) is written with them, into the database, in the one transaction: so it costs no wait
+//! for the disk of its own. Until it is a file, a moment later, it is found in memory; after a crash the next opening makes it one.
 
 use crate::{files, limits, problem};
 use domain::{Hash, Kind, Problem};
 use identity::envelope::hash_bytes;
+use sqlite::{Connection, State};
 use std::{
+    collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -18,6 +23,27 @@ use std::{
 pub struct Blobs {
     dir: PathBuf,
     next: Arc<AtomicU64>,
+    /// What is in the database and no file yet.
+    parked: Arc<Mutex<HashMap<Hash, Arc<[u8]>>>>,
+}
+
+/// A blob that comes with events, and is first kept with them.
+#[derive(Clone, Debug)]
+pub struct Parked {
+    pub(crate) hash: Hash,
+    pub(crate) bytes: Arc<[u8]>,
+}
+
+impl Parked {
+    /// Of these bytes.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self { hash: hash_bytes(&bytes), bytes: bytes.into() }
+    }
+
+    /// Its name.
+    pub fn hash(&self) -> &Hash {
+        &self.hash
+    }
 }
 
 /// How it is with a blob that an event names.
@@ -38,7 +64,7 @@ pub(crate) enum Look {
 impl Blobs {
     /// Opens the folder; what a crash left half written is removed.
     pub(crate) fn open(dir: PathBuf) -> Result<Self, Problem> {
-        let blobs = Self { dir, next: Arc::default() };
+        let blobs = Self { dir, next: Arc::default(), parked: Arc::default() };
         let temporary = blobs.temporary();
         match fs::remove_dir_all(&temporary) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(problem::file("clear", &temporary, &e)),
@@ -83,6 +109,10 @@ impl Blobs {
     /// # Errors
     /// When the disk refuses, or the bytes are not those of this name any more.
     pub fn get(&self, hash: &Hash) -> Result<Option<Vec<u8>>, Problem> {
+        // In this order: it is a file before it is no more here.
+        if let Some(bytes) = self.parked().get(hash) {
+            return Ok(Some(bytes.to_vec()));
+        }
         let path = self.path(hash);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
@@ -110,7 +140,7 @@ impl Blobs {
 
     /// Whether it is there.
     pub fn exists(&self, hash: &Hash) -> bool {
-        self.path(hash).is_file()
+        self.parked().contains_key(hash) || self.path(hash).is_file()
     }
 
     /// Erases it, durably, and leaves a mark that says so. Erasing what is not there is fine.
@@ -119,25 +149,16 @@ impl Blobs {
     /// When the disk refuses.
     pub fn erase(&self, hash: &Hash) -> Result<(), Problem> {
         let path = self.path(hash);
+        // Held, so that it does not become a file meanwhile.
+        let mut parked = self.parked();
         files::make_dir(path.parent().unwrap_or(&self.dir))?;
         files::make_private(&self.mark(hash))?;
+        parked.remove(hash);
         let erased = match fs::remove_file(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
             _ => files::sync_parent(&path),
         };
         erased.map_err(|e| problem::file("erase", &path, &e))
-    }
-
-    /// Removes one that no event names; unlike [`Blobs::erase`] it leaves no mark. After a crash it may be there again.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn discard(&self, hash: &Hash) -> Result<(), Problem> {
-        let path = self.path(hash);
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(problem::file("remove", &path, &e)),
-            _ => Ok(()),
-        }
     }
 
     /// Notes that it was lost with the disk, where it is not there; durable after [`Blobs::sync`].
@@ -160,6 +181,32 @@ impl Blobs {
     pub(crate) fn sync(&self) -> Result<(), Problem> {
         let sync = || -> io::Result<()> { fs::read_dir(&self.dir)?.try_for_each(|entry| fs::File::open(entry?.path())?.sync_all()) };
         sync().map_err(|e| problem::file("write", &self.dir, &e))
+    }
+
+    /// Has these found, which were just written into the database.
+    pub(crate) fn park(&self, blobs: impl Iterator<Item = Parked>) {
+        self.parked().extend(blobs.map(|blob| (blob.hash, blob.bytes)));
+    }
+
+    /// How many are no files yet.
+    pub(crate) fn parked_count(&self) -> usize {
+        self.parked().len()
+    }
+
+    /// Makes one of them a file; says whether there was one.
+    ///
+    /// # Errors
+    /// When the disk refuses; then it stays where it is.
+    pub(crate) fn unpark_one(&self) -> Result<bool, Problem> {
+        let mut parked = self.parked();
+        let Some((hash, bytes)) = parked.iter().next().map(|(hash, bytes)| (hash.clone(), bytes.clone())) else { return Ok(false) };
+        self.put(&bytes)?;
+        parked.remove(&hash);
+        Ok(true)
+    }
+
+    fn parked(&self) -> MutexGuard<'_, HashMap<Hash, Arc<[u8]>>> {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The folder.
@@ -187,6 +234,37 @@ impl Blobs {
     }
 }
 
+/// Makes files of those that were only in the database when the store was last closed, or died.
+///
+/// # Errors
+/// When the database or the disk refuses.
+pub(crate) fn unpark(connection: &Connection, blobs: &Blobs) -> Result<(), Problem> {
+    let read = || -> sqlite::Result<Vec<(String, Vec<u8>)>> {
+        let mut statement = connection.prepare("SELECT hash, content FROM parked")?;
+        let mut found = vec![];
+        while let State::Row = statement.next()? {
+            found.push((statement.read(0)?, statement.read(1)?));
+        }
+        Ok(found)
+    };
+    let found = read().map_err(|e| problem::database(&e))?;
+    for (hash, content) in &found {
+        // One that was erased since is not to come back.
+        if !blobs.mark(&hash.parse()?).exists() {
+            blobs.put(content)?;
+        }
+    }
+    if found.is_empty() { Ok(()) } else { forget_parked(connection) }
+}
+
+/// Removes all of them from the database.
+///
+/// # Errors
+/// When it refuses.
+pub(crate) fn forget_parked(connection: &Connection) -> Result<(), Problem> {
+    connection.execute("DELETE FROM parked").map_err(|e| problem::database(&e))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -202,10 +280,6 @@ mod tests {
         assert_eq!(again.get(&hash).unwrap().as_deref(), Some(&b"hello"[..]));
         assert_eq!(again.get(&blobs.put(b"").unwrap()).unwrap().as_deref(), Some(&b""[..]));
         assert_eq!(again.look(&hash), Look::Whole);
-        again.discard(&hash).unwrap();
-        again.discard(&hash).unwrap();
-        assert_eq!(again.look(&hash), Look::Missing, "nothing is left of it");
-        again.put(b"hello").unwrap();
         again.erase(&hash).unwrap();
         again.erase(&hash).unwrap();
         assert!(!again.exists(&hash));

@@ -1,7 +1,7 @@
 //! [`Store`]: the handle that everybody shares.
 
 use crate::{
-    blob::Blobs,
+    blob::{self, Blobs},
     chain::{self, Head, Point, Recorded, Seq, Tail},
     fault::Fault,
     files,
@@ -103,6 +103,7 @@ impl Store {
         let mut connection = migrate::open_writer(dir, fault)?;
         begin(&connection, dir, &signer)?;
         let blobs = Blobs::open(dir.join("blobs"))?;
+        blob::unpark(&connection, &blobs)?;
         let unmended = mend::join(&connection, dir, &signer, &blobs);
         if unmended.is_some() {
             // Of the attempt nothing is left open.
@@ -113,8 +114,17 @@ impl Store {
         let (commands, receiver) = mpsc::channel(limits::WRITE_QUEUE);
         let (published, _) = broadcast::channel(limits::SUBSCRIBER_LAG_MAX);
         let device = signer.device.clone();
-        let upkeep = Upkeep::new(dir, &signer);
-        let writer = Writer { dir: dir.to_owned(), signer, fault, commands: receiver, published: published.clone(), upkeep, lock };
+        let upkeep = Upkeep::new(dir, &signer, &blobs);
+        let writer = Writer {
+            dir: dir.to_owned(),
+            signer,
+            fault,
+            commands: receiver,
+            published: published.clone(),
+            blobs: blobs.clone(),
+            upkeep,
+            lock,
+        };
         let logs = Logs::open(dir.join("logs"))?;
         let thread = thread::Builder::new().name("journal".into()).spawn(move || writer.run(connection)).map_err(Problem::internal)?;
         let inner = Inner {
@@ -169,7 +179,7 @@ impl Store {
         &self,
         decide: impl FnOnce(&mut View<'_>) -> Result<Vec<Event>, Problem> + Send + 'static,
     ) -> Result<Seq, Problem> {
-        self.ask(|answer| Command::Decide { decide: Box::new(move |view: &mut View<'_>| session::prepare(decide(view)?)), answer }).await
+        self.ask(|answer| Command::Decide { decide: Box::new(move |view: &mut View<'_>| Ready::new(decide(view)?)), answer }).await
     }
 
     /// As [`Store::append_if`], of events that were made ready before.
@@ -180,7 +190,7 @@ impl Store {
         &self,
         decide: impl FnOnce(&mut View<'_>) -> Result<Ready, Problem> + Send + 'static,
     ) -> Result<Seq, Problem> {
-        self.ask(|answer| Command::Decide { decide: Box::new(move |view: &mut View<'_>| Ok(decide(view)?.0)), answer }).await
+        self.ask(|answer| Command::Decide { decide: Box::new(decide), answer }).await
     }
 
     /// As [`Store::append_if`], for threads that may block.

@@ -46,7 +46,7 @@ mod token;
 mod upkeep;
 mod writer;
 
-pub use blob::Blobs;
+pub use blob::{Blobs, Parked};
 pub use chain::{Head, Point, Recorded, Seq, Tail};
 pub use copy::{JournalCopy, Refused};
 pub use files::mark_restored;

@@ -56,6 +56,10 @@ pub const CHECKPOINT_PAUSE: std::time::Duration = std::time::Duration::from_secs
 pub const HEAD_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 /// The largest blob, in bytes.
 pub const BLOB_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How long blobs that came with events stay in the database alone before they become files, while nothing is written.
+pub const PARK_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+/// How many may be in the database alone; then whoever writes waits until the oldest are files.
+pub const PARKED_MAX: usize = 1_024;
 /// How many API tokens there may be.
 pub const TOKENS_MAX: usize = 1_000;
 /// How many browsers may be signed in.

@@ -32,6 +32,8 @@ const STEPS: &[Step] = &[
     Step::Sql("CREATE TABLE browser(id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;"),
     // 3: which stop orders count, and which runs have not ended, by themselves.
     Step::Rebuild,
+    // 4: content that came with events and is no file of its own yet.
+    Step::Sql("CREATE TABLE parked(hash TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT;"),
 ];
 
 /// What brings the database to the next version.

@@ -2,6 +2,7 @@
 //! head at the end of each group.
 
 use crate::{
+    blob::{Blobs, Parked},
     chain::{self, Digest, Recorded, Seq, Tail},
     journal::Signer,
     limits, problem,
@@ -25,7 +26,10 @@ pub(crate) struct Prepared {
 /// Events that are ready to be written: what takes long and needs no look at the journal was done where they come from, and not on the
 /// thread that writes for everybody.
 #[derive(Clone, Debug, Default)]
-pub struct Ready(pub(crate) Vec<Prepared>);
+pub struct Ready {
+    pub(crate) events: Vec<Prepared>,
+    pub(crate) blobs: Vec<Parked>,
+}
 
 impl Ready {
     /// Of these events.
@@ -33,13 +37,14 @@ impl Ready {
     /// # Errors
     /// When one is too large, or there are too many.
     pub fn new(events: Vec<Event>) -> Result<Self, Problem> {
-        prepare(events).map(Self)
+        Ok(Self { events: prepare(events)?, blobs: vec![] })
     }
 
-    /// These, and then those.
+    /// With a blob that they name. It is kept with them, in the one transaction, and becomes a file of its own later; where they are not
+    /// written nothing of it stays. It is to be small, as a manifest is.
     #[must_use]
-    pub fn and(mut self, then: Self) -> Self {
-        self.0.extend(then.0);
+    pub fn with_blob(mut self, blob: Parked) -> Self {
+        self.blobs.push(blob);
         self
     }
 }
@@ -78,6 +83,7 @@ pub(crate) struct Session<'c> {
     signer: &'c Signer,
     insert_event: Statement<'c>,
     insert_head: Statement<'c>,
+    insert_parked: Statement<'c>,
     projector: Projector<'c>,
     /// The end of the journal, as the open transaction sees it.
     tail: Tail,
@@ -87,6 +93,8 @@ pub(crate) struct Session<'c> {
     recorded: Vec<(Seq, Digest, Arc<Event>)>,
     /// How large that is, in bytes.
     recorded_bytes: usize,
+    /// The blobs that came with it.
+    parked: Vec<Parked>,
     /// Whether the open transaction changed anything at all.
     changed: bool,
 }
@@ -98,11 +106,13 @@ impl<'c> Session<'c> {
             signer,
             insert_event: connection.prepare("INSERT INTO event(seq, incarnation, previous, hash, payload) VALUES(?, ?, ?, ?, ?)")?,
             insert_head: connection.prepare("INSERT INTO head(seq, signature) VALUES(?, ?)")?,
+            insert_parked: connection.prepare("INSERT OR IGNORE INTO parked(hash, content) VALUES(?, ?)")?,
             projector: Projector::new(connection, "projected")?,
             committed: tail.clone(),
             tail,
             recorded: vec![],
             recorded_bytes: 0,
+            parked: vec![],
             changed: false,
         })
     }
@@ -126,9 +136,17 @@ impl<'c> Session<'c> {
     }
 
     /// Appends what `decide` wants, given how everything is at this moment.
-    pub(crate) fn decide(&mut self, decide: impl FnOnce(&mut View<'_>) -> Result<Vec<Prepared>, Problem>) -> Result<Seq, Failure> {
+    pub(crate) fn decide(&mut self, decide: impl FnOnce(&mut View<'_>) -> Result<Ready, Problem>) -> Result<Seq, Failure> {
         let decided = decide(&mut View::new(&mut self.projector)).map_err(Failure::Append)?;
-        self.append(&decided)
+        let seq = self.append(&decided.events)?;
+        for blob in decided.blobs {
+            self.insert_parked.reset()?;
+            self.insert_parked.bind((1, blob.hash.as_str()))?;
+            self.insert_parked.bind((2, &*blob.bytes))?;
+            self.insert_parked.next()?;
+            self.parked.push(blob);
+        }
+        Ok(seq)
     }
 
     /// Changes the table of tokens, together with the events that say so.
@@ -158,6 +176,11 @@ impl<'c> Session<'c> {
         self.committed = self.tail.clone();
         self.changed = false;
         Ok(())
+    }
+
+    /// Has the blobs that came with the last commit found, before anybody hears of it.
+    pub(crate) fn park(&mut self, blobs: &Blobs) {
+        blobs.park(self.parked.drain(..));
     }
 
     /// What the last commit brought, for subscribers.
@@ -196,6 +219,7 @@ impl<'c> Session<'c> {
         self.tail = self.committed.clone();
         self.recorded.clear();
         self.recorded_bytes = 0;
+        self.parked.clear();
         self.changed = false;
         self.projector.forget();
         self.connection.execute("ROLLBACK")

@@ -1,7 +1,16 @@
-//! What the writer does between groups of commits, after everybody was answered: it remembers the head outside of the database, and
-//! takes the write-ahead log over into the database, so that a damaged log never costs more than the last moments.
+//! What the writer does between groups of commits, after everybody was answered: it remembers the head outside of the database, makes
+//! files of the blobs that came with events, and takes the write-ahead log over into the database, so that a damaged log never costs more
+//! than the last moments.
 
-use crate::{chain::Tail, journal::Signer, limits, park::receive, remembered};
+use crate::{
+    blob::{self, Blobs},
+    chain::Tail,
+    journal::Signer,
+    limits,
+    park::receive,
+    remembered,
+};
+use domain::Problem;
 use sqlite::{Connection, State};
 use std::{
     path::{Path, PathBuf},
@@ -24,13 +33,26 @@ pub(crate) struct Upkeep {
     logged: bool,
     /// The log is not taken over before this.
     checkpoint_at: Instant,
+    blobs: Blobs,
+    /// When the next blob becomes a file; none: all are, and the database has none.
+    unpark_at: Option<Instant>,
 }
 
 impl Upkeep {
     /// Nothing to do yet.
-    pub(crate) fn new(dir: &Path, signer: &Signer) -> Self {
+    pub(crate) fn new(dir: &Path, signer: &Signer, blobs: &Blobs) -> Self {
         let now = Instant::now();
-        Self { dir: dir.to_owned(), signer: signer.clone(), head: None, noted: (0, 0), remember_at: now, logged: false, checkpoint_at: now }
+        Self {
+            dir: dir.to_owned(),
+            signer: signer.clone(),
+            head: None,
+            noted: (0, 0),
+            remember_at: now,
+            logged: false,
+            checkpoint_at: now,
+            blobs: blobs.clone(),
+            unpark_at: None,
+        }
     }
 
     /// Something may have been committed, up to this head: does what is due.
@@ -45,6 +67,13 @@ impl Upkeep {
         }
         if now >= self.remember_at {
             self.remember();
+        }
+        let parked = self.blobs.parked_count();
+        if parked > 0 {
+            self.unpark_at = Some(now + limits::PARK_PAUSE);
+        }
+        if parked > limits::PARKED_MAX {
+            self.unpark(connection, parked - limits::PARKED_MAX);
         }
         // While work comes in the log keeps its size, since a file that grows is slower to sync.
         if now >= self.checkpoint_at {
@@ -66,19 +95,27 @@ impl Upkeep {
     /// The end: nothing is left to be done.
     pub(crate) fn end(&mut self, connection: &Connection) {
         self.remember();
+        if self.unpark_at.is_some() {
+            self.unpark(connection, usize::MAX);
+        }
         self.take_over(connection, "TRUNCATE");
     }
 
     fn due(&self) -> Option<Instant> {
         let remember = self.head.is_some().then_some(self.remember_at);
         let checkpoint = self.logged.then_some(self.checkpoint_at);
-        remember.into_iter().chain(checkpoint).min()
+        remember.into_iter().chain(checkpoint).chain(self.unpark_at).min()
     }
 
     fn idle(&mut self, connection: &Connection) {
         let now = Instant::now();
         if now >= self.remember_at {
             self.remember();
+        }
+        // One at a time: whoever writes is waited for in between.
+        if self.unpark_at.is_some_and(|at| now >= at) {
+            self.unpark_at = Some(now);
+            self.unpark(connection, 1);
         }
         if self.logged && now >= self.checkpoint_at {
             self.logged = !self.take_over(connection, "TRUNCATE");
@@ -92,6 +129,27 @@ impl Upkeep {
             tracing::warn!(%problem, "the head of the journal could not be remembered; it is tried again");
             self.remember_at = Instant::now() + limits::CHECKPOINT_PAUSE;
             self.head = Some(tail);
+        }
+    }
+
+    /// Makes files of so many blobs; once all are files, the database has none any more. What fails is tried again: it is found all the same.
+    fn unpark(&mut self, connection: &Connection, count: usize) {
+        let unpark = || -> Result<bool, Problem> {
+            for _ in 0..count {
+                if !self.blobs.unpark_one()? {
+                    return blob::forget_parked(connection).map(|()| true);
+                }
+            }
+            Ok(false)
+        };
+        let done = unpark();
+        match done {
+            Ok(true) => (self.unpark_at, self.logged) = (None, true),
+            Ok(false) => {}
+            Err(problem) => {
+                tracing::warn!(%problem, "blobs could not be made files yet; it is tried again");
+                self.unpark_at = Some(Instant::now() + limits::CHECKPOINT_PAUSE);
+            }
         }
     }
 

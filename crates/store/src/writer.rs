@@ -5,6 +5,7 @@
 //! is built on it. Until that works, every write is answered with why not.
 
 use crate::{
+    blob::Blobs,
     chain::{Recorded, Seq},
     fault::Fault,
     journal::Signer,
@@ -12,7 +13,7 @@ use crate::{
     projector::{Failure, View},
     read,
     rebuild::{self, RebuildReport},
-    session::{Prepared, Session},
+    session::{Prepared, Ready, Session},
     token::TokenChange,
     upkeep::Upkeep,
 };
@@ -24,7 +25,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 /// Who waits for an append.
 pub(crate) type Answer = oneshot::Sender<Result<Seq, Problem>>;
 /// What an append depends on.
-pub(crate) type Decide = Box<dyn FnOnce(&mut View<'_>) -> Result<Vec<Prepared>, Problem> + Send>;
+pub(crate) type Decide = Box<dyn FnOnce(&mut View<'_>) -> Result<Ready, Problem> + Send>;
 
 /// What the writer is asked.
 pub(crate) enum Command {
@@ -41,6 +42,7 @@ pub(crate) struct Writer {
     pub(crate) fault: Fault,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) published: broadcast::Sender<Recorded>,
+    pub(crate) blobs: Blobs,
     /// What is done between groups.
     pub(crate) upkeep: Upkeep,
     /// Held as long as the thread lives.
@@ -108,7 +110,7 @@ impl Writer {
                 session.forget_projections();
                 let _ = answer.send(report);
             } else {
-                let group = Group { commands: &mut self.commands, published: &self.published, fault: self.fault };
+                let group = Group { commands: &mut self.commands, published: &self.published, blobs: &self.blobs, fault: self.fault };
                 match group.run(&mut session, next) {
                     Ok(None) => {}
                     Ok(Some(command)) => {
@@ -134,6 +136,7 @@ impl Writer {
 struct Group<'a> {
     commands: &'a mut mpsc::Receiver<Command>,
     published: &'a broadcast::Sender<Recorded>,
+    blobs: &'a Blobs,
     fault: Fault,
 }
 
@@ -172,8 +175,10 @@ impl Group<'_> {
         if let Err(problem) = session.finish_commit() {
             return Self::fail(session, answers, &problem, alone);
         }
-        self.publish(session);
+        session.park(self.blobs);
+        // Who waits for its answer goes first: of the events many hear, and each takes its time.
         send(answers);
+        self.publish(session);
         Ok(alone)
     }
 

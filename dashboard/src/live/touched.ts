@@ -44,6 +44,11 @@ function byKind(event: Body): Touch[] {
         { action: "run.diff", run: event.run },
       ];
     case "run_leased":
+      return [
+        ...(event.asked ? all("run.list", "task.list", "task.show", "task.why", "attention.list") : []),
+        ...all("device.capacity", "device.lending", "device.pods"),
+        ...run(event.run),
+      ];
     case "run_recovered":
       return [...all("device.capacity", "device.lending", "device.pods"), ...run(event.run)];
     case "run_paused":

@@ -42,6 +42,7 @@ impl Body {
     pub fn blobs(&self) -> Vec<&Hash> {
         match self {
             Self::RunPlaced { placed, .. } => vec![&placed.envelope],
+            Self::RunLeased { asked, .. } => asked.iter().filter_map(|run| run.envelope.as_ref()).collect(),
             Self::StopOrdered { envelope, .. } => vec![envelope],
             Self::RunDelegated { delegation, .. } => vec![delegation],
             Self::MessageSent { text, .. } => vec![text],

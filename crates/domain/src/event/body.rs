@@ -239,6 +239,9 @@ pub enum Body {
         until: Timestamp,
         /// What of the device is reserved for it.
         reserved: crate::capacity::Resources,
+        /// The run, where this device hears of it with its lease: as it was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked: Option<Box<Run>>,
     },
     /// The runner was heard of: the lease goes on.
     LeaseRenewed {

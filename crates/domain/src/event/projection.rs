@@ -39,13 +39,7 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
             let was = read::<Run>(before, kind::RUN, run.id.as_str())?.and_then(|run| taken::by(&run));
             out.extend(taken::changed(before, was, taken::by(run))?);
             out.push(put(kind::RUN, run.id.as_str(), run)?);
-            out.push(put(kind::ACTIVE, run.id.as_str(), &run.id)?);
-            if let (Class::Agent, Some(task)) = (run.class, &run.task)
-                && let Some(mut claim) = claim_of(read(before, kind::CLAIM, &task.to_string())?, task, run, event)
-            {
-                claim.runs.push(run.id.clone());
-                out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
-            }
+            out.extend(begins(before, run, event)?);
         }
         Body::TaskTakenOver { takeover: Takeover { task, device, from, turn } } => {
             let own = read::<Claim>(before, kind::CLAIM, &task.to_string())?.filter(|claim| claim.device == *device);
@@ -136,9 +130,12 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         }
         _ => {}
     }
-    if let Some(id) = event.body.run()
-        && let Some(mut run) = read::<Run>(before, kind::RUN, id.as_str())?
-    {
+    let mut known = event.body.run().map(|id| read::<Run>(before, kind::RUN, id.as_str())).transpose()?.flatten();
+    if let (None, Body::RunLeased { asked: Some(run), .. }) = (&known, &event.body) {
+        out.extend(begins(before, run, event)?);
+        known = Some((**run).clone());
+    }
+    if let (Some(id), Some(mut run)) = (event.body.run(), known) {
         let (ended, took) = (run.state.ended(), taken::by(&run));
         change_run(&mut run, event);
         out.extend(taken::changed(before, took, taken::by(&run))?);
@@ -146,6 +143,18 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         if run.state.ended() && !ended {
             out.push(Projected { kind: kind::ACTIVE, id: id.to_string(), value: None });
         }
+    }
+    Ok(out)
+}
+
+/// What changes beside a run that was not there before: it is active, and of a claim.
+fn begins(before: Before<'_>, run: &Run, event: &Event) -> Result<Vec<Projected>, Problem> {
+    let mut out = vec![put(kind::ACTIVE, run.id.as_str(), &run.id)?];
+    if let (Class::Agent, Some(task)) = (run.class, &run.task)
+        && let Some(mut claim) = claim_of(read(before, kind::CLAIM, &task.to_string())?, task, run, event)
+    {
+        claim.runs.push(run.id.clone());
+        out.push(put(kind::CLAIM, &task.to_string(), &claim)?);
     }
     Ok(out)
 }

@@ -77,6 +77,7 @@ mod tests {
             device: device(on),
             until: Timestamp(9),
             reserved: Resources { cpu_milli, memory_bytes: 7, ..Resources::default() },
+            asked: None,
         }
     }
 

@@ -34,6 +34,10 @@ pub(super) async fn fact(org: &Arc<Org>, run: &RunId, device: &Did, fact: Fact) 
     // What is understood is written down in the form known here, whatever version told it.
     event.version = event::VERSION;
     event.told = Some(Told { device: device.clone(), seq: fact.seq, heard_at: clock::now() });
+    // What was asked for is known here, and of no other device to tell.
+    if let Body::RunLeased { asked, .. } = &mut event.body {
+        *asked = None;
+    }
     match &event.body {
         Body::ChecksEnded { signed: Some(signed), .. } if about == *run => results(org, run, device, signed.clone()).await?,
         Body::PatchPublished { patch, revision, .. } => arrived(org, run, device, patch, revision).await?,

@@ -192,6 +192,7 @@ fn events(org: &Org, claims: Option<&Trace>, patch: Option<&Patch>) -> Result<Ve
             Body::PatchMerged { patch: of, .. } if Some(of) == patch.map(|p| &p.id) => Some("patch_merged"),
             body if body.run().is_none() || body.run() != claims.map(|claims| &claims.run) => None,
             Body::RunPlaced { .. } => Some("run_placed"),
+            Body::RunLeased { asked: Some(_), .. } => Some("run_leased"),
             Body::RunDelegated { .. } => Some("run_delegated"),
             Body::ChecksEnded { .. } => Some("checks_ended"),
             Body::PatchPublished { .. } => Some("patch_published"),

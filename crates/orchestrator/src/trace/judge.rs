@@ -210,6 +210,7 @@ fn run(e: &Evidence, claims: &Trace, said: &Said) -> Link {
     let other = e.journal.run.as_ref().is_some_and(|run| run.manifest.as_ref().is_some_and(|hash| *hash != claims.manifest));
     case.check(!other, "this device's journal has another manifest for it");
     case.by(e.journal("run_placed"));
+    case.by(e.journal("run_leased"));
     case.link(Step::Run, claims.run.to_string())
 }
 
