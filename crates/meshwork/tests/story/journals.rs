@@ -90,6 +90,9 @@ async fn three_devices_show_the_same_org_whoever_is_away_and_whoever_comes_late(
     };
     let board = carol.until("the board at Carol's", look).await;
     assert_eq!((&board[0]["state"]["state"], &board[0]["state"]["run"]), (&json!("running"), &json!(run)));
+    let why = carol.ok(&["task", "why", "T001"]).await;
+    assert_eq!((&why["run"], &why["device"], &why["on"]), (&json!(run), &json!(bobs), &json!(bobs)), "{why:#}");
+    assert!(text(&why["why"]).starts_with("Its run runs on bobs-box, because a person wanted it there."), "{why:#}");
     clear(&carol.refused(&["task", "run", "T001", "--agent", "beat"], 5).await, "is claimed by the device");
     assert!(carol.refused(&["task", "takeover", "T001"], 3).await["what"].is_string(), "a developer takes nothing over");
 
@@ -256,8 +259,9 @@ async fn what_a_device_sends_that_was_not_signed_is_kept_out_and_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_comes_late_shows_the_org_by_what_a_device_sums_up_before_its_journal_has_come() {
     let two = Two::each_with("summarised", "").await;
-    project(&two.ada, "late", "- [ ] T001 One\n", PASSES).await;
+    project(&two.ada, "late", "- [ ] T001 One\n- [x] T002 Two\n", PASSES).await;
     command_agent(&two.ada, "sh", "echo done > done.txt").await;
+    assert_eq!(two.ada.ok(&["task", "why", "T002"]).await["why"], "It is ticked on the default branch.");
     let run = two.ada.start_task("T001", "sh").await;
     assert_eq!(two.ada.ended(&run).await["state"], "done");
     let adas = device(&two.ada).await;
