@@ -1,6 +1,6 @@
 //! What Meshwork needs of this machine, whether it is there, and how to mend it.
 
-use crate::{data_dir::DataDir, lending, lifecycle, org::Org, remote, tailnet};
+use crate::{data_dir::DataDir, lending, lifecycle, org::Org, remote, removed, tailnet};
 use domain::{Did, Problem, event::kind, run::Run};
 use sandbox::Finding;
 use std::{path::Path, process::Command};
@@ -140,13 +140,21 @@ pub fn put_back(org: &Org) -> Option<Finding> {
     Some(Finding { what: "journal".into(), ok: false, detail, next: Some(next) })
 }
 
+/// That no guests are taken, since what the owner lends cannot be read.
+fn unread_policy(org: &Org) -> Option<Finding> {
+    let problem = lending::now(org).broken?;
+    let detail = format!("{} {} No guests are taken.", problem.what, problem.why.unwrap_or_default());
+    Some(Finding { what: "lend policy".into(), ok: false, detail, next: problem.next })
+}
+
 /// What a person has to hear of this device without asking, as the doctor tells it, who also says what to do.
 ///
 /// # Errors
 /// When the org cannot be read.
 pub fn warnings(org: &Org) -> Result<Vec<String>, Problem> {
-    let found = put_back(org).into_iter().chain(clocks(org)?);
-    Ok(found.map(|finding| format!("{}: {}", finding.what, finding.detail)).collect())
+    let found = put_back(org).into_iter().chain(clocks(org)?).chain(versions(org)?).chain(removed::finding(org));
+    let found = found.chain(tailnet::finding(org)).chain(unread_policy(org));
+    Ok(found.filter(|finding| !finding.ok).map(|finding| format!("{}: {}", finding.what, finding.detail)).collect())
 }
 
 /// The copies of other devices' journals that stand because something was kept out of them.

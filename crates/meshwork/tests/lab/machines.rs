@@ -48,9 +48,22 @@ async fn machines_join_and_reach_each_other_through_the_tailnet_and_go_on_withou
     assert!(away["problem"]["what"].as_str().unwrap().contains("cannot be reached"), "{away}");
     let told = ada.told(&["device", "list"]).await;
     assert!(told.stdout.contains("What runs goes on"), "{told:?}");
+    // Who has no key for it says so too.
+    until(&bob, "tailnet.status", "that the server is away is told at Bob's", |seen| seen["reachable"] == false).await;
+    let found = bob.act("device.doctor", json!({})).await;
+    let finding = found.as_array().unwrap().iter().find(|one| one["what"] == "tailnet").cloned().unwrap_or_default();
+    assert!(finding["ok"] == false && finding["detail"].as_str().unwrap().contains("cannot be reached"), "{found:#}");
+    let told = bob.told(&["device", "list"]).await;
+    assert!(told.stdout.contains("What runs goes on"), "{told:?}");
     all_reached(&[&ada, &bob, &eve]).await;
     ada.refused(&["org", "invite"], 7).await;
 
     lab.start_server();
-    until(&ada, "tailnet.status", "the server is back", |seen| seen["reachable"] == true).await;
+    for up in [&ada, &bob] {
+        until(up, "tailnet.status", "the server is back", |seen| seen["reachable"] == true).await;
+    }
+    lab.stop_tailscaled(1);
+    until(&bob, "tailnet.status", "that tailscaled is away is told", |seen| seen["here"]["problem"].is_object()).await;
+    let told = bob.told(&["device", "list"]).await;
+    assert!(told.stdout.contains("tailscaled cannot be asked"), "{told:?}");
 }

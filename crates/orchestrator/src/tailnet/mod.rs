@@ -58,7 +58,7 @@ struct Seen {
     managed: bool,
     /// When it was looked.
     at: Option<Timestamp>,
-    /// Whether the server answered; none: this device has no key for it.
+    /// Whether the server answered; none: it was not asked yet.
     reached: Option<Result<(), Problem>>,
     /// When it answered last.
     reached_at: Option<Timestamp>,

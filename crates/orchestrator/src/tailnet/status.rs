@@ -1,6 +1,6 @@
 //! What is told of the tailnet: to people, to the doctor, and of whoever calls from an address in it.
 
-use super::keep::socket;
+use super::{Seen, keep::socket};
 use crate::org::Org;
 use domain::{Did, Problem, ServerUrl, Timestamp, org::Device};
 use mesh::tailnet::whois;
@@ -17,7 +17,7 @@ pub(crate) struct StatusView {
     server: Option<ServerUrl>,
     /// Whether this device runs it.
     managed: bool,
-    /// Whether it answered this device at the last look; none: this device has no key for it, and does not ask.
+    /// Whether it answered this device at the last look; none: it was not asked yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     reachable: Option<bool>,
     /// Why it did not.
@@ -26,6 +26,9 @@ pub(crate) struct StatusView {
     /// When it answered last.
     #[serde(skip_serializing_if = "Option::is_none")]
     reached_at: Option<Timestamp>,
+    /// What is not in order, of the server or of this machine's tailscaled: what a person has to hear of it unasked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wrong: Option<Problem>,
     /// This machine in the tailnet.
     #[serde(skip_serializing_if = "Option::is_none")]
     here: Option<HereView>,
@@ -97,7 +100,7 @@ pub(crate) fn status(org: &Arc<Org>) -> Result<StatusView, Problem> {
         }
     };
     // Who has no key for the server still sees whom tailscaled lets it reach.
-    let nodes = match &seen.reached {
+    let nodes = match org.tailnet.api() {
         Some(_) => seen.nodes.iter().map(|n| node(n.given_name.clone(), n.ip_addresses.clone(), n.online, n.tags.clone())).collect(),
         None => {
             let all = own.into_iter().flat_map(|status| status.own.iter().chain(status.peers.values()));
@@ -120,6 +123,7 @@ pub(crate) fn status(org: &Arc<Org>) -> Result<StatusView, Problem> {
         reachable: seen.reached.as_ref().map(Result::is_ok),
         problem: seen.reached.as_ref().and_then(|reached| reached.as_ref().err().cloned()),
         reached_at: seen.reached_at,
+        wrong: wrong(&seen),
         here,
         nodes,
         opened: seen.opened.clone(),
@@ -128,11 +132,25 @@ pub(crate) fn status(org: &Arc<Org>) -> Result<StatusView, Problem> {
     })
 }
 
+/// What is not in order: this machine's tailscaled, the server, or what the one says of the other.
+fn wrong(seen: &Seen) -> Option<Problem> {
+    let here = seen.here.as_ref();
+    let failed = here.and_then(|here| here.as_ref().err()).or_else(|| seen.reached.as_ref()?.as_ref().err());
+    failed.cloned().or_else(|| {
+        let said = here?.as_ref().ok()?.out_of_touch();
+        let problem = || {
+            Problem::unavailable(format!("tailscaled says: {}", domain::shown_at_length(&said.join(" "))))
+                .next("See whether this machine reaches the Headscale server and the other machines: tailscale status, tailscale netcheck.")
+        };
+        (!said.is_empty()).then(problem)
+    })
+}
+
 /// As a finding of the doctor; none where the org has no tailnet.
 pub(crate) fn finding(org: &Org) -> Option<Finding> {
     let seen = org.tailnet.seen();
+    let wrong = wrong(&seen);
     let server = seen.server?;
-    let wrong = [seen.here.and_then(Result::err), seen.reached.and_then(Result::err)].into_iter().flatten().next();
     Some(match (wrong, seen.opened.first()) {
         (Some(problem), _) => Finding {
             what: "tailnet".into(),
