@@ -157,7 +157,7 @@ pub fn warnings(org: &Org) -> Result<Vec<String>, Problem> {
     Ok(found.filter(|finding| !finding.ok).map(|finding| format!("{}: {}", finding.what, finding.detail)).collect())
 }
 
-/// The copies of other devices' journals that stand because something was kept out of them.
+/// The copies of other devices' journals that stand: something was kept out of them, or they cannot be opened or written here.
 pub fn journals(org: &Org) -> Vec<Finding> {
     let finding = |copied: std::sync::Arc<crate::remote::Copied>| {
         let (why, device) = (copied.standing().why?, copied.journal.device());
@@ -169,7 +169,11 @@ pub fn journals(org: &Org) -> Vec<Finding> {
         );
         Some(Finding { what: format!("journal of {device}"), ok: false, detail: why, next: Some(next) })
     };
-    org.journals.all().into_iter().filter_map(finding).collect()
+    let failing = org.journals.failing().into_iter().map(|(device, problem)| {
+        let detail = format!("It is not copied here: {} {}", problem.what, problem.why.unwrap_or_default());
+        Finding { what: format!("journal of {device}"), ok: false, detail: detail.trim_end().to_owned(), next: problem.next }
+    });
+    org.journals.all().into_iter().filter_map(finding).chain(failing).collect()
 }
 
 fn good(what: &str, detail: String) -> Finding {
