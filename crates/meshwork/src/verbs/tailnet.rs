@@ -20,6 +20,10 @@ const KEY_VARIABLE: &str = "MESHWORK_HEADSCALE_API_KEY";
 pub(super) async fn tailnet(client: &Client, asked: cli::Tailnet, json: bool) -> Outcome {
     match asked {
         cli::Tailnet::Status => answer(&client.call("tailnet.status", json!({})).await?, json, shown),
+        cli::Tailnet::Who { address } => {
+            let who = |v: &Value| clean(&format!("{} of {}", at(v, &["name"]), at(v, &["owner"])));
+            answer(&client.call("tailnet.who", json!({ "address": address })).await?, json, who);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -36,6 +36,16 @@ async fn machines_join_and_reach_each_other_through_the_tailnet_and_go_on_withou
             && nodes.iter().all(|n| n["device"].is_string() && n["owner"].is_string() && n["tags"] == json!(["tag:crew-device"]))
     };
     until(&ada, "tailnet.status", "each machine is a device of somebody", whose).await;
+    // Who is at an address: by tailscaled the node, by the org the device, and its owner.
+    let devices = bob.act("device.list", json!({})).await;
+    let eves = devices.as_array().unwrap().iter().find(|one| one["name"] == "eve-box").unwrap();
+    let look = || async {
+        let (status, seen) = bob.call("tailnet.who", json!({"address": eves["addresses"][0]})).await;
+        if status == 200 { Ok(seen) } else { Err(seen) }
+    };
+    let who = bob.until("Bob's tailscaled knows Eve's machine", look).await;
+    assert_eq!((&who["name"], &who["device"], &who["owner"]), (&json!("eve-box"), &eves["did"], &json!("eve")));
+    bob.refused(&["tailnet", "who", "100.64.99.99"], 4).await;
     assert!((0..3).all(|machine| lab.tun_bytes(machine) > 10_000), "what they said went through their TUN devices");
     // The API key lies encrypted, and no key for the tailnet is remembered anywhere.
     for up in [&ada, &bob, &eve] {

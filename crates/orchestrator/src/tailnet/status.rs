@@ -2,12 +2,15 @@
 
 use super::{Seen, keep::socket};
 use crate::org::Org;
-use domain::{Did, Problem, ServerUrl, Timestamp, org::Device};
+use domain::{Did, Problem, ServerUrl, Timestamp};
 use mesh::tailnet::whois;
 use sandbox::Finding;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 /// How the tailnet stands.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -87,7 +90,7 @@ struct NodeView {
 pub(crate) fn status(org: &Arc<Org>) -> Result<StatusView, Problem> {
     let (seen, state) = (org.tailnet.seen(), org.state()?);
     let own = seen.here.as_ref().and_then(|here| here.as_ref().ok());
-    let node = |name: String, addresses: Vec<std::net::IpAddr>, online: bool, tags: Vec<String>| {
+    let node = |name: String, addresses: Vec<IpAddr>, online: bool, tags: Vec<String>| {
         let device = whois::device(&org.name, &tags, &addresses, state.devices.values());
         NodeView {
             name,
@@ -168,13 +171,31 @@ pub(crate) fn finding(org: &Org) -> Option<Finding> {
     })
 }
 
-/// The device of the org that calls from an address of the tailnet; its owner is named in it. None: nobody of the tailnet, or not with
-/// the org's tag, or no one device claims the address. What signs people in over the tailnet asks this.
+/// Who is at an address of the tailnet.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct WhoView {
+    /// The device, by name.
+    name: String,
+    /// Its key.
+    device: Did,
+    /// The member who owns it.
+    owner: String,
+}
+
+/// Which device of the org is at an address of the tailnet, and whose it is: as tailscaled knows who is there, and the org whose that is.
 ///
 /// # Errors
-/// When tailscaled cannot be asked.
-pub async fn who(org: &Org, from: SocketAddr) -> Result<Option<Device>, Problem> {
-    let Some(found) = socket().whois(from).await? else { return Ok(None) };
+/// When that is no address, tailscaled cannot be asked, or no device of the org is there: nobody is, or not with the org's tag, or no one
+/// device claims the address.
+pub(crate) async fn who(org: &Org, address: &str) -> Result<WhoView, Problem> {
+    let at = address.parse::<SocketAddr>().or_else(|_| address.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 0)));
+    let no_address = |_| Problem::invalid(format!("“{}” is no address.", domain::shown(address))).next("Write it as 100.64.0.3.");
+    let at = at.map_err(no_address)?;
+    let found = socket().whois(at).await?;
     let state = org.remote.org();
-    Ok(whois::device(&org.name, &found.node.tags, &found.node.ips(), state.devices.values()).cloned())
+    let device = found.and_then(|found| whois::device(&org.name, &found.node.tags, &found.node.ips(), state.devices.values()));
+    device.map(|device| WhoView { name: device.name.clone(), device: device.did.clone(), owner: device.owner.clone() }).ok_or_else(|| {
+        Problem::not_found(format!("No device of the org is at {} in its tailnet.", at.ip()))
+            .next("meshwork tailnet status lists its machines, and whose each is.")
+    })
 }
