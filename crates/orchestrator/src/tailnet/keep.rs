@@ -323,7 +323,10 @@ async fn in_step(org: &Org, work: &mut Work, api: &Headscale, state: &OrgState) 
         }
     }
     nodes.retain(|node| node.tags.contains(&device_tag) || node.tags.contains(&joining_tag));
-    Ok((nodes, policy::opens(&policy, &org.name)))
+    let devices = nodes.iter().filter(|node| node.tags.contains(&device_tag));
+    let devices: Vec<IpAddr> = devices.flat_map(|node| node.ip_addresses.iter().copied()).collect();
+    let opened = policy::opens(&policy, &org.name, &devices);
+    Ok((nodes, opened))
 }
 
 #[cfg(test)]
