@@ -127,7 +127,7 @@ async fn look(org: &Arc<Org>, work: &mut Work) {
             Some(problem) => Err(problem),
             None => headscale::answers(&settings.headscale).await,
         };
-        work.note("whether the Headscale server answers", &answers);
+        work.note("reaching the Headscale server", &answers);
         seen.reached_at = if answers.is_ok() { seen.at } else { seen.reached_at };
         seen.reached = Some(answers);
         return org.tailnet.see(seen);
