@@ -143,6 +143,9 @@ async fn a_policy_that_cannot_be_read_takes_no_guests_until_it_is_mended_and_one
     let finding = found.as_array().unwrap().iter().find(|f| f["what"] == "lend policy").cloned().unwrap();
     assert!(finding["ok"] == false && finding["detail"].as_str().unwrap().contains("Line 2"), "{finding}");
     assert!(two.bob.ok(&["lend"]).await["broken"]["what"].is_string());
+    let health: Value = two.bob.request(reqwest::Method::GET, "/health", &two.bob.token(), None).await.json().await.unwrap();
+    let warned = |warning: &Value| warning.as_str().is_some_and(|said| said.starts_with("lend policy: ") && said.contains("Line 2"));
+    assert!(health["warnings"].as_array().unwrap().iter().any(warned), "{health:#}");
     let run = two.start_task("T001", "beat").await;
     waits(&two, &run, "cannot be read").await;
     two.bob.refused(&["lend", "--slots", "2"], 2).await;

@@ -270,6 +270,7 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
             found.extend(crate::doctor::put_back(&org));
             found.extend(crate::doctor::journals(&org));
             found.extend(crate::tailnet::finding(&org));
+            found.extend(remote::moved(&org));
         }
         Ok(found)
     });
