@@ -80,12 +80,12 @@ impl Drop for Filler {
 }
 
 /// The process id of a run's runner.
-fn runner(up: &Up, run: &str) -> Pid {
+pub(crate) fn runner(up: &Up, run: &str) -> Pid {
     let noted = fs::read_to_string(up.data().join("orgs/crew/runs").join(run).join("runner.pid")).unwrap();
     Pid::from_raw(noted.split_whitespace().next().unwrap().parse().unwrap()).unwrap()
 }
 
-fn signal(pid: Pid, signal: Signal) {
+pub(crate) fn signal(pid: Pid, signal: Signal) {
     kill_process(pid, signal).unwrap();
 }
 
@@ -95,6 +95,15 @@ fn still(pid: Pid) -> Result<(), Vec<String>> {
     let state = |stat: String| stat.rsplit_once(") ").map(|(_, rest)| rest[..1].to_owned());
     let states: Vec<String> = threads.filter_map(|t| state(fs::read_to_string(t.path().join("stat")).ok()?)).collect();
     if states.iter().all(|state| state == "T") { Ok(()) } else { Err(states) }
+}
+
+/// Waits until a process runs no more.
+pub(crate) async fn gone(up: &Up, pid: Pid) {
+    let stat = format!("/proc/{}/stat", pid.as_raw_nonzero());
+    // Where nobody asks how it ended, its number stays.
+    let over = || fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "));
+    let look = || async { if over() { Ok(()) } else { Err(json!("it is there")) } };
+    up.until("the runner is gone", look).await;
 }
 
 /// A machine on a small file system of its own, and a run there that has done half of its work; none: it is said why not.
@@ -211,9 +220,7 @@ async fn a_machine_is_free_within_the_grace_while_the_disk_is_full_and_what_ran_
     }
     // A runner that was merely told to end its work would have half a minute.
     assert!(taken < Duration::from_secs(20), "after {taken:?}");
-    let process = format!("/proc/{}", runner.as_raw_nonzero());
-    let look = || async { if fs::metadata(&process).is_err() { Ok(()) } else { Err(json!(process)) } };
-    up.until("its runner is gone", look).await;
+    gone(&up, runner).await;
 
     drop(filler);
     let ended = up.ended(&run).await;
