@@ -119,7 +119,7 @@ pub struct Org {
     pub(crate) queue: crate::queue::Queue,
     /// The commit of the org repository that is in force; whoever acts by [`Org::state`] waits here for the next.
     pub head: watch::Sender<Oid>,
-    /// Wakes what keeps repositories and connections as the org says.
+    /// What keeps repositories and connections as the org says: woken here, and asked why a project is not here yet.
     pub(crate) kept: keep::Kept,
     /// Where the Join port is, while it is open.
     pub join_port: tokio::sync::Mutex<Option<SocketAddr>>,
