@@ -70,12 +70,22 @@ pub struct ProjectView {
     /// known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Oid>,
+    /// Why it is not on this device yet, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent: Option<String>,
     /// How many features it has.
     pub features: usize,
     /// How many open tasks.
     pub open_tasks: usize,
     /// How many tasks are done.
     pub done_tasks: usize,
+}
+
+impl ProjectView {
+    /// A project that is not on this device yet, and why, where that is known.
+    pub fn away(project: Project, absent: Option<String>) -> Self {
+        Self { project, head: None, absent, features: 0, open_tasks: 0, done_tasks: 0 }
+    }
 }
 
 /// `.meshwork/project.toml` on the canonical branch. All parts may be absent.

@@ -1,6 +1,6 @@
 //! What Meshwork needs of this machine, whether it is there, and how to mend it.
 
-use crate::{data_dir::DataDir, lending, lifecycle, org::Org, remote, tailnet};
+use crate::{data_dir::DataDir, lending, lifecycle, org::Org, remote, removed, tailnet};
 use domain::{Did, Problem, event::kind, run::Run};
 use sandbox::Finding;
 use std::{path::Path, process::Command};
@@ -140,16 +140,24 @@ pub fn put_back(org: &Org) -> Option<Finding> {
     Some(Finding { what: "journal".into(), ok: false, detail, next: Some(next) })
 }
 
+/// That no guests are taken, since what the owner lends cannot be read.
+fn unread_policy(org: &Org) -> Option<Finding> {
+    let problem = lending::now(org).broken?;
+    let detail = format!("{} {} No guests are taken.", problem.what, problem.why.unwrap_or_default());
+    Some(Finding { what: "lend policy".into(), ok: false, detail, next: problem.next })
+}
+
 /// What a person has to hear of this device without asking, as the doctor tells it, who also says what to do.
 ///
 /// # Errors
 /// When the org cannot be read.
 pub fn warnings(org: &Org) -> Result<Vec<String>, Problem> {
-    let found = put_back(org).into_iter().chain(clocks(org)?);
-    Ok(found.map(|finding| format!("{}: {}", finding.what, finding.detail)).collect())
+    let found = put_back(org).into_iter().chain(clocks(org)?).chain(versions(org)?).chain(removed::finding(org));
+    let found = found.chain(tailnet::finding(org)).chain(unread_policy(org));
+    Ok(found.filter(|finding| !finding.ok).map(|finding| format!("{}: {}", finding.what, finding.detail)).collect())
 }
 
-/// The copies of other devices' journals that stand because something was kept out of them.
+/// The copies of other devices' journals that stand: something was kept out of them, or they cannot be opened or written here.
 pub fn journals(org: &Org) -> Vec<Finding> {
     let finding = |copied: std::sync::Arc<crate::remote::Copied>| {
         let (why, device) = (copied.standing().why?, copied.journal.device());
@@ -161,7 +169,11 @@ pub fn journals(org: &Org) -> Vec<Finding> {
         );
         Some(Finding { what: format!("journal of {device}"), ok: false, detail: why, next: Some(next) })
     };
-    org.journals.all().into_iter().filter_map(finding).collect()
+    let failing = org.journals.failing().into_iter().map(|(device, problem)| {
+        let detail = format!("It is not copied here: {} {}", problem.what, problem.why.unwrap_or_default());
+        Finding { what: format!("journal of {device}"), ok: false, detail: detail.trim_end().to_owned(), next: problem.next }
+    });
+    org.journals.all().into_iter().filter_map(finding).chain(failing).collect()
 }
 
 fn good(what: &str, detail: String) -> Finding {

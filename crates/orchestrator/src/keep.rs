@@ -7,9 +7,34 @@ use forge::{Charter, Node, OrgState};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::ToSocketAddrs,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
+use tokio::sync::Notify;
+
+/// What others tell the one who keeps, and hear of it.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    wanted: Notify,
+    /// Why the org's projects that are not here yet are not, where that is known.
+    absent: Mutex<BTreeMap<Rid, String>>,
+}
+
+impl Kept {
+    /// Has it looked at once.
+    pub(crate) fn notify_one(&self) {
+        self.wanted.notify_one();
+    }
+
+    /// Why a project is not here yet, in words; none: it is not known, or the project is here.
+    pub(crate) fn why_absent(&self, rid: &Rid) -> Option<String> {
+        self.absent().get(rid).cloned()
+    }
+
+    fn absent(&self) -> MutexGuard<'_, BTreeMap<Rid, String>> {
+        self.absent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// What was done already, so that it is not done at every look.
 #[derive(Default)]
@@ -29,6 +54,7 @@ struct Known {
 
 /// Looks at each change of the org and now and then, until the org closes.
 pub(crate) async fn keep(org: Arc<Org>) {
+    org.tasks.spawn(keep_blocked(org.clone()));
     let (mut closing, mut head) = (org.closing.subscribe(), org.head.subscribe());
     let (mut known, mut moved) = (Known::default(), head.borrow().clone());
     loop {
@@ -47,7 +73,7 @@ pub(crate) async fn keep(org: Arc<Org>) {
         };
         tokio::select! {
             _ = head.changed() => {}
-            () = org.kept.notified() => {}
+            () = org.kept.wanted.notified() => {}
             () = tokio::time::sleep(limits::KEEP_EVERY) => {}
             _ = closing.wait_for(|c| *c) => return,
         }
@@ -85,6 +111,28 @@ fn look(org: &Arc<Org>, mut known: Known) -> Known {
     known
 }
 
+/// Blocks revoked keys as soon as the org says so, until it closes: beside the rest, which may wait minutes for a slow device.
+async fn keep_blocked(org: Arc<Org>) {
+    let (mut closing, mut head) = (org.closing.subscribe(), org.head.subscribe());
+    let mut known = Known::default();
+    loop {
+        head.mark_unchanged();
+        let blocked = org.blocking(move |org| {
+            // What cannot be read is told of by the other look.
+            if let (Ok(state), Ok(node)) = (org.state(), org.node()) {
+                block(&node, &state, &mut known);
+            }
+            Ok(known)
+        });
+        known = blocked.await.unwrap_or_default();
+        tokio::select! {
+            _ = head.changed() => {}
+            () = tokio::time::sleep(limits::KEEP_EVERY) => {}
+            _ = closing.wait_for(|c| *c) => return,
+        }
+    }
+}
+
 /// A new owner's signature may have become enough.
 fn org_changed(org: &Org, charter: Charter) {
     if charter == Charter::Changed {
@@ -111,6 +159,12 @@ fn connect(org: &Org, node: &Node, state: &OrgState, here: &[Rid], known: &mut K
     known.connected.retain(|did| connected.contains(did));
     known.missed.retain(|(did, _)| connected.contains(did));
     known.dialled.retain(|_, at| at.elapsed() < limits::DIAL_PAUSE);
+    let absent: Vec<_> = state.projects.values().filter(|p| !here.contains(&p.rid)).collect();
+    org.kept.absent().retain(|rid, _| absent.iter().any(|p| p.rid == *rid));
+    if connected.is_empty() {
+        let alone = || "This device's Radicle node is connected to no other device of the org: meshwork device list shows them.".to_owned();
+        org.kept.absent().extend(absent.iter().map(|p| (p.rid.clone(), alone())));
+    }
     for device in state.devices.values().filter(|d| d.did != org.device) {
         let did = &device.did;
         if !connected.contains(did) && (known.dialled.contains_key(did) || !dial(node, did, &device.radicle)) {
@@ -128,20 +182,24 @@ fn connect(org: &Org, node: &Node, state: &OrgState, here: &[Rid], known: &mut K
         }
         let missed: Vec<Rid> = known.missed.iter().filter(|(from, _)| from == did).map(|(_, rid)| rid.clone()).collect();
         for rid in missed {
-            match node.fetch(&rid, did) {
-                Ok(()) => drop(known.missed.remove(&(did.clone(), rid.clone()))),
-                Err(problem) => tracing::debug!(%problem, %rid, device = %device.name, "a repository was not fetched; it is tried again"),
+            let fetched = node.fetch(&rid, did);
+            if fetched.is_ok() {
+                known.missed.remove(&(did.clone(), rid.clone()));
             }
+            known.note(&format!("{rid} as {} has it", device.name), fetched);
             if rid == org.rid {
                 known.fetched.insert(did.clone(), Instant::now());
                 org.look_at_head();
             }
         }
-        for project in state.projects.values().filter(|p| !here.contains(&p.rid)) {
-            if org.forge.clone_project(&project.rid, did, None, node).is_ok() {
-                tracing::info!(project = %project.name, from = %device.name, "the project is here now");
-                org.wake.notify_one();
+        for project in &absent {
+            if let Err(problem) = org.forge.clone_project(&project.rid, did, None, node) {
+                org.kept.absent().insert(project.rid.clone(), format!("From {}: {problem}", device.name));
+                continue;
             }
+            org.kept.absent().remove(&project.rid);
+            tracing::info!(project = %project.name, from = %device.name, "the project is here now");
+            org.wake.notify_one();
         }
     }
 }

@@ -119,8 +119,8 @@ pub struct Org {
     pub(crate) queue: crate::queue::Queue,
     /// The commit of the org repository that is in force; whoever acts by [`Org::state`] waits here for the next.
     pub head: watch::Sender<Oid>,
-    /// Wakes what keeps repositories and connections as the org says.
-    pub kept: Notify,
+    /// What keeps repositories and connections as the org says: woken here, and asked why a project is not here yet.
+    pub(crate) kept: keep::Kept,
     /// Where the Join port is, while it is open.
     pub join_port: tokio::sync::Mutex<Option<SocketAddr>>,
     /// The stop orders that count.
@@ -305,7 +305,7 @@ impl Org {
             lending: lending::Lender::open(data),
             queue: crate::queue::Queue::default(),
             head,
-            kept: Notify::new(),
+            kept: keep::Kept::default(),
             join_port: tokio::sync::Mutex::default(),
             remote,
             journals: Journals::open(&dir),

@@ -149,20 +149,7 @@ impl Headscale {
     /// # Errors
     /// When the machine's certificates cannot be read.
     pub fn new(url: ServerUrl, key: Secret) -> Result<Self, Problem> {
-        // Already installed by somebody else is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(limits::HEADSCALE_CONNECT)
-            .timeout(limits::HEADSCALE)
-            .build()
-            .map_err(|e| {
-                Problem::unavailable("The client for the Headscale server cannot be made.")
-                    .because(e.without_url().to_string())
-                    .next("Install the system's certificates (Debian: ca-certificates).")
-            })?;
-        Ok(Self { url, key, http })
+        Ok(Self { url, key, http: client()? })
     }
 
     /// Its address.
@@ -361,7 +348,7 @@ impl Headscale {
         if let Some(body) = &body {
             request = request.json(body);
         }
-        let answer = request.send().await.map_err(|error| self.away(error))?;
+        let answer = request.send().await.map_err(|error| away(&self.url, error))?;
         let status = answer.status();
         let bytes = bounded(reqwest::Body::from(answer), limits::HEADSCALE_BYTES_MAX, "the Headscale server").await?;
         if !status.is_success() {
@@ -371,14 +358,40 @@ impl Headscale {
         let bytes = if bytes.trim_ascii().is_empty() { b"{}".as_slice() } else { bytes.as_slice() };
         serde_json::from_slice(bytes).map_err(|error| strange("The Headscale server", &error))
     }
+}
 
-    fn away(&self, error: reqwest::Error) -> Problem {
-        let kind = if error.is_timeout() { Kind::Timeout } else { Kind::Unavailable };
-        let said = error.without_url().to_string();
-        Problem::new(kind, format!("The Headscale server {} cannot be reached.", self.url))
-            .because(format!("{}.", domain::shown(said.trim_end_matches('.'))))
-            .next("What runs goes on, and devices that are in the tailnet reach each other; nobody new gets in until it is back.")
-    }
+/// Whether a server answers, as who has no key for it can tell.
+///
+/// # Errors
+/// When it is away, or says that it is not well.
+pub async fn answers(server: &ServerUrl) -> Result<(), Problem> {
+    let url = format!("{}/health", server.as_str().trim_end_matches('/'));
+    let status = client()?.get(url).send().await.map_err(|error| away(server, error))?.status();
+    if status.is_success() { Ok(()) } else { Err(Problem::unavailable(format!("The Headscale server answered {status}."))) }
+}
+
+fn client() -> Result<reqwest::Client, Problem> {
+    // Already installed by somebody else is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let made = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(limits::HEADSCALE_CONNECT)
+        .timeout(limits::HEADSCALE)
+        .build();
+    made.map_err(|e| {
+        Problem::unavailable("The client for the Headscale server cannot be made.")
+            .because(e.without_url().to_string())
+            .next("Install the system's certificates (Debian: ca-certificates).")
+    })
+}
+
+fn away(server: &ServerUrl, error: reqwest::Error) -> Problem {
+    let kind = if error.is_timeout() { Kind::Timeout } else { Kind::Unavailable };
+    let said = error.without_url().to_string();
+    Problem::new(kind, format!("The Headscale server {server} cannot be reached."))
+        .because(format!("{}.", domain::shown(said.trim_end_matches('.'))))
+        .next("What runs goes on, and devices that are in the tailnet reach each other; nobody new gets in until it is back.")
 }
 
 const KEY_NEXT: &str = "Make one there (headscale apikeys create), and set it: meshwork credential set headscale --kind token.";

@@ -62,7 +62,24 @@ impl Status {
         let all = || self.addresses.iter().filter(|_| self.backend_state == State::Running);
         all().find(|ip| ip.is_ipv4()).or_else(|| all().next()).copied()
     }
+
+    /// What it says is wrong by which others are not reached, or will not be; not that an update is there, or that names are not its to
+    /// resolve. It is known by the words of Tailscale's `health/warnings.go`: the LocalAPI gives nothing else. That no relay is reached
+    /// counts only where something goes to a machine that is not reached directly.
+    pub fn out_of_touch(&self) -> Vec<&str> {
+        let relayed = self.peers.values().any(|peer| peer.active && peer.cur_addr.is_empty());
+        let counts = |said: &&str| {
+            OUT_OF_TOUCH.iter().any(|words| said.to_lowercase().contains(words)) || (relayed && said.to_lowercase().contains(RELAY))
+        };
+        self.health.iter().map(String::as_str).filter(counts).collect()
+    }
 }
+
+/// What tailscaled says, in lower case, when it is cut off from its tailnet's server, or from everything.
+const OUT_OF_TOUCH: [&str; 4] =
+    ["unable to connect to the tailscale coordination server", "map from the coordination server", "logged out", "network is down"];
+/// What it says when it does not reach a relay.
+const RELAY: &str = "relay server";
 
 /// Where a `tailscaled` is on the way into its tailnet.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -115,6 +132,8 @@ pub struct Peer {
     pub tags: Vec<String>,
     /// Whether the server sees it.
     pub online: bool,
+    /// Whether something went there a short while ago.
+    pub active: bool,
     /// Where traffic goes to directly now, as `host:port`; empty: through a relay, or nowhere.
     pub cur_addr: String,
     /// The region of its relay.
@@ -370,6 +389,28 @@ mod tests {
         assert_eq!(whois.node.ips(), ["100.64.0.2".parse::<IpAddr>().unwrap(), "fd7a:115c:a1e0::2".parse().unwrap()]);
         assert_eq!(whois.user_profile.login_name, "tagged-devices");
         assert_eq!(State::from("Dancing".to_owned()), State::Other("Dancing".into()));
+    }
+
+    #[test]
+    fn of_what_tailscaled_says_only_that_counts_by_which_others_are_not_reached() {
+        let cut = "Unable to connect to the Tailscale coordination server to synchronize the state of your tailnet. Peer reachability \
+                   might degrade over time.";
+        let late = "Tailscale hasn't received a network map from the coordination server in 2m5s.";
+        let relay = "Tailscale could not connect to any relay server. Check your Internet connection.";
+        let mut status: Status = read(RUNNING.as_bytes()).unwrap();
+        status.health = vec![
+            "An update from version 1.100.0 to 1.102.0 is available.".into(),
+            "System DNS config not ideal. /etc/resolv.conf overwritten.".into(),
+            relay.into(),
+        ];
+        assert!(status.out_of_touch().is_empty(), "who is reached directly needs no relay");
+        status.health.extend([cut.into(), late.into(), "You are logged out.".into()]);
+        assert_eq!(status.out_of_touch(), [cut, late, "You are logged out."]);
+        status.health.truncate(3);
+        for peer in status.peers.values_mut() {
+            (peer.active, peer.cur_addr) = (true, String::new());
+        }
+        assert_eq!(status.out_of_touch(), [relay]);
     }
 
     /// Answers one request with this, and gives what was asked.

@@ -151,22 +151,50 @@ fn within_size(policy: String) -> Result<String, Problem> {
     Ok(policy)
 }
 
-/// The rules that let anybody reach an org's devices, in their own words: what was written by hand stays, and can undo that orgs do not
-/// reach each other. None where the policy cannot be read.
-pub fn opens(policy: &str, org: &OrgName) -> Vec<String> {
-    let (device, joining) = (device_tag(org), joining_tag(org));
+/// The rules written by hand that let others reach an org's devices, which are at these addresses, in their own words: what was written by
+/// hand stays, and can undo that orgs do not reach each other. None where the policy cannot be read.
+pub fn opens(policy: &str, org: &OrgName, devices: &[IpAddr]) -> Vec<String> {
+    let ours = [device_tag(org), joining_tag(org)];
+    let Ok(whole) = text::value(&by_hand(policy)) else { return vec![] };
     let strings = |value: &serde_json::Value| -> Vec<String> {
         value.as_array().into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
     };
+    // Of a rule a port comes after the host, of a grant none does.
     let hits = |to: &String| {
-        let host = to.rsplit_once(':').map_or(to.as_str(), |(host, _)| host);
-        host == "*" || host == device || *to == device
+        let hosts = [Some(to.as_str()), to.rsplit_once(':').map(|(host, _)| host)];
+        hosts.into_iter().flatten().any(|host| reaches(whole["hosts"][host].as_str().unwrap_or(host), &ours[0], devices))
     };
-    let foreign = |from: &String| *from != device && *from != joining;
-    let wide = |rule: &&serde_json::Value| strings(&rule["src"]).iter().any(foreign) && strings(&rule["dst"]).iter().any(hits);
-    let Ok(whole) = text::value(policy) else { return vec![] };
+    let wide =
+        |rule: &&serde_json::Value| strings(&rule["src"]).iter().any(|from| !ours.contains(from)) && strings(&rule["dst"]).iter().any(hits);
     let rules = ["acls", "grants"].into_iter().filter_map(|key| whole[key].as_array()).flatten();
     rules.filter(wide).map(|rule| domain::shown(&rule.to_string())).collect()
+}
+
+/// The policy without what Meshwork wrote in it, for whichever org.
+fn by_hand(policy: &str) -> String {
+    let marked = policy.lines().filter_map(|line| line.trim().strip_prefix("// meshwork ")?.split_once(" begin")?.0.parse().ok());
+    let orgs: BTreeSet<OrgName> = marked.collect();
+    orgs.iter().fold(policy.to_owned(), |left, org| withdraw(&left, org).unwrap_or(left))
+}
+
+/// Whether a destination, without its port, can be one of an org's devices. They are tagged, and belong to no user.
+fn reaches(host: &str, device_tag: &str, devices: &[IpAddr]) -> bool {
+    let elsewhere = ["autogroup:internet", "autogroup:self", "autogroup:member"];
+    let several = host.starts_with("autogroup:") && !elsewhere.iter().any(|group| host.starts_with(group));
+    host == "*" || several || host == device_tag || devices.iter().any(|device| within(host, *device))
+}
+
+/// Whether an address is this one, or in this network.
+fn within(network: &str, ip: IpAddr) -> bool {
+    let (base, bits) = network.split_once('/').map_or((network, Some(128)), |(base, bits)| (base, bits.parse::<u32>().ok()));
+    let (Ok(base), Some(bits)) = (base.trim_matches(['[', ']']).parse::<IpAddr>(), bits) else { return false };
+    // Those of the fourth version stand in front, so that both have their network at the same end.
+    let number = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => u128::from(u32::from(ip)) << 96,
+        IpAddr::V6(ip) => u128::from(ip),
+    };
+    let apart = number(base) ^ number(ip);
+    base.is_ipv4() == ip.is_ipv4() && apart.checked_shr(128 - bits.min(128)).unwrap_or(0) == 0
 }
 
 #[cfg(test)]

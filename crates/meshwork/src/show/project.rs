@@ -28,9 +28,11 @@ pub(crate) fn projects(value: &Value) -> Result<String, Problem> {
         ]
     };
     let rows: Vec<_> = projects.iter().map(row).collect();
+    let why = |p: &ProjectView| Some(format!("\n{} is not here yet. {}", p.project.name, clean(p.absent.as_ref()?)));
+    let absent = projects.iter().filter_map(why);
     Ok(match rows.is_empty() {
         true => "There is no project yet: meshwork project add <folder>.".into(),
-        false => table(&["PROJECT", "BRANCH", "FEATURES", "OPEN", "DONE", "REPOSITORY"], &rows),
+        false => table(&["PROJECT", "BRANCH", "FEATURES", "OPEN", "DONE", "REPOSITORY"], &rows) + &absent.collect::<String>(),
     })
 }
 
@@ -90,6 +92,10 @@ mod tests {
         let away = projects(&json!([view])).unwrap();
         assert!(away.contains("not here yet") && !away.contains(" 0 "), "{away}");
         assert!(left_out(&typed::<Vec<ProjectView>>(&json!([view])).unwrap()).ends_with("so not listed: web."));
+        view["absent"] = json!("From lap: It could not be fetched.");
+        let why = projects(&json!([view])).unwrap();
+        assert!(why.ends_with("\nweb is not here yet. From lap: It could not be fetched."), "{why}");
+        view.as_object_mut().unwrap().remove("absent");
         view["head"] = json!("0123456789abcdef0123456789abcdef01234567");
         let here = projects(&json!([view])).unwrap();
         assert!(!here.contains("not here yet") && here.contains(" 0 "), "{here}");

@@ -20,6 +20,10 @@ const KEY_VARIABLE: &str = "MESHWORK_HEADSCALE_API_KEY";
 pub(super) async fn tailnet(client: &Client, asked: cli::Tailnet, json: bool) -> Outcome {
     match asked {
         cli::Tailnet::Status => answer(&client.call("tailnet.status", json!({})).await?, json, shown),
+        cli::Tailnet::Who { address } => {
+            let who = |v: &Value| clean(&format!("{} of {}", at(v, &["name"]), at(v, &["owner"])));
+            answer(&client.call("tailnet.who", json!({ "address": address })).await?, json, who);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -33,14 +37,14 @@ pub(super) fn api_key() -> Result<Option<Secret>, Problem> {
     Ok(Some(text.trim().to_owned()).filter(|key| !key.is_empty()).map(Secret::new))
 }
 
-/// Says below a list of devices that the tailnet's server is away, where it is.
+/// Says below a list of devices that the tailnet is not in order, where it is not: its server, or tailscaled here.
 pub(super) async fn warn(client: &Client, json: bool) {
     if json {
         return;
     }
     let status = client.call("tailnet.status", json!({})).await.unwrap_or_default();
-    if status["reachable"] == false {
-        say(&paint(Tone::Bad, &clean(&format!("{} What runs goes on; nobody new gets in.", at(&status, &["problem", "what"])))));
+    if status["wrong"].is_object() {
+        say(&paint(Tone::Bad, &clean(&format!("{} What runs goes on; nobody new gets in.", at(&status, &["wrong", "what"])))));
     }
 }
 
@@ -56,7 +60,7 @@ fn shown(status: &Value) -> String {
             let why = [&["problem", "what"], &["problem", "why"]].map(|path| at(status, path)).join(" ");
             paint(Tone::Bad, &clean(&format!("away{since}. {why} What runs goes on.")))
         }
-        None => "not asked: this device has no key for it".to_owned(),
+        None => "not asked yet".to_owned(),
     };
     let here = &status["here"];
     let texts = |value: &Value| value.as_array().into_iter().flatten().filter_map(|v| v.as_str().map(clean)).collect::<Vec<_>>().join(", ");

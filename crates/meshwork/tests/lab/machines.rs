@@ -36,6 +36,16 @@ async fn machines_join_and_reach_each_other_through_the_tailnet_and_go_on_withou
             && nodes.iter().all(|n| n["device"].is_string() && n["owner"].is_string() && n["tags"] == json!(["tag:crew-device"]))
     };
     until(&ada, "tailnet.status", "each machine is a device of somebody", whose).await;
+    // Who is at an address: by tailscaled the node, by the org the device, and its owner.
+    let devices = bob.act("device.list", json!({})).await;
+    let eves = devices.as_array().unwrap().iter().find(|one| one["name"] == "eve-box").unwrap();
+    let look = || async {
+        let (status, seen) = bob.call("tailnet.who", json!({"address": eves["addresses"][0]})).await;
+        if status == 200 { Ok(seen) } else { Err(seen) }
+    };
+    let who = bob.until("Bob's tailscaled knows Eve's machine", look).await;
+    assert_eq!((&who["name"], &who["device"], &who["owner"]), (&json!("eve-box"), &eves["did"], &json!("eve")));
+    bob.refused(&["tailnet", "who", "100.64.99.99"], 4).await;
     assert!((0..3).all(|machine| lab.tun_bytes(machine) > 10_000), "what they said went through their TUN devices");
     // The API key lies encrypted, and no key for the tailnet is remembered anywhere.
     for up in [&ada, &bob, &eve] {
@@ -48,9 +58,22 @@ async fn machines_join_and_reach_each_other_through_the_tailnet_and_go_on_withou
     assert!(away["problem"]["what"].as_str().unwrap().contains("cannot be reached"), "{away}");
     let told = ada.told(&["device", "list"]).await;
     assert!(told.stdout.contains("What runs goes on"), "{told:?}");
+    // Who has no key for it says so too.
+    until(&bob, "tailnet.status", "that the server is away is told at Bob's", |seen| seen["reachable"] == false).await;
+    let found = bob.act("device.doctor", json!({})).await;
+    let finding = found.as_array().unwrap().iter().find(|one| one["what"] == "tailnet").cloned().unwrap_or_default();
+    assert!(finding["ok"] == false && finding["detail"].as_str().unwrap().contains("cannot be reached"), "{found:#}");
+    let told = bob.told(&["device", "list"]).await;
+    assert!(told.stdout.contains("What runs goes on"), "{told:?}");
     all_reached(&[&ada, &bob, &eve]).await;
     ada.refused(&["org", "invite"], 7).await;
 
     lab.start_server();
-    until(&ada, "tailnet.status", "the server is back", |seen| seen["reachable"] == true).await;
+    for up in [&ada, &bob] {
+        until(up, "tailnet.status", "the server is back", |seen| seen["reachable"] == true).await;
+    }
+    lab.stop_tailscaled(1);
+    until(&bob, "tailnet.status", "that tailscaled is away is told", |seen| seen["here"]["problem"].is_object()).await;
+    let told = bob.told(&["device", "list"]).await;
+    assert!(told.stdout.contains("tailscaled cannot be asked"), "{told:?}");
 }

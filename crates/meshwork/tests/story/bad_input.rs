@@ -75,6 +75,12 @@ async fn a_project_that_is_not_on_this_device_yet_hides_nothing_of_the_others() 
 
     let listed = up.ok(&["project", "list"]).await;
     assert_eq!((&listed[0]["project"]["name"], &listed[0]["head"]), (&json!("away"), &Value::Null));
+    let why = || async {
+        let listed = up.act("project.list", json!({})).await;
+        if listed[0]["absent"].is_string() { Ok(text(&listed[0]["absent"])) } else { Err(listed) }
+    };
+    let why = up.until("it is said why it is not here", why).await;
+    assert!(why.contains("connected to no other device"), "{why}");
     assert_eq!((&listed[1]["project"]["name"], listed[1]["open_tasks"].as_u64()), (&json!("here"), Some(2)));
     assert!(listed[1]["head"].is_string(), "{listed:#}");
     let told = up.told(&["project", "list"]).await.stdout;

@@ -15,7 +15,7 @@ use std::{
         mpsc::channel,
     },
     thread::{JoinHandle, sleep, spawn},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use testkit::{Up, skip};
 
@@ -80,12 +80,12 @@ impl Drop for Filler {
 }
 
 /// The process id of a run's runner.
-fn runner(up: &Up, run: &str) -> Pid {
+pub(crate) fn runner(up: &Up, run: &str) -> Pid {
     let noted = fs::read_to_string(up.data().join("orgs/crew/runs").join(run).join("runner.pid")).unwrap();
     Pid::from_raw(noted.split_whitespace().next().unwrap().parse().unwrap()).unwrap()
 }
 
-fn signal(pid: Pid, signal: Signal) {
+pub(crate) fn signal(pid: Pid, signal: Signal) {
     kill_process(pid, signal).unwrap();
 }
 
@@ -95,6 +95,50 @@ fn still(pid: Pid) -> Result<(), Vec<String>> {
     let state = |stat: String| stat.rsplit_once(") ").map(|(_, rest)| rest[..1].to_owned());
     let states: Vec<String> = threads.filter_map(|t| state(fs::read_to_string(t.path().join("stat")).ok()?)).collect();
     if states.iter().all(|state| state == "T") { Ok(()) } else { Err(states) }
+}
+
+/// Waits until a process runs no more.
+pub(crate) async fn gone(up: &Up, pid: Pid) {
+    let stat = format!("/proc/{}/stat", pid.as_raw_nonzero());
+    // Where nobody asks how it ended, its number stays.
+    let over = || fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "));
+    let look = || async { if over() { Ok(()) } else { Err(json!("it is there")) } };
+    up.until("the runner is gone", look).await;
+}
+
+/// A machine on a small file system of its own, and a run there that has done half of its work; none: it is said why not.
+async fn working(story: &str) -> Option<(Small, Up, String)> {
+    let small = match Small::mount(640 << 20) {
+        Ok(small) => small,
+        Err(why) => {
+            skip(story, &format!("no file system could be mounted ({why}); it takes root"));
+            return None;
+        }
+    };
+    let up = idle();
+    symlink(small.path(), up.data()).unwrap();
+    let up = started(up).await;
+    let needs = "[resources]\ncpu_milli = 500\nmemory_bytes = 268435456\ndisk_bytes = 8388608\ngpus = 0\n";
+    acp_project(&up, "tight", &format!("{needs}{PASSES}")).await;
+    acp_agent(&up, "hang", &[]).await;
+    let run = up.start_task("T001", "hang").await;
+    up.until_logged(&run, "turn_started").await;
+    fs::write(work(&up, &run).join("half.txt"), "half of it").unwrap();
+    Some((small, up, run))
+}
+
+/// Waits until another run goes on from one with all that it had done, and ends it.
+async fn goes_on(up: &Up, run: &str) {
+    let look = || async {
+        let runs = up.act("run.list", json!({})).await;
+        let next = runs.as_array().unwrap().iter().find(|r| r["continues"] == *run).map(|r| text(&r["id"]));
+        next.ok_or(runs)
+    };
+    let next = up.until("a run goes on from it", look).await;
+    up.until_logged(&next, "turn_started").await;
+    assert_eq!(fs::read_to_string(work(up, &next).join("half.txt")).unwrap(), "half of it");
+    up.ok(&["run", "stop", &next]).await;
+    assert_eq!(up.ended(&next).await["state"], "cancelled");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -137,20 +181,7 @@ async fn a_full_disk_is_told_and_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_ends_while_the_disk_is_full_ends_once_there_is_room_and_its_work_is_there() {
-    let small = match Small::mount(640 << 20) {
-        Ok(small) => small,
-        Err(why) => return skip("story of a run on a full disk", &format!("no file system could be mounted ({why}); it takes root")),
-    };
-    let up = idle();
-    symlink(small.path(), up.data()).unwrap();
-    let up = started(up).await;
-    let needs = "[resources]\ncpu_milli = 500\nmemory_bytes = 268435456\ndisk_bytes = 8388608\ngpus = 0\n";
-    acp_project(&up, "tight", &format!("{needs}{PASSES}")).await;
-    acp_agent(&up, "hang", &[]).await;
-    let run = up.start_task("T001", "hang").await;
-    up.until_logged(&run, "turn_started").await;
-    fs::write(work(&up, &run).join("half.txt"), "half of it").unwrap();
-
+    let Some((small, up, run)) = working("story of a run on a full disk").await else { return };
     // The runner watches the disk too, and would end the run itself while there is still room to write its end down.
     let runner = runner(&up, &run);
     signal(runner, Signal::STOP);
@@ -165,14 +196,35 @@ async fn a_run_that_ends_while_the_disk_is_full_ends_once_there_is_room_and_its_
     let ended = up.ended(&run).await;
     assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("lost"), Some("vanished")), "{ended:#}");
     assert!(ended["checkpoint"].is_string(), "{ended:#}");
-    let look = || async {
-        let runs = up.act("run.list", json!({})).await;
-        let next = runs.as_array().unwrap().iter().find(|r| r["continues"] == *run).map(|r| text(&r["id"]));
-        next.ok_or(runs)
-    };
-    let next = up.until("a run goes on from it", look).await;
-    up.until_logged(&next, "turn_started").await;
-    assert_eq!(fs::read_to_string(work(&up, &next).join("half.txt")).unwrap(), "half of it");
-    up.ok(&["run", "stop", &next]).await;
-    assert_eq!(up.ended(&next).await["state"], "cancelled");
+    goes_on(&up, &run).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_is_free_within_the_grace_while_the_disk_is_full_and_what_ran_there_goes_on_once_there_is_room() {
+    let Some((small, up, run)) = working("story of a machine that is wanted back with its disk full").await else { return };
+    let log = up.data().join("orgs/crew/store/journal.db-wal");
+    let look = || async { if fs::metadata(&log).is_ok_and(|log| log.len() == 0) { Ok(()) } else { Err(json!("not yet")) } };
+    up.until("the journal's log is taken over", look).await;
+    // One that cannot even be frozen.
+    let runner = runner(&up, &run);
+    signal(runner, Signal::STOP);
+    up.until("the runner stands still", || async { still(runner).map_err(|threads| json!(threads)) }).await;
+    let filler = Filler::begin(small.path());
+
+    let asked = Instant::now();
+    let said = up.act("device.evict", json!({ "run": run, "grace_ms": 2_000 })).await;
+    let taken = asked.elapsed();
+    let said = text(&said["message"]);
+    for words in ["Evicted 1 run.", "Cut off", "could not be written down", "disk"] {
+        assert!(said.contains(words), "“{words}” in {said}");
+    }
+    // A runner that was merely told to end its work would have half a minute.
+    assert!(taken < Duration::from_secs(20), "after {taken:?}");
+    gone(&up, runner).await;
+
+    drop(filler);
+    let ended = up.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("evicted"), Some("evicted")), "{ended:#}");
+    assert!(ended["checkpoint"].is_string(), "{ended:#}");
+    goes_on(&up, &run).await;
 }

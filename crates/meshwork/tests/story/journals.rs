@@ -3,7 +3,7 @@
 
 use crate::{
     support::{Held, PASSES, beat, clear, command_agent, idle, project, text, work},
-    two::{BOBS, Two},
+    two::{BOBS, Two, org},
 };
 use serde_json::{Value, json};
 use std::{fs, time::Duration};
@@ -93,6 +93,9 @@ async fn three_devices_show_the_same_org_whoever_is_away_and_whoever_comes_late(
     };
     let board = carol.until("the board at Carol's", look).await;
     assert_eq!((&board[0]["state"]["state"], &board[0]["state"]["run"]), (&json!("running"), &json!(run)));
+    let why = carol.ok(&["task", "why", "T001"]).await;
+    assert_eq!((&why["run"], &why["device"], &why["on"]), (&json!(run), &json!(bobs), &json!(bobs)), "{why:#}");
+    assert!(text(&why["why"]).starts_with("Its run runs on bobs-box, because a person wanted it there."), "{why:#}");
     clear(&carol.refused(&["task", "run", "T001", "--agent", "beat"], 5).await, "is claimed by the device");
     assert!(carol.refused(&["task", "takeover", "T001"], 3).await["what"].is_string(), "a developer takes nothing over");
 
@@ -313,8 +316,9 @@ async fn what_a_device_sends_that_was_not_signed_is_kept_out_and_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_comes_late_shows_the_org_by_what_a_device_sums_up_before_its_journal_has_come() {
     let two = Two::each_with("summarised", "").await;
-    project(&two.ada, "late", "- [ ] T001 One\n", PASSES).await;
+    project(&two.ada, "late", "- [ ] T001 One\n- [x] T002 Two\n", PASSES).await;
     command_agent(&two.ada, "sh", "echo done > done.txt").await;
+    assert_eq!(two.ada.ok(&["task", "why", "T002"]).await["why"], "It is ticked on the default branch.");
     let run = two.ada.start_task("T001", "sh").await;
     assert_eq!(two.ada.ended(&run).await["state"], "done");
     let adas = device(&two.ada).await;
@@ -332,6 +336,35 @@ async fn who_comes_late_shows_the_org_by_what_a_device_sums_up_before_its_journa
     assert!(whole["seq"].as_u64() > Some(0), "{whole:#}");
     until_seen(&carol, &run, "the run at Carol's by the journal", |seen| seen["state"] == "done").await;
     same(&[&two.ada, &two.bob, &carol]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_cannot_be_opened_is_told_by_the_doctor_until_it_can() {
+    let mut two = Two::start().await;
+    let bobs = two.bob_device.to_string();
+    until_copy(&two.ada, &bobs, "Bob's journal at Ada's", |seen| seen["state"] == "verified").await;
+    two.ada.end().await;
+    let copy = org(&two.ada).root.join("journals").join(&bobs);
+    fs::rename(&copy, two.ada.folder().join("aside")).unwrap();
+    fs::write(&copy, "").unwrap();
+    two.ada.begin().await;
+    let ada = &two.ada;
+    let told = |wanted: bool| {
+        let what = format!("journal of {bobs}");
+        move || {
+            let what = what.clone();
+            async move {
+                let found = ada.act("device.doctor", json!({})).await;
+                let finding = found.as_array().into_iter().flatten().find(|one| one["what"] == what.as_str());
+                let told = finding.is_some_and(|one| one["ok"] == false && text(&one["detail"]).starts_with("It is not copied here: "));
+                if told == wanted { Ok(()) } else { Err(found) }
+            }
+        }
+    };
+    two.ada.until("the doctor tells of the copy", told(true)).await;
+    fs::remove_file(&copy).unwrap();
+    two.ada.until("it is in order again", told(false)).await;
+    until_copy(&two.ada, &bobs, "Bob's journal was copied anew", |seen| seen["state"] == "verified").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,7 @@
 
 use crate::{
     support::{Held, PASSES, acp_agent, beat, command_agent, events_of, idle, project, text, work},
-    two::BOBS,
+    two::{BOBS, Two},
 };
 use serde_json::{Value, json};
 use std::{fs, time::Duration};
@@ -238,4 +238,26 @@ async fn a_device_that_dies_while_it_asks_asks_the_same_again() {
         assert_eq!(events_of(up, &run, "run_leased").await.len(), 1);
         assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_that_is_not_where_the_org_says_tells_what_an_owner_has_to_say() {
+    let two = Two::start().await;
+    let finding = async || {
+        let found = two.bob.act("device.doctor", json!({})).await;
+        found.as_array().into_iter().flatten().find(|one| one["what"] == "addresses").cloned()
+    };
+    assert_eq!(finding().await, None);
+    two.ada.ok(&["org", "device", BOBS, "--address", "127.0.0.1:9"]).await;
+    let look = || async { finding().await.ok_or(Value::Null) };
+    let moved = two.bob.until("Bob's device knows where the others look for it", look).await;
+    let detail = text(&moved["detail"]);
+    assert!(moved["ok"] == false && detail.starts_with("the org says 127.0.0.1:9, and this device is at 127.0.0.1:"), "{moved}");
+    let next = text(&moved["next"]);
+    let words: Vec<&str> = next.split_once("meshwork ").unwrap().1.split(' ').collect();
+    assert_eq!(words[..4], ["org", "device", BOBS, "--address"], "{next}");
+    two.ada.ok(&words).await;
+    let look = || async { finding().await.map_or(Ok(()), Err) };
+    two.bob.until("it is where the org says", look).await;
+    two.in_touch().await;
 }

@@ -1,13 +1,15 @@
 //! Owner first: a guest's run leaves at once when the machine's owner wants it back, loses nothing, and goes on when it is lent again.
 
 use crate::{
+    disk::{gone, runner, signal},
     support::{PASSES, acp_agent, acp_project, beat, events_of, published, text, work},
     two::Two,
 };
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::{
     fs,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use testkit::{Up, memory_of};
 
@@ -99,6 +101,28 @@ async fn a_click_sends_a_guest_away_within_a_second_and_its_work_goes_on_when_th
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_that_was_leaving_when_the_machine_crashed_is_gone_within_the_grace_once_it_is_back() {
+    let (mut two, run) = guest("crashed").await;
+    fs::write(work(&two.bob, &run).join("half.txt"), "half done").unwrap();
+    // One that cannot even be frozen.
+    let runner = runner(&two.bob, &run);
+    signal(runner, Signal::STOP);
+    two.bob.act("device.reclaim", json!({})).await;
+    two.bob.until_run(&run, "it is to leave", |seen| seen["ending"]["code"] == "evicted").await;
+    two.bob.act("device.lend", json!({ "grace_s": 1 })).await;
+    two.bob.kill().await;
+
+    two.bob.begin().await;
+    let back = Instant::now();
+    gone(&two.bob, runner).await;
+    // A runner that says nothing would be waited for longer.
+    assert!(back.elapsed() < Duration::from_secs(12), "gone after {:?}", back.elapsed());
+    let ended = two.ada.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("evicted"), Some("evicted")), "{ended:#}");
+    assert!(ended["checkpoint"].is_string(), "{ended:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_battery_guests_are_sent_away_until_their_host_lends_the_machine_all_the_same() {
     let (two, run) = guest("unplugged").await;
     battery(&two.bob, "Charging\n");
@@ -143,6 +167,9 @@ async fn a_policy_that_cannot_be_read_takes_no_guests_until_it_is_mended_and_one
     let finding = found.as_array().unwrap().iter().find(|f| f["what"] == "lend policy").cloned().unwrap();
     assert!(finding["ok"] == false && finding["detail"].as_str().unwrap().contains("Line 2"), "{finding}");
     assert!(two.bob.ok(&["lend"]).await["broken"]["what"].is_string());
+    let health: Value = two.bob.request(reqwest::Method::GET, "/health", &two.bob.token(), None).await.json().await.unwrap();
+    let warned = |warning: &Value| warning.as_str().is_some_and(|said| said.starts_with("lend policy: ") && said.contains("Line 2"));
+    assert!(health["warnings"].as_array().unwrap().iter().any(warned), "{health:#}");
     let run = two.start_task("T001", "beat").await;
     waits(&two, &run, "cannot be read").await;
     two.bob.refused(&["lend", "--slots", "2"], 2).await;

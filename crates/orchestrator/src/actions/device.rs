@@ -2,7 +2,7 @@
 
 use super::{Done, Nothing};
 use crate::{
-    lifecycle,
+    lifecycle::{self, Evicting},
     org::Org,
     remote::{self, Reach, devices},
     table::{Action, Context, Effect, action},
@@ -10,6 +10,7 @@ use crate::{
 use domain::{
     AgentName, Did, Problem, ProjectName, RunId, TaskRef, Timestamp,
     capacity::Capacity,
+    event::kind,
     lease::Admission,
     lend::{Condition, Reclaim},
     limits::{GRACE_MS, LEND_GRACE_MAX_S},
@@ -239,11 +240,32 @@ async fn evict(context: Context, input: Evict) -> Result<Done, Problem> {
     if let (Some(run), true) = (&run, chosen.is_empty()) {
         return Err(Problem::not_found(format!("The run {run} does not run here now.")).next("meshwork run list shows what does."));
     }
-    let evicting = lifecycle::evict(&org, &context.actor(&org), &chosen, &Reason::Evicted { message }).await?;
-    evicting.free_within(&org, grace).await;
-    let (evicted, publishing) = (evicting.runs.len(), evicting.publishing);
-    let published = if publishing == 0 { String::new() } else { format!(" {publishing} are being published, and end in a moment.") };
-    Ok(Done::new(format!("Evicted {}; each goes on from its checkpoint when there is room.{published}", domain::counted(evicted, "run"))))
+    let evicting = lifecycle::evict(&org, &context.actor(&org), &chosen, &Reason::Evicted { message }).await;
+    let cut = evicting.free_within(&org, grace).await.len();
+    org.blocking(move |org| {
+        let found = evicting.runs.iter().filter_map(|id| org.store.get::<Run>(kind::RUN, id.as_str()).transpose());
+        Ok(Done::new(evicted(&evicting, cut, &found.collect::<Result<Vec<_>, _>>()?)))
+    })
+    .await
+}
+
+/// What became of runs that were sent away, as the journal has them now; `cut` of them did not stop within the grace.
+fn evicted(evicting: &Evicting, cut: usize, runs: &[Run]) -> String {
+    let count = |of: fn(&Run) -> bool| runs.iter().filter(|run| of(run)).count();
+    let (saved, unsaved) = (count(|r| r.state.ended() && r.checkpoint.is_some()), count(|r| !r.state.ended()));
+    let nothing = count(|r| r.state == RunState::Evicted && r.checkpoint.is_none() && r.kept.is_none());
+    let of = |count: usize, what: &str| if count == 0 { String::new() } else { format!(" {what}: {count}.") };
+    let parts = [
+        of(saved, "Saved, and going on from there when there is room"),
+        of(unsaved, "Not saved yet, and going on when that is done and there is room"),
+        of(nothing, "Without anything to save"),
+        of(count(|r| r.kept.is_some()), "With files that could not be saved, and are kept aside (meshwork run show names them)"),
+        of(cut, "Cut off, since the grace was over; what was not in a file by then is gone"),
+        of(evicting.publishing, "Being published, and ending in a moment"),
+    ];
+    let told = evicting.unsaved.as_ref();
+    let told = told.map_or_else(String::new, |problem| format!(" This could not be written down, and is tried again: {problem}"));
+    format!("Evicted {}.{}{told}", domain::counted(evicting.runs.len(), "run"), parts.concat())
 }
 
 /// What was looked at on this machine.
@@ -270,9 +292,34 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
             found.extend(crate::doctor::put_back(&org));
             found.extend(crate::doctor::journals(&org));
             found.extend(crate::tailnet::finding(&org));
+            found.extend(remote::moved(&org));
         }
         Ok(found)
     });
     let view = |f: sandbox::Finding| FindingView { what: f.what, ok: f.ok, detail: f.detail, next: f.next };
     Ok(found.await?.into_iter().map(view).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn of_each_run_that_was_sent_away_it_is_said_what_is_true() {
+        let (id, did): (RunId, Did) = ("01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(), identity::Key::from_seed(&[1; 32]).did());
+        let run = admission::new_run(id.clone(), Class::Agent, "demo".parse().unwrap(), did.clone(), did, Timestamp(0));
+        let evicted_run = Run { state: RunState::Evicted, ..run.clone() };
+        let saved = Run { checkpoint: Some("0123456789abcdef0123456789abcdef01234567".parse().unwrap()), ..evicted_run.clone() };
+        let working = Run { state: RunState::Working, ..run };
+        let evicting = |runs: usize, unsaved| Evicting { runs: vec![id.clone(); runs], publishing: 0, unsaved };
+
+        let told = evicted(&evicting(1, None), 0, std::slice::from_ref(&saved));
+        assert_eq!(told, "Evicted 1 run. Saved, and going on from there when there is room: 1.");
+        let full = Problem::unavailable("The disk is full.");
+        let told = evicted(&evicting(3, Some(full)), 1, &[saved, evicted_run, working]);
+        for words in ["Evicted 3 runs.", "when there is room: 1.", "Not saved yet", "Without anything", "Cut off", "disk is full."] {
+            assert!(told.contains(words), "“{words}” in {told}");
+        }
+    }
 }

@@ -164,7 +164,7 @@ impl Span {
 async fn reclaim(context: Context, input: Span) -> Result<Done, Problem> {
     let until = input.until()?;
     let take_back = move |org: &Arc<Org>| {
-        org.lending.say(Some(Click::Reclaimed { until }))?;
+        let unsaved = org.lending.take_back(until);
         let guests = guests::running(org)?.len();
         let end = until.map_or_else(|| "until you lend it again".to_owned(), |until| format!("until {}", until.rfc3339()));
         let away = match guests {
@@ -172,7 +172,11 @@ async fn reclaim(context: Context, input: Span) -> Result<Done, Problem> {
             1 => "One guest is frozen, saved and sent away.".to_owned(),
             more => format!("{more} guests are frozen, saved and sent away."),
         };
-        Ok(Done::new(format!("This machine is yours alone {end}. {away}")))
+        let unsaved = unsaved.map_or_else(String::new, |problem| {
+            let holds = format!("Until then it counts for the org {} alone, and over no restart.", org.name);
+            format!(" That could not be saved, and is tried again. {holds} {problem}")
+        });
+        Ok(Done::new(format!("This machine is yours alone {end}. {away}{unsaved}")))
     };
     context.org()?.blocking(take_back).await
 }

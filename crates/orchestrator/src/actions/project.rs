@@ -178,7 +178,7 @@ async fn list(context: Context, _: Nothing) -> Result<Vec<ProjectView>, Problem>
 fn listed(org: &Org, project: &Project) -> Result<ProjectView, Problem> {
     match org.forge.has(&project.rid) {
         true => Board::look(org, project).map(|(board, _)| view(&board)),
-        false => Ok(ProjectView { project: project.clone(), head: None, features: 0, open_tasks: 0, done_tasks: 0 }),
+        false => Ok(ProjectView::away(project.clone(), org.kept.why_absent(&project.rid))),
     }
 }
 
@@ -187,6 +187,7 @@ fn view(board: &Board) -> ProjectView {
     ProjectView {
         project: board.project.clone(),
         head: Some(board.head.clone()),
+        absent: None,
         features: board.features.len(),
         open_tasks: board.tasks.len() - done,
         done_tasks: done,

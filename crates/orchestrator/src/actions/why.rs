@@ -4,23 +4,21 @@ use super::task::{check_tags, named, the_agent, why as waits};
 use crate::{
     admission, clock, dispatch, lifecycle, limits, names,
     org::Org,
-    picture,
+    picture::{self, Claims},
     placing::{self, Looked},
     remote::devices::Known,
-    rivals,
     table::{Action, Context, Effect, action},
     tasks::Board,
 };
 use domain::{
     AgentName, Did, FeatureId, Problem, ProjectName, RunId, TaskId, TaskRef,
     capacity::Resources,
-    event::kind,
     manifest::{Class, Manifest},
-    picture::{Rival, Whose},
+    picture::{Rival, Whose, claim_at},
     placement::{Decision, Part, QueuePlace, Refusal},
     role::Permission,
     run::{Refused, Run, RunState},
-    task::{Claim, TaskView},
+    task::{TaskState, TaskView},
 };
 use forge::OrgState;
 use schemars::JsonSchema;
@@ -118,11 +116,10 @@ async fn why(context: Context, input: Asked) -> Result<Why, Problem> {
 }
 
 fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
-    let board = Board::read(org, &org.project(input.project.as_ref())?)?;
+    let board = Board::seen(org, &org.project(input.project.as_ref())?)?;
     let view = board.task(named(&board, input.feature.as_ref())?.as_ref(), &input.task)?.clone();
-    let claim: Option<Claim> = org.store.get(kind::CLAIM, &view.at.to_string())?;
-    let last = claim.and_then(|claim| claim.runs.last().cloned());
-    let known = last.map(|id| org.store.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten();
+    let claims = Claims::read(org).all(org, &view.at)?;
+    let known = claim_at(&org.device, &claims).and_then(|shown| shown.latest.clone()).map(|run| as_asked(org, run));
     let run = match &known {
         Some(run) => run.clone(),
         None => would_be(org, input, &view)?,
@@ -135,10 +132,10 @@ fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
     let away = known.as_ref().and_then(|run| picture::away(org, run));
     let why = match &known {
         Some(run) => format!("{} {}", of_run(&state, &board, &view, run), picture::away_text(&state, away.as_ref())),
-        None => of_none(&looked),
+        None => of_none(&board, &view, &looked),
     };
     Ok(Why {
-        rivals: rivals::of(org, &board.project, &picture::claims(org, &view.at)?)?,
+        rivals: view.rivals,
         task: view.at,
         run: known.as_ref().map(|run| run.id.clone()),
         state: known.as_ref().map(|run| run.state),
@@ -151,6 +148,14 @@ fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
         decision: looked.decision().clone(),
         devices,
     })
+}
+
+/// A run with how it came where it is, which only the device that asked for it tells.
+fn as_asked(org: &Org, run: Run) -> Run {
+    match picture::run_at_requester(org, &run.requester, &run.id) {
+        Some(asked) => Run { on: asked.on, refused: asked.refused, tags: asked.tags, ..run },
+        None => run,
+    }
 }
 
 /// The run that there would be.
@@ -221,15 +226,18 @@ fn of_run(state: &OrgState, board: &Board, view: &TaskView, run: &Run) -> String
     let how = match (&run.on, run.from.as_ref().filter(|from| from.device == *device)) {
         (Some(_), _) => "because a person wanted it there",
         (None, Some(_)) => "where the work that it goes on from was done",
-        (None, None) if run.refused.is_empty() => "because that suited it best when it was placed",
+        (None, None) if run.refused.is_empty() => "because that suited it best as things stood when it was placed",
         (None, None) => "because that suited it best of those that did not refuse it",
     };
     let verb = if run.state.ended() { "ran" } else { "runs" };
     format!("Its run {verb} on {name}, {how}. {said}")
 }
 
-/// What would become of a run, where there is none.
-fn of_none(looked: &Looked) -> String {
+/// What would become of a run, where there is none, and there may be one; else where the task is.
+fn of_none(board: &Board, view: &TaskView, looked: &Looked) -> String {
+    if !matches!(view.state, TaskState::Ready | TaskState::Waiting { .. }) {
+        return waits(board, view, &[]);
+    }
     let name = |did: &Did| looked.devices.iter().find(|known| known.device.did == *did).map(|known| known.device.name.as_str());
     match looked.decision().order.first().and_then(name) {
         Some(first) => format!("It has no run yet. Started now, {first} would be asked first."),

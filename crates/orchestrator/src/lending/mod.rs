@@ -13,12 +13,12 @@ use domain::{
     actor::Actor,
     capacity::Gpu,
     lend::{self, Click, Condition, LendPolicy, PROMISED_TAGS, Reclaim},
-    run::Reason,
+    run::{Reason, Run, RunState},
 };
 pub(crate) use file::look_at;
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::sync::{Notify, watch};
@@ -72,8 +72,8 @@ pub(crate) struct Lender {
     data: DataDir,
     sensors: Sensors,
     state: watch::Sender<Lending>,
-    /// Held while one looks: what was seen before a click never comes after it.
-    looking: Mutex<()>,
+    /// What its owner said and the disk did not take yet. Locked while one looks: what was seen before a click never comes after it.
+    unsaved: Mutex<Option<Click>>,
     /// Told when something was written that counts at once.
     nudged: Notify,
 }
@@ -82,8 +82,8 @@ impl Lender {
     /// Looks for the first time.
     pub(crate) fn open(data: &DataDir) -> Self {
         let sensors = Sensors::of_this_machine();
-        let state = watch::Sender::new(see(data, &sensors));
-        Self { data: data.clone(), sensors, state, looking: Mutex::default(), nudged: Notify::new() }
+        let state = watch::Sender::new(see(data, &sensors, None));
+        Self { data: data.clone(), sensors, state, unsaved: Mutex::default(), nudged: Notify::new() }
     }
 
     /// As it was seen last: no longer ago than [`limits::LEND_LOOK_EVERY`].
@@ -98,8 +98,11 @@ impl Lender {
 
     /// Looks anew. Who waits hears of it where something is different.
     pub(crate) fn look(&self) -> Lending {
-        let _alone = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = see(&self.data, &self.sensors);
+        let mut unsaved = self.unsaved();
+        if unsaved.is_some_and(|click| click::write(&self.data, Some(click)).is_ok()) {
+            *unsaved = None;
+        }
+        let seen = see(&self.data, &self.sensors, *unsaved);
         self.state.send_if_modified(|known| {
             let since = if seen.reclaimed == known.reclaimed { known.since } else { seen.since };
             let now = Lending { since, ..seen.clone() };
@@ -110,14 +113,37 @@ impl Lender {
         self.now()
     }
 
+    fn unsaved(&self) -> MutexGuard<'_, Option<Click>> {
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Says by a click whose the machine is, and looks anew; none: only policy and sensors count.
     ///
     /// # Errors
     /// When the disk does not take it.
     pub(crate) fn say(&self, said: Option<Click>) -> Result<Lending, Problem> {
-        click::write(&self.data, said)?;
+        {
+            let mut unsaved = self.unsaved();
+            click::write(&self.data, said)?;
+            *unsaved = None;
+        }
         self.nudged.notify_one();
         Ok(self.look())
+    }
+
+    /// Says by a click that the machine is its owner's alone, and looks anew. That counts also where the disk does not take it: then it is
+    /// returned why, and each look tries to write it.
+    pub(crate) fn take_back(&self, until: Option<Timestamp>) -> Option<Problem> {
+        let click = Click::Reclaimed { until };
+        let problem = {
+            let mut unsaved = self.unsaved();
+            let problem = click::write(&self.data, Some(click)).err();
+            *unsaved = problem.as_ref().map(|_| click);
+            problem
+        };
+        self.nudged.notify_one();
+        self.look();
+        problem
     }
 
     /// Changes the policy, and looks anew.
@@ -138,14 +164,14 @@ pub(crate) fn now(org: &Org) -> Lending {
     org.lending.now()
 }
 
-/// Reads everything.
-fn see(data: &DataDir, sensors: &Sensors) -> Lending {
+/// Reads everything. A click that the disk did not take is newer than what lies there.
+fn see(data: &DataDir, sensors: &Sensors, unsaved: Option<Click>) -> Lending {
     let (policy, broken) = match file::read(data) {
         Ok(policy) => (policy, None),
         Err(problem) => (LendPolicy { guests: false, ..LendPolicy::default() }, Some(problem)),
     };
     let (now, condition) = (clock::now(), sensors.condition(&policy));
-    let click = click::read(data).filter(|click| click.holds(now));
+    let click = unsaved.or_else(|| click::read(data)).filter(|click| click.holds(now));
     let reclaimed = match lend::stance(&policy, &condition, click.as_ref(), clock::local_time()) {
         // That is no word of its owner's: who asks for guests' room is told that it has to be mended.
         Some(Reclaim::Never) if broken.is_some() => Some(Reclaim::Unread),
@@ -157,7 +183,7 @@ fn see(data: &DataDir, sensors: &Sensors) -> Lending {
 /// Watches until the org closes; sends guests away while the machine is its owner's alone.
 pub(crate) async fn keep(org: Arc<Org>) {
     let (mut closing, mut changes) = (org.closing.subscribe(), org.lending.changes());
-    let mut told = None;
+    let (mut told, mut timed, mut failed) = (None, BTreeSet::new(), None);
     loop {
         let looked = org.blocking(|org| {
             org.lending.look();
@@ -176,9 +202,11 @@ pub(crate) async fn keep(org: Arc<Org>) {
             // What waited for this machine may be taken now.
             org.wake.notify_one();
         }
-        if let Err(problem) = send_away(&org).await {
-            tracing::error!(%problem, "guests could not be sent away yet; it is tried again");
+        let problem = send_away(&org, &mut timed).await.err().map(|problem| problem.to_string());
+        if let Some(problem) = problem.as_ref().filter(|problem| failed.as_ref() != Some(*problem)) {
+            tracing::error!(%problem, "sending guests away went wrong; it is tried again");
         }
+        failed = problem;
         tokio::select! {
             () = tokio::time::sleep(limits::LEND_LOOK_EVERY) => {}
             () = org.lending.nudged.notified() => {}
@@ -195,20 +223,28 @@ fn tell(stance: &(Option<Problem>, Option<Reclaim>)) {
     }
 }
 
-/// Freezes, saves and ends guests that run here although the machine is its owner's alone; those that end already are left to it.
-async fn send_away(org: &Arc<Org>) -> Result<(), Problem> {
+/// Freezes, saves and ends guests that run here although the machine is its owner's alone. Their grace begins once, also for those that
+/// were ending already when this process began; `timed` are those whose grace has begun.
+async fn send_away(org: &Arc<Org>, timed: &mut BTreeSet<RunId>) -> Result<(), Problem> {
     let lending = now(org);
-    let Some(why) = lending.sends_away() else { return Ok(()) };
-    let guests = org.blocking(|org| guests::running(org)).await?;
-    let due: Vec<RunId> = guests.into_iter().filter(|run| run.ending.is_none()).map(|run| run.id).collect();
-    if due.is_empty() {
+    let Some(why) = lending.sends_away() else {
+        timed.clear();
         return Ok(());
-    }
+    };
+    let guests = org.blocking(|org| guests::running(org)).await?;
+    timed.retain(|id| guests.iter().any(|run| run.id == *id));
+    let (ending, due): (Vec<Run>, Vec<Run>) = guests.into_iter().partition(|run| run.ending.is_some());
+    let due: Vec<RunId> = due.into_iter().map(|run| run.id).collect();
     let message = format!("The machine is its owner's alone now. {}", why.text());
-    let evicting = lifecycle::evict(org, &Actor::from(&org.device), &due, &Reason::Evicted { message }).await?;
-    let (waiting, grace) = (org.clone(), Duration::from_secs(lending.policy.grace_s));
-    org.tasks.spawn(async move { evicting.free_within(&waiting, grace).await });
-    Ok(())
+    let mut evicting = lifecycle::evict(org, &Actor::from(&org.device), &due, &Reason::Evicted { message }).await;
+    evicting.runs.extend(ending.into_iter().filter(|run| run.state != RunState::Publishing).map(|run| run.id));
+    evicting.runs.retain(|id| timed.insert(id.clone()));
+    let unsaved = evicting.unsaved.take();
+    if !evicting.runs.is_empty() {
+        let (waiting, grace) = (org.clone(), Duration::from_secs(lending.policy.grace_s));
+        org.tasks.spawn(async move { evicting.free_within(&waiting, grace).await });
+    }
+    unsaved.map_or(Ok(()), Err)
 }
 
 #[cfg(test)]
@@ -220,7 +256,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::open(folder.path()).unwrap();
         let (state, sensors) = (watch::Sender::new(quiet()), Sensors::of_this_machine());
-        let lender = Lender { data, sensors, state, looking: Mutex::default(), nudged: Notify::new() };
+        let lender = Lender { data, sensors, state, unsaved: Mutex::default(), nudged: Notify::new() };
         (folder, lender)
     }
 
@@ -244,6 +280,19 @@ mod tests {
         let over = lender.say(Some(Click::Reclaimed { until: Some(Timestamp(1)) })).unwrap();
         assert_eq!((over.click, matches!(over.reclaimed, Some(Reclaim::Asked { .. }))), (None, false));
         assert_eq!(lender.say(None).unwrap().click, None);
+    }
+
+    #[test]
+    fn a_machine_is_taken_back_also_where_the_disk_does_not_take_it_and_it_is_written_as_soon_as_it_can_be() {
+        let (_folder, lender) = lender();
+        let (path, asked) = (lender.data.lend_click(), Some(Reclaim::Asked { until: None }));
+        std::fs::create_dir(&path).unwrap();
+        assert!(lender.take_back(None).is_some(), "it is told");
+        assert_eq!(lender.look().reclaimed, asked);
+        std::fs::remove_dir(&path).unwrap();
+        assert_eq!(lender.look().reclaimed, asked);
+        assert_eq!(Lender::open(&lender.data).now().reclaimed, asked, "it lies on the disk now");
+        assert_eq!((lender.say(None).unwrap().click, lender.look().click), (None, None), "what was lent again stays so");
     }
 
     #[test]

@@ -85,6 +85,18 @@ impl Drive {
         }
     }
 
+    /// How a run ends whose steps ended like this. What was lost, or might have passed, while somebody wanted the end is that end: the
+    /// journal need not know of the wish yet.
+    pub(super) fn as_wanted(&self, over: Over) -> Over {
+        match self.unless_asked() {
+            Err(wanted) if over.passes || over.to == RunState::Lost => {
+                tracing::info!(run = %self.id, reason = %over.reason.text(), "a run that was to end anyway ended otherwise");
+                wanted
+            }
+            _ => over,
+        }
+    }
+
     /// Waits for something that may be given up at any moment, or for somebody who asks for the end.
     pub(super) async fn or_asked<T>(&self, wanted: impl Future<Output = Result<T, Over>>) -> Result<T, Over> {
         tokio::select! {

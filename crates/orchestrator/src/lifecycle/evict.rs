@@ -1,9 +1,13 @@
 //! Giving the machine back: runs are frozen, saved and ended, and what does not free processor and memory in time is cut off. Whoever
 //! wants it, the owner's word, the machine's own condition or more important work, comes here.
 
-use super::{Asked, ask_to_end, cut_off};
+use super::{Asked, ask_to_end, cut_off, runner_process};
 use crate::{dispatch, org::Org};
-use domain::{Kind, Problem, RunId, actor::Actor, run::Reason};
+use domain::{
+    Kind, Problem, RunId,
+    actor::Actor,
+    run::{Order, Reason},
+};
 use std::{sync::Arc, time::Duration};
 
 /// Runs that are being sent away.
@@ -13,13 +17,13 @@ pub(crate) struct Evicting {
     pub(crate) runs: Vec<RunId>,
     /// How many are being published, and end by themselves in a moment.
     pub(crate) publishing: usize,
+    /// Why it is not in the journal yet that some of them are to end. They are sent away all the same.
+    pub(crate) unsaved: Option<Problem>,
 }
 
-/// Asks for the end of these runs, and returns when that is journaled and what drives them was told: they freeze at once.
-///
-/// # Errors
-/// When the journal cannot be written.
-pub(crate) async fn evict(org: &Arc<Org>, by: &Actor, runs: &[RunId], reason: &Reason) -> Result<Evicting, Problem> {
+/// Asks for the end of these runs, and returns when what drives them was told: they freeze at once. It is journaled first where that can
+/// be; a full disk, which may be a guest's doing, keeps nobody here.
+pub(crate) async fn evict(org: &Arc<Org>, by: &Actor, runs: &[RunId], reason: &Reason) -> Evicting {
     let mut evicting = Evicting::default();
     for id in runs {
         match ask_to_end(org, by, id, reason.clone()).await {
@@ -29,33 +33,53 @@ pub(crate) async fn evict(org: &Arc<Org>, by: &Actor, runs: &[RunId], reason: &R
             Ok(Asked::Ending) => evicting.runs.push(id.clone()),
             // It ended by itself meanwhile.
             Err(problem) if problem.kind == Kind::Conflict => {}
-            Err(problem) => return Err(problem),
+            Err(problem) => {
+                end_unjournaled(org, id, reason);
+                evicting.runs.push(id.clone());
+                evicting.unsaved = Some(problem);
+            }
         }
     }
-    Ok(evicting)
+    evicting
+}
+
+/// Freezes a run, and tells what drives it to end it. The end is written down as soon as it can be.
+fn end_unjournaled(org: &Org, id: &RunId, reason: &Reason) {
+    if let Some(live) = org.hub.get(id) {
+        let _ = live.order(Order::Pause);
+    }
+    org.driven.end(id, reason);
 }
 
 impl Evicting {
-    /// Returns when they use neither processor nor memory any more: after the grace their runners are ended.
-    pub(crate) async fn free_within(&self, org: &Arc<Org>, grace: Duration) {
-        let all = futures::future::join_all(self.runs.iter().map(|id| no_longer_computes(org, id)));
-        if tokio::time::timeout(grace, all).await.is_err() {
-            self.runs.iter().for_each(|id| cut_off(org, id));
-        }
+    /// Returns when they use neither processor nor memory any more, with those whose runners were still there after the grace, and were
+    /// ended.
+    pub(crate) async fn free_within(&self, org: &Arc<Org>, grace: Duration) -> Vec<RunId> {
+        let looked = self.runs.iter().map(|id| async move { (id, tokio::time::timeout(grace, no_longer_computes(org, id)).await.is_ok()) });
+        let looked = futures::future::join_all(looked).await;
+        let late = looked.into_iter().filter(|(id, free)| !free && runner_process::alive(&org.dir.run(id)));
+        let late: Vec<RunId> = late.map(|(id, _)| id.clone()).collect();
+        late.iter().for_each(|id| cut_off(org, id));
+        late
     }
 }
 
 /// Returns when nothing of a run uses processor or memory any more.
 async fn no_longer_computes(org: &Arc<Org>, id: &RunId) {
-    let ended = dispatch::until_ended(org, id);
+    let ended = async {
+        // A journal that cannot be read says nothing.
+        if dispatch::until_ended(org, id).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
     match org.hub.get(id) {
         Some(live) => {
             let mut engine = live.ended.subscribe();
             tokio::select! {
-                _ = ended => {}
+                () = ended => {}
                 _ = engine.wait_for(Option::is_some) => {}
             }
         }
-        None => drop(ended.await),
+        None => ended.await,
     }
 }

@@ -44,7 +44,7 @@ pub(crate) use asked::{Asked, ask_to_end};
 pub(crate) use checkpoints::{drop_merged, keep as keep_checkpoints, prune as prune_checkpoints};
 pub use driven::Driven;
 pub(crate) use end::take_up_again;
-pub(crate) use evict::evict;
+pub(crate) use evict::{Evicting, evict};
 pub(crate) use give_way::give_way;
 pub(crate) use handed::Handed;
 pub(crate) use lease::look_after;
@@ -159,6 +159,7 @@ async fn go_on(mut drive: Drive) {
         }
         Err(over) => over,
     };
+    let over = drive.as_wanted(over);
     end::end(drive, over).await;
 }
 
@@ -192,7 +193,8 @@ impl Drive {
         back != Ok(Some(true))
     }
 
-    /// Journals a fact. A disk that is full for a while is no fault of the run: it is waited for, within a limit.
+    /// Journals a fact. A disk that is full for a while is no fault of the run: it is waited for, within a limit, and until somebody
+    /// asks for the end of the run.
     async fn record(&self, body: Body) -> Result<(), Problem> {
         self.record_as(&Actor::from(&self.org.device), body).await
     }
@@ -203,7 +205,10 @@ impl Drive {
             match self.org.record(actor, vec![body.clone()]).await {
                 Err(problem) if problem.passes() && begun.elapsed() < limits::JOURNAL_WAIT_MAX && !*self.org.closing.borrow() => {
                     tracing::warn!(run = %self.id, %problem, "a fact about a run could not be journaled; it is tried again");
-                    tokio::time::sleep(limits::JOURNAL_PAUSE).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(limits::JOURNAL_PAUSE) => {}
+                        _ = asked::asked(self.end.clone()) => return Err(problem),
+                    }
                 }
                 done => return done,
             }

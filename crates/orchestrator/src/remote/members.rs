@@ -8,16 +8,25 @@ use crate::{
     removed::{self, Removed},
 };
 use domain::{Did, Oid, Problem, org::Device};
-use std::sync::Arc;
+use sandbox::Finding;
+use std::{net::SocketAddr, sync::Arc};
 
 /// Follows the org repository until the org closes.
 pub(crate) async fn keep(org: Arc<Org>) {
     let (mut closing, mut moved) = (org.closing.subscribe(), org.head.subscribe());
-    let mut head = None;
+    let (mut head, mut said) = (None, None);
     loop {
         moved.mark_unchanged();
         match look(&org, head.clone()).await {
-            Ok(now) => head = now,
+            Ok((now, None)) => (head, said) = (Some(now), None),
+            // The head stays the one of before: it is looked at, and published, again.
+            Ok((_, Some(problem))) => {
+                let text = problem.to_string();
+                if said.as_ref() != Some(&text) {
+                    tracing::warn!(%problem, "this device's addresses could not be written into the org repository; it is tried again");
+                }
+                said = Some(text);
+            }
             Err(problem) => tracing::error!(%problem, "who belongs to the org cannot be read; those known last stay"),
         }
         tokio::select! {
@@ -62,12 +71,12 @@ fn say_removed(org: &Org, said: Option<Removed>) -> Option<Removed> {
     now
 }
 
-/// Acts on the org repository, where its head moved since.
-async fn look(org: &Arc<Org>, before: Option<Oid>) -> Result<Option<Oid>, Problem> {
+/// Acts on the org repository, where its head moved since; gives its head, and why this device's addresses could not be published.
+async fn look(org: &Arc<Org>, before: Option<Oid>) -> Result<(Oid, Option<Problem>), Problem> {
     org.blocking(move |org| {
         let head = org.forge.org_head(&org.rid)?;
         if before.as_ref() == Some(&head) {
-            return Ok(before);
+            return Ok((head, None));
         }
         let state = Arc::new(org.state()?);
         let listed = org.remote.learn(state.clone());
@@ -75,13 +84,10 @@ async fn look(org: &Arc<Org>, before: Option<Oid>) -> Result<Option<Oid>, Proble
         if cut > 0 {
             tracing::warn!(cut, "connections of devices that do not belong to the org any more were cut");
         }
-        // Where one owner's signature is enough; else every restart would make a proposal. What cannot be published now is
-        // published with the next change.
+        // Where one owner's signature is enough; else every restart would make a proposal.
         let alone = state.org.threshold == 1;
-        if alone && let Err(problem) = publish(org, state.devices.values().find(|d| d.did == org.device), listed.len()) {
-            tracing::warn!(%problem, "this device's addresses could not be written into the org repository");
-        }
-        Ok(Some(head))
+        let published = if alone { publish(org, state.device_of(&org.device), listed.len()) } else { Ok(()) };
+        Ok((head, published.err()))
     })
     .await
 }
@@ -90,8 +96,7 @@ async fn look(org: &Arc<Org>, before: Option<Oid>) -> Result<Option<Oid>, Proble
 pub(crate) async fn publish_again(org: &Arc<Org>) -> Result<(), Problem> {
     let write = |org: &Arc<Org>| {
         let state = org.state()?;
-        let own = state.devices.values().find(|device| device.did == org.device);
-        if state.org.threshold == 1 { publish(org, own, state.devices.len()) } else { Ok(()) }
+        if state.org.threshold == 1 { publish(org, state.device_of(&org.device), state.devices.len()) } else { Ok(()) }
     };
     org.blocking(write).await
 }
@@ -99,13 +104,7 @@ pub(crate) async fn publish_again(org: &Arc<Org>) -> Result<(), Problem> {
 /// Keeps this device's addresses in its file, where there are others to read them and its member may change the org.
 fn publish(org: &Org, own: Option<&Device>, devices: usize) -> Result<(), Problem> {
     let Some(own) = own.filter(|_| devices > 1) else { return Ok(()) };
-    let or_before = |now: Vec<String>, before: &Vec<String>| if now.is_empty() || org.tailnet.waits() { before.clone() } else { now };
-    let now = Device {
-        addresses: or_before(org.tailnet.reached(|places| places.mesh, org.remote.address()), &own.addresses),
-        radicle: or_before(org.tailnet.reached(|places| places.radicle, org.node()?.listen_address()), &own.radicle),
-        gossip: or_before(org.tailnet.reached(|places| places.gossip, org.remote.gossip_address()), &own.gossip),
-        ..own.clone()
-    };
+    let now = at_present(org, own)?;
     if now == *own || !org.forge.delegates(&org.rid)?.contains(&org.member) {
         return Ok(());
     }
@@ -114,6 +113,50 @@ fn publish(org: &Org, own: Option<&Device>, devices: usize) -> Result<(), Proble
     org.forge.change_org(&org.rid, &format!("Addresses of {}", now.name), &[file])?;
     org.announce(&org.rid, std::slice::from_ref(&org.member));
     Ok(())
+}
+
+/// This device with the addresses that it has now; with those of before where it has none, or waits for its tailnet.
+fn at_present(org: &Org, own: &Device) -> Result<Device, Problem> {
+    let or_before = |now: Vec<String>, before: &Vec<String>| if now.is_empty() || org.tailnet.waits() { before.clone() } else { now };
+    Ok(Device {
+        addresses: or_before(org.tailnet.reached(|places| places.mesh, org.remote.address()), &own.addresses),
+        radicle: or_before(org.tailnet.reached(|places| places.radicle, org.node()?.listen_address()), &own.radicle),
+        gossip: or_before(org.tailnet.reached(|places| places.gossip, org.remote.gossip_address()), &own.gossip),
+        ..own.clone()
+    })
+}
+
+/// That this device is not where the org says, as a finding of the doctor: what it may not publish by itself an owner must.
+pub(crate) fn moved(org: &Org) -> Option<Finding> {
+    let state = org.remote.org();
+    let own = state.device_of(&org.device).filter(|_| state.devices.len() > 1)?;
+    let now = at_present(org, own).ok()?;
+    let lists = [
+        ("--address", &own.addresses, &now.addresses),
+        ("--radicle", &own.radicle, &now.radicle),
+        ("--gossip", &own.gossip, &now.gossip),
+    ];
+    let (mut details, mut words) = (vec![], format!("meshwork org device {}", own.name));
+    for (option, said, now) in lists.into_iter().filter(|(_, said, now)| is_elsewhere(said, now)) {
+        let said = if said.is_empty() { "nothing".to_owned() } else { said.join(", ") };
+        details.push(format!("the org says {said}, and this device is at {}", now.join(", ")));
+        for at in now {
+            words.push_str(&format!(" {option} {at}"));
+        }
+    }
+    (!details.is_empty()).then(|| Finding {
+        what: "addresses".into(),
+        ok: false,
+        detail: format!("{}: the others look for it where it is not", details.join("; ")),
+        next: Some(format!("Ask an owner to say where it is: {words}")),
+    })
+}
+
+/// Whether a device is first reached where the org does not say that it is. At loopback it is reached by whatever leads others there, which
+/// the org alone knows.
+fn is_elsewhere(said: &[String], now: &[String]) -> bool {
+    let loopback = |at: &String| at.parse::<SocketAddr>().is_ok_and(|at| at.ip().is_loopback());
+    now.first().is_some_and(|at| !said.contains(at) && (!loopback(at) || said.iter().any(loopback)))
 }
 
 /// Connects the Radicle nodes that `keep` could not, because the other side believes in a session from before.
@@ -127,4 +170,26 @@ async fn neighbours(org: &Arc<Org>, round: u32) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_elsewhere_where_the_org_does_not_say_its_first_address() {
+        let table: [(&[&str], &[&str], bool); 6] = [
+            (&["100.64.0.1:7421"], &["100.64.0.1:7421", "10.0.0.2:7421"], false),
+            (&["10.0.0.2:7421"], &["100.64.0.1:7421", "10.0.0.2:7421"], true),
+            (&[], &["10.0.0.2:7421"], true),
+            (&["10.0.0.2:7421"], &[], false),
+            // What leads to loopback from elsewhere, a person said.
+            (&["gate.example:7421"], &["127.0.0.1:7421"], false),
+            (&["127.0.0.1:9"], &["127.0.0.1:7421"], true),
+        ];
+        for (said, now, expected) in table {
+            let owned = |list: &[&str]| list.iter().map(|&at| at.to_owned()).collect::<Vec<String>>();
+            assert_eq!(is_elsewhere(&owned(said), &owned(now)), expected, "{said:?} {now:?}");
+        }
+    }
 }

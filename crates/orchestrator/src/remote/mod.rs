@@ -53,7 +53,7 @@ pub(crate) use journals::{Copied, CopyState, keep as keep_journals};
 pub use log::log_elsewhere;
 pub(crate) use log::{is_here as log_is_here, page as log_page};
 pub(crate) use mandate::delegation;
-pub(crate) use members::{keep, keep_connected, publish_again};
+pub(crate) use members::{keep, keep_connected, moved, publish_again};
 pub(crate) use merge::{merge, still_wished};
 pub(crate) use port::{choose, choose_gossip, open};
 pub use reach::Reach;

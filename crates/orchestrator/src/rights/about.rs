@@ -13,7 +13,7 @@ pub(super) fn subject(action: &str) -> Option<Subject> {
         "attention.list" | "journal.copies" | "journal.hash" | "journal.list" | "journal.search" => Subject::Everything,
         "device.list" | "org.approve" | "org.invite" | "org.invites" | "org.joiners" | "org.proposals" | "org.reject" | "org.show"
         | "org.threshold" | "org.uninvite" | "policy.check" | "policy.explain" | "policy.set" | "policy.show" | "quota.price"
-        | "quota.rules" | "quota.set" | "quota.show" | "stop.list" | "tailnet.status" => Subject::Org,
+        | "quota.rules" | "quota.set" | "quota.show" | "stop.list" | "tailnet.status" | "tailnet.who" => Subject::Org,
         // What lies on this machine or runs here, who is let in to it, and which orgs it belongs to. The command bar sees and does
         // nothing but by other actions, each of which is asked about by itself.
         "backup.create" | "command.complete" | "command.model" | "command.run" | "command.settings" | "command.undo"

@@ -13,7 +13,7 @@ use domain::{Did, Kind, Problem, org};
 use forge::OrgState;
 use identity::Secret;
 use mesh::tailnet::{
-    headscale::{Headscale, NewKey, Node, Stays, Uses},
+    headscale::{self, Headscale, NewKey, Node, Stays, Uses},
     localapi::{Enter, LocalApi, SOCKET, State, Status},
     managed::{self, HeadscaleConfig, Relay},
     policy, whois,
@@ -122,7 +122,14 @@ async fn look(org: &Arc<Org>, work: &mut Work) {
     publish(org, work).await;
 
     let Some(api) = api else {
-        seen.reached = failed.map(Err);
+        // Whether it is there is told without its key too.
+        let answers = match failed {
+            Some(problem) => Err(problem),
+            None => headscale::answers(&settings.headscale).await,
+        };
+        work.note("reaching the Headscale server", &answers);
+        seen.reached_at = if answers.is_ok() { seen.at } else { seen.reached_at };
+        seen.reached = Some(answers);
         return org.tailnet.see(seen);
     };
     let kept = in_step(org, work, &api, &state).await;
@@ -316,7 +323,10 @@ async fn in_step(org: &Org, work: &mut Work, api: &Headscale, state: &OrgState) 
         }
     }
     nodes.retain(|node| node.tags.contains(&device_tag) || node.tags.contains(&joining_tag));
-    Ok((nodes, policy::opens(&policy, &org.name)))
+    let devices = nodes.iter().filter(|node| node.tags.contains(&device_tag));
+    let devices: Vec<IpAddr> = devices.flat_map(|node| node.ip_addresses.iter().copied()).collect();
+    let opened = policy::opens(&policy, &org.name, &devices);
+    Ok((nodes, opened))
 }
 
 #[cfg(test)]

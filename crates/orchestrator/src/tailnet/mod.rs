@@ -21,8 +21,7 @@ pub(crate) use own::finding as own_finding;
 pub(crate) use rules::in_tailnet;
 pub(crate) use settings::{CREDENTIAL, asked, begin, keep_key, read_at};
 pub use settings::{Server, Tailscaled};
-pub use status::who;
-pub(crate) use status::{StatusView, finding, status};
+pub(crate) use status::{StatusView, WhoView, finding, status, who};
 
 use crate::{limits, org::Org, remote};
 use domain::{Problem, ServerUrl, Timestamp};
@@ -58,7 +57,7 @@ struct Seen {
     managed: bool,
     /// When it was looked.
     at: Option<Timestamp>,
-    /// Whether the server answered; none: this device has no key for it.
+    /// Whether the server answered; none: it was not asked yet.
     reached: Option<Result<(), Problem>>,
     /// When it answered last.
     reached_at: Option<Timestamp>,

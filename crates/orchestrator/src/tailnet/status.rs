@@ -1,13 +1,16 @@
 //! What is told of the tailnet: to people, to the doctor, and of whoever calls from an address in it.
 
-use super::keep::socket;
+use super::{Seen, keep::socket};
 use crate::org::Org;
-use domain::{Did, Problem, ServerUrl, Timestamp, org::Device};
+use domain::{Did, Problem, ServerUrl, Timestamp};
 use mesh::tailnet::whois;
 use sandbox::Finding;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 /// How the tailnet stands.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -17,7 +20,7 @@ pub(crate) struct StatusView {
     server: Option<ServerUrl>,
     /// Whether this device runs it.
     managed: bool,
-    /// Whether it answered this device at the last look; none: this device has no key for it, and does not ask.
+    /// Whether it answered this device at the last look; none: it was not asked yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     reachable: Option<bool>,
     /// Why it did not.
@@ -26,6 +29,9 @@ pub(crate) struct StatusView {
     /// When it answered last.
     #[serde(skip_serializing_if = "Option::is_none")]
     reached_at: Option<Timestamp>,
+    /// What is not in order, of the server or of this machine's tailscaled: what a person has to hear of it unasked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wrong: Option<Problem>,
     /// This machine in the tailnet.
     #[serde(skip_serializing_if = "Option::is_none")]
     here: Option<HereView>,
@@ -84,7 +90,7 @@ struct NodeView {
 pub(crate) fn status(org: &Arc<Org>) -> Result<StatusView, Problem> {
     let (seen, state) = (org.tailnet.seen(), org.state()?);
     let own = seen.here.as_ref().and_then(|here| here.as_ref().ok());
-    let node = |name: String, addresses: Vec<std::net::IpAddr>, online: bool, tags: Vec<String>| {
+    let node = |name: String, addresses: Vec<IpAddr>, online: bool, tags: Vec<String>| {
         let device = whois::device(&org.name, &tags, &addresses, state.devices.values());
         NodeView {
             name,
@@ -97,7 +103,7 @@ pub(crate) fn status(org: &Arc<Org>) -> Result<StatusView, Problem> {
         }
     };
     // Who has no key for the server still sees whom tailscaled lets it reach.
-    let nodes = match &seen.reached {
+    let nodes = match org.tailnet.api() {
         Some(_) => seen.nodes.iter().map(|n| node(n.given_name.clone(), n.ip_addresses.clone(), n.online, n.tags.clone())).collect(),
         None => {
             let all = own.into_iter().flat_map(|status| status.own.iter().chain(status.peers.values()));
@@ -120,6 +126,7 @@ pub(crate) fn status(org: &Arc<Org>) -> Result<StatusView, Problem> {
         reachable: seen.reached.as_ref().map(Result::is_ok),
         problem: seen.reached.as_ref().and_then(|reached| reached.as_ref().err().cloned()),
         reached_at: seen.reached_at,
+        wrong: wrong(&seen),
         here,
         nodes,
         opened: seen.opened.clone(),
@@ -128,11 +135,25 @@ pub(crate) fn status(org: &Arc<Org>) -> Result<StatusView, Problem> {
     })
 }
 
+/// What is not in order: this machine's tailscaled, the server, or what the one says of the other.
+fn wrong(seen: &Seen) -> Option<Problem> {
+    let here = seen.here.as_ref();
+    let failed = here.and_then(|here| here.as_ref().err()).or_else(|| seen.reached.as_ref()?.as_ref().err());
+    failed.cloned().or_else(|| {
+        let said = here?.as_ref().ok()?.out_of_touch();
+        let problem = || {
+            Problem::unavailable(format!("tailscaled says: {}", domain::shown_at_length(&said.join(" "))))
+                .next("See whether this machine reaches the Headscale server and the other machines: tailscale status, tailscale netcheck.")
+        };
+        (!said.is_empty()).then(problem)
+    })
+}
+
 /// As a finding of the doctor; none where the org has no tailnet.
 pub(crate) fn finding(org: &Org) -> Option<Finding> {
     let seen = org.tailnet.seen();
+    let wrong = wrong(&seen);
     let server = seen.server?;
-    let wrong = [seen.here.and_then(Result::err), seen.reached.and_then(Result::err)].into_iter().flatten().next();
     Some(match (wrong, seen.opened.first()) {
         (Some(problem), _) => Finding {
             what: "tailnet".into(),
@@ -150,13 +171,31 @@ pub(crate) fn finding(org: &Org) -> Option<Finding> {
     })
 }
 
-/// The device of the org that calls from an address of the tailnet; its owner is named in it. None: nobody of the tailnet, or not with
-/// the org's tag, or no one device claims the address. What signs people in over the tailnet asks this.
+/// Who is at an address of the tailnet.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct WhoView {
+    /// The device, by name.
+    name: String,
+    /// Its key.
+    device: Did,
+    /// The member who owns it.
+    owner: String,
+}
+
+/// Which device of the org is at an address of the tailnet, and whose it is: as tailscaled knows who is there, and the org whose that is.
 ///
 /// # Errors
-/// When tailscaled cannot be asked.
-pub async fn who(org: &Org, from: SocketAddr) -> Result<Option<Device>, Problem> {
-    let Some(found) = socket().whois(from).await? else { return Ok(None) };
+/// When that is no address, tailscaled cannot be asked, or no device of the org is there: nobody is, or not with the org's tag, or no one
+/// device claims the address.
+pub(crate) async fn who(org: &Org, address: &str) -> Result<WhoView, Problem> {
+    let at = address.parse::<SocketAddr>().or_else(|_| address.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 0)));
+    let no_address = |_| Problem::invalid(format!("“{}” is no address.", domain::shown(address))).next("Write it as 100.64.0.3.");
+    let at = at.map_err(no_address)?;
+    let found = socket().whois(at).await?;
     let state = org.remote.org();
-    Ok(whois::device(&org.name, &found.node.tags, &found.node.ips(), state.devices.values()).cloned())
+    let device = found.and_then(|found| whois::device(&org.name, &found.node.tags, &found.node.ips(), state.devices.values()));
+    device.map(|device| WhoView { name: device.name.clone(), device: device.did.clone(), owner: device.owner.clone() }).ok_or_else(|| {
+        Problem::not_found(format!("No device of the org is at {} in its tailnet.", at.ip()))
+            .next("meshwork tailnet status lists its machines, and whose each is.")
+    })
 }

@@ -1,4 +1,4 @@
-// What is wrong with this device that a person has to hear of unasked: its journal, its clock. What to do stands on the page Mesh.
+// What is wrong with this device that a person has to hear of unasked, as its clock or its tailnet. What to do stands on the page Mesh.
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import css from "./Home.module.css";

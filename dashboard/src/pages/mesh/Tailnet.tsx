@@ -38,7 +38,7 @@ export function Tailnet() {
 }
 
 function serverWord({ reachable }: Status): Word {
-  if (reachable == null) return { text: "Not asked from here", tone: "none" };
+  if (reachable == null) return { text: "Not asked yet", tone: "none" };
   return reachable ? { text: "Answers", tone: "good" } : { text: "Does not answer", tone: "bad" };
 }
 

@@ -127,10 +127,47 @@ fn rules_by_hand_that_open_an_org_to_others_are_named() {
         ("{\"acls\": [{\"action\": \"accept\", \"src\": [\"ada@\"], \"dst\": [\"100.64.0.9:631\"]}]}", 0),
         ("no policy", 0),
     ];
+    let devices = ["100.64.0.2".parse().unwrap(), "fd7a:115c:a1e0::2".parse().unwrap()];
     for (policy, found) in table {
-        assert_eq!(opens(policy, &org).len(), found, "{policy}");
+        assert_eq!(opens(policy, &org, &devices).len(), found, "{policy}");
     }
-    assert!(opens(&apply("", &input("acme")).unwrap(), &org).is_empty(), "our own rules open nothing");
+    let hosts = [
+        ("*:*", true),
+        ("tag:acme-device:22", true),
+        ("tag:acme-joining:22", false),
+        ("tag:acme-device-2:22", false),
+        ("100.64.0.2:22", true),
+        ("100.64.0.3:22", false),
+        ("100.64.0.0/10:*", true),
+        ("100.64.0.0/31:*", false),
+        ("0.0.0.0/0:*", true),
+        ("10.0.0.0/8:*", false),
+        ("[fd7a:115c:a1e0::2]:22", true),
+        ("fd7a:115c:a1e0::/48:*", true),
+        ("fd7a:115c:a1e0::/48", true),
+        ("::/0:*", true),
+        ("fd00::/64:*", false),
+        ("100.64.0.0/x:*", false),
+        ("laptop:22", true),
+        ("family:*", true),
+        ("printer:631", false),
+        ("autogroup:tagged:*", true),
+        ("autogroup:tagged", true),
+        ("autogroup:member:*", false),
+        ("autogroup:internet:*", false),
+        ("group:acme:*", false),
+    ];
+    for (to, wide) in hosts {
+        let policy = format!(
+            "{{\"hosts\": {{\"laptop\": \"100.64.0.2\", \"family\": \"100.64.0.0/24\", \"printer\": \"100.64.9.9\"}},
+              \"acls\": [{{\"action\": \"accept\", \"src\": [\"eve@\"], \"dst\": [\"{to}\"]}}]}}"
+        );
+        assert_eq!(opens(&policy, &org, &devices).len(), usize::from(wide), "{to}");
+    }
+    let applied = apply("", &input("acme")).unwrap();
+    assert!(opens(&applied, &org, &devices).is_empty(), "our own rules open nothing");
+    let both = apply(&applied, &input("beta")).unwrap();
+    assert!(opens(&both, &org, &devices).is_empty(), "nor do those of another org on a machine of both");
 }
 
 proptest! {

@@ -154,7 +154,10 @@ pub(super) async fn told(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, stopp
         Err(Stop::Refused(why)) => {
             let grave = matches!(why, Refused::Forged(_) | Refused::Forked { .. });
             let (copied, from) = (copied.clone(), from.clone());
-            let noted = org.blocking(move |_| {
+            let noted = org.blocking(move |org| {
+                if let Refused::Disk(problem) = &why {
+                    org.journals.tried(copied.journal.device(), Some(problem));
+                }
                 copied.refused(&from, &why);
                 Ok(())
             });
@@ -260,6 +263,9 @@ async fn take(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, waiting: &mut Wa
         let taken = sum_up(org, &copied, &from, end, &summed_up).and_then(|()| append(&copied, &groups));
         if taken.is_ok() {
             copied.heard(&from, end, age_ms);
+            if copied.journal.point() >= end {
+                org.journals.tried(copied.journal.device(), None);
+            }
         }
         Ok(taken)
     });

@@ -38,6 +38,8 @@ use tokio::sync::watch;
 pub struct Journals {
     dir: PathBuf,
     all: Mutex<BTreeMap<Did, Arc<Copied>>>,
+    /// Why journals cannot be copied here now: a copy that cannot be opened or written, or one too many.
+    failing: Mutex<BTreeMap<Did, Problem>>,
     /// Counts whenever a copy tells something new.
     grown: watch::Sender<u64>,
     /// Held while it is fetched what others hold of this device's own journal: in how many turns less came than was told. And what that
@@ -106,10 +108,11 @@ pub(crate) struct Standing {
 }
 
 impl Journals {
-    /// Opens the copies that there are. One that cannot be opened is told of in the log, and left alone.
+    /// Opens the copies that there are. One that cannot be opened is told of in the log and by the doctor, and left alone.
     pub(crate) fn open(dir: &OrgDir) -> Self {
         let (own, apart) = (tokio::sync::Mutex::default(), Mutex::default());
-        let journals = Self { dir: dir.journals(), all: Mutex::default(), grown: watch::Sender::new(0), own, apart };
+        let (all, failing) = (Mutex::default(), Mutex::default());
+        let journals = Self { dir: dir.journals(), all, failing, grown: watch::Sender::new(0), own, apart };
         let entries = fs::read_dir(&journals.dir).into_iter().flatten().flatten();
         for device in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<Did>().ok()) {
             if let Err(problem) = journals.copy(&device) {
@@ -128,12 +131,36 @@ impl Journals {
         if let Some(known) = all.get(device) {
             return Ok(known.clone());
         }
-        if all.len() >= limits::JOURNALS_MAX {
-            return Err(Problem::new(domain::Kind::Limit, format!("{} journals are copied, and no more.", limits::JOURNALS_MAX)));
+        let opened = self.open_one(device, all.len()).map(Arc::new);
+        self.tried(device, opened.as_ref().err());
+        if let Ok(copied) = &opened {
+            all.insert(device.clone(), copied.clone());
         }
-        let copied = Arc::new(Copied::of(JournalCopy::open(&self.dir.join(device.as_str()), device)?));
-        all.insert(device.clone(), copied.clone());
-        Ok(copied)
+        opened
+    }
+
+    fn open_one(&self, device: &Did, there: usize) -> Result<Copied, Problem> {
+        if there >= limits::JOURNALS_MAX {
+            let what = format!("{} journals are copied, and no more.", limits::JOURNALS_MAX);
+            let dir = self.dir.display();
+            let next = format!("Stop meshwork up, move the copies of devices that are gone away from {dir}, and start it.");
+            return Err(Problem::new(domain::Kind::Limit, what).next(next));
+        }
+        JournalCopy::open(&self.dir.join(device.as_str()), device).map(Copied::of)
+    }
+
+    /// Notes why a device's journal cannot be copied here now; none: it can.
+    fn tried(&self, device: &Did, problem: Option<&Problem>) {
+        let mut failing = lock(&self.failing);
+        match problem {
+            Some(problem) => failing.insert(device.clone(), problem.clone()),
+            None => failing.remove(device),
+        };
+    }
+
+    /// The devices whose journals cannot be copied here now, and why.
+    pub(crate) fn failing(&self) -> Vec<(Did, Problem)> {
+        lock(&self.failing).iter().map(|(device, problem)| (device.clone(), problem.clone())).collect()
     }
 
     /// The copy of a device's journal, if there is one.
@@ -378,6 +405,24 @@ mod tests {
         assert!(copied.summed_up().is_none());
         let standing = copied.standing();
         assert!(standing.state == CopyState::Forked && standing.why.is_some_and(|why| why.contains("up to 9")));
+    }
+
+    #[test]
+    fn a_copy_that_cannot_be_opened_is_told_until_it_can() {
+        let (folder, device) = (tempfile::tempdir().unwrap(), Key::from_seed(&[1; 32]).did());
+        let dir = crate::data_dir::DataDir::open(folder.path()).unwrap().org(&"crew".parse().unwrap());
+        let in_its_way = dir.journals().join(device.as_str());
+        fs::create_dir_all(dir.journals()).unwrap();
+        fs::write(&in_its_way, "").unwrap();
+        let journals = Journals::open(&dir);
+        assert!(matches!(journals.failing().as_slice(), [(failing, _)] if *failing == device), "{:?}", journals.failing());
+        assert!(journals.copy(&device).is_err() && journals.get(&device).is_none());
+        fs::remove_file(&in_its_way).unwrap();
+        journals.copy(&device).unwrap();
+        assert!(journals.failing().is_empty() && journals.get(&device).is_some());
+        // What the disk does not take is told in the same way.
+        journals.tried(&device, Some(&Problem::unavailable("The disk is full.")));
+        assert_eq!(journals.failing().len(), 1);
     }
 
     #[test]
