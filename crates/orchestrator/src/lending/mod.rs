@@ -7,7 +7,13 @@ mod click;
 mod file;
 pub(crate) mod guests;
 
-use crate::{clock, data_dir::DataDir, lifecycle, limits, org::Org, sensors::Sensors};
+use crate::{
+    clock,
+    data_dir::DataDir,
+    lifecycle, limits,
+    org::Org,
+    sensors::{Memory, Sensors},
+};
 use domain::{
     Problem, RunId, Timestamp,
     actor::Actor,
@@ -72,6 +78,8 @@ pub(crate) struct Lender {
     data: DataDir,
     sensors: Sensors,
     state: watch::Sender<Lending>,
+    /// Beside the state: it changes all the time, which is no news to anybody.
+    memory: Mutex<Memory>,
     /// Held while one looks: what was seen before a click never comes after it.
     looking: Mutex<()>,
     /// Told when something was written that counts at once.
@@ -83,12 +91,18 @@ impl Lender {
     pub(crate) fn open(data: &DataDir) -> Self {
         let sensors = Sensors::of_this_machine();
         let state = watch::Sender::new(see(data, &sensors));
-        Self { data: data.clone(), sensors, state, looking: Mutex::default(), nudged: Notify::new() }
+        let memory = Mutex::new(sensors.memory());
+        Self { data: data.clone(), sensors, state, memory, looking: Mutex::default(), nudged: Notify::new() }
     }
 
     /// As it was seen last: no longer ago than [`limits::LEND_LOOK_EVERY`].
     pub(crate) fn now(&self) -> Lending {
         self.state.borrow().clone()
+    }
+
+    /// How much memory there is for runs, as it was seen last: admission asks far more often than anybody could look.
+    pub(crate) fn memory(&self) -> Memory {
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hears of what changes.
@@ -100,6 +114,7 @@ impl Lender {
     pub(crate) fn look(&self) -> Lending {
         let _alone = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = see(&self.data, &self.sensors);
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = self.sensors.memory();
         self.state.send_if_modified(|known| {
             let since = if seen.reclaimed == known.reclaimed { known.since } else { seen.since };
             let now = Lending { since, ..seen.clone() };
@@ -220,7 +235,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::open(folder.path()).unwrap();
         let (state, sensors) = (watch::Sender::new(quiet()), Sensors::of_this_machine());
-        let lender = Lender { data, sensors, state, looking: Mutex::default(), nudged: Notify::new() };
+        let memory = Mutex::new(sensors.memory());
+        let lender = Lender { data, sensors, state, memory, looking: Mutex::default(), nudged: Notify::new() };
         (folder, lender)
     }
 
