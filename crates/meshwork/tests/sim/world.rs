@@ -55,6 +55,7 @@ pub struct Tally {
     pub accepted: usize,
     pub crashes: usize,
     pub restores: usize,
+    pub reclaims: usize,
 }
 
 impl Tally {
@@ -65,6 +66,7 @@ impl Tally {
         self.accepted += other.accepted;
         self.crashes += other.crashes;
         self.restores += other.restores;
+        self.reclaims += other.reclaims;
     }
 }
 
@@ -145,6 +147,7 @@ impl World {
             Happens::Arrives { .. } | Happens::Written { .. } | Happens::Timer { .. } => {}
             Happens::Restart { device } => self.restart(device),
             Happens::Restore { device, kept } => self.restore(device, kept),
+            Happens::Lent { device } => self.lend(device),
             Happens::People => self.people(),
             Happens::Breaks => self.breaks(),
             Happens::Joined => self.network.join(),
@@ -157,6 +160,7 @@ impl World {
     fn tick(&mut self, at: usize) {
         self.announce(at);
         self.ask_for_journals(at);
+        self.send_guests_away(at);
         self.look_after_leases(at);
         self.dispatch(at);
         let following: Vec<RunId> = self.devices[at].memory.following.keys().cloned().collect();
@@ -436,6 +440,7 @@ impl World {
         self.network.heal();
         for at in 0..self.devices.len() {
             self.devices[at].journal.disk.slowest_ms = QUICK_MS;
+            self.lend(at);
             self.restart(at);
         }
         self.clock.after(10_000, Happens::Rest);
