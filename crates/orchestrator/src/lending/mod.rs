@@ -10,7 +10,8 @@ pub(crate) mod guests;
 use crate::{
     clock,
     data_dir::DataDir,
-    lifecycle, limits,
+    lifecycle,
+    limits,
     org::Org,
     sensors::{Memory, Sensors},
 };

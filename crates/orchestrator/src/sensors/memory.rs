@@ -38,7 +38,7 @@ pub(super) fn read(root: &Path) -> Memory {
         // One without a bound says `max`.
         let Some(bound) = number(&group.join("memory.max")) else { continue };
         memory.total_bytes = memory.total_bytes.min(bound);
-        if let Some(left) = left(&group, bound) {
+        if let Some(left) = left_in(&group, bound) {
             memory.available_bytes = Some(memory.available_bytes.map_or(left, |available| available.min(left)));
         }
     }
@@ -46,7 +46,7 @@ pub(super) fn read(root: &Path) -> Memory {
 }
 
 /// What a group may still have: files that nobody reads just now make room when it is wanted.
-fn left(group: &Path, bound: u64) -> Option<u64> {
+fn left_in(group: &Path, bound: u64) -> Option<u64> {
     let current = number(&group.join("memory.current"))?;
     let stat = text(&group.join("memory.stat")).unwrap_or_default();
     let inactive = field(&stat, "inactive_file").unwrap_or_default();
