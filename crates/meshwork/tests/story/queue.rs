@@ -39,27 +39,27 @@ async fn go(up: &Up, run: &str) {
     fs::write(work(up, run).join("go"), "").unwrap();
 }
 
-/// The machine says how much of its 16 GiB of memory nobody uses.
-async fn available(up: &Up, mib: u64) {
+/// The machine says that nobody uses so much of its 16 GiB of memory.
+fn available(up: &Up, mib: u64) {
     let folder = up.sensors().join("proc");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("meminfo"), format!("MemTotal: {} kB\nMemAvailable: {} kB\n", 16 << 20, mib << 10)).unwrap();
-    let look = || async {
-        let seen = up.act("device.capacity", json!({})).await;
-        let memory = |what: &str| seen[0]["capacity"][what]["memory_bytes"].as_u64().unwrap();
-        if (memory("total"), memory("free")) == (16 << 30, mib << 20) { Ok(()) } else { Err(seen) }
-    };
-    up.until("it says how much is free", look).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_machines_owner_uses_of_its_memory_is_not_free_and_a_run_waits_until_it_is() {
     let up = machine().await;
     large(&up, "memory").await;
-    available(&up, 100).await;
+    available(&up, 100);
+    let look = || async {
+        let seen = up.act("device.capacity", json!({})).await;
+        let memory = |what: &str| seen[0]["capacity"][what]["memory_bytes"].as_u64().unwrap();
+        if (memory("total"), memory("free")) == (16 << 30, 100 << 20) { Ok(()) } else { Err(seen) }
+    };
+    up.until("it says how much is free", look).await;
     let run = start(&up, "T001", &[]).await;
     waits(&up, &run, "memory").await;
-    available(&up, 8 << 10).await;
+    available(&up, 8 << 10);
     up.in_state(&run, "working").await;
     go(&up, &run).await;
     assert_eq!(up.ended(&run).await["state"], "done");
