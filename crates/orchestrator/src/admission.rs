@@ -20,6 +20,7 @@ use crate::{
         room::{self, Asks, Found},
     },
     rights::{self, Rights},
+    sensors::Memory,
     stops,
 };
 use domain::{
@@ -317,6 +318,7 @@ pub struct DeviceLimits {
     total: Resources,
     /// Disk that nothing uses now.
     disk_left_bytes: u64,
+    memory: Memory,
     slots: u32,
     works: bool,
     /// What it says of itself.
@@ -332,8 +334,9 @@ impl DeviceLimits {
         let (disk_bytes, disk_left_bytes) = disk_bytes(org);
         let lending = lending::now(org);
         let gpus = u32::try_from(lending.gpus.len()).unwrap_or(u32::MAX);
-        let total = Resources { cpu_milli: cores * 1000, memory_bytes: memory_bytes(), disk_bytes, gpus };
-        Self { total, disk_left_bytes, slots, works: org.sandbox_works, tags: lending.tags(), gpus: lending.gpus }
+        let memory = org.lending.memory();
+        let total = Resources { cpu_milli: cores * 1000, memory_bytes: memory.total_bytes, disk_bytes, gpus };
+        Self { total, disk_left_bytes, memory, slots, works: org.sandbox_works, tags: lending.tags(), gpus: lending.gpus }
     }
 
     /// All of it.
@@ -355,9 +358,10 @@ impl DeviceLimits {
     /// What is free for a run of this class, beside what this org takes and what other orgs of the machine do.
     pub fn capacity(&self, own: Taken, others: Taken, class: Class) -> Capacity {
         let (all, others) = (own.plus(others).beside(class), others.beside(class));
+        let free = Resources { disk_bytes: self.disk_left_bytes, ..self.total }.minus(all.reserved);
         Capacity {
             total: self.total,
-            free: Resources { disk_bytes: self.disk_left_bytes, ..self.total }.minus(all.reserved),
+            free: Resources { memory_bytes: self.memory.free_bytes(all.reserved.memory_bytes), ..free },
             tags: self.tags.clone(),
             gpus: self.gpus.clone(),
             runtimes: if self.works { vec![Runtime::Local] } else { vec![] },
@@ -404,12 +408,6 @@ fn cores() -> u64 {
     *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get() as u64))
 }
 
-/// Memory of the machine, in bytes.
-fn memory_bytes() -> u64 {
-    let info = rustix::system::sysinfo();
-    (info.totalram as u64).saturating_mul(u64::from(info.mem_unit).max(1))
-}
-
 /// The disk below the org's folder: all of it, and what of it nothing uses, in bytes.
 fn disk_bytes(org: &Org) -> (u64, u64) {
     let found = rustix::fs::statvfs(&org.dir.root);
@@ -432,7 +430,8 @@ mod tests {
     fn what_computes_is_reserved_and_what_waits_for_its_checks_is_not() {
         let total = Resources { cpu_milli: 4_000, memory_bytes: 100, disk_bytes: 1_000, gpus: 0 };
         let tags = BTreeMap::from([("gpu".to_owned(), "true".to_owned())]);
-        let lends = DeviceLimits { total, disk_left_bytes: 500, slots: 2, works: true, tags: tags.clone(), gpus: vec![] };
+        let memory = Memory { total_bytes: 100, available_bytes: None, held_bytes: None };
+        let lends = DeviceLimits { total, disk_left_bytes: 500, memory, slots: 2, works: true, tags: tags.clone(), gpus: vec![] };
         let runs = [
             run(Class::Agent, RunState::Working, 30),
             run(Class::Agent, RunState::Verifying, 30),
@@ -447,6 +446,10 @@ mod tests {
         assert_eq!((checks.free.cpu_milli, checks.free.memory_bytes, checks.slots_free), (3_000, 50, 1));
         let shared = lends.capacity(Taken::by(&runs[..1]), Taken::by(&runs[..1]), Class::Agent);
         assert_eq!((shared.free.memory_bytes, shared.slots_free, shared.others.reserved.memory_bytes), (40, 0, 30));
+        // Others of the machine use 60 of its memory, and its runs hold 10 of what is reserved for them.
+        let memory = Memory { available_bytes: Some(30), held_bytes: Some(10), ..memory };
+        let beside = DeviceLimits { memory, ..lends.clone() }.capacity(Taken::by(&runs[..1]), Taken::default(), Class::Agent);
+        assert_eq!((beside.total.memory_bytes, beside.free.memory_bytes, beside.free.cpu_milli), (100, 10, 3_000));
         let usual = Resources { cpu_milli: 9_000, memory_bytes: 90, disk_bytes: 1 << 40, gpus: 0 };
         let asked = lends.at_most(usual);
         assert_eq!((asked.cpu_milli, asked.memory_bytes, asked.disk_bytes), (4_000, 33, limits::RUN_DISK_BYTES_MIN));

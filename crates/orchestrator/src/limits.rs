@@ -273,6 +273,8 @@ pub(crate) const CLOCK_OFF_MS: u64 = 30_000;
 pub(crate) const PROBE_WAIT: Duration = Duration::from_secs(3);
 /// How often a device announces itself though it has nothing new to say.
 pub(crate) const ANNOUNCE_EVERY: Duration = Duration::from_secs(5);
+/// How much more or less free memory is news of a device, in bytes.
+pub(crate) const ANNOUNCE_MEMORY_STEP_BYTES: u64 = 256 << 20;
 /// The pause before it tries to again, where it could not.
 pub(crate) const ANNOUNCE_AGAIN: Duration = Duration::from_secs(1);
 /// How often it is looked whether other orgs of the machine took room, or gave some back.

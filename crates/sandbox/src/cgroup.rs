@@ -202,6 +202,20 @@ pub fn sweep() -> usize {
     }
 }
 
+/// How much memory the groups of all supervisors hold that no file stands behind, in bytes.
+pub(crate) fn memory_held(parents: &Parents) -> u64 {
+    let name = match parents.version {
+        Version::One => "total_rss ",
+        Version::Two => "anon ",
+    };
+    let held = |dir: PathBuf| {
+        let stat = fs::read_to_string(dir.join("memory.stat")).ok()?;
+        stat.lines().find_map(|line| line.strip_prefix(name)?.parse::<u64>().ok())
+    };
+    // Where each controller has a folder of its own, only that of the memory counts it.
+    groups(parents).into_iter().filter(|dir| dir.starts_with(&parents.memory)).filter_map(held).sum()
+}
+
 /// The folders of all groups that supervisors made.
 fn groups(parents: &Parents) -> Vec<PathBuf> {
     let entries = parents.folders().into_iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
@@ -270,5 +284,23 @@ mod tests {
         sweep();
         assert!(!dir.exists());
         dying.join().unwrap();
+    }
+
+    #[test]
+    fn the_memory_of_our_groups_is_counted_and_nothing_else() {
+        let top = tempfile::tempdir().unwrap();
+        let lay = |path: &str, stat: &str| {
+            let folder = top.path().join(path);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("memory.stat"), stat).unwrap();
+        };
+        lay("memory/meshwork-1-0", "rss 1\ntotal_rss 30\n");
+        lay("memory/meshwork-2-0", "anon 500\nfile 9\n");
+        lay("memory/theirs", "total_rss 4000\nanon 4000\n");
+        lay("pids/meshwork-1-0", "total_rss 60000\n");
+        let at = |name: &str| top.path().join(name);
+        let one = Parents { version: Version::One, memory: at("memory"), pids: at("pids"), freezer: at("freezer"), cpu: None };
+        assert_eq!(memory_held(&one), 30);
+        assert_eq!(memory_held(&Parents { version: Version::Two, ..one }), 500);
     }
 }

@@ -16,9 +16,11 @@ pub(crate) enum Enforcement {
     },
 }
 
+/// What is used here, once it is found out.
+static FOUND: Mutex<Option<Enforcement>> = Mutex::new(None);
+
 /// What is used here; found out once. As root without control groups there is nothing that binds, so it is refused.
 pub(crate) fn enforcement() -> Result<Enforcement, Problem> {
-    static FOUND: Mutex<Option<Enforcement>> = Mutex::new(None);
     let mut found = FOUND.lock().unwrap_or_else(|e| e.into_inner());
     if let Some(found) = &*found {
         return Ok(found.clone());
@@ -49,6 +51,16 @@ impl Enforcement {
             }
             Self::Watched { .. } => "rlimits and a watchdog (no cgroup): memory, pids; cpu is not limited".into(),
         }
+    }
+}
+
+/// How much memory the sandboxes of this machine hold now, in bytes, without files that the kernel can take back from them. None where no
+/// control groups count it, or nobody asked yet how limits are enforced here.
+pub fn memory_held() -> Option<u64> {
+    let found = FOUND.lock().unwrap_or_else(|e| e.into_inner()).clone();
+    match found? {
+        Enforcement::Cgroup(parents) => Some(cgroup::memory_held(&parents)),
+        Enforcement::Watched { .. } => None,
     }
 }
 

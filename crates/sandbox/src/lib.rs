@@ -31,7 +31,7 @@ mod stage;
 pub use bridge::bridge_main;
 pub use cgroup::sweep;
 pub use doctor::{Finding, doctor};
-pub use enforce::limits_in_force;
+pub use enforce::{limits_in_force, memory_held};
 pub use mounts::bridge_inside;
 pub use sandbox::{Ended, Sandbox, Stdio, discard, prepare};
 pub use spec::{CACHES, Forward, Spec, can_show};

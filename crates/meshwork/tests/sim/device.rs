@@ -8,6 +8,7 @@ use domain::{
     Did, Hash, RunId,
     capacity::{Capacity, Resources, Runtime, Taken},
     event::{Body, kind},
+    lend::Click,
     manifest::Class,
     picture::ClaimIn,
     placement::{Refusal, Round, Verdict},
@@ -36,6 +37,8 @@ pub struct Device {
     /// The member's key on it.
     pub member: Did,
     pub up: bool,
+    /// What its owner said by a click, which a crash does not end.
+    pub click: Option<Click>,
     /// Counts its starts.
     pub boot: u64,
     pub journal: Journal,
@@ -129,6 +132,7 @@ impl Device {
             works: at % 3 != 2,
             member: seed(2).did(),
             up: true,
+            click: None,
             boot: 0,
             journal: Journal::new(key.clone(), QUICK_MS),
             key,

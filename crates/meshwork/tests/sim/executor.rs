@@ -43,6 +43,9 @@ impl World {
         }
         let mut reasons = placement::refusals(&wanted, &self.devices[at].capacity());
         reasons.extend(fence::leases(known.as_ref(), &hash));
+        if from != at && self.settings.fault != Some(Fault::GuestsTaken) {
+            reasons.extend(self.devices[at].reclaimed().map(|why| Refusal::Reclaimed { why }));
+        }
         if self.now() > wanted.expires {
             reasons.push(Refusal::Expired);
         }
@@ -171,6 +174,7 @@ impl World {
         let work_ms = 10_000 + self.random.below(WORK_MS);
         let Some(live) = self.devices[at].memory.live.get_mut(id) else { return };
         (live.stage, live.heard_ms, live.done_ms) = (Stage::Works, now_ms, now_ms + work_ms);
+        self.oracle.works(now_ms, at, live.requester, id);
         self.oracle.begins(now_ms, at, id);
         self.timer(at, STEP_MS, Timer::Engine { run: id.clone() });
     }
@@ -184,6 +188,7 @@ impl World {
         if live.hangs {
             return;
         }
+        self.oracle.works(now_ms, at, live.requester, id);
         if now_ms >= live.done_ms {
             live.stage = Stage::Publishes;
             return self.publish(at, id);

@@ -42,6 +42,8 @@ pub enum Invariant {
     Convergence,
     /// Every run ends, with a reason.
     Settled,
+    /// A device that is its owner's alone leases nothing to guests, and none works there.
+    Owner,
 }
 
 /// What was broken.
@@ -83,6 +85,8 @@ pub struct Oracle {
     /// The runs of which a device has the fact, in a copy of the journal of whoever executed them, that they published a patch.
     published: BTreeSet<(usize, RunId)>,
     spent: BTreeMap<usize, u64>,
+    /// The devices that are their owners' alone, and since when, in milliseconds.
+    reclaimed: BTreeMap<usize, u64>,
     /// Every event that ever was on a disk: its hash, by device, incarnation and number.
     signed: BTreeMap<(usize, u64, u64), Digest>,
     /// What was acknowledged, and must be there: by device and number.
@@ -106,6 +110,7 @@ impl Oracle {
             accepted: BTreeMap::new(),
             published: BTreeSet::new(),
             spent: BTreeMap::new(),
+            reclaimed: BTreeMap::new(),
             signed: BTreeMap::new(),
             kept: BTreeMap::new(),
         }
@@ -200,6 +205,33 @@ impl Oracle {
         }
     }
 
+    /// The owner of a device has it for themselves.
+    pub fn reclaimed(&mut self, now_ms: u64, at: usize) {
+        self.reclaimed.insert(at, now_ms);
+    }
+
+    pub fn lent(&mut self, at: usize) {
+        self.reclaimed.remove(&at);
+    }
+
+    /// A run works on a device.
+    pub fn works(&mut self, now_ms: u64, at: usize, requester: usize, id: &RunId) {
+        if requester != at && self.reclaimed.contains_key(&at) {
+            let what = format!("the run {id} of device {requester} works on device {at}, which is its owner's alone");
+            self.breaks(now_ms, Invariant::Owner, what);
+        }
+    }
+
+    /// A device leased, since its owner has it for themselves, to a guest.
+    fn leases_to(&mut self, now_ms: u64, at: usize, event: &Event, device: &Device) {
+        let Body::RunLeased { run, .. } = &event.body else { return };
+        let since = self.reclaimed.get(&at).is_some_and(|since_ms| event.at.0 > i64::try_from(*since_ms).unwrap());
+        let guest = device.run(run).is_some_and(|run| run.requester != device.did);
+        if since && guest && event.told.is_none() {
+            self.breaks(now_ms, Invariant::Owner, format!("device {at} leased {run} although it is its owner's alone"));
+        }
+    }
+
     /// The owner of a claim accepts a patch.
     pub fn accepts(&mut self, now_ms: u64, at: usize, task: &TaskRef, device: &Device) {
         let knows = |(by, seq): &&(usize, u64)| *by == at || device.copies.get(by).is_some_and(|copy| copy.tail.seq.0 >= *seq);
@@ -219,7 +251,9 @@ impl Oracle {
             if self.signed.insert((at, incarnation, seq), hash).is_some_and(|before| before != hash) {
                 self.breaks(now_ms, Invariant::Chain, format!("device {at} signed two events {seq} of incarnation {incarnation}"));
             }
-            self.note(now_ms, at, seq, &Event::read(payload).unwrap(), &device.did);
+            let event = Event::read(payload).unwrap();
+            self.leases_to(now_ms, at, &event, device);
+            self.note(now_ms, at, seq, &event, &device.did);
         }
     }
 

@@ -1,7 +1,7 @@
 //! A whole org on one thread, with a clock, a network and disks that come from a seed: what devices decide by is production code, and what
 //! must hold is looked at after every step. The seed is printed where something breaks, and plays it again:
 //! `SIM_SEED=<n> SIM_DEVICES=<n>`; `SIM_ROUNDS` says how many seeds are tried, each with its own run of partitions, losses, crashes,
-//! slow disks, silent runners and restored backups.
+//! slow disks, silent runners, restored backups, and owners who want their machines back.
 //!
 //! That it would be seen if one of the rules did not hold is shown with each of them left out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -12,6 +12,7 @@ mod found;
 mod invariants;
 mod journal;
 mod message;
+mod owner;
 mod people;
 mod requester;
 mod world;
@@ -20,7 +21,7 @@ use invariants::{Broken, Invariant};
 use world::{Settings, Tally, World};
 
 /// How many seeds are tried of a size where nothing is said: devices, seeds.
-const ROUNDS: [(usize, u64); 3] = [(3, 24), (10, 6), (100, 1)];
+const ROUNDS: [(usize, u64); 4] = [(3, 24), (10, 6), (30, 3), (100, 2)];
 /// Among how many seeds a fault must be seen.
 const SEEN_WITHIN: u64 = 40;
 /// How many devices the worlds have into which a fault is put.
@@ -45,6 +46,10 @@ pub enum Fault {
     OverspentShare,
     /// A restored backup goes on as if nothing was lost.
     ForkedJournal,
+    /// A device takes guests while it is its owner's alone.
+    GuestsTaken,
+    /// Guests go on when the owner of their device is back.
+    GuestsStay,
 }
 
 fn told(name: &str) -> Option<u64> {
@@ -80,7 +85,8 @@ fn nothing_that_must_hold_is_broken() {
         }
         println!("{devices} devices, seeds {seeds:?}: {all:?}");
         assert!(all.done > 0 && all.accepted > 0 && all.crashes > 0, "in these worlds nothing happened: {all:?}");
-        assert!(told("SIM_SEED").is_some() || (all.elsewhere > 0 && all.restores > 0), "in these worlds too little happened: {all:?}");
+        let enough = all.elsewhere > 0 && all.restores > 0 && all.reclaims > 0;
+        assert!(told("SIM_SEED").is_some() || enough, "in these worlds too little happened: {all:?}");
     }
 }
 
@@ -144,4 +150,14 @@ fn it_is_seen_when_a_gateway_spends_more_than_its_share() {
 #[test]
 fn it_is_seen_when_a_restored_journal_goes_on_as_if_nothing_was_lost() {
     is_seen(Fault::ForkedJournal, Invariant::Chain);
+}
+
+#[test]
+fn it_is_seen_when_a_device_that_is_its_owners_alone_takes_a_guest() {
+    is_seen(Fault::GuestsTaken, Invariant::Owner);
+}
+
+#[test]
+fn it_is_seen_when_a_guest_goes_on_although_the_owner_is_back() {
+    is_seen(Fault::GuestsStay, Invariant::Owner);
 }

@@ -164,6 +164,10 @@ pub enum Happens {
         device: usize,
         kept: usize,
     },
+    /// The owner of a device lends it again.
+    Lent {
+        device: usize,
+    },
     /// People begin tasks, and accept patches.
     People,
     /// Something breaks.

@@ -161,6 +161,10 @@ impl World {
                 let ms = 1_000 + ms / 10;
                 self.clock.after(ms, Happens::Restore { device: at, kept });
             }
+            11 if self.devices[at].click.is_none() => {
+                self.reclaim(at);
+                self.clock.after(ms, Happens::Lent { device: at });
+            }
             _ => {}
         }
         let ms = self.span(BREAKS_MS);

@@ -56,6 +56,7 @@ pub struct Tally {
     pub crashes: usize,
     pub restores: usize,
     pub found: usize,
+    pub reclaims: usize,
 }
 
 impl Tally {
@@ -67,6 +68,7 @@ impl Tally {
         self.crashes += other.crashes;
         self.restores += other.restores;
         self.found += other.found;
+        self.reclaims += other.reclaims;
     }
 }
 
@@ -147,6 +149,7 @@ impl World {
             Happens::Arrives { .. } | Happens::Written { .. } | Happens::Timer { .. } => {}
             Happens::Restart { device } => self.restart(device),
             Happens::Restore { device, kept } => self.restore(device, kept),
+            Happens::Lent { device } => self.lend(device),
             Happens::People => self.people(),
             Happens::Breaks => self.breaks(),
             Happens::Joined => self.network.join(),
@@ -159,6 +162,7 @@ impl World {
     fn tick(&mut self, at: usize) {
         self.announce(at);
         self.ask_for_journals(at);
+        self.send_guests_away(at);
         self.look_after_leases(at);
         self.dispatch(at);
         let following: Vec<RunId> = self.devices[at].memory.following.keys().cloned().collect();
@@ -439,6 +443,7 @@ impl World {
         self.network.heal();
         for at in 0..self.devices.len() {
             self.devices[at].journal.disk.slowest_ms = QUICK_MS;
+            self.lend(at);
             self.restart(at);
         }
         self.clock.after(10_000, Happens::Rest);

@@ -1,5 +1,5 @@
 //! One machine with room for one run, and several that want it: the more important one displaces, whoever used less of the machine comes
-//! first, and a run that is to be apart from another goes elsewhere.
+//! first, a run that is to be apart from another goes elsewhere, and one waits for memory that the owner uses.
 
 use crate::{
     support::{PASSES, acp_agent, beat, events_of, machine, text, work},
@@ -37,6 +37,32 @@ async fn waits(up: &Up, run: &str, words: &str) {
 async fn go(up: &Up, run: &str) {
     beat(up, run).await;
     fs::write(work(up, run).join("go"), "").unwrap();
+}
+
+/// The machine says that nobody uses so much of its 16 GiB of memory.
+fn available(up: &Up, mib: u64) {
+    let folder = up.sensors().join("proc");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("meminfo"), format!("MemTotal: {} kB\nMemAvailable: {} kB\n", 16 << 20, mib << 10)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_machines_owner_uses_of_its_memory_is_not_free_and_a_run_waits_until_it_is() {
+    let up = machine().await;
+    large(&up, "memory").await;
+    available(&up, 100);
+    let look = || async {
+        let seen = up.act("device.capacity", json!({})).await;
+        let memory = |what: &str| seen[0]["capacity"][what]["memory_bytes"].as_u64().unwrap();
+        if (memory("total"), memory("free")) == (16 << 30, 100 << 20) { Ok(()) } else { Err(seen) }
+    };
+    up.until("it says how much is free", look).await;
+    let run = start(&up, "T001", &[]).await;
+    waits(&up, &run, "memory").await;
+    available(&up, 8 << 10);
+    up.in_state(&run, "working").await;
+    go(&up, &run).await;
+    assert_eq!(up.ended(&run).await["state"], "done");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

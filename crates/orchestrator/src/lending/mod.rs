@@ -7,7 +7,14 @@ mod click;
 mod file;
 pub(crate) mod guests;
 
-use crate::{clock, data_dir::DataDir, lifecycle, limits, org::Org, sensors::Sensors};
+use crate::{
+    clock,
+    data_dir::DataDir,
+    lifecycle,
+    limits,
+    org::Org,
+    sensors::{Memory, Sensors},
+};
 use domain::{
     Problem, RunId, Timestamp,
     actor::Actor,
@@ -74,6 +81,8 @@ pub(crate) struct Lender {
     state: watch::Sender<Lending>,
     /// What its owner said and the disk did not take yet. Locked while one looks: what was seen before a click never comes after it.
     unsaved: Mutex<Option<Click>>,
+    /// Beside the state: it changes all the time, which is no news to anybody.
+    memory: Mutex<Memory>,
     /// Told when something was written that counts at once.
     nudged: Notify,
 }
@@ -83,12 +92,18 @@ impl Lender {
     pub(crate) fn open(data: &DataDir) -> Self {
         let sensors = Sensors::of_this_machine();
         let state = watch::Sender::new(see(data, &sensors, None));
-        Self { data: data.clone(), sensors, state, unsaved: Mutex::default(), nudged: Notify::new() }
+        let memory = Mutex::new(sensors.memory());
+        Self { data: data.clone(), sensors, state, unsaved: Mutex::default(), memory, nudged: Notify::new() }
     }
 
     /// As it was seen last: no longer ago than [`limits::LEND_LOOK_EVERY`].
     pub(crate) fn now(&self) -> Lending {
         self.state.borrow().clone()
+    }
+
+    /// How much memory there is for runs, as it was seen last: admission asks far more often than anybody could look.
+    pub(crate) fn memory(&self) -> Memory {
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hears of what changes.
@@ -103,6 +118,7 @@ impl Lender {
             *unsaved = None;
         }
         let seen = see(&self.data, &self.sensors, *unsaved);
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = self.sensors.memory();
         self.state.send_if_modified(|known| {
             let since = if seen.reclaimed == known.reclaimed { known.since } else { seen.since };
             let now = Lending { since, ..seen.clone() };
@@ -256,7 +272,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::open(folder.path()).unwrap();
         let (state, sensors) = (watch::Sender::new(quiet()), Sensors::of_this_machine());
-        let lender = Lender { data, sensors, state, unsaved: Mutex::default(), nudged: Notify::new() };
+        let memory = Mutex::new(sensors.memory());
+        let lender = Lender { data, sensors, state, unsaved: Mutex::default(), memory, nudged: Notify::new() };
         (folder, lender)
     }
 

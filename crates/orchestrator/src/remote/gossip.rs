@@ -304,9 +304,12 @@ async fn say(org: &Arc<Org>, gossip: &Gossip, before: Option<&Said>) -> Result<O
     Ok(Some(Said { announcement, at: Instant::now() }))
 }
 
-/// What of an announcement is worth telling at once. What changes all the time (free disk, how long nobody typed) is told now and then.
+/// What of an announcement is worth telling at once. What changes all the time (free disk, a little memory, how long nobody typed) is told
+/// now and then.
 fn news(said: &Announcement) -> Announcement {
-    let capacity = Capacity { free: Resources { disk_bytes: 0, ..said.capacity.free }, ..said.capacity.clone() };
+    let memory_bytes = said.capacity.free.memory_bytes / limits::ANNOUNCE_MEMORY_STEP_BYTES;
+    let free = Resources { disk_bytes: 0, memory_bytes, ..said.capacity.free };
+    let capacity = Capacity { free, ..said.capacity.clone() };
     let condition = Condition { idle_s: None, battery_percent: None, ..said.condition };
     Announcement { number: 0, at: domain::Timestamp(0), capacity, condition, ..said.clone() }
 }

@@ -1,10 +1,11 @@
-//! What this machine can tell of itself: battery, lid, who is at it, GPUs. Read from the files of the kernel and of logind, and by NVIDIA's
+//! What this machine can tell of itself: battery, lid, who is at it, GPUs, memory. Read from the files of the kernel and of logind, and by NVIDIA's
 //! library, below a folder that tests can name (`MESHWORK_SENSORS_ROOT`; `/` otherwise). What nothing here can tell is none, never a guess.
 //!
 //! It knows neither the lend policy's rules nor runs.
 
 mod gpu;
 mod lid;
+mod memory;
 mod nvml;
 mod power;
 mod presence;
@@ -14,6 +15,7 @@ use domain::{
     capacity::Gpu,
     lend::{Condition, LendPolicy},
 };
+pub(crate) use memory::Memory;
 use std::{
     fs::File,
     io::Read,
@@ -61,6 +63,11 @@ impl Sensors {
         let mut known = self.gpus.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = gpu::look(&self.root, known.take());
         known.insert(seen).gpus.clone()
+    }
+
+    /// How much memory there is for runs.
+    pub(crate) fn memory(&self) -> Memory {
+        Memory { held_bytes: sandbox::memory_held(), ..memory::read(&self.root) }
     }
 }
 

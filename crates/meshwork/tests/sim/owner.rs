@@ -1,0 +1,46 @@
+//! Owners who want their machines back, and lend them again: by production's word whose a machine is then. Guests are ended at once, and
+//! none is taken; that a device does not announce it in time is what always happens here.
+
+use crate::{Fault, device::Device, world::World};
+use domain::{
+    lend::{Click, Condition, LendPolicy, LocalTime, Reclaim, stance},
+    run::{Reason, Run, RunState},
+};
+
+impl Device {
+    /// Why it is its owner's alone; none: it takes guests.
+    pub fn reclaimed(&self) -> Option<Reclaim> {
+        let monday = LocalTime { weekday: 0, minute: 0 };
+        stance(&LendPolicy::default(), &Condition::default(), self.click.as_ref(), monday)
+    }
+}
+
+impl World {
+    /// The owner of a device wants it for themselves.
+    pub fn reclaim(&mut self, at: usize) {
+        self.tally.reclaims += 1;
+        self.devices[at].click = Some(Click::Reclaimed { until: None });
+        self.oracle.reclaimed(self.clock.now_ms(), at);
+        if self.devices[at].up {
+            self.send_guests_away(at);
+        }
+    }
+
+    /// Its owner lends it again.
+    pub fn lend(&mut self, at: usize) {
+        self.devices[at].click = None;
+        self.oracle.lent(at);
+    }
+
+    /// Ends guests that run here, or are about to, while the device is its owner's alone. What is done is published.
+    pub fn send_guests_away(&mut self, at: usize) {
+        let device = &self.devices[at];
+        let Some(why) = device.reclaimed().filter(|_| self.settings.fault != Some(Fault::GuestsStay)) else { return };
+        let runs = |run: &Run| device.memory.live.contains_key(&run.id) || run.state == RunState::Starting;
+        let guest = |run: &Run| run.requester != device.did && run.device.as_ref() == Some(&device.did) && runs(run);
+        let guests: Vec<Run> = device.active().into_iter().filter(guest).collect();
+        for run in guests {
+            self.end(at, &run.id, RunState::Evicted, Reason::Evicted { message: why.text() });
+        }
+    }
+}
