@@ -180,7 +180,7 @@ async fn admit(org: Arc<Org>, asked: Arc<Vec<(RunId, Envelope)>>, next: Arc<Atom
     }
 }
 
-/// Writes the same events into the journal, each two for themselves, and asks nothing.
+/// Writes the same events into the journal, each for itself, and asks nothing.
 async fn journaled(org: &Arc<Org>, count: usize) -> Result<Measured> {
     let (next, begun, before) = (Arc::new(AtomicUsize::new(0)), Instant::now(), cpu("self")?);
     let writers: Vec<_> = (0..REQUESTERS).map(|_| tokio::spawn(write(org.clone(), next.clone(), count))).collect();
@@ -217,12 +217,10 @@ async fn write(org: Arc<Org>, next: Arc<AtomicUsize>, to: usize) -> Result<(Vec<
 /// What admission writes of a run that another device asked for.
 fn events(org: &Org, run: &RunId) -> Result<Vec<Body>> {
     let now = clock::now();
-    let queued = admission::new_run(run.clone(), Class::Ci, "bench".parse()?, org.member.clone(), org.device.clone(), now);
+    let new = admission::new_run(run.clone(), Class::Ci, "bench".parse()?, org.member.clone(), org.device.clone(), now);
     let (lease, until, reserved) = (clock::lease_id(), now.plus_ms(60_000), Resources::default());
-    Ok(vec![
-        Body::RunQueued { run: Box::new(queued) },
-        Body::RunLeased { run: run.clone(), lease, device: org.device.clone(), until, reserved },
-    ])
+    let asked = Some(Box::new(new));
+    Ok(vec![Body::RunLeased { run: run.clone(), lease, device: org.device.clone(), until, reserved, asked }])
 }
 
 /// Ends runs that nobody will start.

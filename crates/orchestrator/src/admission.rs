@@ -24,7 +24,7 @@ use crate::{
     stops,
 };
 use domain::{
-    Did, Hash, Problem, Timestamp,
+    Did, Hash, Problem,
     capacity::{Capacity, Gpu, Resources, Runtime, Taken},
     event::{Body, Event, kind},
     fence,
@@ -417,6 +417,7 @@ fn disk_bytes(org: &Org) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::Timestamp;
 
     fn run(class: Class, state: RunState, memory_bytes: u64) -> Run {
         let did: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));

@@ -459,6 +459,41 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_that_brings_its_run_is_as_the_run_and_then_its_lease() {
+        let did: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let task = json!({"project": "demo", "feature": "001-hello", "task": "T001"});
+        let run = json!({
+            "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "class": "agent", "project": "demo", "task": task, "member": did, "requester": did,
+            "state": "queued", "queued_at": 0,
+        });
+        let leased = |asked: Option<&serde_json::Value>| {
+            json!({
+                "type": "run_leased", "run": run["id"], "lease": "01ARZ3NDEKTSV4RRFFQ69G5FAW", "device": did, "until": 9, "asked": asked,
+                "reserved": {"cpu_milli": 1, "memory_bytes": 2, "disk_bytes": 3, "gpus": 0},
+            })
+        };
+        let after = |bodies: Vec<serde_json::Value>| {
+            let mut all: BTreeMap<(String, String), Option<Arc<str>>> = BTreeMap::new();
+            for body in bodies {
+                let body = serde_json::from_value(body).unwrap_or_else(|e| unreachable!("{e}"));
+                let event = Event { version: 1, at: crate::Timestamp(5), actor: did.clone(), via: None, told: None, body };
+                let mut before = |kind: &str, id: &str| all.get(&(kind.to_owned(), id.to_owned())).cloned().flatten();
+                let changed = project(&event, &mut before).unwrap_or_else(|p| unreachable!("{p}"));
+                all.extend(changed.into_iter().map(|one| ((one.kind.to_owned(), one.id), one.value)));
+            }
+            all
+        };
+        let queued = || json!({"type": "run_queued", "run": run});
+        let two = after(vec![queued(), leased(None)]);
+        assert_eq!(two.len(), 4, "run, active, claim, taken: {two:?}");
+        assert_eq!(after(vec![leased(Some(&run))]), two);
+        let mut other = run.clone();
+        other["project"] = json!("other");
+        assert_eq!(after(vec![queued(), leased(Some(&other))]), two, "what is known stands");
+        assert!(after(vec![leased(None)]).is_empty());
+    }
+
+    #[test]
     fn a_call_counts_in_the_day_in_which_it_was_let_through() {
         let device: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
         let (admitted, ended) = (crate::Timestamp(86_399_000), crate::Timestamp(86_401_000));

@@ -70,37 +70,30 @@ impl World {
     fn leased(&mut self, at: usize, from: usize, new: bool, wanted: &Manifest, lease: &Lease, sealed: &Envelope) -> Vec<Body> {
         let Work::Task { task, base, continues, .. } = &wanted.work else { unreachable!("it is a task") };
         let (run, device) = (lease.run.clone(), lease.device.clone());
-        let mut bodies = vec![];
-        if new {
-            let asked = Run {
+        let placed = Placed {
+            manifest: lease.manifest.clone(),
+            envelope: blob(sealed),
+            base: base.clone(),
+            spec_hash: None,
+            from: None,
+            left: None,
+            device: Some(device.clone()),
+        };
+        let asked = new.then(|| {
+            Box::new(Run {
                 id: run.clone(),
                 member: wanted.member.clone(),
                 requester: wanted.requester.clone(),
                 continues: continues.clone(),
+                manifest: Some(placed.manifest.clone()),
+                envelope: Some(placed.envelope.clone()),
+                asked: placed.device.clone(),
                 ..self.new_run(at, task)
-            };
-            bodies.push(Body::RunQueued { run: Box::new(asked) });
-        }
-        bodies.push(Body::RunLeased {
-            run: run.clone(),
-            lease: lease.id.clone(),
-            device: device.clone(),
-            until: lease.until,
-            reserved: wanted.resources,
+            })
         });
-        if from != at {
-            let placed = Placed {
-                manifest: lease.manifest.clone(),
-                envelope: blob(sealed),
-                base: base.clone(),
-                spec_hash: None,
-                from: None,
-                left: None,
-                device: Some(device),
-            };
-            bodies.push(Body::RunPlaced { run, placed });
-        }
-        bodies
+        let placed = (from != at && !new).then(|| Body::RunPlaced { run: run.clone(), placed });
+        let leased = Body::RunLeased { run, lease: lease.id.clone(), device, until: lease.until, reserved: wanted.resources, asked };
+        placed.into_iter().chain([leased]).collect()
     }
 
     // --- Starting -------------------------------------------------------------------------------------------------------

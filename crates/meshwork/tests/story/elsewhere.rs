@@ -36,9 +36,15 @@ async fn a_lease_that_another_device_asks_for_is_one_transaction_with_all_that_i
     let mut journal = two.bob.journal().await;
     journal.sort_by_key(|entry| entry["seq"].as_u64());
     let leased = journal.iter().position(|entry| entry["event"]["type"] == "run_leased" && entry["event"]["run"] == run.as_str()).unwrap();
-    let around = &journal[leased - 2..=leased];
-    let types: Vec<&str> = around.iter().filter_map(|entry| entry["event"]["type"].as_str()).collect();
-    assert_eq!(types, ["run_queued", "run_placed", "run_leased"], "one wait for the disk: {around:#?}");
+    let about = |entry: &&Value| entry["event"]["run"] == run.as_str() || entry["event"]["run"]["id"] == run.as_str();
+    assert_eq!(journal[..leased].iter().filter(about).count(), 0, "one event, and one wait for the disk: {journal:#?}");
+    let asked = &journal[leased]["event"]["asked"];
+    assert_eq!((&asked["id"], &asked["state"]), (&json!(run), &json!("queued")), "{asked}");
+    // The manifest came with it.
+    let blob = asked["envelope"].as_str().unwrap();
+    let file = org(&two.bob).store().join("blobs").join(&blob[..2]).join(blob);
+    two.bob.until("the manifest is a file of its own", async || if file.is_file() { Ok(()) } else { Err(json!(file)) }).await;
+    assert!(two.bob.ok(&["journal", "verify"]).await["bad_blobs"].as_array().unwrap().is_empty());
 }
 
 /// How many files there are below a folder.

@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn of_each_run_that_was_sent_away_it_is_said_what_is_true() {
         let (id, did): (RunId, Did) = ("01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(), identity::Key::from_seed(&[1; 32]).did());
-        let run = admission::new_run(id.clone(), Class::Agent, "demo".parse().unwrap(), did.clone(), did, Timestamp(0));
+        let run = crate::admission::new_run(id.clone(), Class::Agent, "demo".parse().unwrap(), did.clone(), did, Timestamp(0));
         let evicted_run = Run { state: RunState::Evicted, ..run.clone() };
         let saved = Run { checkpoint: Some("0123456789abcdef0123456789abcdef01234567".parse().unwrap()), ..evicted_run.clone() };
         let working = Run { state: RunState::Working, ..run };

@@ -2,12 +2,7 @@
 
 use super::{Asked, reserve, verify};
 use crate::org::Org;
-use domain::{
-    Did, Problem,
-    lease::Admission,
-    manifest::Work,
-    run::Placed,
-};
+use domain::{Did, Problem, lease::Admission, manifest::Work, run::Placed};
 use std::sync::Arc;
 use store::Parked;
 

@@ -10,8 +10,7 @@ pub(crate) mod guests;
 use crate::{
     clock,
     data_dir::DataDir,
-    lifecycle,
-    limits,
+    lifecycle, limits,
     org::Org,
     sensors::{Memory, Sensors},
 };

@@ -72,12 +72,12 @@ impl<'a> Gates<'a> {
         if patch.state != PatchState::Open {
             return gate::standing(patch, &[]);
         }
-        self.by_reviews(patch).and_then(|found| if found == PatchStanding::ToMerge { self.by_gate(patch) } else { Ok(found) }).unwrap_or_else(
-            |problem| {
+        self.by_reviews(patch)
+            .and_then(|found| if found == PatchStanding::ToMerge { self.by_gate(patch) } else { Ok(found) })
+            .unwrap_or_else(|problem| {
                 tracing::warn!(%problem, patch = %patch.id, "a patch's gate cannot be read");
                 PatchStanding::GateShut
-            },
-        )
+            })
     }
 
     /// Where an open patch stands by its reviews alone. One accept is enough to look further: who must accept besides, the gate says.

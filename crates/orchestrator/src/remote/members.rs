@@ -131,11 +131,8 @@ pub(crate) fn moved(org: &Org) -> Option<Finding> {
     let state = org.remote.org();
     let own = state.device_of(&org.device).filter(|_| state.devices.len() > 1)?;
     let now = at_present(org, own).ok()?;
-    let lists = [
-        ("--address", &own.addresses, &now.addresses),
-        ("--radicle", &own.radicle, &now.radicle),
-        ("--gossip", &own.gossip, &now.gossip),
-    ];
+    let lists =
+        [("--address", &own.addresses, &now.addresses), ("--radicle", &own.radicle, &now.radicle), ("--gossip", &own.gossip, &now.gossip)];
     let (mut details, mut words) = (vec![], format!("meshwork org device {}", own.name));
     for (option, said, now) in lists.into_iter().filter(|(_, said, now)| is_elsewhere(said, now)) {
         let said = if said.is_empty() { "nothing".to_owned() } else { said.join(", ") };

@@ -14,7 +14,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use store::{Order, Ready, Seq, Signer, Store, limits};
+use store::{Order, Parked, Ready, Seq, Signer, Store, limits};
 
 #[test]
 fn what_was_appended_is_there_after_reopening() {
@@ -153,10 +153,10 @@ async fn of_many_who_claim_one_task_exactly_one_gets_it() {
 async fn what_was_made_ready_before_is_written_as_anything_else() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    let (first, then) = (Ready::new(vec![queued(1, &task(1))]).unwrap(), Ready::new(vec![stopped(1, "a")]).unwrap());
+    let ready = Ready::new(vec![queued(1, &task(1)), stopped(1, "a")]).unwrap();
     let written = store.append_ready_if(move |view| {
         assert!(view.get::<Run>(kind::RUN, run_id(1).as_str())?.is_none());
-        Ok(first.and(then))
+        Ok(ready)
     });
     assert_eq!(written.await.unwrap(), Seq(2));
     let run: Run = store.get(kind::RUN, run_id(1).as_str()).unwrap().unwrap();
@@ -166,6 +166,40 @@ async fn what_was_made_ready_before_is_written_as_anything_else() {
     assert_eq!(refused.kind, Kind::Conflict);
     assert!(Ready::new(vec![marked(&"x".repeat(limits::EVENT_BYTES_MAX))]).is_err(), "what is too large is not made ready");
     assert!(store.verify().unwrap().is_sound());
+}
+
+#[tokio::test]
+async fn a_blob_that_comes_with_events_is_there_with_them_and_a_file_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let with = |text: &'static str, event| Ready::new(vec![event]).unwrap().with_blob(Parked::new(text.as_bytes().to_vec()));
+    let hash = |text: &str| Parked::new(text.as_bytes().to_vec()).hash().clone();
+    let file = |text: &str| dir.path().join("blobs").join(&hash(text).as_str()[..2]).join(hash(text).as_str());
+    let there = |store: &Store, text: &str| store.blobs().get(&hash(text)).unwrap().as_deref() == Some(text.as_bytes());
+    let (kept, erased, refused) = (with("kept", marked("a")), with("erased", marked("b")), with("refused", queued(1, &task(1))));
+    store.append_ready_if(|_| Ok(kept)).await.unwrap();
+    store.append_ready_if(|_| Ok(erased)).await.unwrap();
+    store.append_ready_if(|_| refused_with(refused)).await.unwrap_err();
+    assert!(there(&store, "kept") && store.blobs().exists(&hash("kept")) && !file("kept").exists(), "it costs no file yet");
+    assert!(!store.blobs().exists(&hash("refused")));
+    store.blobs().erase(&hash("erased")).unwrap();
+    // As a process that dies now.
+    let copy = tempfile::tempdir().unwrap();
+    let snapshot = copy.path().join("journal.db");
+    store.snapshot(&snapshot).unwrap();
+    std::fs::create_dir_all(copy.path().join("blobs").join(&hash("erased").as_str()[..2])).unwrap();
+    let mark = file("erased").with_extension("erased");
+    std::fs::copy(&mark, copy.path().join(mark.strip_prefix(dir.path()).unwrap())).unwrap();
+    for (store, folder) in [(store, dir.path()), (open(copy.path()), copy.path())] {
+        drop(store);
+        let store = open(folder);
+        assert!(there(&store, "kept") && !there(&store, "erased") && !store.blobs().exists(&hash("refused")));
+        assert!(folder.join(file("kept").strip_prefix(dir.path()).unwrap()).is_file());
+    }
+}
+
+fn refused_with(_: Ready) -> Result<Ready, Problem> {
+    Err(Problem::conflict("no"))
 }
 
 #[test]

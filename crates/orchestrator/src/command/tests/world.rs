@@ -141,13 +141,9 @@ pub(super) fn world() -> World {
             patch(PATCH_ACCEPTED, "T008: Bow", PatchState::Open, &[Verdict::Accept]),
             patch(PATCH_MERGED, "T001: Skeleton", PatchState::Merged, &[Verdict::Accept]),
         ],
-        standings: [
-            (PATCH_OPEN, PatchStanding::ToReview),
-            (PATCH_ACCEPTED, PatchStanding::ToMerge),
-            (PATCH_MERGED, PatchStanding::Merged),
-        ]
-        .map(|(id, standing)| (id.parse().unwrap(), standing))
-        .into(),
+        standings: [(PATCH_OPEN, PatchStanding::ToReview), (PATCH_ACCEPTED, PatchStanding::ToMerge), (PATCH_MERGED, PatchStanding::Merged)]
+            .map(|(id, standing)| (id.parse().unwrap(), standing))
+            .into(),
         agents: vec!["builder".parse().unwrap()],
         devices: vec![device("home", 'h'), device("laptop-3", 'l')],
         members: vec![Member { name: "ada".into(), roles: vec![Role::Owner], standby: None, keys: vec![] }],
