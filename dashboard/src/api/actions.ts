@@ -106,6 +106,7 @@ export const actions = {
   "device.reclaim": {"summary":"Take this machine back: guests are frozen, saved and sent away.","permission":"manage_device","changes":true},
   "device.release": {"summary":"Lend this machine again that was taken back.","permission":"manage_device","changes":true},
   "tailnet.status": {"summary":"Show the org's tailnet: its server, its machines and whose they are.","permission":"view","changes":false},
+  "tailnet.who": {"summary":"Say which device is at an address of the tailnet, and whose it is.","permission":"view","changes":false},
   "command.complete": {"summary":"What could come next in a sentence, and which things hold its words.","permission":"view","changes":false},
   "command.understand": {"summary":"Understand a sentence: answer it, or propose changes. Nothing is changed.","permission":"view","changes":false},
   "command.run": {"summary":"Carry out what was proposed and said yes to, once.","permission":"review","changes":true},

@@ -1802,6 +1802,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tailnet/who": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Say which device is at an address of the tailnet, and whose it is. */
+        get: operations["tailnet_who"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/command/complete": {
         parameters: {
             query?: never;
@@ -2096,6 +2113,8 @@ export interface components {
         Item: {
             /** @description Since when. */
             since: components["schemas"]["Timestamp"];
+            /** @description What happened, in a few words, as above a notification. */
+            heading: string;
             /** @description In which project. */
             project: components["schemas"]["ProjectName"];
             /** @description The task that it is about. */
@@ -2473,6 +2492,8 @@ export interface components {
              *     known.
              */
             head?: components["schemas"]["Oid"] | null;
+            /** @description Why it is not on this device yet, where that is known. */
+            absent?: string | null;
             /**
              * Format: uint
              * @description How many features it has.
@@ -2498,6 +2519,8 @@ export interface components {
              *     known.
              */
             head?: components["schemas"]["Oid"] | null;
+            /** @description Why it is not on this device yet, where that is known. */
+            absent?: string | null;
             features: components["schemas"]["FeatureView"][];
             /**
              * Format: uint
@@ -2804,6 +2827,13 @@ export interface components {
             by: components["schemas"]["Did"];
         } | {
             /** @constant */
+            code: "found_done";
+            /** @description That run. */
+            run: components["schemas"]["RunId"];
+            /** @description The device that executed it. */
+            device: components["schemas"]["Did"];
+        } | {
+            /** @constant */
             code: "evicted";
             /** @description Why. */
             message: string;
@@ -2854,6 +2884,8 @@ export interface components {
             patch: components["schemas"]["PatchId"];
             /** @description Where it is. */
             state: components["schemas"]["PatchState"];
+            /** @description Where it stands by its gate; of a patch that has not come from its device yet only whether it is merged or closed is known. */
+            standing: components["schemas"]["PatchStanding"];
             /** @description The device whose claim it is of. */
             device: components["schemas"]["Did"];
             /** @description For whom that worked. */
@@ -4322,6 +4354,8 @@ export interface components {
             missing: string[];
             /** @description The state of its gate in words; none for a patch that is not open. */
             gate: string[];
+            /** @description Whose approvals count, while it is open: a key of each. */
+            approved_by: components["schemas"]["Did"][];
             /** @description Where its merge is, while somebody merges it. */
             merging: string | null;
             /** @description Files that change the rules by which the project is checked and run: look at them. */
@@ -5134,6 +5168,8 @@ export interface components {
             until: components["schemas"]["Timestamp"];
             /** @description What of the device is reserved for it. */
             reserved: components["schemas"]["Resources"];
+            /** @description The run, where this device hears of it with its lease: as it was asked for. */
+            asked?: components["schemas"]["Run"] | null;
         } | {
             /** @constant */
             type: "lease_renewed";
@@ -6053,12 +6089,14 @@ export interface components {
             server?: components["schemas"]["ServerUrl"] | null;
             /** @description Whether this device runs it. */
             managed: boolean;
-            /** @description Whether it answered this device at the last look; none: this device has no key for it, and does not ask. */
+            /** @description Whether it answered this device at the last look; none: it was not asked yet. */
             reachable?: boolean | null;
             /** @description Why it did not. */
             problem?: components["schemas"]["Problem"] | null;
             /** @description When it answered last. */
             reached_at?: components["schemas"]["Timestamp"] | null;
+            /** @description What is not in order, of the server or of this machine's tailscaled: what a person has to hear of it unasked. */
+            wrong?: components["schemas"]["Problem"] | null;
             /** @description This machine in the tailnet. */
             here?: components["schemas"]["HereView"] | null;
             /** @description Its machines that belong to the org, or wait to. */
@@ -6097,6 +6135,15 @@ export interface components {
             did?: components["schemas"]["Did"] | null;
             /** @description The member who owns it. */
             owner?: string | null;
+        };
+        /** @description Who is at an address of the tailnet. */
+        WhoView: {
+            /** @description The device, by name. */
+            name: string;
+            /** @description Its key. */
+            device: components["schemas"]["Did"];
+            /** @description The member who owns it. */
+            owner: string;
         };
         /** @description What could come next while a sentence is written. */
         Completions: {
@@ -9665,6 +9712,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StatusView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    tailnet_who: {
+        parameters: {
+            query: {
+                address: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhoView"];
                 };
             };
             default: components["responses"]["Problem"];

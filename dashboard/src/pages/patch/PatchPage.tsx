@@ -2,8 +2,8 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { useMay, useRead } from "../../api/query";
-import { useAhead } from "../../ui/ahead";
 import { AsOf } from "../../ui/AsOf";
+import { useAhead } from "../../ui/ahead";
 import { toldBy } from "../../ui/asOf";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";

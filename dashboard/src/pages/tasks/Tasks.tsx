@@ -4,15 +4,15 @@ import { lazy, Suspense, useDeferredValue, useEffect, useMemo, useState } from "
 import type { Output } from "../../api/call";
 import { useRead } from "../../api/query";
 import { taskViews } from "../../router";
-import { useAhead } from "../../ui/ahead";
 import { Away } from "../../ui/AsOf";
+import { useAhead } from "../../ui/ahead";
 import { Page } from "../../ui/Page";
 import { Empty, Loaded, Loading } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
 import { useStandings } from "../patch/useStandings";
 import { Board } from "./Board";
 import { matching, nameOf, type TaskView, wordOf } from "./board";
-import { keepLast, lastOf, type Listed } from "./last";
+import { keepLast, type Listed, lastOf } from "./last";
 import { RunFeature } from "./RunFeature";
 import { TaskPanel } from "./TaskPanel";
 import css from "./Tasks.module.css";
