@@ -249,7 +249,7 @@ mod tests {
         let copy = dir.path().join("backup/store/journal.db");
         assert!(!bring_up_to_date(dir.path(), &copy).unwrap(), "there is no journal");
         let connection = open(dir.path());
-        connection.execute("INSERT INTO token VALUES('old', '{}'); PRAGMA user_version=2;").unwrap();
+        connection.execute("INSERT INTO token VALUES('old', '{}'); DROP TABLE parked; PRAGMA user_version=2;").unwrap();
         drop(connection);
         // From an attempt that was cut off.
         std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
