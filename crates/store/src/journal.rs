@@ -35,7 +35,7 @@ use sqlite::Connection;
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
 };
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -73,6 +73,8 @@ struct Inner {
     blobs: Blobs,
     logs: Logs,
     unmended: Option<Problem>,
+    /// The end of the journal, as it is on disk.
+    head: Arc<Mutex<Tail>>,
     commands: Option<mpsc::Sender<Command>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -111,6 +113,8 @@ impl Store {
         }
         // What a crash left in the log is safe in the database before anything is built on it.
         upkeep::checkpoint(&connection, "TRUNCATE");
+        let tail = read::tail(&connection)?.ok_or_else(|| Problem::internal("the journal has no incarnation"))?;
+        let head = Arc::new(Mutex::new(tail));
         let (commands, receiver) = mpsc::channel(limits::WRITE_QUEUE);
         let (published, _) = broadcast::channel(limits::SUBSCRIBER_LAG_MAX);
         let device = signer.device.clone();
@@ -122,6 +126,7 @@ impl Store {
             commands: receiver,
             published: published.clone(),
             blobs: blobs.clone(),
+            head: head.clone(),
             upkeep,
             lock,
         };
@@ -135,6 +140,7 @@ impl Store {
             blobs,
             logs,
             unmended,
+            head,
             commands: Some(commands),
             thread: Some(thread),
         };
@@ -292,8 +298,7 @@ impl Store {
     /// # Errors
     /// When the database refuses.
     pub fn head(&self) -> Result<Head, Problem> {
-        let tail = self.inner.readers.with(read::tail)?;
-        tail.ok_or_else(|| Problem::internal("the journal has no incarnation"))?.head()
+        self.inner.head.lock().unwrap_or_else(PoisonError::into_inner).head()
     }
 
     /// Events from now on, after they are on disk. Who lags behind more than [`limits::SUBSCRIBER_LAG_MAX`] is told so, and

@@ -6,7 +6,7 @@
 
 use crate::{
     blob::Blobs,
-    chain::{Recorded, Seq},
+    chain::{Recorded, Seq, Tail},
     fault::Fault,
     journal::Signer,
     migrate, problem,
@@ -19,7 +19,12 @@ use crate::{
 };
 use domain::Problem;
 use sqlite::{Connection, State};
-use std::{fs::File, panic::AssertUnwindSafe, path::PathBuf};
+use std::{
+    fs::File,
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// Who waits for an append.
@@ -43,6 +48,8 @@ pub(crate) struct Writer {
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) published: broadcast::Sender<Recorded>,
     pub(crate) blobs: Blobs,
+    /// The end of the journal, as it is on disk.
+    pub(crate) head: Arc<Mutex<Tail>>,
     /// What is done between groups.
     pub(crate) upkeep: Upkeep,
     /// Held as long as the thread lives.
@@ -103,6 +110,8 @@ impl Writer {
                 return Ended::Broken;
             }
         };
+        // After an error of the disk it may be further on than was told.
+        self.head.lock().unwrap_or_else(PoisonError::into_inner).clone_from(session.committed());
         let mut next = first;
         loop {
             if let Command::Rebuild { answer } = next {
@@ -110,7 +119,13 @@ impl Writer {
                 session.forget_projections();
                 let _ = answer.send(report);
             } else {
-                let group = Group { commands: &mut self.commands, published: &self.published, blobs: &self.blobs, fault: self.fault };
+                let group = Group {
+                    commands: &mut self.commands,
+                    published: &self.published,
+                    blobs: &self.blobs,
+                    head: &self.head,
+                    fault: self.fault,
+                };
                 match group.run(&mut session, next) {
                     Ok(None) => {}
                     Ok(Some(command)) => {
@@ -137,6 +152,7 @@ struct Group<'a> {
     commands: &'a mut mpsc::Receiver<Command>,
     published: &'a broadcast::Sender<Recorded>,
     blobs: &'a Blobs,
+    head: &'a Mutex<Tail>,
     fault: Fault,
 }
 
@@ -176,6 +192,7 @@ impl Group<'_> {
             return Self::fail(session, answers, &problem, alone);
         }
         session.park(self.blobs);
+        self.head.lock().unwrap_or_else(PoisonError::into_inner).clone_from(session.committed());
         // Who waits for its answer goes first: of the events many hear, and each takes its time.
         send(answers);
         self.publish(session);
