@@ -2,7 +2,8 @@
 //! place of one that was erased, so that it is told from one that was lost; and in the place of one that is known to be lost.
 //!
 //! A small one that comes with events ([`Parked`]) is written with them, into the database, in the one transaction: so it costs no wait
-//! for the disk of its own. Until it is a file, a moment later, it is found in memory; after a crash the next opening makes it one.
+//! for the disk of its own. Until it is a file, a moment later, it is found in memory; after a crash the next opening finds it in the
+//! database.
 
 use crate::{files, limits, problem};
 use domain::{Hash, Kind, Problem};
@@ -24,7 +25,28 @@ pub struct Blobs {
     dir: PathBuf,
     next: Arc<AtomicU64>,
     /// What is in the database and no file yet.
-    parked: Arc<Mutex<HashMap<Hash, Arc<[u8]>>>>,
+    parked: Arc<Mutex<Shelf>>,
+    /// Held while one of these becomes a file, and while one is erased.
+    making: Arc<Mutex<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    blobs: HashMap<Hash, Arc<[u8]>>,
+    bytes: usize,
+}
+
+impl Shelf {
+    fn put(&mut self, hash: Hash, bytes: Arc<[u8]>) {
+        self.bytes += bytes.len();
+        if let Some(before) = self.blobs.insert(hash, bytes) {
+            self.bytes -= before.len();
+        }
+    }
+
+    fn remove(&mut self, hash: &Hash) {
+        self.bytes -= self.blobs.remove(hash).map_or(0, |bytes| bytes.len());
+    }
 }
 
 /// A blob that comes with events, and is first kept with them.
@@ -35,11 +57,6 @@ pub struct Parked {
 }
 
 impl Parked {
-    /// Of these bytes.
-    pub fn new(bytes: Vec<u8>) -> Self {
-        Self { hash: hash_bytes(&bytes), bytes: bytes.into() }
-    }
-
     /// Its name.
     pub fn hash(&self) -> &Hash {
         &self.hash
@@ -64,7 +81,7 @@ pub(crate) enum Look {
 impl Blobs {
     /// Opens the folder; what a crash left half written is removed.
     pub(crate) fn open(dir: PathBuf) -> Result<Self, Problem> {
-        let blobs = Self { dir, next: Arc::default(), parked: Arc::default() };
+        let blobs = Self { dir, next: Arc::default(), parked: Arc::default(), making: Arc::default() };
         let temporary = blobs.temporary();
         match fs::remove_dir_all(&temporary) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(problem::file("clear", &temporary, &e)),
@@ -110,7 +127,7 @@ impl Blobs {
     /// When the disk refuses, or the bytes are not those of this name any more.
     pub fn get(&self, hash: &Hash) -> Result<Option<Vec<u8>>, Problem> {
         // In this order: it is a file before it is no more here.
-        if let Some(bytes) = self.parked().get(hash) {
+        if let Some(bytes) = self.parked().blobs.get(hash) {
             return Ok(Some(bytes.to_vec()));
         }
         let path = self.path(hash);
@@ -140,20 +157,20 @@ impl Blobs {
 
     /// Whether it is there.
     pub fn exists(&self, hash: &Hash) -> bool {
-        self.parked().contains_key(hash) || self.path(hash).is_file()
+        self.parked().blobs.contains_key(hash) || self.path(hash).is_file()
     }
 
-    /// Erases it, durably, and leaves a mark that says so. Erasing what is not there is fine.
+    /// Erases it, durably, and leaves a mark that says so. Erasing what is not there is fine. What is in the database still goes from there
+    /// with the next opening.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn erase(&self, hash: &Hash) -> Result<(), Problem> {
         let path = self.path(hash);
-        // Held, so that it does not become a file meanwhile.
-        let mut parked = self.parked();
+        let _alone = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         files::make_dir(path.parent().unwrap_or(&self.dir))?;
         files::make_private(&self.mark(hash))?;
-        parked.remove(hash);
+        self.parked().remove(hash);
         let erased = match fs::remove_file(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
             _ => files::sync_parent(&path),
@@ -183,29 +200,48 @@ impl Blobs {
         sync().map_err(|e| problem::file("write", &self.dir, &e))
     }
 
-    /// Has these found, which were just written into the database.
+    /// A blob that is to be written with events ([`crate::Ready::with_blob`]).
+    ///
+    /// # Errors
+    /// When too many of those before could not be made files yet.
+    pub fn to_park(&self, bytes: Vec<u8>) -> Result<Parked, Problem> {
+        if self.parked().bytes > 2 * limits::PARKED_BYTES_MAX {
+            return Err(Problem::unavailable("Nothing more can be kept now.")
+                .because(format!("Files cannot be made in {}.", self.dir.display()))
+                .next("Is there room on its disk, and may Meshwork write there? It goes on by itself then."));
+        }
+        Ok(Parked { hash: hash_bytes(&bytes), bytes: bytes.into() })
+    }
+
+    /// Has these found, which are just being written into the database.
     pub(crate) fn park(&self, blobs: impl Iterator<Item = Parked>) {
-        self.parked().extend(blobs.map(|blob| (blob.hash, blob.bytes)));
+        for Parked { hash, bytes } in blobs {
+            // Of one that was erased before.
+            let _ = fs::remove_file(self.mark(&hash));
+            self.parked().put(hash, bytes);
+        }
     }
 
-    /// How many are no files yet.
-    pub(crate) fn parked_count(&self) -> usize {
-        self.parked().len()
+    /// Whether some are no files yet, and whether these are as many as may be.
+    pub(crate) fn any_parked(&self) -> (bool, bool) {
+        let parked = self.parked();
+        (!parked.blobs.is_empty(), parked.bytes > limits::PARKED_BYTES_MAX)
     }
 
-    /// Makes one of them a file; says whether there was one.
+    /// Makes one of them a file; says which.
     ///
     /// # Errors
     /// When the disk refuses; then it stays where it is.
-    pub(crate) fn unpark_one(&self) -> Result<bool, Problem> {
-        let mut parked = self.parked();
-        let Some((hash, bytes)) = parked.iter().next().map(|(hash, bytes)| (hash.clone(), bytes.clone())) else { return Ok(false) };
+    pub(crate) fn unpark_one(&self) -> Result<Option<Hash>, Problem> {
+        let _alone = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = self.parked().blobs.iter().next().map(|(hash, bytes)| (hash.clone(), bytes.clone()));
+        let Some((hash, bytes)) = next else { return Ok(None) };
         self.put(&bytes)?;
-        parked.remove(&hash);
-        Ok(true)
+        self.parked().remove(&hash);
+        Ok(Some(hash))
     }
 
-    fn parked(&self) -> MutexGuard<'_, HashMap<Hash, Arc<[u8]>>> {
+    fn parked(&self) -> MutexGuard<'_, Shelf> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -234,35 +270,48 @@ impl Blobs {
     }
 }
 
-/// Makes files of those that were only in the database when the store was last closed, or died.
+/// Has those found that are only in the database: the store was closed, or died, before they were files. Those that were erased since go.
 ///
 /// # Errors
-/// When the database or the disk refuses.
-pub(crate) fn unpark(connection: &Connection, blobs: &Blobs) -> Result<(), Problem> {
-    let read = || -> sqlite::Result<Vec<(String, Vec<u8>)>> {
+/// When the database refuses.
+pub(crate) fn find_parked(connection: &Connection, blobs: &Blobs) -> Result<(), Problem> {
+    let read = |erased: &mut Vec<Hash>| -> sqlite::Result<()> {
         let mut statement = connection.prepare("SELECT hash, content FROM parked")?;
-        let mut found = vec![];
         while let State::Row = statement.next()? {
-            found.push((statement.read(0)?, statement.read(1)?));
+            let Ok(hash) = statement.read::<String, _>(0)?.parse::<Hash>() else { continue };
+            if blobs.mark(&hash).exists() {
+                erased.push(hash);
+            } else {
+                blobs.parked().put(hash, statement.read::<Vec<u8>, _>(1)?.into());
+            }
         }
-        Ok(found)
+        Ok(())
     };
-    let found = read().map_err(|e| problem::database(&e))?;
-    for (hash, content) in &found {
-        // One that was erased since is not to come back.
-        if !blobs.mark(&hash.parse()?).exists() {
-            blobs.put(content)?;
-        }
-    }
-    if found.is_empty() { Ok(()) } else { forget_parked(connection) }
+    let mut erased = vec![];
+    read(&mut erased).map_err(|e| problem::database(&e))?;
+    if erased.is_empty() { Ok(()) } else { forget_parked(connection, &erased) }
 }
 
-/// Removes all of them from the database.
+/// Removes these from the database.
 ///
 /// # Errors
 /// When it refuses.
-pub(crate) fn forget_parked(connection: &Connection) -> Result<(), Problem> {
-    connection.execute("DELETE FROM parked").map_err(|e| problem::database(&e))
+pub(crate) fn forget_parked(connection: &Connection, hashes: &[Hash]) -> Result<(), Problem> {
+    let remove = || -> sqlite::Result<()> {
+        let mut statement = connection.prepare("DELETE FROM parked WHERE hash=?")?;
+        for hash in hashes {
+            statement.reset()?;
+            statement.bind((1, hash.as_str()))?;
+            statement.next()?;
+        }
+        Ok(())
+    };
+    let all = || connection.execute("BEGIN IMMEDIATE").and_then(|()| remove()).and_then(|()| connection.execute("COMMIT"));
+    all().map_err(|e| {
+        // The first error tells more than one of giving up.
+        let _ = connection.execute("ROLLBACK");
+        problem::database(&e)
+    })
 }
 
 #[cfg(test)]

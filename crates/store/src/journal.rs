@@ -35,7 +35,7 @@ use sqlite::Connection;
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     thread::{self, JoinHandle},
 };
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -73,8 +73,6 @@ struct Inner {
     blobs: Blobs,
     logs: Logs,
     unmended: Option<Problem>,
-    /// The end of the journal, as it is on disk.
-    head: Arc<Mutex<Tail>>,
     commands: Option<mpsc::Sender<Command>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -105,7 +103,7 @@ impl Store {
         let mut connection = migrate::open_writer(dir, fault)?;
         begin(&connection, dir, &signer)?;
         let blobs = Blobs::open(dir.join("blobs"))?;
-        blob::unpark(&connection, &blobs)?;
+        blob::find_parked(&connection, &blobs)?;
         let unmended = mend::join(&connection, dir, &signer, &blobs);
         if unmended.is_some() {
             // Of the attempt nothing is left open.
@@ -113,8 +111,6 @@ impl Store {
         }
         // What a crash left in the log is safe in the database before anything is built on it.
         upkeep::checkpoint(&connection, "TRUNCATE");
-        let tail = read::tail(&connection)?.ok_or_else(|| Problem::internal("the journal has no incarnation"))?;
-        let head = Arc::new(Mutex::new(tail));
         let (commands, receiver) = mpsc::channel(limits::WRITE_QUEUE);
         let (published, _) = broadcast::channel(limits::SUBSCRIBER_LAG_MAX);
         let device = signer.device.clone();
@@ -126,7 +122,6 @@ impl Store {
             commands: receiver,
             published: published.clone(),
             blobs: blobs.clone(),
-            head: head.clone(),
             upkeep,
             lock,
         };
@@ -140,7 +135,6 @@ impl Store {
             blobs,
             logs,
             unmended,
-            head,
             commands: Some(commands),
             thread: Some(thread),
         };
@@ -298,7 +292,8 @@ impl Store {
     /// # Errors
     /// When the database refuses.
     pub fn head(&self) -> Result<Head, Problem> {
-        self.inner.head.lock().unwrap_or_else(PoisonError::into_inner).head()
+        let tail = self.inner.readers.with(read::tail)?;
+        tail.ok_or_else(|| Problem::internal("the journal has no incarnation"))?.head()
     }
 
     /// Events from now on, after they are on disk. Who lags behind more than [`limits::SUBSCRIBER_LAG_MAX`] is told so, and
@@ -339,7 +334,8 @@ impl Store {
         block_on(self.rebuild())
     }
 
-    /// Writes a consistent copy of the database into a new file, for a backup. Blobs and logs are plain files.
+    /// Writes a consistent copy of the database into a new file, for a backup. Logs are plain files, and so are blobs, but for those that
+    /// came with their events a moment ago: so files are to be copied after this.
     ///
     /// # Errors
     /// When the file exists, or the disk refuses.

@@ -56,10 +56,13 @@ pub const CHECKPOINT_PAUSE: std::time::Duration = std::time::Duration::from_secs
 pub const HEAD_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 /// The largest blob, in bytes.
 pub const BLOB_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// How long blobs that came with events stay in the database alone before they become files, while nothing is written.
+/// How long blobs that came with events stay in the database alone before the first becomes a file.
 pub const PARK_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
-/// How many may be in the database alone; then whoever writes waits until the oldest are files.
-pub const PARKED_MAX: usize = 1_024;
+/// From how many bytes of them on whoever writes waits until some are files. Beyond twice that, as where no files can be made, none is
+/// taken.
+pub const PARKED_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How many of them go from the database together once they are files.
+pub const UNPARK_BATCH: usize = 64;
 /// How many API tokens there may be.
 pub const TOKENS_MAX: usize = 1_000;
 /// How many browsers may be signed in.

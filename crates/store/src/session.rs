@@ -40,8 +40,8 @@ impl Ready {
         Ok(Self { events: prepare(events)?, blobs: vec![] })
     }
 
-    /// With a blob that they name. It is kept with them, in the one transaction, and becomes a file of its own later; where they are not
-    /// written nothing of it stays. It is to be small, as a manifest is.
+    /// With a blob that they name. It is kept with them, in the one transaction, and becomes a file of its own later. It is to be small, as a
+    /// manifest is.
     #[must_use]
     pub fn with_blob(mut self, blob: Parked) -> Self {
         self.blobs.push(blob);
@@ -178,7 +178,7 @@ impl<'c> Session<'c> {
         Ok(())
     }
 
-    /// Has the blobs that came with the last commit found, before anybody hears of it.
+    /// Has the blobs that come with the next commit found, before anybody can see it.
     pub(crate) fn park(&mut self, blobs: &Blobs) {
         blobs.park(self.parked.drain(..));
     }

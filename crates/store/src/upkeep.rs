@@ -10,7 +10,7 @@ use crate::{
     park::receive,
     remembered,
 };
-use domain::Problem;
+use domain::Hash;
 use sqlite::{Connection, State};
 use std::{
     path::{Path, PathBuf},
@@ -34,8 +34,10 @@ pub(crate) struct Upkeep {
     /// The log is not taken over before this.
     checkpoint_at: Instant,
     blobs: Blobs,
-    /// When the next blob becomes a file; none: all are, and the database has none.
+    /// When the next blob becomes a file; none: all are.
     unpark_at: Option<Instant>,
+    /// Those that are files, and in the database still.
+    made: Vec<Hash>,
 }
 
 impl Upkeep {
@@ -51,7 +53,8 @@ impl Upkeep {
             logged: false,
             checkpoint_at: now,
             blobs: blobs.clone(),
-            unpark_at: None,
+            unpark_at: blobs.any_parked().0.then_some(now),
+            made: vec![],
         }
     }
 
@@ -68,13 +71,10 @@ impl Upkeep {
         if now >= self.remember_at {
             self.remember();
         }
-        let parked = self.blobs.parked_count();
-        if parked > 0 {
-            self.unpark_at = Some(now + limits::PARK_PAUSE);
+        if self.blobs.any_parked().0 && *self.unpark_at.get_or_insert(now + limits::PARK_PAUSE) <= now {
+            self.unpark(connection);
         }
-        if parked > limits::PARKED_MAX {
-            self.unpark(connection, parked - limits::PARKED_MAX);
-        }
+        while self.blobs.any_parked().1 && self.unpark(connection) {}
         // While work comes in the log keeps its size, since a file that grows is slower to sync.
         if now >= self.checkpoint_at {
             self.take_over(connection, "PASSIVE");
@@ -95,9 +95,7 @@ impl Upkeep {
     /// The end: nothing is left to be done.
     pub(crate) fn end(&mut self, connection: &Connection) {
         self.remember();
-        if self.unpark_at.is_some() {
-            self.unpark(connection, usize::MAX);
-        }
+        while self.blobs.any_parked().0 && self.unpark(connection) {}
         self.take_over(connection, "TRUNCATE");
     }
 
@@ -114,8 +112,7 @@ impl Upkeep {
         }
         // One at a time: whoever writes is waited for in between.
         if self.unpark_at.is_some_and(|at| now >= at) {
-            self.unpark_at = Some(now);
-            self.unpark(connection, 1);
+            self.unpark(connection);
         }
         if self.logged && now >= self.checkpoint_at {
             self.logged = !self.take_over(connection, "TRUNCATE");
@@ -132,25 +129,27 @@ impl Upkeep {
         }
     }
 
-    /// Makes files of so many blobs; once all are files, the database has none any more. What fails is tried again: it is found all the same.
-    fn unpark(&mut self, connection: &Connection, count: usize) {
-        let unpark = || -> Result<bool, Problem> {
-            for _ in 0..count {
-                if !self.blobs.unpark_one()? {
-                    return blob::forget_parked(connection).map(|()| true);
-                }
+    /// Makes a blob a file, and says whether it could; those that are files go from the database, some together. What fails is tried
+    /// again: it is found all the same.
+    fn unpark(&mut self, connection: &Connection) -> bool {
+        let one = self.blobs.unpark_one().and_then(|made| {
+            self.made.extend(made);
+            let more = self.blobs.any_parked().0;
+            if !more || self.made.len() >= limits::UNPARK_BATCH {
+                blob::forget_parked(connection, &self.made)?;
+                (self.logged, self.made) = (true, vec![]);
             }
-            Ok(false)
-        };
-        let done = unpark();
-        match done {
-            Ok(true) => (self.unpark_at, self.logged) = (None, true),
-            Ok(false) => {}
+            Ok(more)
+        });
+        match one {
+            Ok(more) => self.unpark_at = more.then(Instant::now),
             Err(problem) => {
-                tracing::warn!(%problem, "blobs could not be made files yet; it is tried again");
+                tracing::warn!(%problem, "a blob could not be made a file yet; it is tried again");
                 self.unpark_at = Some(Instant::now() + limits::CHECKPOINT_PAUSE);
+                return false;
             }
         }
+        true
     }
 
     /// Says whether nothing is left to be taken over.

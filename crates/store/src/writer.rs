@@ -5,8 +5,8 @@
 //! is built on it. Until that works, every write is answered with why not.
 
 use crate::{
-    blob::Blobs,
-    chain::{Recorded, Seq, Tail},
+    blob::{self, Blobs},
+    chain::{Recorded, Seq},
     fault::Fault,
     journal::Signer,
     migrate, problem,
@@ -19,12 +19,7 @@ use crate::{
 };
 use domain::Problem;
 use sqlite::{Connection, State};
-use std::{
-    fs::File,
-    panic::AssertUnwindSafe,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{fs::File, panic::AssertUnwindSafe, path::PathBuf};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// Who waits for an append.
@@ -48,8 +43,6 @@ pub(crate) struct Writer {
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) published: broadcast::Sender<Recorded>,
     pub(crate) blobs: Blobs,
-    /// The end of the journal, as it is on disk.
-    pub(crate) head: Arc<Mutex<Tail>>,
     /// What is done between groups.
     pub(crate) upkeep: Upkeep,
     /// Held as long as the thread lives.
@@ -94,7 +87,8 @@ impl Writer {
             Ok(statement.next()? == State::Row && statement.read::<i64, _>(0)? == 0)
         };
         match checkpoint().map_err(|e| problem::database(&e))? {
-            true => Ok(connection),
+            // Also what a commit brought of which it is not known whether it failed.
+            true => blob::find_parked(&connection, &self.blobs).map(|()| connection),
             false => Err(Problem::unavailable("The journal is still being read after an error of the disk.").next("Try again.")),
         }
     }
@@ -110,8 +104,6 @@ impl Writer {
                 return Ended::Broken;
             }
         };
-        // After an error of the disk it may be further on than was told.
-        self.head.lock().unwrap_or_else(PoisonError::into_inner).clone_from(session.committed());
         let mut next = first;
         loop {
             if let Command::Rebuild { answer } = next {
@@ -119,13 +111,7 @@ impl Writer {
                 session.forget_projections();
                 let _ = answer.send(report);
             } else {
-                let group = Group {
-                    commands: &mut self.commands,
-                    published: &self.published,
-                    blobs: &self.blobs,
-                    head: &self.head,
-                    fault: self.fault,
-                };
+                let group = Group { commands: &mut self.commands, published: &self.published, blobs: &self.blobs, fault: self.fault };
                 match group.run(&mut session, next) {
                     Ok(None) => {}
                     Ok(Some(command)) => {
@@ -152,7 +138,6 @@ struct Group<'a> {
     commands: &'a mut mpsc::Receiver<Command>,
     published: &'a broadcast::Sender<Recorded>,
     blobs: &'a Blobs,
-    head: &'a Mutex<Tail>,
     fault: Fault,
 }
 
@@ -188,11 +173,10 @@ impl Group<'_> {
             // As one who leaves the writing to the system does: it happens a moment later.
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
+        session.park(self.blobs);
         if let Err(problem) = session.finish_commit() {
             return Self::fail(session, answers, &problem, alone);
         }
-        session.park(self.blobs);
-        self.head.lock().unwrap_or_else(PoisonError::into_inner).clone_from(session.committed());
         // Who waits for its answer goes first: of the events many hear, and each takes its time.
         send(answers);
         self.publish(session);

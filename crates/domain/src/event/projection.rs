@@ -131,7 +131,11 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         _ => {}
     }
     let mut known = event.body.run().map(|id| read::<Run>(before, kind::RUN, id.as_str())).transpose()?.flatten();
-    if let (None, Body::RunLeased { asked: Some(run), .. }) = (&known, &event.body) {
+    if let (None, Body::RunLeased { asked: Some(run), run: id, .. }) = (&known, &event.body)
+        && run.id == *id
+        && run.state == RunState::Queued
+        && run.device.is_none()
+    {
         out.extend(begins(before, run, event)?);
         known = Some((**run).clone());
     }

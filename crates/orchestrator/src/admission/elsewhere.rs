@@ -13,7 +13,7 @@ use store::Parked;
 /// When the journal cannot be written. A refusal is not an error.
 pub async fn admit_of_another(org: &Arc<Org>, asked: &Asked<'_>) -> Result<Admission, Problem> {
     match verify(org, &asked.manifest).await {
-        Ok(wanted) => reserve(org, asked, wanted, Some(Parked::new(asked.envelope.to_json()?))).await,
+        Ok(wanted) => reserve(org, asked, wanted, Some(org.store.blobs().to_park(asked.envelope.to_json()?)?)).await,
         Err(refusal) => Ok(Admission::Refused { reasons: vec![refusal] }),
     }
 }

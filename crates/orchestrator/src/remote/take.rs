@@ -56,9 +56,12 @@ fn opened<'a>(caller: &Did, sealed: &'a Envelope) -> Result<Asked<'a>, Refusal> 
 
 /// What admission says, and after which number of the journal it is told of the run; `before` is where that stood.
 async fn answer(org: &Arc<Org>, caller: &Did, asked: &Asked<'_>, before: u64) -> Result<(Admission, u64), Problem> {
+    // Told again from the beginning: what was said since may have been lost with the first answer.
+    if let Some(lease) = again(org, caller, asked)? {
+        return Ok((Admission::Leased { lease }, 0));
+    }
     let admission = admit(org, caller, asked).await?;
-    // What was leased before is not leased again. Who asks twice has it, and is not told otherwise; and is told again from the beginning:
-    // what was said since may have been lost with the first answer.
+    // The very same was admitted while this was looked at: who asked twice has it, and is not told otherwise.
     if matches!(admission, Admission::Refused { .. })
         && let Some(lease) = again(org, caller, asked)?
     {

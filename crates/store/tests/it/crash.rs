@@ -11,7 +11,7 @@ use std::{
     path::Path,
     process::Stdio,
 };
-use store::{LogEntry, Parked, Ready, Seq, Store, fault::Fault, limits};
+use store::{LogEntry, Ready, Seq, Store, fault::Fault, limits};
 use testkit::Random;
 
 /// How many writers the child has.
@@ -138,7 +138,7 @@ fn writing_child() {
 async fn write(store: Store, name: String) {
     for n in 0u64.. {
         let text = format!("{name}-{n}");
-        let blob = Parked::new(text.clone().into_bytes());
+        let blob = store.blobs().to_park(text.clone().into_bytes()).unwrap();
         let ready = Ready::new(vec![queued(n % 50, &task(n % 5)), marked(&text)]).unwrap().with_blob(blob.clone());
         let seq = store.append_ready_if(|_| Ok(ready)).await.unwrap();
         say(&format!("EVENT {seq} {text}"));

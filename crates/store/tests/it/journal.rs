@@ -14,7 +14,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use store::{Order, Parked, Ready, Seq, Signer, Store, limits};
+use store::{Order, Ready, Seq, Signer, Store, limits};
 
 #[test]
 fn what_was_appended_is_there_after_reopening() {
@@ -172,8 +172,9 @@ async fn what_was_made_ready_before_is_written_as_anything_else() {
 async fn a_blob_that_comes_with_events_is_there_with_them_and_a_file_later() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    let with = |text: &'static str, event| Ready::new(vec![event]).unwrap().with_blob(Parked::new(text.as_bytes().to_vec()));
-    let hash = |text: &str| Parked::new(text.as_bytes().to_vec()).hash().clone();
+    let blob = |text: &str| store.blobs().to_park(text.as_bytes().to_vec()).unwrap();
+    let hash = |text: &str| identity::envelope::hash_bytes(text.as_bytes());
+    let with = |text: &str, event| Ready::new(vec![event]).unwrap().with_blob(blob(text));
     let file = |text: &str| dir.path().join("blobs").join(&hash(text).as_str()[..2]).join(hash(text).as_str());
     let there = |store: &Store, text: &str| store.blobs().get(&hash(text)).unwrap().as_deref() == Some(text.as_bytes());
     let (kept, erased, refused) = (with("kept", marked("a")), with("erased", marked("b")), with("refused", queued(1, &task(1))));
@@ -194,8 +195,17 @@ async fn a_blob_that_comes_with_events_is_there_with_them_and_a_file_later() {
         drop(store);
         let store = open(folder);
         assert!(there(&store, "kept") && !there(&store, "erased") && !store.blobs().exists(&hash("refused")));
+        drop(store);
         assert!(folder.join(file("kept").strip_prefix(dir.path()).unwrap()).is_file());
+        let mut rows = sqlite::open(folder.join("journal.db")).unwrap();
+        assert_eq!(count_parked(&mut rows), 0);
     }
+}
+
+fn count_parked(database: &mut sqlite::Connection) -> i64 {
+    let mut rows = database.prepare("SELECT count(*) FROM parked").unwrap();
+    rows.next().unwrap();
+    rows.read(0).unwrap()
 }
 
 fn refused_with(_: Ready) -> Result<Ready, Problem> {
