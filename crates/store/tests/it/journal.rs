@@ -195,6 +195,7 @@ async fn a_blob_that_comes_with_events_is_there_with_them_and_a_file_later() {
         drop(store);
         let store = open(folder);
         assert!(there(&store, "kept") && !there(&store, "erased") && !store.blobs().exists(&hash("refused")));
+        store.append(vec![marked("c")]).await.unwrap();
         drop(store);
         assert!(folder.join(file("kept").strip_prefix(dir.path()).unwrap()).is_file());
         let mut rows = sqlite::open(folder.join("journal.db")).unwrap();
