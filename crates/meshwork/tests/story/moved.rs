@@ -239,6 +239,18 @@ async fn what_began_before_that_was_known_goes_on_and_both_patches_are_rivals() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_stopped_while_its_device_was_away_is_not_begun_again() {
+    let mut two = Two::each_with("short-lease", "").await;
+    let run = half_done_at_bobs(&two, "stopped").await;
+    two.bob.kill().await;
+    two.ada.ok(&["run", "stop", &run]).await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("cancelled"), Some("stopped")), "{ended:#}");
+    let task = two.ada.ok(&["task", "show", "T001"]).await;
+    assert_eq!(task["runs"].as_array().map(Vec::len), Some(1), "{task:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_that_worked_on_alone_is_asked_for_its_work_before_the_next_run_begins() {
     let (mut two, run, next) = given_up("alone").await;
     two.bob.begin().await;
