@@ -54,6 +54,8 @@ struct GivenUp {
     back: bool,
     /// Since when it is known to have published a patch, which did not come yet.
     published: Option<Instant>,
+    /// Whether what it is said to have published is not its own: that is not asked for again.
+    disbelieved: bool,
 }
 
 /// Whether a device said what it saved of a run that was given up here.
@@ -92,7 +94,8 @@ impl Moving {
     /// device has answered: what was saved of it stays on its device.
     pub(crate) fn give_up(&self, run: &RunId) {
         let mut all = lock(&self.given_up);
-        all.entry(run.clone()).or_insert(GivenUp { answer: Answer::Wanted, refused: None, back: false, published: None });
+        let new = GivenUp { answer: Answer::Wanted, refused: None, back: false, published: None, disbelieved: false };
+        all.entry(run.clone()).or_insert(new);
         if all.len() > limits::GIVEN_UP_MAX {
             let answered = all.iter().find(|(_, one)| matches!(one.answer, Answer::Had)).map(|(run, _)| run.clone());
             match answered {
@@ -143,6 +146,18 @@ impl Moving {
         let mut all = lock(&self.given_up);
         let since = all.get_mut(run).map(|given_up| *given_up.published.get_or_insert_with(Instant::now));
         since.is_some_and(|since| since.elapsed() < limits::PUBLISHED_WAIT)
+    }
+
+    /// Notes that what a run is said to have published is not its own.
+    fn disbelieve(&self, run: &RunId) {
+        if let Some(given_up) = lock(&self.given_up).get_mut(run) {
+            given_up.disbelieved = true;
+        }
+    }
+
+    /// Whether that was noted.
+    fn disbelieved(&self, run: &RunId) -> bool {
+        lock(&self.given_up).get(run).is_some_and(|given_up| given_up.disbelieved)
     }
 
     /// Notes that it said so.
@@ -281,6 +296,9 @@ mod tests {
         assert!(moving.is_back(&run) && moving.to_ask(&run));
         assert!(!moving.is_back(&run), "it holds nothing up for ever");
         assert!(moving.is_given_up(&run) && moving.waits_for_patch(&run) && moving.waits_for_patch(&run), "a patch is waited for a while");
+        assert!(!moving.disbelieved(&run));
+        moving.disbelieve(&run);
+        assert!(moving.disbelieved(&run), "what is not its own is not asked for again");
         let other: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap();
         moving.give_up(&other);
         moving.answered(&other);
