@@ -43,7 +43,7 @@ pub(super) async fn fact(org: &Arc<Org>, run: &RunId, device: &Did, fact: Fact) 
         Body::ChecksEnded { signed: Some(signed), .. } if about == *run => results(org, run, device, signed.clone()).await?,
         Body::PatchPublished { patch, revision, commit, .. } => {
             if !arrived(org, run, device, patch, revision, commit).await? {
-                tracing::warn!(%run, %device, %patch, "a patch that the run's own key did not make is not its device's to tell; it was left out");
+                tracing::warn!(%run, %device, %patch, "a patch that is not the run's own is not its device's to tell; it was left out");
                 return Ok(());
             }
         }

@@ -52,7 +52,7 @@ pub(crate) async fn ask(org: &Arc<Org>, id: &RunId, next: &Run) -> Result<(), Pr
         }
     };
     if let Some(end) = end
-        && ended_done(org, &run, &device, &end, Some(&next.id)).await?
+        && ended_done(org, &run, &device, &end, &next.id).await?
     {
         return Ok(());
     }
@@ -63,18 +63,23 @@ pub(crate) async fn ask(org: &Arc<Org>, id: &RunId, next: &Run) -> Result<(), Pr
 }
 
 /// Takes over the end of a run that ended with a patch on its device; says whether it did. While the patch does not come, `next` waits.
-async fn ended_done(org: &Arc<Org>, run: &Run, device: &Did, there: &Run, next: Option<&RunId>) -> Result<bool, Problem> {
+async fn ended_done(org: &Arc<Org>, run: &Run, device: &Did, there: &Run, next: &RunId) -> Result<bool, Problem> {
     let problem = match found::take_end(org, run, device, there).await {
         Ok(taken) => return Ok(taken),
         Err(problem) => problem,
     };
-    tracing::warn!(run = %run.id, %device, %problem, "a run that was given up had ended with a patch, which could not be had yet");
-    if let Some(next) = next {
-        let message = format!("The run before it ended with a patch there, which did not come yet. {problem}");
-        dispatch::wait(org, next, Reason::WaitsForDevice { message }).await?;
-    }
+    not_had(org, run, device, &problem);
+    let message = format!("The run before it ended with a patch there, which did not come yet. {problem}");
+    dispatch::wait(org, next, Reason::WaitsForDevice { message }).await?;
     tokio::time::sleep(limits::REMOTE_PAUSE_MAX).await;
     Ok(false)
+}
+
+/// Says once of a run that its patch did not come yet.
+fn not_had(org: &Org, run: &Run, device: &Did, problem: &Problem) {
+    if org.remote.moving.to_warn(&run.id) {
+        tracing::warn!(run = %run.id, %device, %problem, "a run that was given up had ended with a patch, which could not be had yet");
+    }
 }
 
 /// The run as its device has it, once it has ended there.
@@ -178,10 +183,17 @@ async fn look(org: &Arc<Org>, id: &RunId) -> Result<(), Problem> {
             return Ok(());
         }
         Found::Nothing => return Ok(()),
-        Found::Done(end) if end.takes => {
-            return ended_done(org, &end.run, &end.device, &end.there, None).await.map(drop);
+        Found::Done(end) => {
+            let done = if end.takes {
+                found::take_end(org, &end.run, &end.device, &end.there).await.map(drop)
+            } else {
+                found::note_rival(org, &end.run, &end.device, &end.there).await
+            };
+            if let Err(problem) = done {
+                not_had(org, &end.run, &end.device, &problem);
+            }
+            return Ok(());
         }
-        Found::Done(end) => return found::note_rival(org, &end.run, &end.device, &end.there).await,
         Found::News { run, device, commit, free } => (run, device, commit, free),
     };
     note(org, &run, &device, commit.clone()).await?;
@@ -216,13 +228,9 @@ fn find(org: &Org, id: &RunId) -> Result<Found, Problem> {
     if claim.as_ref().is_some_and(|claim| claim.merged) {
         return Ok(Found::Over);
     }
-    match found::in_copy(org, id)? {
-        Some(end) if end.takes => return Ok(Found::Done(Box::new(end))),
-        Some(end) if end.run.revision.is_none() => {
-            // While its device is away, the patch does not come.
-            return Ok(if may_answer(org, &device) { Found::Done(Box::new(end)) } else { Found::Nothing });
-        }
-        _ => {}
+    if let Some(end) = found::in_copy(org, id)?.filter(|end| end.takes || end.run.revision.is_none()) {
+        // While its device is away, the patch does not come.
+        return Ok(if may_answer(org, &device) { Found::Done(Box::new(end)) } else { Found::Nothing });
     }
     let Some(there) = in_copy(org, &run, &device) else { return Ok(Found::Nothing) };
     let later = later(org, claim)?;

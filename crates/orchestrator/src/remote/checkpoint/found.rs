@@ -2,9 +2,9 @@
 //! queued at the task since is not begun. What has begun by then goes on; the patch is a rival of what that makes.
 
 use super::super::{device as listed, hear};
-use crate::{clock, lifecycle, org::Org, picture};
+use crate::{clock, lifecycle, limits, org::Org, picture};
 use domain::{
-    Did, Problem, RunId,
+    Did, Kind, Problem, RunId,
     event::{Body, Event, Told, kind},
     fence,
     run::{Reason, Run, RunState},
@@ -80,7 +80,9 @@ fn since(
 /// again.
 async fn arrived(org: &Arc<Org>, run: &Run, device: &Did, there: &Run) -> Result<bool, Problem> {
     let (Some(patch), Some(revision), Some(commit)) = (&there.patch, &there.revision, &there.commit) else { return Ok(false) };
-    let own = hear::arrived(org, &run.id, device, patch, revision, commit).await?;
+    let late = |_| Problem::new(Kind::Timeout, "The patch that the device published did not come in time.");
+    let coming = hear::arrived(org, &run.id, device, patch, revision, commit);
+    let own = tokio::time::timeout(limits::PUBLISHED_WAIT, coming).await.map_err(late)??;
     if !own {
         tracing::warn!(run = %run.id, %device, %patch, "a run is said to have published a patch that its own key did not make");
         org.remote.moving.disbelieve(&run.id);

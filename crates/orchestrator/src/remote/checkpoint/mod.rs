@@ -56,6 +56,8 @@ struct GivenUp {
     published: Option<Instant>,
     /// Whether what it is said to have published is not its own: that is not asked for again.
     disbelieved: bool,
+    /// Whether it was said that this did not come yet.
+    warned: bool,
 }
 
 /// Whether a device said what it saved of a run that was given up here.
@@ -94,7 +96,7 @@ impl Moving {
     /// device has answered: what was saved of it stays on its device.
     pub(crate) fn give_up(&self, run: &RunId) {
         let mut all = lock(&self.given_up);
-        let new = GivenUp { answer: Answer::Wanted, refused: None, back: false, published: None, disbelieved: false };
+        let new = GivenUp { answer: Answer::Wanted, refused: None, back: false, published: None, disbelieved: false, warned: false };
         all.entry(run.clone()).or_insert(new);
         if all.len() > limits::GIVEN_UP_MAX {
             let answered = all.iter().find(|(_, one)| matches!(one.answer, Answer::Had)).map(|(run, _)| run.clone());
@@ -146,6 +148,11 @@ impl Moving {
         let mut all = lock(&self.given_up);
         let since = all.get_mut(run).map(|given_up| *given_up.published.get_or_insert_with(Instant::now));
         since.is_some_and(|since| since.elapsed() < limits::PUBLISHED_WAIT)
+    }
+
+    /// Whether it is to be said that its patch did not come yet: once.
+    fn to_warn(&self, run: &RunId) -> bool {
+        lock(&self.given_up).get_mut(run).is_none_or(|given_up| !std::mem::replace(&mut given_up.warned, true))
     }
 
     /// Notes that what a run is said to have published is not its own.
@@ -296,6 +303,7 @@ mod tests {
         assert!(moving.is_back(&run) && moving.to_ask(&run));
         assert!(!moving.is_back(&run), "it holds nothing up for ever");
         assert!(moving.is_given_up(&run) && moving.waits_for_patch(&run) && moving.waits_for_patch(&run), "a patch is waited for a while");
+        assert!(moving.to_warn(&run) && !moving.to_warn(&run), "that it does not come is said once");
         assert!(!moving.disbelieved(&run));
         moving.disbelieve(&run);
         assert!(moving.disbelieved(&run), "what is not its own is not asked for again");
