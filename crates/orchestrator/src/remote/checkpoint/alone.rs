@@ -11,6 +11,7 @@ use crate::{clock, dispatch, limits, org::Org, picture};
 use domain::{
     Did, Kind, Oid, Problem, RunId,
     event::{Body, Event, Told, kind},
+    fence,
     run::{LeftBehind, Reason, Run, SavedWork},
     task::Claim,
 };
@@ -43,7 +44,7 @@ pub(crate) async fn ask(org: &Arc<Org>, id: &RunId, next: &Run) -> Result<(), Pr
             answered.ok()
         }
     };
-    let end = match there.clone().filter(|there| there.revision.is_some()) {
+    let end = match there.clone().filter(|there| fence::published(&run, there)) {
         Some(end) => Some(end),
         // What it lost with its disk others may have heard of.
         None => {
