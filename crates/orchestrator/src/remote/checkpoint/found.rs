@@ -150,10 +150,11 @@ fn not_needed(org: &Org, next: &RunId, run: &RunId, device: &Did) -> Event {
     org.event(&org.device, Body::RunMoved { run: next.clone(), to: RunState::Cancelled, reason })
 }
 
-/// What the device has of the end of a run. What its checks said is shown; a merge here makes them anew.
+/// What the device has of the end of a run. What its checks said is shown, unless it was heard before with its signature; a merge here
+/// makes them anew.
 fn told_end(org: &Org, run: &Run, device: &Did, there: &Run) -> Vec<Event> {
     let checks = Body::ChecksEnded { run: run.id.clone(), checks: there.checks.clone(), signed: None };
-    let checks = (!there.checks.is_empty()).then_some(checks);
+    let checks = (!there.checks.is_empty() && there.checks != run.checks).then_some(checks);
     let done = Body::RunMoved { run: run.id.clone(), to: RunState::Done, reason: Some(Reason::Completed) };
     told(org, run, device, there, checks.into_iter().chain(published(run, there)).chain([done]))
 }
