@@ -202,6 +202,9 @@ async fn finished_alone(project: &str) -> (Two, String, String, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_device_finished_alone_is_not_done_again_once_it_is_back() {
     let (mut two, run, patch, next) = finished_alone("finished").await;
+    // That it was given up is known after a restart too.
+    two.ada.end().await;
+    two.ada.begin().await;
     two.bob.begin().await;
     let found = |seen: &Value| seen["state"] == "done" && seen["patch"] == patch.as_str();
     two.ada.until_run(&run, "its end is known", found).await;

@@ -56,7 +56,7 @@ struct GivenUp {
     published: Option<Instant>,
     /// Whether what it is said to have published is not its own: that is not asked for again.
     disbelieved: bool,
-    /// Whether it was said that this did not come yet.
+    /// Whether it was said that its patch did not come yet.
     warned: bool,
 }
 
