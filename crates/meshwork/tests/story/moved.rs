@@ -251,6 +251,10 @@ async fn what_a_person_stopped_while_its_device_was_away_is_not_begun_again() {
     assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("cancelled"), Some("stopped")), "{ended:#}");
     let task = two.ada.ok(&["task", "show", "T001"]).await;
     assert_eq!(task["runs"].as_array().map(Vec::len), Some(1), "{task:#}");
+    // It is ended there too, once that is known to be there again.
+    two.bob.begin().await;
+    let ended = two.bob.ended(&run).await;
+    assert_eq!(ended["state"], "cancelled", "{ended:#}\n{}", two.ada.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -247,8 +247,8 @@ async fn lost(org: &Arc<Org>, id: &RunId, message: String) -> Result<(), Problem
     let decided = org.store.append_if(move |view| {
         let Some(now) = view.get::<Run>(kind::RUN, run.as_str())?.filter(|now| !now.state.ended()) else { return Ok(vec![]) };
         let (to, reason) = end_of_lost(now, message);
-        if to == RunState::Lost {
-            // It may go on there, and be saved.
+        if to != RunState::Done {
+            // It may go on there, and be saved; one that was stopped is ended there yet.
             deciding.remote.moving.give_up(&run);
         }
         Ok(vec![deciding.event(&deciding.device, Body::RunMoved { run, to, reason: Some(reason) })])

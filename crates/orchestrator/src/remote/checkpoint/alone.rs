@@ -12,7 +12,7 @@ use domain::{
     Did, Kind, Oid, Problem, RunId,
     event::{Body, Event, Told, kind},
     fence,
-    run::{LeftBehind, Reason, Run, SavedWork},
+    run::{LeftBehind, Reason, Run, RunState, SavedWork},
     task::Claim,
 };
 use futures::{StreamExt, stream};
@@ -90,7 +90,8 @@ async fn ended(org: &Arc<Org>, run: &Run, device: &Did) -> Result<Run, Problem> 
         return Ok(there);
     }
     let message = "The device that asked for it did not hear of it any more, and goes on from what it saved.".to_owned();
-    wish::end(org, run, device, Reason::Evicted { message }).await?;
+    let stopped = run.ending.clone().filter(|ending| matches!(ending, Reason::Stopped { .. }));
+    wish::end(org, run, device, stopped.unwrap_or(Reason::Evicted { message })).await?;
     let begun = Instant::now();
     while !there.state.ended() {
         if begun.elapsed() >= limits::WISH_WAIT {
@@ -170,6 +171,8 @@ enum Found {
     Over,
     /// Something may.
     Nothing,
+    /// A person stopped it while its device was away, and it may go on there still.
+    Stopped { run: Box<Run>, device: Did },
     /// It published its work, and that is not written down here yet.
     Done(Box<found::End>),
     /// It has this checkpoint last, and another counts here; and whether nothing here may use the one that is here.
@@ -184,6 +187,14 @@ async fn look(org: &Arc<Org>, id: &RunId) -> Result<(), Problem> {
             return Ok(());
         }
         Found::Nothing => return Ok(()),
+        Found::Stopped { run, device } => {
+            let there = ended(org, &run, &device).await;
+            if there.as_ref().is_err_and(Problem::passes) {
+                return there.map(drop);
+            }
+            org.remote.moving.answered(id);
+            return Ok(());
+        }
         Found::Done(end) => {
             let done = if end.takes {
                 found::take_end(org, &end.run, &end.device, &end.there).await.map(drop)
@@ -225,6 +236,9 @@ async fn look(org: &Arc<Org>, id: &RunId) -> Result<(), Problem> {
 fn find(org: &Org, id: &RunId) -> Result<Found, Problem> {
     let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())? else { return Ok(Found::Over) };
     let Some(device) = run.elsewhere(&org.device).cloned() else { return Ok(Found::Over) };
+    if run.state == RunState::Cancelled && org.remote.moving.unanswered(id) && goes_on_there(org, &run) && may_answer(org, &device) {
+        return Ok(Found::Stopped { run: Box::new(run), device });
+    }
     let claim = claim_of(org, &run)?;
     if claim.as_ref().is_some_and(|claim| claim.merged) {
         return Ok(Found::Over);
@@ -245,6 +259,12 @@ fn find(org: &Org, id: &RunId) -> Result<Found, Problem> {
         None if there.state.ended() => Ok(Found::Over),
         None => Ok(Found::Nothing),
     }
+}
+
+/// Whether a run that is over here may go on at its device still: the copy of that one's journal does not say that it ended.
+pub(crate) fn goes_on_there(org: &Org, run: &Run) -> bool {
+    let there = run.elsewhere(&org.device).and_then(|device| picture::run_at_executor(org, device, &run.id));
+    there.is_none_or(|(_, there)| !there.state.ended())
 }
 
 /// The claim of a run's task.
@@ -269,7 +289,7 @@ fn uses(next: &Run, id: &RunId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{Timestamp, manifest::Class, run::RunState};
+    use domain::{Timestamp, manifest::Class};
 
     #[test]
     fn what_a_copy_says_that_is_behind_does_not_replace_what_was_heard() {

@@ -7,7 +7,7 @@ mod bring;
 mod found;
 mod give;
 
-pub(crate) use alone::{ask as ask_saved, keep as keep_given_up};
+pub(crate) use alone::{ask as ask_saved, goes_on_there, keep as keep_given_up};
 pub(crate) use bring::{bring_saved, receive};
 pub(crate) use found::published_there;
 pub(super) use give::give;
