@@ -9,7 +9,7 @@ use crate::{
     event::Body,
     lease::Lease,
     placement::Refusal,
-    run::{Run, RunState},
+    run::{Reason, Run, RunState},
 };
 
 /// Why a device that is asked for a run does not lease it again: it was placed with another manifest, or was leased before.
@@ -99,11 +99,12 @@ pub fn published(lost: &Run, there: &Run) -> bool {
     lost.state == RunState::Lost && patch && lost.id == there.id && lost.key.is_some() && lost.key == there.key
 }
 
-/// Whether such a run takes that end over: of the runs that were queued at its task `since` none has begun. One that has begun is not ended
-/// for it.
+/// Whether such a run takes that end over: no person stopped it, and of the runs that were queued at its task `since` none has begun. One
+/// that has begun is not ended for it.
 pub fn takes_end(lost: &Run, there: &Run, since: &[Run]) -> bool {
     let begun = |next: &Run| next.key.is_some() || !(next.state.waits() || next.state.ended());
-    published(lost, there) && !since.iter().any(begun)
+    let stopped = matches!(lost.ending, Some(Reason::Stopped { .. }));
+    !stopped && published(lost, there) && !since.iter().any(begun)
 }
 
 #[cfg(test)]
@@ -204,6 +205,7 @@ mod tests {
         assert!(!takes_end(&lost, &publishing, &[]), "no patch of it is known");
         assert!(!takes_end(&lost, &Run { key: Some(did('x')), ..done.clone() }, &[]), "this device signed for another key");
         assert!(!takes_end(&Run { key: None, ..lost.clone() }, &Run { key: None, ..done.clone() }, &[]), "it never began");
+        assert!(!takes_end(&Run { ending: Some(Reason::Stopped { by: did('m') }), ..lost.clone() }, &done, &[]), "a person stopped it");
         assert!(!takes_end(&Run { state: RunState::Cancelled, ..lost }, &done, &[]), "a person ended it");
     }
 

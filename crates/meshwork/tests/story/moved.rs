@@ -202,6 +202,9 @@ async fn finished_alone(project: &str) -> (Two, String, String, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_device_finished_alone_is_not_done_again_once_it_is_back() {
     let (mut two, run, patch, next) = finished_alone("finished").await;
+    // That it was given up is known after a restart too.
+    two.ada.end().await;
+    two.ada.begin().await;
     two.bob.begin().await;
     let found = |seen: &Value| seen["state"] == "done" && seen["patch"] == patch.as_str();
     two.ada.until_run(&run, "its end is known", found).await;
@@ -236,6 +239,22 @@ async fn what_began_before_that_was_known_goes_on_and_both_patches_are_rivals() 
     assert_eq!(rivals, [second.as_str(), patch.as_str()], "{task:#}");
     let merged = two.ada.merge(&second).await;
     assert_eq!(merged["superseded"], json!([patch]), "{merged:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_stopped_while_its_device_was_away_is_not_begun_again() {
+    let mut two = Two::each_with("short-lease", "").await;
+    let run = half_done_at_bobs(&two, "stopped").await;
+    two.bob.kill().await;
+    two.ada.ok(&["run", "stop", &run]).await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("cancelled"), Some("stopped")), "{ended:#}");
+    let task = two.ada.ok(&["task", "show", "T001"]).await;
+    assert_eq!(task["runs"].as_array().map(Vec::len), Some(1), "{task:#}");
+    // It is ended there too, once that is known to be there again.
+    two.bob.begin().await;
+    let ended = two.bob.ended(&run).await;
+    assert_eq!(ended["state"], "cancelled", "{ended:#}\n{}", two.ada.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

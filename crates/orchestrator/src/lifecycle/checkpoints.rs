@@ -8,13 +8,13 @@ use crate::{
     lending::{self, guests::Owner},
     limits,
     org::Org,
-    picture,
+    picture, remote,
 };
 use domain::{
     Oid, Problem, Rid, RunId, TaskRef,
     event::{Body, kind},
     lend::{Due, Saved, due},
-    run::{CheckpointDropped, Run, RunState},
+    run::{CheckpointDropped, Reason, Run, RunState},
     task::Claim,
 };
 use forge::CHECKPOINT_BYTES_MAX;
@@ -62,7 +62,7 @@ pub(super) async fn sweep(org: &Arc<Org>, ended: &[Run]) {
         if let (Some(_), Some(task)) = (&run.checkpoint, &run.task) {
             drop_merged(org, task).await;
         }
-        if run.state == RunState::Lost && run.elsewhere(&org.device).is_some() {
+        if run.elsewhere(&org.device).is_some() && (run.state == RunState::Lost || is_to_stop(org, run)) {
             org.remote.moving.give_up(&run.id);
         }
     }
@@ -78,6 +78,12 @@ pub(super) async fn sweep(org: &Arc<Org>, ended: &[Run]) {
         Ok(())
     });
     told(left.await);
+}
+
+/// Whether a person stopped a run whose device was away, and it may go on there still.
+fn is_to_stop(org: &Org, run: &Run) -> bool {
+    let stopped = run.state == RunState::Cancelled && matches!(run.ending, Some(Reason::Stopped { .. }));
+    stopped && remote::goes_on_there(org, run)
 }
 
 /// The runs whose saved work is in what this run published, nearest first: it began from the nearest, which began from the one

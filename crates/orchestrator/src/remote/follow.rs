@@ -238,28 +238,33 @@ async fn over(org: &Arc<Org>, device: &Did, heard: &Heard) -> Option<String> {
         .then(|| format!("Its device {device} was not heard of for {} s, longer than its lease, and cannot be reached.", silent.as_secs()))
 }
 
-/// Notes that a run is lost; or done, where its patch is here and only its end was not heard.
+/// Notes that a run is lost; or done, where its patch is here and only its end was not heard; or ended, where a person stopped it.
 ///
 /// # Errors
 /// When the journal cannot be written.
 async fn lost(org: &Arc<Org>, id: &RunId, message: String) -> Result<(), Problem> {
-    let (to, reason) = match org.store.get::<Run>(kind::RUN, id.as_str()) {
-        Ok(Some(run)) if run.revision.is_some() => (RunState::Done, Reason::Completed),
-        _ => {
-            // It may go on there, and be saved.
-            org.remote.moving.give_up(id);
-            (RunState::Lost, Reason::Vanished { message })
-        }
-    };
-    let moved = org.event(&org.device, Body::RunMoved { run: id.clone(), to, reason: Some(reason) });
-    let run = id.clone();
+    let (run, deciding) = (id.clone(), org.clone());
     let decided = org.store.append_if(move |view| {
-        let open = view.get::<Run>(kind::RUN, run.as_str())?.is_some_and(|r| !r.state.ended());
-        Ok(if open { vec![moved] } else { vec![] })
+        let Some(now) = view.get::<Run>(kind::RUN, run.as_str())?.filter(|now| !now.state.ended()) else { return Ok(vec![]) };
+        let (to, reason) = end_of_lost(now, message);
+        if to != RunState::Done {
+            // It may go on there, and be saved; one that was stopped is ended there yet.
+            deciding.remote.moving.give_up(&run);
+        }
+        Ok(vec![deciding.event(&deciding.device, Body::RunMoved { run, to, reason: Some(reason) })])
     });
     decided.await?;
     dispatch::wake(org);
     Ok(())
+}
+
+/// How a run ends whose device is not heard any more. One that a person stopped is not taken up again.
+fn end_of_lost(run: Run, message: String) -> (RunState, Reason) {
+    match run.ending {
+        _ if run.revision.is_some() => (RunState::Done, Reason::Completed),
+        Some(stopped @ Reason::Stopped { .. }) => (RunState::Cancelled, stopped),
+        _ => (RunState::Lost, Reason::Vanished { message }),
+    }
 }
 
 #[cfg(test)]
@@ -269,6 +274,21 @@ mod tests {
         future::{pending, ready},
         sync::atomic::AtomicU64,
     };
+
+    #[test]
+    fn a_run_that_a_person_stopped_while_its_device_was_away_is_not_lost() {
+        let did: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let project = "demo".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let plain = crate::admission::new_run(id, domain::manifest::Class::Agent, project, did.clone(), did.clone(), Timestamp(0));
+        let stopped = Run { ending: Some(Reason::Stopped { by: did }), ..plain.clone() };
+        let evicted = Run { ending: Some(Reason::Evicted { message: String::new() }), ..plain.clone() };
+        let revision = "1".repeat(40).parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let published = Run { revision: Some(revision), ..stopped.clone() };
+        let end = |run: &Run| end_of_lost(run.clone(), String::new()).0;
+        assert_eq!([&plain, &evicted].map(end), [RunState::Lost; 2]);
+        assert_eq!([&stopped, &published].map(end), [RunState::Cancelled, RunState::Done]);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_log_that_its_device_keeps_open_holds_the_end_of_its_run_up_for_a_while_only() {

@@ -3,10 +3,11 @@
 use super::{bring, checkpoint, client, device as listed};
 use crate::{admission, clock, limits, org::Org};
 use domain::{
-    Did, Kind, PatchId, Problem, RevisionId, RunId,
+    Did, Kind, Oid, PatchId, Problem, RevisionId, RunId,
     event::{self, Body, Event, Told, kind},
     fence,
     manifest::Class,
+    patch::Revision,
     run::Run,
 };
 use mesh::{problem, spoken};
@@ -40,7 +41,12 @@ pub(super) async fn fact(org: &Arc<Org>, run: &RunId, device: &Did, fact: Fact) 
     }
     match &event.body {
         Body::ChecksEnded { signed: Some(signed), .. } if about == *run => results(org, run, device, signed.clone()).await?,
-        Body::PatchPublished { patch, revision, .. } => arrived(org, run, device, patch, revision).await?,
+        Body::PatchPublished { patch, revision, commit, .. } => {
+            if !arrived(org, run, device, patch, revision, commit).await? {
+                tracing::warn!(%run, %device, %patch, "a patch that is not the run's own is not its device's to tell; it was left out");
+                return Ok(());
+            }
+        }
         _ => {}
     }
     let saved = about == *run && matches!(event.body, Body::RunCheckpointed { .. });
@@ -146,21 +152,28 @@ async fn results(org: &Arc<Org>, run: &RunId, device: &Did, signed: domain::Hash
 }
 
 /// The patch must be here before the task is said to be in review. The executor's node announces it, and ours fetches it by
-/// itself; what was lost of that is fetched whole.
-pub(super) async fn arrived(org: &Arc<Org>, run: &RunId, device: &Did, patch: &PatchId, revision: &RevisionId) -> Result<(), Problem> {
-    let Some(known) = org.store.get::<Run>(kind::RUN, run.as_str())? else { return Ok(()) };
-    let device = device.clone();
-    let (from, project) = org.blocking(move |org| Ok((listed(org, &device)?, org.project(Some(&known.project))?))).await?;
+/// itself; what was lost of that is fetched whole. Says whether it is the run's own.
+pub(super) async fn arrived(
+    org: &Arc<Org>,
+    run: &RunId,
+    device: &Did,
+    patch: &PatchId,
+    revision: &RevisionId,
+    commit: &Oid,
+) -> Result<bool, Problem> {
+    let Some(known) = org.store.get::<Run>(kind::RUN, run.as_str())? else { return Ok(false) };
+    let (device, name) = (device.clone(), known.project.clone());
+    let (from, project) = org.blocking(move |org| Ok((listed(org, &device)?, org.project(Some(&name))?))).await?;
     let mut last = Problem::unavailable("The patch that the device published has not come yet.");
     for _ in 0..limits::PATCH_LOOKS {
         let (project, patch, revision) = (project.clone(), patch.clone(), revision.clone());
         let rid = project.rid.clone();
         let here = move |org: &Arc<Org>| {
             let found = org.forge.patch(&project.rid, &project.name, &patch);
-            Ok(found.is_ok_and(|patch| patch.revisions.iter().any(|r| r.id == revision)))
+            Ok(found.ok().and_then(|patch| patch.revisions.into_iter().find(|r| r.id == revision)))
         };
-        if org.blocking(here).await? {
-            return Ok(());
+        if let Some(found) = org.blocking(here).await? {
+            return Ok(is_own(&found, &known, commit));
         }
         if let Err(problem) = bring::fetch_once(org, &rid, &from).await {
             last = last.because(problem.to_string());
@@ -168,6 +181,12 @@ pub(super) async fn arrived(org: &Arc<Org>, run: &RunId, device: &Did, patch: &P
         tokio::time::sleep(limits::REMOTE_PAUSE).await;
     }
     Err(last)
+}
+
+/// Whether a revision is what a run is said to have published: its own key made it, with this commit. Else the patch of another task would
+/// stand for its.
+fn is_own(revision: &Revision, run: &Run, commit: &Oid) -> bool {
+    run.key.as_ref() == Some(&revision.author) && revision.head == *commit
 }
 
 #[cfg(test)]
@@ -185,6 +204,30 @@ mod tests {
         let moved = |to| Body::RunMoved { run: id.clone(), to, reason: None };
         assert!(gives_back(&moved(RunState::Queued)) && gives_back(&moved(RunState::Placing)));
         assert!([RunState::Starting, RunState::Working, RunState::Lost].into_iter().all(|to| !gives_back(&moved(to))));
+    }
+
+    #[test]
+    fn a_run_published_only_what_its_own_key_made() {
+        let [key, other] = [3, 4].map(|seed| identity::Key::from_seed(&[seed; 32]).did());
+        let id: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let project = "demo".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let plain = admission::new_run(id, Class::Agent, project, other.clone(), other.clone(), Timestamp(0));
+        let run = Run { key: Some(key.clone()), ..plain.clone() };
+        let oid = |digit: &str| digit.repeat(40).parse::<Oid>().unwrap_or_else(|p| unreachable!("{p}"));
+        let made = |author: &Did| Revision {
+            id: "3".repeat(40).parse().unwrap_or_else(|p| unreachable!("{p}")),
+            author: author.clone(),
+            head: oid("1"),
+            base: oid("2"),
+            at: Timestamp(0),
+            description: String::new(),
+            reviews: vec![],
+            comments: vec![],
+        };
+        assert!(is_own(&made(&key), &run, &oid("1")));
+        assert!(!is_own(&made(&key), &run, &oid("2")), "it has another commit than was told");
+        assert!(!is_own(&made(&other), &run, &oid("1")), "another run made it");
+        assert!(!is_own(&made(&key), &plain, &oid("1")), "the run has no key");
     }
 
     #[test]

@@ -41,7 +41,7 @@ mod wish;
 pub(crate) use ask::{Asking, answers, schedule};
 pub use away::Away;
 pub(crate) use bring::bring;
-pub(crate) use checkpoint::{ask_saved, bring_saved, farewell, keep_given_up, may_answer, published_there, receive};
+pub(crate) use checkpoint::{ask_saved, bring_saved, farewell, goes_on_there, keep_given_up, may_answer, published_there, receive};
 pub(crate) use cosign::{agree, meet};
 pub(crate) use follow::{follow, follow_all};
 pub(crate) use gateway::outward;

@@ -11,7 +11,8 @@ use crate::{clock, dispatch, limits, org::Org, picture};
 use domain::{
     Did, Kind, Oid, Problem, RunId,
     event::{Body, Event, Told, kind},
-    run::{LeftBehind, Reason, Run, SavedWork},
+    fence,
+    run::{LeftBehind, Reason, Run, RunState, SavedWork},
     task::Claim,
 };
 use futures::{StreamExt, stream};
@@ -43,7 +44,7 @@ pub(crate) async fn ask(org: &Arc<Org>, id: &RunId, next: &Run) -> Result<(), Pr
             answered.ok()
         }
     };
-    let end = match there.clone().filter(|there| there.revision.is_some()) {
+    let end = match there.clone().filter(|there| fence::published(&run, there)) {
         Some(end) => Some(end),
         // What it lost with its disk others may have heard of.
         None => {
@@ -52,7 +53,7 @@ pub(crate) async fn ask(org: &Arc<Org>, id: &RunId, next: &Run) -> Result<(), Pr
         }
     };
     if let Some(end) = end
-        && ended_done(org, &run, &device, &end, Some(&next.id)).await?
+        && ended_done(org, &run, &device, &end, &next.id).await?
     {
         return Ok(());
     }
@@ -63,18 +64,23 @@ pub(crate) async fn ask(org: &Arc<Org>, id: &RunId, next: &Run) -> Result<(), Pr
 }
 
 /// Takes over the end of a run that ended with a patch on its device; says whether it did. While the patch does not come, `next` waits.
-async fn ended_done(org: &Arc<Org>, run: &Run, device: &Did, there: &Run, next: Option<&RunId>) -> Result<bool, Problem> {
+async fn ended_done(org: &Arc<Org>, run: &Run, device: &Did, there: &Run, next: &RunId) -> Result<bool, Problem> {
     let problem = match found::take_end(org, run, device, there).await {
         Ok(taken) => return Ok(taken),
         Err(problem) => problem,
     };
-    tracing::warn!(run = %run.id, %device, %problem, "a run that was given up had ended with a patch, which could not be had yet");
-    if let Some(next) = next {
-        let message = format!("The run before it ended with a patch there, which did not come yet. {problem}");
-        dispatch::wait(org, next, Reason::WaitsForDevice { message }).await?;
-    }
+    not_had(org, run, device, &problem);
+    let message = format!("The run before it ended with a patch there, which did not come yet. {problem}");
+    dispatch::wait(org, next, Reason::WaitsForDevice { message }).await?;
     tokio::time::sleep(limits::REMOTE_PAUSE_MAX).await;
     Ok(false)
+}
+
+/// Says once of a run that its patch did not come yet.
+fn not_had(org: &Org, run: &Run, device: &Did, problem: &Problem) {
+    if org.remote.moving.to_warn(&run.id) {
+        tracing::warn!(run = %run.id, %device, %problem, "a run that was given up had ended with a patch, which could not be had yet");
+    }
 }
 
 /// The run as its device has it, once it has ended there.
@@ -84,7 +90,8 @@ async fn ended(org: &Arc<Org>, run: &Run, device: &Did) -> Result<Run, Problem> 
         return Ok(there);
     }
     let message = "The device that asked for it did not hear of it any more, and goes on from what it saved.".to_owned();
-    wish::end(org, run, device, Reason::Evicted { message }).await?;
+    let stopped = run.ending.clone().filter(|ending| matches!(ending, Reason::Stopped { .. }));
+    wish::end(org, run, device, stopped.unwrap_or(Reason::Evicted { message })).await?;
     let begun = Instant::now();
     while !there.state.ended() {
         if begun.elapsed() >= limits::WISH_WAIT {
@@ -164,6 +171,8 @@ enum Found {
     Over,
     /// Something may.
     Nothing,
+    /// A person stopped it while its device was away, and it may go on there still.
+    Stopped { run: Box<Run>, device: Did },
     /// It published its work, and that is not written down here yet.
     Done(Box<found::End>),
     /// It has this checkpoint last, and another counts here; and whether nothing here may use the one that is here.
@@ -178,10 +187,25 @@ async fn look(org: &Arc<Org>, id: &RunId) -> Result<(), Problem> {
             return Ok(());
         }
         Found::Nothing => return Ok(()),
-        Found::Done(end) if end.takes => {
-            return ended_done(org, &end.run, &end.device, &end.there, None).await.map(drop);
+        Found::Stopped { run, device } => {
+            let there = ended(org, &run, &device).await;
+            if there.as_ref().is_err_and(Problem::passes) {
+                return there.map(drop);
+            }
+            org.remote.moving.answered(id);
+            return Ok(());
         }
-        Found::Done(end) => return found::note_rival(org, &end.run, &end.device, &end.there).await,
+        Found::Done(end) => {
+            let done = if end.takes {
+                found::take_end(org, &end.run, &end.device, &end.there).await.map(drop)
+            } else {
+                found::note_rival(org, &end.run, &end.device, &end.there).await
+            };
+            if let Err(problem) = done {
+                not_had(org, &end.run, &end.device, &problem);
+            }
+            return Ok(());
+        }
         Found::News { run, device, commit, free } => (run, device, commit, free),
     };
     note(org, &run, &device, commit.clone()).await?;
@@ -212,17 +236,16 @@ async fn look(org: &Arc<Org>, id: &RunId) -> Result<(), Problem> {
 fn find(org: &Org, id: &RunId) -> Result<Found, Problem> {
     let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())? else { return Ok(Found::Over) };
     let Some(device) = run.elsewhere(&org.device).cloned() else { return Ok(Found::Over) };
+    if run.state == RunState::Cancelled && org.remote.moving.unanswered(id) && goes_on_there(org, &run) && may_answer(org, &device) {
+        return Ok(Found::Stopped { run: Box::new(run), device });
+    }
     let claim = claim_of(org, &run)?;
     if claim.as_ref().is_some_and(|claim| claim.merged) {
         return Ok(Found::Over);
     }
-    match found::in_copy(org, id)? {
-        Some(end) if end.takes => return Ok(Found::Done(Box::new(end))),
-        Some(end) if end.run.revision.is_none() => {
-            // While its device is away, the patch does not come.
-            return Ok(if may_answer(org, &device) { Found::Done(Box::new(end)) } else { Found::Nothing });
-        }
-        _ => {}
+    if let Some(end) = found::in_copy(org, id)?.filter(|end| end.takes || end.run.revision.is_none()) {
+        // While its device is away, the patch does not come.
+        return Ok(if may_answer(org, &device) { Found::Done(Box::new(end)) } else { Found::Nothing });
     }
     let Some(there) = in_copy(org, &run, &device) else { return Ok(Found::Nothing) };
     let later = later(org, claim)?;
@@ -236,6 +259,12 @@ fn find(org: &Org, id: &RunId) -> Result<Found, Problem> {
         None if there.state.ended() => Ok(Found::Over),
         None => Ok(Found::Nothing),
     }
+}
+
+/// Whether a run that is over here may go on at its device still: the copy of that one's journal does not say that it ended.
+pub(crate) fn goes_on_there(org: &Org, run: &Run) -> bool {
+    let there = run.elsewhere(&org.device).and_then(|device| picture::run_at_executor(org, device, &run.id));
+    there.is_none_or(|(_, there)| !there.state.ended())
 }
 
 /// The claim of a run's task.
@@ -260,7 +289,7 @@ fn uses(next: &Run, id: &RunId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{Timestamp, manifest::Class, run::RunState};
+    use domain::{Timestamp, manifest::Class};
 
     #[test]
     fn what_a_copy_says_that_is_behind_does_not_replace_what_was_heard() {

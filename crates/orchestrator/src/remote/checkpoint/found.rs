@@ -2,9 +2,9 @@
 //! queued at the task since is not begun. What has begun by then goes on; the patch is a rival of what that makes.
 
 use super::super::{device as listed, hear};
-use crate::{clock, lifecycle, org::Org, picture};
+use crate::{clock, lifecycle, limits, org::Org, picture};
 use domain::{
-    Did, Problem, RunId,
+    Did, Kind, Problem, RunId,
     event::{Body, Event, Told, kind},
     fence,
     run::{Reason, Run, RunState},
@@ -46,7 +46,7 @@ pub(super) fn in_copy(org: &Org, id: &RunId) -> Result<Option<End>, Problem> {
     let Some(device) = run.elsewhere(&org.device).cloned() else { return Ok(None) };
     let Some((_, there)) = picture::run_at_executor(org, &device, id) else { return Ok(None) };
     // Nothing is fetched from a device that the org does not list any more.
-    if !fence::published(&run, &there) || listed(org, &device).is_err() {
+    if !fence::published(&run, &there) || org.remote.moving.disbelieved(id) || listed(org, &device).is_err() {
         return Ok(None);
     }
     let takes = takes_end(org, &run, &there)?;
@@ -76,19 +76,31 @@ fn since(
     Ok(Some(found))
 }
 
+/// Waits for the patch that a run is said to have published `there`; says whether it is the run's own. One that is not is not asked for
+/// again.
+async fn arrived(org: &Arc<Org>, run: &Run, device: &Did, there: &Run) -> Result<bool, Problem> {
+    let (Some(patch), Some(revision), Some(commit)) = (&there.patch, &there.revision, &there.commit) else { return Ok(false) };
+    let late = |_| Problem::new(Kind::Timeout, "The patch that the device published did not come in time.");
+    let coming = hear::arrived(org, &run.id, device, patch, revision, commit);
+    let own = tokio::time::timeout(limits::PUBLISHED_WAIT, coming).await.map_err(late)??;
+    if !own {
+        tracing::warn!(run = %run.id, %device, %patch, "a run is said to have published a patch that its own key did not make");
+        org.remote.moving.disbelieve(&run.id);
+    }
+    Ok(own)
+}
+
 /// Takes over the end that a run which was given up here has `there`, once its patch is here; says whether it did. Then what waited at its
 /// task is cancelled, in the same step.
 ///
 /// # Errors
 /// When the patch does not come, or the journal cannot be written.
 pub(super) async fn take_end(org: &Arc<Org>, run: &Run, device: &Did, there: &Run) -> Result<bool, Problem> {
-    let task = run.task.as_ref().map(ToString::to_string);
-    let (Some(task), Some(patch), Some(revision)) = (task, &there.patch, &there.revision) else { return Ok(false) };
+    let Some(task) = run.task.as_ref().map(ToString::to_string) else { return Ok(false) };
     let (known, told) = (run.clone(), there.clone());
-    if !org.blocking(move |org| takes_end(org, &known, &told)).await? {
+    if !org.blocking(move |org| takes_end(org, &known, &told)).await? || !arrived(org, run, device, there).await? {
         return Ok(false);
     }
-    hear::arrived(org, &run.id, device, patch, revision).await?;
     let taken = Arc::new(AtomicBool::new(false));
     let (noted, deciding, id) = (taken.clone(), org.clone(), run.id.clone());
     let (device, there) = (device.clone(), there.clone());
@@ -121,8 +133,9 @@ pub(super) async fn take_end(org: &Arc<Org>, run: &Run, device: &Did, there: &Ru
 /// # Errors
 /// When the patch does not come, or the journal cannot be written.
 pub(super) async fn note_rival(org: &Arc<Org>, run: &Run, device: &Did, there: &Run) -> Result<(), Problem> {
-    let (Some(patch), Some(revision)) = (&there.patch, &there.revision) else { return Ok(()) };
-    hear::arrived(org, &run.id, device, patch, revision).await?;
+    if !arrived(org, run, device, there).await? {
+        return Ok(());
+    }
     let (telling, id, device, there) = (org.clone(), run.id.clone(), device.clone(), there.clone());
     let decided = org.store.append_if(move |view| {
         let now: Option<Run> = view.get(kind::RUN, id.as_str())?;
@@ -137,10 +150,11 @@ fn not_needed(org: &Org, next: &RunId, run: &RunId, device: &Did) -> Event {
     org.event(&org.device, Body::RunMoved { run: next.clone(), to: RunState::Cancelled, reason })
 }
 
-/// What the device has of the end of a run. What its checks said is shown; a merge here makes them anew.
+/// What the device has of the end of a run. What its checks said is shown, unless it was heard before with its signature; a merge here
+/// makes them anew.
 fn told_end(org: &Org, run: &Run, device: &Did, there: &Run) -> Vec<Event> {
     let checks = Body::ChecksEnded { run: run.id.clone(), checks: there.checks.clone(), signed: None };
-    let checks = (!there.checks.is_empty()).then_some(checks);
+    let checks = (!there.checks.is_empty() && there.checks != run.checks).then_some(checks);
     let done = Body::RunMoved { run: run.id.clone(), to: RunState::Done, reason: Some(Reason::Completed) };
     told(org, run, device, there, checks.into_iter().chain(published(run, there)).chain([done]))
 }

@@ -7,7 +7,7 @@ mod bring;
 mod found;
 mod give;
 
-pub(crate) use alone::{ask as ask_saved, keep as keep_given_up};
+pub(crate) use alone::{ask as ask_saved, goes_on_there, keep as keep_given_up};
 pub(crate) use bring::{bring_saved, receive};
 pub(crate) use found::published_there;
 pub(super) use give::give;
@@ -54,6 +54,10 @@ struct GivenUp {
     back: bool,
     /// Since when it is known to have published a patch, which did not come yet.
     published: Option<Instant>,
+    /// Whether what it is said to have published is not its own: that is not asked for again.
+    disbelieved: bool,
+    /// Whether it was said that its patch did not come yet.
+    warned: bool,
 }
 
 /// Whether a device said what it saved of a run that was given up here.
@@ -92,7 +96,8 @@ impl Moving {
     /// device has answered: what was saved of it stays on its device.
     pub(crate) fn give_up(&self, run: &RunId) {
         let mut all = lock(&self.given_up);
-        all.entry(run.clone()).or_insert(GivenUp { answer: Answer::Wanted, refused: None, back: false, published: None });
+        let new = GivenUp { answer: Answer::Wanted, refused: None, back: false, published: None, disbelieved: false, warned: false };
+        all.entry(run.clone()).or_insert(new);
         if all.len() > limits::GIVEN_UP_MAX {
             let answered = all.iter().find(|(_, one)| matches!(one.answer, Answer::Had)).map(|(run, _)| run.clone());
             match answered {
@@ -143,6 +148,23 @@ impl Moving {
         let mut all = lock(&self.given_up);
         let since = all.get_mut(run).map(|given_up| *given_up.published.get_or_insert_with(Instant::now));
         since.is_some_and(|since| since.elapsed() < limits::PUBLISHED_WAIT)
+    }
+
+    /// Whether it is to be said that its patch did not come yet: once.
+    fn to_warn(&self, run: &RunId) -> bool {
+        lock(&self.given_up).get_mut(run).is_none_or(|given_up| !std::mem::replace(&mut given_up.warned, true))
+    }
+
+    /// Notes that what a run is said to have published is not its own.
+    fn disbelieve(&self, run: &RunId) {
+        if let Some(given_up) = lock(&self.given_up).get_mut(run) {
+            given_up.disbelieved = true;
+        }
+    }
+
+    /// Whether that was noted.
+    fn disbelieved(&self, run: &RunId) -> bool {
+        lock(&self.given_up).get(run).is_some_and(|given_up| given_up.disbelieved)
     }
 
     /// Notes that it said so.
@@ -281,6 +303,10 @@ mod tests {
         assert!(moving.is_back(&run) && moving.to_ask(&run));
         assert!(!moving.is_back(&run), "it holds nothing up for ever");
         assert!(moving.is_given_up(&run) && moving.waits_for_patch(&run) && moving.waits_for_patch(&run), "a patch is waited for a while");
+        assert!(moving.to_warn(&run) && !moving.to_warn(&run), "that it does not come is said once");
+        assert!(!moving.disbelieved(&run));
+        moving.disbelieve(&run);
+        assert!(moving.disbelieved(&run), "what is not its own is not asked for again");
         let other: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap();
         moving.give_up(&other);
         moving.answered(&other);
