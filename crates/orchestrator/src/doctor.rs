@@ -169,7 +169,7 @@ pub fn journals(org: &Org) -> Vec<Finding> {
         );
         Some(Finding { what: format!("journal of {device}"), ok: false, detail: why, next: Some(next) })
     };
-    let failing = org.journals.failing().into_iter().map(|(device, problem)| {
+    let failing = org.journals.failing(&org.remote.org()).into_iter().map(|(device, problem)| {
         let detail = format!("It is not copied here: {} {}", problem.what, problem.why.unwrap_or_default());
         Finding { what: format!("journal of {device}"), ok: false, detail: detail.trim_end().to_owned(), next: problem.next }
     });

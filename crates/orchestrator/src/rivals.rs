@@ -92,36 +92,46 @@ fn signs(delegates: &[Did], state: &OrgState, device: &Did) -> bool {
     delegates.contains(device) || keys.any(|key| key.device == *device && delegates.contains(&key.did))
 }
 
-/// The patches of a task, where several devices made one each.
-///
-/// # Errors
-/// When the repository or the org's rights cannot be read.
-pub(crate) fn of(org: &Org, project: &Project, claims: &[ClaimIn]) -> Result<Vec<Rival>, Problem> {
-    let mut found = domain::picture::rivals(claims);
-    if found.is_empty() {
-        return Ok(found);
+/// The patches of a task, where several devices made one each, as these tell of them.
+pub(crate) fn of(org: &Org, claims: &[ClaimIn]) -> Vec<Rival> {
+    let told = domain::picture::rivals(claims).into_iter();
+    told.map(|rival| Rival { whose: picture::whose(org, &rival.device), ..rival }).collect()
+}
+
+/// Says of the rivals of a project's tasks where they are and stand by what Radicle shows here, which is the truth about patches. One that
+/// has not come yet stays as its device tells; so does where they stand, if the org's rights cannot be read.
+pub(crate) fn look<'r>(org: &Org, project: &Project, rivals: impl Iterator<Item = &'r mut Rival>) {
+    let mut rivals = rivals.peekable();
+    if rivals.peek().is_none() {
+        return;
     }
-    let (rights, known) = (org.rights()?, Known::of(org));
-    let gates = Gates::of(&known, &rights, project);
-    for rival in &mut found {
-        // Radicle is the truth about patches. One that has not come yet is as its device tells.
-        if let Ok(patch) = org.forge.patch(&project.rid, &project.name, &rival.patch) {
-            rival.state = patch.state;
+    let (rights, known) = (org.rights(), Known::of(org));
+    if let Err(problem) = &rights {
+        tracing::warn!(%problem, project = %project.name, "where rivals stand by their gates cannot be told");
+    }
+    // All of them are judged by the same, which is read once.
+    let gates = rights.as_deref().ok().map(|rights| Gates::of(&known, rights, project));
+    for rival in rivals {
+        let Ok(patch) = org.forge.patch(&project.rid, &project.name, &rival.patch) else { continue };
+        rival.state = patch.state;
+        if let Some(gates) = &gates {
             rival.standing = gates.standing(&patch);
         }
-        rival.whose = picture::whose(org, &rival.device);
     }
-    Ok(found)
 }
 
 /// The rivals of a patch of a task, itself among them.
 ///
 /// # Errors
-/// When the journal or the repository cannot be read.
+/// When the journal cannot be read.
 pub(crate) fn of_patch(org: &Org, project: &Project, patch: &Patch, task: &TaskRef) -> Result<Vec<Rival>, Problem> {
-    let found = of(org, project, &picture::claims(org, task)?)?;
+    let mut found = of(org, &picture::claims(org, task)?);
     // An older patch of the same device is none.
-    Ok(if found.iter().any(|rival| rival.patch == patch.id) { found } else { vec![] })
+    if !found.iter().any(|rival| rival.patch == patch.id) {
+        return Ok(vec![]);
+    }
+    look(org, project, found.iter_mut());
+    Ok(found)
 }
 
 /// Closes the rivals of a patch that was accepted, and says on each why, where this device may. What cannot be closed now is tried again

@@ -58,7 +58,8 @@ impl Board {
     /// # Errors
     /// As [`Board::read`].
     pub fn seen(org: &Org, project: &Project) -> Result<Self, Problem> {
-        let (board, mistake) = Self::look_at(org, project, org.forge.head(&project.rid)?, Some(&Claims::read(org)))?;
+        let (mut board, mistake) = Self::look_at(org, project, org.forge.head(&project.rid)?, Some(&Claims::read(org)))?;
+        rivals::look(org, project, board.tasks.iter_mut().flat_map(|view| view.rivals.iter_mut()));
         mistake.map_or(Ok(board), Err)
     }
 
@@ -249,7 +250,7 @@ fn views(org: &Org, project: &Project, feature: &Feature, stack: bool, others: O
     let mut several = BTreeMap::new();
     for task in &feature.tasks {
         let at = TaskRef { project: project.name.clone(), feature: feature.id.clone(), task: task.id.clone() };
-        let (found, rivals) = claimed(org, project, &at, others)?;
+        let (found, rivals) = claimed(org, &at, others)?;
         several.insert(task.id.clone(), rivals);
         let (claim, latest) = found.map_or((None, None), |found| {
             elsewhere.extend(picture::whose(org, &found.journal).map(|whose| (task.id.clone(), whose)));
@@ -275,10 +276,10 @@ fn views(org: &Org, project: &Project, feature: &Feature, stack: bool, others: O
 }
 
 /// The claim on a task, with its latest run: this device's own, or where others count, the one that is shown, and its rivals.
-fn claimed(org: &Org, project: &Project, at: &TaskRef, others: Option<&Claims>) -> Result<(Option<ClaimIn>, Vec<Rival>), Problem> {
+fn claimed(org: &Org, at: &TaskRef, others: Option<&Claims>) -> Result<(Option<ClaimIn>, Vec<Rival>), Problem> {
     if let Some(others) = others {
         let all = others.all(org, at)?;
-        return Ok((domain::picture::claim_at(&org.device, &all).cloned(), rivals::of(org, project, &all)?));
+        return Ok((domain::picture::claim_at(&org.device, &all).cloned(), rivals::of(org, &all)));
     }
     let Some(claim) = org.store.get::<Claim>(kind::CLAIM, &at.to_string())? else { return Ok((None, vec![])) };
     let latest = claim.runs.last().map(|run| org.store.get::<Run>(kind::RUN, run.as_str())).transpose()?.flatten();

@@ -202,18 +202,20 @@ pub fn sweep() -> usize {
     }
 }
 
-/// How much memory the groups of all supervisors hold that no file stands behind, in bytes.
+/// How much memory the groups of all supervisors hold that no file on a disk stands behind, in bytes: that of processes, and what they
+/// share or lay into the `/tmp` and `/dev/shm` of sandboxes, which are in memory.
 pub(crate) fn memory_held(parents: &Parents) -> u64 {
-    let name = match parents.version {
-        Version::One => "total_rss ",
-        Version::Two => "anon ",
+    let names = match parents.version {
+        Version::One => ["total_rss ", "total_shmem "],
+        Version::Two => ["anon ", "shmem "],
     };
     let held = |dir: PathBuf| {
-        let stat = fs::read_to_string(dir.join("memory.stat")).ok()?;
-        stat.lines().find_map(|line| line.strip_prefix(name)?.parse::<u64>().ok())
+        let stat = fs::read_to_string(dir.join("memory.stat")).unwrap_or_default();
+        let bytes = |line: &str| names.iter().find_map(|name| line.strip_prefix(*name)?.parse::<u64>().ok());
+        stat.lines().filter_map(bytes).sum::<u64>()
     };
     // Where each controller has a folder of its own, only that of the memory counts it.
-    groups(parents).into_iter().filter(|dir| dir.starts_with(&parents.memory)).filter_map(held).sum()
+    groups(parents).into_iter().filter(|dir| dir.starts_with(&parents.memory)).map(held).sum()
 }
 
 /// The folders of all groups that supervisors made.
@@ -294,8 +296,9 @@ mod tests {
             fs::create_dir_all(&folder).unwrap();
             fs::write(folder.join("memory.stat"), stat).unwrap();
         };
-        lay("memory/meshwork-1-0", "rss 1\ntotal_rss 30\n");
-        lay("memory/meshwork-2-0", "anon 500\nfile 9\n");
+        lay("memory/meshwork-1-0", "rss 1\nshmem 2\ntotal_rss 30\ntotal_rss_huge 9\n");
+        lay("memory/meshwork-2-0", "anon 500\nfile 9\nshmem 70\nshmem_thp 9\n");
+        lay("memory/meshwork-3-0", "total_rss 4\ntotal_shmem 300\n");
         lay("memory/theirs", "total_rss 4000\nanon 4000\n");
         lay("pids/meshwork-1-0", "total_rss 60000\n");
         let at = |name: &str| top.path().join(name);

@@ -2,6 +2,7 @@
 import { useQueries } from "@tanstack/react-query";
 import { useRouter } from "@tanstack/react-router";
 import { useMemo } from "react";
+import { useProjects } from "../api/projects";
 import { read, useMay, useRead } from "../api/query";
 import { taskLink } from "../ui/links";
 import { runWord, shortOid, shortRun, standingWords, taskWord } from "../ui/words";
@@ -13,7 +14,7 @@ export function useFindable(): Found[] {
   const { navigate } = useRouter();
   const places = usePlaces();
   const { data: runs = [] } = useRead("run.list", { all: true });
-  const { data: projects = [] } = useRead("project.list", {});
+  const { data: projects = [] } = useProjects();
   const { data: agents = [] } = useRead("agent.list", {});
   const { data: org } = useRead("org.show", {});
   const names = projects.map((p) => p.project.name);

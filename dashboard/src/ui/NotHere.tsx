@@ -1,8 +1,8 @@
 // Above what is shown of all projects: which of them it leaves out, for they are not on this device yet.
-import { useRead } from "../api/query";
+import { useProjects } from "../api/projects";
 
 export function NotHere() {
-  const { data: projects = [] } = useRead("project.list", {});
+  const { data: projects = [] } = useProjects();
   const names = projects.filter((one) => !one.head).map((one) => one.project.name);
   if (names.length === 0) return null;
   return (

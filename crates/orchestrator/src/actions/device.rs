@@ -252,7 +252,9 @@ async fn evict(context: Context, input: Evict) -> Result<Done, Problem> {
 /// What became of runs that were sent away, as the journal has them now; `cut` of them did not stop within the grace.
 fn evicted(evicting: &Evicting, cut: usize, runs: &[Run]) -> String {
     let count = |of: fn(&Run) -> bool| runs.iter().filter(|run| of(run)).count();
-    let (saved, unsaved) = (count(|r| r.state.ended() && r.checkpoint.is_some()), count(|r| !r.state.ended()));
+    // What a person stopped meanwhile, or what ended otherwise, does not go on.
+    let saved = count(|r| r.state == RunState::Evicted && r.checkpoint.is_some());
+    let unsaved = count(|r| !r.state.ended());
     let nothing = count(|r| r.state == RunState::Evicted && r.checkpoint.is_none() && r.kept.is_none());
     let of = |count: usize, what: &str| if count == 0 { String::new() } else { format!(" {what}: {count}.") };
     let parts = [
@@ -311,11 +313,13 @@ mod tests {
         let run = crate::admission::new_run(id.clone(), Class::Agent, "demo".parse().unwrap(), did.clone(), did, Timestamp(0));
         let evicted_run = Run { state: RunState::Evicted, ..run.clone() };
         let saved = Run { checkpoint: Some("0123456789abcdef0123456789abcdef01234567".parse().unwrap()), ..evicted_run.clone() };
+        let stopped = Run { state: RunState::Cancelled, ..saved.clone() };
         let working = Run { state: RunState::Working, ..run };
         let evicting = |runs: usize, unsaved| Evicting { runs: vec![id.clone(); runs], publishing: 0, unsaved };
 
         let told = evicted(&evicting(1, None), 0, std::slice::from_ref(&saved));
         assert_eq!(told, "Evicted 1 run. Saved, and going on from there when there is room: 1.");
+        assert_eq!(evicted(&evicting(1, None), 0, &[stopped]), "Evicted 1 run.", "a person stopped it meanwhile");
         let full = Problem::unavailable("The disk is full.");
         let told = evicted(&evicting(3, Some(full)), 1, &[saved, evicted_run, working]);
         for words in ["Evicted 3 runs.", "when there is room: 1.", "Not saved yet", "Without anything", "Cut off", "disk is full."] {

@@ -7,20 +7,31 @@ use crate::{
 use domain::{Problem, lend::Click};
 use std::{
     fs::{self, File},
-    io::{ErrorKind, Read},
+    io::{self, ErrorKind, Read},
 };
 
 /// What was said; none where nothing was, or nobody can read it any more.
 pub(super) fn read(data: &DataDir) -> Option<Click> {
-    let mut bytes = Vec::new();
-    File::open(data.lend_click()).ok()?.take(limits::LEND_BYTES_MAX).read_to_end(&mut bytes).ok()?;
-    match serde_json::from_slice(&bytes) {
+    match serde_json::from_slice(&lies(data).ok()??) {
         Ok(click) => Some(click),
         Err(error) => {
             // What stood there was most likely that the owner wants the machine: guests can wait for a further click.
             tracing::warn!(%error, "what the owner of the machine said last cannot be read: it counts as reclaimed until they say more");
             Some(Click::Reclaimed { until: None })
         }
+    }
+}
+
+/// What lies on the disk, whatever it means; none: nothing does.
+///
+/// # Errors
+/// When it cannot be read now.
+pub(super) fn lies(data: &DataDir) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    match File::open(data.lend_click()) {
+        Ok(file) => file.take(limits::LEND_BYTES_MAX).read_to_end(&mut bytes).map(|_| Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

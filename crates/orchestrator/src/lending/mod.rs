@@ -24,6 +24,7 @@ use domain::{
 pub(crate) use file::look_at;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -79,11 +80,26 @@ pub(crate) struct Lender {
     sensors: Sensors,
     state: watch::Sender<Lending>,
     /// What its owner said and the disk did not take yet. Locked while one looks: what was seen before a click never comes after it.
-    unsaved: Mutex<Option<Click>>,
+    unsaved: Mutex<Option<Unsaved>>,
     /// Beside the state: it changes all the time, which is no news to anybody.
     memory: Mutex<Memory>,
     /// Told when something was written that counts at once.
     nudged: Notify,
+}
+
+/// A click that the disk did not take.
+#[derive(Debug)]
+struct Unsaved {
+    click: Click,
+    /// What lay there instead.
+    there: io::Result<Option<Vec<u8>>>,
+}
+
+impl Unsaved {
+    /// Whether something was said since, which lies there: to another org's process.
+    fn is_older(&self, data: &DataDir) -> bool {
+        matches!((&self.there, click::lies(data)), (Ok(there), Ok(now)) if *there != now)
+    }
 }
 
 impl Lender {
@@ -113,10 +129,11 @@ impl Lender {
     /// Looks anew. Who waits hears of it where something is different.
     pub(crate) fn look(&self) -> Lending {
         let mut unsaved = self.unsaved();
-        if unsaved.is_some_and(|click| click::write(&self.data, Some(click)).is_ok()) {
+        let settled = |unsaved: &Unsaved| unsaved.is_older(&self.data) || click::write(&self.data, Some(unsaved.click)).is_ok();
+        if unsaved.as_ref().is_some_and(settled) {
             *unsaved = None;
         }
-        let seen = see(&self.data, &self.sensors, *unsaved);
+        let seen = see(&self.data, &self.sensors, unsaved.as_ref().map(|unsaved| unsaved.click));
         *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = self.sensors.memory();
         self.state.send_if_modified(|known| {
             let since = if seen.reclaimed == known.reclaimed { known.since } else { seen.since };
@@ -128,7 +145,7 @@ impl Lender {
         self.now()
     }
 
-    fn unsaved(&self) -> MutexGuard<'_, Option<Click>> {
+    fn unsaved(&self) -> MutexGuard<'_, Option<Unsaved>> {
         self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -147,13 +164,13 @@ impl Lender {
     }
 
     /// Says by a click that the machine is its owner's alone, and looks anew. That counts also where the disk does not take it: then it is
-    /// returned why, and each look tries to write it.
+    /// returned why, and each look tries to write it, until something else lies there.
     pub(crate) fn take_back(&self, until: Option<Timestamp>) -> Option<Problem> {
         let click = Click::Reclaimed { until };
         let problem = {
             let mut unsaved = self.unsaved();
             let problem = click::write(&self.data, Some(click)).err();
-            *unsaved = problem.as_ref().map(|_| click);
+            *unsaved = problem.as_ref().map(|_| Unsaved { click, there: click::lies(&self.data) });
             problem
         };
         self.nudged.notify_one();
@@ -309,6 +326,23 @@ mod tests {
         assert_eq!(lender.look().reclaimed, asked);
         assert_eq!(Lender::open(&lender.data).now().reclaimed, asked, "it lies on the disk now");
         assert_eq!((lender.say(None).unwrap().click, lender.look().click), (None, None), "what was lent again stays so");
+    }
+
+    #[test]
+    fn what_another_orgs_process_was_told_since_counts_over_a_click_that_the_disk_did_not_take() {
+        let (_folder, lender) = lender();
+        let (path, until) = (lender.data.lend_click(), Timestamp(clock::now().0 + 3_600_000));
+        let lent = Click::Lent { until };
+        lender.say(Some(lent)).unwrap();
+        // It can be read, and not be written.
+        let in_its_way = path.with_extension("new");
+        std::fs::create_dir(&in_its_way).unwrap();
+        assert!(lender.take_back(None).is_some());
+        assert_eq!(lender.look().reclaimed, Some(Reclaim::Asked { until: None }));
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(lender.look().click, None);
+        std::fs::remove_dir(&in_its_way).unwrap();
+        assert_eq!((lender.look().click, path.exists()), (None, false), "and it is not written over");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Giving the machine back: runs are frozen, saved and ended, and what does not free processor and memory in time is cut off. Whoever
-//! wants it, the owner's word, the machine's own condition or more important work, comes here.
+//! wants it, the owner's word, the machine's own condition or more important work, comes here. Only its owner does not need the journal
+//! for that: what more important work waits for cannot begin without it either.
 
 use super::{Asked, ask_to_end, cut_off, runner_process};
 use crate::{dispatch, org::Org};
@@ -21,23 +22,15 @@ pub(crate) struct Evicting {
     pub(crate) unsaved: Option<Problem>,
 }
 
-/// Asks for the end of these runs, and returns when what drives them was told: they freeze at once. It is journaled first where that can
-/// be; a full disk, which may be a guest's doing, keeps nobody here.
+/// Asks for the end of these runs for the machine's owner, and returns when what drives them was told: they freeze at once. It is journaled
+/// first where that can be; a full disk, which may be a guest's doing, keeps nobody here.
 pub(crate) async fn evict(org: &Arc<Org>, by: &Actor, runs: &[RunId], reason: &Reason) -> Evicting {
     let mut evicting = Evicting::default();
     for id in runs {
-        match ask_to_end(org, by, id, reason.clone()).await {
-            Ok(Asked::Publishing) => evicting.publishing += 1,
-            // It has no room here any more; what it begins later is another matter.
-            Ok(Asked::Waits | Asked::Dequeued) => {}
-            Ok(Asked::Ending) => evicting.runs.push(id.clone()),
-            // It ended by itself meanwhile.
-            Err(problem) if problem.kind == Kind::Conflict => {}
-            Err(problem) => {
-                end_unjournaled(org, id, reason);
-                evicting.runs.push(id.clone());
-                evicting.unsaved = Some(problem);
-            }
+        if let Err(problem) = evicting.ask(org, by, id, reason).await {
+            end_unjournaled(org, id, reason);
+            evicting.runs.push(id.clone());
+            evicting.unsaved = Some(problem);
         }
     }
     evicting
@@ -52,6 +45,23 @@ fn end_unjournaled(org: &Org, id: &RunId, reason: &Reason) {
 }
 
 impl Evicting {
+    /// Asks for the end of one more run.
+    ///
+    /// # Errors
+    /// When that cannot be journaled: then it goes on.
+    pub(super) async fn ask(&mut self, org: &Arc<Org>, by: &Actor, id: &RunId, reason: &Reason) -> Result<(), Problem> {
+        match ask_to_end(org, by, id, reason.clone()).await {
+            Ok(Asked::Publishing) => self.publishing += 1,
+            // It has no room here any more; what it begins later is another matter.
+            Ok(Asked::Waits | Asked::Dequeued) => {}
+            Ok(Asked::Ending) => self.runs.push(id.clone()),
+            // It ended by itself meanwhile.
+            Err(problem) if problem.kind == Kind::Conflict => {}
+            Err(problem) => return Err(problem),
+        }
+        Ok(())
+    }
+
     /// Returns when they use neither processor nor memory any more, with those whose runners were still there after the grace, and were
     /// ended.
     pub(crate) async fn free_within(&self, org: &Arc<Org>, grace: Duration) -> Vec<RunId> {

@@ -1,7 +1,8 @@
 // Asks before a merge, with the gate's state; tells what became of it.
 import { Link } from "@tanstack/react-router";
 import { type Output, problemOf } from "../../api/call";
-import { useAct, useRead } from "../../api/query";
+import { useProjects } from "../../api/projects";
+import { useAct } from "../../api/query";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { ProblemView } from "../../ui/State";
@@ -14,7 +15,7 @@ import { useLookAgain } from "./newest";
 import css from "./Patch.module.css";
 
 export function MergeDialog({ patch, seen, run, onClose, catchUp, onReview }: Judged & { onReview: () => void }) {
-  const projects = useRead("project.list", {});
+  const projects = useProjects();
   const branch = projects.data?.find((one) => one.project.name === patch.project)?.project.branch;
   const done = (outcome: Output<"patch.merge">) => {
     if (outcome.outcome !== "merged") return;

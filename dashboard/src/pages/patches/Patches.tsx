@@ -3,7 +3,8 @@
 import { useQueries } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { type Output, problemOf } from "../../api/call";
-import { read, useMay, useRead, useSession } from "../../api/query";
+import { useProjects } from "../../api/projects";
+import { read, useMay, useSession } from "../../api/query";
 import { patchStates } from "../../router";
 import { AsOf, Away } from "../../ui/AsOf";
 import { toldBy } from "../../ui/asOf";
@@ -59,7 +60,7 @@ export default function Patches() {
 }
 
 function usePatches() {
-  const projects = useRead("project.list", {});
+  const projects = useProjects();
   // Of a project that is not on this device yet there are none to read.
   const names = projects.data?.filter((one) => one.head).map((one) => one.project.name) ?? [];
   return useQueries({

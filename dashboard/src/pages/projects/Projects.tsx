@@ -2,6 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Output } from "../../api/call";
+import { useProjects } from "../../api/projects";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Button } from "../../ui/Button";
 import { ActForm, Check, Field, Opens } from "../../ui/Form";
@@ -14,13 +15,8 @@ import css from "./Projects.module.css";
 
 type View = Output<"project.list">[number];
 
-const LOOK_EVERY_MS = 5_000;
-
 export default function Projects() {
-  const projects = useRead("project.list", {});
-  // That one has arrived, no event tells.
-  const arrives = projects.data?.some(({ head }) => !head) ?? false;
-  useRead("project.list", {}, { enabled: arrives, refetchInterval: LOOK_EVERY_MS });
+  const projects = useProjects();
   const may = useMay("project.add");
   return (
     <Page

@@ -2,6 +2,7 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { lazy, Suspense, useDeferredValue, useEffect, useMemo, useState } from "react";
 import type { Output } from "../../api/call";
+import { useProjects } from "../../api/projects";
 import { useRead } from "../../api/query";
 import { taskViews } from "../../router";
 import { Away } from "../../ui/AsOf";
@@ -25,17 +26,19 @@ const Graph = lazy(loadGraph);
 const titles = { board: "Board", graph: "Graph" };
 
 export default function Tasks() {
-  const projects = useRead("project.list", {});
+  const projects = useProjects();
   const { project, view } = route.useSearch();
   useAhead(loadGraph, view === "graph");
   const name = project ?? lastOf(projects.data);
   useEffect(() => {
     if (name) keepLast(name);
   }, [name]);
+  // What could not be read of it while it was not on this device is read anew once it is.
+  const away = projects.data?.some((one) => one.project.name === name && !one.head) ?? false;
   return (
     <Page title="Tasks" actions={name && <Choices project={name} projects={projects.data ?? []} />} fill>
       {name ? (
-        <Project key={name} name={name} />
+        <Project key={`${name} ${away}`} name={name} />
       ) : (
         <Loaded query={projects}>
           {() => (

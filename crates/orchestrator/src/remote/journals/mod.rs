@@ -17,6 +17,7 @@ use crate::{
     org::Org,
 };
 use domain::{Did, Problem, Timestamp, picture::Whose};
+use forge::OrgState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
@@ -158,9 +159,11 @@ impl Journals {
         };
     }
 
-    /// The devices whose journals cannot be copied here now, and why.
-    pub(crate) fn failing(&self) -> Vec<(Did, Problem)> {
-        lock(&self.failing).iter().map(|(device, problem)| (device.clone(), problem.clone())).collect()
+    /// The devices of the org whose journals cannot be copied here now, and why. Of those that left it none are copied any more.
+    pub(crate) fn failing(&self, state: &OrgState) -> Vec<(Did, Problem)> {
+        let failing = lock(&self.failing);
+        let listed = failing.iter().filter(|(device, _)| state.device_of(device).is_some());
+        listed.map(|(device, problem)| (device.clone(), problem.clone())).collect()
     }
 
     /// The copy of a device's journal, if there is one.
@@ -385,6 +388,7 @@ fn others(org: &Org) -> Vec<Did> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use domain::org::Device;
     use identity::Key;
 
     fn copied(dir: &tempfile::TempDir, device: &Did) -> Copied {
@@ -415,14 +419,19 @@ mod tests {
         fs::create_dir_all(dir.journals()).unwrap();
         fs::write(&in_its_way, "").unwrap();
         let journals = Journals::open(&dir);
-        assert!(matches!(journals.failing().as_slice(), [(failing, _)] if *failing == device), "{:?}", journals.failing());
+        let (name, did, owner, tags) = ("box".to_owned(), device.clone(), "ada".to_owned(), BTreeMap::new());
+        let listed = Device { name, did, owner, addresses: vec![], radicle: vec![], gossip: vec![], tags };
+        let without = crate::fixtures::state();
+        let with = OrgState { devices: [("box".to_owned(), listed)].into(), ..without.clone() };
+        assert!(matches!(journals.failing(&with).as_slice(), [(failing, _)] if *failing == device), "{:?}", journals.failing(&with));
+        assert!(journals.failing(&without).is_empty(), "it left the org");
         assert!(journals.copy(&device).is_err() && journals.get(&device).is_none());
         fs::remove_file(&in_its_way).unwrap();
         journals.copy(&device).unwrap();
-        assert!(journals.failing().is_empty() && journals.get(&device).is_some());
+        assert!(journals.failing(&with).is_empty() && journals.get(&device).is_some());
         // What the disk does not take is told in the same way.
         journals.tried(&device, Some(&Problem::unavailable("The disk is full.")));
-        assert_eq!(journals.failing().len(), 1);
+        assert_eq!(journals.failing(&with).len(), 1);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 import { useState } from "react";
 import { actions } from "../../../api/actions";
 import type { ActionName, Input, Output } from "../../../api/call";
+import { useProjects } from "../../../api/projects";
 import { useRead } from "../../../api/query";
 import { Badge } from "../../../ui/Badge";
 import { Choice, Field, Form } from "../../../ui/Form";
@@ -20,7 +21,7 @@ export function May({ roles, members }: { roles: Who[]; members: Who[] }) {
   const [project, setProject] = useState("");
   const [what, setWhat] = useState("");
   const [asked, ask] = useState<Input<"policy.explain">>();
-  const { data: projects = [] } = useRead("project.list", {});
+  const { data: projects = [] } = useProjects();
   const { data: agents = [] } = useRead("agent.list", {});
   const { data: org } = useRead("org.show", {});
   const whos = [
