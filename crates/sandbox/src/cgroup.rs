@@ -303,7 +303,7 @@ mod tests {
         lay("pids/meshwork-1-0", "total_rss 60000\n");
         let at = |name: &str| top.path().join(name);
         let one = Parents { version: Version::One, memory: at("memory"), pids: at("pids"), freezer: at("freezer"), cpu: None };
-        assert_eq!(memory_held(&one), 30);
-        assert_eq!(memory_held(&Parents { version: Version::Two, ..one }), 500);
+        assert_eq!(memory_held(&one), 334);
+        assert_eq!(memory_held(&Parents { version: Version::Two, ..one }), 570);
     }
 }

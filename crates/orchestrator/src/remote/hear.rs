@@ -42,7 +42,8 @@ pub(super) async fn fact(org: &Arc<Org>, run: &RunId, device: &Did, fact: Fact) 
     match &event.body {
         Body::ChecksEnded { signed: Some(signed), .. } if about == *run => results(org, run, device, signed.clone()).await?,
         Body::PatchPublished { patch, revision, commit, .. } => {
-            if !arrived(org, run, device, patch, revision, commit).await? {
+            let own = arrived(org, run, device, patch, revision, commit).await?;
+            if !own {
                 tracing::warn!(%run, %device, %patch, "a patch that is not the run's own is not its device's to tell; it was left out");
                 return Ok(());
             }
