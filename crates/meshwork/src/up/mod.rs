@@ -5,6 +5,7 @@
 //! (`exec`), and each org takes its runs up as after a crash, which runners outlive. It starts anew likewise when an org's journal is to be
 //! mended, which is done when it is opened.
 
+mod memory;
 mod org;
 mod supervisor;
 
@@ -76,6 +77,7 @@ pub(crate) async fn start(root: &Path, listen: SocketAddr, listens: Listens, slo
     let token = lifecycle::secret()?;
     let gate = Gate::new(machine.clone(), address, &token);
     machine.open().await?;
+    tokio::spawn(memory::give_back());
     let (stop, mut stopped) = watch::channel(false);
     let router = server::router(machine.clone(), gate.clone());
     let server = tokio::spawn(async move {

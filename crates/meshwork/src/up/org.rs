@@ -3,7 +3,7 @@
 //! Standard input is the line to the supervisor: when it ends, the supervisor is gone, and this process goes at once, as in a
 //! crash; the next `meshwork up` finds its runs. On standard output it tells the supervisor what it must know ([`Word`]).
 
-use super::{Ends, REQUESTS_END};
+use super::{Ends, REQUESTS_END, memory};
 use crate::cli;
 use domain::{OrgName, Problem};
 use orchestrator::{
@@ -71,6 +71,7 @@ async fn serve(root: &Path, org: OrgName, args: cli::OrgProcess, ends: &mut Ends
     let socket = dir.http_socket();
     let _ = std::fs::remove_file(&socket);
     let listener = UnixListener::bind(&socket).map_err(|e| storage(&socket, &e))?;
+    tokio::spawn(memory::give_back());
     let (stop, mut stopped) = watch::channel(false);
     let router = server::router(machine.clone(), gate);
     let server = tokio::spawn(async move {

@@ -2,7 +2,7 @@
 //! when it ends, and passes HTTP on to them. It opens no org itself: no Radicle, no journal, no keys. What an org has outside of its process,
 //! namespace and tailscaled, it keeps as long as it keeps that process up.
 
-use super::{Ends, REQUESTS_END, bind, browse, forward, org::Word, record};
+use super::{Ends, REQUESTS_END, bind, browse, forward, memory, org::Word, record};
 use crate::{cli, output};
 use domain::{OrgName, Problem};
 use orchestrator::{
@@ -114,6 +114,7 @@ async fn begin(data: DataDir, up: &cli::Up, json: bool) -> Result<Begun, Problem
     };
     let (start, mut orgs) = (Arc::new(start), JoinSet::new());
     start_new(&start, &mut orgs)?;
+    tokio::spawn(memory::give_back());
     let router = server::several(machine, gate.clone(), switch);
     let server = tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
