@@ -13,7 +13,7 @@ use crate::{
     capacity::Resources,
     event::Told,
     limits::RESUME_ATTEMPTS_MAX,
-    manifest::{Apart, Class, Priority},
+    manifest::{Apart, Class, Priority, Work},
     placement::Refusal,
     usage::Usage,
 };
@@ -356,6 +356,17 @@ pub struct Placed {
     /// The device that is asked for it from now on; older journals do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Did>,
+}
+
+impl Placed {
+    /// What a manifest of this work is placed with, by its hash and its blob, at a device.
+    pub fn of(work: &Work, manifest: Hash, envelope: Hash, device: Did) -> Self {
+        let (base, spec_hash, from) = match work {
+            Work::Task { base, spec_hash, from, .. } => (base.clone(), Some(spec_hash.clone()), from.clone()),
+            Work::Checks { commit, .. } => (commit.clone(), None, None),
+        };
+        Self { manifest, envelope, base, spec_hash, from, left: None, device: Some(device) }
+    }
 }
 
 /// A state that a run entered.

@@ -32,7 +32,7 @@ use domain::{
     manifest::{Class, Manifest, Priority, Work},
     org::Member,
     placement::{self, Refusal},
-    run::{Run, RunState},
+    run::{Placed, Run, RunState},
 };
 use forge::OrgState;
 use identity::envelope::{self, Envelope};
@@ -280,15 +280,15 @@ fn ready(asked: &Asked<'_>, lease: &Lease, mut new: Run, kept: Option<Parked>) -
         let (lease_id, reserved) = (lease.id.clone(), asked.manifest.resources);
         Body::RunLeased { run: run.clone(), lease: lease_id, device: device.clone(), until: lease.until, reserved, asked: asked_for }
     };
-    let Some(kept) = kept else {
-        return Ok((Ready::new(vec![event(leased(None))])?, Ready::new(vec![event(leased(Some(Box::new(new))))])?));
-    };
-    let placed = elsewhere::placed(asked, device, &kept);
-    (new.manifest, new.envelope) = (Some(placed.manifest.clone()), Some(placed.envelope.clone()));
-    (new.from, new.asked) = (placed.from.clone(), placed.device.clone());
-    let placed = Body::RunPlaced { run: run.clone(), placed };
-    let of_known = Ready::new(vec![event(placed), event(leased(None))])?.with_blob(kept.clone());
-    Ok((of_known, Ready::new(vec![event(leased(Some(Box::new(new))))])?.with_blob(kept)))
+    let placed = kept.as_ref().map(|kept| Placed::of(&asked.manifest.work, asked.hash.clone(), kept.hash().clone(), device.clone()));
+    if let Some(placed) = placed.clone() {
+        (new.manifest, new.envelope) = (Some(placed.manifest), Some(placed.envelope));
+        (new.from, new.asked) = (placed.from, placed.device);
+    }
+    let placed = placed.map(|placed| Body::RunPlaced { run: run.clone(), placed });
+    let of_known = Ready::new(placed.into_iter().chain([leased(None)]).map(event).collect())?;
+    let of_new = Ready::new(vec![event(leased(Some(Box::new(new))))])?;
+    Ok((of_known.with_blobs(kept.clone()), of_new.with_blobs(kept)))
 }
 
 /// What a request is refused for, and which runs give way to it.
@@ -303,12 +303,9 @@ fn working(run: &Run) -> bool {
     run.state.holds_slot() && run.class != Class::Ci
 }
 
-/// The stop order that halts a run on this device, if there is one.
+/// The stop order that halts a run that no device has yet, on this one.
 fn halted(org: &Org, run: &Run) -> Option<Refusal> {
-    if org.stops.borrow().is_empty() {
-        return None;
-    }
-    let stop = stops::halting(org, &Run { device: Some(org.device.clone()), ..run.clone() })?;
+    let stop = stops::halting(org, run)?;
     Some(Refusal::Halted { message: format!("A stop order halts {}. {}", stop.order.scope.text(), stops::why(&stop)) })
 }
 

@@ -21,7 +21,7 @@ use domain::{
     announcement,
     event::{Body, kind},
     lease::Admission,
-    manifest::{self, Class, Manifest, Work},
+    manifest::{self, Class, Manifest},
     placement::{self, Avoid, Candidate, Decision, QueuePlace, Refusal, Request, Round, Snapshot},
     run::{Placed, Reason, Run, RunState},
 };
@@ -389,14 +389,9 @@ impl Turn {
         let sealed = envelope::seal(&manifest, manifest::PAYLOAD_TYPE, &self.org.device, move |m| Ok(signing.sign_as_device(m)))?;
         let bytes = sealed.to_json()?;
         let blob = self.org.blocking(move |org| org.store.blobs().put(&bytes)).await?;
-        let (base, spec_hash, from) = match manifest.work {
-            Work::Task { base, spec_hash, from, .. } => (base, Some(spec_hash), from),
-            Work::Checks { commit, .. } => (commit, None, None),
-        };
+        let mut placed = Placed::of(&manifest.work, envelope::hash(&sealed), blob, device.clone());
         let without = self.org.remote.moving.left(&id).map(|(left, _)| left);
-        let left = without.filter(|left| from.as_ref().is_none_or(|from| from.commit != left.work.commit));
-        let placed =
-            Placed { manifest: envelope::hash(&sealed), envelope: blob, base, spec_hash, from, left, device: Some(device.clone()) };
+        placed.left = without.filter(|left| placed.from.as_ref().is_none_or(|from| from.commit != left.work.commit));
         let mut bodies = std::mem::take(untold);
         bodies.push(Body::RunPlaced { run: self.run.id.clone(), placed });
         let waits = move_waiting(&self.org, &self.run.id, bodies, RunState::Placing, None).await?;

@@ -200,7 +200,7 @@ impl Blobs {
         sync().map_err(|e| problem::file("write", &self.dir, &e))
     }
 
-    /// A blob that is to be written with events ([`crate::Ready::with_blob`]).
+    /// A blob that is to be written with events ([`crate::Ready::with_blobs`]).
     ///
     /// # Errors
     /// When too many of those before could not be made files yet.
@@ -222,10 +222,14 @@ impl Blobs {
         }
     }
 
-    /// Whether some are no files yet, and whether these are as many as may be.
-    pub(crate) fn any_parked(&self) -> (bool, bool) {
-        let parked = self.parked();
-        (!parked.blobs.is_empty(), parked.bytes > limits::PARKED_BYTES_MAX)
+    /// Whether some are no files yet.
+    pub(crate) fn any_parked(&self) -> bool {
+        !self.parked().blobs.is_empty()
+    }
+
+    /// Whether these are so large that whoever writes waits for some.
+    pub(crate) fn too_much_parked(&self) -> bool {
+        self.parked().bytes > limits::PARKED_BYTES_MAX
     }
 
     /// Makes one of them a file; says which.

@@ -40,11 +40,11 @@ impl Ready {
         Ok(Self { events: prepare(events)?, blobs: vec![] })
     }
 
-    /// With a blob that they name. It is kept with them, in the one transaction, and becomes a file of its own later. It is to be small, as a
-    /// manifest is.
+    /// With blobs that they name. These are kept with them, in the one transaction, and become files of their own later. They are to be
+    /// small, as a manifest is.
     #[must_use]
-    pub fn with_blob(mut self, blob: Parked) -> Self {
-        self.blobs.push(blob);
+    pub fn with_blobs(mut self, blobs: impl IntoIterator<Item = Parked>) -> Self {
+        self.blobs.extend(blobs);
         self
     }
 }

@@ -53,7 +53,7 @@ impl Upkeep {
             logged: false,
             checkpoint_at: now,
             blobs: blobs.clone(),
-            unpark_at: blobs.any_parked().0.then_some(now),
+            unpark_at: blobs.any_parked().then_some(now),
             made: vec![],
         }
     }
@@ -71,10 +71,10 @@ impl Upkeep {
         if now >= self.remember_at {
             self.remember();
         }
-        if self.blobs.any_parked().0 && *self.unpark_at.get_or_insert(now + limits::PARK_PAUSE) <= now {
+        if self.blobs.any_parked() && *self.unpark_at.get_or_insert(now + limits::PARK_PAUSE) <= now {
             self.unpark(connection);
         }
-        while self.blobs.any_parked().1 && self.unpark(connection) {}
+        while self.blobs.too_much_parked() && self.unpark(connection) {}
         // While work comes in the log keeps its size, since a file that grows is slower to sync.
         if now >= self.checkpoint_at {
             self.take_over(connection, "PASSIVE");
@@ -95,7 +95,7 @@ impl Upkeep {
     /// The end: nothing is left to be done.
     pub(crate) fn end(&mut self, connection: &Connection) {
         self.remember();
-        while self.blobs.any_parked().0 && self.unpark(connection) {}
+        while self.blobs.any_parked() && self.unpark(connection) {}
         self.take_over(connection, "TRUNCATE");
     }
 
@@ -134,7 +134,7 @@ impl Upkeep {
     fn unpark(&mut self, connection: &Connection) -> bool {
         let one = self.blobs.unpark_one().and_then(|made| {
             self.made.extend(made);
-            let more = self.blobs.any_parked().0;
+            let more = self.blobs.any_parked();
             if !more || self.made.len() >= limits::UNPARK_BATCH {
                 blob::forget_parked(connection, &self.made)?;
                 (self.logged, self.made) = (true, vec![]);

@@ -2,9 +2,8 @@
 
 use super::{Asked, reserve, verify};
 use crate::org::Org;
-use domain::{Did, Problem, lease::Admission, manifest::Work, run::Placed};
+use domain::{Problem, lease::Admission};
 use std::sync::Arc;
-use store::Parked;
 
 /// As [`super::admit`], for a run that another device asks for: its manifest is kept too, in the one transaction with the lease. Who is
 /// refused leaves nothing here.
@@ -16,13 +15,4 @@ pub async fn admit_of_another(org: &Arc<Org>, asked: &Asked<'_>) -> Result<Admis
         Ok(wanted) => reserve(org, asked, wanted, Some(org.store.blobs().to_park(asked.envelope.to_json()?)?)).await,
         Err(refusal) => Ok(Admission::Refused { reasons: vec![refusal] }),
     }
-}
-
-/// What is journaled of a manifest that is kept.
-pub(super) fn placed(asked: &Asked<'_>, here: &Did, kept: &Parked) -> Placed {
-    let (base, spec_hash, from) = match &asked.manifest.work {
-        Work::Task { base, spec_hash, from, .. } => (base.clone(), Some(spec_hash.clone()), from.clone()),
-        Work::Checks { commit, .. } => (commit.clone(), None, None),
-    };
-    Placed { manifest: asked.hash.clone(), envelope: kept.hash().clone(), base, spec_hash, from, left: None, device: Some(here.clone()) }
 }

@@ -139,7 +139,7 @@ async fn write(store: Store, name: String) {
     for n in 0u64.. {
         let text = format!("{name}-{n}");
         let blob = store.blobs().to_park(text.clone().into_bytes()).unwrap();
-        let ready = Ready::new(vec![queued(n % 50, &task(n % 5)), marked(&text)]).unwrap().with_blob(blob.clone());
+        let ready = Ready::new(vec![queued(n % 50, &task(n % 5)), marked(&text)]).unwrap().with_blobs([blob.clone()]);
         let seq = store.append_ready_if(|_| Ok(ready)).await.unwrap();
         say(&format!("EVENT {seq} {text}"));
         say(&format!("BLOB {}", blob.hash()));

@@ -174,7 +174,7 @@ async fn a_blob_that_comes_with_events_is_there_with_them_and_a_file_later() {
     let store = open(dir.path());
     let blob = |text: &str| store.blobs().to_park(text.as_bytes().to_vec()).unwrap();
     let hash = |text: &str| identity::envelope::hash_bytes(text.as_bytes());
-    let with = |text: &str, event| Ready::new(vec![event]).unwrap().with_blob(blob(text));
+    let with = |text: &str, event| Ready::new(vec![event]).unwrap().with_blobs([blob(text)]);
     let file = |text: &str| dir.path().join("blobs").join(&hash(text).as_str()[..2]).join(hash(text).as_str());
     let there = |store: &Store, text: &str| store.blobs().get(&hash(text)).unwrap().as_deref() == Some(text.as_bytes());
     let (kept, erased, refused) = (with("kept", marked("a")), with("erased", marked("b")), with("refused", queued(1, &task(1))));
