@@ -1,13 +1,14 @@
 //! Durable admissions: how many runs a device leases in a second, to `REQUESTERS` that ask at the same time, each lease on disk before
 //! its answer.
 //!
-//! `admissions [admissions [DIR]]`. What is measured is `orchestrator::admission::admit` of a real org, with its org repository, policy
-//! and journal: the manifest's signature and form, who asks for whom, what the policy says, stop orders, the machine's room, and the
-//! lease in one transaction. Without: TLS and gRPC, the delegation, the start of the run. What was admitted is ended between two
+//! `admissions [admissions [DIR]]`. What is measured is `orchestrator::admission::admit_of_another` of a real org, with its org repository,
+//! policy and journal, as for what other devices ask: the manifest's signature and form, who asks for whom, what the policy says, stop
+//! orders, the machine's room, and the lease with the manifest in one transaction. Without: TLS and gRPC, the delegation, the start of the
+//! run. What was admitted is ended between two
 //! bursts, which is not measured. Beside it each part alone: what reads and decides on one thread, and the journal with the very same
 //! events and no question asked. The goal: 10,000 a second. The last line is JSON.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use benches::{cpu, percentile};
 use domain::{
     RunId,
@@ -19,7 +20,8 @@ use domain::{
 };
 use identity::{Envelope, envelope};
 use orchestrator::{
-    admission, clock,
+    admission::{self, Asked},
+    clock,
     data_dir::DataDir,
     machine::{Listens, Machine, Options},
     org::Org,
@@ -174,7 +176,8 @@ async fn admit(org: Arc<Org>, asked: Arc<Vec<(RunId, Envelope)>>, next: Arc<Atom
         }
         let (run, sealed) = &asked[at];
         let begun = Instant::now();
-        let admission = admission::admit(&org, sealed).await?;
+        let opened = Asked::open(sealed).map_err(|refusal| anyhow!("{}", refusal.text()))?;
+        let admission = admission::admit_of_another(&org, &opened).await?;
         waits.push(begun.elapsed());
         ensure!(matches!(&admission, Admission::Leased { lease } if lease.run == *run), "it was not leased: {admission:?}");
     }

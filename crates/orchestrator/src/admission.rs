@@ -193,7 +193,9 @@ async fn reserve(org: &Arc<Org>, asked: &Asked<'_>, wanted: Wanted, kept: Option
     }
     let outcome = Arc::new(std::sync::Mutex::new(Said::default()));
     let (said, room, asks, state) = (outcome.clone(), org.room.clone(), org.clone(), org.remote.org());
-    let (of_known, of_new) = ready(asked, &lease, new, kept)?;
+    // Whoever asks for others' runs asks for what is not known here, and for its own for what is: made ready for that, before its turn.
+    let leasing = Leasing { manifest: manifest.clone(), new, lease: lease.clone(), kept };
+    let (guess, expected) = (leasing.kept.is_none(), leasing.events(leasing.kept.is_none())?);
     let decided = org.store.append_ready_if(move |view| {
         // How much is taken is kept; the runs are read only where it counts who they are.
         let counted = manifest.class != Class::Ci || guest && lending.policy.slots.is_some();
@@ -259,7 +261,7 @@ async fn reserve(org: &Arc<Org>, asked: &Asked<'_>, wanted: Wanted, kept: Option
         }
         // Before the lease: who dies in between has taken too much for a moment, and never too little.
         room.tell(own.with(manifest.class, RunState::Starting, manifest.resources))?;
-        Ok(if known.is_none() { of_new } else { of_known })
+        if known.is_some() == guess { Ok(expected) } else { leasing.events(known.is_some()) }
     });
     decided.await?;
     let Said { reasons, gives_way } = std::mem::take(&mut *outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
@@ -272,23 +274,44 @@ async fn reserve(org: &Arc<Org>, asked: &Asked<'_>, wanted: Wanted, kept: Option
     Ok(if reasons.is_empty() { Admission::Leased { lease } } else { Admission::Refused { reasons } })
 }
 
-/// What is journaled of a lease, made before it is known whether there will be one: of a run that is known here, and of one that is not.
-fn ready(asked: &Asked<'_>, lease: &Lease, mut new: Run, kept: Option<Parked>) -> Result<(Ready, Ready), Problem> {
-    let (run, device, at) = (&lease.run, &lease.device, new.queued_at);
-    let event = |body| Event { version: domain::event::VERSION, at, actor: device.clone(), via: None, told: None, body };
-    let leased = |asked_for| {
-        let (lease_id, reserved) = (lease.id.clone(), asked.manifest.resources);
-        Body::RunLeased { run: run.clone(), lease: lease_id, device: device.clone(), until: lease.until, reserved, asked: asked_for }
-    };
-    let placed = kept.as_ref().map(|kept| Placed::of(&asked.manifest.work, asked.hash.clone(), kept.hash().clone(), device.clone()));
-    if let Some(placed) = placed.clone() {
-        (new.manifest, new.envelope) = (Some(placed.manifest), Some(placed.envelope));
-        (new.from, new.asked) = (placed.from, placed.device);
+/// What is journaled of a lease.
+struct Leasing {
+    manifest: Arc<Manifest>,
+    /// The run, as far as its manifest tells.
+    new: Run,
+    lease: Lease,
+    /// The manifest, where it is to be kept with the lease.
+    kept: Option<Parked>,
+}
+
+impl Leasing {
+    /// Of a run that is known here, or of one that is not.
+    fn events(&self, known: bool) -> Result<Ready, Problem> {
+        let Lease { id, run, manifest, device, until } = self.lease.clone();
+        let placed = self.kept.as_ref().map(|kept| Placed::of(&self.manifest.work, manifest, kept.hash().clone(), device.clone()));
+        let leased = |asked| Body::RunLeased {
+            run: run.clone(),
+            lease: id,
+            device: device.clone(),
+            until,
+            reserved: self.manifest.resources,
+            asked,
+        };
+        let bodies = if known {
+            let placed = placed.map(|placed| Body::RunPlaced { run: run.clone(), placed });
+            placed.into_iter().chain([leased(None)]).collect()
+        } else {
+            let mut new = self.new.clone();
+            if let Some(placed) = placed {
+                (new.manifest, new.envelope) = (Some(placed.manifest), Some(placed.envelope));
+                (new.from, new.asked) = (placed.from, placed.device);
+            }
+            vec![leased(Some(Box::new(new)))]
+        };
+        let (at, actor) = (self.new.queued_at, &device);
+        let event = |body| Event { version: domain::event::VERSION, at, actor: actor.clone(), via: None, told: None, body };
+        Ok(Ready::new(bodies.into_iter().map(event).collect())?.with_blobs(self.kept.clone()))
     }
-    let placed = placed.map(|placed| Body::RunPlaced { run: run.clone(), placed });
-    let of_known = Ready::new(placed.into_iter().chain([leased(None)]).map(event).collect())?;
-    let of_new = Ready::new(vec![event(leased(Some(Box::new(new))))])?;
-    Ok((of_known.with_blobs(kept.clone()), of_new.with_blobs(kept)))
 }
 
 /// What a request is refused for, and which runs give way to it.

@@ -17,6 +17,8 @@ pub(crate) struct Projector<'c> {
     upsert: Statement<'c>,
     delete: Statement<'c>,
     cache: HashMap<String, Entry>,
+    /// What of it is not in the table yet, in the order in which it changed.
+    changed: Vec<String>,
 }
 
 /// A projected thing in memory.
@@ -73,6 +75,7 @@ impl<'c> Projector<'c> {
             ))?,
             delete: connection.prepare(format!("DELETE FROM {table} WHERE kind=? AND id=?"))?,
             cache: HashMap::new(),
+            changed: vec![],
         })
     }
 
@@ -100,29 +103,36 @@ impl<'c> Projector<'c> {
     /// Counts what was staged.
     pub(crate) fn take(&mut self, staged: Staged) {
         for (key, entry) in staged.0 {
-            put(&mut self.cache, key, entry);
+            if !put(&mut self.cache, key.clone(), entry) {
+                self.changed.push(key);
+            }
         }
     }
 
-    /// Writes what changed into the table.
+    /// Writes what changed into the table. After an error all of it is written again by the next call.
     pub(crate) fn flush(&mut self) -> sqlite::Result<()> {
-        for entry in self.cache.values_mut().filter(|entry| entry.dirty) {
+        for key in &self.changed {
+            let Some(entry) = self.cache.get_mut(key) else { continue };
+            match &entry.value {
+                None => {
+                    self.delete.reset()?;
+                    self.delete.bind((1, entry.kind))?;
+                    self.delete.bind((2, entry.id.as_str()))?;
+                    self.delete.next()?;
+                }
+                Some(value) => {
+                    self.upsert.reset()?;
+                    self.upsert.bind((1, entry.kind))?;
+                    self.upsert.bind((2, entry.id.as_str()))?;
+                    self.upsert.bind((3, &**value))?;
+                    self.upsert.bind((4, signed(entry.first)))?;
+                    self.upsert.bind((5, signed(entry.last)))?;
+                    self.upsert.next()?;
+                }
+            }
             entry.dirty = false;
-            let Some(value) = &entry.value else {
-                self.delete.reset()?;
-                self.delete.bind((1, entry.kind))?;
-                self.delete.bind((2, entry.id.as_str()))?;
-                self.delete.next()?;
-                continue;
-            };
-            self.upsert.reset()?;
-            self.upsert.bind((1, entry.kind))?;
-            self.upsert.bind((2, entry.id.as_str()))?;
-            self.upsert.bind((3, &**value))?;
-            self.upsert.bind((4, signed(entry.first)))?;
-            self.upsert.bind((5, signed(entry.last)))?;
-            self.upsert.next()?;
         }
+        self.changed.clear();
         // A statement that is not reset keeps its transaction open.
         self.delete.reset()?;
         self.upsert.reset()
@@ -138,6 +148,7 @@ impl<'c> Projector<'c> {
     /// After a rollback: forgets what did not happen.
     pub(crate) fn forget(&mut self) {
         self.cache.clear();
+        self.changed.clear();
     }
 
     fn staged_value(&mut self, staged: &Staged, kind: &str, id: &str) -> sqlite::Result<Option<Arc<str>>> {
@@ -169,13 +180,15 @@ impl Staged {
     }
 }
 
-fn put(map: &mut HashMap<String, Entry>, key: String, mut entry: Entry) {
-    if let Some(before) = map.get(&key)
-        && before.dirty
-    {
+/// Puts it in the place of what was there; says whether that had changed already.
+fn put(map: &mut HashMap<String, Entry>, key: String, mut entry: Entry) -> bool {
+    let before = map.get(&key).filter(|before| before.dirty);
+    if let Some(before) = before {
         entry.first = before.first;
     }
+    let again = before.is_some();
     map.insert(key, entry);
+    again
 }
 
 /// What an append's condition sees: everything projected, as it is at that very moment. Nobody else writes meanwhile.
