@@ -1,10 +1,11 @@
 //! Durable admissions: how many runs a device leases in a second, to `REQUESTERS` that ask at the same time, each lease on disk before
 //! its answer.
 //!
-//! `admissions [admissions [DIR]]`. What is measured is `orchestrator::admission::admit_of_another` of a real org, with its org repository,
-//! policy and journal, as for what other devices ask: the manifest's signature and form, who asks for whom, what the policy says, stop
-//! orders, the machine's room, and the lease with the manifest in one transaction. Without: TLS and gRPC, the delegation, the start of the
-//! run. What was admitted is ended between two
+//! `admissions [admissions [DIR]]`. What is measured is admission in a real org, with its org repository, policy and journal: the manifest's
+//! signature and form, who asks for whom, what the policy says, stop orders, the machine's room, and the lease in one transaction. Once for
+//! runs of this device, which are queued before, and once for runs of others, where the manifest is kept with the lease
+//! (`orchestrator::admission::{admit, admit_of_another}`). Without: TLS and gRPC, the delegation, the start of the run, and making files of
+//! the manifests that were kept. What was admitted is ended between two
 //! bursts, which is not measured. Beside it each part alone: what reads and decides on one thread, and the journal with the very same
 //! events and no question asked. The goal: 10,000 a second. The last line is JSON.
 
@@ -16,7 +17,7 @@ use domain::{
     event::Body,
     lease::Admission,
     manifest::{Class, Manifest, PAYLOAD_TYPE, VERSION},
-    run::{Reason, RunState},
+    run::{Reason, Run, RunState},
 };
 use identity::{Envelope, envelope};
 use orchestrator::{
@@ -57,29 +58,46 @@ async fn main() -> Result<()> {
     let machine = machine(dir.path())?;
     machine.create(&"bench".parse()?, "ada", None, None).await?;
     let org = machine.org()?;
-    let asked: Arc<Vec<(RunId, Envelope)>> = Arc::new((0..count.max(BURST)).map(|_| signed(&org)).collect::<Result<_>>()?);
+    let some = || (0..count.max(BURST)).map(|_| signed(&org)).collect::<Result<Vec<_>>>().map(Arc::new);
+    let asked = some()?;
 
     let parts = parts(&org, &asked)?;
-    let admitted = admitted(&org, &asked).await?;
+    let own = admitted(&org, &asked, Whose::Own).await?;
+    let of_others = admitted(&org, &some()?, Whose::Another).await?;
     let journal = journaled(&org, count).await?;
     machine.close().await;
 
     println!("{:44} {:>10} {:>10} {:>10} {:>10}", "", "a second", "p50 us", "p99 us", "cpu us");
-    for (name, measured) in [("admissions, each on disk", &admitted), ("the same events alone", &journal)] {
+    for (name, measured) in
+        [("of own runs, each on disk", &own), ("of others' runs, each on disk", &of_others), ("the same events alone", &journal)]
+    {
         let wait = |share| percentile(&measured.waits, share).as_micros();
         println!("{name:44} {:>10.0} {:>10} {:>10} {:>10.1}", measured.per_s(), wait(0.5), wait(0.99), measured.cpu_us());
     }
     println!("on one thread, in us each: {}", parts.iter().map(|(name, us)| format!("{name} {us:.1}")).collect::<Vec<_>>().join("; "));
     println!("{REQUESTERS} requesters, bursts of {BURST}, in {}", dir.path().display());
     let parts: serde_json::Map<String, serde_json::Value> = parts.iter().map(|(name, us)| ((*name).to_owned(), json!(us))).collect();
+    let figures = |of: &Measured| {
+        json!({
+            "admissions": of.waits.len(), "per_s": of.per_s().round(), "p50_us": percentile(&of.waits, 0.5).as_micros(),
+            "p99_us": percentile(&of.waits, 0.99).as_micros(), "cpu_us": of.cpu_us(), "met": of.per_s() >= WANTED,
+        })
+    };
     let line = json!({
-        "bench": "admissions", "requesters": REQUESTERS, "admissions": admitted.waits.len(), "per_s": admitted.per_s().round(),
-        "p50_us": percentile(&admitted.waits, 0.5).as_micros(), "p99_us": percentile(&admitted.waits, 0.99).as_micros(),
-        "cpu_us": admitted.cpu_us(), "journal_alone_per_s": journal.per_s().round(), "journal_alone_cpu_us": journal.cpu_us(),
-        "parts_us": parts, "wanted_per_s": WANTED, "met": admitted.per_s() >= WANTED,
+        "bench": "admissions", "requesters": REQUESTERS, "own": figures(&own), "of_others": figures(&of_others),
+        "journal_alone_per_s": journal.per_s().round(), "journal_alone_cpu_us": journal.cpu_us(), "parts_us": parts, "wanted_per_s": WANTED,
     });
     println!("{line}");
     Ok(())
+}
+
+/// Whose runs are admitted.
+#[derive(Clone, Copy)]
+enum Whose {
+    /// Of this device: they are queued here before.
+    Own,
+    /// As if another device asked: they are not known here.
+    Another,
 }
 
 /// What one way took.
@@ -145,13 +163,17 @@ fn parts(org: &Org, asked: &[(RunId, Envelope)]) -> Result<Vec<(&'static str, f6
 }
 
 /// Has all of them admitted, in bursts.
-async fn admitted(org: &Arc<Org>, asked: &Arc<Vec<(RunId, Envelope)>>) -> Result<Measured> {
+async fn admitted(org: &Arc<Org>, asked: &Arc<Vec<(RunId, Envelope)>>, whose: Whose) -> Result<Measured> {
     let mut all = Measured { took: Duration::ZERO, cpu: Duration::ZERO, waits: vec![] };
     let mut from = 0;
     while from < asked.len() {
         let to = (from + BURST).min(asked.len());
+        if let Whose::Own = whose {
+            org.record(&org.device, asked[from..to].iter().map(|(run, _)| queued(org, run)).collect::<Result<_>>()?).await?;
+        }
         let (next, begun, before) = (Arc::new(AtomicUsize::new(from)), Instant::now(), cpu("self")?);
-        let requesters: Vec<_> = (0..REQUESTERS).map(|_| tokio::spawn(admit(org.clone(), asked.clone(), next.clone(), to))).collect();
+        let requester = || tokio::spawn(admit(org.clone(), asked.clone(), next.clone(), to, whose));
+        let requesters: Vec<_> = (0..REQUESTERS).map(|_| requester()).collect();
         let mut waits = vec![];
         for requester in requesters {
             waits.extend(requester.await??);
@@ -167,7 +189,13 @@ async fn admitted(org: &Arc<Org>, asked: &Arc<Vec<(RunId, Envelope)>>) -> Result
 }
 
 /// One requester: the next one that nobody has asked for yet, until there is none.
-async fn admit(org: Arc<Org>, asked: Arc<Vec<(RunId, Envelope)>>, next: Arc<AtomicUsize>, to: usize) -> Result<Vec<Duration>> {
+async fn admit(
+    org: Arc<Org>,
+    asked: Arc<Vec<(RunId, Envelope)>>,
+    next: Arc<AtomicUsize>,
+    to: usize,
+    whose: Whose,
+) -> Result<Vec<Duration>> {
     let mut waits = vec![];
     loop {
         let at = next.fetch_add(1, Ordering::Relaxed);
@@ -176,8 +204,13 @@ async fn admit(org: Arc<Org>, asked: Arc<Vec<(RunId, Envelope)>>, next: Arc<Atom
         }
         let (run, sealed) = &asked[at];
         let begun = Instant::now();
-        let opened = Asked::open(sealed).map_err(|refusal| anyhow!("{}", refusal.text()))?;
-        let admission = admission::admit_of_another(&org, &opened).await?;
+        let admission = match whose {
+            Whose::Own => admission::admit(&org, sealed).await?,
+            Whose::Another => {
+                let opened = Asked::open(sealed).map_err(|refusal| anyhow!("it is not in order: {refusal:?}"))?;
+                admission::admit_of_another(&org, &opened).await?
+            }
+        };
         waits.push(begun.elapsed());
         ensure!(matches!(&admission, Admission::Leased { lease } if lease.run == *run), "it was not leased: {admission:?}");
     }
@@ -217,10 +250,19 @@ async fn write(org: Arc<Org>, next: Arc<AtomicUsize>, to: usize) -> Result<(Vec<
     Ok((waits, runs))
 }
 
+/// A run of this device.
+fn new(org: &Org, run: &RunId) -> Result<Run> {
+    Ok(admission::new_run(run.clone(), Class::Ci, "bench".parse()?, org.member.clone(), org.device.clone(), clock::now()))
+}
+
+/// That it is queued.
+fn queued(org: &Org, run: &RunId) -> Result<Body> {
+    Ok(Body::RunQueued { run: Box::new(new(org, run)?) })
+}
+
 /// What admission writes of a run that another device asked for.
 fn events(org: &Org, run: &RunId) -> Result<Vec<Body>> {
-    let now = clock::now();
-    let new = admission::new_run(run.clone(), Class::Ci, "bench".parse()?, org.member.clone(), org.device.clone(), now);
+    let (now, new) = (clock::now(), new(org, run)?);
     let (lease, until, reserved) = (clock::lease_id(), now.plus_ms(60_000), Resources::default());
     let asked = Some(Box::new(new));
     Ok(vec![Body::RunLeased { run: run.clone(), lease, device: org.device.clone(), until, reserved, asked }])
