@@ -73,7 +73,7 @@ pub(crate) fn follow(org: &Arc<Org>, run: &RunId, device: &Did, after: u64) {
 async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
     let (mut pause, mut heard) = (limits::REMOTE_PAUSE, None);
     loop {
-        let Ok(Some(run)) = org.store.get::<Run>(kind::RUN, id.as_str()) else { return };
+        let Some(run) = read_at_last(id, || org.store.get::<Run>(kind::RUN, id.as_str())).await else { return };
         if run.state.ended() {
             return ended(org, id).await;
         }
@@ -95,6 +95,21 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
         if begun.elapsed() > limits::REMOTE_PAUSE_MAX {
             pause = limits::REMOTE_PAUSE;
         }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX);
+    }
+}
+
+/// What the journal says, however often that cannot be read before: nobody else follows the run.
+async fn read_at_last<T>(id: &RunId, read: impl Fn() -> Result<T, Problem>) -> T {
+    let (mut pause, mut told) = (limits::REMOTE_PAUSE, false);
+    loop {
+        match read() {
+            Ok(read) => return read,
+            Err(problem) if !told => tracing::error!(run = %id, %problem, "a run elsewhere cannot be looked up; it is tried again"),
+            Err(_) => {}
+        }
+        told = true;
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX);
     }
@@ -288,6 +303,18 @@ mod tests {
         let end = |run: &Run| end_of_lost(run.clone(), String::new()).0;
         assert_eq!([&plain, &evicted].map(end), [RunState::Lost; 2]);
         assert_eq!([&stopped, &published].map(end), [RunState::Cancelled, RunState::Done]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_journal_that_cannot_be_read_for_a_while_ends_no_following() {
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let (tries, begun) = (AtomicU64::new(0), tokio::time::Instant::now());
+        let read = || match tries.fetch_add(1, Ordering::Relaxed) {
+            tried @ 0..9 => Err(Problem::unavailable(format!("The disk did not answer for the {}th time.", tried + 1))),
+            tried => Ok(tried),
+        };
+        assert_eq!(read_at_last(&id, read).await, 9);
+        assert!((limits::REMOTE_PAUSE * 9..limits::REMOTE_PAUSE_MAX * 9).contains(&begun.elapsed()), "after pauses, which end");
     }
 
     #[tokio::test(start_paused = true)]
