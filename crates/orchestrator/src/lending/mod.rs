@@ -92,11 +92,11 @@ pub(crate) struct Lender {
 struct Unsaved {
     click: Click,
     /// What lay there instead.
-    there: io::Result<Option<Vec<u8>>>,
+    there: io::Result<Option<click::Lying>>,
 }
 
 impl Unsaved {
-    /// Whether something was said since, which lies there: to another org's process.
+    /// Whether something was said since, to another org's process: what lies there is not what lay there.
     fn is_older(&self, data: &DataDir) -> bool {
         matches!((&self.there, click::lies(data)), (Ok(there), Ok(now)) if *there != now)
     }
@@ -343,6 +343,23 @@ mod tests {
         assert_eq!(lender.look().click, None);
         std::fs::remove_dir(&in_its_way).unwrap();
         assert_eq!((lender.look().click, path.exists()), (None, false), "and it is not written over");
+    }
+
+    #[test]
+    fn a_release_by_another_orgs_process_counts_also_where_nothing_lay_on_the_disk_or_another_release() {
+        let (_folder, lender) = lender();
+        let in_its_way = lender.data.lend_click().with_extension("new");
+        for before in ["nothing", "a release"] {
+            std::fs::create_dir(&in_its_way).unwrap();
+            assert!(lender.take_back(None).is_some());
+            assert_eq!(lender.look().reclaimed, Some(Reclaim::Asked { until: None }), "{before} lies there");
+            std::fs::remove_dir(&in_its_way).unwrap();
+            click::write(&lender.data, None).unwrap();
+            assert_eq!((lender.look().click, click::read(&lender.data)), (None, None), "{before} lay there");
+        }
+        // What says nothing is no obstacle to who says something.
+        lender.say(Some(Click::Reclaimed { until: None })).unwrap();
+        assert_eq!(Lender::open(&lender.data).now().reclaimed, Some(Reclaim::Asked { until: None }));
     }
 
     #[test]
