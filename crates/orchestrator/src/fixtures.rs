@@ -1,4 +1,4 @@
-//! Orgs and patches with which tests begin.
+//! Orgs, patches and other devices with which tests begin.
 #![allow(clippy::unwrap_used)]
 
 use crate::rights::{Rights, scheme};
@@ -9,10 +9,22 @@ use domain::{
     role::Role,
 };
 use forge::OrgState;
+use futures::{StreamExt, stream};
+use hyper_util::rt::TokioIo;
+use proto::mesh::mesh_client::MeshClient;
 use std::{
     collections::BTreeMap,
+    future::pending,
+    io,
     sync::{Arc, OnceLock},
 };
+use tonic::{
+    service::Routes,
+    transport::{Channel, Endpoint, Server},
+};
+
+/// How much of what is sent to a device of tests waits there, in bytes.
+const AHEAD_BYTES: usize = 64 * 1024;
 
 /// A key for each letter.
 pub(crate) fn did(letter: char) -> Did {
@@ -80,4 +92,16 @@ pub(crate) fn patch(author: &Did, reviews: Vec<Review>, comments: Vec<Comment>) 
 /// What somebody said of a patch.
 pub(crate) fn comment(by: &Did, body: &str) -> Comment {
     Comment { id: "d".repeat(40).parse().unwrap(), reply_to: None, by: by.clone(), body: body.into(), at: Timestamp(0), line: None }
+}
+
+/// Another device that takes connections and calls, and answers none. It is in this process, so that a paused clock does.
+pub(crate) fn silent() -> MeshClient<Channel> {
+    let connect = tower::service_fn(|_: http::Uri| async {
+        let (near, far) = tokio::io::duplex(AHEAD_BYTES);
+        let never = Routes::from(axum::Router::new().fallback(pending::<()>));
+        let incoming = stream::iter([Ok::<_, io::Error>(far)]).chain(stream::pending());
+        tokio::spawn(Server::builder().add_routes(never).serve_with_incoming(incoming));
+        Ok::<_, io::Error>(TokioIo::new(near))
+    });
+    MeshClient::new(Endpoint::from_static("http://silent").connect_with_connector_lazy(connect))
 }
