@@ -1,9 +1,14 @@
 //! Orgs, patches and other devices with which tests begin.
 #![allow(clippy::unwrap_used)]
 
-use crate::rights::{Rights, scheme};
+use crate::{
+    data_dir::DataDir,
+    machine::{Listens, Machine, Options},
+    org::{Org, blocking},
+    rights::{Rights, scheme},
+};
 use domain::{
-    Did, Timestamp,
+    Did, OrgName, Timestamp,
     org::{self, Member, MemberKey},
     patch::{Comment, Patch, PatchState, Review, Revision},
     role::Role,
@@ -14,10 +19,14 @@ use hyper_util::rt::TokioIo;
 use proto::mesh::mesh_client::MeshClient;
 use std::{
     collections::BTreeMap,
+    fs,
     future::pending,
     io,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     sync::{Arc, OnceLock},
 };
+use tempfile::TempDir;
 use tonic::{
     service::Routes,
     transport::{Channel, Endpoint, Server},
@@ -104,4 +113,32 @@ pub(crate) fn silent() -> MeshClient<Channel> {
         Ok::<_, io::Error>(TokioIo::new(near))
     });
     MeshClient::new(Endpoint::from_static("http://silent").connect_with_connector_lazy(connect))
+}
+
+/// An org of ada's on a machine of its own, in which nothing goes on by itself.
+pub(crate) struct Opened {
+    pub(crate) org: Arc<Org>,
+    // Removed last.
+    _dir: TempDir,
+}
+
+impl Opened {
+    pub(crate) async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let listens = Listens { radicle: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), ..Listens::default() };
+        let options = Options { executable: PathBuf::new(), listens, demo: false, slots: None, only: None };
+        let machine = Machine::new(DataDir::open(&dir.path().join("data")).unwrap(), options);
+        let name: OrgName = "crew".parse().unwrap();
+        Org::create(&machine, &name, "ada", None, None).await.unwrap();
+        let (data, options) = (machine.data.clone(), machine.options.clone());
+        let org = blocking(move || Org::parts(&data, &name, options, Arc::default())).await.unwrap();
+        Self { org, _dir: dir }
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        // They lie beside the folder.
+        let _ = fs::remove_dir_all(&self.org.dir.sockets);
+    }
 }
