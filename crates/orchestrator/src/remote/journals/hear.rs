@@ -10,7 +10,7 @@ use crate::{
 use domain::{Did, Problem};
 use futures::StreamExt;
 use mesh::{problem, spoken};
-use proto::mesh::{JournalEvents, JournalPiece, JournalRequest};
+use proto::mesh::{JournalEvents, JournalPiece, JournalRequest, mesh_client::MeshClient};
 use std::{
     collections::HashMap,
     sync::Arc,
@@ -18,7 +18,7 @@ use std::{
 };
 use store::{Incarnation, Piece, Point, Refused, Seq};
 use tokio::task::{AbortHandle, JoinSet};
-use tonic::Streaming;
+use tonic::{Streaming, transport::Channel};
 
 /// Why a journal is not followed any further for now.
 pub(super) enum Stop {
@@ -189,18 +189,22 @@ pub(super) async fn once(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did) -> Re
 }
 
 async fn begin(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did) -> Result<Streaming<JournalEvents>, Problem> {
+    let stream = ask(client(org, from)?, copied, from).await?;
+    if copied.journal.device() == from {
+        reached(org, from, Ok(()));
+    }
+    Ok(stream)
+}
+
+/// Asks a device for what comes after the copy of a journal. One that takes the call and says nothing is not waited for without end.
+async fn ask(mut client: MeshClient<Channel>, copied: &Copied, from: &Did) -> Result<Streaming<JournalEvents>, Problem> {
     let (device, at) = (copied.journal.device(), copied.journal.point());
     let summary = device == from && copied.wants_summary();
     let request =
         JournalRequest { version: spoken(), device: device.to_string(), incarnation: at.incarnation, after_seq: at.seq.0, summary };
-    let mut client = client(org, from)?;
     let begun = tokio::time::timeout(limits::JOURNAL_ANSWER_WAIT, client.journal(request)).await;
     let late = |_| Problem::new(domain::Kind::Timeout, "It did not answer in time.");
-    let stream = begun.map_err(late)?.map_err(|s| problem(&s))?.into_inner();
-    if device == from {
-        reached(org, from, Ok(()));
-    }
-    Ok(stream)
+    Ok(begun.map_err(late)?.map_err(|s| problem(&s))?.into_inner())
 }
 
 /// Pieces of a group whose end has not come yet.
@@ -299,4 +303,28 @@ fn append(copied: &Copied, groups: &[Piece]) -> Result<(), Refused> {
 /// Whether an event changes what people see: that a lease goes on does not.
 fn tells(event: &[u8]) -> bool {
     !String::from_utf8_lossy(event).contains(r#""type":"lease_renewed""#)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::fixtures;
+    use store::JournalCopy;
+    use tokio::time::{Instant, timeout};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_device_that_takes_the_call_for_a_journal_and_says_nothing_is_waited_for_a_while_only() {
+        let (dir, own) = (tempfile::tempdir().unwrap(), identity::Key::from_seed(&[1; 32]).did());
+        let copied = Copied::of(JournalCopy::open(dir.path(), &own).unwrap());
+        let other = identity::Key::from_seed(&[2; 32]).did();
+        // The device itself, which is asked for a summary too, and one that holds a copy.
+        for from in [&own, &other] {
+            let begun = Instant::now();
+            let asked = timeout(limits::JOURNAL_ANSWER_WAIT * 2, ask(fixtures::silent(), &copied, from)).await;
+            let problem = asked.unwrap().err().unwrap();
+            assert_eq!(problem.kind, domain::Kind::Timeout, "{problem}");
+            assert!(begun.elapsed() >= limits::JOURNAL_ANSWER_WAIT, "it took the call");
+        }
+    }
 }
