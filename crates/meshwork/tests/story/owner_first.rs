@@ -2,7 +2,7 @@
 
 use crate::{
     disk::{gone, runner, signal},
-    support::{PASSES, acp_agent, acp_project, beat, events_of, published, text, work},
+    support::{Held, PASSES, acp_agent, acp_project, beat, events_of, published, text, work},
     two::Two,
 };
 use rustix::process::Signal;
@@ -76,6 +76,7 @@ async fn a_click_sends_a_guest_away_within_a_second_and_its_work_goes_on_when_th
     let paused = events_of(&two.bob, &run, "run_paused").await;
     let frozen_ms = paused[0]["at"].as_i64().unwrap() - clicked;
     assert!(paused[0]["paused"] == true && frozen_ms < 1_000, "frozen after {frozen_ms} ms: {paused:#?}");
+    assert_eq!(paused.len(), 1, "it is told once: {paused:#?}");
     let there = two.bob.act("run.show", json!({ "run": run })).await;
     let gone_ms = there["ended_at"].as_i64().unwrap() - clicked;
     assert!(gone_ms < 30_000, "gone after {gone_ms} ms");
@@ -98,6 +99,28 @@ async fn a_click_sends_a_guest_away_within_a_second_and_its_work_goes_on_when_th
     assert_eq!(done["state"], "done", "{done:#}\n{}", two.bob.log());
     two.ada.merge(&text(&done["patch"])).await;
     assert_eq!(published(&two.ada, "clicked", "half.txt").await, "half done");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_is_frozen_before_the_journal_takes_its_end_and_goes_on_where_that_never_came_into_it() {
+    let (mut two, run) = guest("unwritten").await;
+    // As a disk that is slow.
+    let held = Held::new(&two.bob, "evicted");
+    two.bob.act("device.reclaim", json!({})).await;
+    let frozen = two.bob.until_run(&run, "it is frozen", |seen| seen["paused"] == true).await;
+    assert!(frozen["ending"].is_null(), "{frozen:#}");
+    two.bob.kill().await;
+
+    // Nobody wants the machine any more when it is back.
+    fs::remove_file(two.bob.data().join("lend-click.json")).unwrap();
+    drop(held);
+    let beats = beat(&two.bob, &run).await;
+    two.bob.begin().await;
+    let look = || async { if beat(&two.bob, &run).await > beats { Ok(()) } else { Err(json!(beats)) } };
+    two.bob.until("the guest goes on", look).await;
+    two.bob.until_run(&run, "it does not count as paused", |seen| seen["paused"] == false).await;
+    fs::write(work(&two.bob, &run).join("go"), "").unwrap();
+    assert_eq!(two.ada.ended(&run).await["state"], "done", "{}", two.bob.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
