@@ -124,6 +124,22 @@ async fn a_guest_is_frozen_before_the_journal_takes_its_end_and_goes_on_where_th
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_whose_repository_is_still_being_fetched_leaves_at_once() {
+    let two = Two::start().await;
+    acp_project(&two.ada, "fetching", PASSES).await;
+    acp_agent(&two.ada, "beat", &[]).await;
+    two.share().await;
+    let _held = Held::new(&two.bob, "fetch");
+    let run = two.start_task("T001", "beat").await;
+    two.ada.in_state(&run, "starting").await;
+    two.bob.act("device.reclaim", json!({})).await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("evicted"), Some("evicted")), "{ended:#}");
+    assert_eq!(two.bob.act("device.pods", json!({})).await, json!([]));
+    waits(&two, &after(&two, &run).await, "wants it for themselves").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_guest_that_was_leaving_when_the_machine_crashed_is_gone_within_the_grace_once_it_is_back() {
     let (mut two, run) = guest("crashed").await;
     fs::write(work(&two.bob, &run).join("half.txt"), "half done").unwrap();

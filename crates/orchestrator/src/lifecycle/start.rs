@@ -1,7 +1,7 @@
 //! Starting: the runner comes up and reports its key; the requester's device delegates to it. Or, after a restart of the
 //! orchestrator: the runner is found again.
 
-use super::{Drive, Over, asked::asked, evict, messages, runner_process};
+use super::{Drive, Over, asked::or_asked, evict, messages, runner_process};
 use crate::{
     clock,
     context::RunContext,
@@ -45,15 +45,12 @@ pub(super) async fn start(org: &Arc<Org>, id: &RunId, end: Ending) -> Result<Dri
     let token = secret()?;
     let foreign = run.requester != org.device;
     if foreign {
-        remote::bring(org, &run).await?;
+        // A fetch that is under way may come to its end: nothing waits for it.
+        or_asked(end.clone(), async { Ok(remote::bring(org, &run).await?) }).await?;
     }
     org.blocking(move |_| fresh_folder(&folder)).await?;
     if foreign && run.continues.is_some() {
-        tokio::select! {
-            biased;
-            over = asked(end.clone()) => return Err(over),
-            brought = bring_saved(org, &run) => brought?,
-        }
+        or_asked(end.clone(), bring_saved(org, &run)).await?;
     }
     let spawned = (id.clone(), token.clone());
     let (live, reports, board) = open(org, &run, token).await?;
