@@ -276,10 +276,12 @@ async fn a_closed_lid_its_owner_at_it_and_another_hour_each_send_a_guest_away_un
         let ended = two.ada.ended(&run).await;
         assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("evicted"), Some("evicted")), "{code}: {ended:#}");
         assert!(ended["reason"]["message"].as_str().unwrap().contains(words) && ended["checkpoint"].is_string(), "{code}: {ended:#}");
-        let frozen_ms = events_of(&two.bob, &run, "run_paused").await[0]["at"].as_i64().unwrap() - begun;
-        // Sensors are looked at twice a second; the rest is for a busy machine.
-        assert!(frozen_ms < 2_000, "{code}: frozen after {frozen_ms} ms");
-        assert_eq!(two.bob.ok(&["lend"]).await["reclaimed"]["code"], code);
+        let lent = two.bob.ok(&["lend"]).await;
+        assert_eq!(lent["reclaimed"]["code"], code);
+        let (seen, frozen) = (lent["since"].as_i64().unwrap(), events_of(&two.bob, &run, "run_paused").await[0]["at"].as_i64().unwrap());
+        // It is looked twice a second, so this and a look are a second; a busy machine may be late with the look.
+        assert!(frozen - seen < 500, "{code}: frozen {} ms after it was seen", frozen - seen);
+        assert!(frozen - begun < 2_000, "{code}: frozen after {} ms", frozen - begun);
         let next = after(&two, &run).await;
         waits(&two, &next, words).await;
         cause(&two.bob, code, false).await;
