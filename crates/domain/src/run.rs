@@ -304,12 +304,15 @@ impl Run {
         (self.requester == *here && there != here).then_some(there)
     }
 
-    /// Whether the device that asked for it takes it up again by itself: work at a task, which was lost or evicted, while it was not lost
-    /// too often. Gives which attempt the next run is: an eviction is nobody's fault, only losses count.
+    /// Whether the device that asked for it takes it up again by itself: work at a task, which was evicted, or was lost and not too often
+    /// before. Gives which attempt the next run is: an eviction is nobody's fault, only losses count.
     pub fn next_attempt(&self, here: &Did) -> Option<u32> {
         let ours = self.class == Class::Agent && self.requester == *here;
-        let goes_on = matches!(self.state, RunState::Lost | RunState::Evicted) && self.attempt < RESUME_ATTEMPTS_MAX;
-        (ours && goes_on).then(|| self.attempt + u32::from(self.state == RunState::Lost))
+        match self.state {
+            RunState::Evicted if ours => Some(self.attempt),
+            RunState::Lost if ours && self.attempt < RESUME_ATTEMPTS_MAX => Some(self.attempt + 1),
+            _ => None,
+        }
     }
 
     /// Notes that a device refused it; of each device the last refusal is remembered.

@@ -81,6 +81,7 @@ pub(super) fn further(run: &Run) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{limits::RESUME_ATTEMPTS_MAX, manifest::Class};
     use serde_json::{Value, json};
 
     /// Why a run is where it is that ended so; none: it is no run.
@@ -106,7 +107,7 @@ mod tests {
             ("agent", "failed", &broke, 1, format!("{saved}."), String::new()),
             ("agent", "evicted", &evicted, 1, format!("{saved}{room}"), format!("{anew}{room}")),
             ("agent", "evicted", &gave_way, 1, format!("{saved}{front}"), format!("{anew}{front}")),
-            ("agent", "evicted", &evicted, crate::limits::RESUME_ATTEMPTS_MAX, format!("{saved}."), String::new()),
+            ("agent", "evicted", &evicted, RESUME_ATTEMPTS_MAX, format!("{saved}{room}"), format!("{anew}{room}")),
             ("ci", "evicted", &evicted, 1, format!("{saved}."), String::new()),
             ("agent", "working", &evicted, 1, String::new(), String::new()),
         ];
@@ -118,6 +119,34 @@ mod tests {
             }
         }
         assert_eq!(Reason::Evicted { message: "Back.".into() }.text(), "Evicted: Back.");
+    }
+
+    #[test]
+    fn what_was_evicted_goes_on_always_and_what_was_lost_a_few_times() {
+        use RunState as S;
+        const LAST: u32 = RESUME_ATTEMPTS_MAX;
+        let table = [
+            (Class::Agent, S::Lost, 0, Some(1)),
+            (Class::Agent, S::Lost, LAST - 1, Some(LAST)),
+            (Class::Agent, S::Lost, LAST, None),
+            (Class::Agent, S::Evicted, 0, Some(0)),
+            (Class::Agent, S::Evicted, LAST, Some(LAST)),
+            (Class::Agent, S::Failed, 0, None),
+            (Class::Agent, S::Cancelled, 0, None),
+            (Class::Agent, S::Working, 0, None),
+            (Class::Ci, S::Evicted, 0, None),
+        ];
+        let did = |letter: &str| format!("did:key:z6Mk{}", letter.repeat(44)).parse::<Did>().unwrap_or_else(|p| unreachable!("{p}"));
+        let (here, elsewhere) = (did("a"), did("b"));
+        for (class, state, attempt, expected) in table {
+            let run = json!({
+                "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "class": class, "project": "demo", "member": here, "requester": here, "state": state,
+                "attempt": attempt, "queued_at": 0,
+            });
+            let run: Run = serde_json::from_value(run).unwrap_or_else(|p| unreachable!("{p}"));
+            assert_eq!(run.next_attempt(&here), expected, "{class:?} {state:?} {attempt}");
+            assert_eq!(run.next_attempt(&elsewhere), None, "{class:?} {state:?} {attempt}, which another device asked for");
+        }
     }
 
     #[test]

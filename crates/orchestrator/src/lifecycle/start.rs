@@ -1,7 +1,7 @@
 //! Starting: the runner comes up and reports its key; the requester's device delegates to it. Or, after a restart of the
 //! orchestrator: the runner is found again.
 
-use super::{Drive, Over, asked::asked, messages, runner_process};
+use super::{Drive, Over, asked::or_asked, evict, messages, runner_process};
 use crate::{
     clock,
     context::RunContext,
@@ -21,7 +21,7 @@ use domain::{
     agent::Agent,
     event::{Body, kind, spent_by_run},
     manifest::Manifest,
-    run::{Reason, Run, RunSpec, RunState, RunnerEvent, RunnerJob},
+    run::{Order, Reason, Run, RunSpec, RunState, RunnerEvent, RunnerJob},
     usage::{ForWhom, ModelCall},
 };
 use identity::{
@@ -45,15 +45,12 @@ pub(super) async fn start(org: &Arc<Org>, id: &RunId, end: Ending) -> Result<Dri
     let token = secret()?;
     let foreign = run.requester != org.device;
     if foreign {
-        remote::bring(org, &run).await?;
+        // A fetch that is under way may come to its end: nothing waits for it.
+        or_asked(end.clone(), async { Ok(remote::bring(org, &run).await?) }).await?;
     }
     org.blocking(move |_| fresh_folder(&folder)).await?;
     if foreign && run.continues.is_some() {
-        tokio::select! {
-            biased;
-            over = asked(end.clone()) => return Err(over),
-            brought = bring_saved(org, &run) => brought?,
-        }
+        or_asked(end.clone(), bring_saved(org, &run)).await?;
     }
     let spawned = (id.clone(), token.clone());
     let (live, reports, board) = open(org, &run, token).await?;
@@ -94,6 +91,10 @@ pub(super) async fn adopt(org: &Arc<Org>, run: &Run, end: Ending) -> Result<Driv
     live.key.send_replace(run.key.as_ref().map(identity::public_key).transpose()?);
     // Before the runner is back: so it gets these first.
     messages::send_again(org, run, &live)?;
+    let frozen = evict::is_let_go(&folder, run);
+    if frozen {
+        let _ = live.order(Order::Resume);
+    }
     org.hub.insert(live.clone());
     let mut connected = live.connected.subscribe();
     let back = async { connected.wait_for(|c| *c).await.is_ok() };
@@ -103,6 +104,9 @@ pub(super) async fn adopt(org: &Arc<Org>, run: &Run, end: Ending) -> Result<Driv
     }
     let drive = Drive { org: org.clone(), id: run.id.clone(), live, reports, board, end };
     drive.catch_up(run).await?;
+    if frozen {
+        evict::forget_frozen(&folder);
+    }
     Ok(drive)
 }
 
