@@ -19,7 +19,7 @@ use crate::{
 use domain::{
     Did, Hash, Kind, Problem, RunId,
     agent::Agent,
-    event::{Body, kind, spent_by_run},
+    event::{Body, kind},
     manifest::Manifest,
     run::{Order, Reason, Run, RunSpec, RunState, RunnerEvent, RunnerJob},
     usage::{ForWhom, ModelCall},
@@ -194,11 +194,8 @@ fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest, 
     let key = credentials::key_source(org, model.as_ref(), move |info| credentials::for_run(info, &project, name.as_ref()));
     let member = standby.as_ref().map_or(&run.member, |whom| &whom.member).clone();
     let rules = quotas::rule_source(org, model.clone(), Spender { member: Some(member), agent: run.agent.clone() });
-    // What a standby device let it use counts too, as far as that is known here.
-    let used = match &standby {
-        None => run.usage.plus(picture::spent_elsewhere(org, &spent_by_run(&run.id))),
-        Some(_) => run.usage,
-    };
+    let (looking, requester, id) = (Arc::downgrade(org), run.requester.clone(), run.id.clone());
+    let elsewhere = move || looking.upgrade().map(|org| picture::used_elsewhere(&org, &requester, &id)).unwrap_or_default();
     let (recording, id) = (Arc::downgrade(org), run.id.clone());
     let record = move |call: Call| {
         let (org, run, standby) = (recording.upgrade(), id.clone(), standby.clone());
@@ -227,7 +224,8 @@ fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest, 
         model,
         budget: manifest.budget,
         network: manifest.network.clone(),
-        used,
+        used: run.usage,
+        elsewhere: Arc::new(elsewhere),
         key,
         rules,
         ledger: org.ledger.clone(),
