@@ -7,7 +7,6 @@
 
 use crate::{
     chain::{Head, Point, Recorded, Seq, Tail},
-    fault::Fault,
     files, limits,
     link::{self, Group},
     migrate,
@@ -15,6 +14,7 @@ use crate::{
     problem,
     projector::{Failure, Projector, Staged, signed},
     read::{self, Readers},
+    rebuild::{self, Of},
     summary,
     verify::{self, VerifyReport},
 };
@@ -100,7 +100,7 @@ impl JournalCopy {
     pub fn open(dir: &Path, device: &Did) -> Result<Self, Problem> {
         files::make_dir(dir)?;
         let lock = files::lock(dir)?;
-        let writer = migrate::open_writer(dir, Fault::None)?;
+        let writer = migrate::open_copy(dir)?;
         // Of many journals each is written seldom.
         writer.execute(format!("PRAGMA cache_size=-{}", limits::COPY_CACHE_KIB)).map_err(|e| problem::database(&e))?;
         let tail = read::tail(&writer)?;
@@ -290,16 +290,14 @@ fn write_all<'p>(
     Ok(refused)
 }
 
-/// Forgets the events after one, in the open transaction, and makes the projections anew.
+/// Forgets the events after one, in the open transaction, and makes the projections anew, by the rules for copies.
 pub(crate) fn forget_after(connection: &Connection, to: Seq) -> Result<(), Problem> {
     let last = read::link(connection, to).map_err(|e| problem::database(&e))?;
     let (seq, incarnation) = (signed(to.0), signed(last.map_or(0, |(incarnation, _)| incarnation)));
-    let sql = format!(
-        "DELETE FROM event WHERE seq>{seq}; DELETE FROM head WHERE seq>{seq}; DELETE FROM incarnation WHERE number>{incarnation};
-         DELETE FROM projected;"
-    );
+    let sql =
+        format!("DELETE FROM event WHERE seq>{seq}; DELETE FROM head WHERE seq>{seq}; DELETE FROM incarnation WHERE number>{incarnation};");
     connection.execute(sql).map_err(|e| problem::database(&e))?;
-    project_anew(connection)
+    rebuild::within(connection, Of::Copy).map(drop)
 }
 
 /// Where a copy ends; before everything where it is empty.
@@ -378,7 +376,7 @@ impl<'c> Writing<'c> {
 
 /// Projects an event of another device. One of a newer Meshwork, and one that makes no sense here, changes nothing: its place in the
 /// chain is what counts.
-fn project(projector: &mut Projector<'_>, seq: Seq, payload: &[u8]) -> sqlite::Result<()> {
+pub(crate) fn project(projector: &mut Projector<'_>, seq: Seq, payload: &[u8]) -> sqlite::Result<()> {
     let Ok(event) = Event::read(payload) else {
         tracing::debug!(seq = seq.0, "an event of another device is of an unknown form, and changes nothing here");
         return Ok(());
@@ -394,21 +392,5 @@ fn project(projector: &mut Projector<'_>, seq: Seq, payload: &[u8]) -> sqlite::R
             Ok(())
         }
         Err(Failure::Database(error)) => Err(error),
-    }
-}
-
-/// Makes the projections of a copy anew, in the open transaction. They must be empty.
-fn project_anew(connection: &Connection) -> Result<(), Problem> {
-    let mut projector = Projector::new(connection, "projected").map_err(|e| problem::database(&e))?;
-    let mut at = Seq(0);
-    loop {
-        let rows = read::rows(connection, at, limits::REBUILD_BATCH)?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        at = last.seq;
-        for row in &rows {
-            project(&mut projector, row.seq, &row.payload).map_err(|e| problem::database(&e))?;
-        }
-        projector.flush().map_err(|e| problem::database(&e))?;
-        projector.settled();
     }
 }

@@ -257,28 +257,50 @@ fn a_restored_journal_is_followed_as_another_incarnation_and_the_one_before_is_k
     assert!(report.is_sound() && report.incarnations == 2, "{report:?}");
 }
 
+/// An event that cannot be read here.
+const ODD: &[u8] = br#"{"actor":"x","at":1,"brand":"new","type":"of_tomorrow","version":2}"#;
+
+/// An event that follows the journal's six, as the device itself would sign it.
+fn seventh(store: &Store, payload: &[u8]) -> Piece {
+    let head = store.head().unwrap();
+    let previous: [u8; 32] =
+        Vec::from_iter((0..64).step_by(2).map(|at| u8::from_str_radix(&head.hash.as_str()[at..at + 2], 16).unwrap())).try_into().unwrap();
+    let incarnation = store.pieces(Point::default(), SOME).unwrap()[0].incarnation.clone();
+    let mut hasher = blake3::Hasher::new_derive_key("meshwork 2026-01 journal event");
+    hasher.update(&head.incarnation.to_be_bytes()).update(&7u64.to_be_bytes()).update(&previous).update(payload);
+    let text = format!("meshwork journal head 1\n{}\n", me());
+    let message = [text.as_bytes(), &head.incarnation.to_be_bytes(), &7u64.to_be_bytes(), hasher.finalize().as_bytes()].concat();
+    let signature = Key::from_seed(&[1; 32]).sign(&message).to_vec();
+    Piece { incarnation, first: Seq(7), previous, payloads: vec![payload.to_vec()], signature }
+}
+
 #[test]
 fn an_event_that_only_a_newer_meshwork_knows_is_kept_and_changes_nothing() {
     let (there, here) = folders();
     let store = journal(there.path());
     let taken = copy(here.path());
     catch_up(&store, &taken, SOME).unwrap();
-    let head = store.head().unwrap();
-    let previous: [u8; 32] =
-        Vec::from_iter((0..64).step_by(2).map(|at| u8::from_str_radix(&head.hash.as_str()[at..at + 2], 16).unwrap())).try_into().unwrap();
-    let incarnation = store.pieces(Point::default(), SOME).unwrap()[0].incarnation.clone();
-    let payload = br#"{"actor":"x","at":1,"brand":"new","type":"of_tomorrow","version":2}"#.to_vec();
-    // As the device itself would sign it.
-    let mut hasher = blake3::Hasher::new_derive_key("meshwork 2026-01 journal event");
-    hasher.update(&head.incarnation.to_be_bytes()).update(&7u64.to_be_bytes()).update(&previous).update(&payload);
-    let text = format!("meshwork journal head 1\n{}\n", me());
-    let message = [text.as_bytes(), &head.incarnation.to_be_bytes(), &7u64.to_be_bytes(), hasher.finalize().as_bytes()].concat();
-    let signature = Key::from_seed(&[1; 32]).sign(&message).to_vec();
     let before = projected(here.path());
-    taken.append(&[Piece { incarnation, first: Seq(7), previous, payloads: vec![payload], signature }]).unwrap();
+    taken.append(&[seventh(&store, ODD)]).unwrap();
     assert_eq!((taken.point().seq, projected(here.path())), (Seq(7), before));
     assert!(taken.verify().unwrap().is_sound());
     assert_eq!(taken.events(Seq(0), 100).unwrap().len(), 6, "what can be read of it");
+}
+
+#[test]
+fn a_copy_with_an_event_that_cannot_be_read_is_brought_to_another_form_all_the_same() {
+    let (there, here) = folders();
+    let store = journal(there.path());
+    let taken = copy(here.path());
+    catch_up(&store, &taken, SOME).unwrap();
+    taken.append(&[seventh(&store, ODD)]).unwrap();
+    let before = projected(here.path());
+    drop(taken);
+    testkit::age_journal(&here.path().join("journal.db"));
+    assert_ne!(projected(here.path()), before);
+    let taken = copy(here.path());
+    assert_eq!((taken.point().seq, projected(here.path())), (Seq(7), before));
+    assert!(taken.verify().unwrap().is_sound());
 }
 
 #[test]
