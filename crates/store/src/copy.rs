@@ -14,7 +14,7 @@ use crate::{
     problem,
     projector::{Failure, Projector, Staged, signed},
     read::{self, Readers},
-    rebuild::{self, Of},
+    rebuild::{self, Of, RebuildReport},
     summary,
     verify::{self, VerifyReport},
 };
@@ -252,6 +252,15 @@ impl JournalCopy {
     /// When the database refuses.
     pub fn pieces(&self, after: Point, bytes: usize) -> Result<Vec<Piece>, Problem> {
         self.inner.readers.with(|c| piece::pieces(c, after, bytes))
+    }
+
+    /// Makes the projections anew from the copy, and says what was different. What comes waits meanwhile.
+    ///
+    /// # Errors
+    /// When the disk refuses; then the projections stay as they were.
+    pub fn rebuild(&self) -> Result<RebuildReport, Problem> {
+        let connection = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        rebuild::rebuild(&connection, Of::Copy)
     }
 
     /// Checks every link, hash and signature of every incarnation. Takes long for long journals.

@@ -39,6 +39,8 @@ const STEPS: &[Step] = &[
     Step::Rebuild,
     // 4: content that came with events and is no file of its own yet.
     Step::Sql("CREATE TABLE parked(hash TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT;"),
+    // 5: by which version of events it was projected.
+    Step::Sql("CREATE TABLE projected_by(version INTEGER NOT NULL) STRICT;"),
 ];
 
 /// What brings the database to the next version.
@@ -73,6 +75,7 @@ pub(crate) fn open_copy(dir: &Path) -> Result<Connection, Problem> {
 fn open_of(dir: &Path, fault: Fault, of: Of) -> Result<Connection, Problem> {
     let connection = open_as_it_is(dir, fault)?;
     migrate(&connection, dir, STEPS, None, of)?;
+    rebuild::unless_made_here(&connection, of)?;
     Ok(connection)
 }
 
@@ -171,10 +174,12 @@ fn migrate(connection: &Connection, dir: &Path, steps: &[Step], copy: Option<&Pa
     }
     connection.execute("BEGIN IMMEDIATE").map_err(|e| problem::database(&e))?;
     let end = format!("PRAGMA user_version={newest}; COMMIT;");
-    let taken = steps
+    let missing = &steps[found..];
+    let rebuilt = missing.iter().any(|step| matches!(step, Step::Rebuild));
+    let taken = missing
         .iter()
-        .skip(found)
         .try_for_each(|step| step.apply(connection, of))
+        .and_then(|()| if rebuilt { rebuild::note(connection) } else { Ok(()) })
         .and_then(|()| connection.execute(end).map_err(|e| problem::database(&e)));
     taken.map(|()| true).map_err(|why| {
         let _ = connection.execute("ROLLBACK");
@@ -263,7 +268,9 @@ mod tests {
         let copy = dir.path().join("backup/store/journal.db");
         assert!(!bring_up_to_date(dir.path(), &copy).unwrap(), "there is no journal");
         let connection = open(dir.path());
-        connection.execute("INSERT INTO token VALUES('old', '{}'); DROP TABLE parked; PRAGMA user_version=2;").unwrap();
+        connection
+            .execute("INSERT INTO token VALUES('old', '{}'); DROP TABLE parked; DROP TABLE projected_by; PRAGMA user_version=2;")
+            .unwrap();
         drop(connection);
         // From an attempt that was cut off.
         std::fs::create_dir_all(copy.parent().unwrap()).unwrap();

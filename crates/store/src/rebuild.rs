@@ -6,7 +6,10 @@ use crate::{
     projector::{Failure, Projector, Staged},
     read::{self, Row, unsigned},
 };
-use domain::{Problem, event::Body};
+use domain::{
+    Problem,
+    event::{self, Body},
+};
 use serde::Serialize;
 use serde_json::Value;
 use sqlite::{Connection, State};
@@ -51,10 +54,40 @@ pub(crate) enum Of {
 /// Makes the projections anew, in one transaction.
 pub(crate) fn rebuild(connection: &Connection, of: Of) -> Result<RebuildReport, Problem> {
     connection.execute("BEGIN IMMEDIATE").map_err(|e| problem::database(&e))?;
-    let report = within(connection, of);
-    let end = if report.is_ok() { "COMMIT" } else { "ROLLBACK" };
-    connection.execute(end).map_err(|e| problem::database(&e))?;
-    report
+    let report = within(connection, of).and_then(|report| {
+        note(connection)?;
+        connection.execute("COMMIT").map_err(|e| problem::database(&e))?;
+        Ok(report)
+    });
+    report.inspect_err(|_| {
+        // The first error tells more than one of giving up.
+        let _ = connection.execute("ROLLBACK");
+    })
+}
+
+/// Makes the projections anew where a build of another version of events made them: it understood more of these than this one, or fewer.
+pub(crate) fn unless_made_here(connection: &Connection, of: Of) -> Result<(), Problem> {
+    if version(connection).map_err(|e| problem::database(&e))? == Some(i64::from(event::VERSION)) {
+        return Ok(());
+    }
+    let report = rebuild(connection, of)?;
+    tracing::info!(events = report.events, differences = report.differences, "a journal was projected anew, by this version of events");
+    Ok(())
+}
+
+/// Notes that the projections are those of this build, in the transaction that is open.
+pub(crate) fn note(connection: &Connection) -> Result<(), Problem> {
+    let sql = format!("DELETE FROM projected_by; INSERT INTO projected_by VALUES({});", event::VERSION);
+    connection.execute(sql).map_err(|e| problem::database(&e))
+}
+
+/// The version of events of the build that made the projections; none where that is not known.
+fn version(connection: &Connection) -> sqlite::Result<Option<i64>> {
+    let mut statement = connection.prepare("SELECT version FROM projected_by")?;
+    match statement.next()? {
+        State::Row => statement.read(0).map(Some),
+        State::Done => Ok(None),
+    }
 }
 
 /// Makes the projections anew, in the transaction that is open.

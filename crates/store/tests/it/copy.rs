@@ -304,6 +304,36 @@ fn a_copy_with_an_event_that_cannot_be_read_is_brought_to_another_form_all_the_s
 }
 
 #[test]
+fn what_a_build_of_another_version_projected_is_projected_anew_once() {
+    let (there, here) = folders();
+    let store = journal(there.path());
+    catch_up(&store, &copy(here.path()), SOME).unwrap();
+    drop(store);
+    let sound = projected(there.path());
+    let change = |dir: &Path, sql: &str| sqlite::open(dir.join("journal.db")).unwrap().execute(sql).unwrap();
+    let copy_again = |dir: &Path| drop(copy(dir));
+    let own_again = |dir: &Path| drop(open(dir));
+    let both: [(&Path, &dyn Fn(&Path)); 2] = [(here.path(), &copy_again), (there.path(), &own_again)];
+    for (dir, reopen) in both {
+        // It knew fewer events, or more, and whatever it was: what this build makes of them counts.
+        for another in
+            ["UPDATE projected_by SET version=version-1", "UPDATE projected_by SET version=version+1", "DELETE FROM projected_by"]
+        {
+            change(dir, "DELETE FROM projected WHERE kind='run'");
+            change(dir, another);
+            reopen(dir);
+            assert_eq!(projected(dir), sound, "{another}");
+        }
+        change(dir, "DELETE FROM projected WHERE kind='run'");
+        reopen(dir);
+        assert_ne!(projected(dir), sound, "what this very version made is left as it is");
+    }
+    let report = copy(here.path()).rebuild().unwrap();
+    assert_eq!((report.events, report.differences), (6, 2));
+    assert_eq!(projected(here.path()), sound);
+}
+
+#[test]
 fn an_append_has_a_bound_in_bytes() {
     let (there, _) = folders();
     let large = |n: usize| -> Event {
