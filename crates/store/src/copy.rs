@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 use sqlite::{Connection, Statement};
 use std::{
     fmt,
-    fs::File,
+    fs::{self, File},
     iter::Peekable,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -128,6 +128,11 @@ impl JournalCopy {
     /// The device whose journal it is.
     pub fn device(&self) -> &Did {
         &self.inner.device
+    }
+
+    /// How much of the disk its database takes, in bytes.
+    pub fn bytes(&self) -> u64 {
+        fs::metadata(files::database(&self.inner.dir)).map_or(0, |found| found.len())
     }
 
     /// Where it ends.

@@ -1,8 +1,9 @@
 //! Keeps the copies of the other devices' journals up to date: each is followed at its device, and while that is away, at those who
 //! have more of it. A connection that broke is made again and goes on where it was.
 
-use super::{Copied, When, others, own, place, summary};
+use super::{Copied, When, others, own, place, room, summary};
 use crate::{
+    data_dir::left_bytes,
     limits,
     org::Org,
     remote::{client, probe, reached},
@@ -291,7 +292,7 @@ fn sum_up(org: &Org, copied: &Copied, from: &Did, end: Point, (sealed, rows_json
 
 fn append(copied: &Copied, groups: &[Piece]) -> Result<(), Refused> {
     if !groups.is_empty() {
-        copied.journal.append(groups)?;
+        room::append(&copied.journal, groups, left_bytes(copied.journal.dir()))?;
     }
     copied.confirm()
 }

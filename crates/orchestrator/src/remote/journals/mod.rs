@@ -1,8 +1,10 @@
 //! The journals of the other devices, as this one has them: a copy of each, and what is known of how whole it is. `tell` gives journals
-//! to others, `hear` keeps the copies up to date, `own` looks whether others hold more of this device's own journal than it does.
+//! to others, `hear` keeps the copies up to date as far as there is `room`, `own` looks whether others hold more of this device's own
+//! journal than it does.
 
 mod hear;
 mod own;
+mod room;
 mod summary;
 mod tell;
 

@@ -193,7 +193,7 @@ async fn mend(org: &Arc<Org>) -> Result<(), Problem> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use domain::{
@@ -203,7 +203,8 @@ mod tests {
     use identity::Key;
     use store::{Seq, Signer};
 
-    fn own(dir: &tempfile::TempDir, events: usize) -> Store {
+    /// A journal with so many events.
+    pub(in super::super) fn own(dir: &tempfile::TempDir, events: usize) -> Store {
         let key = Key::from_seed(&[1; 32]);
         let device = key.did();
         let signer = Signer { device: device.clone(), sign: Arc::new(move |bytes| Ok(key.sign(bytes))) };
