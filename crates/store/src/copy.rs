@@ -216,6 +216,17 @@ impl JournalCopy {
         migrate::copy_to(connection, &free)
     }
 
+    /// Compares groups that somebody has of this journal with what is here, where that has come so far. Nothing is written.
+    ///
+    /// # Errors
+    /// [`Refused::Forked`] where the device signed another event under a number that is here; otherwise as [`JournalCopy::append`].
+    pub fn compare(&self, pieces: &[Piece]) -> Result<(), Refused> {
+        for group in link::groups(pieces)? {
+            group.compare(&self.inner.device, self.hash_at(group.end())?.as_ref())?;
+        }
+        Ok(())
+    }
+
     /// One projected thing, with the number of the event that changed it last.
     ///
     /// # Errors

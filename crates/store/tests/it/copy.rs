@@ -209,6 +209,33 @@ fn a_device_that_signs_two_journals_is_told_from_one_who_forges_and_the_copy_sta
     assert!(taken.verify().unwrap().is_sound());
 }
 
+#[test]
+fn two_journals_of_one_length_are_found_by_the_last_event_of_the_other() {
+    let (there, here) = folders();
+    let store = journal(there.path());
+    let elsewhere = tempfile::tempdir().unwrap();
+    store.snapshot(&elsewhere.path().join("journal.db")).unwrap();
+    let other = open(elsewhere.path());
+    store.append_blocking(vec![marked("one"), marked("one")]).unwrap();
+    other.append_blocking(vec![marked("two"), marked("two")]).unwrap();
+    let taken = copy(here.path());
+    catch_up(&store, &taken, SOME).unwrap();
+    assert_eq!(taken.point(), other.head().unwrap().point());
+    assert_eq!(catch_up(&other, &taken, SOME), Ok(()), "nothing new under these numbers");
+
+    // In the midst of their last groups: the signature holds for the rest of each.
+    let at_seven = Point { seq: Seq(7), ..taken.point() };
+    let last = |of: &Store| of.pieces(at_seven, SOME).unwrap();
+    assert_eq!(taken.compare(&last(&store)), Ok(()));
+    assert!(matches!(taken.compare(&last(&other)), Err(Refused::Forked { seq: Seq(8), .. })));
+    let mut forged = last(&other);
+    forged[0].signature[0] ^= 1;
+    assert!(matches!(taken.compare(&forged), Err(Refused::Forged(_))), "whoever sent it lies");
+    // What has not come yet is nothing else.
+    other.append_blocking(vec![marked("more")]).unwrap();
+    assert_eq!(taken.compare(&last(&other)[1..]), Ok(()));
+}
+
 /// A store that goes on from an older copy of its folder's database, as a restore does.
 fn restored(dir: &Path, backup: &Path) -> Store {
     for companion in ["journal.db-wal", "journal.db-shm", "journal.head"] {
