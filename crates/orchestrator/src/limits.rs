@@ -254,6 +254,10 @@ pub(crate) const JOURNAL_OWN_TRIES: u32 = 3;
 pub(crate) const JOURNAL_REFUSED_PAUSE: Duration = Duration::from_secs(30);
 /// How often it is written down as of when another device's journal is known whole.
 pub(crate) const JOURNAL_NOTED_EVERY: Duration = Duration::from_secs(30);
+/// How much of the disk the copies of other devices' journals leave free, in bytes, as their checkpoints do.
+pub(crate) const JOURNALS_DISK_LEFT_BYTES: u64 = CHECKPOINT_DISK_LEFT_BYTES;
+/// How large the copy of one device's journal may be, in bytes: many years of a busy device.
+pub(crate) const JOURNAL_COPY_BYTES_MAX: u64 = 16 << 30;
 /// How many devices' journals are copied.
 pub(crate) const JOURNALS_MAX: usize = 1_024;
 /// How long one waits for lines of a log that lies on another device: for the first, and for each that follows at once.

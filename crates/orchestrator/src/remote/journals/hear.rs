@@ -1,8 +1,9 @@
 //! Keeps the copies of the other devices' journals up to date: each is followed at its device, and while that is away, at those who
 //! have more of it. A connection that broke is made again and goes on where it was.
 
-use super::{Copied, When, others, own, place, summary};
+use super::{Copied, When, fork, others, own, place, room, summary};
 use crate::{
+    data_dir::left_bytes,
     limits,
     org::Org,
     remote::{client, probe, reached},
@@ -184,7 +185,10 @@ pub(super) async fn once(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did) -> Re
         if own {
             copied.live(true);
         }
-        take(org, copied, from, &mut waiting, message).await?;
+        let end = place(message.last_incarnation, message.last_seq);
+        if take(org, copied, from, &mut waiting, message).await? == fork::End::Other {
+            return fork::shown(org, copied, from, end).await;
+        }
     }
 }
 
@@ -209,14 +213,14 @@ async fn ask(mut client: MeshClient<Channel>, copied: &Copied, from: &Did) -> Re
 
 /// Pieces of a group whose end has not come yet.
 #[derive(Default)]
-struct Waiting {
+pub(super) struct Waiting {
     pieces: Vec<Piece>,
     bytes: usize,
 }
 
 impl Waiting {
     /// Takes pieces, and gives the groups that are whole by them.
-    fn take(&mut self, pieces: Vec<JournalPiece>) -> Result<Vec<Piece>, Refused> {
+    pub(super) fn take(&mut self, pieces: Vec<JournalPiece>) -> Result<Vec<Piece>, Refused> {
         for sent in pieces {
             let piece = read(sent)?;
             self.bytes += weight(&piece);
@@ -256,16 +260,18 @@ fn weight(piece: &Piece) -> usize {
     256 + piece.payloads.iter().map(|payload| payload.len() + 64).sum::<usize>()
 }
 
-/// Takes a message in. On disk before the next is read: a slow disk here holds the sender's stream back.
-async fn take(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, waiting: &mut Waiting, message: JournalEvents) -> Result<(), Stop> {
+/// Takes a message in, and says whether the journal ends for its sender as it does here. On disk before the next is read: a slow disk here
+/// holds the sender's stream back.
+async fn take(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, waiting: &mut Waiting, message: JournalEvents) -> Result<fork::End, Stop> {
     let end = place(message.last_incarnation, message.last_seq);
     let groups = waiting.take(message.pieces)?;
     let summed_up = (message.summary_json, message.summary_rows_json);
     let tells = !summed_up.0.is_empty() || groups.iter().flat_map(|piece| &piece.payloads).any(|event| tells(event));
-    let (copied, from, age_ms) = (copied.clone(), from.clone(), message.age_ms);
+    let (copied, from, age_ms, hash) = (copied.clone(), from.clone(), message.age_ms, message.last_hash);
     let taken = org.blocking(move |org| {
         let taken = sum_up(org, &copied, &from, end, &summed_up).and_then(|()| append(&copied, &groups));
-        if taken.is_ok() {
+        let taken = taken.and_then(|()| fork::compare(&copied, &from, end, &hash));
+        if taken == Ok(fork::End::Same) {
             copied.heard(&from, end, age_ms);
             if copied.journal.point() >= end {
                 org.journals.tried(copied.journal.device(), None);
@@ -273,11 +279,11 @@ async fn take(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, waiting: &mut Wa
         }
         Ok(taken)
     });
-    taken.await?.map_err(Stop::Refused)?;
+    let ends = taken.await?.map_err(Stop::Refused)?;
     if tells {
         org.journals.grew();
     }
-    Ok(())
+    Ok(ends)
 }
 
 /// Takes in what a device says that its own journal comes to. What others say of it counts nothing.
@@ -295,7 +301,7 @@ fn sum_up(org: &Org, copied: &Copied, from: &Did, end: Point, (sealed, rows_json
 
 fn append(copied: &Copied, groups: &[Piece]) -> Result<(), Refused> {
     if !groups.is_empty() {
-        copied.journal.append(groups)?;
+        room::append(&copied.journal, groups, left_bytes(copied.journal.dir()))?;
     }
     copied.confirm()
 }
