@@ -389,3 +389,8 @@ pub const TAILNET_API_KEY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub const TAILNET_POLICIES_KEPT: usize = 20;
 /// How many connections pass through one door of the tailnet at once.
 pub const TAILNET_CONNECTIONS_MAX: usize = 1024;
+/// How long a door still hears the outside once the inside has closed.
+pub const TAILNET_DOOR_GRACE: Duration = Duration::from_secs(5);
+/// How long a stranger's connection passes through a door: longer than the Join port leaves one (shaking hands, then its age, then what it
+/// gives to end).
+pub const TAILNET_STRANGER_LASTS: Duration = JOIN_WAIT.saturating_mul(4);

@@ -25,7 +25,7 @@ pub(crate) use status::{StatusView, WhoView, finding, status, who};
 
 use crate::{limits, org::Org, remote};
 use domain::{Problem, ServerUrl, Timestamp};
-use doors::Doors;
+use doors::{Doors, Room};
 use identity::Secret;
 use mesh::tailnet::{
     headscale::{Headscale, NewKey, Node, Stays, Uses},
@@ -166,9 +166,9 @@ pub(crate) async fn open_doors(org: &Org) {
     let radicle = org.node().ok().and_then(|node| node.listen_address());
     let mut doors = org.tailnet.doors.lock().await;
     let places = Places {
-        mesh: doors.open("mesh", ip, policy::MESH, org.remote.address()).await,
-        radicle: doors.open("radicle", ip, policy::RADICLE, radicle).await,
-        join: doors.open("join", ip, policy::JOIN, join).await,
+        mesh: doors.open("mesh", ip, policy::MESH, org.remote.address(), Room::DEVICES).await,
+        radicle: doors.open("radicle", ip, policy::RADICLE, radicle, Room::DEVICES).await,
+        join: doors.open("join", ip, policy::JOIN, join, Room::STRANGERS).await,
         gossip: remote::enter_tailnet(org, ip).await,
     };
     *org.tailnet.places.write().unwrap_or_else(PoisonError::into_inner) = places;
