@@ -142,6 +142,12 @@ pub fn withdraw(present: &str, org: &OrgName) -> Result<String, Problem> {
     within_size(policy)
 }
 
+/// Whether a policy lets everything reach everything, as Headscale reads it: it has neither `acls` nor `grants`, whatever else is in it
+/// (`hscontrol/policy/v2`). With the org's rules in it, it is closed but for rules.
+pub fn allows_all(policy: &str) -> bool {
+    policy.trim().is_empty() || text::value(policy).is_ok_and(|whole| whole["acls"].is_null() && whole["grants"].is_null())
+}
+
 fn within_size(policy: String) -> Result<String, Problem> {
     if policy.len() > limits::POLICY_BYTES_MAX {
         return Err(Problem::new(Kind::Limit, format!("The tailnet's policy would have {} bytes.", policy.len()))

@@ -100,6 +100,22 @@ fn where_a_tool_dropped_the_comments_nothing_is_written_twice() {
 }
 
 #[test]
+fn a_policy_without_rules_lets_everything_through_until_ours_are_in_it() {
+    let table = [
+        ("", true),
+        ("{}", true),
+        ("{\"hosts\": {\"nas\": \"100.64.0.7\"}, \"groups\": {}, \"ssh\": [], // \"acls\": []\n}", true),
+        ("{\"acls\": []}", false),
+        ("{\"grants\": []}", false),
+        ("no policy", false),
+    ];
+    for (policy, all) in table {
+        assert_eq!(allows_all(policy), all, "{policy}");
+        assert!(!apply(policy, &input("acme")).is_ok_and(|applied| allows_all(&applied)), "{policy}");
+    }
+}
+
+#[test]
 fn damaged_marks_and_what_is_no_policy_are_left_alone() {
     let applied = apply("", &input("acme")).unwrap();
     let open = applied.replace("// meshwork acme end", "// gone");
