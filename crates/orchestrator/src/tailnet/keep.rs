@@ -95,6 +95,7 @@ async fn look(org: &Arc<Org>, work: &mut Work) {
         Ok(None) => {
             // Once there is none any more, nothing of it stays.
             if org.tailnet.seen().server.is_some() {
+                withdraw(org).await;
                 org.tailnet.see(Seen::default());
                 org.tailnet.set_api(None);
                 work.leave(org).await;
@@ -233,6 +234,28 @@ impl Work {
             Some(server) => server.api_key().await.map(Some),
             None => Ok(None),
         }
+    }
+}
+
+/// Takes the org's rules, and the keys of its tickets, back at the server that it has no more. Who has no API key never wrote there. It is
+/// not tried again: from then on nothing here knows the server.
+async fn withdraw(org: &Org) {
+    let Some(api) = org.tailnet.api() else { return };
+    if let Err(problem) = rules::withdraw(org, &api).await {
+        let (server, name) = (api.url(), &org.name);
+        tracing::warn!(
+            %problem, %server,
+            "the org's rules stay in the policy of the Headscale server that it has no more: take out what stands there between the marks \
+             of “meshwork {name}” (headscale policy get, headscale policy set)"
+        );
+    }
+    if let Err(problem) = tickets::take_back_all(org, &api).await {
+        let server = api.url();
+        tracing::warn!(
+            %problem, %server,
+            "keys behind the org's tickets still count at the Headscale server that it has no more, until the tickets expire: see \
+             headscale preauthkeys list"
+        );
     }
 }
 

@@ -39,6 +39,12 @@ pub(super) async fn apply(org: &Org, api: &Headscale, state: &OrgState, own: &[I
     Ok(done.policy)
 }
 
+/// Takes the org's rules out of the policy; what people wrote stays.
+pub(super) async fn withdraw(org: &Org, api: &Headscale) -> Result<(), Problem> {
+    let dir = org.dir.tailnet().join(REPLACED);
+    rewrite(api, |present| policy::withdraw(present, &org.name), |replaced| keep(&dir, &org.name, replaced)).await.map(drop)
+}
+
 /// Keeps a policy that is about to be replaced, unless what people wrote in it is kept already. The oldest goes where there are many.
 fn keep(dir: &Path, org: &OrgName, replaced: &str) -> Result<(), Problem> {
     let by_hand = |text: &str| policy::withdraw(text, org).unwrap_or_else(|_| text.to_owned());

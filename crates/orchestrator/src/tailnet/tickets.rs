@@ -82,6 +82,16 @@ pub(crate) async fn take_back(org: &Arc<Org>) -> Result<(), Problem> {
     expire(&org.dir, org.tailnet.api().as_ref(), due).await
 }
 
+/// Takes back all that a server still has, whatever its ticket.
+///
+/// # Errors
+/// Why one of them still counts.
+pub(super) async fn take_back_all(org: &Org, api: &Headscale) -> Result<(), Problem> {
+    let now = clock::now();
+    let theirs = read(&org.dir)?.into_iter().filter(|(_, key)| key.server == *api.url() && key.counts(now));
+    expire(&org.dir, Some(api), theirs.collect()).await
+}
+
 /// Has the server know that these count no more; each of them is tried.
 async fn expire(dir: &OrgDir, api: Option<&Headscale>, due: Keys) -> Result<(), Problem> {
     let mut failed = Ok(());
