@@ -393,5 +393,12 @@ pub const TAILNET_OWN_KEY_MS: u64 = 10 * 60 * 1000;
 pub const TAILNET_API_KEY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How many policies that were replaced are kept, of those in which people wrote something else.
 pub const TAILNET_POLICIES_KEPT: usize = 20;
+/// How long a machine stays in the tailnet that nobody can be let in by any more: whoever was declined hears of it there.
+pub const TAILNET_STRANGER_STAYS: Duration = Duration::from_secs(60 * 60);
 /// How many connections pass through one door of the tailnet at once.
 pub const TAILNET_CONNECTIONS_MAX: usize = 1024;
+/// How long a door still hears the outside once the inside has closed.
+pub const TAILNET_DOOR_GRACE: Duration = Duration::from_secs(5);
+/// How long a stranger's connection passes through a door: longer than the Join port leaves one (shaking hands, then its age, then what it
+/// gives to end).
+pub const TAILNET_STRANGER_LASTS: Duration = JOIN_WAIT.saturating_mul(4);
