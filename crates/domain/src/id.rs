@@ -3,7 +3,7 @@
 use crate::problem::{Kind, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 /// Makes a text newtype whose value has passed `check`.
 macro_rules! name {
@@ -122,6 +122,22 @@ fn oid(text: &str) -> Result<(), &'static str> {
 fn hash(text: &str) -> Result<(), &'static str> {
     let valid = text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit() && !c.is_ascii_uppercase());
     if valid { Ok(()) } else { Err("A BLAKE3 hash has 64 hexadecimal digits.") }
+}
+
+impl ServerUrl {
+    /// Whether what is said to it goes over a network without encryption: over plain HTTP, and not to this machine itself.
+    pub fn is_in_the_clear(&self) -> bool {
+        let Some(rest) = self.0.strip_prefix("http://") else { return false };
+        let rest = rest.trim_end_matches('/');
+        let bare = |host: &str| host.trim_matches(['[', ']']).parse::<IpAddr>();
+        let host = match rest.rsplit_once(':') {
+            // Those of an address without a port are the address's own.
+            Some((host, _)) if bare(rest).is_err() => host,
+            _ => rest,
+        };
+        let here = host == "localhost" || host.ends_with(".localhost");
+        !here && !bare(host).is_ok_and(|ip| ip.is_loopback())
+    }
 }
 
 fn server_url(text: &str) -> Result<(), &'static str> {
@@ -271,6 +287,27 @@ mod tests {
         ];
         for bad in bad {
             assert!(bad.parse::<ServerUrl>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_to_a_server_is_in_the_clear_over_plain_http_beyond_this_machine() {
+        let table = [
+            ("http://10.99.0.1:8080", true),
+            ("http://hs.example/", true),
+            ("http://localhost.example", true),
+            ("http://[fd7a::1]:8080", true),
+            ("http://[fd7a::1]", true),
+            ("https://hs.example", false),
+            ("http://127.0.0.1:8080/", false),
+            ("http://127.9.9.9", false),
+            ("http://[::1]:8080", false),
+            ("http://[::1]", false),
+            ("http://localhost:8080", false),
+            ("http://hs.localhost", false),
+        ];
+        for (server, clear) in table {
+            assert_eq!(server.parse::<ServerUrl>().unwrap().is_in_the_clear(), clear, "{server}");
         }
     }
 

@@ -277,7 +277,7 @@ pub struct Run {
 
 impl Run {
     /// Why it is where it is, in words for a person: of one that is done that checks failed, where some did; of one that ended without
-    /// its work done also that this is saved, where it is.
+    /// its work done also whether this is saved and goes on.
     pub fn why(&self) -> Option<String> {
         let failed: Vec<_> = self.checks.iter().filter(|c| !c.passed).map(|c| format!("“{}”", c.name)).collect();
         if self.state == RunState::Done && !failed.is_empty() {
@@ -285,9 +285,7 @@ impl Run {
             return Some(format!("{whose}: {}.", failed.join(", ")));
         }
         let reason = self.reason.as_ref()?.text();
-        let undone = matches!(self.state, RunState::Failed | RunState::Cancelled | RunState::Lost);
-        let saved = "What it had done is in its checkpoint, and a new run of the task begins with that.";
-        Some(if undone && self.checkpoint.is_some() { format!("{reason} {saved}") } else { reason })
+        Some(saved::further(self).map_or_else(|| reason.clone(), |further| format!("{reason} {further}")))
     }
 
     /// Its standing among others that want the same room, before what it gained by waiting.
@@ -306,12 +304,15 @@ impl Run {
         (self.requester == *here && there != here).then_some(there)
     }
 
-    /// Whether the device that asked for it takes it up again by itself: work at a task, which was lost or evicted, while it was not lost
-    /// too often. Gives which attempt the next run is: an eviction is nobody's fault, only losses count.
+    /// Whether the device that asked for it takes it up again by itself: work at a task, which was evicted, or was lost and not too often
+    /// before. Gives which attempt the next run is: an eviction is nobody's fault, only losses count.
     pub fn next_attempt(&self, here: &Did) -> Option<u32> {
         let ours = self.class == Class::Agent && self.requester == *here;
-        let goes_on = matches!(self.state, RunState::Lost | RunState::Evicted) && self.attempt < RESUME_ATTEMPTS_MAX;
-        (ours && goes_on).then(|| self.attempt + u32::from(self.state == RunState::Lost))
+        match self.state {
+            RunState::Evicted if ours => Some(self.attempt),
+            RunState::Lost if ours && self.attempt < RESUME_ATTEMPTS_MAX => Some(self.attempt + 1),
+            _ => None,
+        }
     }
 
     /// Notes that a device refused it; of each device the last refusal is remembered.
@@ -469,23 +470,6 @@ mod tests {
         for (from, to, expected) in table {
             assert_eq!(from.may_become(to), expected, "{from:?} -> {to:?}");
         }
-    }
-
-    #[test]
-    fn saved_work_is_told_where_there_is_some() {
-        let why = |state: &str, checkpoint: Option<String>| {
-            let did = format!("did:key:z6Mk{}", "a".repeat(44));
-            let run = serde_json::json!({
-                "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "class": "agent", "project": "demo", "member": did, "requester": did, "state": state,
-                "reason": {"code": "engine_failed", "message": "It broke."}, "checkpoint": checkpoint, "queued_at": 0,
-            });
-            serde_json::from_value::<Run>(run).ok().and_then(|run| run.why())
-        };
-        let bare = "The engine ended with an error: It broke.";
-        assert_eq!(why("failed", None).as_deref(), Some(bare));
-        let saved = format!("{bare} What it had done is in its checkpoint, and a new run of the task begins with that.");
-        assert_eq!(why("failed", Some("1".repeat(40))), Some(saved));
-        assert_eq!(why("evicted", Some("1".repeat(40))).as_deref(), Some(bare), "that goes on by itself, which its own reason says");
     }
 
     #[test]

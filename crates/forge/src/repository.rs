@@ -32,6 +32,11 @@ impl Forge {
         Ok(doc.delegates().iter().map(|delegate| convert::did(delegate)).collect())
     }
 
+    /// How many of its delegates must sign one and the same commit before it is on the default branch.
+    pub fn threshold(&self, rid: &Rid) -> Result<usize, Problem> {
+        document(&self.repository(rid)?).map(|doc| doc.threshold())
+    }
+
     /// Whether a commit is there.
     pub fn has_commit(&self, rid: &Rid, commit: &Oid) -> Result<bool, Problem> {
         Ok(self.repository(rid)?.backend.find_commit(convert::git_oid(commit.as_str())?).is_ok())
@@ -207,7 +212,7 @@ pub(crate) fn document(repo: &Repository) -> Result<Doc, Problem> {
 fn no_delegate() -> Problem {
     Problem::new(Kind::Forbidden, "The member is not a delegate of this repository.")
         .because("Only its delegates move its default branch.")
-        .next("Ask one of them to do it, or to make this member a delegate.")
+        .next("Ask one of them to do it.")
 }
 
 /// The default branch and its canonical head.

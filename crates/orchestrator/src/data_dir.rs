@@ -371,6 +371,11 @@ pub(crate) fn fresh_folder(path: &Path) -> Result<(), Problem> {
     make_private(path)
 }
 
+/// What nothing uses of the disk below a folder, in bytes. Where nobody can say, writing does: then it is as much as can be.
+pub(crate) fn left_bytes(folder: &Path) -> u64 {
+    rustix::fs::statvfs(folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// What a person is told when a file cannot be read or written.
 pub fn storage(path: &Path, error: &std::io::Error) -> Problem {
     let next = match error.kind() {

@@ -47,10 +47,24 @@ pub fn dies_once() {
 
 /// Waits for as long as a test holds runs that are in this state, by a file in the org's folder.
 pub async fn held(org: &Org, state: RunState) {
+    while_there(org, &format!("hold-{state:?}").to_lowercase()).await;
+}
+
+/// Waits for as long as a test holds fetches of what runs of other devices work at, by a file in the org's folder.
+pub async fn fetch_held(org: &Org) {
+    while_there(org, "hold-fetch").await;
+}
+
+/// Waits for as long as a test holds journals back, by a file in the org's folder.
+pub async fn journal_held(org: &Org) {
+    while_there(org, "hold-journal").await;
+}
+
+async fn while_there(org: &Org, name: &str) {
     if !cfg!(debug_assertions) {
         return;
     }
-    let file = org.dir.root.join(format!("hold-{state:?}").to_lowercase());
+    let file = org.dir.root.join(name);
     while file.exists() {
         tokio::time::sleep(limits::RUNNER_LOOK_EVERY).await;
     }
@@ -148,17 +162,6 @@ pub fn alter_journal(pieces: &mut [JournalPiece]) {
     let first = pieces.first_mut().and_then(|piece| piece.events_json.first_mut()).and_then(|event| event.last_mut());
     if let Some(byte) = first.filter(|_| Fault::asked() == Fault::JournalAltered) {
         *byte ^= 1;
-    }
-}
-
-/// Waits for as long as a test holds journals back, by a file in the org's folder.
-pub async fn journal_held(org: &Org) {
-    if !cfg!(debug_assertions) {
-        return;
-    }
-    let file = org.dir.root.join("hold-journal");
-    while file.exists() {
-        tokio::time::sleep(limits::RUNNER_LOOK_EVERY).await;
     }
 }
 

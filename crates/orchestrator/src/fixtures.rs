@@ -1,18 +1,39 @@
-//! Orgs and patches with which tests begin.
+//! Orgs, patches and other devices with which tests begin.
 #![allow(clippy::unwrap_used)]
 
-use crate::rights::{Rights, scheme};
+use crate::{
+    data_dir::DataDir,
+    machine::{Listens, Machine, Options},
+    org::{Org, blocking},
+    rights::{Rights, scheme},
+};
 use domain::{
-    Did, Timestamp,
+    Did, OrgName, Timestamp,
     org::{self, Member, MemberKey},
     patch::{Comment, Patch, PatchState, Review, Revision},
     role::Role,
 };
 use forge::OrgState;
+use futures::{StreamExt, stream};
+use hyper_util::rt::TokioIo;
+use proto::mesh::mesh_client::MeshClient;
 use std::{
     collections::BTreeMap,
+    fs,
+    future::pending,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     sync::{Arc, OnceLock},
 };
+use tempfile::TempDir;
+use tonic::{
+    service::Routes,
+    transport::{Channel, Endpoint, Server},
+};
+
+/// How much of what is sent to a device of tests waits there, in bytes.
+const AHEAD_BYTES: usize = 64 * 1024;
 
 /// A key for each letter.
 pub(crate) fn did(letter: char) -> Did {
@@ -80,4 +101,44 @@ pub(crate) fn patch(author: &Did, reviews: Vec<Review>, comments: Vec<Comment>) 
 /// What somebody said of a patch.
 pub(crate) fn comment(by: &Did, body: &str) -> Comment {
     Comment { id: "d".repeat(40).parse().unwrap(), reply_to: None, by: by.clone(), body: body.into(), at: Timestamp(0), line: None }
+}
+
+/// Another device that takes connections and calls, and answers none. It is in this process, so that a paused clock does.
+pub(crate) fn silent() -> MeshClient<Channel> {
+    let connect = tower::service_fn(|_: http::Uri| async {
+        let (near, far) = tokio::io::duplex(AHEAD_BYTES);
+        let never = Routes::from(axum::Router::new().fallback(pending::<()>));
+        let incoming = stream::iter([Ok::<_, io::Error>(far)]).chain(stream::pending());
+        tokio::spawn(Server::builder().add_routes(never).serve_with_incoming(incoming));
+        Ok::<_, io::Error>(TokioIo::new(near))
+    });
+    MeshClient::new(Endpoint::from_static("http://silent").connect_with_connector_lazy(connect))
+}
+
+/// An org of ada's on a machine of its own, in which nothing goes on by itself.
+pub(crate) struct Opened {
+    pub(crate) org: Arc<Org>,
+    // Removed last.
+    _dir: TempDir,
+}
+
+impl Opened {
+    pub(crate) async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let listens = Listens { radicle: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), ..Listens::default() };
+        let options = Options { executable: PathBuf::new(), listens, demo: false, slots: None, only: None };
+        let machine = Machine::new(DataDir::open(&dir.path().join("data")).unwrap(), options);
+        let name: OrgName = "crew".parse().unwrap();
+        Org::create(&machine, &name, "ada", None, None).await.unwrap();
+        let (data, options) = (machine.data.clone(), machine.options.clone());
+        let org = blocking(move || Org::parts(&data, &name, options, Arc::default())).await.unwrap();
+        Self { org, _dir: dir }
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        // They lie beside the folder.
+        let _ = fs::remove_dir_all(&self.org.dir.sockets);
+    }
 }

@@ -1,8 +1,8 @@
 //! Gated projects: only the devices that are the gates move the default branch. What would move it elsewhere is refused here; merges go
-//! to a gate (`remote/merge.rs`). Of three gates none moves it alone.
+//! to a gate (`remote/merge.rs`). Of three gates none moves it alone. And of a project that is not gated: whether it can be merged at all.
 
 use crate::org::Org;
-use domain::{Did, Kind, Problem, project::Project};
+use domain::{Did, Kind, Problem, ProjectName, project::Project};
 
 /// Refuses what moves the default branch other than by a merge, where another device is the project's gate, or several must sign.
 ///
@@ -58,6 +58,35 @@ pub(crate) fn mirrors(org: &Org, project: &Project) -> Result<(), Problem> {
     }
 }
 
+/// Why nothing is merged in a project: it is not gated, and some of its delegates can move its default branch without the others. None: its
+/// delegates cannot do so.
+///
+/// # Errors
+/// When the repository cannot be read.
+pub(crate) fn divided(org: &Org, project: &Project) -> Result<Option<Problem>, Problem> {
+    if !project.gates.is_empty() {
+        return Ok(None);
+    }
+    Ok(part(&project.name, org.forge.delegates(&project.rid)?.len(), org.forge.threshold(&project.rid)?))
+}
+
+/// The same of so many delegates, of whom so many must sign: only of more than half any two sets have one in common.
+fn part(name: &ProjectName, delegates: usize, needed: usize) -> Option<Problem> {
+    if needed > delegates / 2 {
+        return None;
+    }
+    let what =
+        format!("Nothing is merged in {name}: {needed} of its {delegates} delegates can move its default branch without the others.");
+    Some(
+        Problem::conflict(what)
+            .because("Where they cannot hear of each other, each could accept another patch of one task, and the branch would part.")
+            .next(
+                "An owner gates it: meshwork project gate. Or its delegates leave one of them, or have more than half sign: rad id update \
+                 --rescind, --threshold.",
+            ),
+    )
+}
+
 fn is_other(org: &Org, project: &Project) -> bool {
     !project.gates.is_empty() && !project.is_gate(&org.device)
 }
@@ -78,4 +107,23 @@ fn names(org: &Org, project: &Project) -> Result<String, Problem> {
 /// When the org repository cannot be read.
 pub(crate) fn name(org: &Org, gate: &Did) -> Result<String, Problem> {
     Ok(org.state()?.device_of(gate).map_or_else(|| gate.to_string(), |device| device.name.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn nothing_is_merged_where_delegates_can_move_the_branch_without_each_other() {
+        let parts = |delegates, needed| part(&"demo".parse().unwrap(), delegates, needed);
+        for (delegates, needed) in [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3)] {
+            assert_eq!(parts(delegates, needed), None, "{needed} of {delegates}");
+        }
+        for (delegates, needed) in [(2, 1), (3, 1), (4, 2), (5, 2)] {
+            let said = parts(delegates, needed).map(|problem| problem.to_string()).unwrap_or_default();
+            assert!(said.contains(&format!("{needed} of its {delegates} delegates")), "{said}");
+            assert!(said.contains("meshwork project gate"), "{said}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
         patch::revision::newest,
         task::{Wanted, queue},
     },
-    dispatch,
+    dispatch, gated,
     lifecycle::{drop_merged, reconcile::tell},
     merging::Change,
     names,
@@ -158,6 +158,11 @@ async fn prepare(org: &Arc<Org>, project: &Project, patch: &PatchId, expected: O
         let state = org.state()?;
         let patch = org.forge.patch(&named.rid, &named.name, &id)?;
         newest(&patch, expected.as_deref())?;
+        if patch.state == PatchState::Open
+            && let Some(divided) = gated::divided(org, &named)?
+        {
+            return Err(divided);
+        }
         let author = Author::of(&known, &state, &named, &patch)?;
         author.known(&patch)?;
         let (task, of_task) = (known.task_of(&patch)?, rivals::task_of(&known, &patch, &author)?);

@@ -244,7 +244,8 @@ impl Org {
         Ok(org)
     }
 
-    fn parts(data: &DataDir, name: &OrgName, options: Options, anew: Arc<Notify>) -> Result<Arc<Self>, Problem> {
+    /// Opens the org, in which nothing goes on by itself yet.
+    pub(crate) fn parts(data: &DataDir, name: &OrgName, options: Options, anew: Arc<Notify>) -> Result<Arc<Self>, Problem> {
         let (dir, engines) = (data.org(name), data.engines());
         let lock = dir.lock()?;
         let record = Record::read(&dir)?;

@@ -4,7 +4,7 @@
 use crate::{limits, org::Org, remote::Copied, rights::Rights};
 use domain::{
     Did, Hash, PatchId, Problem, ProjectName, RunId, TaskRef,
-    event::kind,
+    event::{kind, spent_by_run},
     patch::{Patch, PatchState},
     picture::{self, ClaimIn, RunIn, Whose},
     run::Run,
@@ -263,10 +263,12 @@ pub(crate) fn spent_elsewhere(org: &Org, id: &str) -> Usage {
     org.journals.all().iter().filter_map(of).fold(Usage::default(), Usage::plus)
 }
 
-/// What a run used through the gateway of the device that asked for it, as far as that device's journal is here.
-pub(crate) fn used_at(org: &Org, requester: &Did, id: &RunId) -> Usage {
-    let run = org.journals.get(requester).and_then(|copied| read(&copied, |c| c.get_numbered::<Run>(kind::RUN, id.as_str())));
-    run.map(|(_, run)| run.usage).unwrap_or_default()
+/// What a run used through the gateways of other devices, as far as their journals are here: of the device that asked for it, and of those
+/// that stood in for that one.
+pub(crate) fn used_elsewhere(org: &Org, requester: &Did, id: &RunId) -> Usage {
+    let asked = org.journals.get(requester).filter(|_| *requester != org.device);
+    let run = asked.and_then(|copied| read(&copied, |c| c.get_numbered::<Run>(kind::RUN, id.as_str())));
+    spent_elsewhere(org, &spent_by_run(id)).plus(run.map(|(_, run)| run.usage).unwrap_or_default())
 }
 
 /// A run as the journal of the device that asked for it has it, as far as that journal is here.

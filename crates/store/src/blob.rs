@@ -160,8 +160,10 @@ impl Blobs {
         self.parked().blobs.contains_key(hash) || self.path(hash).is_file()
     }
 
-    /// Erases it, durably, and leaves a mark that says so. Erasing what is not there is fine. What is in the database still goes from there
-    /// with the next opening.
+    /// Erases it, durably, and leaves a mark that says so. Erasing what is not there is fine.
+    ///
+    /// What is in the database still is not found any more, and goes from there with the next opening. No action erases yet: one that
+    /// promises that the bytes are gone needs the writer to forget them at once, as it does with those that became files.
     ///
     /// # Errors
     /// When the disk refuses.

@@ -7,7 +7,6 @@
 
 use crate::{
     chain::{Head, Point, Recorded, Seq, Tail},
-    fault::Fault,
     files, limits,
     link::{self, Group},
     migrate,
@@ -15,6 +14,7 @@ use crate::{
     problem,
     projector::{Failure, Projector, Staged, signed},
     read::{self, Readers},
+    rebuild::{self, Of, RebuildReport},
     summary,
     verify::{self, VerifyReport},
 };
@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 use sqlite::{Connection, Statement};
 use std::{
     fmt,
-    fs::File,
+    fs::{self, File},
     iter::Peekable,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -100,7 +100,7 @@ impl JournalCopy {
     pub fn open(dir: &Path, device: &Did) -> Result<Self, Problem> {
         files::make_dir(dir)?;
         let lock = files::lock(dir)?;
-        let writer = migrate::open_writer(dir, Fault::None)?;
+        let writer = migrate::open_copy(dir)?;
         // Of many journals each is written seldom.
         writer.execute(format!("PRAGMA cache_size=-{}", limits::COPY_CACHE_KIB)).map_err(|e| problem::database(&e))?;
         let tail = read::tail(&writer)?;
@@ -128,6 +128,11 @@ impl JournalCopy {
     /// The device whose journal it is.
     pub fn device(&self) -> &Did {
         &self.inner.device
+    }
+
+    /// How much of the disk its database takes, in bytes.
+    pub fn bytes(&self) -> u64 {
+        fs::metadata(files::database(&self.inner.dir)).map_or(0, |found| found.len())
     }
 
     /// Where it ends.
@@ -211,6 +216,17 @@ impl JournalCopy {
         migrate::copy_to(connection, &free)
     }
 
+    /// Compares groups that somebody has of this journal with what is here, where that has come so far. Nothing is written.
+    ///
+    /// # Errors
+    /// [`Refused::Forked`] where the device signed another event under a number that is here; otherwise as [`JournalCopy::append`].
+    pub fn compare(&self, pieces: &[Piece]) -> Result<(), Refused> {
+        for group in link::groups(pieces)? {
+            group.compare(&self.inner.device, self.hash_at(group.end())?.as_ref())?;
+        }
+        Ok(())
+    }
+
     /// One projected thing, with the number of the event that changed it last.
     ///
     /// # Errors
@@ -254,6 +270,15 @@ impl JournalCopy {
         self.inner.readers.with(|c| piece::pieces(c, after, bytes))
     }
 
+    /// Makes the projections anew from the copy, and says what was different. What comes waits meanwhile.
+    ///
+    /// # Errors
+    /// When the disk refuses; then the projections stay as they were.
+    pub fn rebuild(&self) -> Result<RebuildReport, Problem> {
+        let connection = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        rebuild::rebuild(&connection, Of::Copy)
+    }
+
     /// Checks every link, hash and signature of every incarnation. Takes long for long journals.
     ///
     /// # Errors
@@ -290,16 +315,14 @@ fn write_all<'p>(
     Ok(refused)
 }
 
-/// Forgets the events after one, in the open transaction, and makes the projections anew.
+/// Forgets the events after one, in the open transaction, and makes the projections anew, by the rules for copies.
 pub(crate) fn forget_after(connection: &Connection, to: Seq) -> Result<(), Problem> {
     let last = read::link(connection, to).map_err(|e| problem::database(&e))?;
     let (seq, incarnation) = (signed(to.0), signed(last.map_or(0, |(incarnation, _)| incarnation)));
-    let sql = format!(
-        "DELETE FROM event WHERE seq>{seq}; DELETE FROM head WHERE seq>{seq}; DELETE FROM incarnation WHERE number>{incarnation};
-         DELETE FROM projected;"
-    );
+    let sql =
+        format!("DELETE FROM event WHERE seq>{seq}; DELETE FROM head WHERE seq>{seq}; DELETE FROM incarnation WHERE number>{incarnation};");
     connection.execute(sql).map_err(|e| problem::database(&e))?;
-    project_anew(connection)
+    rebuild::within(connection, Of::Copy).map(drop)
 }
 
 /// Where a copy ends; before everything where it is empty.
@@ -378,7 +401,7 @@ impl<'c> Writing<'c> {
 
 /// Projects an event of another device. One of a newer Meshwork, and one that makes no sense here, changes nothing: its place in the
 /// chain is what counts.
-fn project(projector: &mut Projector<'_>, seq: Seq, payload: &[u8]) -> sqlite::Result<()> {
+pub(crate) fn project(projector: &mut Projector<'_>, seq: Seq, payload: &[u8]) -> sqlite::Result<()> {
     let Ok(event) = Event::read(payload) else {
         tracing::debug!(seq = seq.0, "an event of another device is of an unknown form, and changes nothing here");
         return Ok(());
@@ -394,21 +417,5 @@ fn project(projector: &mut Projector<'_>, seq: Seq, payload: &[u8]) -> sqlite::R
             Ok(())
         }
         Err(Failure::Database(error)) => Err(error),
-    }
-}
-
-/// Makes the projections of a copy anew, in the open transaction. They must be empty.
-fn project_anew(connection: &Connection) -> Result<(), Problem> {
-    let mut projector = Projector::new(connection, "projected").map_err(|e| problem::database(&e))?;
-    let mut at = Seq(0);
-    loop {
-        let rows = read::rows(connection, at, limits::REBUILD_BATCH)?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        at = last.seq;
-        for row in &rows {
-            project(&mut projector, row.seq, &row.payload).map_err(|e| problem::database(&e))?;
-        }
-        projector.flush().map_err(|e| problem::database(&e))?;
-        projector.settled();
     }
 }

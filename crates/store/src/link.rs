@@ -7,6 +7,10 @@ use crate::{
     limits,
     piece::{Incarnation, Piece},
 };
+use domain::{Did, Hash};
+
+/// What is said of an event of which a device signed two.
+const AGAIN: &str = "It was signed again with another content.";
 
 /// Pieces that end with a signature.
 #[derive(Debug)]
@@ -25,8 +29,31 @@ impl Group<'_> {
         self.pieces.last().map_or(&[][..], |last| last.signature.as_slice())
     }
 
-    fn end(&self) -> Point {
+    pub(crate) fn end(&self) -> Point {
         self.pieces.last().map(Piece::end).unwrap_or_default()
+    }
+
+    /// Refuses what the device did not sign.
+    fn signed_by(&self, device: &Did) -> Result<(), Refused> {
+        let end = self.end();
+        let message = chain::head_message(device, self.first().incarnation.number, end.seq, &self.hash);
+        match identity::verify(device, &message, self.signature()) {
+            true => Ok(()),
+            false => Err(Refused::Forged(format!("the signature of event {} does not verify", end.seq))),
+        }
+    }
+
+    /// Compares its end with the event that stands there in a copy: `here` is the hash of that.
+    ///
+    /// # Errors
+    /// When the device signed both, or did not sign this one.
+    pub(crate) fn compare(&self, device: &Did, here: Option<&Hash>) -> Result<(), Refused> {
+        self.signed_by(device)?;
+        let there = chain::shown(&self.hash)?;
+        match here {
+            Some(here) if *here != there => Err(forked(self.end().seq, AGAIN)),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses events that no journal would have: too large ones, and such as are not in canonical form.
@@ -75,17 +102,14 @@ pub fn groups(pieces: &[Piece]) -> Result<Vec<Group<'_>>, Refused> {
 /// # Errors
 /// When it was not signed by the device, does not follow, or is another journal of that device.
 pub fn place(tail: &Tail, group: &Group<'_>, here: impl FnOnce(Seq) -> Result<Option<Vec<u8>>, Refused>) -> Result<Option<Seq>, Refused> {
-    let (first, end) = (group.first(), group.end());
+    let first = group.first();
     let begins = &first.incarnation;
     // First whether the device signed it at all: only then it can have two journals.
-    let message = chain::head_message(&tail.device, begins.number, end.seq, &group.hash);
-    if !identity::verify(&tail.device, &message, group.signature()) {
-        return Err(Refused::Forged(format!("the signature of event {} does not verify", end.seq)));
-    }
+    group.signed_by(&tail.device)?;
     if begins.number == tail.incarnation {
         return match first.first.0 == tail.seq.0 + 1 {
             true if first.previous == tail.hash => Ok(None),
-            true => Err(forked(tail.seq, "It was signed again with another content.")),
+            true => Err(forked(tail.seq, AGAIN)),
             false => Err(Refused::OutOfPlace(format!("event {} came after event {}", first.first, tail.seq))),
         };
     }

@@ -3,7 +3,12 @@
 //! `PRAGMA user_version` holds the form's version. Each step brings it one version further, all of them in one transaction; before
 //! the first step of an older journal a copy of it is laid down. A newer one is left alone.
 
-use crate::{fault::Fault, files, limits, problem, read, rebuild, remembered};
+use crate::{
+    fault::Fault,
+    files, limits, problem, read,
+    rebuild::{self, Of},
+    remembered,
+};
 use domain::Problem;
 use sqlite::{Connection, OpenFlags};
 use std::{fs::File, path::Path};
@@ -34,6 +39,8 @@ const STEPS: &[Step] = &[
     Step::Rebuild,
     // 4: content that came with events and is no file of its own yet.
     Step::Sql("CREATE TABLE parked(hash TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT;"),
+    // 5: by which version of events it was projected.
+    Step::Sql("CREATE TABLE projected_by(version INTEGER NOT NULL) STRICT;"),
 ];
 
 /// What brings the database to the next version.
@@ -47,18 +54,28 @@ enum Step {
 
 impl Step {
     /// Does what it says, in the transaction that is open.
-    fn apply(self, connection: &Connection) -> Result<(), Problem> {
+    fn apply(self, connection: &Connection, of: Of) -> Result<(), Problem> {
         match self {
             Self::Sql(sql) => connection.execute(sql).map_err(|e| problem::database(&e)),
-            Self::Rebuild => rebuild::within(connection).map(drop),
+            Self::Rebuild => rebuild::within(connection, of).map(drop),
         }
     }
 }
 
-/// Opens the writer's connection, with a journal of the present form behind it.
+/// Opens the writer's connection, with this device's own journal of the present form behind it.
 pub(crate) fn open_writer(dir: &Path, fault: Fault) -> Result<Connection, Problem> {
+    open_of(dir, fault, Of::Own)
+}
+
+/// Opens the connection of whoever writes into the copy of another device's journal, of the present form.
+pub(crate) fn open_copy(dir: &Path) -> Result<Connection, Problem> {
+    open_of(dir, Fault::None, Of::Copy)
+}
+
+fn open_of(dir: &Path, fault: Fault, of: Of) -> Result<Connection, Problem> {
     let connection = open_as_it_is(dir, fault)?;
-    migrate(&connection, dir, STEPS, None)?;
+    migrate(&connection, dir, STEPS, None, of)?;
+    rebuild::unless_made_here(&connection, of)?;
     Ok(connection)
 }
 
@@ -84,7 +101,7 @@ pub fn bring_up_to_date(dir: &Path, copy: &Path) -> Result<bool, Problem> {
     {
         remembered::check(dir, &connection, &tail.device)?;
     }
-    migrate(&connection, dir, STEPS, Some(copy))
+    migrate(&connection, dir, STEPS, Some(copy), Of::Own)
 }
 
 /// Opens the writer's connection, whatever form the journal has.
@@ -139,7 +156,7 @@ fn form(connection: &Connection) -> Result<usize, Problem> {
 }
 
 /// Takes the steps that are missing, and says whether there were any. The copy goes where it is said, else beside the journal.
-fn migrate(connection: &Connection, dir: &Path, steps: &[Step], copy: Option<&Path>) -> Result<bool, Problem> {
+fn migrate(connection: &Connection, dir: &Path, steps: &[Step], copy: Option<&Path>, of: Of) -> Result<bool, Problem> {
     let (found, newest) = (form(connection)?, steps.len());
     if found > newest {
         return Err(Problem::unavailable(format!("The journal in {} was written by a newer Meshwork.", dir.display()))
@@ -157,10 +174,12 @@ fn migrate(connection: &Connection, dir: &Path, steps: &[Step], copy: Option<&Pa
     }
     connection.execute("BEGIN IMMEDIATE").map_err(|e| problem::database(&e))?;
     let end = format!("PRAGMA user_version={newest}; COMMIT;");
-    let taken = steps
+    let missing = &steps[found..];
+    let rebuilt = missing.iter().any(|step| matches!(step, Step::Rebuild));
+    let taken = missing
         .iter()
-        .skip(found)
-        .try_for_each(|step| step.apply(connection))
+        .try_for_each(|step| step.apply(connection, of))
+        .and_then(|()| if rebuilt { rebuild::note(connection) } else { Ok(()) })
         .and_then(|()| connection.execute(end).map_err(|e| problem::database(&e)));
     taken.map(|()| true).map_err(|why| {
         let _ = connection.execute("ROLLBACK");
@@ -218,8 +237,8 @@ mod tests {
         let connection = open(dir.path());
         connection.execute("INSERT INTO token VALUES('old', '{}')").unwrap();
         let further = [STEPS, &[Step::Sql("ALTER TABLE token ADD COLUMN more TEXT;")]].concat();
-        assert!(migrate(&connection, dir.path(), &further, None).unwrap());
-        assert!(!migrate(&connection, dir.path(), &further, None).unwrap(), "there is nothing more to do");
+        assert!(migrate(&connection, dir.path(), &further, None, Of::Own).unwrap());
+        assert!(!migrate(&connection, dir.path(), &further, None, Of::Own).unwrap(), "there is nothing more to do");
         assert_eq!(pragma::<i64>(&connection, "user_version").unwrap(), STEPS.len() as i64 + 1);
         connection.execute("UPDATE token SET more='x' WHERE id='old'").unwrap();
         assert_eq!(connection.change_count(), 1);
@@ -236,11 +255,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let connection = open(dir.path());
         let broken = [STEPS, &[Step::Sql("CREATE TABLE half(a);"), Step::Sql("INSERT INTO nowhere VALUES(1);")]].concat();
-        let refused = migrate(&connection, dir.path(), &broken, None).unwrap_err();
+        let refused = migrate(&connection, dir.path(), &broken, None, Of::Own).unwrap_err();
         assert!(refused.next.is_some(), "{refused}");
         assert_eq!(pragma::<i64>(&connection, "user_version").unwrap(), STEPS.len() as i64);
         assert!(connection.prepare("SELECT * FROM half").is_err());
-        assert!(!migrate(&connection, dir.path(), STEPS, None).unwrap());
+        assert!(!migrate(&connection, dir.path(), STEPS, None, Of::Own).unwrap());
     }
 
     #[test]
@@ -249,7 +268,9 @@ mod tests {
         let copy = dir.path().join("backup/store/journal.db");
         assert!(!bring_up_to_date(dir.path(), &copy).unwrap(), "there is no journal");
         let connection = open(dir.path());
-        connection.execute("INSERT INTO token VALUES('old', '{}'); DROP TABLE parked; PRAGMA user_version=2;").unwrap();
+        connection
+            .execute("INSERT INTO token VALUES('old', '{}'); DROP TABLE parked; DROP TABLE projected_by; PRAGMA user_version=2;")
+            .unwrap();
         drop(connection);
         // From an attempt that was cut off.
         std::fs::create_dir_all(copy.parent().unwrap()).unwrap();

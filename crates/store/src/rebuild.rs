@@ -2,11 +2,14 @@
 
 use crate::{
     chain::Seq,
-    limits, problem,
+    copy, limits, problem,
     projector::{Failure, Projector, Staged},
-    read::{self, unsigned},
+    read::{self, Row, unsigned},
 };
-use domain::{Problem, event::Body};
+use domain::{
+    Problem,
+    event::{self, Body},
+};
 use serde::Serialize;
 use serde_json::Value;
 use sqlite::{Connection, State};
@@ -16,7 +19,7 @@ use sqlite::{Connection, State};
 pub struct RebuildReport {
     /// Events that were projected.
     pub events: u64,
-    /// How many of them a newer Meshwork wrote, and this one does not understand: they changed nothing.
+    /// How many of them a newer Meshwork wrote, and this one does not understand: they changed nothing. Not counted in a copy.
     pub unknown: u64,
     /// Things that there are now.
     pub things: u64,
@@ -39,24 +42,63 @@ pub struct Difference {
     pub is: Option<Value>,
 }
 
+/// Whose journal it is: so much of its events must be understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// This device's own: it wrote them all, so one that cannot be read or projected is damaged.
+    Own,
+    /// Another's: what cannot be read, or makes no sense here, changes nothing.
+    Copy,
+}
+
 /// Makes the projections anew, in one transaction.
-pub(crate) fn rebuild(connection: &Connection) -> Result<RebuildReport, Problem> {
+pub(crate) fn rebuild(connection: &Connection, of: Of) -> Result<RebuildReport, Problem> {
     connection.execute("BEGIN IMMEDIATE").map_err(|e| problem::database(&e))?;
-    let report = within(connection);
-    let end = if report.is_ok() { "COMMIT" } else { "ROLLBACK" };
-    connection.execute(end).map_err(|e| problem::database(&e))?;
-    report
+    let report = within(connection, of).and_then(|report| {
+        note(connection)?;
+        connection.execute("COMMIT").map_err(|e| problem::database(&e))?;
+        Ok(report)
+    });
+    report.inspect_err(|_| {
+        // The first error tells more than one of giving up.
+        let _ = connection.execute("ROLLBACK");
+    })
+}
+
+/// Makes the projections anew where a build of another version of events made them: it understood more of these than this one, or fewer.
+pub(crate) fn unless_made_here(connection: &Connection, of: Of) -> Result<(), Problem> {
+    if version(connection).map_err(|e| problem::database(&e))? == Some(i64::from(event::VERSION)) {
+        return Ok(());
+    }
+    let report = rebuild(connection, of)?;
+    tracing::info!(events = report.events, differences = report.differences, "a journal was projected anew, by this version of events");
+    Ok(())
+}
+
+/// Notes that the projections are those of this build, in the transaction that is open.
+pub(crate) fn note(connection: &Connection) -> Result<(), Problem> {
+    let sql = format!("DELETE FROM projected_by; INSERT INTO projected_by VALUES({});", event::VERSION);
+    connection.execute(sql).map_err(|e| problem::database(&e))
+}
+
+/// The version of events of the build that made the projections; none where that is not known.
+fn version(connection: &Connection) -> sqlite::Result<Option<i64>> {
+    let mut statement = connection.prepare("SELECT version FROM projected_by")?;
+    match statement.next()? {
+        State::Row => statement.read(0).map(Some),
+        State::Done => Ok(None),
+    }
 }
 
 /// Makes the projections anew, in the transaction that is open.
-pub(crate) fn within(connection: &Connection) -> Result<RebuildReport, Problem> {
+pub(crate) fn within(connection: &Connection, of: Of) -> Result<RebuildReport, Problem> {
     let execute = |sql: &str| connection.execute(sql).map_err(|e| problem::database(&e));
     execute(
         "CREATE TABLE rebuilt(kind TEXT NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL) STRICT;
          CREATE UNIQUE INDEX rebuilt_by_id ON rebuilt(kind, id);",
     )?;
     let mut report = RebuildReport::default();
-    project_all(connection, &mut report)?;
+    project_all(connection, of, &mut report)?;
     compare(connection, &mut report).map_err(|e| problem::database(&e))?;
     execute(
         "DELETE FROM projected;
@@ -66,26 +108,36 @@ pub(crate) fn within(connection: &Connection) -> Result<RebuildReport, Problem> 
     Ok(report)
 }
 
-fn project_all(connection: &Connection, report: &mut RebuildReport) -> Result<(), Problem> {
+fn project_all(connection: &Connection, of: Of, report: &mut RebuildReport) -> Result<(), Problem> {
     let mut projector = Projector::new(connection, "rebuilt").map_err(|e| problem::database(&e))?;
     let mut at = Seq(0);
     loop {
-        let batch = read::events(connection, at, limits::REBUILD_BATCH)?;
+        let batch = read::rows(connection, at, limits::REBUILD_BATCH)?;
         let Some(last) = batch.last() else { return Ok(()) };
         at = last.seq;
-        for recorded in &batch {
-            let mut staged = Staged::default();
-            projector.project(&recorded.event, recorded.seq.0, &mut staged).map_err(|failure| match failure {
-                Failure::Append(why) => read::unreadable(recorded.seq, &why),
-                Failure::Database(error) => problem::database(&error),
-            })?;
-            projector.take(staged);
+        report.events += batch.len() as u64;
+        for row in batch {
+            match of {
+                Of::Own => project(&mut projector, row, report)?,
+                Of::Copy => copy::project(&mut projector, row.seq, &row.payload).map_err(|e| problem::database(&e))?,
+            }
         }
         projector.flush().map_err(|e| problem::database(&e))?;
         projector.settled();
-        report.events += batch.len() as u64;
-        report.unknown += batch.iter().filter(|recorded| matches!(recorded.event.body, Body::Unknown(_))).count() as u64;
     }
+}
+
+/// Projects an event of this device's own journal.
+fn project(projector: &mut Projector<'_>, row: Row, report: &mut RebuildReport) -> Result<(), Problem> {
+    let recorded = row.recorded()?;
+    let mut staged = Staged::default();
+    projector.project(&recorded.event, recorded.seq.0, &mut staged).map_err(|failure| match failure {
+        Failure::Append(why) => read::unreadable(recorded.seq, &why),
+        Failure::Database(error) => problem::database(&error),
+    })?;
+    projector.take(staged);
+    report.unknown += u64::from(matches!(recorded.event.body, Body::Unknown(_)));
+    Ok(())
 }
 
 fn compare(connection: &Connection, report: &mut RebuildReport) -> sqlite::Result<()> {

@@ -12,7 +12,7 @@ use crate::{
     migrate, problem,
     projector::{Failure, View},
     read,
-    rebuild::{self, RebuildReport},
+    rebuild::{self, Of, RebuildReport},
     session::{Prepared, Ready, Session},
     token::TokenChange,
     upkeep::Upkeep,
@@ -107,7 +107,7 @@ impl Writer {
         let mut next = first;
         loop {
             if let Command::Rebuild { answer } = next {
-                let report = rebuild::rebuild(connection);
+                let report = rebuild::rebuild(connection, Of::Own);
                 session.forget_projections();
                 let _ = answer.send(report);
             } else {

@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
-/// Makes a journal that nothing uses one of form 2, which had no blobs of its own, and did not list by themselves the stop orders that
-/// count and the runs that have not ended.
+/// Makes a journal that nothing uses one of form 2, which had no blobs of its own, did not list by themselves the stop orders that count
+/// and the runs that have not ended, and did not say how it was projected.
 pub fn age_journal(file: &Path) {
-    let older = "DELETE FROM projected WHERE kind IN ('halt', 'active'); DROP TABLE parked; PRAGMA user_version=2;";
+    let older =
+        "DELETE FROM projected WHERE kind IN ('halt', 'active'); DROP TABLE parked; DROP TABLE projected_by; PRAGMA user_version=2;";
     sqlite::open(file).unwrap().execute(older).unwrap();
 }

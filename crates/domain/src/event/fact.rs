@@ -5,7 +5,8 @@ use crate::{Did, Timestamp, actor::Via};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The version of events that this build writes.
+/// The version of events that this build writes. A build that knows more kinds of events, or reads or projects one otherwise, has a higher
+/// one: journals that a build of another version projected are projected anew.
 pub const VERSION: u16 = 1;
 
 /// A fact: when, by whom, what.

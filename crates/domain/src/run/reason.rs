@@ -186,7 +186,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// In words for a person, with what to do next. Whether work is saved it does not know: [`Run::why`](crate::run::Run::why) says it.
+    /// In words for a person, with what to do next. Whether work is saved, and goes on by itself, it does not know:
+    /// [`Run::why`](crate::run::Run::why) says it.
     pub fn text(&self) -> String {
         match self {
             Self::Completed => "Done.".into(),
@@ -247,10 +248,8 @@ impl Reason {
             Self::FoundDone { run, device } => {
                 format!("It is not needed: the run {run} before it, which was given up, had ended with a patch on {device}.")
             }
-            Self::Evicted { message } => format!("Evicted: {message} It goes on from its checkpoint when there is room."),
-            Self::GaveWay { to, member } => format!(
-                "It gave way to the run {to} of {member}, which is more important. It goes on from its checkpoint when there is room, in front of what is as important as it."
-            ),
+            Self::Evicted { message } => format!("Evicted: {message}"),
+            Self::GaveWay { to, member } => format!("It gave way to the run {to} of {member}, which is more important."),
             Self::Vanished { message } => format!("It was lost: {message}"),
             Self::RunnerSilent { seconds } => {
                 format!("Its runner was not heard of for {seconds} s though its process lived, so it was ended.")

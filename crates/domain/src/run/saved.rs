@@ -1,5 +1,6 @@
 //! Saved work: the checkpoint of a run, with which another one goes on, on whatever device.
 
+use super::{Reason, Run, RunState};
 use crate::{Did, Oid, RunId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,9 +61,93 @@ impl LeftBehind {
     }
 }
 
+/// Of a run that ended without its work done: whether that is saved, and whether it goes on by itself, in words. None: there is nothing
+/// to say.
+pub(super) fn further(run: &Run) -> Option<String> {
+    let undone = matches!(run.state, RunState::Failed | RunState::Cancelled | RunState::Lost | RunState::Evicted);
+    let again = run.state == RunState::Evicted && run.task.is_some() && run.next_attempt(&run.requester).is_some();
+    let when = match &run.reason {
+        _ if !again => "",
+        Some(Reason::GaveWay { .. }) => " when there is room, in front of what is as important as it",
+        _ => " when there is room",
+    };
+    match (undone && run.checkpoint.is_some(), again) {
+        (true, _) => Some(format!("What it had done is in its checkpoint, and a new run of the task begins with that{when}.")),
+        (false, true) => Some(format!("A new run of the task begins{when}.")),
+        (false, false) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{limits::RESUME_ATTEMPTS_MAX, manifest::Class};
+    use serde_json::{Value, json};
+
+    /// Why a run is where it is that ended so; none: it is no run.
+    fn why(class: &str, state: &str, reason: Value, checkpoint: Option<String>, attempt: u32) -> Option<String> {
+        let did = format!("did:key:z6Mk{}", "a".repeat(44));
+        let run = json!({
+            "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "class": class, "project": "demo", "member": did, "requester": did, "state": state,
+            "task": {"project": "demo", "feature": "001-greeting", "task": "T001"}, "attempt": attempt,
+            "reason": reason, "checkpoint": checkpoint, "queued_at": 0,
+        });
+        serde_json::from_value::<Run>(run).ok().and_then(|run| run.why())
+    }
+
+    #[test]
+    fn what_becomes_of_the_work_is_told_as_it_is_and_nothing_where_nothing_is_known() {
+        let (broke, evicted) = (json!({"code": "engine_failed", "message": "It broke."}), json!({"code": "evicted", "message": "Back."}));
+        let gave_way = json!({"code": "gave_way", "to": "01ARZ3NDEKTSV4RRFFQ69G5FAA", "member": format!("did:key:z6Mk{}", "b".repeat(44))});
+        let saved = "What it had done is in its checkpoint, and a new run of the task begins with that";
+        let (anew, room) = ("A new run of the task begins", " when there is room.");
+        let front = " when there is room, in front of what is as important as it.";
+        // With a checkpoint and without one, of the first attempt and of the last.
+        let table = [
+            ("agent", "failed", &broke, 1, format!("{saved}."), String::new()),
+            ("agent", "evicted", &evicted, 1, format!("{saved}{room}"), format!("{anew}{room}")),
+            ("agent", "evicted", &gave_way, 1, format!("{saved}{front}"), format!("{anew}{front}")),
+            ("agent", "evicted", &evicted, RESUME_ATTEMPTS_MAX, format!("{saved}{room}"), format!("{anew}{room}")),
+            ("ci", "evicted", &evicted, 1, format!("{saved}."), String::new()),
+            ("agent", "working", &evicted, 1, String::new(), String::new()),
+        ];
+        for (class, state, reason, attempt, with, without) in table {
+            let bare = serde_json::from_value::<Reason>(reason.clone()).map(|reason| reason.text()).unwrap_or_default();
+            for (checkpoint, further) in [(Some("1".repeat(40)), with), (None, without)] {
+                let told = [bare.as_str(), further.as_str()].join(" ").trim_end().to_owned();
+                assert_eq!(why(class, state, reason.clone(), checkpoint, attempt), Some(told), "{class} {state} {attempt}");
+            }
+        }
+        assert_eq!(Reason::Evicted { message: "Back.".into() }.text(), "Evicted: Back.");
+    }
+
+    #[test]
+    fn what_was_evicted_goes_on_always_and_what_was_lost_a_few_times() {
+        use RunState as S;
+        const LAST: u32 = RESUME_ATTEMPTS_MAX;
+        let table = [
+            (Class::Agent, S::Lost, 0, Some(1)),
+            (Class::Agent, S::Lost, LAST - 1, Some(LAST)),
+            (Class::Agent, S::Lost, LAST, None),
+            (Class::Agent, S::Evicted, 0, Some(0)),
+            (Class::Agent, S::Evicted, LAST, Some(LAST)),
+            (Class::Agent, S::Failed, 0, None),
+            (Class::Agent, S::Cancelled, 0, None),
+            (Class::Agent, S::Working, 0, None),
+            (Class::Ci, S::Evicted, 0, None),
+        ];
+        let did = |letter: &str| format!("did:key:z6Mk{}", letter.repeat(44)).parse::<Did>().unwrap_or_else(|p| unreachable!("{p}"));
+        let (here, elsewhere) = (did("a"), did("b"));
+        for (class, state, attempt, expected) in table {
+            let run = json!({
+                "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "class": class, "project": "demo", "member": here, "requester": here, "state": state,
+                "attempt": attempt, "queued_at": 0,
+            });
+            let run: Run = serde_json::from_value(run).unwrap_or_else(|p| unreachable!("{p}"));
+            assert_eq!(run.next_attempt(&here), expected, "{class:?} {state:?} {attempt}");
+            assert_eq!(run.next_attempt(&elsewhere), None, "{class:?} {state:?} {attempt}, which another device asked for");
+        }
+    }
 
     #[test]
     fn what_is_left_behind_is_told_with_where_it_lies() {

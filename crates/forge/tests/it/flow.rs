@@ -5,6 +5,7 @@ use crate::harness::*;
 use domain::Kind;
 use domain::patch::{LineRef, PatchState, Side, Verdict};
 use forge::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[test]
 fn a_run_publishes_with_its_own_key_and_the_trace_travels_along() {
@@ -72,6 +73,59 @@ fn publishing_again_after_a_crash_finds_what_was_made() {
     assert_eq!(device.forge.patches(&rid, &name("demo")).unwrap().len(), 1);
     let head_ref = git(&storage, &["rev-parse", &format!("{namespace}/refs/heads/patches/{}", work.published.patch)]);
     assert_eq!(head_ref, work.commit.as_str());
+}
+
+/// A runner that is away when the signature of this number is asked for, and there again then.
+struct AwayOnce<'a> {
+    key: &'a RunKey,
+    at: usize,
+    asked: AtomicUsize,
+}
+
+impl RunSigner for AwayOnce<'_> {
+    fn key(&self) -> [u8; 32] {
+        self.key.key()
+    }
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], domain::Problem> {
+        match self.asked.fetch_add(1, Ordering::Relaxed) == self.at {
+            true => Err(domain::Problem::unavailable("The runner is away.")),
+            false => self.key.sign(message),
+        }
+    }
+}
+
+/// Publishes with keys of their own, of which each is away at one signature, until none is left; says how many there are.
+fn publish_twice(device: &Device, rid: &domain::Rid, what: &Publication<'_>) -> usize {
+    for at in 0.. {
+        let key = RunKey::new();
+        let signer = AwayOnce { key: &key, at, asked: AtomicUsize::new(0) };
+        let Err(problem) = device.forge.publish(rid, &signer, what) else { return at };
+        assert_eq!(problem.what, "The runner is away.");
+        let published = device.forge.publish(rid, &signer, what).unwrap();
+        let all = device.forge.patches(rid, &name("demo")).unwrap();
+        let revisions = all.iter().flat_map(|patch| patch.revisions.iter().map(move |revision| (&patch.id, revision)));
+        let own: Vec<_> = revisions.filter(|(_, revision)| revision.author == key.did()).map(|(id, revision)| (id, &revision.id)).collect();
+        assert_eq!(own, [(&published.patch, &published.revision)], "signature {at} failed at first");
+        assert_eq!(device.forge.signed_refs(rid, &key.did()).unwrap(), Some(published.signed_refs), "others fetch it");
+    }
+    unreachable!("the last signature was found")
+}
+
+#[test]
+fn what_failed_at_any_signature_is_published_at_the_second_try_and_once() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "one\n")], &[]);
+    let head = device.forge.head(&rid).unwrap();
+    let work = device.run(&rid, &RunKey::new(), "one", &head, None, |dir| put(dir, "a.txt", "two\n"));
+    let what = Publication { repo: &work.repo, commit: &work.commit, base: &head, title: "again", description: "", existing: None };
+    // The change of the patch, and the list of the run's refs.
+    let signatures = publish_twice(&device, &rid, &what);
+    assert!(signatures >= 2, "{signatures}");
+    // One patch for each of them, and that of the beginning and of the last.
+    assert_eq!(device.forge.patches(&rid, &name("demo")).unwrap().len(), signatures + 2);
+    let further = Publication { existing: Some(&work.published.patch), ..what };
+    assert!(publish_twice(&device, &rid, &further) >= 2);
+    assert_eq!(device.forge.patches(&rid, &name("demo")).unwrap().len(), signatures + 2, "further revisions make no patch");
 }
 
 #[test]

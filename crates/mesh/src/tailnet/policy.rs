@@ -130,16 +130,26 @@ pub fn apply(present: &str, input: &Input) -> Result<String, Problem> {
     within_size(policy)
 }
 
-/// The policy without the org's rules: every byte that is not between its marks stays.
+/// The policy without the org's rules: every byte that is not between its marks stays, and so do the lists that were begun for them. So
+/// it stays closed but for rules, and nothing is opened to others by it.
 ///
 /// # Errors
 /// As [`apply`].
 pub fn withdraw(present: &str, org: &OrgName) -> Result<String, Problem> {
     let mut policy = present.to_owned();
+    if policy.trim().is_empty() {
+        return Ok(policy);
+    }
     for key in ["groups", "tagOwners", "acls"] {
         policy = text::take_out(&policy, key, org)?;
     }
     within_size(policy)
+}
+
+/// Whether a policy lets everything reach everything, as Headscale reads it: it has neither `acls` nor `grants`, whatever else is in it
+/// (`hscontrol/policy/v2`). With the org's rules in it, it is closed but for rules.
+pub fn allows_all(policy: &str) -> bool {
+    policy.trim().is_empty() || text::value(policy).is_ok_and(|whole| whole["acls"].is_null() && whole["grants"].is_null())
 }
 
 fn within_size(policy: String) -> Result<String, Problem> {

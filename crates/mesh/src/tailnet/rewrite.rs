@@ -1,7 +1,7 @@
 //! Changes the policy of a server that has no compare-and-swap: read right before writing, read again after it, and merged anew wherever
 //! somebody else wrote meanwhile. Between the last reading and the writing lies one call: who writes in that moment is not seen.
 
-use super::headscale::Headscale;
+use super::{headscale::Headscale, policy};
 use crate::limits;
 use async_trait::async_trait;
 use domain::{Kind, Problem};
@@ -13,7 +13,7 @@ pub struct Rewritten {
     pub policy: String,
     /// Whether something was written.
     pub written: bool,
-    /// Whether there was none before.
+    /// Whether what was replaced had no rules, and so let everything reach everything.
     pub begun: bool,
 }
 
@@ -54,7 +54,7 @@ async fn bring<K: Kept>(
     replaced: impl Fn(&str) -> Result<(), Problem> + Send,
 ) -> Result<Rewritten, Problem> {
     let mut present = at.read().await?;
-    let (begun, mut written) = (present.is_none(), false);
+    let (mut begun, mut written) = (false, false);
     for turn in 0..=limits::POLICY_TRIES {
         let text = present.clone().unwrap_or_default();
         let wanted = change(&text)?;
@@ -68,7 +68,7 @@ async fn bring<K: Kept>(
         let again = at.read().await?;
         if again == present {
             at.write(&wanted).await?;
-            written = true;
+            (begun, written) = (begun || policy::allows_all(&text), true);
             present = at.read().await?;
         } else {
             present = again;
@@ -83,7 +83,7 @@ async fn bring<K: Kept>(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::tailnet::policy::{self, Input};
+    use crate::tailnet::policy::Input;
     use std::{
         collections::{BTreeMap, BTreeSet},
         sync::Mutex,
@@ -120,8 +120,8 @@ mod tests {
         }
     }
 
-    const OLD: &str = "{\n  \"hosts\": {\"printer\": \"100.64.9.9\"},\n}\n";
-    const NEW: &str = "{\n  \"hosts\": {\"printer\": \"100.64.9.9\", \"nas\": \"100.64.9.8\"},\n}\n";
+    const OLD: &str = "{\n  \"hosts\": {\"printer\": \"100.64.9.9\"},\n  \"acls\": [],\n}\n";
+    const NEW: &str = "{\n  \"hosts\": {\"printer\": \"100.64.9.9\", \"nas\": \"100.64.9.8\"},\n  \"acls\": [],\n}\n";
 
     fn server(others: &[(usize, &'static str)]) -> Server {
         Server { policy: Mutex::new(Some(OLD.to_owned())), others: others.iter().copied().collect(), ..Server::default() }
@@ -173,9 +173,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_without_a_policy_gets_one() {
-        let none = Server::default();
-        let done = bring(&none, with_rules, |text| if text.is_empty() { Ok(()) } else { Err(Problem::internal(text)) }).await.unwrap();
-        assert_eq!(done, Rewritten { policy: with_rules("").unwrap(), written: true, begun: true });
+    async fn a_server_without_rules_gets_some_and_that_everything_reached_everything_is_told() {
+        let table = [(None, true), (Some("{\"hosts\": {\"printer\": \"100.64.9.9\"}}"), true), (Some(OLD), false)];
+        for (before, begun) in table {
+            let server = Server { policy: Mutex::new(before.map(str::to_owned)), ..Server::default() };
+            let before = before.unwrap_or_default();
+            let replaced = |text: &str| if text == before { Ok(()) } else { Err(Problem::internal(text)) };
+            let done = bring(&server, with_rules, replaced).await.unwrap();
+            assert_eq!(done, Rewritten { policy: with_rules(before).unwrap(), written: true, begun }, "{before}");
+            let again = bring(&server, with_rules, replaced).await.unwrap();
+            assert!(!again.written && !again.begun, "{before}");
+        }
+        // Rules that somebody writes meanwhile are there then; those whom they reach were told of by whoever wrote them.
+        let meanwhile = Server { others: BTreeMap::from([(1, OLD)]), ..Server::default() };
+        assert!(!bring(&meanwhile, with_rules, |_| Ok(())).await.unwrap().begun);
     }
 }

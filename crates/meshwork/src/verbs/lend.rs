@@ -102,8 +102,8 @@ fn now(value: &Value) -> String {
     match (&value["broken"]["what"], &value["why"]) {
         (Value::String(what), why) => {
             let here = match why {
-                Value::String(why) if value["reclaimed"]["code"] == "asked" => clean(why),
-                _ => "Those that are here stay; meshwork reclaim sends them away.".to_owned(),
+                Value::String(why) if value["reclaimed"]["code"] != "unread" => format!("Those that are here leave: {}", clean(why)),
+                _ => "Those that are here stay for now; meshwork reclaim sends them away.".to_owned(),
             };
             format!("No new guests are taken: {} {} {here}", clean(what), clean(&at(&value["broken"], &["why"])))
         }
@@ -141,8 +141,10 @@ mod tests {
         let broken = json!({"what": "The file is not in order.", "why": "Line 2: no."});
         let stays = now(&json!({"broken": broken, "reclaimed": {"code": "unread"}, "why": "What its owner lends cannot be read."}));
         assert!(stays.contains("Line 2: no. Those that are here stay"), "{stays}");
-        let goes = now(&json!({"broken": broken, "reclaimed": {"code": "asked"}, "why": "Its owner wants it."}));
-        assert!(goes.ends_with("Its owner wants it."), "{goes}");
+        for (code, why) in [("asked", "Its owner wants it."), ("battery", "It runs on battery.")] {
+            let goes = now(&json!({"broken": broken, "reclaimed": {"code": code}, "why": why}));
+            assert!(goes.ends_with(&format!("Those that are here leave: {why}")), "{goes}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{
     output::{self, answer, at, say},
     show,
 };
-use domain::{Kind, Problem};
+use domain::{Kind, Problem, ServerUrl};
 use identity::Secret;
 use serde_json::{Value, json};
 use std::{
@@ -29,6 +29,10 @@ pub(super) async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome 
             let input = json!({"name": name, "member": member, "rad_home": rad_home, "passphrase": secret, "headscale": headscale,
                 "headscale_listen": headscale_listen, "headscale_key": key.as_ref().map(Secret::expose), "own_tailscaled": own_tailscaled});
             output::show(&client.call("org.create", input).await?, json, show::org)?;
+            let server = headscale.filter(|_| key.is_some()).and_then(|server| server.parse::<ServerUrl>().ok());
+            if let Some(clear) = server.as_ref().and_then(orchestrator::tailnet::in_the_clear) {
+                eprintln!("note: {clear}.");
+            }
         }
         cli::Org::Show => output::show(&client.call("org.show", json!({})).await?, json, show::org)?,
         cli::Org::List => output::show(&client.call("org.list", json!({})).await?, json, show::orgs)?,

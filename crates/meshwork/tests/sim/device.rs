@@ -5,7 +5,7 @@ use crate::{
     message::{Heard, Then},
 };
 use domain::{
-    Did, Hash, RunId,
+    Did, Hash, PatchId, RunId, TaskRef,
     capacity::{Capacity, Resources, Runtime, Taken},
     event::{Body, kind},
     lend::Click,
@@ -44,6 +44,8 @@ pub struct Device {
     pub journal: Journal,
     pub copies: BTreeMap<usize, Known>,
     pub blobs: BTreeMap<Hash, Rc<Envelope>>,
+    /// The patches that it merged, by their tasks: they are on the default branch, whatever becomes of journals.
+    pub branch: BTreeMap<TaskRef, PatchId>,
     /// Counts its announcements, also over its restarts.
     pub announced: u64,
     /// What follows when the groups that wait are on disk, in their order.
@@ -138,6 +140,7 @@ impl Device {
             key,
             copies: BTreeMap::new(),
             blobs: BTreeMap::new(),
+            branch: BTreeMap::new(),
             announced: 0,
             thens: VecDeque::new(),
             memory: Memory::default(),

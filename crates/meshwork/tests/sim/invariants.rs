@@ -2,7 +2,7 @@
 
 use crate::{device::Device, requester::LEASE_MS};
 use domain::{
-    Did, RunId, TaskRef,
+    Did, PatchId, RunId, TaskRef,
     event::{Body, Event},
     limits::ASK_MAX,
     org,
@@ -26,7 +26,7 @@ pub enum Invariant {
     Asking,
     /// Nobody is asked for a run in place of one that was given up and had ended with a patch, as is known where it is asked for.
     Twice,
-    /// Whoever accepts a patch knows of no other that was accepted.
+    /// Whoever accepts a patch knows of no other that was accepted; and of a task no two are.
     Acceptance,
     /// What works has a lease.
     Lease,
@@ -80,8 +80,8 @@ pub struct Oracle {
     asked: BTreeMap<RunId, Asked>,
     /// When the executor of a run was heard of last, by the requester as it runs now.
     heard: BTreeMap<RunId, (usize, u64)>,
-    /// Who accepted a patch of a task, and as which event.
-    accepted: BTreeMap<TaskRef, Vec<(usize, u64)>>,
+    /// Who told that a patch of a task was accepted, as which event, and of which.
+    accepted: BTreeMap<TaskRef, Vec<(usize, u64, PatchId)>>,
     /// The runs of which a device has the fact, in a copy of the journal of whoever executed them, that they published a patch.
     published: BTreeSet<(usize, RunId)>,
     spent: BTreeMap<usize, u64>,
@@ -234,9 +234,20 @@ impl Oracle {
 
     /// The owner of a claim accepts a patch.
     pub fn accepts(&mut self, now_ms: u64, at: usize, task: &TaskRef, device: &Device) {
-        let knows = |(by, seq): &&(usize, u64)| *by == at || device.copies.get(by).is_some_and(|copy| copy.tail.seq.0 >= *seq);
-        if let Some((by, _)) = self.accepted.get(task).and_then(|all| all.iter().find(knows)) {
+        let knows = |(by, seq, _): &&(usize, u64, PatchId)| *by == at || device.copies.get(by).is_some_and(|copy| copy.tail.seq.0 >= *seq);
+        if let Some((by, ..)) = self.accepted.get(task).and_then(|all| all.iter().find(knows)) {
             let what = format!("device {at} accepts a patch of {task}, and knows that device {by} accepted one");
+            self.breaks(now_ms, Invariant::Acceptance, what);
+        }
+    }
+
+    /// Everything came to rest: of no task were two patches accepted, whoever could not hear of whom.
+    pub fn rests(&mut self, now_ms: u64) {
+        let twice = self.accepted.iter().find_map(|(task, all)| {
+            let patches: BTreeSet<&PatchId> = all.iter().map(|(_, _, patch)| patch).collect();
+            (patches.len() > 1).then(|| format!("of {task} these patches were accepted: {patches:?}"))
+        });
+        if let Some(what) = twice {
             self.breaks(now_ms, Invariant::Acceptance, what);
         }
     }
@@ -263,7 +274,9 @@ impl Oracle {
                 self.leases.insert(run.clone(), u64::try_from(until.0).unwrap());
                 self.lasting_ms = 0;
             }
-            Body::PatchMerged { task: Some(task), .. } => self.accepted.entry(task.clone()).or_default().push((at, seq)),
+            Body::PatchMerged { patch, task: Some(task), .. } => {
+                self.accepted.entry(task.clone()).or_default().push((at, seq, patch.clone()));
+            }
             Body::ModelCalled { call, .. } => self.spends(now_ms, at, call.usage.tokens(), did),
             _ => {}
         }

@@ -26,6 +26,8 @@ const BROKEN_MS: (u64, u64) = (4_000, 45_000);
 const CUT_PERCENT: u64 = 12;
 /// How long such a cut lasts: longer than a manifest counts, and shorter than a delegation is asked for.
 const CUT_MS: (u64, u64) = (12_000, 26_000);
+/// The device that alone moves the default branch.
+const MERGES: usize = 0;
 
 impl World {
     fn one_of(&mut self, all: usize) -> usize {
@@ -100,7 +102,7 @@ impl World {
             let (at, claim) = all[self.one_of(all.len())].clone();
             let patches = self.patches(at, &claim);
             let patch = patches[self.one_of(patches.len())].clone();
-            self.accept(at, claim, &patch);
+            self.accept(at, &claim, &patch);
         }
     }
 
@@ -115,20 +117,34 @@ impl World {
         all
     }
 
-    fn accept(&mut self, at: usize, claim: Claim, patch: &PatchId) {
-        let device = &self.devices[at];
-        let task = claim.task.clone();
-        let (mut claims, merged) = (device.claims(&task.to_string()), claim.merged);
-        claims.push(ClaimIn { journal: device.did.clone(), claim, latest: None });
-        let refused = merged || picture::against(patch, &claims).is_some();
+    /// Has a patch of a device's claim merged by the one device that can, if that is there. Whose claim it is sees so at once.
+    fn accept(&mut self, at: usize, claim: &Claim, patch: &PatchId) {
+        let (now_ms, task) = (self.clock.now_ms(), claim.task.clone());
+        if !self.devices[MERGES].up || !self.network.reaches(now_ms, at, MERGES) {
+            return;
+        }
+        let refused = claim.merged || self.is_refused(&task, patch);
         if refused && self.settings.fault != Some(Fault::DoubleAccept) {
             return;
         }
         self.tally.accepted += 1;
-        self.oracle.accepts(self.clock.now_ms(), at, &task, &self.devices[at]);
+        self.oracle.accepts(now_ms, at, &task, &self.devices[at]);
+        self.devices[MERGES].branch.insert(task.clone(), patch.clone());
         let commit = patch.as_str().parse().unwrap();
         let accepted = Body::PatchMerged { project: task.project.clone(), patch: patch.clone(), commit, task: Some(task) };
         self.write(at, vec![accepted], vec![]);
+    }
+
+    /// Whether the device that merges refuses a patch: of what was merged it believes its own branch, and no journal.
+    fn is_refused(&self, task: &TaskRef, patch: &PatchId) -> bool {
+        let (device, name) = (&self.devices[MERGES], task.to_string());
+        let merged = device.branch.get(task);
+        let mut claims: Vec<ClaimIn> = device.claims(&name).into_iter().chain(device.claim(&name)).collect();
+        for found in &mut claims {
+            found.claim.merged = merged.is_some() && found.claim.patch.as_ref() == merged;
+        }
+        // What the branch has ticked another patch does not do again, also where the claim has not come yet.
+        merged.is_some_and(|merged| merged != patch) || picture::against(patch, &claims).is_some()
     }
 
     // --- What breaks ----------------------------------------------------------------------------------------------------

@@ -481,6 +481,7 @@ impl World {
     fn at_rest(&mut self) {
         let now_ms = self.clock.now_ms();
         self.rested = true;
+        self.oracle.rests(now_ms);
         let first = self.whole(0);
         for at in 0..self.devices.len() {
             if self.whole(at) != first {

@@ -184,4 +184,12 @@ async fn an_org_lives_in_a_persons_existing_profile_whose_stock_rad_works_on() {
         .unwrap()
         .any(|file| std::fs::read(file.unwrap().path()).is_ok_and(|bytes| bytes.windows(11).any(|part| part == b"open sesame")));
     assert!(saved.exists() && !clear_text, "the passphrase is encrypted");
+
+    // Two who could each move the branch alone could each accept a patch of one task: nothing is merged any more.
+    let second = identity::Key::generate().unwrap().did();
+    let make = ["id", "update", "--title", "Two", "--description", "", "--delegate", second.as_str(), "--threshold", "1", "--no-confirm"];
+    stock.rad(work.path(), &make);
+    let refused = up.refused(&["patch", "merge", &patches[1]], 5).await;
+    clear(&refused, "1 of its 2 delegates");
+    clear(&refused, "meshwork project gate");
 }

@@ -5,6 +5,7 @@ use crate::{
     clock,
     credentials::{self, LoginStatus},
     table::{Action, Context, Effect, action},
+    tailnet,
     unlock::{self, Protection},
 };
 use domain::{AgentName, CredentialName, Problem, ProjectName, event::Body, role::Permission};
@@ -71,7 +72,13 @@ async fn set(context: Context, input: Set) -> Result<Done, Problem> {
     let credential = Credential { info, secret };
     org.blocking(move |org| org.vault.set(credential)).await?;
     org.record(&actor, vec![Body::CredentialSet { name: name.clone() }]).await?;
-    Ok(Done::new(format!("The credential {name} is set. It is encrypted on this machine, and never leaves it but to its provider.")))
+    let mut told = format!("The credential {name} is set. It is encrypted on this machine, and never leaves it but to its provider.");
+    if name.as_str() == tailnet::CREDENTIAL
+        && let Some(clear) = tailnet::key_in_the_clear(&org)
+    {
+        told.push_str(&format!(" Note: {clear}."));
+    }
+    Ok(Done::new(told))
 }
 
 /// What may be seen of a credential, and how it stands.

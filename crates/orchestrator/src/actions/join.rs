@@ -7,7 +7,7 @@ use crate::{
     limits, members,
     org::Org,
     table::{Action, Context, Effect, action},
-    tailnet::Tailscaled,
+    tailnet::{self, Tailscaled},
 };
 use domain::{
     Did, Kind, Problem, Timestamp,
@@ -180,7 +180,16 @@ async fn uninvite(context: Context, input: Uninvite) -> Result<Done, Problem> {
             .next("meshwork org invites lists them."));
     };
     org.record(context.actor(&org), vec![Body::InviteWithdrawn { invite: invite.ticket.id.clone() }]).await?;
-    Ok(Done::new("The invitation counts no more; those who knocked with it still wait."))
+    let mut told = "The invitation counts no more; those who knocked with it still wait.".to_owned();
+    if let Err(problem) = tailnet::take_back(&org).await {
+        told.push_str(&format!(
+            " Not every key behind a ticket that counts no more could be taken back at the Headscale server: {} With it a machine reaches \
+             the Join port alone, which refuses it, until the ticket expires ({}). It is tried again.",
+            problem.what,
+            invite.ticket.expires.minute()
+        ));
+    }
+    Ok(Done::new(told))
 }
 
 /// Somebody who knocked.

@@ -236,8 +236,10 @@ struct Rebuilt {
 }
 
 async fn rebuild(context: Context, _: Nothing) -> Result<Rebuilt, Problem> {
-    let report = context.org()?.store.rebuild().await?;
-    Ok(Rebuilt { events: report.events, unknown: report.unknown, differences: report.differences })
+    let org = context.org()?;
+    let report = org.store.rebuild().await?;
+    let in_copies = org.blocking(copies::rebuild).await?;
+    Ok(Rebuilt { events: report.events, unknown: report.unknown, differences: report.differences + in_copies })
 }
 
 #[derive(Deserialize, JsonSchema)]

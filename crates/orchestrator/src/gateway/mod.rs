@@ -39,6 +39,6 @@ pub use ledger::{Ledger, Line, Spent};
 pub(crate) use login::Login;
 pub use login::Logins;
 pub use model::serve_model;
-pub use route::{Call, Parts, Patience, Recorder, Refused, Route};
+pub use route::{Call, Elsewhere, Parts, Patience, Recorder, Refused, Route};
 pub use rules::{RuleSource, Rules};
 pub use secret::{Granted, KeySource, plain_key};

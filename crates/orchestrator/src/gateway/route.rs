@@ -38,6 +38,9 @@ const SHARED: &str = "A budget that the run shares is spent.";
 
 /// Journals a call. The engine sees the end of the call, and the next one is let through, only after it returned.
 pub type Recorder = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<(), Problem>> + Send + Sync>;
+/// Says what the run used through other devices' gateways, as far as that is known here now. Asked anew for each call: what is heard of
+/// counts at once. May block.
+pub type Elsewhere = Arc<dyn Fn() -> Usage + Send + Sync>;
 /// Told of what the egress proxy refused, in words, each target once.
 pub type Refused = Arc<dyn Fn(String) + Send + Sync>;
 
@@ -87,8 +90,10 @@ pub struct Parts {
     pub budget: Budget,
     /// What it may reach.
     pub network: Network,
-    /// What it used so far, from the journal.
+    /// What it used here so far, from the journal.
     pub used: Usage,
+    /// What it used elsewhere.
+    pub elsewhere: Elsewhere,
     /// Where the key comes from.
     pub key: KeySource,
     /// What the org says of such calls.
@@ -114,6 +119,7 @@ pub struct Route {
     key: KeySource,
     rules: RuleSource,
     ledger: Arc<Ledger>,
+    elsewhere: Elsewhere,
     record: Recorder,
     refused: Refused,
     pub(super) resolver: Resolver,
@@ -157,6 +163,7 @@ impl Route {
             key: parts.key,
             rules: parts.rules,
             ledger: parts.ledger,
+            elsewhere: parts.elsewhere,
             record: parts.record,
             refused: parts.refused,
             resolver: parts.resolver,
@@ -174,7 +181,7 @@ impl Route {
         &self.run
     }
 
-    /// What the run used so far.
+    /// What the run used here so far.
     pub fn used(&self) -> Usage {
         self.book().used
     }
@@ -241,16 +248,18 @@ impl Route {
     }
 
     async fn try_admit(self: &Arc<Self>, call: Usage, rules: &Rules) -> Result<Result<Ticket, NotYet>, Refusal> {
+        let elsewhere = self.used_elsewhere().await.map_err(|problem| Refusal::stop("no_budget", &problem))?;
         let _all_journaled = self.journaling.lock().await;
         if let Some(reason @ Reason::Storage { .. }) = &*self.fatal.borrow() {
             return Err(Refusal::new(STOP, "not_journaled", reason.text()));
         }
         let mut book = self.book();
-        if let Err(why) = self.budget.allows("The run", book.used, call) {
+        let used = book.used.plus(elsewhere);
+        if let Err(why) = self.budget.allows("The run", used, call) {
             drop(book);
             return Err(self.spent("The run's budget is spent.", why.text(RAISE)));
         }
-        if self.budget.allows("The run", book.used.plus(book.held), call).is_err() {
+        if self.budget.allows("The run", used.plus(book.held), call).is_err() {
             return Ok(Err(NotYet::Busy));
         }
         let shared = self.ledger.hold(&rules.lines, call);
@@ -269,6 +278,11 @@ impl Route {
         };
         book.held = book.held.plus(call);
         Ok(Ok(Ticket { route: Arc::clone(self), sent: None, call, rules: rules.clone(), _shared: shared }))
+    }
+
+    async fn used_elsewhere(&self) -> Result<Usage, Problem> {
+        let source = Arc::clone(&self.elsewhere);
+        tokio::task::spawn_blocking(move || source()).await.map_err(Problem::internal)
     }
 
     fn spent(&self, what: &str, message: String) -> Refusal {
@@ -421,8 +435,10 @@ impl Ticket {
         route.add(ONE_CALL);
         let (model, admitted) = (model.to_owned(), self.rules.at);
         (route.record)(Call { model, status, usage: ONE_CALL, duration_ms, admitted, content: vec![] }).await?;
+        let elsewhere = route.used_elsewhere().await?;
         let book = route.book();
-        Ok(route.budget.allows("The run", book.used.plus(book.held.minus(self.call)), self.call).is_ok())
+        let used = book.used.plus(elsewhere);
+        Ok(route.budget.allows("The run", used.plus(book.held.minus(self.call)), self.call).is_ok())
     }
 
     /// Counts and journals the call.

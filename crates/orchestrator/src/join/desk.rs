@@ -33,10 +33,11 @@ pub async fn invite(
     let listens = super::door::open(org).await?;
     crate::tailnet::open_doors(org).await;
     let expires = clock::now().plus_ms(valid_ms);
-    let (headscale, key) = crate::tailnet::for_ticket(org, expires, uses).await?.unzip();
+    let id = clock::run_id().to_string();
+    let (headscale, key) = crate::tailnet::for_ticket(org, &id, expires, uses).await?.unzip();
     let ticket = Ticket {
         version: VERSION,
-        id: clock::run_id().to_string(),
+        id,
         org: org.name.clone(),
         rid: org.rid.clone(),
         admits,

@@ -158,8 +158,9 @@ mod tests {
         let broken = lending(Some(Reclaim::Unread), Some(0), true);
         assert!(matches!(refusals(&broken, &manifest("agent", None), 0).as_slice(), [Refusal::NotKnown { .. }]));
         assert!(refusals(&broken, &manifest("ci", subject), 0).is_empty(), "its work stays where it is");
-        let asked = Reclaim::Asked { until: None };
-        let both = lending(Some(asked.clone()), Some(0), true);
-        assert_eq!(refusals(&both, &manifest("ci", subject), 0), [Refusal::Reclaimed { why: asked }], "its owner's word counts");
+        for why in [Reclaim::Asked { until: None }, Reclaim::Battery] {
+            let both = lending(Some(why.clone()), Some(0), true);
+            assert_eq!(refusals(&both, &manifest("ci", subject), 0), [Refusal::Reclaimed { why }], "its work leaves");
+        }
     }
 }

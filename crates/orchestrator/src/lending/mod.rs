@@ -33,7 +33,7 @@ use tokio::sync::{Notify, watch};
 /// What this machine lends now, and why it does not.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Lending {
-    /// The owner's policy; where it is broken, one that takes no guests.
+    /// The owner's policy; where it is broken, the one before it, which takes no guests then.
     pub(crate) policy: LendPolicy,
     /// What the sensors saw.
     pub(crate) condition: Condition,
@@ -45,7 +45,8 @@ pub(crate) struct Lending {
     pub(crate) click: Option<Click>,
     /// The GPUs that there are.
     pub(crate) gpus: Vec<Gpu>,
-    /// Why the policy cannot be read. Then no guests are taken; those that are here stay until their host says otherwise by a click.
+    /// Why the policy cannot be read. Then no guests are taken; for those that are here the one before it counts, where this process read
+    /// one, and their host's click.
     pub(crate) broken: Option<Problem>,
 }
 
@@ -60,9 +61,9 @@ impl Lending {
         tags
     }
 
-    /// Why guests that are here must go; none: they stay. Where the policy cannot be read, only their host's own word counts.
+    /// Why guests that are here must go; none: they stay. That the policy cannot be read sends nobody away.
     pub(crate) fn sends_away(&self) -> Option<&Reclaim> {
-        self.reclaimed.as_ref().filter(|why| self.broken.is_none() || matches!(why, Reclaim::Asked { .. }))
+        self.reclaimed.as_ref().filter(|why| **why != Reclaim::Unread)
     }
 
     /// Whether anybody has to hear of the change from `before`. That time goes by while nobody types is none.
@@ -79,6 +80,8 @@ pub(crate) struct Lender {
     data: DataDir,
     sensors: Sensors,
     state: watch::Sender<Lending>,
+    /// The last policy that could be read.
+    last: Mutex<Option<LendPolicy>>,
     /// What its owner said and the disk did not take yet. Locked while one looks: what was seen before a click never comes after it.
     unsaved: Mutex<Option<Unsaved>>,
     /// Beside the state: it changes all the time, which is no news to anybody.
@@ -92,11 +95,11 @@ pub(crate) struct Lender {
 struct Unsaved {
     click: Click,
     /// What lay there instead.
-    there: io::Result<Option<Vec<u8>>>,
+    there: io::Result<Option<click::Lying>>,
 }
 
 impl Unsaved {
-    /// Whether something was said since, which lies there: to another org's process.
+    /// Whether something was said since, to another org's process: what lies there is not what lay there.
     fn is_older(&self, data: &DataDir) -> bool {
         matches!((&self.there, click::lies(data)), (Ok(there), Ok(now)) if *there != now)
     }
@@ -105,10 +108,10 @@ impl Unsaved {
 impl Lender {
     /// Looks for the first time.
     pub(crate) fn open(data: &DataDir) -> Self {
-        let sensors = Sensors::of_this_machine();
-        let state = watch::Sender::new(see(data, &sensors, None));
+        let (sensors, last) = (Sensors::of_this_machine(), Mutex::default());
+        let state = watch::Sender::new(see(data, &sensors, None, &last));
         let memory = Mutex::new(sensors.memory());
-        Self { data: data.clone(), sensors, state, unsaved: Mutex::default(), memory, nudged: Notify::new() }
+        Self { data: data.clone(), sensors, state, last, unsaved: Mutex::default(), memory, nudged: Notify::new() }
     }
 
     /// As it was seen last: no longer ago than [`limits::LEND_LOOK_EVERY`].
@@ -133,7 +136,7 @@ impl Lender {
         if unsaved.as_ref().is_some_and(settled) {
             *unsaved = None;
         }
-        let seen = see(&self.data, &self.sensors, unsaved.as_ref().map(|unsaved| unsaved.click));
+        let seen = see(&self.data, &self.sensors, unsaved.as_ref().map(|unsaved| unsaved.click), &self.last);
         *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = self.sensors.memory();
         self.state.send_if_modified(|known| {
             let since = if seen.reclaimed == known.reclaimed { known.since } else { seen.since };
@@ -196,20 +199,31 @@ pub(crate) fn now(org: &Org) -> Lending {
     org.lending.now()
 }
 
-/// Reads everything. A click that the disk did not take is newer than what lies there.
-fn see(data: &DataDir, sensors: &Sensors, unsaved: Option<Click>) -> Lending {
-    let (policy, broken) = match file::read(data) {
-        Ok(policy) => (policy, None),
-        Err(problem) => (LendPolicy { guests: false, ..LendPolicy::default() }, Some(problem)),
-    };
+/// Reads everything. A click that the disk did not take is newer than what lies there; a policy that cannot be read leaves guests that are
+/// here to the last one that could be.
+fn see(data: &DataDir, sensors: &Sensors, unsaved: Option<Click>, last: &Mutex<Option<LendPolicy>>) -> Lending {
+    let (policy, broken) = read(data, last);
     let (now, condition) = (clock::now(), sensors.condition(&policy));
     let click = unsaved.or_else(|| click::read(data)).filter(|click| click.holds(now));
     let reclaimed = match lend::stance(&policy, &condition, click.as_ref(), clock::local_time()) {
-        // That is no word of its owner's: who asks for guests' room is told that it has to be mended.
-        Some(Reclaim::Never) if broken.is_some() => Some(Reclaim::Unread),
+        // Neither is a word of its owner's on new guests: who asks for room is told that the policy has to be mended.
+        None | Some(Reclaim::Never) if broken.is_some() => Some(Reclaim::Unread),
         stance => stance,
     };
+    let policy = LendPolicy { guests: policy.guests && broken.is_none(), ..policy };
     Lending { policy, condition, reclaimed, since: now, click, gpus: sensors.gpus(), broken }
+}
+
+/// The policy that counts, and why that is not the one which lies there.
+fn read(data: &DataDir, last: &Mutex<Option<LendPolicy>>) -> (LendPolicy, Option<Problem>) {
+    let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+    match file::read(data) {
+        Ok(policy) => (last.insert(policy).clone(), None),
+        Err(problem) => {
+            let nobody = || LendPolicy { guests: false, ..LendPolicy::default() };
+            (last.clone().unwrap_or_else(nobody), Some(problem))
+        }
+    }
 }
 
 /// Watches until the org closes; sends guests away while the machine is its owner's alone.
@@ -249,7 +263,10 @@ pub(crate) async fn keep(org: Arc<Org>) {
 
 fn tell(stance: &(Option<Problem>, Option<Reclaim>)) {
     match stance {
-        (Some(problem), _) => tracing::error!(%problem, "guests are not taken until the lend policy is mended"),
+        (Some(problem), Some(why)) if *why != Reclaim::Unread => {
+            tracing::error!(%problem, "guests are not taken until the lend policy is mended; those that are here leave: {}", why.text());
+        }
+        (Some(problem), _) => tracing::error!(%problem, "guests are not taken until the lend policy is mended; those that are here stay"),
         (None, Some(why)) => tracing::info!("this machine takes no guests now: {}", why.text()),
         (None, None) => tracing::info!("this machine takes guests"),
     }
@@ -288,8 +305,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::open(folder.path()).unwrap();
         let (state, sensors) = (watch::Sender::new(quiet()), Sensors::of_this_machine());
-        let memory = Mutex::new(sensors.memory());
-        let lender = Lender { data, sensors, state, unsaved: Mutex::default(), memory, nudged: Notify::new() };
+        let (memory, last) = (Mutex::new(sensors.memory()), Mutex::default());
+        let lender = Lender { data, sensors, state, last, unsaved: Mutex::default(), memory, nudged: Notify::new() };
         (folder, lender)
     }
 
@@ -346,6 +363,23 @@ mod tests {
     }
 
     #[test]
+    fn a_release_by_another_orgs_process_counts_also_where_nothing_lay_on_the_disk_or_another_release() {
+        let (_folder, lender) = lender();
+        let in_its_way = lender.data.lend_click().with_extension("new");
+        for before in ["nothing", "a release"] {
+            std::fs::create_dir(&in_its_way).unwrap();
+            assert!(lender.take_back(None).is_some());
+            assert_eq!(lender.look().reclaimed, Some(Reclaim::Asked { until: None }), "{before} lies there");
+            std::fs::remove_dir(&in_its_way).unwrap();
+            click::write(&lender.data, None).unwrap();
+            assert_eq!((lender.look().click, click::read(&lender.data)), (None, None), "{before} lay there");
+        }
+        // What says nothing is no obstacle to who says something.
+        lender.say(Some(Click::Reclaimed { until: None })).unwrap();
+        assert_eq!(Lender::open(&lender.data).now().reclaimed, Some(Reclaim::Asked { until: None }));
+    }
+
+    #[test]
     fn a_broken_policy_takes_nobody_until_it_is_mended() {
         let (_folder, lender) = lender();
         let path = lender.data.lend_policy();
@@ -363,6 +397,27 @@ mod tests {
         assert_eq!(Lender::open(&lender.data).now().policy.slots, Some(1));
         assert!(lender.set(|policy| policy.hours = vec!["never".into()]).is_err());
         assert_eq!(lender.look().broken, None);
+    }
+
+    #[test]
+    fn while_a_policy_is_broken_the_one_before_it_says_whether_those_that_are_here_leave() {
+        let (_folder, lender) = lender();
+        let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+        let another_day = days[(usize::from(clock::local_time().weekday) + 3) % 7];
+        let change = |policy: &mut LendPolicy| {
+            let hours = vec![format!("{another_day} 00:00-24:00")];
+            *policy = LendPolicy { hours, grace_s: 7, on_battery: true, lid_closed: true, ..LendPolicy::default() };
+        };
+        assert_eq!(lender.set(change).unwrap().sends_away(), Some(&Reclaim::Hours));
+        std::fs::write(lender.data.lend_policy(), "guests = true\nhours = [\"at night\"]\n").unwrap();
+        let seen = lender.look();
+        assert!(seen.broken.is_some());
+        assert_eq!((seen.sends_away(), seen.policy.grace_s, seen.policy.guests), (Some(&Reclaim::Hours), 7, false));
+        let lent = Click::Lent { until: Timestamp(clock::now().0 + 3_600_000) };
+        let seen = lender.say(Some(lent)).unwrap();
+        assert_eq!((seen.sends_away(), seen.reclaimed.as_ref()), (None, Some(&Reclaim::Unread)), "nobody new, and who is here stays");
+        lender.say(None).unwrap();
+        assert_eq!(Lender::open(&lender.data).now().sends_away(), None, "whoever begins now knows of none before it");
     }
 
     #[test]

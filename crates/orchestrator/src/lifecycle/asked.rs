@@ -76,6 +76,15 @@ pub(super) async fn asked(mut end: watch::Receiver<Option<Reason>>) -> Over {
     }
 }
 
+/// Waits for something that may be given up at any moment, or for somebody who asks for the end.
+pub(super) async fn or_asked<T>(end: watch::Receiver<Option<Reason>>, wanted: impl Future<Output = Result<T, Over>>) -> Result<T, Over> {
+    tokio::select! {
+        biased;
+        over = asked(end) => Err(over),
+        done = wanted => done,
+    }
+}
+
 impl Drive {
     /// An end with the reason for which somebody asked for it, if anybody did.
     pub(super) fn unless_asked(&self) -> Result<(), Over> {
@@ -97,13 +106,9 @@ impl Drive {
         }
     }
 
-    /// Waits for something that may be given up at any moment, or for somebody who asks for the end.
+    /// As [`or_asked`], of this run.
     pub(super) async fn or_asked<T>(&self, wanted: impl Future<Output = Result<T, Over>>) -> Result<T, Over> {
-        tokio::select! {
-            biased;
-            over = asked(self.end.clone()) => Err(over),
-            done = wanted => done,
-        }
+        or_asked(self.end.clone(), wanted).await
     }
 
     /// From here on the run cannot be stopped: decided in the journal, so that a wish comes either before or too late.

@@ -321,7 +321,7 @@ pub(super) async fn clear_leftover(org: &Arc<Org>, run: &Run) -> Result<(), Prob
     Ok(())
 }
 
-/// A run that was lost or evicted goes on as a new one with a new key, from its last checkpoint; a few times at most.
+/// A run that was lost or evicted goes on as a new one with a new key, from its last checkpoint; one that was lost a few times at most.
 pub(crate) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Problem> {
     let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())? else { return Ok(()) };
     let Some((task, attempt)) = run.task.clone().zip(run.next_attempt(&org.device)) else { return Ok(()) };

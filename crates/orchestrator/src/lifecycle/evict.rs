@@ -7,9 +7,12 @@ use crate::{dispatch, org::Org};
 use domain::{
     Kind, Problem, RunId,
     actor::Actor,
-    run::{Order, Reason},
+    run::{Order, Reason, Run, RunState},
 };
-use std::{sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+/// Lies in the folder of a run that was frozen for the machine's owner, since before the journal knew that it is to end.
+const FROZEN: &str = "frozen";
 
 /// Runs that are being sent away.
 #[derive(Debug, Default)]
@@ -22,26 +25,60 @@ pub(crate) struct Evicting {
     pub(crate) unsaved: Option<Problem>,
 }
 
-/// Asks for the end of these runs for the machine's owner, and returns when what drives them was told: they freeze at once. It is journaled
-/// first where that can be; a full disk, which may be a guest's doing, keeps nobody here.
+/// Freezes these runs for the machine's owner, and returns when what drives them was told to end them. The freezing waits for nothing: a
+/// journal on a slow disk takes its time for each of them. Their ends are journaled where that can be; a full disk, which may be a guest's
+/// doing, keeps nobody here.
 pub(crate) async fn evict(org: &Arc<Org>, by: &Actor, runs: &[RunId], reason: &Reason) -> Evicting {
+    let frozen = freeze(org, runs).await;
+    crate::fault::held(org, RunState::Evicted).await;
     let mut evicting = Evicting::default();
     for id in runs {
         if let Err(problem) = evicting.ask(org, by, id, reason).await {
-            end_unjournaled(org, id, reason);
+            // Its end is written down as soon as it can be.
+            org.driven.end(id, reason);
             evicting.runs.push(id.clone());
             evicting.unsaved = Some(problem);
         }
     }
+    // What got past stopping meanwhile goes on.
+    frozen.iter().filter(|id| !evicting.runs.contains(id)).for_each(|id| order(org, id, Order::Resume));
     evicting
 }
 
-/// Freezes a run, and tells what drives it to end it. The end is written down as soon as it can be.
-fn end_unjournaled(org: &Org, id: &RunId, reason: &Reason) {
-    if let Some(live) = org.hub.get(id) {
-        let _ = live.order(Order::Pause);
+/// Freezes those of these runs whose engines, or checks, may compute here; gives which.
+async fn freeze(org: &Arc<Org>, runs: &[RunId]) -> Vec<RunId> {
+    let computes = |id: &&RunId| org.hub.get(id).is_some_and(|live| live.ended.borrow().is_none());
+    let frozen: Vec<RunId> = runs.iter().filter(computes).cloned().collect();
+    frozen.iter().for_each(|id| order(org, id, Order::Pause));
+    let marks: Vec<_> = frozen.iter().map(|id| org.dir.run(id).join(FROZEN)).collect();
+    let marked = org.blocking(move |_| {
+        // Where the disk does not take it they leave all the same.
+        marks.iter().for_each(|mark| drop(fs::write(mark, "")));
+        Ok(())
+    });
+    if let Err(problem) = marked.await {
+        tracing::warn!(%problem, "that runs are frozen could not be noted");
     }
-    org.driven.end(id, reason);
+    frozen
+}
+
+/// Gives an order to a run that is live here. Nobody waits until it is carried out.
+fn order(org: &Org, id: &RunId, order: Order) {
+    if let Some(live) = org.hub.get(id) {
+        let _ = live.order(order);
+    }
+}
+
+/// Whether a run is to be let go that is found again after a crash: it was frozen here, the journal knows of no end of it, and nothing else
+/// holds it. Where it still has to leave, it is frozen anew.
+pub(super) fn is_let_go(folder: &Path, run: &Run) -> bool {
+    let held = matches!(run.reason, Some(Reason::Halted { .. } | Reason::WaitsForGateway { .. }));
+    run.ending.is_none() && !held && folder.join(FROZEN).exists()
+}
+
+/// Forgets that a run was frozen here.
+pub(super) fn forget_frozen(folder: &Path) {
+    let _ = fs::remove_file(folder.join(FROZEN));
 }
 
 impl Evicting {

@@ -24,3 +24,55 @@ pub(crate) async fn give_way(org: &Arc<Org>, runs: &[RunId], to: &RunId, member:
     }
     asked
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{admission::new_run, fixtures::Opened};
+    use domain::{
+        Kind, Timestamp,
+        event::{Body, kind},
+        manifest::Class,
+        run::{Run, RunState},
+    };
+
+    fn id(n: u32) -> RunId {
+        format!("{n:026}").parse().unwrap()
+    }
+
+    /// Journals a run that works here.
+    async fn works(org: &Org, n: u32) -> Run {
+        let run = new_run(id(n), Class::Agent, "demo".parse().unwrap(), org.member.clone(), org.device.clone(), Timestamp(0));
+        let run = Run { state: RunState::Working, device: Some(org.device.clone()), ..run };
+        org.record(&org.device, vec![Body::RunQueued { run: Box::new(run.clone()) }]).await.unwrap();
+        run
+    }
+
+    #[tokio::test]
+    async fn what_the_journal_does_not_take_goes_on_and_so_does_what_comes_after_it() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        // The journal takes no end of a run that it does not know.
+        let ([first, unknown, last], to) = ([1, 2, 3].map(id), id(9));
+        let (working, other) = (works(org, 1).await, works(org, 3).await);
+        let driven = [&first, &unknown, &last].map(|run| org.driven.begin(run).unwrap());
+        let told = || driven.each_ref().map(|(_, end)| end.borrow().clone());
+        let journaled = |run: &RunId| org.store.get::<Run>(kind::RUN, run.as_str()).unwrap().unwrap();
+
+        let refused = give_way(org, &[unknown.clone(), last.clone(), first.clone()], &to, &org.member).await;
+        assert_eq!(refused.unwrap_err().kind, Kind::NotFound);
+        assert_eq!(told(), [None, None, None]);
+        assert_eq!((journaled(&first), journaled(&last)), (working.clone(), other.clone()));
+
+        let refused = give_way(org, &[first.clone(), unknown, last.clone()], &to, &org.member).await;
+        assert_eq!(refused.unwrap_err().kind, Kind::NotFound);
+        let reason = Reason::GaveWay { to, member: org.member.clone() };
+        assert_eq!(told(), [Some(reason.clone()), None, None]);
+        assert_eq!((journaled(&first), journaled(&last)), (Run { ending: Some(reason), ..working }, other));
+        // What waits for its room holds the org.
+        org.record(&org.device, vec![Body::RunMoved { run: first, to: RunState::Evicted, reason: None }]).await.unwrap();
+        org.tasks.close();
+        org.tasks.wait().await;
+    }
+}

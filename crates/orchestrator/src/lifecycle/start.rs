@@ -1,7 +1,7 @@
 //! Starting: the runner comes up and reports its key; the requester's device delegates to it. Or, after a restart of the
 //! orchestrator: the runner is found again.
 
-use super::{Drive, Over, asked::asked, messages, runner_process};
+use super::{Drive, Over, asked::or_asked, evict, messages, runner_process};
 use crate::{
     clock,
     context::RunContext,
@@ -19,9 +19,9 @@ use crate::{
 use domain::{
     Did, Hash, Kind, Problem, RunId,
     agent::Agent,
-    event::{Body, kind, spent_by_run},
+    event::{Body, kind},
     manifest::Manifest,
-    run::{Reason, Run, RunSpec, RunState, RunnerEvent, RunnerJob},
+    run::{Order, Reason, Run, RunSpec, RunState, RunnerEvent, RunnerJob},
     usage::{ForWhom, ModelCall},
 };
 use identity::{
@@ -45,15 +45,12 @@ pub(super) async fn start(org: &Arc<Org>, id: &RunId, end: Ending) -> Result<Dri
     let token = secret()?;
     let foreign = run.requester != org.device;
     if foreign {
-        remote::bring(org, &run).await?;
+        // A fetch that is under way may come to its end: nothing waits for it.
+        or_asked(end.clone(), async { Ok(remote::bring(org, &run).await?) }).await?;
     }
     org.blocking(move |_| fresh_folder(&folder)).await?;
     if foreign && run.continues.is_some() {
-        tokio::select! {
-            biased;
-            over = asked(end.clone()) => return Err(over),
-            brought = bring_saved(org, &run) => brought?,
-        }
+        or_asked(end.clone(), bring_saved(org, &run)).await?;
     }
     let spawned = (id.clone(), token.clone());
     let (live, reports, board) = open(org, &run, token).await?;
@@ -94,6 +91,10 @@ pub(super) async fn adopt(org: &Arc<Org>, run: &Run, end: Ending) -> Result<Driv
     live.key.send_replace(run.key.as_ref().map(identity::public_key).transpose()?);
     // Before the runner is back: so it gets these first.
     messages::send_again(org, run, &live)?;
+    let frozen = evict::is_let_go(&folder, run);
+    if frozen {
+        let _ = live.order(Order::Resume);
+    }
     org.hub.insert(live.clone());
     let mut connected = live.connected.subscribe();
     let back = async { connected.wait_for(|c| *c).await.is_ok() };
@@ -103,6 +104,9 @@ pub(super) async fn adopt(org: &Arc<Org>, run: &Run, end: Ending) -> Result<Driv
     }
     let drive = Drive { org: org.clone(), id: run.id.clone(), live, reports, board, end };
     drive.catch_up(run).await?;
+    if frozen {
+        evict::forget_frozen(&folder);
+    }
     Ok(drive)
 }
 
@@ -190,11 +194,8 @@ fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest, 
     let key = credentials::key_source(org, model.as_ref(), move |info| credentials::for_run(info, &project, name.as_ref()));
     let member = standby.as_ref().map_or(&run.member, |whom| &whom.member).clone();
     let rules = quotas::rule_source(org, model.clone(), Spender { member: Some(member), agent: run.agent.clone() });
-    // What a standby device let it use counts too, as far as that is known here.
-    let used = match &standby {
-        None => run.usage.plus(picture::spent_elsewhere(org, &spent_by_run(&run.id))),
-        Some(_) => run.usage,
-    };
+    let (looking, requester, id) = (Arc::downgrade(org), run.requester.clone(), run.id.clone());
+    let elsewhere = move || looking.upgrade().map(|org| picture::used_elsewhere(&org, &requester, &id)).unwrap_or_default();
     let (recording, id) = (Arc::downgrade(org), run.id.clone());
     let record = move |call: Call| {
         let (org, run, standby) = (recording.upgrade(), id.clone(), standby.clone());
@@ -223,7 +224,8 @@ fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest, 
         model,
         budget: manifest.budget,
         network: manifest.network.clone(),
-        used,
+        used: run.usage,
+        elsewhere: Arc::new(elsewhere),
         key,
         rules,
         ledger: org.ledger.clone(),

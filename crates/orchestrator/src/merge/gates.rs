@@ -2,7 +2,7 @@
 
 use super::{approvals, missing};
 use crate::{
-    names,
+    gated, names,
     org::Org,
     provenance::{self, Author, Known},
     rights::Rights,
@@ -156,8 +156,11 @@ impl<'a> Gates<'a> {
 }
 
 /// Who merges a patch whose gate is open: the member here, or those who may. In a gated project a gate signs for whoever the policy lets;
-/// in another Radicle lets its delegates alone.
+/// in another Radicle lets its delegates alone, and nobody does where these could part the branch.
 fn who_merges(org: &Org, rights: &Rights, project: &Project, patch: &Patch) -> Result<String, Problem> {
+    if let Some(divided) = gated::divided(org, project)? {
+        return Ok(divided.to_string());
+    }
     let about = Resource::Patch(patch.id.to_string(), patch.project.to_string());
     let delegates = project.gate().is_none().then(|| org.forge.delegates(&project.rid)).transpose()?;
     let signs = |key: &Did| delegates.as_ref().is_none_or(|all| all.contains(key));
@@ -175,7 +178,8 @@ fn who_merges(org: &Org, rights: &Rights, project: &Project, patch: &Patch) -> R
     Ok(match able.is_empty() {
         false => format!("It is not merged from here. Who may merge it: {}.", able.join(", ")),
         true => "No member may merge it: whom the policy lets is no delegate of the project. \
-            An owner gates it (meshwork project gate), or a delegate makes a member one (rad id update --delegate)."
+            An owner gates it (meshwork project gate), or the delegate lets a member take their place \
+            (rad id update --delegate, --rescind)."
             .to_owned(),
     })
 }

@@ -13,6 +13,7 @@ use std::{
 /// # Errors
 /// When what the run needs of it is not here and cannot be had.
 pub(crate) async fn bring(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
+    crate::fault::fetch_held(org).await;
     let wanted = run.clone();
     let (from, work) = org.blocking(move |org| Ok((device(org, &wanted.requester)?, lifecycle::manifest(org, &wanted)?.0.work))).await?;
     let (rid, commits) = match work {

@@ -14,7 +14,7 @@ use futures::{
     future::{Either, select},
 };
 use mesh::{problem, spoken};
-use proto::mesh::{LogRequest, WatchRequest};
+use proto::mesh::{Fact, LogLines, LogRequest, WatchRequest, mesh_client::MeshClient};
 use std::{
     pin::pin,
     sync::{
@@ -25,6 +25,7 @@ use std::{
 };
 use store::{LogEntry, RunLog};
 use tokio::time::{error::Elapsed, timeout};
+use tonic::{Streaming, transport::Channel};
 
 /// When the executor was heard of last.
 struct Heard(Mutex<Instant>);
@@ -73,7 +74,7 @@ pub(crate) fn follow(org: &Arc<Org>, run: &RunId, device: &Did, after: u64) {
 async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
     let (mut pause, mut heard) = (limits::REMOTE_PAUSE, None);
     loop {
-        let Ok(Some(run)) = org.store.get::<Run>(kind::RUN, id.as_str()) else { return };
+        let Some(run) = read_at_last(id, || org.store.get::<Run>(kind::RUN, id.as_str())).await else { return };
         if run.state.ended() {
             return ended(org, id).await;
         }
@@ -95,6 +96,21 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
         if begun.elapsed() > limits::REMOTE_PAUSE_MAX {
             pause = limits::REMOTE_PAUSE;
         }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX);
+    }
+}
+
+/// What the journal says, however often that cannot be read before: nobody else follows the run.
+async fn read_at_last<T>(id: &RunId, read: impl Fn() -> Result<T, Problem>) -> T {
+    let (mut pause, mut told) = (limits::REMOTE_PAUSE, false);
+    loop {
+        match read() {
+            Ok(read) => return read,
+            Err(problem) if !told => tracing::error!(run = %id, %problem, "a run elsewhere cannot be looked up; it is tried again"),
+            Err(_) => {}
+        }
+        told = true;
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX);
     }
@@ -133,10 +149,7 @@ async fn once(org: &Arc<Org>, run: &Run, device: &Did, after: u64, heard: &Heard
 }
 
 async fn facts(org: &Arc<Org>, run: &Run, device: &Did, after_seq: u64, heard: &Heard) -> Result<(), Problem> {
-    let request = WatchRequest { version: spoken(), run: run.id.to_string(), after_seq };
-    let mut client = client(org, device)?;
-    let begun = timeout(limits::WATCH_SILENCE, client.watch(request)).await.map_err(silent)?;
-    let mut stream = begun.map_err(|s| problem(&s))?.into_inner();
+    let mut stream = begin_facts(client(org, device)?, &run.id, after_seq).await?;
     reached(org, device, Ok(()));
     loop {
         let next = timeout(limits::WATCH_SILENCE, stream.next()).await;
@@ -147,6 +160,20 @@ async fn facts(org: &Arc<Org>, run: &Run, device: &Did, after_seq: u64, heard: &
             hear::fact(org, &run.id, device, fact).await?;
         }
     }
+}
+
+/// Asks for a run's facts after a number of its device's journal.
+async fn begin_facts(mut client: MeshClient<Channel>, run: &RunId, after_seq: u64) -> Result<Streaming<Fact>, Problem> {
+    let request = WatchRequest { version: spoken(), run: run.to_string(), after_seq };
+    let begun = timeout(limits::WATCH_SILENCE, client.watch(request)).await.map_err(silent)?;
+    Ok(begun.map_err(|s| problem(&s))?.into_inner())
+}
+
+/// Asks for a run's log after a number.
+async fn begin_lines(mut client: MeshClient<Channel>, run: &RunId, after_seq: u64) -> Result<Streaming<LogLines>, Problem> {
+    let request = LogRequest { version: spoken(), run: run.to_string(), after_seq };
+    let begun = timeout(limits::WATCH_SILENCE, client.log(request)).await.map_err(silent)?;
+    Ok(begun.map_err(|s| problem(&s))?.into_inner())
 }
 
 fn silent(_: Elapsed) -> Problem {
@@ -189,10 +216,7 @@ async fn rest(last_seq: impl Fn() -> u64, mut lines: impl Future<Output = Result
 
 /// Takes a run's log over one connection, to its end.
 async fn lines(org: &Arc<Org>, run: &Run, device: &Did, log: &RunLog) -> Result<(), Problem> {
-    let request = LogRequest { version: spoken(), run: run.id.to_string(), after_seq: log.last_seq() };
-    let mut client = client(org, device)?;
-    let begun = timeout(limits::WATCH_SILENCE, client.log(request)).await.map_err(silent)?;
-    let mut stream = begun.map_err(|s| problem(&s))?.into_inner();
+    let mut stream = begin_lines(client(org, device)?, &run.id, log.last_seq()).await?;
     while let Some(lines) = stream.next().await {
         let lines = lines.map_err(|s| problem(&s))?.lines.into_iter();
         let entry = |line: proto::mesh::LogLine| {
@@ -270,6 +294,7 @@ fn end_of_lost(run: Run, message: String) -> (RunState, Reason) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures;
     use std::{
         future::{pending, ready},
         sync::atomic::AtomicU64,
@@ -288,6 +313,34 @@ mod tests {
         let end = |run: &Run| end_of_lost(run.clone(), String::new()).0;
         assert_eq!([&plain, &evicted].map(end), [RunState::Lost; 2]);
         assert_eq!([&stopped, &published].map(end), [RunState::Cancelled, RunState::Done]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_journal_that_cannot_be_read_for_a_while_ends_no_following() {
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let (tries, begun) = (AtomicU64::new(0), tokio::time::Instant::now());
+        let read = || match tries.fetch_add(1, Ordering::Relaxed) {
+            tried @ 0..9 => Err(Problem::unavailable(format!("The disk did not answer for the {}th time.", tried + 1))),
+            tried => Ok(tried),
+        };
+        assert_eq!(read_at_last(&id, read).await, 9);
+        assert!((limits::REMOTE_PAUSE * 9..limits::REMOTE_PAUSE_MAX * 9).contains(&begun.elapsed()), "after pauses, which end");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_device_that_takes_a_call_and_says_nothing_is_waited_for_a_while_only() {
+        let id: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let heard_nothing = |asked: Result<Option<Problem>, Elapsed>, begun: tokio::time::Instant| {
+            let problem = asked.ok().flatten();
+            assert_eq!(problem.map(|problem| problem.what).as_deref(), Some("Nothing was heard of the device."));
+            assert!(begun.elapsed() >= limits::WATCH_SILENCE, "it took the call");
+        };
+        let begun = tokio::time::Instant::now();
+        let facts = async { begin_facts(fixtures::silent(), &id, 0).await.err() };
+        heard_nothing(timeout(limits::WATCH_SILENCE * 2, facts).await, begun);
+        let begun = tokio::time::Instant::now();
+        let lines = async { begin_lines(fixtures::silent(), &id, 0).await.err() };
+        heard_nothing(timeout(limits::WATCH_SILENCE * 2, lines).await, begun);
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 //! with this device's own credential, within this device's part of the budgets, and counted in this device's books.
 
 use super::{halt, lock};
-use crate::{admission, clock, credentials, gateway::Route, lifecycle, limits, org::Org, picture, rights::Rights, stops};
+use crate::{admission, clock, credentials, gateway::Route, lifecycle, limits, org::Org, rights::Rights, stops};
 use domain::{
     Did, Hash, Kind, Problem, RunId, Timestamp,
     event::{kind, spent_by_run},
@@ -57,11 +57,7 @@ pub(super) async fn route(org: &Arc<Org>, run: RunId, executor: Did, first: &Tun
         let shown = Shown { run: &run, executor: &executor, scope, manifest_json: &manifest_json, delegation_json: &delegation_json };
         let judged = judge(&rights, &org.device, &shown, now)?;
         let here: Usage = org.store.get(kind::SPENT, &spent_by_run(&run))?.unwrap_or_default();
-        let run = Run {
-            device: Some(executor.clone()),
-            usage: here.plus(picture::used_at(org, &judged.manifest.requester, &run)),
-            ..admission::foreign(&judged.manifest, now)
-        };
+        let run = Run { device: Some(executor.clone()), usage: here, ..admission::foreign(&judged.manifest, now) };
         halt::refuse_device(org, &org.device)?;
         halt::refuse_run(org, &run)?;
         if scope == Scope::Model {

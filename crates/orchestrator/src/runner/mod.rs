@@ -203,8 +203,12 @@ async fn carry_out(job: &Arc<Job>, id: u64, order: Order, messages: &mpsc::Sende
         Order::Message { text } => messages.try_send(engine::DriverOrder::Message { order: id, text }).map_err(refused),
         Order::Answer { question, option } => messages.try_send(engine::DriverOrder::Answer { question, option }).map_err(refused),
         Order::Pause => {
+            // One that is frozen already is asked again where it has to leave: that is no news.
+            let was_frozen = job.sandboxes.frozen();
             job.sandboxes.freeze().await?;
-            job.link.report(RunnerEvent::Paused).await;
+            if !was_frozen {
+                job.link.report(RunnerEvent::Paused).await;
+            }
             Ok(())
         }
         Order::Resume => {

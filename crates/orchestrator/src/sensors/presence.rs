@@ -17,7 +17,7 @@ use std::{
     time::Instant,
 };
 
-/// What desktop sessions said last, so that they are not asked at each look.
+/// What desktop sessions said last, so that they are not asked by whoever looks between the regular looks.
 #[derive(Debug, Default)]
 pub(super) struct Hints(Mutex<HashMap<String, (Instant, Option<u64>)>>);
 
@@ -190,6 +190,9 @@ mod tests {
             idle_s(root.path(), Some(&Hints::default()), AWAY)
         };
         assert_eq!(answers("b false\\nt 0\\n"), Some(0));
+        let before = Instant::now().checked_sub(limits::LEND_LOOK_EVERY).unwrap();
+        let away = Hints(Mutex::new(HashMap::from([("2".to_owned(), (before, Some(900)))])));
+        assert_eq!(idle_s(root.path(), Some(&away), AWAY), Some(0), "its owner came back since the last look");
         let since = (clock::now().0 / 1000 - 900) * 1_000_000;
         assert!(near(answers(&format!("b true\\nt {since}\\n")), 900));
         // One that does not tell says nothing against one that was used just now.

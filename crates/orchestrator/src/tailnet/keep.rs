@@ -1,7 +1,7 @@
 //! Keeps the tailnet as the org says: runs the server where this device is to, gets this machine in, opens its doors, publishes its address,
 //! and keeps policy and tags at the server. Takes no input, and may run twice. Whatever is away is told once, and tried again.
 
-use super::{LOOK_EVERY, Seen, open_doors, own, rules, settings};
+use super::{LOOK_EVERY, Seen, open_doors, own, rules, settings, tickets};
 use crate::{
     clock,
     data_dir::{make_private, write_private},
@@ -22,6 +22,7 @@ use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::Instant,
 };
 
 /// Names the socket of this machine's tailscaled.
@@ -43,8 +44,10 @@ struct Work {
     published: Option<super::Places>,
     /// Machines that are devices, by the server's number of them.
     devices: BTreeMap<String, Did>,
+    /// Since when machines are seen of which nobody can be let in, by the server's number of them.
+    left_over: BTreeMap<String, Instant>,
     /// When this machine was last let in, so that a server which does not take it is not asked again and again.
-    entered: Option<std::time::Instant>,
+    entered: Option<Instant>,
     /// What was told, by what it is about.
     said: BTreeMap<&'static str, String>,
 }
@@ -92,6 +95,7 @@ async fn look(org: &Arc<Org>, work: &mut Work) {
         Ok(None) => {
             // Once there is none any more, nothing of it stays.
             if org.tailnet.seen().server.is_some() {
+                withdraw(org).await;
                 org.tailnet.see(Seen::default());
                 org.tailnet.set_api(None);
                 work.leave(org).await;
@@ -179,6 +183,21 @@ impl Work {
         write_private(&org.dir.tailnet().join(DEVICES), &serde_json::to_vec(&self.devices).map_err(Problem::internal)?)
     }
 
+    /// Takes machines out of the tailnet that came with tickets which count no more, and of which nobody can be let in.
+    async fn clear(&mut self, org: &Arc<Org>, api: &Headscale, nodes: &mut Vec<Node>, state: &OrgState) -> Result<(), Problem> {
+        let left_over = tickets::left_over(org, api, nodes, state).await?;
+        self.left_over.retain(|id, _| left_over.contains(id));
+        for id in left_over {
+            if self.left_over.entry(id.clone()).or_insert_with(Instant::now).elapsed() < limits::TAILNET_STRANGER_STAYS {
+                continue;
+            }
+            api.delete(&id).await?;
+            nodes.retain(|node| node.id != id);
+            tracing::info!(node = id, "its ticket counts no more, and nobody waits there: it was taken out of the tailnet");
+        }
+        Ok(())
+    }
+
     /// Tells a problem once, until it is another.
     fn note<T>(&mut self, of: &'static str, done: &Result<T, Problem>) {
         match done {
@@ -218,13 +237,35 @@ impl Work {
     }
 }
 
+/// Takes the org's rules, and the keys of its tickets, back at the server that it has no more. Who has no API key never wrote there. It is
+/// not tried again: from then on nothing here knows the server.
+async fn withdraw(org: &Org) {
+    let Some(api) = org.tailnet.api() else { return };
+    if let Err(problem) = rules::withdraw(org, &api).await {
+        let (server, name) = (api.url(), &org.name);
+        tracing::warn!(
+            %problem, %server,
+            "the org's rules stay in the policy of the Headscale server that it has no more: take out what stands there between the marks \
+             of “meshwork {name}” (headscale policy get, headscale policy set)"
+        );
+    }
+    if let Err(problem) = tickets::take_back_all(org, &api).await {
+        let server = api.url();
+        tracing::warn!(
+            %problem, %server,
+            "keys behind the org's tickets still count at the Headscale server that it has no more, until the tickets expire: see \
+             headscale preauthkeys list"
+        );
+    }
+}
+
 /// How this machine stands in the tailnet. Where it is in none, and this device may let machines in, it lets in its own.
 async fn enter(org: &Org, work: &mut Work, settings: &org::Tailnet, api: Option<&Headscale>) -> Result<Status, Problem> {
     let local = socket();
     let status = local.status().await.map_err(|problem| own::away(&org.dir, problem))?;
     match (&status.backend_state, api) {
         (State::NeedsLogin | State::NoState, Some(api)) if work.entered.is_none_or(|at| at.elapsed() >= limits::TAILNET_ENTER_AGAIN) => {
-            work.entered = Some(std::time::Instant::now());
+            work.entered = Some(Instant::now());
             // Its tag must be known at the server before a machine can have it.
             let state = org.remote.org();
             rules::apply(org, api, &state, &[]).await?;
@@ -288,7 +329,7 @@ async fn publish(org: &Arc<Org>, work: &mut Work) {
 }
 
 /// Brings policy and tags in step; gives the machines, and what was written by hand and lets others in.
-async fn in_step(org: &Org, work: &mut Work, api: &Headscale, state: &OrgState) -> Result<(Vec<Node>, Vec<String>), Problem> {
+async fn in_step(org: &Arc<Org>, work: &mut Work, api: &Headscale, state: &OrgState) -> Result<(Vec<Node>, Vec<String>), Problem> {
     api.health().await?;
     let own: Vec<IpAddr> = org.tailnet.ip().into_iter().collect();
     let policy = rules::apply(org, api, state, &own).await?;
@@ -322,6 +363,9 @@ async fn in_step(org: &Org, work: &mut Work, api: &Headscale, state: &OrgState) 
             None => {}
         }
     }
+    let taken_back = tickets::take_back(org).await;
+    work.note("taking back the keys of tickets that count no more", &taken_back);
+    work.clear(org, api, &mut nodes, state).await?;
     nodes.retain(|node| node.tags.contains(&device_tag) || node.tags.contains(&joining_tag));
     let devices = nodes.iter().filter(|node| node.tags.contains(&device_tag));
     let devices: Vec<IpAddr> = devices.flat_map(|node| node.ip_addresses.iter().copied()).collect();

@@ -3,8 +3,8 @@
 //! there as the org says. Every device opens doors at its tailnet address and publishes that first.
 //!
 //! Nothing waits for any of it: where the server or tailscaled is away that is told, and everything that runs goes on.
-//! `settings`: what is asked for; `own`: a tailscaled for one org alone; `keep`: brings it about; `rules`: what may reach what; `doors`: what listens at the tailnet address;
-//! `status`: what is told.
+//! `settings`: what is asked for; `own`: a tailscaled for one org alone; `keep`: brings it about; `rules`: what may reach what; `tickets`:
+//! the keys behind tickets; `doors`: what listens at the tailnet address; `status`: what is told.
 
 mod doors;
 mod enter;
@@ -13,6 +13,7 @@ mod own;
 mod rules;
 mod settings;
 mod status;
+mod tickets;
 
 pub(crate) use enter::enter;
 pub(crate) use keep::keep;
@@ -20,12 +21,13 @@ pub use own::Own;
 pub(crate) use own::finding as own_finding;
 pub(crate) use rules::in_tailnet;
 pub(crate) use settings::{CREDENTIAL, asked, begin, keep_key, read_at};
-pub use settings::{Server, Tailscaled};
-pub(crate) use status::{StatusView, WhoView, finding, status, who};
+pub use settings::{Server, Tailscaled, in_the_clear};
+pub(crate) use status::{StatusView, WhoView, finding, key_in_the_clear, status, who};
+pub(crate) use tickets::take_back;
 
 use crate::{limits, org::Org, remote};
 use domain::{Problem, ServerUrl, Timestamp};
-use doors::Doors;
+use doors::{Doors, Room};
 use identity::Secret;
 use mesh::tailnet::{
     headscale::{Headscale, NewKey, Node, Stays, Uses},
@@ -143,8 +145,13 @@ impl Tailnet {
 /// org has no tailnet. No key: this device has none to give, and who joins must be in the tailnet already.
 ///
 /// # Errors
-/// When the server is away: then nobody new gets in.
-pub(crate) async fn for_ticket(org: &Org, expires: Timestamp, uses: u32) -> Result<Option<(ServerUrl, Option<Secret>)>, Problem> {
+/// When the server is away: then nobody new gets in. Or when it cannot be kept which key belongs to the invitation.
+pub(crate) async fn for_ticket(
+    org: &Org,
+    invite: &str,
+    expires: Timestamp,
+    uses: u32,
+) -> Result<Option<(ServerUrl, Option<Secret>)>, Problem> {
     let Some(server) = org.tailnet.seen().server else { return Ok(None) };
     let Some(api) = org.tailnet.api() else { return Ok(Some((server, None))) };
     let user = api.user(org.name.as_str()).await?;
@@ -155,7 +162,8 @@ pub(crate) async fn for_ticket(org: &Org, expires: Timestamp, uses: u32) -> Resu
         uses: if uses == 1 { Uses::Once } else { Uses::Many },
         stays: Stays::Always,
     };
-    let (_, key) = api.new_key(&wanted).await?;
+    let (made, key) = api.new_key(&wanted).await?;
+    tickets::remember(&org.dir, invite, tickets::Key::new(api.url().clone(), made.id, expires))?;
     Ok(Some((server, Some(key))))
 }
 
@@ -166,9 +174,9 @@ pub(crate) async fn open_doors(org: &Org) {
     let radicle = org.node().ok().and_then(|node| node.listen_address());
     let mut doors = org.tailnet.doors.lock().await;
     let places = Places {
-        mesh: doors.open("mesh", ip, policy::MESH, org.remote.address()).await,
-        radicle: doors.open("radicle", ip, policy::RADICLE, radicle).await,
-        join: doors.open("join", ip, policy::JOIN, join).await,
+        mesh: doors.open("mesh", ip, policy::MESH, org.remote.address(), Room::DEVICES).await,
+        radicle: doors.open("radicle", ip, policy::RADICLE, radicle, Room::DEVICES).await,
+        join: doors.open("join", ip, policy::JOIN, join, Room::STRANGERS).await,
         gossip: remote::enter_tailnet(org, ip).await,
     };
     *org.tailnet.places.write().unwrap_or_else(PoisonError::into_inner) = places;

@@ -27,13 +27,22 @@ pub(super) async fn apply(org: &Org, api: &Headscale, state: &OrgState, own: &[I
     let user = api.user(org.name.as_str()).await?;
     let (input, dir) = (input(&org.name, &user.name, state, own), org.dir.tailnet().join(REPLACED));
     let done = rewrite(api, |present| policy::apply(present, &input), |replaced| keep(&dir, &org.name, replaced)).await?;
-    if done.begun && done.written {
-        tracing::warn!("the Headscale server had no policy, so everything reached everything; from now on only what rules allow");
+    if done.begun {
+        tracing::warn!(
+            "the policy of the Headscale server had no rules, so everything reached everything; from now on only what rules allow: write \
+             some for other machines there"
+        );
     }
     if done.written {
         tracing::info!(before = %dir.display(), "the tailnet's policy is as the org says");
     }
     Ok(done.policy)
+}
+
+/// Takes the org's rules out of the policy; what people wrote stays.
+pub(super) async fn withdraw(org: &Org, api: &Headscale) -> Result<(), Problem> {
+    let dir = org.dir.tailnet().join(REPLACED);
+    rewrite(api, |present| policy::withdraw(present, &org.name), |replaced| keep(&dir, &org.name, replaced)).await.map(drop)
 }
 
 /// Keeps a policy that is about to be replaced, unless what people wrote in it is kept already. The oldest goes where there are many.

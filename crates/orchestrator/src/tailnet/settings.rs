@@ -146,6 +146,12 @@ pub(crate) fn keep_key(dir: &OrgDir, server: Server) -> Result<(), Problem> {
     crate::unlock::open(&dir.vault())?.set(Credential { info, secret })
 }
 
+/// What a person has to know who gives this server's API key to this device; none where nobody on the way can read it.
+pub fn in_the_clear(server: &ServerUrl) -> Option<String> {
+    let said = || format!("its API key goes to {server} over plain HTTP: who is on the way can read it, and do everything at the server");
+    server.is_in_the_clear().then(said)
+}
+
 fn name() -> Result<CredentialName, Problem> {
     CREDENTIAL.parse()
 }

@@ -1,6 +1,6 @@
 //! What is told of the tailnet: to people, to the doctor, and of whoever calls from an address in it.
 
-use super::{Seen, keep::socket};
+use super::{Seen, keep::socket, settings};
 use crate::org::Org;
 use domain::{Did, Problem, ServerUrl, Timestamp};
 use mesh::tailnet::whois;
@@ -154,21 +154,31 @@ pub(crate) fn finding(org: &Org) -> Option<Finding> {
     let seen = org.tailnet.seen();
     let wrong = wrong(&seen);
     let server = seen.server?;
-    Some(match (wrong, seen.opened.first()) {
-        (Some(problem), _) => Finding {
-            what: "tailnet".into(),
-            ok: false,
-            detail: format!("{} What runs goes on.", problem.what),
-            next: problem.next.or(problem.why),
-        },
-        (None, Some(rule)) => Finding {
-            what: "tailnet".into(),
-            ok: true,
-            detail: format!("{server}; a rule written by hand lets others reach the org's devices: {rule}"),
-            next: Some("Narrow it, if it is not meant so: headscale policy get, headscale policy set.".into()),
-        },
-        (None, None) => Finding { what: "tailnet".into(), ok: true, detail: server.to_string(), next: None },
-    })
+    if let Some(problem) = wrong {
+        let detail = format!("{} What runs goes on.", problem.what);
+        return Some(Finding { what: "tailnet".into(), ok: false, detail, next: problem.next.or(problem.why) });
+    }
+    let clear = org.tailnet.api().and_then(|_| key_in_the_clear(org));
+    Some(in_order(&server, seen.opened.first(), clear))
+}
+
+/// What is remarked of a tailnet that is in order.
+fn in_order(server: &ServerUrl, opened: Option<&String>, clear: Option<String>) -> Finding {
+    let opened = opened.map(|rule| {
+        let said = format!("a rule written by hand lets others reach the org's devices: {rule}");
+        (said, "Narrow it, if it is not meant so: headscale policy get, headscale policy set.")
+    });
+    let clear = clear.map(|said| (said, "Put the server behind HTTPS, unless the way to it is encrypted otherwise."));
+    let (said, next): (Vec<String>, Vec<&str>) = opened.into_iter().chain(clear).unzip();
+    let detail = std::iter::once(server.to_string()).chain(said).collect::<Vec<_>>().join("; ");
+    Finding { what: "tailnet".into(), ok: true, detail, next: (!next.is_empty()).then(|| next.join(" ")) }
+}
+
+/// What a person has to know of an API key that this device has for the org's server; none where nobody on the way can read it, as to a
+/// server that this device runs.
+pub(crate) fn key_in_the_clear(org: &Org) -> Option<String> {
+    let elsewhere = settings::managed(&org.dir).is_ok_and(|managed| managed.is_none());
+    org.tailnet.seen().server.filter(|_| elsewhere).as_ref().and_then(settings::in_the_clear)
 }
 
 /// Who is at an address of the tailnet.
@@ -198,4 +208,22 @@ pub(crate) async fn who(org: &Org, address: &str) -> Result<WhoView, Problem> {
         Problem::not_found(format!("No device of the org is at {} in its tailnet.", at.ip()))
             .next("meshwork tailnet status lists its machines, and whose each is.")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_remarked_of_a_tailnet_in_order_says_what_to_do() {
+        let (plain, tls) = ("http://10.0.0.1:8080".parse().unwrap(), "https://hs.example".parse().unwrap());
+        let rule = "{\"src\": [\"*\"]}".to_owned();
+        let fine = in_order(&tls, None, settings::in_the_clear(&tls));
+        assert_eq!((fine.ok, fine.detail.as_str(), fine.next), (true, "https://hs.example", None));
+        let both = in_order(&plain, Some(&rule), settings::in_the_clear(&plain));
+        let next = both.next.unwrap();
+        assert!(both.ok && both.detail.contains(&rule) && both.detail.contains("over plain HTTP"), "{}", both.detail);
+        assert!(next.contains("headscale policy set") && next.contains("HTTPS"), "{next}");
+    }
 }

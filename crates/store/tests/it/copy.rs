@@ -209,6 +209,33 @@ fn a_device_that_signs_two_journals_is_told_from_one_who_forges_and_the_copy_sta
     assert!(taken.verify().unwrap().is_sound());
 }
 
+#[test]
+fn two_journals_of_one_length_are_found_by_the_last_event_of_the_other() {
+    let (there, here) = folders();
+    let store = journal(there.path());
+    let elsewhere = tempfile::tempdir().unwrap();
+    store.snapshot(&elsewhere.path().join("journal.db")).unwrap();
+    let other = open(elsewhere.path());
+    store.append_blocking(vec![marked("one"), marked("one")]).unwrap();
+    other.append_blocking(vec![marked("two"), marked("two")]).unwrap();
+    let taken = copy(here.path());
+    catch_up(&store, &taken, SOME).unwrap();
+    assert_eq!(taken.point(), other.head().unwrap().point());
+    assert_eq!(catch_up(&other, &taken, SOME), Ok(()), "nothing new under these numbers");
+
+    // In the midst of their last groups: the signature holds for the rest of each.
+    let at_seven = Point { seq: Seq(7), ..taken.point() };
+    let last = |of: &Store| of.pieces(at_seven, SOME).unwrap();
+    assert_eq!(taken.compare(&last(&store)), Ok(()));
+    assert!(matches!(taken.compare(&last(&other)), Err(Refused::Forked { seq: Seq(8), .. })));
+    let mut forged = last(&other);
+    forged[0].signature[0] ^= 1;
+    assert!(matches!(taken.compare(&forged), Err(Refused::Forged(_))), "whoever sent it lies");
+    // What has not come yet is nothing else.
+    other.append_blocking(vec![marked("more")]).unwrap();
+    assert_eq!(taken.compare(&last(&other)[1..]), Ok(()));
+}
+
 /// A store that goes on from an older copy of its folder's database, as a restore does.
 fn restored(dir: &Path, backup: &Path) -> Store {
     for companion in ["journal.db-wal", "journal.db-shm", "journal.head"] {
@@ -257,28 +284,80 @@ fn a_restored_journal_is_followed_as_another_incarnation_and_the_one_before_is_k
     assert!(report.is_sound() && report.incarnations == 2, "{report:?}");
 }
 
+/// An event that cannot be read here.
+const ODD: &[u8] = br#"{"actor":"x","at":1,"brand":"new","type":"of_tomorrow","version":2}"#;
+
+/// An event that follows the journal's six, as the device itself would sign it.
+fn seventh(store: &Store, payload: &[u8]) -> Piece {
+    let head = store.head().unwrap();
+    let previous: [u8; 32] =
+        Vec::from_iter((0..64).step_by(2).map(|at| u8::from_str_radix(&head.hash.as_str()[at..at + 2], 16).unwrap())).try_into().unwrap();
+    let incarnation = store.pieces(Point::default(), SOME).unwrap()[0].incarnation.clone();
+    let mut hasher = blake3::Hasher::new_derive_key("meshwork 2026-01 journal event");
+    hasher.update(&head.incarnation.to_be_bytes()).update(&7u64.to_be_bytes()).update(&previous).update(payload);
+    let text = format!("meshwork journal head 1\n{}\n", me());
+    let message = [text.as_bytes(), &head.incarnation.to_be_bytes(), &7u64.to_be_bytes(), hasher.finalize().as_bytes()].concat();
+    let signature = Key::from_seed(&[1; 32]).sign(&message).to_vec();
+    Piece { incarnation, first: Seq(7), previous, payloads: vec![payload.to_vec()], signature }
+}
+
 #[test]
 fn an_event_that_only_a_newer_meshwork_knows_is_kept_and_changes_nothing() {
     let (there, here) = folders();
     let store = journal(there.path());
     let taken = copy(here.path());
     catch_up(&store, &taken, SOME).unwrap();
-    let head = store.head().unwrap();
-    let previous: [u8; 32] =
-        Vec::from_iter((0..64).step_by(2).map(|at| u8::from_str_radix(&head.hash.as_str()[at..at + 2], 16).unwrap())).try_into().unwrap();
-    let incarnation = store.pieces(Point::default(), SOME).unwrap()[0].incarnation.clone();
-    let payload = br#"{"actor":"x","at":1,"brand":"new","type":"of_tomorrow","version":2}"#.to_vec();
-    // As the device itself would sign it.
-    let mut hasher = blake3::Hasher::new_derive_key("meshwork 2026-01 journal event");
-    hasher.update(&head.incarnation.to_be_bytes()).update(&7u64.to_be_bytes()).update(&previous).update(&payload);
-    let text = format!("meshwork journal head 1\n{}\n", me());
-    let message = [text.as_bytes(), &head.incarnation.to_be_bytes(), &7u64.to_be_bytes(), hasher.finalize().as_bytes()].concat();
-    let signature = Key::from_seed(&[1; 32]).sign(&message).to_vec();
     let before = projected(here.path());
-    taken.append(&[Piece { incarnation, first: Seq(7), previous, payloads: vec![payload], signature }]).unwrap();
+    taken.append(&[seventh(&store, ODD)]).unwrap();
     assert_eq!((taken.point().seq, projected(here.path())), (Seq(7), before));
     assert!(taken.verify().unwrap().is_sound());
     assert_eq!(taken.events(Seq(0), 100).unwrap().len(), 6, "what can be read of it");
+}
+
+#[test]
+fn a_copy_with_an_event_that_cannot_be_read_is_brought_to_another_form_all_the_same() {
+    let (there, here) = folders();
+    let store = journal(there.path());
+    let taken = copy(here.path());
+    catch_up(&store, &taken, SOME).unwrap();
+    taken.append(&[seventh(&store, ODD)]).unwrap();
+    let before = projected(here.path());
+    drop(taken);
+    testkit::age_journal(&here.path().join("journal.db"));
+    assert_ne!(projected(here.path()), before);
+    let taken = copy(here.path());
+    assert_eq!((taken.point().seq, projected(here.path())), (Seq(7), before));
+    assert!(taken.verify().unwrap().is_sound());
+}
+
+#[test]
+fn what_a_build_of_another_version_projected_is_projected_anew_once() {
+    let (there, here) = folders();
+    let store = journal(there.path());
+    catch_up(&store, &copy(here.path()), SOME).unwrap();
+    drop(store);
+    let sound = projected(there.path());
+    let change = |dir: &Path, sql: &str| sqlite::open(dir.join("journal.db")).unwrap().execute(sql).unwrap();
+    let copy_again = |dir: &Path| drop(copy(dir));
+    let own_again = |dir: &Path| drop(open(dir));
+    let both: [(&Path, &dyn Fn(&Path)); 2] = [(here.path(), &copy_again), (there.path(), &own_again)];
+    for (dir, reopen) in both {
+        // It knew fewer events, or more, and whatever it was: what this build makes of them counts.
+        for another in
+            ["UPDATE projected_by SET version=version-1", "UPDATE projected_by SET version=version+1", "DELETE FROM projected_by"]
+        {
+            change(dir, "DELETE FROM projected WHERE kind='run'");
+            change(dir, another);
+            reopen(dir);
+            assert_eq!(projected(dir), sound, "{another}");
+        }
+        change(dir, "DELETE FROM projected WHERE kind='run'");
+        reopen(dir);
+        assert_ne!(projected(dir), sound, "what this very version made is left as it is");
+    }
+    let report = copy(here.path()).rebuild().unwrap();
+    assert_eq!((report.events, report.differences), (6, 2));
+    assert_eq!(projected(here.path()), sound);
 }
 
 #[test]

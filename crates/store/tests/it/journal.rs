@@ -323,7 +323,8 @@ fn an_older_journal_gets_what_is_projected_now_when_it_is_opened() {
     let dir = tempfile::tempdir().unwrap();
     open(dir.path()).append_blocking(vec![queued(1, &task(1))]).unwrap();
     let database = sqlite::open(dir.path().join("journal.db")).unwrap();
-    database.execute("DELETE FROM projected WHERE kind='active'; DROP TABLE parked; PRAGMA user_version=2;").unwrap();
+    let older = "DELETE FROM projected WHERE kind='active'; DROP TABLE parked; DROP TABLE projected_by; PRAGMA user_version=2;";
+    database.execute(older).unwrap();
     drop(database);
     let store = open(dir.path());
     assert_eq!(store.list::<domain::RunId>(kind::ACTIVE, Order::Oldest, 10).unwrap(), [run_id(1)]);

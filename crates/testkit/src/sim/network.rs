@@ -49,6 +49,12 @@ impl Network {
         self.cut.clear();
     }
 
+    /// Whether two places are neither parted nor cut off from each other.
+    pub fn reaches(&self, now_ms: u64, a: usize, b: usize) -> bool {
+        let cut = self.cut.get(&(a.min(b), a.max(b))).is_some_and(|until_ms| now_ms < *until_ms);
+        a == b || (self.sides.get(a) == self.sides.get(b) && !cut)
+    }
+
     /// How long a message takes, in milliseconds; none: it is lost.
     pub fn carry(&mut self, random: &mut Random, now_ms: u64, from: usize, to: usize) -> Option<u64> {
         if from == to {
@@ -56,9 +62,7 @@ impl Network {
         }
         let delay_ms = 1 + random.below(self.slowest_ms.max(1));
         let lost = random.below(100) < self.lost_percent;
-        let apart = self.sides.get(from) != self.sides.get(to);
-        let cut = self.cut.get(&(from.min(to), from.max(to))).is_some_and(|until_ms| now_ms < *until_ms);
-        (!lost && !apart && !cut).then_some(delay_ms)
+        (!lost && self.reaches(now_ms, from, to)).then_some(delay_ms)
     }
 }
 

@@ -8,10 +8,10 @@ import { NotHere } from "../../ui/NotHere";
 import { Page, Section } from "../../ui/Page";
 import { lastAt, RunRows } from "../../ui/RunRow";
 import { Empty, Loaded } from "../../ui/State";
+import { Warnings } from "../../ui/Warnings";
 import { ended } from "../../ui/words";
 import { Attention } from "./Attention";
 import css from "./Home.module.css";
-import { Warnings } from "./Warnings";
 
 /** Runs that ended lately are shown below those that go on. */
 const LATELY = 8;

@@ -63,3 +63,13 @@ test("a tailnet says whether its server answers, and whose its machines are", as
   expect(screen.getByRole("alert").textContent).toContain("The server does not answer.");
   expect(screen.getByRole("row", { name: /box-1/ }).textContent).toContain("box of bob");
 });
+
+test("what stands above the page as wrong is not told again beside the tailnet", async () => {
+  const wrong = { kind: "unavailable", what: "tailscaled does not answer.", why: null, next: null };
+  const here = { own: false, addresses: [], health: [], problem: wrong };
+  const problem = { kind: "unavailable", what: "The server does not answer.", why: null, next: null };
+  tailnet = { server: "https://hs.example", managed: false, reachable: false, problem, wrong, here, nodes: [], opened: [] };
+  show();
+  await screen.findByText("Does not answer");
+  expect(screen.getAllByRole("alert").map((one) => one.textContent)).toEqual(["The server does not answer."]);
+});

@@ -15,6 +15,7 @@ import { useHalt } from "../../ui/stop/Halt";
 import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { Verdicts } from "../../ui/Verdicts";
+import { Warnings } from "../../ui/Warnings";
 import { forPage, type Word } from "../../ui/words";
 import { Devices } from "./Devices";
 import { Here } from "./Here";
@@ -47,6 +48,7 @@ export default function Mesh() {
         </>
       }
     >
+      <Warnings />
       {placed && <Placed at={placed} />}
       <Section
         title="Devices"

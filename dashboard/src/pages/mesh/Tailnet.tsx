@@ -1,6 +1,6 @@
 // The org's tailnet: its server, this machine in it, and the machines that belong to the org. Nothing where the org has none.
 import type { Output } from "../../api/call";
-import { useRead } from "../../api/query";
+import { useTailnet } from "../../api/tailnet";
 import { Badge } from "../../ui/Badge";
 import { Section } from "../../ui/Page";
 import { ProblemView } from "../../ui/State";
@@ -11,12 +11,11 @@ import css from "./Mesh.module.css";
 
 type Status = Output<"tailnet.status">;
 
-/** How often it is looked again: no event tells of it. */
-const LOOK_EVERY_MS = 30_000;
-
 export function Tailnet() {
-  const { data: status } = useRead("tailnet.status", {}, { refetchOnMount: "always", refetchInterval: LOOK_EVERY_MS });
+  const { data: status } = useTailnet();
   if (!status || (!status.server && !status.here)) return null;
+  // What is wrong stands above the page already.
+  const problems = [status.problem, status.here?.problem].filter((problem) => problem?.what !== status.wrong?.what);
   return (
     <Section title="Tailnet" note={status.at && <Ago at={status.at} />}>
       <p className={css.two}>
@@ -31,7 +30,7 @@ export function Tailnet() {
           </span>
         ))}
       </p>
-      {[status.problem, status.here?.problem].map((problem) => problem && <ProblemView key={problem.what} problem={problem} />)}
+      {problems.map((problem) => problem && <ProblemView key={problem.what} problem={problem} />)}
       {status.nodes.length > 0 && <Nodes nodes={status.nodes} />}
     </Section>
   );

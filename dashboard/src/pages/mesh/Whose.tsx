@@ -25,7 +25,7 @@ export function Whose({ lent, changed }: Props) {
       </Button>
     );
   }
-  // A policy that cannot be read sends nobody away: its owner's word does.
+  // While the policy cannot be read, its owner's word counts all the same.
   if (lent.broken) return <Asked lent={lent} changed={changed} />;
   if (lent.click?.said === "lent") {
     return (

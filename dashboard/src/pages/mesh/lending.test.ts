@@ -65,7 +65,8 @@ test("a policy that cannot be read: what that means, what is wrong with the file
   const told = brokenWords({ guests: 0 }, broken);
   expect(told.what).toBe("What this machine lends cannot be read. It counts as taken back: nothing new of others is taken.");
   expect([told.why, told.next]).toEqual(["The file lend.toml is not in order. Line 2: no.", "Mend it."]);
-  expect(brokenWords({ guests: 2, reclaimed: { code: "never" } }, broken).what).toMatch(/here stay until you take it back.$/);
+  expect(brokenWords({ guests: 2, reclaimed: { code: "unread" } }, broken).what).toMatch(/here stay for now, unless you take it back\.$/);
+  expect(brokenWords({ guests: 2, reclaimed: { code: "battery" } }, broken).what).toMatch(/here are sent away: it runs on battery\.$/);
   expect(brokenWords({ guests: 1, reclaimed: { code: "asked" } }, broken).what).toContain("are sent away, as you said");
 });
 

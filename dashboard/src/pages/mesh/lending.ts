@@ -26,13 +26,18 @@ export function lentWord({ broken, reclaimed }: Pick<Lent, "broken" | "reclaimed
 
 /** While the policy cannot be read: what that means for others, what is wrong with its file, and how it is mended. */
 export function brokenWords({ guests, reclaimed }: Pick<Lent, "guests" | "reclaimed">, broken: Problem): Problem {
-  const stay = reclaimed?.code === "asked" ? "are sent away, as you said" : "stay until you take it back";
-  const here = guests === 0 ? "" : ` Guests that are here ${stay}.`;
+  const here = guests === 0 ? "" : ` Guests that are here ${stayOrLeave(reclaimed?.code)}.`;
   return {
     ...broken,
     what: `What this machine lends cannot be read. It counts as taken back: nothing new of others is taken.${here}`,
     why: [broken.what, broken.why].filter(Boolean).join(" "),
   };
+}
+
+/** What the policy before it, or a click, says of guests that are here while the policy cannot be read. */
+function stayOrLeave(code: NonNullable<Room["reclaimed"]>["code"] | undefined): string {
+  if (code === "asked") return "are sent away, as you said";
+  return code === undefined || code === "unread" ? "stay for now, unless you take it back" : `are sent away: ${why[code]}`;
 }
 
 const why: Record<NonNullable<Room["reclaimed"]>["code"], string> = {

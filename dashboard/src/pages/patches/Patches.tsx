@@ -10,7 +10,7 @@ import { AsOf, Away } from "../../ui/AsOf";
 import { toldBy } from "../../ui/asOf";
 import { Badge } from "../../ui/Badge";
 import line from "../../ui/Line.module.css";
-import { NotHere } from "../../ui/NotHere";
+import { Absent, NotHere } from "../../ui/NotHere";
 import { Page } from "../../ui/Page";
 import { Empty, Loading, ProblemView } from "../../ui/State";
 import { Ago } from "../../ui/Time";
@@ -31,10 +31,11 @@ export default function Patches() {
   const { state = "open", project } = route.useSearch();
   const patches = usePatches();
   const keeps = useKeeps();
-  const here = patches.list?.filter((patch) => !project || patch.project === project);
+  const away = patches.projects.find((one) => one.project.name === project && !one.head);
+  const here = away ? undefined : patches.list?.filter((patch) => !project || patch.project === project);
   const shown = here?.filter((patch) => keeps(state, patch));
   return (
-    <Page title="Patches" actions={<Project names={patches.names} chosen={project} />}>
+    <Page title="Patches" actions={<Project projects={patches.projects} chosen={project} />}>
       <nav className={ui.tabs} aria-label="Which patches">
         {patchStates.map((which) => (
           <Link
@@ -52,8 +53,9 @@ export default function Patches() {
       </nav>
       <Away />
       {!project && <NotHere />}
-      {patches.problem && <ProblemView problem={patches.problem} retry={patches.retry} />}
-      {!shown && !patches.problem && <Loading rows={6} />}
+      {away && <Absent view={away} />}
+      {!away && patches.problem && <ProblemView problem={patches.problem} retry={patches.retry} />}
+      {!away && !shown && !patches.problem && <Loading rows={6} />}
       {shown && !(patches.problem && shown.length === 0) && <List patches={shown} state={state} any={(here?.length ?? 0) > 0} />}
     </Page>
   );
@@ -69,7 +71,7 @@ function usePatches() {
       const failed = projects.error ?? reads.find((one) => one.error)?.error;
       const known = projects.data && reads.every((one) => one.data || one.error);
       return {
-        names,
+        projects: projects.data ?? [],
         list: known ? reads.flatMap((one) => one.data ?? []).sort((a, b) => changedAt(b) - changedAt(a)) : undefined,
         problem: failed ? problemOf(failed) : undefined,
         retry: () => void Promise.all([projects.refetch(), ...reads.map((one) => one.refetch())]),
@@ -89,9 +91,9 @@ function useKeeps(): (which: Which, patch: Patch) => boolean {
   };
 }
 
-function Project({ names, chosen }: { names: string[]; chosen?: string }) {
+function Project({ projects, chosen }: { projects: Output<"project.list">; chosen?: string }) {
   const navigate = route.useNavigate();
-  if (names.length < 2) return null;
+  if (projects.length < 2) return null;
   return (
     <label>
       <span className="muted">Project </span>
@@ -101,8 +103,10 @@ function Project({ names, chosen }: { names: string[]; chosen?: string }) {
         onChange={(event) => void navigate({ search: (old) => ({ ...old, project: event.target.value || undefined }) })}
       >
         <option value="">All</option>
-        {names.map((name) => (
-          <option key={name}>{name}</option>
+        {projects.map(({ project: { name }, head }) => (
+          <option key={name} value={name}>
+            {head ? name : `${name} (not here yet)`}
+          </option>
         ))}
       </select>
     </label>

@@ -5,11 +5,12 @@ import type { Output } from "../../api/call";
 import { useProjects } from "../../api/projects";
 import { useAct, useMay, useRead } from "../../api/query";
 import { Button } from "../../ui/Button";
+import { Coded } from "../../ui/Coded";
 import { ActForm, Check, Field, Opens } from "../../ui/Form";
 import { Page, Section } from "../../ui/Page";
 import { Empty, Loaded } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
-import { several, shortOid } from "../../ui/words";
+import { forPage, several, shortOid } from "../../ui/words";
 import { GateDeeds, gateWords } from "./Gate";
 import css from "./Projects.module.css";
 
@@ -42,7 +43,7 @@ export default function Projects() {
   );
 }
 
-function ProjectCard({ view: { project, head } }: { view: View }) {
+function ProjectCard({ view: { project, head, absent } }: { view: View }) {
   return (
     <Section title={project.name} note={<Deeds project={project} />}>
       <div className={`${ui.card} ${css.card}`}>
@@ -57,6 +58,11 @@ function ProjectCard({ view: { project, head } }: { view: View }) {
         </p>
         {head && <Details project={project.name} />}
         {!head && <p className="muted">It is not on this device yet: it comes from the devices that have it.</p>}
+        {!head && absent && (
+          <p className={css.notice}>
+            <Coded text={forPage(absent)} />
+          </p>
+        )}
       </div>
     </Section>
   );

@@ -7,6 +7,7 @@ import { useRead } from "../../api/query";
 import { taskViews } from "../../router";
 import { Away } from "../../ui/AsOf";
 import { useAhead } from "../../ui/ahead";
+import { Absent } from "../../ui/NotHere";
 import { Page } from "../../ui/Page";
 import { Empty, Loaded, Loading } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
@@ -33,12 +34,25 @@ export default function Tasks() {
   useEffect(() => {
     if (name) keepLast(name);
   }, [name]);
-  // What could not be read of it while it was not on this device is read anew once it is.
-  const away = projects.data?.some((one) => one.project.name === name && !one.head) ?? false;
+  // What could not be read of it while it was not on this device is read anew once it is, as its parts are shown anew.
+  const away = projects.data?.find((one) => one.project.name === name && !one.head);
   return (
-    <Page title="Tasks" actions={name && <Choices project={name} projects={projects.data ?? []} />} fill>
-      {name ? (
-        <Project key={`${name} ${away}`} name={name} />
+    <Page
+      title="Tasks"
+      actions={
+        name && (
+          <div className={css.choices}>
+            <ProjectChoice project={name} projects={projects.data ?? []} />
+            {!away && <Choices project={name} />}
+          </div>
+        )
+      }
+      fill
+    >
+      {away ? (
+        <Absent view={away} />
+      ) : name ? (
+        <Project key={name} name={name} />
       ) : (
         <Loaded query={projects}>
           {() => (
@@ -52,27 +66,33 @@ export default function Tasks() {
   );
 }
 
-function Choices({ project, projects }: { project: string; projects: readonly Listed[] }) {
+function ProjectChoice({ project, projects }: { project: string; projects: readonly Listed[] }) {
+  const navigate = route.useNavigate();
+  if (projects.length < 2) return null;
+  return (
+    <select
+      className={ui.input}
+      aria-label="Project"
+      value={project}
+      onChange={(event) => void navigate({ search: { project: event.target.value } })}
+    >
+      {projects.map(({ project: { name }, head }) => (
+        <option key={name} value={name}>
+          {head ? name : `${name} (not here yet)`}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+/** What is shown of a project that is on this device, and what can be written there. */
+function Choices({ project }: { project: string }) {
   const { feature, view = "board" } = route.useSearch();
   const navigate = route.useNavigate();
   const shown = useRead("project.show", { project });
   const features = shown.data?.features ?? [];
   return (
-    <div className={css.choices}>
-      {projects.length > 1 && (
-        <select
-          className={ui.input}
-          aria-label="Project"
-          value={project}
-          onChange={(event) => void navigate({ search: { project: event.target.value } })}
-        >
-          {projects.map(({ project: { name }, head }) => (
-            <option key={name} value={name}>
-              {head ? name : `${name} (not here yet)`}
-            </option>
-          ))}
-        </select>
-      )}
+    <>
       <select
         className={ui.input}
         aria-label="Feature"
@@ -103,7 +123,7 @@ function Choices({ project, projects }: { project: string; projects: readonly Li
       </fieldset>
       <Write project={project} feature={feature} />
       <RunFeature project={project} feature={feature} all={features.map(({ id }) => id)} />
-    </div>
+    </>
   );
 }
 

@@ -100,6 +100,37 @@ fn where_a_tool_dropped_the_comments_nothing_is_written_twice() {
 }
 
 #[test]
+fn a_policy_without_rules_lets_everything_through_until_ours_are_in_it() {
+    let table = [
+        ("", true),
+        ("{}", true),
+        ("{\"hosts\": {\"nas\": \"100.64.0.7\"}, \"groups\": {}, \"ssh\": [], // \"acls\": []\n}", true),
+        ("{\"acls\": []}", false),
+        ("{\"grants\": []}", false),
+        ("no policy", false),
+    ];
+    for (policy, all) in table {
+        assert_eq!(allows_all(policy), all, "{policy}");
+        assert!(!apply(policy, &input("acme")).is_ok_and(|applied| allows_all(&applied)), "{policy}");
+    }
+}
+
+#[test]
+fn what_is_withdrawn_leaves_what_was_written_by_hand_and_opens_nothing() {
+    let org = "acme".parse().unwrap();
+    for by_hand in BY_HAND {
+        let left = withdraw(&apply(by_hand, &input("acme")).unwrap(), &org).unwrap();
+        assert!(!left.contains("// meshwork acme") && !allows_all(&left), "{left}");
+        assert_eq!(withdraw(&left, &org).unwrap(), left);
+        let (before, after) = (text::value(by_hand).unwrap_or_default(), text::value(&left).unwrap());
+        for (key, value) in before.as_object().into_iter().flatten() {
+            assert_eq!(after[key], *value, "{by_hand}");
+        }
+    }
+    assert_eq!(withdraw("", &org).unwrap(), "", "a server without a policy gets none by it");
+}
+
+#[test]
 fn damaged_marks_and_what_is_no_policy_are_left_alone() {
     let applied = apply("", &input("acme")).unwrap();
     let open = applied.replace("// meshwork acme end", "// gone");

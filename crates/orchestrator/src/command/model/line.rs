@@ -10,7 +10,13 @@ use crate::{
     quotas,
 };
 use bytes::Bytes;
-use domain::{Kind, Problem, event::Body, manifest::Network, run::Reason, usage::ModelCall};
+use domain::{
+    Kind, Problem,
+    event::Body,
+    manifest::Network,
+    run::Reason,
+    usage::{ModelCall, Usage},
+};
 use http::{Request, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
@@ -49,6 +55,7 @@ impl Line {
             budget: settings.budget,
             network: Network::default(),
             used: settings::used(org, clock::now())?,
+            elsewhere: Arc::new(Usage::default),
             key,
             rules: quotas::rule_source(org, Some(settings.model.clone()), quotas::Spender::default()),
             ledger: org.ledger.clone(),
@@ -127,7 +134,7 @@ mod tests {
     use super::*;
     use domain::{
         agent::{Model, ModelApi},
-        usage::{Budget, Usage},
+        usage::Budget,
     };
     use serde_json::json;
     use std::time::Duration;
@@ -140,6 +147,7 @@ mod tests {
             budget,
             network: Network::default(),
             used: Usage::default(),
+            elsewhere: Arc::new(Usage::default),
             key: gateway::plain_key(|| Ok("sk-secret-1".into())),
             rules: Arc::new(|| Ok(gateway::Rules::default())),
             ledger: gateway::Ledger::new(Arc::new(|_| Ok(Usage::default()))),

@@ -41,6 +41,7 @@ pub(super) fn parts(api: ModelApi, base_url: &str) -> Parts {
         budget: Budget::default(),
         network: Network::default(),
         used: Usage::default(),
+        elsewhere: Arc::new(Usage::default),
         key: plain_key(|| Ok(KEY.into())),
         rules: Arc::new(|| Ok(Rules { price: Some(FREE), ..Rules::default() })),
         ledger: Ledger::new(Arc::new(|_| Ok(Usage::default()))),

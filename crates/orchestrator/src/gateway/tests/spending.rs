@@ -248,6 +248,47 @@ async fn a_call_that_is_put_off_spends_no_more_of_a_shared_budget_than_there_is(
 }
 
 #[tokio::test]
+async fn what_a_run_used_through_another_device_counts_from_when_it_is_heard_of() {
+    let upstream = Upstream::start(|_| json(200, ANSWER)).await;
+    // What was heard of each: of the device that asked for the run, and of the one that stands in for it.
+    let heard: [Arc<Mutex<Usage>>; 2] = Default::default();
+    let gateway = |other: &Arc<Mutex<Usage>>| {
+        let (mut parts, other) = (parts(ModelApi::Responses, &upstream.base_url()), Arc::clone(other));
+        parts.budget.calls = 10;
+        parts.elsewhere = Arc::new(move || *other.lock().unwrap());
+        Bench::with(parts)
+    };
+    let (asked, stands_in) = (gateway(&heard[1]), gateway(&heard[0]));
+    // It is cut off after one call, and back when the other has let through four.
+    for (bench, calls, told) in [(&asked, 1, &heard[0]), (&stands_in, 4, &heard[1]), (&asked, 5, &heard[0])] {
+        for _ in 0..calls {
+            assert_eq!(bench.post("/responses", SMALL).await.status, 200);
+        }
+        *told.lock().unwrap() = bench.route.used();
+    }
+    for bench in [&asked, &stands_in] {
+        let answer = bench.post("/responses", SMALL).await;
+        assert_eq!((answer.status.as_u16(), answer.json()["error"]["code"].as_str()), (400, Some("budget_spent")));
+        assert!(answer.body.contains("made 10 of its 10 model calls"), "{}", answer.body);
+    }
+    assert_eq!(upstream.seen().len(), 10);
+}
+
+#[tokio::test]
+async fn a_call_that_is_put_off_is_not_sent_again_once_the_rest_was_used_through_another_device() {
+    let upstream = putting_off(429, &[("retry-after-ms", "1")], 100).await;
+    let (mut parts, asked) = (patient(&upstream), AtomicUsize::new(0));
+    parts.budget.calls = 4;
+    // Heard of while the first attempt is under way.
+    parts.elsewhere = Arc::new(move || match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => Usage::default(),
+        _ => Usage { calls: 2, ..Usage::default() },
+    });
+    assert_eq!(Bench::with(parts).post("/responses", SMALL).await.status, 400);
+    assert_eq!(upstream.seen().len(), 2, "two here and two there are all");
+}
+
+#[tokio::test]
 async fn content_is_kept_only_where_the_org_says_so_and_never_with_the_key() {
     let said =
         format!("data: {{\"type\":\"response.output_text.delta\",\"delta\":\"{KEY}\"}}\n\ndata: {{\"type\":\"response.completed\"}}\n\n");

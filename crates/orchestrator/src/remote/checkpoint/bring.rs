@@ -4,6 +4,7 @@
 use super::{super::client, Place};
 use crate::{
     clock,
+    data_dir::left_bytes,
     lifecycle::{self, BROUGHT, Handed},
     limits,
     org::Org,
@@ -272,9 +273,7 @@ impl Taking {
     /// Looks whether the disk takes more.
     fn fits_on_disk(&mut self, pieces: &[ObjectPiece]) -> Result<(), Problem> {
         self.received_bytes += pieces.iter().map(|piece| piece.data.len() as u64).sum::<u64>();
-        // Where nobody can say, writing does.
-        let left = rustix::fs::statvfs(&self.folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
-        enough_left(left, self.received_bytes)
+        enough_left(left_bytes(&self.folder), self.received_bytes)
     }
 
     fn piece(&mut self, piece: ObjectPiece) -> Result<(), Problem> {

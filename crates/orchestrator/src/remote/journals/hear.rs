@@ -1,8 +1,9 @@
 //! Keeps the copies of the other devices' journals up to date: each is followed at its device, and while that is away, at those who
 //! have more of it. A connection that broke is made again and goes on where it was.
 
-use super::{Copied, When, others, own, place, summary};
+use super::{Copied, When, fork, others, own, place, room, summary};
 use crate::{
+    data_dir::left_bytes,
     limits,
     org::Org,
     remote::{client, probe, reached},
@@ -10,7 +11,7 @@ use crate::{
 use domain::{Did, Problem};
 use futures::StreamExt;
 use mesh::{problem, spoken};
-use proto::mesh::{JournalEvents, JournalPiece, JournalRequest};
+use proto::mesh::{JournalEvents, JournalPiece, JournalRequest, mesh_client::MeshClient};
 use std::{
     collections::HashMap,
     sync::Arc,
@@ -18,7 +19,7 @@ use std::{
 };
 use store::{Incarnation, Piece, Point, Refused, Seq};
 use tokio::task::{AbortHandle, JoinSet};
-use tonic::Streaming;
+use tonic::{Streaming, transport::Channel};
 
 /// Why a journal is not followed any further for now.
 pub(super) enum Stop {
@@ -184,35 +185,42 @@ pub(super) async fn once(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did) -> Re
         if own {
             copied.live(true);
         }
-        take(org, copied, from, &mut waiting, message).await?;
+        let end = place(message.last_incarnation, message.last_seq);
+        if take(org, copied, from, &mut waiting, message).await? == fork::End::Other {
+            return fork::shown(org, copied, from, end).await;
+        }
     }
 }
 
 async fn begin(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did) -> Result<Streaming<JournalEvents>, Problem> {
-    let (device, at) = (copied.journal.device(), copied.journal.point());
-    let summary = device == from && copied.wants_summary();
-    let request =
-        JournalRequest { version: spoken(), device: device.to_string(), incarnation: at.incarnation, after_seq: at.seq.0, summary };
-    let mut client = client(org, from)?;
-    let begun = tokio::time::timeout(limits::JOURNAL_ANSWER_WAIT, client.journal(request)).await;
-    let late = |_| Problem::new(domain::Kind::Timeout, "It did not answer in time.");
-    let stream = begun.map_err(late)?.map_err(|s| problem(&s))?.into_inner();
-    if device == from {
+    let stream = ask(client(org, from)?, copied, from).await?;
+    if copied.journal.device() == from {
         reached(org, from, Ok(()));
     }
     Ok(stream)
 }
 
+/// Asks a device for what comes after the copy of a journal. One that takes the call and says nothing is not waited for without end.
+async fn ask(mut client: MeshClient<Channel>, copied: &Copied, from: &Did) -> Result<Streaming<JournalEvents>, Problem> {
+    let (device, at) = (copied.journal.device(), copied.journal.point());
+    let summary = device == from && copied.wants_summary();
+    let request =
+        JournalRequest { version: spoken(), device: device.to_string(), incarnation: at.incarnation, after_seq: at.seq.0, summary };
+    let begun = tokio::time::timeout(limits::JOURNAL_ANSWER_WAIT, client.journal(request)).await;
+    let late = |_| Problem::new(domain::Kind::Timeout, "It did not answer in time.");
+    Ok(begun.map_err(late)?.map_err(|s| problem(&s))?.into_inner())
+}
+
 /// Pieces of a group whose end has not come yet.
 #[derive(Default)]
-struct Waiting {
+pub(super) struct Waiting {
     pieces: Vec<Piece>,
     bytes: usize,
 }
 
 impl Waiting {
     /// Takes pieces, and gives the groups that are whole by them.
-    fn take(&mut self, pieces: Vec<JournalPiece>) -> Result<Vec<Piece>, Refused> {
+    pub(super) fn take(&mut self, pieces: Vec<JournalPiece>) -> Result<Vec<Piece>, Refused> {
         for sent in pieces {
             let piece = read(sent)?;
             self.bytes += weight(&piece);
@@ -252,16 +260,18 @@ fn weight(piece: &Piece) -> usize {
     256 + piece.payloads.iter().map(|payload| payload.len() + 64).sum::<usize>()
 }
 
-/// Takes a message in. On disk before the next is read: a slow disk here holds the sender's stream back.
-async fn take(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, waiting: &mut Waiting, message: JournalEvents) -> Result<(), Stop> {
+/// Takes a message in, and says whether the journal ends for its sender as it does here. On disk before the next is read: a slow disk here
+/// holds the sender's stream back.
+async fn take(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, waiting: &mut Waiting, message: JournalEvents) -> Result<fork::End, Stop> {
     let end = place(message.last_incarnation, message.last_seq);
     let groups = waiting.take(message.pieces)?;
     let summed_up = (message.summary_json, message.summary_rows_json);
     let tells = !summed_up.0.is_empty() || groups.iter().flat_map(|piece| &piece.payloads).any(|event| tells(event));
-    let (copied, from, age_ms) = (copied.clone(), from.clone(), message.age_ms);
+    let (copied, from, age_ms, hash) = (copied.clone(), from.clone(), message.age_ms, message.last_hash);
     let taken = org.blocking(move |org| {
         let taken = sum_up(org, &copied, &from, end, &summed_up).and_then(|()| append(&copied, &groups));
-        if taken.is_ok() {
+        let taken = taken.and_then(|()| fork::compare(&copied, &from, end, &hash));
+        if taken == Ok(fork::End::Same) {
             copied.heard(&from, end, age_ms);
             if copied.journal.point() >= end {
                 org.journals.tried(copied.journal.device(), None);
@@ -269,11 +279,11 @@ async fn take(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, waiting: &mut Wa
         }
         Ok(taken)
     });
-    taken.await?.map_err(Stop::Refused)?;
+    let ends = taken.await?.map_err(Stop::Refused)?;
     if tells {
         org.journals.grew();
     }
-    Ok(())
+    Ok(ends)
 }
 
 /// Takes in what a device says that its own journal comes to. What others say of it counts nothing.
@@ -291,7 +301,7 @@ fn sum_up(org: &Org, copied: &Copied, from: &Did, end: Point, (sealed, rows_json
 
 fn append(copied: &Copied, groups: &[Piece]) -> Result<(), Refused> {
     if !groups.is_empty() {
-        copied.journal.append(groups)?;
+        room::append(&copied.journal, groups, left_bytes(copied.journal.dir()))?;
     }
     copied.confirm()
 }
@@ -299,4 +309,28 @@ fn append(copied: &Copied, groups: &[Piece]) -> Result<(), Refused> {
 /// Whether an event changes what people see: that a lease goes on does not.
 fn tells(event: &[u8]) -> bool {
     !String::from_utf8_lossy(event).contains(r#""type":"lease_renewed""#)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::fixtures;
+    use store::JournalCopy;
+    use tokio::time::{Instant, timeout};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_device_that_takes_the_call_for_a_journal_and_says_nothing_is_waited_for_a_while_only() {
+        let (dir, own) = (tempfile::tempdir().unwrap(), identity::Key::from_seed(&[1; 32]).did());
+        let copied = Copied::of(JournalCopy::open(dir.path(), &own).unwrap());
+        let other = identity::Key::from_seed(&[2; 32]).did();
+        // The device itself, which is asked for a summary too, and one that holds a copy.
+        for from in [&own, &other] {
+            let begun = Instant::now();
+            let asked = timeout(limits::JOURNAL_ANSWER_WAIT * 2, ask(fixtures::silent(), &copied, from)).await;
+            let problem = asked.unwrap().err().unwrap();
+            assert_eq!(problem.kind, domain::Kind::Timeout, "{problem}");
+            assert!(begun.elapsed() >= limits::JOURNAL_ANSWER_WAIT, "it took the call");
+        }
+    }
 }

@@ -1,8 +1,11 @@
 //! The journals of the other devices, as this one has them: a copy of each, and what is known of how whole it is. `tell` gives journals
-//! to others, `hear` keeps the copies up to date, `own` looks whether others hold more of this device's own journal than it does.
+//! to others, `hear` keeps the copies up to date as far as there is `room`, `fork` looks whether they end for others
+//! as they do here, and `own` whether others hold more of this device's own journal than it does.
 
+mod fork;
 mod hear;
 mod own;
+mod room;
 mod summary;
 mod tell;
 
@@ -75,6 +78,10 @@ struct Known {
     /// Why it stands, where the device has two journals.
     #[serde(default)]
     forked: Option<String>,
+    /// The incarnation in which the device signed two journals, as another device showed, and what is known of that. It stays until the
+    /// device goes on as a later one: what itself tells is one of the two.
+    #[serde(default)]
+    shown_forked: Option<(u64, String)>,
     /// What was wrong with a summary that the device signed: the journal, which it signed too, leads elsewhere. It stays, since the copy
     /// goes on as if nothing were.
     #[serde(default)]
@@ -274,7 +281,8 @@ impl Copied {
     /// How it stands.
     pub(crate) fn standing(&self) -> Standing {
         let (known, at) = (lock(&self.known).clone(), self.journal.point());
-        let (state, why) = match (known.forked.or(known.summed_up_wrongly), known.altered) {
+        let shown = known.shown_forked.filter(|(incarnation, _)| *incarnation >= at.incarnation).map(|(_, why)| why);
+        let (state, why) = match (known.forked.or(shown).or(known.summed_up_wrongly), known.altered) {
             (Some(why), _) => (CopyState::Forked, Some(why)),
             (None, Some((by, why))) => (CopyState::Altered, Some(format!("It came from {by}. {why}"))),
             _ if known.as_of.is_none() || (at.incarnation, at.seq.0) < known.furthest => (CopyState::Behind, None),
@@ -320,7 +328,8 @@ impl Copied {
             let mut known = lock(&self.known);
             let before = known.clone();
             match why {
-                Refused::Forked { .. } => known.forked = Some(why.to_string()),
+                Refused::Forked { .. } if from == device => known.forked = Some(why.to_string()),
+                Refused::Forked { .. } => known.shown_forked = Some((self.journal.point().incarnation, why.to_string())),
                 Refused::Forged(_) => known.altered = Some((from.clone(), why.to_string())),
                 Refused::OutOfPlace(_) | Refused::Disk(_) => {}
             }
@@ -432,6 +441,22 @@ mod tests {
         // What the disk does not take is told in the same way.
         journals.tried(&device, Some(&Problem::unavailable("The disk is full.")));
         assert_eq!(journals.failing(&with).len(), 1);
+    }
+
+    #[test]
+    fn that_another_device_showed_two_journals_stays_told_until_a_later_incarnation() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = own::tests::own(&dir, 1);
+        let copied = Copied::of(JournalCopy::open(&dir.path().join("copy"), store.device()).unwrap());
+        copied.journal.append(&store.pieces(Point::default(), 1 << 20).unwrap()).unwrap();
+        let (at, other) = (copied.journal.point(), Key::from_seed(&[2; 32]).did());
+        copied.refused(&other, &Refused::Forked { seq: at.seq, why: "It was shown.".into() });
+        // The device itself tells of one of them alone.
+        copied.heard(store.device(), at, 0);
+        let standing = copied.standing();
+        assert!(standing.state == CopyState::Forked && standing.why.is_some_and(|why| why.contains("It was shown.")));
+        lock(&copied.known).shown_forked = Some((at.incarnation - 1, "It was mended since.".into()));
+        assert_eq!((copied.standing().state, copied.standing().why), (CopyState::Verified, None));
     }
 
     #[test]

@@ -193,7 +193,7 @@ async fn mend(org: &Arc<Org>) -> Result<(), Problem> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use domain::{
@@ -203,17 +203,22 @@ mod tests {
     use identity::Key;
     use store::{Seq, Signer};
 
-    fn own(dir: &tempfile::TempDir, events: usize) -> Store {
+    /// A journal with so many events.
+    pub(in super::super) fn own(dir: &tempfile::TempDir, events: usize) -> Store {
         let key = Key::from_seed(&[1; 32]);
-        let device = key.did();
-        let signer = Signer { device: device.clone(), sign: Arc::new(move |bytes| Ok(key.sign(bytes))) };
+        let signer = Signer { device: key.did(), sign: Arc::new(move |bytes| Ok(key.sign(bytes))) };
         let store = Store::open(&dir.path().join("own"), signer).unwrap();
         for _ in 0..events {
-            let body = Body::DeviceStarted { version: "1".into(), demo: false };
-            let event = Event { version: event::VERSION, at: Timestamp(1), actor: device.clone(), via: None, told: None, body };
-            store.append_blocking(vec![event]).unwrap();
+            append(&store, "1");
         }
         store
+    }
+
+    /// Appends an event that has this text.
+    pub(in super::super) fn append(store: &Store, text: &str) {
+        let (actor, body) = (store.device().clone(), Body::DeviceStarted { version: text.into(), demo: false });
+        let event = Event { version: event::VERSION, at: Timestamp(1), actor, via: None, told: None, body };
+        store.append_blocking(vec![event]).unwrap();
     }
 
     fn end_of(store: &Store) -> End {
