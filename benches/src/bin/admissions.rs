@@ -17,7 +17,7 @@ use domain::{
     event::Body,
     lease::Admission,
     manifest::{Class, Manifest, PAYLOAD_TYPE, VERSION},
-    run::{Reason, Run, RunState},
+    run::{Placed, Reason, Run, RunState},
 };
 use identity::{Envelope, envelope};
 use orchestrator::{
@@ -169,7 +169,8 @@ async fn admitted(org: &Arc<Org>, asked: &Arc<Vec<(RunId, Envelope)>>, whose: Wh
     while from < asked.len() {
         let to = (from + BURST).min(asked.len());
         if let Whose::Own = whose {
-            org.record(&org.device, asked[from..to].iter().map(|(run, _)| queued(org, run)).collect::<Result<_>>()?).await?;
+            let before: Vec<_> = asked[from..to].iter().map(|(run, sealed)| queued(org, run, sealed)).collect::<Result<_>>()?;
+            org.record(&org.device, before.into_iter().flatten().collect()).await?;
         }
         let (next, begun, before) = (Arc::new(AtomicUsize::new(from)), Instant::now(), cpu("self")?);
         let requester = || tokio::spawn(admit(org.clone(), asked.clone(), next.clone(), to, whose));
@@ -255,9 +256,11 @@ fn new(org: &Org, run: &RunId) -> Result<Run> {
     Ok(admission::new_run(run.clone(), Class::Ci, "bench".parse()?, org.member.clone(), org.device.clone(), clock::now()))
 }
 
-/// That it is queued.
-fn queued(org: &Org, run: &RunId) -> Result<Body> {
-    Ok(Body::RunQueued { run: Box::new(new(org, run)?) })
+/// That it is queued, and placed with this manifest.
+fn queued(org: &Org, run: &RunId, sealed: &Envelope) -> Result<[Body; 2]> {
+    let (manifest, hash) = (identity::manifest::open(sealed, |_| true)?.0, envelope::hash(sealed));
+    let placed = Placed::of(&manifest.work, hash.clone(), hash, org.device.clone());
+    Ok([Body::RunQueued { run: Box::new(new(org, run)?) }, Body::RunPlaced { run: run.clone(), placed }])
 }
 
 /// What admission writes of a run that another device asked for.
