@@ -92,12 +92,18 @@ async fn a_disk_that_was_put_back_by_hand_is_noticed_and_nothing_that_others_hel
 /// With what backups are locked here.
 const PASSPHRASE: &str = "correct horse battery";
 
-/// Two devices, and a run of Ada's that works at Bob's since his device was backed up into a file.
-async fn backed_up_before_it_began(project: &str) -> (Two, String, String) {
-    let two = Two::each_with("short-lease", "").await;
+/// Backs Bob's device up, and gives the file.
+async fn backed_up(two: &Two) -> String {
     let file = two.bob.folder().join("saved.mwb").to_str().unwrap().to_owned();
     let saved = two.bob.run_with(&["backup", &file], PASSPHRASE).await;
     assert_eq!(saved.code, 0, "{saved:?}");
+    file
+}
+
+/// Two devices, and a run of Ada's that works at Bob's since his device was backed up into a file.
+async fn backed_up_before_it_began(project: &str) -> (Two, String, String) {
+    let two = Two::each_with("short-lease", "").await;
+    let file = backed_up(&two).await;
     let run = two.working(project).await;
     (two, run, file)
 }
@@ -136,4 +142,26 @@ async fn a_run_that_its_device_lost_with_its_disk_can_be_stopped() {
     put_back_at_bobs(&mut two, &file).await;
     let ended = two.ada.ended(&run).await;
     assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("cancelled"), Some("stopped")), "{ended:#}");
+}
+
+/// How often a run is paused: each time two events more are told than the backup has.
+const PAUSES: usize = 12;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_ends_under_a_number_which_was_heard_before_is_lost() {
+    let mut two = Two::each_with("short-lease", "").await;
+    let run = two.working("renumbered").await;
+    let file = backed_up(&two).await;
+    for _ in 0..PAUSES {
+        for (verb, paused) in [("pause", true), ("resume", false)] {
+            two.ada.ok(&["run", verb, &run]).await;
+            two.ada.until_run(&run, "it is heard", |seen| seen["paused"] == paused).await;
+        }
+    }
+    two.ada.kill().await;
+    two.bob.pull().await;
+    put_back_at_bobs(&mut two, &file).await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("lost"), Some("vanished")), "{ended:#}");
+    assert!(text(&ended["reason"]["message"]).contains("It ended at its device"), "{ended:#}");
 }

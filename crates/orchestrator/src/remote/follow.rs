@@ -1,8 +1,8 @@
 //! Following a run that another device executes for us: its facts into the journal, its log into the log. A connection that broke is
 //! made again and goes on where it was; a device that cannot be reached for longer than the lease has lost the run, and so has one that
-//! says for a while that it does not have it.
+//! says for a while that it does not have it, or with which it ended without a word.
 
-use super::{client, hear, lock, reach::directly, reached, wish};
+use super::{checkpoint, client, hear, lock, reach::directly, reached, wish};
 use crate::{clock, dispatch, lifecycle, limits, org::Org};
 use domain::{
     Did, Kind, Problem, RunId, Timestamp,
@@ -81,7 +81,7 @@ pub(crate) fn follow(org: &Arc<Org>, run: &RunId, device: &Did, after: u64) {
 }
 
 async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
-    let (mut pause, mut heard, mut missing) = (limits::REMOTE_PAUSE, None, None);
+    let (mut pause, mut heard, mut missing, mut over_there) = (limits::REMOTE_PAUSE, None, None, false);
     loop {
         let Some(run) = read_at_last(id, || org.store.get::<Run>(kind::RUN, id.as_str())).await else { return };
         if run.state.ended() {
@@ -93,7 +93,9 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
         let given_up = match once(org, &run, device, after, heard).await {
             Ok(Watched::Told) => {
                 (pause, missing) = (limits::REMOTE_PAUSE, None);
-                None
+                // Where it was over before, all that its device tells of it was told by now.
+                let told_all = std::mem::replace(&mut over_there, is_over_there(org, id, device).await);
+                told_all.then(|| ended_unheard(device))
             }
             Ok(Watched::Missing) => {
                 if missing.is_none() {
@@ -281,6 +283,19 @@ async fn over(org: &Arc<Org>, device: &Did, heard: &Heard) -> Option<String> {
     let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
     is_lost(silent_ms, crate::fault::lease_ms(), reached)
         .then(|| format!("Its device {device} was not heard of for {} s, longer than its lease, and cannot be reached.", silent.as_secs()))
+}
+
+/// Whether a run has ended at its device, though nothing was heard of that here.
+async fn is_over_there(org: &Arc<Org>, id: &RunId, device: &Did) -> bool {
+    let known = org.store.get::<Run>(kind::RUN, id.as_str());
+    let Ok(Some(run)) = known.map(|run| run.filter(|run| !run.state.ended())) else { return false };
+    checkpoint::run_there(org, &run, device).await.is_ok_and(|there| there.state.ended())
+}
+
+/// Why nothing will come of a run any more that is over at its device, which has told all of it: its journal was put back to before a fact
+/// that was heard here, and the end has the number of an earlier one.
+fn ended_unheard(device: &Did) -> String {
+    format!("It ended at its device {device}, which cannot tell how any more, as when a backup from before was put back there.")
 }
 
 /// Why nothing will come of a run any more whose device says since then that it does not have it. It is not taken at its first word: a
