@@ -12,14 +12,23 @@ use crate::{
     run::{Reason, Run, RunState},
 };
 
-/// Why a device that is asked for a run does not lease it again: it was placed with another manifest, or was leased before.
+/// Why a device that is asked for a run does not lease it again: it was leased before, or was placed with another manifest.
 /// `known` is the run as that device's journal has it.
 pub fn leases(known: Option<&Run>, manifest: &Hash) -> Vec<Refusal> {
-    let not_allowed = |message: &str| Refusal::NotAllowed { message: message.to_owned() };
-    let Some(run) = known else { return vec![] };
-    let other = (run.manifest.as_ref() != Some(manifest)).then(|| not_allowed("This run was placed with another manifest."));
-    let before = (!run.state.waits()).then(|| not_allowed("This run was leased before."));
-    other.into_iter().chain(before).collect()
+    match known {
+        Some(run) if !run.state.waits() => vec![Refusal::LeasedBefore],
+        Some(run) if run.manifest.as_ref() != Some(manifest) => {
+            vec![Refusal::NotAllowed { message: "This run was placed with another manifest.".into() }]
+        }
+        _ => vec![],
+    }
+}
+
+/// Whether a run of `here` that nobody takes now is given up, so that its work is placed as a new one: a device leased it, and its answer
+/// was lost until what it had been sent did not count any more. That device takes no other request for this run, and never got its key.
+pub fn places_anew<'a>(run: &Run, here: &Did, mut said: impl Iterator<Item = &'a Refusal>) -> bool {
+    let given_up = Run { state: RunState::Lost, ..run.clone() };
+    given_up.next_attempt(here).is_some() && said.any(|refusal| *refusal == Refusal::LeasedBefore)
 }
 
 /// The lease that this very manifest of this requester got before, also where its run is over by now: the requester may not have had
@@ -139,13 +148,25 @@ mod tests {
     #[test]
     fn a_manifest_is_leased_once_and_its_own_requester_hears_of_it_again() {
         assert!(leases(None, &hash('1')).is_empty() && leases(Some(&run(RunState::Placing)), &hash('1')).is_empty());
-        assert_eq!(leases(Some(&run(RunState::Placing)), &hash('3')).len(), 1);
-        assert_eq!(leases(Some(&leased()), &hash('1')).len(), 1);
-        assert_eq!(leases(Some(&leased()), &hash('3')).len(), 2);
+        assert!(matches!(leases(Some(&run(RunState::Placing)), &hash('3'))[..], [Refusal::NotAllowed { .. }]));
+        for manifest in ['1', '3'] {
+            assert_eq!(leases(Some(&leased()), &hash(manifest)), [Refusal::LeasedBefore]);
+        }
         let before = |requester, manifest| leased_before(Some(leased()), &did(requester), hash(manifest)).map(|lease| lease.until);
         assert_eq!(before('a', '1'), Some(Timestamp(9)));
         assert_eq!((before('c', '1'), before('a', '3')), (None, None));
         assert_eq!(leased_before(Some(run(RunState::Placing)), &did('a'), hash('1')), None);
+    }
+
+    #[test]
+    fn what_was_leased_with_an_answer_that_was_lost_is_placed_as_a_new_run_a_few_times() {
+        let (waits, before) = (run(RunState::Queued), vec![Refusal::NoSlot { slots: 1 }, Refusal::LeasedBefore]);
+        let anew = |run: &Run, here, said: &[Refusal]| places_anew(run, &did(here), said.iter());
+        assert!(anew(&waits, 'a', &before));
+        assert!(!anew(&waits, 'a', &before[..1]) && !anew(&waits, 'a', &[]), "nobody leased it");
+        assert!(!anew(&waits, 'b', &before), "that is another device's run");
+        assert!(!anew(&Run { attempt: crate::limits::RESUME_ATTEMPTS_MAX, ..waits.clone() }, 'a', &before), "it was lost too often");
+        assert!(!anew(&Run { class: crate::manifest::Class::Ci, ..waits }, 'a', &before), "checks stay where they were asked for");
     }
 
     #[test]

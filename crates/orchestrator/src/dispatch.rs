@@ -173,14 +173,24 @@ pub(crate) fn may_wait(run: &Run, refusals: &[Refusal]) -> bool {
     refusals.iter().all(|refusal| refusal.passes() || (goes_on && matches!(refusal, Refusal::Reclaimed { .. })))
 }
 
-/// Nobody takes it, whatever it waits for: it fails where any of what was said does not pass, and waits else.
+/// Nobody takes it, whatever it waits for: it fails where any of what was said does not pass, and waits else. One that was leased with an
+/// answer that was lost is over, and its work is placed as a new run.
 pub(crate) async fn refused(org: &Arc<Org>, run: &Run, said: Vec<(Did, Vec<Refusal>)>, message: String) -> Result<(), Problem> {
     let id = &run.id;
     if said.iter().all(|(_, refusals)| may_wait(run, refusals)) {
         return wait(org, id, Reason::WaitsForRoom { message }).await;
     }
+    let anew = fence::places_anew(run, &org.device, said.iter().flat_map(|(_, refusals)| refusals));
     let told = said.into_iter().map(|(device, reasons)| Body::RunRefused { run: id.clone(), device, reasons }).collect();
-    move_waiting(org, id, told, RunState::Failed, Some(Reason::Refused { message })).await.map(drop)
+    if !anew {
+        return move_waiting(org, id, told, RunState::Failed, Some(Reason::Refused { message })).await.map(drop);
+    }
+    let message = format!("A device leased it, and its answer was lost for longer than the request counted. {message}");
+    if move_waiting(org, id, told, RunState::Lost, Some(Reason::Vanished { message })).await? {
+        org.remote.refusals.forget(id);
+        lifecycle::take_up_again(org, id).await?;
+    }
+    Ok(())
 }
 
 /// Moves a run that has no device yet; says whether it still had none. Whoever has the delegation of its key runs it: then only the note

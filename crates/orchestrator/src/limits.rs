@@ -226,6 +226,9 @@ pub(crate) const FACTS_AHEAD_MAX: usize = 256;
 pub(crate) const LOG_AHEAD_MAX: usize = 8;
 /// How much of a log goes to another device in one message, about, in bytes: one takes 4 MiB, and a single line may have 1 MiB.
 pub(crate) const LOG_MESSAGE_BYTES: usize = 1 << 20;
+/// For how long the device of a run elsewhere says that it does not have it until the run is given up, in milliseconds: a disk that was put
+/// back is joined with what others hold of its journal before.
+pub(crate) const RUN_MISSING_MS: u64 = 60_000;
 /// How long the rest of a log may take that still comes when its run has ended.
 pub(crate) const LOG_REST_MAX: Duration = Duration::from_secs(10 * 60);
 /// How many chunks of a tunnel wait for a slow reader on another device.

@@ -20,6 +20,7 @@ use domain::{
     agent::EngineChoice,
     announcement,
     event::{Body, kind},
+    fence,
     lease::Admission,
     manifest::{self, Class, Manifest},
     placement::{self, Avoid, Candidate, Decision, QueuePlace, Refusal, Request, Round, Snapshot},
@@ -398,7 +399,7 @@ impl Turn {
         Ok(waits.then_some(sealed))
     }
 
-    /// Nobody takes it: it waits where that can help for one device at least, and fails where it cannot.
+    /// Nobody takes it: it waits where that can help for one device at least, and else is over.
     async fn nobody(&self, said: Vec<(Did, Vec<Refusal>)>, untold: Vec<Body>) -> Result<(), Problem> {
         let (org, id) = (&self.org, &self.run.id);
         let reasons = |known: &Known| {
@@ -421,7 +422,7 @@ impl Turn {
         let at = each.iter().filter(|(_, refusals)| waits_for_room(refusals)).map(|(did, _)| did.clone());
         org.queue.waits(&self.run, &self.draft.manifest, at.collect());
         let message = self.words(&each);
-        if !could {
+        if !could || fence::places_anew(&self.run, &org.device, each.iter().flat_map(|(_, refusals)| refusals)) {
             return dispatch::refused(org, &self.run, each, message).await;
         }
         org.remote.hungry.store(true, Ordering::Relaxed);

@@ -3240,6 +3240,9 @@ export interface components {
             message: string;
         } | {
             /** @constant */
+            code: "leased_before";
+        } | {
+            /** @constant */
             code: "anti_affinity";
             /** @description From what it has to be apart. */
             message: string;

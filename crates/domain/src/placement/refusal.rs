@@ -113,6 +113,8 @@ pub enum Refusal {
         /// What it said.
         message: String,
     },
+    /// It leased this run before, by another request, whose answer was lost. A new run of the same task it may take.
+    LeasedBefore,
     /// Another device is wanted, as for a review that is to be independent.
     AntiAffinity {
         /// From what it has to be apart.
@@ -126,9 +128,11 @@ impl Refusal {
         match self {
             Self::Busy { .. } | Self::NoSlot { .. } | Self::OtherOrgs { .. } | Self::NotKnown { .. } | Self::Halted { .. } => true,
             Self::Closing | Self::Suspected | Self::RefusedBefore { .. } | Self::Queue { .. } | Self::MakesRoom { .. } => true,
+            // One that is made now counts again.
+            Self::Expired => true,
             Self::Reclaimed { why } => why.passes(),
             Self::Class { .. } | Self::Runtime { .. } | Self::Tag { .. } | Self::TooSmall { .. } | Self::Engine { .. } => false,
-            Self::Expired | Self::Manifest { .. } | Self::NotAllowed { .. } | Self::NotShared | Self::AntiAffinity { .. } => false,
+            Self::Manifest { .. } | Self::NotAllowed { .. } | Self::NotShared | Self::LeasedBefore | Self::AntiAffinity { .. } => false,
         }
     }
 
@@ -189,6 +193,7 @@ impl Refusal {
             }
             Self::NotShared => "It may not read the project's repository; `meshwork project share` with this device's key lets it.".into(),
             Self::RefusedBefore { message } => format!("It refused this a while ago, and is asked again later: {message}"),
+            Self::LeasedBefore => "It leased this run before, and takes no other request for it, but a new run of its task.".into(),
             Self::AntiAffinity { message } => format!("Another device has to do this: {message}"),
         }
     }
@@ -279,6 +284,8 @@ mod tests {
             (Refusal::Reclaimed { why: Reclaim::Hours }, true, "`hours`"),
             (Refusal::Suspected, true, "connected"),
             (Refusal::NotShared, false, "`meshwork project share`"),
+            (Refusal::Expired, true, "ask again"),
+            (Refusal::LeasedBefore, false, "a new run of its task"),
             (Refusal::Queue { place: QueuePlace { place: 3, of: 5, behind: None } }, true, "3rd of 5 in its queue"),
             (Refusal::MakesRoom { runs: 2 }, true, "2 runs"),
             (Avoid::RefusedBefore { message: message() }.refusal(), true, "the reviewer's own"),

@@ -24,6 +24,8 @@ use std::{
 
 /// How many runs a device executes at once.
 const SLOTS: u32 = 2;
+/// A tag that one device of three has, and that some tasks need: for those there may be one device alone.
+pub const TAG: (&str, &str) = ("bench", "true");
 /// How long a group takes to be on disk at the most, where nothing is wrong, in milliseconds.
 pub const QUICK_MS: u64 = 20;
 
@@ -33,6 +35,8 @@ pub struct Device {
     pub did: Did,
     /// Of three devices one has no sandbox that works, and only asks others.
     works: bool,
+    /// Whether it has the tag.
+    tagged: bool,
     pub key: Rc<Key>,
     /// The member's key on it.
     pub member: Did,
@@ -132,6 +136,7 @@ impl Device {
         Self {
             did: key.did(),
             works: at % 3 != 2,
+            tagged: at % 3 == 1,
             member: seed(2).did(),
             up: true,
             click: None,
@@ -166,7 +171,7 @@ impl Device {
         Capacity {
             total,
             free: total.minus(taken.reserved),
-            tags: BTreeMap::new(),
+            tags: self.tagged.then(|| (TAG.0.to_owned(), TAG.1.to_owned())).into_iter().collect(),
             gpus: vec![],
             runtimes: if self.works { vec![Runtime::Local] } else { vec![] },
             classes: vec![Class::Agent],

@@ -40,7 +40,7 @@ pub enum Invariant {
     Durable,
     /// After healing all devices have the same picture.
     Convergence,
-    /// Every run ends, with a reason.
+    /// Every run ends, with a reason; none because no device took it, since there is one that could.
     Settled,
     /// A device that is its owner's alone leases nothing to guests, and none works there.
     Owner,

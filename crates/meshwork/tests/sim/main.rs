@@ -34,6 +34,8 @@ pub enum Fault {
     FencingSkipped,
     /// A device that did not answer in time counts as one that refused.
     SilenceIsRefusal,
+    /// A run that a device leased, and whose answer was lost, is asked for under the same id for good.
+    LeaseForgotten,
     /// Requesters give a run up as soon as its device does not answer once.
     GivenUpEarly,
     /// Requesters begin anew what they gave up, whatever they know of its end.
@@ -120,6 +122,11 @@ fn it_is_seen_when_fencing_is_skipped() {
 #[test]
 fn it_is_seen_when_another_device_is_asked_while_what_the_first_was_sent_counts() {
     is_seen(Fault::SilenceIsRefusal, Invariant::Asking);
+}
+
+#[test]
+fn it_is_seen_when_a_run_fails_because_an_answer_was_lost() {
+    is_seen(Fault::LeaseForgotten, Invariant::Settled);
 }
 
 #[test]

@@ -140,7 +140,7 @@ impl World {
                 from: None,
             },
             resources: Resources { cpu_milli: 1_000, memory_bytes: 500, disk_bytes: 500, gpus: 0 },
-            tags: BTreeMap::new(),
+            tags: run.tags.clone(),
             runtime: None,
             network: Network::default(),
             limits: TimeLimits::default(),
@@ -179,7 +179,10 @@ impl World {
         // Of whom nothing was heard yet, it may come.
         let waits = |verdict: &Verdict| self.said_no(at, id, &verdict.device).unwrap_or(&verdict.refusals).iter().all(Refusal::passes);
         let could = asking.looked.len() < self.devices.len() || asking.looked.iter().any(waits);
+        let said = self.places.keys().filter_map(|did| self.said_no(at, id, did)).flatten();
+        let anew = self.settings.fault != Some(Fault::LeaseForgotten) && fence::places_anew(&run, &self.devices[at].did, said);
         let (to, reason) = match could {
+            _ if anew => (RunState::Lost, Reason::Vanished { message: "A device leased it, and its answer was lost.".into() }),
             true => (RunState::Queued, Reason::WaitsForRoom { message: "No device takes it now.".into() }),
             false => (RunState::Failed, Reason::Refused { message: "No device takes it as it is.".into() }),
         };
@@ -187,7 +190,8 @@ impl World {
         if fence::may_move(&run, to, false) && !(noted && asking.untold.is_empty()) {
             let mut bodies = asking.untold;
             bodies.push(Body::RunMoved { run: id.clone(), to, reason: Some(reason) });
-            self.write(at, bodies, vec![]);
+            let then = anew.then(|| Then::TakeUp { run: id.clone() });
+            self.write(at, bodies, then.into_iter().collect());
         }
     }
 

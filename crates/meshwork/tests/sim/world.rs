@@ -6,13 +6,14 @@
 
 use crate::{
     Fault,
-    device::{Device, Memory, QUICK_MS},
+    device::{Device, Memory, QUICK_MS, TAG},
     invariants::{Broken, Invariant, Oracle},
     message::{Happens, Heard, Message, Then, Timer},
 };
 use domain::{
     Did, RunId, TaskRef, Timestamp,
     event::{self, Body, Event, kind},
+    limits::RESUME_ATTEMPTS_MAX,
     picture::{RunIn, Whole},
     run::{Reason, Run, RunState},
     task::Claim,
@@ -429,9 +430,10 @@ impl World {
 
     pub fn new_run(&mut self, at: usize, task: &TaskRef) -> Run {
         let (id, device) = (self.ulid(), &self.devices[at]);
+        let tags: BTreeMap<&str, &str> = task.task.as_str().ends_with(['3', '6', '9']).then_some(TAG).into_iter().collect();
         let run = json!({
             "id": id, "class": "agent", "project": task.project, "task": task, "agent": "coder", "member": device.member,
-            "requester": device.did, "state": "queued", "queued_at": self.clock.now_ms(),
+            "requester": device.did, "state": "queued", "queued_at": self.clock.now_ms(), "tags": tags,
         });
         serde_json::from_value(run).unwrap()
     }
@@ -500,6 +502,11 @@ impl World {
                 self.tally.elsewhere += usize::from(run.state == RunState::Done && run.device.as_ref() != Some(&device.did));
                 if run.reason.is_none() {
                     self.oracle.breaks(now_ms, Invariant::Settled, format!("the run {} ended without a reason", run.id));
+                }
+                // For each task there is a device that could.
+                let refused = run.state == RunState::Failed && matches!(run.reason, Some(Reason::Refused { .. }));
+                if refused && run.attempt < RESUME_ATTEMPTS_MAX {
+                    self.oracle.breaks(now_ms, Invariant::Settled, format!("nobody took the run {}: {:?}", run.id, run.refused));
                 }
             }
         }

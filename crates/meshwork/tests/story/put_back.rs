@@ -1,8 +1,9 @@
-//! A device's disk is put back by hand to an earlier moment: it is told so by what the others hold, and goes on with all of it.
+//! A device's disk is put back by hand to an earlier moment: it is told so by what the others hold, and goes on with all of it. Where a
+//! person puts a backup back, nothing is fetched again, and what was begun since is over.
 
 use crate::{
     journals::{device, same, until_copy},
-    support::{PASSES, command_agent, project},
+    support::{PASSES, command_agent, project, text},
     two::Two,
 };
 use serde_json::{Value, json};
@@ -86,4 +87,81 @@ async fn a_disk_that_was_put_back_by_hand_is_noticed_and_nothing_that_others_hel
     assert!(!doctor.as_array().unwrap().iter().any(|one| one["what"] == format!("journal of {adas}")), "{doctor:#}");
     done_at_bobs(&two, "T003").await;
     same(&[&two.ada, &two.bob]).await;
+}
+
+/// With what backups are locked here.
+const PASSPHRASE: &str = "correct horse battery";
+
+/// Backs Bob's device up, and gives the file.
+async fn backed_up(two: &Two) -> String {
+    let file = two.bob.folder().join("saved.mwb").to_str().unwrap().to_owned();
+    let saved = two.bob.run_with(&["backup", &file], PASSPHRASE).await;
+    assert_eq!(saved.code, 0, "{saved:?}");
+    file
+}
+
+/// Two devices, and a run of Ada's that works at Bob's since his device was backed up into a file.
+async fn backed_up_before_it_began(project: &str) -> (Two, String, String) {
+    let two = Two::each_with("short-lease", "").await;
+    let file = backed_up(&two).await;
+    let run = two.working(project).await;
+    (two, run, file)
+}
+
+/// Puts the backup back at Bob's, where nothing runs any more, while Ada's device is off.
+async fn put_back_at_bobs(two: &mut Two, file: &str) {
+    fs::rename(two.bob.data(), two.bob.folder().join("lost")).unwrap();
+    let done = two.bob.run_with(&["restore", file], PASSPHRASE).await;
+    assert_eq!(done.code, 0, "{done:?}");
+    two.bob.begin().await;
+    two.ada.begin().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_its_device_lost_with_its_disk_is_lost_and_its_task_goes_on() {
+    let (mut two, run, file) = backed_up_before_it_began("forgotten").await;
+    two.ada.kill().await;
+    two.bob.pull().await;
+    put_back_at_bobs(&mut two, &file).await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("lost"), Some("vanished")), "{ended:#}");
+    assert!(text(&ended["reason"]["message"]).contains("does not have it any more"), "{ended:#}");
+    let look = || async {
+        let shown = two.ada.ok(&["task", "show", "T001"]).await;
+        if shown["runs"][0]["id"] == run.as_str() { Err(shown) } else { Ok(()) }
+    };
+    two.ada.until("its task goes on with a new run", look).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_its_device_lost_with_its_disk_can_be_stopped() {
+    let (mut two, run, file) = backed_up_before_it_began("stopped").await;
+    two.bob.pull().await;
+    two.ada.ok(&["run", "stop", &run]).await;
+    two.ada.kill().await;
+    put_back_at_bobs(&mut two, &file).await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("cancelled"), Some("stopped")), "{ended:#}");
+}
+
+/// How often a run is paused: each time two events more are told than the backup has.
+const PAUSES: usize = 12;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_ends_under_a_number_which_was_heard_before_is_lost() {
+    let mut two = Two::each_with("short-lease", "").await;
+    let run = two.working("renumbered").await;
+    let file = backed_up(&two).await;
+    for _ in 0..PAUSES {
+        for (verb, paused) in [("pause", true), ("resume", false)] {
+            two.ada.ok(&["run", verb, &run]).await;
+            two.ada.until_run(&run, "it is heard", |seen| seen["paused"] == paused).await;
+        }
+    }
+    two.ada.kill().await;
+    two.bob.pull().await;
+    put_back_at_bobs(&mut two, &file).await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("lost"), Some("vanished")), "{ended:#}");
+    assert!(text(&ended["reason"]["message"]).contains("It ended at its device"), "{ended:#}");
 }

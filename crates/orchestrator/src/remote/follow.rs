@@ -1,7 +1,8 @@
 //! Following a run that another device executes for us: its facts into the journal, its log into the log. A connection that broke is
-//! made again and goes on where it was; a device that cannot be reached for longer than the lease has lost the run.
+//! made again and goes on where it was; a device that cannot be reached for longer than the lease has lost the run, and so has one that
+//! says for a while that it does not have it, or with which it ended without a word.
 
-use super::{client, hear, lock, reach::directly, reached, wish};
+use super::{checkpoint, client, hear, lock, reach::directly, reached, wish};
 use crate::{clock, dispatch, lifecycle, limits, org::Org};
 use domain::{
     Did, Kind, Problem, RunId, Timestamp,
@@ -40,6 +41,15 @@ impl Heard {
     }
 }
 
+/// What came of following a run over one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watched {
+    /// Its device told of it, until the connection ended.
+    Told,
+    /// Its device answered that it does not have it.
+    Missing,
+}
+
 /// Follows all runs that others execute for us: after a start.
 ///
 /// # Errors
@@ -72,7 +82,7 @@ pub(crate) fn follow(org: &Arc<Org>, run: &RunId, device: &Did, after: u64) {
 }
 
 async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
-    let (mut pause, mut heard) = (limits::REMOTE_PAUSE, None);
+    let (mut pause, mut heard, mut missing, mut over_there) = (limits::REMOTE_PAUSE, None, None, false);
     loop {
         let Some(run) = read_at_last(id, || org.store.get::<Run>(kind::RUN, id.as_str())).await else { return };
         if run.state.ended() {
@@ -81,16 +91,28 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
         let heard = heard.get_or_insert_with(|| Heard(Mutex::new(heard_before(&run))));
         let after = run.told.as_ref().map_or(first, |told| told.seq);
         let begun = Instant::now();
-        match once(org, &run, device, after, heard).await {
-            Ok(()) => pause = limits::REMOTE_PAUSE,
+        let given_up = match once(org, &run, device, after, heard).await {
+            Ok(Watched::Told) => {
+                (pause, missing) = (limits::REMOTE_PAUSE, None);
+                // Where it was over before, all that its device tells of it was told by now.
+                let told_all = std::mem::replace(&mut over_there, is_over_there(org, id, device).await);
+                told_all.then(|| ended_unheard(device))
+            }
+            Ok(Watched::Missing) => {
+                if missing.is_none() {
+                    tracing::warn!(run = %id, %device, "the device of a run elsewhere says that it does not have it; it is asked again");
+                }
+                gone(device, *missing.get_or_insert_with(Instant::now))
+            }
             Err(problem) => {
                 tracing::warn!(run = %id, %device, %problem, "a run elsewhere cannot be followed now; it is tried again");
-                if let Some(message) = over(org, device, heard).await {
-                    match lost(org, id, message).await {
-                        Ok(()) => continue,
-                        Err(problem) => tracing::error!(run = %id, %problem, "a lost run could not be noted; it is tried again"),
-                    }
-                }
+                over(org, device, heard).await
+            }
+        };
+        if let Some(message) = given_up {
+            match lost(org, id, message).await {
+                Ok(()) => continue,
+                Err(problem) => tracing::error!(run = %id, %problem, "a lost run could not be noted; it is tried again"),
             }
         }
         if begun.elapsed() > limits::REMOTE_PAUSE_MAX {
@@ -125,7 +147,7 @@ fn heard_before(run: &Run) -> Instant {
 }
 
 /// Follows over one connection, until the run has ended or the connection breaks.
-async fn once(org: &Arc<Org>, run: &Run, device: &Did, after: u64, heard: &Heard) -> Result<(), Problem> {
+async fn once(org: &Arc<Org>, run: &Run, device: &Did, after: u64, heard: &Heard) -> Result<Watched, Problem> {
     if let Some(reason) = run.ending.clone() {
         // Whoever asked for the end may have done so while the device was away.
         wish::end(org, run, device, reason).await?;
@@ -137,23 +159,33 @@ async fn once(org: &Arc<Org>, run: &Run, device: &Did, after: u64, heard: &Heard
     let lines = pin!(whole_log(org, run, device, &log, &over));
     match select(facts, lines).await {
         Either::Left((told, lines)) => {
-            told?;
+            if told? == Watched::Missing {
+                return Ok(Watched::Missing);
+            }
             over.store(true, Ordering::Relaxed);
             if let Err(problem) = rest(|| log.last_seq(), lines).await {
                 tracing::warn!(run = %run.id, %device, %problem, "what is left of the log of a run elsewhere did not come");
             }
-            Ok(())
+            Ok(Watched::Told)
         }
         Either::Right((_, facts)) => facts.await,
     }
 }
 
-async fn facts(org: &Arc<Org>, run: &Run, device: &Did, after_seq: u64, heard: &Heard) -> Result<(), Problem> {
-    let mut stream = begin_facts(client(org, device)?, &run.id, after_seq).await?;
+async fn facts(org: &Arc<Org>, run: &Run, device: &Did, after_seq: u64, heard: &Heard) -> Result<Watched, Problem> {
+    let mut stream = match begin_facts(client(org, device)?, &run.id, after_seq).await {
+        Ok(begun) => begun,
+        // Its own word: what it leases is on its disk before it says so.
+        Err(said) if said.kind == Kind::NotFound => {
+            reached(org, device, Ok(()));
+            return Ok(Watched::Missing);
+        }
+        Err(problem) => return Err(problem),
+    };
     reached(org, device, Ok(()));
     loop {
         let next = timeout(limits::WATCH_SILENCE, stream.next()).await;
-        let Some(fact) = next.map_err(silent)? else { return Ok(()) };
+        let Some(fact) = next.map_err(silent)? else { return Ok(Watched::Told) };
         let fact = fact.map_err(|s| problem(&s))?;
         heard.now();
         if !fact.event_json.is_empty() {
@@ -262,6 +294,27 @@ async fn over(org: &Arc<Org>, device: &Did, heard: &Heard) -> Option<String> {
         .then(|| format!("Its device {device} was not heard of for {} s, longer than its lease, and cannot be reached.", silent.as_secs()))
 }
 
+/// Whether a run has ended at its device, though nothing was heard of that here.
+async fn is_over_there(org: &Arc<Org>, id: &RunId, device: &Did) -> bool {
+    let known = org.store.get::<Run>(kind::RUN, id.as_str());
+    let Ok(Some(run)) = known.map(|run| run.filter(|run| !run.state.ended())) else { return false };
+    checkpoint::run_there(org, &run, device).await.is_ok_and(|there| there.state.ended())
+}
+
+/// Why nothing will come of a run any more that is over at its device, which has told all of it: its journal was put back to before a fact
+/// that was heard here, and the end has the number of an earlier one.
+fn ended_unheard(device: &Did) -> String {
+    format!("It ended at its device {device}, which cannot tell how any more, as when a backup from before was put back there.")
+}
+
+/// Why nothing will come of a run any more whose device says since then that it does not have it. It is not taken at its first word: a
+/// disk that was put back is joined with what others hold of its journal, by which the run may come back.
+fn gone(device: &Did, since: Instant) -> Option<String> {
+    let wait = Duration::from_millis(limits::RUN_MISSING_MS.min(crate::fault::lease_ms()));
+    (since.elapsed() >= wait)
+        .then(|| format!("Its device {device} does not have it any more, as when a backup from before it began was put back there."))
+}
+
 /// Notes that a run is lost; or done, where its patch is here and only its end was not heard; or ended, where a person stopped it.
 ///
 /// # Errors
@@ -313,6 +366,15 @@ mod tests {
         let end = |run: &Run| end_of_lost(run.clone(), String::new()).0;
         assert_eq!([&plain, &evicted].map(end), [RunState::Lost; 2]);
         assert_eq!([&stopped, &published].map(end), [RunState::Cancelled, RunState::Done]);
+    }
+
+    #[test]
+    fn a_device_that_does_not_have_a_run_is_asked_for_a_while_before_the_run_is_given_up() {
+        let did: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let ago = |ms: u64| Instant::now().checked_sub(Duration::from_millis(ms)).unwrap_or_else(|| unreachable!("it is up for longer"));
+        assert_eq!(gone(&did, Instant::now()), None, "it may come back with what others hold");
+        let said = gone(&did, ago(limits::RUN_MISSING_MS)).unwrap_or_default();
+        assert!(said.contains(did.as_str()) && said.contains("does not have it any more"), "{said}");
     }
 
     #[tokio::test(start_paused = true)]

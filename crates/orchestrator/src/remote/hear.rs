@@ -7,8 +7,9 @@ use domain::{
     event::{self, Body, Event, Told, kind},
     fence,
     manifest::Class,
+    org::Device,
     patch::Revision,
-    run::Run,
+    run::{Reason, Run},
 };
 use mesh::{problem, spoken};
 use proto::mesh::{Fact, ResultRequest};
@@ -56,10 +57,15 @@ pub(super) async fn fact(org: &Arc<Org>, run: &RunId, device: &Did, fact: Fact) 
         tracing::warn!(%run, %device, "further checks on the work of a run were left out");
         return Ok(());
     }
-    let teller = device.clone();
+    let (teller, deciding) = (device.clone(), org.clone());
     let decided = org.store.append_if(move |view| {
         let known: Option<Run> = view.get(kind::RUN, about.as_str())?;
-        Ok(if fence::is_news(known.as_ref(), &event.body, &teller, fact.seq) { vec![event] } else { vec![] })
+        if !fence::is_news(known.as_ref(), &event.body, &teller, fact.seq) {
+            return Ok(vec![]);
+        }
+        let came = matches!(event.body, Body::PatchPublished { .. });
+        let goes_on = known.as_ref().filter(|_| came).and_then(goes_on).map(|body| deciding.event(&deciding.device, body));
+        Ok([event].into_iter().chain(goes_on).collect())
     });
     decided.await?;
     if saved {
@@ -166,6 +172,7 @@ pub(super) async fn arrived(
     let (device, name) = (device.clone(), known.project.clone());
     let (from, project) = org.blocking(move |org| Ok((listed(org, &device)?, org.project(Some(&name))?))).await?;
     let mut last = Problem::unavailable("The patch that the device published has not come yet.");
+    let mut noted = false;
     for _ in 0..limits::PATCH_LOOKS {
         let (project, patch, revision) = (project.clone(), patch.clone(), revision.clone());
         let rid = project.rid.clone();
@@ -178,10 +185,43 @@ pub(super) async fn arrived(
         }
         if let Err(problem) = bring::fetch_once(org, &rid, &from).await {
             last = last.because(problem.to_string());
+            if !noted {
+                note_held_up(org, run, &from, &last).await?;
+                noted = true;
+            }
         }
         tokio::time::sleep(limits::REMOTE_PAUSE).await;
     }
+    note_held_up(org, run, &from, &last).await?;
     Err(last)
+}
+
+/// Writes down why a run that is done at its device stays as it is here, once.
+async fn note_held_up(org: &Arc<Org>, run: &RunId, from: &Device, problem: &Problem) -> Result<(), Problem> {
+    let message = format!("{problem} It is fetched again until it comes. See that the Radicle port of {} can be reached.", from.name);
+    let (run, noting) = (run.clone(), org.clone());
+    let decided = org.store.append_if(move |view| {
+        let now: Option<Run> = view.get(kind::RUN, run.as_str())?;
+        let body = now.and_then(|now| held_up(&now, message));
+        Ok(body.map(|body| noting.event(&noting.device, body)).into_iter().collect())
+    });
+    decided.await.map(drop)
+}
+
+/// What is to be journaled of a run whose patch does not come; none: it is known, or the run is over here.
+fn held_up(now: &Run, message: String) -> Option<Body> {
+    let reason = Some(Reason::WaitsForDevice { message });
+    (now.state.holds_slot() && !is_held_up(now)).then(|| Body::RunMoved { run: now.id.clone(), to: now.state, reason })
+}
+
+/// What is to be journaled of a run whose patch came; none: nothing was said of its not coming.
+fn goes_on(now: &Run) -> Option<Body> {
+    is_held_up(now).then(|| Body::RunMoved { run: now.id.clone(), to: now.state, reason: None })
+}
+
+/// Whether it is known of a run that its patch does not come: nothing else keeps one waiting for a device that has it.
+fn is_held_up(run: &Run) -> bool {
+    run.state.holds_slot() && matches!(run.reason, Some(Reason::WaitsForDevice { .. }))
 }
 
 /// Whether a revision is what a run is said to have published: its own key made it, with this commit. Else the patch of another task would
@@ -229,6 +269,34 @@ mod tests {
         assert!(!is_own(&made(&key), &run, &oid("2")), "it has another commit than was told");
         assert!(!is_own(&made(&other), &run, &oid("1")), "another run made it");
         assert!(!is_own(&made(&key), &plain, &oid("1")), "the run has no key");
+    }
+
+    /// A run as it is after an event.
+    fn after(run: &Run, body: Body) -> Run {
+        let event = Event { version: event::VERSION, at: Timestamp(1), actor: run.requester.clone(), via: None, told: None, body };
+        let json: Arc<str> = serde_json::to_string(run).unwrap_or_else(|e| unreachable!("{e}")).into();
+        let mut before = |of: &str, id: &str| (of == kind::RUN && id == run.id.as_str()).then(|| json.clone());
+        let changes = event::project(&event, &mut before).unwrap_or_else(|p| unreachable!("{p}"));
+        let changed = changes.into_iter().find(|one| one.kind == kind::RUN).and_then(|one| one.value);
+        changed.and_then(|value| serde_json::from_str(&value).ok()).unwrap_or_else(|| unreachable!("the run changes"))
+    }
+
+    #[test]
+    fn people_see_why_a_patch_does_not_come_until_it_came() {
+        let ada = did("did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp");
+        let id: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let project = "demo".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let plain = admission::new_run(id, Class::Agent, project, ada.clone(), ada, Timestamp(0));
+        let publishing = Run { state: RunState::Publishing, ..plain.clone() };
+        let said = |run: &Run| held_up(run, "The port is closed.".into());
+        let waits = said(&publishing).map_or_else(|| unreachable!("nothing was said"), |body| after(&publishing, body));
+        assert_eq!(waits.state, RunState::Publishing);
+        assert!(waits.why().is_some_and(|why| why.contains("The port is closed.")));
+        assert!(said(&waits).is_none(), "it was said");
+        let came = goes_on(&waits).map_or_else(|| unreachable!("nothing was said"), |body| after(&waits, body));
+        assert_eq!((came.state, came.reason), (RunState::Publishing, None));
+        assert!(goes_on(&publishing).is_none(), "it came at once");
+        assert!(said(&Run { state: RunState::Lost, ..plain }).is_none(), "it is over here");
     }
 
     #[test]

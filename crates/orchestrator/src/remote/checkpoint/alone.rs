@@ -103,7 +103,11 @@ async fn ended(org: &Arc<Org>, run: &Run, device: &Did) -> Result<Run, Problem> 
     Ok(there)
 }
 
-async fn at(org: &Arc<Org>, run: &Run, device: &Did) -> Result<Run, Problem> {
+/// The run as its device has it now.
+///
+/// # Errors
+/// When that does not say so in time, or does not have it.
+pub(crate) async fn at(org: &Arc<Org>, run: &Run, device: &Did) -> Result<Run, Problem> {
     let request = ResultRequest { version: spoken(), run: run.id.to_string() };
     let mut client = client(org, device)?;
     let late = |_| Problem::new(Kind::Timeout, "The device did not say in time what it saved of the run.");

@@ -7,6 +7,7 @@ mod bring;
 mod found;
 mod give;
 
+pub(super) use alone::at as run_there;
 pub(crate) use alone::{ask as ask_saved, goes_on_there, keep as keep_given_up};
 pub(crate) use bring::{bring_saved, receive};
 pub(crate) use found::published_there;
