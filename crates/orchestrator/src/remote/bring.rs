@@ -68,7 +68,8 @@ pub(super) async fn session(org: &Arc<Org>, with: &Device) -> Result<(), Problem
     org.blocking(move |org| {
         let node = org.node()?;
         let nowhere = Problem::unavailable(format!("No address of the Radicle node of {} leads anywhere.", with.name));
-        let mut last = Err(nowhere.next(format!("Ask an owner to say where it is: meshwork org device {} --radicle HOST:PORT.", with.name)));
+        let mut last =
+            Err(nowhere.next(format!("Ask an owner to say where it is: meshwork org device {} --radicle HOST:PORT.", with.name)));
         for address in addresses(&with) {
             last = node.connect(&with.did, address);
             if last.is_ok() {

@@ -107,7 +107,11 @@ async fn connect(org: &Arc<Org>, did: &Did, mut seen: watch::Receiver<Seen>) {
                 continue;
             }
             Step::Call => {
-                let done = call(org, did).await;
+                let done = tokio::select! {
+                    done = call(org, did) => done,
+                    // What was said to who was not there may be waited for in vain.
+                    _ = seen.wait_for(|seen| seen.of(did) != now) => continue,
+                };
                 calls.called(Instant::now());
                 ("its Radicle node is not connected", done)
             }
