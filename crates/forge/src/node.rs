@@ -6,14 +6,14 @@ use crate::{
     limits,
     queue::lock,
 };
-use domain::{Did, Kind, Oid, PatchId, Problem, Rid};
+use domain::{Did, Kind, Oid, PatchId, Problem, Rid, Timestamp};
 use radicle::cob;
 use radicle::crypto::PublicKey;
-use radicle::node::{ConnectOptions, ConnectResult, Event, Handle as _, policy::Scope};
+use radicle::node::{ConnectOptions, ConnectResult, Event, Handle as _, Session, State, policy::Scope};
 use radicle::storage::{ReadRepository, RefUpdate, git::Repository};
 use radicle_node::runtime::{self, Runtime, handle::Handle};
 use radicle_signals::Signal;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
@@ -59,8 +59,8 @@ pub struct Peer {
     pub did: Did,
     /// Its address.
     pub address: String,
-    /// Whether it is connected now.
-    pub connected: bool,
+    /// Since when it is connected, by the clock of this device; none: it is not now.
+    pub connected: Option<Timestamp>,
 }
 
 /// What a node saw.
@@ -313,6 +313,13 @@ fn not_started(error: runtime::Error, listen: Option<SocketAddr>) -> Problem {
     }
 }
 
+fn connected(session: &Session) -> Option<Timestamp> {
+    match &session.state {
+        State::Connected { since, .. } => Some(Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))),
+        _ => None,
+    }
+}
+
 impl Node {
     /// Where it accepts connections; with port 0 asked for, the port that it got.
     pub fn listen_address(&self) -> Option<SocketAddr> {
@@ -372,7 +379,7 @@ impl Node {
         }
     }
 
-    fn session(&self, key: PublicKey) -> Result<Option<radicle::node::Session>, Problem> {
+    fn session(&self, key: PublicKey) -> Result<Option<Session>, Problem> {
         self.handle.session(key).told("The Radicle node does not answer.")
     }
 
@@ -397,13 +404,13 @@ impl Node {
     pub fn health(&self) -> Health {
         let running = lock(&self.thread).as_ref().is_some_and(|thread| !thread.join.is_finished());
         let sessions = if running { self.handle.sessions().unwrap_or_default() } else { Vec::new() };
-        let peer = |s: radicle::node::Session| Peer { did: convert::did(&s.nid), address: s.addr.to_string(), connected: s.is_connected() };
+        let peer = |s: Session| Peer { did: convert::did(&s.nid), address: s.addr.to_string(), connected: connected(&s) };
         Health { running, listen: self.listen, peers: sessions.into_iter().map(peer).collect() }
     }
 
-    /// The nodes that it is connected to now; none where it does not run.
-    pub fn connected(&self) -> BTreeSet<Did> {
-        self.health().peers.into_iter().filter(|peer| peer.connected).map(|peer| peer.did).collect()
+    /// The nodes that it is connected to now, and since when; none where it does not run.
+    pub fn connected(&self) -> BTreeMap<Did, Timestamp> {
+        self.health().peers.into_iter().filter_map(|peer| Some((peer.did, peer.connected?))).collect()
     }
 
     /// Stops it and waits until it has. It can be started again with [`Forge::start_node`].

@@ -68,7 +68,7 @@ async fn sources(org: &Arc<Org>, seeds: &[String]) -> Result<Vec<Source>, Proble
     }
     let node = org.node()?;
     let peers = org.blocking(move |_| Ok(node.health().peers)).await?;
-    Ok(peers.into_iter().filter(|p| p.connected).map(|p| Source { did: p.did, address: None }).collect())
+    Ok(peers.into_iter().filter(|p| p.connected.is_some()).map(|p| Source { did: p.did, address: None }).collect())
 }
 
 fn source(text: &str) -> Result<Source, Problem> {

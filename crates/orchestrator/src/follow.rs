@@ -68,7 +68,8 @@ impl Found {
             }
             NodeEvent::Fetched { rid, patches, branches: false, .. } => self.patches(rid, patches),
             NodeEvent::Fetched { rid, .. } | NodeEvent::Announced { rid, .. } | NodeEvent::HeadMoved { rid, .. } => self.project(rid),
-            NodeEvent::Synced { .. } | NodeEvent::PeerConnected { .. } | NodeEvent::PeerDisconnected { .. } => {}
+            NodeEvent::PeerConnected { .. } | NodeEvent::PeerDisconnected { .. } => org.remote.sessions_changed(),
+            NodeEvent::Synced { .. } => {}
         }
     }
 }

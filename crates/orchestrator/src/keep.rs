@@ -1,34 +1,54 @@
-//! Keeps what follows from the org repository as it says: this owner's branch, who may read and sign each repository, which keys are
-//! blocked, which repositories are here, and connections to the other devices' Radicle nodes. Takes no input, and may run twice.
+//! Keeps what follows from the org repository as it says: this owner's branch, who may read and sign each repository, and which keys are
+//! blocked. Says which repositories are to be here; `remote/missed.rs` brings them. Takes no input, and may run twice.
 
 use crate::{limits, org::Org};
-use domain::{Did, Problem, Rid, event::Body};
+use domain::{Did, Problem, ProjectName, Rid, event::Body};
 use forge::{Charter, Node, OrgState};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::ToSocketAddrs,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// What others tell the one who keeps, and hear of it.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    wanted: Notify,
+    asked: Notify,
+    wanted: watch::Sender<Arc<Wanted>>,
     /// Why the org's projects that are not here yet are not, where that is known.
     absent: Mutex<BTreeMap<Rid, String>>,
+}
+
+/// What is to be here of what other devices have.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// What is here, and may have been changed there: the org repository, and then projects. Empty before the first look.
+    pub(crate) here: Vec<Rid>,
+    /// The projects that are not here yet.
+    pub(crate) absent: Vec<(ProjectName, Rid)>,
+    /// Whether something waits for another device's signature.
+    pub(crate) unsettled: bool,
 }
 
 impl Kept {
     /// Has it looked at once.
     pub(crate) fn notify_one(&self) {
-        self.wanted.notify_one();
+        self.asked.notify_one();
+    }
+
+    /// What is to be here; told anew after each look, also where it is the same.
+    pub(crate) fn wanted(&self) -> watch::Receiver<Arc<Wanted>> {
+        self.wanted.subscribe()
     }
 
     /// Why a project is not here yet, in words; none: it is not known, or the project is here.
     pub(crate) fn why_absent(&self, rid: &Rid) -> Option<String> {
         self.absent().get(rid).cloned()
+    }
+
+    /// Notes why it is not.
+    pub(crate) fn note_absent(&self, rid: &Rid, why: String) {
+        self.absent().insert(rid.clone(), why);
     }
 
     fn absent(&self) -> MutexGuard<'_, BTreeMap<Rid, String>> {
@@ -40,21 +60,15 @@ impl Kept {
 #[derive(Default)]
 struct Known {
     blocked: BTreeSet<Did>,
-    dialled: BTreeMap<Did, Instant>,
-    said: BTreeMap<String, String>,
-    /// Whether something waits for another device's signature.
-    unsettled: bool,
-    /// The devices that were connected at the last look.
-    connected: BTreeSet<Did>,
-    /// When the org repository was last fetched, by device.
-    fetched: BTreeMap<Did, Instant>,
-    /// What is still to be fetched from devices that were connected anew.
-    missed: BTreeSet<(Did, Rid)>,
+    said: Said,
 }
+
+/// What was told of problems, so that each is told once, until it is another.
+#[derive(Default)]
+pub(crate) struct Said(BTreeMap<String, String>);
 
 /// Looks at each change of the org and now and then, until the org closes.
 pub(crate) async fn keep(org: Arc<Org>) {
-    org.tasks.spawn(keep_blocked(org.clone()));
     let (mut closing, mut head) = (org.closing.subscribe(), org.head.subscribe());
     let (mut known, mut moved) = (Known::default(), head.borrow().clone());
     loop {
@@ -62,7 +76,7 @@ pub(crate) async fn keep(org: Arc<Org>) {
         if moved != now {
             moved = now;
             let told = org.record(&org.device, vec![Body::OrgMoved { commit: moved.clone() }]).await;
-            known.note("the journal", told);
+            known.said.note("the journal", told);
         }
         known = match org.blocking(move |org| Ok(look(org, known))).await {
             Ok(known) => known,
@@ -73,7 +87,7 @@ pub(crate) async fn keep(org: Arc<Org>) {
         };
         tokio::select! {
             _ = head.changed() => {}
-            () = org.kept.wanted.notified() => {}
+            () = org.kept.asked.notified() => {}
             () = tokio::time::sleep(limits::KEEP_EVERY) => {}
             _ = closing.wait_for(|c| *c) => return,
         }
@@ -82,55 +96,35 @@ pub(crate) async fn keep(org: Arc<Org>) {
 
 fn look(org: &Arc<Org>, mut known: Known) -> Known {
     let settled = org.forge.settle_org(&org.rid).map(drop);
-    known.note("the owner's branch", settled);
+    known.said.note("the owner's branch", settled);
     org.look_at_head();
     let state = match org.state() {
         Ok(state) => state,
         Err(problem) => {
-            known.note("the org repository", Err(problem));
+            known.said.note("the org repository", Err(problem));
             return known;
         }
     };
     if let Some(refused) = &state.refused {
-        known.note("the newest commit of the org repository", Err(refused.problem.clone()));
+        known.said.note("the newest commit of the org repository", Err(refused.problem.clone()));
+    }
+    let node = org.node().ok();
+    // First: what follows may take a while.
+    if let Some(node) = &node {
+        block(node, &state, &mut known);
     }
     let charter = org.forge.keep_org_charter(&org.rid);
     let waits = |proposals: Vec<forge::Proposal>| !proposals.is_empty();
-    known.unsettled = !matches!(charter, Ok(Charter::InStep)) || org.forge.proposals(&org.rid).is_ok_and(waits);
+    let unsettled = !matches!(charter, Ok(Charter::InStep)) || org.forge.proposals(&org.rid).is_ok_and(waits);
     let charter = charter.map(|charter| org_changed(org, charter));
-    known.note("the org repository's readers and owners", charter);
+    known.said.note("the org repository's readers and owners", charter);
     let here = org.forge.repositories().unwrap_or_default();
     for project in state.projects.values().filter(|p| here.contains(&p.rid)) {
         let kept = org.forge.keep_project_charter(project, &state).map(drop);
-        known.note(&format!("the readers and delegates of {}", project.name), kept);
+        known.said.note(&format!("the readers and delegates of {}", project.name), kept);
     }
-    if let Ok(node) = org.node() {
-        block(&node, &state, &mut known);
-        connect(org, &node, &state, &here, &mut known);
-    }
+    want(org, &state, &here, unsettled, node.is_none_or(|node| node.connected().is_empty()));
     known
-}
-
-/// Blocks revoked keys as soon as the org says so, until it closes: beside the rest, which may wait minutes for a slow device.
-async fn keep_blocked(org: Arc<Org>) {
-    let (mut closing, mut head) = (org.closing.subscribe(), org.head.subscribe());
-    let mut known = Known::default();
-    loop {
-        head.mark_unchanged();
-        let blocked = org.blocking(move |org| {
-            // What cannot be read is told of by the other look.
-            if let (Ok(state), Ok(node)) = (org.state(), org.node()) {
-                block(&node, &state, &mut known);
-            }
-            Ok(known)
-        });
-        known = blocked.await.unwrap_or_default();
-        tokio::select! {
-            _ = head.changed() => {}
-            () = tokio::time::sleep(limits::KEEP_EVERY) => {}
-            _ = closing.wait_for(|c| *c) => return,
-        }
-    }
 }
 
 /// A new owner's signature may have become enough.
@@ -148,75 +142,34 @@ fn block(node: &Node, state: &OrgState, known: &mut Known) {
             if done.is_ok() {
                 known.blocked.insert(gone.did.clone());
             }
-            known.note("a revoked key", done);
+            known.said.note("a revoked key", done);
         }
     }
 }
 
-/// Connects to the devices that the org lists, and fetches what is not here.
-fn connect(org: &Org, node: &Node, state: &OrgState, here: &[Rid], known: &mut Known) {
-    let connected = node.connected();
-    known.connected.retain(|did| connected.contains(did));
-    known.missed.retain(|(did, _)| connected.contains(did));
-    known.dialled.retain(|_, at| at.elapsed() < limits::DIAL_PAUSE);
-    let absent: Vec<_> = state.projects.values().filter(|p| !here.contains(&p.rid)).collect();
-    org.kept.absent().retain(|rid, _| absent.iter().any(|p| p.rid == *rid));
-    if connected.is_empty() {
-        let alone = || "This device's Radicle node is connected to no other device of the org: meshwork device list shows them.".to_owned();
-        org.kept.absent().extend(absent.iter().map(|p| (p.rid.clone(), alone())));
+/// Says what is to be here, and of what is not yet that nobody is there who may have it.
+fn want(org: &Org, state: &OrgState, here: &[Rid], unsettled: bool, alone: bool) {
+    let (shared, absent): (Vec<_>, Vec<_>) = state.projects.values().partition(|project| here.contains(&project.rid));
+    let why = "This device's Radicle node is connected to no other device of the org: meshwork device list shows them.";
+    let mut told = org.kept.absent();
+    told.retain(|rid, _| absent.iter().any(|project| project.rid == *rid));
+    if alone {
+        told.extend(absent.iter().map(|project| (project.rid.clone(), why.to_owned())));
     }
-    for device in state.devices.values().filter(|d| d.did != org.device) {
-        let did = &device.did;
-        if !connected.contains(did) && (known.dialled.contains_key(did) || !dial(node, did, &device.radicle)) {
-            known.dialled.entry(did.clone()).or_insert_with(Instant::now);
-            continue;
-        }
-        // What was missed while there was no connection, or because an announcement was lost.
-        let shared = state.projects.values().map(|project| &project.rid).filter(|rid| here.contains(rid));
-        if known.connected.insert(did.clone()) {
-            known.missed.extend(shared.chain([&org.rid]).map(|rid| (did.clone(), rid.clone())));
-        }
-        let again = if known.unsettled { limits::ORG_FETCH_UNSETTLED } else { limits::ORG_FETCH_EVERY };
-        if known.fetched.get(did).is_none_or(|at| at.elapsed() >= again) {
-            known.missed.insert((did.clone(), org.rid.clone()));
-        }
-        let missed: Vec<Rid> = known.missed.iter().filter(|(from, _)| from == did).map(|(_, rid)| rid.clone()).collect();
-        for rid in missed {
-            let fetched = node.fetch(&rid, did);
-            if fetched.is_ok() {
-                known.missed.remove(&(did.clone(), rid.clone()));
-            }
-            known.note(&format!("{rid} as {} has it", device.name), fetched);
-            if rid == org.rid {
-                known.fetched.insert(did.clone(), Instant::now());
-                org.look_at_head();
-            }
-        }
-        for project in &absent {
-            if let Err(problem) = org.forge.clone_project(&project.rid, did, None, node) {
-                org.kept.absent().insert(project.rid.clone(), format!("From {}: {problem}", device.name));
-                continue;
-            }
-            org.kept.absent().remove(&project.rid);
-            tracing::info!(project = %project.name, from = %device.name, "the project is here now");
-            org.wake.notify_one();
-        }
-    }
+    drop(told);
+    let here = [&org.rid].into_iter().chain(shared.into_iter().map(|project| &project.rid)).cloned().collect();
+    let absent = absent.into_iter().map(|project| (project.name.clone(), project.rid.clone())).collect();
+    org.kept.wanted.send_replace(Arc::new(Wanted { here, absent, unsettled }));
 }
 
-fn dial(node: &Node, did: &Did, addresses: &[String]) -> bool {
-    let found = addresses.iter().filter_map(|address| address.to_socket_addrs().ok()).flatten();
-    found.into_iter().any(|address| node.connect(did, address).is_ok())
-}
-
-impl Known {
+impl Said {
     /// Tells a problem once, until it is another.
-    fn note(&mut self, of: &str, done: Result<(), Problem>) {
+    pub(crate) fn note(&mut self, of: &str, done: Result<(), Problem>) {
         match done {
-            Ok(()) => drop(self.said.remove(of)),
+            Ok(()) => drop(self.0.remove(of)),
             Err(problem) => {
                 let text = problem.to_string();
-                if self.said.insert(of.to_owned(), text.clone()).as_ref() != Some(&text) {
+                if self.0.insert(of.to_owned(), text.clone()).as_ref() != Some(&text) {
                     tracing::warn!(%problem, "{of} could not be brought in step with the org; it is tried again");
                 }
             }

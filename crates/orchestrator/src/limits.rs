@@ -180,10 +180,8 @@ pub const KNOCK_BYTES_MAX: usize = 64 * 1024;
 pub const KNOCK_PAUSE: Duration = Duration::from_millis(500);
 /// The longest such pause.
 pub const KNOCK_PAUSE_MAX: Duration = Duration::from_secs(15);
-/// How often it is looked whether repositories and connections are as the org says, beside news.
+/// How often it is looked whether repositories are as the org says, beside news.
 pub const KEEP_EVERY: Duration = Duration::from_secs(5);
-/// How long a device that could not be reached is left alone.
-pub const DIAL_PAUSE: Duration = Duration::from_secs(10);
 /// How long somebody who leaves waits until another device has heard of it.
 pub const FAREWELL_WAIT: Duration = Duration::from_secs(10);
 /// How often the org repository is fetched from a connected device, beside its announcements.
@@ -299,10 +297,17 @@ pub(crate) const REFUSAL_COUNTS_MS: u64 = 15_000;
 pub(crate) const REFUSALS_MAX: usize = 4_096;
 /// How often it is looked who belongs to the org; who does not any more is cut off within that.
 pub(crate) const MEMBERS_LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often Radicle nodes of other devices that are not connected are called.
-pub(crate) const NEIGHBOURS_EVERY: Duration = Duration::from_secs(5);
-/// In how many rounds once a device calls one whose turn it would be.
-pub(crate) const NEIGHBOURS_OTHER_ROUNDS: u32 = 4;
+/// How often one other device is asked whether it takes this one, in turn.
+pub(crate) const ASKED_NEXT_EVERY: Duration = Duration::from_secs(20);
+/// How often the Radicle node of a device is called that gossip does not hear: datagrams may be blocked where connections are not.
+pub(crate) const SILENT_CALL_EVERY: Duration = Duration::from_secs(30);
+/// How long the device with the smaller key waits for the other's call before it calls.
+pub(crate) const CALL_HEAD_START: Duration = Duration::from_secs(1);
+/// For how long a device that was heard may be silent until the session with its Radicle node is ended: TCP comes back as much later as the
+/// silence was long, and what is fetched over it waits.
+pub(crate) const SESSION_SILENCE_MAX: Duration = Duration::from_secs(2);
+/// How many repositories are fetched from other devices at once.
+pub(crate) const FETCHED_AT_ONCE: usize = 8;
 /// How often a repository is fetched from another device before that is given up for the moment.
 pub(crate) const FETCH_TRIES: usize = 4;
 /// How often it is looked for a patch that another device published before its connection is made anew.

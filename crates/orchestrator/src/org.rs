@@ -234,9 +234,10 @@ impl Org {
         org.tasks.spawn(quotas::keep_shares(org.clone()));
         org.tasks.spawn(follow::follow(org.clone(), changes));
         org.tasks.spawn(stops::carry(org.clone()));
+        org.tasks.spawn(remote::keep_connected(org.clone(), gossip.heard()));
         org.tasks.spawn(remote::announce(org.clone(), gossip));
         org.tasks.spawn(remote::keep(org.clone()));
-        org.tasks.spawn(remote::keep_connected(org.clone()));
+        org.tasks.spawn(remote::keep_asking(org.clone()));
         org.tasks.spawn(remote::keep_journals(org.clone()));
         org.tasks.spawn(remote::keep_given_up(org.clone()));
         org.tasks.spawn(crate::lifecycle::keep_checkpoints(org.clone()));

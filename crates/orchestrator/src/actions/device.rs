@@ -83,9 +83,7 @@ async fn list(context: Context, _: Nothing) -> Result<Vec<DeviceView>, Problem> 
 /// The devices whose Radicle nodes this one's is connected to, and this one where its own runs.
 fn by_radicle(org: &Org) -> BTreeSet<Did> {
     let Ok(node) = org.node() else { return BTreeSet::new() };
-    let mut connected = node.connected();
-    connected.insert(org.device.clone());
-    connected
+    node.connected().into_keys().chain([org.device.clone()]).collect()
 }
 
 /// A device and its capacity.

@@ -50,19 +50,27 @@ pub(super) async fn fetch_once(org: &Arc<Org>, rid: &Rid, from: &Device) -> Resu
 }
 
 /// Connects the Radicle node to that of a device, unless it is. A session from before, in which the other side still believes, would
-/// keep it from taking us in for a minute: so it is told first.
+/// keep it from taking us in for a minute: so it is told first. Who does not answer, and is not heard by gossip, is not called: Radicle
+/// 0.21 sets its calls no time, the kernel tries one for two minutes, at ever longer intervals, and it stands in the way of the next.
 pub(super) async fn session(org: &Arc<Org>, with: &Device) -> Result<(), Problem> {
     let did = with.did.clone();
-    if org.blocking(move |org| connected(org, &did)).await? {
+    if org.blocking(move |org| Ok(org.node()?.connected().contains_key(&did))).await? {
         return Ok(());
     }
-    reach::without_session(org, &with.did).await;
+    if with.radicle.is_empty() {
+        return Err(Problem::unavailable(format!("No address of the Radicle node of {} is known.", with.name))
+            .next("Start meshwork up there; its address is then in its file of the org repository."));
+    }
+    let told = reach::without_session(org, &with.did).await;
+    if !org.remote.hears(&with.did) && !with.addresses.is_empty() {
+        told?;
+    }
     let with = with.clone();
     org.blocking(move |org| {
         let node = org.node()?;
-        let unknown = Problem::unavailable(format!("No address of the Radicle node of {} is known.", with.name))
-            .next("Start meshwork up there; its address is then in its file of the org repository.");
-        let mut last = Err(unknown);
+        let nowhere = Problem::unavailable(format!("No address of the Radicle node of {} leads anywhere.", with.name));
+        let mut last =
+            Err(nowhere.next(format!("Ask an owner to say where it is: meshwork org device {} --radicle HOST:PORT.", with.name)));
         for address in addresses(&with) {
             last = node.connect(&with.did, address);
             if last.is_ok() {
@@ -72,11 +80,6 @@ pub(super) async fn session(org: &Arc<Org>, with: &Device) -> Result<(), Problem
         last
     })
     .await
-}
-
-/// Whether there is a session with a node.
-fn connected(org: &Org, did: &Did) -> Result<bool, Problem> {
-    Ok(org.node()?.connected().contains(did))
 }
 
 fn addresses(device: &Device) -> impl Iterator<Item = SocketAddr> {

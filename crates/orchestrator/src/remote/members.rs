@@ -1,13 +1,13 @@
-//! Follows the org repository for what concerns connections: who does not belong to the org any more is cut off, this device's own
-//! addresses are kept in its file, and the Radicle nodes of the org's devices are connected.
+//! Follows the org repository for what concerns connections: who does not belong to the org any more is cut off, and this device's own
+//! addresses are kept in its file.
 
-use super::{bring, reach::probe_next};
+use super::reach::probe_next;
 use crate::{
     limits,
     org::Org,
     removed::{self, Removed},
 };
-use domain::{Did, Oid, Problem, org::Device};
+use domain::{Oid, Problem, org::Device};
 use sandbox::Finding;
 use std::{net::SocketAddr, sync::Arc};
 
@@ -37,26 +37,17 @@ pub(crate) async fn keep(org: Arc<Org>) {
     }
 }
 
-/// Keeps the Radicle nodes of the org's devices connected until the org closes. By itself: one that is far away holds up nothing else.
-pub(crate) async fn keep_connected(org: Arc<Org>) {
+/// Asks the other devices in turn whether they take this one, until the org closes: where it is removed, they may be all that tells.
+pub(crate) async fn keep_asking(org: Arc<Org>) {
     let mut closing = org.closing.subscribe();
     let mut said = None;
     for round in 0_u32.. {
         tokio::select! {
-            met = neighbours(&org, round) => if let Err(problem) = met {
-                tracing::debug!(%problem, "neighbours are not connected");
-            },
+            () = probe_next(&org, round) => said = say_removed(&org, said),
             _ = closing.wait_for(|c| *c) => return,
         }
-        if round.is_multiple_of(limits::NEIGHBOURS_OTHER_ROUNDS) {
-            tokio::select! {
-                () = probe_next(&org, round / limits::NEIGHBOURS_OTHER_ROUNDS) => {}
-                _ = closing.wait_for(|c| *c) => return,
-            }
-        }
-        said = say_removed(&org, said);
         tokio::select! {
-            () = tokio::time::sleep(limits::NEIGHBOURS_EVERY) => {}
+            () = tokio::time::sleep(limits::ASKED_NEXT_EVERY) => {}
             _ = closing.wait_for(|c| *c) => return,
         }
     }
@@ -154,19 +145,6 @@ pub(crate) fn moved(org: &Org) -> Option<Finding> {
 fn is_elsewhere(said: &[String], now: &[String]) -> bool {
     let loopback = |at: &String| at.parse::<SocketAddr>().is_ok_and(|at| at.ip().is_loopback());
     now.first().is_some_and(|at| !said.contains(at) && (!loopback(at) || said.iter().any(loopback)))
-}
-
-/// Connects the Radicle nodes that `keep` could not, because the other side believes in a session from before.
-async fn neighbours(org: &Arc<Org>, round: u32) -> Result<(), Problem> {
-    let devices = org.blocking(|org| Ok(org.state()?.devices)).await?;
-    // Of two, the one with the smaller key calls; the other only now and then.
-    let turn = |did: &Did| org.device < *did || round.is_multiple_of(limits::NEIGHBOURS_OTHER_ROUNDS);
-    for device in devices.into_values().filter(|d| d.did != org.device && !d.radicle.is_empty() && turn(&d.did)) {
-        if let Err(problem) = bring::session(org, &device).await {
-            tracing::debug!(device = device.name, %problem, "its Radicle node is not connected");
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

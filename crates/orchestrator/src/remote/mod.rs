@@ -2,7 +2,8 @@
 //! the run's model traffic through its own gateway; the executor owns run and lease, and tells the requester every fact about
 //! them, which the requester's journal keeps as told (`domain::event::Told`).
 //!
-//! Who there is: `gossip` (announces this device), `devices` (what is known of each).
+//! Who there is: `gossip` (announces this device), `devices` (what is known of each), `members` (who belongs to the org).
+//! Radicle between them: `neighbours` keeps the nodes connected, `missed` takes what was missed meanwhile.
 //! Asking: `ask` (schedule), `follow` (watch and log), `wish` (orders), `gateway` (the run's traffic comes back),
 //! `merge` (what a gate is to merge), `cosign` (what another gate is to sign).
 //! Saved work that moves between the two: `checkpoint`.
@@ -30,6 +31,8 @@ mod log;
 mod mandate;
 mod members;
 mod merge;
+mod missed;
+mod neighbours;
 mod port;
 mod reach;
 mod refusals;
@@ -53,8 +56,9 @@ pub(crate) use journals::{Copied, CopyState, keep as keep_journals};
 pub use log::log_elsewhere;
 pub(crate) use log::{is_here as log_is_here, page as log_page};
 pub(crate) use mandate::delegation;
-pub(crate) use members::{keep, keep_connected, moved, publish_again};
+pub(crate) use members::{keep, keep_asking, moved, publish_again};
 pub(crate) use merge::{merge, still_wished};
+pub(crate) use neighbours::keep_connected;
 pub(crate) use port::{choose, choose_gossip, open};
 pub use reach::Reach;
 pub(crate) use reach::{all_apart, apart, clocks_off, probe, probe_all, reached, refused_by};
@@ -102,6 +106,8 @@ pub struct Remote {
     gossip: OnceLock<gossip::Open>,
     /// Told when the org was read anew.
     learned: Notify,
+    /// Told when a Radicle node connected, or went away.
+    sessions: Notify,
     /// Whether some run waits for room: then whatever is heard of others is looked at once.
     pub(crate) hungry: AtomicBool,
     /// What others said since they announced themselves last.
@@ -143,6 +149,7 @@ impl Remote {
             reach: Mutex::default(),
             gossip: OnceLock::new(),
             learned: Notify::new(),
+            sessions: Notify::new(),
             hungry: AtomicBool::new(false),
             refusals: Refusals::default(),
             moving: checkpoint::Moving::default(),
@@ -165,9 +172,19 @@ impl Remote {
         Some(self.gossip.get()?.heard.borrow().get(device)?.announcement.number)
     }
 
+    /// Whether gossip hears a device now.
+    fn hears(&self, device: &Did) -> bool {
+        self.gossip.get().is_some_and(|open| open.heard.borrow().get(device).is_some_and(|heard| heard.live))
+    }
+
     /// How long it takes to a device that is heard and back, in milliseconds, as gossip finds out; none: not known yet.
     pub(crate) fn round_trip_ms(&self, device: &Did) -> Option<u32> {
         self.gossip.get()?.round_trips.ms(device)
+    }
+
+    /// Has it looked at who is connected by Radicle now.
+    pub(crate) fn sessions_changed(&self) {
+        self.sessions.notify_one();
     }
 
     /// The org as it was read last: at most [`crate::limits::MEMBERS_LOOK_EVERY`] ago, where it can be read.

@@ -5,7 +5,7 @@ use crate::{clock, limits, org::Org};
 use domain::{Did, Kind, Problem, Timestamp, lease::Reached};
 use futures::future::join_all;
 use mesh::{spoken, works_with};
-use proto::mesh::ProbeRequest;
+use proto::mesh::{ProbeReply, ProbeRequest};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
@@ -116,7 +116,7 @@ fn noted(org: &Org, device: &Did, outcome: &Result<i64, Problem>) -> Reach {
 }
 
 /// Only where nothing came, or nothing in time, a device was not reached: a refusal is an answer, and what fails here says nothing of it.
-fn came_of(outcome: &Result<i64, Problem>) -> Reached {
+fn came_of<T>(outcome: &Result<T, Problem>) -> Reached {
     match outcome {
         Err(problem) if problem.kind == Kind::Timeout || mesh::says_unanswered(problem) => Reached::No,
         _ => Reached::Yes,
@@ -150,26 +150,33 @@ pub(crate) fn refused_by(org: &Org) -> Vec<Did> {
     known.into_iter().filter(|(_, reach)| !taken && reach.refused).map(|(did, _)| did.clone()).collect()
 }
 
-/// Tells a device that there is no session between the Radicle nodes. Where it cannot be told, connecting finds out.
-pub(super) async fn without_session(org: &Arc<Org>, device: &Did) {
+/// Tells a device that there is no session between the Radicle nodes.
+///
+/// # Errors
+/// When it does not answer. A refusal is an answer: calling its node finds out.
+pub(super) async fn without_session(org: &Arc<Org>, device: &Did) -> Result<(), Problem> {
     let request = ProbeRequest { version: spoken(), without_radicle_session: true };
-    if let Ok(mut client) = client_of_any(org, device) {
-        let _ = tokio::time::timeout(limits::PROBE_WAIT, client.probe(request)).await;
+    let outcome = asked(org, device, request).await;
+    match (came_of(&outcome), outcome) {
+        (Reached::No, Err(problem)) => Err(away(&called(org, device), devices::seen(org, device), &problem.why.unwrap_or(problem.what))),
+        _ => Ok(()),
     }
 }
 
 /// How far its clock is ahead, where it answers.
 async fn ask(org: &Arc<Org>, device: &Did) -> Result<i64, Problem> {
+    let began = clock::now();
+    let reply = asked(org, device, ProbeRequest { version: spoken(), without_radicle_session: false }).await?;
+    works_with(reply.version, reply.oldest)?;
+    Ok(ahead_ms(reply.at_ms, began, clock::now()))
+}
+
+async fn asked(org: &Arc<Org>, device: &Did, request: ProbeRequest) -> Result<ProbeReply, Problem> {
     // Whatever was known before: it may have another version by now.
     let mut client = client_of_any(org, device)?;
     let late = |_| Problem::new(Kind::Timeout, "It did not answer in time.");
-    let began = clock::now();
-    let asked = tokio::time::timeout(limits::PROBE_WAIT, client.probe(ProbeRequest { version: spoken(), without_radicle_session: false }))
-        .await
-        .map_err(late)?;
-    let reply = asked.map_err(|s| mesh::problem(&s))?.into_inner();
-    works_with(reply.version, reply.oldest)?;
-    Ok(ahead_ms(reply.at_ms, began, clock::now()))
+    let asked = tokio::time::timeout(limits::PROBE_WAIT, client.probe(request)).await.map_err(late)?;
+    Ok(asked.map_err(|s| mesh::problem(&s))?.into_inner())
 }
 
 /// How far a clock is ahead that told a moment between two of this one: measured from the middle of these, as NTP does (RFC 5905, 8).
