@@ -5,6 +5,7 @@ mod decided;
 mod files;
 mod head;
 mod history;
+mod kept;
 mod proposal;
 mod settle;
 
