@@ -2,9 +2,10 @@
 //!
 //! **Fields that are not known** are left out of account in what every device must go on reading to stay safe: [`Member`], [`Device`] and
 //! [`Revoked`]. A newer device writes its own file by itself, and an older one that could not read it would hear of no later change, of no
-//! revoked key either. Whoever writes such a file anew keeps them (`forge/src/org/kept.rs`). So a name that somebody mistyped in one of these
-//! files by hand is not found out. In the other files it is: what only some devices understand of a limit would be kept by these alone. A
-//! field that takes something away from a member or a device therefore goes with a higher [`VERSION`] in `org.toml`, which is refused.
+//! revoked key either. Whoever writes such a file anew keeps them (`forge/src/org/kept.rs`). So a name that somebody mistyped in one of
+//! these files by hand is not found out. In the other files it is: what only some devices understand of a limit would be kept by these
+//! alone. A field that takes something away from a member or a device therefore goes with a higher [`VERSION`] in `org.toml`, which is
+//! refused.
 
 use crate::{Did, OrgName, ServerUrl, Timestamp, role::Role};
 use schemars::JsonSchema;
