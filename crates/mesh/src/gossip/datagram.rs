@@ -2,9 +2,9 @@
 //!
 //! `MWgossip`, the version of the protocol, kind, part and parts (1 byte each), stamp (8 bytes, big endian), the stamp of what it answers
 //! or 0 (8), the sender's public key (32), the org's name with its length before it (1). Then, where the kind is 0: the public half of the
-//! sender's secret, and the one that it has of the receiver (32 each), the message or its part, and the sender's Ed25519 signature (64) over
-//! everything before. Where it is 1: the message or its part, and a proof (32) over everything before by the key that the two agreed on
-//! ([`super::sessions`]).
+//! sender's secret, and the one that it has of the receiver (32 each), the message or its part, and the sender's Ed25519 signature (64)
+//! over everything before. Where it is 1: the message or its part, and a proof (32) over everything before by the key that the two agreed
+//! on ([`super::sessions`]).
 //!
 //! **Versions** are those of [`crate::VERSION`], and one that is too old is dropped. A newer one keeps this form, and says what it adds in
 //! what is announced; a form that is not read here begins otherwise. Which device is kept out for its version is found out and said by a
