@@ -1,4 +1,8 @@
 //! Joining an org: tickets, knocks, and what the issuer remembers of both. A ticket lets somebody knock; only the owners let in.
+//!
+//! Both sides may be of different versions. Fields that are not known are left out of account: what a ticket allows is judged by the device
+//! that wrote it, and what a knock says is looked at by the owners. What cannot be understood in part begins otherwise, or is of another
+//! payload type.
 
 use crate::{Did, Kind, OrgName, PatchId, Problem, Rid, ServerUrl, Timestamp, role::Role};
 use schemars::JsonSchema;
@@ -6,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 /// The version of tickets and knocks that this build writes.
 pub const VERSION: u16 = 1;
+/// The oldest version of them that this build understands.
+pub const OLDEST: u16 = 1;
 /// How many addresses a ticket or a knock names at most.
 pub const ADDRESSES_MAX: usize = 16;
 /// How much of a device's key names who knocked, at least.
@@ -13,7 +19,6 @@ const KEY_CHARS_MIN: usize = 6;
 
 /// What somebody holds who was invited. Signed by the device that made it; see `identity::ticket` for its written form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Ticket {
     /// The format's version.
     pub version: u16,
@@ -43,7 +48,7 @@ pub struct Ticket {
 
 /// As what a ticket lets somebody join.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "as", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "as", rename_all = "snake_case")]
 pub enum Admits {
     /// As a new member.
     Member {
@@ -69,7 +74,6 @@ impl Admits {
 
 /// What somebody says who knocks. Signed by the device's key and by the member's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Knock {
     /// The format's version.
     pub version: u16,
@@ -199,9 +203,9 @@ impl Ticket {
     pub fn check(&self) -> Result<(), Problem> {
         let wrong = |why: &str| Err(Problem::invalid("The ticket is not in order.").because(why).next("Ask for another one."));
         match self {
-            Self { version, .. } if *version != VERSION => {
-                Err(Problem::conflict(format!("The ticket is of version {version}; this Meshwork knows version {VERSION}."))
-                    .next("Use the same version of Meshwork as the one who invites."))
+            Self { version, .. } if *version < OLDEST => {
+                Err(Problem::conflict(format!("The ticket is of version {version}; this Meshwork understands {OLDEST} and newer."))
+                    .next("Ask whoever invites to install a newer Meshwork, and for another ticket."))
             }
             Self { uses: 0, .. } => wrong("Nobody may use it."),
             Self { knock, .. } if knock.is_empty() => wrong("It does not say where to knock."),
@@ -223,7 +227,10 @@ impl Knock {
     pub fn check(&self) -> Result<(), Problem> {
         let wrong = |why: &str| Err(Problem::invalid("The knock is not in order.").because(why));
         match self {
-            Self { version, .. } if *version != VERSION => wrong("It is of another version."),
+            Self { version, .. } if *version < OLDEST => {
+                Err(Problem::conflict(format!("The knock is of version {version}; this Meshwork understands {OLDEST} and newer."))
+                    .next("Install a newer Meshwork on the machine that joins."))
+            }
             Self { name, device_name, .. } if !is_name(name) || !is_name(device_name) => {
                 wrong("Names have lower-case letters, digits, “-” and “_”, 32 at most.")
             }

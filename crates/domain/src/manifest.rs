@@ -17,6 +17,10 @@ pub const VERSION: u16 = 1;
 pub const PAYLOAD_TYPE: &str = "application/vnd.meshwork.manifest.v1+json";
 
 /// What is placed: who asks, for what, with which needs.
+///
+/// Fields that are not known are refused, not left out of account: one may be a limit that the device which runs it would not keep. The
+/// requester then tries another device. So a build that adds a field leaves it away where it says nothing, and writes the version before
+/// then: such work is taken by older devices too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {

@@ -1,4 +1,11 @@
 //! The org repository's files, as types. Every device reads the same signed state, offline too.
+//!
+//! **Fields that are not known** are left out of account in what every device must go on reading to stay safe: [`Member`], [`Device`] and
+//! [`Revoked`]. A newer device writes its own file by itself, and an older one that could not read it would hear of no later change, of no
+//! revoked key either. Whoever writes such a file anew keeps them (`forge/src/org/kept.rs`). So a name that somebody mistyped in one of
+//! these files by hand is not found out. In the other files it is: what only some devices understand of a limit would be kept by these
+//! alone. A field that takes something away from a member or a device therefore goes with a higher [`VERSION`] in `org.toml`, which is
+//! refused.
 
 use crate::{Did, OrgName, ServerUrl, Timestamp, role::Role};
 use schemars::JsonSchema;
@@ -22,7 +29,6 @@ pub struct Org {
 
 /// `members/<name>.toml`: a person. One key lives in one storage, so a member has one key per device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Member {
     /// What people call them; also the file's name.
     pub name: String,
@@ -44,7 +50,6 @@ impl Member {
 
 /// One key of a member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct MemberKey {
     /// The key.
     pub did: Did,
@@ -54,7 +59,6 @@ pub struct MemberKey {
 
 /// `devices/<name>.toml`: a machine that runs the orchestrator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Device {
     /// What people call it; also the file's name.
     pub name: String,
@@ -96,7 +100,6 @@ pub struct Tailnet {
 
 /// `revoked.toml`: keys that count nowhere any more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Revoked {
     /// Lost, stolen or misused keys: nothing of them is taken or given any more. The oldest first.
     #[serde(default)]
@@ -108,7 +111,6 @@ pub struct Revoked {
 
 /// One key that counts no more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Revocation {
     /// The key.
     pub did: Did,

@@ -5,7 +5,9 @@ mod decided;
 mod files;
 mod head;
 mod history;
+mod kept;
 mod proposal;
+mod revoked;
 mod settle;
 
 pub use charter::Charter;
@@ -129,7 +131,8 @@ impl Forge {
     }
 
     /// What the org repository says at its head, checked. What has mistakes there does not count: then the last state
-    /// before it without any is in force, and says what was refused.
+    /// before it without any is in force, and says what was refused. Only the keys that count no more are those of the head, where that
+    /// file can be read: nobody goes on trusting a stolen key because of a mistake elsewhere.
     pub fn org_state(&self, rid: &Rid) -> Result<OrgState, Problem> {
         let head = self.org_head(rid)?;
         if let Some((of, at, state)) = &*lock(&self.org_read)
@@ -153,6 +156,7 @@ impl Forge {
         for _ in 0..limits::ORG_REFUSED_MAX {
             let Ok(before) = at.parent(0) else { break };
             if let Ok(state) = self.org_state_at(rid, convert::oid(before.id())?) {
+                let state = state.without(revoked::read(&self.files(rid, head, &[revoked::FILE])?));
                 return Ok(OrgState { refused: Some(Refused { commit: head.clone(), problem }), ..state });
             }
             at = before;

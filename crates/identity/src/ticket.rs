@@ -81,7 +81,8 @@ pub fn split_key(text: &str) -> (String, Option<Secret>) {
 }
 
 fn newer() -> Problem {
-    Problem::conflict("This ticket is of another version of Meshwork.").next("Use the same version as the one who invites.")
+    Problem::conflict("This ticket is of another version of Meshwork.")
+        .next("Install the newest Meshwork here and where you were invited, and ask for another ticket.")
 }
 
 #[cfg(test)]

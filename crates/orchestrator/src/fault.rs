@@ -8,6 +8,7 @@ use domain::{
     run::RunState,
 };
 use proto::mesh::JournalPiece;
+use serde::Serialize;
 use serde_json::Value;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -25,6 +26,9 @@ const SHORT_LEASE_MS: u64 = 8_000;
 
 /// The kind of an event that only a newer build knows.
 const TOMORROW: &str = "run_of_tomorrow";
+
+/// A field that only a newer build knows.
+const FIELD: &str = "of_tomorrow";
 
 static COUNTED: AtomicU32 = AtomicU32::new(0);
 
@@ -98,16 +102,32 @@ pub fn said(json: String) -> String {
     if Fault::asked() != Fault::Newer {
         return json;
     }
-    match serde_json::from_str(&json) {
-        Ok(Value::Object(mut fields)) => {
-            fields.insert("of_tomorrow".into(), serde_json::json!({"more": [1, 2]}));
-            if let Some(version) = fields.get_mut("version") {
-                *version = (domain::event::VERSION + 1).into();
-            }
-            Value::Object(fields).to_string()
+    serde_json::from_str(&json).map_or(json, |value| more(value).to_string())
+}
+
+/// What is signed as a statement: as [`said`].
+///
+/// # Errors
+/// When it cannot be written.
+pub fn stated(statement: &impl Serialize) -> Result<Value, Problem> {
+    let value = serde_json::to_value(statement).map_err(Problem::internal)?;
+    Ok(if Fault::asked() == Fault::Newer { more(value) } else { value })
+}
+
+fn more(mut value: Value) -> Value {
+    if let Value::Object(fields) = &mut value {
+        fields.insert(FIELD.into(), serde_json::json!({"more": [1, 2]}));
+        if let Some(version) = fields.get_mut("version") {
+            *version = (domain::event::VERSION + 1).into();
         }
-        _ => json,
     }
+    value
+}
+
+/// What this device writes of itself into the org repository, as TOML: as it is, or with a field that only a newer build knows, where that
+/// was asked for.
+pub fn written(toml: String) -> String {
+    if Fault::asked() == Fault::Newer { format!("{FIELD} = {{ more = [1, 2] }}\n{toml}") } else { toml }
 }
 
 /// A fact about a run that only a newer build knows, for its journal; none where that was not asked for.

@@ -1,7 +1,7 @@
 //! Changes of the org: in force at once where one owner suffices, else a proposal, which is a Radicle patch of the org repository
 //! that owners approve by signed reviews. Which of the approved ones comes into force is for `settle`.
 
-use super::{BRANCH, head::agreed};
+use super::{BRANCH, head::agreed, kept};
 use crate::{
     Forge,
     convert::{self, Told},
@@ -66,21 +66,22 @@ pub enum Standing {
 
 impl Forge {
     /// Changes files of the org repository; a value of none removes the file. In force at once where this member's signature
-    /// suffices, else proposed. The org must be whole with it.
+    /// suffices, else proposed. The org must be whole with it. What is not known here of a member, a device or a revoked key stays.
     pub fn change_or_propose(&self, rid: &Rid, message: &str, changes: &[(String, Option<Vec<u8>>)]) -> Result<Changed, Problem> {
         self.as_member(rid, |repo| {
             self.settle_in_turn(repo, rid)?;
             let head = agreed(repo)?;
             let at = convert::oid(head)?;
             let mut files = self.files(rid, &at, &[""])?;
-            for (path, content) in changes {
+            let changes = kept::with_unknown(&files, changes);
+            for (path, content) in &changes {
                 match content {
                     Some(content) => files.insert(path.clone(), content.clone()),
                     None => files.remove(path),
                 };
             }
             self.org_whole(rid, head, &files, at.clone())?;
-            let commit = self.member_commit(repo, head, message, changes)?;
+            let commit = self.member_commit(repo, head, message, &changes)?;
             if commit == head {
                 return Ok(Changed::InForce(at));
             }

@@ -62,7 +62,11 @@ fn changes_that_would_break_the_org_are_refused_with_file_and_line() {
         ("members/bob.toml", Some("name = \"bob\"\nroles = [\"king\"]\nkeys = []\n".to_owned()), "members/bob.toml, line 2"),
         ("members/bob.toml", Some("name = \"bob\"\n\nkeys = [\n".to_owned()), "members/bob.toml, line"),
         ("members/eve.toml", Some(member("")), "name and file must be the same"),
-        ("members/bob.toml", Some(format!("{}extra = 1\n", member(""))), "members/bob.toml, line 4"),
+        (
+            "agents/coder.toml",
+            Some(format!("name = \"coder\"\nanswers = \"{key}\"\nextra = 1\n[engine]\nkind = \"command\"\ncommand = \"true\"\n")),
+            "agents/coder.toml, line 3",
+        ),
         ("members/ada.toml", Some(standby), "members/ada.toml, line 3: the standby device"),
         ("members/ada.toml", Some("name = \"ada\"\nroles = [\"owner\"]\nkeys = []\n".to_owned()), "no owner has a key"),
         ("org.toml", None, "org.toml is missing"),
@@ -80,6 +84,30 @@ fn changes_that_would_break_the_org_are_refused_with_file_and_line() {
         assert!(problem.kind == Kind::Invalid && problem.to_string().contains(words), "{path}: {problem}");
     }
     assert_eq!(device.forge.head(&rid).unwrap(), head, "nothing was changed");
+}
+
+#[test]
+fn what_a_newer_device_says_of_itself_hides_nothing_and_is_kept_by_who_writes_its_file_anew() {
+    let device = Device::new("laptop");
+    let rid = founded(&device);
+    let text = |laptop: &OrgDevice| toml::to_string_pretty(laptop).unwrap();
+    let (_, _, laptop) = org(&device);
+    change(&device, &rid, "devices/laptop.toml", Some(&format!("of_tomorrow = 1\n{}", text(&laptop)))).unwrap();
+    let state = device.forge.org_state(&rid).unwrap();
+    assert_eq!((&state.refused, &state.devices["laptop"]), (&None, &laptop));
+    // Who knows nothing of it gives the device another address, and another name.
+    let renamed = OrgDevice { name: "desktop".into(), addresses: vec!["127.0.0.1:1".into()], ..laptop };
+    let files = [("devices/laptop.toml".to_owned(), None), ("devices/desktop.toml".to_owned(), Some(text(&renamed).into_bytes()))];
+    let commit = device.forge.change_org(&rid, "Rename\n", &files).unwrap();
+    assert_eq!(device.forge.org_state(&rid).unwrap().devices["desktop"], renamed);
+    let kept = device_file(&device, &rid, &commit);
+    assert!(kept.contains("of_tomorrow = 1") && kept.contains("127.0.0.1:1"), "{kept}");
+}
+
+/// The file of the only device as it stands at a commit.
+fn device_file(device: &Device, rid: &Rid, commit: &domain::Oid) -> String {
+    let all = device.forge.files(rid, commit, &["devices/"]).unwrap();
+    all.values().map(|content| String::from_utf8_lossy(content)).collect()
 }
 
 #[test]

@@ -279,6 +279,34 @@ fn what_does_not_fit_is_not_in_force_and_the_state_before_it_is() {
     assert_eq!(device.forge.org_state(&rid).unwrap().refused, None);
 }
 
+#[test]
+fn a_revoked_key_counts_no_more_also_where_something_else_of_the_same_commit_cannot_be_read() {
+    let (device, bob) = (Device::new("ada"), Device::new("bob"));
+    let at = OrgDevice::new("laptop", device.forge.device(), "ada");
+    let org = Org { version: 1, name: "acme".parse().unwrap(), threshold: 1 };
+    let rid = device.forge.create_org(&org, &member("ada", &device, &[Role::Owner]), &at).unwrap();
+    device.forge.change_org(&rid, "Take bob in", &listed("bob", &bob, &[Role::Developer])).unwrap();
+    let gone = |of: &Device| {
+        let one = |did: Did, kind: &str| format!("[[revoked]]\ndid = \"{did}\"\nkind = \"{kind}\"\nat = 1\nwhy = \"stolen\"\n");
+        one(of.forge.member(), "member") + &one(of.forge.device(), "device")
+    };
+    // What only a newer device understands stands beside it.
+    let newer = |gone: String| {
+        [("quotas.toml".to_owned(), Some(b"version = 1\nof_tomorrow = 1\n".to_vec())), ("revoked.toml".to_owned(), Some(gone.into_bytes()))]
+    };
+    device.forge.commit_files(&rid, "By a newer one\n", &newer(gone(&bob)), None).unwrap();
+    let state = device.forge.org_state(&rid).unwrap();
+    assert!(state.refused.is_some() && state.is_gone(&bob.forge.device()) && state.is_gone(&bob.forge.member()));
+    assert_eq!((state.device_of(&bob.forge.device()), state.member_of(&bob.forge.member())), (None, None));
+    assert_eq!(state.owner_keys(), [device.forge.member()]);
+
+    // That nobody could change the org any more is no safer: whoever is left to mend it stays.
+    device.forge.commit_files(&rid, "By a newer one\n", &newer(gone(&bob) + &gone(&device)), None).unwrap();
+    let state = device.forge.org_state(&rid).unwrap();
+    assert_eq!((state.owner_keys(), state.is_gone(&device.forge.device())), (vec![device.forge.member()], false));
+    assert!(state.is_gone(&bob.forge.device()), "the others' count all the same");
+}
+
 /// Stands for whoever knows what policies are.
 fn no_nonsense(files: &std::collections::BTreeMap<String, Vec<u8>>) -> Result<(), domain::Problem> {
     let wrong = files.iter().find(|(path, content)| path.starts_with("policy/") && content.starts_with(b"nonsense"));

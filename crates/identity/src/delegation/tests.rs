@@ -141,7 +141,14 @@ fn a_manifest_counts_only_from_the_device_that_asks() {
     more["of_tomorrow"] = true.into();
     let more = envelope::seal(&more, domain::manifest::PAYLOAD_TYPE, &key(1).did(), |bytes| Ok(key(1).sign(bytes))).unwrap();
     let refused = manifest::open(&more, |_| true).unwrap_err();
-    assert!(refused.next.is_some_and(|next| next.contains("newer Meshwork")), "{:?}", refused.why);
+    assert!(refused.what.contains("version 2") && refused.next.is_some(), "{refused}");
+    assert_eq!(manifest::open(&more, |_| false).unwrap_err().kind, Kind::Forbidden, "of whoever is not listed nothing is believed");
+    // A field that is not known may be a limit, whatever version is said.
+    let mut limited = serde_json::to_value(manifest()).unwrap();
+    limited["of_tomorrow"] = true.into();
+    let limited = envelope::seal(&limited, domain::manifest::PAYLOAD_TYPE, &key(1).did(), |bytes| Ok(key(1).sign(bytes))).unwrap();
+    let refused = manifest::open(&limited, |_| true).unwrap_err();
+    assert!(refused.why.is_some_and(|why| why.contains("of_tomorrow")), "{:?}", refused.next);
     assert!(manifest::open(&asked(&manifest()), |_| false).is_err());
 }
 

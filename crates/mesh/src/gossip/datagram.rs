@@ -1,10 +1,14 @@
 //! The form of a datagram: who sent it, for which org, when, and a proof of all of it. Knows neither sockets nor what is inside.
 //!
-//! `MWgossip`, version, kind, part and parts (1 byte each), stamp (8 bytes, big endian), the stamp of what it answers or 0 (8), the
-//! sender's public key (32), the org's name with its length before it (1). Then, where the kind is 0: the public half of the sender's
-//! secret, and the one that it has of the receiver (32 each), the message or its part, and the sender's Ed25519 signature (64) over everything
-//! before. Where it is 1: the message or its part, and a proof (32) over everything before by the key that the two agreed on
-//! ([`super::sessions`]).
+//! `MWgossip`, the version of the protocol, kind, part and parts (1 byte each), stamp (8 bytes, big endian), the stamp of what it answers
+//! or 0 (8), the sender's public key (32), the org's name with its length before it (1). Then, where the kind is 0: the public half of the
+//! sender's secret, and the one that it has of the receiver (32 each), the message or its part, and the sender's Ed25519 signature (64)
+//! over everything before. Where it is 1: the message or its part, and a proof (32) over everything before by the key that the two agreed
+//! on ([`super::sessions`]).
+//!
+//! **Versions** are those of [`crate::VERSION`], and one that is too old is dropped. A newer one keeps this form, and says what it adds in
+//! what is announced; a form that is not read here begins otherwise. Which device is kept out for its version is found out and said by a
+//! probe: of a datagram that is dropped nobody has proved who sent it.
 //!
 //! **Stamps** are time and counter in one: the sender's clock in 1/1024 ms, and at least one more than its last stamp. What is further from
 //! the receiver's clock than [`CLOCKS_DIFFER_MS`] is dropped; so is what the receiver sent itself, what came before, and what is older than
@@ -38,7 +42,6 @@ use std::{
 pub(super) type Member = Arc<dyn Fn(&Did) -> bool + Send + Sync>;
 
 const MAGIC: &[u8; 8] = b"MWgossip";
-const VERSION: u8 = 1;
 /// The kinds.
 const SIGNED: u8 = 0;
 const KEYED: u8 = 1;
@@ -84,7 +87,7 @@ impl Sealer {
         let kind = if matches!(seal, Seal::Signed { .. }) { SIGNED } else { KEYED };
         let mut bytes = Vec::with_capacity(FIXED_BYTES + org.len() + part.len());
         bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&[VERSION, kind, at, count]);
+        bytes.extend_from_slice(&[u8::try_from(crate::spoken()).map_err(Problem::internal)?, kind, at, count]);
         bytes.extend_from_slice(&stamp.to_be_bytes());
         bytes.extend_from_slice(&answers.to_be_bytes());
         bytes.extend_from_slice(&self.public);
@@ -271,9 +274,7 @@ impl Sender {
 fn read(datagram: &[u8]) -> Result<Read<'_>, Reason> {
     let rest = datagram.strip_prefix(MAGIC).ok_or(Reason::Malformed)?;
     let (&[version], rest) = rest.split_first_chunk::<1>().ok_or(Reason::Malformed)?;
-    if version != VERSION {
-        return Err(Reason::Version);
-    }
+    crate::understood(version.into()).map_err(|_| Reason::Version)?;
     let (&[kind, part, parts], rest) = rest.split_first_chunk::<3>().ok_or(Reason::Malformed)?;
     let (stamp, rest) = rest.split_first_chunk::<8>().ok_or(Reason::Malformed)?;
     let (answers, rest) = rest.split_first_chunk::<8>().ok_or(Reason::Malformed)?;

@@ -25,7 +25,7 @@ pub struct Dropped {
     pub oversized: u64,
     /// Not of the form, or not a message of chitchat.
     pub malformed: u64,
-    /// Of another version.
+    /// Of a version that is too old.
     pub version: u64,
     /// Of another org.
     pub org: u64,

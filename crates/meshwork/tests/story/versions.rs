@@ -1,11 +1,13 @@
 //! Devices of neighbouring versions work together; one that is too new is told so and kept out; a data folder of an older Meshwork is
 //! brought forward. The other version is this program, told by a test to speak as a newer build would: a higher number, a field in
-//! every message and in what messages carry as JSON, and a fact, none of which this version knows.
+//! every message and in what messages carry as JSON, in its knock, its announcements and its file in the org repository, and a fact, none
+//! of which this version knows.
 
 use crate::{
     support::{PASSES, command_agent, events_of, machine, project, text},
-    two::Two,
+    two::{Two, org},
 };
+use forge::Forge;
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 use testkit::{Up, age_journal};
@@ -29,9 +31,32 @@ async fn done_at_bobs(two: &Two) -> Value {
     ended
 }
 
+/// Waits until each device hears what the other announces.
+async fn in_gossip(two: &Two) {
+    for up in [&two.ada, &two.bob] {
+        let look = || async {
+            let seen = up.ok(&["capacity"]).await;
+            if seen.as_array().unwrap().iter().all(|one| one["state"] == "here" || one["state"] == "live") { Ok(()) } else { Err(seen) }
+        };
+        up.until("the other device is heard", look).await;
+    }
+}
+
+/// The files of the org's devices, as Bob's device has them.
+async fn devices_at_bobs(two: &Two) -> String {
+    let (dir, rid) = (org(&two.bob), two.rid.clone());
+    let read = move || {
+        let forge = Forge::open(&dir.radicle(), &dir.member()).unwrap();
+        let files = forge.files(&rid, &forge.org_head(&rid).unwrap(), &["devices/"]).unwrap();
+        files.values().map(|content| String::from_utf8_lossy(content)).collect::<String>()
+    };
+    tokio::task::spawn_blocking(read).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newer_device_does_a_task_and_what_only_it_knows_is_lost_nowhere() {
     let two = Two::each_with("", "newer").await;
+    in_gossip(&two).await;
     let run = text(&done_at_bobs(&two).await["id"]);
 
     // The fact stands in its executor's journal, whole; the device that does not know it said so, and went on.
@@ -56,8 +81,21 @@ async fn a_newer_device_does_a_task_and_what_only_it_knows_is_lost_nowhere() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newer_device_has_a_task_done_on_one_that_does_not_know_its_version() {
     let two = Two::each_with("newer", "").await;
+    in_gossip(&two).await;
     done_at_bobs(&two).await;
     assert_eq!(two.bob.ok(&["journal", "verify"]).await["unknown"], 0);
+
+    // Her device says of itself what Bob's does not know, which hides nothing of the org from his, and stays when the file is changed.
+    let devices = two.ada.act("device.list", json!({})).await;
+    let hers = text(&devices.as_array().unwrap().iter().find(|device| device["here"] == true).unwrap()["name"]);
+    two.ada.ok(&["org", "device", &hers, "--tag", "region=north"]).await;
+    let look = || async {
+        let said = devices_at_bobs(&two).await;
+        if said.contains("of_tomorrow") && said.contains("north") { Ok(()) } else { Err(json!(said)) }
+    };
+    two.bob.until("Bob's device has what Ada's says of itself", look).await;
+    let seen = two.bob.act("org.show", json!({})).await;
+    assert!(seen["refused"].is_null(), "{seen:#}");
 }
 
 /// What a device says of the other one, once that is `reachable` or not.

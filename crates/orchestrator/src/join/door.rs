@@ -153,7 +153,7 @@ impl Join for Door {
             Status::unavailable("It cannot be answered now.")
         })?;
         let answer_json = serde_json::to_string(&answer).map_err(|_| Status::internal("no answer"))?;
-        Ok(Response::new(KnockAnswer { version: super::VERSION, answer_json }))
+        Ok(Response::new(KnockAnswer { version: mesh::spoken(), answer_json }))
     }
 }
 
@@ -161,5 +161,5 @@ impl Join for Door {
 pub(super) fn strange(why: impl std::fmt::Display) -> Problem {
     Problem::new(Kind::Conflict, "The other side answers in a way that this Meshwork does not understand.")
         .because(why.to_string())
-        .next("Use the same version of Meshwork on both machines.")
+        .next("Install the newest Meshwork on both machines.")
 }

@@ -186,6 +186,7 @@ impl Joining {
     }
 
     async fn go_on(machine: &Arc<Machine>, record: Record, ticket: Ticket) -> Result<Arc<Self>, Problem> {
+        crate::fault::speak();
         let (dir, mut options) = (machine.data.org(&ticket.org), machine.options.clone());
         if machine.org().is_ok() {
             options.listens = options.listens.beside();
@@ -332,8 +333,10 @@ impl Work {
         let mut last = Problem::internal("a ticket without addresses");
         for address in &self.ticket.knock {
             match tls::knock(address, tls.clone(), request.clone(), limits::JOIN_WAIT).await {
-                Ok(answer) if answer.version == super::VERSION => return serde_json::from_str(&answer.answer_json).map_err(strange),
-                Ok(answer) => return Err(strange(format!("It speaks version {}.", answer.version))),
+                Ok(answer) => {
+                    mesh::understood(answer.version)?;
+                    return serde_json::from_str(&answer.answer_json).map_err(strange);
+                }
                 Err(problem) => last = problem,
             }
         }

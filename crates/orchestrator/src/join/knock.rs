@@ -9,25 +9,19 @@ const TYPE: &str = "application/vnd.meshwork.knock.v1+json";
 
 /// Signs a knock with both keys.
 pub(super) fn seal(knock: &Knock, device: impl Fn(&[u8]) -> [u8; 64], member: impl Fn(&[u8]) -> [u8; 64]) -> Result<KnockRequest, Problem> {
-    let by_device = envelope::seal(knock, TYPE, &knock.device, |message| Ok(device(message)))?;
-    let by_member = envelope::seal(knock, TYPE, &knock.member, |message| Ok(member(message)))?;
-    Ok(KnockRequest { version: super::VERSION, by_device_json: by_device.to_json()?, by_member_json: by_member.to_json()? })
+    let said = crate::fault::stated(knock)?;
+    let by_device = envelope::seal(&said, TYPE, &knock.device, |message| Ok(device(message)))?;
+    let by_member = envelope::seal(&said, TYPE, &knock.member, |message| Ok(member(message)))?;
+    Ok(KnockRequest { version: mesh::spoken(), by_device_json: by_device.to_json()?, by_member_json: by_member.to_json()? })
 }
 
 /// Reads a knock that both its keys signed.
 pub(super) fn open(request: &KnockRequest) -> Result<Knock, Problem> {
-    if request.version != super::VERSION {
-        return Err(Problem::conflict(format!(
-            "The other side speaks version {} of joining; this one {}.",
-            request.version,
-            super::VERSION
-        ))
-        .next("Use the same version of Meshwork on both machines."));
-    }
+    mesh::understood(request.version)?;
     let (by_device, by_member) = (Envelope::from_json(&request.by_device_json)?, Envelope::from_json(&request.by_member_json)?);
     let (knock, device): (Knock, _) = envelope::open(&by_device, TYPE, |_| true)?;
-    let (same, member): (Knock, _) = envelope::open(&by_member, TYPE, |_| true)?;
-    if knock != same || device != knock.device || member != knock.member {
+    let (_, member): (Knock, _) = envelope::open(&by_member, TYPE, |_| true)?;
+    if by_device.payload() != by_member.payload() || device != knock.device || member != knock.member {
         return Err(Problem::invalid("The knock is not signed by the keys that it names."));
     }
     knock.check()?;
@@ -57,6 +51,28 @@ mod tests {
         }
     }
 
+    /// A knock in these words, signed by both.
+    fn said(words: &serde_json::Value, device: &Key, member: &Key) -> KnockRequest {
+        let by = |key: &Key| envelope::seal(words, TYPE, &key.did(), |m| Ok(key.sign(m))).unwrap().to_json().unwrap();
+        KnockRequest { version: mesh::VERSION + 1, by_device_json: by(device), by_member_json: by(member) }
+    }
+
+    #[test]
+    fn a_knock_of_a_newer_version_is_understood_and_one_that_is_too_old_is_told_so() {
+        let (device, member) = (Key::from_seed(&[1; 32]), Key::from_seed(&[2; 32]));
+        let known = knock(&device, &member);
+        let mut words = serde_json::to_value(&known).unwrap();
+        words["version"] = 2.into();
+        words["of_tomorrow"] = "more".into();
+        let newer = said(&words, &device, &member);
+        assert_eq!(open(&newer).unwrap(), Knock { version: 2, ..known });
+        let refused = open(&KnockRequest { version: 0, ..newer }).unwrap_err();
+        assert!(mesh::says_apart(&refused) && refused.next.is_some(), "{refused}");
+        words["version"] = 0.into();
+        let refused = open(&said(&words, &device, &member)).unwrap_err();
+        assert!(refused.what.contains("version 0") && refused.next.is_some(), "{refused}");
+    }
+
     #[test]
     fn both_keys_must_have_signed_the_same() {
         let (device, member, other) = (Key::from_seed(&[1; 32]), Key::from_seed(&[2; 32]), Key::from_seed(&[3; 32]));
@@ -71,8 +87,7 @@ mod tests {
         // Two statements that are signed well, but are not one.
         let elsewhere = Knock { name: "eve".into(), ..said };
         let second = seal(&elsewhere, |m| device.sign(m), |m| member.sign(m)).unwrap();
-        assert!(open(&KnockRequest { by_member_json: second.by_member_json, ..request.clone() }).is_err());
-        assert!(open(&KnockRequest { version: 2, ..request }).is_err());
+        assert!(open(&KnockRequest { by_member_json: second.by_member_json, ..request }).is_err());
     }
 
     proptest! {

@@ -10,6 +10,3 @@ mod tls;
 pub(crate) use door::keep_open;
 pub(crate) use joining::Begun;
 pub use joining::{Joining, JoiningView, Status};
-
-/// The version of the Join service that this build speaks.
-pub const VERSION: u32 = 1;

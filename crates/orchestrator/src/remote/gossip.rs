@@ -3,7 +3,7 @@
 
 use super::{devices, port};
 use crate::{
-    clock,
+    clock, fault,
     lending::{self, guests},
     limits,
     org::Org,
@@ -298,7 +298,8 @@ async fn say(org: &Arc<Org>, gossip: &Gossip, before: Option<&Said>) -> Result<O
         return Ok(None);
     }
     let signing = org.forge.clone();
-    let sealed = envelope::seal(&announcement, announcement::PAYLOAD_TYPE, &org.device, move |m| Ok(signing.sign_as_device(m)))?;
+    let said = fault::stated(&announcement)?;
+    let sealed = envelope::seal(&said, announcement::PAYLOAD_TYPE, &org.device, move |m| Ok(signing.sign_as_device(m)))?;
     let text = String::from_utf8(sealed.to_json()?).map_err(Problem::internal)?;
     gossip.announce(text);
     Ok(Some(Said { announcement, at: Instant::now() }))

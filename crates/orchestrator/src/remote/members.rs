@@ -3,7 +3,7 @@
 
 use super::reach::probe_next;
 use crate::{
-    limits,
+    fault, limits,
     org::Org,
     removed::{self, Removed},
 };
@@ -100,7 +100,7 @@ fn publish(org: &Org, own: Option<&Device>, devices: usize) -> Result<(), Proble
         return Ok(());
     }
     let text = toml::to_string_pretty(&now).map_err(Problem::internal)?;
-    let file = (format!("devices/{}.toml", now.name), Some(text.into_bytes()));
+    let file = (format!("devices/{}.toml", now.name), Some(fault::written(text).into_bytes()));
     org.forge.change_org(&org.rid, &format!("Addresses of {}", now.name), &[file])?;
     org.announce(&org.rid, std::slice::from_ref(&org.member));
     Ok(())

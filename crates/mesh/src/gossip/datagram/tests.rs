@@ -88,13 +88,24 @@ fn strangers_other_orgs_other_times_and_other_versions_are_told_apart() {
     assert_eq!(told(&one(&sealer(1, "crew", NOW_MS + 121_000), b"x")), Reason::Stale);
     assert_eq!(told(&vec![0; BYTES_MAX + 1]), Reason::Oversized);
     assert_eq!(told(b"hello"), Reason::Malformed);
-    let mut newer = one(&sealer(1, "crew", NOW_MS), b"x");
-    newer[MAGIC.len()] = 2;
-    assert_eq!(told(&newer), Reason::Version);
+    let mut older = one(&sealer(1, "crew", NOW_MS), b"x");
+    older[MAGIC.len()] = 0;
+    assert_eq!(told(&older), Reason::Version);
     let mut forged = one(&sealer(1, "crew", NOW_MS), b"x");
     let key = identity::public_key(&Key::from_seed(&[2; 32]).did()).unwrap();
     forged[MAGIC.len() + 20..][..32].copy_from_slice(&key);
     assert_eq!(told(&forged), Reason::Signature);
+}
+
+#[test]
+fn what_a_device_of_a_newer_version_sent_is_opened() {
+    let mut newer = one(&sealer(1, "crew", NOW_MS), b"from tomorrow");
+    newer[MAGIC.len()] = u8::try_from(crate::VERSION + 1).unwrap();
+    assert_eq!(open(&mut opener(), &newer), Err(Reason::Signature), "the version is signed too");
+    let signed = newer.len() - SIGNATURE_BYTES;
+    let signature = Key::from_seed(&[1; 32]).sign(&newer[..signed]);
+    newer[signed..].copy_from_slice(&signature);
+    assert_eq!(open(&mut opener(), &newer), Ok(Some(b"from tomorrow".to_vec())));
 }
 
 #[test]
