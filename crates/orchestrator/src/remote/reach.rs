@@ -211,7 +211,7 @@ mod tests {
         for outcome in &reached {
             assert_eq!(came_of(outcome), Reached::Yes, "{outcome:?}");
         }
-        let away = Err(mesh::problem(&Status::unavailable("connection refused")));
+        let away: Result<(), Problem> = Err(mesh::problem(&Status::unavailable("connection refused")));
         for outcome in [away, Err(Problem::new(Kind::Timeout, "It did not answer in time."))] {
             assert_eq!(came_of(&outcome), Reached::No, "{outcome:?}");
         }
