@@ -361,6 +361,17 @@ fn what_a_build_of_another_version_projected_is_projected_anew_once() {
 }
 
 #[test]
+fn the_copy_of_another_devices_journal_is_not_projected_anew_before_it_is_refused() {
+    let (there, here) = folders();
+    catch_up(&journal(there.path()), &copy(here.path()), SOME).unwrap();
+    sqlite::open(here.path().join("journal.db")).unwrap().execute("UPDATE projected_by SET version=99").unwrap();
+    assert_eq!(JournalCopy::open(here.path(), &signer(2).device).unwrap_err().kind, domain::Kind::Conflict);
+    assert_eq!(projected_by(here.path()), 99);
+    copy(here.path());
+    assert_ne!(projected_by(here.path()), 99);
+}
+
+#[test]
 fn an_append_has_a_bound_in_bytes() {
     let (there, _) = folders();
     let large = |n: usize| -> Event {
