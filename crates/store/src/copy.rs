@@ -212,12 +212,21 @@ impl JournalCopy {
     }
 
     fn keep_aside(&self, connection: &Connection, at: Point) -> Result<(), Problem> {
-        let name = |n: usize| self.inner.dir.join(format!("replaced-{n}.db"));
-        let Some(free) = (0..limits::COPIES_ASIDE_MAX).map(name).find(|path| !path.exists()) else {
+        let Some(free) = self.free_aside().next() else {
             tracing::warn!(device = %self.inner.device, at = at.seq.0, "so many replaced journals are kept that this one is not");
             return Ok(());
         };
         migrate::copy_to(connection, &free)
+    }
+
+    /// Where replaced journals may still be kept.
+    fn free_aside(&self) -> impl Iterator<Item = PathBuf> {
+        (0..limits::COPIES_ASIDE_MAX).map(move |n| self.inner.dir.join(format!("replaced-{n}.db"))).filter(|path| !path.exists())
+    }
+
+    /// How many more journals that the device replaces are kept beside the copy.
+    pub fn places_aside(&self) -> usize {
+        self.free_aside().count()
     }
 
     /// Compares groups that somebody has of this journal with what is here, where that has come so far. Nothing is written.

@@ -8,7 +8,7 @@ use domain::{
 use identity::Key;
 use sqlite::{Connection, State};
 use std::{fs, path::Path};
-use store::{JournalCopy, Piece, Point, Refused, Seq, Store, mark_restored};
+use store::{JournalCopy, Piece, Point, Refused, Seq, Store, limits::COPIES_ASIDE_MAX, mark_restored};
 use testkit::Random;
 
 pub const SOME: usize = 1 << 20;
@@ -270,6 +270,7 @@ fn a_restored_journal_is_followed_as_another_incarnation_and_the_one_before_is_k
         assert!(report.is_sound() && report.incarnations == 2, "{report:?}");
     }
     assert!(here.path().join("replaced-0.db").exists() && !behind.path().join("replaced-0.db").exists());
+    assert_eq!((taken.places_aside() + 1, late.places_aside()), (COPIES_ASIDE_MAX, COPIES_ASIDE_MAX));
     let kept = Connection::open(here.path().join("replaced-0.db")).unwrap();
     let mut last = kept.prepare("SELECT max(seq) FROM event").unwrap();
     last.next().unwrap();
