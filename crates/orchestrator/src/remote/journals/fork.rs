@@ -52,8 +52,8 @@ pub(super) async fn shown(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, end:
     Err(Refused::OutOfPlace(format!("it is said to have another event {}, which is not shown", end.seq)).into())
 }
 
-/// The places to ask after, one after the other, so that the event at `end` is the first that comes. Where it begins its incarnation, nothing
-/// follows the first place, and that incarnation the second.
+/// The places to ask after, one after the other, so that the event at `end` is the first that comes. Where it begins its incarnation,
+/// nothing follows the first place, and that incarnation the second.
 fn before(end: Point) -> [Point; 2] {
     let seq = Seq(end.seq.0.saturating_sub(1));
     [end.incarnation, end.incarnation.saturating_sub(1)].map(|incarnation| Point { incarnation, seq })

@@ -1,7 +1,7 @@
 //! Whether there is room for what comes of another device's journal. A device writes into its own as much as it likes: of the disks of the
 //! others that takes neither the last bytes, nor more than a copy may have.
 
-use crate::limits;
+use crate::{data_dir::leaves, limits};
 use domain::{Kind, Problem};
 use store::{JournalCopy, Piece, Refused};
 
@@ -41,10 +41,10 @@ fn fits(there_bytes: u64, comes_bytes: u64) -> Result<(), Problem> {
 }
 
 fn enough_left(left_bytes: u64, wanted_bytes: u64) -> Result<(), Problem> {
-    let floor = limits::JOURNALS_DISK_LEFT_BYTES;
-    if left_bytes.saturating_sub(wanted_bytes) >= floor {
+    if leaves(left_bytes, wanted_bytes) {
         return Ok(());
     }
+    let floor = limits::COPIES_DISK_LEFT_BYTES;
     Err(Problem::unavailable("Too little of this device's disk would be left free.")
         .because(format!("Copies of other devices' journals leave {} MiB of it: this device needs them for its own work.", floor >> 20))
         .next("Free some disk space; the copy goes on by itself."))
@@ -64,7 +64,7 @@ mod tests {
         let journal = JournalCopy::open(&dir.path().join("copy"), store.device()).unwrap();
         let groups = store.pieces(Point::default(), 1 << 20).unwrap();
         append(&journal, &groups[..1], u64::MAX).unwrap();
-        let floor = limits::JOURNALS_DISK_LEFT_BYTES;
+        let floor = limits::COPIES_DISK_LEFT_BYTES;
         for left_bytes in [0, floor - 1, floor] {
             let refused = append(&journal, &groups[1..], left_bytes).unwrap_err();
             assert!(matches!(&refused, Refused::Disk(problem) if problem.passes() && problem.next.is_some()), "{left_bytes}: {refused}");
@@ -91,7 +91,7 @@ mod tests {
         open().append(std::slice::from_ref(&piece)).unwrap();
         let (journal, other) = (open(), of(piece.incarnation.number + 1));
         assert!(journal.bytes() > 0);
-        let little = limits::JOURNALS_DISK_LEFT_BYTES + piece.bytes() as u64;
+        let little = limits::COPIES_DISK_LEFT_BYTES + piece.bytes() as u64;
         let offered = |left_bytes| append(&journal, std::slice::from_ref(&other), left_bytes).unwrap_err();
         assert!(matches!(offered(little), Refused::Disk(_)));
         // Then it is looked at, and nobody signed it.
