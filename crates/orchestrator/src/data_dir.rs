@@ -376,6 +376,11 @@ pub(crate) fn left_bytes(folder: &Path) -> u64 {
     rustix::fs::statvfs(folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
+/// Whether enough is left free of a disk that has `left_bytes` when `wanted_bytes` of another device are written to it.
+pub(crate) fn leaves(left_bytes: u64, wanted_bytes: u64) -> bool {
+    left_bytes.saturating_sub(wanted_bytes) >= limits::COPIES_DISK_LEFT_BYTES
+}
+
 /// What a person is told when a file cannot be read or written.
 pub fn storage(path: &Path, error: &std::io::Error) -> Problem {
     let next = match error.kind() {

@@ -255,8 +255,9 @@ pub(crate) const JOURNAL_OWN_TRIES: u32 = 3;
 pub(crate) const JOURNAL_REFUSED_PAUSE: Duration = Duration::from_secs(30);
 /// How often it is written down as of when another device's journal is known whole.
 pub(crate) const JOURNAL_NOTED_EVERY: Duration = Duration::from_secs(30);
-/// How much of the disk the copies of other devices' journals leave free, in bytes, as their checkpoints do.
-pub(crate) const JOURNALS_DISK_LEFT_BYTES: u64 = CHECKPOINT_DISK_LEFT_BYTES;
+/// How much of the disk the copies of other devices' journals and checkpoints leave free, in bytes: what fills it up would keep this one
+/// from its own work.
+pub(crate) const COPIES_DISK_LEFT_BYTES: u64 = 512 << 20;
 /// How large the copy of one device's journal may be, in bytes: many years of a busy device.
 pub(crate) const JOURNAL_COPY_BYTES_MAX: u64 = 16 << 30;
 /// How many devices' journals are copied.
@@ -348,8 +349,6 @@ pub(crate) const PUBLISHED_WAIT: Duration = Duration::from_secs(2 * 60);
 pub(crate) const GIVEN_UP_MAX: usize = 4_096;
 /// For how many runs it is remembered that their saved work was not to be had.
 pub(crate) const LEFT_BEHIND_MAX: usize = 4_096;
-/// How much of the disk a checkpoint of another device leaves free, in bytes: one that fills it up would keep this one from its own work.
-pub(crate) const CHECKPOINT_DISK_LEFT_BYTES: u64 = 512 << 20;
 /// How long the messages may be that go on to a run elsewhere with its checkpoint, in bytes.
 pub(crate) const HANDED_BYTES_MAX: usize = 1 << 20;
 /// How long a device that closes waits until the checkpoints of its guests were brought away; and then until the last bytes went out.

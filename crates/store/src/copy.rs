@@ -18,7 +18,10 @@ use crate::{
     summary,
     verify::{self, VerifyReport},
 };
-use domain::{Did, Hash, Problem, event::Event};
+use domain::{
+    Did, Hash, Problem,
+    event::{Body, Event},
+};
 use serde::de::DeserializeOwned;
 use sqlite::{Connection, Statement};
 use std::{
@@ -109,6 +112,7 @@ impl JournalCopy {
                 .because(format!("It is of {}, and not of {device}.", tail.device))
                 .next("Remove that folder: the journal is copied anew."));
         }
+        rebuild::unless_made_here(&writer)?;
         let inner = Inner {
             dir: dir.to_owned(),
             device: device.clone(),
@@ -208,12 +212,21 @@ impl JournalCopy {
     }
 
     fn keep_aside(&self, connection: &Connection, at: Point) -> Result<(), Problem> {
-        let name = |n: usize| self.inner.dir.join(format!("replaced-{n}.db"));
-        let Some(free) = (0..limits::COPIES_ASIDE_MAX).map(name).find(|path| !path.exists()) else {
+        let Some(free) = self.free_aside().next() else {
             tracing::warn!(device = %self.inner.device, at = at.seq.0, "so many replaced journals are kept that this one is not");
             return Ok(());
         };
         migrate::copy_to(connection, &free)
+    }
+
+    /// Where replaced journals may still be kept.
+    fn free_aside(&self) -> impl Iterator<Item = PathBuf> {
+        (0..limits::COPIES_ASIDE_MAX).map(move |n| self.inner.dir.join(format!("replaced-{n}.db"))).filter(|path| !path.exists())
+    }
+
+    /// How many more journals that the device replaces are kept beside the copy.
+    pub fn places_aside(&self) -> usize {
+        self.free_aside().count()
     }
 
     /// Compares groups that somebody has of this journal with what is here, where that has come so far. Nothing is written.
@@ -395,26 +408,27 @@ impl<'c> Writing<'c> {
         self.insert_event.bind((5, text))?;
         self.insert_event.next()?;
         self.insert_event.reset()?;
-        project(&mut self.projector, self.tail.seq, payload).map_err(Refused::from)
+        project(&mut self.projector, self.tail.seq, payload)?;
+        Ok(())
     }
 }
 
-/// Projects an event of another device. One of a newer Meshwork, and one that makes no sense here, changes nothing: its place in the
-/// chain is what counts.
-pub(crate) fn project(projector: &mut Projector<'_>, seq: Seq, payload: &[u8]) -> sqlite::Result<()> {
+/// Projects an event, and says whether it was understood. One of a newer Meshwork, and one that makes no sense here, changes nothing: its
+/// place in the chain is what counts.
+pub(crate) fn project(projector: &mut Projector<'_>, seq: Seq, payload: &[u8]) -> sqlite::Result<bool> {
     let Ok(event) = Event::read(payload) else {
-        tracing::debug!(seq = seq.0, "an event of another device is of an unknown form, and changes nothing here");
-        return Ok(());
+        tracing::debug!(seq = seq.0, "an event is of an unknown form, and changes nothing here");
+        return Ok(false);
     };
     let mut staged = Staged::default();
     match projector.project(&event, seq.0, &mut staged) {
         Ok(()) => {
             projector.take(staged);
-            Ok(())
+            Ok(!matches!(event.body, Body::Unknown(_)))
         }
         Err(Failure::Append(problem)) => {
-            tracing::warn!(seq = seq.0, %problem, "an event of another device changes nothing here");
-            Ok(())
+            tracing::warn!(seq = seq.0, %problem, "an event makes no sense here, and changes nothing");
+            Ok(false)
         }
         Err(Failure::Database(error)) => Err(error),
     }

@@ -14,7 +14,7 @@ use crate::{
     problem,
     projector::View,
     read::{self, Order, Readers},
-    rebuild::RebuildReport,
+    rebuild::{self, RebuildReport},
     remembered::{self, Remembered},
     run_log::{Logs, RunLog},
     session::{self, Prepared, Ready, Session},
@@ -102,6 +102,7 @@ impl Store {
         let lock = files::lock(dir)?;
         let mut connection = migrate::open_writer(dir, fault)?;
         begin(&connection, dir, &signer)?;
+        rebuild::unless_made_here(&connection)?;
         let blobs = Blobs::open(dir.join("blobs"))?;
         blob::find_parked(&connection, &blobs)?;
         let unmended = mend::join(&connection, dir, &signer, &blobs);

@@ -75,7 +75,6 @@ pub(crate) fn open_copy(dir: &Path) -> Result<Connection, Problem> {
 fn open_of(dir: &Path, fault: Fault, of: Of) -> Result<Connection, Problem> {
     let connection = open_as_it_is(dir, fault)?;
     migrate(&connection, dir, STEPS, None, of)?;
-    rebuild::unless_made_here(&connection, of)?;
     Ok(connection)
 }
 

@@ -19,7 +19,8 @@ use sqlite::{Connection, State};
 pub struct RebuildReport {
     /// Events that were projected.
     pub events: u64,
-    /// How many of them a newer Meshwork wrote, and this one does not understand: they changed nothing. Not counted in a copy.
+    /// How many of them changed nothing: a newer Meshwork wrote them, and this one does not understand them; by the rules for copies also
+    /// what cannot be read or projected.
     pub unknown: u64,
     /// Things that there are now.
     pub things: u64,
@@ -42,12 +43,12 @@ pub struct Difference {
     pub is: Option<Value>,
 }
 
-/// Whose journal it is: so much of its events must be understood.
+/// By whose rules a journal is projected: so much of its events must be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Of {
     /// This device's own: it wrote them all, so one that cannot be read or projected is damaged.
     Own,
-    /// Another's: what cannot be read, or makes no sense here, changes nothing.
+    /// A copy of another's: what cannot be read, or makes no sense here, changes nothing.
     Copy,
 }
 
@@ -66,12 +67,17 @@ pub(crate) fn rebuild(connection: &Connection, of: Of) -> Result<RebuildReport, 
 }
 
 /// Makes the projections anew where a build of another version of events made them: it understood more of these than this one, or fewer.
-pub(crate) fn unless_made_here(connection: &Connection, of: Of) -> Result<(), Problem> {
+/// The rules for copies hold for this device's own journal too: a newer build may have written into it what cannot be read here, and the
+/// device starts all the same.
+pub(crate) fn unless_made_here(connection: &Connection) -> Result<(), Problem> {
     if version(connection).map_err(|e| problem::database(&e))? == Some(i64::from(event::VERSION)) {
         return Ok(());
     }
-    let report = rebuild(connection, of)?;
-    tracing::info!(events = report.events, differences = report.differences, "a journal was projected anew, by this version of events");
+    let RebuildReport { events, differences, unknown, .. } = rebuild(connection, Of::Copy)?;
+    tracing::info!(events, differences, "a journal was projected anew, by this version of events");
+    if unknown > 0 {
+        tracing::warn!(unknown, "some events of a journal are not understood here, and change nothing until this machine is updated");
+    }
     Ok(())
 }
 
@@ -119,7 +125,10 @@ fn project_all(connection: &Connection, of: Of, report: &mut RebuildReport) -> R
         for row in batch {
             match of {
                 Of::Own => project(&mut projector, row, report)?,
-                Of::Copy => copy::project(&mut projector, row.seq, &row.payload).map_err(|e| problem::database(&e))?,
+                Of::Copy => {
+                    let understood = copy::project(&mut projector, row.seq, &row.payload).map_err(|e| problem::database(&e))?;
+                    report.unknown += u64::from(!understood);
+                }
             }
         }
         projector.flush().map_err(|e| problem::database(&e))?;

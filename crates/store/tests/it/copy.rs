@@ -8,7 +8,7 @@ use domain::{
 use identity::Key;
 use sqlite::{Connection, State};
 use std::{fs, path::Path};
-use store::{JournalCopy, Piece, Point, Refused, Seq, Store, mark_restored};
+use store::{JournalCopy, Piece, Point, Refused, Seq, Store, limits::COPIES_ASIDE_MAX, mark_restored};
 use testkit::Random;
 
 pub const SOME: usize = 1 << 20;
@@ -270,6 +270,7 @@ fn a_restored_journal_is_followed_as_another_incarnation_and_the_one_before_is_k
         assert!(report.is_sound() && report.incarnations == 2, "{report:?}");
     }
     assert!(here.path().join("replaced-0.db").exists() && !behind.path().join("replaced-0.db").exists());
+    assert_eq!((taken.places_aside() + 1, late.places_aside()), (COPIES_ASIDE_MAX, COPIES_ASIDE_MAX));
     let kept = Connection::open(here.path().join("replaced-0.db")).unwrap();
     let mut last = kept.prepare("SELECT max(seq) FROM event").unwrap();
     last.next().unwrap();
@@ -358,6 +359,17 @@ fn what_a_build_of_another_version_projected_is_projected_anew_once() {
     let report = copy(here.path()).rebuild().unwrap();
     assert_eq!((report.events, report.differences), (6, 2));
     assert_eq!(projected(here.path()), sound);
+}
+
+#[test]
+fn the_copy_of_another_devices_journal_is_not_projected_anew_before_it_is_refused() {
+    let (there, here) = folders();
+    catch_up(&journal(there.path()), &copy(here.path()), SOME).unwrap();
+    sqlite::open(here.path().join("journal.db")).unwrap().execute("UPDATE projected_by SET version=99").unwrap();
+    assert_eq!(JournalCopy::open(here.path(), &signer(2).device).unwrap_err().kind, domain::Kind::Conflict);
+    assert_eq!(projected_by(here.path()), 99);
+    copy(here.path());
+    assert_ne!(projected_by(here.path()), 99);
 }
 
 #[test]

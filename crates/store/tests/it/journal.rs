@@ -356,6 +356,23 @@ fn an_event_of_a_newer_version_is_kept_counted_and_changes_nothing() {
 }
 
 #[test]
+fn a_journal_that_another_version_projected_opens_though_an_event_of_it_cannot_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).append_blocking(vec![queued(1, &task(1)), stopped(1, "a"), stopped(1, "b")]).unwrap();
+    let database = sqlite::open(dir.path().join("journal.db")).unwrap();
+    let newer = "UPDATE event SET payload=json_set(payload, '$.version', 99, '$.actor', 'of tomorrow') WHERE seq=2;
+        UPDATE projected_by SET version=99;";
+    database.execute(newer).unwrap();
+    drop(database);
+    let store = open(dir.path());
+    assert_eq!(store.get::<Run>(kind::RUN, run_id(1).as_str()).unwrap().unwrap().violations, ["b"], "what can be read counts");
+    // Who asks whether all is in order is told.
+    let refused = store.rebuild_blocking().unwrap_err();
+    assert!(refused.what.contains("Event 2") && refused.next.is_some(), "{refused}");
+    assert_eq!(store.append_blocking(vec![stopped(1, "c")]).unwrap(), Seq(4));
+}
+
+#[test]
 fn a_thing_that_is_no_more_is_gone_at_once_and_after_a_rebuild() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());

@@ -70,6 +70,16 @@ fn a_journal_whose_newest_events_were_removed_is_refused() {
 }
 
 #[test]
+fn a_journal_that_lost_events_is_not_projected_anew_before_it_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    journal(dir.path(), 7);
+    cut_off(dir.path(), 2);
+    sqlite::open(dir.path().join("journal.db")).unwrap().execute("UPDATE projected_by SET version=99").unwrap();
+    assert_missing(dir.path(), 2);
+    assert_eq!(projected_by(dir.path()), 99);
+}
+
+#[test]
 fn a_check_sees_what_was_removed_meanwhile() {
     let dir = tempfile::tempdir().unwrap();
     journal(dir.path(), 20);

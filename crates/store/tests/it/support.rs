@@ -85,6 +85,14 @@ pub fn halted() -> Event {
     event(body)
 }
 
+/// By which version of events a journal was projected.
+pub fn projected_by(dir: &Path) -> i64 {
+    let database = sqlite::open(dir.join("journal.db")).unwrap();
+    let mut rows = database.prepare("SELECT version FROM projected_by").unwrap();
+    rows.next().unwrap();
+    rows.read(0).unwrap()
+}
+
 /// A child process that does not outlive its test.
 pub struct Guarded(pub Child);
 

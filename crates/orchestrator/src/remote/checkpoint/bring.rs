@@ -4,7 +4,7 @@
 use super::{super::client, Place};
 use crate::{
     clock,
-    data_dir::left_bytes,
+    data_dir::{leaves, left_bytes},
     lifecycle::{self, BROUGHT, Handed},
     limits,
     org::Org,
@@ -216,7 +216,7 @@ async fn all(mut stream: Streaming<CheckpointPart>, coming: &mut Coming) -> Resu
 
 /// Whether so much that is left of the disk is enough for what came until now, which is written once more when it is kept.
 fn enough_left(left_bytes: u64, received_bytes: u64) -> Result<(), Problem> {
-    if left_bytes.saturating_sub(received_bytes) >= limits::CHECKPOINT_DISK_LEFT_BYTES {
+    if leaves(left_bytes, received_bytes) {
         return Ok(());
     }
     Err(Problem::unavailable("A checkpoint of another device was not taken: too little of this device's disk would be left free.")
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_checkpoint_leaves_some_of_the_disk_free() {
-        let floor = limits::CHECKPOINT_DISK_LEFT_BYTES;
+        let floor = limits::COPIES_DISK_LEFT_BYTES;
         assert!(enough_left(floor, 0).is_ok() && enough_left(floor + 7, 7).is_ok() && enough_left(u64::MAX, 1 << 40).is_ok());
         for (left, received) in [(floor - 1, 0), (floor + 6, 7), (0, 1)] {
             assert!(enough_left(left, received).is_err_and(|problem| problem.passes()), "{left} {received}");

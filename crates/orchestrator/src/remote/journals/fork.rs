@@ -2,12 +2,10 @@
 //! one lies: its signature decides.
 
 use super::{Copied, hear};
-use crate::{limits, org::Org, remote::client};
-use domain::{Did, Problem};
-use mesh::{problem, spoken};
-use proto::mesh::JournalRequest;
+use crate::org::Org;
+use domain::Did;
 use std::sync::Arc;
-use store::{Point, Refused};
+use store::{Point, Refused, Seq};
 
 /// What becomes of a copy by the end that somebody told of its journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,21 +39,24 @@ pub(super) fn compare(copied: &Copied, from: &Did, end: Point, hash: &str) -> Re
 /// # Errors
 /// What is wrong with one of the two; that it does not show its one, too.
 pub(super) async fn shown(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, end: Point) -> Result<(), hear::Stop> {
-    let request = JournalRequest {
-        version: spoken(),
-        device: copied.journal.device().to_string(),
-        incarnation: end.incarnation,
-        after_seq: end.seq.0.saturating_sub(1),
-        summary: false,
-    };
-    let mut client = client(org, from)?;
-    let asked = async { client.journal(request).await?.into_inner().message().await };
-    let late = |_| Problem::new(domain::Kind::Timeout, "It did not answer in time.");
-    let told = tokio::time::timeout(limits::JOURNAL_ANSWER_WAIT, asked).await.map_err(late)?.map_err(|s| problem(&s))?;
-    let groups = hear::Waiting::default().take(told.unwrap_or_default().pieces)?;
+    let mut pieces = vec![];
+    for after in before(end) {
+        pieces = hear::first_of(org, from, copied.journal.device(), after).await?.pieces;
+        if !pieces.is_empty() {
+            break;
+        }
+    }
+    let groups = hear::Waiting::default().take(pieces)?;
     let copied = copied.clone();
     org.blocking(move |_| Ok(copied.journal.compare(&groups))).await??;
     Err(Refused::OutOfPlace(format!("it is said to have another event {}, which is not shown", end.seq)).into())
+}
+
+/// The places to ask after, one after the other, so that the event at `end` is the first that comes. Where it begins its incarnation,
+/// nothing follows the first place, and that incarnation the second.
+fn before(end: Point) -> [Point; 2] {
+    let seq = Seq(end.seq.0.saturating_sub(1));
+    [end.incarnation, end.incarnation.saturating_sub(1)].map(|incarnation| Point { incarnation, seq })
 }
 
 #[cfg(test)]
@@ -67,7 +68,7 @@ mod tests {
         place,
     };
     use identity::Key;
-    use store::{JournalCopy, Seq, Signer, Store};
+    use store::{JournalCopy, Signer, Store};
 
     #[test]
     fn a_device_whose_journal_ends_with_another_event_than_it_gave_has_two_and_what_others_say_of_that_is_to_be_shown() {
@@ -101,5 +102,20 @@ mod tests {
         let before = place(there.incarnation, 2);
         assert_eq!(look(device, before, there.hash.as_str()), Ok(End::Same));
         assert_eq!(look(&third, before, there.hash.as_str()), Ok(End::Other));
+    }
+
+    #[test]
+    fn the_event_with_which_a_journal_ends_is_shown_first_though_it_begins_an_incarnation() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(own(&dir, 2));
+        store::mark_restored(&dir.path().join("own")).unwrap();
+        let store = own(&dir, 1);
+        let ends: Vec<Point> =
+            store.events(Seq(0), 9).unwrap().iter().map(|event| Point { incarnation: event.incarnation, seq: event.seq }).collect();
+        assert!(ends.len() == 4 && ends[1].incarnation < ends[2].incarnation, "{ends:?}");
+        for end in ends {
+            let shown = before(end).into_iter().map(|after| store.pieces(after, 1).unwrap()).find(|pieces| !pieces.is_empty());
+            assert_eq!(shown.unwrap()[0].end(), end);
+        }
     }
 }

@@ -3,11 +3,9 @@
 //! any copy is; the next opening of the journal joins both (`store/src/mend.rs`).
 
 use super::{Copied, hear, lock, others, place};
-use crate::{limits, org::Org, remote::client};
+use crate::{limits, org::Org};
 use domain::{Did, Problem};
 use futures::future::join_all;
-use mesh::{problem, spoken};
-use proto::mesh::JournalRequest;
 use std::{cmp::Reverse, sync::Arc};
 use store::{JournalCopy, Point, Store};
 
@@ -47,13 +45,7 @@ async fn compared(org: &Arc<Org>, with: &Did) -> Result<(), Problem> {
 /// Where the copy of this device's journal ends that another device has.
 async fn end_at(org: &Org, at: &Did) -> Result<End, Problem> {
     let here = org.store.head()?;
-    let (device, incarnation, after_seq) = (org.device.to_string(), here.incarnation, here.seq.0);
-    let request = JournalRequest { version: spoken(), device, incarnation, after_seq, summary: false };
-    let mut client = client(org, at)?;
-    let asked = async { client.journal(request).await?.into_inner().message().await };
-    let late = |_| Problem::new(domain::Kind::Timeout, "It did not answer in time.");
-    let told = tokio::time::timeout(limits::JOURNAL_ANSWER_WAIT, asked).await.map_err(late)?.map_err(|s| problem(&s))?;
-    let told = told.unwrap_or_default();
+    let told = hear::first_of(org, at, &org.device, here.point()).await?;
     Ok(End { point: place(told.last_incarnation, told.last_seq), hash: told.last_hash })
 }
 

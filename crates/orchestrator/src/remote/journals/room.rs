@@ -1,7 +1,7 @@
 //! Whether there is room for what comes of another device's journal. A device writes into its own as much as it likes: of the disks of the
 //! others that takes neither the last bytes, nor more than a copy may have.
 
-use crate::limits;
+use crate::{data_dir::leaves, limits};
 use domain::{Kind, Problem};
 use store::{JournalCopy, Piece, Refused};
 
@@ -14,16 +14,20 @@ pub(super) fn append(journal: &JournalCopy, groups: &[Piece], left_bytes: u64) -
     let there_bytes = journal.bytes();
     fits(there_bytes, comes_bytes)?;
     // What is laid beside the copy where it goes back is as large as that.
-    let aside_bytes = there_bytes.saturating_mul(turns(journal.point().incarnation, groups));
+    let turns = turns(journal.point().incarnation, groups).min(journal.places_aside());
+    let aside_bytes = there_bytes.saturating_mul(turns as u64);
     enough_left(left_bytes, aside_bytes.saturating_add(comes_bytes))?;
     journal.append(groups)?;
     Ok(())
 }
 
-/// How often the copy may be laid aside for these groups: with each new incarnation, as long as more are kept.
-fn turns(mut incarnation: u64, groups: &[Piece]) -> u64 {
-    let begins = |piece: &&Piece| std::mem::replace(&mut incarnation, piece.incarnation.number) != piece.incarnation.number;
-    groups.iter().filter(begins).count().min(store::limits::COPIES_ASIDE_MAX) as u64
+/// How often the copy may go back for these groups: with each new incarnation but the first, before which it is empty.
+fn turns(mut incarnation: u64, groups: &[Piece]) -> usize {
+    let goes_back = |piece: &&Piece| {
+        let before = std::mem::replace(&mut incarnation, piece.incarnation.number);
+        before != 0 && before != incarnation
+    };
+    groups.iter().filter(goes_back).count()
 }
 
 fn fits(there_bytes: u64, comes_bytes: u64) -> Result<(), Problem> {
@@ -37,10 +41,10 @@ fn fits(there_bytes: u64, comes_bytes: u64) -> Result<(), Problem> {
 }
 
 fn enough_left(left_bytes: u64, wanted_bytes: u64) -> Result<(), Problem> {
-    let floor = limits::JOURNALS_DISK_LEFT_BYTES;
-    if left_bytes.saturating_sub(wanted_bytes) >= floor {
+    if leaves(left_bytes, wanted_bytes) {
         return Ok(());
     }
+    let floor = limits::COPIES_DISK_LEFT_BYTES;
     Err(Problem::unavailable("Too little of this device's disk would be left free.")
         .because(format!("Copies of other devices' journals leave {} MiB of it: this device needs them for its own work.", floor >> 20))
         .next("Free some disk space; the copy goes on by itself."))
@@ -60,7 +64,7 @@ mod tests {
         let journal = JournalCopy::open(&dir.path().join("copy"), store.device()).unwrap();
         let groups = store.pieces(Point::default(), 1 << 20).unwrap();
         append(&journal, &groups[..1], u64::MAX).unwrap();
-        let floor = limits::JOURNALS_DISK_LEFT_BYTES;
+        let floor = limits::COPIES_DISK_LEFT_BYTES;
         for left_bytes in [0, floor - 1, floor] {
             let refused = append(&journal, &groups[1..], left_bytes).unwrap_err();
             assert!(matches!(&refused, Refused::Disk(problem) if problem.passes() && problem.next.is_some()), "{left_bytes}: {refused}");
@@ -82,17 +86,18 @@ mod tests {
         };
         assert_eq!(turns(7, &[of(7), of(7)]), 0);
         assert_eq!(turns(7, &[of(7), of(8), of(8), of(9)]), 2);
-        let many: Vec<Piece> = (8..99).map(of).collect();
-        assert_eq!(turns(7, &many), store::limits::COPIES_ASIDE_MAX as u64, "no more are kept");
+        assert_eq!((turns(0, &[of(7), of(7)]), turns(0, &[of(7), of(8)])), (0, 1), "an empty copy is not laid aside");
         let open = || JournalCopy::open(&dir.path().join("copy"), store.device()).unwrap();
         open().append(std::slice::from_ref(&piece)).unwrap();
         let (journal, other) = (open(), of(piece.incarnation.number + 1));
         assert!(journal.bytes() > 0);
-        let little = limits::JOURNALS_DISK_LEFT_BYTES + piece.bytes() as u64;
+        let little = limits::COPIES_DISK_LEFT_BYTES + piece.bytes() as u64;
         let offered = |left_bytes| append(&journal, std::slice::from_ref(&other), left_bytes).unwrap_err();
         assert!(matches!(offered(little), Refused::Disk(_)));
         // Then it is looked at, and nobody signed it.
         assert!(matches!(offered(little + journal.bytes()), Refused::Forged(_)));
+        (0..store::limits::COPIES_ASIDE_MAX).for_each(|n| std::fs::write(journal.dir().join(format!("replaced-{n}.db")), "").unwrap());
+        assert!(matches!(offered(little), Refused::Forged(_)), "no more are kept");
     }
 
     #[test]
