@@ -28,7 +28,7 @@ use crate::{
     webhook,
 };
 use domain::{
-    Did, Oid, OrgName, Problem, Rid, RunId,
+    Did, Oid, OrgName, Problem, Rid,
     actor::{Actor, Door, Via},
     event::{self, Body, Event, kind},
     org::{Device, Member, MemberKey},
@@ -375,10 +375,7 @@ impl Org {
     /// # Errors
     /// When the journal cannot be read.
     pub fn active_runs(&self) -> Result<Vec<Run>, Problem> {
-        let ids: Vec<RunId> = self.store.list(kind::ACTIVE, store::Order::Oldest, limits::RUNS_MAX)?;
-        let found = ids.iter().filter_map(|id| self.store.get::<Run>(kind::RUN, id.as_str()).transpose());
-        // One that ended meanwhile is none.
-        found.filter(|run| !run.as_ref().is_ok_and(|r| r.state.ended())).collect()
+        self.store.list_among(kind::RUN, kind::ACTIVE, limits::RUNS_MAX)
     }
 
     /// Who shows this token, if it is one of the org's and still counts.

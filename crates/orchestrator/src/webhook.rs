@@ -14,6 +14,7 @@ use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
 };
+use store::Seq;
 
 /// The name under which the vault keeps the address.
 const CREDENTIAL: &str = "webhook";
@@ -84,16 +85,21 @@ async fn deliver_all(org: &Arc<Org>) -> Result<(), Problem> {
     let mut follower = org.store.follow(org.store.head()?.seq);
     // What was told already; nothing while there is nobody to tell.
     let mut told: Option<BTreeSet<String>> = None;
+    // How much of the journal was there when it was looked last: of many events at once one look sees all.
+    let mut looked = Seq(0);
     loop {
         let recorded = follower.next().await?;
-        if !concerns(&recorded.event.body) {
+        if recorded.seq <= looked || !concerns(&recorded.event.body) {
             continue;
         }
-        let items = match org.blocking(waiting).await {
-            Ok(Some(items)) => items,
-            Ok(None) => {
-                told = None;
-                continue;
+        let items = match org.blocking(|org| Ok((org.store.head()?.seq, waiting(org)?))).await {
+            Ok((seen, items)) => {
+                looked = seen;
+                let Some(items) = items else {
+                    told = None;
+                    continue;
+                };
+                items
             }
             Err(problem) => {
                 tracing::warn!(%problem, "what waits for a person could not be read; the next event tries again");

@@ -223,6 +223,16 @@ impl Store {
         texts.iter().map(|text| serde_json::from_str(text).map_err(Problem::internal)).collect()
     }
 
+    /// Projected things of one kind: those whose id another kind has too, in the order in which they came into that, the oldest first; at
+    /// most [`limits::READ_MAX`].
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub fn list_among<T: DeserializeOwned>(&self, kind: &str, among: &str, limit: usize) -> Result<Vec<T>, Problem> {
+        let texts = self.inner.readers.with(|c| read::texts_among(c, kind, among, limit).map_err(|e| problem::database(&e)))?;
+        texts.iter().map(|text| serde_json::from_str(text).map_err(Problem::internal)).collect()
+    }
+
     /// One projected thing, with the number of the event that changed it last.
     ///
     /// # Errors

@@ -79,6 +79,21 @@ pub(crate) fn list_texts(connection: &Connection, table: &str, kind: &str, order
     Ok(texts)
 }
 
+/// Projected things of one kind, as JSON text: those whose id another kind has too, in the order in which they came into that.
+pub(crate) fn texts_among(connection: &Connection, kind: &str, among: &str, limit: usize) -> sqlite::Result<Vec<String>> {
+    let sql = "SELECT thing.value FROM projected AS member JOIN projected AS thing ON thing.kind=? AND thing.id=member.id
+        WHERE member.kind=? ORDER BY member.first_seq, member.rowid LIMIT ?";
+    let mut statement = connection.prepare(sql)?;
+    statement.bind((1, kind))?;
+    statement.bind((2, among))?;
+    statement.bind((3, signed(limit.min(limits::READ_MAX) as u64)))?;
+    let mut texts = vec![];
+    while let State::Row = statement.next()? {
+        texts.push(statement.read(0)?);
+    }
+    Ok(texts)
+}
+
 /// A projected thing, as JSON text, with the number of the event that changed it last.
 pub(crate) fn numbered_text(connection: &Connection, kind: &str, id: &str) -> sqlite::Result<Option<(Seq, String)>> {
     let mut statement = connection.prepare("SELECT last_seq, value FROM projected WHERE kind=? AND id=?")?;
