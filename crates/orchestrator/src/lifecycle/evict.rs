@@ -76,8 +76,8 @@ fn mark(id: &RunId, folder: &Path) {
     if let Err(error) = fs::write(folder.join(FROZEN), "") {
         tracing::warn!(
             run = %id, %error,
-            "it could not be noted that a run is frozen for the machine's owner; after a crash before its end is journaled it stays paused, \
-             until meshwork run resume"
+            "it could not be noted that a run is frozen for the machine's owner; should a crash come before its end is journaled, it stays \
+             paused until meshwork run resume"
         );
     }
 }
