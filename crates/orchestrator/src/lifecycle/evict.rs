@@ -7,11 +7,13 @@ use crate::{dispatch, org::Org};
 use domain::{
     Kind, Problem, RunId,
     actor::Actor,
+    event::kind,
     run::{Order, Reason, Run, RunState},
 };
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
-/// Lies in the folder of a run that was frozen for the machine's owner, since before the journal knew that it is to end.
+/// Lies in the folder of a run that was frozen for the machine's owner, and by nobody before, since before the journal knew that it is to
+/// end.
 const FROZEN: &str = "frozen";
 
 /// Runs that are being sent away.
@@ -49,17 +51,35 @@ pub(crate) async fn evict(org: &Arc<Org>, by: &Actor, runs: &[RunId], reason: &R
 async fn freeze(org: &Arc<Org>, runs: &[RunId]) -> Vec<RunId> {
     let computes = |id: &&RunId| org.hub.get(id).is_some_and(|live| live.ended.borrow().is_none());
     let frozen: Vec<RunId> = runs.iter().filter(computes).cloned().collect();
-    frozen.iter().for_each(|id| order(org, id, Order::Pause));
-    let marks: Vec<_> = frozen.iter().map(|id| org.dir.run(id).join(FROZEN)).collect();
-    let marked = org.blocking(move |_| {
-        // Where the disk does not take it they leave all the same.
-        marks.iter().for_each(|mark| drop(fs::write(mark, "")));
+    // Looked up before the order: what it does looks like a person's pause.
+    let to_mark = unpaused(org, &frozen);
+    // Begun before the order goes out, which does not wait for the disk.
+    let marked = org.blocking(move |org| {
+        to_mark.iter().for_each(|id| mark(id, &org.dir.run(id)));
         Ok(())
     });
-    if let Err(problem) = marked.await {
+    let told = async { frozen.iter().for_each(|id| order(org, id, Order::Pause)) };
+    if let (Err(problem), ()) = futures::future::join(marked, told).await {
         tracing::warn!(%problem, "that runs are frozen could not be noted");
     }
     frozen
+}
+
+/// Those of these runs that are not paused, as the journal has it. One that cannot be looked up counts among them: hardly any is paused.
+fn unpaused(org: &Org, runs: &[RunId]) -> Vec<RunId> {
+    let paused = |id: &RunId| org.store.get::<Run>(kind::RUN, id.as_str()).ok().flatten().is_some_and(|run| run.paused);
+    runs.iter().filter(|id| !paused(id)).cloned().collect()
+}
+
+/// Notes in the folder of a run that it is frozen for the machine's owner. Where the disk does not take that it leaves all the same.
+fn mark(id: &RunId, folder: &Path) {
+    if let Err(error) = fs::write(folder.join(FROZEN), "") {
+        tracing::warn!(
+            run = %id, %error,
+            "it could not be noted that a run is frozen for the machine's owner; should a crash come before its end is journaled, it stays \
+             paused until meshwork run resume"
+        );
+    }
 }
 
 /// Gives an order to a run that is live here. Nobody waits until it is carried out.
@@ -76,7 +96,7 @@ pub(super) fn is_let_go(folder: &Path, run: &Run) -> bool {
     run.ending.is_none() && !held && folder.join(FROZEN).exists()
 }
 
-/// Forgets that a run was frozen here.
+/// Forgets that a run was frozen here: it goes on.
 pub(super) fn forget_frozen(folder: &Path) {
     let _ = fs::remove_file(folder.join(FROZEN));
 }
@@ -128,5 +148,40 @@ async fn no_longer_computes(org: &Arc<Org>, id: &RunId) {
             }
         }
         None => ended.await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{admission::new_run, fixtures::Opened};
+    use domain::{Timestamp, event::Body, manifest::Class};
+
+    /// Journals a run that works here, paused or not.
+    async fn works(org: &Org, n: u32, paused: bool) -> Run {
+        let id = format!("{n:026}").parse().unwrap();
+        let run = new_run(id, Class::Agent, "demo".parse().unwrap(), org.member.clone(), org.device.clone(), Timestamp(0));
+        let run = Run { state: RunState::Working, device: Some(org.device.clone()), paused, ..run };
+        org.record(&org.device, vec![Body::RunQueued { run: Box::new(run.clone()) }]).await.unwrap();
+        run
+    }
+
+    #[tokio::test]
+    async fn after_a_crash_what_was_frozen_for_the_owner_alone_is_let_go() {
+        let opened = Opened::new().await;
+        let (going, paused) = (works(&opened.org, 1, false).await, works(&opened.org, 2, true).await);
+        assert_eq!(unpaused(&opened.org, &[going.id.clone(), paused.id]), [going.id.clone()]);
+
+        let dir = tempfile::tempdir().unwrap();
+        let frozen = Run { paused: true, ..going };
+        assert!(!is_let_go(dir.path(), &frozen), "a person paused it");
+        mark(&frozen.id, dir.path());
+        assert!(is_let_go(dir.path(), &frozen));
+        let leaving = Run { ending: Some(Reason::Evicted { message: String::new() }), ..frozen.clone() };
+        let held = Run { reason: Some(Reason::WaitsForGateway { device: frozen.requester.clone() }), ..frozen.clone() };
+        assert!(!is_let_go(dir.path(), &leaving) && !is_let_go(dir.path(), &held));
+        forget_frozen(dir.path());
+        assert!(!is_let_go(dir.path(), &frozen));
     }
 }

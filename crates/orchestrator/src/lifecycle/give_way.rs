@@ -37,6 +37,8 @@ mod tests {
         run::{Run, RunState},
     };
 
+    const WELL_BELOW_GRACE: Duration = Duration::from_secs(10);
+
     fn id(n: u32) -> RunId {
         format!("{n:026}").parse().unwrap()
     }
@@ -70,9 +72,11 @@ mod tests {
         let reason = Reason::GaveWay { to, member: org.member.clone() };
         assert_eq!(told(), [Some(reason.clone()), None, None]);
         assert_eq!((journaled(&first), journaled(&last)), (Run { ending: Some(reason), ..working }, other));
-        // What waits for its room holds the org.
+        // What waits for its room holds the org until it is free, and no longer.
+        assert!(!org.tasks.is_empty());
         org.record(&org.device, vec![Body::RunMoved { run: first, to: RunState::Evicted, reason: None }]).await.unwrap();
         org.tasks.close();
-        org.tasks.wait().await;
+        let free = tokio::time::timeout(WELL_BELOW_GRACE, org.tasks.wait()).await;
+        assert!(free.is_ok(), "the end is not heard");
     }
 }

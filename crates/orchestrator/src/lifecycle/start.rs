@@ -91,8 +91,7 @@ pub(super) async fn adopt(org: &Arc<Org>, run: &Run, end: Ending) -> Result<Driv
     live.key.send_replace(run.key.as_ref().map(identity::public_key).transpose()?);
     // Before the runner is back: so it gets these first.
     messages::send_again(org, run, &live)?;
-    let frozen = evict::is_let_go(&folder, run);
-    if frozen {
+    if evict::is_let_go(&folder, run) {
         let _ = live.order(Order::Resume);
     }
     org.hub.insert(live.clone());
@@ -104,9 +103,6 @@ pub(super) async fn adopt(org: &Arc<Org>, run: &Run, end: Ending) -> Result<Driv
     }
     let drive = Drive { org: org.clone(), id: run.id.clone(), live, reports, board, end };
     drive.catch_up(run).await?;
-    if frozen {
-        evict::forget_frozen(&folder);
-    }
     Ok(drive)
 }
 

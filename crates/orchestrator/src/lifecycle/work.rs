@@ -1,6 +1,6 @@
 //! Working: the runner's reports become facts, until the engine's part ends, a person stops it, or the runner is lost.
 
-use super::{Drive, Over, asked::asked, waiting::held};
+use super::{Drive, Over, asked::asked, evict, waiting::held};
 use crate::{host::Ended, limits};
 use domain::{
     actor::Actor,
@@ -90,7 +90,11 @@ impl Drive {
             RunnerEvent::MessageDelivered { order } => Body::MessageDelivered { run, order },
             RunnerEvent::Violation { what } => Body::SandboxStopped { run, what },
             RunnerEvent::Paused => Body::RunPaused { run, paused: true },
-            RunnerEvent::Resumed => Body::RunPaused { run, paused: false },
+            RunnerEvent::Resumed => {
+                // Before a person can pause it: after a crash it stays so then.
+                evict::forget_frozen(&self.org.dir.run(&run));
+                Body::RunPaused { run, paused: false }
+            }
             _ => return Ok(()),
         };
         Ok(self.record(body).await?)

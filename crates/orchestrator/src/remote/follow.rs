@@ -44,8 +44,10 @@ impl Heard {
 /// What came of following a run over one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Watched {
-    /// Its device told of it, until the connection ended.
-    Told,
+    /// All was told until then: nothing more of it came for a while, before the connection ended.
+    All,
+    /// Its device told of it up to this number of its journal, if anything, until the connection ended.
+    Told(Option<u64>),
     /// Its device answered that it does not have it.
     Missing,
 }
@@ -82,7 +84,7 @@ pub(crate) fn follow(org: &Arc<Org>, run: &RunId, device: &Did, after: u64) {
 }
 
 async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
-    let (mut pause, mut heard, mut missing, mut over_there) = (limits::REMOTE_PAUSE, None, None, false);
+    let (mut pause, mut heard, mut missing, mut over_there) = (limits::REMOTE_PAUSE, None, None, None);
     loop {
         let Some(run) = read_at_last(id, || org.store.get::<Run>(kind::RUN, id.as_str())).await else { return };
         if run.state.ended() {
@@ -92,17 +94,16 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
         let after = run.told.as_ref().map_or(first, |told| told.seq);
         let begun = Instant::now();
         let given_up = match once(org, &run, device, after, heard).await {
-            Ok(Watched::Told) => {
-                (pause, missing) = (limits::REMOTE_PAUSE, None);
-                // Where it was over before, all that its device tells of it was told by now.
-                let told_all = std::mem::replace(&mut over_there, is_over_there(org, id, device).await);
-                told_all.then(|| ended_unheard(device))
-            }
             Ok(Watched::Missing) => {
                 if missing.is_none() {
                     tracing::warn!(run = %id, %device, "the device of a run elsewhere says that it does not have it; it is asked again");
                 }
                 gone(device, *missing.get_or_insert_with(Instant::now))
+            }
+            Ok(told) => {
+                (pause, missing) = (limits::REMOTE_PAUSE, None);
+                let before = std::mem::replace(&mut over_there, is_over_there(org, id, device).await.then_some(told));
+                told_all(before, over_there).then(|| ended_unheard(device))
             }
             Err(problem) => {
                 tracing::warn!(run = %id, %device, %problem, "a run elsewhere cannot be followed now; it is tried again");
@@ -159,14 +160,15 @@ async fn once(org: &Arc<Org>, run: &Run, device: &Did, after: u64, heard: &Heard
     let lines = pin!(whole_log(org, run, device, &log, &over));
     match select(facts, lines).await {
         Either::Left((told, lines)) => {
-            if told? == Watched::Missing {
-                return Ok(Watched::Missing);
+            let told = told?;
+            if told == Watched::Missing {
+                return Ok(told);
             }
             over.store(true, Ordering::Relaxed);
             if let Err(problem) = rest(|| log.last_seq(), lines).await {
                 tracing::warn!(run = %run.id, %device, %problem, "what is left of the log of a run elsewhere did not come");
             }
-            Ok(Watched::Told)
+            Ok(told)
         }
         Either::Right((_, facts)) => facts.await,
     }
@@ -183,12 +185,15 @@ async fn facts(org: &Arc<Org>, run: &Run, device: &Did, after_seq: u64, heard: &
         Err(problem) => return Err(problem),
     };
     reached(org, device, Ok(()));
+    let mut told = Watched::Told(None);
     loop {
         let next = timeout(limits::WATCH_SILENCE, stream.next()).await;
-        let Some(fact) = next.map_err(silent)? else { return Ok(Watched::Told) };
+        let Some(fact) = next.map_err(silent)? else { return Ok(told) };
         let fact = fact.map_err(|s| problem(&s))?;
         heard.now();
-        if !fact.event_json.is_empty() {
+        // A message without an event comes where the journal there has no more, for now.
+        told = if fact.event_json.is_empty() { Watched::All } else { Watched::Told(Some(fact.seq)) };
+        if told != Watched::All {
             hear::fact(org, &run.id, device, fact).await?;
         }
     }
@@ -294,6 +299,17 @@ async fn over(org: &Arc<Org>, device: &Did, heard: &Heard) -> Option<String> {
         .then(|| format!("Its device {device} was not heard of for {} s, longer than its lease, and cannot be reached.", silent.as_secs()))
 }
 
+/// Whether nothing more will be told of a run that is over at its device, by what came over the last two connections, each none where it
+/// was not over there yet. It was over before the second began: so all of it came, or the second ended at the same fact as the first, as
+/// where its end cannot be read here. One that ends earlier is of a device that is being closed.
+fn told_all(before: Option<Watched>, now: Option<Watched>) -> bool {
+    match (before, now) {
+        (Some(_), Some(Watched::All)) => true,
+        (Some(before), Some(now @ Watched::Told(Some(_)))) => before == now,
+        _ => false,
+    }
+}
+
 /// Whether a run has ended at its device, though nothing was heard of that here.
 async fn is_over_there(org: &Arc<Org>, id: &RunId, device: &Did) -> bool {
     let known = org.store.get::<Run>(kind::RUN, id.as_str());
@@ -375,6 +391,20 @@ mod tests {
         assert_eq!(gone(&did, Instant::now()), None, "it may come back with what others hold");
         let said = gone(&did, ago(limits::RUN_MISSING_MS)).unwrap_or_default();
         assert!(said.contains(did.as_str()) && said.contains("does not have it any more"), "{said}");
+    }
+
+    #[test]
+    fn a_run_that_is_over_at_its_device_is_given_up_only_once_all_of_it_was_told() {
+        let (all, nothing) = (Some(Watched::All), Some(Watched::Told(None)));
+        let told = |seq| Some(Watched::Told(Some(seq)));
+        assert!(told_all(all, all) && told_all(nothing, all) && told_all(told(7), all));
+        assert!(told_all(told(7), told(7)), "its end cannot be read");
+        assert!(!told_all(None, all) && !told_all(None, told(7)), "it may have ended meanwhile");
+        assert!(!told_all(all, None), "it goes on there");
+        assert!(
+            !told_all(nothing, nothing) && !told_all(all, nothing) && !told_all(told(7), told(8)) && !told_all(all, told(8)),
+            "cut off"
+        );
     }
 
     #[tokio::test(start_paused = true)]
