@@ -183,19 +183,24 @@ impl Work {
         write_private(&org.dir.tailnet().join(DEVICES), &serde_json::to_vec(&self.devices).map_err(Problem::internal)?)
     }
 
-    /// Takes machines out of the tailnet that came with tickets which count no more, and of which nobody can be let in.
+    /// Takes machines out of the tailnet that came with tickets which count no more, and of which nobody can be let in; each of them is tried.
     async fn clear(&mut self, org: &Arc<Org>, api: &Headscale, nodes: &mut Vec<Node>, state: &OrgState) -> Result<(), Problem> {
         let left_over = tickets::left_over(org, api, nodes, state).await?;
         self.left_over.retain(|id, _| left_over.contains(id));
+        let mut failed = Ok(());
         for id in left_over {
             if self.left_over.entry(id.clone()).or_insert_with(Instant::now).elapsed() < limits::TAILNET_STRANGER_STAYS {
                 continue;
             }
-            api.delete(&id).await?;
-            nodes.retain(|node| node.id != id);
-            tracing::info!(node = id, "its ticket counts no more, and nobody waits there: it was taken out of the tailnet");
+            match api.delete(&id).await {
+                Ok(()) => {
+                    nodes.retain(|node| node.id != id);
+                    tracing::info!(node = id, "its ticket counts no more, and nobody waits there: it was taken out of the tailnet");
+                }
+                Err(problem) => failed = Err(problem),
+            }
         }
-        Ok(())
+        failed
     }
 
     /// Tells a problem once, until it is another.
@@ -365,7 +370,9 @@ async fn in_step(org: &Arc<Org>, work: &mut Work, api: &Headscale, state: &OrgSt
     }
     let taken_back = tickets::take_back(org).await;
     work.note("taking back the keys of tickets that count no more", &taken_back);
-    work.clear(org, api, &mut nodes, state).await?;
+    // Whoever waits in vain is in nobody's way: the tailnet is in order without that.
+    let cleared = work.clear(org, api, &mut nodes, state).await;
+    work.note("taking out machines whose ticket counts no more", &cleared);
     nodes.retain(|node| node.tags.contains(&device_tag) || node.tags.contains(&joining_tag));
     let devices = nodes.iter().filter(|node| node.tags.contains(&device_tag));
     let devices: Vec<IpAddr> = devices.flat_map(|node| node.ip_addresses.iter().copied()).collect();
@@ -376,7 +383,16 @@ async fn in_step(org: &Arc<Org>, work: &mut Work, api: &Headscale, state: &OrgSt
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::*;
+    use super::{tickets::tests::serving, *};
+    use axum::{Router, http::StatusCode};
+    use std::future::ready;
+
+    #[tokio::test]
+    async fn a_machine_that_the_server_does_not_know_is_out_of_the_tailnet() {
+        let answers = |status: StatusCode| serving(Router::new().fallback(move || ready(status)));
+        assert!(answers(StatusCode::NOT_FOUND).await.delete("3").await.is_ok());
+        assert!(answers(StatusCode::BAD_GATEWAY).await.delete("3").await.is_err());
+    }
 
     #[test]
     fn a_tailscaled_of_another_server_is_told_apart() {

@@ -183,7 +183,7 @@ fn change(dir: &OrgDir, change: impl FnOnce(&mut Keys)) -> Result<(), Problem> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::{
@@ -199,6 +199,14 @@ mod tests {
     use identity::Secret;
 
     const ADMITS: Admits = Admits::Member { role: Role::Developer };
+
+    /// A Headscale server that answers so, until the test ends.
+    pub(in super::super) async fn serving(app: Router) -> Headscale {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Headscale::new(url.parse().unwrap(), Secret::from("key")).unwrap()
+    }
 
     fn key(server: &str, id: &str) -> Key {
         Key::new(server.parse().unwrap(), id.into(), Timestamp(100))
@@ -295,15 +303,11 @@ mod tests {
             seen.push(body);
             std::future::ready(if seen.len() == 1 { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK })
         };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let app = Router::new().route("/api/v1/preauthkey/expire", post(fails_once));
-        let serving = tokio::spawn(async move { axum::serve(listener, app).await });
-        let api = Headscale::new(url.parse().unwrap(), Secret::from("key")).unwrap();
+        let api = serving(Router::new().route("/api/v1/preauthkey/expire", post(fails_once))).await;
 
         let folder = tempfile::tempdir().unwrap();
         let dir = DataDir::open(folder.path()).unwrap().org(&"crew".parse().unwrap());
-        remember(&dir, "1", key(&url, "7")).unwrap();
+        remember(&dir, "1", key(api.url().as_str(), "7")).unwrap();
         remember(&dir, "2", key("http://other:1", "8")).unwrap();
         let due = || read(&dir).unwrap().into_iter().filter(|(_, key)| key.counts(Timestamp(0))).collect::<Keys>();
         assert!(expire(&dir, Some(&api), due()).await.is_err());
@@ -312,6 +316,5 @@ mod tests {
         assert!(other.what.contains("http://other:1") && due().into_keys().eq(["2"]), "{other}");
         assert!(expire(&dir, Some(&api), due()).await.is_err());
         assert_eq!(*asked.lock().unwrap(), ["{\"id\":\"7\"}"; 2], "once taken back it is not asked for again");
-        serving.abort();
     }
 }
