@@ -163,7 +163,7 @@ pub(crate) async fn for_ticket(
         stays: Stays::Always,
     };
     let (made, key) = api.new_key(&wanted).await?;
-    tickets::remember(&org.dir, invite, tickets::Key::new(api.url().clone(), made.id, expires))?;
+    tickets::remember(&org.dir, &api, invite, tickets::Key::new(api.url().clone(), made.id, expires)).await?;
     Ok(Some((server, Some(key))))
 }
 

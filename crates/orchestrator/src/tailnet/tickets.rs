@@ -63,12 +63,22 @@ impl Key {
     }
 }
 
-/// Notes which key is behind an invitation.
+/// Notes which key is behind an invitation. One that cannot be noted is taken back at once: nobody could do so later.
 ///
 /// # Errors
 /// When it cannot be written.
-pub(super) fn remember(dir: &OrgDir, invite: &str, key: Key) -> Result<(), Problem> {
-    change(dir, |keys| drop(keys.insert(invite.to_owned(), key)))
+pub(super) async fn remember(dir: &OrgDir, api: &Headscale, invite: &str, key: Key) -> Result<(), Problem> {
+    let id = key.id.clone();
+    let noted = change(dir, |keys| drop(keys.insert(invite.to_owned(), key)));
+    if noted.is_err()
+        && let Err(problem) = api.expire_key(&id).await
+    {
+        tracing::warn!(
+            %problem, server = %api.url(), key = id,
+            "a key that no ticket has counts until it expires: take it back there (headscale preauthkeys expire --id)"
+        );
+    }
+    noted
 }
 
 /// Takes back at the server the keys of tickets that count no more here. What fails is tried again by the next call.
@@ -307,8 +317,8 @@ pub(super) mod tests {
 
         let folder = tempfile::tempdir().unwrap();
         let dir = DataDir::open(folder.path()).unwrap().org(&"crew".parse().unwrap());
-        remember(&dir, "1", key(api.url().as_str(), "7")).unwrap();
-        remember(&dir, "2", key("http://other:1", "8")).unwrap();
+        remember(&dir, &api, "1", key(api.url().as_str(), "7")).await.unwrap();
+        remember(&dir, &api, "2", key("http://other:1", "8")).await.unwrap();
         let due = || read(&dir).unwrap().into_iter().filter(|(_, key)| key.counts(Timestamp(0))).collect::<Keys>();
         assert!(expire(&dir, Some(&api), due()).await.is_err());
         assert_eq!(due().len(), 2, "the server failed, and of the other one there is no API key");
@@ -316,5 +326,23 @@ pub(super) mod tests {
         assert!(other.what.contains("http://other:1") && due().into_keys().eq(["2"]), "{other}");
         assert!(expire(&dir, Some(&api), due()).await.is_err());
         assert_eq!(*asked.lock().unwrap(), ["{\"id\":\"7\"}"; 2], "once taken back it is not asked for again");
+    }
+
+    #[tokio::test]
+    async fn a_key_that_cannot_be_noted_is_taken_back() {
+        let asked = Arc::new(Mutex::new(Vec::<String>::new()));
+        let seen = asked.clone();
+        let expires = move |body: String| {
+            seen.lock().unwrap().push(body);
+            std::future::ready(StatusCode::OK)
+        };
+        let api = serving(Router::new().route("/api/v1/preauthkey/expire", post(expires))).await;
+        let folder = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(folder.path()).unwrap().org(&"crew".parse().unwrap());
+        make_private(&dir.tailnet()).unwrap();
+        fs::write(dir.tailnet().join(FILE), "{").unwrap();
+        let refused = remember(&dir, &api, "1", key(api.url().as_str(), "7")).await.unwrap_err();
+        assert!(refused.what.contains("is damaged"), "{refused}");
+        assert_eq!(*asked.lock().unwrap(), ["{\"id\":\"7\"}"]);
     }
 }
