@@ -8,7 +8,7 @@ use crate::{
     org::Org,
 };
 use domain::{
-    Kind, Problem, ServerUrl, Timestamp,
+    Kind, OrgName, Problem, ServerUrl, Timestamp,
     event::kind,
     join::{Invite, Joiner, JoinerState},
 };
@@ -100,6 +100,24 @@ pub(super) async fn take_back_all(org: &Org, api: &Headscale) -> Result<(), Prob
     let now = clock::now();
     let theirs = read(&org.dir)?.into_iter().filter(|(_, key)| key.server == *api.url() && key.counts(now));
     expire(&org.dir, Some(api), theirs.collect()).await
+}
+
+/// Whether no key behind a ticket counts at another server than the org's.
+///
+/// # Errors
+/// At which server some do, and what to do there. Or when the file cannot be read.
+pub(super) fn left_behind(dir: &OrgDir, org: &OrgName, server: Option<&ServerUrl>, now: Timestamp) -> Result<(), Problem> {
+    let counting = read(dir)?.into_values().filter(|key| key.counts(now) && Some(&key.server) != server);
+    let left: Vec<Key> = counting.collect();
+    let Some(Key { server: at, .. }) = left.first() else { return Ok(()) };
+    let ids: Vec<String> = left.iter().filter(|key| key.server == *at).map(|key| domain::shown(&key.id)).collect();
+    Err(Problem::conflict(format!("Keys behind the org's tickets still count at {at}, which is not its Headscale server now."))
+        .because("This device has not taken them back there: they count until the tickets expire.")
+        .next(format!(
+            "Take back there each of these (headscale preauthkeys expire --id): {}. Take out of its policy what stands between the marks \
+             of “meshwork {org}”, if it is there still: headscale policy get, headscale policy set.",
+            ids.join(", ")
+        )))
 }
 
 /// Has the server know that these count no more; each of them is tried.
@@ -326,6 +344,24 @@ pub(super) mod tests {
         assert!(other.what.contains("http://other:1") && due().into_keys().eq(["2"]), "{other}");
         assert!(expire(&dir, Some(&api), due()).await.is_err());
         assert_eq!(*asked.lock().unwrap(), ["{\"id\":\"7\"}"; 2], "once taken back it is not asked for again");
+    }
+
+    #[test]
+    fn keys_that_count_at_another_server_than_the_orgs_are_told_until_they_count_no_more() {
+        let (folder, crew) = (tempfile::tempdir().unwrap(), "crew".parse().unwrap());
+        let dir = DataDir::open(folder.path()).unwrap().org(&crew);
+        let (here, other) = ("http://hs:1".parse().unwrap(), "http://other:1".parse().unwrap());
+        let left = |server, now| left_behind(&dir, &crew, server, Timestamp(now));
+        assert!(left(None, 0).is_ok(), "there never was one");
+        let taken_back = Key { taken_back: true, ..key("http://hs:1", "8") };
+        change(&dir, |keys| *keys = [("1".to_owned(), key("http://hs:1", "7")), ("2".to_owned(), taken_back)].into()).unwrap();
+        assert!(left(Some(&here), 0).is_ok());
+        for server in [None, Some(&other)] {
+            let problem = left(server, 0).unwrap_err();
+            let next = problem.next.unwrap();
+            assert!(problem.what.contains("http://hs:1") && next.contains("--id): 7.") && next.contains("meshwork crew"), "{next}");
+            assert!(left(server, 100).is_ok(), "they expired");
+        }
     }
 
     #[tokio::test]
