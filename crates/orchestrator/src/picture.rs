@@ -16,9 +16,9 @@ use policy::Resource;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashSet},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
-use store::Seq;
+use store::{Point, Seq};
 
 /// A run, and from whose journal it is known, where that is another device's.
 #[derive(Clone, Debug)]
@@ -264,11 +264,53 @@ pub(crate) fn spent_elsewhere(org: &Org, id: &str) -> Usage {
 }
 
 /// What a run used through the gateways of other devices, as far as their journals are here: of the device that asked for it, and of those
-/// that stood in for that one.
-pub(crate) fn used_elsewhere(org: &Org, requester: &Did, id: &RunId) -> Usage {
-    let asked = org.journals.get(requester).filter(|_| *requester != org.device);
-    let run = asked.and_then(|copied| read(&copied, |c| c.get_numbered::<Run>(kind::RUN, id.as_str())));
-    spent_elsewhere(org, &spent_by_run(id)).plus(run.map(|(_, run)| run.usage).unwrap_or_default())
+/// that stood in for that one. It is asked for again and again: a copy is read anew only once it tells something new.
+#[derive(Debug)]
+pub(crate) struct UsedElsewhere {
+    /// Who asked for it, where that is another device.
+    requester: Option<Did>,
+    id: RunId,
+    /// What each copy told last, and how far it was before.
+    told: Mutex<BTreeMap<Did, (UpTo, Usage)>>,
+}
+
+/// How far a copy tells.
+type UpTo = (Point, Option<Point>);
+
+impl UsedElsewhere {
+    /// Of this run.
+    pub(crate) fn of(org: &Org, run: &Run) -> Self {
+        let requester = Some(&run.requester).filter(|device| **device != org.device).cloned();
+        Self { requester, id: run.id.clone(), told: Mutex::default() }
+    }
+
+    /// As far as it is known now. May block.
+    pub(crate) fn now(&self, org: &Org) -> Usage {
+        self.among(&org.journals.all())
+    }
+
+    fn among(&self, copies: &[Arc<Copied>]) -> Usage {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for copied in copies {
+            let (device, up_to) = (copied.journal.device(), copied.tells_up_to());
+            if told.get(device).is_some_and(|(before, _)| *before == up_to) {
+                continue;
+            }
+            // Of a copy that cannot be read now, what it told before counts on.
+            if let Some(used) = read(copied, |copied| self.by(copied).map(Some)) {
+                told.insert(device.clone(), (up_to, used));
+            }
+        }
+        told.values().fold(Usage::default(), |sum, (_, used)| sum.plus(*used))
+    }
+
+    fn by(&self, copied: &Copied) -> Result<Usage, Problem> {
+        let stood_in: Option<(Seq, Usage)> = copied.get_numbered(kind::SPENT, &spent_by_run(&self.id))?;
+        let asked = self.requester.as_ref().is_some_and(|device| device == copied.journal.device());
+        let run: Option<(Seq, Run)> = if asked { copied.get_numbered(kind::RUN, self.id.as_str())? } else { None };
+        let (stood_in, asked) = (stood_in.map(|(_, used)| used), run.map(|(_, run)| run.usage));
+        Ok(stood_in.unwrap_or_default().plus(asked.unwrap_or_default()))
+    }
 }
 
 /// A run as the journal of the device that asked for it has it, as far as that journal is here.
@@ -314,9 +356,51 @@ pub(crate) fn hash(org: &Org) -> Result<(Hash, usize), Problem> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::fixtures::{self, did, member};
-    use domain::role::Role;
+    use crate::{
+        data_dir::DataDir,
+        fixtures::{self, did, member},
+        remote::Journals,
+    };
+    use domain::{
+        Timestamp,
+        event::{self, Body, Event},
+        role::Role,
+        usage::{ForWhom, ModelCall},
+    };
+    use identity::Key;
     use serde_json::json;
+    use store::{Signer, Store};
+
+    #[test]
+    fn what_a_run_used_elsewhere_is_read_once_until_a_copy_tells_more() {
+        let (theirs, ours) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let key = Key::from_seed(&[1; 32]);
+        let signer = Signer { device: key.did(), sign: Arc::new(move |bytes| Ok(key.sign(bytes))) };
+        let store = Store::open(&theirs.path().join("own"), signer).unwrap();
+        let journals = Journals::open(&DataDir::open(ours.path()).unwrap().org(&"crew".parse().unwrap()));
+        let copied = journals.copy(store.device()).unwrap();
+        let id: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+        let called = |calls| {
+            let usage = Usage { calls, ..Usage::default() };
+            let call = ModelCall { model: "m".into(), status: 200, usage, duration_ms: 0, admitted: Timestamp(1) };
+            let standby = Some(ForWhom { member: did('B'), agent: None });
+            let body = Body::ModelCalled { run: id.clone(), call, content: vec![], standby };
+            let actor = store.device().clone();
+            store.append_blocking(vec![Event { version: event::VERSION, at: Timestamp(1), actor, via: None, told: None, body }]).unwrap();
+            copied.journal.append(&store.pieces(copied.journal.point(), 1 << 20).unwrap()).unwrap();
+        };
+        let used = UsedElsewhere { requester: None, id: id.clone(), told: Mutex::default() };
+        let calls = || used.among(&journals.all()).calls;
+        assert_eq!(calls(), 0);
+        called(3);
+        assert_eq!(calls(), 3);
+        // As if it had told something else.
+        let remembered = (copied.tells_up_to(), Usage { calls: 5, ..Usage::default() });
+        used.told.lock().unwrap().insert(store.device().clone(), remembered);
+        assert_eq!(calls(), 5, "it is not read again");
+        called(4);
+        assert_eq!(calls(), 7);
+    }
 
     /// Ada maintains with a key on the device `a`, and Bob develops with one on `b`.
     fn rights() -> Rights {

@@ -293,12 +293,15 @@ impl Headscale {
         self.done(Method::POST, &["node", node, "expire"], Some(json!({}))).await
     }
 
-    /// Takes a machine out of the tailnet.
+    /// Takes a machine out of the tailnet. One that the server does not know is out of it.
     ///
     /// # Errors
     /// When the server is away or refuses.
     pub async fn delete(&self, node: &str) -> Result<(), Problem> {
-        self.done(Method::DELETE, &["node", node], None).await
+        match self.done(Method::DELETE, &["node", node], None).await {
+            Err(problem) if problem.kind == Kind::NotFound => Ok(()),
+            done => done,
+        }
     }
 
     /// The policy as it was written, with its comments; none where none was ever set: then everything reaches everything.

@@ -38,8 +38,8 @@ const SHARED: &str = "A budget that the run shares is spent.";
 
 /// Journals a call. The engine sees the end of the call, and the next one is let through, only after it returned.
 pub type Recorder = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<(), Problem>> + Send + Sync>;
-/// Says what the run used through other devices' gateways, as far as that is known here now. Asked anew for each call: what is heard of
-/// counts at once. May block.
+/// Says what the run used through other devices' gateways, as far as that is known here now. Asked anew for each call, and at each turn of
+/// one that waits: what is heard of counts at once. May block.
 pub type Elsewhere = Arc<dyn Fn() -> Usage + Send + Sync>;
 /// Told of what the egress proxy refused, in words, each target once.
 pub type Refused = Arc<dyn Fn(String) + Send + Sync>;
@@ -431,11 +431,13 @@ impl Ticket {
     pub(super) async fn put_off(&mut self, model: &str, status: u16) -> Result<bool, Problem> {
         let duration_ms = self.duration_ms();
         let route = Arc::clone(&self.route);
+        // Before all others wait for this. Whatever comes of it, the attempt is journaled.
+        let elsewhere = route.used_elsewhere().await;
         let _journaling = route.journaling.lock().await;
         route.add(ONE_CALL);
         let (model, admitted) = (model.to_owned(), self.rules.at);
         (route.record)(Call { model, status, usage: ONE_CALL, duration_ms, admitted, content: vec![] }).await?;
-        let elsewhere = route.used_elsewhere().await?;
+        let elsewhere = elsewhere?;
         let book = route.book();
         let used = book.used.plus(elsewhere);
         Ok(route.budget.allows("The run", used.plus(book.held.minus(self.call)), self.call).is_ok())

@@ -190,8 +190,8 @@ fn route(org: &Arc<Org>, run: &Run, agent: Option<&Agent>, manifest: &Manifest, 
     let key = credentials::key_source(org, model.as_ref(), move |info| credentials::for_run(info, &project, name.as_ref()));
     let member = standby.as_ref().map_or(&run.member, |whom| &whom.member).clone();
     let rules = quotas::rule_source(org, model.clone(), Spender { member: Some(member), agent: run.agent.clone() });
-    let (looking, requester, id) = (Arc::downgrade(org), run.requester.clone(), run.id.clone());
-    let elsewhere = move || looking.upgrade().map(|org| picture::used_elsewhere(&org, &requester, &id)).unwrap_or_default();
+    let (looking, elsewhere) = (Arc::downgrade(org), picture::UsedElsewhere::of(org, run));
+    let elsewhere = move || looking.upgrade().map(|org| elsewhere.now(&org)).unwrap_or_default();
     let (recording, id) = (Arc::downgrade(org), run.id.clone());
     let record = move |call: Call| {
         let (org, run, standby) = (recording.upgrade(), id.clone(), standby.clone());

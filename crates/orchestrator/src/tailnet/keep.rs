@@ -9,7 +9,7 @@ use crate::{
     org::Org,
     remote,
 };
-use domain::{Did, Kind, Problem, org};
+use domain::{Did, Kind, Problem, ServerUrl, org};
 use forge::OrgState;
 use identity::Secret;
 use mesh::tailnet::{
@@ -34,6 +34,9 @@ const STUN: u16 = 3478;
 
 /// Which machine is which device, beside the settings of the tailnet.
 const DEVICES: &str = "devices.json";
+
+/// Under this it is noted that keys count at a server that is not the org's.
+const LEFT_BEHIND: &str = "keys at another server";
 
 /// What is held while the org is open.
 #[derive(Default)]
@@ -90,20 +93,9 @@ async fn look(org: &Arc<Org>, work: &mut Work) {
     });
     let read = read.await;
     work.note("the tailnet's settings", &read);
-    let (state, settings, managed, key) = match read {
-        Ok(Some(read)) => read,
-        Ok(None) => {
-            // Once there is none any more, nothing of it stays.
-            if org.tailnet.seen().server.is_some() {
-                withdraw(org).await;
-                org.tailnet.see(Seen::default());
-                org.tailnet.set_api(None);
-                work.leave(org).await;
-            }
-            return;
-        }
-        Err(_) => return,
-    };
+    let Ok(read) = read else { return };
+    work.change_to(org, read.as_ref().map(|(_, settings, ..)| &settings.headscale)).await;
+    let Some((state, settings, managed, key)) = read else { return };
     let mut seen =
         Seen { server: Some(settings.headscale.clone()), managed: managed.is_some(), at: Some(clock::now()), ..org.tailnet.seen() };
     let key = match managed {
@@ -154,6 +146,27 @@ async fn look(org: &Arc<Org>, work: &mut Work) {
 }
 
 impl Work {
+    /// Where this is not the server that the org had until now, takes back what is at that one; tells of keys that are left at any.
+    async fn change_to(&mut self, org: &Arc<Org>, server: Option<&ServerUrl>) {
+        let before = org.tailnet.seen().server;
+        if before.is_some() && before.as_ref() != server {
+            withdraw(org, server).await;
+            // What was seen there says nothing of another one.
+            org.tailnet.see(Seen { server: server.cloned(), ..Seen::default() });
+            org.tailnet.set_api(None);
+            self.left_over.clear();
+            if server.is_none() {
+                self.leave(org).await;
+            }
+        }
+        // Also of what changed while this device was off: then nothing was taken back.
+        match tickets::left_behind(&org.dir, &org.name, server, clock::now()) {
+            Ok(()) => drop(self.said.remove(LEFT_BEHIND)),
+            Err(problem) if self.is_new(LEFT_BEHIND, &problem) => tracing::warn!(%problem, "of the org something is left at a server"),
+            Err(_) => {}
+        }
+    }
+
     /// Takes back what was there for the tailnet: doors, published addresses, the server that was run here.
     async fn leave(&mut self, org: &Arc<Org>) {
         org.tailnet.doors.lock().await.close();
@@ -183,19 +196,25 @@ impl Work {
         write_private(&org.dir.tailnet().join(DEVICES), &serde_json::to_vec(&self.devices).map_err(Problem::internal)?)
     }
 
-    /// Takes machines out of the tailnet that came with tickets which count no more, and of which nobody can be let in.
+    /// Takes machines out of the tailnet that came with tickets which count no more, and of which nobody can be let in. Each is
+    /// tried.
     async fn clear(&mut self, org: &Arc<Org>, api: &Headscale, nodes: &mut Vec<Node>, state: &OrgState) -> Result<(), Problem> {
         let left_over = tickets::left_over(org, api, nodes, state).await?;
         self.left_over.retain(|id, _| left_over.contains(id));
+        let mut failed = Ok(());
         for id in left_over {
             if self.left_over.entry(id.clone()).or_insert_with(Instant::now).elapsed() < limits::TAILNET_STRANGER_STAYS {
                 continue;
             }
-            api.delete(&id).await?;
-            nodes.retain(|node| node.id != id);
-            tracing::info!(node = id, "its ticket counts no more, and nobody waits there: it was taken out of the tailnet");
+            match api.delete(&id).await {
+                Ok(()) => {
+                    nodes.retain(|node| node.id != id);
+                    tracing::info!(node = id, "its ticket counts no more, and nobody waits there: it was taken out of the tailnet");
+                }
+                Err(problem) => failed = Err(problem),
+            }
         }
-        Ok(())
+        failed
     }
 
     /// Tells a problem once, until it is another.
@@ -206,13 +225,17 @@ impl Work {
                     tracing::info!("{of}: in order again");
                 }
             }
-            Err(problem) => {
-                let text = problem.to_string();
-                if self.said.insert(of, text.clone()).as_ref() != Some(&text) {
-                    tracing::warn!(%problem, "{of}: not in order; what runs goes on, and it is tried again");
-                }
+            Err(problem) if self.is_new(of, problem) => {
+                tracing::warn!(%problem, "{of}: not in order; what runs goes on, and it is tried again");
             }
+            Err(_) => {}
         }
+    }
+
+    /// Whether this is another problem than the one that was told last, and is to be told.
+    fn is_new(&mut self, of: &'static str, problem: &Problem) -> bool {
+        let text = problem.to_string();
+        self.said.insert(of, text.clone()).as_ref() != Some(&text)
     }
 
     /// Runs the server, and gives the key for it that counts now.
@@ -237,12 +260,19 @@ impl Work {
     }
 }
 
-/// Takes the org's rules, and the keys of its tickets, back at the server that it has no more. Who has no API key never wrote there. It is
-/// not tried again: from then on nothing here knows the server.
-async fn withdraw(org: &Org) {
+/// Takes the keys of the org's tickets back at the server that it has no more, and its rules where it has no `other` one. Who has no API
+/// key never wrote there. It is not tried again: from then on nothing here has the server's API key.
+async fn withdraw(org: &Org, other: Option<&ServerUrl>) {
     let Some(api) = org.tailnet.api() else { return };
-    if let Err(problem) = rules::withdraw(org, &api).await {
-        let (server, name) = (api.url(), &org.name);
+    let (server, name) = (api.url(), &org.name);
+    if let Some(other) = other {
+        tracing::warn!(
+            %server, %other,
+            "the org names another Headscale server now. Its rules stay in the policy of the one before, so that devices that have not \
+             heard of it still reach each other; unless that is the same one, take out what stands there between the marks of \
+             “meshwork {name}” once all have moved (headscale policy get, headscale policy set)"
+        );
+    } else if let Err(problem) = rules::withdraw(org, &api).await {
         tracing::warn!(
             %problem, %server,
             "the org's rules stay in the policy of the Headscale server that it has no more: take out what stands there between the marks \
@@ -250,7 +280,6 @@ async fn withdraw(org: &Org) {
         );
     }
     if let Err(problem) = tickets::take_back_all(org, &api).await {
-        let server = api.url();
         tracing::warn!(
             %problem, %server,
             "keys behind the org's tickets still count at the Headscale server that it has no more, until the tickets expire: see \
@@ -353,8 +382,8 @@ async fn in_step(org: &Arc<Org>, work: &mut Work, api: &Headscale, state: &OrgSt
         match device.filter(|_| node.tags.contains(&device_tag)) {
             Some(device) => work.is_device(org, node, &device.did)?,
             // Its device was removed from the org. Deleted, not logged out: a machine that Headscale logged out cannot come back with
-            // a new key.
-            None if work.devices.get(&node.id).is_some_and(|did| state.is_gone(did)) => {
+            // a new key. One without the org's tag has only the number that such a machine had at another server.
+            None if node.tags.contains(&device_tag) && work.devices.get(&node.id).is_some_and(|did| state.is_gone(did)) => {
                 api.delete(&node.id).await?;
                 work.devices.remove(&node.id);
                 work.remembered(org)?;
@@ -365,7 +394,9 @@ async fn in_step(org: &Arc<Org>, work: &mut Work, api: &Headscale, state: &OrgSt
     }
     let taken_back = tickets::take_back(org).await;
     work.note("taking back the keys of tickets that count no more", &taken_back);
-    work.clear(org, api, &mut nodes, state).await?;
+    // Whoever waits in vain is in nobody's way: the tailnet is in order without that.
+    let cleared = work.clear(org, api, &mut nodes, state).await;
+    work.note("taking out machines whose ticket counts no more", &cleared);
     nodes.retain(|node| node.tags.contains(&device_tag) || node.tags.contains(&joining_tag));
     let devices = nodes.iter().filter(|node| node.tags.contains(&device_tag));
     let devices: Vec<IpAddr> = devices.flat_map(|node| node.ip_addresses.iter().copied()).collect();
@@ -376,7 +407,57 @@ async fn in_step(org: &Arc<Org>, work: &mut Work, api: &Headscale, state: &OrgSt
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::*;
+    use super::{tickets::tests::serving, *};
+    use crate::fixtures::Opened;
+    use axum::{
+        Router,
+        http::StatusCode,
+        routing::{get, post},
+    };
+    use domain::Timestamp;
+    use serde_json::{Value, json};
+    use std::{collections::BTreeSet, future::ready, sync::Mutex};
+
+    #[tokio::test]
+    async fn at_the_server_of_before_the_keys_are_taken_back_and_the_rules_once_there_is_no_other() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let (none, join) = (BTreeSet::new, BTreeSet::new());
+        let input = policy::Input { org: org.name.clone(), user: "crew".into(), mesh: none(), gossip: none(), radicle: none(), join };
+        let kept = Arc::new(Mutex::new(policy::apply("{}", &input).unwrap()));
+        let (reads, writes) = (kept.clone(), kept.clone());
+        let read = move || ready(json!({ "policy": *reads.lock().unwrap() }).to_string());
+        let write = move |body: String| {
+            *writes.lock().unwrap() = serde_json::from_str::<Value>(&body).unwrap()["policy"].as_str().unwrap().to_owned();
+            ready(StatusCode::OK)
+        };
+        let policies = Router::new().route("/api/v1/policy", get(read).put(write));
+        let api = serving(policies.route("/api/v1/preauthkey/expire", post(|| ready(StatusCode::OK)))).await;
+        let (before, now): (_, ServerUrl) = (api.url().clone(), "http://other:1".parse().unwrap());
+        tickets::remember(&org.dir, &api, "1", tickets::Key::new(before.clone(), "7".into(), Timestamp(i64::MAX))).await.unwrap();
+        org.tailnet.see(Seen { server: Some(before.clone()), managed: true, ..Seen::default() });
+        org.tailnet.set_api(Some(api.clone()));
+        let (mut work, with_rules) = (Work::default(), kept.lock().unwrap().clone());
+
+        work.change_to(org, Some(&before)).await;
+        assert!(org.tailnet.api().is_some() && *kept.lock().unwrap() == with_rules, "it is the same");
+        work.change_to(org, Some(&now)).await;
+        assert!(*kept.lock().unwrap() == with_rules, "who has not heard of it needs them");
+        assert!(work.said.is_empty(), "no key counts there any more: {:?}", work.said);
+        let seen = org.tailnet.seen();
+        assert!(seen.server == Some(now) && !seen.managed && org.tailnet.api().is_none());
+
+        org.tailnet.set_api(Some(api));
+        withdraw(org, None).await;
+        assert!(with_rules.contains("meshwork crew begin") && !kept.lock().unwrap().contains("meshwork crew"));
+    }
+
+    #[tokio::test]
+    async fn a_machine_that_the_server_does_not_know_is_out_of_the_tailnet() {
+        let answers = |status: StatusCode| serving(Router::new().fallback(move || ready(status)));
+        assert!(answers(StatusCode::NOT_FOUND).await.delete("3").await.is_ok());
+        assert!(answers(StatusCode::BAD_GATEWAY).await.delete("3").await.is_err());
+    }
 
     #[test]
     fn a_tailscaled_of_another_server_is_told_apart() {

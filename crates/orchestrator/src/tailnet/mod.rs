@@ -22,7 +22,7 @@ pub(crate) use own::finding as own_finding;
 pub(crate) use rules::in_tailnet;
 pub(crate) use settings::{CREDENTIAL, asked, begin, keep_key, read_at};
 pub use settings::{Server, Tailscaled, in_the_clear};
-pub(crate) use status::{StatusView, WhoView, finding, key_in_the_clear, status, who};
+pub(crate) use status::{StatusView, WhoView, finding, key_in_the_clear, left_behind, status, who};
 pub(crate) use tickets::take_back;
 
 use crate::{limits, org::Org, remote};
@@ -163,7 +163,7 @@ pub(crate) async fn for_ticket(
         stays: Stays::Always,
     };
     let (made, key) = api.new_key(&wanted).await?;
-    tickets::remember(&org.dir, invite, tickets::Key::new(api.url().clone(), made.id, expires))?;
+    tickets::remember(&org.dir, &api, invite, tickets::Key::new(api.url().clone(), made.id, expires)).await?;
     Ok(Some((server, Some(key))))
 }
 

@@ -1,7 +1,7 @@
 //! What is told of the tailnet: to people, to the doctor, and of whoever calls from an address in it.
 
-use super::{Seen, keep::socket, settings};
-use crate::org::Org;
+use super::{Seen, keep::socket, settings, tickets};
+use crate::{clock, org::Org};
 use domain::{Did, Problem, ServerUrl, Timestamp};
 use mesh::tailnet::whois;
 use sandbox::Finding;
@@ -160,6 +160,13 @@ pub(crate) fn finding(org: &Org) -> Option<Finding> {
     }
     let clear = org.tailnet.api().and_then(|_| key_in_the_clear(org));
     Some(in_order(&server, seen.opened.first(), clear))
+}
+
+/// What counts still at a server that is not the org's, as a finding of the doctor.
+pub(crate) fn left_behind(org: &Org) -> Option<Finding> {
+    let server = org.tailnet.seen().server;
+    let problem = tickets::left_behind(&org.dir, &org.name, server.as_ref(), clock::now()).err()?;
+    Some(Finding { what: "tailnet tickets".into(), ok: false, detail: problem.what, next: problem.next.or(problem.why) })
 }
 
 /// What is remarked of a tailnet that is in order.

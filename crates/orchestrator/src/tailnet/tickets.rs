@@ -8,7 +8,7 @@ use crate::{
     org::Org,
 };
 use domain::{
-    Kind, Problem, ServerUrl, Timestamp,
+    Kind, OrgName, Problem, ServerUrl, Timestamp,
     event::kind,
     join::{Invite, Joiner, JoinerState},
 };
@@ -63,12 +63,22 @@ impl Key {
     }
 }
 
-/// Notes which key is behind an invitation.
+/// Notes which key is behind an invitation. One that cannot be noted is taken back at once: nobody could do so later.
 ///
 /// # Errors
 /// When it cannot be written.
-pub(super) fn remember(dir: &OrgDir, invite: &str, key: Key) -> Result<(), Problem> {
-    change(dir, |keys| drop(keys.insert(invite.to_owned(), key)))
+pub(super) async fn remember(dir: &OrgDir, api: &Headscale, invite: &str, key: Key) -> Result<(), Problem> {
+    let id = key.id.clone();
+    let noted = change(dir, |keys| drop(keys.insert(invite.to_owned(), key)));
+    if noted.is_err()
+        && let Err(problem) = api.expire_key(&id).await
+    {
+        tracing::warn!(
+            %problem, server = %api.url(), key = id,
+            "a key that no ticket has counts until it expires: take it back there (headscale preauthkeys expire --id)"
+        );
+    }
+    noted
 }
 
 /// Takes back at the server the keys of tickets that count no more here. What fails is tried again by the next call.
@@ -90,6 +100,24 @@ pub(super) async fn take_back_all(org: &Org, api: &Headscale) -> Result<(), Prob
     let now = clock::now();
     let theirs = read(&org.dir)?.into_iter().filter(|(_, key)| key.server == *api.url() && key.counts(now));
     expire(&org.dir, Some(api), theirs.collect()).await
+}
+
+/// Whether no key behind a ticket counts at another server than the org's.
+///
+/// # Errors
+/// At which server some do, and what to do there. Or when the file cannot be read.
+pub(super) fn left_behind(dir: &OrgDir, org: &OrgName, server: Option<&ServerUrl>, now: Timestamp) -> Result<(), Problem> {
+    let counting = read(dir)?.into_values().filter(|key| key.counts(now) && Some(&key.server) != server);
+    let left: Vec<Key> = counting.collect();
+    let Some(Key { server: at, .. }) = left.first() else { return Ok(()) };
+    let ids: Vec<String> = left.iter().filter(|key| key.server == *at).map(|key| domain::shown(&key.id)).collect();
+    Err(Problem::conflict(format!("Keys behind the org's tickets still count at {at}, which is not its Headscale server now."))
+        .because("This device has not taken them back there: they count until the tickets expire.")
+        .next(format!(
+            "Take back there each of these (headscale preauthkeys expire --id): {}. Take out of its policy what stands between the marks \
+             of “meshwork {org}”, if it is there still: headscale policy get, headscale policy set.",
+            ids.join(", ")
+        )))
 }
 
 /// Has the server know that these count no more; each of them is tried.
@@ -183,7 +211,7 @@ fn change(dir: &OrgDir, change: impl FnOnce(&mut Keys)) -> Result<(), Problem> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::{
@@ -199,6 +227,14 @@ mod tests {
     use identity::Secret;
 
     const ADMITS: Admits = Admits::Member { role: Role::Developer };
+
+    /// A Headscale server that answers so, until the test ends.
+    pub(in super::super) async fn serving(app: Router) -> Headscale {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Headscale::new(url.parse().unwrap(), Secret::from("key")).unwrap()
+    }
 
     fn key(server: &str, id: &str) -> Key {
         Key::new(server.parse().unwrap(), id.into(), Timestamp(100))
@@ -295,16 +331,12 @@ mod tests {
             seen.push(body);
             std::future::ready(if seen.len() == 1 { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK })
         };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let app = Router::new().route("/api/v1/preauthkey/expire", post(fails_once));
-        let serving = tokio::spawn(async move { axum::serve(listener, app).await });
-        let api = Headscale::new(url.parse().unwrap(), Secret::from("key")).unwrap();
+        let api = serving(Router::new().route("/api/v1/preauthkey/expire", post(fails_once))).await;
 
         let folder = tempfile::tempdir().unwrap();
         let dir = DataDir::open(folder.path()).unwrap().org(&"crew".parse().unwrap());
-        remember(&dir, "1", key(&url, "7")).unwrap();
-        remember(&dir, "2", key("http://other:1", "8")).unwrap();
+        remember(&dir, &api, "1", key(api.url().as_str(), "7")).await.unwrap();
+        remember(&dir, &api, "2", key("http://other:1", "8")).await.unwrap();
         let due = || read(&dir).unwrap().into_iter().filter(|(_, key)| key.counts(Timestamp(0))).collect::<Keys>();
         assert!(expire(&dir, Some(&api), due()).await.is_err());
         assert_eq!(due().len(), 2, "the server failed, and of the other one there is no API key");
@@ -312,6 +344,41 @@ mod tests {
         assert!(other.what.contains("http://other:1") && due().into_keys().eq(["2"]), "{other}");
         assert!(expire(&dir, Some(&api), due()).await.is_err());
         assert_eq!(*asked.lock().unwrap(), ["{\"id\":\"7\"}"; 2], "once taken back it is not asked for again");
-        serving.abort();
+    }
+
+    #[test]
+    fn keys_that_count_at_another_server_than_the_orgs_are_told_until_they_count_no_more() {
+        let (folder, crew) = (tempfile::tempdir().unwrap(), "crew".parse().unwrap());
+        let dir = DataDir::open(folder.path()).unwrap().org(&crew);
+        let (here, other) = ("http://hs:1".parse().unwrap(), "http://other:1".parse().unwrap());
+        let left = |server, now| left_behind(&dir, &crew, server, Timestamp(now));
+        assert!(left(None, 0).is_ok(), "there never was one");
+        let taken_back = Key { taken_back: true, ..key("http://hs:1", "8") };
+        change(&dir, |keys| *keys = [("1".to_owned(), key("http://hs:1", "7")), ("2".to_owned(), taken_back)].into()).unwrap();
+        assert!(left(Some(&here), 0).is_ok());
+        for server in [None, Some(&other)] {
+            let problem = left(server, 0).unwrap_err();
+            let next = problem.next.unwrap();
+            assert!(problem.what.contains("http://hs:1") && next.contains("--id): 7.") && next.contains("meshwork crew"), "{next}");
+            assert!(left(server, 100).is_ok(), "they expired");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_cannot_be_noted_is_taken_back() {
+        let asked = Arc::new(Mutex::new(Vec::<String>::new()));
+        let seen = asked.clone();
+        let expires = move |body: String| {
+            seen.lock().unwrap().push(body);
+            std::future::ready(StatusCode::OK)
+        };
+        let api = serving(Router::new().route("/api/v1/preauthkey/expire", post(expires))).await;
+        let folder = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(folder.path()).unwrap().org(&"crew".parse().unwrap());
+        make_private(&dir.tailnet()).unwrap();
+        fs::write(dir.tailnet().join(FILE), "{").unwrap();
+        let refused = remember(&dir, &api, "1", key(api.url().as_str(), "7")).await.unwrap_err();
+        assert!(refused.what.contains("is damaged"), "{refused}");
+        assert_eq!(*asked.lock().unwrap(), ["{\"id\":\"7\"}"]);
     }
 }

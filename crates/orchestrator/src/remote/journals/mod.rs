@@ -213,6 +213,12 @@ impl Copied {
         Whose { device: self.journal.device().clone(), as_of, reachable: self.live.load(Ordering::Relaxed) }
     }
 
+    /// Up to where it tells: the copy itself, and what its device summed up. What is read of it afterwards stays the same while this
+    /// does.
+    pub(crate) fn tells_up_to(&self) -> (Point, Option<Point>) {
+        (self.journal.point(), self.summed_up().map(|told| told.at))
+    }
+
     /// One projected thing, with the number of the event that changed it last: as its device summed it up, while the copy has not come so
     /// far.
     ///
