@@ -2,7 +2,7 @@
 
 use super::{device, reach};
 use crate::{lifecycle, limits, org::Org};
-use domain::{Did, Problem, Rid, manifest::Work, org::Device, run::Run};
+use domain::{Problem, Rid, manifest::Work, org::Device, run::Run};
 use std::{
     net::{SocketAddr, ToSocketAddrs},
     sync::Arc,
