@@ -23,7 +23,7 @@ impl OrgState {
             parted.revoked.retain(|key| !owners.contains(&key.did));
             parted.ended.retain(|key| !owners.contains(&key.did));
         }
-        parted.revoked.retain(|key| !self.is_gone(&key.did));
+        parted.revoked.retain(|key| !self.revoked.iter().any(|gone| gone.did == key.did));
         parted.ended.retain(|key| !self.is_gone(&key.did));
         let gone = keys(&parted);
         self.devices.retain(|_, device| !gone.contains(&device.did));
@@ -32,8 +32,10 @@ impl OrgState {
             member.standby = member.standby.take().filter(|did| !gone.contains(did));
         }
         self.agents.retain(|_, agent| !gone.contains(&agent.answers));
-        self.revoked.extend(parted.revoked);
         self.ended.extend(parted.ended);
+        // It ended before, and turned out to be stolen.
+        self.ended.retain(|key| !parted.revoked.iter().any(|gone| gone.did == key.did));
+        self.revoked.extend(parted.revoked);
         self
     }
 
