@@ -134,13 +134,13 @@ fn org_changed(org: &Org, charter: Charter) {
     }
 }
 
-/// Of a revoked key nothing is taken any more.
+/// Of a revoked key nothing is taken any more. Radicle keeps that for ever, so no key is blocked that an owner may still take back.
 fn block(node: &Node, state: &OrgState, known: &mut Known) {
-    for gone in &state.revoked {
-        if !known.blocked.contains(&gone.did) {
-            let done = node.block(&gone.did);
+    for gone in state.revoked_for_good() {
+        if !known.blocked.contains(gone) {
+            let done = node.block(gone);
             if done.is_ok() {
-                known.blocked.insert(gone.did.clone());
+                known.blocked.insert(gone.clone());
             }
             known.said.note("a revoked key", done);
         }

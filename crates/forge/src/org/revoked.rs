@@ -1,7 +1,7 @@
 //! Keys that count no more, heard also from a commit that has mistakes elsewhere.
 
-use super::OrgState;
-use domain::{Did, org::Revoked, role::Role};
+use super::{OrgState, Refused};
+use domain::{Did, Oid, Problem, org::Revoked, role::Role};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where they are listed.
@@ -14,9 +14,9 @@ pub(super) fn read(files: &BTreeMap<String, Vec<u8>>) -> Revoked {
 }
 
 impl OrgState {
-    /// The same without these keys, the devices that have them, and the agents for whom they answer. Owners stay where there would be
-    /// fewer than must sign: nobody could mend the mistake then.
-    pub(super) fn without(mut self, mut parted: Revoked) -> Self {
+    /// The same after a commit that was refused and says this of keys: without them, the devices that have them, and the agents for
+    /// whom they answer. Owners stay where there would be fewer than must sign: nobody could mend the mistake then.
+    pub(super) fn refusing(mut self, commit: Oid, problem: Problem, mut parted: Revoked) -> Self {
         let keys = |parted: &Revoked| -> BTreeSet<Did> { parted.revoked.iter().chain(&parted.ended).map(|key| key.did.clone()).collect() };
         if self.owners_without(&keys(&parted)) < usize::try_from(self.org.threshold).unwrap_or(usize::MAX) {
             let owners = self.owners_own();
@@ -34,8 +34,10 @@ impl OrgState {
         self.agents.retain(|_, agent| !gone.contains(&agent.answers));
         self.ended.extend(parted.ended);
         // It ended before, and turned out to be stolen.
-        self.ended.retain(|key| !parted.revoked.iter().any(|gone| gone.did == key.did));
+        let revoked: BTreeSet<Did> = parted.revoked.iter().map(|key| key.did.clone()).collect();
+        self.ended.retain(|key| !revoked.contains(&key.did));
         self.revoked.extend(parted.revoked);
+        self.refused = Some(Refused { commit, problem, revoked });
         self
     }
 

@@ -303,6 +303,12 @@ fn a_revoked_key_counts_no_more_also_where_something_else_of_the_same_commit_can
     assert!(state.refused.is_some() && state.is_gone(&bob.forge.device()) && state.is_gone(&bob.forge.member()));
     assert_eq!((state.device_of(&bob.forge.device()), state.member_of(&bob.forge.member())), (None, None));
     assert_eq!(state.owner_keys(), [device.forge.member()]);
+    assert_eq!(state.revoked_for_good().next(), None, "a commit that is refused does nothing that cannot be undone");
+
+    let back: [(String, Option<Vec<u8>>); 2] = ["quotas.toml", "revoked.toml"].map(|path| (path.to_owned(), None));
+    device.forge.change_org(&rid, "Taken back", &back).unwrap();
+    let state = device.forge.org_state(&rid).unwrap();
+    assert!(state.refused.is_none() && state.device_of(&bob.forge.device()).is_some() && state.member_of(&bob.forge.member()).is_some());
 
     // That nobody could change the org any more is no safer: whoever is left to mend it stays.
     device.forge.commit_files(&rid, "By a newer one\n", &newer(gone(&bob) + &gone(&device)), None).unwrap();
@@ -326,6 +332,11 @@ fn a_key_that_ended_before_and_turned_out_to_be_stolen_is_revoked() {
     let state = device.forge.org_state(&rid).unwrap();
     assert!(state.refused.is_some());
     assert_eq!(both(&state), (2, 0), "each is in one list, in the graver one");
+    assert_eq!(state.revoked_for_good().next(), None);
+    device.forge.change_org(&rid, "Mend", &[("quotas.toml".to_owned(), None)]).unwrap();
+    let state = device.forge.org_state(&rid).unwrap();
+    assert_eq!((state.refused.is_none(), both(&state)), (true, (2, 0)));
+    assert!(state.revoked_for_good().eq([&bob.forge.member(), &bob.forge.device()]));
 }
 
 /// Stands for whoever knows what policies are.
