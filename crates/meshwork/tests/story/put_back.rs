@@ -139,6 +139,8 @@ async fn a_run_that_its_device_lost_with_its_disk_can_be_stopped() {
     let (mut two, run, file) = backed_up_before_it_began("stopped").await;
     two.bob.pull().await;
     two.ada.ok(&["run", "stop", &run]).await;
+    let asked = two.ada.act("run.show", json!({ "run": run })).await;
+    assert_eq!(asked["state"], "working", "it has not ended yet: {asked:#}");
     two.ada.kill().await;
     put_back_at_bobs(&mut two, &file).await;
     let ended = two.ada.ended(&run).await;
