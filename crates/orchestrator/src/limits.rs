@@ -308,7 +308,7 @@ pub(crate) const CALL_HEAD_START: Duration = Duration::from_secs(1);
 /// For how long a device that was heard may be silent until it is asked whether it is there, and the session with its Radicle node is ended
 /// where it does not answer: TCP comes back as much later as the silence was long, and what is fetched over it waits.
 pub(crate) const SESSION_SILENCE_MAX: Duration = Duration::from_secs(2);
-/// How many repositories are fetched from other devices at once.
+/// How many repositories are fetched from other devices at once, beside that of the org.
 pub(crate) const FETCHED_AT_ONCE: usize = 8;
 /// How often a repository is fetched from another device before that is given up for the moment.
 pub(crate) const FETCH_TRIES: usize = 4;

@@ -2,7 +2,7 @@
 //! announced meanwhile may be lost; projects that are not here yet, and from the others what came here since; and the org repository now
 //! and then.
 
-use super::{called, neighbours::Seen};
+use super::{called, lock, neighbours::Seen};
 use crate::{
     keep::{Said, Wanted},
     limits,
@@ -11,13 +11,45 @@ use crate::{
 use domain::{Did, Problem, ProjectName, Rid, Timestamp};
 use std::{
     collections::BTreeSet,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 use tokio::sync::{Semaphore, watch};
 
+/// Which of the devices is fetched from, so that not all are at once.
+#[derive(Debug)]
+pub(super) struct Turns {
+    fetches: Semaphore,
+    /// The projects that are being brought here.
+    coming: Mutex<BTreeSet<Rid>>,
+}
+
+/// A project that one device gives: while this is held it is brought from no other.
+struct Coming {
+    turns: Arc<Turns>,
+    rid: Rid,
+}
+
+impl Turns {
+    pub(super) fn new() -> Self {
+        Self { fetches: Semaphore::new(limits::FETCHED_AT_ONCE), coming: Mutex::default() }
+    }
+
+    /// None where it is being brought already.
+    fn bring(self: &Arc<Self>, rid: &Rid) -> Option<Coming> {
+        let free = lock(&self.coming).insert(rid.clone());
+        free.then(|| Coming { turns: self.clone(), rid: rid.clone() })
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        lock(&self.turns.coming).remove(&self.rid);
+    }
+}
+
 /// Takes it whenever the node is connected anew, or it was looked at what is wanted, and tries again what failed.
-pub(super) async fn take(org: &Arc<Org>, did: &Did, mut seen: watch::Receiver<Seen>, at_once: &Semaphore) {
+pub(super) async fn take(org: &Arc<Org>, did: &Did, mut seen: watch::Receiver<Seen>, turns: &Arc<Turns>) {
     let (mut wanted, mut missed, mut said) = (org.kept.wanted(), Missed::default(), Said::default());
     loop {
         let now = wanted.borrow_and_update().clone();
@@ -27,7 +59,7 @@ pub(super) async fn take(org: &Arc<Org>, did: &Did, mut seen: watch::Receiver<Se
                 if seen.borrow().session(did) != session {
                     break;
                 }
-                let fetched = fetch(org, did, &rid, at_once).await;
+                let fetched = fetch(org, did, &rid, turns).await;
                 let done = fetched.is_ok();
                 if done {
                     missed.fetched.insert(rid.clone());
@@ -37,7 +69,7 @@ pub(super) async fn take(org: &Arc<Org>, did: &Did, mut seen: watch::Receiver<Se
                 }
             }
             for (name, rid) in &now.absent {
-                if bring_here(org, did, name, rid, at_once).await {
+                if bring_here(org, did, name, rid, turns).await {
                     missed.fetched.insert(rid.clone());
                 }
             }
@@ -51,8 +83,9 @@ pub(super) async fn take(org: &Arc<Org>, did: &Did, mut seen: watch::Receiver<Se
     }
 }
 
-async fn fetch(org: &Arc<Org>, did: &Did, rid: &Rid, at_once: &Semaphore) -> Result<(), Problem> {
-    let _turn = at_once.acquire().await.map_err(Problem::internal)?;
+async fn fetch(org: &Arc<Org>, did: &Did, rid: &Rid, turns: &Turns) -> Result<(), Problem> {
+    // What the org says comes whatever else does.
+    let _turn = if *rid == org.rid { None } else { Some(turns.fetches.acquire().await.map_err(Problem::internal)?) };
     let (did, rid) = (did.clone(), rid.clone());
     org.blocking(move |org| {
         let fetched = org.node()?.fetch(&rid, &did);
@@ -64,11 +97,13 @@ async fn fetch(org: &Arc<Org>, did: &Did, rid: &Rid, at_once: &Semaphore) -> Res
     .await
 }
 
-/// Brings a project here, unless another device gave it meanwhile. Whether it came from this one.
-async fn bring_here(org: &Arc<Org>, did: &Did, name: &ProjectName, rid: &Rid, at_once: &Semaphore) -> bool {
-    let Ok(_turn) = at_once.acquire().await else { return false };
+/// Brings a project here, unless another device gives it just now, or gave it meanwhile. Whether it came from this one.
+async fn bring_here(org: &Arc<Org>, did: &Did, name: &ProjectName, rid: &Rid, turns: &Arc<Turns>) -> bool {
+    let Some(coming) = turns.bring(rid) else { return false };
+    let Ok(_turn) = turns.fetches.acquire().await else { return false };
     let (from, project) = (did.clone(), rid.clone());
     let brought = org.blocking(move |org| {
+        let _until_here = coming;
         let missing = !org.forge.has(&project);
         if missing {
             org.forge.clone_project(&project, &from, None, &*org.node()?)?;
@@ -196,5 +231,16 @@ mod tests {
         assert_eq!(missed.again(&wanted), None);
         missed.fetched.remove(&rids[0]);
         assert_eq!(missed.again(&wanted), Some(limits::REMOTE_PAUSE));
+    }
+
+    #[test]
+    fn a_project_is_brought_from_one_device_at_a_time() {
+        let (rids, turns) = (rids(), Arc::new(Turns::new()));
+        let coming = turns.bring(&rids[0]);
+        assert!(coming.is_some());
+        assert!(turns.bring(&rids[0]).is_none(), "it is being brought");
+        assert!(turns.bring(&rids[1]).is_some(), "another is not");
+        drop(coming);
+        assert!(turns.bring(&rids[0]).is_some(), "it may have failed");
     }
 }

@@ -5,7 +5,12 @@
 //! Of two calls that meet Radicle keeps that of the larger key (radicle-node 0.21, `wire.rs`). So that side calls, and the other only where
 //! no call came, since it may be the one that can.
 
-use super::{bring, device, gossip::AllHeard, missed, reach};
+use super::{
+    bring, device,
+    gossip::AllHeard,
+    missed::{self, Turns},
+    reach,
+};
 use crate::{limits, org::Org};
 use domain::{Did, Problem, Timestamp, lease::Reached};
 use futures::future::join;
@@ -17,7 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::watch,
     task::{AbortHandle, JoinSet},
 };
 
@@ -44,7 +49,7 @@ impl Seen {
 /// Keeps them connected, and takes what was missed, until the org closes.
 pub(crate) async fn keep_connected(org: Arc<Org>, mut heard: AllHeard) {
     let mut closing = org.closing.subscribe();
-    let (seen, at_once) = (watch::Sender::new(Seen::default()), Arc::new(Semaphore::new(limits::FETCHED_AT_ONCE)));
+    let (seen, turns) = (watch::Sender::new(Seen::default()), Arc::new(Turns::new()));
     let (mut tasks, mut kept) = (JoinSet::new(), HashMap::<Did, AbortHandle>::new());
     loop {
         let sessions = org.blocking(|org| Ok(org.node()?.connected())).await.unwrap_or_default();
@@ -64,7 +69,7 @@ pub(crate) async fn keep_connected(org: Arc<Org>, mut heard: AllHeard) {
             stays
         });
         for did in listed {
-            let begin = || tasks.spawn(neighbour(org.clone(), did.clone(), seen.subscribe(), at_once.clone()));
+            let begin = || tasks.spawn(neighbour(org.clone(), did.clone(), seen.subscribe(), turns.clone()));
             kept.entry(did.clone()).or_insert_with(begin);
         }
         // What has ended is forgotten.
@@ -90,9 +95,9 @@ async fn others_heard(heard: &mut AllHeard, these: &BTreeSet<Did>) {
     }
 }
 
-async fn neighbour(org: Arc<Org>, did: Did, seen: watch::Receiver<Seen>, at_once: Arc<Semaphore>) {
+async fn neighbour(org: Arc<Org>, did: Did, seen: watch::Receiver<Seen>, turns: Arc<Turns>) {
     // Side by side: a fetch that hangs ends with its session.
-    join(connect(&org, &did, seen.clone()), missed::take(&org, &did, seen, &at_once)).await;
+    join(connect(&org, &did, seen.clone()), missed::take(&org, &did, seen, &turns)).await;
 }
 
 async fn connect(org: &Arc<Org>, did: &Did, mut seen: watch::Receiver<Seen>) {
