@@ -1,6 +1,7 @@
 //! What the executor tells of a run: its facts and its log, from a number on, as they come. A slow reader holds only its own
 //! stream back.
 
+use super::lock;
 use crate::{fault, limits, org::Org};
 use domain::{
     Problem, RunId,
@@ -121,16 +122,18 @@ pub(super) async fn log(org: &Arc<Org>, run: RunId, after: u64) -> Result<Out<Lo
     tokio::spawn(async move {
         let mut follower = log.follow(after);
         loop {
+            // After a restart nobody says that the log of an ended run is finished.
+            let whole = over(&org, &run).unwrap_or(true) && !lock(&org.remote.following).contains(&run);
+            let wait = if whole { limits::LOG_PAGE_QUIET } else { limits::WATCH_BEAT };
             let first = tokio::select! {
-                first = tokio::time::timeout(limits::WATCH_BEAT, follower.next()) => first,
+                first = tokio::time::timeout(wait, follower.next()) => first,
                 () = told.closed() => return,
             };
             let first = match first {
                 Ok(Ok(Some(entry))) => entry,
                 Ok(Ok(None)) => return,
                 Ok(Err(problem)) => return drop(told.send(Err(status(problem))).await),
-                // After a restart nobody says that the log of an ended run is finished.
-                Err(_) if over(&org, &run).unwrap_or(true) && follower.at() >= log.last_seq() => return,
+                Err(_) if whole && follower.at() >= log.last_seq() => return,
                 Err(_) => continue,
             };
             // What cannot be read is met again as the first of the next.
