@@ -384,7 +384,7 @@ impl Node {
     }
 
     /// Refuses everything from a key, and ends its session: for revoked keys only, since nobody who joins later would
-    /// see what an ended key made.
+    /// see what an ended key made. It cannot be undone.
     pub fn block(&self, did: &Did) -> Result<(), Problem> {
         self.handle.clone().block(convert::key(did)?).told(format!("{did} could not be blocked."))?;
         Ok(())

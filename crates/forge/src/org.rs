@@ -28,7 +28,7 @@ use domain::{
 };
 use files::{POLICY, READ, validate, write};
 pub(crate) use files::{line_of, parse};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The branch of the org repository.
 const BRANCH: &str = "main";
@@ -65,6 +65,8 @@ pub struct Refused {
     pub commit: Oid,
     /// What is wrong with it.
     pub problem: Problem,
+    /// The keys that it revokes, and that the state in force does not.
+    pub revoked: BTreeSet<Did>,
 }
 
 impl OrgState {
@@ -81,6 +83,13 @@ impl OrgState {
     /// Whether a key counts no more: revoked, or ended.
     pub fn is_gone(&self, key: &Did) -> bool {
         self.revoked.iter().chain(&self.ended).any(|gone| gone.did == *key)
+    }
+
+    /// The revoked keys without those that only a refused commit revokes: that may be a mistake too, and be taken back. For what cannot
+    /// be undone.
+    pub fn revoked_for_good(&self) -> impl Iterator<Item = &Did> {
+        let keys = self.revoked.iter().map(|gone| &gone.did);
+        keys.filter(move |key| !self.refused.as_ref().is_some_and(|refused| refused.revoked.contains(*key)))
     }
 
     /// The keys with which owners sign changes of the org: the first of each, so that the threshold counts persons.
@@ -156,8 +165,8 @@ impl Forge {
         for _ in 0..limits::ORG_REFUSED_MAX {
             let Ok(before) = at.parent(0) else { break };
             if let Ok(state) = self.org_state_at(rid, convert::oid(before.id())?) {
-                let state = state.without(revoked::read(&self.files(rid, head, &[revoked::FILE])?));
-                return Ok(OrgState { refused: Some(Refused { commit: head.clone(), problem }), ..state });
+                let parted = revoked::read(&self.files(rid, head, &[revoked::FILE])?);
+                return Ok(state.refusing(head.clone(), problem, parted));
             }
             at = before;
         }

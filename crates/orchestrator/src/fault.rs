@@ -24,6 +24,9 @@ const PARTS_UNBROKEN: usize = 2;
 /// How long a short lease lasts: longer than the pause between heartbeats.
 const SHORT_LEASE_MS: u64 = 8_000;
 
+/// For how long a run is missing at its device until it is given up, where that is short.
+const SHORT_MISSING_MS: u64 = 2_000;
+
 /// The kind of an event that only a newer build knows.
 const TOMORROW: &str = "run_of_tomorrow";
 
@@ -40,6 +43,11 @@ pub fn clock_ahead_ms() -> i64 {
 /// How long a lease lasts without a heartbeat.
 pub fn lease_ms() -> u64 {
     if Fault::asked() == Fault::ShortLease { SHORT_LEASE_MS } else { domain::limits::LEASE_MS }
+}
+
+/// For how long the device of a run elsewhere says that it does not have it until the run is given up.
+pub fn run_missing_ms() -> u64 {
+    if Fault::asked() == Fault::MissingSoon { SHORT_MISSING_MS } else { limits::RUN_MISSING_MS }
 }
 
 /// Ends what calls it, once, where that was asked for.
@@ -215,6 +223,8 @@ pub enum Fault {
     MessageNotGiven,
     /// Leases last for seconds only.
     ShortLease,
+    /// Runs that their devices say they do not have are given up after seconds.
+    MissingSoon,
     /// No fault, but another build: it speaks the next version of the protocol, understands this one, and says more than this one knows.
     Newer,
     /// As that, but it understands the next version only.
@@ -245,6 +255,7 @@ impl Fault {
             Ok("drive-dies") => Self::DriveDies,
             Ok("message-not-given") => Self::MessageNotGiven,
             Ok("short-lease") => Self::ShortLease,
+            Ok("missing-soon") => Self::MissingSoon,
             Ok("journal-altered") => Self::JournalAltered,
             Ok("summarised") => Self::Summarised,
             Ok("summary-wrong") => Self::SummaryWrong,

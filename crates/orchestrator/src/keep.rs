@@ -56,7 +56,7 @@ impl Kept {
     }
 }
 
-/// What was done already, so that it is not done at every look.
+/// Which keys were blocked already, so that it is not done at every look.
 #[derive(Default)]
 struct Known {
     blocked: BTreeSet<Did>,
@@ -69,20 +69,21 @@ pub(crate) struct Said(BTreeMap<String, String>);
 
 /// Looks at each change of the org and now and then, until the org closes.
 pub(crate) async fn keep(org: Arc<Org>) {
+    org.tasks.spawn(keep_blocked(org.clone()));
     let (mut closing, mut head) = (org.closing.subscribe(), org.head.subscribe());
-    let (mut known, mut moved) = (Known::default(), head.borrow().clone());
+    let (mut said, mut moved) = (Said::default(), head.borrow().clone());
     loop {
         let now = head.borrow_and_update().clone();
         if moved != now {
             moved = now;
             let told = org.record(&org.device, vec![Body::OrgMoved { commit: moved.clone() }]).await;
-            known.said.note("the journal", told);
+            said.note("the journal", told);
         }
-        known = match org.blocking(move |org| Ok(look(org, known))).await {
-            Ok(known) => known,
+        said = match org.blocking(move |org| Ok(look(org, said))).await {
+            Ok(said) => said,
             Err(problem) => {
                 tracing::error!(%problem, "the org repository could not be followed");
-                Known::default()
+                Said::default()
             }
         };
         tokio::select! {
@@ -94,37 +95,54 @@ pub(crate) async fn keep(org: Arc<Org>) {
     }
 }
 
-fn look(org: &Arc<Org>, mut known: Known) -> Known {
+fn look(org: &Arc<Org>, mut said: Said) -> Said {
     let settled = org.forge.settle_org(&org.rid).map(drop);
-    known.said.note("the owner's branch", settled);
+    said.note("the owner's branch", settled);
     org.look_at_head();
     let state = match org.state() {
         Ok(state) => state,
         Err(problem) => {
-            known.said.note("the org repository", Err(problem));
-            return known;
+            said.note("the org repository", Err(problem));
+            return said;
         }
     };
     if let Some(refused) = &state.refused {
-        known.said.note("the newest commit of the org repository", Err(refused.problem.clone()));
-    }
-    let node = org.node().ok();
-    // First: what follows may take a while.
-    if let Some(node) = &node {
-        block(node, &state, &mut known);
+        said.note("the newest commit of the org repository", Err(refused.problem.clone()));
     }
     let charter = org.forge.keep_org_charter(&org.rid);
     let waits = |proposals: Vec<forge::Proposal>| !proposals.is_empty();
     let unsettled = !matches!(charter, Ok(Charter::InStep)) || org.forge.proposals(&org.rid).is_ok_and(waits);
     let charter = charter.map(|charter| org_changed(org, charter));
-    known.said.note("the org repository's readers and owners", charter);
+    said.note("the org repository's readers and owners", charter);
     let here = org.forge.repositories().unwrap_or_default();
     for project in state.projects.values().filter(|p| here.contains(&p.rid)) {
         let kept = org.forge.keep_project_charter(project, &state).map(drop);
-        known.said.note(&format!("the readers and delegates of {}", project.name), kept);
+        said.note(&format!("the readers and delegates of {}", project.name), kept);
     }
-    want(org, &state, &here, unsettled, node.is_none_or(|node| node.connected().is_empty()));
-    known
+    want(org, &state, &here, unsettled, org.node().ok().is_none_or(|node| node.connected().is_empty()));
+    said
+}
+
+/// Blocks revoked keys as soon as the org says so, until it closes: beside the rest, which may take a while.
+async fn keep_blocked(org: Arc<Org>) {
+    let (mut closing, mut head) = (org.closing.subscribe(), org.head.subscribe());
+    let mut known = Known::default();
+    loop {
+        head.mark_unchanged();
+        let looked = org.blocking(move |org| {
+            // What cannot be read is told of by the other look.
+            if let (Ok(state), Ok(node)) = (org.state(), org.node()) {
+                block(&node, &state, &mut known);
+            }
+            Ok(known)
+        });
+        known = looked.await.unwrap_or_default();
+        tokio::select! {
+            _ = head.changed() => {}
+            () = tokio::time::sleep(limits::KEEP_EVERY) => {}
+            _ = closing.wait_for(|c| *c) => return,
+        }
+    }
 }
 
 /// A new owner's signature may have become enough.
@@ -134,13 +152,13 @@ fn org_changed(org: &Org, charter: Charter) {
     }
 }
 
-/// Of a revoked key nothing is taken any more.
+/// Of a revoked key nothing is taken any more. Radicle keeps that for ever, so no key is blocked that an owner may still take back.
 fn block(node: &Node, state: &OrgState, known: &mut Known) {
-    for gone in &state.revoked {
-        if !known.blocked.contains(&gone.did) {
-            let done = node.block(&gone.did);
+    for gone in state.revoked_for_good() {
+        if !known.blocked.contains(gone) {
+            let done = node.block(gone);
             if done.is_ok() {
-                known.blocked.insert(gone.did.clone());
+                known.blocked.insert(gone.clone());
             }
             known.said.note("a revoked key", done);
         }

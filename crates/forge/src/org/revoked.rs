@@ -1,7 +1,7 @@
 //! Keys that count no more, heard also from a commit that has mistakes elsewhere.
 
-use super::OrgState;
-use domain::{Did, org::Revoked, role::Role};
+use super::{OrgState, Refused};
+use domain::{Did, Oid, Problem, org::Revoked, role::Role};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where they are listed.
@@ -14,16 +14,16 @@ pub(super) fn read(files: &BTreeMap<String, Vec<u8>>) -> Revoked {
 }
 
 impl OrgState {
-    /// The same without these keys, the devices that have them, and the agents for whom they answer. Owners stay where there would be
-    /// fewer than must sign: nobody could mend the mistake then.
-    pub(super) fn without(mut self, mut parted: Revoked) -> Self {
+    /// The same after a commit that was refused and says this of keys: without them, the devices that have them, and the agents for
+    /// whom they answer. Owners stay where there would be fewer than must sign: nobody could mend the mistake then.
+    pub(super) fn refusing(mut self, commit: Oid, problem: Problem, mut parted: Revoked) -> Self {
         let keys = |parted: &Revoked| -> BTreeSet<Did> { parted.revoked.iter().chain(&parted.ended).map(|key| key.did.clone()).collect() };
         if self.owners_without(&keys(&parted)) < usize::try_from(self.org.threshold).unwrap_or(usize::MAX) {
             let owners = self.owners_own();
             parted.revoked.retain(|key| !owners.contains(&key.did));
             parted.ended.retain(|key| !owners.contains(&key.did));
         }
-        parted.revoked.retain(|key| !self.is_gone(&key.did));
+        parted.revoked.retain(|key| !self.revoked.iter().any(|gone| gone.did == key.did));
         parted.ended.retain(|key| !self.is_gone(&key.did));
         let gone = keys(&parted);
         self.devices.retain(|_, device| !gone.contains(&device.did));
@@ -32,8 +32,12 @@ impl OrgState {
             member.standby = member.standby.take().filter(|did| !gone.contains(did));
         }
         self.agents.retain(|_, agent| !gone.contains(&agent.answers));
-        self.revoked.extend(parted.revoked);
         self.ended.extend(parted.ended);
+        // It ended before, and turned out to be stolen.
+        let revoked: BTreeSet<Did> = parted.revoked.iter().map(|key| key.did.clone()).collect();
+        self.ended.retain(|key| !revoked.contains(&key.did));
+        self.revoked.extend(parted.revoked);
+        self.refused = Some(Refused { commit, problem, revoked });
         self
     }
 

@@ -279,6 +279,17 @@ fn what_does_not_fit_is_not_in_force_and_the_state_before_it_is() {
     assert_eq!(device.forge.org_state(&rid).unwrap().refused, None);
 }
 
+/// Lines of `revoked.toml`: the keys of a device and of its member are among those that were `revoked`, or `ended`.
+fn counts_no_more(how: &str, of: &Device) -> String {
+    let one = |did: Did, kind: &str| format!("[[{how}]]\ndid = \"{did}\"\nkind = \"{kind}\"\nat = 1\nwhy = \"stolen\"\n");
+    one(of.forge.member(), "member") + &one(of.forge.device(), "device")
+}
+
+/// This as `revoked.toml`, and beside it what only a newer device understands.
+fn newer(gone: String) -> [(String, Option<Vec<u8>>); 2] {
+    [("quotas.toml".to_owned(), Some(b"version = 1\nof_tomorrow = 1\n".to_vec())), ("revoked.toml".to_owned(), Some(gone.into_bytes()))]
+}
+
 #[test]
 fn a_revoked_key_counts_no_more_also_where_something_else_of_the_same_commit_cannot_be_read() {
     let (device, bob) = (Device::new("ada"), Device::new("bob"));
@@ -286,25 +297,46 @@ fn a_revoked_key_counts_no_more_also_where_something_else_of_the_same_commit_can
     let org = Org { version: 1, name: "acme".parse().unwrap(), threshold: 1 };
     let rid = device.forge.create_org(&org, &member("ada", &device, &[Role::Owner]), &at).unwrap();
     device.forge.change_org(&rid, "Take bob in", &listed("bob", &bob, &[Role::Developer])).unwrap();
-    let gone = |of: &Device| {
-        let one = |did: Did, kind: &str| format!("[[revoked]]\ndid = \"{did}\"\nkind = \"{kind}\"\nat = 1\nwhy = \"stolen\"\n");
-        one(of.forge.member(), "member") + &one(of.forge.device(), "device")
-    };
-    // What only a newer device understands stands beside it.
-    let newer = |gone: String| {
-        [("quotas.toml".to_owned(), Some(b"version = 1\nof_tomorrow = 1\n".to_vec())), ("revoked.toml".to_owned(), Some(gone.into_bytes()))]
-    };
+    let gone = |of: &Device| counts_no_more("revoked", of);
     device.forge.commit_files(&rid, "By a newer one\n", &newer(gone(&bob)), None).unwrap();
     let state = device.forge.org_state(&rid).unwrap();
     assert!(state.refused.is_some() && state.is_gone(&bob.forge.device()) && state.is_gone(&bob.forge.member()));
     assert_eq!((state.device_of(&bob.forge.device()), state.member_of(&bob.forge.member())), (None, None));
     assert_eq!(state.owner_keys(), [device.forge.member()]);
+    assert_eq!(state.revoked_for_good().next(), None, "a commit that is refused does nothing that cannot be undone");
+
+    let back: [(String, Option<Vec<u8>>); 2] = ["quotas.toml", "revoked.toml"].map(|path| (path.to_owned(), None));
+    device.forge.change_org(&rid, "Taken back", &back).unwrap();
+    let state = device.forge.org_state(&rid).unwrap();
+    assert!(state.refused.is_none() && state.device_of(&bob.forge.device()).is_some() && state.member_of(&bob.forge.member()).is_some());
 
     // That nobody could change the org any more is no safer: whoever is left to mend it stays.
     device.forge.commit_files(&rid, "By a newer one\n", &newer(gone(&bob) + &gone(&device)), None).unwrap();
     let state = device.forge.org_state(&rid).unwrap();
     assert_eq!((state.owner_keys(), state.is_gone(&device.forge.device())), (vec![device.forge.member()], false));
     assert!(state.is_gone(&bob.forge.device()), "the others' count all the same");
+}
+
+#[test]
+fn a_key_that_ended_before_and_turned_out_to_be_stolen_is_revoked() {
+    let (device, bob) = (Device::new("ada"), Device::new("bob"));
+    let at = OrgDevice::new("laptop", device.forge.device(), "ada");
+    let org = Org { version: 1, name: "acme".parse().unwrap(), threshold: 1 };
+    let rid = device.forge.create_org(&org, &member("ada", &device, &[Role::Owner]), &at).unwrap();
+    let ended = counts_no_more("ended", &bob).into_bytes();
+    device.forge.change_org(&rid, "Bob left", &[("revoked.toml".to_owned(), Some(ended))]).unwrap();
+    let both = |state: &OrgState| (state.revoked.len(), state.ended.len());
+    assert_eq!(both(&device.forge.org_state(&rid).unwrap()), (0, 2));
+
+    device.forge.commit_files(&rid, "By a newer one\n", &newer(counts_no_more("revoked", &bob)), None).unwrap();
+    let state = device.forge.org_state(&rid).unwrap();
+    assert!(state.refused.is_some());
+    assert_eq!(both(&state), (2, 0), "each is in one list, in the graver one");
+    assert_eq!(state.revoked_for_good().next(), None);
+    device.forge.change_org(&rid, "Mend", &[("quotas.toml".to_owned(), None)]).unwrap();
+    let state = device.forge.org_state(&rid).unwrap();
+    assert_eq!((state.refused.is_none(), both(&state)), (true, (2, 0)));
+    assert!(state.revoked_for_good().eq([&bob.forge.member(), &bob.forge.device()]));
 }
 
 /// Stands for whoever knows what policies are.

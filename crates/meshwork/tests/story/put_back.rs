@@ -100,9 +100,10 @@ async fn backed_up(two: &Two) -> String {
     file
 }
 
-/// Two devices, and a run of Ada's that works at Bob's since his device was backed up into a file.
+/// Two devices, and a run of Ada's that works at Bob's since his device was backed up into a file. Her lease lasts for as long as ever:
+/// that his device is off for a while loses nothing.
 async fn backed_up_before_it_began(project: &str) -> (Two, String, String) {
-    let two = Two::each_with("short-lease", "").await;
+    let two = Two::each_with("missing-soon", "").await;
     let file = backed_up(&two).await;
     let run = two.working(project).await;
     (two, run, file)
@@ -138,6 +139,8 @@ async fn a_run_that_its_device_lost_with_its_disk_can_be_stopped() {
     let (mut two, run, file) = backed_up_before_it_began("stopped").await;
     two.bob.pull().await;
     two.ada.ok(&["run", "stop", &run]).await;
+    let asked = two.ada.act("run.show", json!({ "run": run })).await;
+    assert_eq!(asked["state"], "working", "it has not ended yet: {asked:#}");
     two.ada.kill().await;
     put_back_at_bobs(&mut two, &file).await;
     let ended = two.ada.ended(&run).await;
@@ -149,7 +152,7 @@ const PAUSES: usize = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_ends_under_a_number_which_was_heard_before_is_lost() {
-    let mut two = Two::each_with("short-lease", "").await;
+    let mut two = Two::start().await;
     let run = two.working("renumbered").await;
     let file = backed_up(&two).await;
     for _ in 0..PAUSES {

@@ -326,7 +326,7 @@ fn ended_unheard(device: &Did) -> String {
 /// Why nothing will come of a run any more whose device says since then that it does not have it. It is not taken at its first word: a
 /// disk that was put back is joined with what others hold of its journal, by which the run may come back.
 fn gone(device: &Did, since: Instant) -> Option<String> {
-    let wait = Duration::from_millis(limits::RUN_MISSING_MS.min(crate::fault::lease_ms()));
+    let wait = Duration::from_millis(crate::fault::run_missing_ms());
     (since.elapsed() >= wait)
         .then(|| format!("Its device {device} does not have it any more, as when a backup from before it began was put back there."))
 }

@@ -1,12 +1,18 @@
 //! Keeps the Radicle nodes of the org's devices connected. Each device has a task of its own, so that none that is slow or away holds up
-//! another, and gossip says who is there: who is heard again is called at once, and a session with one that fell silent is ended.
+//! another, and gossip says who is there: who is heard again is called at once, and a session with one that fell silent is ended, unless it
+//! answers.
 //!
 //! Of two calls that meet Radicle keeps that of the larger key (radicle-node 0.21, `wire.rs`). So that side calls, and the other only where
 //! no call came, since it may be the one that can.
 
-use super::{bring, device, gossip::AllHeard, missed};
+use super::{
+    bring, device,
+    gossip::AllHeard,
+    missed::{self, Turns},
+    reach,
+};
 use crate::{limits, org::Org};
-use domain::{Did, Problem, Timestamp};
+use domain::{Did, Problem, Timestamp, lease::Reached};
 use futures::future::join;
 use mesh::Heard;
 use std::{
@@ -16,7 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::watch,
     task::{AbortHandle, JoinSet},
 };
 
@@ -43,7 +49,7 @@ impl Seen {
 /// Keeps them connected, and takes what was missed, until the org closes.
 pub(crate) async fn keep_connected(org: Arc<Org>, mut heard: AllHeard) {
     let mut closing = org.closing.subscribe();
-    let (seen, at_once) = (watch::Sender::new(Seen::default()), Arc::new(Semaphore::new(limits::FETCHED_AT_ONCE)));
+    let (seen, turns) = (watch::Sender::new(Seen::default()), Arc::new(Turns::new()));
     let (mut tasks, mut kept) = (JoinSet::new(), HashMap::<Did, AbortHandle>::new());
     loop {
         let sessions = org.blocking(|org| Ok(org.node()?.connected())).await.unwrap_or_default();
@@ -63,7 +69,7 @@ pub(crate) async fn keep_connected(org: Arc<Org>, mut heard: AllHeard) {
             stays
         });
         for did in listed {
-            let begin = || tasks.spawn(neighbour(org.clone(), did.clone(), seen.subscribe(), at_once.clone()));
+            let begin = || tasks.spawn(neighbour(org.clone(), did.clone(), seen.subscribe(), turns.clone()));
             kept.entry(did.clone()).or_insert_with(begin);
         }
         // What has ended is forgotten.
@@ -89,9 +95,9 @@ async fn others_heard(heard: &mut AllHeard, these: &BTreeSet<Did>) {
     }
 }
 
-async fn neighbour(org: Arc<Org>, did: Did, seen: watch::Receiver<Seen>, at_once: Arc<Semaphore>) {
+async fn neighbour(org: Arc<Org>, did: Did, seen: watch::Receiver<Seen>, turns: Arc<Turns>) {
     // Side by side: a fetch that hangs ends with its session.
-    join(connect(&org, &did, seen.clone()), missed::take(&org, &did, seen, &at_once)).await;
+    join(connect(&org, &did, seen.clone()), missed::take(&org, &did, seen, &turns)).await;
 }
 
 async fn connect(org: &Arc<Org>, did: &Did, mut seen: watch::Receiver<Seen>) {
@@ -115,7 +121,14 @@ async fn connect(org: &Arc<Org>, did: &Did, mut seen: watch::Receiver<Seen>) {
                 calls.called(Instant::now());
                 ("its Radicle node is not connected", done)
             }
-            Step::End => ("the session with its Radicle node is not ended", end(org, did).await),
+            Step::Ask => {
+                let done = tokio::select! {
+                    done = end_unless_there(org, did) => done,
+                    _ = seen.wait_for(|seen| seen.of(did) != now) => continue,
+                };
+                calls.asked(&done, Instant::now());
+                ("the session with its Radicle node is not ended", done.map(|_| ()))
+            }
         };
         if let Err(problem) = done {
             tracing::debug!(device = %did, %problem, "{what}");
@@ -127,19 +140,26 @@ async fn call(org: &Arc<Org>, did: &Did) -> Result<(), Problem> {
     bring::session(org, &device(org, did)?).await
 }
 
-async fn end(org: &Arc<Org>, did: &Did) -> Result<(), Problem> {
-    let did = did.clone();
-    org.blocking(move |org| org.node()?.disconnect(&did)).await
+/// Ends the session with a device that fell silent, and does not answer either: datagrams may be lost where connections hold, and that it
+/// fell silent may be told late of one that is back.
+async fn end_unless_there(org: &Arc<Org>, did: &Did) -> Result<Reached, Problem> {
+    let reached = reach::directly(org, did).await;
+    if reached == Reached::No {
+        let did = did.clone();
+        org.blocking(move |org| org.node()?.disconnect(&did)).await?;
+    }
+    Ok(reached)
 }
 
-/// When a device is called, and when the session with it is ended.
+/// When a device is called, and when it is asked whether the session with it is to be ended.
 struct Calls {
     /// Whether this side calls first.
     first: bool,
     heard: bool,
     session: Option<Timestamp>,
-    /// Since when it is silent that was heard; none where the session began since then, or was ended for it.
-    silent: Option<Instant>,
+    /// When it is asked whether it is there, since it is silent that was heard; none where the session began since then, or was ended
+    /// for it.
+    ask_at: Option<Instant>,
     /// When it may be called.
     due: Instant,
     /// The pause after the next call.
@@ -149,7 +169,8 @@ struct Calls {
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
     Call,
-    End,
+    /// Whether it is there; where it is not, the session ends.
+    Ask,
     /// For so long, or until something changes.
     Wait(Duration),
 }
@@ -157,30 +178,27 @@ enum Step {
 impl Calls {
     /// Of a device of which nothing is known: it is called at once, whoever else may.
     fn new(first: bool, now: Instant) -> Self {
-        Self { first, heard: false, session: None, silent: None, due: now, pause: limits::REMOTE_PAUSE }
+        Self { first, heard: false, session: None, ask_at: None, due: now, pause: limits::REMOTE_PAUSE }
     }
 
     fn next(&mut self, (heard, session): (bool, Option<Timestamp>), now: Instant) -> Step {
         if (heard, session) != (self.heard, self.session) {
             if heard != self.heard {
-                self.silent = (!heard).then_some(now);
+                self.ask_at = (!heard).then(|| now + limits::SESSION_SILENCE_MAX);
             } else if session != self.session {
                 // It was made in spite of the silence.
-                self.silent = None;
+                self.ask_at = None;
             }
             (self.heard, self.session) = (heard, session);
             self.pause = limits::REMOTE_PAUSE;
             self.due = now + self.begins_after();
         }
-        match (session, self.silent) {
+        match (session, self.ask_at) {
             (None, _) if now >= self.due => Step::Call,
             (None, _) => Step::Wait(self.due - now),
             (Some(_), None) => Step::Wait(limits::SILENT_CALL_EVERY),
-            (Some(_), Some(since)) if now >= since + limits::SESSION_SILENCE_MAX => {
-                self.silent = None;
-                Step::End
-            }
-            (Some(_), Some(since)) => Step::Wait(since + limits::SESSION_SILENCE_MAX - now),
+            (Some(_), Some(at)) if now >= at => Step::Ask,
+            (Some(_), Some(at)) => Step::Wait(at - now),
         }
     }
 
@@ -196,6 +214,16 @@ impl Calls {
     fn called(&mut self, now: Instant) {
         self.due = now + if self.heard { self.pause } else { limits::SILENT_CALL_EVERY };
         self.pause = (self.pause * 2).min(limits::REMOTE_PAUSE_MAX);
+    }
+
+    /// Notes what came of asking whether it is there: it does not answer, and the session is ended; it does; or the session stays that was
+    /// to be ended.
+    fn asked(&mut self, outcome: &Result<Reached, Problem>, now: Instant) {
+        self.ask_at = match outcome {
+            Ok(Reached::No) => None,
+            Ok(Reached::Yes) => Some(now + limits::SILENT_CALL_EVERY),
+            Err(_) => Some(now + limits::SESSION_SILENCE_MAX),
+        };
     }
 }
 
@@ -245,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_ends_once_with_a_silence_that_is_long_and_not_one_that_began_since() {
+    fn who_is_silent_for_long_is_asked_until_the_session_ends_and_not_where_that_began_since() {
         let start = Instant::now();
         let late = start + limits::SESSION_SILENCE_MAX;
         let silent = || {
@@ -255,8 +283,17 @@ mod tests {
             calls
         };
         let mut calls = silent();
-        assert_eq!(calls.next(connected(false, 1), late), Step::End);
-        assert!(matches!(calls.next(connected(false, 1), late), Step::Wait(_)), "it was ended");
+        assert_eq!(calls.next(connected(false, 1), late), Step::Ask);
+        calls.asked(&Ok(Reached::No), late);
+        assert!(matches!(calls.next(connected(false, 1), late + limits::SILENT_CALL_EVERY), Step::Wait(_)), "it was ended");
+
+        let cannot = Err(Problem::unavailable("The session could not be ended."));
+        for (outcome, wait) in [(Ok(Reached::Yes), limits::SILENT_CALL_EVERY), (cannot, limits::SESSION_SILENCE_MAX)] {
+            let mut calls = silent();
+            calls.asked(&outcome, late);
+            assert_eq!(calls.next(connected(false, 1), late), Step::Wait(wait), "{outcome:?}");
+            assert_eq!(calls.next(connected(false, 1), late + wait), Step::Ask, "{outcome:?}");
+        }
 
         for since in [(true, 1), (true, 2), (false, 2)] {
             let mut calls = silent();
