@@ -150,7 +150,6 @@ impl Group<'_> {
         }
         let mut answers = vec![];
         let mut alone = None;
-        let mut yielded = false;
         let mut next = Some(first);
         while let Some(command) = next {
             match apply(session, command) {
@@ -165,11 +164,6 @@ impl Group<'_> {
                 }
             }
             next = if session.is_full() { None } else { self.commands.try_recv().ok() };
-            if next.is_none() && !yielded && std::env::var_os("MESHWORK_YIELD").is_some() {
-                yielded = true;
-                std::thread::yield_now();
-                next = if session.is_full() { None } else { self.commands.try_recv().ok() };
-            }
         }
         if let Err(problem) = session.prepare_commit() {
             return Self::fail(session, answers, &problem, alone);
