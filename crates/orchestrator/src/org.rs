@@ -272,7 +272,7 @@ impl Org {
         crate::fault::speak();
         let state = forge.org_state(&record.rid)?;
         // A mistake in it is told by what keeps it; the org opens.
-        let tailnet = Tailnet::of(tailnet::read_at(&forge, &record.rid, &state.commit).ok().flatten().as_ref());
+        let tailnet = Tailnet::of(tailnet::read_at(&forge, &record.rid, &state.commit));
         let remote = Remote::new(&record.name, &device, sign, state);
         let org = Self {
             name: record.name,

@@ -35,6 +35,9 @@ const STUN: u16 = 3478;
 /// Which machine is which device, beside the settings of the tailnet.
 const DEVICES: &str = "devices.json";
 
+/// Under this it is noted that they could not be read.
+const SETTINGS: &str = "the tailnet's settings";
+
 /// Under this it is noted that keys count at a server that is not the org's.
 const LEFT_BEHIND: &str = "keys at another server";
 
@@ -74,8 +77,8 @@ pub(crate) async fn keep(org: Arc<Org>) {
         tokio::select! {
             _ = head.changed() => {}
             () = org.tailnet.wake.notified() => {}
-            // Whoever has no tailnet waits for the org to get one.
-            () = tokio::time::sleep(LOOK_EVERY), if org.tailnet.seen().server.is_some() => {}
+            // Whoever has no tailnet waits for the org to get one, once its settings could be read.
+            () = tokio::time::sleep(LOOK_EVERY), if org.tailnet.seen().server.is_some() || work.said.contains_key(SETTINGS) => {}
             _ = closing.wait_for(|c| *c) => break,
         }
     }
@@ -92,7 +95,7 @@ async fn look(org: &Arc<Org>, work: &mut Work) {
         Ok(Some((state, settings, settings::managed(&org.dir)?, settings::key(org)?)))
     });
     let read = read.await;
-    work.note("the tailnet's settings", &read);
+    work.note(SETTINGS, &read);
     let Ok(read) = read else { return };
     work.change_to(org, read.as_ref().map(|(_, settings, ..)| &settings.headscale)).await;
     let Some((state, settings, managed, key)) = read else { return };
@@ -148,11 +151,14 @@ async fn look(org: &Arc<Org>, work: &mut Work) {
 impl Work {
     /// Where this is not the server that the org had until now, takes back what is at that one; tells of keys that are left at any.
     async fn change_to(&mut self, org: &Arc<Org>, server: Option<&ServerUrl>) {
-        let before = org.tailnet.seen().server;
-        if before.is_some() && before.as_ref() != server {
+        let before = org.tailnet.seen();
+        if before.server.is_none() {
+            // Before the server is started and this machine let in, which takes a while: keys at it are not left behind.
+            org.tailnet.see(Seen { server: server.cloned(), known: true, ..before });
+        } else if before.server.as_ref() != server {
             withdraw(org, server).await;
             // What was seen there says nothing of another one.
-            org.tailnet.see(Seen { server: server.cloned(), ..Seen::default() });
+            org.tailnet.see(Seen { server: server.cloned(), known: true, ..Seen::default() });
             org.tailnet.set_api(None);
             self.left_over.clear();
             if server.is_none() {
@@ -408,7 +414,7 @@ async fn in_step(org: &Arc<Org>, work: &mut Work, api: &Headscale, state: &OrgSt
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::{tickets::tests::serving, *};
-    use crate::fixtures::Opened;
+    use crate::{fixtures::Opened, tailnet::Tailnet};
     use axum::{
         Router,
         http::StatusCode,
@@ -450,6 +456,22 @@ mod tests {
         org.tailnet.set_api(Some(api));
         withdraw(org, None).await;
         assert!(with_rules.contains("meshwork crew begin") && !kept.lock().unwrap().contains("meshwork crew"));
+    }
+
+    #[tokio::test]
+    async fn keys_are_left_behind_only_once_it_is_known_that_their_server_is_not_the_orgs() {
+        let opened = Opened::new().await;
+        let (org, api, mut work) = (&opened.org, serving(Router::new()).await, Work::default());
+        tickets::remember(&org.dir, &api, "1", tickets::Key::new(api.url().clone(), "7".into(), Timestamp(i64::MAX))).await.unwrap();
+        let left = || crate::tailnet::left_behind(org).is_some();
+        assert!(left(), "its repository was read when it was opened, and names no server");
+
+        org.tailnet.see(Tailnet::of(Err(Problem::internal("away"))).seen());
+        assert!(!left(), "its repository could not be read");
+        work.change_to(org, None).await;
+        assert!(left(), "it has no tailnet");
+        work.change_to(org, Some(api.url())).await;
+        assert!(!left(), "theirs is its server again, though nobody asked it yet");
     }
 
     #[tokio::test]

@@ -53,8 +53,10 @@ pub struct Tailnet {
 /// What was seen at the last look.
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    /// The org's server; none: the org has no tailnet.
+    /// The org's server; none: the org has no tailnet, where that is known.
     server: Option<ServerUrl>,
+    /// Whether the org's repository could be asked which server that is.
+    known: bool,
     /// Whether this device runs it.
     managed: bool,
     /// When it was looked.
@@ -86,8 +88,9 @@ pub(crate) struct Places {
 
 impl Tailnet {
     /// Of an org that has one, as far as its repository says so at the start.
-    pub(crate) fn of(settings: Option<&domain::org::Tailnet>) -> Self {
-        let seen = Seen { server: settings.map(|s| s.headscale.clone()), ..Seen::default() };
+    pub(crate) fn of(settings: Result<Option<domain::org::Tailnet>, Problem>) -> Self {
+        let known = settings.is_ok();
+        let seen = Seen { server: settings.ok().flatten().map(|s| s.headscale), known, ..Seen::default() };
         Self { seen: RwLock::new(seen), ..Self::default() }
     }
 

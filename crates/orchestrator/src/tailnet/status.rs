@@ -162,10 +162,13 @@ pub(crate) fn finding(org: &Org) -> Option<Finding> {
     Some(in_order(&server, seen.opened.first(), clear))
 }
 
-/// What counts still at a server that is not the org's, as a finding of the doctor.
+/// What counts still at a server that is not the org's, as a finding of the doctor; none while it is not known which is the org's.
 pub(crate) fn left_behind(org: &Org) -> Option<Finding> {
-    let server = org.tailnet.seen().server;
-    let problem = tickets::left_behind(&org.dir, &org.name, server.as_ref(), clock::now()).err()?;
+    let seen = org.tailnet.seen();
+    if !seen.known {
+        return None;
+    }
+    let problem = tickets::left_behind(&org.dir, &org.name, seen.server.as_ref(), clock::now()).err()?;
     Some(Finding { what: "tailnet tickets".into(), ok: false, detail: problem.what, next: problem.next.or(problem.why) })
 }
 
