@@ -1,15 +1,9 @@
 //! Keeps the tailnet as the org says: runs the server where this device is to, gets this machine in, opens its doors, publishes its address,
 //! and keeps policy and tags at the server. Takes no input, and may run twice. Whatever is away is told once, and tried again.
 
-use super::{LOOK_EVERY, Seen, open_doors, own, rules, settings, tickets};
-use crate::{
-    clock,
-    data_dir::{make_private, write_private},
-    limits,
-    org::Org,
-    remote,
-};
-use domain::{Did, Kind, Problem, ServerUrl, org};
+use super::{LOOK_EVERY, Seen, devices::Devices, open_doors, own, rules, settings, tickets};
+use crate::{clock, limits, org::Org, remote};
+use domain::{Kind, Problem, ServerUrl, org};
 use forge::OrgState;
 use identity::Secret;
 use mesh::tailnet::{
@@ -32,9 +26,6 @@ const HEADSCALE_VARIABLE: &str = "MESHWORK_HEADSCALE";
 /// The port at which a server that is run here answers STUN.
 const STUN: u16 = 3478;
 
-/// Which machine is which device, beside the settings of the tailnet.
-const DEVICES: &str = "devices.json";
-
 /// Under this it is noted that they could not be read.
 const SETTINGS: &str = "the tailnet's settings";
 
@@ -48,8 +39,8 @@ struct Work {
     server: Option<managed::Headscale>,
     /// The address that was published.
     published: Option<super::Places>,
-    /// Machines that are devices, by the server's number of them.
-    devices: BTreeMap<String, Did>,
+    /// Machines that are devices.
+    devices: Devices,
     /// Since when machines are seen of which nobody can be let in, by the server's number of them.
     left_over: BTreeMap<String, Instant>,
     /// When this machine was last let in, so that a server which does not take it is not asked again and again.
@@ -66,8 +57,7 @@ pub(crate) fn socket() -> LocalApi {
 /// Looks at each change of the org and now and then, until the org closes.
 pub(crate) async fn keep(org: Arc<Org>) {
     let (mut closing, mut head) = (org.closing.subscribe(), org.head.subscribe());
-    let mut work = Work::default();
-    work.remember(&org);
+    let mut work = Work { devices: Devices::read(&org.dir), ..Work::default() };
     loop {
         head.mark_unchanged();
         tokio::select! {
@@ -184,22 +174,6 @@ impl Work {
         }
         let published = remote::publish_again(org).await;
         self.note("this device's addresses", &published);
-    }
-
-    /// Which machine is which device, as it was known before this process began: who was removed meanwhile is still found by it.
-    fn remember(&mut self, org: &Org) {
-        let read = std::fs::read(org.dir.tailnet().join(DEVICES)).ok();
-        self.devices = read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    }
-
-    fn is_device(&mut self, org: &Org, node: &Node, device: &Did) -> Result<(), Problem> {
-        let before = self.devices.insert(node.id.clone(), device.clone());
-        if before.as_ref() == Some(device) { Ok(()) } else { self.remembered(org) }
-    }
-
-    fn remembered(&self, org: &Org) -> Result<(), Problem> {
-        make_private(&org.dir.tailnet())?;
-        write_private(&org.dir.tailnet().join(DEVICES), &serde_json::to_vec(&self.devices).map_err(Problem::internal)?)
     }
 
     /// Takes machines out of the tailnet that came with tickets which count no more, and of which nobody can be let in. Each is
@@ -369,6 +343,7 @@ async fn in_step(org: &Arc<Org>, work: &mut Work, api: &Headscale, state: &OrgSt
     let own: Vec<IpAddr> = org.tailnet.ip().into_iter().collect();
     let policy = rules::apply(org, api, state, &own).await?;
     let mut nodes = api.nodes().await?;
+    work.devices.keep_listed(&org.dir, api.url(), &nodes)?;
     let (device_tag, joining_tag) = (policy::device_tag(&org.name), policy::joining_tag(&org.name));
     for node in &mut nodes {
         // This machine may have been in the tailnet before, or be another org's too: it keeps the tags that it has.
@@ -386,14 +361,11 @@ async fn in_step(org: &Arc<Org>, work: &mut Work, api: &Headscale, state: &OrgSt
             node.tags = vec![device_tag.clone()];
         }
         match device.filter(|_| node.tags.contains(&device_tag)) {
-            Some(device) => work.is_device(org, node, &device.did)?,
+            Some(device) => work.devices.note(&org.dir, node, &device.did)?,
             // Its device was removed from the org. Deleted, not logged out: a machine that Headscale logged out cannot come back with
-            // a new key. One without the org's tag has only the number that such a machine had at another server.
-            None if node.tags.contains(&device_tag) && work.devices.get(&node.id).is_some_and(|did| state.is_gone(did)) => {
-                api.delete(&node.id).await?;
-                work.devices.remove(&node.id);
-                work.remembered(org)?;
-                tracing::warn!(node = node.given_name, "its device was removed from the org: it was taken out of the tailnet");
+            // a new key. One without the org's tag has only its number, at a server whose database was made anew.
+            None if node.tags.contains(&device_tag) && work.devices.of(node).is_some_and(|did| state.is_gone(did)) => {
+                work.devices.take_out(api, node).await?;
             }
             None => {}
         }

@@ -4,8 +4,9 @@
 //!
 //! Nothing waits for any of it: where the server or tailscaled is away that is told, and everything that runs goes on.
 //! `settings`: what is asked for; `own`: a tailscaled for one org alone; `keep`: brings it about; `rules`: what may reach what; `tickets`:
-//! the keys behind tickets; `doors`: what listens at the tailnet address; `status`: what is told.
+//! the keys behind tickets; `devices`: which machine is which device; `doors`: what listens at the tailnet address; `status`: what is told.
 
+mod devices;
 mod doors;
 mod enter;
 mod keep;
