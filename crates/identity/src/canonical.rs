@@ -12,7 +12,8 @@ const EXACT_MAX: u64 = (1 << 53) - 1;
 /// A number beyond ±(2^53 - 1) is refused: in canonical JSON it would silently become another number, or another kind of one.
 pub fn canonical(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
     let text = serde_json::to_vec(value).map_err(Problem::internal)?;
-    let tree = serde_json::from_slice(&text).map_err(Problem::internal)?;
+    let tree = serde_json::from_slice(&text)
+        .map_err(|e| Problem::invalid("It cannot be signed or written down: no reader would take it.").because(format!("{e}.")))?;
     if is_plain(&tree)?
         && let Ok(bytes) = serde_json::to_vec(&Sorted(&tree))
     {

@@ -223,8 +223,7 @@ impl Store {
         texts.iter().map(|text| serde_json::from_str(text).map_err(Problem::internal)).collect()
     }
 
-    /// Projected things of one kind: those whose id another kind has too, in the order in which they came into that, the oldest first; at
-    /// most [`limits::READ_MAX`].
+    /// As [`Store::list`]: those whose id another kind has too, by when they came into that, the oldest first.
     ///
     /// # Errors
     /// As [`Store::list`].
