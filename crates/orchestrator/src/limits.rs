@@ -42,6 +42,8 @@ pub const HOST_RETURN_WAIT: Duration = Duration::from_secs(120);
 pub const RECONNECT_PAUSE: Duration = Duration::from_millis(150);
 /// How long a signature by the run's key may take.
 pub const SIGN_WAIT: Duration = Duration::from_secs(30);
+/// How long it is looked up, at most, which runs are paused before they are frozen: whoever sits at the machine waits for that.
+pub(crate) const PAUSED_LOOK_WAIT: Duration = Duration::from_millis(100);
 /// How long the runner may take to carry out an order.
 pub const ORDER_WAIT: Duration = Duration::from_secs(20);
 /// How many reports a runner keeps until they are acknowledged; a full buffer holds the engine back.
