@@ -42,6 +42,8 @@ pub const HOST_RETURN_WAIT: Duration = Duration::from_secs(120);
 pub const RECONNECT_PAUSE: Duration = Duration::from_millis(150);
 /// How long a signature by the run's key may take.
 pub const SIGN_WAIT: Duration = Duration::from_secs(30);
+/// How long it is looked up, at most, which runs are paused before they are frozen: whoever sits at the machine waits for that.
+pub(crate) const PAUSED_LOOK_WAIT: Duration = Duration::from_millis(100);
 /// How long the runner may take to carry out an order.
 pub const ORDER_WAIT: Duration = Duration::from_secs(20);
 /// How many reports a runner keeps until they are acknowledged; a full buffer holds the engine back.
@@ -305,9 +307,11 @@ pub(crate) const ASKED_NEXT_EVERY: Duration = Duration::from_secs(20);
 pub(crate) const SILENT_CALL_EVERY: Duration = Duration::from_secs(30);
 /// How long the device with the smaller key waits for the other's call before it calls.
 pub(crate) const CALL_HEAD_START: Duration = Duration::from_secs(1);
-/// For how long a device that was heard may be silent until it is asked whether it is there, and the session with its Radicle node is ended
-/// where it does not answer: TCP comes back as much later as the silence was long, and what is fetched over it waits.
+/// For how long a device that was heard may be silent until the session with its Radicle node is ended, where it does not answer either:
+/// TCP comes back as much later as the silence was long, and what is fetched over it waits.
 pub(crate) const SESSION_SILENCE_MAX: Duration = Duration::from_secs(2);
+/// How much of that it has for answering; it is asked when as much is left.
+pub(crate) const SESSION_ANSWER_WAIT: Duration = Duration::from_secs(1);
 /// How many repositories are fetched from other devices at once, beside that of the org.
 pub(crate) const FETCHED_AT_ONCE: usize = 8;
 /// How often a repository is fetched from another device before that is given up for the moment.

@@ -3,14 +3,16 @@
 //! for that: what more important work waits for cannot begin without it either.
 
 use super::{Asked, ask_to_end, cut_off, runner_process};
-use crate::{dispatch, org::Org};
+use crate::{dispatch, limits, org::Org};
 use domain::{
     Kind, Problem, RunId,
     actor::Actor,
     event::kind,
     run::{Order, Reason, Run, RunState},
 };
+use futures::future::{join, join_all};
 use std::{fs, path::Path, sync::Arc, time::Duration};
+use tokio::time::timeout;
 
 /// Lies in the folder of a run that was frozen for the machine's owner, and by nobody before, since before the journal knew that it is to
 /// end.
@@ -27,9 +29,9 @@ pub(crate) struct Evicting {
     pub(crate) unsaved: Option<Problem>,
 }
 
-/// Freezes these runs for the machine's owner, and returns when what drives them was told to end them. The freezing waits for nothing: a
-/// journal on a slow disk takes its time for each of them. Their ends are journaled where that can be; a full disk, which may be a guest's
-/// doing, keeps nobody here.
+/// Freezes these runs for the machine's owner, and returns when what drives them was told to end them. The freezing waits for a slow disk
+/// for a moment only; the journal takes its time for each of them there. Their ends are journaled where that can be; a full disk, which
+/// may be a guest's doing, keeps nobody here.
 pub(crate) async fn evict(org: &Arc<Org>, by: &Actor, runs: &[RunId], reason: &Reason) -> Evicting {
     let frozen = freeze(org, runs).await;
     crate::fault::held(org, RunState::Evicted).await;
@@ -52,23 +54,33 @@ async fn freeze(org: &Arc<Org>, runs: &[RunId]) -> Vec<RunId> {
     let computes = |id: &&RunId| org.hub.get(id).is_some_and(|live| live.ended.borrow().is_none());
     let frozen: Vec<RunId> = runs.iter().filter(computes).cloned().collect();
     // Looked up before the order: what it does looks like a person's pause.
-    let to_mark = unpaused(org, &frozen);
+    let to_mark = unpaused(org, &frozen).await;
     // Begun before the order goes out, which does not wait for the disk.
     let marked = org.blocking(move |org| {
         to_mark.iter().for_each(|id| mark(id, &org.dir.run(id)));
         Ok(())
     });
     let told = async { frozen.iter().for_each(|id| order(org, id, Order::Pause)) };
-    if let (Err(problem), ()) = futures::future::join(marked, told).await {
+    if let (Err(problem), ()) = join(marked, told).await {
         tracing::warn!(%problem, "that runs are frozen could not be noted");
     }
     frozen
 }
 
-/// Those of these runs that are not paused, as the journal has it. One that cannot be looked up counts among them: hardly any is paused.
-fn unpaused(org: &Org, runs: &[RunId]) -> Vec<RunId> {
-    let paused = |id: &RunId| org.store.get::<Run>(kind::RUN, id.as_str()).ok().flatten().is_some_and(|run| run.paused);
-    runs.iter().filter(|id| !paused(id)).cloned().collect()
+/// Those of these runs that are not paused, as the journal has it. One that cannot be looked up in time counts among them: hardly any is
+/// paused.
+async fn unpaused(org: &Arc<Org>, runs: &[RunId]) -> Vec<RunId> {
+    let looked = runs.iter().map(|run| {
+        let id = run.clone();
+        let paused = org.blocking(move |org| Ok(org.store.get::<Run>(kind::RUN, id.as_str())?.is_some_and(|run| run.paused)));
+        async move { (!known_paused(paused).await).then(|| run.clone()) }
+    });
+    join_all(looked).await.into_iter().flatten().collect()
+}
+
+/// Whether it is known in time that a run is paused. A guest that keeps the disk busy does not put its own freezing off.
+async fn known_paused(paused: impl Future<Output = Result<bool, Problem>>) -> bool {
+    matches!(timeout(limits::PAUSED_LOOK_WAIT, paused).await, Ok(Ok(true)))
 }
 
 /// Notes in the folder of a run that it is frozen for the machine's owner. Where the disk does not take that it leaves all the same.
@@ -122,8 +134,8 @@ impl Evicting {
     /// Returns when they use neither processor nor memory any more, with those whose runners were still there after the grace, and were
     /// ended.
     pub(crate) async fn free_within(&self, org: &Arc<Org>, grace: Duration) -> Vec<RunId> {
-        let looked = self.runs.iter().map(|id| async move { (id, tokio::time::timeout(grace, no_longer_computes(org, id)).await.is_ok()) });
-        let looked = futures::future::join_all(looked).await;
+        let looked = self.runs.iter().map(|id| async move { (id, timeout(grace, no_longer_computes(org, id)).await.is_ok()) });
+        let looked = join_all(looked).await;
         let late = looked.into_iter().filter(|(id, free)| !free && runner_process::alive(&org.dir.run(id)));
         let late: Vec<RunId> = late.map(|(id, _)| id.clone()).collect();
         late.iter().for_each(|id| cut_off(org, id));
@@ -157,6 +169,7 @@ mod tests {
     use super::*;
     use crate::{admission::new_run, fixtures::Opened};
     use domain::{Timestamp, event::Body, manifest::Class};
+    use std::future::{pending, ready};
 
     /// Journals a run that works here, paused or not.
     async fn works(org: &Org, n: u32, paused: bool) -> Run {
@@ -167,11 +180,20 @@ mod tests {
         run
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn what_the_disk_does_not_say_soon_is_not_waited_for() {
+        assert!(known_paused(ready(Ok(true))).await);
+        let unreadable = Problem::unavailable("The disk did not answer.");
+        assert!(!known_paused(ready(Err(unreadable))).await && !known_paused(pending()).await);
+    }
+
     #[tokio::test]
     async fn after_a_crash_what_was_frozen_for_the_owner_alone_is_let_go() {
         let opened = Opened::new().await;
         let (going, paused) = (works(&opened.org, 1, false).await, works(&opened.org, 2, true).await);
-        assert_eq!(unpaused(&opened.org, &[going.id.clone(), paused.id]), [going.id.clone()]);
+        // The clock stands while it is looked up.
+        tokio::time::pause();
+        assert_eq!(unpaused(&opened.org, &[going.id.clone(), paused.id]).await, [going.id.clone()]);
 
         let dir = tempfile::tempdir().unwrap();
         let frozen = Run { paused: true, ..going };

@@ -14,7 +14,10 @@ use mesh::{spoken, status};
 use proto::mesh::{Fact, LogLine, LogLines, ResultReply};
 use std::{collections::BTreeMap, pin::Pin, sync::Arc};
 use store::{LogEntry, Seq};
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
@@ -34,25 +37,26 @@ pub(super) fn watch(org: &Arc<Org>, run: RunId, after: u64) -> Out<Fact> {
 
 async fn tell(org: &Arc<Org>, run: &RunId, after: u64, told: &mpsc::Sender<Result<Fact, Status>>) -> Result<(), Problem> {
     let (mut follower, mut checks) = (org.store.follow(Seq(after)), BTreeMap::new());
+    let mut beat_at = Instant::now() + limits::WATCH_BEAT;
     loop {
         let next = tokio::select! {
-            next = tokio::time::timeout(limits::WATCH_BEAT, follower.next()) => next,
+            // The journal before the beat: that says that there is no more in it, for now. What else is journaled does not put it off.
+            biased;
             () = told.closed() => return Ok(()),
+            next = follower.next() => Some(next?),
+            () = sleep_until(beat_at) => None,
         };
-        let (seq, event) = match next {
-            Ok(recorded) => {
-                let recorded = recorded?;
-                (recorded.seq.0, recorded.event)
+        let Some(recorded) = next else {
+            // It is there, and that is all there is to say; of a run that ended nothing follows.
+            let ended = over(org, run)?;
+            let fact = Fact { version: spoken(), seq: follower.at().0, event_json: String::new() };
+            if told.send(Ok(fact)).await.is_err() || ended {
+                return Ok(());
             }
-            Err(_) => {
-                // It is there, and that is all there is to say; of a run that ended nothing follows.
-                let fact = Fact { version: spoken(), seq: follower.at().0, event_json: String::new() };
-                if told.send(Ok(fact)).await.is_err() || over(org, run)? {
-                    return Ok(());
-                }
-                continue;
-            }
+            beat_at = Instant::now() + limits::WATCH_BEAT;
+            continue;
         };
+        let (seq, event) = (recorded.seq.0, recorded.event);
         if !about(org, run, &event, &mut checks)? {
             continue;
         }
@@ -66,6 +70,7 @@ async fn tell(org: &Arc<Org>, run: &RunId, after: u64, told: &mpsc::Sender<Resul
         if matches!(&event.body, Body::RunMoved { run: moved, to, .. } if moved == run && to.ended()) {
             return Ok(());
         }
+        beat_at = Instant::now() + limits::WATCH_BEAT;
     }
 }
 
@@ -120,11 +125,8 @@ pub(super) async fn log(org: &Arc<Org>, run: RunId, after: u64) -> Result<Out<Lo
     let (told, stream) = mpsc::channel(limits::LOG_AHEAD_MAX);
     let org = org.clone();
     tokio::spawn(async move {
-        let mut follower = log.follow(after);
+        let (mut follower, mut wait) = (log.follow(after), limits::LOG_PAGE_QUIET);
         loop {
-            // After a restart nobody says that the log of an ended run is finished.
-            let whole = over(&org, &run).unwrap_or(true) && !lock(&org.remote.following).contains(&run);
-            let wait = if whole { limits::LOG_PAGE_QUIET } else { limits::WATCH_BEAT };
             let first = tokio::select! {
                 first = tokio::time::timeout(wait, follower.next()) => first,
                 () = told.closed() => return,
@@ -133,9 +135,14 @@ pub(super) async fn log(org: &Arc<Org>, run: RunId, after: u64) -> Result<Out<Lo
                 Ok(Ok(Some(entry))) => entry,
                 Ok(Ok(None)) => return,
                 Ok(Err(problem)) => return drop(told.send(Err(status(problem))).await),
-                Err(_) if whole && follower.at() >= log.last_seq() => return,
-                Err(_) => continue,
+                // After a restart nobody says that the log of an ended run is finished.
+                Err(_) if whole(&org, &run) && follower.at() >= log.last_seq() => return,
+                Err(_) => {
+                    wait = limits::WATCH_BEAT;
+                    continue;
+                }
             };
+            wait = limits::LOG_PAGE_QUIET;
             // What cannot be read is met again as the first of the next.
             let lines = together(line(first), || follower.next().now_or_never()?.ok()?.map(line));
             if told.send(Ok(LogLines { version: spoken(), lines })).await.is_err() {
@@ -144,6 +151,11 @@ pub(super) async fn log(org: &Arc<Org>, run: RunId, after: u64) -> Result<Out<Lo
         }
     });
     Ok(Box::pin(ReceiverStream::new(stream)))
+}
+
+/// Whether nothing is added to a run's log any more. Where that cannot be read it goes on: whoever reads it takes its end for the whole.
+fn whole(org: &Org, run: &RunId) -> bool {
+    over(org, run).unwrap_or(false) && !lock(&org.remote.following).contains(run)
 }
 
 /// A line with those after it that are there already, as far as they fit into one message.
@@ -183,7 +195,15 @@ pub(super) async fn result(org: &Arc<Org>, run: Run) -> Result<ResultReply, Prob
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::{admission::new_run, fixtures::Opened};
+    use domain::{
+        Timestamp,
+        run::{RunState, RunnerEvent},
+    };
+    use futures::StreamExt;
+    use tokio::time::timeout;
 
     /// What gRPC takes in one message, and what a line may have there beside its event, in bytes.
     const MESSAGE_BYTES_MAX: usize = 4 << 20;
@@ -204,6 +224,62 @@ mod tests {
             assert_eq!(sent, (1..=count).collect::<Vec<u64>>());
         }
         assert_eq!(together(line_of(24), || Some(line_of(24))).len(), limits::LOG_BATCH, "short ones go together");
+    }
+
+    #[tokio::test]
+    async fn a_run_is_told_of_in_time_however_much_else_is_journaled() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let (quiet, over) = (queued(org, 1, RunState::Working).await, queued(org, 2, RunState::Done).await);
+        tokio::time::pause();
+        let (mut of_quiet, mut of_over) = (watch(org, quiet, 0), watch(org, over, 0));
+        for n in 3..9 {
+            let other = org.event(&org.device, Body::RunQueued { run: Box::new(run(org, n, RunState::Queued)) });
+            // On a thread of its own: the clock stands until it is written.
+            org.blocking(move |org| org.store.append_blocking(vec![other])).await.unwrap();
+            tokio::time::sleep(limits::WATCH_BEAT / 2).await;
+        }
+        let next = |told: &mut Out<Fact>| told.next().now_or_never().map(|told| told.map(|fact| fact.unwrap().event_json));
+        assert_eq!(next(&mut of_quiet), Some(Some(String::new())), "its device is there");
+        assert_eq!([next(&mut of_over), next(&mut of_over)], [Some(Some(String::new())), Some(None)], "nothing follows");
+    }
+
+    #[tokio::test]
+    async fn the_log_of_a_run_that_is_over_ends_soon_and_that_of_one_that_is_quiet_does_not() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let (quiet, over) = (queued(org, 1, RunState::Working).await, queued(org, 2, RunState::Done).await);
+        let logs = [&quiet, &over].map(|id| org.store.run_log(id).unwrap());
+        let said = |seq| LogEntry::new(seq, Timestamp(1), &RunnerEvent::Message { text: "x".into() }).unwrap();
+        logs.iter().for_each(|log| assert_eq!(log.append(&[said(1)]).unwrap(), 1));
+        tokio::time::pause();
+        let (mut of_quiet, mut of_over) = (log(org, quiet, 0).await.unwrap(), log(org, over, 0).await.unwrap());
+        assert_eq!(seqs(&mut of_quiet).await, Some(vec![1]));
+
+        let begun = Instant::now();
+        assert_eq!((seqs(&mut of_over).await, seqs(&mut of_over).await), (Some(vec![1]), None));
+        assert!(begun.elapsed() < limits::WATCH_BEAT);
+
+        assert!(timeout(limits::WATCH_BEAT * 3, of_quiet.next()).await.is_err(), "it goes on");
+        logs[0].append(&[said(2)]).unwrap();
+        assert_eq!(seqs(&mut of_quiet).await, Some(vec![2]));
+    }
+
+    async fn seqs(log: &mut Out<LogLines>) -> Option<Vec<u64>> {
+        log.next().await.map(|told| told.unwrap().lines.iter().map(|line| line.seq).collect())
+    }
+
+    async fn queued(org: &Org, n: u32, state: RunState) -> RunId {
+        let run = run(org, n, state);
+        let id = run.id.clone();
+        org.record(&org.device, vec![Body::RunQueued { run: Box::new(run) }]).await.unwrap();
+        id
+    }
+
+    fn run(org: &Org, n: u32, state: RunState) -> Run {
+        let id = format!("{n:026}").parse().unwrap();
+        let run = new_run(id, Class::Agent, "demo".parse().unwrap(), org.member.clone(), org.device.clone(), Timestamp(0));
+        Run { state, ..run }
     }
 
     fn line_of(bytes: usize) -> LogLine {

@@ -143,12 +143,17 @@ async fn call(org: &Arc<Org>, did: &Did) -> Result<(), Problem> {
 /// Ends the session with a device that fell silent, and does not answer either: datagrams may be lost where connections hold, and that it
 /// fell silent may be told late of one that is back.
 async fn end_unless_there(org: &Arc<Org>, did: &Did) -> Result<Reached, Problem> {
-    let reached = reach::directly(org, did).await;
+    let reached = in_time(reach::directly(org, did)).await;
     if reached == Reached::No {
         let did = did.clone();
         org.blocking(move |org| org.node()?.disconnect(&did)).await?;
     }
     Ok(reached)
+}
+
+/// What came of asking a silent device whether it is there. An answer that takes too long for its session is none.
+async fn in_time(asked: impl Future<Output = Reached>) -> Reached {
+    tokio::time::timeout(limits::SESSION_ANSWER_WAIT, asked).await.unwrap_or(Reached::No)
 }
 
 /// When a device is called, and when it is asked whether the session with it is to be ended.
@@ -184,7 +189,7 @@ impl Calls {
     fn next(&mut self, (heard, session): (bool, Option<Timestamp>), now: Instant) -> Step {
         if (heard, session) != (self.heard, self.session) {
             if heard != self.heard {
-                self.ask_at = (!heard).then(|| now + limits::SESSION_SILENCE_MAX);
+                self.ask_at = (!heard).then(|| now + limits::SESSION_SILENCE_MAX - limits::SESSION_ANSWER_WAIT);
             } else if session != self.session {
                 // It was made in spite of the silence.
                 self.ask_at = None;
@@ -230,9 +235,13 @@ impl Calls {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::future::ready;
 
     const HEARD: (bool, Option<Timestamp>) = (true, None);
     const SILENT: (bool, Option<Timestamp>) = (false, None);
+
+    /// How long a device is silent when it is asked.
+    const ASKED_AFTER: Duration = Duration::from_secs(1);
 
     fn connected(heard: bool, since: i64) -> (bool, Option<Timestamp>) {
         (heard, Some(Timestamp(since)))
@@ -272,14 +281,23 @@ mod tests {
         assert_eq!(calls.next(HEARD, start), Step::Wait(limits::CALL_HEAD_START), "also when a session broke");
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_answer_either_is_not_waited_for_longer_than_a_session_may_be_silent() {
+        assert_eq!(in_time(ready(Reached::Yes)).await, Reached::Yes);
+        let begun = tokio::time::Instant::now();
+        assert_eq!(in_time(pending()).await, Reached::No);
+        // Timers count whole milliseconds.
+        assert!(ASKED_AFTER + begun.elapsed() <= limits::SESSION_SILENCE_MAX + Duration::from_millis(1));
+    }
+
     #[test]
     fn who_is_silent_for_long_is_asked_until_the_session_ends_and_not_where_that_began_since() {
         let start = Instant::now();
-        let late = start + limits::SESSION_SILENCE_MAX;
+        let late = start + ASKED_AFTER;
         let silent = || {
             let mut calls = Calls::new(true, start);
             calls.next(connected(true, 1), start);
-            assert_eq!(calls.next(connected(false, 1), start), Step::Wait(limits::SESSION_SILENCE_MAX));
+            assert_eq!(calls.next(connected(false, 1), start), Step::Wait(ASKED_AFTER));
             calls
         };
         let mut calls = silent();
