@@ -24,6 +24,10 @@ pub(super) fn read(data: &DataDir) -> Result<LendPolicy, Problem> {
 }
 
 fn read_at(path: &Path) -> Result<LendPolicy, Problem> {
+    // What is neither would be waited for: a pipe, until somebody writes into it.
+    if path.metadata().is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+        return Err(broken(path, 1, "it is no file that can be read to its end", None));
+    }
     let mut text = String::new();
     match File::open(path).and_then(|file| file.take(limits::LEND_BYTES_MAX).read_to_string(&mut text)) {
         Ok(_) => {}

@@ -400,6 +400,14 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_that_is_a_pipe_is_not_waited_for() {
+        let (_folder, lender) = lender();
+        let made = std::process::Command::new("mkfifo").arg(lender.data.lend_policy()).status();
+        assert!(made.is_ok_and(|status| status.success()));
+        assert!(lender.look().broken.is_some_and(|problem| problem.to_string().contains("no file that can be read")));
+    }
+
+    #[test]
     fn while_a_policy_is_broken_the_one_before_it_says_whether_those_that_are_here_leave() {
         let (_folder, lender) = lender();
         let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
