@@ -307,7 +307,7 @@ mod tests {
             ("http://hs.localhost", false),
         ];
         for (server, clear) in table {
-            assert_eq!(server.parse::<ServerUrl>().unwrap().is_in_the_clear(), clear, "{server}");
+            assert_eq!(server.parse().map(|url: ServerUrl| url.is_in_the_clear()).ok(), Some(clear), "{server}");
         }
     }
 
