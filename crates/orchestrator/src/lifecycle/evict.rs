@@ -193,7 +193,7 @@ mod tests {
         let (going, paused) = (works(&opened.org, 1, false).await, works(&opened.org, 2, true).await);
         // The clock stands while it is looked up.
         tokio::time::pause();
-        assert_eq!(unpaused(&opened.org, &[going.id.clone(), paused.id]).await, [going.id.clone()]);
+        assert_eq!(unpaused(&opened.org, &[going.id.clone(), paused.id]).await, std::slice::from_ref(&going.id));
 
         let dir = tempfile::tempdir().unwrap();
         let frozen = Run { paused: true, ..going };

@@ -341,7 +341,8 @@ fn what_a_build_of_another_version_projected_is_projected_anew_once() {
     let change = |dir: &Path, sql: &str| sqlite::open(dir.join("journal.db")).unwrap().execute(sql).unwrap();
     let copy_again = |dir: &Path| drop(copy(dir));
     let own_again = |dir: &Path| drop(open(dir));
-    let both: [(&Path, &dyn Fn(&Path)); 2] = [(here.path(), &copy_again), (there.path(), &own_again)];
+    type Again<'a> = &'a dyn Fn(&Path);
+    let both: [(&Path, Again<'_>); 2] = [(here.path(), &copy_again), (there.path(), &own_again)];
     for (dir, reopen) in both {
         // It knew fewer events, or more, and whatever it was: what this build makes of them counts.
         for another in
