@@ -5,9 +5,9 @@
 //! signature and form, who asks for whom, what the policy says, stop orders, the machine's room, and the lease in one transaction. Once for
 //! runs of this device, which are queued before, and once for runs of others, where the manifest is kept with the lease
 //! (`orchestrator::admission::{admit, admit_of_another}`). Without: TLS and gRPC, the delegation, the start of the run, and making files of
-//! the manifests that were kept. What was admitted is ended between two
-//! bursts, which is not measured. Beside it each part alone: what reads and decides on one thread, and the journal with the very same
-//! events and no question asked. The goal: 10,000 a second. The last line is JSON.
+//! the manifests that were kept. What was admitted is ended between two bursts, which is not measured. Beside it each part alone: what
+//! reads and decides on one thread, and the journal with the very same events and no question asked. The goal: 10,000 a second. The last
+//! line is JSON.
 
 use anyhow::{Context, Result, anyhow, ensure};
 use benches::{cpu, percentile};

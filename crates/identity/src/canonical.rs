@@ -29,7 +29,7 @@ pub fn is_canonical(bytes: &[u8]) -> bool {
     match is_plain(&tree) {
         Ok(true) => serde_json::to_vec(&Sorted(&tree)).is_ok_and(|again| again == bytes),
         Ok(false) => {
-            let tree = serde_json::from_slice::<serde_json::Value>(bytes).map_err(Problem::internal);
+            let tree = serde_json::from_slice::<serde_json::Value>(bytes);
             tree.is_ok_and(|tree| serde_json_canonicalizer::to_vec(&tree).is_ok_and(|again| again == bytes))
         }
         Err(_) => false,

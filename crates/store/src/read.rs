@@ -72,11 +72,7 @@ pub(crate) fn list_texts(connection: &Connection, table: &str, kind: &str, order
     let mut statement = connection.prepare(sql)?;
     statement.bind((1, kind))?;
     statement.bind((2, signed(limit.min(limits::READ_MAX) as u64)))?;
-    let mut texts = vec![];
-    while let State::Row = statement.next()? {
-        texts.push(statement.read(0)?);
-    }
-    Ok(texts)
+    texts(statement)
 }
 
 /// Projected things of one kind, as JSON text: those whose id another kind has too, in the order in which they came into that.
@@ -87,6 +83,11 @@ pub(crate) fn texts_among(connection: &Connection, kind: &str, among: &str, limi
     statement.bind((1, kind))?;
     statement.bind((2, among))?;
     statement.bind((3, signed(limit.min(limits::READ_MAX) as u64)))?;
+    texts(statement)
+}
+
+/// The first column of all rows.
+fn texts(mut statement: Statement<'_>) -> sqlite::Result<Vec<String>> {
     let mut texts = vec![];
     while let State::Row = statement.next()? {
         texts.push(statement.read(0)?);
