@@ -10,8 +10,9 @@ pub const NODE_STOP: Duration = Duration::from_secs(20);
 pub const CONNECT: Duration = Duration::from_secs(10);
 /// How often a session that is being made is looked at.
 pub const SESSION_LOOK: Duration = Duration::from_millis(100);
-/// How long fetching a repository from one peer may take.
-pub const FETCH: Duration = Duration::from_secs(300);
+/// For how long nothing may come while a repository is fetched from a peer; git says every 5 s that it is at work. Radicle then ends the
+/// session, and everything else that is to come from that peer has waited so long.
+pub const FETCH: Duration = Duration::from_secs(60);
 /// How many keys one announcement names; the newest count. Radicle's own limit is 1,024.
 pub const ANNOUNCED_KEYS_MAX: usize = 512;
 
@@ -71,6 +72,8 @@ pub const TEXT_BYTES_MAX: usize = 256 * 1024;
 pub const TRACE_BYTES_MAX: usize = 128 * 1024;
 /// How many entries of one patch are looked at.
 pub const PATCH_ENTRIES_MAX: usize = 50_000;
+/// How often a change of a patch is made again that a fetch sets back.
+pub const SET_BACK_TRIES: u32 = 5;
 /// How many line comments one review brings.
 pub const LINE_COMMENTS_MAX: usize = 200;
 

@@ -395,6 +395,13 @@ impl Node {
         self.forge.fetch(rid, from)
     }
 
+    /// Tells connected nodes anew that this one wants the news of what it has. Radicle says so once, when a session begins, and where two
+    /// calls met that may be dropped (radicle-node 0.21, `Io::Write` in `wire.rs`): then the other would announce nothing here for as
+    /// long as the session lasts. `rid` is any repository that is here.
+    pub fn subscribe_anew(&self, rid: &Rid) -> Result<(), Problem> {
+        self.forge.seed(rid)
+    }
+
     /// A new subscription to its events.
     pub fn events(&self) -> NodeEvents {
         NodeEvents(self.handle.events())

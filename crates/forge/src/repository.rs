@@ -5,7 +5,7 @@ use crate::{
     convert::{self, Told},
     limits,
 };
-use domain::{Did, Kind, Oid, Problem, Rid};
+use domain::{Did, Hash, Kind, Oid, Problem, Rid};
 use git2::{ErrorCode, FileMode, ObjectType, TreeWalkMode, TreeWalkResult};
 use radicle::crypto::{PublicKey, Signer as _, SigningKey};
 use radicle::git::refs::storage as refs;
@@ -145,6 +145,21 @@ impl Forge {
         }
     }
 
+    /// A digest of what all keys have signed last in a repository, by which two devices find out whether they have the same.
+    pub fn signed_by_all(&self, rid: &Rid) -> Result<Hash, Problem> {
+        let what = "Signed refs could not be listed.";
+        let repo = self.repository(rid)?;
+        let mut all = Vec::new();
+        for reference in repo.backend.references_glob("refs/namespaces/*/refs/rad/sigrefs").told(what)? {
+            let reference = reference.told(what)?;
+            if let (Ok(name), Some(at)) = (reference.name(), reference.target()) {
+                all.push(format!("{name} {at}\n"));
+            }
+        }
+        all.sort_unstable();
+        Ok(identity::envelope::hash_bytes(all.concat().as_bytes()))
+    }
+
     /// Brings refs of the member and of this device forward to what their keys have signed, where they are behind that; says whether any
     /// were. A fetch that began before a change sets them back: Radicle keeps to the order of signed refs, not of what they name.
     pub fn bring_forward(&self, rid: &Rid) -> Result<bool, Problem> {
@@ -163,8 +178,12 @@ pub(crate) fn forward(repo: &Repository, key: &PublicKey) -> Result<bool, Proble
     let mut moved = false;
     for (name, oid) in signed.refs().iter() {
         let (name, signed) = (format!("refs/namespaces/{}/{name}", key.to_human()), git2::Oid::from(*oid));
-        let Ok(now) = repo.backend.refname_to_id(&name) else { continue };
-        if now != signed && contains(&repo.backend, signed, now) {
+        let behind = match repo.backend.refname_to_id(&name) {
+            Ok(now) => now != signed && contains(&repo.backend, signed, now),
+            // What a key says in a patch first is taken away by such a fetch, since it was not signed before.
+            Err(error) => error.code() == ErrorCode::NotFound && is_object(&name) && repo.backend.find_commit(signed).is_ok(),
+        };
+        if behind {
             locked_ref(|| repo.backend.reference(&name, signed, true, "meshwork")).told("A ref could not be brought forward.")?;
             moved = true;
         }
@@ -173,6 +192,11 @@ pub(crate) fn forward(repo: &Repository, key: &PublicKey) -> Result<bool, Proble
         tracing::debug!(%error, "Radicle finds no canonical head yet");
     }
     Ok(moved)
+}
+
+/// Whether a ref is a key's part of a patch, or of what else Radicle keeps beside the branches.
+fn is_object(name: &str) -> bool {
+    name.contains("/refs/cobs/")
 }
 
 /// Sets a delegate's own branch, signs its refs, and lets the canonical head follow, unless other delegates must sign first. To be
@@ -192,11 +216,17 @@ pub(crate) fn move_branch(repo: &Repository, key: &SigningKey, branch: &str, to:
         .next("It moves when enough of them have signed the same commit."))
 }
 
-/// Sets a key's own branch, and signs its refs. To be called in that key's turn.
+/// Sets a key's own branch, and signs its refs; again, where a fetch set it back before that was signed. To be called in that key's turn.
 pub(crate) fn set_own_branch(repo: &Repository, key: &SigningKey, branch: &str, to: git2::Oid) -> Result<(), Problem> {
-    let name = own_branch(key.public_key(), branch);
-    locked_ref(|| repo.backend.reference(&name, to, true, "meshwork")).told("The branch could not be moved.")?;
-    repo.sign_refs(key).map(drop).told("The refs of the key could not be signed.")
+    let (name, short) = (own_branch(key.public_key(), branch), format!("refs/heads/{branch}"));
+    for _ in 0..limits::SET_BACK_TRIES {
+        locked_ref(|| repo.backend.reference(&name, to, true, "meshwork")).told("The branch could not be moved.")?;
+        let signed = repo.sign_refs(key).told("The refs of the key could not be signed.")?;
+        if signed.refs().iter().any(|(at, oid)| at.as_str() == short && git2::Oid::from(*oid) == to) {
+            return Ok(());
+        }
+    }
+    Err(Problem::conflict("The branch was set back by fetches each time that it was moved.").next("Try again."))
 }
 
 /// Where a key has its own branch of this name.

@@ -10,10 +10,10 @@ use crate::{
 use domain::patch::{LineRef, Verdict};
 use domain::{Did, Kind, Oid, PatchId, Problem, RevisionId, Rid};
 use radicle::cob::cache::StoreWriter;
-use radicle::cob::patch as rad;
 use radicle::cob::stream::{CobRange, CobStream as _, Stream};
-use radicle::crypto::SigningKey;
-use radicle::storage::{ReadRepository as _, git::Repository};
+use radicle::cob::{ObjectId, patch as rad};
+use radicle::crypto::{PublicKey, Signer as _, SigningKey};
+use radicle::storage::{ReadRepository as _, git::Repository, refs::SignedRefs};
 
 /// A patch that the member may change.
 type Own<'a, 'b, 'g> = rad::PatchMut<'a, 'b, 'g, Repository, SigningKey, StoreWriter>;
@@ -27,7 +27,7 @@ impl Forge {
             let revision = known(own, revision)?;
             // Radicle wants every comment but the first of a revision to answer one.
             let first = own.revision(&revision).and_then(|r| r.discussion().root().map(|(id, _)| *id));
-            let made = own.comment(revision, body, reply_to.or(first), None, []);
+            let made = own.comment(revision, &body, reply_to.or(first), None, []);
             convert::oid(made.told("The comment could not be written.")?)
         })
     }
@@ -67,10 +67,10 @@ impl Forge {
             let review = match before {
                 Some((id, true)) => id,
                 Some((id, false)) => {
-                    own.review_edit(id, verdict, summary, vec![], []).told(what)?;
+                    own.review_edit(id, verdict, summary.clone(), vec![], []).told(what)?;
                     id
                 }
-                None => own.review(revision, verdict, Some(summary), vec![]).told(what)?,
+                None => own.review(revision, verdict, Some(summary.clone()), vec![]).told(what)?,
             };
             for (line, body) in lines {
                 self.line_comment(own, revision, review, line, body)?;
@@ -152,7 +152,7 @@ impl Forge {
         &self,
         rid: &Rid,
         patch: &PatchId,
-        change: impl FnOnce(&mut Own<'_, '_, '_>) -> Result<T, Problem>,
+        change: impl FnMut(&mut Own<'_, '_, '_>) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
         self.as_member(rid, |repo| self.change_patch(repo, &self.member, patch, change))
     }
@@ -162,26 +162,47 @@ impl Forge {
         &self,
         rid: &Rid,
         patch: &PatchId,
-        change: impl FnOnce(&mut Own<'_, '_, '_>) -> Result<(), Problem>,
+        change: impl FnMut(&mut Own<'_, '_, '_>) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         let key = self.delegate_key(&self.repository(rid)?).unwrap_or(&self.member);
         self.as_key(rid, key, |repo| self.change_patch(repo, key, patch, change))
     }
 
-    /// Changes a patch with this key, whose turn it is already.
+    /// Changes a patch with this key, whose turn it is already. What the node fetches meanwhile may set the key's part of the patch back
+    /// to what it had signed before, just before it signs anew: then nothing came of the change, and it is made again.
+    ///
+    /// # Errors
+    /// As of `change`; when the patch cannot be read; and when that happens again and again.
     pub(crate) fn change_patch<T>(
         &self,
         repo: &Repository,
         key: &SigningKey,
         patch: &PatchId,
-        change: impl FnOnce(&mut Own<'_, '_, '_>) -> Result<T, Problem>,
+        mut change: impl FnMut(&mut Own<'_, '_, '_>) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
         let id = convert::object_id(patch)?;
         let mut patches = self.home.patches_mut(repo, key).told("The patches cannot be opened.")?;
-        // The cache follows other nodes' news a moment late, so the truth is read first.
-        patches.write(&id).map_err(|_| missing(patch))?;
-        change(&mut patches.get_mut(&id).map_err(|_| missing(patch))?)
+        for _ in 0..limits::SET_BACK_TRIES {
+            let signed = signed_part(repo, key.public_key(), &id)?;
+            // The cache follows other nodes' news a moment late, so the truth is read first.
+            patches.write(&id).map_err(|_| missing(patch))?;
+            let mut own = patches.get_mut(&id).map_err(|_| missing(patch))?;
+            let before = rad::Patch::clone(&own);
+            let done = change(&mut own)?;
+            if *own == before || signed_part(repo, key.public_key(), &id)? != signed {
+                return Ok(done);
+            }
+            tracing::info!(%patch, "a fetch had set the patch back before its change was signed; it is changed again");
+        }
+        Err(Problem::conflict(format!("The patch {patch} was set back by fetches each time that it was changed.")).next("Try again."))
     }
+}
+
+/// Where a key's own part of a patch is, by what the key signed last; none: it has none there.
+fn signed_part(repo: &Repository, key: &PublicKey, id: &ObjectId) -> Result<Option<git2::Oid>, Problem> {
+    let Some(signed) = SignedRefs::load(*key, repo).told("Signed refs could not be read.")? else { return Ok(None) };
+    let name = format!("refs/cobs/{}/{id}", *rad::TYPENAME);
+    Ok(signed.refs().iter().find(|(at, _)| at.as_str() == name).map(|(_, oid)| git2::Oid::from(*oid)))
 }
 
 /// A revision of this patch.
@@ -195,4 +216,60 @@ pub(crate) fn known(own: &rad::Patch, revision: &RevisionId) -> Result<rad::Revi
 fn text(body: &str, empty: &str) -> Result<String, Problem> {
     let body = cut(body.trim(), limits::TEXT_BYTES_MAX);
     if body.is_empty() { Err(Problem::invalid(empty).next("Say it with --message, or leave it.")) } else { Ok(body) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::Visibility;
+    use radicle::cob::{Title, patch::MergeTarget};
+    use std::path::Path;
+
+    /// A project with a patch of the member's.
+    fn with_patch(home: &Path) -> (Forge, Rid, PatchId) {
+        let forge = Forge::create(&home.join("rad"), &home.join("member"), "laptop").unwrap();
+        let work = git2::Repository::init(home.join("work")).unwrap();
+        let who = git2::Signature::now("person", "person@example.org").unwrap();
+        let empty = work.treebuilder(None).unwrap().write().unwrap();
+        work.commit(Some("refs/heads/main"), &who, &who, "first", &work.find_tree(empty).unwrap(), &[]).unwrap();
+        let private = Visibility::Private { allow: vec![] };
+        let rid = forge.init_project(&home.join("work"), &"demo".parse().unwrap(), Some("main"), &private).unwrap().rid;
+        let head = convert::git_oid(forge.head(&rid).unwrap().as_str()).unwrap();
+        let made = forge.as_member(&rid, |repo| {
+            let next = forge.member_commit(repo, head, "second", &[("a.txt".to_owned(), Some(b"a".to_vec()))])?;
+            let mut patches = forge.home.patches_mut(repo, &forge.member).told("No patches.")?;
+            let title = Title::new("A change").unwrap();
+            let made = patches.create(title, "", MergeTarget::default(), head, next, &[]).told("No patch.")?;
+            convert::patch_id(made.id)
+        });
+        (forge, rid, made.unwrap())
+    }
+
+    /// A fetch between the write and the signature, which Radicle takes of the refs as they are then.
+    #[test]
+    fn a_comment_that_a_fetch_set_back_before_it_was_signed_is_written_again() {
+        let home = tempfile::tempdir().unwrap();
+        let (forge, rid, patch) = with_patch(home.path());
+        let repo = forge.repository(&rid).unwrap();
+        let refs = [format!("refs/cobs/{}/{patch}", *rad::TYPENAME), "refs/rad/sigrefs".to_owned()];
+        let refs = refs.map(|name| format!("refs/namespaces/{}/{name}", forge.member_key().to_human()));
+        let before = refs.map(|name| (repo.backend.refname_to_id(&name).unwrap(), name));
+        let mut tries = 0;
+        let comment = forge.with_patch(&rid, &patch, |own| {
+            tries += 1;
+            let revision = own.latest().0;
+            let first = own.revision(&revision).and_then(|r| r.discussion().root().map(|(id, _)| *id));
+            own.comment(revision, "Said once.", first, None, []).told("No comment.")?;
+            if tries == 1 {
+                before.iter().for_each(|(at, name)| drop(repo.backend.reference(name, *at, true, "fetch").unwrap()));
+            }
+            Ok(())
+        });
+        comment.unwrap();
+        assert_eq!(tries, 2);
+        let seen = forge.patch(&rid, &"demo".parse().unwrap(), &patch).unwrap();
+        let said = seen.revisions.iter().flat_map(|revision| &revision.comments).filter(|comment| comment.body == "Said once.");
+        assert_eq!(said.count(), 1);
+    }
 }

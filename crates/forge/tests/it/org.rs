@@ -189,3 +189,35 @@ fn what_a_fetch_set_back_is_brought_forward_to_what_was_signed() {
     let all = files(&device.forge, &rid, &next);
     assert!(["first", "second", "third"].iter().all(|name| all.contains_key(&format!("policy/{name}.txt"))), "{:?}", all.keys());
 }
+
+/// What a key says in a patch first, a fetch that began before takes away, since it was not signed then.
+#[test]
+fn a_comment_that_a_fetch_took_away_is_brought_back() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a")], &[]);
+    let base = device.forge.head(&rid).unwrap();
+    let work = device.run(&rid, &RunKey::new(), "one", &base, None, |dir| put(dir, "b.txt", "b"));
+    let (patch, revision) = (&work.published.patch, &work.published.revision);
+    device.forge.comment(&rid, patch, revision, "Why b?", None).unwrap();
+    let said = || {
+        let seen = device.forge.patch(&rid, &name("demo"), patch).unwrap();
+        seen.revisions.iter().flat_map(|revision| &revision.comments).filter(|comment| comment.body == "Why b?").count()
+    };
+    let storage = device.forge.rad_home().join("storage").join(rid.as_str().trim_start_matches("rad:"));
+    let member = device.forge.member();
+    let own = format!("refs/namespaces/{}/refs/cobs/xyz.radicle.patch/{patch}", member.as_str().trim_start_matches("did:key:"));
+    git(&storage, &["update-ref", "-d", &own]);
+    assert_eq!(said(), 0);
+    assert!(device.forge.bring_forward(&rid).unwrap());
+    assert_eq!(said(), 1);
+}
+
+#[test]
+fn what_all_signed_has_a_digest_that_changes_with_it_and_with_nothing_else() {
+    let device = Device::new("laptop");
+    let rid = founded(&device);
+    let before = device.forge.signed_by_all(&rid).unwrap();
+    assert_eq!(device.forge.signed_by_all(&rid).unwrap(), before);
+    change(&device, &rid, "policy/first.txt", Some("1")).unwrap();
+    assert_ne!(device.forge.signed_by_all(&rid).unwrap(), before);
+}
