@@ -266,11 +266,14 @@ const SOON: Duration = Duration::from_secs(1);
 async fn seen_after(two: &Two, patch: &str, body: &str) -> Duration {
     two.ada.act("patch.comment", json!({"patch": patch, "body": body})).await;
     let said = Instant::now();
-    let look = || async {
-        let (status, seen) = two.bob.call("patch.show", json!({ "patch": patch })).await;
-        if status == 200 && seen.to_string().contains(body) { Ok(()) } else { Err(seen) }
-    };
-    two.bob.until("the comment at Bob's", look).await;
+    // One that is lost at Ada's comes nowhere.
+    for (up, whose) in [(&two.ada, "Ada's"), (&two.bob, "Bob's")] {
+        let look = || async {
+            let (status, seen) = up.call("patch.show", json!({ "patch": patch })).await;
+            if status == 200 && seen.to_string().contains(body) { Ok(()) } else { Err(seen) }
+        };
+        up.until(&format!("“{body}” at {whose}"), look).await;
+    }
     said.elapsed()
 }
 
