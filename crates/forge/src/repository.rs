@@ -160,8 +160,9 @@ impl Forge {
         Ok(identity::envelope::hash_bytes(all.concat().as_bytes()))
     }
 
-    /// Brings refs of the member and of this device forward to what their keys have signed, where they are behind that; says whether any
-    /// were. A fetch that began before a change sets them back: Radicle keeps to the order of signed refs, not of what they name.
+    /// Brings refs of the member and of this device forward to what their keys have signed, where they are behind that or gone; says
+    /// whether any were. A fetch that began before a change sets them back: Radicle keeps to the order of signed refs, not of what they
+    /// name.
     pub fn bring_forward(&self, rid: &Rid) -> Result<bool, Problem> {
         let (repo, id) = (self.repository(rid)?, convert::repo_id(rid)?);
         let mut moved = false;

@@ -240,7 +240,7 @@ mod tests {
             let next = forge.member_commit(repo, head, "second", &[("a.txt".to_owned(), Some(b"a".to_vec()))])?;
             let mut patches = forge.home.patches_mut(repo, &forge.member).told("No patches.")?;
             let title = Title::new("A change").unwrap();
-            let made = patches.create(title, "", MergeTarget::default(), head, next, &[]).told("No patch.")?;
+            let made = patches.create(title, "Why.", MergeTarget::default(), head, next, &[]).told("No patch.")?;
             convert::patch_id(made.id)
         });
         (forge, rid, made.unwrap())

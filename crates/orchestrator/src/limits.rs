@@ -312,6 +312,15 @@ pub(crate) const CALL_HEAD_START: Duration = Duration::from_secs(1);
 pub(crate) const SESSION_SILENCE_MAX: Duration = Duration::from_secs(2);
 /// How much of that it has for answering; it is asked when as much is left.
 pub(crate) const SESSION_ANSWER_WAIT: Duration = Duration::from_secs(1);
+/// The longest pause before what another device did not have, or could not give, is fetched from it again.
+pub(crate) const MISSED_PAUSE_MAX: Duration = Duration::from_secs(120);
+/// How often it is compared with a connected device what is signed in the repositories that are here: so long is the way at most of what
+/// Radicle's announcements did not bring, beside the fetch.
+pub(crate) const SIGNED_LOOK_EVERY: Duration = Duration::from_secs(15);
+/// For how long a digest of what is signed here counts: all devices ask for the same ones.
+pub(crate) const SIGNED_COUNTS: Duration = Duration::from_secs(5);
+/// For how many repositories it is asked at once.
+pub(crate) const SIGNED_ASKED_MAX: usize = 1_024;
 /// How many repositories are fetched from other devices at once, beside that of the org.
 pub(crate) const FETCHED_AT_ONCE: usize = 8;
 /// How often a repository is fetched from another device before that is given up for the moment.

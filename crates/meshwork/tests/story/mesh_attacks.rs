@@ -14,7 +14,7 @@ use identity::{Envelope, Key, certificate::Sign, envelope};
 use mesh::{Network, VERSION, problem};
 use proto::mesh::{
     CheckpointRequest, CosignRequest, DelegateRequest, JournalRequest, LogRequest, MergeRequest, OrderRequest, ProbeRequest, ResultRequest,
-    ScheduleRequest, TunnelChunk, WatchRequest, mesh_client::MeshClient,
+    ScheduleRequest, SignedRequest, TunnelChunk, WatchRequest, mesh_client::MeshClient,
 };
 use serde_json::json;
 use std::{
@@ -78,18 +78,19 @@ async fn every_of(version: u32, mut client: MeshClient<Channel>, of: &Did, run: 
     all.push(("checkpoint", told(client.checkpoint(checkpoint).await.map(drop))));
     let whole = JournalRequest { version, device: of.to_string(), incarnation: 0, after_seq: 0, summary: true };
     all.push(("journal", told(client.journal(whole).await.map(drop))));
+    all.push(("signed", told(client.signed(SignedRequest { version, repositories: vec![] }).await.map(drop))));
     all.push(("result", told(client.result(ResultRequest { version, run }).await.map(drop))));
     all
 }
 
 /// What any device of the org may have, if a member with a key on it may see runs.
-const READS: [&str; 3] = ["probe", "log", "journal"];
+const READS: [&str; 4] = ["probe", "log", "journal", "signed"];
 
 fn all_refused(answers: &[(&str, Result<(), Problem>)], but: &[&str]) {
     for (method, answer) in answers {
         assert_eq!(answer.is_ok(), but.contains(method), "{method}: {answer:?}");
     }
-    assert_eq!(answers.len(), 12, "every method is tried");
+    assert_eq!(answers.len(), 13, "every method is tried");
 }
 
 /// The signed manifest of a run, as it lies with its requester.

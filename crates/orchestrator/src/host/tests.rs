@@ -7,7 +7,7 @@ use tonic::{Code, Request, Status, transport::Channel};
 
 /// Every method of the gRPC services, and whom it lets in. Whoever adds one says so here, and tries it: those of `Run` below,
 /// those of `Mesh` and `Join` in the stories `mesh_attacks` and `joining`.
-const METHODS: [(&str, &str, &str); 16] = [
+const METHODS: [(&str, &str, &str); 17] = [
     ("join.proto", "Knock", "anybody with a ticket that counts"),
     ("mesh.proto", "Checkpoint", "the device that asked for the run; the one that this device asked for the run that goes on from it"),
     ("mesh.proto", "Cosign", "another gate of the project brings it; it counts as with Merge, and this gate judges all of it anew"),
@@ -19,6 +19,7 @@ const METHODS: [(&str, &str, &str); 16] = [
     ("mesh.proto", "Probe", "the org's devices"),
     ("mesh.proto", "Result", "the device that asked for the run"),
     ("mesh.proto", "Schedule", "the org's devices, each in its own name; admission asks the policy"),
+    ("mesh.proto", "Signed", "the org's devices, of the repositories that they may read"),
     ("mesh.proto", "Stop", "any device of the org brings it; it counts by the signature of a member who may"),
     ("mesh.proto", "Tunnel", "a run that this device asked for, by its certificate"),
     ("mesh.proto", "Watch", "the device that asked for the run"),

@@ -1,16 +1,16 @@
 //! Takes from another device what was missed, over Radicle: everything that is here once its node is connected anew, since what it
-//! announced meanwhile may be lost; projects that are not here yet, and from the others what came here since; and the org repository now
-//! and then.
+//! announced meanwhile may be lost; what it turns out to have signed that is not here, since an announcement, or the fetch that came of
+//! one, may be lost too; projects that are not here yet, and from the others what came here since; and the org repository now and then.
 
-use super::{called, lock, neighbours::Seen};
+use super::{called, lock, neighbours::Seen, signed};
 use crate::{
     keep::{Said, Wanted},
     limits,
     org::Org,
 };
-use domain::{Did, Problem, ProjectName, Rid, Timestamp};
+use domain::{Did, Hash, Problem, ProjectName, Rid, Timestamp};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -55,31 +55,60 @@ pub(super) async fn take(org: &Arc<Org>, did: &Did, mut seen: watch::Receiver<Se
         let now = wanted.borrow_and_update().clone();
         let session = seen.borrow_and_update().session(did);
         if let Some(since) = session {
-            for rid in missed.due(since, &now, Instant::now()) {
+            if missed.begins(since, Instant::now()) {
+                subscribe_anew(org).await;
+            }
+            if missed.compares(Instant::now()) {
+                compare(org, did, &now, &mut missed).await;
+            }
+            for rid in missed.due(&now, Instant::now()) {
                 if seen.borrow().session(did) != session {
                     break;
                 }
                 let fetched = fetch(org, did, &rid, turns).await;
-                let done = fetched.is_ok();
-                if done {
-                    missed.fetched.insert(rid.clone());
-                }
-                if done || missed.failed_for_long() {
+                missed.tried(&rid, fetched.is_ok(), Instant::now());
+                if fetched.is_ok() || missed.failed_for_long(&rid) {
                     said.note(&format!("{rid} as {} has it", called(org, did)), fetched);
                 }
             }
-            for (name, rid) in &now.absent {
-                if bring_here(org, did, name, rid, turns).await {
-                    missed.fetched.insert(rid.clone());
-                }
+            for (name, rid) in missed.due_absent(&now, Instant::now()) {
+                let brought = bring_here(org, did, &name, &rid, turns).await;
+                missed.tried(&rid, brought, Instant::now());
             }
         }
         let again = session.and_then(|_| missed.again(&now));
         tokio::select! {
             _ = wanted.changed() => {}
             _ = seen.wait_for(|seen| seen.session(did) != session) => {}
-            () = tokio::time::sleep(again.unwrap_or_default()), if again.is_some() => {}
+            () = tokio::time::sleep_until(again.unwrap_or_else(Instant::now).into()), if again.is_some() => {}
         }
+    }
+}
+
+/// Before anything is fetched over a session: of what changes after that, its node is to tell.
+async fn subscribe_anew(org: &Arc<Org>) {
+    if let Err(problem) = org.blocking(|org| org.node()?.subscribe_anew(&org.rid)).await {
+        tracing::debug!(%problem, "other nodes were not told anew what is wanted here");
+    }
+}
+
+/// Looks whether the device has signed what is not here.
+async fn compare(org: &Arc<Org>, did: &Did, wanted: &Wanted, missed: &mut Missed) {
+    let absent = wanted.absent.iter().map(|(_, rid)| rid);
+    let theirs = match signed::ask(org, did, wanted.here.iter().chain(absent).cloned().collect()).await {
+        Ok(theirs) => theirs,
+        Err(problem) => return tracing::debug!(device = %did, %problem, "it is not known what is signed there"),
+    };
+    let news: Vec<(Rid, Hash)> = theirs.into_iter().filter(|(rid, signed)| missed.is_news(rid, signed)).collect();
+    if news.is_empty() {
+        return;
+    }
+    let with_ours = |org: &Arc<Org>| {
+        let same = |rid: &Rid, theirs: &Hash| signed::digest(org, rid).is_ok_and(|ours| ours == *theirs);
+        Ok(news.into_iter().map(|(rid, theirs)| (same(&rid, &theirs), rid, theirs)).collect::<Vec<_>>())
+    };
+    for (same, rid, theirs) in org.blocking(with_ours).await.unwrap_or_default() {
+        missed.heard(rid, theirs, same);
     }
 }
 
@@ -132,41 +161,102 @@ struct Missed {
     session: Option<Timestamp>,
     /// What was fetched over that session: of changes since then its node tells.
     fetched: BTreeSet<Rid>,
-    /// The pause before what failed is tried again.
-    pause: Duration,
+    /// What it did not have or could not give over that session, and when that is tried again.
+    failed: BTreeMap<Rid, Again>,
     /// When the org repository was fetched last.
     org_at: Option<Instant>,
+    /// When it is compared next what is signed there and here.
+    compare_at: Option<Instant>,
+    /// What was signed there when it was compared last.
+    signed: BTreeMap<Rid, Hash>,
+}
+
+/// When something is tried again.
+struct Again {
+    at: Instant,
+    /// The pause before that.
+    pause: Duration,
 }
 
 impl Missed {
-    /// What is to be fetched now over a session that began then; the org repository first.
-    fn due(&mut self, session: Timestamp, wanted: &Wanted, now: Instant) -> Vec<Rid> {
+    /// Whether this session is another than the last: then everything is to be fetched anew, and all pauses are over.
+    fn begins(&mut self, session: Timestamp, now: Instant) -> bool {
+        let begins = self.session.replace(session) != Some(session);
+        if begins {
+            self.fetched.clear();
+            self.failed.clear();
+            self.compare_at = Some(now + limits::SIGNED_LOOK_EVERY);
+        }
+        begins
+    }
+
+    /// Whether it is to be compared now; not again for a while then.
+    fn compares(&mut self, now: Instant) -> bool {
+        let due = self.compare_at.is_none_or(|at| now >= at);
+        if due {
+            self.compare_at = Some(now + limits::SIGNED_LOOK_EVERY);
+        }
+        due
+    }
+
+    /// Whether something else is signed there than when it was compared last.
+    fn is_news(&self, rid: &Rid, signed: &Hash) -> bool {
+        self.signed.get(rid) != Some(signed)
+    }
+
+    /// Notes what is signed there by now, and whether the same is here. Where it is not, it is fetched at once.
+    fn heard(&mut self, rid: Rid, signed: Hash, same: bool) {
+        if !same {
+            self.fetched.remove(&rid);
+            self.failed.remove(&rid);
+        }
+        self.signed.insert(rid, signed);
+    }
+
+    /// What of that which is here is to be fetched now; the org repository first.
+    fn due(&mut self, wanted: &Wanted, now: Instant) -> Vec<Rid> {
         // Nothing is known yet of what is wanted.
         let Some(org) = wanted.here.first() else { return vec![] };
-        if self.session.replace(session) != Some(session) {
-            self.fetched.clear();
-            self.pause = limits::REMOTE_PAUSE;
-        }
         let again = if wanted.unsettled { limits::ORG_FETCH_UNSETTLED } else { limits::ORG_FETCH_EVERY };
         if self.org_at.is_none_or(|at| now.saturating_duration_since(at) >= again) {
             self.fetched.remove(org);
+            self.failed.remove(org);
             self.org_at = Some(now);
         }
-        wanted.here.iter().filter(|rid| !self.fetched.contains(*rid)).cloned().collect()
+        wanted.here.iter().filter(|rid| self.is_due(rid, now)).cloned().collect()
     }
 
-    /// After which pause it is tried again; none where nothing is left.
-    fn again(&mut self, wanted: &Wanted) -> Option<Duration> {
+    /// The projects that are not here, and are to be brought now.
+    fn due_absent(&self, wanted: &Wanted, now: Instant) -> Vec<(ProjectName, Rid)> {
+        wanted.absent.iter().filter(|(_, rid)| self.is_due(rid, now)).cloned().collect()
+    }
+
+    fn is_due(&self, rid: &Rid, now: Instant) -> bool {
+        !self.fetched.contains(rid) && self.failed.get(rid).is_none_or(|again| now >= again.at)
+    }
+
+    /// Notes what came of trying. After each failure the pause is twice as long.
+    fn tried(&mut self, rid: &Rid, done: bool, now: Instant) {
+        if done {
+            self.failed.remove(rid);
+            self.fetched.insert(rid.clone());
+            return;
+        }
+        let before = self.failed.get(rid).map(|again| again.pause);
+        let pause = before.map_or(limits::REMOTE_PAUSE, |pause| (pause * 2).min(limits::MISSED_PAUSE_MAX));
+        self.failed.insert(rid.clone(), Again { at: now + pause, pause });
+    }
+
+    /// When something is to be looked at next.
+    fn again(&self, wanted: &Wanted) -> Option<Instant> {
         let absent = wanted.absent.iter().map(|(_, rid)| rid);
-        let left = wanted.here.iter().chain(absent).any(|rid| !self.fetched.contains(rid));
-        let pause = if left { self.pause } else { limits::REMOTE_PAUSE };
-        self.pause = if left { (pause * 2).min(limits::KEEP_EVERY) } else { pause };
-        left.then_some(pause)
+        let failed = wanted.here.iter().chain(absent).filter_map(|rid| self.failed.get(rid)).map(|again| again.at);
+        failed.chain(self.compare_at).min()
     }
 
     /// Whether what fails is worth a word: a project that was made here is not at another device at once.
-    fn failed_for_long(&self) -> bool {
-        self.pause >= limits::KEEP_EVERY
+    fn failed_for_long(&self, rid: &Rid) -> bool {
+        self.failed.get(rid).is_some_and(|again| again.pause >= limits::KEEP_EVERY)
     }
 }
 
@@ -179,58 +269,107 @@ mod tests {
         ["rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5", "rad:zp7DoqEYEsQMi4WzHtJ8Ki6D4jfG"].map(|rid| rid.parse().unwrap()).to_vec()
     }
 
+    fn here(rids: &[Rid]) -> Wanted {
+        Wanted { here: rids.to_vec(), ..Wanted::default() }
+    }
+
+    fn digest(of: u8) -> Hash {
+        Hash::from_bytes([of; 32])
+    }
+
+    /// Notes of these that they were fetched.
+    fn fetched(missed: &mut Missed, rids: &[Rid], now: Instant) {
+        rids.iter().for_each(|rid| missed.tried(rid, true, now));
+    }
+
     #[test]
     fn everything_is_fetched_once_over_each_session_and_the_org_repository_now_and_then() {
         let rids = rids();
-        let wanted = Wanted { here: rids.clone(), ..Wanted::default() };
+        let wanted = here(&rids);
         let (mut missed, start) = (Missed::default(), Instant::now());
-        assert!(missed.due(Timestamp(1), &Wanted::default(), start).is_empty(), "nothing is known yet of what is wanted");
+        assert!(missed.due(&Wanted::default(), start).is_empty(), "nothing is known yet of what is wanted");
         for session in [1, 2] {
-            assert_eq!(missed.due(Timestamp(session), &wanted, start), rids, "over session {session}");
-            missed.fetched.insert(rids[0].clone());
-            assert_eq!(missed.due(Timestamp(session), &wanted, start), rids[1..], "what failed is tried again");
-            missed.fetched.insert(rids[1].clone());
-            assert!(missed.due(Timestamp(session), &wanted, start).is_empty());
+            assert!(missed.begins(Timestamp(session), start));
+            assert!(!missed.begins(Timestamp(session), start));
+            assert_eq!(missed.due(&wanted, start), rids, "over session {session}");
+            fetched(&mut missed, &rids[..1], start);
+            assert_eq!(missed.due(&wanted, start), rids[1..]);
+            fetched(&mut missed, &rids[1..], start);
+            assert!(missed.due(&wanted, start).is_empty());
         }
-        let unsettled = Wanted { unsettled: true, here: rids.clone(), ..Wanted::default() };
-        assert_eq!(missed.due(Timestamp(2), &unsettled, start + limits::ORG_FETCH_UNSETTLED), rids[..1]);
-        missed.fetched.insert(rids[0].clone());
+        let unsettled = Wanted { unsettled: true, ..here(&rids) };
+        assert_eq!(missed.due(&unsettled, start + limits::ORG_FETCH_UNSETTLED), rids[..1]);
+        fetched(&mut missed, &rids[..1], start);
         let later = start + limits::ORG_FETCH_UNSETTLED + limits::ORG_FETCH_EVERY;
-        assert_eq!(missed.due(Timestamp(2), &wanted, later), rids[..1]);
+        assert_eq!(missed.due(&wanted, later), rids[..1]);
     }
 
     #[test]
     fn a_project_that_comes_here_during_a_session_is_fetched_over_it() {
         let rids = rids();
-        let before = Wanted { here: rids[..1].to_vec(), ..Wanted::default() };
         let (mut missed, start) = (Missed::default(), Instant::now());
-        assert_eq!(missed.due(Timestamp(1), &before, start), rids[..1]);
-        missed.fetched.insert(rids[0].clone());
-        let wanted = Wanted { here: rids.clone(), ..Wanted::default() };
-        assert_eq!(missed.due(Timestamp(1), &wanted, start), rids[1..]);
+        missed.begins(Timestamp(1), start);
+        assert_eq!(missed.due(&here(&rids[..1]), start), rids[..1]);
+        fetched(&mut missed, &rids[..1], start);
+        assert_eq!(missed.due(&here(&rids), start), rids[1..]);
     }
 
     #[test]
-    fn what_failed_is_tried_again_after_pauses_that_grow_until_nothing_is_left_or_a_session_begins() {
+    fn what_failed_is_tried_again_after_pauses_that_grow_until_it_comes_is_there_or_a_session_begins() {
         let rids = rids();
         let absent = vec![("web".parse().unwrap(), rids[1].clone())];
-        let wanted = Wanted { here: rids[..1].to_vec(), absent, ..Wanted::default() };
+        let wanted = Wanted { absent, ..here(&rids[..1]) };
         let (mut missed, start) = (Missed::default(), Instant::now());
-        for session in [1, 2] {
-            missed.due(Timestamp(session), &wanted, start);
-            assert_eq!(missed.again(&wanted), Some(limits::REMOTE_PAUSE), "over session {session}");
-            assert_eq!(missed.again(&wanted), Some(limits::REMOTE_PAUSE * 2));
-            for _ in 0..20 {
-                assert!(missed.again(&wanted).is_some_and(|pause| pause <= limits::KEEP_EVERY));
-            }
-            assert!(missed.failed_for_long());
+        missed.begins(Timestamp(1), start);
+        missed.due(&wanted, start);
+        fetched(&mut missed, &rids[..1], start);
+        let mut now = start;
+        for pause in [limits::REMOTE_PAUSE, limits::REMOTE_PAUSE * 2, limits::REMOTE_PAUSE * 4] {
+            assert_eq!(missed.due_absent(&wanted, now), wanted.absent);
+            missed.tried(&rids[1], false, now);
+            assert_eq!(missed.again(&wanted), Some(now + pause));
+            assert!(missed.due_absent(&wanted, now + pause / 2).is_empty());
+            assert!(!missed.failed_for_long(&rids[1]));
+            now += pause;
         }
-        missed.fetched.insert(rids[0].clone());
-        assert_eq!(missed.again(&wanted), Some(limits::KEEP_EVERY), "a project is not here yet");
-        missed.fetched.insert(rids[1].clone());
-        assert_eq!(missed.again(&wanted), None);
-        missed.fetched.remove(&rids[0]);
-        assert_eq!(missed.again(&wanted), Some(limits::REMOTE_PAUSE));
+        (0..20).for_each(|_| missed.tried(&rids[1], false, now));
+        assert!(missed.failed_for_long(&rids[1]));
+        now += limits::MISSED_PAUSE_MAX;
+        assert_eq!(missed.due_absent(&wanted, now), wanted.absent, "the pause does not grow for ever");
+        missed.tried(&rids[1], false, now);
+        // The device has it by now.
+        missed.heard(rids[1].clone(), digest(1), false);
+        assert_eq!(missed.due_absent(&wanted, now), wanted.absent);
+        missed.tried(&rids[1], false, now);
+        assert!(missed.due_absent(&wanted, now).is_empty());
+        missed.begins(Timestamp(2), now);
+        assert_eq!(missed.due_absent(&wanted, now), wanted.absent);
+        fetched(&mut missed, &rids, now);
+        assert!(missed.due_absent(&wanted, now).is_empty());
+    }
+
+    #[test]
+    fn what_is_signed_there_and_not_here_is_fetched_whatever_was_announced() {
+        let rids = rids();
+        let wanted = here(&rids);
+        let (mut missed, start) = (Missed::default(), Instant::now());
+        missed.begins(Timestamp(1), start);
+        missed.due(&wanted, start);
+        fetched(&mut missed, &rids, start);
+        assert!(!missed.compares(start), "all of it was just fetched");
+        assert_eq!(missed.again(&wanted), Some(start + limits::SIGNED_LOOK_EVERY));
+        let now = start + limits::SIGNED_LOOK_EVERY;
+        assert!(missed.compares(now) && !missed.compares(now));
+        for (signed, same, due) in [(1, true, vec![]), (2, false, rids[1..].to_vec())] {
+            assert!(missed.is_news(&rids[1], &digest(signed)));
+            missed.heard(rids[1].clone(), digest(signed), same);
+            assert!(!missed.is_news(&rids[1], &digest(signed)));
+            assert_eq!(missed.due(&wanted, now), due, "{signed}");
+        }
+        missed.tried(&rids[1], false, now);
+        assert_eq!(missed.due(&wanted, now + limits::REMOTE_PAUSE), rids[1..], "until it came");
+        fetched(&mut missed, &rids, now);
+        assert!(missed.due(&wanted, now).is_empty(), "the rest of the difference is what only this device has");
     }
 
     #[test]

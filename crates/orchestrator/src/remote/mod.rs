@@ -3,7 +3,7 @@
 //! them, which the requester's journal keeps as told (`domain::event::Told`).
 //!
 //! Who there is: `gossip` (announces this device), `devices` (what is known of each), `members` (who belongs to the org).
-//! Radicle between them: `neighbours` keeps the nodes connected, `missed` takes what was missed meanwhile.
+//! Radicle between them: `neighbours` keeps the nodes connected, `missed` takes what was missed, `signed` finds out what that is.
 //! Asking: `ask` (schedule), `follow` (watch and log), `wish` (orders), `gateway` (the run's traffic comes back),
 //! `merge` (what a gate is to merge), `cosign` (what another gate is to sign).
 //! Saved work that moves between the two: `checkpoint`.
@@ -37,6 +37,7 @@ mod port;
 mod reach;
 mod refusals;
 mod service;
+mod signed;
 mod standby;
 mod take;
 mod wish;
@@ -114,6 +115,8 @@ pub struct Remote {
     pub(crate) refusals: Refusals,
     /// Checkpoints on their way.
     pub(crate) moving: checkpoint::Moving,
+    /// What is signed here.
+    signed: signed::Digests,
     /// Cancelled when everything that others should hear was told.
     pub(crate) over: CancellationToken,
 }
@@ -153,6 +156,7 @@ impl Remote {
             hungry: AtomicBool::new(false),
             refusals: Refusals::default(),
             moving: checkpoint::Moving::default(),
+            signed: signed::Digests::default(),
             over: CancellationToken::new(),
         }
     }

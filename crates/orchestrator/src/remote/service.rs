@@ -1,6 +1,6 @@
 //! The service `Mesh`: parses, asks who calls, calls one function, renders.
 
-use super::{authority, checkpoint, cosign, facts, gateway, journals, mandate, merge, standby, take, wish};
+use super::{authority, checkpoint, cosign, facts, gateway, journals, mandate, merge, signed, standby, take, wish};
 use crate::{clock, org::Org, stops};
 use domain::{Did, Kind, Problem, run::Wish};
 use futures::Stream;
@@ -8,7 +8,7 @@ use mesh::{oldest, spoken, status, understood};
 use proto::mesh::{
     CheckpointPart, CheckpointRequest, CosignReply, CosignRequest, DelegateReply, DelegateRequest, Fact, JournalEvents, JournalRequest,
     LogLines, LogRequest, MergeReply, MergeRequest, OrderReply, OrderRequest, ProbeReply, ProbeRequest, ResultReply, ResultRequest,
-    ScheduleReply, ScheduleRequest, StopReply, StopRequest, TunnelChunk, WatchRequest,
+    ScheduleReply, ScheduleRequest, SignedReply, SignedRequest, StopReply, StopRequest, TunnelChunk, WatchRequest,
     mesh_server::{Mesh, MeshServer},
 };
 use std::{
@@ -176,5 +176,13 @@ impl Mesh for Service {
         let asked = request.into_inner();
         understood(asked.version).map_err(status)?;
         answer(journals::tell(&org, &asked))
+    }
+
+    async fn signed(&self, request: Request<SignedRequest>) -> Answer<SignedReply> {
+        let org = self.org()?;
+        let caller = authority::device(&org, &request).map_err(status)?;
+        let asked = request.into_inner();
+        understood(asked.version).map_err(status)?;
+        answer(signed::tell(&org, caller, asked.repositories).await.map(|signed| SignedReply { version: spoken(), signed }))
     }
 }
