@@ -1,17 +1,17 @@
-//! What a device does for the runs that it asks for: it places them, signs for their keys, follows them, and pays for them.
+//! What a device does for the runs that it asks for: it places them, signs for their keys, and pays for them.
 
 use crate::{
     Fault,
-    device::{Asking, Following},
+    device::Asking,
     message::{Message, Then, Timer, blob},
     world::World,
 };
 use domain::{
     Did, Hash, Oid, RunId, Timestamp,
     capacity::{Capacity, Resources},
-    event::{Body, Event, Told, kind, spent_id},
+    event::{Body, kind, spent_id},
     fence::{self, Asked},
-    lease::{self, Admission, Reached},
+    lease::Admission,
     manifest::{self, Class, Manifest, Network, TimeLimits, Work},
     placement::{self, Avoid, Candidate, Decision, Refusal, Request, Round, Snapshot, Verdict},
     quota::{Period, Quotas},
@@ -32,10 +32,6 @@ const MANIFEST_VALID_MS: u64 = 60_000;
 const PROBE_MS: u64 = 1_000;
 /// How long a lease or a refusal is waited for, in milliseconds.
 const SCHEDULE_MS: u64 = 3_000;
-/// How long facts are waited for, in milliseconds.
-const WATCH_MS: u64 = 4_000;
-/// How many facts are told at once.
-pub const FACTS_MAX: usize = 32;
 /// How long a refusal counts, in milliseconds.
 const REFUSAL_COUNTS_MS: u64 = 15_000;
 /// After how long a device that is not heard of is suspected, in milliseconds.
@@ -349,68 +345,6 @@ impl World {
             }
         };
         self.later(at, Then::Send { to: from, message: Message::Delegated { run: id.clone(), key, sealed } });
-    }
-
-    // --- Following ------------------------------------------------------------------------------------------------------
-
-    pub fn follow(&mut self, at: usize, run: &Run, to: usize, first: u64) {
-        let told_ms = run.told.as_ref().map(|told| u64::try_from(told.heard_at.0).unwrap());
-        let heard_ms = told_ms.unwrap_or(self.clock.now_ms());
-        let following = Following { to, first, heard_ms, call: 0, answered: true };
-        self.devices[at].memory.following.insert(run.id.clone(), following);
-        self.watch(at, &run.id);
-    }
-
-    pub fn watch(&mut self, at: usize, id: &RunId) {
-        let call = self.number();
-        let Some(run) = self.devices[at].run(id) else { return };
-        if run.state.ended() {
-            self.devices[at].memory.following.remove(id);
-            return self.later(at, Then::TakeUp { run: id.clone() });
-        }
-        let Some(following) = self.devices[at].memory.following.get_mut(id) else { return };
-        (following.call, following.answered) = (call, false);
-        let (to, after) = (following.to, run.told.as_ref().map_or(following.first, |told| told.seq));
-        self.send(at, to, Message::Watch { call, run: id.clone(), after });
-        self.timer(at, WATCH_MS, Timer::Watch { run: id.clone(), call });
-    }
-
-    pub fn hear(&mut self, at: usize, from: usize, call: u64, id: &RunId, facts: Vec<(u64, Event)>) {
-        let (now_ms, teller) = (self.clock.now_ms(), self.devices[from].did.clone());
-        let Some(following) = self.devices[at].memory.following.get_mut(id).filter(|following| following.call == call) else { return };
-        (following.answered, following.heard_ms) = (true, now_ms);
-        self.oracle.heard(now_ms, at, id);
-        let more = facts.len() == FACTS_MAX;
-        for (seq, event) in facts {
-            let known = self.devices[at].run(id);
-            let about = event.body.run() == Some(id) && event.body.of_executor();
-            if about && fence::is_news(known.as_ref(), &event.body, &teller, seq) {
-                let told = Told { device: teller.clone(), seq, heard_at: self.now() };
-                self.write_events(at, &[Event { told: Some(told), ..event }], vec![]);
-            }
-        }
-        if more || self.devices[at].run(id).is_some_and(|run| run.state.ended()) {
-            self.watch(at, id);
-        }
-    }
-
-    /// The device that executes a run did not answer.
-    pub fn unheard(&mut self, at: usize, id: &RunId, call: u64) {
-        let now_ms = self.clock.now_ms();
-        let following = self.devices[at].memory.following.get(id).filter(|following| following.call == call && !following.answered);
-        let Some(silent_ms) = following.map(|following| now_ms - following.heard_ms) else { return };
-        let Some(run) = self.devices[at].run(id).filter(|run| !run.state.ended()) else { return };
-        let early = matches!(self.settings.fault, Some(Fault::GivenUpEarly | Fault::DoneAgain));
-        if lease::is_lost(silent_ms, LEASE_MS, Reached::No) || early {
-            // What is given up early ends alone more often, which is what that fault is about.
-            if self.settings.fault != Some(Fault::DoneAgain) {
-                self.oracle.lost(now_ms, at, &run);
-            }
-            self.devices[at].memory.following.remove(id);
-            let reason = Reason::Vanished { message: format!("It was not heard of for {} s.", silent_ms / 1_000) };
-            let lost = Body::RunMoved { run: id.clone(), to: RunState::Lost, reason: Some(reason) };
-            self.write(at, vec![lost], vec![Then::TakeUp { run: id.clone() }]);
-        }
     }
 
     // --- Paying ---------------------------------------------------------------------------------------------------------
