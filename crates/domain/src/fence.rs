@@ -24,13 +24,6 @@ pub fn leases(known: Option<&Run>, manifest: &Hash) -> Vec<Refusal> {
     }
 }
 
-/// Whether a run of `here` that nobody takes now is given up, so that its work is placed as a new one: a device leased it, and its answer
-/// was lost until what it had been sent did not count any more. That device takes no other request for this run, and never got its key.
-pub fn places_anew<'a>(run: &Run, here: &Did, mut said: impl Iterator<Item = &'a Refusal>) -> bool {
-    let given_up = Run { state: RunState::Lost, ..run.clone() };
-    given_up.next_attempt(here).is_some() && said.any(|refusal| *refusal == Refusal::LeasedBefore)
-}
-
 /// The lease that this very manifest of this requester got before, also where its run is over by now: the requester may not have had
 /// the answer.
 pub fn leased_before(known: Option<Run>, requester: &Did, manifest: Hash) -> Option<Lease> {
@@ -156,17 +149,6 @@ mod tests {
         assert_eq!(before('a', '1'), Some(Timestamp(9)));
         assert_eq!((before('c', '1'), before('a', '3')), (None, None));
         assert_eq!(leased_before(Some(run(RunState::Placing)), &did('a'), hash('1')), None);
-    }
-
-    #[test]
-    fn what_was_leased_with_an_answer_that_was_lost_is_placed_as_a_new_run_a_few_times() {
-        let (waits, before) = (run(RunState::Queued), vec![Refusal::NoSlot { slots: 1 }, Refusal::LeasedBefore]);
-        let anew = |run: &Run, here, said: &[Refusal]| places_anew(run, &did(here), said.iter());
-        assert!(anew(&waits, 'a', &before));
-        assert!(!anew(&waits, 'a', &before[..1]) && !anew(&waits, 'a', &[]), "nobody leased it");
-        assert!(!anew(&waits, 'b', &before), "that is another device's run");
-        assert!(!anew(&Run { attempt: crate::limits::RESUME_ATTEMPTS_MAX, ..waits.clone() }, 'a', &before), "it was lost too often");
-        assert!(!anew(&Run { class: crate::manifest::Class::Ci, ..waits }, 'a', &before), "checks stay where they were asked for");
     }
 
     #[test]

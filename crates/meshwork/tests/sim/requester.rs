@@ -13,7 +13,7 @@ use domain::{
     fence::{self, Asked},
     lease::Admission,
     manifest::{self, Class, Manifest, Network, TimeLimits, Work},
-    placement::{self, Avoid, Candidate, Decision, Refusal, Request, Round, Snapshot, Verdict},
+    placement::{self, Avoid, Candidate, Decision, Refusal, Request, Round, Snapshot, Untaken, Verdict},
     quota::{Period, Quotas},
     run::{Placed, Reason, Run, RunState},
     spend::{Line, NotHeld},
@@ -55,7 +55,7 @@ impl World {
                 Some(Asked::Runs(device)) => self.follow(at, &run, self.places[&device], 0),
                 Some(Asked::Unanswered(device)) if self.now() < self.manifest(at, &run).0.expires => {
                     let (to, call) = (self.places[&device], self.number());
-                    let again = Asking { to, call, sent: true, again: true, ..asking(Decision::default()) };
+                    let again = Asking { to, call, sent: true, again: true, ..asking(&run, &here, Decision::default()) };
                     self.devices[at].memory.asking.insert(run.id.clone(), again);
                     self.schedule(at, &run, call, to);
                 }
@@ -67,24 +67,34 @@ impl World {
     fn plan(&mut self, at: usize, run: &Run) {
         let wanted = self.draft(at, run, ASKED_VALID_MS);
         let mut decision = self.decide(at, run, &wanted);
-        let order = &mut decision.order;
         let here = &self.devices[at].did;
         // Whom the scores put first is chance here: so others are asked as often as the device itself.
         if self.random.below(2) == 0 {
-            order.sort_by_key(|did| did == here);
+            decision.order.sort_by_key(|did| did == here);
         }
-        if let Some(silent) = run.elsewhere(here).filter(|_| run.state == RunState::Placing) {
-            order.sort_by_key(|did| did == silent);
-        }
-        self.devices[at].memory.asking.insert(run.id.clone(), asking(decision));
+        let asking = asking(run, here, decision);
+        self.devices[at].memory.asking.insert(run.id.clone(), asking);
         self.ask_next(at, &run.id);
     }
 
-    /// Whether what a device said of a run still counts: room may come back, what it never takes counts for good.
+    /// What a device said of a run, as long as it counts: room may come back, what it never takes counts for good.
     fn said_no(&self, at: usize, id: &RunId, did: &Did) -> Option<&Vec<Refusal>> {
         let (at_ms, reasons) = self.devices[at].memory.refused.get(&(id.clone(), did.clone()))?;
-        let passes = reasons.iter().all(Refusal::passes);
-        (!passes || self.clock.now_ms() < at_ms + REFUSAL_COUNTS_MS).then_some(reasons)
+        let counts = !Refusal::may_take_later(reasons) || self.clock.now_ms() < at_ms + REFUSAL_COUNTS_MS;
+        counts.then_some(reasons)
+    }
+
+    /// Why a device does not take a run, by its own word, or by what the planner said of it before any was asked.
+    fn why_not(&self, at: usize, id: &RunId, did: &Did, looked: &[Verdict]) -> Vec<Refusal> {
+        let verdict = || looked.iter().find(|verdict| verdict.device == *did).map(|verdict| verdict.refusals.clone());
+        let said = self.said_no(at, id, did).cloned().or_else(verdict);
+        let mut reasons = said.unwrap_or_else(|| vec![Refusal::NotKnown { message: "Nothing was heard of it yet.".into() }]);
+        if self.settings.fault == Some(Fault::LeaseForgotten) {
+            // It is like any other that never takes the run.
+            let forgotten = reasons.iter_mut().filter(|reason| **reason == Refusal::LeasedBefore);
+            forgotten.for_each(|reason| *reason = Refusal::NotShared);
+        }
+        reasons
     }
 
     /// Whom to ask, by what the planner says.
@@ -172,21 +182,14 @@ impl World {
         let Some(asking) = self.devices[at].memory.asking.remove(id) else { return };
         self.oracle.exhausted(self.clock.now_ms(), id, asking.order, asking.refused);
         let Some(run) = self.devices[at].run(id) else { return };
-        // Of whom nothing was heard yet, it may come.
-        let waits = |verdict: &Verdict| self.said_no(at, id, &verdict.device).unwrap_or(&verdict.refusals).iter().all(Refusal::passes);
-        let could = asking.looked.len() < self.devices.len() || asking.looked.iter().any(waits);
-        let said = self.places.keys().filter_map(|did| self.said_no(at, id, did)).flatten();
-        let anew = self.settings.fault != Some(Fault::LeaseForgotten) && fence::places_anew(&run, &self.devices[at].did, said);
-        let (to, reason) = match could {
-            _ if anew => (RunState::Lost, Reason::Vanished { message: "A device leased it, and its answer was lost.".into() }),
-            true => (RunState::Queued, Reason::WaitsForRoom { message: "No device takes it now.".into() }),
-            false => (RunState::Failed, Reason::Refused { message: "No device takes it as it is.".into() }),
-        };
+        let each: Vec<_> = self.places.keys().map(|did| (did.clone(), self.why_not(at, id, did, &asking.looked))).collect();
+        let untaken = Untaken::of(&run, &self.devices[at].did, &each, |did| self.said_no(at, id, did).is_some());
+        let (to, reason) = untaken.moves("No device takes it.".into());
         let noted = run.state == to && run.reason.as_ref().is_some_and(|before| reason.still(before));
         if fence::may_move(&run, to, false) && !(noted && asking.untold.is_empty()) {
             let mut bodies = asking.untold;
             bodies.push(Body::RunMoved { run: id.clone(), to, reason: Some(reason) });
-            let then = anew.then(|| Then::TakeUp { run: id.clone() });
+            let then = (untaken == Untaken::Anew).then(|| Then::TakeUp { run: id.clone() });
             self.write(at, bodies, then.into_iter().collect());
         }
     }
@@ -270,12 +273,12 @@ impl World {
         let memory = &mut self.devices[at].memory;
         memory.refused.insert((id.clone(), did.clone()), (now_ms, reasons.clone()));
         let Some(asking) = memory.asking.get_mut(id) else { return };
+        asking.round.refused(&reasons);
         if !known {
             asking.untold.push(Body::RunRefused { run: id.clone(), device: did, reasons });
         }
         if !asking.again {
             asking.refused += 1;
-            asking.round.refused();
             return self.ask_next(at, id);
         }
         let mut bodies = mem::take(&mut asking.untold);
@@ -408,11 +411,11 @@ impl World {
 }
 
 /// A round of asking that begins.
-fn asking(decision: Decision) -> Asking {
+fn asking(run: &Run, here: &Did, decision: Decision) -> Asking {
     let Decision { order, verdicts } = decision;
     Asking {
         order: order.len(),
-        round: Round::new(order),
+        round: Round::new(run, here, order),
         looked: verdicts,
         refused: 0,
         to: 0,
