@@ -237,7 +237,14 @@ impl World {
         let rest = vec![moved(RunState::Publishing, None), published, moved(RunState::Done, Some(Reason::Completed))];
         self.devices[at].memory.live.remove(id);
         self.oracle.stops(at, id);
-        self.write(at, vec![moved(RunState::Verifying, None)], vec![Then::Publish { bodies: rest }]);
+        self.write(at, vec![moved(RunState::Verifying, None)], vec![Then::Publish { run: id.clone(), bodies: rest }]);
+    }
+
+    /// Its checks have ended: its patch is published, unless it was sent away meanwhile.
+    pub fn verified(&mut self, at: usize, id: &RunId, bodies: Vec<Body>) {
+        if self.devices[at].run(id).is_some_and(|run| !run.state.ended()) {
+            self.write(at, bodies, vec![]);
+        }
     }
 
     /// A run that is executed here ends.

@@ -117,6 +117,7 @@ pub enum Then {
     },
     /// The rest of what publishing writes.
     Publish {
+        run: RunId,
         bodies: Vec<Body>,
     },
     /// A call is counted: what it held is free again.

@@ -210,7 +210,7 @@ impl World {
             Then::Ask { run, call, to } => self.ask_now(at, &run, call, to),
             Then::Drive { run } => self.drive(at, &run),
             Then::Begin { run } => self.begin(at, &run),
-            Then::Publish { bodies } => self.write(at, bodies, vec![]),
+            Then::Publish { run, bodies } => self.verified(at, &run, bodies),
             Then::GiveBack { ids, call } => self.devices[at].memory.promised.give_back(&ids, call),
             Then::TakeUp { run } => self.take_up(at, &run),
         }
