@@ -1,4 +1,5 @@
-//! What a requester does where a run that it gave up had ended with a patch: that is its end, and the next one is not begun.
+//! What a requester does where a run that it gave up had ended with a patch: that is its end, and the next one is not begun. Both
+//! `domain::fence` decides.
 
 use crate::{Fault, world::World};
 use domain::{

@@ -1,5 +1,5 @@
-//! Owners who want their machines back, and lend them again: by production's word whose a machine is then. Guests are ended at once, and
-//! none is taken; that a device does not announce it in time is what always happens here.
+//! Owners who want their machines back, and lend them again: `domain::lend` says whose a machine is then, `domain::run` who has to go.
+//! Guests are ended at once, and none is taken; that a device does not announce it in time is what always happens here.
 
 use crate::{Fault, device::Device, world::World};
 use domain::{

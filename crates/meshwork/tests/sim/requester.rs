@@ -1,4 +1,5 @@
-//! What a device does for the runs that it asks for: it places them, signs for their keys, and pays for them.
+//! What a device does for the runs that it asks for: it places them, signs for their keys, and pays for them. Whom it asks, and what
+//! becomes of a run that nobody takes, `domain::placement` says; whether it may ask, or sign, `domain::fence`.
 
 use crate::{
     Fault,

@@ -1,7 +1,7 @@
 //! The simulated world: devices on one clock and one network, and what happens in it, one thing after the other.
 //!
-//! What devices decide by is production code: the links of journals (`store::link`), projections and their rules (`domain`), signed
-//! manifests and delegations (`identity`). What lies between, in the product async code over gRPC and SQLite, is played here by
+//! What devices decide by is production code: the links of journals (`store::link`), projections and the decisions of `domain`, signed
+//! manifests and delegations (`identity`). What carries that out, in the product async code over gRPC and SQLite, is played here by
 //! messages and timers.
 
 use crate::{
