@@ -24,13 +24,6 @@ pub fn leases(known: Option<&Run>, manifest: &Hash) -> Vec<Refusal> {
     }
 }
 
-/// Whether a run of `here` that nobody takes now is given up, so that its work is placed as a new one: a device leased it, and its answer
-/// was lost until what it had been sent did not count any more. That device takes no other request for this run, and never got its key.
-pub fn places_anew<'a>(run: &Run, here: &Did, mut said: impl Iterator<Item = &'a Refusal>) -> bool {
-    let given_up = Run { state: RunState::Lost, ..run.clone() };
-    given_up.next_attempt(here).is_some() && said.any(|refusal| *refusal == Refusal::LeasedBefore)
-}
-
 /// The lease that this very manifest of this requester got before, also where its run is over by now: the requester may not have had
 /// the answer.
 pub fn leased_before(known: Option<Run>, requester: &Did, manifest: Hash) -> Option<Lease> {
@@ -116,6 +109,37 @@ pub fn takes_end(lost: &Run, there: &Run, since: &[Run]) -> bool {
     !stopped && published(lost, there) && !since.iter().any(begun)
 }
 
+/// What is to be journaled where a run that was given up takes over the end that it has on another device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TakenEnd {
+    /// What this device says: what waits at the task since is not needed.
+    pub own: Vec<Body>,
+    /// What the other device has of the end.
+    pub told: Vec<Body>,
+}
+
+/// The end that such a run takes over, which it has `there` on this device; none: see [`takes_end`].
+pub fn take_end(lost: &Run, device: &Did, there: &Run, since: &[Run]) -> Option<TakenEnd> {
+    if !takes_end(lost, there, since) {
+        return None;
+    }
+    let moved = |run: &Run, to, reason| Body::RunMoved { run: run.id.clone(), to, reason: Some(reason) };
+    let found_done = || Reason::FoundDone { run: lost.id.clone(), device: device.clone() };
+    let waiting = since.iter().filter(|next| next.state.waits());
+    let own = waiting.map(|next| moved(next, RunState::Cancelled, found_done())).collect();
+    // What its checks said is shown, unless it was heard before with its signature; a merge here makes them anew.
+    let checks = Body::ChecksEnded { run: lost.id.clone(), checks: there.checks.clone(), signed: None };
+    let checks = (!there.checks.is_empty() && there.checks != lost.checks).then_some(checks);
+    let done = moved(lost, RunState::Done, Reason::Completed);
+    Some(TakenEnd { own, told: checks.into_iter().chain(patch_published(there)).chain([done]).collect() })
+}
+
+/// That a run published its patch, as its executor has it.
+pub fn patch_published(there: &Run) -> Option<Body> {
+    let ((patch, revision), commit) = there.patch.clone().zip(there.revision.clone()).zip(there.commit.clone())?;
+    Some(Body::PatchPublished { run: there.id.clone(), patch, revision, commit })
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -156,17 +180,6 @@ mod tests {
         assert_eq!(before('a', '1'), Some(Timestamp(9)));
         assert_eq!((before('c', '1'), before('a', '3')), (None, None));
         assert_eq!(leased_before(Some(run(RunState::Placing)), &did('a'), hash('1')), None);
-    }
-
-    #[test]
-    fn what_was_leased_with_an_answer_that_was_lost_is_placed_as_a_new_run_a_few_times() {
-        let (waits, before) = (run(RunState::Queued), vec![Refusal::NoSlot { slots: 1 }, Refusal::LeasedBefore]);
-        let anew = |run: &Run, here, said: &[Refusal]| places_anew(run, &did(here), said.iter());
-        assert!(anew(&waits, 'a', &before));
-        assert!(!anew(&waits, 'a', &before[..1]) && !anew(&waits, 'a', &[]), "nobody leased it");
-        assert!(!anew(&waits, 'b', &before), "that is another device's run");
-        assert!(!anew(&Run { attempt: crate::limits::RESUME_ATTEMPTS_MAX, ..waits.clone() }, 'a', &before), "it was lost too often");
-        assert!(!anew(&Run { class: crate::manifest::Class::Ci, ..waits }, 'a', &before), "checks stay where they were asked for");
     }
 
     #[test]
@@ -228,6 +241,34 @@ mod tests {
         assert!(!takes_end(&Run { key: None, ..lost.clone() }, &Run { key: None, ..done.clone() }, &[]), "it never began");
         assert!(!takes_end(&Run { ending: Some(Reason::Stopped { by: did('m') }), ..lost.clone() }, &done, &[]), "a person stopped it");
         assert!(!takes_end(&Run { state: RunState::Cancelled, ..lost }, &done, &[]), "a person ended it");
+    }
+
+    #[test]
+    fn what_waits_in_place_of_a_run_whose_end_is_taken_over_is_not_needed() {
+        let oid = "c".repeat(40);
+        let check = serde_json::from_value(json!({"name": "test", "passed": true, "duration_ms": 1})).unwrap();
+        let lost = Run { state: RunState::Lost, key: Some(did('k')), ..leased() };
+        let there = Run {
+            state: RunState::Done,
+            patch: Some(oid.parse().unwrap()),
+            revision: Some(oid.parse().unwrap()),
+            commit: Some(oid.parse().unwrap()),
+            checks: vec![check],
+            ..lost.clone()
+        };
+        let next = |letter, state| Run { id: format!("01ARZ3NDEKTSV4RRFFQ69G5FA{letter}").parse().unwrap(), ..run(state) };
+        let since = [next('W', RunState::Failed), next('X', RunState::Queued)];
+        let of = |lost: &Run| take_end(lost, &did('b'), &there, &since).unwrap();
+        let found_done = Some(Reason::FoundDone { run: lost.id.clone(), device: did('b') });
+        assert_eq!(of(&lost).own, [Body::RunMoved { run: since[1].id.clone(), to: RunState::Cancelled, reason: found_done }]);
+        let told = [
+            Body::ChecksEnded { run: lost.id.clone(), checks: there.checks.clone(), signed: None },
+            patch_published(&there).unwrap(),
+            Body::RunMoved { run: lost.id.clone(), to: RunState::Done, reason: Some(Reason::Completed) },
+        ];
+        assert_eq!(of(&lost).told, told);
+        assert_eq!(of(&Run { checks: there.checks.clone(), ..lost }).told, told[1..], "its checks were heard before");
+        assert_eq!(take_end(&there, &did('b'), &there, &since), None);
     }
 
     #[test]

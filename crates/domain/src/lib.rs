@@ -11,6 +11,7 @@ pub mod command;
 pub mod diff;
 pub mod event;
 pub mod fence;
+pub mod follow;
 pub mod gate;
 pub mod id;
 pub mod join;

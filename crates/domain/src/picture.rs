@@ -252,6 +252,15 @@ fn taker<'c>(claim: &ClaimIn, claims: &'c [ClaimIn]) -> Option<&'c ClaimIn> {
     claims.iter().filter(|other| claim.taken_over_by(other)).max_by_key(|other| (other.claim.turn, other.journal.clone()))
 }
 
+/// Takes back of claims that their patches were accepted where that is not believed. `shown` says whether a patch was, as far as that is
+/// known here; of what is not, `word` says whether that is believed of a device.
+pub fn believe(claims: &mut [ClaimIn], shown: impl Fn(&PatchId) -> Option<bool>, word: impl Fn(&Did) -> bool) {
+    for found in claims.iter_mut().filter(|found| found.claim.merged) {
+        let believed = |patch: &PatchId| shown(patch).unwrap_or_else(|| word(&found.journal));
+        found.claim.merged = found.claim.patch.as_ref().is_some_and(believed);
+    }
+}
+
 /// The patch of a task that was accepted, and the device whose claim it is of; of several the same, whoever looks.
 pub fn accepted(claims: &[ClaimIn]) -> Option<(&PatchId, &Did)> {
     claims.iter().filter_map(|c| Some((c.accepted()?, &c.journal))).min_by_key(|(_, device)| *device)
@@ -415,6 +424,17 @@ mod tests {
         assert!(matches!(against(&id('c'), &picked), Some(Missing::Accepted { patch, .. }) if patch == id('a')));
         let said = [theirs, ClaimIn { journal: did('c'), ..merged }];
         assert_eq!((accepted(&said), against(&id('b'), &said)), (None, None));
+    }
+
+    #[test]
+    fn that_a_patch_was_accepted_is_believed_as_it_is_shown_here_and_else_by_the_word_of_who_could_have_done_it() {
+        let merged = |owner: char| claim(owner, owner, move |c| (c.patch, c.merged) = (Some(id(owner)), true), "done");
+        let open = claim('e', 'e', |c| c.patch = Some(id('e')), "done");
+        let mut claims = vec![merged('a'), merged('b'), merged('c'), merged('d'), open];
+        let shown = |patch: &PatchId| [('a', true), ('b', false), ('e', true)].into_iter().find(|(of, _)| id(*of) == *patch);
+        believe(&mut claims, |patch| shown(patch).map(|(_, is)| is), |device| [did('b'), did('c')].contains(device));
+        let believed: Vec<bool> = claims.iter().map(|found| found.claim.merged).collect();
+        assert_eq!(believed, [true, false, true, false, false], "shown, shown not, by its word, its word counts for nothing, never said");
     }
 
     #[test]

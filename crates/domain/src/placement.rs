@@ -1,8 +1,9 @@
 //! Placement: pure functions from a request and a snapshot of the mesh to a decision.
 //!
 //! [`plan`] says fast whom to ask; [`explain`] says slowly, for each device, why or why not. They always agree. [`order`] says which
-//! waiting run comes first, [`keeps`] for whom of them room is kept, and [`victims`] which running ones may have to go. What devices announce is a hint: their own admission
-//! decides, by [`refusals`]. Nothing here knows a clock, a network or the journal.
+//! waiting run comes first, [`keeps`] for whom of them room is kept, and [`victims`] which running ones may have to go. What devices
+//! announce is a hint: their own admission decides, by [`refusals`]. [`Round`] asks them one by one, and [`Untaken`] says what becomes of
+//! a run that none takes. Nothing here knows a clock, a network or the journal.
 
 mod pick;
 mod preempt;
@@ -15,6 +16,7 @@ mod snapshot;
 #[cfg(test)]
 pub(crate) mod tests;
 mod turn;
+mod untaken;
 
 pub use preempt::{Running, victims};
 pub use queue::{Ahead, Behind, QueuePlace, Share, Waiting, order};
@@ -23,6 +25,7 @@ pub use round::Round;
 pub use score::{Merit, Part};
 pub use snapshot::Snapshot;
 pub use turn::{Keeps, keeps};
+pub use untaken::Untaken;
 
 use crate::{Did, Rid, Timestamp, capacity::Capacity, lend::Reclaim, manifest::Manifest};
 use schemars::JsonSchema;

@@ -1,9 +1,11 @@
 //! Runs: their states, the reasons they end for, what runner and host tell each other.
 
+mod ending;
 mod reason;
 mod runner;
 mod saved;
 
+pub use ending::EndAsked;
 pub use reason::Reason;
 pub use runner::{AgentJob, Order, PlanStep, RunSpec, RunnerEvent, RunnerJob, Tick, Tools, TurnOutcome, Wish};
 pub use saved::{CheckpointDropped, CheckpointGoes, LeftBehind, SavedWork};

@@ -8,7 +8,7 @@ use domain::{
     fence::{self, Asked},
     limits::{PATCHES_WAITING_MAX, RESUME_ATTEMPTS_MAX, START_TRIES_MAX},
     manifest::{self, Class, Manifest, TimeLimits, Work},
-    placement::Refusal,
+    placement::{Refusal, Untaken},
     run::{Reason, Run, RunState},
     task::{self, TaskState},
 };
@@ -166,29 +166,22 @@ pub(crate) fn wake(org: &Org) {
     org.wake.notify_one();
 }
 
-/// Whether a run may wait for a device that said this. One that goes on from another also waits for the owner to take guests again: what
-/// was begun is not to end because somebody changed their mind.
-pub(crate) fn may_wait(run: &Run, refusals: &[Refusal]) -> bool {
-    let goes_on = run.continues.is_some();
-    refusals.iter().all(|refusal| refusal.passes() || (goes_on && matches!(refusal, Refusal::Reclaimed { .. })))
-}
-
-/// Nobody takes it, whatever it waits for: it fails where any of what was said does not pass, and waits else. One that was leased with an
-/// answer that was lost is over, and its work is placed as a new run.
-pub(crate) async fn refused(org: &Arc<Org>, run: &Run, said: Vec<(Did, Vec<Refusal>)>, message: String) -> Result<(), Problem> {
-    let id = &run.id;
-    if said.iter().all(|(_, refusals)| may_wait(run, refusals)) {
-        return wait(org, id, Reason::WaitsForRoom { message }).await;
+/// Notes what becomes of a run that nobody takes, and what each device `said` where it does not wait.
+pub(crate) async fn untaken(
+    org: &Arc<Org>,
+    run: &RunId,
+    untaken: Untaken,
+    said: Vec<(Did, Vec<Refusal>)>,
+    message: String,
+) -> Result<(), Problem> {
+    let (to, reason) = untaken.moves(message);
+    if untaken == Untaken::Waits {
+        return wait(org, run, reason).await;
     }
-    let anew = fence::places_anew(run, &org.device, said.iter().flat_map(|(_, refusals)| refusals));
-    let told = said.into_iter().map(|(device, reasons)| Body::RunRefused { run: id.clone(), device, reasons }).collect();
-    if !anew {
-        return move_waiting(org, id, told, RunState::Failed, Some(Reason::Refused { message })).await.map(drop);
-    }
-    let message = format!("A device leased it, and its answer was lost for longer than the request counted. {message}");
-    if move_waiting(org, id, told, RunState::Lost, Some(Reason::Vanished { message })).await? {
-        org.remote.refusals.forget(id);
-        lifecycle::take_up_again(org, id).await?;
+    let told = said.into_iter().map(|(device, reasons)| Body::RunRefused { run: run.clone(), device, reasons }).collect();
+    if move_waiting(org, run, told, to, Some(reason)).await? && untaken == Untaken::Anew {
+        org.remote.refusals.forget(run);
+        lifecycle::take_up_again(org, run).await?;
     }
     Ok(())
 }
@@ -423,31 +416,5 @@ pub(crate) async fn until_ended(org: &Org, id: &RunId) -> Result<Run, Problem> {
         }
         // Lagging behind is no harm: the state is read anew.
         let _ = events.recv().await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use domain::{Timestamp, lend::Reclaim};
-
-    #[test]
-    fn what_goes_on_waits_for_an_owner_to_take_guests_again_and_what_begins_does_not() {
-        let (id, before) = ("01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(), "01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap());
-        let did = identity::Key::from_seed(&[1; 32]).did();
-        let begins = admission::new_run(id, Class::Agent, "work".parse().unwrap(), did.clone(), did, Timestamp(0));
-        let goes_on = Run { continues: Some(before), ..begins.clone() };
-        let never = Refusal::Reclaimed { why: Reclaim::Never };
-        let table = [
-            (vec![never.clone()], false, true),
-            (vec![never.clone(), Refusal::NoSlot { slots: 1 }], false, true),
-            (vec![never, Refusal::NotShared], false, false),
-            (vec![Refusal::NoSlot { slots: 1 }], true, true),
-            (vec![Refusal::NotShared], false, false),
-        ];
-        for (refusals, new, old) in table {
-            assert_eq!((may_wait(&begins, &refusals), may_wait(&goes_on, &refusals)), (new, old), "{refusals:?}");
-        }
     }
 }

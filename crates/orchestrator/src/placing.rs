@@ -20,10 +20,9 @@ use domain::{
     agent::EngineChoice,
     announcement,
     event::{Body, kind},
-    fence,
     lease::Admission,
     manifest::{self, Class, Manifest},
-    placement::{self, Avoid, Candidate, Decision, QueuePlace, Refusal, Request, Round, Snapshot},
+    placement::{self, Avoid, Candidate, Decision, QueuePlace, Refusal, Request, Round, Snapshot, Untaken},
     run::{Placed, Reason, Run, RunState},
 };
 use identity::envelope::{self, Envelope};
@@ -201,26 +200,19 @@ pub(crate) async fn place(org: &Arc<Org>, run: &Run, draft: Draft) -> Result<(),
         // Whoever was named answers for itself, whatever is known of it.
         Some(there) => vec![there],
         None => {
-            let mut order = looked.order(saved.as_ref());
-            if order.is_empty() {
-                order = looked.could_make_room(org, &draft.manifest, saved.as_ref());
-            }
-            // Who did not answer for as long as its manifest counted comes last; the sort keeps the rest as it is.
-            if let Some(silent) = run.elsewhere(&org.device).filter(|_| run.state == RunState::Placing) {
-                order.sort_by_key(|did| did == silent);
-            }
-            order
+            let order = looked.order(saved.as_ref());
+            if order.is_empty() { looked.could_make_room(org, &draft.manifest, saved.as_ref()) } else { order }
         }
     };
     let turn = Turn { org: org.clone(), run: run.clone(), draft, looked, begins_alike };
-    let (mut said, mut rest) = (vec![], order.as_slice());
-    if let [first, others @ ..] = order.as_slice()
-        && *first == org.device
+    let (mut said, mut round) = (vec![], Round::new(run, &org.device, order));
+    if round.next() == Some(&org.device)
+        && let Some(here) = round.ask()
     {
-        match turn.one(first, &mut vec![]).await? {
+        match turn.one(&here, &mut vec![]).await? {
             Answer::Refused(reasons) => {
-                rest = if Refusal::makes_room(&reasons) { &[] } else { others };
-                said.push((first.clone(), reasons));
+                round.refused(&reasons);
+                said.push((here, reasons));
             }
             Answer::Lost(_) | Answer::Over => {
                 org.remote.refusals.forget(&run.id);
@@ -228,12 +220,11 @@ pub(crate) async fn place(org: &Arc<Org>, run: &Run, draft: Draft) -> Result<(),
             }
         }
     }
-    if rest.is_empty() {
+    if round.next().is_none() {
         return turn.nobody(said, vec![]).await;
     }
     // In the background: one that is far away holds up nobody else.
-    let rest = rest.to_vec();
-    in_background(org, run, |_| async move { turn.ask(rest, said).await });
+    in_background(org, run, |_| async move { turn.ask(round, said).await });
     Ok(())
 }
 
@@ -248,8 +239,9 @@ pub(crate) fn again(org: &Arc<Org>, run: &Run, device: Did, sealed: Envelope) {
                 Ok(())
             }
             Ok((Admission::Refused { reasons }, _)) if run.on.is_some() => {
-                let message = Refusal::texts(&reasons);
-                dispatch::refused(&org, &run, vec![(device, reasons)], message).await
+                let (message, said) = (Refusal::texts(&reasons), vec![(device, reasons)]);
+                let untaken = Untaken::of(&run, &org.device, &said, |_| true);
+                dispatch::untaken(&org, &run.id, untaken, said, message).await
             }
             Ok((Admission::Refused { reasons }, _)) => others_next(&org, &run, device, reasons).await,
             Err(problem) if problem.passes() || run.on.is_some() => dispatch::unanswered(&org, &run.id, &problem).await,
@@ -310,9 +302,8 @@ struct Turn {
 
 impl Turn {
     /// Asks others, after what was said before.
-    async fn ask(self, order: Vec<Did>, mut said: Vec<(Did, Vec<Refusal>)>) -> Result<(), Problem> {
+    async fn ask(self, mut round: Round, mut said: Vec<(Did, Vec<Refusal>)>) -> Result<(), Problem> {
         let mut untold = Vec::new();
-        let mut round = Round::new(order);
         while let Some(device) = round.ask() {
             match self.one(&device, &mut untold).await? {
                 Answer::Over => {
@@ -322,11 +313,7 @@ impl Turn {
                 Answer::Lost(problem) => return dispatch::unanswered(&self.org, &self.run.id, &problem).await,
                 Answer::Refused(reasons) => {
                     tracing::info!(run = %self.run.id, %device, "refused");
-                    if Refusal::makes_room(&reasons) {
-                        round.made_room()
-                    } else {
-                        round.refused()
-                    }
+                    round.refused(&reasons);
                     said.push((device, reasons));
                 }
             }
@@ -413,23 +400,17 @@ impl Turn {
         let mut each: Vec<(Did, Vec<Refusal>)> = self.looked.devices.iter().map(|k| (k.device.did.clone(), reasons(k))).collect();
         // A device that was named, and that the org does not list.
         each.extend(said.iter().filter(|(did, _)| self.looked.known(did).is_none()).cloned());
-        // What was said by who was named is the last word.
-        let asked = |did: &Did| *did != org.device && self.run.on.is_none() && said.iter().any(|(device, _)| device == did);
-        let waits = |(did, refusals): &(Did, Vec<Refusal>)| {
-            if asked(did) { remote::passes(refusals) } else { dispatch::may_wait(&self.run, refusals) }
-        };
-        let could = each.iter().any(waits);
+        let untaken = Untaken::of(&self.run, &org.device, &each, |did| said.iter().any(|(device, _)| device == did));
         let at = each.iter().filter(|(_, refusals)| waits_for_room(refusals)).map(|(did, _)| did.clone());
         org.queue.waits(&self.run, &self.draft.manifest, at.collect());
         let message = self.words(&each);
-        if !could || fence::places_anew(&self.run, &org.device, each.iter().flat_map(|(_, refusals)| refusals)) {
-            return dispatch::refused(org, &self.run, each, message).await;
+        if untaken == Untaken::Waits {
+            org.remote.hungry.store(true, Ordering::Relaxed);
+            if !untold.is_empty() {
+                org.record(&org.device, untold).await?;
+            }
         }
-        org.remote.hungry.store(true, Ordering::Relaxed);
-        if !untold.is_empty() {
-            org.record(&org.device, untold).await?;
-        }
-        dispatch::wait(org, id, Reason::WaitsForRoom { message }).await
+        dispatch::untaken(org, id, untaken, each, message).await
     }
 
     /// What devices said: where there are several, with which said what.

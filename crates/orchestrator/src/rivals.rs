@@ -70,10 +70,8 @@ pub(crate) fn believed(org: &Org, project: &Project, task: &TaskRef) -> Result<V
     let delegates = org.forge.delegates(&project.rid)?;
     let alone = matches!(delegates.as_slice(), [one] if *one == org.member || *one == org.device);
     let (knows_all, state) = (alone || project.is_gate(&org.device), org.state()?);
-    for found in claims.iter_mut().filter(|found| found.claim.merged) {
-        let word = !knows_all && (found.journal == org.device || signs(&delegates, &state, &found.journal));
-        found.claim.merged = found.claim.patch.as_ref().is_some_and(|id| is_accepted(org, project, task, id).unwrap_or(word));
-    }
+    let word = |device: &Did| !knows_all && (*device == org.device || signs(&delegates, &state, device));
+    domain::picture::believe(&mut claims, |id| is_accepted(org, project, task, id), word);
     Ok(claims)
 }
 

@@ -1,14 +1,6 @@
 //! Steering a run: what a person wants of it is carried to the device that executes it, and carried out there.
 
-use crate::{
-    dispatch,
-    fault::Fault,
-    host::Live,
-    lifecycle::{self, Asked},
-    limits,
-    org::Org,
-    picture, remote, stops,
-};
+use crate::{dispatch, fault::Fault, host::Live, lifecycle, limits, org::Org, picture, remote, stops};
 use domain::{
     Did, Kind, Problem,
     actor::Actor,
@@ -16,7 +8,7 @@ use domain::{
     event::{Body, kind},
     limits::MESSAGE_BYTES_MAX,
     manifest::Class,
-    run::{Order, Question, Reason, Run, RunState, Wish},
+    run::{EndAsked, Order, Question, Reason, Run, RunState, Wish},
 };
 use std::sync::Arc;
 
@@ -70,12 +62,12 @@ pub(crate) async fn here(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> Re
     }
 }
 
-fn ending(asked: Asked) -> String {
+fn ending(asked: EndAsked) -> String {
     match asked {
-        Asked::Dequeued => "It was taken off the queue.",
-        Asked::Waits => "It waits, and has no room to give back; it stays in the queue. meshwork run stop ends it.",
-        Asked::Ending => "It is being ended; its work goes into a checkpoint.",
-        Asked::Publishing => {
+        EndAsked::Dequeued => "It was taken off the queue.",
+        EndAsked::Waits => "It waits, and has no room to give back; it stays in the queue. meshwork run stop ends it.",
+        EndAsked::Ending => "It is being ended; its work goes into a checkpoint.",
+        EndAsked::Publishing => {
             "Its patch is being published, which is past stopping: it ends as done. Close the patch if you do not want it."
         }
     }
@@ -83,9 +75,9 @@ fn ending(asked: Asked) -> String {
 }
 
 /// What is to be added where the device that is to end a run is known to be away.
-fn away(org: &Org, device: &Did, asked: Asked) -> Result<String, Problem> {
+fn away(org: &Org, device: &Did, asked: EndAsked) -> Result<String, Problem> {
     let away = picture::whose(org, device).is_some_and(|whose| !whose.reachable);
-    if !away || asked != Asked::Ending {
+    if !away || asked != EndAsked::Ending {
         return Ok(String::new());
     }
     let state = org.state()?;

@@ -136,6 +136,23 @@ impl Refusal {
         }
     }
 
+    /// Whether a device that was asked may take the same later: when it has room, or when it knows the org, or we know it, better. What it
+    /// announces itself was in order when it was asked, so a refusal for that is news that one of the two has not heard.
+    pub fn may_take_later(reasons: &[Self]) -> bool {
+        let announced = |refusal: &Self| {
+            matches!(
+                refusal,
+                Self::Class { .. }
+                    | Self::Runtime { .. }
+                    | Self::Tag { .. }
+                    | Self::TooSmall { .. }
+                    | Self::Engine { .. }
+                    | Self::Reclaimed { .. }
+            )
+        };
+        reasons.iter().all(|refusal| refusal.passes() || announced(refusal))
+    }
+
     /// Whether it is about room alone, which is had by waiting for one's turn or by displacing others.
     pub fn of_room(&self) -> bool {
         matches!(self, Self::Busy { .. } | Self::NoSlot { .. } | Self::OtherOrgs { .. } | Self::Queue { .. } | Self::MakesRoom { .. })

@@ -2,12 +2,13 @@
 
 use crate::{
     journal::{Journal, Known},
-    message::{Heard, Then},
+    message::{Facts, Heard, Then},
 };
 use domain::{
     Did, Hash, PatchId, RunId, TaskRef,
     capacity::{Capacity, Resources, Runtime, Taken},
-    event::{Body, kind},
+    event::{Body, Event, kind},
+    follow::{self, Came},
     lend::Click,
     manifest::Class,
     picture::ClaimIn,
@@ -26,6 +27,8 @@ use std::{
 const SLOTS: u32 = 2;
 /// A tag that one device of three has, and that some tasks need: for those there may be one device alone.
 pub const TAG: (&str, &str) = ("bench", "true");
+/// How many facts are told at once.
+const FACTS_MAX: usize = 32;
 /// How long a group takes to be on disk at the most, where nothing is wrong, in milliseconds.
 pub const QUICK_MS: u64 = 20;
 
@@ -93,7 +96,7 @@ pub struct Asking {
 pub struct Following {
     pub to: usize,
     pub first: u64,
-    pub heard_ms: u64,
+    pub known: follow::Following,
     pub call: u64,
     pub answered: bool,
 }
@@ -190,6 +193,16 @@ impl Device {
     pub fn claims(&self, task: &str) -> Vec<ClaimIn> {
         let found = self.copies.values().filter_map(|copy| claim(&copy.tail.device, copy, task));
         found.filter(ClaimIn::counts).collect()
+    }
+
+    /// What is on disk of a run that it executes, after a number of its journal.
+    pub fn facts(&self, id: &RunId, after: u64) -> Facts {
+        let about = |(_, event): &&(u64, Event)| event.told.is_none() && event.body.run() == Some(id) && event.body.of_executor();
+        let all = || self.journal.events.iter().filter(about);
+        let facts: Vec<(u64, Event)> = all().filter(|(seq, _)| *seq > after).take(FACTS_MAX).cloned().collect();
+        let came = facts.last().filter(|_| facts.len() == FACTS_MAX).map_or(Came::All, |(seq, _)| Came::UpTo(*seq));
+        let over = all().any(|(_, event)| matches!(event.body, Body::RunMoved { to, .. } if to.ended()));
+        Facts { facts, came, over }
     }
 
     /// Has something said once all that waits is on disk.

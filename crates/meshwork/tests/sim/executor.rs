@@ -4,12 +4,12 @@ use crate::{
     Fault,
     device::{Live, Stage},
     message::{Message, Then, Timer, blob},
-    requester::{FACTS_MAX, LEASE_MS},
+    requester::LEASE_MS,
     world::World,
 };
 use domain::{
     Did, PatchId, RunId,
-    event::{Body, Event},
+    event::Body,
     fence,
     lease::{self, Admission, Beat, Lease},
     manifest::{Manifest, Work},
@@ -237,7 +237,14 @@ impl World {
         let rest = vec![moved(RunState::Publishing, None), published, moved(RunState::Done, Some(Reason::Completed))];
         self.devices[at].memory.live.remove(id);
         self.oracle.stops(at, id);
-        self.write(at, vec![moved(RunState::Verifying, None)], vec![Then::Publish { bodies: rest }]);
+        self.write(at, vec![moved(RunState::Verifying, None)], vec![Then::Publish { run: id.clone(), bodies: rest }]);
+    }
+
+    /// Its checks have ended: its patch is published, unless it was sent away meanwhile.
+    pub fn verified(&mut self, at: usize, id: &RunId, bodies: Vec<Body>) {
+        if self.devices[at].run(id).is_some_and(|run| !run.state.ended()) {
+            self.write(at, bodies, vec![]);
+        }
     }
 
     /// A run that is executed here ends.
@@ -277,12 +284,7 @@ impl World {
     /// Tells the device that asked for a run what is on disk of it.
     pub fn tell(&mut self, at: usize, from: usize, call: u64, id: &RunId, after: u64) {
         let (caller, device) = (&self.devices[from].did, &self.devices[at]);
-        if device.run(id).is_none_or(|run| run.requester != *caller) {
-            return;
-        }
-        let fact =
-            |(seq, event): &&(u64, Event)| *seq > after && event.told.is_none() && event.body.run() == Some(id) && event.body.of_executor();
-        let facts: Vec<(u64, Event)> = device.journal.events.iter().filter(fact).take(FACTS_MAX).cloned().collect();
+        let facts = device.run(id).filter(|run| run.requester == *caller).map(|_| device.facts(id, after));
         self.send(at, from, Message::Told { call, run: id.clone(), facts });
     }
 }

@@ -1,10 +1,12 @@
-//! What a requester does where a run that it gave up had ended with a patch: that is its end, and the next one is not begun.
+//! What a requester does where a run that it gave up had ended with a patch: that is its end, and the next one is not begun. Both
+//! `domain::fence` decides.
 
 use crate::{Fault, world::World};
 use domain::{
-    event::{Body, Event, Told, kind},
+    Did,
+    event::{Event, Told, kind},
     fence,
-    run::{Reason, Run, RunState},
+    run::Run,
 };
 
 impl World {
@@ -13,29 +15,19 @@ impl World {
     pub fn takes_end(&mut self, at: usize, next: &Run) -> bool {
         let device = &self.devices[at];
         let Some(lost) = next.continues.as_ref().and_then(|id| device.run(id)) else { return false };
-        let copy = lost.elsewhere(&device.did).and_then(|there| device.copies.get(&self.places[there]));
-        let there: Option<Run> = copy.and_then(|copy| copy.get(kind::RUN, lost.id.as_str()));
-        let (since, looks) = (self.since(at, &lost), self.settings.fault != Some(Fault::DoneAgain));
-        let Some(there) = there.filter(|there| looks && fence::takes_end(&lost, there, &since)) else {
+        let executor = lost.elsewhere(&device.did).filter(|_| self.settings.fault != Some(Fault::DoneAgain)).cloned();
+        let copied = |executor: &Did| device.copies.get(&self.places[executor])?.get::<Run>(kind::RUN, lost.id.as_str());
+        let (there, since) = (executor.as_ref().and_then(copied), self.since(at, &lost));
+        let end = executor.zip(there).and_then(|(executor, there)| Some((fence::take_end(&lost, &executor, &there, &since)?, executor)));
+        let Some((end, executor)) = end else {
             self.oracle.asks_in_place_of(self.clock.now_ms(), at, &lost, &since);
             return false;
         };
         self.tally.found += 1;
-        let (run, device) = (lost.id.clone(), there.device.clone().unwrap());
-        let told = Told { device: device.clone(), seq: lost.told.map_or(0, |told| told.seq), heard_at: self.now() };
-        let published = Body::PatchPublished {
-            run: run.clone(),
-            patch: there.patch.unwrap(),
-            revision: there.revision.unwrap(),
-            commit: there.commit.unwrap(),
-        };
-        let done = Body::RunMoved { run: run.clone(), to: RunState::Done, reason: Some(Reason::Completed) };
-        let waiting = since.iter().filter(|next| next.state.waits());
-        let reason = || Some(Reason::FoundDone { run: run.clone(), device: device.clone() });
-        let cancelled = waiting.map(|next| Body::RunMoved { run: next.id.clone(), to: RunState::Cancelled, reason: reason() });
-        let mut events: Vec<Event> = cancelled.map(|body| self.event(at, body)).collect();
-        let by_device = |body| Event { actor: device.clone(), told: Some(told.clone()), ..self.event(at, body) };
-        events.extend([published, done].map(by_device));
+        let told = Told { device: executor.clone(), seq: lost.told.map_or(0, |told| told.seq), heard_at: self.now() };
+        let by_executor = |body| Event { actor: executor.clone(), told: Some(told.clone()), ..self.event(at, body) };
+        let own = end.own.into_iter().map(|body| self.event(at, body));
+        let events: Vec<Event> = own.chain(end.told.into_iter().map(by_executor)).collect();
         self.write_events(at, &events, vec![]);
         true
     }

@@ -8,6 +8,7 @@
 
 mod device;
 mod executor;
+mod following;
 mod found;
 mod invariants;
 mod journal;

@@ -4,6 +4,7 @@ use domain::{
     Did, Hash, RunId, Timestamp,
     capacity::Capacity,
     event::{Body, Event},
+    follow::Came,
     lease::Admission,
     usage::Usage,
 };
@@ -17,6 +18,15 @@ pub struct Heard {
     pub number: u64,
     pub capacity: Rc<Capacity>,
     pub at_ms: u64,
+}
+
+/// What a device tells of a run at once.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub facts: Vec<(u64, Event)>,
+    pub came: Came,
+    /// Whether the run is over there.
+    pub over: bool,
 }
 
 /// What one device says to another.
@@ -55,10 +65,11 @@ pub enum Message {
         run: RunId,
         after: u64,
     },
+    /// Without facts: it does not have the run.
     Told {
         call: u64,
         run: RunId,
-        facts: Vec<(u64, Event)>,
+        facts: Option<Facts>,
     },
     /// A call of a model, through the gateway of the device that asked for the run.
     Spend {
@@ -106,6 +117,7 @@ pub enum Then {
     },
     /// The rest of what publishing writes.
     Publish {
+        run: RunId,
         bodies: Vec<Body>,
     },
     /// A call is counted: what it held is free again.

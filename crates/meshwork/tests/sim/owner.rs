@@ -1,10 +1,10 @@
-//! Owners who want their machines back, and lend them again: by production's word whose a machine is then. Guests are ended at once, and
-//! none is taken; that a device does not announce it in time is what always happens here.
+//! Owners who want their machines back, and lend them again: `domain::lend` says whose a machine is then, `domain::run` who has to go.
+//! Guests are ended at once, and none is taken; that a device does not announce it in time is what always happens here.
 
 use crate::{Fault, device::Device, world::World};
 use domain::{
     lend::{Click, Condition, LendPolicy, LocalTime, Reclaim, stance},
-    run::{Reason, Run, RunState},
+    run::{EndAsked, Reason, Run},
 };
 
 impl Device {
@@ -32,15 +32,16 @@ impl World {
         self.oracle.lent(at);
     }
 
-    /// Ends guests that run here, or are about to, while the device is its owner's alone. What is done is published.
+    /// Ends guests that run here, or are about to, while the device is its owner's alone. What is being published is past that.
     pub fn send_guests_away(&mut self, at: usize) {
         let device = &self.devices[at];
         let Some(why) = device.reclaimed().filter(|_| self.settings.fault != Some(Fault::GuestsStay)) else { return };
-        let runs = |run: &Run| device.memory.live.contains_key(&run.id) || run.state == RunState::Starting;
-        let guest = |run: &Run| run.requester != device.did && run.device.as_ref() == Some(&device.did) && runs(run);
-        let guests: Vec<Run> = device.active().into_iter().filter(guest).collect();
-        for run in guests {
-            self.end(at, &run.id, RunState::Evicted, Reason::Evicted { message: why.text() });
+        let reason = Reason::Evicted { message: why.text() };
+        let guest = |run: &Run| run.requester != device.did && run.device.as_ref() == Some(&device.did);
+        let leaves = |run: &Run| guest(run) && EndAsked::of(run, &reason) == Some(EndAsked::Ending);
+        let leaving: Vec<Run> = device.active().into_iter().filter(leaves).collect();
+        for run in leaving {
+            self.end(at, &run.id, reason.ends_as(), reason.clone());
         }
     }
 }

@@ -140,9 +140,7 @@ impl World {
         let (device, name) = (&self.devices[MERGES], task.to_string());
         let merged = device.branch.get(task);
         let mut claims: Vec<ClaimIn> = device.claims(&name).into_iter().chain(device.claim(&name)).collect();
-        for found in &mut claims {
-            found.claim.merged = merged.is_some() && found.claim.patch.as_ref() == merged;
-        }
+        picture::believe(&mut claims, |patch| Some(merged == Some(patch)), |_| false);
         // What the branch has ticked another patch does not do again, also where the claim has not come yet.
         merged.is_some_and(|merged| merged != patch) || picture::against(patch, &claims).is_some()
     }

@@ -1,19 +1,20 @@
-//! What a device does for the runs that it asks for: it places them, signs for their keys, follows them, and pays for them.
+//! What a device does for the runs that it asks for: it places them, signs for their keys, and pays for them. Whom it asks, and what
+//! becomes of a run that nobody takes, `domain::placement` says; whether it may ask, or sign, `domain::fence`.
 
 use crate::{
     Fault,
-    device::{Asking, Following},
+    device::Asking,
     message::{Message, Then, Timer, blob},
     world::World,
 };
 use domain::{
     Did, Hash, Oid, RunId, Timestamp,
     capacity::{Capacity, Resources},
-    event::{Body, Event, Told, kind, spent_id},
+    event::{Body, kind, spent_id},
     fence::{self, Asked},
-    lease::{self, Admission, Reached},
+    lease::Admission,
     manifest::{self, Class, Manifest, Network, TimeLimits, Work},
-    placement::{self, Avoid, Candidate, Decision, Refusal, Request, Round, Snapshot, Verdict},
+    placement::{self, Avoid, Candidate, Decision, Refusal, Request, Round, Snapshot, Untaken, Verdict},
     quota::{Period, Quotas},
     run::{Placed, Reason, Run, RunState},
     spend::{Line, NotHeld},
@@ -32,10 +33,6 @@ const MANIFEST_VALID_MS: u64 = 60_000;
 const PROBE_MS: u64 = 1_000;
 /// How long a lease or a refusal is waited for, in milliseconds.
 const SCHEDULE_MS: u64 = 3_000;
-/// How long facts are waited for, in milliseconds.
-const WATCH_MS: u64 = 4_000;
-/// How many facts are told at once.
-pub const FACTS_MAX: usize = 32;
 /// How long a refusal counts, in milliseconds.
 const REFUSAL_COUNTS_MS: u64 = 15_000;
 /// After how long a device that is not heard of is suspected, in milliseconds.
@@ -59,7 +56,7 @@ impl World {
                 Some(Asked::Runs(device)) => self.follow(at, &run, self.places[&device], 0),
                 Some(Asked::Unanswered(device)) if self.now() < self.manifest(at, &run).0.expires => {
                     let (to, call) = (self.places[&device], self.number());
-                    let again = Asking { to, call, sent: true, again: true, ..asking(Decision::default()) };
+                    let again = Asking { to, call, sent: true, again: true, ..asking(&run, &here, Decision::default()) };
                     self.devices[at].memory.asking.insert(run.id.clone(), again);
                     self.schedule(at, &run, call, to);
                 }
@@ -71,24 +68,34 @@ impl World {
     fn plan(&mut self, at: usize, run: &Run) {
         let wanted = self.draft(at, run, ASKED_VALID_MS);
         let mut decision = self.decide(at, run, &wanted);
-        let order = &mut decision.order;
         let here = &self.devices[at].did;
         // Whom the scores put first is chance here: so others are asked as often as the device itself.
         if self.random.below(2) == 0 {
-            order.sort_by_key(|did| did == here);
+            decision.order.sort_by_key(|did| did == here);
         }
-        if let Some(silent) = run.elsewhere(here).filter(|_| run.state == RunState::Placing) {
-            order.sort_by_key(|did| did == silent);
-        }
-        self.devices[at].memory.asking.insert(run.id.clone(), asking(decision));
+        let asking = asking(run, here, decision);
+        self.devices[at].memory.asking.insert(run.id.clone(), asking);
         self.ask_next(at, &run.id);
     }
 
-    /// Whether what a device said of a run still counts: room may come back, what it never takes counts for good.
+    /// What a device said of a run, as long as it counts: room may come back, what it never takes counts for good.
     fn said_no(&self, at: usize, id: &RunId, did: &Did) -> Option<&Vec<Refusal>> {
         let (at_ms, reasons) = self.devices[at].memory.refused.get(&(id.clone(), did.clone()))?;
-        let passes = reasons.iter().all(Refusal::passes);
-        (!passes || self.clock.now_ms() < at_ms + REFUSAL_COUNTS_MS).then_some(reasons)
+        let counts = !Refusal::may_take_later(reasons) || self.clock.now_ms() < at_ms + REFUSAL_COUNTS_MS;
+        counts.then_some(reasons)
+    }
+
+    /// Why a device does not take a run, by its own word, or by what the planner said of it before any was asked.
+    fn why_not(&self, at: usize, id: &RunId, did: &Did, looked: &[Verdict]) -> Vec<Refusal> {
+        let verdict = || looked.iter().find(|verdict| verdict.device == *did).map(|verdict| verdict.refusals.clone());
+        let said = self.said_no(at, id, did).cloned().or_else(verdict);
+        let mut reasons = said.unwrap_or_else(|| vec![Refusal::NotKnown { message: "Nothing was heard of it yet.".into() }]);
+        if self.settings.fault == Some(Fault::LeaseForgotten) {
+            // It is like any other that never takes the run.
+            let forgotten = reasons.iter_mut().filter(|reason| **reason == Refusal::LeasedBefore);
+            forgotten.for_each(|reason| *reason = Refusal::NotShared);
+        }
+        reasons
     }
 
     /// Whom to ask, by what the planner says.
@@ -176,21 +183,14 @@ impl World {
         let Some(asking) = self.devices[at].memory.asking.remove(id) else { return };
         self.oracle.exhausted(self.clock.now_ms(), id, asking.order, asking.refused);
         let Some(run) = self.devices[at].run(id) else { return };
-        // Of whom nothing was heard yet, it may come.
-        let waits = |verdict: &Verdict| self.said_no(at, id, &verdict.device).unwrap_or(&verdict.refusals).iter().all(Refusal::passes);
-        let could = asking.looked.len() < self.devices.len() || asking.looked.iter().any(waits);
-        let said = self.places.keys().filter_map(|did| self.said_no(at, id, did)).flatten();
-        let anew = self.settings.fault != Some(Fault::LeaseForgotten) && fence::places_anew(&run, &self.devices[at].did, said);
-        let (to, reason) = match could {
-            _ if anew => (RunState::Lost, Reason::Vanished { message: "A device leased it, and its answer was lost.".into() }),
-            true => (RunState::Queued, Reason::WaitsForRoom { message: "No device takes it now.".into() }),
-            false => (RunState::Failed, Reason::Refused { message: "No device takes it as it is.".into() }),
-        };
+        let each: Vec<_> = self.places.keys().map(|did| (did.clone(), self.why_not(at, id, did, &asking.looked))).collect();
+        let untaken = Untaken::of(&run, &self.devices[at].did, &each, |did| self.said_no(at, id, did).is_some());
+        let (to, reason) = untaken.moves("No device takes it.".into());
         let noted = run.state == to && run.reason.as_ref().is_some_and(|before| reason.still(before));
         if fence::may_move(&run, to, false) && !(noted && asking.untold.is_empty()) {
             let mut bodies = asking.untold;
             bodies.push(Body::RunMoved { run: id.clone(), to, reason: Some(reason) });
-            let then = anew.then(|| Then::TakeUp { run: id.clone() });
+            let then = (untaken == Untaken::Anew).then(|| Then::TakeUp { run: id.clone() });
             self.write(at, bodies, then.into_iter().collect());
         }
     }
@@ -274,12 +274,12 @@ impl World {
         let memory = &mut self.devices[at].memory;
         memory.refused.insert((id.clone(), did.clone()), (now_ms, reasons.clone()));
         let Some(asking) = memory.asking.get_mut(id) else { return };
+        asking.round.refused(&reasons);
         if !known {
             asking.untold.push(Body::RunRefused { run: id.clone(), device: did, reasons });
         }
         if !asking.again {
             asking.refused += 1;
-            asking.round.refused();
             return self.ask_next(at, id);
         }
         let mut bodies = mem::take(&mut asking.untold);
@@ -351,68 +351,6 @@ impl World {
         self.later(at, Then::Send { to: from, message: Message::Delegated { run: id.clone(), key, sealed } });
     }
 
-    // --- Following ------------------------------------------------------------------------------------------------------
-
-    pub fn follow(&mut self, at: usize, run: &Run, to: usize, first: u64) {
-        let told_ms = run.told.as_ref().map(|told| u64::try_from(told.heard_at.0).unwrap());
-        let heard_ms = told_ms.unwrap_or(self.clock.now_ms());
-        let following = Following { to, first, heard_ms, call: 0, answered: true };
-        self.devices[at].memory.following.insert(run.id.clone(), following);
-        self.watch(at, &run.id);
-    }
-
-    pub fn watch(&mut self, at: usize, id: &RunId) {
-        let call = self.number();
-        let Some(run) = self.devices[at].run(id) else { return };
-        if run.state.ended() {
-            self.devices[at].memory.following.remove(id);
-            return self.later(at, Then::TakeUp { run: id.clone() });
-        }
-        let Some(following) = self.devices[at].memory.following.get_mut(id) else { return };
-        (following.call, following.answered) = (call, false);
-        let (to, after) = (following.to, run.told.as_ref().map_or(following.first, |told| told.seq));
-        self.send(at, to, Message::Watch { call, run: id.clone(), after });
-        self.timer(at, WATCH_MS, Timer::Watch { run: id.clone(), call });
-    }
-
-    pub fn hear(&mut self, at: usize, from: usize, call: u64, id: &RunId, facts: Vec<(u64, Event)>) {
-        let (now_ms, teller) = (self.clock.now_ms(), self.devices[from].did.clone());
-        let Some(following) = self.devices[at].memory.following.get_mut(id).filter(|following| following.call == call) else { return };
-        (following.answered, following.heard_ms) = (true, now_ms);
-        self.oracle.heard(now_ms, at, id);
-        let more = facts.len() == FACTS_MAX;
-        for (seq, event) in facts {
-            let known = self.devices[at].run(id);
-            let about = event.body.run() == Some(id) && event.body.of_executor();
-            if about && fence::is_news(known.as_ref(), &event.body, &teller, seq) {
-                let told = Told { device: teller.clone(), seq, heard_at: self.now() };
-                self.write_events(at, &[Event { told: Some(told), ..event }], vec![]);
-            }
-        }
-        if more || self.devices[at].run(id).is_some_and(|run| run.state.ended()) {
-            self.watch(at, id);
-        }
-    }
-
-    /// The device that executes a run did not answer.
-    pub fn unheard(&mut self, at: usize, id: &RunId, call: u64) {
-        let now_ms = self.clock.now_ms();
-        let following = self.devices[at].memory.following.get(id).filter(|following| following.call == call && !following.answered);
-        let Some(silent_ms) = following.map(|following| now_ms - following.heard_ms) else { return };
-        let Some(run) = self.devices[at].run(id).filter(|run| !run.state.ended()) else { return };
-        let early = matches!(self.settings.fault, Some(Fault::GivenUpEarly | Fault::DoneAgain));
-        if lease::is_lost(silent_ms, LEASE_MS, Reached::No) || early {
-            // What is given up early ends alone more often, which is what that fault is about.
-            if self.settings.fault != Some(Fault::DoneAgain) {
-                self.oracle.lost(now_ms, at, &run);
-            }
-            self.devices[at].memory.following.remove(id);
-            let reason = Reason::Vanished { message: format!("It was not heard of for {} s.", silent_ms / 1_000) };
-            let lost = Body::RunMoved { run: id.clone(), to: RunState::Lost, reason: Some(reason) };
-            self.write(at, vec![lost], vec![Then::TakeUp { run: id.clone() }]);
-        }
-    }
-
     // --- Paying ---------------------------------------------------------------------------------------------------------
 
     /// The budget of the whole org that this device may spend its part of.
@@ -474,11 +412,11 @@ impl World {
 }
 
 /// A round of asking that begins.
-fn asking(decision: Decision) -> Asking {
+fn asking(run: &Run, here: &Did, decision: Decision) -> Asking {
     let Decision { order, verdicts } = decision;
     Asking {
         order: order.len(),
-        round: Round::new(order),
+        round: Round::new(run, here, order),
         looked: verdicts,
         refused: 0,
         to: 0,

@@ -1,7 +1,7 @@
 //! The simulated world: devices on one clock and one network, and what happens in it, one thing after the other.
 //!
-//! What devices decide by is production code: the links of journals (`store::link`), projections and their rules (`domain`), signed
-//! manifests and delegations (`identity`). What lies between, in the product async code over gRPC and SQLite, is played here by
+//! What devices decide by is production code: the links of journals (`store::link`), projections and the decisions of `domain`, signed
+//! manifests and delegations (`identity`). What carries that out, in the product async code over gRPC and SQLite, is played here by
 //! messages and timers.
 
 use crate::{
@@ -210,7 +210,7 @@ impl World {
             Then::Ask { run, call, to } => self.ask_now(at, &run, call, to),
             Then::Drive { run } => self.drive(at, &run),
             Then::Begin { run } => self.begin(at, &run),
-            Then::Publish { bodies } => self.write(at, bodies, vec![]),
+            Then::Publish { run, bodies } => self.verified(at, &run, bodies),
             Then::GiveBack { ids, call } => self.devices[at].memory.promised.give_back(&ids, call),
             Then::TakeUp { run } => self.take_up(at, &run),
         }

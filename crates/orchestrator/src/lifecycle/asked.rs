@@ -7,46 +7,29 @@ use domain::{
     Problem, RunId,
     actor::Actor,
     event::{Body, kind},
-    manifest::Class,
-    run::{Reason, Run, RunState},
+    run::{EndAsked, Reason, Run, RunState},
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
-
-/// What became of the wish that a run ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// It waited, and is off the queue.
-    Dequeued,
-    /// It is wanted away for its room alone, and is back in the queue by itself: there it stays.
-    Waits,
-    /// It is being ended; its work is saved.
-    Ending,
-    /// Its work is being published, which is past stopping.
-    Publishing,
-}
 
 /// Asks for the end of a run.
 ///
 /// # Errors
 /// When it has ended already, or the journal cannot be written.
-pub(crate) async fn ask_to_end(org: &Arc<Org>, by: &Actor, id: &RunId, reason: Reason) -> Result<Asked, Problem> {
-    let (run, why, seen) = (id.clone(), reason.clone(), Arc::new(Mutex::new(Asked::Ending)));
-    let over = Over::because(reason.clone());
-    let off_the_queue = org.event(by, Body::RunMoved { run: id.clone(), to: over.to, reason: Some(reason.clone()) });
+pub(crate) async fn ask_to_end(org: &Arc<Org>, by: &Actor, id: &RunId, reason: Reason) -> Result<EndAsked, Problem> {
+    let (run, why, seen) = (id.clone(), reason.clone(), Arc::new(Mutex::new(EndAsked::Ending)));
+    let off_the_queue = org.event(by, Body::RunMoved { run: id.clone(), to: reason.ends_as(), reason: Some(reason.clone()) });
     let wanted = org.event(by, Body::RunEndAsked { run: id.clone(), reason: reason.clone() });
     let found = seen.clone();
     let decided = org.store.append_if(move |view| {
         let gone = || Problem::not_found(format!("There is no run {run}.")).next("meshwork run list shows them.");
         let now: Run = view.get(kind::RUN, run.as_str())?.ok_or_else(gone)?;
-        let (asked, event) = match now.state {
-            state if state.ended() => {
-                return Err(Problem::conflict(format!("The run {run} has ended.")).next("meshwork run show says how."));
-            }
-            state if state.waits() && stays_queued(&now, &why) => (Asked::Waits, None),
-            state if state.waits() => (Asked::Dequeued, Some(off_the_queue)),
-            RunState::Publishing => (Asked::Publishing, Some(wanted)),
-            _ => (Asked::Ending, Some(wanted)),
+        let ended = || Problem::conflict(format!("The run {run} has ended.")).next("meshwork run show says how.");
+        let asked = EndAsked::of(&now, &why).ok_or_else(ended)?;
+        let event = match asked {
+            EndAsked::Waits => None,
+            EndAsked::Dequeued => Some(off_the_queue),
+            EndAsked::Ending | EndAsked::Publishing => Some(wanted),
         };
         *found.lock().unwrap_or_else(PoisonError::into_inner) = asked;
         let stands = now.ending == Some(why) || matches!(now.ending, Some(Reason::Stopped { .. }));
@@ -54,17 +37,11 @@ pub(crate) async fn ask_to_end(org: &Arc<Org>, by: &Actor, id: &RunId, reason: R
     });
     decided.await?;
     let asked = *seen.lock().unwrap_or_else(PoisonError::into_inner);
-    if asked != Asked::Waits {
+    if asked != EndAsked::Waits {
         org.driven.end(id, &reason);
     }
     org.wake.notify_one();
     Ok(asked)
-}
-
-/// Whether a run that waits is left alone by who wants it away for this reason: work has no room that it could give back, and once ended
-/// nobody would take it up again. Checks end with the work that they judge.
-fn stays_queued(run: &Run, reason: &Reason) -> bool {
-    run.class != Class::Ci && matches!(reason, Reason::Evicted { .. } | Reason::GaveWay { .. })
 }
 
 /// Returns when somebody asks for the end.
@@ -139,23 +116,5 @@ impl Drive {
         if let Err(problem) = ended {
             tracing::warn!(run = %self.id, %problem, "the checks of a run that ends go on by themselves");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::admission::new_run;
-    use domain::Timestamp;
-
-    #[test]
-    fn work_that_waits_again_gives_no_room_back_and_a_person_may_still_end_it() {
-        let (id, did) = ("01ARZ3NDEKTSV4RRFFQ69G5FAV", identity::Key::from_seed(&[1; 32]).did());
-        let run = |class| new_run(id.parse().unwrap(), class, "demo".parse().unwrap(), did.clone(), did.clone(), Timestamp(0));
-        let (evicted, stopped) = (Reason::Evicted { message: String::new() }, Reason::Stopped { by: did.clone() });
-        let gave_way = Reason::GaveWay { to: id.parse().unwrap(), member: did.clone() };
-        assert!(stays_queued(&run(Class::Agent), &evicted) && stays_queued(&run(Class::Agent), &gave_way));
-        assert!(!stays_queued(&run(Class::Agent), &stopped) && !stays_queued(&run(Class::Ci), &evicted));
     }
 }

@@ -2,13 +2,13 @@
 //! wants it, the owner's word, the machine's own condition or more important work, comes here. Only its owner does not need the journal
 //! for that: what more important work waits for cannot begin without it either.
 
-use super::{Asked, ask_to_end, cut_off, runner_process};
+use super::{ask_to_end, cut_off, runner_process};
 use crate::{dispatch, limits, org::Org};
 use domain::{
     Kind, Problem, RunId,
     actor::Actor,
     event::kind,
-    run::{Order, Reason, Run, RunState},
+    run::{EndAsked, Order, Reason, Run, RunState},
 };
 use futures::future::{join, join_all};
 use std::{fs, path::Path, sync::Arc, time::Duration};
@@ -120,10 +120,10 @@ impl Evicting {
     /// When that cannot be journaled: then it goes on.
     pub(super) async fn ask(&mut self, org: &Arc<Org>, by: &Actor, id: &RunId, reason: &Reason) -> Result<(), Problem> {
         match ask_to_end(org, by, id, reason.clone()).await {
-            Ok(Asked::Publishing) => self.publishing += 1,
+            Ok(EndAsked::Publishing) => self.publishing += 1,
             // It has no room here any more; what it begins later is another matter.
-            Ok(Asked::Waits | Asked::Dequeued) => {}
-            Ok(Asked::Ending) => self.runs.push(id.clone()),
+            Ok(EndAsked::Waits | EndAsked::Dequeued) => {}
+            Ok(EndAsked::Ending) => self.runs.push(id.clone()),
             // It ended by itself meanwhile.
             Err(problem) if problem.kind == Kind::Conflict => {}
             Err(problem) => return Err(problem),

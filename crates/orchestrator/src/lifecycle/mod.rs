@@ -40,7 +40,7 @@ use identity::checked;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
-pub(crate) use asked::{Asked, ask_to_end};
+pub(crate) use asked::ask_to_end;
 pub(crate) use checkpoints::{drop_merged, keep as keep_checkpoints, prune as prune_checkpoints};
 pub use driven::Driven;
 pub(crate) use end::take_up_again;
@@ -84,13 +84,7 @@ impl Over {
 
     /// The end for this reason.
     fn because(reason: Reason) -> Self {
-        let to = match &reason {
-            Reason::Stopped { .. } => RunState::Cancelled,
-            Reason::Evicted { .. } | Reason::GaveWay { .. } => RunState::Evicted,
-            Reason::RunnerSilent { .. } => RunState::Lost,
-            _ => RunState::Failed,
-        };
-        Self { to, reason, passes: false }
+        Self { to: reason.ends_as(), reason, passes: false }
     }
 
     fn lost(message: impl Into<String>) -> Self {

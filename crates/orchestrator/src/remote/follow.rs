@@ -7,8 +7,8 @@ use crate::{clock, dispatch, lifecycle, limits, org::Org};
 use domain::{
     Did, Kind, Problem, RunId, Timestamp,
     event::{Body, kind},
-    lease::{Reached, is_lost},
-    run::{Reason, Run, RunState},
+    follow::{Came, Following, GivenUp},
+    run::{Run, RunState},
 };
 use futures::{
     StreamExt,
@@ -19,7 +19,7 @@ use proto::mesh::{Fact, LogLines, LogRequest, WatchRequest, mesh_client::MeshCli
 use std::{
     pin::pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -28,28 +28,13 @@ use store::{LogEntry, RunLog};
 use tokio::time::{error::Elapsed, timeout};
 use tonic::{Streaming, transport::Channel};
 
-/// When the executor was heard of last.
-struct Heard(Mutex<Instant>);
+/// The clock by which a run is followed. It begins when its device was heard of last, as far as the journal knows that.
+struct Clock(Instant);
 
-impl Heard {
-    fn now(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+impl Clock {
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
-
-    fn ago(&self) -> Duration {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
-    }
-}
-
-/// What came of following a run over one connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Watched {
-    /// All was told until then: nothing more of it came for a while, before the connection ended.
-    All,
-    /// Its device told of it up to this number of its journal, if anything, until the connection ended.
-    Told(Option<u64>),
-    /// Its device answered that it does not have it.
-    Missing,
 }
 
 /// Follows all runs that others execute for us: after a start.
@@ -84,34 +69,33 @@ pub(crate) fn follow(org: &Arc<Org>, run: &RunId, device: &Did, after: u64) {
 }
 
 async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
-    let (mut pause, mut heard, mut missing, mut over_there) = (limits::REMOTE_PAUSE, None, None, None);
+    let (mut pause, mut followed) = (limits::REMOTE_PAUSE, None);
     loop {
         let Some(run) = read_at_last(id, || org.store.get::<Run>(kind::RUN, id.as_str())).await else { return };
         if run.state.ended() {
             return ended(org, id).await;
         }
-        let heard = heard.get_or_insert_with(|| Heard(Mutex::new(heard_before(&run))));
+        let (clock, following) = followed.get_or_insert_with(|| (Clock(heard_before(&run)), Following::begin(0)));
         let after = run.told.as_ref().map_or(first, |told| told.seq);
         let begun = Instant::now();
-        let given_up = match once(org, &run, device, after, heard).await {
-            Ok(Watched::Missing) => {
-                if missing.is_none() {
+        let given_up = match once(org, &run, device, after, clock, following).await {
+            Ok(None) => {
+                if !following.is_missing() {
                     tracing::warn!(run = %id, %device, "the device of a run elsewhere says that it does not have it; it is asked again");
                 }
-                gone(device, *missing.get_or_insert_with(Instant::now))
+                following.missing(clock.now_ms(), crate::fault::run_missing_ms())
             }
-            Ok(told) => {
-                (pause, missing) = (limits::REMOTE_PAUSE, None);
-                let before = std::mem::replace(&mut over_there, is_over_there(org, id, device).await.then_some(told));
-                told_all(before, over_there).then(|| ended_unheard(device))
+            Ok(Some(came)) => {
+                pause = limits::REMOTE_PAUSE;
+                following.told(came, is_over_there(org, id, device).await)
             }
             Err(problem) => {
                 tracing::warn!(run = %id, %device, %problem, "a run elsewhere cannot be followed now; it is tried again");
-                over(org, device, heard).await
+                broke(org, device, clock, following).await
             }
         };
-        if let Some(message) = given_up {
-            match lost(org, id, message).await {
+        if let Some(why) = given_up {
+            match give_up(org, id, device, why).await {
                 Ok(()) => continue,
                 Err(problem) => tracing::error!(run = %id, %problem, "a lost run could not be noted; it is tried again"),
             }
@@ -147,8 +131,15 @@ fn heard_before(run: &Run) -> Instant {
     Instant::now().checked_sub(Duration::from_millis(ago)).unwrap_or_else(Instant::now)
 }
 
-/// Follows over one connection, until the run has ended or the connection breaks.
-async fn once(org: &Arc<Org>, run: &Run, device: &Did, after: u64, heard: &Heard) -> Result<Watched, Problem> {
+/// Follows over one connection, until the run has ended or the connection breaks; none: its device answered that it does not have it.
+async fn once(
+    org: &Arc<Org>,
+    run: &Run,
+    device: &Did,
+    after: u64,
+    clock: &Clock,
+    following: &mut Following,
+) -> Result<Option<Came>, Problem> {
     if let Some(reason) = run.ending.clone() {
         // Whoever asked for the end may have done so while the device was away.
         wish::end(org, run, device, reason).await?;
@@ -156,44 +147,51 @@ async fn once(org: &Arc<Org>, run: &Run, device: &Did, after: u64, heard: &Heard
     let id = run.id.clone();
     let log = org.blocking(move |org| org.store.run_log(&id)).await?;
     let over = AtomicBool::new(false);
-    let facts = pin!(facts(org, run, device, after, heard));
+    let facts = pin!(facts(org, run, device, after, clock, following));
     let lines = pin!(whole_log(org, run, device, &log, &over));
     match select(facts, lines).await {
-        Either::Left((told, lines)) => {
-            let told = told?;
-            if told == Watched::Missing {
-                return Ok(told);
+        Either::Left((came, lines)) => {
+            let came = came?;
+            if came.is_none() {
+                return Ok(None);
             }
             over.store(true, Ordering::Relaxed);
             if let Err(problem) = rest(|| log.last_seq(), lines).await {
                 tracing::warn!(run = %run.id, %device, %problem, "what is left of the log of a run elsewhere did not come");
             }
-            Ok(told)
+            Ok(came)
         }
         Either::Right((_, facts)) => facts.await,
     }
 }
 
-async fn facts(org: &Arc<Org>, run: &Run, device: &Did, after_seq: u64, heard: &Heard) -> Result<Watched, Problem> {
+async fn facts(
+    org: &Arc<Org>,
+    run: &Run,
+    device: &Did,
+    after_seq: u64,
+    clock: &Clock,
+    following: &mut Following,
+) -> Result<Option<Came>, Problem> {
     let mut stream = match begin_facts(client(org, device)?, &run.id, after_seq).await {
         Ok(begun) => begun,
         // Its own word: what it leases is on its disk before it says so.
         Err(said) if said.kind == Kind::NotFound => {
             reached(org, device, Ok(()));
-            return Ok(Watched::Missing);
+            return Ok(None);
         }
         Err(problem) => return Err(problem),
     };
     reached(org, device, Ok(()));
-    let mut told = Watched::Told(None);
+    let mut came = Came::Nothing;
     loop {
         let next = timeout(limits::WATCH_SILENCE, stream.next()).await;
-        let Some(fact) = next.map_err(silent)? else { return Ok(told) };
+        let Some(fact) = next.map_err(silent)? else { return Ok(Some(came)) };
         let fact = fact.map_err(|s| problem(&s))?;
-        heard.now();
+        following.heard(clock.now_ms());
         // A message without an event comes where the journal there has no more, for now.
-        told = if fact.event_json.is_empty() { Watched::All } else { Watched::Told(Some(fact.seq)) };
-        if told != Watched::All {
+        came = if fact.event_json.is_empty() { Came::All } else { Came::UpTo(fact.seq) };
+        if came != Came::All {
             hear::fact(org, &run.id, device, fact).await?;
         }
     }
@@ -283,31 +281,15 @@ async fn ended(org: &Arc<Org>, id: &RunId) {
     }
 }
 
-/// Why nothing will come of a run any more, whatever its device still does: that belongs to the org no more, or cannot be reached and
-/// the lease is over. Why it cannot be followed does not count: that may be the disk here, or a stop order.
-async fn over(org: &Arc<Org>, device: &Did, heard: &Heard) -> Option<String> {
+/// Whether a run is given up whose connection broke: its device belongs to the org no more, or cannot be reached and the lease is over.
+/// Why it broke does not count: that may be the disk here, or a stop order.
+async fn broke(org: &Arc<Org>, device: &Did, clock: &Clock, following: &mut Following) -> Option<GivenUp> {
     if super::device(org, device).is_err_and(|p| p.kind == Kind::Forbidden) {
-        return Some(format!("Its device {device} does not belong to the org any more."));
+        return Some(GivenUp::Outside);
     }
-    let silent = heard.ago();
+    let now_ms = clock.now_ms();
     let reached = directly(org, device).await;
-    if reached == Reached::Yes {
-        heard.now();
-    }
-    let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
-    is_lost(silent_ms, crate::fault::lease_ms(), reached)
-        .then(|| format!("Its device {device} was not heard of for {} s, longer than its lease, and cannot be reached.", silent.as_secs()))
-}
-
-/// Whether nothing more will be told of a run that is over at its device, by what came over the last two connections, each none where it
-/// was not over there yet. It was over before the second began: so all of it came, or the second ended at the same fact as the first, as
-/// where its end cannot be read here. One that ends earlier is of a device that is being closed.
-fn told_all(before: Option<Watched>, now: Option<Watched>) -> bool {
-    match (before, now) {
-        (Some(_), Some(Watched::All)) => true,
-        (Some(before), Some(now @ Watched::Told(Some(_)))) => before == now,
-        _ => false,
-    }
+    following.broke(now_ms, crate::fault::lease_ms(), reached)
 }
 
 /// Whether a run has ended at its device, though nothing was heard of that here.
@@ -317,29 +299,15 @@ async fn is_over_there(org: &Arc<Org>, id: &RunId, device: &Did) -> bool {
     checkpoint::run_there(org, &run, device).await.is_ok_and(|there| there.state.ended())
 }
 
-/// Why nothing will come of a run any more that is over at its device, which has told all of it: its journal was put back to before a fact
-/// that was heard here, and the end has the number of an earlier one.
-fn ended_unheard(device: &Did) -> String {
-    format!("It ended at its device {device}, which cannot tell how any more, as when a backup from before was put back there.")
-}
-
-/// Why nothing will come of a run any more whose device says since then that it does not have it. It is not taken at its first word: a
-/// disk that was put back is joined with what others hold of its journal, by which the run may come back.
-fn gone(device: &Did, since: Instant) -> Option<String> {
-    let wait = Duration::from_millis(crate::fault::run_missing_ms());
-    (since.elapsed() >= wait)
-        .then(|| format!("Its device {device} does not have it any more, as when a backup from before it began was put back there."))
-}
-
-/// Notes that a run is lost; or done, where its patch is here and only its end was not heard; or ended, where a person stopped it.
+/// Notes that nothing will come of a run any more, and how it ends by that.
 ///
 /// # Errors
 /// When the journal cannot be written.
-async fn lost(org: &Arc<Org>, id: &RunId, message: String) -> Result<(), Problem> {
-    let (run, deciding) = (id.clone(), org.clone());
+async fn give_up(org: &Arc<Org>, id: &RunId, device: &Did, why: GivenUp) -> Result<(), Problem> {
+    let (run, device, deciding) = (id.clone(), device.clone(), org.clone());
     let decided = org.store.append_if(move |view| {
         let Some(now) = view.get::<Run>(kind::RUN, run.as_str())?.filter(|now| !now.state.ended()) else { return Ok(vec![]) };
-        let (to, reason) = end_of_lost(now, message);
+        let (to, reason) = why.end(now, &device);
         if to != RunState::Done {
             // It may go on there, and be saved; one that was stopped is ended there yet.
             deciding.remote.moving.give_up(&run);
@@ -351,15 +319,6 @@ async fn lost(org: &Arc<Org>, id: &RunId, message: String) -> Result<(), Problem
     Ok(())
 }
 
-/// How a run ends whose device is not heard any more. One that a person stopped is not taken up again.
-fn end_of_lost(run: Run, message: String) -> (RunState, Reason) {
-    match run.ending {
-        _ if run.revision.is_some() => (RunState::Done, Reason::Completed),
-        Some(stopped @ Reason::Stopped { .. }) => (RunState::Cancelled, stopped),
-        _ => (RunState::Lost, Reason::Vanished { message }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -368,44 +327,6 @@ mod tests {
         future::{pending, ready},
         sync::atomic::AtomicU64,
     };
-
-    #[test]
-    fn a_run_that_a_person_stopped_while_its_device_was_away_is_not_lost() {
-        let did: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
-        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}"));
-        let project = "demo".parse().unwrap_or_else(|p| unreachable!("{p}"));
-        let plain = crate::admission::new_run(id, domain::manifest::Class::Agent, project, did.clone(), did.clone(), Timestamp(0));
-        let stopped = Run { ending: Some(Reason::Stopped { by: did }), ..plain.clone() };
-        let evicted = Run { ending: Some(Reason::Evicted { message: String::new() }), ..plain.clone() };
-        let revision = "1".repeat(40).parse().unwrap_or_else(|p| unreachable!("{p}"));
-        let published = Run { revision: Some(revision), ..stopped.clone() };
-        let end = |run: &Run| end_of_lost(run.clone(), String::new()).0;
-        assert_eq!([&plain, &evicted].map(end), [RunState::Lost; 2]);
-        assert_eq!([&stopped, &published].map(end), [RunState::Cancelled, RunState::Done]);
-    }
-
-    #[test]
-    fn a_device_that_does_not_have_a_run_is_asked_for_a_while_before_the_run_is_given_up() {
-        let did: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
-        let ago = |ms: u64| Instant::now().checked_sub(Duration::from_millis(ms)).unwrap_or_else(|| unreachable!("it is up for longer"));
-        assert_eq!(gone(&did, Instant::now()), None, "it may come back with what others hold");
-        let said = gone(&did, ago(limits::RUN_MISSING_MS)).unwrap_or_default();
-        assert!(said.contains(did.as_str()) && said.contains("does not have it any more"), "{said}");
-    }
-
-    #[test]
-    fn a_run_that_is_over_at_its_device_is_given_up_only_once_all_of_it_was_told() {
-        let (all, nothing) = (Some(Watched::All), Some(Watched::Told(None)));
-        let told = |seq| Some(Watched::Told(Some(seq)));
-        assert!(told_all(all, all) && told_all(nothing, all) && told_all(told(7), all));
-        assert!(told_all(told(7), told(7)), "its end cannot be read");
-        assert!(!told_all(None, all) && !told_all(None, told(7)), "it may have ended meanwhile");
-        assert!(!told_all(all, None), "it goes on there");
-        assert!(
-            !told_all(nothing, nothing) && !told_all(all, nothing) && !told_all(told(7), told(8)) && !told_all(all, told(8)),
-            "cut off"
-        );
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_journal_that_cannot_be_read_for_a_while_ends_no_following() {

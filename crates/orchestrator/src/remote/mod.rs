@@ -63,7 +63,7 @@ pub(crate) use neighbours::keep_connected;
 pub(crate) use port::{choose, choose_gossip, open};
 pub use reach::Reach;
 pub(crate) use reach::{all_apart, apart, clocks_off, probe, probe_all, reached, refused_by};
-pub(crate) use refusals::{Refusals, passes};
+pub(crate) use refusals::Refusals;
 pub(crate) use take::take_brought;
 pub(crate) use wish::{end_elsewhere, wish};
 

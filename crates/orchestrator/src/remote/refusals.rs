@@ -23,25 +23,8 @@ impl Said {
     /// Room may come back: that counts until the device announces something newer. What it never takes counts for the run for good.
     fn counts(&self, now: Timestamp, number: Option<u64>) -> bool {
         let young = now.0.saturating_sub(self.at.0) < i64::try_from(limits::REFUSAL_COUNTS_MS).unwrap_or(i64::MAX);
-        !passes(&self.reasons) || (young && number == self.number)
+        !Refusal::may_take_later(&self.reasons) || (young && number == self.number)
     }
-}
-
-/// Whether a device that was asked may take the same later: when it has room, or when it knows the org, or we know it, better. What it
-/// announces itself was in order when it was asked, so a refusal for that is news that one of the two has not heard.
-pub(crate) fn passes(reasons: &[Refusal]) -> bool {
-    let announced = |refusal: &Refusal| {
-        matches!(
-            refusal,
-            Refusal::Class { .. }
-                | Refusal::Runtime { .. }
-                | Refusal::Tag { .. }
-                | Refusal::TooSmall { .. }
-                | Refusal::Engine { .. }
-                | Refusal::Reclaimed { .. }
-        )
-    };
-    reasons.iter().all(|refusal| refusal.passes() || announced(refusal))
 }
 
 /// Whether it holds for whatever is asked.

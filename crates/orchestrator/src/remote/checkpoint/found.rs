@@ -7,7 +7,7 @@ use domain::{
     Did, Kind, Problem, RunId,
     event::{Body, Event, Told, kind},
     fence,
-    run::{Reason, Run, RunState},
+    run::Run,
     task::Claim,
 };
 use std::sync::{
@@ -97,8 +97,8 @@ async fn arrived(org: &Arc<Org>, run: &Run, device: &Did, there: &Run) -> Result
 /// When the patch does not come, or the journal cannot be written.
 pub(super) async fn take_end(org: &Arc<Org>, run: &Run, device: &Did, there: &Run) -> Result<bool, Problem> {
     let Some(task) = run.task.as_ref().map(ToString::to_string) else { return Ok(false) };
-    let (known, told) = (run.clone(), there.clone());
-    if !org.blocking(move |org| takes_end(org, &known, &told)).await? || !arrived(org, run, device, there).await? {
+    let (known, copied) = (run.clone(), there.clone());
+    if !org.blocking(move |org| takes_end(org, &known, &copied)).await? || !arrived(org, run, device, there).await? {
         return Ok(false);
     }
     let taken = Arc::new(AtomicBool::new(false));
@@ -108,14 +108,10 @@ pub(super) async fn take_end(org: &Arc<Org>, run: &Run, device: &Did, there: &Ru
         let claim: Option<Claim> = view.get(kind::CLAIM, &task)?;
         let since = since(claim, &deciding.device, &id, |id| view.get(kind::RUN, id.as_str()))?;
         let (Some(now), Some(since)) = (view.get::<Run>(kind::RUN, id.as_str())?, since) else { return Ok(vec![]) };
-        if !fence::takes_end(&now, &there, &since) {
-            return Ok(vec![]);
-        }
+        let Some(end) = fence::take_end(&now, &device, &there, &since) else { return Ok(vec![]) };
         noted.store(true, Ordering::Relaxed);
-        let waiting = since.iter().filter(|next| next.state.waits());
-        let mut events: Vec<Event> = waiting.map(|next| not_needed(&deciding, &next.id, &id, &device)).collect();
-        events.extend(told_end(&deciding, &now, &device, &there));
-        Ok(events)
+        let own = end.own.into_iter().map(|body| deciding.event(&deciding.device, body));
+        Ok(own.chain(told(&deciding, &now, &device, &there, end.told)).collect())
     });
     decided.await?;
     let taken = taken.load(Ordering::Relaxed);
@@ -140,28 +136,9 @@ pub(super) async fn note_rival(org: &Arc<Org>, run: &Run, device: &Did, there: &
     let decided = org.store.append_if(move |view| {
         let now: Option<Run> = view.get(kind::RUN, id.as_str())?;
         let news = now.filter(|now| fence::published(now, &there) && now.revision.is_none());
-        Ok(news.map(|now| told(&telling, &now, &device, &there, published(&now, &there))).unwrap_or_default())
+        Ok(news.map(|now| told(&telling, &now, &device, &there, fence::patch_published(&there))).unwrap_or_default())
     });
     decided.await.map(drop)
-}
-
-fn not_needed(org: &Org, next: &RunId, run: &RunId, device: &Did) -> Event {
-    let reason = Some(Reason::FoundDone { run: run.clone(), device: device.clone() });
-    org.event(&org.device, Body::RunMoved { run: next.clone(), to: RunState::Cancelled, reason })
-}
-
-/// What the device has of the end of a run. What its checks said is shown, unless it was heard before with its signature; a merge here
-/// makes them anew.
-fn told_end(org: &Org, run: &Run, device: &Did, there: &Run) -> Vec<Event> {
-    let checks = Body::ChecksEnded { run: run.id.clone(), checks: there.checks.clone(), signed: None };
-    let checks = (!there.checks.is_empty() && there.checks != run.checks).then_some(checks);
-    let done = Body::RunMoved { run: run.id.clone(), to: RunState::Done, reason: Some(Reason::Completed) };
-    told(org, run, device, there, checks.into_iter().chain(published(run, there)).chain([done]))
-}
-
-fn published(run: &Run, there: &Run) -> Option<Body> {
-    let ((patch, revision), commit) = there.patch.clone().zip(there.revision.clone()).zip(there.commit.clone())?;
-    Some(Body::PatchPublished { run: run.id.clone(), patch, revision, commit })
 }
 
 /// These facts as told by the device, as of the fact that was heard last: what followed there was not told.
