@@ -64,6 +64,7 @@ async fn what_is_typed_wrong_is_refused_with_what_is_wrong_and_what_there_is() {
     for bad in ["two words=x", "gpu=", "gpu"] {
         clear(&up.refused(&[&run[..], &["--tag", bad]].concat(), 2).await, "is no tag");
     }
+    clear(&up.refused(&[&run[..], &["--tag", "gpu=blue"]].concat(), 5).await, "does not have the tag gpu=blue now");
     assert_eq!(up.ok(&["run", "list"]).await, json!([]), "nothing was started");
     let problem = up.refused(&["quota", "set", "--member", "nobody", "--calls", "5"], 4).await;
     clear(&problem, "There is no member “nobody”");

@@ -1,9 +1,10 @@
-//! Why a task is where it is, in words.
+//! Why a task is where it is, and what keeps it there, in words.
 
 use crate::tasks::Board;
 use domain::{
+    limits::PATCHES_WAITING_MAX,
     patch::PatchState,
-    run::Run,
+    run::{Reason, Run},
     task::{TaskState, TaskView},
 };
 
@@ -27,4 +28,22 @@ pub(crate) fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
     let rivals =
         (open > 1).then(|| format!("{open} devices made a patch of it each: a person picks one by merging it, and the others are closed."));
     [Some(text), rivals, Some(problems).filter(|problems| !problems.is_empty())].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// Of how many tasks it is said one by one what they wait for.
+const HELD_NAMED_MAX: usize = 3;
+
+/// What keeps tasks that are queued now from starting at once: others that they wait for, and patches that nobody reviews.
+pub(super) fn held_back(board: &Board, queued: &[TaskView]) -> Vec<String> {
+    let held = |view: &TaskView| board.waits(view).map(|waits| format!("{}: {}", view.at.task, waits.why));
+    let mut told: Vec<String> = queued.iter().filter_map(held).collect();
+    if told.len() > HELD_NAMED_MAX {
+        told = vec![format!("{} of them wait for others, which a person must review and merge: meshwork task list.", told.len())];
+    }
+    let waiting = board.tasks.iter().filter(|t| matches!(t.state, TaskState::InReview { .. })).count();
+    let new = queued.iter().any(|t| !matches!(t.state, TaskState::ChangesRequested { .. }));
+    if new && waiting >= PATCHES_WAITING_MAX {
+        told.push(Reason::ReviewLimit { waiting }.text());
+    }
+    told
 }
