@@ -153,6 +153,7 @@ fn tone(state: &TaskState) -> Tone {
         TaskState::Ready => Tone::Plain,
         TaskState::Waiting { .. } | TaskState::Running { waits: Some(_), .. } | TaskState::Rejected { .. } => Tone::Quiet,
         TaskState::Running { .. } => Tone::Busy,
+        TaskState::Failed { .. } if state.stopped() => Tone::Quiet,
         TaskState::Failed { .. } => Tone::Bad,
         TaskState::InReview { .. } | TaskState::ChangesRequested { .. } => Tone::Waits,
         TaskState::Merged { .. } | TaskState::Done => Tone::Good,
