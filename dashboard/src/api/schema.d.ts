@@ -5828,7 +5828,7 @@ export interface components {
             seen_at?: components["schemas"]["Timestamp"] | null;
             /**
              * Format: uint
-             * @description How many runs it executes for this device.
+             * @description How many runs it executes, for whoever they are, as far as its journal has come here.
              */
             runs: number;
         };
