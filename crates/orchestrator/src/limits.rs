@@ -269,6 +269,8 @@ pub(crate) const LOG_PAGE_WAIT: Duration = Duration::from_secs(5);
 pub(crate) const LOG_PAGE_QUIET: Duration = Duration::from_millis(300);
 /// How long the executor of a run may take for a person's wish: longer than its runner may.
 pub(crate) const WISH_WAIT: Duration = Duration::from_secs(30);
+/// How long a person who stops a run elsewhere waits to hear that the device took that; it is carried there all the same.
+pub(crate) const STOP_TAKEN_WAIT: Duration = Duration::from_secs(2);
 /// How long a gate may take for a merge, with its checks.
 pub(crate) const GATE_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
 /// How often a gate tries to fetch a project from another gate, and how long it waits in between.
