@@ -316,16 +316,20 @@ async fn merge(client: &Client, patch: Value, revision: Option<String>, json: bo
     let mut input = patch.clone();
     input["revision"] = json!(revision);
     let mut merged = std::pin::pin!(client.call("patch.merge", input));
+    if json {
+        return merged.await;
+    }
     let mut told = String::new();
     loop {
-        tokio::select! {
+        let look = async {
+            tokio::time::sleep(MERGE_LOOK_EVERY).await;
+            client.call("patch.show", patch.clone()).await.map(|shown| clean(&at(&shown, &["merging"]))).unwrap_or_default()
+        };
+        // Side by side: where nothing is answered any more, the merge itself finds that out.
+        let state = tokio::select! {
             done = &mut merged => return done,
-            () = tokio::time::sleep(MERGE_LOOK_EVERY) => {}
-        }
-        if json {
-            continue;
-        }
-        let state = client.call("patch.show", patch.clone()).await.map(|shown| clean(&at(&shown, &["merging"]))).unwrap_or_default();
+            state = look => state,
+        };
         if !state.is_empty() && state != told {
             eprintln!("{state}");
             told = state;
