@@ -84,13 +84,11 @@ fn can_merge(state: &OrgState, delegates: &[Did]) -> Vec<String> {
 
 fn elsewhere(name: &ProjectName, able: &[String]) -> Problem {
     let why = "It is not gated, so that only a device on which a delegate of its repository has their key can merge.";
+    let gate = "or let an owner gate the project, so that it is merged from every device: meshwork project gate.";
     let next = match able {
         [] => "No device of the org is one: ask a delegate to make a member one: rad id update --delegate.".to_owned(),
-        [one] => format!("Merge it on {one}, or let an owner gate the project, so that it is merged from every device: meshwork project gate."),
-        several => format!(
-            "Merge it on one of these: {}; or let an owner gate the project, so that it is merged from every device: meshwork project gate.",
-            several.join(", ")
-        ),
+        [one] => format!("Merge it on {one}, {gate}"),
+        several => format!("Merge it on one of these: {}; {gate}", several.join(", ")),
     };
     Problem::new(Kind::Forbidden, format!("Patches of {name} are not merged from this device.")).because(why).next(next)
 }

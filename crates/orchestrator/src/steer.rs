@@ -99,8 +99,8 @@ async fn in_time(taken: JoinHandle<bool>) -> bool {
 /// What is said where the device that is to end a run did not take that yet.
 fn kept(name: &str) -> String {
     format!(
-        "The order is kept: {name} does not answer now, and what the run does there meanwhile is not known. {name} is told when it is back, and \
-         meshwork run show says when the run has ended."
+        "The order is kept: {name} does not answer now, and what the run does there meanwhile is not known. {name} is told when it \
+         is back, and meshwork run show says when the run has ended."
     )
 }
 

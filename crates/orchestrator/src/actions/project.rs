@@ -1,6 +1,7 @@
 //! Projects: added, listed, shared, mirrored.
 
 mod gate;
+mod share;
 
 use super::{Done, Nothing};
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     tasks::{self, Board},
 };
 use domain::{
-    Did, FeatureId, Problem, ProjectName, Rid,
+    FeatureId, Problem, ProjectName, Rid,
     actor::Actor,
     event::{Body, kind},
     project::{MirrorState, Project, ProjectView},
@@ -22,7 +23,6 @@ use forge::Visibility;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -40,7 +40,7 @@ pub(super) fn actions() -> Vec<Action> {
         ),
         action("project.list", Reads, Permission::View, "List the projects, also those that are not on this device yet.", list),
         action("project.show", Reads, Permission::View, "Show a project: its features, and what is wrong with their files.", show),
-        action("project.share", Changes, Permission::ManageProjects, "Let a Radicle node read a private project.", share),
+        action("project.share", Changes, Permission::ManageProjects, "Let a Radicle node read a private project.", share::share),
         action(
             "project.gate",
             Changes,
@@ -260,39 +260,6 @@ async fn show(context: Context, input: Named) -> Result<Shown, Problem> {
         })
     };
     context.org()?.blocking(show).await
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Share {
-    /// The project.
-    #[serde(default)]
-    project: Option<ProjectName>,
-    /// Keys of the nodes that may read it.
-    with: Vec<Did>,
-}
-
-async fn share(context: Context, input: Share) -> Result<Done, Problem> {
-    let share = move |org: &Arc<Org>| {
-        let project = org.project(input.project.as_ref())?;
-        gated::alone(org, &project)?;
-        let before = org.forge.readers(&project.rid, &input.with)?;
-        org.forge.allow(&project.rid, &input.with)?;
-        Ok(Done::new(shared(&project.name, &input.with, before.as_ref())))
-    };
-    context.org()?.blocking(share).await
-}
-
-/// What is said of a project that is shared with these, of whom some could read it before; none: everybody could.
-fn shared(name: &ProjectName, with: &[Did], before: Option<&BTreeSet<Did>>) -> String {
-    let Some(before) = before else { return format!("{name} is public: everybody may read it; nothing was changed.") };
-    let with: BTreeSet<&Did> = with.iter().collect();
-    let more = with.iter().filter(|did| !before.contains(**did)).count();
-    match (more, with.len() - more) {
-        (0, _) => format!("{name} could be read by all of them before; nothing was changed."),
-        (more, 0) => format!("{name} may be read by {more} more."),
-        (more, known) => format!("{name} may be read by {more} more; {known} could read it before."),
-    }
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -542,19 +509,6 @@ mod tests {
         std::fs::rename(root.join("specs"), root.join("real")).unwrap();
         symlink(root.join("real"), root.join("specs")).unwrap();
         assert!(folder_files(&root, "specs/001-good").is_err(), "a link on the way");
-    }
-
-    #[test]
-    fn who_could_read_a_project_before_is_not_counted_as_new() {
-        let (name, did) = ("demo".parse().unwrap(), crate::fixtures::did);
-        let said = |with: &[char], before: &[char]| {
-            let with: Vec<_> = with.iter().copied().map(did).collect();
-            shared(&name, &with, Some(&before.iter().copied().map(did).collect()))
-        };
-        assert_eq!(said(&['a', 'b', 'b'], &[]), "demo may be read by 2 more.");
-        assert_eq!(said(&['a', 'b'], &['a']), "demo may be read by 1 more; 1 could read it before.");
-        assert!(said(&['a'], &['a']).ends_with("nothing was changed."));
-        assert!(shared(&name, &[did('a')], None).contains("public"));
     }
 
     #[test]
