@@ -72,7 +72,7 @@ pub enum TaskState {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         waits: Option<Reason>,
     },
-    /// Its last run ended without a patch.
+    /// Its last run ended without a patch; where the reason is `stopped`, a person ended it, and it is shown as stopped.
     Failed {
         /// The run.
         run: RunId,
@@ -113,6 +113,11 @@ impl TaskState {
         }
     }
 
+    /// Whether a person stopped its last run: it failed by nobody's fault.
+    pub fn stopped(&self) -> bool {
+        matches!(self, Self::Failed { reason: Reason::Stopped { .. }, .. })
+    }
+
     /// One word for lists.
     pub fn label(&self) -> &'static str {
         match self {
@@ -120,6 +125,7 @@ impl TaskState {
             Self::Waiting { .. } => "waiting",
             Self::Running { waits: Some(_), .. } => "queued",
             Self::Running { .. } => "running",
+            Self::Failed { .. } if self.stopped() => "stopped",
             Self::Failed { .. } => "failed",
             Self::InReview { .. } => "in review",
             Self::ChangesRequested { .. } => "changes requested",
@@ -339,6 +345,14 @@ mod tests {
             let run: Run = serde_json::from_value(run).unwrap_or_else(|e| unreachable!("{e}"));
             assert_eq!(super::state(&task("T001", &[]), Some(&claim), Some(&run)).label(), label);
         }
+    }
+
+    #[test]
+    fn a_task_whose_run_a_person_stopped_is_stopped_and_not_failed() {
+        let run: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p: crate::Problem| unreachable!("{p}"));
+        let by = crate::placement::tests::did(0);
+        let ended = |reason| TaskState::Failed { run: run.clone(), reason }.label();
+        assert_eq!((ended(Reason::Stopped { by }), ended(Reason::Silent { seconds: 9 })), ("stopped", "failed"));
     }
 
     #[test]

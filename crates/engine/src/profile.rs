@@ -168,8 +168,10 @@ pub fn all() -> &'static [Profile] {
 pub fn find(name: &str) -> Result<&'static Profile, Problem> {
     all().iter().find(|profile| profile.name == name).ok_or_else(|| {
         let known: Vec<_> = all().iter().map(|profile| profile.name.as_str()).collect();
-        Problem::not_found(format!("There is no engine {name:?}."))
-            .next(format!("Known are {}; any other program can be used as an `acp` or a `command` engine.", known.join(", ")))
+        Problem::not_found(format!("There is no engine {name:?}.")).next(format!(
+            "Known are {}; any other program can be used as an `acp` or a `command` engine, and `replay` plays a recording.",
+            known.join(", ")
+        ))
     })
 }
 

@@ -1,6 +1,7 @@
 //! The command line's words. What they do is in `verbs`.
 
 mod lend;
+mod number;
 mod people;
 mod policy;
 mod project;
@@ -18,6 +19,7 @@ pub(crate) use tailnet::Tailnet;
 pub(crate) use work::{OnePatch, Patch, Run, Task};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use number::whole;
 use orchestrator::machine;
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -141,7 +143,7 @@ pub(crate) struct Up {
     #[arg(long)]
     pub(crate) no_open: bool,
     /// How many runs of agents at once; as many as there are cores where nothing is said.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024), allow_negative_numbers = true)]
     pub(crate) slots: Option<u32>,
     /// Where it listened before it started its program anew.
     #[arg(long, hide = true, overrides_with = "resumed", value_name = "ADDR")]
@@ -233,10 +235,10 @@ pub(crate) enum Agent {
         #[arg(long)]
         credential: Option<String>,
         /// Tokens that one run may use.
-        #[arg(long)]
+        #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
         tokens: Option<u64>,
         /// Model calls that one run may make.
-        #[arg(long)]
+        #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
         calls: Option<u64>,
         /// Money that one run may cost, as 2.50.
         #[arg(long)]
@@ -365,7 +367,7 @@ pub(crate) enum Token {
         #[arg(long, default_value = "")]
         label: String,
         /// Days until it counts no more.
-        #[arg(long)]
+        #[arg(long, value_parser = whole::<u32>, allow_negative_numbers = true)]
         days: Option<u32>,
     },
     /// List the tokens.
@@ -382,10 +384,10 @@ pub(crate) enum Journal {
     /// List events.
     List {
         /// Only those after this number; the newest where nothing is said.
-        #[arg(long)]
+        #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
         after: Option<u64>,
         /// How many at most.
-        #[arg(long)]
+        #[arg(long, value_parser = whole::<usize>, allow_negative_numbers = true)]
         limit: Option<usize>,
         /// Whose journal, by the device's name or key; this device's where nothing is said.
         #[arg(long)]
@@ -427,7 +429,7 @@ pub(crate) struct Evict {
     #[arg(long, short, conflicts_with = "run")]
     pub(crate) yes: bool,
     /// Seconds until processor and memory must be free; at most 600.
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 30, value_parser = whole::<u64>, allow_negative_numbers = true)]
     pub(crate) grace: u64,
 }
 

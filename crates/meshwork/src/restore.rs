@@ -5,7 +5,10 @@ use domain::Problem;
 use identity::{Secret, backup};
 use orchestrator::data_dir::{DataDir, storage};
 use serde::Deserialize;
-use std::{fs::File, path::Path};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 /// As much of an org's record as is needed to know where it belongs.
 #[derive(Deserialize)]
@@ -13,13 +16,14 @@ struct Record {
     name: domain::OrgName,
 }
 
-/// Takes a backup up into a data folder that does not hold its org.
+/// Takes a backup up into a data folder that does not hold its org. Where that fails, what is left is what was there before.
 pub(crate) fn restore(root: &Path, file: &Path, passphrase: Secret) -> Result<String, Problem> {
+    let input = File::open(file).map_err(|e| storage(file, &e))?;
+    let absent = absent(root);
     let data = DataDir::open(root)?;
     let _lock = data.lock()?;
     let scratch = data.root().join("restoring");
     let _ = std::fs::remove_dir_all(&scratch);
-    let input = File::open(file).map_err(|e| storage(file, &e))?;
     let unpacked = backup::unpack(input, &backup::With::Passphrase(passphrase), &scratch);
     let result = unpacked.and_then(|files| {
         place(&data, &scratch)
@@ -27,8 +31,25 @@ pub(crate) fn restore(root: &Path, file: &Path, passphrase: Secret) -> Result<St
     });
     if result.is_err() {
         let _ = std::fs::remove_dir_all(&scratch);
+        take_away(&absent);
     }
     result
+}
+
+/// What a restore makes besides the org and is not there yet, the innermost first: files of the data folder, it, and folders above it.
+fn absent(root: &Path) -> Vec<PathBuf> {
+    let inside = ["orgs", "version", "lock"].map(|name| root.join(name));
+    let around = root.ancestors().filter(|path| !path.as_os_str().is_empty()).map(Path::to_owned);
+    inside.into_iter().chain(around).filter(|path| !path.exists()).collect()
+}
+
+/// Takes files and empty folders away.
+fn take_away(made: &[PathBuf]) {
+    for path in made {
+        if std::fs::remove_file(path).is_err() {
+            let _ = std::fs::remove_dir(path);
+        }
+    }
 }
 
 /// Has the journal of an org go on without the events that it lost.
@@ -73,4 +94,30 @@ fn place(data: &DataDir, scratch: &Path) -> Result<domain::OrgName, Problem> {
     }
     std::fs::rename(scratch, &target).map_err(|e| storage(&target, &e))?;
     Ok(org)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_restore_that_fails_leaves_what_was_there_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let backup = dir.path().join("no-backup");
+        fs::write(&backup, "something else").unwrap();
+        let root = dir.path().join("above/data");
+        let fails = |file: &Path| restore(&root, file, Secret::new("correct horse battery".into())).unwrap_err();
+        fails(&backup);
+        fails(&dir.path().join("nowhere"));
+        assert!(!dir.path().join("above").exists());
+        // A folder that is used keeps what it has.
+        drop(DataDir::open(&root).unwrap().lock().unwrap());
+        fs::write(root.join("mine"), "mine").unwrap();
+        fails(&backup);
+        let mut names: Vec<_> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["lock", "mine", "version"]);
+    }
 }

@@ -271,15 +271,21 @@ fn sockets(of: &Path) -> PathBuf {
 
 /// Waits so long for a lock; none: another process keeps it.
 fn lock(path: &Path, wait: Duration) -> Result<Option<Lock>, Problem> {
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(|e| storage(path, &e))?;
     let begun = std::time::Instant::now();
-    while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+    loop {
+        let file = File::options().create(true).truncate(false).write(true).open(path).map_err(|e| storage(path, &e))?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            // Who held it may have taken the file away, as a restore that failed does: then nobody else would see this lock.
+            let same = file.metadata().is_ok_and(|held| fs::metadata(path).is_ok_and(|there| held.ino() == there.ino()));
+            if same {
+                return Ok(Some(Lock { _file: file }));
+            }
+        }
         if begun.elapsed() >= wait {
             return Ok(None);
         }
         std::thread::sleep(limits::LOCK_PAUSE);
     }
-    Ok(Some(Lock { _file: file }))
 }
 
 /// The version that a folder's file says, where this build can do something with it.

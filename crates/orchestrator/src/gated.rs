@@ -3,6 +3,7 @@
 
 use crate::org::Org;
 use domain::{Did, Kind, Problem, ProjectName, project::Project};
+use forge::OrgState;
 
 /// Refuses what moves the default branch other than by a merge, where another device is the project's gate, or several must sign.
 ///
@@ -56,6 +57,40 @@ pub(crate) fn mirrors(org: &Org, project: &Project) -> Result<(), Problem> {
         }
         _ => Ok(()),
     }
+}
+
+/// Refuses to sign a merge where no key of this device is a delegate of a project that is not gated, and names the devices that can.
+///
+/// # Errors
+/// Then, or when the repository cannot be read.
+pub(crate) fn merges_here(org: &Org, project: &Project) -> Result<(), Problem> {
+    if !project.gates.is_empty() {
+        return Ok(());
+    }
+    let delegates = org.forge.delegates(&project.rid)?;
+    if delegates.contains(&org.member) || delegates.contains(&org.device) {
+        return Ok(());
+    }
+    Err(elsewhere(&project.name, &can_merge(&org.state()?, &delegates)))
+}
+
+/// The devices on which a delegate's key lives, as people call them, each with its id and its owner.
+fn can_merge(state: &OrgState, delegates: &[Did]) -> Vec<String> {
+    let keys: Vec<_> = state.members.values().flat_map(|member| &member.keys).collect();
+    let signs = |device: &Did| delegates.contains(device) || keys.iter().any(|key| key.device == *device && delegates.contains(&key.did));
+    let able = state.devices.values().filter(|device| signs(&device.did));
+    able.map(|device| format!("{} of {} ({})", device.name, device.owner, device.did)).collect()
+}
+
+fn elsewhere(name: &ProjectName, able: &[String]) -> Problem {
+    let why = "It is not gated, so that only a device on which a delegate of its repository has their key can merge.";
+    let gate = "or let an owner gate the project, so that it is merged from every device: meshwork project gate.";
+    let next = match able {
+        [] => "No device of the org is one: ask a delegate to make a member one: rad id update --delegate.".to_owned(),
+        [one] => format!("Merge it on {one}, {gate}"),
+        several => format!("Merge it on one of these: {}; {gate}", several.join(", ")),
+    };
+    Problem::new(Kind::Forbidden, format!("Patches of {name} are not merged from this device.")).because(why).next(next)
 }
 
 /// Why nothing is merged in a project: it is not gated, and some of its delegates can move its default branch without the others. None: its
@@ -113,6 +148,26 @@ pub(crate) fn name(org: &Org, gate: &Did) -> Result<String, Problem> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::fixtures::{did, member, state};
+    use domain::{org::Device, role::Role};
+
+    #[test]
+    fn where_a_project_is_not_merged_it_is_said_which_devices_can() {
+        let mut crew = state();
+        crew.members.extend([member("ada", Role::Owner, &['d', 'e']), member("bob", Role::Developer, &['f'])]);
+        let devices = [("desk", 'd', "ada"), ("lap", 'e', "ada"), ("box", 'f', "bob")];
+        crew.devices.extend(devices.map(|(name, letter, owner)| (name.to_owned(), Device::new(name, did(letter), owner))));
+        let said = |delegates: &[char]| {
+            let delegates: Vec<_> = delegates.iter().map(|letter| did(*letter)).collect();
+            elsewhere(&"demo".parse().unwrap(), &can_merge(&crew, &delegates)).to_string()
+        };
+        let one = said(&['D']);
+        assert!(one.contains(&format!("Merge it on desk of ada ({})", did('d'))) && !one.contains("lap") && !one.contains("box"), "{one}");
+        // A member's key on one device, and another device by itself.
+        let two = said(&['D', 'f']);
+        assert!(two.contains("desk of ada") && two.contains("box of bob") && !two.contains("lap"), "{two}");
+        assert!(said(&['Z']).contains("No device of the org"));
+    }
 
     #[test]
     fn nothing_is_merged_where_delegates_can_move_the_branch_without_each_other() {

@@ -269,6 +269,8 @@ pub(crate) const LOG_PAGE_WAIT: Duration = Duration::from_secs(5);
 pub(crate) const LOG_PAGE_QUIET: Duration = Duration::from_millis(300);
 /// How long the executor of a run may take for a person's wish: longer than its runner may.
 pub(crate) const WISH_WAIT: Duration = Duration::from_secs(30);
+/// How long a person who stops a run elsewhere waits to hear that the device took that; it is carried there all the same.
+pub(crate) const STOP_TAKEN_WAIT: Duration = Duration::from_secs(2);
 /// How long a gate may take for a merge, with its checks.
 pub(crate) const GATE_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
 /// How often a gate tries to fetch a project from another gate, and how long it waits in between.
@@ -316,9 +318,9 @@ pub(crate) const SESSION_ANSWER_WAIT: Duration = Duration::from_secs(1);
 pub(crate) const MISSED_PAUSE_MAX: Duration = Duration::from_secs(120);
 /// How often it is compared with a connected device what is signed in the repositories that are here: so long is the way at most of what
 /// Radicle's announcements did not bring, beside the fetch.
-pub(crate) const SIGNED_LOOK_EVERY: Duration = Duration::from_secs(15);
+pub(crate) const SIGNED_LOOK_EVERY: Duration = Duration::from_secs(30);
 /// For how long a digest of what is signed here counts: all devices ask for the same ones.
-pub(crate) const SIGNED_COUNTS: Duration = Duration::from_secs(5);
+pub(crate) const SIGNED_COUNTS: Duration = Duration::from_secs(15);
 /// For how many repositories it is asked at once.
 pub(crate) const SIGNED_ASKED_MAX: usize = 1_024;
 /// How many repositories are fetched from other devices at once, beside that of the org.

@@ -171,6 +171,10 @@ async fn prepare(org: &Arc<Org>, project: &Project, patch: &PatchId, expected: O
         let approvals = approvals(org, &named, &board, &patch)?;
         refuse(&state, &patch, &missing(&known, &board, &patch, of_task.as_ref(), approvals, &[], None)?)?;
         let result = org.forge.merge_result(&named.rid, &patch.id, gate::latest(&patch), &reapply_ticks)?;
+        // Before the checks, which may take an hour. A conflict is worked at from any device.
+        if matches!(result, MergeResult::Ready { .. }) {
+            gated::merges_here(org, &named)?;
+        }
         Ok(Prepared { board, patch, result, author, task, approvals })
     })
     .await

@@ -11,6 +11,7 @@ use domain::{
     run::{EndAsked, Order, Question, Reason, Run, RunState, Wish},
 };
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 /// Carries out what somebody wants of a run, here or on the device that executes it for us. Says what came of it.
 ///
@@ -24,8 +25,11 @@ pub(crate) async fn carry(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> R
         // Journaled first: so it stands, however long the device is away.
         Wish::End { reason } => {
             let asked = lifecycle::ask_to_end(org, by, &run.id, reason.clone()).await?;
-            remote::end_elsewhere(org, &run, &device, reason);
-            Ok(ending(asked) + &away(org, &device, asked)?)
+            let taken = remote::end_elsewhere(org, &run, &device, reason);
+            if matches!(asked, EndAsked::Ending | EndAsked::Publishing) && !(there(org, &device) && in_time(taken).await) {
+                return Ok(kept(&remote::called(org, &device)));
+            }
+            Ok(ending(asked))
         }
         // Placed there, and nothing of it is known yet.
         _ if run.device.is_none() => Err(not_working(&run)),
@@ -74,15 +78,22 @@ fn ending(asked: EndAsked) -> String {
     .to_owned()
 }
 
-/// What is to be added where the device that is to end a run is known to be away.
-fn away(org: &Org, device: &Did, asked: EndAsked) -> Result<String, Problem> {
-    let away = picture::whose(org, device).is_some_and(|whose| !whose.reachable);
-    if !away || asked != EndAsked::Ending {
-        return Ok(String::new());
-    }
-    let state = org.state()?;
-    let name = state.device_of(device).map_or_else(|| device.to_string(), |device| device.name.clone());
-    Ok(format!(" {name} is away: it ends there as soon as {name} is reached again."))
+/// Whether another device is not known to be away.
+fn there(org: &Org, device: &Did) -> bool {
+    picture::whose(org, device).is_none_or(|whose| whose.reachable)
+}
+
+/// Whether the device that is to end a run took that, as far as a person waits for it.
+async fn in_time(taken: JoinHandle<bool>) -> bool {
+    matches!(tokio::time::timeout(limits::STOP_TAKEN_WAIT, taken).await, Ok(Ok(true)))
+}
+
+/// What is said where the device that is to end a run did not take that yet.
+fn kept(name: &str) -> String {
+    format!(
+        "The order is kept: {name} does not answer now, and what the run does there meanwhile is not known. {name} is told when it \
+         is back, and meshwork run show says when the run has ended."
+    )
 }
 
 fn not_working(run: &Run) -> Problem {
@@ -220,6 +231,16 @@ mod tests {
         let option = || Choice { id: "yes".into(), label: "Yes".into(), allows: true };
         run.questions = ids.iter().map(|id| Question { id: (*id).into(), title: format!("may {id}"), options: vec![option()] }).collect();
         run
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_device_that_does_not_take_the_end_of_a_run_nothing_is_promised() {
+        assert!(in_time(tokio::spawn(async { true })).await);
+        assert!(!in_time(tokio::spawn(async { false })).await);
+        let began = tokio::time::Instant::now();
+        assert!(!in_time(tokio::spawn(std::future::pending())).await);
+        assert!(began.elapsed() < limits::STOP_TAKEN_WAIT * 2);
+        assert!(kept("box").contains("The order is kept: box does not answer now"));
     }
 
     #[test]

@@ -5828,7 +5828,7 @@ export interface components {
             seen_at?: components["schemas"]["Timestamp"] | null;
             /**
              * Format: uint
-             * @description How many runs it executes for this device.
+             * @description How many runs it executes, for whoever they are, as far as its journal has come here.
              */
             runs: number;
         };
@@ -5870,7 +5870,7 @@ export interface components {
             total: components["schemas"]["Resources"];
             /** @description What is not reserved by a lease now. */
             free: components["schemas"]["Resources"];
-            /** @description Tags, as `gpu:true` or `region:ap-southeast-2`. */
+            /** @description Tags, as `gpu=true` or `region=ap-southeast-2`. */
             tags: {
                 [key: string]: string;
             };

@@ -1,5 +1,6 @@
 //! The words about the org: who belongs to it, who is invited, what waits for its owners.
 
+use super::number::whole;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -90,6 +91,7 @@ pub(crate) enum Org {
     /// Say how many owners must sign a change.
     Threshold {
         /// How many.
+        #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
         owners: u32,
     },
     /// Give a member roles, and take some from them.
@@ -166,10 +168,10 @@ pub(crate) struct Invite {
     #[arg(long)]
     pub(crate) device: bool,
     /// Hours until the ticket counts no more, from 1 to 720 (30 days); three days where nothing is said.
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<u32>, allow_negative_numbers = true)]
     pub(crate) hours: Option<u32>,
     /// How many devices may join with it; one where nothing is said.
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<u32>, allow_negative_numbers = true)]
     pub(crate) uses: Option<u32>,
     /// Where the Join port of this device is reached from outside; where it listens, where nothing is said.
     #[arg(long, value_name = "HOST:PORT")]

@@ -1,5 +1,6 @@
 //! The words of `meshwork quota`.
 
+use super::number::whole;
 use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Subcommand)]
@@ -36,10 +37,10 @@ pub(crate) struct Set {
     #[arg(long, value_enum, default_value = "month")]
     pub(crate) period: Period,
     /// Tokens read and written.
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
     pub(crate) tokens: Option<u64>,
     /// Calls to models.
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
     pub(crate) calls: Option<u64>,
     /// Money, as 25.00, in the currency of the prices.
     #[arg(long)]

@@ -12,10 +12,10 @@ struct Patience {
     wait: Duration,
 }
 
-/// The first word comes after 10 s, the end after 40 s: longer than an org's process may take to start.
-const PATIENCE: Patience = Patience { pause: Duration::from_secs(5), wait: Duration::from_secs(5) };
+/// The first word comes after 5 s, the end after 40 s: longer than an org's process may take to start.
+const PATIENCE: Patience = Patience { pause: Duration::from_secs(2), wait: Duration::from_secs(3) };
 /// After how many questions in a row without an answer nobody waits any more.
-const SILENT_MAX: u32 = 4;
+const SILENT_MAX: u32 = 8;
 
 impl Client {
     /// Waits for an answer for as long as `meshwork up` shows that it lives.

@@ -108,7 +108,7 @@ async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), Problem> 
     if !listen.ip().is_loopback() {
         return Err(Problem::invalid(format!("{listen} is not an address of this machine alone."))
             .because("Tokens and sign-ins would go over the network in plain text.")
-            .next("Listen on 127.0.0.1, and forward the port by SSH; serving over the tailnet comes with the mesh."));
+            .next("Listen on 127.0.0.1, and forward the port by SSH. Other devices come in at --mesh-listen, with keys of their own."));
     }
     let listener = TcpListener::bind(listen).await.map_err(|e| port(listen, &e))?;
     let address = listener.local_addr().map_err(Problem::internal)?;

@@ -71,7 +71,8 @@ pub(super) fn tags_of(typed: &[String]) -> Result<BTreeMap<&str, &str>, Problem>
     let mut tags = BTreeMap::new();
     for text in typed {
         let (tag, value) = text.split_once('=').ok_or_else(|| {
-            Problem::invalid(format!("“{}” is no tag.", domain::shown(text))).next("A tag is a name and a value: --tag gpu=true.")
+            Problem::invalid(format!("“{}” is no tag.", domain::shown(text)))
+                .next("A tag is a name and a value with an equals sign between them, as --tag gpu=true.")
         })?;
         if let Some(before) = tags.insert(tag, value) {
             let said = format!("{0}={1} and {0}={2}", domain::shown(tag), domain::shown(before), domain::shown(value));
@@ -315,16 +316,20 @@ async fn merge(client: &Client, patch: Value, revision: Option<String>, json: bo
     let mut input = patch.clone();
     input["revision"] = json!(revision);
     let mut merged = std::pin::pin!(client.call("patch.merge", input));
+    if json {
+        return merged.await;
+    }
     let mut told = String::new();
     loop {
-        tokio::select! {
+        let look = async {
+            tokio::time::sleep(MERGE_LOOK_EVERY).await;
+            client.call("patch.show", patch.clone()).await.map(|shown| clean(&at(&shown, &["merging"]))).unwrap_or_default()
+        };
+        // Side by side: where nothing is answered any more, the merge itself finds that out.
+        let state = tokio::select! {
             done = &mut merged => return done,
-            () = tokio::time::sleep(MERGE_LOOK_EVERY) => {}
-        }
-        if json {
-            continue;
-        }
-        let state = client.call("patch.show", patch.clone()).await.map(|shown| clean(&at(&shown, &["merging"]))).unwrap_or_default();
+            state = look => state,
+        };
         if !state.is_empty() && state != told {
             eprintln!("{state}");
             told = state;
@@ -362,7 +367,7 @@ mod tests {
         assert_eq!(of(&["gpu=true", "region=eu"]).unwrap(), 2);
         let twice = of(&["a=1", "a=2"]).unwrap_err();
         assert!(twice.what.contains("a=1 and a=2"), "{twice}");
-        for problem in [twice, of(&["gpu"]).unwrap_err()] {
+        for problem in [twice, of(&["gpu"]).unwrap_err(), of(&["gpu:true"]).unwrap_err()] {
             assert!(problem.next.is_some_and(|next| next.contains("gpu=true")));
         }
     }

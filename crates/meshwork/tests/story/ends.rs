@@ -62,6 +62,8 @@ async fn a_run_is_stopped_in_every_state_before_it_is_published() {
         assert!(ended["reason"]["by"].as_str().unwrap().starts_with("did:key:"), "{ended:#}");
         assert!(ended["patch"].is_null() && said["message"].is_string(), "{state}: {ended:#}");
         assert!(!work(&up, &text(&ended["id"])).exists(), "{state}: nothing is left");
+        let told = up.told(&["task", "show", task]).await.stdout;
+        assert!(told.contains("stopped") && !told.contains("failed"), "{state}: {told}");
     }
     let (ended, said) = stopped_in(&up, "T004", "publishing").await;
     assert_eq!(ended["state"], "done", "{ended:#}");

@@ -32,6 +32,7 @@ async fn a_backup_becomes_a_machine_again_and_goes_on_as_a_new_incarnation() {
     let wrong = restored.run_with(&["restore", file], "wrong horse battery").await;
     assert_ne!(wrong.code, 0);
     clear(&wrong.json()["error"], "passphrase");
+    assert!(!restored.data().exists(), "nothing is left behind");
     let done = restored.run_with(&["restore", file], "correct horse battery").await;
     assert_eq!(done.code, 0, "{done:?}");
     restored.begin().await;

@@ -50,6 +50,8 @@ async fn of_a_run_on_a_device_that_is_away_it_is_said_as_of_when_and_which_devic
     let problem = two.ada.refused(&["run", "send", &run, "Mind the gap."], 7).await;
     clear(&problem, &format!("The device {BOBS} does not answer now"));
     clear(&problem, "It was there last at");
+    let stopped = text(&two.ada.ok(&["run", "stop", &run]).await["message"]);
+    assert!(stopped.starts_with(&format!("The order is kept: {BOBS} does not answer now")), "{stopped}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,6 +66,7 @@ async fn what_is_typed_wrong_is_refused_with_what_is_wrong_and_what_there_is() {
     for bad in ["two words=x", "gpu=", "gpu"] {
         clear(&up.refused(&[&run[..], &["--tag", bad]].concat(), 2).await, "is no tag");
     }
+    clear(&up.refused(&[&run[..], &["--tag", "gpu=blue"]].concat(), 5).await, "does not have the tag gpu=blue now");
     assert_eq!(up.ok(&["run", "list"]).await, json!([]), "nothing was started");
     let problem = up.refused(&["quota", "set", "--member", "nobody", "--calls", "5"], 4).await;
     clear(&problem, "There is no member “nobody”");

@@ -16,7 +16,7 @@ use domain::{
     picture::Whose,
     project::Project,
     role::Permission,
-    run::{Question, Reason, Run},
+    run::{Question, Run},
     task::{TaskState, TaskView},
 };
 use schemars::JsonSchema;
@@ -169,7 +169,7 @@ fn questions(run: &Run, titles: &BTreeMap<&TaskRef, &str>) -> Vec<Item> {
 fn failed(org: &Org, TaskView { at, task, state, whose, .. }: &TaskView, runs: &[Run]) -> Result<Option<Item>, Problem> {
     let TaskState::Failed { run: id, reason } = state else { return Ok(None) };
     // Who stopped it knows.
-    if matches!(reason, Reason::Stopped { .. }) {
+    if state.stopped() {
         return Ok(None);
     }
     let run = match runs.iter().find(|r| r.id == *id) {

@@ -3,7 +3,9 @@
 use super::{Done, Nothing};
 use crate::{
     lifecycle::{self, Evicting},
+    limits,
     org::Org,
+    picture,
     remote::{self, Reach, devices},
     table::{Action, Context, Effect, action},
 };
@@ -21,7 +23,11 @@ use domain::{
 use identity::Envelope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
@@ -57,20 +63,19 @@ pub struct DeviceView {
     /// When it was there last, as far as is known here, whoever told of it; none: nothing of it was ever heard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Timestamp>,
-    /// How many runs it executes for this device.
+    /// How many runs it executes, for whoever they are, as far as its journal has come here.
     pub runs: usize,
 }
 
 async fn list(context: Context, _: Nothing) -> Result<Vec<DeviceView>, Problem> {
     let org = context.org()?;
-    let (all, runs, radicle) = org.blocking(|org| Ok((org.state()?.devices, org.active_runs()?, by_radicle(org)))).await?;
+    let (all, runs, radicle) = org.blocking(|org| Ok((org.state()?.devices, executed(org)?, by_radicle(org)))).await?;
     let view = |device: domain::org::Device| {
         let (org, runs, radicle) = (&org, &runs, &radicle);
         async move {
             let here = device.did == org.device;
             let reach = if here { Reach { reachable: true, ..Reach::default() } } else { remote::probe(org, &device.did).await };
-            let there = |r: &&Run| r.state.holds_slot() && r.device.as_ref() == Some(&device.did);
-            let runs = runs.iter().filter(there).count();
+            let runs = runs.get(&device.did).copied().unwrap_or_default();
             let seen_at = devices::seen(org, &device.did);
             let radicle_connected = radicle.contains(&device.did);
             let domain::org::Device { name, did, owner, addresses, .. } = device;
@@ -78,6 +83,23 @@ async fn list(context: Context, _: Nothing) -> Result<Vec<DeviceView>, Problem> 
         }
     };
     Ok(futures::future::join_all(all.into_values().map(view)).await)
+}
+
+/// How many runs each device executes now, by this device's journal and the copies of the others'.
+fn executed(org: &Org) -> Result<BTreeMap<Did, usize>, Problem> {
+    // Of its own this device knows all that go on, however old.
+    let (own, seen) = (org.active_runs()?, picture::runs(org, limits::LIST_DEFAULT)?);
+    Ok(by_device(own.into_iter().chain(seen.into_iter().map(|seen| seen.run))))
+}
+
+/// The same of runs of which one may be there twice: then the last counts.
+fn by_device(runs: impl Iterator<Item = Run>) -> BTreeMap<Did, usize> {
+    let runs: BTreeMap<RunId, Run> = runs.map(|run| (run.id.clone(), run)).collect();
+    let mut count = BTreeMap::new();
+    for device in runs.into_values().filter(|run| run.state.holds_slot()).filter_map(|run| run.device) {
+        *count.entry(device).or_default() += 1;
+    }
+    count
 }
 
 /// The devices whose Radicle nodes this one's is connected to, and this one where its own runs.
@@ -324,5 +346,20 @@ mod tests {
         for words in ["Evicted 3 runs.", "when there is room: 1.", "Not saved yet", "Without anything", "Cut off", "disk is full."] {
             assert!(told.contains(words), "“{words}” in {told}");
         }
+    }
+
+    #[test]
+    fn a_device_executes_what_anybody_asked_of_it_and_each_run_counts_once() {
+        let did = |seed: u8| identity::Key::from_seed(&[seed; 32]).did();
+        let run = |id: &str, requester: u8, state| {
+            let new =
+                crate::admission::new_run(id.parse().unwrap(), Class::Agent, "demo".parse().unwrap(), did(9), did(requester), Timestamp(0));
+            Run { state, device: Some(did(2)), ..new }
+        };
+        let (first, second) = ("01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAW");
+        let (own, its) = (run(first, 1, RunState::Working), run(second, 2, RunState::Preparing));
+        assert_eq!(by_device([own.clone(), own.clone(), its.clone()].into_iter()), BTreeMap::from([(did(2), 2)]));
+        let ended = Run { state: RunState::Done, ..own.clone() };
+        assert_eq!(by_device([own, its, ended].into_iter()), BTreeMap::from([(did(2), 1)]));
     }
 }

@@ -1,6 +1,7 @@
 //! Projects: added, listed, shared, mirrored.
 
 mod gate;
+mod share;
 
 use super::{Done, Nothing};
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     tasks::{self, Board},
 };
 use domain::{
-    Did, FeatureId, Problem, ProjectName, Rid,
+    FeatureId, Problem, ProjectName, Rid,
     actor::Actor,
     event::{Body, kind},
     project::{MirrorState, Project, ProjectView},
@@ -39,7 +40,7 @@ pub(super) fn actions() -> Vec<Action> {
         ),
         action("project.list", Reads, Permission::View, "List the projects, also those that are not on this device yet.", list),
         action("project.show", Reads, Permission::View, "Show a project: its features, and what is wrong with their files.", show),
-        action("project.share", Changes, Permission::ManageProjects, "Let a Radicle node read a private project.", share),
+        action("project.share", Changes, Permission::ManageProjects, "Let a Radicle node read a private project.", share::share),
         action(
             "project.gate",
             Changes,
@@ -259,26 +260,6 @@ async fn show(context: Context, input: Named) -> Result<Shown, Problem> {
         })
     };
     context.org()?.blocking(show).await
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Share {
-    /// The project.
-    #[serde(default)]
-    project: Option<ProjectName>,
-    /// Keys of the nodes that may read it.
-    with: Vec<Did>,
-}
-
-async fn share(context: Context, input: Share) -> Result<Done, Problem> {
-    let share = move |org: &Arc<Org>| {
-        let project = org.project(input.project.as_ref())?;
-        gated::alone(org, &project)?;
-        org.forge.allow(&project.rid, &input.with)?;
-        Ok(Done::new(format!("{} may be read by {} more.", project.name, input.with.len())))
-    };
-    context.org()?.blocking(share).await
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

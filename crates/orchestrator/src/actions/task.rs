@@ -14,10 +14,9 @@ use domain::{
     AgentName, Did, FeatureId, Problem, ProjectName, RunId, TaskId,
     actor::Actor,
     event::{Body, kind},
-    limits::PATCHES_WAITING_MAX,
     manifest::{Class, Priority},
     role::Permission,
-    run::{Reason, Run},
+    run::Run,
     stop::Stop,
     task::{Claim, Feature, Task, TaskState, TaskView},
 };
@@ -29,8 +28,9 @@ mod takeover;
 mod wanted;
 mod words;
 
-use wanted::wanted;
 pub(crate) use wanted::{Wanted, check_tags};
+use wanted::{untagged, wanted};
+use words::held_back;
 pub(super) use words::why;
 
 pub(super) fn actions() -> Vec<Action> {
@@ -228,7 +228,9 @@ fn choose(org: &Org, input: &RunTasks) -> Result<Chosen, Problem> {
         }
     }
     let wanted = wanted(org, input)?;
-    let notices = halted(org, &board, &agent, wanted.on.as_ref())?.into_iter().chain(held_back(&board, &can)).collect();
+    let halted = halted(org, &board, &agent, wanted.on.as_ref())?;
+    let untagged = untagged(org, &board, &wanted, &can)?;
+    let notices = halted.into_iter().chain(untagged).chain(held_back(&board, &can)).collect();
     Ok(Chosen { can, cannot, agent, wanted, notices })
 }
 
@@ -260,24 +262,6 @@ pub(super) fn the_agent(org: &Org, asked: Option<&AgentName>) -> Result<AgentNam
             Err(Problem::invalid("The org has several agents.").next(format!("Say which with --agent: {}.", names.join(", "))))
         }
     }
-}
-
-/// Of how many tasks it is said one by one what they wait for.
-const HELD_NAMED_MAX: usize = 3;
-
-/// What keeps tasks that are queued now from starting at once: others that they wait for, and patches that nobody reviews.
-fn held_back(board: &Board, queued: &[TaskView]) -> Vec<String> {
-    let held = |view: &TaskView| board.waits(view).map(|waits| format!("{}: {}", view.at.task, waits.why));
-    let mut told: Vec<String> = queued.iter().filter_map(held).collect();
-    if told.len() > HELD_NAMED_MAX {
-        told = vec![format!("{} of them wait for others, which a person must review and merge: meshwork task list.", told.len())];
-    }
-    let waiting = board.tasks.iter().filter(|t| matches!(t.state, TaskState::InReview { .. })).count();
-    let new = queued.iter().any(|t| !matches!(t.state, TaskState::ChangesRequested { .. }));
-    if new && waiting >= PATCHES_WAITING_MAX {
-        told.push(Reason::ReviewLimit { waiting }.text());
-    }
-    told
 }
 
 /// The device that a person named.

@@ -45,15 +45,16 @@ pub(super) const PATCH_STATES: [(&str, &[&str]); 6] = [
     ("draft", &["draft"]),
 ];
 /// States of tasks.
-pub(super) const TASK_STATES: [(&str, &[&str]); 11] = [
-    ("open", &["ready", "waiting", "failed", "changes requested"]),
-    ("remaining", &["ready", "waiting", "failed", "changes requested"]),
+pub(super) const TASK_STATES: [(&str, &[&str]); 12] = [
+    ("open", &["ready", "waiting", "failed", "stopped", "changes requested"]),
+    ("remaining", &["ready", "waiting", "failed", "stopped", "changes requested"]),
     ("ready", &["ready"]),
     ("waiting", &["waiting"]),
     ("blocked", &["waiting"]),
     ("running", &["running", "queued"]),
     ("failed", &["failed"]),
     ("failing", &["failed"]),
+    ("stopped", &["stopped"]),
     ("merged", &["merged"]),
     ("done", &["done", "merged"]),
     ("finished", &["done", "merged"]),

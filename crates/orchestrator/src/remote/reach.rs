@@ -64,6 +64,12 @@ pub(super) fn said(org: &Org, device: &Did, status: &Status) -> Problem {
     away(&called(org, device), devices::seen(org, device), &said.why.unwrap_or_default())
 }
 
+/// What is said of a device that did not answer when it was asked whether it is there.
+pub(super) fn silent(org: &Org, device: &Did) -> Problem {
+    let why = lock(&org.remote.reach).get(device).and_then(|reach| reach.problem.clone());
+    away(&called(org, device), devices::seen(org, device), &why.unwrap_or_default())
+}
+
 fn away(name: &str, seen: Option<Timestamp>, why: &str) -> Problem {
     let seen = seen.map_or_else(|| "It was never seen from here.".to_owned(), |at| format!("It was there last at {}.", at.minute()));
     Problem::unavailable(format!("The device {name} does not answer now."))

@@ -1,16 +1,21 @@
 //! What people want of a run that another device executes: carried there, and taken here.
 
-use super::{client, reach::said};
+use super::{
+    client,
+    reach::{directly, said, silent},
+};
 use crate::{limits, org::Org, rights, steer, stops};
 use domain::{
     Did, Kind, Problem,
     actor::Actor,
+    lease::Reached,
     run::{Reason, Run, Wish},
 };
 use mesh::spoken;
 use proto::mesh::OrderRequest;
 use serde_json::json;
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 /// Carries a wish to the device that executes a run; says what came of it.
 ///
@@ -21,6 +26,10 @@ pub(crate) async fn wish(org: &Arc<Org>, run: &Run, device: &Did, by: &Did, wish
     let wish_json = serde_json::to_string(wish).map_err(Problem::internal)?;
     let request = OrderRequest { version: spoken(), run: run.id.to_string(), by, wish_json };
     let mut client = client(org, device)?;
+    // One that takes connections and says nothing is known within seconds; its runner may take longer.
+    if directly(org, device).await == Reached::No {
+        return Err(silent(org, device));
+    }
     match tokio::time::timeout(limits::WISH_WAIT, client.order(request)).await {
         Ok(Ok(reply)) => Ok(reply.into_inner().said),
         Ok(Err(refused)) => Err(said(org, device, &refused)),
@@ -42,14 +51,17 @@ pub(super) async fn end(org: &Arc<Org>, run: &Run, device: &Did, reason: Reason)
     }
 }
 
-/// As [`end`], in the background: what cannot be carried there now is carried when the device is reached again.
-pub(crate) fn end_elsewhere(org: &Arc<Org>, run: &Run, device: &Did, reason: Reason) {
+/// As [`end`], in the background: what cannot be carried there now is carried when the device is reached again. Tells whether the device
+/// took it now.
+pub(crate) fn end_elsewhere(org: &Arc<Org>, run: &Run, device: &Did, reason: Reason) -> JoinHandle<bool> {
     let (org, run, device) = (org.clone(), run.clone(), device.clone());
     tokio::spawn(async move {
-        if let Err(problem) = end(&org, &run, &device, reason).await {
+        let taken = end(&org, &run, &device, reason).await;
+        if let Err(problem) = &taken {
             tracing::warn!(run = %run.id, %problem, "the end of a run could not be asked for yet");
         }
-    });
+        taken.is_ok()
+    })
 }
 
 /// Takes a wish about a run that this device executes for `caller`, in the name of a member who has a key there and may do so. The

@@ -1,12 +1,13 @@
 //! Where the tasks that are given to an agent may be executed.
 
 use super::RunTasks;
-use crate::{actions::find_run, org::Org};
+use crate::{actions::find_run, org::Org, remote::devices, tasks::Board};
 use domain::{
     Did, Problem,
     lend::check_tag,
-    manifest::{Apart, Priority},
+    manifest::{Apart, Class, Priority},
     run::Run,
+    task::TaskView,
 };
 use std::collections::BTreeMap;
 
@@ -66,4 +67,72 @@ fn apart(org: &Org, text: &str) -> Result<Apart, Problem> {
             .next("Wait until it was placed: meshwork run show says where it is."));
     };
     Ok(Apart { run: run.id, device })
+}
+
+/// What is to be said where no device has the tags that the tasks' runs need, as far as that is known here now.
+///
+/// # Errors
+/// When placing would refuse one of them a moment later; or when the org or the journal cannot be read.
+pub(super) fn untagged(org: &Org, board: &Board, wanted: &Wanted, tasks: &[TaskView]) -> Result<Option<String>, Problem> {
+    let tags: BTreeMap<String, String> =
+        board.settings.tags.iter().chain(&wanted.tags).map(|(tag, value)| (tag.clone(), value.clone())).collect();
+    if tags.is_empty() || tasks.is_empty() {
+        return Ok(None);
+    }
+    let mut devices = devices::all(org, &org.state()?, Class::Agent)?;
+    devices.retain(|known| wanted.on.as_ref().is_none_or(|on| known.device.did == *on));
+    let known: Vec<Tagged<'_>> =
+        devices.iter().map(|known| (known.device.name.as_str(), known.told.as_ref().map(|told| &told.capacity.tags))).collect();
+    let Some(missing) = missing(&tags, &known) else { return Ok(None) };
+    // Another device that was named is asked, whatever is known of it here; and what waits for other tasks is placed later.
+    let asked = wanted.on.as_ref().is_some_and(|on| *on != org.device);
+    let at_once = tasks.iter().any(|view| board.waits(view).is_none());
+    match missing.waits_for {
+        Some(unheard) => Ok(Some(format!("{} Nothing was heard yet of {unheard}; it waits until a device has that.", missing.what))),
+        None if at_once && !asked => Err(Problem::conflict(missing.what)
+            .because("Each device would refuse the run.")
+            .next("meshwork capacity shows the tags of each device; meshwork lend --tag NAME=VALUE, given on a device, adds one to it.")),
+        None => Ok(Some(format!("{} Its run fails unless a device has that when it is placed: meshwork capacity.", missing.what))),
+    }
+}
+
+/// A device's name and its tags; none: nothing was heard of it yet.
+type Tagged<'a> = (&'a str, Option<&'a BTreeMap<String, String>>);
+
+/// Tags that no device has.
+struct Missing {
+    what: String,
+    /// The devices that may have them, by their names.
+    waits_for: Option<String>,
+}
+
+fn missing(tags: &BTreeMap<String, String>, devices: &[Tagged<'_>]) -> Option<Missing> {
+    let has_all = |has: &BTreeMap<String, String>| tags.iter().all(|(tag, value)| has.get(tag) == Some(value));
+    if devices.iter().any(|(_, has)| has.is_some_and(has_all)) {
+        return None;
+    }
+    let words: Vec<String> = tags.iter().map(|(tag, value)| format!("{tag}={value}")).collect();
+    let which = if words.len() == 1 { "the tag" } else { "all the tags" };
+    let who = if let [(one, _)] = devices { format!("The device {one} does not have") } else { "No device of the org has".to_owned() };
+    let unheard: Vec<&str> = devices.iter().filter(|(_, has)| has.is_none()).map(|(name, _)| *name).collect();
+    Some(Missing { what: format!("{who} {which} {} now.", words.join(", ")), waits_for: (!unheard.is_empty()).then(|| unheard.join(", ")) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_tags_that_no_device_has_it_is_said_who_may_have_them() {
+        let tags =
+            |all: &[(&str, &str)]| all.iter().map(|(tag, value)| ((*tag).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>();
+        let (plain, fast, wanted) = (tags(&[]), tags(&[("fast", "yes"), ("gpu", "true")]), tags(&[("gpu", "true")]));
+        assert!(missing(&wanted, &[("desk", Some(&plain)), ("box", Some(&fast))]).is_none());
+        let none = missing(&wanted, &[("desk", Some(&plain)), ("lap", Some(&plain))]);
+        let none = none.map(|missing| (missing.what, missing.waits_for));
+        assert_eq!(none, Some(("No device of the org has the tag gpu=true now.".to_owned(), None)));
+        let unheard = missing(&tags(&[("fast", "no"), ("gpu", "true")]), &[("desk", Some(&fast)), ("box", None)]);
+        let unheard = unheard.map(|missing| (missing.what, missing.waits_for));
+        assert_eq!(unheard, Some(("No device of the org has all the tags fast=no, gpu=true now.".to_owned(), Some("box".to_owned()))));
+    }
 }

@@ -1,9 +1,10 @@
-//! Why a task is where it is, in words.
+//! Why a task is where it is, and what keeps it there, in words.
 
 use crate::tasks::Board;
 use domain::{
+    limits::PATCHES_WAITING_MAX,
     patch::PatchState,
-    run::Run,
+    run::{Reason, Run, RunState},
     task::{TaskState, TaskView},
 };
 
@@ -13,7 +14,9 @@ pub(crate) fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
     let text = match &view.state {
         TaskState::Ready => "It may start: meshwork task run gives it to an agent.".to_owned(),
         TaskState::Waiting { .. } => board.waits(view).map_or_else(|| "It waits for another task.".to_owned(), |waits| waits.why),
-        TaskState::Running { .. } => runs.first().and_then(Run::why).unwrap_or_else(|| "An agent works at it.".to_owned()),
+        TaskState::Running { .. } => {
+            runs.first().map_or_else(|| "A run of it goes on.".to_owned(), |run| run.why().unwrap_or_else(|| goes_on(run).to_owned()))
+        }
         TaskState::Failed { run, reason } => runs.iter().find(|r| r.id == *run).and_then(Run::why).unwrap_or_else(|| reason.text()),
         TaskState::InReview { patch } => format!("Its patch {patch} waits for a person: meshwork patch show {patch} says what for."),
         TaskState::ChangesRequested { .. } => "A review asked for changes: meshwork task run starts the next revision.".to_owned(),
@@ -27,4 +30,57 @@ pub(crate) fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
     let rivals =
         (open > 1).then(|| format!("{open} devices made a patch of it each: a person picks one by merging it, and the others are closed."));
     [Some(text), rivals, Some(problems).filter(|problems| !problems.is_empty())].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// What is done for a run that has not ended, where nothing keeps it.
+fn goes_on(run: &Run) -> &'static str {
+    match run.state {
+        RunState::Queued => "Its run is next to be placed.",
+        RunState::Placing => "A device is being chosen and asked for its run.",
+        RunState::Starting => "The sandbox of its run is being started.",
+        RunState::Preparing => "The worktree and the brief of its run are being laid.",
+        RunState::Working if run.paused => "Its run is paused: meshwork run resume lets it go on.",
+        RunState::Working => "An agent works at it.",
+        RunState::Verifying => "Its checks run.",
+        RunState::Publishing => "Its patch is being published.",
+        RunState::Done | RunState::Failed | RunState::Cancelled | RunState::Evicted | RunState::Lost => "Its run has ended.",
+    }
+}
+
+/// Of how many tasks it is said one by one what they wait for.
+const HELD_NAMED_MAX: usize = 3;
+
+/// What keeps tasks that are queued now from starting at once: others that they wait for, and patches that nobody reviews.
+pub(super) fn held_back(board: &Board, queued: &[TaskView]) -> Vec<String> {
+    let held = |view: &TaskView| board.waits(view).map(|waits| format!("{}: {}", view.at.task, waits.why));
+    let mut told: Vec<String> = queued.iter().filter_map(held).collect();
+    if told.len() > HELD_NAMED_MAX {
+        told = vec![format!("{} of them wait for others, which a person must review and merge: meshwork task list.", told.len())];
+    }
+    let waiting = board.tasks.iter().filter(|t| matches!(t.state, TaskState::InReview { .. })).count();
+    let new = queued.iter().any(|t| !matches!(t.state, TaskState::ChangesRequested { .. }));
+    if new && waiting >= PATCHES_WAITING_MAX {
+        told.push(Reason::ReviewLimit { waiting }.text());
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{admission, fixtures::did};
+    use domain::{Timestamp, manifest::Class};
+
+    #[test]
+    fn an_agent_works_only_where_one_does() {
+        let id = "01JZZZZZZZZZZZZZZZZZWRK001".parse().unwrap();
+        let run = admission::new_run(id, Class::Agent, "demo".parse().unwrap(), did('a'), did('b'), Timestamp(0));
+        let said = |state, paused| goes_on(&Run { state, paused, ..run.clone() });
+        for state in [RunState::Queued, RunState::Placing, RunState::Starting, RunState::Preparing, RunState::Verifying] {
+            assert!(!said(state, false).contains("agent works"), "{state:?}");
+        }
+        assert_eq!(said(RunState::Working, false), "An agent works at it.");
+        assert!(said(RunState::Working, true).contains("run resume"));
+    }
 }

@@ -81,7 +81,7 @@ impl<'a> Asked<'a> {
     /// How far something failed: not, in a run of it, or itself.
     fn failures(&self, thing: &Thing<'_>) -> u8 {
         match thing {
-            Thing::Task(t) if matches!(t.state, TaskState::Failed { .. }) => 2,
+            Thing::Task(t) if matches!(t.state, TaskState::Failed { .. }) && !t.state.stopped() => 2,
             Thing::Task(t) => u8::from(self.world.runs.iter().any(|r| r.task.as_ref() == Some(&t.at) && failed(r))),
             Thing::Run(r) => u8::from(failed(r)),
             Thing::Patch(_) | Thing::Named(_) => 0,
