@@ -43,9 +43,9 @@ it("what the org says of a device is changed where it stands, and its rows are w
     await row.getByRole("button", { name: `Change ${away}` }).click();
     const said = page.getByRole("dialog", { name: `What the org says of ${away}` });
     expect(await said.getByRole("button", { name: "Change it" }).isDisabled()).toBe(true);
-    await said.getByRole("textbox", { name: "What the org promises about it" }).fill("region=eu");
+    await said.getByRole("textbox", { name: "What the org promises about it" }).fill("region:eu");
     await said.getByRole("button", { name: "Change it" }).click();
-    await there(row.getByText("region=eu"));
+    await there(row.getByText("region:eu"));
     const { devices } = await act<{ devices: { name: string; tags?: object }[] }>("org.show", {});
     expect(devices.find(({ name }) => name === away)?.tags).toEqual({ region: "eu" });
   }));

@@ -86,7 +86,7 @@ pub struct Capacity {
     pub total: Resources,
     /// What is not reserved by a lease now.
     pub free: Resources,
-    /// Tags, as `gpu=true` or `region=ap-southeast-2`.
+    /// Tags, as `gpu:true` or `region:ap-southeast-2`.
     pub tags: BTreeMap<String, String>,
     /// Its GPUs, one by one, as many as `total` counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

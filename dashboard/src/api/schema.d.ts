@@ -5870,7 +5870,7 @@ export interface components {
             total: components["schemas"]["Resources"];
             /** @description What is not reserved by a lease now. */
             free: components["schemas"]["Resources"];
-            /** @description Tags, as `gpu=true` or `region=ap-southeast-2`. */
+            /** @description Tags, as `gpu:true` or `region:ap-southeast-2`. */
             tags: {
                 [key: string]: string;
             };

@@ -71,7 +71,7 @@ function needs({ resources: { cpu_milli, memory_bytes, disk_bytes, gpus }, tags 
     `${bytes(memory_bytes)} memory`,
     `${bytes(disk_bytes)} disk`,
     gpus > 0 && plural(gpus, "GPU"),
-    ...Object.entries(tags).map(([tag, value]) => `${tag}=${value}`),
+    ...Object.entries(tags).map(([tag, value]) => `${tag}:${value}`),
   ];
   return `It needs ${facts.filter(Boolean).join(", ")}. `;
 }

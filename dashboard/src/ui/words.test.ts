@@ -19,8 +19,8 @@ test("a priority is told where it is not as that of most work", () => {
 });
 
 test("tags are read as a person writes them, and written so", () => {
-  expect(tagsOf(" gpu region=eu, zone=a=b ")).toEqual({ gpu: "true", region: "eu", zone: "a=b" });
-  expect([tagsText({ gpu: "true", region: "eu" }), tagsText(undefined)]).toEqual(["gpu=true region=eu", ""]);
+  expect(tagsOf(" gpu region:eu, zone:a:b ")).toEqual({ gpu: "true", region: "eu", zone: "a:b" });
+  expect([tagsText({ gpu: "true", region: "eu" }), tagsText(undefined)]).toEqual(["gpu:true region:eu", ""]);
 });
 
 test("a sentence loses its command where the page has a button, and nothing else", () => {

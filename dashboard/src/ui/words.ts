@@ -148,15 +148,15 @@ export const priorityWord = (priority: Schemas["Priority"] | undefined): string 
 /** What a person wrote into a field for several: between blanks or commas. */
 export const several = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
 
-/** Tags as a person writes them, here and in a terminal: `gpu=true region=eu`. */
+/** Tags as a person writes them: `gpu:true region:eu`. */
 export const tagsText = (tags: Record<string, string> | undefined): string =>
   Object.entries(tags ?? {})
-    .map(([tag, value]) => `${tag}=${value}`)
+    .map(([tag, value]) => `${tag}:${value}`)
     .join(" ");
 
 /** What a person wrote of tags; one without a value is true. */
 export const tagsOf = (text: string): Record<string, string> =>
-  Object.fromEntries(several(text).map((tag) => [tag.split("=")[0] ?? tag, tag.split("=").slice(1).join("=") || "true"]));
+  Object.fromEntries(several(text).map((tag) => [tag.split(":")[0] ?? tag, tag.split(":").slice(1).join(":") || "true"]));
 
 /** The same as a change of tags that were there: an empty value takes one away. */
 export function tagsChanged(was: Record<string, string> | undefined, text: string): Record<string, string> {

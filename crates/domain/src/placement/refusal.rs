@@ -177,7 +177,7 @@ impl Refusal {
             }
             Self::Runtime { wanted: None } => "It has no working runtime; `meshwork doctor` there says how to mend that.".into(),
             Self::Tag { tag, wanted, has: Some(has) } => format!("Its tag {tag} is {has}, and {wanted} was asked for."),
-            Self::Tag { tag, wanted, has: None } => format!("It has no tag {tag}={wanted}."),
+            Self::Tag { tag, wanted, has: None } => format!("It has no tag {tag}:{wanted}."),
             Self::TooSmall { resource, has, wanted } => {
                 let (has, wanted) = (amount(resource, *has), amount(resource, *wanted));
                 format!(

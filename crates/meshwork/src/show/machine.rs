@@ -69,7 +69,7 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
         }
         let runtimes: Vec<_> = has.runtimes.iter().map(|r| if *r == Runtime::Local { "local" } else { "kubernetes" }).collect();
         let classes: Vec<_> = has.classes.iter().map(|c| run::class(*c)).collect();
-        let tags: Vec<_> = has.tags.iter().map(|(k, v)| clean(&format!("{k}={v}"))).collect();
+        let tags: Vec<_> = has.tags.iter().map(|(k, v)| clean(&format!("{k}:{v}"))).collect();
         let heard: Option<Timestamp> = typed_at(device, "at")?;
         let round_trip_ms: Option<u32> = typed_at(device, "round_trip_ms")?;
         let state = match device["state"].as_str() {

@@ -123,7 +123,7 @@ pub(crate) fn why(value: &Value, names: &Names) -> Result<String, Problem> {
         vec![cell(text(&device["name"])), cell(text(&device["owner"])), toned(tone, state), cell(score), cell(text(&device["why"]))]
     };
     let rows: Vec<_> = value["devices"].as_array().into_iter().flatten().map(row).collect();
-    let tags: Vec<_> = tags.iter().map(|(tag, value)| clean(&format!("{tag}={value}"))).collect();
+    let tags: Vec<_> = tags.iter().map(|(tag, value)| clean(&format!("{tag}:{value}"))).collect();
     let needs = format!("{}, {} of memory, {} of disk", cores(needs.cpu_milli), size(needs.memory_bytes), size(needs.disk_bytes));
     let sheet = Sheet::new(format!("{} in {}", at.task, at.project))
         .part("run", value["run"].as_str().map(text::run).unwrap_or_default())

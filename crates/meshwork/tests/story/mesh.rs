@@ -132,8 +132,8 @@ async fn tags_decide_where_a_task_lands_and_why_is_told_for_each_device() {
     assert_eq!(codes(of(&why, DESK)), ["tag"], "{why:#}");
     let here = why["devices"][0].clone();
     assert_eq!((here["here"].as_bool(), here["device"].as_str()), (Some(true), Some(adas.as_str())));
-    assert!(text(&here["why"]).contains("no tag gpu=true"), "{why:#}");
-    assert!(three.ada.told(&["task", "why", "T001"]).await.stdout.contains("no tag gpu=true"));
+    assert!(text(&here["why"]).contains("no tag gpu:true"), "{why:#}");
+    assert!(three.ada.told(&["task", "why", "T001"]).await.stdout.contains("no tag gpu:true"));
 
     // What the org promises counts, and nothing is asked of a device that would have to be far away.
     three.ada.ok(&["org", "device", DESK, "--tag", "region=north"]).await;

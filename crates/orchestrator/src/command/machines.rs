@@ -99,7 +99,7 @@ pub(super) fn wanted(world: &World, input: &Value, made: &mut Value) -> Result<S
         there = format!(" on {}", device.name);
     }
     if let Some(tags) = input["tags"].as_object().filter(|tags| !tags.is_empty()) {
-        let tag = |(tag, value): (&String, &Value)| domain::shown(&format!("{tag}={}", value.as_str().unwrap_or_default()));
+        let tag = |(tag, value): (&String, &Value)| domain::shown(&format!("{tag}:{}", value.as_str().unwrap_or_default()));
         let words: Vec<String> = tags.iter().map(tag).collect();
         made["tags"] = json!(tags);
         there = format!("{there} on a device with {}", listed(&words));

@@ -32,7 +32,7 @@ function Edit({ device, onClose }: { device: Listed; onClose: () => void }) {
       ))}
       <Field
         label="What the org promises about it"
-        placeholder="region=eu compliance=restricted"
+        placeholder="region:eu compliance:restricted"
         hint="Runs that ask for a promise believe the org, not the device."
         {...field("tags")}
       />

@@ -114,7 +114,7 @@ function Reached({ device, room }: { device: Device; room?: Room }) {
 /** The org's promises; and what else a device says of itself, which promises nothing. */
 function Tags({ promised, own: all }: { promised: Record<string, string>; own: Record<string, string> }) {
   const own = Object.fromEntries(Object.entries(all).filter(([name]) => !(name in promised)));
-  const tags = (all: Record<string, string>) => Object.entries(all).map(([name, value]) => <code key={name}>{`${name}=${value}`}</code>);
+  const tags = (all: Record<string, string>) => Object.entries(all).map(([name, value]) => <code key={name}>{`${name}:${value}`}</code>);
   return (
     <>
       {tags(promised)}

@@ -89,7 +89,7 @@ function Policy({ lent: { policy }, changed, onClose }: { lent: Lent; changed: (
       />
       <Field
         label="Tags"
-        placeholder="gpu=true"
+        placeholder="gpu:true"
         hint="What it says of itself. The org promises region and compliance, not the device."
         {...field("tags")}
       />

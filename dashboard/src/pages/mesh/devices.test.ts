@@ -38,5 +38,5 @@ test("of what the org says of a device only that is sent which was changed; an e
   const was = describe(device);
   expect(described(device, was)).toEqual({});
   expect(described(device, { ...was, name: " tower ", addresses: "tower:7001" })).toEqual({ name: "tower", addresses: ["tower:7001"] });
-  expect(described(device, { ...was, tags: "compliance=restricted" })).toEqual({ tags: { compliance: "restricted", region: "" } });
+  expect(described(device, { ...was, tags: "compliance:restricted" })).toEqual({ tags: { compliance: "restricted", region: "" } });
 });

@@ -26,7 +26,7 @@ test("only what was changed is sent, and what was taken out of the tags goes", (
   expect(changes(policy, { ...was, slots: "" })).toEqual({ slots: 0 });
   expect(changes(policy, { ...was, saved_days: "7", saved_gib: "20" })).toEqual({ saved_days: 7, saved_gib: 20 });
   expect(changes(policy, { ...was, ci: false, hours: " \n" })).toEqual({ classes: ["agent"], hours: [] });
-  expect(changes(policy, { ...was, tags: "gpu region=eu" })).toEqual({ tags: { gpu: "true", region: "eu", os: "" } });
+  expect(changes(policy, { ...was, tags: "gpu region:eu" })).toEqual({ tags: { gpu: "true", region: "eu", os: "" } });
 });
 
 test("the policy is told in a line", () => {

@@ -71,7 +71,7 @@ test.each([
   await open(from);
   expect(sent).toEqual([]);
   expect(await screen.findByRole("option", { name: "attic" })).toHaveProperty("selected", true);
-  expect(screen.getByRole("textbox", { name: "Tags that its device must have" })).toHaveProperty("value", "gpu=true");
+  expect(screen.getByRole("textbox", { name: "Tags that its device must have" })).toHaveProperty("value", "gpu:true");
   await run();
   expect(sent).toEqual([asBefore]);
 });

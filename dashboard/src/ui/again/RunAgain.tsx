@@ -84,7 +84,7 @@ function Again({ at, from, reviewed, onClose }: AgainProps) {
         {...field("priority")}
       />
       <Choice label="Device" options={among(devices, wanted.on, shortDid(wanted.on))} {...field("on")} />
-      <Field label="Tags that its device must have" placeholder="gpu=true" hint="Beside those of the project." {...field("tags")} />
+      <Field label="Tags that its device must have" placeholder="gpu:true" hint="Beside those of the project." {...field("tags")} />
       {apart && (
         <Check
           label={`Not on the device of run ${shortRun(apart)}`}

@@ -148,7 +148,7 @@ fn tasks_are_sent_to_devices_and_to_tags() {
     let mut world = world();
     let run = |said: &str| drafts(&world, said).remove(0).sentence;
     assert_eq!(run("run T004 on laptop-3"), "Run T004 of 001-login with builder on laptop-3.");
-    assert_eq!(run("run T004 on machines with a gpu"), "Run T004 of 001-login with builder on a device with gpu=true.");
+    assert_eq!(run("run T004 on machines with a gpu"), "Run T004 of 001-login with builder on a device with gpu:true.");
     let named = json!({"tasks": ["T004"], "on": "nowhere"});
     assert_eq!(propose(&world, "task.run", &named).unwrap_err().what, "There is no device “nowhere”.");
     // An agent that is asked for behind a place is none of its tags.
