@@ -295,7 +295,7 @@ pub fn check_tag(tag: &str, value: &str) -> Result<(), Problem> {
         return Ok(());
     }
     let next =
-        format!("A tag is a name and a value of letters, digits, dots and dashes, as gpu=true; each has {LEND_TAG_BYTES_MAX} at most.");
+        format!("A tag is a name and a value of letters, digits, dots and dashes, as gpu:true; each has {LEND_TAG_BYTES_MAX} at most.");
     Err(Problem::invalid(format!("“{}={}” is no tag.", crate::shown(tag), crate::shown(value))).next(next))
 }
 
@@ -391,7 +391,7 @@ mod tests {
         assert_eq!(check_tag("region", "ap-southeast-2"), Ok(()));
         for (name, value) in [("", "x"), ("gpu", ""), ("two words", "x"), ("gpu", "a=b"), ("gpu", "a\nb")] {
             let problem = check_tag(name, value).unwrap_err();
-            assert!(problem.next.is_some_and(|next| next.contains("gpu=true")), "{name:?} {value:?}");
+            assert!(problem.next.is_some_and(|next| next.contains("gpu:true")), "{name:?} {value:?}");
         }
         assert_eq!(plain().check(), Ok(()));
     }

@@ -156,7 +156,12 @@ export const tagsText = (tags: Record<string, string> | undefined): string =>
 
 /** What a person wrote of tags; one without a value is true. */
 export const tagsOf = (text: string): Record<string, string> =>
-  Object.fromEntries(several(text).map((tag) => [tag.split(":")[0] ?? tag, tag.split(":").slice(1).join(":") || "true"]));
+  Object.fromEntries(
+    several(text).map((tag) => {
+      const [name = tag, ...value] = tag.split(/[:=]/);
+      return [name, value.join(":") || "true"];
+    }),
+  );
 
 /** The same as a change of tags that were there: an empty value takes one away. */
 export function tagsChanged(was: Record<string, string> | undefined, text: string): Record<string, string> {

@@ -39,7 +39,7 @@ pub(crate) struct Lend {
     /// How many GiB all of them may have at most; the oldest of whoever has most go first.
     #[arg(long, value_name = "GIB", value_parser = whole::<u32>, allow_negative_numbers = true)]
     pub(crate) saved_gib: Option<u32>,
-    /// What the machine says of itself, as gpu=true; with nothing behind the sign it is taken away.
+    /// What the machine says of itself, as gpu:true; with nothing behind the sign it is taken away.
     #[arg(long = "tag", value_name = "NAME=VALUE")]
     pub(crate) tags: Vec<String>,
 }

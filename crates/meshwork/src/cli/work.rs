@@ -51,7 +51,7 @@ pub(crate) enum Task {
         /// On this device, and no other.
         #[arg(long, conflicts_with = "on")]
         here: bool,
-        /// A tag that their device must have, as gpu=true.
+        /// A tag that their device must have, as gpu:true.
         #[arg(long = "tag", value_name = "NAME=VALUE")]
         tags: Vec<String>,
         /// How important they are: the higher goes first, and displaces the lower where there is no room.

@@ -66,17 +66,17 @@ pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outco
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tags as they were typed, each name once.
+/// Tags as they were typed, each name once: `gpu:true`, or as `gpu=true`.
 pub(super) fn tags_of(typed: &[String]) -> Result<BTreeMap<&str, &str>, Problem> {
     let mut tags = BTreeMap::new();
     for text in typed {
-        let (tag, value) = text.split_once('=').ok_or_else(|| {
-            Problem::invalid(format!("“{}” is no tag.", domain::shown(text))).next("A tag is a name and a value: --tag gpu=true.")
+        let (tag, value) = text.split_once([':', '=']).ok_or_else(|| {
+            Problem::invalid(format!("“{}” is no tag.", domain::shown(text))).next("A tag is a name and a value: --tag gpu:true.")
         })?;
         if let Some(before) = tags.insert(tag, value) {
-            let said = format!("{0}={1} and {0}={2}", domain::shown(tag), domain::shown(before), domain::shown(value));
+            let said = format!("{0}:{1} and {0}:{2}", domain::shown(tag), domain::shown(before), domain::shown(value));
             return Err(Problem::invalid(format!("A tag has one value, and two are given: {said}."))
-                .next("Give each name once, as --tag gpu=true."));
+                .next("Give each name once, as --tag gpu:true."));
         }
     }
     Ok(tags)
@@ -363,11 +363,11 @@ mod tests {
     #[test]
     fn a_tag_is_a_name_and_one_value() {
         let of = |typed: &[&str]| tags_of(&typed.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>()).map(|tags| tags.len());
-        assert_eq!(of(&["gpu=true", "region=eu"]).unwrap(), 2);
+        assert_eq!(of(&["gpu:true", "region=eu"]).unwrap(), 2);
         let twice = of(&["a=1", "a=2"]).unwrap_err();
-        assert!(twice.what.contains("a=1 and a=2"), "{twice}");
+        assert!(twice.what.contains("a:1 and a:2"), "{twice}");
         for problem in [twice, of(&["gpu"]).unwrap_err()] {
-            assert!(problem.next.is_some_and(|next| next.contains("gpu=true")));
+            assert!(problem.next.is_some_and(|next| next.contains("gpu:true")));
         }
     }
 }

@@ -41,15 +41,15 @@ async fn three_machines_of_two_owners_work_as_one_whatever_is_cut_or_pulled() {
 /// Gives the run that has Bob's machine then.
 async fn tasks_land_where_they_should_and_it_is_told_why(three: &Three) -> String {
     let (ada, desk) = (three.ada(), &three.ups[DESK]);
-    three.bob().ok(&["lend", "--slots", "1", "--while-present", "off", "--tag", "gpu=true", "--tag", "roomy=true"]).await;
-    desk.ok(&["lend", "--tag", "roomy=true"]).await;
+    three.bob().ok(&["lend", "--slots", "1", "--while-present", "off", "--tag", "gpu:true", "--tag", "roomy:true"]).await;
+    desk.ok(&["lend", "--tag", "roomy:true"]).await;
     let tags = |one: &Value| one["capacity"]["tags"].clone();
     three.sees(BOB, "Bob's machine says that it has a GPU", |one| tags(one)["gpu"] == "true" && tags(one)["roomy"] == "true").await;
     three.sees(DESK, "the desk says that it is roomy", |one| tags(one)["roomy"] == "true").await;
 
-    let why = ada.ok(&["task", "why", "T001", "--agent", "slow", "--tag", "gpu=true"]).await;
+    let why = ada.ok(&["task", "why", "T001", "--agent", "slow", "--tag", "gpu:true"]).await;
     assert_eq!(why["decision"]["order"], json!([three.devices[BOB].key]), "{why:#}");
-    let (by_tag, at) = three.working("T001", &["--tag", "gpu=true"]).await;
+    let (by_tag, at) = three.working("T001", &["--tag", "gpu:true"]).await;
     assert_eq!(at, BOB, "only that has the tag");
     let why = ada.ok(&["task", "why", "T001"]).await;
     assert_eq!(why["device"], three.devices[BOB].key.as_str(), "{why:#}");
@@ -59,7 +59,7 @@ async fn tasks_land_where_they_should_and_it_is_told_why(three: &Three) -> Strin
     }
 
     three.sees(BOB, "Bob's machine says that its slot is taken", |one| one["capacity"]["slots_free"] == 0).await;
-    let (by_room, at) = three.working("T002", &["--tag", "roomy=true"]).await;
+    let (by_room, at) = three.working("T002", &["--tag", "roomy:true"]).await;
     assert_eq!(at, DESK, "the other has no slot");
     let why = ada.ok(&["task", "why", "T002"]).await;
     assert_eq!(why["device"], three.devices[DESK].key.as_str(), "{why:#}");
@@ -88,7 +88,7 @@ fn owner_goes(up: &Up) {
 async fn the_owners_return_moves_a_run_with_its_work(three: &Three, run: &str) {
     let (ada, bob) = (three.ada(), three.bob());
     fs::write(three.work(BOB, run).join("half.txt"), "half done\n").unwrap();
-    three.ups[DESK].ok(&["lend", "--tag", "gpu=true"]).await;
+    three.ups[DESK].ok(&["lend", "--tag", "gpu:true"]).await;
     three.sees(DESK, "the desk has a GPU too", |one| one["capacity"]["tags"]["gpu"] == "true").await;
     owner_comes(bob);
     let ended = ada.ended(run).await;

@@ -121,9 +121,9 @@ async fn tags_decide_where_a_task_lands_and_why_is_told_for_each_device() {
     let (adas, desks, bobs) = (Three::key(&three.ada).await, Three::key(&three.desk).await, Three::key(&three.bob).await);
 
     // Before there is a run.
-    let why = three.ada.ok(&["task", "why", "T001", "--tag", "gpu=true"]).await;
+    let why = three.ada.ok(&["task", "why", "T001", "--tag", "gpu:true"]).await;
     assert_eq!(why["decision"]["order"], json!([bobs]), "{why:#}");
-    let run = three.run(&["T001", "--tag", "gpu=true"]).await;
+    let run = three.run(&["T001", "--tag", "gpu:true"]).await;
     let ended = three.ada.ended(&run).await;
     assert_eq!((ended["state"].as_str(), ended["device"].as_str()), (Some("done"), Some(bobs.as_str())), "{ended:#}\n{}", three.bob.log());
     let why = three.ada.ok(&["task", "why", "T001"]).await;
@@ -205,7 +205,7 @@ async fn a_device_that_vanished_gets_nothing_new_until_it_is_back() {
     let bobs = Three::key(&three.bob).await;
     three.bob.kill().await;
     sees(&three.ada, BOBS, "Bob's device is suspected", |one| one["state"] == "suspected").await;
-    let run = three.run(&["T001", "--tag", "gpu=true"]).await;
+    let run = three.run(&["T001", "--tag", "gpu:true"]).await;
     three.ada.until_run(&run, "it waits", |seen| seen["reason"]["code"] == "waits_for_room").await;
     let why = three.ada.ok(&["task", "why", "T001"]).await;
     assert_eq!(codes(of(&why, BOBS)), ["suspected"], "{why:#}");
@@ -226,7 +226,7 @@ async fn a_device_that_dies_while_it_asks_asks_the_same_again() {
     sees(&three.ada, BOBS, "Bob's device says that it has a GPU", |one| one["capacity"]["tags"]["gpu"] == "true").await;
     let bobs = Three::key(&three.bob).await;
     let held = Held::new(&three.ada, "placing");
-    let run = three.run(&["T001", "--tag", "gpu=true"]).await;
+    let run = three.run(&["T001", "--tag", "gpu:true"]).await;
     let asked = three.ada.until_run(&run, "Bob's device is written down", |seen| seen["asked"] == bobs.as_str()).await;
     three.ada.kill().await;
     drop(held);

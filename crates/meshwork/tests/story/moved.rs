@@ -27,7 +27,7 @@ async fn half_done(project: &str) -> (Three, String) {
     acp_project(&three.ada, project, PASSES).await;
     acp_agent(&three.ada, "beat", &[]).await;
     three.share(project).await;
-    let run = three.run(&["T001", "--agent", "beat", "--tag", "gpu=true"]).await;
+    let run = three.run(&["T001", "--agent", "beat", "--tag", "gpu:true"]).await;
     let seen = three.ada.in_state(&run, "working").await;
     assert_eq!(seen["device"], Three::key(&three.bob).await.as_str(), "{seen:#}");
     beat(&three.bob, &run).await;
@@ -45,7 +45,7 @@ async fn half_done_at_bobs(two: &Two, project: &str) -> String {
     acp_project(&two.ada, project, PASSES).await;
     acp_agent(&two.ada, "beat", &[]).await;
     two.share().await;
-    let answer = two.ada.ok(&["task", "run", "T001", "--agent", "beat", "--tag", "gpu=true"]).await;
+    let answer = two.ada.ok(&["task", "run", "T001", "--agent", "beat", "--tag", "gpu:true"]).await;
     let run = text(&answer["runs"][0]["run"]);
     two.ada.in_state(&run, "working").await;
     beat(&two.bob, &run).await;

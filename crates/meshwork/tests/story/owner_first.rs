@@ -220,7 +220,7 @@ async fn a_policy_that_cannot_be_read_takes_no_guests_until_it_is_mended_and_one
     beat(&two.bob, &run).await;
 
     // Its host changes their mind: who is there is sent away, and waits for them to change it again.
-    let lent = two.bob.ok(&["lend", "--guests", "off", "--tag", "gpu=true"]).await;
+    let lent = two.bob.ok(&["lend", "--guests", "off", "--tag", "gpu:true"]).await;
     assert_eq!((lent["policy"]["guests"].as_bool(), lent["reclaimed"]["code"].as_str()), (Some(false), Some("never")));
     assert_eq!(two.bob.act("device.capacity", json!({})).await[0]["capacity"]["tags"]["gpu"], "true");
     assert_eq!(two.ada.ended(&run).await["state"], "evicted");

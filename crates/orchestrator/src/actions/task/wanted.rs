@@ -54,7 +54,7 @@ pub(super) fn wanted(org: &Org, input: &RunTasks) -> Result<Wanted, Problem> {
 pub(crate) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Problem> {
     if tags.len() > TAGS_MAX {
         return Err(Problem::invalid(format!("{} tags are asked for, and a run has {TAGS_MAX} at most.", tags.len()))
-            .next("Ask for fewer, as --tag gpu=true."));
+            .next("Ask for fewer, as --tag gpu:true."));
     }
     tags.iter().try_for_each(|(tag, value)| check_tag(tag, value))
 }
@@ -91,7 +91,7 @@ pub(super) fn untagged(org: &Org, board: &Board, wanted: &Wanted, tasks: &[TaskV
         Some(unheard) => Ok(Some(format!("{} Nothing was heard yet of {unheard}; it waits until a device has that.", missing.what))),
         None if at_once && !asked => Err(Problem::conflict(missing.what)
             .because("Each device would refuse the run.")
-            .next("meshwork capacity shows the tags of each device; meshwork lend --tag NAME=VALUE, given on a device, adds one to it.")),
+            .next("meshwork capacity shows the tags of each device; meshwork lend --tag NAME:VALUE, given on a device, adds one to it.")),
         None => Ok(Some(format!("{} Its run fails unless a device has that when it is placed: meshwork capacity.", missing.what))),
     }
 }
@@ -111,7 +111,7 @@ fn missing(tags: &BTreeMap<String, String>, devices: &[Tagged<'_>]) -> Option<Mi
     if devices.iter().any(|(_, has)| has.is_some_and(has_all)) {
         return None;
     }
-    let words: Vec<String> = tags.iter().map(|(tag, value)| format!("{tag}={value}")).collect();
+    let words: Vec<String> = tags.iter().map(|(tag, value)| format!("{tag}:{value}")).collect();
     let which = if words.len() == 1 { "the tag" } else { "all the tags" };
     let who = if let [(one, _)] = devices { format!("The device {one} does not have") } else { "No device of the org has".to_owned() };
     let unheard: Vec<&str> = devices.iter().filter(|(_, has)| has.is_none()).map(|(name, _)| *name).collect();
@@ -130,9 +130,9 @@ mod tests {
         assert!(missing(&wanted, &[("desk", Some(&plain)), ("box", Some(&fast))]).is_none());
         let none = missing(&wanted, &[("desk", Some(&plain)), ("lap", Some(&plain))]);
         let none = none.map(|missing| (missing.what, missing.waits_for));
-        assert_eq!(none, Some(("No device of the org has the tag gpu=true now.".to_owned(), None)));
+        assert_eq!(none, Some(("No device of the org has the tag gpu:true now.".to_owned(), None)));
         let unheard = missing(&tags(&[("fast", "no"), ("gpu", "true")]), &[("desk", Some(&fast)), ("box", None)]);
         let unheard = unheard.map(|missing| (missing.what, missing.waits_for));
-        assert_eq!(unheard, Some(("No device of the org has all the tags fast=no, gpu=true now.".to_owned(), Some("box".to_owned()))));
+        assert_eq!(unheard, Some(("No device of the org has all the tags fast:no, gpu:true now.".to_owned(), Some("box".to_owned()))));
     }
 }
