@@ -51,16 +51,15 @@ pub(super) async fn end(org: &Arc<Org>, run: &Run, device: &Did, reason: Reason)
     }
 }
 
-/// As [`end`], in the background: what cannot be carried there now is carried when the device is reached again. Tells whether the device
-/// took it now.
-pub(crate) fn end_elsewhere(org: &Arc<Org>, run: &Run, device: &Did, reason: Reason) -> JoinHandle<bool> {
+/// As [`end`], in the background: what cannot be carried there now is carried when the device is reached again. Tells what came of it now.
+pub(crate) fn end_elsewhere(org: &Arc<Org>, run: &Run, device: &Did, reason: Reason) -> JoinHandle<Result<(), Problem>> {
     let (org, run, device) = (org.clone(), run.clone(), device.clone());
     tokio::spawn(async move {
         let taken = end(&org, &run, &device, reason).await;
         if let Err(problem) = &taken {
             tracing::warn!(run = %run.id, %problem, "the end of a run could not be asked for yet");
         }
-        taken.is_ok()
+        taken
     })
 }
 
