@@ -35,7 +35,7 @@ pub(crate) fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
 /// What is done for a run that has not ended, where nothing keeps it.
 fn goes_on(run: &Run) -> &'static str {
     match run.state {
-        RunState::Queued => "Its run is next to be placed.",
+        RunState::Queued => "Its run waits to be placed.",
         RunState::Placing => "A device is being chosen and asked for its run.",
         RunState::Starting => "The sandbox of its run is being started.",
         RunState::Preparing => "The worktree and the brief of its run are being laid.",
