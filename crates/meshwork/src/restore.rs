@@ -40,7 +40,9 @@ pub(crate) fn restore(root: &Path, file: &Path, passphrase: Secret) -> Result<St
 fn absent(root: &Path) -> Vec<PathBuf> {
     let inside = ["orgs", "version", "lock"].map(|name| root.join(name));
     let around = root.ancestors().filter(|path| !path.as_os_str().is_empty()).map(Path::to_owned);
-    inside.into_iter().chain(around).filter(|path| !path.exists()).collect()
+    // A link that leads nowhere is there.
+    let nothing = |path: &PathBuf| std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
+    inside.into_iter().chain(around).filter(nothing).collect()
 }
 
 /// Takes files and empty folders away.
@@ -115,9 +117,10 @@ mod tests {
         // A folder that is used keeps what it has.
         drop(DataDir::open(&root).unwrap().lock().unwrap());
         fs::write(root.join("mine"), "mine").unwrap();
+        std::os::unix::fs::symlink("nowhere", root.join("orgs")).unwrap();
         fails(&backup);
         let mut names: Vec<_> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
-        assert_eq!(names, ["lock", "mine", "version"]);
+        assert_eq!(names, ["lock", "mine", "orgs", "version"]);
     }
 }

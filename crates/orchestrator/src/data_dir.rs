@@ -116,11 +116,14 @@ impl DataDir {
     /// When another process holds it.
     pub fn lock(&self) -> Result<Lock, Problem> {
         // A program that a meshwork which just died was starting holds its files for the moment between fork and exec.
-        lock(&self.root.join("lock"), limits::LOCK_WAIT)?.ok_or_else(|| {
+        let taken = lock(&self.root.join("lock"), limits::LOCK_WAIT)?.ok_or_else(|| {
             let by = self.up().map(|up| format!(" It runs as process {} at {}.", up.pid, up.url)).unwrap_or_default();
             Problem::conflict(format!("Another meshwork uses the data folder {}.{by}", self.root.display()))
                 .next("Use that one, stop it first, or give another folder with --data-dir.")
-        })
+        })?;
+        // Who held it before may have taken the folder's version away too: see `lock`.
+        Self::open(&self.root)?;
+        Ok(taken)
     }
 
     /// Whether a process holds the folder. Where none does, its record and its token were left by one that died, and whoever

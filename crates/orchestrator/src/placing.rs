@@ -400,7 +400,9 @@ impl Turn {
         let mut each: Vec<(Did, Vec<Refusal>)> = self.looked.devices.iter().map(|k| (k.device.did.clone(), reasons(k))).collect();
         // A device that was named, and that the org does not list.
         each.extend(said.iter().filter(|(did, _)| self.looked.known(did).is_none()).cloned());
-        let untaken = Untaken::of(&self.run, &org.device, &each, |did| said.iter().any(|(device, _)| device == did));
+        // What it said in a round before is its own word as well, as long as that counts.
+        let asked = |did: &Did| said.iter().any(|(device, _)| device == did) || self.looked.said_no.contains_key(did);
+        let untaken = Untaken::of(&self.run, &org.device, &each, asked);
         let at = each.iter().filter(|(_, refusals)| waits_for_room(refusals)).map(|(did, _)| did.clone());
         org.queue.waits(&self.run, &self.draft.manifest, at.collect());
         let message = self.words(&each);

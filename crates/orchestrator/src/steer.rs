@@ -1,8 +1,8 @@
 //! Steering a run: what a person wants of it is carried to the device that executes it, and carried out there.
 
-use crate::{dispatch, fault::Fault, host::Live, lifecycle, limits, org::Org, picture, remote, stops};
+use crate::{dispatch, fault::Fault, host::Live, lifecycle, limits, org::Org, remote, stops};
 use domain::{
-    Did, Kind, Problem,
+    Kind, Problem,
     actor::Actor,
     agent::EngineChoice,
     event::{Body, kind},
@@ -26,8 +26,9 @@ pub(crate) async fn carry(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> R
         Wish::End { reason } => {
             let asked = lifecycle::ask_to_end(org, by, &run.id, reason.clone()).await?;
             let taken = remote::end_elsewhere(org, &run, &device, reason);
-            if matches!(asked, EndAsked::Ending | EndAsked::Publishing) && !(there(org, &device) && in_time(taken).await) {
-                return Ok(kept(&remote::called(org, &device)));
+            let goes_on = matches!(asked, EndAsked::Ending | EndAsked::Publishing);
+            if goes_on && let Some(kept) = not_taken(&remote::called(org, &device), taken).await {
+                return Ok(kept);
             }
             Ok(ending(asked))
         }
@@ -78,22 +79,18 @@ fn ending(asked: EndAsked) -> String {
     .to_owned()
 }
 
-/// Whether another device is not known to be away.
-fn there(org: &Org, device: &Did) -> bool {
-    picture::whose(org, device).is_none_or(|whose| whose.reachable)
-}
-
-/// Whether the device that is to end a run took that, as far as a person waits for it.
-async fn in_time(taken: JoinHandle<bool>) -> bool {
-    matches!(tokio::time::timeout(limits::STOP_TAKEN_WAIT, taken).await, Ok(Ok(true)))
-}
-
-/// What is said where the device that is to end a run did not take that yet.
-fn kept(name: &str) -> String {
-    format!(
-        "The order is kept: {name} does not answer now, and what the run does there meanwhile is not known. {name} is told when it \
-         is back, and meshwork run show says when the run has ended."
-    )
+/// What is said where the device of this name, which is to end a run, does not take that for as long as a person waits; none: it took it.
+/// That it was away a moment ago is no reason not to ask: it may be back.
+async fn not_taken(name: &str, taken: JoinHandle<Result<(), Problem>>) -> Option<String> {
+    let why = match tokio::time::timeout(limits::STOP_TAKEN_WAIT, taken).await {
+        Ok(Ok(Ok(()))) => return None,
+        Ok(Ok(Err(problem))) => problem.what,
+        Ok(Err(_)) | Err(_) => format!("{name} did not say within {} s that it took it.", limits::STOP_TAKEN_WAIT.as_secs()),
+    };
+    Some(format!(
+        "The order is kept. {why} What the run does there meanwhile is not known. {name} is told again when it is reached anew, and \
+         meshwork run show says when the run has ended."
+    ))
 }
 
 fn not_working(run: &Run) -> Problem {
@@ -221,7 +218,7 @@ pub(crate) fn stopped(by: &Actor) -> Reason {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use domain::{Timestamp, run::Choice};
+    use domain::{Did, Timestamp, run::Choice};
 
     fn asking(ids: &[&str]) -> Run {
         let did: Did = "did:key:z6MknSLrJoTcukLrE435hVNQT4JUhbvWLX4kUzqkEStBU8Vi".parse().unwrap();
@@ -235,12 +232,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn of_a_device_that_does_not_take_the_end_of_a_run_nothing_is_promised() {
-        assert!(in_time(tokio::spawn(async { true })).await);
-        assert!(!in_time(tokio::spawn(async { false })).await);
+        assert_eq!(not_taken("box", tokio::spawn(async { Ok(()) })).await, None);
+        let away =
+            not_taken("box", tokio::spawn(async { Err(Problem::unavailable("The device box does not answer now.")) })).await.unwrap();
+        assert!(away.starts_with("The order is kept. The device box does not answer now. What the run does"), "{away}");
+        let refused = not_taken("box", tokio::spawn(async { Err(Problem::new(Kind::Forbidden, "The member may not.")) })).await.unwrap();
+        assert!(refused.contains("The member may not.") && !refused.contains("answer"), "{refused}");
         let began = tokio::time::Instant::now();
-        assert!(!in_time(tokio::spawn(std::future::pending())).await);
-        assert!(began.elapsed() < limits::STOP_TAKEN_WAIT * 2);
-        assert!(kept("box").contains("The order is kept: box does not answer now"));
+        let silent = not_taken("box", tokio::spawn(std::future::pending())).await.unwrap();
+        assert!(silent.contains("box did not say within 2 s") && began.elapsed() < limits::STOP_TAKEN_WAIT * 2, "{silent}");
     }
 
     #[test]

@@ -50,9 +50,14 @@ impl Client {
             .next(next))
     }
 
-    /// Whether anything at all is answered.
+    /// Whether anything at all is answered. Who refuses at once may be starting anew, and is waited for as long as who says nothing.
     async fn speaks(&self, wait: Duration) -> bool {
-        self.http.get(format!("{}/health", self.url)).timeout(wait).send().await.is_ok()
+        let over = tokio::time::Instant::now() + wait;
+        let heard = self.http.get(format!("{}/health", self.url)).timeout(wait).send().await.is_ok();
+        if !heard {
+            tokio::time::sleep_until(over).await;
+        }
+        heard
     }
 
     /// Who is asked, for a person.

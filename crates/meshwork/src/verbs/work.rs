@@ -309,6 +309,8 @@ pub(super) async fn patches(client: &Client, patch: cli::Patch, json: bool) -> O
 
 /// How long a merge may take before it is said where it is, and how often then.
 const MERGE_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long it may take to be told that: less than after which the merge itself says that nothing is answered.
+const MERGE_LOOK_WAIT: Duration = Duration::from_secs(3);
 
 /// Merges, and says meanwhile what it waits for: other merges of the project, checks.
 async fn merge(client: &Client, patch: Value, revision: Option<String>, json: bool) -> Result<Value, Problem> {
@@ -322,9 +324,10 @@ async fn merge(client: &Client, patch: Value, revision: Option<String>, json: bo
     loop {
         let look = async {
             tokio::time::sleep(MERGE_LOOK_EVERY).await;
-            client.call("patch.show", patch.clone()).await.map(|shown| clean(&at(&shown, &["merging"]))).unwrap_or_default()
+            let shown = tokio::time::timeout(MERGE_LOOK_WAIT, client.call("patch.show", patch.clone())).await;
+            shown.ok().and_then(Result::ok).map(|shown| clean(&at(&shown, &["merging"]))).unwrap_or_default()
         };
-        // Side by side: where nothing is answered any more, the merge itself finds that out.
+        // Side by side: where nothing is answered any more, the merge itself finds that out, and says so once.
         let state = tokio::select! {
             done = &mut merged => return done,
             state = look => state,

@@ -51,7 +51,7 @@ async fn of_a_run_on_a_device_that_is_away_it_is_said_as_of_when_and_which_devic
     clear(&problem, &format!("The device {BOBS} does not answer now"));
     clear(&problem, "It was there last at");
     let stopped = text(&two.ada.ok(&["run", "stop", &run]).await["message"]);
-    assert!(stopped.starts_with(&format!("The order is kept: {BOBS} does not answer now")), "{stopped}");
+    assert!(stopped.starts_with(&format!("The order is kept. The device {BOBS} does not answer now.")), "{stopped}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,19 +17,24 @@ use serde_json::json;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
-/// Carries a wish to the device that executes a run; says what came of it.
+/// Carries a wish to the device that executes a run, if that is there; says what came of it.
 ///
 /// # Errors
 /// When that device cannot be reached, or refuses.
 pub(crate) async fn wish(org: &Arc<Org>, run: &Run, device: &Did, by: &Did, wish: &Wish) -> Result<String, Problem> {
-    let by = if *by == org.device { String::new() } else { by.to_string() };
-    let wish_json = serde_json::to_string(wish).map_err(Problem::internal)?;
-    let request = OrderRequest { version: spoken(), run: run.id.to_string(), by, wish_json };
-    let mut client = client(org, device)?;
     // One that takes connections and says nothing is known within seconds; its runner may take longer.
     if directly(org, device).await == Reached::No {
         return Err(silent(org, device));
     }
+    order(org, run, device, by, wish).await
+}
+
+/// As [`wish`], however long the device is silent before it takes that, up to [`limits::WISH_WAIT`].
+async fn order(org: &Arc<Org>, run: &Run, device: &Did, by: &Did, wish: &Wish) -> Result<String, Problem> {
+    let by = if *by == org.device { String::new() } else { by.to_string() };
+    let wish_json = serde_json::to_string(wish).map_err(Problem::internal)?;
+    let request = OrderRequest { version: spoken(), run: run.id.to_string(), by, wish_json };
+    let mut client = client(org, device)?;
     match tokio::time::timeout(limits::WISH_WAIT, client.order(request)).await {
         Ok(Ok(reply)) => Ok(reply.into_inner().said),
         Ok(Err(refused)) => Err(said(org, device, &refused)),
@@ -38,29 +43,28 @@ pub(crate) async fn wish(org: &Arc<Org>, run: &Run, device: &Did, by: &Did, wish
     }
 }
 
-/// Carries the wish that a run ends.
+/// Carries the wish that a run ends. A device that is slow now is to hear it too: while its connection lasts it is not told again.
 pub(super) async fn end(org: &Arc<Org>, run: &Run, device: &Did, reason: Reason) -> Result<(), Problem> {
     let by = match &reason {
         Reason::Stopped { by } => by.clone(),
         _ => org.device.clone(),
     };
-    match wish(org, run, device, &by, &Wish::End { reason }).await {
+    match order(org, run, device, &by, &Wish::End { reason }).await {
         // It ended meanwhile.
         Err(problem) if problem.kind == Kind::Conflict || problem.kind == Kind::NotFound => Ok(()),
         done => done.map(drop),
     }
 }
 
-/// As [`end`], in the background: what cannot be carried there now is carried when the device is reached again. Tells whether the device
-/// took it now.
-pub(crate) fn end_elsewhere(org: &Arc<Org>, run: &Run, device: &Did, reason: Reason) -> JoinHandle<bool> {
+/// As [`end`], in the background: what cannot be carried there now is carried when the device is reached again. Tells what came of it now.
+pub(crate) fn end_elsewhere(org: &Arc<Org>, run: &Run, device: &Did, reason: Reason) -> JoinHandle<Result<(), Problem>> {
     let (org, run, device) = (org.clone(), run.clone(), device.clone());
     tokio::spawn(async move {
         let taken = end(&org, &run, &device, reason).await;
         if let Err(problem) = &taken {
             tracing::warn!(run = %run.id, %problem, "the end of a run could not be asked for yet");
         }
-        taken.is_ok()
+        taken
     })
 }
 

@@ -1,6 +1,6 @@
 //! Where the tasks that are given to an agent may be executed.
 
-use super::RunTasks;
+use super::{RunTasks, words::for_reviews};
 use crate::{actions::find_run, org::Org, remote::devices, tasks::Board};
 use domain::{
     Did, Problem,
@@ -84,11 +84,14 @@ pub(super) fn untagged(org: &Org, board: &Board, wanted: &Wanted, tasks: &[TaskV
     let known: Vec<Tagged<'_>> =
         devices.iter().map(|known| (known.device.name.as_str(), known.told.as_ref().map(|told| &told.capacity.tags))).collect();
     let Some(missing) = missing(&tags, &known) else { return Ok(None) };
-    // Another device that was named is asked, whatever is known of it here; and what waits for other tasks is placed later.
+    // Another device that was named is asked, whatever is known of it here; and what waits for other tasks or reviews is placed later.
     let asked = wanted.on.as_ref().is_some_and(|on| *on != org.device);
-    let at_once = tasks.iter().any(|view| board.waits(view).is_none());
+    let at_once = tasks.iter().any(|view| board.waits(view).is_none() && for_reviews(board, view).is_none());
     match missing.waits_for {
-        Some(unheard) => Ok(Some(format!("{} Nothing was heard yet of {unheard}; it waits until a device has that.", missing.what))),
+        Some(unheard) => Ok(Some(format!(
+            "{} Nothing was heard yet of {unheard}: its run waits for that, and fails if no device has it then.",
+            missing.what
+        ))),
         None if at_once && !asked => Err(Problem::conflict(missing.what)
             .because("Each device would refuse the run.")
             .next("meshwork capacity shows the tags of each device; meshwork lend --tag NAME:VALUE, given on a device, adds one to it.")),

@@ -35,7 +35,7 @@ pub(crate) fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
 /// What is done for a run that has not ended, where nothing keeps it.
 fn goes_on(run: &Run) -> &'static str {
     match run.state {
-        RunState::Queued => "Its run is next to be placed.",
+        RunState::Queued => "Its run waits to be placed.",
         RunState::Placing => "A device is being chosen and asked for its run.",
         RunState::Starting => "The sandbox of its run is being started.",
         RunState::Preparing => "The worktree and the brief of its run are being laid.",
@@ -57,12 +57,15 @@ pub(super) fn held_back(board: &Board, queued: &[TaskView]) -> Vec<String> {
     if told.len() > HELD_NAMED_MAX {
         told = vec![format!("{} of them wait for others, which a person must review and merge: meshwork task list.", told.len())];
     }
-    let waiting = board.tasks.iter().filter(|t| matches!(t.state, TaskState::InReview { .. })).count();
-    let new = queued.iter().any(|t| !matches!(t.state, TaskState::ChangesRequested { .. }));
-    if new && waiting >= PATCHES_WAITING_MAX {
-        told.push(Reason::ReviewLimit { waiting }.text());
-    }
+    told.extend(queued.iter().find_map(|view| for_reviews(board, view)).map(|reason| reason.text()));
     told
+}
+
+/// That a task waits for patches to be reviewed before a first run of it is placed, where too many of the project wait for that.
+pub(super) fn for_reviews(board: &Board, view: &TaskView) -> Option<Reason> {
+    let waiting = board.tasks.iter().filter(|t| matches!(t.state, TaskState::InReview { .. })).count();
+    let new = !matches!(view.state, TaskState::ChangesRequested { .. });
+    (new && waiting >= PATCHES_WAITING_MAX).then_some(Reason::ReviewLimit { waiting })
 }
 
 #[cfg(test)]
