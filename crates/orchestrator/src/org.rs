@@ -323,7 +323,7 @@ impl Org {
             let ours = org.state()?.projects.into_values().map(|p| p.rid);
             std::iter::once(org.rid.clone()).chain(ours).for_each(|rid| org.announce(&rid, &[]));
         }
-        if org.store.head()?.seq.0 == 0 {
+        if org.store.last().0 == 0 {
             let (name, rid) = (org.name.clone(), org.rid.clone());
             let begun = match record.origin {
                 Origin::Founded => Body::OrgCreated { org: name, rid, owner: org.member.clone() },

@@ -120,9 +120,8 @@ impl Room {
             return Ok(());
         }
         let bytes = serde_json::to_vec(&taken).map_err(Problem::internal)?;
-        // In this order a reader finds the whole of the one or of the other, perhaps with a rest behind it.
-        let written = self.own.write_all_at(&bytes, 0).and_then(|()| self.own.set_len(bytes.len() as u64));
-        written.map_err(|e| storage(&self.path, &e))?;
+        // The rest of a longer text may stand behind it, which no reader looks at.
+        self.own.write_all_at(&bytes, 0).map_err(|e| storage(&self.path, &e))?;
         *told = Some(taken);
         Ok(())
     }

@@ -258,7 +258,7 @@ type Quiet = Option<(Seq, Oid)>;
 /// Tells everybody what is due, unless nothing was due and nothing has changed since.
 async fn tell_changed(org: &Arc<Org>, heard: &mut HashSet<(Did, Hash)>, quiet: Quiet) -> Result<Quiet, Problem> {
     let state = org.remote.org();
-    let now = (org.store.head()?.seq, state.commit.clone());
+    let now = (org.store.last(), state.commit.clone());
     if quiet.as_ref() == Some(&now) {
         return Ok(quiet);
     }

@@ -82,7 +82,7 @@ pub(crate) async fn follow(org: Arc<Org>) {
 }
 
 async fn deliver_all(org: &Arc<Org>) -> Result<(), Problem> {
-    let mut follower = org.store.follow(org.store.head()?.seq);
+    let mut follower = org.store.follow(org.store.last());
     // What was told already; nothing while there is nobody to tell.
     let mut told: Option<BTreeSet<String>> = None;
     // How much of the journal was there when it was looked last: of many events at once one look sees all.
@@ -92,7 +92,7 @@ async fn deliver_all(org: &Arc<Org>) -> Result<(), Problem> {
         if recorded.seq <= looked || !concerns(&recorded.event.body) {
             continue;
         }
-        let items = match org.blocking(|org| Ok((org.store.head()?.seq, waiting(org)?))).await {
+        let items = match org.blocking(|org| Ok((org.store.last(), waiting(org)?))).await {
             Ok((seen, items)) => {
                 looked = seen;
                 let Some(items) = items else {

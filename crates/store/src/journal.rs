@@ -35,7 +35,10 @@ use sqlite::Connection;
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::{self, JoinHandle},
 };
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -70,6 +73,8 @@ struct Inner {
     device: Did,
     readers: Readers,
     published: broadcast::Sender<Recorded>,
+    /// The last event's number, as it is on disk.
+    last: Arc<AtomicU64>,
     blobs: Blobs,
     logs: Logs,
     unmended: Option<Problem>,
@@ -116,12 +121,14 @@ impl Store {
         let (published, _) = broadcast::channel(limits::SUBSCRIBER_LAG_MAX);
         let device = signer.device.clone();
         let upkeep = Upkeep::new(dir, &signer, &blobs);
+        let last = Arc::new(AtomicU64::new(read::tail(&connection)?.map_or(0, |tail| tail.seq.0)));
         let writer = Writer {
             dir: dir.to_owned(),
             signer,
             fault,
             commands: receiver,
             published: published.clone(),
+            last: last.clone(),
             blobs: blobs.clone(),
             upkeep,
             lock,
@@ -133,6 +140,7 @@ impl Store {
             device,
             readers: Readers::new(dir.to_owned(), limits::READERS_IDLE_MAX),
             published,
+            last,
             blobs,
             logs,
             unmended,
@@ -304,6 +312,11 @@ impl Store {
     pub fn head(&self) -> Result<Head, Problem> {
         let tail = self.inner.readers.with(read::tail)?;
         tail.ok_or_else(|| Problem::internal("the journal has no incarnation"))?.head()
+    }
+
+    /// The last event's number; 0 when there is none. It asks no disk.
+    pub fn last(&self) -> Seq {
+        Seq(self.inner.last.load(Ordering::Acquire))
     }
 
     /// Events from now on, after they are on disk. Who lags behind more than [`limits::SUBSCRIBER_LAG_MAX`] is told so, and

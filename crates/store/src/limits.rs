@@ -56,11 +56,11 @@ pub const CHECKPOINT_PAUSE: std::time::Duration = std::time::Duration::from_secs
 pub const HEAD_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 /// The largest blob, in bytes.
 pub const BLOB_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// How long blobs that came with events stay in the database alone before the first becomes a file.
-pub const PARK_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+/// For how long nothing is written before a blob that came with events, and is in the database alone, becomes a file.
+pub const PARK_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 /// From how many bytes of them on whoever writes waits until some are files. Beyond twice that, as where no files can be made, none is
 /// taken.
-pub const PARKED_BYTES_MAX: usize = 8 * 1024 * 1024;
+pub const PARKED_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// How many of them go from the database together once they are files.
 pub const UNPARK_BATCH: usize = 64;
 /// How many API tokens there may be.

@@ -38,7 +38,7 @@ const STEPS: &[Step] = &[
     // 3: which stop orders count, and which runs have not ended, by themselves.
     Step::Rebuild,
     // 4: content that came with events and is no file of its own yet.
-    Step::Sql("CREATE TABLE parked(hash TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT;"),
+    Step::Sql("CREATE TABLE parked(hash TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT, WITHOUT ROWID;"),
     // 5: by which version of events it was projected.
     Step::Sql("CREATE TABLE projected_by(version INTEGER NOT NULL) STRICT;"),
 ];

@@ -71,10 +71,10 @@ impl Upkeep {
         if now >= self.remember_at {
             self.remember();
         }
+        // What is in the database is safe there: files are made once nothing was written for a while, unless that does not come.
         if self.blobs.any_parked() {
-            self.unpark_at.get_or_insert(now + limits::PARK_PAUSE);
+            self.unpark_at = Some(now + limits::PARK_PAUSE);
         }
-        // What is in the database is safe there: files are made while nobody waits, unless that does not come.
         while self.blobs.too_much_parked() && self.unpark(connection) {}
         // While work comes in the log keeps its size, since a file that grows is slower to sync.
         if now >= self.checkpoint_at {

@@ -19,7 +19,15 @@ use crate::{
 };
 use domain::Problem;
 use sqlite::{Connection, State};
-use std::{fs::File, panic::AssertUnwindSafe, path::PathBuf};
+use std::{
+    fs::File,
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// Who waits for an append.
@@ -42,6 +50,8 @@ pub(crate) struct Writer {
     pub(crate) fault: Fault,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) published: broadcast::Sender<Recorded>,
+    /// The last event's number, as it is on disk.
+    pub(crate) last: Arc<AtomicU64>,
     pub(crate) blobs: Blobs,
     /// What is done between groups.
     pub(crate) upkeep: Upkeep,
@@ -111,7 +121,13 @@ impl Writer {
                 session.forget_projections();
                 let _ = answer.send(report);
             } else {
-                let group = Group { commands: &mut self.commands, published: &self.published, blobs: &self.blobs, fault: self.fault };
+                let group = Group {
+                    commands: &mut self.commands,
+                    published: &self.published,
+                    last: &self.last,
+                    blobs: &self.blobs,
+                    fault: self.fault,
+                };
                 match group.run(&mut session, next) {
                     Ok(None) => {}
                     Ok(Some(command)) => {
@@ -137,6 +153,7 @@ impl Writer {
 struct Group<'a> {
     commands: &'a mut mpsc::Receiver<Command>,
     published: &'a broadcast::Sender<Recorded>,
+    last: &'a AtomicU64,
     blobs: &'a Blobs,
     fault: Fault,
 }
@@ -177,6 +194,7 @@ impl Group<'_> {
         if let Err(problem) = session.finish_commit() {
             return Self::fail(session, answers, &problem, alone);
         }
+        self.last.store(session.committed().seq.0, Ordering::Release);
         // Who waits for its answer goes first: of the events many hear, and each takes its time.
         send(answers);
         self.publish(session);

@@ -170,7 +170,7 @@ struct Skipped {
 
 async fn run(context: Context, input: RunTasks) -> Result<Started, Problem> {
     let org = context.org()?;
-    let seq = org.store.head()?.seq.0;
+    let seq = org.store.last().0;
     let actor = context.actor(&org);
     let Chosen { can, mut cannot, agent, wanted, notices } = org.blocking(move |org| choose(org, &input)).await?;
     let mut runs = Vec::new();

@@ -132,13 +132,13 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let Some((guard, end)) = org.driven.begin(&id) else { return };
-    // Whoever asked before found nothing that drives it; whoever asks from now on tells this.
-    if let Ok(Some(Run { ending: Some(reason), .. })) = org.store.get::<Run>(kind::RUN, id.as_str()) {
-        org.driven.end(&id, &reason);
-    }
-    let (steps, waking) = (steps(org.clone(), id, end), org.clone());
+    let (steps, waking) = (steps(org.clone(), id.clone(), end), org.clone());
     org.tasks.spawn(async move {
         let _guard = guard;
+        // Whoever asked before it was driven found nothing that drives it; whoever asks since tells this.
+        if let Ok(Some(Run { ending: Some(reason), .. })) = waking.store.get::<Run>(kind::RUN, id.as_str()) {
+            waking.driven.end(&id, &reason);
+        }
         steps.await;
         waking.wake.notify_one();
     });

@@ -25,7 +25,7 @@ use std::sync::Arc;
 /// Answers a signed manifest with a lease or a refusal.
 pub(super) async fn take(org: &Arc<Org>, caller: &Did, bytes: &[u8]) -> Result<ScheduleReply, Problem> {
     let sealed = Envelope::from_json(bytes)?;
-    let before = org.store.head()?.seq.0;
+    let before = org.store.last().0;
     let (admission, after_seq) = match opened(caller, &sealed) {
         Ok(asked) => answer(org, caller, &asked, before).await?,
         Err(reason) => (Admission::Refused { reasons: vec![reason] }, before),

@@ -52,7 +52,7 @@ type Sealed = (Vec<u8>, Vec<u8>);
 /// # Errors
 /// When the journal cannot be read.
 pub(super) fn make(org: &Org, after: Point) -> Result<Option<Sealed>, Problem> {
-    let end = org.store.head()?.seq.0;
+    let end = org.store.last().0;
     if end.saturating_sub(after.seq.0) <= fault::summary_from() {
         return Ok(None);
     }
