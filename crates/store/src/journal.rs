@@ -1,8 +1,9 @@
 //! [`Store`]: the handle that everybody shares.
 
 use crate::{
+    begin,
     blob::{self, Blobs},
-    chain::{self, Head, Point, Recorded, Seq, Tail},
+    chain::{Head, Point, Recorded, Seq},
     fault::Fault,
     files,
     follow::Follower,
@@ -15,20 +16,16 @@ use crate::{
     projector::View,
     read::{self, Order, Readers},
     rebuild::{self, RebuildReport},
-    remembered::{self, Remembered},
+    remembered::Remembered,
     run_log::{Logs, RunLog},
-    session::{self, Prepared, Ready, Session},
+    session::{self, Ready},
     summary,
     token::{self, Sort, TokenChange},
     upkeep::{self, Upkeep},
     verify::{self, VerifyReport},
     writer::{Command, Writer},
 };
-use domain::{
-    Did, Hash, Problem, RunId,
-    event::{self, Body, Event},
-    summary::Row,
-};
+use domain::{Did, Hash, Problem, RunId, event::Event, summary::Row};
 use identity::token::Record;
 use serde::de::DeserializeOwned;
 use sqlite::Connection;
@@ -90,7 +87,7 @@ impl fmt::Debug for Store {
 
 impl Store {
     /// Opens the store in this folder; makes one where there is none. A folder that a restore marked goes on as a new
-    /// incarnation, whose first event is [`Body::Restored`]; one that is to be mended is, and ends with [`Body::JournalMended`]; where that
+    /// incarnation, whose first event is [`domain::event::Body::Restored`]; one that is to be mended is, and ends with [`domain::event::Body::JournalMended`]; where that
     /// cannot be done it is opened as it is ([`Store::unmended`]).
     ///
     /// # Errors
@@ -106,7 +103,7 @@ impl Store {
         files::make_dir(dir)?;
         let lock = files::lock(dir)?;
         let mut connection = migrate::open_writer(dir, fault)?;
-        begin(&connection, dir, &signer)?;
+        begin::begin(&connection, dir, &signer)?;
         rebuild::unless_made_here(&connection)?;
         let blobs = Blobs::open(dir.join("blobs"))?;
         blob::find_parked(&connection, &blobs)?;
@@ -471,43 +468,4 @@ impl Drop for Inner {
             let _ = thread.join();
         }
     }
-}
-
-/// Makes sure that nothing is missing and that an incarnation has begun, and a new one after a restore.
-fn begin(connection: &Connection, dir: &Path, signer: &Signer) -> Result<(), Problem> {
-    let found = read::tail(connection)?;
-    if let Some(tail) = &found
-        && tail.device != signer.device
-    {
-        return Err(Problem::conflict(format!("The journal in {} belongs to another device.", dir.display()))
-            .because(format!("It is the journal of {}, and this device is {}.", tail.device, signer.device))
-            .next("Use the data folder of this device, or restore its keys from the same backup."));
-    }
-    let restored = files::is_restored(dir);
-    if !restored {
-        remembered::check(dir, connection, &signer.device)?;
-    }
-    if found.is_some() && !restored {
-        return Ok(());
-    }
-    let in_transaction = |found: Option<&Tail>| -> Result<Tail, Problem> {
-        connection.execute("BEGIN IMMEDIATE").map_err(|e| problem::database(&e))?;
-        let tail = Session::begin_incarnation(connection, found, signer)?;
-        let mut session = Session::new(connection, signer, tail).map_err(|e| problem::database(&e))?;
-        session.append(&restored_event(signer, found.is_some())?)?;
-        session.prepare_commit()?;
-        connection.execute("COMMIT").map_err(|e| problem::database(&e))?;
-        Ok(session.tail().clone())
-    };
-    let tail = in_transaction(found.as_ref())?;
-    // Before the mark goes: what the lost journal is remembered by counts no more.
-    remembered::write(dir, signer, &tail)?;
-    if restored { files::clear_restored(dir) } else { Ok(()) }
-}
-
-/// The first event of an incarnation that goes on from a backup.
-fn restored_event(signer: &Signer, restored: bool) -> Result<Vec<Prepared>, Problem> {
-    let event =
-        Event { version: event::VERSION, at: chain::now(), actor: signer.device.clone(), via: None, told: None, body: Body::Restored };
-    session::prepare(if restored { vec![event] } else { vec![] })
 }

@@ -18,6 +18,7 @@
 //! This crate knows what events are and that [`domain::event::project`] says what they change, but not why anybody writes
 //! them. It neither speaks to other devices nor schedules anything.
 
+mod begin;
 pub mod blob;
 pub mod chain;
 #[doc(hidden)]
