@@ -13,7 +13,7 @@ use domain::Problem;
 use git2::{ErrorCode, Oid, Repository as Git};
 use radicle::crypto::{PublicKey, Signer};
 use radicle::storage::{SignRepository, WriteRepository, git::Repository, refs::SignedRefs};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display};
 
 /// Refs of one key, by their names without its namespace, and where they are.
 pub(crate) type Refs = BTreeMap<String, Oid>;
@@ -99,14 +99,14 @@ pub(crate) fn written<T>(
 }
 
 /// A key's ref of an object of Radicle.
-pub(crate) fn object(kind: impl std::fmt::Display, id: impl std::fmt::Display) -> String {
+pub(crate) fn object(kind: impl Display, id: impl Display) -> String {
     format!("refs/cobs/{kind}/{id}")
 }
 
 /// What was signed before, and is not any more.
 fn lost(git: &Git, before: &Refs, now: &Refs) -> Refs {
-    let gone = |(name, at): &(&String, &Oid)| is_lost(git, name, now.get(*name).copied(), **at);
-    before.iter().filter(gone).map(|(name, at)| (name.clone(), *at)).collect()
+    let gone = before.iter().filter(|(name, at)| is_lost(git, name, now.get(*name).copied(), **at));
+    gone.map(|(name, at)| (name.clone(), *at)).collect()
 }
 
 /// Whether a ref is behind what was signed, or gone. Of those that are gone only what such a fetch takes away counts, since it was not
