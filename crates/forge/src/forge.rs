@@ -6,7 +6,7 @@ use crate::{
     node::Running,
     patch::Seen,
     queue::Queue,
-    repository::forward,
+    signing::forward,
 };
 use domain::{Did, Problem, Rid};
 use radicle::crypto::{PublicKey, Signer as _, SigningKey, signature::Signer as _};

@@ -29,6 +29,7 @@ mod quotas;
 mod repository;
 mod review;
 mod run;
+mod signing;
 mod trace;
 mod tree;
 mod unreached;

@@ -72,7 +72,7 @@ pub const TEXT_BYTES_MAX: usize = 256 * 1024;
 pub const TRACE_BYTES_MAX: usize = 128 * 1024;
 /// How many entries of one patch are looked at.
 pub const PATCH_ENTRIES_MAX: usize = 50_000;
-/// How often a change of a patch is made again that a fetch sets back.
+/// How often a write is made again that a fetch sets back.
 pub const SET_BACK_TRIES: u32 = 5;
 /// How many line comments one review brings.
 pub const LINE_COMMENTS_MAX: usize = 200;

@@ -5,10 +5,14 @@ use crate::{
     convert::{self, Told},
     durable, git, limits,
     repository::{canonical, locked_ref},
+    signing::{object, written},
 };
 use domain::{Did, Oid, Problem, ProjectName, Rid};
 use git2::{ErrorCode, ObjectType, RepositoryOpenFlags, StatusOptions, TreeWalkMode, TreeWalkResult};
-use radicle::cob::{Title, identity::Identity};
+use radicle::cob::{
+    Title,
+    identity::{Identity, TYPENAME},
+};
 use radicle::git::fmt::RefString;
 use radicle::identity::{self, Doc, RepoId, project};
 use radicle::node::{FetchResult, Handle as _};
@@ -223,20 +227,21 @@ impl Forge {
         let readers = dids(readers)?;
         self.as_delegate(rid, |repo, key| {
             let what = format!("The identity of {rid} could not be changed.");
-            let mut identity = Identity::load_mut(repo, key).told(what.clone())?;
-            if readers.iter().all(|did| identity.doc().is_visible_to(did)) {
-                return Ok(());
-            }
-            let mut doc = identity.doc().clone().edit();
-            if let identity::Visibility::Private { allow } = &mut doc.visibility {
-                allow.extend(readers);
-            }
-            let doc = doc.verified().told(what.clone())?;
-            let title = Title::new("Allow more readers").map_err(Problem::internal)?;
-            identity.update(title, "", &doc).told(what.clone())?;
-            locked_ref(|| repo.set_identity_head().map_err(|e| git2::Error::from_str(&e.to_string()))).told(what.clone())?;
-            repo.sign_refs(key).told(what)?;
-            Ok(())
+            written(repo, key, || {
+                let mut identity = Identity::load_mut(repo, key).told(what.clone())?;
+                if readers.iter().all(|did| identity.doc().is_visible_to(did)) {
+                    return Ok(((), None));
+                }
+                let mut doc = identity.doc().clone().edit();
+                if let identity::Visibility::Private { allow } = &mut doc.visibility {
+                    allow.extend(readers.iter().copied());
+                }
+                let doc = doc.verified().told(what.clone())?;
+                let title = Title::new("Allow more readers").map_err(Problem::internal)?;
+                identity.update(title, "", &doc).told(what.clone())?;
+                Ok(((), Some(object(&*TYPENAME, identity.id))))
+            })?;
+            locked_ref(|| repo.set_identity_head().map(drop).map_err(|e| git2::Error::from_str(&e.to_string()))).told(what)
         })
     }
 }

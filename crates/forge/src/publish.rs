@@ -6,14 +6,15 @@ use crate::{
     key::RemoteKey,
     limits,
     repository::locked_ref,
+    signing::{Refs, object, sign, written},
 };
 use domain::{Did, Oid, PatchId, Problem, RevisionId, Rid};
 use radicle::cob::Title;
-use radicle::cob::patch::{MergeTarget, Patch};
+use radicle::cob::patch::{MergeTarget, Patch, TYPENAME};
 use radicle::cob::store::access::ReadOnly;
 use radicle::crypto::PublicKey;
 use radicle::git::refs;
-use radicle::storage::{SignRepository, git::Repository};
+use radicle::storage::git::Repository;
 
 /// What is published.
 pub struct Publication<'a> {
@@ -92,7 +93,7 @@ impl Forge {
             Some(made) => made,
             None => self.open_or_update(repo, key, what)?,
         };
-        self.finish(repo, key, &public, &patch, head)?;
+        self.finish(repo, key, &patch, head)?;
         let signed_refs = self.signed_refs(&convert::rid(&repo.id)?, &convert::did(&public))?;
         let signed_refs = signed_refs.ok_or_else(|| Problem::internal("signed refs vanished"))?;
         Ok(Published { patch: convert::patch_id(patch)?, revision, signed_refs })
@@ -106,34 +107,28 @@ impl Forge {
     ) -> Result<(radicle::cob::ObjectId, RevisionId), Problem> {
         let (base, head) = (convert::rad_oid(what.base)?, convert::rad_oid(what.commit)?);
         let mut patches = self.home.patches_mut(repo, key).told("The patches cannot be opened.")?;
-        let Some(existing) = what.existing else {
-            let made = patches.create(title(what.title)?, what.description, MergeTarget::default(), base, head, &[]);
-            let made = made.told("The patch could not be opened.")?;
-            return Ok((made.id, convert::revision_id(made.latest().0)?));
-        };
-        let id = convert::object_id(existing)?;
-        // The cache follows other nodes' news a moment late, so the truth is read first.
-        patches.write(&id).map_err(|_| Problem::not_found(format!("There is no patch {existing}.")))?;
-        let mut patch = patches.get_mut(&id).told(format!("The patch {existing} cannot be read."))?;
-        if patch.is_merged() || patch.is_archived() {
-            return Err(Problem::conflict(format!("The patch {existing} is {}.", patch.state())).next("Publish the work as a new patch."));
-        }
-        let revision = patch.update(what.description, base, head).told("The revision could not be added.")?;
-        Ok((id, convert::revision_id(revision)?))
+        written(repo, key, || {
+            let Some(existing) = what.existing else {
+                let made = patches.create(title(what.title)?, what.description, MergeTarget::default(), base, head, &[]);
+                let made = made.told("The patch could not be opened.")?;
+                return Ok(((made.id, convert::revision_id(made.latest().0)?), Some(object(&*TYPENAME, made.id))));
+            };
+            let id = convert::object_id(existing)?;
+            // The cache follows other nodes' news a moment late, so the truth is read first.
+            patches.write(&id).map_err(|_| Problem::not_found(format!("There is no patch {existing}.")))?;
+            let mut patch = patches.get_mut(&id).told(format!("The patch {existing} cannot be read."))?;
+            if patch.is_merged() || patch.is_archived() {
+                let closed = format!("The patch {existing} is {}.", patch.state());
+                return Err(Problem::conflict(closed).next("Publish the work as a new patch."));
+            }
+            let revision = patch.update(what.description, base, head).told("The revision could not be added.")?;
+            Ok(((id, convert::revision_id(revision)?), Some(object(&*TYPENAME, id))))
+        })
     }
 
     /// The head ref by which git tools fetch the revision, the signature over all refs, and the cache.
-    fn finish(
-        &self,
-        repo: &Repository,
-        key: &RemoteKey<'_>,
-        public: &PublicKey,
-        patch: &radicle::cob::ObjectId,
-        head: git2::Oid,
-    ) -> Result<(), Problem> {
-        let name = refs::patch(patch).with_namespace(public.into());
-        locked_ref(|| repo.backend.reference(name.as_str(), head, true, "meshwork")).told("The patch's branch could not be set.")?;
-        repo.sign_refs(key).told("The run's refs could not be signed.")?;
+    fn finish(&self, repo: &Repository, key: &RemoteKey<'_>, patch: &radicle::cob::ObjectId, head: git2::Oid) -> Result<(), Problem> {
+        sign(repo, key, Refs::from([(refs::patch(patch).to_string(), head)]))?;
         let cached =
             self.home.patches_mut(repo, key).map_err(|e| e.to_string()).and_then(|mut all| all.write(patch).map_err(|e| e.to_string()));
         if let Err(error) = cached {
@@ -172,7 +167,7 @@ fn by(patch: &Patch, key: &PublicKey, head: git2::Oid) -> Option<Result<Revision
 /// The patches in which a key wrote something.
 fn own_patches(repo: &Repository, key: &PublicKey) -> Result<Vec<radicle::cob::ObjectId>, Problem> {
     let what = "The run's patches cannot be listed.";
-    let pattern = format!("refs/namespaces/{}/refs/cobs/{}/*", key.to_human(), *radicle::cob::patch::TYPENAME);
+    let pattern = format!("refs/namespaces/{}/refs/cobs/{}/*", key.to_human(), *TYPENAME);
     let mut ids = Vec::new();
     for found in repo.backend.references_glob(&pattern).told(what)? {
         let found = found.told(what)?;

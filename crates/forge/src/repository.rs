@@ -4,13 +4,14 @@ use crate::{
     Forge,
     convert::{self, Told},
     limits,
+    signing::{Refs, forward, sign},
 };
 use domain::{Did, Hash, Kind, Oid, Problem, Rid};
 use git2::{ErrorCode, FileMode, ObjectType, TreeWalkMode, TreeWalkResult};
 use radicle::crypto::{PublicKey, Signer as _, SigningKey};
 use radicle::git::refs::storage as refs;
 use radicle::identity::Doc;
-use radicle::storage::{ReadRepository, SignRepository, WriteRepository, git::Repository, refs::SignedRefs};
+use radicle::storage::{ReadRepository, WriteRepository, git::Repository};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread;
@@ -173,33 +174,6 @@ impl Forge {
     }
 }
 
-/// The same for one key, in its turn.
-pub(crate) fn forward(repo: &Repository, key: &PublicKey) -> Result<bool, Problem> {
-    let Ok(Some(signed)) = SignedRefs::load(*key, repo) else { return Ok(false) };
-    let mut moved = false;
-    for (name, oid) in signed.refs().iter() {
-        let (name, signed) = (format!("refs/namespaces/{}/{name}", key.to_human()), git2::Oid::from(*oid));
-        let behind = match repo.backend.refname_to_id(&name) {
-            Ok(now) => now != signed && contains(&repo.backend, signed, now),
-            // What a key says in a patch first is taken away by such a fetch, since it was not signed before.
-            Err(error) => error.code() == ErrorCode::NotFound && is_object(&name) && repo.backend.find_commit(signed).is_ok(),
-        };
-        if behind {
-            locked_ref(|| repo.backend.reference(&name, signed, true, "meshwork")).told("A ref could not be brought forward.")?;
-            moved = true;
-        }
-    }
-    if moved && let Err(error) = repo.set_default_branch_to_canonical_head() {
-        tracing::debug!(%error, "Radicle finds no canonical head yet");
-    }
-    Ok(moved)
-}
-
-/// Whether a ref is a key's part of a patch, or of what else Radicle keeps beside the branches.
-fn is_object(name: &str) -> bool {
-    name.contains("/refs/cobs/")
-}
-
 /// Sets a delegate's own branch, signs its refs, and lets the canonical head follow, unless other delegates must sign first. To be
 /// called in that key's turn.
 pub(crate) fn move_branch(repo: &Repository, key: &SigningKey, branch: &str, to: git2::Oid) -> Result<(), Problem> {
@@ -209,7 +183,8 @@ pub(crate) fn move_branch(repo: &Repository, key: &SigningKey, branch: &str, to:
     set_own_branch(repo, key, branch, to)?;
     locked_ref(|| repo.set_default_branch_to_canonical_head().map_err(|e| git2::Error::from_str(&e.to_string())))
         .told("The default branch could not be moved.")?;
-    if canonical(repo)?.1 == to {
+    // A fetch may have set the branch back after that was signed.
+    if canonical(repo)?.1 == to || (forward(repo, key.public_key())? && canonical(repo)?.1 == to) {
         return Ok(());
     }
     Err(Problem::conflict("The default branch has not moved yet.")
@@ -219,15 +194,7 @@ pub(crate) fn move_branch(repo: &Repository, key: &SigningKey, branch: &str, to:
 
 /// Sets a key's own branch, and signs its refs; again, where a fetch set it back before that was signed. To be called in that key's turn.
 pub(crate) fn set_own_branch(repo: &Repository, key: &SigningKey, branch: &str, to: git2::Oid) -> Result<(), Problem> {
-    let (name, short) = (own_branch(key.public_key(), branch), format!("refs/heads/{branch}"));
-    for _ in 0..limits::SET_BACK_TRIES {
-        locked_ref(|| repo.backend.reference(&name, to, true, "meshwork")).told("The branch could not be moved.")?;
-        let signed = repo.sign_refs(key).told("The refs of the key could not be signed.")?;
-        if signed.refs().iter().any(|(at, oid)| at.as_str() == short && git2::Oid::from(*oid) == to) {
-            return Ok(());
-        }
-    }
-    Err(Problem::conflict("The branch was set back by fetches each time that it was moved.").next("Try again."))
+    sign(repo, key, Refs::from([(format!("refs/heads/{branch}"), to)]))
 }
 
 /// Where a key has its own branch of this name.

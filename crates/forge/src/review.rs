@@ -5,15 +5,16 @@ use crate::{
     convert::{self, Told},
     limits,
     patch::{location, missing},
+    signing::{object, written},
     trace::cut,
 };
 use domain::patch::{LineRef, Verdict};
 use domain::{Did, Kind, Oid, PatchId, Problem, RevisionId, Rid};
 use radicle::cob::cache::StoreWriter;
+use radicle::cob::patch as rad;
 use radicle::cob::stream::{CobRange, CobStream as _, Stream};
-use radicle::cob::{ObjectId, patch as rad};
-use radicle::crypto::{PublicKey, Signer as _, SigningKey};
-use radicle::storage::{ReadRepository as _, git::Repository, refs::SignedRefs};
+use radicle::crypto::SigningKey;
+use radicle::storage::{ReadRepository as _, git::Repository};
 
 /// A patch that the member may change.
 type Own<'a, 'b, 'g> = rad::PatchMut<'a, 'b, 'g, Repository, SigningKey, StoreWriter>;
@@ -51,34 +52,46 @@ impl Forge {
         if verdict == Verdict::Comment && summary.is_empty() && lines.is_empty() {
             return Err(Problem::invalid("The review says nothing.").next("Give a verdict, some words, or comments on lines."));
         }
-        let member = *self.member_key();
-        self.with_patch(rid, patch, |own| {
-            let revision = known(own, revision)?;
-            let verdict = match verdict {
-                Verdict::Accept => Some(rad::Verdict::Accept),
-                Verdict::Reject => Some(rad::Verdict::Reject),
-                Verdict::Comment => None,
-            };
-            let what = "The review could not be written.";
-            let mine = own.revision(&revision).and_then(|r| r.review_by(&member));
-            // A comment takes no verdict back.
-            let verdict = verdict.or_else(|| mine.and_then(|review| review.verdict()));
-            let before = mine.map(|review| (review.id(), review.verdict() == verdict && review.summary() == summary));
-            let review = match before {
-                Some((id, true)) => id,
-                Some((id, false)) => {
-                    own.review_edit(id, verdict, summary.clone(), vec![], []).told(what)?;
-                    id
+        let verdict = match verdict {
+            Verdict::Accept => Some(rad::Verdict::Accept),
+            Verdict::Reject => Some(rad::Verdict::Reject),
+            Verdict::Comment => None,
+        };
+        until_all_is_there(|| {
+            self.with_patch(rid, patch, |own| {
+                let revision = known(own, revision)?;
+                let (review, mut changes) = self.verdict(own, revision, verdict, &summary)?;
+                for (line, body) in lines {
+                    changes += self.line_comment(own, revision, review, line, body)?;
                 }
-                None => own.review(revision, verdict, Some(summary.clone()), vec![]).told(what)?,
-            };
-            for (line, body) in lines {
-                self.line_comment(own, revision, review, line, body)?;
-            }
-            Ok(())
+                Ok(changes)
+            })
         })
     }
 
+    /// Makes the member's review say this. The answer is the review, and how many changes that took.
+    fn verdict(
+        &self,
+        own: &mut Own<'_, '_, '_>,
+        revision: rad::RevisionId,
+        verdict: Option<rad::Verdict>,
+        summary: &str,
+    ) -> Result<(rad::ReviewId, usize), Problem> {
+        let what = "The review could not be written.";
+        let mine = own.revision(&revision).and_then(|r| r.review_by(self.member_key()));
+        // A comment takes no verdict back.
+        let verdict = verdict.or_else(|| mine.and_then(|review| review.verdict()));
+        match mine.map(|review| (review.id(), review.verdict() == verdict && review.summary() == summary)) {
+            Some((id, true)) => Ok((id, 0)),
+            Some((id, false)) => {
+                own.review_edit(id, verdict, summary.to_owned(), vec![], []).told(what)?;
+                Ok((id, 1))
+            }
+            None => Ok((own.review(revision, verdict, Some(summary.to_owned()), vec![]).told(what)?, 1)),
+        }
+    }
+
+    /// Adds a comment on a line to the member's review, unless it is there. The answer is how many changes that took.
     fn line_comment(
         &self,
         own: &mut Own<'_, '_, '_>,
@@ -86,17 +99,17 @@ impl Forge {
         review: rad::ReviewId,
         line: &LineRef,
         body: &str,
-    ) -> Result<(), Problem> {
+    ) -> Result<usize, Problem> {
         let body = text(body, "A comment on a line needs some words.")?;
         crate::repository::check_path(&line.path)?;
-        let Some(of) = own.revision(&revision) else { return Ok(()) };
+        let Some(of) = own.revision(&revision) else { return Ok(0) };
         let at = location(of.head(), line);
         let mine = of.review_by(self.member_key()).into_iter().flat_map(rad::Review::comments);
         if mine.into_iter().any(|(_, known)| known.body() == body && known.location() == Some(&at)) {
-            return Ok(());
+            return Ok(0);
         }
         own.review_comment(review, body, Some(at), None, []).told("The comment on a line could not be written.")?;
-        Ok(())
+        Ok(1)
     }
 
     /// Closes a patch without merging it. Its author and the delegates may.
@@ -168,8 +181,8 @@ impl Forge {
         self.as_key(rid, key, |repo| self.change_patch(repo, key, patch, change))
     }
 
-    /// Changes a patch with this key, whose turn it is already. What the node fetches meanwhile may set the key's part of the patch back
-    /// to what it had signed before, just before it signs anew: then nothing came of the change, and it is made again.
+    /// Changes a patch with this key, whose turn it is already; again, where a fetch set the change back. Where `change` makes several, it
+    /// is not noticed of one after which another was signed.
     ///
     /// # Errors
     /// As of `change`; when the patch cannot be read; and when that happens again and again.
@@ -182,27 +195,28 @@ impl Forge {
     ) -> Result<T, Problem> {
         let id = convert::object_id(patch)?;
         let mut patches = self.home.patches_mut(repo, key).told("The patches cannot be opened.")?;
-        for _ in 0..limits::SET_BACK_TRIES {
-            let signed = signed_part(repo, key.public_key(), &id)?;
+        written(repo, key, || {
             // The cache follows other nodes' news a moment late, so the truth is read first.
             patches.write(&id).map_err(|_| missing(patch))?;
             let mut own = patches.get_mut(&id).map_err(|_| missing(patch))?;
             let before = rad::Patch::clone(&own);
             let done = change(&mut own)?;
-            if *own == before || signed_part(repo, key.public_key(), &id)? != signed {
-                return Ok(done);
-            }
-            tracing::info!(%patch, "a fetch had set the patch back before its change was signed; it is changed again");
-        }
-        Err(Problem::conflict(format!("The patch {patch} was set back by fetches each time that it was changed.")).next("Try again."))
+            Ok((done, (*own != before).then(|| object(&*rad::TYPENAME, id))))
+        })
     }
 }
 
-/// Where a key's own part of a patch is, by what the key signed last; none: it has none there.
-fn signed_part(repo: &Repository, key: &PublicKey, id: &ObjectId) -> Result<Option<git2::Oid>, Problem> {
-    let Some(signed) = SignedRefs::load(*key, repo).told("Signed refs could not be read.")? else { return Ok(None) };
-    let name = format!("refs/cobs/{}/{id}", *rad::TYPENAME);
-    Ok(signed.refs().iter().find(|(at, _)| at.as_str() == name).map(|(_, oid)| git2::Oid::from(*oid)))
+/// Makes what is missing, by `pass`, which says how many changes that took, until that was one at most: of one alone it is known that it is
+/// signed, while of several a fetch may have set back one after which another was signed.
+fn until_all_is_there(mut pass: impl FnMut() -> Result<usize, Problem>) -> Result<(), Problem> {
+    for _ in 0..limits::SET_BACK_TRIES {
+        if pass()? <= 1 {
+            return Ok(());
+        }
+    }
+    Err(Problem::conflict("Parts of the review were set back each time.")
+        .because("Other devices are fetched from at the same time.")
+        .next("Send it again: what is there already stays as it is."))
 }
 
 /// A revision of this patch.
@@ -222,7 +236,10 @@ fn text(body: &str, empty: &str) -> Result<String, Problem> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::Visibility;
+    use crate::{
+        Visibility,
+        signing::{Refs, sign, signed},
+    };
     use radicle::cob::{Title, patch::MergeTarget};
     use std::path::Path;
 
@@ -246,21 +263,36 @@ mod tests {
         (forge, rid, made.unwrap())
     }
 
+    /// The member's part of a patch, as the whole name of its ref.
+    fn part(forge: &Forge, patch: &PatchId) -> String {
+        format!("refs/namespaces/{}/{}", forge.member_key().to_human(), object(&*rad::TYPENAME, patch))
+    }
+
+    fn say(own: &mut Own<'_, '_, '_>, body: &str) -> Result<(), Problem> {
+        let revision = own.latest().0;
+        let first = own.revision(&revision).and_then(|r| r.discussion().root().map(|(id, _)| *id));
+        own.comment(revision, body, first, None, []).told("No comment.").map(drop)
+    }
+
+    /// How often each of these was said in a patch.
+    fn said<const N: usize>(forge: &Forge, rid: &Rid, patch: &PatchId, bodies: [&str; N]) -> [usize; N] {
+        let seen = forge.patch(rid, &"demo".parse().unwrap(), patch).unwrap();
+        let all: Vec<_> = seen.revisions.iter().flat_map(|revision| &revision.comments).collect();
+        bodies.map(|body| all.iter().filter(|comment| comment.body == body).count())
+    }
+
     /// A fetch between the write and the signature, which Radicle takes of the refs as they are then.
     #[test]
     fn a_comment_that_a_fetch_set_back_before_it_was_signed_is_written_again() {
         let home = tempfile::tempdir().unwrap();
         let (forge, rid, patch) = with_patch(home.path());
         let repo = forge.repository(&rid).unwrap();
-        let refs = [format!("refs/cobs/{}/{patch}", *rad::TYPENAME), "refs/rad/sigrefs".to_owned()];
-        let refs = refs.map(|name| format!("refs/namespaces/{}/{name}", forge.member_key().to_human()));
-        let before = refs.map(|name| (repo.backend.refname_to_id(&name).unwrap(), name));
+        let sigrefs = format!("refs/namespaces/{}/refs/rad/sigrefs", forge.member_key().to_human());
+        let before = [part(&forge, &patch), sigrefs].map(|name| (repo.backend.refname_to_id(&name).unwrap(), name));
         let mut tries = 0;
         let comment = forge.with_patch(&rid, &patch, |own| {
             tries += 1;
-            let revision = own.latest().0;
-            let first = own.revision(&revision).and_then(|r| r.discussion().root().map(|(id, _)| *id));
-            own.comment(revision, "Said once.", first, None, []).told("No comment.")?;
+            say(own, "Said once.")?;
             if tries == 1 {
                 before.iter().for_each(|(at, name)| drop(repo.backend.reference(name, *at, true, "fetch").unwrap()));
             }
@@ -268,8 +300,54 @@ mod tests {
         });
         comment.unwrap();
         assert_eq!(tries, 2);
-        let seen = forge.patch(&rid, &"demo".parse().unwrap(), &patch).unwrap();
-        let said = seen.revisions.iter().flat_map(|revision| &revision.comments).filter(|comment| comment.body == "Said once.");
-        assert_eq!(said.count(), 1);
+        assert_eq!(said(&forge, &rid, &patch, ["Said once."]), [1]);
+    }
+
+    /// A fetch that began before the first comment, and ends while the second is written.
+    #[test]
+    fn a_comment_that_was_signed_is_not_lost_to_the_next_one_in_the_same_patch() {
+        let home = tempfile::tempdir().unwrap();
+        let (forge, rid, patch) = with_patch(home.path());
+        let (repo, part) = (forge.repository(&rid).unwrap(), part(&forge, &patch));
+        let before = repo.backend.refname_to_id(&part).unwrap();
+        forge.with_patch(&rid, &patch, |own| say(own, "First.")).unwrap();
+        let mut tries = 0;
+        let second = forge.with_patch(&rid, &patch, |own| {
+            tries += 1;
+            if tries == 1 {
+                repo.backend.reference(&part, before, true, "fetch").unwrap();
+            }
+            say(own, "Second.")
+        });
+        second.unwrap();
+        assert_eq!(tries, 2);
+        assert_eq!(said(&forge, &rid, &patch, ["First.", "Second."]), [1, 1]);
+    }
+
+    #[test]
+    fn a_comment_that_was_signed_is_not_lost_to_a_signature_of_something_else() {
+        let home = tempfile::tempdir().unwrap();
+        let (forge, rid, patch) = with_patch(home.path());
+        let part = part(&forge, &patch);
+        let before = forge.repository(&rid).unwrap().backend.refname_to_id(&part).unwrap();
+        forge.with_patch(&rid, &patch, |own| say(own, "Said once.")).unwrap();
+        let head = convert::git_oid(forge.head(&rid).unwrap().as_str()).unwrap();
+        let signed = forge.as_member(&rid, |repo| {
+            repo.backend.reference(&part, before, true, "fetch").unwrap();
+            sign(repo, &forge.member, Refs::from([("refs/heads/other".to_owned(), head)]))?;
+            signed(repo, forge.member_key())
+        });
+        let signed = signed.unwrap();
+        assert_eq!(signed.get("refs/heads/other"), Some(&head));
+        assert_ne!(signed.get(&object(&*rad::TYPENAME, &patch)), Some(&before));
+        assert_eq!(said(&forge, &rid, &patch, ["Said once."]), [1]);
+    }
+
+    #[test]
+    fn a_review_is_looked_at_anew_until_one_part_of_it_was_missing_at_most() {
+        let mut missing = [3, 2, 1, 0].into_iter();
+        until_all_is_there(|| Ok(missing.next().unwrap())).unwrap();
+        assert_eq!(missing.next(), Some(0));
+        assert!(until_all_is_there(|| Ok(2)).is_err());
     }
 }

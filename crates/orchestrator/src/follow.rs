@@ -95,6 +95,9 @@ fn hear(org: &Weak<Org>, mut events: NodeEvents, changes: &Changes) {
                 if let NodeEvent::Fetched { rid, .. } = &event {
                     bring_forward(&org, rid);
                 }
+                if let NodeEvent::Fetched { rid, .. } | NodeEvent::Announced { rid, .. } = &event {
+                    org.remote.signed_changed(rid);
+                }
                 changes.add(|found| found.note(&org, event));
             }
             Received::Nothing => {}

@@ -319,8 +319,9 @@ pub(crate) const MISSED_PAUSE_MAX: Duration = Duration::from_secs(120);
 /// How often it is compared with a connected device what is signed in the repositories that are here: so long is the way at most of what
 /// Radicle's announcements did not bring, beside the fetch.
 pub(crate) const SIGNED_LOOK_EVERY: Duration = Duration::from_secs(30);
-/// For how long a digest of what is signed here counts: all devices ask for the same ones.
-pub(crate) const SIGNED_COUNTS: Duration = Duration::from_secs(15);
+/// For how long a digest of what is signed here counts at most, of whose changes the node tells: all devices ask for the same ones. What
+/// the stock `rad` signs here is not told.
+pub(crate) const SIGNED_COUNTS: Duration = Duration::from_secs(120);
 /// For how many repositories it is asked at once.
 pub(crate) const SIGNED_ASKED_MAX: usize = 1_024;
 /// How many repositories are fetched from other devices at once, beside that of the org.

@@ -10,12 +10,16 @@ use crate::{
     convert::{self, Told},
     merge::{agreed, forget_agreed, go_back},
     repository::{canonical, contains, locked_ref, own_branch},
+    signing::{object, written},
 };
 use domain::{Did, Problem, Rid, project::Project};
-use radicle::cob::{Title, identity::Identity};
+use radicle::cob::{
+    Title,
+    identity::{Identity, TYPENAME},
+};
 use radicle::crypto::{PublicKey, Signer as _, SigningKey};
 use radicle::identity::{self, Doc, Visibility};
-use radicle::storage::{ReadRepository, SignRepository, WriteRepository, git::Repository};
+use radicle::storage::{ReadRepository, WriteRepository, git::Repository};
 use std::collections::BTreeSet;
 
 /// How a repository's identity document stands to what the org says.
@@ -81,29 +85,30 @@ impl Forge {
             return Ok(Charter::InStep);
         }
         let Some(key) = self.key_in(&doc.doc) else { return Ok(Charter::NotOurs) };
-        self.as_key(rid, key, |repo| amend(repo, key, rid, &wanted))
+        self.as_key(rid, key, |repo| written(repo, key, || amend(repo, key, rid, &wanted)))
     }
 }
 
+/// Makes or accepts the document that is wanted. The answer has the ref by which that was done.
 fn amend(
     repo: &Repository,
     key: &SigningKey,
     rid: &Rid,
     wanted: impl Fn(&Repository, &Doc) -> Result<Doc, Problem>,
-) -> Result<Charter, Problem> {
+) -> Result<(Charter, Option<String>), Problem> {
     let what = format!("The identity of {rid} could not be changed.");
     let me = identity::Did::from(key.public_key());
     let mut identity = Identity::load_mut(repo, key).told(what.clone())?;
     let doc = wanted(repo, identity.doc())?;
     let (current, before) = (identity.current().id, identity.doc().clone());
     if doc == before {
-        return Ok(Charter::InStep);
+        return Ok((Charter::InStep, None));
     }
     let open: Vec<_> = identity.revisions().filter(|r| r.is_active() && r.parent == Some(current)).cloned().collect();
     let chosen = open.iter().filter(|r| r.doc == doc).map(|r| r.id).min();
     let mine = open.iter().find(|r| r.accepted().any(|did| did == me));
     match (chosen, mine) {
-        (Some(chosen), Some(mine)) if mine.id == chosen => return Ok(Charter::Waits),
+        (Some(chosen), Some(mine)) if mine.id == chosen => return Ok((Charter::Waits, None)),
         // One delegate stands behind one revision at a time.
         (_, Some(mine)) if *mine.author.id() == me => drop(identity.redact(mine.id).told(what.clone())?),
         (_, Some(mine)) => drop(identity.reject(mine.id).told(what.clone())?),
@@ -117,12 +122,11 @@ fn amend(
         }
     }
     let now = identity.doc().clone();
-    locked_ref(|| repo.set_identity_head().map_err(|e| git2::Error::from_str(&e.to_string()))).told(what.clone())?;
-    repo.sign_refs(key).told(what)?;
+    locked_ref(|| repo.set_identity_head().map_err(|e| git2::Error::from_str(&e.to_string()))).told(what)?;
     if let Err(error) = repo.set_default_branch_to_canonical_head() {
         tracing::debug!(%error, "Radicle finds no canonical head yet");
     }
-    Ok(if now == doc { Charter::Changed } else { Charter::Waits })
+    Ok((if now == doc { Charter::Changed } else { Charter::Waits }, Some(object(&*TYPENAME, identity.id))))
 }
 
 fn org_doc(repo: &Repository, state: &OrgState, doc: &Doc) -> Result<Doc, Problem> {

@@ -8,12 +8,13 @@ use crate::{
     limits,
     patch::missing,
     publish::title,
-    repository::{contains, locked_ref},
+    repository::contains,
+    signing::{Refs, object, sign, written},
 };
 use domain::{Did, Kind, Oid, PatchId, Problem, RevisionId, Rid, Timestamp, patch};
 use radicle::cob::{ObjectId, patch as rad};
 use radicle::git::refs;
-use radicle::storage::{ReadRepository, SignRepository, git::Repository};
+use radicle::storage::{ReadRepository, git::Repository};
 use std::collections::BTreeSet;
 
 /// The name under which the org repository's patches are read.
@@ -112,25 +113,18 @@ impl Forge {
     /// Opens a patch of the org repository. To be called in the member's turn.
     pub(super) fn propose(&self, repo: &Repository, message: &str, base: git2::Oid, commit: git2::Oid) -> Result<PatchId, Problem> {
         let mut patches = self.home.patches_mut(repo, &self.member).told("The proposals cannot be opened.")?;
-        let made = patches.create(
-            title(message)?,
-            "",
-            rad::MergeTarget::default(),
-            radicle::git::Oid::from(base),
-            radicle::git::Oid::from(commit),
-            &[],
-        );
-        let id = made.told("The proposal could not be opened.")?.id;
+        let id = written(repo, &self.member, || {
+            let made = patches.create(title(message)?, "", rad::MergeTarget::default(), base, commit, &[]);
+            let id = made.told("The proposal could not be opened.")?.id;
+            Ok((id, Some(object(&*rad::TYPENAME, id))))
+        })?;
         self.carry(repo, &id, commit)?;
         convert::patch_id(id)
     }
 
     /// Lets others fetch a revision's commit, and signs. To be called in the member's turn.
     fn carry(&self, repo: &Repository, id: &ObjectId, commit: git2::Oid) -> Result<(), Problem> {
-        let name = refs::patch(id).with_namespace(self.member_key().into());
-        locked_ref(|| repo.backend.reference(name.as_str(), commit, true, "meshwork")).told("The proposal's branch could not be set.")?;
-        repo.sign_refs(&self.member).told("The member's refs could not be signed.")?;
-        Ok(())
+        sign(repo, &self.member, Refs::from([(refs::patch(id).to_string(), commit)]))
     }
 
     /// The proposals that are open, oldest first.

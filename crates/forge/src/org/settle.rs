@@ -11,6 +11,7 @@ use crate::{
     Forge,
     convert::{self, Told},
     repository::{contains, set_own_branch},
+    signing::forward,
 };
 use domain::{PatchId, Problem, Rid, patch};
 use radicle::identity::Doc;
@@ -27,7 +28,10 @@ impl Forge {
         }
         let before = self.signed_refs(rid, &self.member())?;
         let id = convert::repo_id(rid)?;
-        self.queue.turn(id, *self.member_key(), || self.settle_in_turn(&repo, rid))?;
+        self.queue.turn(id, *self.member_key(), || {
+            forward(&repo, self.member_key())?;
+            self.settle_in_turn(&repo, rid)
+        })?;
         let changed = self.signed_refs(rid, &self.member())? != before;
         if changed {
             self.announce_quietly(rid, &[*self.member_key()]);

@@ -141,6 +141,17 @@ async fn nobody_gets_through_the_port_for_other_devices_to_what_is_not_theirs() 
     let signing = forge.clone();
     let bob = caller("crew", forge.device(), Arc::new(move |message| Ok(signing.sign_as_device(message))));
     all_refused(&every(bob.device(&did, &addresses).unwrap(), &did, &run, &asked).await, &READS);
+    // What is signed it hears of the org's repositories alone, and of so many at once.
+    let mut named: Vec<String> = forge.repositories().unwrap().iter().map(ToString::to_string).collect();
+    let ours = named.len();
+    named.extend(["rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5", "nonsense"].map(str::to_owned));
+    for (repositories, taken) in [(named, true), (vec![String::new(); 2_000], false)] {
+        let answer = bob.device(&did, &addresses).unwrap().signed(SignedRequest { version: VERSION, repositories }).await;
+        assert_eq!(answer.is_ok(), taken);
+        let Ok(answer) = answer else { continue };
+        let signed = answer.into_inner().signed;
+        assert!(ours > 0 && signed[..ours].iter().all(|one| !one.is_empty()) && signed[ours..] == ["", ""], "{signed:?}");
+    }
     let request = ScheduleRequest { version: VERSION, manifest_json: asked.clone() };
     let answer = bob.device(&did, &addresses).unwrap().schedule(request).await.unwrap().into_inner().admission_json;
     assert!(answer.contains("only ask in its own name"), "{answer}");

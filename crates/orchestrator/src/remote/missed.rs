@@ -99,6 +99,7 @@ async fn compare(org: &Arc<Org>, did: &Did, wanted: &Wanted, missed: &mut Missed
         Ok(theirs) => theirs,
         Err(problem) => return tracing::debug!(device = %did, %problem, "it is not known what is signed there"),
     };
+    missed.forget_but(&theirs);
     let news: Vec<(Rid, Hash)> = theirs.into_iter().filter(|(rid, signed)| missed.is_news(rid, signed)).collect();
     if news.is_empty() {
         return;
@@ -202,6 +203,12 @@ impl Missed {
     /// Whether something else is signed there than when it was compared last.
     fn is_news(&self, rid: &Rid, signed: &Hash) -> bool {
         self.signed.get(rid) != Some(signed)
+    }
+
+    /// Forgets what was signed there in what is compared no more.
+    fn forget_but(&mut self, compared: &[(Rid, Hash)]) {
+        let compared: BTreeSet<&Rid> = compared.iter().map(|(rid, _)| rid).collect();
+        self.signed.retain(|rid, _| compared.contains(rid));
     }
 
     /// Notes what is signed there by now, and whether the same is here. Where it is not, it is fetched at once.
@@ -370,6 +377,8 @@ mod tests {
         assert_eq!(missed.due(&wanted, now + limits::REMOTE_PAUSE), rids[1..], "until it came");
         fetched(&mut missed, &rids, now);
         assert!(missed.due(&wanted, now).is_empty(), "the rest of the difference is what only this device has");
+        missed.forget_but(&[(rids[0].clone(), digest(1))]);
+        assert!(missed.is_news(&rids[1], &digest(2)), "it was not compared any more");
     }
 
     #[test]

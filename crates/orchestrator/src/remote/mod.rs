@@ -68,7 +68,7 @@ pub(crate) use take::take_brought;
 pub(crate) use wish::{end_elsewhere, wish};
 
 use crate::{clock, gateway::Route, org::Org};
-use domain::{Did, OrgName, Problem, RunId, org::Device};
+use domain::{Did, OrgName, Problem, Rid, RunId, org::Device};
 use forge::OrgState;
 use identity::certificate::{Accept, Subject};
 use mesh::Network;
@@ -189,6 +189,11 @@ impl Remote {
     /// Has it looked at who is connected by Radicle now.
     pub(crate) fn sessions_changed(&self) {
         self.sessions.notify_one();
+    }
+
+    /// Something was signed in a repository that is here, by whomever.
+    pub(crate) fn signed_changed(&self, rid: &Rid) {
+        self.signed.forget(rid);
     }
 
     /// The org as it was read last: at most [`crate::limits::MEMBERS_LOOK_EVERY`] ago, where it can be read.

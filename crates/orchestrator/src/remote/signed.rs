@@ -13,9 +13,28 @@ use std::{
     time::Instant,
 };
 
-/// The digests of what is signed here, and since when they count.
+/// The digests of what is signed here, and since when they count: for one, all refs of a repository are walked over.
 #[derive(Debug, Default)]
 pub(super) struct Digests(Mutex<HashMap<Rid, (Instant, Hash)>>);
+
+impl Digests {
+    fn get(&self, rid: &Rid) -> Option<Hash> {
+        let known = lock(&self.0);
+        known.get(rid).filter(|(at, _)| at.elapsed() < limits::SIGNED_COUNTS).map(|(_, digest)| digest.clone())
+    }
+
+    fn put(&self, rid: &Rid, at: Instant, digest: &Hash) {
+        let mut known = lock(&self.0);
+        // Projects come and go.
+        known.retain(|_, (at, _)| at.elapsed() < limits::SIGNED_COUNTS);
+        known.insert(rid.clone(), (at, digest.clone()));
+    }
+
+    /// Something was signed there.
+    pub(super) fn forget(&self, rid: &Rid) {
+        lock(&self.0).remove(rid);
+    }
+}
 
 /// What is signed here in each of these repositories, in their order; nothing of those that are not here, or that the caller may not read.
 ///
@@ -40,18 +59,17 @@ fn told(org: &Org, caller: &Did, rid: &str) -> Option<Hash> {
     may.then(|| digest(org, &rid).ok())?
 }
 
-/// The digest of what is signed here in a repository, as it was a moment ago: all devices ask for the same.
+/// The digest of what is signed here in a repository, as it was after the last change that the node told of.
 ///
 /// # Errors
 /// When the repository cannot be read.
 pub(super) fn digest(org: &Org, rid: &Rid) -> Result<Hash, Problem> {
-    let known = lock(&org.remote.signed.0).get(rid).cloned();
-    if let Some((_, digest)) = known.filter(|(at, _)| at.elapsed() < limits::SIGNED_COUNTS) {
+    if let Some(digest) = org.remote.signed.get(rid) {
         return Ok(digest);
     }
     let at = Instant::now();
     let digest = org.forge.signed_by_all(rid)?;
-    lock(&org.remote.signed.0).insert(rid.clone(), (at, digest.clone()));
+    org.remote.signed.put(rid, at, &digest);
     Ok(digest)
 }
 
@@ -67,4 +85,26 @@ pub(super) async fn ask(org: &Arc<Org>, did: &Did, mut of: Vec<Rid>) -> Result<V
     let reply = tokio::time::timeout(limits::PROBE_WAIT, client.signed(request)).await.map_err(late)?;
     let signed = reply.map_err(|status| problem(&status))?.into_inner().signed;
     Ok(of.into_iter().zip(signed).filter_map(|(rid, signed)| Some((rid, signed.parse().ok()?))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_digest_counts_until_something_is_signed_or_it_is_old() {
+        let rids = ["rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5", "rad:zp7DoqEYEsQMi4WzHtJ8Ki6D4jfG"].map(|rid| rid.parse::<Rid>().unwrap());
+        let (digests, digest, now) = (Digests::default(), Hash::from_bytes([1; 32]), Instant::now());
+        digests.put(&rids[0], now, &digest);
+        assert_eq!(digests.get(&rids[0]), Some(digest.clone()));
+        digests.forget(&rids[0]);
+        assert_eq!(digests.get(&rids[0]), None);
+        // The clock of a machine that was just started does not go back that far.
+        let Some(old) = now.checked_sub(limits::SIGNED_COUNTS) else { return };
+        digests.put(&rids[0], old, &digest);
+        assert_eq!(digests.get(&rids[0]), None);
+        digests.put(&rids[1], now, &digest);
+        assert_eq!(lock(&digests.0).len(), 1, "what counts no more is not kept");
+    }
 }

@@ -1,0 +1,134 @@
+//! Writes with a key of this device, so that fetches do not undo them. All of it is to be called in that key's turn.
+//!
+//! The node sets what it fetches of any key but its own to what is signed where it fetches from (radicle-fetch 0.21, `state.rs`), the
+//! member's among them. A fetch that began before a write sets that back, or takes it away: before it is signed, and nothing comes of it;
+//! or after, and whatever the key signs next would take it back. So each write looks at what its signature names, and is made again.
+
+use crate::{
+    convert::Told,
+    limits,
+    repository::{contains, locked_ref},
+};
+use domain::Problem;
+use git2::{ErrorCode, Oid, Repository as Git};
+use radicle::crypto::{PublicKey, Signer};
+use radicle::storage::{SignRepository, WriteRepository, git::Repository, refs::SignedRefs};
+use std::{collections::BTreeMap, fmt::Display};
+
+/// Refs of one key, by their names without its namespace, and where they are.
+pub(crate) type Refs = BTreeMap<String, Oid>;
+
+/// What a key signed last.
+pub(crate) fn signed(repo: &Repository, key: &PublicKey) -> Result<Refs, Problem> {
+    let signed = SignedRefs::load(*key, repo).told("Signed refs could not be read.")?;
+    Ok(signed.as_ref().map(names).unwrap_or_default())
+}
+
+fn names(signed: &SignedRefs) -> Refs {
+    signed.refs().iter().map(|(name, at)| (name.as_str().to_owned(), Oid::from(*at))).collect()
+}
+
+/// Brings a key's refs forward to what it has signed, where they are behind that or gone; says whether any were.
+pub(crate) fn forward(repo: &Repository, key: &PublicKey) -> Result<bool, Problem> {
+    let Ok(signed) = signed(repo, key) else { return Ok(false) };
+    let mut moved = false;
+    for (name, at) in &signed {
+        let now = match repo.backend.refname_to_id(&whole(key, name)) {
+            Ok(now) => Some(now),
+            Err(error) if error.code() == ErrorCode::NotFound => None,
+            Err(_) => continue,
+        };
+        if is_lost(&repo.backend, name, now, *at) {
+            set(repo, key, name, *at)?;
+            moved = true;
+        }
+    }
+    if moved && let Err(error) = repo.set_default_branch_to_canonical_head() {
+        tracing::debug!(%error, "Radicle finds no canonical head yet");
+    }
+    Ok(moved)
+}
+
+/// Sets these refs of a key, and signs all that it has, until the signature names them, and what it named before.
+pub(crate) fn sign(repo: &Repository, key: &impl Signer, mut wanted: Refs) -> Result<(), Problem> {
+    let before = signed(repo, key.public_key())?;
+    for _ in 0..limits::SET_BACK_TRIES {
+        for (name, to) in &wanted {
+            set(repo, key.public_key(), name, *to)?;
+        }
+        let now = names(&repo.sign_refs(key).told("The refs of the key could not be signed.")?);
+        let mut lost = lost(&repo.backend, &before, &now);
+        lost.retain(|name, _| !wanted.contains_key(name));
+        if lost.is_empty() && wanted.iter().all(|(name, to)| now.get(name) == Some(to)) {
+            return Ok(());
+        }
+        wanted.append(&mut lost);
+    }
+    Err(set_back())
+}
+
+/// Runs `write`, by which Radicle changes an object and signs; again, where nothing came of it, or where it does not follow what the key
+/// had signed of the object before. The answer of `write` has the object's ref as [`object`] says it; none: nothing was to be changed.
+///
+/// # Errors
+/// As of `write`; when signed refs cannot be read; and when that happens again and again.
+pub(crate) fn written<T>(
+    repo: &Repository,
+    key: &impl Signer,
+    mut write: impl FnMut() -> Result<(T, Option<String>), Problem>,
+) -> Result<T, Problem> {
+    let before = signed(repo, key.public_key())?;
+    for _ in 0..limits::SET_BACK_TRIES {
+        let (done, name) = write()?;
+        let Some(name) = name else { return Ok(done) };
+        let after = signed(repo, key.public_key())?;
+        let (then, now) = (before.get(&name).copied(), after.get(&name).copied());
+        if now.is_some_and(|now| then.is_none_or(|then| now != then && contains(&repo.backend, now, then))) {
+            let lost = lost(&repo.backend, &before, &after);
+            if !lost.is_empty() {
+                sign(repo, key, lost)?;
+            }
+            return Ok(done);
+        }
+        tracing::info!(repo = %repo.id.urn(), %name, "a fetch had set it back before its change was signed; it is changed again");
+        if let Some(then) = then {
+            sign(repo, key, Refs::from([(name, then)]))?;
+        }
+    }
+    Err(set_back())
+}
+
+/// A key's ref of an object of Radicle.
+pub(crate) fn object(kind: impl Display, id: impl Display) -> String {
+    format!("refs/cobs/{kind}/{id}")
+}
+
+/// What was signed before, and is not any more.
+fn lost(git: &Git, before: &Refs, now: &Refs) -> Refs {
+    let gone = before.iter().filter(|(name, at)| is_lost(git, name, now.get(*name).copied(), **at));
+    gone.map(|(name, at)| (name.clone(), *at)).collect()
+}
+
+/// Whether a ref is behind what was signed, or gone. Of those that are gone only what such a fetch takes away counts, since it was not
+/// signed before: what a key says in a patch first, and a patch's branch. Another branch somebody may have removed.
+fn is_lost(git: &Git, name: &str, now: Option<Oid>, signed: Oid) -> bool {
+    match now {
+        Some(now) => now != signed && contains(git, signed, now),
+        None => ["refs/cobs/", "refs/heads/patches/"].iter().any(|of| name.starts_with(of)) && git.find_commit(signed).is_ok(),
+    }
+}
+
+fn set(repo: &Repository, key: &PublicKey, name: &str, to: Oid) -> Result<(), Problem> {
+    let name = whole(key, name);
+    locked_ref(|| repo.backend.reference(&name, to, true, "meshwork").map(drop)).told("A ref could not be set.")
+}
+
+fn whole(key: &PublicKey, name: &str) -> String {
+    format!("refs/namespaces/{}/{name}", key.to_human())
+}
+
+fn set_back() -> Problem {
+    Problem::conflict("What was written was set back each time.")
+        .because("Other devices are fetched from at the same time.")
+        .next("Try again.")
+}
