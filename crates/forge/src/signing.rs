@@ -79,7 +79,12 @@ pub(crate) fn written<T>(
 ) -> Result<T, Problem> {
     let before = signed(repo, key.public_key())?;
     for _ in 0..limits::SET_BACK_TRIES {
-        let (done, name) = write()?;
+        let (done, name) = match write() {
+            Ok(written) => written,
+            // It may have built on what was just set back.
+            Err(_) if forward(repo, key.public_key())? => continue,
+            Err(problem) => return Err(problem),
+        };
         let Some(name) = name else { return Ok(done) };
         let after = signed(repo, key.public_key())?;
         let (then, now) = (before.get(&name).copied(), after.get(&name).copied());
