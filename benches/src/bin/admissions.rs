@@ -43,6 +43,8 @@ use std::{
 const REQUESTERS: usize = 64;
 /// How many are admitted one after the other, before they are ended.
 const BURST: usize = 2_048;
+/// Of how many runs at once it is journaled that they are queued, or have ended: some events each, of which so many fit.
+const JOURNALED: usize = 512;
 /// How often each part is done alone.
 const PARTS: usize = 2_000;
 /// What we want, in admissions a second.
@@ -169,8 +171,10 @@ async fn admitted(org: &Arc<Org>, asked: &Arc<Vec<(RunId, Envelope)>>, whose: Wh
     while from < asked.len() {
         let to = (from + BURST).min(asked.len());
         if let Whose::Own = whose {
-            let before: Vec<_> = asked[from..to].iter().map(|(run, sealed)| queued(org, run, sealed)).collect::<Result<_>>()?;
-            org.record(&org.device, before.into_iter().flatten().collect()).await?;
+            for some in asked[from..to].chunks(JOURNALED) {
+                let before: Vec<_> = some.iter().map(|(run, sealed)| queued(org, run, sealed)).collect::<Result<_>>()?;
+                org.record(&org.device, before.into_iter().flatten().collect()).await?;
+            }
         }
         let (next, begun, before) = (Arc::new(AtomicUsize::new(from)), Instant::now(), cpu("self")?);
         let requester = || tokio::spawn(admit(org.clone(), asked.clone(), next.clone(), to, whose));
@@ -182,7 +186,9 @@ async fn admitted(org: &Arc<Org>, asked: &Arc<Vec<(RunId, Envelope)>>, whose: Wh
         all.took += begun.elapsed();
         all.cpu += cpu("self")?.saturating_sub(before);
         all.waits.extend(waits);
-        end(org, asked[from..to].iter().map(|(run, _)| run)).await?;
+        for some in asked[from..to].chunks(JOURNALED) {
+            end(org, some.iter().map(|(run, _)| run)).await?;
+        }
         from = to;
     }
     all.waits.sort_unstable();
@@ -228,7 +234,7 @@ async fn journaled(org: &Arc<Org>, count: usize) -> Result<Measured> {
         runs.extend(written);
     }
     let measured = Measured { took: begun.elapsed(), cpu: cpu("self")?.saturating_sub(before), waits };
-    for some in runs.chunks(BURST) {
+    for some in runs.chunks(JOURNALED) {
         end(org, some.iter()).await?;
     }
     Ok(Measured { waits: sorted(measured.waits), ..measured })
