@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use std::{fmt::Write as _, fs};
+use std::{fmt::Write as _, fs, ops::RangeInclusive};
 use testkit::{Browser, Repository, Up};
 
 const TASKS: usize = 2_000;
@@ -15,11 +15,10 @@ async fn main() -> Result<()> {
     let browser = Browser::find(dir.path()).map_err(anyhow::Error::msg)?;
     let up = Up::start(benches::meshwork()?.to_str().context("a path")?).await;
     up.org().await;
-    let mut tasks = String::new();
-    for at in 1..=TASKS {
-        writeln!(tasks, "- [ ] T{at:04} [P] [US{}] Task number {at} of many", at % 20 + 1)?;
-    }
-    let made = Repository::with_tasks(up.folder().join("many"), "001-work", &tasks, "");
+    let made = Repository::with_tasks(up.folder().join("many"), "001-work", &tasks(1..=TASKS / 2)?, "");
+    // More than so many of one feature are not read.
+    made.feature("002-more", &tasks(TASKS / 2 + 1..=TASKS)?);
+    made.commit("More");
     up.ok(&["project", "add", made.path().to_str().context("a path")?]).await;
     let command = format!("seq -f 'line %.0f of the log, as long as lines are' {LINES}; echo done > done.txt");
     up.ok(&["agent", "add", "talker", "--engine", "command", "--command", &command]).await;
@@ -31,4 +30,12 @@ async fn main() -> Result<()> {
     println!("{}", serde_json::to_string_pretty(&figures)?);
     println!("{figures}");
     Ok(())
+}
+
+fn tasks(of: RangeInclusive<usize>) -> Result<String> {
+    let mut lines = String::new();
+    for at in of {
+        writeln!(lines, "- [ ] T{at:04} [P] [US{}] Task number {at} of many", at % 20 + 1)?;
+    }
+    Ok(lines)
 }

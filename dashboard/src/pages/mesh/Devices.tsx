@@ -118,7 +118,11 @@ function Tags({ promised, own: all }: { promised: Record<string, string>; own: R
   return (
     <>
       {tags(promised)}
-      {Object.keys(own).length > 0 && <span className="muted">by its own word {tags(own)}</span>}
+      {Object.keys(own).length > 0 && (
+        <span className={`${css.two} muted`}>
+          <span>by its own word</span> {tags(own)}
+        </span>
+      )}
     </>
   );
 }

@@ -1,7 +1,7 @@
 // Mesh: the devices of the org as this one knows them, who reaches whom, what runs there, and what is missing on this one.
-import { getRouteApi, Link } from "@tanstack/react-router";
+import { getRouteApi, Link, useLocation } from "@tanstack/react-router";
 import { RotateCw, X } from "lucide-react";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import type { Output, Schemas } from "../../api/call";
 import { useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
@@ -36,6 +36,8 @@ export default function Mesh() {
   const halt = useHalt();
   const here = devices.data?.find((one) => one.here);
   const lending = useLending();
+  const doctor = useRead("device.doctor", {});
+  useNamed(!!devices.data && !!doctor.data);
   const { task } = route.useSearch();
   const placed = task === undefined ? undefined : taskOf(task);
   return (
@@ -89,6 +91,14 @@ export default function Mesh() {
       <Doctor />
     </Page>
   );
+}
+
+/** Goes to what the address names once what stands above it is there: before that it would be pushed out of sight again. */
+function useNamed(there: boolean) {
+  const name = useLocation({ select: ({ hash }) => hash });
+  useEffect(() => {
+    if (there && name) document.getElementById(name)?.scrollIntoView();
+  }, [there, name]);
 }
 
 /** Where a task may run, and why not elsewhere; the map shows it too. */
