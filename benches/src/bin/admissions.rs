@@ -42,7 +42,7 @@ use std::{
 /// How many wait for their own answer at the same time.
 const REQUESTERS: usize = 64;
 /// How many are admitted one after the other, before they are ended.
-const BURST: usize = 2_048;
+const BURST: usize = 1_024;
 /// Of how many runs at once it is journaled that they are queued, or have ended: some events each, of which so many fit.
 const JOURNALED: usize = 512;
 /// How often each part is done alone.
@@ -53,7 +53,7 @@ const WANTED: f64 = 10_000.0;
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
-    let count: usize = args.next().map_or(Ok(5 * BURST), |text| text.parse()).context("the first argument is a number of admissions")?;
+    let count: usize = args.next().map_or(Ok(10 * BURST), |text| text.parse()).context("the first argument is a number of admissions")?;
     // Beside this program, since /tmp is often memory, where a sync costs nothing.
     let beside = std::env::current_exe()?.parent().map(Path::to_owned).context("a program lies in a folder")?;
     let dir = tempfile::tempdir_in(args.next().map_or(beside, Into::into))?;
