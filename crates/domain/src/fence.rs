@@ -11,10 +11,27 @@ use crate::{
     placement::Refusal,
     run::{Reason, Run, RunState},
 };
+use serde::Deserialize;
+
+/// What of a run says whether it may be leased: read by itself, since reading all of a run takes longer.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Known {
+    /// As in [`Run::state`].
+    pub state: RunState,
+    /// As in [`Run::manifest`].
+    #[serde(default)]
+    pub manifest: Option<Hash>,
+}
+
+impl From<&Run> for Known {
+    fn from(run: &Run) -> Self {
+        Self { state: run.state, manifest: run.manifest.clone() }
+    }
+}
 
 /// Why a device that is asked for a run does not lease it again: it was leased before, or was placed with another manifest.
 /// `known` is the run as that device's journal has it.
-pub fn leases(known: Option<&Run>, manifest: &Hash) -> Vec<Refusal> {
+pub fn leases(known: Option<&Known>, manifest: &Hash) -> Vec<Refusal> {
     match known {
         Some(run) if !run.state.waits() => vec![Refusal::LeasedBefore],
         Some(run) if run.manifest.as_ref() != Some(manifest) => {
@@ -171,10 +188,10 @@ mod tests {
 
     #[test]
     fn a_manifest_is_leased_once_and_its_own_requester_hears_of_it_again() {
-        assert!(leases(None, &hash('1')).is_empty() && leases(Some(&run(RunState::Placing)), &hash('1')).is_empty());
-        assert!(matches!(leases(Some(&run(RunState::Placing)), &hash('3'))[..], [Refusal::NotAllowed { .. }]));
+        assert!(leases(None, &hash('1')).is_empty() && leases(Some(&Known::from(&run(RunState::Placing))), &hash('1')).is_empty());
+        assert!(matches!(leases(Some(&Known::from(&run(RunState::Placing))), &hash('3'))[..], [Refusal::NotAllowed { .. }]));
         for manifest in ['1', '3'] {
-            assert_eq!(leases(Some(&leased()), &hash(manifest)), [Refusal::LeasedBefore]);
+            assert_eq!(leases(Some(&Known::from(&leased())), &hash(manifest)), [Refusal::LeasedBefore]);
         }
         let before = |requester, manifest| leased_before(Some(leased()), &did(requester), hash(manifest)).map(|lease| lease.until);
         assert_eq!(before('a', '1'), Some(Timestamp(9)));

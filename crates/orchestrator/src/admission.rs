@@ -200,7 +200,7 @@ async fn reserve(org: &Arc<Org>, asked: &Asked<'_>, wanted: Wanted, kept: Option
         // How much is taken is kept; the runs are read only where it counts who they are.
         let counted = manifest.class != Class::Ci || guest && lending.policy.slots.is_some();
         let runs = if counted { active(view)? } else { vec![] };
-        let known: Option<Run> = view.get(kind::RUN, manifest.run.as_str())?;
+        let known: Option<fence::Known> = view.get(kind::RUN, manifest.run.as_str())?;
         let begun: BTreeSet<&domain::RunId> = runs.iter().filter(|run| !run.state.waits()).map(|run| &run.id).collect();
         line.retain(|waiting| !begun.contains(&waiting.run));
         let here = on(runs, &device);

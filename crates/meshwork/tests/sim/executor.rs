@@ -42,7 +42,7 @@ impl World {
             return self.schedule_answer(at, from, call, &wanted.run, Admission::Leased { lease }, 0);
         }
         let mut reasons = placement::refusals(&wanted, &self.devices[at].capacity());
-        reasons.extend(fence::leases(known.as_ref(), &hash));
+        reasons.extend(fence::leases(known.as_ref().map(fence::Known::from).as_ref(), &hash));
         if from != at && self.settings.fault != Some(Fault::GuestsTaken) {
             reasons.extend(self.devices[at].reclaimed().map(|why| Refusal::Reclaimed { why }));
         }

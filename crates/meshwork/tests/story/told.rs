@@ -62,7 +62,7 @@ async fn what_is_typed_wrong_is_refused_with_what_is_wrong_and_what_there_is() {
     command_agent(&up, "slow", "sleep 100").await;
 
     let run = ["task", "run", "T001", "--agent", "echo"];
-    clear(&up.refused(&[&run[..], &["--tag", "a=1", "--tag", "a=2"]].concat(), 2).await, "a=1 and a=2");
+    clear(&up.refused(&[&run[..], &["--tag", "a:1", "--tag", "a=2"]].concat(), 2).await, "a:1 and a:2");
     for bad in ["two words:x", "gpu:", "gpu"] {
         clear(&up.refused(&[&run[..], &["--tag", bad]].concat(), 2).await, "is no tag");
     }
