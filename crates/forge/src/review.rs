@@ -6,7 +6,6 @@ use crate::{
     limits,
     patch::{location, missing},
     signing::{object, written},
-    trace::cut,
 };
 use domain::patch::{LineRef, Verdict};
 use domain::{Did, Kind, Oid, PatchId, Problem, RevisionId, Rid};
@@ -22,13 +21,13 @@ type Own<'a, 'b, 'g> = rad::PatchMut<'a, 'b, 'g, Repository, SigningKey, StoreWr
 impl Forge {
     /// Comments on a revision as the member, perhaps in reply to another comment. The answer is the comment's id.
     pub fn comment(&self, rid: &Rid, patch: &PatchId, revision: &RevisionId, body: &str, reply_to: Option<&Oid>) -> Result<Oid, Problem> {
-        let body = text(body, "A comment needs some words.")?;
+        let body = text(body, "A comment")?;
         let reply_to = reply_to.map(convert::rad_oid).transpose()?;
         self.with_patch(rid, patch, |own| {
             let revision = known(own, revision)?;
             // Radicle wants every comment but the first of a revision to answer one.
             let first = own.revision(&revision).and_then(|r| r.discussion().root().map(|(id, _)| *id));
-            let made = own.comment(revision, &body, reply_to.or(first), None, []);
+            let made = own.comment(revision, body, reply_to.or(first), None, []);
             convert::oid(made.told("The comment could not be written.")?)
         })
     }
@@ -48,10 +47,12 @@ impl Forge {
             return Err(Problem::new(Kind::Limit, format!("A review may bring {} comments on lines at most.", limits::LINE_COMMENTS_MAX))
                 .next("Send the rest with a second review."));
         }
-        let summary = cut(summary.trim(), limits::TEXT_BYTES_MAX);
+        let summary = fitting(summary, "The words of a review")?;
         if verdict == Verdict::Comment && summary.is_empty() && lines.is_empty() {
             return Err(Problem::invalid("The review says nothing.").next("Give a verdict, some words, or comments on lines."));
         }
+        // Before anything is written, so that no part of a review that is refused stays.
+        let lines = lines.iter().map(|(line, body)| Ok((line, text(body, "A comment on a line")?))).collect::<Result<Vec<_>, Problem>>()?;
         let verdict = match verdict {
             Verdict::Accept => Some(rad::Verdict::Accept),
             Verdict::Reject => Some(rad::Verdict::Reject),
@@ -60,8 +61,8 @@ impl Forge {
         until_all_is_there(|| {
             self.with_patch(rid, patch, |own| {
                 let revision = known(own, revision)?;
-                let (review, mut changes) = self.verdict(own, revision, verdict, &summary)?;
-                for (line, body) in lines {
+                let (review, mut changes) = self.verdict(own, revision, verdict, summary)?;
+                for (line, body) in &lines {
                     changes += self.line_comment(own, revision, review, line, body)?;
                 }
                 Ok(changes)
@@ -100,7 +101,6 @@ impl Forge {
         line: &LineRef,
         body: &str,
     ) -> Result<usize, Problem> {
-        let body = text(body, "A comment on a line needs some words.")?;
         crate::repository::check_path(&line.path)?;
         let Some(of) = own.revision(&revision) else { return Ok(0) };
         let at = location(of.head(), line);
@@ -227,9 +227,25 @@ pub(crate) fn known(own: &rad::Patch, revision: &RevisionId) -> Result<rad::Revi
     })
 }
 
-fn text(body: &str, empty: &str) -> Result<String, Problem> {
-    let body = cut(body.trim(), limits::TEXT_BYTES_MAX);
-    if body.is_empty() { Err(Problem::invalid(empty).next("Say it with --message, or leave it.")) } else { Ok(body) }
+/// The words of a comment; `what` it is begins a sentence.
+fn text<'a>(body: &'a str, what: &str) -> Result<&'a str, Problem> {
+    let body = fitting(body, what)?;
+    if body.is_empty() {
+        Err(Problem::invalid(format!("{what} needs some words.")).next("Say it with --message, or leave it."))
+    } else {
+        Ok(body)
+    }
+}
+
+/// Words that a patch takes whole; `what` they are begins a sentence.
+fn fitting<'a>(words: &'a str, what: &str) -> Result<&'a str, Problem> {
+    let (words, most) = (words.trim(), limits::TEXT_BYTES_MAX);
+    if words.len() > most {
+        return Err(Problem::new(Kind::Limit, format!("{what} can have {most} bytes at most."))
+            .because(format!("This has {}.", words.len()))
+            .next("Shorten it, or put it into a file of the project."));
+    }
+    Ok(words)
 }
 
 #[cfg(test)]
@@ -341,6 +357,29 @@ mod tests {
         assert_eq!(signed.get("refs/heads/other"), Some(&head));
         assert_ne!(signed.get(&object(&*rad::TYPENAME, &patch)), Some(&before));
         assert_eq!(said(&forge, &rid, &patch, ["Said once."]), [1]);
+    }
+
+    #[test]
+    fn words_that_are_too_long_are_refused_and_nothing_is_written() {
+        let home = tempfile::tempdir().unwrap();
+        let (forge, rid, patch) = with_patch(home.path());
+        let seen = || forge.patch(&rid, &"demo".parse().unwrap(), &patch).unwrap();
+        let revision = seen().revisions[0].id.clone();
+        let (most, long) = ("a".repeat(limits::TEXT_BYTES_MAX), "a".repeat(limits::TEXT_BYTES_MAX + 1));
+        let line = LineRef { path: "a.txt".into(), line: 1, side: domain::patch::Side::New };
+        let lines = [(line, long.clone())];
+        let refused = [
+            forge.comment(&rid, &patch, &revision, &long, None).map(drop),
+            forge.review(&rid, &patch, &revision, Verdict::Accept, &long, &[]),
+            forge.review(&rid, &patch, &revision, Verdict::Accept, "Good.", &lines),
+        ];
+        for problem in refused.map(Result::unwrap_err) {
+            assert_eq!(problem.kind, Kind::Limit);
+            assert!(problem.what.contains(&limits::TEXT_BYTES_MAX.to_string()) && problem.next.is_some(), "{problem}");
+        }
+        assert!(seen().revisions[0].comments.is_empty() && seen().revisions[0].reviews.is_empty());
+        forge.comment(&rid, &patch, &revision, &most, None).unwrap();
+        assert_eq!(said(&forge, &rid, &patch, [most.as_str()]), [1]);
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub fn read_description(description: &str) -> (String, Option<Trace>) {
 }
 
 /// The beginning of a text, in whole characters.
-pub(crate) fn cut(text: &str, bytes: usize) -> String {
+fn cut(text: &str, bytes: usize) -> String {
     text[..text.floor_char_boundary(bytes)].to_owned()
 }
 
