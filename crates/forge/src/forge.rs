@@ -181,10 +181,8 @@ impl Forge {
     }
 
     pub(crate) fn open_repository(&self, id: RepoId) -> Result<Repository, Problem> {
-        if !self.path_of(&id).is_dir() {
-            return Err(Problem::not_found(format!("The repository {} is not on this device.", id.urn()))
-                .next("Connect to a device that has it, and clone it."));
-        }
+        let path = self.path_of(&id);
+        fs::read_dir(&path).map_err(|error| unreadable(&id, &path, &error))?;
         let repo = self.storage.repository_mut(id).told(format!("The repository {} cannot be opened.", id.urn()))?;
         durable::make_durable(&repo.backend, &self.durable)?;
         Ok(repo)
@@ -236,6 +234,17 @@ impl Forge {
     }
 }
 
+/// What a person is told when the folder of a repository cannot be read.
+fn unreadable(id: &RepoId, path: &Path, error: &io::Error) -> Problem {
+    if error.kind() == io::ErrorKind::NotFound {
+        return Problem::not_found(format!("The repository {} is not on this device.", id.urn()))
+            .next("Connect to a device that has it, and clone it.");
+    }
+    Problem::unavailable(format!("The repository {} cannot be read.", id.urn()))
+        .because(format!("{}: {error}.", path.display()))
+        .next("See whether its disk is in order, and whether this user may read the folder.")
+}
+
 /// A configuration that never speaks to the internet by itself: no seeds, no bootstrap, only peers that we name.
 fn offline(mut config: Config) -> Config {
     config.preferred_seeds.clear();
@@ -260,6 +269,20 @@ fn databases(home: &Home, config: &Config, key: &PublicKey) -> Result<(), Box<dy
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use domain::Kind;
+
+    #[test]
+    fn only_a_repository_that_is_really_missing_is_called_so() {
+        let home = tempfile::tempdir().unwrap();
+        let forge = Forge::create(&home.path().join("rad"), &home.path().join("member"), "laptop").unwrap();
+        let id: RepoId = "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5".parse().unwrap();
+        assert_eq!(forge.open_repository(id).err().unwrap().kind, Kind::NotFound);
+        // Permissions do not bind the administrator; this cannot be read by anybody.
+        fs::write(forge.path_of(&id), b"").unwrap();
+        let problem = forge.open_repository(id).err().unwrap();
+        assert_eq!(problem.kind, Kind::Unavailable);
+        assert!(problem.why.is_some_and(|why| why.contains("Not a directory")) && problem.next.is_some());
+    }
 
     #[test]
     fn nobody_on_the_internet_is_asked_by_itself() {
