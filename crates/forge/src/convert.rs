@@ -15,9 +15,14 @@ impl<T, E: Display> Told<T> for Result<T, E> {
         self.map_err(|cause| {
             let cause = cause.to_string();
             let problem = Problem::new(Kind::Unavailable, what).because(sentence(&cause));
-            if cause.contains("No space left") { problem.next("Free some disk space and try again.") } else { problem }
+            if disk_full(&cause) { problem.next("Free some disk space and try again.") } else { problem }
         })
     }
+}
+
+/// Whether the words of a cause, which git, the database or the system chose, say that the disk is full.
+pub(crate) fn disk_full(cause: &str) -> bool {
+    cause.contains("No space left") || cause.contains("disk is full")
 }
 
 fn sentence(cause: &str) -> String {

@@ -309,7 +309,13 @@ fn not_started(error: runtime::Error, listen: Option<SocketAddr>) -> Problem {
         (runtime::Error::GitVersion(_), _) => {
             Problem::unavailable("The Radicle node needs git.").because(error.to_string()).next("Install git, version 2.34 or newer.")
         }
-        _ => Problem::unavailable("The Radicle node could not be started.").because(error.to_string()),
+        _ => {
+            let cause = error.to_string();
+            let problem = Problem::unavailable("The Radicle node could not be started.");
+            let problem =
+                if convert::disk_full(&cause) { problem.next("Make room on this disk, then run `meshwork up` again.") } else { problem };
+            problem.because(cause)
+        }
     }
 }
 
@@ -440,6 +446,19 @@ impl Drop for Node {
     fn drop(&mut self) {
         if let Err(problem) = self.stop() {
             tracing::warn!(%problem, "the Radicle node did not stop in order");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_has_no_room_to_start_says_what_to_do() {
+        for words in ["database or disk is full (code 13)", "No space left on device (os error 28)"] {
+            let problem = not_started(std::io::Error::other(words).into(), None);
+            assert!(problem.next.is_some_and(|next| next.contains("Make room")), "{words}");
         }
     }
 }
