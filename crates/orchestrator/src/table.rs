@@ -145,6 +145,8 @@ pub fn find(name: &str) -> Result<&'static Action, Problem> {
         let of = name.split('.').next().unwrap_or_default();
         let same: Vec<_> = table().iter().map(|a| a.name).filter(|n| n.split('.').next() == Some(of)).collect();
         let mut resources: Vec<_> = table().iter().filter_map(|a| a.name.split('.').next()).collect();
+        // The actions of one may stand in several places.
+        resources.sort_unstable();
         resources.dedup();
         let next = match same.is_empty() {
             true => format!("Actions are of: {}; as task.run.", resources.join(", ")),
@@ -152,4 +154,20 @@ pub fn find(name: &str) -> Result<&'static Action, Problem> {
         };
         Problem::not_found(format!("There is no action “{}”.", domain::shown(name))).next(next)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_names_no_action_is_told_each_resource_once() {
+        let next = find("nothing.at_all").err().and_then(|problem| problem.next).unwrap_or_default();
+        let listed = next.strip_prefix("Actions are of: ").and_then(|rest| rest.split_once(';')).map(|(all, _)| all).unwrap_or_default();
+        let named = |resource: &str| listed.split(", ").filter(|one| *one == resource).count();
+        for action in table() {
+            let resource = action.name.split('.').next().unwrap_or_default();
+            assert_eq!(named(resource), 1, "{resource}: {next}");
+        }
+    }
 }

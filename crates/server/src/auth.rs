@@ -176,8 +176,7 @@ impl Gate {
     /// # Errors
     /// When nobody signed in.
     pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
-        match (bearer, cookie(headers)) {
+        match (bearer(headers), cookie(headers)) {
             (Some(token), _) => self.by_token(token.trim()),
             (None, Some(session)) => self.by_session(session),
             (None, None) => Err(stranger("Nobody is signed in.")),
@@ -233,6 +232,12 @@ fn stranger(what: &str) -> Problem {
     )
 }
 
+/// The token that a script sends. The word before it may be written in either case (RFC 9110, 11.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
 fn cookie(headers: &HeaderMap) -> Option<&str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';'));
     all.filter_map(|pair| pair.trim().split_once('=')).find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
@@ -246,4 +251,25 @@ fn hash(secret: &str) -> [u8; 32] {
 /// A secret for a link or a session.
 fn secret() -> Result<String, Problem> {
     orchestrator::lifecycle::secret()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn a_token_is_found_however_its_scheme_is_written() {
+        let found = |value: &'static str| {
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))]);
+            bearer(&headers).map(str::to_owned)
+        };
+        for value in ["Bearer mw_One", "bearer mw_One", "BEARER mw_One"] {
+            assert_eq!(found(value).as_deref(), Some("mw_One"), "{value}");
+        }
+        for value in ["Basic mw_One", "Bearermw_One", "mw_One", ""] {
+            assert_eq!(found(value), None, "{value}");
+        }
+        assert_eq!(bearer(&HeaderMap::new()), None);
+    }
 }

@@ -34,7 +34,7 @@ pub(crate) async fn journal(State(doors): State<Doors>, Query(from): Query<From>
     let permit = stream(&doors)?;
     let org = doors.machine.org()?;
     let head = org.store.head()?;
-    let after = resume(&headers).or(from.after).unwrap_or(head.seq.0);
+    let after = begin(resume(&headers).or(from.after), head.seq.0);
     let closing = closing(&org, &doors, headers.clone());
     let watcher = doors.fan.watch(&org, after);
     let texts = futures::stream::unfold((watcher, permit), |(mut watcher, permit)| async move {
@@ -124,6 +124,12 @@ fn resume(headers: &HeaderMap) -> Option<u64> {
     headers.get("last-event-id")?.to_str().ok()?.parse().ok()
 }
 
+/// After which event a stream begins: the one that was asked for; the last where none was. A number beyond the end is of a journal that
+/// went back since, as by a restored backup: the words about the head tell so, and nothing that comes from now on may be left out.
+fn begin(asked: Option<u64>, head: u64) -> u64 {
+    asked.unwrap_or(head).min(head)
+}
+
 /// Resolves when whoever watches is not known any more. It is looked whenever somebody is shut out, and now and then: nobody says
 /// that the time of a token or a session is over.
 async fn stranger(mut shut_out: watch::Receiver<()>, known: impl Fn() -> bool) {
@@ -155,6 +161,12 @@ mod tests {
         sync::atomic::{AtomicUsize, Ordering},
         time::Duration,
     };
+
+    #[test]
+    fn who_asks_from_beyond_the_end_hears_what_comes_from_now_on() {
+        assert_eq!((begin(Some(219), 175), begin(Some(u64::MAX), 0)), (175, 0), "the journal went back");
+        assert_eq!((begin(Some(0), 175), begin(Some(175), 175), begin(None, 175)), (0, 175, 175));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_ends_when_the_time_of_its_token_is_over_though_nobody_was_shut_out() {

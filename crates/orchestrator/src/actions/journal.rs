@@ -77,7 +77,7 @@ struct Entry {
 
 async fn list(context: Context, input: List) -> Result<Vec<Entry>, Problem> {
     let list = move |org: &Arc<Org>| {
-        let limit = input.limit.unwrap_or(limits::LIST_DEFAULT).min(limits::PAGE_MAX);
+        let limit = input.limit.unwrap_or(limits::LIST_DEFAULT).clamp(1, limits::PAGE_MAX);
         let journal = copies::Journal::of(org, input.device.as_deref())?;
         let newest = || journal.end().map(|end| end.saturating_sub(limit as u64));
         let events = journal.events(input.after.map_or_else(newest, Ok)?, limit)?;

@@ -84,7 +84,7 @@ async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
             && (input.all || r.class == Class::Agent)
     };
     let why = |r: &Run| r.why().map(|why| names::within(&state, &why));
-    let chosen = runs.into_iter().filter(wanted).take(input.limit.unwrap_or(limits::LIST_DEFAULT));
+    let chosen = runs.into_iter().filter(wanted).take(input.limit.unwrap_or(limits::LIST_DEFAULT).max(1));
     Ok(chosen.map(|Seen { run, whose }| Listed { why: why(&run), away: picture::away(&org, &run), whose, run }).collect())
 }
 
