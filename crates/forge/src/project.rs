@@ -132,10 +132,11 @@ impl Forge {
         if !path.exists() {
             return Ok(None);
         }
-        if let Ok(repo) = self.open_repository(id)
-            && canonical(&repo).is_ok()
-        {
-            return Ok(Some(repo));
+        match self.open_repository(id) {
+            Ok(repo) if canonical(&repo).is_ok() => return Ok(Some(repo)),
+            // What cannot be read may be finished all the same.
+            Err(problem) if std::fs::read_dir(&path).is_err() => return Err(problem),
+            _ => {}
         }
         std::fs::remove_dir_all(&path).told(format!("The unfinished repository {} could not be removed.", id.urn()))?;
         Ok(None)
