@@ -59,8 +59,8 @@ pub(crate) async fn answers(org: &Arc<Org>, device: &Did) -> Result<(), Problem>
 pub(crate) async fn schedule(org: &Arc<Org>, device: &Did, sealed: &Envelope, run: &RunId) -> Result<(Admission, u64), Problem> {
     let answered = send(org, device, sealed, run).await;
     match &answered {
-        Err(problem) if problem.passes() => drop(reached(org, device, Err(problem))),
-        _ => drop(reached(org, device, Ok(()))),
+        Err(problem) if problem.passes() => reached(org, device, Err(problem)),
+        _ => reached(org, device, Ok(())),
     }
     answered
 }

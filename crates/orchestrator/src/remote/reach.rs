@@ -33,25 +33,38 @@ pub struct Reach {
     pub(crate) apart: Option<Problem>,
 }
 
-/// Notes whether a device was reached.
-pub(crate) fn reached(org: &Org, device: &Did, outcome: Result<(), &Problem>) -> Reach {
-    let mut all = lock(&org.remote.reach);
-    let reach = all.entry(device.clone()).or_default();
-    match outcome {
-        Ok(()) => {
-            let clock_ahead_ms = reach.clock_ahead_ms;
-            *reach = Reach { reachable: true, heard_at: Some(clock::now()), clock_ahead_ms, ..Reach::default() };
-        }
-        Err(problem) => {
-            (reach.reachable, reach.problem) = (false, Some(problem.to_string()));
-            reach.refused |= mesh::says_unlisted(problem);
-            if mesh::says_apart(problem) && reach.apart.as_ref() != Some(problem) {
-                tracing::warn!(%device, %problem, "a device is kept out for its version");
-                reach.apart = Some(problem.clone());
+impl Reach {
+    /// A call of whatever kind came to this.
+    fn came_to(&mut self, outcome: Result<(), &Problem>) {
+        match outcome {
+            Ok(()) => {
+                let clock_ahead_ms = self.clock_ahead_ms;
+                *self = Self { reachable: true, heard_at: Some(clock::now()), clock_ahead_ms, ..Self::default() };
+            }
+            Err(problem) => {
+                (self.reachable, self.problem) = (false, Some(problem.to_string()));
+                self.refused |= mesh::says_unlisted(problem);
             }
         }
     }
-    reach.clone()
+
+    /// Asking whether it is there came to this: how far its clock is ahead. Says whether it is news that the two do not work together.
+    /// Only here that is believed: were it taken from refused calls, two devices that fit again would keep each other out for ever, each
+    /// by the other's word.
+    fn probed(&mut self, outcome: &Result<i64, Problem>) -> bool {
+        self.came_to(outcome.as_ref().map(|_| ()));
+        match outcome {
+            Ok(ahead_ms) => self.clock_ahead_ms = Some(*ahead_ms),
+            Err(problem) if mesh::says_apart(problem) => return self.apart.replace(problem.clone()).as_ref() != Some(problem),
+            Err(_) => {}
+        }
+        false
+    }
+}
+
+/// Notes whether a device was reached.
+pub(crate) fn reached(org: &Org, device: &Did, outcome: Result<(), &Problem>) {
+    lock(&org.remote.reach).entry(device.clone()).or_default().came_to(outcome);
 }
 
 /// What another device said to a call of a person's, as a problem: of one that does not answer, which that is, when it was there last, and
@@ -115,10 +128,12 @@ pub(super) async fn directly(org: &Arc<Org>, device: &Did) -> Reached {
 
 /// Notes what came of asking a device whether it is there.
 fn noted(org: &Org, device: &Did, outcome: &Result<i64, Problem>) -> Reach {
-    if let Ok(ahead_ms) = outcome {
-        lock(&org.remote.reach).entry(device.clone()).or_default().clock_ahead_ms = Some(*ahead_ms);
+    let mut all = lock(&org.remote.reach);
+    let reach = all.entry(device.clone()).or_default();
+    if reach.probed(outcome) {
+        tracing::warn!(%device, problem = reach.problem, "a device is kept out for its version");
     }
-    reached(org, device, outcome.as_ref().map(|_| ()))
+    reach.clone()
 }
 
 /// Only where nothing came, or nothing in time, a device was not reached: a refusal is an answer, and what fails here says nothing of it.
@@ -192,6 +207,7 @@ fn ahead_ms(told_ms: i64, asked: Timestamp, answered: Timestamp) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -199,6 +215,19 @@ mod tests {
         for (told_ms, ahead) in [(1_050, 0), (61_050, 60_000), (50, -1_000), (i64::MAX, i64::MAX - 1_050), (i64::MIN, i64::MIN)] {
             assert_eq!(ahead_ms(told_ms, Timestamp(1_000), Timestamp(1_100)), ahead, "{told_ms}");
         }
+    }
+
+    #[test]
+    fn two_devices_that_fit_again_do_not_keep_each_other_out_by_each_others_word() {
+        let (mut adas, mut bobs) = (Reach::default(), Reach::default());
+        let apart = works_with(0, 0).map(|()| 0);
+        assert!(adas.probed(&apart) && !adas.probed(&apart), "said once");
+        // Bob has a version that fits by now, and calls: Ada's device refuses him for what it knew of him.
+        let refusal = mesh::problem(&mesh::status(adas.apart.clone().unwrap()));
+        bobs.came_to(Err(&refusal));
+        assert!(!bobs.reachable && bobs.apart.is_none(), "{bobs:?}");
+        assert!(!adas.probed(&Ok(5)));
+        assert_eq!((adas.reachable, adas.apart, adas.clock_ahead_ms), (true, None, Some(5)));
     }
 
     #[test]
