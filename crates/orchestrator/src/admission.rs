@@ -187,7 +187,7 @@ async fn reserve(org: &Arc<Org>, asked: &Asked<'_>, wanted: Wanted, kept: Option
     let guest = owner.is_guest(&new, |id| org.store.get(kind::RUN, id.as_str()))?;
     let lending = lending::now(org);
     let mut line = vec![];
-    if manifest.class != Class::Ci {
+    if manifest.class != Class::Ci && !queue::is_alone(org, &manifest.run) {
         let asking = manifest.clone();
         line = org.blocking(move |org: &Arc<Org>| queue::line(org, &org.active_runs()?, Some(&*asking))).await?;
     }
@@ -197,14 +197,15 @@ async fn reserve(org: &Arc<Org>, asked: &Asked<'_>, wanted: Wanted, kept: Option
     let leasing = Leasing { manifest: manifest.clone(), new, lease: lease.clone(), kept };
     let (guess, expected) = (leasing.kept.is_none(), leasing.events(leasing.kept.is_none())?);
     let decided = org.store.append_ready_if(move |view| {
-        // How much is taken is kept; the runs are read only where it counts who they are.
-        let counted = manifest.class != Class::Ci || guest && lending.policy.slots.is_some();
+        // How much is taken is kept; the runs are read only where some are here or wait, and it counts who they are.
+        let own: Taken = view.get(kind::TAKEN, device.as_str())?.unwrap_or_default();
+        let any = own != Taken::default() || !line.is_empty();
+        let counted = any && (manifest.class != Class::Ci || guest && lending.policy.slots.is_some());
         let runs = if counted { active(view)? } else { vec![] };
         let known: Option<fence::Known> = view.get(kind::RUN, manifest.run.as_str())?;
         let begun: BTreeSet<&domain::RunId> = runs.iter().filter(|run| !run.state.waits()).map(|run| &run.id).collect();
         line.retain(|waiting| !begun.contains(&waiting.run));
         let here = on(runs, &device);
-        let own: Taken = view.get(kind::TAKEN, device.as_str())?.unwrap_or_default();
         let turn = match room.turn() {
             Ok(turn) => turn,
             Err(problem) if problem.passes() => {

@@ -277,6 +277,15 @@ pub(crate) fn line(org: &Org, active: &[Run], asks: Option<&Manifest>) -> Result
     Ok(waiting)
 }
 
+/// Whether nobody but a run that asks just now waits for room of this device, as far as is known: then there is no line to be made.
+pub(crate) fn is_alone(org: &Org, run: &RunId) -> bool {
+    let nobody_else = {
+        let state = org.queue.state();
+        state.made.is_empty() && state.own.keys().all(|other| other == run)
+    };
+    nobody_else && remote::waiting_here(org).iter().all(|(_, other)| other.run == *run)
+}
+
 /// Notes that a run got its room.
 pub(crate) fn served(org: &Org, manifest: &Manifest) {
     let member = whose(org, &org.remote.org(), &manifest.member).filter(|_| manifest.class != Class::Ci);

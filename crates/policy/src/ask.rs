@@ -9,7 +9,7 @@ use domain::{Problem, role::Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Mutex, PoisonError},
 };
 
@@ -90,7 +90,7 @@ impl Resource {
     }
 }
 
-/// What was answered before, by what was asked. Rules never change, so their answers do not either.
+/// What was answered before, by what was asked (see [`Rules::one_for_all`]). Rules never change, so their answers do not either.
 #[derive(Debug, Default)]
 pub(crate) struct Answered(Mutex<HashMap<Asked, Decided>>);
 
@@ -104,9 +104,7 @@ struct Asked {
 
 impl Answered {
     /// The answer of before, or the one that is made now. Where there are too many, all are forgotten.
-    fn or(&self, ask: &Ask<'_>, answer: impl FnOnce() -> Result<Decided, Problem>) -> Result<Decided, Problem> {
-        let (principal, resource) = (ask.principal.clone(), ask.resource.clone());
-        let asked = Asked { principal, action: ask.action.to_owned(), resource, org: ask.org.to_owned() };
+    fn or(&self, asked: Asked, answer: impl FnOnce() -> Result<Decided, Problem>) -> Result<Decided, Problem> {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = known().get(&asked) {
             return Ok(before.clone());
@@ -164,7 +162,20 @@ impl Rules {
     /// # Errors
     /// When the question cannot be put: an action that is not in the table.
     pub fn decide(&self, ask: &Ask<'_>) -> Result<Decided, Problem> {
-        self.answered.or(ask, || self.decide_anew(ask))
+        let resource = self.one_for_all(ask.resource);
+        let asked = Asked { principal: ask.principal.clone(), action: ask.action.to_owned(), resource, org: ask.org.to_owned() };
+        self.answered.or(asked, || self.decide_anew(ask))
+    }
+
+    /// The same for all that rules cannot tell apart: of tasks, runs and patches there are many, and hardly a rule names one.
+    fn one_for_all(&self, resource: &Resource) -> Resource {
+        let id = |id: &String| if self.names(id) { id.clone() } else { String::new() };
+        match resource {
+            Resource::Task(task, project) => Resource::Task(id(task), project.clone()),
+            Resource::Run(run, project, member) => Resource::Run(id(run), project.clone(), member.clone()),
+            Resource::Patch(patch, project) => Resource::Patch(id(patch), project.clone()),
+            other => other.clone(),
+        }
     }
 
     fn decide_anew(&self, ask: &Ask<'_>) -> Result<Decided, Problem> {
@@ -212,8 +223,10 @@ impl Rules {
         // A thing that is both who asks and what is asked about is told once.
         let mut seen = HashSet::new();
         entities.retain(|entity: &Entity| seen.insert(entity.uid()));
-        let entities = self.scheme.actions.clone().add_entities(entities, None).map_err(Problem::internal)?;
         let action = uid("Action", ask.action)?;
+        // Of the actions only this one, which knows its groups: Cedar follows all that it is given.
+        entities.extend(self.scheme.actions.get(&action).cloned());
+        let entities = Entities::from_entities(entities, None).map_err(Problem::internal)?;
         let request = Request::new(principal, action, resource, Context::empty(), Some(&self.scheme.schema));
         let request = request.map_err(|error| {
             Problem::invalid(format!("Nobody can be asked about “{}”.", domain::shown(ask.action))).because(error.to_string())
@@ -262,9 +275,19 @@ fn named(rule: &Rule) -> String {
     format!("The rule “{}” in {}{says}", domain::shown(&rule.id), domain::shown(&rule.file))
 }
 
-fn uid(kind: &str, id: &str) -> Result<EntityUid, Problem> {
-    let kind: EntityTypeName = kind.parse().map_err(Problem::internal)?;
-    Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
+fn uid(kind: &'static str, id: &str) -> Result<EntityUid, Problem> {
+    Ok(EntityUid::from_type_name_and_id(type_name(kind)?, EntityId::new(id)))
+}
+
+/// A kind in Cedar's words. Cedar parses them as it does rules, which takes long beside all else that a question needs.
+fn type_name(kind: &'static str) -> Result<EntityTypeName, Problem> {
+    static KNOWN: Mutex<BTreeMap<&str, EntityTypeName>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(name) = known.get(kind) {
+        return Ok(name.clone());
+    }
+    let name: EntityTypeName = kind.parse().map_err(Problem::internal)?;
+    Ok(known.entry(kind).or_insert(name).clone())
 }
 
 type Attributes<'a> = [(&'a str, EntityUid)];
@@ -309,12 +332,12 @@ fn principal(who: &Principal, org: &str, into: &mut Vec<Entity>) -> Result<Entit
 
 fn resource(what: &Resource, org: &str, into: &mut Vec<Entity>) -> Result<EntityUid, Problem> {
     let org = uid("Org", org)?;
-    let of_org = |kind: &str, id: &str, into: &mut Vec<Entity>| -> Result<EntityUid, Problem> {
+    let of_org = |kind: &'static str, id: &str, into: &mut Vec<Entity>| -> Result<EntityUid, Problem> {
         let me = uid(kind, id)?;
         entity(&me, &[], vec![org.clone()], into)?;
         Ok(me)
     };
-    let in_project = |kind: &str, id: &str, project: &str, attributes: &Attributes<'_>, into: &mut Vec<Entity>| {
+    let in_project = |kind: &'static str, id: &str, project: &str, attributes: &Attributes<'_>, into: &mut Vec<Entity>| {
         let (me, project) = (uid(kind, id)?, of_org("Project", project, into)?);
         entity(&me, attributes, vec![project], into)?;
         Ok::<_, Problem>(me)

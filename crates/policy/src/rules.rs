@@ -11,11 +11,7 @@ use domain::{Kind, Problem};
 use miette::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// A mistake in a file of policies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +37,8 @@ pub struct Rules {
     pub(crate) built_in: Set,
     pub(crate) own: Set,
     pub(crate) answered: Answered,
+    /// All of them, as Cedar writes them.
+    text: String,
     /// What they were made of.
     files: BTreeMap<String, Vec<u8>>,
     /// What is wrong with the org's files. While there is something, only the built-in rules count: nothing is opened by a
@@ -74,7 +72,8 @@ impl Rules {
                 Err(mistakes) => (Set::default(), mistakes),
             }
         };
-        Ok(Self { scheme, built_in, own, answered: Answered::default(), files: files.clone(), mistakes })
+        let text = built_in.policies.policies().chain(own.policies.policies()).map(|policy| format!("{policy}\n")).collect();
+        Ok(Self { scheme, built_in, own, answered: Answered::default(), text, files: files.clone(), mistakes })
     }
 
     /// Whether these files would make the same rules. Making them takes long beside comparing files.
@@ -83,15 +82,12 @@ impl Rules {
         self.files == *files
     }
 
-    /// Of these names those by which a rule may speak of somebody or something. What no rule names, rules tell apart by roles, owner and
+    /// Whether a rule may speak of somebody or something by this name. What no rule names, rules tell apart by roles, owner, place and
     /// kind alone.
     #[must_use]
-    pub fn named<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> BTreeSet<&'a str> {
-        let all = self.built_in.policies.policies().chain(self.own.policies.policies());
-        let text: String = all.map(|policy| format!("{policy}\n")).collect();
+    pub fn names(&self, name: &str) -> bool {
         // Written with escapes a name may look like anything.
-        let escaped = text.contains('\\');
-        names.into_iter().filter(|name| escaped || text.contains(&format!("\"{name}\""))).collect()
+        self.text.contains('\\') || self.text.contains(&format!("\"{name}\""))
     }
 
     /// What is wrong with these files, each mistake with file and line; empty when all is in order.

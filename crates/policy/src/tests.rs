@@ -207,6 +207,23 @@ fn a_member_may_be_let_stop_their_own_runs_only() {
     assert!(!ask(&rules, &member("eve", Role::Viewer), "run.stop", &run).allowed);
 }
 
+#[test]
+fn what_is_remembered_of_one_task_is_not_taken_for_one_that_a_rule_names() {
+    let rules = rules(&[(
+        "tasks.cedar",
+        "permit (principal, action == Action::\"task.run\", resource);\nforbid (principal, action, resource == Task::\"T007\");",
+    )]);
+    assert_eq!(rules.mistakes, []);
+    let may = |task: &str, project: &str| {
+        let task = Resource::Task(task.into(), project.into());
+        ask(&rules, &member("bob", Role::Developer), "task.run", &task).allowed
+    };
+    for _ in 0..2 {
+        assert_eq!(["T001", "T007", "T002", ""].map(|task| may(task, "web")), [true, false, true, true]);
+    }
+    assert!(rules.names("T007") && !rules.names("T001"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

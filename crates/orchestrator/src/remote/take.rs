@@ -56,18 +56,15 @@ fn opened<'a>(caller: &Did, sealed: &'a Envelope) -> Result<Asked<'a>, Refusal> 
 
 /// What admission says, and after which number of the journal it is told of the run; `before` is where that stood.
 async fn answer(org: &Arc<Org>, caller: &Did, asked: &Asked<'_>, before: u64) -> Result<(Admission, u64), Problem> {
-    // Told again from the beginning: what was said since may have been lost with the first answer.
-    if let Some(lease) = again(org, caller, asked)? {
-        return Ok((Admission::Leased { lease }, 0));
-    }
-    let admission = admit(org, caller, asked).await?;
-    // The very same was admitted while this was looked at: who asked twice has it, and is not told otherwise.
-    if matches!(admission, Admission::Refused { .. })
+    let admission = admit(org, caller, asked).await;
+    // Whoever asks again has the lease of before, whatever is said of what is new now, and is told again from the beginning: what was said
+    // since may have been lost with the first answer.
+    if !matches!(admission, Ok(Admission::Leased { .. }))
         && let Some(lease) = again(org, caller, asked)?
     {
         return Ok((Admission::Leased { lease }, 0));
     }
-    Ok((admission, before))
+    Ok((admission?, before))
 }
 
 /// The lease that this very manifest got before, also where its run is over by now: the requester may not have had the answer.

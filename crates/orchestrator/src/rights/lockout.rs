@@ -52,10 +52,9 @@ pub(crate) fn words(locked: &[Permission]) -> Option<String> {
 /// hundreds is asked about as fast as a small one.
 fn people(rights: &Rights) -> Vec<&Member> {
     let (members, mut alike) = (&rights.state.members, BTreeMap::<&[Role], usize>::new());
-    let named = rights.rules.named(members.keys().map(String::as_str));
     let mut found = Vec::new();
     for member in members.values() {
-        if named.contains(member.name.as_str()) {
+        if rights.rules.names(&member.name) {
             found.push(member);
             continue;
         }
@@ -72,15 +71,13 @@ fn people(rights: &Rights) -> Vec<&Member> {
 /// of devices one for each set of roles of their owners.
 fn things(rights: &Rights, people: &[&Member]) -> Vec<Resource> {
     let state = &rights.state;
-    let names = state.devices.keys().chain(state.projects.keys()).chain(state.agents.keys()).chain(state.members.keys());
-    let named = rights.rules.named(names.map(String::as_str));
     let one_of = |all: Vec<&String>| -> Vec<String> {
-        let (by_name, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|name| named.contains(name.as_str()));
+        let (by_name, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|name| rights.rules.names(name));
         by_name.into_iter().chain(others.into_iter().take(1)).cloned().collect()
     };
     let (mut owners, mut devices) = (BTreeSet::new(), Vec::new());
     for device in state.devices.values() {
-        let by_name = [&device.name, &device.owner].into_iter().any(|name| named.contains(name.as_str()));
+        let by_name = [&device.name, &device.owner].into_iter().any(|name| rights.rules.names(name));
         if by_name || owners.insert(state.members.get(&device.owner).map(|owner| owner.roles.as_slice())) {
             devices.push(Resource::Device(device.name.clone(), device.owner.clone()));
         }
