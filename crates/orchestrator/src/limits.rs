@@ -257,6 +257,8 @@ pub(crate) const JOURNAL_OWN_TRIES: u32 = 3;
 pub(crate) const JOURNAL_REFUSED_PAUSE: Duration = Duration::from_secs(30);
 /// How often it is written down as of when another device's journal is known whole.
 pub(crate) const JOURNAL_NOTED_EVERY: Duration = Duration::from_secs(30);
+/// How long after it is decided a run begins to be driven.
+pub(crate) const ANSWER_FIRST: Duration = Duration::from_millis(2);
 /// How much of the disk the copies of other devices' journals and checkpoints leave free, in bytes: what fills it up would keep this one
 /// from its own work.
 pub(crate) const COPIES_DISK_LEFT_BYTES: u64 = 512 << 20;

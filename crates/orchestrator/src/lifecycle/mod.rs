@@ -135,6 +135,8 @@ where
     let (steps, waking) = (steps(org.clone(), id.clone(), end), org.clone());
     org.tasks.spawn(async move {
         let _guard = guard;
+        // Whoever asked for it is answered first, and not beside the start of a run.
+        tokio::time::sleep(limits::ANSWER_FIRST).await;
         // Whoever asked before it was driven found nothing that drives it; whoever asks since tells this.
         if let Ok(Some(Run { ending: Some(reason), .. })) = waking.store.get::<Run>(kind::RUN, id.as_str()) {
             waking.driven.end(&id, &reason);
