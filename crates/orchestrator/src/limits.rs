@@ -324,6 +324,27 @@ pub(crate) const SIGNED_LOOK_EVERY: Duration = Duration::from_secs(30);
 pub(crate) const SIGNED_COUNTS: Duration = Duration::from_secs(120);
 /// For how many repositories it is asked at once.
 pub(crate) const SIGNED_ASKED_MAX: usize = 1_024;
+/// Of how many keys another device is asked at once how far their lines of signed refs go.
+pub(crate) const LINE_KEYS_MAX: usize = 1_024;
+/// How many signatures whoever asks for a line may name of those that it has.
+pub(crate) const LINE_HAVE_MAX: usize = 64;
+/// How many lines are given to other devices at once.
+pub(crate) const LINES_AT_ONCE: usize = 2;
+/// How much of a line goes to another device in one message, about, in bytes.
+pub(crate) const LINE_PART_BYTES: usize = 256 * 1024;
+/// How many messages of a line wait for a slow reader on another device.
+pub(crate) const LINE_AHEAD_MAX: usize = 4;
+/// How much is given of a line at most, in bytes: what a key signed since the moment to which a disk was put back, packed.
+pub(crate) const LINE_BYTES_MAX: u64 = 1 << 30;
+/// How long nothing may come of a line, or be taken of it, until that is given up.
+pub(crate) const LINE_SILENCE: Duration = Duration::from_secs(20);
+/// How long it may take from one device to another.
+pub(crate) const LINE_TRANSFER: Duration = Duration::from_secs(15 * 60);
+/// How often the lines of one key are joined in one repository within [`LINE_JOINS_WITHIN`]: a key that is used on two machines forks
+/// without end.
+pub(crate) const LINE_JOINS_MAX: usize = 4;
+/// See [`LINE_JOINS_MAX`].
+pub(crate) const LINE_JOINS_WITHIN: Duration = Duration::from_secs(60 * 60);
 /// How many repositories are fetched from other devices at once, beside that of the org.
 pub(crate) const FETCHED_AT_ONCE: usize = 8;
 /// How often a repository is fetched from another device before that is given up for the moment.
