@@ -151,8 +151,7 @@ fn detail(event: &Value) -> String {
 
 /// What a person is to do after two lines of a key were joined.
 fn left_to_do(event: &Value) -> String {
-    let list = |name: &str| -> Vec<&str> { event[name].as_array().into_iter().flatten().filter_map(Value::as_str).collect() };
-    let (aside, patches) = (list("aside"), list("review_again"));
+    let (aside, patches) = (texts(&event["aside"]), texts(&event["review_again"]));
     let mut left = vec![];
     if !aside.is_empty() {
         left.push(format!("kept aside: {}", aside.join(", ")));
@@ -161,6 +160,10 @@ fn left_to_do(event: &Value) -> String {
         left.push(format!("review again: {}", patches.into_iter().map(text::oid).collect::<Vec<_>>().join(", ")));
     }
     clean(&left.join("; "))
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 /// The door by which somebody came in, and the token that they showed.
