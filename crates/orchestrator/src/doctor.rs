@@ -151,7 +151,8 @@ pub fn lines(org: &Org) -> Vec<Finding> {
         let (project, since, Problem { what, why, next, .. }) = (named(&rid), stuck.since.minute(), stuck.problem);
         let place = project.map_or_else(|| "the org's repository".to_owned(), |name| format!("the project {name}"));
         let detail = format!(
-            "What {whose} signs here in {place} does not follow from what {device} has of it, as where a disk or a backup was put back; it              is not joined since {since}: {what} {}",
+            "What {whose} signs here in {place} does not follow from what {device} has of it, as where a disk or a backup was put back; it \
+             is not joined since {since}: {what} {}",
             why.unwrap_or_default()
         );
         let next = next.unwrap_or_else(|| {

@@ -109,12 +109,7 @@ pub enum Body {
         rid: Rid,
     },
     /// A node is asked for a repository that is to be cloned.
-    ProjectFetching {
-        /// The repository.
-        rid: Rid,
-        /// The node.
-        from: Did,
-    },
+    ProjectFetching(super::Fetching),
     /// The merged default branch was pushed to its mirror.
     MirrorPushed {
         /// The project.
@@ -494,27 +489,8 @@ pub enum Body {
     Restored,
     /// The disk had been put back by hand to an earlier moment: the journal goes on as a new incarnation, with what others held of it.
     JournalMended(super::Mended),
-    /// What a key of this device signed in a repository after its disk, or a backup, was put back was joined with what the key had signed
-    /// before, which others had.
-    LineRejoined {
-        /// The repository.
-        repository: Rid,
-        /// The key.
-        key: Did,
-        /// Its newest signature as others had it, on which the joined one stands.
-        theirs: Oid,
-        /// Its newest signature here before that.
-        ours: Oid,
-        /// The key under which that is kept which was said here of what others had changed too: it was made for this alone.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        kept_under: Option<Did>,
-        /// Branches of the key that hold where branches were here which others had moved too.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        aside: Vec<String>,
-        /// Patches in which not all that the key said counts, as where it reviewed one revision twice: to be reviewed again.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        review_again: Vec<PatchId>,
-    },
+    /// What a key of this device signed since its disk, or a backup, was put back was joined with what others had of it.
+    LineRejoined(super::LineRejoined),
     /// What a newer Meshwork wrote, and this one does not understand.
     #[serde(skip)]
     Unknown(super::Unknown),

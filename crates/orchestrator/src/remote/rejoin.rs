@@ -4,7 +4,10 @@
 
 use super::{apart, called, line, lock};
 use crate::{clock, limits, org::Org};
-use domain::{Did, Oid, Problem, Rid, Timestamp, event::Body};
+use domain::{
+    Did, Oid, Problem, Rid, Timestamp,
+    event::{Body, LineRejoined},
+};
 use forge::{Joined, Rejoined};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -210,7 +213,7 @@ async fn rejoin(org: &Arc<Org>, of: &Of) -> Result<bool, Problem> {
         Rejoined::Joined(joined) => {
             org.remote.lines.note_joined(of, Instant::now());
             let body = told(rid, key, joined);
-            tracing::warn!(%rid, %key, ?body, "two lines of signed refs of this device were joined: its disk, or a backup, had been put back");
+            tracing::warn!(%rid, %key, ?body, "two lines of signed refs of this device were joined: a disk or backup had been put back");
             org.record(&org.device, vec![body]).await?;
         }
     }
@@ -222,7 +225,7 @@ async fn rejoin(org: &Arc<Org>, of: &Of) -> Result<bool, Problem> {
 
 fn told(rid: &Rid, key: &Did, joined: Joined) -> Body {
     let Joined { ours, theirs, kept_under, aside, review_again } = joined;
-    Body::LineRejoined { repository: rid.clone(), key: key.clone(), theirs, ours, kept_under, aside, review_again }
+    Body::LineRejoined(LineRejoined { repository: rid.clone(), key: key.clone(), theirs, ours, kept_under, aside, review_again })
 }
 
 /// Follows where others joined lines of theirs.
