@@ -334,8 +334,6 @@ pub(crate) const LINES_AT_ONCE: usize = 2;
 pub(crate) const LINE_PART_BYTES: usize = 256 * 1024;
 /// How many messages of a line wait for a slow reader on another device.
 pub(crate) const LINE_AHEAD_MAX: usize = 4;
-/// How much is given of a line at most, in bytes: what a key signed since the moment to which a disk was put back, packed.
-pub(crate) const LINE_BYTES_MAX: u64 = 1 << 30;
 /// How long nothing may come of a line, or be taken of it, until that is given up.
 pub(crate) const LINE_SILENCE: Duration = Duration::from_secs(20);
 /// How long it may take from one device to another.

@@ -9,6 +9,7 @@ use crate::{
     org::Org,
 };
 use domain::{Did, Kind, Oid, Problem, Rid};
+use forge::LINE_BYTES_MAX;
 use futures::{Stream, StreamExt};
 use mesh::{problem, spoken, status, understood};
 use proto::mesh::{LinePart, LineRequest, LinesRequest};
@@ -122,8 +123,8 @@ struct Pieces {
 impl Pieces {
     fn put(&mut self, data: &[u8], send: &mut dyn FnMut(Vec<u8>) -> Result<(), Problem>) -> Result<(), Problem> {
         self.bytes += data.len() as u64;
-        if self.bytes > limits::LINE_BYTES_MAX {
-            let most = limits::LINE_BYTES_MAX >> 20;
+        if self.bytes > LINE_BYTES_MAX {
+            let most = LINE_BYTES_MAX >> 20;
             return Err(Problem::new(Kind::Limit, "A line of signed refs is too large to be given to another device.")
                 .because(format!("With what it names it has more than {most} MiB that are missing there."))
                 .next("Restore that device from a newer backup, where there is one; else take it out of the org, and let it join anew."));
@@ -262,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_given_up() {
-        let mut pieces = Pieces { bytes: limits::LINE_BYTES_MAX - 1, ..Pieces::default() };
+        let mut pieces = Pieces { bytes: LINE_BYTES_MAX - 1, ..Pieces::default() };
         let mut send = |_: Vec<u8>| Ok(());
         pieces.put(b"1", &mut send).unwrap();
         assert_eq!(pieces.put(b"2", &mut send).unwrap_err().kind, Kind::Limit);
