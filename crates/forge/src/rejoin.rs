@@ -15,7 +15,7 @@ use crate::{
     merge::forget_agreed,
     proof::{PatchEntry, entries},
     repository::{canonical, contains, document, follow_delegates, locked_ref},
-    signing::{Refs, forward, set, sign, signed_at, whole},
+    signing::{Refs, forward, set, sign, signed, signed_at, whole},
 };
 use domain::{Did, Kind, Oid, PatchId, Problem, Rid};
 use git2::{ErrorClass, ErrorCode, Repository as Git};
@@ -129,8 +129,10 @@ impl Forge {
         if let Some(ours) = ours {
             hold(git, public, OURS, ours)?;
         }
+        // Who still holds a line that was left offers it again.
+        let left = stands.is_none() && has_joined(git, &signed(repo, public)?, theirs);
         let rejoined = match ours {
-            Some(ours) if contains(git, ours, theirs) => None,
+            Some(ours) if left || contains(git, ours, theirs) => None,
             Some(ours) if !contains(git, theirs, ours) => {
                 let onto = stands.unwrap_or(theirs);
                 let lines = Lines { base: part_at(git, ours, onto)?, theirs: onto, ours };

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 use super::*;
 use crate::review::tests::{said, say, with_patch};
-use crate::signing::signed;
 use domain::patch::Verdict;
 use std::{collections::VecDeque, fs, path::Path, process::Command};
 use tempfile::TempDir;
@@ -111,6 +110,10 @@ fn what_both_lines_said_is_said_once_and_the_joined_line_stands_on_the_other() {
     for old in [&theirs, &ours] {
         assert!(!two.b.is_other_line(&two.rid, &two.key(), old).unwrap());
     }
+    // It is not joined the other way round where one who still has it offers the line that was left.
+    two.b.take_line(&two.rid, &two.key(), &ours, &mut || Ok(None)).unwrap();
+    assert_eq!(two.b.rejoin(&two.rid, &two.key()).unwrap(), None);
+    assert_eq!(two.tip(&two.b), tip);
     // And what is said next follows both.
     two.say(&two.b, "Said later.");
     assert_eq!(said(&two.b, &two.rid, &two.patch, ["Said there.", "Said here.", "Said later."]), [1, 1, 1]);
