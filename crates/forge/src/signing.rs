@@ -7,12 +7,16 @@
 use crate::{
     convert::Told,
     limits,
-    repository::{contains, locked_ref},
+    repository::{contains, follow_delegates, locked_ref},
 };
 use domain::Problem;
 use git2::{ErrorCode, Oid, Repository as Git};
 use radicle::crypto::{PublicKey, Signer};
-use radicle::storage::{SignRepository, WriteRepository, git::Repository, refs::SignedRefs};
+use radicle::storage::{
+    SignRepository,
+    git::Repository,
+    refs::{FeatureLevel, SignedRefs},
+};
 use std::{collections::BTreeMap, fmt::Display};
 
 /// Refs of one key, by their names without its namespace, and where they are.
@@ -22,6 +26,18 @@ pub(crate) type Refs = BTreeMap<String, Oid>;
 pub(crate) fn signed(repo: &Repository, key: &PublicKey) -> Result<Refs, Problem> {
     let signed = SignedRefs::load(*key, repo).told("Signed refs could not be read.")?;
     Ok(signed.as_ref().map(names).unwrap_or_default())
+}
+
+/// What a key signed at one commit of its line.
+///
+/// # Errors
+/// When that is not here, not the key's, or a copy of an older one of its line.
+pub(crate) fn signed_at(repo: &Repository, key: &PublicKey, at: Oid) -> Result<Refs, Problem> {
+    let what = "Signed refs could not be read.";
+    match SignedRefs::load_at(at.into(), *key, repo).told(what)? {
+        Some(signed) if Oid::from(signed.at) == at && signed.feature_level() >= FeatureLevel::Parent => Ok(names(&signed)),
+        _ => Err(Problem::invalid(what).because(format!("What is signed at {at} does not say what it follows."))),
+    }
 }
 
 fn names(signed: &SignedRefs) -> Refs {
@@ -43,8 +59,8 @@ pub(crate) fn forward(repo: &Repository, key: &PublicKey) -> Result<bool, Proble
             moved = true;
         }
     }
-    if moved && let Err(error) = repo.set_default_branch_to_canonical_head() {
-        tracing::debug!(%error, "Radicle finds no canonical head yet");
+    if moved {
+        follow_delegates(repo);
     }
     Ok(moved)
 }
@@ -123,12 +139,13 @@ fn is_lost(git: &Git, name: &str, now: Option<Oid>, signed: Oid) -> bool {
     }
 }
 
-fn set(repo: &Repository, key: &PublicKey, name: &str, to: Oid) -> Result<(), Problem> {
+pub(crate) fn set(repo: &Repository, key: &PublicKey, name: &str, to: Oid) -> Result<(), Problem> {
     let name = whole(key, name);
     locked_ref(|| repo.backend.reference(&name, to, true, "meshwork").map(drop)).told("A ref could not be set.")
 }
 
-fn whole(key: &PublicKey, name: &str) -> String {
+/// The whole name of a key's ref.
+pub(crate) fn whole(key: &PublicKey, name: &str) -> String {
     format!("refs/namespaces/{}/{name}", key.to_human())
 }
 
