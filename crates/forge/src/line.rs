@@ -21,6 +21,8 @@ use std::{collections::BTreeSet, io::Write};
 pub(crate) const SIGREFS: &str = "refs/rad/sigrefs";
 /// Under these a key names the newest signatures of lines of its own that it has joined: by them other devices leave such a line.
 pub(crate) const REJOINED: &str = "refs/heads/rejoined/";
+/// Under these are a key's branches as a line had them that it has joined, where the other one moved them too.
+pub(crate) const ASIDE: &str = "refs/heads/aside/";
 /// The newest signature of a line that was taken in and is to be joined; it says that one is.
 pub(crate) const THEIRS: &str = "theirs";
 /// The newest signature of this device's own line then.

@@ -80,7 +80,12 @@ impl Forge {
         if pinned(&self.repository(rid)?.backend, own.public_key(), THEIRS).is_none() {
             return Ok(None);
         }
-        self.as_key(rid, own, |repo| self.rejoin_in_turn(repo, own))
+        let rejoined = self.as_key(rid, own, |repo| self.rejoin_in_turn(repo, own))?;
+        if let Some(Rejoined::Joined(Joined { kept_under: Some(made), .. })) = &rejoined {
+            // Who hears only of the one key takes only its refs.
+            self.announce_quietly(rid, &[*own.public_key(), convert::key(made)?]);
+        }
+        Ok(rejoined)
     }
 
     /// Where another member's or device's key has joined its lines, and this device holds the one that it left: sets that back to where
@@ -175,7 +180,7 @@ impl Forge {
         let wanted = union.refs.iter().filter(|(name, _)| !name.starts_with("refs/rad/"));
         sign(repo, key, wanted.map(|(name, at)| (name.clone(), *at)).collect())?;
         self.settle_joined(repo, key, &union, &before)?;
-        let review_again = review_again(repo, &convert::did(public), &union)?;
+        let review_again = review_again(repo, &convert::did(public), &union);
         Ok(Joined { ours: convert::oid(lines.ours)?, theirs: convert::oid(lines.theirs)?, kept_under, aside: union.aside, review_again })
     }
 
@@ -290,25 +295,22 @@ fn lay(repo: &Repository, key: &PublicKey, union: &Union, line: Option<git2::Oid
     for name in &union.gone {
         let_go(&repo.backend, &whole(key, name))?;
     }
-    for (name, at) in &union.refs {
-        if repo.backend.refname_to_id(&whole(key, name)).ok() != Some(*at) {
+    let now = |name: &str| repo.backend.refname_to_id(&whole(key, name)).ok();
+    // New ones first: after a crash nothing but what is kept aside says where a branch was that this moves.
+    let (new, others): (Vec<_>, Vec<_>) = union.refs.iter().partition(|(name, _)| now(name.as_str()).is_none());
+    for (name, at) in new.into_iter().chain(others) {
+        if now(name.as_str()) != Some(*at) {
             set(repo, key, name, *at)?;
         }
     }
     line.map_or(Ok(()), |at| set(repo, key, SIGREFS, at))
 }
 
-/// The patches among those that both lines changed of which not all that the key said counts.
-fn review_again(repo: &Repository, by: &Did, union: &Union) -> Result<Vec<PatchId>, Problem> {
-    let mut again = Vec::new();
-    for (name, ours) in &union.kept {
-        if let (Some(patch), Some(theirs)) = (patch_of(name), union.refs.get(name))
-            && !all_counts(repo, &patch, by, *theirs, *ours)?
-        {
-            again.push(patch);
-        }
-    }
-    Ok(again)
+/// The patches among those that both lines changed of which not all that the key said counts, or that cannot be read.
+fn review_again(repo: &Repository, by: &Did, union: &Union) -> Vec<PatchId> {
+    let both = union.kept.iter().filter_map(|(name, ours)| Some((patch_of(name)?, *union.refs.get(name)?, *ours)));
+    let counts = |(patch, theirs, ours): &(PatchId, git2::Oid, git2::Oid)| all_counts(repo, patch, by, *theirs, *ours).unwrap_or(false);
+    both.filter(|patch| !counts(patch)).map(|(patch, ..)| patch).collect()
 }
 
 /// Whether all that a key said of a patch in either of two lines counts, where only one of them said it.

@@ -157,6 +157,28 @@ fn what_is_said_between_taking_a_line_and_joining_it_counts_too() {
 }
 
 #[test]
+fn a_fetch_that_began_before_lines_were_joined_takes_nothing_back() {
+    let two = Two::said();
+    let (repo, key) = (two.b.repository(&two.rid).unwrap(), two.b.member_key());
+    let left = signed(&repo, key).unwrap();
+    two.bring(&two.key());
+    two.joined();
+    let joined = signed(&repo, key).unwrap();
+    let own = joined.iter().filter(|(name, _)| !name.starts_with("refs/rad/"));
+    // As radicle-fetch does where the device that is fetched from has the line that was left.
+    for (name, _) in own.clone() {
+        match left.get(name) {
+            Some(at) => set(&repo, key, name, *at).unwrap(),
+            None => let_go(&repo.backend, &whole(key, name)).unwrap(),
+        }
+    }
+    assert!(two.b.bring_forward(&two.rid).unwrap());
+    for (name, at) in own {
+        assert_eq!(repo.backend.refname_to_id(&whole(key, name)).ok(), Some(*at), "{name}");
+    }
+}
+
+#[test]
 fn a_delegates_branch_that_both_lines_moved_stays_as_others_know_it_and_this_one_is_aside() {
     let two = Two::new();
     let [there, here] = [(&two.a, "there"), (&two.b, "here")].map(|(forge, word)| {
