@@ -135,7 +135,7 @@ pub(crate) fn has_joined(git: &Git, refs: &Refs, tip: git2::Oid) -> bool {
 }
 
 /// The signatures of a line, the newest first.
-fn history(git: &Git, tip: git2::Oid) -> Result<Vec<git2::Oid>, git2::Error> {
+pub(crate) fn history(git: &Git, tip: git2::Oid) -> Result<Vec<git2::Oid>, git2::Error> {
     let mut walk = git.revwalk()?;
     walk.set_sorting(git2::Sort::TOPOLOGICAL)?;
     walk.push(tip)?;

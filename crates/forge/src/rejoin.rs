@@ -11,7 +11,7 @@
 use crate::{
     Forge,
     convert::{self, Told},
-    line::{OURS, REJOINED, SIGREFS, THEIRS, has_joined, hold, let_go, line_tip, pinned, unpin},
+    line::{OURS, REJOINED, SIGREFS, THEIRS, has_joined, history, hold, let_go, line_tip, pinned, unpin},
     merge::forget_agreed,
     proof::{PatchEntry, entries},
     repository::{canonical, contains, document, follow_delegates, locked_ref},
@@ -51,8 +51,6 @@ pub struct Joined {
 /// Two lines of a key, by their newest signatures.
 #[derive(Clone, Copy)]
 struct Lines {
-    /// Where they part; none where they have nothing in common.
-    base: Option<git2::Oid>,
     theirs: git2::Oid,
     ours: git2::Oid,
 }
@@ -140,7 +138,7 @@ impl Forge {
             Some(ours) if left || contains(git, ours, theirs) => None,
             Some(ours) if !contains(git, theirs, ours) => {
                 let onto = stands.unwrap_or(theirs);
-                let lines = Lines { base: part_at(git, ours, onto)?, theirs: onto, ours };
+                let lines = Lines { theirs: onto, ours };
                 Some(Rejoined::Joined(Joined { theirs: convert::oid(theirs)?, ..self.join(repo, key, lines, stands.is_none())? }))
             }
             _ => {
@@ -223,12 +221,34 @@ fn set_back(git: &Git, name: &str, now: git2::Oid, base: Option<git2::Oid>) -> R
 
 /// What the key's refs are to be, with the name of this line's newest signature, by which others leave it.
 fn joined_refs(repo: &Repository, key: &PublicKey, lines: Lines) -> Result<Union, Problem> {
-    let base = lines.base.map(|base| signed_at(repo, key, base)).transpose()?.unwrap_or_default();
     let (theirs, ours) = (signed_at(repo, key, lines.theirs)?, signed_at(repo, key, lines.ours)?);
+    let joined = ours.iter().filter(|(name, _)| name.starts_with(REJOINED)).map(|(_, at)| *at);
+    let base = last_same(&repo.backend, lines.theirs, joined.chain([lines.ours]))?;
+    let base = base.map(|base| signed_at(repo, key, base)).transpose()?.unwrap_or_default();
     let short = &lines.ours.to_string()[..SHORT];
     let mut union = unite(&repo.backend, &base, &theirs, &ours, short);
     union.refs.insert(format!("{REJOINED}{short}"), lines.ours);
     Ok(union)
+}
+
+/// The last of a line that was signed alike in one of these: where it parts from that, or what was signed next, if it is the same. Only
+/// refs are signed, not the commit that they are in: so anybody can bring an old signature anew, and it is to take nothing back.
+fn last_same(git: &Git, line: git2::Oid, others: impl Iterator<Item = git2::Oid>) -> Result<Option<git2::Oid>, Problem> {
+    let what = "Where two lines of a key part cannot be read.";
+    let line = history(git, line).told(what)?;
+    let tree = |at: git2::Oid| git.find_commit(at).map(|commit| commit.tree_id());
+    let mut last = line.len();
+    for other in others {
+        let base = line.first().map(|tip| part_at(git, other, *tip)).transpose()?.flatten();
+        let parts = line.iter().position(|at| Some(*at) == base).unwrap_or(line.len());
+        let next = history(git, other).told(what)?.into_iter().take_while(|at| Some(*at) != base).last();
+        let same = match (next, parts.checked_sub(1)) {
+            (Some(next), Some(at)) => tree(next).told(what)? == tree(line[at]).told(what)?,
+            _ => false,
+        };
+        last = last.min(parts - usize::from(same));
+    }
+    Ok(line.get(last).copied())
 }
 
 /// How many digits of a signature are in the names of refs.

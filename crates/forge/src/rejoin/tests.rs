@@ -125,7 +125,7 @@ fn a_crash_at_any_step_comes_to_the_same() {
         let two = Two::said();
         let (ours, theirs) = (git_oid(&two.tip(&two.b)), git_oid(&two.bring(&two.key())));
         let (repo, own) = (two.b.repository(&two.rid).unwrap(), &two.b.member);
-        let lines = Lines { base: part_at(&repo.backend, ours, theirs).unwrap(), theirs, ours };
+        let lines = Lines { theirs, ours };
         let union = joined_refs(&repo, own.public_key(), lines).unwrap();
         let kept = keep(&repo, own, &union.kept, ours).unwrap();
         if let Some(line) = laid {
@@ -233,6 +233,47 @@ fn where_both_lines_reviewed_the_same_revision_a_person_is_asked_again() {
     }
     two.bring(&two.key());
     assert_eq!(two.joined().review_again, [two.patch.clone()]);
+}
+
+#[test]
+fn an_old_signature_in_a_new_commit_takes_nothing_back() {
+    let two = Two::new();
+    let (repo, own) = (two.b.repository(&two.rid).unwrap(), &two.b.member);
+    let (git, who) = (&repo.backend, git2::Signature::now("person", "person@example.org").unwrap());
+    let head = git_oid(&two.b.head(&two.rid).unwrap());
+    let other = git.commit(None, &who, &who, "other", &git.find_commit(head).unwrap().tree().unwrap(), &[]).unwrap();
+    let branch = "refs/heads/moved";
+    for at in [head, other] {
+        two.b.as_key(&two.rid, own, |repo| sign(repo, own, Refs::from([(branch.to_owned(), at)]))).unwrap();
+    }
+    let old = git.find_commit(git_oid(&two.tip(&two.b))).unwrap().parent(0).unwrap();
+    let anew = git.commit(None, &who, &who, "anew", &old.tree().unwrap(), &[&old.parent(0).unwrap()]).unwrap();
+    assert_eq!(signed_at(&repo, own.public_key(), anew).unwrap().get(branch), Some(&head));
+    two.b.take_line(&two.rid, &two.key(), &convert::oid(anew).unwrap(), &mut || Ok(None)).unwrap();
+    assert!(two.joined().aside.is_empty());
+    assert_eq!(signed(&repo, own.public_key()).unwrap().get(branch), Some(&other));
+}
+
+#[test]
+fn what_was_signed_on_a_line_that_was_left_takes_nothing_back_in_a_new_commit() {
+    let two = Two::new();
+    let (repo, key) = (two.b.repository(&two.rid).unwrap(), two.b.member_key());
+    let who = git2::Signature::now("person", "person@example.org").unwrap();
+    let branch = "refs/heads/moved";
+    let [there, _] = [(&two.a, "there"), (&two.b, "here")].map(|(forge, words)| {
+        let git = &forge.repository(&two.rid).unwrap().backend;
+        let tree = git.find_commit(git_oid(&forge.head(&two.rid).unwrap())).unwrap().tree().unwrap();
+        let at = git.commit(None, &who, &who, words, &tree, &[]).unwrap();
+        forge.as_key(&two.rid, &forge.member, |repo| sign(repo, &forge.member, Refs::from([(branch.to_owned(), at)]))).unwrap();
+        at
+    });
+    two.bring(&two.key());
+    let ours = repo.backend.find_commit(git_oid(&two.joined().ours)).unwrap();
+    assert_eq!(signed(&repo, key).unwrap().get(branch), Some(&there));
+    let anew = repo.backend.commit(None, &who, &who, "anew", &ours.tree().unwrap(), &[&ours.parent(0).unwrap()]).unwrap();
+    two.b.take_line(&two.rid, &two.key(), &convert::oid(anew).unwrap(), &mut || Ok(None)).unwrap();
+    assert!(two.joined().aside.is_empty());
+    assert_eq!(signed(&repo, key).unwrap().get(branch), Some(&there));
 }
 
 #[test]
