@@ -8,7 +8,7 @@ use crate::{
     Forge,
     convert::{self, Told},
     durable, git, limits,
-    repository::{contains, locked_ref},
+    repository::{canonical, contains, locked_ref},
     signing::{Refs, signed, signed_at, whole},
 };
 use domain::{Did, Kind, Oid, Problem, Rid};
@@ -38,24 +38,26 @@ impl Forge {
         keys.iter().map(|key| line_tip(&repo, &convert::key(key)?)?.map(convert::oid).transpose()).collect()
     }
 
-    /// Some of a key's signatures here, as others are told to find out what is lacking: from the newest back in growing steps, the first
-    /// last, and only those of which all that they name is here. None where there are none.
+    /// What is here, as others are told to find out what is lacking of a key's line: some of its signatures, from the newest back in
+    /// growing steps, the first last, and only those of which all that they name is here; and the head of the default branch, which has
+    /// most of what a key names.
     ///
     /// # Errors
     /// When the repository cannot be read.
     pub fn line_known(&self, rid: &Rid, key: &Did) -> Result<Vec<Oid>, Problem> {
+        let what = "The line of a key cannot be read.";
         let (repo, public) = (self.repository(rid)?, convert::key(key)?);
-        let Some(tip) = line_tip(&repo, &public)? else { return Ok(Vec::new()) };
-        let line = history(&repo.backend, tip).told("The line of a key cannot be read.")?;
+        let line = line_tip(&repo, &public)?.map(|tip| history(&repo.backend, tip)).transpose().told(what)?.unwrap_or_default();
         let steps = std::iter::successors(Some(0), |at: &usize| Some(at * 2 + 1)).take_while(|at| at + 1 < line.len());
-        let some = steps.chain([line.len().saturating_sub(1)]).filter_map(|at| line.get(at)).take(limits::LINE_KNOWN_MAX);
-        let odb = repo.backend.odb().told("The line of a key cannot be read.")?;
+        let some = steps.chain([line.len().saturating_sub(1)]).filter_map(|at| line.get(at).copied()).take(limits::LINE_KNOWN_MAX - 1);
+        let odb = repo.backend.odb().told(what)?;
         let all_here = |at: &git2::Oid| signed_at(&repo, &public, *at).is_ok_and(|refs| refs.values().all(|named| odb.exists(*named)));
-        some.filter(|at| all_here(*at)).map(convert::oid).collect()
+        let head = canonical(&repo).ok().map(|(_, head)| head);
+        some.filter(all_here).chain(head).map(convert::oid).collect()
     }
 
-    /// Gives what one who has the signatures `have` of a key's line lacks of it up to `tip`, and of what it names, as pieces of a pack.
-    /// Nothing is sent where they lack nothing.
+    /// Gives what one who has `have`, as of [`Forge::line_known`], lacks of a key's line up to `tip`, and of what it names, as pieces of a
+    /// pack. Nothing is sent where they lack nothing.
     ///
     /// # Errors
     /// Not found when `tip` is not in the line here. Else when it cannot be read, and those of `send`, which end it.
@@ -74,12 +76,14 @@ impl Forge {
             return Err(Problem::not_found(format!("{key} has not signed {tip} in this line.")).next("Ask for its newest signature again."));
         };
         let have = have.iter().take(limits::LINE_KNOWN_MAX).map(|at| convert::git_oid(at.as_str())).collect::<Result<Vec<_>, _>>()?;
-        let known: Vec<git2::Oid> = have.into_iter().filter(|at| contains(git, now, *at)).collect();
+        let line: BTreeSet<git2::Oid> = history(git, now).told(what)?.into_iter().collect();
+        let (known, besides): (Vec<_>, Vec<_>) = have.into_iter().partition(|at| line.contains(at));
         if known.iter().any(|at| contains(git, *at, tip)) {
             return Ok(());
         }
         let wanted = with_named(&repo, &public, tip)?;
-        let known = known.first().map(|base| with_named(&repo, &public, *base)).transpose()?.unwrap_or_default();
+        let mut known = known.first().map(|base| with_named(&repo, &public, *base)).transpose()?.unwrap_or_default();
+        known.extend(besides);
         send_pack(packed(git, &wanted, &known).told(what)?, send)
     }
 
@@ -151,7 +155,7 @@ fn with_named(repo: &Repository, key: &PublicKey, at: git2::Oid) -> Result<BTree
 fn packed<'g>(git: &'g Git, wanted: &BTreeSet<git2::Oid>, known: &BTreeSet<git2::Oid>) -> Result<PackBuilder<'g>, git2::Error> {
     let (mut pack, mut walk) = (git.packbuilder()?, git.revwalk()?);
     for at in known {
-        // What an older signature names may be gone here since; then there is nothing to leave out.
+        // It may be gone here since, or not be here yet; then there is nothing to leave out.
         if let Ok(commit) = git.find_object(*at, None).and_then(|object| object.peel_to_commit()) {
             walk.hide(commit.id())?;
         }

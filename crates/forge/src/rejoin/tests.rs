@@ -217,6 +217,8 @@ fn a_device_that_lost_all_that_its_key_signed_takes_it_back() {
     two.a.as_key(&two.rid, &two.a.device, |repo| sign(repo, &two.a.device, other)).unwrap();
     let key = two.a.device();
     assert_eq!(tip_of(&two.b, &two.rid, &key), None);
+    let size = |have: &[Oid]| two.given(&key, have).iter().map(Vec::len).sum::<usize>();
+    assert!(size(&two.b.line_known(&two.rid, &key).unwrap()) < size(&[]), "what is on the default branch is not sent again");
     let tip = two.bring(&key);
     assert_eq!(two.b.rejoin(&two.rid, &key).unwrap(), Some(Rejoined::Forward));
     assert_eq!(tip_of(&two.b, &two.rid, &key), Some(tip));
@@ -322,7 +324,8 @@ fn what_is_here_of_a_line_is_told_in_growing_steps_down_to_the_first() {
     for number in 0..8 {
         two.say(&two.b, &number.to_string());
     }
-    let known = two.b.line_known(&two.rid, &two.key()).unwrap();
+    let mut known = two.b.line_known(&two.rid, &two.key()).unwrap();
+    assert_eq!(known.pop(), two.b.head(&two.rid).ok(), "and what is on the default branch");
     let (repo, mut line) = (two.b.repository(&two.rid).unwrap(), vec![two.tip(&two.b)]);
     while let Ok(parent) = repo.backend.find_commit(git_oid(line.last().unwrap())).unwrap().parent_id(0) {
         line.push(convert::oid(parent).unwrap());
