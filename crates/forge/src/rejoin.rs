@@ -78,12 +78,7 @@ impl Forge {
         if pinned(&self.repository(rid)?.backend, own.public_key(), THEIRS).is_none() {
             return Ok(None);
         }
-        let rejoined = self.as_key(rid, own, |repo| self.rejoin_in_turn(repo, own))?;
-        if let Some(Rejoined::Joined(Joined { kept_under: Some(made), .. })) = &rejoined {
-            // Who hears only of the one key takes only its refs.
-            self.announce_quietly(rid, &[*own.public_key(), convert::key(made)?]);
-        }
-        Ok(rejoined)
+        self.as_key(rid, own, |repo| self.rejoin_in_turn(repo, own))
     }
 
     /// Where another member's or device's key has joined its lines, and this device holds the one that it left: sets that back to where
