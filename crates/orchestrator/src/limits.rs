@@ -340,6 +340,8 @@ pub(crate) const LINE_AHEAD_MAX: usize = 4;
 pub(crate) const LINE_SILENCE: Duration = Duration::from_secs(20);
 /// How long it may take from one device to another.
 pub(crate) const LINE_TRANSFER: Duration = Duration::from_secs(15 * 60);
+/// For how long a device is not asked again for a line of which it sent what was too large, not whole, or not the key's.
+pub(crate) const LINE_REFUSED_PAUSE: Duration = Duration::from_secs(60 * 60);
 /// How often the lines of one key are joined in one repository within [`LINE_JOINS_WITHIN`]: a key that is used on two machines forks
 /// without end.
 pub(crate) const LINE_JOINS_MAX: usize = 4;

@@ -5,7 +5,7 @@
 use super::{apart, called, line, lock};
 use crate::{clock, limits, org::Org};
 use domain::{
-    Did, Oid, Problem, Rid, Timestamp,
+    Did, Kind, Oid, Problem, Rid, Timestamp,
     event::{Body, LineRejoined},
 };
 use forge::{Joined, Rejoined};
@@ -30,6 +30,8 @@ pub(crate) struct Lines {
     joined: Mutex<BTreeMap<Of, Vec<Instant>>>,
     /// Those that are not joined yet.
     stuck: Mutex<BTreeMap<Of, Stuck>>,
+    /// What a device sent of a line that could not be taken as it was, when, and why.
+    refused: Mutex<BTreeMap<(Of, Did), (Instant, Problem)>>,
 }
 
 /// A line that could not be joined with what another device has of it.
@@ -44,7 +46,8 @@ pub(crate) struct Stuck {
 impl Default for Lines {
     fn default() -> Self {
         let giving = Arc::new(Semaphore::new(limits::LINES_AT_ONCE));
-        Self { giving, turn: tokio::sync::Mutex::default(), joined: Mutex::default(), stuck: Mutex::default() }
+        let turn = tokio::sync::Mutex::default();
+        Self { giving, turn, joined: Mutex::default(), stuck: Mutex::default(), refused: Mutex::default() }
     }
 }
 
@@ -68,6 +71,21 @@ impl Lines {
         Err(Problem::conflict(format!("It was joined {times} times within {minutes} minutes, and lies apart again."))
             .because("So it is where one key is used on two machines at once: each of them goes on for itself.")
             .next("Look whether a copy of this device's data folder, or its backup, runs on another machine too, and stop it there."))
+    }
+
+    /// Whether a line may be asked for at a device: what could not be taken as it was is large, and will not be other in a minute.
+    fn may_take(&self, of: &Of, at: &Did, now: Instant) -> Result<(), Problem> {
+        let mut all = lock(&self.refused);
+        all.retain(|_, (when, _)| now.saturating_duration_since(*when) < limits::LINE_REFUSED_PAUSE);
+        all.get(&(of.clone(), at.clone())).map_or(Ok(()), |(_, problem)| Err(problem.clone()))
+    }
+
+    fn note_taken(&self, of: &Of, at: &Did, taken: &Result<bool, Problem>, now: Instant) {
+        if let Err(problem) = taken
+            && matches!(problem.kind, Kind::Limit | Kind::Invalid)
+        {
+            lock(&self.refused).insert((of.clone(), at.clone()), (now, problem.clone()));
+        }
     }
 
     fn note_joined(&self, of: &Of, now: Instant) {
@@ -192,9 +210,11 @@ async fn meet(org: &Arc<Org>, did: &Did, of: &Of, tip: Option<Oid>) -> Result<bo
         return Ok(true);
     }
     org.remote.lines.may_join(of, Instant::now())?;
+    org.remote.lines.may_take(of, did, Instant::now())?;
     let (rid, key) = of;
-    let taken = line::take(org, did, rid, key).await?;
-    Ok(taken && rejoin(org, of).await?)
+    let taken = line::take(org, did, rid, key).await;
+    org.remote.lines.note_taken(of, did, &taken, Instant::now());
+    Ok(taken? && rejoin(org, of).await?)
 }
 
 async fn is_other(org: &Arc<Org>, of: &Of, tip: &Oid) -> Result<bool, Problem> {
@@ -255,7 +275,6 @@ async fn follow(org: &Arc<Org>, rid: &Rid, theirs: Vec<(Did, Oid)>) -> Result<bo
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use domain::Kind;
 
     fn of(key: &str) -> Of {
         ("rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5".parse().unwrap(), did(key))
@@ -276,6 +295,18 @@ mod tests {
         assert!(problem.kind == Kind::Conflict && problem.next.is_some(), "{problem}");
         assert!(lines.may_join(&other, start).is_ok(), "another key is none of it");
         assert!(lines.may_join(&of, start + limits::LINE_JOINS_WITHIN).is_ok(), "a disk may be put back again");
+    }
+
+    #[test]
+    fn what_could_not_be_taken_as_it_was_is_not_sent_again_at_once() {
+        let (lines, of, here, there, start) = (Lines::default(), of("a"), did("c"), did("d"), Instant::now());
+        lines.note_taken(&of, &here, &Err(Problem::unavailable("Away.")), start);
+        assert!(lines.may_take(&of, &here, start).is_ok(), "it may come back");
+        let bad = Problem::invalid("Not whole.");
+        lines.note_taken(&of, &here, &Err(bad.clone()), start);
+        assert_eq!(lines.may_take(&of, &here, start), Err(bad));
+        assert!(lines.may_take(&of, &there, start).is_ok(), "another device may have it whole");
+        assert!(lines.may_take(&of, &here, start + limits::LINE_REFUSED_PAUSE).is_ok());
     }
 
     #[test]
