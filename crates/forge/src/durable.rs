@@ -40,6 +40,18 @@ pub(crate) fn sync_made(repository: &Path) -> Result<(), Problem> {
     sync_below(repository).and(parent).told("The new repository could not be written to disk.")
 }
 
+/// Syncs the packs of a repository, of which libgit2 syncs none.
+pub(crate) fn sync_packs(repository: &Path) -> Result<(), Problem> {
+    let folder = repository.join("objects/pack");
+    // Git may take some away meanwhile, and what it is still writing.
+    let one = |path: PathBuf| match sync(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        synced => synced,
+    };
+    let all = fs::read_dir(&folder).and_then(|all| all.flatten().map(|entry| one(entry.path())).collect::<io::Result<()>>());
+    all.and_then(|()| sync(&folder)).told("What was taken could not be written to disk.")
+}
+
 fn sync_below(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

@@ -166,9 +166,10 @@ impl Forge {
         names.filter_map(|name| RepoId::from_canonical(&name).ok()).map(|id| convert::rid(&id)).collect()
     }
 
-    /// Whether a repository lies in the storage.
+    /// Whether a repository lies in the storage. Where that cannot be seen, it may: what is then done with it says why it cannot be read.
     pub fn has(&self, rid: &Rid) -> bool {
-        convert::repo_id(rid).is_ok_and(|id| self.path_of(&id).is_dir())
+        let missing = |id: RepoId| fs::metadata(self.path_of(&id)).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        convert::repo_id(rid).is_ok_and(|id| !missing(id))
     }
 
     /// Where a repository lies in the storage: bare, and written by Radicle only.
@@ -276,12 +277,15 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let forge = Forge::create(&home.path().join("rad"), &home.path().join("member"), "laptop").unwrap();
         let id: RepoId = "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5".parse().unwrap();
+        let rid = convert::rid(&id).unwrap();
         assert_eq!(forge.open_repository(id).err().unwrap().kind, Kind::NotFound);
+        assert!(!forge.has(&rid));
         // Permissions do not bind the administrator; this cannot be read by anybody.
         fs::write(forge.path_of(&id), b"").unwrap();
         let problem = forge.open_repository(id).err().unwrap();
         assert_eq!(problem.kind, Kind::Unavailable);
         assert!(problem.why.is_some_and(|why| why.contains("Not a directory")) && problem.next.is_some());
+        assert!(forge.has(&rid), "who asks goes on, and hears that");
     }
 
     #[test]

@@ -4,14 +4,14 @@ use crate::{
     Forge,
     convert::{self, Told},
     patch::missing,
-    repository::{canonical, contains, document, locked_ref, move_branch, own_branch, set_own_branch, tree_of},
+    repository::{canonical, contains, document, follow_delegates, locked_ref, move_branch, own_branch, set_own_branch, tree_of},
     review::known,
 };
 use domain::{Did, Oid, PatchId, Problem, RevisionId, Rid};
 use git2::{Delta, IndexEntry, IndexTime, MergeOptions, Repository as Git};
 use radicle::cob::patch as rad;
 use radicle::crypto::{Signer as _, SigningKey};
-use radicle::storage::{WriteRepository, git::Repository};
+use radicle::storage::git::Repository;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Asked for a file that both sides changed: its path, and its content in the common ancestor, on the default branch, and in
@@ -257,9 +257,7 @@ pub(crate) fn forget_agreed(git: &Git, branch: &str) -> Result<(), Problem> {
 /// Sets a delegate's own branch back, and lets the canonical head follow, where enough delegates agree on one.
 pub(crate) fn go_back(repo: &Repository, key: &SigningKey, branch: &str, to: git2::Oid) -> Result<(), Problem> {
     set_own_branch(repo, key, branch, to)?;
-    if let Err(error) = locked_ref(|| repo.set_default_branch_to_canonical_head().map_err(|e| git2::Error::from_str(&e.to_string()))) {
-        tracing::debug!(%error, "Radicle finds no canonical head yet");
-    }
+    follow_delegates(repo);
     Ok(())
 }
 

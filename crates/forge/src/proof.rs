@@ -11,7 +11,7 @@ use crate::{
 use domain::{Did, Kind, Oid, PatchId, Problem, Rid, Timestamp};
 use git2::ErrorCode;
 use radicle::cob::change::Storage;
-use radicle::storage::{ReadRepository, refs::SignedRefs};
+use radicle::storage::{ReadRepository, git::Repository, refs::SignedRefs};
 use serde_json::Value;
 use ssh_key::{SshSig, public::KeyData};
 use std::collections::BTreeSet;
@@ -115,27 +115,8 @@ impl Forge {
     /// Every entry of a patch, oldest first.
     pub fn patch_entries(&self, rid: &Rid, patch: &PatchId) -> Result<Vec<PatchEntry>, Problem> {
         let repo = self.repository(rid)?;
-        let mut next = crate::patch::tips(&repo, Some(&convert::object_id(patch)?))?.into_values().next().unwrap_or_default();
-        let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
-        while let Some(id) = next.pop() {
-            if !seen.insert(id) {
-                continue;
-            }
-            if seen.len() > limits::PATCH_ENTRIES_MAX {
-                return Err(Problem::new(Kind::Limit, format!("The patch {patch} has more than {} entries.", limits::PATCH_ENTRIES_MAX)));
-            }
-            let entry = repo.load(id.into()).told(format!("The entry {id} of the patch {patch} cannot be read."))?;
-            next.extend(entry.parents.iter().map(|parent| git2::Oid::from(*parent)));
-            found.push(PatchEntry {
-                id: convert::oid(id)?,
-                by: convert::did(entry.author()),
-                fits: entry.valid_signatures(),
-                at: Timestamp(i64::try_from(entry.timestamp).unwrap_or(i64::MAX / 1000).saturating_mul(1000)),
-                actions: entry.contents.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok()).collect(),
-            });
-        }
-        found.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-        Ok(found)
+        let tips = crate::patch::tips(&repo, Some(&convert::object_id(patch)?))?.into_values().next().unwrap_or_default();
+        entries(&repo, patch, tips)
     }
 
     /// Whether a commit is, or comes before, another.
@@ -197,6 +178,30 @@ impl Forge {
         }
         self.org_state_at(rid, convert::oid(commit.id())?)
     }
+}
+
+/// Every entry of a patch from these on, oldest first.
+pub(crate) fn entries(repo: &Repository, patch: &PatchId, mut next: Vec<git2::Oid>) -> Result<Vec<PatchEntry>, Problem> {
+    let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
+    while let Some(id) = next.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        if seen.len() > limits::PATCH_ENTRIES_MAX {
+            return Err(Problem::new(Kind::Limit, format!("The patch {patch} has more than {} entries.", limits::PATCH_ENTRIES_MAX)));
+        }
+        let entry = repo.load(id.into()).told(format!("The entry {id} of the patch {patch} cannot be read."))?;
+        next.extend(entry.parents.iter().map(|parent| git2::Oid::from(*parent)));
+        found.push(PatchEntry {
+            id: convert::oid(id)?,
+            by: convert::did(entry.author()),
+            fits: entry.valid_signatures(),
+            at: Timestamp(i64::try_from(entry.timestamp).unwrap_or(i64::MAX / 1000).saturating_mul(1000)),
+            actions: entry.contents.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok()).collect(),
+        });
+    }
+    found.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+    Ok(found)
 }
 
 /// Only what git itself would take: the SSH form, made for git.

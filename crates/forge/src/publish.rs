@@ -12,7 +12,7 @@ use domain::{Did, Oid, PatchId, Problem, RevisionId, Rid};
 use radicle::cob::Title;
 use radicle::cob::patch::{MergeTarget, Patch, TYPENAME};
 use radicle::cob::store::access::ReadOnly;
-use radicle::crypto::PublicKey;
+use radicle::crypto::{PublicKey, Signer};
 use radicle::git::refs;
 use radicle::storage::git::Repository;
 
@@ -129,12 +129,17 @@ impl Forge {
     /// The head ref by which git tools fetch the revision, the signature over all refs, and the cache.
     fn finish(&self, repo: &Repository, key: &RemoteKey<'_>, patch: &radicle::cob::ObjectId, head: git2::Oid) -> Result<(), Problem> {
         sign(repo, key, Refs::from([(refs::patch(patch).to_string(), head)]))?;
+        self.cache_patch(repo, key, patch);
+        Ok(())
+    }
+
+    /// Lets the cache of patches follow a change of one that was not made by way of it.
+    pub(crate) fn cache_patch(&self, repo: &Repository, key: &impl Signer, patch: &radicle::cob::ObjectId) {
         let cached =
             self.home.patches_mut(repo, key).map_err(|e| e.to_string()).and_then(|mut all| all.write(patch).map_err(|e| e.to_string()));
         if let Err(error) = cached {
             tracing::warn!(%patch, %error, "the cache of patches was not updated");
         }
-        Ok(())
     }
 }
 

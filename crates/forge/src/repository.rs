@@ -4,12 +4,12 @@ use crate::{
     Forge,
     convert::{self, Told},
     limits,
+    line::line_tip,
     signing::{Refs, forward, sign},
 };
 use domain::{Did, Hash, Kind, Oid, Problem, Rid};
 use git2::{ErrorCode, FileMode, ObjectType, TreeWalkMode, TreeWalkResult};
 use radicle::crypto::{PublicKey, Signer as _, SigningKey};
-use radicle::git::refs::storage as refs;
 use radicle::identity::Doc;
 use radicle::storage::{ReadRepository, WriteRepository, git::Repository};
 use std::collections::BTreeMap;
@@ -139,11 +139,7 @@ impl Forge {
 
     /// The commit of a key's signed refs, as nodes announce it.
     pub fn signed_refs(&self, rid: &Rid, key: &Did) -> Result<Option<Oid>, Problem> {
-        match self.repository(rid)?.reference_oid(&convert::key(key)?, &refs::SIGREFS_BRANCH) {
-            Ok(at) => convert::oid(at).map(Some),
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(error).told("Signed refs could not be read."),
-        }
+        line_tip(&self.repository(rid)?, &convert::key(key)?)?.map(convert::oid).transpose()
     }
 
     /// A digest of what all keys have signed last in a repository, by which two devices find out whether they have the same.
@@ -190,6 +186,13 @@ pub(crate) fn move_branch(repo: &Repository, key: &SigningKey, branch: &str, to:
     Err(Problem::conflict("The default branch has not moved yet.")
         .because("The project needs the signatures of more delegates.")
         .next("It moves when enough of them have signed the same commit."))
+}
+
+/// Lets the canonical head follow what the delegates have signed, where enough of them agree on one commit.
+pub(crate) fn follow_delegates(repo: &Repository) {
+    if let Err(error) = locked_ref(|| repo.set_default_branch_to_canonical_head().map_err(|e| git2::Error::from_str(&e.to_string()))) {
+        tracing::debug!(%error, "Radicle finds no canonical head yet");
+    }
 }
 
 /// Sets a key's own branch, and signs its refs; again, where a fetch set it back before that was signed. To be called in that key's turn.

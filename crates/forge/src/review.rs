@@ -249,7 +249,7 @@ fn fitting<'a>(words: &'a str, what: &str) -> Result<&'a str, Problem> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::{
@@ -260,7 +260,7 @@ mod tests {
     use std::path::Path;
 
     /// A project with a patch of the member's.
-    fn with_patch(home: &Path) -> (Forge, Rid, PatchId) {
+    pub(crate) fn with_patch(home: &Path) -> (Forge, Rid, PatchId) {
         let forge = Forge::create(&home.join("rad"), &home.join("member"), "laptop").unwrap();
         let work = git2::Repository::init(home.join("work")).unwrap();
         let who = git2::Signature::now("person", "person@example.org").unwrap();
@@ -284,14 +284,14 @@ mod tests {
         format!("refs/namespaces/{}/{}", forge.member_key().to_human(), object(&*rad::TYPENAME, patch))
     }
 
-    fn say(own: &mut Own<'_, '_, '_>, body: &str) -> Result<(), Problem> {
+    pub(crate) fn say(own: &mut Own<'_, '_, '_>, body: &str) -> Result<(), Problem> {
         let revision = own.latest().0;
         let first = own.revision(&revision).and_then(|r| r.discussion().root().map(|(id, _)| *id));
         own.comment(revision, body, first, None, []).told("No comment.").map(drop)
     }
 
     /// How often each of these was said in a patch.
-    fn said<const N: usize>(forge: &Forge, rid: &Rid, patch: &PatchId, bodies: [&str; N]) -> [usize; N] {
+    pub(crate) fn said<const N: usize>(forge: &Forge, rid: &Rid, patch: &PatchId, bodies: [&str; N]) -> [usize; N] {
         let seen = forge.patch(rid, &"demo".parse().unwrap(), patch).unwrap();
         let all: Vec<_> = seen.revisions.iter().flat_map(|revision| &revision.comments).collect();
         bodies.map(|body| all.iter().filter(|comment| comment.body == body).count())

@@ -7,12 +7,17 @@
 use crate::{
     convert::Told,
     limits,
-    repository::{contains, locked_ref},
+    line::{ASIDE, REJOINED},
+    repository::{contains, follow_delegates, locked_ref},
 };
 use domain::Problem;
 use git2::{ErrorCode, Oid, Repository as Git};
 use radicle::crypto::{PublicKey, Signer};
-use radicle::storage::{SignRepository, WriteRepository, git::Repository, refs::SignedRefs};
+use radicle::storage::{
+    SignRepository,
+    git::Repository,
+    refs::{FeatureLevel, SignedRefs},
+};
 use std::{collections::BTreeMap, fmt::Display};
 
 /// Refs of one key, by their names without its namespace, and where they are.
@@ -24,6 +29,18 @@ pub(crate) fn signed(repo: &Repository, key: &PublicKey) -> Result<Refs, Problem
     Ok(signed.as_ref().map(names).unwrap_or_default())
 }
 
+/// What a key signed at one commit of its line.
+///
+/// # Errors
+/// When that is not here, not the key's, or a copy of an older one of its line.
+pub(crate) fn signed_at(repo: &Repository, key: &PublicKey, at: Oid) -> Result<Refs, Problem> {
+    let what = "Signed refs could not be read.";
+    match SignedRefs::load_at(at.into(), *key, repo).told(what)? {
+        Some(signed) if Oid::from(signed.at) == at && signed.feature_level() >= FeatureLevel::Parent => Ok(names(&signed)),
+        _ => Err(Problem::invalid(what).because(format!("What is signed at {at} does not say what it follows."))),
+    }
+}
+
 fn names(signed: &SignedRefs) -> Refs {
     signed.refs().iter().map(|(name, at)| (name.as_str().to_owned(), Oid::from(*at))).collect()
 }
@@ -31,20 +48,20 @@ fn names(signed: &SignedRefs) -> Refs {
 /// Brings a key's refs forward to what it has signed, where they are behind that or gone; says whether any were.
 pub(crate) fn forward(repo: &Repository, key: &PublicKey) -> Result<bool, Problem> {
     let Ok(signed) = signed(repo, key) else { return Ok(false) };
-    let mut moved = false;
+    let (left, mut moved) = (left(repo, key, &signed), false);
     for (name, at) in &signed {
         let now = match repo.backend.refname_to_id(&whole(key, name)) {
             Ok(now) => Some(now),
             Err(error) if error.code() == ErrorCode::NotFound => None,
             Err(_) => continue,
         };
-        if is_lost(&repo.backend, name, now, *at) {
+        if is_lost(&repo.backend, name, now, *at, &left) {
             set(repo, key, name, *at)?;
             moved = true;
         }
     }
-    if moved && let Err(error) = repo.set_default_branch_to_canonical_head() {
-        tracing::debug!(%error, "Radicle finds no canonical head yet");
+    if moved {
+        follow_delegates(repo);
     }
     Ok(moved)
 }
@@ -57,7 +74,7 @@ pub(crate) fn sign(repo: &Repository, key: &impl Signer, mut wanted: Refs) -> Re
             set(repo, key.public_key(), name, *to)?;
         }
         let now = names(&repo.sign_refs(key).told("The refs of the key could not be signed.")?);
-        let mut lost = lost(&repo.backend, &before, &now);
+        let mut lost = lost(repo, key.public_key(), &before, &now);
         lost.retain(|name, _| !wanted.contains_key(name));
         if lost.is_empty() && wanted.iter().all(|(name, to)| now.get(name) == Some(to)) {
             return Ok(());
@@ -89,7 +106,7 @@ pub(crate) fn written<T>(
         let after = signed(repo, key.public_key())?;
         let (then, now) = (before.get(&name).copied(), after.get(&name).copied());
         if now.is_some_and(|now| then.is_none_or(|then| now != then && contains(&repo.backend, now, then))) {
-            let lost = lost(&repo.backend, &before, &after);
+            let lost = lost(repo, key.public_key(), &before, &after);
             if !lost.is_empty() {
                 sign(repo, key, lost)?;
             }
@@ -109,26 +126,38 @@ pub(crate) fn object(kind: impl Display, id: impl Display) -> String {
 }
 
 /// What was signed before, and is not any more.
-fn lost(git: &Git, before: &Refs, now: &Refs) -> Refs {
-    let gone = before.iter().filter(|(name, at)| is_lost(git, name, now.get(*name).copied(), **at));
+fn lost(repo: &Repository, key: &PublicKey, before: &Refs, now: &Refs) -> Refs {
+    let left = left(repo, key, before);
+    let gone = before.iter().filter(|(name, at)| is_lost(&repo.backend, name, now.get(*name).copied(), **at, &left));
     gone.map(|(name, at)| (name.clone(), *at)).collect()
 }
 
-/// Whether a ref is behind what was signed, or gone. Of those that are gone only what such a fetch takes away counts, since it was not
-/// signed before: what a key says in a patch first, and a patch's branch. Another branch somebody may have removed.
-fn is_lost(git: &Git, name: &str, now: Option<Oid>, signed: Oid) -> bool {
+/// What the key had signed on lines that it joined since: a fetch that began before that sets its refs to what is there.
+fn left(repo: &Repository, key: &PublicKey, signed: &Refs) -> Vec<Refs> {
+    let joined = signed.iter().filter(|(name, _)| name.starts_with(REJOINED));
+    joined.filter_map(|(_, at)| signed_at(repo, key, *at).ok()).collect()
+}
+
+/// Whether a ref is behind what was signed, where a line that was left had it, or gone. Of those that are gone only what such a fetch takes
+/// away counts, since it was not signed before: what a key says in a patch first, a patch's branch, and what is made when lines are joined.
+/// Another branch somebody may have removed.
+fn is_lost(git: &Git, name: &str, now: Option<Oid>, signed: Oid, left: &[Refs]) -> bool {
     match now {
-        Some(now) => now != signed && contains(git, signed, now),
-        None => ["refs/cobs/", "refs/heads/patches/"].iter().any(|of| name.starts_with(of)) && git.find_commit(signed).is_ok(),
+        Some(now) => now != signed && (contains(git, signed, now) || left.iter().any(|refs| refs.get(name) == Some(&now))),
+        None => TAKEN.iter().any(|of| name.starts_with(of)) && git.find_commit(signed).is_ok(),
     }
 }
 
-fn set(repo: &Repository, key: &PublicKey, name: &str, to: Oid) -> Result<(), Problem> {
+/// Of what begins so a fetch may have taken away what was signed for the first time meanwhile.
+const TAKEN: [&str; 4] = ["refs/cobs/", "refs/heads/patches/", REJOINED, ASIDE];
+
+pub(crate) fn set(repo: &Repository, key: &PublicKey, name: &str, to: Oid) -> Result<(), Problem> {
     let name = whole(key, name);
     locked_ref(|| repo.backend.reference(&name, to, true, "meshwork").map(drop)).told("A ref could not be set.")
 }
 
-fn whole(key: &PublicKey, name: &str) -> String {
+/// The whole name of a key's ref.
+pub(crate) fn whole(key: &PublicKey, name: &str) -> String {
     format!("refs/namespaces/{}/{name}", key.to_human())
 }
 

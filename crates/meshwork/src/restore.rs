@@ -19,6 +19,11 @@ struct Record {
 /// Takes a backup up into a data folder that does not hold its org. Where that fails, what is left is what was there before.
 pub(crate) fn restore(root: &Path, file: &Path, passphrase: Secret) -> Result<String, Problem> {
     let input = File::open(file).map_err(|e| storage(file, &e))?;
+    // A folder opens like a file, and only reading it fails.
+    if file.is_dir() {
+        return Err(Problem::invalid(format!("{} is a folder, and a backup is one file.", file.display()))
+            .next("Name a file that meshwork backup made."));
+    }
     let absent = absent(root);
     let data = DataDir::open(root)?;
     let _lock = data.lock()?;
@@ -113,6 +118,8 @@ mod tests {
         let fails = |file: &Path| restore(&root, file, Secret::new("correct horse battery".into())).unwrap_err();
         fails(&backup);
         fails(&dir.path().join("nowhere"));
+        let folder = fails(dir.path());
+        assert!(folder.what.ends_with("is a folder, and a backup is one file.") && folder.next.is_some(), "{folder}");
         assert!(!dir.path().join("above").exists());
         // A folder that is used keeps what it has.
         drop(DataDir::open(&root).unwrap().lock().unwrap());

@@ -390,6 +390,22 @@ pub(crate) fn leaves(left_bytes: u64, wanted_bytes: u64) -> bool {
     left_bytes.saturating_sub(wanted_bytes) >= limits::COPIES_DISK_LEFT_BYTES
 }
 
+/// That little is left of the disk below a folder, what comes of it, and what to do; none: there is enough.
+pub fn little_left(folder: &Path) -> Option<String> {
+    little(folder, left_bytes(folder))
+}
+
+fn little(folder: &Path, left_bytes: u64) -> Option<String> {
+    let [left, copies, runs] = [left_bytes, limits::COPIES_DISK_LEFT_BYTES, sandbox::limits::DISK_RESERVE_BYTES].map(|bytes| bytes >> 20);
+    (left_bytes < limits::DISK_LEFT_WARNED_BYTES).then(|| {
+        format!(
+            "disk: {left} MiB are left at {}. Below {copies} MiB nothing of other devices is copied here, below {runs} MiB runs that still \
+             write are ended, and on a full disk nothing is taken. Free some disk space: meshwork run kept lists what is kept of runs.",
+            folder.display()
+        )
+    })
+}
+
 /// What a person is told when a file cannot be read or written.
 pub fn storage(path: &Path, error: &std::io::Error) -> Problem {
     let next = match error.kind() {
@@ -420,6 +436,16 @@ fn absent(path: &Path) -> Problem {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_disk_that_becomes_full_is_told_before_anything_stops() {
+        let folder = Path::new("/data");
+        assert_eq!(little(folder, limits::DISK_LEFT_WARNED_BYTES), None);
+        assert_eq!(little(folder, u64::MAX), None, "nobody can say");
+        let told = little(folder, limits::DISK_LEFT_WARNED_BYTES - 1).unwrap();
+        assert!(told.starts_with("disk: 1023 MiB are left at /data. Below 512 MiB") && told.contains("below 256 MiB"), "{told}");
+        assert!(little(folder, 0).is_some());
+    }
 
     #[test]
     fn paths_that_are_not_there_or_of_another_kind_are_called_that() {

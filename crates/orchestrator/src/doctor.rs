@@ -1,7 +1,7 @@
 //! What Meshwork needs of this machine, whether it is there, and how to mend it.
 
 use crate::{data_dir::DataDir, lending, lifecycle, org::Org, remote, removed, tailnet};
-use domain::{Did, Problem, event::kind, run::Run};
+use domain::{Did, Problem, Rid, event::kind, run::Run};
 use sandbox::Finding;
 use std::{path::Path, process::Command};
 
@@ -140,6 +140,29 @@ pub fn put_back(org: &Org) -> Option<Finding> {
     Some(Finding { what: "journal".into(), ok: false, detail, next: Some(next) })
 }
 
+/// Keys of this device whose signed refs lie apart from what another device has of them, and are not joined yet: a finding for each.
+pub fn lines(org: &Org) -> Vec<Finding> {
+    let state = org.remote.org();
+    let named = |rid: &Rid| state.projects.values().find(|project| project.rid == *rid).map(|project| project.name.to_string());
+    let finding = |((rid, key), stuck): ((Rid, Did), remote::Stuck)| {
+        // One that left the org is not asked any more.
+        let device = &state.device_of(&stuck.at)?.name;
+        let whose = if key == org.member { "the member's key" } else { "the device's key" };
+        let (project, since, Problem { what, why, next, .. }) = (named(&rid), stuck.since.minute(), stuck.problem);
+        let place = project.map_or_else(|| "the org's repository".to_owned(), |name| format!("the project {name}"));
+        let detail = format!(
+            "What {whose} signs here in {place} does not follow from what {device} has of it, as where a disk or a backup was put back; it \
+             is not joined since {since}: {what} {}",
+            why.unwrap_or_default()
+        );
+        let next = next.unwrap_or_else(|| {
+            format!("Nothing is lost, but others do not see what is signed here until then. It is tried again while {device} is connected.")
+        });
+        Some(Finding { what: "signed refs".into(), ok: false, detail: detail.trim_end().to_owned(), next: Some(next) })
+    };
+    org.remote.lines.stuck().into_iter().filter_map(finding).collect()
+}
+
 /// That no guests are taken, since what the owner lends cannot be read.
 fn unread_policy(org: &Org) -> Option<Finding> {
     let problem = lending::now(org).broken?;
@@ -153,7 +176,7 @@ fn unread_policy(org: &Org) -> Option<Finding> {
 /// When the org cannot be read.
 pub fn warnings(org: &Org) -> Result<Vec<String>, Problem> {
     let found = put_back(org).into_iter().chain(clocks(org)?).chain(versions(org)?).chain(removed::finding(org));
-    let found = found.chain(tailnet::finding(org)).chain(unread_policy(org));
+    let found = found.chain(lines(org)).chain(tailnet::finding(org)).chain(unread_policy(org));
     Ok(found.filter(|finding| !finding.ok).map(|finding| format!("{}: {}", finding.what, finding.detail)).collect())
 }
 

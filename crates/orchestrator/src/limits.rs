@@ -262,6 +262,8 @@ pub(crate) const ANSWER_FIRST: Duration = Duration::from_millis(2);
 /// How much of the disk the copies of other devices' journals and checkpoints leave free, in bytes: what fills it up would keep this one
 /// from its own work.
 pub(crate) const COPIES_DISK_LEFT_BYTES: u64 = 512 << 20;
+/// Below how much of the disk that is left `/health` warns, in bytes: twice what copies leave, so that it is heard before anything stops.
+pub(crate) const DISK_LEFT_WARNED_BYTES: u64 = 2 * COPIES_DISK_LEFT_BYTES;
 /// How large the copy of one device's journal may be, in bytes: many years of a busy device.
 pub(crate) const JOURNAL_COPY_BYTES_MAX: u64 = 16 << 30;
 /// How many devices' journals are copied.
@@ -326,6 +328,27 @@ pub(crate) const SIGNED_LOOK_EVERY: Duration = Duration::from_secs(30);
 pub(crate) const SIGNED_COUNTS: Duration = Duration::from_secs(120);
 /// For how many repositories it is asked at once.
 pub(crate) const SIGNED_ASKED_MAX: usize = 1_024;
+/// Of how many keys another device is asked at once how far their lines of signed refs go.
+pub(crate) const LINE_KEYS_MAX: usize = 1_024;
+/// How many signatures whoever asks for a line may name of those that it has.
+pub(crate) const LINE_HAVE_MAX: usize = 64;
+/// How many lines are given to other devices at once.
+pub(crate) const LINES_AT_ONCE: usize = 2;
+/// How much of a line goes to another device in one message, about, in bytes.
+pub(crate) const LINE_PART_BYTES: usize = 256 * 1024;
+/// How many messages of a line wait for a slow reader on another device.
+pub(crate) const LINE_AHEAD_MAX: usize = 4;
+/// How long nothing may come of a line, or be taken of it, until that is given up.
+pub(crate) const LINE_SILENCE: Duration = Duration::from_secs(20);
+/// How long it may take from one device to another.
+pub(crate) const LINE_TRANSFER: Duration = Duration::from_secs(15 * 60);
+/// For how long a device is not asked again for a line of which it sent what was too large, not whole, or not the key's.
+pub(crate) const LINE_REFUSED_PAUSE: Duration = Duration::from_secs(60 * 60);
+/// How often the lines of one key are joined in one repository within [`LINE_JOINS_WITHIN`]: a key that is used on two machines forks
+/// without end.
+pub(crate) const LINE_JOINS_MAX: usize = 4;
+/// See [`LINE_JOINS_MAX`].
+pub(crate) const LINE_JOINS_WITHIN: Duration = Duration::from_secs(60 * 60);
 /// How many repositories are fetched from other devices at once, beside that of the org.
 pub(crate) const FETCHED_AT_ONCE: usize = 8;
 /// How often a repository is fetched from another device before that is given up for the moment.

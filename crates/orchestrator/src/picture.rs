@@ -15,7 +15,7 @@ use forge::OrgState;
 use policy::Resource;
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 use store::{Point, Seq};
@@ -54,6 +54,12 @@ pub(crate) fn runs(org: &Org, limit: usize) -> Result<Vec<Seen>, Problem> {
         seen.sort_by_key(|one| Reverse(one.run.queued_at));
     }
     Ok(seen)
+}
+
+/// The runs that have not ended by the copies of other devices' journals, however old.
+pub(crate) fn active_elsewhere(copies: &[Arc<Copied>]) -> BTreeSet<RunId> {
+    let active = |copied: &Arc<Copied>| read(copied, |c| c.list_numbered::<RunId>(kind::ACTIVE, limits::RUNS_MAX));
+    copies.iter().flat_map(active).map(|(_, id)| id).collect()
 }
 
 /// A run of the org.
@@ -357,6 +363,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::{
+        admission::new_run,
         data_dir::DataDir,
         fixtures::{self, did, member},
         remote::Journals,
@@ -364,30 +371,42 @@ mod tests {
     use domain::{
         Timestamp,
         event::{self, Body, Event},
+        manifest::Class,
         role::Role,
+        run::RunState,
         usage::{ForWhom, ModelCall},
     };
     use identity::Key;
     use serde_json::json;
     use store::{Signer, Store};
 
-    #[test]
-    fn what_a_run_used_elsewhere_is_read_once_until_a_copy_tells_more() {
-        let (theirs, ours) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    /// The journal of another device, and the copies that are here, one of it.
+    fn elsewhere(dir: &tempfile::TempDir) -> (Store, Journals, Arc<Copied>) {
         let key = Key::from_seed(&[1; 32]);
         let signer = Signer { device: key.did(), sign: Arc::new(move |bytes| Ok(key.sign(bytes))) };
-        let store = Store::open(&theirs.path().join("own"), signer).unwrap();
-        let journals = Journals::open(&DataDir::open(ours.path()).unwrap().org(&"crew".parse().unwrap()));
+        let store = Store::open(&dir.path().join("own"), signer).unwrap();
+        let journals = Journals::open(&DataDir::open(&dir.path().join("ours")).unwrap().org(&"crew".parse().unwrap()));
         let copied = journals.copy(store.device()).unwrap();
+        (store, journals, copied)
+    }
+
+    /// Journals something there, and has the copy follow.
+    fn told(store: &Store, copied: &Copied, body: Body) {
+        let actor = store.device().clone();
+        store.append_blocking(vec![Event { version: event::VERSION, at: Timestamp(1), actor, via: None, told: None, body }]).unwrap();
+        copied.journal.append(&store.pieces(copied.journal.point(), 1 << 20).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn what_a_run_used_elsewhere_is_read_once_until_a_copy_tells_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, journals, copied) = elsewhere(&dir);
         let id: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
         let called = |calls| {
             let usage = Usage { calls, ..Usage::default() };
             let call = ModelCall { model: "m".into(), status: 200, usage, duration_ms: 0, admitted: Timestamp(1) };
             let standby = Some(ForWhom { member: did('B'), agent: None });
-            let body = Body::ModelCalled { run: id.clone(), call, content: vec![], standby };
-            let actor = store.device().clone();
-            store.append_blocking(vec![Event { version: event::VERSION, at: Timestamp(1), actor, via: None, told: None, body }]).unwrap();
-            copied.journal.append(&store.pieces(copied.journal.point(), 1 << 20).unwrap()).unwrap();
+            told(&store, &copied, Body::ModelCalled { run: id.clone(), call, content: vec![], standby });
         };
         let used = UsedElsewhere { requester: None, id: id.clone(), told: Mutex::default() };
         let calls = || used.among(&journals.all()).calls;
@@ -400,6 +419,21 @@ mod tests {
         assert_eq!(calls(), 5, "it is not read again");
         called(4);
         assert_eq!(calls(), 7);
+    }
+
+    #[test]
+    fn runs_of_other_devices_that_go_on_are_known_however_many_are_newer() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, journals, copied) = elsewhere(&dir);
+        let ids: Vec<RunId> = (1..=9).map(|n| format!("{n:026}").parse().unwrap()).collect();
+        for id in &ids {
+            let new = new_run(id.clone(), Class::Agent, "demo".parse().unwrap(), did('B'), store.device().clone(), Timestamp(0));
+            told(&store, &copied, Body::RunQueued { run: Box::new(new) });
+        }
+        for id in &ids[1..] {
+            told(&store, &copied, Body::RunMoved { run: id.clone(), to: RunState::Cancelled, reason: None });
+        }
+        assert_eq!(active_elsewhere(&journals.all()), BTreeSet::from([ids[0].clone()]));
     }
 
     /// Ada maintains with a key on the device `a`, and Bob develops with one on `b`.

@@ -138,8 +138,14 @@ impl Gate {
                 .next(format!("Send it to {}, with that as its Host, and with no other Origin.", self.url()))
         };
         let host = text(header::HOST).unwrap_or("nobody");
-        if !self.ours(host, headers) {
+        let serves = self.serves();
+        if !self.ours(host, serves.as_ref(), headers) {
             return Err(foreign(host));
+        }
+        if let Some(org) = serves
+            && let Some(named) = headers.get(ORG)
+        {
+            is_named(&org, named.as_bytes())?;
         }
         if !method.is_safe() && elsewhere(headers) {
             return Err(Problem::new(Kind::Forbidden, "Another page made the browser send this request.")
@@ -151,18 +157,18 @@ impl Gate {
         }
     }
 
-    /// Whether a request for this host, with the org that its header may name, is for us.
-    fn ours(&self, host: &str, headers: &HeaderMap) -> bool {
-        let only = self.machine.options.only.clone();
-        let serves = only.clone().or_else(|| self.machine.org().ok().map(|org| org.name.clone()));
-        let is_it = |named: &str| serves.as_ref().is_none_or(|org| org.as_str() == named);
-        let named = headers.get(ORG).map(|v| v.to_str().unwrap_or_default());
+    /// The org that is served here, where there is one.
+    fn serves(&self) -> Option<OrgName> {
+        self.machine.options.only.clone().or_else(|| self.machine.org().ok().map(|org| org.name.clone()))
+    }
+
+    /// Whether a request for this host is for us, who serve this org; at the machine's own names the header may have to name it.
+    fn ours(&self, host: &str, serves: Option<&OrgName>, headers: &HeaderMap) -> bool {
         let right_port = host.rsplit_once(':').map_or("80", |(_, port)| port) == self.address.port().to_string();
         right_port
-            && named.is_none_or(is_it)
             && match host_name(host).strip_suffix(".localhost") {
-                Some(org) => is_it(org),
-                None => self.is_machine(host_name(host)) && (only.is_none() || named.is_some()),
+                Some(named) => serves.is_none_or(|org| org.as_str() == named),
+                None => self.is_machine(host_name(host)) && (self.machine.options.only.is_none() || headers.contains_key(ORG)),
             }
     }
 
@@ -211,6 +217,16 @@ impl Gate {
     }
 }
 
+/// Refuses a request whose header names another org than the one that is served here.
+fn is_named(org: &OrgName, named: &[u8]) -> Result<(), Problem> {
+    if named == org.as_str().as_bytes() {
+        return Ok(());
+    }
+    let named = domain::shown(&String::from_utf8_lossy(named));
+    Err(Problem::new(Kind::Forbidden, format!("The header Meshwork-Org names the org “{named}”, and here it is {org}."))
+        .next(format!("Send “Meshwork-Org: {org}”, or leave the header out where the address is of {org} alone.")))
+}
+
 /// The address of an org for browsers: a host name of its own, so that cookies are, too.
 pub fn org_url(org: &OrgName, at: SocketAddr) -> String {
     format!("http://{org}.localhost:{}", at.port())
@@ -255,6 +271,7 @@ fn secret() -> Result<String, Problem> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use http::HeaderValue;
 
@@ -271,5 +288,17 @@ mod tests {
             assert_eq!(found(value), None, "{value}");
         }
         assert_eq!(bearer(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_header_that_names_another_org_is_refused_with_both_names() {
+        let crew: OrgName = "crew".parse().unwrap();
+        assert!(is_named(&crew, b"crew").is_ok());
+        for (named, shown) in [(&b"beta"[..], "“beta”"), (&b"Crew"[..], "“Crew”"), (&b""[..], "“”"), (&b"b\xff"[..], "“b\u{fffd}”")]
+        {
+            let refused = is_named(&crew, named).unwrap_err();
+            assert!(refused.what.contains(shown) && refused.what.ends_with("it is crew."), "{refused:?}");
+            assert!(refused.next.is_some_and(|next| next.contains("Meshwork-Org: crew")));
+        }
     }
 }

@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
-use orchestrator::{machine::Machine, rights};
+use orchestrator::{data_dir, doctor, machine::Machine, org::Org, rights};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -112,7 +112,7 @@ async fn health(State(doors): State<Doors>, headers: HeaderMap) -> Response {
     let org = doors.machine.org().ok();
     let node = org.as_ref().and_then(|org| org.node().ok().map(|node| node.health().running));
     let warnings = match &org {
-        Some(org) => org.blocking(|org| orchestrator::doctor::warnings(org)).await.unwrap_or_else(|problem| vec![problem.to_string()]),
+        Some(org) => org.blocking(|org| Ok(warnings(org))).await.unwrap_or_else(|problem| vec![problem.to_string()]),
         None => vec![],
     };
     Json(serde_json::json!({
@@ -124,6 +124,12 @@ async fn health(State(doors): State<Doors>, headers: HeaderMap) -> Response {
         "warnings": warnings,
     }))
     .into_response()
+}
+
+fn warnings(org: &Org) -> Vec<String> {
+    let mut found = doctor::warnings(org).unwrap_or_else(|problem| vec![problem.to_string()]);
+    found.extend(data_dir::little_left(&org.dir.root));
+    found
 }
 
 pub(crate) async fn link(State(doors): State<Doors>, headers: HeaderMap) -> Result<Json<serde_json::Value>, Refusal> {

@@ -22,7 +22,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use domain::{OrgName, Problem};
+use domain::{Kind, OrgName, Problem};
 use futures::future::join_all;
 use orchestrator::{
     machine::{self, Machine},
@@ -77,10 +77,14 @@ pub fn several(machine: Arc<Machine>, gate: Arc<Gate>, switch: Arc<Switch>) -> R
 /// Requests for an org go to its process, which lets in whom it knows.
 async fn to_its_org(State(front): State<Front>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|v| v.to_str().ok()).map(host_name).unwrap_or_default();
-    let by_header = request.headers().get(ORG).map(|v| v.to_str().unwrap_or_default());
-    let Some(org) = host.strip_suffix(".localhost").or(by_header).map(str::to_owned) else { return next.run(request).await };
+    let by_header = request.headers().get(ORG).map(|named| String::from_utf8_lossy(named.as_bytes()).into_owned());
+    let Some(org) = host.strip_suffix(".localhost").map(str::to_owned).or(by_header) else { return next.run(request).await };
     match front.switch.ready(&org).await {
         Ok(place) => proxy::pass_on(&place, request).await,
+        // Who is not signed in learns no names.
+        Err(problem) if problem.kind == Kind::NotFound && front.doors.gate.caller(request.headers()).is_ok() => {
+            Refusal(problem.next(format!("There are: {}.", names(&front)))).into_response()
+        }
         Err(problem) => Refusal(problem).into_response(),
     }
 }
@@ -90,10 +94,14 @@ async fn which(State(front): State<Front>, method: Method, headers: HeaderMap) -
     if dashboard::is_visit(&method, &headers) {
         return Redirect::to("/").into_response();
     }
-    let names: Vec<String> = front.switch.joined().into_iter().map(|org| org.name.to_string()).collect();
     let problem = Problem::invalid("This machine is in several orgs, and the request names none.")
-        .next(format!("Send it to <org>.localhost, or with the header “Meshwork-Org: <org>”. There are: {}.", names.join(", ")));
+        .next(format!("Send it to <org>.localhost, or with the header “Meshwork-Org: <org>”. There are: {}.", names(&front)));
     Refusal(problem).into_response()
+}
+
+/// The orgs of the machine, for a sentence.
+fn names(front: &Front) -> String {
+    front.switch.joined().into_iter().map(|org| org.name.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// Engines lie in the machine's folder, whichever org uses them: they are asked of the machine, whose owner keeps them.

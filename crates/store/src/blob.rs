@@ -2,8 +2,8 @@
 //! place of one that was erased, so that it is told from one that was lost; and in the place of one that is known to be lost.
 //!
 //! A small one that comes with events ([`Parked`]) is written with them, into the database, in the one transaction: so it costs no wait
-//! for the disk of its own. Until it is a file, a moment later, it is found in memory; after a crash the next opening finds it in the
-//! database.
+//! for the disk of its own. It becomes a file once nothing was written for [`limits::PARK_PAUSE`]. Until then it is found in memory; after
+//! a crash the next opening finds it in the database.
 
 use crate::{files, limits, problem};
 use domain::{Hash, Kind, Problem};

@@ -84,6 +84,7 @@ function byKind(event: Body): Touch[] {
     case "patch_reopened":
     case "patch_merged":
     case "patch_closed":
+    case "line_rejoined":
       return all("patch.list", "patch.show", "patch.diff", "task.list", "task.show", "project.list", "project.show", "attention.list");
     case "tasks_edited":
     case "mirror_pulled":

@@ -109,12 +109,7 @@ pub enum Body {
         rid: Rid,
     },
     /// A node is asked for a repository that is to be cloned.
-    ProjectFetching {
-        /// The repository.
-        rid: Rid,
-        /// The node.
-        from: Did,
-    },
+    ProjectFetching(super::Fetching),
     /// The merged default branch was pushed to its mirror.
     MirrorPushed {
         /// The project.
@@ -494,6 +489,8 @@ pub enum Body {
     Restored,
     /// The disk had been put back by hand to an earlier moment: the journal goes on as a new incarnation, with what others held of it.
     JournalMended(super::Mended),
+    /// What a key of this device signed since its disk, or a backup, was put back was joined with what others had of it.
+    LineRejoined(super::LineRejoined),
     /// What a newer Meshwork wrote, and this one does not understand.
     #[serde(skip)]
     Unknown(super::Unknown),

@@ -1,7 +1,7 @@
 //! What every event has: when, by whom, by which door.
 
 use super::Body;
-use crate::{Did, Timestamp, actor::Via};
+use crate::{Did, Oid, PatchId, Rid, Timestamp, actor::Via};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -57,4 +57,38 @@ pub struct Mended {
     /// Where the journal lies as it was before the mend: a folder in that of the store; none where nothing had been written here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aside: Option<String>,
+}
+
+/// Two lines of a key's signatures in a repository that are one again: what the key had signed before a disk or a backup was put back, as
+/// others have it, and what it signed since then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)] // As of `Mended`.
+pub struct LineRejoined {
+    /// The repository.
+    pub repository: Rid,
+    /// The key.
+    pub key: Did,
+    /// Its newest signature as others had it, on which the joined one stands.
+    pub theirs: Oid,
+    /// Its newest signature here before that.
+    pub ours: Oid,
+    /// The key under which that is kept which was said here of what others had changed too: it was made for this alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_under: Option<Did>,
+    /// Branches of the key that hold where branches were here which others had moved too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aside: Vec<String>,
+    /// Patches in which not all that the key said counts, as where it reviewed one revision twice: to be reviewed again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub review_again: Vec<PatchId>,
+}
+
+/// A node that is asked for a repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)] // As of `Mended`.
+pub struct Fetching {
+    /// The repository.
+    pub rid: Rid,
+    /// The node.
+    pub from: Did,
 }

@@ -9,7 +9,7 @@ use crate::{
     Forge,
     convert::{self, Told},
     merge::{agreed, forget_agreed, go_back},
-    repository::{canonical, contains, locked_ref, own_branch},
+    repository::{canonical, contains, follow_delegates, locked_ref, own_branch},
     signing::{object, written},
 };
 use domain::{Did, Problem, Rid, project::Project};
@@ -123,9 +123,7 @@ fn amend(
     }
     let now = identity.doc().clone();
     locked_ref(|| repo.set_identity_head().map_err(|e| git2::Error::from_str(&e.to_string()))).told(what)?;
-    if let Err(error) = repo.set_default_branch_to_canonical_head() {
-        tracing::debug!(%error, "Radicle finds no canonical head yet");
-    }
+    follow_delegates(repo);
     Ok((if now == doc { Charter::Changed } else { Charter::Waits }, Some(object(&*TYPENAME, identity.id))))
 }
 

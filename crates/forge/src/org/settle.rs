@@ -10,12 +10,12 @@ use super::{
 use crate::{
     Forge,
     convert::{self, Told},
-    repository::{contains, set_own_branch},
+    repository::{contains, follow_delegates, set_own_branch},
     signing::forward,
 };
 use domain::{PatchId, Problem, Rid, patch};
 use radicle::identity::Doc;
-use radicle::storage::{ReadRepository, WriteRepository, git::Repository};
+use radicle::storage::{ReadRepository, git::Repository};
 
 impl Forge {
     /// Lets this member's branch of the org repository follow, if they are an owner. Says whether something was signed.
@@ -124,9 +124,7 @@ impl Forge {
     /// Moves this member's branch, and signs. The canonical head of Radicle follows where Radicle finds one.
     pub(super) fn vote(&self, repo: &Repository, to: git2::Oid) -> Result<(), Problem> {
         set_own_branch(repo, &self.member, BRANCH, to)?;
-        if let Err(error) = repo.set_default_branch_to_canonical_head() {
-            tracing::debug!(%error, "Radicle finds no canonical head yet");
-        }
+        follow_delegates(repo);
         Ok(())
     }
 }

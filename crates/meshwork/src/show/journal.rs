@@ -129,17 +129,41 @@ fn about(event: &Value) -> String {
     match (run, event["patch"].as_str()) {
         (Some(run), _) => format!("run {}", text::run(run)),
         (None, Some(patch)) => format!("patch {}", text::oid(patch)),
-        _ => ["project", "agent", "name", "org", "id"].iter().find_map(|key| event[*key].as_str()).map(clean).unwrap_or_default(),
+        _ => ["project", "agent", "name", "org", "id", "repository"]
+            .iter()
+            .find_map(|key| event[*key].as_str())
+            .map(clean)
+            .unwrap_or_default(),
     }
 }
 
 /// What else an event says, in short.
 fn detail(event: &Value) -> String {
+    if event["type"] == "line_rejoined" {
+        return left_to_do(event);
+    }
     let to = event["to"].as_str().map(|to| format!("{to} {}", at(event, &["reason", "code"])));
     let commit = || event["commit"].as_str().map(text::oid);
     let other = || ["verdict", "option", "what", "model", "role"].iter().find_map(|key| event[*key].as_str()).map(str::to_owned);
     let task = || event["run"]["task"]["task"].as_str().map(str::to_owned);
     clean(&to.or_else(task).or_else(other).or_else(commit).unwrap_or_default().replace('_', " "))
+}
+
+/// What a person is to do after two lines of a key were joined.
+fn left_to_do(event: &Value) -> String {
+    let (aside, patches) = (texts(&event["aside"]), texts(&event["review_again"]));
+    let mut left = vec![];
+    if !aside.is_empty() {
+        left.push(format!("kept aside: {}", aside.join(", ")));
+    }
+    if !patches.is_empty() {
+        left.push(format!("review again: {}", patches.into_iter().map(text::oid).collect::<Vec<_>>().join(", ")));
+    }
+    clean(&left.join("; "))
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 /// The door by which somebody came in, and the token that they showed.

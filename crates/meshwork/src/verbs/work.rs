@@ -102,7 +102,9 @@ async fn wait_for(client: &Client, started: &Value, json: bool) -> Outcome {
                 all_done &= shown["state"] == "done";
                 states.push(shown)
             } else {
-                say_why_it_waits(&shown, json, &mut told);
+                if let Some(news) = news(&shown, &mut told).filter(|_| !json) {
+                    eprintln!("{news}");
+                }
                 open.push(shown)
             }
         }
@@ -135,11 +137,18 @@ fn wait_for_a_person(open: &[Value]) -> bool {
     open.iter().any(reviewed) && open.iter().all(|run| waits(run) && (reviewed(run) || of_these(run)))
 }
 
-/// Says once for what a run in the queue waits, so that nobody waits for it without knowing.
-fn say_why_it_waits(run: &Value, json: bool, told: &mut BTreeSet<String>) {
-    let why = format!("{}: {}", clean(&at(run, &["task", "task"])), clean(&at(run, &["why"])));
-    if !json && run["state"] == "queued" && run["why"].is_string() && told.insert(why.clone()) {
-        eprintln!("{why}");
+/// What is new of a run that waits, or waited: for what, so that nobody waits for it without knowing, and that it began. Places in queues
+/// and what is free change all the time: of a run that waits for room that is said once.
+fn news(run: &Value, told: &mut BTreeSet<(String, String)>) -> Option<String> {
+    let (id, task, why) = (at(run, &["id"]), clean(&at(run, &["task", "task"])), clean(&at(run, &["why"])));
+    match at(run, &["state"]).as_str() {
+        "queued" if run["why"].is_string() => {
+            let about = if run["reason"]["code"] == "waits_for_room" { "room".to_owned() } else { why.clone() };
+            told.insert((id, about)).then(|| format!("{task}: {why}"))
+        }
+        "queued" | "placing" => None,
+        _ if told.iter().any(|(of, _)| *of == id) => told.insert((id, "begun".to_owned())).then(|| format!("{task}: It has begun.")),
+        _ => None,
     }
 }
 
@@ -361,6 +370,22 @@ mod tests {
         assert!(!wait_for_a_person(std::slice::from_ref(&behind)), "another's work goes on");
         assert!(!wait_for_a_person(&[reviewed, json!({"task": {"task": "T004"}, "state": "working"})]));
         assert!(!wait_for_a_person(&[]));
+    }
+
+    #[test]
+    fn a_run_that_waits_for_room_says_so_once_and_then_that_it_began() {
+        let task = json!({"task": "T001"});
+        let run =
+            |state: &str, code: &str, why: &str| json!({"id": "r1", "task": task, "state": state, "reason": {"code": code}, "why": why});
+        let waits = |n: u32| run("queued", "waits_for_room", &format!("It waits for room: The run is {n}th of 9 in its queue."));
+        let mut told = BTreeSet::new();
+        let mut said = |run: Value| news(&run, &mut told).unwrap_or_default();
+        assert_eq!(said(run("working", "", "")), "", "it never waited");
+        assert!(said(waits(9)).starts_with("T001: It waits for room"));
+        assert_eq!([said(waits(8)), said(run("placing", "", "")), said(waits(7))], [""; 3]);
+        assert_eq!(said(run("queued", "waits_for", "It waits for T000.")), "T001: It waits for T000.");
+        assert_eq!(said(run("queued", "waits_for", "It waits for T000.")), "");
+        assert_eq!([said(run("starting", "", "")), said(run("working", "", ""))], ["T001: It has begun.", ""]);
     }
 
     #[test]

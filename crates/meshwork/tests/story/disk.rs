@@ -168,6 +168,8 @@ async fn a_full_disk_is_told_and_loses_nothing() {
     let (status, answer) = up.call("task.run", json!({"tasks": ["T001"]})).await;
     assert_eq!(status, 503, "{answer}");
     assert_eq!(up.request(reqwest::Method::GET, "/health", "", None).await.status(), 200);
+    let health = up.request(reqwest::Method::GET, "/health", &up.token(), None).await.text().await.unwrap();
+    assert!(health.contains("MiB are left at"), "{health}");
 
     fs::remove_file(&filler).unwrap();
     let run = up.do_task("T001", "echo").await;

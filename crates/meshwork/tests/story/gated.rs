@@ -27,7 +27,7 @@ async fn until_gated(up: &Up) {
     up.until("the gate is in force", look).await;
 }
 
-async fn until_head(up: &Up, commit: &str) {
+pub async fn until_head(up: &Up, commit: &str) {
     let look = || async {
         let seen = up.act("project.show", json!({"project": "guarded"})).await;
         if seen["head"] == commit { Ok(()) } else { Err(seen) }
@@ -45,7 +45,7 @@ async fn until_sound(up: &Up, commit: &str) -> Value {
 }
 
 /// Merges as soon as the gate has heard of everything.
-async fn until_merged(up: &Up, patch: &str) -> String {
+pub async fn until_merged(up: &Up, patch: &str) -> String {
     let look = || async {
         let outcome = up.run(&["patch", "merge", patch]).await;
         if outcome.code == 0 { Ok(outcome.json()) } else { Err(outcome.json()) }

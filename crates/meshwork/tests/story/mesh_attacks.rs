@@ -2,7 +2,7 @@
 //! is not its own, with runs' certificates of other runs, with manifests that were changed or are not the caller's.
 
 use crate::{
-    support::{PASSES, command_agent, project},
+    support::{PASSES, command_agent, project, text},
     two::{Two, org},
 };
 use domain::{
@@ -13,8 +13,8 @@ use forge::Forge;
 use identity::{Envelope, Key, certificate::Sign, envelope};
 use mesh::{Network, VERSION, problem};
 use proto::mesh::{
-    CheckpointRequest, CosignRequest, DelegateRequest, JournalRequest, LogRequest, MergeRequest, OrderRequest, ProbeRequest, ResultRequest,
-    ScheduleRequest, SignedRequest, TunnelChunk, WatchRequest, mesh_client::MeshClient,
+    CheckpointRequest, CosignRequest, DelegateRequest, JournalRequest, LineRequest, LinesRequest, LogRequest, MergeRequest, OrderRequest,
+    ProbeRequest, ResultRequest, ScheduleRequest, SignedRequest, TunnelChunk, WatchRequest, mesh_client::MeshClient,
 };
 use serde_json::json;
 use std::{
@@ -79,18 +79,31 @@ async fn every_of(version: u32, mut client: MeshClient<Channel>, of: &Did, run: 
     let whole = JournalRequest { version, device: of.to_string(), incarnation: 0, after_seq: 0, summary: true };
     all.push(("journal", told(client.journal(whole).await.map(drop))));
     all.push(("signed", told(client.signed(SignedRequest { version, repositories: vec![] }).await.map(drop))));
+    all.push(("lines", told(client.lines(LinesRequest { version, ..LinesRequest::default() }).await.map(drop))));
+    let line = LineRequest { version, key: of.to_string(), ..LineRequest::default() };
+    all.push(("line", told(client.line(line).await.map(drop))));
     all.push(("result", told(client.result(ResultRequest { version, run }).await.map(drop))));
     all
 }
 
+/// What a caller hears of a key's line of signed refs: its newest signature, and whether it is given to one that names so many others.
+async fn line_of(mut client: MeshClient<Channel>, repository: &str, key: &str, have: usize) -> (String, Result<(), Problem>) {
+    let (version, repository, key) = (VERSION, repository.to_owned(), key.to_owned());
+    let keys = vec![key.clone()];
+    let tips = client.lines(LinesRequest { version, repository: repository.clone(), keys }).await.unwrap().into_inner().tips;
+    let have = vec!["1".repeat(40); have];
+    let line = client.line(LineRequest { version, repository, key, have }).await;
+    (tips.concat(), line.map(drop).map_err(|status| problem(&status)))
+}
+
 /// What any device of the org may have, if a member with a key on it may see runs.
-const READS: [&str; 4] = ["probe", "log", "journal", "signed"];
+const READS: [&str; 5] = ["probe", "log", "journal", "signed", "lines"];
 
 fn all_refused(answers: &[(&str, Result<(), Problem>)], but: &[&str]) {
     for (method, answer) in answers {
         assert_eq!(answer.is_ok(), but.contains(method), "{method}: {answer:?}");
     }
-    assert_eq!(answers.len(), 13, "every method is tried");
+    assert_eq!(answers.len(), 15, "every method is tried");
 }
 
 /// The signed manifest of a run, as it lies with its requester.
@@ -152,6 +165,17 @@ async fn nobody_gets_through_the_port_for_other_devices_to_what_is_not_theirs() 
         let signed = answer.into_inner().signed;
         assert!(ours > 0 && signed[..ours].iter().all(|one| !one.is_empty()) && signed[ours..] == ["", ""], "{signed:?}");
     }
+    // Lines of signed refs it gets of the org's keys alone, where it may read.
+    let guarded = text(&two.ada.act("project.show", json!({})).await["project"]["rid"]);
+    let (hers, nobodys) = (text(&two.ada.ok(&["org", "show"]).await["member"]), Key::generate().unwrap().did().to_string());
+    for (repository, key, has, gets) in
+        [(two.rid.as_str(), &hers, true, true), (guarded.as_str(), &hers, false, false), (two.rid.as_str(), &nobodys, false, false)]
+    {
+        let (tip, line) = line_of(bob.device(&did, &addresses).unwrap(), repository, key, 0).await;
+        assert_eq!((!tip.is_empty(), line.is_ok()), (has, gets), "{key} in {repository}: {line:?}");
+    }
+    let (_, too_much) = line_of(bob.device(&did, &addresses).unwrap(), two.rid.as_str(), &hers, 1_000).await;
+    assert!(too_much.is_err(), "{too_much:?}");
     let request = ScheduleRequest { version: VERSION, manifest_json: asked.clone() };
     let answer = bob.device(&did, &addresses).unwrap().schedule(request).await.unwrap().into_inner().admission_json;
     assert!(answer.contains("only ask in its own name"), "{answer}");

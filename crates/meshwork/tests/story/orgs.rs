@@ -144,6 +144,17 @@ async fn a_session_or_token_of_one_org_is_nothing_in_the_other() {
         let named = [("authorization", bearer.as_str()), ("meshwork-org", "beta")];
         assert_eq!(ask(format!("127.0.0.1:{port}"), "/api/v1/session/show", &named).await.status().as_u16(), beta);
     }
+    // What the header was is told, and which orgs there are to who is signed in.
+    let refused = async |host: String, token: &str, org: &str| {
+        let answer = ask(host, "/api/v1/session/show", &[("authorization", &of(token)), ("meshwork-org", org)]).await;
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, said) = refused(format!("127.0.0.1:{port}"), &up.token(), "nothing").await;
+    assert!(status == 404 && said.contains("nothing") && said.contains("There are: beta, crew."), "{status} {said}");
+    let (status, said) = refused(format!("127.0.0.1:{port}"), "mw_unknown", "nothing").await;
+    assert!(status == 404 && said.contains("nothing") && !said.contains("crew"), "{status} {said}");
+    let (status, said) = refused(at("crew"), &own, "beta").await;
+    assert!(status == 403 && said.contains("beta") && said.contains("Send “Meshwork-Org: crew”"), "{status} {said}");
 
     // Into the machine by its one-time link, from there into one org by its own, and with neither into the other.
     let cookie = async |host: String, link: &str| {

@@ -1,8 +1,10 @@
 //! A device's disk is put back by hand to an earlier moment: it is told so by what the others hold, and goes on with all of it. Where a
-//! person puts a backup back, nothing is fetched again, and what was begun since is over.
+//! person puts a backup back, nothing of its journal is fetched again, and what was begun since is over; what its keys had signed since in
+//! repositories comes back, and is joined with what they sign now.
 
 use crate::{
-    journals::{device, same, until_copy},
+    gated::{gated, until_head, until_merged},
+    journals::{device, joined, same, until_copy},
     support::{PASSES, command_agent, project, text},
     two::Two,
 };
@@ -92,10 +94,10 @@ async fn a_disk_that_was_put_back_by_hand_is_noticed_and_nothing_that_others_hel
 /// With what backups are locked here.
 const PASSPHRASE: &str = "correct horse battery";
 
-/// Backs Bob's device up, and gives the file.
-async fn backed_up(two: &Two) -> String {
-    let file = two.bob.folder().join("saved.mwb").to_str().unwrap().to_owned();
-    let saved = two.bob.run_with(&["backup", &file], PASSPHRASE).await;
+/// Backs a device up, and gives the file.
+async fn backed_up(up: &Up) -> String {
+    let file = up.folder().join("saved.mwb").to_str().unwrap().to_owned();
+    let saved = up.run_with(&["backup", &file], PASSPHRASE).await;
     assert_eq!(saved.code, 0, "{saved:?}");
     file
 }
@@ -104,17 +106,22 @@ async fn backed_up(two: &Two) -> String {
 /// that his device is off for a while loses nothing.
 async fn backed_up_before_it_began(project: &str) -> (Two, String, String) {
     let two = Two::each_with("missing-soon", "").await;
-    let file = backed_up(&two).await;
+    let file = backed_up(&two.bob).await;
     let run = two.working(project).await;
     (two, run, file)
 }
 
-/// Puts the backup back at Bob's, where nothing runs any more, while Ada's device is off.
-async fn put_back_at_bobs(two: &mut Two, file: &str) {
-    fs::rename(two.bob.data(), two.bob.folder().join("lost")).unwrap();
-    let done = two.bob.run_with(&["restore", file], PASSPHRASE).await;
+/// Puts the backup back on a device where nothing runs any more.
+async fn put_back(up: &mut Up, file: &str) {
+    fs::rename(up.data(), up.folder().join("lost")).unwrap();
+    let done = up.run_with(&["restore", file], PASSPHRASE).await;
     assert_eq!(done.code, 0, "{done:?}");
-    two.bob.begin().await;
+    up.begin().await;
+}
+
+/// The same at Bob's while Ada's device is off.
+async fn put_back_at_bobs(two: &mut Two, file: &str) {
+    put_back(&mut two.bob, file).await;
     two.ada.begin().await;
 }
 
@@ -154,7 +161,7 @@ const PAUSES: usize = 12;
 async fn a_run_that_ends_under_a_number_which_was_heard_before_is_lost() {
     let mut two = Two::start().await;
     let run = two.working("renumbered").await;
-    let file = backed_up(&two).await;
+    let file = backed_up(&two.bob).await;
     for _ in 0..PAUSES {
         for (verb, paused) in [("pause", true), ("resume", false)] {
             two.ada.ok(&["run", verb, &run]).await;
@@ -167,4 +174,111 @@ async fn a_run_that_ends_under_a_number_which_was_heard_before_is_lost() {
     let ended = two.ada.ended(&run).await;
     assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("lost"), Some("vanished")), "{ended:#}");
     assert!(text(&ended["reason"]["message"]).contains("It ended at its device"), "{ended:#}");
+}
+
+/// Waits until a device knows of exactly these comments on a patch, by their alphabet.
+async fn until_said(up: &Up, patch: &str, said: &[&str]) {
+    let look = || async {
+        let (_, seen) = up.call("patch.show", json!({ "patch": patch })).await;
+        let comments = seen["revisions"][0]["comments"].as_array();
+        let mut found: Vec<String> = comments.into_iter().flatten().map(|one| text(&one["body"])).collect();
+        found.sort();
+        let right = comments.is_some() && found == said;
+        if right { Ok(()) } else { Err(seen) }
+    };
+    up.until(&format!("of the patch was said {said:?}"), look).await;
+}
+
+async fn comment(up: &Up, patch: &str, words: &str) {
+    up.ok(&["patch", "comment", patch, "-m", words]).await;
+}
+
+/// The member of a device comments on a patch, is put back to before that while the other device is off, and comments again, of which a
+/// third one hears that knows nothing of the first. Once all have met, each has both.
+async fn comments_on_two_lines(back: &mut Up, other: &mut Up, mut third: Option<&mut Up>, patch: &str, before: &[&str]) {
+    let said = |since: &[&'static str]| [before, since].concat();
+    if let Some(third) = &mut third {
+        until_said(third, patch, before).await;
+        third.end().await;
+    }
+    let file = backed_up(back).await;
+    comment(back, patch, "one").await;
+    until_said(other, patch, &said(&["one"])).await;
+    other.end().await;
+    back.end().await;
+    put_back(back, &file).await;
+    if let Some(third) = &mut third {
+        third.begin().await;
+    }
+    until_said(back, patch, before).await;
+    comment(back, patch, "two").await;
+    if let Some(third) = &third {
+        until_said(third, patch, &said(&["two"])).await;
+    }
+    other.begin().await;
+    for up in [Some(&*back), Some(&*other), third.as_deref()].into_iter().flatten() {
+        until_said(up, patch, &said(&["one", "two"])).await;
+    }
+
+    // It is told on the device that joined them, with what is left to do.
+    let member = text(&back.ok(&["org", "show"]).await["member"]);
+    let rid = text(&back.act("project.show", json!({})).await["project"]["rid"]);
+    let journal = back.journal().await;
+    let events = journal.iter().map(|entry| &entry["event"]).filter(|event| event["type"] == "line_rejoined");
+    let told: Vec<&Value> = events.filter(|event| event["key"] == member.as_str() && event["repository"] == rid.as_str()).collect();
+    assert_eq!(told.len(), 1, "{journal:#?}");
+    let event = told[0];
+    assert!(event["kept_under"].is_string() && event["ours"] != event["theirs"], "{event:#}");
+    assert!(event["aside"].is_null() && event["review_again"].is_null(), "nothing is left to do: {event:#}");
+    let doctor = back.act("device.doctor", json!({})).await;
+    assert!(!doctor.as_array().unwrap().iter().any(|one| one["what"] == "signed refs"), "{doctor:#}");
+}
+
+/// A project that Ada founded, and the patch of its only task, which all of these have.
+async fn patch_at(two: &Two, others: &[&Up]) -> String {
+    project(&two.ada, "guarded", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&two.ada, "echo", "echo x > x.txt").await;
+    for up in others {
+        two.ada.ok(&["project", "share", &device(up).await]).await;
+    }
+    let patch = text(&two.ada.do_task("T001", "echo").await["patch"]);
+    for up in others {
+        until_said(up, &patch, &[]).await;
+    }
+    patch
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_restored_device_signs_comes_to_the_others_with_what_it_had_signed_before() {
+    let (mut two, _) = gated().await;
+    let patch = text(&two.ada.do_task("T001", "echo").await["patch"]);
+    until_said(&two.bob, &patch, &[]).await;
+    comments_on_two_lines(&mut two.bob, &mut two.ada, None, &patch, &[]).await;
+
+    // What its member signs from then on counts.
+    two.bob.ok(&["patch", "review", &patch, "--accept", "-m", "Good."]).await;
+    let merged = until_merged(&two.ada, &patch).await;
+    until_head(&two.bob, &merged).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_key_of_a_restored_device_is_a_delegates_the_repository_is_fetched_again() {
+    let mut two = Two::start().await;
+    let patch = patch_at(&two, &[&two.bob]).await;
+    comments_on_two_lines(&mut two.ada, &mut two.bob, None, &patch, &[]).await;
+    let merged = text(&two.ada.merge(&patch).await["commit"]);
+    until_head(&two.bob, &merged).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_third_device_that_has_the_line_which_was_left_follows() {
+    let mut two = Two::start().await;
+    let mut carol = joined(&two.ada, "carol", &["--role", "developer"], "").await;
+    let patch = patch_at(&two, &[&two.bob, &carol]).await;
+    // So the two lines have something in common.
+    comment(&two.bob, &patch, "first").await;
+    for up in [&two.ada, &two.bob, &carol] {
+        until_said(up, &patch, &["first"]).await;
+    }
+    comments_on_two_lines(&mut two.bob, &mut two.ada, Some(&mut carol), &patch, &["first"]).await;
 }

@@ -132,6 +132,12 @@ async fn a_token_does_what_its_role_may_and_nothing_beyond() {
         let (status, answer) = post(&up, action, token, input).await;
         assert_eq!(status, 403, "{action}: {answer}");
     }
+    // What is said of a patch is signed by the member, so a bot says nothing; there is no such patch for the others.
+    let said = json!({"patch": "abcdef", "body": "Good."});
+    for (token, expected) in [(&token(&up, "owner").await, 404), (&maintainer, 404), (&token(&up, "developer").await, 404), (&bot, 403)] {
+        let (status, answer) = post(&up, "patch.comment", token, said.clone()).await;
+        assert_eq!(status, expected, "{answer}");
+    }
     // Which policy decides cannot be chosen by naming somebody else.
     let (status, answer) = post(&up, "policy.explain", &bot, json!({"who": "me", "action": "token.create"})).await;
     assert_eq!((status, &answer["allowed"]), (200, &json!(false)), "{answer}");

@@ -87,9 +87,14 @@ async fn list(context: Context, _: Nothing) -> Result<Vec<DeviceView>, Problem> 
 
 /// How many runs each device executes now, by this device's journal and the copies of the others'.
 fn executed(org: &Org) -> Result<BTreeMap<Did, usize>, Problem> {
-    // Of its own this device knows all that go on, however old.
+    // The newest of all, and of older ones those that go on.
     let (own, seen) = (org.active_runs()?, picture::runs(org, limits::LIST_DEFAULT)?);
-    Ok(by_device(own.into_iter().chain(seen.into_iter().map(|seen| seen.run))))
+    let mut older = picture::active_elsewhere(&org.journals.all());
+    for run in own.iter().chain(seen.iter().map(|seen| &seen.run)) {
+        older.remove(&run.id);
+    }
+    let older = older.iter().filter_map(|id| picture::run(org, id).transpose()).collect::<Result<Vec<_>, Problem>>()?;
+    Ok(by_device(own.into_iter().chain(seen.into_iter().chain(older).map(|seen| seen.run))))
 }
 
 /// The same of runs of which one may be there twice: then the last counts.
@@ -312,6 +317,7 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
             found.extend(crate::doctor::clocks(&org)?);
             found.extend(crate::removed::finding(&org));
             found.extend(crate::doctor::put_back(&org));
+            found.extend(crate::doctor::lines(&org));
             found.extend(crate::doctor::journals(&org));
             found.extend(crate::tailnet::finding(&org));
             found.extend(crate::tailnet::left_behind(&org));

@@ -298,11 +298,13 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
     }))
 }
 
-/// What is said is signed by the member's own key.
+/// What is said is signed by the member's own key, and an approval means that a person read it: a bot's token says nothing in that name.
 fn in_own_name(context: &Context) -> Result<(), Problem> {
-    if context.caller.via.token.is_some() && context.caller.role != Role::Owner {
-        return Err(Problem::new(Kind::Forbidden, "This would be signed by the member's own key, and this token is not the member's.")
-            .next("Do it in the dashboard or with the command line; reviewer bots get keys of their own later."));
+    let role = context.caller.role;
+    if context.caller.via.token.is_some() && matches!(role, Role::ReviewerBot | Role::Agent) {
+        let what = format!("This would be signed by the member's own key, and a token of the role {} is no person's.", role.name());
+        return Err(Problem::new(Kind::Forbidden, what)
+            .next("Do it in the dashboard, or with a person's token, as of the role developer; bots get keys of their own later."));
     }
     Ok(())
 }

@@ -7,12 +7,14 @@ use tonic::{Code, Request, Status, transport::Channel};
 
 /// Every method of the gRPC services, and whom it lets in. Whoever adds one says so here, and tries it: those of `Run` below,
 /// those of `Mesh` and `Join` in the stories `mesh_attacks` and `joining`.
-const METHODS: [(&str, &str, &str); 17] = [
+const METHODS: [(&str, &str, &str); 19] = [
     ("join.proto", "Knock", "anybody with a ticket that counts"),
     ("mesh.proto", "Checkpoint", "the device that asked for the run; the one that this device asked for the run that goes on from it"),
     ("mesh.proto", "Cosign", "another gate of the project brings it; it counts as with Merge, and this gate judges all of it anew"),
     ("mesh.proto", "Delegate", "the device that executes the run for this one"),
     ("mesh.proto", "Journal", "the org's devices"),
+    ("mesh.proto", "Line", "the org's devices, of the repositories that they may read and of keys of the org"),
+    ("mesh.proto", "Lines", "the org's devices, of the repositories that they may read"),
     ("mesh.proto", "Log", "the device that asked for the run; others with a member whom the policy lets see it"),
     ("mesh.proto", "Merge", "the org's devices bring it; it counts by the signature of a member whom the policy lets merge, at the gate"),
     ("mesh.proto", "Order", "the device that asked for the run; for a member with a key there, whom the policy lets"),

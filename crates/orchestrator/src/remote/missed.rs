@@ -1,8 +1,9 @@
 //! Takes from another device what was missed, over Radicle: everything that is here once its node is connected anew, since what it
 //! announced meanwhile may be lost; what it turns out to have signed that is not here, since an announcement, or the fetch that came of
 //! one, may be lost too; projects that are not here yet, and from the others what came here since; and the org repository now and then.
+//! With each fetch it is looked whether the device has other lines of signed refs than are here (`rejoin`).
 
-use super::{called, lock, neighbours::Seen, signed};
+use super::{called, lock, neighbours::Seen, rejoin, signed};
 use crate::{
     keep::{Said, Wanted},
     limits,
@@ -66,9 +67,9 @@ pub(super) async fn take(org: &Arc<Org>, did: &Did, mut seen: watch::Receiver<Se
                     break;
                 }
                 let fetched = fetch(org, did, &rid, turns).await;
-                missed.tried(&rid, fetched.is_ok(), Instant::now());
+                missed.tried(&rid, matches!(fetched, Ok(true)), Instant::now());
                 if fetched.is_ok() || missed.failed_for_long(&rid) {
-                    said.note(&format!("{rid} as {} has it", called(org, did)), fetched);
+                    said.note(&format!("{rid} as {} has it", called(org, did)), fetched.map(drop));
                 }
             }
             for (name, rid) in missed.due_absent(&now, Instant::now()) {
@@ -113,7 +114,21 @@ async fn compare(org: &Arc<Org>, did: &Did, wanted: &Wanted, missed: &mut Missed
     }
 }
 
-async fn fetch(org: &Arc<Org>, did: &Did, rid: &Rid, turns: &Turns) -> Result<(), Problem> {
+/// Fetches a repository, and joins lines of signed refs that lie apart in it. Whether it is done with that too.
+async fn fetch(org: &Arc<Org>, did: &Did, rid: &Rid, turns: &Turns) -> Result<bool, Problem> {
+    let fetched = fetch_once(org, did, rid, turns).await;
+    // Whatever came of that: where the lines of a delegate lie apart, nothing of the repository is fetched.
+    match rejoin::look(org, did, rid).await {
+        Ok(false) => fetched.map(|()| true),
+        Ok(true) => fetch_once(org, did, rid, turns).await.map(|()| true),
+        Err(problem) => {
+            tracing::debug!(%rid, device = %did, %problem, "lines of signed refs were not compared and joined; it is tried again");
+            fetched.map(|()| false)
+        }
+    }
+}
+
+async fn fetch_once(org: &Arc<Org>, did: &Did, rid: &Rid, turns: &Turns) -> Result<(), Problem> {
     // What the org says comes whatever else does.
     let _turn = if *rid == org.rid { None } else { Some(turns.fetches.acquire().await.map_err(Problem::internal)?) };
     let (did, rid) = (did.clone(), rid.clone());

@@ -3,7 +3,8 @@
 //! them, which the requester's journal keeps as told (`domain::event::Told`).
 //!
 //! Who there is: `gossip` (announces this device), `devices` (what is known of each), `members` (who belongs to the org).
-//! Radicle between them: `neighbours` keeps the nodes connected, `missed` takes what was missed, `signed` finds out what that is.
+//! Radicle between them: `neighbours` keeps the nodes connected, `missed` takes what was missed, `signed` finds out what that is. `line`
+//! gives and takes a key's line of signed refs, and `rejoin` joins what a device signed that was put back with what others have of it.
 //! Asking: `ask` (schedule), `follow` (watch and log), `wish` (orders), `gateway` (the run's traffic comes back),
 //! `merge` (what a gate is to merge), `cosign` (what another gate is to sign).
 //! Saved work that moves between the two: `checkpoint`.
@@ -27,6 +28,7 @@ mod gossip;
 mod halt;
 mod hear;
 mod journals;
+mod line;
 mod log;
 mod mandate;
 mod members;
@@ -36,6 +38,7 @@ mod neighbours;
 mod port;
 mod reach;
 mod refusals;
+mod rejoin;
 mod service;
 mod signed;
 mod standby;
@@ -64,6 +67,7 @@ pub(crate) use port::{choose, choose_gossip, open};
 pub use reach::Reach;
 pub(crate) use reach::{all_apart, apart, clocks_off, probe, probe_all, reached, refused_by};
 pub(crate) use refusals::Refusals;
+pub(crate) use rejoin::Stuck;
 pub(crate) use take::take_brought;
 pub(crate) use wish::{end_elsewhere, wish};
 
@@ -117,6 +121,8 @@ pub struct Remote {
     pub(crate) moving: checkpoint::Moving,
     /// What is signed here.
     signed: signed::Digests,
+    /// Lines of signed refs that lie apart.
+    pub(crate) lines: rejoin::Lines,
     /// Cancelled when everything that others should hear was told.
     pub(crate) over: CancellationToken,
 }
@@ -157,6 +163,7 @@ impl Remote {
             refusals: Refusals::default(),
             moving: checkpoint::Moving::default(),
             signed: signed::Digests::default(),
+            lines: rejoin::Lines::default(),
             over: CancellationToken::new(),
         }
     }

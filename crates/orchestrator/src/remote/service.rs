@@ -1,14 +1,15 @@
 //! The service `Mesh`: parses, asks who calls, calls one function, renders.
 
-use super::{authority, checkpoint, cosign, facts, gateway, journals, mandate, merge, signed, standby, take, wish};
+use super::{authority, checkpoint, cosign, facts, gateway, journals, line, mandate, merge, signed, standby, take, wish};
 use crate::{clock, org::Org, stops};
 use domain::{Did, Kind, Problem, run::Wish};
 use futures::Stream;
 use mesh::{oldest, spoken, status, understood};
 use proto::mesh::{
     CheckpointPart, CheckpointRequest, CosignReply, CosignRequest, DelegateReply, DelegateRequest, Fact, JournalEvents, JournalRequest,
-    LogLines, LogRequest, MergeReply, MergeRequest, OrderReply, OrderRequest, ProbeReply, ProbeRequest, ResultReply, ResultRequest,
-    ScheduleReply, ScheduleRequest, SignedReply, SignedRequest, StopReply, StopRequest, TunnelChunk, WatchRequest,
+    LinePart, LineRequest, LinesReply, LinesRequest, LogLines, LogRequest, MergeReply, MergeRequest, OrderReply, OrderRequest, ProbeReply,
+    ProbeRequest, ResultReply, ResultRequest, ScheduleReply, ScheduleRequest, SignedReply, SignedRequest, StopReply, StopRequest,
+    TunnelChunk, WatchRequest,
     mesh_server::{Mesh, MeshServer},
 };
 use std::{
@@ -53,6 +54,7 @@ impl Mesh for Service {
     type JournalStream = Out<JournalEvents>;
     type CheckpointStream = Out<CheckpointPart>;
     type TunnelStream = Out<TunnelChunk>;
+    type LineStream = Out<LinePart>;
 
     async fn probe(&self, request: Request<ProbeRequest>) -> Answer<ProbeReply> {
         let org = self.org()?;
@@ -184,5 +186,21 @@ impl Mesh for Service {
         let asked = request.into_inner();
         understood(asked.version).map_err(status)?;
         answer(signed::tell(&org, caller, asked.repositories).await.map(|signed| SignedReply { version: spoken(), signed }))
+    }
+
+    async fn lines(&self, request: Request<LinesRequest>) -> Answer<LinesReply> {
+        let org = self.org()?;
+        let caller = authority::device(&org, &request).map_err(status)?;
+        let asked = request.into_inner();
+        understood(asked.version).map_err(status)?;
+        answer(line::tell(&org, caller, asked).await.map(|tips| LinesReply { version: spoken(), tips }))
+    }
+
+    async fn line(&self, request: Request<LineRequest>) -> Answer<Self::LineStream> {
+        let org = self.org()?;
+        let caller = authority::device(&org, &request).map_err(status)?;
+        let asked = request.into_inner();
+        understood(asked.version).map_err(status)?;
+        answer(line::give(&org, caller, asked).await)
     }
 }

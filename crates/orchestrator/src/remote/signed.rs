@@ -49,14 +49,18 @@ pub(super) async fn tell(org: &Arc<Org>, caller: Did, asked: Vec<String>) -> Res
 }
 
 fn told(org: &Org, caller: &Did, rid: &str) -> Option<Hash> {
+    digest(org, &readable(org, caller, rid)?).ok()
+}
+
+/// The repository of this id, where it is here, is the org's or that of a project, and the caller may read it.
+pub(super) fn readable(org: &Org, caller: &Did, rid: &str) -> Option<Rid> {
     let rid: Rid = rid.parse().ok()?;
     let ours = rid == org.rid || org.remote.org().projects.values().any(|project| project.rid == rid);
     if !ours || !org.forge.has(&rid) {
         return None;
     }
     let readers = org.forge.readers(&rid, slice::from_ref(caller)).ok()?;
-    let may = readers.is_none_or(|readers| readers.contains(caller));
-    may.then(|| digest(org, &rid).ok())?
+    readers.is_none_or(|readers| readers.contains(caller)).then_some(rid)
 }
 
 /// The digest of what is signed here in a repository, as it was after the last change that the node told of.

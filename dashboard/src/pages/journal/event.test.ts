@@ -32,3 +32,8 @@ test("runs and keys are told by their names, and keep their ids", () => {
   ]);
   expect(texts({ type: "x", version: 1, at: 1, actor: "a", run: id })).toEqual(["run 9G5FAV"]);
 });
+
+test("what is left to do after lines of a key were joined is told", () => {
+  const event = { type: "line_rejoined", version: 1, at: 1, actor: "a", key: "did:key:z6Ada", aside: ["a", "b"], review_again: ["c1"] };
+  expect(texts(event)).toEqual(["key ada", "aside a, b", "review again c1"]);
+});

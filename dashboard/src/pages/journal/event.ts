@@ -11,6 +11,8 @@ export const titleOf = (event: Event): string => {
 };
 
 const quiet = new Set(["type", "version", "at", "actor", "door"]);
+/** What a person is to look at, each of it. */
+const lists = new Set(["aside", "review_again"]);
 
 export interface Fact {
   text: string;
@@ -23,7 +25,9 @@ export function factsOf(event: Event, who: (did: string) => Known): Fact[] {
   const facts: string[] = [];
   for (const [name, value] of Object.entries(event)) {
     if (quiet.has(name) || value === null || value === "" || value === false) continue;
-    if (typeof value === "object") {
+    if (lists.has(name) && Array.isArray(value)) {
+      facts.push(`${name.replaceAll("_", " ")} ${value.join(", ")}`);
+    } else if (typeof value === "object") {
       const said = idOf(value);
       if (said) facts.push(`${name} ${said}`);
     } else facts.push(value === true ? name : `${name} ${value}`);

@@ -1,0 +1,278 @@
+//! Lines of signed refs between devices. Each signature of a key in a repository stands on the one before: they are its line. Radicle takes
+//! only what goes on from the line that is here, and of the node's own key nothing at all; so a device whose disk or backup was put back
+//! asks for what its keys had signed by `Mesh.Lines` and `Mesh.Line`. Here it is given and taken; `rejoin` says what becomes of it.
+
+use super::{client, client_read_slowly, signed};
+use crate::{
+    data_dir::{leaves, left_bytes},
+    limits,
+    org::Org,
+};
+use domain::{Did, Kind, Oid, Problem, Rid};
+use forge::LINE_BYTES_MAX;
+use futures::{Stream, StreamExt};
+use mesh::{problem, spoken, status, understood};
+use proto::mesh::{LinePart, LineRequest, LinesRequest};
+use std::{
+    mem,
+    pin::Pin,
+    slice,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{runtime::Handle, sync::mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status, Streaming};
+
+type Part = Result<LinePart, Status>;
+type Out = Pin<Box<dyn Stream<Item = Part> + Send>>;
+
+/// The newest signatures here of the keys that are asked for, in their order; nothing in a repository that the caller may not read.
+///
+/// # Errors
+/// When too many are asked for, or what is asked for are no keys.
+pub(super) async fn tell(org: &Arc<Org>, caller: Did, asked: LinesRequest) -> Result<Vec<String>, Problem> {
+    at_most(asked.keys.len(), limits::LINE_KEYS_MAX, "keys")?;
+    let keys = asked.keys.iter().map(|key| key.parse()).collect::<Result<Vec<Did>, Problem>>()?;
+    org.blocking(move |org| {
+        let Some(rid) = signed::readable(org, &caller, &asked.repository) else { return Ok(vec![String::new(); keys.len()]) };
+        let tips = org.forge.line_tips(&rid, &keys)?;
+        Ok(tips.into_iter().map(|tip| tip.map_or_else(String::new, String::from)).collect())
+    })
+    .await
+}
+
+fn at_most(asked: usize, max: usize, what: &str) -> Result<(), Problem> {
+    if asked <= max {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::Limit, format!("{asked} {what} were named at once.")).because(format!("{max} are possible.")))
+}
+
+/// What is given.
+struct Wanted {
+    rid: Rid,
+    key: Did,
+    /// How far.
+    tip: Oid,
+    /// What whoever asks has of it.
+    have: Vec<Oid>,
+}
+
+/// What the caller lacks of a key's line, as a git pack in pieces. A slow reader holds only its own stream back; one that takes nothing for
+/// a while is given up.
+///
+/// # Errors
+/// When it is not here, the caller may not have it, or too many are given now.
+pub(super) async fn give(org: &Arc<Org>, caller: Did, asked: LineRequest) -> Result<Out, Problem> {
+    let busy = |_| Problem::unavailable("This device gives as many lines of signed refs as it can at once.").next("It is asked again.");
+    let permit = org.remote.lines.giving.clone().try_acquire_owned().map_err(busy)?;
+    let wanted = org.blocking(move |org| wanted(org, &caller, &asked)).await?;
+    let (told, stream) = mpsc::channel(limits::LINE_AHEAD_MAX);
+    let (giving, runtime, begun) = (org.clone(), Handle::current(), Instant::now());
+    drop(tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        let send = |part: Part| {
+            // Who takes a little now and then would keep others from theirs.
+            if part.is_ok() && begun.elapsed() > limits::LINE_TRANSFER {
+                return Err(Problem::unavailable("A line of signed refs took too long to another device."));
+            }
+            let sent = runtime.block_on(async { tokio::time::timeout(limits::LINE_SILENCE, told.send(part)).await });
+            sent.map_err(|_| Problem::unavailable("Nothing was taken of a line of signed refs for too long."))?
+                .map_err(|_| Problem::unavailable("The device that asked for a line of signed refs is gone."))
+        };
+        if let Err(problem) = all(&giving, &wanted, &send) {
+            tracing::warn!(rid = %wanted.rid, key = %wanted.key, %problem, "a line of signed refs could not be given whole");
+            let _ = send(Err(status(problem)));
+        }
+    }));
+    Ok(Box::pin(ReceiverStream::new(stream)))
+}
+
+fn wanted(org: &Org, caller: &Did, asked: &LineRequest) -> Result<Wanted, Problem> {
+    at_most(asked.have.len(), limits::LINE_HAVE_MAX, "signatures")?;
+    let key: Did = asked.key.parse()?;
+    let have = asked.have.iter().map(|oid| oid.parse()).collect::<Result<Vec<Oid>, Problem>>()?;
+    let none = || Problem::not_found("There is no such line of signed refs here.");
+    if !org.remote.org().readers().contains(&key) {
+        return Err(none());
+    }
+    let rid = signed::readable(org, caller, &asked.repository).ok_or_else(none)?;
+    let tip = org.forge.line_tips(&rid, slice::from_ref(&key))?.pop().flatten().ok_or_else(none)?;
+    Ok(Wanted { rid, key, tip, have })
+}
+
+fn all(org: &Org, wanted: &Wanted, send: &dyn Fn(Part) -> Result<(), Problem>) -> Result<(), Problem> {
+    let Wanted { rid, key, tip, have } = wanted;
+    let part = |tip: String, pack: Vec<u8>| Ok(LinePart { version: spoken(), tip, pack });
+    send(part(tip.to_string(), vec![]))?;
+    let mut pieces = Pieces::default();
+    org.forge.give_line(rid, key, tip, have, &mut |data: &[u8]| pieces.put(data, &mut |pack| send(part(String::new(), pack))))?;
+    let rest = mem::take(&mut pieces.held);
+    if rest.is_empty() { Ok(()) } else { send(part(String::new(), rest)) }
+}
+
+/// Makes messages of what comes in pieces of any size.
+#[derive(Default)]
+struct Pieces {
+    held: Vec<u8>,
+    /// How much came in all.
+    bytes: u64,
+}
+
+impl Pieces {
+    fn put(&mut self, data: &[u8], send: &mut dyn FnMut(Vec<u8>) -> Result<(), Problem>) -> Result<(), Problem> {
+        self.bytes += data.len() as u64;
+        if self.bytes > LINE_BYTES_MAX {
+            let most = LINE_BYTES_MAX >> 20;
+            return Err(Problem::new(Kind::Limit, "A line of signed refs is too large to be given to another device.")
+                .because(format!("With what it names it has more than {most} MiB that are missing there."))
+                .next("Restore that device from a newer backup, where there is one; else take it out of the org, and let it join anew."));
+        }
+        for data in data.chunks(limits::LINE_PART_BYTES) {
+            self.held.extend_from_slice(data);
+            if self.held.len() >= limits::LINE_PART_BYTES {
+                send(mem::take(&mut self.held))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The newest signatures that another device has of these keys, in their order; none where it is too old to be asked.
+///
+/// # Errors
+/// When it does not answer.
+pub(super) async fn tips(org: &Arc<Org>, did: &Did, rid: &Rid, keys: &[Did]) -> Result<Option<Vec<Option<Oid>>>, Problem> {
+    let mut client = client(org, did)?;
+    let mut tips = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(limits::LINE_KEYS_MAX) {
+        let names = keys.iter().map(ToString::to_string).collect();
+        let request = LinesRequest { version: spoken(), repository: rid.to_string(), keys: names };
+        let late = |_| Problem::new(Kind::Timeout, "It did not answer in time.");
+        let mut told = match tokio::time::timeout(limits::PROBE_WAIT, client.lines(request)).await.map_err(late)? {
+            Ok(reply) => reply.into_inner().tips,
+            Err(status) if status.code() == Code::Unimplemented => return Ok(None),
+            Err(status) => return Err(problem(&status)),
+        };
+        told.resize(keys.len(), String::new());
+        tips.extend(told.iter().map(|tip| tip.parse().ok()));
+    }
+    Ok(Some(tips))
+}
+
+/// Takes what another device has of a key's line beyond what is here; it is kept beside that. Says whether there was anything.
+///
+/// # Errors
+/// When it is not given whole, is not what the key signed, or is too much for this disk.
+pub(super) async fn take(org: &Arc<Org>, did: &Did, rid: &Rid, key: &Did) -> Result<bool, Problem> {
+    let (at, of) = (rid.clone(), key.clone());
+    let have = org.blocking(move |org| org.forge.line_known(&at, &of)).await?;
+    let have = have.iter().take(limits::LINE_HAVE_MAX).map(ToString::to_string).collect();
+    let request = LineRequest { version: spoken(), repository: rid.to_string(), key: key.to_string(), have };
+    let mut client = client_read_slowly(org, did)?;
+    let answered = tokio::time::timeout(limits::LINE_SILENCE, client.line(request)).await.map_err(|_| silent())?;
+    let mut coming = Coming { stream: answered.map_err(|status| problem(&status))?.into_inner(), begun: Instant::now() };
+    let Some(first) = coming.part().await? else { return Ok(false) };
+    let tip: Oid = first.tip.parse()?;
+    let mut ahead = if first.pack.is_empty() { coming.piece().await? } else { Some(first.pack) };
+    if ahead.is_none() {
+        return Ok(false);
+    }
+    let (rid, key, runtime) = (rid.clone(), key.clone(), Handle::current());
+    org.blocking(move |org| {
+        let mut next = || {
+            room_left(org)?;
+            ahead.take().map_or_else(|| runtime.block_on(coming.piece()), |piece| Ok(Some(piece)))
+        };
+        org.forge.take_line(&rid, &key, &tip, &mut next)
+    })
+    .await?;
+    Ok(true)
+}
+
+/// Whether the disk takes more.
+fn room_left(org: &Org) -> Result<(), Problem> {
+    if leaves(left_bytes(org.forge.rad_home()), limits::LINE_PART_BYTES as u64) {
+        return Ok(());
+    }
+    Err(Problem::unavailable("A line of signed refs was not taken: too little of this device's disk would be left free.")
+        .next("Free some disk space; it is asked for again."))
+}
+
+fn silent() -> Problem {
+    Problem::new(Kind::Timeout, format!("Nothing came of a line of signed refs for {} s.", limits::LINE_SILENCE.as_secs()))
+}
+
+/// A line that comes.
+struct Coming {
+    stream: Streaming<LinePart>,
+    begun: Instant,
+}
+
+impl Coming {
+    async fn part(&mut self) -> Result<Option<LinePart>, Problem> {
+        if over(self.begun.elapsed()) {
+            return Err(Problem::new(Kind::Timeout, "A line of signed refs took too long from another device."));
+        }
+        let next = tokio::time::timeout(limits::LINE_SILENCE, self.stream.next()).await.map_err(|_| silent())?;
+        let Some(part) = next else { return Ok(None) };
+        let part = part.map_err(|status| problem(&status))?;
+        understood(part.version)?;
+        Ok(Some(part))
+    }
+
+    /// The next piece of its pack.
+    async fn piece(&mut self) -> Result<Option<Vec<u8>>, Problem> {
+        while let Some(part) = self.part().await? {
+            if !part.pack.is_empty() {
+                return Ok(Some(part.pack));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether a line took longer than it may. Parts in which nothing is would else come for ever.
+fn over(took: Duration) -> bool {
+    took > limits::LINE_TRANSFER
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn pieces_of_any_size_go_in_messages_that_fit() {
+        let (mut pieces, mut sent) = (Pieces::default(), vec![]);
+        let data: Vec<u8> = (0..3 * limits::LINE_PART_BYTES + 9).map(|at| (at % 251) as u8).collect();
+        let (first, rest) = data.split_at(7);
+        for piece in [first, rest] {
+            pieces
+                .put(piece, &mut |pack| {
+                    sent.push(pack);
+                    Ok(())
+                })
+                .unwrap();
+        }
+        assert!(sent.iter().all(|pack| pack.len() >= limits::LINE_PART_BYTES && pack.len() < 2 * limits::LINE_PART_BYTES));
+        sent.push(mem::take(&mut pieces.held));
+        assert_eq!(sent.concat(), data);
+    }
+
+    #[test]
+    fn a_line_without_end_is_given_up() {
+        let mut pieces = Pieces { bytes: LINE_BYTES_MAX - 1, ..Pieces::default() };
+        let mut send = |_: Vec<u8>| Ok(());
+        pieces.put(b"1", &mut send).unwrap();
+        assert_eq!(pieces.put(b"2", &mut send).unwrap_err().kind, Kind::Limit);
+        assert!(!over(limits::LINE_TRANSFER) && over(limits::LINE_TRANSFER * 2));
+    }
+
+    #[test]
+    fn not_everything_is_asked_at_once() {
+        assert!(at_most(2, 2, "keys").is_ok());
+        assert_eq!(at_most(3, 2, "keys").unwrap_err().kind, Kind::Limit);
+    }
+}

@@ -1,0 +1,339 @@
+//! Joins what the keys of this device signed since a backup, or an older disk, was put back with what they had signed before, which other
+//! devices have (`forge/src/rejoin.rs` says how); and follows where another device did that, of which this one has the line that was left.
+//! Looked at with every fetch, whatever came of that. It has no input, and may run again after any crash.
+
+use super::{apart, called, line, lock};
+use crate::{clock, limits, org::Org};
+use domain::{
+    Did, Kind, Oid, Problem, Rid, Timestamp,
+    event::{Body, LineRejoined},
+};
+use forge::{Joined, Rejoined};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+use tokio::sync::Semaphore;
+
+/// A key in a repository.
+type Of = (Rid, Did);
+
+/// What is remembered of lines of signed refs, while the process lives.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    /// How many more may be given at once.
+    pub(super) giving: Arc<Semaphore>,
+    /// Held while one is taken and joined.
+    turn: tokio::sync::Mutex<()>,
+    /// When lines were joined lately.
+    joined: Mutex<BTreeMap<Of, Vec<Instant>>>,
+    /// Those that are not joined yet.
+    stuck: Mutex<BTreeMap<Of, Stuck>>,
+    /// What a device sent of a line that could not be taken as it was, when, and why.
+    refused: Mutex<BTreeMap<(Of, Did), (Instant, Problem)>>,
+}
+
+/// A line that could not be joined with what another device has of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stuck {
+    /// The device.
+    pub(crate) at: Did,
+    pub(crate) since: Timestamp,
+    pub(crate) problem: Problem,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        let giving = Arc::new(Semaphore::new(limits::LINES_AT_ONCE));
+        let turn = tokio::sync::Mutex::default();
+        Self { giving, turn, joined: Mutex::default(), stuck: Mutex::default(), refused: Mutex::default() }
+    }
+}
+
+impl Lines {
+    /// The lines that could not be joined yet.
+    pub(crate) fn stuck(&self) -> Vec<(Of, Stuck)> {
+        lock(&self.stuck).iter().map(|(of, stuck)| (of.clone(), stuck.clone())).collect()
+    }
+
+    /// Whether a key's lines may be joined once more.
+    fn may_join(&self, of: &Of, now: Instant) -> Result<(), Problem> {
+        let mut all = lock(&self.joined);
+        all.retain(|_, times| {
+            times.retain(|at| now.saturating_duration_since(*at) < limits::LINE_JOINS_WITHIN);
+            !times.is_empty()
+        });
+        if all.get(of).is_none_or(|times| times.len() < limits::LINE_JOINS_MAX) {
+            return Ok(());
+        }
+        let (times, minutes) = (limits::LINE_JOINS_MAX, limits::LINE_JOINS_WITHIN.as_secs() / 60);
+        Err(Problem::conflict(format!("It was joined {times} times within {minutes} minutes, and lies apart again."))
+            .because("So it is where one key is used on two machines at once: each of them goes on for itself.")
+            .next("Look whether a copy of this device's data folder, or its backup, runs on another machine too, and stop it there."))
+    }
+
+    /// Whether a line may be asked for at a device: what could not be taken as it was is large, and will not be other in a minute.
+    fn may_take(&self, of: &Of, at: &Did, now: Instant) -> Result<(), Problem> {
+        let mut all = lock(&self.refused);
+        all.retain(|_, (when, _)| now.saturating_duration_since(*when) < limits::LINE_REFUSED_PAUSE);
+        all.get(&(of.clone(), at.clone())).map_or(Ok(()), |(_, problem)| Err(problem.clone()))
+    }
+
+    fn note_taken(&self, of: &Of, at: &Did, taken: &Result<bool, Problem>, now: Instant) {
+        if let Err(problem) = taken
+            && matches!(problem.kind, Kind::Limit | Kind::Invalid)
+        {
+            lock(&self.refused).insert((of.clone(), at.clone()), (now, problem.clone()));
+        }
+    }
+
+    fn note_joined(&self, of: &Of, now: Instant) {
+        lock(&self.joined).entry(of.clone()).or_default().push(now);
+    }
+
+    /// Notes what came of looking at a key's line at a device; says whether that is worth a word. What it has of the line may be in order
+    /// while another's is not.
+    fn note(&self, of: &Of, at: &Did, outcome: &Result<bool, Problem>) -> bool {
+        let mut all = lock(&self.stuck);
+        let before = all.get(of);
+        match outcome {
+            Ok(joined) => {
+                if *joined || before.is_some_and(|stuck| stuck.at == *at) {
+                    all.remove(of);
+                }
+                false
+            }
+            Err(problem) => {
+                let news = before.is_none_or(|stuck| stuck.problem != *problem);
+                let since = before.map_or_else(clock::now, |stuck| stuck.since);
+                all.insert(of.clone(), Stuck { at: at.clone(), since, problem: problem.clone() });
+                news
+            }
+        }
+    }
+}
+
+/// What looking came to.
+#[derive(Default)]
+struct Looked {
+    /// Something is other now than before.
+    joined: bool,
+    failed: Option<Problem>,
+}
+
+impl Looked {
+    fn add(&mut self, outcome: Result<bool, Problem>) {
+        match outcome {
+            Ok(joined) => self.joined |= joined,
+            Err(problem) => self.failed = Some(problem),
+        }
+    }
+
+    fn end(self) -> Result<bool, Problem> {
+        self.failed.map_or(Ok(self.joined), Err)
+    }
+}
+
+/// Looks whether another device has lines of signed refs in a repository which lie apart from those here: those of this device's own keys
+/// are joined, those that others joined are followed. Says whether there is something to be fetched now that was not before.
+///
+/// # Errors
+/// When the device does not answer, or a line could not be joined; then it is to be looked at again.
+pub(super) async fn look(org: &Arc<Org>, did: &Did, rid: &Rid) -> Result<bool, Problem> {
+    if org.journals.apart().is_some() {
+        return Err(Problem::unavailable("The journal of this device is mended first."));
+    }
+    // They look again once both fit.
+    if apart(org, did).is_some() {
+        return Ok(false);
+    }
+    let (mut looked, mut sound) = (Looked::default(), vec![]);
+    let (own, others) = keys(org);
+    for key in &own {
+        let of = (rid.clone(), key.clone());
+        let finished = finish(org, &of).await;
+        match &finished {
+            Ok(false) => sound.push(key),
+            Ok(true) => {
+                noted(org, &of, did, &finished);
+                sound.push(key);
+            }
+            Err(_) => noted(org, &of, did, &finished),
+        }
+        looked.add(finished);
+    }
+    let all: Vec<Did> = own.iter().chain(&others).cloned().collect();
+    let Some(mut tips) = line::tips(org, did, rid, &all).await? else { return looked.end() };
+    let theirs = tips.split_off(own.len());
+    for (key, tip) in own.iter().zip(tips).filter(|(key, _)| sound.contains(key)) {
+        let of = (rid.clone(), key.clone());
+        let met = meet(org, did, &of, tip).await;
+        noted(org, &of, did, &met);
+        looked.add(met);
+    }
+    let theirs = others.into_iter().zip(theirs).filter_map(|(key, tip)| Some((key, tip?))).collect();
+    looked.add(follow(org, rid, theirs).await);
+    looked.end()
+}
+
+/// The keys of this device, and all others of the org's members and devices.
+fn keys(org: &Org) -> (Vec<Did>, Vec<Did>) {
+    let own = BTreeSet::from([org.member.clone(), org.device.clone()]);
+    let others: BTreeSet<Did> = org.remote.org().readers().into_iter().filter(|key| !own.contains(key)).collect();
+    (own.into_iter().collect(), others.into_iter().collect())
+}
+
+fn noted(org: &Org, of: &Of, did: &Did, outcome: &Result<bool, Problem>) {
+    let news = org.remote.lines.note(of, did, outcome);
+    if let (Err(problem), true) = (outcome, news) {
+        let (rid, key) = of;
+        tracing::warn!(%rid, %key, device = %called(org, did), %problem, "two lines of signed refs of this device are not joined yet");
+    }
+}
+
+/// Ends what was begun before a crash, unless that is just being done.
+async fn finish(org: &Arc<Org>, of: &Of) -> Result<bool, Problem> {
+    let Ok(_turn) = org.remote.lines.turn.try_lock() else { return Ok(false) };
+    rejoin(org, of).await
+}
+
+/// Joins an own key's line with what another device has of it, where that is not in it.
+async fn meet(org: &Arc<Org>, did: &Did, of: &Of, tip: Option<Oid>) -> Result<bool, Problem> {
+    let Some(tip) = tip else { return Ok(false) };
+    if !is_other(org, of, &tip).await? {
+        return Ok(false);
+    }
+    let _turn = org.remote.lines.turn.lock().await;
+    // It may have come from another device meanwhile.
+    if !is_other(org, of, &tip).await? {
+        return Ok(true);
+    }
+    org.remote.lines.may_join(of, Instant::now())?;
+    org.remote.lines.may_take(of, did, Instant::now())?;
+    let (rid, key) = of;
+    let taken = line::take(org, did, rid, key).await;
+    org.remote.lines.note_taken(of, did, &taken, Instant::now());
+    Ok(taken? && rejoin(org, of).await?)
+}
+
+async fn is_other(org: &Arc<Org>, of: &Of, tip: &Oid) -> Result<bool, Problem> {
+    let ((rid, key), tip) = (of.clone(), tip.clone());
+    org.blocking(move |org| org.forge.is_other_line(&rid, &key, &tip)).await
+}
+
+/// Joins what was taken; nothing where nothing was.
+async fn rejoin(org: &Arc<Org>, of: &Of) -> Result<bool, Problem> {
+    let (rid, key) = of.clone();
+    let Some(rejoined) = org.blocking(move |org| org.forge.rejoin(&rid, &key)).await? else { return Ok(false) };
+    let (rid, key) = of;
+    org.remote.signed_changed(rid);
+    match rejoined {
+        Rejoined::Forward => tracing::info!(%rid, %key, "signed refs of this device were brought forward to what others have of them"),
+        Rejoined::Joined(joined) => {
+            org.remote.lines.note_joined(of, Instant::now());
+            let body = told(rid, key, joined);
+            tracing::warn!(%rid, %key, ?body, "two lines of signed refs of this device were joined: a disk or backup had been put back");
+            org.record(&org.device, vec![body]).await?;
+        }
+    }
+    // What both lines said of patches moves tasks.
+    org.wake.notify_one();
+    org.kept.notify_one();
+    Ok(true)
+}
+
+fn told(rid: &Rid, key: &Did, joined: Joined) -> Body {
+    let Joined { ours, theirs, kept_under, aside, review_again } = joined;
+    Body::LineRejoined(LineRejoined { repository: rid.clone(), key: key.clone(), theirs, ours, kept_under, aside, review_again })
+}
+
+/// Follows where others joined lines of theirs.
+async fn follow(org: &Arc<Org>, rid: &Rid, theirs: Vec<(Did, Oid)>) -> Result<bool, Problem> {
+    let rid = rid.clone();
+    org.blocking(move |org| {
+        let keys: Vec<Did> = theirs.iter().map(|(key, _)| key.clone()).collect();
+        let ours = org.forge.line_tips(&rid, &keys)?;
+        let mut looked = Looked::default();
+        for ((key, tip), ours) in theirs.iter().zip(ours) {
+            if ours.is_none_or(|ours| ours == *tip) {
+                continue;
+            }
+            let followed = org.forge.follow_joined(&rid, key, tip);
+            if followed == Ok(true) {
+                tracing::info!(%rid, %key, "signed refs were set back to where their owner joined two lines of them");
+                org.remote.signed_changed(&rid);
+            }
+            looked.add(followed);
+        }
+        looked.end()
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn of(key: &str) -> Of {
+        ("rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5".parse().unwrap(), did(key))
+    }
+
+    fn did(letter: &str) -> Did {
+        format!("did:key:z6Mk{}", letter.repeat(44)).parse().unwrap()
+    }
+
+    #[test]
+    fn a_key_that_is_used_on_two_machines_is_not_joined_for_ever() {
+        let (lines, of, other, start) = (Lines::default(), of("a"), of("b"), Instant::now());
+        for _ in 0..limits::LINE_JOINS_MAX {
+            assert!(lines.may_join(&of, start).is_ok());
+            lines.note_joined(&of, start);
+        }
+        let problem = lines.may_join(&of, start).unwrap_err();
+        assert!(problem.kind == Kind::Conflict && problem.next.is_some(), "{problem}");
+        assert!(lines.may_join(&other, start).is_ok(), "another key is none of it");
+        assert!(lines.may_join(&of, start + limits::LINE_JOINS_WITHIN).is_ok(), "a disk may be put back again");
+    }
+
+    #[test]
+    fn what_could_not_be_taken_as_it_was_is_not_sent_again_at_once() {
+        let (lines, of, here, there, start) = (Lines::default(), of("a"), did("c"), did("d"), Instant::now());
+        lines.note_taken(&of, &here, &Err(Problem::unavailable("Away.")), start);
+        assert!(lines.may_take(&of, &here, start).is_ok(), "it may come back");
+        let bad = Problem::invalid("Not whole.");
+        lines.note_taken(&of, &here, &Err(bad.clone()), start);
+        assert_eq!(lines.may_take(&of, &here, start), Err(bad));
+        assert!(lines.may_take(&of, &there, start).is_ok(), "another device may have it whole");
+        assert!(lines.may_take(&of, &here, start + limits::LINE_REFUSED_PAUSE).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_joined_is_told_until_it_is_or_its_device_has_it_no_more() {
+        let (lines, of, here, there) = (Lines::default(), of("a"), did("c"), did("d"));
+        let failed = || Err(Problem::unavailable("Away."));
+        assert!(lines.note(&of, &here, &failed()) && !lines.note(&of, &here, &failed()), "the same is worth a word once");
+        let since = lines.stuck()[0].1.since;
+        assert!(lines.note(&of, &here, &Err(Problem::unavailable("No room."))));
+        assert_eq!(lines.stuck()[0].1, Stuck { at: here.clone(), since, problem: Problem::unavailable("No room.") });
+        lines.note(&of, &there, &Ok(false));
+        assert_eq!(lines.stuck().len(), 1, "another device has nothing else");
+        lines.note(&of, &here, &Ok(false));
+        assert!(lines.stuck().is_empty());
+        lines.note(&of, &here, &failed());
+        lines.note(&of, &there, &Ok(true));
+        assert!(lines.stuck().is_empty(), "it was joined by way of another");
+    }
+
+    #[test]
+    fn what_failed_is_looked_at_again_though_something_else_was_joined() {
+        let mut looked = Looked::default();
+        looked.add(Ok(true));
+        looked.add(Ok(false));
+        assert!(looked.joined);
+        looked.add(Err(Problem::unavailable("Away.")));
+        looked.add(Ok(true));
+        assert!(looked.end().is_err());
+    }
+}
