@@ -324,6 +324,8 @@ pub(crate) const SIGNED_LOOK_EVERY: Duration = Duration::from_secs(30);
 /// For how long a digest of what is signed here counts at most, of whose changes the node tells: all devices ask for the same ones. What
 /// the stock `rad` signs here is not told.
 pub(crate) const SIGNED_COUNTS: Duration = Duration::from_secs(120);
+/// How long a device that has much to do may take to say what is signed there, and how far lines go.
+pub(crate) const SIGNED_WAIT: Duration = Duration::from_secs(10);
 /// For how many repositories it is asked at once.
 pub(crate) const SIGNED_ASKED_MAX: usize = 1_024;
 /// Of how many keys another device is asked at once how far their lines of signed refs go.

@@ -150,7 +150,7 @@ pub(super) async fn tips(org: &Arc<Org>, did: &Did, rid: &Rid, keys: &[Did]) -> 
         let names = keys.iter().map(ToString::to_string).collect();
         let request = LinesRequest { version: spoken(), repository: rid.to_string(), keys: names };
         let late = |_| Problem::new(Kind::Timeout, "It did not answer in time.");
-        let mut told = match tokio::time::timeout(limits::PROBE_WAIT, client.lines(request)).await.map_err(late)? {
+        let mut told = match tokio::time::timeout(limits::SIGNED_WAIT, client.lines(request)).await.map_err(late)? {
             Ok(reply) => reply.into_inner().tips,
             Err(status) if status.code() == Code::Unimplemented => return Ok(None),
             Err(status) => return Err(problem(&status)),

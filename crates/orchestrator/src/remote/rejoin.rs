@@ -116,10 +116,11 @@ impl Lines {
 
 /// What looking came to.
 #[derive(Default)]
-struct Looked {
-    /// Something is other now than before.
-    joined: bool,
-    failed: Option<Problem>,
+pub(super) struct Looked {
+    /// Something is other now than before: there may be something to be fetched that was not.
+    pub(super) joined: bool,
+    /// Why it is to be looked again.
+    pub(super) failed: Option<Problem>,
 }
 
 impl Looked {
@@ -129,52 +130,57 @@ impl Looked {
             Err(problem) => self.failed = Some(problem),
         }
     }
-
-    fn end(self) -> Result<bool, Problem> {
-        self.failed.map_or(Ok(self.joined), Err)
-    }
 }
 
 /// Looks whether another device has lines of signed refs in a repository which lie apart from those here: those of this device's own keys
-/// are joined, those that others joined are followed. Says whether there is something to be fetched now that was not before.
-///
-/// # Errors
-/// When the device does not answer, or a line could not be joined; then it is to be looked at again.
-pub(super) async fn look(org: &Arc<Org>, did: &Did, rid: &Rid) -> Result<bool, Problem> {
+/// are joined, those that others joined are followed. Where the same is signed there as here (`alike`) none do, and only what was begun
+/// before a crash is ended.
+pub(super) async fn look(org: &Arc<Org>, did: &Did, rid: &Rid, alike: bool) -> Looked {
+    let mut looked = Looked::default();
     if org.journals.apart().is_some() {
-        return Err(Problem::unavailable("The journal of this device is mended first."));
+        looked.failed = Some(Problem::unavailable("The journal of this device is mended first."));
+        return looked;
     }
     // They look again once both fit.
     if apart(org, did).is_some() {
-        return Ok(false);
+        return looked;
     }
-    let (mut looked, mut sound) = (Looked::default(), vec![]);
     let (own, others) = keys(org);
-    for key in &own {
-        let of = (rid.clone(), key.clone());
+    let mut sound = vec![];
+    for key in own {
+        let of = (rid.clone(), key);
         let finished = finish(org, &of).await;
-        match &finished {
-            Ok(false) => sound.push(key),
-            Ok(true) => {
-                noted(org, &of, did, &finished);
-                sound.push(key);
-            }
-            Err(_) => noted(org, &of, did, &finished),
+        if finished != Ok(false) {
+            noted(org, &of, did, &finished);
+        }
+        if finished.is_ok() {
+            sound.push(of.1);
         }
         looked.add(finished);
     }
+    if alike {
+        sound.into_iter().for_each(|key| noted(org, &(rid.clone(), key), did, &Ok(false)));
+    } else if let Err(problem) = compare(org, did, rid, (sound, others), &mut looked).await {
+        looked.failed = Some(problem);
+    }
+    looked
+}
+
+/// Compares lines of these keys of this device, and of those of others, with what another device has of them, and does what is to be done.
+async fn compare(org: &Arc<Org>, did: &Did, rid: &Rid, keys: (Vec<Did>, Vec<Did>), looked: &mut Looked) -> Result<(), Problem> {
+    let (own, others) = keys;
     let all: Vec<Did> = own.iter().chain(&others).cloned().collect();
-    let Some(mut tips) = line::tips(org, did, rid, &all).await? else { return looked.end() };
+    let Some(mut tips) = line::tips(org, did, rid, &all).await? else { return Ok(()) };
     let theirs = tips.split_off(own.len());
-    for (key, tip) in own.iter().zip(tips).filter(|(key, _)| sound.contains(key)) {
-        let of = (rid.clone(), key.clone());
+    for (key, tip) in own.into_iter().zip(tips) {
+        let of = (rid.clone(), key);
         let met = meet(org, did, &of, tip).await;
         noted(org, &of, did, &met);
         looked.add(met);
     }
     let theirs = others.into_iter().zip(theirs).filter_map(|(key, tip)| Some((key, tip?))).collect();
-    looked.add(follow(org, rid, theirs).await);
-    looked.end()
+    follow(org, rid, theirs).await?.into_iter().for_each(|followed| looked.add(followed));
+    Ok(())
 }
 
 /// The keys of this device, and all others of the org's members and devices.
@@ -249,12 +255,12 @@ fn told(rid: &Rid, key: &Did, joined: Joined) -> Body {
 }
 
 /// Follows where others joined lines of theirs.
-async fn follow(org: &Arc<Org>, rid: &Rid, theirs: Vec<(Did, Oid)>) -> Result<bool, Problem> {
+async fn follow(org: &Arc<Org>, rid: &Rid, theirs: Vec<(Did, Oid)>) -> Result<Vec<Result<bool, Problem>>, Problem> {
     let rid = rid.clone();
     org.blocking(move |org| {
         let keys: Vec<Did> = theirs.iter().map(|(key, _)| key.clone()).collect();
         let ours = org.forge.line_tips(&rid, &keys)?;
-        let mut looked = Looked::default();
+        let mut all = vec![];
         for ((key, tip), ours) in theirs.iter().zip(ours) {
             if ours.is_none_or(|ours| ours == *tip) {
                 continue;
@@ -264,9 +270,9 @@ async fn follow(org: &Arc<Org>, rid: &Rid, theirs: Vec<(Did, Oid)>) -> Result<bo
                 tracing::info!(%rid, %key, "signed refs were set back to where their owner joined two lines of them");
                 org.remote.signed_changed(&rid);
             }
-            looked.add(followed);
+            all.push(followed);
         }
-        looked.end()
+        Ok(all)
     })
     .await
 }
@@ -334,6 +340,6 @@ mod tests {
         assert!(looked.joined);
         looked.add(Err(Problem::unavailable("Away.")));
         looked.add(Ok(true));
-        assert!(looked.end().is_err());
+        assert!(looked.failed.is_some() && looked.joined, "and that is fetched at once");
     }
 }
