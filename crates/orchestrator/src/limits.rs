@@ -334,6 +334,8 @@ pub(crate) const LINE_KEYS_MAX: usize = 1_024;
 pub(crate) const LINE_HAVE_MAX: usize = 64;
 /// How many lines are given to other devices at once.
 pub(crate) const LINES_AT_ONCE: usize = 2;
+/// How long another device waits for its turn to be given one: less than it waits for an answer.
+pub(crate) const LINE_TURN: Duration = Duration::from_secs(10);
 /// How much of a line goes to another device in one message, about, in bytes.
 pub(crate) const LINE_PART_BYTES: usize = 256 * 1024;
 /// How many messages of a line wait for a slow reader on another device.
@@ -344,8 +346,8 @@ pub(crate) const LINE_SILENCE: Duration = Duration::from_secs(20);
 pub(crate) const LINE_TRANSFER: Duration = Duration::from_secs(15 * 60);
 /// For how long a device is not asked again for a line of which it sent what was too large, not whole, or not the key's.
 pub(crate) const LINE_REFUSED_PAUSE: Duration = Duration::from_secs(60 * 60);
-/// How often the lines of one key are joined in one repository within [`LINE_JOINS_WITHIN`]: a key that is used on two machines forks
-/// without end.
+/// How often the lines of one key are joined in one repository with what one device has within [`LINE_JOINS_WITHIN`]: a key that is used on
+/// two machines forks without end.
 pub(crate) const LINE_JOINS_MAX: usize = 4;
 /// See [`LINE_JOINS_MAX`].
 pub(crate) const LINE_JOINS_WITHIN: Duration = Duration::from_secs(60 * 60);
