@@ -291,8 +291,8 @@ fn unite(git: &Git, base: &Refs, theirs: &Refs, ours: &Refs, short: &str) -> Uni
 }
 
 impl Union {
-    /// Puts aside what cannot be beside the other line's refs, since git keeps names as files and folders: where that has `a/b`, there can be
-    /// no `a`. So it is with a branch that is named as the folder of what is put aside, whoever has it.
+    /// Puts aside what cannot be beside the other line's refs, since git keeps names as files and folders: where that has `a/b`, there can
+    /// be no `a`. So it is with a branch that is named as the folder of what is put aside, whoever has it.
     fn make_way(&mut self, theirs: &Refs, short: &str) {
         while let Some(name) = self.in_the_way(theirs) {
             if let Some(at) = self.refs.remove(&name) {

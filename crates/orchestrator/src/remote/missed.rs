@@ -1,15 +1,10 @@
 //! Takes from another device what was missed, over Radicle: everything that is here once its node is connected anew, since what it
 //! announced meanwhile may be lost; what it turns out to have signed that is not here, since an announcement, or the fetch that came of
 //! one, may be lost too; projects that are not here yet, and from the others what came here since; and the org repository now and then.
-//! After what was fetched it is compared what is signed there and here; where that is not the same, it is looked whether lines of signed refs
-//! lie apart (`rejoin`). That it could not be looked is no failed fetch: only looking is tried again.
+//! Of what was fetched it is compared what is signed there and here; where that is not the same, it is looked whether lines of signed
+//! refs lie apart (`rejoin`). That it could not be looked is no failed fetch: only looking is tried again.
 
-use super::{
-    called, lock,
-    neighbours::Seen,
-    rejoin::{self, Looked},
-    signed,
-};
+use super::{called, lock, neighbours::Seen, rejoin, signed};
 use crate::{
     keep::{Said, Wanted},
     limits,
@@ -131,10 +126,8 @@ async fn look(org: &Arc<Org>, did: &Did, wanted: &Wanted, missed: &mut Missed, t
     }
     let signed = signed_alike(org, did, &due).await;
     for rid in due {
-        let looked = match &signed {
-            Ok(alike) => rejoin::look(org, did, &rid, alike.contains(&rid)).await,
-            Err(problem) => Looked { joined: false, failed: Some(problem.clone()) },
-        };
+        let alike = signed.as_ref().map(|alike| alike.contains(&rid)).map_err(Problem::clone);
+        let looked = rejoin::look(org, did, &rid, alike).await;
         missed.looked(&rid, looked.failed.is_none(), Instant::now());
         if let Some(problem) = looked.failed {
             tracing::debug!(%rid, device = %did, %problem, "lines of signed refs were not compared and joined; it is tried again");

@@ -1,6 +1,6 @@
 //! Joins what the keys of this device signed since a backup, or an older disk, was put back with what they had signed before, which other
 //! devices have (`forge/src/rejoin.rs` says how); and follows where another device did that, of which this one has the line that was left.
-//! Looked at with every fetch, whatever came of that. It has no input, and may run again after any crash.
+//! Looked at after every fetch, whatever came of that. It has no input, and may run again after any crash.
 
 use super::{apart, called, line, lock};
 use crate::{clock, limits, org::Org};
@@ -160,9 +160,9 @@ impl Looked {
 }
 
 /// Looks whether another device has lines of signed refs in a repository which lie apart from those here: those of this device's own keys
-/// are joined, those that others joined are followed. Where the same is signed there as here (`alike`) none do, and only what was begun
-/// before a crash is ended.
-pub(super) async fn look(org: &Arc<Org>, did: &Did, rid: &Rid, alike: bool) -> Looked {
+/// are joined, those that others joined are followed. Where the same is signed there as here (`alike`) none do; then, and where that is not
+/// known, only what was begun before a crash is ended.
+pub(super) async fn look(org: &Arc<Org>, did: &Did, rid: &Rid, alike: Result<bool, Problem>) -> Looked {
     let mut looked = Looked::default();
     if org.journals.apart().is_some() {
         looked.failed = Some(Problem::unavailable("The journal of this device is mended first."));
@@ -185,9 +185,15 @@ pub(super) async fn look(org: &Arc<Org>, did: &Did, rid: &Rid, alike: bool) -> L
         }
         looked.add(finished);
     }
-    if alike {
-        sound.into_iter().for_each(|key| noted(org, &(rid.clone(), key), did, &Ok(false)));
-    } else if let Err(problem) = compare(org, did, rid, (sound, others), &mut looked).await {
+    let compared = match alike {
+        Ok(true) => {
+            sound.into_iter().for_each(|key| noted(org, &(rid.clone(), key), did, &Ok(false)));
+            Ok(())
+        }
+        Ok(false) => compare(org, did, rid, (sound, others), &mut looked).await,
+        Err(problem) => Err(problem),
+    };
+    if let Err(problem) = compared {
         looked.failed = Some(problem);
     }
     looked
