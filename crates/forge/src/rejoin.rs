@@ -15,7 +15,7 @@ use crate::{
     merge::forget_agreed,
     proof::{PatchEntry, entries},
     repository::{canonical, contains, document, follow_delegates, locked_ref},
-    signing::{Refs, forward, set, sign, signed, signed_at, whole},
+    signing::{Refs, forward, set, sign, sign_as_of, signed, signed_at, whole},
 };
 use domain::{Did, Kind, Oid, PatchId, Problem, Rid};
 use git2::{ErrorClass, ErrorCode, Repository as Git};
@@ -69,7 +69,7 @@ struct Union {
 
 impl Forge {
     /// Joins a line that was pinned by [`Forge::take_line`] with what this device signed with the key. After a crash it is to be called
-    /// again, and comes to the same. None where nothing waits to be joined.
+    /// again, and comes to the same; and so it does until [`Forge::joined_told`]. None where nothing waits to be joined.
     ///
     /// # Errors
     /// When the key is not one of this device's, or the disk does not take it; what waits goes on waiting.
@@ -79,6 +79,15 @@ impl Forge {
             return Ok(None);
         }
         self.as_key(rid, own, |repo| self.rejoin_in_turn(repo, own))
+    }
+
+    /// That two lines were joined is written down: [`Forge::rejoin`] does not say it any more.
+    ///
+    /// # Errors
+    /// When the key is not one of this device's, or the disk does not take it; then that says it again.
+    pub fn joined_told(&self, rid: &Rid, key: &Did) -> Result<(), Problem> {
+        let (repo, public) = (self.repository(rid)?, *self.own_key(key)?.public_key());
+        self.queue.turn(repo.id, public, || unpin(&repo.backend, &public))
     }
 
     /// Where another member's or device's key has joined its lines, and this device holds the one that it left: sets that back to where
@@ -141,7 +150,10 @@ impl Forge {
                 Some(Rejoined::Forward)
             }
         };
-        unpin(git, public)?;
+        // Where both had gone on, the pins stay until that is told.
+        if !matches!(rejoined, Some(Rejoined::Joined(_))) {
+            unpin(git, public)?;
+        }
         Ok(rejoined)
     }
 
@@ -223,6 +235,7 @@ fn joined_refs(repo: &Repository, key: &PublicKey, lines: Lines) -> Result<Union
     let short = &lines.ours.to_string()[..SHORT];
     let mut union = unite(&repo.backend, &base, &theirs, &ours, short);
     union.refs.insert(format!("{REJOINED}{short}"), lines.ours);
+    union.make_way(&theirs, short);
     Ok(union)
 }
 
@@ -278,6 +291,28 @@ fn unite(git: &Git, base: &Refs, theirs: &Refs, ours: &Refs, short: &str) -> Uni
 }
 
 impl Union {
+    /// Puts aside what cannot be beside the other line's refs, since git keeps names as files and folders: where that has `a/b`, there can
+    /// be no `a`. So it is with a branch that is named as the folder of what is put aside, whoever has it.
+    fn make_way(&mut self, theirs: &Refs, short: &str) {
+        while let Some(name) = self.in_the_way(theirs) {
+            if let Some(at) = self.refs.remove(&name) {
+                self.apart(&name, at, short);
+                self.gone.push(name);
+            }
+        }
+        // In the same order when it is done again.
+        self.aside.sort_unstable();
+    }
+
+    fn in_the_way(&self, theirs: &Refs) -> Option<String> {
+        let moves = |name: &str| match name.splitn(3, '/').nth(2) {
+            Some("aside" | "rejoined") => true,
+            Some(rest) if rest.starts_with("aside/") || rest.starts_with("rejoined/") => false,
+            _ => !theirs.contains_key(name),
+        };
+        self.refs.keys().find(|name| moves(name) && clashes(&self.refs, name)).cloned()
+    }
+
     /// Both lines moved a ref apart; this is where this line has it.
     fn apart(&mut self, name: &str, here: git2::Oid, short: &str) {
         if name.starts_with("refs/cobs/") {
@@ -292,6 +327,13 @@ impl Union {
     }
 }
 
+/// Whether another name is in a folder that is called so, or this one in a folder that is called as another.
+fn clashes(refs: &Refs, name: &str) -> bool {
+    let within = format!("{name}/");
+    let has_within = refs.range(within.clone()..).next().is_some_and(|(other, _)| other.starts_with(&within));
+    has_within || name.match_indices('/').any(|(at, _)| refs.contains_key(&name[..at]))
+}
+
 /// Puts this line's entries of objects that both lines changed under a key that signs nothing else, so that they count everywhere.
 fn keep(repo: &Repository, key: &SigningKey, kept: &Refs, ours: git2::Oid) -> Result<Option<Did>, Problem> {
     if kept.is_empty() {
@@ -300,17 +342,23 @@ fn keep(repo: &Repository, key: &SigningKey, kept: &Refs, ours: git2::Oid) -> Re
     // It is made from a signature, which nobody else can make and which is the same after a crash; so nothing of it is kept.
     let signature: Signature = key.sign(format!("meshwork: the key for what a joined line said\n{}\n{ours}\n", repo.id.urn()).as_bytes());
     let made = SigningKey::from_seed(Seed::new(*signature.r_bytes()));
-    sign(repo, &made, kept.clone())?;
+    // As if it were when that was signed: where the disk is put back once more, its line begins alike, and forks from none.
+    let at = repo.backend.find_commit(ours).told("What this device signed last cannot be read.")?.time().seconds();
+    sign_as_of(repo, &made, kept.clone(), at)?;
     Ok(Some(convert::did(made.public_key())))
 }
 
 /// Sets the key's refs; and at last, where it is given, its line: from then on whatever the key signs follows the other line, and names all
 /// of this.
 fn lay(repo: &Repository, key: &PublicKey, union: &Union, line: Option<git2::Oid>) -> Result<(), Problem> {
+    let now = |name: &str| repo.backend.refname_to_id(&whole(key, name)).ok();
     for name in &union.gone {
+        // It may be put aside next.
+        if let Some(at) = now(name) {
+            hold(&repo.backend, key, &format!("named/{at}"), at)?;
+        }
         let_go(&repo.backend, &whole(key, name))?;
     }
-    let now = |name: &str| repo.backend.refname_to_id(&whole(key, name)).ok();
     // New ones first: after a crash nothing but what is kept aside says where a branch was that this moves.
     let (new, others): (Vec<_>, Vec<_>) = union.refs.iter().partition(|(name, _)| now(name.as_str()).is_none());
     for (name, at) in new.into_iter().chain(others) {

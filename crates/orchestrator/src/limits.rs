@@ -326,6 +326,8 @@ pub(crate) const SIGNED_LOOK_EVERY: Duration = Duration::from_secs(30);
 /// For how long a digest of what is signed here counts at most, of whose changes the node tells: all devices ask for the same ones. What
 /// the stock `rad` signs here is not told.
 pub(crate) const SIGNED_COUNTS: Duration = Duration::from_secs(120);
+/// How long a device that has much to do may take to say what is signed there, and how far lines go.
+pub(crate) const SIGNED_WAIT: Duration = Duration::from_secs(10);
 /// For how many repositories it is asked at once.
 pub(crate) const SIGNED_ASKED_MAX: usize = 1_024;
 /// Of how many keys another device is asked at once how far their lines of signed refs go.
@@ -334,6 +336,8 @@ pub(crate) const LINE_KEYS_MAX: usize = 1_024;
 pub(crate) const LINE_HAVE_MAX: usize = 64;
 /// How many lines are given to other devices at once.
 pub(crate) const LINES_AT_ONCE: usize = 2;
+/// How long another device waits for its turn to be given one: less than it waits for an answer.
+pub(crate) const LINE_TURN: Duration = Duration::from_secs(10);
 /// How much of a line goes to another device in one message, about, in bytes.
 pub(crate) const LINE_PART_BYTES: usize = 256 * 1024;
 /// How many messages of a line wait for a slow reader on another device.
@@ -344,8 +348,8 @@ pub(crate) const LINE_SILENCE: Duration = Duration::from_secs(20);
 pub(crate) const LINE_TRANSFER: Duration = Duration::from_secs(15 * 60);
 /// For how long a device is not asked again for a line of which it sent what was too large, not whole, or not the key's.
 pub(crate) const LINE_REFUSED_PAUSE: Duration = Duration::from_secs(60 * 60);
-/// How often the lines of one key are joined in one repository within [`LINE_JOINS_WITHIN`]: a key that is used on two machines forks
-/// without end.
+/// How often the lines of one key are joined in one repository with what one device has within [`LINE_JOINS_WITHIN`]: a key that is used on
+/// two machines forks without end.
 pub(crate) const LINE_JOINS_MAX: usize = 4;
 /// See [`LINE_JOINS_MAX`].
 pub(crate) const LINE_JOINS_WITHIN: Duration = Duration::from_secs(60 * 60);

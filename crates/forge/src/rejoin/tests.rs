@@ -67,6 +67,13 @@ impl Two {
     }
 
     fn joined(&self) -> Joined {
+        let joined = self.joined_untold();
+        self.b.joined_told(&self.rid, &self.key()).unwrap();
+        joined
+    }
+
+    /// As after a crash before it was written down.
+    fn joined_untold(&self) -> Joined {
         match self.b.rejoin(&self.rid, &self.key()).unwrap() {
             Some(Rejoined::Joined(joined)) => joined,
             other => panic!("{other:?}"),
@@ -131,15 +138,12 @@ fn a_crash_at_any_step_comes_to_the_same() {
         if let Some(line) = laid {
             lay(&repo, own.public_key(), &union, line.then_some(theirs)).unwrap();
         }
-        let joined = two.joined();
+        let joined = two.joined_untold();
         assert!(joined.kept_under.is_some() && joined.kept_under == kept);
         assert_eq!((git_oid(&joined.ours), git_oid(&joined.theirs)), (ours, theirs));
         assert_eq!(said(&two.b, &two.rid, &two.patch, ["Said there.", "Said here."]), [1, 1]);
-        // Before what says that a line waits was removed.
+        // Before it was told.
         let tip = two.tip(&two.b);
-        for (what, at) in [(THEIRS, theirs), (OURS, ours)] {
-            hold(&repo.backend, own.public_key(), what, at).unwrap();
-        }
         assert_eq!(two.joined(), joined);
         assert_eq!(two.tip(&two.b), tip);
         assert_eq!(two.b.rejoin(&two.rid, &two.key()).unwrap(), None);
@@ -196,6 +200,48 @@ fn a_delegates_branch_that_both_lines_moved_stays_as_others_know_it_and_this_one
     // The branch can be moved again.
     let change = [("more.txt".to_owned(), Some(b"more".to_vec()))];
     two.b.commit_files(&two.rid, "more", &change, Some(&there)).unwrap();
+}
+
+#[test]
+fn a_branch_that_is_named_as_a_folder_of_the_other_line_is_aside() {
+    for (there, here) in [("work/one", "work"), ("work", "work/one")] {
+        let two = Two::new();
+        let head = git_oid(&two.a.head(&two.rid).unwrap());
+        for (forge, name) in [(&two.a, there), (&two.b, here), (&two.b, "aside")] {
+            let refs = Refs::from([(format!("refs/heads/{name}"), head)]);
+            forge.as_key(&two.rid, &forge.member, |repo| sign(repo, &forge.member, refs)).unwrap();
+        }
+        two.bring(&two.key());
+        let joined = two.joined_untold();
+        let short = &joined.ours.as_str()[..SHORT];
+        assert_eq!(joined.aside, [format!("aside/{short}/aside"), format!("aside/{short}/{here}")]);
+        assert_eq!(two.joined(), joined, "and so after a crash");
+        let signed = signed(&two.b.repository(&two.rid).unwrap(), two.b.member_key()).unwrap();
+        for name in joined.aside.iter().map(String::as_str).chain([there]) {
+            assert_eq!(signed.get(&format!("refs/heads/{name}")), Some(&head), "{name}");
+        }
+        assert!(!signed.contains_key(&format!("refs/heads/{here}")) && !signed.contains_key("refs/heads/aside"));
+    }
+}
+
+#[test]
+fn the_key_that_keeps_what_a_line_said_signs_the_same_where_the_disk_is_put_back_once_more() {
+    let two = Two::said();
+    let (own, old_s) = (&two.b.member, 1_500_000_000);
+    let branch = Refs::from([("refs/heads/old".to_owned(), git_oid(&two.b.head(&two.rid).unwrap()))]);
+    two.b.as_key(&two.rid, own, |repo| sign_as_of(repo, own, branch, old_s)).unwrap();
+    copy(two.home.path().join("second"), &two.home.path().join("backup"));
+    let theirs = two.bring(&two.key());
+    let kept_under = two.joined().kept_under.unwrap();
+    let kept = tip_of(&two.b, &two.rid, &kept_under).unwrap();
+    let time = two.b.repository(&two.rid).unwrap().backend.find_commit(git_oid(&kept)).unwrap().time();
+    assert_eq!(time.seconds(), old_s);
+
+    let again = Forge::open(&two.home.path().join("backup/rad"), &two.home.path().join("backup/member")).unwrap();
+    let mut pieces = two.given(&two.key(), &again.line_known(&two.rid, &two.key()).unwrap());
+    again.take_line(&two.rid, &two.key(), &theirs, &mut || Ok(pieces.pop_front())).unwrap();
+    again.rejoin(&two.rid, &two.key()).unwrap();
+    assert_eq!(tip_of(&again, &two.rid, &kept_under), Some(kept));
 }
 
 #[test]

@@ -65,13 +65,19 @@ struct Wanted {
 /// # Errors
 /// When it is not here, the caller may not have it, or too many are given now.
 pub(super) async fn give(org: &Arc<Org>, caller: Did, asked: LineRequest) -> Result<Out, Problem> {
-    let busy = |_| Problem::unavailable("This device gives as many lines of signed refs as it can at once.").next("It is asked again.");
-    let permit = org.remote.lines.giving.clone().try_acquire_owned().map_err(busy)?;
+    let turn = org.remote.lines.given.turn(&caller);
+    // Whoever may not have it takes no turn from others.
     let wanted = org.blocking(move |org| wanted(org, &caller, &asked)).await?;
+    let busy = || Problem::unavailable("This device gives as many lines of signed refs as it can at once.").next("It is asked again.");
+    let giving = org.remote.lines.giving.clone();
+    // One device at a time, in its own turn first: one that asks for many waits for itself alone.
+    let turns = async { (turn.lock_owned().await, giving.acquire_owned().await) };
+    let (turn, permit) = tokio::time::timeout(limits::LINE_TURN, turns).await.map_err(|_| busy())?;
+    let held = (turn, permit.map_err(|_| busy())?);
     let (told, stream) = mpsc::channel(limits::LINE_AHEAD_MAX);
     let (giving, runtime, begun) = (org.clone(), Handle::current(), Instant::now());
     drop(tokio::task::spawn_blocking(move || {
-        let _permit = permit;
+        let _held = held;
         let send = |part: Part| {
             // Who takes a little now and then would keep others from theirs.
             if part.is_ok() && begun.elapsed() > limits::LINE_TRANSFER {
@@ -150,7 +156,7 @@ pub(super) async fn tips(org: &Arc<Org>, did: &Did, rid: &Rid, keys: &[Did]) -> 
         let names = keys.iter().map(ToString::to_string).collect();
         let request = LinesRequest { version: spoken(), repository: rid.to_string(), keys: names };
         let late = |_| Problem::new(Kind::Timeout, "It did not answer in time.");
-        let mut told = match tokio::time::timeout(limits::PROBE_WAIT, client.lines(request)).await.map_err(late)? {
+        let mut told = match tokio::time::timeout(limits::SIGNED_WAIT, client.lines(request)).await.map_err(late)? {
             Ok(reply) => reply.into_inner().tips,
             Err(status) if status.code() == Code::Unimplemented => return Ok(None),
             Err(status) => return Err(problem(&status)),

@@ -1,7 +1,8 @@
 //! Takes from another device what was missed, over Radicle: everything that is here once its node is connected anew, since what it
 //! announced meanwhile may be lost; what it turns out to have signed that is not here, since an announcement, or the fetch that came of
 //! one, may be lost too; projects that are not here yet, and from the others what came here since; and the org repository now and then.
-//! With each fetch it is looked whether the device has other lines of signed refs than are here (`rejoin`).
+//! Of what was fetched it is compared what is signed there and here; where that is not the same, it is looked whether lines of signed
+//! refs lie apart (`rejoin`). That it could not be looked is no failed fetch: only looking is tried again.
 
 use super::{called, lock, neighbours::Seen, rejoin, signed};
 use crate::{
@@ -67,11 +68,14 @@ pub(super) async fn take(org: &Arc<Org>, did: &Did, mut seen: watch::Receiver<Se
                     break;
                 }
                 let fetched = fetch(org, did, &rid, turns).await;
-                missed.tried(&rid, matches!(fetched, Ok(true)), Instant::now());
+                missed.tried(&rid, fetched.is_ok(), Instant::now());
+                // Whatever came of that: where the lines of a delegate lie apart, nothing of the repository is fetched.
+                missed.looks_at(&rid, Instant::now());
                 if fetched.is_ok() || missed.failed_for_long(&rid) {
-                    said.note(&format!("{rid} as {} has it", called(org, did)), fetched.map(drop));
+                    said.note(&format!("{rid} as {} has it", called(org, did)), fetched);
                 }
             }
+            look(org, did, &now, &mut missed, turns).await;
             for (name, rid) in missed.due_absent(&now, Instant::now()) {
                 let brought = bring_here(org, did, &name, &rid, turns).await;
                 missed.tried(&rid, brought, Instant::now());
@@ -114,21 +118,40 @@ async fn compare(org: &Arc<Org>, did: &Did, wanted: &Wanted, missed: &mut Missed
     }
 }
 
-/// Fetches a repository, and joins lines of signed refs that lie apart in it. Whether it is done with that too.
-async fn fetch(org: &Arc<Org>, did: &Did, rid: &Rid, turns: &Turns) -> Result<bool, Problem> {
-    let fetched = fetch_once(org, did, rid, turns).await;
-    // Whatever came of that: where the lines of a delegate lie apart, nothing of the repository is fetched.
-    match rejoin::look(org, did, rid).await {
-        Ok(false) => fetched.map(|()| true),
-        Ok(true) => fetch_once(org, did, rid, turns).await.map(|()| true),
-        Err(problem) => {
+/// Joins lines of signed refs that lie apart in what was fetched, and fetches that once more then.
+async fn look(org: &Arc<Org>, did: &Did, wanted: &Wanted, missed: &mut Missed, turns: &Turns) {
+    let due = missed.due_looks(wanted, Instant::now());
+    if due.is_empty() {
+        return;
+    }
+    let signed = signed_alike(org, did, &due).await;
+    for rid in due {
+        let alike = signed.as_ref().map(|alike| alike.contains(&rid)).map_err(Problem::clone);
+        let looked = rejoin::look(org, did, &rid, alike).await;
+        missed.looked(&rid, looked.failed.is_none(), Instant::now());
+        if let Some(problem) = looked.failed {
             tracing::debug!(%rid, device = %did, %problem, "lines of signed refs were not compared and joined; it is tried again");
-            fetched.map(|()| false)
+        }
+        if looked.joined {
+            let fetched = fetch(org, did, &rid, turns).await;
+            missed.tried(&rid, fetched.is_ok(), Instant::now());
         }
     }
 }
 
-async fn fetch_once(org: &Arc<Org>, did: &Did, rid: &Rid, turns: &Turns) -> Result<(), Problem> {
+/// Those of these repositories in which the same is signed there as here, and no lines can lie apart; and those that are not there, or that
+/// may not be read here.
+async fn signed_alike(org: &Arc<Org>, did: &Did, rids: &[Rid]) -> Result<BTreeSet<Rid>, Problem> {
+    let theirs: BTreeMap<Rid, Hash> = signed::ask(org, did, rids.to_vec()).await?.into_iter().collect();
+    let rids = rids.to_vec();
+    org.blocking(move |org| {
+        let alike = |rid: &Rid| theirs.get(rid).is_none_or(|theirs| signed::digest(org, rid).is_ok_and(|ours| ours == *theirs));
+        Ok(rids.into_iter().filter(alike).collect())
+    })
+    .await
+}
+
+async fn fetch(org: &Arc<Org>, did: &Did, rid: &Rid, turns: &Turns) -> Result<(), Problem> {
     // What the org says comes whatever else does.
     let _turn = if *rid == org.rid { None } else { Some(turns.fetches.acquire().await.map_err(Problem::internal)?) };
     let (did, rid) = (did.clone(), rid.clone());
@@ -179,6 +202,8 @@ struct Missed {
     fetched: BTreeSet<Rid>,
     /// What it did not have or could not give over that session, and when that is tried again.
     failed: BTreeMap<Rid, Again>,
+    /// In what of it lines of signed refs are still to be looked at, and when.
+    looks: BTreeMap<Rid, Again>,
     /// When the org repository was fetched last.
     org_at: Option<Instant>,
     /// When it is compared next what is signed there and here.
@@ -194,6 +219,14 @@ struct Again {
     pause: Duration,
 }
 
+impl Again {
+    /// After one more failure: the pause is twice as long as before.
+    fn after(before: Option<&Self>, now: Instant) -> Self {
+        let pause = before.map_or(Duration::ZERO, |again| again.pause * 2).clamp(limits::REMOTE_PAUSE, limits::MISSED_PAUSE_MAX);
+        Self { at: now + pause, pause }
+    }
+}
+
 impl Missed {
     /// Whether this session is another than the last: then everything is to be fetched anew, and all pauses are over.
     fn begins(&mut self, session: Timestamp, now: Instant) -> bool {
@@ -201,6 +234,7 @@ impl Missed {
         if begins {
             self.fetched.clear();
             self.failed.clear();
+            self.looks.clear();
             self.compare_at = Some(now + limits::SIGNED_LOOK_EVERY);
         }
         begins
@@ -264,16 +298,35 @@ impl Missed {
             self.fetched.insert(rid.clone());
             return;
         }
-        let before = self.failed.get(rid).map(|again| again.pause);
-        let pause = before.map_or(limits::REMOTE_PAUSE, |pause| (pause * 2).min(limits::MISSED_PAUSE_MAX));
-        self.failed.insert(rid.clone(), Again { at: now + pause, pause });
+        self.failed.insert(rid.clone(), Again::after(self.failed.get(rid), now));
+    }
+
+    /// Lines of signed refs are to be looked at now in what was fetched.
+    fn looks_at(&mut self, rid: &Rid, now: Instant) {
+        let pause = self.looks.get(rid).map_or(Duration::ZERO, |again| again.pause);
+        self.looks.insert(rid.clone(), Again { at: now, pause });
+    }
+
+    /// In what lines are to be looked at now, as many as can be compared at once.
+    fn due_looks(&mut self, wanted: &Wanted, now: Instant) -> Vec<Rid> {
+        self.looks.retain(|rid, _| wanted.here.contains(rid));
+        let due = self.looks.iter().filter(|(_, again)| now >= again.at);
+        due.map(|(rid, _)| rid.clone()).take(limits::SIGNED_ASKED_MAX).collect()
+    }
+
+    /// Notes what came of looking at lines, as [`Missed::tried`] does; what was fetched stays fetched.
+    fn looked(&mut self, rid: &Rid, done: bool, now: Instant) {
+        let before = self.looks.remove(rid);
+        if !done {
+            self.looks.insert(rid.clone(), Again::after(before.as_ref(), now));
+        }
     }
 
     /// When something is to be looked at next.
     fn again(&self, wanted: &Wanted) -> Option<Instant> {
         let absent = wanted.absent.iter().map(|(_, rid)| rid);
         let failed = wanted.here.iter().chain(absent).filter_map(|rid| self.failed.get(rid)).map(|again| again.at);
-        failed.chain(self.compare_at).min()
+        failed.chain(self.looks.values().map(|again| again.at)).chain(self.compare_at).min()
     }
 
     /// Whether what fails is worth a word: a project that was made here is not at another device at once.
@@ -368,6 +421,35 @@ mod tests {
         assert_eq!(missed.due_absent(&wanted, now), wanted.absent);
         fetched(&mut missed, &rids, now);
         assert!(missed.due_absent(&wanted, now).is_empty());
+    }
+
+    #[test]
+    fn lines_that_could_not_be_looked_at_are_looked_at_again_and_what_was_fetched_stays_fetched() {
+        let rids = rids();
+        let wanted = here(&rids);
+        let (mut missed, start) = (Missed::default(), Instant::now());
+        missed.begins(Timestamp(1), start);
+        missed.due(&wanted, start);
+        for rid in &rids {
+            missed.tried(rid, true, start);
+            missed.looks_at(rid, start);
+        }
+        assert_eq!(missed.due_looks(&wanted, start).len(), 2);
+        missed.looked(&rids[0], true, start);
+        let mut now = start;
+        for pause in [limits::REMOTE_PAUSE, limits::REMOTE_PAUSE * 2, limits::REMOTE_PAUSE * 4] {
+            assert_eq!(missed.due_looks(&wanted, now), rids[1..]);
+            missed.looked(&rids[1], false, now);
+            assert!(missed.due(&wanted, now).is_empty(), "it is not fetched again");
+            assert_eq!(missed.again(&wanted), Some(now + pause));
+            assert!(missed.due_looks(&wanted, now + pause / 2).is_empty());
+            now += pause;
+        }
+        missed.looks_at(&rids[1], now);
+        assert_eq!(missed.due_looks(&wanted, now), rids[1..], "it was fetched anew");
+        missed.looked(&rids[1], false, now);
+        assert_eq!(missed.again(&wanted), Some(now + limits::REMOTE_PAUSE * 8), "which does not make the pauses short");
+        assert!(missed.due_looks(&here(&rids[..1]), now + limits::MISSED_PAUSE_MAX).is_empty(), "it is not wanted here any more");
     }
 
     #[test]

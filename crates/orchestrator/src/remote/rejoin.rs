@@ -1,6 +1,6 @@
 //! Joins what the keys of this device signed since a backup, or an older disk, was put back with what they had signed before, which other
 //! devices have (`forge/src/rejoin.rs` says how); and follows where another device did that, of which this one has the line that was left.
-//! Looked at with every fetch, whatever came of that. It has no input, and may run again after any crash.
+//! Looked at after every fetch, whatever came of that. It has no input, and may run again after any crash.
 
 use super::{apart, called, line, lock};
 use crate::{clock, limits, org::Org};
@@ -24,10 +24,12 @@ type Of = (Rid, Did);
 pub(crate) struct Lines {
     /// How many more may be given at once.
     pub(super) giving: Arc<Semaphore>,
+    /// The devices that are given one: one at a time each.
+    pub(super) given: OneByOne<Did>,
     /// Held while one is taken and joined.
-    turn: tokio::sync::Mutex<()>,
-    /// When lines were joined lately.
-    joined: Mutex<BTreeMap<Of, Vec<Instant>>>,
+    turns: OneByOne<Of>,
+    /// When lines were joined lately with what a device sent. Of another the same key's are joined nonetheless: what one sends may be old.
+    joined: Mutex<BTreeMap<(Of, Did), Vec<Instant>>>,
     /// Those that are not joined yet.
     stuck: Mutex<BTreeMap<Of, Stuck>>,
     /// What a device sent of a line that could not be taken as it was, when, and why.
@@ -46,8 +48,30 @@ pub(crate) struct Stuck {
 impl Default for Lines {
     fn default() -> Self {
         let giving = Arc::new(Semaphore::new(limits::LINES_AT_ONCE));
-        let turn = tokio::sync::Mutex::default();
-        Self { giving, turn, joined: Mutex::default(), stuck: Mutex::default(), refused: Mutex::default() }
+        let (given, turns) = (OneByOne::default(), OneByOne::default());
+        Self { giving, given, turns, joined: Mutex::default(), stuck: Mutex::default(), refused: Mutex::default() }
+    }
+}
+
+/// What is done one by one for the same, and at once for others.
+#[derive(Debug)]
+pub(super) struct OneByOne<K>(Mutex<BTreeMap<K, Turn>>);
+
+/// Held while it is done.
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
+impl<K> Default for OneByOne<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Ord + Clone> OneByOne<K> {
+    pub(super) fn turn(&self, of: &K) -> Turn {
+        let mut turns = lock(&self.0);
+        // What nobody holds or waits for is forgotten.
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        turns.entry(of.clone()).or_default().clone()
     }
 }
 
@@ -57,20 +81,23 @@ impl Lines {
         lock(&self.stuck).iter().map(|(of, stuck)| (of.clone(), stuck.clone())).collect()
     }
 
-    /// Whether a key's lines may be joined once more.
-    fn may_join(&self, of: &Of, now: Instant) -> Result<(), Problem> {
+    /// Whether a key's lines may be joined once more with what a device has.
+    fn may_join(&self, of: &Of, at: &Did, now: Instant) -> Result<(), Problem> {
         let mut all = lock(&self.joined);
         all.retain(|_, times| {
-            times.retain(|at| now.saturating_duration_since(*at) < limits::LINE_JOINS_WITHIN);
+            times.retain(|joined| now.saturating_duration_since(*joined) < limits::LINE_JOINS_WITHIN);
             !times.is_empty()
         });
-        if all.get(of).is_none_or(|times| times.len() < limits::LINE_JOINS_MAX) {
+        if all.get(&(of.clone(), at.clone())).is_none_or(|times| times.len() < limits::LINE_JOINS_MAX) {
             return Ok(());
         }
         let (times, minutes) = (limits::LINE_JOINS_MAX, limits::LINE_JOINS_WITHIN.as_secs() / 60);
-        Err(Problem::conflict(format!("It was joined {times} times within {minutes} minutes, and lies apart again."))
-            .because("So it is where one key is used on two machines at once: each of them goes on for itself.")
-            .next("Look whether a copy of this device's data folder, or its backup, runs on another machine too, and stop it there."))
+        let why = "So it is where a copy of this device runs on another machine, and each signs for itself; or where that device hands out \
+                   old signatures again and again.";
+        let next = "Look whether a copy of this device's data folder, or its backup, runs on another machine too, and stop it there. Where \
+                    none does, look at that device. With what other devices have it is joined meanwhile.";
+        let what = format!("It was joined {times} times within {minutes} minutes with what that device has, and lies apart again.");
+        Err(Problem::conflict(what).because(why).next(next))
     }
 
     /// Whether a line may be asked for at a device: what could not be taken as it was is large, and will not be other in a minute.
@@ -88,8 +115,8 @@ impl Lines {
         }
     }
 
-    fn note_joined(&self, of: &Of, now: Instant) {
-        lock(&self.joined).entry(of.clone()).or_default().push(now);
+    fn note_joined(&self, of: &Of, at: &Did, now: Instant) {
+        lock(&self.joined).entry((of.clone(), at.clone())).or_default().push(now);
     }
 
     /// Notes what came of looking at a key's line at a device; says whether that is worth a word. What it has of the line may be in order
@@ -116,10 +143,11 @@ impl Lines {
 
 /// What looking came to.
 #[derive(Default)]
-struct Looked {
-    /// Something is other now than before.
-    joined: bool,
-    failed: Option<Problem>,
+pub(super) struct Looked {
+    /// Something is other now than before: there may be something to be fetched that was not.
+    pub(super) joined: bool,
+    /// Why it is to be looked again.
+    pub(super) failed: Option<Problem>,
 }
 
 impl Looked {
@@ -129,52 +157,63 @@ impl Looked {
             Err(problem) => self.failed = Some(problem),
         }
     }
-
-    fn end(self) -> Result<bool, Problem> {
-        self.failed.map_or(Ok(self.joined), Err)
-    }
 }
 
 /// Looks whether another device has lines of signed refs in a repository which lie apart from those here: those of this device's own keys
-/// are joined, those that others joined are followed. Says whether there is something to be fetched now that was not before.
-///
-/// # Errors
-/// When the device does not answer, or a line could not be joined; then it is to be looked at again.
-pub(super) async fn look(org: &Arc<Org>, did: &Did, rid: &Rid) -> Result<bool, Problem> {
+/// are joined, those that others joined are followed. Where the same is signed there as here (`alike`) none do; then, and where that is not
+/// known, only what was begun before a crash is ended.
+pub(super) async fn look(org: &Arc<Org>, did: &Did, rid: &Rid, alike: Result<bool, Problem>) -> Looked {
+    let mut looked = Looked::default();
     if org.journals.apart().is_some() {
-        return Err(Problem::unavailable("The journal of this device is mended first."));
+        looked.failed = Some(Problem::unavailable("The journal of this device is mended first."));
+        return looked;
     }
     // They look again once both fit.
     if apart(org, did).is_some() {
-        return Ok(false);
+        return looked;
     }
-    let (mut looked, mut sound) = (Looked::default(), vec![]);
     let (own, others) = keys(org);
-    for key in &own {
-        let of = (rid.clone(), key.clone());
+    let mut sound = vec![];
+    for key in own {
+        let of = (rid.clone(), key);
         let finished = finish(org, &of).await;
-        match &finished {
-            Ok(false) => sound.push(key),
-            Ok(true) => {
-                noted(org, &of, did, &finished);
-                sound.push(key);
-            }
-            Err(_) => noted(org, &of, did, &finished),
+        if finished != Ok(false) {
+            noted(org, &of, did, &finished);
+        }
+        if finished.is_ok() {
+            sound.push(of.1);
         }
         looked.add(finished);
     }
+    let compared = match alike {
+        Ok(true) => {
+            sound.into_iter().for_each(|key| noted(org, &(rid.clone(), key), did, &Ok(false)));
+            Ok(())
+        }
+        Ok(false) => compare(org, did, rid, (sound, others), &mut looked).await,
+        Err(problem) => Err(problem),
+    };
+    if let Err(problem) = compared {
+        looked.failed = Some(problem);
+    }
+    looked
+}
+
+/// Compares lines of these keys of this device, and of those of others, with what another device has of them, and does what is to be done.
+async fn compare(org: &Arc<Org>, did: &Did, rid: &Rid, keys: (Vec<Did>, Vec<Did>), looked: &mut Looked) -> Result<(), Problem> {
+    let (own, others) = keys;
     let all: Vec<Did> = own.iter().chain(&others).cloned().collect();
-    let Some(mut tips) = line::tips(org, did, rid, &all).await? else { return looked.end() };
+    let Some(mut tips) = line::tips(org, did, rid, &all).await? else { return Ok(()) };
     let theirs = tips.split_off(own.len());
-    for (key, tip) in own.iter().zip(tips).filter(|(key, _)| sound.contains(key)) {
-        let of = (rid.clone(), key.clone());
+    for (key, tip) in own.into_iter().zip(tips) {
+        let of = (rid.clone(), key);
         let met = meet(org, did, &of, tip).await;
         noted(org, &of, did, &met);
         looked.add(met);
     }
     let theirs = others.into_iter().zip(theirs).filter_map(|(key, tip)| Some((key, tip?))).collect();
-    looked.add(follow(org, rid, theirs).await);
-    looked.end()
+    follow(org, rid, theirs).await?.into_iter().for_each(|followed| looked.add(followed));
+    Ok(())
 }
 
 /// The keys of this device, and all others of the org's members and devices.
@@ -194,8 +233,9 @@ fn noted(org: &Org, of: &Of, did: &Did, outcome: &Result<bool, Problem>) {
 
 /// Ends what was begun before a crash, unless that is just being done.
 async fn finish(org: &Arc<Org>, of: &Of) -> Result<bool, Problem> {
-    let Ok(_turn) = org.remote.lines.turn.try_lock() else { return Ok(false) };
-    rejoin(org, of).await
+    let turn = org.remote.lines.turns.turn(of);
+    let Ok(_turn) = turn.try_lock() else { return Ok(false) };
+    rejoin(org, of, None).await
 }
 
 /// Joins an own key's line with what another device has of it, where that is not in it.
@@ -204,17 +244,18 @@ async fn meet(org: &Arc<Org>, did: &Did, of: &Of, tip: Option<Oid>) -> Result<bo
     if !is_other(org, of, &tip).await? {
         return Ok(false);
     }
-    let _turn = org.remote.lines.turn.lock().await;
+    let turn = org.remote.lines.turns.turn(of);
+    let _turn = turn.lock().await;
     // It may have come from another device meanwhile.
     if !is_other(org, of, &tip).await? {
         return Ok(true);
     }
-    org.remote.lines.may_join(of, Instant::now())?;
+    org.remote.lines.may_join(of, did, Instant::now())?;
     org.remote.lines.may_take(of, did, Instant::now())?;
     let (rid, key) = of;
     let taken = line::take(org, did, rid, key).await;
     org.remote.lines.note_taken(of, did, &taken, Instant::now());
-    Ok(taken? && rejoin(org, of).await?)
+    Ok(taken? && rejoin(org, of, Some(did)).await?)
 }
 
 async fn is_other(org: &Arc<Org>, of: &Of, tip: &Oid) -> Result<bool, Problem> {
@@ -222,8 +263,8 @@ async fn is_other(org: &Arc<Org>, of: &Of, tip: &Oid) -> Result<bool, Problem> {
     org.blocking(move |org| org.forge.is_other_line(&rid, &key, &tip)).await
 }
 
-/// Joins what was taken; nothing where nothing was.
-async fn rejoin(org: &Arc<Org>, of: &Of) -> Result<bool, Problem> {
+/// Joins what was taken, from this device where that is known; nothing where nothing was.
+async fn rejoin(org: &Arc<Org>, of: &Of, from: Option<&Did>) -> Result<bool, Problem> {
     let (rid, key) = of.clone();
     let Some(rejoined) = org.blocking(move |org| org.forge.rejoin(&rid, &key)).await? else { return Ok(false) };
     let (rid, key) = of;
@@ -231,10 +272,15 @@ async fn rejoin(org: &Arc<Org>, of: &Of) -> Result<bool, Problem> {
     match rejoined {
         Rejoined::Forward => tracing::info!(%rid, %key, "signed refs of this device were brought forward to what others have of them"),
         Rejoined::Joined(joined) => {
-            org.remote.lines.note_joined(of, Instant::now());
+            if let Some(from) = from {
+                org.remote.lines.note_joined(of, from, Instant::now());
+            }
             let body = told(rid, key, joined);
             tracing::warn!(%rid, %key, ?body, "two lines of signed refs of this device were joined: a disk or backup had been put back");
             org.record(&org.device, vec![body]).await?;
+            let (rid, key) = of.clone();
+            // Only now: after a crash before that it is joined, and told, once more.
+            org.blocking(move |org| org.forge.joined_told(&rid, &key)).await?;
         }
     }
     // What both lines said of patches moves tasks.
@@ -249,12 +295,12 @@ fn told(rid: &Rid, key: &Did, joined: Joined) -> Body {
 }
 
 /// Follows where others joined lines of theirs.
-async fn follow(org: &Arc<Org>, rid: &Rid, theirs: Vec<(Did, Oid)>) -> Result<bool, Problem> {
+async fn follow(org: &Arc<Org>, rid: &Rid, theirs: Vec<(Did, Oid)>) -> Result<Vec<Result<bool, Problem>>, Problem> {
     let rid = rid.clone();
     org.blocking(move |org| {
         let keys: Vec<Did> = theirs.iter().map(|(key, _)| key.clone()).collect();
         let ours = org.forge.line_tips(&rid, &keys)?;
-        let mut looked = Looked::default();
+        let mut all = vec![];
         for ((key, tip), ours) in theirs.iter().zip(ours) {
             if ours.is_none_or(|ours| ours == *tip) {
                 continue;
@@ -264,9 +310,9 @@ async fn follow(org: &Arc<Org>, rid: &Rid, theirs: Vec<(Did, Oid)>) -> Result<bo
                 tracing::info!(%rid, %key, "signed refs were set back to where their owner joined two lines of them");
                 org.remote.signed_changed(&rid);
             }
-            looked.add(followed);
+            all.push(followed);
         }
-        looked.end()
+        Ok(all)
     })
     .await
 }
@@ -285,16 +331,29 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_used_on_two_machines_is_not_joined_for_ever() {
+    fn a_line_is_not_joined_for_ever_with_what_one_device_sends() {
         let (lines, of, other, start) = (Lines::default(), of("a"), of("b"), Instant::now());
+        let (here, there) = (did("c"), did("d"));
         for _ in 0..limits::LINE_JOINS_MAX {
-            assert!(lines.may_join(&of, start).is_ok());
-            lines.note_joined(&of, start);
+            assert!(lines.may_join(&of, &here, start).is_ok());
+            lines.note_joined(&of, &here, start);
         }
-        let problem = lines.may_join(&of, start).unwrap_err();
+        let problem = lines.may_join(&of, &here, start).unwrap_err();
         assert!(problem.kind == Kind::Conflict && problem.next.is_some(), "{problem}");
-        assert!(lines.may_join(&other, start).is_ok(), "another key is none of it");
-        assert!(lines.may_join(&of, start + limits::LINE_JOINS_WITHIN).is_ok(), "a disk may be put back again");
+        assert!(lines.may_join(&other, &here, start).is_ok(), "another key is none of it");
+        assert!(lines.may_join(&of, &there, start).is_ok(), "what one device repeats keeps nothing of another's away");
+        assert!(lines.may_join(&of, &here, start + limits::LINE_JOINS_WITHIN).is_ok(), "a disk may be put back again");
+    }
+
+    #[test]
+    fn of_one_line_one_is_joined_at_a_time_and_another_does_not_wait_for_it() {
+        let turns = OneByOne::default();
+        let held = turns.turn(&of("a")).try_lock_owned().unwrap();
+        assert!(turns.turn(&of("a")).try_lock().is_err());
+        assert!(turns.turn(&of("b")).try_lock().is_ok());
+        drop(held);
+        assert!(turns.turn(&of("a")).try_lock().is_ok());
+        assert_eq!(lock(&turns.0).len(), 1, "what nobody waits for is forgotten");
     }
 
     #[test]
@@ -334,6 +393,6 @@ mod tests {
         assert!(looked.joined);
         looked.add(Err(Problem::unavailable("Away.")));
         looked.add(Ok(true));
-        assert!(looked.end().is_err());
+        assert!(looked.failed.is_some() && looked.joined, "and that is fetched at once");
     }
 }

@@ -86,7 +86,7 @@ pub(super) async fn ask(org: &Arc<Org>, did: &Did, mut of: Vec<Rid>) -> Result<V
     let request = SignedRequest { version: spoken(), repositories: of.iter().map(ToString::to_string).collect() };
     let mut client = client(org, did)?;
     let late = |_| Problem::new(Kind::Timeout, "It did not answer in time.");
-    let reply = tokio::time::timeout(limits::PROBE_WAIT, client.signed(request)).await.map_err(late)?;
+    let reply = tokio::time::timeout(limits::SIGNED_WAIT, client.signed(request)).await.map_err(late)?;
     let signed = reply.map_err(|status| problem(&status))?.into_inner().signed;
     Ok(of.into_iter().zip(signed).filter_map(|(rid, signed)| Some((rid, signed.parse().ok()?))).collect())
 }
