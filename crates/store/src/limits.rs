@@ -22,6 +22,8 @@ pub const MEND_BATCH: usize = 64;
 pub const ASIDE_NAME_CHARS: usize = 16;
 /// How many idle connections are kept for readers of a copy.
 pub const COPY_READERS_IDLE_MAX: usize = 1;
+/// How much of its own journal a device keeps in memory to write it, in KiB: with less, pages are read again and again while much comes.
+pub const WRITER_CACHE_KIB: usize = 8_192;
 /// How much of a copy SQLite keeps in memory for the one who writes, in KiB.
 pub const COPY_CACHE_KIB: usize = 512;
 /// The largest event, in bytes of its canonical JSON. Content belongs into blobs.

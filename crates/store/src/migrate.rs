@@ -116,9 +116,11 @@ fn open_as_it_is(dir: &Path, fault: Fault) -> Result<Connection, Problem> {
     }
     let sync = if fault == Fault::NoSync { "OFF" } else { "FULL" };
     let settings = format!(
-        "PRAGMA synchronous={sync}; PRAGMA wal_autocheckpoint={}; PRAGMA journal_size_limit={}; PRAGMA temp_store=MEMORY;",
+        "PRAGMA synchronous={sync}; PRAGMA wal_autocheckpoint={}; PRAGMA journal_size_limit={}; PRAGMA temp_store=MEMORY;
+         PRAGMA cache_size=-{};",
         limits::WAL_PAGES,
-        limits::WAL_BYTES_KEPT
+        limits::WAL_BYTES_KEPT,
+        limits::WRITER_CACHE_KIB
     );
     connection.execute(settings).map_err(|e| problem::database(&e))?;
     let synchronous: i64 = pragma(&connection, "synchronous").map_err(|e| problem::database(&e))?;
