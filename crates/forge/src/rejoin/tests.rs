@@ -1,7 +1,11 @@
 //! Two devices with the same keys and the same repository, each of which went on alone: what a disk that was put back leads to.
 #![allow(clippy::unwrap_used, clippy::panic)]
 use super::*;
-use crate::review::tests::{said, say, with_patch};
+use crate::{
+    limits,
+    line::count,
+    review::tests::{said, say, with_patch},
+};
 use domain::patch::Verdict;
 use std::{collections::VecDeque, fs, path::Path, process::Command};
 use tempfile::TempDir;
@@ -362,6 +366,13 @@ fn nothing_is_sent_to_one_who_lacks_nothing_and_no_line_of_another_device_is_tak
     let foreign = Forge::create(&two.home.path().join("third/rad"), &two.home.path().join("third/member"), "third").unwrap();
     let refused = two.b.take_line(&two.rid, &foreign.member(), &two.tip(&two.a), &mut || Ok(None)).unwrap_err();
     assert_eq!(refused.kind, Kind::Forbidden);
+}
+
+#[test]
+fn a_line_without_end_is_given_up() {
+    let mut bytes = limits::LINE_BYTES_MAX - 1;
+    count(&mut bytes, 1).unwrap();
+    assert_eq!(count(&mut bytes, 1).unwrap_err().kind, Kind::Limit);
 }
 
 #[test]
