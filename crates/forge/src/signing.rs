@@ -18,7 +18,7 @@ use radicle::storage::{
     git::Repository,
     refs::{FeatureLevel, SignedRefs, sigrefs::git::Committer},
 };
-use std::{collections::BTreeMap, fmt::Display};
+use std::{cell::LazyCell, collections::BTreeMap, fmt::Display};
 
 /// Refs of one key, by their names without its namespace, and where they are.
 pub(crate) type Refs = BTreeMap<String, Oid>;
@@ -48,7 +48,7 @@ fn names(signed: &SignedRefs) -> Refs {
 /// Brings a key's refs forward to what it has signed, where they are behind that or gone; says whether any were.
 pub(crate) fn forward(repo: &Repository, key: &PublicKey) -> Result<bool, Problem> {
     let Ok(signed) = signed(repo, key) else { return Ok(false) };
-    let (left, mut moved) = (left(repo, key, &signed), false);
+    let (left, mut moved) = (LazyCell::new(|| left(repo, key, &signed)), false);
     for (name, at) in &signed {
         let now = match repo.backend.refname_to_id(&whole(key, name)) {
             Ok(now) => Some(now),
@@ -146,7 +146,7 @@ pub(crate) fn object(kind: impl Display, id: impl Display) -> String {
 
 /// What was signed before, and is not any more.
 fn lost(repo: &Repository, key: &PublicKey, before: &Refs, now: &Refs) -> Refs {
-    let left = left(repo, key, before);
+    let left = LazyCell::new(|| left(repo, key, before));
     let gone = before.iter().filter(|(name, at)| is_lost(&repo.backend, name, now.get(*name).copied(), **at, &left));
     gone.map(|(name, at)| (name.clone(), *at)).collect()
 }
@@ -160,9 +160,11 @@ fn left(repo: &Repository, key: &PublicKey, signed: &Refs) -> Vec<Refs> {
 /// Whether a ref is behind what was signed, where a line that was left had it, or gone. Of those that are gone only what such a fetch takes
 /// away counts, since it was not signed before: what a key says in a patch first, a patch's branch, and what is made when lines are joined.
 /// Another branch somebody may have removed.
-fn is_lost(git: &Git, name: &str, now: Option<Oid>, signed: Oid, left: &[Refs]) -> bool {
+fn is_lost(git: &Git, name: &str, now: Option<Oid>, signed: Oid, left: &LazyCell<Vec<Refs>, impl FnOnce() -> Vec<Refs>>) -> bool {
+    // What an ordinary write moves goes on from what was signed: for it the lines that were left are not read.
+    let was_left = |now: Oid| !contains(git, now, signed) && left.iter().any(|refs| refs.get(name) == Some(&now));
     match now {
-        Some(now) => now != signed && (contains(git, signed, now) || left.iter().any(|refs| refs.get(name) == Some(&now))),
+        Some(now) => now != signed && (contains(git, signed, now) || was_left(now)),
         None => TAKEN.iter().any(|of| name.starts_with(of)) && git.find_commit(signed).is_ok(),
     }
 }
