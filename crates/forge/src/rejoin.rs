@@ -120,7 +120,7 @@ impl Forge {
     /// The key of this device of this name.
     pub(crate) fn own_key(&self, key: &Did) -> Result<&SigningKey, Problem> {
         let public = convert::key(key)?;
-        let own = [&self.member, &self.device, &self.node].into_iter().find(|own| *own.public_key() == public);
+        let own = [&self.member, &self.device].into_iter().find(|own| *own.public_key() == public);
         own.ok_or_else(|| {
             Problem::new(Kind::Forbidden, format!("{key} is not a key of this device.")).next("Join its lines on its own device.")
         })
