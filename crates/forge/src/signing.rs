@@ -14,9 +14,9 @@ use domain::Problem;
 use git2::{ErrorCode, Oid, Repository as Git};
 use radicle::crypto::{PublicKey, Signer};
 use radicle::storage::{
-    ReadRepository, SignRepository, WriteRepository,
+    SignRepository,
     git::Repository,
-    refs::{FeatureLevel, SignedRefs, sigrefs::git::Committer},
+    refs::{FeatureLevel, SignedRefs},
 };
 use std::{cell::LazyCell, collections::BTreeMap, fmt::Display};
 
@@ -67,33 +67,15 @@ pub(crate) fn forward(repo: &Repository, key: &PublicKey) -> Result<bool, Proble
 }
 
 /// Sets these refs of a key, and signs all that it has, until the signature names them, and what it named before.
-pub(crate) fn sign(repo: &Repository, key: &impl Signer, wanted: Refs) -> Result<(), Problem> {
-    sign_by(repo, key.public_key(), wanted, || repo.sign_refs(key).told(NOT_SIGNED))
-}
-
-/// As [`sign`], as if it were this many s after 1970: then the same refs, signed again on a disk that has none of it, are the same commit.
-pub(crate) fn sign_as_of(repo: &Repository, key: &impl Signer, wanted: Refs, at_s: i64) -> Result<(), Problem> {
+pub(crate) fn sign(repo: &Repository, key: &impl Signer, mut wanted: Refs) -> Result<(), Problem> {
     let public = key.public_key();
-    let mut committer = Committer::from_env_or_now(public);
-    committer.author.time = format!("{at_s} +0000").parse().map_err(Problem::internal)?;
-    sign_by(repo, public, wanted, || {
-        // As `sign_refs` does.
-        repo.set_remote_identity_root(public).told(NOT_SIGNED)?;
-        let refs = repo.references_of(public).told(NOT_SIGNED)?;
-        refs.save(*public, committer.clone(), repo, key).told(NOT_SIGNED)
-    })
-}
-
-const NOT_SIGNED: &str = "The refs of the key could not be signed.";
-
-fn sign_by(repo: &Repository, key: &PublicKey, mut wanted: Refs, save: impl Fn() -> Result<SignedRefs, Problem>) -> Result<(), Problem> {
-    let before = signed(repo, key)?;
+    let before = signed(repo, public)?;
     for _ in 0..limits::SET_BACK_TRIES {
         for (name, to) in &wanted {
-            set(repo, key, name, *to)?;
+            set(repo, public, name, *to)?;
         }
-        let now = names(&save()?);
-        let mut lost = lost(repo, key, &before, &now);
+        let now = names(&repo.sign_refs(key).told("The refs of the key could not be signed.")?);
+        let mut lost = lost(repo, public, &before, &now);
         lost.retain(|name, _| !wanted.contains_key(name));
         if lost.is_empty() && wanted.iter().all(|(name, to)| now.get(name) == Some(to)) {
             return Ok(());

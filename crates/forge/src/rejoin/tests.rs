@@ -229,26 +229,6 @@ fn a_branch_that_is_named_as_a_folder_of_the_other_line_is_aside() {
 }
 
 #[test]
-fn the_key_that_keeps_what_a_line_said_signs_the_same_where_the_disk_is_put_back_once_more() {
-    let two = Two::said();
-    let (own, old_s) = (&two.b.member, 1_500_000_000);
-    let branch = Refs::from([("refs/heads/old".to_owned(), git_oid(&two.b.head(&two.rid).unwrap()))]);
-    two.b.as_key(&two.rid, own, |repo| sign_as_of(repo, own, branch, old_s)).unwrap();
-    copy(two.home.path().join("second"), &two.home.path().join("backup"));
-    let theirs = two.bring(&two.key());
-    let kept_under = two.joined().kept_under.unwrap();
-    let kept = tip_of(&two.b, &two.rid, &kept_under).unwrap();
-    let time = two.b.repository(&two.rid).unwrap().backend.find_commit(git_oid(&kept)).unwrap().time();
-    assert_eq!(time.seconds(), old_s);
-
-    let again = Forge::open(&two.home.path().join("backup/rad"), &two.home.path().join("backup/member")).unwrap();
-    let mut pieces = two.given(&two.key(), &again.line_known(&two.rid, &two.key()).unwrap());
-    again.take_line(&two.rid, &two.key(), &theirs, &mut || Ok(pieces.pop_front())).unwrap();
-    again.rejoin(&two.rid, &two.key()).unwrap();
-    assert_eq!(tip_of(&again, &two.rid, &kept_under), Some(kept));
-}
-
-#[test]
 fn a_line_that_only_lacks_something_is_set_forward() {
     let two = Two::new();
     two.say(&two.a, "Said there.");
