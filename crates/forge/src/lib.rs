@@ -39,7 +39,7 @@ mod unreached;
 pub use diff::{ChangedFile, FileChange};
 pub use forge::{Forge, OrgCheck};
 pub use key::{RunSigner, commit_payload};
-pub use limits::{CHECKPOINT_BYTES_MAX, CHECKPOINT_OBJECT_BYTES_MAX as OBJECT_BYTES_MAX, LINE_BYTES_MAX};
+pub use limits::{CHECKPOINT_BYTES_MAX, CHECKPOINT_OBJECT_BYTES_MAX as OBJECT_BYTES_MAX};
 pub use locks::clear_stale_locks;
 pub use merge::{MergeResult, Merged, Resolve};
 pub use mirror::AtMirror;

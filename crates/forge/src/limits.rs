@@ -74,10 +74,10 @@ pub const TRACE_BYTES_MAX: usize = 128 * 1024;
 pub const PATCH_ENTRIES_MAX: usize = 50_000;
 /// How often a write is made again that a fetch sets back.
 pub const SET_BACK_TRIES: u32 = 5;
-/// How many bytes another device may send of a key's line of signatures, with what they name.
+/// How many bytes go from one device to another of a key's line of signatures, with what they name.
 pub const LINE_BYTES_MAX: u64 = 512 * 1024 * 1024;
-/// In pieces of how many bytes it is sent.
-pub const LINE_PIECE_BYTES: usize = 64 * 1024;
+/// In pieces of at most how many bytes.
+pub const LINE_PIECE_BYTES: usize = 256 * 1024;
 /// How many signatures of a line are named to say what is here of it.
 pub const LINE_KNOWN_MAX: usize = 64;
 /// How many objects git is given at once to find out whether all below them is here.

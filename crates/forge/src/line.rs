@@ -179,10 +179,11 @@ fn add(git: &Git, pack: &mut PackBuilder<'_>, walk: &mut Revwalk<'_>, at: git2::
 
 /// Sends a pack in pieces of a bounded size, where git makes it in very small ones.
 fn send_pack(mut pack: PackBuilder<'_>, send: &mut dyn FnMut(&[u8]) -> Result<(), Problem>) -> Result<(), Problem> {
-    let (mut waiting, mut sent) = (Vec::new(), Ok(()));
-    let made = pack.foreach(|bytes| {
-        waiting.extend_from_slice(bytes);
-        if waiting.len() >= limits::LINE_PIECE_BYTES {
+    let (mut waiting, mut bytes, mut sent) = (Vec::new(), 0, Ok(()));
+    let made = pack.foreach(|some| {
+        waiting.extend_from_slice(some);
+        sent = count(&mut bytes, some.len());
+        if sent.is_ok() && waiting.len() >= limits::LINE_PIECE_BYTES {
             sent = waiting.chunks(limits::LINE_PIECE_BYTES).try_for_each(&mut *send);
             waiting.clear();
         }
@@ -193,21 +194,28 @@ fn send_pack(mut pack: PackBuilder<'_>, send: &mut dyn FnMut(&[u8]) -> Result<()
     if waiting.is_empty() { Ok(()) } else { send(&waiting) }
 }
 
+/// Counts what goes from one device to another.
+///
+/// # Errors
+/// When it is too much.
+pub(crate) fn count(bytes: &mut u64, more: usize) -> Result<(), Problem> {
+    *bytes += more as u64;
+    if *bytes <= limits::LINE_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::Limit, "What a device lacks of a key's line is too large to be given by another one.")
+        .because(format!("It has more than {} MiB.", limits::LINE_BYTES_MAX >> 20))
+        .next("Restore that device from a newer backup. Where there is none, clone the project anew there; bring over what only it has."))
+}
+
 /// Writes the pieces of a pack into a repository; none at all is no pack.
 fn unpack(repo: &Repository, next: &mut dyn FnMut() -> Result<Option<Vec<u8>>, Problem>) -> Result<(), Problem> {
     let what = "What another device sent of a key's line could not be taken.";
     let odb = repo.backend.odb().told(what)?;
     let (mut pack, mut bytes) = (odb.packwriter().told(what)?, 0);
     while let Some(piece) = next()? {
-        bytes += piece.len() as u64;
-        if bytes > limits::LINE_BYTES_MAX {
-            return Err(Problem::new(Kind::Limit, what)
-                .because(format!("It has more than {} MiB.", limits::LINE_BYTES_MAX >> 20))
-                .next("Clone the project anew on this device, and bring over by hand what only this one has."));
-        }
-        if !piece.is_empty() {
-            pack.write_all(&piece).told(what)?;
-        }
+        count(&mut bytes, piece.len())?;
+        pack.write_all(&piece).told(what)?;
     }
     if bytes == 0 {
         return Ok(());

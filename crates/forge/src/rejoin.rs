@@ -15,7 +15,7 @@ use crate::{
     merge::forget_agreed,
     proof::{PatchEntry, entries},
     repository::{canonical, contains, document, follow_delegates, locked_ref},
-    signing::{Refs, forward, set, sign, sign_as_of, signed, signed_at, whole},
+    signing::{Refs, forward, set, sign, signed, signed_at, whole},
 };
 use domain::{Did, Kind, Oid, PatchId, Problem, Rid};
 use git2::{ErrorClass, ErrorCode, Repository as Git};
@@ -120,7 +120,7 @@ impl Forge {
     /// The key of this device of this name.
     pub(crate) fn own_key(&self, key: &Did) -> Result<&SigningKey, Problem> {
         let public = convert::key(key)?;
-        let own = [&self.member, &self.device, &self.node].into_iter().find(|own| *own.public_key() == public);
+        let own = [&self.member, &self.device].into_iter().find(|own| *own.public_key() == public);
         own.ok_or_else(|| {
             Problem::new(Kind::Forbidden, format!("{key} is not a key of this device.")).next("Join its lines on its own device.")
         })
@@ -342,9 +342,7 @@ fn keep(repo: &Repository, key: &SigningKey, kept: &Refs, ours: git2::Oid) -> Re
     // It is made from a signature, which nobody else can make and which is the same after a crash; so nothing of it is kept.
     let signature: Signature = key.sign(format!("meshwork: the key for what a joined line said\n{}\n{ours}\n", repo.id.urn()).as_bytes());
     let made = SigningKey::from_seed(Seed::new(*signature.r_bytes()));
-    // As if it were when that was signed: where the disk is put back once more, its line begins alike, and forks from none.
-    let at = repo.backend.find_commit(ours).told("What this device signed last cannot be read.")?.time().seconds();
-    sign_as_of(repo, &made, kept.clone(), at)?;
+    sign(repo, &made, kept.clone())?;
     Ok(Some(convert::did(made.public_key())))
 }
 

@@ -14,11 +14,11 @@ use domain::Problem;
 use git2::{ErrorCode, Oid, Repository as Git};
 use radicle::crypto::{PublicKey, Signer};
 use radicle::storage::{
-    ReadRepository, SignRepository, WriteRepository,
+    SignRepository,
     git::Repository,
-    refs::{FeatureLevel, SignedRefs, sigrefs::git::Committer},
+    refs::{FeatureLevel, SignedRefs},
 };
-use std::{collections::BTreeMap, fmt::Display};
+use std::{cell::LazyCell, collections::BTreeMap, fmt::Display};
 
 /// Refs of one key, by their names without its namespace, and where they are.
 pub(crate) type Refs = BTreeMap<String, Oid>;
@@ -48,7 +48,7 @@ fn names(signed: &SignedRefs) -> Refs {
 /// Brings a key's refs forward to what it has signed, where they are behind that or gone; says whether any were.
 pub(crate) fn forward(repo: &Repository, key: &PublicKey) -> Result<bool, Problem> {
     let Ok(signed) = signed(repo, key) else { return Ok(false) };
-    let (left, mut moved) = (left(repo, key, &signed), false);
+    let (left, mut moved) = (LazyCell::new(|| left(repo, key, &signed)), false);
     for (name, at) in &signed {
         let now = match repo.backend.refname_to_id(&whole(key, name)) {
             Ok(now) => Some(now),
@@ -67,33 +67,15 @@ pub(crate) fn forward(repo: &Repository, key: &PublicKey) -> Result<bool, Proble
 }
 
 /// Sets these refs of a key, and signs all that it has, until the signature names them, and what it named before.
-pub(crate) fn sign(repo: &Repository, key: &impl Signer, wanted: Refs) -> Result<(), Problem> {
-    sign_by(repo, key.public_key(), wanted, || repo.sign_refs(key).told(NOT_SIGNED))
-}
-
-/// As [`sign`], as if it were this many s after 1970: then the same refs, signed again on a disk that has none of it, are the same commit.
-pub(crate) fn sign_as_of(repo: &Repository, key: &impl Signer, wanted: Refs, at_s: i64) -> Result<(), Problem> {
+pub(crate) fn sign(repo: &Repository, key: &impl Signer, mut wanted: Refs) -> Result<(), Problem> {
     let public = key.public_key();
-    let mut committer = Committer::from_env_or_now(public);
-    committer.author.time = format!("{at_s} +0000").parse().map_err(Problem::internal)?;
-    sign_by(repo, public, wanted, || {
-        // As `sign_refs` does.
-        repo.set_remote_identity_root(public).told(NOT_SIGNED)?;
-        let refs = repo.references_of(public).told(NOT_SIGNED)?;
-        refs.save(*public, committer.clone(), repo, key).told(NOT_SIGNED)
-    })
-}
-
-const NOT_SIGNED: &str = "The refs of the key could not be signed.";
-
-fn sign_by(repo: &Repository, key: &PublicKey, mut wanted: Refs, save: impl Fn() -> Result<SignedRefs, Problem>) -> Result<(), Problem> {
-    let before = signed(repo, key)?;
+    let before = signed(repo, public)?;
     for _ in 0..limits::SET_BACK_TRIES {
         for (name, to) in &wanted {
-            set(repo, key, name, *to)?;
+            set(repo, public, name, *to)?;
         }
-        let now = names(&save()?);
-        let mut lost = lost(repo, key, &before, &now);
+        let now = names(&repo.sign_refs(key).told("The refs of the key could not be signed.")?);
+        let mut lost = lost(repo, public, &before, &now);
         lost.retain(|name, _| !wanted.contains_key(name));
         if lost.is_empty() && wanted.iter().all(|(name, to)| now.get(name) == Some(to)) {
             return Ok(());
@@ -146,7 +128,7 @@ pub(crate) fn object(kind: impl Display, id: impl Display) -> String {
 
 /// What was signed before, and is not any more.
 fn lost(repo: &Repository, key: &PublicKey, before: &Refs, now: &Refs) -> Refs {
-    let left = left(repo, key, before);
+    let left = LazyCell::new(|| left(repo, key, before));
     let gone = before.iter().filter(|(name, at)| is_lost(&repo.backend, name, now.get(*name).copied(), **at, &left));
     gone.map(|(name, at)| (name.clone(), *at)).collect()
 }
@@ -160,9 +142,11 @@ fn left(repo: &Repository, key: &PublicKey, signed: &Refs) -> Vec<Refs> {
 /// Whether a ref is behind what was signed, where a line that was left had it, or gone. Of those that are gone only what such a fetch takes
 /// away counts, since it was not signed before: what a key says in a patch first, a patch's branch, and what is made when lines are joined.
 /// Another branch somebody may have removed.
-fn is_lost(git: &Git, name: &str, now: Option<Oid>, signed: Oid, left: &[Refs]) -> bool {
+fn is_lost(git: &Git, name: &str, now: Option<Oid>, signed: Oid, left: &LazyCell<Vec<Refs>, impl FnOnce() -> Vec<Refs>>) -> bool {
+    // What an ordinary write moves goes on from what was signed: for it the lines that were left are not read.
+    let was_left = |now: Oid| !contains(git, now, signed) && left.iter().any(|refs| refs.get(name) == Some(&now));
     match now {
-        Some(now) => now != signed && (contains(git, signed, now) || left.iter().any(|refs| refs.get(name) == Some(&now))),
+        Some(now) => now != signed && (contains(git, signed, now) || was_left(now)),
         None => TAKEN.iter().any(|of| name.starts_with(of)) && git.find_commit(signed).is_ok(),
     }
 }

@@ -148,8 +148,9 @@ pub fn lines(org: &Org) -> Vec<Finding> {
         // One that left the org is not asked any more.
         let device = &state.device_of(&stuck.at)?.name;
         let whose = if key == org.member { "the member's key" } else { "the device's key" };
-        let (project, since, Problem { what, why, next, .. }) = (named(&rid), stuck.since.minute(), stuck.problem);
-        let place = project.map_or_else(|| "the org's repository".to_owned(), |name| format!("the project {name}"));
+        // So is one of a project that left it.
+        let place = if rid == org.rid { "the org's repository".to_owned() } else { format!("the project {}", named(&rid)?) };
+        let (since, Problem { what, why, next, .. }) = (stuck.since.minute(), stuck.problem);
         let detail = format!(
             "What {whose} signs here in {place} does not follow from what {device} has of it, as where a disk or a backup was put back; it \
              is not joined since {since}: {what} {}",

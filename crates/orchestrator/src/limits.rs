@@ -338,8 +338,6 @@ pub(crate) const LINE_HAVE_MAX: usize = 64;
 pub(crate) const LINES_AT_ONCE: usize = 2;
 /// How long another device waits for its turn to be given one: less than it waits for an answer.
 pub(crate) const LINE_TURN: Duration = Duration::from_secs(10);
-/// How much of a line goes to another device in one message, about, in bytes.
-pub(crate) const LINE_PART_BYTES: usize = 256 * 1024;
 /// How many messages of a line wait for a slow reader on another device.
 pub(crate) const LINE_AHEAD_MAX: usize = 4;
 /// How long nothing may come of a line, or be taken of it, until that is given up.

@@ -56,10 +56,17 @@ pub(crate) fn runs(org: &Org, limit: usize) -> Result<Vec<Seen>, Problem> {
     Ok(seen)
 }
 
-/// The runs that have not ended by the copies of other devices' journals, however old.
-pub(crate) fn active_elsewhere(copies: &[Arc<Copied>]) -> BTreeSet<RunId> {
-    let active = |copied: &Arc<Copied>| read(copied, |c| c.list_numbered::<RunId>(kind::ACTIVE, limits::RUNS_MAX));
-    copies.iter().flat_map(active).map(|(_, id)| id).collect()
+/// The runs that a device executes by the copy of any other device's journal, however old; without those that are `known`. Of those that
+/// wait there may be many, and each that is found is then looked up in every copy.
+pub(crate) fn executed_elsewhere(copies: &[Arc<Copied>], known: &BTreeSet<&RunId>) -> BTreeSet<RunId> {
+    let mut found = BTreeSet::new();
+    for copied in copies {
+        let active = read(copied, |c| c.list_numbered::<RunId>(kind::ACTIVE, limits::RUNS_MAX));
+        let run = |id: &RunId| read(copied, |c| c.get_numbered::<Run>(kind::RUN, id.as_str()));
+        let further = active.into_iter().map(|(_, id)| id).filter(|id| !known.contains(id));
+        found.extend(further.filter(|id| run(id).is_some_and(|(_, run)| run.state.holds_slot())));
+    }
+    found
 }
 
 /// A run of the org.
@@ -430,10 +437,13 @@ mod tests {
             let new = new_run(id.clone(), Class::Agent, "demo".parse().unwrap(), did('B'), store.device().clone(), Timestamp(0));
             told(&store, &copied, Body::RunQueued { run: Box::new(new) });
         }
-        for id in &ids[1..] {
-            told(&store, &copied, Body::RunMoved { run: id.clone(), to: RunState::Cancelled, reason: None });
+        // One goes on, one waits, and the others are over.
+        for (n, id) in ids.iter().enumerate().filter(|(n, _)| *n != 1) {
+            let to = if n == 0 { RunState::Working } else { RunState::Cancelled };
+            told(&store, &copied, Body::RunMoved { run: id.clone(), to, reason: None });
         }
-        assert_eq!(active_elsewhere(&journals.all()), BTreeSet::from([ids[0].clone()]));
+        assert_eq!(executed_elsewhere(&journals.all(), &BTreeSet::new()), BTreeSet::from([ids[0].clone()]));
+        assert_eq!(executed_elsewhere(&journals.all(), &BTreeSet::from([&ids[0]])), BTreeSet::new());
     }
 
     /// Ada maintains with a key on the device `a`, and Bob develops with one on `b`.

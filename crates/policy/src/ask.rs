@@ -169,7 +169,8 @@ impl Rules {
 
     /// The same for all that rules cannot tell apart: of tasks, runs and patches there are many, and hardly a rule names one.
     fn one_for_all(&self, resource: &Resource) -> Resource {
-        let id = |id: &String| if self.names(id) { id.clone() } else { String::new() };
+        // A quote stands for all of them: no rule can name that without an escape, and beside escapes each stands for itself.
+        let id = |id: &String| if self.names(id) { id.clone() } else { "\"".to_owned() };
         match resource {
             Resource::Task(task, project) => Resource::Task(id(task), project.clone()),
             Resource::Run(run, project, member) => Resource::Run(id(run), project.clone(), member.clone()),

@@ -11,7 +11,11 @@ use domain::{Kind, Problem};
 use miette::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+    sync::Arc,
+};
 
 /// A mistake in a file of policies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -37,8 +41,9 @@ pub struct Rules {
     pub(crate) built_in: Set,
     pub(crate) own: Set,
     pub(crate) answered: Answered,
-    /// All of them, as Cedar writes them.
-    text: String,
+    /// What stands between two quotes in them, and so every name that they speak of; none: there are escapes in them, with which a name
+    /// may look like anything.
+    quoted: Option<HashSet<String>>,
     /// What they were made of.
     files: BTreeMap<String, Vec<u8>>,
     /// What is wrong with the org's files. While there is something, only the built-in rules count: nothing is opened by a
@@ -72,8 +77,8 @@ impl Rules {
                 Err(mistakes) => (Set::default(), mistakes),
             }
         };
-        let text = built_in.policies.policies().chain(own.policies.policies()).map(|policy| format!("{policy}\n")).collect();
-        Ok(Self { scheme, built_in, own, answered: Answered::default(), text, files: files.clone(), mistakes })
+        let quoted = quoted(built_in.policies.policies().chain(own.policies.policies()));
+        Ok(Self { scheme, built_in, own, answered: Answered::default(), quoted, files: files.clone(), mistakes })
     }
 
     /// Whether these files would make the same rules. Making them takes long beside comparing files.
@@ -86,8 +91,7 @@ impl Rules {
     /// kind alone.
     #[must_use]
     pub fn names(&self, name: &str) -> bool {
-        // Written with escapes a name may look like anything.
-        self.text.contains('\\') || self.text.contains(&format!("\"{name}\""))
+        self.quoted.as_ref().is_none_or(|quoted| quoted.contains(name))
     }
 
     /// What is wrong with these files, each mistake with file and line; empty when all is in order.
@@ -109,6 +113,18 @@ impl Rules {
             .because(words.join(" "))
             .next("Mend these files, look with `meshwork policy check`, and try again."))
     }
+}
+
+/// See [`Rules::quoted`]. Cedar shows a policy as it was written, with its comments: a quote in these only adds what no rule names.
+fn quoted<'a>(policies: impl Iterator<Item = &'a Policy>) -> Option<HashSet<String>> {
+    let mut found = HashSet::new();
+    for text in policies.map(Policy::to_string) {
+        if text.contains('\\') {
+            return None;
+        }
+        found.extend(text.split('"').map(str::to_owned));
+    }
+    Some(found)
 }
 
 /// The files of policies among others.

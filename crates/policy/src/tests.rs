@@ -224,6 +224,24 @@ fn what_is_remembered_of_one_task_is_not_taken_for_one_that_a_rule_names() {
     assert!(rules.names("T007") && !rules.names("T001"));
 }
 
+#[test]
+fn a_task_of_any_name_is_told_from_those_that_no_rule_names() {
+    // The empty name, the one that stands for all, and one that is written with escapes.
+    for (name, written) in [("", ""), ("\"", "\\\""), ("T007", "T\\u{30}07")] {
+        let text = format!(
+            "permit (principal, action == Action::\"task.run\", resource);\nforbid (principal, action, resource == Task::\"{written}\");"
+        );
+        for order in [["T001", name], [name, "T001"]] {
+            let rules = rules(&[("tasks.cedar", text.as_str())]);
+            assert_eq!(rules.mistakes, []);
+            for task in order {
+                let about = Resource::Task(task.into(), "web".into());
+                assert_eq!(ask(&rules, &member("bob", Role::Developer), "task.run", &about).allowed, task != name, "{text}: “{task}”");
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

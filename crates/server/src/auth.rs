@@ -145,7 +145,7 @@ impl Gate {
         if let Some(org) = serves
             && let Some(named) = headers.get(ORG)
         {
-            is_named(&org, named.as_bytes())?;
+            is_named(&org, named.as_bytes(), || self.caller(headers).is_ok())?;
         }
         if !method.is_safe() && elsewhere(headers) {
             return Err(Problem::new(Kind::Forbidden, "Another page made the browser send this request.")
@@ -217,12 +217,16 @@ impl Gate {
     }
 }
 
-/// Refuses a request whose header names another org than the one that is served here.
-fn is_named(org: &OrgName, named: &[u8]) -> Result<(), Problem> {
+/// Refuses a request whose header names another org than the one that is served here. Who is not signed in does not learn which that is.
+fn is_named(org: &OrgName, named: &[u8], signed_in: impl FnOnce() -> bool) -> Result<(), Problem> {
     if named == org.as_str().as_bytes() {
         return Ok(());
     }
     let named = domain::shown(&String::from_utf8_lossy(named));
+    if !signed_in() {
+        return Err(Problem::new(Kind::Forbidden, format!("The header Meshwork-Org names the org “{named}”, which is not served here."))
+            .next("Send the name of the org whose address this is."));
+    }
     Err(Problem::new(Kind::Forbidden, format!("The header Meshwork-Org names the org “{named}”, and here it is {org}."))
         .next(format!("Send “Meshwork-Org: {org}”, or leave the header out where the address is of {org} alone.")))
 }
@@ -293,10 +297,12 @@ mod tests {
     #[test]
     fn a_header_that_names_another_org_is_refused_with_both_names() {
         let crew: OrgName = "crew".parse().unwrap();
-        assert!(is_named(&crew, b"crew").is_ok());
+        assert!(is_named(&crew, b"crew", || false).is_ok());
+        let to_a_stranger = is_named(&crew, b"beta", || false).unwrap_err();
+        assert!(to_a_stranger.what.contains("“beta”") && !format!("{to_a_stranger:?}").contains("crew"), "{to_a_stranger:?}");
         for (named, shown) in [(&b"beta"[..], "“beta”"), (&b"Crew"[..], "“Crew”"), (&b""[..], "“”"), (&b"b\xff"[..], "“b\u{fffd}”")]
         {
-            let refused = is_named(&crew, named).unwrap_err();
+            let refused = is_named(&crew, named, || true).unwrap_err();
             assert!(refused.what.contains(shown) && refused.what.ends_with("it is crew."), "{refused:?}");
             assert!(refused.next.is_some_and(|next| next.contains("Meshwork-Org: crew")));
         }

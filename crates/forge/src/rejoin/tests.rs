@@ -1,7 +1,11 @@
 //! Two devices with the same keys and the same repository, each of which went on alone: what a disk that was put back leads to.
 #![allow(clippy::unwrap_used, clippy::panic)]
 use super::*;
-use crate::review::tests::{said, say, with_patch};
+use crate::{
+    limits,
+    line::count,
+    review::tests::{said, say, with_patch},
+};
 use domain::patch::Verdict;
 use std::{collections::VecDeque, fs, path::Path, process::Command};
 use tempfile::TempDir;
@@ -225,26 +229,6 @@ fn a_branch_that_is_named_as_a_folder_of_the_other_line_is_aside() {
 }
 
 #[test]
-fn the_key_that_keeps_what_a_line_said_signs_the_same_where_the_disk_is_put_back_once_more() {
-    let two = Two::said();
-    let (own, old_s) = (&two.b.member, 1_500_000_000);
-    let branch = Refs::from([("refs/heads/old".to_owned(), git_oid(&two.b.head(&two.rid).unwrap()))]);
-    two.b.as_key(&two.rid, own, |repo| sign_as_of(repo, own, branch, old_s)).unwrap();
-    copy(two.home.path().join("second"), &two.home.path().join("backup"));
-    let theirs = two.bring(&two.key());
-    let kept_under = two.joined().kept_under.unwrap();
-    let kept = tip_of(&two.b, &two.rid, &kept_under).unwrap();
-    let time = two.b.repository(&two.rid).unwrap().backend.find_commit(git_oid(&kept)).unwrap().time();
-    assert_eq!(time.seconds(), old_s);
-
-    let again = Forge::open(&two.home.path().join("backup/rad"), &two.home.path().join("backup/member")).unwrap();
-    let mut pieces = two.given(&two.key(), &again.line_known(&two.rid, &two.key()).unwrap());
-    again.take_line(&two.rid, &two.key(), &theirs, &mut || Ok(pieces.pop_front())).unwrap();
-    again.rejoin(&two.rid, &two.key()).unwrap();
-    assert_eq!(tip_of(&again, &two.rid, &kept_under), Some(kept));
-}
-
-#[test]
 fn a_line_that_only_lacks_something_is_set_forward() {
     let two = Two::new();
     two.say(&two.a, "Said there.");
@@ -362,6 +346,13 @@ fn nothing_is_sent_to_one_who_lacks_nothing_and_no_line_of_another_device_is_tak
     let foreign = Forge::create(&two.home.path().join("third/rad"), &two.home.path().join("third/member"), "third").unwrap();
     let refused = two.b.take_line(&two.rid, &foreign.member(), &two.tip(&two.a), &mut || Ok(None)).unwrap_err();
     assert_eq!(refused.kind, Kind::Forbidden);
+}
+
+#[test]
+fn a_line_without_end_is_given_up() {
+    let mut bytes = limits::LINE_BYTES_MAX - 1;
+    count(&mut bytes, 1).unwrap();
+    assert_eq!(count(&mut bytes, 1).unwrap_err().kind, Kind::Limit);
 }
 
 #[test]

@@ -138,6 +138,12 @@ async fn a_token_does_what_its_role_may_and_nothing_beyond() {
         let (status, answer) = post(&up, "patch.comment", token, said.clone()).await;
         assert_eq!(status, expected, "{answer}");
     }
+    // That it is accepted only the member's own hand says, or a token that is as good.
+    for (verdict, expected) in [("accept", 403), ("reject", 404)] {
+        let said = json!({"patch": "abcdef", "verdict": verdict, "summary": "Good."});
+        let (status, answer) = post(&up, "patch.review", &maintainer, said).await;
+        assert_eq!(status, expected, "{answer}");
+    }
     // Which policy decides cannot be chosen by naming somebody else.
     let (status, answer) = post(&up, "policy.explain", &bot, json!({"who": "me", "action": "token.create"})).await;
     assert_eq!((status, &answer["allowed"]), (200, &json!(false)), "{answer}");

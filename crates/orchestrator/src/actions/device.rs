@@ -87,12 +87,10 @@ async fn list(context: Context, _: Nothing) -> Result<Vec<DeviceView>, Problem> 
 
 /// How many runs each device executes now, by this device's journal and the copies of the others'.
 fn executed(org: &Org) -> Result<BTreeMap<Did, usize>, Problem> {
-    // The newest of all, and of older ones those that go on.
+    // The newest of all, and of older ones those that are executed.
     let (own, seen) = (org.active_runs()?, picture::runs(org, limits::LIST_DEFAULT)?);
-    let mut older = picture::active_elsewhere(&org.journals.all());
-    for run in own.iter().chain(seen.iter().map(|seen| &seen.run)) {
-        older.remove(&run.id);
-    }
+    let known: BTreeSet<&RunId> = own.iter().chain(seen.iter().map(|seen| &seen.run)).map(|run| &run.id).collect();
+    let older = picture::executed_elsewhere(&org.journals.all(), &known);
     let older = older.iter().filter_map(|id| picture::run(org, id).transpose()).collect::<Result<Vec<_>, Problem>>()?;
     Ok(by_device(own.into_iter().chain(seen.into_iter().chain(older).map(|seen| seen.run))))
 }

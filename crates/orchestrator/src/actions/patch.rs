@@ -267,8 +267,8 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
             Problem::invalid("A review without a word helps nobody.").next("Say what is to change: --message, or --line FILE:LINE:TEXT.")
         );
     }
-    in_own_name(&context)?;
     let verdict = input.verdict;
+    in_own_name(&context, verdict == Verdict::Accept)?;
     let _telling = org.telling.read().await;
     let (project, patch, task, gate) = org
         .blocking(move |org| {
@@ -298,15 +298,23 @@ async fn review(context: Context, input: ReviewInput) -> Result<Done, Problem> {
     }))
 }
 
-/// What is said is signed by the member's own key, and an approval means that a person read it: a bot's token says nothing in that name.
-fn in_own_name(context: &Context) -> Result<(), Problem> {
+/// What is said is signed by the member's own key: a bot's token says nothing in that name, and only a token that is as good as its member
+/// accepts a patch, since that means that the member looked at it.
+fn in_own_name(context: &Context, accepts: bool) -> Result<(), Problem> {
     let role = context.caller.role;
-    if context.caller.via.token.is_some() && matches!(role, Role::ReviewerBot | Role::Agent) {
-        let what = format!("This would be signed by the member's own key, and a token of the role {} is no person's.", role.name());
-        return Err(Problem::new(Kind::Forbidden, what)
-            .next("Do it in the dashboard, or with a person's token, as of the role developer; bots get keys of their own later."));
+    let bots = matches!(role, Role::ReviewerBot | Role::Agent);
+    if context.caller.via.token.is_none() || role == Role::Owner || !bots && !accepts {
+        return Ok(());
     }
-    Ok(())
+    let what =
+        format!("This would be signed by the member's own key, and a token of the role {} does not stand for the member.", role.name());
+    let next = match bots {
+        true => "Do it in the dashboard, or with a person's token, as of the role developer; bots get keys of their own later.",
+        false => {
+            "Accept it in the dashboard, with the command line, or with a token of the role owner; comment, or ask for changes, with this one."
+        }
+    };
+    Err(Problem::new(Kind::Forbidden, what).next(next))
 }
 
 /// Comments on lines must be about lines that the patch's diff shows: elsewhere nobody would see them.
@@ -356,7 +364,7 @@ struct Commented {
 async fn comment(context: Context, input: CommentInput) -> Result<Commented, Problem> {
     let org = context.org()?;
     let actor = context.actor(&org);
-    in_own_name(&context)?;
+    in_own_name(&context, false)?;
     let _telling = org.telling.read().await;
     let (project, patch, id, task) = org
         .blocking(move |org| {

@@ -9,17 +9,10 @@ use crate::{
     org::Org,
 };
 use domain::{Did, Kind, Oid, Problem, Rid};
-use forge::LINE_BYTES_MAX;
 use futures::{Stream, StreamExt};
 use mesh::{problem, spoken, status, understood};
 use proto::mesh::{LinePart, LineRequest, LinesRequest};
-use std::{
-    mem,
-    pin::Pin,
-    slice,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{pin::Pin, slice, sync::Arc, time::Instant};
 use tokio::{runtime::Handle, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
@@ -112,37 +105,7 @@ fn all(org: &Org, wanted: &Wanted, send: &dyn Fn(Part) -> Result<(), Problem>) -
     let Wanted { rid, key, tip, have } = wanted;
     let part = |tip: String, pack: Vec<u8>| Ok(LinePart { version: spoken(), tip, pack });
     send(part(tip.to_string(), vec![]))?;
-    let mut pieces = Pieces::default();
-    org.forge.give_line(rid, key, tip, have, &mut |data: &[u8]| pieces.put(data, &mut |pack| send(part(String::new(), pack))))?;
-    let rest = mem::take(&mut pieces.held);
-    if rest.is_empty() { Ok(()) } else { send(part(String::new(), rest)) }
-}
-
-/// Makes messages of what comes in pieces of any size.
-#[derive(Default)]
-struct Pieces {
-    held: Vec<u8>,
-    /// How much came in all.
-    bytes: u64,
-}
-
-impl Pieces {
-    fn put(&mut self, data: &[u8], send: &mut dyn FnMut(Vec<u8>) -> Result<(), Problem>) -> Result<(), Problem> {
-        self.bytes += data.len() as u64;
-        if self.bytes > LINE_BYTES_MAX {
-            let most = LINE_BYTES_MAX >> 20;
-            return Err(Problem::new(Kind::Limit, "A line of signed refs is too large to be given to another device.")
-                .because(format!("With what it names it has more than {most} MiB that are missing there."))
-                .next("Restore that device from a newer backup, where there is one; else take it out of the org, and let it join anew."));
-        }
-        for data in data.chunks(limits::LINE_PART_BYTES) {
-            self.held.extend_from_slice(data);
-            if self.held.len() >= limits::LINE_PART_BYTES {
-                send(mem::take(&mut self.held))?;
-            }
-        }
-        Ok(())
-    }
+    org.forge.give_line(rid, key, tip, have, &mut |pack: &[u8]| send(part(String::new(), pack.to_vec())))
 }
 
 /// The newest signatures that another device has of these keys, in their order; none where it is too old to be asked.
@@ -199,7 +162,7 @@ pub(super) async fn take(org: &Arc<Org>, did: &Did, rid: &Rid, key: &Did) -> Res
 
 /// Whether the disk takes more.
 fn room_left(org: &Org) -> Result<(), Problem> {
-    if leaves(left_bytes(org.forge.rad_home()), limits::LINE_PART_BYTES as u64) {
+    if leaves(left_bytes(org.forge.rad_home()), 0) {
         return Ok(());
     }
     Err(Problem::unavailable("A line of signed refs was not taken: too little of this device's disk would be left free.")
@@ -218,7 +181,8 @@ struct Coming {
 
 impl Coming {
     async fn part(&mut self) -> Result<Option<LinePart>, Problem> {
-        if over(self.begun.elapsed()) {
+        // Parts in which nothing is would else come for ever.
+        if self.begun.elapsed() > limits::LINE_TRANSFER {
             return Err(Problem::new(Kind::Timeout, "A line of signed refs took too long from another device."));
         }
         let next = tokio::time::timeout(limits::LINE_SILENCE, self.stream.next()).await.map_err(|_| silent())?;
@@ -239,42 +203,10 @@ impl Coming {
     }
 }
 
-/// Whether a line took longer than it may. Parts in which nothing is would else come for ever.
-fn over(took: Duration) -> bool {
-    took > limits::LINE_TRANSFER
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn pieces_of_any_size_go_in_messages_that_fit() {
-        let (mut pieces, mut sent) = (Pieces::default(), vec![]);
-        let data: Vec<u8> = (0..3 * limits::LINE_PART_BYTES + 9).map(|at| (at % 251) as u8).collect();
-        let (first, rest) = data.split_at(7);
-        for piece in [first, rest] {
-            pieces
-                .put(piece, &mut |pack| {
-                    sent.push(pack);
-                    Ok(())
-                })
-                .unwrap();
-        }
-        assert!(sent.iter().all(|pack| pack.len() >= limits::LINE_PART_BYTES && pack.len() < 2 * limits::LINE_PART_BYTES));
-        sent.push(mem::take(&mut pieces.held));
-        assert_eq!(sent.concat(), data);
-    }
-
-    #[test]
-    fn a_line_without_end_is_given_up() {
-        let mut pieces = Pieces { bytes: LINE_BYTES_MAX - 1, ..Pieces::default() };
-        let mut send = |_: Vec<u8>| Ok(());
-        pieces.put(b"1", &mut send).unwrap();
-        assert_eq!(pieces.put(b"2", &mut send).unwrap_err().kind, Kind::Limit);
-        assert!(!over(limits::LINE_TRANSFER) && over(limits::LINE_TRANSFER * 2));
-    }
 
     #[test]
     fn not_everything_is_asked_at_once() {

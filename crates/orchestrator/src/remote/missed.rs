@@ -298,6 +298,7 @@ impl Missed {
             self.fetched.insert(rid.clone());
             return;
         }
+        self.fetched.remove(rid);
         self.failed.insert(rid.clone(), Again::after(self.failed.get(rid), now));
     }
 
@@ -450,6 +451,9 @@ mod tests {
         missed.looked(&rids[1], false, now);
         assert_eq!(missed.again(&wanted), Some(now + limits::REMOTE_PAUSE * 8), "which does not make the pauses short");
         assert!(missed.due_looks(&here(&rids[..1]), now + limits::MISSED_PAUSE_MAX).is_empty(), "it is not wanted here any more");
+        // As where a line was joined, and is fetched in vain.
+        missed.tried(&rids[0], false, now);
+        assert_eq!(missed.due(&wanted, now + limits::REMOTE_PAUSE), rids[..1], "it is fetched again though it was before");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use domain::{
     event::kind,
     fence,
     lease::{Admission, Lease},
-    manifest::{Manifest, Work},
+    manifest::Work,
     placement::Refusal,
     run::Run,
 };
@@ -74,7 +74,7 @@ fn again(org: &Org, caller: &Did, asked: &Asked<'_>) -> Result<Option<Lease>, Pr
 }
 
 async fn admit(org: &Arc<Org>, caller: &Did, asked: &Asked<'_>) -> Result<Admission, Problem> {
-    if let Some(reason) = lacks(org, caller, &asked.manifest).await? {
+    if let Some(reason) = lacks(org, caller, asked).await? {
         return Ok(Admission::Refused { reasons: vec![reason] });
     }
     let answer = admission::admit_of_another(org, asked).await?;
@@ -87,8 +87,10 @@ async fn admit(org: &Arc<Org>, caller: &Did, asked: &Asked<'_>) -> Result<Admiss
     Ok(answer)
 }
 
-/// What of the org or of the machine is missing here for this work. News of the org that were not heard yet are fetched first.
-async fn lacks(org: &Arc<Org>, caller: &Did, manifest: &Manifest) -> Result<Option<Refusal>, Problem> {
+/// What of the org or of the machine is missing here for this work. News of the org that were not heard yet are fetched first, unless the
+/// work was taken before.
+async fn lacks(org: &Arc<Org>, caller: &Did, asked: &Asked<'_>) -> Result<Option<Refusal>, Problem> {
+    let manifest = &asked.manifest;
     let Work::Task { agent, .. } = &manifest.work else { return Ok(None) };
     let listed = |state: &OrgState| -> Option<EngineChoice> {
         let project = state.projects.values().any(|p| p.name == *manifest.work.project());
@@ -100,7 +102,7 @@ async fn lacks(org: &Arc<Org>, caller: &Did, manifest: &Manifest) -> Result<Opti
     if engine.is_none() {
         engine = knows(org)?;
     }
-    if engine.is_none() && *caller != org.device {
+    if engine.is_none() && *caller != org.device && again(org, caller, asked)?.is_none() {
         // Whom the org does not list has no news of it: admission refuses their manifest for that.
         let Ok(from) = device(org, caller) else { return Ok(None) };
         if let Err(problem) = bring::fetch(org, &org.rid, &from).await {
