@@ -103,6 +103,7 @@ impl Forge {
         let user = git::UserInfo { alias: config.node.alias.clone(), key: *node.public_key() };
         let storage = Storage::open(home.storage(), user).told("The storage of Radicle cannot be opened.")?;
         home.cobs_db_mut().and_then(|mut db| Ok(db.migrate(cob::migrate::ignore)?)).told("The cache of Radicle cannot be opened.")?;
+        make_folders(storage.path());
         let durable = durable::prepare(own)?;
         let (queue, running, seen, org_read) = (Queue::default(), Mutex::default(), Mutex::default(), Mutex::default());
         Ok(Self {
@@ -255,6 +256,17 @@ fn offline(mut config: Config) -> Config {
     config
 }
 
+/// Makes what each repository of a storage has of folders though nothing may lie in them: a backup, as many a copy, is of files alone.
+/// Without them nothing can be fetched there, or git takes it for no repository. Where one cannot be made, whoever needs it says so.
+fn make_folders(storage: &Path) {
+    let repositories = fs::read_dir(storage).into_iter().flatten().flatten().map(|entry| entry.path());
+    for repository in repositories.filter(|path| path.join("HEAD").is_file()) {
+        for folder in ["objects/pack", "objects/info", "refs"] {
+            let _ = fs::create_dir_all(repository.join(folder));
+        }
+    }
+}
+
 fn databases(home: &Home, config: &Config, key: &PublicKey) -> Result<(), Box<dyn std::error::Error>> {
     home.policies_mut()?;
     home.notifications_mut()?;
@@ -286,6 +298,22 @@ mod tests {
         assert_eq!(problem.kind, Kind::Unavailable);
         assert!(problem.why.is_some_and(|why| why.contains("Not a directory")) && problem.next.is_some());
         assert!(forge.has(&rid), "who asks goes on, and hears that");
+    }
+
+    #[test]
+    fn a_repository_that_was_copied_without_its_empty_folders_has_them_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (home, member) = (dir.path().join("rad"), dir.path().join("member"));
+        let forge = Forge::create(&home, &member, "laptop").unwrap();
+        let repository = forge.storage.path().join("z3gqcJUoA1n9HaHKufZs5FCSGazv5");
+        drop(forge);
+        git2::Repository::init_bare(&repository).unwrap();
+        for folder in ["objects/pack", "objects/info", "objects", "refs/heads", "refs/tags", "refs"] {
+            fs::remove_dir(repository.join(folder)).unwrap();
+        }
+        assert!(git2::Repository::open(&repository).is_err());
+        drop(Forge::open(&home, &member).unwrap());
+        assert!(git2::Repository::open(&repository).is_ok() && repository.join("objects/pack").is_dir());
     }
 
     #[test]

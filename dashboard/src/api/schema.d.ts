@@ -5488,6 +5488,23 @@ export interface components {
             told_twice: number;
             /** @description Where the journal lies as it was before the mend: a folder in that of the store; none where nothing had been written here. */
             aside?: string | null;
+        } | {
+            /** @constant */
+            type: "line_rejoined";
+            /** @description The repository. */
+            repository: components["schemas"]["Rid"];
+            /** @description The key. */
+            key: components["schemas"]["Did"];
+            /** @description Its newest signature as others had it, on which the joined one stands. */
+            theirs: components["schemas"]["Oid"];
+            /** @description Its newest signature here before that. */
+            ours: components["schemas"]["Oid"];
+            /** @description The key under which that is kept which was said here of what others had changed too: it was made for this alone. */
+            kept_under?: components["schemas"]["Did"] | null;
+            /** @description Branches of the key that hold where branches were here which others had moved too. */
+            aside?: string[];
+            /** @description Patches in which not all that the key said counts, as where it reviewed one revision twice: to be reviewed again. */
+            review_again?: components["schemas"]["PatchId"][];
         });
         /** @description The way by which somebody acted. */
         Via: {

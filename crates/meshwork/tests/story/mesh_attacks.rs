@@ -154,10 +154,11 @@ async fn nobody_gets_through_the_port_for_other_devices_to_what_is_not_theirs() 
     let signing = forge.clone();
     let bob = caller("crew", forge.device(), Arc::new(move |message| Ok(signing.sign_as_device(message))));
     all_refused(&every(bob.device(&did, &addresses).unwrap(), &did, &run, &asked).await, &READS);
+    let foreign = "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5";
     // What is signed it hears of the org's repositories alone, and of so many at once.
     let mut named: Vec<String> = forge.repositories().unwrap().iter().map(ToString::to_string).collect();
     let ours = named.len();
-    named.extend(["rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5", "nonsense"].map(str::to_owned));
+    named.extend([foreign, "nonsense"].map(str::to_owned));
     for (repositories, taken) in [(named, true), (vec![String::new(); 2_000], false)] {
         let answer = bob.device(&did, &addresses).unwrap().signed(SignedRequest { version: VERSION, repositories }).await;
         assert_eq!(answer.is_ok(), taken);
@@ -165,12 +166,15 @@ async fn nobody_gets_through_the_port_for_other_devices_to_what_is_not_theirs() 
         let signed = answer.into_inner().signed;
         assert!(ours > 0 && signed[..ours].iter().all(|one| !one.is_empty()) && signed[ours..] == ["", ""], "{signed:?}");
     }
-    // Lines of signed refs it gets of the org's keys alone, where it may read.
+    // Lines of signed refs it gets of the org's keys and repositories alone.
     let guarded = text(&two.ada.act("project.show", json!({})).await["project"]["rid"]);
     let (hers, nobodys) = (text(&two.ada.ok(&["org", "show"]).await["member"]), Key::generate().unwrap().did().to_string());
-    for (repository, key, has, gets) in
-        [(two.rid.as_str(), &hers, true, true), (guarded.as_str(), &hers, false, false), (two.rid.as_str(), &nobodys, false, false)]
-    {
+    for (repository, key, has, gets) in [
+        (two.rid.as_str(), &hers, true, true),
+        (guarded.as_str(), &hers, true, true),
+        (foreign, &hers, false, false),
+        (two.rid.as_str(), &nobodys, false, false),
+    ] {
         let (tip, line) = line_of(bob.device(&did, &addresses).unwrap(), repository, key, 0).await;
         assert_eq!((!tip.is_empty(), line.is_ok()), (has, gets), "{key} in {repository}: {line:?}");
     }
