@@ -143,6 +143,19 @@ fn translate(id: &ObjectId, patch: &rad::Patch, project: &ProjectName) -> Result
     })
 }
 
+/// The patch that a key's ref is of.
+pub(crate) fn patch_of(name: &str) -> Option<PatchId> {
+    name.strip_prefix(&format!("refs/cobs/{}/", *rad::TYPENAME))?.parse().ok()
+}
+
+/// Whether Radicle leaves an entry out of a patch, of which a ref with this name has it: in silence, where it cannot follow what was taken
+/// before, and with all that follows it. Of what cannot be read that is not said.
+pub(crate) fn leaves_out(repo: &Repository, name: &str, entry: git2::Oid) -> bool {
+    let Some(id) = patch_of(name).and_then(|id| convert::object_id(&id).ok()) else { return false };
+    let read = radicle::cob::get::<rad::Patch, _>(repo, &rad::TYPENAME, &id).ok().flatten();
+    read.is_some_and(|read| !read.history.graph().contains(&radicle::git::Oid::from(entry)))
+}
+
 fn state(state: &rad::State) -> PatchState {
     match state {
         rad::State::Draft => PatchState::Draft,

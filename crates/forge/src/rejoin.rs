@@ -13,6 +13,7 @@ use crate::{
     convert::{self, Told},
     line::{OURS, REJOINED, SIGREFS, THEIRS, has_joined, history, hold, let_go, line_tip, pinned, unpin},
     merge::forget_agreed,
+    patch::patch_of,
     proof::{PatchEntry, entries},
     repository::{canonical, contains, document, follow_delegates, locked_ref},
     signing::{Refs, forward, set, sign, signed, signed_at, whole},
@@ -403,11 +404,6 @@ fn without<'e>(entries: &'e [PatchEntry], others: &[PatchEntry], by: &Did) -> Ve
 fn reviewed<'e>(entries: &[&'e PatchEntry]) -> BTreeSet<&'e str> {
     let actions = entries.iter().flat_map(|entry| &entry.actions).filter(|action| action["type"] == "review");
     actions.filter_map(|action| action["revision"].as_str()).collect()
-}
-
-/// The patch that a key's ref is of.
-fn patch_of(name: &str) -> Option<PatchId> {
-    name.strip_prefix(&format!("refs/cobs/{}/", *TYPENAME))?.parse().ok()
 }
 
 #[cfg(test)]

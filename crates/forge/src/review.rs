@@ -15,6 +15,8 @@ use radicle::cob::stream::{CobRange, CobStream as _, Stream};
 use radicle::crypto::SigningKey;
 use radicle::storage::{ReadRepository as _, git::Repository};
 
+type Comment = radicle::cob::thread::Comment<radicle::cob::CodeLocation>;
+
 /// A patch that the member may change.
 type Own<'a, 'b, 'g> = rad::PatchMut<'a, 'b, 'g, Repository, SigningKey, StoreWriter>;
 
@@ -32,8 +34,9 @@ impl Forge {
         })
     }
 
-    /// Reviews a revision as the member. A second review of the same revision changes the first, since Radicle would drop
-    /// it; line comments are added to those that are there, the same one only once.
+    /// Reviews a revision as the member. A second review of the same revision changes the first, since Radicle would drop it. Comments on
+    /// lines are comments of the revision, the same one only once: Radicle drops whatever names a review that it dropped, as where two lines
+    /// of a key were joined and both reviewed the revision, with all that anybody said after that (radicle 0.25, `cob/patch.rs`).
     pub fn review(
         &self,
         rid: &Rid,
@@ -61,54 +64,52 @@ impl Forge {
         until_all_is_there(|| {
             self.with_patch(rid, patch, |own| {
                 let revision = known(own, revision)?;
-                let (review, mut changes) = self.verdict(own, revision, verdict, summary)?;
+                let only_lines = verdict.is_none() && summary.is_empty();
+                let mut changes = if only_lines { 0 } else { self.verdict(own, revision, verdict, summary)? };
                 for (line, body) in &lines {
-                    changes += self.line_comment(own, revision, review, line, body)?;
+                    changes += self.line_comment(own, revision, line, body)?;
                 }
                 Ok(changes)
             })
         })
     }
 
-    /// Makes the member's review say this. The answer is the review, and how many changes that took.
+    /// Makes the member's review say this. The answer is how many changes that took.
     fn verdict(
         &self,
         own: &mut Own<'_, '_, '_>,
         revision: rad::RevisionId,
         verdict: Option<rad::Verdict>,
         summary: &str,
-    ) -> Result<(rad::ReviewId, usize), Problem> {
+    ) -> Result<usize, Problem> {
         let what = "The review could not be written.";
         let mine = own.revision(&revision).and_then(|r| r.review_by(self.member_key()));
         // A comment takes no verdict back.
         let verdict = verdict.or_else(|| mine.and_then(|review| review.verdict()));
         match mine.map(|review| (review.id(), review.verdict() == verdict && review.summary() == summary)) {
-            Some((id, true)) => Ok((id, 0)),
+            Some((_, true)) => return Ok(0),
             Some((id, false)) => {
                 own.review_edit(id, verdict, summary.to_owned(), vec![], []).told(what)?;
-                Ok((id, 1))
             }
-            None => Ok((own.review(revision, verdict, Some(summary.to_owned()), vec![]).told(what)?, 1)),
+            None => {
+                own.review(revision, verdict, Some(summary.to_owned()), vec![]).told(what)?;
+            }
         }
+        Ok(1)
     }
 
-    /// Adds a comment on a line to the member's review, unless it is there. The answer is how many changes that took.
-    fn line_comment(
-        &self,
-        own: &mut Own<'_, '_, '_>,
-        revision: rad::RevisionId,
-        review: rad::ReviewId,
-        line: &LineRef,
-        body: &str,
-    ) -> Result<usize, Problem> {
+    /// Comments on a line, unless the member said the same there. The answer is how many changes that took.
+    fn line_comment(&self, own: &mut Own<'_, '_, '_>, revision: rad::RevisionId, line: &LineRef, body: &str) -> Result<usize, Problem> {
         crate::repository::check_path(&line.path)?;
         let Some(of) = own.revision(&revision) else { return Ok(0) };
         let at = location(of.head(), line);
-        let mine = of.review_by(self.member_key()).into_iter().flat_map(rad::Review::comments);
-        if mine.into_iter().any(|(_, known)| known.body() == body && known.location() == Some(&at)) {
+        let (me, said) = (convert::did(self.member_key()), of.discussion());
+        let same = |comment: &Comment| convert::did(comment.author()) == me && comment.body() == body && comment.location() == Some(&at);
+        if said.comments().any(|(_, comment)| same(comment)) {
             return Ok(0);
         }
-        own.review_comment(review, body, Some(at), None, []).told("The comment on a line could not be written.")?;
+        let first = said.root().map(|(id, _)| *id);
+        own.comment(revision, body, first, Some(at), []).told("The comment on a line could not be written.")?;
         Ok(1)
     }
 

@@ -8,6 +8,7 @@ use crate::{
     convert::Told,
     limits,
     line::{ASIDE, REJOINED},
+    patch::leaves_out,
     repository::{contains, follow_delegates, locked_ref},
 };
 use domain::Problem;
@@ -87,6 +88,7 @@ pub(crate) fn sign(repo: &Repository, key: &impl Signer, mut wanted: Refs) -> Re
 
 /// Runs `write`, by which Radicle changes an object and signs; again, where nothing came of it, or where it does not follow what the key
 /// had signed of the object before. The answer of `write` has the object's ref as [`object`] says it; none: nothing was to be changed.
+/// What Radicle leaves out of a patch nothing can follow: that is kept beside, and the change goes on from what counts.
 ///
 /// # Errors
 /// As of `write`; when signed refs cannot be read; and when that happens again and again.
@@ -95,7 +97,7 @@ pub(crate) fn written<T>(
     key: &impl Signer,
     mut write: impl FnMut() -> Result<(T, Option<String>), Problem>,
 ) -> Result<T, Problem> {
-    let before = signed(repo, key.public_key())?;
+    let (before, mut left_out) = (signed(repo, key.public_key())?, None);
     for _ in 0..limits::SET_BACK_TRIES {
         let (done, name) = match write() {
             Ok(written) => written,
@@ -106,20 +108,27 @@ pub(crate) fn written<T>(
         let Some(name) = name else { return Ok(done) };
         let after = signed(repo, key.public_key())?;
         let (then, now) = (before.get(&name).copied(), after.get(&name).copied());
-        if now.is_some_and(|now| then.is_none_or(|then| now != then && contains(&repo.backend, now, then))) {
-            let lost = lost(repo, key.public_key(), &before, &after);
-            if !lost.is_empty() {
-                sign(repo, key, lost)?;
+        let follows = |now: Oid, then: Oid| contains(&repo.backend, now, then) || left_out == Some(then);
+        if now.is_some_and(|now| then.is_none_or(|then| now != then && follows(now, then))) {
+            let mut wanted = lost(repo, key.public_key(), &before, &after);
+            wanted.extend(left_out.map(|at| (format!("{LEFT_OUT}{:.12}", at.to_string()), at)));
+            if !wanted.is_empty() {
+                sign(repo, key, wanted)?;
             }
             return Ok(done);
         }
-        tracing::info!(repo = %repo.id.urn(), %name, "a fetch had set it back before its change was signed; it is changed again");
+        tracing::info!(repo = %repo.id.urn(), %name, "what was signed before does not stand before its change; it is changed again");
         if let Some(then) = then {
-            sign(repo, key, Refs::from([(name, then)]))?;
+            sign(repo, key, Refs::from([(name.clone(), then)]))?;
+            let stands = || repo.backend.refname_to_id(&whole(key.public_key(), &name)).is_ok_and(|at| at == then);
+            left_out = (stands() && leaves_out(repo, &name, then) && stands()).then_some(then);
         }
     }
     Err(set_back())
 }
+
+/// Where a key keeps what it said of a patch and Radicle leaves out.
+const LEFT_OUT: &str = "refs/heads/left-out/";
 
 /// A key's ref of an object of Radicle.
 pub(crate) fn object(kind: impl Display, id: impl Display) -> String {

@@ -238,17 +238,18 @@ pub fn said(rights: &Rights, patch: Patch) -> Vec<String> {
     let patch = with_counting_reviews(rights, patch);
     let Some(latest) = patch.revisions.iter().find(|r| Some(&r.id) == gate::latest(&patch)) else { return vec![] };
     let by_member = |comment: &&Comment| rights.state.member_of(&comment.by).is_some();
+    let placed = |comment: &Comment| {
+        let place = comment.line.as_ref().map(|l| format!("{}:{}: ", l.path, l.line)).unwrap_or_default();
+        format!("{place}{}", comment.body)
+    };
     let mut said = Vec::new();
     for review in &latest.reviews {
         if !review.summary.trim().is_empty() {
             said.push(review.summary.clone());
         }
-        for comment in review.comments.iter().filter(by_member) {
-            let place = comment.line.as_ref().map(|l| format!("{}:{}: ", l.path, l.line)).unwrap_or_default();
-            said.push(format!("{place}{}", comment.body));
-        }
+        said.extend(review.comments.iter().filter(by_member).map(placed));
     }
-    said.extend(latest.comments.iter().filter(by_member).map(|c| c.body.clone()));
+    said.extend(latest.comments.iter().filter(by_member).map(placed));
     said
 }
 

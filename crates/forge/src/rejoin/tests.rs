@@ -6,7 +6,7 @@ use crate::{
     line::count,
     review::tests::{said, say, with_patch},
 };
-use domain::patch::Verdict;
+use domain::patch::{LineRef, Side, Verdict};
 use std::{collections::VecDeque, fs, path::Path, process::Command};
 use tempfile::TempDir;
 
@@ -265,6 +265,40 @@ fn where_both_lines_reviewed_the_same_revision_a_person_is_asked_again() {
     }
     two.bring(&two.key());
     assert_eq!(two.joined().review_again, [two.patch.clone()]);
+}
+
+#[test]
+fn comments_on_lines_stay_where_both_lines_reviewed_the_same_revision() {
+    let two = Two::new();
+    let read = || two.b.patch(&two.rid, &"demo".parse().unwrap(), &two.patch).unwrap().revisions[0].clone();
+    let path = two.b.changed_files(&two.rid, &read().base, &read().head).unwrap()[0].path.clone();
+    let line = LineRef { path, line: 1, side: Side::New };
+    for (forge, words) in [(&two.a, "There."), (&two.b, "Here.")] {
+        forge.review(&two.rid, &two.patch, &read().id, Verdict::Reject, words, &[(line.clone(), words.to_owned())]).unwrap();
+        two.say(forge, &format!("After that: {words}"));
+    }
+    two.bring(&two.key());
+    two.joined();
+    let mut bodies: Vec<String> = read().comments.into_iter().map(|comment| comment.body).collect();
+    bodies.sort();
+    assert_eq!(bodies, ["After that: Here.", "After that: There.", "Here.", "There."]);
+}
+
+#[test]
+fn whose_words_radicle_leaves_out_may_go_on() {
+    let two = Two::new();
+    let revision = two.a.patch(&two.rid, &"demo".parse().unwrap(), &two.patch).unwrap().revisions[0].id.clone();
+    // Whichever of the two reviews counts, the change of the other has nothing to follow.
+    for forge in [&two.a, &two.b] {
+        for verdict in [Verdict::Reject, Verdict::Accept] {
+            forge.review(&two.rid, &two.patch, &revision, verdict, "So.", &[]).unwrap();
+        }
+    }
+    two.bring(&two.key());
+    assert_eq!(two.joined().review_again, [two.patch.clone()]);
+    two.say(&two.b, "And on.");
+    two.say(&two.b, "And on and on.");
+    assert_eq!(said(&two.b, &two.rid, &two.patch, ["And on.", "And on and on."]), [1, 1]);
 }
 
 #[test]

@@ -203,8 +203,9 @@ fn a_second_review_of_a_revision_changes_the_first() {
     let reviews = |of: &str| device.forge.patch(&rid, &name(of), patch).unwrap().revisions[0].reviews.clone();
     let found = reviews("demo");
     assert_eq!((found.len(), found[0].verdict, found[0].summary.as_str()), (1, Some(Verdict::Reject), "Not yet."));
-    assert_eq!(found[0].comments.len(), 1, "the same comment on a line comes once");
-    assert_eq!(found[0].comments[0].line, Some(at));
+    let comments = device.forge.patch(&rid, &name("demo"), patch).unwrap().revisions[0].comments.clone();
+    assert_eq!(comments.len(), 1, "the same comment on a line comes once");
+    assert_eq!(comments[0].line, Some(at));
 
     device.forge.review(&rid, patch, revision, Verdict::Accept, "Fine now.", &[]).unwrap();
     let found = reviews("demo");
