@@ -390,10 +390,21 @@ impl Node {
     }
 
     /// Refuses everything from a key, and ends its session: for revoked keys only, since nobody who joins later would
-    /// see what an ended key made. It cannot be undone.
+    /// see what an ended key made. It holds for ever, unless [`Node::unblock`] takes it back.
     pub fn block(&self, did: &Did) -> Result<(), Problem> {
         self.handle.clone().block(convert::key(did)?).told(format!("{did} could not be blocked."))?;
         Ok(())
+    }
+
+    /// Takes things from a key again that was blocked; does nothing where it was not.
+    pub fn unblock(&self, did: &Did) -> Result<(), Problem> {
+        let key = convert::key(did)?;
+        // The node looks there whenever it asks. Its own command would also take away that a person's profile follows the key.
+        let unblocked = self.forge.home.policies_mut().and_then(|mut policies| {
+            let blocked = policies.is_blocked(&key)?;
+            if blocked { policies.unblock_nid(&key) } else { Ok(false) }
+        });
+        unblocked.told(format!("{did} is blocked still.")).map(drop)
     }
 
     /// Fetches everything of a repository from a connected node.

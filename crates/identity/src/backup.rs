@@ -16,11 +16,13 @@ use age::{Decryptor, Encryptor, Identity, Recipient, scrypt, x25519};
 use domain::{Kind, Problem};
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, BufReader, BufWriter, Read, Write},
+    io::{self, BufRead, BufReader, BufWriter, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
+/// The first line of every age file.
+const AGE: &[u8] = b"age-encryption.org/v1\n";
 /// The first line inside.
 const MAGIC: &[u8] = b"MESHWORK-BACKUP-1\n";
 
@@ -78,7 +80,9 @@ pub fn seal(out: impl Write, to: &To, sources: &[Source]) -> Result<u64, Problem
 /// counts only when all of it opened: this returns how many files there were, or the first problem.
 pub fn open(input: impl Read, with: &With, mut place: impl FnMut(&str, u64, &mut dyn Read) -> Result<(), Problem>) -> Result<u64, Problem> {
     let identity = identity(with)?;
-    let decryptor = Decryptor::new_buffered(BufReader::new(input)).map_err(|e| unreadable(&e))?;
+    let mut input = BufReader::new(input);
+    let head = head(&mut input)?;
+    let decryptor = Decryptor::new_buffered(head.chain(input)).map_err(|e| unreadable(&e))?;
     let stream = decryptor.decrypt(std::iter::once(identity.as_ref())).map_err(|e| unreadable(&e))?;
     let mut stream = BufReader::with_capacity(limits::BACKUP_BUFFER_BYTES, stream);
     let mut magic = [0u8; MAGIC.len()];
@@ -110,6 +114,25 @@ pub fn open(input: impl Read, with: &With, mut place: impl FnMut(&str, u64, &mut
         return Err(damaged(&"its end does not fit"));
     }
     Ok(files)
+}
+
+/// Reads the head of an age file, up to its last line. age itself keeps all of a file in memory that has no end of a line.
+fn head(input: &mut impl BufRead) -> Result<io::Cursor<Vec<u8>>, Problem> {
+    let (mut input, mut head) = (input.take(limits::BACKUP_HEAD_BYTES_MAX), vec![]);
+    loop {
+        let from = head.len();
+        input.read_until(b'\n', &mut head).map_err(|e| damaged(&e))?;
+        let line = &head[from..];
+        if from == 0 && line != AGE {
+            return Err(no_backup());
+        }
+        if !line.ends_with(b"\n") {
+            return Err(if input.limit() == 0 { no_backup() } else { damaged(&"it ends early") });
+        }
+        if line.starts_with(b"---") {
+            return Ok(io::Cursor::new(head));
+        }
+    }
 }
 
 /// Takes a backup up into a folder that is empty or not there. Every file becomes private (mode 0600) and is synced. After
@@ -227,9 +250,13 @@ fn unreadable(error: &age::DecryptError) -> Problem {
             Problem::new(Kind::Unauthenticated, "This does not open the backup.")
                 .next("Give the passphrase or the key that it was made for.")
         }
-        E::UnknownFormat | E::InvalidHeader => Problem::invalid("This is not a backup.").next("Name a file that `meshwork backup` made."),
+        E::UnknownFormat | E::InvalidHeader => no_backup(),
         other => damaged(&other),
     }
+}
+
+fn no_backup() -> Problem {
+    Problem::invalid("This is not a backup.").next("Name a file that `meshwork backup` made.")
 }
 
 fn damaged(why: &dyn std::fmt::Display) -> Problem {

@@ -38,6 +38,8 @@ pub const BACKUP_FILES_MAX: u64 = 1_000_000;
 pub const BACKUP_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 /// The longest path within a backup, in bytes.
 pub const BACKUP_PATH_BYTES_MAX: usize = 1024;
+/// The longest head of a backup, in bytes: what age writes before what is encrypted. Ours have some hundred.
+pub const BACKUP_HEAD_BYTES_MAX: u64 = 64 * 1024;
 /// How much of a file is held in memory while a backup is made or taken up, in bytes.
 pub const BACKUP_BUFFER_BYTES: usize = 64 * 1024;
 /// For how long a device's certificate holds, in milliseconds; it is renewed at half of that.

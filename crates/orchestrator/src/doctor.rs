@@ -1,9 +1,15 @@
 //! What Meshwork needs of this machine, whether it is there, and how to mend it.
 
-use crate::{data_dir::DataDir, lending, lifecycle, org::Org, remote, removed, tailnet};
-use domain::{Did, Problem, Rid, event::kind, run::Run};
+use crate::{clock, data_dir::DataDir, lending, lifecycle, limits, org::Org, remote, removed, tailnet};
+use domain::{
+    Did, Problem, Rid, Timestamp,
+    event::{Body, Event, kind},
+    run::Run,
+};
+use forge::OrgState;
 use sandbox::Finding;
 use std::{path::Path, process::Command};
+use store::Order;
 
 /// The oldest git with which the Radicle node starts.
 const GIT_LEAST: (u32, u32) = (2, 34);
@@ -143,13 +149,12 @@ pub fn put_back(org: &Org) -> Option<Finding> {
 /// Keys of this device whose signed refs lie apart from what another device has of them, and are not joined yet: a finding for each.
 pub fn lines(org: &Org) -> Vec<Finding> {
     let state = org.remote.org();
-    let named = |rid: &Rid| state.projects.values().find(|project| project.rid == *rid).map(|project| project.name.to_string());
     let finding = |((rid, key), stuck): ((Rid, Did), remote::Stuck)| {
         // One that left the org is not asked any more.
         let device = &state.device_of(&stuck.at)?.name;
         let whose = if key == org.member { "the member's key" } else { "the device's key" };
         // So is one of a project that left it.
-        let place = if rid == org.rid { "the org's repository".to_owned() } else { format!("the project {}", named(&rid)?) };
+        let place = place(org, &state, &rid)?;
         let (since, Problem { what, why, next, .. }) = (stuck.since.minute(), stuck.problem);
         let detail = format!(
             "What {whose} signs here in {place} does not follow from what {device} has of it, as where a disk or a backup was put back; it \
@@ -162,6 +167,57 @@ pub fn lines(org: &Org) -> Vec<Finding> {
         Some(Finding { what: "signed refs".into(), ok: false, detail: detail.trim_end().to_owned(), next: Some(next) })
     };
     org.remote.lines.stuck().into_iter().filter_map(finding).collect()
+}
+
+/// A repository in words; none: it is not the org's any more.
+fn place(org: &Org, state: &OrgState, rid: &Rid) -> Option<String> {
+    let project = || state.projects.values().find(|project| project.rid == *rid);
+    if org.rid == *rid { Some("the org's repository".to_owned()) } else { project().map(|project| format!("the project {}", project.name)) }
+}
+
+/// Changes of the org, or on a project's default branch, that do not count since a line was joined: a finding for each line, for some days.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn aside(org: &Org) -> Result<Vec<Finding>, Problem> {
+    let joined: Vec<Event> = org.store.list(kind::ASIDE, Order::Newest, limits::ASIDE_LINES_MAX)?;
+    let (state, now) = (org.remote.org(), clock::now());
+    let finding = |event: Event| {
+        let Body::LineRejoined(line) = event.body else { return None };
+        let until = Some(told_until(event.at)).filter(|until| now < *until)?;
+        let place = place(org, &state, &line.repository)?;
+        let changes = org.forge.left_aside(&line.repository, &line.key, &line.aside, limits::ASIDE_NAMED_MAX + 1);
+        not_counted(&place, event.at, until, changes)
+    };
+    Ok(joined.into_iter().filter_map(finding).collect())
+}
+
+fn told_until(joined: Timestamp) -> Timestamp {
+    joined.plus_ms(limits::ASIDE_TOLD_DAYS * 24 * 60 * 60 * 1000)
+}
+
+/// That these changes do not count, of which there may be more than are named; none where there are none.
+fn not_counted(place: &str, since: Timestamp, until: Timestamp, changes: Result<Vec<String>, Problem>) -> Option<Finding> {
+    let named = match changes {
+        Ok(changes) if changes.is_empty() => return None,
+        Ok(changes) => {
+            let named: Vec<String> = changes.iter().take(limits::ASIDE_NAMED_MAX).map(|title| format!("“{title}”")).collect();
+            let more = if changes.len() > named.len() { ", and more" } else { "" };
+            format!("{}{more}.", named.join(", "))
+        }
+        Err(problem) => format!("which ones cannot be read: {} {}", problem.what, problem.why.unwrap_or_default()),
+    };
+    let detail = format!(
+        "Changes of {place} that were made here after the disk of this device, or a backup, was put back do not count since {}: others had \
+         changed it too, and theirs count. It is as if these had not been made: {named}",
+        since.minute()
+    );
+    let next = format!(
+        "Look whether they are still wanted, and make these changes again; a device or member that was removed so belongs to the org again \
+         until then. Whether that was done cannot be seen: this is told until {}.",
+        until.minute()
+    );
+    Some(Finding { what: "changes that do not count".into(), ok: false, detail: detail.trim_end().to_owned(), next: Some(next) })
 }
 
 /// That no guests are taken, since what the owner lends cannot be read.
@@ -177,7 +233,7 @@ fn unread_policy(org: &Org) -> Option<Finding> {
 /// When the org cannot be read.
 pub fn warnings(org: &Org) -> Result<Vec<String>, Problem> {
     let found = put_back(org).into_iter().chain(clocks(org)?).chain(versions(org)?).chain(removed::finding(org));
-    let found = found.chain(lines(org)).chain(tailnet::finding(org)).chain(unread_policy(org));
+    let found = found.chain(lines(org)).chain(aside(org)?).chain(tailnet::finding(org)).chain(unread_policy(org));
     Ok(found.filter(|finding| !finding.ok).map(|finding| format!("{}: {}", finding.what, finding.detail)).collect())
 }
 
@@ -224,6 +280,7 @@ fn version(said: &str) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -237,6 +294,23 @@ mod tests {
         assert_eq!((none.ok, none.detail.as_str(), none.next.as_deref()), (false, "not found", Some("Install it.")));
         let unneeded = found("no-such-program-anywhere", (0, 0), false);
         assert!(unneeded.ok && unneeded.next.is_some(), "what can be done without is no fault: {unneeded:?}");
+    }
+
+    #[test]
+    fn changes_that_do_not_count_are_named_with_what_to_do_for_some_days() {
+        let since = Timestamp(0);
+        let until = told_until(since);
+        assert_eq!(until.minute(), "1970-01-08 00:00 UTC");
+        let told = |changes| not_counted("the org's repository", since, until, changes);
+        let titles = |count: usize| Ok((0..count).map(|n| format!("Change {n}")).collect());
+        assert!(told(titles(0)).is_none());
+        let few = told(titles(2)).unwrap();
+        assert!(!few.ok && few.detail.ends_with("“Change 0”, “Change 1”."), "{few:?}");
+        assert!(few.detail.contains("since 1970-01-01 00:00") && few.next.is_some_and(|next| next.contains("make these changes again")));
+        let many = told(titles(limits::ASIDE_NAMED_MAX + 1)).unwrap();
+        assert!(many.detail.ends_with("“Change 2”, and more."), "{many:?}");
+        let unread = told(Err(Problem::unavailable("The disk is gone."))).unwrap();
+        assert!(unread.detail.ends_with("cannot be read: The disk is gone."), "{unread:?}");
     }
 
     #[test]

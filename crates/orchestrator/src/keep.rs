@@ -5,7 +5,7 @@ use crate::{limits, org::Org};
 use domain::{Did, Problem, ProjectName, Rid, event::Body};
 use forge::{Charter, Node, OrgState};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::{Notify, watch};
@@ -56,10 +56,10 @@ impl Kept {
     }
 }
 
-/// Which keys were blocked already, so that it is not done at every look.
+/// Which keys were blocked already (true) or are known not to be, so that it is not done at every look.
 #[derive(Default)]
 struct Known {
-    blocked: BTreeSet<Did>,
+    blocked: BTreeMap<Did, bool>,
     said: Said,
 }
 
@@ -123,7 +123,8 @@ fn look(org: &Arc<Org>, mut said: Said) -> Said {
     said
 }
 
-/// Blocks revoked keys as soon as the org says so, until it closes: beside the rest, which may take a while.
+/// Blocks revoked keys, and takes that back of keys that are listed, as soon as the org says so, until it closes: beside the rest, which
+/// may take a while.
 async fn keep_blocked(org: Arc<Org>) {
     let (mut closing, mut head) = (org.closing.subscribe(), org.head.subscribe());
     let mut known = Known::default();
@@ -152,17 +153,24 @@ fn org_changed(org: &Org, charter: Charter) {
     }
 }
 
-/// Of a revoked key nothing is taken any more. Radicle keeps that for ever, so no key is blocked that an owner may still take back.
+/// Of a revoked key nothing is taken any more. Radicle keeps that for ever, so no key is blocked that an owner may still take back; and
+/// where one is listed all the same, as after a removal was lost to what others signed, it is blocked no more.
 fn block(node: &Node, state: &OrgState, known: &mut Known) {
-    for gone in state.revoked_for_good() {
-        if !known.blocked.contains(gone) {
-            let done = node.block(gone);
+    for (key, blocked) in blocked(state) {
+        if known.blocked.get(&key) != Some(&blocked) {
+            let done = if blocked { node.block(&key) } else { node.unblock(&key) };
             if done.is_ok() {
-                known.blocked.insert(gone.clone());
+                known.blocked.insert(key, blocked);
             }
-            known.said.note("a revoked key", done);
+            known.said.note(if blocked { "a revoked key" } else { "a key that is listed" }, done);
         }
     }
+}
+
+/// Whether each key of the org is to be blocked; of others it is not said.
+fn blocked(state: &OrgState) -> BTreeMap<Did, bool> {
+    let listed = state.readers().into_iter().map(|key| (key, false));
+    listed.chain(state.revoked_for_good().map(|gone| (gone.clone(), true))).collect()
 }
 
 /// Says what is to be here, and of what is not yet that nobody is there who may have it.
@@ -192,5 +200,29 @@ impl Said {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{did, member, state};
+    use domain::{
+        Timestamp,
+        org::{Device, KeyKind, Revocation},
+        role::Role,
+    };
+
+    #[test]
+    fn a_key_that_was_revoked_and_is_listed_again_is_not_blocked() {
+        let listed = OrgState {
+            members: [member("bob", Role::Developer, &['b'])].into(),
+            devices: [("desk".to_owned(), Device::new("desk", did('b'), "bob"))].into(),
+            ..state()
+        };
+        let gone = |letter| Revocation { did: did(letter), kind: KeyKind::Device, at: Timestamp(0), why: "lost".into() };
+        let removed = OrgState { revoked: vec![gone('b'), gone('B')], ended: vec![gone('e')], ..state() };
+        assert_eq!(blocked(&removed), BTreeMap::from([(did('b'), true), (did('B'), true)]));
+        assert_eq!(blocked(&listed), BTreeMap::from([(did('b'), false), (did('B'), false)]));
     }
 }

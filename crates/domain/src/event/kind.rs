@@ -10,6 +10,8 @@ pub const TAKEN: &str = "taken";
 pub const CLAIM: &str = "claim";
 /// The [`crate::PatchId`] that a comment is on, by the comment's id.
 pub const COMMENT: &str = "comment";
+/// The [`super::Event`] of a [`super::LineRejoined`] by which branches were kept aside, by repository, key and the signature that was left.
+pub const ASIDE: &str = "aside";
 /// A [`crate::project::MirrorState`], by project.
 pub const MIRROR: &str = "mirror";
 /// A [`crate::join::Invite`], by its id.

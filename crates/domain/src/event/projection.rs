@@ -109,6 +109,9 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
             out.extend(joining::project(event, before)?);
         }
         Body::StopOrdered { order, by, envelope } => out.extend(stop(before, order, by, envelope)?),
+        Body::LineRejoined(line) if !line.aside.is_empty() => {
+            out.push(put(kind::ASIDE, &format!("{} {} {}", line.repository, line.key, line.ours), event)?);
+        }
         Body::SharesTaken { taken } => out.push(put(kind::SHARES, kind::OWN, taken)?),
         Body::CommandModelSet { settings } => out.push(put(kind::COMMAND, crate::command::SETTINGS, settings)?),
         Body::CommandModelCalled(call) => {
@@ -509,6 +512,24 @@ mod tests {
         let of_day = |at| changes.iter().any(|change| change.kind == kind::SPENT && change.id == spent_id("org", &Period::Day.key(at)));
         assert!(of_day(admitted) && !of_day(ended), "{changes:?}");
         assert!(changes.iter().any(|change| change.kind == kind::COMMAND && change.id == crate::command::day(admitted)), "{changes:?}");
+    }
+
+    #[test]
+    fn a_joined_line_is_remembered_where_branches_were_kept_aside() {
+        let did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp";
+        for aside in [vec![], vec!["aside/0123456789ab/main"]] {
+            let event = json!({
+                "version": 1, "at": 7, "actor": did, "type": "line_rejoined", "repository": "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5",
+                "key": did, "theirs": "a".repeat(40), "ours": "b".repeat(40), "aside": aside,
+            });
+            let event: Event = serde_json::from_value(event).unwrap_or_else(|e| unreachable!("{e}"));
+            let changes = project(&event, &mut |_, _| None).unwrap_or_else(|p| unreachable!("{p}"));
+            assert_eq!(changes.len(), aside.len());
+            for change in changes {
+                let kept: Event = serde_json::from_str(change.value.as_deref().unwrap_or_default()).unwrap_or_else(|e| unreachable!("{e}"));
+                assert_eq!((change.kind, kept), (kind::ASIDE, event.clone()));
+            }
+        }
     }
 
     #[test]

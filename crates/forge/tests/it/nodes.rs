@@ -133,6 +133,13 @@ fn of_a_blocked_key_nothing_is_taken_and_what_an_ended_key_made_is_still_had_by_
     until(&news, "the patch of a key that counts at Bob's", || has(&taken));
     assert!(!has(&refused));
     assert!(ada.forge.patches(&rid, &name("demo")).unwrap().len() == 3, "all of them are at Ada's");
+
+    // What is not blocked stays so.
+    for key in [&revoked, &going] {
+        at_bob.unblock(&key.did()).unwrap();
+    }
+    let fetched = || at_bob.fetch(&rid, &ada.forge.device()).is_ok();
+    until(&news, "the patch of a key that counts again at Bob's", || fetched() && has(&refused));
     at_ada.stop().unwrap();
     at_bob.stop().unwrap();
 }

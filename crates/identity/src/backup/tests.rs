@@ -98,6 +98,17 @@ fn what_is_no_backup_or_half_of_one_is_refused() {
 }
 
 #[test]
+fn of_what_is_no_backup_little_is_read() {
+    let with = key().1;
+    for begin in [&b""[..], AGE, b"age-encryption.org/v1\n-> X25519 "] {
+        let mut endless = begin.chain(io::repeat(0).take(1 << 24));
+        let problem = open(&mut endless, &with, |_, _, _| Ok(())).unwrap_err();
+        assert!(problem.what.contains("not a backup") && problem.next.is_some(), "{problem}");
+        assert!(endless.into_inner().1.limit() > (1 << 24) - (1 << 18), "all of it was read");
+    }
+}
+
+#[test]
 fn files_that_the_caller_does_not_read_are_skipped() {
     let (to, with) = key();
     let bytes = sealed(&to, &[("a", vec![1; 100_000]), ("b", b"last".to_vec())]);

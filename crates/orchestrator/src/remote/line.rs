@@ -183,7 +183,7 @@ impl Coming {
     async fn part(&mut self) -> Result<Option<LinePart>, Problem> {
         // Parts in which nothing is would else come for ever.
         if self.begun.elapsed() > limits::LINE_TRANSFER {
-            return Err(Problem::new(Kind::Timeout, "A line of signed refs took too long from another device."));
+            return Err(Problem::new(Kind::Limit, "A line of signed refs took too long from another device."));
         }
         let next = tokio::time::timeout(limits::LINE_SILENCE, self.stream.next()).await.map_err(|_| silent())?;
         let Some(part) = next else { return Ok(None) };

@@ -100,7 +100,7 @@ impl Lines {
         Err(Problem::conflict(what).because(why).next(next))
     }
 
-    /// Whether a line may be asked for at a device: what could not be taken as it was is large, and will not be other in a minute.
+    /// Whether a line may be asked for at a device: what could not be taken as it was, or came too slowly, will not be other in a minute.
     fn may_take(&self, of: &Of, at: &Did, now: Instant) -> Result<(), Problem> {
         let mut all = lock(&self.refused);
         all.retain(|_, (when, _)| now.saturating_duration_since(*when) < limits::LINE_REFUSED_PAUSE);
@@ -245,7 +245,9 @@ async fn meet(org: &Arc<Org>, did: &Did, of: &Of, tip: Option<Oid>) -> Result<bo
         return Ok(false);
     }
     let turn = org.remote.lines.turns.turn(of);
-    let _turn = turn.lock().await;
+    // Another device may give it slowly: what this one has is looked at again.
+    let busy = |_| Problem::unavailable("It is being joined with what another device has of it.");
+    let _turn = tokio::time::timeout(limits::LINE_TURN, turn.lock()).await.map_err(busy)?;
     // It may have come from another device meanwhile.
     if !is_other(org, of, &tip).await? {
         return Ok(true);
