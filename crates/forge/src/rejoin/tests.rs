@@ -289,9 +289,9 @@ fn whose_words_radicle_leaves_out_may_go_on() {
     let two = Two::new();
     let revision = two.a.patch(&two.rid, &"demo".parse().unwrap(), &two.patch).unwrap().revisions[0].id.clone();
     // Whichever of the two reviews counts, the change of the other has nothing to follow.
-    for forge in [&two.a, &two.b] {
+    for (forge, words) in [(&two.a, "There."), (&two.b, "Here.")] {
         for verdict in [Verdict::Reject, Verdict::Accept] {
-            forge.review(&two.rid, &two.patch, &revision, verdict, "So.", &[]).unwrap();
+            forge.review(&two.rid, &two.patch, &revision, verdict, words, &[]).unwrap();
         }
     }
     two.bring(&two.key());
