@@ -48,7 +48,7 @@ pub(crate) fn sync_packs(repository: &Path) -> Result<(), Problem> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         synced => synced,
     };
-    let all = fs::read_dir(&folder).and_then(|all| all.flatten().map(|entry| one(entry.path())).collect::<io::Result<()>>());
+    let all = fs::read_dir(&folder).and_then(|all| all.flatten().try_for_each(|entry| one(entry.path())));
     all.and_then(|()| sync(&folder)).told("What was taken could not be written to disk.")
 }
 

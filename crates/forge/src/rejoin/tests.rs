@@ -264,7 +264,7 @@ fn where_both_lines_reviewed_the_same_revision_a_person_is_asked_again() {
         forge.review(&two.rid, &two.patch, &revision, Verdict::Accept, words, &[]).unwrap();
     }
     two.bring(&two.key());
-    assert_eq!(two.joined().review_again, [two.patch.clone()]);
+    assert_eq!(two.joined().review_again, std::slice::from_ref(&two.patch));
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn whose_words_radicle_leaves_out_may_go_on() {
         }
     }
     two.bring(&two.key());
-    assert_eq!(two.joined().review_again, [two.patch.clone()]);
+    assert_eq!(two.joined().review_again, std::slice::from_ref(&two.patch));
     two.say(&two.b, "And on.");
     two.say(&two.b, "And on and on.");
     assert_eq!(said(&two.b, &two.rid, &two.patch, ["And on.", "And on and on."]), [1, 1]);
@@ -468,7 +468,7 @@ fn of_what_two_lines_did_nothing_is_lost() {
         });
         let apart = (there, here) == (Some(one), Some(other));
         assert_eq!(branch.aside, if apart { vec!["aside/short/main"] } else { vec![] });
-        assert_eq!(branch.refs.get("refs/heads/aside/short/main").is_some(), apart);
+        assert_eq!(branch.refs.contains_key("refs/heads/aside/short/main"), apart);
         assert_eq!(object.kept.get("refs/cobs/x/y").copied(), apart.then_some(other));
         assert!(branch.kept.is_empty() && object.aside.is_empty());
     }
