@@ -379,7 +379,7 @@ fn review_again(repo: &Repository, by: &Did, union: &Union) -> Vec<PatchId> {
 fn all_counts(repo: &Repository, patch: &PatchId, by: &Did, theirs: git2::Oid, ours: git2::Oid) -> Result<bool, Problem> {
     let (there, here) = (entries(repo, patch, vec![theirs])?, entries(repo, patch, vec![ours])?);
     let (only_there, only_here) = (without(&there, &here, by), without(&here, &there, by));
-    // Of two reviews of one revision by one key Radicle takes the earlier alone.
+    // Of two reviews of one revision by one key Radicle takes one alone, by its order of entries.
     if !reviewed(&only_there).is_disjoint(&reviewed(&only_here)) {
         return Ok(false);
     }
