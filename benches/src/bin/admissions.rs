@@ -1,9 +1,9 @@
 //! Durable admissions: how many runs a device leases in a second, to `REQUESTERS` that ask at the same time, each lease on disk before
 //! its answer.
 //!
-//! `admissions [admissions [DIR]]`. What is measured is admission in a real org, with its org repository, policy and journal: the manifest's
-//! signature and form, who asks for whom, what the policy says, stop orders, the machine's room, and the lease in one transaction. Once for
-//! runs of this device, which are queued before, and once for runs of others, where the manifest is kept with the lease
+//! `admissions [admissions [DIR]]`. What is measured is admission in a real org, with its org repository, policy and journal: who asks for
+//! whom, what the policy says, stop orders, the machine's room, and the lease in one transaction. Once for runs of this device, which are
+//! signed and queued before, and once for runs of others, where the manifest's signature and form are checked, and it is kept with the lease
 //! (`orchestrator::admission::{admit, admit_of_another}`). Without: TLS and gRPC, the delegation, the start of the run, and making files of
 //! the manifests that were kept. What was admitted is ended between two bursts, which is not measured. Beside it each part alone: what
 //! reads and decides on one thread, and the journal with the very same events and no question asked. The goal: 10,000 a second. The last
@@ -61,12 +61,11 @@ async fn main() -> Result<()> {
     let machine = machine(dir.path())?;
     machine.create(&"bench".parse()?, "ada", None, None).await?;
     let org = machine.org()?;
-    let some = || (0..count.max(BURST)).map(|_| signed(&org)).collect::<Result<Vec<_>>>().map(Arc::new);
-    let asked = some()?;
+    let some = |whose: Whose| (0..count.max(BURST)).map(|_| Signed::new(&org, whose)).collect::<Result<Vec<_>>>().map(Arc::new);
 
-    let parts = parts(&org, &asked)?;
-    let own = admitted(&org, &asked, Whose::Own).await?;
-    let of_others = admitted(&org, &some()?, Whose::Another).await?;
+    let parts = parts(&org)?;
+    let own = admitted(&org, &some(Whose::Own)?).await?;
+    let of_others = admitted(&org, &some(Whose::Another)?).await?;
     let journal = journaled(&org, count).await?;
     machine.close().await;
 
@@ -103,6 +102,29 @@ enum Whose {
     Another,
 }
 
+/// What is asked, as it comes to admission.
+enum Signed {
+    Own(Asked),
+    Another(Envelope),
+}
+
+impl Signed {
+    /// A new run's manifest of checks, signed by this device.
+    fn new(org: &Org, whose: Whose) -> Result<(RunId, Self)> {
+        let manifest = manifest(org)?;
+        let run = manifest.run.clone();
+        let signed = match whose {
+            Whose::Own => Self::Own(Asked::sign(org, manifest)?),
+            Whose::Another => Self::Another(sealed(org, &manifest)?),
+        };
+        Ok((run, signed))
+    }
+}
+
+fn sealed(org: &Org, manifest: &Manifest) -> Result<Envelope> {
+    Ok(envelope::seal(manifest, PAYLOAD_TYPE, &org.device, |message| Ok(org.forge.sign_as_device(message)))?)
+}
+
 /// What one way took.
 struct Measured {
     took: Duration,
@@ -129,28 +151,27 @@ fn machine(dir: &Path) -> Result<Arc<Machine>> {
     Ok(Machine::new(DataDir::open(&dir.join("data"))?, options))
 }
 
-/// A new run's manifest of checks, signed by this device.
-fn signed(org: &Org) -> Result<(RunId, Envelope)> {
+/// A new run's manifest of checks.
+fn manifest(org: &Org) -> Result<Manifest> {
     let (run, at, commit) = (clock::run_id(), clock::now(), "a".repeat(40));
     let work = json!({"kind": "checks", "repository": org.rid, "project": "bench", "commit": commit, "definitions": commit});
-    let manifest: Manifest = serde_json::from_value(json!({
+    Ok(serde_json::from_value(json!({
         "version": VERSION, "org": org.name, "run": run, "requester": org.device, "member": org.member, "at": at,
         "expires": at.plus_ms(600_000), "class": "ci", "work": work, "resources": {"cpu_milli": 0}, "limits": {},
-    }))?;
-    let sealed = envelope::seal(&manifest, PAYLOAD_TYPE, &org.device, |message| Ok(org.forge.sign_as_device(message)))?;
-    Ok((run, sealed))
+    }))?)
 }
 
 /// What each question takes, on this thread, in microseconds.
-fn parts(org: &Org, asked: &[(RunId, Envelope)]) -> Result<Vec<(&'static str, f64)>> {
+fn parts(org: &Org) -> Result<Vec<(&'static str, f64)>> {
     let rights = org.rights()?;
+    let asked = (0..PARTS).map(|_| sealed(org, &manifest(org)?)).collect::<Result<Vec<_>>>()?;
     let member = rights.state.members.values().next().context("the org has no member")?.clone();
     let device = rights.state.device_of(&org.device).context("the org does not list this device")?;
     let (here, project) = (Resource::Device(device.name.clone(), device.owner.clone()), Resource::Project("bench".into()));
     let each = |what: &dyn Fn(&Envelope) -> Result<bool>| -> Result<f64> {
         let begun = Instant::now();
-        for n in 0..PARTS {
-            ensure!(what(&asked[n % asked.len()].1)?, "a part of admission said no");
+        for sealed in &asked {
+            ensure!(what(sealed)?, "a part of admission said no");
         }
         Ok((begun.elapsed().as_secs_f64() * 1e7 / PARTS as f64).round() / 10.0)
     };
@@ -174,19 +195,22 @@ fn parts(org: &Org, asked: &[(RunId, Envelope)]) -> Result<Vec<(&'static str, f6
 }
 
 /// Has all of them admitted, in bursts.
-async fn admitted(org: &Arc<Org>, asked: &Arc<Vec<(RunId, Envelope)>>, whose: Whose) -> Result<Measured> {
+async fn admitted(org: &Arc<Org>, asked: &Arc<Vec<(RunId, Signed)>>) -> Result<Measured> {
     let mut all = Measured { took: Duration::ZERO, cpu: Duration::ZERO, waits: vec![] };
     let mut from = 0;
     while from < asked.len() {
         let to = (from + BURST).min(asked.len());
-        if let Whose::Own = whose {
-            for some in asked[from..to].chunks(JOURNALED) {
-                let before: Vec<_> = some.iter().map(|(run, sealed)| queued(org, run, sealed)).collect::<Result<_>>()?;
-                org.record(&org.device, before.into_iter().flatten().collect()).await?;
+        for some in asked[from..to].chunks(JOURNALED) {
+            let mut before = vec![];
+            for (run, signed) in some {
+                if let Signed::Own(asked) = signed {
+                    before.extend(queued(org, run, asked)?);
+                }
             }
+            org.record(&org.device, before).await?;
         }
         let (next, begun, before) = (Arc::new(AtomicUsize::new(from)), Instant::now(), cpu("self")?);
-        let requester = || tokio::spawn(admit(org.clone(), asked.clone(), next.clone(), to, whose));
+        let requester = || tokio::spawn(admit(org.clone(), asked.clone(), next.clone(), to));
         let requesters: Vec<_> = (0..REQUESTERS).map(|_| requester()).collect();
         let mut waits = vec![];
         for requester in requesters {
@@ -205,25 +229,19 @@ async fn admitted(org: &Arc<Org>, asked: &Arc<Vec<(RunId, Envelope)>>, whose: Wh
 }
 
 /// One requester: the next one that nobody has asked for yet, until there is none.
-async fn admit(
-    org: Arc<Org>,
-    asked: Arc<Vec<(RunId, Envelope)>>,
-    next: Arc<AtomicUsize>,
-    to: usize,
-    whose: Whose,
-) -> Result<Vec<Duration>> {
+async fn admit(org: Arc<Org>, asked: Arc<Vec<(RunId, Signed)>>, next: Arc<AtomicUsize>, to: usize) -> Result<Vec<Duration>> {
     let mut waits = vec![];
     loop {
         let at = next.fetch_add(1, Ordering::Relaxed);
         if at >= to {
             return Ok(waits);
         }
-        let (run, sealed) = &asked[at];
+        let (run, signed) = &asked[at];
         let begun = Instant::now();
-        let admission = match whose {
-            Whose::Own => admission::admit(&org, sealed).await?,
-            Whose::Another => {
-                let opened = Asked::open(sealed).map_err(|refusal| anyhow!("it is not in order: {refusal:?}"))?;
+        let admission = match signed {
+            Signed::Own(asked) => admission::admit(&org, asked).await?,
+            Signed::Another(sealed) => {
+                let opened = Asked::open(sealed.clone()).map_err(|refusal| anyhow!("it is not in order: {refusal:?}"))?;
                 admission::admit_of_another(&org, &opened).await?
             }
         };
@@ -272,9 +290,8 @@ fn new(org: &Org, run: &RunId) -> Result<Run> {
 }
 
 /// That it is queued, and placed with this manifest.
-fn queued(org: &Org, run: &RunId, sealed: &Envelope) -> Result<[Body; 2]> {
-    let (manifest, hash) = (identity::manifest::open(sealed, |_| true)?.0, envelope::hash(sealed));
-    let placed = Placed::of(&manifest.work, hash.clone(), hash, org.device.clone());
+fn queued(org: &Org, run: &RunId, asked: &Asked) -> Result<[Body; 2]> {
+    let placed = Placed::of(&asked.manifest.work, asked.hash.clone(), asked.hash.clone(), org.device.clone());
     Ok([Body::RunQueued { run: Box::new(new(org, run)?) }, Body::RunPlaced { run: run.clone(), placed }])
 }
 

@@ -29,7 +29,7 @@ use domain::{
     event::{Body, Event, kind},
     fence,
     lease::{Admission, Lease},
-    manifest::{Class, Manifest, Priority, Work},
+    manifest::{Class, Manifest, PAYLOAD_TYPE, Priority, Work},
     org::Member,
     placement::{self, Refusal},
     run::{Placed, Run, RunState},
@@ -43,38 +43,48 @@ use std::{
 };
 use store::{Order, Parked, Ready, View};
 
-/// A manifest in its envelope, which the device that asks has signed.
+/// A manifest in its envelope, which the device that asks has signed: that was verified, or it was this one, just now.
 #[derive(Debug)]
-pub struct Asked<'a> {
-    pub(crate) envelope: &'a Envelope,
-    pub(crate) manifest: Arc<Manifest>,
-    pub(crate) hash: Hash,
+pub struct Asked {
+    pub(crate) envelope: Envelope,
+    /// What is asked for.
+    pub manifest: Arc<Manifest>,
+    /// The hash of what was signed, by which it is named.
+    pub hash: Hash,
 }
 
-impl<'a> Asked<'a> {
+impl Asked {
     /// Checks the signature and the form. Whether the org lists that device is not asked here.
     ///
     /// # Errors
     /// When it is not in order: why.
-    pub fn open(envelope: &'a Envelope) -> Result<Self, Refusal> {
-        let (manifest, _) = identity::manifest::open(envelope, |_| true).map_err(unreadable)?;
-        Ok(Self { envelope, manifest: Arc::new(manifest), hash: envelope::hash(envelope) })
+    pub fn open(envelope: Envelope) -> Result<Self, Refusal> {
+        let (manifest, _) = identity::manifest::open(&envelope, |_| true).map_err(unreadable)?;
+        Ok(Self::of(envelope, manifest))
+    }
+
+    /// Signs a manifest by which this device asks.
+    ///
+    /// # Errors
+    /// When it is too large to be signed.
+    pub fn sign(org: &Org, manifest: Manifest) -> Result<Self, Problem> {
+        let envelope = envelope::seal(&manifest, PAYLOAD_TYPE, &org.device, |message| Ok(org.forge.sign_as_device(message)))?;
+        Ok(Self::of(envelope, manifest))
+    }
+
+    fn of(envelope: Envelope, manifest: Manifest) -> Self {
+        Self { hash: envelope::hash(&envelope), envelope, manifest: Arc::new(manifest) }
     }
 }
 
-/// Verifies a signed manifest, checks membership and room, and reserves in one transaction.
+/// Checks who asks and the room, and reserves in one transaction.
 ///
 /// # Errors
 /// When the journal cannot be written. A refusal is not an error.
-pub async fn admit(org: &Arc<Org>, envelope: &Envelope) -> Result<Admission, Problem> {
-    let refused = |refusal| Ok(Admission::Refused { reasons: vec![refusal] });
-    let asked = match Asked::open(envelope) {
-        Ok(asked) => asked,
-        Err(refusal) => return refused(refusal),
-    };
+pub async fn admit(org: &Arc<Org>, asked: &Asked) -> Result<Admission, Problem> {
     match verify(org, &asked.manifest).await {
-        Ok(wanted) => reserve(org, &asked, wanted, None).await,
-        Err(refusal) => refused(refusal),
+        Ok(wanted) => reserve(org, asked, wanted, None).await,
+        Err(refusal) => Ok(Admission::Refused { reasons: vec![refusal] }),
     }
 }
 
@@ -168,7 +178,7 @@ fn may(rights: &Rights, who: &str, principal: &Principal, action: &str, resource
 
 /// Looks for room and takes it, atomically: two requests never get the same room. `kept` is the manifest, where it is to be kept with the
 /// lease.
-async fn reserve(org: &Arc<Org>, asked: &Asked<'_>, wanted: Wanted, kept: Option<Parked>) -> Result<Admission, Problem> {
+async fn reserve(org: &Arc<Org>, asked: &Asked, wanted: Wanted, kept: Option<Parked>) -> Result<Admission, Problem> {
     let Wanted { owner, promised } = wanted;
     let manifest = asked.manifest.clone();
     let now = clock::now();

@@ -295,6 +295,8 @@ pub(crate) const ANNOUNCE_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) const ANNOUNCE_OTHERS_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// For how long news of one's own, or of others, are gathered before one acts on them.
 pub(crate) const ANNOUNCE_COALESCE: Duration = Duration::from_millis(100);
+/// How many times as long as it took to say what this device has, it is not said again, up to [`ANNOUNCE_AGAIN`].
+pub(crate) const ANNOUNCE_REST: u32 = 20;
 /// How long the manifest of a run counts that another device than its requester's is asked for, where none was named: as long the
 /// very same device is asked when its answer was lost.
 pub(crate) const ASKED_VALID_MS: u64 = 3 * 60 * 1000;

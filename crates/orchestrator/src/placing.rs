@@ -5,7 +5,8 @@
 //! there, no other is asked; and only the one that was asked last gets the delegation of the run's key, without which no engine starts.
 
 use crate::{
-    admission, clock,
+    admission::{self, Asked},
+    clock,
     dispatch::{self, Draft, move_waiting},
     fault, gathering, lifecycle, limits,
     org::Org,
@@ -21,11 +22,10 @@ use domain::{
     announcement,
     event::{Body, kind},
     lease::Admission,
-    manifest::{self, Class, Manifest},
+    manifest::{Class, Manifest},
     placement::{self, Avoid, Candidate, Decision, QueuePlace, Refusal, Request, Round, Snapshot, Untaken},
     run::{Placed, Reason, Run, RunState},
 };
-use identity::envelope::{self, Envelope};
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem::discriminant,
@@ -229,7 +229,7 @@ pub(crate) async fn place(org: &Arc<Org>, run: &Run, draft: Draft) -> Result<(),
 }
 
 /// Sends a device that did not answer the very same again: it may have had it.
-pub(crate) fn again(org: &Arc<Org>, run: &Run, device: Did, sealed: Envelope) {
+pub(crate) fn again(org: &Arc<Org>, run: &Run, device: Did, sealed: identity::Envelope) {
     let asked = run.clone();
     in_background(org, run, |org| async move {
         let run = asked;
@@ -336,11 +336,10 @@ impl Turn {
         if gathering::asks_first(org, &self.run, device).await? {
             return Ok(Answer::Over);
         }
-        let sealed = self.placed(device, here || named, untold).await?;
-        let Some(sealed) = sealed else { return Ok(Answer::Over) };
+        let Some(asked) = self.placed(device, here || named, untold).await? else { return Ok(Answer::Over) };
         fault::held(org, RunState::Placing).await;
         if here {
-            return Ok(match admission::admit(org, &sealed).await? {
+            return Ok(match admission::admit(org, &asked).await? {
                 Admission::Leased { .. } => {
                     lifecycle::drive(org, id.clone());
                     Answer::Over
@@ -351,7 +350,7 @@ impl Turn {
                 }
             });
         }
-        let reasons = match remote::schedule(org, device, &sealed, id).await {
+        let reasons = match remote::schedule(org, device, &asked.envelope, id).await {
             Ok((Admission::Leased { .. }, after)) => {
                 remote::follow(org, id, device, after);
                 return Ok(Answer::Over);
@@ -366,24 +365,22 @@ impl Turn {
     }
 
     /// Writes down which device is asked, and with what. None: the run waits no more, or was begun already.
-    async fn placed(&self, device: &Did, waits_long: bool, untold: &mut Vec<Body>) -> Result<Option<Envelope>, Problem> {
+    async fn placed(&self, device: &Did, waits_long: bool, untold: &mut Vec<Body>) -> Result<Option<Asked>, Problem> {
         let run = Run { asked: Some(device.clone()), ..self.run.clone() };
         let (draft, reuse, id) = (self.draft.clone(), self.begins_alike, run.id.clone());
         let drafted = move |org: &Arc<Org>| if reuse { Ok(draft.manifest) } else { dispatch::draft(org, &draft.board, &run) };
         let manifest = self.org.blocking(drafted).await?;
         let (at, valid_ms) = (clock::now(), if waits_long { limits::MANIFEST_VALID_MS } else { limits::ASKED_VALID_MS });
-        let manifest = Manifest { at, expires: at.plus_ms(valid_ms), ..manifest };
-        let signing = self.org.forge.clone();
-        let sealed = envelope::seal(&manifest, manifest::PAYLOAD_TYPE, &self.org.device, move |m| Ok(signing.sign_as_device(m)))?;
-        let bytes = sealed.to_json()?;
+        let asked = Asked::sign(&self.org, Manifest { at, expires: at.plus_ms(valid_ms), ..manifest })?;
+        let bytes = asked.envelope.to_json()?;
         let blob = self.org.blocking(move |org| org.store.blobs().put(&bytes)).await?;
-        let mut placed = Placed::of(&manifest.work, envelope::hash(&sealed), blob, device.clone());
+        let mut placed = Placed::of(&asked.manifest.work, asked.hash.clone(), blob, device.clone());
         let without = self.org.remote.moving.left(&id).map(|(left, _)| left);
         placed.left = without.filter(|left| placed.from.as_ref().is_none_or(|from| from.commit != left.work.commit));
         let mut bodies = std::mem::take(untold);
         bodies.push(Body::RunPlaced { run: self.run.id.clone(), placed });
         let waits = move_waiting(&self.org, &self.run.id, bodies, RunState::Placing, None).await?;
-        Ok(waits.then_some(sealed))
+        Ok(waits.then_some(asked))
     }
 
     /// Nobody takes it: it waits where that can help for one device at least, and else is over.

@@ -32,20 +32,35 @@ pub struct Blobs {
 
 #[derive(Debug, Default)]
 struct Shelf {
-    blobs: HashMap<Hash, Arc<[u8]>>,
+    blobs: HashMap<Hash, OnShelf>,
     bytes: usize,
 }
 
+/// A blob, and where it lies in the database: in several rows, if it came several times.
+#[derive(Debug)]
+struct OnShelf {
+    bytes: Arc<[u8]>,
+    rows: Vec<i64>,
+}
+
+/// Where a blob lies in the database. Numbers are given again, also when a transaction failed: the name says whether it is the one that is
+/// meant.
+pub(crate) type Row = (i64, Hash);
+
 impl Shelf {
-    fn put(&mut self, hash: Hash, bytes: Arc<[u8]>) {
-        self.bytes += bytes.len();
-        if let Some(before) = self.blobs.insert(hash, bytes) {
-            self.bytes -= before.len();
-        }
+    fn put(&mut self, row: i64, hash: Hash, bytes: Arc<[u8]>) {
+        let kept = self.blobs.entry(hash).or_insert_with(|| {
+            self.bytes += bytes.len();
+            OnShelf { bytes, rows: vec![] }
+        });
+        kept.rows.push(row);
     }
 
-    fn remove(&mut self, hash: &Hash) {
-        self.bytes -= self.blobs.remove(hash).map_or(0, |bytes| bytes.len());
+    /// Gives the rows where it lies.
+    fn remove(&mut self, hash: &Hash) -> Vec<Row> {
+        let Some(kept) = self.blobs.remove(hash) else { return vec![] };
+        self.bytes -= kept.bytes.len();
+        kept.rows.into_iter().map(|row| (row, hash.clone())).collect()
     }
 }
 
@@ -127,8 +142,8 @@ impl Blobs {
     /// When the disk refuses, or the bytes are not those of this name any more.
     pub fn get(&self, hash: &Hash) -> Result<Option<Vec<u8>>, Problem> {
         // In this order: it is a file before it is no more here.
-        if let Some(bytes) = self.parked().blobs.get(hash) {
-            return Ok(Some(bytes.to_vec()));
+        if let Some(kept) = self.parked().blobs.get(hash) {
+            return Ok(Some(kept.bytes.to_vec()));
         }
         let path = self.path(hash);
         let bytes = match fs::read(&path) {
@@ -216,11 +231,11 @@ impl Blobs {
     }
 
     /// Has these found, which are just being written into the database.
-    pub(crate) fn park(&self, blobs: impl Iterator<Item = Parked>) {
-        for Parked { hash, bytes } in blobs {
+    pub(crate) fn park(&self, blobs: impl Iterator<Item = (i64, Parked)>) {
+        for (row, Parked { hash, bytes }) in blobs {
             // Of one that was erased before.
             let _ = fs::remove_file(self.mark(&hash));
-            self.parked().put(hash, bytes);
+            self.parked().put(row, hash, bytes);
         }
     }
 
@@ -234,17 +249,16 @@ impl Blobs {
         self.parked().bytes > limits::PARKED_BYTES_MAX
     }
 
-    /// Makes one of them a file; says which.
+    /// Makes one of them a file; gives the rows in which it lies still.
     ///
     /// # Errors
     /// When the disk refuses; then it stays where it is.
-    pub(crate) fn unpark_one(&self) -> Result<Option<Hash>, Problem> {
+    pub(crate) fn unpark_one(&self) -> Result<Vec<Row>, Problem> {
         let _alone = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = self.parked().blobs.iter().next().map(|(hash, bytes)| (hash.clone(), bytes.clone()));
-        let Some((hash, bytes)) = next else { return Ok(None) };
+        let next = self.parked().blobs.iter().next().map(|(hash, kept)| (hash.clone(), kept.bytes.clone()));
+        let Some((hash, bytes)) = next else { return Ok(vec![]) };
         self.put(&bytes)?;
-        self.parked().remove(&hash);
-        Ok(Some(hash))
+        Ok(self.parked().remove(&hash))
     }
 
     fn parked(&self) -> MutexGuard<'_, Shelf> {
@@ -281,14 +295,14 @@ impl Blobs {
 /// # Errors
 /// When the database refuses.
 pub(crate) fn find_parked(connection: &Connection, blobs: &Blobs) -> Result<(), Problem> {
-    let read = |erased: &mut Vec<Hash>| -> sqlite::Result<()> {
-        let mut statement = connection.prepare("SELECT hash, content FROM parked")?;
+    let read = |erased: &mut Vec<Row>| -> sqlite::Result<()> {
+        let mut statement = connection.prepare("SELECT id, hash, content FROM parked")?;
         while let State::Row = statement.next()? {
-            let Ok(hash) = statement.read::<String, _>(0)?.parse::<Hash>() else { continue };
+            let (row, Ok(hash)) = (statement.read::<i64, _>(0)?, statement.read::<String, _>(1)?.parse::<Hash>()) else { continue };
             if blobs.mark(&hash).exists() {
-                erased.push(hash);
+                erased.push((row, hash));
             } else {
-                blobs.parked().put(hash, statement.read::<Vec<u8>, _>(1)?.into());
+                blobs.parked().put(row, hash, statement.read::<Vec<u8>, _>(2)?.into());
             }
         }
         Ok(())
@@ -298,16 +312,17 @@ pub(crate) fn find_parked(connection: &Connection, blobs: &Blobs) -> Result<(), 
     if erased.is_empty() { Ok(()) } else { forget_parked(connection, &erased) }
 }
 
-/// Removes these from the database.
+/// Removes these rows from the database.
 ///
 /// # Errors
 /// When it refuses.
-pub(crate) fn forget_parked(connection: &Connection, hashes: &[Hash]) -> Result<(), Problem> {
+pub(crate) fn forget_parked(connection: &Connection, rows: &[Row]) -> Result<(), Problem> {
     let remove = || -> sqlite::Result<()> {
-        let mut statement = connection.prepare("DELETE FROM parked WHERE hash=?")?;
-        for hash in hashes {
+        let mut statement = connection.prepare("DELETE FROM parked WHERE id=? AND hash=?")?;
+        for (row, hash) in rows {
             statement.reset()?;
-            statement.bind((1, hash.as_str()))?;
+            statement.bind((1, *row))?;
+            statement.bind((2, hash.as_str()))?;
             statement.next()?;
         }
         Ok(())

@@ -41,6 +41,13 @@ const STEPS: &[Step] = &[
     Step::Sql("CREATE TABLE parked(hash TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT, WITHOUT ROWID;"),
     // 5: by which version of events it was projected.
     Step::Sql("CREATE TABLE projected_by(version INTEGER NOT NULL) STRICT;"),
+    // 6: parked content in the order in which it came: one by one at the end of the table, and not each on a page of its own.
+    Step::Sql(
+        "CREATE TABLE parked_in_order(id INTEGER PRIMARY KEY, hash TEXT NOT NULL, content BLOB NOT NULL) STRICT;
+        INSERT INTO parked_in_order(hash, content) SELECT hash, content FROM parked;
+        DROP TABLE parked;
+        ALTER TABLE parked_in_order RENAME TO parked;",
+    ),
 ];
 
 /// What brings the database to the next version.
@@ -281,6 +288,19 @@ mod tests {
         let forms = [files::database(dir.path()), copy].map(|file| form(&sqlite::open(file).unwrap()).unwrap());
         assert_eq!(forms, [STEPS.len(), 2]);
         assert!(!dir.path().join("journal.version-2.db").exists(), "one copy is enough");
+    }
+
+    #[test]
+    fn what_is_parked_stays_when_the_table_takes_another_form() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = sqlite::open(files::database(dir.path())).unwrap();
+        assert!(migrate(&connection, dir.path(), &STEPS[..5], None, Of::Own).unwrap());
+        connection.execute("INSERT INTO parked(hash, content) VALUES('a', x'01'), ('b', x'02')").unwrap();
+        assert!(migrate(&connection, dir.path(), STEPS, None, Of::Own).unwrap());
+        assert_eq!(pragma::<i64>(&connection, "user_version").unwrap(), STEPS.len() as i64);
+        let mut left = connection.prepare("SELECT group_concat(id || hash || hex(content)) FROM parked").unwrap();
+        left.next().unwrap();
+        assert_eq!(left.read::<String, _>(0).unwrap(), "1a01,2b02");
     }
 
     #[test]

@@ -93,8 +93,8 @@ pub(crate) struct Session<'c> {
     recorded: Vec<(Seq, Digest, Arc<Event>)>,
     /// How large that is, in bytes.
     recorded_bytes: usize,
-    /// The blobs that came with it.
-    parked: Vec<Parked>,
+    /// The blobs that came with it, and where each lies.
+    parked: Vec<(i64, Parked)>,
     /// Whether the open transaction changed anything at all.
     changed: bool,
 }
@@ -106,7 +106,7 @@ impl<'c> Session<'c> {
             signer,
             insert_event: connection.prepare("INSERT INTO event(seq, incarnation, previous, hash, payload) VALUES(?, ?, ?, ?, ?)")?,
             insert_head: connection.prepare("INSERT INTO head(seq, signature) VALUES(?, ?)")?,
-            insert_parked: connection.prepare("INSERT OR IGNORE INTO parked(hash, content) VALUES(?, ?)")?,
+            insert_parked: connection.prepare("INSERT INTO parked(hash, content) VALUES(?, ?) RETURNING id")?,
             projector: Projector::new(connection, "projected")?,
             committed: tail.clone(),
             tail,
@@ -140,11 +140,12 @@ impl<'c> Session<'c> {
         let decided = decide(&mut View::new(&mut self.projector)).map_err(Failure::Append)?;
         let seq = self.append(&decided.events)?;
         for blob in decided.blobs {
-            self.insert_parked.reset()?;
             self.insert_parked.bind((1, blob.hash.as_str()))?;
             self.insert_parked.bind((2, &*blob.bytes))?;
             self.insert_parked.next()?;
-            self.parked.push(blob);
+            self.parked.push((self.insert_parked.read::<i64, _>(0)?, blob));
+            // Done with: a statement that has a row to give keeps the transaction from ending.
+            self.insert_parked.reset()?;
         }
         Ok(seq)
     }

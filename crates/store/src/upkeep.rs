@@ -10,7 +10,6 @@ use crate::{
     park::receive,
     remembered,
 };
-use domain::Hash;
 use sqlite::{Connection, State};
 use std::{
     path::{Path, PathBuf},
@@ -36,8 +35,8 @@ pub(crate) struct Upkeep {
     blobs: Blobs,
     /// When the next blob becomes a file; none: all are.
     unpark_at: Option<Instant>,
-    /// Those that are files, and in the database still.
-    made: Vec<Hash>,
+    /// The rows of those that are files, and in the database still.
+    made: Vec<blob::Row>,
 }
 
 impl Upkeep {

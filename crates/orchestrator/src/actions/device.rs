@@ -229,7 +229,7 @@ async fn pods(context: Context, _: Nothing) -> Result<Vec<Pod>, Problem> {
 
 /// The body of `POST /schedule`: a manifest in its signed envelope.
 async fn schedule(context: Context, envelope: Envelope) -> Result<Admission, Problem> {
-    remote::take_brought(&context.org()?, &envelope).await
+    remote::take_brought(&context.org()?, envelope).await
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

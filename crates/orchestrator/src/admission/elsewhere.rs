@@ -10,7 +10,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// When the journal cannot be written. A refusal is not an error.
-pub async fn admit_of_another(org: &Arc<Org>, asked: &Asked<'_>) -> Result<Admission, Problem> {
+pub async fn admit_of_another(org: &Arc<Org>, asked: &Asked) -> Result<Admission, Problem> {
     match verify(org, &asked.manifest).await {
         Ok(wanted) => reserve(org, asked, wanted, Some(org.store.blobs().to_park(asked.envelope.to_json()?)?)).await,
         Err(refusal) => Ok(Admission::Refused { reasons: vec![refusal] }),

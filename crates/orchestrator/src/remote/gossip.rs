@@ -159,6 +159,7 @@ pub(crate) async fn announce(org: Arc<Org>, gossip: Gossip) {
             seeds = known;
         }
         let mut next = limits::ANNOUNCE_EVERY;
+        let begun = Instant::now();
         match say(&org, &gossip, said.as_ref()).await {
             Ok(None) => {}
             Ok(new) => said = new,
@@ -167,6 +168,8 @@ pub(crate) async fn announce(org: Arc<Org>, gossip: Gossip) {
                 next = limits::ANNOUNCE_AGAIN;
             }
         }
+        // Where it takes long to say, with many runs here, it is said less often.
+        let rest = limits::ANNOUNCE_COALESCE.max(begun.elapsed() * limits::ANNOUNCE_REST).min(limits::ANNOUNCE_AGAIN);
         let more_follows = tokio::select! {
             () = moved(&mut events) => true,
             () = others_moved(&org, &mut others_took) => false,
@@ -177,7 +180,7 @@ pub(crate) async fn announce(org: Arc<Org>, gossip: Gossip) {
             _ = closing.wait_for(|c| *c) => break,
         };
         if more_follows {
-            tokio::time::sleep(limits::ANNOUNCE_COALESCE).await;
+            tokio::time::sleep(rest).await;
         }
     }
     gossip.stop().await;

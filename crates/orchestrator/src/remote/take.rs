@@ -26,7 +26,7 @@ use std::sync::Arc;
 pub(super) async fn take(org: &Arc<Org>, caller: &Did, bytes: &[u8]) -> Result<ScheduleReply, Problem> {
     let sealed = Envelope::from_json(bytes)?;
     let before = org.store.last().0;
-    let (admission, after_seq) = match opened(caller, &sealed) {
+    let (admission, after_seq) = match opened(caller, sealed) {
         Ok(asked) => answer(org, caller, &asked, before).await?,
         Err(reason) => (Admission::Refused { reasons: vec![reason] }, before),
     };
@@ -38,7 +38,7 @@ pub(super) async fn take(org: &Arc<Org>, caller: &Did, bytes: &[u8]) -> Result<S
 ///
 /// # Errors
 /// When the journal cannot be read or written. A refusal is not an error.
-pub(crate) async fn take_brought(org: &Arc<Org>, sealed: &Envelope) -> Result<Admission, Problem> {
+pub(crate) async fn take_brought(org: &Arc<Org>, sealed: Envelope) -> Result<Admission, Problem> {
     match Asked::open(sealed) {
         Ok(asked) => Ok(answer(org, &asked.manifest.requester, &asked, 0).await?.0),
         Err(reason) => Ok(Admission::Refused { reasons: vec![reason] }),
@@ -46,7 +46,7 @@ pub(crate) async fn take_brought(org: &Arc<Org>, sealed: &Envelope) -> Result<Ad
 }
 
 /// What is asked for, if the caller itself signed it: what is of somebody else is not taken from whoever brings it.
-fn opened<'a>(caller: &Did, sealed: &'a Envelope) -> Result<Asked<'a>, Refusal> {
+fn opened(caller: &Did, sealed: Envelope) -> Result<Asked, Refusal> {
     let asked = Asked::open(sealed)?;
     if asked.manifest.requester != *caller {
         return Err(Refusal::NotAllowed { message: "A device may only ask in its own name.".into() });
@@ -55,7 +55,7 @@ fn opened<'a>(caller: &Did, sealed: &'a Envelope) -> Result<Asked<'a>, Refusal> 
 }
 
 /// What admission says, and after which number of the journal it is told of the run; `before` is where that stood.
-async fn answer(org: &Arc<Org>, caller: &Did, asked: &Asked<'_>, before: u64) -> Result<(Admission, u64), Problem> {
+async fn answer(org: &Arc<Org>, caller: &Did, asked: &Asked, before: u64) -> Result<(Admission, u64), Problem> {
     let admission = admit(org, caller, asked).await;
     // Whoever asks again has the lease of before, whatever is said of what is new now, and is told again from the beginning: what was said
     // since may have been lost with the first answer.
@@ -68,12 +68,12 @@ async fn answer(org: &Arc<Org>, caller: &Did, asked: &Asked<'_>, before: u64) ->
 }
 
 /// The lease that this very manifest got before, also where its run is over by now: the requester may not have had the answer.
-fn again(org: &Org, caller: &Did, asked: &Asked<'_>) -> Result<Option<Lease>, Problem> {
+fn again(org: &Org, caller: &Did, asked: &Asked) -> Result<Option<Lease>, Problem> {
     let known: Option<Run> = org.store.get(kind::RUN, asked.manifest.run.as_str())?;
     Ok(fence::leased_before(known, caller, asked.hash.clone()))
 }
 
-async fn admit(org: &Arc<Org>, caller: &Did, asked: &Asked<'_>) -> Result<Admission, Problem> {
+async fn admit(org: &Arc<Org>, caller: &Did, asked: &Asked) -> Result<Admission, Problem> {
     if let Some(reason) = lacks(org, caller, asked).await? {
         return Ok(Admission::Refused { reasons: vec![reason] });
     }
@@ -89,7 +89,7 @@ async fn admit(org: &Arc<Org>, caller: &Did, asked: &Asked<'_>) -> Result<Admiss
 
 /// What of the org or of the machine is missing here for this work. News of the org that were not heard yet are fetched first, unless the
 /// work was taken before.
-async fn lacks(org: &Arc<Org>, caller: &Did, asked: &Asked<'_>) -> Result<Option<Refusal>, Problem> {
+async fn lacks(org: &Arc<Org>, caller: &Did, asked: &Asked) -> Result<Option<Refusal>, Problem> {
     let manifest = &asked.manifest;
     let Work::Task { agent, .. } = &manifest.work else { return Ok(None) };
     let listed = |state: &OrgState| -> Option<EngineChoice> {

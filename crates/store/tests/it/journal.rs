@@ -180,6 +180,8 @@ async fn a_blob_that_comes_with_events_is_there_with_them_and_a_file_later() {
     let (kept, erased, refused) = (with("kept", marked("a")), with("erased", marked("b")), with("refused", queued(1, &task(1))));
     store.append_ready_if(|_| Ok(kept)).await.unwrap();
     store.append_ready_if(|_| Ok(erased)).await.unwrap();
+    let again = with("kept", marked("b"));
+    store.append_ready_if(|_| Ok(again)).await.unwrap();
     store.append_ready_if(|_| refused_with(refused)).await.unwrap_err();
     assert!(there(&store, "kept") && store.blobs().exists(&hash("kept")) && !file("kept").exists(), "it costs no file yet");
     assert!(!store.blobs().exists(&hash("refused")));
