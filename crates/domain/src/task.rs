@@ -194,6 +194,7 @@ pub struct Claim {
 
 /// A claim that was taken over from other devices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)] // So that the API's document has the event's type beside it.
 pub struct Takeover {
     /// The task.
     pub task: TaskRef,
