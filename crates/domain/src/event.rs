@@ -13,6 +13,6 @@ mod taken;
 mod unknown;
 
 pub use body::Body;
-pub use fact::{Event, Fetching, LineRejoined, Mended, Told, VERSION};
+pub use fact::{Event, LineRejoined, Mended, Told, VERSION};
 pub use projection::{Before, Projected, project, spent_by_run, spent_id};
 pub use unknown::Unknown;

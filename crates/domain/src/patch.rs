@@ -121,7 +121,7 @@ pub struct Revision {
     pub description: String,
     /// Reviews of it.
     pub reviews: Vec<Review>,
-    /// Comments on it that belong to no review.
+    /// Comments on it, those on lines among them.
     pub comments: Vec<Comment>,
 }
 
@@ -130,13 +130,13 @@ pub struct Revision {
 pub struct Review {
     /// Who.
     pub by: Did,
-    /// What they say; none while only line comments were made.
+    /// What they say; none where they gave neither a verdict nor words.
     pub verdict: Option<Verdict>,
     /// In words.
     pub summary: String,
     /// When.
     pub at: Timestamp,
-    /// Comments, those on lines among them.
+    /// Comments that were written into the review itself, with other tools: Meshwork's, on lines too, are the revision's.
     pub comments: Vec<Comment>,
 }
 

@@ -194,6 +194,7 @@ pub struct Claim {
 
 /// A claim that was taken over from other devices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)] // So that the API's document has the event's type beside it.
 pub struct Takeover {
     /// The task.
     pub task: TaskRef,
@@ -312,25 +313,9 @@ mod tests {
     #[test]
     fn a_task_whose_run_cannot_start_yet_is_queued_and_not_running() {
         let did = crate::placement::tests::did(0);
-        let at = TaskRef {
-            project: "demo".parse().unwrap_or_else(|p: crate::Problem| unreachable!("{p}")),
-            feature: "001-work".parse().unwrap_or_else(|p: crate::Problem| unreachable!("{p}")),
-            task: id("T001"),
-        };
-        let claim = Claim {
-            task: at,
-            device: did.clone(),
-            runs: vec![],
-            patch: None,
-            others: vec![],
-            merged: false,
-            merged_by: None,
-            rejected: false,
-            revision: None,
-            verdicts: BTreeMap::new(),
-            over: vec![],
-            turn: 0,
-        };
+        let at = serde_json::json!({"project": "demo", "feature": "001-work", "task": "T001"});
+        let claim = serde_json::json!({"task": at, "device": did, "runs": []});
+        let claim: Claim = serde_json::from_value(claim).unwrap_or_else(|e| unreachable!("{e}"));
         for (state, label) in [(RunState::Queued, "queued"), (RunState::Working, "running")] {
             let run = serde_json::json!({
                 "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV",

@@ -4,6 +4,7 @@
 use crate::{
     Forge,
     convert::{self, Told},
+    line::ASIDE,
     repository::{canonical, own_branch},
 };
 use domain::{Did, Problem, Rid};
@@ -29,9 +30,9 @@ impl Forge {
     }
 }
 
-/// Whether a branch is where another was kept aside: `aside/` and a signature before its name.
+/// Whether a branch is where another was kept aside: under [`ASIDE`], with a signature before its name.
 fn is_of(name: &str, branch: &str) -> bool {
-    name.strip_prefix("aside/").and_then(|rest| rest.split_once('/')).is_some_and(|(_, of)| of == branch)
+    format!("refs/heads/{name}").strip_prefix(ASIDE).and_then(|rest| rest.split_once('/')).is_some_and(|(_, of)| of == branch)
 }
 
 /// The first lines of what is in the history of one commit and not in that of another, along the first parents.

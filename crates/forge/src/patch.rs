@@ -148,12 +148,16 @@ pub(crate) fn patch_of(name: &str) -> Option<PatchId> {
     name.strip_prefix(&format!("refs/cobs/{}/", *rad::TYPENAME))?.parse().ok()
 }
 
-/// Whether Radicle leaves an entry out of a patch, of which a ref with this name has it: in silence, where it cannot follow what was taken
-/// before, and with all that follows it. Of what cannot be read that is not said.
+/// Whether Radicle takes all of these entries into a patch: it leaves out in silence what cannot follow what it took before, and all that
+/// follows that. None: the patch cannot be read.
+pub(crate) fn takes_all(repo: &Repository, patch: &PatchId, entries: &[radicle::git::Oid]) -> Option<bool> {
+    let read = radicle::cob::get::<rad::Patch, _>(repo, &rad::TYPENAME, &convert::object_id(patch).ok()?).ok()??;
+    Some(entries.iter().all(|entry| read.history.graph().contains(entry)))
+}
+
+/// Whether Radicle leaves an entry out of a patch, of which a ref with this name has it. Of what cannot be read that is not said.
 pub(crate) fn leaves_out(repo: &Repository, name: &str, entry: git2::Oid) -> bool {
-    let Some(id) = patch_of(name).and_then(|id| convert::object_id(&id).ok()) else { return false };
-    let read = radicle::cob::get::<rad::Patch, _>(repo, &rad::TYPENAME, &id).ok().flatten();
-    read.is_some_and(|read| !read.history.graph().contains(&radicle::git::Oid::from(entry)))
+    patch_of(name).and_then(|patch| takes_all(repo, &patch, &[radicle::git::Oid::from(entry)])) == Some(false)
 }
 
 fn state(state: &rad::State) -> PatchState {

@@ -4,7 +4,7 @@ use crate::{
     Forge,
     convert::{self, Told},
     durable, git, limits,
-    repository::{canonical, locked_ref},
+    repository::{canonical, locked_ref, own_branch},
     signing::{object, written},
 };
 use domain::{Did, Oid, Problem, ProjectName, Rid};
@@ -147,7 +147,7 @@ impl Forge {
         let (repo, identity) = Repository::init(doc, &self.storage, &self.member).told(what)?;
         let made = (|| {
             let branch = doc.project().told(what)?.default_branch().to_string();
-            let head = fill(&repo, &format!("refs/namespaces/{}/refs/heads/{branch}", self.member_key().to_human()))?;
+            let head = fill(&repo, &own_branch(self.member_key(), &branch))?;
             repo.set_remote_identity_root_to(self.member_key(), identity).told(what)?;
             self.plain_identity(&repo, identity).told(what)?;
             repo.set_identity_head_to(identity).told(what)?;

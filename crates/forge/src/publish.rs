@@ -6,7 +6,7 @@ use crate::{
     key::RemoteKey,
     limits,
     repository::locked_ref,
-    signing::{Refs, object, sign, written},
+    signing::{Refs, object, sign, whole, written},
 };
 use domain::{Did, Oid, PatchId, Problem, RevisionId, Rid};
 use radicle::cob::Title;
@@ -68,7 +68,7 @@ impl Forge {
             let what = "What an ended run left unsigned could not be removed.";
             let repo = self.open_repository(id)?;
             let patches = own_patches(&repo, &public)?;
-            let pattern = format!("refs/namespaces/{}/refs/*", public.to_human());
+            let pattern = whole(&public, "refs/*");
             let found = repo.backend.references_glob(&pattern).told(what)?.collect::<Result<Vec<_>, _>>().told(what)?;
             let any = !found.is_empty();
             for mut reference in found {
@@ -172,7 +172,7 @@ fn by(patch: &Patch, key: &PublicKey, head: git2::Oid) -> Option<Result<Revision
 /// The patches in which a key wrote something.
 fn own_patches(repo: &Repository, key: &PublicKey) -> Result<Vec<radicle::cob::ObjectId>, Problem> {
     let what = "The run's patches cannot be listed.";
-    let pattern = format!("refs/namespaces/{}/refs/cobs/{}/*", key.to_human(), *TYPENAME);
+    let pattern = whole(key, &object(&*TYPENAME, "*"));
     let mut ids = Vec::new();
     for found in repo.backend.references_glob(&pattern).told(what)? {
         let found = found.told(what)?;

@@ -13,14 +13,13 @@ use crate::{
     convert::{self, Told},
     line::{OURS, REJOINED, SIGREFS, THEIRS, has_joined, history, hold, let_go, line_tip, pinned, unpin},
     merge::forget_agreed,
-    patch::patch_of,
+    patch::{patch_of, takes_all},
     proof::{PatchEntry, entries},
     repository::{canonical, contains, document, follow_delegates, locked_ref},
     signing::{Refs, forward, set, sign, signed, signed_at, whole},
 };
 use domain::{Did, Kind, Oid, PatchId, Problem, Rid};
 use git2::{ErrorClass, ErrorCode, Repository as Git};
-use radicle::cob::patch::{Patch, TYPENAME};
 use radicle::crypto::{PublicKey, Seed, Signature, Signer as _, SigningKey, signature::Signer as _};
 use radicle::storage::{WriteRepository, git::Repository};
 use std::collections::BTreeSet;
@@ -383,15 +382,8 @@ fn all_counts(repo: &Repository, patch: &PatchId, by: &Did, theirs: git2::Oid, o
     if !reviewed(&only_there).is_disjoint(&reviewed(&only_here)) {
         return Ok(false);
     }
-    let what = "The joined patch cannot be read.";
-    let Some(read) = radicle::cob::get::<Patch, _>(repo, &TYPENAME, &convert::object_id(patch)?).told(what)? else { return Ok(false) };
-    // Radicle leaves out in silence what cannot follow what it took, and all that follows that.
-    for entry in only_there.iter().chain(&only_here) {
-        if !read.history.graph().contains(&convert::rad_oid(&entry.id)?) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let only: Vec<_> = only_there.iter().chain(&only_here).map(|entry| convert::rad_oid(&entry.id)).collect::<Result<_, _>>()?;
+    Ok(takes_all(repo, patch, &only).unwrap_or(false))
 }
 
 /// A key's entries of a patch that are not among others.

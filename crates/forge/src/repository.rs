@@ -5,7 +5,7 @@ use crate::{
     convert::{self, Told},
     limits,
     line::line_tip,
-    signing::{Refs, forward, sign},
+    signing::{Refs, forward, sign, whole},
 };
 use domain::{Did, Hash, Kind, Oid, Problem, Rid};
 use git2::{ErrorCode, FileMode, ObjectType, TreeWalkMode, TreeWalkResult};
@@ -202,7 +202,7 @@ pub(crate) fn set_own_branch(repo: &Repository, key: &SigningKey, branch: &str, 
 
 /// Where a key has its own branch of this name.
 pub(crate) fn own_branch(key: &PublicKey, branch: &str) -> String {
-    format!("refs/namespaces/{}/refs/heads/{branch}", key.to_human())
+    whole(key, &format!("refs/heads/{branch}"))
 }
 
 /// The identity document that is in force.

@@ -255,7 +255,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::{
         Visibility,
-        signing::{Refs, sign, signed},
+        line::SIGREFS,
+        signing::{Refs, sign, signed, whole},
     };
     use radicle::cob::{Title, patch::MergeTarget};
     use std::path::Path;
@@ -282,7 +283,7 @@ pub(crate) mod tests {
 
     /// The member's part of a patch, as the whole name of its ref.
     fn part(forge: &Forge, patch: &PatchId) -> String {
-        format!("refs/namespaces/{}/{}", forge.member_key().to_human(), object(&*rad::TYPENAME, patch))
+        whole(forge.member_key(), &object(&*rad::TYPENAME, patch))
     }
 
     pub(crate) fn say(own: &mut Own<'_, '_, '_>, body: &str) -> Result<(), Problem> {
@@ -304,7 +305,7 @@ pub(crate) mod tests {
         let home = tempfile::tempdir().unwrap();
         let (forge, rid, patch) = with_patch(home.path());
         let repo = forge.repository(&rid).unwrap();
-        let sigrefs = format!("refs/namespaces/{}/refs/rad/sigrefs", forge.member_key().to_human());
+        let sigrefs = whole(forge.member_key(), SIGREFS);
         let before = [part(&forge, &patch), sigrefs].map(|name| (repo.backend.refname_to_id(&name).unwrap(), name));
         let mut tries = 0;
         let comment = forge.with_patch(&rid, &patch, |own| {

@@ -149,8 +149,8 @@ fn left(repo: &Repository, key: &PublicKey, signed: &Refs) -> Vec<Refs> {
 }
 
 /// Whether a ref is behind what was signed, where a line that was left had it, or gone. Of those that are gone only what such a fetch takes
-/// away counts, since it was not signed before: what a key says in a patch first, a patch's branch, and what is made when lines are joined.
-/// Another branch somebody may have removed.
+/// away counts, since it was not signed before: what a key says in a patch first, a patch's branch, what is made when lines are joined, and
+/// what is kept of what Radicle leaves out. Another branch somebody may have removed.
 fn is_lost(git: &Git, name: &str, now: Option<Oid>, signed: Oid, left: &LazyCell<Vec<Refs>, impl FnOnce() -> Vec<Refs>>) -> bool {
     // What an ordinary write moves goes on from what was signed: for it the lines that were left are not read.
     let was_left = |now: Oid| !contains(git, now, signed) && left.iter().any(|refs| refs.get(name) == Some(&now));
@@ -161,7 +161,7 @@ fn is_lost(git: &Git, name: &str, now: Option<Oid>, signed: Oid, left: &LazyCell
 }
 
 /// Of what begins so a fetch may have taken away what was signed for the first time meanwhile.
-const TAKEN: [&str; 4] = ["refs/cobs/", "refs/heads/patches/", REJOINED, ASIDE];
+const TAKEN: [&str; 5] = ["refs/cobs/", "refs/heads/patches/", REJOINED, ASIDE, LEFT_OUT];
 
 pub(crate) fn set(repo: &Repository, key: &PublicKey, name: &str, to: Oid) -> Result<(), Problem> {
     let name = whole(key, name);
@@ -177,4 +177,32 @@ fn set_back() -> Problem {
     Problem::conflict("What was written was set back each time.")
         .because("Other devices are fetched from at the same time.")
         .next("Try again.")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{convert, review::tests::with_patch};
+
+    /// A fetch that began before takes away what was signed for the first time meanwhile.
+    #[test]
+    fn what_radicle_leaves_out_of_a_patch_stays_kept_though_a_fetch_takes_it_away() {
+        let home = tempfile::tempdir().unwrap();
+        let (forge, rid, _) = with_patch(home.path());
+        let (repo, key) = (forge.repository(&rid).unwrap(), forge.member_key());
+        let head = convert::git_oid(forge.head(&rid).unwrap().as_str()).unwrap();
+        let kept = format!("{LEFT_OUT}0123456789ab");
+        let write = |name: &str| sign(&repo, &forge.member, Refs::from([(name.to_owned(), head)])).unwrap();
+        let stands = || repo.backend.refname_to_id(&whole(key, &kept)).is_ok_and(|at| at == head);
+        let take_away = || repo.backend.find_reference(&whole(key, &kept)).unwrap().delete().unwrap();
+
+        write(&kept);
+        take_away();
+        assert!(forward(&repo, key).unwrap() && stands());
+
+        take_away();
+        write("refs/heads/other");
+        assert!(stands() && signed(&repo, key).unwrap().get(&kept) == Some(&head), "what is signed next names it");
+    }
 }

@@ -1,11 +1,7 @@
 //! Cloning a repository from other nodes. It waits for the network, and nobody else waits for it.
 
 use crate::{limits, org::Org};
-use domain::{
-    Did, Kind, Problem, ProjectName, Rid,
-    actor::Actor,
-    event::{Body, Fetching},
-};
+use domain::{Did, Kind, Problem, ProjectName, Rid, actor::Actor, event::Body};
 use std::{net::SocketAddr, sync::Arc};
 
 /// Refuses a repository that is a project of the org already, and a name that one of them has.
@@ -41,7 +37,7 @@ struct Source {
 pub(crate) async fn fetch(org: &Arc<Org>, actor: &Actor, rid: &Rid, seeds: &[String]) -> Result<(), Problem> {
     let mut reasons = Vec::new();
     for source in sources(org, seeds).await?.into_iter().take(limits::CLONE_NODES_MAX) {
-        org.record(actor, vec![Body::ProjectFetching(Fetching { rid: rid.clone(), from: source.did.clone() })]).await?;
+        org.record(actor, vec![Body::ProjectFetching { rid: rid.clone(), from: source.did.clone() }]).await?;
         match fetch_from(org, rid, source.clone()).await {
             Ok(()) => return Ok(()),
             Err(problem) => reasons.push(format!("{}: {problem}", source.did)),

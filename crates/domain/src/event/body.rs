@@ -109,7 +109,12 @@ pub enum Body {
         rid: Rid,
     },
     /// A node is asked for a repository that is to be cloned.
-    ProjectFetching(super::Fetching),
+    ProjectFetching {
+        /// The repository.
+        rid: Rid,
+        /// The node.
+        from: Did,
+    },
     /// The merged default branch was pushed to its mirror.
     MirrorPushed {
         /// The project.
@@ -195,11 +200,7 @@ pub enum Body {
         id: String,
     },
     /// A maintainer took a task over that other devices had claimed: from now on this device's claim counts.
-    TaskTakenOver {
-        /// Which, and from whom.
-        #[serde(flatten)]
-        takeover: crate::task::Takeover,
-    },
+    TaskTakenOver(crate::task::Takeover),
     /// A task was claimed by the actor's device for a run; a run was queued.
     RunQueued {
         /// The run.

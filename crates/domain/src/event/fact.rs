@@ -82,13 +82,3 @@ pub struct LineRejoined {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub review_again: Vec<PatchId>,
 }
-
-/// A node that is asked for a repository.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(inline)] // As of `Mended`.
-pub struct Fetching {
-    /// The repository.
-    pub rid: Rid,
-    /// The node.
-    pub from: Did,
-}

@@ -41,7 +41,7 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
             out.push(put(kind::RUN, run.id.as_str(), run)?);
             out.extend(begins(before, run, event)?);
         }
-        Body::TaskTakenOver { takeover: Takeover { task, device, from, turn } } => {
+        Body::TaskTakenOver(Takeover { task, device, from, turn }) => {
             let own = read::<Claim>(before, kind::CLAIM, &task.to_string())?.filter(|claim| claim.device == *device);
             let mut claim = own.unwrap_or_else(|| new_claim(task, device));
             let new: Vec<Did> = from.iter().filter(|other| !claim.over.contains(other)).cloned().collect();
@@ -731,8 +731,7 @@ mod tests {
         );
         let task = TaskRef { project: of("demo"), feature: of("001-hello"), task: of("T001") };
         let patch: PatchId = of(&"a".repeat(40));
-        let takeover =
-            |turn| Body::TaskTakenOver { takeover: Takeover { task: task.clone(), device: here.clone(), from: vec![other.clone()], turn } };
+        let takeover = |turn| Body::TaskTakenOver(Takeover { task: task.clone(), device: here.clone(), from: vec![other.clone()], turn });
         let merged = Body::PatchMerged { project: of("demo"), patch: patch.clone(), commit: of(&"b".repeat(40)), task: Some(task.clone()) };
         let mut all: BTreeMap<(String, String), Option<Arc<str>>> = BTreeMap::new();
         for body in [takeover(1), takeover(3), merged] {

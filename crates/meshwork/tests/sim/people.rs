@@ -75,7 +75,7 @@ impl World {
                 return;
             }
             let takeover = Takeover { task: task.clone(), device: self.devices[at].did.clone(), from, turn };
-            bodies.push(Body::TaskTakenOver { takeover });
+            bodies.push(Body::TaskTakenOver(takeover));
         }
         let run = self.new_run(at, task);
         bodies.push(Body::RunQueued { run: Box::new(run) });

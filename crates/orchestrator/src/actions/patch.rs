@@ -16,7 +16,7 @@ use crate::{
     tasks::{Board, not_searched, projects_here, to_list},
 };
 use domain::{
-    Did, Kind, Oid, PatchId, Problem, ProjectName, RevisionId, TaskId, diff as lines,
+    Did, Kind, Oid, PatchId, Problem, ProjectName, RevisionId, Rid, TaskId, TaskRef, diff as lines,
     event::Body,
     gate::{self, PatchStanding},
     patch::{LineRef, Patch, PatchState, Side, Verdict},
@@ -25,6 +25,7 @@ use domain::{
     role::{Permission, Role},
     task::{TaskState, TaskView},
 };
+use forge::Forge;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -425,24 +426,24 @@ fn decides(org: &Org, project: &Project, patch: &Patch) -> Result<(), Problem> {
 }
 
 async fn close(context: Context, input: One) -> Result<Done, Problem> {
-    let org = context.org()?;
-    let actor = context.actor(&org);
-    let _telling = org.telling.read().await;
-    let (project, patch, task) = org
-        .blocking(move |org| {
-            let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
-            decides(org, &project, &patch)?;
-            org.forge.close(&project.rid, &patch.id)?;
-            let task = Known::of(org).task_of(&patch)?;
-            Ok((project, patch, task))
-        })
-        .await?;
-    tell(&org, &actor, Body::PatchClosed { project: project.name, patch: patch.id.clone(), task }).await?;
-    org.announce(&project.rid, std::slice::from_ref(&org.member));
-    Ok(Done::new(format!("Patch {} is closed. Its commits stay in the repository.", patch.id)))
+    let closed = |project, patch, task| Body::PatchClosed { project, patch, task };
+    let patch = set_state(context, input, Forge::close, closed).await?;
+    Ok(Done::new(format!("Patch {patch} is closed. Its commits stay in the repository.")))
 }
 
 async fn reopen(context: Context, input: One) -> Result<Done, Problem> {
+    let reopened = |project, patch, task| Body::PatchReopened { project, patch, task };
+    let patch = set_state(context, input, Forge::reopen, reopened).await?;
+    Ok(Done::new(format!("Patch {patch} is open again.")))
+}
+
+/// Closes a patch or opens it again, as `set` does it, and tells that.
+async fn set_state(
+    context: Context,
+    input: One,
+    set: fn(&Forge, &Rid, &PatchId) -> Result<(), Problem>,
+    told: fn(ProjectName, PatchId, Option<TaskRef>) -> Body,
+) -> Result<PatchId, Problem> {
     let org = context.org()?;
     let actor = context.actor(&org);
     let _telling = org.telling.read().await;
@@ -450,12 +451,12 @@ async fn reopen(context: Context, input: One) -> Result<Done, Problem> {
         .blocking(move |org| {
             let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
             decides(org, &project, &patch)?;
-            org.forge.reopen(&project.rid, &patch.id)?;
+            set(&org.forge, &project.rid, &patch.id)?;
             let task = Known::of(org).task_of(&patch)?;
             Ok((project, patch, task))
         })
         .await?;
-    tell(&org, &actor, Body::PatchReopened { project: project.name, patch: patch.id.clone(), task }).await?;
+    tell(&org, &actor, told(project.name, patch.id.clone(), task)).await?;
     org.announce(&project.rid, std::slice::from_ref(&org.member));
-    Ok(Done::new(format!("Patch {} is open again.", patch.id)))
+    Ok(patch.id)
 }

@@ -105,6 +105,6 @@ pub(super) async fn takeover(context: Context, input: One) -> Result<Done, Probl
     let said = format!(
         "{task} is taken over: a patch of it is accepted for this device's claim. Nothing works at it here yet: meshwork task run {task} starts a run."
     );
-    org.record(&context.actor(&org), vec![Body::TaskTakenOver { takeover }]).await?;
+    org.record(&context.actor(&org), vec![Body::TaskTakenOver(takeover)]).await?;
     Ok(Done::new(said))
 }
