@@ -419,11 +419,6 @@ async fn merge_patch(context: Context, input: MergeInput) -> Result<merge::Outco
     }
 }
 
-/// Radicle lets a patch's author and the project's delegates close it; in a gated project these are its gates.
-fn decides(org: &Org, project: &Project, patch: &Patch) -> Result<(), Problem> {
-    if patch.author == org.member { Ok(()) } else { gated::signs(org, project) }
-}
-
 async fn close(context: Context, input: One) -> Result<Done, Problem> {
     let org = context.org()?;
     let actor = context.actor(&org);
@@ -431,7 +426,7 @@ async fn close(context: Context, input: One) -> Result<Done, Problem> {
     let (project, patch, task) = org
         .blocking(move |org| {
             let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
-            decides(org, &project, &patch)?;
+            gated::decides_here(org, &project, &patch)?;
             org.forge.close(&project.rid, &patch.id)?;
             let task = Known::of(org).task_of(&patch)?;
             Ok((project, patch, task))
@@ -449,7 +444,7 @@ async fn reopen(context: Context, input: One) -> Result<Done, Problem> {
     let (project, patch, task) = org
         .blocking(move |org| {
             let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
-            decides(org, &project, &patch)?;
+            gated::decides_here(org, &project, &patch)?;
             org.forge.reopen(&project.rid, &patch.id)?;
             let task = Known::of(org).task_of(&patch)?;
             Ok((project, patch, task))
