@@ -3,7 +3,7 @@
 use crate::fault;
 use domain::{LeaseId, RunId, Timestamp, lend::LocalTime};
 use std::sync::{Mutex, PoisonError};
-use ulid::{Generator, Overflow};
+use ulid::Ulid;
 
 /// Now.
 pub fn now() -> Timestamp {
@@ -28,11 +28,14 @@ pub fn lease_id() -> LeaseId {
     ulid().parse().unwrap_or_else(|_| unreachable!("a ULID is a lease's id"))
 }
 
-/// A new id, after all that were made here before: those of one millisecond too, so that runs start in the order in which they were queued.
+/// A new id, which sorts after all that were made here before: so runs start in the order in which they were queued. Each has a millisecond
+/// of its own, since what follows that in an id is random.
 fn ulid() -> String {
-    static LAST: Mutex<Generator> = Mutex::new(Generator::new());
-    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    last.generate().unwrap_or_else(Overflow::commit_overflow_random).to_string()
+    static LAST_MS: Mutex<u64> = Mutex::new(0);
+    let mut last_ms = LAST_MS.lock().unwrap_or_else(PoisonError::into_inner);
+    let new = Ulid::generate();
+    *last_ms = new.timestamp_ms().max(*last_ms + 1);
+    Ulid::from_parts(*last_ms, new.random()).to_string()
 }
 
 #[cfg(test)]
