@@ -79,10 +79,11 @@ pub fn plural(noun: &str) -> String {
 fn slug(text: &str) -> Result<(), &'static str> {
     let first = text.chars().next().is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let rest = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.'));
-    match (first && rest && !text.contains(".."), text.len() <= 64) {
-        (true, true) => Ok(()),
-        (false, _) => Err("Use lower-case letters, digits, “-”, “_” and “.”, beginning with a letter or digit."),
-        (_, false) => Err("It may have 64 characters at most."),
+    match (first && rest && !text.contains(".."), text.len() <= 64, text.ends_with('.')) {
+        (false, ..) => Err("Use lower-case letters, digits, “-”, “_” and “.”, beginning with a letter or digit."),
+        (_, false, _) => Err("It may have 64 characters at most."),
+        (.., true) => Err("It may not end with “.”: not every system has folders of such names."),
+        (true, true, false) => Ok(()),
     }
 }
 
@@ -257,7 +258,7 @@ mod tests {
         for good in ["demo", "a", "my-app.2", "x_1"] {
             assert!(good.parse::<ProjectName>().is_ok(), "{good}");
         }
-        for bad in ["", "Demo", "../up", "a/b", "-x", "a..b", &"x".repeat(65)] {
+        for bad in ["", "Demo", "../up", "a/b", "-x", "a..b", "con.", &"x".repeat(65)] {
             assert!(bad.parse::<ProjectName>().is_err(), "{bad}");
         }
         for (id, good) in [("T1", true), ("T001", true), ("T012a", true), ("T", false), ("X1", false), ("T001-2", false)] {

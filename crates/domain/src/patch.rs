@@ -159,6 +159,20 @@ pub struct Comment {
     pub line: Option<LineRef>,
 }
 
+impl Comment {
+    /// What it says to people: without the blocks in it that machines read, as results of checks.
+    pub fn words(&self) -> String {
+        let (mut words, mut rest) = (String::new(), self.body.as_str());
+        while let Some((before, block)) = rest.split_once("```meshwork-") {
+            let Some((_, after)) = block.split_once("\n```") else { break };
+            words.push_str(before);
+            rest = after;
+        }
+        words.push_str(rest);
+        words.trim().to_owned()
+    }
+}
+
 /// A line of a file in a diff.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LineRef {
@@ -179,4 +193,23 @@ pub enum Side {
     /// The file as the patch makes it.
     #[default]
     New,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_comment_are_without_what_machines_read() {
+        let words = |body: &str| {
+            let (id, by) = ("a".repeat(40).parse().unwrap(), format!("did:key:z6Mk{}", "a".repeat(44)).parse().unwrap());
+            Comment { id, reply_to: None, by, body: body.to_owned(), at: Timestamp(0), line: None }.words()
+        };
+        assert_eq!(words("The checks passed.\n\n```meshwork-judged\n{\n  \"a\": 1\n}\n```\n"), "The checks passed.");
+        assert_eq!(words("One.\n```meshwork-merge\n{}\n```\nTwo."), "One.\n\nTwo.");
+        for whole in ["Use ```sh\nls\n```", "```meshwork-judged without an end"] {
+            assert_eq!(words(whole), whole);
+        }
+    }
 }

@@ -73,6 +73,9 @@ pub struct ProjectView {
     /// Why it is not on this device yet, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absent: Option<String>,
+    /// Why it cannot be read, where it is on this device and no head of it is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
     /// How many features it has.
     pub features: usize,
     /// How many open tasks.
@@ -84,7 +87,12 @@ pub struct ProjectView {
 impl ProjectView {
     /// A project that is not on this device yet, and why, where that is known.
     pub fn away(project: Project, absent: Option<String>) -> Self {
-        Self { project, head: None, absent, features: 0, open_tasks: 0, done_tasks: 0 }
+        Self { project, head: None, absent, problem: None, features: 0, open_tasks: 0, done_tasks: 0 }
+    }
+
+    /// A project that is on this device and cannot be read, and why.
+    pub fn unread(project: Project, problem: String) -> Self {
+        Self { problem: Some(problem), ..Self::away(project, None) }
     }
 }
 

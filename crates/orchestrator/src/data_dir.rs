@@ -397,7 +397,7 @@ pub fn little_left(folder: &Path) -> Option<String> {
 
 fn little(folder: &Path, left_bytes: u64) -> Option<String> {
     let [left, copies, runs] = [left_bytes, limits::COPIES_DISK_LEFT_BYTES, sandbox::limits::DISK_RESERVE_BYTES].map(|bytes| bytes >> 20);
-    (left_bytes < limits::DISK_LEFT_WARNED_BYTES).then(|| {
+    (left_bytes < sandbox::limits::DISK_WARNED_BYTES).then(|| {
         format!(
             "disk: {left} MiB are left at {}. Below {copies} MiB nothing of other devices is copied here, below {runs} MiB runs that still \
              write are ended, and on a full disk nothing is taken. Free some disk space: meshwork run kept lists what is kept of runs.",
@@ -440,9 +440,9 @@ mod tests {
     #[test]
     fn a_disk_that_becomes_full_is_told_before_anything_stops() {
         let folder = Path::new("/data");
-        assert_eq!(little(folder, limits::DISK_LEFT_WARNED_BYTES), None);
+        assert_eq!(little(folder, sandbox::limits::DISK_WARNED_BYTES), None);
         assert_eq!(little(folder, u64::MAX), None, "nobody can say");
-        let told = little(folder, limits::DISK_LEFT_WARNED_BYTES - 1).unwrap();
+        let told = little(folder, sandbox::limits::DISK_WARNED_BYTES - 1).unwrap();
         assert!(told.starts_with("disk: 1023 MiB are left at /data. Below 512 MiB") && told.contains("below 256 MiB"), "{told}");
         assert!(little(folder, 0).is_some());
     }

@@ -2,7 +2,7 @@
 //! to a gate (`remote/merge.rs`). Of three gates none moves it alone. And of a project that is not gated: whether it can be merged at all.
 
 use crate::org::Org;
-use domain::{Did, Kind, Problem, ProjectName, project::Project};
+use domain::{Did, Kind, Problem, ProjectName, patch::Patch, project::Project};
 use forge::OrgState;
 
 /// Refuses what moves the default branch other than by a merge, where another device is the project's gate, or several must sign.
@@ -25,7 +25,7 @@ pub(crate) fn here(org: &Org, project: &Project) -> Result<(), Problem> {
 ///
 /// # Errors
 /// On every device but the gates.
-pub(crate) fn signs(org: &Org, project: &Project) -> Result<(), Problem> {
+fn signs(org: &Org, project: &Project) -> Result<(), Problem> {
     if is_other(org, project) {
         return Err(refused(format!("The project is gated: only {} signs this for it.", names(org, project)?), "Do it there."));
     }
@@ -68,16 +68,48 @@ pub(crate) fn merges_here(org: &Org, project: &Project) -> Result<(), Problem> {
         return Ok(());
     }
     let delegates = org.forge.delegates(&project.rid)?;
-    if delegates.contains(&org.member) || delegates.contains(&org.device) {
+    if has_one(org, &delegates) {
         return Ok(());
     }
-    Err(elsewhere(&project.name, &can_merge(&org.state()?, &delegates)))
+    Err(elsewhere(&project.name, &with_key(&org.state()?, &delegates)))
 }
 
-/// The devices on which a delegate's key lives, as people call them, each with its id and its owner.
-fn can_merge(state: &OrgState, delegates: &[Did]) -> Vec<String> {
+/// Refuses to close a patch, or to open it again, where Radicle does not heed any key of this device, and names the devices that can.
+///
+/// # Errors
+/// Then, or when the repository cannot be read.
+pub(crate) fn decides_here(org: &Org, project: &Project, patch: &Patch) -> Result<(), Problem> {
+    if patch.author == org.member {
+        return Ok(());
+    }
+    signs(org, project)?;
+    let mut heeded = org.forge.delegates(&project.rid)?;
+    if has_one(org, &heeded) {
+        return Ok(());
+    }
+    heeded.push(patch.author.clone());
+    Err(undecided(patch, &with_key(&org.state()?, &heeded)))
+}
+
+fn undecided(patch: &Patch, able: &[String]) -> Problem {
+    let next = match able {
+        [] => "No device of the org has such a key: ask a delegate to make a member one: rad id update --delegate.".to_owned(),
+        able => format!("Ask there for it: {}.", able.join(", ")),
+    };
+    Problem::new(Kind::Forbidden, format!("Patch {} is neither closed nor opened again from this device.", patch.id))
+        .because("Only its author and the delegates of its repository may do that, and none of them has their key here.")
+        .next(next)
+}
+
+/// Whether one of these keys is this device's, or its member's here.
+fn has_one(org: &Org, keys: &[Did]) -> bool {
+    keys.contains(&org.member) || keys.contains(&org.device)
+}
+
+/// The devices on which one of these keys lives, as people call them, each with its id and its owner.
+fn with_key(state: &OrgState, wanted: &[Did]) -> Vec<String> {
     let keys: Vec<_> = state.members.values().flat_map(|member| &member.keys).collect();
-    let signs = |device: &Did| delegates.contains(device) || keys.iter().any(|key| key.device == *device && delegates.contains(&key.did));
+    let signs = |device: &Did| wanted.contains(device) || keys.iter().any(|key| key.device == *device && wanted.contains(&key.did));
     let able = state.devices.values().filter(|device| signs(&device.did));
     able.map(|device| format!("{} of {} ({})", device.name, device.owner, device.did)).collect()
 }
@@ -148,7 +180,7 @@ pub(crate) fn name(org: &Org, gate: &Did) -> Result<String, Problem> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::fixtures::{did, member, state};
+    use crate::fixtures::{did, member, patch, state};
     use domain::{org::Device, role::Role};
 
     #[test]
@@ -159,7 +191,7 @@ mod tests {
         crew.devices.extend(devices.map(|(name, letter, owner)| (name.to_owned(), Device::new(name, did(letter), owner))));
         let said = |delegates: &[char]| {
             let delegates: Vec<_> = delegates.iter().map(|letter| did(*letter)).collect();
-            elsewhere(&"demo".parse().unwrap(), &can_merge(&crew, &delegates)).to_string()
+            elsewhere(&"demo".parse().unwrap(), &with_key(&crew, &delegates)).to_string()
         };
         let one = said(&['D']);
         assert!(one.contains(&format!("Merge it on desk of ada ({})", did('d'))) && !one.contains("lap") && !one.contains("box"), "{one}");
@@ -167,6 +199,18 @@ mod tests {
         let two = said(&['D', 'f']);
         assert!(two.contains("desk of ada") && two.contains("box of bob") && !two.contains("lap"), "{two}");
         assert!(said(&['Z']).contains("No device of the org"));
+    }
+
+    #[test]
+    fn where_a_patch_is_not_closed_it_is_said_who_may_and_where() {
+        let mut crew = state();
+        crew.members.extend([member("ada", Role::Owner, &['d'])]);
+        crew.devices.insert("desk".to_owned(), Device::new("desk".to_owned(), did('d'), "ada"));
+        let (one, able) = (patch(&did('r'), vec![], vec![]), with_key(&crew, &[did('D'), did('r')]));
+        let told = undecided(&one, &able);
+        assert_eq!(told.kind, Kind::Forbidden);
+        assert!(told.to_string().contains(&format!("Ask there for it: desk of ada ({})", did('d'))), "{told}");
+        assert!(undecided(&one, &with_key(&crew, &[did('r')])).to_string().contains("No device of the org"));
     }
 
     #[test]

@@ -262,8 +262,6 @@ pub(crate) const ANSWER_FIRST: Duration = Duration::from_millis(2);
 /// How much of the disk the copies of other devices' journals and checkpoints leave free, in bytes: what fills it up would keep this one
 /// from its own work.
 pub(crate) const COPIES_DISK_LEFT_BYTES: u64 = 512 << 20;
-/// Below how much of the disk that is left `/health` warns, in bytes: twice what copies leave, so that it is heard before anything stops.
-pub(crate) const DISK_LEFT_WARNED_BYTES: u64 = 2 * COPIES_DISK_LEFT_BYTES;
 /// How large the copy of one device's journal may be, in bytes: many years of a busy device.
 pub(crate) const JOURNAL_COPY_BYTES_MAX: u64 = 16 << 30;
 /// How many devices' journals are copied.

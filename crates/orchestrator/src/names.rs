@@ -3,8 +3,16 @@
 use domain::{Kind, Problem};
 use forge::OrgState;
 
+/// What everybody calls themselves, where a member is asked for.
+pub(crate) const ME: &str = "me";
+
 /// Refuses a name that is none for a member.
 pub(crate) fn check_person(name: &str) -> Result<(), Problem> {
+    if name == ME {
+        return Err(Problem::new(Kind::Invalid, format!("Nobody can be called “{ME}”."))
+            .because("On the command line everybody calls themselves so.")
+            .next("Choose another name."));
+    }
     if file_name(name) == name && !name.is_empty() {
         return Ok(());
     }
@@ -32,4 +40,18 @@ pub(crate) fn file_name(name: &str) -> String {
     let keep = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c.to_ascii_lowercase() } else { '-' };
     let name: String = name.chars().map(keep).take(32).collect();
     if name.is_empty() { "device".into() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_has_a_name_that_can_be_a_files_and_that_is_theirs_alone() {
+        assert_eq!(check_person("ada-2"), Ok(()));
+        for (name, words) in [("", "not a name"), ("Ada", "not a name"), ("con.", "not a name"), ("me", "Nobody can be called “me”")] {
+            let told = check_person(name).err().map(|problem| problem.to_string()).unwrap_or_default();
+            assert!(told.contains(words), "{name}: {told}");
+        }
+    }
 }

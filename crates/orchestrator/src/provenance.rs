@@ -240,7 +240,7 @@ pub fn said(rights: &Rights, patch: Patch) -> Vec<String> {
     let by_member = |comment: &&Comment| rights.state.member_of(&comment.by).is_some();
     let placed = |comment: &Comment| {
         let place = comment.line.as_ref().map(|l| format!("{}:{}: ", l.path, l.line)).unwrap_or_default();
-        format!("{place}{}", comment.body)
+        format!("{place}{}", comment.words())
     };
     let mut said = Vec::new();
     for review in &latest.reviews {

@@ -160,14 +160,21 @@ impl Rights {
         if decided.allowed {
             return Ok(());
         }
-        let role = self.role(caller).name();
+        let role = self.role(caller);
+        let whose = match &caller.via.token {
+            Some(_) if role == caller.role => "This token's role",
+            Some(_) => "The role of the member for whom this token acts",
+            None => "Your role",
+        };
         let able = |role: &Role| {
             let somebody = Principal::Member { name: "somebody".into(), roles: vec![*role] };
             self.decide_all(&somebody, action.name, &resources).is_ok_and(|d| d.allowed)
         };
-        let able: Vec<_> = Role::ALL.iter().filter(|role| able(role)).map(|role| role.name()).collect();
+        // Nobody can ask a bot.
+        let people = Role::ALL.iter().filter(|role| !matches!(role, Role::ReviewerBot | Role::Agent));
+        let able: Vec<_> = people.filter(|role| able(role)).map(|role| role.name()).collect();
         let ask = if able.is_empty() { String::new() } else { format!("Ask somebody who is {}. ", able.join(" or ")) };
-        Err(Problem::new(Kind::Forbidden, format!("Your role ({role}) may not do this: {}.", action.name))
+        Err(Problem::new(Kind::Forbidden, format!("{whose} ({}) may not do this: {}.", role.name(), action.name))
             .because(decided.why)
             .next(format!("{ask}`meshwork policy explain me {}` says which rule decides.", action.name)))
     }

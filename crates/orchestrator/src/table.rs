@@ -91,6 +91,7 @@ impl Action {
     pub async fn call(&'static self, context: Context, input: Value) -> Result<Value, Problem> {
         rights::check(&context.machine, &context.caller, self, &input).await?;
         self.unless_halted(&context)?;
+        without_nul(&input)?;
         let by_hand = context.caller.by_hand();
         // On its own: a caller that goes away does not stop it half-way.
         let done = tokio::spawn((self.run)(context, input)).await.map_err(Problem::internal)?;
@@ -110,6 +111,22 @@ impl Action {
         let mut generator = schemars::generate::SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true).into_generator();
         (self.input)(&mut generator).to_value()
     }
+}
+
+/// Refuses input with the character NUL in a text: git, files and terminals cut or refuse such a text.
+fn without_nul(input: &Value) -> Result<(), Problem> {
+    fn has_nul(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains('\0'),
+            Value::Array(items) => items.iter().any(has_nul),
+            Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
+            _ => false,
+        }
+    }
+    let Some((field, _)) = input.as_object().into_iter().flatten().find(|(_, value)| has_nul(value)) else { return Ok(()) };
+    Err(Problem::invalid(format!("“{}” has the character NUL (U+0000) in it.", domain::shown(field)))
+        .because("A text with it can be neither kept nor shown whole.")
+        .next("Leave that character out."))
 }
 
 /// Makes an action from a typed function.
@@ -159,6 +176,17 @@ pub fn find(name: &str) -> Result<&'static Action, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_text_with_nul_is_refused_by_the_name_of_its_field() {
+        for input in [json!({"name": "a\0b"}), json!({"name": ["a", {"b": "\0"}]}), json!({"name": {"a\0": 1}})] {
+            let told = without_nul(&input).err().map(|problem| problem.what).unwrap_or_default();
+            assert!(told.starts_with("“name” has the character NUL"), "{input}: {told}");
+        }
+        assert_eq!(without_nul(&json!({"name": "a\nb", "limit": 1, "tags": {"a": "b"}})), Ok(()));
+        assert_eq!(without_nul(&Value::Null), Ok(()));
+    }
 
     #[test]
     fn who_names_no_action_is_told_each_resource_once() {

@@ -1,6 +1,6 @@
 //! What is missing on this machine for sandboxes, and how to mend it.
 
-use crate::{bubblewrap, disk, enforce::Enforcement, enforce::enforcement, mounts, stage::HARDENING};
+use crate::{bubblewrap, disk, enforce::Enforcement, enforce::enforcement, limits::DISK_WARNED_BYTES, mounts, stage::HARDENING};
 use domain::Problem;
 use std::{
     ffi::OsStr,
@@ -9,9 +9,6 @@ use std::{
     path::Path,
     process::{Command, Stdio},
 };
-
-/// Free disk below which `doctor` warns, in bytes.
-const DISK_WANTED_BYTES: u64 = 2 << 30;
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,13 +71,17 @@ fn limits_finding() -> Finding {
 
 fn disk_finding(folder: &Path) -> Finding {
     let there = folder.ancestors().find(|f| f.exists()).unwrap_or(Path::new("/"));
-    match disk::free_bytes(there) {
-        Some(free) if free >= DISK_WANTED_BYTES => Finding::good("disk", format!("{} free at {}", disk::shown(free), there.display())),
+    disk_with(there, disk::free_bytes(there))
+}
+
+fn disk_with(there: &Path, free: Option<u64>) -> Finding {
+    match free {
+        Some(free) if free >= DISK_WARNED_BYTES => Finding::good("disk", format!("{} free at {}", disk::shown(free), there.display())),
         free => Finding {
             what: "disk".into(),
             ok: false,
             detail: format!("{} free at {}", free.map_or("an unknown amount".into(), disk::shown), there.display()),
-            next: Some(format!("Free some space: runs want at least {}.", disk::shown(DISK_WANTED_BYTES))),
+            next: Some(format!("Free some space: below {} it soon stops runs.", disk::shown(DISK_WARNED_BYTES))),
         },
     }
 }
@@ -137,6 +138,15 @@ fn advice(words: &str, apparmor: &str, clone: &str, namespaces: &str) -> &'stati
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn little_disk_is_told_below_the_warned_amount() {
+        let look = |free| disk_with(Path::new("/data"), free);
+        assert!(look(Some(DISK_WARNED_BYTES)).ok);
+        let little = look(Some(DISK_WARNED_BYTES - 1));
+        assert!(!little.ok && little.next.is_some_and(|next| next.contains("below 1 GiB")));
+        assert!(!look(None).ok);
+    }
 
     #[test]
     fn advice_fits_the_cause() {

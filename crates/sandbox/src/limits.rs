@@ -50,6 +50,8 @@ pub const DISK_COUNT_MS: u64 = 1_000;
 pub const DISK_COUNT_REST: u32 = 10;
 /// Free space that the machine's disk keeps: a sandbox that still grows below it is ended, in bytes.
 pub const DISK_RESERVE_BYTES: u64 = 256 << 20;
+/// Free disk space below which people are warned, in bytes: early enough that it is heard before anything stops.
+pub const DISK_WARNED_BYTES: u64 = 1 << 30;
 /// Folders inside each other that the disk count follows; deeper ones end the sandbox.
 pub const DISK_DEPTH_MAX: usize = 256;
 /// Counts of the disk in a row that may meet a folder whose mode hides what it holds; then the sandbox is ended.

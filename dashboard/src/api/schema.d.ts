@@ -2494,6 +2494,8 @@ export interface components {
             head?: components["schemas"]["Oid"] | null;
             /** @description Why it is not on this device yet, where that is known. */
             absent?: string | null;
+            /** @description Why it cannot be read, where it is on this device and no head of it is told. */
+            problem?: string | null;
             /**
              * Format: uint
              * @description How many features it has.
@@ -2521,6 +2523,8 @@ export interface components {
             head?: components["schemas"]["Oid"] | null;
             /** @description Why it is not on this device yet, where that is known. */
             absent?: string | null;
+            /** @description Why it cannot be read, where it is on this device and no head of it is told. */
+            problem?: string | null;
             features: components["schemas"]["FeatureView"][];
             /**
              * Format: uint

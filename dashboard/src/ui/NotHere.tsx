@@ -12,7 +12,7 @@ const WHYS_MAX = 3;
 
 export function NotHere() {
   const { data: projects = [] } = useProjects();
-  const away = projects.filter((one) => !one.head);
+  const away = projects.filter((one) => !one.head && !one.problem);
   if (away.length === 0) return null;
   const names = (which = away) => which.map((one) => one.project.name).join(", ");
   const whys = [...new Set(away.flatMap(({ absent }) => absent ?? []))];
@@ -37,8 +37,22 @@ export function NotHere() {
   );
 }
 
-/** In place of what a project would show while it is not on this device. */
-export function Absent({ view: { project, absent } }: { view: { project: { name: string }; absent?: string | null } }) {
+interface Missing {
+  project: { name: string };
+  absent?: string | null;
+  problem?: string | null;
+}
+
+/** In place of what a project would show while it is not on this device, or cannot be read. */
+export function Absent({ view: { project, absent, problem } }: { view: Missing }) {
+  if (problem)
+    return (
+      <div role="status">
+        <Empty title={`${project.name} cannot be read`}>
+          <Coded text={forPage(problem)} />
+        </Empty>
+      </div>
+    );
   return (
     <div role="status">
       <Empty title={`${project.name} is not on this device yet`}>

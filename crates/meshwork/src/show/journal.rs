@@ -139,8 +139,10 @@ fn about(event: &Value) -> String {
 
 /// What else an event says, in short.
 fn detail(event: &Value) -> String {
-    if event["type"] == "line_rejoined" {
-        return left_to_do(event);
+    match event["type"].as_str() {
+        Some("line_rejoined") => return left_to_do(event),
+        Some("journal_mended") => return put_back(event),
+        _ => {}
     }
     let to = event["to"].as_str().map(|to| format!("{to} {}", at(event, &["reason", "code"])));
     let commit = || event["commit"].as_str().map(text::oid);
@@ -162,6 +164,15 @@ fn left_to_do(event: &Value) -> String {
     clean(&left.join("; "))
 }
 
+/// What came of it that the disk of a journal had been put back.
+fn put_back(event: &Value) -> String {
+    let aside = event["aside"].as_str().map(|name| format!("; as it was before: store/aside/{name}")).unwrap_or_default();
+    clean(&format!(
+        "put back to event {}; came back from other devices: {}, written here meanwhile: {}{aside}",
+        event["after"], event["came_back"], event["written_here"]
+    ))
+}
+
 fn texts(list: &Value) -> Vec<&str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
@@ -171,5 +182,20 @@ fn door(via: &Value) -> String {
     match via["token"].as_str() {
         Some(token) => clean(&format!("{}, token {token}", at(via, &["door"]))),
         None => at(via, &["door"]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_journal_that_was_mended_says_what_came_of_it() {
+        let mended = json!({"type": "journal_mended", "after": 7, "came_back": 3, "written_here": 2, "told_twice": 0});
+        let words = "put back to event 7; came back from other devices: 3, written here meanwhile: 2";
+        assert_eq!(detail(&mended), words);
+        let aside = json!({"type": "journal_mended", "after": 7, "came_back": 3, "written_here": 2, "told_twice": 0, "aside": "a1"});
+        assert_eq!(detail(&aside), format!("{words}; as it was before: store/aside/a1"));
     }
 }

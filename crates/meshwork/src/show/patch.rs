@@ -119,7 +119,7 @@ fn revision(number: usize, revision: &Revision, names: &Names) -> Vec<String> {
     let said = |c: &Comment| {
         let place = c.line.as_ref().map(|l| format!("{}:{}: ", clean(&l.path), l.line)).unwrap_or_default();
         let id = paint(Tone::Quiet, &format!("{} ", text::oid(c.id.as_str())));
-        format!("    {id}{}{}", paint(Tone::Busy, &place), clean_lines(&c.body).replace('\n', "\n    "))
+        format!("    {id}{}{}", paint(Tone::Busy, &place), clean_lines(&c.words()).replace('\n', "\n    "))
     };
     let review = |r: &Review| {
         let (verdict, tone) = match r.verdict {

@@ -17,7 +17,11 @@ pub(crate) fn projects(value: &Value) -> Result<String, Problem> {
     let projects: Vec<ProjectView> = typed(value)?;
     let row = |p: &ProjectView| {
         let known = |count: usize| cell(if p.head.is_some() { count.to_string() } else { String::new() });
-        let features = if p.head.is_some() { known(p.features) } else { toned(Tone::Waits, "not here yet") };
+        let features = match (&p.head, &p.problem) {
+            (Some(_), _) => known(p.features),
+            (None, Some(_)) => toned(Tone::Bad, "cannot be read"),
+            (None, None) => toned(Tone::Waits, "not here yet"),
+        };
         vec![
             cell(p.project.name.as_str()),
             cell(clean(&p.project.branch)),
@@ -28,17 +32,21 @@ pub(crate) fn projects(value: &Value) -> Result<String, Problem> {
         ]
     };
     let rows: Vec<_> = projects.iter().map(row).collect();
-    let why = |p: &ProjectView| Some(format!("\n{} is not here yet. {}", p.project.name, clean(p.absent.as_ref()?)));
-    let absent = projects.iter().filter_map(why);
+    let why = |p: &ProjectView| match (&p.problem, &p.absent) {
+        (Some(problem), _) => Some(format!("\n{} cannot be read. {}", p.project.name, clean(problem))),
+        (None, absent) => Some(format!("\n{} is not here yet. {}", p.project.name, clean(absent.as_ref()?))),
+    };
+    let whys = projects.iter().filter_map(why);
     Ok(match rows.is_empty() {
         true => "There is no project yet: meshwork project add <folder>.".into(),
-        false => table(&["PROJECT", "BRANCH", "FEATURES", "OPEN", "DONE", "REPOSITORY"], &rows) + &absent.collect::<String>(),
+        false => table(&["PROJECT", "BRANCH", "FEATURES", "OPEN", "DONE", "REPOSITORY"], &rows) + &whys.collect::<String>(),
     })
 }
 
 /// Below a list of all projects: which of them it leaves out, for they are not on this device yet.
 pub(crate) fn left_out(projects: &[ProjectView]) -> String {
-    let names: Vec<&str> = projects.iter().filter(|p| p.head.is_none()).map(|p| p.project.name.as_str()).collect();
+    let away = projects.iter().filter(|p| p.head.is_none() && p.problem.is_none());
+    let names: Vec<&str> = away.map(|p| p.project.name.as_str()).collect();
     if names.is_empty() { String::new() } else { format!("\nnote: Not on this device yet, and so not listed: {}.", names.join(", ")) }
 }
 
@@ -96,6 +104,11 @@ mod tests {
         let why = projects(&json!([view])).unwrap();
         assert!(why.ends_with("\nweb is not here yet. From lap: It could not be fetched."), "{why}");
         view.as_object_mut().unwrap().remove("absent");
+        view["problem"] = json!("The disk is gone.");
+        let unread = projects(&json!([view])).unwrap();
+        assert!(unread.ends_with("\nweb cannot be read. The disk is gone.") && !unread.contains("not here yet"), "{unread}");
+        assert_eq!(left_out(&typed::<Vec<ProjectView>>(&json!([view])).unwrap()), "");
+        view.as_object_mut().unwrap().remove("problem");
         view["head"] = json!("0123456789abcdef0123456789abcdef01234567");
         let here = projects(&json!([view])).unwrap();
         assert!(!here.contains("not here yet") && here.contains(" 0 "), "{here}");

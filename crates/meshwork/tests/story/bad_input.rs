@@ -102,6 +102,12 @@ async fn a_project_that_is_not_on_this_device_yet_hides_nothing_of_the_others() 
         let problem = up.refused(args, 4).await;
         assert_eq!(problem["why"], "Not on this device yet, and so not searched: away.", "{problem:#}");
     }
+
+    // Nor does one hide anything whose folder is none.
+    fs::write(storage(&up).join(rid.trim_start_matches("rad:")), "").unwrap();
+    let listed = up.ok(&["project", "list"]).await;
+    assert!(listed[0]["problem"].is_string() && listed[1]["head"].is_string(), "{listed:#}");
+    assert!(up.told(&["project", "list"]).await.stdout.contains("away cannot be read"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

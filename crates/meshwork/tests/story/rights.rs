@@ -54,7 +54,7 @@ async fn every_action_asks_the_policy_whoever_calls() {
             let (status, answer) = post(&up, action.name, token, nonsense()).await;
             assert_eq!(status, if allowed { 400 } else { 403 }, "{role} calls {}: {answer}", action.name);
             if !allowed {
-                clear(&answer["error"], "Your role");
+                clear(&answer["error"], &format!("This token's role ({role}) may not do this"));
                 refused += 1;
             } else {
                 let_in += 1;

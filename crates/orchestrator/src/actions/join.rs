@@ -131,7 +131,7 @@ fn in_order(uses: Option<u32>, at: &[String]) -> Result<(), Problem> {
 /// A member by name; `me` is the one here.
 fn person(org: &Org, name: &str) -> Result<String, Problem> {
     let state = org.state()?;
-    if name == "me" {
+    if name == crate::names::ME {
         let me = state.member_of(&org.member).map(|m| m.name.clone());
         return me.ok_or_else(|| {
             Problem::not_found("The member on this device is not listed in the org.")

@@ -1,6 +1,6 @@
 //! The journal: read, verified, rebuilt, saved.
 
-use super::{Done, Nothing};
+use super::{Done, Nothing, at_most};
 use crate::{
     clock,
     data_dir::storage,
@@ -76,8 +76,8 @@ struct Entry {
 }
 
 async fn list(context: Context, input: List) -> Result<Vec<Entry>, Problem> {
+    let limit = at_most(input.limit, limits::LIST_DEFAULT)?.min(limits::PAGE_MAX);
     let list = move |org: &Arc<Org>| {
-        let limit = input.limit.unwrap_or(limits::LIST_DEFAULT).clamp(1, limits::PAGE_MAX);
         let journal = copies::Journal::of(org, input.device.as_deref())?;
         let newest = || journal.end().map(|end| end.saturating_sub(limit as u64));
         let events = journal.events(input.after.map_or_else(newest, Ok)?, limit)?;
@@ -119,7 +119,7 @@ struct Finds {
 
 async fn search(context: Context, input: Search) -> Result<Finds, Problem> {
     let words: Vec<String> = input.text.split_whitespace().map(str::to_lowercase).collect();
-    let limit = input.limit.unwrap_or(limits::LIST_DEFAULT).clamp(1, limits::PAGE_MAX);
+    let limit = at_most(input.limit, limits::LIST_DEFAULT)?.min(limits::PAGE_MAX);
     let find = move |org: &Arc<Org>| {
         let journal = copies::Journal::of(org, input.device.as_deref())?;
         let mut before = input.before.unwrap_or(u64::MAX).min(journal.end()? + 1);

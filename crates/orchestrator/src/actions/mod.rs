@@ -30,6 +30,7 @@ pub use run::LogPage;
 pub(crate) use {patch::find as find_patch, run::find_seen as find_run};
 
 use crate::table::Action;
+use domain::Problem;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +66,17 @@ pub(crate) fn all() -> Vec<Action> {
         all.extend(part());
     }
     all
+}
+
+/// How many of a list are told at most: as many as were asked for.
+///
+/// # Errors
+/// When that is none: it would look as if there were nothing.
+fn at_most(asked: Option<usize>, usual: usize) -> Result<usize, Problem> {
+    match asked {
+        Some(0) => Err(Problem::invalid("A list of at most 0 tells nothing.").next("Give 1 or more as --limit, or leave it out.")),
+        asked => Ok(asked.unwrap_or(usual)),
+    }
 }
 
 /// No input.

@@ -420,11 +420,6 @@ async fn merge_patch(context: Context, input: MergeInput) -> Result<merge::Outco
     }
 }
 
-/// Radicle lets a patch's author and the project's delegates close it; in a gated project these are its gates.
-fn decides(org: &Org, project: &Project, patch: &Patch) -> Result<(), Problem> {
-    if patch.author == org.member { Ok(()) } else { gated::signs(org, project) }
-}
-
 async fn close(context: Context, input: One) -> Result<Done, Problem> {
     let closed = |project, patch, task| Body::PatchClosed { project, patch, task };
     let patch = set_state(context, input, Forge::close, closed).await?;
@@ -450,7 +445,7 @@ async fn set_state(
     let (project, patch, task) = org
         .blocking(move |org| {
             let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
-            decides(org, &project, &patch)?;
+            gated::decides_here(org, &project, &patch)?;
             set(&org.forge, &project.rid, &patch.id)?;
             let task = Known::of(org).task_of(&patch)?;
             Ok((project, patch, task))

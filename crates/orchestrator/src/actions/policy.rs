@@ -107,7 +107,7 @@ async fn explain(context: Context, input: Explain) -> Result<Explained, Problem>
     let answer = move |org: &Arc<Org>| {
         let (rights, action) = (org.rights()?, table::find(&input.action)?);
         let principal = match input.who.as_str() {
-            "me" => rights.principal(&caller),
+            crate::names::ME => rights.principal(&caller),
             who => named(&rights, who)?,
         };
         let resource = action.name.split('.').next().unwrap_or_default();

@@ -172,14 +172,17 @@ fn write(org: &Org, project: &Project, message: &str) -> Result<(), Problem> {
 }
 
 async fn list(context: Context, _: Nothing) -> Result<Vec<ProjectView>, Problem> {
-    context.org()?.blocking(|org| org.state()?.projects.values().map(|project| listed(org, project)).collect()).await
+    context.org()?.blocking(|org| Ok(org.state()?.projects.values().map(|project| listed(org, project)).collect())).await
 }
 
-/// A project in a list; also one that is not on this device yet.
-fn listed(org: &Org, project: &Project) -> Result<ProjectView, Problem> {
-    match org.forge.has(&project.rid) {
-        true => Board::look(org, project).map(|(board, _)| view(&board)),
-        false => Ok(ProjectView::away(project.clone(), org.kept.why_absent(&project.rid))),
+/// A project in a list; also one that is not on this device yet, or cannot be read.
+fn listed(org: &Org, project: &Project) -> ProjectView {
+    if !org.forge.has(&project.rid) {
+        return ProjectView::away(project.clone(), org.kept.why_absent(&project.rid));
+    }
+    match Board::look(org, project) {
+        Ok((board, _)) => view(&board),
+        Err(problem) => ProjectView::unread(project.clone(), problem.to_string()),
     }
 }
 
@@ -189,6 +192,7 @@ fn view(board: &Board) -> ProjectView {
         project: board.project.clone(),
         head: Some(board.head.clone()),
         absent: None,
+        problem: None,
         features: board.features.len(),
         open_tasks: board.tasks.len() - done,
         done_tasks: done,

@@ -1,6 +1,6 @@
 //! Runs: listed, followed, spoken to, paused, stopped.
 
-use super::Done;
+use super::{Done, at_most};
 use crate::{
     lifecycle::{self, message_text},
     limits, names,
@@ -74,7 +74,7 @@ struct Listed {
 }
 
 async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
-    let org = context.org()?;
+    let (org, limit) = (context.org()?, at_most(input.limit, limits::LIST_DEFAULT)?);
     let told = |org: &Arc<Org>| Ok((picture::runs(org, limits::RUNS_MAX)?, org.state()?));
     let (runs, state): (Vec<Seen>, forge::OrgState) = org.blocking(told).await?;
     let wanted = |seen: &Seen| {
@@ -84,7 +84,7 @@ async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
             && (input.all || r.class == Class::Agent)
     };
     let why = |r: &Run| r.why().map(|why| names::within(&state, &why));
-    let chosen = runs.into_iter().filter(wanted).take(input.limit.unwrap_or(limits::LIST_DEFAULT).max(1));
+    let chosen = runs.into_iter().filter(wanted).take(limit);
     Ok(chosen.map(|Seen { run, whose }| Listed { why: why(&run), away: picture::away(&org, &run), whose, run }).collect())
 }
 
@@ -304,7 +304,7 @@ pub struct LogLine {
 
 async fn logs(context: Context, input: Logs) -> Result<LogPage, Problem> {
     let org = context.org()?;
-    let (after, limit) = (input.after, input.limit.unwrap_or(limits::PAGE_MAX).clamp(1, limits::PAGE_MAX));
+    let (after, limit) = (input.after, at_most(input.limit, limits::PAGE_MAX)?.min(limits::PAGE_MAX));
     let (run, here) = org.blocking(move |org| lies_here(org, &find_seen(org, &input.run)?.run)).await?;
     let (entries, ended) = match here {
         Some(log) => {

@@ -5,7 +5,7 @@ import { Ago } from "../../ui/Time";
 import ui from "../../ui/ui.module.css";
 import { Who } from "../../ui/Who";
 import { AnswerButton } from "./CommentBox";
-import { answered, type Comment, type Revision, type Shown } from "./facts";
+import { answered, type Comment, described, type Revision, type Shown } from "./facts";
 import css from "./Patch.module.css";
 import { discard, edit, finish, type PendingComment, write } from "./pending";
 
@@ -16,7 +16,7 @@ export function LineNote({ patch, revision, comment }: { patch: Shown; revision:
       <header>
         <Who did={comment.by} /> {answer && <span className="muted">answered</span>} <Ago at={comment.at} />
       </header>
-      <p className={css.said}>{comment.body}</p>
+      <p className={css.said}>{described(comment.body)}</p>
       <AnswerButton patch={patch} to={comment} />
     </article>
   );

@@ -7,7 +7,7 @@ import { Ago } from "../../ui/Time";
 import { Who } from "../../ui/Who";
 import { shortOid, shortRun } from "../../ui/words";
 import { AnswerButton } from "./CommentBox";
-import { answered, type Comment, lineOf, makerOf, type Review, type Revision, type Run, type Shown } from "./facts";
+import { answered, type Comment, described, lineOf, makerOf, type Review, type Revision, type Run, type Shown } from "./facts";
 import css from "./Patch.module.css";
 import { verdictWord } from "./words";
 
@@ -152,7 +152,7 @@ function OnLine({ comment, number, patch }: { comment: Comment; number: number; 
           {line.side === "old" && " (as it was)"}
         </Link>
       )}
-      <p className={css.said}>{comment.body}</p>
+      <p className={css.said}>{described(comment.body)}</p>
       <AnswerButton patch={patch} to={comment} />
     </div>
   );

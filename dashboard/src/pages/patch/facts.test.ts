@@ -61,6 +61,7 @@ test("a revision's run is known by its key, not by what the patch says", () => {
 
 test("texts are shown without what is there for machines or terminals", () => {
   expect(described('Made by x.\n\n```meshwork-trace\n{\n "a": 1\n}\n```\n')).toBe("Made by x.");
+  expect(described("It passed.\n\n```meshwork-judged\n{}\n```\n")).toBe("It passed.");
   expect(described("Plain ```code``` stays.")).toBe("Plain ```code``` stays.");
   expect(bareTitle({ title: "T001: Greet", trace: { task: { task: "T001" } } as Patch["trace"] })).toBe("Greet");
   expect(bareTitle({ title: "T001: Greet" })).toBe("T001: Greet");

@@ -50,8 +50,8 @@ export const checksOf = (patch: Shown, revision: Revision, run: Run | undefined)
 /** Whether a sentence of the gate asks for a review. */
 export const asksReview = (sentence: string): boolean => /\bapprovals?\b/.test(sentence);
 
-/** A revision's description without the block that machines read. */
-export const described = (text: string): string => text.replace(/\n*```meshwork-trace\n[\s\S]*?\n```\s*/g, "\n").trim();
+/** A description or a comment without the blocks that machines read. */
+export const described = (text: string): string => text.replace(/\n*```meshwork-[a-z]+\n[\s\S]*?\n```\s*/g, "\n").trim();
 
 /** The title without its task's id, which stands beside it. */
 export const bareTitle = (patch: Pick<Patch, "title" | "trace">): string =>

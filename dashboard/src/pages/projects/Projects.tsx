@@ -43,7 +43,7 @@ export default function Projects() {
   );
 }
 
-function ProjectCard({ view: { project, head, absent } }: { view: View }) {
+function ProjectCard({ view: { project, head, absent, problem } }: { view: View }) {
   return (
     <Section title={project.name} note={<Deeds project={project} />}>
       <div className={`${ui.card} ${css.card}`}>
@@ -57,10 +57,11 @@ function ProjectCard({ view: { project, head, absent } }: { view: View }) {
           <span>{project.mirror ? `mirrored to ${project.mirror}` : "not mirrored"}</span>
         </p>
         {head && <Details project={project.name} />}
-        {!head && <p className="muted">It is not on this device yet: it comes from the devices that have it.</p>}
-        {!head && absent && (
+        {!head && !problem && <p className="muted">It is not on this device yet: it comes from the devices that have it.</p>}
+        {problem && <p className="muted">It cannot be read.</p>}
+        {!head && (problem ?? absent) && (
           <p className={css.notice}>
-            <Coded text={forPage(absent)} />
+            <Coded text={forPage(problem ?? absent ?? "")} />
           </p>
         )}
       </div>
