@@ -427,10 +427,14 @@ pub(crate) const LEND_LOOK_EVERY: Duration = Duration::from_millis(500);
 /// and who looks between them does not. Each time that is a process (`busctl`) for each desktop, of some milliseconds of processor: about
 /// a hundredth of a core all the while, and only where guests are to leave when their host comes.
 pub(crate) const PRESENCE_ASK_EVERY: Duration = Duration::from_millis(400);
+/// How long desktop sessions may take to say it, all of them together: with the pause between looks, less than a second.
+pub(crate) const PRESENCE_ANSWER_WAIT: Duration = Duration::from_millis(300);
 /// How much of a sensor's file is read, in bytes.
 pub(crate) const SENSOR_BYTES_MAX: u64 = 16 * 1024;
 /// How many GPUs of a machine count. All of them are in each announcement.
 pub(crate) const GPUS_MAX: usize = 64;
+/// How long a look waits for NVIDIA's library when it is asked; a later look takes what it says after that.
+pub(crate) const GPUS_ANSWER_WAIT: Duration = Duration::from_millis(100);
 /// How much of `lend.toml` and of the owner's click is read, in bytes.
 pub(crate) const LEND_BYTES_MAX: u64 = 64 * 1024;
 /// For how long an owner may reclaim or lend a machine by one click, in minutes: a year.

@@ -1,34 +1,32 @@
 //! Owner first: what of this machine is lent to others now, and sending guests away when it is its owner's alone.
 //!
 //! Policy, click and sensors are of the machine: each org's process reads the same files and comes to the same. Nothing is decided here
-//! but by `domain::lend::stance`; guests are frozen, saved and ended by what every eviction uses.
+//! but by `domain::lend::stance`.
 
 mod click;
 mod file;
 pub(crate) mod guests;
+mod keep;
 
 use crate::{
     clock,
     data_dir::DataDir,
-    lifecycle, limits,
     org::Org,
     sensors::{Memory, Sensors},
 };
 use domain::{
-    Problem, RunId, Timestamp,
-    actor::Actor,
+    Problem, Timestamp,
     capacity::Gpu,
     lend::{self, Click, Condition, LendPolicy, PROMISED_TAGS, Reclaim},
-    run::{Reason, Run, RunState},
 };
 pub(crate) use file::look_at;
+pub(crate) use keep::keep;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 /// What this machine lends now, and why it does not.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,12 +80,13 @@ pub(crate) struct Lender {
     state: watch::Sender<Lending>,
     /// The last policy that could be read.
     last: Mutex<Option<LendPolicy>>,
-    /// What its owner said and the disk did not take yet. Locked while one looks: what was seen before a click never comes after it.
+    /// What its owner said and the disk did not take yet. Locked while it is judged what the sensors saw, and never while they are asked:
+    /// what was judged before a click does not come after it, and no sensor holds a click up.
     unsaved: Mutex<Option<Unsaved>>,
+    /// Locked while the sensors are asked: what was seen before does not come after what was seen later.
+    looking: Mutex<()>,
     /// Beside the state: it changes all the time, which is no news to anybody.
     memory: Mutex<Memory>,
-    /// Told when something was written that counts at once.
-    nudged: Notify,
 }
 
 /// A click that the disk did not take.
@@ -109,12 +108,13 @@ impl Lender {
     /// Looks for the first time.
     pub(crate) fn open(data: &DataDir) -> Self {
         let (sensors, last) = (Sensors::of_this_machine(), Mutex::default());
-        let state = watch::Sender::new(see(data, &sensors, None, &last));
+        let condition = sensors.condition(&read(data, &last).0);
+        let state = watch::Sender::new(judged(data, condition, sensors.gpus(), None, &last));
         let memory = Mutex::new(sensors.memory());
-        Self { data: data.clone(), sensors, state, last, unsaved: Mutex::default(), memory, nudged: Notify::new() }
+        Self { data: data.clone(), sensors, state, last, unsaved: Mutex::default(), looking: Mutex::default(), memory }
     }
 
-    /// As it was seen last: no longer ago than [`limits::LEND_LOOK_EVERY`].
+    /// As it was seen last: no longer ago than [`crate::limits::LEND_LOOK_EVERY`], beside what the sensors take to answer.
     pub(crate) fn now(&self) -> Lending {
         self.state.borrow().clone()
     }
@@ -131,21 +131,34 @@ impl Lender {
 
     /// Looks anew. Who waits hears of it where something is different.
     pub(crate) fn look(&self) -> Lending {
+        let _alone = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        let (condition, gpus) = (self.sensors.condition(&read(&self.data, &self.last).0), self.sensors.gpus());
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = self.sensors.memory();
         let mut unsaved = self.unsaved();
         let settled = |unsaved: &Unsaved| unsaved.is_older(&self.data) || click::write(&self.data, Some(unsaved.click)).is_ok();
         if unsaved.as_ref().is_some_and(settled) {
             *unsaved = None;
         }
-        let seen = see(&self.data, &self.sensors, unsaved.as_ref().map(|unsaved| unsaved.click), &self.last);
-        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = self.sensors.memory();
+        self.judge(condition, gpus, unsaved.as_ref().map(|unsaved| unsaved.click));
+        self.now()
+    }
+
+    /// Judges anew what the sensors saw last: something else was said. `unsaved` is locked meanwhile.
+    fn judge_again(&self, unsaved: Option<Click>) {
+        let Lending { condition, gpus, .. } = self.now();
+        self.judge(condition, gpus, unsaved);
+    }
+
+    /// Judges what the sensors saw. `unsaved` is locked meanwhile.
+    fn judge(&self, condition: Condition, gpus: Vec<Gpu>, unsaved: Option<Click>) {
+        let seen = judged(&self.data, condition, gpus, unsaved, &self.last);
         self.state.send_if_modified(|known| {
             let since = if seen.reclaimed == known.reclaimed { known.since } else { seen.since };
-            let now = Lending { since, ..seen.clone() };
+            let now = Lending { since, ..seen };
             let differs = now.differs(known);
             *known = now;
             differs
         });
-        self.now()
     }
 
     fn unsaved(&self) -> MutexGuard<'_, Option<Unsaved>> {
@@ -161,23 +174,19 @@ impl Lender {
             let mut unsaved = self.unsaved();
             click::write(&self.data, said)?;
             *unsaved = None;
+            self.judge_again(None);
         }
-        self.nudged.notify_one();
         Ok(self.look())
     }
 
-    /// Says by a click that the machine is its owner's alone, and looks anew. That counts also where the disk does not take it: then it is
-    /// returned why, and each look tries to write it, until something else lies there.
+    /// Says by a click that the machine is its owner's alone. That counts at once, whatever the sensors and the disk are doing, and also
+    /// where the disk does not take it: then it is returned why, and each look tries to write it, until something else lies there.
     pub(crate) fn take_back(&self, until: Option<Timestamp>) -> Option<Problem> {
         let click = Click::Reclaimed { until };
-        let problem = {
-            let mut unsaved = self.unsaved();
-            let problem = click::write(&self.data, Some(click)).err();
-            *unsaved = problem.as_ref().map(|_| Unsaved { click, there: click::lies(&self.data) });
-            problem
-        };
-        self.nudged.notify_one();
-        self.look();
+        let mut unsaved = self.unsaved();
+        self.judge_again(Some(click));
+        let problem = click::write(&self.data, Some(click)).err();
+        *unsaved = problem.as_ref().map(|_| Unsaved { click, there: click::lies(&self.data) });
         problem
     }
 
@@ -189,7 +198,10 @@ impl Lender {
         let mut policy = file::read(&self.data)?;
         change(&mut policy);
         file::write(&self.data, &policy)?;
-        self.nudged.notify_one();
+        {
+            let unsaved = self.unsaved();
+            self.judge_again(unsaved.as_ref().map(|unsaved| unsaved.click));
+        }
         Ok(self.look())
     }
 }
@@ -199,11 +211,10 @@ pub(crate) fn now(org: &Org) -> Lending {
     org.lending.now()
 }
 
-/// Reads everything. A click that the disk did not take is newer than what lies there; a policy that cannot be read leaves guests that are
-/// here to the last one that could be.
-fn see(data: &DataDir, sensors: &Sensors, unsaved: Option<Click>, last: &Mutex<Option<LendPolicy>>) -> Lending {
-    let (policy, broken) = read(data, last);
-    let (now, condition) = (clock::now(), sensors.condition(&policy));
+/// What comes of what the sensors saw, by policy and click as they are now. A click that the disk did not take is newer than what lies
+/// there; a policy that cannot be read leaves guests that are here to the last one that could be.
+fn judged(data: &DataDir, condition: Condition, gpus: Vec<Gpu>, unsaved: Option<Click>, last: &Mutex<Option<LendPolicy>>) -> Lending {
+    let ((policy, broken), now) = (read(data, last), clock::now());
     let click = unsaved.or_else(|| click::read(data)).filter(|click| click.holds(now));
     let reclaimed = match lend::stance(&policy, &condition, click.as_ref(), clock::local_time()) {
         // Neither is a word of its owner's on new guests: who asks for room is told that the policy has to be mended.
@@ -211,7 +222,7 @@ fn see(data: &DataDir, sensors: &Sensors, unsaved: Option<Click>, last: &Mutex<O
         stance => stance,
     };
     let policy = LendPolicy { guests: policy.guests && broken.is_none(), ..policy };
-    Lending { policy, condition, reclaimed, since: now, click, gpus: sensors.gpus(), broken }
+    Lending { policy, condition, reclaimed, since: now, click, gpus, broken }
 }
 
 /// The policy that counts, and why that is not the one which lies there.
@@ -226,88 +237,42 @@ fn read(data: &DataDir, last: &Mutex<Option<LendPolicy>>) -> (LendPolicy, Option
     }
 }
 
-/// Watches until the org closes; sends guests away while the machine is its owner's alone.
-pub(crate) async fn keep(org: Arc<Org>) {
-    let (mut closing, mut changes) = (org.closing.subscribe(), org.lending.changes());
-    let (mut told, mut timed, mut failed) = (None, BTreeSet::new(), None);
-    loop {
-        let looked = org.blocking(|org| {
-            org.lending.look();
-            Ok(())
-        });
-        if let Err(problem) = looked.await {
-            tracing::error!(%problem, "it could not be looked whether the machine is lent; it is tried again");
-        }
-        let stance = {
-            let seen = changes.borrow_and_update();
-            (seen.broken.clone(), seen.reclaimed.clone())
-        };
-        if told.as_ref() != Some(&stance) {
-            tell(&stance);
-            told = Some(stance);
-            // What waited for this machine may be taken now.
-            org.wake.notify_one();
-        }
-        let problem = send_away(&org, &mut timed).await.err().map(|problem| problem.to_string());
-        if let Some(problem) = problem.as_ref().filter(|problem| failed.as_ref() != Some(*problem)) {
-            tracing::error!(%problem, "sending guests away went wrong; it is tried again");
-        }
-        failed = problem;
-        tokio::select! {
-            () = tokio::time::sleep(limits::LEND_LOOK_EVERY) => {}
-            () = org.lending.nudged.notified() => {}
-            _ = closing.wait_for(|c| *c) => return,
-        }
-    }
-}
-
-fn tell(stance: &(Option<Problem>, Option<Reclaim>)) {
-    match stance {
-        (Some(problem), Some(why)) if *why != Reclaim::Unread => {
-            tracing::error!(%problem, "guests are not taken until the lend policy is mended; those that are here leave: {}", why.text());
-        }
-        (Some(problem), _) => tracing::error!(%problem, "guests are not taken until the lend policy is mended; those that are here stay"),
-        (None, Some(why)) => tracing::info!("this machine takes no guests now: {}", why.text()),
-        (None, None) => tracing::info!("this machine takes guests"),
-    }
-}
-
-/// Freezes, saves and ends guests that run here although the machine is its owner's alone. Their grace begins once, also for those that
-/// were ending already when this process began; `timed` are those whose grace has begun.
-async fn send_away(org: &Arc<Org>, timed: &mut BTreeSet<RunId>) -> Result<(), Problem> {
-    let lending = now(org);
-    let Some(why) = lending.sends_away() else {
-        timed.clear();
-        return Ok(());
-    };
-    let guests = org.blocking(|org| guests::running(org)).await?;
-    timed.retain(|id| guests.iter().any(|run| run.id == *id));
-    let (ending, due): (Vec<Run>, Vec<Run>) = guests.into_iter().partition(|run| run.ending.is_some());
-    let due: Vec<RunId> = due.into_iter().map(|run| run.id).collect();
-    let message = format!("The machine is its owner's alone now. {}", why.text());
-    let mut evicting = lifecycle::evict(org, &Actor::from(&org.device), &due, &Reason::Evicted { message }).await;
-    evicting.runs.extend(ending.into_iter().filter(|run| run.state != RunState::Publishing).map(|run| run.id));
-    evicting.runs.retain(|id| timed.insert(id.clone()));
-    let unsaved = evicting.unsaved.take();
-    if !evicting.runs.is_empty() {
-        let (waiting, grace) = (org.clone(), Duration::from_secs(lending.policy.grace_s));
-        org.tasks.spawn(async move { evicting.free_within(&waiting, grace).await });
-    }
-    unsaved.map_or(Ok(()), Err)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::{
+        fs::File,
+        os::unix::fs::OpenOptionsExt,
+        path::Path,
+        sync::mpsc,
+        thread,
+        time::{Duration, Instant},
+    };
 
     fn lender() -> (tempfile::TempDir, Lender) {
+        with(Sensors::of_this_machine())
+    }
+
+    fn with(sensors: Sensors) -> (tempfile::TempDir, Lender) {
         let folder = tempfile::tempdir().unwrap();
-        let data = DataDir::open(folder.path()).unwrap();
-        let (state, sensors) = (watch::Sender::new(quiet()), Sensors::of_this_machine());
+        let (data, state) = (DataDir::open(folder.path()).unwrap(), watch::Sender::new(quiet()));
         let (memory, last) = (Mutex::new(sensors.memory()), Mutex::default());
-        let lender = Lender { data, sensors, state, last, unsaved: Mutex::default(), memory, nudged: Notify::new() };
+        let lender = Lender { data, sensors, state, last, unsaved: Mutex::default(), looking: Mutex::default(), memory };
         (folder, lender)
+    }
+
+    /// Waits until a pipe is read, and holds its reader up for as long as what is given stays.
+    fn held_up(pipe: &Path) -> File {
+        let begun = Instant::now();
+        loop {
+            // Without a reader it cannot be opened so.
+            match File::options().write(true).custom_flags(libc::O_NONBLOCK).open(pipe) {
+                Ok(held) => return held,
+                Err(error) => assert!(begun.elapsed() < Duration::from_secs(10), "nobody reads it: {error}"),
+            }
+            thread::yield_now();
+        }
     }
 
     fn quiet() -> Lending {
@@ -330,6 +295,30 @@ mod tests {
         let over = lender.say(Some(Click::Reclaimed { until: Some(Timestamp(1)) })).unwrap();
         assert_eq!((over.click, matches!(over.reclaimed, Some(Reclaim::Asked { .. }))), (None, false));
         assert_eq!(lender.say(None).unwrap().click, None);
+    }
+
+    #[test]
+    fn a_click_waits_for_no_sensor_and_what_was_being_looked_at_meanwhile_does_not_undo_it() {
+        let root = tempfile::tempdir().unwrap();
+        let lid = root.path().join("proc/acpi/button/lid/LID0/state");
+        std::fs::create_dir_all(lid.parent().unwrap()).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&lid).status();
+        assert!(made.is_ok_and(|status| status.success()));
+        let (_folder, lender) = with(Sensors::below(root.path()));
+        let (lender, asked) = (&lender, Some(Reclaim::Asked { until: None }));
+        thread::scope(|scope| {
+            let look = scope.spawn(move || lender.look());
+            let held = held_up(&lid);
+            let (tell, told) = mpsc::channel();
+            scope.spawn(move || tell.send(lender.take_back(None)));
+            let (taken, reclaimed) = (told.recv_timeout(Duration::from_secs(10)), lender.now().reclaimed);
+            let looks = !look.is_finished();
+            // Nothing is waited for any more, whatever came of it.
+            drop(held);
+            let seen = look.join().unwrap();
+            assert_eq!((taken, reclaimed, looks), (Ok(None), asked.clone(), true));
+            assert_eq!(seen.reclaimed, asked);
+        });
     }
 
     #[test]

@@ -20,7 +20,6 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
 /// The variable that names another root than `/`.
@@ -31,7 +30,7 @@ const ROOT: &str = "MESHWORK_SENSORS_ROOT";
 pub(crate) struct Sensors {
     root: PathBuf,
     hints: presence::Hints,
-    gpus: Mutex<Option<gpu::Seen>>,
+    gpus: gpu::Gpus,
 }
 
 impl Sensors {
@@ -42,27 +41,22 @@ impl Sensors {
     }
 
     /// Those below a folder.
-    fn below(root: &Path) -> Self {
-        Self { root: root.to_owned(), hints: presence::Hints::default(), gpus: Mutex::default() }
+    pub(crate) fn below(root: &Path) -> Self {
+        Self { root: root.to_owned(), hints: presence::Hints::default(), gpus: gpu::Gpus::default() }
     }
 
     /// What they see now. Desktop sessions are only asked for how long they are idle where the policy wants to know.
     pub(crate) fn condition(&self, policy: &LendPolicy) -> Condition {
-        let power = power::read(&self.root);
         let hints = (!policy.while_present).then_some(&self.hints);
-        Condition {
-            idle_s: presence::idle_s(&self.root, hints, policy.away_after_s),
-            on_battery: power.on_battery,
-            battery_percent: power.percent,
-            lid_closed: lid::closed(&self.root),
-        }
+        // First, for desktops may take their time: what files tell is as fresh as can be then.
+        let idle_s = presence::idle_s(&self.root, hints, policy.away_after_s);
+        let power = power::read(&self.root);
+        Condition { idle_s, on_battery: power.on_battery, battery_percent: power.percent, lid_closed: lid::closed(&self.root) }
     }
 
-    /// The GPUs that there are.
+    /// The GPUs that there are, as far as that is known by now.
     pub(crate) fn gpus(&self) -> Vec<Gpu> {
-        let mut known = self.gpus.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = gpu::look(&self.root, known.take());
-        known.insert(seen).gpus.clone()
+        self.gpus.now(&self.root)
     }
 
     /// How much memory there is for runs.

@@ -3,23 +3,48 @@
 //! Sessions are the files below `/run/systemd/sessions`, which sd-login(3) reads too. A session counts whose user sits at the machine (it
 //! has a seat, and is the active one there), whoever that is; and of remote ones those of the user for whom this process runs: others
 //! who work here by ssh are no owners. A terminal tells by the time of its last input, as logind and w(1) take it; a desktop tells only
-//! logind, over D-Bus, which `busctl` of systemd is asked for, and only where the lend policy wants to know.
+//! logind, over D-Bus, which `busctl` of systemd is asked for, and only where the lend policy wants to know. Of one that does not answer
+//! soon nothing is known but what it said before: whoever was at it within that time counts as being there.
 
 use super::{entries, text};
 use crate::{clock, limits};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::retry_on_intr,
+};
 use std::{
     collections::HashMap,
     fs,
+    io::{self, Read},
     os::unix::fs::MetadataExt,
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::{Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-/// What desktop sessions said last, so that they are not asked by whoever looks between the regular looks.
-#[derive(Debug, Default)]
-pub(super) struct Hints(Mutex<HashMap<String, (Instant, Option<u64>)>>);
+/// Desktop sessions, and what they said last: they are not asked by whoever looks between the regular looks.
+#[derive(Debug)]
+pub(super) struct Hints {
+    /// How long all of them together may take to answer.
+    wait: Duration,
+    known: Mutex<HashMap<String, Hint>>,
+}
+
+/// What is known of one.
+#[derive(Debug)]
+struct Hint {
+    /// When it was asked last.
+    asked: Instant,
+    /// When it was asked to which it answered last, and for how long it was idle then, in seconds.
+    said: Option<(Instant, u64)>,
+}
+
+impl Default for Hints {
+    fn default() -> Self {
+        Self { wait: limits::PRESENCE_ANSWER_WAIT, known: Mutex::default() }
+    }
+}
 
 /// A session of logind.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,7 +58,11 @@ struct Session {
 pub(super) fn idle_s(root: &Path, hints: Option<&Hints>, away_after_s: u64) -> Option<u64> {
     let sessions = sessions(root)?;
     let uid = rustix::process::getuid().as_raw().to_string();
-    let each: Vec<Option<u64>> = sessions.iter().filter(|session| session.counts(&uid)).map(|session| idle(root, session, hints)).collect();
+    let counted: Vec<&Session> = sessions.iter().filter(|session| session.counts(&uid)).collect();
+    let desktops: Vec<&str> = counted.iter().filter(|session| session.is_desktop()).map(|session| session.id.as_str()).collect();
+    let said = hints.map(|hints| hints.idle_s(root, &desktops, away_after_s)).unwrap_or_default();
+    let one = |session: &&Session| if session.is_desktop() { said.get(&session.id).copied() } else { idle(root, session) };
+    let each: Vec<Option<u64>> = counted.iter().map(one).collect();
     if each.is_empty() {
         return text(&root.join("proc/uptime"))?.split(['.', ' ']).next()?.parse().ok();
     }
@@ -58,6 +87,11 @@ impl Session {
         self.fields.get(field).map_or("", String::as_str)
     }
 
+    /// Whether only logind can tell for how long nothing was typed there.
+    fn is_desktop(&self) -> bool {
+        matches!(self.get("TYPE"), "x11" | "wayland" | "mir")
+    }
+
     /// Whether whoever types there is at the machine, as its owner or before it.
     fn counts(&self, uid: &str) -> bool {
         let of_a_person = matches!(self.get("CLASS"), "" | "user" | "user-early" | "user-light" | "user-early-light");
@@ -67,10 +101,8 @@ impl Session {
     }
 }
 
-fn idle(root: &Path, session: &Session, hints: Option<&Hints>) -> Option<u64> {
-    if matches!(session.get("TYPE"), "x11" | "wayland" | "mir") {
-        return hints?.idle_s(root, &session.id);
-    }
+/// For how long nothing was typed at a terminal, in seconds.
+fn idle(root: &Path, session: &Session) -> Option<u64> {
     let tty = session.get("TTY").trim_start_matches("/dev/");
     let tty = Some(tty).filter(|tty| !tty.is_empty() && !tty.starts_with('/') && !tty.split('/').any(|part| part == ".."))?;
     let touched = fs::metadata(root.join("dev").join(tty)).ok()?.atime();
@@ -78,26 +110,68 @@ fn idle(root: &Path, session: &Session, hints: Option<&Hints>) -> Option<u64> {
 }
 
 impl Hints {
-    fn idle_s(&self, root: &Path, session: &str) -> Option<u64> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, (at, _)| at.elapsed() < limits::PRESENCE_ASK_EVERY);
-        if let Some((_, idle)) = known.get(session) {
-            return *idle;
+    /// For how long these sessions are idle, in seconds, of which that is known.
+    fn idle_s(&self, root: &Path, sessions: &[&str], away_after_s: u64) -> HashMap<String, u64> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|session, _| sessions.contains(&session.as_str()));
+        let is_due = |session: &&str| known.get(*session).is_none_or(|hint| hint.asked.elapsed() >= limits::PRESENCE_ASK_EVERY);
+        let (due, asked): (Vec<&str>, _) = (sessions.iter().copied().filter(is_due).collect(), Instant::now());
+        for (session, idle) in due.iter().zip(ask(root, &due, asked + self.wait)) {
+            let before = known.get(*session).and_then(|hint| hint.said);
+            known.insert((*session).to_owned(), Hint { asked, said: idle.map(|idle| (asked, idle)).or(before) });
         }
-        let idle = ask(root, session);
-        known.insert(session.to_owned(), (Instant::now(), idle));
-        idle
+        known.iter().filter_map(|(session, hint)| Some((session.clone(), hint.idle_s(away_after_s)?))).collect()
     }
 }
 
-/// Asks logind for how long a session is idle.
-fn ask(root: &Path, session: &str) -> Option<u64> {
+impl Hint {
+    /// For how long it is idle, in seconds. One that does not answer now is idle no longer than it was, and the time since: that is enough
+    /// to know where somebody still is by that, and for nothing else.
+    fn idle_s(&self, away_after_s: u64) -> Option<u64> {
+        let (at, idle) = self.said?;
+        let most = || Some(idle.saturating_add(at.elapsed().as_secs())).filter(|idle| *idle < away_after_s);
+        if at == self.asked { Some(idle) } else { most() }
+    }
+}
+
+/// Asks logind for how long sessions are idle, for all of them at once; none: that was not said until then.
+fn ask(root: &Path, sessions: &[&str], until: Instant) -> Vec<Option<u64>> {
+    let asked: Vec<Option<Child>> = sessions.iter().map(|session| begin(root, session).ok()).collect();
+    let answered = |child: Option<Child>| hint(&answer(child?, until)?, u64::try_from(clock::now().0).ok()? * 1000);
+    asked.into_iter().map(answered).collect()
+}
+
+/// Begins to ask for one session.
+fn begin(root: &Path, session: &str) -> io::Result<Child> {
     let object = format!("/org/freedesktop/login1/session/{}", label(session));
     let mut busctl = Command::new(root.join("usr/bin/busctl"));
     busctl.args(["--timeout=1", "get-property", "org.freedesktop.login1", &object]);
     busctl.args(["org.freedesktop.login1.Session", "IdleHint", "IdleSinceHint"]);
-    let said = busctl.stdin(Stdio::null()).stderr(Stdio::null()).output().ok().filter(|said| said.status.success())?;
-    hint(&String::from_utf8_lossy(&said.stdout), u64::try_from(clock::now().0).ok()? * 1000)
+    busctl.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
+}
+
+/// What a child says to its end, which comes now: it said all, or is too late.
+fn answer(mut child: Child, until: Instant) -> Option<String> {
+    let said = child.stdout.take().and_then(|stdout| read(stdout, until));
+    let _ = child.kill();
+    let _ = child.wait();
+    said
+}
+
+/// All that comes; none: more may come after that.
+fn read(stdout: ChildStdout, until: Instant) -> Option<String> {
+    let (mut stdout, mut said, mut piece) = (stdout.take(limits::SENSOR_BYTES_MAX), String::new(), [0; 256]);
+    loop {
+        let left = Timespec::try_from(until.saturating_duration_since(Instant::now())).ok()?;
+        let mut ready = [PollFd::new(stdout.get_ref(), PollFlags::IN)];
+        if retry_on_intr(|| poll(&mut ready, Some(&left))).ok()? == 0 {
+            return None;
+        }
+        match stdout.read(&mut piece).ok()? {
+            0 => return Some(said),
+            count => said.push_str(&String::from_utf8_lossy(&piece[..count])),
+        }
+    }
 }
 
 /// What `busctl get-property` prints: `b true`, and since when in microseconds, `t 1700000000000000`.
@@ -140,6 +214,32 @@ mod tests {
         found.is_some_and(|found| (expected..expected + 5).contains(&found))
     }
 
+    /// Lays a `busctl` that does so.
+    fn lay(root: &Path, script: &str) {
+        let busctl = root.join("usr/bin/busctl");
+        fs::create_dir_all(busctl.parent().unwrap()).unwrap();
+        // Written by another process: a child of this one that is just being started may hold what is written here, and what somebody
+        // holds so cannot be started.
+        let write = "printf '#!/bin/sh\n%s\n' \"$1\" > \"$0\" && chmod 755 \"$0\"";
+        let laid = Command::new("sh").arg("-c").arg(write).arg(&busctl).arg(script).status().unwrap();
+        assert!(laid.success());
+    }
+
+    /// The second session's name on the bus.
+    const SECOND: &str = "/org/freedesktop/login1/session/_32";
+    const DESKTOP: &str = "UID=1000\nACTIVE=1\nSTATE=active\nREMOTE=0\nTYPE=wayland\nCLASS=user\nSEAT=seat0\n";
+
+    /// Waits for a busy machine too.
+    fn patient() -> Hints {
+        Hints { wait: Duration::from_secs(60), ..Hints::default() }
+    }
+
+    /// That the second session said so at the look before.
+    fn said(idle: u64) -> Mutex<HashMap<String, Hint>> {
+        let asked = Instant::now().checked_sub(limits::LEND_LOOK_EVERY).unwrap();
+        Mutex::new(HashMap::from([("2".to_owned(), Hint { asked, said: Some((asked, idle)) })]))
+    }
+
     #[test]
     fn without_logind_nobody_knows() {
         assert_eq!(idle_s(root(&[("proc/uptime", "77.0 1.0\n")]).path(), None, AWAY), None);
@@ -174,24 +274,15 @@ mod tests {
 
     #[test]
     fn a_desktop_is_asked_over_the_bus_and_unknown_where_it_does_not_answer() {
-        let session = "UID=1000\nACTIVE=1\nSTATE=active\nREMOTE=0\nTYPE=wayland\nCLASS=user\nSEAT=seat0\n";
-        let root = root(&[("run/systemd/sessions/2", session)]);
+        let root = root(&[("run/systemd/sessions/2", DESKTOP)]);
         assert_eq!(idle_s(root.path(), None, AWAY), None, "not asked");
         assert_eq!(idle_s(root.path(), Some(&Hints::default()), AWAY), None, "no busctl");
         let answers = |said: &str| {
-            let busctl = root.path().join("usr/bin/busctl");
-            fs::create_dir_all(busctl.parent().unwrap()).unwrap();
-            // Written by another process: a child of this one that is just being started may hold what is written here, and what
-            // somebody holds so cannot be started.
-            let script = format!("#!/bin/sh\n[ \"$4\" = /org/freedesktop/login1/session/_32 ] && printf '{said}'\n");
-            let write = "printf '%s' \"$1\" > \"$0\" && chmod 755 \"$0\"";
-            let laid = Command::new("sh").arg("-c").arg(write).arg(&busctl).arg(script).status().unwrap();
-            assert!(laid.success());
-            idle_s(root.path(), Some(&Hints::default()), AWAY)
+            lay(root.path(), &format!("[ \"$4\" = {SECOND} ] && printf '{said}'"));
+            idle_s(root.path(), Some(&patient()), AWAY)
         };
         assert_eq!(answers("b false\\nt 0\\n"), Some(0));
-        let before = Instant::now().checked_sub(limits::LEND_LOOK_EVERY).unwrap();
-        let away = Hints(Mutex::new(HashMap::from([("2".to_owned(), (before, Some(900)))])));
+        let away = Hints { known: said(900), ..patient() };
         assert_eq!(idle_s(root.path(), Some(&away), AWAY), Some(0), "its owner came back since the last look");
         let since = (clock::now().0 / 1000 - 900) * 1_000_000;
         assert!(near(answers(&format!("b true\\nt {since}\\n")), 900));
@@ -202,6 +293,23 @@ mod tests {
         assert!(near(idle_s(root.path(), None, AWAY), 10));
         typed(root.path(), "tty9", 1_000);
         assert_eq!(idle_s(root.path(), None, AWAY), None);
+    }
+
+    #[test]
+    fn desktops_that_do_not_answer_are_waited_for_together_and_whoever_was_at_one_is_still_there() {
+        let root = root(&[("run/systemd/sessions/1", DESKTOP), ("run/systemd/sessions/2", DESKTOP), ("run/systemd/sessions/3", DESKTOP)]);
+        lay(root.path(), &format!("[ \"$4\" = {SECOND} ] && exec printf 'b false\\nt 0\\n'; exec sleep 100"));
+        let begun = Instant::now();
+        // A busy machine may not even start it in time.
+        while idle_s(root.path(), Some(&Hints::default()), AWAY) != Some(0) && begun.elapsed() < Duration::from_secs(20) {}
+        assert!(begun.elapsed() < Duration::from_secs(20), "the others held it up");
+
+        lay(root.path(), "exec sleep 100");
+        let hurried = |known| Hints { wait: Duration::ZERO, known };
+        let now = |known| idle_s(root.path(), Some(&hurried(known)), AWAY);
+        assert_eq!(now(Mutex::default()), None);
+        assert!(near(now(said(7)), 7), "nobody can have left for longer");
+        assert_eq!(now(said(AWAY)), None, "they may be back");
     }
 
     #[test]
