@@ -194,6 +194,8 @@ pub const ORG_FETCH_UNSETTLED: Duration = Duration::from_secs(4);
 pub(crate) const SCHEDULE_WAIT: Duration = Duration::from_secs(30);
 /// How long the device that asked for a run may be away when its delegation is needed.
 pub(crate) const DELEGATION_WAIT: Duration = Duration::from_secs(60);
+/// How long it may take for one answer; then it is asked again.
+pub(crate) const DELEGATION_ANSWER_WAIT: Duration = Duration::from_secs(15);
 /// For how long free room is kept for a run in front of its device's queue that does not come for it.
 pub(crate) const ROOM_KEPT: Duration = Duration::from_secs(10);
 /// For how long room is gathered for one that needs more than is free.
@@ -407,6 +409,8 @@ pub(crate) const CHECKPOINT_LAST_BYTES: Duration = Duration::from_millis(300);
 pub(crate) const CHECKPOINTS_LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long a gateway may be away before a run that needs it is frozen.
 pub(crate) const GATEWAY_GRACE: Duration = Duration::from_secs(2);
+/// How long a gateway may take to take a stream of a run elsewhere; then it counts as away.
+pub(crate) const GATEWAY_ANSWER_WAIT: Duration = Duration::from_secs(10);
 /// How long a standby device that did not take a run's traffic is left alone.
 pub(crate) const STANDBY_PAUSE: Duration = Duration::from_secs(5);
 /// For how many runs at once a device stands in.

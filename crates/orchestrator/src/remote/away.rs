@@ -3,16 +3,16 @@
 
 use super::lock;
 use crate::{lifecycle, limits, org::Org};
-use domain::{Did, Problem, RunId, event::kind, org::Device, run::Run};
+use domain::{Did, Kind, Problem, RunId, event::kind, org::Device, run::Run};
 use mesh::{RunChannel, problem, spoken};
-use proto::mesh::TunnelChunk;
+use proto::mesh::{TunnelChunk, mesh_client::MeshClient};
 use std::{
     sync::{Arc, Mutex, Weak},
     time::Instant,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
+use tonic::{Streaming, transport::Channel};
 
 /// Both ends of one stream.
 pub(super) type Both = (mpsc::Sender<TunnelChunk>, Streaming<TunnelChunk>);
@@ -213,13 +213,37 @@ fn closing() -> Problem {
 
 /// Asks a device to take one stream.
 async fn ask(channel: &RunChannel, first: TunnelChunk) -> Result<Both, Refused> {
-    let unasked = |problem: Problem| Refused { problem, answered: false };
+    begin(channel.client().map_err(unasked)?, first).await
+}
+
+async fn begin(mut client: MeshClient<Channel>, first: TunnelChunk) -> Result<Both, Refused> {
     let (sender, receiver) = mpsc::channel(limits::TUNNEL_CHUNKS_AHEAD);
     sender.try_send(first).map_err(|error| unasked(Problem::internal(error)))?;
-    let mut client = channel.client().map_err(unasked)?;
-    match client.tunnel(ReceiverStream::new(receiver)).await {
-        Ok(answer) => Ok((sender, answer.into_inner())),
+    match tokio::time::timeout(limits::GATEWAY_ANSWER_WAIT, client.tunnel(ReceiverStream::new(receiver))).await {
+        Ok(Ok(answer)) => Ok((sender, answer.into_inner())),
         // A device that answers says why in the details (`mesh::status`); a connection that cannot be made has none.
-        Err(status) => Err(Refused { problem: problem(&status), answered: !status.details().is_empty() }),
+        Ok(Err(status)) => Err(Refused { problem: problem(&status), answered: !status.details().is_empty() }),
+        Err(_) => Err(unasked(Problem::new(Kind::Timeout, "The device did not answer in time."))),
+    }
+}
+
+fn unasked(problem: Problem) -> Refused {
+    Refused { problem, answered: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+    use tokio::time::{Instant, timeout};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_device_that_takes_a_stream_and_says_nothing_counts_as_away() {
+        let first = TunnelChunk { version: spoken(), target: "model".into(), ..TunnelChunk::default() };
+        let begun = Instant::now();
+        let asked = timeout(limits::GATEWAY_ANSWER_WAIT * 2, begin(fixtures::silent(), first)).await;
+        let refused = asked.ok().and_then(Result::err);
+        assert!(refused.is_some_and(|refused| refused.problem.passes() && !refused.answered), "the standby device gets its turn");
+        assert!(begun.elapsed() >= limits::GATEWAY_ANSWER_WAIT, "it took the call");
     }
 }

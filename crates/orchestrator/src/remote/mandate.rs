@@ -10,8 +10,9 @@ use domain::{
 };
 use identity::{Delegation, Envelope};
 use mesh::{problem, spoken};
-use proto::mesh::DelegateRequest;
+use proto::mesh::{DelegateRequest, mesh_client::MeshClient};
 use std::{sync::Arc, time::Instant};
+use tonic::transport::Channel;
 
 /// Gets the delegation of a run's key from the device that asked for the run, checks it, and keeps it as a blob.
 ///
@@ -40,8 +41,14 @@ pub(crate) async fn delegation(org: &Arc<Org>, run: &Run, key: &Did) -> Result<H
 
 async fn asked(org: &Org, run: &Run, key: &Did) -> Result<Vec<u8>, Problem> {
     let request = DelegateRequest { version: spoken(), run: run.id.to_string(), key: key.to_string() };
-    let reply = client(org, &run.requester)?.delegate(request).await.map_err(|s| problem(&s))?;
-    Ok(reply.into_inner().delegation_json)
+    ask(client(org, &run.requester)?, request).await
+}
+
+/// Asks once: what is signed for a run's key is the same each time.
+async fn ask(mut client: MeshClient<Channel>, request: DelegateRequest) -> Result<Vec<u8>, Problem> {
+    let silent = |_| Problem::new(Kind::Timeout, "The device that asked for the run did not answer in time.");
+    let answered = tokio::time::timeout(limits::DELEGATION_ANSWER_WAIT, client.delegate(request)).await.map_err(silent)?;
+    Ok(answered.map_err(|s| problem(&s))?.into_inner().delegation_json)
 }
 
 /// Signs the delegation of a run's key, once: a run has one key.
@@ -67,4 +74,21 @@ pub(super) async fn delegate(org: &Arc<Org>, run: Run, key: &str) -> Result<Vec<
     };
     let bytes = org.blocking(move |org| org.store.blobs().get(&kept)).await?;
     bytes.ok_or_else(|| Problem::not_found("The delegation was erased."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+    use tokio::time::{Instant, timeout};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_device_that_takes_the_call_and_says_nothing_is_asked_again_soon() {
+        let request = DelegateRequest { version: spoken(), ..DelegateRequest::default() };
+        let begun = Instant::now();
+        let asked = timeout(limits::DELEGATION_ANSWER_WAIT * 2, ask(fixtures::silent(), request)).await;
+        let problem = asked.ok().and_then(Result::err);
+        assert!(problem.is_some_and(|problem| problem.kind == Kind::Timeout && problem.passes()));
+        assert!(begun.elapsed() >= limits::DELEGATION_ANSWER_WAIT, "it took the call");
+    }
 }
