@@ -4,11 +4,19 @@
 use super::{away::Away, lock, wish};
 use crate::{gateway, lifecycle, limits, org::Org};
 use bytes::Bytes;
-use domain::{Kind, Problem, RunId, event::kind, run::Run};
+use domain::{
+    Kind, Problem, RunId,
+    event::kind,
+    run::{Reason, Run},
+};
 use futures::{Stream, StreamExt};
 use mesh::{spoken, status, understood};
 use proto::{mesh::TunnelChunk, run::Chunk};
-use std::{pin::Pin, sync::Arc};
+use std::{
+    mem,
+    pin::Pin,
+    sync::{Arc, Weak},
+};
 use tokio::io::AsyncWriteExt;
 use tokio_util::io::{ReaderStream, StreamReader};
 use tonic::{Status, Streaming};
@@ -99,15 +107,50 @@ pub(super) async fn route(org: &Arc<Org>, run: &Run) -> Result<Arc<gateway::Rout
 }
 
 /// Ends a run whose budget is spent, or whose key is refused: its executor cannot know.
-async fn end_when_spent(org: std::sync::Weak<Org>, id: RunId, route: Arc<gateway::Route>) {
+async fn end_when_spent(org: Weak<Org>, id: RunId, route: Arc<gateway::Route>) {
     let mut fatal = route.fatal();
     drop(route);
     let Some(reason) = fatal.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone()) else { return };
-    let Some(org) = org.upgrade() else { return };
-    let Ok(Some(run)) = org.store.get::<Run>(kind::RUN, id.as_str()) else { return };
-    if let Some(device) = run.elsewhere(&org.device).filter(|_| !run.state.ended())
-        && let Err(problem) = wish::end(&org, &run, device, reason).await
-    {
-        tracing::warn!(run = %id, %problem, "the device that executes a run could not be told to end it");
+    until_told(&id, || end(org.clone(), id.clone(), reason.clone())).await;
+}
+
+/// Tells it again and again, until that was taken: meanwhile the run keeps a place there.
+async fn until_told<F: Future<Output = Result<(), Problem>>>(run: &RunId, mut tell: impl FnMut() -> F) {
+    let (mut pause, mut known) = (limits::REMOTE_PAUSE, false);
+    while let Err(problem) = tell().await {
+        if !mem::replace(&mut known, true) {
+            tracing::warn!(%run, %problem, "the device that executes a run could not be told to end it; it is told again");
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX);
+    }
+}
+
+/// Asks the executor of a run to end it, once. Nothing is to be done where it has ended, or the org closes here.
+async fn end(org: Weak<Org>, id: RunId, reason: Reason) -> Result<(), Problem> {
+    let Some(org) = org.upgrade().filter(|org| !*org.closing.borrow()) else { return Ok(()) };
+    let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())? else { return Ok(()) };
+    match run.elsewhere(&org.device).filter(|_| !run.state.ended()) {
+        Some(device) => wish::end(&org, &run, device, reason).await,
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::future::ready;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_executor_that_does_not_answer_is_told_again_until_it_does() {
+        let (mut tries, begun) = (0, Instant::now());
+        let tell = || {
+            tries += 1;
+            ready(if tries > 9 { Ok(()) } else { Err(Problem::unavailable("The other device does not answer.")) })
+        };
+        until_told(&"01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(), tell).await;
+        assert!((limits::REMOTE_PAUSE * 9..limits::REMOTE_PAUSE_MAX * 9).contains(&begun.elapsed()), "after pauses, which end");
     }
 }

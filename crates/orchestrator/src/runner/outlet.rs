@@ -6,6 +6,7 @@ use domain::Problem;
 use futures::StreamExt;
 use proto::run::Chunk;
 use std::{
+    io, mem,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -13,6 +14,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
     sync::{Semaphore, mpsc},
+    time::sleep,
 };
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -38,12 +40,26 @@ pub fn open(address: &Address, folder: &Path) -> Result<Vec<(u16, PathBuf)>, Pro
 }
 
 async fn accept(listener: UnixListener, address: Address, target: &'static str, permits: Arc<Semaphore>) {
-    while let Ok((connection, _)) = listener.accept().await {
+    loop {
+        let (connection, _) = next(|| listener.accept()).await;
         let (Ok(permit), address) = (permits.clone().acquire_owned().await, address.clone()) else { return };
         tokio::spawn(async move {
             tunnel(connection, &address, target).await;
             drop(permit);
         });
+    }
+}
+
+/// The next connection. What keeps one from being taken, as that too many files are open, passes: the socket stays open as long as we do.
+async fn next<T, F: Future<Output = io::Result<T>>>(mut accept: impl FnMut() -> F) -> T {
+    let mut told = false;
+    loop {
+        match accept().await {
+            Ok(connection) => return connection,
+            Err(error) if !mem::replace(&mut told, true) => tracing::warn!(%error, "a connection could not be taken; it is tried again"),
+            Err(_) => {}
+        }
+        sleep(limits::RECONNECT_PAUSE).await;
     }
 }
 
@@ -68,4 +84,22 @@ async fn tunnel(connection: UnixStream, address: &Address, target: &'static str)
     let _ = write.shutdown().await;
     outward.abort();
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::ready;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn that_too_many_files_are_open_for_a_while_closes_no_way_out() {
+        let (mut tries, begun) = (0, Instant::now());
+        let accept = || {
+            tries += 1;
+            ready(if tries > 3 { Ok("connected") } else { Err(io::Error::from_raw_os_error(libc::EMFILE)) })
+        };
+        assert_eq!(next(accept).await, "connected");
+        assert!(begun.elapsed() >= limits::RECONNECT_PAUSE * 3, "a processor is not kept busy meanwhile");
+    }
 }
