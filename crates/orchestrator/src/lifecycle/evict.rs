@@ -12,7 +12,7 @@ use domain::{
 };
 use futures::future::{join, join_all};
 use std::{fs, path::Path, sync::Arc, time::Duration};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Lies in the folder of a run that was frozen for the machine's owner, and by nobody before, since before the journal knew that it is to
 /// end.
@@ -30,14 +30,15 @@ pub(crate) struct Evicting {
 }
 
 /// Freezes these runs for the machine's owner, and returns when what drives them was told to end them. The freezing waits for a slow disk
-/// for a moment only; the journal takes its time for each of them there. Their ends are journaled where that can be; a full disk, which
-/// may be a guest's doing, keeps nobody here.
+/// for a moment only, and for the journal for a little longer. Their ends are journaled where that can be; a disk that is full, or does not
+/// answer, which may be a guest's doing, keeps nobody here.
 pub(crate) async fn evict(org: &Arc<Org>, by: &Actor, runs: &[RunId], reason: &Reason) -> Evicting {
     let frozen = freeze(org, runs).await;
     crate::fault::held(org, RunState::Evicted).await;
     let mut evicting = Evicting::default();
+    let until = Instant::now() + limits::END_ASK_WAIT;
     for id in runs {
-        if let Err(problem) = evicting.ask(org, by, id, reason).await {
+        if let Err(problem) = in_time(until, evicting.ask(org, by, id, reason)).await {
             // Its end is written down as soon as it can be.
             org.driven.end(id, reason);
             evicting.runs.push(id.clone());
@@ -47,6 +48,15 @@ pub(crate) async fn evict(org: &Arc<Org>, by: &Actor, runs: &[RunId], reason: &R
     // What got past stopping meanwhile goes on.
     frozen.iter().filter(|id| !evicting.runs.contains(id)).for_each(|id| order(org, id, Order::Resume));
     evicting
+}
+
+/// What comes of asking for an end until then. What the journal takes later stands all the same: the grace begins now.
+async fn in_time(until: Instant, asked: impl Future<Output = Result<(), Problem>>) -> Result<(), Problem> {
+    timeout_at(until, asked).await.unwrap_or_else(|_| {
+        Err(Problem::unavailable("The journal did not take it in time.")
+            .because("The disk is busy, or does not answer.")
+            .next("It is written as soon as it can be."))
+    })
 }
 
 /// Freezes those of these runs whose engines, or checks, may compute here; gives which.
@@ -185,6 +195,10 @@ mod tests {
         assert!(known_paused(ready(Ok(true))).await);
         let unreadable = Problem::unavailable("The disk did not answer.");
         assert!(!known_paused(ready(Err(unreadable))).await && !known_paused(pending()).await);
+
+        let until = Instant::now() + limits::END_ASK_WAIT;
+        assert!(in_time(until, pending()).await.is_err_and(|problem| problem.passes()));
+        assert!(in_time(until, ready(Ok(()))).await.is_ok(), "the next one is asked all the same");
     }
 
     #[tokio::test]

@@ -99,6 +99,11 @@ struct Buffer {
 }
 
 impl Buffer {
+    fn add(&mut self, json: String) {
+        self.last_seq += 1;
+        self.unacked.push_back(Event { seq: self.last_seq, at_ms: clock::now().0, json });
+    }
+
     fn empty(&self) -> bool {
         self.unacked.is_empty() && self.outbox.is_empty()
     }
@@ -127,14 +132,18 @@ impl Link {
             {
                 let mut buffer = self.buffer();
                 if buffer.unacked.len() < limits::UNACKED_MAX {
-                    buffer.last_seq += 1;
-                    let event = Event { seq: buffer.last_seq, at_ms: clock::now().0, json };
-                    buffer.unacked.push_back(event);
+                    buffer.add(json);
                     break;
                 }
             }
             room.await;
         }
+        self.shared.wake.notify_one();
+    }
+
+    /// Reports what came of an order, however much is not acknowledged: the next one, which may be to stop, waits for no slow host.
+    pub fn report_at_once(&self, event: &RunnerEvent) {
+        self.buffer().add(report::encode(event));
         self.shared.wake.notify_one();
     }
 
@@ -277,19 +286,37 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
 
-    #[tokio::test]
-    async fn orders_are_handed_on_in_the_order_in_which_they_come_and_once_each() {
+    /// One to a host that is nowhere.
+    fn link() -> (Link, mpsc::Receiver<Wanted>) {
         let address = Address {
             socket: "nowhere".into(),
             run: "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}")),
             token: Secret::from("mw-run-secret"),
             token_file: "nowhere".into(),
         };
-        assert!(!format!("{address:?}").contains("mw-run"), "the secret is not for the log");
-        let (wanted, mut receiver) = mpsc::channel(64);
+        let (wanted, receiver) = mpsc::channel(64);
         let (room, wake) = (Notify::new(), Notify::new());
-        let link = Link { shared: Arc::new(Shared { address, key: [0; 32], buffer: Mutex::default(), room, wake, wanted }) };
+        (Link { shared: Arc::new(Shared { address, key: [0; 32], buffer: Mutex::default(), room, wake, wanted }) }, receiver)
+    }
+
+    #[tokio::test]
+    async fn what_the_engine_says_is_held_back_by_a_slow_host_and_what_came_of_an_order_is_not() {
+        let (link, _receiver) = link();
+        for _ in 0..limits::UNACKED_MAX {
+            link.report(RunnerEvent::Paused).await;
+        }
+        assert!(link.report(RunnerEvent::Paused).now_or_never().is_none());
+        link.report_at_once(&RunnerEvent::Resumed);
+        let last = link.buffer().unacked.back().map(|event| (event.seq, event.json.clone()));
+        assert_eq!(last, Some((limits::UNACKED_MAX as u64 + 1, report::encode(&RunnerEvent::Resumed))));
+    }
+
+    #[tokio::test]
+    async fn orders_are_handed_on_in_the_order_in_which_they_come_and_once_each() {
+        let (link, mut receiver) = link();
+        assert!(!format!("{:?}", link.shared.address).contains("mw-run"), "the secret is not for the log");
         for id in 0..60 {
             let order = if id % 2 == 0 { r#"{"order":"pause"}"# } else { r#"{"order":"resume"}"# };
             link.carry_out(id, order);

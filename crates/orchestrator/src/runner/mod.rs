@@ -207,13 +207,13 @@ async fn carry_out(job: &Arc<Job>, id: u64, order: Order, messages: &mpsc::Sende
             let was_frozen = job.sandboxes.frozen();
             job.sandboxes.freeze().await?;
             if !was_frozen {
-                job.link.report(RunnerEvent::Paused).await;
+                job.link.report_at_once(&RunnerEvent::Paused);
             }
             Ok(())
         }
         Order::Resume => {
             job.sandboxes.thaw().await?;
-            job.link.report(RunnerEvent::Resumed).await;
+            job.link.report_at_once(&RunnerEvent::Resumed);
             Ok(())
         }
         Order::Stop { reason } => {
