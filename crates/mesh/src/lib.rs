@@ -5,6 +5,7 @@
 //! org repository (whom to accept is asked of the caller) nor what the methods of the service do.
 
 mod connection;
+mod early;
 mod gossip;
 mod limits;
 mod live;
@@ -15,6 +16,7 @@ pub mod tailnet;
 mod version;
 
 pub use connection::{Connection, Peer};
+pub use early::{accept_at, is_here};
 pub use gossip::{Dropped, Gossip, GossipConfig, Heard, Mover, Place, RoundTrips};
 pub use live::Connections;
 pub use network::{Network, RunChannel};

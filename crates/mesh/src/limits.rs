@@ -6,6 +6,8 @@ use std::time::Duration;
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(5);
 /// How many peers may be showing their certificates at once.
 pub(crate) const HANDSHAKES_MAX: usize = 128;
+/// How many connections wait to be accepted.
+pub(crate) const CONNECTIONS_WAITING: i32 = 1_024;
 /// How many connections are held at once.
 pub(crate) const CONNECTIONS_MAX: usize = 1_024;
 /// How many calls one connection may have under way.

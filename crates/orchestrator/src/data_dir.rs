@@ -129,8 +129,7 @@ impl DataDir {
     /// Whether a process holds the folder. Where none does, its record and its token were left by one that died, and whoever
     /// listens at the address by now is somebody else.
     pub fn held(&self) -> bool {
-        // Shared, so that several who look do not see each other; let go at once. Who takes the folder now tries again.
-        File::open(self.root.join("lock")).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
+        is_held(&self.root.join("lock"))
     }
 
     /// Held by the org that takes room of the machine now.
@@ -270,6 +269,12 @@ fn sockets(of: &Path) -> PathBuf {
     let base = base.map_or_else(|| PathBuf::from(format!("/tmp/meshwork-{uid}")), |p| p.join("meshwork"));
     let hash = blake3::hash(of.as_os_str().as_encoded_bytes()).to_hex();
     base.join(&hash.as_str()[..10])
+}
+
+/// Whether a process holds a lock.
+pub(crate) fn is_held(lock: &Path) -> bool {
+    // Shared, so that several who look do not see each other; let go at once. Who takes it now tries again.
+    File::open(lock).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
 }
 
 /// Waits so long for a lock; none: another process keeps it.

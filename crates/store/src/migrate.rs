@@ -82,7 +82,21 @@ pub(crate) fn open_copy(dir: &Path) -> Result<Connection, Problem> {
 fn open_of(dir: &Path, fault: Fault, of: Of) -> Result<Connection, Problem> {
     let connection = open_as_it_is(dir, fault)?;
     migrate(&connection, dir, STEPS, None, of)?;
+    if of == Of::Copy {
+        forget_earlier_forms(dir);
+    }
     Ok(connection)
+}
+
+/// Removes what lies beside the copy of another device's journal in earlier forms of it: its device has it.
+fn forget_earlier_forms(dir: &Path) {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let earlier = |name: &str| name.starts_with("journal.version-") && name.ends_with(".db");
+    for path in entries.filter(|entry| entry.file_name().to_str().is_some_and(earlier)).map(|entry| entry.path()) {
+        if let Err(error) = std::fs::remove_file(&path) {
+            tracing::warn!(path = %path.display(), %error, "an earlier form of the copy of a journal could not be removed");
+        }
+    }
 }
 
 /// Brings the journal in this folder to the present form, where it is in an older one, and says whether it was. Before that `copy`
@@ -163,7 +177,8 @@ fn form(connection: &Connection) -> Result<usize, Problem> {
     usize::try_from(found).map_err(|_| Problem::unavailable("The journal's file is damaged.").because("Its version is negative."))
 }
 
-/// Takes the steps that are missing, and says whether there were any. The copy goes where it is said, else beside the journal.
+/// Takes the steps that are missing, and says whether there were any. Of this device's own journal a copy is laid down first, where it is
+/// said, else beside it. That of another device needs none: it can be fetched again.
 fn migrate(connection: &Connection, dir: &Path, steps: &[Step], copy: Option<&Path>, of: Of) -> Result<bool, Problem> {
     let (found, newest) = (form(connection)?, steps.len());
     if found > newest {
@@ -174,10 +189,11 @@ fn migrate(connection: &Connection, dir: &Path, steps: &[Step], copy: Option<&Pa
     if found == newest {
         return Ok(false);
     }
-    if found > 0 {
+    if found > 0 && of == Of::Own {
         let beside = dir.join(format!("journal.version-{found}.db"));
         copy_before(connection, copy.unwrap_or(&beside))?;
-    } else {
+    }
+    if found == 0 {
         remembered::none_before(dir)?;
     }
     connection.execute("BEGIN IMMEDIATE").map_err(|e| problem::database(&e))?;
@@ -301,6 +317,22 @@ mod tests {
         let mut left = connection.prepare("SELECT group_concat(id || hash || hex(content)) FROM parked").unwrap();
         left.next().unwrap();
         assert_eq!(left.read::<String, _>(0).unwrap(), "1a01,2b02");
+    }
+
+    #[test]
+    fn of_the_copy_of_another_devices_journal_no_earlier_form_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open_copy(dir.path()).unwrap());
+        let connection = sqlite::open(files::database(dir.path())).unwrap();
+        connection.execute("DROP TABLE parked; DROP TABLE projected_by; PRAGMA user_version=2;").unwrap();
+        drop(connection);
+        let named = |name: &str| dir.path().join(name);
+        for name in ["journal.version-1.db", "replaced-0.db"] {
+            std::fs::write(named(name), "").unwrap();
+        }
+        assert_eq!(form(&open_copy(dir.path()).unwrap()).unwrap(), STEPS.len());
+        let lies = ["journal.version-1.db", "journal.version-2.db", "replaced-0.db"].map(|name| named(name).exists());
+        assert_eq!(lies, [false, false, true], "what its device replaced is nowhere else");
     }
 
     #[test]

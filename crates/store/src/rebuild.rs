@@ -73,8 +73,9 @@ pub(crate) fn unless_made_here(connection: &Connection) -> Result<(), Problem> {
     if version(connection).map_err(|e| problem::database(&e))? == Some(i64::from(event::VERSION)) {
         return Ok(());
     }
+    tracing::info!("a journal is projected anew, by this version of events; a long one takes minutes");
     let RebuildReport { events, differences, unknown, .. } = rebuild(connection, Of::Copy)?;
-    tracing::info!(events, differences, "a journal was projected anew, by this version of events");
+    tracing::info!(events, differences, "a journal was projected anew");
     if unknown > 0 {
         tracing::warn!(unknown, "some events of a journal are not understood here, and change nothing until this machine is updated");
     }

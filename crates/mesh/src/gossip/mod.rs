@@ -101,7 +101,7 @@ impl fmt::Debug for Gossip {
 }
 
 impl Gossip {
-    /// Takes part from now on. Nobody is known yet: see [`Gossip::set_seeds`].
+    /// Takes part from now on, at an address that this machine may get only later. Nobody is known yet: see [`Gossip::set_seeds`].
     ///
     /// # Errors
     /// When the port cannot be bound, the key does not sign, or the system gives no randomness.
@@ -109,7 +109,7 @@ impl Gossip {
         let GossipConfig { org, device, sign, member, devices, listen, advertised, generation, now } = config;
         let (sessions, trips) = (Sessions::new(Agreement::generate(identity::public_key(&device)?)?), RoundTrips::default());
         let sealer = Sealer::new(org.clone(), &device, sign, sessions.clone(), now.clone())?;
-        let (socket, address) = place::bind(listen).await?;
+        let (socket, address) = place::bind_early(listen).await?;
         let place = place::reached(address, advertised)?;
         let counters = Arc::new(Counters::default());
         let opener = Opener::new(org.clone(), member.clone(), sessions, trips.clone(), now.clone());

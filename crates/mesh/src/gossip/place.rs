@@ -1,7 +1,7 @@
 //! Where a device gossips: the port that is bound, and the address at which others reach it. It may move while the gossip goes on: a tailnet
 //! gives this machine its address when it likes.
 
-use crate::limits;
+use crate::{early, limits};
 use domain::Problem;
 use std::{io, net::SocketAddr};
 use tokio::{
@@ -72,7 +72,19 @@ impl Mover {
 /// # Errors
 /// When that cannot be.
 pub(super) async fn bind(listen: SocketAddr) -> Result<(UdpSocket, SocketAddr), Problem> {
-    let socket = UdpSocket::bind(listen).await.map_err(|error| not_bound(listen, &error))?;
+    named(UdpSocket::bind(listen).await, listen)
+}
+
+/// The same, whether this machine has the address now or not.
+///
+/// # Errors
+/// When that cannot be.
+pub(super) async fn bind_early(listen: SocketAddr) -> Result<(UdpSocket, SocketAddr), Problem> {
+    named(early::hear_at(listen).await, listen)
+}
+
+fn named(bound: io::Result<UdpSocket>, listen: SocketAddr) -> Result<(UdpSocket, SocketAddr), Problem> {
+    let socket = bound.map_err(|error| not_bound(listen, &error))?;
     let address = socket.local_addr().map_err(Problem::internal)?;
     Ok((socket, address))
 }

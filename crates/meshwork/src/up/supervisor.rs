@@ -162,14 +162,39 @@ fn start_new(start: &Arc<Start>, orgs: &mut JoinSet<()>) -> Result<(), Problem> 
         if !start.switch.add(&org, token.clone()) {
             continue;
         }
-        write_private(&start.data.org(&org).cli_token(), token.as_bytes())?;
         let start = start.clone();
-        orgs.spawn(async move { start.keep_up(&org, listens).await });
+        orgs.spawn(async move {
+            if start.gives_token(&org, &token).await {
+                start.keep_up(&org, listens).await;
+            }
+        });
     }
     Ok(())
 }
 
 impl Start {
+    /// Writes what the command line shows an org's process; says whether it is there. Where the disk does not take it, the org waits for that,
+    /// and says so; unless the machine leaves it, or everything stops.
+    async fn gives_token(&self, org: &OrgName, token: &str) -> bool {
+        let (mut tries, mut stopping) = (0, self.stopping.subscribe());
+        while let Err(problem) = write_private(&self.data.org(org).cli_token(), token.as_bytes()) {
+            if !self.data.apart().contains(org) {
+                self.switch.forget(org);
+                self.switch.look.notify_one();
+                return false;
+            }
+            tries += 1;
+            let (why, pause) = (format!("it was not started: {problem}"), pause(tries));
+            tracing::error!(%org, why, pause_s = pause.as_secs(), "the org has no process yet; it is tried again");
+            self.switch.becomes(org, State::Down { why, tries, pause_s: pause.as_secs() });
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = stopped(&mut stopping) => return false,
+            }
+        }
+        true
+    }
+
     /// Keeps an org's process up, until the machine leaves the org or everything stops; so long it has its tailscaled, where it has one of its
     /// own.
     async fn keep_up(&self, org: &OrgName, listens: Listens) {
@@ -341,7 +366,55 @@ fn how(status: ExitStatus) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// A supervisor of a data folder with these orgs, that has started none yet.
+    fn begun(root: &Path, orgs: &[&str]) -> Arc<Start> {
+        let data = DataDir::open(root).unwrap();
+        for org in orgs {
+            let dir = data.org(&org.parse().unwrap());
+            std::fs::create_dir_all(&dir.root).unwrap();
+            std::fs::write(dir.record(), "{}").unwrap();
+        }
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (switch, stopping) = (Arc::new(Switch::new(data.clone(), address)), watch::Sender::new(false));
+        let (executable, listens) = (PathBuf::from("/nonexistent/meshwork"), Listens::default());
+        Arc::new(Start { data, executable, address, slots: None, listens, json: true, switch, stopping })
+    }
+
+    fn state(start: &Start, org: &str) -> State {
+        start.switch.joined().into_iter().find(|one| one.name.as_str() == org).unwrap().state
+    }
+
+    async fn until(is_so: impl Fn() -> bool) {
+        let waits = async {
+            while !is_so() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), waits).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_org_whose_token_cannot_be_written_waits_for_it_and_holds_up_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = begun(folder.path(), &["club", "crew"]);
+        let token = |org: &str| start.data.org(&org.parse().unwrap()).cli_token();
+        // A file cannot take its place.
+        std::fs::create_dir(token("club")).unwrap();
+        let mut orgs = JoinSet::new();
+        start_new(&start, &mut orgs).unwrap();
+        let because = |org: &str, word: &str| matches!(state(&start, org), State::Down { why, .. } if why.contains(word));
+        // It is written, and then the program cannot be started: there is none.
+        until(|| because("club", "it was not started") && because("crew", "cannot be started")).await;
+        assert!(!token("club").is_file() && token("crew").is_file());
+        std::fs::remove_dir(token("club")).unwrap();
+        until(|| because("club", "cannot be started")).await;
+        assert!(token("club").is_file());
+        start.stopping.send_replace(true);
+        while orgs.join_next().await.is_some() {}
+    }
 
     #[test]
     fn the_pause_doubles_up_to_a_limit() {

@@ -38,6 +38,10 @@ impl OrgDir {
                 .next("See which with fuser (psmisc) on its file “lock”, end it, and start meshwork up again.")
         })
     }
+    /// Held by the `meshwork up` of the data folder, from the first on.
+    pub(crate) fn up_lock(&self) -> PathBuf {
+        self.root.ancestors().nth(2).unwrap_or(&self.root).join("lock")
+    }
     /// What the org takes of the machine.
     pub(crate) fn taken(&self) -> PathBuf {
         self.root.join("taken.json")

@@ -27,6 +27,8 @@ pub(super) fn spawn(org: &Org, run: &RunId, token: &str) -> Result<(), Problem> 
         .arg(run.as_str())
         .arg("--token-file")
         .arg(folder.join("token"))
+        .arg("--up-lock")
+        .arg(org.dir.up_lock())
         .env_clear()
         .envs(PASSED_ON.iter().filter_map(|name| std::env::var_os(name).map(|value| (*name, value))))
         .stdin(Stdio::null())

@@ -63,7 +63,7 @@ pub(crate) use mandate::delegation;
 pub(crate) use members::{keep, keep_asking, moved, publish_again};
 pub(crate) use merge::{merge, still_wished};
 pub(crate) use neighbours::keep_connected;
-pub(crate) use port::{choose, choose_gossip, open};
+pub(crate) use port::{choose, choose_gossip, not_here, open};
 pub use reach::Reach;
 pub(crate) use reach::{all_apart, apart, clocks_off, probe, probe_all, reached, refused_by};
 pub(crate) use refusals::Refusals;

@@ -7,13 +7,14 @@ use crate::{
     org::Org,
 };
 use domain::{Kind, Problem};
+use sandbox::Finding;
 use std::{
     fs,
+    io::{self, ErrorKind},
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
     sync::Arc,
 };
-use tokio::net::TcpListener;
 
 /// The port on which devices usually accept each other.
 const PORT: u16 = 7421;
@@ -27,8 +28,11 @@ const GOSSIP_PORT: u16 = 7422;
 pub(crate) async fn open(org: &Arc<Org>) -> Result<(), Problem> {
     let (dir, asked) = (org.dir.clone(), org.options.listens.mesh);
     let wanted = crate::org::blocking(move || choose(&dir, asked)).await?;
-    let listener = TcpListener::bind(wanted).await.map_err(|e| refused(wanted, &e))?;
+    let listener = mesh::accept_at(wanted).await.map_err(|e| refused(wanted, &e))?;
     let address = listener.local_addr().map_err(Problem::internal)?;
+    if !mesh::is_here(address.ip()) {
+        tracing::warn!(%address, "this machine does not have the address at which it is to accept other devices; they reach it once it does");
+    }
     let _ = org.remote.address.set(address);
     let remote = &org.remote;
     let (network, over) = (remote.network.clone(), remote.over.clone());
@@ -98,15 +102,71 @@ fn chosen(
 
 /// The address, with a port, if nobody listens there.
 fn free(address: SocketAddr) -> Option<SocketAddr> {
-    std::net::TcpListener::bind(address).ok()?.local_addr().ok()
+    unless_taken(address, std::net::TcpListener::bind(address).and_then(|listener| listener.local_addr()))
 }
 
 /// The same for datagrams.
 fn free_for_datagrams(address: SocketAddr) -> Option<SocketAddr> {
-    std::net::UdpSocket::bind(address).ok()?.local_addr().ok()
+    unless_taken(address, std::net::UdpSocket::bind(address).and_then(|socket| socket.local_addr()))
 }
 
-fn refused(address: SocketAddr, error: &std::io::Error) -> Problem {
+/// Nobody listens at an address that this machine does not have yet.
+fn unless_taken(address: SocketAddr, bound: io::Result<SocketAddr>) -> Option<SocketAddr> {
+    match bound {
+        Err(error) if error.kind() == ErrorKind::AddrNotAvailable && address.port() != 0 => Some(address),
+        bound => bound.ok(),
+    }
+}
+
+/// That this machine does not have an address at which other devices are to reach it, as a finding of the doctor.
+pub(crate) fn not_here(org: &Org) -> Option<Finding> {
+    absent([org.remote.address(), org.remote.gossip_address()].into_iter().flatten())
+}
+
+fn absent(addresses: impl Iterator<Item = SocketAddr>) -> Option<Finding> {
+    let absent: Vec<String> = addresses.filter(|at| !mesh::is_here(at.ip())).map(|at| at.to_string()).collect();
+    if absent.is_empty() {
+        return None;
+    }
+    let at = absent.join(" and ");
+    let detail =
+        format!("Other devices are to reach this one at {at}, and this machine does not have that address now: none gets in there.");
+    let next = "It goes on by itself once the machine has it, as when a tailscaled that starts late connects (tailscale status). Where it \
+                never will, start meshwork up with another address for --mesh-listen and --gossip-listen.";
+    Some(Finding { what: "address".into(), ok: false, detail, next: Some(next.into()) })
+}
+
+fn refused(address: SocketAddr, error: &io::Error) -> Problem {
     Problem::new(Kind::Conflict, format!("Other devices cannot be accepted at {address}: {error}."))
         .next("Give another address of this machine with --mesh-listen (port 0 takes a free one).")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// For documentation alone (RFC 5737): no machine has it.
+    const NOBODYS: [u8; 4] = [192, 0, 2, 1];
+
+    #[test]
+    fn an_address_that_the_machine_gets_later_is_chosen_with_the_port_of_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = crate::data_dir::DataDir::open(folder.path()).unwrap().org(&"crew".parse().unwrap());
+        fs::create_dir_all(&dir.root).unwrap();
+        let at = |port| SocketAddr::from((NOBODYS, port));
+        assert_eq!(choose(&dir, Some(at(7000))).unwrap(), at(7000));
+        assert_eq!(choose(&dir, Some(at(0))).unwrap(), at(7000));
+        let gossip = choose_gossip(&dir, Listens { mesh: Some(at(7000)), ..Listens::default() });
+        assert_eq!(gossip.unwrap(), at(GOSSIP_PORT));
+    }
+
+    #[test]
+    fn the_doctor_says_which_address_the_machine_does_not_have() {
+        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
+        assert!(absent([here, SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT))].into_iter()).is_none());
+        let found = absent([here, SocketAddr::from((NOBODYS, PORT))].into_iter()).unwrap();
+        assert!(!found.ok && found.next.is_some() && found.detail.contains("192.0.2.1:7421"), "{found:?}");
+        assert!(!found.detail.contains("127.0.0.1"), "{found:?}");
+    }
 }

@@ -2,7 +2,7 @@
 //! broken connection is made anew.
 
 use super::report;
-use crate::{clock, host::VERSION, limits};
+use crate::{clock, data_dir::is_held, host::VERSION, limits};
 use domain::{
     Problem, RunId,
     run::{Order, RunnerEvent},
@@ -21,7 +21,7 @@ use std::{
 };
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, metadata::MetadataValue, transport::Channel};
+use tonic::{Request, Streaming, metadata::MetadataValue, transport::Channel};
 
 /// Where the host is, and who we are.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub struct Address {
     pub token: Secret,
     /// The file that holds it. Gone with the run's folder, once the host has ended the run.
     pub token_file: PathBuf,
+    /// Held by the host's `meshwork up` from the first on, also while it only opens and nobody listens at the socket.
+    pub up_lock: PathBuf,
 }
 
 impl Address {
@@ -46,6 +48,19 @@ impl Address {
         });
         let channel = tonic::transport::Endpoint::from_static("http://run.local").connect_with_connector(connect).await?;
         Ok(RunClient::new(channel))
+    }
+
+    /// The same; a host that is only opening is waited for. None: there is no host.
+    pub async fn client_once_open(&self) -> Option<RunClient<Channel>> {
+        let begun = Instant::now();
+        loop {
+            match self.client().await {
+                Ok(client) => return Some(client),
+                Err(_) if is_held(&self.up_lock) && begun.elapsed() < limits::HOST_OPENS_WAIT => {}
+                Err(_) => return None,
+            }
+            tokio::time::sleep(limits::RECONNECT_PAUSE).await;
+        }
     }
 
     /// A request with the metadata of this run.
@@ -69,6 +84,44 @@ pub enum Wanted {
     Sign(SignRequest, oneshot::Sender<Result<[u8; 64], Problem>>),
     /// The host has not been seen for too long.
     HostGone,
+}
+
+/// Whom one who looks for the host meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Met {
+    /// The host, who knows the run.
+    Host,
+    /// A host that is opening: its `up` runs, and nobody listens yet.
+    Opening,
+    /// Nobody, or one who does not know the run.
+    Nobody,
+}
+
+/// For how long the host is looked for.
+#[derive(Debug)]
+struct Patience {
+    /// When it was there last.
+    seen: Instant,
+    /// When it was there last, or was opening.
+    awaited: Instant,
+}
+
+impl Patience {
+    fn new(now: Instant) -> Self {
+        Self { seen: now, awaited: now }
+    }
+
+    fn meets(&mut self, met: Met, now: Instant) {
+        match met {
+            Met::Host => *self = Self::new(now),
+            Met::Opening if now.duration_since(self.seen) < limits::HOST_OPENS_WAIT => self.awaited = now,
+            Met::Opening | Met::Nobody => {}
+        }
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        now.duration_since(self.awaited) > limits::HOST_RETURN_WAIT
+    }
 }
 
 /// The connection. Cheap to clone.
@@ -159,12 +212,21 @@ impl Link {
     }
 
     async fn stay_connected(self, welcome: oneshot::Sender<Welcome>) {
-        let (mut welcome, mut seen) = (Some(welcome), Instant::now());
+        let (mut welcome, mut patience, mut told) = (Some(welcome), Patience::new(Instant::now()), false);
         loop {
-            if self.connect(&mut welcome).await.is_some() {
-                seen = Instant::now();
-            }
-            if seen.elapsed() > limits::HOST_RETURN_WAIT || !self.shared.address.token_file.exists() {
+            let met = match self.connect(&mut welcome).await {
+                Ok(()) => Met::Host,
+                Err((met, error)) => {
+                    // Once, and not at every try.
+                    if !told {
+                        tracing::warn!(error, ?met, "the host cannot be reached; it is tried again");
+                    }
+                    met
+                }
+            };
+            told = met != Met::Host;
+            patience.meets(met, Instant::now());
+            if patience.is_over(Instant::now()) || !self.shared.address.token_file.exists() {
                 let _ = self.shared.wanted.send(Wanted::HostGone).await;
                 return;
             }
@@ -172,16 +234,28 @@ impl Link {
         }
     }
 
-    /// One connection, until it ends. `None` when the host could not be reached at all.
-    async fn connect(&self, welcome: &mut Option<oneshot::Sender<Welcome>>) -> Option<()> {
+    /// One connection, until it ends. Otherwise whom it met instead of the host, and why it could not be reached.
+    async fn connect(&self, welcome: &mut Option<oneshot::Sender<Welcome>>) -> Result<(), (Met, String)> {
+        let address = &self.shared.address;
+        let opens = || if is_held(&address.up_lock) { Met::Opening } else { Met::Nobody };
+        let mut client = address.client().await.map_err(|e| (opens(), format!("{e:?}")))?;
         let (outgoing, stream) = mpsc::channel::<RunnerMessage>(limits::LOG_BATCH);
         let hello = Hello { version: VERSION, key: self.shared.key.to_vec() };
-        outgoing.send(RunnerMessage { kind: Some(runner_message::Kind::Hello(hello)) }).await.ok()?;
-        let unreached = |error: String| tracing::warn!(error, "the host cannot be reached; trying again");
-        let mut client = self.shared.address.client().await.map_err(|e| unreached(format!("{e:?}"))).ok()?;
-        let attached = client.attach(self.shared.address.request(ReceiverStream::new(stream))).await;
-        let mut incoming = attached.map_err(|e| unreached(e.to_string())).ok()?.into_inner();
-        let Some(Ok(HostMessage { kind: Some(host_message::Kind::Welcome(hail)) })) = incoming.next().await else { return Some(()) };
+        // There is room for the first.
+        let _ = outgoing.send(RunnerMessage { kind: Some(runner_message::Kind::Hello(hello)) }).await;
+        let attached = client.attach(address.request(ReceiverStream::new(stream))).await.map_err(|e| (Met::Nobody, e.to_string()))?;
+        self.converse(&outgoing, attached.into_inner(), welcome).await;
+        Ok(())
+    }
+
+    /// Speaks with the host until the connection ends.
+    async fn converse(
+        &self,
+        outgoing: &mpsc::Sender<RunnerMessage>,
+        mut incoming: Streaming<HostMessage>,
+        welcome: &mut Option<oneshot::Sender<Welcome>>,
+    ) -> Option<()> {
+        let Some(Ok(HostMessage { kind: Some(host_message::Kind::Welcome(hail)) })) = incoming.next().await else { return None };
         self.acked(hail.last_seen_seq);
         self.buffer().sent = 0;
         if let Some(first) = welcome.take() {
@@ -189,12 +263,12 @@ impl Link {
         }
         let mut beat = tokio::time::interval(limits::HEARTBEAT_EVERY);
         loop {
-            self.send_pending(&outgoing).await?;
+            self.send_pending(outgoing).await?;
             tokio::select! {
                 _ = beat.tick() => outgoing.send(RunnerMessage { kind: Some(runner_message::Kind::Beat(Beat {})) }).await.ok()?,
                 message = incoming.next() => match message {
                     Some(Ok(HostMessage { kind: Some(kind) })) => self.take(kind),
-                    _ => return Some(()),
+                    _ => return None,
                 },
                 () = self.shared.wake.notified() => {}
             }
@@ -285,18 +359,56 @@ impl Link {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use futures::FutureExt;
+    use std::time::Duration;
+
+    fn address(socket: PathBuf, up_lock: PathBuf) -> Address {
+        let (run, token) = ("01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(), Secret::from("mw-run-secret"));
+        Address { socket, run, token, token_file: "nowhere".into(), up_lock }
+    }
+
+    #[test]
+    fn a_host_that_only_opens_is_waited_for_longer_than_one_that_is_gone() {
+        let begun = Instant::now();
+        let (moment, opening) = (Duration::from_secs(1), limits::HOST_RETURN_WAIT * 5);
+        let mut patience = Patience::new(begun);
+        patience.meets(Met::Nobody, begun + moment);
+        assert!(!patience.is_over(begun + limits::HOST_RETURN_WAIT));
+        assert!(patience.is_over(begun + limits::HOST_RETURN_WAIT + moment));
+
+        patience.meets(Met::Opening, begun + opening);
+        assert!(!patience.is_over(begun + opening + limits::HOST_RETURN_WAIT), "what it opens with takes long");
+        patience.meets(Met::Nobody, begun + opening + moment);
+        assert!(patience.is_over(begun + opening + limits::HOST_RETURN_WAIT + moment), "it does not know the run");
+
+        patience.meets(Met::Opening, begun + limits::HOST_OPENS_WAIT + moment);
+        assert!(patience.is_over(begun + limits::HOST_OPENS_WAIT + moment), "not without end");
+        patience.meets(Met::Host, begun + limits::HOST_OPENS_WAIT + moment);
+        assert!(!patience.is_over(begun + limits::HOST_OPENS_WAIT + limits::HOST_RETURN_WAIT));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_waits_while_its_host_opens_and_ends_where_there_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = crate::data_dir::DataDir::open(folder.path()).unwrap();
+        let org = data.org(&"crew".parse().unwrap());
+        let socket = folder.path().join("host");
+        let address = address(socket.clone(), org.up_lock());
+        assert!(address.client_once_open().await.is_none(), "nobody is up");
+        let _up = data.lock().unwrap();
+        let opens = async {
+            tokio::time::sleep(limits::RECONNECT_PAUSE * 3).await;
+            crate::host::serve(std::sync::Weak::new(), Arc::default(), &socket, std::future::pending()).await.unwrap();
+        };
+        let (client, ()) = tokio::join!(address.client_once_open(), opens);
+        assert!(client.is_some());
+    }
 
     /// One to a host that is nowhere.
     fn link() -> (Link, mpsc::Receiver<Wanted>) {
-        let address = Address {
-            socket: "nowhere".into(),
-            run: "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}")),
-            token: Secret::from("mw-run-secret"),
-            token_file: "nowhere".into(),
-        };
-        let (wanted, receiver) = mpsc::channel(64);
+        let (address, (wanted, receiver)) = (address("nowhere".into(), "nowhere".into()), mpsc::channel(64));
         let (room, wake) = (Notify::new(), Notify::new());
         (Link { shared: Arc::new(Shared { address, key: [0; 32], buffer: Mutex::default(), room, wake, wanted }) }, receiver)
     }

@@ -63,12 +63,13 @@ async fn next<T, F: Future<Output = io::Result<T>>>(mut accept: impl FnMut() -> 
     }
 }
 
-/// Copies one connection through the host. When the host is away the connection just ends, and the engine tries again.
+/// Copies one connection through the host. When the host is away the connection just ends, and the engine tries again; one that is only
+/// opening is waited for, since that may take longer than engines try.
 async fn tunnel(connection: UnixStream, address: &Address, target: &'static str) -> Option<()> {
     let (mut read, mut write) = connection.into_split();
     let (outgoing, stream) = mpsc::channel(4);
     outgoing.send(Chunk { target: target.into(), data: vec![] }).await.ok()?;
-    let mut client = address.client().await.ok()?;
+    let mut client = address.client_once_open().await?;
     let mut incoming = client.tunnel(address.request(ReceiverStream::new(stream))).await.ok()?.into_inner();
     let outward = tokio::spawn(async move {
         let mut piece = vec![0; limits::TUNNEL_CHUNK];

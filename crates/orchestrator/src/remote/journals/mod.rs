@@ -42,6 +42,8 @@ use tokio::sync::watch;
 pub struct Journals {
     dir: PathBuf,
     all: Mutex<BTreeMap<Did, Arc<Copied>>>,
+    /// Held while a copy is opened, one at a time: that may take minutes, and `all` is not held meanwhile.
+    opening: Mutex<()>,
     /// Why journals cannot be copied here now: a copy that cannot be opened or written, or one too many.
     failing: Mutex<BTreeMap<Did, Problem>>,
     /// Counts whenever a copy tells something new.
@@ -119,8 +121,8 @@ impl Journals {
     /// Opens the copies that there are. One that cannot be opened is told of in the log and by the doctor, and left alone.
     pub(crate) fn open(dir: &OrgDir) -> Self {
         let (own, apart) = (tokio::sync::Mutex::default(), Mutex::default());
-        let (all, failing) = (Mutex::default(), Mutex::default());
-        let journals = Self { dir: dir.journals(), all, failing, grown: watch::Sender::new(0), own, apart };
+        let (all, opening, failing) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let journals = Self { dir: dir.journals(), all, opening, failing, grown: watch::Sender::new(0), own, apart };
         let entries = fs::read_dir(&journals.dir).into_iter().flatten().flatten();
         for device in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<Did>().ok()) {
             if let Err(problem) = journals.copy(&device) {
@@ -130,19 +132,24 @@ impl Journals {
         journals
     }
 
-    /// The copy of a device's journal; begins one where there is none.
+    /// The copy of a device's journal; begins one where there is none. Blocks while it is opened.
     ///
     /// # Errors
     /// When it cannot be opened, or there are too many.
     pub(crate) fn copy(&self, device: &Did) -> Result<Arc<Copied>, Problem> {
-        let mut all = lock(&self.all);
-        if let Some(known) = all.get(device) {
-            return Ok(known.clone());
+        if let Some(known) = self.get(device) {
+            return Ok(known);
         }
-        let opened = self.open_one(device, all.len()).map(Arc::new);
+        let _alone = lock(&self.opening);
+        // Whoever was waited for may have opened this one.
+        if let Some(known) = self.get(device) {
+            return Ok(known);
+        }
+        let there = lock(&self.all).len();
+        let opened = self.open_one(device, there).map(Arc::new);
         self.tried(device, opened.as_ref().err());
         if let Ok(copied) = &opened {
-            all.insert(device.clone(), copied.clone());
+            lock(&self.all).insert(device.clone(), copied.clone());
         }
         opened
     }
@@ -442,7 +449,15 @@ mod tests {
         assert!(journals.failing(&without).is_empty(), "it left the org");
         assert!(journals.copy(&device).is_err() && journals.get(&device).is_none());
         fs::remove_file(&in_its_way).unwrap();
-        journals.copy(&device).unwrap();
+        let opening = lock(&journals.opening);
+        std::thread::scope(|scope| {
+            let (asked, other) = (scope.spawn(|| journals.copy(&device)), scope.spawn(|| journals.copy(&device)));
+            // While one is being opened, what is there is told all the same.
+            assert!(journals.get(&device).is_none() && journals.all().is_empty());
+            drop(opening);
+            let [one, same] = [asked, other].map(|opened| opened.join().unwrap().unwrap());
+            assert!(Arc::ptr_eq(&one, &same), "it is opened once");
+        });
         assert!(journals.failing(&with).is_empty() && journals.get(&device).is_some());
         // What the disk does not take is told in the same way.
         journals.tried(&device, Some(&Problem::unavailable("The disk is full.")));
