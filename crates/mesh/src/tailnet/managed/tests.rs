@@ -56,9 +56,8 @@ async fn one_that_a_crash_left_behind_is_ended_and_no_other() {
 
 #[tokio::test]
 async fn a_program_is_told_nothing_that_this_process_was_told() {
-    // Cargo tells this one a lot.
-    let told: Vec<String> = std::env::vars().map(|(name, _)| name).filter(|name| !KEPT.contains(&name.as_str())).collect();
-    assert!(told.iter().any(|name| name.starts_with("CARGO")), "{told:?}");
+    let told = std::env::vars_os().filter(|(name, _)| !KEPT.iter().any(|kept| name == kept));
+    assert!(told.count() > 0, "Cargo tells it a lot");
     let dir = tempfile::tempdir().unwrap();
     let mut running = Running::start(shell(dir.path(), "env > seen; exit 3")).unwrap();
     until(&mut running, |state| matches!(state, State::Down { .. })).await;
