@@ -12,6 +12,8 @@ pub const KEYS_KEPT_MAX: usize = 1_024;
 pub const SECRET_BYTES_MAX: usize = 64 * 1024;
 /// How many credentials a vault holds.
 pub const CREDENTIALS_MAX: usize = 1_000;
+/// The longest name of a provider, in bytes: the address of a server fits.
+pub const PROVIDER_BYTES_MAX: usize = 272;
 /// How many scopes one credential has.
 pub const CREDENTIAL_SCOPES_MAX: usize = 100;
 /// The largest vault file that is read, in bytes.

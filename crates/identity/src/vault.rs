@@ -76,7 +76,7 @@ pub struct CredentialInfo {
     pub name: CredentialName,
     /// Its sort.
     pub kind: CredentialKind,
-    /// Whose it is, as `openai` or `github`: a hint for people.
+    /// Whose it is, as `openai` or `github`: a hint for people; of the API key of a tailnet's server the address to which alone it goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
     /// Where it may be used.
@@ -314,7 +314,7 @@ fn check(credential: &Credential) -> Result<(), Problem> {
             .next("Look whether it is the file that was meant."));
     }
     let provider = credential.info.provider.as_deref().unwrap_or_default();
-    if provider.len() > 64 || provider.chars().any(char::is_control) {
+    if provider.len() > limits::PROVIDER_BYTES_MAX || provider.chars().any(char::is_control) {
         return Err(
             Problem::invalid(format!("“{}” is not a provider's name.", domain::shown(provider))).next("Give a short one, as openai.")
         );

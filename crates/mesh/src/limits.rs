@@ -119,6 +119,11 @@ pub(crate) const PROGRAM_PAUSE: Duration = Duration::from_millis(500);
 pub(crate) const PROGRAM_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// How long it must have run so that its end counts as the first again.
 pub(crate) const PROGRAM_STAYED: Duration = Duration::from_secs(60);
+/// How long a program may take that makes a part of a network namespace; how long another one that is being made is waited for.
+pub(crate) const NAMESPACE_COMMAND: Duration = Duration::from_secs(10);
+pub(crate) const NAMESPACE_LOCK: Duration = Duration::from_secs(60);
+/// How long a database is waited for that another process writes, in milliseconds.
+pub(crate) const DATABASE_BUSY_MS: usize = 5_000;
 /// How large its log may grow, in bytes, until it is begun anew; one older log is kept.
 pub(crate) const PROGRAM_LOG_BYTES_MAX: u64 = 4 << 20;
 /// The longest line of its log, in bytes.

@@ -233,8 +233,8 @@ fn unread_policy(org: &Org) -> Option<Finding> {
 /// When the org cannot be read.
 pub fn warnings(org: &Org) -> Result<Vec<String>, Problem> {
     let found = put_back(org).into_iter().chain(clocks(org)?).chain(versions(org)?).chain(removed::finding(org));
-    let found =
-        found.chain(lines(org)).chain(aside(org)?).chain(tailnet::finding(org)).chain(remote::not_here(org)).chain(unread_policy(org));
+    let found = found.chain(lines(org)).chain(aside(org)?).chain(tailnet::finding(org)).chain(tailnet::amiss(org));
+    let found = found.chain(remote::not_here(org)).chain(unread_policy(org));
     Ok(found.filter(|finding| !finding.ok).map(|finding| format!("{}: {}", finding.what, finding.detail)).collect())
 }
 

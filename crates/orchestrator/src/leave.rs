@@ -9,8 +9,9 @@ use crate::{
     org::Org,
     remote, removed, room,
     table::Context,
+    tailnet,
 };
-use domain::{OrgName, Problem, role::Role};
+use domain::{OrgName, Problem, ServerUrl, role::Role};
 use forge::{Changed, NodeEvent, OrgState, Received};
 use std::{fs, path::PathBuf, sync::Arc, time::Instant};
 
@@ -21,9 +22,18 @@ pub(crate) async fn leave(context: &Context, joining: bool) -> Result<String, Pr
         Ok(org) if !joining => org,
         _ => return give_up(machine),
     };
-    let state = org.blocking(|org| org.state()).await?;
+    let read = |org: &Arc<Org>| {
+        let state = org.state()?;
+        Ok((tailnet::served(org, &state)?, state))
+    };
+    let (server, state) = org.blocking(read).await?;
     remote::probe_all(&org).await;
-    let said = match (removed::known(&org), farewell(&org, &state)?) {
+    let removed = removed::known(&org);
+    // One that is removed already can change nothing of it any more.
+    if removed.is_none() {
+        server_stays(server.as_ref(), &state)?;
+    }
+    let said = match (removed, farewell(&org, &state)?) {
         // Nobody would hear of it, and nothing is left to be asked for.
         (Some(removed), _) if removed.certain => removed.message.trim_end_matches('.').to_owned(),
         // They may only not have heard of this device yet.
@@ -50,6 +60,17 @@ pub(crate) async fn leave(context: &Context, joining: bool) -> Result<String, Pr
     }
     let kept = kept?;
     Ok(format!("This machine has left {}. {said}. What was here is kept in {}.", org.name, kept.display()))
+}
+
+/// Refuses to take the org's Headscale server along, which this device runs, while others need it.
+fn server_stays(server: Option<&ServerUrl>, state: &OrgState) -> Result<(), Problem> {
+    let Some(server) = server.filter(|_| state.devices.len() > 1) else { return Ok(()) };
+    Err(Problem::conflict(format!("This device runs the org's Headscale server {server}, and the org has other devices."))
+        .because("Without it nobody new gets in, and a device that starts anew, or comes to another network, does not find the others.")
+        .next(
+            "Name another server in tailnet.toml of the org repository first, or take that file out where the devices reach each other \
+             without a tailnet; have each machine enter the new one, and leave then.",
+        ))
 }
 
 /// Whether only this device leaves, where the member has others; none: there is nobody to tell.
@@ -124,4 +145,24 @@ fn aside(machine: &Machine, name: &OrgName) -> Result<PathBuf, Problem> {
     fs::rename(&from, &to).map_err(|e| storage(&from, &e))?;
     room::announce(&machine.data)?;
     Ok(to)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::fixtures::{did, state};
+    use domain::org::Device;
+
+    #[test]
+    fn whoever_runs_the_orgs_server_stays_while_there_are_others() {
+        let (server, mut state) = ("http://10.0.0.5:8080".parse::<ServerUrl>().unwrap(), state());
+        for (device, alone) in [('a', true), ('b', false)] {
+            state.devices.insert(device.into(), Device::new(device, did(device), "ada"));
+            assert!(server_stays(None, &state).is_ok());
+            assert_eq!(server_stays(Some(&server), &state).is_ok(), alone);
+        }
+        let refused = server_stays(Some(&server), &state).unwrap_err();
+        assert!(refused.what.contains("http://10.0.0.5:8080") && refused.why.is_some() && refused.next.unwrap().contains("tailnet.toml"));
+    }
 }

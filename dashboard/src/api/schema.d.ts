@@ -4513,7 +4513,7 @@ export interface components {
             name: components["schemas"]["CredentialName"];
             /** @description Its sort. */
             kind: components["schemas"]["CredentialKind"];
-            /** @description Whose it is, as `openai` or `github`: a hint for people. */
+            /** @description Whose it is, as `openai` or `github`: a hint for people; of the API key of a tailnet's server the address to which alone it goes. */
             provider?: string | null;
             /** @description Where it may be used. */
             scopes?: components["schemas"]["CredentialScope"][];

@@ -5,12 +5,14 @@
 //! Two tailscaled with a TUN device in one network namespace do not work, and without such a device neither gossip nor Radicle get
 //! through: so a second one needs a namespace ([`namespace`]), and that needs root.
 
+mod copy;
 mod keys;
 pub mod namespace;
 mod program;
 
 use super::localapi::LocalApi;
 use crate::limits;
+pub use copy::copy_server;
 use domain::{Problem, ServerUrl};
 use keys::Keys;
 use namespace::Namespace;
@@ -80,7 +82,7 @@ impl HeadscaleConfig {
                      stun_listen_addr: {}\n    private_key_path: {}\n    automatically_add_embedded_derp_region: true{ip}\n  urls: []\n  \
                      paths: []\n  auto_update_enabled: false\n",
                     text(&stun.to_string()),
-                    path("derp.key")
+                    path(copy::RELAY_KEY)
                 )
             }
             Relay::Maps(maps) => {
@@ -98,8 +100,8 @@ impl HeadscaleConfig {
              base_domain: {}\n  override_local_dns: false\n  nameservers:\n    global: []\nunix_socket: {}\nunix_socket_permission: \"0700\"\n",
             text(self.url.as_str().trim_end_matches('/')),
             text(&self.listen.to_string()),
-            path("noise.key"),
-            path("db.sqlite"),
+            path(copy::KEY),
+            path(copy::DATABASE),
             text(&self.domain),
             text(&self.socket.display().to_string()),
         )

@@ -49,13 +49,17 @@ struct Set {
 async fn set(context: Context, input: Set) -> Result<Done, Problem> {
     let org = context.org()?;
     let actor = context.actor(&org);
-    let name = input.name.clone();
+    let (name, named) = (input.name.clone(), input.provider.clone());
+    let server = match name.as_str() == tailnet::CREDENTIAL {
+        true => Some(org.blocking(move |org| tailnet::server_of_key(org, named.as_deref())).await?),
+        false => None,
+    };
     let scopes =
         input.projects.into_iter().map(CredentialScope::Project).chain(input.agents.into_iter().map(CredentialScope::Agent)).collect();
     let info = CredentialInfo {
         name: input.name,
         kind: input.kind.unwrap_or(CredentialKind::ApiKey),
-        provider: input.provider,
+        provider: server.as_ref().map(ToString::to_string).or(input.provider),
         scopes,
         created: clock::now(),
     };
@@ -73,10 +77,12 @@ async fn set(context: Context, input: Set) -> Result<Done, Problem> {
     org.blocking(move |org| org.vault.set(credential)).await?;
     org.record(&actor, vec![Body::CredentialSet { name: name.clone() }]).await?;
     let mut told = format!("The credential {name} is set. It is encrypted on this machine, and never leaves it but to its provider.");
-    if name.as_str() == tailnet::CREDENTIAL
-        && let Some(clear) = tailnet::key_in_the_clear(&org)
-    {
-        told.push_str(&format!(" Note: {clear}."));
+    if let Some(server) = server {
+        org.tailnet.wake.notify_one();
+        told.push_str(&format!(" It is for {server} alone."));
+        if let Some(clear) = tailnet::key_in_the_clear(&org, &server) {
+            told.push_str(&format!(" Note: {clear}."));
+        }
     }
     Ok(Done::new(told))
 }

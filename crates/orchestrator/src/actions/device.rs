@@ -319,6 +319,7 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
             found.extend(crate::doctor::aside(&org)?);
             found.extend(crate::doctor::journals(&org));
             found.extend(crate::tailnet::finding(&org));
+            found.extend(crate::tailnet::amiss(&org));
             found.extend(crate::tailnet::left_behind(&org));
             found.extend(remote::moved(&org));
             found.extend(remote::not_here(&org));

@@ -7,6 +7,7 @@ use crate::{
     limits,
     org::Org,
     table::{Action, Context, Effect, action},
+    tailnet,
 };
 use domain::{
     Did, Hash, Problem,
@@ -281,11 +282,18 @@ fn save(org: &Org, input: &Create) -> Result<u64, Problem> {
     result
 }
 
-fn seal(org: &Org, input: &Create, scratch: &Path) -> Result<u64, Problem> {
+/// All that a backup has; what may change meanwhile is copied into `scratch`.
+fn gathered(org: &Org, scratch: &Path) -> Result<Vec<Source>, Problem> {
     let journal = scratch.join("journal.db");
     org.store.snapshot(&journal)?;
     let mut sources = vec![Source { path: "store/journal.db".into(), file: journal }];
     sources.extend(sources::gather(&org.dir.root, scratch)?);
+    sources.extend(tailnet::saved(&org.dir, scratch)?);
+    Ok(sources)
+}
+
+fn seal(org: &Org, input: &Create, scratch: &Path) -> Result<u64, Problem> {
+    let sources = gathered(org, scratch)?;
     if input.path.exists() {
         return Err(Problem::conflict(format!("{} exists already.", input.path.display())).next("Give another name."));
     }
@@ -307,5 +315,35 @@ fn put(part: &Path, path: &Path) -> std::io::Result<()> {
     match renameat_with(CWD, part, CWD, path, RenameFlags::NOREPLACE) {
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) if !path.exists() => fs::rename(part, path),
         done => done.map_err(Into::into),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{data_dir::make_private, fixtures::Opened};
+
+    #[tokio::test]
+    async fn a_backup_has_what_a_server_that_this_device_runs_needs_to_run_elsewhere() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let has = |path: &str| {
+            let scratch = tempfile::tempdir().unwrap();
+            let found = gathered(org, scratch.path()).unwrap().into_iter().find(|source| source.path == path);
+            found.map(|source| (source.file.starts_with(scratch.path()), fs::read(source.file).unwrap()))
+        };
+        assert_eq!(has("tailnet/headscale/db.sqlite"), None);
+
+        let server = org.dir.tailnet().join("headscale");
+        make_private(&server).unwrap();
+        fs::write(server.join("noise.key"), "key").unwrap();
+        // A database like any other.
+        org.store.snapshot(&server.join("db.sqlite")).unwrap();
+        fs::write(org.dir.tailnet().join("managed.json"), "{}").unwrap();
+        assert_eq!(has("tailnet/headscale/noise.key"), Some((true, b"key".to_vec())));
+        assert_eq!(has("tailnet/managed.json"), Some((true, b"{}".to_vec())));
+        let (copied, database) = has("tailnet/headscale/db.sqlite").unwrap();
+        assert!(copied && database.starts_with(b"SQLite format 3"), "it is not the one that changes");
     }
 }

@@ -1,7 +1,7 @@
 //! Which machine of the tailnet is which device, also as it was known before this process began: a machine whose device was removed from
 //! the org meanwhile is still found by it.
 
-use crate::data_dir::{OrgDir, make_private, write_private};
+use crate::data_dir::{OrgDir, make_private, storage, write_private};
 use domain::{Did, Problem, ServerUrl};
 use mesh::tailnet::headscale::{Headscale, Node};
 use serde::{Deserialize, Serialize};
@@ -27,9 +27,23 @@ pub(super) struct Devices {
 
 impl Devices {
     /// As they were kept.
-    pub(super) fn read(dir: &OrgDir) -> Self {
-        let read = fs::read(dir.tailnet().join(FILE)).ok();
-        read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    ///
+    /// # Errors
+    /// When their file cannot be read, or is damaged. It stays as it is: it may be read again.
+    pub(super) fn read(dir: &OrgDir) -> Result<Self, Problem> {
+        let file = dir.tailnet().join(FILE);
+        match fs::read(&file) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+                Problem::conflict(format!("{} is damaged: {error}.", file.display()))
+                    .because("So machines of devices that are removed from the org are not known, and stay in the tailnet.")
+                    .next(
+                        "Move it away, and it is made anew. Take out by hand what stayed of devices that were removed: \
+                         headscale nodes list, headscale nodes delete.",
+                    )
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(storage(&file, &error)),
+        }
     }
 
     /// Forgets the machines that the server does not list, and all of another server: under their numbers others may come.
@@ -97,19 +111,19 @@ mod tests {
         let dir = DataDir::open(folder.path()).unwrap().org(&"crew".parse().unwrap());
         let (here, other) = ("http://hs:1".parse().unwrap(), "http://other:1".parse().unwrap());
         let (two, three) = (node("2"), node("3"));
-        let mut devices = Devices::read(&dir);
+        let mut devices = Devices::read(&dir).unwrap();
         devices.keep_listed(&dir, &here, &[]).unwrap();
         devices.note(&dir, &two, &did('b')).unwrap();
         devices.note(&dir, &three, &did('c')).unwrap();
-        let mut devices = Devices::read(&dir);
+        let mut devices = Devices::read(&dir).unwrap();
         devices.keep_listed(&dir, &here, &[two.clone(), three.clone()]).unwrap();
         assert_eq!((devices.of(&two), devices.of(&three)), (Some(&did('b')), Some(&did('c'))), "the server lists both still");
 
         devices.keep_listed(&dir, &here, std::slice::from_ref(&two)).unwrap();
-        let mut devices = Devices::read(&dir);
+        let mut devices = Devices::read(&dir).unwrap();
         assert_eq!((devices.of(&two), devices.of(&three)), (Some(&did('b')), None), "the server lists one no more");
         devices.keep_listed(&dir, &other, std::slice::from_ref(&two)).unwrap();
-        assert!(devices.of(&two).is_none() && Devices::read(&dir).of(&two).is_none(), "these are the numbers of another server");
+        assert!(devices.of(&two).is_none() && Devices::read(&dir).unwrap().of(&two).is_none(), "these are the numbers of another server");
     }
 
     #[tokio::test]

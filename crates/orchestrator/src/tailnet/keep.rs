@@ -1,7 +1,7 @@
 //! Keeps the tailnet as the org says: runs the server where this device is to, gets this machine in, opens its doors, publishes its address,
 //! and keeps policy and tags at the server. Takes no input, and may run twice. Whatever is away is told once, and tried again.
 
-use super::{LOOK_EVERY, Seen, devices::Devices, open_doors, own, rules, settings, tickets};
+use super::{LOOK_EVERY, Seen, devices::Devices, open_doors, own, rules, server, settings, tickets};
 use crate::{clock, limits, org::Org, remote};
 use domain::{Kind, Problem, ServerUrl, org};
 use forge::OrgState;
@@ -9,8 +9,7 @@ use identity::Secret;
 use mesh::tailnet::{
     headscale::{self, Headscale, NewKey, Node, Stays, Uses},
     localapi::{Enter, LocalApi, SOCKET, State, Status},
-    managed::{self, HeadscaleConfig, Relay},
-    policy, whois,
+    managed, policy, whois,
 };
 use std::{
     collections::BTreeMap,
@@ -21,10 +20,6 @@ use std::{
 
 /// Names the socket of this machine's tailscaled.
 pub(super) const SOCKET_VARIABLE: &str = "MESHWORK_TAILSCALED";
-/// Names the program of a server that is run here.
-const HEADSCALE_VARIABLE: &str = "MESHWORK_HEADSCALE";
-/// The port at which a server that is run here answers STUN.
-const STUN: u16 = 3478;
 
 /// Under this it is noted that they could not be read.
 const SETTINGS: &str = "the tailnet's settings";
@@ -33,14 +28,13 @@ const SETTINGS: &str = "the tailnet's settings";
 const LEFT_BEHIND: &str = "keys at another server";
 
 /// What is held while the org is open.
-#[derive(Default)]
 struct Work {
+    /// This machine's tailscaled.
+    local: LocalApi,
     /// The server that is run here.
     server: Option<managed::Headscale>,
-    /// The address that was published.
-    published: Option<super::Places>,
-    /// Machines that are devices.
-    devices: Devices,
+    /// Machines that are devices; none: that could not be read yet.
+    devices: Option<Devices>,
     /// Since when machines are seen of which nobody can be let in, by the server's number of them.
     left_over: BTreeMap<String, Instant>,
     /// When this machine was last let in, so that a server which does not take it is not asked again and again.
@@ -57,7 +51,7 @@ pub(crate) fn socket() -> LocalApi {
 /// Looks at each change of the org and now and then, until the org closes.
 pub(crate) async fn keep(org: Arc<Org>) {
     let (mut closing, mut head) = (org.closing.subscribe(), org.head.subscribe());
-    let mut work = Work { devices: Devices::read(&org.dir), ..Work::default() };
+    let mut work = Work::new(socket());
     loop {
         head.mark_unchanged();
         tokio::select! {
@@ -73,16 +67,16 @@ pub(crate) async fn keep(org: Arc<Org>) {
         }
     }
     org.tailnet.doors.lock().await.close();
-    if let Some(server) = work.server.take() {
-        server.stop().await;
-    }
+    work.stop_server().await;
 }
 
 async fn look(org: &Arc<Org>, work: &mut Work) {
     let read = org.blocking(|org| {
         let state = org.state()?;
         let Some(settings) = settings::read_at(&org.forge, &org.rid, &state.commit)? else { return Ok(None) };
-        Ok(Some((state, settings, settings::managed(&org.dir)?, settings::key(org)?)))
+        let managed = settings::managed(&org.dir, &settings.headscale)?;
+        let key = settings::key(&org.vault, &settings.headscale);
+        Ok(Some((state, settings, managed, key)))
     });
     let read = read.await;
     work.note(SETTINGS, &read);
@@ -91,10 +85,17 @@ async fn look(org: &Arc<Org>, work: &mut Work) {
     let Some((state, settings, managed, key)) = read else { return };
     let mut seen =
         Seen { server: Some(settings.headscale.clone()), managed: managed.is_some(), at: Some(clock::now()), ..org.tailnet.seen() };
-    let key = match managed {
-        Some(managed) => work.serve(org, &settings, managed.listen).await,
-        None => Ok(key),
+    let known = work.learn_devices(org);
+    work.note("what is known of the tailnet's machines", &known);
+    let (key, unfit) = match managed {
+        Some(managed) => (work.serve(org, &settings.headscale, managed.listen).await, None),
+        None => {
+            work.stop_server().await;
+            work.note("the API key of the Headscale server", &key);
+            key.map_or_else(|problem| (Ok(None), Some(problem)), |key| (Ok(key), None))
+        }
     };
+    seen.amiss = known.err().into_iter().chain(unfit).collect();
     let api = key.and_then(|key| key.map(|key| Headscale::new(settings.headscale.clone(), key)).transpose());
     work.note("the Headscale server", &api);
     let (api, failed) = match api {
@@ -139,6 +140,19 @@ async fn look(org: &Arc<Org>, work: &mut Work) {
 }
 
 impl Work {
+    fn new(local: LocalApi) -> Self {
+        let (left_over, said) = (BTreeMap::new(), BTreeMap::new());
+        Self { local, server: None, devices: None, left_over, entered: None, said }
+    }
+
+    /// Reads which machines are devices, where that is not known yet.
+    fn learn_devices(&mut self, org: &Org) -> Result<(), Problem> {
+        if self.devices.is_none() {
+            self.devices = Some(Devices::read(&org.dir)?);
+        }
+        Ok(())
+    }
+
     /// Where this is not the server that the org had until now, takes back what is at that one; tells of keys that are left at any.
     async fn change_to(&mut self, org: &Arc<Org>, server: Option<&ServerUrl>) {
         let before = org.tailnet.seen();
@@ -147,9 +161,9 @@ impl Work {
             org.tailnet.see(Seen { server: server.cloned(), known: true, ..before });
         } else if before.server.as_ref() != server {
             withdraw(org, server).await;
+            org.tailnet.set_api(None);
             // What was seen there says nothing of another one.
             org.tailnet.see(Seen { server: server.cloned(), known: true, ..Seen::default() });
-            org.tailnet.set_api(None);
             self.left_over.clear();
             if server.is_none() {
                 self.leave(org).await;
@@ -168,10 +182,8 @@ impl Work {
         org.tailnet.doors.lock().await.close();
         org.tailnet.forget_places();
         remote::leave_tailnet(org).await;
-        (self.published, self.entered) = (None, None);
-        if let Some(server) = self.server.take() {
-            server.stop().await;
-        }
+        self.entered = None;
+        self.stop_server().await;
         let published = remote::publish_again(org).await;
         self.note("this device's addresses", &published);
     }
@@ -218,20 +230,18 @@ impl Work {
         self.said.insert(of, text.clone()).as_ref() != Some(&text)
     }
 
+    /// Ends the server that is run here, if one is: when the org closes, or is another server's.
+    async fn stop_server(&mut self) {
+        if let Some(server) = self.server.take() {
+            tracing::info!("the Headscale server that this device runs is ended");
+            server.stop().await;
+        }
+    }
+
     /// Runs the server, and gives the key for it that counts now.
-    async fn serve(&mut self, org: &Org, settings: &org::Tailnet, listen: SocketAddr) -> Result<Option<Secret>, Problem> {
+    async fn serve(&mut self, org: &Org, url: &ServerUrl, listen: SocketAddr) -> Result<Option<Secret>, Problem> {
         if self.server.is_none() {
-            let config = HeadscaleConfig {
-                program: managed::find("headscale", HEADSCALE_VARIABLE)?,
-                dir: org.dir.tailnet().join("headscale"),
-                socket: org.dir.sockets.join("headscale"),
-                url: settings.headscale.clone(),
-                listen,
-                relay: Relay::Embedded { stun: SocketAddr::new(listen.ip(), STUN) },
-                domain: format!("{}.mesh", org.name.as_str().replace(['_', '.'], "-")),
-                key_lasts: limits::TAILNET_API_KEY,
-            };
-            self.server = Some(managed::Headscale::start(config).await?);
+            self.server = Some(managed::Headscale::start(server::config(org, url, listen)?).await?);
         }
         match &self.server {
             Some(server) => server.api_key().await.map(Some),
@@ -269,15 +279,14 @@ async fn withdraw(org: &Org, other: Option<&ServerUrl>) {
 }
 
 /// How this machine stands in the tailnet. Where it is in none, and this device may let machines in, it lets in its own.
-async fn enter(org: &Org, work: &mut Work, settings: &org::Tailnet, api: Option<&Headscale>) -> Result<Status, Problem> {
-    let local = socket();
+async fn enter(org: &Arc<Org>, work: &mut Work, settings: &org::Tailnet, api: Option<&Headscale>) -> Result<Status, Problem> {
+    let local = work.local.clone();
     let status = local.status().await.map_err(|problem| own::away(&org.dir, problem))?;
     match (&status.backend_state, api) {
         (State::NeedsLogin | State::NoState, Some(api)) if work.entered.is_none_or(|at| at.elapsed() >= limits::TAILNET_ENTER_AGAIN) => {
             work.entered = Some(Instant::now());
             // Its tag must be known at the server before a machine can have it.
-            let state = org.remote.org();
-            rules::apply(org, api, &state, &[]).await?;
+            rules::apply(org, api).await?;
             let key = own_key(org, api).await?;
             let name = crate::names::host_name();
             local.enter(Enter { server: settings.headscale.as_str().trim_end_matches('/'), auth_key: &key, host_name: &name }).await?;
@@ -301,7 +310,7 @@ async fn enter(org: &Org, work: &mut Work, settings: &org::Tailnet, api: Option<
 
 /// Whether a tailscaled is in the tailnet of this server.
 pub(super) fn same_server(is: &str, wanted: &str) -> Result<(), Problem> {
-    if is.trim_end_matches('/') == wanted.trim_end_matches('/') {
+    if settings::is_same(is, wanted) {
         return Ok(());
     }
     Err(Problem::conflict("This machine's tailscaled is in another tailnet.")
@@ -326,14 +335,9 @@ async fn own_key(org: &Org, api: &Headscale) -> Result<Secret, Problem> {
 
 /// Writes this device's addresses into its file where they are others now.
 async fn publish(org: &Arc<Org>, work: &mut Work) {
-    let places = org.tailnet.places();
-    if places.mesh.is_none() || work.published == Some(places) {
-        return;
-    }
-    let published = remote::publish_again(org).await;
-    work.note("this device's addresses", &published);
-    if published.is_ok() {
-        work.published = Some(places);
+    if org.tailnet.places().mesh.is_some() {
+        let published = remote::publish_again(org).await;
+        work.note("this device's addresses", &published);
     }
 }
 
@@ -341,9 +345,11 @@ async fn publish(org: &Arc<Org>, work: &mut Work) {
 async fn in_step(org: &Arc<Org>, work: &mut Work, api: &Headscale, state: &OrgState) -> Result<(Vec<Node>, Vec<String>), Problem> {
     api.health().await?;
     let own: Vec<IpAddr> = org.tailnet.ip().into_iter().collect();
-    let policy = rules::apply(org, api, state, &own).await?;
+    let policy = rules::apply(org, api).await?;
     let mut nodes = api.nodes().await?;
-    work.devices.keep_listed(&org.dir, api.url(), &nodes)?;
+    if let Some(devices) = &mut work.devices {
+        devices.keep_listed(&org.dir, api.url(), &nodes)?;
+    }
     let (device_tag, joining_tag) = (policy::device_tag(&org.name), policy::joining_tag(&org.name));
     for node in &mut nodes {
         // This machine may have been in the tailnet before, or be another org's too: it keeps the tags that it has.
@@ -360,12 +366,13 @@ async fn in_step(org: &Arc<Org>, work: &mut Work, api: &Headscale, state: &OrgSt
             tracing::info!(device = device.name, node = node.given_name, "it was let in: it reaches the org's devices now");
             node.tags = vec![device_tag.clone()];
         }
+        let Some(devices) = &mut work.devices else { continue };
         match device.filter(|_| node.tags.contains(&device_tag)) {
-            Some(device) => work.devices.note(&org.dir, node, &device.did)?,
+            Some(device) => devices.note(&org.dir, node, &device.did)?,
             // Its device was removed from the org. Deleted, not logged out: a machine that Headscale logged out cannot come back with
             // a new key. One without the org's tag has only its number, at a server whose database was made anew.
-            None if node.tags.contains(&device_tag) && work.devices.of(node).is_some_and(|did| state.is_gone(did)) => {
-                work.devices.take_out(api, node).await?;
+            None if node.tags.contains(&device_tag) && devices.of(node).is_some_and(|did| state.is_gone(did)) => {
+                devices.take_out(api, node).await?;
             }
             None => {}
         }
@@ -383,80 +390,4 @@ async fn in_step(org: &Arc<Org>, work: &mut Work, api: &Headscale, state: &OrgSt
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::{tickets::tests::serving, *};
-    use crate::{fixtures::Opened, tailnet::Tailnet};
-    use axum::{
-        Router,
-        http::StatusCode,
-        routing::{get, post},
-    };
-    use domain::Timestamp;
-    use serde_json::{Value, json};
-    use std::{collections::BTreeSet, future::ready, sync::Mutex};
-
-    #[tokio::test]
-    async fn at_the_server_of_before_the_keys_are_taken_back_and_the_rules_once_there_is_no_other() {
-        let opened = Opened::new().await;
-        let org = &opened.org;
-        let (none, join) = (BTreeSet::new, BTreeSet::new());
-        let input = policy::Input { org: org.name.clone(), user: "crew".into(), mesh: none(), gossip: none(), radicle: none(), join };
-        let kept = Arc::new(Mutex::new(policy::apply("{}", &input).unwrap()));
-        let (reads, writes) = (kept.clone(), kept.clone());
-        let read = move || ready(json!({ "policy": *reads.lock().unwrap() }).to_string());
-        let write = move |body: String| {
-            *writes.lock().unwrap() = serde_json::from_str::<Value>(&body).unwrap()["policy"].as_str().unwrap().to_owned();
-            ready(StatusCode::OK)
-        };
-        let policies = Router::new().route("/api/v1/policy", get(read).put(write));
-        let api = serving(policies.route("/api/v1/preauthkey/expire", post(|| ready(StatusCode::OK)))).await;
-        let (before, now): (_, ServerUrl) = (api.url().clone(), "http://other:1".parse().unwrap());
-        tickets::remember(&org.dir, &api, "1", tickets::Key::new(before.clone(), "7".into(), Timestamp(i64::MAX))).await.unwrap();
-        org.tailnet.see(Seen { server: Some(before.clone()), managed: true, ..Seen::default() });
-        org.tailnet.set_api(Some(api.clone()));
-        let (mut work, with_rules) = (Work::default(), kept.lock().unwrap().clone());
-
-        work.change_to(org, Some(&before)).await;
-        assert!(org.tailnet.api().is_some() && *kept.lock().unwrap() == with_rules, "it is the same");
-        work.change_to(org, Some(&now)).await;
-        assert!(*kept.lock().unwrap() == with_rules, "who has not heard of it needs them");
-        assert!(work.said.is_empty(), "no key counts there any more: {:?}", work.said);
-        let seen = org.tailnet.seen();
-        assert!(seen.server == Some(now) && !seen.managed && org.tailnet.api().is_none());
-
-        org.tailnet.set_api(Some(api));
-        withdraw(org, None).await;
-        assert!(with_rules.contains("meshwork crew begin") && !kept.lock().unwrap().contains("meshwork crew"));
-    }
-
-    #[tokio::test]
-    async fn keys_are_left_behind_only_once_it_is_known_that_their_server_is_not_the_orgs() {
-        let opened = Opened::new().await;
-        let (org, api, mut work) = (&opened.org, serving(Router::new()).await, Work::default());
-        tickets::remember(&org.dir, &api, "1", tickets::Key::new(api.url().clone(), "7".into(), Timestamp(i64::MAX))).await.unwrap();
-        let left = || crate::tailnet::left_behind(org).is_some();
-        assert!(left(), "its repository was read when it was opened, and names no server");
-
-        org.tailnet.see(Tailnet::of(Err(Problem::internal("away"))).seen());
-        assert!(!left(), "its repository could not be read");
-        work.change_to(org, None).await;
-        assert!(left(), "it has no tailnet");
-        work.change_to(org, Some(api.url())).await;
-        assert!(!left(), "theirs is its server again, though nobody asked it yet");
-    }
-
-    #[tokio::test]
-    async fn a_machine_that_the_server_does_not_know_is_out_of_the_tailnet() {
-        let answers = |status: StatusCode| serving(Router::new().fallback(move || ready(status)));
-        assert!(answers(StatusCode::NOT_FOUND).await.delete("3").await.is_ok());
-        assert!(answers(StatusCode::BAD_GATEWAY).await.delete("3").await.is_err());
-    }
-
-    #[test]
-    fn a_tailscaled_of_another_server_is_told_apart() {
-        assert!(same_server("http://10.0.0.1:8080", "http://10.0.0.1:8080/").is_ok());
-        let other = same_server("https://controlplane.tailscale.com", "http://10.0.0.1:8080").unwrap_err();
-        assert!(other.why.unwrap().contains("controlplane.tailscale.com"));
-    }
-}
+mod tests;

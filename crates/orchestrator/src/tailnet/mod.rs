@@ -4,7 +4,8 @@
 //!
 //! Nothing waits for any of it: where the server or tailscaled is away that is told, and everything that runs goes on.
 //! `settings`: what is asked for; `own`: a tailscaled for one org alone; `keep`: brings it about; `rules`: what may reach what; `tickets`:
-//! the keys behind tickets; `devices`: which machine is which device; `doors`: what listens at the tailnet address; `status`: what is told.
+//! the keys behind tickets; `devices`: which machine is which device; `doors`: what listens at the tailnet address; `server`: the server,
+//! where this device runs it; `status`: what is told.
 
 mod devices;
 mod doors;
@@ -12,6 +13,7 @@ mod enter;
 mod keep;
 mod own;
 mod rules;
+mod server;
 mod settings;
 mod status;
 mod tickets;
@@ -21,9 +23,10 @@ pub(crate) use keep::keep;
 pub use own::Own;
 pub(crate) use own::finding as own_finding;
 pub(crate) use rules::in_tailnet;
-pub(crate) use settings::{CREDENTIAL, asked, begin, keep_key, read_at};
+pub(crate) use server::saved;
+pub(crate) use settings::{CREDENTIAL, asked, begin, keep_key, read_at, served, server_of_key};
 pub use settings::{Server, Tailscaled, in_the_clear};
-pub(crate) use status::{StatusView, WhoView, finding, key_in_the_clear, left_behind, status, who};
+pub(crate) use status::{StatusView, WhoView, amiss, finding, key_in_the_clear, left_behind, status, who};
 pub(crate) use tickets::take_back;
 
 use crate::{limits, org::Org, remote};
@@ -72,6 +75,8 @@ struct Seen {
     nodes: Vec<Node>,
     /// Rules written by hand that let others in.
     opened: Vec<String>,
+    /// What of this device's own is not in order: its API key, or what it knows of machines.
+    amiss: Vec<Problem>,
 }
 
 /// Where others reach this device in the tailnet.

@@ -6,26 +6,34 @@ use crate::{
     data_dir::{make_private, storage, write_private},
     limits,
     org::Org,
+    rights::Rights,
 };
-use domain::{OrgName, Problem, org, role::Role};
-use forge::OrgState;
+use ::policy::Resource;
+use domain::{OrgName, Problem, org};
 use mesh::tailnet::{headscale::Headscale, policy, rewrite::rewrite};
 use std::{
     collections::BTreeSet,
     fs,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+/// What may be done by those whose Join ports are reached.
+const INVITE: &str = "org.invite";
 /// Policies that were replaced, beside the settings of the tailnet.
 const REPLACED: &str = "policies";
 /// What their names end with.
 const EXTENSION: &str = "hujson";
 
 /// Writes the org's rules into the policy where they are not there; gives the policy.
-pub(super) async fn apply(org: &Org, api: &Headscale, state: &OrgState, own: &[IpAddr]) -> Result<String, Problem> {
+pub(super) async fn apply(org: &Arc<Org>, api: &Headscale) -> Result<String, Problem> {
+    let rights = org.blocking(|org| org.rights()).await?;
     let user = api.user(org.name.as_str()).await?;
-    let (input, dir) = (input(&org.name, &user.name, state, own), org.dir.tailnet().join(REPLACED));
+    // It publishes its address only where there are others; and as long as there are none, nobody else writes these rules.
+    let alone = rights.state.devices.len() == 1 && rights.state.device_of(&org.device).is_some();
+    let unpublished = org.tailnet.ip().filter(|_| alone);
+    let (input, dir) = (input(&org.name, &user.name, &rights, unpublished), org.dir.tailnet().join(REPLACED));
     let done = rewrite(api, |present| policy::apply(present, &input), |replaced| keep(&dir, &org.name, replaced)).await?;
     if done.begun {
         tracing::warn!(
@@ -70,20 +78,24 @@ fn keep(dir: &Path, org: &OrgName, replaced: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What the rules are made from. Of the same org every device makes the same, once each has published its address.
-fn input(org: &OrgName, user: &str, state: &OrgState, own: &[IpAddr]) -> policy::Input {
+/// What the rules are made from: what the org repository says, so that every device makes the same of it, and two that write them do not
+/// undo each other's. `unpublished` is the address of an org's only device.
+fn input(org: &OrgName, user: &str, rights: &Rights, unpublished: Option<IpAddr>) -> policy::Input {
+    let state = &rights.state;
     let ports = |of: fn(&org::Device) -> &Vec<String>| -> BTreeSet<u16> {
         state.devices.values().flat_map(of).filter_map(|a| in_tailnet(a)).map(|at| at.port()).collect()
     };
-    let invites = |device: &&org::Device| state.members.get(&device.owner).is_some_and(|member| member.roles.contains(&Role::Owner));
-    let inviting = state.devices.values().filter(invites).flat_map(|d| &d.addresses).filter_map(|a| in_tailnet(a)).map(|at| at.ip());
+    let may = |member: &org::Member| rights.member_may(member, INVITE, &Resource::Org);
+    let inviting: Vec<&org::Device> = state.devices.values().filter(|d| state.members.get(&d.owner).is_some_and(may)).collect();
+    let unpublished = unpublished.filter(|_| !inviting.is_empty());
+    let published = inviting.iter().flat_map(|device| &device.addresses).filter_map(|a| in_tailnet(a)).map(|at| at.ip());
     policy::Input {
         org: org.clone(),
         user: user.to_owned(),
         mesh: ports(|device| &device.addresses),
         gossip: ports(|device| &device.gossip),
         radicle: ports(|device| &device.radicle),
-        join: inviting.chain(own.iter().copied()).map(|ip| SocketAddr::new(ip, policy::JOIN)).collect(),
+        join: published.chain(unpublished).map(|ip| SocketAddr::new(ip, policy::JOIN)).collect(),
     }
 }
 
@@ -101,6 +113,9 @@ pub(crate) fn in_tailnet(address: &str) -> Option<SocketAddr> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::fixtures::{did, member, rights, state};
+    use domain::role::Role;
+    use std::collections::BTreeMap;
 
     #[test]
     fn only_addresses_of_tailnets_count() {
@@ -115,6 +130,37 @@ mod tests {
         ] {
             assert_eq!(in_tailnet(address).is_some(), counts, "{address}");
         }
+    }
+
+    #[test]
+    fn the_join_ports_of_all_who_may_invite_are_reached_whoever_writes_the_rules() {
+        let mut state = state();
+        for (name, role, letter, address) in [
+            ("ada", Role::Owner, 'a', "100.64.0.1:7421"),
+            ("bob", Role::Maintainer, 'b', "100.64.0.2:7421"),
+            ("eve", Role::Developer, 'e', "100.64.0.5:7421"),
+        ] {
+            let device =
+                org::Device { addresses: vec![address.into(), "10.0.0.7:7421".into()], ..org::Device::new(name, did(letter), name) };
+            state.devices.insert(name.into(), device);
+            state.members.extend([member(name, role, &[letter])]);
+        }
+        let crew: OrgName = "crew".parse().unwrap();
+        let joined = |rights: &Rights, unpublished| -> Vec<String> {
+            input(&crew, "crew", rights, unpublished).join.iter().map(ToString::to_string).collect()
+        };
+        let usual = rights(state.clone());
+        assert_eq!(joined(&usual, None), ["100.64.0.1:7423"]);
+        let text = "permit (principal is Member in Role::\"maintainer\", action == Action::\"org.invite\", resource);";
+        let mut files: BTreeMap<String, Vec<u8>> = ::policy::files().into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
+        files.insert("policy/inviting.cedar".into(), text.into());
+        assert_eq!(joined(&usual.with(&files).unwrap(), None), ["100.64.0.1:7423", "100.64.0.2:7423"]);
+
+        state.devices.retain(|name, _| name == "ada");
+        let own = Some("100.64.0.9".parse().unwrap());
+        assert_eq!(joined(&rights(state.clone()), own), ["100.64.0.1:7423", "100.64.0.9:7423"], "nobody is there who could read it");
+        state.members.get_mut("ada").unwrap().roles = vec![Role::Viewer];
+        assert!(joined(&rights(state), own).is_empty());
     }
 
     #[test]

@@ -10,10 +10,10 @@ use domain::{
     CredentialName, Oid, Problem, Rid, ServerUrl,
     org::{Tailnet, VERSION},
 };
-use forge::Forge;
+use forge::{Forge, OrgState};
 use identity::{
     Secret,
-    vault::{Credential, CredentialInfo, CredentialKind},
+    vault::{Credential, CredentialInfo, CredentialKind, Vault},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -76,6 +76,8 @@ pub enum Server {
 pub(super) struct Managed {
     /// Where it listens.
     pub(super) listen: SocketAddr,
+    /// Where others reach it. It is the org's only as long as the org repository says the same.
+    pub(super) url: ServerUrl,
 }
 
 /// Reads what a person asked for: `managed`, or an address.
@@ -126,24 +128,48 @@ pub(crate) fn begin(forge: &Forge, rid: &Rid, dir: &OrgDir, server: &Server) -> 
         Server::At { url, .. } => url.clone(),
         Server::Managed { listen } => format!("http://{listen}").parse()?,
     };
-    let text = toml::to_string_pretty(&Tailnet { version: VERSION, headscale }).map_err(Problem::internal)?;
+    let text = toml::to_string_pretty(&Tailnet { version: VERSION, headscale: headscale.clone() }).map_err(Problem::internal)?;
     forge.change_org(rid, "Say which tailnet it is", &[(FILE.to_owned(), Some(text.into_bytes()))])?;
     match server {
-        Server::Managed { listen } => {
-            make_private(&dir.tailnet())?;
-            let record = serde_json::to_vec_pretty(&Managed { listen: *listen }).map_err(Problem::internal)?;
-            write_private(&record_file(dir), &record)
-        }
+        Server::Managed { listen } => run_here(dir, &Managed { listen: *listen, url: headscale }),
         Server::At { tailscaled: Tailscaled::Own, .. } => dir.give_own_tailscaled(),
         Server::At { tailscaled: Tailscaled::Hosts, .. } => Ok(()),
     }
 }
 
+/// Has this device run this server from now on.
+pub(super) fn run_here(dir: &OrgDir, server: &Managed) -> Result<(), Problem> {
+    make_private(&dir.tailnet())?;
+    write_private(&record_file(dir), &serde_json::to_vec_pretty(server).map_err(Problem::internal)?)
+}
+
 /// Puts the API key into the vault of an org that is not open.
 pub(crate) fn keep_key(dir: &OrgDir, server: Server) -> Result<(), Problem> {
-    let Server::At { key: Some(secret), .. } = server else { return Ok(()) };
-    let info = CredentialInfo { name: name()?, kind: CredentialKind::Token, provider: None, scopes: vec![], created: clock::now() };
-    crate::unlock::open(&dir.vault())?.set(Credential { info, secret })
+    let Server::At { url, key: Some(secret), .. } = server else { return Ok(()) };
+    crate::unlock::open(&dir.vault())?.set(credential(&url, secret)?)
+}
+
+/// The API key of a server, as the vault keeps it: with the server to which alone it goes.
+pub(super) fn credential(server: &ServerUrl, secret: Secret) -> Result<Credential, Problem> {
+    let provider = Some(server.to_string());
+    let info = CredentialInfo { name: name()?, kind: CredentialKind::Token, provider, scopes: vec![], created: clock::now() };
+    Ok(Credential { info, secret })
+}
+
+/// For which server an API key is that a person sets: the one that is named, else the org's.
+///
+/// # Errors
+/// When what is named is no address, or the org has no server.
+pub(crate) fn server_of_key(org: &Org, named: Option<&str>) -> Result<ServerUrl, Problem> {
+    if let Some(named) = named {
+        return named.parse();
+    }
+    let settings = read_at(&org.forge, &org.rid, &org.state()?.commit)?;
+    settings.map(|settings| settings.headscale).ok_or_else(|| {
+        Problem::conflict("The org has no Headscale server for which this key could be.").next(
+            "Name the server in tailnet.toml of the org repository first, or say whose the key is: --provider https://headscale.example.",
+        )
+    })
 }
 
 /// What a person has to know who gives this server's API key to this device; none where nobody on the way can read it.
@@ -156,13 +182,32 @@ fn name() -> Result<CredentialName, Problem> {
     CREDENTIAL.parse()
 }
 
-/// The API key, where this device has it.
-pub(super) fn key(org: &Org) -> Result<Option<Secret>, Problem> {
-    match org.vault.get(&name()?) {
-        Ok(found) => Ok(Some(found.secret)),
-        Err(problem) if problem.kind == domain::Kind::NotFound => Ok(None),
-        Err(problem) => Err(problem),
+/// The API key of a server, where this device has it.
+///
+/// # Errors
+/// When the one that it has is another server's, to which alone it goes. Or when the vault cannot be read.
+pub(super) fn key(vault: &Vault, server: &ServerUrl) -> Result<Option<Secret>, Problem> {
+    let found = match vault.get(&name()?) {
+        Ok(found) => found,
+        Err(problem) if problem.kind == domain::Kind::NotFound => return Ok(None),
+        Err(problem) => return Err(problem),
+    };
+    match found.info.provider.as_deref() {
+        Some(its) if is_same(its, server.as_str()) => Ok(Some(found.secret)),
+        its => {
+            Err(Problem::conflict(format!("This device's API key is not for the org's Headscale server {server}, and is not sent there."))
+                .because(its.map_or("It is not said whose it is.".to_owned(), |its| format!("It is for {}.", domain::shown(its))))
+                .next(
+                    "Set the key of the new server (headscale apikeys create there): meshwork credential set headscale --kind token. \
+                 Or forget the old one: meshwork credential remove headscale.",
+                ))
+        }
     }
+}
+
+/// Whether two addresses are one server's.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/') == other.trim_end_matches('/')
 }
 
 /// What the org repository says at a commit.
@@ -187,8 +232,19 @@ pub(crate) fn read_at(forge: &Forge, rid: &Rid, commit: &Oid) -> Result<Option<T
     Ok(Some(tailnet))
 }
 
-/// What this device knows of a server that it runs.
-pub(super) fn managed(dir: &OrgDir) -> Result<Option<Managed>, Problem> {
+/// What this device knows of the org's server, where it is the one that this device runs: one that it ran for the org before is not.
+pub(super) fn managed(dir: &OrgDir, server: &ServerUrl) -> Result<Option<Managed>, Problem> {
+    Ok(recorded(dir)?.filter(|managed| is_same(managed.url.as_str(), server.as_str())))
+}
+
+/// The org's server in a state of it, where this device runs it.
+pub(crate) fn served(org: &Org, state: &OrgState) -> Result<Option<ServerUrl>, Problem> {
+    let Some(managed) = recorded(&org.dir)? else { return Ok(None) };
+    let settings = read_at(&org.forge, &org.rid, &state.commit)?;
+    Ok(settings.map(|settings| settings.headscale).filter(|server| is_same(managed.url.as_str(), server.as_str())))
+}
+
+fn recorded(dir: &OrgDir) -> Result<Option<Managed>, Problem> {
     let file = record_file(dir);
     match fs::read(&file) {
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
@@ -207,6 +263,7 @@ fn record_file(dir: &OrgDir) -> std::path::PathBuf {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::data_dir::DataDir;
 
     #[test]
     fn a_server_is_asked_for_by_a_word_or_an_address() {
@@ -227,5 +284,31 @@ mod tests {
         assert!(refused.kind == domain::Kind::Invalid && refused.why.unwrap().contains("namespace"));
         let own = asked("https://hs.example", None, None, Tailscaled::Own).unwrap();
         assert!(matches!(own, Server::At { tailscaled: Tailscaled::Own, .. }));
+    }
+
+    #[test]
+    fn a_server_that_this_device_runs_is_the_orgs_as_long_as_the_org_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(folder.path()).unwrap().org(&"crew".parse().unwrap());
+        let runs = |server: &str| managed(&dir, &server.parse().unwrap()).unwrap().is_some();
+        assert!(!runs("http://10.0.0.5:8080"));
+        run_here(&dir, &Managed { listen: "10.0.0.5:8080".parse().unwrap(), url: "http://10.0.0.5:8080".parse().unwrap() }).unwrap();
+        assert!(runs("http://10.0.0.5:8080") && runs("http://10.0.0.5:8080/"));
+        assert!(!runs("https://10.0.0.5:8080") && !runs("http://10.0.0.6:8080"));
+    }
+
+    #[test]
+    fn a_key_is_found_for_its_own_server_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = crate::unlock::open(&folder.path().join("vault")).unwrap();
+        let (its, other): (ServerUrl, ServerUrl) = ("https://hs.example".parse().unwrap(), "http://hs.example".parse().unwrap());
+        assert!(key(&vault, &its).unwrap().is_none());
+        vault.set(credential(&its, "k".into()).unwrap()).unwrap();
+        assert!(key(&vault, &its).unwrap().is_some());
+        let problem = key(&vault, &other).unwrap_err();
+        assert!(problem.why.is_some_and(|why| why.contains("https://hs.example")) && problem.next.unwrap().contains("credential set"));
+        let nobodys = credential(&its, "k".into()).unwrap();
+        vault.set(Credential { info: CredentialInfo { provider: None, ..nobodys.info }, ..nobodys }).unwrap();
+        assert!(key(&vault, &its).is_err(), "nobody said whose it is");
     }
 }

@@ -158,8 +158,17 @@ pub(crate) fn finding(org: &Org) -> Option<Finding> {
         let detail = format!("{} What runs goes on.", problem.what);
         return Some(Finding { what: "tailnet".into(), ok: false, detail, next: problem.next.or(problem.why) });
     }
-    let clear = org.tailnet.api().and_then(|_| key_in_the_clear(org));
+    let clear = org.tailnet.api().and_then(|api| key_in_the_clear(org, api.url()));
     Some(in_order(&server, seen.opened.first(), clear))
+}
+
+/// What of this device's own is not in order in the tailnet, as findings of the doctor: its API key, or what it knows of machines.
+pub(crate) fn amiss(org: &Org) -> Vec<Finding> {
+    let finding = |problem: Problem| {
+        let detail = format!("{} {}", problem.what, problem.why.unwrap_or_default());
+        Finding { what: "tailnet here".into(), ok: false, detail: detail.trim_end().to_owned(), next: problem.next }
+    };
+    org.tailnet.seen().amiss.into_iter().map(finding).collect()
 }
 
 /// What counts still at a server that is not the org's, as a finding of the doctor; none while it is not known which is the org's.
@@ -184,11 +193,11 @@ fn in_order(server: &ServerUrl, opened: Option<&String>, clear: Option<String>) 
     Finding { what: "tailnet".into(), ok: true, detail, next: (!next.is_empty()).then(|| next.join(" ")) }
 }
 
-/// What a person has to know of an API key that this device has for the org's server; none where nobody on the way can read it, as to a
-/// server that this device runs.
-pub(crate) fn key_in_the_clear(org: &Org) -> Option<String> {
-    let elsewhere = settings::managed(&org.dir).is_ok_and(|managed| managed.is_none());
-    org.tailnet.seen().server.filter(|_| elsewhere).as_ref().and_then(settings::in_the_clear)
+/// What a person has to know of an API key that this device has for a server; none where nobody on the way can read it, as to one that
+/// this device runs.
+pub(crate) fn key_in_the_clear(org: &Org, server: &ServerUrl) -> Option<String> {
+    let here = settings::managed(&org.dir, server).is_ok_and(|managed| managed.is_some());
+    if here { None } else { settings::in_the_clear(server) }
 }
 
 /// Who is at an address of the tailnet.

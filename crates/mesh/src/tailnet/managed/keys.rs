@@ -1,7 +1,10 @@
 //! The API key with which a managed `headscale` is asked: made by its own command line, held in memory alone, made anew at half of its life,
 //! and the one of before then taken back.
 
-use super::{Headscale, program::command_error};
+use super::{
+    Headscale,
+    program::{bare, command_error},
+};
 use crate::limits;
 use domain::{Kind, Problem};
 use identity::Secret;
@@ -112,6 +115,7 @@ impl Headscale {
     async fn told(&self, words: &[&str]) -> Result<std::process::Output, Problem> {
         let mut command = Command::new(&self.config.program);
         command.arg("-c").arg(self.config.file()).args(words).kill_on_drop(true);
+        bare(command.as_std_mut());
         let late = |_| Problem::new(Kind::Timeout, "headscale did not answer its command line in time.");
         timeout(limits::PROGRAM_STARTS, command.output()).await.map_err(late)?.map_err(|e| command_error("headscale", &e))
     }

@@ -4,15 +4,21 @@
 //!
 //! Everything has a name made of the caller's word, by which what a crash left is removed before it is made anew.
 
+use super::program::bare;
+use crate::limits;
 use domain::{Kind, Problem};
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     ffi::OsString,
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::Write,
     net::{IpAddr, Ipv4Addr, UdpSocket},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
 };
 
 /// Programs that it takes, and the Debian packages that have them.
@@ -76,9 +82,7 @@ impl Namespace {
     /// When this process may not, something is missing, or this machine's name servers cannot be reached from inside.
     pub fn make(word: &str, dir: &Path) -> Result<Self, Problem> {
         able()?;
-        let lock =
-            File::options().create(true).truncate(false).write(true).mode(0o600).open(LOCK).map_err(|e| failed(LOCK, &e.to_string()))?;
-        lock.lock().map_err(|e| failed(LOCK, &e.to_string()))?;
+        let _alone = locked(Path::new(LOCK), limits::NAMESPACE_LOCK)?;
         clear(word);
         let place = free_place()?;
         let made = Self { word: word.to_owned(), port: place.port, resolver: resolver(dir)? };
@@ -123,6 +127,25 @@ impl Namespace {
 impl Drop for Namespace {
     fn drop(&mut self) {
         clear(&self.word);
+    }
+}
+
+/// Takes a lock, and waits so long for whoever has it. It is let go when the file is dropped.
+fn locked(path: &Path, wait: Duration) -> Result<File, Problem> {
+    let told = |error: &std::io::Error| failed(&path.display().to_string(), &error.to_string());
+    let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(|error| told(&error))?;
+    let until = Instant::now() + wait;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::Error(error)) => return Err(told(&error)),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(limits::PROGRAM_LOOK_EVERY),
+            Err(TryLockError::WouldBlock) => {
+                return Err(Problem::new(Kind::Timeout, "The network namespace of an org could not be made.")
+                    .because(format!("Another process has held {} for {} s, as it makes one.", path.display(), wait.as_secs()))
+                    .next(format!("See which: fuser -v {} (psmisc); where it does not go on, end it.", path.display())));
+            }
+        }
     }
 }
 
@@ -245,28 +268,51 @@ fn link(word: &str) -> String {
 }
 
 fn ip(args: &[&str]) -> Result<String, Problem> {
-    ran("ip", args, "")
+    ran("ip", args, "", limits::NAMESPACE_COMMAND)
 }
 
 fn nft(args: &[&str], input: &str) -> Result<String, Problem> {
-    ran("nft", args, input)
+    ran("nft", args, input, limits::NAMESPACE_COMMAND)
 }
 
-/// Runs a program to its end, and gives what it says.
-fn ran(program: &str, args: &[&str], input: &str) -> Result<String, Problem> {
-    let command = format!("{program} {}", args.join(" "));
-    let run = || -> std::io::Result<Output> {
-        let mut child = Command::new(program).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+/// Runs a program to its end, and gives what it says; ends it where it takes longer than it may.
+fn ran(program: &str, args: &[&str], input: &str, limit: Duration) -> Result<String, Problem> {
+    let said = format!("{program} {}", args.join(" "));
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    bare(&mut command);
+    let mut run = || -> std::io::Result<Option<Output>> {
+        let mut child = command.spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(input.as_bytes())?;
         }
-        child.wait_with_output()
+        ended(child, limit)
     };
-    let output = run().map_err(|error| failed(&command, &error.to_string()))?;
+    let output = run().map_err(|error| failed(&said, &error.to_string()))?;
+    let Some(output) = output else {
+        return Err(Problem::new(Kind::Timeout, "The network namespace of an org could not be made.")
+            .because(format!("{}: it took longer than {} s.", domain::shown(&said), limit.as_secs()))
+            .next("See by hand whether it answers: something else may hold the kernel's network configuration."));
+    };
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    Err(failed(&command, String::from_utf8_lossy(&output.stderr).trim()))
+    Err(failed(&said, String::from_utf8_lossy(&output.stderr).trim()))
+}
+
+/// Waits until a program has ended; kills it after so long, and then there is nothing to give.
+fn ended(child: Child, limit: Duration) -> std::io::Result<Option<Output>> {
+    let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let (done, waited) = mpsc::channel();
+    // What it says is read meanwhile: else it waits for us where that is much.
+    thread::spawn(move || done.send(child.wait_with_output()));
+    if let Ok(output) = waited.recv_timeout(limit) {
+        return output.map(Some);
+    }
+    if let Some(id) = id {
+        let _ = kill_process(id, Signal::KILL);
+    }
+    Ok(None)
 }
 
 fn failed(what: &str, why: &str) -> Problem {
@@ -324,9 +370,30 @@ mod tests {
 
     #[test]
     fn a_program_that_fails_is_told_with_what_it_said() {
-        let problem = ran("sh", &["-c", "echo no such thing >&2; exit 3"], "").unwrap_err();
+        let limit = limits::NAMESPACE_COMMAND;
+        let problem = ran("sh", &["-c", "echo no such thing >&2; exit 3"], "", limit).unwrap_err();
         assert!(problem.to_string().contains("no such thing"), "{problem}");
-        assert_eq!(ran("cat", &[], "in and out").unwrap(), "in and out");
-        assert!(ran("meshwork-no-such-program", &[], "").is_err());
+        assert_eq!(ran("cat", &[], "in and out", limit).unwrap(), "in and out");
+        assert!(ran("meshwork-no-such-program", &[], "", limit).is_err());
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_is_ended_and_told() {
+        let begun = Instant::now();
+        let problem = ran("sleep", &["600"], "", Duration::from_millis(20)).unwrap_err();
+        assert!(problem.kind == Kind::Timeout && problem.why.as_deref().is_some_and(|why| why.contains("sleep 600")), "{problem}");
+        assert!(begun.elapsed() < Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_lock_that_somebody_keeps_is_not_waited_for_without_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = locked(&path, Duration::ZERO).unwrap();
+        let problem = locked(&path, Duration::ZERO).unwrap_err();
+        assert!(problem.kind == Kind::Timeout && problem.next.is_some_and(|next| next.contains("fuser")));
+        drop(held);
+        // A program that another test was starting may hold it for a moment.
+        assert!(locked(&path, Duration::from_secs(10)).is_ok());
     }
 }

@@ -164,10 +164,7 @@ fn spawn(program: &Program, last: &Last) -> Result<Child, Problem> {
     let first = words.next().ok_or_else(|| Problem::internal("a program without a name"))?;
     let mut command = Command::new(first);
     command.args(words).current_dir(&program.dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-    // It is told everything by its arguments; what this process was told is not its business.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MESHWORK_")) {
-        command.env_remove(name);
-    }
+    bare(command.as_std_mut());
     let mut child = command.spawn().map_err(|e| command_error(program.name, &e))?;
     write(&pid_file(program), &child.id().unwrap_or_default().to_string())?;
     if let Some(said) = child.stderr.take() {
@@ -175,6 +172,30 @@ fn spawn(program: &Program, last: &Last) -> Result<Child, Problem> {
     }
     Ok(child)
 }
+
+/// Leaves a program of this process's environment only where programs, folders, certificates and proxies are: it is told everything else by
+/// its arguments, and what this process was told, as the passphrase of a key, is not its business.
+pub(super) fn bare(command: &mut std::process::Command) {
+    command.env_clear();
+    command.envs(KEPT.iter().filter_map(|name| std::env::var_os(name).map(|value| (*name, value))));
+}
+
+/// What it keeps.
+pub(super) const KEPT: [&str; 13] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+];
 
 pub(super) fn command_error(name: &str, error: &std::io::Error) -> Problem {
     Problem::unavailable(format!("The program {name} cannot be started: {error}.")).next("Install it, or mend its rights.")

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-use super::program::pause_after;
+use super::program::{KEPT, pause_after};
 use super::*;
 use tokio::time::timeout;
 
@@ -52,6 +52,22 @@ async fn one_that_a_crash_left_behind_is_ended_and_no_other() {
     // A process that got the id meanwhile is not ours: this one here goes on.
     fs::write(dir.path().join("sh.pid"), std::process::id().to_string()).unwrap();
     Running::start(shell(dir.path(), "exit 0")).unwrap().stop().await;
+}
+
+#[tokio::test]
+async fn a_program_is_told_nothing_that_this_process_was_told() {
+    let told = std::env::vars_os().filter(|(name, _)| !KEPT.iter().any(|kept| name == kept));
+    assert!(told.count() > 0, "Cargo tells it a lot");
+    let dir = tempfile::tempdir().unwrap();
+    let mut running = Running::start(shell(dir.path(), "env > seen; exit 3")).unwrap();
+    until(&mut running, |state| matches!(state, State::Down { .. })).await;
+    running.stop().await;
+    let seen = fs::read_to_string(dir.path().join("seen")).unwrap();
+    // The shell's own.
+    let own = ["PWD", "OLDPWD", "SHLVL", "_"];
+    let names = seen.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
+    let others: Vec<&str> = names.filter(|name| !KEPT.contains(name) && !own.contains(name)).collect();
+    assert!(seen.contains("PATH=") && others.is_empty(), "{others:?}");
 }
 
 #[test]

@@ -5,8 +5,10 @@ use domain::Problem;
 use identity::backup::Source;
 use std::{fs, io::ErrorKind, path::Path};
 
-/// Parts of an org's folder whose files change in place. They are small, but for git's objects.
-const CHANGING: [&str; 5] = ["org.json", "member", "vault", "profile", "radicle"];
+/// Parts of an org's folder whose files change in place. They are small, but for git's objects. Of the tailnet what only this device knows;
+/// the server's own files, where it runs it, are copied by `tailnet::saved`.
+const CHANGING: [&str; 8] =
+    ["org.json", "member", "vault", "profile", "radicle", "tailnet/managed.json", "tailnet/tickets.json", "tailnet/policies"];
 /// Parts whose files are only added, or only grow.
 const GROWING: [&str; 2] = ["radicle", "store"];
 
@@ -97,6 +99,9 @@ mod tests {
             "radicle/storage/z1/refs/heads/objects/tmp_1",
             "store/blobs/ab/cd",
             "store/logs/run.jsonl",
+            "tailnet/managed.json",
+            "tailnet/policies/1.hujson",
+            "tailnet/tickets.json",
         ];
         let left_out = [
             "radicle/storage/z1/HEAD.lock",
@@ -110,6 +115,9 @@ mod tests {
             "store/journal.head",
             "store/lock",
             "store/mend",
+            "tailnet/devices.json",
+            "tailnet/headscale/db.sqlite",
+            "tailnet/own",
         ];
         for path in kept.iter().chain(&left_out) {
             fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
