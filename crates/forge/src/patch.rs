@@ -3,7 +3,9 @@
 use crate::{
     Forge,
     convert::{self, Told},
+    line::REJOINED,
     queue::lock,
+    signing::{object, whole},
     trace::read_description,
 };
 use domain::patch::{Comment, LineRef, Patch, PatchState, Review, Revision, Side, Verdict};
@@ -52,6 +54,29 @@ impl Forge {
         let tips = tips(&repo, Some(&id))?.remove(&id).ok_or_else(|| missing(patch))?;
         let fingerprint = Fingerprint { tips, world: world(&repo)? };
         self.cached(rid, project, &repo, id, fingerprint)?.ok_or_else(|| missing(patch))
+    }
+
+    /// The open patches and drafts in which the newest that a key of this device said does not count: Radicle leaves it out, where it
+    /// followed what gave way when two lines of a key were joined. None where none were; what cannot be read is not among them.
+    ///
+    /// # Errors
+    /// When the repository cannot be read.
+    pub fn left_out(&self, rid: &Rid) -> Result<Vec<PatchId>, Problem> {
+        let (repo, what) = (self.repository(rid)?, "Joined lines cannot be listed.");
+        if repo.backend.references_glob(&format!("refs/namespaces/*/{REJOINED}*")).told(what)?.next().is_none() {
+            return Ok(vec![]);
+        }
+        // Whichever project they are of: only their ids are told.
+        let mut found = self.patches(rid, &"any".parse()?)?;
+        found.retain(|patch| matches!(patch.state, PatchState::Open | PatchState::Draft) && self.is_left_out(&repo, &patch.id));
+        Ok(found.into_iter().map(|patch| patch.id).collect())
+    }
+
+    /// Only own refs are looked at: what the refs of others have of a key proves nothing.
+    fn is_left_out(&self, repo: &Repository, patch: &PatchId) -> bool {
+        let name = object(&*rad::TYPENAME, patch);
+        let tip = |key| repo.backend.refname_to_id(&whole(key, &name)).ok();
+        [self.member_key(), self.device_key()].into_iter().filter_map(tip).any(|tip| leaves_out(repo, &name, tip))
     }
 
     fn cached(
@@ -190,7 +215,9 @@ fn review(by: Did, review: &rad::Review) -> Result<Review, Problem> {
         None => Some(Verdict::Comment),
     };
     let comments = review.comments().map(comment).collect::<Result<_, _>>()?;
-    Ok(Review { by, verdict, summary: review.summary().to_owned(), at: timestamp(review.timestamp()), comments })
+    // Who reviews again changes the review. Of a change by an old `rad` that left the words as they were no time is known.
+    let at = review.edits().last().map_or_else(|| review.timestamp(), |edit| edit.timestamp);
+    Ok(Review { by, verdict, summary: review.summary().to_owned(), at: timestamp(at), comments })
 }
 
 fn comment((id, comment): (&thread::CommentId, &thread::Comment<CodeLocation>)) -> Result<Comment, Problem> {
@@ -231,4 +258,35 @@ pub(crate) fn location(commit: radicle::git::Oid, line: &LineRef) -> CodeLocatio
         Side::New => (None, range),
     };
     CodeLocation { commit, path: line.path.clone().into(), old, new }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    /// As Radicle has it: when it was made stays, and each change adds when that was.
+    #[test]
+    fn a_review_is_dated_by_its_last_change() {
+        let key = "z6MkwPUeUS2fJMfc2HZN1RQTQcTTuhw4HhPySB8JeUg2mVvx";
+        let edit = |at: u64, body: &str| json!({ "author": key, "timestamp": at, "body": body, "embeds": [] });
+        let told = |edits: Vec<serde_json::Value>| {
+            let read: rad::Review = serde_json::from_value(json!({
+                "id": "89d45fb371eb2622ba88188d474347cc526d80bb",
+                "author": { "id": format!("did:key:{key}") },
+                "verdict": "accept",
+                "summary": edits,
+                "comments": { "comments": {}, "timeline": [] },
+                "labels": [],
+                "timestamp": 1_710_947_885_000_u64,
+            }))
+            .unwrap();
+            review(format!("did:key:{key}").parse().unwrap(), &read).unwrap()
+        };
+        let first = edit(1_710_947_885_000, "Not yet.");
+        assert_eq!(told(vec![first.clone()]).at, Timestamp(1_710_947_885_000));
+        let changed = told(vec![first, edit(1_710_947_999_000, "Fine now.")]);
+        assert_eq!((changed.at, changed.summary.as_str()), (Timestamp(1_710_947_999_000), "Fine now."));
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::{clock, data_dir::DataDir, lending, lifecycle, limits, org::Org, remote, removed, tailnet};
 use domain::{
-    Did, Problem, Rid, Timestamp,
+    Did, PatchId, Problem, Rid, Timestamp,
     event::{Body, Event, kind},
     run::Run,
 };
@@ -220,6 +220,40 @@ fn not_counted(place: &str, since: Timestamp, until: Timestamp, changes: Result<
     Some(Finding { what: "changes that do not count".into(), ok: false, detail: detail.trim_end().to_owned(), next: Some(next) })
 }
 
+/// Patches in which what was said here does not count any more, since two lines of some key were joined: a finding for each repository that
+/// can be read. `anew`: whatever is known of that.
+pub fn left_out(org: &Org, anew: bool) -> Vec<Finding> {
+    let state = org.remote.org();
+    let finding = |rid: &Rid| {
+        if anew {
+            org.remote.signed_changed(rid);
+        }
+        let patches = remote::left_out(org, rid);
+        let patches = patches.inspect_err(|problem| tracing::debug!(%rid, %problem, "whether what was said there counts cannot be read"));
+        let show = if *rid == org.rid { "meshwork org proposals" } else { "meshwork patch show ID" };
+        not_heard(&place(org, &state, rid)?, show, &patches.ok()?)
+    };
+    let here = state.projects.values().map(|project| &project.rid).chain([&org.rid]).filter(|rid| org.forge.has(rid));
+    here.filter_map(finding).collect()
+}
+
+/// That what was said in these patches does not count, which `show` lists; none where there are none.
+fn not_heard(place: &str, show: &str, patches: &[PatchId]) -> Option<Finding> {
+    if patches.is_empty() {
+        return None;
+    }
+    let named: Vec<&str> = patches.iter().take(limits::ASIDE_NAMED_MAX).map(|patch| &patch.as_str()[..8]).collect();
+    let more = if patches.len() > named.len() { ", and more" } else { "" };
+    let what = format!(
+        "{} of {place} in which what you said does not count any more: {}{more}",
+        domain::counted(patches.len() as u64, "patch"),
+        named.join(", ")
+    );
+    let detail = format!("{what}. It followed what gave way when two lines of a key were joined.");
+    let next = format!("Say it again there: {show} shows what counts.");
+    Some(Finding { what: "words that do not count".into(), ok: false, detail, next: Some(next) })
+}
+
 /// That no guests are taken, since what the owner lends cannot be read.
 fn unread_policy(org: &Org) -> Option<Finding> {
     let problem = lending::now(org).broken?;
@@ -233,8 +267,8 @@ fn unread_policy(org: &Org) -> Option<Finding> {
 /// When the org cannot be read.
 pub fn warnings(org: &Org) -> Result<Vec<String>, Problem> {
     let found = put_back(org).into_iter().chain(clocks(org)?).chain(versions(org)?).chain(removed::finding(org));
-    let found = found.chain(lines(org)).chain(aside(org)?).chain(tailnet::finding(org)).chain(tailnet::amiss(org));
-    let found = found.chain(remote::not_here(org)).chain(unread_policy(org));
+    let found = found.chain(lines(org)).chain(aside(org)?).chain(left_out(org, false));
+    let found = found.chain(tailnet::finding(org)).chain(tailnet::amiss(org)).chain(remote::not_here(org)).chain(unread_policy(org));
     Ok(found.filter(|finding| !finding.ok).map(|finding| format!("{}: {}", finding.what, finding.detail)).collect())
 }
 
@@ -312,6 +346,20 @@ mod tests {
         assert!(many.detail.ends_with("“Change 2”, and more."), "{many:?}");
         let unread = told(Err(Problem::unavailable("The disk is gone."))).unwrap();
         assert!(unread.detail.ends_with("cannot be read: The disk is gone."), "{unread:?}");
+    }
+
+    #[test]
+    fn patches_in_which_words_do_not_count_are_named_with_what_to_do() {
+        let patches: Vec<PatchId> = ["a", "b", "c", "d"].map(|digit| digit.repeat(40).parse().unwrap()).to_vec();
+        let told = |count: usize| not_heard("the project web", "meshwork patch show ID", &patches[..count]);
+        assert!(told(0).is_none());
+        let one = told(1).unwrap();
+        let words = "1 patch of the project web in which what you said does not count any more: aaaaaaaa. It followed what gave way when \
+                     two lines of a key were joined.";
+        assert_eq!((one.ok, one.detail.as_str()), (false, words));
+        assert_eq!(one.next.as_deref(), Some("Say it again there: meshwork patch show ID shows what counts."));
+        assert!(told(4).unwrap().detail.contains("4 patches of the project web"));
+        assert!(told(4).unwrap().detail.contains(": aaaaaaaa, bbbbbbbb, cccccccc, and more. "), "{:?}", told(4));
     }
 
     #[test]

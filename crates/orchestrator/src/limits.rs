@@ -355,7 +355,7 @@ pub(crate) const LINE_TRANSFER: Duration = Duration::from_secs(15 * 60);
 pub(crate) const LINE_REFUSED_PAUSE: Duration = Duration::from_secs(60 * 60);
 /// For how many days it is told that changes are aside since lines were joined: whether they were made again nobody can know.
 pub(crate) const ASIDE_TOLD_DAYS: u64 = 7;
-/// How many of these changes are named, the newest; and of how many joined lines that is told, the latest.
+/// How many of these changes are named, the newest, or patches; and of how many joined lines that is told, the latest.
 pub(crate) const ASIDE_NAMED_MAX: usize = 3;
 pub(crate) const ASIDE_LINES_MAX: usize = 16;
 /// How often the lines of one key are joined in one repository with what one device has within [`LINE_JOINS_WITHIN`]: a key that is used on

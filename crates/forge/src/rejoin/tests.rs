@@ -10,6 +10,8 @@ use domain::patch::{LineRef, Side, Verdict};
 use std::{collections::VecDeque, fs, path::Path, process::Command};
 use tempfile::TempDir;
 
+mod left_out;
+
 struct Two {
     /// The one that others met.
     a: Forge,

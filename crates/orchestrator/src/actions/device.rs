@@ -317,6 +317,7 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
             found.extend(crate::doctor::put_back(&org));
             found.extend(crate::doctor::lines(&org));
             found.extend(crate::doctor::aside(&org)?);
+            found.extend(crate::doctor::left_out(&org, true));
             found.extend(crate::doctor::journals(&org));
             found.extend(crate::tailnet::finding(&org));
             found.extend(crate::tailnet::amiss(&org));

@@ -67,7 +67,7 @@ pub(crate) use port::{choose, choose_gossip, not_here, open};
 pub use reach::Reach;
 pub(crate) use reach::{all_apart, apart, clocks_off, probe, probe_all, reached, refused_by};
 pub(crate) use refusals::Refusals;
-pub(crate) use rejoin::Stuck;
+pub(crate) use rejoin::{Stuck, left_out};
 pub(crate) use take::take_brought;
 pub(crate) use wish::{end_elsewhere, wish};
 
@@ -201,6 +201,7 @@ impl Remote {
     /// Something was signed in a repository that is here, by whomever.
     pub(crate) fn signed_changed(&self, rid: &Rid) {
         self.signed.forget(rid);
+        lock(&self.lines.left_out).remove(rid);
     }
 
     /// The org as it was read last: at most [`crate::limits::MEMBERS_LOOK_EVERY`] ago, where it can be read.

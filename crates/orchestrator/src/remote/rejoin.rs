@@ -2,10 +2,10 @@
 //! devices have (`forge/src/rejoin.rs` says how); and follows where another device did that, of which this one has the line that was left.
 //! Looked at after every fetch, whatever came of that. It has no input, and may run again after any crash.
 
-use super::{apart, called, line, lock};
+use super::{apart, called, line, lock, signed};
 use crate::{clock, limits, org::Org};
 use domain::{
-    Did, Kind, Oid, Problem, Rid, Timestamp,
+    Did, Hash, Kind, Oid, PatchId, Problem, Rid, Timestamp,
     event::{Body, LineRejoined},
 };
 use forge::{Joined, Rejoined};
@@ -34,6 +34,8 @@ pub(crate) struct Lines {
     stuck: Mutex<BTreeMap<Of, Stuck>>,
     /// What a device sent of a line that could not be taken as it was, when, and why.
     refused: Mutex<BTreeMap<(Of, Did), (Instant, Problem)>>,
+    /// The patches of a repository that [`left_out`] told of, and the digest of what was signed there then.
+    pub(super) left_out: Mutex<BTreeMap<Rid, (Hash, Vec<PatchId>)>>,
 }
 
 /// A line that could not be joined with what another device has of it.
@@ -49,7 +51,8 @@ impl Default for Lines {
     fn default() -> Self {
         let giving = Arc::new(Semaphore::new(limits::LINES_AT_ONCE));
         let (given, turns) = (OneByOne::default(), OneByOne::default());
-        Self { giving, given, turns, joined: Mutex::default(), stuck: Mutex::default(), refused: Mutex::default() }
+        let (joined, stuck, refused, left_out) = (Mutex::default(), Mutex::default(), Mutex::default(), Mutex::default());
+        Self { giving, given, turns, joined, stuck, refused, left_out }
     }
 }
 
@@ -294,6 +297,21 @@ async fn rejoin(org: &Arc<Org>, of: &Of, from: Option<&Did>) -> Result<bool, Pro
 fn told(rid: &Rid, key: &Did, joined: Joined) -> Body {
     let Joined { ours, theirs, kept_under, aside, review_again } = joined;
     Body::LineRejoined(LineRejoined { repository: rid.clone(), key: key.clone(), theirs, ours, kept_under, aside, review_again })
+}
+
+/// The open patches of a repository in which the newest that a key of this device said does not count, since two lines of some key were
+/// joined. It is looked anew once something else is signed there.
+///
+/// # Errors
+/// When the repository cannot be read.
+pub(crate) fn left_out(org: &Org, rid: &Rid) -> Result<Vec<PatchId>, Problem> {
+    let (digest, known) = (signed::digest(org, rid)?, &org.remote.lines.left_out);
+    if let Some((_, patches)) = lock(known).get(rid).filter(|(then, _)| *then == digest) {
+        return Ok(patches.clone());
+    }
+    let patches = org.forge.left_out(rid)?;
+    lock(known).insert(rid.clone(), (digest, patches.clone()));
+    Ok(patches)
 }
 
 /// Follows where others joined lines of theirs.
