@@ -28,7 +28,9 @@ fn the_encoding_is_that_of_dsse() {
         pre_authentication("http://example.com/HelloWorld", b"hello world"),
         b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
     );
-    let json: Value = serde_json::from_slice(&sealed(&key(1), &json!({"a": 1})).to_json().unwrap()).unwrap();
+    let bytes = sealed(&key(1), &json!({"a": 1})).to_json().unwrap();
+    assert_eq!(bytes, crate::canonical(&sealed(&key(1), &json!({"a": 1}))).unwrap());
+    let json: Value = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(json["payload"], "eyJhIjoxfQ==");
     assert_eq!(json["payloadType"], TYPE);
     assert_eq!(json["signatures"][0]["keyid"], key(1).did().as_str());

@@ -445,10 +445,9 @@ fn reviews(e: &Evidence, published: &Published) -> Vec<Link> {
 fn verdict(published: &Published, review: &PatchEntry) -> &'static str {
     let last = published.entries.iter().filter(|entry| entry.by == review.by && (entry.fits || entry.id == review.id)).flat_map(|entry| {
         let own = entry.id == review.id;
-        entry
-            .actions
-            .iter()
-            .filter(move |a| (own && a["type"] == "review") || (a["type"] == "review.edit" && a["review"] == review.id.as_str()))
+        // Radicle writes the second; the first is of older ones.
+        let edits = |a: &Value| a["type"] == "review.edit.v2" || a["type"] == "review.edit";
+        entry.actions.iter().filter(move |a| (own && a["type"] == "review") || (edits(a) && a["review"] == review.id.as_str()))
     });
     match last.last().and_then(|action| action["verdict"].as_str()) {
         Some("accept") => "accepted",

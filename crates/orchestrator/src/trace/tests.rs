@@ -226,6 +226,18 @@ fn a_sound_chain_is_verified_from_the_patch_to_the_merge() {
 }
 
 #[test]
+fn a_review_that_was_changed_is_told_as_it_is_now() {
+    for form in ["review.edit", "review.edit.v2"] {
+        let mut e = evidence(&sound());
+        let edit = json!({"type": form, "review": oid(17), "verdict": "reject", "summary": "No."});
+        published(&mut e).entries.push(entry(19, MEMBER, edit));
+        let links = judge::links(&e);
+        let review = links.iter().find(|link| link.step == Step::Review).unwrap();
+        assert!(review.what.starts_with("changes requested by"), "{form}: {}", review.what);
+    }
+}
+
+#[test]
 fn the_events_of_the_journal_show_more_and_decide_nothing() {
     let known = ["run_placed", "run_delegated", "checks_ended", "patch_published", "patch_reviewed"];
     let verdicts = |e: &Evidence| judge::links(e).into_iter().map(|link| (link.step, link.verdict)).collect::<Vec<_>>();
