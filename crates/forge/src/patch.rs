@@ -119,8 +119,8 @@ fn parts(repo: &Repository, only: Option<&ObjectId>) -> Result<BTreeMap<ObjectId
     Ok(found)
 }
 
-/// The keys whose newest entry Radicle leaves out of a patch, and which knew its latest revision: a verdict on an earlier one does not count
-/// any more either way. Where a key's ref stands only the key itself can have signed.
+/// The keys whose newest entry Radicle leaves out of a patch, and which knew its latest revision: a verdict on an earlier one does not
+/// count any more either way. Where a key's ref stands only the key itself can have signed.
 fn left_out(repo: &Repository, read: &CollaborativeObject<rad::Patch>, parts: &Parts) -> Vec<Did> {
     let Some((latest, _)) = read.object.revisions().next_back() else { return vec![] };
     let latest = git2::Oid::from(latest.into_inner());

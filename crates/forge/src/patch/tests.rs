@@ -8,8 +8,8 @@ use crate::{
     signing::{object, whole},
 };
 
-/// On both lines the same revision was reviewed, and the verdict changed; a third member rejected it, knowing the line that gave way when the
-/// two were joined.
+/// On both lines the same revision was reviewed, and the verdict changed; a third member rejected it, knowing the line that gave way when
+/// the two were joined.
 struct Three {
     two: Two,
     third: Forge,
