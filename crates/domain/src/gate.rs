@@ -37,6 +37,11 @@ pub enum Missing {
         /// Who.
         by: Did,
     },
+    /// Somebody's newest words do not count: they may have asked for changes.
+    LeftOut {
+        /// Who: a member's key, or a device's.
+        by: Did,
+    },
     /// The counting checks did not run on the merge's result.
     ChecksMissing,
     /// A check failed.
@@ -108,6 +113,11 @@ impl Missing {
             Self::ChangesRequested { by } => {
                 format!("{by} asked for changes: run the task again for a new revision, or have the review changed.")
             }
+            Self::LeftOut { by } => format!(
+                "{by} said something that does not count any more since two lines of a key were joined: they have to say it again, or \
+                 comment, on the device where they said it (what a device itself said: close the patch there, and open it again). If that \
+                 device is gone, an owner removes it; a new revision of the patch opens the gate too."
+            ),
             Self::ChecksMissing => "The checks have not run on the result of the merge.".into(),
             Self::CheckFailed { name, run } => {
                 let log = match run {
@@ -134,6 +144,7 @@ pub fn missing(patch: &Patch, approvals_needed: u32, checks: Option<&[CheckResul
     }
     let verdicts = verdicts(patch);
     found.extend(verdicts.iter().filter(|(_, v)| **v == Verdict::Reject).map(|(by, _)| Missing::ChangesRequested { by: (*by).clone() }));
+    found.extend(patch.left_out.iter().map(|by| Missing::LeftOut { by: by.clone() }));
     let accepts = verdicts.values().filter(|v| **v == Verdict::Accept).count();
     let have = u32::try_from(accepts).unwrap_or(u32::MAX);
     if have < approvals_needed {
@@ -288,6 +299,7 @@ mod tests {
             base: oid("d"),
             merged_as: None,
             merged_by: None,
+            left_out: vec![],
             revisions: vec![revision],
             trace: None,
         }
@@ -326,6 +338,18 @@ mod tests {
         let refused = patch(vec![(1, Verdict::Accept), (2, Verdict::Reject)]);
         assert_eq!(standing(&refused, &[]), PatchStanding::ChangesRequested);
         assert_eq!(standing(&Patch { state: PatchState::Archived, ..refused }, &[]), PatchStanding::Closed);
+    }
+
+    #[test]
+    fn a_gate_is_shut_while_what_somebody_said_does_not_count() {
+        let accepted = patch(vec![(1, Verdict::Accept)]);
+        let silenced = Patch { left_out: vec![did(3)], ..accepted.clone() };
+        let missing = |patch: &Patch| missing(patch, 1, Some(&[]));
+        assert_eq!(missing(&silenced), [Missing::LeftOut { by: did(3) }]);
+        assert_eq!(standing(&silenced, &missing(&silenced)), PatchStanding::GateShut);
+        let words = missing(&silenced)[0].text();
+        assert!(words.starts_with(did(3).as_str()) && words.contains("say it again") && words.contains("removes it"), "{words}");
+        assert_eq!(standing(&accepted, &missing(&accepted)), PatchStanding::ToMerge);
     }
 
     #[test]

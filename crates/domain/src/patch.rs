@@ -97,6 +97,9 @@ pub struct Patch {
     /// Whose key marked it as merged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_by: Option<Did>,
+    /// Whose newest words in it do not count, though they were said in knowledge of its latest revision: keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Did>,
     /// Its revisions, oldest first.
     pub revisions: Vec<Revision>,
     /// The trace of the latest revision, where a run made it.

@@ -3,15 +3,12 @@
 use crate::{
     Forge,
     convert::{self, Told},
-    line::REJOINED,
     queue::lock,
-    signing::{object, whole},
     trace::read_description,
 };
 use domain::patch::{Comment, LineRef, Patch, PatchState, Review, Revision, Side, Verdict};
 use domain::{Did, PatchId, Problem, ProjectName, Rid, Timestamp};
-use radicle::cob::store::access::ReadOnly;
-use radicle::cob::{CodeLocation, CodeRange, ObjectId, patch as rad, thread};
+use radicle::cob::{CodeLocation, CodeRange, CollaborativeObject, ObjectId, patch as rad, thread};
 use radicle::storage::{ReadRepository, git::Repository};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -20,24 +17,27 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(crate) struct Seen(HashMap<(Rid, ObjectId), (Fingerprint, Arc<Patch>)>);
 
-/// Everything that a patch's state depends on: its own refs, the identity, and the delegates' default branches (a merge
-/// counts only while its commit is in them).
+/// Everything that a patch's state depends on: its own refs with the keys whose they are, the identity, and the delegates' default branches
+/// (a merge counts only while its commit is in them).
 #[derive(Clone, PartialEq, Eq)]
 struct Fingerprint {
-    tips: Vec<git2::Oid>,
+    parts: Parts,
     world: Arc<Vec<git2::Oid>>,
 }
+
+/// The refs of a patch: the newest entry of each key, by the name of its namespace.
+type Parts = BTreeMap<String, git2::Oid>;
 
 impl Forge {
     /// All patches of a project, oldest first. A patch that cannot be read is left out, and the log says so.
     pub fn patches(&self, rid: &Rid, project: &ProjectName) -> Result<Vec<Patch>, Problem> {
         let repo = self.repository(rid)?;
         let world = world(&repo)?;
-        let tips = tips(&repo, None)?;
-        lock(&self.seen).0.retain(|(of, id), _| of != rid || tips.contains_key(id));
+        let all = parts(&repo, None)?;
+        lock(&self.seen).0.retain(|(of, id), _| of != rid || all.contains_key(id));
         let mut found = Vec::new();
-        for (id, tips) in tips {
-            match self.cached(rid, project, &repo, id, Fingerprint { tips, world: world.clone() }) {
+        for (id, parts) in all {
+            match self.cached(rid, project, &repo, id, Fingerprint { parts, world: world.clone() }) {
                 Ok(Some(patch)) => found.push(patch),
                 Ok(None) => {}
                 Err(problem) => tracing::warn!(%rid, patch = %id, %problem, "a patch cannot be read"),
@@ -51,8 +51,8 @@ impl Forge {
     pub fn patch(&self, rid: &Rid, project: &ProjectName, patch: &PatchId) -> Result<Patch, Problem> {
         let repo = self.repository(rid)?;
         let id = convert::object_id(patch)?;
-        let tips = tips(&repo, Some(&id))?.remove(&id).ok_or_else(|| missing(patch))?;
-        let fingerprint = Fingerprint { tips, world: world(&repo)? };
+        let parts = parts(&repo, Some(&id))?.remove(&id).ok_or_else(|| missing(patch))?;
+        let fingerprint = Fingerprint { parts, world: world(&repo)? };
         self.cached(rid, project, &repo, id, fingerprint)?.ok_or_else(|| missing(patch))
     }
 
@@ -62,21 +62,13 @@ impl Forge {
     /// # Errors
     /// When the repository cannot be read.
     pub fn left_out(&self, rid: &Rid) -> Result<Vec<PatchId>, Problem> {
-        let (repo, what) = (self.repository(rid)?, "Joined lines cannot be listed.");
-        if repo.backend.references_glob(&format!("refs/namespaces/*/{REJOINED}*")).told(what)?.next().is_none() {
-            return Ok(vec![]);
-        }
+        let own = [self.member(), self.device()];
         // Whichever project they are of: only their ids are told.
         let mut found = self.patches(rid, &"any".parse()?)?;
-        found.retain(|patch| matches!(patch.state, PatchState::Open | PatchState::Draft) && self.is_left_out(&repo, &patch.id));
+        found.retain(|patch| {
+            matches!(patch.state, PatchState::Open | PatchState::Draft) && patch.left_out.iter().any(|key| own.contains(key))
+        });
         Ok(found.into_iter().map(|patch| patch.id).collect())
-    }
-
-    /// Only own refs are looked at: what the refs of others have of a key proves nothing.
-    fn is_left_out(&self, repo: &Repository, patch: &PatchId) -> bool {
-        let name = object(&*rad::TYPENAME, patch);
-        let tip = |key| repo.backend.refname_to_id(&whole(key, &name)).ok();
-        [self.member_key(), self.device_key()].into_iter().filter_map(tip).any(|tip| leaves_out(repo, &name, tip))
     }
 
     fn cached(
@@ -92,8 +84,9 @@ impl Forge {
         let patch = match known {
             Some(patch) => patch,
             None => {
-                let Some(read) = read(repo, &id)? else { return Ok(None) };
-                let patch = Arc::new(translate(&id, &read, project)?);
+                let Some(read) = evaluated(repo, &id)? else { return Ok(None) };
+                let left_out = left_out(repo, &read, &now.parts);
+                let patch = Arc::new(Patch { left_out, ..translate(&id, &read.object, project)? });
                 lock(&self.seen).0.insert(key, (now, patch.clone()));
                 patch
             }
@@ -111,25 +104,46 @@ pub(crate) fn missing(patch: &PatchId) -> Problem {
 
 /// A patch as Radicle evaluates it now.
 pub(crate) fn read(repo: &Repository, id: &ObjectId) -> Result<Option<rad::Patch>, Problem> {
-    let what = "The patch cannot be read.";
-    rad::Patches::open(repo, ReadOnly).told(what)?.get(id).told(what)
+    Ok(evaluated(repo, id)?.map(|read| read.object))
+}
+
+/// A patch as Radicle evaluates it now, with the entries that it takes.
+pub(crate) fn evaluated(repo: &Repository, id: &ObjectId) -> Result<Option<CollaborativeObject<rad::Patch>>, Problem> {
+    radicle::cob::get::<rad::Patch, _>(repo, &rad::TYPENAME, id).told("The patch cannot be read.")
 }
 
 /// The refs of all patches, or of one, over all keys.
 pub(crate) fn tips(repo: &Repository, only: Option<&ObjectId>) -> Result<BTreeMap<ObjectId, Vec<git2::Oid>>, Problem> {
+    Ok(parts(repo, only)?.into_iter().map(|(id, parts)| (id, parts.into_values().collect())).collect())
+}
+
+/// The same with the keys whose they are.
+fn parts(repo: &Repository, only: Option<&ObjectId>) -> Result<BTreeMap<ObjectId, Parts>, Problem> {
     let what = "The patches cannot be listed.";
     let last = only.map_or_else(|| "*".to_owned(), ToString::to_string);
     let pattern = format!("refs/namespaces/*/refs/cobs/{}/{last}", *rad::TYPENAME);
-    let mut found: BTreeMap<ObjectId, Vec<git2::Oid>> = BTreeMap::new();
+    let mut found: BTreeMap<ObjectId, Parts> = BTreeMap::new();
     for reference in repo.backend.references_glob(&pattern).told(what)? {
         let reference = reference.told(what)?;
-        let id = reference.name().ok().and_then(|name| name.rsplit('/').next()).and_then(|id| id.parse().ok());
-        if let (Some(id), Some(tip)) = (id, reference.target()) {
-            found.entry(id).or_default().push(tip);
+        let name = reference.name().ok().and_then(|name| name.strip_prefix("refs/namespaces/"));
+        let part = name.and_then(|name| Some((name.split('/').next()?, name.rsplit('/').next()?.parse().ok()?)));
+        if let (Some((key, id)), Some(tip)) = (part, reference.target()) {
+            found.entry(id).or_default().insert(key.to_owned(), tip);
         }
     }
-    found.values_mut().for_each(|tips| tips.sort_unstable());
     Ok(found)
+}
+
+/// The keys whose newest entry Radicle leaves out of a patch, and which knew its latest revision: a verdict on an earlier one does not
+/// count any more either way. Where a key's ref stands only the key itself can have signed.
+fn left_out(repo: &Repository, read: &CollaborativeObject<rad::Patch>, parts: &Parts) -> Vec<Did> {
+    let Some((latest, _)) = read.object.revisions().next_back() else { return vec![] };
+    let latest = git2::Oid::from(latest.into_inner());
+    let counts = |tip: git2::Oid| read.history.graph().contains(&radicle::git::Oid::from(tip));
+    // What cannot be followed back may be about it.
+    let knew = |tip: git2::Oid| repo.backend.graph_descendant_of(tip, latest).unwrap_or(true);
+    let left = parts.iter().filter(|(_, tip)| !counts(**tip) && knew(**tip));
+    left.filter_map(|(key, _)| format!("did:key:{key}").parse().ok()).collect()
 }
 
 fn world(repo: &Repository) -> Result<Arc<Vec<git2::Oid>>, Problem> {
@@ -163,6 +177,7 @@ fn translate(id: &ObjectId, patch: &rad::Patch, project: &ProjectName) -> Result
         base: shown.base.clone(),
         merged_as,
         merged_by,
+        left_out: vec![],
         trace,
         revisions,
     })
@@ -176,7 +191,7 @@ pub(crate) fn patch_of(name: &str) -> Option<PatchId> {
 /// Whether Radicle takes all of these entries into a patch: it leaves out in silence what cannot follow what it took before, and all that
 /// follows that. None: the patch cannot be read.
 pub(crate) fn takes_all(repo: &Repository, patch: &PatchId, entries: &[radicle::git::Oid]) -> Option<bool> {
-    let read = radicle::cob::get::<rad::Patch, _>(repo, &rad::TYPENAME, &convert::object_id(patch).ok()?).ok()??;
+    let read = evaluated(repo, &convert::object_id(patch).ok()?).ok()??;
     Some(entries.iter().all(|entry| read.history.graph().contains(entry)))
 }
 
@@ -261,32 +276,4 @@ pub(crate) fn location(commit: radicle::git::Oid, line: &LineRef) -> CodeLocatio
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use serde_json::json;
-
-    /// As Radicle has it: when it was made stays, and each change adds when that was.
-    #[test]
-    fn a_review_is_dated_by_its_last_change() {
-        let key = "z6MkwPUeUS2fJMfc2HZN1RQTQcTTuhw4HhPySB8JeUg2mVvx";
-        let edit = |at: u64, body: &str| json!({ "author": key, "timestamp": at, "body": body, "embeds": [] });
-        let told = |edits: Vec<serde_json::Value>| {
-            let read: rad::Review = serde_json::from_value(json!({
-                "id": "89d45fb371eb2622ba88188d474347cc526d80bb",
-                "author": { "id": format!("did:key:{key}") },
-                "verdict": "accept",
-                "summary": edits,
-                "comments": { "comments": {}, "timeline": [] },
-                "labels": [],
-                "timestamp": 1_710_947_885_000_u64,
-            }))
-            .unwrap();
-            review(format!("did:key:{key}").parse().unwrap(), &read).unwrap()
-        };
-        let first = edit(1_710_947_885_000, "Not yet.");
-        assert_eq!(told(vec![first.clone()]).at, Timestamp(1_710_947_885_000));
-        let changed = told(vec![first, edit(1_710_947_999_000, "Fine now.")]);
-        assert_eq!((changed.at, changed.summary.as_str()), (Timestamp(1_710_947_999_000), "Fine now."));
-    }
-}
+mod tests;

@@ -399,4 +399,4 @@ fn reviewed<'e>(entries: &[&'e PatchEntry]) -> BTreeSet<&'e str> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -93,6 +93,7 @@ pub(crate) fn patch(author: &Did, reviews: Vec<Review>, comments: Vec<Comment>) 
         base: revision.base.clone(),
         merged_as: None,
         merged_by: None,
+        left_out: vec![],
         revisions: vec![revision],
         trace: None,
     }

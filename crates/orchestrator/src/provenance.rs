@@ -9,7 +9,7 @@ use crate::{
     trace,
 };
 use domain::{
-    Hash, Kind, Oid, PatchId, Problem, TaskRef,
+    Did, Hash, Kind, Oid, PatchId, Problem, TaskRef,
     event::kind,
     gate,
     manifest::{Class, Work},
@@ -138,22 +138,35 @@ pub fn judged(org: &Org, run: &Run) -> Result<Option<Judged>, Problem> {
     Ok(delegation.map(|delegation| Judged { delegation, results }))
 }
 
-/// The patch with only those reviews that count: of members whom the org's policy lets review it.
+/// The patch with only those reviews that count: of members whom the org's policy lets review it. And with only those left out whose words
+/// could shut its gate.
 #[must_use]
 pub fn with_counting_reviews(rights: &Rights, mut patch: Patch) -> Patch {
+    patch.left_out = left_out(rights, &patch);
     let about = Resource::Patch(patch.id.to_string(), patch.project.to_string());
-    let counts = |key: &domain::Did| rights.state.member_of(key).is_some_and(|m| rights.member_may(m, "patch.review", &about));
+    let counts = |key: &Did| rights.state.member_of(key).is_some_and(|m| rights.member_may(m, "patch.review", &about));
     for revision in &mut patch.revisions {
         revision.reviews.retain(|review| counts(&review.by));
     }
     patch
 }
 
+/// Whose words a patch leaves out, of members whom the org's policy lets review it, and of their devices: nobody else can shut its gate by
+/// saying what Radicle does not take.
+#[must_use]
+pub(crate) fn left_out(rights: &Rights, patch: &Patch) -> Vec<Did> {
+    let (state, about) = (&rights.state, Resource::Patch(patch.id.to_string(), patch.project.to_string()));
+    let owner = |key: &Did| state.device_of(key).and_then(|device| state.members.get(&device.owner));
+    let mut keys = patch.left_out.clone();
+    keys.retain(|key| state.member_of(key).or_else(|| owner(key)).is_some_and(|m| rights.member_may(m, "patch.review", &about)));
+    keys
+}
+
 /// The patch as its gate counts it: with only the reviews that count, and each member under one key, whichever of theirs
 /// they signed with.
 #[must_use]
 pub fn by_person(rights: &Rights, patch: Patch) -> Patch {
-    let person = |key: &mut domain::Did| {
+    let person = |key: &mut Did| {
         if let Some(first) = rights.state.member_of(key).and_then(|m| m.keys.first()) {
             *key = first.did.clone();
         }
@@ -165,6 +178,9 @@ pub fn by_person(rights: &Rights, patch: Patch) -> Patch {
         // The last word of each person counts.
         revision.reviews.sort_by_key(|review| review.at);
     }
+    patch.left_out.iter_mut().for_each(person);
+    patch.left_out.sort_unstable();
+    patch.left_out.dedup();
     patch
 }
 
@@ -271,8 +287,8 @@ mod tests {
     use super::*;
     use crate::fixtures;
     use domain::{
-        Did, Timestamp,
-        org::{Member, MemberKey},
+        Timestamp,
+        org::{Device, Member, MemberKey},
         patch::{Review, Verdict},
         role::Role,
     };
@@ -338,5 +354,17 @@ mod tests {
         for (author, by, expected) in table {
             assert_eq!(approvals(author, by), expected, "{author} {by:?}");
         }
+    }
+    #[test]
+    fn a_gate_is_shut_by_what_is_left_out_of_who_may_review_and_of_their_devices() {
+        let mut rights = crew();
+        let device = |name: &str, seed: u8, owner: &str| (name.to_owned(), Device::new(name, key(seed), owner));
+        rights.state.devices.extend([device("desk", 99, "ada"), device("screen", 98, "eve")]);
+        // A viewer's and a stranger's do not; and a person is named once.
+        let left_out = [60, 4, 98, 3, 2, 1, 99].map(key).to_vec();
+        let found = by_person(&rights, Patch { left_out, ..patch(50, vec![], vec![]) }).left_out;
+        let mut expected = [1, 3, 99].map(key);
+        expected.sort_unstable();
+        assert_eq!(found, expected);
     }
 }

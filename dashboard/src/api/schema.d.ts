@@ -4213,6 +4213,8 @@ export interface components {
             merged_as?: components["schemas"]["Oid"] | null;
             /** @description Whose key marked it as merged. */
             merged_by?: components["schemas"]["Did"] | null;
+            /** @description Whose newest words in it do not count, though they were said in knowledge of its latest revision: keys. */
+            left_out?: components["schemas"]["Did"][];
             /** @description Its revisions, oldest first. */
             revisions: components["schemas"]["Revision"][];
             /** @description The trace of the latest revision, where a run made it. */
@@ -4349,6 +4351,8 @@ export interface components {
             merged_as?: components["schemas"]["Oid"] | null;
             /** @description Whose key marked it as merged. */
             merged_by?: components["schemas"]["Did"] | null;
+            /** @description Whose newest words in it do not count, though they were said in knowledge of its latest revision: keys. */
+            left_out?: components["schemas"]["Did"][];
             /** @description Its revisions, oldest first. */
             revisions: components["schemas"]["Revision"][];
             /** @description The trace of the latest revision, where a run made it. */

@@ -10,20 +10,18 @@ use domain::patch::{LineRef, Side, Verdict};
 use std::{collections::VecDeque, fs, path::Path, process::Command};
 use tempfile::TempDir;
 
-mod left_out;
-
-struct Two {
+pub(crate) struct Two {
     /// The one that others met.
-    a: Forge,
+    pub(crate) a: Forge,
     /// The one that was put back.
-    b: Forge,
-    rid: Rid,
-    patch: PatchId,
-    home: TempDir,
+    pub(crate) b: Forge,
+    pub(crate) rid: Rid,
+    pub(crate) patch: PatchId,
+    pub(crate) home: TempDir,
 }
 
 impl Two {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let (first, second) = (home.path().join("first"), home.path().join("second"));
         fs::create_dir(&first).unwrap();
@@ -34,7 +32,7 @@ impl Two {
     }
 
     /// Each of them has said something in the patch.
-    fn said() -> Self {
+    pub(crate) fn said() -> Self {
         let two = Self::new();
         two.say(&two.a, "Said there.");
         two.say(&two.b, "Said here.");
@@ -45,7 +43,7 @@ impl Two {
         forge.with_patch(&self.rid, &self.patch, |own| say(own, words)).unwrap();
     }
 
-    fn key(&self) -> Did {
+    pub(crate) fn key(&self) -> Did {
         self.a.member()
     }
 
@@ -65,14 +63,14 @@ impl Two {
     }
 
     /// Brings a key's line of the first device to the second. The answer is its newest signature.
-    fn bring(&self, key: &Did) -> Oid {
+    pub(crate) fn bring(&self, key: &Did) -> Oid {
         let tip = tip_of(&self.a, &self.rid, key).unwrap();
         let mut pieces = self.given(key, &self.b.line_known(&self.rid, key).unwrap());
         self.b.take_line(&self.rid, key, &tip, &mut || Ok(pieces.pop_front())).unwrap();
         tip
     }
 
-    fn joined(&self) -> Joined {
+    pub(crate) fn joined(&self) -> Joined {
         let joined = self.joined_untold();
         self.b.joined_told(&self.rid, &self.key()).unwrap();
         joined
@@ -94,11 +92,11 @@ impl Two {
     }
 }
 
-fn tip_of(forge: &Forge, rid: &Rid, key: &Did) -> Option<Oid> {
+pub(crate) fn tip_of(forge: &Forge, rid: &Rid, key: &Did) -> Option<Oid> {
     forge.line_tips(rid, std::slice::from_ref(key)).unwrap().remove(0)
 }
 
-fn copy(from: impl AsRef<Path>, to: &Path) {
+pub(crate) fn copy(from: impl AsRef<Path>, to: &Path) {
     assert!(Command::new("cp").arg("-af").arg(from.as_ref()).arg(to).status().unwrap().success());
 }
 

@@ -67,6 +67,7 @@ pub(crate) fn patch(value: &Value, names: &Names) -> Result<String, Problem> {
         .part("run", trace.map(|t| text::run(t.run.as_str())).unwrap_or_default())
         .part("commit", format!("{} on {}", text::oid(patch.head.as_str()), text::oid(patch.base.as_str())))
         .part("merged as", patch.merged_as.as_ref().map(|o| text::oid(o.as_str())).unwrap_or_default())
+        .part("not counted", unheard(&patch, names))
         .part("changed", patch.revisions.last().map(|r| ago(r.at, now)).unwrap_or_default())
         .section("Description", clean_lines(&patch.description))
         .section("Files", table(&["FILE", "CAME", "WENT"], &files.collect::<Vec<_>>()))
@@ -136,6 +137,12 @@ fn revision(number: usize, revision: &Revision, names: &Names) -> Vec<String> {
     };
     let comment = |c: &Comment| vec![format!("{} ({}, revision {number})", names.of(&c.by), ago(c.at, now)), said(c)];
     revision.reviews.iter().flat_map(review).chain(revision.comments.iter().flat_map(comment)).collect()
+}
+
+/// Whose newest words do not count.
+fn unheard(patch: &Patch, names: &Names) -> String {
+    let by: Vec<_> = patch.left_out.iter().map(|key| names.of(key)).collect();
+    if by.is_empty() { String::new() } else { format!("what {} said last", by.join(", ")) }
 }
 
 fn by(patch: &Patch, names: &Names) -> String {

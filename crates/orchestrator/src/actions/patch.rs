@@ -82,6 +82,7 @@ async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
             let gates = Gates::of(&known, &rights, &project);
             for patch in patches.into_iter().filter(|patch| input.state.is_none_or(|state| patch.state == state)) {
                 let standing = gates.standing(&patch);
+                let patch = Patch { left_out: provenance::left_out(&rights, &patch), ..patch };
                 found.push(Listed { whose: claims.whose(org, &state, &patch)?, standing, patch });
             }
         }
@@ -208,7 +209,9 @@ struct FileChange {
 async fn show(context: Context, input: One) -> Result<Shown, Problem> {
     let show = move |org: &Arc<Org>| {
         let (project, patch) = find(org, input.project.as_ref(), &input.patch)?;
-        let gate = Gates::of(&Known::of(org), &*org.rights()?, &project).gate(&patch)?;
+        let rights = org.rights()?;
+        let gate = Gates::of(&Known::of(org), &rights, &project).gate(&patch)?;
+        let patch = Patch { left_out: provenance::left_out(&rights, &patch), ..patch };
         let files = org.forge.changed_files(&project.rid, &patch.base, &patch.head)?;
         let files = files.into_iter().map(|f| FileChange { path: f.path, added: f.added, removed: f.removed }).collect();
         let state = org.state()?;

@@ -141,6 +141,7 @@ mod tests {
             base: oid(1).parse().unwrap(),
             merged_as: None,
             merged_by: None,
+            left_out: vec![],
             revisions: (0..revisions).map(revision).collect(),
             trace: None,
         }

@@ -103,6 +103,7 @@ fn patch(id: &str, title: &str, state: PatchState, verdicts: &[Verdict]) -> Patc
         base: oid,
         merged_as: None,
         merged_by: None,
+        left_out: vec![],
         revisions: vec![revision],
         trace: None,
     }
