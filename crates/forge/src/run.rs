@@ -13,7 +13,7 @@ use crate::{
     unreached::remove_unreached,
 };
 use domain::{Oid, Problem, Rid, RunId};
-use git2::{Delta, FileMode, ObjectType};
+use git2::{Delta, ErrorCode, FileMode, ObjectType};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -156,14 +156,21 @@ impl Forge {
     }
 
     /// The last checkpoint of a run.
+    ///
+    /// # Errors
+    /// Not found when its name is there, and it is not. Else when it cannot be read now.
     pub fn checkpoint_of(&self, rid: &Rid, run: &RunId) -> Result<Option<Checkpoint>, Problem> {
         // Made only when the first checkpoint is written.
         if !self.checkpoints_path(rid).exists() {
             return Ok(None);
         }
         let kept = self.checkpoints(rid)?;
-        let Ok(commit) = kept.refname_to_id(&format!("{CHECKPOINTS}/{run}")) else { return Ok(None) };
-        read_checkpoint(&kept, commit).map(Some)
+        match kept.refname_to_id(&format!("{CHECKPOINTS}/{run}")) {
+            Ok(commit) => read_checkpoint(&kept, commit).map(Some),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            // It may be there all the same.
+            Err(error) => Err(error).told("The checkpoint cannot be read."),
+        }
     }
 
     /// What saved work changed since the commit that its run began from; see [`Forge::diff`].
@@ -341,7 +348,10 @@ fn checkpoint_commit(
 
 pub(crate) fn read_checkpoint(repo: &git2::Repository, commit: git2::Oid) -> Result<Checkpoint, Problem> {
     let what = "The checkpoint cannot be read.";
-    let found = repo.find_commit(commit).map_err(|_| no_checkpoint(&commit))?;
+    let found = match repo.find_commit(commit) {
+        Err(error) if error.code() == ErrorCode::NotFound => return Err(no_checkpoint(&commit)),
+        found => found.told(what)?,
+    };
     let tree = found.tree().told(what)?;
     let work = tree.get_name(WORK).ok_or_else(|| Problem::invalid(format!("The commit {commit} is not a checkpoint.")))?.id();
     let session = tree.get_name(SESSION).map(|entry| convert::oid(entry.id())).transpose()?;

@@ -45,7 +45,8 @@ pub fn look(data: &Path) -> Vec<Finding> {
     found
 }
 
-/// What is kept of runs: checkpoints until their work is published, and folders with files that are in no commit.
+/// What is kept of runs: checkpoints until their work is published, and folders with files that are in no commit; and which checkpoints
+/// the journal names and the disk does not have.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -72,6 +73,13 @@ pub fn kept(org: &Org) -> Result<Finding, Problem> {
         let (count, first) = (domain::counted(going.len() as u64, "checkpoint"), first.minute());
         detail.push_str(&format!("; {count} of guests will be removed, from {first} on, unless brought away"));
         next.push("meshwork lend --saved-days N --saved-gib N says for how long, and how much is kept of guests.");
+    }
+    let gone = lifecycle::gone(org)?;
+    if !gone.is_empty() {
+        let named: Vec<_> = gone.iter().take(limits::GONE_NAMED_MAX).map(ToString::to_string).collect();
+        let more = if gone.len() > named.len() { ", and more" } else { "" };
+        detail.push_str(&format!("; not on the disk, though the journal names it: what was saved of run {}{more}", named.join(", ")));
+        next.push("Where a newer copy of the data folder is left, put that back; else a new run of such a task begins without that work.");
     }
     let next = (!next.is_empty()).then(|| next.join(" "));
     Ok(Finding { what: "kept work".into(), ok: true, detail, next })

@@ -1,13 +1,14 @@
 //! Before a run is placed that goes on from another: the work which that one saved is brought here, so that any device can begin with it.
 //! A device that was not heard when the run before was given up is asked first what it saved of it, and whether it ended with a patch. The
 //! device that has the work is asked for it for a while. If it gives nothing, the run is placed all the same: first with that device, where
-//! it can; else it begins with what is here, or anew, and says what it leaves behind.
+//! it can; else it begins with what is here, or anew, and says what it leaves behind. So it does where no disk has that work any more, or
+//! the device that asked for it left the org.
 
 use crate::{clock, dispatch, fault, lifecycle, limits, org::Org, placing, remote};
 use domain::{
     Did, Problem, RunId,
-    event::{Body, kind},
-    run::{CheckpointDropped, LeftBehind, Reason, Run, SavedWork},
+    event::kind,
+    run::{LeftBehind, Reason, Run, SavedWork},
 };
 use std::{pin::pin, sync::Arc};
 use tokio::{task::JoinHandle, time::timeout};
@@ -29,7 +30,21 @@ pub(crate) async fn gathered(org: &Arc<Org>, run: &Run) -> Result<bool, Problem>
         return Ok(false);
     }
     let wanted = run.clone();
-    let Some(earlier) = org.blocking(move |org| lifecycle::saved_somewhere(org, &wanted)).await? else { return Ok(true) };
+    let both = move |org: &Arc<Org>| Ok((lifecycle::saved_by_anybody(org, &wanted)?, lifecycle::saved_somewhere(org, &wanted)?));
+    let (nearest, usable) = org.blocking(both).await?;
+    if let Some(nearest) = nearest.filter(|nearest| usable.as_ref().is_none_or(|usable| usable.id != nearest.id)) {
+        let next = format!("meshwork run diff {} shows it.", nearest.id);
+        leave_once(org, run, &nearest, format!("The device that asked for it does not belong to the org any more. {next}"));
+    }
+    let Some(earlier) = usable else { return Ok(true) };
+    if lifecycle::forget_gone(org, &earlier).await? {
+        if earlier.device.as_ref() == Some(&org.device) {
+            leave_once(org, run, &earlier, lifecycle::GONE.into());
+        }
+        // What was drafted names it still.
+        org.wake.notify_one();
+        return Ok(false);
+    }
     let Some(device) = elsewhere(org, run, &earlier) else { return Ok(true) };
     let asked_lately = org.remote.moving.left(&run.id).is_some_and(|(left, ago)| {
         // Its wait is over; it may be there again by now.
@@ -100,6 +115,14 @@ async fn gather(org: &Arc<Org>, run: &Run, earlier: &Run, device: Did) -> Result
     Ok(())
 }
 
+/// Remembers what the run goes on without, and why, unless it is known to go on without something: then that is nearer to it.
+fn leave_once(org: &Org, run: &Run, earlier: &Run, why: String) {
+    let moving = &org.remote.moving;
+    if let (Some(device), Some(commit), None) = (earlier.device.clone(), earlier.checkpoint.clone(), moving.left(&run.id)) {
+        moving.leave(&run.id, LeftBehind { work: SavedWork { run: earlier.id.clone(), device, commit }, why });
+    }
+}
+
 /// Wakes the dispatcher when that has ended, and not a moment before: it leaves a run alone for which something is being done.
 fn wake_after(org: &Arc<Org>, gathering: Option<JoinHandle<()>>) {
     let Some(gathering) = gathering else { return };
@@ -113,11 +136,10 @@ fn wake_after(org: &Arc<Org>, gathering: Option<JoinHandle<()>>) {
 /// Remembers what the run goes on without, and why. What its device itself says to be gone is gone.
 async fn note(org: &Arc<Org>, run: &Run, earlier: &Run, device: Did, problem: &Problem) -> Result<(), Problem> {
     let Some(commit) = earlier.checkpoint.clone() else { return Ok(()) };
-    let work = SavedWork { run: earlier.id.clone(), device, commit };
+    let work = SavedWork { run: earlier.id.clone(), device: device.clone(), commit: commit.clone() };
     org.remote.moving.leave(&run.id, LeftBehind { work, why: problem.to_string() });
-    if problem.kind != domain::Kind::NotFound || earlier.held.is_some() {
+    if problem.kind != domain::Kind::NotFound {
         return Ok(());
     }
-    let dropped = CheckpointDropped { run: earlier.id.clone(), why: problem.to_string() };
-    org.record(&org.device, vec![Body::CheckpointDropped(dropped)]).await
+    lifecycle::gone_there(org, earlier, commit, &device, problem.to_string()).await
 }

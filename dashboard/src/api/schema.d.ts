@@ -3373,7 +3373,7 @@ export interface components {
             /** @description The checkpoint: a commit beside the project's storage, whose parent is the one that the run began from. */
             commit: components["schemas"]["Oid"];
         };
-        /** @description Saved work that the next run does without. It stays where it is. */
+        /** @description Saved work that the next run does without. It stays where it is, as far as it is there still. */
         LeftBehind: {
             /** @description What. */
             work: components["schemas"]["SavedWork"];

@@ -17,7 +17,7 @@ pub struct SavedWork {
     pub commit: Oid,
 }
 
-/// Saved work that the next run does without. It stays where it is.
+/// Saved work that the next run does without. It stays where it is, as far as it is there still.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftBehind {
     /// What.
@@ -57,7 +57,7 @@ impl LeftBehind {
             None => ("It begins anew.", "had done"),
             Some(_) => ("It goes on from an older checkpoint.", "had done since"),
         };
-        format!("{begins} What run {run} {what} stays on {device} as checkpoint {commit}: {}", self.why)
+        format!("{begins} What run {run} {what} is left behind, as checkpoint {commit} of {device}: {}", self.why)
     }
 }
 

@@ -5,7 +5,7 @@
 use crate::{
     gated::{gated, until_head, until_merged},
     journals::{device, joined, same, until_copy},
-    support::{PASSES, command_agent, project, text},
+    support::{PASSES, acp_agent, acp_project, beat, command_agent, project, text},
     two::Two,
 };
 use serde_json::{Value, json};
@@ -89,6 +89,60 @@ async fn a_disk_that_was_put_back_by_hand_is_noticed_and_nothing_that_others_hel
     assert!(!doctor.as_array().unwrap().iter().any(|one| one["what"] == format!("journal of {adas}")), "{doctor:#}");
     done_at_bobs(&two, "T003").await;
     same(&[&two.ada, &two.bob]).await;
+}
+
+/// What the doctor says of kept work.
+async fn kept_work(up: &Up) -> Value {
+    let found = up.act("device.doctor", json!({})).await;
+    found.as_array().unwrap().iter().find(|one| one["what"] == "kept work").cloned().unwrap_or_default()
+}
+
+/// Has the small agent work at the first task on this device, and gives the run.
+async fn works_here(up: &Up) -> Value {
+    let answer = up.ok(&["task", "run", "T001", "--agent", "beat", "--here"]).await;
+    let run = text(&answer["runs"][0]["run"]);
+    let seen = up.in_state(&run, "working").await;
+    beat(up, &run).await;
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_whose_checkpoint_went_with_the_disk_is_begun_anew_with_a_word() {
+    let mut two = Two::start().await;
+    acp_project(&two.ada, "anew", PASSES).await;
+    acp_agent(&two.ada, "beat", &[]).await;
+    let adas = device(&two.ada).await;
+    two.ada.end().await;
+    let older = two.ada.folder().join("older");
+    copy_folder(&two.ada.data(), &older);
+
+    two.ada.begin().await;
+    two.in_touch().await;
+    let run = text(&works_here(&two.ada).await["id"]);
+    two.ada.ok(&["run", "stop", &run]).await;
+    let ended = two.ada.ended(&run).await;
+    assert!(ended["state"] == "cancelled" && ended["held"].is_string(), "{ended:#}");
+    let before = journal(&two.ada).await;
+    let last = before.last().unwrap();
+    let (seq, old) = (last["seq"].as_u64(), last["incarnation"].as_u64());
+    until_copy(&two.bob, &adas, "Ada's journal at Bob's", |seen| seen["seq"].as_u64() >= seq).await;
+    two.ada.end().await;
+    fs::remove_dir_all(two.ada.data()).unwrap();
+    copy_folder(&older, &two.ada.data());
+    two.ada.begin().await;
+    let follows = |seen: &Value| seen["state"] == "verified" && seen["reachable"] == true && seen["incarnation"].as_u64() > old;
+    until_copy(&two.bob, &adas, "Ada's journal goes on at Bob's as a new incarnation", follows).await;
+    assert_eq!(two.ada.ok(&["run", "show", &run]).await["held"], ended["held"], "the journal names it still");
+    let doctor = kept_work(&two.ada).await;
+    assert!(text(&doctor["detail"]).contains(&run) && doctor["next"].is_string(), "{doctor:#}");
+
+    let next = works_here(&two.ada).await;
+    let work = json!({ "run": run, "device": adas, "commit": ended["checkpoint"] });
+    assert!(next["continues"] == run.as_str() && next["from"].is_null() && next["left"]["work"] == work, "{next:#}");
+    let shown = two.ada.told(&["run", "show", &text(&next["id"])]).await.stdout;
+    assert!(shown.contains("It begins anew.") && shown.contains("disk"), "{shown}");
+    let doctor = kept_work(&two.ada).await;
+    assert!(!text(&doctor["detail"]).contains(&run), "it is forgotten: {doctor:#}");
 }
 
 /// With what backups are locked here.

@@ -49,7 +49,9 @@ pub(crate) use give_way::give_way;
 pub(crate) use handed::Handed;
 pub(crate) use lease::look_after;
 pub(crate) use messages::text as message_text;
-pub(crate) use saved::{BROUGHT, lies_here, saved_alone, saved_before, saved_somewhere, to_begin_with};
+pub(crate) use saved::{
+    BROUGHT, GONE, forget_gone, gone, gone_there, lies_here, saved_alone, saved_before, saved_by_anybody, saved_somewhere, to_begin_with,
+};
 pub use start::secret;
 pub(crate) use start::{delegated, delegation_ms, gateway_of, manifest, sealed, standby_gateway};
 

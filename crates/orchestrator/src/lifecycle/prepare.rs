@@ -181,6 +181,12 @@ fn lay_saved(org: &Org, rid: &Rid, run: &Run, commit: &Oid, work: &Path) -> Resu
     if saved::lies_here(org, run)? {
         return org.forge.restore(rid, commit, work, Some(&session)).map(drop);
     }
+    if !brought.exists() {
+        return Err(Problem::not_found(format!(
+            "The checkpoint {commit}, with which this run was to begin, is not on this device any more."
+        ))
+        .next("Run its task again (meshwork task run): what can be had is looked for anew."));
+    }
     org.forge.restore_received(rid, &brought, commit, work, Some(&session))?;
     // It lies in the worktree now, and where it came from.
     let _ = fs::remove_dir_all(&brought);

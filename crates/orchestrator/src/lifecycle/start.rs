@@ -63,10 +63,10 @@ pub(super) async fn start(org: &Arc<Org>, id: &RunId, end: Ending) -> Result<Dri
     Ok(drive)
 }
 
-/// Brings what a run goes on from, before its runner waits for anything. Where the device that asked is away, the run is lost, and
-/// taken up by that device again.
+/// Brings what a run goes on from, before its runner waits for anything. Where the device that asked is away, or does not have it any more,
+/// the run is lost, and taken up by that device again.
 async fn bring_saved(org: &Arc<Org>, run: &Run) -> Result<(), Over> {
-    remote::bring_saved(org, run).await.map_err(|problem| match problem.passes() {
+    remote::bring_saved(org, run).await.map_err(|problem| match problem.passes() || problem.kind == Kind::NotFound {
         true => Over::lost(format!("The work that it goes on from could not be brought. {problem}")),
         false => problem.into(),
     })

@@ -2,8 +2,17 @@
 //! while is given up. Who asks again after its way broke gets the rest.
 
 use super::{super::authority, Place};
-use crate::{fault, lifecycle::Handed, limits, org::Org};
-use domain::{Did, Oid, Problem, ProjectName, RunId, run::Run};
+use crate::{
+    fault,
+    lifecycle::{self, Handed},
+    limits,
+    org::Org,
+};
+use domain::{
+    Did, Oid, Problem, ProjectName, RunId,
+    event::kind,
+    run::{Run, SavedWork},
+};
 use forge::ObjectKind;
 use futures::{Stream, StreamExt};
 use mesh::{spoken, status};
@@ -49,7 +58,7 @@ pub(in crate::remote) async fn give(org: &Arc<Org>, caller: &Did, asked: &Checkp
     let turn = tokio::time::timeout(limits::CHECKPOINT_TURN, org.remote.moving.giving.clone().acquire_owned());
     let permit = turn.await.ok().and_then(Result::ok).ok_or_else(busy)?;
     // Only now: whoever waits holds nothing.
-    let wanted = if executes { executed(run, asked)? } else { next(org, run, asked).await? };
+    let wanted = if executes { executed(org, run, asked).await? } else { next(org, run, caller, asked).await? };
     let (told, stream) = mpsc::channel(limits::CHECKPOINT_AHEAD_MAX);
     let given = wanted.saved.as_ref().map(|(run, _)| run.clone());
     let (giving, taken, runtime) = (org.clone(), org.clone(), Handle::current());
@@ -87,14 +96,17 @@ pub(in crate::remote) async fn give(org: &Arc<Org>, caller: &Did, asked: &Checkp
 }
 
 /// What this device saved of a run, for the one that asked for it.
-fn executed(run: Run, asked: &CheckpointRequest) -> Result<Wanted, Problem> {
-    let held = run.held.filter(|held| held.as_str() == asked.commit);
-    let held = held.ok_or_else(|| Problem::not_found(format!("The run {} has no such checkpoint on this device any more.", run.id)))?;
+async fn executed(org: &Arc<Org>, run: Run, asked: &CheckpointRequest) -> Result<Wanted, Problem> {
+    let none = || Problem::not_found(format!("The device that made it has no such checkpoint of the run {} any more.", run.id));
+    let held = run.held.clone().filter(|held| held.as_str() == asked.commit).ok_or_else(none)?;
+    if lifecycle::forget_gone(org, &run).await? {
+        return Err(none());
+    }
     Ok(Wanted { project: run.project, saved: Some((run.id, held)), after: after(asked), handed: None })
 }
 
 /// What a run goes on from that this device asked another one for: the one that it asked last.
-async fn next(org: &Arc<Org>, run: Run, asked: &CheckpointRequest) -> Result<Wanted, Problem> {
+async fn next(org: &Arc<Org>, run: Run, caller: &Did, asked: &CheckpointRequest) -> Result<Wanted, Problem> {
     let none = || Problem::not_found("There is no such checkpoint for that run.");
     let placed = run.device.is_some() || run.asked.is_some();
     if !placed || run.state.ended() {
@@ -104,9 +116,27 @@ async fn next(org: &Arc<Org>, run: Run, asked: &CheckpointRequest) -> Result<Wan
         "" => None,
         commit => Some(run.from.clone().filter(|from| from.commit.as_str() == commit).ok_or_else(none)?),
     };
+    if let Some(from) = &saved {
+        still_here(org, from, caller).await?;
+    }
     let project = run.project.clone();
     let handed = org.blocking(move |org| Handed::of(org, &run)).await?;
     Ok(Wanted { project, saved: saved.map(|from| (from.run, from.commit)), after: after(asked), handed: Some(handed) })
+}
+
+/// Sees that what a run is to begin with is here. Where it is not, and whoever made it asks for it, nobody has it any more: the next run
+/// does without.
+async fn still_here(org: &Arc<Org>, from: &SavedWork, caller: &Did) -> Result<(), Problem> {
+    let earlier = org.store.get::<Run>(kind::RUN, from.run.as_str())?;
+    let none = Problem::not_found(format!("The device that asked for the run does not have its checkpoint {} either.", from.commit));
+    let Some(earlier) = earlier else { return Err(none) };
+    if !lifecycle::forget_gone(org, &earlier).await? && earlier.held.as_ref() == Some(&from.commit) {
+        return Ok(());
+    }
+    if from.device == *caller {
+        lifecycle::gone_there(org, &earlier, from.commit.clone(), caller, lifecycle::GONE.into()).await?;
+    }
+    Err(none)
 }
 
 fn after(asked: &CheckpointRequest) -> Place {
