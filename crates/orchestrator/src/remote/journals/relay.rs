@@ -2,11 +2,12 @@
 //! journal goes on from hand to hand, until all hold the one line that counts: the furthest, whoever got it and when (`store/src/link.rs`).
 
 use super::{
-    Copied, When, fork,
+    Copied, CopyState, When, fork,
     hear::{self, Stop},
     lock, others, own, place, room,
 };
 use crate::{
+    clock,
     data_dir::{left_bytes, storage},
     limits,
     org::Org,
@@ -86,12 +87,20 @@ fn counts(here: Option<&Copied>, from: &Did, told: &Told) -> Result<bool, Proble
     if link::counts_over(told.end, &told.hash, head.as_ref()) {
         return Ok(true);
     }
-    if let Some(copied) = here.filter(|_| told.end > Point::default())
+    if let Some(copied) = here.filter(|copied| told.end > Point::default() && is_news(copied, told.age_ms))
         && fork::compare(copied, from, told.end, &told.hash) == Ok(fork::End::Same)
     {
         copied.heard(from, told.end, told.age_ms);
     }
     Ok(false)
+}
+
+/// Whether it is news as of when somebody knows the journal: the same is told at every turn, and takes a moment on its way.
+fn is_news(copied: &Copied, age_ms: u64) -> bool {
+    let standing = copied.standing();
+    let told = i64::try_from(age_ms).ok().map(|age| clock::now().0.saturating_sub(age));
+    let known = standing.as_of.map(|as_of| as_of.0.saturating_add(limits::JOURNAL_ON_ITS_WAY_MS));
+    standing.state != CopyState::Verified || told > known
 }
 
 /// Takes the whole line that another device has, which is not the one here, and goes over to it where it counts.
@@ -189,6 +198,9 @@ mod tests {
         assert!(looks(Some(&copied), &told(end, &greater)), "another line");
         assert!(!looks(Some(&copied), &told(end, &less)) && copied.standing().as_of.is_none(), "which does not count");
         assert!(!looks(Some(&copied), &there) && copied.standing().as_of.is_some());
+        assert!(!is_news(&copied, 0) && !is_news(&copied, u64::MAX), "it is as of now");
+        lock(&copied.known).as_of = Some(Timestamp(1));
+        assert!(is_news(&copied, 0) && !is_news(&copied, u64::MAX));
     }
 
     #[test]
