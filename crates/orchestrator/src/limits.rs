@@ -264,6 +264,11 @@ pub(crate) const JOURNAL_TAKE_MAX: Duration = Duration::from_secs(10 * 60);
 pub(crate) const JOURNAL_OWN_TRIES: u32 = 3;
 /// The pause before a device is asked again that has two journals, or sent what it did not sign.
 pub(crate) const JOURNAL_REFUSED_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause before the others are asked again for what they have of a removed device's journal; it begins with that of a turn.
+pub(crate) const JOURNAL_RELAY_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// How much later a removed device's journal must have been whole elsewhere, so that it is told here, in milliseconds: more than a message
+/// takes on its way.
+pub(crate) const JOURNAL_ON_ITS_WAY_MS: i64 = 2_000;
 /// How often it is written down as of when another device's journal is known whole.
 pub(crate) const JOURNAL_NOTED_EVERY: Duration = Duration::from_secs(30);
 /// How long after it is decided a run begins to be driven.

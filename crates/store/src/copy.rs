@@ -5,6 +5,8 @@
 //! What cannot be verified is kept out, and the copy stands where it was. Where the device began a new incarnation after a restore, the
 //! copy goes back to the event from which that goes on; the journal before is kept beside it.
 
+mod line;
+
 use crate::{
     chain::{Head, Point, Recorded, Seq, Tail},
     files, limits,
@@ -200,7 +202,7 @@ impl JournalCopy {
     /// Goes back to an event from which another incarnation goes on. What is here now is kept beside it.
     fn go_back(&self, connection: &Connection, to: Seq) -> Result<(), Problem> {
         let (device, from) = (&self.inner.device, self.point());
-        tracing::warn!(%device, from = from.seq.0, to = to.0, "a device restored its journal: the copy goes on from an earlier event");
+        tracing::warn!(%device, from = from.seq.0, to = to.0, "a device's journal goes on from an earlier event, and so does the copy");
         self.keep_aside(connection, from)?;
         connection.execute("BEGIN IMMEDIATE").map_err(|e| problem::database(&e))?;
         if let Err(problem) = forget_after(connection, to) {

@@ -13,6 +13,8 @@ pub const APPEND_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How many journals that a device replaced, after a restore, are kept beside the copy of the present one.
 pub const COPIES_ASIDE_MAX: usize = 4;
+/// How much of another line of a journal is taken over at once, about, in bytes. A group may be larger.
+pub const LINE_BYTES: usize = 1 << 20;
 /// How many journals lie aside, as they were before a mend, until none is mended any more without a person: a key that is used on two
 /// machines at once makes them fork each other without end.
 pub const MENDS_ASIDE_MAX: usize = 4;

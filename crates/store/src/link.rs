@@ -2,7 +2,7 @@
 //! is passed in, so that the same rules hold for copies on disk and in the simulator.
 
 use crate::{
-    chain::{self, Digest, Point, Seq, Tail},
+    chain::{self, Digest, Head, Point, Seq, Tail},
     copy::Refused,
     limits,
     piece::{Incarnation, Piece},
@@ -133,6 +133,13 @@ pub fn place(tail: &Tail, group: &Group<'_>, here: impl FnOnce(Seq) -> Result<Op
 
 fn forked(seq: Seq, why: &str) -> Refused {
     Refused::Forked { seq, why: why.to_owned() }
+}
+
+/// Whether a journal that ends at a place, with an event of this hash, counts over what is `here` of it, which may be another line: the
+/// later end does, and of two at one place that with the greater hash. So whoever compares them comes to the same, and a line counts over
+/// its parts.
+pub fn counts_over(end: Point, hash: &str, here: Option<&Head>) -> bool {
+    end.seq > Seq(0) && here.is_none_or(|here| (end, hash) > (here.point(), here.hash.as_str()))
 }
 
 /// The event after which a journal goes on for somebody who is at `after`; none where it has nothing for them. `there` is the

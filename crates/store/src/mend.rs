@@ -79,7 +79,7 @@ pub(crate) fn apart(here: &Connection, there: &Connection) -> Result<Option<Apar
 }
 
 /// The last event up to `last` that both have. Where one is the same, so are all before it: each hash covers the one before.
-fn agreed(here: &Connection, there: &Connection, last: Seq) -> sqlite::Result<Seq> {
+pub(crate) fn agreed(here: &Connection, there: &Connection, last: Seq) -> sqlite::Result<Seq> {
     let (mut same, mut other) = (0, last.0 + 1);
     while other - same > 1 {
         let middle = same + (other - same) / 2;

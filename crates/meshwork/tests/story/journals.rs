@@ -153,6 +153,41 @@ async fn three_devices_show_the_same_org_whoever_is_away_and_whoever_comes_late(
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_removed_device_did_is_the_same_at_whoever_had_it_had_less_of_it_or_comes_late() {
+    let mut two = Two::start().await;
+    let mut carol = joined(&two.ada, "carol", &["--role", "developer"], "").await;
+    let bobs = two.bob_device.to_string();
+    until_copy(&carol, &bobs, "Bob's journal at Carol's", |seen| seen["state"] == "verified").await;
+    carol.end().await;
+    project(&two.ada, "left", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&two.ada, "sh", "echo done > done.txt").await;
+    two.share().await;
+    let run = two.start_task("T001", "sh").await;
+    assert_eq!(two.ada.ended(&run).await["state"], "done");
+    two.bob.kill().await;
+    until_copy(&two.ada, &bobs, "Bob's device is away", |seen| seen["reachable"] == false).await;
+    two.ada.ok(&["org", "remove", "bob", "--why", "left the crew"]).await;
+
+    // Nobody reaches his device any more: Carol's has less of his journal, and Dave's none.
+    let whole = copy(&two.ada, &bobs).await;
+    carol.begin().await;
+    let dave = joined(&two.ada, "dave", &["--role", "developer"], "").await;
+    let as_there = |seen: &Value| seen["state"] == "verified" && seen["seq"] == whole["seq"] && seen["hash"] == whole["hash"];
+    for up in [&carol, &dave] {
+        until_copy(up, &bobs, "all of Bob's journal", as_there).await;
+        until_seen(up, &run, "what he did", |seen| seen["state"] == "done" && seen["device"] == bobs.as_str()).await;
+    }
+    same(&[&two.ada, &carol, &dave]).await;
+
+    // And who lost what only it had from Bob himself has it again from those who have it from there.
+    two.ada.end().await;
+    fs::remove_dir_all(org(&two.ada).root.join("journals").join(&bobs)).unwrap();
+    two.ada.begin().await;
+    until_copy(&two.ada, &bobs, "Bob's journal came back to Ada's", as_there).await;
+    same(&[&two.ada, &carol, &dave]).await;
+}
+
 /// Says that it began, waits, and then says more than all that is between two devices holds: 24 MiB.
 const LOUD: &str = "echo began; while ! test -f go; do sleep 0.05; done; rm go; \
                     head -c 25165824 /dev/zero | tr '\\0' x | fold -w 4000; echo x > x.txt";

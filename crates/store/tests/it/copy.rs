@@ -236,6 +236,48 @@ fn two_journals_of_one_length_are_found_by_the_last_event_of_the_other() {
     assert_eq!(taken.compare(&last(&other)[1..]), Ok(()));
 }
 
+/// A journal in a folder that goes on in two ways, by these groups of events: the copies of both.
+fn two_lines(dir: &Path, one: &[&[&str]], other: &[&[&str]]) -> [JournalCopy; 2] {
+    let [first, second] = ["first", "second"].map(|name| dir.join(name));
+    fs::create_dir(&first).unwrap();
+    fs::create_dir(&second).unwrap();
+    let store = journal(&first);
+    store.snapshot(&second.join("journal.db")).unwrap();
+    [(store, one, "copy"), (open(&second), other, "other")].map(|(store, groups, name)| {
+        for texts in groups {
+            store.append_blocking(texts.iter().map(|text| marked(text)).collect()).unwrap();
+        }
+        let copied = copy(&dir.join(name));
+        catch_up(&store, &copied, SOME).unwrap();
+        copied
+    })
+}
+
+#[test]
+fn whoever_has_one_line_of_a_journal_and_whoever_has_the_other_come_to_the_same() {
+    let longer: &[&[&str]] = &[&["both", "there"], &["more"]];
+    // They part in the midst of a group here, and there; and two are of one length.
+    let cases: [(&[&[&str]], &[&[&str]]); 3] =
+        [(&[&["both", "here"]], longer), (longer, &[&["both"], &["here"]]), (&[&["here"]], &[&["there"]])];
+    for (one, other) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let copies = two_lines(dir.path(), one, other);
+        let ends = copies.each_ref().map(|copied| copied.head().unwrap().unwrap());
+        let counts = ends.iter().max_by_key(|end| (end.point(), end.hash.to_string())).unwrap();
+        let went = [copies[0].go_over(&copies[1]).unwrap(), copies[1].go_over(&copies[0]).unwrap()];
+        assert_eq!(went, ends.each_ref().map(|end| end != counts), "who has the other one goes over");
+        let late = copy(&dir.path().join("late"));
+        assert!(late.go_over(&copies[0]).unwrap() && !late.go_over(&copies[1]).unwrap());
+        for copied in copies.iter().chain([&late]) {
+            assert_eq!(copied.head().unwrap().as_ref(), Some(counts));
+            assert!(copied.verify().unwrap().is_sound());
+            assert_eq!(projected(copied.dir()), projected(late.dir()));
+        }
+        let aside = copies.each_ref().map(|copied| copied.dir().join("replaced-0.db").exists());
+        assert_eq!(aside, went, "the line that was left is kept");
+    }
+}
+
 /// A store that goes on from an older copy of its folder's database, as a restore does.
 fn restored(dir: &Path, backup: &Path) -> Store {
     for companion in ["journal.db-wal", "journal.db-shm", "journal.head"] {

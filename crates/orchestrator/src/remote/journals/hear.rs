@@ -1,7 +1,7 @@
 //! Keeps the copies of the other devices' journals up to date: each is followed at its device, and while that is away, at those who
 //! have more of it. A connection that broke is made again and goes on where it was.
 
-use super::{Copied, When, fork, others, own, place, room, summary};
+use super::{Copied, When, fork, others, own, place, relay, room, summary};
 use crate::{
     data_dir::left_bytes,
     limits,
@@ -13,7 +13,7 @@ use futures::StreamExt;
 use mesh::{problem, spoken};
 use proto::mesh::{JournalEvents, JournalPiece, JournalRequest, mesh_client::MeshClient};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -41,24 +41,48 @@ impl From<Refused> for Stop {
     }
 }
 
-/// Follows the journals of all devices that the org lists, until the org closes.
+/// A journal that is followed: at its device, or, where that was removed, at the others.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Followed {
+    Listed(Did),
+    Removed(Did),
+}
+
+impl Followed {
+    fn device(&self) -> &Did {
+        match self {
+            Self::Listed(device) | Self::Removed(device) => device,
+        }
+    }
+}
+
+/// The journals that are to be followed now.
+fn wanted(org: &Org) -> HashSet<Followed> {
+    let removed = relay::removed(&org.remote.org()).into_iter().filter(|device| *device != org.device);
+    others(org).into_iter().map(Followed::Listed).chain(removed.map(Followed::Removed)).collect()
+}
+
+/// Follows the journals of all devices that belong to the org, or did, until it closes.
 pub(crate) async fn keep(org: Arc<Org>) {
     let mut closing = org.closing.subscribe();
     let mut tasks = JoinSet::new();
-    let mut followed: HashMap<Did, AbortHandle> = HashMap::new();
+    let mut followed: HashMap<Followed, AbortHandle> = HashMap::new();
     loop {
-        let listed = others(&org);
-        followed.retain(|device, task| {
-            let stays = listed.contains(device) && !task.is_finished();
+        let wanted = wanted(&org);
+        followed.retain(|one, task| {
+            let stays = wanted.contains(one) && !task.is_finished();
             if !stays {
                 task.abort();
-                org.journals.get(device).into_iter().for_each(|copied| copied.live(false));
+                org.journals.get(one.device()).into_iter().for_each(|copied| copied.live(false));
             }
             stays
         });
-        for device in listed {
-            let follows = || tasks.spawn(follow(org.clone(), device.clone()));
-            followed.entry(device.clone()).or_insert_with(follows);
+        for one in wanted {
+            let follows = |one: &Followed| match one.clone() {
+                Followed::Listed(device) => tasks.spawn(follow(org.clone(), device)),
+                Followed::Removed(device) => tasks.spawn(relay::keep(org.clone(), device)),
+            };
+            followed.entry(one).or_insert_with_key(follows);
         }
         // What has ended is forgotten.
         while tasks.try_join_next().is_some() {}

@@ -1,10 +1,11 @@
 //! The journals of the other devices, as this one has them: a copy of each, and what is known of how whole it is. `tell` gives journals
 //! to others, `hear` keeps the copies up to date as far as there is `room`, `fork` looks whether they end for others
-//! as they do here, and `own` whether others hold more of this device's own journal than it does.
+//! as they do here, and `own` whether others hold more of this device's own journal than it does. `relay` is for devices that were removed.
 
 mod fork;
 mod hear;
 mod own;
+mod relay;
 mod room;
 mod summary;
 mod tell;
@@ -173,10 +174,10 @@ impl Journals {
         };
     }
 
-    /// The devices of the org whose journals cannot be copied here now, and why. Of those that left it none are copied any more.
+    /// The devices of the org, also removed ones, whose journals cannot be copied here now, and why.
     pub(crate) fn failing(&self, state: &OrgState) -> Vec<(Did, Problem)> {
-        let failing = lock(&self.failing);
-        let listed = failing.iter().filter(|(device, _)| state.device_of(device).is_some());
+        let (failing, removed) = (lock(&self.failing), relay::removed(state));
+        let listed = failing.iter().filter(|(device, _)| state.device_of(device).is_some() || removed.contains(*device));
         listed.map(|(device, problem)| (device.clone(), problem.clone())).collect()
     }
 
@@ -446,7 +447,7 @@ mod tests {
         let without = crate::fixtures::state();
         let with = OrgState { devices: [("box".to_owned(), listed)].into(), ..without.clone() };
         assert!(matches!(journals.failing(&with).as_slice(), [(failing, _)] if *failing == device), "{:?}", journals.failing(&with));
-        assert!(journals.failing(&without).is_empty(), "it left the org");
+        assert!(journals.failing(&without).is_empty(), "it is none of the org");
         assert!(journals.copy(&device).is_err() && journals.get(&device).is_none());
         fs::remove_file(&in_its_way).unwrap();
         let opening = lock(&journals.opening);

@@ -21,6 +21,15 @@ pub(super) fn append(journal: &JournalCopy, groups: &[Piece], left_bytes: u64) -
     Ok(())
 }
 
+/// Has a copy go over to another line of its journal, where so much of the disk is left that there is room for both.
+///
+/// # Errors
+/// When there is not, and as [`JournalCopy::go_over`].
+pub(super) fn go_over(journal: &JournalCopy, line: &JournalCopy, left_bytes: u64) -> Result<bool, Refused> {
+    enough_left(left_bytes, journal.bytes().saturating_add(line.bytes()))?;
+    journal.go_over(line)
+}
+
 /// How often the copy may go back for these groups: with each new incarnation but the first, before which it is empty.
 fn turns(mut incarnation: u64, groups: &[Piece]) -> usize {
     let goes_back = |piece: &&Piece| {
