@@ -192,7 +192,19 @@ async fn logs(client: &Client, run: &str, follow: bool, json: bool) -> Outcome {
     let id = at(&shown, &["id"]);
     let mut after = 0;
     if follow {
-        follow_log(client, &id, &mut after, &print).await?;
+        let followed = follow_log(client, &id, &mut after, &print);
+        if json {
+            followed.await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        tokio::select! {
+            done = followed => done?,
+            () = tell_beside(client, &id) => {}
+        }
+        if after == 0 {
+            let ended = client.call("run.show", json!({ "run": id })).await?;
+            eprintln!("The run ended before it said anything: {}. {}", at(&ended, &["state"]), clean(&at(&ended, &["why"])));
+        }
         return Ok(ExitCode::SUCCESS);
     }
     loop {
@@ -216,6 +228,29 @@ async fn left_out(client: &Client, project: Option<&str>, json: bool) -> Result<
 /// The pause before a log is followed again that broke off, and how often in a row that may fail.
 const LOG_PAUSE: Duration = Duration::from_secs(1);
 const LOG_TRIES: u32 = 5;
+
+/// How often it is looked where a run is whose log is followed.
+const LOG_LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Tells a person, beside the log of a run and for as long as that is followed, what stands in none: for what it waits, that it began, and
+/// that its device does not answer.
+async fn tell_beside(client: &Client, run: &str) {
+    let (mut told, mut silent) = (BTreeSet::new(), None);
+    loop {
+        // Where nothing is answered, following the log finds that out, and says so.
+        if let Ok(shown) = client.call("run.show", json!({ "run": run })).await {
+            if let Some(news) = news(&shown, &mut told) {
+                eprintln!("{news}");
+            }
+            let away = show::away(&shown).map(|whose| whose.device);
+            if let Some(device) = away.as_ref().filter(|_| away != silent) {
+                eprintln!("{} does not answer now: what the run does there is told once it does.", Names::ask(client).await.of(device));
+            }
+            silent = away;
+        }
+        tokio::time::sleep(LOG_LOOK_EVERY).await;
+    }
+}
 
 /// Prints the log of a run as it comes, to its end; one that breaks off is followed again.
 async fn follow_log(client: &Client, run: &str, after: &mut u64, print: &impl Fn(&Value)) -> Result<(), Problem> {
