@@ -10,7 +10,7 @@ use axum::{
         sse::{Event, KeepAlive, KeepAliveStream, Sse},
     },
 };
-use domain::{Kind, Problem, RunId};
+use domain::{Problem, RunId};
 use futures::{Stream, StreamExt, future::ready};
 use serde::Deserialize;
 use std::{convert::Infallible, sync::Arc};
@@ -105,7 +105,7 @@ fn sse(events: futures::stream::BoxStream<'static, Result<Event, Infallible>>) -
 }
 
 fn stream(doors: &Doors) -> Result<OwnedSemaphorePermit, Problem> {
-    let full = || Problem::new(Kind::Limit, format!("{} event streams are open already.", limits::STREAMS_MAX)).next("Close some tabs.");
+    let full = || Problem::unavailable(format!("{} event streams are open already.", limits::STREAMS_MAX)).next("Close some tabs.");
     Arc::clone(&doors.streams).try_acquire_owned().map_err(|_| full())
 }
 
