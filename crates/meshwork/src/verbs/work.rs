@@ -164,6 +164,14 @@ pub(super) async fn runs(client: &Client, run: cli::Run, json: bool) -> Outcome 
             output::show(&value, json, |v| show::run(v, &names))?;
         }
         cli::Run::Logs { run, follow } => return logs(client, &run, follow, json).await,
+        cli::Run::Diff { run } => {
+            let value = client.call("run.diff", json!({ "run": run })).await?;
+            if value["diff"].is_null() && !json {
+                eprintln!("Nothing of it was saved yet.");
+            } else {
+                diff(&value, json);
+            }
+        }
         cli::Run::Send { run, text } => answer(&client.call("run.send", json!({"run": run, "text": text})).await?, json, done),
         cli::Run::Answer { run, option, question } => {
             answer(&client.call("run.answer", json!({"run": run, "option": option, "question": question})).await?, json, done)
@@ -300,6 +308,15 @@ async fn log_page(client: &Client, run: &str, after: &mut u64, print: &impl Fn(&
     Ok(page["ended"] == true)
 }
 
+/// Prints an answer that has a diff.
+fn diff(value: &Value, json: bool) {
+    if json {
+        output::say(&value.to_string());
+    } else {
+        pager::page(&pager::diff(&at(value, &["diff"])));
+    }
+}
+
 pub(super) async fn patches(client: &Client, patch: cli::Patch, json: bool) -> Outcome {
     let one = |p: &cli::OnePatch| json!({"project": p.at.project, "patch": p.patch});
     match patch {
@@ -318,11 +335,7 @@ pub(super) async fn patches(client: &Client, patch: cli::Patch, json: bool) -> O
             if let (false, Some(note)) = (json, value["note"].as_str()) {
                 eprintln!("{note}");
             }
-            if json {
-                output::say(&value.to_string());
-            } else {
-                pager::page(&pager::diff(&at(&value, &["diff"])));
-            }
+            diff(&value, json);
         }
         cli::Patch::Review { one: p, accept, reject, message, lines, revision } => {
             let verdict = match (accept, reject) {

@@ -30,7 +30,7 @@ const OTHERWISE: [(&str, &str); 19] = [
 /// Resources whose actions have no commands.
 const WITHOUT: [&str; 5] = ["attention", "command", "member", "session", "webhook"];
 /// Actions that have no command, though others of their resource do.
-const ALONE: [&str; 3] = ["device.schedule", "journal.search", "run.diff"];
+const ALONE: [&str; 2] = ["device.schedule", "journal.search"];
 
 /// Options that are called otherwise than the field of the input that they fill.
 const FIELDS: [(&str, &str); 4] = [("message", "summary"), ("message", "body"), ("line", "comments"), ("seed", "seeds")];
