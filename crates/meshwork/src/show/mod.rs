@@ -13,7 +13,7 @@ mod task;
 pub(crate) use agent::{agents, credentials, engines, tokens};
 pub(crate) use journal::{events, journals, not_understood, verified};
 pub(crate) use machine::{capacity, devices, findings, pods};
-pub(crate) use org::{invites, joiners, joining, org, orgs, proposals, ticket};
+pub(crate) use org::{invites, joiners, joining, org, org_device, orgs, proposals, ticket};
 pub(crate) use patch::{into_working_copy, merged, patch, patches, written};
 pub(crate) use project::{left_out, project, projects};
 pub(crate) use quota::quotas;
