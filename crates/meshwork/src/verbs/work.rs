@@ -8,7 +8,7 @@ use crate::{
     output::{self, answer, at},
     pager,
     show::{self, Names},
-    text::clean,
+    text::{self, clean},
 };
 use domain::{Problem, project::ProjectView};
 use serde_json::{Value, json};
@@ -141,6 +141,7 @@ fn wait_for_a_person(open: &[Value]) -> bool {
 /// and what is free change all the time: of a run that waits for room that is said once.
 fn news(run: &Value, told: &mut BTreeSet<(String, String)>) -> Option<String> {
     let (id, task, why) = (at(run, &["id"]), clean(&at(run, &["task", "task"])), clean(&at(run, &["why"])));
+    let task = if task.is_empty() { text::run(&id) } else { task };
     match at(run, &["state"]).as_str() {
         "queued" if run["why"].is_string() => {
             let about = if run["reason"]["code"] == "waits_for_room" { "room".to_owned() } else { why.clone() };
