@@ -182,8 +182,8 @@ fn taken_back(org: &OrgName, until: Option<Timestamp>, guests: usize, unwritten:
     };
     let unwritten = unwritten.map_or_else(String::new, |problem| {
         format!(
-            " That you took it back could not be written down, and is tried again; until then it counts for the org {org} alone, and over no \
-             restart. {problem}"
+            " That you took it back could not be written down, and is tried again; until then it counts for the org {org} alone, and over \
+             no restart. {problem}"
         )
     });
     format!("This machine is yours alone {end}. {away}{unwritten}")
