@@ -253,7 +253,8 @@ async fn tell_beside(client: &Client, run: &str) {
             }
             let away = show::away(&shown).map(|whose| whose.device);
             if let Some(device) = away.as_ref().filter(|_| away != silent) {
-                eprintln!("{} does not answer now: what the run does there is told once it does.", Names::ask(client).await.of(device));
+                let name = Names::ask(client).await.of(device);
+                eprintln!("{name} does not answer now: what the run does there is told once it does.");
             }
             silent = away;
         }
